@@ -1,0 +1,112 @@
+//! Quantities as types: a value out of range cannot be built, not even from
+//! the wire, and a hertz is not a decibel.
+//!
+//! Every number is finite, so that quantities can be compared (`Eq`) and can
+//! be written as JSON.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// A number was outside what its quantity allows.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{quantity} must be from {min} to {max}{unit}, not {value}")]
+pub struct OutOfRange {
+    /// The name of the quantity.
+    pub quantity: &'static str,
+    /// The value that was refused.
+    pub value: f64,
+    /// The smallest allowed value.
+    pub min: f64,
+    /// The largest allowed value.
+    pub max: f64,
+    /// The unit with a space before it, or nothing.
+    pub unit: &'static str,
+}
+
+/// Declares a quantity: a number with a unit and a range.
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident: $inner:ident in $min:literal ..= $max:literal, $unit:literal) => {
+        $(#[$doc])*
+        #[doc = concat!("\n\nFrom ", $min, " to ", $max, $unit, ".")]
+        #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+        pub struct $name($inner);
+
+        // The number is finite, so equality is total.
+        impl Eq for $name {}
+
+        impl $name {
+            /// The smallest value.
+            pub const MIN: Self = Self($min);
+            /// The largest value.
+            pub const MAX: Self = Self($max);
+
+            /// Takes `value` if it is in range.
+            ///
+            /// # Errors
+            /// If it is out of range or not a number.
+            #[allow(clippy::cast_lossless, reason = "one macro for several widths")]
+            pub fn new(value: $inner) -> Result<Self, OutOfRange> {
+                if ($min..=$max).contains(&value) {
+                    Ok(Self(value))
+                } else {
+                    Err(OutOfRange {
+                        quantity: stringify!($name),
+                        value: value as f64,
+                        min: $min as f64,
+                        max: $max as f64,
+                        unit: $unit,
+                    })
+                }
+            }
+
+            /// A constant.
+            ///
+            /// # Panics
+            /// If `value` is out of range; in a constant that is a compile error.
+            #[must_use]
+            pub const fn of(value: $inner) -> Self {
+                assert!(value >= $min && value <= $max, "out of range");
+                Self(value)
+            }
+
+            /// The value as a plain number.
+            #[must_use]
+            pub const fn get(self) -> $inner {
+                self.0
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(<$inner>::deserialize(deserializer)?).map_err(D::Error::custom)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)?;
+                f.write_str($unit)
+            }
+        }
+    };
+}
+
+quantity! {
+    /// A place in musical time, in ticks of 1/480 of a quarter note.
+    Ticks: u32 in 0 ..= 2_000_000_000, " ticks"
+}
+quantity! {
+    /// Tempo.
+    Bpm: f32 in 20.0 ..= 999.0, " bpm"
+}
+quantity! {
+    /// A level relative to full scale or to unity gain; the minimum is silence.
+    Decibels: f32 in -120.0 ..= 12.0, " dB"
+}
