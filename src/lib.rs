@@ -1,11 +1,79 @@
-//! imbolc-net
+//! Several musicians, one session.
+//!
+//! Imbolc is a music studio in a terminal. With this crate several of them work
+//! in one session: one machine holds the authoritative state and makes the
+//! sound, the others send actions and get state. Audio never crosses the
+//! network.
+//!
+//! ```text
+//!       panes ── Action ──▶ ┌──────────────┐ ◀── state(): a snapshot, lock-free
+//!                           │  Dispatcher  │      metering(), status(), events()
+//!                           └──────┬───────┘
+//!           ┌──────────────────────┼──────────────────────┐
+//!    LocalDispatcher         HostDispatcher         RemoteDispatcher
+//!     alone                   Local + a door          over the network
+//!           └──────────┬───────────┘                      │
+//!                  Authority                            Mirror
+//!       Session (the rules) + Engine (the sound)   (confirmed + predicted)
+//!                      │                                  │
+//!                  NetServer  ◀───── frames over TCP ─────┘
+//! ```
+//!
+//! To a UI all of it is one trait, [`Dispatcher`]. Which of its implementations
+//! runs is decided once, by [`dispatcher::open`]:
+//!
+//! ```
+//! use imbolc_net::{
+//!     Mode, dispatcher,
+//!     studio::{NetworkAction, SessionSetting},
+//!     quantity::Bpm,
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let studio = dispatcher::open(Mode::Local { name: "Ana".into() }).await?;
+//! studio.dispatch(NetworkAction::Session(SessionSetting::Tempo(Bpm::new(174.0)?)))?;
+//! assert_eq!(studio.state().model.session.tempo.get(), 174.0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Finding one's way
+//!
+//! | for | see |
+//! |---|---|
+//! | the author of a UI | [`dispatcher`], [`studio`], [`event`], [`status`] |
+//! | whose state is not the studio's | [`model`], [`engine`] |
+//! | who runs a session by hand | [`authority`], [`server`], [`client`], [`transport`] |
+//! | who writes a client in another language | [`protocol`], [`framing`], ARCHITECTURE.md |
+//! | who wants to know the rules | [`session`], [`mirror`] |
+
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![warn(clippy::pedantic)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod authority;
+pub mod client;
 pub mod clock;
+pub mod config;
+pub mod dispatcher;
 pub mod engine;
+pub mod error;
+pub mod event;
+pub mod framing;
+pub mod mirror;
 pub mod model;
+pub mod protocol;
 pub mod quantity;
+pub mod roster;
+pub mod server;
+pub mod session;
+pub mod snapshot;
+pub mod status;
 pub mod studio;
+pub mod transport;
+
+pub use dispatcher::{Dispatcher, Mode};
+pub use event::Event;
+pub use protocol::{ClientMessage, NetworkState, ServerMessage, StatePatch};

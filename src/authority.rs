@@ -1,0 +1,315 @@
+//! Where decisions are made: a session, an engine and a snapshot, shared
+//! between threads.
+//!
+//! Everything that changes the session goes through one short critical
+//! section; what it led to is published as it ends, so a reader never waits.
+//! The authority knows no sockets: it is served by a
+//! [`NetServer`](crate::server::NetServer), and used by the host's own
+//! dispatcher, through the same rules.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread::Thread,
+    time::Duration,
+};
+
+use tokio::sync::{Notify, broadcast, watch};
+
+use crate::{
+    clock::{Clock, Timestamp},
+    config::SessionConfig,
+    engine::{Engine, Metering},
+    event::{self, Event},
+    framing::CodecError,
+    model::Model,
+    protocol::{
+        ActionNumber, ClientId, ClientMessage, Hello, NetworkState, ProtocolError, SessionId,
+        SessionToken,
+    },
+    session::{Admission, Heard, Outgoing, Rejected, Session, Ticket},
+    snapshot::Snapshot,
+    studio::Studio,
+};
+
+/// How many events a subscriber may leave uncollected.
+pub(crate) const EVENT_BACKLOG: usize = 1024;
+
+/// Holds a session, and decides.
+pub struct Authority<M: Model = Studio> {
+    core: Mutex<Core<M>>,
+    snapshot: Snapshot<NetworkState<M>>,
+    metering: Snapshot<Metering>,
+    events: broadcast::Sender<Event<M>>,
+    /// Moves on with every change that somebody may have to be told.
+    changed: watch::Sender<()>,
+    /// Somebody must look after the session sooner than it was said.
+    sooner: Notify,
+    keeper: OnceLock<Thread>,
+    clock: Clock,
+}
+
+struct Core<M: Model> {
+    session: Session<M>,
+    engine: Box<dyn Engine<M>>,
+    /// When the engine moves on, while something moves.
+    pulse: Option<Timestamp>,
+    /// The meters, if they have moved and were not published yet.
+    metering: Option<Metering>,
+}
+
+/// What a new authority is made of.
+pub struct Setup<M: Model = Studio> {
+    /// What the host is called.
+    pub host: String,
+    /// What the session begins with.
+    pub model: M::State,
+    /// What makes the sound.
+    pub engine: Box<dyn Engine<M>>,
+    /// The rules that can be set.
+    pub config: SessionConfig,
+}
+
+impl<M: Model> Authority<M> {
+    /// An authority whose session others can join, on the runtime's clock.
+    #[must_use]
+    pub fn hosting(setup: Setup<M>, id: SessionId) -> Arc<Self> {
+        let session = Session::hosted(setup.config, id, &setup.host, setup.model);
+        Self::new(session, setup.engine, Clock::runtime())
+    }
+
+    /// An authority of somebody who is alone, on the system's clock.
+    #[must_use]
+    pub fn alone(setup: Setup<M>, id: SessionId) -> Arc<Self> {
+        let session = Session::alone(setup.config, id, &setup.host, setup.model);
+        Self::new(session, setup.engine, Clock::system())
+    }
+
+    fn new(session: Session<M>, engine: Box<dyn Engine<M>>, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            snapshot: Snapshot::new(Arc::clone(session.state())),
+            metering: Snapshot::new(Arc::new(engine.metering())),
+            core: Mutex::new(Core { session, engine, pulse: None, metering: None }),
+            events: broadcast::Sender::new(EVENT_BACKLOG),
+            changed: watch::Sender::new(()),
+            sooner: Notify::new(),
+            keeper: OnceLock::new(),
+            clock,
+        })
+    }
+
+    /// Everything, as it stands. Lock-free.
+    #[must_use]
+    pub fn state(&self) -> Arc<NetworkState<M>> {
+        self.snapshot.load()
+    }
+
+    /// The cell in which it stands.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Snapshot<NetworkState<M>> {
+        &self.snapshot
+    }
+
+    /// The playhead and the meters. Lock-free.
+    #[must_use]
+    pub fn metering(&self) -> Metering {
+        self.metering.peek(|metering| *metering)
+    }
+
+    /// Which session this is.
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        self.lock().session.id()
+    }
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event<M>> {
+        self.events.subscribe()
+    }
+
+    /// Tells the subscribers of something that does not come from the session.
+    pub(crate) fn announce(&self, event: Event<M>) {
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+
+    /// The last round trip to `client` that was measured.
+    #[must_use]
+    pub fn round_trip(&self, client: ClientId) -> Option<Duration> {
+        self.lock().session.round_trip(client)
+    }
+
+    /// Decides, and publishes what it led to: `decide` sees nobody else's
+    /// changes while it runs, and its own are seen by everyone at once.
+    pub fn decide<R>(&self, decide: impl FnOnce(&mut Session<M>, Timestamp) -> R) -> R {
+        self.transact(|core, now| decide(&mut core.session, now))
+    }
+
+    /// Moves the engine and the session's timers on, and returns when that is
+    /// due again. Somebody must call it then, and whenever
+    /// [`sooner`](Self::sooner) says so: the server does, and a dispatcher that
+    /// is alone has a thread for it.
+    pub fn tend(&self) -> Option<Timestamp> {
+        self.transact(|core, now| {
+            core.session.handle_timeout(now);
+            if core.pulse.is_some_and(|due| now >= due) {
+                core.advance(now);
+            }
+            [core.pulse, core.session.next_timeout()].into_iter().flatten().min()
+        })
+    }
+
+    fn transact<R>(&self, act: impl FnOnce(&mut Core<M>, Timestamp) -> R) -> R {
+        let mut core = self.lock();
+        let now = self.clock.now();
+        let before = Arc::clone(core.session.state());
+        let resting = core.pulse.is_none();
+        let result = act(&mut core, now);
+        core.perform(now);
+
+        let after = Arc::clone(core.session.state());
+        let changed = !Arc::ptr_eq(&before, &after);
+        if changed && self.events.receiver_count() > 0 {
+            self.tell(&before, &after);
+        }
+        let replaced = changed.then(|| self.snapshot.publish(after));
+        let metering = core.metering.take();
+        let metered = metering.map(|metering| self.metering.publish(Arc::new(metering))).is_some();
+        let woken = resting && core.pulse.is_some();
+        drop(core);
+
+        // The last reference to much may be among these: not under the lock.
+        drop((before, replaced));
+        if (changed || metered) && self.changed.receiver_count() > 0 {
+            self.changed.send_replace(());
+        }
+        if woken {
+            self.wake_keeper();
+        }
+        result
+    }
+
+    fn tell(&self, before: &NetworkState<M>, after: &NetworkState<M>) {
+        if !Arc::ptr_eq(&before.roster, &after.roster) {
+            for event in event::between(&before.roster, &after.roster) {
+                self.announce(event);
+            }
+        }
+        let dirty = before.dirty(after);
+        if !dirty.is_empty() {
+            self.announce(Event::Changed(dirty));
+        }
+    }
+
+    /// Resolves when [`tend`](Self::tend) is due sooner than it last said.
+    pub async fn sooner(&self) {
+        self.sooner.notified().await;
+    }
+
+    /// Makes the current thread the one that is unparked when
+    /// [`tend`](Self::tend) is due sooner than it last said.
+    pub(crate) fn keep_by_this_thread(&self) {
+        let _ = self.keeper.set(std::thread::current());
+    }
+
+    pub(crate) fn wake_keeper(&self) {
+        self.sooner.notify_one();
+        if let Some(thread) = self.keeper.get() {
+            thread.unpark();
+        }
+    }
+
+    /// How long it is until `moment`.
+    pub(crate) fn until(&self, moment: Timestamp) -> Duration {
+        moment.since(self.clock.now())
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    pub(crate) fn hello(
+        &self,
+        hello: &Hello,
+        token: SessionToken,
+    ) -> Result<Admission<M>, Rejected> {
+        let admission = self.decide(|session, now| session.handle_hello(now, hello, token));
+        // There is somebody now whose silence must be noticed.
+        self.wake_keeper();
+        admission
+    }
+
+    pub(crate) fn handle(
+        &self,
+        ticket: Ticket,
+        message: ClientMessage<M>,
+    ) -> Result<Heard, ProtocolError> {
+        self.decide(|session, now| session.handle(now, ticket, message))
+    }
+
+    pub(crate) fn handle_unreadable_action(
+        &self,
+        ticket: Ticket,
+        number: ActionNumber,
+        error: &CodecError,
+    ) -> Result<Heard, ProtocolError> {
+        self.decide(|session, now| {
+            session.handle_unreadable_action(now, ticket, number, error.detail())
+        })?;
+        Ok(Heard::Staying)
+    }
+
+    pub(crate) fn has_room(&self, ticket: Ticket) -> bool {
+        self.lock().session.has_room(ticket)
+    }
+
+    pub(crate) fn pull(&self, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
+        let now = self.clock.now();
+        self.lock().session.pull(now, ticket)
+    }
+
+    pub(crate) fn disconnected(&self, ticket: Ticket) {
+        self.decide(|session, now| session.disconnected(now, ticket));
+        self.wake_keeper();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Core<M>> {
+        // A model that panicked did so on a copy of the state: what stands is
+        // whole.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: Model> Core<M> {
+    /// Has the engine perform what was accepted.
+    fn perform(&mut self, now: Timestamp) {
+        let effects = self.session.take_effects();
+        if !effects.is_empty() {
+            self.hand_over(now, effects);
+            self.advance(now);
+        }
+    }
+
+    /// Moves the engine on, and carries out what it has to say about the state.
+    fn advance(&mut self, now: Timestamp) {
+        let state = Arc::clone(self.session.state());
+        for saying in self.engine.advance(now, &state.model) {
+            self.session.act_for_engine(&saying);
+        }
+        // What the engine said may have effects of its own.
+        let effects = self.session.take_effects();
+        self.hand_over(now, effects);
+        self.pulse = self.engine.pulse().map(|pulse| now + pulse);
+        let metering = self.engine.metering();
+        if self.session.meter(metering) {
+            self.metering = Some(metering);
+        }
+    }
+
+    fn hand_over(&mut self, now: Timestamp, effects: Vec<M::Effect>) {
+        let state = Arc::clone(self.session.state());
+        for effect in effects {
+            self.engine.perform(now, &state.model, effect);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Every default in one place, each with its reason.
+
+use std::time::Duration;
+
+/// The rules of a session that can be set.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// How often the authority pings a client. 5 s: short enough to notice
+    /// within three of them that somebody is gone, long enough to cost nothing.
+    pub heartbeat: Duration,
+    /// After how long without a sign of life a client is suspended. 15 s, three
+    /// heartbeats: Wi-Fi may stall for several seconds.
+    pub silence: Duration,
+    /// How long the place of a suspended client is kept. 60 s: long enough to
+    /// put a cable back or restart a program, short enough not to block an
+    /// instrument for the rest of the song.
+    pub resume_window: Duration,
+    /// How often a client is sent everything, whether or not it asked. 30 s:
+    /// the last resort against a mirror that differs.
+    pub full_sync: Duration,
+    /// The least time between two full states that a client asks for. 1 s: a
+    /// full state is dear, and asking is cheap.
+    pub full_sync_pace: Duration,
+    /// The least time between two patches to one client. 33 ms, i.e. about 30 a
+    /// second: faster is not seen, and slower is.
+    pub patch_pace: Duration,
+    /// The least time between two meterings to one client. 33 ms.
+    pub metering_pace: Duration,
+    /// How many may take part, away or not, with the host. 64.
+    pub max_participants: u32,
+    /// How many answers may wait to be sent to one client before nothing more
+    /// is read from it. 256.
+    pub max_answers: usize,
+    /// How many rejections of one client are remembered, in case it was cut off
+    /// before it heard of them. 1,024: as many as it may have unanswered.
+    pub max_rejections: usize,
+    /// How many moments are kept so that who comes back gets a difference.
+    /// 4,096: those of the resume window at the full pace, and then some.
+    pub max_history: usize,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(5),
+            silence: Duration::from_secs(15),
+            resume_window: Duration::from_secs(60),
+            full_sync: Duration::from_secs(30),
+            full_sync_pace: Duration::from_secs(1),
+            patch_pace: Duration::from_millis(33),
+            metering_pace: Duration::from_millis(33),
+            max_participants: 64,
+            max_answers: 256,
+            max_rejections: 1024,
+            max_history: 4096,
+        }
+    }
+}
+
+/// How a server treats its connections.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// How long a handshake may take. 5 s: it is one message.
+    pub handshake: Duration,
+    /// How many connections may be open at once, shaking hands or joined. 128,
+    /// twice the participants: everyone may be coming back at the same time.
+    pub max_connections: usize,
+    /// How long writing one batch of messages may take. 15 s, as the silence
+    /// that a client may keep.
+    pub write_deadline: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(5),
+            max_connections: 128,
+            write_deadline: Duration::from_secs(15),
+        }
+    }
+}
+
+/// How a client keeps its connection.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// How long connecting and shaking hands may take. 5 s.
+    pub connect: Duration,
+    /// After how long without a sign of life from the host the client
+    /// reconnects. 15 s, three of the host's heartbeats.
+    pub silence: Duration,
+    /// How often the client measures the round trip. 2 s.
+    pub ping: Duration,
+    /// How long the client waits before it tries again the first time. 0.1 s:
+    /// most cuts are over at once.
+    pub first_retry: Duration,
+    /// How long the client waits at most, after doubling. 5 s: nobody stares at
+    /// a screen for longer.
+    pub last_retry: Duration,
+    /// How many actions may be unanswered, e.g. while there is no connection.
+    /// 1,024: minutes of editing, and a fraction of a second to send.
+    pub backlog: usize,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            silence: Duration::from_secs(15),
+            ping: Duration::from_secs(2),
+            first_retry: Duration::from_millis(100),
+            last_retry: Duration::from_secs(5),
+            backlog: 1024,
+        }
+    }
+}
+
+/// Limits on what is read, checked before memory is taken.
+pub mod limits {
+    /// A frame before the handshake is done: room for a `Hello` with the most
+    /// instruments in it. 16 KiB.
+    pub const HELLO_FRAME: usize = 16 * 1024;
+    /// A frame from a client. 1 MiB: the largest action is a pasted region.
+    pub const CLIENT_FRAME: usize = 1024 * 1024;
+    /// A frame from the authority. 256 MiB: a full state of the largest
+    /// session.
+    pub const SERVER_FRAME: usize = 256 * 1024 * 1024;
+    /// Characters of a name.
+    pub const NAME: usize = 64;
+    /// Instruments in one request.
+    pub const REQUESTED_INSTRUMENTS: usize = 1024;
+    /// Characters of a decoder's complaint that are sent back.
+    pub const DETAIL: usize = 300;
+}

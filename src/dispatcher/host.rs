@@ -1,0 +1,92 @@
+//! Alone, plus a door: others can join over the network.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    authority::{Authority, Setup},
+    config::{ServerConfig, SessionConfig},
+    dispatcher::{
+        Dispatcher, Events,
+        local::fresh_session_id,
+        seat::{Seat, delegate_to_seat},
+    },
+    engine::{Engine, Metering},
+    error::{DispatchError, OpenError},
+    model::Model,
+    protocol::{InstrumentId, NetworkState},
+    server::{NetServer, ParticipantInfo, Stats},
+    status::{Identity, Status},
+    studio::Studio,
+    transport::Listener,
+};
+
+/// What a host can set.
+#[derive(Clone, Debug, Default)]
+pub struct HostOptions {
+    /// The rules of the session.
+    pub session: SessionConfig,
+    /// How connections are treated.
+    pub server: ServerConfig,
+}
+
+/// A session that others can join. The host is a participant like any other,
+/// but for the privilege, which it begins with and may always take back.
+pub struct HostDispatcher<M: Model = Studio> {
+    seat: Seat<M>,
+    server: NetServer<M>,
+}
+
+impl<M: Model> HostDispatcher<M> {
+    /// Opens a session that begins with `model`, hosted by somebody called
+    /// `name`, and serves it on `listener`, which is bound already.
+    ///
+    /// # Errors
+    /// If the operating system has no random bytes.
+    ///
+    /// # Panics
+    /// If it is not called within a tokio runtime.
+    pub fn open(
+        name: &str,
+        model: M::State,
+        engine: impl Engine<M>,
+        listener: impl Listener,
+        options: HostOptions,
+    ) -> Result<Self, OpenError> {
+        let setup =
+            Setup { host: name.into(), model, engine: Box::new(engine), config: options.session };
+        let authority = Authority::hosting(setup, fresh_session_id()?);
+        let server = NetServer::serve_with(
+            Arc::clone(&authority),
+            listener,
+            CancellationToken::new(),
+            options.server,
+        );
+        let status = Status::Hosting { address: server.address() };
+        Ok(Self { seat: Seat::new(authority, status), server })
+    }
+
+    /// Everyone who takes part, the host first.
+    #[must_use]
+    pub fn participants(&self) -> Vec<ParticipantInfo> {
+        self.server.participants()
+    }
+
+    /// What went through the door.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.server.stats()
+    }
+}
+
+#[async_trait]
+impl<M: Model> Dispatcher<M> for HostDispatcher<M> {
+    delegate_to_seat!();
+
+    async fn close(&self) {
+        self.seat.close();
+        self.server.shut_down().await;
+    }
+}

@@ -1,0 +1,39 @@
+//! A dispatcher that does what a test tells it to, for the tests of a UI.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mockall::mock;
+
+use crate::{
+    dispatcher::{Dispatcher, Events},
+    engine::Metering,
+    error::DispatchError,
+    model::Model,
+    protocol::{InstrumentId, NetworkState},
+    status::{Identity, Status},
+};
+
+mock! {
+    /// A [`Dispatcher`] that is told what to expect and what to return. It
+    /// panics if it is asked for anything else, and if something that it
+    /// expects does not happen. See [`mockall`] for how to tell it.
+    pub Dispatcher<M: Model> {}
+
+    #[async_trait]
+    impl<M: Model> Dispatcher<M> for Dispatcher<M> {
+        fn dispatch(&self, action: M::Action) -> Result<(), DispatchError>;
+        async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
+        fn state(&self) -> Arc<NetworkState<M>>;
+        fn metering(&self) -> Metering;
+        fn status(&self) -> Status;
+        fn identity(&self) -> Identity;
+        fn events(&self) -> Events<M>;
+        fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
+        fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
+        fn request_privilege(&self) -> Result<(), DispatchError>;
+        fn release_privilege(&self) -> Result<(), DispatchError>;
+        fn resynchronise(&self) -> Result<(), DispatchError>;
+        async fn close(&self);
+    }
+}

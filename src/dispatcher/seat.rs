@@ -1,0 +1,171 @@
+//! The place at the authority itself: what the one who is alone and the one who
+//! hosts have in common.
+
+use std::sync::Arc;
+
+use crate::{
+    authority::Authority,
+    dispatcher::Events,
+    error::DispatchError,
+    event::{Event, Resync},
+    model::Model,
+    protocol::{ClientId, InstrumentId, SessionId},
+    snapshot::Snapshot,
+    status::{Closed, Identity, Status},
+};
+
+const ME: ClientId = ClientId::HOST;
+
+/// Sits at the authority.
+pub(super) struct Seat<M: Model> {
+    authority: Arc<Authority<M>>,
+    session: SessionId,
+    status: Snapshot<Status>,
+}
+
+impl<M: Model> Seat<M> {
+    pub(super) fn new(authority: Arc<Authority<M>>, status: Status) -> Self {
+        let session = authority.session_id();
+        Self { authority, session, status: Snapshot::new(Arc::new(status)) }
+    }
+
+    pub(super) const fn authority(&self) -> &Arc<Authority<M>> {
+        &self.authority
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.status.peek(Status::clone)
+    }
+
+    pub(super) fn close(&self) {
+        let status = Status::Closed { reason: Closed::ByRequest };
+        self.status.publish(Arc::new(status.clone()));
+        self.authority.announce(Event::Status(status));
+    }
+
+    fn check_open(&self) -> Result<(), DispatchError> {
+        self.status.peek(|status| match status {
+            Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
+            _ => Ok(()),
+        })
+    }
+
+    pub(super) fn dispatch(&self, action: &M::Action) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.decide(|session, _| session.act(action))?;
+        Ok(())
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        let roster = Arc::clone(&self.authority.state().roster);
+        Identity {
+            session: self.session,
+            client_id: ME,
+            name: roster.as_owner(ME).map(|me| me.name.to_string()).unwrap_or_default(),
+            privilege: roster.privilege(ME),
+            instruments: roster.owned_by(ME).collect(),
+        }
+    }
+
+    pub(super) fn events(&self) -> Events<M> {
+        Events::new(self.authority.subscribe())
+    }
+
+    pub(super) fn request_ownership(
+        &self,
+        instruments: &[InstrumentId],
+    ) -> Result<(), DispatchError> {
+        self.check_open()?;
+        let answer = self.authority.decide(|session, _| session.claim(ME, instruments));
+        for refused in answer.refused {
+            let (instrument, reason) = (refused.instrument, refused.reason);
+            self.authority.announce(Event::OwnershipRefused { instrument, reason });
+        }
+        Ok(())
+    }
+
+    pub(super) fn release_ownership(
+        &self,
+        instruments: &[InstrumentId],
+    ) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.decide(|session, _| session.release(ME, instruments));
+        Ok(())
+    }
+
+    pub(super) fn request_privilege(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        if let Err(holder) = self.authority.decide(|session, _| session.request_privilege(ME)) {
+            self.authority.announce(Event::PrivilegeDenied { holder });
+        }
+        Ok(())
+    }
+
+    pub(super) fn release_privilege(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.decide(|session, _| session.release_privilege(ME));
+        Ok(())
+    }
+
+    /// What one sees is the authority's own state: it is in order already.
+    pub(super) fn resynchronise(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.announce(Event::Resynchronised(Resync::Routine));
+        Ok(())
+    }
+}
+
+/// Implements what a dispatcher with a `seat` does like any other.
+macro_rules! delegate_to_seat {
+    () => {
+        fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
+            self.seat.dispatch(&action)
+        }
+
+        async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+            self.seat.dispatch(&action)
+        }
+
+        fn state(&self) -> Arc<NetworkState<M>> {
+            self.seat.authority().state()
+        }
+
+        fn metering(&self) -> Metering {
+            self.seat.authority().metering()
+        }
+
+        fn status(&self) -> Status {
+            self.seat.status()
+        }
+
+        fn identity(&self) -> Identity {
+            self.seat.identity()
+        }
+
+        fn events(&self) -> Events<M> {
+            self.seat.events()
+        }
+
+        fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
+            self.seat.request_ownership(instruments)
+        }
+
+        fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
+            self.seat.release_ownership(instruments)
+        }
+
+        fn request_privilege(&self) -> Result<(), DispatchError> {
+            self.seat.request_privilege()
+        }
+
+        fn release_privilege(&self) -> Result<(), DispatchError> {
+            self.seat.release_privilege()
+        }
+
+        fn resynchronise(&self) -> Result<(), DispatchError> {
+            self.seat.resynchronise()
+        }
+    };
+}
+
+pub(super) use delegate_to_seat;

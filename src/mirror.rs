@@ -1,0 +1,344 @@
+//! A client's side of a session: what the authority has confirmed, and on top
+//! of it what one has done since.
+//!
+//! A [`Mirror`] is a plain value, like the authority's
+//! [`Session`](crate::session::Session): no socket, no clock, nothing musical.
+//! Messages go in at [`handle`](Mirror::handle) and come out at
+//! [`poll_message`](Mirror::poll_message).
+//!
+//! What is shown is the *predicted* state: the confirmed one, with the actions
+//! on top that the confirmed one does not contain yet. The authority tells
+//! which those are: `ActionsApplied` names the moment that contains an action,
+//! and arrives before it. So an action is in what is shown exactly once at
+//! every step, and a fader never jumps back.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::{
+    event::{self, Event, Resync},
+    model::Model,
+    protocol::{
+        ActionNumber, ClientId, ClientMessage, NetworkState, Reconnected, Refusal, Resume, Seq,
+        ServerMessage, SessionId, SessionToken, StatePatch, Welcome,
+    },
+    session::rules,
+};
+
+/// What a client has of a session.
+pub struct Mirror<M: Model> {
+    session: SessionId,
+    client: ClientId,
+    name: String,
+    token: SessionToken,
+    confirmed: Arc<NetworkState<M>>,
+    predicted: Arc<NetworkState<M>>,
+    /// One's actions that the confirmed state does not contain yet, in order.
+    pending: VecDeque<Pending<M>>,
+    /// How many of `pending` may be unanswered.
+    backlog: usize,
+    /// The number of the last action of all.
+    last: ActionNumber,
+    /// The number of the last action that was handed out to be sent.
+    sent: ActionNumber,
+    /// The number of the last action whose fate is known.
+    answered: ActionNumber,
+    /// Why a full state was asked for, until it is there.
+    lacking: Option<Resync>,
+    /// Messages that are to be sent before any action.
+    replies: VecDeque<ClientMessage<M>>,
+    events: Vec<Event<M>>,
+    settled: Vec<(ActionNumber, Result<(), Refusal>)>,
+}
+
+struct Pending<M: Model> {
+    number: ActionNumber,
+    action: M::Action,
+    /// The moment that contains it, once the authority has told.
+    contained_in: Option<Seq>,
+}
+
+/// Why a mirror does not take an action.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// As far as can be seen from here, the authority would refuse it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too many actions are unanswered.
+    #[error("{limit} actions are unanswered already")]
+    Backlog {
+        /// How many may be.
+        limit: usize,
+    },
+}
+
+impl<M: Model> Mirror<M> {
+    /// The mirror of somebody new, which keeps up to `backlog` unanswered
+    /// actions.
+    #[must_use]
+    pub fn new(welcome: Welcome<M>, backlog: usize) -> Self {
+        let Welcome { session, client_id, name, token, state, .. } = welcome;
+        Self::of(session, client_id, name, token, state, backlog)
+    }
+
+    /// The mirror of somebody who has come back without a memory, e.g. after a
+    /// restart. `state` is the full state that follows the `ReconnectSuccessful`.
+    #[must_use]
+    pub fn resumed(back: Reconnected, state: NetworkState<M>, backlog: usize) -> Self {
+        let Reconnected { session, client_id, name, token, last_action, .. } = back;
+        let mut mirror = Self::of(session, client_id, name, token, state, backlog);
+        mirror.last = last_action;
+        mirror.sent = last_action;
+        mirror.answered = last_action;
+        mirror
+    }
+
+    fn of(
+        session: SessionId,
+        client: ClientId,
+        name: String,
+        token: SessionToken,
+        state: NetworkState<M>,
+        backlog: usize,
+    ) -> Self {
+        let confirmed = Arc::new(state);
+        Self {
+            session,
+            client,
+            name,
+            token,
+            predicted: Arc::clone(&confirmed),
+            confirmed,
+            pending: VecDeque::new(),
+            backlog,
+            last: ActionNumber::default(),
+            sent: ActionNumber::default(),
+            answered: ActionNumber::default(),
+            lacking: None,
+            replies: VecDeque::new(),
+            events: Vec::new(),
+            settled: Vec::new(),
+        }
+    }
+
+    /// Which session this mirrors.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// One's number in it.
+    #[must_use]
+    pub const fn client(&self) -> ClientId {
+        self.client
+    }
+
+    /// One's name in it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The secret with which to come back.
+    #[must_use]
+    pub const fn token(&self) -> SessionToken {
+        self.token
+    }
+
+    /// What is to be shown: the confirmed state, and one's own actions.
+    #[must_use]
+    pub const fn predicted(&self) -> &Arc<NetworkState<M>> {
+        &self.predicted
+    }
+
+    /// What the authority has told.
+    #[must_use]
+    pub const fn confirmed(&self) -> &Arc<NetworkState<M>> {
+        &self.confirmed
+    }
+
+    /// How many of one's actions the authority has not answered.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.pending.len() - self.pending.partition_point(|pending| pending.contained_in.is_some())
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> Vec<Event<M>> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// The fates of actions that became known since the last call.
+    pub fn take_settled(&mut self) -> Vec<(ActionNumber, Result<(), Refusal>)> {
+        std::mem::take(&mut self.settled)
+    }
+
+    /// Carries out an action of one's own, as the authority will in a moment.
+    ///
+    /// # Errors
+    /// If the authority would refuse it, as far as can be seen from here, or if
+    /// too many are unanswered. Nothing has changed then.
+    pub fn dispatch(&mut self, action: M::Action) -> Result<ActionNumber, NotTaken> {
+        if self.unanswered() >= self.backlog {
+            return Err(NotTaken::Backlog { limit: self.backlog });
+        }
+        let (state, _) = rules::carry_out(&self.predicted, self.client, &action)?;
+        self.predicted = Arc::new(state);
+        self.last = self.last.next();
+        self.pending.push_back(Pending { number: self.last, action, contained_in: None });
+        Ok(self.last)
+    }
+
+    /// Sends `message` before any further action.
+    pub fn say(&mut self, message: ClientMessage<M>) {
+        self.replies.push_back(message);
+    }
+
+    /// The next message that is to be sent.
+    pub fn poll_message(&mut self) -> Option<ClientMessage<M>> {
+        if let Some(reply) = self.replies.pop_front() {
+            return Some(reply);
+        }
+        let next = self.pending.partition_point(|pending| pending.number <= self.sent);
+        let Pending { number, action, .. } = self.pending.get(next)?;
+        self.sent = *number;
+        Some(ClientMessage::Action { number: *number, action: action.clone() })
+    }
+
+    /// Handles what the authority says. The answers to a `Hello`, and what is
+    /// not about the state, are the shell's business and ignored here.
+    pub fn handle(&mut self, message: ServerMessage<M>) {
+        match message {
+            ServerMessage::StatePatchUpdate(patch) => self.handle_patch(&patch),
+            ServerMessage::FullStateSync { state } => self.handle_full(state),
+            ServerMessage::ActionsApplied { through, seq } => self.handle_applied(through, seq),
+            ServerMessage::ActionRejected { number, reason } => {
+                self.handle_rejected(number, reason);
+                self.rebase();
+            }
+            ServerMessage::OwnershipAnswer { refused, .. } => {
+                self.events.extend(refused.into_iter().map(|refused| Event::OwnershipRefused {
+                    instrument: refused.instrument,
+                    reason: refused.reason,
+                }));
+            }
+            ServerMessage::PrivilegeDenied { holder } => {
+                self.events.push(Event::PrivilegeDenied { holder });
+            }
+            ServerMessage::Ping { nonce, .. } => self.say(ClientMessage::Pong { nonce }),
+            ServerMessage::Welcome(_)
+            | ServerMessage::ReconnectSuccessful(_)
+            | ServerMessage::ReconnectFailed { .. }
+            | ServerMessage::Metering(_)
+            // Both show in the roster.
+            | ServerMessage::PrivilegeGranted
+            | ServerMessage::PrivilegeRevoked { .. }
+            | ServerMessage::Pong { .. }
+            | ServerMessage::Error(_)
+            | ServerMessage::Shutdown => {}
+        }
+    }
+
+    fn handle_patch(&mut self, patch: &StatePatch<M>) {
+        let have = self.confirmed.seq;
+        if patch.seq <= have || self.lacking.is_some() {
+            return;
+        }
+        if patch.base != have {
+            self.lack(Resync::Gap { have, base: patch.base });
+            return;
+        }
+        match self.confirmed.patched(patch) {
+            Ok(state) => self.confirm(state),
+            Err(misfit) => self.lack(Resync::Misfit(misfit)),
+        }
+    }
+
+    fn lack(&mut self, why: Resync) {
+        self.lacking = Some(why);
+        self.say(ClientMessage::RequestFullSync);
+    }
+
+    fn handle_full(&mut self, state: NetworkState<M>) {
+        if state.seq < self.confirmed.seq {
+            return;
+        }
+        let why = self.lacking.take().unwrap_or(Resync::Routine);
+        self.events.push(Event::Resynchronised(why));
+        self.confirm(state);
+    }
+
+    fn handle_applied(&mut self, through: ActionNumber, seq: Seq) {
+        for pending in &mut self.pending {
+            if pending.number <= through && pending.contained_in.is_none() {
+                pending.contained_in = Some(seq);
+                self.settled.push((pending.number, Ok(())));
+            }
+        }
+        self.answered = self.answered.max(through);
+        if seq <= self.confirmed.seq {
+            self.rebase();
+        }
+    }
+
+    /// Takes the action out. The caller rebases.
+    fn handle_rejected(&mut self, number: ActionNumber, reason: Refusal) {
+        if let Ok(at) = self.pending.binary_search_by_key(&number, |pending| pending.number)
+            && let Some(Pending { action, .. }) = self.pending.remove(at)
+        {
+            self.settled.push((number, Err(reason.clone())));
+            self.events.push(Event::Refused { action, reason });
+        }
+    }
+
+    fn confirm(&mut self, state: NetworkState<M>) {
+        let old = std::mem::replace(&mut self.confirmed, Arc::new(state));
+        if !Arc::ptr_eq(&old.roster, &self.confirmed.roster) {
+            self.events.extend(event::between(&old.roster, &self.confirmed.roster));
+        }
+        self.rebase();
+    }
+
+    /// Predicts anew: the confirmed state, and on it what it does not contain.
+    fn rebase(&mut self) {
+        let have = self.confirmed.seq;
+        self.pending.retain(|pending| pending.contained_in.is_none_or(|seq| seq > have));
+        let mut state = Arc::clone(&self.confirmed);
+        for pending in &self.pending {
+            // What cannot be carried out any more is about to be refused.
+            if let Ok((next, _)) = rules::carry_out(&state, self.client, &pending.action) {
+                state = Arc::new(next);
+            }
+        }
+        self.predicted = state;
+    }
+
+    /// What to show the authority when coming back.
+    #[must_use]
+    pub fn resume(&self) -> Resume {
+        Resume { token: self.token, seq: Some(self.confirmed.seq), answered: Some(self.answered) }
+    }
+
+    /// The authority has let one back in: what it has not seen is sent again.
+    pub fn reconnected(&mut self, back: Reconnected) {
+        self.token = back.token;
+        self.replies.clear();
+        self.lacking = None;
+        for rejection in back.rejected {
+            self.handle_rejected(rejection.number, rejection.reason);
+        }
+        self.sent = back.last_action;
+        self.handle_applied(back.last_action, back.seq);
+        self.rebase();
+    }
+
+    /// The session is another one. Returns one's actions that the old one did
+    /// not answer.
+    pub fn start_anew(&mut self, welcome: Welcome<M>) -> Vec<M::Action> {
+        let anew = Self::new(welcome, self.backlog);
+        let old = std::mem::replace(self, anew);
+        self.events = old.events;
+        self.settled = old.settled;
+        let unanswered = old.pending.into_iter().filter(|pending| pending.contained_in.is_none());
+        unanswered.map(|pending| pending.action).collect()
+    }
+}

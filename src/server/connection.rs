@@ -1,0 +1,342 @@
+//! One connection, from the handshake to the last word.
+
+use std::{io, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::{Notify, oneshot, watch},
+    time::{sleep, timeout},
+};
+use tracing::{debug, info, warn};
+
+use super::House;
+use crate::{
+    config::limits,
+    framing::{self, Codec},
+    model::Model,
+    protocol::{ClientMessage, Hello, ProtocolError, ServerMessage, SessionToken},
+    session::{Admission, Heard, Outgoing, Rejected, Ticket},
+    transport::{Frames, Reader, Writer},
+};
+
+/// How a connection ended.
+enum End {
+    /// The client said goodbye.
+    Goodbye,
+    /// The other end is gone.
+    Gone,
+    /// The client did something wrong, or is not welcome any more.
+    Fault(ProtocolError),
+    /// The client was turned away at the door, and has been told.
+    Unwelcome,
+}
+
+/// How long a client has to take the last words, and to hang up.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How much of what a client still sends is read after the last words. To close
+/// with unread bytes would reset the connection, and the words might be lost.
+const UNREAD: u64 = 4 * 1024 * 1024;
+
+pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
+    house: &House<M>,
+    reader: R,
+    mut writer: W,
+    peer: &str,
+) {
+    let mut frames = Frames::new(reader, limits::HELLO_FRAME);
+    let admission = tokio::select! {
+        admission = shake_hands(house, &mut frames, &mut writer) => admission,
+        () = house.shutdown.cancelled() => {
+            say_last::<M, W>(&mut writer, Codec::Json, &ServerMessage::Shutdown).await;
+            return;
+        }
+    };
+    let Admission { ticket, codec, .. } = match admission {
+        Ok(admission) => admission,
+        Err(end) => {
+            report(house, peer, None, &end);
+            if let End::Fault(error) = end {
+                say_last::<M, W>(&mut writer, Codec::Json, &ServerMessage::Error(error)).await;
+            }
+            hang_up(frames.into_reader()).await;
+            return;
+        }
+    };
+    info!(%peer, client = %ticket.client, "joined");
+    house.registry.enter(ticket, peer);
+    frames.set_limit(limits::CLIENT_FRAME);
+
+    let wake = Notify::new();
+    let (room_made, room) = watch::channel(());
+    let (stop, stopped) = oneshot::channel();
+    let line = Line { house, ticket, codec, wake: &wake };
+    let read = async {
+        let end = line.read(&mut frames, room).await;
+        if let End::Fault(error) = &end {
+            // The writer says so between two frames, and ends.
+            let _ = stop.send(error.clone());
+            std::future::pending::<()>().await;
+        }
+        end
+    };
+    let end = tokio::select! {
+        end = line.write(&mut writer, room_made, stopped) => end,
+        end = read => end,
+    };
+    house.authority.disconnected(ticket);
+    house.registry.leave(ticket);
+    report(house, peer, Some(ticket), &end);
+    // The last words may still be on their way.
+    let _ = timeout(LAST_WORDS, writer.shutdown()).await;
+    hang_up(frames.into_reader()).await;
+}
+
+/// Tells a client that there is no room, without waiting for it.
+pub(super) async fn turn_away<M: Model, W: Writer>(mut writer: W, limit: usize) {
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let message = ServerMessage::<M>::Error(ProtocolError::SessionFull { limit });
+    let mut buffer = BytesMut::new();
+    if framing::encode(Codec::Json, &message, &mut buffer).is_ok() {
+        // A new connection has room for this; one that has not is not waited
+        // for, since nobody else could come in meanwhile.
+        let _ = timeout(Duration::from_millis(10), writer.write_all(&buffer)).await;
+        let _ = timeout(Duration::from_millis(10), writer.shutdown()).await;
+    }
+}
+
+async fn shake_hands<M: Model, R: Reader, W: Writer>(
+    house: &House<M>,
+    frames: &mut Frames<R>,
+    writer: &mut W,
+) -> Result<Admission<M>, End> {
+    let limit = house.config.handshake;
+    let hello = match timeout(limit, hello::<M, R>(frames)).await {
+        Ok(hello) => hello?,
+        Err(_) => {
+            let seconds = limit.as_secs();
+            return Err(End::Fault(ProtocolError::HandshakeTimeout { seconds }));
+        }
+    };
+    let (answer, admission) = match house.authority.hello(&hello, fresh_token()?) {
+        Ok(mut admission) => {
+            let answer = std::mem::replace(&mut admission.answer, ServerMessage::Shutdown);
+            (answer, Ok(admission))
+        }
+        Err(Rejected::Unfit(error)) => return Err(End::Fault(error)),
+        Err(Rejected::Unknown(reason)) => {
+            (ServerMessage::ReconnectFailed { reason }, Err(End::Unwelcome))
+        }
+    };
+    let mut buffer = BytesMut::new();
+    let written = match framing::encode(Codec::Json, &answer, &mut buffer) {
+        Ok(()) => write(house, writer, &buffer).await,
+        Err(error) => Err(io::Error::other(error)),
+    };
+    if let (Err(_), Ok(admission)) = (&written, &admission) {
+        house.authority.disconnected(admission.ticket);
+        return Err(End::Gone);
+    }
+    admission
+}
+
+async fn hello<M: Model, R: Reader>(frames: &mut Frames<R>) -> Result<Hello, End> {
+    let payload = match frames.next().await {
+        Ok(Some(payload)) => payload,
+        Ok(None) => return Err(End::Gone),
+        Err(error) => return Err(unreadable(&error, limits::HELLO_FRAME)),
+    };
+    match framing::decode::<ClientMessage<M>>(Codec::Json, &payload) {
+        Ok(ClientMessage::Hello(hello)) => Ok(hello),
+        Ok(_) => Err(End::Fault(ProtocolError::HelloExpected)),
+        Err(error) => Err(End::Fault(ProtocolError::Malformed { detail: error.detail() })),
+    }
+}
+
+fn fresh_token() -> Result<SessionToken, End> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        warn!(%error, "the operating system has no random bytes");
+        End::Gone
+    })?;
+    Ok(SessionToken::new(bytes))
+}
+
+/// A joined client's connection.
+struct Line<'a, M: Model> {
+    house: &'a House<M>,
+    ticket: Ticket,
+    codec: Codec,
+    /// There may be something to say to this client alone.
+    wake: &'a Notify,
+}
+
+impl<M: Model> Line<'_, M> {
+    /// Hands what the client says to the authority.
+    async fn read<R: Reader>(&self, frames: &mut Frames<R>, mut room: watch::Receiver<()>) -> End {
+        let authority = &self.house.authority;
+        loop {
+            let payload = match frames.next().await {
+                Ok(Some(payload)) => payload,
+                Ok(None) => return End::Gone,
+                Err(error) => return unreadable(&error, limits::CLIENT_FRAME),
+            };
+            self.house.registry.bytes_in.add(payload.len() + 4);
+            let heard = match framing::decode(self.codec, &payload) {
+                Ok(message) => authority.handle(self.ticket, message),
+                Err(error) => match framing::unreadable_action(self.codec, &payload) {
+                    Some(number) => authority.handle_unreadable_action(self.ticket, number, &error),
+                    None => Err(ProtocolError::Malformed { detail: error.detail() }),
+                },
+            };
+            match heard {
+                Ok(Heard::Staying) => self.wake.notify_one(),
+                Ok(Heard::Leaving) => return End::Goodbye,
+                Err(error) => return End::Fault(error),
+            }
+            // Who does not listen is not listened to.
+            while !authority.has_room(self.ticket) {
+                if room.changed().await.is_err() {
+                    return End::Gone;
+                }
+            }
+        }
+    }
+
+    /// Sends what there is to say, whenever there is something and the socket
+    /// can take it, until the connection ends.
+    async fn write<W: Writer>(
+        &self,
+        writer: &mut W,
+        room_made: watch::Sender<()>,
+        mut stopped: oneshot::Receiver<ProtocolError>,
+    ) -> End {
+        let House { authority, shutdown, .. } = self.house;
+        let mut changes = authority.changes();
+        let mut buffer = BytesMut::new();
+        loop {
+            changes.mark_unchanged();
+            let outgoing = match authority.pull(self.ticket) {
+                Ok(outgoing) => outgoing,
+                Err(error) => return self.fault(writer, error).await,
+            };
+            room_made.send_replace(());
+            if !outgoing.is_empty() {
+                if let Err(error) = self.send(writer, &mut buffer, &outgoing).await {
+                    debug!(%error, client = %self.ticket.client, "cannot write");
+                    return End::Gone;
+                }
+                continue;
+            }
+            let next = outgoing.next;
+            tokio::select! {
+                _ = changes.changed(), if next.on_change => {}
+                () = self.wake.notified() => {}
+                () = sleep(authority.until(next.at)) => {}
+                Ok(error) = &mut stopped => return self.fault(writer, error).await,
+                () = shutdown.cancelled() => {
+                    say_last::<M, W>(writer, self.codec, &ServerMessage::Shutdown).await;
+                    return End::Gone;
+                }
+            }
+        }
+    }
+
+    async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> End {
+        say_last::<M, W>(writer, self.codec, &ServerMessage::Error(error.clone())).await;
+        End::Fault(error)
+    }
+
+    async fn send<W: Writer>(
+        &self,
+        writer: &mut W,
+        buffer: &mut BytesMut,
+        outgoing: &Outgoing<M>,
+    ) -> io::Result<()> {
+        buffer.clear();
+        for message in &outgoing.messages {
+            framing::encode(self.codec, message, buffer).map_err(io::Error::other)?;
+        }
+        if let Some(update) = &outgoing.update {
+            let (frame, fresh) =
+                self.house.broadcast.frame(self.codec, update).map_err(io::Error::other)?;
+            let registry = &self.house.registry;
+            registry.updates_sent.add(1);
+            registry.updates_encoded.add(usize::from(fresh));
+            if frame.len() <= COPIED {
+                buffer.extend_from_slice(&frame);
+            } else {
+                write(self.house, writer, buffer).await?;
+                buffer.clear();
+                write(self.house, writer, &frame).await?;
+            }
+        }
+        if let Some(metering) = outgoing.metering {
+            framing::encode(self.codec, &ServerMessage::<M>::Metering(metering), buffer)
+                .map_err(io::Error::other)?;
+        }
+        write(self.house, writer, buffer).await
+    }
+}
+
+/// A shared frame up to this size is copied behind the messages before it, for
+/// one write is cheaper than two.
+const COPIED: usize = 16 * 1024;
+
+/// Writes all of `bytes`, or fails: a connection that was left in the middle of
+/// a frame must not be written to again.
+async fn write<M: Model, W: Writer>(
+    house: &House<M>,
+    writer: &mut W,
+    bytes: &[u8],
+) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    house.registry.bytes_out.add(bytes.len());
+    let writing = async {
+        writer.write_all(bytes).await?;
+        writer.flush().await
+    };
+    timeout(house.config.write_deadline, writing).await?
+}
+
+async fn say_last<M: Model, W: Writer>(writer: &mut W, codec: Codec, message: &ServerMessage<M>) {
+    let mut buffer = BytesMut::new();
+    if framing::encode(codec, message, &mut buffer).is_ok() {
+        let words = async {
+            writer.write_all(&buffer).await?;
+            writer.shutdown().await
+        };
+        let _ = timeout(LAST_WORDS, words).await;
+    }
+}
+
+/// Waits for the other end to hang up, for a moment.
+async fn hang_up<R: Reader>(reader: R) {
+    let mut rest = reader.take(UNREAD);
+    let mut sink = tokio::io::sink();
+    let _ = timeout(LAST_WORDS, tokio::io::copy(&mut rest, &mut sink)).await;
+}
+
+fn unreadable(error: &io::Error, limit: usize) -> End {
+    if error.kind() == io::ErrorKind::InvalidData {
+        End::Fault(ProtocolError::FrameTooLong { limit: limit as u64 })
+    } else {
+        End::Gone
+    }
+}
+
+fn report<M: Model>(house: &House<M>, peer: &str, ticket: Option<Ticket>, end: &End) {
+    let client = ticket.map(|ticket| ticket.client.0);
+    match end {
+        End::Goodbye => info!(%peer, client, "left"),
+        End::Gone => info!(%peer, client, "connection lost"),
+        End::Fault(error) => {
+            house.registry.faulted.add(1);
+            warn!(%peer, client, %error, "connection ended");
+        }
+        End::Unwelcome => info!(%peer, "could not come back"),
+    }
+}

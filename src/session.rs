@@ -1,0 +1,432 @@
+//! The rules of a session, as the authority follows them: who takes part, who
+//! may do what, what is sent to whom, who is gone and who may come back.
+//!
+//! A [`Session`] is a plain value. It knows no socket and no clock, and nothing
+//! of what the session is about: time comes in as an argument, random bytes
+//! come in as arguments, and what is to happen comes out as values. Given the
+//! same inputs it does the same.
+//!
+//! The shell around it
+//!
+//! 1. hands every connection's first message to
+//!    [`handle_hello`](Session::handle_hello), and every further one to
+//!    [`handle`](Session::handle);
+//! 2. says when a connection is lost ([`disconnected`](Session::disconnected));
+//! 3. calls [`handle_timeout`](Session::handle_timeout) no later than
+//!    [`next_timeout`](Session::next_timeout) says;
+//! 4. after each of these, performs what
+//!    [`take_effects`](Session::take_effects) returns and publishes
+//!    [`state`](Session::state);
+//! 5. for every connection that can take more, [`pull`](Session::pull)s what is
+//!    to be sent.
+
+mod admission;
+mod history;
+mod member;
+mod ownership;
+mod privilege;
+pub(crate) mod rules;
+mod transmit;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+pub use admission::{Admission, Rejected};
+use history::History;
+pub use member::Ticket;
+use member::{Line, Link, Member};
+pub use ownership::OwnershipAnswer;
+pub use transmit::{Next, Outgoing, Update};
+
+use crate::{
+    clock::Timestamp,
+    config::{SessionConfig, limits},
+    model::Model,
+    protocol::{
+        ActionNumber, ClientId, ClientMessage, InstrumentId, Metering, NetworkState, Participant,
+        Presence, ProtocolError, Refusal, Rejection, Roster, Seq, ServerMessage, SessionId,
+    },
+};
+
+/// Everyone together, and their rules.
+pub struct Session<M: Model> {
+    config: SessionConfig,
+    id: SessionId,
+    /// Nobody can join: the host owns everything.
+    alone: bool,
+    state: Arc<NetworkState<M>>,
+    guests: BTreeMap<ClientId, Member<M>>,
+    next_client: u32,
+    connections: u64,
+    history: History<M>,
+    /// The meters, and how often they have moved.
+    metering: (u64, Metering),
+    effects: Vec<M::Effect>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The client is still there.
+    Staying,
+    /// The client has left for good; its connection is to be closed.
+    Leaving,
+}
+
+impl<M: Model> Session<M> {
+    /// A session that others can join. The host has the privilege, and owns
+    /// nothing yet.
+    #[must_use]
+    pub fn hosted(config: SessionConfig, id: SessionId, host: &str, model: M::State) -> Self {
+        Self::new(config, id, host, model, false)
+    }
+
+    /// A session that nobody can join. The host owns everything.
+    #[must_use]
+    pub fn alone(config: SessionConfig, id: SessionId, host: &str, model: M::State) -> Self {
+        Self::new(config, id, host, model, true)
+    }
+
+    fn new(config: SessionConfig, id: SessionId, host: &str, model: M::State, alone: bool) -> Self {
+        let mut roster = Roster::default();
+        let participant = Participant { name: host.into(), presence: Presence::Here };
+        roster.participants.insert(ClientId::HOST, participant);
+        roster.privileged = roster.as_owner(ClientId::HOST);
+        let mut session = Self {
+            config,
+            id,
+            alone,
+            state: Arc::new(NetworkState { seq: Seq::default(), model, roster: Arc::new(roster) }),
+            guests: BTreeMap::new(),
+            next_client: 1,
+            connections: 0,
+            history: History::new(),
+            metering: (0, Metering::default()),
+            effects: Vec::new(),
+        };
+        session.claim_all_if_alone();
+        session
+    }
+
+    /// Which session this is.
+    #[must_use]
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Everything, as it stands.
+    #[must_use]
+    pub const fn state(&self) -> &Arc<NetworkState<M>> {
+        &self.state
+    }
+
+    /// What the engine must do for what was accepted since the last call.
+    pub fn take_effects(&mut self) -> Vec<M::Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The last round trip to `client` that was measured.
+    #[must_use]
+    pub fn round_trip(&self, client: ClientId) -> Option<Duration> {
+        self.guests.get(&client)?.link()?.round_trip
+    }
+
+    /// How many moments are kept for those who come back.
+    #[must_use]
+    pub fn history_len(&self) -> usize {
+        self.history.len()
+    }
+
+    /// Carries out an action of the host.
+    ///
+    /// # Errors
+    /// If the host may not, or the action makes no sense. Nothing has changed
+    /// then.
+    pub fn act(&mut self, action: &M::Action) -> Result<(), Refusal> {
+        self.carry_out(ClientId::HOST, action)
+    }
+
+    /// Carries out what the engine has to say about the state. It needs nobody's
+    /// leave; what makes no sense any more is ignored.
+    pub fn act_for_engine(&mut self, action: &M::Action) {
+        self.carry_out_unasked(ClientId::HOST, action);
+    }
+
+    /// Takes the meters as they stand, and returns whether they have moved.
+    pub fn meter(&mut self, metering: Metering) -> bool {
+        let moved = self.metering.1 != metering;
+        if moved {
+            self.metering = (self.metering.0 + 1, metering);
+        }
+        moved
+    }
+
+    /// Handles a message that is not the first of its connection.
+    ///
+    /// # Errors
+    /// If the client broke the protocol, or the connection is not its client's
+    /// any more. The connection is to be closed with this error.
+    pub fn handle(
+        &mut self,
+        now: Timestamp,
+        ticket: Ticket,
+        message: ClientMessage<M>,
+    ) -> Result<Heard, ProtocolError> {
+        self.check(ticket)?;
+        let client = ticket.client;
+        if let Some(link) = self.link_mut(client) {
+            link.heard = now;
+        }
+        match message {
+            ClientMessage::Hello(_) => return Err(ProtocolError::HelloRepeated),
+            ClientMessage::Action { number, action } => {
+                self.handle_action(client, number, |session| session.carry_out(client, &action))?;
+            }
+            ClientMessage::RequestOwnership { instruments } => {
+                bounded(&instruments)?;
+                let OwnershipAnswer { granted, refused } = self.claim(client, &instruments);
+                self.answer(client, ServerMessage::OwnershipAnswer { granted, refused });
+            }
+            ClientMessage::ReleaseOwnership { instruments } => {
+                bounded(&instruments)?;
+                self.release(client, &instruments);
+            }
+            ClientMessage::RequestPrivilege => {
+                let answer = match self.request_privilege(client) {
+                    Ok(()) => ServerMessage::PrivilegeGranted,
+                    Err(holder) => ServerMessage::PrivilegeDenied { holder },
+                };
+                self.answer(client, answer);
+            }
+            ClientMessage::ReleasePrivilege => self.release_privilege(client),
+            ClientMessage::RequestFullSync => self.request_full_sync(now, client),
+            ClientMessage::Ping { nonce } => {
+                if let Some(link) = self.link_mut(client) {
+                    link.pong = Some(nonce);
+                }
+            }
+            ClientMessage::Pong { nonce } => {
+                if let Some(link) = self.link_mut(client) {
+                    link.round_trip = Some(now.since(Timestamp::from_micros(nonce)));
+                }
+            }
+            ClientMessage::Goodbye => {
+                self.remove(client);
+                return Ok(Heard::Leaving);
+            }
+        }
+        Ok(Heard::Staying)
+    }
+
+    /// Refuses an action that could not be read, so that its sender may go on.
+    ///
+    /// # Errors
+    /// As [`handle`](Self::handle).
+    pub fn handle_unreadable_action(
+        &mut self,
+        now: Timestamp,
+        ticket: Ticket,
+        number: ActionNumber,
+        detail: String,
+    ) -> Result<(), ProtocolError> {
+        self.check(ticket)?;
+        if let Some(link) = self.link_mut(ticket.client) {
+            link.heard = now;
+        }
+        self.handle_action(ticket.client, number, |_| Err(Refusal::Malformed { detail }))
+    }
+
+    /// Decides the action called `number`, unless that was done already.
+    fn handle_action(
+        &mut self,
+        client: ClientId,
+        number: ActionNumber,
+        decide: impl FnOnce(&mut Self) -> Result<(), Refusal>,
+    ) -> Result<(), ProtocolError> {
+        let Some(member) = self.guests.get_mut(&client) else { return Ok(()) };
+        let expected = member.last_action.next();
+        if number > expected {
+            return Err(ProtocolError::ActionOutOfOrder { expected });
+        }
+        if number == expected {
+            member.last_action = number;
+            if let Err(reason) = decide(self) {
+                self.reject(client, number, reason);
+            }
+        }
+        // An action that was decided before the connection was lost is
+        // acknowledged again: its answer may have been lost with it.
+        let seq = self.state.seq;
+        let through = number.max(ActionNumber(expected.0 - 1));
+        if let Some(link) = self.link_mut(client) {
+            link.acknowledge = Some((through, seq));
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, client: ClientId, number: ActionNumber, reason: Refusal) {
+        let keep = self.config.max_rejections;
+        if let Some(member) = self.guests.get_mut(&client) {
+            member.rejections.push_back(Rejection { number, reason: reason.clone() });
+            while member.rejections.len() > keep {
+                member.rejections.pop_front();
+            }
+        }
+        self.answer(client, ServerMessage::ActionRejected { number, reason });
+    }
+
+    fn request_full_sync(&mut self, now: Timestamp, client: ClientId) {
+        let pace = self.config.full_sync_pace;
+        if let Some(link) = self.link_mut(client) {
+            let due = link.full_sent.map_or(now, |sent| now.max(sent + pace));
+            link.full_due = link.full_due.min(due);
+        }
+    }
+
+    /// Whether more may be read from this connection: a client that asks and
+    /// never listens has to wait until it has listened.
+    #[must_use]
+    pub fn has_room(&self, ticket: Ticket) -> bool {
+        self.guests
+            .get(&ticket.client)
+            .and_then(Member::link)
+            .is_none_or(|link| link.answers.len() < self.config.max_answers)
+    }
+
+    /// A connection was lost: its client is suspended, unless it has a newer
+    /// one.
+    pub fn disconnected(&mut self, now: Timestamp, ticket: Ticket) {
+        if self.check(ticket).is_ok() {
+            self.suspend(now, ticket.client);
+        }
+    }
+
+    /// Suspends who has been silent for too long, and lets go of who has been
+    /// away for too long.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        let silence = self.config.silence;
+        let due = |member: &Member<M>| now >= deadline(member, silence);
+        let late: Vec<_> = self
+            .guests
+            .iter()
+            .filter(|(_, member)| due(member))
+            .map(|(&client, member)| (client, member.link().is_some()))
+            .collect();
+        for (client, connected) in late {
+            if connected {
+                self.suspend(now, client);
+            } else {
+                self.remove(client);
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.guests.values().map(|member| deadline(member, self.config.silence)).min()
+    }
+
+    fn suspend(&mut self, now: Timestamp, client: ClientId) {
+        let until = now + self.config.resume_window;
+        if let Some(member) = self.guests.get_mut(&client) {
+            member.line = Line::Suspended { until };
+        }
+        self.let_go_of_all(client);
+        self.set_presence(client, Presence::Away { since: now });
+    }
+
+    fn remove(&mut self, client: ClientId) {
+        self.let_go_of_all(client);
+        self.guests.remove(&client);
+        let owned: Vec<_> = self.state.roster.owned_by(client).collect();
+        self.edit_roster(|roster| {
+            for instrument in &owned {
+                roster.owners.remove(instrument);
+            }
+            if roster.is_privileged(client) {
+                roster.privileged = None;
+            }
+            roster.participants.remove(&client);
+        });
+    }
+
+    fn let_go_of_all(&mut self, client: ClientId) {
+        let owned: Vec<_> = self.state.roster.owned_by(client).collect();
+        self.let_go(client, &owned);
+    }
+
+    fn set_presence(&mut self, client: ClientId, presence: Presence) {
+        self.edit_roster(|roster| {
+            if let Some(participant) = roster.participants.get_mut(&client) {
+                participant.presence = presence;
+            }
+        });
+    }
+
+    fn carry_out(&mut self, actor: ClientId, action: &M::Action) -> Result<(), Refusal> {
+        let (state, effects) = if self.alone {
+            rules::carry_out_unasked(&self.state, actor, action)?
+        } else {
+            rules::carry_out(&self.state, actor, action)?
+        };
+        self.move_on(state, effects);
+        Ok(())
+    }
+
+    fn carry_out_unasked(&mut self, actor: ClientId, action: &M::Action) {
+        if let Ok((state, effects)) = rules::carry_out_unasked(&self.state, actor, action) {
+            self.move_on(state, effects);
+        }
+    }
+
+    fn move_on(&mut self, mut state: NetworkState<M>, effects: Vec<M::Effect>) {
+        state.seq = self.state.seq.next();
+        self.state = Arc::new(state);
+        self.effects.extend(effects);
+    }
+
+    fn edit_roster(&mut self, edit: impl FnOnce(&mut Roster)) {
+        let mut roster = (*self.state.roster).clone();
+        edit(&mut roster);
+        if roster != *self.state.roster {
+            let mut state = (*self.state).clone();
+            state.roster = Arc::new(roster);
+            self.move_on(state, Vec::new());
+        }
+    }
+
+    fn answer(&mut self, client: ClientId, answer: ServerMessage<M>) {
+        if let Some(link) = self.link_mut(client) {
+            link.answers.push_back(answer);
+        }
+    }
+
+    fn link_mut(&mut self, client: ClientId) -> Option<&mut Link<M>> {
+        self.guests.get_mut(&client)?.link_mut()
+    }
+
+    /// Whether `ticket` is still its client's connection.
+    fn check(&self, ticket: Ticket) -> Result<(), ProtocolError> {
+        match self.guests.get(&ticket.client).map(|member| &member.line) {
+            Some(Line::Connected(link)) if link.connection == ticket.connection => Ok(()),
+            Some(Line::Connected(_)) => Err(ProtocolError::Superseded),
+            Some(Line::Suspended { .. }) | None => {
+                Err(ProtocolError::Silent { seconds: self.config.silence.as_secs() })
+            }
+        }
+    }
+}
+
+fn deadline<M: Model>(member: &Member<M>, silence: Duration) -> Timestamp {
+    match &member.line {
+        Line::Connected(link) => link.heard + silence,
+        Line::Suspended { until } => *until,
+    }
+}
+
+fn bounded(instruments: &[InstrumentId]) -> Result<(), ProtocolError> {
+    if instruments.len() > limits::REQUESTED_INSTRUMENTS {
+        return Err(admission::too_many_instruments());
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! Who controls the transport, the session's settings and the buses: one
+//! participant at most.
+
+use crate::{
+    model::Model,
+    protocol::{ClientId, OwnerInfo, ServerMessage},
+    session::Session,
+};
+
+impl<M: Model> Session<M> {
+    /// Gives `client` the privilege if nobody has it, if who has it is away (a
+    /// stage must be able to stop the music), or if `client` is the host.
+    ///
+    /// # Errors
+    /// Otherwise, with who has it.
+    pub fn request_privilege(&mut self, client: ClientId) -> Result<(), OwnerInfo> {
+        let roster = &self.state.roster;
+        match &roster.privileged {
+            Some(holder) if holder.client_id == client => return Ok(()),
+            Some(holder) if client != ClientId::HOST && !roster.is_away(holder.client_id) => {
+                return Err(holder.clone());
+            }
+            Some(_) | None => {}
+        }
+        let Some(taker) = roster.as_owner(client) else { return Ok(()) };
+        if let Some(holder) = roster.privileged.clone() {
+            self.answer(holder.client_id, ServerMessage::PrivilegeRevoked { by: taker.clone() });
+        }
+        self.edit_roster(|roster| roster.privileged = Some(taker));
+        Ok(())
+    }
+
+    /// Takes the privilege from `client`, if it has it.
+    pub fn release_privilege(&mut self, client: ClientId) {
+        self.edit_roster(|roster| {
+            if roster.is_privileged(client) {
+                roster.privileged = None;
+            }
+        });
+    }
+}

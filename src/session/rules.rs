@@ -1,0 +1,85 @@
+//! Who may do what, and what an action leads to: one function for the
+//! authority, which decides by it, and for a mirror, which predicts by it.
+
+use std::sync::Arc;
+
+use crate::{
+    model::{Access, Model},
+    protocol::{ClientId, NetworkState, Refusal, Roster},
+};
+
+/// What an action leads to: the next state, and what the engine must do.
+pub(crate) type Outcome<M> = (NetworkState<M>, Vec<<M as Model>::Effect>);
+
+/// Carries out an action of `actor`, if it may.
+pub(crate) fn carry_out<M: Model>(
+    state: &NetworkState<M>,
+    actor: ClientId,
+    action: &M::Action,
+) -> Result<Outcome<M>, Refusal> {
+    let access = M::access(&state.model, action);
+    authorise(&state.roster, actor, access)?;
+    follow(state, actor, access, action)
+}
+
+/// Carries out an action on the session's own behalf, whoever owns what.
+pub(crate) fn carry_out_unasked<M: Model>(
+    state: &NetworkState<M>,
+    actor: ClientId,
+    action: &M::Action,
+) -> Result<Outcome<M>, Refusal> {
+    follow(state, actor, M::access(&state.model, action), action)
+}
+
+fn authorise(roster: &Roster, actor: ClientId, access: Access) -> Result<(), Refusal> {
+    match access {
+        Access::Own(instrument) if !roster.owns(actor, instrument) => {
+            Err(Refusal::NotOwner { instrument, owner: roster.owner(instrument).cloned() })
+        }
+        Access::Privilege if !roster.is_privileged(actor) => {
+            Err(Refusal::NotPrivileged { holder: roster.privileged.clone() })
+        }
+        Access::Anyone | Access::Create(_) | Access::Own(_) | Access::Privilege => Ok(()),
+    }
+}
+
+fn follow<M: Model>(
+    state: &NetworkState<M>,
+    actor: ClientId,
+    access: Access,
+    action: &M::Action,
+) -> Result<Outcome<M>, Refusal> {
+    let mut next = state.clone();
+    let effects = M::reduce(&mut next.model, action)?;
+    match access {
+        Access::Create(instrument) => {
+            if let Some(owner) = state.roster.as_owner(actor) {
+                Arc::make_mut(&mut next.roster).owners.insert(instrument, owner);
+            }
+        }
+        Access::Own(instrument) => {
+            if !M::exists(&next.model, instrument) && next.roster.owner(instrument).is_some() {
+                Arc::make_mut(&mut next.roster).owners.remove(&instrument);
+            }
+        }
+        // These can replace everything, e.g. by loading a project.
+        Access::Privilege | Access::Anyone => forget_what_is_gone(&mut next),
+    }
+    Ok((next, effects))
+}
+
+fn forget_what_is_gone<M: Model>(state: &mut NetworkState<M>) {
+    let gone: Vec<_> = state
+        .roster
+        .owners
+        .keys()
+        .copied()
+        .filter(|&instrument| !M::exists(&state.model, instrument))
+        .collect();
+    if !gone.is_empty() {
+        let roster = Arc::make_mut(&mut state.roster);
+        for instrument in gone {
+            roster.owners.remove(&instrument);
+        }
+    }
+}

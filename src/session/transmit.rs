@@ -1,0 +1,126 @@
+//! What is to be sent to whom, and when: the session has no queues of patches;
+//! each connection asks, when it can take more, and gets the difference from
+//! what its client has to what stands now.
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Timestamp,
+    model::Model,
+    protocol::{Metering, NetworkState, ProtocolError, ServerMessage},
+    session::{Session, member::Ticket},
+};
+
+/// What is to be sent over one connection now.
+///
+/// It is consistent: the messages acknowledge nothing that the update, or one
+/// before it, does not contain, and they go first.
+pub struct Outgoing<M: Model> {
+    /// To be sent first, in this order.
+    pub messages: Vec<ServerMessage<M>>,
+    /// The state, as far as it has moved on.
+    pub update: Option<Update<M>>,
+    /// The meters, if they have moved.
+    pub metering: Option<Metering>,
+    /// When to ask again.
+    pub next: Next,
+}
+
+impl<M: Model> Outgoing<M> {
+    /// Whether there is nothing to send.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.update.is_none() && self.metering.is_none()
+    }
+}
+
+/// How a client gets from what it has to what stands now.
+#[derive(Clone)]
+pub enum Update<M: Model> {
+    /// By the difference between two moments. Whoever stands on the same moment
+    /// gets the same bytes.
+    Patch {
+        /// What the client has.
+        from: Arc<NetworkState<M>>,
+        /// What stands now.
+        to: Arc<NetworkState<M>>,
+    },
+    /// By everything.
+    Full(Arc<NetworkState<M>>),
+}
+
+/// When a connection must ask again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// At this time, whatever happens.
+    pub at: Timestamp,
+    /// As soon as the session has changed. `false` while the pace forbids to
+    /// send a change anyway, so that a flood of edits wakes nobody.
+    pub on_change: bool,
+}
+
+impl<M: Model> Session<M> {
+    /// What is to be sent over the connection of `ticket` now. What is returned
+    /// counts as sent: it must be written whole, or the connection ended.
+    ///
+    /// # Errors
+    /// If the connection is not its client's any more; it is to be closed with
+    /// this error.
+    pub fn pull(&mut self, now: Timestamp, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
+        self.check(ticket)?;
+        let Self { config, state, guests, history, metering, .. } = self;
+        let link = guests
+            .get_mut(&ticket.client)
+            .and_then(|member| member.link_mut())
+            .ok_or(ProtocolError::Superseded)?;
+
+        let mut messages: Vec<_> = link.answers.drain(..).collect();
+        if let Some((through, seq)) = link.acknowledge.take() {
+            messages.push(ServerMessage::ActionsApplied { through, seq });
+        }
+        if let Some(nonce) = link.pong.take() {
+            messages.push(ServerMessage::Pong { nonce });
+        }
+        if now >= link.pinged + config.heartbeat {
+            link.pinged = now;
+            messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now });
+        }
+
+        let update = match &link.base {
+            Some(_) if now >= link.full_due => Some(Update::Full(Arc::clone(state))),
+            Some(from) if !Arc::ptr_eq(from, state) && now >= link.patch_due => {
+                Some(Update::Patch { from: Arc::clone(from), to: Arc::clone(state) })
+            }
+            Some(_) => None,
+            None => Some(Update::Full(Arc::clone(state))),
+        };
+        if let Some(update) = &update {
+            link.base = Some(Arc::clone(state));
+            link.patch_due = now + config.patch_pace;
+            if matches!(update, Update::Full(_)) {
+                link.full_due = now + config.full_sync;
+                link.full_sent = Some(now);
+            }
+            history.remember(now, state, config);
+        }
+
+        let (version, latest) = *metering;
+        let metering_waits = link.metered != version;
+        let metering = (metering_waits && now >= link.metering_due).then(|| {
+            link.metered = version;
+            link.metering_due = now + config.metering_pace;
+            latest
+        });
+
+        let patch_waits = link.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
+        let mut at = link.full_due.min(link.pinged + config.heartbeat);
+        if patch_waits || now < link.patch_due {
+            at = at.min(link.patch_due.max(now));
+        }
+        if link.metered != version {
+            at = at.min(link.metering_due.max(now));
+        }
+        let on_change = now >= link.patch_due;
+        Ok(Outgoing { messages, update, metering, next: Next { at, on_change } })
+    }
+}
