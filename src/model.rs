@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 ///
 /// A model that is not musical uses it for whatever its participants own.
 /// It is unique within a session and is not given out twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct InstrumentId(pub u32);
 
@@ -185,11 +187,32 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     const VERSION: u32;
 
     /// What everyone mirrors. Cloned on every action: let its parts be shared.
-    type State: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type State: Clone
+        + fmt::Debug
+        + PartialEq
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
     /// What may cross the wire.
-    type Action: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type Action: Clone
+        + fmt::Debug
+        + PartialEq
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
     /// The difference of two states.
-    type Patch: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type Patch: Clone
+        + fmt::Debug
+        + PartialEq
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
     /// What the [`Engine`](crate::engine::Engine) must do. Never crosses the wire.
     type Effect: fmt::Debug + Send + 'static;
 
@@ -201,7 +224,8 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// # Errors
     /// If the action makes no sense in this state. What is left of `state`
     /// then does not matter: the machinery works on a copy.
-    fn reduce(state: &mut Self::State, action: &Self::Action) -> Result<Vec<Self::Effect>, Invalid>;
+    fn reduce(state: &mut Self::State, action: &Self::Action)
+    -> Result<Vec<Self::Effect>, Invalid>;
 
     /// What leads from one state to the other; `None` if they are equal.
     fn diff(from: &Self::State, to: &Self::State) -> Option<Self::Patch>;
