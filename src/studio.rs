@@ -212,3 +212,19 @@ impl TryFrom<Unchecked> for StudioState {
         Ok(state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_with_a_dangling_reference_is_refused_from_the_wire() {
+        let json = serde_json::to_string(&StudioState::starter()).unwrap();
+        assert!(serde_json::from_str::<StudioState>(&json).is_ok());
+        let no_such_bus = json.replacen(r#""output":"Master""#, r#""output":{"Bus":7}"#, 1);
+        assert!(serde_json::from_str::<StudioState>(&no_such_bus).is_err());
+        let no_track = json.replacen(r#""piano_roll":{"1":[],"#, r#""piano_roll":{"#, 1);
+        assert_ne!(json, no_track);
+        assert!(serde_json::from_str::<StudioState>(&no_track).is_err());
+    }
+}

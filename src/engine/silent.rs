@@ -273,3 +273,179 @@ fn decibels(amplitude: f32) -> Decibels {
     // The logarithm of silence is below every minimum.
     Decibels::new((20.0 * amplitude.log10()).clamp(min.get(), max.get())).unwrap_or(min)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Model,
+        quantity::Pitch,
+        studio::{
+            BusId, InstrumentAction, InstrumentSetting, LoopRegion, MasterSetting, MixerSetting,
+            SessionSetting,
+        },
+    };
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    /// A studio, its engine and their virtual clock.
+    struct Rig {
+        now: Timestamp,
+        state: StudioState,
+        engine: SilentEngine,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let (now, state) = (Timestamp::ZERO, StudioState::starter());
+            Self { now, state, engine: SilentEngine::default() }
+        }
+
+        fn act(&mut self, action: &NetworkAction) {
+            for effect in Studio::reduce(&mut self.state, action).unwrap() {
+                self.engine.perform(self.now, &self.state, effect);
+            }
+            for report in self.engine.advance(self.now, &self.state) {
+                self.act(&report);
+            }
+        }
+
+        fn transport(&mut self, action: TransportAction) {
+            self.act(&NetworkAction::Transport(action));
+        }
+
+        fn set(&mut self, setting: InstrumentSetting) {
+            self.act(&NetworkAction::Instrument(BASS, InstrumentAction::Set(setting)));
+        }
+
+        fn key(&mut self, action: InstrumentAction) {
+            self.act(&NetworkAction::Instrument(BASS, action));
+        }
+
+        /// Lets `millis` pass, pulse by pulse, and returns where the playhead is.
+        fn wait(&mut self, millis: u64) -> u32 {
+            let end = self.now + Duration::from_millis(millis);
+            while self.now < end {
+                self.now = end.min(self.now + PULSE);
+                let report = self.engine.advance(self.now, &self.state);
+                assert_eq!(report, [], "nothing to say while nothing happens");
+            }
+            self.engine.metering().playhead.get()
+        }
+
+        fn peaks(&mut self) -> [i32; 2] {
+            self.wait(34);
+            #[expect(clippy::cast_possible_truncation)]
+            self.engine.metering().peaks.map(|peak| peak.get().round() as i32)
+        }
+    }
+
+    #[test]
+    fn the_playhead_moves_at_the_tempo_and_stays_where_it_is_stopped() {
+        let mut rig = Rig::new();
+        rig.transport(TransportAction::Locate(Ticks::of(480)));
+        assert_eq!(rig.engine.pulse(), None);
+        rig.transport(TransportAction::Play);
+        assert!(rig.engine.pulse().is_some());
+        assert_eq!(rig.wait(1000), 480 + 960);
+        rig.transport(TransportAction::Stop);
+        assert_eq!(rig.wait(1000), 1440);
+        assert_eq!(rig.state.transport.position, Ticks::of(1440));
+        assert_eq!(rig.engine.pulse(), None);
+    }
+
+    #[test]
+    fn a_change_of_tempo_is_no_jump() {
+        let mut rig = Rig::new();
+        rig.transport(TransportAction::Play);
+        rig.wait(1000);
+        rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(240.0))));
+        assert_eq!(rig.engine.metering().playhead.get(), 960);
+        assert_eq!(rig.wait(1000), 960 + 1920);
+    }
+
+    #[test]
+    fn the_playhead_can_be_moved_while_it_moves() {
+        let mut rig = Rig::new();
+        rig.transport(TransportAction::Play);
+        rig.wait(1000);
+        rig.transport(TransportAction::Locate(Ticks::of(10_000)));
+        assert_eq!(rig.wait(500), 10_480);
+    }
+
+    #[test]
+    fn a_loop_repeats_for_who_runs_into_its_end_only() {
+        let mut rig = Rig::new();
+        let region = LoopRegion::new(Ticks::of(480), Ticks::of(960)).unwrap();
+        rig.transport(TransportAction::Region(region));
+        rig.transport(TransportAction::Loop(true));
+        rig.transport(TransportAction::Play);
+        assert_eq!(rig.wait(1250), 480 + 240);
+        rig.transport(TransportAction::Locate(Ticks::of(2000)));
+        assert_eq!(rig.wait(500), 2480);
+    }
+
+    #[test]
+    fn a_saved_session_shows_its_playhead_before_anything_happens() {
+        let mut rig = Rig::new();
+        rig.state.transport.position = Ticks::of(777);
+        assert_eq!(rig.wait(34), 777);
+    }
+
+    #[test]
+    fn the_meters_follow_key_fader_pan_bus_and_master() {
+        let mut rig = Rig::new();
+        let key = Pitch::of(40);
+        rig.set(InstrumentSetting::Level(Decibels::of(0.0)));
+        rig.key(InstrumentAction::Play(key, Velocity::MAX));
+        assert_eq!(rig.peaks(), [0, 0]);
+        rig.set(InstrumentSetting::Level(Decibels::of(-10.0)));
+        assert_eq!(rig.peaks(), [-10, -10]);
+        rig.set(InstrumentSetting::Pan(Pan::of(-1.0)));
+        assert_eq!(rig.peaks(), [-10, -120]);
+
+        let bus = BusId(1);
+        rig.act(&NetworkAction::Mixer(MixerSetting::AddBus(bus, crate::studio::Name::default())));
+        rig.set(InstrumentSetting::Output(Output::Bus(bus)));
+        let mute = crate::studio::BusSetting::Mute(true);
+        rig.act(&NetworkAction::Mixer(MixerSetting::Bus(bus, mute)));
+        assert_eq!(rig.peaks(), [-120, -120]);
+        rig.act(&NetworkAction::Mixer(MixerSetting::DeleteBus(bus)));
+        let master = MasterSetting::Level(Decibels::of(-20.0));
+        rig.act(&NetworkAction::Mixer(MixerSetting::Master(master)));
+        assert_eq!(rig.peaks(), [-30, -120]);
+
+        rig.key(InstrumentAction::Release(key));
+        assert_eq!(rig.peaks(), [-120, -120]);
+        assert_eq!(rig.engine.pulse(), None);
+    }
+
+    #[test]
+    fn a_soloed_instrument_silences_the_others() {
+        let mut rig = Rig::new();
+        rig.key(InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
+        assert_eq!(rig.peaks(), [-6, -6]);
+        let solo = InstrumentAction::Set(InstrumentSetting::Solo(true));
+        rig.act(&NetworkAction::Instrument(InstrumentId(2), solo));
+        assert_eq!(rig.peaks(), [-120, -120]);
+    }
+
+    #[test]
+    fn the_notes_under_the_playhead_move_the_meters() {
+        let mut rig = Rig::new();
+        let note = Note {
+            tick: Ticks::of(480),
+            pitch: Pitch::of(40),
+            length: crate::quantity::NoteLength::of(480),
+            velocity: Velocity::MAX,
+        };
+        let add = crate::studio::PianoRollAction::Add(note);
+        rig.act(&NetworkAction::PianoRoll(BASS, add));
+        rig.transport(TransportAction::Play);
+        assert_eq!(rig.peaks(), [-120, -120]);
+        rig.wait(600);
+        assert_eq!(rig.peaks(), [-6, -6]);
+        rig.wait(500);
+        assert_eq!(rig.peaks(), [-120, -120]);
+    }
+}

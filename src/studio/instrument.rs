@@ -299,3 +299,113 @@ fn release(
 fn silence(id: InstrumentId, keys: &Keys) -> Vec<StudioEffect> {
     keys.iter().map(|(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Model,
+        studio::{MixerSetting, NetworkAction, Studio},
+    };
+
+    const LEAD: InstrumentId = InstrumentId(2);
+    const C: Pitch = Pitch::of(60);
+    const LOUD: Velocity = Velocity::of(100);
+
+    fn act(state: &mut StudioState, action: InstrumentAction) -> Vec<StudioEffect> {
+        reduce(state, LEAD, &action).unwrap()
+    }
+
+    fn add_at(state: &mut StudioState, id: u32) {
+        add(state, InstrumentId(id), &Name::default(), SourceKind::Pluck).unwrap();
+    }
+
+    #[test]
+    fn every_note_that_begins_ends_once() {
+        let mut state = StudioState::starter();
+        let on = StudioEffect::NoteOn { instrument: LEAD, pitch: C, velocity: LOUD };
+        let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
+        assert_eq!(act(&mut state, InstrumentAction::Play(C, LOUD)), [on]);
+        assert_eq!(act(&mut state, InstrumentAction::Play(C, LOUD)), [off, on]);
+        assert_eq!(act(&mut state, InstrumentAction::ReleaseAll), [off]);
+        assert_eq!(act(&mut state, InstrumentAction::Release(C)), []);
+        assert_eq!(act(&mut state, InstrumentAction::ReleaseAll), []);
+    }
+
+    #[test]
+    fn an_instrument_that_is_deleted_falls_silent_and_takes_its_track_along() {
+        let mut state = StudioState::starter();
+        act(&mut state, InstrumentAction::Play(C, LOUD));
+        let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
+        assert_eq!(delete(&mut state, LEAD), Ok(vec![off]));
+        assert_eq!(state.piano_roll.track(LEAD), None);
+        assert_eq!(delete(&mut state, LEAD), Err(Invalid::missing("instrument", 2)));
+    }
+
+    #[test]
+    fn who_lets_go_of_a_sounding_instrument_releases_its_keys() {
+        let mut state = StudioState::starter();
+        assert_eq!(Studio::let_go(&state, LEAD), None);
+        act(&mut state, InstrumentAction::Play(C, LOUD));
+        let release = NetworkAction::Instrument(LEAD, InstrumentAction::ReleaseAll);
+        assert_eq!(Studio::let_go(&state, LEAD), Some(release));
+        assert_eq!(Studio::let_go(&state, InstrumentId(99)), None);
+    }
+
+    #[test]
+    fn a_bus_that_is_deleted_leaves_no_output_and_no_send_behind() {
+        let mut state = StudioState::starter();
+        let bus = BusId(1);
+        let mut mixer = |state: &mut StudioState, setting| {
+            Studio::reduce(state, &NetworkAction::Mixer(setting)).map(drop)
+        };
+        let output = InstrumentSetting::Output(Output::Bus(bus));
+        let send = InstrumentSetting::Sends(SendsSetting::Add(bus));
+
+        let missing = Invalid::missing("bus", 1);
+        for setting in [&output, &send] {
+            let refused = reduce(&mut state, LEAD, &InstrumentAction::Set(setting.clone()));
+            assert_eq!(refused, Err(missing.clone()));
+        }
+        mixer(&mut state, MixerSetting::AddBus(bus, Name::default())).unwrap();
+        act(&mut state, InstrumentAction::Set(output));
+        act(&mut state, InstrumentAction::Set(send));
+        mixer(&mut state, MixerSetting::DeleteBus(bus)).unwrap();
+        assert_eq!(state.instruments, StudioState::starter().instruments);
+    }
+
+    #[test]
+    fn participants_who_add_at_the_same_moment_ask_for_different_ids() {
+        let mut state = StudioState::starter();
+        assert_eq!(state.instruments.free_id(0), InstrumentId(4));
+        assert_eq!(state.instruments.free_id(3), InstrumentId(3001));
+        add_at(&mut state, 3001);
+        add_at(&mut state, 3003);
+        assert_eq!(state.instruments.free_id(3), InstrumentId(3002));
+    }
+
+    #[test]
+    fn a_free_id_is_found_when_the_block_is_full_or_does_not_exist() {
+        let mut state = StudioState::default();
+        for id in 1001..=2000 {
+            add_at(&mut state, id);
+        }
+        assert_eq!(state.instruments.free_id(1), InstrumentId(2001));
+        assert_eq!(state.instruments.free_id(u32::MAX), InstrumentId(2001));
+        add_at(&mut state, u32::MAX);
+        assert_eq!(state.instruments.free_id(1), InstrumentId(1));
+    }
+
+    #[test]
+    fn an_instrument_can_be_added_once_and_up_to_the_limit() {
+        let mut state = StudioState::default();
+        let add = |state: &mut StudioState, id| {
+            add(state, InstrumentId(id), &Name::default(), SourceKind::Kick)
+        };
+        for id in 1..=4096 {
+            assert_eq!(add(&mut state, id), Ok(vec![]));
+        }
+        assert_eq!(add(&mut state, 4096), Err(Invalid::exists("instrument", 4096)));
+        assert_eq!(add(&mut state, 4097), Err(Invalid::full("instruments", 4096)));
+    }
+}

@@ -285,3 +285,147 @@ impl ClientState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Model,
+        quantity::{NoteLength, Velocity},
+        studio::Studio,
+    };
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    fn note(tick: u32) -> Note {
+        Note {
+            tick: Ticks::of(tick),
+            pitch: Pitch::of(60),
+            length: NoteLength::of(240),
+            velocity: Velocity::of(90),
+        }
+    }
+
+    fn studio() -> StudioState {
+        let mut studio = StudioState::starter();
+        for tick in [0, 480, 960] {
+            let add = PianoRollAction::Add(note(tick));
+            Studio::reduce(&mut studio, &NetworkAction::PianoRoll(BASS, add)).unwrap();
+        }
+        studio
+    }
+
+    fn copy(from: u32, to: u32) -> LocalAction {
+        let (from, to) = (Ticks::of(from), Ticks::of(to));
+        LocalAction::Clipboard(ClipboardAction::Copy { from, to })
+    }
+
+    fn paste_at(
+        client: &mut ClientState,
+        tick: u32,
+        studio: &StudioState,
+    ) -> Option<NetworkAction> {
+        let cursor = SelectionAction::Cursor(Ticks::of(tick), Pitch::of(60));
+        client.handle(LocalAction::Selection(cursor), studio);
+        client.handle(LocalAction::Clipboard(ClipboardAction::Paste), studio)
+    }
+
+    fn with_bass_selected(studio: &StudioState) -> ClientState {
+        let mut client = ClientState::default();
+        let select = SelectionAction::Instrument(BASS);
+        assert_eq!(client.handle(LocalAction::Selection(select), studio), None);
+        client
+    }
+
+    #[test]
+    fn what_was_copied_is_pasted_at_the_cursor() {
+        let studio = studio();
+        let mut client = with_bass_selected(&studio);
+        client.handle(copy(480, 961), &studio);
+        let pasted: Track = [note(1920), note(2400)].into_iter().collect();
+        assert_eq!(
+            paste_at(&mut client, 1920, &studio),
+            Some(NetworkAction::PianoRoll(BASS, PianoRollAction::Paste(pasted)))
+        );
+    }
+
+    #[test]
+    fn an_empty_or_reversed_copy_keeps_the_clipboard() {
+        let studio = studio();
+        let mut client = with_bass_selected(&studio);
+        client.handle(copy(0, 1), &studio);
+        client.handle(copy(5000, 6000), &studio);
+        client.handle(copy(6000, 0), &studio);
+        assert_eq!(client.clipboard(), [note(0)]);
+    }
+
+    #[test]
+    fn notes_beyond_the_end_of_time_are_not_pasted() {
+        let studio = studio();
+        let mut client = with_bass_selected(&studio);
+        client.handle(copy(0, 481), &studio);
+        let last: Track = [note(Ticks::MAX.get())].into_iter().collect();
+        assert_eq!(
+            paste_at(&mut client, Ticks::MAX.get(), &studio),
+            Some(NetworkAction::PianoRoll(BASS, PianoRollAction::Paste(last)))
+        );
+    }
+
+    #[test]
+    fn the_selection_lets_go_of_an_instrument_that_somebody_deletes() {
+        let mut studio = studio();
+        let mut client = with_bass_selected(&studio);
+        Studio::reduce(&mut studio, &NetworkAction::DeleteInstrument(BASS)).unwrap();
+        client.follow(&studio);
+        assert_eq!(client.instrument(), None);
+        assert_eq!(paste_at(&mut client, 0, &studio), None);
+    }
+
+    #[test]
+    fn navigation_leads_back_the_way_it_came() {
+        let studio = studio();
+        let mut client = ClientState::default();
+        let mut go = |action| {
+            client.handle(LocalAction::Navigation(action), &studio);
+            client.pane()
+        };
+        assert_eq!(go(NavigationAction::Go(Pane::Mixer)), Pane::Mixer);
+        assert_eq!(go(NavigationAction::Go(Pane::Mixer)), Pane::Mixer);
+        assert_eq!(go(NavigationAction::Go(Pane::PianoRoll)), Pane::PianoRoll);
+        assert_eq!(go(NavigationAction::Back), Pane::Mixer);
+        assert_eq!(go(NavigationAction::Back), Pane::Instruments);
+        assert_eq!(go(NavigationAction::Back), Pane::Instruments);
+    }
+
+    #[test]
+    fn layers_are_a_stack_without_repetition() {
+        let studio = studio();
+        let mut client = ClientState::default();
+        for action in [
+            LayerAction::Pop,
+            LayerAction::Push(Layer::Keyboard),
+            LayerAction::Push(Layer::Help),
+            LayerAction::Push(Layer::Help),
+            LayerAction::Pop,
+        ] {
+            client.handle(LocalAction::Layer(action), &studio);
+        }
+        assert_eq!(client.layers(), [Layer::Keyboard]);
+    }
+
+    #[test]
+    fn midi_ports_are_connected_once_each() {
+        let studio = studio();
+        let mut client = ClientState::default();
+        let (keys, pads) = (MidiPort("Keys".into()), MidiPort("Pads".into()));
+        for action in [
+            MidiAction::Connect(pads.clone()),
+            MidiAction::Connect(keys.clone()),
+            MidiAction::Connect(keys.clone()),
+            MidiAction::Disconnect(pads),
+        ] {
+            client.handle(LocalAction::Midi(action), &studio);
+        }
+        assert!(client.midi().eq([&keys]));
+    }
+}

@@ -127,11 +127,13 @@ impl Track {
     }
 
     /// All notes, by where they start, then by pitch.
+    #[must_use]
     pub fn notes(&self) -> impl DoubleEndedIterator<Item = Note> {
         self.0.iter().map(|(place, body)| body.at(*place))
     }
 
     /// The notes that start at or after `from` and before `to`.
+    #[must_use]
     pub fn starting(&self, from: Ticks, to: Ticks) -> impl DoubleEndedIterator<Item = Note> {
         // A range that ends before it starts is empty, not a mistake.
         let to = to.max(from);
@@ -261,8 +263,12 @@ impl PianoRoll {
     /// instruments that are gone.
     pub(super) fn follow(&mut self, instruments: &InstrumentState) {
         let gone: Vec<_> = self.ids().filter(|id| !instruments.contains(*id)).collect();
-        gone.into_iter().for_each(|id| self.remove_track(id));
-        instruments.ids().for_each(|id| self.add_track(id));
+        for id in gone {
+            self.remove_track(id);
+        }
+        for id in instruments.ids() {
+            self.add_track(id);
+        }
     }
 
     /// Whether both are the same in memory, and so equal.
@@ -279,7 +285,9 @@ impl PianoRoll {
                     emit(*id, TrackChange::Whole(Arc::clone(track)));
                 }
                 DiffItem::Update { old: (id, old), new: (_, new) } => {
-                    track_diff(old, new).into_iter().for_each(|change| emit(*id, change));
+                    for change in track_diff(old, new) {
+                        emit(*id, change);
+                    }
                 }
                 DiffItem::Add(..) | DiffItem::Remove(..) => {}
             }
@@ -418,5 +426,110 @@ impl<'de> Deserialize<'de> for Track {
         }
 
         deserializer.deserialize_seq(Notes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    fn note(tick: u32, pitch: u8) -> Note {
+        Note {
+            tick: Ticks::of(tick),
+            pitch: Pitch::of(pitch),
+            length: NoteLength::of(480),
+            velocity: Velocity::of(100),
+        }
+    }
+
+    fn studio(notes: impl IntoIterator<Item = Note>) -> StudioState {
+        let mut state = StudioState::starter();
+        for note in notes {
+            reduce(&mut state, BASS, &PianoRollAction::Add(note)).unwrap();
+        }
+        state
+    }
+
+    fn changes(from: &StudioState, to: &StudioState) -> Vec<TrackChange> {
+        let mut changes = Vec::new();
+        from.piano_roll.diff(&to.piano_roll, &mut |_, change| changes.push(change));
+        changes
+    }
+
+    #[test]
+    fn a_note_is_never_drawn_or_moved_over_another() {
+        let mut state = studio([note(0, 60), note(480, 60)]);
+        let to_the_other = PianoRollAction::Move {
+            tick: Ticks::of(0),
+            pitch: Pitch::of(60),
+            to_tick: Ticks::of(480),
+            to_pitch: Pitch::of(60),
+        };
+        let exists = Invalid::exists("note", "60 at 480 ticks");
+        assert_eq!(reduce(&mut state.clone(), BASS, &to_the_other), Err(exists.clone()));
+        assert_eq!(reduce(&mut state, BASS, &PianoRollAction::Add(note(480, 60))), Err(exists));
+    }
+
+    #[test]
+    fn a_note_can_be_moved_to_where_it_is() {
+        let mut state = studio([note(0, 60)]);
+        let (tick, pitch) = (Ticks::of(0), Pitch::of(60));
+        let stay = PianoRollAction::Move { tick, pitch, to_tick: tick, to_pitch: pitch };
+        assert_eq!(reduce(&mut state, BASS, &stay), Ok(vec![]));
+        assert_eq!(state, studio([note(0, 60)]));
+    }
+
+    #[test]
+    fn pasted_notes_take_the_place_of_those_that_start_there() {
+        let mut state = studio([note(0, 60), note(480, 60)]);
+        let soft = Note { velocity: Velocity::of(20), ..note(480, 60) };
+        let paste = PianoRollAction::Paste([soft, note(960, 60)].into_iter().collect());
+        reduce(&mut state, BASS, &paste).unwrap();
+        assert_eq!(state, studio([note(0, 60), soft, note(960, 60)]));
+        assert_eq!(state.piano_roll.notes(), 3);
+    }
+
+    #[test]
+    fn a_track_is_sent_whole_only_when_that_is_shorter() {
+        let full = studio((0..64).map(|n| note(n * 120, 60)));
+        let mut edited = full.clone();
+        let remove = PianoRollAction::Remove(Ticks::of(120), Pitch::of(60));
+        reduce(&mut edited, BASS, &remove).unwrap();
+        let removed = TrackChange::Remove(Ticks::of(120), Pitch::of(60));
+        assert_eq!(changes(&full, &edited), [removed]);
+
+        let mut cleared = full.clone();
+        reduce(&mut cleared, BASS, &PianoRollAction::Clear).unwrap();
+        assert_eq!(changes(&full, &cleared), [TrackChange::Whole(Arc::default())]);
+    }
+
+    #[test]
+    fn a_track_is_written_as_a_list_of_notes_and_refuses_one_place_twice() {
+        let track: Track = [note(0, 60)].into_iter().collect();
+        let json = r#"[{"tick":0,"pitch":60,"length":480,"velocity":100}]"#;
+        assert_eq!(serde_json::to_string(&track).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Track>(json).unwrap(), track);
+        let twice = json.replace('}', "},").replace(']', &json[1..]);
+        assert!(serde_json::from_str::<Track>(&twice).is_err(), "{twice}");
+        assert!(serde_json::from_str::<Track>(&json.replace("480", "0")).is_err());
+    }
+
+    #[test]
+    fn the_number_of_notes_is_bounded() {
+        let notes = |first: u32, count: u32| (first..first + count).map(|n| note(n, 60));
+        let paste = |track: Track| PianoRollAction::Paste(track);
+        let mut state = StudioState::starter();
+
+        let too_many = paste(notes(0, 4097).collect());
+        let refused = reduce(&mut state.clone(), BASS, &too_many);
+        assert_eq!(refused, Err(Invalid::full("notes to paste", 4096)));
+
+        for page in 0..16 {
+            reduce(&mut state, BASS, &paste(notes(page * 4096, 4096).collect())).unwrap();
+        }
+        let refused = reduce(&mut state, BASS, &PianoRollAction::Add(note(65_536, 60)));
+        assert_eq!(refused, Err(Invalid::full("notes in a track", 65_536)));
     }
 }
