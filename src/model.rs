@@ -86,11 +86,13 @@ impl Invalid {
     }
 
     /// There are as many `what` (plural) as there may be.
+    #[must_use]
     pub fn full(what: &'static str, limit: u32) -> Self {
         Self::Full { what: what.into(), limit }
     }
 
     /// Anything else, in words that stand on their own.
+    #[must_use]
     pub fn unfit(why: &'static str) -> Self {
         Self::Unfit(why.into())
     }

@@ -4,7 +4,7 @@
 //! Every number is finite, so that quantities can be compared (`Eq`) and can
 //! be written as JSON.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -29,11 +29,23 @@ macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident: $inner:ident in $min:literal ..= $max:literal, $unit:literal) => {
         $(#[$doc])*
         #[doc = concat!("\n\nFrom ", $min, " to ", $max, $unit, ".")]
-        #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+        #[derive(Clone, Copy, Debug, PartialEq)]
         pub struct $name($inner);
 
-        // The number is finite, so equality is total.
+        // The number is finite, so equality and order are total.
         impl Eq for $name {}
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.0.partial_cmp(&other.0).unwrap_or(Ordering::Equal)
+            }
+        }
 
         impl $name {
             /// The smallest value.
@@ -65,6 +77,7 @@ macro_rules! quantity {
             /// # Panics
             /// If `value` is out of range; in a constant that is a compile error.
             #[must_use]
+            #[allow(unused_comparisons, reason = "one macro for signed and unsigned")]
             pub const fn of(value: $inner) -> Self {
                 assert!(value >= $min && value <= $max, "out of range");
                 Self(value)
@@ -109,4 +122,49 @@ quantity! {
 quantity! {
     /// A level relative to full scale or to unity gain; the minimum is silence.
     Decibels: f32 in -120.0 ..= 12.0, " dB"
+}
+quantity! {
+    /// How long a note lasts, in ticks of 1/480 of a quarter note.
+    NoteLength: u32 in 1 ..= 2_000_000_000, " ticks"
+}
+quantity! {
+    /// A key, as MIDI numbers it: 60 is middle C.
+    Pitch: u8 in 0 ..= 127, ""
+}
+quantity! {
+    /// How hard a key is struck. MIDI's velocity 0 means a release, and is not
+    /// one.
+    Velocity: u8 in 1 ..= 127, ""
+}
+quantity! {
+    /// A frequency that can be heard.
+    Hertz: f32 in 20.0 ..= 20_000.0, " Hz"
+}
+quantity! {
+    /// A duration in real time, such as that of an attack.
+    Seconds: f32 in 0.0 ..= 60.0, " s"
+}
+quantity! {
+    /// How much of something: none at 0, all of it at 1.
+    Amount: f32 in 0.0 ..= 1.0, ""
+}
+quantity! {
+    /// A place between the loudspeakers: left at -1, centre at 0, right at 1.
+    Pan: f32 in -1.0 ..= 1.0, ""
+}
+quantity! {
+    /// A small interval, in hundredths of a semitone.
+    Cents: f32 in -1200.0 ..= 1200.0, " cents"
+}
+quantity! {
+    /// An interval in octaves.
+    Octaves: f32 in -8.0 ..= 8.0, " octaves"
+}
+quantity! {
+    /// The frequency of a modulator, as a multiple of the carrier's.
+    FrequencyRatio: f32 in 0.0625 ..= 32.0, ""
+}
+quantity! {
+    /// The depth of frequency modulation: peak deviation by modulator frequency.
+    ModulationIndex: f32 in 0.0 ..= 32.0, ""
 }

@@ -1,0 +1,230 @@
+//! The built-in model: a studio of instruments, tracks, a mixer and a transport.
+//!
+//! It knows music and nothing else: no network, no participants, no time, no
+//! sound. Each subsystem has a file of its own, with its state, its actions and
+//! its reducer; [`settings`] is the idea that they share.
+//!
+//! To add a subsystem: a file in `studio/`, a field in [`StudioState`], a variant
+//! in [`NetworkAction`], [`Action`] and [`StudioChange`]. The compiler then asks
+//! for its route, its access, its reducer and its part of the patch.
+
+mod access;
+mod action;
+mod bounded;
+mod instrument;
+mod keys;
+mod local;
+mod mixer;
+mod name;
+mod patch;
+mod piano_roll;
+mod sends;
+mod session;
+mod settings;
+mod source;
+mod tone;
+mod transport;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    action::{Action, NetworkAction, Route},
+    bounded::{MAX_BUSES, MAX_INSTRUMENTS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PASTED},
+    instrument::{Instrument, InstrumentAction, InstrumentSetting, InstrumentState, Output},
+    keys::{KeyChange, Keys},
+    local::{
+        ClientState, ClipboardAction, Layer, LayerAction, LocalAction, MidiAction, MidiPort,
+        NavigationAction, Pane, SelectionAction,
+    },
+    mixer::{Bus, BusId, BusSetting, Master, MasterSetting, Mixer, MixerSetting},
+    name::{BadName, Name},
+    patch::{StudioChange, StudioPatch},
+    piano_roll::{Note, PianoRoll, PianoRollAction, Track, TrackChange},
+    sends::{BusSend, BusSendSetting, Sends, SendsSetting},
+    session::{BadTimeSignature, Key, Scale, SessionSetting, SessionState, TimeSignature},
+    settings::Settings,
+    source::{
+        Fm, FmSetting, Kick, KickSetting, Oscillator, OscillatorSetting, Pluck, PluckSetting,
+        Source, SourceKind, SourceSetting, Wave,
+    },
+    tone::{Envelope, EnvelopeSetting, Filter, FilterKind, FilterSetting},
+    transport::{BadRegion, LoopRegion, Transport, TransportAction, TransportSetting},
+};
+use crate::{
+    model::{Access, DirtyFlags, InstrumentId, Invalid, Misfit, Model},
+    quantity::{Pitch, Ticks, Velocity},
+};
+
+/// The model of a studio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Studio;
+
+/// All that a studio shares. Cheap to clone: its parts are shared.
+///
+/// Every instrument has a track, and no track is without its instrument; no
+/// output and no send goes to a bus that is not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct StudioState {
+    /// What holds for the session as a whole.
+    pub session: Arc<SessionState>,
+    /// Whether the music goes, and from where.
+    pub transport: Transport,
+    /// The buses and the master.
+    pub mixer: Mixer,
+    /// The tracks.
+    pub piano_roll: PianoRoll,
+    /// The instruments.
+    pub instruments: InstrumentState,
+}
+
+/// What the engine of a studio must do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StudioEffect {
+    /// A note begins, and lasts until its [`NoteOff`](Self::NoteOff).
+    NoteOn {
+        /// On which instrument.
+        instrument: InstrumentId,
+        /// Which key.
+        pitch: Pitch,
+        /// How hard.
+        velocity: Velocity,
+    },
+    /// A note ends. The instrument may be gone already.
+    NoteOff {
+        /// On which instrument.
+        instrument: InstrumentId,
+        /// Which key.
+        pitch: Pitch,
+    },
+    /// The playhead starts to move, from where the transport says.
+    Play,
+    /// The playhead stops.
+    Stop,
+    /// The playhead is put somewhere.
+    Locate(Ticks),
+}
+
+impl Model for Studio {
+    const NAME: &'static str = "imbolc-studio";
+    const VERSION: u32 = 1;
+
+    type State = StudioState;
+    type Action = NetworkAction;
+    type Patch = StudioPatch;
+    type Effect = StudioEffect;
+
+    fn access(_state: &StudioState, action: &NetworkAction) -> Access {
+        access::access(action)
+    }
+
+    fn reduce(
+        state: &mut StudioState,
+        action: &NetworkAction,
+    ) -> Result<Vec<StudioEffect>, Invalid> {
+        match action {
+            NetworkAction::AddInstrument { id, name, source } => {
+                instrument::add(state, *id, name, *source)
+            }
+            NetworkAction::DeleteInstrument(id) => instrument::delete(state, *id),
+            NetworkAction::Instrument(id, action) => instrument::reduce(state, *id, action),
+            NetworkAction::PianoRoll(id, action) => piano_roll::reduce(state, *id, action),
+            NetworkAction::Session(setting) => session::reduce(state, setting),
+            NetworkAction::Transport(action) => transport::reduce(state, *action),
+            NetworkAction::Mixer(setting) => mixer::reduce(state, setting),
+        }
+    }
+
+    fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
+        patch::diff(from, to)
+    }
+
+    fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), Misfit> {
+        patch::apply(state, patch)
+    }
+
+    fn exists(state: &StudioState, instrument: InstrumentId) -> bool {
+        state.instruments.contains(instrument)
+    }
+
+    /// Releases the keys that are held down.
+    fn let_go(state: &StudioState, id: InstrumentId) -> Option<NetworkAction> {
+        let instrument = state.instruments.get(id)?;
+        let silent = instrument.sounding.is_empty();
+        (!silent).then_some(NetworkAction::Instrument(id, InstrumentAction::ReleaseAll))
+    }
+
+    fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
+        patch::dirty(from, to)
+    }
+}
+
+impl StudioState {
+    /// A new session with a bass, a lead and a pad, ready to be played.
+    #[must_use]
+    pub fn starter() -> Self {
+        let mut state = Self::default();
+        let band = [
+            ("Bass", SourceKind::Oscillator),
+            ("Lead", SourceKind::Fm),
+            ("Pad", SourceKind::Oscillator),
+        ];
+        for (id, (name, source)) in (1..).zip(band) {
+            let added = instrument::add(&mut state, InstrumentId(id), &Name::given(name), source);
+            debug_assert!(added.is_ok(), "there is room for three in an empty studio");
+        }
+        state
+    }
+
+    /// Checks what must hold between the parts; within a part its types see to
+    /// it.
+    fn check(&self) -> Result<(), &'static str> {
+        if !self.instruments.ids().eq(self.piano_roll.ids()) {
+            return Err("instruments and tracks do not match");
+        }
+        let mut buses = self.instruments.iter().flat_map(|(_, instrument)| instrument.buses());
+        if buses.any(|bus| self.mixer.bus(bus).is_none()) {
+            return Err("an instrument refers to a bus that is not there");
+        }
+        Ok(())
+    }
+}
+
+/// A state as it is read, before it is known to be one.
+#[derive(Deserialize)]
+struct Unchecked {
+    session: Arc<SessionState>,
+    transport: Transport,
+    mixer: Mixer,
+    piano_roll: PianoRoll,
+    instruments: InstrumentState,
+}
+
+impl TryFrom<Unchecked> for StudioState {
+    type Error = &'static str;
+
+    fn try_from(read: Unchecked) -> Result<Self, Self::Error> {
+        let Unchecked { session, transport, mixer, piano_roll, instruments } = read;
+        let state = Self { session, transport, mixer, piano_roll, instruments };
+        state.check()?;
+        Ok(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_with_a_dangling_reference_is_refused_from_the_wire() {
+        let json = serde_json::to_string(&StudioState::starter()).unwrap();
+        assert!(serde_json::from_str::<StudioState>(&json).is_ok());
+        let no_such_bus = json.replacen(r#""output":"Master""#, r#""output":{"Bus":7}"#, 1);
+        assert!(serde_json::from_str::<StudioState>(&no_such_bus).is_err());
+        let no_track = json.replacen(r#""piano_roll":{"1":[],"#, r#""piano_roll":{"#, 1);
+        assert_ne!(json, no_track);
+        assert!(serde_json::from_str::<StudioState>(&no_track).is_err());
+    }
+}

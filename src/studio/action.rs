@@ -1,0 +1,107 @@
+//! What a UI asks for, sorted into what concerns everybody and what is its own
+//! business.
+//!
+//! It knows every family of actions, and carries none of them out.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    instrument::InstrumentAction,
+    local::{
+        ClipboardAction, LayerAction, LocalAction, MidiAction, NavigationAction, SelectionAction,
+    },
+    mixer::MixerSetting,
+    name::Name,
+    piano_roll::PianoRollAction,
+    session::SessionSetting,
+    source::SourceKind,
+    transport::TransportAction,
+};
+use crate::model::InstrumentId;
+
+/// What may cross the wire: all that changes what everybody shares.
+///
+/// ```
+/// use imbolc_net::studio::{NetworkAction, TransportAction};
+///
+/// let play = NetworkAction::Transport(TransportAction::Play);
+/// assert_eq!(serde_json::to_string(&play)?, r#"{"Transport":"Play"}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NetworkAction {
+    /// Adds an instrument and its empty track; who adds it owns it.
+    AddInstrument {
+        /// A free id; see [`InstrumentState::free_id`](super::InstrumentState::free_id).
+        id: InstrumentId,
+        /// What it is called.
+        name: Name,
+        /// What its sound begins with.
+        source: SourceKind,
+    },
+    /// Deletes an instrument and its track.
+    DeleteInstrument(InstrumentId),
+    /// Edits or plays an instrument.
+    Instrument(InstrumentId, InstrumentAction),
+    /// Edits an instrument's track.
+    PianoRoll(InstrumentId, PianoRollAction),
+    /// Sets what holds for the session as a whole.
+    Session(SessionSetting),
+    /// Starts, stops, goes somewhere, repeats.
+    Transport(TransportAction),
+    /// Edits the buses or the master.
+    Mixer(MixerSetting),
+}
+
+/// What a UI asks for.
+///
+/// It is not serialisable as a whole; [`route`](Self::route) tells what part of
+/// it may cross the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in `NetworkAction` and `LocalAction`")]
+pub enum Action {
+    AddInstrument { id: InstrumentId, name: Name, source: SourceKind },
+    DeleteInstrument(InstrumentId),
+    Instrument(InstrumentId, InstrumentAction),
+    PianoRoll(InstrumentId, PianoRollAction),
+    Session(SessionSetting),
+    Transport(TransportAction),
+    Mixer(MixerSetting),
+    Clipboard(ClipboardAction),
+    Navigation(NavigationAction),
+    Layer(LayerAction),
+    Selection(SelectionAction),
+    Midi(MidiAction),
+}
+
+/// Where an [`Action`] goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To the dispatcher, and so to everybody.
+    Network(NetworkAction),
+    /// To the [`ClientState`](super::ClientState) next to the UI.
+    Local(LocalAction),
+}
+
+impl Action {
+    /// Sorts the action. A new family must be sorted in here before it compiles.
+    #[must_use]
+    pub fn route(self) -> Route {
+        match self {
+            Self::AddInstrument { id, name, source } => {
+                Route::Network(NetworkAction::AddInstrument { id, name, source })
+            }
+            Self::DeleteInstrument(id) => Route::Network(NetworkAction::DeleteInstrument(id)),
+            Self::Instrument(id, action) => Route::Network(NetworkAction::Instrument(id, action)),
+            Self::PianoRoll(id, action) => Route::Network(NetworkAction::PianoRoll(id, action)),
+            Self::Session(setting) => Route::Network(NetworkAction::Session(setting)),
+            Self::Transport(action) => Route::Network(NetworkAction::Transport(action)),
+            Self::Mixer(setting) => Route::Network(NetworkAction::Mixer(setting)),
+            Self::Clipboard(action) => Route::Local(LocalAction::Clipboard(action)),
+            Self::Navigation(action) => Route::Local(LocalAction::Navigation(action)),
+            Self::Layer(action) => Route::Local(LocalAction::Layer(action)),
+            Self::Selection(action) => Route::Local(LocalAction::Selection(action)),
+            Self::Midi(action) => Route::Local(LocalAction::Midi(action)),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How much of everything there may be, and maps that refuse more while they
+//! are still being read.
+//!
+//! It knows how many, never of what.
+
+use std::{fmt, marker::PhantomData};
+
+use imbl::OrdMap;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+
+/// Instruments in a session. More than any studio has, and a full state of that
+/// many still fits in a frame.
+pub const MAX_INSTRUMENTS: usize = 4096;
+
+/// Buses in the mixer: a large desk has half as many.
+pub const MAX_BUSES: usize = 64;
+
+/// Notes in a track: three hours at six notes a second.
+pub const MAX_NOTES: usize = 65_536;
+
+/// Notes in all tracks together, so that a full state keeps a size that can be
+/// sent.
+pub const MAX_NOTES_IN_ALL: usize = 262_144;
+
+/// Notes that one action may paste: more than a screen of any size shows.
+pub const MAX_PASTED: usize = 4096;
+
+/// Characters in a name: it must fit in the column of a mixer.
+pub const MAX_NAME: usize = 64;
+
+/// A limit as an error carries it.
+pub(super) fn count(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
+}
+
+/// Reads a map of at most `MAX` entries, none of them twice.
+pub(super) fn map<'de, const MAX: usize, K, V, D>(deserializer: D) -> Result<OrdMap<K, V>, D::Error>
+where
+    K: Deserialize<'de> + Ord + Clone,
+    V: Deserialize<'de> + Clone,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_map(AtMost::<MAX, K, V>(PhantomData))
+}
+
+struct AtMost<const MAX: usize, K, V>(PhantomData<(K, V)>);
+
+impl<'de, const MAX: usize, K, V> Visitor<'de> for AtMost<MAX, K, V>
+where
+    K: Deserialize<'de> + Ord + Clone,
+    V: Deserialize<'de> + Clone,
+{
+    type Value = OrdMap<K, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a map of at most {MAX} entries")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = OrdMap::new();
+        while let Some((key, value)) = entries.next_entry()? {
+            if map.len() == MAX {
+                return Err(A::Error::custom(format_args!("more than {MAX} entries")));
+            }
+            if map.insert(key, value).is_some() {
+                return Err(A::Error::custom("the same key twice"));
+            }
+        }
+        Ok(map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(transparent)]
+    struct Two(#[serde(deserialize_with = "map::<2, _, _, _>")] OrdMap<u32, bool>);
+
+    #[test]
+    fn a_map_with_too_many_entries_or_a_repeated_key_is_refused() {
+        assert!(serde_json::from_str::<Two>(r#"{"1":true,"2":true}"#).is_ok());
+        assert!(serde_json::from_str::<Two>(r#"{"1":true,"2":true,"3":true}"#).is_err());
+        assert!(serde_json::from_str::<Two>(r#"{"1":true,"1":false}"#).is_err());
+    }
+}

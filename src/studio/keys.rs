@@ -1,0 +1,72 @@
+//! Which keys of an instrument are held down, so that everyone sees who plays
+//! what.
+//!
+//! It knows nothing of sound: what the engine must do is said in effects.
+
+use imbl::{OrdMap, ordmap::DiffItem};
+use serde::{Deserialize, Serialize};
+
+use super::{bounded, settings::Settings};
+use crate::{
+    model::Invalid,
+    quantity::{Pitch, Velocity},
+};
+
+/// The keys that are held down.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Keys(
+    #[serde(deserialize_with = "bounded::map::<128, _, _, _>")] OrdMap<Pitch, Velocity>,
+);
+
+/// One change of [`Keys`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyChange {
+    /// A key went down.
+    Down(Pitch, Velocity),
+    /// A key came up.
+    Up(Pitch),
+}
+
+impl Keys {
+    /// How hard this key was struck, if it is held.
+    #[must_use]
+    pub fn held(&self, pitch: Pitch) -> Option<Velocity> {
+        self.0.get(&pitch).copied()
+    }
+
+    /// The keys that are held, from low to high.
+    pub fn iter(&self) -> impl Iterator<Item = (Pitch, Velocity)> {
+        self.0.iter().map(|(pitch, velocity)| (*pitch, *velocity))
+    }
+
+    /// Whether no key is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Settings for Keys {
+    type Setting = KeyChange;
+
+    fn set(&mut self, change: KeyChange) -> Result<(), Invalid> {
+        match change {
+            KeyChange::Down(pitch, velocity) => self.0.insert(pitch, velocity),
+            KeyChange::Up(pitch) => self.0.remove(&pitch),
+        };
+        Ok(())
+    }
+
+    fn diff(&self, to: &Self, emit: &mut dyn FnMut(KeyChange)) {
+        for change in self.0.diff(&to.0) {
+            emit(match change {
+                DiffItem::Add(pitch, velocity)
+                | DiffItem::Update { new: (pitch, velocity), .. } => {
+                    KeyChange::Down(*pitch, *velocity)
+                }
+                DiffItem::Remove(pitch, _) => KeyChange::Up(*pitch),
+            });
+        }
+    }
+}

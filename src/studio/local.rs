@@ -1,0 +1,431 @@
+//! What is a participant's own business: clipboard, navigation, layers,
+//! selection, MIDI connections.
+//!
+//! It lives next to the UI and never reaches a dispatcher: none of it can be
+//! serialised. It reads the shared state and never changes it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    StudioState,
+    action::NetworkAction,
+    bounded::MAX_PASTED,
+    piano_roll::{Note, PianoRollAction, Track},
+};
+use crate::{
+    model::InstrumentId,
+    quantity::{Pitch, Ticks},
+};
+
+/// What a participant does in its own UI.
+///
+/// What everybody shares can be sent:
+/// ```
+/// # use imbolc_net::studio::{NetworkAction, TransportAction};
+/// fn send(action: &impl serde::Serialize) {}
+/// send(&NetworkAction::Transport(TransportAction::Play));
+/// ```
+/// What is one's own cannot, not even by mistake:
+/// ```compile_fail,E0277
+/// # use imbolc_net::studio::{LayerAction, LocalAction};
+/// fn send(action: &impl serde::Serialize) {}
+/// send(&LocalAction::Layer(LayerAction::Pop));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalAction {
+    /// Copies or pastes notes.
+    Clipboard(ClipboardAction),
+    /// Goes to another pane.
+    Navigation(NavigationAction),
+    /// Opens or closes a layer.
+    Layer(LayerAction),
+    /// Selects an instrument, or a place in its track.
+    Selection(SelectionAction),
+    /// Connects or disconnects a MIDI port.
+    Midi(MidiAction),
+}
+
+/// Copies or pastes notes of the selected instrument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClipboardAction {
+    /// Copies the notes that start at or after `from` and before `to`.
+    Copy {
+        /// The first tick.
+        from: Ticks,
+        /// The first tick after.
+        to: Ticks,
+    },
+    /// Pastes what was copied, at the cursor.
+    Paste,
+}
+
+/// Goes to another pane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NavigationAction {
+    /// To this one.
+    Go(Pane),
+    /// To where one came from.
+    Back,
+}
+
+/// A pane of the UI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Pane {
+    #[default]
+    Instruments,
+    PianoRoll,
+    Mixer,
+    Session,
+    Participants,
+    Devices,
+}
+
+/// Opens or closes a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LayerAction {
+    /// Opens one on top of the others, unless it is there already.
+    Push(Layer),
+    /// Closes the topmost one.
+    Pop,
+}
+
+/// A mode of the UI that takes the keys before the pane below gets them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Layer {
+    Keyboard,
+    TextEntry,
+    Command,
+    Confirmation,
+    Help,
+}
+
+/// Selects an instrument, or a place in its track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SelectionAction {
+    /// Selects this one, if there is one of this id.
+    Instrument(InstrumentId),
+    /// Selects none.
+    Nothing,
+    /// Puts the cursor there.
+    Cursor(Ticks, Pitch),
+}
+
+/// Connects or disconnects a MIDI port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MidiAction {
+    /// Listens to this port.
+    Connect(MidiPort),
+    /// Listens to it no longer.
+    Disconnect(MidiPort),
+}
+
+/// A MIDI port, by the name that the operating system gives it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MidiPort(pub Arc<str>);
+
+/// The own business of one participant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientState {
+    clipboard: Vec<Note>,
+    pane: Pane,
+    came_from: Vec<Pane>,
+    layers: Vec<Layer>,
+    instrument: Option<InstrumentId>,
+    cursor: (Ticks, Pitch),
+    midi: BTreeSet<MidiPort>,
+}
+
+impl Default for ClientState {
+    /// On the pane of the instruments, the cursor at the beginning on middle C.
+    fn default() -> Self {
+        Self {
+            clipboard: Vec::new(),
+            pane: Pane::default(),
+            came_from: Vec::new(),
+            layers: Vec::new(),
+            instrument: None,
+            cursor: (Ticks::MIN, Pitch::of(60)),
+            midi: BTreeSet::new(),
+        }
+    }
+}
+
+/// How many panes one can go back.
+const TRAIL: usize = 32;
+
+impl ClientState {
+    /// Carries out what a participant does, and returns what follows from it for
+    /// everybody: what a paste adds to a track.
+    pub fn handle(&mut self, action: LocalAction, studio: &StudioState) -> Option<NetworkAction> {
+        match action {
+            LocalAction::Clipboard(ClipboardAction::Copy { from, to }) => {
+                self.copy(from, to, studio);
+            }
+            LocalAction::Clipboard(ClipboardAction::Paste) => return self.paste(studio),
+            LocalAction::Navigation(action) => self.navigate(&action),
+            LocalAction::Layer(action) => self.stack(&action),
+            LocalAction::Selection(action) => self.select(&action, studio),
+            LocalAction::Midi(MidiAction::Connect(port)) => {
+                self.midi.insert(port);
+            }
+            LocalAction::Midi(MidiAction::Disconnect(port)) => {
+                self.midi.remove(&port);
+            }
+        }
+        None
+    }
+
+    /// Lets go of what is no longer there. To be called with each new snapshot:
+    /// somebody else may have deleted what is selected here.
+    pub fn follow(&mut self, studio: &StudioState) {
+        self.instrument = self.instrument.filter(|id| studio.instruments.contains(*id));
+    }
+
+    /// What was copied, with the first note at tick 0.
+    #[must_use]
+    pub fn clipboard(&self) -> &[Note] {
+        &self.clipboard
+    }
+
+    /// The pane that is shown.
+    #[must_use]
+    pub const fn pane(&self) -> Pane {
+        self.pane
+    }
+
+    /// The open layers, the topmost one last.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The selected instrument.
+    #[must_use]
+    pub const fn instrument(&self) -> Option<InstrumentId> {
+        self.instrument
+    }
+
+    /// Where the cursor is in the piano roll.
+    #[must_use]
+    pub const fn cursor(&self) -> (Ticks, Pitch) {
+        self.cursor
+    }
+
+    /// The MIDI ports that are listened to, by name.
+    pub fn midi(&self) -> impl Iterator<Item = &MidiPort> {
+        self.midi.iter()
+    }
+
+    fn copy(&mut self, from: Ticks, to: Ticks, studio: &StudioState) {
+        let Some(track) = self.instrument.and_then(|id| studio.piano_roll.track(id)) else {
+            return;
+        };
+        let notes: Vec<_> = track.starting(from, to).take(MAX_PASTED).collect();
+        // An empty copy keeps what was copied before.
+        let Some(first) = notes.first().map(|note| note.tick.get()) else { return };
+        self.clipboard = notes
+            .into_iter()
+            .filter_map(|note| {
+                let tick = Ticks::new(note.tick.get() - first).ok()?;
+                Some(Note { tick, ..note })
+            })
+            .collect();
+    }
+
+    fn paste(&self, studio: &StudioState) -> Option<NetworkAction> {
+        let id = self.instrument.filter(|id| studio.instruments.contains(*id))?;
+        let start = self.cursor.0.get();
+        // What would lie beyond the end of time is left out.
+        let track: Track = self
+            .clipboard
+            .iter()
+            .filter_map(|note| {
+                let tick = Ticks::new(note.tick.get().checked_add(start)?).ok()?;
+                Some(Note { tick, ..*note })
+            })
+            .collect();
+        let nothing = track.is_empty();
+        (!nothing).then_some(NetworkAction::PianoRoll(id, PianoRollAction::Paste(track)))
+    }
+
+    fn navigate(&mut self, action: &NavigationAction) {
+        match action {
+            NavigationAction::Go(pane) if *pane != self.pane => {
+                if self.came_from.len() == TRAIL {
+                    self.came_from.remove(0);
+                }
+                self.came_from.push(self.pane);
+                self.pane = *pane;
+            }
+            NavigationAction::Go(_) => {}
+            NavigationAction::Back => self.pane = self.came_from.pop().unwrap_or(self.pane),
+        }
+    }
+
+    fn stack(&mut self, action: &LayerAction) {
+        match action {
+            LayerAction::Push(layer) if !self.layers.contains(layer) => self.layers.push(*layer),
+            LayerAction::Push(_) => {}
+            LayerAction::Pop => {
+                self.layers.pop();
+            }
+        }
+    }
+
+    fn select(&mut self, action: &SelectionAction, studio: &StudioState) {
+        match action {
+            SelectionAction::Instrument(id) if studio.instruments.contains(*id) => {
+                self.instrument = Some(*id);
+            }
+            SelectionAction::Instrument(_) => {}
+            SelectionAction::Nothing => self.instrument = None,
+            SelectionAction::Cursor(tick, pitch) => self.cursor = (*tick, *pitch),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Model,
+        quantity::{NoteLength, Velocity},
+        studio::Studio,
+    };
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    fn note(tick: u32) -> Note {
+        Note {
+            tick: Ticks::of(tick),
+            pitch: Pitch::of(60),
+            length: NoteLength::of(240),
+            velocity: Velocity::of(90),
+        }
+    }
+
+    fn studio() -> StudioState {
+        let mut studio = StudioState::starter();
+        for tick in [0, 480, 960] {
+            let add = PianoRollAction::Add(note(tick));
+            Studio::reduce(&mut studio, &NetworkAction::PianoRoll(BASS, add)).unwrap();
+        }
+        studio
+    }
+
+    fn copy(from: u32, to: u32) -> LocalAction {
+        let (from, to) = (Ticks::of(from), Ticks::of(to));
+        LocalAction::Clipboard(ClipboardAction::Copy { from, to })
+    }
+
+    fn paste_at(
+        client: &mut ClientState,
+        tick: u32,
+        studio: &StudioState,
+    ) -> Option<NetworkAction> {
+        let cursor = SelectionAction::Cursor(Ticks::of(tick), Pitch::of(60));
+        client.handle(LocalAction::Selection(cursor), studio);
+        client.handle(LocalAction::Clipboard(ClipboardAction::Paste), studio)
+    }
+
+    fn with_bass_selected(studio: &StudioState) -> ClientState {
+        let mut client = ClientState::default();
+        let select = SelectionAction::Instrument(BASS);
+        assert_eq!(client.handle(LocalAction::Selection(select), studio), None);
+        client
+    }
+
+    #[test]
+    fn what_was_copied_is_pasted_at_the_cursor() {
+        let studio = studio();
+        let mut client = with_bass_selected(&studio);
+        client.handle(copy(480, 961), &studio);
+        let pasted: Track = [note(1920), note(2400)].into_iter().collect();
+        assert_eq!(
+            paste_at(&mut client, 1920, &studio),
+            Some(NetworkAction::PianoRoll(BASS, PianoRollAction::Paste(pasted)))
+        );
+    }
+
+    #[test]
+    fn an_empty_or_reversed_copy_keeps_the_clipboard() {
+        let studio = studio();
+        let mut client = with_bass_selected(&studio);
+        client.handle(copy(0, 1), &studio);
+        client.handle(copy(5000, 6000), &studio);
+        client.handle(copy(6000, 0), &studio);
+        assert_eq!(client.clipboard(), [note(0)]);
+    }
+
+    #[test]
+    fn notes_beyond_the_end_of_time_are_not_pasted() {
+        let studio = studio();
+        let mut client = with_bass_selected(&studio);
+        client.handle(copy(0, 481), &studio);
+        let last: Track = [note(Ticks::MAX.get())].into_iter().collect();
+        assert_eq!(
+            paste_at(&mut client, Ticks::MAX.get(), &studio),
+            Some(NetworkAction::PianoRoll(BASS, PianoRollAction::Paste(last)))
+        );
+    }
+
+    #[test]
+    fn the_selection_lets_go_of_an_instrument_that_somebody_deletes() {
+        let mut studio = studio();
+        let mut client = with_bass_selected(&studio);
+        Studio::reduce(&mut studio, &NetworkAction::DeleteInstrument(BASS)).unwrap();
+        client.follow(&studio);
+        assert_eq!(client.instrument(), None);
+        assert_eq!(paste_at(&mut client, 0, &studio), None);
+    }
+
+    #[test]
+    fn navigation_leads_back_the_way_it_came() {
+        let studio = studio();
+        let mut client = ClientState::default();
+        let mut go = |action| {
+            client.handle(LocalAction::Navigation(action), &studio);
+            client.pane()
+        };
+        assert_eq!(go(NavigationAction::Go(Pane::Mixer)), Pane::Mixer);
+        assert_eq!(go(NavigationAction::Go(Pane::Mixer)), Pane::Mixer);
+        assert_eq!(go(NavigationAction::Go(Pane::PianoRoll)), Pane::PianoRoll);
+        assert_eq!(go(NavigationAction::Back), Pane::Mixer);
+        assert_eq!(go(NavigationAction::Back), Pane::Instruments);
+        assert_eq!(go(NavigationAction::Back), Pane::Instruments);
+    }
+
+    #[test]
+    fn layers_are_a_stack_without_repetition() {
+        let studio = studio();
+        let mut client = ClientState::default();
+        for action in [
+            LayerAction::Pop,
+            LayerAction::Push(Layer::Keyboard),
+            LayerAction::Push(Layer::Help),
+            LayerAction::Push(Layer::Help),
+            LayerAction::Pop,
+        ] {
+            client.handle(LocalAction::Layer(action), &studio);
+        }
+        assert_eq!(client.layers(), [Layer::Keyboard]);
+    }
+
+    #[test]
+    fn midi_ports_are_connected_once_each() {
+        let studio = studio();
+        let mut client = ClientState::default();
+        let (keys, pads) = (MidiPort("Keys".into()), MidiPort("Pads".into()));
+        for action in [
+            MidiAction::Connect(pads.clone()),
+            MidiAction::Connect(keys.clone()),
+            MidiAction::Connect(keys.clone()),
+            MidiAction::Disconnect(pads),
+        ] {
+            client.handle(LocalAction::Midi(action), &studio);
+        }
+        assert!(client.midi().eq([&keys]));
+    }
+}

@@ -1,0 +1,535 @@
+//! The piano roll: one track of notes for every instrument.
+//!
+//! A note is known by where it starts and which key it is, so that two edits of
+//! different notes can never disturb each other. It knows instruments by their
+//! ids only.
+
+use std::{fmt, sync::Arc};
+
+use imbl::{OrdMap, ordmap::DiffItem};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, SeqAccess, Visitor},
+};
+
+use super::{
+    StudioEffect, StudioState,
+    bounded::{self, MAX_INSTRUMENTS, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PASTED},
+    instrument::InstrumentState,
+};
+use crate::{
+    model::{InstrumentId, Invalid},
+    quantity::{NoteLength, Pitch, Ticks, Velocity},
+};
+
+/// A note in a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Where it starts.
+    pub tick: Ticks,
+    /// Which key it is.
+    pub pitch: Pitch,
+    /// How long it lasts.
+    pub length: NoteLength,
+    /// How hard it is struck.
+    pub velocity: Velocity,
+}
+
+/// What tells a note from the others of its track.
+type Place = (Ticks, Pitch);
+
+/// What a note is, besides where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Body {
+    length: NoteLength,
+    velocity: Velocity,
+}
+
+/// The notes of an instrument.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Track(OrdMap<Place, Body>);
+
+/// The tracks of all instruments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Tracks", into = "Tracks")]
+pub struct PianoRoll {
+    tracks: OrdMap<InstrumentId, Arc<Track>>,
+    /// The notes in all tracks together, counted as they come and go.
+    notes: usize,
+}
+
+/// What is done to a track.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PianoRollAction {
+    /// Adds a note where there is none.
+    Add(Note),
+    /// Removes the note that starts there.
+    Remove(Ticks, Pitch),
+    /// Moves a note to where there is none.
+    Move {
+        /// Where it starts.
+        tick: Ticks,
+        /// Which key it is.
+        pitch: Pitch,
+        /// Where it shall start.
+        to_tick: Ticks,
+        /// Which key it shall be.
+        to_pitch: Pitch,
+    },
+    /// Makes a note longer or shorter.
+    Resize(Ticks, Pitch, NoteLength),
+    /// Makes a note louder or softer.
+    Velocity(Ticks, Pitch, Velocity),
+    /// Adds notes, in the place of any that start where they do.
+    Paste(Track),
+    /// Removes all notes.
+    Clear,
+}
+
+/// One change of a track, in a patch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrackChange {
+    /// A note is new, or is not what it was.
+    Put(Note),
+    /// A note is gone.
+    Remove(Ticks, Pitch),
+    /// The track as it is now.
+    Whole(Arc<Track>),
+}
+
+impl Note {
+    /// The first tick after it.
+    #[must_use]
+    pub const fn end(&self) -> u32 {
+        self.tick.get() + self.length.get()
+    }
+
+    const fn place(&self) -> Place {
+        (self.tick, self.pitch)
+    }
+
+    const fn body(&self) -> Body {
+        Body { length: self.length, velocity: self.velocity }
+    }
+}
+
+impl Body {
+    const fn at(self, (tick, pitch): Place) -> Note {
+        Note { tick, pitch, length: self.length, velocity: self.velocity }
+    }
+}
+
+impl Track {
+    /// The note that starts there, if there is one.
+    #[must_use]
+    pub fn note(&self, tick: Ticks, pitch: Pitch) -> Option<Note> {
+        self.0.get(&(tick, pitch)).map(|body| body.at((tick, pitch)))
+    }
+
+    /// All notes, by where they start, then by pitch.
+    #[must_use]
+    pub fn notes(&self) -> impl DoubleEndedIterator<Item = Note> {
+        self.0.iter().map(|(place, body)| body.at(*place))
+    }
+
+    /// The notes that start at or after `from` and before `to`.
+    #[must_use]
+    pub fn starting(&self, from: Ticks, to: Ticks) -> impl DoubleEndedIterator<Item = Note> {
+        // A range that ends before it starts is empty, not a mistake.
+        let to = to.max(from);
+        self.0.range((from, Pitch::MIN)..(to, Pitch::MIN)).map(|(place, body)| body.at(*place))
+    }
+
+    /// The notes that start at or before `tick`, the latest first.
+    pub fn until(&self, tick: Ticks) -> impl Iterator<Item = Note> {
+        self.0.range(..=(tick, Pitch::MAX)).rev().map(|(place, body)| body.at(*place))
+    }
+
+    /// How many notes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no note.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts a note, in the place of any that starts where it does.
+    fn put(&mut self, note: Note) {
+        self.0.insert(note.place(), note.body());
+    }
+
+    fn take(&mut self, tick: Ticks, pitch: Pitch) -> Result<Note, Invalid> {
+        let place = (tick, pitch);
+        self.0.remove(&place).map(|body| body.at(place)).ok_or_else(|| no_note(tick, pitch))
+    }
+
+    fn add(&mut self, note: Note) -> Result<(), Invalid> {
+        if self.0.contains_key(&note.place()) {
+            let Note { tick, pitch, .. } = note;
+            return Err(Invalid::exists("note", format_args!("{pitch} at {tick}")));
+        }
+        self.put(note);
+        Ok(())
+    }
+
+    fn edit(&mut self, tick: Ticks, pitch: Pitch) -> Result<&mut Body, Invalid> {
+        self.0.get_mut(&(tick, pitch)).ok_or_else(|| no_note(tick, pitch))
+    }
+
+    fn act(&mut self, action: &PianoRollAction) -> Result<(), Invalid> {
+        match action {
+            PianoRollAction::Add(note) => self.add(*note)?,
+            PianoRollAction::Remove(tick, pitch) => {
+                self.take(*tick, *pitch)?;
+            }
+            PianoRollAction::Move { tick, pitch, to_tick, to_pitch } => {
+                let note = self.take(*tick, *pitch)?;
+                self.add(Note { tick: *to_tick, pitch: *to_pitch, ..note })?;
+            }
+            PianoRollAction::Resize(tick, pitch, length) => {
+                self.edit(*tick, *pitch)?.length = *length;
+            }
+            PianoRollAction::Velocity(tick, pitch, velocity) => {
+                self.edit(*tick, *pitch)?.velocity = *velocity;
+            }
+            PianoRollAction::Paste(notes) => {
+                if notes.len() > MAX_PASTED {
+                    return Err(Invalid::full("notes to paste", bounded::count(MAX_PASTED)));
+                }
+                notes.notes().for_each(|note| self.put(note));
+            }
+            PianoRollAction::Clear => self.0.clear(),
+        }
+        if self.len() > MAX_NOTES {
+            return Err(Invalid::full("notes in a track", bounded::count(MAX_NOTES)));
+        }
+        Ok(())
+    }
+}
+
+fn no_note(tick: Ticks, pitch: Pitch) -> Invalid {
+    Invalid::missing("note", format_args!("{pitch} at {tick}"))
+}
+
+impl PianoRoll {
+    /// The track of this instrument, if there is such an instrument.
+    #[must_use]
+    pub fn track(&self, id: InstrumentId) -> Option<&Track> {
+        self.tracks.get(&id).map(Arc::as_ref)
+    }
+
+    /// All tracks, by instrument.
+    pub fn tracks(&self) -> impl Iterator<Item = (InstrumentId, &Track)> {
+        self.tracks.iter().map(|(id, track)| (*id, track.as_ref()))
+    }
+
+    /// How many notes there are in all tracks together.
+    #[must_use]
+    pub const fn notes(&self) -> usize {
+        self.notes
+    }
+
+    /// How many tracks there are: one for every instrument.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tracks.len()
+    }
+
+    /// Whether there is no track.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = InstrumentId> {
+        self.tracks.keys().copied()
+    }
+
+    pub(super) fn add_track(&mut self, id: InstrumentId) {
+        self.tracks.entry(id).or_default();
+    }
+
+    pub(super) fn remove_track(&mut self, id: InstrumentId) {
+        if let Some(track) = self.tracks.remove(&id) {
+            self.notes -= track.len();
+        }
+    }
+
+    /// Makes a track for every instrument that has none, and removes those of
+    /// instruments that are gone.
+    pub(super) fn follow(&mut self, instruments: &InstrumentState) {
+        let gone: Vec<_> = self.ids().filter(|id| !instruments.contains(*id)).collect();
+        for id in gone {
+            self.remove_track(id);
+        }
+        for id in instruments.ids() {
+            self.add_track(id);
+        }
+    }
+
+    /// Whether both are the same in memory, and so equal.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.tracks.ptr_eq(&other.tracks)
+    }
+
+    /// Hands to `emit` what makes the tracks of `to` of these tracks, but for
+    /// which tracks there are: that follows from the instruments.
+    pub(super) fn diff(&self, to: &Self, emit: &mut dyn FnMut(InstrumentId, TrackChange)) {
+        for change in self.tracks.diff(&to.tracks) {
+            match change {
+                DiffItem::Add(id, track) if !track.is_empty() => {
+                    emit(*id, TrackChange::Whole(Arc::clone(track)));
+                }
+                DiffItem::Update { old: (id, old), new: (_, new) } => {
+                    for change in track_diff(old, new) {
+                        emit(*id, change);
+                    }
+                }
+                DiffItem::Add(..) | DiffItem::Remove(..) => {}
+            }
+        }
+    }
+
+    /// Carries out what [`diff`](Self::diff) found.
+    pub(super) fn apply(&mut self, id: InstrumentId, change: &TrackChange) -> Result<(), Invalid> {
+        self.edit(id, |track| match change {
+            TrackChange::Put(note) => {
+                track.put(*note);
+                Ok(())
+            }
+            TrackChange::Remove(tick, pitch) => track.take(*tick, *pitch).map(drop),
+            TrackChange::Whole(whole) => {
+                track.clone_from(whole);
+                Ok(())
+            }
+        })
+    }
+
+    /// Edits a track, and keeps count of the notes.
+    fn edit(
+        &mut self,
+        id: InstrumentId,
+        edit: impl FnOnce(&mut Track) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        let Some(track) = self.tracks.get_mut(&id) else {
+            return Err(Invalid::missing("instrument", id));
+        };
+        let before = track.len();
+        edit(Arc::make_mut(track))?;
+        self.notes = self.notes - before + track.len();
+        Ok(())
+    }
+}
+
+pub(super) fn reduce(
+    state: &mut StudioState,
+    id: InstrumentId,
+    action: &PianoRollAction,
+) -> Result<Vec<StudioEffect>, Invalid> {
+    let before = state.piano_roll.notes;
+    state.piano_roll.edit(id, |track| track.act(action))?;
+    let after = state.piano_roll.notes;
+    if after > before && after > MAX_NOTES_IN_ALL {
+        return Err(Invalid::full("notes in all", bounded::count(MAX_NOTES_IN_ALL)));
+    }
+    Ok(Vec::new())
+}
+
+/// Note by note, unless the track as a whole is shorter than that.
+fn track_diff(from: &Track, to: &Track) -> Vec<TrackChange> {
+    let mut changes = Vec::new();
+    for change in from.0.diff(&to.0) {
+        if changes.len() >= to.len().max(1) {
+            return vec![TrackChange::Whole(Arc::new(to.clone()))];
+        }
+        changes.push(match change {
+            DiffItem::Add(place, body) | DiffItem::Update { new: (place, body), .. } => {
+                TrackChange::Put(body.at(*place))
+            }
+            DiffItem::Remove((tick, pitch), _) => TrackChange::Remove(*tick, *pitch),
+        });
+    }
+    changes
+}
+
+/// A piano roll as it is written: the count follows from the tracks.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Tracks(
+    #[serde(deserialize_with = "bounded::map::<MAX_INSTRUMENTS, _, _, _>")]
+    OrdMap<InstrumentId, Arc<Track>>,
+);
+
+impl From<Tracks> for PianoRoll {
+    fn from(Tracks(tracks): Tracks) -> Self {
+        let notes = tracks.values().map(|track| track.len()).sum();
+        Self { tracks, notes }
+    }
+}
+
+impl From<PianoRoll> for Tracks {
+    fn from(piano_roll: PianoRoll) -> Self {
+        Self(piano_roll.tracks)
+    }
+}
+
+impl FromIterator<Note> for Track {
+    /// Of notes that start at the same place, the last one counts.
+    fn from_iter<I: IntoIterator<Item = Note>>(notes: I) -> Self {
+        Self(notes.into_iter().map(|note| (note.place(), note.body())).collect())
+    }
+}
+
+impl fmt::Debug for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.notes()).finish()
+    }
+}
+
+/// A track is written as the list of its notes.
+impl Serialize for Track {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Not from the iterator alone: a binary codec must know how many come.
+        let mut list = serializer.serialize_seq(Some(self.len()))?;
+        for note in self.notes() {
+            serde::ser::SerializeSeq::serialize_element(&mut list, &note)?;
+        }
+        serde::ser::SerializeSeq::end(list)
+    }
+}
+
+impl<'de> Deserialize<'de> for Track {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Notes;
+
+        impl<'de> Visitor<'de> for Notes {
+            type Value = Track;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {MAX_NOTES} notes")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Track, A::Error> {
+                let mut track = Track::default();
+                while let Some(note) = list.next_element()? {
+                    track.add(note).map_err(A::Error::custom)?;
+                    if track.len() > MAX_NOTES {
+                        return Err(A::Error::custom("too many notes in a track"));
+                    }
+                }
+                Ok(track)
+            }
+        }
+
+        deserializer.deserialize_seq(Notes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    fn note(tick: u32, pitch: u8) -> Note {
+        Note {
+            tick: Ticks::of(tick),
+            pitch: Pitch::of(pitch),
+            length: NoteLength::of(480),
+            velocity: Velocity::of(100),
+        }
+    }
+
+    fn studio(notes: impl IntoIterator<Item = Note>) -> StudioState {
+        let mut state = StudioState::starter();
+        for note in notes {
+            reduce(&mut state, BASS, &PianoRollAction::Add(note)).unwrap();
+        }
+        state
+    }
+
+    fn changes(from: &StudioState, to: &StudioState) -> Vec<TrackChange> {
+        let mut changes = Vec::new();
+        from.piano_roll.diff(&to.piano_roll, &mut |_, change| changes.push(change));
+        changes
+    }
+
+    #[test]
+    fn a_note_is_never_drawn_or_moved_over_another() {
+        let mut state = studio([note(0, 60), note(480, 60)]);
+        let to_the_other = PianoRollAction::Move {
+            tick: Ticks::of(0),
+            pitch: Pitch::of(60),
+            to_tick: Ticks::of(480),
+            to_pitch: Pitch::of(60),
+        };
+        let exists = Invalid::exists("note", "60 at 480 ticks");
+        assert_eq!(reduce(&mut state.clone(), BASS, &to_the_other), Err(exists.clone()));
+        assert_eq!(reduce(&mut state, BASS, &PianoRollAction::Add(note(480, 60))), Err(exists));
+    }
+
+    #[test]
+    fn a_note_can_be_moved_to_where_it_is() {
+        let mut state = studio([note(0, 60)]);
+        let (tick, pitch) = (Ticks::of(0), Pitch::of(60));
+        let stay = PianoRollAction::Move { tick, pitch, to_tick: tick, to_pitch: pitch };
+        assert_eq!(reduce(&mut state, BASS, &stay), Ok(vec![]));
+        assert_eq!(state, studio([note(0, 60)]));
+    }
+
+    #[test]
+    fn pasted_notes_take_the_place_of_those_that_start_there() {
+        let mut state = studio([note(0, 60), note(480, 60)]);
+        let soft = Note { velocity: Velocity::of(20), ..note(480, 60) };
+        let paste = PianoRollAction::Paste([soft, note(960, 60)].into_iter().collect());
+        reduce(&mut state, BASS, &paste).unwrap();
+        assert_eq!(state, studio([note(0, 60), soft, note(960, 60)]));
+        assert_eq!(state.piano_roll.notes(), 3);
+    }
+
+    #[test]
+    fn a_track_is_sent_whole_only_when_that_is_shorter() {
+        let full = studio((0..64).map(|n| note(n * 120, 60)));
+        let mut edited = full.clone();
+        let remove = PianoRollAction::Remove(Ticks::of(120), Pitch::of(60));
+        reduce(&mut edited, BASS, &remove).unwrap();
+        let removed = TrackChange::Remove(Ticks::of(120), Pitch::of(60));
+        assert_eq!(changes(&full, &edited), [removed]);
+
+        let mut cleared = full.clone();
+        reduce(&mut cleared, BASS, &PianoRollAction::Clear).unwrap();
+        assert_eq!(changes(&full, &cleared), [TrackChange::Whole(Arc::default())]);
+    }
+
+    #[test]
+    fn a_track_is_written_as_a_list_of_notes_and_refuses_one_place_twice() {
+        let track: Track = [note(0, 60)].into_iter().collect();
+        let json = r#"[{"tick":0,"pitch":60,"length":480,"velocity":100}]"#;
+        assert_eq!(serde_json::to_string(&track).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Track>(json).unwrap(), track);
+        let twice = json.replace('}', "},").replace(']', &json[1..]);
+        assert!(serde_json::from_str::<Track>(&twice).is_err(), "{twice}");
+        assert!(serde_json::from_str::<Track>(&json.replace("480", "0")).is_err());
+    }
+
+    #[test]
+    fn the_number_of_notes_is_bounded() {
+        let notes = |first: u32, count: u32| (first..first + count).map(|n| note(n, 60));
+        let paste = |track: Track| PianoRollAction::Paste(track);
+        let mut state = StudioState::starter();
+
+        let too_many = paste(notes(0, 4097).collect());
+        let refused = reduce(&mut state.clone(), BASS, &too_many);
+        assert_eq!(refused, Err(Invalid::full("notes to paste", 4096)));
+
+        for page in 0..16 {
+            reduce(&mut state, BASS, &paste(notes(page * 4096, 4096).collect())).unwrap();
+        }
+        let refused = reduce(&mut state, BASS, &PianoRollAction::Add(note(65_536, 60)));
+        assert_eq!(refused, Err(Invalid::full("notes in a track", 65_536)));
+    }
+}

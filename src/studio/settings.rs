@@ -1,0 +1,125 @@
+//! One table makes a group of parameters: its struct, its defaults, the enum of
+//! its settings, how one is set, and which ones differ.
+//!
+//! The same enum is what a UI sends when a knob turns and what a patch carries
+//! to the others, so that no parameter can be edited without being synchronised.
+//! Nothing in here knows a single parameter by name.
+
+use crate::model::Invalid;
+
+/// A group of parameters that can be set one by one and compared.
+pub trait Settings {
+    /// One parameter and its value.
+    type Setting;
+
+    /// Sets one parameter.
+    ///
+    /// # Errors
+    /// If the group has no such parameter in its present form, e.g. a parameter
+    /// of another kind of source.
+    fn set(&mut self, setting: Self::Setting) -> Result<(), Invalid>;
+
+    /// Hands to `emit`, in the order in which they must be set, the settings
+    /// that make `to` of `self`.
+    fn diff(&self, to: &Self, emit: &mut dyn FnMut(Self::Setting));
+}
+
+/// Declares a struct of parameters and the enum of its settings.
+///
+/// A row is `field: Variant(Type) = default;` for a parameter, and
+/// `field: Variant[Type] = default;` for a group inside the group, whose type
+/// is itself [`Settings`]. Fields in the `beside` block are state, but not
+/// settings: the owner of the struct compares them itself.
+macro_rules! settings {
+    (
+        $(#[$meta:meta])*
+        $name:ident, $setting:ident {
+            $( $(#[$field_meta:meta])* $field:ident: $variant:ident $kind:tt = $default:expr; )+
+        }
+        $( beside {
+            $( $(#[$plain_meta:meta])* $plain:ident: $plain_type:ty; )+
+        } )?
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
+        pub struct $name {
+            $( $(#[$field_meta])* pub $field: $crate::studio::settings::field_type!($kind), )+
+            $( $( $(#[$plain_meta])* pub $plain: $plain_type, )+ )?
+        }
+
+        #[doc = concat!("One setting of [`", stringify!($name), "`].")]
+        #[derive(Clone, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
+        pub enum $setting {
+            $( $(#[$field_meta])* $variant($crate::studio::settings::setting_type!($kind)), )+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self {
+                    $( $field: $default, )+
+                    $( $( $plain: <$plain_type>::default(), )+ )?
+                }
+            }
+        }
+
+        impl $crate::studio::settings::Settings for $name {
+            type Setting = $setting;
+
+            fn set(&mut self, setting: $setting) -> Result<(), $crate::model::Invalid> {
+                match setting {
+                    $( $setting::$variant(value) => {
+                        $crate::studio::settings::set_field!($kind, self.$field, value);
+                    } )+
+                }
+                Ok(())
+            }
+
+            fn diff(&self, to: &Self, emit: &mut dyn FnMut($setting)) {
+                $( $crate::studio::settings::diff_field!(
+                    $kind, self.$field, to.$field, |value| emit($setting::$variant(value))
+                ); )+
+            }
+        }
+    };
+}
+
+macro_rules! field_type {
+    (($type:ty)) => {
+        $type
+    };
+    ([$type:ty]) => {
+        $type
+    };
+}
+
+macro_rules! setting_type {
+    (($type:ty)) => {
+        $type
+    };
+    ([$type:ty]) => {
+        <$type as $crate::studio::settings::Settings>::Setting
+    };
+}
+
+macro_rules! set_field {
+    (($type:ty), $place:expr, $value:ident) => {
+        $place = $value
+    };
+    ([$type:ty], $place:expr, $value:ident) => {
+        $crate::studio::settings::Settings::set(&mut $place, $value)?
+    };
+}
+
+macro_rules! diff_field {
+    (($type:ty), $from:expr, $to:expr, |$value:ident| $emit:expr) => {
+        if $from != $to {
+            let $value = $to.clone();
+            $emit;
+        }
+    };
+    ([$type:ty], $from:expr, $to:expr, |$value:ident| $emit:expr) => {
+        $crate::studio::settings::Settings::diff(&$from, &$to, &mut |$value| $emit)
+    };
+}
+
+pub(crate) use {diff_field, field_type, set_field, setting_type, settings};
