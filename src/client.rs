@@ -35,8 +35,8 @@ use crate::{
     mirror::Mirror,
     model::Model,
     protocol::{
-        ActionNumber, ClientMessage, Hello, InstrumentId, NetworkState, PROTOCOL_VERSION,
-        ReconnectRefusal, Resume,
+        ActionNumber, ClientId, ClientMessage, Hello, InstrumentId, NetworkState, PROTOCOL_VERSION,
+        ReconnectRefusal, Resume, SessionId,
     },
     snapshot::Snapshot,
     status::{Closed, Identity, Lost, Status},
@@ -75,6 +75,7 @@ pub struct RemoteDispatcher<M: Model = Studio> {
 struct Shared<M: Model> {
     state: Mutex<State<M>>,
     snapshot: Snapshot<NetworkState<M>>,
+    who: Snapshot<Who>,
     metering: Snapshot<Metering>,
     status: Snapshot<Status>,
     events: broadcast::Sender<Event<M>>,
@@ -84,6 +85,20 @@ struct Shared<M: Model> {
     leave: CancellationToken,
     /// The task is done.
     done: CancellationToken,
+}
+
+/// Who one is in the session.
+struct Who {
+    session: SessionId,
+    client: ClientId,
+    name: String,
+}
+
+impl Who {
+    fn of<M: Model>(mirror: &Mirror<M>) -> Arc<Self> {
+        let name = mirror.name().to_owned();
+        Arc::new(Self { session: mirror.session(), client: mirror.client(), name })
+    }
 }
 
 /// Who waits for the authority's word on an action.
@@ -132,6 +147,7 @@ impl<M: Model> RemoteDispatcher<M> {
 
         let shared = Arc::new(Shared {
             snapshot: Snapshot::new(Arc::clone(mirror.predicted())),
+            who: Snapshot::new(Who::of(&mirror)),
             state: Mutex::new(State { mirror, waiting: HashMap::new() }),
             metering: Snapshot::new(Arc::default()),
             status: Snapshot::new(Arc::new(Status::Connected { round_trip: None })),
@@ -212,19 +228,14 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     }
 
     fn identity(&self) -> Identity {
-        let state = self.shared.lock();
-        let (client_id, session) = (state.mirror.client(), state.mirror.session());
-        let name = state.mirror.name().to_owned();
-        let snapshot = Arc::clone(state.mirror.predicted());
-        drop(state);
-        let roster = &snapshot.roster;
-        let privilege = roster.privilege(client_id);
+        let who = self.shared.who.load();
+        let roster = Arc::clone(&self.state().roster);
         Identity {
-            session,
-            client_id,
-            name,
-            privilege,
-            instruments: roster.owned_by(client_id).collect(),
+            session: who.session,
+            client_id: who.client,
+            name: who.name.clone(),
+            privilege: roster.privilege(who.client),
+            instruments: roster.owned_by(who.client).collect(),
         }
     }
 
@@ -270,11 +281,12 @@ impl<M: Model> Shared<M> {
         action: M::Action,
         waiting: Option<oneshot::Sender<Result<(), DispatchError>>>,
     ) -> Result<(), DispatchError> {
-        self.status.peek(|status| match status {
-            Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
-            _ => Ok(()),
-        })?;
         self.update(|state| {
+            // Under the lock: whoever closes tells those who wait by then.
+            self.status.peek(|status| match status {
+                Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
+                _ => Ok(()),
+            })?;
             let number = state.mirror.dispatch(action)?;
             state.waiting.extend(waiting.map(|waiting| (number, waiting)));
             Ok(())
@@ -304,10 +316,13 @@ impl<M: Model> Shared<M> {
             }
         }
         let replaced = changed.then(|| self.snapshot.publish(after));
+        let speaks = state.mirror.has_messages();
         drop(state);
         // The last reference to much may be among these: not under the lock.
         drop((before, replaced));
-        self.wake.notify_one();
+        if speaks {
+            self.wake.notify_one();
+        }
         result
     }
 
@@ -321,7 +336,7 @@ impl<M: Model> Shared<M> {
         self.tell(Event::Status(status));
     }
 
-    fn close(&self, reason: Closed) {
+    fn close(&self, reason: &Closed) {
         self.set_status(Status::Closed { reason: reason.clone() });
         for (_, waiting) in self.lock().waiting.drain() {
             let _ = waiting.send(Err(DispatchError::Closed(reason.clone())));
@@ -390,12 +405,12 @@ impl<C: Connector> Keeper<C> {
             info!(%reason, "connection lost");
             drop(wire);
             if reason.is_final() {
-                return shared.close(Closed::Lost(reason));
+                return shared.close(&Closed::Lost(reason));
             }
             wire = tokio::select! {
                 again = self.reconnect(shared, reason) => match again {
                     Ok(wire) => wire,
-                    Err(reason) => return shared.close(Closed::Lost(reason)),
+                    Err(reason) => return shared.close(&Closed::Lost(reason)),
                 },
                 () = shared.leave.cancelled() => break,
             };
@@ -403,7 +418,7 @@ impl<C: Connector> Keeper<C> {
         if let Some(Err(error)) = self.options.token_file.as_ref().map(TokenFile::forget) {
             warn!(%error, "cannot remove the token");
         }
-        shared.close(Closed::ByRequest);
+        shared.close(&Closed::ByRequest);
     }
 
     /// Tries until there is a connection, or until trying cannot help.
@@ -463,7 +478,9 @@ impl<C: Connector> Keeper<C> {
                     for (_, waiting) in state.waiting.drain() {
                         let _ = waiting.send(Err(DispatchError::Unanswered));
                     }
-                    state.mirror.start_anew(*welcome)
+                    let unanswered = state.mirror.start_anew(*welcome);
+                    shared.who.publish(Who::of(&state.mirror));
+                    unanswered
                 });
                 shared.tell(Event::NewSession { session, unanswered });
             }

@@ -44,7 +44,7 @@ impl Default for SessionConfig {
         Self {
             heartbeat: Duration::from_secs(5),
             silence: Duration::from_secs(15),
-            resume_window: Duration::from_secs(60),
+            resume_window: Duration::from_mins(1),
             full_sync: Duration::from_secs(30),
             full_sync_pace: Duration::from_secs(1),
             patch_pace: Duration::from_millis(33),
@@ -125,9 +125,9 @@ pub mod limits {
     /// session.
     pub const SERVER_FRAME: usize = 256 * 1024 * 1024;
     /// Characters of a name.
-    pub const NAME: usize = 64;
+    pub const NAME: u32 = 64;
     /// Instruments in one request.
-    pub const REQUESTED_INSTRUMENTS: usize = 1024;
+    pub const REQUESTED_INSTRUMENTS: u32 = 1024;
     /// Characters of a decoder's complaint that are sent back.
     pub const DETAIL: usize = 300;
 }

@@ -204,6 +204,13 @@ impl<M: Model> Mirror<M> {
         Some(ClientMessage::Action { number: *number, action: action.clone() })
     }
 
+    /// Whether there is something to be sent.
+    #[must_use]
+    pub fn has_messages(&self) -> bool {
+        !self.replies.is_empty()
+            || self.pending.back().is_some_and(|pending| pending.number > self.sent)
+    }
+
     /// Handles what the authority says. The answers to a `Hello`, and what is
     /// not about the state, are the shell's business and ignored here.
     pub fn handle(&mut self, message: ServerMessage<M>) {

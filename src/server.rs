@@ -63,7 +63,7 @@ impl<M: Model> NetServer<M> {
     pub fn serve<L: Listener>(
         authority: Arc<Authority<M>>,
         listener: L,
-        shutdown: CancellationToken,
+        shutdown: &CancellationToken,
     ) -> Self {
         Self::serve_with(authority, listener, shutdown, ServerConfig::default())
     }
@@ -76,7 +76,7 @@ impl<M: Model> NetServer<M> {
     pub fn serve_with<L: Listener>(
         authority: Arc<Authority<M>>,
         listener: L,
-        shutdown: CancellationToken,
+        shutdown: &CancellationToken,
         config: ServerConfig,
     ) -> Self {
         let shutdown = shutdown.child_token();
@@ -165,8 +165,8 @@ impl<M: Model> House<M> {
                 () = self.shutdown.cancelled() => break,
             };
             match accepted {
-                Ok((reader, writer, peer)) => match Arc::clone(&places).try_acquire_owned() {
-                    Ok(place) => {
+                Ok((reader, writer, peer)) => {
+                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
                         debug!(%peer, "connected");
                         self.registry.accepted.add(1);
                         let house = Arc::clone(&self);
@@ -175,13 +175,12 @@ impl<M: Model> House<M> {
                             house.registry.closed.add(1);
                             drop(place);
                         });
-                    }
-                    Err(_) => {
+                    } else {
                         warn!(%peer, "turned away: there are too many connections");
                         self.registry.turned_away.add(1);
                         connection::turn_away::<M, _>(writer, self.config.max_connections).await;
                     }
-                },
+                }
                 Err(error) => {
                     warn!(%error, "cannot take a connection");
                     sleep(ACCEPT_PAUSE).await;

@@ -425,7 +425,7 @@ fn deadline<M: Model>(member: &Member<M>, silence: Duration) -> Timestamp {
 }
 
 fn bounded(instruments: &[InstrumentId]) -> Result<(), ProtocolError> {
-    if instruments.len() > limits::REQUESTED_INSTRUMENTS {
+    if instruments.len() > limits::REQUESTED_INSTRUMENTS as usize {
         return Err(admission::too_many_instruments());
     }
     Ok(())

@@ -145,6 +145,10 @@ impl Model for Studio {
         patch::apply(state, patch)
     }
 
+    fn instruments(state: &StudioState) -> Vec<InstrumentId> {
+        state.instruments.ids().collect()
+    }
+
     fn exists(state: &StudioState, instrument: InstrumentId) -> bool {
         state.instruments.contains(instrument)
     }

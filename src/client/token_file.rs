@@ -109,14 +109,13 @@ impl TokenFile {
 /// Letters, digits and dots as they are, and everything else by its code, so
 /// that different texts make different names, none of which leads elsewhere.
 fn file_name(text: &str) -> String {
-    text.chars().fold(String::new(), |mut name, character| {
-        if character.is_ascii_alphanumeric() || character == '.' {
-            name.push(character);
-        } else {
-            name.push_str(&format!("_{:x}_", u32::from(character)));
-        }
-        name
-    })
+    let plain = |character: char| character.is_ascii_alphanumeric() || character == '.';
+    text.chars()
+        .map(|character| match character {
+            character if plain(character) => character.to_string(),
+            other => format!("_{:x}_", u32::from(other)),
+        })
+        .collect()
 }
 
 fn private() -> OpenOptions {

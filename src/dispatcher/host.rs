@@ -61,7 +61,7 @@ impl<M: Model> HostDispatcher<M> {
         let server = NetServer::serve_with(
             Arc::clone(&authority),
             listener,
-            CancellationToken::new(),
+            &CancellationToken::new(),
             options.server,
         );
         let status = Status::Hosting { address: server.address() };
@@ -84,6 +84,10 @@ impl<M: Model> HostDispatcher<M> {
 #[async_trait]
 impl<M: Model> Dispatcher<M> for HostDispatcher<M> {
     delegate_to_seat!();
+
+    async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+        self.seat.dispatch(&action)
+    }
 
     async fn close(&self) {
         self.seat.close();

@@ -88,6 +88,10 @@ impl<M: Model> Drop for LocalDispatcher<M> {
 impl<M: Model> Dispatcher<M> for LocalDispatcher<M> {
     delegate_to_seat!();
 
+    async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+        self.seat.dispatch(&action)
+    }
+
     async fn close(&self) {
         self.seat.close();
         self.stop();

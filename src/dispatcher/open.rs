@@ -50,14 +50,15 @@ pub enum Mode {
 pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
     match mode {
         Mode::Local { name } => {
-            let local = LocalDispatcher::open(&name, StudioState::starter(), SilentEngine::new())?;
+            let local =
+                LocalDispatcher::open(&name, StudioState::starter(), SilentEngine::default())?;
             Ok(Arc::new(local))
         }
         Mode::Host { name, address, options } => {
             let listener = TcpListener::bind(&address)
                 .await
                 .map_err(|source| OpenError::Listen { address, source })?;
-            let (model, engine) = (StudioState::starter(), SilentEngine::new());
+            let (model, engine) = (StudioState::starter(), SilentEngine::default());
             Ok(Arc::new(HostDispatcher::open(&name, model, engine, listener, options)?))
         }
         Mode::Remote { address, options } => {

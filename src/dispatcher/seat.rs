@@ -115,14 +115,11 @@ impl<M: Model> Seat<M> {
     }
 }
 
-/// Implements what a dispatcher with a `seat` does like any other.
+/// Implements what a dispatcher with a `seat` does like any other, but for what
+/// is `async`: `async_trait` does not look into macros.
 macro_rules! delegate_to_seat {
     () => {
         fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
-            self.seat.dispatch(&action)
-        }
-
-        async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
             self.seat.dispatch(&action)
         }
 

@@ -112,13 +112,10 @@ async fn shake_hands<M: Model, R: Reader, W: Writer>(
     writer: &mut W,
 ) -> Result<Admission<M>, End> {
     let limit = house.config.handshake;
-    let hello = match timeout(limit, hello::<M, R>(frames)).await {
-        Ok(hello) => hello?,
-        Err(_) => {
-            let seconds = limit.as_secs();
-            return Err(End::Fault(ProtocolError::HandshakeTimeout { seconds }));
-        }
-    };
+    let seconds = limit.as_secs();
+    let hello = timeout(limit, hello::<M, R>(frames))
+        .await
+        .map_err(|_| End::Fault(ProtocolError::HandshakeTimeout { seconds }))??;
     let (answer, admission) = match house.authority.hello(&hello, fresh_token()?) {
         Ok(mut admission) => {
             let answer = std::mem::replace(&mut admission.answer, ServerMessage::Shutdown);

@@ -48,7 +48,7 @@ impl<M: Model> Session<M> {
         token: SessionToken,
     ) -> Result<Admission<M>, Rejected> {
         let codec = Self::agree(hello).map_err(Rejected::Unfit)?;
-        match hello.resume {
+        match &hello.resume {
             Some(resume) => self.readmit(now, resume, token, codec),
             None => self.admit(now, hello, token, codec).map_err(Rejected::Unfit),
         }
@@ -61,7 +61,7 @@ impl<M: Model> Session<M> {
         if hello.model != M::NAME || hello.model_version != M::VERSION {
             return Err(ProtocolError::WrongModel { name: M::NAME.into(), version: M::VERSION });
         }
-        if hello.own.len() > limits::REQUESTED_INSTRUMENTS {
+        if hello.own.len() > limits::REQUESTED_INSTRUMENTS as usize {
             return Err(too_many_instruments());
         }
         Codec::agree(&hello.codecs).ok_or_else(|| ProtocolError::NoCommonCodec {
@@ -124,7 +124,7 @@ impl<M: Model> Session<M> {
     fn readmit(
         &mut self,
         now: Timestamp,
-        resume: Resume,
+        resume: &Resume,
         token: SessionToken,
         codec: Codec,
     ) -> Result<Admission<M>, Rejected> {
@@ -178,25 +178,29 @@ impl<M: Model> Session<M> {
         if !taken(name) {
             return name.into();
         }
-        let stem: String = name.chars().take(limits::NAME - 6).collect();
-        (2u32..)
-            .map(|number| format!("{stem} {number}"))
-            .find(|name| !taken(name))
-            .unwrap_or(stem)
-            .into()
+        // Room for a space and any number of participants.
+        let stem: String = name.chars().take(limits::NAME as usize - 11).collect();
+        let mut number = 2u32;
+        loop {
+            let name = format!("{stem} {number}");
+            if !taken(&name) {
+                return name.into();
+            }
+            number += 1;
+        }
     }
 }
 
 pub(super) fn too_many_instruments() -> ProtocolError {
-    ProtocolError::ListTooLong { limit: limits::REQUESTED_INSTRUMENTS as u32 }
+    ProtocolError::ListTooLong { limit: limits::REQUESTED_INSTRUMENTS }
 }
 
 fn checked_name(name: &str) -> Result<&str, ProtocolError> {
     let name = name.trim();
-    let fits = (1..=limits::NAME).contains(&name.chars().count());
+    let fits = (1..=limits::NAME as usize).contains(&name.chars().count());
     if fits && !name.chars().any(char::is_control) {
         Ok(name)
     } else {
-        Err(ProtocolError::BadName { limit: limits::NAME as u32 })
+        Err(ProtocolError::BadName { limit: limits::NAME })
     }
 }
