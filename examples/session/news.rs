@@ -90,7 +90,10 @@ impl News {
                 happens(format_args!("{who} {owns} {}", label(instrument)));
             }
             Event::Ownership { instrument, owner: None } => {
-                happens(format_args!("nobody owns {}", label(instrument)));
+                // Of what was deleted, it is said that it was.
+                if self.studio.state().model.instruments.contains(instrument) {
+                    happens(format_args!("nobody owns {}", label(instrument)));
+                }
             }
             Event::OwnershipRefused { instrument, reason } => {
                 self.denied += 1;
@@ -126,12 +129,12 @@ impl News {
     /// What somebody else has changed. One's own edits are no news.
     fn print_changes(&mut self, what: DirtyFlags) {
         let identity = self.studio.identity();
-        let now = self.studio.state();
-        let old = std::mem::replace(&mut self.seen, Arc::clone(&now));
         if identity.session != self.session {
             // Another session is not a change of the old one.
             return;
         }
+        let now = self.studio.state();
+        let old = std::mem::replace(&mut self.seen, Arc::clone(&now));
         self.mine = identity.instruments.into_iter().collect();
         if what == DirtyFlags::ROSTER {
             return;

@@ -85,8 +85,8 @@ fn instruments(old: &StudioState, new: &StudioState) -> Vec<(InstrumentId, Strin
                 let what = |setting| format!("{}: {}", label(new, id), instrument(&setting));
                 was.diff(is, &mut |setting| lines.push((id, what(setting))));
             }
-            (None, Some(_)) => lines.push((id, format!("{} is new", label(new, id)))),
-            (Some(_), None) => lines.push((id, format!("{} is deleted", label(old, id)))),
+            (None, Some(_)) => lines.push((id, format!("new instrument {}", label(new, id)))),
+            (Some(_), None) => lines.push((id, format!("deleted instrument {}", label(old, id)))),
             (None, None) => {}
         }
     }
