@@ -1,0 +1,3 @@
+//! What the crate promises, tested from outside, in one program.
+
+mod processes;
