@@ -1,0 +1,255 @@
+//! Random actions from the whole vocabulary. The ids, places and keys are few,
+//! so that actions meet; the values are from the whole of their range.
+
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::{
+        Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, NoteLength, Octaves,
+        Pan, Pitch, Seconds, Ticks, Velocity,
+    },
+    studio::{
+        BusId, BusSendSetting, BusSetting, EnvelopeSetting, FilterKind, FilterSetting, FmSetting,
+        InstrumentAction, InstrumentSetting, Key, KickSetting, LoopRegion, MasterSetting,
+        MixerSetting, Name, NetworkAction, Note, OscillatorSetting, Output, PianoRollAction,
+        PluckSetting, Scale, SendsSetting, SessionSetting, SourceKind, SourceSetting,
+        TimeSignature, TransportAction, Wave,
+    },
+};
+use proptest::{prelude::*, sample::select};
+
+/// A strategy for each quantity: all of its range, and its ends often.
+macro_rules! any_of {
+    ($($name:ident: $quantity:ident;)+) => { $(
+        fn $name() -> impl Strategy<Value = $quantity> {
+            let (min, max) = ($quantity::MIN, $quantity::MAX);
+            prop_oneof![
+                8 => (min.get()..=max.get()).prop_map($quantity::of),
+                1 => Just(min),
+                1 => Just(max),
+            ]
+        }
+    )+ };
+}
+
+any_of! {
+    amount: Amount;
+    bpm: Bpm;
+    cents: Cents;
+    decibels: Decibels;
+    hertz: Hertz;
+    index: ModulationIndex;
+    length: NoteLength;
+    octaves: Octaves;
+    pan: Pan;
+    ratio: FrequencyRatio;
+    seconds: Seconds;
+    ticks: Ticks;
+    velocity: Velocity;
+}
+
+pub fn action() -> impl Strategy<Value = NetworkAction> {
+    prop_oneof![
+        2 => (instrument_id(), name(), source_kind())
+            .prop_map(|(id, name, source)| NetworkAction::AddInstrument { id, name, source }),
+        1 => instrument_id().prop_map(NetworkAction::DeleteInstrument),
+        8 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
+        6 => (instrument_id(), piano_roll()).prop_map(|(id, a)| NetworkAction::PianoRoll(id, a)),
+        1 => session().prop_map(NetworkAction::Session),
+        1 => transport().prop_map(NetworkAction::Transport),
+        3 => mixer().prop_map(NetworkAction::Mixer),
+    ]
+}
+
+fn instrument_id() -> impl Strategy<Value = InstrumentId> {
+    (0u32..7).prop_map(InstrumentId)
+}
+
+fn bus_id() -> impl Strategy<Value = BusId> {
+    (0u32..4).prop_map(BusId)
+}
+
+fn place() -> impl Strategy<Value = Ticks> {
+    prop_oneof![9 => (0u32..6).prop_map(Ticks::of), 1 => Just(Ticks::MAX)]
+}
+
+fn pitch() -> impl Strategy<Value = Pitch> {
+    select(vec![0, 60, 61, 127]).prop_map(Pitch::of)
+}
+
+fn name() -> impl Strategy<Value = Name> {
+    "[A-Za-zäß♭][ -~ä♭]{0,20}".prop_map(|text| Name::new(&text).unwrap())
+}
+
+fn instrument() -> impl Strategy<Value = InstrumentAction> {
+    prop_oneof![
+        6 => instrument_setting().prop_map(InstrumentAction::Set),
+        2 => (pitch(), velocity()).prop_map(|(p, v)| InstrumentAction::Play(p, v)),
+        1 => pitch().prop_map(InstrumentAction::Release),
+        1 => Just(InstrumentAction::ReleaseAll),
+    ]
+}
+
+fn instrument_setting() -> impl Strategy<Value = InstrumentSetting> {
+    prop_oneof![
+        name().prop_map(InstrumentSetting::Name),
+        source().prop_map(InstrumentSetting::Source),
+        filter().prop_map(InstrumentSetting::Filter),
+        envelope().prop_map(InstrumentSetting::Amp),
+        decibels().prop_map(InstrumentSetting::Level),
+        pan().prop_map(InstrumentSetting::Pan),
+        any::<bool>().prop_map(InstrumentSetting::Mute),
+        any::<bool>().prop_map(InstrumentSetting::Solo),
+        output().prop_map(InstrumentSetting::Output),
+        sends().prop_map(InstrumentSetting::Sends),
+    ]
+}
+
+fn source_kind() -> impl Strategy<Value = SourceKind> {
+    select(SourceKind::ALL)
+}
+
+fn source() -> impl Strategy<Value = SourceSetting> {
+    prop_oneof![
+        source_kind().prop_map(SourceSetting::Kind),
+        prop_oneof![
+            select(vec![Wave::Sine, Wave::Triangle, Wave::Saw, Wave::Square, Wave::Noise])
+                .prop_map(OscillatorSetting::Wave),
+            cents().prop_map(OscillatorSetting::Detune),
+            amount().prop_map(OscillatorSetting::Width),
+            amount().prop_map(OscillatorSetting::Sub),
+        ]
+        .prop_map(SourceSetting::Oscillator),
+        prop_oneof![
+            ratio().prop_map(FmSetting::Ratio),
+            index().prop_map(FmSetting::Index),
+            amount().prop_map(FmSetting::Feedback),
+        ]
+        .prop_map(SourceSetting::Fm),
+        prop_oneof![
+            amount().prop_map(PluckSetting::Damping),
+            amount().prop_map(PluckSetting::Brightness),
+            amount().prop_map(PluckSetting::Place),
+        ]
+        .prop_map(SourceSetting::Pluck),
+        prop_oneof![
+            hertz().prop_map(KickSetting::Tone),
+            seconds().prop_map(KickSetting::Sweep),
+            seconds().prop_map(KickSetting::Decay),
+            amount().prop_map(KickSetting::Click),
+        ]
+        .prop_map(SourceSetting::Kick),
+    ]
+}
+
+fn filter() -> impl Strategy<Value = FilterSetting> {
+    let kinds =
+        vec![FilterKind::Off, FilterKind::LowPass, FilterKind::BandPass, FilterKind::HighPass];
+    prop_oneof![
+        select(kinds).prop_map(FilterSetting::Kind),
+        hertz().prop_map(FilterSetting::Cutoff),
+        amount().prop_map(FilterSetting::Resonance),
+        octaves().prop_map(FilterSetting::Sweep),
+        amount().prop_map(FilterSetting::Tracking),
+    ]
+}
+
+fn envelope() -> impl Strategy<Value = EnvelopeSetting> {
+    prop_oneof![
+        seconds().prop_map(EnvelopeSetting::Attack),
+        seconds().prop_map(EnvelopeSetting::Decay),
+        amount().prop_map(EnvelopeSetting::Sustain),
+        seconds().prop_map(EnvelopeSetting::Release),
+    ]
+}
+
+fn output() -> impl Strategy<Value = Output> {
+    prop_oneof![Just(Output::Master), bus_id().prop_map(Output::Bus)]
+}
+
+fn sends() -> impl Strategy<Value = SendsSetting> {
+    prop_oneof![
+        bus_id().prop_map(SendsSetting::Add),
+        bus_id().prop_map(SendsSetting::Remove),
+        (bus_id(), decibels())
+            .prop_map(|(bus, level)| SendsSetting::Set(bus, BusSendSetting::Level(level))),
+        (bus_id(), any::<bool>())
+            .prop_map(|(bus, on)| SendsSetting::Set(bus, BusSendSetting::PreFader(on))),
+    ]
+}
+
+fn note() -> impl Strategy<Value = Note> {
+    (place(), pitch(), length(), velocity()).prop_map(|(tick, pitch, length, velocity)| Note {
+        tick,
+        pitch,
+        length,
+        velocity,
+    })
+}
+
+fn piano_roll() -> impl Strategy<Value = PianoRollAction> {
+    prop_oneof![
+        6 => note().prop_map(PianoRollAction::Add),
+        2 => (place(), pitch()).prop_map(|(t, p)| PianoRollAction::Remove(t, p)),
+        2 => (place(), pitch(), place(), pitch()).prop_map(|(tick, pitch, to_tick, to_pitch)| {
+            PianoRollAction::Move { tick, pitch, to_tick, to_pitch }
+        }),
+        2 => (place(), pitch(), length()).prop_map(|(t, p, l)| PianoRollAction::Resize(t, p, l)),
+        2 => (place(), pitch(), velocity())
+            .prop_map(|(t, p, v)| PianoRollAction::Velocity(t, p, v)),
+        2 => prop::collection::vec(note(), 0..12)
+            .prop_map(|notes| PianoRollAction::Paste(notes.into_iter().collect())),
+        1 => Just(PianoRollAction::Clear),
+    ]
+}
+
+fn session() -> impl Strategy<Value = SessionSetting> {
+    let metre = (1u8..=32, select(vec![1u8, 2, 4, 8, 16, 32]));
+    prop_oneof![
+        name().prop_map(SessionSetting::Name),
+        bpm().prop_map(SessionSetting::Tempo),
+        select(vec![Key::C, Key::CSharp, Key::B]).prop_map(SessionSetting::Key),
+        select(vec![Scale::Major, Scale::Blues]).prop_map(SessionSetting::Scale),
+        metre.prop_map(|(beats, unit)| {
+            SessionSetting::TimeSignature(TimeSignature::new(beats, unit).unwrap())
+        }),
+        amount().prop_map(SessionSetting::Swing),
+    ]
+}
+
+fn transport() -> impl Strategy<Value = TransportAction> {
+    prop_oneof![
+        Just(TransportAction::Play),
+        Just(TransportAction::Stop),
+        ticks().prop_map(TransportAction::Locate),
+        any::<bool>().prop_map(TransportAction::Loop),
+        (ticks(), ticks())
+            .prop_filter_map("a region is not empty", |(a, b)| {
+                LoopRegion::new(a.min(b), a.max(b)).ok()
+            })
+            .prop_map(TransportAction::Region),
+    ]
+}
+
+fn mixer() -> impl Strategy<Value = MixerSetting> {
+    prop_oneof![
+        3 => (bus_id(), name()).prop_map(|(id, name)| MixerSetting::AddBus(id, name)),
+        1 => bus_id().prop_map(MixerSetting::DeleteBus),
+        3 => (bus_id(), bus()).prop_map(|(id, setting)| MixerSetting::Bus(id, setting)),
+        1 => prop_oneof![
+            decibels().prop_map(MasterSetting::Level),
+            pan().prop_map(MasterSetting::Pan),
+            any::<bool>().prop_map(MasterSetting::Mute),
+        ]
+        .prop_map(MixerSetting::Master),
+    ]
+}
+
+fn bus() -> impl Strategy<Value = BusSetting> {
+    prop_oneof![
+        name().prop_map(BusSetting::Name),
+        decibels().prop_map(BusSetting::Level),
+        pan().prop_map(BusSetting::Pan),
+        any::<bool>().prop_map(BusSetting::Mute),
+        any::<bool>().prop_map(BusSetting::Solo),
+    ]
+}
