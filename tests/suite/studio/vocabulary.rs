@@ -1,5 +1,6 @@
 //! Random actions from the whole vocabulary. The ids, places and keys are few,
 //! so that actions meet; the values are from the whole of their range.
+//! Each strategy is boxed: unboxed, a whole vocabulary overflows a test's stack.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -20,13 +21,14 @@ use proptest::{prelude::*, sample::select};
 /// A strategy for each quantity: all of its range, and its ends often.
 macro_rules! any_of {
     ($($name:ident: $quantity:ident;)+) => { $(
-        fn $name() -> impl Strategy<Value = $quantity> {
+        fn $name() -> BoxedStrategy<$quantity> {
             let (min, max) = ($quantity::MIN, $quantity::MAX);
             prop_oneof![
                 8 => (min.get()..=max.get()).prop_map($quantity::of),
                 1 => Just(min),
                 1 => Just(max),
             ]
+            .boxed()
         }
     )+ };
 }
@@ -47,7 +49,7 @@ any_of! {
     velocity: Velocity;
 }
 
-pub fn action() -> impl Strategy<Value = NetworkAction> {
+pub fn action() -> BoxedStrategy<NetworkAction> {
     prop_oneof![
         2 => (instrument_id(), name(), source_kind())
             .prop_map(|(id, name, source)| NetworkAction::AddInstrument { id, name, source }),
@@ -58,38 +60,40 @@ pub fn action() -> impl Strategy<Value = NetworkAction> {
         1 => transport().prop_map(NetworkAction::Transport),
         3 => mixer().prop_map(NetworkAction::Mixer),
     ]
+    .boxed()
 }
 
-fn instrument_id() -> impl Strategy<Value = InstrumentId> {
-    (0u32..7).prop_map(InstrumentId)
+fn instrument_id() -> BoxedStrategy<InstrumentId> {
+    (0u32..7).prop_map(InstrumentId).boxed()
 }
 
-fn bus_id() -> impl Strategy<Value = BusId> {
-    (0u32..4).prop_map(BusId)
+fn bus_id() -> BoxedStrategy<BusId> {
+    (0u32..4).prop_map(BusId).boxed()
 }
 
-fn place() -> impl Strategy<Value = Ticks> {
-    prop_oneof![9 => (0u32..6).prop_map(Ticks::of), 1 => Just(Ticks::MAX)]
+fn place() -> BoxedStrategy<Ticks> {
+    prop_oneof![9 => (0u32..6).prop_map(Ticks::of), 1 => Just(Ticks::MAX)].boxed()
 }
 
-fn pitch() -> impl Strategy<Value = Pitch> {
-    select(vec![0, 60, 61, 127]).prop_map(Pitch::of)
+fn pitch() -> BoxedStrategy<Pitch> {
+    select(vec![0, 60, 61, 127]).prop_map(Pitch::of).boxed()
 }
 
-fn name() -> impl Strategy<Value = Name> {
-    "[A-Za-zäß♭][ -~ä♭]{0,20}".prop_map(|text| Name::new(&text).unwrap())
+fn name() -> BoxedStrategy<Name> {
+    "[A-Za-zäß♭][ -~ä♭]{0,20}".prop_map(|text| Name::new(&text).unwrap()).boxed()
 }
 
-fn instrument() -> impl Strategy<Value = InstrumentAction> {
+fn instrument() -> BoxedStrategy<InstrumentAction> {
     prop_oneof![
         6 => instrument_setting().prop_map(InstrumentAction::Set),
         2 => (pitch(), velocity()).prop_map(|(p, v)| InstrumentAction::Play(p, v)),
         1 => pitch().prop_map(InstrumentAction::Release),
         1 => Just(InstrumentAction::ReleaseAll),
     ]
+    .boxed()
 }
 
-fn instrument_setting() -> impl Strategy<Value = InstrumentSetting> {
+fn instrument_setting() -> BoxedStrategy<InstrumentSetting> {
     prop_oneof![
         name().prop_map(InstrumentSetting::Name),
         source().prop_map(InstrumentSetting::Source),
@@ -102,13 +106,14 @@ fn instrument_setting() -> impl Strategy<Value = InstrumentSetting> {
         output().prop_map(InstrumentSetting::Output),
         sends().prop_map(InstrumentSetting::Sends),
     ]
+    .boxed()
 }
 
-fn source_kind() -> impl Strategy<Value = SourceKind> {
-    select(SourceKind::ALL)
+fn source_kind() -> BoxedStrategy<SourceKind> {
+    select(SourceKind::ALL).boxed()
 }
 
-fn source() -> impl Strategy<Value = SourceSetting> {
+fn source() -> BoxedStrategy<SourceSetting> {
     prop_oneof![
         source_kind().prop_map(SourceSetting::Kind),
         prop_oneof![
@@ -139,9 +144,10 @@ fn source() -> impl Strategy<Value = SourceSetting> {
         ]
         .prop_map(SourceSetting::Kick),
     ]
+    .boxed()
 }
 
-fn filter() -> impl Strategy<Value = FilterSetting> {
+fn filter() -> BoxedStrategy<FilterSetting> {
     let kinds =
         vec![FilterKind::Off, FilterKind::LowPass, FilterKind::BandPass, FilterKind::HighPass];
     prop_oneof![
@@ -151,22 +157,24 @@ fn filter() -> impl Strategy<Value = FilterSetting> {
         octaves().prop_map(FilterSetting::Sweep),
         amount().prop_map(FilterSetting::Tracking),
     ]
+    .boxed()
 }
 
-fn envelope() -> impl Strategy<Value = EnvelopeSetting> {
+fn envelope() -> BoxedStrategy<EnvelopeSetting> {
     prop_oneof![
         seconds().prop_map(EnvelopeSetting::Attack),
         seconds().prop_map(EnvelopeSetting::Decay),
         amount().prop_map(EnvelopeSetting::Sustain),
         seconds().prop_map(EnvelopeSetting::Release),
     ]
+    .boxed()
 }
 
-fn output() -> impl Strategy<Value = Output> {
-    prop_oneof![Just(Output::Master), bus_id().prop_map(Output::Bus)]
+fn output() -> BoxedStrategy<Output> {
+    prop_oneof![Just(Output::Master), bus_id().prop_map(Output::Bus)].boxed()
 }
 
-fn sends() -> impl Strategy<Value = SendsSetting> {
+fn sends() -> BoxedStrategy<SendsSetting> {
     prop_oneof![
         bus_id().prop_map(SendsSetting::Add),
         bus_id().prop_map(SendsSetting::Remove),
@@ -175,18 +183,16 @@ fn sends() -> impl Strategy<Value = SendsSetting> {
         (bus_id(), any::<bool>())
             .prop_map(|(bus, on)| SendsSetting::Set(bus, BusSendSetting::PreFader(on))),
     ]
+    .boxed()
 }
 
-fn note() -> impl Strategy<Value = Note> {
-    (place(), pitch(), length(), velocity()).prop_map(|(tick, pitch, length, velocity)| Note {
-        tick,
-        pitch,
-        length,
-        velocity,
-    })
+fn note() -> BoxedStrategy<Note> {
+    (place(), pitch(), length(), velocity())
+        .prop_map(|(tick, pitch, length, velocity)| Note { tick, pitch, length, velocity })
+        .boxed()
 }
 
-fn piano_roll() -> impl Strategy<Value = PianoRollAction> {
+fn piano_roll() -> BoxedStrategy<PianoRollAction> {
     prop_oneof![
         6 => note().prop_map(PianoRollAction::Add),
         2 => (place(), pitch()).prop_map(|(t, p)| PianoRollAction::Remove(t, p)),
@@ -200,9 +206,10 @@ fn piano_roll() -> impl Strategy<Value = PianoRollAction> {
             .prop_map(|notes| PianoRollAction::Paste(notes.into_iter().collect())),
         1 => Just(PianoRollAction::Clear),
     ]
+    .boxed()
 }
 
-fn session() -> impl Strategy<Value = SessionSetting> {
+fn session() -> BoxedStrategy<SessionSetting> {
     let metre = (1u8..=32, select(vec![1u8, 2, 4, 8, 16, 32]));
     prop_oneof![
         name().prop_map(SessionSetting::Name),
@@ -214,9 +221,10 @@ fn session() -> impl Strategy<Value = SessionSetting> {
         }),
         amount().prop_map(SessionSetting::Swing),
     ]
+    .boxed()
 }
 
-fn transport() -> impl Strategy<Value = TransportAction> {
+fn transport() -> BoxedStrategy<TransportAction> {
     prop_oneof![
         Just(TransportAction::Play),
         Just(TransportAction::Stop),
@@ -228,9 +236,10 @@ fn transport() -> impl Strategy<Value = TransportAction> {
             })
             .prop_map(TransportAction::Region),
     ]
+    .boxed()
 }
 
-fn mixer() -> impl Strategy<Value = MixerSetting> {
+fn mixer() -> BoxedStrategy<MixerSetting> {
     prop_oneof![
         3 => (bus_id(), name()).prop_map(|(id, name)| MixerSetting::AddBus(id, name)),
         1 => bus_id().prop_map(MixerSetting::DeleteBus),
@@ -242,9 +251,10 @@ fn mixer() -> impl Strategy<Value = MixerSetting> {
         ]
         .prop_map(MixerSetting::Master),
     ]
+    .boxed()
 }
 
-fn bus() -> impl Strategy<Value = BusSetting> {
+fn bus() -> BoxedStrategy<BusSetting> {
     prop_oneof![
         name().prop_map(BusSetting::Name),
         decibels().prop_map(BusSetting::Level),
@@ -252,4 +262,5 @@ fn bus() -> impl Strategy<Value = BusSetting> {
         any::<bool>().prop_map(BusSetting::Mute),
         any::<bool>().prop_map(BusSetting::Solo),
     ]
+    .boxed()
 }
