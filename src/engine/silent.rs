@@ -69,8 +69,12 @@ impl Engine<Studio> for SilentEngine {
         self.move_on(now, state);
         match effect {
             StudioEffect::Play => {
+                // Who stopped a moment ago goes on from there: the transport has
+                // not heard yet where that is.
+                if self.motion == Motion::Still {
+                    self.locate(state.transport.position);
+                }
                 self.motion = Motion::Moving;
-                self.locate(state.transport.position);
             }
             StudioEffect::Stop => self.motion = Motion::Stopped,
             StudioEffect::Locate(position) => self.locate(position),
@@ -239,6 +243,17 @@ mod tests {
         assert_eq!(rig.wait(1000), 1440);
         assert_eq!(rig.state.transport.position, Ticks::of(1440));
         assert_eq!(rig.engine.pulse(), None);
+    }
+
+    #[test]
+    fn stop_and_play_in_one_breath_go_on_from_the_same_place() {
+        let mut rig = Rig::new();
+        rig.transport(TransportAction::Play);
+        rig.wait(1000);
+        for effect in [StudioEffect::Stop, StudioEffect::Play] {
+            rig.engine.perform(rig.now, &rig.state, effect);
+        }
+        assert_eq!(rig.wait(500), 960 + 480);
     }
 
     #[test]

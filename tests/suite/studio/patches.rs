@@ -2,10 +2,12 @@
 
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId, Misfit, Model},
-    quantity::{Hertz, Pitch, Ticks, Velocity},
+    quantity::{Decibels, Hertz, NoteLength, Pitch, Ticks, Velocity},
     studio::{
-        FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, PianoRollAction,
-        SourceKind, Studio, StudioChange, StudioPatch, StudioState, TransportAction,
+        BusId, BusSendSetting, FilterSetting, InstrumentAction, InstrumentSetting,
+        MAX_ACTION_BYTES, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL, MAX_PASTED, MAX_STATE_BYTES,
+        MixerSetting, Name, NetworkAction, Note, PianoRollAction, SendsSetting, SourceKind, Studio,
+        StudioChange, StudioPatch, StudioState, TransportAction,
     },
 };
 
@@ -119,4 +121,49 @@ fn a_patch_for_another_state_is_a_misfit_and_no_panic() {
         let patch: StudioPatch = serde_json::from_str(misfit).unwrap();
         let Misfit(_) = Studio::apply(&mut studio(4, 1), &patch).expect_err(misfit);
     }
+}
+
+/// The size of the largest note in a list, as JSON.
+fn largest_note() -> usize {
+    let note = Note {
+        tick: Ticks::MAX,
+        pitch: Pitch::MAX,
+        length: NoteLength::MAX,
+        velocity: Velocity::MAX,
+    };
+    serde_json::to_string(&note).unwrap().len() + ",".len()
+}
+
+#[test]
+fn the_largest_paste_is_not_larger_than_promised() {
+    let largest = MAX_PASTED * largest_note() + 100;
+    assert!(largest <= MAX_ACTION_BYTES, "{largest}");
+}
+
+#[test]
+fn the_largest_state_is_not_larger_than_promised() {
+    let mut state = studio(1, 0);
+    let mut act = |action| Studio::reduce(&mut state, &action).unwrap();
+    let id = InstrumentId(1);
+    for bus in (0..64).map(|n| BusId(u32::MAX - n)) {
+        act(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::new(&"♭".repeat(64)).unwrap())));
+        let send = SendsSetting::Add(bus);
+        act(NetworkAction::Instrument(id, InstrumentAction::Set(InstrumentSetting::Sends(send))));
+        // A number that takes as many digits as any.
+        let level = BusSendSetting::Level(Decibels::of(-100.123_45));
+        let send = SendsSetting::Set(bus, level);
+        act(NetworkAction::Instrument(id, InstrumentAction::Set(InstrumentSetting::Sends(send))));
+    }
+    for pitch in 0..128 {
+        let play = InstrumentAction::Play(Pitch::of(pitch), Velocity::MAX);
+        act(NetworkAction::Instrument(id, play));
+    }
+    // Four bytes a character of the name, and 16 digits more for each parameter.
+    let slack = 4 * 64 + 20 * 16;
+    let instrument =
+        serde_json::to_string(state.instruments.get(id).unwrap()).unwrap().len() + slack;
+    let mixer = serde_json::to_string(&state.mixer).unwrap().len() * 2;
+    let tracks = MAX_INSTRUMENTS * r#""4294967295":[],"#.len() + MAX_NOTES_IN_ALL * largest_note();
+    let largest = MAX_INSTRUMENTS * (instrument + r#""4294967295":,"#.len()) + mixer + tracks;
+    assert!(largest <= MAX_STATE_BYTES, "{largest}");
 }
