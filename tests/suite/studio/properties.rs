@@ -9,7 +9,7 @@ use imbolc_net::{
 use proptest::{collection::vec, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::vocabulary::action;
+use super::vocabulary::{action, burst};
 
 fn actions() -> impl Strategy<Value = Vec<NetworkAction>> {
     vec(action(), 0..60)
@@ -68,6 +68,14 @@ proptest! {
         }
         prop_assert_eq!(Studio::diff(&here, &here), None);
         prop_assert_eq!(Studio::diff(&here, &through_json(&here)), None, "equal, though not shared");
+    }
+
+    #[test]
+    fn a_burst_of_edits_of_one_instrument_arrives(before in actions(), burst in burst()) {
+        let from = run(StudioState::starter(), &before);
+        let to = run(from.clone(), &burst);
+        prop_assert_eq!(&patched(&from, &to), &to);
+        prop_assert_eq!(&patched(&to, &from), &from);
     }
 
     #[test]

@@ -63,6 +63,20 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
     .boxed()
 }
 
+/// What one musician does to one instrument within a moment, most of it to the
+/// source: a patch of this is parameter by parameter.
+pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
+    let edit = prop_oneof![
+        instrument(),
+        source().prop_map(|s| { InstrumentAction::Set(InstrumentSetting::Source(s)) })
+    ];
+    (instrument_id(), prop::collection::vec(edit, 1..16))
+        .prop_map(|(id, edits)| {
+            edits.into_iter().map(|edit| NetworkAction::Instrument(id, edit)).collect()
+        })
+        .boxed()
+}
+
 fn instrument_id() -> BoxedStrategy<InstrumentId> {
     (0u32..7).prop_map(InstrumentId).boxed()
 }
