@@ -5,6 +5,7 @@ mod access;
 mod patches;
 mod properties;
 mod vocabulary;
+mod wording;
 
 use imbolc_net::{
     model::{InstrumentId, Model},
