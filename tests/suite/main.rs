@@ -5,4 +5,5 @@
 
 mod room;
 mod session;
+mod studio;
 mod wire;

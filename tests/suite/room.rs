@@ -26,10 +26,7 @@ pub const PAD: InstrumentId = InstrumentId(3);
 
 pub fn cutoff(instrument: InstrumentId, hertz: f32) -> NetworkAction {
     let setting = FilterSetting::Cutoff(Hertz::new(hertz).unwrap());
-    NetworkAction::Instrument(
-        instrument,
-        InstrumentAction::Set(InstrumentSetting::Filter(setting)),
-    )
+    NetworkAction::Instrument(instrument, InstrumentAction::Set(InstrumentSetting::Filter(setting)))
 }
 
 pub fn cutoff_of(state: &StudioState, instrument: InstrumentId) -> f32 {

@@ -116,10 +116,7 @@ fn hello_may_be_said_once_only() {
     let mut room = Room::new();
     let ana = room.join("Ana", &[]);
     let again = ClientMessage::Hello(hello("Ana"));
-    assert_eq!(
-        room.session.handle(room.now, ana.ticket, again),
-        Err(ProtocolError::HelloRepeated)
-    );
+    assert_eq!(room.session.handle(room.now, ana.ticket, again), Err(ProtocolError::HelloRepeated));
 }
 
 // ---- ownership
@@ -476,10 +473,7 @@ fn who_has_the_token_takes_over_from_a_connection_that_still_looks_alive() {
     room.resume(&mut ana).ok().unwrap();
     assert!(matches!(room.session.pull(room.now, old), Err(ProtocolError::Superseded)));
     let edit = ClientMessage::Action { number: ActionNumber(1), action: cutoff(BASS, 99.0) };
-    assert_eq!(
-        room.session.handle(room.now, old, edit.clone()),
-        Err(ProtocolError::Superseded)
-    );
+    assert_eq!(room.session.handle(room.now, old, edit.clone()), Err(ProtocolError::Superseded));
     // That the old one is noticed to be dead does not suspend the new one.
     room.session.disconnected(room.now, old);
     assert!(!room.session.state().roster.is_away(ana.id()));
@@ -685,8 +679,7 @@ fn metering_is_sent_30_times_a_second_while_it_moves_and_not_at_all_while_it_doe
     let mut sent = 0;
     for tick in 0..1000 {
         room.session.meter(Metering { playhead: Ticks::of(tick), ..Metering::default() });
-        sent +=
-            u32::from(room.session.pull(room.now, ana.ticket).unwrap().metering.is_some());
+        sent += u32::from(room.session.pull(room.now, ana.ticket).unwrap().metering.is_some());
         room.now = room.now + Duration::from_millis(1);
     }
     assert!((29..=31).contains(&sent), "{sent}");
