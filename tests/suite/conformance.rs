@@ -165,10 +165,8 @@ async fn ends_when_it_is_closed(d: &dyn Dispatcher) {
     let mut events = d.events();
     d.close().await;
     assert_eq!(d.status(), Status::Closed { reason: Closed::ByRequest });
-    event(&mut events, |event| {
-        matches!(event, Event::Status(Status::Closed { .. })).then_some(())
-    })
-    .await;
+    event(&mut events, |event| matches!(event, Event::Status(Status::Closed { .. })).then_some(()))
+        .await;
     let error = DispatchError::Closed(Closed::ByRequest);
     assert_eq!(d.dispatch(cutoff(BASS, 111.0)), Err(error.clone()));
     assert_eq!(d.commit(cutoff(BASS, 111.0)).await, Err(error.clone()));
