@@ -265,12 +265,12 @@ fn a_frame_that_is_cut_short_suspends_its_client_and_nobody_else() {
     eve.0.write_all(&100_u32.to_be_bytes()).unwrap();
     eve.0.write_all(b"{\"Action").unwrap();
     drop(eve);
-    let id = welcome["client_id"].as_u64().unwrap().to_string();
+    let id = &welcome["client_id"];
     loop {
         let patch = ana.hear_of("StatePatchUpdate");
         let gone = patch["changes"].as_array().unwrap().iter().any(|change| {
             let who = &change["Roster"]["Participant"];
-            who[0].to_string() == id && who[1]["presence"]["Away"].is_object()
+            who[0] == *id && who[1]["presence"]["Away"].is_object()
         });
         if gone {
             break;
