@@ -300,11 +300,12 @@ impl<M: Model> Shared<M> {
         let result = change(&mut state);
         let after = Arc::clone(state.mirror.predicted());
         let changed = !Arc::ptr_eq(&before, &after);
-        let listening = self.events.receiver_count() > 0;
+        let replaced = changed.then(|| self.snapshot.publish(Arc::clone(&after)));
+        // After that: whoever hears of something must find it in the snapshot.
         for event in state.mirror.take_events() {
             self.tell(event);
         }
-        if changed && listening {
+        if changed && self.events.receiver_count() > 0 {
             let dirty = before.dirty(&after);
             if !dirty.is_empty() {
                 self.tell(Event::Changed(dirty));
@@ -315,11 +316,10 @@ impl<M: Model> Shared<M> {
                 let _ = waiting.send(fate.map_err(DispatchError::Refused));
             }
         }
-        let replaced = changed.then(|| self.snapshot.publish(after));
         let speaks = state.mirror.has_messages();
         drop(state);
         // The last reference to much may be among these: not under the lock.
-        drop((before, replaced));
+        drop((before, after, replaced));
         if speaks {
             self.wake.notify_one();
         }

@@ -44,8 +44,10 @@ pub struct Mirror<M: Model> {
     answered: ActionNumber,
     /// Why a full state was asked for, until it is there.
     lacking: Option<Resync>,
-    /// Messages that are to be sent before any action.
-    replies: VecDeque<ClientMessage<M>>,
+    /// Messages that are not actions. Each is sent after the actions that were
+    /// dispatched before it: who stops the music and then gives the privilege
+    /// up must not be found without it.
+    replies: VecDeque<(ActionNumber, ClientMessage<M>)>,
     events: Vec<Event<M>>,
     settled: Vec<(ActionNumber, Result<(), Refusal>)>,
 }
@@ -188,18 +190,21 @@ impl<M: Model> Mirror<M> {
         Ok(self.last)
     }
 
-    /// Sends `message` before any further action.
+    /// Sends `message` after the actions so far, and before any further one.
     pub fn say(&mut self, message: ClientMessage<M>) {
-        self.replies.push_back(message);
+        self.replies.push_back((self.last, message));
     }
 
     /// The next message that is to be sent.
     pub fn poll_message(&mut self) -> Option<ClientMessage<M>> {
-        if let Some(reply) = self.replies.pop_front() {
+        let next = self.pending.partition_point(|pending| pending.number <= self.sent);
+        let next = self.pending.get(next);
+        let reply =
+            self.replies.pop_front_if(|(after, _)| next.is_none_or(|next| next.number > *after));
+        if let Some((_, reply)) = reply {
             return Some(reply);
         }
-        let next = self.pending.partition_point(|pending| pending.number <= self.sent);
-        let Pending { number, action, .. } = self.pending.get(next)?;
+        let Pending { number, action, .. } = next?;
         self.sent = *number;
         Some(ClientMessage::Action { number: *number, action: action.clone() })
     }

@@ -161,10 +161,13 @@ async fn send<M: Model, W: Writer>(
             }
             () = shared.leave.cancelled() => {
                 shared.lock().mirror.say(ClientMessage::Goodbye);
-                return match send_what_there_is(shared, writer, codec, config, &mut buffer).await {
-                    Ok(_) => Ended::Left,
-                    Err(lost) => Ended::Lost(lost),
-                };
+                loop {
+                    match send_what_there_is(shared, writer, codec, config, &mut buffer).await {
+                        Ok(true) => {}
+                        Ok(false) => return Ended::Left,
+                        Err(lost) => return Ended::Lost(lost),
+                    }
+                }
             }
         }
     }
