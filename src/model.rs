@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 /// Names the unit of ownership: in the studio, an instrument.
 ///
 /// A model that is not musical uses it for whatever its participants own.
-/// It is unique within a session and is not given out twice.
+/// It is unique within a session at any moment; what is deleted may leave its
+/// number to something new.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -2,7 +2,7 @@
 //!
 //! It knows music and nothing else: no network, no participants, no time, no
 //! sound. Each subsystem has a file of its own, with its state, its actions and
-//! its reducer; [`settings`] is the idea that they share.
+//! its reducer; [`Settings`] is the idea that they share.
 //!
 //! To add a subsystem: a file in `studio/`, a field in [`StudioState`], a variant
 //! in [`NetworkAction`], [`Action`] and [`StudioChange`]. The compiler then asks
@@ -31,7 +31,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     action::{Action, NetworkAction, Route},
-    bounded::{MAX_BUSES, MAX_INSTRUMENTS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PASTED},
+    bounded::{
+        MAX_ACTION_BYTES, MAX_BUSES, MAX_INSTRUMENTS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL,
+        MAX_PASTED, MAX_STATE_BYTES,
+    },
     instrument::{Instrument, InstrumentAction, InstrumentSetting, InstrumentState, Output},
     keys::{KeyChange, Keys},
     local::{

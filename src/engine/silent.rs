@@ -4,26 +4,20 @@
 //! jam whose sound comes from elsewhere. It never reads a clock: it is told what
 //! time it is.
 
+mod desk;
+
 use std::time::Duration;
 
 use super::{Engine, Metering};
 use crate::{
     clock::Timestamp,
-    model::InstrumentId,
-    quantity::{Bpm, Decibels, Pan, Ticks, Velocity},
-    studio::{
-        Instrument, Mixer, NetworkAction, Note, Output, Studio, StudioEffect, StudioState,
-        TransportAction,
-    },
+    quantity::{Bpm, Decibels, Ticks},
+    studio::{NetworkAction, Studio, StudioEffect, StudioState, TransportAction},
 };
 
 /// How often the meters move: as often as a screen is drawn that has to look
 /// fluent.
 const PULSE: Duration = Duration::from_nanos(1_000_000_000 / 30);
-
-/// How many notes that began lately are asked whether they still last. A meter
-/// need not know more.
-const LOOK_BACK: usize = 16;
 
 /// An [`Engine`] for the [`Studio`] that makes no sound.
 ///
@@ -75,8 +69,12 @@ impl Engine<Studio> for SilentEngine {
         self.move_on(now, state);
         match effect {
             StudioEffect::Play => {
+                // Who stopped a moment ago goes on from there: the transport has
+                // not heard yet where that is.
+                if self.motion == Motion::Still {
+                    self.locate(state.transport.position);
+                }
                 self.motion = Motion::Moving;
-                self.locate(state.transport.position);
             }
             StudioEffect::Stop => self.motion = Motion::Stopped,
             StudioEffect::Locate(position) => self.locate(position),
@@ -137,9 +135,9 @@ impl SilentEngine {
         if self.pulse().is_some() && due {
             self.measured = Some(now);
             let playing = self.motion == Motion::Moving;
-            let sum = Desk::of(state).sum(playing.then_some(playhead));
-            self.keys_held = sum.keys_held;
-            self.metering.peaks = sum.peaks.map(decibels);
+            let levels = desk::levels(state, playing.then_some(playhead));
+            self.keys_held = levels.keys_held;
+            self.metering.peaks = levels.peaks;
         }
         if self.pulse().is_none() {
             self.measured = None;
@@ -163,126 +161,19 @@ fn repeat(from: f64, to: f64, state: &StudioState) -> f64 {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 fn playhead(position: f64) -> Ticks {
-    Ticks::new(position as u32).unwrap_or(Ticks::MAX)
-}
-
-/// The state as a mixing desk sees it.
-struct Desk<'a> {
-    state: &'a StudioState,
-    instrument_solo: bool,
-    bus_solo: bool,
-}
-
-/// What arrives at the master.
-struct Sum {
-    peaks: [f32; 2],
-    keys_held: bool,
-}
-
-impl<'a> Desk<'a> {
-    fn of(state: &'a StudioState) -> Self {
-        Self {
-            state,
-            instrument_solo: state.instruments.iter().any(|(_, instrument)| instrument.solo),
-            bus_solo: state.mixer.buses().any(|(_, bus)| bus.solo),
-        }
-    }
-
-    /// The peaks of all instruments together, in amplitudes.
-    fn sum(&self, playhead: Option<Ticks>) -> Sum {
-        let mut sum = Sum { peaks: [0.0; 2], keys_held: false };
-        for (id, instrument) in self.state.instruments.iter() {
-            sum.keys_held |= !instrument.sounding.is_empty();
-            let loudness = self.loudness(id, instrument, playhead);
-            if loudness > 0.0 {
-                let gains = self.gains(instrument);
-                sum.peaks = add(sum.peaks, gains.map(|gain| gain * loudness));
-            }
-        }
-        let Mixer { master, .. } = &self.state.mixer;
-        let fader = strip(master.level, master.pan);
-        let on = if master.mute { 0.0 } else { 1.0 };
-        sum.peaks = [sum.peaks[0] * fader[0] * on, sum.peaks[1] * fader[1] * on];
-        sum
-    }
-
-    /// How loud the notes of an instrument are together, before its fader.
-    fn loudness(&self, id: InstrumentId, instrument: &Instrument, playhead: Option<Ticks>) -> f32 {
-        if instrument.mute || self.instrument_solo && !instrument.solo {
-            return 0.0;
-        }
-        let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
-        let notes = playhead.into_iter().flat_map(|playhead| self.notes_under(id, playhead));
-        keys.chain(notes.map(|note| amplitude(note.velocity))).sum()
-    }
-
-    fn notes_under(&self, id: InstrumentId, playhead: Ticks) -> impl Iterator<Item = Note> {
-        let track = self.state.piano_roll.track(id);
-        let begun = track.into_iter().flat_map(move |track| track.until(playhead));
-        begun.take(LOOK_BACK).filter(move |note| note.end() > playhead.get())
-    }
-
-    /// From the notes of an instrument to the master, by output and sends.
-    fn gains(&self, instrument: &Instrument) -> [f32; 2] {
-        let post = strip(instrument.level, instrument.pan);
-        let mut gains = match instrument.output {
-            Output::Master => post,
-            Output::Bus(bus) => times(post, self.bus_gains(bus)),
-        };
-        for (bus, send) in instrument.sends.iter() {
-            let tap = if send.pre_fader { strip(Decibels::of(0.0), instrument.pan) } else { post };
-            let sent = tap.map(|gain| gain * gain_of(send.level));
-            gains = add(gains, times(sent, self.bus_gains(bus)));
-        }
-        gains
-    }
-
-    fn bus_gains(&self, id: crate::studio::BusId) -> [f32; 2] {
-        match self.state.mixer.bus(id) {
-            Some(bus) if !bus.mute && (bus.solo || !self.bus_solo) => strip(bus.level, bus.pan),
-            _ => [0.0; 2],
-        }
-    }
-}
-
-fn add(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
-    [a[0] + b[0], a[1] + b[1]]
-}
-
-fn times(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
-    [a[0] * b[0], a[1] * b[1]]
-}
-
-fn amplitude(velocity: Velocity) -> f32 {
-    f32::from(velocity.get()) / f32::from(Velocity::MAX.get())
-}
-
-/// What a strip does to the left and to the right. A balance: in the centre
-/// both pass as they are.
-fn strip(level: Decibels, pan: Pan) -> [f32; 2] {
-    let (gain, pan) = (gain_of(level), pan.get());
-    [gain * (1.0 - pan).min(1.0), gain * (1.0 + pan).min(1.0)]
-}
-
-fn gain_of(level: Decibels) -> f32 {
-    if level == Decibels::MIN { 0.0 } else { 10f32.powf(level.get() / 20.0) }
-}
-
-fn decibels(amplitude: f32) -> Decibels {
-    let (min, max) = (Decibels::MIN, Decibels::MAX);
-    // The logarithm of silence is below every minimum.
-    Decibels::new((20.0 * amplitude.log10()).clamp(min.get(), max.get())).unwrap_or(min)
+    // The nearest tick: a sum of many pulses may fall short of one by a hair.
+    Ticks::new(position.round() as u32).unwrap_or(Ticks::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        model::Model,
-        quantity::Pitch,
+        model::{InstrumentId, Model},
+        quantity::{NoteLength, Pan, Pitch, Velocity},
         studio::{
-            BusId, InstrumentAction, InstrumentSetting, LoopRegion, MasterSetting, MixerSetting,
-            SessionSetting,
+            BusId, BusSetting, InstrumentAction, InstrumentSetting, LoopRegion, MasterSetting,
+            MixerSetting, Name, Note, Output, PianoRollAction, SessionSetting,
         },
     };
 
@@ -355,6 +246,17 @@ mod tests {
     }
 
     #[test]
+    fn stop_and_play_in_one_breath_go_on_from_the_same_place() {
+        let mut rig = Rig::new();
+        rig.transport(TransportAction::Play);
+        rig.wait(1000);
+        for effect in [StudioEffect::Stop, StudioEffect::Play] {
+            rig.engine.perform(rig.now, &rig.state, effect);
+        }
+        assert_eq!(rig.wait(500), 960 + 480);
+    }
+
+    #[test]
     fn a_change_of_tempo_is_no_jump() {
         let mut rig = Rig::new();
         rig.transport(TransportAction::Play);
@@ -405,9 +307,9 @@ mod tests {
         assert_eq!(rig.peaks(), [-10, -120]);
 
         let bus = BusId(1);
-        rig.act(&NetworkAction::Mixer(MixerSetting::AddBus(bus, crate::studio::Name::default())));
+        rig.act(&NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default())));
         rig.set(InstrumentSetting::Output(Output::Bus(bus)));
-        let mute = crate::studio::BusSetting::Mute(true);
+        let mute = BusSetting::Mute(true);
         rig.act(&NetworkAction::Mixer(MixerSetting::Bus(bus, mute)));
         assert_eq!(rig.peaks(), [-120, -120]);
         rig.act(&NetworkAction::Mixer(MixerSetting::DeleteBus(bus)));
@@ -436,10 +338,10 @@ mod tests {
         let note = Note {
             tick: Ticks::of(480),
             pitch: Pitch::of(40),
-            length: crate::quantity::NoteLength::of(480),
+            length: NoteLength::of(480),
             velocity: Velocity::MAX,
         };
-        let add = crate::studio::PianoRollAction::Add(note);
+        let add = PianoRollAction::Add(note);
         rig.act(&NetworkAction::PianoRoll(BASS, add));
         rig.transport(TransportAction::Play);
         assert_eq!(rig.peaks(), [-120, -120]);

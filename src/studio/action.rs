@@ -105,3 +105,35 @@ impl Action {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::studio::{Layer, Pane};
+
+    #[test]
+    fn what_is_shared_goes_to_everybody_and_what_is_ones_own_stays() {
+        let shared = Action::Transport(TransportAction::Stop);
+        assert_eq!(shared.route(), Route::Network(NetworkAction::Transport(TransportAction::Stop)));
+        for (action, stays) in [
+            (
+                Action::Clipboard(ClipboardAction::Paste),
+                LocalAction::Clipboard(ClipboardAction::Paste),
+            ),
+            (
+                Action::Navigation(NavigationAction::Go(Pane::Mixer)),
+                LocalAction::Navigation(NavigationAction::Go(Pane::Mixer)),
+            ),
+            (
+                Action::Layer(LayerAction::Push(Layer::Help)),
+                LocalAction::Layer(LayerAction::Push(Layer::Help)),
+            ),
+            (
+                Action::Selection(SelectionAction::Nothing),
+                LocalAction::Selection(SelectionAction::Nothing),
+            ),
+        ] {
+            assert_eq!(action.route(), Route::Local(stays));
+        }
+    }
+}

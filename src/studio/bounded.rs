@@ -11,8 +11,14 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 
-/// Instruments in a session. More than any studio has, and a full state of that
-/// many still fits in a frame.
+/// Bytes of the largest state that can come about within the limits below, as
+/// JSON. A frame must be able to hold it.
+pub const MAX_STATE_BYTES: usize = 48 * 1024 * 1024;
+
+/// Bytes of the largest action, which is a paste, as JSON.
+pub const MAX_ACTION_BYTES: usize = 384 * 1024;
+
+/// Instruments in a session: more than any studio has.
 pub const MAX_INSTRUMENTS: usize = 4096;
 
 /// Buses in the mixer: a large desk has half as many.

@@ -312,8 +312,8 @@ mod tests {
     const C: Pitch = Pitch::of(60);
     const LOUD: Velocity = Velocity::of(100);
 
-    fn act(state: &mut StudioState, action: InstrumentAction) -> Vec<StudioEffect> {
-        reduce(state, LEAD, &action).unwrap()
+    fn act(state: &mut StudioState, action: &InstrumentAction) -> Vec<StudioEffect> {
+        reduce(state, LEAD, action).unwrap()
     }
 
     fn add_at(state: &mut StudioState, id: u32) {
@@ -325,17 +325,17 @@ mod tests {
         let mut state = StudioState::starter();
         let on = StudioEffect::NoteOn { instrument: LEAD, pitch: C, velocity: LOUD };
         let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
-        assert_eq!(act(&mut state, InstrumentAction::Play(C, LOUD)), [on]);
-        assert_eq!(act(&mut state, InstrumentAction::Play(C, LOUD)), [off, on]);
-        assert_eq!(act(&mut state, InstrumentAction::ReleaseAll), [off]);
-        assert_eq!(act(&mut state, InstrumentAction::Release(C)), []);
-        assert_eq!(act(&mut state, InstrumentAction::ReleaseAll), []);
+        assert_eq!(act(&mut state, &InstrumentAction::Play(C, LOUD)), [on]);
+        assert_eq!(act(&mut state, &InstrumentAction::Play(C, LOUD)), [off, on]);
+        assert_eq!(act(&mut state, &InstrumentAction::ReleaseAll), [off]);
+        assert_eq!(act(&mut state, &InstrumentAction::Release(C)), []);
+        assert_eq!(act(&mut state, &InstrumentAction::ReleaseAll), []);
     }
 
     #[test]
     fn an_instrument_that_is_deleted_falls_silent_and_takes_its_track_along() {
         let mut state = StudioState::starter();
-        act(&mut state, InstrumentAction::Play(C, LOUD));
+        act(&mut state, &InstrumentAction::Play(C, LOUD));
         let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
         assert_eq!(delete(&mut state, LEAD), Ok(vec![off]));
         assert_eq!(state.piano_roll.track(LEAD), None);
@@ -346,7 +346,7 @@ mod tests {
     fn who_lets_go_of_a_sounding_instrument_releases_its_keys() {
         let mut state = StudioState::starter();
         assert_eq!(Studio::let_go(&state, LEAD), None);
-        act(&mut state, InstrumentAction::Play(C, LOUD));
+        act(&mut state, &InstrumentAction::Play(C, LOUD));
         let release = NetworkAction::Instrument(LEAD, InstrumentAction::ReleaseAll);
         assert_eq!(Studio::let_go(&state, LEAD), Some(release));
         assert_eq!(Studio::let_go(&state, InstrumentId(99)), None);
@@ -356,7 +356,7 @@ mod tests {
     fn a_bus_that_is_deleted_leaves_no_output_and_no_send_behind() {
         let mut state = StudioState::starter();
         let bus = BusId(1);
-        let mut mixer = |state: &mut StudioState, setting| {
+        let mixer = |state: &mut StudioState, setting| {
             Studio::reduce(state, &NetworkAction::Mixer(setting)).map(drop)
         };
         let output = InstrumentSetting::Output(Output::Bus(bus));
@@ -368,8 +368,8 @@ mod tests {
             assert_eq!(refused, Err(missing.clone()));
         }
         mixer(&mut state, MixerSetting::AddBus(bus, Name::default())).unwrap();
-        act(&mut state, InstrumentAction::Set(output));
-        act(&mut state, InstrumentAction::Set(send));
+        act(&mut state, &InstrumentAction::Set(output));
+        act(&mut state, &InstrumentAction::Set(send));
         mixer(&mut state, MixerSetting::DeleteBus(bus)).unwrap();
         assert_eq!(state.instruments, StudioState::starter().instruments);
     }

@@ -100,14 +100,16 @@ fn diff_mixer(from: &Mixer, to: &Mixer, changes: &mut Vec<StudioChange>) {
 }
 
 /// Parameter by parameter, unless the set of instruments changed or more than
-/// half of them did.
+/// half of them did; of one or two instruments, more than half is more than one.
 fn diff_instruments(from: &InstrumentState, to: &InstrumentState, changes: &mut Vec<StudioChange>) {
     let before = changes.len();
     let mut dirty = 0;
     for change in from.diff(to) {
         dirty += 1;
         match change {
-            DiffItem::Update { old: (id, old), new: (_, new) } if dirty * 2 <= to.len() => {
+            DiffItem::Update { old: (id, old), new: (_, new) }
+                if dirty == 1 || dirty * 2 <= to.len() =>
+            {
                 diff_instrument(*id, old, new, changes);
             }
             _ => {

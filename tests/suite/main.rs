@@ -1,3 +1,16 @@
-//! What the crate promises, tested from outside, in one program.
+//! What the crate promises to those who use it, from the outside.
+//! One binary for all of it: linking is slower than testing.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
+#![allow(clippy::float_cmp, reason = "what was sent must arrive exactly")]
 
+mod cable;
+mod conformance;
+mod other_model;
 mod processes;
+mod purity;
+mod raw;
+mod room;
+mod session;
+mod shell;
+mod studio;
+mod wire;

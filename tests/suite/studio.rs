@@ -1,0 +1,50 @@
+//! The studio as a model: its rules, its patches, and what they look like.
+//! It knows nothing of how parts are compared, only what must come out.
+
+mod access;
+mod patches;
+mod properties;
+mod vocabulary;
+mod wording;
+
+use imbolc_net::{
+    model::{InstrumentId, Model},
+    quantity::{NoteLength, Pitch, Ticks, Velocity},
+    studio::{
+        Name, NetworkAction, Note, PianoRollAction, SourceKind, Studio, StudioPatch, StudioState,
+    },
+};
+
+/// What `action` makes of `state`.
+fn after(state: &StudioState, action: &NetworkAction) -> StudioState {
+    let mut state = state.clone();
+    Studio::reduce(&mut state, action).unwrap();
+    state
+}
+
+fn patch(from: &StudioState, to: &StudioState) -> StudioPatch {
+    Studio::diff(from, to).expect("the states differ")
+}
+
+fn note(tick: u32, pitch: u8) -> Note {
+    Note {
+        tick: Ticks::of(tick),
+        pitch: Pitch::of(pitch),
+        length: NoteLength::of(240),
+        velocity: Velocity::of(100),
+    }
+}
+
+/// A studio of `instruments` instruments with `notes` notes each.
+fn studio(instruments: u32, notes: u32) -> StudioState {
+    let mut state = StudioState::default();
+    for id in (1..=instruments).map(InstrumentId) {
+        let name = Name::new(&format!("Instrument {id}")).unwrap();
+        let add = NetworkAction::AddInstrument { id, name, source: SourceKind::Oscillator };
+        Studio::reduce(&mut state, &add).unwrap();
+        let track = (0..notes).map(|n| note(n * 240, 60)).collect();
+        let paste = NetworkAction::PianoRoll(id, PianoRollAction::Paste(track));
+        Studio::reduce(&mut state, &paste).unwrap();
+    }
+    state
+}

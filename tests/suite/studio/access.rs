@@ -1,0 +1,153 @@
+//! Who may do what: the table of the design, a row for every action.
+
+use imbolc_net::{
+    model::{
+        Access::{Create, Own, Privilege},
+        InstrumentId, Model,
+    },
+    quantity::{Amount, Bpm, Decibels, NoteLength, Pan, Pitch, Ticks, Velocity},
+    studio::{
+        BusId, BusSetting, EnvelopeSetting, FilterSetting, InstrumentAction, InstrumentSetting,
+        Key, LoopRegion, MasterSetting, MixerSetting, Name, NetworkAction, Output, PianoRollAction,
+        Scale, SendsSetting, SessionSetting, SourceKind, SourceSetting, Studio, StudioState,
+        TimeSignature, Track, TransportAction,
+    },
+};
+
+use super::note;
+
+const ID: InstrumentId = InstrumentId(7);
+const BUS: BusId = BusId(1);
+const TICK: Ticks = Ticks::MIN;
+const KEY: Pitch = Pitch::of(60);
+
+/// Makes a match without a wildcard of the rows, so that an action without a
+/// row does not compile, and tries each row on an example.
+macro_rules! table {
+    ($( $family:ident { $( $pattern:pat, $example:expr => $access:expr; )+ } )+) => {
+        #[test]
+        fn every_action_needs_what_the_table_says() {
+            $( {
+                let _a_row_for_each = |action: &$family| match action { $( $pattern => (), )+ };
+                $(
+                    let example: $family = $example;
+                    assert!(matches!(example, $pattern), "{example:?} is in another's row");
+                    let action = Family::action(example);
+                    let needed = Studio::access(&StudioState::default(), &action);
+                    assert_eq!(needed, $access, "{action:?}");
+                )+
+            } )+
+        }
+    };
+}
+
+table! {
+    NetworkAction {
+        NetworkAction::AddInstrument { .. }, NetworkAction::AddInstrument {
+            id: ID, name: Name::default(), source: SourceKind::Fm,
+        } => Create(ID);
+        NetworkAction::DeleteInstrument(_), NetworkAction::DeleteInstrument(ID) => Own(ID);
+        NetworkAction::Instrument(..), InstrumentAction::ReleaseAll.action() => Own(ID);
+        NetworkAction::PianoRoll(..), PianoRollAction::Clear.action() => Own(ID);
+        NetworkAction::Session(_), SessionSetting::Key(Key::A).action() => Privilege;
+        NetworkAction::Transport(_), TransportAction::Play.action() => Privilege;
+        NetworkAction::Mixer(_), MixerSetting::DeleteBus(BUS).action() => Privilege;
+    }
+    InstrumentAction {
+        InstrumentAction::Set(_), InstrumentAction::Set(InstrumentSetting::Mute(true)) => Own(ID);
+        InstrumentAction::Play(..), InstrumentAction::Play(KEY, Velocity::MAX) => Own(ID);
+        InstrumentAction::Release(_), InstrumentAction::Release(KEY) => Own(ID);
+        InstrumentAction::ReleaseAll, InstrumentAction::ReleaseAll => Own(ID);
+    }
+    InstrumentSetting {
+        InstrumentSetting::Name(_), InstrumentSetting::Name(Name::default()) => Own(ID);
+        InstrumentSetting::Source(_), InstrumentSetting::Source(SourceSetting::Kind(SourceKind::Fm)) => Own(ID);
+        InstrumentSetting::Filter(_), InstrumentSetting::Filter(FilterSetting::Resonance(Amount::MAX)) => Own(ID);
+        InstrumentSetting::Amp(_), InstrumentSetting::Amp(EnvelopeSetting::Sustain(Amount::MAX)) => Own(ID);
+        InstrumentSetting::Level(_), InstrumentSetting::Level(Decibels::MIN) => Own(ID);
+        InstrumentSetting::Pan(_), InstrumentSetting::Pan(Pan::MAX) => Own(ID);
+        InstrumentSetting::Mute(_), InstrumentSetting::Mute(true) => Own(ID);
+        InstrumentSetting::Solo(_), InstrumentSetting::Solo(true) => Own(ID);
+        InstrumentSetting::Output(_), InstrumentSetting::Output(Output::Bus(BUS)) => Own(ID);
+        InstrumentSetting::Sends(_), InstrumentSetting::Sends(SendsSetting::Add(BUS)) => Own(ID);
+    }
+    PianoRollAction {
+        PianoRollAction::Add(_), PianoRollAction::Add(note(0, 60)) => Own(ID);
+        PianoRollAction::Remove(..), PianoRollAction::Remove(TICK, KEY) => Own(ID);
+        PianoRollAction::Move { .. }, PianoRollAction::Move {
+            tick: TICK, pitch: KEY, to_tick: TICK, to_pitch: KEY,
+        } => Own(ID);
+        PianoRollAction::Resize(..), PianoRollAction::Resize(TICK, KEY, NoteLength::MIN) => Own(ID);
+        PianoRollAction::Velocity(..), PianoRollAction::Velocity(TICK, KEY, Velocity::MAX) => Own(ID);
+        PianoRollAction::Paste(_), PianoRollAction::Paste(Track::default()) => Own(ID);
+        PianoRollAction::Clear, PianoRollAction::Clear => Own(ID);
+    }
+    SessionSetting {
+        SessionSetting::Name(_), SessionSetting::Name(Name::default()) => Privilege;
+        SessionSetting::Tempo(_), SessionSetting::Tempo(Bpm::MAX) => Privilege;
+        SessionSetting::Key(_), SessionSetting::Key(Key::A) => Privilege;
+        SessionSetting::Scale(_), SessionSetting::Scale(Scale::Blues) => Privilege;
+        SessionSetting::TimeSignature(_), SessionSetting::TimeSignature(TimeSignature::COMMON) => Privilege;
+        SessionSetting::Swing(_), SessionSetting::Swing(Amount::MAX) => Privilege;
+    }
+    TransportAction {
+        TransportAction::Play, TransportAction::Play => Privilege;
+        TransportAction::Stop, TransportAction::Stop => Privilege;
+        TransportAction::Locate(_), TransportAction::Locate(TICK) => Privilege;
+        TransportAction::Loop(_), TransportAction::Loop(true) => Privilege;
+        TransportAction::Region(_), TransportAction::Region(LoopRegion::TWO_BARS) => Privilege;
+    }
+    MixerSetting {
+        MixerSetting::AddBus(..), MixerSetting::AddBus(BUS, Name::default()) => Privilege;
+        MixerSetting::DeleteBus(_), MixerSetting::DeleteBus(BUS) => Privilege;
+        MixerSetting::Bus(..), MixerSetting::Bus(BUS, BusSetting::Mute(true)) => Privilege;
+        MixerSetting::Master(_), MixerSetting::Master(MasterSetting::Mute(true)) => Privilege;
+    }
+}
+
+/// What is done to one part of the studio.
+trait Family {
+    fn action(self) -> NetworkAction;
+}
+
+impl Family for NetworkAction {
+    fn action(self) -> NetworkAction {
+        self
+    }
+}
+
+impl Family for InstrumentAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Instrument(ID, self)
+    }
+}
+
+impl Family for PianoRollAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::PianoRoll(ID, self)
+    }
+}
+
+impl Family for InstrumentSetting {
+    fn action(self) -> NetworkAction {
+        InstrumentAction::Set(self).action()
+    }
+}
+
+impl Family for SessionSetting {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Session(self)
+    }
+}
+
+impl Family for TransportAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Transport(self)
+    }
+}
+
+impl Family for MixerSetting {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Mixer(self)
+    }
+}

@@ -1,0 +1,147 @@
+//! What holds for every sequence of actions.
+
+use std::fmt::Debug;
+
+use imbolc_net::{
+    model::Model,
+    studio::{NetworkAction, Output, Studio, StudioState},
+};
+use proptest::{collection::vec, prelude::*};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::vocabulary::{action, burst};
+
+fn actions() -> impl Strategy<Value = Vec<NetworkAction>> {
+    vec(action(), 0..60)
+}
+
+/// Carries out what can be carried out, as a session does: on a copy.
+fn run(mut state: StudioState, actions: &[NetworkAction]) -> StudioState {
+    for action in actions {
+        let mut copy = state.clone();
+        if Studio::reduce(&mut copy, action).is_ok() {
+            state = copy;
+        }
+    }
+    state
+}
+
+fn patched(from: &StudioState, to: &StudioState) -> StudioState {
+    let mut state = from.clone();
+    if let Some(patch) = Studio::diff(from, to) {
+        Studio::apply(&mut state, &patch).unwrap();
+    }
+    state
+}
+
+fn through_json<T: Serialize + DeserializeOwned + Debug>(value: &T) -> T {
+    let json = serde_json::to_string(value).unwrap();
+    serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error} in {json}"))
+}
+
+/// Looks at everything by itself rather than asking the crate.
+fn assert_nothing_dangles(state: &StudioState) {
+    let tracks: Vec<_> = state.piano_roll.tracks().map(|(id, _)| id).collect();
+    let instruments: Vec<_> = state.instruments.iter().map(|(id, _)| id).collect();
+    assert_eq!(tracks, instruments);
+    let notes: usize = state.piano_roll.tracks().map(|(_, track)| track.len()).sum();
+    assert_eq!(state.piano_roll.notes(), notes);
+    for (id, instrument) in state.instruments.iter() {
+        if let Output::Bus(bus) = instrument.output {
+            assert!(state.mixer.bus(bus).is_some(), "output of {id}");
+        }
+        for (bus, _) in instrument.sends.iter() {
+            assert!(state.mixer.bus(bus).is_some(), "send of {id}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_patch_leads_from_any_state_to_any_other(
+        before in actions(), here in actions(), there in actions(),
+    ) {
+        let base = run(StudioState::starter(), &before);
+        let (here, there) = (run(base.clone(), &here), run(base.clone(), &there));
+        for (from, to) in [(&base, &here), (&here, &base), (&here, &there)] {
+            prop_assert_eq!(&patched(from, to), to);
+        }
+        prop_assert_eq!(Studio::diff(&here, &here), None);
+        prop_assert_eq!(Studio::diff(&here, &through_json(&here)), None, "equal, though not shared");
+    }
+
+    #[test]
+    fn a_burst_of_edits_of_one_instrument_arrives(before in actions(), burst in burst()) {
+        let from = run(StudioState::starter(), &before);
+        let to = run(from.clone(), &burst);
+        prop_assert_eq!(&patched(&from, &to), &to);
+        prop_assert_eq!(&patched(&to, &from), &from);
+    }
+
+    #[test]
+    fn a_mirror_that_gets_every_patch_has_the_same_state(actions in actions()) {
+        let mut state = StudioState::starter();
+        let mut mirror = through_json(&state);
+        for action in &actions {
+            let next = run(state.clone(), std::slice::from_ref(action));
+            if let Some(patch) = Studio::diff(&state, &next) {
+                Studio::apply(&mut mirror, &through_json(&patch)).unwrap();
+                prop_assert!(!Studio::dirty(&state, &next).is_empty());
+            }
+            prop_assert_eq!(&mirror, &next);
+            state = next;
+        }
+    }
+
+    #[test]
+    fn json_changes_nothing(before in actions(), then in actions()) {
+        let from = run(StudioState::starter(), &before);
+        let to = run(from.clone(), &then);
+        prop_assert_eq!(&through_json(&to), &to);
+        prop_assert_eq!(&through_json(&then), &then);
+        if let Some(patch) = Studio::diff(&from, &to) {
+            prop_assert_eq!(&through_json(&patch), &patch);
+        }
+    }
+
+    #[test]
+    fn nothing_dangles_in_whatever_order_things_happen(actions in actions()) {
+        let mut state = StudioState::starter();
+        for action in &actions {
+            state = run(state, std::slice::from_ref(action));
+            assert_nothing_dangles(&state);
+        }
+    }
+
+    #[test]
+    fn an_action_leaves_no_trace_in_the_state_it_was_tried_on_a_copy_of(
+        before in actions(), action in action(),
+    ) {
+        let state = run(StudioState::starter(), &before);
+        let written = serde_json::to_string(&state).unwrap();
+        let _ = Studio::reduce(&mut state.clone(), &action);
+        prop_assert_eq!(serde_json::to_string(&state).unwrap(), written);
+    }
+
+    #[test]
+    fn the_same_action_has_the_same_outcome_on_a_mirror(before in actions(), action in action()) {
+        let mut authority = run(StudioState::starter(), &before);
+        let mut mirror = through_json(&authority);
+        let outcome = Studio::reduce(&mut authority, &action);
+        prop_assert_eq!(&Studio::reduce(&mut mirror, &action), &outcome);
+        if outcome.is_ok() {
+            prop_assert_eq!(mirror, authority);
+        }
+    }
+
+    #[test]
+    fn a_patch_for_another_state_never_panics(
+        here in actions(), there in actions(), elsewhere in actions(),
+    ) {
+        let [here, there, mut elsewhere] =
+            [here, there, elsewhere].map(|actions| run(StudioState::starter(), &actions));
+        if let Some(patch) = Studio::diff(&here, &there) {
+            let _ = Studio::apply(&mut elsewhere, &patch);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Random actions from the whole vocabulary. The ids, places and keys are few,
+//! so that actions meet; the values are from the whole of their range.
+//! Each strategy is boxed: unboxed, a whole vocabulary overflows a test's stack.
+
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::{
+        Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, NoteLength, Octaves,
+        Pan, Pitch, Seconds, Ticks, Velocity,
+    },
+    studio::{
+        BusId, BusSendSetting, BusSetting, EnvelopeSetting, FilterKind, FilterSetting, FmSetting,
+        InstrumentAction, InstrumentSetting, Key, KickSetting, LoopRegion, MasterSetting,
+        MixerSetting, Name, NetworkAction, Note, OscillatorSetting, Output, PianoRollAction,
+        PluckSetting, Scale, SendsSetting, SessionSetting, SourceKind, SourceSetting,
+        TimeSignature, TransportAction, Wave,
+    },
+};
+use proptest::{prelude::*, sample::select};
+
+/// A strategy for each quantity: all of its range, and its ends often.
+macro_rules! any_of {
+    ($($name:ident: $quantity:ident;)+) => { $(
+        fn $name() -> BoxedStrategy<$quantity> {
+            let (min, max) = ($quantity::MIN, $quantity::MAX);
+            prop_oneof![
+                8 => (min.get()..=max.get()).prop_map($quantity::of),
+                1 => Just(min),
+                1 => Just(max),
+            ]
+            .boxed()
+        }
+    )+ };
+}
+
+any_of! {
+    amount: Amount;
+    bpm: Bpm;
+    cents: Cents;
+    decibels: Decibels;
+    hertz: Hertz;
+    index: ModulationIndex;
+    length: NoteLength;
+    octaves: Octaves;
+    pan: Pan;
+    ratio: FrequencyRatio;
+    seconds: Seconds;
+    ticks: Ticks;
+    velocity: Velocity;
+}
+
+pub fn action() -> BoxedStrategy<NetworkAction> {
+    prop_oneof![
+        2 => (instrument_id(), name(), source_kind())
+            .prop_map(|(id, name, source)| NetworkAction::AddInstrument { id, name, source }),
+        1 => instrument_id().prop_map(NetworkAction::DeleteInstrument),
+        8 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
+        6 => (instrument_id(), piano_roll()).prop_map(|(id, a)| NetworkAction::PianoRoll(id, a)),
+        1 => session().prop_map(NetworkAction::Session),
+        1 => transport().prop_map(NetworkAction::Transport),
+        3 => mixer().prop_map(NetworkAction::Mixer),
+    ]
+    .boxed()
+}
+
+/// What one musician does to one instrument within a moment, most of it to the
+/// source: a patch of this is parameter by parameter.
+pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
+    let edit = prop_oneof![
+        instrument(),
+        source().prop_map(|s| { InstrumentAction::Set(InstrumentSetting::Source(s)) })
+    ];
+    (instrument_id(), prop::collection::vec(edit, 1..16))
+        .prop_map(|(id, edits)| {
+            edits.into_iter().map(|edit| NetworkAction::Instrument(id, edit)).collect()
+        })
+        .boxed()
+}
+
+fn instrument_id() -> BoxedStrategy<InstrumentId> {
+    (0u32..7).prop_map(InstrumentId).boxed()
+}
+
+fn bus_id() -> BoxedStrategy<BusId> {
+    (0u32..4).prop_map(BusId).boxed()
+}
+
+fn place() -> BoxedStrategy<Ticks> {
+    prop_oneof![9 => (0u32..6).prop_map(Ticks::of), 1 => Just(Ticks::MAX)].boxed()
+}
+
+fn pitch() -> BoxedStrategy<Pitch> {
+    select(vec![0, 60, 61, 127]).prop_map(Pitch::of).boxed()
+}
+
+fn name() -> BoxedStrategy<Name> {
+    "[A-Za-zäß♭][ -~ä♭]{0,20}".prop_map(|text| Name::new(&text).unwrap()).boxed()
+}
+
+fn instrument() -> BoxedStrategy<InstrumentAction> {
+    prop_oneof![
+        6 => instrument_setting().prop_map(InstrumentAction::Set),
+        2 => (pitch(), velocity()).prop_map(|(p, v)| InstrumentAction::Play(p, v)),
+        1 => pitch().prop_map(InstrumentAction::Release),
+        1 => Just(InstrumentAction::ReleaseAll),
+    ]
+    .boxed()
+}
+
+fn instrument_setting() -> BoxedStrategy<InstrumentSetting> {
+    prop_oneof![
+        name().prop_map(InstrumentSetting::Name),
+        source().prop_map(InstrumentSetting::Source),
+        filter().prop_map(InstrumentSetting::Filter),
+        envelope().prop_map(InstrumentSetting::Amp),
+        decibels().prop_map(InstrumentSetting::Level),
+        pan().prop_map(InstrumentSetting::Pan),
+        any::<bool>().prop_map(InstrumentSetting::Mute),
+        any::<bool>().prop_map(InstrumentSetting::Solo),
+        output().prop_map(InstrumentSetting::Output),
+        sends().prop_map(InstrumentSetting::Sends),
+    ]
+    .boxed()
+}
+
+fn source_kind() -> BoxedStrategy<SourceKind> {
+    select(SourceKind::ALL).boxed()
+}
+
+fn source() -> BoxedStrategy<SourceSetting> {
+    prop_oneof![
+        source_kind().prop_map(SourceSetting::Kind),
+        prop_oneof![
+            select(vec![Wave::Sine, Wave::Triangle, Wave::Saw, Wave::Square, Wave::Noise])
+                .prop_map(OscillatorSetting::Wave),
+            cents().prop_map(OscillatorSetting::Detune),
+            amount().prop_map(OscillatorSetting::Width),
+            amount().prop_map(OscillatorSetting::Sub),
+        ]
+        .prop_map(SourceSetting::Oscillator),
+        prop_oneof![
+            ratio().prop_map(FmSetting::Ratio),
+            index().prop_map(FmSetting::Index),
+            amount().prop_map(FmSetting::Feedback),
+        ]
+        .prop_map(SourceSetting::Fm),
+        prop_oneof![
+            amount().prop_map(PluckSetting::Damping),
+            amount().prop_map(PluckSetting::Brightness),
+            amount().prop_map(PluckSetting::Place),
+        ]
+        .prop_map(SourceSetting::Pluck),
+        prop_oneof![
+            hertz().prop_map(KickSetting::Tone),
+            seconds().prop_map(KickSetting::Sweep),
+            seconds().prop_map(KickSetting::Decay),
+            amount().prop_map(KickSetting::Click),
+        ]
+        .prop_map(SourceSetting::Kick),
+    ]
+    .boxed()
+}
+
+fn filter() -> BoxedStrategy<FilterSetting> {
+    let kinds =
+        vec![FilterKind::Off, FilterKind::LowPass, FilterKind::BandPass, FilterKind::HighPass];
+    prop_oneof![
+        select(kinds).prop_map(FilterSetting::Kind),
+        hertz().prop_map(FilterSetting::Cutoff),
+        amount().prop_map(FilterSetting::Resonance),
+        octaves().prop_map(FilterSetting::Sweep),
+        amount().prop_map(FilterSetting::Tracking),
+    ]
+    .boxed()
+}
+
+fn envelope() -> BoxedStrategy<EnvelopeSetting> {
+    prop_oneof![
+        seconds().prop_map(EnvelopeSetting::Attack),
+        seconds().prop_map(EnvelopeSetting::Decay),
+        amount().prop_map(EnvelopeSetting::Sustain),
+        seconds().prop_map(EnvelopeSetting::Release),
+    ]
+    .boxed()
+}
+
+fn output() -> BoxedStrategy<Output> {
+    prop_oneof![Just(Output::Master), bus_id().prop_map(Output::Bus)].boxed()
+}
+
+fn sends() -> BoxedStrategy<SendsSetting> {
+    prop_oneof![
+        bus_id().prop_map(SendsSetting::Add),
+        bus_id().prop_map(SendsSetting::Remove),
+        (bus_id(), decibels())
+            .prop_map(|(bus, level)| SendsSetting::Set(bus, BusSendSetting::Level(level))),
+        (bus_id(), any::<bool>())
+            .prop_map(|(bus, on)| SendsSetting::Set(bus, BusSendSetting::PreFader(on))),
+    ]
+    .boxed()
+}
+
+fn note() -> BoxedStrategy<Note> {
+    (place(), pitch(), length(), velocity())
+        .prop_map(|(tick, pitch, length, velocity)| Note { tick, pitch, length, velocity })
+        .boxed()
+}
+
+fn piano_roll() -> BoxedStrategy<PianoRollAction> {
+    prop_oneof![
+        6 => note().prop_map(PianoRollAction::Add),
+        2 => (place(), pitch()).prop_map(|(t, p)| PianoRollAction::Remove(t, p)),
+        2 => (place(), pitch(), place(), pitch()).prop_map(|(tick, pitch, to_tick, to_pitch)| {
+            PianoRollAction::Move { tick, pitch, to_tick, to_pitch }
+        }),
+        2 => (place(), pitch(), length()).prop_map(|(t, p, l)| PianoRollAction::Resize(t, p, l)),
+        2 => (place(), pitch(), velocity())
+            .prop_map(|(t, p, v)| PianoRollAction::Velocity(t, p, v)),
+        2 => prop::collection::vec(note(), 0..12)
+            .prop_map(|notes| PianoRollAction::Paste(notes.into_iter().collect())),
+        1 => Just(PianoRollAction::Clear),
+    ]
+    .boxed()
+}
+
+fn session() -> BoxedStrategy<SessionSetting> {
+    let metre = (1u8..=32, select(vec![1u8, 2, 4, 8, 16, 32]));
+    prop_oneof![
+        name().prop_map(SessionSetting::Name),
+        bpm().prop_map(SessionSetting::Tempo),
+        select(vec![Key::C, Key::CSharp, Key::B]).prop_map(SessionSetting::Key),
+        select(vec![Scale::Major, Scale::Blues]).prop_map(SessionSetting::Scale),
+        metre.prop_map(|(beats, unit)| {
+            SessionSetting::TimeSignature(TimeSignature::new(beats, unit).unwrap())
+        }),
+        amount().prop_map(SessionSetting::Swing),
+    ]
+    .boxed()
+}
+
+fn transport() -> BoxedStrategy<TransportAction> {
+    prop_oneof![
+        Just(TransportAction::Play),
+        Just(TransportAction::Stop),
+        ticks().prop_map(TransportAction::Locate),
+        any::<bool>().prop_map(TransportAction::Loop),
+        (ticks(), ticks())
+            .prop_filter_map("a region is not empty", |(a, b)| {
+                LoopRegion::new(a.min(b), a.max(b)).ok()
+            })
+            .prop_map(TransportAction::Region),
+    ]
+    .boxed()
+}
+
+fn mixer() -> BoxedStrategy<MixerSetting> {
+    prop_oneof![
+        3 => (bus_id(), name()).prop_map(|(id, name)| MixerSetting::AddBus(id, name)),
+        1 => bus_id().prop_map(MixerSetting::DeleteBus),
+        3 => (bus_id(), bus()).prop_map(|(id, setting)| MixerSetting::Bus(id, setting)),
+        1 => prop_oneof![
+            decibels().prop_map(MasterSetting::Level),
+            pan().prop_map(MasterSetting::Pan),
+            any::<bool>().prop_map(MasterSetting::Mute),
+        ]
+        .prop_map(MixerSetting::Master),
+    ]
+    .boxed()
+}
+
+fn bus() -> BoxedStrategy<BusSetting> {
+    prop_oneof![
+        name().prop_map(BusSetting::Name),
+        decibels().prop_map(BusSetting::Level),
+        pan().prop_map(BusSetting::Pan),
+        any::<bool>().prop_map(BusSetting::Mute),
+        any::<bool>().prop_map(BusSetting::Solo),
+    ]
+    .boxed()
+}

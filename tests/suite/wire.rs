@@ -1,0 +1,397 @@
+//! The wire: the bytes of every message, and what becomes of other bytes.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::{Buf, BytesMut};
+use imbolc_net::{
+    clock::Timestamp,
+    engine::Metering,
+    framing::{self, Codec},
+    model::{InstrumentId, Invalid},
+    protocol::{
+        ActionNumber, ClientId, ClientMessage, Hello, NetworkState, OwnerInfo, OwnershipRefusal,
+        PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError, ReconnectRefusal,
+        Reconnected, Refusal, Rejection, Resume, Roster, Seq, ServerMessage, SessionId,
+        SessionToken, StatePatch, Welcome,
+    },
+    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Ticks, Velocity},
+    roster::RosterChange,
+    studio::{
+        FilterSetting, InstrumentAction, InstrumentSetting, Note, PianoRollAction, StudioChange,
+        StudioPatch, StudioState, TrackChange,
+    },
+};
+use proptest::prelude::*;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio_util::codec::Decoder;
+
+use crate::room::{BASS, LEAD, cutoff};
+
+const TOKEN: SessionToken = SessionToken::new([0xab; 16]);
+const SESSION: SessionId = SessionId::new([0x12; 16]);
+
+fn ana() -> OwnerInfo {
+    OwnerInfo { client_id: ClientId(3), name: "Ana".into() }
+}
+
+fn not_owner() -> Refusal {
+    Refusal::NotOwner { instrument: LEAD, owner: Some(ana()) }
+}
+
+fn refused() -> Vec<OwnershipRefusal> {
+    vec![
+        OwnershipRefusal { instrument: LEAD, reason: not_owner() },
+        OwnershipRefusal {
+            instrument: InstrumentId(9),
+            reason: Refusal::Invalid(Invalid::missing("instrument", 9)),
+        },
+    ]
+}
+
+fn state() -> NetworkState {
+    let mut roster = Roster::default();
+    for (id, name) in [(0, "host"), (3, "Ana")] {
+        let participant = Participant { name: name.into(), presence: Presence::Here };
+        roster.participants.insert(ClientId(id), participant);
+    }
+    let since = Timestamp::from_micros(5_000_000);
+    let ben = Participant { name: "Ben".into(), presence: Presence::Away { since } };
+    roster.participants.insert(ClientId(4), ben);
+    roster.owners.insert(BASS, ana());
+    roster.privileged = roster.as_owner(ClientId::HOST);
+    NetworkState { seq: Seq(41), model: StudioState::starter(), roster: Arc::new(roster) }
+}
+
+fn note() -> Note {
+    Note {
+        tick: Ticks::of(960),
+        pitch: Pitch::of(60),
+        length: NoteLength::of(240),
+        velocity: Velocity::of(100),
+    }
+}
+
+fn patch() -> StatePatch {
+    use imbolc_net::protocol::Change;
+
+    let knob = InstrumentSetting::Filter(FilterSetting::Cutoff(Hertz::of(1234.5)));
+    StatePatch {
+        base: Seq(41),
+        seq: Seq(43),
+        changes: vec![
+            Change::Roster(RosterChange::Owned(LEAD, ana())),
+            Change::Roster(RosterChange::Freed(BASS)),
+            Change::Roster(RosterChange::Left(ClientId(4))),
+            Change::Roster(RosterChange::Privilege(None)),
+            Change::Model(StudioPatch(vec![
+                StudioChange::Instrument(BASS, knob),
+                StudioChange::PianoRoll(LEAD, TrackChange::Put(note())),
+            ])),
+        ],
+    }
+}
+
+/// The number of a message's variant. A new variant does not compile without
+/// one, and the test below asks for a sample of each number.
+fn client_variant(message: &ClientMessage) -> usize {
+    match message {
+        ClientMessage::Hello(_) => 0,
+        ClientMessage::Action { .. } => 1,
+        ClientMessage::RequestOwnership { .. } => 2,
+        ClientMessage::ReleaseOwnership { .. } => 3,
+        ClientMessage::RequestPrivilege => 4,
+        ClientMessage::ReleasePrivilege => 5,
+        ClientMessage::RequestFullSync => 6,
+        ClientMessage::Ping { .. } => 7,
+        ClientMessage::Pong { .. } => 8,
+        ClientMessage::Goodbye => 9,
+    }
+}
+
+fn server_variant(message: &ServerMessage) -> usize {
+    match message {
+        ServerMessage::Welcome(_) => 0,
+        ServerMessage::ReconnectSuccessful(_) => 1,
+        ServerMessage::ReconnectFailed { .. } => 2,
+        ServerMessage::StatePatchUpdate(_) => 3,
+        ServerMessage::FullStateSync { .. } => 4,
+        ServerMessage::Metering(_) => 5,
+        ServerMessage::ActionsApplied { .. } => 6,
+        ServerMessage::ActionRejected { .. } => 7,
+        ServerMessage::OwnershipAnswer { .. } => 8,
+        ServerMessage::PrivilegeGranted => 9,
+        ServerMessage::PrivilegeDenied { .. } => 10,
+        ServerMessage::PrivilegeRevoked { .. } => 11,
+        ServerMessage::Ping { .. } => 12,
+        ServerMessage::Pong { .. } => 13,
+        ServerMessage::Error(_) => 14,
+        ServerMessage::Shutdown => 15,
+    }
+}
+
+fn client_samples() -> Vec<(&'static str, ClientMessage)> {
+    let hello = Hello {
+        protocol: PROTOCOL_VERSION,
+        model: "imbolc-studio".into(),
+        model_version: 1,
+        name: "Ana".into(),
+        own: vec![BASS, LEAD],
+        privilege: true,
+        codecs: vec!["json".into()],
+        resume: None,
+    };
+    let resume = Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)) };
+    let again = Hello { resume: Some(resume), own: vec![], privilege: false, ..hello.clone() };
+    let put = imbolc_net::studio::NetworkAction::PianoRoll(LEAD, PianoRollAction::Add(note()));
+    let key = imbolc_net::studio::NetworkAction::Instrument(
+        BASS,
+        InstrumentAction::Play(Pitch::of(40), Velocity::of(127)),
+    );
+    vec![
+        ("Hello", ClientMessage::Hello(hello)),
+        ("Hello-resume", ClientMessage::Hello(again)),
+        ("Action", ClientMessage::Action { number: ActionNumber(17), action: cutoff(BASS, 440.1) }),
+        ("Action-note", ClientMessage::Action { number: ActionNumber(18), action: put }),
+        ("Action-key", ClientMessage::Action { number: ActionNumber(19), action: key }),
+        ("RequestOwnership", ClientMessage::RequestOwnership { instruments: vec![BASS, LEAD] }),
+        ("ReleaseOwnership", ClientMessage::ReleaseOwnership { instruments: vec![BASS] }),
+        ("RequestPrivilege", ClientMessage::RequestPrivilege),
+        ("ReleasePrivilege", ClientMessage::ReleasePrivilege),
+        ("RequestFullSync", ClientMessage::RequestFullSync),
+        ("Ping", ClientMessage::Ping { nonce: 7 }),
+        ("Pong", ClientMessage::Pong { nonce: 7 }),
+        ("Goodbye", ClientMessage::Goodbye),
+    ]
+}
+
+fn server_samples() -> Vec<(&'static str, ServerMessage)> {
+    let clock = Timestamp::from_micros(1_500_000);
+    let welcome = Welcome {
+        session: SESSION,
+        client_id: ClientId(3),
+        name: "Ana".into(),
+        token: TOKEN,
+        codec: "json".into(),
+        granted: vec![BASS],
+        refused: refused(),
+        privilege: PrivilegeLevel::Normal,
+        clock,
+        state: state(),
+    };
+    let back = Reconnected {
+        session: SESSION,
+        client_id: ClientId(3),
+        name: "Ana".into(),
+        token: TOKEN,
+        codec: "json".into(),
+        last_action: ActionNumber(17),
+        seq: Seq(41),
+        rejected: vec![Rejection { number: ActionNumber(16), reason: not_owner() }],
+        privilege: PrivilegeLevel::Privileged,
+        clock,
+    };
+    let metering = Metering {
+        playhead: Ticks::of(1920),
+        tempo: Bpm::of(174.0),
+        playing: true,
+        peaks: [Decibels::of(-6.5), Decibels::of(-120.0)],
+    };
+    let rejected = |reason| ServerMessage::ActionRejected { number: ActionNumber(17), reason };
+    vec![
+        ("Welcome", ServerMessage::Welcome(welcome)),
+        ("ReconnectSuccessful", ServerMessage::ReconnectSuccessful(back)),
+        (
+            "ReconnectFailed",
+            ServerMessage::ReconnectFailed { reason: ReconnectRefusal::UnknownToken },
+        ),
+        ("StatePatchUpdate", ServerMessage::StatePatchUpdate(patch())),
+        ("FullStateSync", ServerMessage::FullStateSync { state: state() }),
+        ("Metering", ServerMessage::Metering(metering)),
+        (
+            "ActionsApplied",
+            ServerMessage::ActionsApplied { through: ActionNumber(17), seq: Seq(43) },
+        ),
+        ("ActionRejected-owner", rejected(not_owner())),
+        ("ActionRejected-privilege", rejected(Refusal::NotPrivileged { holder: None })),
+        ("ActionRejected-invalid", rejected(Refusal::Invalid(Invalid::exists("instrument", 1)))),
+        ("ActionRejected-malformed", rejected(Refusal::Malformed { detail: "why".into() })),
+        (
+            "OwnershipAnswer",
+            ServerMessage::OwnershipAnswer { granted: vec![BASS], refused: refused() },
+        ),
+        ("PrivilegeGranted", ServerMessage::PrivilegeGranted),
+        ("PrivilegeDenied", ServerMessage::PrivilegeDenied { holder: ana() }),
+        ("PrivilegeRevoked", ServerMessage::PrivilegeRevoked { by: ana() }),
+        ("Ping", ServerMessage::Ping { nonce: 1_500_000, clock }),
+        ("Pong", ServerMessage::Pong { nonce: 7 }),
+        ("Error", ServerMessage::Error(ProtocolError::WrongProtocol { speaks: 1 })),
+        ("Error-bare", ServerMessage::Error(ProtocolError::HelloExpected)),
+        ("Shutdown", ServerMessage::Shutdown),
+    ]
+}
+
+fn frame<T: Serialize>(message: &T) -> BytesMut {
+    let mut buffer = BytesMut::new();
+    framing::encode(Codec::Json, message, &mut buffer).unwrap();
+    buffer
+}
+
+/// Compares a message's payload with its golden file, byte for byte, and reads
+/// it back. `UPDATE_GOLDEN=1` writes the files instead; look at what changed.
+fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
+    side: &str,
+    name: &str,
+    message: &T,
+) {
+    let path: PathBuf =
+        [env!("CARGO_MANIFEST_DIR"), "tests", "golden", side, &format!("{name}.json")]
+            .iter()
+            .collect();
+    let mut frame = frame(message);
+    let length = frame.get_u32() as usize;
+    assert_eq!(length, frame.len(), "{name}: the length is that of the payload");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &frame).unwrap();
+    }
+    let golden = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(
+        String::from_utf8_lossy(&frame),
+        String::from_utf8_lossy(&golden),
+        "{side}/{name}: the bytes on the wire have changed"
+    );
+    assert_eq!(framing::decode::<T>(Codec::Json, &golden).unwrap(), *message, "{side}/{name}");
+}
+
+#[test]
+fn every_message_of_a_client_has_the_bytes_it_always_had() {
+    let samples = client_samples();
+    for (name, message) in &samples {
+        check("client", name, message);
+    }
+    let mut seen: Vec<_> = samples.iter().map(|(_, message)| client_variant(message)).collect();
+    seen.dedup();
+    assert_eq!(seen, (0..10).collect::<Vec<_>>(), "every variant has a sample");
+}
+
+#[test]
+fn every_message_of_the_authority_has_the_bytes_it_always_had() {
+    let samples = server_samples();
+    for (name, message) in &samples {
+        check("server", name, message);
+    }
+    let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
+    seen.dedup();
+    assert_eq!(seen, (0..16).collect::<Vec<_>>(), "every variant has a sample");
+}
+
+#[test]
+fn a_frame_that_is_too_long_is_refused_before_memory_is_taken() {
+    let mut splitter = framing::splitter(1000);
+    let mut bytes = BytesMut::from(&1001_u32.to_be_bytes()[..]);
+    let error = splitter.decode(&mut bytes).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    assert!(bytes.capacity() < 1000, "{}", bytes.capacity());
+
+    let mut bytes = BytesMut::from(&u32::MAX.to_be_bytes()[..]);
+    assert!(framing::splitter(1000).decode(&mut bytes).is_err());
+}
+
+#[test]
+fn frames_come_out_as_they_went_in_however_they_are_cut() {
+    let samples = client_samples();
+    let mut stream = BytesMut::new();
+    for (_, message) in &samples {
+        framing::encode(Codec::Json, message, &mut stream).unwrap();
+    }
+    for size in [1, 2, 3, 5, 7, 64, 1000] {
+        let (mut splitter, mut buffer) = (framing::splitter(10_000), BytesMut::new());
+        let mut heard = Vec::new();
+        for piece in stream.chunks(size) {
+            buffer.extend_from_slice(piece);
+            while let Some(payload) = splitter.decode(&mut buffer).unwrap() {
+                heard.push(framing::decode::<ClientMessage>(Codec::Json, &payload).unwrap());
+            }
+        }
+        assert!(heard.iter().eq(samples.iter().map(|(_, message)| message)), "pieces of {size}");
+    }
+}
+
+#[test]
+fn numbers_that_json_cannot_carry_are_refused() {
+    let knob = |value: &str| {
+        let json = format!(
+            r#"{{"Action":{{"number":1,"action":{{"Instrument":[1,{{"Set":{{"Filter":{{"Cutoff":{value}}}}}}}]}}}}}}"#
+        );
+        framing::decode::<ClientMessage>(Codec::Json, json.as_bytes())
+    };
+    assert!(knob("1000").is_ok());
+    for value in ["null", "1e999", "-1e999", "NaN", "Infinity", "19", "20001", "\"1000\"", "[]"] {
+        let error = knob(value).unwrap_err();
+        assert!(!error.detail().is_empty());
+        assert!(error.detail().chars().count() <= 300);
+    }
+}
+
+#[test]
+fn a_token_does_not_show_in_a_log() {
+    let hello = &client_samples()[1].1;
+    assert!(!format!("{hello:?}").contains("abab"), "{hello:?}");
+    assert!(String::from_utf8_lossy(&frame(hello)).contains("abab"));
+}
+
+#[test]
+fn an_action_that_cannot_be_read_still_has_a_number() {
+    let salvaged = |json: &str| framing::unreadable_action(Codec::Json, json.as_bytes());
+    let number = Some(ActionNumber(7));
+    assert_eq!(salvaged(r#"{"Action":{"number":7,"action":{"What":["ever"]}}}"#), number);
+    assert_eq!(salvaged(r#"{"Action":{"action":{"What":["ever"]},"number":7}}"#), number);
+    assert_eq!(salvaged(r#"{"Action":{"action":{"What":["ever"]}}}"#), None);
+    assert_eq!(salvaged(r#"{"Ping":{"number":7}}"#), None);
+    assert_eq!(salvaged("{"), None);
+}
+
+proptest! {
+    #[test]
+    fn decoding_never_panics_whatever_the_bytes(
+        bytes in prop::collection::vec(any::<u8>(), 0..512),
+    ) {
+        let _ = framing::decode::<ClientMessage>(Codec::Json, &bytes);
+        let _ = framing::decode::<ServerMessage>(Codec::Json, &bytes);
+        let _ = framing::unreadable_action(Codec::Json, &bytes);
+        let mut splitter = framing::splitter(4096);
+        let mut buffer = BytesMut::from(&bytes[..]);
+        while let Ok(Some(payload)) = splitter.decode(&mut buffer) {
+            prop_assert!(payload.len() <= 4096);
+        }
+    }
+
+    #[test]
+    fn decoding_never_panics_on_a_message_with_a_wound(
+        which in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let frames: Vec<_> = client_samples().iter().map(|(_, message)| frame(message))
+            .chain(server_samples().iter().map(|(_, message)| frame(message)))
+            .collect();
+        let mut payload = frames[which.index(frames.len())][4..].to_vec();
+        let at = at.index(payload.len());
+        payload[at] = byte;
+        payload.truncate(payload.len().max(1) - cut.index(payload.len()) / 4);
+        // What can be read all the same can be written again.
+        if let Ok(message) = framing::decode::<ClientMessage>(Codec::Json, &payload) {
+            prop_assert!(!frame(&message).is_empty());
+        }
+        if let Ok(message) = framing::decode::<ServerMessage>(Codec::Json, &payload) {
+            prop_assert!(!frame(&message).is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_timestamp_is_a_number_of_microseconds() {
+    let time = Timestamp::ZERO + Duration::from_millis(1500);
+    assert_eq!(serde_json::to_string(&time).unwrap(), "1500000");
+}
