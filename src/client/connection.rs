@@ -104,7 +104,15 @@ impl<C: Connector> Wire<C> {
             lost = read(shared, frames, *codec, config, begun) => Ended::Lost(lost),
             ended = send(shared, writer, *codec, config, begun) => ended,
         };
-        let _ = timeout(GOODBYE, writer.shutdown()).await;
+        let farewell = async {
+            let _ = writer.shutdown().await;
+            // To close with unread bytes would reset the connection, and the
+            // goodbye might be lost: the host hangs up when it has heard it.
+            if matches!(ended, Ended::Left) {
+                while let Ok(Some(_)) = frames.next().await {}
+            }
+        };
+        let _ = timeout(GOODBYE, farewell).await;
         ended
     }
 }

@@ -282,6 +282,27 @@ async fn what_several_do_at_once_everyone_sees() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
+    let (host, address) = host("host").await;
+    host.request_ownership(&[BASS]).unwrap();
+    let mut events = host.events();
+    for turn in 0..20_u16 {
+        let guest = join(&address, "Ana", &[]).await;
+        for step in 0..100_u16 {
+            host.dispatch(cutoff(BASS, 1000.0 + f32::from(turn * 100 + step))).unwrap();
+            guest.resynchronise().unwrap();
+        }
+        guest.close().await;
+        event(&mut events, |event| {
+            assert!(!matches!(event, Event::Suspended(_)), "the goodbye was lost");
+            matches!(event, Event::Left(_)).then_some(())
+        })
+        .await;
+    }
+    host.close().await;
+}
+
 #[tokio::test]
 async fn an_address_that_cannot_be_used_is_told_in_one_line() {
     let (host, address) = host("host").await;
