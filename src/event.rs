@@ -54,6 +54,12 @@ pub enum Event<M: Model = Studio> {
         /// Why.
         reason: Refusal,
     },
+    /// One's own last step was taken back, or done again.
+    Undone {
+        /// How many of its changes stay as they are, because somebody else has
+        /// changed the same things since.
+        kept: u32,
+    },
     /// The snapshot was replaced as a whole.
     Resynchronised(Resync),
     /// The host has another session now, and one takes part in it anew.

@@ -176,6 +176,19 @@ impl fmt::Debug for DirtyFlags {
     }
 }
 
+/// What an action means to the history of whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// It is a step that can be undone.
+    Step,
+    /// It cannot be undone, and does not stand in the way of undoing what was
+    /// done before.
+    Nothing,
+    /// It cannot be undone, and neither can what anybody did before it, e.g.
+    /// because it replaces everything.
+    Barrier,
+}
+
 /// What a session shares: a state, and the rules by which it changes.
 ///
 /// All functions are pure: the same arguments give the same results, on the
@@ -254,6 +267,34 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// out, e.g. release the keys that were held down.
     fn let_go(_state: &Self::State, _instrument: InstrumentId) -> Option<Self::Action> {
         None
+    }
+
+    /// What `action` means to the history of whoever sends it.
+    fn memory(_action: &Self::Action) -> Memory {
+        Memory::Step
+    }
+
+    /// Whether `next` edits the same thing as `previous`, so that the two can be
+    /// one step of the history, as in a sweep of a knob.
+    fn continues(_previous: &Self::Action, _next: &Self::Action) -> bool {
+        false
+    }
+
+    /// As [`diff`](Self::diff), but each change alone, and without what is not
+    /// edited but played: what undoing needs.
+    ///
+    /// `pieces(a, b)` and `pieces(b, a)` must name the same things in the same
+    /// order, and a piece must apply to any state in which what it refers to is
+    /// there.
+    fn pieces(from: &Self::State, to: &Self::State) -> Vec<Self::Patch> {
+        Self::diff(from, to).into_iter().collect()
+    }
+
+    /// What the engine must do when the state leaps from one to another by
+    /// anything else than an action, e.g. end the notes of an instrument whose
+    /// creation is undone.
+    fn leap(_from: &Self::State, _to: &Self::State) -> Vec<Self::Effect> {
+        Vec::new()
     }
 
     /// Which parts differ between two states, for a UI that redraws only those.

@@ -31,7 +31,7 @@ pub(crate) fn carry_out_unasked<M: Model>(
     follow(state, actor, M::access(&state.model, action), action)
 }
 
-fn authorise(roster: &Roster, actor: ClientId, access: Access) -> Result<(), Refusal> {
+pub(super) fn authorise(roster: &Roster, actor: ClientId, access: Access) -> Result<(), Refusal> {
     match access {
         Access::Own(instrument) if !roster.owns(actor, instrument) => {
             Err(Refusal::NotOwner { instrument, owner: roster.owner(instrument).cloned() })
@@ -68,7 +68,7 @@ fn follow<M: Model>(
     Ok((next, effects))
 }
 
-fn forget_what_is_gone<M: Model>(state: &mut NetworkState<M>) {
+pub(super) fn forget_what_is_gone<M: Model>(state: &mut NetworkState<M>) {
     let gone: Vec<_> = state
         .roster
         .owners
