@@ -28,7 +28,6 @@ note ID BEAT KEY [BEATS]    a note in its track; beats count from 1, key 60 is C
 key ID KEY on|off           play it
 play  stop  bpm N           the transport, and its tempo
 show  who  status           what there is, who takes part, how the connection does
-sync                        ask the host for everything anew
 wait SECONDS                print what happens for so long
 wait show|who|status TEXT   … until TEXT shows there (`wait 5 show TEXT`: at most 5 s)
 quit                        leave";
@@ -68,7 +67,6 @@ pub async fn carry_out(
         ["release", ids] => done(studio.release_ownership(&instruments(ids)?))?,
         ["privilege"] => privilege(studio, news).await?,
         ["yield"] => done(studio.release_privilege())?,
-        ["sync"] => done(studio.resynchronise())?,
         ref edit => {
             let action = action(edit, &**studio)?;
             done(studio.dispatch(action))?;
