@@ -492,6 +492,25 @@ fn goodbye_frees_everything_at_once() {
     assert!(matches!(room.resume(&mut ana), Err(Rejected::Unknown(_))));
 }
 
+#[test]
+fn what_is_given_up_is_given_up_after_what_was_done_with_it() {
+    let mut room = Room::new();
+    room.session.release_privilege(ClientId::HOST);
+    let mut ana = room.join("Ana", &[BASS]);
+    room.session.request_privilege(ana.id()).unwrap();
+    room.settle(&mut [&mut ana]);
+
+    ana.dispatch(PLAY).unwrap();
+    ana.mirror.say(ClientMessage::ReleasePrivilege);
+    ana.dispatch(cutoff(BASS, 99.0)).unwrap();
+    ana.mirror.say(ClientMessage::Goodbye);
+    ana.speak();
+    assert!(room.listen(&mut ana).is_ok());
+    let studio = &room.session.state().model;
+    assert!(studio.transport.playing, "she still had the privilege when she pressed play");
+    assert_eq!(room.cutoff(BASS), 99.0, "she still had the bass when she turned the knob");
+}
+
 // ---- what counts once
 
 #[test]
