@@ -31,7 +31,7 @@ pub(crate) mod undo;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-pub use admission::{Admission, Rejected};
+pub use admission::{Admission, Rejected, checked_name};
 use history::History;
 pub use member::Ticket;
 use member::{Line, Link, Member};

@@ -138,6 +138,7 @@ async fn read<M: Model, R: crate::transport::Reader>(
                 let sent = begun + Duration::from_micros(nonce);
                 let round_trip = Some(sent.elapsed());
                 shared.status.publish(Status::Connected { round_trip }.into());
+                shared.update(|state| state.mirror.handle(ServerMessage::Pong { nonce }));
             }
             ServerMessage::Error(error) => return Lost::Host(error),
             ServerMessage::Shutdown => return Lost::Shutdown,

@@ -344,9 +344,9 @@ fn an_action_that_cannot_be_is_rejected_by_its_number_and_the_next_one_counts() 
         (knob(1, 1, 20_001.0), "Malformed"),
         (knob(2, 1, 19.9), "Malformed"),
         (knob(3, 1, f64::NAN), "Malformed"),
-        (knob(4, 404, 99.0), "NotOwner"),
+        (knob(4, 404, 99.0), "Invalid"),
         (json!({"Action": {"number": 5, "action": {"Explode": 1}}}), "Malformed"),
-        (json!({"Action": {"number": 6, "action": {"DeleteInstrument": 404}}}), "NotOwner"),
+        (json!({"Action": {"number": 6, "action": {"DeleteInstrument": 404}}}), "Invalid"),
         (json!({"Action": {"number": 7, "action": {"Transport": "Play"}}}), "NotPrivileged"),
         (
             json!({"Action": {"number": 8, "action": {"PianoRoll": [1, {"Remove": [0, 60]}]}}}),
