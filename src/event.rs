@@ -60,6 +60,11 @@ pub enum Event<M: Model = Studio> {
         /// changed the same things since.
         kept: u32,
     },
+    /// The authority did not undo or redo what one had asked it to.
+    NothingUndone {
+        /// Why not.
+        reason: Refusal,
+    },
     /// The snapshot was replaced as a whole.
     Resynchronised(Resync),
     /// The host has another session now, and one takes part in it anew.

@@ -189,6 +189,15 @@ pub enum Memory {
     Barrier,
 }
 
+/// One thing that differs between two states, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece<P> {
+    /// What leads from the first to the second.
+    pub forth: P,
+    /// What leads back.
+    pub back: P,
+}
+
 /// What a session shares: a state, and the rules by which it changes.
 ///
 /// All functions are pure: the same arguments give the same results, on the
@@ -280,14 +289,13 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         false
     }
 
-    /// As [`diff`](Self::diff), but each change alone, and without what is not
-    /// edited but played: what undoing needs.
-    ///
-    /// `pieces(a, b)` and `pieces(b, a)` must name the same things in the same
-    /// order, and a piece must apply to any state in which what it refers to is
-    /// there.
-    fn pieces(from: &Self::State, to: &Self::State) -> Vec<Self::Patch> {
-        Self::diff(from, to).into_iter().collect()
+    /// As [`diff`](Self::diff), but each thing that changed alone, both ways, and
+    /// without what is not edited but played: what undoing needs. A patch in it
+    /// must apply to any state in which what it refers to is there.
+    fn pieces(from: &Self::State, to: &Self::State) -> Vec<Piece<Self::Patch>> {
+        let forth = Self::diff(from, to);
+        let back = Self::diff(to, from);
+        forth.zip(back).map(|(forth, back)| Piece { forth, back }).into_iter().collect()
     }
 
     /// What the engine must do when the state leaps from one to another by

@@ -208,7 +208,9 @@ impl<M: Model> Session<M> {
                 })?;
             }
             ClientMessage::Undo { number } => self.handle_trace(client, number, Direction::Back)?,
-            ClientMessage::Redo { number } => self.handle_trace(client, number, Direction::Forth)?,
+            ClientMessage::Redo { number } => {
+                self.handle_trace(client, number, Direction::Forth)?;
+            }
             ClientMessage::RequestOwnership { instruments } => {
                 bounded(&instruments)?;
                 let OwnershipAnswer { granted, refused } = self.claim(client, &instruments);

@@ -113,6 +113,11 @@ impl News {
             Event::Refused { action, reason } => {
                 complain(format_args!("undone: {}: {reason}", words::plain(&action)));
             }
+            Event::Undone { kept: 0 } => happens("that is taken back, or done again"),
+            Event::Undone { kept } => happens(format_args!(
+                "taken back, but for {kept} of the changes: somebody has changed the same since"
+            )),
+            Event::NothingUndone { reason } => complain(reason),
             Event::NewSession { session, unanswered } => {
                 self.print_new_session(session, unanswered.len());
             }

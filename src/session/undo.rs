@@ -12,7 +12,7 @@ use imbl::Vector;
 
 use crate::{
     clock::Timestamp,
-    model::{Access, InstrumentId, Invalid, Memory, Model},
+    model::{Access, InstrumentId, Invalid, Memory, Model, Piece},
     protocol::{ClientId, NetworkState, Refusal},
     session::rules,
 };
@@ -118,6 +118,9 @@ impl<M: Model> UndoLog<M> {
             && self.done.back().is_some_and(|step| M::continues(&step.action, action))
             && let Some(step) = self.done.pop_back()
         {
+            if M::pieces(&before.model, &after.model).is_empty() {
+                return self.done.push_back(step);
+            }
             first = step.first.clone();
         }
         let access = M::access(&before.model, action);
@@ -189,12 +192,6 @@ impl<M: Model> UndoLog<M> {
     }
 }
 
-/// A single change, and the one that takes it back.
-struct Change<P> {
-    make: P,
-    unmake: P,
-}
-
 impl<M: Model> Step<M> {
     fn authorise(&self, state: &NetworkState<M>, actor: ClientId) -> Result<(), Refusal> {
         match self.access {
@@ -210,20 +207,25 @@ impl<M: Model> Step<M> {
         }
     }
 
-    /// What must change, one by one.
-    fn changes(&self, direction: Direction) -> Vec<Change<M::Patch>> {
-        let forth = M::pieces(&self.last.before.model, &self.last.after.model);
-        let back = M::pieces(&self.first.after.model, &self.first.before.model);
-        let (make, unmake) = match direction {
-            Direction::Back => (back, forth),
-            Direction::Forth => (forth, back),
-        };
-        make.into_iter().zip(unmake).map(|(make, unmake)| Change { make, unmake }).collect()
+    /// What must change, one by one; what takes each change back again is its
+    /// other half.
+    fn changes(&self, direction: Direction) -> Vec<Piece<M::Patch>> {
+        let first = M::pieces(&self.first.before.model, &self.first.after.model);
+        if Arc::ptr_eq(&self.first.before, &self.last.before) {
+            return first.into_iter().map(|piece| directed(direction, piece)).collect();
+        }
+        // A sweep of one thing.
+        let last = M::pieces(&self.last.before.model, &self.last.after.model);
+        let pairs = first.into_iter().zip(last);
+        pairs
+            .map(|(first, last)| Piece { forth: last.forth, back: first.back })
+            .map(|piece| directed(direction, piece))
+            .collect()
     }
 
     fn trace(
         &self,
-        changes: Vec<Change<M::Patch>>,
+        changes: Vec<Piece<M::Patch>>,
         state: &NetworkState<M>,
         actor: ClientId,
     ) -> Traced<M> {
@@ -247,10 +249,18 @@ impl<M: Model> Step<M> {
     }
 }
 
+/// The piece as it is to be made: forth is where one goes.
+fn directed<P>(direction: Direction, piece: Piece<P>) -> Piece<P> {
+    match direction {
+        Direction::Back => Piece { forth: piece.back, back: piece.forth },
+        Direction::Forth => piece,
+    }
+}
+
 /// Makes the changes that nobody has interfered with, and returns how many are
 /// left. One that does not fit yet, because it refers to what another one
 /// brings, is tried again after the others.
-fn make_all<M: Model>(state: &mut M::State, mut changes: Vec<Change<M::Patch>>) -> u32 {
+fn make_all<M: Model>(state: &mut M::State, mut changes: Vec<Piece<M::Patch>>) -> u32 {
     loop {
         let before = changes.len();
         changes.retain(|change| match made::<M>(state, change) {
@@ -268,10 +278,10 @@ fn make_all<M: Model>(state: &mut M::State, mut changes: Vec<Change<M::Patch>>) 
 
 /// The state with the change made, if what it changes is as it was left: then,
 /// and only then, unmaking it again leads back to where it began.
-fn made<M: Model>(state: &M::State, change: &Change<M::Patch>) -> Option<M::State> {
+fn made<M: Model>(state: &M::State, change: &Piece<M::Patch>) -> Option<M::State> {
     let mut made = state.clone();
-    M::apply(&mut made, &change.make).ok()?;
+    M::apply(&mut made, &change.forth).ok()?;
     let mut unmade = made.clone();
-    M::apply(&mut unmade, &change.unmake).ok()?;
+    M::apply(&mut unmade, &change.back).ok()?;
     M::pieces(state, &unmade).is_empty().then_some(made)
 }

@@ -14,7 +14,7 @@ use super::{
     instrument::{Instrument, InstrumentSetting, InstrumentState},
     keys::KeyChange,
     mixer::{Mixer, MixerSetting},
-    piano_roll::{PianoRoll, TrackChange},
+    piano_roll::{PianoRoll, Track, TrackChange},
     session::SessionSetting,
     settings::Settings,
     transport::TransportSetting,
@@ -41,6 +41,10 @@ pub enum StudioChange {
     WholeMixer(Mixer),
     /// All instruments as they are now. Tracks come and go with them.
     Instruments(InstrumentState),
+    /// An instrument that was not there, with its track.
+    PutInstrument(InstrumentId, Arc<Instrument>, Arc<Track>),
+    /// An instrument that is not there any more, and neither is its track.
+    DropInstrument(InstrumentId),
     /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentSetting),
     /// A key of an instrument.
@@ -153,6 +157,7 @@ pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), 
             StudioChange::Mixer(MixerSetting::DeleteBus(_))
                 | StudioChange::WholeMixer(_)
                 | StudioChange::Instruments(_)
+                | StudioChange::PutInstrument(..)
                 | StudioChange::WholePianoRoll(_)
         );
         apply_change(state, change).map_err(|invalid| Misfit(invalid.to_string().into()))?;
@@ -174,6 +179,16 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
         StudioChange::Instruments(instruments) => {
             state.instruments = instruments.clone();
             state.piano_roll.follow(&state.instruments);
+            Ok(())
+        }
+        StudioChange::PutInstrument(id, instrument, track) => {
+            state.instruments.put(*id, instrument)?;
+            state.piano_roll.add_track(*id);
+            state.piano_roll.apply(*id, &TrackChange::Whole(Arc::clone(track)))
+        }
+        StudioChange::DropInstrument(id) => {
+            state.instruments.take(*id)?;
+            state.piano_roll.remove_track(*id);
             Ok(())
         }
         StudioChange::Instrument(id, setting) => {

@@ -4,7 +4,7 @@
 mod access;
 mod patches;
 mod properties;
-mod vocabulary;
+pub mod vocabulary;
 mod wording;
 
 use imbolc_net::{
