@@ -169,17 +169,18 @@ impl<M: Model> Authority<M> {
 
         let after = Arc::clone(core.session.state());
         let changed = !Arc::ptr_eq(&before, &after);
+        let replaced = changed.then(|| self.snapshot.publish(Arc::clone(&after)));
+        // After that: whoever hears of something must find it in the snapshot.
         if changed && self.events.receiver_count() > 0 {
             self.tell(&before, &after);
         }
-        let replaced = changed.then(|| self.snapshot.publish(after));
         let metering = core.metering.take();
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering))).is_some();
         let woken = resting && core.pulse.is_some();
         drop(core);
 
         // The last reference to much may be among these: not under the lock.
-        drop((before, replaced));
+        drop((before, after, replaced));
         if (changed || metered) && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }

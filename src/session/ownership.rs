@@ -47,8 +47,12 @@ impl<M: Model> Session<M> {
             .then(|| Refusal::NotOwner { instrument, owner: Some(owner.clone()) })
     }
 
-    /// Takes from `client` what it owns of `instruments`.
+    /// Takes from `client` what it owns of `instruments`. Whoever is alone keeps
+    /// everything.
     pub fn release(&mut self, client: ClientId, instruments: &[InstrumentId]) {
+        if self.alone {
+            return;
+        }
         let owned: Vec<_> = instruments
             .iter()
             .copied()

@@ -30,8 +30,12 @@ impl<M: Model> Session<M> {
         Ok(())
     }
 
-    /// Takes the privilege from `client`, if it has it.
+    /// Takes the privilege from `client`, if it has it. Whoever is alone keeps
+    /// it.
     pub fn release_privilege(&mut self, client: ClientId) {
+        if self.alone {
+            return;
+        }
         self.edit_roster(|roster| {
             if roster.is_privileged(client) {
                 roster.privileged = None;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{Access, Model},
+    model::{Access, Invalid, Model},
     protocol::{ClientId, NetworkState, Refusal, Roster},
 };
 
@@ -18,6 +18,11 @@ pub(crate) fn carry_out<M: Model>(
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
     let access = M::access(&state.model, action);
+    if let Access::Own(instrument) = access
+        && !M::exists(&state.model, instrument)
+    {
+        return Err(Refusal::Invalid(Invalid::missing("instrument", instrument)));
+    }
     authorise(&state.roster, actor, access)?;
     follow(state, actor, access, action)
 }

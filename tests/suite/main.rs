@@ -3,8 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 #![allow(clippy::float_cmp, reason = "what was sent must arrive exactly")]
 
+mod cable;
+mod conformance;
 mod documents;
+mod other_model;
+mod processes;
+mod purity;
+mod raw;
 mod room;
 mod session;
+mod shell;
 mod studio;
 mod wire;

@@ -1,0 +1,69 @@
+//! What there is to see, drawn from one snapshot.
+
+use imbolc_net::{Dispatcher, protocol::Presence};
+
+use crate::{news::short, words};
+
+/// The music.
+pub fn studio(studio: &dyn Dispatcher) -> String {
+    let state = studio.state();
+    let session = &state.model.session;
+    let metering = studio.metering();
+    let goes = if state.model.transport.playing { "playing" } else { "stopped" };
+    let mut lines = vec![
+        format!(
+            "{}, {} {}, {}/{}, {goes} at beat {}",
+            session.tempo,
+            words::tonic(session.key),
+            words::plain(&session.scale),
+            session.time_signature.beats(),
+            session.time_signature.unit(),
+            words::beat(metering.playhead),
+        ),
+        format!(
+            "{:>5}  {:<14}{:<12}{:>10}{:>10}{:>7}  {:<10}owner",
+            "id", "instrument", "source", "cutoff", "level", "notes", "keys"
+        ),
+    ];
+    for (id, instrument) in state.model.instruments.iter() {
+        let keys: Vec<_> =
+            instrument.sounding.iter().map(|(key, _)| words::key_name(key)).collect();
+        lines.push(format!(
+            "{id:>5}  {:<14}{:<12}{:>10}{:>10}{:>7}  {:<10}{}",
+            instrument.name.as_str(),
+            words::plain(&instrument.source.kind()),
+            instrument.filter.cutoff.to_string(),
+            instrument.level.to_string(),
+            state.model.piano_roll.track(id).map_or(0, |track| track.len()),
+            if keys.is_empty() { "-".into() } else { keys.join(" ") },
+            state.roster.owner(id).map_or("-", |owner| &*owner.name),
+        ));
+    }
+    lines.join("\n")
+}
+
+/// Who takes part.
+pub fn people(studio: &dyn Dispatcher) -> String {
+    let state = studio.state();
+    let me = studio.identity().client_id;
+    let line = |(&id, participant): (&_, &imbolc_net::protocol::Participant)| {
+        let owned: Vec<_> =
+            state.roster.owned_by(id).map(|id| words::label(&state.model, id)).collect();
+        let owned = if owned.is_empty() { "nothing".into() } else { owned.join(", ") };
+        let mut about = format!("owns {owned}");
+        if state.roster.is_privileged(id) {
+            about += ", has the privilege";
+        }
+        if matches!(participant.presence, Presence::Away { .. }) {
+            about += ", is away";
+        }
+        let mark = if id == me { '>' } else { ' ' };
+        format!("{mark} {:>3}  {:<16}{about}", id.0, participant.name)
+    };
+    state.roster.participants.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// How the connection does.
+pub fn status(studio: &dyn Dispatcher) -> String {
+    format!("{}, session {}", studio.status(), short(studio.identity().session))
+}

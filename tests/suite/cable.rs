@@ -1,0 +1,82 @@
+//! A cable that can come out: a connector whose connections a test can cut,
+//! and count.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use imbolc_net::transport::Connector;
+use tokio::{
+    io::{AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, copy},
+    task::AbortHandle,
+    time::Instant,
+};
+
+/// Leads where another connector leads.
+#[derive(Clone)]
+pub struct Cable<C> {
+    inner: C,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    plugged: bool,
+    attempts: Vec<Instant>,
+    wires: Vec<AbortHandle>,
+}
+
+impl<C: Connector> Cable<C> {
+    pub fn new(inner: C) -> Self {
+        let state = State { plugged: true, attempts: Vec::new(), wires: Vec::new() };
+        Self { inner, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Pulls the cable out: what is on it is lost, and no call gets through.
+    pub fn pull(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.plugged = false;
+        for wire in state.wires.drain(..) {
+            wire.abort();
+        }
+    }
+
+    pub fn plug(&self) {
+        self.state.lock().unwrap().plugged = true;
+    }
+
+    /// When it was tried to connect.
+    pub fn attempts(&self) -> Vec<Instant> {
+        self.state.lock().unwrap().attempts.clone()
+    }
+}
+
+impl<C: Connector> Connector for Cable<C> {
+    type Reader = ReadHalf<DuplexStream>;
+    type Writer = WriteHalf<DuplexStream>;
+
+    async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
+        {
+            let mut state = self.state.lock().unwrap();
+            state.attempts.push(Instant::now());
+            if !state.plugged {
+                return Err(io::ErrorKind::HostUnreachable.into());
+            }
+        }
+        let (mut far_reader, mut far_writer) = self.inner.connect().await?;
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (mut reader, mut writer) = tokio::io::split(far);
+        let up = tokio::spawn(async move {
+            let _ = copy(&mut reader, &mut far_writer).await;
+            let _ = far_writer.shutdown().await;
+        });
+        let down = tokio::spawn(async move {
+            let _ = copy(&mut far_reader, &mut writer).await;
+            let _ = writer.shutdown().await;
+        });
+        let mut state = self.state.lock().unwrap();
+        state.wires.extend([up.abort_handle(), down.abort_handle()]);
+        drop(state);
+        Ok(tokio::io::split(near))
+    }
+}

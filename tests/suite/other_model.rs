@@ -1,0 +1,209 @@
+//! The seam holds: a model that has nothing to do with music, whose state is
+//! not persistent and whose patches are whole parts, runs through the same
+//! machinery without a single change in it.
+
+use std::collections::BTreeMap;
+
+use imbolc_net::{
+    Dispatcher, Event,
+    client::{JoinOptions, RemoteDispatcher},
+    dispatcher::{HostDispatcher, HostOptions, LocalDispatcher},
+    engine::NoEngine,
+    error::DispatchError,
+    model::{Access, InstrumentId, Invalid, Misfit, Model},
+    protocol::Refusal,
+    status::Lost,
+    studio::Studio,
+    transport::in_memory,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{cable::Cable, conformance::eventually};
+
+/// A kitchen: shelves that belong to somebody, and a blackboard.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Kitchen;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Pantry {
+    shelves: BTreeMap<u32, Vec<String>>,
+    blackboard: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Chore {
+    Mount(u32),
+    Put(u32, String),
+    Take(u32, String),
+    Unmount(u32),
+    Write(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Delivery {
+    Shelf(u32, Option<Vec<String>>),
+    Blackboard(String),
+}
+
+impl Model for Kitchen {
+    const NAME: &'static str = "kitchen";
+    const VERSION: u32 = 7;
+
+    type State = Pantry;
+    type Action = Chore;
+    type Patch = Vec<Delivery>;
+    type Effect = ();
+
+    fn access(_: &Pantry, chore: &Chore) -> Access {
+        match chore {
+            Chore::Mount(shelf) => Access::Create(InstrumentId(*shelf)),
+            Chore::Put(shelf, _) | Chore::Unmount(shelf) => Access::Own(InstrumentId(*shelf)),
+            // Everybody may take.
+            Chore::Take(..) => Access::Anyone,
+            Chore::Write(_) => Access::Privilege,
+        }
+    }
+
+    fn reduce(pantry: &mut Pantry, chore: &Chore) -> Result<Vec<()>, Invalid> {
+        let shelf = |id: &u32| Invalid::missing("shelf", id);
+        match chore {
+            Chore::Mount(id) if pantry.shelves.contains_key(id) => {
+                return Err(Invalid::exists("shelf", id));
+            }
+            Chore::Mount(id) => drop(pantry.shelves.insert(*id, Vec::new())),
+            Chore::Put(id, thing) => {
+                pantry.shelves.get_mut(id).ok_or_else(|| shelf(id))?.push(thing.clone());
+            }
+            Chore::Take(id, thing) => {
+                let things = pantry.shelves.get_mut(id).ok_or_else(|| shelf(id))?;
+                let at = things.iter().position(|other| other == thing);
+                things.remove(at.ok_or_else(|| Invalid::missing("thing", thing))?);
+            }
+            Chore::Unmount(id) => drop(pantry.shelves.remove(id).ok_or_else(|| shelf(id))?),
+            Chore::Write(text) => pantry.blackboard.clone_from(text),
+        }
+        Ok(vec![])
+    }
+
+    fn diff(from: &Pantry, to: &Pantry) -> Option<Vec<Delivery>> {
+        let mut patch = vec![];
+        for id in from.shelves.keys().chain(to.shelves.keys()) {
+            let change = Delivery::Shelf(*id, to.shelves.get(id).cloned());
+            if from.shelves.get(id) != to.shelves.get(id) && !patch.contains(&change) {
+                patch.push(change);
+            }
+        }
+        if from.blackboard != to.blackboard {
+            patch.push(Delivery::Blackboard(to.blackboard.clone()));
+        }
+        (!patch.is_empty()).then_some(patch)
+    }
+
+    fn apply(pantry: &mut Pantry, patch: &Vec<Delivery>) -> Result<(), Misfit> {
+        for delivery in patch {
+            match delivery {
+                Delivery::Shelf(id, Some(things)) => {
+                    pantry.shelves.insert(*id, things.clone());
+                }
+                Delivery::Shelf(id, None) => {
+                    pantry.shelves.remove(id).ok_or(Misfit("no such shelf".into()))?;
+                }
+                Delivery::Blackboard(text) => pantry.blackboard.clone_from(text),
+            }
+        }
+        Ok(())
+    }
+
+    fn instruments(pantry: &Pantry) -> Vec<InstrumentId> {
+        pantry.shelves.keys().copied().map(InstrumentId).collect()
+    }
+}
+
+fn pantry() -> Pantry {
+    Pantry {
+        shelves: BTreeMap::from([(1, vec!["salt".into()])]),
+        blackboard: "Mondays: soup".into(),
+    }
+}
+
+fn options(name: &str) -> JoinOptions {
+    JoinOptions { name: name.into(), own: vec![InstrumentId(1)], ..JoinOptions::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_without_music_runs_through_the_same_server_and_client() {
+    let (listener, connector) = in_memory();
+    let host = HostDispatcher::<Kitchen>::open(
+        "cook",
+        pantry(),
+        NoEngine,
+        listener,
+        HostOptions::default(),
+    )
+    .unwrap();
+    let cable = Cable::new(connector.clone());
+    let ana = RemoteDispatcher::<Kitchen>::join(cable.clone(), options("Ana")).await.unwrap();
+    let ben = RemoteDispatcher::<Kitchen>::join(connector, options("Ben")).await.unwrap();
+    assert_eq!(ana.identity().instruments, [InstrumentId(1)]);
+
+    ana.dispatch(Chore::Put(1, "pepper".into())).unwrap();
+    assert_eq!(ana.state().model.shelves[&1], ["salt", "pepper"], "predicted");
+    ana.commit(Chore::Mount(2)).await.unwrap();
+    ben.commit(Chore::Take(1, "salt".into())).await.unwrap();
+    eventually("all agree", || ana.state() == host.state() && ben.state() == host.state()).await;
+    assert_eq!(
+        host.state().model.shelves,
+        BTreeMap::from([(1, vec!["pepper".into()]), (2, vec![])])
+    );
+
+    let refused = ben.commit(Chore::Put(2, "jam".into())).await.unwrap_err();
+    assert!(matches!(refused, DispatchError::Refused(Refusal::NotOwner { .. })), "{refused}");
+    let refused = ben.dispatch(Chore::Write("ice cream!".into())).unwrap_err();
+    assert!(matches!(refused, DispatchError::Refused(Refusal::NotPrivileged { .. })), "{refused}");
+    let refused = ben.commit(Chore::Take(1, "salt".into())).await.unwrap_err();
+    assert_eq!(refused.to_string(), "there is no thing salt");
+    host.dispatch(Chore::Write("Tuesdays: rice".into())).unwrap();
+
+    // What is done in the dark counts once, and what is lost is lost for all.
+    let mut events = ana.events();
+    cable.pull();
+    ana.dispatch(Chore::Put(1, "sugar".into())).unwrap();
+    ana.dispatch(Chore::Unmount(2)).unwrap();
+    cable.plug();
+    crate::conformance::eventually("Ana is back", || ana.unanswered() == 0).await;
+    eventually("all agree", || ana.state() == host.state() && ben.state() == host.state()).await;
+    assert_eq!(
+        ben.state().model.shelves,
+        BTreeMap::from([(1, vec!["pepper".into(), "sugar".into()])])
+    );
+    assert_eq!(ben.state().model.blackboard, "Tuesdays: rice");
+    assert_eq!(ana.state().roster.owner(InstrumentId(2)), None, "a shelf that is gone is nobody's");
+    let resynchronised = std::iter::from_fn(|| events.try_next())
+        .any(|event| matches!(event, Event::Resynchronised(_)));
+    assert!(!resynchronised, "a difference was enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_runs_another_model_is_told_so() {
+    let (listener, connector) = in_memory();
+    let _host = HostDispatcher::<Kitchen>::open(
+        "cook",
+        pantry(),
+        NoEngine,
+        listener,
+        HostOptions::default(),
+    )
+    .unwrap();
+    let error = RemoteDispatcher::<Studio>::join(connector, options("Ana")).await.err().unwrap();
+    assert_eq!(error.to_string(), "the host runs model kitchen version 7");
+    assert!(matches!(error, Lost::Host(_)) && error.is_final());
+}
+
+#[test]
+fn alone_one_owns_every_shelf() {
+    let local = LocalDispatcher::<Kitchen>::open("cook", pantry(), NoEngine).unwrap();
+    local.dispatch(Chore::Put(1, "pepper".into())).unwrap();
+    local.dispatch(Chore::Write("".into())).unwrap();
+    local.dispatch(Chore::Mount(9)).unwrap();
+    assert_eq!(local.identity().instruments, [InstrumentId(1), InstrumentId(9)]);
+}
