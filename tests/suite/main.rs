@@ -5,6 +5,7 @@
 
 mod cable;
 mod conformance;
+mod documents;
 mod other_model;
 mod processes;
 mod purity;

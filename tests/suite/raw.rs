@@ -323,6 +323,8 @@ fn a_version_that_does_not_match_is_answered_with_the_one_that_would() {
         }
     };
     at_the_door(hello("protocol", json!(2)), &json!({"WrongProtocol": {"speaks": 1}}));
+    let of_the_future = json!({"Hello": {"protocol": 2, "who": "Eve"}});
+    at_the_door(|wire| wire.say(&of_the_future), &json!({"WrongProtocol": {"speaks": 1}}));
     let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 1}});
     at_the_door(hello("model", json!("chess")), &model);
     at_the_door(hello("model_version", json!(99)), &model);
