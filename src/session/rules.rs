@@ -38,9 +38,7 @@ fn authorise<M: Model>(
 ) -> Result<(), Refusal> {
     let roster = &state.roster;
     match access {
-        Access::Own(instrument) | Access::Delete(instrument)
-            if !roster.owns(actor, instrument) =>
-        {
+        Access::Own(instrument) | Access::Delete(instrument) if !roster.owns(actor, instrument) => {
             Err(if M::exists(&state.model, instrument) {
                 Refusal::NotOwner { instrument, owner: roster.owner(instrument).cloned() }
             } else {

@@ -2,7 +2,7 @@
 
 use imbolc_net::{
     model::{
-        Access::{Create, Own, Privilege},
+        Access::{Create, Delete, Own, Privilege},
         InstrumentId, Model,
     },
     quantity::{Amount, Bpm, Decibels, NoteLength, Pan, Pitch, Ticks, Velocity},
