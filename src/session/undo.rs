@@ -135,7 +135,7 @@ impl<M: Model> UndoLog<M> {
     /// Forgets the steps on an instrument that is given up.
     pub(crate) fn forget_instrument(&mut self, instrument: InstrumentId) {
         self.forget(|access| match access {
-            Access::Own(id) | Access::Create(id) => id == instrument,
+            Access::Own(id) | Access::Create(id) | Access::Delete(id) => id == instrument,
             Access::Anyone | Access::Privilege => false,
         });
     }
@@ -197,13 +197,13 @@ impl<M: Model> Step<M> {
         match self.access {
             // What is gone belongs to nobody; whoever deleted it may have it
             // back.
-            Access::Own(id) | Access::Create(id)
+            Access::Own(id) | Access::Create(id) | Access::Delete(id)
                 if state.roster.owner(id).is_none() && !M::exists(&state.model, id) =>
             {
                 Ok(())
             }
-            Access::Create(id) => rules::authorise(&state.roster, actor, Access::Own(id)),
-            access => rules::authorise(&state.roster, actor, access),
+            Access::Create(id) => rules::authorise(state, actor, Access::Own(id)),
+            access => rules::authorise(state, actor, access),
         }
     }
 
@@ -238,7 +238,7 @@ impl<M: Model> Step<M> {
 
     /// What was created or deleted came or went with its owner.
     fn settle_ownership(&self, state: &mut NetworkState<M>, actor: ClientId) {
-        if let Access::Own(id) | Access::Create(id) = self.access
+        if let Access::Create(id) | Access::Delete(id) = self.access
             && M::exists(&state.model, id)
             && state.roster.owner(id).is_none()
             && let Some(owner) = state.roster.as_owner(actor)

@@ -2,7 +2,7 @@
 
 use imbolc_net::{
     model::{
-        Access::{Create, Own, Privilege},
+        Access::{Create, Delete, Own, Privilege},
         InstrumentId, Model,
     },
     quantity::{Amount, Bpm, Decibels, NoteLength, Pan, Pitch, Ticks, Velocity},
@@ -46,7 +46,7 @@ table! {
         NetworkAction::AddInstrument { .. }, NetworkAction::AddInstrument {
             id: ID, name: Name::default(), source: SourceKind::Fm,
         } => Create(ID);
-        NetworkAction::DeleteInstrument(_), NetworkAction::DeleteInstrument(ID) => Own(ID);
+        NetworkAction::DeleteInstrument(_), NetworkAction::DeleteInstrument(ID) => Delete(ID);
         NetworkAction::Instrument(..), InstrumentAction::ReleaseAll.action() => Own(ID);
         NetworkAction::PianoRoll(..), PianoRollAction::Clear.action() => Own(ID);
         NetworkAction::Session(_), SessionSetting::Key(Key::A).action() => Privilege;
