@@ -51,22 +51,11 @@ struct Step<M: Model> {
     /// The last of the actions, and when it was dispatched.
     action: M::Action,
     at: Timestamp,
-    /// Around the first action: what leads back.
-    first: Around<M>,
-    /// Around the last action: what leads forth.
-    last: Around<M>,
-}
-
-/// The moments before and after an action.
-struct Around<M: Model> {
-    before: Arc<NetworkState<M>>,
-    after: Arc<NetworkState<M>>,
-}
-
-impl<M: Model> Clone for Around<M> {
-    fn clone(&self) -> Self {
-        Self { before: Arc::clone(&self.before), after: Arc::clone(&self.after) }
-    }
+    /// The moments before and after the first action.
+    first: (Arc<NetworkState<M>>, Arc<NetworkState<M>>),
+    /// The moment after the last action. If that is another one, there are other
+    /// participants' changes in between as well.
+    last: Arc<NetworkState<M>>,
 }
 
 /// Which way through the history.
@@ -111,20 +100,17 @@ impl<M: Model> UndoLog<M> {
             Memory::Barrier => return *self = Self::default(),
             Memory::Step => {}
         }
-        let around = Around { before: Arc::clone(before), after: Arc::clone(after) };
-        let mut first = around.clone();
+        let mut first = (Arc::clone(before), Arc::clone(after));
         if continues
             && self.undone.is_empty()
             && self.done.back().is_some_and(|step| M::continues(&step.action, action))
             && let Some(step) = self.done.pop_back()
         {
-            if M::pieces(&before.model, &after.model).is_empty() {
-                return self.done.push_back(step);
-            }
             first = step.first.clone();
         }
         let access = M::access(&before.model, action);
-        let step = Step { access, action: action.clone(), at: now, first, last: around };
+        let last = Arc::clone(after);
+        let step = Step { access, action: action.clone(), at: now, first, last };
         self.done.push_back(Arc::new(step));
         if self.done.len() > MAX_STEPS {
             self.done.pop_front();
@@ -210,17 +196,16 @@ impl<M: Model> Step<M> {
     /// What must change, one by one; what takes each change back again is its
     /// other half.
     fn changes(&self, direction: Direction) -> Vec<Piece<M::Patch>> {
-        let first = M::pieces(&self.first.before.model, &self.first.after.model);
-        if Arc::ptr_eq(&self.first.before, &self.last.before) {
-            return first.into_iter().map(|piece| directed(direction, piece)).collect();
+        let (before, after) = &self.first;
+        let mut pieces = M::pieces(&before.model, &after.model);
+        if !Arc::ptr_eq(after, &self.last) {
+            // A sweep of one thing: what leads from where that began to where it
+            // ended, and not what else has happened meanwhile.
+            let mut began = self.last.model.clone();
+            let fits = pieces.iter().all(|piece| M::apply(&mut began, &piece.back).is_ok());
+            pieces = if fits { M::pieces(&began, &self.last.model) } else { Vec::new() };
         }
-        // A sweep of one thing.
-        let last = M::pieces(&self.last.before.model, &self.last.after.model);
-        let pairs = first.into_iter().zip(last);
-        pairs
-            .map(|(first, last)| Piece { forth: last.forth, back: first.back })
-            .map(|piece| directed(direction, piece))
-            .collect()
+        pieces.into_iter().map(|piece| directed(direction, piece)).collect()
     }
 
     fn trace(
