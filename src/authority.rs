@@ -235,8 +235,10 @@ impl<M: Model> Authority<M> {
         token: SessionToken,
     ) -> Result<Admission<M>, Rejected> {
         let admission = self.decide(|session, now| session.handle_hello(now, hello, token));
-        // There is somebody now whose silence must be noticed.
+        // There is somebody now whose silence must be noticed, and perhaps an old
+        // connection of the same that must learn that it is not wanted any more.
         self.wake_keeper();
+        self.changed.send_replace(());
         admission
     }
 
@@ -256,8 +258,7 @@ impl<M: Model> Authority<M> {
     ) -> Result<Heard, ProtocolError> {
         self.decide(|session, now| {
             session.handle_unreadable_action(now, ticket, number, error.detail())
-        })?;
-        Ok(Heard::Staying)
+        })
     }
 
     pub(crate) fn has_room(&self, ticket: Ticket) -> bool {

@@ -27,7 +27,7 @@ pub use token_file::{SavedToken, TokenFile};
 use crate::{
     authority::EVENT_BACKLOG,
     clock::{Clock, Timestamp},
-    config::ClientConfig,
+    config::{ClientConfig, limits},
     dispatcher::{Dispatcher, Events},
     engine::Metering,
     error::{DispatchError, OpenError},
@@ -164,17 +164,27 @@ impl<M: Model> RemoteDispatcher<M> {
             done: CancellationToken::new(),
         });
         let stop = CancellationToken::new();
-        let task = {
+        let mut keeping = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move { keeper.keep(&shared, wire).await }
+        });
+        tokio::spawn({
             let (shared, stop) = (Arc::clone(&shared), stop.clone());
             async move {
                 let _done = shared.done.clone().drop_guard();
                 tokio::select! {
-                    () = keeper.keep(&shared, wire) => {}
-                    () = stop.cancelled() => {}
+                    // It ends by itself when all is over, and otherwise only by a
+                    // panic: a UI must not believe that it is connected.
+                    ended = &mut keeping => {
+                        if let Err(panic) = ended {
+                            let reason = Lost::Unintelligible(panic.to_string());
+                            shared.close(&Closed::Lost(reason));
+                        }
+                    }
+                    () = stop.cancelled() => keeping.abort(),
                 }
             }
-        };
-        tokio::spawn(task);
+        });
         Ok(Self { shared, stop })
     }
 
@@ -260,11 +270,13 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     }
 
     fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
-        self.say(ClientMessage::RequestOwnership { instruments: instruments.into() })
+        in_portions(instruments)
+            .try_for_each(|instruments| self.say(ClientMessage::RequestOwnership { instruments }))
     }
 
     fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
-        self.say(ClientMessage::ReleaseOwnership { instruments: instruments.into() })
+        in_portions(instruments)
+            .try_for_each(|instruments| self.say(ClientMessage::ReleaseOwnership { instruments }))
     }
 
     fn request_privilege(&self) -> Result<(), DispatchError> {
@@ -299,6 +311,9 @@ impl<M: Model> Shared<M> {
         deed: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, NotTaken>,
     ) -> Result<(), DispatchError> {
         let now = self.clock.now();
+        if self.leave.is_cancelled() {
+            return Err(DispatchError::Closed(Closed::ByRequest));
+        }
         self.update(|state| {
             // Under the lock: whoever closes tells those who wait by then.
             self.status.peek(|status| match status {
@@ -384,7 +399,7 @@ impl<C: Connector> Keeper<C> {
             model: M::NAME.into(),
             model_version: M::VERSION,
             name: self.options.name.clone(),
-            own: self.options.own.clone(),
+            own: in_portions(&self.options.own).next().unwrap_or_default(),
             privilege: self.options.privilege,
             codecs: Codec::ALL.iter().map(|codec| codec.name().into()).collect(),
             resume,
@@ -402,7 +417,7 @@ impl<C: Connector> Keeper<C> {
     ) -> Result<(Wire<C>, Mirror<M>), Lost> {
         let Joined { mut wire, entrance } = joined;
         let backlog = self.options.config.backlog;
-        let mirror = match entrance {
+        let mut mirror = match entrance {
             Entrance::New(welcome) => Mirror::new(*welcome, backlog),
             Entrance::Back(back) => {
                 let limit = self.options.config.connect;
@@ -411,13 +426,33 @@ impl<C: Connector> Keeper<C> {
                 Mirror::resumed(*back, state, backlog)
             }
         };
+        self.ask_for_the_rest(&mut mirror);
         Ok((wire, mirror))
+    }
+
+    /// Asks for what one wants and the answer to the `Hello` did not decide:
+    /// there may have been too much of it, or one has come back, and was asked
+    /// nothing.
+    fn ask_for_the_rest<M: Model>(&self, mirror: &mut Mirror<M>) {
+        let me = mirror.client();
+        let roster = Arc::clone(&mirror.confirmed().roster);
+        let wanted = &self.options.own;
+        let decided = if mirror.is_new() { MAX_PORTION.min(wanted.len()) } else { 0 };
+        let rest: Vec<_> =
+            wanted[decided..].iter().copied().filter(|&id| !roster.owns(me, id)).collect();
+        for instruments in in_portions(&rest) {
+            mirror.say(ClientMessage::RequestOwnership { instruments });
+        }
+        if self.options.privilege && !mirror.is_new() && !roster.is_privileged(me) {
+            mirror.say(ClientMessage::RequestPrivilege);
+        }
     }
 
     /// That one does not get the privilege that one asked for.
     fn denial<M: Model>(&self, mirror: &Mirror<M>) -> Vec<Event<M>> {
         let roster = &mirror.confirmed().roster;
-        let denied = self.options.privilege && !roster.is_privileged(mirror.client());
+        let denied =
+            self.options.privilege && mirror.is_new() && !roster.is_privileged(mirror.client());
         let holder = roster.privileged.clone().filter(|_| denied);
         holder.map(|holder| Event::PrivilegeDenied { holder }).into_iter().collect()
     }
@@ -513,6 +548,7 @@ impl<C: Connector> Keeper<C> {
                         let _ = waiting.send(Err(DispatchError::Unanswered));
                     }
                     state.mirror.start_anew(*welcome);
+                    self.ask_for_the_rest(&mut state.mirror);
                     shared.who.publish(Who::of(&state.mirror));
                 });
                 self.denial(&shared.lock().mirror).into_iter().for_each(|event| shared.tell(event));
@@ -528,6 +564,14 @@ impl<C: Connector> Keeper<C> {
             warn!(%error, path = %file.path().display(), "cannot save the token");
         }
     }
+}
+
+/// How many instruments are asked for at once.
+const MAX_PORTION: usize = limits::REQUESTED_INSTRUMENTS as usize;
+
+/// As many at a time as may be asked for.
+fn in_portions(instruments: &[InstrumentId]) -> impl Iterator<Item = Vec<InstrumentId>> + '_ {
+    instruments.chunks(MAX_PORTION).map(Vec::from)
 }
 
 /// From half of `pause` to all of it, so that not everyone comes back at once.

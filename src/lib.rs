@@ -72,6 +72,7 @@ pub mod session;
 pub mod snapshot;
 pub mod status;
 pub mod studio;
+pub mod text;
 pub mod transport;
 
 pub use dispatcher::{Dispatcher, Mode};

@@ -20,8 +20,8 @@ use crate::{
     model::Model,
     protocol::{
         ActionNumber, ClientId, ClientMessage, NetworkState, OwnerInfo, OwnershipRefusal,
-        Reconnected, Refusal, Resume, Seq, ServerMessage, SessionId, SessionToken, StatePatch,
-        Welcome,
+        Reconnected, Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken,
+        StatePatch, Welcome,
     },
     session::{
         rules,
@@ -57,6 +57,11 @@ pub struct Mirror<M: Model> {
     replies: VecDeque<(ActionNumber, ClientMessage<M>)>,
     /// Those that were sent and that the authority is not known to have heard.
     unheard: VecDeque<(ActionNumber, ClientMessage<M>)>,
+    /// Those that were refused, until the acknowledgement that covers them: they
+    /// are taken out together.
+    rejected: Vec<Rejection>,
+    /// Whether one came in as somebody new.
+    is_new: bool,
     events: Vec<Event<M>>,
     settled: Vec<(ActionNumber, Result<(), Refusal>)>,
 }
@@ -157,6 +162,7 @@ impl<M: Model> Mirror<M> {
         mirror.last = last_action;
         mirror.sent = last_action;
         mirror.answered = last_action;
+        mirror.is_new = false;
         mirror.events.extend(mirror.me().map(Event::Resumed));
         mirror
     }
@@ -190,6 +196,8 @@ impl<M: Model> Mirror<M> {
             lacking: None,
             replies: VecDeque::new(),
             unheard: VecDeque::new(),
+            rejected: Vec::new(),
+            is_new: true,
             events: Vec::new(),
             settled: Vec::new(),
         }
@@ -211,6 +219,12 @@ impl<M: Model> Mirror<M> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether one came in as somebody new, and not as somebody who came back.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The secret with which to come back.
@@ -357,8 +371,7 @@ impl<M: Model> Mirror<M> {
             ServerMessage::FullStateSync { state } => self.handle_full(state),
             ServerMessage::ActionsApplied { through, seq } => self.handle_applied(through, seq),
             ServerMessage::ActionRejected { number, reason } => {
-                self.handle_rejected(number, reason);
-                self.rebase();
+                self.rejected.push(Rejection { number, reason });
             }
             ServerMessage::Undone { kept, .. } => self.events.push(Event::Undone { kept }),
             ServerMessage::OwnershipAnswer { refused, .. } => {
@@ -425,6 +438,11 @@ impl<M: Model> Mirror<M> {
     }
 
     fn handle_applied(&mut self, through: ActionNumber, seq: Seq) {
+        let rejected = std::mem::take(&mut self.rejected);
+        let some_were_rejected = !rejected.is_empty();
+        for Rejection { number, reason } in rejected {
+            self.take_out(number, reason);
+        }
         for pending in &mut self.pending {
             if pending.number <= through && pending.contained_in.is_none() {
                 pending.contained_in = Some(seq);
@@ -432,13 +450,13 @@ impl<M: Model> Mirror<M> {
             }
         }
         self.answered = self.answered.max(through);
-        if seq <= self.confirmed.seq {
+        if some_were_rejected || seq <= self.confirmed.seq {
             self.rebase();
         }
     }
 
-    /// Takes the action out. The caller rebases.
-    fn handle_rejected(&mut self, number: ActionNumber, reason: Refusal) {
+    /// Takes a refused action out. The caller rebases.
+    fn take_out(&mut self, number: ActionNumber, reason: Refusal) {
         if let Ok(at) = self.pending.binary_search_by_key(&number, |pending| pending.number)
             && let Some(Pending { deed, .. }) = self.pending.remove(at)
         {
@@ -492,9 +510,8 @@ impl<M: Model> Mirror<M> {
         self.replies = self.unheard.drain(..).chain(self.replies.drain(..)).collect();
         self.replies.retain(|(_, reply)| is_wish(reply));
         self.lacking = None;
-        for rejection in back.rejected {
-            self.handle_rejected(rejection.number, rejection.reason);
-        }
+        self.rejected.retain(|known| back.rejected.iter().all(|new| new.number != known.number));
+        self.rejected.extend(back.rejected);
         self.sent = back.last_action;
         self.handle_applied(back.last_action, back.seq);
         self.rebase();
@@ -515,7 +532,7 @@ impl<M: Model> Mirror<M> {
     }
 }
 
-/// Whether this asks for something that shows in the roster.
+/// Whether this asks for something that does no harm if it is asked for twice.
 fn is_wish<M: Model>(message: &ClientMessage<M>) -> bool {
     matches!(
         message,
@@ -523,6 +540,7 @@ fn is_wish<M: Model>(message: &ClientMessage<M>) -> bool {
             | ClientMessage::ReleaseOwnership { .. }
             | ClientMessage::RequestPrivilege
             | ClientMessage::ReleasePrivilege
+            | ClientMessage::RequestFullSync
     )
 }
 

@@ -49,7 +49,7 @@ impl ActionNumber {
     /// The number of the next action.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -68,10 +68,12 @@ pub struct Session<M: Model> {
 }
 
 /// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// The client is still there.
     Staying,
+    /// The client is still there, and what it asked for was refused.
+    Refused(Refusal),
     /// The client has left for good; its connection is to be closed.
     Leaving,
 }
@@ -197,19 +199,19 @@ impl<M: Model> Session<M> {
     ) -> Result<Heard, ProtocolError> {
         self.check(ticket)?;
         let client = ticket.client;
-        if let Some(link) = self.link_mut(client) {
-            link.heard = now;
-        }
+        self.hear_from(now, client);
         match message {
             ClientMessage::Hello(_) => return Err(ProtocolError::HelloRepeated),
             ClientMessage::Action { number, continues, action } => {
-                self.handle_action(client, number, |session| {
+                return self.handle_action(client, number, |session| {
                     session.carry_out(now, client, &action, continues)
-                })?;
+                });
             }
-            ClientMessage::Undo { number } => self.handle_trace(client, number, Direction::Back)?,
+            ClientMessage::Undo { number } => {
+                return self.handle_trace(client, number, Direction::Back);
+            }
             ClientMessage::Redo { number } => {
-                self.handle_trace(client, number, Direction::Forth)?;
+                return self.handle_trace(client, number, Direction::Forth);
             }
             ClientMessage::RequestOwnership { instruments } => {
                 bounded(&instruments)?;
@@ -247,6 +249,15 @@ impl<M: Model> Session<M> {
         Ok(Heard::Staying)
     }
 
+    fn hear_from(&mut self, now: Timestamp, client: ClientId) {
+        if let Some(member) = self.guests.get_mut(&client) {
+            member.has_token = true;
+            if let Some(link) = member.link_mut() {
+                link.heard = now;
+            }
+        }
+    }
+
     /// Refuses an action that could not be read, so that its sender may go on.
     ///
     /// # Errors
@@ -257,11 +268,9 @@ impl<M: Model> Session<M> {
         ticket: Ticket,
         number: ActionNumber,
         detail: String,
-    ) -> Result<(), ProtocolError> {
+    ) -> Result<Heard, ProtocolError> {
         self.check(ticket)?;
-        if let Some(link) = self.link_mut(ticket.client) {
-            link.heard = now;
-        }
+        self.hear_from(now, ticket.client);
         self.handle_action(ticket.client, number, |_| Err(Refusal::Malformed { detail }))
     }
 
@@ -271,8 +280,9 @@ impl<M: Model> Session<M> {
         client: ClientId,
         number: ActionNumber,
         decide: impl FnOnce(&mut Self) -> Result<(), Refusal>,
-    ) -> Result<(), ProtocolError> {
-        let Some(member) = self.guests.get_mut(&client) else { return Ok(()) };
+    ) -> Result<Heard, ProtocolError> {
+        let Some(member) = self.guests.get_mut(&client) else { return Ok(Heard::Staying) };
+        let mut heard = Heard::Staying;
         let expected = member.last_action.next();
         if number > expected {
             return Err(ProtocolError::ActionOutOfOrder { expected });
@@ -280,6 +290,7 @@ impl<M: Model> Session<M> {
         if number == expected {
             member.last_action = number;
             if let Err(reason) = decide(self) {
+                heard = Heard::Refused(reason.clone());
                 self.reject(client, number, reason);
             }
         }
@@ -290,7 +301,7 @@ impl<M: Model> Session<M> {
         if let Some(link) = self.link_mut(client) {
             link.acknowledge = Some((through, seq));
         }
-        Ok(())
+        Ok(heard)
     }
 
     fn handle_trace(
@@ -298,7 +309,7 @@ impl<M: Model> Session<M> {
         client: ClientId,
         number: ActionNumber,
         direction: Direction,
-    ) -> Result<(), ProtocolError> {
+    ) -> Result<Heard, ProtocolError> {
         self.handle_action(client, number, |session| {
             let kept = session.trace(client, direction)?;
             session.answer(client, ServerMessage::Undone { number, kept });
@@ -348,10 +359,15 @@ impl<M: Model> Session<M> {
     }
 
     /// A connection was lost: its client is suspended, unless it has a newer
-    /// one.
+    /// one. Who never said anything may never have had its `Welcome`, and so no
+    /// token to come back with: its place is not kept, lest it stand in its own
+    /// way.
     pub fn disconnected(&mut self, now: Timestamp, ticket: Ticket) {
         if self.check(ticket).is_ok() {
-            self.suspend(now, ticket.client);
+            match self.guests.get(&ticket.client) {
+                Some(member) if member.has_token => self.suspend(now, ticket.client),
+                _ => self.remove(ticket.client),
+            }
         }
     }
 

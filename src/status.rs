@@ -94,14 +94,22 @@ impl Lost {
     pub const fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Host(
-                ProtocolError::WrongProtocol { .. }
+            Self::Unintelligible(_)
+                | Self::Host(
+                    ProtocolError::WrongProtocol { .. }
+                    // What the host cannot read now it cannot read later, and it
+                    // would be sent again.
+                    | ProtocolError::FrameTooLong { .. }
+                    | ProtocolError::Malformed { .. }
+                    | ProtocolError::HelloExpected
+                    | ProtocolError::HelloRepeated
+                    | ProtocolError::ActionOutOfOrder { .. }
                     | ProtocolError::WrongModel { .. }
                     | ProtocolError::NoCommonCodec { .. }
                     | ProtocolError::BadName { .. }
                     | ProtocolError::ListTooLong { .. }
                     | ProtocolError::Superseded
-            )
+                )
         )
     }
 }

@@ -4,13 +4,14 @@
 //! [`Connector`], so both run the same over TCP, over an in-memory pipe, and in
 //! a simulated network.
 
-use std::{future::Future, io, net::SocketAddr};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadHalf, WriteHalf},
     net::{TcpListener, TcpStream, tcp},
     sync::mpsc,
+    time::timeout,
 };
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
@@ -164,6 +165,15 @@ impl<R: Reader> Frames<R> {
     /// `InvalidData` if a frame is too long, `UnexpectedEof` if one is cut
     /// short, and whatever the network says.
     pub(crate) async fn next(&mut self) -> io::Result<Option<BytesMut>> {
+        self.next_within(Duration::MAX).await
+    }
+
+    /// As [`next`](Self::next), but it may not be silent for longer than
+    /// `silence`; a long frame that keeps coming is not silent.
+    ///
+    /// # Errors
+    /// `TimedOut` if it is.
+    pub(crate) async fn next_within(&mut self, silence: Duration) -> io::Result<Option<BytesMut>> {
         loop {
             if let Some(payload) = self.splitter.decode(&mut self.buffer)? {
                 return Ok(Some(payload));
@@ -171,7 +181,8 @@ impl<R: Reader> Frames<R> {
             // The splitter asks for no more than the frame it is at. With room for
             // what follows, one read takes all that has arrived.
             self.buffer.reserve(READ_AHEAD);
-            if self.reader.read_buf(&mut self.buffer).await? == 0 {
+            let read = timeout(silence, self.reader.read_buf(&mut self.buffer));
+            if read.await?? == 0 {
                 return if self.buffer.is_empty() {
                     Ok(None)
                 } else {

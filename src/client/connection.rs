@@ -125,10 +125,9 @@ async fn read<M: Model, R: crate::transport::Reader>(
     begun: Instant,
 ) -> Lost {
     loop {
-        let message = match timeout(config.silence, hear::<M, _>(frames, codec)).await {
-            Ok(Ok(message)) => message,
-            Ok(Err(lost)) => return lost,
-            Err(_) => return Lost::Silent(config.silence),
+        let message = match hear_within::<M, _>(frames, codec, config.silence).await {
+            Ok(message) => message,
+            Err(lost) => return lost,
         };
         match message {
             ServerMessage::Metering(metering) => {
@@ -215,7 +214,18 @@ async fn hear<M: Model, R: crate::transport::Reader>(
     frames: &mut Frames<R>,
     codec: Codec,
 ) -> Result<ServerMessage<M>, Lost> {
-    let payload = match frames.next().await {
+    hear_within(frames, codec, Duration::MAX).await
+}
+
+async fn hear_within<M: Model, R: crate::transport::Reader>(
+    frames: &mut Frames<R>,
+    codec: Codec,
+    silence: Duration,
+) -> Result<ServerMessage<M>, Lost> {
+    let payload = match frames.next_within(silence).await {
+        Err(error) if error.kind() == std::io::ErrorKind::TimedOut && silence < Duration::MAX => {
+            return Err(Lost::Silent(silence));
+        }
         Ok(Some(payload)) => payload,
         Ok(None) => return Err(Lost::Closed),
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {

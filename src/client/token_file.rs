@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -106,16 +107,27 @@ impl TokenFile {
     }
 }
 
+/// How long a part of a file's name may be: two of them, and what is added to
+/// them, must fit into the 255 bytes that file systems allow.
+const LONGEST: usize = 80;
+
 /// Letters, digits and dots as they are, and everything else by its code, so
 /// that different texts make different names, none of which leads elsewhere.
 fn file_name(text: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || character == '.';
-    text.chars()
+    let name: String = text
+        .chars()
         .map(|character| match character {
             character if plain(character) => character.to_string(),
             other => format!("_{:x}_", u32::from(other)),
         })
-        .collect()
+        .collect();
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    format!("{}-{:016x}", &name[..LONGEST], hasher.finish())
 }
 
 fn private() -> OpenOptions {
@@ -171,9 +183,12 @@ mod tests {
 
     #[test]
     fn names_that_differ_get_files_that_differ_and_stay_in_the_directory() {
-        let names = ["../../etc/passwd", "a b", "a_b", "a/b", "", "a"].map(file_name);
+        let long = "🎹".repeat(64);
+        let names =
+            [&long, &long[4..], "../../etc/passwd", "a b", "a_b", "a/b", "", "a"].map(file_name);
         for (at, name) in names.iter().enumerate() {
             assert!(!name.contains('/'), "{name}");
+            assert!(name.len() <= 100, "{name}");
             assert!(!names[..at].contains(name), "{name}");
         }
     }

@@ -21,7 +21,7 @@ impl Seq {
     /// The number of the next moment.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     let wake = Notify::new();
     let (room_made, room) = watch::channel(());
     let (stop, stopped) = oneshot::channel();
-    let line = Line { house, ticket, codec, wake: &wake };
+    let line = Line { house, ticket, codec, peer, wake: &wake };
     let read = async {
         let end = line.read(&mut frames, room).await;
         if let End::Fault(error) = &end {
@@ -174,6 +174,8 @@ struct Line<'a, M: Model> {
     house: &'a House<M>,
     ticket: Ticket,
     codec: Codec,
+    /// What to call the other end in a log.
+    peer: &'a str,
     /// There may be something to say to this client alone.
     wake: &'a Notify,
 }
@@ -198,6 +200,10 @@ impl<M: Model> Line<'_, M> {
             };
             match heard {
                 Ok(Heard::Staying) => self.wake.notify_one(),
+                Ok(Heard::Refused(reason)) => {
+                    info!(peer = %self.peer, client = %self.ticket.client, %reason, "refused");
+                    self.wake.notify_one();
+                }
                 Ok(Heard::Leaving) => return End::Goodbye,
                 Err(error) => return End::Fault(error),
             }

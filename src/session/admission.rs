@@ -15,6 +15,7 @@ use crate::{
         Session,
         member::{Line, Link, Member, Ticket, Tokens},
     },
+    text::is_plain,
 };
 
 /// Somebody was let in.
@@ -103,6 +104,7 @@ impl<M: Model> Session<M> {
                 tokens: Tokens::new(token),
                 last_action: ActionNumber::default(),
                 rejections: VecDeque::new(),
+                has_token: false,
                 line: Line::Connected(Box::new(link)),
             },
         );
@@ -142,6 +144,7 @@ impl<M: Model> Session<M> {
         let mut last_action = ActionNumber::default();
         let mut rejected = Vec::new();
         if let Some(member) = self.guests.get_mut(&client) {
+            member.has_token = true;
             member.tokens.renew(resume.token, token);
             member.line = Line::Connected(Box::new(link));
             last_action = member.last_action;
@@ -198,12 +201,11 @@ pub(super) fn too_many_instruments() -> ProtocolError {
 /// `name` as somebody may be called it, without space around it.
 ///
 /// # Errors
-/// If it is empty, too long, or has control characters, which could do things to
-/// everyone's terminal.
+/// If it is empty, too long, or not [plain](is_plain).
 pub fn checked_name(name: &str) -> Result<&str, ProtocolError> {
     let name = name.trim();
     let fits = (1..=limits::NAME as usize).contains(&name.chars().count());
-    if fits && !name.chars().any(char::is_control) {
+    if fits && is_plain(name) {
         Ok(name)
     } else {
         Err(ProtocolError::BadName { limit: limits::NAME })

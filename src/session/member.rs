@@ -16,6 +16,9 @@ pub(super) struct Member<M: Model> {
     /// The latest of its actions that were rejected, in case the answers are
     /// lost with the connection.
     pub(super) rejections: VecDeque<Rejection>,
+    /// Whether it has said anything since it was let in, so that it is known to
+    /// have its token.
+    pub(super) has_token: bool,
     pub(super) line: Line<M>,
 }
 

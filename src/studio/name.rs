@@ -7,6 +7,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::bounded::MAX_NAME;
+use crate::text::is_plain;
 
 /// A name of 1 to 64 characters, none of which can upset a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -23,7 +24,7 @@ pub enum BadName {
     #[error("a name must not be longer than {MAX_NAME} characters")]
     TooLong,
     /// It has a line break, an escape, or the like in it.
-    #[error("a name must not contain control characters")]
+    #[error("a name must not contain control characters or invisible ones")]
     Control,
 }
 
@@ -31,13 +32,13 @@ impl Name {
     /// Takes `text`, without the blanks around it, if it can be a name.
     ///
     /// # Errors
-    /// If nothing is left of it, if it has more than 64 characters, or a
-    /// control character.
+    /// If nothing is left of it, if it has more than 64 characters, or is not
+    /// [plain](is_plain).
     pub fn new(text: &str) -> Result<Self, BadName> {
         let text = text.trim();
         if text.is_empty() {
             Err(BadName::Empty)
-        } else if text.chars().any(char::is_control) {
+        } else if !is_plain(text) {
             Err(BadName::Control)
         } else if text.chars().nth(MAX_NAME).is_some() {
             Err(BadName::TooLong)

@@ -175,7 +175,10 @@ fn a_client_in_any_language_joins_edits_sees_others_and_is_refused_what_is_their
 #[test]
 fn a_client_in_any_language_comes_back_with_its_token() {
     let stage = Stage::new();
-    let (ana, welcome) = stage.join("Ana", &[1]);
+    let (mut ana, welcome) = stage.join("Ana", &[1]);
+    // Whoever says nothing may not have had its token, and loses its place.
+    ana.say(&json!({"Ping": {"nonce": 1}}));
+    ana.hear_of("Pong");
     drop(ana);
     let mut token = welcome["token"].clone();
     let mut seq = welcome["state"]["seq"].clone();
@@ -262,6 +265,7 @@ fn a_frame_that_is_cut_short_suspends_its_client_and_nobody_else() {
     let stage = Stage::new();
     let (mut ana, _) = stage.join("Ana", &[1]);
     let (mut eve, welcome) = stage.join("Eve", &[2]);
+    eve.say(&json!({"Ping": {"nonce": 1}}));
     eve.0.write_all(&100_u32.to_be_bytes()).unwrap();
     eve.0.write_all(b"{\"Action").unwrap();
     drop(eve);

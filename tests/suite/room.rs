@@ -104,6 +104,9 @@ impl Room {
 
     pub fn join(&mut self, name: &str, own: &[InstrumentId]) -> Guest {
         let (ticket, welcome) = self.welcome(&Hello { own: own.into(), ..hello(name) });
+        // Whoever says nothing may not have had its token, and loses its place.
+        let sign_of_life = ClientMessage::Pong { nonce: self.now.micros() };
+        self.session.handle(self.now, ticket, sign_of_life).unwrap();
         let mirror = Mirror::new(welcome, 1024);
         Guest {
             mirror,

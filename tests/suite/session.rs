@@ -450,6 +450,15 @@ fn the_token_is_new_each_time_and_the_old_one_stops_working_once_the_new_one_is_
 }
 
 #[test]
+fn whoever_never_had_its_welcome_does_not_stand_in_its_own_way() {
+    let mut room = Room::new();
+    let (ticket, _) = room.welcome(&Hello { own: vec![BASS], ..hello("Ana") });
+    room.session.disconnected(room.now, ticket);
+    let (_, welcome) = room.welcome(&Hello { own: vec![BASS], ..hello("Ana") });
+    assert_eq!((&*welcome.name, &welcome.granted[..]), ("Ana", &[BASS][..]));
+}
+
+#[test]
 fn any_number_of_reconnections_works() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);

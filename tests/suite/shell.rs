@@ -294,6 +294,7 @@ async fn a_commit_waits_through_a_lost_connection_and_counts_once() {
     let (host, connector) = host();
     let cable = Cable::new(connector);
     let ana = Arc::new(Remote::join(cable.clone(), options("Ana", &[])).await.unwrap());
+    sleep(SECOND).await;
     cable.pull();
     let id = InstrumentId(1001);
     let commit = tokio::spawn({
@@ -344,6 +345,58 @@ async fn who_stays_away_too_long_joins_anew_and_is_told_what_was_lost() {
     assert_eq!(ana.state(), host.state());
     ana.dispatch(cutoff(BASS, 42.0)).unwrap();
     eventually("edits arrive", || cutoff_of(&host.state().model, BASS) == 42.0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_can_never_read_is_not_sent_for_ever() {
+    let (_host, connector) = host();
+    let cable = Cable::new(connector);
+    let ana = Remote::join(cable.clone(), options("Ana", &[BASS])).await.unwrap();
+    let mut raw = Raw::join(cable.inner(), hello("Eve")).await;
+    raw.say(&ClientMessage::Hello(hello("Eve"))).await;
+    assert_eq!(raw.hear_error().await, ProtocolError::HelloRepeated);
+    for error in [
+        ProtocolError::FrameTooLong { limit: 1 },
+        ProtocolError::Malformed { detail: "what?".into() },
+        ProtocolError::HelloRepeated,
+    ] {
+        assert!(Lost::Host(error).is_final());
+    }
+    assert!(!Lost::Host(ProtocolError::Silent { seconds: 15 }).is_final());
+    assert_eq!(cable.attempts().len(), 1);
+    ana.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_instruments_can_be_asked_for_at_once() {
+    let (_host, connector) = host();
+    let many: Vec<_> = (1..=3000).map(InstrumentId).collect();
+    let ana = Remote::join(connector, options("Ana", &many)).await.unwrap();
+    let mut events = ana.events();
+    for _ in 0..2 {
+        // The answers come in order.
+        event(&mut events, |event| {
+            let last = |id| id == InstrumentId(3000);
+            matches!(event, Event::OwnershipRefused { instrument, .. } if last(instrument))
+                .then_some(())
+        })
+        .await;
+        ana.request_ownership(&many).unwrap();
+    }
+    assert_eq!(ana.identity().instruments.len(), 3);
+    assert!(matches!(ana.status(), Status::Connected { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_taken_over_ends_at_once() {
+    let (_host, connector) = host();
+    let mut first = Raw::join(&connector, hello("Ana")).await;
+    let Some(ServerMessage::Welcome(welcome)) = first.hear().await else { panic!() };
+    let begun = Instant::now();
+    let resume = Resume { token: welcome.token, seq: None, answered: None };
+    let _second = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
+    assert_eq!(first.hear_error().await, ProtocolError::Superseded);
+    assert!(begun.elapsed() < SECOND / 10, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -561,6 +614,7 @@ async fn the_host_sees_who_is_there_and_who_is_away() {
     let cable = Cable::new(connector.clone());
     let ana = Remote::join(cable.clone(), options("Ana", &[BASS])).await.unwrap();
     let mut events = host.events();
+    sleep(SECOND).await;
     cable.pull();
     let who = event(&mut events, |event| match event {
         Event::Suspended(who) => Some(who),
