@@ -8,7 +8,10 @@
 //! one that was thinned out gets a full state. What is forgotten is handed out:
 //! dropping much takes time, and not here.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
     clock::Timestamp,
@@ -20,14 +23,14 @@ use crate::{
 pub(super) struct History<M: Model> {
     /// In the order of their numbers, which is that of their times.
     moments: VecDeque<(Timestamp, Arc<NetworkState<M>>)>,
-    /// How many of the first of them are thinned out already.
-    thinned: usize,
+    /// When they were last thinned out.
+    thinned: Timestamp,
     forgotten: Vec<Arc<NetworkState<M>>>,
 }
 
 impl<M: Model> History<M> {
     pub(super) const fn new() -> Self {
-        Self { moments: VecDeque::new(), thinned: 0, forgotten: Vec::new() }
+        Self { moments: VecDeque::new(), thinned: Timestamp::ZERO, forgotten: Vec::new() }
     }
 
     /// Remembers a moment that is sent to somebody at `now`.
@@ -42,35 +45,42 @@ impl<M: Model> History<M> {
             self.moments.push_back((now, Arc::clone(state)));
         }
         while self.moments.len() > config.max_history {
-            self.forget(0);
+            self.forget_oldest();
         }
     }
 
-    /// Thins out what is no longer fresh at `now`, but for moments that somebody
-    /// may have nothing newer than, and forgets those that nobody can come back
-    /// to.
+    /// Thins out what is no longer fresh at `now`, but for what is `needed`, and
+    /// forgets what nobody can come back to. What is needed changes, so all is
+    /// looked at again, but not at every moment.
     pub(super) fn thin(
         &mut self,
         now: Timestamp,
         config: &SessionConfig,
-        needed: impl Fn(Seq) -> bool,
+        needed: impl FnOnce() -> BTreeSet<Seq>,
     ) {
-        while let Some((sent, state)) = self.moments.get(self.thinned)
-            && now.since(*sent) > config.history_fresh
-        {
-            let before = self.thinned.checked_sub(1).and_then(|at| self.moments.get(at));
-            let apart = before.is_none_or(|(before, _)| sent.since(*before) >= config.history_pace);
-            if apart || needed(state.seq) {
-                self.thinned += 1;
-            } else {
-                self.forget(self.thinned);
-            }
+        if now.since(self.thinned) < config.history_pace {
+            return;
         }
+        self.thinned = now;
         // A moment serves until the one after it is too old: who has it may
         // have had nothing newer when the silence before a suspension began.
         let reach = config.silence + config.resume_window;
         while self.moments.get(1).is_some_and(|(sent, _)| now.since(*sent) > reach) {
-            self.forget(0);
+            self.forget_oldest();
+        }
+        let needed = needed();
+        let mut last = None;
+        for (sent, state) in std::mem::take(&mut self.moments) {
+            let fresh = now.since(sent) <= config.history_fresh;
+            let apart = last.is_none_or(|last| sent.since(last) >= config.history_pace);
+            if apart {
+                last = Some(sent);
+            }
+            if fresh || apart || needed.contains(&state.seq) {
+                self.moments.push_back((sent, state));
+            } else {
+                self.forgotten.push(state);
+            }
         }
     }
 
@@ -84,13 +94,8 @@ impl<M: Model> History<M> {
         std::mem::take(&mut self.forgotten)
     }
 
-    fn forget(&mut self, at: usize) {
-        if let Some((_, state)) = self.moments.remove(at) {
-            self.forgotten.push(state);
-        }
-        if at < self.thinned {
-            self.thinned -= 1;
-        }
+    fn forget_oldest(&mut self) {
+        self.forgotten.extend(self.moments.pop_front().map(|(_, state)| state));
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<&Arc<NetworkState<M>>> {

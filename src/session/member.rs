@@ -85,13 +85,14 @@ impl<M: Model> Member<M> {
         }
     }
 
-    /// Whether `seq` may be the newest moment that it has, now or when it comes
-    /// back.
-    pub(super) fn may_stand_on(&self, seq: Seq) -> bool {
-        match &self.line {
-            Line::Connected(link) => link.footing.has(seq, link.heard),
-            Line::Suspended { heard, footing, .. } => footing.has(seq, *heard),
-        }
+    /// The moments of which one may be the newest that it has, now or when it
+    /// comes back.
+    pub(super) fn may_stand_on(&self) -> impl Iterator<Item = Seq> + '_ {
+        let (footing, heard) = match &self.line {
+            Line::Connected(link) => (&link.footing, link.heard),
+            Line::Suspended { heard, footing, .. } => (footing, *heard),
+        };
+        footing.about(heard)
     }
 }
 
@@ -153,9 +154,8 @@ impl Footing {
         }
     }
 
-    fn has(&self, seq: Seq, heard: Timestamp) -> bool {
-        let at = self.sent.binary_search_by_key(&seq, |(_, sent)| *sent);
-        at.ok().and_then(|at| self.sent.get(at)).is_some_and(|(sent, _)| *sent <= heard + BREAK)
+    fn about(&self, heard: Timestamp) -> impl Iterator<Item = Seq> + '_ {
+        self.sent.iter().take_while(move |(sent, _)| *sent <= heard + BREAK).map(|(_, seq)| *seq)
     }
 }
 

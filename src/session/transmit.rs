@@ -8,7 +8,10 @@ use crate::{
     clock::Timestamp,
     model::Model,
     protocol::{Metering, NetworkState, ProtocolError, ServerMessage},
-    session::{Session, member::Ticket},
+    session::{
+        Session,
+        member::{Member, Ticket},
+    },
 };
 
 /// What is to be sent over one connection now.
@@ -124,7 +127,7 @@ impl<M: Model> Session<M> {
         }
         let on_change = now >= link.patch_due;
         if update.is_some() {
-            history.thin(now, config, |seq| guests.values().any(|guest| guest.may_stand_on(seq)));
+            history.thin(now, config, || guests.values().flat_map(Member::may_stand_on).collect());
         }
         Ok(Outgoing { messages, update, metering, next: Next { at, on_change } })
     }
