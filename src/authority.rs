@@ -163,7 +163,7 @@ impl<M: Model> Authority<M> {
         let mut core = self.lock();
         let now = self.clock.now();
         let before = Arc::clone(core.session.state());
-        let resting = core.pulse.is_none();
+        let due = core.pulse;
         let result = act(&mut core, now);
         core.perform(now);
 
@@ -176,15 +176,16 @@ impl<M: Model> Authority<M> {
         }
         let metering = core.metering.take();
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering))).is_some();
-        let woken = resting && core.pulse.is_some();
+        let sooner = core.pulse.is_some_and(|pulse| due.is_none_or(|due| pulse < due));
+        let forgotten = core.session.take_forgotten();
         drop(core);
 
         // The last reference to much may be among these: not under the lock.
-        drop((before, after, replaced));
+        drop((before, after, replaced, forgotten));
         if (changed || metered) && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }
-        if woken {
+        if sooner {
             self.wake_keeper();
         }
         result
@@ -267,7 +268,13 @@ impl<M: Model> Authority<M> {
 
     pub(crate) fn pull(&self, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
         let now = self.clock.now();
-        self.lock().session.pull(now, ticket)
+        let mut core = self.lock();
+        let outgoing = core.session.pull(now, ticket);
+        let forgotten = core.session.take_forgotten();
+        drop(core);
+        // Not under the lock, as above.
+        drop(forgotten);
+        outgoing
     }
 
     pub(crate) fn disconnected(&self, ticket: Ticket) {
@@ -313,5 +320,128 @@ impl<M: Model> Core<M> {
         for effect in effects {
             self.engine.perform(now, &state.model, effect);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Instant};
+
+    use super::*;
+    use crate::{
+        engine::SilentEngine,
+        model::InstrumentId,
+        protocol::PROTOCOL_VERSION,
+        studio::{NetworkAction, StudioEffect, StudioState, TransportAction},
+    };
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    /// An authority whose keeper is this thread.
+    fn kept_here(engine: impl Engine<Studio>, config: SessionConfig) -> Arc<Authority> {
+        let id = SessionId::new([7; 16]);
+        let session = Session::hosted(config, id, "host", StudioState::starter());
+        let authority = Authority::new(session, Box::new(engine), Clock::system());
+        authority.keep_by_this_thread();
+        authority
+    }
+
+    /// Whether the keeper, who has gone to rest, is woken by `act`.
+    fn wakes(act: impl FnOnce()) -> bool {
+        // Nobody has woken it before.
+        thread::park_timeout(Duration::ZERO);
+        act();
+        let begun = Instant::now();
+        thread::park_timeout(Duration::from_secs(5));
+        begun.elapsed() < Duration::from_secs(5)
+    }
+
+    fn act(authority: &Authority, action: &NetworkAction) {
+        authority.decide(|session, now| session.act(now, action)).unwrap();
+    }
+
+    fn hello() -> Hello {
+        Hello {
+            protocol: PROTOCOL_VERSION,
+            model: Studio::NAME.into(),
+            model_version: Studio::VERSION,
+            name: "Ana".into(),
+            own: vec![],
+            privilege: false,
+            codecs: vec![],
+            resume: None,
+        }
+    }
+
+    #[test]
+    fn who_rests_is_woken_when_something_starts_to_move() {
+        let authority = kept_here(SilentEngine::default(), SessionConfig::default());
+        assert_eq!(authority.tend(), None, "nothing moves");
+        let play = NetworkAction::Transport(TransportAction::Play);
+        assert!(wakes(|| act(&authority, &play)));
+        assert!(authority.tend().is_some());
+    }
+
+    /// Wants to move on once an hour, and once a second after a second effect.
+    #[derive(Default)]
+    struct Hasty {
+        effects: u32,
+    }
+
+    impl Engine<Studio> for Hasty {
+        fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {
+            self.effects += 1;
+        }
+
+        fn advance(&mut self, _: Timestamp, _: &StudioState) -> Vec<NetworkAction> {
+            vec![]
+        }
+
+        fn metering(&self) -> Metering {
+            Metering::default()
+        }
+
+        fn pulse(&self) -> Option<Duration> {
+            let hour = Duration::from_hours(1);
+            [None, Some(hour), Some(Duration::from_secs(1))][self.effects as usize]
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_slow_pulse_is_woken_when_it_becomes_a_quick_one() {
+        let authority = kept_here(Hasty::default(), SessionConfig::default());
+        act(&authority, &NetworkAction::Transport(TransportAction::Play));
+        let slow = authority.tend().unwrap();
+        assert!(wakes(|| act(&authority, &NetworkAction::Transport(TransportAction::Stop))));
+        assert!(authority.tend().unwrap() < slow);
+    }
+
+    #[test]
+    fn who_rests_is_woken_when_a_place_is_to_be_given_up_sooner_than_silence_would_show() {
+        let resume_window = Duration::from_secs(1);
+        let config = SessionConfig { resume_window, ..SessionConfig::default() };
+        let authority = kept_here(SilentEngine::default(), config);
+        let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
+        let silent = authority.tend().unwrap();
+        assert!(wakes(|| authority.disconnected(admission.ticket)));
+        assert!(authority.tend().unwrap() < silent);
+    }
+
+    #[test]
+    fn what_the_session_forgets_is_handed_out_and_not_kept() {
+        let patch_pace = Duration::ZERO;
+        let config = SessionConfig { max_history: 2, patch_pace, ..SessionConfig::default() };
+        let authority = kept_here(SilentEngine::default(), config);
+        let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
+        let first = Arc::downgrade(&authority.state());
+        for _ in 0..3 {
+            authority.decide(|session, _| {
+                session.claim(ClientId::HOST, &[BASS]);
+                session.release(ClientId::HOST, &[BASS]);
+            });
+            assert!(authority.pull(admission.ticket).ok().unwrap().update.is_some());
+        }
+        assert!(first.upgrade().is_none());
+        assert!(authority.lock().session.take_forgotten().is_empty());
     }
 }

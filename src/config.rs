@@ -29,13 +29,25 @@ pub struct SessionConfig {
     /// How many may take part, away or not, with the host. 64.
     pub max_participants: u32,
     /// How many answers may wait to be sent to one client before nothing more
-    /// is read from it. 256.
+    /// is read from it; each instrument in one counts as another. 256: more than
+    /// anybody asks in 33 ms, and some ten kilobytes.
     pub max_answers: usize,
     /// How many rejections of one client are remembered, in case it was cut off
     /// before it heard of them. 1,024: as many as it may have unanswered.
     pub max_rejections: usize,
-    /// How many moments are kept so that who comes back gets a difference.
-    /// 4,096: those of the resume window at the full pace, and then some.
+    /// For how long every moment that was sent to somebody is kept, so that who
+    /// comes back gets a difference. 5 s: a connection that was cut is mostly
+    /// noticed by then. From then on, what a client that is away or silent may
+    /// have nothing newer than is kept until it comes back or is gone; that is
+    /// what was sent to it within 5 s of its last sign of life.
+    pub history_fresh: Duration,
+    /// How far apart the others are that are kept after that. 0.5 s: 150 of them
+    /// reach back as far as anybody can come back.
+    pub history_pace: Duration,
+    /// How many moments are kept at most, whoever may need them; the oldest go
+    /// first. 1,024: a session of six that are edited at the full pace, of whom
+    /// some are away. A moment costs what was edited in it, a few kilobytes as a
+    /// rule, and a megabyte if somebody pastes without end.
     pub max_history: usize,
 }
 
@@ -52,7 +64,9 @@ impl Default for SessionConfig {
             max_participants: 64,
             max_answers: 256,
             max_rejections: 1024,
-            max_history: 4096,
+            history_fresh: Duration::from_secs(5),
+            history_pace: Duration::from_millis(500),
+            max_history: 1024,
         }
     }
 }

@@ -15,10 +15,11 @@
 //! 3. calls [`handle_timeout`](Session::handle_timeout) no later than
 //!    [`next_timeout`](Session::next_timeout) says;
 //! 4. after each of these, performs what
-//!    [`take_effects`](Session::take_effects) returns and publishes
-//!    [`state`](Session::state);
+//!    [`take_effects`](Session::take_effects) returns, publishes
+//!    [`state`](Session::state), and drops what
+//!    [`take_forgotten`](Session::take_forgotten) returns;
 //! 5. for every connection that can take more, [`pull`](Session::pull)s what is
-//!    to be sent.
+//!    to be sent, and does the same with what was forgotten.
 
 mod admission;
 mod history;
@@ -135,6 +136,12 @@ impl<M: Model> Session<M> {
     #[must_use]
     pub fn round_trip(&self, client: ClientId) -> Option<Duration> {
         self.guests.get(&client)?.link()?.round_trip
+    }
+
+    /// The moments that were forgotten since the last call. The last reference to
+    /// much may be among them: drop them where nobody waits.
+    pub fn take_forgotten(&mut self) -> Vec<Arc<NetworkState<M>>> {
+        self.history.take_forgotten()
     }
 
     /// How many moments are kept for those who come back.
@@ -355,7 +362,7 @@ impl<M: Model> Session<M> {
         self.guests
             .get(&ticket.client)
             .and_then(Member::link)
-            .is_none_or(|link| link.answers.len() < self.config.max_answers)
+            .is_none_or(|link| link.answer_items < self.config.max_answers)
     }
 
     /// A connection was lost: its client is suspended, unless it has a newer
@@ -399,8 +406,12 @@ impl<M: Model> Session<M> {
 
     fn suspend(&mut self, now: Timestamp, client: ClientId) {
         let until = now + self.config.resume_window;
-        if let Some(member) = self.guests.get_mut(&client) {
-            member.line = Line::Suspended { until };
+        if let Some(member) = self.guests.get_mut(&client)
+            && let Some(link) = member.link_mut()
+        {
+            let (heard, footing) = (link.heard, std::mem::take(&mut link.footing));
+            self.history.discard(link.base.take());
+            member.line = Line::Suspended { until, heard, footing };
         }
         self.let_go_of_all(client);
         self.set_presence(client, Presence::Away { since: now });
@@ -487,6 +498,7 @@ impl<M: Model> Session<M> {
 
     fn answer(&mut self, client: ClientId, answer: ServerMessage<M>) {
         if let Some(link) = self.link_mut(client) {
+            link.answer_items += items(&answer);
             link.answers.push_back(answer);
         }
     }
@@ -510,7 +522,15 @@ impl<M: Model> Session<M> {
 fn deadline<M: Model>(member: &Member<M>, silence: Duration) -> Timestamp {
     match &member.line {
         Line::Connected(link) => link.heard + silence,
-        Line::Suspended { until } => *until,
+        Line::Suspended { until, .. } => *until,
+    }
+}
+
+/// How many things an answer says: what it costs to keep.
+fn items<M: Model>(answer: &ServerMessage<M>) -> usize {
+    match answer {
+        ServerMessage::OwnershipAnswer { granted, refused } => 1 + granted.len() + refused.len(),
+        _ => 1,
     }
 }
 

@@ -48,15 +48,20 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     peer: &str,
 ) {
     let mut frames = Frames::new(reader, limits::HELLO_FRAME);
-    let admission = tokio::select! {
-        admission = shake_hands(house, &mut frames, &mut writer) => admission,
+    // Once it has said hello, it is answered: who is let in must hear of it whole.
+    let hello = tokio::select! {
+        hello = hear_hello::<M, R>(house, &mut frames) => hello,
         () = house.shutdown.cancelled() => {
             say_last::<M, W>(&mut writer, Codec::Json, &ServerMessage::Shutdown).await;
             return;
         }
     };
-    let Admission { ticket, codec, .. } = match admission {
-        Ok(admission) => admission,
+    let seat = match hello {
+        Ok(hello) => answer(house, &hello, &mut writer).await,
+        Err(end) => Err(end),
+    };
+    let seat = match seat {
+        Ok(seat) => seat,
         Err(end) => {
             report(house, peer, None, &end);
             if let End::Fault(error) = end {
@@ -66,6 +71,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
             return;
         }
     };
+    let Seat { ticket, codec, .. } = seat;
     info!(%peer, client = %ticket.client, "joined");
     house.registry.enter(ticket, peer);
     frames.set_limit(limits::CLIENT_FRAME);
@@ -87,8 +93,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
         end = line.write(&mut writer, room_made, stopped) => end,
         end = read => end,
     };
-    house.authority.disconnected(ticket);
-    house.registry.leave(ticket);
+    drop(seat);
     report(house, peer, Some(ticket), &end);
     // The last words may still be on their way.
     let _ = timeout(LAST_WORDS, writer.shutdown()).await;
@@ -108,21 +113,39 @@ pub(super) async fn turn_away<M: Model, W: Writer>(mut writer: W, limit: usize) 
     }
 }
 
-async fn shake_hands<M: Model, R: Reader, W: Writer>(
+/// What a client has that was let in. However its connection ends, even if it
+/// is cut short, the session hears of it.
+struct Seat<'a, M: Model> {
+    house: &'a House<M>,
+    ticket: Ticket,
+    codec: Codec,
+}
+
+impl<M: Model> Drop for Seat<'_, M> {
+    fn drop(&mut self) {
+        self.house.authority.disconnected(self.ticket);
+        self.house.registry.leave(self.ticket);
+    }
+}
+
+async fn hear_hello<M: Model, R: Reader>(
     house: &House<M>,
     frames: &mut Frames<R>,
-    writer: &mut W,
-) -> Result<Admission<M>, End> {
+) -> Result<Hello, End> {
     let limit = house.config.handshake;
     let seconds = limit.as_secs();
-    let hello = timeout(limit, hello::<M, R>(frames))
+    timeout(limit, hello::<M, R>(frames))
         .await
-        .map_err(|_| End::Fault(ProtocolError::HandshakeTimeout { seconds }))??;
-    let (answer, admission) = match house.authority.hello(&hello, fresh_token()?) {
-        Ok(mut admission) => {
-            let answer = std::mem::replace(&mut admission.answer, ServerMessage::Shutdown);
-            (answer, Ok(admission))
-        }
+        .map_err(|_| End::Fault(ProtocolError::HandshakeTimeout { seconds }))?
+}
+
+async fn answer<'a, M: Model, W: Writer>(
+    house: &'a House<M>,
+    hello: &Hello,
+    writer: &mut W,
+) -> Result<Seat<'a, M>, End> {
+    let (answer, seat) = match house.authority.hello(hello, fresh_token()?) {
+        Ok(Admission { ticket, codec, answer }) => (answer, Ok(Seat { house, ticket, codec })),
         Err(Rejected::Unfit(error)) => return Err(End::Fault(error)),
         Err(Rejected::Unknown(reason)) => {
             (ServerMessage::ReconnectFailed { reason }, Err(End::Unwelcome))
@@ -133,11 +156,10 @@ async fn shake_hands<M: Model, R: Reader, W: Writer>(
         Ok(()) => write(house, writer, &buffer).await,
         Err(error) => Err(io::Error::other(error)),
     };
-    if let (Err(_), Ok(admission)) = (&written, &admission) {
-        house.authority.disconnected(admission.ticket);
-        return Err(End::Gone);
+    match written {
+        Ok(()) => seat,
+        Err(_) => seat.and(Err(End::Gone)),
     }
-    admission
 }
 
 async fn hello<M: Model, R: Reader>(frames: &mut Frames<R>) -> Result<Hello, End> {
@@ -270,7 +292,7 @@ impl<M: Model> Line<'_, M> {
         buffer: &mut BytesMut,
         outgoing: &Outgoing<M>,
     ) -> io::Result<()> {
-        buffer.clear();
+        empty(buffer);
         for message in &outgoing.messages {
             framing::encode(self.codec, message, buffer).map_err(io::Error::other)?;
         }
@@ -284,7 +306,7 @@ impl<M: Model> Line<'_, M> {
                 buffer.extend_from_slice(&frame);
             } else {
                 write(self.house, writer, buffer).await?;
-                buffer.clear();
+                empty(buffer);
                 write(self.house, writer, &frame).await?;
             }
         }
@@ -299,6 +321,17 @@ impl<M: Model> Line<'_, M> {
 /// A shared frame up to this size is copied behind the messages before it, for
 /// one write is cheaper than two.
 const COPIED: usize = 16 * 1024;
+
+/// How much room a connection keeps for its next messages. Once in a while there
+/// is much more to say, and what that took is given back.
+const ROOM: usize = 64 * 1024;
+
+fn empty(buffer: &mut BytesMut) {
+    buffer.clear();
+    if buffer.capacity() > ROOM {
+        *buffer = BytesMut::new();
+    }
+}
 
 /// Writes all of `bytes`, or fails: a connection that was left in the middle of
 /// a frame must not be written to again.
@@ -354,5 +387,21 @@ fn report<M: Model>(house: &House<M>, peer: &str, ticket: Option<Ticket>, end: &
             warn!(%peer, client, %error, "connection ended");
         }
         End::Unwelcome => info!(%peer, "could not come back"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_large_batch_took_is_given_back() {
+        let mut buffer = BytesMut::new();
+        buffer.extend_from_slice(&vec![0; ROOM / 2]);
+        empty(&mut buffer);
+        assert!(buffer.is_empty() && buffer.capacity() >= ROOM / 2);
+        buffer.extend_from_slice(&vec![0; 4 * ROOM]);
+        empty(&mut buffer);
+        assert!(buffer.is_empty() && buffer.capacity() <= ROOM);
     }
 }

@@ -25,7 +25,13 @@ pub(super) struct Member<M: Model> {
 /// Whether a guest can be reached.
 pub(super) enum Line<M: Model> {
     Connected(Box<Link<M>>),
-    Suspended { until: Timestamp },
+    Suspended {
+        until: Timestamp,
+        /// The last sign of life.
+        heard: Timestamp,
+        /// What it may have nothing newer than.
+        footing: Footing,
+    },
 }
 
 /// Tells a client's connections apart, so that an old one cannot speak for it
@@ -47,6 +53,8 @@ pub(super) struct Link<M: Model> {
     pub(super) round_trip: Option<Duration>,
     /// The moment that the client has; `None` if it must be sent everything.
     pub(super) base: Option<Arc<NetworkState<M>>>,
+    /// What the client may have nothing newer than, if it is not heard again.
+    pub(super) footing: Footing,
     /// When the next patch may leave.
     pub(super) patch_due: Timestamp,
     /// When everything is sent again.
@@ -61,6 +69,8 @@ pub(super) struct Link<M: Model> {
     pub(super) acknowledge: Option<(ActionNumber, Seq)>,
     pub(super) pong: Option<u64>,
     pub(super) answers: VecDeque<ServerMessage<M>>,
+    /// How many items those have, themselves included.
+    pub(super) answer_items: usize,
 }
 
 impl<M: Model> Member<M> {
@@ -77,21 +87,36 @@ impl<M: Model> Member<M> {
             Line::Suspended { .. } => None,
         }
     }
+
+    /// The moments of which one may be the newest that it has, now or when it
+    /// comes back.
+    pub(super) fn may_stand_on(&self) -> impl Iterator<Item = Seq> + '_ {
+        let (footing, heard) = match &self.line {
+            Line::Connected(link) => (&link.footing, link.heard),
+            Line::Suspended { heard, footing, .. } => (footing, *heard),
+        };
+        footing.about(heard)
+    }
 }
 
 impl<M: Model> Link<M> {
-    pub(super) const fn new(
+    pub(super) fn new(
         connection: u64,
         now: Timestamp,
         base: Option<Arc<NetworkState<M>>>,
         full_due: Timestamp,
     ) -> Self {
+        let mut footing = Footing::default();
+        if let Some(base) = &base {
+            footing.sent(now, base.seq, now);
+        }
         Self {
             connection,
             heard: now,
             pinged: now,
             round_trip: None,
             base,
+            footing,
             patch_due: Timestamp::ZERO,
             full_due,
             full_sent: None,
@@ -100,7 +125,40 @@ impl<M: Model> Link<M> {
             acknowledge: None,
             pong: None,
             answers: VecDeque::new(),
+            answer_items: 0,
         }
+    }
+}
+
+/// How long before and after the last sign of life of a client its connection
+/// may have broken. 5 s: who is there answers a ping every 5 s, and what was on
+/// its way is not older than that on a line that still works.
+const BREAK: Duration = Duration::from_secs(5);
+
+/// The moments that were sent to a client since shortly before it was last heard
+/// from. If its connection is broken, it has one of the first of these, and
+/// nothing newer.
+#[derive(Default)]
+pub(super) struct Footing {
+    /// When, and which, in order.
+    sent: VecDeque<(Timestamp, Seq)>,
+}
+
+impl Footing {
+    /// `seq` is sent at `now` to a client that was last heard from at `heard`.
+    pub(super) fn sent(&mut self, now: Timestamp, seq: Seq, heard: Timestamp) {
+        // One from before that time stays: nothing may have been sent since.
+        while self.sent.get(1).is_some_and(|(sent, _)| *sent + BREAK < heard) {
+            self.sent.pop_front();
+        }
+        let newest = self.sent.back().map(|(_, newest)| *newest);
+        if newest.is_none_or(|newest| newest < seq) {
+            self.sent.push_back((now, seq));
+        }
+    }
+
+    fn about(&self, heard: Timestamp) -> impl Iterator<Item = Seq> + '_ {
+        self.sent.iter().take_while(move |(sent, _)| *sent <= heard + BREAK).map(|(_, seq)| *seq)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Who owns what: granted when it is free, kept while its owner is away, and
 //! free when its owner is gone.
 
+use std::collections::BTreeSet;
+
 use crate::{
     model::{Invalid, Model},
     protocol::{ClientId, InstrumentId, OwnershipRefusal, Refusal},
@@ -21,8 +23,9 @@ impl<M: Model> Session<M> {
     pub fn claim(&mut self, client: ClientId, instruments: &[InstrumentId]) -> OwnershipAnswer {
         let mut answer = OwnershipAnswer::default();
         let Some(owner) = self.state.roster.as_owner(client) else { return answer };
+        let mut asked = BTreeSet::new();
         for &instrument in instruments {
-            if answer.granted.contains(&instrument) {
+            if !asked.insert(instrument) {
                 continue;
             }
             match self.obstacle(client, instrument) {

@@ -8,7 +8,10 @@ use crate::{
     clock::Timestamp,
     model::Model,
     protocol::{Metering, NetworkState, ProtocolError, ServerMessage},
-    session::{Session, member::Ticket},
+    session::{
+        Session,
+        member::{Member, Ticket},
+    },
 };
 
 /// What is to be sent over one connection now.
@@ -74,7 +77,8 @@ impl<M: Model> Session<M> {
             .and_then(|member| member.link_mut())
             .ok_or(ProtocolError::Superseded)?;
 
-        let mut messages: Vec<_> = link.answers.drain(..).collect();
+        let mut messages: Vec<_> = std::mem::take(&mut link.answers).into();
+        link.answer_items = 0;
         if let Some((through, seq)) = link.acknowledge.take() {
             messages.push(ServerMessage::ActionsApplied { through, seq });
         }
@@ -95,7 +99,8 @@ impl<M: Model> Session<M> {
             None => Some(Update::Full(Arc::clone(state))),
         };
         if let Some(update) = &update {
-            link.base = Some(Arc::clone(state));
+            history.discard(link.base.replace(Arc::clone(state)));
+            link.footing.sent(now, state.seq, link.heard);
             link.patch_due = now + config.patch_pace;
             if matches!(update, Update::Full(_)) {
                 link.full_due = now + config.full_sync;
@@ -121,6 +126,9 @@ impl<M: Model> Session<M> {
             at = at.min(link.metering_due.max(now));
         }
         let on_change = now >= link.patch_due;
+        if update.is_some() {
+            history.thin(now, config, || guests.values().flat_map(Member::may_stand_on).collect());
+        }
         Ok(Outgoing { messages, update, metering, next: Next { at, on_change } })
     }
 }

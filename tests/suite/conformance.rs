@@ -1,7 +1,14 @@
 //! What every dispatcher does, whatever is behind it: one suite, and each of
 //! the three runs through it unchanged.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Wake, Waker},
+    thread::{self, ThreadId},
+    time::Duration,
+};
 
 use imbolc_net::{
     Dispatcher, Event, Mode,
@@ -47,6 +54,7 @@ async fn conforms(dispatcher: Arc<dyn Dispatcher>) {
     takes_its_place(&*dispatcher).await;
     shows_an_edit_at_once(&*dispatcher).await;
     refuses_what_makes_no_sense(&*dispatcher).await;
+    shows_before_it_tells(&dispatcher);
     tells_what_changed(&*dispatcher).await;
     edits_what_it_owns_and_nothing_else(&*dispatcher).await;
     controls_the_transport_with_the_privilege(&*dispatcher).await;
@@ -170,6 +178,42 @@ async fn refuses_what_makes_no_sense(d: &dyn Dispatcher) {
     assert!(matches!(error, DispatchError::Refused(_)), "{error}");
     assert!(!error.to_string().is_empty());
     assert_eq!(d.state().model, before.model);
+}
+
+/// Looks at the snapshot at the very moment at which this thread tells of
+/// something.
+struct Look {
+    dispatcher: Arc<dyn Dispatcher>,
+    thread: ThreadId,
+    seen: Mutex<Vec<f32>>,
+}
+
+impl Wake for Look {
+    fn wake(self: Arc<Self>) {
+        if thread::current().id() == self.thread {
+            self.seen.lock().unwrap().push(cutoff_of(&self.dispatcher.state().model, LEAD));
+        }
+    }
+}
+
+fn shows_before_it_tells(dispatcher: &Arc<dyn Dispatcher>) {
+    let (dispatcher, thread) = (Arc::clone(dispatcher), thread::current().id());
+    let look = Arc::new(Look { dispatcher, thread, seen: Mutex::default() });
+    let waker = Waker::from(Arc::clone(&look));
+    let mut events = look.dispatcher.events();
+    let mut expected = vec![];
+    while expected.len() < 10 {
+        let mut next = pin!(events.next());
+        if next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            let hertz = 400.0 + look.seen.lock().unwrap().len() as f32;
+            look.dispatcher.dispatch(cutoff(LEAD, hertz)).unwrap();
+            // Unless another thread has just told of something else.
+            if look.seen.lock().unwrap().len() > expected.len() {
+                expected.push(hertz);
+            }
+        }
+    }
+    assert_eq!(*look.seen.lock().unwrap(), expected);
 }
 
 async fn tells_what_changed(d: &dyn Dispatcher) {

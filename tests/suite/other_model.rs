@@ -37,6 +37,8 @@ enum Chore {
     Take(u32, String),
     Unmount(u32),
     Write(String),
+    /// Everything anew.
+    Refit(Vec<u32>),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +63,7 @@ impl Model for Kitchen {
             Chore::Unmount(shelf) => Access::Delete(InstrumentId(*shelf)),
             // Everybody may take.
             Chore::Take(..) => Access::Anyone,
-            Chore::Write(_) => Access::Privilege,
+            Chore::Write(_) | Chore::Refit(_) => Access::Privilege,
         }
     }
 
@@ -82,6 +84,9 @@ impl Model for Kitchen {
             }
             Chore::Unmount(id) => drop(pantry.shelves.remove(id).ok_or_else(|| shelf(id))?),
             Chore::Write(text) => pantry.blackboard.clone_from(text),
+            Chore::Refit(ids) => {
+                pantry.shelves = ids.iter().map(|id| (*id, Vec::new())).collect();
+            }
         }
         Ok(vec![])
     }
@@ -189,6 +194,28 @@ async fn a_model_without_music_runs_through_the_same_server_and_client() {
     let resynchronised = std::iter::from_fn(|| events.try_next())
         .any(|event| matches!(event, Event::Resynchronised(_)));
     assert!(!resynchronised, "a difference was enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_whole_replacement_does_not_have_any_more_is_nobodys() {
+    let (listener, connector) = in_memory();
+    let host = HostDispatcher::<Kitchen>::open(
+        "cook",
+        pantry(),
+        NoEngine,
+        listener,
+        HostOptions::default(),
+    )
+    .unwrap();
+    let ana = RemoteDispatcher::<Kitchen>::join(connector, options("Ana")).await.unwrap();
+    ana.commit(Chore::Mount(2)).await.unwrap();
+    ana.commit(Chore::Mount(3)).await.unwrap();
+    host.dispatch(Chore::Refit(vec![2, 4])).unwrap();
+    eventually("Ana sees it", || ana.state() == host.state()).await;
+    assert_eq!(ana.identity().instruments, [InstrumentId(2)]);
+    // What comes back under an old number is somebody's only when it is asked for.
+    host.dispatch(Chore::Refit(vec![1, 2, 3])).unwrap();
+    assert_eq!(host.state().roster.owners.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

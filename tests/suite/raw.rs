@@ -261,6 +261,20 @@ fn an_error_reaches_even_a_client_that_goes_on_sending() {
 }
 
 #[test]
+fn who_is_told_why_may_finish_its_sentence() {
+    let stage = Stage::new();
+    let (mut eve, _) = stage.join("Eve", &[2]);
+    eve.0.write_all(&u32::MAX.to_be_bytes()).unwrap();
+    assert_eq!(eve.hear_of("Error"), json!({"FrameTooLong": {"limit": 1024 * 1024}}));
+    // To a host that had hung up at once, the second of these would fail, and
+    // with a reset the error might be lost on its way.
+    for _ in 0..32 {
+        eve.0.write_all(&[7; 64 * 1024]).unwrap();
+    }
+    assert!(eve.hear().is_null());
+}
+
+#[test]
 fn a_frame_that_is_cut_short_suspends_its_client_and_nobody_else() {
     let stage = Stage::new();
     let (mut ana, _) = stage.join("Ana", &[1]);

@@ -55,7 +55,7 @@ pub fn hello(name: &str) -> Hello {
 pub struct Room {
     pub session: Session<Studio>,
     pub now: Timestamp,
-    tokens: u8,
+    tokens: u128,
 }
 
 /// Somebody in the room, and the wires to and from the session.
@@ -83,7 +83,7 @@ impl Room {
 
     pub fn token(&mut self) -> SessionToken {
         self.tokens += 1;
-        SessionToken::new([self.tokens; 16])
+        SessionToken::new(self.tokens.to_be_bytes())
     }
 
     pub fn knock(&mut self, hello: &Hello) -> Result<Admission<Studio>, Rejected> {

@@ -1,5 +1,7 @@
 //! The rules of a session, on a virtual clock.
 
+mod memory;
+
 use std::time::Duration;
 
 use imbolc_net::{
@@ -835,6 +837,55 @@ fn the_backlog_is_bounded() {
     assert_eq!(ana.cutoff(BASS), 1123.0);
     room.settle(&mut [&mut ana]);
     ana.dispatch(cutoff(BASS, 50.0)).unwrap();
+}
+
+#[test]
+fn the_wishes_that_wait_are_bounded_too() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[]);
+    let ask = || ClientMessage::RequestOwnership { instruments: vec![BASS] };
+    for turn in 0..1024 {
+        ana.mirror.wish(ask()).unwrap();
+        if turn == 500 {
+            // What was sent and not answered waits as well.
+            ana.speak();
+        }
+    }
+    assert_eq!(ana.mirror.wish(ask()), Err(NotTaken::Backlog { limit: 1024 }));
+    room.settle(&mut [&mut ana]);
+    ana.mirror.wish(ask()).unwrap();
+}
+
+#[test]
+fn everything_as_it_was_before_changes_nothing() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    let old = (**room.session.state()).clone();
+    ana.dispatch(cutoff(BASS, 99.0)).unwrap();
+    room.settle(&mut [&mut ana]);
+    ana.mirror.take_events();
+    let before = ana.mirror.confirmed().clone();
+    ana.mirror.handle(ServerMessage::FullStateSync { state: old });
+    assert_eq!(*ana.mirror.confirmed(), before);
+    assert_eq!(ana.cutoff(BASS), 99.0);
+    assert_eq!(ana.mirror.take_events(), []);
+}
+
+#[test]
+fn an_action_is_not_predicted_twice_if_the_moment_that_contains_it_is_here_already() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    ana.dispatch(cutoff(BASS, 500.0)).unwrap();
+    ana.speak();
+    room.listen(&mut ana).unwrap();
+    // What the engine did after that.
+    room.session.act_for_engine(&cutoff(BASS, 900.0));
+    room.say(&mut ana).unwrap();
+    ana.to_guest.make_contiguous().reverse();
+    assert!(matches!(ana.to_guest[0], ServerMessage::StatePatchUpdate(_)));
+    assert!(matches!(ana.to_guest[1], ServerMessage::ActionsApplied { .. }));
+    ana.listen();
+    assert_eq!(ana.cutoff(BASS), 900.0);
 }
 
 #[test]

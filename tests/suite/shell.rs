@@ -226,6 +226,41 @@ async fn the_playhead_is_reported_30_times_a_second_while_it_moves() {
     assert!(after <= 3, "{after} after the music stopped");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_playhead_starts_to_move_after_any_rest() {
+    let (host, _connector) = host();
+    for _ in 0..3 {
+        let before = host.metering().playhead;
+        sleep(Duration::from_mins(10)).await;
+        host.dispatch(NetworkAction::Transport(TransportAction::Play)).unwrap();
+        sleep(SECOND).await;
+        assert!(host.metering().playhead.get() >= before.get() + 900);
+        host.dispatch(NetworkAction::Transport(TransportAction::Stop)).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_kept_for_a_moment_is_free_after_it() {
+    let session = SessionConfig { resume_window: SECOND, ..SessionConfig::default() };
+    let (host, connector) = host_with(HostOptions { session, ..HostOptions::default() });
+    let mut raw = Raw::join(&connector, hello("Ana")).await;
+    assert!(matches!(raw.hear().await, Some(ServerMessage::Welcome(_))));
+    drop(raw);
+    eventually("the host notices", || host.participants()[1].away).await;
+    sleep(SECOND + SECOND / 10).await;
+    assert_eq!(host.participants().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_before_the_welcome_is_suspended_at_once() {
+    let (host, connector) = host();
+    drop(Raw::join(&connector, hello("Ana")).await);
+    sleep(SECOND).await;
+    let people = host.participants();
+    assert_eq!(people.len(), 2, "it has been let in");
+    assert!(people[1].away);
+}
+
 // ---- reconnecting
 
 #[tokio::test(start_paused = true)]
@@ -287,6 +322,60 @@ async fn a_client_tries_again_after_a_tenth_of_a_second_and_then_less_and_less_o
     assert!(pauses.len() >= 10, "{pauses:?}");
     let Status::Reconnecting { reason, .. } = ana.status() else { panic!("{}", ana.status()) };
     assert_eq!(reason, Lost::Network("it cannot be reached".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_were_cut_off_together_do_not_all_come_back_at_the_same_moment() {
+    let (_host, connector) = host();
+    let mut guests = vec![];
+    for number in 0..8 {
+        let cable = Cable::new(connector.clone());
+        let name = format!("guest {number}");
+        let guest = Remote::join(cable.clone(), options(&name, &[])).await.unwrap();
+        guests.push((cable, guest));
+    }
+    for (cable, _) in &guests {
+        cable.pull();
+    }
+    sleep(10 * SECOND).await;
+    for turn in 1..5 {
+        let mut times: Vec<_> = guests.iter().map(|(cable, _)| cable.attempts()[turn]).collect();
+        times.sort();
+        times.dedup();
+        assert!(times.len() > 4, "attempt {turn}: {times:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_that_is_saved_is_the_one_for_the_next_time() {
+    let (host, connector) = host();
+    let directory = std::env::temp_dir().join(format!("imbolc-renewed-{}", std::process::id()));
+    let claim = || imbolc_net::client::TokenFile::claim(&directory, "here", "Ana").unwrap();
+    let file = claim();
+    let path = file.path().to_owned();
+    let cable = Cable::new(connector.clone());
+    let with_token = |file| JoinOptions { token_file: Some(file), ..options("Ana", &[BASS]) };
+    let ana = Remote::join(cable.clone(), with_token(file)).await.unwrap();
+    let me = ana.identity();
+    let mut saved = vec![std::fs::read(&path).unwrap()];
+    let mut events = ana.events();
+    for _ in 0..3 {
+        cable.pull();
+        eventually("the host notices", || host.state().roster.is_away(me.client_id)).await;
+        cable.plug();
+        event(&mut events, |event| {
+            matches!(event, Event::Status(Status::Connected { .. })).then_some(())
+        })
+        .await;
+        // It is written when she is back, and she goes on meanwhile.
+        eventually("it is saved", || !saved.contains(&std::fs::read(&path).unwrap())).await;
+        saved.push(std::fs::read(&path).unwrap());
+    }
+    drop(ana);
+    eventually("the host notices", || host.state().roster.is_away(me.client_id)).await;
+    let again = Remote::join(connector, with_token(claim())).await.unwrap();
+    assert_eq!(again.identity().client_id, me.client_id);
+    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -521,6 +610,43 @@ async fn a_client_that_never_reads_holds_up_nobody_and_is_suspended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_is_given_up_after_15_s_however_much_it_says() {
+    let session = SessionConfig { full_sync_pace: Duration::ZERO, ..SessionConfig::default() };
+    let (host, connector) = host_with(HostOptions { session, ..HostOptions::default() });
+    let mut deaf = Raw::join(&connector, hello("deaf")).await;
+    assert!(matches!(deaf.hear().await, Some(ServerMessage::Welcome(_))));
+    let deaf_id = imbolc_net::protocol::ClientId(1);
+    let mut noise = BytesMut::new();
+    let ask = ClientMessage::<Studio>::RequestFullSync;
+    framing::encode(Codec::Json, &ask, &mut noise).unwrap();
+    framing::encode(Codec::Json, &ClientMessage::<Studio>::Ping { nonce: 1 }, &mut noise).unwrap();
+    let begun = Instant::now();
+    while !host.state().roster.is_away(deaf_id) {
+        let _ = timeout(SECOND, deaf.writer.write_all(&noise)).await;
+        sleep(SECOND / 20).await;
+        assert!(begun.elapsed() < 60 * SECOND, "it is waited for without end");
+    }
+    assert!(begun.elapsed() > 15 * SECOND, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 25 * SECOND, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_taken_over_a_connection_is_seen_at_its_place() {
+    let (host, connector) = host();
+    let mut old = Raw::join(&connector, hello("Ana")).await;
+    let Some(ServerMessage::Welcome(welcome)) = old.hear().await else { panic!() };
+    let resume = Resume { token: welcome.token, seq: None, answered: None };
+    let mut new = Raw::join(&connector, Hello { resume: Some(resume), ..hello("Ana") }).await;
+    assert!(matches!(new.hear().await, Some(ServerMessage::ReconnectSuccessful(_))));
+    assert_eq!(old.hear_error().await, ProtocolError::Superseded);
+    assert_eq!(old.hear().await, None);
+    sleep(SECOND).await;
+    let people = host.participants();
+    assert!(!people[1].away);
+    assert_eq!(people[1].peer.as_deref(), Some("memory"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn those_who_stand_on_the_same_moment_get_the_same_bytes() {
     let (host, connector) = host();
     let mut guests = vec![];
@@ -584,6 +710,46 @@ async fn everyone_is_told_when_the_session_ends() {
     .await;
     assert_eq!(reason, Lost::Shutdown);
     assert_eq!(host.stats().open, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ends_while_somebody_is_welcomed_says_so_after_the_welcome() {
+    let (host, connector) = host();
+    // A welcome that does not fit into the pipe at once.
+    for id in 0..300 {
+        let (id, name) = (InstrumentId(5000 + id), Default::default());
+        let source = SourceKind::Kick;
+        host.dispatch(NetworkAction::AddInstrument { id, name, source }).unwrap();
+    }
+    let mut raw = Raw::join(&connector, hello("Ana")).await;
+    eventually("she is let in", || host.state().roster.participants.len() == 2).await;
+    assert!(raw.reader.read_buf(&mut raw.buffer).await.unwrap() < 80_000);
+    let listen = async {
+        assert!(matches!(raw.hear().await, Some(ServerMessage::Welcome(_))));
+        assert!(matches!(raw.hear().await, Some(ServerMessage::Shutdown)));
+        assert!(raw.hear().await.is_none());
+    };
+    let slowly = async {
+        // The end is announced first.
+        sleep(SECOND).await;
+        listen.await;
+    };
+    tokio::join!(host.close(), slowly);
+    assert!(host.state().roster.is_away(imbolc_net::protocol::ClientId(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_never_takes_the_welcome_is_away_when_the_session_has_ended() {
+    let (host, connector) = host();
+    for id in 0..300 {
+        let (id, name) = (InstrumentId(5000 + id), Default::default());
+        let source = SourceKind::Kick;
+        host.dispatch(NetworkAction::AddInstrument { id, name, source }).unwrap();
+    }
+    let _raw = Raw::join(&connector, hello("Ana")).await;
+    eventually("she is let in", || host.state().roster.participants.len() == 2).await;
+    host.close().await;
+    assert!(host.state().roster.is_away(imbolc_net::protocol::ClientId(1)));
 }
 
 #[tokio::test(start_paused = true)]
