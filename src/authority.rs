@@ -422,6 +422,8 @@ mod tests {
         let config = SessionConfig { resume_window, ..SessionConfig::default() };
         let authority = kept_here(SilentEngine::default(), config);
         let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
+        // It has its token, so its place is kept.
+        authority.handle(admission.ticket, ClientMessage::Pong { nonce: 0 }).unwrap();
         let silent = authority.tend().unwrap();
         assert!(wakes(|| authority.disconnected(admission.ticket)));
         assert!(authority.tend().unwrap() < silent);
