@@ -21,7 +21,7 @@ use imbolc_net::{
     client::JoinOptions,
     dispatcher::{self, Events, HostOptions},
     protocol::InstrumentId,
-    quantity::{Bpm, Hertz, NoteLength, Pitch, Ticks, Velocity},
+    quantity::{Bpm, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     status::Status,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, Note,
@@ -135,6 +135,7 @@ fn note(id: InstrumentId, tick: u32, pitch: u8) -> NetworkAction {
         pitch: Pitch::of(pitch),
         length: NoteLength::of(240),
         velocity: Velocity::of(100),
+        probability: Probability::MAX,
     };
     NetworkAction::PianoRoll(id, PianoRollAction::Add(note))
 }

@@ -10,6 +10,8 @@
 
 mod access;
 mod action;
+mod arrangement;
+mod automation;
 mod bounded;
 mod instrument;
 mod keys;
@@ -31,9 +33,18 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     action::{Action, NetworkAction, Route},
+    arrangement::{
+        Arrangement, ArrangementSetting, AtEnd, Clip, ClipAction, ClipChange, ClipId, ClipSetting,
+        Part, Parts, Placement, PlacementAction, PlacementChange, PlacementId, PlayMode,
+    },
+    automation::{
+        Automation, AutomationAction, BusParameter, Curve, InstrumentParameter, Lane, LaneChange,
+        LaneSetting, MasterParameter, Point, Points, SessionParameter, Target,
+    },
     bounded::{
-        MAX_ACTION_BYTES, MAX_BUSES, MAX_INSTRUMENTS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL,
-        MAX_PASTED, MAX_STATE_BYTES,
+        MAX_ACTION_BYTES, MAX_BUSES, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS, MAX_CLIPS_IN_ALL,
+        MAX_INSTRUMENTS, MAX_LANES, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PASTED,
+        MAX_PLACEMENTS, MAX_PLACEMENTS_IN_ALL, MAX_POINTS, MAX_POINTS_IN_ALL, MAX_STATE_BYTES,
     },
     instrument::{Instrument, InstrumentAction, InstrumentSetting, InstrumentState, Output},
     keys::{KeyChange, Keys},
@@ -44,7 +55,9 @@ pub use self::{
     mixer::{Bus, BusId, BusSetting, Master, MasterSetting, Mixer, MixerSetting},
     name::{BadName, Name},
     patch::{StudioChange, StudioPatch},
-    piano_roll::{Note, PianoRoll, PianoRollAction, Track, TrackChange},
+    piano_roll::{
+        Note, Notes, PianoRoll, PianoRollAction, Track, TrackChange, TrackSetting, Voices,
+    },
     sends::{BusSend, BusSendSetting, Sends, SendsSetting},
     session::{BadTimeSignature, Key, Scale, SessionSetting, SessionState, TimeSignature},
     settings::Settings,
@@ -66,8 +79,8 @@ pub struct Studio;
 
 /// All that a studio shares. Cheap to clone: its parts are shared.
 ///
-/// Every instrument has a track, and no track is without its instrument; no
-/// output and no send goes to a bus that is not there.
+/// Every instrument has a track, and no track, clip or lane is without its
+/// instrument; no output, no send and no lane goes to a bus that is not there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct StudioState {
@@ -81,6 +94,10 @@ pub struct StudioState {
     pub piano_roll: PianoRoll,
     /// The instruments.
     pub instruments: InstrumentState,
+    /// The clips, and where in the piece they are placed.
+    pub arrangement: Arrangement,
+    /// What moves parameters while the music goes.
+    pub automation: Automation,
 }
 
 /// What the engine of a studio must do.
@@ -112,7 +129,7 @@ pub enum StudioEffect {
 
 impl Model for Studio {
     const NAME: &'static str = "imbolc-studio";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     type State = StudioState;
     type Action = NetworkAction;
@@ -134,6 +151,12 @@ impl Model for Studio {
             NetworkAction::DeleteInstrument(id) => instrument::delete(state, *id),
             NetworkAction::Instrument(id, action) => instrument::reduce(state, *id, action),
             NetworkAction::PianoRoll(id, action) => piano_roll::reduce(state, *id, action),
+            NetworkAction::Clip(id, action) => arrangement::reduce_clip(state, *id, action),
+            NetworkAction::Placement(id, action) => {
+                arrangement::reduce_placement(state, *id, action)
+            }
+            NetworkAction::Arrangement(setting) => arrangement::reduce(state, setting),
+            NetworkAction::Automation(target, action) => automation::reduce(state, *target, action),
             NetworkAction::Session(setting) => session::reduce(state, setting),
             NetworkAction::Transport(action) => transport::reduce(state, *action),
             NetworkAction::Mixer(setting) => mixer::reduce(state, setting),
@@ -195,7 +218,17 @@ impl StudioState {
         if buses.any(|bus| self.mixer.bus(bus).is_none()) {
             return Err("an instrument refers to a bus that is not there");
         }
+        if self.arrangement.parts().any(|(id, _)| !self.instruments.contains(id)) {
+            return Err("there is a clip of an instrument that is not there");
+        }
+        if self.automation.lanes().any(|(target, _)| target.check(self).is_err()) {
+            return Err("a lane moves something that is not there");
+        }
         Ok(())
+    }
+
+    fn require_instrument(&self, id: InstrumentId) -> Result<(), Invalid> {
+        if self.instruments.contains(id) { Ok(()) } else { Err(Invalid::missing("instrument", id)) }
     }
 }
 
@@ -207,14 +240,25 @@ struct Unchecked {
     mixer: Mixer,
     piano_roll: PianoRoll,
     instruments: InstrumentState,
+    arrangement: Arrangement,
+    automation: Automation,
 }
 
 impl TryFrom<Unchecked> for StudioState {
     type Error = &'static str;
 
     fn try_from(read: Unchecked) -> Result<Self, Self::Error> {
-        let Unchecked { session, transport, mixer, piano_roll, instruments } = read;
-        let state = Self { session, transport, mixer, piano_roll, instruments };
+        let Unchecked {
+            session,
+            transport,
+            mixer,
+            piano_roll,
+            instruments,
+            arrangement,
+            automation,
+        } = read;
+        let state =
+            Self { session, transport, mixer, piano_roll, instruments, arrangement, automation };
         state.check()?;
         Ok(state)
     }
@@ -230,7 +274,7 @@ mod tests {
         assert!(serde_json::from_str::<StudioState>(&json).is_ok());
         let no_such_bus = json.replacen(r#""output":"Master""#, r#""output":{"Bus":7}"#, 1);
         assert!(serde_json::from_str::<StudioState>(&no_such_bus).is_err());
-        let no_track = json.replacen(r#""piano_roll":{"1":[],"#, r#""piano_roll":{"#, 1);
+        let no_track = json.replacen(r#""piano_roll":{"1":"#, r#""piano_roll":{"9":"#, 1);
         assert_ne!(json, no_track);
         assert!(serde_json::from_str::<StudioState>(&no_track).is_err());
     }

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::{
         model::{InstrumentId, Model},
-        quantity::{NoteLength, Pan, Pitch, Velocity},
+        quantity::{NoteLength, Pan, Pitch, Probability, Velocity},
         studio::{
             BusId, BusSetting, InstrumentAction, InstrumentSetting, LoopRegion, MasterSetting,
             MixerSetting, Name, Note, Output, PianoRollAction, SessionSetting,
@@ -340,6 +340,7 @@ mod tests {
             pitch: Pitch::of(40),
             length: NoteLength::of(480),
             velocity: Velocity::MAX,
+            probability: Probability::MAX,
         };
         let add = PianoRollAction::Add(note);
         rig.act(&NetworkAction::PianoRoll(BASS, add));

@@ -249,6 +249,8 @@ pub(super) fn delete(
         return Err(Invalid::missing("instrument", id));
     };
     state.piano_roll.remove_track(id);
+    state.arrangement.remove_part(id);
+    state.automation.forget_instrument(id);
     Ok(silence(id, &instrument.sounding))
 }
 

@@ -10,7 +10,7 @@ use super::{
     StudioState,
     action::NetworkAction,
     bounded::MAX_PASTED,
-    piano_roll::{Note, PianoRollAction, Track},
+    piano_roll::{Note, Notes, PianoRollAction},
 };
 use crate::{
     model::InstrumentId,
@@ -238,7 +238,7 @@ impl ClientState {
         let id = self.instrument.filter(|id| studio.instruments.contains(*id))?;
         let start = self.cursor.0.get();
         // What would lie beyond the end of time is left out.
-        let track: Track = self
+        let notes: Notes = self
             .clipboard
             .iter()
             .filter_map(|note| {
@@ -246,8 +246,8 @@ impl ClientState {
                 Some(Note { tick, ..*note })
             })
             .collect();
-        let nothing = track.is_empty();
-        (!nothing).then_some(NetworkAction::PianoRoll(id, PianoRollAction::Paste(track)))
+        let nothing = notes.is_empty();
+        (!nothing).then_some(NetworkAction::PianoRoll(id, PianoRollAction::Paste(notes)))
     }
 
     fn navigate(&mut self, action: &NavigationAction) {
@@ -291,7 +291,7 @@ mod tests {
     use super::*;
     use crate::{
         model::Model,
-        quantity::{NoteLength, Velocity},
+        quantity::{NoteLength, Probability, Velocity},
         studio::Studio,
     };
 
@@ -303,6 +303,7 @@ mod tests {
             pitch: Pitch::of(60),
             length: NoteLength::of(240),
             velocity: Velocity::of(90),
+            probability: Probability::MAX,
         }
     }
 
@@ -342,7 +343,7 @@ mod tests {
         let studio = studio();
         let mut client = with_bass_selected(&studio);
         client.handle(copy(480, 961), &studio);
-        let pasted: Track = [note(1920), note(2400)].into_iter().collect();
+        let pasted: Notes = [note(1920), note(2400)].into_iter().collect();
         assert_eq!(
             paste_at(&mut client, 1920, &studio),
             Some(NetworkAction::PianoRoll(BASS, PianoRollAction::Paste(pasted)))
@@ -364,7 +365,7 @@ mod tests {
         let studio = studio();
         let mut client = with_bass_selected(&studio);
         client.handle(copy(0, 481), &studio);
-        let last: Track = [note(Ticks::MAX.get())].into_iter().collect();
+        let last: Notes = [note(Ticks::MAX.get())].into_iter().collect();
         assert_eq!(
             paste_at(&mut client, Ticks::MAX.get(), &studio),
             Some(NetworkAction::PianoRoll(BASS, PianoRollAction::Paste(last)))

@@ -14,7 +14,7 @@ use imbolc_net::{
         Reconnected, Refusal, Rejection, Resume, Roster, Seq, ServerMessage, SessionId,
         SessionToken, StatePatch, Welcome,
     },
-    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Ticks, Velocity},
+    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     roster::RosterChange,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Note, PianoRollAction, StudioChange,
@@ -68,6 +68,7 @@ fn note() -> Note {
         pitch: Pitch::of(60),
         length: NoteLength::of(240),
         velocity: Velocity::of(100),
+        probability: Probability::MAX,
     }
 }
 

@@ -70,7 +70,7 @@ impl<'a> Desk<'a> {
 
     fn notes_under(&self, id: InstrumentId, playhead: Ticks) -> impl Iterator<Item = Note> {
         let track = self.state.piano_roll.track(id);
-        let begun = track.into_iter().flat_map(move |track| track.until(playhead));
+        let begun = track.into_iter().flat_map(move |track| track.notes.until(playhead));
         begun.take(LOOK_BACK).filter(move |note| note.end() > playhead.get())
     }
 

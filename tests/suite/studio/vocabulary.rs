@@ -6,14 +6,16 @@ use imbolc_net::{
     model::InstrumentId,
     quantity::{
         Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, NoteLength, Octaves,
-        Pan, Pitch, Seconds, Ticks, Velocity,
+        Pan, Pitch, Probability, Seconds, Ticks, Velocity,
     },
     studio::{
-        BusId, BusSendSetting, BusSetting, EnvelopeSetting, FilterKind, FilterSetting, FmSetting,
-        InstrumentAction, InstrumentSetting, Key, KickSetting, LoopRegion, MasterSetting,
-        MixerSetting, Name, NetworkAction, Note, OscillatorSetting, Output, PianoRollAction,
-        PluckSetting, Scale, SendsSetting, SessionSetting, SourceKind, SourceSetting,
-        TimeSignature, TransportAction, Wave,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
+        BusSetting, ClipAction, ClipId, Curve, EnvelopeSetting, FilterKind, FilterSetting,
+        FmSetting, InstrumentAction, InstrumentParameter, InstrumentSetting, Key, KickSetting,
+        LaneSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, NetworkAction,
+        Note, OscillatorSetting, Output, PianoRollAction, PlacementAction, PlacementId, PlayMode,
+        PluckSetting, Point, Scale, SendsSetting, SessionParameter, SessionSetting, SourceKind,
+        SourceSetting, Target, TimeSignature, TrackSetting, TransportAction, Voices, Wave,
     },
 };
 use proptest::{prelude::*, sample::select};
@@ -43,6 +45,7 @@ any_of! {
     length: NoteLength;
     octaves: Octaves;
     pan: Pan;
+    probability: Probability;
     ratio: FrequencyRatio;
     seconds: Seconds;
     ticks: Ticks;
@@ -56,6 +59,10 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
         1 => instrument_id().prop_map(NetworkAction::DeleteInstrument),
         8 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
         6 => (instrument_id(), piano_roll()).prop_map(|(id, a)| NetworkAction::PianoRoll(id, a)),
+        3 => (instrument_id(), clip()).prop_map(|(id, a)| NetworkAction::Clip(id, a)),
+        4 => (instrument_id(), placement()).prop_map(|(id, a)| NetworkAction::Placement(id, a)),
+        1 => arrangement().prop_map(NetworkAction::Arrangement),
+        6 => (target(), automation()).prop_map(|(t, a)| NetworkAction::Automation(t, a)),
         1 => session().prop_map(NetworkAction::Session),
         1 => transport().prop_map(NetworkAction::Transport),
         3 => mixer().prop_map(NetworkAction::Mixer),
@@ -201,8 +208,14 @@ fn sends() -> BoxedStrategy<SendsSetting> {
 }
 
 fn note() -> BoxedStrategy<Note> {
-    (place(), pitch(), length(), velocity())
-        .prop_map(|(tick, pitch, length, velocity)| Note { tick, pitch, length, velocity })
+    (place(), pitch(), length(), velocity(), probability())
+        .prop_map(|(tick, pitch, length, velocity, probability)| Note {
+            tick,
+            pitch,
+            length,
+            velocity,
+            probability,
+        })
         .boxed()
 }
 
@@ -218,7 +231,106 @@ fn piano_roll() -> BoxedStrategy<PianoRollAction> {
             .prop_map(|(t, p, v)| PianoRollAction::Velocity(t, p, v)),
         2 => prop::collection::vec(note(), 0..12)
             .prop_map(|notes| PianoRollAction::Paste(notes.into_iter().collect())),
+        2 => (place(), pitch(), probability())
+            .prop_map(|(t, p, chance)| PianoRollAction::Probability(t, p, chance)),
+        1 => region().prop_map(PianoRollAction::DeleteRegion),
         1 => Just(PianoRollAction::Clear),
+        2 => prop_oneof![
+            select(vec![Voices::Mono, Voices::Poly]).prop_map(TrackSetting::Voices),
+            any::<bool>().prop_map(TrackSetting::Armed),
+            any::<bool>().prop_map(TrackSetting::Looping),
+            region().prop_map(TrackSetting::Region),
+        ]
+        .prop_map(PianoRollAction::Set),
+    ]
+    .boxed()
+}
+
+/// A region among the places where things are.
+fn region() -> BoxedStrategy<LoopRegion> {
+    (place(), place())
+        .prop_filter_map("a region is not empty", |(a, b)| LoopRegion::new(a.min(b), a.max(b)).ok())
+        .boxed()
+}
+
+fn clip_id() -> BoxedStrategy<ClipId> {
+    (0u32..3).prop_map(ClipId).boxed()
+}
+
+fn placement_id() -> BoxedStrategy<PlacementId> {
+    (0u32..3).prop_map(PlacementId).boxed()
+}
+
+fn clip() -> BoxedStrategy<ClipAction> {
+    prop_oneof![
+        3 => (clip_id(), name(), length())
+            .prop_map(|(clip, name, length)| ClipAction::Create { clip, name, length }),
+        2 => (clip_id(), name(), region())
+            .prop_map(|(clip, name, region)| ClipAction::Capture { clip, name, region }),
+        1 => (clip_id(), name()).prop_map(|(id, name)| ClipAction::Rename(id, name)),
+        1 => (clip_id(), length()).prop_map(|(id, length)| ClipAction::Resize(id, length)),
+        3 => (clip_id(), note()).prop_map(|(id, note)| ClipAction::Put(id, note)),
+        1 => (clip_id(), place(), pitch()).prop_map(|(id, t, p)| ClipAction::Take(id, t, p)),
+        1 => clip_id().prop_map(ClipAction::Delete),
+    ]
+    .boxed()
+}
+
+fn placement() -> BoxedStrategy<PlacementAction> {
+    prop_oneof![
+        3 => (placement_id(), clip_id(), place()).prop_map(|(placement, clip, tick)| {
+            PlacementAction::Place { placement, clip, tick }
+        }),
+        1 => (placement_id(), place()).prop_map(|(id, tick)| PlacementAction::Move(id, tick)),
+        1 => (placement_id(), length()).prop_map(|(id, len)| PlacementAction::Resize(id, len)),
+        1 => (placement_id(), placement_id(), place()).prop_map(|(placement, copy, tick)| {
+            PlacementAction::Duplicate { placement, copy, tick }
+        }),
+        1 => placement_id().prop_map(PlacementAction::Remove),
+    ]
+    .boxed()
+}
+
+fn arrangement() -> BoxedStrategy<ArrangementSetting> {
+    prop_oneof![
+        select(vec![PlayMode::PianoRoll, PlayMode::Arrangement]).prop_map(ArrangementSetting::Play),
+        select(vec![AtEnd::GoOn, AtEnd::Stop, AtEnd::Repeat]).prop_map(ArrangementSetting::AtEnd),
+    ]
+    .boxed()
+}
+
+fn target() -> BoxedStrategy<Target> {
+    prop_oneof![
+        6 => (instrument_id(), select(InstrumentParameter::ALL))
+            .prop_map(|(id, parameter)| Target::Instrument(id, parameter)),
+        1 => (instrument_id(), bus_id()).prop_map(|(id, bus)| Target::Send(id, bus)),
+        2 => (bus_id(), select(BusParameter::ALL))
+            .prop_map(|(id, parameter)| Target::Bus(id, parameter)),
+        1 => select(MasterParameter::ALL).prop_map(Target::Master),
+        1 => select(SessionParameter::ALL).prop_map(Target::Session),
+    ]
+    .boxed()
+}
+
+fn point() -> BoxedStrategy<Point> {
+    let curve =
+        select(vec![Curve::Hold, Curve::Linear, Curve::SlowStart, Curve::SlowEnd, Curve::Smooth]);
+    (place(), amount(), curve).prop_map(|(tick, value, curve)| Point { tick, value, curve }).boxed()
+}
+
+fn automation() -> BoxedStrategy<AutomationAction> {
+    prop_oneof![
+        8 => Just(AutomationAction::Add),
+        1 => Just(AutomationAction::Delete),
+        1 => any::<bool>().prop_map(|on| AutomationAction::Set(LaneSetting::Enabled(on))),
+        1 => any::<bool>().prop_map(|on| AutomationAction::Set(LaneSetting::Armed(on))),
+        6 => point().prop_map(AutomationAction::Put),
+        2 => place().prop_map(AutomationAction::Remove),
+        2 => (place(), point()).prop_map(|(tick, point)| AutomationAction::Move(tick, point)),
+        1 => region().prop_map(AutomationAction::DeleteRegion),
+        1 => (region(), place()).prop_map(|(r, to)| AutomationAction::CopyRegion(r, to)),
+        2 => prop::collection::vec(point(), 0..12)
+            .prop_map(|points| AutomationAction::Paste(points.into_iter().collect())),
     ]
     .boxed()
 }
@@ -243,6 +355,7 @@ fn transport() -> BoxedStrategy<TransportAction> {
         Just(TransportAction::Play),
         Just(TransportAction::Stop),
         ticks().prop_map(TransportAction::Locate),
+        any::<bool>().prop_map(TransportAction::Record),
         any::<bool>().prop_map(TransportAction::Loop),
         (ticks(), ticks())
             .prop_filter_map("a region is not empty", |(a, b)| {
