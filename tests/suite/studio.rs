@@ -4,6 +4,7 @@
 mod access;
 mod patches;
 mod properties;
+mod schedule;
 mod vocabulary;
 mod wording;
 

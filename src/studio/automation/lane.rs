@@ -121,6 +121,12 @@ impl Points {
         self.0.range(region.start()..region.end()).map(|(tick, bend)| bend.at(*tick))
     }
 
+    /// The first point at or after `tick`.
+    #[must_use]
+    pub fn next(&self, tick: Ticks) -> Option<Point> {
+        self.0.get_next(&tick).map(|(at, bend)| bend.at(*at))
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

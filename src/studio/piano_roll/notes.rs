@@ -104,11 +104,6 @@ impl Notes {
         self.0.range((from, Pitch::MIN)..(to, Pitch::MIN)).map(|(place, body)| body.at(*place))
     }
 
-    /// The notes that start at or before `tick`, the latest first.
-    pub fn until(&self, tick: Ticks) -> impl Iterator<Item = Note> {
-        self.0.range(..=(tick, Pitch::MAX)).rev().map(|(place, body)| body.at(*place))
-    }
-
     /// How many notes there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -84,6 +84,65 @@ pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
         .boxed()
 }
 
+/// What a composer writes: notes, clips and lanes within the first bars.
+pub fn written() -> BoxedStrategy<NetworkAction> {
+    fn tick() -> BoxedStrategy<Ticks> {
+        (0u32..900).prop_map(Ticks::of).boxed()
+    }
+    let id = (1u32..4).prop_map(InstrumentId);
+    let lasting = (1u32..700).prop_map(NoteLength::of).boxed();
+    let notes = (tick(), pitch(), lasting.clone(), velocity(), probability()).prop_map(
+        |(tick, pitch, length, velocity, probability)| Note {
+            tick,
+            pitch,
+            length,
+            velocity,
+            probability,
+        },
+    );
+    let regions = (0u32..600, 1u32..600)
+        .prop_map(|(start, length)| {
+            LoopRegion::new(Ticks::of(start), Ticks::of(start + length)).unwrap()
+        })
+        .boxed();
+    let tracks = prop_oneof![
+        Just(TrackSetting::Voices(Voices::Mono)),
+        any::<bool>().prop_map(TrackSetting::Looping),
+        regions.clone().prop_map(TrackSetting::Region),
+    ];
+    let targets = prop_oneof![
+        Just(Target::Session(SessionParameter::Tempo)),
+        Just(Target::Master(MasterParameter::Level)),
+        (1u32..3).prop_map(|id| Target::Instrument(InstrumentId(id), InstrumentParameter::Pan)),
+    ];
+    let points = prop_oneof![
+        Just(AutomationAction::Add),
+        (tick(), point()).prop_map(|(tick, point)| AutomationAction::Put(Point { tick, ..point })),
+    ];
+    let clips = (clip_id(), name(), regions).prop_map(|(clip, name, region)| ClipAction::Capture {
+        clip,
+        name,
+        region,
+    });
+    let placements = prop_oneof![
+        (placement_id(), clip_id(), tick()).prop_map(|(placement, clip, tick)| {
+            PlacementAction::Place { placement, clip, tick }
+        }),
+        (placement_id(), lasting).prop_map(|(id, length)| PlacementAction::Resize(id, length)),
+    ];
+    prop_oneof![
+        8 => (id.clone(), notes)
+            .prop_map(|(id, note)| NetworkAction::PianoRoll(id, PianoRollAction::Add(note))),
+        2 => (id.clone(), tracks)
+            .prop_map(|(id, set)| NetworkAction::PianoRoll(id, PianoRollAction::Set(set))),
+        4 => (targets, points).prop_map(|(t, action)| NetworkAction::Automation(t, action)),
+        3 => (id.clone(), clips).prop_map(|(id, action)| NetworkAction::Clip(id, action)),
+        3 => (id, placements).prop_map(|(id, action)| NetworkAction::Placement(id, action)),
+        1 => arrangement().prop_map(NetworkAction::Arrangement),
+    ]
+    .boxed()
+}
+
 fn instrument_id() -> BoxedStrategy<InstrumentId> {
     (0u32..7).prop_map(InstrumentId).boxed()
 }
