@@ -116,7 +116,7 @@ async fn jam() -> Outcome {
 
 fn host(name: &str) -> Mode {
     let (name, address) = (name.into(), "127.0.0.1:0".into());
-    Mode::Host { name, address, options: HostOptions::default() }
+    Mode::Host { projects: None, name, address, options: HostOptions::default() }
 }
 
 fn join(name: &str, address: SocketAddr, own: InstrumentId) -> Mode {

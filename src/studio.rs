@@ -20,6 +20,7 @@ mod mixer;
 mod name;
 mod patch;
 mod piano_roll;
+mod project;
 mod sends;
 mod session;
 mod settings;
@@ -57,6 +58,10 @@ pub use self::{
     patch::{StudioChange, StudioPatch},
     piano_roll::{
         Note, Notes, PianoRoll, PianoRollAction, Track, TrackChange, TrackSetting, Voices,
+    },
+    project::{
+        BadProjectName, Names, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
+        ProjectOutcome, ProjectReport, ProjectSetting, Projects, Shelf,
     },
     sends::{BusSend, BusSendSetting, Sends, SendsSetting},
     session::{BadTimeSignature, Key, Scale, SessionSetting, SessionState, TimeSignature},
@@ -98,6 +103,8 @@ pub struct StudioState {
     pub arrangement: Arrangement,
     /// What moves parameters while the music goes.
     pub automation: Automation,
+    /// Under which name all this is kept.
+    pub projects: Arc<Projects>,
 }
 
 /// What the engine of a studio must do.
@@ -125,6 +132,9 @@ pub enum StudioEffect {
     Stop,
     /// The playhead is put somewhere.
     Locate(Ticks),
+    /// What the notice of [`Projects`] says is under way is to be done, and
+    /// reported.
+    Project,
 }
 
 impl Model for Studio {
@@ -157,6 +167,8 @@ impl Model for Studio {
             }
             NetworkAction::Arrangement(setting) => arrangement::reduce(state, setting),
             NetworkAction::Automation(target, action) => automation::reduce(state, *target, action),
+            NetworkAction::Project(action) => project::reduce(state, action),
+            NetworkAction::ProjectReport(report) => project::reduce_report(state, report),
             NetworkAction::Session(setting) => session::reduce(state, setting),
             NetworkAction::Transport(action) => transport::reduce(state, *action),
             NetworkAction::Mixer(setting) => mixer::reduce(state, setting),
@@ -208,6 +220,33 @@ impl StudioState {
         state
     }
 
+    /// The piece alone, as it is kept: nothing sounds, nothing moves, and under
+    /// which name it is kept is not part of it.
+    #[must_use]
+    pub fn at_rest(&self) -> Self {
+        let mut state = self.clone();
+        state.transport.playing = false;
+        state.transport.recording = false;
+        state.instruments.release_all();
+        state.projects = Arc::default();
+        state
+    }
+
+    /// Puts another piece in the place of this one.
+    fn replace(&mut self, other: &Self) -> Vec<StudioEffect> {
+        let mut effects: Vec<_> = self
+            .instruments
+            .iter()
+            .flat_map(|(id, played)| instrument::silence(id, &played.sounding))
+            .collect();
+        if self.transport.playing {
+            effects.push(StudioEffect::Stop);
+        }
+        effects.push(StudioEffect::Locate(other.transport.position));
+        *self = Self { projects: Arc::clone(&self.projects), ..other.at_rest() };
+        effects
+    }
+
     /// Checks what must hold between the parts; within a part its types see to
     /// it.
     fn check(&self) -> Result<(), &'static str> {
@@ -242,6 +281,7 @@ struct Unchecked {
     instruments: InstrumentState,
     arrangement: Arrangement,
     automation: Automation,
+    projects: Arc<Projects>,
 }
 
 impl TryFrom<Unchecked> for StudioState {
@@ -256,9 +296,18 @@ impl TryFrom<Unchecked> for StudioState {
             instruments,
             arrangement,
             automation,
+            projects,
         } = read;
-        let state =
-            Self { session, transport, mixer, piano_roll, instruments, arrangement, automation };
+        let state = Self {
+            session,
+            transport,
+            mixer,
+            piano_roll,
+            instruments,
+            arrangement,
+            automation,
+            projects,
+        };
         state.check()?;
         Ok(state)
     }

@@ -21,7 +21,10 @@ use crate::{
     clock::Timestamp,
     model::{InstrumentId, Model as _},
     quantity::{Amount, Decibels, Pitch, Ticks, Velocity},
-    studio::{NetworkAction, Studio, StudioEffect, StudioState, Target, TransportAction},
+    studio::{
+        NetworkAction, ProjectFailure, ProjectNotice, ProjectOutcome, ProjectReport, Studio,
+        StudioEffect, StudioState, Target, TransportAction,
+    },
 };
 
 /// How often the playhead is moved on while the music goes: no note is noticed
@@ -146,6 +149,8 @@ impl Engine<Studio> for SilentEngine {
                 self.measured = None;
             }
             StudioEffect::Stop => {}
+            // It keeps nothing: whoever wraps it with projects does not ask it.
+            StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(position.get());
@@ -190,6 +195,13 @@ impl Engine<Studio> for SilentEngine {
             Motion::Still => self.keys_held.then_some(METERS),
         }
     }
+}
+
+/// What becomes of what is under way if nothing can be kept.
+fn no_directory(state: &StudioState) -> Option<NetworkAction> {
+    let ProjectNotice::Working(task) = &state.projects.notice else { return None };
+    let (task, outcome) = (task.clone(), ProjectOutcome::Failed(ProjectFailure::NoDirectory));
+    Some(NetworkAction::ProjectReport(ProjectReport { task, outcome }))
 }
 
 impl SilentEngine {

@@ -39,6 +39,7 @@ fn authorise(roster: &Roster, actor: ClientId, access: Access) -> Result<(), Ref
         Access::Privilege if !roster.is_privileged(actor) => {
             Err(Refusal::NotPrivileged { holder: roster.privileged.clone() })
         }
+        Access::Engine => Err(Refusal::EngineOnly),
         Access::Anyone | Access::Create(_) | Access::Own(_) | Access::Privilege => Ok(()),
     }
 }
@@ -63,7 +64,7 @@ fn follow<M: Model>(
             }
         }
         // These can replace everything, e.g. by loading a project.
-        Access::Privilege | Access::Anyone => forget_what_is_gone(&mut next),
+        Access::Privilege | Access::Anyone | Access::Engine => forget_what_is_gone(&mut next),
     }
     Ok((next, effects))
 }

@@ -11,6 +11,7 @@ use super::{
     instrument::InstrumentAction,
     mixer::MixerSetting,
     piano_roll::PianoRollAction,
+    project::ProjectAction,
     session::SessionSetting,
     transport::TransportAction,
 };
@@ -26,6 +27,8 @@ pub(super) const fn access(action: &NetworkAction) -> Access {
         NetworkAction::Placement(id, action) => placement(*id, action),
         NetworkAction::Arrangement(setting) => arrangement(setting),
         NetworkAction::Automation(target, action) => automation(*target, action),
+        NetworkAction::Project(action) => project(action),
+        NetworkAction::ProjectReport(_) => Access::Engine,
         NetworkAction::Session(setting) => session(setting),
         NetworkAction::Transport(action) => transport(action),
         NetworkAction::Mixer(setting) => mixer(setting),
@@ -100,6 +103,19 @@ const fn automation(target: Target, action: &AutomationAction) -> Access {
             Some(id) => Access::Own(id),
             None => Access::Privilege,
         },
+    }
+}
+
+const fn project(action: &ProjectAction) -> Access {
+    match action {
+        ProjectAction::New
+        | ProjectAction::Save
+        | ProjectAction::SaveAs(_)
+        | ProjectAction::Load(_)
+        | ProjectAction::List
+        | ProjectAction::CreateCheckpoint(_)
+        | ProjectAction::RestoreCheckpoint(_)
+        | ProjectAction::DeleteCheckpoint(_) => Access::Privilege,
     }
 }
 

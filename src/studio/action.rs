@@ -15,6 +15,7 @@ use super::{
     mixer::MixerSetting,
     name::Name,
     piano_roll::PianoRollAction,
+    project::{ProjectAction, ProjectReport},
     session::SessionSetting,
     source::SourceKind,
     transport::TransportAction,
@@ -55,6 +56,10 @@ pub enum NetworkAction {
     Arrangement(ArrangementSetting),
     /// Edits the lane of a parameter.
     Automation(Target, AutomationAction),
+    /// Saves, loads and the like.
+    Project(ProjectAction),
+    /// What came of that. Only the engine says it.
+    ProjectReport(ProjectReport),
     /// Sets what holds for the session as a whole.
     Session(SessionSetting),
     /// Starts, stops, goes somewhere, repeats.
@@ -78,6 +83,7 @@ pub enum Action {
     Placement(InstrumentId, PlacementAction),
     Arrangement(ArrangementSetting),
     Automation(Target, AutomationAction),
+    Project(ProjectAction),
     Session(SessionSetting),
     Transport(TransportAction),
     Mixer(MixerSetting),
@@ -114,6 +120,7 @@ impl Action {
             Self::Automation(target, action) => {
                 Route::Network(NetworkAction::Automation(target, action))
             }
+            Self::Project(action) => Route::Network(NetworkAction::Project(action)),
             Self::Session(setting) => Route::Network(NetworkAction::Session(setting)),
             Self::Transport(action) => Route::Network(NetworkAction::Transport(action)),
             Self::Mixer(setting) => Route::Network(NetworkAction::Mixer(setting)),

@@ -60,6 +60,12 @@ pub const MAX_POINTS: usize = 4096;
 /// sent.
 pub const MAX_POINTS_IN_ALL: usize = 65_536;
 
+/// Projects that are listed: the others are there all the same.
+pub const MAX_PROJECTS: usize = 1024;
+
+/// Checkpoints of a project.
+pub const MAX_CHECKPOINTS: usize = 256;
+
 /// Characters in a name: it must fit in the column of a mixer.
 pub const MAX_NAME: usize = 64;
 
@@ -151,6 +157,36 @@ where
     D: Deserializer<'de>,
 {
     deserializer.deserialize_seq(AtMost::<MAX, K, V>(PhantomData))
+}
+
+/// Reads a list of at most `MAX` entries.
+pub(super) fn list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct List<const MAX: usize, T>(PhantomData<T>);
+
+    impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for List<MAX, T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MAX} entries")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(entry) = entries.next_element()? {
+                if list.len() == MAX {
+                    return Err(A::Error::custom(format_args!("more than {MAX} entries")));
+                }
+                list.push(entry);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_seq(List::<MAX, T>(PhantomData))
 }
 
 #[cfg(test)]

@@ -171,6 +171,20 @@ impl InstrumentState {
         self.0.diff(&to.0)
     }
 
+    /// Releases the keys of all instruments.
+    pub(super) fn release_all(&mut self) {
+        let held: Vec<_> = self
+            .iter()
+            .filter(|(_, played)| !played.sounding.is_empty())
+            .map(|(id, _)| id)
+            .collect();
+        for id in held {
+            if let Some(instrument) = self.0.get_mut(&id) {
+                Arc::make_mut(instrument).sounding = Keys::default();
+            }
+        }
+    }
+
     /// Sends what went to this bus to the master, and sends nothing else to it.
     pub(super) fn forget_bus(&mut self, bus: BusId) {
         let affected: Vec<_> =
@@ -298,7 +312,7 @@ fn release(
     Ok(vec![StudioEffect::NoteOff { instrument: id, pitch }])
 }
 
-fn silence(id: InstrumentId, keys: &Keys) -> Vec<StudioEffect> {
+pub(super) fn silence(id: InstrumentId, keys: &Keys) -> Vec<StudioEffect> {
     keys.iter().map(|(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch }).collect()
 }
 

@@ -17,6 +17,7 @@ use super::{
     keys::KeyChange,
     mixer::{Mixer, MixerSetting},
     piano_roll::{PianoRoll, TrackChange},
+    project::ProjectSetting,
     session::SessionSetting,
     settings::Settings,
     transport::TransportSetting,
@@ -59,6 +60,8 @@ pub enum StudioChange {
     Placement(InstrumentId, PlacementChange),
     /// A point of a lane, or a lane.
     Lane(Target, LaneChange),
+    /// Under which name the session is kept, and the like.
+    Project(ProjectSetting),
 }
 
 /// The parts of the studio.
@@ -77,6 +80,8 @@ impl DirtyFlags {
     pub const ARRANGEMENT: Self = Self::part(8);
     /// The lanes.
     pub const AUTOMATION: Self = Self::part(9);
+    /// Under which name the session is kept, and which others there are.
+    pub const PROJECTS: Self = Self::part(10);
 }
 
 pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
@@ -87,6 +92,7 @@ pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
         | DirtyFlags::PIANO_ROLL.when(!from.piano_roll.is_same(&to.piano_roll))
         | DirtyFlags::INSTRUMENTS.when(!from.instruments.is_same(&to.instruments))
         | DirtyFlags::ARRANGEMENT.when(!from.arrangement.is_same(&to.arrangement))
+        | DirtyFlags::PROJECTS.when(!Arc::ptr_eq(&from.projects, &to.projects))
         | DirtyFlags::AUTOMATION.when(!from.automation.is_same(&to.automation))
 }
 
@@ -103,6 +109,9 @@ pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> 
     from.automation.diff(&to.automation, &to.instruments, &mut |target, change| {
         changes.push(StudioChange::Lane(target, change));
     });
+    if !Arc::ptr_eq(&from.projects, &to.projects) {
+        from.projects.diff(&to.projects, &mut |s| changes.push(StudioChange::Project(s)));
+    }
     if changes.is_empty() { None } else { Some(StudioPatch(changes)) }
 }
 
@@ -197,6 +206,7 @@ pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), 
 fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), Invalid> {
     match change {
         StudioChange::Session(setting) => Arc::make_mut(&mut state.session).set(setting.clone()),
+        StudioChange::Project(setting) => Arc::make_mut(&mut state.projects).set(setting.clone()),
         StudioChange::Transport(setting) => state.transport.set(setting.clone()),
         StudioChange::Mixer(setting) => state.mixer.set(setting.clone()),
         StudioChange::WholeMixer(mixer) => {

@@ -178,6 +178,7 @@ async fn ends_when_it_is_closed(d: &dyn Dispatcher) {
 
 pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
     let mode = Mode::Host {
+        projects: None,
         name: name.into(),
         address: "127.0.0.1:0".into(),
         options: HostOptions::default(),
@@ -196,7 +197,8 @@ pub async fn join(address: &str, name: &str, own: &[InstrumentId]) -> Arc<dyn Di
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_local_dispatcher_conforms() {
-    conforms(dispatcher::open(Mode::Local { name: "Ana".into() }).await.unwrap()).await;
+    conforms(dispatcher::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap())
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -286,6 +288,7 @@ async fn what_several_do_at_once_everyone_sees() {
 async fn an_address_that_cannot_be_used_is_told_in_one_line() {
     let (host, address) = host("host").await;
     let taken = Mode::Host {
+        projects: None,
         name: "host".into(),
         address: address.clone(),
         options: HostOptions::default(),

@@ -6,6 +6,7 @@
 mod cable;
 mod conformance;
 mod other_model;
+mod projects;
 mod purity;
 mod raw;
 mod room;

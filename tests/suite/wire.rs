@@ -134,7 +134,7 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         model: "imbolc-studio".into(),
-        model_version: 1,
+        model_version: 2,
         name: "Ana".into(),
         own: vec![BASS, LEAD],
         privilege: true,
@@ -214,6 +214,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ),
         ("ActionRejected-owner", rejected(not_owner())),
         ("ActionRejected-privilege", rejected(Refusal::NotPrivileged { holder: None })),
+        ("ActionRejected-engine", rejected(Refusal::EngineOnly)),
         ("ActionRejected-invalid", rejected(Refusal::Invalid(Invalid::exists("instrument", 1)))),
         ("ActionRejected-malformed", rejected(Refusal::Malformed { detail: "why".into() })),
         (

@@ -2,7 +2,7 @@
 
 use imbolc_net::{
     model::{
-        Access::{Create, Own, Privilege},
+        Access::{Create, Engine, Own, Privilege},
         InstrumentId, Model,
     },
     quantity::{Amount, Bpm, Decibels, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
@@ -11,9 +11,10 @@ use imbolc_net::{
         ClipId, Curve, EnvelopeSetting, FilterSetting, InstrumentAction, InstrumentParameter,
         InstrumentSetting, Key, LaneSetting, LoopRegion, MasterParameter, MasterSetting,
         MixerSetting, Name, NetworkAction, Notes, Output, PianoRollAction, PlacementAction,
-        PlacementId, PlayMode, Point, Points, Scale, SendsSetting, SessionParameter,
-        SessionSetting, SourceKind, SourceSetting, Studio, StudioState, Target, TimeSignature,
-        TrackSetting, TransportAction, Voices,
+        PlacementId, PlayMode, Point, Points, ProjectAction, ProjectName, ProjectOutcome,
+        ProjectReport, Scale, SendsSetting, SessionParameter, SessionSetting, Shelf, SourceKind,
+        SourceSetting, Studio, StudioState, Target, TimeSignature, TrackSetting, TransportAction,
+        Voices,
     },
 };
 
@@ -26,6 +27,10 @@ const KEY: Pitch = Pitch::of(60);
 const CLIP: ClipId = ClipId(1);
 const PLACED: PlacementId = PlacementId(1);
 const POINT: Point = Point { tick: TICK, value: Amount::MAX, curve: Curve::Linear };
+
+fn project() -> ProjectName {
+    ProjectName::new("Song").unwrap()
+}
 
 /// Makes a match without a wildcard of the rows, so that an action without a
 /// row does not compile, and tries each row on an example.
@@ -59,6 +64,10 @@ table! {
         NetworkAction::Placement(..), PlacementAction::Remove(PLACED).action() => Own(ID);
         NetworkAction::Arrangement(_), ArrangementSetting::Play(PlayMode::PianoRoll).action() => Privilege;
         NetworkAction::Automation(..), AutomationAction::Add.action() => Own(ID);
+        NetworkAction::Project(_), ProjectAction::List.action() => Privilege;
+        NetworkAction::ProjectReport(_), NetworkAction::ProjectReport(ProjectReport {
+            task: ProjectAction::List, outcome: ProjectOutcome::Done(Shelf::default()),
+        }) => Engine;
         NetworkAction::Session(_), SessionSetting::Key(Key::A).action() => Privilege;
         NetworkAction::Transport(_), TransportAction::Play.action() => Privilege;
         NetworkAction::Mixer(_), MixerSetting::DeleteBus(BUS).action() => Privilege;
@@ -138,6 +147,16 @@ table! {
         Target::Bus(..), Target::Bus(BUS, BusParameter::Level) => Privilege;
         Target::Master(_), Target::Master(MasterParameter::Level) => Privilege;
         Target::Session(_), Target::Session(SessionParameter::Tempo) => Privilege;
+    }
+    ProjectAction {
+        ProjectAction::New, ProjectAction::New => Privilege;
+        ProjectAction::Save, ProjectAction::Save => Privilege;
+        ProjectAction::SaveAs(_), ProjectAction::SaveAs(project()) => Privilege;
+        ProjectAction::Load(_), ProjectAction::Load(project()) => Privilege;
+        ProjectAction::List, ProjectAction::List => Privilege;
+        ProjectAction::CreateCheckpoint(_), ProjectAction::CreateCheckpoint(project()) => Privilege;
+        ProjectAction::RestoreCheckpoint(_), ProjectAction::RestoreCheckpoint(project()) => Privilege;
+        ProjectAction::DeleteCheckpoint(_), ProjectAction::DeleteCheckpoint(project()) => Privilege;
     }
     SessionSetting {
         SessionSetting::Name(_), SessionSetting::Name(Name::default()) => Privilege;
@@ -225,6 +244,12 @@ impl Family for Target {
 impl Family for InstrumentSetting {
     fn action(self) -> NetworkAction {
         InstrumentAction::Set(self).action()
+    }
+}
+
+impl Family for ProjectAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Project(self)
     }
 }
 

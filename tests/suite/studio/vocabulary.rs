@@ -2,6 +2,8 @@
 //! so that actions meet; the values are from the whole of their range.
 //! Each strategy is boxed: unboxed, a whole vocabulary overflows a test's stack.
 
+use std::sync::Arc;
+
 use imbolc_net::{
     model::InstrumentId,
     quantity::{
@@ -12,10 +14,12 @@ use imbolc_net::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
         BusSetting, ClipAction, ClipId, Curve, EnvelopeSetting, FilterKind, FilterSetting,
         FmSetting, InstrumentAction, InstrumentParameter, InstrumentSetting, Key, KickSetting,
-        LaneSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, NetworkAction,
-        Note, OscillatorSetting, Output, PianoRollAction, PlacementAction, PlacementId, PlayMode,
-        PluckSetting, Point, Scale, SendsSetting, SessionParameter, SessionSetting, SourceKind,
-        SourceSetting, Target, TimeSignature, TrackSetting, TransportAction, Voices, Wave,
+        LaneSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Names,
+        NetworkAction, Note, OscillatorSetting, Output, PianoRollAction, PlacementAction,
+        PlacementId, PlayMode, PluckSetting, Point, ProjectAction, ProjectFailure, ProjectName,
+        ProjectOutcome, ProjectReport, Scale, SendsSetting, SessionParameter, SessionSetting,
+        Shelf, SourceKind, SourceSetting, StudioState, Target, TimeSignature, TrackSetting,
+        TransportAction, Voices, Wave,
     },
 };
 use proptest::{prelude::*, sample::select};
@@ -63,6 +67,8 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
         4 => (instrument_id(), placement()).prop_map(|(id, a)| NetworkAction::Placement(id, a)),
         1 => arrangement().prop_map(NetworkAction::Arrangement),
         6 => (target(), automation()).prop_map(|(t, a)| NetworkAction::Automation(t, a)),
+        2 => project().prop_map(NetworkAction::Project),
+        2 => project_report().prop_map(NetworkAction::ProjectReport),
         1 => session().prop_map(NetworkAction::Session),
         1 => transport().prop_map(NetworkAction::Transport),
         3 => mixer().prop_map(NetworkAction::Mixer),
@@ -392,6 +398,39 @@ fn automation() -> BoxedStrategy<AutomationAction> {
             .prop_map(|points| AutomationAction::Paste(points.into_iter().collect())),
     ]
     .boxed()
+}
+
+fn project_name() -> BoxedStrategy<ProjectName> {
+    select(vec!["A", "Bé", "c"]).prop_map(|name| ProjectName::new(name).unwrap()).boxed()
+}
+
+fn project() -> BoxedStrategy<ProjectAction> {
+    prop_oneof![
+        Just(ProjectAction::New),
+        Just(ProjectAction::Save),
+        project_name().prop_map(ProjectAction::SaveAs),
+        project_name().prop_map(ProjectAction::Load),
+        Just(ProjectAction::List),
+        project_name().prop_map(ProjectAction::CreateCheckpoint),
+        project_name().prop_map(ProjectAction::RestoreCheckpoint),
+        project_name().prop_map(ProjectAction::DeleteCheckpoint),
+    ]
+    .boxed()
+}
+
+fn project_report() -> BoxedStrategy<ProjectReport> {
+    let names = || prop::collection::vec(project_name(), 0..3).prop_map(Names::new);
+    let shelf =
+        (names(), names()).prop_map(|(known, checkpoints)| Shelf { known, checkpoints }).boxed();
+    let piece = prop_oneof![Just(StudioState::default()), Just(StudioState::starter())];
+    let outcome = prop_oneof![
+        3 => shelf.clone().prop_map(ProjectOutcome::Done),
+        1 => (shelf, piece)
+            .prop_map(|(shelf, piece)| ProjectOutcome::Loaded(shelf, Arc::new(piece))),
+        1 => select(vec![ProjectFailure::Missing, ProjectFailure::NoDirectory])
+            .prop_map(ProjectOutcome::Failed),
+    ];
+    (project(), outcome).prop_map(|(task, outcome)| ProjectReport { task, outcome }).boxed()
 }
 
 fn session() -> BoxedStrategy<SessionSetting> {
