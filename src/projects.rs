@@ -139,7 +139,9 @@ impl Desk {
             state: state.clone(),
         };
         // If the thread is gone, that shows when the report does not come.
-        let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(job);
+        }
         Some(task.clone())
     }
 
@@ -201,10 +203,10 @@ impl Job {
         }
         let known = store.list()?;
         let checkpoints = open.map(|name| store.list_checkpoints(name)).transpose()?;
-        let shelf = Shelf { known, checkpoints: checkpoints.unwrap_or_default() };
+        let on_disk = Shelf { known, checkpoints: checkpoints.unwrap_or_default() };
         Ok(match loaded {
-            Some(state) => ProjectOutcome::Loaded(shelf, Arc::new(state)),
-            None => ProjectOutcome::Done(shelf),
+            Some(state) => ProjectOutcome::Loaded(on_disk, Arc::new(state)),
+            None => ProjectOutcome::Done(on_disk),
         })
     }
 }

@@ -168,7 +168,7 @@ impl Model for Studio {
             NetworkAction::Arrangement(setting) => arrangement::reduce(state, setting),
             NetworkAction::Automation(target, action) => automation::reduce(state, *target, action),
             NetworkAction::Project(action) => project::reduce(state, action),
-            NetworkAction::ProjectReport(report) => project::reduce_report(state, report),
+            NetworkAction::ProjectReport(report) => Ok(project::reduce_report(state, report)),
             NetworkAction::Session(setting) => session::reduce(state, setting),
             NetworkAction::Transport(action) => transport::reduce(state, *action),
             NetworkAction::Mixer(setting) => mixer::reduce(state, setting),

@@ -224,14 +224,14 @@ fn check(projects: &Projects, action: &ProjectAction) -> Result<(), Invalid> {
 pub(super) fn reduce_report(
     state: &mut StudioState,
     ProjectReport { task, outcome }: &ProjectReport,
-) -> Result<Vec<StudioEffect>, Invalid> {
+) -> Vec<StudioEffect> {
     let projects = Arc::make_mut(&mut state.projects);
     let (shelf, loaded) = match outcome {
         ProjectOutcome::Done(shelf) => (shelf, None),
         ProjectOutcome::Loaded(shelf, loaded) => (shelf, Some(loaded)),
         ProjectOutcome::Failed(why) => {
             projects.notice = ProjectNotice::Failed(task.clone(), why.clone());
-            return Ok(Vec::new());
+            return Vec::new();
         }
     };
     projects.known.clone_from(&shelf.known);
@@ -240,7 +240,7 @@ pub(super) fn reduce_report(
     if let ProjectAction::SaveAs(name) | ProjectAction::Load(name) = task {
         projects.current = Some(name.clone());
     }
-    Ok(loaded.map(|loaded| state.replace(loaded)).unwrap_or_default())
+    loaded.map(|loaded| state.replace(loaded)).unwrap_or_default()
 }
 
 #[cfg(test)]

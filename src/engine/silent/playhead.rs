@@ -80,7 +80,7 @@ mod tests {
             short.move_on(Duration::from_micros(37), tempo);
         }
         let mut long = Playhead::default();
-        long.move_on(Duration::from_micros(3_700_000), tempo);
+        long.move_on(Duration::from_millis(3700), tempo);
         assert_eq!(short, long);
         assert_eq!(long.tick(), 3957);
     }
