@@ -26,13 +26,14 @@ pub use token_file::{SavedToken, TokenFile};
 
 use crate::{
     authority::EVENT_BACKLOG,
+    clock::{Clock, Timestamp},
     config::ClientConfig,
     dispatcher::{Dispatcher, Events},
     engine::Metering,
     error::{DispatchError, OpenError},
     event::Event,
     framing::Codec,
-    mirror::Mirror,
+    mirror::{Mirror, NotTaken},
     model::Model,
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, InstrumentId, NetworkState, PROTOCOL_VERSION,
@@ -79,6 +80,9 @@ struct Shared<M: Model> {
     metering: Snapshot<Metering>,
     status: Snapshot<Status>,
     events: broadcast::Sender<Event<M>>,
+    /// What happened before anybody could subscribe.
+    early: Mutex<Vec<Event<M>>>,
+    clock: Clock,
     /// There may be something to send.
     wake: Notify,
     /// The UI wants to leave.
@@ -141,7 +145,8 @@ impl<M: Model> RemoteDispatcher<M> {
             Err(Lost::Forgotten(_)) => keeper.enter(None).await?,
             other => other?,
         };
-        let (wire, mirror) = keeper.first_mirror(wire).await?;
+        let (wire, mut mirror) = keeper.first_mirror(wire).await?;
+        let early = [mirror.take_events(), keeper.denial(&mirror)].concat();
         keeper.save_token(&mirror);
         info!(client = %mirror.client(), session = %mirror.session(), "joined");
 
@@ -152,6 +157,8 @@ impl<M: Model> RemoteDispatcher<M> {
             metering: Snapshot::new(Arc::default()),
             status: Snapshot::new(Arc::new(Status::Connected { round_trip: None })),
             events: broadcast::Sender::new(EVENT_BACKLOG),
+            early: Mutex::new(early),
+            clock: Clock::runtime(),
             wake: Notify::new(),
             leave: CancellationToken::new(),
             done: CancellationToken::new(),
@@ -190,7 +197,7 @@ impl<M: Model> RemoteDispatcher<M> {
             Status::Reconnecting { .. } => Err(DispatchError::Offline),
             Status::Alone | Status::Hosting { .. } | Status::Connected { .. } => Ok(()),
         })?;
-        self.shared.lock().mirror.say(message);
+        self.shared.lock().mirror.wish(message)?;
         self.shared.wake.notify_one();
         Ok(())
     }
@@ -205,14 +212,22 @@ impl<M: Model> Drop for RemoteDispatcher<M> {
 #[async_trait]
 impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
-        self.shared.dispatch(action, None)
+        self.shared.deed(None, |mirror, now| mirror.dispatch(now, action))
     }
 
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.dispatch(action, Some(sender))?;
+        self.shared.deed(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
         // The sender is dropped if the dispatcher is.
         receiver.await.unwrap_or(Err(DispatchError::Closed(Closed::ByRequest)))
+    }
+
+    fn undo(&self) -> Result<(), DispatchError> {
+        self.shared.deed(None, |mirror, _| mirror.undo())
+    }
+
+    fn redo(&self) -> Result<(), DispatchError> {
+        self.shared.deed(None, |mirror, _| mirror.redo())
     }
 
     fn state(&self) -> Arc<NetworkState<M>> {
@@ -240,7 +255,8 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     }
 
     fn events(&self) -> Events<M> {
-        Events::new(self.shared.events.subscribe())
+        let mut early = self.shared.early.lock().unwrap_or_else(PoisonError::into_inner);
+        Events::new(self.shared.events.subscribe()).preceded_by(std::mem::take(&mut early))
     }
 
     fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
@@ -276,18 +292,20 @@ impl<M: Model> Shared<M> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn dispatch(
+    /// Has the mirror do something that is numbered.
+    fn deed(
         &self,
-        action: M::Action,
         waiting: Option<oneshot::Sender<Result<(), DispatchError>>>,
+        deed: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, NotTaken>,
     ) -> Result<(), DispatchError> {
+        let now = self.clock.now();
         self.update(|state| {
             // Under the lock: whoever closes tells those who wait by then.
             self.status.peek(|status| match status {
                 Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
                 _ => Ok(()),
             })?;
-            let number = state.mirror.dispatch(action)?;
+            let number = deed(&mut state.mirror, now)?;
             state.waiting.extend(waiting.map(|waiting| (number, waiting)));
             Ok(())
         })
@@ -396,6 +414,14 @@ impl<C: Connector> Keeper<C> {
         Ok((wire, mirror))
     }
 
+    /// That one does not get the privilege that one asked for.
+    fn denial<M: Model>(&self, mirror: &Mirror<M>) -> Vec<Event<M>> {
+        let roster = &mirror.confirmed().roster;
+        let denied = self.options.privilege && !roster.is_privileged(mirror.client());
+        let holder = roster.privileged.clone().filter(|_| denied);
+        holder.map(|holder| Event::PrivilegeDenied { holder }).into_iter().collect()
+    }
+
     async fn keep<M: Model>(mut self, shared: &Shared<M>, mut wire: Wire<C>) {
         loop {
             let reason = match wire.run(shared, &self.options.config).await {
@@ -430,7 +456,10 @@ impl<C: Connector> Keeper<C> {
         let since = Instant::now();
         let mut pause = self.options.config.first_retry;
         loop {
-            shared.set_status(Status::Reconnecting { since, reason: reason.clone() });
+            let status = Status::Reconnecting { since, reason: reason.clone() };
+            if shared.status.peek(|current| *current != status) {
+                shared.set_status(status);
+            }
             sleep(jittered(pause)).await;
             pause = (pause * 2).min(self.options.config.last_retry);
             let resume = shared.lock().mirror.resume();
@@ -458,8 +487,13 @@ impl<C: Connector> Keeper<C> {
     /// In a new session, one wants what one had in the old one.
     fn ask_for_the_same<M: Model>(&mut self, shared: &Shared<M>) {
         let state = shared.lock();
-        let owned = state.mirror.confirmed().roster.owned_by(state.mirror.client()).collect();
-        self.options.own = owned;
+        let (roster, me) = (&state.mirror.confirmed().roster, state.mirror.client());
+        let exists = |id| M::exists(&state.mirror.confirmed().model, id);
+        // What is not there now may be there in the next session.
+        let mut own: Vec<_> = roster.owned_by(me).collect();
+        own.extend(self.options.own.iter().copied().filter(|&id| !exists(id)));
+        self.options.own = own;
+        self.options.privilege = roster.is_privileged(me);
     }
 
     fn come_back<M: Model>(&mut self, shared: &Shared<M>, entrance: Entrance<M>) {
@@ -474,15 +508,14 @@ impl<C: Connector> Keeper<C> {
             Entrance::New(welcome) => {
                 let session = welcome.session;
                 info!(%session, "joined anew");
-                let unanswered = shared.update(|state| {
+                shared.update(|state| {
                     for (_, waiting) in state.waiting.drain() {
                         let _ = waiting.send(Err(DispatchError::Unanswered));
                     }
-                    let unanswered = state.mirror.start_anew(*welcome);
+                    state.mirror.start_anew(*welcome);
                     shared.who.publish(Who::of(&state.mirror));
-                    unanswered
                 });
-                shared.tell(Event::NewSession { session, unanswered });
+                self.denial(&shared.lock().mirror).into_iter().for_each(|event| shared.tell(event));
             }
         }
         self.save_token(&shared.lock().mirror);

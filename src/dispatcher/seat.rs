@@ -1,7 +1,7 @@
 //! The place at the authority itself: what the one who is alone and the one who
 //! hosts have in common.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     authority::Authority,
@@ -21,12 +21,16 @@ pub(super) struct Seat<M: Model> {
     authority: Arc<Authority<M>>,
     session: SessionId,
     status: Snapshot<Status>,
+    /// What happened before anybody could subscribe.
+    early: Mutex<Vec<Event<M>>>,
 }
 
 impl<M: Model> Seat<M> {
     pub(super) fn new(authority: Arc<Authority<M>>, status: Status) -> Self {
         let session = authority.session_id();
-        Self { authority, session, status: Snapshot::new(Arc::new(status)) }
+        let me = authority.state().roster.as_owner(ME);
+        let early = Mutex::new(me.map(Event::Joined).into_iter().collect());
+        Self { authority, session, status: Snapshot::new(Arc::new(status)), early }
     }
 
     pub(super) const fn authority(&self) -> &Arc<Authority<M>> {
@@ -52,7 +56,21 @@ impl<M: Model> Seat<M> {
 
     pub(super) fn dispatch(&self, action: &M::Action) -> Result<(), DispatchError> {
         self.check_open()?;
-        self.authority.decide(|session, _| session.act(action))?;
+        self.authority.decide(|session, now| session.act(now, action))?;
+        Ok(())
+    }
+
+    pub(super) fn undo(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        let kept = self.authority.decide(|session, _| session.undo())?;
+        self.authority.announce(Event::Undone { kept });
+        Ok(())
+    }
+
+    pub(super) fn redo(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        let kept = self.authority.decide(|session, _| session.redo())?;
+        self.authority.announce(Event::Undone { kept });
         Ok(())
     }
 
@@ -68,7 +86,8 @@ impl<M: Model> Seat<M> {
     }
 
     pub(super) fn events(&self) -> Events<M> {
-        Events::new(self.authority.subscribe())
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        Events::new(self.authority.subscribe()).preceded_by(std::mem::take(&mut early))
     }
 
     pub(super) fn request_ownership(
@@ -141,6 +160,14 @@ macro_rules! delegate_to_seat {
 
         fn events(&self) -> Events<M> {
             self.seat.events()
+        }
+
+        fn undo(&self) -> Result<(), DispatchError> {
+            self.seat.undo()
+        }
+
+        fn redo(&self) -> Result<(), DispatchError> {
+            self.seat.redo()
         }
 
         fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {

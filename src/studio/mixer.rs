@@ -12,7 +12,7 @@ use super::{
     StudioEffect, StudioState,
     bounded::{self, MAX_BUSES},
     name::Name,
-    settings::{Settings, settings},
+    settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{
     model::Invalid,
@@ -165,6 +165,22 @@ impl Settings for Mixer {
                 None => Err(Invalid::missing("bus", id)),
             },
             MixerSetting::Master(setting) => self.master.set(setting),
+        }
+    }
+
+    fn place(setting: &MixerSetting, place: &mut Place) {
+        match setting {
+            MixerSetting::AddBus(id, _) | MixerSetting::DeleteBus(id) => {
+                place.extend([PlaceName::Part("Bus"), PlaceName::Number(id.0.into())]);
+            }
+            MixerSetting::Bus(id, setting) => {
+                place.extend([PlaceName::Part("Bus"), PlaceName::Number(id.0.into())]);
+                Bus::place(setting, place);
+            }
+            MixerSetting::Master(setting) => {
+                place.push(PlaceName::Part("Master"));
+                Master::place(setting, place);
+            }
         }
     }
 

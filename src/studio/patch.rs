@@ -16,7 +16,7 @@ use super::{
     instrument::{Instrument, InstrumentSetting, InstrumentState},
     keys::KeyChange,
     mixer::{Mixer, MixerSetting},
-    piano_roll::{PianoRoll, TrackChange},
+    piano_roll::{PianoRoll, Track, TrackChange},
     project::ProjectSetting,
     session::SessionSetting,
     settings::Settings,
@@ -44,6 +44,10 @@ pub enum StudioChange {
     WholeMixer(Mixer),
     /// All instruments as they are now. Tracks come and go with them.
     Instruments(InstrumentState),
+    /// An instrument that was not there, with its track.
+    PutInstrument(InstrumentId, Arc<Instrument>, Arc<Track>),
+    /// An instrument that is not there any more, and neither is its track.
+    DropInstrument(InstrumentId),
     /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentSetting),
     /// A key of an instrument.
@@ -175,7 +179,11 @@ fn diff_piano_roll(from: &PianoRoll, to: &PianoRoll, changes: &mut Vec<StudioCha
 }
 
 /// Clip by clip and placement by placement.
-fn diff_arrangement(from: &StudioState, to: &StudioState, changes: &mut Vec<StudioChange>) {
+pub(super) fn diff_arrangement(
+    from: &StudioState,
+    to: &StudioState,
+    changes: &mut Vec<StudioChange>,
+) {
     let emit = |setting| changes.push(StudioChange::Arrangement(setting));
     from.arrangement.diff(&to.arrangement, &mut { emit });
     from.arrangement.diff_parts(&to.arrangement, &to.instruments, &mut |id, change| {
@@ -194,6 +202,7 @@ pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), 
             StudioChange::Mixer(MixerSetting::DeleteBus(_))
                 | StudioChange::WholeMixer(_)
                 | StudioChange::Instruments(_)
+                | StudioChange::PutInstrument(..)
                 | StudioChange::WholePianoRoll(_)
         );
         apply_change(state, change).map_err(|invalid| Misfit(invalid.to_string().into()))?;
@@ -218,6 +227,18 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
             state.piano_roll.follow(&state.instruments);
             state.arrangement.follow(&state.instruments);
             state.automation.follow(&state.instruments);
+            Ok(())
+        }
+        StudioChange::PutInstrument(id, instrument, track) => {
+            state.instruments.put(*id, instrument)?;
+            state.piano_roll.add_track(*id);
+            state.piano_roll.apply(*id, &TrackChange::Whole(Arc::clone(track)))
+        }
+        StudioChange::DropInstrument(id) => {
+            state.instruments.take(*id)?;
+            state.piano_roll.remove_track(*id);
+            state.arrangement.remove_part(*id);
+            state.automation.forget_instrument(*id);
             Ok(())
         }
         StudioChange::Instrument(id, setting) => {

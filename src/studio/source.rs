@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::{Settings, settings};
+use super::settings::{Place, Settings, settings};
 use crate::{
     model::Invalid,
     quantity::{Amount, Cents, FrequencyRatio, Hertz, ModulationIndex, Seconds},
@@ -173,6 +173,17 @@ impl Settings for Source {
             return Ok(());
         }
         self.set_parameter(setting)
+    }
+
+    fn place(setting: &SourceSetting, place: &mut Place) {
+        match setting {
+            // The parameters come and go with the kind.
+            SourceSetting::Kind(_) => {}
+            SourceSetting::Oscillator(setting) => Oscillator::place(setting, place),
+            SourceSetting::Fm(setting) => Fm::place(setting, place),
+            SourceSetting::Pluck(setting) => Pluck::place(setting, place),
+            SourceSetting::Kick(setting) => Kick::place(setting, place),
+        }
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(SourceSetting)) {

@@ -50,6 +50,7 @@ async fn conforms(dispatcher: Arc<dyn Dispatcher>) {
     tells_what_changed(&*dispatcher).await;
     edits_what_it_owns_and_nothing_else(&*dispatcher).await;
     controls_the_transport_with_the_privilege(&*dispatcher).await;
+    undoes_and_redoes(&*dispatcher).await;
     resynchronises(&*dispatcher).await;
     ends_when_it_is_closed(&*dispatcher).await;
 }
@@ -93,6 +94,72 @@ async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
     d.commit(NetworkAction::DeleteInstrument(id)).await.unwrap();
     assert!(!d.state().model.instruments.contains(id));
     assert!(!d.identity().instruments.contains(&id));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_hears_of_a_change_finds_it_in_the_snapshot() {
+    let local = dispatcher::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap();
+    let mut events = local.events();
+    let listener = {
+        let local = Arc::clone(&local);
+        tokio::spawn(async move {
+            for turn in 0..1000_u16 {
+                event(&mut events, |event| matches!(event, Event::Changed(_)).then_some(())).await;
+                let seen = cutoff_of(&local.state().model, BASS);
+                assert!(seen >= 1000.0 + f32::from(turn), "change {turn} shows {seen}");
+            }
+        })
+    };
+    for turn in 0..1000_u16 {
+        local.dispatch(cutoff(BASS, 1000.0 + f32::from(turn))).unwrap();
+        if turn % 16 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    listener.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
+    let (host, address) = host("host").await;
+    let options = JoinOptions {
+        name: "Ana".into(),
+        own: vec![BASS, InstrumentId(404)],
+        privilege: true,
+        ..JoinOptions::default()
+    };
+    let ana = dispatcher::open(Mode::Remote { address, options }).await.unwrap();
+    let mut events = ana.events();
+    let early: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
+    assert!(
+        matches!(
+            &early[..],
+            [
+                Event::Joined(me),
+                Event::OwnershipRefused { instrument: InstrumentId(404), .. },
+                Event::PrivilegeDenied { holder },
+                ..
+            ] if &*me.name == "Ana" && &*holder.name == "host"
+        ),
+        "{early:?}"
+    );
+    ana.close().await;
+    host.close().await;
+}
+
+#[tokio::test]
+async fn nobody_can_be_called_something_that_upsets_a_terminal() {
+    for name in ["", " ", "\u{1b}[2J", "a\nb"] {
+        let local = dispatcher::open(Mode::Local { name: name.into(), projects: None }).await;
+        assert!(local.is_err(), "{name:?}");
+        let mode = Mode::Host {
+            projects: None,
+            name: name.into(),
+            address: "127.0.0.1:0".into(),
+            options: HostOptions::default(),
+        };
+        assert!(dispatcher::open(mode).await.is_err(), "{name:?}");
+    }
 }
 
 async fn refuses_what_makes_no_sense(d: &dyn Dispatcher) {
@@ -150,6 +217,27 @@ async fn controls_the_transport_with_the_privilege(d: &dyn Dispatcher) {
             && d.metering().playhead == state.model.transport.position
     })
     .await;
+}
+
+async fn undoes_and_redoes(d: &dyn Dispatcher) {
+    d.commit(cutoff(BASS, 500.0)).await.unwrap();
+    sleep(Duration::from_millis(501)).await;
+    d.commit(cutoff(BASS, 600.0)).await.unwrap();
+    let mut events = d.events();
+    d.undo().unwrap();
+    assert_eq!(cutoff_of(&d.state().model, BASS), 500.0, "at once");
+    let mut kept = async || {
+        event(&mut events, |event| match event {
+            Event::Undone { kept } => Some(kept),
+            Event::NothingUndone { reason } => panic!("{reason}"),
+            _ => None,
+        })
+        .await
+    };
+    assert_eq!(kept().await, 0);
+    d.redo().unwrap();
+    assert_eq!(kept().await, 0);
+    assert_eq!(cutoff_of(&d.state().model, BASS), 600.0);
 }
 
 async fn resynchronises(d: &dyn Dispatcher) {
@@ -282,6 +370,27 @@ async fn what_several_do_at_once_everyone_sees() {
         assert_eq!(cutoff_of(&player.state().model, BASS), 5000.0);
         player.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
+    let (host, address) = host("host").await;
+    host.request_ownership(&[BASS]).unwrap();
+    let mut events = host.events();
+    for turn in 0..20_u16 {
+        let guest = join(&address, "Ana", &[]).await;
+        for step in 0..100_u16 {
+            host.dispatch(cutoff(BASS, 1000.0 + f32::from(turn * 100 + step))).unwrap();
+            guest.resynchronise().unwrap();
+        }
+        guest.close().await;
+        event(&mut events, |event| {
+            assert!(!matches!(event, Event::Suspended(_)), "the goodbye was lost");
+            matches!(event, Event::Left(_)).then_some(())
+        })
+        .await;
+    }
+    host.close().await;
 }
 
 #[tokio::test]

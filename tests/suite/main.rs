@@ -5,7 +5,9 @@
 
 mod cable;
 mod conformance;
+mod documents;
 mod other_model;
+mod processes;
 mod projects;
 mod purity;
 mod raw;
@@ -13,4 +15,5 @@ mod room;
 mod session;
 mod shell;
 mod studio;
+mod undo;
 mod wire;

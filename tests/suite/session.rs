@@ -138,7 +138,11 @@ fn what_is_owned_is_edited_by_its_owner_only() {
     };
     assert_eq!(&*owner.name, "Ana");
     // Who asks all the same, past its own mirror, is refused by the authority.
-    let action = ClientMessage::Action { number: ActionNumber(1), action: cutoff(BASS, 900.0) };
+    let action = ClientMessage::Action {
+        number: ActionNumber(1),
+        continues: false,
+        action: cutoff(BASS, 900.0),
+    };
     room.session.handle(room.now, ben.ticket, action).unwrap();
     let (_, messages) = updates(&mut room, &ben);
     assert!(
@@ -157,9 +161,12 @@ fn what_is_owned_is_edited_by_its_owner_only() {
 #[test]
 fn the_host_owns_nothing_that_it_did_not_ask_for() {
     let mut room = Room::new();
-    assert!(matches!(room.session.act(&cutoff(PAD, 500.0)), Err(Refusal::NotOwner { .. })));
+    assert!(matches!(
+        room.session.act(room.now, &cutoff(PAD, 500.0)),
+        Err(Refusal::NotOwner { .. })
+    ));
     assert_eq!(room.session.claim(ClientId::HOST, &[PAD]).granted, [PAD]);
-    room.session.act(&cutoff(PAD, 500.0)).unwrap();
+    room.session.act(room.now, &cutoff(PAD, 500.0)).unwrap();
 }
 
 #[test]
@@ -259,7 +266,7 @@ fn one_at_most_has_the_privilege_and_who_is_denied_learns_who() {
     ana.dispatch(PLAY).unwrap();
     room.settle(&mut [&mut ana, &mut ben]);
     assert!(ben.mirror.confirmed().model.transport.playing);
-    assert!(room.session.act(&STOP).is_err(), "not even the host, while Ana has it");
+    assert!(room.session.act(room.now, &STOP).is_err(), "not even the host, while Ana has it");
 
     ben.mirror.say(ClientMessage::RequestPrivilege);
     room.settle(&mut [&mut ana, &mut ben]);
@@ -267,7 +274,7 @@ fn one_at_most_has_the_privilege_and_who_is_denied_learns_who() {
 
     // But the host may take it back at any time.
     room.session.request_privilege(ClientId::HOST).unwrap();
-    room.session.act(&STOP).unwrap();
+    room.session.act(room.now, &STOP).unwrap();
     let (_, messages) = updates(&mut room, &ana);
     assert!(
         messages.iter().any(|message| matches!(
@@ -472,7 +479,11 @@ fn who_has_the_token_takes_over_from_a_connection_that_still_looks_alive() {
     let old = ana.ticket;
     room.resume(&mut ana).ok().unwrap();
     assert!(matches!(room.session.pull(room.now, old), Err(ProtocolError::Superseded)));
-    let edit = ClientMessage::Action { number: ActionNumber(1), action: cutoff(BASS, 99.0) };
+    let edit = ClientMessage::Action {
+        number: ActionNumber(1),
+        continues: false,
+        action: cutoff(BASS, 99.0),
+    };
     assert_eq!(room.session.handle(room.now, old, edit.clone()), Err(ProtocolError::Superseded));
     // That the old one is noticed to be dead does not suspend the new one.
     room.session.disconnected(room.now, old);
@@ -492,6 +503,25 @@ fn goodbye_frees_everything_at_once() {
     assert!(matches!(room.resume(&mut ana), Err(Rejected::Unknown(_))));
 }
 
+#[test]
+fn what_is_given_up_is_given_up_after_what_was_done_with_it() {
+    let mut room = Room::new();
+    room.session.release_privilege(ClientId::HOST);
+    let mut ana = room.join("Ana", &[BASS]);
+    room.session.request_privilege(ana.id()).unwrap();
+    room.settle(&mut [&mut ana]);
+
+    ana.dispatch(PLAY).unwrap();
+    ana.mirror.say(ClientMessage::ReleasePrivilege);
+    ana.dispatch(cutoff(BASS, 99.0)).unwrap();
+    ana.mirror.say(ClientMessage::Goodbye);
+    ana.speak();
+    assert!(room.listen(&mut ana).is_ok());
+    let studio = &room.session.state().model;
+    assert!(studio.transport.playing, "she still had the privilege when she pressed play");
+    assert_eq!(room.cutoff(BASS), 99.0, "she still had the bass when she turned the knob");
+}
+
 // ---- what counts once
 
 #[test]
@@ -509,7 +539,8 @@ fn an_action_that_arrives_twice_counts_once() {
     assert_eq!(room.session.state().model.instruments.len(), 4);
 
     let seq = room.session.state().seq;
-    let again = ClientMessage::Action { number: ActionNumber(1), action: add(1002) };
+    let again =
+        ClientMessage::Action { number: ActionNumber(1), continues: false, action: add(1002) };
     room.session.handle(room.now, ana.ticket, again).unwrap();
     assert_eq!(room.session.state().seq, seq);
 }
@@ -531,7 +562,11 @@ fn an_action_that_was_lost_is_sent_again() {
 fn a_number_out_of_order_ends_the_connection() {
     let mut room = Room::new();
     let ana = room.join("Ana", &[BASS]);
-    let skipped = ClientMessage::Action { number: ActionNumber(2), action: cutoff(BASS, 99.0) };
+    let skipped = ClientMessage::Action {
+        number: ActionNumber(2),
+        continues: false,
+        action: cutoff(BASS, 99.0),
+    };
     assert_eq!(
         room.session.handle(room.now, ana.ticket, skipped),
         Err(ProtocolError::ActionOutOfOrder { expected: ActionNumber(1) })
@@ -572,7 +607,7 @@ fn the_first_patch_leaves_at_once_and_the_next_ones_30_times_a_second() {
     let mut sent = Vec::new();
     // Ten seconds of an edit each millisecond.
     for millisecond in 0..10_000_u16 {
-        room.session.act(&cutoff(BASS, 100.0 + f32::from(millisecond))).unwrap();
+        room.session.act(room.now, &cutoff(BASS, 100.0 + f32::from(millisecond))).unwrap();
         if updates(&mut room, &ana).0 == ["patch"] {
             sent.push(millisecond);
         }
@@ -649,7 +684,7 @@ fn a_patch_that_is_missing_is_noticed_and_everything_asked_for_once() {
     room.session.claim(ClientId::HOST, &[BASS]);
     let mut patch = |hertz| {
         room.now = room.now + SECOND;
-        room.session.act(&cutoff(BASS, hertz)).unwrap();
+        room.session.act(room.now, &cutoff(BASS, hertz)).unwrap();
         room.say(&mut ana).unwrap();
         ana.to_guest.pop_back().unwrap()
     };
@@ -755,6 +790,32 @@ fn a_refusal_takes_back_what_was_refused_and_nothing_else() {
 }
 
 #[test]
+fn a_wish_that_was_lost_with_the_connection_is_sent_again() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    room.settle(&mut [&mut ana]);
+    let give = ClientMessage::ReleaseOwnership { instruments: vec![BASS] };
+    let ask = ClientMessage::RequestOwnership { instruments: vec![LEAD] };
+    ana.mirror.wish(give).unwrap();
+    ana.mirror.wish(ask).unwrap();
+    ana.mirror.say(ClientMessage::Ping { nonce: 1 });
+    ana.speak();
+    room.cut(&mut ana);
+    room.resume(&mut ana).ok().unwrap();
+    ana.speak();
+    assert_eq!(ana.to_session.len(), 2, "but what was about the old connection is not");
+    room.settle(&mut [&mut ana]);
+    assert!(room.session.state().roster.owned_by(ana.id()).eq([LEAD]));
+
+    // What was heard is not sent again.
+    room.session.claim(ClientId::HOST, &[BASS]);
+    room.cut(&mut ana);
+    room.resume(&mut ana).ok().unwrap();
+    ana.speak();
+    assert!(ana.to_session.is_empty(), "{:?}", ana.to_session);
+}
+
+#[test]
 fn the_backlog_is_bounded() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
@@ -774,9 +835,14 @@ fn what_was_not_answered_before_a_new_session_is_handed_back() {
     ana.dispatch(cutoff(BASS, 99.0)).unwrap();
     let mut another = Room::new();
     let (_, welcome) = another.welcome(&hello("Ana"));
-    assert_eq!(ana.mirror.start_anew(welcome), [cutoff(BASS, 99.0)]);
+    ana.mirror.start_anew(welcome);
+    let unanswered = ana.mirror.take_events().into_iter().find_map(|event| match event {
+        Event::NewSession { unanswered, .. } => Some(unanswered),
+        _ => None,
+    });
+    assert_eq!(unanswered, Some(vec![cutoff(BASS, 99.0)]));
     assert_ne!(ana.cutoff(BASS), 99.0);
-    let _ = room.session.act(&PLAY);
+    let _ = room.session.act(room.now, &PLAY);
 }
 
 // ---- the engine
@@ -791,7 +857,7 @@ fn what_only_the_engine_says_nobody_else_does_not_even_the_host() {
     let mut ana = room.join("Ana", &[]);
     let refused = ana.dispatch(report.clone());
     assert!(matches!(refused, Err(NotTaken::Refused(Refusal::EngineOnly))));
-    assert_eq!(room.session.act(&report), Err(Refusal::EngineOnly));
+    assert_eq!(room.session.act(room.now, &report), Err(Refusal::EngineOnly));
     room.session.act_for_engine(&report);
     let notice = &room.session.state().model.projects.notice;
     assert_eq!(*notice, ProjectNotice::Done(ProjectAction::List));

@@ -5,7 +5,7 @@ mod access;
 mod patches;
 mod properties;
 mod schedule;
-mod vocabulary;
+pub mod vocabulary;
 mod wording;
 
 use imbolc_net::{

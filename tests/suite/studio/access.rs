@@ -2,7 +2,7 @@
 
 use imbolc_net::{
     model::{
-        Access::{Create, Engine, Own, Privilege},
+        Access::{Create, Delete, Engine, Own, Privilege},
         InstrumentId, Model,
     },
     quantity::{Amount, Bpm, Decibels, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
@@ -57,7 +57,7 @@ table! {
         NetworkAction::AddInstrument { .. }, NetworkAction::AddInstrument {
             id: ID, name: Name::default(), source: SourceKind::Fm,
         } => Create(ID);
-        NetworkAction::DeleteInstrument(_), NetworkAction::DeleteInstrument(ID) => Own(ID);
+        NetworkAction::DeleteInstrument(_), NetworkAction::DeleteInstrument(ID) => Delete(ID);
         NetworkAction::Instrument(..), InstrumentAction::ReleaseAll.action() => Own(ID);
         NetworkAction::PianoRoll(..), PianoRollAction::Clear.action() => Own(ID);
         NetworkAction::Clip(..), ClipAction::Delete(CLIP).action() => Own(ID);
