@@ -85,7 +85,7 @@ class Client:
     def join(self, name, own):
         print(f"> Hello, I am {name} and would like to own instrument {own}")
         self.frames.send({"Hello": {
-            "protocol": 1, "model": "imbolc-studio", "model_version": 1,
+            "protocol": 1, "model": "imbolc-studio", "model_version": 2,
             "name": name, "own": [own], "privilege": False,
             "codecs": ["json"], "resume": None}})
         answer, welcome = self.hear()

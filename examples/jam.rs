@@ -21,7 +21,7 @@ use imbolc_net::{
     client::JoinOptions,
     dispatcher::{self, Events, HostOptions},
     protocol::InstrumentId,
-    quantity::{Bpm, Hertz, NoteLength, Pitch, Ticks, Velocity},
+    quantity::{Bpm, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     status::Status,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, Note,
@@ -117,7 +117,7 @@ async fn jam() -> Outcome {
 
 fn host(name: &str) -> Mode {
     let (name, address) = (name.into(), "127.0.0.1:0".into());
-    Mode::Host { name, address, options: HostOptions::default() }
+    Mode::Host { projects: None, name, address, options: HostOptions::default() }
 }
 
 fn join(name: &str, address: SocketAddr, own: InstrumentId) -> Mode {
@@ -136,6 +136,7 @@ fn note(id: InstrumentId, tick: u32, pitch: u8) -> NetworkAction {
         pitch: Pitch::of(pitch),
         length: NoteLength::of(240),
         velocity: Velocity::of(100),
+        probability: Probability::MAX,
     };
     NetworkAction::PianoRoll(id, PianoRollAction::Add(note))
 }

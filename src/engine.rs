@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use silent::SilentEngine;
+pub use silent::{Happening, Played, SilentEngine};
 
 use crate::{
     clock::Timestamp,

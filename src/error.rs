@@ -2,7 +2,7 @@
 //! using one. What can go wrong on the wire is in
 //! [`protocol`](crate::protocol).
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use crate::{
     mirror::NotTaken,
@@ -28,6 +28,14 @@ pub enum OpenError {
         address: String,
         /// Why not.
         reason: Lost,
+    },
+    /// The directory for projects cannot be used.
+    #[error("cannot keep projects in {}: {}", directory.display(), plainly(source))]
+    Projects {
+        /// Which one.
+        directory: PathBuf,
+        /// Why not.
+        source: io::Error,
     },
     /// One cannot be called that.
     #[error("{0}")]

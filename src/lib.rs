@@ -31,7 +31,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let studio = dispatcher::open(Mode::Local { name: "Ana".into() }).await?;
+//! let studio = dispatcher::open(Mode::Local { name: "Ana".into(), projects: None }).await?;
 //! studio.dispatch(NetworkAction::Session(SessionSetting::Tempo(Bpm::new(174.0)?)))?;
 //! assert_eq!(studio.state().model.session.tempo.get(), 174.0);
 //! # Ok(())
@@ -44,6 +44,7 @@
 //! |---|---|
 //! | the author of a UI | [`dispatcher`], [`studio`], [`event`], [`status`] |
 //! | whose state is not the studio's | [`model`], [`engine`] |
+//! | who keeps sessions on disk | [`projects`] |
 //! | who runs a session by hand | [`authority`], [`server`], [`client`], [`transport`] |
 //! | who writes a client in another language | [`protocol`], [`framing`], ARCHITECTURE.md |
 //! | who wants to know the rules | [`session`], [`mirror`] |
@@ -64,6 +65,7 @@ pub mod event;
 pub mod framing;
 pub mod mirror;
 pub mod model;
+pub mod projects;
 pub mod protocol;
 pub mod quantity;
 pub mod roster;

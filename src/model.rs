@@ -40,6 +40,8 @@ pub enum Access {
     Delete(InstrumentId),
     /// The privilege, which one participant at most holds at a time.
     Privilege,
+    /// To be the engine: no participant may.
+    Engine,
 }
 
 /// Why an action makes no sense in a state, whoever sends it.

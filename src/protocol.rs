@@ -322,6 +322,9 @@ pub enum Refusal {
         /// Who does, if anybody.
         holder: Option<OwnerInfo>,
     },
+    /// Only the engine says this, whoever has the privilege.
+    #[error("only the engine says this")]
+    EngineOnly,
     /// The action makes no sense in the state as it is.
     #[error(transparent)]
     Invalid(#[from] Invalid),

@@ -137,6 +137,10 @@ quantity! {
     Velocity: u8 in 1 ..= 127, ""
 }
 quantity! {
+    /// How likely it is that something is played: never at 0, always at 100.
+    Probability: u8 in 0 ..= 100, " %"
+}
+quantity! {
     /// A frequency that can be heard.
     Hertz: f32 in 20.0 ..= 20_000.0, " Hz"
 }

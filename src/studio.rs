@@ -10,6 +10,8 @@
 
 mod access;
 mod action;
+mod arrangement;
+mod automation;
 mod bounded;
 mod instrument;
 mod keys;
@@ -19,6 +21,7 @@ mod name;
 mod patch;
 mod piano_roll;
 mod pieces;
+mod project;
 mod sends;
 mod session;
 mod settings;
@@ -32,9 +35,18 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     action::{Action, NetworkAction, Route},
+    arrangement::{
+        Arrangement, ArrangementSetting, AtEnd, Clip, ClipAction, ClipChange, ClipId, ClipSetting,
+        Part, Parts, Placement, PlacementAction, PlacementChange, PlacementId, PlayMode,
+    },
+    automation::{
+        Automation, AutomationAction, BusParameter, Curve, InstrumentParameter, Lane, LaneChange,
+        LaneSetting, MasterParameter, Point, Points, SessionParameter, Target,
+    },
     bounded::{
-        MAX_ACTION_BYTES, MAX_BUSES, MAX_INSTRUMENTS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL,
-        MAX_PASTED, MAX_STATE_BYTES,
+        MAX_ACTION_BYTES, MAX_BUSES, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS, MAX_CLIPS_IN_ALL,
+        MAX_INSTRUMENTS, MAX_LANES, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PASTED,
+        MAX_PLACEMENTS, MAX_PLACEMENTS_IN_ALL, MAX_POINTS, MAX_POINTS_IN_ALL, MAX_STATE_BYTES,
     },
     instrument::{Instrument, InstrumentAction, InstrumentSetting, InstrumentState, Output},
     keys::{KeyChange, Keys},
@@ -45,7 +57,13 @@ pub use self::{
     mixer::{Bus, BusId, BusSetting, Master, MasterSetting, Mixer, MixerSetting},
     name::{BadName, Name},
     patch::{StudioChange, StudioPatch},
-    piano_roll::{Note, PianoRoll, PianoRollAction, Track, TrackChange},
+    piano_roll::{
+        Note, Notes, PianoRoll, PianoRollAction, Track, TrackChange, TrackSetting, Voices,
+    },
+    project::{
+        BadProjectName, Names, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
+        ProjectOutcome, ProjectReport, ProjectSetting, Projects, Shelf,
+    },
     sends::{BusSend, BusSendSetting, Sends, SendsSetting},
     session::{BadTimeSignature, Key, Scale, SessionSetting, SessionState, TimeSignature},
     settings::Settings,
@@ -67,8 +85,8 @@ pub struct Studio;
 
 /// All that a studio shares. Cheap to clone: its parts are shared.
 ///
-/// Every instrument has a track, and no track is without its instrument; no
-/// output and no send goes to a bus that is not there.
+/// Every instrument has a track, and no track, clip or lane is without its
+/// instrument; no output, no send and no lane goes to a bus that is not there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct StudioState {
@@ -82,6 +100,12 @@ pub struct StudioState {
     pub piano_roll: PianoRoll,
     /// The instruments.
     pub instruments: InstrumentState,
+    /// The clips, and where in the piece they are placed.
+    pub arrangement: Arrangement,
+    /// What moves parameters while the music goes.
+    pub automation: Automation,
+    /// Under which name all this is kept.
+    pub projects: Arc<Projects>,
 }
 
 /// What the engine of a studio must do.
@@ -109,11 +133,14 @@ pub enum StudioEffect {
     Stop,
     /// The playhead is put somewhere.
     Locate(Ticks),
+    /// What the notice of [`Projects`] says is under way is to be done, and
+    /// reported.
+    Project,
 }
 
 impl Model for Studio {
     const NAME: &'static str = "imbolc-studio";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     type State = StudioState;
     type Action = NetworkAction;
@@ -135,6 +162,14 @@ impl Model for Studio {
             NetworkAction::DeleteInstrument(id) => instrument::delete(state, *id),
             NetworkAction::Instrument(id, action) => instrument::reduce(state, *id, action),
             NetworkAction::PianoRoll(id, action) => piano_roll::reduce(state, *id, action),
+            NetworkAction::Clip(id, action) => arrangement::reduce_clip(state, *id, action),
+            NetworkAction::Placement(id, action) => {
+                arrangement::reduce_placement(state, *id, action)
+            }
+            NetworkAction::Arrangement(setting) => arrangement::reduce(state, setting),
+            NetworkAction::Automation(target, action) => automation::reduce(state, *target, action),
+            NetworkAction::Project(action) => project::reduce(state, action),
+            NetworkAction::ProjectReport(report) => Ok(project::reduce_report(state, report)),
             NetworkAction::Session(setting) => session::reduce(state, setting),
             NetworkAction::Transport(action) => transport::reduce(state, *action),
             NetworkAction::Mixer(setting) => mixer::reduce(state, setting),
@@ -210,6 +245,33 @@ impl StudioState {
         state
     }
 
+    /// The piece alone, as it is kept: nothing sounds, nothing moves, and under
+    /// which name it is kept is not part of it.
+    #[must_use]
+    pub fn at_rest(&self) -> Self {
+        let mut state = self.clone();
+        state.transport.playing = false;
+        state.transport.recording = false;
+        state.instruments.release_all();
+        state.projects = Arc::default();
+        state
+    }
+
+    /// Puts another piece in the place of this one.
+    fn replace(&mut self, other: &Self) -> Vec<StudioEffect> {
+        let mut effects: Vec<_> = self
+            .instruments
+            .iter()
+            .flat_map(|(id, played)| instrument::silence(id, &played.sounding))
+            .collect();
+        if self.transport.playing {
+            effects.push(StudioEffect::Stop);
+        }
+        effects.push(StudioEffect::Locate(other.transport.position));
+        *self = Self { projects: Arc::clone(&self.projects), ..other.at_rest() };
+        effects
+    }
+
     /// Checks what must hold between the parts; within a part its types see to
     /// it.
     fn check(&self) -> Result<(), &'static str> {
@@ -220,7 +282,17 @@ impl StudioState {
         if buses.any(|bus| self.mixer.bus(bus).is_none()) {
             return Err("an instrument refers to a bus that is not there");
         }
+        if self.arrangement.parts().any(|(id, _)| !self.instruments.contains(id)) {
+            return Err("there is a clip of an instrument that is not there");
+        }
+        if self.automation.lanes().any(|(target, _)| target.check(self).is_err()) {
+            return Err("a lane moves something that is not there");
+        }
         Ok(())
+    }
+
+    fn require_instrument(&self, id: InstrumentId) -> Result<(), Invalid> {
+        if self.instruments.contains(id) { Ok(()) } else { Err(Invalid::missing("instrument", id)) }
     }
 }
 
@@ -232,14 +304,35 @@ struct Unchecked {
     mixer: Mixer,
     piano_roll: PianoRoll,
     instruments: InstrumentState,
+    arrangement: Arrangement,
+    automation: Automation,
+    projects: Arc<Projects>,
 }
 
 impl TryFrom<Unchecked> for StudioState {
     type Error = &'static str;
 
     fn try_from(read: Unchecked) -> Result<Self, Self::Error> {
-        let Unchecked { session, transport, mixer, piano_roll, instruments } = read;
-        let state = Self { session, transport, mixer, piano_roll, instruments };
+        let Unchecked {
+            session,
+            transport,
+            mixer,
+            piano_roll,
+            instruments,
+            arrangement,
+            automation,
+            projects,
+        } = read;
+        let state = Self {
+            session,
+            transport,
+            mixer,
+            piano_roll,
+            instruments,
+            arrangement,
+            automation,
+            projects,
+        };
         state.check()?;
         Ok(state)
     }
@@ -255,7 +348,7 @@ mod tests {
         assert!(serde_json::from_str::<StudioState>(&json).is_ok());
         let no_such_bus = json.replacen(r#""output":"Master""#, r#""output":{"Bus":7}"#, 1);
         assert!(serde_json::from_str::<StudioState>(&no_such_bus).is_err());
-        let no_track = json.replacen(r#""piano_roll":{"1":[],"#, r#""piano_roll":{"#, 1);
+        let no_track = json.replacen(r#""piano_roll":{"1":"#, r#""piano_roll":{"9":"#, 1);
         assert_ne!(json, no_track);
         assert!(serde_json::from_str::<StudioState>(&no_track).is_err());
     }

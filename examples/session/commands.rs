@@ -5,7 +5,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use imbolc_net::{
     Dispatcher,
     protocol::InstrumentId,
-    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Ticks, Velocity},
+    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, Note,
         PianoRollAction, SessionSetting, SourceKind, TransportAction,
@@ -131,6 +131,7 @@ fn note(id: &str, beat: &str, key: &str, beats: &str) -> Result<NetworkAction, S
         pitch: pitch(key)?,
         length: done(NoteLength::new(ticks(number(beats)?)?))?,
         velocity: Velocity::of(100),
+        probability: Probability::MAX,
     };
     Ok(NetworkAction::PianoRoll(instrument(id)?, PianoRollAction::Add(note)))
 }

@@ -178,10 +178,12 @@ impl Command {
     /// The dispatcher to open, and what to ask it for.
     fn mode(self) -> Result<(Mode, Wishes), String> {
         Ok(match self {
-            Self::Local { who } => (Mode::Local { name: who.name }, Wishes::default()),
+            Self::Local { who } => {
+                (Mode::Local { name: who.name, projects: None }, Wishes::default())
+            }
             Self::Host { address, who } => {
                 let options = HostOptions::default();
-                (Mode::Host { name: who.name, address, options }, Wishes::default())
+                (Mode::Host { projects: None, name: who.name, address, options }, Wishes::default())
             }
             Self::Join { address, who, own, privilege, state_dir } => {
                 let address = with_port(&address);

@@ -112,6 +112,7 @@ fn notes(change: &TrackChange) -> String {
         TrackChange::Remove(tick, pitch) => {
             format!("no note {} at beat {}", key_name(*pitch), beat(*tick))
         }
+        TrackChange::Set(setting) => plain(setting),
         TrackChange::Whole(track) => format!("a track of {} notes", track.len()),
     }
 }

@@ -1,6 +1,6 @@
 //! The switch at start-up: which dispatcher runs is decided here, once.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::net::TcpListener;
 
@@ -9,6 +9,7 @@ use crate::{
     dispatcher::{Dispatcher, HostDispatcher, HostOptions, LocalDispatcher},
     engine::SilentEngine,
     error::OpenError,
+    projects::{self, WithProjects},
     studio::StudioState,
 };
 
@@ -19,6 +20,8 @@ pub enum Mode {
     Local {
         /// What one is called.
         name: String,
+        /// Where projects are kept, if they are. It is made if it is not there.
+        projects: Option<PathBuf>,
     },
     /// With others, here.
     Host {
@@ -26,6 +29,8 @@ pub enum Mode {
         name: String,
         /// Where to listen, as `address:port`; port 0 is any that is free.
         address: String,
+        /// Where projects are kept, if they are. It is made if it is not there.
+        projects: Option<PathBuf>,
         /// What else can be set.
         options: HostOptions,
     },
@@ -42,27 +47,42 @@ pub enum Mode {
 /// makes no sound.
 ///
 /// # Errors
-/// If the host cannot listen, or the client cannot join. The message is one
+/// If the host cannot listen, or the client cannot join, or the directory for
+/// projects cannot be used. The message is one
 /// line, fit to be shown.
 ///
 /// # Panics
 /// If it is not called within a tokio runtime, unless `mode` is local.
 pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
     match mode {
-        Mode::Local { name } => {
-            let local =
-                LocalDispatcher::open(&name, StudioState::starter(), SilentEngine::default())?;
-            Ok(Arc::new(local))
+        Mode::Local { name, projects } => {
+            let (model, engine) = studio(projects)?;
+            Ok(Arc::new(LocalDispatcher::open(&name, model, engine)?))
         }
-        Mode::Host { name, address, options } => {
+        Mode::Host { name, address, projects, options } => {
             let listener = TcpListener::bind(&address)
                 .await
                 .map_err(|source| OpenError::Listen { address, source })?;
-            let (model, engine) = (StudioState::starter(), SilentEngine::default());
+            let (model, engine) = studio(projects)?;
             Ok(Arc::new(HostDispatcher::open(&name, model, engine, listener, options)?))
         }
         Mode::Remote { address, options } => {
             Ok(Arc::new(RemoteDispatcher::connect(&address, options).await?))
         }
     }
+}
+
+/// What a session begins with, and what plays it.
+fn studio(
+    directory: Option<PathBuf>,
+) -> Result<(StudioState, WithProjects<SilentEngine>), OpenError> {
+    let mut model = StudioState::starter();
+    let fail =
+        |directory: &PathBuf, source| OpenError::Projects { directory: directory.clone(), source };
+    if let Some(directory) = &directory {
+        model.projects = projects::known(directory).map_err(|source| fail(directory, source))?;
+    }
+    let engine = WithProjects::open(SilentEngine::default(), directory.clone())
+        .map_err(|source| fail(&directory.unwrap_or_default(), source))?;
+    Ok((model, engine))
 }

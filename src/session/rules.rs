@@ -48,6 +48,7 @@ pub(super) fn authorise<M: Model>(
         Access::Privilege if !roster.is_privileged(actor) => {
             Err(Refusal::NotPrivileged { holder: roster.privileged.clone() })
         }
+        Access::Engine => Err(Refusal::EngineOnly),
         Access::Anyone
         | Access::Create(_)
         | Access::Own(_)
@@ -75,7 +76,7 @@ fn follow<M: Model>(
             Arc::make_mut(&mut next.roster).owners.remove(&instrument);
         }
         // These can replace everything, e.g. by loading a project.
-        Access::Privilege | Access::Anyone => forget_what_is_gone(&mut next),
+        Access::Privilege | Access::Anyone | Access::Engine => forget_what_is_gone(&mut next),
     }
     Ok((next, effects))
 }

@@ -122,7 +122,7 @@ impl<M: Model> UndoLog<M> {
     pub(crate) fn forget_instrument(&mut self, instrument: InstrumentId) {
         self.forget(|access| match access {
             Access::Own(id) | Access::Create(id) | Access::Delete(id) => id == instrument,
-            Access::Anyone | Access::Privilege => false,
+            Access::Anyone | Access::Privilege | Access::Engine => false,
         });
     }
 

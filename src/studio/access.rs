@@ -5,8 +5,15 @@
 //! action is open to everybody by accident.
 
 use super::{
-    action::NetworkAction, instrument::InstrumentAction, mixer::MixerSetting,
-    piano_roll::PianoRollAction, session::SessionSetting, transport::TransportAction,
+    action::NetworkAction,
+    arrangement::{ArrangementSetting, ClipAction, PlacementAction},
+    automation::{AutomationAction, Target},
+    instrument::InstrumentAction,
+    mixer::MixerSetting,
+    piano_roll::PianoRollAction,
+    project::ProjectAction,
+    session::SessionSetting,
+    transport::TransportAction,
 };
 use crate::model::{Access, InstrumentId};
 
@@ -16,6 +23,12 @@ pub(super) const fn access(action: &NetworkAction) -> Access {
         NetworkAction::DeleteInstrument(id) => Access::Delete(*id),
         NetworkAction::Instrument(id, action) => instrument(*id, action),
         NetworkAction::PianoRoll(id, action) => piano_roll(*id, action),
+        NetworkAction::Clip(id, action) => clip(*id, action),
+        NetworkAction::Placement(id, action) => placement(*id, action),
+        NetworkAction::Arrangement(setting) => arrangement(setting),
+        NetworkAction::Automation(target, action) => automation(*target, action),
+        NetworkAction::Project(action) => project(action),
+        NetworkAction::ProjectReport(_) => Access::Engine,
         NetworkAction::Session(setting) => session(setting),
         NetworkAction::Transport(action) => transport(action),
         NetworkAction::Mixer(setting) => mixer(setting),
@@ -39,8 +52,70 @@ const fn piano_roll(id: InstrumentId, action: &PianoRollAction) -> Access {
         | PianoRollAction::Move { .. }
         | PianoRollAction::Resize(..)
         | PianoRollAction::Velocity(..)
+        | PianoRollAction::Probability(..)
         | PianoRollAction::Paste(_)
-        | PianoRollAction::Clear => Access::Own(id),
+        | PianoRollAction::DeleteRegion(_)
+        | PianoRollAction::Clear
+        | PianoRollAction::Set(_) => Access::Own(id),
+    }
+}
+
+const fn clip(id: InstrumentId, action: &ClipAction) -> Access {
+    match action {
+        ClipAction::Create { .. }
+        | ClipAction::Capture { .. }
+        | ClipAction::Rename(..)
+        | ClipAction::Resize(..)
+        | ClipAction::Put(..)
+        | ClipAction::Take(..)
+        | ClipAction::Delete(_) => Access::Own(id),
+    }
+}
+
+const fn placement(id: InstrumentId, action: &PlacementAction) -> Access {
+    match action {
+        PlacementAction::Place { .. }
+        | PlacementAction::Move(..)
+        | PlacementAction::Resize(..)
+        | PlacementAction::Duplicate { .. }
+        | PlacementAction::Remove(_) => Access::Own(id),
+    }
+}
+
+const fn arrangement(setting: &ArrangementSetting) -> Access {
+    match setting {
+        ArrangementSetting::Play(_) | ArrangementSetting::AtEnd(_) => Access::Privilege,
+    }
+}
+
+/// A lane is the instrument's whose parameter it moves.
+const fn automation(target: Target, action: &AutomationAction) -> Access {
+    match action {
+        AutomationAction::Add
+        | AutomationAction::Delete
+        | AutomationAction::Set(_)
+        | AutomationAction::Put(_)
+        | AutomationAction::Remove(_)
+        | AutomationAction::Move(..)
+        | AutomationAction::DeleteRegion(_)
+        | AutomationAction::CopyRegion(..)
+        | AutomationAction::Paste(_) => match target.instrument() {
+            Some(id) => Access::Own(id),
+            None => Access::Privilege,
+        },
+    }
+}
+
+const fn project(action: &ProjectAction) -> Access {
+    match action {
+        ProjectAction::New
+        | ProjectAction::Save
+        | ProjectAction::SaveAs(_)
+        | ProjectAction::Load(_)
+        | ProjectAction::List
+        | ProjectAction::CreateCheckpoint(_)
+        | ProjectAction::RestoreCheckpoint(_)
+        | ProjectAction::DeleteCheckpoint(_) => Access::Privilege,
     }
 }
 
@@ -60,6 +135,7 @@ const fn transport(action: &TransportAction) -> Access {
         TransportAction::Play
         | TransportAction::Stop
         | TransportAction::Locate(_)
+        | TransportAction::Record(_)
         | TransportAction::Loop(_)
         | TransportAction::Region(_) => Access::Privilege,
     }

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    arrangement::{ArrangementSetting, ClipAction, PlacementAction},
+    automation::{AutomationAction, Target},
     instrument::InstrumentAction,
     local::{
         ClipboardAction, LayerAction, LocalAction, MidiAction, NavigationAction, SelectionAction,
@@ -13,6 +15,7 @@ use super::{
     mixer::MixerSetting,
     name::Name,
     piano_roll::PianoRollAction,
+    project::{ProjectAction, ProjectReport},
     session::SessionSetting,
     source::SourceKind,
     transport::TransportAction,
@@ -45,6 +48,18 @@ pub enum NetworkAction {
     Instrument(InstrumentId, InstrumentAction),
     /// Edits an instrument's track.
     PianoRoll(InstrumentId, PianoRollAction),
+    /// Edits an instrument's clips.
+    Clip(InstrumentId, ClipAction),
+    /// Edits where an instrument's clips are placed.
+    Placement(InstrumentId, PlacementAction),
+    /// Sets what holds for the arrangement as a whole.
+    Arrangement(ArrangementSetting),
+    /// Edits the lane of a parameter.
+    Automation(Target, AutomationAction),
+    /// Saves, loads and the like.
+    Project(ProjectAction),
+    /// What came of that. Only the engine says it.
+    ProjectReport(ProjectReport),
     /// Sets what holds for the session as a whole.
     Session(SessionSetting),
     /// Starts, stops, goes somewhere, repeats.
@@ -64,6 +79,11 @@ pub enum Action {
     DeleteInstrument(InstrumentId),
     Instrument(InstrumentId, InstrumentAction),
     PianoRoll(InstrumentId, PianoRollAction),
+    Clip(InstrumentId, ClipAction),
+    Placement(InstrumentId, PlacementAction),
+    Arrangement(ArrangementSetting),
+    Automation(Target, AutomationAction),
+    Project(ProjectAction),
     Session(SessionSetting),
     Transport(TransportAction),
     Mixer(MixerSetting),
@@ -94,6 +114,13 @@ impl Action {
             Self::DeleteInstrument(id) => Route::Network(NetworkAction::DeleteInstrument(id)),
             Self::Instrument(id, action) => Route::Network(NetworkAction::Instrument(id, action)),
             Self::PianoRoll(id, action) => Route::Network(NetworkAction::PianoRoll(id, action)),
+            Self::Clip(id, action) => Route::Network(NetworkAction::Clip(id, action)),
+            Self::Placement(id, action) => Route::Network(NetworkAction::Placement(id, action)),
+            Self::Arrangement(setting) => Route::Network(NetworkAction::Arrangement(setting)),
+            Self::Automation(target, action) => {
+                Route::Network(NetworkAction::Automation(target, action))
+            }
+            Self::Project(action) => Route::Network(NetworkAction::Project(action)),
             Self::Session(setting) => Route::Network(NetworkAction::Session(setting)),
             Self::Transport(action) => Route::Network(NetworkAction::Transport(action)),
             Self::Mixer(setting) => Route::Network(NetworkAction::Mixer(setting)),

@@ -7,13 +7,13 @@ use std::{fmt, marker::PhantomData};
 
 use imbl::OrdMap;
 use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 
 /// Bytes of the largest state that can come about within the limits below, as
 /// JSON. A frame must be able to hold it.
-pub const MAX_STATE_BYTES: usize = 48 * 1024 * 1024;
+pub const MAX_STATE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of the largest action, which is a paste, as JSON.
 pub const MAX_ACTION_BYTES: usize = 384 * 1024;
@@ -34,12 +34,57 @@ pub const MAX_NOTES_IN_ALL: usize = 262_144;
 /// Notes that one action may paste: more than a screen of any size shows.
 pub const MAX_PASTED: usize = 4096;
 
+/// Clips of an instrument: more than a screen can list.
+pub const MAX_CLIPS: usize = 256;
+
+/// Clips of all instruments together.
+pub const MAX_CLIPS_IN_ALL: usize = 8192;
+
+/// Notes in all clips together, so that a full state keeps a size that can be
+/// sent.
+pub const MAX_CLIP_NOTES_IN_ALL: usize = 65_536;
+
+/// Placements of the clips of an instrument: one a bar, for half an hour.
+pub const MAX_PLACEMENTS: usize = 1024;
+
+/// Placements of all instruments together.
+pub const MAX_PLACEMENTS_IN_ALL: usize = 32_768;
+
+/// Automation lanes in a session: two for every instrument of a large one.
+pub const MAX_LANES: usize = 2048;
+
+/// Points of a lane: one a beat, for over half an hour.
+pub const MAX_POINTS: usize = 4096;
+
+/// Points of all lanes together, so that a full state keeps a size that can be
+/// sent.
+pub const MAX_POINTS_IN_ALL: usize = 65_536;
+
+/// Projects that are listed: the others are there all the same.
+pub const MAX_PROJECTS: usize = 1024;
+
+/// Checkpoints of a project.
+pub const MAX_CHECKPOINTS: usize = 256;
+
 /// Characters in a name: it must fit in the column of a mixer.
 pub const MAX_NAME: usize = 64;
 
 /// A limit as an error carries it.
 pub(super) fn count(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
+}
+
+/// Removes the entries that are `gone`, and leaves the others shared.
+pub(super) fn remove<K, V>(map: &mut OrdMap<K, V>, gone: impl Fn(&K, &V) -> bool)
+where
+    K: Ord + Clone,
+    V: Clone,
+{
+    let keys: Vec<_> =
+        map.iter().filter(|(key, value)| gone(key, value)).map(|(key, _)| key.clone()).collect();
+    for key in keys {
+        map.remove(&key);
+    }
 }
 
 /// Reads a map of at most `MAX` entries, none of them twice.
@@ -77,6 +122,71 @@ where
         }
         Ok(map)
     }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut map = OrdMap::new();
+        while let Some((key, value)) = entries.next_element()? {
+            if map.len() == MAX {
+                return Err(A::Error::custom(format_args!("more than {MAX} entries")));
+            }
+            if map.insert(key, value).is_some() {
+                return Err(A::Error::custom("the same key twice"));
+            }
+        }
+        Ok(map)
+    }
+}
+
+/// Writes a map whose keys cannot be keys in JSON, as a list of pairs.
+pub(super) fn write_pairs<K, V, S>(map: &OrdMap<K, V>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    K: Serialize + Ord,
+    V: Serialize,
+    S: Serializer,
+{
+    serializer.collect_seq(map)
+}
+
+/// Reads a list of at most `MAX` pairs as a map, no key twice.
+pub(super) fn pairs<'de, const MAX: usize, K, V, D>(
+    deserializer: D,
+) -> Result<OrdMap<K, V>, D::Error>
+where
+    K: Deserialize<'de> + Ord + Clone,
+    V: Deserialize<'de> + Clone,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_seq(AtMost::<MAX, K, V>(PhantomData))
+}
+
+/// Reads a list of at most `MAX` entries.
+pub(super) fn list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct List<const MAX: usize, T>(PhantomData<T>);
+
+    impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for List<MAX, T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MAX} entries")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(entry) = entries.next_element()? {
+                if list.len() == MAX {
+                    return Err(A::Error::custom(format_args!("more than {MAX} entries")));
+                }
+                list.push(entry);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_seq(List::<MAX, T>(PhantomData))
 }
 
 #[cfg(test)]

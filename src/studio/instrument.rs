@@ -190,6 +190,20 @@ impl InstrumentState {
         self.0.diff(&to.0)
     }
 
+    /// Releases the keys of all instruments.
+    pub(super) fn release_all(&mut self) {
+        let held: Vec<_> = self
+            .iter()
+            .filter(|(_, played)| !played.sounding.is_empty())
+            .map(|(id, _)| id)
+            .collect();
+        for id in held {
+            if let Some(instrument) = self.0.get_mut(&id) {
+                Arc::make_mut(instrument).sounding = Keys::default();
+            }
+        }
+    }
+
     /// Sends what went to this bus to the master, and sends nothing else to it.
     pub(super) fn forget_bus(&mut self, bus: BusId) {
         let affected: Vec<_> =
@@ -260,6 +274,8 @@ pub(super) fn delete(
 ) -> Result<Vec<StudioEffect>, Invalid> {
     let instrument = state.instruments.take(id)?;
     state.piano_roll.remove_track(id);
+    state.arrangement.remove_part(id);
+    state.automation.forget_instrument(id);
     Ok(silence(id, &instrument.sounding))
 }
 
@@ -307,7 +323,7 @@ fn release(
     Ok(vec![StudioEffect::NoteOff { instrument: id, pitch }])
 }
 
-fn silence(id: InstrumentId, keys: &Keys) -> Vec<StudioEffect> {
+pub(super) fn silence(id: InstrumentId, keys: &Keys) -> Vec<StudioEffect> {
     keys.iter().map(|(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch }).collect()
 }
 

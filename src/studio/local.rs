@@ -9,8 +9,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     StudioState,
     action::NetworkAction,
+    automation::{AutomationAction, Point, Points, Target},
     bounded::MAX_PASTED,
-    piano_roll::{Note, PianoRollAction, Track},
+    piano_roll::{Note, Notes, PianoRollAction},
+    transport::LoopRegion,
 };
 use crate::{
     model::InstrumentId,
@@ -33,7 +35,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalAction {
-    /// Copies or pastes notes.
+    /// Copies or pastes notes or points.
     Clipboard(ClipboardAction),
     /// Goes to another pane.
     Navigation(NavigationAction),
@@ -45,7 +47,7 @@ pub enum LocalAction {
     Midi(MidiAction),
 }
 
-/// Copies or pastes notes of the selected instrument.
+/// Copies or pastes notes of the selected instrument, or points of a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClipboardAction {
     /// Copies the notes that start at or after `from` and before `to`.
@@ -57,6 +59,10 @@ pub enum ClipboardAction {
     },
     /// Pastes what was copied, at the cursor.
     Paste,
+    /// Copies the points of a lane within a region.
+    CopyPoints(Target, LoopRegion),
+    /// Pastes the points that were copied into a lane, at the cursor.
+    PastePoints(Target),
 }
 
 /// Goes to another pane.
@@ -129,6 +135,7 @@ pub struct MidiPort(pub Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientState {
     clipboard: Vec<Note>,
+    points: Vec<Point>,
     pane: Pane,
     came_from: Vec<Pane>,
     layers: Vec<Layer>,
@@ -142,6 +149,7 @@ impl Default for ClientState {
     fn default() -> Self {
         Self {
             clipboard: Vec::new(),
+            points: Vec::new(),
             pane: Pane::default(),
             came_from: Vec::new(),
             layers: Vec::new(),
@@ -164,6 +172,12 @@ impl ClientState {
                 self.copy(from, to, studio);
             }
             LocalAction::Clipboard(ClipboardAction::Paste) => return self.paste(studio),
+            LocalAction::Clipboard(ClipboardAction::CopyPoints(target, region)) => {
+                self.copy_points(target, region, studio);
+            }
+            LocalAction::Clipboard(ClipboardAction::PastePoints(target)) => {
+                return self.paste_points(target, studio);
+            }
             LocalAction::Navigation(action) => self.navigate(&action),
             LocalAction::Layer(action) => self.stack(&action),
             LocalAction::Selection(action) => self.select(&action, studio),
@@ -238,7 +252,7 @@ impl ClientState {
         let id = self.instrument.filter(|id| studio.instruments.contains(*id))?;
         let start = self.cursor.0.get();
         // What would lie beyond the end of time is left out.
-        let track: Track = self
+        let notes: Notes = self
             .clipboard
             .iter()
             .filter_map(|note| {
@@ -246,8 +260,42 @@ impl ClientState {
                 Some(Note { tick, ..*note })
             })
             .collect();
-        let nothing = track.is_empty();
-        (!nothing).then_some(NetworkAction::PianoRoll(id, PianoRollAction::Paste(track)))
+        let nothing = notes.is_empty();
+        (!nothing).then_some(NetworkAction::PianoRoll(id, PianoRollAction::Paste(notes)))
+    }
+
+    fn copy_points(&mut self, target: Target, region: LoopRegion, studio: &StudioState) {
+        let Some(lane) = studio.automation.lane(&target) else { return };
+        let start = region.start().get();
+        let points: Vec<_> = lane
+            .points
+            .within(region)
+            .take(MAX_PASTED)
+            .filter_map(|point| {
+                let tick = Ticks::new(point.tick.get() - start).ok()?;
+                Some(Point { tick, ..point })
+            })
+            .collect();
+        // An empty copy keeps what was copied before.
+        if !points.is_empty() {
+            self.points = points;
+        }
+    }
+
+    fn paste_points(&self, target: Target, studio: &StudioState) -> Option<NetworkAction> {
+        studio.automation.lane(&target)?;
+        let start = self.cursor.0.get();
+        // What would lie beyond the end of time is left out.
+        let points: Points = self
+            .points
+            .iter()
+            .filter_map(|point| {
+                let tick = Ticks::new(point.tick.get().checked_add(start)?).ok()?;
+                Some(Point { tick, ..*point })
+            })
+            .collect();
+        let nothing = points.is_empty();
+        (!nothing).then_some(NetworkAction::Automation(target, AutomationAction::Paste(points)))
     }
 
     fn navigate(&mut self, action: &NavigationAction) {
@@ -291,8 +339,8 @@ mod tests {
     use super::*;
     use crate::{
         model::Model,
-        quantity::{NoteLength, Velocity},
-        studio::Studio,
+        quantity::{Amount, NoteLength, Probability, Velocity},
+        studio::{Curve, InstrumentParameter, Studio},
     };
 
     const BASS: InstrumentId = InstrumentId(1);
@@ -303,6 +351,7 @@ mod tests {
             pitch: Pitch::of(60),
             length: NoteLength::of(240),
             velocity: Velocity::of(90),
+            probability: Probability::MAX,
         }
     }
 
@@ -342,11 +391,34 @@ mod tests {
         let studio = studio();
         let mut client = with_bass_selected(&studio);
         client.handle(copy(480, 961), &studio);
-        let pasted: Track = [note(1920), note(2400)].into_iter().collect();
+        let pasted: Notes = [note(1920), note(2400)].into_iter().collect();
         assert_eq!(
             paste_at(&mut client, 1920, &studio),
             Some(NetworkAction::PianoRoll(BASS, PianoRollAction::Paste(pasted)))
         );
+    }
+
+    #[test]
+    fn points_that_were_copied_keep_their_place_in_the_region() {
+        let mut studio = studio();
+        let target = Target::Instrument(BASS, InstrumentParameter::Level);
+        let act = |studio: &mut StudioState, action| {
+            Studio::reduce(studio, &NetworkAction::Automation(target, action)).unwrap();
+        };
+        let point =
+            |tick| Point { tick: Ticks::of(tick), value: Amount::of(0.5), curve: Curve::Smooth };
+        act(&mut studio, AutomationAction::Add);
+        act(&mut studio, AutomationAction::Put(point(600)));
+        let mut client = with_bass_selected(&studio);
+        let region = LoopRegion::new(Ticks::of(480), Ticks::of(960)).unwrap();
+        let copy = ClipboardAction::CopyPoints(target, region);
+        assert_eq!(client.handle(LocalAction::Clipboard(copy), &studio), None);
+        let cursor = SelectionAction::Cursor(Ticks::of(1920), Pitch::of(60));
+        client.handle(LocalAction::Selection(cursor), &studio);
+        let paste = LocalAction::Clipboard(ClipboardAction::PastePoints(target));
+        let pasted = AutomationAction::Paste([point(2040)].into_iter().collect());
+        let expected = Some(NetworkAction::Automation(target, pasted));
+        assert_eq!(client.handle(paste, &studio), expected);
     }
 
     #[test]
@@ -364,7 +436,7 @@ mod tests {
         let studio = studio();
         let mut client = with_bass_selected(&studio);
         client.handle(copy(0, 481), &studio);
-        let last: Track = [note(Ticks::MAX.get())].into_iter().collect();
+        let last: Notes = [note(Ticks::MAX.get())].into_iter().collect();
         assert_eq!(
             paste_at(&mut client, Ticks::MAX.get(), &studio),
             Some(NetworkAction::PianoRoll(BASS, PianoRollAction::Paste(last)))

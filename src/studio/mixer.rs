@@ -134,6 +134,7 @@ pub(super) fn reduce(
     state.mixer.set(setting.clone())?;
     if let MixerSetting::DeleteBus(id) = setting {
         state.instruments.forget_bus(*id);
+        state.automation.forget_bus(*id);
     }
     Ok(Vec::new())
 }

@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StudioState,
+    arrangement::{ArrangementSetting, ClipChange, ClipId, PartChange, PlacementChange},
+    automation::{LaneChange, Target},
     instrument::{Instrument, InstrumentSetting, InstrumentState},
     keys::KeyChange,
     mixer::{Mixer, MixerSetting},
     piano_roll::{PianoRoll, Track, TrackChange},
+    project::ProjectSetting,
     session::SessionSetting,
     settings::Settings,
     transport::TransportSetting,
@@ -53,6 +56,16 @@ pub enum StudioChange {
     PianoRoll(InstrumentId, TrackChange),
     /// All tracks as they are now.
     WholePianoRoll(PianoRoll),
+    /// A setting of the arrangement as a whole.
+    Arrangement(ArrangementSetting),
+    /// A clip of an instrument.
+    Clip(InstrumentId, ClipId, ClipChange),
+    /// A placement of an instrument.
+    Placement(InstrumentId, PlacementChange),
+    /// A point of a lane, or a lane.
+    Lane(Target, LaneChange),
+    /// Under which name the session is kept, and the like.
+    Project(ProjectSetting),
 }
 
 /// The parts of the studio.
@@ -67,6 +80,12 @@ impl DirtyFlags {
     pub const PIANO_ROLL: Self = Self::part(3);
     /// The instruments.
     pub const INSTRUMENTS: Self = Self::part(4);
+    /// The clips and where they are placed.
+    pub const ARRANGEMENT: Self = Self::part(8);
+    /// The lanes.
+    pub const AUTOMATION: Self = Self::part(9);
+    /// Under which name the session is kept, and which others there are.
+    pub const PROJECTS: Self = Self::part(10);
 }
 
 pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
@@ -76,6 +95,9 @@ pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
         | DirtyFlags::MIXER.when(!from.mixer.is_same(&to.mixer))
         | DirtyFlags::PIANO_ROLL.when(!from.piano_roll.is_same(&to.piano_roll))
         | DirtyFlags::INSTRUMENTS.when(!from.instruments.is_same(&to.instruments))
+        | DirtyFlags::ARRANGEMENT.when(!from.arrangement.is_same(&to.arrangement))
+        | DirtyFlags::PROJECTS.when(!Arc::ptr_eq(&from.projects, &to.projects))
+        | DirtyFlags::AUTOMATION.when(!from.automation.is_same(&to.automation))
 }
 
 pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
@@ -87,6 +109,13 @@ pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> 
     diff_mixer(&from.mixer, &to.mixer, &mut changes);
     diff_instruments(&from.instruments, &to.instruments, &mut changes);
     diff_piano_roll(&from.piano_roll, &to.piano_roll, &mut changes);
+    diff_arrangement(from, to, &mut changes);
+    from.automation.diff(&to.automation, &to.instruments, &mut |target, change| {
+        changes.push(StudioChange::Lane(target, change));
+    });
+    if !Arc::ptr_eq(&from.projects, &to.projects) {
+        from.projects.diff(&to.projects, &mut |s| changes.push(StudioChange::Project(s)));
+    }
     if changes.is_empty() { None } else { Some(StudioPatch(changes)) }
 }
 
@@ -149,6 +178,22 @@ fn diff_piano_roll(from: &PianoRoll, to: &PianoRoll, changes: &mut Vec<StudioCha
     }
 }
 
+/// Clip by clip and placement by placement.
+pub(super) fn diff_arrangement(
+    from: &StudioState,
+    to: &StudioState,
+    changes: &mut Vec<StudioChange>,
+) {
+    let emit = |setting| changes.push(StudioChange::Arrangement(setting));
+    from.arrangement.diff(&to.arrangement, &mut { emit });
+    from.arrangement.diff_parts(&to.arrangement, &to.instruments, &mut |id, change| {
+        changes.push(match change {
+            PartChange::Clip(clip, change) => StudioChange::Clip(id, clip, change),
+            PartChange::Placement(change) => StudioChange::Placement(id, change),
+        });
+    });
+}
+
 pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), Misfit> {
     let mut rerouted = false;
     for change in &patch.0 {
@@ -170,6 +215,7 @@ pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), 
 fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), Invalid> {
     match change {
         StudioChange::Session(setting) => Arc::make_mut(&mut state.session).set(setting.clone()),
+        StudioChange::Project(setting) => Arc::make_mut(&mut state.projects).set(setting.clone()),
         StudioChange::Transport(setting) => state.transport.set(setting.clone()),
         StudioChange::Mixer(setting) => state.mixer.set(setting.clone()),
         StudioChange::WholeMixer(mixer) => {
@@ -179,6 +225,8 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
         StudioChange::Instruments(instruments) => {
             state.instruments = instruments.clone();
             state.piano_roll.follow(&state.instruments);
+            state.arrangement.follow(&state.instruments);
+            state.automation.follow(&state.instruments);
             Ok(())
         }
         StudioChange::PutInstrument(id, instrument, track) => {
@@ -189,6 +237,8 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
         StudioChange::DropInstrument(id) => {
             state.instruments.take(*id)?;
             state.piano_roll.remove_track(*id);
+            state.arrangement.remove_part(*id);
+            state.automation.forget_instrument(*id);
             Ok(())
         }
         StudioChange::Instrument(id, setting) => {
@@ -200,6 +250,22 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
         StudioChange::WholePianoRoll(piano_roll) => {
             state.piano_roll = piano_roll.clone();
             Ok(())
+        }
+        StudioChange::Arrangement(setting) => state.arrangement.set(setting.clone()),
+        StudioChange::Clip(id, clip, change) => {
+            state.require_instrument(*id)?;
+            state.arrangement.edit(*id, |part| part.apply_clip(*clip, change))
+        }
+        StudioChange::Placement(id, change) => {
+            state.require_instrument(*id)?;
+            state.arrangement.edit(*id, |part| part.apply_placement(change))
+        }
+        StudioChange::Lane(target, LaneChange::Gone) => {
+            state.automation.apply(*target, &LaneChange::Gone)
+        }
+        StudioChange::Lane(target, change) => {
+            target.check(state)?;
+            state.automation.apply(*target, change)
         }
     }
 }

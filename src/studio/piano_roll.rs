@@ -4,6 +4,7 @@
 //! different notes can never disturb each other. It knows instruments by their
 //! ids only.
 
+mod notes;
 mod track;
 
 use std::sync::Arc;
@@ -11,16 +12,22 @@ use std::sync::Arc;
 use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
-pub use self::track::{Note, Track};
+pub(super) use self::notes::NoteChange;
+pub use self::{
+    notes::{Note, Notes},
+    track::{Track, TrackSetting, Voices},
+};
 
 use super::{
     StudioEffect, StudioState,
     bounded::{self, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL},
     instrument::InstrumentState,
+    settings::Settings,
+    transport::LoopRegion,
 };
 use crate::{
     model::{InstrumentId, Invalid},
-    quantity::{NoteLength, Pitch, Ticks, Velocity},
+    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
 /// The tracks of all instruments.
@@ -54,10 +61,17 @@ pub enum PianoRollAction {
     Resize(Ticks, Pitch, NoteLength),
     /// Makes a note louder or softer.
     Velocity(Ticks, Pitch, Velocity),
-    /// Adds notes, in the place of any that start where they do.
-    Paste(Track),
+    /// Makes a note more or less likely to be played.
+    Probability(Ticks, Pitch, Probability),
+    /// Adds notes, in the place of any that start where they do. What was
+    /// played while the track was armed comes like this too.
+    Paste(Notes),
+    /// Removes the notes that start within the region.
+    DeleteRegion(LoopRegion),
     /// Removes all notes.
     Clear,
+    /// Sets how the track is played, or whether it records.
+    Set(TrackSetting),
 }
 
 /// One change of a track, in a patch.
@@ -67,6 +81,8 @@ pub enum TrackChange {
     Put(Note),
     /// A note is gone.
     Remove(Ticks, Pitch),
+    /// A setting of the track.
+    Set(TrackSetting),
     /// The track as it is now.
     Whole(Arc<Track>),
 }
@@ -141,13 +157,11 @@ impl PianoRoll {
     pub(super) fn diff(&self, to: &Self, emit: &mut dyn FnMut(InstrumentId, TrackChange)) {
         for change in self.tracks.diff(&to.tracks) {
             match change {
-                DiffItem::Add(id, track) if !track.is_empty() => {
+                DiffItem::Add(id, track) if **track != Track::default() => {
                     emit(*id, TrackChange::Whole(Arc::clone(track)));
                 }
                 DiffItem::Update { old: (id, old), new: (_, new) } => {
-                    for change in old.diff(new) {
-                        emit(*id, change);
-                    }
+                    old.diff_track(new, &mut |change| emit(*id, change));
                 }
                 DiffItem::Add(..) | DiffItem::Remove(..) => {}
             }
@@ -158,10 +172,11 @@ impl PianoRoll {
     pub(super) fn apply(&mut self, id: InstrumentId, change: &TrackChange) -> Result<(), Invalid> {
         self.edit(id, |track| match change {
             TrackChange::Put(note) => {
-                track.put(*note);
+                track.notes.put(*note);
                 Ok(())
             }
-            TrackChange::Remove(tick, pitch) => track.take(*tick, *pitch).map(drop),
+            TrackChange::Remove(tick, pitch) => track.notes.take(*tick, *pitch).map(drop),
+            TrackChange::Set(setting) => track.set(setting.clone()),
             TrackChange::Whole(whole) => {
                 track.clone_from(whole);
                 Ok(())
@@ -232,6 +247,7 @@ mod tests {
             pitch: Pitch::of(pitch),
             length: NoteLength::of(480),
             velocity: Velocity::of(100),
+            probability: Probability::MAX,
         }
     }
 
@@ -299,7 +315,7 @@ mod tests {
     #[test]
     fn the_number_of_notes_is_bounded() {
         let notes = |first: u32, count: u32| (first..first + count).map(|n| note(n, 60));
-        let paste = |track: Track| PianoRollAction::Paste(track);
+        let paste = |notes: Notes| PianoRollAction::Paste(notes);
         let mut state = StudioState::starter();
 
         let too_many = paste(notes(0, 4097).collect());

@@ -10,31 +10,49 @@ use imbl::ordmap::DiffItem;
 use super::{
     StudioChange, StudioPatch, StudioState,
     action::NetworkAction,
+    arrangement::{Arrangement, Clip, ClipChange, PlacementAction, PlacementChange},
+    automation::{Lane, LaneChange, Target},
     instrument::{Instrument, InstrumentAction},
     keys::Keys,
-    mixer::Mixer,
-    piano_roll::{PianoRollAction, TrackChange},
+    mixer::{Mixer, MixerSetting},
+    patch::diff_arrangement,
+    piano_roll::{PianoRollAction, Track, TrackChange},
+    project::{ProjectAction, ProjectOutcome, ProjectReport, Projects},
     session::SessionState,
     settings::{Place, PlaceName, Settings},
     transport::Transport,
 };
-use crate::model::{InstrumentId, Memory, Piece};
+use crate::{
+    model::{InstrumentId, Memory, Piece},
+    quantity::{Pitch, Ticks},
+};
 
-/// Playing and the transport are not steps.
+/// Playing, the transport and saving are not steps.
 pub(super) const fn memory(action: &NetworkAction) -> Memory {
     match action {
         NetworkAction::Instrument(_, InstrumentAction::Set(_))
         | NetworkAction::AddInstrument { .. }
         | NetworkAction::DeleteInstrument(_)
         | NetworkAction::PianoRoll(..)
+        | NetworkAction::Clip(..)
+        | NetworkAction::Placement(..)
+        | NetworkAction::Arrangement(_)
+        | NetworkAction::Automation(..)
         | NetworkAction::Session(_)
         | NetworkAction::Mixer(_) => Memory::Step,
+        // What comes in the place of everything leaves nothing to go back to.
+        NetworkAction::Project(ProjectAction::New)
+        | NetworkAction::ProjectReport(ProjectReport {
+            outcome: ProjectOutcome::Loaded(..), ..
+        }) => Memory::Barrier,
         NetworkAction::Instrument(
             _,
             InstrumentAction::Play(..)
             | InstrumentAction::Release(_)
             | InstrumentAction::ReleaseAll,
         )
+        | NetworkAction::Project(_)
+        | NetworkAction::ProjectReport(_)
         | NetworkAction::Transport(_) => Memory::Nothing,
     }
 }
@@ -57,8 +75,14 @@ fn swept(action: &NetworkAction) -> Option<Place> {
         NetworkAction::Mixer(setting) => StudioChange::Mixer(setting.clone()),
         NetworkAction::PianoRoll(
             id,
-            PianoRollAction::Resize(tick, pitch, _) | PianoRollAction::Velocity(tick, pitch, _),
+            PianoRollAction::Resize(tick, pitch, _)
+            | PianoRollAction::Velocity(tick, pitch, _)
+            | PianoRollAction::Probability(tick, pitch, _),
         ) => StudioChange::PianoRoll(*id, TrackChange::Remove(*tick, *pitch)),
+        NetworkAction::Placement(
+            id,
+            PlacementAction::Move(placement, _) | PlacementAction::Resize(placement, _),
+        ) => StudioChange::Placement(*id, PlacementChange::Remove(*placement)),
         _ => return None,
     };
     Some(place(&change))
@@ -82,22 +106,78 @@ fn place(change: &StudioChange) -> Place {
         }
         StudioChange::PianoRoll(id, change) => {
             let mut place = instrument(id);
-            place.push(Part("Note"));
-            let note = match change {
-                TrackChange::Put(note) => Some((note.tick, note.pitch)),
-                TrackChange::Remove(tick, pitch) => Some((*tick, *pitch)),
-                TrackChange::Whole(_) => None,
-            };
-            place.extend(
-                note.into_iter().flat_map(|(tick, pitch)| {
-                    [Number(tick.get().into()), Number(pitch.get().into())]
-                }),
-            );
+            place.push(Part("Track"));
+            match change {
+                TrackChange::Put(note) => place.extend(at(note.tick, note.pitch)),
+                TrackChange::Remove(tick, pitch) => place.extend(at(*tick, *pitch)),
+                TrackChange::Set(setting) => return placed::<Track>(place, setting),
+                TrackChange::Whole(_) => {}
+            }
             place
         }
+        StudioChange::Arrangement(setting) => {
+            placed::<Arrangement>(vec![Part("Arrangement")], setting)
+        }
+        StudioChange::Clip(id, clip, change) => {
+            let mut place = instrument(id);
+            place.extend([Part("Clip"), Number(clip.0.into())]);
+            match change {
+                ClipChange::Put(note) => place.extend(at(note.tick, note.pitch)),
+                ClipChange::Remove(tick, pitch) => place.extend(at(*tick, *pitch)),
+                ClipChange::Set(setting) => return placed::<Clip>(place, setting),
+                ClipChange::Whole(_) | ClipChange::Gone => {}
+            }
+            place
+        }
+        StudioChange::Placement(id, change) => {
+            let (PlacementChange::Put(placement, _) | PlacementChange::Remove(placement)) = change;
+            let mut place = instrument(id);
+            place.extend([Part("Placement"), Number(placement.0.into())]);
+            place
+        }
+        StudioChange::Lane(target, change) => {
+            let mut place = lane(*target);
+            match change {
+                LaneChange::Put(point) => place.push(Number(point.tick.get().into())),
+                LaneChange::Remove(tick) => place.push(Number(tick.get().into())),
+                LaneChange::Set(setting) => return placed::<Lane>(place, setting),
+                LaneChange::Whole(_) | LaneChange::Gone => {}
+            }
+            place
+        }
+        StudioChange::Project(setting) => placed::<Projects>(vec![Part("Projects")], setting),
         StudioChange::WholeMixer(_) => vec![Part("Mixer")],
         StudioChange::Instruments(_) | StudioChange::WholePianoRoll(_) => vec![Part("Instrument")],
     }
+}
+
+/// Where a note is in its track or clip.
+fn at(tick: Ticks, pitch: Pitch) -> [PlaceName; 3] {
+    use PlaceName::{Number, Part};
+
+    [Part("Note"), Number(tick.get().into()), Number(pitch.get().into())]
+}
+
+/// A lane is a part of what it moves, so that it comes and goes with it.
+fn lane(target: Target) -> Place {
+    use PlaceName::{Number, Part};
+
+    let instrument = |id: InstrumentId| vec![Part("Instrument"), Number(id.0.into())];
+    let mut place = match target {
+        Target::Instrument(id, _) | Target::Send(id, _) => instrument(id),
+        Target::Bus(id, _) => placed::<Mixer>(vec![Part("Mixer")], &MixerSetting::DeleteBus(id)),
+        Target::Master(_) => vec![Part("Mixer")],
+        Target::Session(_) => vec![Part("Session")],
+    };
+    place.push(Part("Lane"));
+    match target {
+        Target::Instrument(_, parameter) => place.push(Number(parameter as u64)),
+        Target::Send(_, bus) => place.extend([Part("Send"), Number(bus.0.into())]),
+        Target::Bus(_, parameter) => place.push(Number(parameter as u64)),
+        Target::Master(parameter) => place.push(Number(parameter as u64)),
+        Target::Session(parameter) => place.push(Number(parameter as u64)),
+    }
+    place
 }
 
 fn placed<S: Settings>(mut place: Place, setting: &S::Setting) -> Place {
@@ -156,6 +236,10 @@ fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
         if in_both(id) {
             changes.push(StudioChange::PianoRoll(id, change));
         }
+    });
+    diff_arrangement(from, to, &mut changes);
+    from.automation.diff(&to.automation, &to.instruments, &mut |target, change| {
+        changes.push(StudioChange::Lane(target, change));
     });
     changes
 }

@@ -9,7 +9,10 @@ use super::{
     StudioEffect, StudioState,
     settings::{Settings, settings},
 };
-use crate::{model::Invalid, quantity::Ticks};
+use crate::{
+    model::Invalid,
+    quantity::{NoteLength, Ticks},
+};
 
 settings! {
     /// Whether the music goes, and from where.
@@ -17,6 +20,9 @@ settings! {
     Transport, TransportSetting {
         /// Whether it goes.
         playing: Playing(bool) = false;
+        /// Whether what is played and turned while it goes is recorded, on the
+        /// tracks and lanes that are armed.
+        recording: Recording(bool) = false;
         /// Where the playhead starts, or was left.
         position: Position(Ticks) = Ticks::MIN;
         /// Whether the region repeats.
@@ -35,6 +41,8 @@ pub enum TransportAction {
     Stop,
     /// Puts the playhead somewhere, whether it moves or not.
     Locate(Ticks),
+    /// Whether what is played and turned while the music goes is recorded.
+    Record(bool),
     /// Whether the region repeats.
     Loop(bool),
     /// What repeats.
@@ -51,6 +59,7 @@ pub(super) fn reduce(
         TransportAction::Play => TransportSetting::Playing(true),
         TransportAction::Stop => TransportSetting::Playing(false),
         TransportAction::Locate(position) => TransportSetting::Position(position),
+        TransportAction::Record(on) => TransportSetting::Recording(on),
         TransportAction::Loop(on) => TransportSetting::Looping(on),
         TransportAction::Region(region) => TransportSetting::Region(region),
     })?;
@@ -98,6 +107,19 @@ impl LoopRegion {
     #[must_use]
     pub const fn end(self) -> Ticks {
         self.end
+    }
+
+    /// Whether `tick` is in it.
+    #[must_use]
+    pub fn contains(self, tick: Ticks) -> bool {
+        (self.start..self.end).contains(&tick)
+    }
+
+    /// How long it is.
+    #[must_use]
+    pub fn length(self) -> NoteLength {
+        // It is at least one tick and at most all of time.
+        NoteLength::new(self.end.get() - self.start.get()).unwrap_or(NoteLength::MAX)
     }
 }
 

@@ -106,7 +106,7 @@ async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_hears_of_a_change_finds_it_in_the_snapshot() {
-    let local = dispatcher::open(Mode::Local { name: "Ana".into() }).await.unwrap();
+    let local = dispatcher::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap();
     let mut events = local.events();
     let listener = {
         let local = Arc::clone(&local);
@@ -158,9 +158,10 @@ async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
 #[tokio::test]
 async fn nobody_can_be_called_something_that_upsets_a_terminal() {
     for name in ["", " ", "\u{1b}[2J", "a\nb"] {
-        let local = dispatcher::open(Mode::Local { name: name.into() }).await;
+        let local = dispatcher::open(Mode::Local { name: name.into(), projects: None }).await;
         assert!(local.is_err(), "{name:?}");
         let mode = Mode::Host {
+            projects: None,
             name: name.into(),
             address: "127.0.0.1:0".into(),
             options: HostOptions::default(),
@@ -309,6 +310,7 @@ async fn ends_when_it_is_closed(d: &dyn Dispatcher) {
 
 pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
     let mode = Mode::Host {
+        projects: None,
         name: name.into(),
         address: "127.0.0.1:0".into(),
         options: HostOptions::default(),
@@ -327,7 +329,8 @@ pub async fn join(address: &str, name: &str, own: &[InstrumentId]) -> Arc<dyn Di
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_local_dispatcher_conforms() {
-    conforms(dispatcher::open(Mode::Local { name: "Ana".into() }).await.unwrap()).await;
+    conforms(dispatcher::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap())
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -438,6 +441,7 @@ async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
 async fn an_address_that_cannot_be_used_is_told_in_one_line() {
     let (host, address) = host("host").await;
     let taken = Mode::Host {
+        projects: None,
         name: "host".into(),
         address: address.clone(),
         options: HostOptions::default(),

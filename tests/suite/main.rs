@@ -8,6 +8,7 @@ mod conformance;
 mod documents;
 mod other_model;
 mod processes;
+mod projects;
 mod purity;
 mod raw;
 mod room;

@@ -11,6 +11,7 @@ use std::{
 use imbolc_net::{
     Dispatcher, Mode,
     dispatcher::{self, HostOptions},
+    model::Model,
     status::Status,
 };
 use serde_json::{Value, json};
@@ -34,7 +35,12 @@ impl Stage {
             .enable_all()
             .build()
             .unwrap();
-        let mode = Mode::Host { name: "host".into(), address: "127.0.0.1:0".into(), options };
+        let mode = Mode::Host {
+            projects: None,
+            name: "host".into(),
+            address: "127.0.0.1:0".into(),
+            options,
+        };
         let host = runtime.block_on(dispatcher::open(mode)).unwrap();
         let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
         Self { runtime, host, address: address.to_string() }
@@ -116,7 +122,7 @@ impl Wire {
 
 fn hello(name: &str, own: &[u32]) -> Value {
     json!({"Hello": {
-        "protocol": 1, "model": "imbolc-studio", "model_version": 1, "name": name, "own": own,
+        "protocol": 1, "model": "imbolc-studio", "model_version": imbolc_net::studio::Studio::VERSION, "name": name, "own": own,
         "privilege": false, "codecs": ["json"], "resume": null,
     }})
 }
@@ -343,7 +349,7 @@ fn a_version_that_does_not_match_is_answered_with_the_one_that_would() {
     at_the_door(hello("protocol", json!(2)), &json!({"WrongProtocol": {"speaks": 1}}));
     let of_the_future = json!({"Hello": {"protocol": 2, "who": "Eve"}});
     at_the_door(|wire| wire.say(&of_the_future), &json!({"WrongProtocol": {"speaks": 1}}));
-    let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 1}});
+    let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 2}});
     at_the_door(hello("model", json!("chess")), &model);
     at_the_door(hello("model_version", json!(99)), &model);
     let codec = json!({"NoCommonCodec": {"speaks": ["json"]}});

@@ -904,3 +904,21 @@ fn what_was_not_answered_before_a_new_session_is_handed_back() {
     assert_ne!(ana.cutoff(BASS), 99.0);
     let _ = room.session.act(room.now, &PLAY);
 }
+
+// ---- the engine
+
+#[test]
+fn what_only_the_engine_says_nobody_else_does_not_even_the_host() {
+    use imbolc_net::studio::{ProjectAction, ProjectNotice, ProjectOutcome, ProjectReport, Shelf};
+
+    let (task, outcome) = (ProjectAction::List, ProjectOutcome::Done(Shelf::default()));
+    let report = NetworkAction::ProjectReport(ProjectReport { task, outcome });
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[]);
+    let refused = ana.dispatch(report.clone());
+    assert!(matches!(refused, Err(NotTaken::Refused(Refusal::EngineOnly))));
+    assert_eq!(room.session.act(room.now, &report), Err(Refusal::EngineOnly));
+    room.session.act_for_engine(&report);
+    let notice = &room.session.state().model.projects.notice;
+    assert_eq!(*notice, ProjectNotice::Done(ProjectAction::List));
+}

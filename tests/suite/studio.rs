@@ -4,12 +4,13 @@
 mod access;
 mod patches;
 mod properties;
+mod schedule;
 pub mod vocabulary;
 mod wording;
 
 use imbolc_net::{
     model::{InstrumentId, Model},
-    quantity::{NoteLength, Pitch, Ticks, Velocity},
+    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
         Name, NetworkAction, Note, PianoRollAction, SourceKind, Studio, StudioPatch, StudioState,
     },
@@ -32,6 +33,7 @@ fn note(tick: u32, pitch: u8) -> Note {
         pitch: Pitch::of(pitch),
         length: NoteLength::of(240),
         velocity: Velocity::of(100),
+        probability: Probability::MAX,
     }
 }
 

@@ -14,7 +14,7 @@ use imbolc_net::{
         Reconnected, Refusal, Rejection, Resume, Roster, Seq, ServerMessage, SessionId,
         SessionToken, StatePatch, Welcome,
     },
-    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Ticks, Velocity},
+    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     roster::RosterChange,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Note, PianoRollAction, StudioChange,
@@ -68,6 +68,7 @@ fn note() -> Note {
         pitch: Pitch::of(60),
         length: NoteLength::of(240),
         velocity: Velocity::of(100),
+        probability: Probability::MAX,
     }
 }
 
@@ -136,7 +137,7 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         model: "imbolc-studio".into(),
-        model_version: 1,
+        model_version: 2,
         name: "Ana".into(),
         own: vec![BASS, LEAD],
         privilege: true,
@@ -231,6 +232,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ),
         ("ActionRejected-owner", rejected(not_owner())),
         ("ActionRejected-privilege", rejected(Refusal::NotPrivileged { holder: None })),
+        ("ActionRejected-engine", rejected(Refusal::EngineOnly)),
         ("ActionRejected-invalid", rejected(Refusal::Invalid(Invalid::exists("instrument", 1)))),
         ("ActionRejected-malformed", rejected(Refusal::Malformed { detail: "why".into() })),
         ("Undone", ServerMessage::Undone { number: ActionNumber(20), kept: 1 }),

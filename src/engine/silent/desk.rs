@@ -1,17 +1,14 @@
-//! What the meters of a desk would show, from the state alone.
+//! What the meters of a desk would show, from the state and the notes that sound.
 //!
 //! An estimate by velocities, faders, pans, mutes and solos: it knows nothing
 //! of sources, filters and envelopes, and nothing of time.
 
+use super::sounding::Sounding;
 use crate::{
     model::InstrumentId,
-    quantity::{Decibels, Pan, Ticks, Velocity},
-    studio::{BusId, Instrument, Note, Output, StudioState},
+    quantity::{Decibels, Pan, Velocity},
+    studio::{BusId, Instrument, Output, StudioState},
 };
-
-/// How many notes that began lately are asked whether they still last. A meter
-/// need not know more.
-const LOOK_BACK: usize = 16;
 
 /// What the meters show.
 pub(super) struct Levels {
@@ -21,10 +18,10 @@ pub(super) struct Levels {
     pub(super) keys_held: bool,
 }
 
-/// The levels of the held keys, and of the notes under the playhead if it moves.
-pub(super) fn levels(state: &StudioState, playhead: Option<Ticks>) -> Levels {
+/// The levels of the held keys, and of the scheduled notes that sound.
+pub(super) fn levels(state: &StudioState, sounding: &Sounding) -> Levels {
     Levels {
-        peaks: Desk::of(state).sum(playhead).map(decibels),
+        peaks: Desk::of(state).sum(sounding).map(decibels),
         keys_held: state.instruments.iter().any(|(_, played)| !played.sounding.is_empty()),
     }
 }
@@ -46,10 +43,10 @@ impl<'a> Desk<'a> {
     }
 
     /// What all instruments together make of the left and of the right.
-    fn sum(&self, playhead: Option<Ticks>) -> [f32; 2] {
+    fn sum(&self, sounding: &Sounding) -> [f32; 2] {
         let mut sum = [0.0; 2];
         for (id, instrument) in self.state.instruments.iter() {
-            let loudness = self.loudness(id, instrument, playhead);
+            let loudness = self.loudness(id, instrument, sounding);
             if loudness > 0.0 {
                 sum = add(sum, self.gains(instrument).map(|gain| gain * loudness));
             }
@@ -59,19 +56,12 @@ impl<'a> Desk<'a> {
     }
 
     /// How loud the notes of an instrument are together, before its fader.
-    fn loudness(&self, id: InstrumentId, instrument: &Instrument, playhead: Option<Ticks>) -> f32 {
+    fn loudness(&self, id: InstrumentId, instrument: &Instrument, sounding: &Sounding) -> f32 {
         if instrument.mute || self.instrument_solo && !instrument.solo {
             return 0.0;
         }
-        let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
-        let notes = playhead.into_iter().flat_map(|playhead| self.notes_under(id, playhead));
-        keys.chain(notes.map(|note| amplitude(note.velocity))).sum()
-    }
-
-    fn notes_under(&self, id: InstrumentId, playhead: Ticks) -> impl Iterator<Item = Note> {
-        let track = self.state.piano_roll.track(id);
-        let begun = track.into_iter().flat_map(move |track| track.until(playhead));
-        begun.take(LOOK_BACK).filter(move |note| note.end() > playhead.get())
+        let keys = instrument.sounding.iter().map(|(_, velocity)| velocity);
+        keys.chain(sounding.of(id)).map(amplitude).sum()
     }
 
     /// From the notes of an instrument to the master, by output and sends.

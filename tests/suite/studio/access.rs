@@ -2,15 +2,19 @@
 
 use imbolc_net::{
     model::{
-        Access::{Create, Delete, Own, Privilege},
+        Access::{Create, Delete, Engine, Own, Privilege},
         InstrumentId, Model,
     },
-    quantity::{Amount, Bpm, Decibels, NoteLength, Pan, Pitch, Ticks, Velocity},
+    quantity::{Amount, Bpm, Decibels, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
     studio::{
-        BusId, BusSetting, EnvelopeSetting, FilterSetting, InstrumentAction, InstrumentSetting,
-        Key, LoopRegion, MasterSetting, MixerSetting, Name, NetworkAction, Output, PianoRollAction,
-        Scale, SendsSetting, SessionSetting, SourceKind, SourceSetting, Studio, StudioState,
-        TimeSignature, Track, TransportAction,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting, ClipAction,
+        ClipId, Curve, EnvelopeSetting, FilterSetting, InstrumentAction, InstrumentParameter,
+        InstrumentSetting, Key, LaneSetting, LoopRegion, MasterParameter, MasterSetting,
+        MixerSetting, Name, NetworkAction, Notes, Output, PianoRollAction, PlacementAction,
+        PlacementId, PlayMode, Point, Points, ProjectAction, ProjectName, ProjectOutcome,
+        ProjectReport, Scale, SendsSetting, SessionParameter, SessionSetting, Shelf, SourceKind,
+        SourceSetting, Studio, StudioState, Target, TimeSignature, TrackSetting, TransportAction,
+        Voices,
     },
 };
 
@@ -20,6 +24,13 @@ const ID: InstrumentId = InstrumentId(7);
 const BUS: BusId = BusId(1);
 const TICK: Ticks = Ticks::MIN;
 const KEY: Pitch = Pitch::of(60);
+const CLIP: ClipId = ClipId(1);
+const PLACED: PlacementId = PlacementId(1);
+const POINT: Point = Point { tick: TICK, value: Amount::MAX, curve: Curve::Linear };
+
+fn project() -> ProjectName {
+    ProjectName::new("Song").unwrap()
+}
 
 /// Makes a match without a wildcard of the rows, so that an action without a
 /// row does not compile, and tries each row on an example.
@@ -49,6 +60,14 @@ table! {
         NetworkAction::DeleteInstrument(_), NetworkAction::DeleteInstrument(ID) => Delete(ID);
         NetworkAction::Instrument(..), InstrumentAction::ReleaseAll.action() => Own(ID);
         NetworkAction::PianoRoll(..), PianoRollAction::Clear.action() => Own(ID);
+        NetworkAction::Clip(..), ClipAction::Delete(CLIP).action() => Own(ID);
+        NetworkAction::Placement(..), PlacementAction::Remove(PLACED).action() => Own(ID);
+        NetworkAction::Arrangement(_), ArrangementSetting::Play(PlayMode::PianoRoll).action() => Privilege;
+        NetworkAction::Automation(..), AutomationAction::Add.action() => Own(ID);
+        NetworkAction::Project(_), ProjectAction::List.action() => Privilege;
+        NetworkAction::ProjectReport(_), NetworkAction::ProjectReport(ProjectReport {
+            task: ProjectAction::List, outcome: ProjectOutcome::Done(Shelf::default()),
+        }) => Engine;
         NetworkAction::Session(_), SessionSetting::Key(Key::A).action() => Privilege;
         NetworkAction::Transport(_), TransportAction::Play.action() => Privilege;
         NetworkAction::Mixer(_), MixerSetting::DeleteBus(BUS).action() => Privilege;
@@ -79,8 +98,65 @@ table! {
         } => Own(ID);
         PianoRollAction::Resize(..), PianoRollAction::Resize(TICK, KEY, NoteLength::MIN) => Own(ID);
         PianoRollAction::Velocity(..), PianoRollAction::Velocity(TICK, KEY, Velocity::MAX) => Own(ID);
-        PianoRollAction::Paste(_), PianoRollAction::Paste(Track::default()) => Own(ID);
+        PianoRollAction::Probability(..), PianoRollAction::Probability(TICK, KEY, Probability::MAX) => Own(ID);
+        PianoRollAction::Paste(_), PianoRollAction::Paste(Notes::default()) => Own(ID);
+        PianoRollAction::DeleteRegion(_), PianoRollAction::DeleteRegion(LoopRegion::TWO_BARS) => Own(ID);
         PianoRollAction::Clear, PianoRollAction::Clear => Own(ID);
+        PianoRollAction::Set(_), PianoRollAction::Set(TrackSetting::Armed(true)) => Own(ID);
+    }
+    TrackSetting {
+        TrackSetting::Voices(_), TrackSetting::Voices(Voices::Mono) => Own(ID);
+        TrackSetting::Armed(_), TrackSetting::Armed(true) => Own(ID);
+        TrackSetting::Looping(_), TrackSetting::Looping(true) => Own(ID);
+        TrackSetting::Region(_), TrackSetting::Region(LoopRegion::TWO_BARS) => Own(ID);
+    }
+    ClipAction {
+        ClipAction::Create { .. }, ClipAction::Create { clip: CLIP, name: Name::default(), length: NoteLength::MIN } => Own(ID);
+        ClipAction::Capture { .. }, ClipAction::Capture { clip: CLIP, name: Name::default(), region: LoopRegion::TWO_BARS } => Own(ID);
+        ClipAction::Rename(..), ClipAction::Rename(CLIP, Name::default()) => Own(ID);
+        ClipAction::Resize(..), ClipAction::Resize(CLIP, NoteLength::MIN) => Own(ID);
+        ClipAction::Put(..), ClipAction::Put(CLIP, note(0, 60)) => Own(ID);
+        ClipAction::Take(..), ClipAction::Take(CLIP, TICK, KEY) => Own(ID);
+        ClipAction::Delete(_), ClipAction::Delete(CLIP) => Own(ID);
+    }
+    PlacementAction {
+        PlacementAction::Place { .. }, PlacementAction::Place { placement: PLACED, clip: CLIP, tick: TICK } => Own(ID);
+        PlacementAction::Move(..), PlacementAction::Move(PLACED, TICK) => Own(ID);
+        PlacementAction::Resize(..), PlacementAction::Resize(PLACED, NoteLength::MIN) => Own(ID);
+        PlacementAction::Duplicate { .. }, PlacementAction::Duplicate { placement: PLACED, copy: PLACED, tick: TICK } => Own(ID);
+        PlacementAction::Remove(_), PlacementAction::Remove(PLACED) => Own(ID);
+    }
+    ArrangementSetting {
+        ArrangementSetting::Play(_), ArrangementSetting::Play(PlayMode::Arrangement) => Privilege;
+        ArrangementSetting::AtEnd(_), ArrangementSetting::AtEnd(AtEnd::Stop) => Privilege;
+    }
+    AutomationAction {
+        AutomationAction::Add, AutomationAction::Add => Own(ID);
+        AutomationAction::Delete, AutomationAction::Delete => Own(ID);
+        AutomationAction::Set(_), AutomationAction::Set(LaneSetting::Armed(true)) => Own(ID);
+        AutomationAction::Put(_), AutomationAction::Put(POINT) => Own(ID);
+        AutomationAction::Remove(_), AutomationAction::Remove(TICK) => Own(ID);
+        AutomationAction::Move(..), AutomationAction::Move(TICK, POINT) => Own(ID);
+        AutomationAction::DeleteRegion(_), AutomationAction::DeleteRegion(LoopRegion::TWO_BARS) => Own(ID);
+        AutomationAction::CopyRegion(..), AutomationAction::CopyRegion(LoopRegion::TWO_BARS, TICK) => Own(ID);
+        AutomationAction::Paste(_), AutomationAction::Paste(Points::default()) => Own(ID);
+    }
+    Target {
+        Target::Instrument(..), Target::Instrument(ID, InstrumentParameter::Level) => Own(ID);
+        Target::Send(..), Target::Send(ID, BUS) => Own(ID);
+        Target::Bus(..), Target::Bus(BUS, BusParameter::Level) => Privilege;
+        Target::Master(_), Target::Master(MasterParameter::Level) => Privilege;
+        Target::Session(_), Target::Session(SessionParameter::Tempo) => Privilege;
+    }
+    ProjectAction {
+        ProjectAction::New, ProjectAction::New => Privilege;
+        ProjectAction::Save, ProjectAction::Save => Privilege;
+        ProjectAction::SaveAs(_), ProjectAction::SaveAs(project()) => Privilege;
+        ProjectAction::Load(_), ProjectAction::Load(project()) => Privilege;
+        ProjectAction::List, ProjectAction::List => Privilege;
+        ProjectAction::CreateCheckpoint(_), ProjectAction::CreateCheckpoint(project()) => Privilege;
+        ProjectAction::RestoreCheckpoint(_), ProjectAction::RestoreCheckpoint(project()) => Privilege;
+        ProjectAction::DeleteCheckpoint(_), ProjectAction::DeleteCheckpoint(project()) => Privilege;
     }
     SessionSetting {
         SessionSetting::Name(_), SessionSetting::Name(Name::default()) => Privilege;
@@ -94,6 +170,7 @@ table! {
         TransportAction::Play, TransportAction::Play => Privilege;
         TransportAction::Stop, TransportAction::Stop => Privilege;
         TransportAction::Locate(_), TransportAction::Locate(TICK) => Privilege;
+        TransportAction::Record(_), TransportAction::Record(true) => Privilege;
         TransportAction::Loop(_), TransportAction::Loop(true) => Privilege;
         TransportAction::Region(_), TransportAction::Region(LoopRegion::TWO_BARS) => Privilege;
     }
@@ -128,9 +205,51 @@ impl Family for PianoRollAction {
     }
 }
 
+impl Family for TrackSetting {
+    fn action(self) -> NetworkAction {
+        PianoRollAction::Set(self).action()
+    }
+}
+
+impl Family for ClipAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Clip(ID, self)
+    }
+}
+
+impl Family for PlacementAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Placement(ID, self)
+    }
+}
+
+impl Family for ArrangementSetting {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Arrangement(self)
+    }
+}
+
+impl Family for AutomationAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Automation(Target::Instrument(ID, InstrumentParameter::Level), self)
+    }
+}
+
+impl Family for Target {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Automation(self, AutomationAction::Add)
+    }
+}
+
 impl Family for InstrumentSetting {
     fn action(self) -> NetworkAction {
         InstrumentAction::Set(self).action()
+    }
+}
+
+impl Family for ProjectAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Project(self)
     }
 }
 

@@ -2,12 +2,15 @@
 
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId, Misfit, Model},
-    quantity::{Decibels, Hertz, NoteLength, Pitch, Ticks, Velocity},
+    quantity::{Amount, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
-        BusId, BusSendSetting, FilterSetting, InstrumentAction, InstrumentSetting,
-        MAX_ACTION_BYTES, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL, MAX_PASTED, MAX_STATE_BYTES,
-        MixerSetting, Name, NetworkAction, Note, PianoRollAction, SendsSetting, SourceKind, Studio,
-        StudioChange, StudioPatch, StudioState, TransportAction,
+        ArrangementSetting, AutomationAction, BusId, BusSendSetting, ClipAction, ClipId, Curve,
+        FilterSetting, InstrumentAction, InstrumentParameter, InstrumentSetting, MAX_ACTION_BYTES,
+        MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS, MAX_LANES, MAX_NOTES_IN_ALL,
+        MAX_PASTED, MAX_PLACEMENTS_IN_ALL, MAX_POINTS_IN_ALL, MAX_STATE_BYTES, MixerSetting, Name,
+        NetworkAction, Note, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
+        SendsSetting, SourceKind, Studio, StudioChange, StudioPatch, StudioState, Target,
+        TransportAction,
     },
 };
 
@@ -35,14 +38,14 @@ fn a_turned_knob_sends_that_knob_alone_at_any_size_of_session() {
 fn a_note_sends_that_note_alone_at_any_size_of_session() {
     let before = studio(1024, 64);
     let edit = |action| after(&before, &NetworkAction::PianoRoll(InstrumentId(7), action));
-    let put = r#"[{"PianoRoll":[7,{"Put":{"tick":99,"pitch":61,"length":240,"velocity":100}}]}]"#;
+    let put = r#"[{"PianoRoll":[7,{"Put":{"tick":99,"pitch":61,"length":240,"velocity":100,"probability":100}}]}]"#;
     assert_eq!(json(&before, &edit(PianoRollAction::Add(note(99, 61)))), put);
 
     let (tick, pitch) = (Ticks::of(240), Pitch::of(60));
     let gone = r#"[{"PianoRoll":[7,{"Remove":[240,60]}]}]"#;
     assert_eq!(json(&before, &edit(PianoRollAction::Remove(tick, pitch))), gone);
 
-    let softer = r#"[{"PianoRoll":[7,{"Put":{"tick":240,"pitch":60,"length":240,"velocity":9}}]}]"#;
+    let softer = r#"[{"PianoRoll":[7,{"Put":{"tick":240,"pitch":60,"length":240,"velocity":9,"probability":100}}]}]"#;
     let velocity = PianoRollAction::Velocity(tick, pitch, Velocity::of(9));
     assert_eq!(json(&before, &edit(velocity)), softer);
 }
@@ -54,6 +57,64 @@ fn a_struck_key_sends_that_key_alone() {
     let struck = after(&before, &NetworkAction::Instrument(InstrumentId(7), play));
     assert_eq!(json(&before, &struck), r#"[{"Key":[7,{"Down":[60,100]}]}]"#);
     assert_eq!(json(&struck, &before), r#"[{"Key":[7,{"Up":60}]}]"#);
+}
+
+#[test]
+fn a_moved_clip_sends_its_placement_alone() {
+    let id = InstrumentId(7);
+    let (clip, placement) = (ClipId(1), PlacementId(1));
+    let create = ClipAction::Create {
+        clip,
+        name: Name::new("Verse").unwrap(),
+        length: NoteLength::of(1920),
+    };
+    let place = PlacementAction::Place { placement, clip, tick: Ticks::MIN };
+    let before = after(&studio(16, 4), &NetworkAction::Clip(id, create));
+    let before = after(&before, &NetworkAction::Placement(id, place));
+    let shift = PlacementAction::Move(placement, Ticks::of(3840));
+    let moved = after(&before, &NetworkAction::Placement(id, shift));
+    let put = r#"[{"Placement":[7,{"Put":[1,{"clip":1,"tick":3840,"length":1920}]}]}]"#;
+    assert_eq!(json(&before, &moved), put);
+
+    let rename = ClipAction::Rename(clip, Name::new("Chorus").unwrap());
+    let renamed = after(&before, &NetworkAction::Clip(id, rename));
+    assert_eq!(json(&before, &renamed), r#"[{"Clip":[7,1,{"Set":{"Name":"Chorus"}}]}]"#);
+
+    let gone = r#"[{"Placement":[7,{"Remove":1}]},{"Clip":[7,1,"Gone"]}]"#;
+    let deleted = after(&before, &NetworkAction::Clip(id, ClipAction::Delete(clip)));
+    assert_eq!(json(&before, &deleted), gone);
+}
+
+#[test]
+fn an_automation_point_sends_that_point_alone() {
+    let lane = Target::Instrument(InstrumentId(7), InstrumentParameter::FilterCutoff);
+    let edit = |state: &StudioState, action| after(state, &NetworkAction::Automation(lane, action));
+    let point =
+        |tick| Point { tick: Ticks::of(tick), value: Amount::of(0.5), curve: Curve::Smooth };
+    let mut before = edit(&studio(16, 4), AutomationAction::Add);
+    for tick in [0, 480, 960] {
+        before = edit(&before, AutomationAction::Put(point(tick)));
+    }
+    let put = edit(&before, AutomationAction::Put(point(240)));
+    assert_eq!(
+        json(&before, &put),
+        r#"[{"Lane":[{"Instrument":[7,"FilterCutoff"]},{"Put":{"tick":240,"value":0.5,"curve":"Smooth"}}]}]"#
+    );
+    let gone = r#"[{"Lane":[{"Instrument":[7,"FilterCutoff"]},{"Remove":240}]}]"#;
+    assert_eq!(json(&put, &before), gone);
+}
+
+#[test]
+fn what_goes_with_an_instrument_is_not_sent() {
+    let id = InstrumentId(7);
+    let create =
+        ClipAction::Create { clip: ClipId(1), name: Name::default(), length: NoteLength::MIN };
+    let lane = Target::Instrument(id, InstrumentParameter::Pan);
+    let before = after(&studio(16, 4), &NetworkAction::Clip(id, create));
+    let before = after(&before, &NetworkAction::Automation(lane, AutomationAction::Add));
+    let deleted = after(&before, &NetworkAction::DeleteInstrument(id));
+    let all = StudioChange::Instruments(deleted.instruments.clone());
+    assert_eq!(patch(&before, &deleted), StudioPatch(vec![all]));
 }
 
 #[test]
@@ -100,6 +161,13 @@ fn a_ui_learns_which_parts_to_redraw() {
         dirty(NetworkAction::PianoRoll(InstrumentId(1), PianoRollAction::Clear)),
         DirtyFlags::PIANO_ROLL
     );
+    let lane = Target::Instrument(InstrumentId(1), InstrumentParameter::Level);
+    assert_eq!(
+        dirty(NetworkAction::Automation(lane, AutomationAction::Add)),
+        DirtyFlags::AUTOMATION
+    );
+    let play = ArrangementSetting::Play(PlayMode::Arrangement);
+    assert_eq!(dirty(NetworkAction::Arrangement(play)), DirtyFlags::ARRANGEMENT);
     assert_eq!(
         dirty(NetworkAction::DeleteInstrument(InstrumentId(1))),
         DirtyFlags::INSTRUMENTS | DirtyFlags::PIANO_ROLL
@@ -116,6 +184,13 @@ fn a_patch_for_another_state_is_a_misfit_and_no_panic() {
         r#"[{"PianoRoll":[99,{"Remove":[0,60]}]}]"#,
         r#"[{"PianoRoll":[1,{"Remove":[7,60]}]}]"#,
         r#"[{"WholePianoRoll":{}}]"#,
+        r#"[{"Clip":[99,1,{"Set":{"Name":"A"}}]}]"#,
+        r#"[{"Clip":[1,1,"Gone"]}]"#,
+        r#"[{"Placement":[1,{"Put":[1,{"clip":1,"tick":0,"length":480}]}]}]"#,
+        r#"[{"Placement":[1,{"Remove":1}]}]"#,
+        r#"[{"Lane":[{"Instrument":[99,"Level"]},{"Whole":{"enabled":true,"armed":false,"points":{}}}]}]"#,
+        r#"[{"Lane":[{"Instrument":[1,"Level"]},{"Remove":480}]}]"#,
+        r#"[{"Lane":[{"Bus":[9,"Level"]},"Gone"]}]"#,
         r#"[{"Mixer":{"DeleteBus":9}}]"#,
     ] {
         let patch: StudioPatch = serde_json::from_str(misfit).unwrap();
@@ -130,6 +205,7 @@ fn largest_note() -> usize {
         pitch: Pitch::MAX,
         length: NoteLength::MAX,
         velocity: Velocity::MAX,
+        probability: Probability::MAX,
     };
     serde_json::to_string(&note).unwrap().len() + ",".len()
 }
@@ -163,7 +239,25 @@ fn the_largest_state_is_not_larger_than_promised() {
     let instrument =
         serde_json::to_string(state.instruments.get(id).unwrap()).unwrap().len() + slack;
     let mixer = serde_json::to_string(&state.mixer).unwrap().len() * 2;
-    let tracks = MAX_INSTRUMENTS * r#""4294967295":[],"#.len() + MAX_NOTES_IN_ALL * largest_note();
+    let track = concat!(
+        r#""4294967295":{"voices":"Mono","armed":false,"looping":false,"#,
+        r#""region":{"start":2000000000,"end":2000000000},"notes":[]},"#,
+    );
+    let tracks = MAX_INSTRUMENTS * track.len() + MAX_NOTES_IN_ALL * largest_note();
+    let part = r#""4294967295":{"clips":{},"placements":{}},"#.len();
+    let clip = r#""4294967295":{"name":"","length":2000000000,"notes":[]},"#.len() + 4 * 64;
+    let placement = r#""4294967295":{"clip":4294967295,"tick":2000000000,"length":2000000000},"#;
+    let clips = MAX_INSTRUMENTS * part
+        + MAX_CLIPS_IN_ALL * clip
+        + MAX_CLIP_NOTES_IN_ALL * largest_note()
+        + MAX_PLACEMENTS_IN_ALL * placement.len();
+    let lane = concat!(
+        r#"[{"Instrument":[4294967295,"OscillatorDetune"]},"#,
+        r#"{"enabled":false,"armed":false,"points":{}}],"#,
+    );
+    let point = r#""2000000000":{"value":0.12345679,"curve":"SlowStart"},"#.len();
+    let lanes = MAX_LANES * lane.len() + MAX_POINTS_IN_ALL * point;
+    let tracks = tracks + clips + lanes;
     let largest = MAX_INSTRUMENTS * (instrument + r#""4294967295":,"#.len()) + mixer + tracks;
     assert!(largest <= MAX_STATE_BYTES, "{largest}");
 }

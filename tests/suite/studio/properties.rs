@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use imbolc_net::{
     model::Model,
-    studio::{NetworkAction, Output, Studio, StudioState},
+    studio::{NetworkAction, Output, Studio, StudioState, Target},
 };
 use proptest::{collection::vec, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
@@ -52,6 +52,21 @@ fn assert_nothing_dangles(state: &StudioState) {
         }
         for (bus, _) in instrument.sends.iter() {
             assert!(state.mixer.bus(bus).is_some(), "send of {id}");
+        }
+    }
+    for (id, part) in state.arrangement.parts() {
+        assert!(state.instruments.contains(id), "part of {id}");
+        assert!(part.clips().count() > 0, "an empty part of {id} is none");
+        for (_, placement) in part.placements() {
+            assert!(part.clip(placement.clip).is_some(), "placement of {id}");
+        }
+    }
+    for (target, _) in state.automation.lanes() {
+        if let Target::Instrument(id, _) | Target::Send(id, _) = target {
+            assert!(state.instruments.contains(*id), "lane of {target}");
+        }
+        if let Target::Bus(bus, _) | Target::Send(_, bus) = target {
+            assert!(state.mixer.bus(*bus).is_some(), "lane of {target}");
         }
     }
 }

@@ -2,18 +2,24 @@
 //! so that actions meet; the values are from the whole of their range.
 //! Each strategy is boxed: unboxed, a whole vocabulary overflows a test's stack.
 
+use std::sync::Arc;
+
 use imbolc_net::{
     model::InstrumentId,
     quantity::{
         Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, NoteLength, Octaves,
-        Pan, Pitch, Seconds, Ticks, Velocity,
+        Pan, Pitch, Probability, Seconds, Ticks, Velocity,
     },
     studio::{
-        BusId, BusSendSetting, BusSetting, EnvelopeSetting, FilterKind, FilterSetting, FmSetting,
-        InstrumentAction, InstrumentSetting, Key, KickSetting, LoopRegion, MasterSetting,
-        MixerSetting, Name, NetworkAction, Note, OscillatorSetting, Output, PianoRollAction,
-        PluckSetting, Scale, SendsSetting, SessionSetting, SourceKind, SourceSetting,
-        TimeSignature, TransportAction, Wave,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
+        BusSetting, ClipAction, ClipId, Curve, EnvelopeSetting, FilterKind, FilterSetting,
+        FmSetting, InstrumentAction, InstrumentParameter, InstrumentSetting, Key, KickSetting,
+        LaneSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Names,
+        NetworkAction, Note, OscillatorSetting, Output, PianoRollAction, PlacementAction,
+        PlacementId, PlayMode, PluckSetting, Point, ProjectAction, ProjectFailure, ProjectName,
+        ProjectOutcome, ProjectReport, Scale, SendsSetting, SessionParameter, SessionSetting,
+        Shelf, SourceKind, SourceSetting, StudioState, Target, TimeSignature, TrackSetting,
+        TransportAction, Voices, Wave,
     },
 };
 use proptest::{prelude::*, sample::select};
@@ -43,6 +49,7 @@ any_of! {
     length: NoteLength;
     octaves: Octaves;
     pan: Pan;
+    probability: Probability;
     ratio: FrequencyRatio;
     seconds: Seconds;
     ticks: Ticks;
@@ -56,6 +63,12 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
         1 => instrument_id().prop_map(NetworkAction::DeleteInstrument),
         8 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
         6 => (instrument_id(), piano_roll()).prop_map(|(id, a)| NetworkAction::PianoRoll(id, a)),
+        3 => (instrument_id(), clip()).prop_map(|(id, a)| NetworkAction::Clip(id, a)),
+        4 => (instrument_id(), placement()).prop_map(|(id, a)| NetworkAction::Placement(id, a)),
+        1 => arrangement().prop_map(NetworkAction::Arrangement),
+        6 => (target(), automation()).prop_map(|(t, a)| NetworkAction::Automation(t, a)),
+        2 => project().prop_map(NetworkAction::Project),
+        2 => project_report().prop_map(NetworkAction::ProjectReport),
         1 => session().prop_map(NetworkAction::Session),
         1 => transport().prop_map(NetworkAction::Transport),
         3 => mixer().prop_map(NetworkAction::Mixer),
@@ -75,6 +88,65 @@ pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
             edits.into_iter().map(|edit| NetworkAction::Instrument(id, edit)).collect()
         })
         .boxed()
+}
+
+/// What a composer writes: notes, clips and lanes within the first bars.
+pub fn written() -> BoxedStrategy<NetworkAction> {
+    fn tick() -> BoxedStrategy<Ticks> {
+        (0u32..900).prop_map(Ticks::of).boxed()
+    }
+    let id = (1u32..4).prop_map(InstrumentId);
+    let lasting = (1u32..700).prop_map(NoteLength::of).boxed();
+    let notes = (tick(), pitch(), lasting.clone(), velocity(), probability()).prop_map(
+        |(tick, pitch, length, velocity, probability)| Note {
+            tick,
+            pitch,
+            length,
+            velocity,
+            probability,
+        },
+    );
+    let regions = (0u32..600, 1u32..600)
+        .prop_map(|(start, length)| {
+            LoopRegion::new(Ticks::of(start), Ticks::of(start + length)).unwrap()
+        })
+        .boxed();
+    let tracks = prop_oneof![
+        Just(TrackSetting::Voices(Voices::Mono)),
+        any::<bool>().prop_map(TrackSetting::Looping),
+        regions.clone().prop_map(TrackSetting::Region),
+    ];
+    let targets = prop_oneof![
+        Just(Target::Session(SessionParameter::Tempo)),
+        Just(Target::Master(MasterParameter::Level)),
+        (1u32..3).prop_map(|id| Target::Instrument(InstrumentId(id), InstrumentParameter::Pan)),
+    ];
+    let points = prop_oneof![
+        Just(AutomationAction::Add),
+        (tick(), point()).prop_map(|(tick, point)| AutomationAction::Put(Point { tick, ..point })),
+    ];
+    let clips = (clip_id(), name(), regions).prop_map(|(clip, name, region)| ClipAction::Capture {
+        clip,
+        name,
+        region,
+    });
+    let placements = prop_oneof![
+        (placement_id(), clip_id(), tick()).prop_map(|(placement, clip, tick)| {
+            PlacementAction::Place { placement, clip, tick }
+        }),
+        (placement_id(), lasting).prop_map(|(id, length)| PlacementAction::Resize(id, length)),
+    ];
+    prop_oneof![
+        8 => (id.clone(), notes)
+            .prop_map(|(id, note)| NetworkAction::PianoRoll(id, PianoRollAction::Add(note))),
+        2 => (id.clone(), tracks)
+            .prop_map(|(id, set)| NetworkAction::PianoRoll(id, PianoRollAction::Set(set))),
+        4 => (targets, points).prop_map(|(t, action)| NetworkAction::Automation(t, action)),
+        3 => (id.clone(), clips).prop_map(|(id, action)| NetworkAction::Clip(id, action)),
+        3 => (id, placements).prop_map(|(id, action)| NetworkAction::Placement(id, action)),
+        1 => arrangement().prop_map(NetworkAction::Arrangement),
+    ]
+    .boxed()
 }
 
 fn instrument_id() -> BoxedStrategy<InstrumentId> {
@@ -201,8 +273,14 @@ fn sends() -> BoxedStrategy<SendsSetting> {
 }
 
 fn note() -> BoxedStrategy<Note> {
-    (place(), pitch(), length(), velocity())
-        .prop_map(|(tick, pitch, length, velocity)| Note { tick, pitch, length, velocity })
+    (place(), pitch(), length(), velocity(), probability())
+        .prop_map(|(tick, pitch, length, velocity, probability)| Note {
+            tick,
+            pitch,
+            length,
+            velocity,
+            probability,
+        })
         .boxed()
 }
 
@@ -218,9 +296,141 @@ fn piano_roll() -> BoxedStrategy<PianoRollAction> {
             .prop_map(|(t, p, v)| PianoRollAction::Velocity(t, p, v)),
         2 => prop::collection::vec(note(), 0..12)
             .prop_map(|notes| PianoRollAction::Paste(notes.into_iter().collect())),
+        2 => (place(), pitch(), probability())
+            .prop_map(|(t, p, chance)| PianoRollAction::Probability(t, p, chance)),
+        1 => region().prop_map(PianoRollAction::DeleteRegion),
         1 => Just(PianoRollAction::Clear),
+        2 => prop_oneof![
+            select(vec![Voices::Mono, Voices::Poly]).prop_map(TrackSetting::Voices),
+            any::<bool>().prop_map(TrackSetting::Armed),
+            any::<bool>().prop_map(TrackSetting::Looping),
+            region().prop_map(TrackSetting::Region),
+        ]
+        .prop_map(PianoRollAction::Set),
     ]
     .boxed()
+}
+
+/// A region among the places where things are.
+fn region() -> BoxedStrategy<LoopRegion> {
+    (place(), place())
+        .prop_filter_map("a region is not empty", |(a, b)| LoopRegion::new(a.min(b), a.max(b)).ok())
+        .boxed()
+}
+
+fn clip_id() -> BoxedStrategy<ClipId> {
+    (0u32..3).prop_map(ClipId).boxed()
+}
+
+fn placement_id() -> BoxedStrategy<PlacementId> {
+    (0u32..3).prop_map(PlacementId).boxed()
+}
+
+fn clip() -> BoxedStrategy<ClipAction> {
+    prop_oneof![
+        3 => (clip_id(), name(), length())
+            .prop_map(|(clip, name, length)| ClipAction::Create { clip, name, length }),
+        2 => (clip_id(), name(), region())
+            .prop_map(|(clip, name, region)| ClipAction::Capture { clip, name, region }),
+        1 => (clip_id(), name()).prop_map(|(id, name)| ClipAction::Rename(id, name)),
+        1 => (clip_id(), length()).prop_map(|(id, length)| ClipAction::Resize(id, length)),
+        3 => (clip_id(), note()).prop_map(|(id, note)| ClipAction::Put(id, note)),
+        1 => (clip_id(), place(), pitch()).prop_map(|(id, t, p)| ClipAction::Take(id, t, p)),
+        1 => clip_id().prop_map(ClipAction::Delete),
+    ]
+    .boxed()
+}
+
+fn placement() -> BoxedStrategy<PlacementAction> {
+    prop_oneof![
+        3 => (placement_id(), clip_id(), place()).prop_map(|(placement, clip, tick)| {
+            PlacementAction::Place { placement, clip, tick }
+        }),
+        1 => (placement_id(), place()).prop_map(|(id, tick)| PlacementAction::Move(id, tick)),
+        1 => (placement_id(), length()).prop_map(|(id, len)| PlacementAction::Resize(id, len)),
+        1 => (placement_id(), placement_id(), place()).prop_map(|(placement, copy, tick)| {
+            PlacementAction::Duplicate { placement, copy, tick }
+        }),
+        1 => placement_id().prop_map(PlacementAction::Remove),
+    ]
+    .boxed()
+}
+
+fn arrangement() -> BoxedStrategy<ArrangementSetting> {
+    prop_oneof![
+        select(vec![PlayMode::PianoRoll, PlayMode::Arrangement]).prop_map(ArrangementSetting::Play),
+        select(vec![AtEnd::GoOn, AtEnd::Stop, AtEnd::Repeat]).prop_map(ArrangementSetting::AtEnd),
+    ]
+    .boxed()
+}
+
+fn target() -> BoxedStrategy<Target> {
+    prop_oneof![
+        6 => (instrument_id(), select(InstrumentParameter::ALL))
+            .prop_map(|(id, parameter)| Target::Instrument(id, parameter)),
+        1 => (instrument_id(), bus_id()).prop_map(|(id, bus)| Target::Send(id, bus)),
+        2 => (bus_id(), select(BusParameter::ALL))
+            .prop_map(|(id, parameter)| Target::Bus(id, parameter)),
+        1 => select(MasterParameter::ALL).prop_map(Target::Master),
+        1 => select(SessionParameter::ALL).prop_map(Target::Session),
+    ]
+    .boxed()
+}
+
+fn point() -> BoxedStrategy<Point> {
+    let curve =
+        select(vec![Curve::Hold, Curve::Linear, Curve::SlowStart, Curve::SlowEnd, Curve::Smooth]);
+    (place(), amount(), curve).prop_map(|(tick, value, curve)| Point { tick, value, curve }).boxed()
+}
+
+fn automation() -> BoxedStrategy<AutomationAction> {
+    prop_oneof![
+        8 => Just(AutomationAction::Add),
+        1 => Just(AutomationAction::Delete),
+        1 => any::<bool>().prop_map(|on| AutomationAction::Set(LaneSetting::Enabled(on))),
+        1 => any::<bool>().prop_map(|on| AutomationAction::Set(LaneSetting::Armed(on))),
+        6 => point().prop_map(AutomationAction::Put),
+        2 => place().prop_map(AutomationAction::Remove),
+        2 => (place(), point()).prop_map(|(tick, point)| AutomationAction::Move(tick, point)),
+        1 => region().prop_map(AutomationAction::DeleteRegion),
+        1 => (region(), place()).prop_map(|(r, to)| AutomationAction::CopyRegion(r, to)),
+        2 => prop::collection::vec(point(), 0..12)
+            .prop_map(|points| AutomationAction::Paste(points.into_iter().collect())),
+    ]
+    .boxed()
+}
+
+fn project_name() -> BoxedStrategy<ProjectName> {
+    select(vec!["A", "Bé", "c"]).prop_map(|name| ProjectName::new(name).unwrap()).boxed()
+}
+
+fn project() -> BoxedStrategy<ProjectAction> {
+    prop_oneof![
+        Just(ProjectAction::New),
+        Just(ProjectAction::Save),
+        project_name().prop_map(ProjectAction::SaveAs),
+        project_name().prop_map(ProjectAction::Load),
+        Just(ProjectAction::List),
+        project_name().prop_map(ProjectAction::CreateCheckpoint),
+        project_name().prop_map(ProjectAction::RestoreCheckpoint),
+        project_name().prop_map(ProjectAction::DeleteCheckpoint),
+    ]
+    .boxed()
+}
+
+fn project_report() -> BoxedStrategy<ProjectReport> {
+    let names = || prop::collection::vec(project_name(), 0..3).prop_map(Names::new);
+    let shelf =
+        (names(), names()).prop_map(|(known, checkpoints)| Shelf { known, checkpoints }).boxed();
+    let piece = prop_oneof![Just(StudioState::default()), Just(StudioState::starter())];
+    let outcome = prop_oneof![
+        3 => shelf.clone().prop_map(ProjectOutcome::Done),
+        1 => (shelf, piece)
+            .prop_map(|(shelf, piece)| ProjectOutcome::Loaded(shelf, Arc::new(piece))),
+        1 => select(vec![ProjectFailure::Missing, ProjectFailure::NoDirectory])
+            .prop_map(ProjectOutcome::Failed),
+    ];
+    (project(), outcome).prop_map(|(task, outcome)| ProjectReport { task, outcome }).boxed()
 }
 
 fn session() -> BoxedStrategy<SessionSetting> {
@@ -243,6 +453,7 @@ fn transport() -> BoxedStrategy<TransportAction> {
         Just(TransportAction::Play),
         Just(TransportAction::Stop),
         ticks().prop_map(TransportAction::Locate),
+        any::<bool>().prop_map(TransportAction::Record),
         any::<bool>().prop_map(TransportAction::Loop),
         (ticks(), ticks())
             .prop_filter_map("a region is not empty", |(a, b)| {

@@ -1,0 +1,291 @@
+//! A part: the clips of one instrument and where they are placed.
+//!
+//! It sees to it that every placement has its clip.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, ordmap::DiffItem};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    PartChange,
+    clip::{Clip, ClipAction, ClipChange, ClipId},
+    placement::{Placement, PlacementAction, PlacementChange, PlacementId},
+};
+use crate::{
+    model::Invalid,
+    studio::{
+        bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
+        piano_roll::Track,
+    },
+};
+
+/// The clips of an instrument, and where they are placed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct Part {
+    clips: OrdMap<ClipId, Arc<Clip>>,
+    placements: OrdMap<PlacementId, Placement>,
+}
+
+impl Part {
+    /// The clip of this id, if there is one.
+    #[must_use]
+    pub fn clip(&self, id: ClipId) -> Option<&Clip> {
+        self.clips.get(&id).map(Arc::as_ref)
+    }
+
+    /// All clips, by id.
+    pub fn clips(&self) -> impl Iterator<Item = (ClipId, &Clip)> {
+        self.clips.iter().map(|(id, clip)| (*id, clip.as_ref()))
+    }
+
+    /// The placement of this id, if there is one.
+    #[must_use]
+    pub fn placement(&self, id: PlacementId) -> Option<&Placement> {
+        self.placements.get(&id)
+    }
+
+    /// All placements, by id.
+    pub fn placements(&self) -> impl Iterator<Item = (PlacementId, &Placement)> {
+        self.placements.iter().map(|(id, placement)| (*id, placement))
+    }
+
+    /// An id that no clip has: the one after the highest, or the lowest.
+    #[must_use]
+    pub fn free_clip(&self) -> ClipId {
+        let highest = self.clips.get_max().map(|(id, _)| id.0);
+        ClipId(free(highest, self.clips.keys().map(|id| id.0)))
+    }
+
+    /// An id that no placement has: the one after the highest, or the lowest.
+    #[must_use]
+    pub fn free_placement(&self) -> PlacementId {
+        let highest = self.placements.get_max().map(|(id, _)| id.0);
+        PlacementId(free(highest, self.placements.keys().map(|id| id.0)))
+    }
+
+    /// The first tick after the last placement; 0 if there is none.
+    #[must_use]
+    pub fn end(&self) -> u32 {
+        self.placements.values().map(Placement::end).max().unwrap_or_default()
+    }
+
+    /// Without clips there are no placements either.
+    pub(super) fn is_empty(&self) -> bool {
+        self.clips.is_empty()
+    }
+
+    pub(super) fn act_on_clip(
+        &mut self,
+        action: &ClipAction,
+        track: &Track,
+    ) -> Result<(), Invalid> {
+        match action {
+            ClipAction::Create { clip, name, length } => {
+                self.add(*clip, Clip { name: name.clone(), length: *length, ..Clip::default() })
+            }
+            ClipAction::Capture { clip, name, region } => {
+                self.add(*clip, Clip::captured(name, &track.notes, *region))
+            }
+            ClipAction::Rename(id, name) => {
+                self.clip_mut(*id)?.name.clone_from(name);
+                Ok(())
+            }
+            ClipAction::Resize(id, length) => {
+                self.clip_mut(*id)?.length = *length;
+                Ok(())
+            }
+            ClipAction::Put(id, note) => {
+                let notes = &mut self.clip_mut(*id)?.notes;
+                // Who puts one in the place of another needs no more room.
+                let _ = notes.take(note.tick, note.pitch);
+                notes.add(*note)
+            }
+            ClipAction::Take(id, tick, pitch) => {
+                self.clip_mut(*id)?.notes.take(*tick, *pitch).map(drop)
+            }
+            ClipAction::Delete(id) => {
+                self.clips.remove(id).ok_or_else(|| Invalid::missing("clip", id))?;
+                bounded::remove(&mut self.placements, |_, placement| placement.clip == *id);
+                Ok(())
+            }
+        }
+    }
+
+    fn add(&mut self, id: ClipId, clip: Clip) -> Result<(), Invalid> {
+        if self.clips.contains_key(&id) {
+            return Err(Invalid::exists("clip", id));
+        }
+        if self.clips.len() >= MAX_CLIPS {
+            return Err(Invalid::full("clips of an instrument", bounded::count(MAX_CLIPS)));
+        }
+        self.clips.insert(id, Arc::new(clip));
+        Ok(())
+    }
+
+    pub(super) fn act_on_placement(&mut self, action: &PlacementAction) -> Result<(), Invalid> {
+        match action {
+            PlacementAction::Place { placement, clip, tick } => {
+                let length = self.require(*clip)?.length;
+                self.place(*placement, Placement { clip: *clip, tick: *tick, length })
+            }
+            PlacementAction::Move(id, tick) => {
+                self.placement_mut(*id)?.tick = *tick;
+                Ok(())
+            }
+            PlacementAction::Resize(id, length) => {
+                self.placement_mut(*id)?.length = *length;
+                Ok(())
+            }
+            PlacementAction::Duplicate { placement, copy, tick } => {
+                let original = self.placements.get(placement).copied();
+                let original = original.ok_or_else(|| Invalid::missing("placement", placement))?;
+                self.place(*copy, Placement { tick: *tick, ..original })
+            }
+            PlacementAction::Remove(id) => {
+                self.placements.remove(id).ok_or_else(|| Invalid::missing("placement", id))?;
+                Ok(())
+            }
+        }
+    }
+
+    fn place(&mut self, id: PlacementId, placement: Placement) -> Result<(), Invalid> {
+        if self.placements.contains_key(&id) {
+            return Err(Invalid::exists("placement", id));
+        }
+        if self.placements.len() >= MAX_PLACEMENTS {
+            let limit = bounded::count(MAX_PLACEMENTS);
+            return Err(Invalid::full("placements of an instrument", limit));
+        }
+        self.placements.insert(id, placement);
+        Ok(())
+    }
+
+    fn require(&self, id: ClipId) -> Result<&Clip, Invalid> {
+        self.clip(id).ok_or_else(|| Invalid::missing("clip", id))
+    }
+
+    fn clip_mut(&mut self, id: ClipId) -> Result<&mut Clip, Invalid> {
+        self.clips.get_mut(&id).map(Arc::make_mut).ok_or_else(|| Invalid::missing("clip", id))
+    }
+
+    fn placement_mut(&mut self, id: PlacementId) -> Result<&mut Placement, Invalid> {
+        self.placements.get_mut(&id).ok_or_else(|| Invalid::missing("placement", id))
+    }
+
+    /// What is new comes before what refers to it, and what is gone after what
+    /// referred to it.
+    pub(super) fn diff(&self, to: &Self, emit: &mut dyn FnMut(PartChange)) {
+        let mut gone = Vec::new();
+        for change in self.clips.diff(&to.clips) {
+            match change {
+                DiffItem::Add(id, clip) => {
+                    emit(PartChange::Clip(*id, ClipChange::Whole(Arc::clone(clip))));
+                }
+                DiffItem::Update { old: (id, old), new: (_, new) } => {
+                    old.diff_clip(new, &mut |change| emit(PartChange::Clip(*id, change)));
+                }
+                DiffItem::Remove(id, _) => gone.push(*id),
+            }
+        }
+        for change in self.placements.diff(&to.placements) {
+            emit(PartChange::Placement(match change {
+                DiffItem::Add(id, placement) | DiffItem::Update { new: (id, placement), .. } => {
+                    PlacementChange::Put(*id, *placement)
+                }
+                DiffItem::Remove(id, _) => PlacementChange::Remove(*id),
+            }));
+        }
+        for id in gone {
+            emit(PartChange::Clip(id, ClipChange::Gone));
+        }
+    }
+
+    /// Carries out what [`diff`](Self::diff) found.
+    pub(in crate::studio) fn apply_clip(
+        &mut self,
+        id: ClipId,
+        change: &ClipChange,
+    ) -> Result<(), Invalid> {
+        match change {
+            ClipChange::Whole(clip) => {
+                self.clips.insert(id, Arc::clone(clip));
+                Ok(())
+            }
+            ClipChange::Gone if self.placements.values().any(|placed| placed.clip == id) => {
+                Err(Invalid::unfit("a clip that is placed cannot be gone"))
+            }
+            ClipChange::Gone => {
+                self.clips.remove(&id).map(drop).ok_or_else(|| Invalid::missing("clip", id))
+            }
+            change => self.clip_mut(id)?.apply(change),
+        }
+    }
+
+    /// Carries out what [`diff`](Self::diff) found.
+    pub(in crate::studio) fn apply_placement(
+        &mut self,
+        change: &PlacementChange,
+    ) -> Result<(), Invalid> {
+        match change {
+            PlacementChange::Put(id, placement) => {
+                self.require(placement.clip)?;
+                self.placements.insert(*id, *placement);
+                Ok(())
+            }
+            PlacementChange::Remove(id) => {
+                let removed = self.placements.remove(id);
+                removed.map(drop).ok_or_else(|| Invalid::missing("placement", id))
+            }
+        }
+    }
+}
+
+/// The id after the highest, or the lowest that is not `taken`; the taken ones
+/// are in order.
+fn free(highest: Option<u32>, taken: impl Iterator<Item = u32>) -> u32 {
+    let after_all = highest.map_or(Some(1), |highest| highest.checked_add(1));
+    let lowest = || (1..).zip(taken.skip_while(|id| *id == 0)).find(|(free, taken)| free != taken);
+    after_all.or_else(|| lowest().map(|(free, _)| free)).unwrap_or_default()
+}
+
+/// A part as it is read, before it is known that each placement has its clip.
+#[derive(Deserialize)]
+struct Unchecked {
+    #[serde(deserialize_with = "bounded::map::<MAX_CLIPS, _, _, _>")]
+    clips: OrdMap<ClipId, Arc<Clip>>,
+    #[serde(deserialize_with = "bounded::map::<MAX_PLACEMENTS, _, _, _>")]
+    placements: OrdMap<PlacementId, Placement>,
+}
+
+impl TryFrom<Unchecked> for Part {
+    type Error = &'static str;
+
+    fn try_from(Unchecked { clips, placements }: Unchecked) -> Result<Self, Self::Error> {
+        if placements.values().all(|placement| clips.contains_key(&placement.clip)) {
+            Ok(Self { clips, placements })
+        } else {
+            Err("a clip is placed that is not there")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placement_without_its_clip_is_refused_from_the_wire() {
+        let json = r#"{"clips":{},"placements":{"1":{"clip":1,"tick":0,"length":480}}}"#;
+        assert!(serde_json::from_str::<Part>(json).is_err());
+    }
+
+    #[test]
+    fn a_free_id_is_found_even_when_the_highest_is_taken() {
+        let free = |ids: &[u32]| free(ids.last().copied(), ids.iter().copied());
+        assert_eq!(free(&[]), 1);
+        assert_eq!(free(&[1, 7]), 8);
+        assert_eq!(free(&[0, 1, 2, u32::MAX]), 3);
+    }
+}

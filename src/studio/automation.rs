@@ -1,0 +1,278 @@
+//! Automation: lanes of points that move parameters while the music goes.
+//!
+//! There is one lane a parameter at most, so that a lane is known by what it
+//! moves. It knows nothing of what a parameter does.
+
+mod lane;
+mod parameter;
+mod target;
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, ordmap::DiffItem};
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    lane::{Curve, Lane, LaneChange, LaneSetting, Point, Points},
+    parameter::{BusParameter, InstrumentParameter, MasterParameter, SessionParameter},
+    target::Target,
+};
+use super::{
+    StudioEffect, StudioState,
+    bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
+    instrument::InstrumentState,
+    mixer::BusId,
+    settings::Settings,
+    transport::LoopRegion,
+};
+use crate::{
+    model::{InstrumentId, Invalid},
+    quantity::Ticks,
+};
+
+/// All lanes, by what they move.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Automation(
+    #[serde(
+        serialize_with = "bounded::write_pairs",
+        deserialize_with = "bounded::pairs::<MAX_LANES, _, _, _>"
+    )]
+    OrdMap<Target, Arc<Lane>>,
+);
+
+/// What is done to the lane of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AutomationAction {
+    /// Makes a lane without points.
+    Add,
+    /// Deletes the lane.
+    Delete,
+    /// Enables or arms the lane.
+    Set(LaneSetting),
+    /// Puts a point, in the place of any that is there. What was turned while
+    /// the lane was armed comes like this too.
+    Put(Point),
+    /// Removes the point that is there.
+    Remove(Ticks),
+    /// Moves and shapes the point that is at this tick, where no other one is.
+    Move(Ticks, Point),
+    /// Removes the points within the region.
+    DeleteRegion(LoopRegion),
+    /// Copies the points within the region to where the second begins, in the
+    /// place of those that are within as long a region from there.
+    CopyRegion(LoopRegion, Ticks),
+    /// Puts points, in the place of any that are where they are.
+    Paste(Points),
+}
+
+impl Automation {
+    /// The lane that moves `target`, if there is one.
+    #[must_use]
+    pub fn lane(&self, target: &Target) -> Option<&Lane> {
+        self.0.get(target).map(Arc::as_ref)
+    }
+
+    /// All lanes, by what they move.
+    pub fn lanes(&self) -> impl Iterator<Item = (&Target, &Lane)> {
+        self.0.iter().map(|(target, lane)| (target, lane.as_ref()))
+    }
+
+    /// How many lanes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no lane.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Removes the lanes of an instrument that is gone.
+    pub(super) fn forget_instrument(&mut self, id: InstrumentId) {
+        bounded::remove(&mut self.0, |target, _| target.instrument() == Some(id));
+    }
+
+    /// Removes the lanes of a bus that is gone.
+    pub(super) fn forget_bus(&mut self, id: BusId) {
+        bounded::remove(&mut self.0, |target, _| target.bus() == Some(id));
+    }
+
+    /// Removes the lanes of instruments that are gone.
+    pub(super) fn follow(&mut self, instruments: &InstrumentState) {
+        bounded::remove(&mut self.0, |target, _| target.is_orphan(instruments));
+    }
+
+    /// Whether both are the same in memory, and so equal.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
+    /// Hands to `emit` what makes the lanes of `to` of these lanes, but for what
+    /// goes with an instrument that is not there any more.
+    pub(super) fn diff(
+        &self,
+        to: &Self,
+        instruments: &InstrumentState,
+        emit: &mut dyn FnMut(Target, LaneChange),
+    ) {
+        for change in self.0.diff(&to.0) {
+            match change {
+                DiffItem::Add(target, lane) => {
+                    emit(*target, LaneChange::Whole(Arc::clone(lane)));
+                }
+                DiffItem::Update { old: (target, old), new: (_, new) } => {
+                    old.diff_lane(new, &mut |change| emit(*target, change));
+                }
+                DiffItem::Remove(target, _) if target.is_orphan(instruments) => {}
+                DiffItem::Remove(target, _) => emit(*target, LaneChange::Gone),
+            }
+        }
+    }
+
+    /// Carries out what [`diff`](Self::diff) found. That what it moves is there
+    /// has been checked.
+    pub(super) fn apply(&mut self, target: Target, change: &LaneChange) -> Result<(), Invalid> {
+        match change {
+            LaneChange::Whole(lane) => {
+                self.0.insert(target, Arc::clone(lane));
+            }
+            LaneChange::Gone => {
+                self.0.remove(&target).ok_or_else(|| no_lane(target))?;
+            }
+            LaneChange::Set(setting) => self.lane_mut(target)?.set(setting.clone())?,
+            LaneChange::Put(point) => self.lane_mut(target)?.points.put(*point),
+            LaneChange::Remove(tick) => self.lane_mut(target)?.points.take(*tick).map(drop)?,
+        }
+        Ok(())
+    }
+
+    fn lane_mut(&mut self, target: Target) -> Result<&mut Lane, Invalid> {
+        self.0.get_mut(&target).map(Arc::make_mut).ok_or_else(|| no_lane(target))
+    }
+
+    fn add(&mut self, target: Target) -> Result<(), Invalid> {
+        if self.0.contains_key(&target) {
+            return Err(Invalid::exists("lane of", target));
+        }
+        if self.0.len() >= MAX_LANES {
+            return Err(Invalid::full("lanes", bounded::count(MAX_LANES)));
+        }
+        self.0.insert(target, Arc::default());
+        Ok(())
+    }
+
+    /// To be asked only where points were added: it looks at every lane.
+    fn check(&self) -> Result<(), Invalid> {
+        if self.lanes().map(|(_, lane)| lane.points.len()).sum::<usize>() > MAX_POINTS_IN_ALL {
+            return Err(Invalid::full("points in all", bounded::count(MAX_POINTS_IN_ALL)));
+        }
+        Ok(())
+    }
+}
+
+fn no_lane(target: Target) -> Invalid {
+    Invalid::missing("lane of", target)
+}
+
+pub(super) fn reduce(
+    state: &mut StudioState,
+    target: Target,
+    action: &AutomationAction,
+) -> Result<Vec<StudioEffect>, Invalid> {
+    target.check(state)?;
+    let automation = &mut state.automation;
+    match action {
+        AutomationAction::Add => automation.add(target)?,
+        AutomationAction::Delete => automation.apply(target, &LaneChange::Gone)?,
+        AutomationAction::Set(setting) => automation.lane_mut(target)?.set(setting.clone())?,
+        AutomationAction::Put(point) => {
+            automation.lane_mut(target)?.points.paste([*point])?;
+            automation.check()?;
+        }
+        AutomationAction::Remove(tick) => {
+            automation.lane_mut(target)?.points.take(*tick)?;
+        }
+        AutomationAction::Move(tick, point) => {
+            let points = &mut automation.lane_mut(target)?.points;
+            points.take(*tick)?;
+            points.add(*point)?;
+        }
+        AutomationAction::DeleteRegion(region) => {
+            automation.lane_mut(target)?.points.clear(*region);
+        }
+        AutomationAction::CopyRegion(region, to) => {
+            automation.lane_mut(target)?.points.copy(*region, *to)?;
+            automation.check()?;
+        }
+        AutomationAction::Paste(points) => {
+            automation.lane_mut(target)?.points.paste(points.iter())?;
+            automation.check()?;
+        }
+    }
+    Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Model,
+        quantity::Amount,
+        studio::{MixerSetting, Name, NetworkAction, Studio},
+    };
+
+    const BASS: InstrumentId = InstrumentId(1);
+    const LEVEL: Target = Target::Instrument(BASS, InstrumentParameter::Level);
+
+    fn point(tick: u32, value: f32) -> Point {
+        Point { tick: Ticks::of(tick), value: Amount::of(value), curve: Curve::Linear }
+    }
+
+    fn studio(points: impl IntoIterator<Item = Point>) -> StudioState {
+        let mut state = StudioState::starter();
+        reduce(&mut state, LEVEL, &AutomationAction::Add).unwrap();
+        for point in points {
+            reduce(&mut state, LEVEL, &AutomationAction::Put(point)).unwrap();
+        }
+        state
+    }
+
+    #[test]
+    fn a_point_is_never_moved_over_another() {
+        let mut state = studio([point(0, 0.0), point(480, 1.0)]);
+        let onto = AutomationAction::Move(Ticks::of(0), point(480, 0.5));
+        assert!(reduce(&mut state.clone(), LEVEL, &onto).is_err());
+        let beside = AutomationAction::Move(Ticks::of(0), point(240, 0.5));
+        reduce(&mut state, LEVEL, &beside).unwrap();
+        assert_eq!(state, studio([point(240, 0.5), point(480, 1.0)]));
+    }
+
+    #[test]
+    fn a_region_is_copied_over_what_is_there() {
+        let mut state = studio([point(0, 0.0), point(100, 1.0), point(1050, 0.3)]);
+        let region = LoopRegion::new(Ticks::of(0), Ticks::of(480)).unwrap();
+        let copy = AutomationAction::CopyRegion(region, Ticks::of(1000));
+        reduce(&mut state, LEVEL, &copy).unwrap();
+        let copied = [(0, 0.0), (100, 1.0), (1000, 0.0), (1100, 1.0)];
+        assert_eq!(state, studio(copied.map(|(tick, value)| point(tick, value))));
+    }
+
+    #[test]
+    fn lanes_go_with_the_instrument_or_the_bus_that_they_move() {
+        let mut state = studio([point(0, 0.5)]);
+        let mut act = |action| Studio::reduce(&mut state, &action).map(drop);
+        let bus = BusId(1);
+        let lane = |target| NetworkAction::Automation(target, AutomationAction::Add);
+        let pan = Target::Bus(bus, BusParameter::Pan);
+        assert_eq!(act(lane(pan)), Err(Invalid::missing("bus", 1)));
+        act(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default()))).unwrap();
+        act(lane(pan)).unwrap();
+        act(lane(Target::Send(InstrumentId(2), bus))).unwrap();
+        act(NetworkAction::Mixer(MixerSetting::DeleteBus(bus))).unwrap();
+        act(NetworkAction::DeleteInstrument(BASS)).unwrap();
+        assert_eq!(state.automation, Automation::default());
+    }
+}

@@ -1,0 +1,269 @@
+//! Notes, as a track or a clip holds them.
+//!
+//! It knows where each note is, and nothing of the instrument that plays it.
+
+use std::fmt;
+
+use imbl::{OrdMap, ordmap::DiffItem};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, SeqAccess, Visitor},
+    ser::SerializeSeq as _,
+};
+
+use crate::{
+    model::Invalid,
+    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
+    studio::{
+        bounded::{self, MAX_NOTES, MAX_PASTED},
+        transport::LoopRegion,
+    },
+};
+
+/// A note in a track or a clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Where it starts.
+    pub tick: Ticks,
+    /// Which key it is.
+    pub pitch: Pitch,
+    /// How long it lasts.
+    pub length: NoteLength,
+    /// How hard it is struck.
+    pub velocity: Velocity,
+    /// How likely it is to be played, each time the playhead reaches it.
+    pub probability: Probability,
+}
+
+/// One change of some [`Notes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::studio) enum NoteChange {
+    /// A note is new, or is not what it was.
+    Put(Note),
+    /// A note is gone.
+    Remove(Ticks, Pitch),
+}
+
+/// What tells a note from the others beside it.
+type Place = (Ticks, Pitch);
+
+/// What a note is, besides where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Body {
+    length: NoteLength,
+    velocity: Velocity,
+    probability: Probability,
+}
+
+/// Some notes, no two of which start at the same place on the same key.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Notes(OrdMap<Place, Body>);
+
+impl Note {
+    /// The first tick after it.
+    #[must_use]
+    pub const fn end(&self) -> u32 {
+        self.tick.get() + self.length.get()
+    }
+
+    const fn place(&self) -> Place {
+        (self.tick, self.pitch)
+    }
+
+    const fn body(&self) -> Body {
+        let Self { length, velocity, probability, .. } = *self;
+        Body { length, velocity, probability }
+    }
+}
+
+impl Body {
+    const fn at(self, (tick, pitch): Place) -> Note {
+        let Self { length, velocity, probability } = self;
+        Note { tick, pitch, length, velocity, probability }
+    }
+}
+
+impl Notes {
+    /// The note that starts there, if there is one.
+    #[must_use]
+    pub fn note(&self, tick: Ticks, pitch: Pitch) -> Option<Note> {
+        self.0.get(&(tick, pitch)).map(|body| body.at((tick, pitch)))
+    }
+
+    /// All notes, by where they start, then by pitch.
+    #[must_use]
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Note> {
+        self.0.iter().map(|(place, body)| body.at(*place))
+    }
+
+    /// The notes that start at or after `from` and before `to`.
+    #[must_use]
+    pub fn starting(&self, from: Ticks, to: Ticks) -> impl DoubleEndedIterator<Item = Note> {
+        // A range that ends before it starts is empty, not a mistake.
+        let to = to.max(from);
+        self.0.range((from, Pitch::MIN)..(to, Pitch::MIN)).map(|(place, body)| body.at(*place))
+    }
+
+    /// How many notes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no note.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The notes that start within `region`.
+    #[must_use]
+    pub fn within(&self, region: LoopRegion) -> impl DoubleEndedIterator<Item = Note> {
+        self.starting(region.start(), region.end())
+    }
+
+    /// Puts a note, in the place of any that starts where it does.
+    pub(in crate::studio) fn put(&mut self, note: Note) {
+        self.0.insert(note.place(), note.body());
+    }
+
+    /// Puts notes, in the place of any that start where they do.
+    pub(in crate::studio) fn paste(&mut self, notes: &Self) -> Result<(), Invalid> {
+        if notes.len() > MAX_PASTED {
+            return Err(Invalid::full("notes to paste", bounded::count(MAX_PASTED)));
+        }
+        notes.iter().for_each(|note| self.put(note));
+        self.check()
+    }
+
+    pub(in crate::studio) fn add(&mut self, note: Note) -> Result<(), Invalid> {
+        if self.0.contains_key(&note.place()) {
+            let Note { tick, pitch, .. } = note;
+            return Err(Invalid::exists("note", format_args!("{pitch} at {tick}")));
+        }
+        self.put(note);
+        self.check()
+    }
+
+    pub(in crate::studio) fn take(&mut self, tick: Ticks, pitch: Pitch) -> Result<Note, Invalid> {
+        let place = (tick, pitch);
+        self.0.remove(&place).map(|body| body.at(place)).ok_or_else(|| no_note(tick, pitch))
+    }
+
+    /// Removes the notes that start within `region`.
+    pub(in crate::studio) fn clear(&mut self, region: LoopRegion) {
+        let gone: Vec<_> = self.within(region).map(|note| note.place()).collect();
+        for place in gone {
+            self.0.remove(&place);
+        }
+    }
+
+    /// Edits the note that starts there, but for where it is.
+    pub(in crate::studio) fn edit(
+        &mut self,
+        tick: Ticks,
+        pitch: Pitch,
+        edit: impl FnOnce(&mut Note),
+    ) -> Result<(), Invalid> {
+        let place = (tick, pitch);
+        let body = self.0.get_mut(&place).ok_or_else(|| no_note(tick, pitch))?;
+        let mut note = body.at(place);
+        edit(&mut note);
+        *body = note.body();
+        Ok(())
+    }
+
+    /// Note by note, or `None` if all of `to` is shorter than that.
+    pub(in crate::studio) fn diff(&self, to: &Self) -> Option<Vec<NoteChange>> {
+        let mut changes = Vec::new();
+        for change in self.0.diff(&to.0) {
+            if changes.len() >= to.len().max(1) {
+                return None;
+            }
+            changes.push(match change {
+                DiffItem::Add(place, body) | DiffItem::Update { new: (place, body), .. } => {
+                    NoteChange::Put(body.at(*place))
+                }
+                DiffItem::Remove((tick, pitch), _) => NoteChange::Remove(*tick, *pitch),
+            });
+        }
+        Some(changes)
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
+        if self.len() > MAX_NOTES {
+            return Err(Invalid::full("notes in a track", bounded::count(MAX_NOTES)));
+        }
+        Ok(())
+    }
+}
+
+fn no_note(tick: Ticks, pitch: Pitch) -> Invalid {
+    Invalid::missing("note", format_args!("{pitch} at {tick}"))
+}
+
+impl FromIterator<Note> for Notes {
+    /// Of notes that start at the same place, the last one counts.
+    fn from_iter<I: IntoIterator<Item = Note>>(notes: I) -> Self {
+        Self(notes.into_iter().map(|note| (note.place(), note.body())).collect())
+    }
+}
+
+impl fmt::Debug for Notes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// They are written as a list.
+impl Serialize for Notes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Not from the iterator alone: a binary codec must know how many come.
+        let mut list = serializer.serialize_seq(Some(self.len()))?;
+        for note in self.iter() {
+            list.serialize_element(&note)?;
+        }
+        list.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Notes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+
+        impl<'de> Visitor<'de> for List {
+            type Value = Notes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {MAX_NOTES} notes")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Notes, A::Error> {
+                let mut notes = Notes::default();
+                while let Some(note) = list.next_element()? {
+                    notes.add(note).map_err(A::Error::custom)?;
+                }
+                Ok(notes)
+            }
+        }
+
+        deserializer.deserialize_seq(List)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_written_as_a_list_which_refuses_one_place_twice() {
+        let json = r#"[{"tick":0,"pitch":60,"length":480,"velocity":100,"probability":75}]"#;
+        let notes: Notes = serde_json::from_str(json).unwrap();
+        assert_eq!(notes.iter().next().map(|note| note.probability), Some(Probability::of(75)));
+        assert_eq!(serde_json::to_string(&notes).unwrap(), json);
+        let twice = json.replace('}', "},").replace(']', &json[1..]);
+        assert!(serde_json::from_str::<Notes>(&twice).is_err(), "{twice}");
+        assert!(serde_json::from_str::<Notes>(&json.replace("480", "0")).is_err());
+        assert!(serde_json::from_str::<Notes>(&json.replace("75", "101")).is_err());
+    }
+}

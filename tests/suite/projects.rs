@@ -1,0 +1,275 @@
+//! Projects on disk: saved and loaded through dispatchers, and what becomes of
+//! files that are not what they should be.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use imbolc_net::{
+    Dispatcher, Event, Mode,
+    dispatcher::{self, HostOptions},
+    error::{DispatchError, OpenError},
+    model::{DirtyFlags, InstrumentId},
+    projects::Store,
+    protocol::Refusal,
+    status::Status,
+    studio::{
+        Name, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, SourceKind,
+        StudioState, TransportAction,
+    },
+};
+use tokio::time::timeout;
+
+use crate::{
+    conformance::join,
+    room::{BASS, cutoff, cutoff_of, play_key},
+};
+
+/// A directory that is gone at the end of the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Relaxed);
+        Self(env::temp_dir().join(format!("imbolc-projects-{}-{number}", process::id())))
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn name(text: &str) -> ProjectName {
+    ProjectName::new(text).unwrap()
+}
+
+async fn alone(directory: Option<&Path>) -> Arc<dyn Dispatcher> {
+    let mode = Mode::Local { name: "Ana".into(), projects: directory.map(Into::into) };
+    dispatcher::open(mode).await.unwrap()
+}
+
+/// Has it done, and waits until it is, or cannot be.
+async fn attempt(d: &dyn Dispatcher, task: ProjectAction) -> Result<(), ProjectFailure> {
+    let mut events = d.events();
+    d.dispatch(NetworkAction::Project(task.clone())).unwrap();
+    let done = async {
+        loop {
+            match d.state().model.projects.notice.clone() {
+                ProjectNotice::Done(what) if what == task => return Ok(()),
+                ProjectNotice::Failed(what, why) if what == task => return Err(why),
+                _ => events.next().await,
+            };
+        }
+    };
+    timeout(Duration::from_secs(20), done).await.expect("an answer")
+}
+
+fn piece(d: &dyn Dispatcher) -> StudioState {
+    d.state().model.at_rest()
+}
+
+fn is_refused(d: &dyn Dispatcher, task: ProjectAction) -> bool {
+    let refused = d.dispatch(NetworkAction::Project(task));
+    matches!(refused, Err(DispatchError::Refused(Refusal::Invalid(_))))
+}
+
+#[tokio::test]
+async fn what_is_saved_is_loaded_exactly() {
+    let directory = Directory::new();
+    let d = alone(Some(&directory.0)).await;
+    d.dispatch(cutoff(BASS, 1234.567)).unwrap();
+    d.dispatch(play_key(BASS, 60)).unwrap();
+    let song = piece(&*d);
+    assert!(is_refused(&*d, ProjectAction::Save), "it has no name");
+    attempt(&*d, ProjectAction::SaveAs(name("Song"))).await.unwrap();
+    attempt(&*d, ProjectAction::New).await.unwrap();
+    assert_eq!(piece(&*d), StudioState::starter());
+    assert!(is_refused(&*d, ProjectAction::Save), "a new session has no name");
+    d.dispatch(NetworkAction::DeleteInstrument(BASS)).unwrap();
+    attempt(&*d, ProjectAction::SaveAs(name("Another"))).await.unwrap();
+    attempt(&*d, ProjectAction::Load(name("Song"))).await.unwrap();
+    assert_eq!(piece(&*d), song);
+    let projects = d.state().model.projects.clone();
+    assert_eq!(projects.current, Some(name("Song")));
+    assert!(projects.known.iter().eq(&[name("Another"), name("Song")]));
+
+    d.close().await;
+    let later = alone(Some(&directory.0)).await;
+    assert_eq!(later.state().model.projects.known, projects.known, "known from the start");
+    attempt(&*later, ProjectAction::Load(name("Song"))).await.unwrap();
+    assert_eq!(piece(&*later), song);
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_created_restored_and_deleted() {
+    let directory = Directory::new();
+    let d = alone(Some(&directory.0)).await;
+    let verse = name("verse");
+    assert!(is_refused(&*d, ProjectAction::CreateCheckpoint(verse.clone())), "of what?");
+    attempt(&*d, ProjectAction::SaveAs(name("Song"))).await.unwrap();
+    attempt(&*d, ProjectAction::CreateCheckpoint(verse.clone())).await.unwrap();
+    assert!(is_refused(&*d, ProjectAction::CreateCheckpoint(verse.clone())), "it is there");
+    d.dispatch(cutoff(BASS, 500.0)).unwrap();
+    attempt(&*d, ProjectAction::Save).await.unwrap();
+    attempt(&*d, ProjectAction::RestoreCheckpoint(verse.clone())).await.unwrap();
+    assert_eq!(piece(&*d), StudioState::starter());
+    let projects = d.state().model.projects.clone();
+    assert_eq!(projects.current, Some(name("Song")));
+    assert!(projects.known.iter().eq(&[name("Song")]), "a checkpoint is not a project");
+    assert!(projects.checkpoints.iter().eq([&verse]));
+    attempt(&*d, ProjectAction::Load(name("Song"))).await.unwrap();
+    assert_eq!(cutoff_of(&d.state().model, BASS), 500.0);
+    attempt(&*d, ProjectAction::DeleteCheckpoint(verse.clone())).await.unwrap();
+    assert!(d.state().model.projects.checkpoints.is_empty());
+    assert!(is_refused(&*d, ProjectAction::RestoreCheckpoint(verse)));
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_a_project_leaves_the_session_as_it_was() {
+    let directory = Directory::new();
+    let d = alone(Some(&directory.0)).await;
+    attempt(&*d, ProjectAction::SaveAs(name("Song"))).await.unwrap();
+    d.dispatch(cutoff(BASS, 500.0)).unwrap();
+    let before = piece(&*d);
+    let file = directory.file("Song.imbolc.json");
+    let whole = fs::read_to_string(&file).unwrap();
+    let newer = whole.replacen(r#""version":2"#, r#""version":9"#, 1);
+    for (text, why) in [
+        (&whole[..whole.len() / 2], ProjectFailure::Truncated),
+        (r#"{"format":"a song","version":2}"#, ProjectFailure::NotAProject),
+        ("", ProjectFailure::NotAProject),
+        (&newer, ProjectFailure::OtherVersion { found: 9, expected: 2 }),
+    ] {
+        fs::write(&file, text).unwrap();
+        assert_eq!(attempt(&*d, ProjectAction::Load(name("Song"))).await, Err(why));
+        assert_eq!(piece(&*d), before);
+    }
+    fs::write(&file, whole.replacen("8000.0", "-1.0", 1)).unwrap();
+    let damaged = attempt(&*d, ProjectAction::Load(name("Song"))).await.unwrap_err();
+    assert!(matches!(damaged, ProjectFailure::Damaged { .. }), "{damaged}");
+    let missing = attempt(&*d, ProjectAction::Load(name("No such song"))).await;
+    assert_eq!(missing, Err(ProjectFailure::Missing));
+    assert_eq!(piece(&*d), before);
+    attempt(&*d, ProjectAction::Save).await.unwrap();
+    attempt(&*d, ProjectAction::Load(name("Song"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_directory_nothing_is_kept_and_that_is_said() {
+    let d = alone(None).await;
+    let song = || name("Song");
+    for task in [ProjectAction::List, ProjectAction::SaveAs(song()), ProjectAction::Load(song())] {
+        assert_eq!(attempt(&*d, task).await, Err(ProjectFailure::NoDirectory));
+    }
+    attempt(&*d, ProjectAction::New).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_used_is_said_at_the_start() {
+    let directory = Directory::new();
+    fs::write(&directory.0, "a file").unwrap();
+    let projects = Some(directory.0.clone());
+    let error = dispatcher::open(Mode::Local { name: "Ana".into(), projects }).await.err();
+    assert!(matches!(error, Some(OpenError::Projects { .. })), "{error:?}");
+    fs::remove_file(&directory.0).unwrap();
+}
+
+#[test]
+fn what_was_there_before_is_kept_and_what_a_crash_left_is_no_obstacle() {
+    let directory = Directory::new();
+    let store = Store::open(&directory.0).unwrap();
+    let (song, first) = (name("Song"), StudioState::starter());
+    store.save(&song, &first).unwrap();
+    let file = directory.file("Song.imbolc.json");
+    let written = fs::read(&file).unwrap();
+
+    // A crash while it was being written leaves a part of the new one.
+    let new = directory.file("Song.imbolc.json.new");
+    fs::write(&new, r#"{"format":"imb"#).unwrap();
+    assert_eq!(store.load(&song), Ok(first));
+    assert!(store.list().unwrap().iter().eq([&song]), "and it is not listed");
+
+    let second = StudioState::default();
+    store.save(&song, &second).unwrap();
+    assert_eq!(store.load(&song), Ok(second.clone()));
+    let backup = directory.file("Song.imbolc.json.bak");
+    assert_eq!(fs::read(&backup).unwrap(), written);
+    assert!(!new.exists());
+    store.save(&song, &second).unwrap();
+    assert_eq!(fs::read(&backup).unwrap(), fs::read(&file).unwrap());
+
+    // What cannot be written leaves what is there.
+    fs::create_dir(&new).unwrap();
+    assert!(matches!(store.save(&song, &second), Err(ProjectFailure::Disk { .. })));
+    assert_eq!(store.load(&song), Ok(second));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everyone_sees_a_load_at_once_and_only_the_privileged_can() {
+    let directory = Directory::new();
+    let mode = Mode::Host {
+        name: "Ana".into(),
+        address: "127.0.0.1:0".into(),
+        projects: Some(directory.0.clone()),
+        options: HostOptions::default(),
+    };
+    let host = dispatcher::open(mode).await.unwrap();
+    let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
+    let guest = join(&address.to_string(), "Ben", &[BASS]).await;
+
+    let load = ProjectAction::Load(name("Song"));
+    let refused = guest.commit(NetworkAction::Project(load.clone())).await;
+    assert!(matches!(refused, Err(DispatchError::Refused(Refusal::NotPrivileged { .. }))));
+
+    let strings = InstrumentId(77);
+    let called = Name::new("Strings").unwrap();
+    let add = NetworkAction::AddInstrument { id: strings, name: called, source: SourceKind::Fm };
+    host.dispatch(add).unwrap();
+    attempt(&*host, ProjectAction::SaveAs(name("Song"))).await.unwrap();
+    let song = piece(&*host);
+
+    host.dispatch(NetworkAction::DeleteInstrument(strings)).unwrap();
+    host.dispatch(NetworkAction::Transport(TransportAction::Play)).unwrap();
+    guest.commit(cutoff(BASS, 99.0)).await.unwrap();
+    guest.commit(play_key(BASS, 60)).await.unwrap();
+    let mut events = guest.events();
+    while !guest.state().model.transport.playing {
+        timeout(Duration::from_secs(20), events.next()).await.expect("the guest sees it");
+    }
+    attempt(&*host, load).await.unwrap();
+    let seen = async {
+        let all = DirtyFlags::INSTRUMENTS | DirtyFlags::PROJECTS | DirtyFlags::TRANSPORT;
+        while let Some(event) = events.next().await {
+            let state = guest.state();
+            eprintln!(
+                "DBG {event:?} {:?} {:?}",
+                state.model.projects.notice, state.model.transport
+            );
+            if state.model.instruments.contains(strings) {
+                // Whoever sees one part of it sees all of it.
+                assert_eq!(state.model.at_rest(), song);
+                assert!(!state.model.transport.playing);
+                assert!(state.model.instruments.get(BASS).unwrap().sounding.is_empty());
+                if matches!(event, Event::Changed(dirty) if dirty.contains(all)) {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), seen).await.expect("the guest sees it");
+    assert!(host.state().roster.owner(strings).is_none(), "what was deleted is nobody's");
+}
