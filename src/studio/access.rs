@@ -5,8 +5,9 @@
 //! action is open to everybody by accident.
 
 use super::{
-    action::NetworkAction, instrument::InstrumentAction, mixer::MixerSetting,
-    piano_roll::PianoRollAction, session::SessionSetting, transport::TransportAction,
+    action::NetworkAction, drums::DrumAction, hosted::Device, instrument::InstrumentAction,
+    mixer::MixerSetting, piano_roll::PianoRollAction, registry::RegistrySetting,
+    session::SessionSetting, transport::TransportAction,
 };
 use crate::model::{Access, InstrumentId};
 
@@ -16,6 +17,9 @@ pub(super) const fn access(action: &NetworkAction) -> Access {
         NetworkAction::DeleteInstrument(id) => Access::Own(*id),
         NetworkAction::Instrument(id, action) => instrument(*id, action),
         NetworkAction::PianoRoll(id, action) => piano_roll(*id, action),
+        NetworkAction::Drums(id, action) => drums(*id, action),
+        NetworkAction::Adjust(device, ..) => adjust(*device),
+        NetworkAction::Registry(setting) => registry(setting),
         NetworkAction::Session(setting) => session(setting),
         NetworkAction::Transport(action) => transport(action),
         NetworkAction::Mixer(setting) => mixer(setting),
@@ -44,6 +48,35 @@ const fn piano_roll(id: InstrumentId, action: &PianoRollAction) -> Access {
     }
 }
 
+/// A pad may play another's instrument: what is edited is the kit alone.
+const fn drums(id: InstrumentId, action: &DrumAction) -> Access {
+    match action {
+        DrumAction::Set(_)
+        | DrumAction::Step(..)
+        | DrumAction::Euclid { .. }
+        | DrumAction::ClearRegion(..)
+        | DrumAction::Paste(..)
+        | DrumAction::Chop(_)
+        | DrumAction::AssignSlices(_) => Access::Own(id),
+    }
+}
+
+const fn adjust(device: Device) -> Access {
+    match device {
+        Device::Source(id) | Device::Slot(id, _) => Access::Own(id),
+        Device::BusSlot(..) | Device::MasterSlot(_) => Access::Privilege,
+    }
+}
+
+const fn registry(setting: &RegistrySetting) -> Access {
+    match setting {
+        RegistrySetting::AddSynthDef(..)
+        | RegistrySetting::DeleteSynthDef(_)
+        | RegistrySetting::AddPlugin(..)
+        | RegistrySetting::DeletePlugin(_) => Access::Privilege,
+    }
+}
+
 const fn session(setting: &SessionSetting) -> Access {
     match setting {
         SessionSetting::Name(_)
@@ -51,7 +84,12 @@ const fn session(setting: &SessionSetting) -> Access {
         | SessionSetting::Key(_)
         | SessionSetting::Scale(_)
         | SessionSetting::TimeSignature(_)
-        | SessionSetting::Swing(_) => Access::Privilege,
+        | SessionSetting::Swing(_)
+        | SessionSetting::Tuning(_)
+        | SessionSetting::Snap(_)
+        | SessionSetting::Click(_)
+        | SessionSetting::Humanise(_)
+        | SessionSetting::Midi(_) => Access::Privilege,
     }
 }
 
@@ -70,6 +108,9 @@ const fn mixer(setting: &MixerSetting) -> Access {
         MixerSetting::AddBus(..)
         | MixerSetting::DeleteBus(_)
         | MixerSetting::Bus(..)
-        | MixerSetting::Master(_) => Access::Privilege,
+        | MixerSetting::Master(_)
+        | MixerSetting::AddLayerGroup(..)
+        | MixerSetting::DeleteLayerGroup(_)
+        | MixerSetting::LayerGroup(..) => Access::Privilege,
     }
 }

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    drums::DrumAction,
+    hosted::{Device, ParameterId},
     instrument::InstrumentAction,
     local::{
         ClipboardAction, LayerAction, LocalAction, MidiAction, NavigationAction, SelectionAction,
@@ -13,11 +15,12 @@ use super::{
     mixer::MixerSetting,
     name::Name,
     piano_roll::PianoRollAction,
+    registry::RegistrySetting,
     session::SessionSetting,
     source::SourceKind,
     transport::TransportAction,
 };
-use crate::model::InstrumentId;
+use crate::{model::InstrumentId, quantity::ParameterChange};
 
 /// What may cross the wire: all that changes what everybody shares.
 ///
@@ -45,6 +48,12 @@ pub enum NetworkAction {
     Instrument(InstrumentId, InstrumentAction),
     /// Edits an instrument's track.
     PianoRoll(InstrumentId, PianoRollAction),
+    /// Edits the drum machine of a drum kit.
+    Drums(InstrumentId, DrumAction),
+    /// Turns an endless knob of a custom `SynthDef` or a plug-in.
+    Adjust(Device, ParameterId, ParameterChange),
+    /// Edits the list of custom `SynthDef`s and plug-ins.
+    Registry(RegistrySetting),
     /// Sets what holds for the session as a whole.
     Session(SessionSetting),
     /// Starts, stops, goes somewhere, repeats.
@@ -64,6 +73,9 @@ pub enum Action {
     DeleteInstrument(InstrumentId),
     Instrument(InstrumentId, InstrumentAction),
     PianoRoll(InstrumentId, PianoRollAction),
+    Drums(InstrumentId, DrumAction),
+    Adjust(Device, ParameterId, ParameterChange),
+    Registry(RegistrySetting),
     Session(SessionSetting),
     Transport(TransportAction),
     Mixer(MixerSetting),
@@ -94,6 +106,11 @@ impl Action {
             Self::DeleteInstrument(id) => Route::Network(NetworkAction::DeleteInstrument(id)),
             Self::Instrument(id, action) => Route::Network(NetworkAction::Instrument(id, action)),
             Self::PianoRoll(id, action) => Route::Network(NetworkAction::PianoRoll(id, action)),
+            Self::Drums(id, action) => Route::Network(NetworkAction::Drums(id, action)),
+            Self::Adjust(device, parameter, by) => {
+                Route::Network(NetworkAction::Adjust(device, parameter, by))
+            }
+            Self::Registry(setting) => Route::Network(NetworkAction::Registry(setting)),
             Self::Session(setting) => Route::Network(NetworkAction::Session(setting)),
             Self::Transport(action) => Route::Network(NetworkAction::Transport(action)),
             Self::Mixer(setting) => Route::Network(NetworkAction::Mixer(setting)),

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StudioState,
+    drums::DrumChange,
     instrument::{Instrument, InstrumentSetting, InstrumentState},
     keys::KeyChange,
     mixer::{Mixer, MixerSetting},
     piano_roll::{PianoRoll, TrackChange},
+    registry::RegistrySetting,
     session::SessionSetting,
     settings::Settings,
     transport::TransportSetting,
@@ -28,18 +30,21 @@ pub struct StudioPatch(pub Vec<StudioChange>);
 
 /// One item of a [`StudioPatch`].
 ///
-/// They are carried out in order; a bus is there before anything refers to it.
+/// They are carried out in order; only after the last one does all fit together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StudioChange {
     /// A setting of the session.
     Session(SessionSetting),
     /// A setting of the transport.
     Transport(TransportSetting),
+    /// A custom `SynthDef` or a plug-in.
+    Registry(RegistrySetting),
     /// A strip of the mixer.
     Mixer(MixerSetting),
     /// The mixer as it is now.
     WholeMixer(Mixer),
-    /// All instruments as they are now. Tracks come and go with them.
+    /// All instruments as they are now. Tracks and drum machines come and go
+    /// with them.
     Instruments(InstrumentState),
     /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentSetting),
@@ -49,6 +54,8 @@ pub enum StudioChange {
     PianoRoll(InstrumentId, TrackChange),
     /// All tracks as they are now.
     WholePianoRoll(PianoRoll),
+    /// A step, a pad, a pattern of a drum machine, or the machine.
+    Drums(InstrumentId, DrumChange),
 }
 
 /// The parts of the studio.
@@ -63,6 +70,10 @@ impl DirtyFlags {
     pub const PIANO_ROLL: Self = Self::part(3);
     /// The instruments.
     pub const INSTRUMENTS: Self = Self::part(4);
+    /// The drum machines.
+    pub const DRUMS: Self = Self::part(5);
+    /// The custom `SynthDef`s and the plug-ins.
+    pub const REGISTRY: Self = Self::part(6);
 }
 
 pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
@@ -72,6 +83,8 @@ pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
         | DirtyFlags::MIXER.when(!from.mixer.is_same(&to.mixer))
         | DirtyFlags::PIANO_ROLL.when(!from.piano_roll.is_same(&to.piano_roll))
         | DirtyFlags::INSTRUMENTS.when(!from.instruments.is_same(&to.instruments))
+        | DirtyFlags::DRUMS.when(!from.drums.is_same(&to.drums))
+        | DirtyFlags::REGISTRY.when(!from.registry.is_same(&to.registry))
 }
 
 pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
@@ -80,9 +93,13 @@ pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> 
         from.session.diff(&to.session, &mut |s| changes.push(StudioChange::Session(s)));
     }
     from.transport.diff(&to.transport, &mut |s| changes.push(StudioChange::Transport(s)));
+    if !from.registry.is_same(&to.registry) {
+        from.registry.diff(&to.registry, &mut |s| changes.push(StudioChange::Registry(s)));
+    }
     diff_mixer(&from.mixer, &to.mixer, &mut changes);
     diff_instruments(&from.instruments, &to.instruments, &mut changes);
     diff_piano_roll(&from.piano_roll, &to.piano_roll, &mut changes);
+    from.drums.diff(&to.drums, &mut |id, change| changes.push(StudioChange::Drums(id, change)));
     if changes.is_empty() { None } else { Some(StudioPatch(changes)) }
 }
 
@@ -93,7 +110,7 @@ fn diff_mixer(from: &Mixer, to: &Mixer, changes: &mut Vec<StudioChange>) {
     }
     let before = changes.len();
     from.diff(to, &mut |setting| changes.push(StudioChange::Mixer(setting)));
-    if changes.len() - before > to.len() + 1 {
+    if changes.len() - before > to.strips() {
         changes.truncate(before);
         changes.push(StudioChange::WholeMixer(to.clone()));
     }
@@ -146,26 +163,56 @@ fn diff_piano_roll(from: &PianoRoll, to: &PianoRoll, changes: &mut Vec<StudioCha
 }
 
 pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), Misfit> {
-    let mut rerouted = false;
     for change in &patch.0 {
-        rerouted |= matches!(
-            change,
-            StudioChange::Mixer(MixerSetting::DeleteBus(_))
-                | StudioChange::WholeMixer(_)
-                | StudioChange::Instruments(_)
-                | StudioChange::WholePianoRoll(_)
-        );
-        apply_change(state, change).map_err(|invalid| Misfit(invalid.to_string().into()))?;
+        apply_change(state, change).map_err(|invalid| misfit(&invalid))?;
     }
-    // Only these can leave something dangling, and only a look at everything
-    // tells whether they did.
-    if rerouted { state.check().map_err(|why| Misfit(why.into())) } else { Ok(()) }
+    if patch.0.iter().any(may_leave_something_dangling) {
+        return state.check().map_err(|why| Misfit(why.into()));
+    }
+    let mut changes = patch.0.iter();
+    changes
+        .try_for_each(|change| check_references(state, change))
+        .map_err(|invalid| misfit(&invalid))
+}
+
+fn misfit(invalid: &Invalid) -> Misfit {
+    Misfit(invalid.to_string().into())
+}
+
+/// Only a look at everything tells whether these did.
+const fn may_leave_something_dangling(change: &StudioChange) -> bool {
+    matches!(
+        change,
+        StudioChange::Registry(_)
+            | StudioChange::Mixer(MixerSetting::DeleteBus(_) | MixerSetting::DeleteLayerGroup(_))
+            | StudioChange::WholeMixer(_)
+            | StudioChange::Instruments(_)
+            | StudioChange::WholePianoRoll(_)
+    )
+}
+
+/// Checks that all is there that the part refers to that was changed.
+fn check_references(state: &StudioState, change: &StudioChange) -> Result<(), Invalid> {
+    match change {
+        StudioChange::Session(SessionSetting::Midi(_)) => {
+            state.check_references(&state.session.midi)
+        }
+        StudioChange::Mixer(_) => state.check_references(&state.mixer),
+        StudioChange::Instrument(id, _) => {
+            state.instruments.get(*id).map_or(Ok(()), |edited| state.check_references(edited))
+        }
+        StudioChange::Drums(id, _) => {
+            state.drums.machine(*id).map_or(Ok(()), |edited| state.check_references(edited))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), Invalid> {
     match change {
         StudioChange::Session(setting) => Arc::make_mut(&mut state.session).set(setting.clone()),
         StudioChange::Transport(setting) => state.transport.set(setting.clone()),
+        StudioChange::Registry(setting) => state.registry.set(setting.clone()),
         StudioChange::Mixer(setting) => state.mixer.set(setting.clone()),
         StudioChange::WholeMixer(mixer) => {
             state.mixer = mixer.clone();
@@ -174,14 +221,17 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
         StudioChange::Instruments(instruments) => {
             state.instruments = instruments.clone();
             state.piano_roll.follow(&state.instruments);
+            state.drums.follow(&state.instruments);
             Ok(())
         }
         StudioChange::Instrument(id, setting) => {
-            setting.check(&state.mixer)?;
-            state.instruments.get_mut(*id)?.set(setting.clone())
+            state.instruments.get_mut(*id)?.set(setting.clone())?;
+            state.drums.follow_one(*id, &state.instruments);
+            Ok(())
         }
         StudioChange::Key(id, change) => state.instruments.get_mut(*id)?.sounding.set(*change),
         StudioChange::PianoRoll(id, change) => state.piano_roll.apply(*id, change),
+        StudioChange::Drums(id, change) => state.drums.apply(*id, change),
         StudioChange::WholePianoRoll(piano_roll) => {
             state.piano_roll = piano_roll.clone();
             Ok(())

@@ -116,7 +116,7 @@ impl Wire {
 
 fn hello(name: &str, own: &[u32]) -> Value {
     json!({"Hello": {
-        "protocol": 1, "model": "imbolc-studio", "model_version": 1, "name": name, "own": own,
+        "protocol": 1, "model": "imbolc-studio", "model_version": 2, "name": name, "own": own,
         "privilege": false, "codecs": ["json"], "resume": null,
     }})
 }
@@ -323,7 +323,7 @@ fn a_version_that_does_not_match_is_answered_with_the_one_that_would() {
         }
     };
     at_the_door(hello("protocol", json!(2)), &json!({"WrongProtocol": {"speaks": 1}}));
-    let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 1}});
+    let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 2}});
     at_the_door(hello("model", json!("chess")), &model);
     at_the_door(hello("model_version", json!(99)), &model);
     let codec = json!({"NoCommonCodec": {"speaks": ["json"]}});

@@ -133,7 +133,7 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         model: "imbolc-studio".into(),
-        model_version: 1,
+        model_version: 2,
         name: "Ana".into(),
         own: vec![BASS, LEAD],
         privilege: true,

@@ -4,7 +4,11 @@ use std::fmt::Debug;
 
 use imbolc_net::{
     model::Model,
-    studio::{NetworkAction, Output, Studio, StudioState},
+    quantity::PadNumber,
+    studio::{
+        BusInput, Chain, Compressor, Effect, Hosted, MidiTarget, NetworkAction, Output, PadSound,
+        ParameterId, PatternId, Source, SourceKind, Studio, StudioState,
+    },
 };
 use proptest::{collection::vec, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
@@ -53,7 +57,71 @@ fn assert_nothing_dangles(state: &StudioState) {
         for (bus, _) in instrument.sends.iter() {
             assert!(state.mixer.bus(bus).is_some(), "send of {id}");
         }
+        if let Some(group) = instrument.layer_group {
+            assert!(state.mixer.layer_group(group).is_some(), "layer group of {id}");
+        }
+        if let Source::BusInput(BusInput { bus: Some(bus), .. }) = instrument.source {
+            assert!(state.mixer.bus(bus).is_some(), "input of {id}");
+        }
+        let is_kit = instrument.source.kind() == SourceKind::DrumKit;
+        assert_eq!(state.drums.machine(id).is_some(), is_kit, "drum machine of {id}");
+        instrument.source.hosted().into_iter().for_each(|h| assert_loaded(state, h));
+        assert_chain(state, &instrument.chain);
     }
+    state.mixer.buses().for_each(|(_, bus)| assert_chain(state, &bus.chain));
+    assert_chain(state, &state.mixer.master.chain);
+    assert_no_drum_machine_dangles(state);
+    for (_, mapping) in state.session.midi.mappings() {
+        match mapping.target {
+            MidiTarget::Instrument(id, _) => assert!(state.instruments.contains(id)),
+            MidiTarget::Bus(id, _) => assert!(state.mixer.bus(id).is_some()),
+            MidiTarget::Master(_) | MidiTarget::Tempo => {}
+        }
+    }
+}
+
+fn assert_chain(state: &StudioState, chain: &Chain) {
+    for slot in chain.slots() {
+        if let Effect::Compressor(Compressor { side_chain: Some(bus), .. }) = slot.effect {
+            assert!(state.mixer.bus(bus).is_some(), "side-chain");
+        }
+        slot.effect.hosted().into_iter().for_each(|h| assert_loaded(state, h));
+    }
+}
+
+fn assert_loaded(state: &StudioState, hosted: &dyn Hosted) {
+    let Some(id) = hosted.definition() else {
+        return assert_eq!(hosted.count(), 0);
+    };
+    let table = state.registry.definition(id).expect("what is loaded is in the registry");
+    let mut found = 0;
+    for (n, row) in (0..).zip(&table.parameters) {
+        if let Some(value) = hosted.touched(ParameterId(n)) {
+            let (min, max) = row.range();
+            assert!((min..=max).contains(&value), "{value} in {min} to {max}");
+            found += 1;
+        }
+    }
+    assert_eq!(hosted.count(), found, "every touched parameter is in the table");
+}
+
+fn assert_no_drum_machine_dangles(state: &StudioState) {
+    let mut steps = 0;
+    for (id, machine) in state.drums.machines() {
+        assert!(state.instruments.contains(id), "instrument of machine {id}");
+        let there = |pattern: &PatternId| machine.pattern(*pattern).is_some();
+        assert!(machine.current().iter().all(there), "current pattern of {id}");
+        assert!(machine.chain().patterns().iter().all(there), "chain of {id}");
+        steps += machine.patterns().map(|(_, pattern)| pattern.steps().len()).sum::<usize>();
+        for number in 0..16 {
+            match machine.pad(PadNumber::of(number)).sound {
+                PadSound::Slice(slice) => assert!(machine.chopper().slice(slice).is_some()),
+                PadSound::Instrument(id, _) => assert!(state.instruments.contains(id)),
+                PadSound::Nothing | PadSound::Sample(_) => {}
+            }
+        }
+    }
+    assert_eq!(state.drums.steps(), steps);
 }
 
 proptest! {

@@ -2,26 +2,62 @@
 //! so that actions meet; the values are from the whole of their range.
 //! Each strategy is boxed: unboxed, a whole vocabulary overflows a test's stack.
 
+/// A strategy for each table of settings: a row for every setting, or it does
+/// not compile.
+macro_rules! settings_of {
+    ($( $name:ident: $setting:ident { $( $variant:ident: $value:expr, )+ } )+) => { $(
+        pub fn $name() -> BoxedStrategy<$setting> {
+            let _a_row_for_each = |setting: &$setting| match setting {
+                $( $setting::$variant(_) => (), )+
+            };
+            proptest::strategy::Union::new([
+                $( $value.prop_map($setting::$variant).boxed(), )+
+            ])
+            .boxed()
+        }
+    )+ };
+}
+
+mod drums;
+mod effects;
+mod modulators;
+mod sources;
+
+use std::sync::Arc;
+
 use imbolc_net::{
     model::InstrumentId,
     quantity::{
-        Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, NoteLength, Octaves,
-        Pan, Pitch, Seconds, Ticks, Velocity,
+        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels,
+        FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, MidiChannel,
+        MidiController, ModulationIndex, ModulationRate, NoteLength, OctaveShift, OctaveSpan,
+        Octaves, Pan, ParameterChange, ParameterValue, Pitch, Quality, Seconds, Semitones,
+        StepCount, Ticks, TimingOffset, Velocity, Voices,
     },
     studio::{
-        BusId, BusSendSetting, BusSetting, EnvelopeSetting, FilterKind, FilterSetting, FmSetting,
-        InstrumentAction, InstrumentSetting, Key, KickSetting, LoopRegion, MasterSetting,
-        MixerSetting, Name, NetworkAction, Note, OscillatorSetting, Output, PianoRollAction,
-        PluckSetting, Scale, SendsSetting, SessionSetting, SourceKind, SourceSetting,
-        TimeSignature, TransportAction, Wave,
+        BusId, BusSendSetting, BusSetting, ChainSetting, Channels, ChordShape, ClickSetting,
+        Content, Definition, Device, Digest, EffectKind, EnvelopeSetting, FilterKind,
+        FilterSetting, HumaniseSetting, InstrumentAction, InstrumentKnob, InstrumentSetting, Key,
+        LayerGroupId, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping, MappingId,
+        MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, NetworkAction, Note,
+        NoteValue, Output, Parameter, ParameterId, PianoRollAction, PluginId, RegistrySetting,
+        Scale, SendsSetting, SessionSetting, SlotId, SourceKind, StripKnob, SynthDefId,
+        TimeSignature, TransportAction, TuningSetting, TuningSystem,
     },
 };
 use proptest::{prelude::*, sample::select};
 
+use self::{
+    drums::drum,
+    effects::effect,
+    modulators::{arpeggiator, groove, lfo},
+    sources::source,
+};
 /// A strategy for each quantity: all of its range, and its ends often.
 macro_rules! any_of {
     ($($name:ident: $quantity:ident;)+) => { $(
-        fn $name() -> BoxedStrategy<$quantity> {
+        #[allow(dead_code, reason = "not every family has every quantity")]
+        pub fn $name() -> BoxedStrategy<$quantity> {
             let (min, max) = ($quantity::MIN, $quantity::MAX);
             prop_oneof![
                 8 => (min.get()..=max.get()).prop_map($quantity::of),
@@ -35,30 +71,52 @@ macro_rules! any_of {
 
 any_of! {
     amount: Amount;
+    bit_depth: BitDepth;
     bpm: Bpm;
     cents: Cents;
+    compression_ratio: CompressionRatio;
+    concert_pitch: ConcertPitch;
+    count_in: CountIn;
     decibels: Decibels;
+    gain: Gain;
+    grain_rate: GrainRate;
+    harmonics: Harmonics;
     hertz: Hertz;
     index: ModulationIndex;
+    input_channel: InputChannel;
     length: NoteLength;
+    midi_channel: MidiChannel;
+    midi_controller: MidiController;
+    modulation_rate: ModulationRate;
+    octave_shift: OctaveShift;
+    octave_span: OctaveSpan;
     octaves: Octaves;
     pan: Pan;
+    quality: Quality;
     ratio: FrequencyRatio;
     seconds: Seconds;
+    semitones: Semitones;
+    step_count: StepCount;
     ticks: Ticks;
+    timing_offset: TimingOffset;
     velocity: Velocity;
+    voices: Voices;
 }
 
 pub fn action() -> BoxedStrategy<NetworkAction> {
     prop_oneof![
-        2 => (instrument_id(), name(), source_kind())
+        4 => (instrument_id(), name(), source_kind())
             .prop_map(|(id, name, source)| NetworkAction::AddInstrument { id, name, source }),
         1 => instrument_id().prop_map(NetworkAction::DeleteInstrument),
-        8 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
+        12 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
         6 => (instrument_id(), piano_roll()).prop_map(|(id, a)| NetworkAction::PianoRoll(id, a)),
-        1 => session().prop_map(NetworkAction::Session),
+        12 => (instrument_id(), drum()).prop_map(|(id, a)| NetworkAction::Drums(id, a)),
+        3 => (device(), parameter_id(), change())
+            .prop_map(|(device, p, by)| NetworkAction::Adjust(device, p, by)),
+        3 => registry().prop_map(NetworkAction::Registry),
+        2 => session().prop_map(NetworkAction::Session),
         1 => transport().prop_map(NetworkAction::Transport),
-        3 => mixer().prop_map(NetworkAction::Mixer),
+        5 => mixer().prop_map(NetworkAction::Mixer),
     ]
     .boxed()
 }
@@ -77,11 +135,11 @@ pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
         .boxed()
 }
 
-fn instrument_id() -> BoxedStrategy<InstrumentId> {
+pub fn instrument_id() -> BoxedStrategy<InstrumentId> {
     (0u32..7).prop_map(InstrumentId).boxed()
 }
 
-fn bus_id() -> BoxedStrategy<BusId> {
+pub fn bus_id() -> BoxedStrategy<BusId> {
     (0u32..4).prop_map(BusId).boxed()
 }
 
@@ -89,11 +147,11 @@ fn place() -> BoxedStrategy<Ticks> {
     prop_oneof![9 => (0u32..6).prop_map(Ticks::of), 1 => Just(Ticks::MAX)].boxed()
 }
 
-fn pitch() -> BoxedStrategy<Pitch> {
+pub fn pitch() -> BoxedStrategy<Pitch> {
     select(vec![0, 60, 61, 127]).prop_map(Pitch::of).boxed()
 }
 
-fn name() -> BoxedStrategy<Name> {
+pub fn name() -> BoxedStrategy<Name> {
     "[A-Za-zäß♭][ -~ä♭]{0,20}".prop_map(|text| Name::new(&text).unwrap()).boxed()
 }
 
@@ -107,81 +165,159 @@ fn instrument() -> BoxedStrategy<InstrumentAction> {
     .boxed()
 }
 
-fn instrument_setting() -> BoxedStrategy<InstrumentSetting> {
-    prop_oneof![
-        name().prop_map(InstrumentSetting::Name),
-        source().prop_map(InstrumentSetting::Source),
-        filter().prop_map(InstrumentSetting::Filter),
-        envelope().prop_map(InstrumentSetting::Amp),
-        decibels().prop_map(InstrumentSetting::Level),
-        pan().prop_map(InstrumentSetting::Pan),
-        any::<bool>().prop_map(InstrumentSetting::Mute),
-        any::<bool>().prop_map(InstrumentSetting::Solo),
-        output().prop_map(InstrumentSetting::Output),
-        sends().prop_map(InstrumentSetting::Sends),
-    ]
-    .boxed()
+settings_of! {
+    instrument_setting: InstrumentSetting {
+        Name: name(),
+        Source: source(),
+        Filter: filter(),
+        Amp: envelope(),
+        Chain: chain(),
+        Lfo: lfo(),
+        Arpeggiator: arpeggiator(),
+        Chord: select(ChordShape::ALL),
+        Groove: groove(),
+        LayerGroup: maybe(layer_group_id()),
+        Octave: octave_shift(),
+        Channels: select(vec![Channels::Mono, Channels::Stereo]),
+        Level: decibels(),
+        Pan: pan(),
+        Mute: any::<bool>(),
+        Solo: any::<bool>(),
+        Output: output(),
+        Sends: sends(),
+    }
+    filter: FilterSetting {
+        Kind: select(vec![FilterKind::Off, FilterKind::LowPass, FilterKind::HighPass]),
+        Cutoff: hertz(),
+        Resonance: amount(),
+        Sweep: octaves(),
+        Tracking: amount(),
+    }
+    envelope: EnvelopeSetting {
+        Attack: seconds(),
+        Decay: seconds(),
+        Sustain: amount(),
+        Release: seconds(),
+    }
 }
 
+/// Every kind, and often those that refer to something else.
 fn source_kind() -> BoxedStrategy<SourceKind> {
-    select(SourceKind::ALL).boxed()
+    let others = vec![SourceKind::DrumKit, SourceKind::Vst, SourceKind::SynthDef];
+    prop_oneof![select(SourceKind::ALL), select(others)].boxed()
 }
 
-fn source() -> BoxedStrategy<SourceSetting> {
+fn chain() -> BoxedStrategy<ChainSetting> {
+    let others = vec![EffectKind::Compressor, EffectKind::Vst];
+    let kind = prop_oneof![select(EffectKind::ALL), select(others)];
     prop_oneof![
-        source_kind().prop_map(SourceSetting::Kind),
-        prop_oneof![
-            select(vec![Wave::Sine, Wave::Triangle, Wave::Saw, Wave::Square, Wave::Noise])
-                .prop_map(OscillatorSetting::Wave),
-            cents().prop_map(OscillatorSetting::Detune),
-            amount().prop_map(OscillatorSetting::Width),
-            amount().prop_map(OscillatorSetting::Sub),
-        ]
-        .prop_map(SourceSetting::Oscillator),
-        prop_oneof![
-            ratio().prop_map(FmSetting::Ratio),
-            index().prop_map(FmSetting::Index),
-            amount().prop_map(FmSetting::Feedback),
-        ]
-        .prop_map(SourceSetting::Fm),
-        prop_oneof![
-            amount().prop_map(PluckSetting::Damping),
-            amount().prop_map(PluckSetting::Brightness),
-            amount().prop_map(PluckSetting::Place),
-        ]
-        .prop_map(SourceSetting::Pluck),
-        prop_oneof![
-            hertz().prop_map(KickSetting::Tone),
-            seconds().prop_map(KickSetting::Sweep),
-            seconds().prop_map(KickSetting::Decay),
-            amount().prop_map(KickSetting::Click),
-        ]
-        .prop_map(SourceSetting::Kick),
+        4 => (slot_id(), kind, 0u8..6).prop_map(|(id, k, at)| ChainSetting::Add(id, k, at)),
+        1 => slot_id().prop_map(ChainSetting::Remove),
+        2 => (slot_id(), 0u8..6).prop_map(|(id, at)| ChainSetting::Move(id, at)),
+        1 => (slot_id(), any::<bool>()).prop_map(|(id, on)| ChainSetting::Bypass(id, on)),
+        6 => (slot_id(), effect()).prop_map(|(id, s)| ChainSetting::Effect(id, s)),
     ]
     .boxed()
 }
 
-fn filter() -> BoxedStrategy<FilterSetting> {
-    let kinds =
-        vec![FilterKind::Off, FilterKind::LowPass, FilterKind::BandPass, FilterKind::HighPass];
+fn plugin() -> BoxedStrategy<LoadedSetting<PluginId>> {
+    loaded(plugin_id())
+}
+
+fn synth_def() -> BoxedStrategy<LoadedSetting<SynthDefId>> {
+    loaded(synth_def_id())
+}
+
+fn loaded<K: Clone + std::fmt::Debug + 'static>(
+    id: BoxedStrategy<K>,
+) -> BoxedStrategy<LoadedSetting<K>> {
     prop_oneof![
-        select(kinds).prop_map(FilterSetting::Kind),
-        hertz().prop_map(FilterSetting::Cutoff),
-        amount().prop_map(FilterSetting::Resonance),
-        octaves().prop_map(FilterSetting::Sweep),
-        amount().prop_map(FilterSetting::Tracking),
+        3 => id.prop_map(LoadedSetting::Load),
+        1 => Just(LoadedSetting::Unload),
+        4 => (parameter_id(), value()).prop_map(|(id, v)| LoadedSetting::Set(id, v)),
+        1 => parameter_id().prop_map(LoadedSetting::Reset),
+        1 => maybe(content()).prop_map(LoadedSetting::Saved),
     ]
     .boxed()
 }
 
-fn envelope() -> BoxedStrategy<EnvelopeSetting> {
+fn registry() -> BoxedStrategy<RegistrySetting> {
     prop_oneof![
-        seconds().prop_map(EnvelopeSetting::Attack),
-        seconds().prop_map(EnvelopeSetting::Decay),
-        amount().prop_map(EnvelopeSetting::Sustain),
-        seconds().prop_map(EnvelopeSetting::Release),
+        3 => (synth_def_id(), definition()).prop_map(|(i, d)| RegistrySetting::AddSynthDef(i, d)),
+        1 => synth_def_id().prop_map(RegistrySetting::DeleteSynthDef),
+        3 => (plugin_id(), definition()).prop_map(|(id, d)| RegistrySetting::AddPlugin(id, d)),
+        1 => plugin_id().prop_map(RegistrySetting::DeletePlugin),
     ]
     .boxed()
+}
+
+fn definition() -> BoxedStrategy<Arc<Definition>> {
+    let parameter = (name(), [value(), value(), value()]).prop_map(|(name, mut range)| {
+        range.sort();
+        let [min, default, max] = range;
+        Parameter::new(name, min, max, default).unwrap()
+    });
+    (name(), prop::collection::vec(parameter, 0..4))
+        .prop_map(|(name, parameters)| Arc::new(Definition { name, parameters }))
+        .boxed()
+}
+
+fn value() -> BoxedStrategy<ParameterValue> {
+    (-2.0f32..2.0).prop_map(ParameterValue::of).boxed()
+}
+
+fn change() -> BoxedStrategy<ParameterChange> {
+    (-4.0f32..4.0).prop_map(ParameterChange::of).boxed()
+}
+
+fn parameter_id() -> BoxedStrategy<ParameterId> {
+    (0u16..4).prop_map(ParameterId).boxed()
+}
+
+fn plugin_id() -> BoxedStrategy<PluginId> {
+    (0u32..3).prop_map(PluginId).boxed()
+}
+
+fn synth_def_id() -> BoxedStrategy<SynthDefId> {
+    (0u32..3).prop_map(SynthDefId).boxed()
+}
+
+fn slot_id() -> BoxedStrategy<SlotId> {
+    (0u16..4).prop_map(SlotId).boxed()
+}
+
+fn layer_group_id() -> BoxedStrategy<LayerGroupId> {
+    (0u32..3).prop_map(LayerGroupId).boxed()
+}
+
+fn device() -> BoxedStrategy<Device> {
+    prop_oneof![
+        4 => instrument_id().prop_map(Device::Source),
+        2 => (instrument_id(), slot_id()).prop_map(|(id, slot)| Device::Slot(id, slot)),
+        1 => (bus_id(), slot_id()).prop_map(|(id, slot)| Device::BusSlot(id, slot)),
+        1 => slot_id().prop_map(Device::MasterSlot),
+    ]
+    .boxed()
+}
+
+pub fn content() -> BoxedStrategy<Content> {
+    (name(), any::<[u8; 16]>())
+        .prop_map(|(name, bytes)| Content { name, digest: Digest(bytes) })
+        .boxed()
+}
+
+pub fn note_value() -> BoxedStrategy<NoteValue> {
+    select(NoteValue::ALL).boxed()
+}
+
+fn lfo_shape() -> BoxedStrategy<LfoShape> {
+    select(vec![LfoShape::Sine, LfoShape::Square, LfoShape::SampleAndHold]).boxed()
+}
+
+pub fn maybe<T: Clone + std::fmt::Debug + 'static>(
+    some: BoxedStrategy<T>,
+) -> BoxedStrategy<Option<T>> {
+    prop::option::of(some).boxed()
 }
 
 fn output() -> BoxedStrategy<Output> {
@@ -223,19 +359,68 @@ fn piano_roll() -> BoxedStrategy<PianoRollAction> {
     .boxed()
 }
 
-fn session() -> BoxedStrategy<SessionSetting> {
-    let metre = (1u8..=32, select(vec![1u8, 2, 4, 8, 16, 32]));
+settings_of! {
+    session: SessionSetting {
+        Name: name(),
+        Tempo: bpm(),
+        Key: select(vec![Key::C, Key::CSharp, Key::B]),
+        Scale: select(vec![Scale::Major, Scale::Blues]),
+        TimeSignature: time_signature(),
+        Swing: amount(),
+        Tuning: tuning(),
+        Snap: maybe(note_value()),
+        Click: click(),
+        Humanise: humanise(),
+        Midi: midi(),
+    }
+    tuning: TuningSetting {
+        ConcertPitch: concert_pitch(),
+        System: select(vec![TuningSystem::Equal, TuningSystem::Just, TuningSystem::Meantone]),
+    }
+    click: ClickSetting {
+        On: any::<bool>(),
+        Level: decibels(),
+        Accent: any::<bool>(),
+        CountIn: count_in(),
+    }
+    humanise: HumaniseSetting {
+        Timing: amount(),
+        Velocity: amount(),
+    }
+}
+
+fn time_signature() -> BoxedStrategy<TimeSignature> {
+    (1u8..=32, select(vec![1u8, 2, 4, 8, 16, 32]))
+        .prop_map(|(beats, unit)| TimeSignature::new(beats, unit).unwrap())
+        .boxed()
+}
+
+fn midi() -> BoxedStrategy<MidiMapSetting> {
+    let id = || (0u16..5).prop_map(MappingId);
     prop_oneof![
-        name().prop_map(SessionSetting::Name),
-        bpm().prop_map(SessionSetting::Tempo),
-        select(vec![Key::C, Key::CSharp, Key::B]).prop_map(SessionSetting::Key),
-        select(vec![Scale::Major, Scale::Blues]).prop_map(SessionSetting::Scale),
-        metre.prop_map(|(beats, unit)| {
-            SessionSetting::TimeSignature(TimeSignature::new(beats, unit).unwrap())
-        }),
-        amount().prop_map(SessionSetting::Swing),
+        1 => maybe(midi_channel()).prop_map(MidiMapSetting::Channel),
+        5 => (id(), mapping()).prop_map(|(id, mapping)| MidiMapSetting::Put(id, mapping)),
+        1 => id().prop_map(MidiMapSetting::Remove),
     ]
     .boxed()
+}
+
+fn mapping() -> BoxedStrategy<Mapping> {
+    let target = prop_oneof![
+        instrument_id().prop_map(|id| MidiTarget::Instrument(id, InstrumentKnob::Cutoff)),
+        bus_id().prop_map(|id| MidiTarget::Bus(id, StripKnob::Level)),
+        Just(MidiTarget::Master(StripKnob::Pan)),
+        Just(MidiTarget::Tempo),
+    ];
+    (maybe(midi_channel()), midi_controller(), target, amount(), amount())
+        .prop_map(|(channel, controller, target, from, to)| Mapping {
+            channel,
+            controller,
+            target,
+            from,
+            to,
+        })
+        .boxed()
 }
 
 fn transport() -> BoxedStrategy<TransportAction> {
@@ -255,26 +440,38 @@ fn transport() -> BoxedStrategy<TransportAction> {
 
 fn mixer() -> BoxedStrategy<MixerSetting> {
     prop_oneof![
-        3 => (bus_id(), name()).prop_map(|(id, name)| MixerSetting::AddBus(id, name)),
+        4 => (bus_id(), name()).prop_map(|(id, name)| MixerSetting::AddBus(id, name)),
         1 => bus_id().prop_map(MixerSetting::DeleteBus),
-        3 => (bus_id(), bus()).prop_map(|(id, setting)| MixerSetting::Bus(id, setting)),
-        1 => prop_oneof![
-            decibels().prop_map(MasterSetting::Level),
-            pan().prop_map(MasterSetting::Pan),
-            any::<bool>().prop_map(MasterSetting::Mute),
-        ]
-        .prop_map(MixerSetting::Master),
+        4 => (bus_id(), bus()).prop_map(|(id, setting)| MixerSetting::Bus(id, setting)),
+        2 => master().prop_map(MixerSetting::Master),
+        2 => (layer_group_id(), name())
+            .prop_map(|(id, name)| MixerSetting::AddLayerGroup(id, name)),
+        1 => layer_group_id().prop_map(MixerSetting::DeleteLayerGroup),
+        1 => (layer_group_id(), layer_group())
+            .prop_map(|(id, setting)| MixerSetting::LayerGroup(id, setting)),
     ]
     .boxed()
 }
 
-fn bus() -> BoxedStrategy<BusSetting> {
-    prop_oneof![
-        name().prop_map(BusSetting::Name),
-        decibels().prop_map(BusSetting::Level),
-        pan().prop_map(BusSetting::Pan),
-        any::<bool>().prop_map(BusSetting::Mute),
-        any::<bool>().prop_map(BusSetting::Solo),
-    ]
-    .boxed()
+settings_of! {
+    bus: BusSetting {
+        Name: name(),
+        Level: decibels(),
+        Pan: pan(),
+        Mute: any::<bool>(),
+        Solo: any::<bool>(),
+        Chain: chain(),
+    }
+    master: MasterSetting {
+        Level: decibels(),
+        Pan: pan(),
+        Mute: any::<bool>(),
+        Chain: chain(),
+    }
+    layer_group: LayerGroupSetting {
+        Name: name(),
+        Level: decibels(),
+        Mute: any::<bool>(),
+        Solo: any::<bool>(),
+    }
 }
