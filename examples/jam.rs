@@ -83,9 +83,6 @@ async fn jam() -> Outcome {
     band.is_refused(BEN, &cutoff(BASS, 200.0))?;
     band.is_refused(ANA, &NetworkAction::Transport(TransportAction::Play))?;
 
-    scene("Two add an instrument under one number: one of them is undone");
-    band.both_add(InstrumentId(4), (MIA, "Strings"), (BEN, "Choir")).await?;
-
     scene("There is one privilege, and Mia has it");
     band.ask_for_privilege(ANA).await?;
     band.0[MIA].studio.release_privilege()?;
@@ -100,10 +97,14 @@ async fn jam() -> Outcome {
     band.act(BEN, cutoff(LEAD, 1200.0)).await?;
     band.act(BEN, note(LEAD, 960, 71)).await?;
     band.act(ANA, cutoff(BASS, 400.0)).await?;
+    // A number that both choose: who uses `free_id` does not choose another's.
+    band.act(BEN, add(4, "Choir")?).await?;
+    band.act(MIA, add(4, "Strings")?).await?;
 
-    scene("The cable is back; nothing is lost, and nothing counts twice");
+    scene("The cable is back; nothing counts twice, and what cannot be is undone");
     cable.plug();
     band.is_back(BEN).await?;
+    band.is_undone(BEN).await?;
     band.act(ANA, NetworkAction::Transport(TransportAction::Stop)).await?;
 
     scene("In the end");
@@ -137,6 +138,11 @@ fn note(id: InstrumentId, tick: u32, pitch: u8) -> NetworkAction {
         velocity: Velocity::of(100),
     };
     NetworkAction::PianoRoll(id, PianoRollAction::Add(note))
+}
+
+fn add(id: u32, name: &str) -> Outcome<NetworkAction> {
+    let (id, name, source) = (InstrumentId(id), Name::new(name)?, SourceKind::Pluck);
+    Ok(NetworkAction::AddInstrument { id, name, source })
 }
 
 fn strike(pitch: u8) -> InstrumentAction {
@@ -268,43 +274,6 @@ impl Band {
         Ok(())
     }
 
-    /// The host adds an instrument, and so does another before it has heard of
-    /// that. The other one sees its own at first.
-    async fn both_add(
-        &mut self,
-        id: InstrumentId,
-        (first, its): (usize, &str),
-        (second, other): (usize, &str),
-    ) -> Outcome {
-        let add = |name| {
-            let (name, source) = (Name::new(name)?, SourceKind::Pluck);
-            Ok::<_, Box<dyn Error>>(NetworkAction::AddInstrument { id, name, source })
-        };
-        let (its, other) = (add(its)?, add(other)?);
-        self.0[first].studio.dispatch(its)?;
-        let predicted = self.0[second].studio.dispatch(other);
-        let news = [first, second].map(|who| (who, self.0[who].news().join(", ")));
-        for (who, news) in news {
-            line(self.0[who].name, "does", news);
-        }
-        let player = &mut self.0[second];
-        let reason = match predicted {
-            // On a very quick network the news was there first.
-            Err(reason) => reason.to_string(),
-            Ok(()) => {
-                let refused = |event| match event {
-                    Event::Refused { reason, .. } => Some(reason.to_string()),
-                    _ => None,
-                };
-                player.hear("the refusal", refused).await?
-            }
-        };
-        line(player.name, "hears", reason);
-        self.agree().await?;
-        self.tell_news();
-        Ok(())
-    }
-
     async fn ask_for_privilege(&mut self, who: usize) -> Outcome {
         let player = &mut self.0[who];
         let me = player.studio.identity().client_id;
@@ -350,7 +319,18 @@ impl Band {
             return Err(format!("{} is back as somebody else", player.name).into());
         }
         let time = plugged.elapsed().as_millis();
-        line(player.name, "is", format_args!("back after {time} ms, as who {} was", player.name));
+        line(player.name, "is", format_args!("back after {time} ms, in the same place"));
+        Ok(())
+    }
+
+    /// Waits for the host to refuse what one did while nobody could object.
+    async fn is_undone(&mut self, who: usize) -> Outcome {
+        let refused = |event| match event {
+            Event::Refused { reason, .. } => Some(reason),
+            _ => None,
+        };
+        let reason = self.0[who].hear("the refusal", refused).await?;
+        line(self.0[who].name, "hears", format_args!("{reason}: undone"));
         self.agree().await?;
         self.tell_news();
         Ok(())

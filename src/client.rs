@@ -79,6 +79,8 @@ struct Shared<M: Model> {
     metering: Snapshot<Metering>,
     status: Snapshot<Status>,
     events: broadcast::Sender<Event<M>>,
+    /// What happened before anybody could subscribe.
+    early: Mutex<Vec<Event<M>>>,
     /// There may be something to send.
     wake: Notify,
     /// The UI wants to leave.
@@ -141,7 +143,8 @@ impl<M: Model> RemoteDispatcher<M> {
             Err(Lost::Forgotten(_)) => keeper.enter(None).await?,
             other => other?,
         };
-        let (wire, mirror) = keeper.first_mirror(wire).await?;
+        let (wire, mut mirror) = keeper.first_mirror(wire).await?;
+        let early = [mirror.take_events(), keeper.denial(&mirror)].concat();
         keeper.save_token(&mirror);
         info!(client = %mirror.client(), session = %mirror.session(), "joined");
 
@@ -152,6 +155,7 @@ impl<M: Model> RemoteDispatcher<M> {
             metering: Snapshot::new(Arc::default()),
             status: Snapshot::new(Arc::new(Status::Connected { round_trip: None })),
             events: broadcast::Sender::new(EVENT_BACKLOG),
+            early: Mutex::new(early),
             wake: Notify::new(),
             leave: CancellationToken::new(),
             done: CancellationToken::new(),
@@ -190,7 +194,7 @@ impl<M: Model> RemoteDispatcher<M> {
             Status::Reconnecting { .. } => Err(DispatchError::Offline),
             Status::Alone | Status::Hosting { .. } | Status::Connected { .. } => Ok(()),
         })?;
-        self.shared.lock().mirror.say(message);
+        self.shared.lock().mirror.wish(message)?;
         self.shared.wake.notify_one();
         Ok(())
     }
@@ -240,7 +244,8 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     }
 
     fn events(&self) -> Events<M> {
-        Events::new(self.shared.events.subscribe())
+        let mut early = self.shared.early.lock().unwrap_or_else(PoisonError::into_inner);
+        Events::new(self.shared.events.subscribe()).preceded_by(std::mem::take(&mut early))
     }
 
     fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
@@ -396,6 +401,14 @@ impl<C: Connector> Keeper<C> {
         Ok((wire, mirror))
     }
 
+    /// That one does not get the privilege that one asked for.
+    fn denial<M: Model>(&self, mirror: &Mirror<M>) -> Vec<Event<M>> {
+        let roster = &mirror.confirmed().roster;
+        let denied = self.options.privilege && !roster.is_privileged(mirror.client());
+        let holder = roster.privileged.clone().filter(|_| denied);
+        holder.map(|holder| Event::PrivilegeDenied { holder }).into_iter().collect()
+    }
+
     async fn keep<M: Model>(mut self, shared: &Shared<M>, mut wire: Wire<C>) {
         loop {
             let reason = match wire.run(shared, &self.options.config).await {
@@ -430,7 +443,10 @@ impl<C: Connector> Keeper<C> {
         let since = Instant::now();
         let mut pause = self.options.config.first_retry;
         loop {
-            shared.set_status(Status::Reconnecting { since, reason: reason.clone() });
+            let status = Status::Reconnecting { since, reason: reason.clone() };
+            if shared.status.peek(|current| *current != status) {
+                shared.set_status(status);
+            }
             sleep(jittered(pause)).await;
             pause = (pause * 2).min(self.options.config.last_retry);
             let resume = shared.lock().mirror.resume();
@@ -458,8 +474,13 @@ impl<C: Connector> Keeper<C> {
     /// In a new session, one wants what one had in the old one.
     fn ask_for_the_same<M: Model>(&mut self, shared: &Shared<M>) {
         let state = shared.lock();
-        let owned = state.mirror.confirmed().roster.owned_by(state.mirror.client()).collect();
-        self.options.own = owned;
+        let (roster, me) = (&state.mirror.confirmed().roster, state.mirror.client());
+        let exists = |id| M::exists(&state.mirror.confirmed().model, id);
+        // What is not there now may be there in the next session.
+        let mut own: Vec<_> = roster.owned_by(me).collect();
+        own.extend(self.options.own.iter().copied().filter(|&id| !exists(id)));
+        self.options.own = own;
+        self.options.privilege = roster.is_privileged(me);
     }
 
     fn come_back<M: Model>(&mut self, shared: &Shared<M>, entrance: Entrance<M>) {
@@ -474,15 +495,14 @@ impl<C: Connector> Keeper<C> {
             Entrance::New(welcome) => {
                 let session = welcome.session;
                 info!(%session, "joined anew");
-                let unanswered = shared.update(|state| {
+                shared.update(|state| {
                     for (_, waiting) in state.waiting.drain() {
                         let _ = waiting.send(Err(DispatchError::Unanswered));
                     }
-                    let unanswered = state.mirror.start_anew(*welcome);
+                    state.mirror.start_anew(*welcome);
                     shared.who.publish(Who::of(&state.mirror));
-                    unanswered
                 });
-                shared.tell(Event::NewSession { session, unanswered });
+                self.denial(&shared.lock().mirror).into_iter().for_each(|event| shared.tell(event));
             }
         }
         self.save_token(&shared.lock().mirror);

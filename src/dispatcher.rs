@@ -18,7 +18,7 @@ mod mock;
 mod open;
 mod seat;
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::sync::broadcast::{
@@ -79,7 +79,9 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Who one is. Lock-free.
     fn identity(&self) -> Identity;
 
-    /// What happens from now on, for this subscriber alone.
+    /// What happens from now on, for this subscriber alone. The first one is told
+    /// how one came in: [`Event::Joined`] or [`Event::Resumed`], and what one
+    /// asked for and did not get.
     fn events(&self) -> Events<M>;
 
     /// Asks to own instruments. What is granted shows in the roster; what is
@@ -121,19 +123,32 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
 }
 
 /// What happens in a session, for one subscriber.
-pub struct Events<M: Model = Studio>(broadcast::Receiver<Event<M>>);
+pub struct Events<M: Model = Studio> {
+    early: VecDeque<Event<M>>,
+    receiver: broadcast::Receiver<Event<M>>,
+}
 
 impl<M: Model> Events<M> {
     /// Events out of a channel, e.g. of a mock's.
     #[must_use]
     pub const fn new(receiver: broadcast::Receiver<Event<M>>) -> Self {
-        Self(receiver)
+        Self { early: VecDeque::new(), receiver }
+    }
+
+    /// These first.
+    #[must_use]
+    pub(crate) fn preceded_by(mut self, early: Vec<Event<M>>) -> Self {
+        self.early = early.into();
+        self
     }
 
     /// The next event, if there is one already. For frame loops.
     #[must_use]
     pub fn try_next(&mut self) -> Option<Event<M>> {
-        match self.0.try_recv() {
+        if let Some(event) = self.early.pop_front() {
+            return Some(event);
+        }
+        match self.receiver.try_recv() {
             Ok(event) => Some(event),
             Err(TryRecvError::Lagged(missed)) => Some(Event::Missed(missed)),
             Err(TryRecvError::Empty | TryRecvError::Closed) => None,
@@ -142,7 +157,10 @@ impl<M: Model> Events<M> {
 
     /// The next event; `None` if there will be no more.
     pub async fn next(&mut self) -> Option<Event<M>> {
-        match self.0.recv().await {
+        if let Some(event) = self.early.pop_front() {
+            return Some(event);
+        }
+        match self.receiver.recv().await {
             Ok(event) => Some(event),
             Err(RecvError::Lagged(missed)) => Some(Event::Missed(missed)),
             Err(RecvError::Closed) => None,

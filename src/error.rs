@@ -6,7 +6,7 @@ use std::io;
 
 use crate::{
     mirror::NotTaken,
-    protocol::Refusal,
+    protocol::{ProtocolError, Refusal},
     status::{Closed, Lost},
 };
 
@@ -29,6 +29,9 @@ pub enum OpenError {
         /// Why not.
         reason: Lost,
     },
+    /// One cannot be called that.
+    #[error("{0}")]
+    Name(ProtocolError),
     /// The operating system has no random bytes.
     #[error("the operating system has no random bytes: {0}")]
     Random(getrandom::Error),

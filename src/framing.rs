@@ -128,3 +128,15 @@ pub fn unreadable_action(codec: Codec, payload: &[u8]) -> Option<ActionNumber> {
         }
     }
 }
+
+/// The protocol version that a `Hello` names which could not be read, e.g.
+/// because that version has other fields.
+#[must_use]
+pub fn protocol_version(hello: &[u8]) -> Option<u32> {
+    #[derive(Deserialize)]
+    enum Salvaged {
+        Hello { protocol: u32 },
+    }
+    let Salvaged::Hello { protocol } = serde_json::from_slice(hello).ok()?;
+    Some(protocol)
+}

@@ -77,3 +77,8 @@ pub mod transport;
 pub use dispatcher::{Dispatcher, Mode};
 pub use event::Event;
 pub use protocol::{ClientMessage, NetworkState, ServerMessage, StatePatch};
+
+/// The examples of the README compile, and those that need no network run.
+#[cfg(all(doctest, feature = "mock"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

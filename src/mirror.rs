@@ -18,8 +18,9 @@ use crate::{
     event::{self, Event, Resync},
     model::Model,
     protocol::{
-        ActionNumber, ClientId, ClientMessage, NetworkState, Reconnected, Refusal, Resume, Seq,
-        ServerMessage, SessionId, SessionToken, StatePatch, Welcome,
+        ActionNumber, ClientId, ClientMessage, NetworkState, OwnerInfo, OwnershipRefusal,
+        Reconnected, Refusal, Resume, Seq, ServerMessage, SessionId, SessionToken, StatePatch,
+        Welcome,
     },
     session::rules,
 };
@@ -48,6 +49,8 @@ pub struct Mirror<M: Model> {
     /// dispatched before it: who stops the music and then gives the privilege
     /// up must not be found without it.
     replies: VecDeque<(ActionNumber, ClientMessage<M>)>,
+    /// Those that were sent and that the authority is not known to have heard.
+    unheard: VecDeque<(ActionNumber, ClientMessage<M>)>,
     events: Vec<Event<M>>,
     settled: Vec<(ActionNumber, Result<(), Refusal>)>,
 }
@@ -78,8 +81,11 @@ impl<M: Model> Mirror<M> {
     /// actions.
     #[must_use]
     pub fn new(welcome: Welcome<M>, backlog: usize) -> Self {
-        let Welcome { session, client_id, name, token, state, .. } = welcome;
-        Self::of(session, client_id, name, token, state, backlog)
+        let Welcome { session, client_id, name, token, refused, state, .. } = welcome;
+        let mut mirror = Self::of(session, client_id, name, token, state, backlog);
+        mirror.events.extend(mirror.me().map(Event::Joined));
+        mirror.events.extend(refusals(refused));
+        mirror
     }
 
     /// The mirror of somebody who has come back without a memory, e.g. after a
@@ -91,7 +97,12 @@ impl<M: Model> Mirror<M> {
         mirror.last = last_action;
         mirror.sent = last_action;
         mirror.answered = last_action;
+        mirror.events.extend(mirror.me().map(Event::Resumed));
         mirror
+    }
+
+    fn me(&self) -> Option<OwnerInfo> {
+        self.confirmed.roster.as_owner(self.client)
     }
 
     fn of(
@@ -117,6 +128,7 @@ impl<M: Model> Mirror<M> {
             answered: ActionNumber::default(),
             lacking: None,
             replies: VecDeque::new(),
+            unheard: VecDeque::new(),
             events: Vec::new(),
             settled: Vec::new(),
         }
@@ -190,6 +202,18 @@ impl<M: Model> Mirror<M> {
         Ok(self.last)
     }
 
+    /// Asks for something that is not an action.
+    ///
+    /// # Errors
+    /// If too much is unanswered.
+    pub fn wish(&mut self, wish: ClientMessage<M>) -> Result<(), NotTaken> {
+        if self.replies.len() + self.unheard.len() >= self.backlog {
+            return Err(NotTaken::Backlog { limit: self.backlog });
+        }
+        self.say(wish);
+        Ok(())
+    }
+
     /// Sends `message` after the actions so far, and before any further one.
     pub fn say(&mut self, message: ClientMessage<M>) {
         self.replies.push_back((self.last, message));
@@ -201,7 +225,10 @@ impl<M: Model> Mirror<M> {
         let next = self.pending.get(next);
         let reply =
             self.replies.pop_front_if(|(after, _)| next.is_none_or(|next| next.number > *after));
-        if let Some((_, reply)) = reply {
+        if let Some((after, reply)) = reply {
+            if is_wish(&reply) || matches!(reply, ClientMessage::Ping { .. }) {
+                self.unheard.push_back((after, reply.clone()));
+            }
             return Some(reply);
         }
         let Pending { number, action, .. } = next?;
@@ -228,25 +255,36 @@ impl<M: Model> Mirror<M> {
                 self.rebase();
             }
             ServerMessage::OwnershipAnswer { refused, .. } => {
-                self.events.extend(refused.into_iter().map(|refused| Event::OwnershipRefused {
-                    instrument: refused.instrument,
-                    reason: refused.reason,
-                }));
+                self.heard(|said| matches!(said, ClientMessage::RequestOwnership { .. }));
+                self.events.extend(refusals(refused));
+            }
+            // That it was granted shows in the roster.
+            ServerMessage::PrivilegeGranted => {
+                self.heard(|said| matches!(said, ClientMessage::RequestPrivilege));
             }
             ServerMessage::PrivilegeDenied { holder } => {
+                self.heard(|said| matches!(said, ClientMessage::RequestPrivilege));
                 self.events.push(Event::PrivilegeDenied { holder });
+            }
+            ServerMessage::Pong { nonce } => {
+                self.heard(|said| *said == ClientMessage::Ping { nonce });
             }
             ServerMessage::Ping { nonce, .. } => self.say(ClientMessage::Pong { nonce }),
             ServerMessage::Welcome(_)
             | ServerMessage::ReconnectSuccessful(_)
             | ServerMessage::ReconnectFailed { .. }
             | ServerMessage::Metering(_)
-            // Both show in the roster.
-            | ServerMessage::PrivilegeGranted
+            // It shows in the roster.
             | ServerMessage::PrivilegeRevoked { .. }
-            | ServerMessage::Pong { .. }
             | ServerMessage::Error(_)
             | ServerMessage::Shutdown => {}
+        }
+    }
+
+    /// The authority has answered this, so it has heard all that was said before.
+    fn heard(&mut self, is: impl Fn(&ClientMessage<M>) -> bool) {
+        if let Some(at) = self.unheard.iter().position(|(_, said)| is(said)) {
+            self.unheard.drain(..=at);
         }
     }
 
@@ -333,7 +371,10 @@ impl<M: Model> Mirror<M> {
     /// The authority has let one back in: what it has not seen is sent again.
     pub fn reconnected(&mut self, back: Reconnected) {
         self.token = back.token;
-        self.replies.clear();
+        // What was wished for may have been lost, and does no harm twice; what
+        // else there was to say was about the old connection.
+        self.replies = self.unheard.drain(..).chain(self.replies.drain(..)).collect();
+        self.replies.retain(|(_, reply)| is_wish(reply));
         self.lacking = None;
         for rejection in back.rejected {
             self.handle_rejected(rejection.number, rejection.reason);
@@ -343,14 +384,36 @@ impl<M: Model> Mirror<M> {
         self.rebase();
     }
 
-    /// The session is another one. Returns one's actions that the old one did
-    /// not answer.
-    pub fn start_anew(&mut self, welcome: Welcome<M>) -> Vec<M::Action> {
+    /// The session is another one. One's actions that the old one did not answer
+    /// are handed back with [`Event::NewSession`].
+    pub fn start_anew(&mut self, welcome: Welcome<M>) {
         let anew = Self::new(welcome, self.backlog);
         let old = std::mem::replace(self, anew);
-        self.events = old.events;
-        self.settled = old.settled;
         let unanswered = old.pending.into_iter().filter(|pending| pending.contained_in.is_none());
-        unanswered.map(|pending| pending.action).collect()
+        let event = Event::NewSession {
+            session: self.session,
+            unanswered: unanswered.map(|pending| pending.action).collect(),
+        };
+        self.settled = old.settled;
+        self.events = [old.events, vec![event], self.take_events()].concat();
     }
+}
+
+/// Whether this asks for something that shows in the roster.
+fn is_wish<M: Model>(message: &ClientMessage<M>) -> bool {
+    matches!(
+        message,
+        ClientMessage::RequestOwnership { .. }
+            | ClientMessage::ReleaseOwnership { .. }
+            | ClientMessage::RequestPrivilege
+            | ClientMessage::ReleasePrivilege
+    )
+}
+
+/// What was not granted of what was asked for.
+fn refusals<M: Model>(refused: Vec<OwnershipRefusal>) -> impl Iterator<Item = Event<M>> {
+    refused.into_iter().map(|OwnershipRefusal { instrument, reason }| Event::OwnershipRefused {
+        instrument,
+        reason,
+    })
 }

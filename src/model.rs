@@ -34,8 +34,10 @@ pub enum Access {
     Anyone,
     /// Nothing, and whoever sends the action owns this instrument afterwards.
     Create(InstrumentId),
-    /// To own this instrument.
+    /// To own this instrument, which is there afterwards as well.
     Own(InstrumentId),
+    /// To own this instrument, which is gone afterwards.
+    Delete(InstrumentId),
     /// The privilege, which one participant at most holds at a time.
     Privilege,
 }

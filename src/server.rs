@@ -15,9 +15,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Semaphore,
+    task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -156,12 +157,13 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 impl<M: Model> House<M> {
     async fn open<L: Listener>(self: Arc<Self>, mut listener: L) {
-        let connections = TaskTracker::new();
+        let mut connections = JoinSet::new();
         let places = Arc::new(Semaphore::new(self.config.max_connections));
         let keeper = tokio::spawn(Arc::clone(&self).keep());
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
+                Some(_ended) = connections.join_next() => continue,
                 () = self.shutdown.cancelled() => break,
             };
             match accepted {
@@ -188,9 +190,10 @@ impl<M: Model> House<M> {
             }
         }
         drop(listener);
-        connections.close();
-        if timeout(FAREWELL, connections.wait()).await.is_err() {
+        let all_gone = async { while connections.join_next().await.is_some() {} };
+        if timeout(FAREWELL, all_gone).await.is_err() {
             warn!("some connections did not hear that the session ends");
+            connections.shutdown().await;
         }
         keeper.abort();
         info!("closed");

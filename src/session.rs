@@ -30,7 +30,7 @@ mod transmit;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-pub use admission::{Admission, Rejected};
+pub use admission::{Admission, Rejected, checked_name};
 use history::History;
 pub use member::Ticket;
 use member::{Line, Link, Member};

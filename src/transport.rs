@@ -136,6 +136,10 @@ impl Connector for MemoryConnector {
     }
 }
 
+/// How many bytes are read at once at least, if so many are there. 4 KiB: dozens
+/// of edits.
+const READ_AHEAD: usize = 4 * 1024;
+
 /// Splits what is read into frames.
 pub(crate) struct Frames<R> {
     reader: R,
@@ -164,6 +168,9 @@ impl<R: Reader> Frames<R> {
             if let Some(payload) = self.splitter.decode(&mut self.buffer)? {
                 return Ok(Some(payload));
             }
+            // The splitter asks for no more than the frame it is at. With room for
+            // what follows, one read takes all that has arrived.
+            self.buffer.reserve(READ_AHEAD);
             if self.reader.read_buf(&mut self.buffer).await? == 0 {
                 return if self.buffer.is_empty() {
                     Ok(None)

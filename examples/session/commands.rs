@@ -28,7 +28,6 @@ note ID BEAT KEY [BEATS]    a note in its track; beats count from 1, key 60 is C
 key ID KEY on|off           play it
 play  stop  bpm N           the transport, and its tempo
 show  who  status           what there is, who takes part, how the connection does
-sync                        ask the host for everything anew
 wait SECONDS                print what happens for so long
 wait show|who|status TEXT   … until TEXT shows there (`wait 5 show TEXT`: at most 5 s)
 quit                        leave";
@@ -68,7 +67,6 @@ pub async fn carry_out(
         ["release", ids] => done(studio.release_ownership(&instruments(ids)?))?,
         ["privilege"] => privilege(studio, news).await?,
         ["yield"] => done(studio.release_privilege())?,
-        ["sync"] => done(studio.resynchronise())?,
         ref edit => {
             let action = action(edit, &**studio)?;
             done(studio.dispatch(action))?;
@@ -126,18 +124,19 @@ fn set(id: &str, setting: InstrumentSetting) -> Result<NetworkAction, String> {
 
 fn note(id: &str, beat: &str, key: &str, beats: &str) -> Result<NetworkAction, String> {
     let note = Note {
-        tick: done(Ticks::new(ticks(number::<f64>(beat)? - 1.0)))?,
+        tick: done(Ticks::new(ticks(number::<f64>(beat)? - 1.0)?))?,
         pitch: pitch(key)?,
-        length: done(NoteLength::new(ticks(number(beats)?)))?,
+        length: done(NoteLength::new(ticks(number(beats)?)?))?,
         velocity: Velocity::of(100),
     };
     Ok(NetworkAction::PianoRoll(instrument(id)?, PianoRollAction::Add(note)))
 }
 
-/// Beats in ticks; what is less than none is none, and what is too many is
-/// refused as such by whoever takes the ticks.
-fn ticks(beats: f64) -> u32 {
-    (beats * 480.0).round() as u32
+/// Beats in ticks, of which there are none before the beginning.
+fn ticks(beats: f64) -> Result<u32, String> {
+    let ticks = (beats * 480.0).round();
+    // What is too much for a piece is refused by whoever takes the ticks.
+    if ticks >= 0.0 { Ok(ticks as u32) } else { Err("beats count from 1".into()) }
 }
 
 /// Asks for instruments, and waits for the answer.
@@ -224,14 +223,14 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
 }
 
 fn misused(command: &str) -> String {
-    let names = |line: &&str| {
-        let usage: String = line.chars().take(28).collect();
-        usage.split_whitespace().any(|word| word == command)
-    };
-    let usage = HELP.lines().find(names);
-    match usage {
-        Some(usage) => format!("it goes like this: {}", squeezed(usage)),
-        None => format!("there is no command {command}; `help` lists them"),
+    // The first column, of the lines that have the command in it.
+    let column = |line: &str| squeezed(&line.chars().take(28).collect::<String>());
+    let names = |usage: &String| usage.split(' ').any(|word| word == command);
+    let usages: Vec<_> = HELP.lines().map(column).filter(names).collect();
+    if usages.is_empty() {
+        format!("there is no command {command}; `help` lists them")
+    } else {
+        format!("it goes like this: {}", usages.join(", or "))
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt::Display, io::Write, sync::Arc, time::Durat
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
     dispatcher::Events,
+    event::Resync,
     model::DirtyFlags,
     protocol::{InstrumentId, OwnerInfo, SessionId},
     status::{Closed, Status},
@@ -117,8 +118,11 @@ impl News {
             }
             Event::Status(status) => self.print_status(status),
             Event::Missed(count) => happens(format_args!("{count} events were missed")),
+            Event::Resynchronised(why @ (Resync::Gap { .. } | Resync::Misfit(_))) => {
+                happens(format_args!("everything was sent anew: {why}"));
+            }
             // A routine, or one's own coming and going.
-            Event::Resynchronised(_)
+            Event::Resynchronised(Resync::Routine)
             | Event::Joined(_)
             | Event::Left(_)
             | Event::Suspended(_)

@@ -104,7 +104,15 @@ impl<C: Connector> Wire<C> {
             lost = read(shared, frames, *codec, config, begun) => Ended::Lost(lost),
             ended = send(shared, writer, *codec, config, begun) => ended,
         };
-        let _ = timeout(GOODBYE, writer.shutdown()).await;
+        let farewell = async {
+            let _ = writer.shutdown().await;
+            // To close with unread bytes would reset the connection, and the
+            // goodbye might be lost: the host hangs up when it has heard it.
+            if matches!(ended, Ended::Left) {
+                while let Ok(Some(_)) = frames.next().await {}
+            }
+        };
+        let _ = timeout(GOODBYE, farewell).await;
         ended
     }
 }
@@ -130,6 +138,7 @@ async fn read<M: Model, R: crate::transport::Reader>(
                 let sent = begun + Duration::from_micros(nonce);
                 let round_trip = Some(sent.elapsed());
                 shared.status.publish(Status::Connected { round_trip }.into());
+                shared.update(|state| state.mirror.handle(ServerMessage::Pong { nonce }));
             }
             ServerMessage::Error(error) => return Lost::Host(error),
             ServerMessage::Shutdown => return Lost::Shutdown,

@@ -18,6 +18,7 @@ use crate::{
     model::Model,
     protocol::{InstrumentId, NetworkState},
     server::{NetServer, ParticipantInfo, Stats},
+    session::checked_name,
     status::{Identity, Status},
     studio::Studio,
     transport::Listener,
@@ -44,7 +45,7 @@ impl<M: Model> HostDispatcher<M> {
     /// `name`, and serves it on `listener`, which is bound already.
     ///
     /// # Errors
-    /// If the operating system has no random bytes.
+    /// If one cannot be called `name`, or the operating system has no random bytes.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
@@ -55,8 +56,12 @@ impl<M: Model> HostDispatcher<M> {
         listener: impl Listener,
         options: HostOptions,
     ) -> Result<Self, OpenError> {
-        let setup =
-            Setup { host: name.into(), model, engine: Box::new(engine), config: options.session };
+        let setup = Setup {
+            host: checked_name(name).map_err(OpenError::Name)?.into(),
+            model,
+            engine: Box::new(engine),
+            config: options.session,
+        };
         let authority = Authority::hosting(setup, fresh_session_id()?);
         let server = NetServer::serve_with(
             Arc::clone(&authority),

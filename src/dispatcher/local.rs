@@ -21,6 +21,7 @@ use crate::{
     error::{DispatchError, OpenError},
     model::Model,
     protocol::{InstrumentId, NetworkState, SessionId},
+    session::checked_name,
     status::{Identity, Status},
     studio::Studio,
 };
@@ -36,10 +37,11 @@ impl<M: Model> LocalDispatcher<M> {
     /// Opens a session that begins with `model`, for somebody called `name`.
     ///
     /// # Errors
-    /// If the operating system has no random bytes, or no thread.
+    /// If one cannot be called `name`, or the operating system has no random bytes
+    /// or no thread.
     pub fn open(name: &str, model: M::State, engine: impl Engine<M>) -> Result<Self, OpenError> {
         let setup = Setup {
-            host: name.into(),
+            host: checked_name(name).map_err(OpenError::Name)?.into(),
             model,
             engine: Box::new(engine),
             config: SessionConfig::default(),

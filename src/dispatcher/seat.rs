@@ -1,7 +1,7 @@
 //! The place at the authority itself: what the one who is alone and the one who
 //! hosts have in common.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     authority::Authority,
@@ -21,12 +21,16 @@ pub(super) struct Seat<M: Model> {
     authority: Arc<Authority<M>>,
     session: SessionId,
     status: Snapshot<Status>,
+    /// What happened before anybody could subscribe.
+    early: Mutex<Vec<Event<M>>>,
 }
 
 impl<M: Model> Seat<M> {
     pub(super) fn new(authority: Arc<Authority<M>>, status: Status) -> Self {
         let session = authority.session_id();
-        Self { authority, session, status: Snapshot::new(Arc::new(status)) }
+        let me = authority.state().roster.as_owner(ME);
+        let early = Mutex::new(me.map(Event::Joined).into_iter().collect());
+        Self { authority, session, status: Snapshot::new(Arc::new(status)), early }
     }
 
     pub(super) const fn authority(&self) -> &Arc<Authority<M>> {
@@ -68,7 +72,8 @@ impl<M: Model> Seat<M> {
     }
 
     pub(super) fn events(&self) -> Events<M> {
-        Events::new(self.authority.subscribe())
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        Events::new(self.authority.subscribe()).preceded_by(std::mem::take(&mut early))
     }
 
     pub(super) fn request_ownership(

@@ -15,7 +15,9 @@ use crate::{
     config::limits,
     framing::{self, Codec},
     model::Model,
-    protocol::{ClientMessage, Hello, ProtocolError, ServerMessage, SessionToken},
+    protocol::{
+        ClientMessage, Hello, PROTOCOL_VERSION, ProtocolError, ServerMessage, SessionToken,
+    },
     session::{Admission, Heard, Outgoing, Rejected, Ticket},
     transport::{Frames, Reader, Writer},
 };
@@ -144,11 +146,18 @@ async fn hello<M: Model, R: Reader>(frames: &mut Frames<R>) -> Result<Hello, End
         Ok(None) => return Err(End::Gone),
         Err(error) => return Err(unreadable(&error, limits::HELLO_FRAME)),
     };
-    match framing::decode::<ClientMessage<M>>(Codec::Json, &payload) {
-        Ok(ClientMessage::Hello(hello)) => Ok(hello),
-        Ok(_) => Err(End::Fault(ProtocolError::HelloExpected)),
-        Err(error) => Err(End::Fault(ProtocolError::Malformed { detail: error.detail() })),
-    }
+    let fault = match framing::decode::<ClientMessage<M>>(Codec::Json, &payload) {
+        Ok(ClientMessage::Hello(hello)) => return Ok(hello),
+        Ok(_) => ProtocolError::HelloExpected,
+        // A Hello of another version may have other fields.
+        Err(error) => match framing::protocol_version(&payload) {
+            Some(version) if version != PROTOCOL_VERSION => {
+                ProtocolError::WrongProtocol { speaks: PROTOCOL_VERSION }
+            }
+            _ => ProtocolError::Malformed { detail: error.detail() },
+        },
+    };
+    Err(End::Fault(fault))
 }
 
 fn fresh_token() -> Result<SessionToken, End> {
@@ -213,6 +222,13 @@ impl<M: Model> Line<'_, M> {
         let mut changes = authority.changes();
         let mut buffer = BytesMut::new();
         loop {
+            if shutdown.is_cancelled() {
+                say_last::<M, W>(writer, self.codec, &ServerMessage::Shutdown).await;
+                return End::Gone;
+            }
+            if let Ok(error) = stopped.try_recv() {
+                return self.fault(writer, error).await;
+            }
             changes.mark_unchanged();
             let outgoing = match authority.pull(self.ticket) {
                 Ok(outgoing) => outgoing,
@@ -232,10 +248,7 @@ impl<M: Model> Line<'_, M> {
                 () = self.wake.notified() => {}
                 () = sleep(authority.until(next.at)) => {}
                 Ok(error) = &mut stopped => return self.fault(writer, error).await,
-                () = shutdown.cancelled() => {
-                    say_last::<M, W>(writer, self.codec, &ServerMessage::Shutdown).await;
-                    return End::Gone;
-                }
+                () = shutdown.cancelled() => {}
             }
         }
     }

@@ -195,7 +195,12 @@ pub(super) fn too_many_instruments() -> ProtocolError {
     ProtocolError::ListTooLong { limit: limits::REQUESTED_INSTRUMENTS }
 }
 
-fn checked_name(name: &str) -> Result<&str, ProtocolError> {
+/// `name` as somebody may be called it, without space around it.
+///
+/// # Errors
+/// If it is empty, too long, or has control characters, which could do things to
+/// everyone's terminal.
+pub fn checked_name(name: &str) -> Result<&str, ProtocolError> {
     let name = name.trim();
     let fits = (1..=limits::NAME as usize).contains(&name.chars().count());
     if fits && !name.chars().any(char::is_control) {

@@ -21,7 +21,7 @@ impl<M: Model> History<M> {
         Self { moments: VecDeque::new() }
     }
 
-    /// Reguests a moment that is sent to somebody at `now`, and forgets those
+    /// Remembers a moment that is sent to somebody at `now`, and forgets those
     /// that nobody can come back to.
     pub(super) fn remember(
         &mut self,

@@ -1,4 +1,4 @@
-//! What the session reguests of one guest.
+//! What the session remembers of one guest.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{Access, Model},
-    protocol::{ClientId, NetworkState, Refusal, Roster},
+    model::{Access, Invalid, Model},
+    protocol::{ClientId, NetworkState, Refusal},
 };
 
 /// What an action leads to: the next state, and what the engine must do.
@@ -18,7 +18,7 @@ pub(crate) fn carry_out<M: Model>(
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
     let access = M::access(&state.model, action);
-    authorise(&state.roster, actor, access)?;
+    authorise::<M>(state, actor, access)?;
     follow(state, actor, access, action)
 }
 
@@ -31,15 +31,28 @@ pub(crate) fn carry_out_unasked<M: Model>(
     follow(state, actor, M::access(&state.model, action), action)
 }
 
-fn authorise(roster: &Roster, actor: ClientId, access: Access) -> Result<(), Refusal> {
+fn authorise<M: Model>(
+    state: &NetworkState<M>,
+    actor: ClientId,
+    access: Access,
+) -> Result<(), Refusal> {
+    let roster = &state.roster;
     match access {
-        Access::Own(instrument) if !roster.owns(actor, instrument) => {
-            Err(Refusal::NotOwner { instrument, owner: roster.owner(instrument).cloned() })
+        Access::Own(instrument) | Access::Delete(instrument) if !roster.owns(actor, instrument) => {
+            Err(if M::exists(&state.model, instrument) {
+                Refusal::NotOwner { instrument, owner: roster.owner(instrument).cloned() }
+            } else {
+                Refusal::Invalid(Invalid::missing("instrument", instrument))
+            })
         }
         Access::Privilege if !roster.is_privileged(actor) => {
             Err(Refusal::NotPrivileged { holder: roster.privileged.clone() })
         }
-        Access::Anyone | Access::Create(_) | Access::Own(_) | Access::Privilege => Ok(()),
+        Access::Anyone
+        | Access::Create(_)
+        | Access::Own(_)
+        | Access::Delete(_)
+        | Access::Privilege => Ok(()),
     }
 }
 
@@ -57,10 +70,9 @@ fn follow<M: Model>(
                 Arc::make_mut(&mut next.roster).owners.insert(instrument, owner);
             }
         }
-        Access::Own(instrument) => {
-            if !M::exists(&next.model, instrument) && next.roster.owner(instrument).is_some() {
-                Arc::make_mut(&mut next.roster).owners.remove(&instrument);
-            }
+        Access::Own(_) => {}
+        Access::Delete(instrument) => {
+            Arc::make_mut(&mut next.roster).owners.remove(&instrument);
         }
         // These can replace everything, e.g. by loading a project.
         Access::Privilege | Access::Anyone => forget_what_is_gone(&mut next),

@@ -14,7 +14,7 @@ use crate::model::{Access, InstrumentId};
 pub(super) const fn access(action: &NetworkAction) -> Access {
     match action {
         NetworkAction::AddInstrument { id, .. } => Access::Create(*id),
-        NetworkAction::DeleteInstrument(id) => Access::Own(*id),
+        NetworkAction::DeleteInstrument(id) => Access::Delete(*id),
         NetworkAction::Instrument(id, action) => instrument(*id, action),
         NetworkAction::PianoRoll(id, action) => piano_roll(*id, action),
         NetworkAction::Drums(id, action) => drums(*id, action),

@@ -95,6 +95,71 @@ async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
     assert!(!d.identity().instruments.contains(&id));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_hears_of_a_change_finds_it_in_the_snapshot() {
+    let local = dispatcher::open(Mode::Local { name: "Ana".into() }).await.unwrap();
+    let mut events = local.events();
+    let listener = {
+        let local = Arc::clone(&local);
+        tokio::spawn(async move {
+            for turn in 0..1000_u16 {
+                event(&mut events, |event| matches!(event, Event::Changed(_)).then_some(())).await;
+                let seen = cutoff_of(&local.state().model, BASS);
+                assert!(seen >= 1000.0 + f32::from(turn), "change {turn} shows {seen}");
+            }
+        })
+    };
+    for turn in 0..1000_u16 {
+        local.dispatch(cutoff(BASS, 1000.0 + f32::from(turn))).unwrap();
+        if turn % 16 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    listener.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
+    let (host, address) = host("host").await;
+    let options = JoinOptions {
+        name: "Ana".into(),
+        own: vec![BASS, InstrumentId(404)],
+        privilege: true,
+        ..JoinOptions::default()
+    };
+    let ana = dispatcher::open(Mode::Remote { address, options }).await.unwrap();
+    let mut events = ana.events();
+    let early: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
+    assert!(
+        matches!(
+            &early[..],
+            [
+                Event::Joined(me),
+                Event::OwnershipRefused { instrument: InstrumentId(404), .. },
+                Event::PrivilegeDenied { holder },
+                ..
+            ] if &*me.name == "Ana" && &*holder.name == "host"
+        ),
+        "{early:?}"
+    );
+    ana.close().await;
+    host.close().await;
+}
+
+#[tokio::test]
+async fn nobody_can_be_called_something_that_upsets_a_terminal() {
+    for name in ["", " ", "\u{1b}[2J", "a\nb"] {
+        let local = dispatcher::open(Mode::Local { name: name.into() }).await;
+        assert!(local.is_err(), "{name:?}");
+        let mode = Mode::Host {
+            name: name.into(),
+            address: "127.0.0.1:0".into(),
+            options: HostOptions::default(),
+        };
+        assert!(dispatcher::open(mode).await.is_err(), "{name:?}");
+    }
+}
+
 async fn refuses_what_makes_no_sense(d: &dyn Dispatcher) {
     let before = d.state();
     let missing = InstrumentId(404);
@@ -280,6 +345,27 @@ async fn what_several_do_at_once_everyone_sees() {
         assert_eq!(cutoff_of(&player.state().model, BASS), 5000.0);
         player.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
+    let (host, address) = host("host").await;
+    host.request_ownership(&[BASS]).unwrap();
+    let mut events = host.events();
+    for turn in 0..20_u16 {
+        let guest = join(&address, "Ana", &[]).await;
+        for step in 0..100_u16 {
+            host.dispatch(cutoff(BASS, 1000.0 + f32::from(turn * 100 + step))).unwrap();
+            guest.resynchronise().unwrap();
+        }
+        guest.close().await;
+        event(&mut events, |event| {
+            assert!(!matches!(event, Event::Suspended(_)), "the goodbye was lost");
+            matches!(event, Event::Left(_)).then_some(())
+        })
+        .await;
+    }
+    host.close().await;
 }
 
 #[tokio::test]

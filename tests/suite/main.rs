@@ -5,7 +5,9 @@
 
 mod cable;
 mod conformance;
+mod documents;
 mod other_model;
+mod processes;
 mod purity;
 mod raw;
 mod room;

@@ -57,7 +57,8 @@ impl Model for Kitchen {
     fn access(_: &Pantry, chore: &Chore) -> Access {
         match chore {
             Chore::Mount(shelf) => Access::Create(InstrumentId(*shelf)),
-            Chore::Put(shelf, _) | Chore::Unmount(shelf) => Access::Own(InstrumentId(*shelf)),
+            Chore::Put(shelf, _) => Access::Own(InstrumentId(*shelf)),
+            Chore::Unmount(shelf) => Access::Delete(InstrumentId(*shelf)),
             // Everybody may take.
             Chore::Take(..) => Access::Anyone,
             Chore::Write(_) => Access::Privilege,

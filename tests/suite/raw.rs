@@ -323,6 +323,8 @@ fn a_version_that_does_not_match_is_answered_with_the_one_that_would() {
         }
     };
     at_the_door(hello("protocol", json!(2)), &json!({"WrongProtocol": {"speaks": 1}}));
+    let of_the_future = json!({"Hello": {"protocol": 2, "who": "Eve"}});
+    at_the_door(|wire| wire.say(&of_the_future), &json!({"WrongProtocol": {"speaks": 1}}));
     let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 2}});
     at_the_door(hello("model", json!("chess")), &model);
     at_the_door(hello("model_version", json!(99)), &model);
@@ -344,9 +346,9 @@ fn an_action_that_cannot_be_is_rejected_by_its_number_and_the_next_one_counts() 
         (knob(1, 1, 20_001.0), "Malformed"),
         (knob(2, 1, 19.9), "Malformed"),
         (knob(3, 1, f64::NAN), "Malformed"),
-        (knob(4, 404, 99.0), "NotOwner"),
+        (knob(4, 404, 99.0), "Invalid"),
         (json!({"Action": {"number": 5, "action": {"Explode": 1}}}), "Malformed"),
-        (json!({"Action": {"number": 6, "action": {"DeleteInstrument": 404}}}), "NotOwner"),
+        (json!({"Action": {"number": 6, "action": {"DeleteInstrument": 404}}}), "Invalid"),
         (json!({"Action": {"number": 7, "action": {"Transport": "Play"}}}), "NotPrivileged"),
         (
             json!({"Action": {"number": 8, "action": {"PianoRoll": [1, {"Remove": [0, 60]}]}}}),

@@ -492,6 +492,25 @@ fn goodbye_frees_everything_at_once() {
     assert!(matches!(room.resume(&mut ana), Err(Rejected::Unknown(_))));
 }
 
+#[test]
+fn what_is_given_up_is_given_up_after_what_was_done_with_it() {
+    let mut room = Room::new();
+    room.session.release_privilege(ClientId::HOST);
+    let mut ana = room.join("Ana", &[BASS]);
+    room.session.request_privilege(ana.id()).unwrap();
+    room.settle(&mut [&mut ana]);
+
+    ana.dispatch(PLAY).unwrap();
+    ana.mirror.say(ClientMessage::ReleasePrivilege);
+    ana.dispatch(cutoff(BASS, 99.0)).unwrap();
+    ana.mirror.say(ClientMessage::Goodbye);
+    ana.speak();
+    assert!(room.listen(&mut ana).is_ok());
+    let studio = &room.session.state().model;
+    assert!(studio.transport.playing, "she still had the privilege when she pressed play");
+    assert_eq!(room.cutoff(BASS), 99.0, "she still had the bass when she turned the knob");
+}
+
 // ---- what counts once
 
 #[test]
@@ -755,6 +774,32 @@ fn a_refusal_takes_back_what_was_refused_and_nothing_else() {
 }
 
 #[test]
+fn a_wish_that_was_lost_with_the_connection_is_sent_again() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    room.settle(&mut [&mut ana]);
+    let give = ClientMessage::ReleaseOwnership { instruments: vec![BASS] };
+    let ask = ClientMessage::RequestOwnership { instruments: vec![LEAD] };
+    ana.mirror.wish(give).unwrap();
+    ana.mirror.wish(ask).unwrap();
+    ana.mirror.say(ClientMessage::Ping { nonce: 1 });
+    ana.speak();
+    room.cut(&mut ana);
+    room.resume(&mut ana).ok().unwrap();
+    ana.speak();
+    assert_eq!(ana.to_session.len(), 2, "but what was about the old connection is not");
+    room.settle(&mut [&mut ana]);
+    assert!(room.session.state().roster.owned_by(ana.id()).eq([LEAD]));
+
+    // What was heard is not sent again.
+    room.session.claim(ClientId::HOST, &[BASS]);
+    room.cut(&mut ana);
+    room.resume(&mut ana).ok().unwrap();
+    ana.speak();
+    assert!(ana.to_session.is_empty(), "{:?}", ana.to_session);
+}
+
+#[test]
 fn the_backlog_is_bounded() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
@@ -774,7 +819,12 @@ fn what_was_not_answered_before_a_new_session_is_handed_back() {
     ana.dispatch(cutoff(BASS, 99.0)).unwrap();
     let mut another = Room::new();
     let (_, welcome) = another.welcome(&hello("Ana"));
-    assert_eq!(ana.mirror.start_anew(welcome), [cutoff(BASS, 99.0)]);
+    ana.mirror.start_anew(welcome);
+    let unanswered = ana.mirror.take_events().into_iter().find_map(|event| match event {
+        Event::NewSession { unanswered, .. } => Some(unanswered),
+        _ => None,
+    });
+    assert_eq!(unanswered, Some(vec![cutoff(BASS, 99.0)]));
     assert_ne!(ana.cutoff(BASS), 99.0);
     let _ = room.session.act(&PLAY);
 }

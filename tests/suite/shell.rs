@@ -534,6 +534,28 @@ async fn everyone_is_told_when_the_session_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_ends_within_seconds_even_if_somebody_does_not_listen() {
+    let (host, connector) = host();
+    let mut deaf = Raw::join(&connector, hello("deaf")).await;
+    assert!(matches!(deaf.hear().await, Some(ServerMessage::Welcome(_))));
+    let mut asks = BytesMut::new();
+    for _ in 0..10_000 {
+        framing::encode(Codec::Json, &ClientMessage::<Studio>::RequestPrivilege, &mut asks)
+            .unwrap();
+    }
+    // It talks all the time and leaves no room in the pipe.
+    let talk = async {
+        loop {
+            deaf.writer.write_all(&asks).await.unwrap();
+        }
+    };
+    let _ = timeout(5 * SECOND, talk).await;
+    let begun = Instant::now();
+    host.close().await;
+    assert!(begun.elapsed() <= 3 * SECOND, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_host_sees_who_is_there_and_who_is_away() {
     let (host, connector) = host();
     let cable = Cable::new(connector.clone());

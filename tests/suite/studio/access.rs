@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imbolc_net::{
     model::{
-        Access::{Create, Own, Privilege},
+        Access::{Create, Delete, Own, Privilege},
         InstrumentId, Model,
     },
     quantity::{
@@ -60,7 +60,7 @@ table! {
         NetworkAction::AddInstrument { .. }, NetworkAction::AddInstrument {
             id: ID, name: Name::default(), source: SourceKind::Fm,
         } => Create(ID);
-        NetworkAction::DeleteInstrument(_), NetworkAction::DeleteInstrument(ID) => Own(ID);
+        NetworkAction::DeleteInstrument(_), NetworkAction::DeleteInstrument(ID) => Delete(ID);
         NetworkAction::Instrument(..), InstrumentAction::ReleaseAll.action() => Own(ID);
         NetworkAction::PianoRoll(..), PianoRollAction::Clear.action() => Own(ID);
         NetworkAction::Drums(..), DrumAction::AssignSlices(PAD).action() => Own(ID);

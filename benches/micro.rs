@@ -1,0 +1,176 @@
+//! What a UI's calls cost, one by one: reading a snapshot, turning a knob, and
+//! what a knob costs on its way to the others.
+//!
+//! The bare counterpart of each stands next to it. How the two compare is
+//! measured side by side in `targets`.
+
+mod fixture;
+
+use std::{
+    hint::black_box,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc,
+    },
+    thread,
+};
+
+use bytes::BytesMut;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use fixture::{BareStudio, open, turning};
+use imbolc_net::{
+    Dispatcher, NetworkState, ServerMessage,
+    authority::{Authority, Setup},
+    config::SessionConfig,
+    engine::SilentEngine,
+    framing::{self, Codec},
+    protocol::SessionId,
+    snapshot::Snapshot,
+    studio::Studio,
+};
+
+fn reading(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read");
+    let studio = open(16);
+    let state = studio.state();
+    group.bench_function("bare Arc", |b| b.iter(|| Arc::clone(black_box(&state))));
+    let locked = RwLock::new(Arc::clone(&state));
+    group.bench_function("RwLock<Arc>", |b| {
+        b.iter(|| Arc::clone(&black_box(&locked).read().unwrap()));
+    });
+    let snapshot = Snapshot::new(Arc::clone(&state));
+    group.bench_function("Snapshot::load", |b| b.iter(|| black_box(&snapshot).load()));
+    group.bench_function("Snapshot::peek", |b| {
+        b.iter(|| black_box(&snapshot).peek(|state| state.seq));
+    });
+    let studio: &dyn Dispatcher = &studio;
+    group.bench_function("Dispatcher::state", |b| b.iter(|| black_box(studio).state()));
+    group.finish();
+}
+
+/// While somebody turns a knob as fast as can be.
+fn reading_in_a_flood(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read in a flood");
+    let studio = open(16);
+    let state = studio.state();
+    let locked = RwLock::new(Arc::clone(&state));
+    flooded(
+        || *locked.write().unwrap() = Arc::new(NetworkState::clone(&state)),
+        || {
+            group.bench_function("RwLock<Arc>", |b| {
+                b.iter(|| Arc::clone(&black_box(&locked).read().unwrap()));
+            });
+        },
+    );
+    let turn = turning(&studio, fixture::touched(16));
+    flooded(turn, || {
+        group.bench_function("Dispatcher::state", |b| b.iter(|| black_box(&studio).state()));
+    });
+    group.finish();
+}
+
+/// While a writer is stopped in the middle of its turn: whoever waited for it
+/// would never come back.
+fn reading_past_a_stopped_writer(criterion: &mut Criterion) {
+    let setup = Setup {
+        host: "Ana".into(),
+        model: fixture::studio(16),
+        engine: Box::new(SilentEngine::default()),
+        config: SessionConfig::default(),
+    };
+    let authority = Authority::<Studio>::alone(setup, SessionId::new([7; 16]));
+    let (is_stopped, stopped) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            authority.decide(move |_, _| {
+                is_stopped.send(()).unwrap();
+                may_go_on.recv().unwrap();
+            });
+        });
+        stopped.recv().unwrap();
+        criterion.bench_function("read past a stopped writer/Authority::state", |b| {
+            b.iter(|| black_box(&authority).state());
+        });
+        go_on.send(()).unwrap();
+    });
+}
+
+/// Runs `measure` while another thread repeats `write`.
+fn flooded(mut write: impl FnMut() + Send, measure: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                write();
+            }
+        });
+        measure();
+        done.store(true, Relaxed);
+    });
+}
+
+/// Turning a knob, alone: the whole of what a UI waits for. Its counterpart
+/// edits a bare map of the same instruments, and leaves what stood before to
+/// whoever reads.
+fn dispatching(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("dispatch");
+    for instruments in fixture::SIZES {
+        let bare = BareStudio::of(&fixture::studio(instruments));
+        let mut turn = bare.turning(fixture::touched(instruments));
+        group.bench_function(BenchmarkId::new("bare imbl edit", instruments), |b| {
+            b.iter(&mut turn);
+        });
+        let studio = open(instruments);
+        let mut turn = turning(&studio, fixture::touched(instruments));
+        group.bench_function(BenchmarkId::new("LocalDispatcher", instruments), |b| {
+            b.iter(&mut turn);
+        });
+    }
+    group.finish();
+}
+
+/// What a turned knob costs on its way to the others.
+fn patching(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("patch of one knob");
+    for instruments in fixture::SIZES {
+        let studio = open(instruments);
+        let before = studio.state();
+        turning(&studio, fixture::touched(instruments))();
+        let after = studio.state();
+        group.bench_function(BenchmarkId::new("diff", instruments), |b| {
+            b.iter(|| black_box(&before).patch_to(black_box(&after)));
+        });
+
+        let patch = before.patch_to(&after);
+        let message = ServerMessage::<Studio>::StatePatchUpdate(patch.clone());
+        let mut buffer = BytesMut::new();
+        group.bench_function(BenchmarkId::new("encode", instruments), |b| {
+            b.iter(|| {
+                buffer.clear();
+                framing::encode(Codec::Json, black_box(&message), &mut buffer).unwrap();
+            });
+        });
+        let payload = buffer.split_off(4);
+        group.bench_function(BenchmarkId::new("decode", instruments), |b| {
+            b.iter(|| {
+                framing::decode::<ServerMessage<Studio>>(Codec::Json, black_box(&payload)).unwrap()
+            });
+        });
+        group.bench_function(BenchmarkId::new("apply", instruments), |b| {
+            b.iter(|| black_box(&before).patched(black_box(&patch)).unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(
+    benches,
+    reading,
+    reading_in_a_flood,
+    reading_past_a_stopped_writer,
+    dispatching,
+    patching
+);
+criterion_main!(benches);

@@ -1,0 +1,283 @@
+//! The real thing: separate processes, typed commands, TCP, and `SIGKILL`.
+//!
+//! Every wait is for a line that a participant prints, with a limit that only a
+//! broken program reaches.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A `session` that runs. It is killed when it is dropped.
+struct Session {
+    name: String,
+    child: Child,
+    /// Closed by taking it.
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Session {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(program())
+            .args(arguments)
+            .args(["--name", name])
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example `session` is built along with the tests");
+        let stdout = child.stdout.take().unwrap();
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let stdin = child.stdin.take();
+        Self { name: name.into(), child, stdin, lines, heard: Vec::new() }
+    }
+
+    /// A host, and the address at which it can be joined.
+    fn host(address: &str) -> (Self, String) {
+        let mut host = Self::start("mia", &["host", address]);
+        let hosting = host.hears("hosting at");
+        let address = hosting.split_whitespace().find(|word| word.contains("127.0.0.1:"));
+        let address = address.expect("it says where").to_owned();
+        (host, address)
+    }
+
+    fn join(name: &str, address: &str, own: &str, state: &StateDir) -> Self {
+        let state = state.0.to_str().unwrap();
+        let mut arguments = vec!["join", address, "--state-dir", state];
+        if !own.is_empty() {
+            arguments.extend(["--own", own]);
+        }
+        let mut guest = Self::start(name, &arguments);
+        guest.hears("connected as");
+        guest
+    }
+
+    fn types(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("it still listens");
+        writeln!(stdin, "{line}").unwrap();
+    }
+
+    /// Waits for a line with `text` in it, after those that were heard already.
+    fn hears(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("{} has not heard `{text}`, but:\n{}", self.name, self.heard.join("\n"));
+            };
+            self.heard.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Types a command and waits until `text` shows in what it prints.
+    fn sees(&mut self, command: &str, text: &str) {
+        self.types(&format!("wait {} {command} {text}", LIMIT.as_secs()));
+        let done = format!("seen-{}", self.heard.len());
+        self.types(&done);
+        // What is no command is named in the complaint, so this tells when the
+        // wait is over.
+        let heard = self.heard.len();
+        self.hears(&done);
+        let failed = self.heard[heard..].iter().any(|line| line.contains("has not come true"));
+        assert!(!failed, "{} does not see `{text}`:\n{}", self.name, self.heard.join("\n"));
+    }
+
+    /// Ends it as a power cut would.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Closes its standard input, and returns whether it ended well.
+    fn finish(mut self) -> bool {
+        self.stdin = None;
+        let deadline = Instant::now() + LIMIT;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        panic!("{} does not end:\n{}", self.name, self.heard.join("\n"));
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the tokens of one test are kept.
+struct StateDir(PathBuf);
+
+impl StateDir {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("imbolc-net-{test}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Cargo puts the examples beside the directory of the tests.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    profile.join("examples").join("session").with_extension(std::env::consts::EXE_EXTENSION)
+}
+
+/// An address that nobody listens at.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+#[test]
+fn an_edit_in_one_process_shows_in_the_others() {
+    let state = StateDir::new("edit");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let mut ana = Session::join("ana", &address, "1", &state);
+    let mut ben = Session::join("ben", &address, "2", &state);
+
+    ana.types("filter 1 800");
+    ben.hears("ana: 1 Bass: filter cutoff 800 Hz");
+    host.hears("ana: 1 Bass: filter cutoff 800 Hz");
+    ben.types("note 2 1 64");
+    ana.hears("ben: 2 Lead: note E4 at beat 1");
+    host.types("bpm 90");
+    ana.hears("mia: tempo 90 bpm");
+    ben.sees("show", "800 Hz");
+
+    ben.types("filter 1 400");
+    ben.hears("instrument 1 belongs to ana");
+    ben.types("privilege");
+    ben.hears("you do not get the privilege: mia has it");
+    host.types("yield");
+    ben.hears("nobody has the privilege");
+    ben.types("privilege");
+    ana.hears("ben has the privilege");
+    assert!(ana.finish());
+    ben.hears("nobody owns 1 Bass");
+}
+
+#[test]
+fn a_script_is_carried_out_to_its_last_line() {
+    let state = StateDir::new("script");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let mut ana = Session::join("ana", &address, "", &state);
+    ana.types("own 1");
+    ana.types("filter 1 1234");
+    assert!(ana.finish());
+    host.sees("show", "1234 Hz");
+
+    let mut ben = Session::join("ben", &address, "", &state);
+    ben.types("filter 1 99");
+    assert!(!ben.finish(), "the exit code tells that a line could not be done");
+}
+
+#[test]
+fn a_client_that_was_killed_gets_its_instruments_back_when_it_is_started_again() {
+    let state = StateDir::new("killed");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let mut ana = Session::join("ana", &address, "1,2", &state);
+    ana.types("filter 1 800");
+    host.hears("ana: 1 Bass: filter cutoff 800 Hz");
+    ana.kill();
+    host.hears("ana is away");
+    let mut ben = Session::join("ben", &address, "", &state);
+    ben.types("own 1");
+    ben.hears("you do not get 1 Bass: instrument 1 belongs to ana");
+
+    // It asks for nothing, and has what it had.
+    let mut ana =
+        Session::start("ana", &["join", &address, "--state-dir", state.0.to_str().unwrap()]);
+    let welcome = ana.hears("connected as ana");
+    assert!(welcome.contains("welcome back"), "{welcome}");
+    assert!(welcome.contains("with 1 Bass, 2 Lead"), "{welcome}");
+    host.hears("ana is back");
+    ana.types("filter 1 700");
+    ben.hears("ana: 1 Bass: filter cutoff 700 Hz");
+}
+
+#[test]
+fn when_the_host_is_killed_the_others_say_so_and_rejoin_the_next_one() {
+    let state = StateDir::new("host");
+    let (host, address) = Session::host("127.0.0.1:0");
+    let mut ana = Session::join("ana", &address, "1", &state);
+    let mut ben = Session::join("ben", &address, "2", &state);
+    ana.types("filter 1 800");
+    ben.hears("ana: 1 Bass: filter cutoff 800 Hz");
+
+    host.kill();
+    for guest in [&mut ana, &mut ben] {
+        guest.hears("connection lost");
+        guest.sees("status", "reconnecting");
+        guest.sees("show", "800 Hz");
+    }
+
+    let (mut host, _) = Session::host(&address);
+    for (guest, own) in [(&mut ana, "1 Bass"), (&mut ben, "2 Lead")] {
+        guest.hears("connected again");
+        guest.hears("this is a new session");
+        guest.hears(&format!("you own {own} again"));
+        // The new host begins anew.
+        guest.sees("show", "8000 Hz");
+    }
+    ana.types("filter 1 600");
+    ben.hears("ana: 1 Bass: filter cutoff 600 Hz");
+    host.sees("who", "owns 1 Bass");
+}
+
+#[test]
+fn what_cannot_be_opened_is_said_in_one_line() {
+    let state = StateDir::new("bad");
+    let directory = state.0.to_str().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let nobody = free_address();
+    let cases: [(&[&str], &str); 4] = [
+        (&["host", &taken], "the address is in use"),
+        (&["host", "nonsense"], "that is not an address of the form host:port"),
+        (&["join", &nobody, "--state-dir", directory], "nobody is listening there"),
+        (&["join", "no host:1", "--state-dir", directory], "cannot join no host:1"),
+    ];
+    for (arguments, expected) in cases {
+        let output = Command::new(program())
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+}
