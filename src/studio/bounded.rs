@@ -15,13 +15,13 @@ use crate::model::Invalid;
 
 /// Bytes of the largest state that can come about within the limits below, as
 /// JSON. A frame must be able to hold it.
-pub const MAX_STATE_BYTES: usize = 48 * 1024 * 1024;
+pub const MAX_STATE_BYTES: usize = 128 * 1024 * 1024;
 
 /// Bytes of the largest action, which is a paste, as JSON.
 pub const MAX_ACTION_BYTES: usize = 384 * 1024;
 
 /// Instruments in a session: more than any studio has.
-pub const MAX_INSTRUMENTS: usize = 4096;
+pub const MAX_INSTRUMENTS: usize = 2048;
 
 /// Buses in the mixer: a large desk has half as many.
 pub const MAX_BUSES: usize = 64;

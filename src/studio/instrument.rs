@@ -444,10 +444,10 @@ mod tests {
         let add = |state: &mut StudioState, id| {
             add(state, InstrumentId(id), &Name::default(), SourceKind::Kick)
         };
-        for id in 1..=4096 {
+        for id in 1..=2048 {
             assert_eq!(add(&mut state, id), Ok(vec![]));
         }
-        assert_eq!(add(&mut state, 4096), Err(Invalid::exists("instrument", 4096)));
-        assert_eq!(add(&mut state, 4097), Err(Invalid::full("instruments", 4096)));
+        assert_eq!(add(&mut state, 2048), Err(Invalid::exists("instrument", 2048)));
+        assert_eq!(add(&mut state, 2049), Err(Invalid::full("instruments", 2048)));
     }
 }

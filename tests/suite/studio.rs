@@ -2,8 +2,10 @@
 //! It knows nothing of how parts are compared, only what must come out.
 
 mod access;
+mod limits;
 mod patches;
 mod properties;
+mod structure;
 mod vocabulary;
 mod wording;
 

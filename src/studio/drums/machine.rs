@@ -416,3 +416,39 @@ impl TryFrom<Read> for DrumMachine {
         Ok(machine)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(machine: &mut DrumMachine, setting: DrumSetting) -> Result<(), Invalid> {
+        machine.act(&DrumAction::Set(setting))
+    }
+
+    #[test]
+    fn a_pattern_that_is_deleted_is_neither_current_nor_in_the_chain() {
+        let mut machine = DrumMachine::default();
+        let (first, second) = (PatternId(1), PatternId(2));
+        let chain = |ids: &[PatternId]| ChainedPatterns::new(ids.to_vec()).unwrap();
+        let both = DrumSetting::Chain(chain(&[first, second, first]));
+        assert_eq!(set(&mut machine.clone(), both.clone()), Err(Invalid::missing("pattern", 2)));
+        set(&mut machine, DrumSetting::AddPattern(second)).unwrap();
+        set(&mut machine, both).unwrap();
+        set(&mut machine, DrumSetting::DeletePattern(first)).unwrap();
+        assert_eq!(machine.chain(), &chain(&[second]));
+        assert_eq!(machine.current(), Some(second));
+        set(&mut machine, DrumSetting::DeletePattern(second)).unwrap();
+        assert_eq!((machine.current(), machine.free_id()), (None, first));
+    }
+
+    #[test]
+    fn a_machine_with_a_dangling_reference_is_refused_from_the_wire() {
+        let json = serde_json::to_string(&DrumMachine::default()).unwrap();
+        assert!(serde_json::from_str::<DrumMachine>(&json).is_ok());
+        for (good, bad) in
+            [(r#""current":1"#, r#""current":2"#), (r#""chain":[]"#, r#""chain":[9]"#)]
+        {
+            assert!(serde_json::from_str::<DrumMachine>(&json.replace(good, bad)).is_err());
+        }
+    }
+}

@@ -347,3 +347,56 @@ impl From<StepRegion> for Corners {
         Self { first_pad: first.0, last_pad: last.0, first_step: first.1, last_step: last.1 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAD: PadNumber = PadNumber::MIN;
+
+    fn euclid(length: u8, hits: u8, rotation: u8) -> String {
+        let mut pattern = Pattern { length: StepCount::of(length), ..Pattern::default() };
+        pattern.euclid(PAD, StepCount::of(hits), StepNumber::of(rotation)).unwrap();
+        let on = |n| pattern.steps().step(PAD, StepNumber::of(n)).is_some();
+        (0..length).map(|n| if on(n) { 'x' } else { '.' }).collect()
+    }
+
+    #[test]
+    fn hits_are_spread_as_evenly_as_the_steps_allow() {
+        assert_eq!(euclid(8, 3, 0), "x..x..x.");
+        assert_eq!(euclid(8, 3, 1), ".x..x..x");
+        assert_eq!(euclid(8, 5, 0), "x.x.xx.x");
+        assert_eq!(euclid(16, 4, 16), "x...x...x...x...");
+        assert_eq!(euclid(4, 4, 2), "xxxx");
+        assert_eq!(euclid(128, 1, 127).rfind('x'), Some(127));
+        let five = Pattern::default().euclid(PAD, StepCount::of(17), StepNumber::MIN);
+        assert!(five.is_err(), "there are 16 steps");
+    }
+
+    #[test]
+    fn a_figure_replaces_the_steps_of_its_pad_and_of_no_other() {
+        let mut pattern = Pattern::default();
+        let other = Step::new(PadNumber::of(1), StepNumber::of(5));
+        pattern.paste(&[Step::new(PAD, StepNumber::of(5)), other].into_iter().collect());
+        pattern.euclid(PAD, StepCount::of(1), StepNumber::of(0)).unwrap();
+        let left: Vec<_> = pattern.steps().iter().collect();
+        assert_eq!(left, [Step::new(PAD, StepNumber::of(0)), other]);
+    }
+
+    #[test]
+    fn steps_are_sent_whole_only_when_that_is_shorter() {
+        let mut full = Pattern::default();
+        full.euclid(PAD, StepCount::of(16), StepNumber::MIN).unwrap();
+        let changes = |to: &Pattern| {
+            let mut changes = Vec::new();
+            full.diff(to, &mut |change| changes.push(change));
+            changes
+        };
+        let mut edited = full.clone();
+        edited.edit(PAD, StepNumber::of(3), HitSetting::Velocity(Velocity::of(9))).unwrap();
+        let softer = Step { velocity: Velocity::of(9), ..Step::new(PAD, StepNumber::of(3)) };
+        assert_eq!(changes(&edited), [PatternSetting::On(softer)]);
+        edited.clear_region(StepRegion::ALL);
+        assert_eq!(changes(&edited), [PatternSetting::Steps(Steps::default())]);
+    }
+}
