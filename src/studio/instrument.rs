@@ -413,7 +413,7 @@ mod tests {
 
     #[test]
     fn an_instrument_is_small_to_copy() {
-        assert!(size_of::<Instrument>() <= 320, "{}", size_of::<Instrument>());
+        assert!(size_of::<Instrument>() <= 256, "{}", size_of::<Instrument>());
     }
 
     #[test]

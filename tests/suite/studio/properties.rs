@@ -10,10 +10,57 @@ use imbolc_net::{
         ParameterId, PatternId, Source, SourceKind, Studio, StudioState,
     },
 };
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::vocabulary::{action, burst};
+
+/// A studio in which there is something of everything, so that random actions
+/// find something to edit and something to delete.
+fn at_work() -> StudioState {
+    let mut state = StudioState::starter();
+    let row = |name| format!(r#"{{"name":"{name}","min":-2.0,"max":1.5,"default":0.5}}"#);
+    let table = format!(r#"{{"name":"x","parameters":[{},{}]}}"#, row("a"), row("b"));
+    let tables = [
+        format!(r#"{{"Registry":{{"AddPlugin":[0,{table}]}}}}"#),
+        format!(r#"{{"Registry":{{"AddPlugin":[1,{table}]}}}}"#),
+        format!(r#"{{"Registry":{{"AddSynthDef":[0,{table}]}}}}"#),
+    ];
+    let rest = [
+        r#"{"Mixer":{"AddBus":[0,"A"]}}"#,
+        r#"{"Mixer":{"AddBus":[1,"B"]}}"#,
+        r#"{"Mixer":{"AddLayerGroup":[0,"Keys"]}}"#,
+        r#"{"Mixer":{"Bus":[0,{"Chain":{"Add":[0,"Compressor",0]}}]}}"#,
+        r#"{"Mixer":{"Master":{"Chain":{"Add":[0,"Vst",0]}}}}"#,
+        r#"{"AddInstrument":{"id":4,"name":"Kit","source":"DrumKit"}}"#,
+        r#"{"AddInstrument":{"id":5,"name":"Plug-in","source":"Vst"}}"#,
+        r#"{"AddInstrument":{"id":6,"name":"Drone","source":"SynthDef"}}"#,
+        r#"{"Instrument":[5,{"Set":{"Source":{"Vst":{"Load":0}}}}]}"#,
+        r#"{"Instrument":[5,{"Set":{"Chain":{"Add":[0,"Compressor",0]}}}]}"#,
+        r#"{"Instrument":[5,{"Set":{"Chain":{"Add":[1,"Vst",0]}}}]}"#,
+        r#"{"Instrument":[5,{"Set":{"Chain":{"Add":[2,"Equaliser",1]}}}]}"#,
+        r#"{"Instrument":[5,{"Set":{"LayerGroup":0}}]}"#,
+        r#"{"Instrument":[3,{"Set":{"Source":{"Kind":"BusInput"}}}]}"#,
+        r#"{"Instrument":[3,{"Set":{"Source":{"BusInput":{"Bus":1}}}}]}"#,
+        r#"{"Instrument":[5,{"Set":{"Chain":{"Effect":[0,{"Compressor":{"SideChain":1}}]}}}]}"#,
+        r#"{"Instrument":[5,{"Set":{"Chain":{"Effect":[1,{"Vst":{"Load":1}}]}}}]}"#,
+        r#"{"Instrument":[5,{"Set":{"Source":{"Vst":{"Set":[1,0.25]}}}}]}"#,
+        r#"{"Instrument":[6,{"Set":{"Source":{"SynthDef":{"Load":0}}}}]}"#,
+        r#"{"Mixer":{"Master":{"Chain":{"Effect":[0,{"Vst":{"Load":0}}]}}}}"#,
+        r#"{"Session":{"Midi":{"Put":[0,{"channel":null,"controller":1,"target":{"Bus":[1,"Pan"]},"from":0.0,"to":1.0}]}}}"#,
+        r#"{"Drums":[4,{"Set":{"AddPattern":0}}]}"#,
+        r#"{"Drums":[4,{"Set":{"Chain":[0,1,0]}}]}"#,
+        r#"{"Drums":[4,{"Chop":4}]}"#,
+        r#"{"Drums":[4,{"AssignSlices":0}]}"#,
+        r#"{"Drums":[4,{"Set":{"Pad":[15,{"Sound":{"Instrument":[5,60]}}]}}]}"#,
+        r#"{"Drums":[4,{"Euclid":{"pattern":0,"pad":0,"hits":5,"rotation":0}}]}"#,
+    ];
+    for json in tables.iter().map(String::as_str).chain(rest) {
+        let action = serde_json::from_str(json).unwrap();
+        Studio::reduce(&mut state, &action).unwrap();
+    }
+    state
+}
 
 fn actions() -> impl Strategy<Value = Vec<NetworkAction>> {
     vec(action(), 0..60)
@@ -129,7 +176,7 @@ proptest! {
     fn a_patch_leads_from_any_state_to_any_other(
         before in actions(), here in actions(), there in actions(),
     ) {
-        let base = run(StudioState::starter(), &before);
+        let base = run(at_work(), &before);
         let (here, there) = (run(base.clone(), &here), run(base.clone(), &there));
         for (from, to) in [(&base, &here), (&here, &base), (&here, &there)] {
             prop_assert_eq!(&patched(from, to), to);
@@ -140,7 +187,7 @@ proptest! {
 
     #[test]
     fn a_burst_of_edits_of_one_instrument_arrives(before in actions(), burst in burst()) {
-        let from = run(StudioState::starter(), &before);
+        let from = run(at_work(), &before);
         let to = run(from.clone(), &burst);
         prop_assert_eq!(&patched(&from, &to), &to);
         prop_assert_eq!(&patched(&to, &from), &from);
@@ -148,7 +195,7 @@ proptest! {
 
     #[test]
     fn a_mirror_that_gets_every_patch_has_the_same_state(actions in actions()) {
-        let mut state = StudioState::starter();
+        let mut state = at_work();
         let mut mirror = through_json(&state);
         for action in &actions {
             let next = run(state.clone(), std::slice::from_ref(action));
@@ -163,7 +210,7 @@ proptest! {
 
     #[test]
     fn json_changes_nothing(before in actions(), then in actions()) {
-        let from = run(StudioState::starter(), &before);
+        let from = run(at_work(), &before);
         let to = run(from.clone(), &then);
         prop_assert_eq!(&through_json(&to), &to);
         prop_assert_eq!(&through_json(&then), &then);
@@ -174,7 +221,7 @@ proptest! {
 
     #[test]
     fn nothing_dangles_in_whatever_order_things_happen(actions in actions()) {
-        let mut state = StudioState::starter();
+        let mut state = at_work();
         for action in &actions {
             state = run(state, std::slice::from_ref(action));
             assert_nothing_dangles(&state);
@@ -185,7 +232,7 @@ proptest! {
     fn an_action_leaves_no_trace_in_the_state_it_was_tried_on_a_copy_of(
         before in actions(), action in action(),
     ) {
-        let state = run(StudioState::starter(), &before);
+        let state = run(at_work(), &before);
         let written = serde_json::to_string(&state).unwrap();
         let _ = Studio::reduce(&mut state.clone(), &action);
         prop_assert_eq!(serde_json::to_string(&state).unwrap(), written);
@@ -193,7 +240,7 @@ proptest! {
 
     #[test]
     fn the_same_action_has_the_same_outcome_on_a_mirror(before in actions(), action in action()) {
-        let mut authority = run(StudioState::starter(), &before);
+        let mut authority = run(at_work(), &before);
         let mut mirror = through_json(&authority);
         let outcome = Studio::reduce(&mut authority, &action);
         prop_assert_eq!(&Studio::reduce(&mut mirror, &action), &outcome);
@@ -207,9 +254,73 @@ proptest! {
         here in actions(), there in actions(), elsewhere in actions(),
     ) {
         let [here, there, mut elsewhere] =
-            [here, there, elsewhere].map(|actions| run(StudioState::starter(), &actions));
+            [here, there, elsewhere].map(|actions| run(at_work(), &actions));
         if let Some(patch) = Studio::diff(&here, &there) {
             let _ = Studio::apply(&mut elsewhere, &patch);
         }
+    }
+}
+
+/// Were the generators to miss each other, everything above would hold of
+/// nothing.
+#[test]
+fn random_actions_do_something_of_everything() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = actions();
+    let mut done = String::new();
+    for _ in 0..256 {
+        let mut state = at_work();
+        for action in strategy.new_tree(&mut runner).unwrap().current() {
+            let mut copy = state.clone();
+            if Studio::reduce(&mut copy, &action).is_ok() {
+                state = copy;
+                done += &serde_json::to_string(&action).unwrap();
+            }
+        }
+    }
+    for word in [
+        "AddInstrument",
+        "DeleteInstrument",
+        "AddBus",
+        "DeleteBus",
+        "AddLayerGroup",
+        "DeleteLayerGroup",
+        "AddPlugin",
+        "DeletePlugin",
+        "AddSynthDef",
+        "DeleteSynthDef",
+        r#""LayerGroup":0"#,
+        r#""Kind":"DrumKit""#,
+        r#""BusInput":{"Bus":1"#,
+        r#""Load":"#,
+        r#""Vst":{"Set""#,
+        r#""Vst":{"Reset""#,
+        r#""Vst":{"Saved""#,
+        r#""Vst":"Unload""#,
+        r#""SynthDef":{"Set""#,
+        "Adjust",
+        r#""Chain":{"Add""#,
+        r#""Chain":{"Move""#,
+        "Bypass",
+        r#""Chain":{"Remove""#,
+        r#""SideChain":1"#,
+        r#""Sends":{"Add""#,
+        r#""Midi":{"Put""#,
+        r#""Midi":{"Remove""#,
+        "AddPattern",
+        "DeletePattern",
+        r#""Chain":["#,
+        r#""On":{"#,
+        r#""Off":["#,
+        r#"{"Step":["#,
+        "Euclid",
+        "ClearRegion",
+        r#""Paste":[1"#,
+        "Chop\":",
+        "AssignSlices",
+        r#""Sound":{"Slice""#,
+        r#""Sound":{"Instrument""#,
+    ] {
+        assert!(done.contains(word), "nothing was done of {word}");
     }
 }

@@ -35,14 +35,15 @@ use imbolc_net::{
         StepCount, Ticks, TimingOffset, Velocity, Voices,
     },
     studio::{
-        BusId, BusSendSetting, BusSetting, ChainSetting, Channels, ChordShape, ClickSetting,
-        Content, Definition, Device, Digest, EffectKind, EnvelopeSetting, FilterKind,
-        FilterSetting, HumaniseSetting, InstrumentAction, InstrumentKnob, InstrumentSetting, Key,
-        LayerGroupId, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping, MappingId,
-        MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, NetworkAction, Note,
-        NoteValue, Output, Parameter, ParameterId, PianoRollAction, PluginId, RegistrySetting,
-        Scale, SendsSetting, SessionSetting, SlotId, SourceKind, StripKnob, SynthDefId,
-        TimeSignature, TransportAction, TuningSetting, TuningSystem,
+        BusId, BusInputSetting, BusSendSetting, BusSetting, ChainSetting, Channels, ChordShape,
+        ClickSetting, CompressorSetting, Content, Definition, Device, Digest, EffectKind,
+        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting,
+        InstrumentAction, InstrumentKnob, InstrumentSetting, Key, LayerGroupId, LayerGroupSetting,
+        LfoShape, LoadedSetting, LoopRegion, Mapping, MappingId, MasterSetting, MidiMapSetting,
+        MidiTarget, MixerSetting, Name, NetworkAction, Note, NoteValue, Output, Parameter,
+        ParameterId, PianoRollAction, PluginId, RegistrySetting, Scale, SendsSetting,
+        SessionSetting, SlotId, SourceKind, SourceSetting, StripKnob, SynthDefId, TimeSignature,
+        TransportAction, TuningSetting, TuningSystem,
     },
 };
 use proptest::{prelude::*, sample::select};
@@ -110,13 +111,15 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
         1 => instrument_id().prop_map(NetworkAction::DeleteInstrument),
         12 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
         6 => (instrument_id(), piano_roll()).prop_map(|(id, a)| NetworkAction::PianoRoll(id, a)),
-        12 => (instrument_id(), drum()).prop_map(|(id, a)| NetworkAction::Drums(id, a)),
+        12 => (prop_oneof![1 => instrument_id(), 3 => Just(InstrumentId(4))], drum()).prop_map(|(id, a)| NetworkAction::Drums(id, a)),
+        14 => where_it_fits(),
         3 => (device(), parameter_id(), change())
             .prop_map(|(device, p, by)| NetworkAction::Adjust(device, p, by)),
         3 => registry().prop_map(NetworkAction::Registry),
         2 => session().prop_map(NetworkAction::Session),
+        2 => midi().prop_map(|s| NetworkAction::Session(SessionSetting::Midi(s))),
         1 => transport().prop_map(NetworkAction::Transport),
-        5 => mixer().prop_map(NetworkAction::Mixer),
+        6 => mixer().prop_map(NetworkAction::Mixer),
     ]
     .boxed()
 }
@@ -158,6 +161,7 @@ pub fn name() -> BoxedStrategy<Name> {
 fn instrument() -> BoxedStrategy<InstrumentAction> {
     prop_oneof![
         6 => instrument_setting().prop_map(InstrumentAction::Set),
+        4 => chain().prop_map(|s| InstrumentAction::Set(InstrumentSetting::Chain(s))),
         2 => (pitch(), velocity()).prop_map(|(p, v)| InstrumentAction::Play(p, v)),
         1 => pitch().prop_map(InstrumentAction::Release),
         1 => Just(InstrumentAction::ReleaseAll),
@@ -168,7 +172,7 @@ fn instrument() -> BoxedStrategy<InstrumentAction> {
 settings_of! {
     instrument_setting: InstrumentSetting {
         Name: name(),
-        Source: source(),
+        Source: prop_oneof![source(), source_that_refers()],
         Filter: filter(),
         Amp: envelope(),
         Chain: chain(),
@@ -203,8 +207,54 @@ settings_of! {
 
 /// Every kind, and often those that refer to something else.
 fn source_kind() -> BoxedStrategy<SourceKind> {
-    let others = vec![SourceKind::DrumKit, SourceKind::Vst, SourceKind::SynthDef];
-    prop_oneof![select(SourceKind::ALL), select(others)].boxed()
+    let others = [SourceKind::DrumKit, SourceKind::Vst, SourceKind::SynthDef, SourceKind::BusInput];
+    prop_oneof![select(SourceKind::ALL), select(others.to_vec())].boxed()
+}
+
+/// What seldom meets an instrument that it fits, for those that it fits in a
+/// studio at work.
+fn where_it_fits() -> BoxedStrategy<NetworkAction> {
+    let bus = maybe(bus_id()).prop_map(|bus| SourceSetting::BusInput(BusInputSetting::Bus(bus)));
+    let kind = source_kind().prop_map(SourceSetting::Kind);
+    let set = |id, setting: BoxedStrategy<InstrumentSetting>| {
+        setting.prop_map(move |setting| {
+            NetworkAction::Instrument(InstrumentId(id), InstrumentAction::Set(setting))
+        })
+    };
+    let source =
+        |source: BoxedStrategy<SourceSetting>| source.prop_map(InstrumentSetting::Source).boxed();
+    prop_oneof![
+        2 => set(3, source(bus.boxed())),
+        4 => set(5, source(plugin().prop_map(SourceSetting::Vst).boxed())),
+        2 => set(6, source(synth_def().prop_map(SourceSetting::SynthDef).boxed())),
+        1 => (2u32..7).prop_flat_map(move |id| set(id, source(kind.clone().boxed()))),
+        6 => set(5, chain().prop_map(InstrumentSetting::Chain).boxed()),
+        3 => set(5, effect_that_refers()
+            .prop_map(|s| InstrumentSetting::Chain(ChainSetting::Effect(SlotId(0), s)))
+            .boxed()),
+    ]
+    .boxed()
+}
+
+/// Settings of those sources that refer to something else, more often than one
+/// among all.
+fn source_that_refers() -> BoxedStrategy<SourceSetting> {
+    prop_oneof![
+        plugin().prop_map(SourceSetting::Vst),
+        synth_def().prop_map(SourceSetting::SynthDef),
+        maybe(bus_id()).prop_map(|bus| SourceSetting::BusInput(BusInputSetting::Bus(bus))),
+    ]
+    .boxed()
+}
+
+/// The same for effects.
+fn effect_that_refers() -> BoxedStrategy<EffectSetting> {
+    let side_chain = maybe(bus_id()).prop_map(CompressorSetting::SideChain);
+    prop_oneof![
+        plugin().prop_map(EffectSetting::Vst),
+        side_chain.prop_map(EffectSetting::Compressor),
+    ]
+    .boxed()
 }
 
 fn chain() -> BoxedStrategy<ChainSetting> {
@@ -215,7 +265,8 @@ fn chain() -> BoxedStrategy<ChainSetting> {
         1 => slot_id().prop_map(ChainSetting::Remove),
         2 => (slot_id(), 0u8..6).prop_map(|(id, at)| ChainSetting::Move(id, at)),
         1 => (slot_id(), any::<bool>()).prop_map(|(id, on)| ChainSetting::Bypass(id, on)),
-        6 => (slot_id(), effect()).prop_map(|(id, s)| ChainSetting::Effect(id, s)),
+        6 => (slot_id(), prop_oneof![effect(), effect_that_refers()])
+            .prop_map(|(id, s)| ChainSetting::Effect(id, s)),
     ]
     .boxed()
 }
@@ -271,15 +322,15 @@ fn change() -> BoxedStrategy<ParameterChange> {
 }
 
 fn parameter_id() -> BoxedStrategy<ParameterId> {
-    (0u16..4).prop_map(ParameterId).boxed()
+    (0u16..3).prop_map(ParameterId).boxed()
 }
 
 fn plugin_id() -> BoxedStrategy<PluginId> {
-    (0u32..3).prop_map(PluginId).boxed()
+    (0u32..2).prop_map(PluginId).boxed()
 }
 
 fn synth_def_id() -> BoxedStrategy<SynthDefId> {
-    (0u32..3).prop_map(SynthDefId).boxed()
+    (0u32..2).prop_map(SynthDefId).boxed()
 }
 
 fn slot_id() -> BoxedStrategy<SlotId> {

@@ -18,7 +18,7 @@ pub fn drum() -> BoxedStrategy<DrumAction> {
     let euclid = (pattern_id(), pad(), 1u8..20, step_number());
     prop_oneof![
         12 => setting().prop_map(DrumAction::Set),
-        2 => (pattern_id(), pad(), step_number(), hit())
+        4 => (pattern_id(), pad(), step_number(), hit())
             .prop_map(|(id, pad, step, hit)| DrumAction::Step(id, pad, step, hit)),
         2 => euclid.prop_map(|(pattern, pad, hits, rotation)| {
             DrumAction::Euclid { pattern, pad, hits: StepCount::of(hits), rotation }
@@ -37,6 +37,8 @@ fn setting() -> BoxedStrategy<DrumSetting> {
         1 => amount().prop_map(DrumSetting::Swing),
         3 => chopper().prop_map(DrumSetting::Chopper),
         4 => (pad(), pad_setting()).prop_map(|(pad, setting)| DrumSetting::Pad(pad, setting)),
+        3 => (pad(), sound())
+            .prop_map(|(pad, sound)| DrumSetting::Pad(pad, PadSetting::Sound(sound))),
         2 => pattern_id().prop_map(DrumSetting::AddPattern),
         1 => pattern_id().prop_map(DrumSetting::DeletePattern),
         6 => (pattern_id(), pattern()).prop_map(|(id, s)| DrumSetting::Pattern(id, s)),
