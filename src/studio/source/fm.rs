@@ -43,17 +43,17 @@ settings! {
         /// Which moves which.
         algorithm: Algorithm(FmAlgorithm) = FmAlgorithm::Stack;
         /// The frequency of the second, as a multiple of the first.
-        ratio_2: Ratio2(FrequencyRatio) = FrequencyRatio::of(1.0);
+        ratio2: Ratio2(FrequencyRatio) = FrequencyRatio::of(1.0);
         /// That of the third.
-        ratio_3: Ratio3(FrequencyRatio) = FrequencyRatio::of(2.0);
+        ratio3: Ratio3(FrequencyRatio) = FrequencyRatio::of(2.0);
         /// That of the fourth.
-        ratio_4: Ratio4(FrequencyRatio) = FrequencyRatio::of(3.0);
+        ratio4: Ratio4(FrequencyRatio) = FrequencyRatio::of(3.0);
         /// How deep the second modulates.
-        index_2: Index2(ModulationIndex) = ModulationIndex::of(1.0);
+        index2: Index2(ModulationIndex) = ModulationIndex::of(1.0);
         /// How deep the third does.
-        index_3: Index3(ModulationIndex) = ModulationIndex::of(0.5);
+        index3: Index3(ModulationIndex) = ModulationIndex::of(0.5);
         /// How deep the fourth does.
-        index_4: Index4(ModulationIndex) = ModulationIndex::of(0.25);
+        index4: Index4(ModulationIndex) = ModulationIndex::of(0.25);
         /// How much of the fourth modulates itself.
         feedback: Feedback(Amount) = Amount::of(0.0);
     }
