@@ -157,7 +157,8 @@ impl Studios {
         Studio::reduce(&mut after.model, &action).unwrap();
         let patch = StatePatch { base: Seq(1000), seq: Seq(1001), ..before.patch_to(&after) };
         let number = ActionNumber(1000);
-        let action = frame_size(&ClientMessage::<Studio>::Action { number, action });
+        let action =
+            frame_size(&ClientMessage::<Studio>::Action { number, continues: false, action });
         (action, frame_size(&ServerMessage::<Studio>::StatePatchUpdate(patch)))
     }
 }

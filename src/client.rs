@@ -26,13 +26,14 @@ pub use token_file::{SavedToken, TokenFile};
 
 use crate::{
     authority::EVENT_BACKLOG,
+    clock::{Clock, Timestamp},
     config::ClientConfig,
     dispatcher::{Dispatcher, Events},
     engine::Metering,
     error::{DispatchError, OpenError},
     event::Event,
     framing::Codec,
-    mirror::Mirror,
+    mirror::{Mirror, NotTaken},
     model::Model,
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, InstrumentId, NetworkState, PROTOCOL_VERSION,
@@ -81,6 +82,7 @@ struct Shared<M: Model> {
     events: broadcast::Sender<Event<M>>,
     /// What happened before anybody could subscribe.
     early: Mutex<Vec<Event<M>>>,
+    clock: Clock,
     /// There may be something to send.
     wake: Notify,
     /// The UI wants to leave.
@@ -156,6 +158,7 @@ impl<M: Model> RemoteDispatcher<M> {
             status: Snapshot::new(Arc::new(Status::Connected { round_trip: None })),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             early: Mutex::new(early),
+            clock: Clock::runtime(),
             wake: Notify::new(),
             leave: CancellationToken::new(),
             done: CancellationToken::new(),
@@ -209,14 +212,22 @@ impl<M: Model> Drop for RemoteDispatcher<M> {
 #[async_trait]
 impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
-        self.shared.dispatch(action, None)
+        self.shared.deed(None, |mirror, now| mirror.dispatch(now, action))
     }
 
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.dispatch(action, Some(sender))?;
+        self.shared.deed(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
         // The sender is dropped if the dispatcher is.
         receiver.await.unwrap_or(Err(DispatchError::Closed(Closed::ByRequest)))
+    }
+
+    fn undo(&self) -> Result<(), DispatchError> {
+        self.shared.deed(None, |mirror, _| mirror.undo())
+    }
+
+    fn redo(&self) -> Result<(), DispatchError> {
+        self.shared.deed(None, |mirror, _| mirror.redo())
     }
 
     fn state(&self) -> Arc<NetworkState<M>> {
@@ -281,18 +292,20 @@ impl<M: Model> Shared<M> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn dispatch(
+    /// Has the mirror do something that is numbered.
+    fn deed(
         &self,
-        action: M::Action,
         waiting: Option<oneshot::Sender<Result<(), DispatchError>>>,
+        deed: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, NotTaken>,
     ) -> Result<(), DispatchError> {
+        let now = self.clock.now();
         self.update(|state| {
             // Under the lock: whoever closes tells those who wait by then.
             self.status.peek(|status| match status {
                 Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
                 _ => Ok(()),
             })?;
-            let number = state.mirror.dispatch(action)?;
+            let number = deed(&mut state.mirror, now)?;
             state.waiting.extend(waiting.map(|waiting| (number, waiting)));
             Ok(())
         })

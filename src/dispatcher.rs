@@ -66,6 +66,22 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// As [`dispatch`](Self::dispatch), and if the authority refuses.
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
 
+    /// Takes back one's own last step: what one action changed, or one sweep of a
+    /// knob. What somebody else has changed since stays as they left it;
+    /// [`Event::Undone`] says how much that is.
+    ///
+    /// # Errors
+    /// If it is known at once that there is nothing to undo (elsewhere
+    /// [`Event::NothingUndone`] says so later), if too many actions are
+    /// unanswered, or if it is all over.
+    fn undo(&self) -> Result<(), DispatchError>;
+
+    /// Does the step again that was undone last.
+    ///
+    /// # Errors
+    /// As [`undo`](Self::undo).
+    fn redo(&self) -> Result<(), DispatchError>;
+
     /// Everything, at one moment. Lock-free. Take it once a frame, so that a
     /// frame draws one moment.
     fn state(&self) -> Arc<NetworkState<M>>;

@@ -54,6 +54,17 @@ pub enum Event<M: Model = Studio> {
         /// Why.
         reason: Refusal,
     },
+    /// One's own last step was taken back, or done again.
+    Undone {
+        /// How many of its changes stay as they are, because somebody else has
+        /// changed the same things since.
+        kept: u32,
+    },
+    /// The authority did not undo or redo what one had asked it to.
+    NothingUndone {
+        /// Why not.
+        reason: Refusal,
+    },
     /// The snapshot was replaced as a whole.
     Resynchronised(Resync),
     /// The host has another session now, and one takes part in it anew.

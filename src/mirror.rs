@@ -15,6 +15,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
+    clock::Timestamp,
     event::{self, Event, Resync},
     model::Model,
     protocol::{
@@ -22,7 +23,10 @@ use crate::{
         Reconnected, Refusal, Resume, Seq, ServerMessage, SessionId, SessionToken, StatePatch,
         Welcome,
     },
-    session::rules,
+    session::{
+        rules,
+        undo::{Direction, UndoLog},
+    },
 };
 
 /// What a client has of a session.
@@ -33,6 +37,8 @@ pub struct Mirror<M: Model> {
     token: SessionToken,
     confirmed: Arc<NetworkState<M>>,
     predicted: Arc<NetworkState<M>>,
+    /// What one can take back of what the confirmed state contains.
+    log: UndoLog<M>,
     /// One's actions that the confirmed state does not contain yet, in order.
     pending: VecDeque<Pending<M>>,
     /// How many of `pending` may be unanswered.
@@ -57,9 +63,63 @@ pub struct Mirror<M: Model> {
 
 struct Pending<M: Model> {
     number: ActionNumber,
-    action: M::Action,
+    deed: Deed<M>,
+    /// What one can take back once this is done.
+    log: UndoLog<M>,
     /// The moment that contains it, once the authority has told.
     contained_in: Option<Seq>,
+}
+
+/// Something that one does, and that is numbered.
+#[derive(Clone)]
+enum Deed<M: Model> {
+    Act {
+        /// When, by the clock of whoever dispatches.
+        at: Timestamp,
+        /// Whether it goes on with the deed before.
+        continues: bool,
+        action: M::Action,
+    },
+    Trace(Direction),
+}
+
+impl<M: Model> Deed<M> {
+    /// Does it on what is predicted so far.
+    ///
+    /// # Errors
+    /// If the authority would refuse it, as far as can be seen from here.
+    fn predict(
+        &self,
+        state: &Arc<NetworkState<M>>,
+        log: &mut UndoLog<M>,
+        me: ClientId,
+    ) -> Result<Arc<NetworkState<M>>, Refusal> {
+        match self {
+            Self::Act { at, continues, action } => {
+                let after = Arc::new(rules::carry_out(state, me, action)?.0);
+                log.record(*at, *continues, action, state, &after);
+                Ok(after)
+            }
+            Self::Trace(direction) => Ok(Arc::new(log.trace(*direction, state, me, false)?.state)),
+        }
+    }
+
+    fn message(&self, number: ActionNumber) -> ClientMessage<M> {
+        match self {
+            Self::Act { continues, action, .. } => {
+                ClientMessage::Action { number, continues: *continues, action: action.clone() }
+            }
+            Self::Trace(Direction::Back) => ClientMessage::Undo { number },
+            Self::Trace(Direction::Forth) => ClientMessage::Redo { number },
+        }
+    }
+
+    fn into_action(self) -> Option<M::Action> {
+        match self {
+            Self::Act { action, .. } => Some(action),
+            Self::Trace(_) => None,
+        }
+    }
 }
 
 /// Why a mirror does not take an action.
@@ -120,6 +180,7 @@ impl<M: Model> Mirror<M> {
             name,
             token,
             predicted: Arc::clone(&confirmed),
+            log: UndoLog::default(),
             confirmed,
             pending: VecDeque::new(),
             backlog,
@@ -191,15 +252,60 @@ impl<M: Model> Mirror<M> {
     /// # Errors
     /// If the authority would refuse it, as far as can be seen from here, or if
     /// too many are unanswered. Nothing has changed then.
-    pub fn dispatch(&mut self, action: M::Action) -> Result<ActionNumber, NotTaken> {
-        if self.unanswered() >= self.backlog {
-            return Err(NotTaken::Backlog { limit: self.backlog });
+    pub fn dispatch(
+        &mut self,
+        now: Timestamp,
+        action: M::Action,
+    ) -> Result<ActionNumber, NotTaken> {
+        let continues = self.log_so_far().continues(now, &action);
+        let deed = Deed::Act { at: now, continues, action };
+        self.make_room()?;
+        let mut log = self.log_so_far().clone();
+        self.predicted = deed.predict(&self.predicted, &mut log, self.client)?;
+        Ok(self.push(deed, log))
+    }
+
+    /// Takes back one's own last step, as the authority will in a moment.
+    ///
+    /// # Errors
+    /// If too many actions are unanswered. That there is nothing to undo is for
+    /// the authority to say, who may remember more.
+    pub fn undo(&mut self) -> Result<ActionNumber, NotTaken> {
+        self.trace(Direction::Back)
+    }
+
+    /// Does the step again that was undone last.
+    ///
+    /// # Errors
+    /// As [`undo`](Self::undo).
+    pub fn redo(&mut self) -> Result<ActionNumber, NotTaken> {
+        self.trace(Direction::Forth)
+    }
+
+    fn trace(&mut self, direction: Direction) -> Result<ActionNumber, NotTaken> {
+        self.make_room()?;
+        let deed = Deed::Trace(direction);
+        let mut log = self.log_so_far().clone();
+        if let Ok(state) = deed.predict(&self.predicted, &mut log, self.client) {
+            self.predicted = state;
         }
-        let (state, _) = rules::carry_out(&self.predicted, self.client, &action)?;
-        self.predicted = Arc::new(state);
+        Ok(self.push(deed, log))
+    }
+
+    fn make_room(&self) -> Result<(), NotTaken> {
+        let limit = self.backlog;
+        if self.unanswered() < limit { Ok(()) } else { Err(NotTaken::Backlog { limit }) }
+    }
+
+    fn push(&mut self, deed: Deed<M>, log: UndoLog<M>) -> ActionNumber {
         self.last = self.last.next();
-        self.pending.push_back(Pending { number: self.last, action, contained_in: None });
-        Ok(self.last)
+        self.pending.push_back(Pending { number: self.last, deed, log, contained_in: None });
+        self.last
+    }
+
+    /// What one can take back, all that is pending included.
+    fn log_so_far(&self) -> &UndoLog<M> {
+        self.pending.back().map_or(&self.log, |pending| &pending.log)
     }
 
     /// Asks for something that is not an action.
@@ -231,9 +337,9 @@ impl<M: Model> Mirror<M> {
             }
             return Some(reply);
         }
-        let Pending { number, action, .. } = next?;
+        let Pending { number, deed, .. } = next?;
         self.sent = *number;
-        Some(ClientMessage::Action { number: *number, action: action.clone() })
+        Some(deed.message(*number))
     }
 
     /// Whether there is something to be sent.
@@ -254,6 +360,7 @@ impl<M: Model> Mirror<M> {
                 self.handle_rejected(number, reason);
                 self.rebase();
             }
+            ServerMessage::Undone { kept, .. } => self.events.push(Event::Undone { kept }),
             ServerMessage::OwnershipAnswer { refused, .. } => {
                 self.heard(|said| matches!(said, ClientMessage::RequestOwnership { .. }));
                 self.events.extend(refusals(refused));
@@ -333,10 +440,13 @@ impl<M: Model> Mirror<M> {
     /// Takes the action out. The caller rebases.
     fn handle_rejected(&mut self, number: ActionNumber, reason: Refusal) {
         if let Ok(at) = self.pending.binary_search_by_key(&number, |pending| pending.number)
-            && let Some(Pending { action, .. }) = self.pending.remove(at)
+            && let Some(Pending { deed, .. }) = self.pending.remove(at)
         {
             self.settled.push((number, Err(reason.clone())));
-            self.events.push(Event::Refused { action, reason });
+            self.events.push(match deed.into_action() {
+                Some(action) => Event::Refused { action, reason },
+                None => Event::NothingUndone { reason },
+            });
         }
     }
 
@@ -351,13 +461,19 @@ impl<M: Model> Mirror<M> {
     /// Predicts anew: the confirmed state, and on it what it does not contain.
     fn rebase(&mut self) {
         let have = self.confirmed.seq;
-        self.pending.retain(|pending| pending.contained_in.is_none_or(|seq| seq > have));
+        let contained =
+            |pending: &mut Pending<M>| pending.contained_in.is_some_and(|seq| seq <= have);
+        while let Some(pending) = self.pending.pop_front_if(contained) {
+            self.log = pending.log;
+        }
         let mut state = Arc::clone(&self.confirmed);
-        for pending in &self.pending {
-            // What cannot be carried out any more is about to be refused.
-            if let Ok((next, _)) = rules::carry_out(&state, self.client, &pending.action) {
-                state = Arc::new(next);
+        let mut log = self.log.clone();
+        for pending in &mut self.pending {
+            // What cannot be done any more is about to be refused.
+            if let Ok(next) = pending.deed.predict(&state, &mut log, self.client) {
+                state = next;
             }
+            pending.log = log.clone();
         }
         self.predicted = state;
     }
@@ -392,7 +508,7 @@ impl<M: Model> Mirror<M> {
         let unanswered = old.pending.into_iter().filter(|pending| pending.contained_in.is_none());
         let event = Event::NewSession {
             session: self.session,
-            unanswered: unanswered.map(|pending| pending.action).collect(),
+            unanswered: unanswered.filter_map(|pending| pending.deed.into_action()).collect(),
         };
         self.settled = old.settled;
         self.events = [old.events, vec![event], self.take_events()].concat();

@@ -178,6 +178,28 @@ impl fmt::Debug for DirtyFlags {
     }
 }
 
+/// What an action means to the history of whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// It is a step that can be undone.
+    Step,
+    /// It cannot be undone, and does not stand in the way of undoing what was
+    /// done before.
+    Nothing,
+    /// It cannot be undone, and neither can what anybody did before it, e.g.
+    /// because it replaces everything.
+    Barrier,
+}
+
+/// One thing that differs between two states, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece<P> {
+    /// What leads from the first to the second.
+    pub forth: P,
+    /// What leads back.
+    pub back: P,
+}
+
 /// What a session shares: a state, and the rules by which it changes.
 ///
 /// All functions are pure: the same arguments give the same results, on the
@@ -256,6 +278,33 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// out, e.g. release the keys that were held down.
     fn let_go(_state: &Self::State, _instrument: InstrumentId) -> Option<Self::Action> {
         None
+    }
+
+    /// What `action` means to the history of whoever sends it.
+    fn memory(_action: &Self::Action) -> Memory {
+        Memory::Step
+    }
+
+    /// Whether `next` edits the same thing as `previous`, so that the two can be
+    /// one step of the history, as in a sweep of a knob.
+    fn continues(_previous: &Self::Action, _next: &Self::Action) -> bool {
+        false
+    }
+
+    /// As [`diff`](Self::diff), but each thing that changed alone, both ways, and
+    /// without what is not edited but played: what undoing needs. A patch in it
+    /// must apply to any state in which what it refers to is there.
+    fn pieces(from: &Self::State, to: &Self::State) -> Vec<Piece<Self::Patch>> {
+        let forth = Self::diff(from, to);
+        let back = Self::diff(to, from);
+        forth.zip(back).map(|(forth, back)| Piece { forth, back }).into_iter().collect()
+    }
+
+    /// What the engine must do when the state leaps from one to another by
+    /// anything else than an action, e.g. end the notes of an instrument whose
+    /// creation is undone.
+    fn leap(_from: &Self::State, _to: &Self::State) -> Vec<Self::Effect> {
+        Vec::new()
     }
 
     /// Which parts differ between two states, for a UI that redraws only those.

@@ -71,8 +71,25 @@ pub enum ClientMessage<M: Model = Studio> {
     Action {
         /// One more than that of the action before.
         number: ActionNumber,
+        /// Whether it goes on with the action before, as in a sweep of a knob,
+        /// so that the two are undone in one step. May be left out, and is
+        /// ignored if the two do not edit the same thing.
+        #[serde(default)]
+        continues: bool,
         /// What to do.
         action: M::Action,
+    },
+    /// Asks for the client's own last step to be taken back. It is numbered and
+    /// answered like an action, with an `Undone` before it if it was done.
+    Undo {
+        /// One more than that of the action before.
+        number: ActionNumber,
+    },
+    /// Asks for the step that was undone last to be done again. Answered like an
+    /// `Undo`.
+    Redo {
+        /// One more than that of the action before.
+        number: ActionNumber,
     },
     /// Asks to own these instruments. Answered by `OwnershipAnswer`.
     RequestOwnership {
@@ -179,6 +196,14 @@ pub enum ServerMessage<M: Model = Studio> {
         number: ActionNumber,
         /// Why.
         reason: Refusal,
+    },
+    /// A step was taken back, or done again.
+    Undone {
+        /// The number of the `Undo` or `Redo`.
+        number: ActionNumber,
+        /// How many of its changes stay as they are, because somebody else has
+        /// changed the same things since.
+        kept: u32,
     },
     /// Answers a `RequestOwnership`.
     OwnershipAnswer {

@@ -27,6 +27,7 @@ mod ownership;
 mod privilege;
 pub(crate) mod rules;
 mod transmit;
+pub(crate) mod undo;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -36,11 +37,12 @@ pub use member::Ticket;
 use member::{Line, Link, Member};
 pub use ownership::OwnershipAnswer;
 pub use transmit::{Next, Outgoing, Update};
+use undo::{Direction, UndoLog};
 
 use crate::{
     clock::Timestamp,
     config::{SessionConfig, limits},
-    model::Model,
+    model::{Memory, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, InstrumentId, Metering, NetworkState, Participant,
         Presence, ProtocolError, Refusal, Rejection, Roster, Seq, ServerMessage, SessionId,
@@ -61,6 +63,8 @@ pub struct Session<M: Model> {
     /// The meters, and how often they have moved.
     metering: (u64, Metering),
     effects: Vec<M::Effect>,
+    /// What each participant has done and can take back.
+    logs: BTreeMap<ClientId, UndoLog<M>>,
 }
 
 /// What became of a message.
@@ -102,6 +106,7 @@ impl<M: Model> Session<M> {
             history: History::new(),
             metering: (0, Metering::default()),
             effects: Vec::new(),
+            logs: BTreeMap::new(),
         };
         session.claim_all_if_alone();
         session
@@ -141,8 +146,27 @@ impl<M: Model> Session<M> {
     /// # Errors
     /// If the host may not, or the action makes no sense. Nothing has changed
     /// then.
-    pub fn act(&mut self, action: &M::Action) -> Result<(), Refusal> {
-        self.carry_out(ClientId::HOST, action)
+    pub fn act(&mut self, now: Timestamp, action: &M::Action) -> Result<(), Refusal> {
+        let continues = self.log(ClientId::HOST).continues(now, action);
+        self.carry_out(now, ClientId::HOST, action, continues)
+    }
+
+    /// Takes back the last step of the host, and returns how many of its changes
+    /// stay as they are because somebody else has changed the same things since.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn undo(&mut self) -> Result<u32, Refusal> {
+        self.trace(ClientId::HOST, Direction::Back)
+    }
+
+    /// Does the step again that the host undid last. Returns as
+    /// [`undo`](Self::undo).
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn redo(&mut self) -> Result<u32, Refusal> {
+        self.trace(ClientId::HOST, Direction::Forth)
     }
 
     /// Carries out what the engine has to say about the state. It needs nobody's
@@ -178,8 +202,14 @@ impl<M: Model> Session<M> {
         }
         match message {
             ClientMessage::Hello(_) => return Err(ProtocolError::HelloRepeated),
-            ClientMessage::Action { number, action } => {
-                self.handle_action(client, number, |session| session.carry_out(client, &action))?;
+            ClientMessage::Action { number, continues, action } => {
+                self.handle_action(client, number, |session| {
+                    session.carry_out(now, client, &action, continues)
+                })?;
+            }
+            ClientMessage::Undo { number } => self.handle_trace(client, number, Direction::Back)?,
+            ClientMessage::Redo { number } => {
+                self.handle_trace(client, number, Direction::Forth)?;
             }
             ClientMessage::RequestOwnership { instruments } => {
                 bounded(&instruments)?;
@@ -263,6 +293,31 @@ impl<M: Model> Session<M> {
         Ok(())
     }
 
+    fn handle_trace(
+        &mut self,
+        client: ClientId,
+        number: ActionNumber,
+        direction: Direction,
+    ) -> Result<(), ProtocolError> {
+        self.handle_action(client, number, |session| {
+            let kept = session.trace(client, direction)?;
+            session.answer(client, ServerMessage::Undone { number, kept });
+            Ok(())
+        })
+    }
+
+    fn trace(&mut self, client: ClientId, direction: Direction) -> Result<u32, Refusal> {
+        let state = Arc::clone(&self.state);
+        let alone = self.alone;
+        let traced = self.log(client).trace(direction, &state, client, alone)?;
+        self.move_on(traced.state, traced.effects);
+        Ok(traced.kept)
+    }
+
+    fn log(&mut self, client: ClientId) -> &mut UndoLog<M> {
+        self.logs.entry(client).or_default()
+    }
+
     fn reject(&mut self, client: ClientId, number: ActionNumber, reason: Refusal) {
         let keep = self.config.max_rejections;
         if let Some(member) = self.guests.get_mut(&client) {
@@ -338,6 +393,7 @@ impl<M: Model> Session<M> {
     fn remove(&mut self, client: ClientId) {
         self.let_go_of_all(client);
         self.guests.remove(&client);
+        self.logs.remove(&client);
         let owned: Vec<_> = self.state.roster.owned_by(client).collect();
         self.edit_roster(|roster| {
             for instrument in &owned {
@@ -363,19 +419,37 @@ impl<M: Model> Session<M> {
         });
     }
 
-    fn carry_out(&mut self, actor: ClientId, action: &M::Action) -> Result<(), Refusal> {
+    fn carry_out(
+        &mut self,
+        now: Timestamp,
+        actor: ClientId,
+        action: &M::Action,
+        continues: bool,
+    ) -> Result<(), Refusal> {
         let (state, effects) = if self.alone {
             rules::carry_out_unasked(&self.state, actor, action)?
         } else {
             rules::carry_out(&self.state, actor, action)?
         };
+        let before = Arc::clone(&self.state);
         self.move_on(state, effects);
+        let after = Arc::clone(&self.state);
+        self.log(actor).record(now, continues, action, &before, &after);
+        self.heed_barrier(action);
         Ok(())
+    }
+
+    /// What replaces everything leaves nothing to take back, to anybody.
+    fn heed_barrier(&mut self, action: &M::Action) {
+        if M::memory(action) == Memory::Barrier {
+            self.logs.clear();
+        }
     }
 
     fn carry_out_unasked(&mut self, actor: ClientId, action: &M::Action) {
         if let Ok((state, effects)) = rules::carry_out_unasked(&self.state, actor, action) {
             self.move_on(state, effects);
+            self.heed_barrier(action);
         }
     }
 

@@ -27,6 +27,7 @@ mod modulator;
 mod name;
 mod patch;
 mod piano_roll;
+mod pieces;
 mod reference;
 mod registry;
 mod rhythm;
@@ -110,7 +111,7 @@ pub use self::{
     transport::{BadRegion, LoopRegion, Transport, TransportAction, TransportSetting},
 };
 use crate::{
-    model::{Access, DirtyFlags, InstrumentId, Invalid, Misfit, Model},
+    model::{Access, DirtyFlags, InstrumentId, Invalid, Memory, Misfit, Model, Piece},
     quantity::{Pitch, Ticks, Velocity},
 };
 
@@ -224,6 +225,30 @@ impl Model for Studio {
         let instrument = state.instruments.get(id)?;
         let silent = instrument.sounding.is_empty();
         (!silent).then_some(NetworkAction::Instrument(id, InstrumentAction::ReleaseAll))
+    }
+
+    fn memory(action: &NetworkAction) -> Memory {
+        pieces::memory(action)
+    }
+
+    fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool {
+        pieces::continues(previous, next)
+    }
+
+    fn pieces(from: &StudioState, to: &StudioState) -> Vec<Piece<StudioPatch>> {
+        pieces::pieces(from, to)
+    }
+
+    /// Ends the notes whose keys are not held any more.
+    fn leap(from: &StudioState, to: &StudioState) -> Vec<StudioEffect> {
+        let mut effects = Vec::new();
+        for (id, instrument) in from.instruments.iter() {
+            let now = to.instruments.get(id);
+            let held = |pitch| now.is_some_and(|now| now.sounding.held(pitch).is_some());
+            let ended = instrument.sounding.iter().filter(|(pitch, _)| !held(*pitch));
+            effects.extend(ended.map(|(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch }));
+        }
+        effects
     }
 
     fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {

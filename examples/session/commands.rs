@@ -27,6 +27,7 @@ level ID DECIBELS           its fader
 note ID BEAT KEY [BEATS]    a note in its track; beats count from 1, key 60 is C4
 key ID KEY on|off           play it
 play  stop  bpm N           the transport, and its tempo
+undo  redo                  take back your own last step, and do it again
 show  who  status           what there is, who takes part, how the connection does
 wait SECONDS                print what happens for so long
 wait show|who|status TEXT   … until TEXT shows there (`wait 5 show TEXT`: at most 5 s)
@@ -67,6 +68,8 @@ pub async fn carry_out(
         ["release", ids] => done(studio.release_ownership(&instruments(ids)?))?,
         ["privilege"] => privilege(studio, news).await?,
         ["yield"] => done(studio.release_privilege())?,
+        ["undo"] => done(studio.undo())?,
+        ["redo"] => done(studio.redo())?,
         ref edit => {
             let action = action(edit, &**studio)?;
             done(studio.dispatch(action))?;

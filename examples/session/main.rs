@@ -126,12 +126,14 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let outlives_its_script = matches!(mode, Mode::Host { .. });
     let studio = dispatcher::open(mode).await?;
     let mut news = News::new(Arc::clone(&studio));
-    greet(&*studio, &wishes);
-    claim_again(&*studio, &wishes);
+    if greet(&*studio, &wishes) {
+        claim_again(&*studio, &wishes);
+    }
 
     let mut leave = std::pin::pin!(asked_to_leave());
     let mut lines = lines_of_standard_input();
     let mut code = ExitCode::SUCCESS;
+    let at_terminal = io::stdin().is_terminal();
     let mut reading = true;
     while news.ended.is_none() {
         tokio::select! {
@@ -154,7 +156,12 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
                         }
                     }
                 }
-                None if outlives_its_script && !io::stdin().is_terminal() => reading = false,
+                // The window was closed, and a terminal that is gone is none
+                // any more. Nobody has said goodbye, so the place is kept.
+                None if at_terminal && !io::stdin().is_terminal() => {
+                    return Ok(ExitCode::FAILURE);
+                }
+                None if outlives_its_script && !at_terminal => reading = false,
                 None => break,
             },
         }
@@ -164,7 +171,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     }
     studio.close().await;
     // At a prompt one has seen what failed.
-    Ok(if io::stdin().is_terminal() { ExitCode::SUCCESS } else { code })
+    Ok(if at_terminal { ExitCode::SUCCESS } else { code })
 }
 
 impl Command {
@@ -210,8 +217,8 @@ fn with_port(address: &str) -> String {
     }
 }
 
-/// Says where one is, as whom, and with what.
-fn greet(studio: &dyn Dispatcher, wishes: &Wishes) {
+/// Says where one is, as whom, and with what. Returns whether one is back.
+fn greet(studio: &dyn Dispatcher, wishes: &Wishes) -> bool {
     let identity = studio.identity();
     let state = studio.state();
     let owned: Vec<_> =
@@ -231,10 +238,11 @@ fn greet(studio: &dyn Dispatcher, wishes: &Wishes) {
     if wishes.saved.is_some() && !back {
         happens("this is a new session: the one you were in is gone");
     }
+    back
 }
 
 /// Who comes back has what it had; what it wants besides, it has to ask for.
-/// What it did not get when it joined, it is told why.
+/// Who joins has asked already, and an event says what was not granted.
 fn claim_again(studio: &dyn Dispatcher, wishes: &Wishes) {
     let owned: BTreeSet<_> = studio.identity().instruments.into_iter().collect();
     let missing: Vec<_> = wishes.own.iter().copied().filter(|id| !owned.contains(id)).collect();

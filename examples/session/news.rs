@@ -6,7 +6,6 @@ use imbolc_net::{
     Dispatcher, Event, NetworkState,
     dispatcher::Events,
     event::Resync,
-    model::DirtyFlags,
     protocol::{InstrumentId, OwnerInfo, SessionId},
     status::{Closed, Status},
 };
@@ -78,7 +77,7 @@ impl News {
         let label = |id| words::label(&self.studio.state().model, id);
         let others = |who: &OwnerInfo| who.client_id != me;
         match event {
-            Event::Changed(what) => self.print_changes(what),
+            Event::Changed(_) => self.print_changes(),
             Event::Joined(who) if others(&who) => happens(format_args!("{who} has joined")),
             Event::Left(who) if others(&who) => happens(format_args!("{who} has left")),
             Event::Suspended(who) if others(&who) => {
@@ -113,6 +112,11 @@ impl News {
             Event::Refused { action, reason } => {
                 complain(format_args!("undone: {}: {reason}", words::plain(&action)));
             }
+            Event::Undone { kept: 0 } => happens("that is taken back, or done again"),
+            Event::Undone { kept } => happens(format_args!(
+                "taken back, but for {kept} of the changes: somebody has changed the same since"
+            )),
+            Event::NothingUndone { reason } => complain(reason),
             Event::NewSession { session, unanswered } => {
                 self.print_new_session(session, unanswered.len());
             }
@@ -131,7 +135,10 @@ impl News {
     }
 
     /// What somebody else has changed. One's own edits are no news.
-    fn print_changes(&mut self, what: DirtyFlags) {
+    ///
+    /// The snapshot may be ahead of the event, so what is different in it is
+    /// looked for whatever the event says has changed.
+    fn print_changes(&mut self) {
         let identity = self.studio.identity();
         if identity.session != self.session {
             // Another session is not a change of the old one.
@@ -140,9 +147,6 @@ impl News {
         let now = self.studio.state();
         let old = std::mem::replace(&mut self.seen, Arc::clone(&now));
         self.mine = identity.instruments.into_iter().collect();
-        if what == DirtyFlags::ROSTER {
-            return;
-        }
         for change in words::changes(&old, &now) {
             if !change.is_by(identity.client_id) {
                 let by = change.by.as_ref().map_or("somebody", |by| &*by.name);

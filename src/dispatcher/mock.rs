@@ -24,6 +24,8 @@ mock! {
     impl<M: Model> Dispatcher<M> for Dispatcher<M> {
         fn dispatch(&self, action: M::Action) -> Result<(), DispatchError>;
         async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
+        fn undo(&self) -> Result<(), DispatchError>;
+        fn redo(&self) -> Result<(), DispatchError>;
         fn state(&self) -> Arc<NetworkState<M>>;
         fn metering(&self) -> Metering;
         fn status(&self) -> Status;

@@ -56,7 +56,21 @@ impl<M: Model> Seat<M> {
 
     pub(super) fn dispatch(&self, action: &M::Action) -> Result<(), DispatchError> {
         self.check_open()?;
-        self.authority.decide(|session, _| session.act(action))?;
+        self.authority.decide(|session, now| session.act(now, action))?;
+        Ok(())
+    }
+
+    pub(super) fn undo(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        let kept = self.authority.decide(|session, _| session.undo())?;
+        self.authority.announce(Event::Undone { kept });
+        Ok(())
+    }
+
+    pub(super) fn redo(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        let kept = self.authority.decide(|session, _| session.redo())?;
+        self.authority.announce(Event::Undone { kept });
         Ok(())
     }
 
@@ -146,6 +160,14 @@ macro_rules! delegate_to_seat {
 
         fn events(&self) -> Events<M> {
             self.seat.events()
+        }
+
+        fn undo(&self) -> Result<(), DispatchError> {
+            self.seat.undo()
+        }
+
+        fn redo(&self) -> Result<(), DispatchError> {
+            self.seat.redo()
         }
 
         fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {

@@ -31,7 +31,7 @@ pub(crate) fn carry_out_unasked<M: Model>(
     follow(state, actor, M::access(&state.model, action), action)
 }
 
-fn authorise<M: Model>(
+pub(super) fn authorise<M: Model>(
     state: &NetworkState<M>,
     actor: ClientId,
     access: Access,
@@ -80,7 +80,7 @@ fn follow<M: Model>(
     Ok((next, effects))
 }
 
-fn forget_what_is_gone<M: Model>(state: &mut NetworkState<M>) {
+pub(super) fn forget_what_is_gone<M: Model>(state: &mut NetworkState<M>) {
     let gone: Vec<_> = state
         .roster
         .owners

@@ -12,7 +12,7 @@ use super::{
     effect::{Effect, EffectKind, EffectSetting},
     hosted::Hosted,
     reference::{Reference, Refers},
-    settings::Settings,
+    settings::{Place, PlaceName, Settings},
 };
 use crate::model::Invalid;
 
@@ -168,6 +168,20 @@ impl Settings for Chain {
                 Ok(())
             }
             ChainSetting::Effect(id, setting) => self.slot_mut(id)?.effect.set(setting),
+        }
+    }
+
+    fn place(setting: &ChainSetting, place: &mut Place) {
+        let slot = |id: &SlotId| PlaceName::Number(id.0.into());
+        match setting {
+            ChainSetting::Add(id, ..) | ChainSetting::Remove(id) => place.push(slot(id)),
+            // One that moves moves others.
+            ChainSetting::Move(..) => place.push(PlaceName::Part("Order")),
+            ChainSetting::Bypass(id, _) => place.extend([slot(id), PlaceName::Part("Bypass")]),
+            ChainSetting::Effect(id, setting) => {
+                place.push(slot(id));
+                Effect::place(setting, place);
+            }
         }
     }
 

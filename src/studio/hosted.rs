@@ -17,7 +17,7 @@ use super::{
     content::Content,
     mixer::BusId,
     reference::{Reference, Refers},
-    settings::Settings,
+    settings::{Place, PlaceName, Settings},
 };
 use crate::{
     model::{InstrumentId, Invalid},
@@ -198,6 +198,17 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
                 self.saved = saved;
                 Ok(())
             }
+        }
+    }
+
+    fn place(setting: &LoadedSetting<K>, place: &mut Place) {
+        match setting {
+            // The rest comes and goes with what is loaded.
+            LoadedSetting::Load(_) | LoadedSetting::Unload => {}
+            LoadedSetting::Set(parameter, _) | LoadedSetting::Reset(parameter) => {
+                place.push(PlaceName::Number(parameter.0.into()));
+            }
+            LoadedSetting::Saved(_) => place.push(PlaceName::Part("Saved")),
         }
     }
 

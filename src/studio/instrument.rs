@@ -189,6 +189,25 @@ impl InstrumentState {
         }
     }
 
+    pub(super) fn put(
+        &mut self,
+        id: InstrumentId,
+        instrument: &Arc<Instrument>,
+    ) -> Result<(), Invalid> {
+        if self.contains(id) {
+            return Err(Invalid::exists("instrument", id));
+        }
+        if self.len() >= MAX_INSTRUMENTS {
+            return Err(Invalid::full("instruments", bounded::count(MAX_INSTRUMENTS)));
+        }
+        self.0.insert(id, Arc::clone(instrument));
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self, id: InstrumentId) -> Result<Arc<Instrument>, Invalid> {
+        self.0.remove(&id).ok_or_else(|| Invalid::missing("instrument", id))
+    }
+
     /// Whether both are the same in memory, and so equal.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
@@ -257,15 +276,9 @@ pub(super) fn add(
     name: &Name,
     source: SourceKind,
 ) -> Result<Vec<StudioEffect>, Invalid> {
-    if state.instruments.contains(id) {
-        return Err(Invalid::exists("instrument", id));
-    }
-    if state.instruments.len() >= MAX_INSTRUMENTS {
-        return Err(Invalid::full("instruments", bounded::count(MAX_INSTRUMENTS)));
-    }
     let instrument =
         Instrument { name: name.clone(), source: Source::of(source), ..Instrument::default() };
-    state.instruments.0.insert(id, Arc::new(instrument));
+    state.instruments.put(id, &Arc::new(instrument))?;
     state.piano_roll.add_track(id);
     state.drums.follow_one(id, &state.instruments);
     Ok(Vec::new())
@@ -275,9 +288,7 @@ pub(super) fn delete(
     state: &mut StudioState,
     id: InstrumentId,
 ) -> Result<Vec<StudioEffect>, Invalid> {
-    let Some(instrument) = state.instruments.0.remove(&id) else {
-        return Err(Invalid::missing("instrument", id));
-    };
+    let instrument = state.instruments.take(id)?;
     state.piano_roll.remove_track(id);
     state.drums.follow_one(id, &state.instruments);
     state.forget(Reference::Instrument(id));

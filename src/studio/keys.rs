@@ -6,7 +6,10 @@
 use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
-use super::{bounded, settings::Settings};
+use super::{
+    bounded,
+    settings::{Place, PlaceName, Settings},
+};
 use crate::{
     model::Invalid,
     quantity::{Pitch, Velocity},
@@ -56,6 +59,11 @@ impl Settings for Keys {
             KeyChange::Up(pitch) => self.0.remove(&pitch),
         };
         Ok(())
+    }
+
+    fn place(change: &KeyChange, place: &mut Place) {
+        let (KeyChange::Down(pitch, _) | KeyChange::Up(pitch)) = change;
+        place.push(PlaceName::Number(pitch.get().into()));
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(KeyChange)) {

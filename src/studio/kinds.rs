@@ -89,6 +89,16 @@ macro_rules! kinds {
                 }
             }
 
+            fn place(setting: &$setting, place: &mut $crate::studio::settings::Place) {
+                match setting {
+                    // The parameters come and go with the kind.
+                    $setting::Kind(_) => {}
+                    $( $setting::$variant(setting) => {
+                        <$type as $crate::studio::settings::Settings>::place(setting, place);
+                    } )+
+                }
+            }
+
             fn diff(&self, to: &Self, emit: &mut dyn FnMut($setting)) {
                 if self.kind() == to.kind() {
                     self.diff_parameters(to, emit);

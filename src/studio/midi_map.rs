@@ -13,7 +13,7 @@ use super::{
     bounded::{self, MAX_MAPPINGS},
     mixer::BusId,
     reference::{Reference, Refers},
-    settings::Settings,
+    settings::{Place, PlaceName, Settings},
 };
 use crate::{
     model::{InstrumentId, Invalid},
@@ -141,6 +141,15 @@ impl Settings for MidiMap {
                 gone.ok_or_else(|| Invalid::missing("MIDI mapping", id))
             }
         }
+    }
+
+    fn place(setting: &MidiMapSetting, place: &mut Place) {
+        place.push(match setting {
+            MidiMapSetting::Channel(_) => PlaceName::Part("Channel"),
+            MidiMapSetting::Put(id, _) | MidiMapSetting::Remove(id) => {
+                PlaceName::Number(id.0.into())
+            }
+        });
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(MidiMapSetting)) {

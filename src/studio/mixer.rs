@@ -15,7 +15,7 @@ use super::{
     layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
     name::Name,
     reference::{Reference, Refers},
-    settings::{Settings, settings},
+    settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{
     model::Invalid,
@@ -242,6 +242,29 @@ impl Settings for Mixer {
                 Some(group) => group.set(setting),
                 None => Err(Invalid::missing("layer group", id)),
             },
+        }
+    }
+
+    fn place(setting: &MixerSetting, place: &mut Place) {
+        match setting {
+            MixerSetting::AddBus(id, _) | MixerSetting::DeleteBus(id) => {
+                place.extend([PlaceName::Part("Bus"), PlaceName::Number(id.0.into())]);
+            }
+            MixerSetting::Bus(id, setting) => {
+                place.extend([PlaceName::Part("Bus"), PlaceName::Number(id.0.into())]);
+                Bus::place(setting, place);
+            }
+            MixerSetting::Master(setting) => {
+                place.push(PlaceName::Part("Master"));
+                Master::place(setting, place);
+            }
+            MixerSetting::AddLayerGroup(id, _) | MixerSetting::DeleteLayerGroup(id) => {
+                place.extend([PlaceName::Part("LayerGroup"), PlaceName::Number(id.0.into())]);
+            }
+            MixerSetting::LayerGroup(id, setting) => {
+                place.extend([PlaceName::Part("LayerGroup"), PlaceName::Number(id.0.into())]);
+                LayerGroup::place(setting, place);
+            }
         }
     }
 

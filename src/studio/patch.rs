@@ -15,7 +15,7 @@ use super::{
     instrument::{Instrument, InstrumentSetting, InstrumentState},
     keys::KeyChange,
     mixer::{Mixer, MixerSetting},
-    piano_roll::{PianoRoll, TrackChange},
+    piano_roll::{PianoRoll, Track, TrackChange},
     registry::RegistrySetting,
     session::SessionSetting,
     settings::Settings,
@@ -46,6 +46,10 @@ pub enum StudioChange {
     /// All instruments as they are now. Tracks and drum machines come and go
     /// with them.
     Instruments(InstrumentState),
+    /// An instrument that was not there, with its track.
+    PutInstrument(InstrumentId, Arc<Instrument>, Arc<Track>),
+    /// An instrument that is not there any more, and neither is its track.
+    DropInstrument(InstrumentId),
     /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentSetting),
     /// A key of an instrument.
@@ -179,7 +183,7 @@ fn misfit(invalid: &Invalid) -> Misfit {
     Misfit(invalid.to_string().into())
 }
 
-/// Only a look at everything tells whether these did.
+/// Only a look at everything tells whether one did that.
 const fn may_leave_something_dangling(change: &StudioChange) -> bool {
     matches!(
         change,
@@ -187,6 +191,8 @@ const fn may_leave_something_dangling(change: &StudioChange) -> bool {
             | StudioChange::Mixer(MixerSetting::DeleteBus(_) | MixerSetting::DeleteLayerGroup(_))
             | StudioChange::WholeMixer(_)
             | StudioChange::Instruments(_)
+            | StudioChange::PutInstrument(..)
+            | StudioChange::DropInstrument(_)
             | StudioChange::WholePianoRoll(_)
     )
 }
@@ -201,9 +207,10 @@ fn check_references(state: &StudioState, change: &StudioChange) -> Result<(), In
         StudioChange::Instrument(id, _) => {
             state.instruments.get(*id).map_or(Ok(()), |edited| state.check_references(edited))
         }
-        StudioChange::Drums(id, _) => {
-            state.drums.machine(*id).map_or(Ok(()), |edited| state.check_references(edited))
-        }
+        StudioChange::Drums(id, _) => state.drums.machine(*id).map_or(Ok(()), |edited| {
+            edited.check()?;
+            state.check_references(edited)
+        }),
         _ => Ok(()),
     }
 }
@@ -222,6 +229,18 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
             state.instruments = instruments.clone();
             state.piano_roll.follow(&state.instruments);
             state.drums.follow(&state.instruments);
+            Ok(())
+        }
+        StudioChange::PutInstrument(id, instrument, track) => {
+            state.instruments.put(*id, instrument)?;
+            state.drums.follow_one(*id, &state.instruments);
+            state.piano_roll.add_track(*id);
+            state.piano_roll.apply(*id, &TrackChange::Whole(Arc::clone(track)))
+        }
+        StudioChange::DropInstrument(id) => {
+            state.instruments.take(*id)?;
+            state.piano_roll.remove_track(*id);
+            state.drums.follow_one(*id, &state.instruments);
             Ok(())
         }
         StudioChange::Instrument(id, setting) => {

@@ -132,6 +132,10 @@ impl PianoRoll {
         self.tracks.ptr_eq(&other.tracks)
     }
 
+    pub(super) fn shared_track(&self, id: InstrumentId) -> Option<Arc<Track>> {
+        self.tracks.get(&id).map(Arc::clone)
+    }
+
     /// Hands to `emit` what makes the tracks of `to` of these tracks, but for
     /// which tracks there are: that follows from the instruments.
     pub(super) fn diff(&self, to: &Self, emit: &mut dyn FnMut(InstrumentId, TrackChange)) {

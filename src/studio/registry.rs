@@ -15,7 +15,7 @@ use super::{
     hosted::{DefinitionId, ParameterId, PluginId, SynthDefId},
     name::Name,
     reference::Reference,
-    settings::Settings,
+    settings::{Place, PlaceName, Settings},
 };
 use crate::{
     model::Invalid,
@@ -195,6 +195,16 @@ impl Settings for Registry {
             RegistrySetting::AddPlugin(id, definition) => add(&mut self.plugins, id, definition),
             RegistrySetting::DeletePlugin(id) => delete(&mut self.plugins, id),
         }
+    }
+
+    fn place(setting: &RegistrySetting, place: &mut Place) {
+        let id: DefinitionId = match setting {
+            RegistrySetting::AddSynthDef(id, _) | RegistrySetting::DeleteSynthDef(id) => {
+                (*id).into()
+            }
+            RegistrySetting::AddPlugin(id, _) | RegistrySetting::DeletePlugin(id) => (*id).into(),
+        };
+        place.extend([PlaceName::Part(id.what()), PlaceName::Number(id.number().into())]);
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(RegistrySetting)) {

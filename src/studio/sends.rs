@@ -10,7 +10,7 @@ use super::{
     bounded::{self, MAX_BUSES},
     mixer::BusId,
     reference::{Reference, Refers},
-    settings::{Settings, settings},
+    settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{model::Invalid, quantity::Decibels};
 
@@ -73,6 +73,15 @@ impl Settings for Sends {
                 Some(send) => send.set(setting),
                 None => Err(Invalid::missing("send to bus", bus)),
             },
+        }
+    }
+
+    fn place(setting: &SendsSetting, place: &mut Place) {
+        let (SendsSetting::Add(bus) | SendsSetting::Remove(bus) | SendsSetting::Set(bus, _)) =
+            setting;
+        place.push(PlaceName::Number(bus.0.into()));
+        if let SendsSetting::Set(_, setting) = setting {
+            BusSend::place(setting, place);
         }
     }
 

@@ -21,6 +21,11 @@ pub trait Settings {
     /// of another kind of source.
     fn set(&mut self, setting: Self::Setting) -> Result<(), Invalid>;
 
+    /// Appends to `place` what it is that a setting sets. A setting on which
+    /// others depend, such as one that adds what they refer to, has a place that
+    /// theirs begin with.
+    fn place(setting: &Self::Setting, place: &mut Place);
+
     /// Hands to `emit`, in the order in which they must be set, the settings
     /// that make `to` of `self`.
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(Self::Setting));
@@ -35,11 +40,27 @@ impl<T: Settings + Clone> Settings for Arc<T> {
         Arc::make_mut(self).set(setting)
     }
 
+    fn place(setting: &T::Setting, place: &mut Place) {
+        T::place(setting, place);
+    }
+
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(T::Setting)) {
         if !Arc::ptr_eq(self, to) {
             T::diff(self, to, emit);
         }
     }
+}
+
+/// What it is that a setting sets, from the whole to the part.
+pub type Place = Vec<PlaceName>;
+
+/// One step of the way to what is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PlaceName {
+    /// One of a few.
+    Part(&'static str),
+    /// One of many.
+    Number(u64),
 }
 
 /// Declares a struct of parameters and the enum of its settings.
@@ -92,6 +113,15 @@ macro_rules! settings {
                 Ok(())
             }
 
+            fn place(setting: &$setting, place: &mut $crate::studio::settings::Place) {
+                match setting {
+                    $( $setting::$variant(_value) => {
+                        place.push($crate::studio::settings::PlaceName::Part(stringify!($variant)));
+                        $crate::studio::settings::place_field!($kind, _value, place);
+                    } )+
+                }
+            }
+
             fn diff(&self, to: &Self, emit: &mut dyn FnMut($setting)) {
                 $( $crate::studio::settings::diff_field!(
                     $kind, self.$field, to.$field, |value| emit($setting::$variant(value))
@@ -128,6 +158,13 @@ macro_rules! set_field {
     };
 }
 
+macro_rules! place_field {
+    (($type:ty), $value:ident, $place:ident) => {};
+    ([$type:ty], $value:ident, $place:ident) => {
+        <$type as $crate::studio::settings::Settings>::place($value, $place)
+    };
+}
+
 macro_rules! diff_field {
     (($type:ty), $from:expr, $to:expr, |$value:ident| $emit:expr) => {
         if $from != $to {
@@ -140,4 +177,4 @@ macro_rules! diff_field {
     };
 }
 
-pub(crate) use {diff_field, field_type, set_field, setting_type, settings};
+pub(crate) use {diff_field, field_type, place_field, set_field, setting_type, settings};

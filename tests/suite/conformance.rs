@@ -50,6 +50,7 @@ async fn conforms(dispatcher: Arc<dyn Dispatcher>) {
     tells_what_changed(&*dispatcher).await;
     edits_what_it_owns_and_nothing_else(&*dispatcher).await;
     controls_the_transport_with_the_privilege(&*dispatcher).await;
+    undoes_and_redoes(&*dispatcher).await;
     resynchronises(&*dispatcher).await;
     ends_when_it_is_closed(&*dispatcher).await;
 }
@@ -215,6 +216,27 @@ async fn controls_the_transport_with_the_privilege(d: &dyn Dispatcher) {
             && d.metering().playhead == state.model.transport.position
     })
     .await;
+}
+
+async fn undoes_and_redoes(d: &dyn Dispatcher) {
+    d.commit(cutoff(BASS, 500.0)).await.unwrap();
+    sleep(Duration::from_millis(501)).await;
+    d.commit(cutoff(BASS, 600.0)).await.unwrap();
+    let mut events = d.events();
+    d.undo().unwrap();
+    assert_eq!(cutoff_of(&d.state().model, BASS), 500.0, "at once");
+    let mut kept = async || {
+        event(&mut events, |event| match event {
+            Event::Undone { kept } => Some(kept),
+            Event::NothingUndone { reason } => panic!("{reason}"),
+            _ => None,
+        })
+        .await
+    };
+    assert_eq!(kept().await, 0);
+    d.redo().unwrap();
+    assert_eq!(kept().await, 0);
+    assert_eq!(cutoff_of(&d.state().model, BASS), 600.0);
 }
 
 async fn resynchronises(d: &dyn Dispatcher) {

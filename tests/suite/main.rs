@@ -14,4 +14,5 @@ mod room;
 mod session;
 mod shell;
 mod studio;
+mod undo;
 mod wire;

@@ -157,6 +157,13 @@ async fn a_model_without_music_runs_through_the_same_server_and_client() {
         BTreeMap::from([(1, vec!["pepper".into()]), (2, vec![])])
     );
 
+    // The machinery undoes what it does not understand.
+    ben.undo().unwrap();
+    eventually("the salt is back", || ana.state().model.shelves[&1] == ["salt", "pepper"]).await;
+    ben.redo().unwrap();
+    eventually("all agree", || ana.state() == host.state() && ben.state() == host.state()).await;
+    assert_eq!(host.state().model.shelves[&1], ["pepper"]);
+
     let refused = ben.commit(Chore::Put(2, "jam".into())).await.unwrap_err();
     assert!(matches!(refused, DispatchError::Refused(Refusal::NotOwner { .. })), "{refused}");
     let refused = ben.dispatch(Chore::Write("ice cream!".into())).unwrap_err();

@@ -7,7 +7,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, Output, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
@@ -202,6 +202,22 @@ fn a_script_is_carried_out_to_its_last_line() {
 }
 
 #[test]
+fn what_is_not_granted_to_who_joins_is_said_once() {
+    let state = StateDir::new("once");
+    let (_host, address) = Session::host("127.0.0.1:0");
+    let _ana = Session::join("ana", &address, "1", &state);
+    let directory = state.0.to_str().unwrap();
+    let wishes = ["join", &address, "--own", "1", "--privilege", "--state-dir", directory];
+    let mut ben = Session::start("ben", &wishes);
+    ben.hears("you do not get the privilege: mia has it");
+    // The answer to this comes after those to all that was asked before.
+    ben.types("own 2");
+    ben.hears("you own 2 Lead");
+    let refused = ben.heard.iter().filter(|line| line.starts_with("! you do not get")).count();
+    assert_eq!(refused, 2, "{}", ben.heard.join("\n"));
+}
+
+#[test]
 fn a_client_that_was_killed_gets_its_instruments_back_when_it_is_started_again() {
     let state = StateDir::new("killed");
     let (mut host, address) = Session::host("127.0.0.1:0");
@@ -252,6 +268,61 @@ fn when_the_host_is_killed_the_others_say_so_and_rejoin_the_next_one() {
     ana.types("filter 1 600");
     ben.hears("ana: 1 Bass: filter cutoff 600 Hz");
     host.sees("who", "owns 1 Bass");
+}
+
+#[test]
+fn a_python_client_made_from_the_document_joins_edits_and_is_refused() {
+    let state = StateDir::new("python");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let mut ana = Session::join("ana", &address, "2", &state);
+
+    // It stays until it has answered a ping.
+    let visit = python_client(&[&address, "--name", "py", "--own", "1", "--stay", "1"]);
+    let (said, error) = (text(&visit.stdout), text(&visit.stderr));
+    assert!(visit.status.success(), "{said}{error}");
+    assert!(error.is_empty(), "{error}");
+    let mut lines = said.lines();
+    for expected in [
+        "> Hello, I am py and would like to own instrument 1",
+        "< Welcome, py, you are client 2",
+        "instrument 1, Bass, belongs to py; cutoff 8000.0 Hz",
+        "instrument 2, Lead, belongs to ana; cutoff 8000.0 Hz",
+        "> action 1: cutoff of instrument 1 to 880 Hz",
+        "< decided up to action 1",
+        r#"[{"Model": [{"Instrument": [1, {"Filter": {"Cutoff": 880.0}}]}]}]"#,
+        "so the cutoff of instrument 1 is 880 Hz now, for everyone",
+        "> action 2: cutoff of instrument 2 to 880 Hz",
+        "< action 2 is refused: instrument 2 belongs to ana",
+        "< decided up to action 2",
+        "< Ping",
+        "> Pong",
+        "> Goodbye",
+        "< the host has closed the connection",
+    ] {
+        assert!(lines.any(|line| line.contains(expected)), "no `{expected}` in its place:\n{said}");
+    }
+    for other in [&mut host, &mut ana] {
+        other.hears("py: 1 Bass: filter cutoff 880 Hz");
+        other.hears("nobody owns 1 Bass");
+    }
+
+    // What somebody else owns it does not get, and says so in one line.
+    let visit = python_client(&[&address, "--own", "2"]);
+    assert_eq!(visit.status.code(), Some(1));
+    assert_eq!(text(&visit.stderr), "not as promised: not granted: instrument 2 belongs to ana\n");
+}
+
+/// Runs the example that knows the session from the document alone.
+fn python_client(arguments: &[&str]) -> Output {
+    Command::new("python3")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/client.py"))
+        .args(arguments)
+        .output()
+        .expect("python3 is installed")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub struct Room {
 pub struct Guest {
     pub mirror: Mirror<Studio>,
     pub ticket: Ticket,
+    /// What its clock says.
+    pub now: Timestamp,
     /// What the session has sent and the guest has not heard.
     pub to_guest: VecDeque<ServerMessage>,
     /// What the guest has sent and the session has not heard.
@@ -103,7 +105,13 @@ impl Room {
     pub fn join(&mut self, name: &str, own: &[InstrumentId]) -> Guest {
         let (ticket, welcome) = self.welcome(&Hello { own: own.into(), ..hello(name) });
         let mirror = Mirror::new(welcome, 1024);
-        Guest { mirror, ticket, to_guest: VecDeque::new(), to_session: VecDeque::new() }
+        Guest {
+            mirror,
+            ticket,
+            now: self.now,
+            to_guest: VecDeque::new(),
+            to_session: VecDeque::new(),
+        }
     }
 
     /// Lets time pass, and the session's timers with it.
@@ -183,7 +191,7 @@ impl Guest {
     }
 
     pub fn dispatch(&mut self, action: NetworkAction) -> Result<(), NotTaken> {
-        self.mirror.dispatch(action).map(drop)
+        self.mirror.dispatch(self.now, action).map(drop)
     }
 
     /// What the mirror has to say goes onto the wire.

@@ -138,7 +138,11 @@ fn what_is_owned_is_edited_by_its_owner_only() {
     };
     assert_eq!(&*owner.name, "Ana");
     // Who asks all the same, past its own mirror, is refused by the authority.
-    let action = ClientMessage::Action { number: ActionNumber(1), action: cutoff(BASS, 900.0) };
+    let action = ClientMessage::Action {
+        number: ActionNumber(1),
+        continues: false,
+        action: cutoff(BASS, 900.0),
+    };
     room.session.handle(room.now, ben.ticket, action).unwrap();
     let (_, messages) = updates(&mut room, &ben);
     assert!(
@@ -157,9 +161,12 @@ fn what_is_owned_is_edited_by_its_owner_only() {
 #[test]
 fn the_host_owns_nothing_that_it_did_not_ask_for() {
     let mut room = Room::new();
-    assert!(matches!(room.session.act(&cutoff(PAD, 500.0)), Err(Refusal::NotOwner { .. })));
+    assert!(matches!(
+        room.session.act(room.now, &cutoff(PAD, 500.0)),
+        Err(Refusal::NotOwner { .. })
+    ));
     assert_eq!(room.session.claim(ClientId::HOST, &[PAD]).granted, [PAD]);
-    room.session.act(&cutoff(PAD, 500.0)).unwrap();
+    room.session.act(room.now, &cutoff(PAD, 500.0)).unwrap();
 }
 
 #[test]
@@ -259,7 +266,7 @@ fn one_at_most_has_the_privilege_and_who_is_denied_learns_who() {
     ana.dispatch(PLAY).unwrap();
     room.settle(&mut [&mut ana, &mut ben]);
     assert!(ben.mirror.confirmed().model.transport.playing);
-    assert!(room.session.act(&STOP).is_err(), "not even the host, while Ana has it");
+    assert!(room.session.act(room.now, &STOP).is_err(), "not even the host, while Ana has it");
 
     ben.mirror.say(ClientMessage::RequestPrivilege);
     room.settle(&mut [&mut ana, &mut ben]);
@@ -267,7 +274,7 @@ fn one_at_most_has_the_privilege_and_who_is_denied_learns_who() {
 
     // But the host may take it back at any time.
     room.session.request_privilege(ClientId::HOST).unwrap();
-    room.session.act(&STOP).unwrap();
+    room.session.act(room.now, &STOP).unwrap();
     let (_, messages) = updates(&mut room, &ana);
     assert!(
         messages.iter().any(|message| matches!(
@@ -472,7 +479,11 @@ fn who_has_the_token_takes_over_from_a_connection_that_still_looks_alive() {
     let old = ana.ticket;
     room.resume(&mut ana).ok().unwrap();
     assert!(matches!(room.session.pull(room.now, old), Err(ProtocolError::Superseded)));
-    let edit = ClientMessage::Action { number: ActionNumber(1), action: cutoff(BASS, 99.0) };
+    let edit = ClientMessage::Action {
+        number: ActionNumber(1),
+        continues: false,
+        action: cutoff(BASS, 99.0),
+    };
     assert_eq!(room.session.handle(room.now, old, edit.clone()), Err(ProtocolError::Superseded));
     // That the old one is noticed to be dead does not suspend the new one.
     room.session.disconnected(room.now, old);
@@ -528,7 +539,8 @@ fn an_action_that_arrives_twice_counts_once() {
     assert_eq!(room.session.state().model.instruments.len(), 4);
 
     let seq = room.session.state().seq;
-    let again = ClientMessage::Action { number: ActionNumber(1), action: add(1002) };
+    let again =
+        ClientMessage::Action { number: ActionNumber(1), continues: false, action: add(1002) };
     room.session.handle(room.now, ana.ticket, again).unwrap();
     assert_eq!(room.session.state().seq, seq);
 }
@@ -550,7 +562,11 @@ fn an_action_that_was_lost_is_sent_again() {
 fn a_number_out_of_order_ends_the_connection() {
     let mut room = Room::new();
     let ana = room.join("Ana", &[BASS]);
-    let skipped = ClientMessage::Action { number: ActionNumber(2), action: cutoff(BASS, 99.0) };
+    let skipped = ClientMessage::Action {
+        number: ActionNumber(2),
+        continues: false,
+        action: cutoff(BASS, 99.0),
+    };
     assert_eq!(
         room.session.handle(room.now, ana.ticket, skipped),
         Err(ProtocolError::ActionOutOfOrder { expected: ActionNumber(1) })
@@ -591,7 +607,7 @@ fn the_first_patch_leaves_at_once_and_the_next_ones_30_times_a_second() {
     let mut sent = Vec::new();
     // Ten seconds of an edit each millisecond.
     for millisecond in 0..10_000_u16 {
-        room.session.act(&cutoff(BASS, 100.0 + f32::from(millisecond))).unwrap();
+        room.session.act(room.now, &cutoff(BASS, 100.0 + f32::from(millisecond))).unwrap();
         if updates(&mut room, &ana).0 == ["patch"] {
             sent.push(millisecond);
         }
@@ -668,7 +684,7 @@ fn a_patch_that_is_missing_is_noticed_and_everything_asked_for_once() {
     room.session.claim(ClientId::HOST, &[BASS]);
     let mut patch = |hertz| {
         room.now = room.now + SECOND;
-        room.session.act(&cutoff(BASS, hertz)).unwrap();
+        room.session.act(room.now, &cutoff(BASS, hertz)).unwrap();
         room.say(&mut ana).unwrap();
         ana.to_guest.pop_back().unwrap()
     };
@@ -826,5 +842,5 @@ fn what_was_not_answered_before_a_new_session_is_handed_back() {
     });
     assert_eq!(unanswered, Some(vec![cutoff(BASS, 99.0)]));
     assert_ne!(ana.cutoff(BASS), 99.0);
-    let _ = room.session.act(&PLAY);
+    let _ = room.session.act(room.now, &PLAY);
 }

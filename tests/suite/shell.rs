@@ -602,7 +602,12 @@ async fn an_idle_session_sends_next_to_nothing() {
 async fn an_action_is_numbered_from_one() {
     let (_host, connector) = host();
     let mut raw = Raw::join(&connector, Hello { own: vec![BASS], ..hello("Ana") }).await;
-    raw.say(&ClientMessage::Action { number: ActionNumber(1), action: cutoff(BASS, 99.0) }).await;
+    raw.say(&ClientMessage::Action {
+        number: ActionNumber(1),
+        continues: false,
+        action: cutoff(BASS, 99.0),
+    })
+    .await;
     let mut heard = vec![];
     while heard.len() < 3 {
         heard.push(raw.hear().await.unwrap());

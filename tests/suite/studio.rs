@@ -6,7 +6,7 @@ mod limits;
 mod patches;
 mod properties;
 mod structure;
-mod vocabulary;
+pub mod vocabulary;
 mod wording;
 
 use imbolc_net::{

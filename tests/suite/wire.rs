@@ -97,14 +97,16 @@ fn client_variant(message: &ClientMessage) -> usize {
     match message {
         ClientMessage::Hello(_) => 0,
         ClientMessage::Action { .. } => 1,
-        ClientMessage::RequestOwnership { .. } => 2,
-        ClientMessage::ReleaseOwnership { .. } => 3,
-        ClientMessage::RequestPrivilege => 4,
-        ClientMessage::ReleasePrivilege => 5,
-        ClientMessage::RequestFullSync => 6,
-        ClientMessage::Ping { .. } => 7,
-        ClientMessage::Pong { .. } => 8,
-        ClientMessage::Goodbye => 9,
+        ClientMessage::Undo { .. } => 2,
+        ClientMessage::Redo { .. } => 3,
+        ClientMessage::RequestOwnership { .. } => 4,
+        ClientMessage::ReleaseOwnership { .. } => 5,
+        ClientMessage::RequestPrivilege => 6,
+        ClientMessage::ReleasePrivilege => 7,
+        ClientMessage::RequestFullSync => 8,
+        ClientMessage::Ping { .. } => 9,
+        ClientMessage::Pong { .. } => 10,
+        ClientMessage::Goodbye => 11,
     }
 }
 
@@ -118,14 +120,15 @@ fn server_variant(message: &ServerMessage) -> usize {
         ServerMessage::Metering(_) => 5,
         ServerMessage::ActionsApplied { .. } => 6,
         ServerMessage::ActionRejected { .. } => 7,
-        ServerMessage::OwnershipAnswer { .. } => 8,
-        ServerMessage::PrivilegeGranted => 9,
-        ServerMessage::PrivilegeDenied { .. } => 10,
-        ServerMessage::PrivilegeRevoked { .. } => 11,
-        ServerMessage::Ping { .. } => 12,
-        ServerMessage::Pong { .. } => 13,
-        ServerMessage::Error(_) => 14,
-        ServerMessage::Shutdown => 15,
+        ServerMessage::Undone { .. } => 8,
+        ServerMessage::OwnershipAnswer { .. } => 9,
+        ServerMessage::PrivilegeGranted => 10,
+        ServerMessage::PrivilegeDenied { .. } => 11,
+        ServerMessage::PrivilegeRevoked { .. } => 12,
+        ServerMessage::Ping { .. } => 13,
+        ServerMessage::Pong { .. } => 14,
+        ServerMessage::Error(_) => 15,
+        ServerMessage::Shutdown => 16,
     }
 }
 
@@ -150,9 +153,24 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     vec![
         ("Hello", ClientMessage::Hello(hello)),
         ("Hello-resume", ClientMessage::Hello(again)),
-        ("Action", ClientMessage::Action { number: ActionNumber(17), action: cutoff(BASS, 440.1) }),
-        ("Action-note", ClientMessage::Action { number: ActionNumber(18), action: put }),
-        ("Action-key", ClientMessage::Action { number: ActionNumber(19), action: key }),
+        (
+            "Action",
+            ClientMessage::Action {
+                number: ActionNumber(17),
+                continues: false,
+                action: cutoff(BASS, 440.1),
+            },
+        ),
+        (
+            "Action-note",
+            ClientMessage::Action { number: ActionNumber(18), continues: false, action: put },
+        ),
+        (
+            "Action-key",
+            ClientMessage::Action { number: ActionNumber(19), continues: false, action: key },
+        ),
+        ("Undo", ClientMessage::Undo { number: ActionNumber(20) }),
+        ("Redo", ClientMessage::Redo { number: ActionNumber(21) }),
         ("RequestOwnership", ClientMessage::RequestOwnership { instruments: vec![BASS, LEAD] }),
         ("ReleaseOwnership", ClientMessage::ReleaseOwnership { instruments: vec![BASS] }),
         ("RequestPrivilege", ClientMessage::RequestPrivilege),
@@ -215,6 +233,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ("ActionRejected-privilege", rejected(Refusal::NotPrivileged { holder: None })),
         ("ActionRejected-invalid", rejected(Refusal::Invalid(Invalid::exists("instrument", 1)))),
         ("ActionRejected-malformed", rejected(Refusal::Malformed { detail: "why".into() })),
+        ("Undone", ServerMessage::Undone { number: ActionNumber(20), kept: 1 }),
         (
             "OwnershipAnswer",
             ServerMessage::OwnershipAnswer { granted: vec![BASS], refused: refused() },
@@ -271,7 +290,7 @@ fn every_message_of_a_client_has_the_bytes_it_always_had() {
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| client_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..10).collect::<Vec<_>>(), "every variant has a sample");
+    assert_eq!(seen, (0..12).collect::<Vec<_>>(), "every variant has a sample");
 }
 
 #[test]
@@ -282,7 +301,7 @@ fn every_message_of_the_authority_has_the_bytes_it_always_had() {
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..16).collect::<Vec<_>>(), "every variant has a sample");
+    assert_eq!(seen, (0..17).collect::<Vec<_>>(), "every variant has a sample");
 }
 
 #[test]

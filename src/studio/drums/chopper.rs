@@ -14,7 +14,7 @@ use crate::{
     studio::{
         bounded::{self, MAX_SLICES},
         content::Content,
-        settings::Settings,
+        settings::{Place, PlaceName, Settings},
     },
 };
 
@@ -130,6 +130,15 @@ impl Settings for Chopper {
                 gone.ok_or_else(|| Invalid::missing("slice", id))
             }
         }
+    }
+
+    fn place(setting: &ChopperSetting, place: &mut Place) {
+        place.push(match setting {
+            ChopperSetting::Sample(_) => PlaceName::Part("Sample"),
+            ChopperSetting::Put(id, _) | ChopperSetting::Remove(id) => {
+                PlaceName::Number(id.0.into())
+            }
+        });
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(ChopperSetting)) {

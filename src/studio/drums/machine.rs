@@ -22,7 +22,7 @@ use crate::{
         content::Content,
         name::Name,
         reference::{Reference, Refers},
-        settings::{Settings, settings},
+        settings::{Place, PlaceName, Settings, settings},
     },
 };
 
@@ -239,7 +239,7 @@ impl DrumMachine {
     }
 
     /// Checks that nothing within the machine refers to what is not there.
-    fn check(&self) -> Result<(), Invalid> {
+    pub(in crate::studio) fn check(&self) -> Result<(), Invalid> {
         let named = self.current.iter().chain(&self.chain.0);
         if let Some(id) = named.copied().find(|id| !self.patterns.contains_key(id)) {
             return Err(no_pattern(id));
@@ -319,6 +319,32 @@ impl DrumMachine {
             DrumSetting::Chained(chained) => self.chained = chained,
         }
         Ok(())
+    }
+
+    /// What it is that a setting sets.
+    pub(in crate::studio) fn place(setting: &DrumSetting, place: &mut Place) {
+        use PlaceName::{Number, Part};
+        match setting {
+            DrumSetting::Swing(_) => place.push(Part("Swing")),
+            DrumSetting::Chopper(setting) => {
+                place.push(Part("Chopper"));
+                Chopper::place(setting, place);
+            }
+            DrumSetting::Pad(number, setting) => {
+                place.extend([Part("Pad"), Number(number.get().into())]);
+                Pad::place(setting, place);
+            }
+            DrumSetting::AddPattern(id) | DrumSetting::DeletePattern(id) => {
+                place.extend([Part("Pattern"), Number(id.0.into())]);
+            }
+            DrumSetting::Pattern(id, setting) => {
+                place.extend([Part("Pattern"), Number(id.0.into())]);
+                Pattern::place(setting, place);
+            }
+            DrumSetting::Current(_) => place.push(Part("Current")),
+            DrumSetting::Chain(_) => place.push(Part("Chain")),
+            DrumSetting::Chained(_) => place.push(Part("Chained")),
+        }
     }
 
     /// What makes `to` of this machine.

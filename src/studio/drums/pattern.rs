@@ -13,7 +13,7 @@ use crate::{
         bounded::{self, MAX_STEPS_PASTED},
         name::Name,
         rhythm::NoteValue,
-        settings::{Settings, settings},
+        settings::{Place, PlaceName, Settings, settings},
     },
 };
 
@@ -58,26 +58,26 @@ impl Step {
 }
 
 impl Hit {
-    const fn at(self, (pad, step): Place) -> Step {
+    const fn at(self, (pad, step): Cell) -> Step {
         let Self { velocity, probability, pitch } = self;
         Step { pad, step, velocity, probability, pitch }
     }
 }
 
 /// What tells a step from the others of its pattern.
-type Place = (PadNumber, StepNumber);
+type Cell = (PadNumber, StepNumber);
 
 /// The steps that are on, at most one a pad and step. Written as a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "List", into = "List")]
-pub struct Steps(OrdMap<Place, Hit>);
+pub struct Steps(OrdMap<Cell, Hit>);
 
 /// A region of a pattern, never empty: some pads, and some steps of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Corners", into = "Corners")]
 pub struct StepRegion {
-    first: Place,
-    last: Place,
+    first: Cell,
+    last: Cell,
 }
 
 /// A region would have ended before it began.
@@ -109,7 +109,7 @@ impl StepRegion {
         self.first
     }
 
-    fn contains(self, (pad, step): Place) -> bool {
+    fn contains(self, (pad, step): Cell) -> bool {
         (self.first.0..=self.last.0).contains(&pad) && (self.first.1..=self.last.1).contains(&step)
     }
 }
@@ -241,14 +241,14 @@ impl Pattern {
     }
 
     pub(super) fn clear_region(&mut self, region: StepRegion) {
-        self.clear(|place| region.contains(place));
+        self.clear(|cell| region.contains(cell));
     }
 
     pub(super) fn paste(&mut self, steps: &Steps) {
         steps.iter().for_each(|step| self.steps.put(step));
     }
 
-    fn clear(&mut self, gone: impl Fn(Place) -> bool) {
+    fn clear(&mut self, gone: impl Fn(Cell) -> bool) {
         for place in self.steps.0.keys().copied().filter(|p| gone(*p)).collect::<Vec<_>>() {
             self.steps.0.remove(&place);
         }
@@ -270,6 +270,24 @@ impl Settings for Pattern {
             PatternSetting::Steps(steps) => self.steps = steps,
         }
         Ok(())
+    }
+
+    fn place(setting: &PatternSetting, place: &mut Place) {
+        let step = |pad: PadNumber, step: StepNumber| {
+            [
+                PlaceName::Part("Step"),
+                PlaceName::Number(pad.get().into()),
+                PlaceName::Number(step.get().into()),
+            ]
+        };
+        match setting {
+            PatternSetting::Name(_) => place.push(PlaceName::Part("Name")),
+            PatternSetting::Length(_) => place.push(PlaceName::Part("Length")),
+            PatternSetting::Resolution(_) => place.push(PlaceName::Part("Resolution")),
+            PatternSetting::On(on) => place.extend(step(on.pad, on.step)),
+            PatternSetting::Off(pad, number) => place.extend(step(*pad, *number)),
+            PatternSetting::Steps(_) => place.push(PlaceName::Part("Step")),
+        }
     }
 
     /// Step by step, unless the steps as a whole are shorter than that.

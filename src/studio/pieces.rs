@@ -1,0 +1,221 @@
+//! What undoing asks of the studio: which actions are steps, which edit the same
+//! thing, and the difference between two moments thing by thing.
+//!
+//! It knows nothing of who did what: that is the session's business.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use imbl::ordmap::DiffItem;
+
+use super::{
+    StudioChange, StudioPatch, StudioState,
+    action::NetworkAction,
+    chain::ChainSetting,
+    drums::{DrumAction, DrumChange, DrumMachine, DrumSetting, PatternSetting},
+    effect::EffectSetting,
+    hosted::{Device, LoadedSetting, ParameterId},
+    instrument::{Instrument, InstrumentAction, InstrumentSetting},
+    keys::Keys,
+    mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
+    piano_roll::{PianoRollAction, TrackChange},
+    registry::Registry,
+    session::SessionState,
+    settings::{Place, PlaceName, Settings},
+    source::SourceSetting,
+    transport::Transport,
+};
+use crate::model::{InstrumentId, Memory, Piece};
+
+/// Playing and the transport are not steps.
+pub(super) const fn memory(action: &NetworkAction) -> Memory {
+    match action {
+        NetworkAction::Instrument(_, InstrumentAction::Set(_))
+        | NetworkAction::AddInstrument { .. }
+        | NetworkAction::DeleteInstrument(_)
+        | NetworkAction::PianoRoll(..)
+        | NetworkAction::Drums(..)
+        | NetworkAction::Adjust(..)
+        | NetworkAction::Registry(_)
+        | NetworkAction::Session(_)
+        | NetworkAction::Mixer(_) => Memory::Step,
+        NetworkAction::Instrument(
+            _,
+            InstrumentAction::Play(..)
+            | InstrumentAction::Release(_)
+            | InstrumentAction::ReleaseAll,
+        )
+        | NetworkAction::Transport(_) => Memory::Nothing,
+    }
+}
+
+/// Whether both set the same parameter, as in a sweep.
+pub(super) fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool {
+    match (swept(previous), swept(next)) {
+        (Some(previous), Some(next)) => previous == next,
+        _ => false,
+    }
+}
+
+/// What can be swept: a parameter, or the velocity or length of a note.
+fn swept(action: &NetworkAction) -> Option<Place> {
+    let change = match action {
+        NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
+            StudioChange::Instrument(*id, setting.clone())
+        }
+        NetworkAction::Session(setting) => StudioChange::Session(setting.clone()),
+        NetworkAction::Mixer(setting) => StudioChange::Mixer(setting.clone()),
+        NetworkAction::Drums(id, DrumAction::Set(setting)) => {
+            StudioChange::Drums(*id, DrumChange::Set(setting.clone()))
+        }
+        NetworkAction::Drums(id, DrumAction::Step(pattern, pad, step, _)) => {
+            let step = PatternSetting::Off(*pad, *step);
+            StudioChange::Drums(*id, DrumChange::Set(DrumSetting::Pattern(*pattern, step)))
+        }
+        NetworkAction::Adjust(device, parameter, _) => touched(*device, *parameter),
+        NetworkAction::PianoRoll(
+            id,
+            PianoRollAction::Resize(tick, pitch, _) | PianoRollAction::Velocity(tick, pitch, _),
+        ) => StudioChange::PianoRoll(*id, TrackChange::Remove(*tick, *pitch)),
+        _ => return None,
+    };
+    Some(place(&change))
+}
+
+/// A change of this parameter.
+fn touched(device: Device, parameter: ParameterId) -> StudioChange {
+    let slot = |id| ChainSetting::Effect(id, EffectSetting::Vst(LoadedSetting::Reset(parameter)));
+    match device {
+        Device::Source(id) => {
+            let source = SourceSetting::Vst(LoadedSetting::Reset(parameter));
+            StudioChange::Instrument(id, InstrumentSetting::Source(source))
+        }
+        Device::Slot(id, slot_id) => {
+            StudioChange::Instrument(id, InstrumentSetting::Chain(slot(slot_id)))
+        }
+        Device::BusSlot(id, slot_id) => {
+            StudioChange::Mixer(MixerSetting::Bus(id, BusSetting::Chain(slot(slot_id))))
+        }
+        Device::MasterSlot(slot_id) => {
+            StudioChange::Mixer(MixerSetting::Master(MasterSetting::Chain(slot(slot_id))))
+        }
+    }
+}
+
+/// What a change changes, from the whole to the part.
+fn place(change: &StudioChange) -> Place {
+    use PlaceName::{Number, Part};
+
+    let instrument = |id: &InstrumentId| vec![Part("Instrument"), Number(id.0.into())];
+    match change {
+        StudioChange::Session(setting) => placed::<SessionState>(vec![Part("Session")], setting),
+        StudioChange::Transport(setting) => placed::<Transport>(vec![Part("Transport")], setting),
+        StudioChange::Registry(setting) => placed::<Registry>(vec![Part("Registry")], setting),
+        StudioChange::Drums(id, DrumChange::Whole(_)) => instrument(id),
+        StudioChange::Drums(id, DrumChange::Set(setting)) => {
+            let mut place = instrument(id);
+            place.push(Part("Drums"));
+            DrumMachine::place(setting, &mut place);
+            place
+        }
+        StudioChange::Mixer(setting) => placed::<Mixer>(vec![Part("Mixer")], setting),
+        StudioChange::PutInstrument(id, ..) | StudioChange::DropInstrument(id) => instrument(id),
+        StudioChange::Instrument(id, setting) => placed::<Instrument>(instrument(id), setting),
+        StudioChange::Key(id, change) => {
+            let mut place = instrument(id);
+            place.push(Part("Key"));
+            placed::<Keys>(place, change)
+        }
+        StudioChange::PianoRoll(id, change) => {
+            let mut place = instrument(id);
+            place.push(Part("Note"));
+            let note = match change {
+                TrackChange::Put(note) => Some((note.tick, note.pitch)),
+                TrackChange::Remove(tick, pitch) => Some((*tick, *pitch)),
+                TrackChange::Whole(_) => None,
+            };
+            place.extend(
+                note.into_iter().flat_map(|(tick, pitch)| {
+                    [Number(tick.get().into()), Number(pitch.get().into())]
+                }),
+            );
+            place
+        }
+        StudioChange::WholeMixer(_) => vec![Part("Mixer")],
+        StudioChange::Instruments(_) | StudioChange::WholePianoRoll(_) => vec![Part("Instrument")],
+    }
+}
+
+fn placed<S: Settings>(mut place: Place, setting: &S::Setting) -> Place {
+    S::place(setting, &mut place);
+    place
+}
+
+/// The difference of two moments, thing by thing.
+pub(super) fn pieces(from: &StudioState, to: &StudioState) -> Vec<Piece<StudioPatch>> {
+    let mut pieces: BTreeMap<Place, Piece<StudioPatch>> = BTreeMap::new();
+    let (forth, back) = (changes(from, to), changes(to, from));
+    for change in forth.iter().chain(&back) {
+        let nothing = || StudioPatch(Vec::new());
+        pieces.entry(place(change)).or_insert_with(|| Piece { forth: nothing(), back: nothing() });
+    }
+    // What depends on something else that changes goes with it.
+    let wholes: Vec<_> = pieces.keys().cloned().collect();
+    pieces.retain(|place, _| {
+        !wholes.iter().any(|whole| whole.len() < place.len() && place.starts_with(whole))
+    });
+    for (changes, is_forth) in [(forth, true), (back, false)] {
+        for change in changes {
+            let place = place(&change);
+            let whole = pieces
+                .range_mut(..=place.clone())
+                .rev()
+                .find(|(whole, _)| place.starts_with(whole));
+            if let Some((_, piece)) = whole {
+                if is_forth { &mut piece.forth } else { &mut piece.back }.0.push(change);
+            }
+        }
+    }
+    pieces.into_values().collect()
+}
+
+/// The difference as fine as it can be said, but for what is played.
+fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
+    let mut changes = Vec::new();
+    if !Arc::ptr_eq(&from.session, &to.session) {
+        from.session.diff(&to.session, &mut |s| changes.push(StudioChange::Session(s)));
+    }
+    if !from.registry.is_same(&to.registry) {
+        from.registry.diff(&to.registry, &mut |s| changes.push(StudioChange::Registry(s)));
+    }
+    if !from.mixer.is_same(&to.mixer) {
+        from.mixer.diff(&to.mixer, &mut |s| changes.push(StudioChange::Mixer(s)));
+    }
+    for difference in from.instruments.diff(&to.instruments) {
+        match difference {
+            DiffItem::Add(&id, instrument) => changes.push(put(to, id, instrument)),
+            DiffItem::Remove(id, _) => changes.push(StudioChange::DropInstrument(*id)),
+            DiffItem::Update { old: (id, old), new: (_, new) } => {
+                old.diff(new, &mut |s| changes.push(StudioChange::Instrument(*id, s)));
+            }
+        }
+    }
+    let in_both = |id| from.instruments.contains(id) && to.instruments.contains(id);
+    from.piano_roll.diff(&to.piano_roll, &mut |id, change| {
+        if in_both(id) {
+            changes.push(StudioChange::PianoRoll(id, change));
+        }
+    });
+    // The machine of a drum kit that is put comes after it.
+    from.drums.diff(&to.drums, &mut |id, change| changes.push(StudioChange::Drums(id, change)));
+    changes
+}
+
+/// The instrument as it is made, not as it is played.
+fn put(state: &StudioState, id: InstrumentId, instrument: &Arc<Instrument>) -> StudioChange {
+    let mut instrument = Arc::clone(instrument);
+    if !instrument.sounding.is_empty() {
+        Arc::make_mut(&mut instrument).sounding = Keys::default();
+    }
+    let track = state.piano_roll.shared_track(id).unwrap_or_default();
+    StudioChange::PutInstrument(id, instrument, track)
+}

@@ -1,0 +1,422 @@
+//! Undo: one's own last step and nothing else, on the authority and on a mirror.
+
+use std::time::Duration;
+
+use imbolc_net::{
+    Event,
+    clock::Timestamp,
+    config::SessionConfig,
+    model::{InstrumentId, Model},
+    protocol::{ClientId, ClientMessage, Refusal, SessionId},
+    quantity::{Bpm, Decibels, NoteLength, Pan, Pitch, Ticks, Velocity},
+    session::Session,
+    studio::{
+        BusId, BusSendSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name,
+        NetworkAction, Note, Output, PianoRollAction, SendsSetting, SessionSetting, SourceKind,
+        Studio, StudioState, TransportAction,
+    },
+};
+use proptest::prelude::*;
+
+use crate::{
+    room::{BASS, Guest, LEAD, Room, cutoff, play_key},
+    studio::vocabulary,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const TRUNK: BusId = BusId(1);
+const BRANCH: BusId = BusId(2);
+
+fn set(instrument: InstrumentId, setting: InstrumentSetting) -> NetworkAction {
+    NetworkAction::Instrument(instrument, InstrumentAction::Set(setting))
+}
+
+fn tempo(bpm: f32) -> NetworkAction {
+    NetworkAction::Session(SessionSetting::Tempo(Bpm::new(bpm).unwrap()))
+}
+
+fn output(instrument: InstrumentId, output: Output) -> NetworkAction {
+    set(instrument, InstrumentSetting::Output(output))
+}
+
+/// Does this some time after what was done before.
+fn later(room: &mut Room, guest: &mut Guest, action: NetworkAction) {
+    pass(room, guest, SECOND);
+    guest.dispatch(action).unwrap();
+    room.settle(&mut [guest]);
+}
+
+fn pass(room: &mut Room, guest: &mut Guest, time: Duration) {
+    room.now = room.now + time;
+    guest.now = room.now;
+}
+
+fn undo(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+    guest.mirror.undo().unwrap();
+    answered(room, guest)
+}
+
+fn redo(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+    guest.mirror.redo().unwrap();
+    answered(room, guest)
+}
+
+/// What the authority says to it; what was predicted must be what it says.
+fn answered(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+    let predicted = guest.mirror.predicted().model.clone();
+    guest.mirror.take_events();
+    room.settle(&mut [guest]);
+    assert_eq!(guest.mirror.predicted().model, predicted, "it was predicted");
+    assert_eq!(room.session.state().model, predicted);
+    let answer =
+        |event: &Event| matches!(event, Event::Undone { .. } | Event::NothingUndone { .. });
+    guest.mirror.take_events().into_iter().filter(answer).collect()
+}
+
+fn done(kept: u32) -> Vec<Event> {
+    vec![Event::Undone { kept }]
+}
+
+#[test]
+fn the_last_step_is_taken_back_and_done_again_and_predicted() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    let start = ana.cutoff(BASS);
+    later(&mut room, &mut ana, cutoff(BASS, 100.0));
+    later(&mut room, &mut ana, cutoff(BASS, 200.0));
+    ana.mirror.undo().unwrap();
+    assert_eq!(ana.cutoff(BASS), 100.0, "at once");
+    assert_eq!(answered(&mut room, &mut ana), done(0));
+    assert_eq!(undo(&mut room, &mut ana), done(0));
+    assert_eq!(ana.cutoff(BASS), start);
+    assert_eq!(redo(&mut room, &mut ana), done(0));
+    assert_eq!(redo(&mut room, &mut ana), done(0));
+    assert_eq!(ana.cutoff(BASS), 200.0);
+    assert!(matches!(redo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]));
+    undo(&mut room, &mut ana);
+    later(&mut room, &mut ana, cutoff(BASS, 300.0));
+    assert!(
+        matches!(redo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]),
+        "what is done anew takes the place of what was undone"
+    );
+}
+
+#[test]
+fn a_sweep_of_one_knob_is_one_step() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    let start = ana.mirror.predicted().model.clone();
+    let pan = |to| set(BASS, InstrumentSetting::Pan(Pan::new(to).unwrap()));
+    for hertz in 100..150_u16 {
+        pass(&mut room, &mut ana, Duration::from_millis(499));
+        ana.dispatch(cutoff(BASS, f32::from(hertz))).unwrap();
+    }
+    let swept = ana.mirror.predicted().model.clone();
+    // Another knob right after it, and the first one again: three steps.
+    ana.dispatch(pan(0.5)).unwrap();
+    let panned = ana.mirror.predicted().model.clone();
+    ana.dispatch(cutoff(BASS, 150.0)).unwrap();
+    room.settle(&mut [&mut ana]);
+    undo(&mut room, &mut ana);
+    assert_eq!(ana.mirror.predicted().model, panned);
+    undo(&mut room, &mut ana);
+    assert_eq!(ana.mirror.predicted().model, swept);
+    undo(&mut room, &mut ana);
+    assert_eq!(ana.mirror.predicted().model, start);
+    redo(&mut room, &mut ana);
+    assert_eq!(ana.mirror.predicted().model, swept, "the whole sweep");
+}
+
+#[test]
+fn a_hand_that_rests_on_a_knob_for_half_a_second_begins_anew() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    ana.dispatch(cutoff(BASS, 100.0)).unwrap();
+    pass(&mut room, &mut ana, Duration::from_millis(500));
+    ana.dispatch(cutoff(BASS, 200.0)).unwrap();
+    // Even if both arrive at the same moment, e.g. after an outage.
+    room.settle(&mut [&mut ana]);
+    undo(&mut room, &mut ana);
+    assert_eq!(ana.cutoff(BASS), 100.0);
+}
+
+#[test]
+fn a_sweep_of_the_host_is_one_step_too() {
+    let mut room = Room::new();
+    for step in 0..20_u16 {
+        room.session.act(room.now, &tempo(100.0 + f32::from(step))).unwrap();
+        room.now = room.now + Duration::from_millis(33);
+    }
+    assert_eq!(room.session.undo(), Ok(0));
+    assert_eq!(room.session.state().model.session.tempo.get(), 120.0);
+    assert!(matches!(room.session.undo(), Err(Refusal::Invalid(_))));
+    assert_eq!(room.session.redo(), Ok(0));
+    assert_eq!(room.session.state().model.session.tempo.get(), 119.0);
+}
+
+#[test]
+fn each_takes_back_what_is_its_own() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    let mut ben = room.join("Ben", &[LEAD]);
+    let start = ana.cutoff(BASS);
+    later(&mut room, &mut ana, cutoff(BASS, 100.0));
+    later(&mut room, &mut ben, cutoff(LEAD, 200.0));
+    room.settle(&mut [&mut ana]);
+    undo(&mut room, &mut ana);
+    assert_eq!((room.cutoff(BASS), room.cutoff(LEAD)), (start, 200.0));
+    assert!(matches!(undo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]));
+}
+
+#[test]
+fn what_somebody_else_has_changed_since_stays_and_the_event_says_so() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS, LEAD]);
+    let add = |bus, name| NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::new(name).unwrap()));
+    room.session.act(room.now, &add(TRUNK, "trunk")).unwrap();
+    room.session.act(room.now, &add(BRANCH, "branch")).unwrap();
+    room.settle(&mut [&mut ana]);
+    later(&mut room, &mut ana, output(BASS, Output::Bus(TRUNK)));
+    later(&mut room, &mut ana, output(LEAD, Output::Bus(TRUNK)));
+    room.session.act(room.now, &NetworkAction::Mixer(MixerSetting::DeleteBus(TRUNK))).unwrap();
+    room.settle(&mut [&mut ana]);
+    later(&mut room, &mut ana, output(LEAD, Output::Bus(BRANCH)));
+
+    // The bus comes back, and with it what went to it and was not moved since.
+    assert_eq!(room.session.undo(), Ok(1));
+    let outputs = |room: &Room| {
+        let instruments = &room.session.state().model.instruments;
+        [BASS, LEAD].map(|id| instruments.get(id).unwrap().output)
+    };
+    assert!(room.session.state().model.mixer.bus(TRUNK).is_some());
+    assert_eq!(outputs(&room), [Output::Bus(TRUNK), Output::Bus(BRANCH)]);
+
+    // And a step that refers to a bus which is gone cannot be taken.
+    let send = set(BASS, InstrumentSetting::Sends(SendsSetting::Add(BRANCH)));
+    later(&mut room, &mut ana, send);
+    let level = BusSendSetting::Level(Decibels::of(-3.0));
+    later(
+        &mut room,
+        &mut ana,
+        set(BASS, InstrumentSetting::Sends(SendsSetting::Set(BRANCH, level))),
+    );
+    room.session.act(room.now, &NetworkAction::Mixer(MixerSetting::DeleteBus(BRANCH))).unwrap();
+    room.settle(&mut [&mut ana]);
+    assert_eq!(undo(&mut room, &mut ana), done(1));
+    assert!(room.session.state().model.instruments.get(BASS).unwrap().sends.to(BRANCH).is_none());
+}
+
+#[test]
+fn giving_up_an_instrument_drops_its_steps_and_no_others() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS, LEAD]);
+    later(&mut room, &mut ana, cutoff(LEAD, 100.0));
+    later(&mut room, &mut ana, cutoff(BASS, 100.0));
+    ana.mirror.say(ClientMessage::ReleaseOwnership { instruments: vec![BASS] });
+    room.settle(&mut [&mut ana]);
+    ana.mirror.undo().unwrap();
+    room.settle(&mut [&mut ana]);
+    assert_eq!(room.cutoff(BASS), 100.0);
+    assert_ne!(room.cutoff(LEAD), 100.0);
+    assert_eq!(ana.mirror.predicted(), ana.mirror.confirmed());
+}
+
+#[test]
+fn giving_up_the_privilege_drops_the_steps_that_needed_it() {
+    let mut room = Room::new();
+    let ben = room.join("Ben", &[]);
+    room.session.act(room.now, &tempo(99.0)).unwrap();
+    room.session.release_privilege(ClientId::HOST);
+    room.session.request_privilege(ben.id()).unwrap();
+    assert!(room.session.undo().is_err());
+    assert_eq!(room.session.state().model.session.tempo.get(), 99.0);
+}
+
+#[test]
+fn what_is_played_and_where_the_music_is_are_not_steps() {
+    let mut room = Room::new();
+    room.session.claim(ClientId::HOST, &[BASS]);
+    let start = room.session.state().model.clone();
+    room.session.act(room.now, &tempo(99.0)).unwrap();
+    room.session.act(room.now, &play_key(BASS, 40)).unwrap();
+    room.session.act(room.now, &NetworkAction::Transport(TransportAction::Play)).unwrap();
+    assert_eq!(room.session.undo(), Ok(0));
+    let state = &room.session.state().model;
+    assert_eq!(state.session.tempo, start.session.tempo);
+    assert!(state.transport.playing, "the music goes on");
+    assert!(state.instruments.get(BASS).unwrap().sounding.held(Pitch::of(40)).is_some());
+    assert!(room.session.undo().is_err());
+}
+
+#[test]
+fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    let note = Note {
+        tick: Ticks::of(0),
+        pitch: Pitch::of(60),
+        length: NoteLength::of(480),
+        velocity: Velocity::of(100),
+    };
+    later(&mut room, &mut ana, NetworkAction::PianoRoll(BASS, PianoRollAction::Add(note)));
+    later(&mut room, &mut ana, cutoff(BASS, 100.0));
+    let before = ana.mirror.predicted().model.clone();
+    ana.dispatch(play_key(BASS, 40)).unwrap();
+    later(&mut room, &mut ana, NetworkAction::DeleteInstrument(BASS));
+    assert!(!ana.mirror.predicted().model.instruments.contains(BASS));
+    assert_eq!(undo(&mut room, &mut ana), done(0));
+    assert_eq!(ana.mirror.predicted().model, before, "but nobody holds the key any more");
+    assert!(ana.mirror.predicted().roster.owns(ana.id(), BASS));
+    assert!(room.session.state().roster.owns(ana.id(), BASS));
+    assert_eq!(redo(&mut room, &mut ana), done(0));
+    assert!(room.session.state().roster.owner(BASS).is_none());
+
+    let id = InstrumentId(1001);
+    let name = Name::default();
+    later(&mut room, &mut ana, NetworkAction::AddInstrument { id, name, source: SourceKind::Kick });
+    ana.dispatch(play_key(id, 40)).unwrap();
+    room.settle(&mut [&mut ana]);
+    room.session.take_effects();
+    assert_eq!(undo(&mut room, &mut ana), done(0));
+    assert!(!room.session.state().model.instruments.contains(id));
+    assert_eq!(room.session.take_effects().len(), 1, "the note ends");
+}
+
+#[test]
+fn what_belongs_to_somebody_else_by_now_is_not_touched() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[]);
+    let mut ben = room.join("Ben", &[]);
+    let id = InstrumentId(77);
+    let add =
+        || NetworkAction::AddInstrument { id, name: Name::default(), source: SourceKind::Kick };
+    later(&mut room, &mut ana, add());
+    later(&mut room, &mut ana, cutoff(id, 8000.0));
+    later(&mut room, &mut ana, NetworkAction::DeleteInstrument(id));
+    later(&mut room, &mut ben, add());
+    room.settle(&mut [&mut ana, &mut ben]);
+    for _ in 0..3 {
+        ana.mirror.undo().unwrap();
+        room.settle(&mut [&mut ana, &mut ben]);
+    }
+    assert!(room.session.state().roster.owns(ben.id(), id));
+    assert_eq!(ben.mirror.predicted(), room.session.state());
+}
+
+#[test]
+fn two_hundred_steps_are_kept() {
+    let mut room = Room::new();
+    for step in 0..250_u16 {
+        room.now = room.now + SECOND;
+        room.session.act(room.now, &tempo(100.0 + f32::from(step))).unwrap();
+    }
+    for step in 0..200 {
+        assert_eq!(room.session.undo(), Ok(0), "{step}");
+    }
+    assert!(room.session.undo().is_err());
+    assert_eq!(room.session.state().model.session.tempo.get(), 149.0);
+}
+
+#[test]
+fn undo_counts_once_however_often_the_cable_comes_out() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    for hertz in [100.0, 200.0, 300.0] {
+        later(&mut room, &mut ana, cutoff(BASS, hertz));
+    }
+    ana.mirror.undo().unwrap();
+    ana.speak();
+    room.listen(&mut ana).unwrap();
+    // It has arrived, its answer has not; and another one is lost on the way.
+    room.cut(&mut ana);
+    ana.mirror.undo().unwrap();
+    assert_eq!(ana.cutoff(BASS), 100.0);
+    room.resume(&mut ana).ok().unwrap();
+    room.settle(&mut [&mut ana]);
+    assert_eq!((room.cutoff(BASS), ana.cutoff(BASS)), (100.0, 100.0));
+}
+
+#[test]
+fn who_was_restarted_can_still_undo_though_it_cannot_predict() {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS]);
+    let start = ana.cutoff(BASS);
+    later(&mut room, &mut ana, cutoff(BASS, 100.0));
+    // The mirror forgets everything, as after a restart.
+    let resume = imbolc_net::protocol::Resume { seq: None, answered: None, ..ana.mirror.resume() };
+    room.cut(&mut ana);
+    room.resume_with(&mut ana, resume).ok().unwrap();
+    room.settle(&mut [&mut ana]);
+    let mut fresh = room.join("fresh", &[]);
+    std::mem::swap(&mut fresh.mirror, &mut ana.mirror);
+    assert_eq!(room.session.state().model, fresh.mirror.predicted().model);
+    fresh.mirror.undo().unwrap();
+    assert_eq!(fresh.cutoff(BASS), start);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn undoing_everything_gives_back_the_start_and_redoing_it_the_end(
+        actions in prop::collection::vec(vocabulary::action(), 1..40),
+    ) {
+        let id = SessionId::new([1; 16]);
+        let start = StudioState::starter();
+        let mut session: Session<Studio> =
+            Session::alone(SessionConfig::default(), id, "me", start.clone());
+        let mut now = Timestamp::ZERO;
+        for action in &actions {
+            now = now + SECOND;
+            let _ = session.act(now, action);
+        }
+        let end = session.state().model.clone();
+        let mut undone = 0;
+        while let Ok(kept) = session.undo() {
+            prop_assert_eq!(kept, 0, "nobody else was at work");
+            undone += 1;
+            prop_assert!(undone <= actions.len());
+        }
+        prop_assert_eq!(Studio::pieces(&start, &session.state().model), vec![]);
+        while let Ok(kept) = session.redo() {
+            prop_assert_eq!(kept, 0);
+        }
+        prop_assert_eq!(Studio::pieces(&end, &session.state().model), vec![]);
+    }
+
+    #[test]
+    fn the_pieces_of_a_difference_are_the_difference(
+        before in prop::collection::vec(vocabulary::action(), 0..20),
+        after in prop::collection::vec(vocabulary::action(), 1..20),
+    ) {
+        let run = |mut state: StudioState, actions: &[NetworkAction]| {
+            for action in actions {
+                let mut next = state.clone();
+                if Studio::reduce(&mut next, action).is_ok() {
+                    state = next;
+                }
+            }
+            state
+        };
+        let from = run(StudioState::starter(), &before);
+        let to = run(from.clone(), &after);
+        for (from, to) in [(&from, &to), (&to, &from)] {
+            let mut pieces = Studio::pieces(from, to);
+            let mut state = from.clone();
+            // In any order in which they fit.
+            while !pieces.is_empty() {
+                let before = pieces.len();
+                pieces.retain(|piece| {
+                    let mut next = state.clone();
+                    let applied = Studio::apply(&mut next, &piece.forth).is_ok();
+                    if applied {
+                        state = next;
+                    }
+                    !applied
+                });
+                prop_assert!(pieces.len() < before, "{pieces:?}");
+            }
+            prop_assert_eq!(Studio::pieces(&state, to), vec![]);
+        }
+    }
+}
