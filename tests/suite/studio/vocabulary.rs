@@ -18,6 +18,7 @@ macro_rules! settings_of {
     )+ };
 }
 
+mod at_work;
 mod drums;
 mod effects;
 mod modulators;
@@ -48,6 +49,7 @@ use imbolc_net::{
 };
 use proptest::{prelude::*, sample::select};
 
+pub use self::at_work::at_work;
 use self::{
     drums::drum,
     effects::effect,
