@@ -60,6 +60,13 @@ pub enum ChainSetting {
     Effect(SlotId, EffectSetting),
 }
 
+impl ChainSetting {
+    /// Whether it changes which effects there are, or their order.
+    pub(super) const fn is_structural(&self) -> bool {
+        matches!(self, Self::Add(..) | Self::Remove(_) | Self::Move(..))
+    }
+}
+
 impl Chain {
     /// The effects, in the order in which the sound goes through them.
     #[must_use]
@@ -174,9 +181,8 @@ impl Settings for Chain {
     fn place(setting: &ChainSetting, place: &mut Place) {
         let slot = |id: &SlotId| PlaceName::Number(id.0.into());
         match setting {
-            ChainSetting::Add(id, ..) | ChainSetting::Remove(id) => place.push(slot(id)),
-            // One that moves moves others.
-            ChainSetting::Move(..) => place.push(PlaceName::Part("Order")),
+            // Where one effect is depends on which others there are.
+            ChainSetting::Add(..) | ChainSetting::Remove(_) | ChainSetting::Move(..) => {}
             ChainSetting::Bypass(id, _) => place.extend([slot(id), PlaceName::Part("Bypass")]),
             ChainSetting::Effect(id, setting) => {
                 place.push(slot(id));

@@ -59,6 +59,11 @@ pub(super) fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool 
 /// What can be swept: a parameter, or the velocity or length of a note.
 fn swept(action: &NetworkAction) -> Option<Place> {
     let change = match action {
+        NetworkAction::Instrument(_, InstrumentAction::Set(InstrumentSetting::Chain(setting)))
+        | NetworkAction::Mixer(
+            MixerSetting::Bus(_, BusSetting::Chain(setting))
+            | MixerSetting::Master(MasterSetting::Chain(setting)),
+        ) if setting.is_structural() => return None,
         NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
             StudioChange::Instrument(*id, setting.clone())
         }
@@ -110,7 +115,6 @@ fn place(change: &StudioChange) -> Place {
         StudioChange::Session(setting) => placed::<SessionState>(vec![Part("Session")], setting),
         StudioChange::Transport(setting) => placed::<Transport>(vec![Part("Transport")], setting),
         StudioChange::Registry(setting) => placed::<Registry>(vec![Part("Registry")], setting),
-        StudioChange::Drums(id, DrumChange::Whole(_)) => instrument(id),
         StudioChange::Drums(id, DrumChange::Set(setting)) => {
             let mut place = instrument(id);
             place.push(Part("Drums"));
@@ -118,7 +122,9 @@ fn place(change: &StudioChange) -> Place {
             place
         }
         StudioChange::Mixer(setting) => placed::<Mixer>(vec![Part("Mixer")], setting),
-        StudioChange::PutInstrument(id, ..) | StudioChange::DropInstrument(id) => instrument(id),
+        StudioChange::PutInstrument(id, ..)
+        | StudioChange::DropInstrument(id)
+        | StudioChange::Drums(id, DrumChange::Whole(_)) => instrument(id),
         StudioChange::Instrument(id, setting) => placed::<Instrument>(instrument(id), setting),
         StudioChange::Key(id, change) => {
             let mut place = instrument(id);
