@@ -172,3 +172,96 @@ quantity! {
     /// The depth of frequency modulation: peak deviation by modulator frequency.
     ModulationIndex: f32 in 0.0 ..= 32.0, ""
 }
+quantity! {
+    /// How often a modulator repeats.
+    ModulationRate: f32 in 0.01 ..= 50.0, " Hz"
+}
+quantity! {
+    /// How much a band or a make-up stage adds or takes away.
+    Gain: f32 in -24.0 ..= 24.0, " dB"
+}
+quantity! {
+    /// How narrow a resonance is: its frequency by its width.
+    Quality: f32 in 0.1 ..= 30.0, ""
+}
+quantity! {
+    /// By how much a compressor divides what is over its threshold.
+    CompressionRatio: f32 in 1.0 ..= 20.0, ""
+}
+quantity! {
+    /// How many bits a sample is cut down to.
+    BitDepth: u8 in 1 ..= 24, " bits"
+}
+quantity! {
+    /// An interval in semitones.
+    Semitones: i8 in -48 ..= 48, " semitones"
+}
+quantity! {
+    /// A transposition by whole octaves.
+    OctaveShift: i8 in -4 ..= 4, " octaves"
+}
+quantity! {
+    /// How many octaves a figure goes through.
+    OctaveSpan: u8 in 1 ..= 4, " octaves"
+}
+quantity! {
+    /// How many voices sound as one.
+    VoiceCount: u8 in 1 ..= 16, " voices"
+}
+quantity! {
+    /// How early, or how late, an instrument plays.
+    TimingOffset: f32 in -100.0 ..= 100.0, " ms"
+}
+quantity! {
+    /// How many grains begin in a second.
+    GrainRate: f32 in 0.5 ..= 200.0, " grains/s"
+}
+quantity! {
+    /// How many harmonics are added up.
+    Harmonics: u8 in 1 ..= 64, " harmonics"
+}
+quantity! {
+    /// The frequency that the A above middle C is tuned to.
+    ConcertPitch: f32 in 380.0 ..= 500.0, " Hz"
+}
+quantity! {
+    /// A parameter of a custom `SynthDef` or a plug-in, in the unit that its
+    /// table gives to it.
+    ParameterValue: f32 in -1_000_000.0 ..= 1_000_000.0, ""
+}
+quantity! {
+    /// By how much such a parameter changes.
+    ParameterChange: f32 in -2_000_000.0 ..= 2_000_000.0, ""
+}
+quantity! {
+    /// A physical input of the sound card, counted from 1.
+    InputChannel: u8 in 1 ..= 64, ""
+}
+quantity! {
+    /// A MIDI channel, counted from 1 as on the front of a keyboard.
+    MidiChannel: u8 in 1 ..= 16, ""
+}
+quantity! {
+    /// A MIDI controller: 1 is the modulation wheel, 7 the volume.
+    MidiController: u8 in 0 ..= 127, ""
+}
+quantity! {
+    /// A pad of a drum kit, counted from 0.
+    PadNumber: u8 in 0 ..= 15, ""
+}
+quantity! {
+    /// A step of a pattern, counted from 0.
+    StepNumber: u8 in 0 ..= 127, ""
+}
+quantity! {
+    /// How many steps a pattern has.
+    StepCount: u8 in 1 ..= 128, " steps"
+}
+quantity! {
+    /// How many slices a sample is cut into.
+    SliceCount: u8 in 1 ..= 64, " slices"
+}
+quantity! {
+    /// How many bars are counted in before the music begins.
+    CountIn: u8 in 0 ..= 4, " bars"
+}

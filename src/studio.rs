@@ -13,15 +13,27 @@ mod action;
 mod arrangement;
 mod automation;
 mod bounded;
+mod chain;
+mod content;
+mod drums;
+mod effect;
+mod hosted;
 mod instrument;
 mod keys;
+mod kinds;
+mod layer_group;
 mod local;
+mod midi_map;
 mod mixer;
+mod modulator;
 mod name;
 mod patch;
 mod piano_roll;
 mod pieces;
 mod project;
+mod reference;
+mod registry;
+mod rhythm;
 mod sends;
 mod session;
 mod settings;
@@ -33,6 +45,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::reference::Refers as _;
 pub use self::{
     action::{Action, NetworkAction, Route},
     arrangement::{
@@ -44,17 +57,47 @@ pub use self::{
         LaneSetting, MasterParameter, Point, Points, SessionParameter, Target,
     },
     bounded::{
-        MAX_ACTION_BYTES, MAX_BUSES, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS, MAX_CLIPS_IN_ALL,
-        MAX_INSTRUMENTS, MAX_LANES, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PASTED,
-        MAX_PLACEMENTS, MAX_PLACEMENTS_IN_ALL, MAX_POINTS, MAX_POINTS_IN_ALL, MAX_STATE_BYTES,
+        MAX_ACTION_BYTES, MAX_BUSES, MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS,
+        MAX_CLIPS_IN_ALL, MAX_DEFINITIONS, MAX_INSTRUMENTS, MAX_LANES, MAX_LAYER_GROUPS,
+        MAX_MAPPINGS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL,
+        MAX_PASTED, MAX_PATTERNS, MAX_PATTERNS_IN_ALL, MAX_PLACEMENTS, MAX_PLACEMENTS_IN_ALL,
+        MAX_POINTS, MAX_POINTS_IN_ALL, MAX_SLICES, MAX_SLOTS, MAX_STATE_BYTES, MAX_STEPS_IN_ALL,
+        MAX_STEPS_PASTED, MAX_TOUCHED,
     },
-    instrument::{Instrument, InstrumentAction, InstrumentSetting, InstrumentState, Output},
+    chain::{Chain, ChainSetting, Slot, SlotId},
+    content::{BadDigest, Content, Digest},
+    drums::{
+        BadSlice, BadStepRegion, ChainedPatterns, Chopper, ChopperSetting, DrumAction, DrumChange,
+        DrumMachine, DrumSetting, Drums, Hit, HitSetting, Pad, PadSetting, PadSound, Pattern,
+        PatternId, PatternSetting, Slice, SliceId, Step, StepRegion, Steps,
+    },
+    effect::{
+        Band, BandSetting, BitCrusher, BitCrusherSetting, Chorus, ChorusSetting, Compressor,
+        CompressorSetting, Convolution, ConvolutionSetting, Delay, DelaySetting, Distortion,
+        DistortionCurve, DistortionSetting, Effect, EffectKind, EffectSetting, Equaliser,
+        EqualiserSetting, Flanger, FlangerSetting, Gate, GateSetting, Limiter, LimiterSetting,
+        Phaser, PhaserSetting, Reverb, ReverbSetting, Tremolo, TremoloSetting,
+    },
+    hosted::{
+        DefinitionId, Device, Hosted, Loaded, LoadedSetting, ParameterId, PluginId, SynthDefId,
+    },
+    instrument::{
+        Channels, Instrument, InstrumentAction, InstrumentSetting, InstrumentState, Output,
+    },
     keys::{KeyChange, Keys},
+    layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
     local::{
         ClientState, ClipboardAction, Layer, LayerAction, LocalAction, MidiAction, MidiPort,
         NavigationAction, Pane, SelectionAction,
     },
+    midi_map::{
+        InstrumentKnob, Mapping, MappingId, MidiMap, MidiMapSetting, MidiTarget, StripKnob,
+    },
     mixer::{Bus, BusId, BusSetting, Master, MasterSetting, Mixer, MixerSetting},
+    modulator::{
+        Arpeggiator, ArpeggiatorSetting, ArpeggioPattern, ChordShape, Groove, GrooveSetting, Lfo,
+        LfoSetting, LfoShape, LfoTarget, Swing,
+    },
     name::{BadName, Name},
     patch::{StudioChange, StudioPatch},
     piano_roll::{
@@ -64,12 +107,24 @@ pub use self::{
         BadProjectName, Names, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
         ProjectOutcome, ProjectReport, ProjectSetting, Projects, Shelf,
     },
+    reference::Reference,
+    registry::{BadParameter, Definition, Parameter, Registry, RegistrySetting},
+    rhythm::NoteValue,
     sends::{BusSend, BusSendSetting, Sends, SendsSetting},
-    session::{BadTimeSignature, Key, Scale, SessionSetting, SessionState, TimeSignature},
+    session::{
+        BadTimeSignature, Click, ClickSetting, Humanise, HumaniseSetting, Key, Scale,
+        SessionSetting, SessionState, TimeSignature, Tuning, TuningSetting, TuningSystem,
+    },
     settings::Settings,
     source::{
-        Fm, FmSetting, Kick, KickSetting, Oscillator, OscillatorSetting, Pluck, PluckSetting,
-        Source, SourceKind, SourceSetting, Wave,
+        Additive, AdditiveSetting, AudioInput, AudioInputSetting, Bow, BowSetting, BusInput,
+        BusInputSetting, Clap, ClapSetting, Cowbell, CowbellSetting, DrumKit, DrumKitSetting, Fm,
+        FmAlgorithm, FmSetting, FourOperator, FourOperatorSetting, Granular, GranularSetting,
+        HiHat, HiHatSetting, Kick, KickSetting, Mallet, MalletSetting, Membrane, MembraneSetting,
+        Noise, NoiseColour, NoiseSetting, Oscillator, OscillatorSetting, Pipe, PipeSetting, Pluck,
+        PluckSetting, RingModulation, RingModulationSetting, SampleLoop, Sampler, SamplerSetting,
+        Snare, SnareSetting, Source, SourceKind, SourceSetting, SuperSaw, SuperSawSetting, SyncSaw,
+        SyncSawSetting, Tom, TomSetting, Wave, Wavetable, WavetableSetting,
     },
     tone::{Envelope, EnvelopeSetting, Filter, FilterKind, FilterSetting},
     transport::{BadRegion, LoopRegion, Transport, TransportAction, TransportSetting},
@@ -85,8 +140,9 @@ pub struct Studio;
 
 /// All that a studio shares. Cheap to clone: its parts are shared.
 ///
-/// Every instrument has a track, and no track, clip or lane is without its
-/// instrument; no output, no send and no lane goes to a bus that is not there.
+/// Every instrument has a track, every drum kit a drum machine, and no track,
+/// drum machine, clip or lane is without its instrument; nothing refers to what
+/// is not there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct StudioState {
@@ -94,10 +150,14 @@ pub struct StudioState {
     pub session: Arc<SessionState>,
     /// Whether the music goes, and from where.
     pub transport: Transport,
-    /// The buses and the master.
+    /// The custom `SynthDef`s and the plug-ins.
+    pub registry: Registry,
+    /// The buses, the strips of layer groups, and the master.
     pub mixer: Mixer,
     /// The tracks.
     pub piano_roll: PianoRoll,
+    /// The drum machines.
+    pub drums: Drums,
     /// The instruments.
     pub instruments: InstrumentState,
     /// The clips, and where in the piece they are placed.
@@ -170,6 +230,11 @@ impl Model for Studio {
             NetworkAction::Automation(target, action) => automation::reduce(state, *target, action),
             NetworkAction::Project(action) => project::reduce(state, action),
             NetworkAction::ProjectReport(report) => Ok(project::reduce_report(state, report)),
+            NetworkAction::Drums(id, action) => drums::reduce(state, *id, action),
+            NetworkAction::Adjust(device, parameter, by) => {
+                hosted::adjust(state, *device, *parameter, *by)
+            }
+            NetworkAction::Registry(setting) => registry::reduce(state, setting),
             NetworkAction::Session(setting) => session::reduce(state, setting),
             NetworkAction::Transport(action) => transport::reduce(state, *action),
             NetworkAction::Mixer(setting) => mixer::reduce(state, setting),
@@ -278,9 +343,8 @@ impl StudioState {
         if !self.instruments.ids().eq(self.piano_roll.ids()) {
             return Err("instruments and tracks do not match");
         }
-        let mut buses = self.instruments.iter().flat_map(|(_, instrument)| instrument.buses());
-        if buses.any(|bus| self.mixer.bus(bus).is_none()) {
-            return Err("an instrument refers to a bus that is not there");
+        if !self.drums.match_kits(&self.instruments) {
+            return Err("drum kits and drum machines do not match");
         }
         if self.arrangement.parts().any(|(id, _)| !self.instruments.contains(id)) {
             return Err("there is a clip of an instrument that is not there");
@@ -288,7 +352,26 @@ impl StudioState {
         if self.automation.lanes().any(|(target, _)| target.check(self).is_err()) {
             return Err("a lane moves something that is not there");
         }
-        Ok(())
+        let checked = self
+            .check_references(&self.session.midi)
+            .and_then(|()| self.registry.check())
+            .and_then(|()| self.check_references(&self.mixer))
+            .and_then(|()| self.check_references(&self.drums))
+            .and_then(|()| self.check_references(&self.instruments));
+        checked.map_err(|_| "something refers to what is not there")
+    }
+
+    /// Lets go of what is gone, wherever it is referred to.
+    fn forget(&mut self, gone: Reference) {
+        session::forget(&mut self.session, gone);
+        self.mixer.forget(gone);
+        self.drums.forget(gone);
+        self.instruments.forget(gone);
+        match gone {
+            Reference::Instrument(id) => self.automation.forget_instrument(id),
+            Reference::Bus(bus) => self.automation.forget_bus(bus),
+            _ => {}
+        }
     }
 
     fn require_instrument(&self, id: InstrumentId) -> Result<(), Invalid> {
@@ -301,8 +384,10 @@ impl StudioState {
 struct Unchecked {
     session: Arc<SessionState>,
     transport: Transport,
+    registry: Registry,
     mixer: Mixer,
     piano_roll: PianoRoll,
+    drums: Drums,
     instruments: InstrumentState,
     arrangement: Arrangement,
     automation: Automation,
@@ -322,12 +407,16 @@ impl TryFrom<Unchecked> for StudioState {
             arrangement,
             automation,
             projects,
+            registry,
+            drums,
         } = read;
         let state = Self {
             session,
             transport,
+            registry,
             mixer,
             piano_roll,
+            drums,
             instruments,
             arrangement,
             automation,

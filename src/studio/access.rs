@@ -8,10 +8,13 @@ use super::{
     action::NetworkAction,
     arrangement::{ArrangementSetting, ClipAction, PlacementAction},
     automation::{AutomationAction, Target},
+    drums::DrumAction,
+    hosted::Device,
     instrument::InstrumentAction,
     mixer::MixerSetting,
     piano_roll::PianoRollAction,
     project::ProjectAction,
+    registry::RegistrySetting,
     session::SessionSetting,
     transport::TransportAction,
 };
@@ -29,6 +32,9 @@ pub(super) const fn access(action: &NetworkAction) -> Access {
         NetworkAction::Automation(target, action) => automation(*target, action),
         NetworkAction::Project(action) => project(action),
         NetworkAction::ProjectReport(_) => Access::Engine,
+        NetworkAction::Drums(id, action) => drums(*id, action),
+        NetworkAction::Adjust(device, ..) => adjust(*device),
+        NetworkAction::Registry(setting) => registry(setting),
         NetworkAction::Session(setting) => session(setting),
         NetworkAction::Transport(action) => transport(action),
         NetworkAction::Mixer(setting) => mixer(setting),
@@ -119,6 +125,35 @@ const fn project(action: &ProjectAction) -> Access {
     }
 }
 
+/// A pad may play another's instrument: what is edited is the kit alone.
+const fn drums(id: InstrumentId, action: &DrumAction) -> Access {
+    match action {
+        DrumAction::Set(_)
+        | DrumAction::Step(..)
+        | DrumAction::Euclid { .. }
+        | DrumAction::ClearRegion(..)
+        | DrumAction::Paste(..)
+        | DrumAction::Chop(_)
+        | DrumAction::AssignSlices(_) => Access::Own(id),
+    }
+}
+
+const fn adjust(device: Device) -> Access {
+    match device {
+        Device::Source(id) | Device::Slot(id, _) => Access::Own(id),
+        Device::BusSlot(..) | Device::MasterSlot(_) => Access::Privilege,
+    }
+}
+
+const fn registry(setting: &RegistrySetting) -> Access {
+    match setting {
+        RegistrySetting::AddSynthDef(..)
+        | RegistrySetting::DeleteSynthDef(_)
+        | RegistrySetting::AddPlugin(..)
+        | RegistrySetting::DeletePlugin(_) => Access::Privilege,
+    }
+}
+
 const fn session(setting: &SessionSetting) -> Access {
     match setting {
         SessionSetting::Name(_)
@@ -126,7 +161,12 @@ const fn session(setting: &SessionSetting) -> Access {
         | SessionSetting::Key(_)
         | SessionSetting::Scale(_)
         | SessionSetting::TimeSignature(_)
-        | SessionSetting::Swing(_) => Access::Privilege,
+        | SessionSetting::Swing(_)
+        | SessionSetting::Tuning(_)
+        | SessionSetting::Snap(_)
+        | SessionSetting::Click(_)
+        | SessionSetting::Humanise(_)
+        | SessionSetting::Midi(_) => Access::Privilege,
     }
 }
 
@@ -146,6 +186,9 @@ const fn mixer(setting: &MixerSetting) -> Access {
         MixerSetting::AddBus(..)
         | MixerSetting::DeleteBus(_)
         | MixerSetting::Bus(..)
-        | MixerSetting::Master(_) => Access::Privilege,
+        | MixerSetting::Master(_)
+        | MixerSetting::AddLayerGroup(..)
+        | MixerSetting::DeleteLayerGroup(_)
+        | MixerSetting::LayerGroup(..) => Access::Privilege,
     }
 }

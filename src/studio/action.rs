@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     arrangement::{ArrangementSetting, ClipAction, PlacementAction},
     automation::{AutomationAction, Target},
+    drums::DrumAction,
+    hosted::{Device, ParameterId},
     instrument::InstrumentAction,
     local::{
         ClipboardAction, LayerAction, LocalAction, MidiAction, NavigationAction, SelectionAction,
@@ -16,11 +18,12 @@ use super::{
     name::Name,
     piano_roll::PianoRollAction,
     project::{ProjectAction, ProjectReport},
+    registry::RegistrySetting,
     session::SessionSetting,
     source::SourceKind,
     transport::TransportAction,
 };
-use crate::model::InstrumentId;
+use crate::{model::InstrumentId, quantity::ParameterChange};
 
 /// What may cross the wire: all that changes what everybody shares.
 ///
@@ -60,6 +63,12 @@ pub enum NetworkAction {
     Project(ProjectAction),
     /// What came of that. Only the engine says it.
     ProjectReport(ProjectReport),
+    /// Edits the drum machine of a drum kit.
+    Drums(InstrumentId, DrumAction),
+    /// Turns an endless knob of a custom `SynthDef` or a plug-in.
+    Adjust(Device, ParameterId, ParameterChange),
+    /// Edits the list of custom `SynthDef`s and plug-ins.
+    Registry(RegistrySetting),
     /// Sets what holds for the session as a whole.
     Session(SessionSetting),
     /// Starts, stops, goes somewhere, repeats.
@@ -84,6 +93,9 @@ pub enum Action {
     Arrangement(ArrangementSetting),
     Automation(Target, AutomationAction),
     Project(ProjectAction),
+    Drums(InstrumentId, DrumAction),
+    Adjust(Device, ParameterId, ParameterChange),
+    Registry(RegistrySetting),
     Session(SessionSetting),
     Transport(TransportAction),
     Mixer(MixerSetting),
@@ -121,6 +133,11 @@ impl Action {
                 Route::Network(NetworkAction::Automation(target, action))
             }
             Self::Project(action) => Route::Network(NetworkAction::Project(action)),
+            Self::Drums(id, action) => Route::Network(NetworkAction::Drums(id, action)),
+            Self::Adjust(device, parameter, by) => {
+                Route::Network(NetworkAction::Adjust(device, parameter, by))
+            }
+            Self::Registry(setting) => Route::Network(NetworkAction::Registry(setting)),
             Self::Session(setting) => Route::Network(NetworkAction::Session(setting)),
             Self::Transport(action) => Route::Network(NetworkAction::Transport(action)),
             Self::Mixer(setting) => Route::Network(NetworkAction::Mixer(setting)),

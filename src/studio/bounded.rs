@@ -11,15 +11,17 @@ use serde::{
     de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 
+use crate::model::Invalid;
+
 /// Bytes of the largest state that can come about within the limits below, as
 /// JSON. A frame must be able to hold it.
-pub const MAX_STATE_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_STATE_BYTES: usize = 128 * 1024 * 1024;
 
 /// Bytes of the largest action, which is a paste, as JSON.
 pub const MAX_ACTION_BYTES: usize = 384 * 1024;
 
 /// Instruments in a session: more than any studio has.
-pub const MAX_INSTRUMENTS: usize = 4096;
+pub const MAX_INSTRUMENTS: usize = 2048;
 
 /// Buses in the mixer: a large desk has half as many.
 pub const MAX_BUSES: usize = 64;
@@ -69,6 +71,47 @@ pub const MAX_CHECKPOINTS: usize = 256;
 /// Characters in a name: it must fit in the column of a mixer.
 pub const MAX_NAME: usize = 64;
 
+/// Effects in a chain: a rack is no higher.
+pub const MAX_SLOTS: usize = 16;
+
+/// Parameters of custom `SynthDef`s and plug-ins that are touched in one chain,
+/// or in one source. The others are as the plug-in's saved state has them.
+pub const MAX_TOUCHED: usize = 256;
+
+/// Custom `SynthDef`s, and plug-ins, in the registry.
+pub const MAX_DEFINITIONS: usize = 256;
+
+/// Parameters of one custom `SynthDef` or plug-in: the largest synthesisers have
+/// some hundreds that are of use on a stage.
+pub const MAX_PARAMETERS: usize = 512;
+
+/// Parameters in the whole registry.
+pub const MAX_PARAMETERS_IN_ALL: usize = 8192;
+
+/// Layer groups: a keyboard has fewer zones.
+pub const MAX_LAYER_GROUPS: usize = 64;
+
+/// Patterns of a drum kit.
+pub const MAX_PATTERNS: usize = 64;
+
+/// Patterns that follow one another in a chain.
+pub const MAX_CHAINED: usize = 64;
+
+/// Slices of a sample.
+pub const MAX_SLICES: usize = 64;
+
+/// Drum steps in a session, all patterns of all kits together.
+pub const MAX_STEPS_IN_ALL: usize = 65_536;
+
+/// Patterns in a session, those of all kits together.
+pub const MAX_PATTERNS_IN_ALL: usize = 4096;
+
+/// Drum steps that one action may paste: all of a pattern.
+pub const MAX_STEPS_PASTED: usize = 16 * 128;
+
+/// MIDI controllers that are mapped to something.
+pub const MAX_MAPPINGS: usize = 256;
+
 /// A limit as an error carries it.
 pub(super) fn count(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
@@ -84,6 +127,41 @@ where
         map.iter().filter(|(key, value)| gone(key, value)).map(|(key, _)| key.clone()).collect();
     for key in keys {
         map.remove(&key);
+    }
+}
+
+/// Checks that there are not more than `limit` of `what` (plural).
+pub(super) fn at_most(there: usize, limit: usize, what: &'static str) -> Result<(), Invalid> {
+    if there <= limit { Ok(()) } else { Err(Invalid::full(what, count(limit))) }
+}
+
+/// Reads a list of at most `MAX` elements.
+pub(super) fn list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_seq(List::<MAX, T>(PhantomData))
+}
+
+struct List<const MAX: usize, T>(PhantomData<T>);
+
+impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for List<MAX, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a list of at most {MAX} elements")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(element) = elements.next_element()? {
+            if list.len() == MAX {
+                return Err(A::Error::custom(format_args!("more than {MAX} elements")));
+            }
+            list.push(element);
+        }
+        Ok(list)
     }
 }
 
@@ -157,36 +235,6 @@ where
     D: Deserializer<'de>,
 {
     deserializer.deserialize_seq(AtMost::<MAX, K, V>(PhantomData))
-}
-
-/// Reads a list of at most `MAX` entries.
-pub(super) fn list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    struct List<const MAX: usize, T>(PhantomData<T>);
-
-    impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for List<MAX, T> {
-        type Value = Vec<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "a list of at most {MAX} entries")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
-            let mut list = Vec::new();
-            while let Some(entry) = entries.next_element()? {
-                if list.len() == MAX {
-                    return Err(A::Error::custom(format_args!("more than {MAX} entries")));
-                }
-                list.push(entry);
-            }
-            Ok(list)
-        }
-    }
-
-    deserializer.deserialize_seq(List::<MAX, T>(PhantomData))
 }
 
 #[cfg(test)]

@@ -11,17 +11,21 @@ use serde::{Deserialize, Serialize};
 use super::{
     StudioEffect, StudioState,
     bounded::{self, MAX_INSTRUMENTS},
+    chain::Chain,
     keys::{KeyChange, Keys},
-    mixer::{BusId, Mixer},
+    layer_group::LayerGroupId,
+    mixer::BusId,
+    modulator::{Arpeggiator, ChordShape, Groove, Lfo},
     name::Name,
-    sends::{Sends, SendsSetting},
+    reference::{Reference, Refers},
+    sends::Sends,
     settings::{Settings, settings},
     source::{Source, SourceKind},
     tone::{Envelope, Filter},
 };
 use crate::{
     model::{InstrumentId, Invalid},
-    quantity::{Decibels, Pan, Pitch, Velocity},
+    quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
 };
 
 /// Where the sound of an instrument goes.
@@ -33,10 +37,20 @@ pub enum Output {
     Bus(BusId),
 }
 
+/// How many channels an instrument has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Channels {
+    /// One.
+    Mono,
+    /// A left and a right one.
+    Stereo,
+}
+
 settings! {
     /// An instrument and its strip.
     ///
-    /// An edit copies the whole of it, so it is small: what can grow is shared.
+    /// An edit copies the whole of it, so it is small: what can grow, and what
+    /// is rarely edited, is shared.
     Instrument, InstrumentSetting {
         /// What it is called.
         name: Name(Name) = Name::default();
@@ -46,6 +60,22 @@ settings! {
         filter: Filter[Filter] = Filter::default();
         /// What its loudness is shaped by.
         amp: Amp[Envelope] = Envelope::default();
+        /// What its sound goes through then.
+        chain: Chain[Chain] = Chain::default();
+        /// What moves it by itself.
+        lfo: Lfo[Arc<Lfo>] = Arc::default();
+        /// What plays its held keys one after the other.
+        arpeggiator: Arpeggiator[Arc<Arpeggiator>] = Arc::default();
+        /// What one key plays.
+        chord: Chord(ChordShape) = ChordShape::Single;
+        /// How it stands to the beat.
+        groove: Groove[Arc<Groove>] = Arc::default();
+        /// The group with which it is played.
+        layer_group: LayerGroup(Option<LayerGroupId>) = None;
+        /// How far it is transposed.
+        octave: Octave(OctaveShift) = OctaveShift::of(0);
+        /// How many channels it has.
+        channels: Channels(Channels) = Channels::Stereo;
         /// The fader.
         level: Level(Decibels) = Decibels::of(-6.0);
         /// Where it is between the loudspeakers.
@@ -203,55 +233,54 @@ impl InstrumentState {
             }
         }
     }
+}
 
-    /// Sends what went to this bus to the master, and sends nothing else to it.
-    pub(super) fn forget_bus(&mut self, bus: BusId) {
-        let affected: Vec<_> =
-            self.iter().filter(|(_, instrument)| instrument.uses(bus)).map(|(id, _)| id).collect();
-        for id in affected {
+impl Refers for InstrumentState {
+    fn references(&self, each: &mut dyn FnMut(Reference)) {
+        self.iter().for_each(|(_, instrument)| instrument.references(each));
+    }
+
+    fn forget(&mut self, gone: Reference) {
+        let affected = self.iter().filter(|(_, instrument)| instrument.refers_to(gone));
+        for id in affected.map(|(id, _)| id).collect::<Vec<_>>() {
             if let Some(instrument) = self.0.get_mut(&id) {
-                Arc::make_mut(instrument).forget_bus(bus);
+                Arc::make_mut(instrument).forget(gone);
             }
         }
     }
 }
 
 impl Instrument {
-    /// Whether its output or a send goes to this bus.
-    #[must_use]
-    pub fn uses(&self, bus: BusId) -> bool {
-        self.output == Output::Bus(bus) || self.sends.to(bus).is_some()
-    }
-
-    /// The buses that its output and its sends go to.
-    pub(super) fn buses(&self) -> impl Iterator<Item = BusId> {
-        let output = match self.output {
-            Output::Master => None,
-            Output::Bus(bus) => Some(bus),
-        };
-        output.into_iter().chain(self.sends.iter().map(|(bus, _)| bus))
-    }
-
-    fn forget_bus(&mut self, bus: BusId) {
-        if self.output == Output::Bus(bus) {
-            self.output = Output::Master;
-        }
-        // That there is no such send is fine: the output alone may have used it.
-        let _ = self.sends.set(SendsSetting::Remove(bus));
+    /// Checks what concerns the instrument as a whole, once an action is done.
+    fn check(&self) -> Result<(), Invalid> {
+        self.chain.check()
     }
 }
 
-impl InstrumentSetting {
-    /// Checks that a bus that this setting refers to is there.
-    pub(super) fn check(&self, mixer: &Mixer) -> Result<(), Invalid> {
-        match self {
-            Self::Output(Output::Bus(bus)) | Self::Sends(SendsSetting::Add(bus))
-                if mixer.bus(*bus).is_none() =>
-            {
-                Err(Invalid::missing("bus", bus))
-            }
-            _ => Ok(()),
+impl Refers for Instrument {
+    fn references(&self, each: &mut dyn FnMut(Reference)) {
+        self.source.references(each);
+        self.chain.references(each);
+        if let Some(group) = self.layer_group {
+            each(Reference::LayerGroup(group));
         }
+        if let Output::Bus(bus) = self.output {
+            each(Reference::Bus(bus));
+        }
+        self.sends.references(each);
+    }
+
+    /// What went to a bus that is gone goes to the master.
+    fn forget(&mut self, gone: Reference) {
+        self.source.forget(gone);
+        self.chain.forget(gone);
+        self.layer_group.take_if(|group| Reference::LayerGroup(*group) == gone);
+        if let Output::Bus(bus) = self.output
+            && Reference::Bus(bus) == gone
+        {
+            self.output = Output::Master;
+        }
+        self.sends.forget(gone);
     }
 }
 
@@ -265,6 +294,7 @@ pub(super) fn add(
         Instrument { name: name.clone(), source: Source::of(source), ..Instrument::default() };
     state.instruments.put(id, &Arc::new(instrument))?;
     state.piano_roll.add_track(id);
+    state.drums.follow_one(id, &state.instruments);
     Ok(Vec::new())
 }
 
@@ -276,6 +306,8 @@ pub(super) fn delete(
     state.piano_roll.remove_track(id);
     state.arrangement.remove_part(id);
     state.automation.forget_instrument(id);
+    state.drums.follow_one(id, &state.instruments);
+    state.forget(Reference::Instrument(id));
     Ok(silence(id, &instrument.sounding))
 }
 
@@ -287,8 +319,12 @@ pub(super) fn reduce(
     let instrument = state.instruments.get_mut(id)?;
     match action {
         InstrumentAction::Set(setting) => {
-            setting.check(&state.mixer)?;
             instrument.set(setting.clone())?;
+            instrument.check()?;
+            if let Some(edited) = state.instruments.get(id) {
+                state.check_references(edited)?;
+            }
+            state.drums.follow_one(id, &state.instruments);
             Ok(Vec::new())
         }
         InstrumentAction::Play(pitch, velocity) => play(id, instrument, *pitch, *velocity),
@@ -332,7 +368,7 @@ mod tests {
     use super::*;
     use crate::{
         model::Model,
-        studio::{MixerSetting, NetworkAction, Studio},
+        studio::{MixerSetting, NetworkAction, SendsSetting, Studio},
     };
 
     const LEAD: InstrumentId = InstrumentId(2);
@@ -391,7 +427,8 @@ mod tests {
 
         let missing = Invalid::missing("bus", 1);
         for setting in [&output, &send] {
-            let refused = reduce(&mut state, LEAD, &InstrumentAction::Set(setting.clone()));
+            let set = InstrumentAction::Set(setting.clone());
+            let refused = reduce(&mut state.clone(), LEAD, &set);
             assert_eq!(refused, Err(missing.clone()));
         }
         mixer(&mut state, MixerSetting::AddBus(bus, Name::default())).unwrap();
@@ -399,6 +436,11 @@ mod tests {
         act(&mut state, &InstrumentAction::Set(send));
         mixer(&mut state, MixerSetting::DeleteBus(bus)).unwrap();
         assert_eq!(state.instruments, StudioState::starter().instruments);
+    }
+
+    #[test]
+    fn an_instrument_is_small_to_copy() {
+        assert!(size_of::<Instrument>() <= 256, "{}", size_of::<Instrument>());
     }
 
     #[test]
@@ -429,10 +471,10 @@ mod tests {
         let add = |state: &mut StudioState, id| {
             add(state, InstrumentId(id), &Name::default(), SourceKind::Kick)
         };
-        for id in 1..=4096 {
+        for id in 1..=2048 {
             assert_eq!(add(&mut state, id), Ok(vec![]));
         }
-        assert_eq!(add(&mut state, 4096), Err(Invalid::exists("instrument", 4096)));
-        assert_eq!(add(&mut state, 4097), Err(Invalid::full("instruments", 4096)));
+        assert_eq!(add(&mut state, 2048), Err(Invalid::exists("instrument", 2048)));
+        assert_eq!(add(&mut state, 2049), Err(Invalid::full("instruments", 2048)));
     }
 }

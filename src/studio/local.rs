@@ -4,19 +4,23 @@
 //! It lives next to the UI and never reaches a dispatcher: none of it can be
 //! serialised. It reads the shared state and never changes it.
 
+mod step_clipboard;
+
 use std::{collections::BTreeSet, sync::Arc};
 
+use self::step_clipboard::StepClipboard;
 use super::{
     StudioState,
     action::NetworkAction,
     automation::{AutomationAction, Point, Points, Target},
     bounded::MAX_PASTED,
+    drums::{DrumAction, DrumMachine, PatternId, Step, StepRegion},
     piano_roll::{Note, Notes, PianoRollAction},
     transport::LoopRegion,
 };
 use crate::{
     model::InstrumentId,
-    quantity::{Pitch, Ticks},
+    quantity::{PadNumber, Pitch, StepNumber, Ticks},
 };
 
 /// What a participant does in its own UI.
@@ -35,7 +39,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalAction {
-    /// Copies or pastes notes or points.
+    /// Copies or pastes notes, steps or points.
     Clipboard(ClipboardAction),
     /// Goes to another pane.
     Navigation(NavigationAction),
@@ -47,7 +51,8 @@ pub enum LocalAction {
     Midi(MidiAction),
 }
 
-/// Copies or pastes notes of the selected instrument, or points of a lane.
+/// Copies or pastes notes or drum steps of the selected instrument, or points of
+/// a lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClipboardAction {
     /// Copies the notes that start at or after `from` and before `to`.
@@ -57,12 +62,18 @@ pub enum ClipboardAction {
         /// The first tick after.
         to: Ticks,
     },
-    /// Pastes what was copied, at the cursor.
+    /// Pastes the notes that were copied, at the cursor.
     Paste,
     /// Copies the points of a lane within a region.
     CopyPoints(Target, LoopRegion),
     /// Pastes the points that were copied into a lane, at the cursor.
     PastePoints(Target),
+    /// Copies the steps of a region of a pattern.
+    CopySteps(PatternId, StepRegion),
+    /// Copies them, and turns them off for everybody.
+    CutSteps(PatternId, StepRegion),
+    /// Pastes the steps that were copied, the corner of their region here.
+    PasteSteps(PatternId, PadNumber, StepNumber),
 }
 
 /// Goes to another pane.
@@ -136,6 +147,7 @@ pub struct MidiPort(pub Arc<str>);
 pub struct ClientState {
     clipboard: Vec<Note>,
     points: Vec<Point>,
+    steps: StepClipboard,
     pane: Pane,
     came_from: Vec<Pane>,
     layers: Vec<Layer>,
@@ -150,6 +162,7 @@ impl Default for ClientState {
         Self {
             clipboard: Vec::new(),
             points: Vec::new(),
+            steps: StepClipboard::default(),
             pane: Pane::default(),
             came_from: Vec::new(),
             layers: Vec::new(),
@@ -165,19 +178,10 @@ const TRAIL: usize = 32;
 
 impl ClientState {
     /// Carries out what a participant does, and returns what follows from it for
-    /// everybody: what a paste adds to a track.
+    /// everybody: what a paste adds, or a cut removes.
     pub fn handle(&mut self, action: LocalAction, studio: &StudioState) -> Option<NetworkAction> {
         match action {
-            LocalAction::Clipboard(ClipboardAction::Copy { from, to }) => {
-                self.copy(from, to, studio);
-            }
-            LocalAction::Clipboard(ClipboardAction::Paste) => return self.paste(studio),
-            LocalAction::Clipboard(ClipboardAction::CopyPoints(target, region)) => {
-                self.copy_points(target, region, studio);
-            }
-            LocalAction::Clipboard(ClipboardAction::PastePoints(target)) => {
-                return self.paste_points(target, studio);
-            }
+            LocalAction::Clipboard(action) => return self.clip(&action, studio),
             LocalAction::Navigation(action) => self.navigate(&action),
             LocalAction::Layer(action) => self.stack(&action),
             LocalAction::Selection(action) => self.select(&action, studio),
@@ -197,10 +201,16 @@ impl ClientState {
         self.instrument = self.instrument.filter(|id| studio.instruments.contains(*id));
     }
 
-    /// What was copied, with the first note at tick 0.
+    /// The notes that were copied, with the first one at tick 0.
     #[must_use]
     pub fn clipboard(&self) -> &[Note] {
         &self.clipboard
+    }
+
+    /// The drum steps that were copied, with the corner of their region at 0.
+    #[must_use]
+    pub fn copied_steps(&self) -> &[Step] {
+        self.steps.steps()
     }
 
     /// The pane that is shown.
@@ -230,6 +240,46 @@ impl ClientState {
     /// The MIDI ports that are listened to, by name.
     pub fn midi(&self) -> impl Iterator<Item = &MidiPort> {
         self.midi.iter()
+    }
+
+    fn clip(&mut self, action: &ClipboardAction, studio: &StudioState) -> Option<NetworkAction> {
+        match action {
+            ClipboardAction::Copy { from, to } => {
+                self.copy(*from, *to, studio);
+                None
+            }
+            ClipboardAction::Paste => self.paste(studio),
+            ClipboardAction::CopyPoints(target, region) => {
+                self.copy_points(*target, *region, studio);
+                None
+            }
+            ClipboardAction::PastePoints(target) => self.paste_points(*target, studio),
+            ClipboardAction::CopySteps(pattern, region) => {
+                let (_, machine) = self.machine(studio)?;
+                self.steps.copy(machine, *pattern, *region);
+                None
+            }
+            ClipboardAction::CutSteps(pattern, region) => {
+                let (id, machine) = self.machine(studio)?;
+                let any = self.steps.copy(machine, *pattern, *region);
+                let clear = DrumAction::ClearRegion(*pattern, *region);
+                any.then_some(NetworkAction::Drums(id, clear))
+            }
+            ClipboardAction::PasteSteps(pattern, pad, step) => {
+                let (id, machine) = self.machine(studio)?;
+                machine.pattern(*pattern)?;
+                let steps = self.steps.at(*pad, *step);
+                let nothing = steps.is_empty();
+                let paste = DrumAction::Paste(*pattern, steps);
+                (!nothing).then_some(NetworkAction::Drums(id, paste))
+            }
+        }
+    }
+
+    /// The drum machine of the selected instrument.
+    fn machine<'a>(&self, studio: &'a StudioState) -> Option<(InstrumentId, &'a DrumMachine)> {
+        let id = self.instrument?;
+        Some((id, studio.drums.machine(id)?))
     }
 
     fn copy(&mut self, from: Ticks, to: Ticks, studio: &StudioState) {

@@ -1,4 +1,4 @@
-//! The buses and the master.
+//! The buses, the strips of layer groups, and the master.
 //!
 //! It knows nothing of the instruments that are routed to it; that none of them
 //! points to a bus that is gone is seen to by the reducer, at the end.
@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StudioEffect, StudioState,
-    bounded::{self, MAX_BUSES},
+    bounded::{self, MAX_BUSES, MAX_LAYER_GROUPS},
+    chain::Chain,
+    layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
     name::Name,
+    reference::{Reference, Refers},
     settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{
@@ -43,12 +46,13 @@ settings! {
         mute: Mute(bool) = false;
         /// Whether the buses that are not soloed are silenced.
         solo: Solo(bool) = false;
+        /// What the sound goes through before the fader.
+        chain: Chain[Chain] = Chain::default();
     }
 }
 
 settings! {
     /// The strip that everything ends in.
-    #[derive(Copy)]
     Master, MasterSetting {
         /// The fader.
         level: Level(Decibels) = Decibels::of(0.0);
@@ -56,16 +60,20 @@ settings! {
         pan: Pan(Pan) = Pan::of(0.0);
         /// Whether it is silenced.
         mute: Mute(bool) = false;
+        /// What the sound goes through before the fader.
+        chain: Chain[Chain] = Chain::default();
     }
 }
 
-/// The buses and the master.
+/// The buses, the strips of layer groups, and the master.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mixer {
     /// The strip that everything ends in.
     pub master: Master,
     #[serde(deserialize_with = "bounded::map::<MAX_BUSES, _, _, _>")]
     buses: OrdMap<BusId, Bus>,
+    #[serde(deserialize_with = "bounded::map::<MAX_LAYER_GROUPS, _, _, _>")]
+    layer_groups: OrdMap<LayerGroupId, LayerGroup>,
 }
 
 /// One change of the [`Mixer`].
@@ -79,6 +87,12 @@ pub enum MixerSetting {
     Bus(BusId, BusSetting),
     /// The strip of the master was touched.
     Master(MasterSetting),
+    /// There is a new layer group.
+    AddLayerGroup(LayerGroupId, Name),
+    /// A layer group is gone.
+    DeleteLayerGroup(LayerGroupId),
+    /// The strip of a layer group was touched.
+    LayerGroup(LayerGroupId, LayerGroupSetting),
 }
 
 impl Mixer {
@@ -91,6 +105,17 @@ impl Mixer {
     /// All buses, by id.
     pub fn buses(&self) -> impl Iterator<Item = (BusId, &Bus)> {
         self.buses.iter().map(|(id, bus)| (*id, bus))
+    }
+
+    /// The layer group of this id, if there is one.
+    #[must_use]
+    pub fn layer_group(&self, id: LayerGroupId) -> Option<&LayerGroup> {
+        self.layer_groups.get(&id)
+    }
+
+    /// All layer groups, by id.
+    pub fn layer_groups(&self) -> impl Iterator<Item = (LayerGroupId, &LayerGroup)> {
+        self.layer_groups.iter().map(|(id, group)| (*id, group))
     }
 
     /// How many buses there are.
@@ -119,11 +144,46 @@ impl Mixer {
 
     /// Whether both are the same in memory, and so equal.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.master == other.master && self.buses.ptr_eq(&other.buses)
+        self.master == other.master
+            && self.buses.ptr_eq(&other.buses)
+            && self.layer_groups.ptr_eq(&other.layer_groups)
     }
 
-    fn require(&self, id: BusId) -> Result<(), Invalid> {
-        if self.buses.contains_key(&id) { Ok(()) } else { Err(Invalid::missing("bus", id)) }
+    /// How many strips there are.
+    pub(super) fn strips(&self) -> usize {
+        1 + self.buses.len() + self.layer_groups.len()
+    }
+
+    pub(super) fn bus_mut(&mut self, id: BusId) -> Result<&mut Bus, Invalid> {
+        self.buses.get_mut(&id).ok_or_else(|| Invalid::missing("bus", id))
+    }
+
+    /// Checks what concerns a strip as a whole, once an action is done.
+    fn check(&self, setting: &MixerSetting) -> Result<(), Invalid> {
+        match setting {
+            MixerSetting::Bus(id, BusSetting::Chain(_)) => {
+                self.bus(*id).map_or(Ok(()), |bus| bus.chain.check())
+            }
+            MixerSetting::Master(MasterSetting::Chain(_)) => self.master.chain.check(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Refers for Mixer {
+    fn references(&self, each: &mut dyn FnMut(Reference)) {
+        self.master.chain.references(each);
+        self.buses.values().for_each(|bus| bus.chain.references(each));
+    }
+
+    fn forget(&mut self, gone: Reference) {
+        self.master.chain.forget(gone);
+        let affected = self.buses().filter(|(_, bus)| bus.chain.refers_to(gone));
+        for id in affected.map(|(id, _)| id).collect::<Vec<_>>() {
+            if let Some(bus) = self.buses.get_mut(&id) {
+                bus.chain.forget(gone);
+            }
+        }
     }
 }
 
@@ -132,9 +192,15 @@ pub(super) fn reduce(
     setting: &MixerSetting,
 ) -> Result<Vec<StudioEffect>, Invalid> {
     state.mixer.set(setting.clone())?;
-    if let MixerSetting::DeleteBus(id) = setting {
-        state.instruments.forget_bus(*id);
-        state.automation.forget_bus(*id);
+    match setting {
+        MixerSetting::DeleteBus(id) => state.forget(Reference::Bus(*id)),
+        MixerSetting::DeleteLayerGroup(id) => state.forget(Reference::LayerGroup(*id)),
+        MixerSetting::Bus(_, BusSetting::Chain(_))
+        | MixerSetting::Master(MasterSetting::Chain(_)) => {
+            state.mixer.check(setting)?;
+            state.check_references(&state.mixer)?;
+        }
+        _ => {}
     }
     Ok(Vec::new())
 }
@@ -156,15 +222,26 @@ impl Settings for Mixer {
                 Ok(())
             }
             MixerSetting::DeleteBus(id) => {
-                self.require(id)?;
-                self.buses.remove(&id);
-                Ok(())
+                let gone = self.buses.remove(&id).map(drop);
+                gone.ok_or_else(|| Invalid::missing("bus", id))
             }
-            MixerSetting::Bus(id, setting) => match self.buses.get_mut(&id) {
-                Some(bus) => bus.set(setting),
-                None => Err(Invalid::missing("bus", id)),
-            },
+            MixerSetting::Bus(id, setting) => self.bus_mut(id)?.set(setting),
             MixerSetting::Master(setting) => self.master.set(setting),
+            MixerSetting::AddLayerGroup(id, name) => {
+                let group = LayerGroup { name, ..LayerGroup::default() };
+                if self.layer_groups.insert(id, group).is_some() {
+                    return Err(Invalid::exists("layer group", id));
+                }
+                bounded::at_most(self.layer_groups.len(), MAX_LAYER_GROUPS, "layer groups")
+            }
+            MixerSetting::DeleteLayerGroup(id) => {
+                let gone = self.layer_groups.remove(&id).map(drop);
+                gone.ok_or_else(|| Invalid::missing("layer group", id))
+            }
+            MixerSetting::LayerGroup(id, setting) => match self.layer_groups.get_mut(&id) {
+                Some(group) => group.set(setting),
+                None => Err(Invalid::missing("layer group", id)),
+            },
         }
     }
 
@@ -180,6 +257,13 @@ impl Settings for Mixer {
             MixerSetting::Master(setting) => {
                 place.push(PlaceName::Part("Master"));
                 Master::place(setting, place);
+            }
+            MixerSetting::AddLayerGroup(id, _) | MixerSetting::DeleteLayerGroup(id) => {
+                place.extend([PlaceName::Part("LayerGroup"), PlaceName::Number(id.0.into())]);
+            }
+            MixerSetting::LayerGroup(id, setting) => {
+                place.extend([PlaceName::Part("LayerGroup"), PlaceName::Number(id.0.into())]);
+                LayerGroup::place(setting, place);
             }
         }
     }
@@ -204,6 +288,30 @@ impl Settings for Mixer {
                 }
                 DiffItem::Remove(..) => {}
             }
+        }
+        self.diff_layer_groups(to, emit);
+    }
+}
+
+impl Mixer {
+    fn diff_layer_groups(&self, to: &Self, emit: &mut dyn FnMut(MixerSetting)) {
+        for change in self.layer_groups.diff(&to.layer_groups) {
+            if let DiffItem::Remove(id, _) = change {
+                emit(MixerSetting::DeleteLayerGroup(*id));
+            }
+        }
+        for change in self.layer_groups.diff(&to.layer_groups) {
+            let fresh;
+            let (id, old, new) = match change {
+                DiffItem::Add(id, new) => {
+                    emit(MixerSetting::AddLayerGroup(*id, new.name.clone()));
+                    fresh = LayerGroup { name: new.name.clone(), ..LayerGroup::default() };
+                    (*id, &fresh, new)
+                }
+                DiffItem::Update { old: (id, old), new: (_, new) } => (*id, old, new),
+                DiffItem::Remove(..) => continue,
+            };
+            old.diff(new, &mut |setting| emit(MixerSetting::LayerGroup(id, setting)));
         }
     }
 }

@@ -13,11 +13,13 @@ use super::{
     StudioState,
     arrangement::{ArrangementSetting, ClipChange, ClipId, PartChange, PlacementChange},
     automation::{LaneChange, Target},
+    drums::DrumChange,
     instrument::{Instrument, InstrumentSetting, InstrumentState},
     keys::KeyChange,
     mixer::{Mixer, MixerSetting},
     piano_roll::{PianoRoll, Track, TrackChange},
     project::ProjectSetting,
+    registry::RegistrySetting,
     session::SessionSetting,
     settings::Settings,
     transport::TransportSetting,
@@ -31,18 +33,21 @@ pub struct StudioPatch(pub Vec<StudioChange>);
 
 /// One item of a [`StudioPatch`].
 ///
-/// They are carried out in order; a bus is there before anything refers to it.
+/// They are carried out in order; only after the last one does all fit together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StudioChange {
     /// A setting of the session.
     Session(SessionSetting),
     /// A setting of the transport.
     Transport(TransportSetting),
+    /// A custom `SynthDef` or a plug-in.
+    Registry(RegistrySetting),
     /// A strip of the mixer.
     Mixer(MixerSetting),
     /// The mixer as it is now.
     WholeMixer(Mixer),
-    /// All instruments as they are now. Tracks come and go with them.
+    /// All instruments as they are now. Tracks and drum machines come and go
+    /// with them.
     Instruments(InstrumentState),
     /// An instrument that was not there, with its track.
     PutInstrument(InstrumentId, Arc<Instrument>, Arc<Track>),
@@ -66,6 +71,8 @@ pub enum StudioChange {
     Lane(Target, LaneChange),
     /// Under which name the session is kept, and the like.
     Project(ProjectSetting),
+    /// A step, a pad, a pattern of a drum machine, or the machine.
+    Drums(InstrumentId, DrumChange),
 }
 
 /// The parts of the studio.
@@ -86,6 +93,10 @@ impl DirtyFlags {
     pub const AUTOMATION: Self = Self::part(9);
     /// Under which name the session is kept, and which others there are.
     pub const PROJECTS: Self = Self::part(10);
+    /// The drum machines.
+    pub const DRUMS: Self = Self::part(5);
+    /// The custom `SynthDef`s and the plug-ins.
+    pub const REGISTRY: Self = Self::part(6);
 }
 
 pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
@@ -98,6 +109,8 @@ pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
         | DirtyFlags::ARRANGEMENT.when(!from.arrangement.is_same(&to.arrangement))
         | DirtyFlags::PROJECTS.when(!Arc::ptr_eq(&from.projects, &to.projects))
         | DirtyFlags::AUTOMATION.when(!from.automation.is_same(&to.automation))
+        | DirtyFlags::DRUMS.when(!from.drums.is_same(&to.drums))
+        | DirtyFlags::REGISTRY.when(!from.registry.is_same(&to.registry))
 }
 
 pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
@@ -106,6 +119,9 @@ pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> 
         from.session.diff(&to.session, &mut |s| changes.push(StudioChange::Session(s)));
     }
     from.transport.diff(&to.transport, &mut |s| changes.push(StudioChange::Transport(s)));
+    if !from.registry.is_same(&to.registry) {
+        from.registry.diff(&to.registry, &mut |s| changes.push(StudioChange::Registry(s)));
+    }
     diff_mixer(&from.mixer, &to.mixer, &mut changes);
     diff_instruments(&from.instruments, &to.instruments, &mut changes);
     diff_piano_roll(&from.piano_roll, &to.piano_roll, &mut changes);
@@ -116,6 +132,7 @@ pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> 
     if !Arc::ptr_eq(&from.projects, &to.projects) {
         from.projects.diff(&to.projects, &mut |s| changes.push(StudioChange::Project(s)));
     }
+    from.drums.diff(&to.drums, &mut |id, change| changes.push(StudioChange::Drums(id, change)));
     if changes.is_empty() { None } else { Some(StudioPatch(changes)) }
 }
 
@@ -126,7 +143,7 @@ fn diff_mixer(from: &Mixer, to: &Mixer, changes: &mut Vec<StudioChange>) {
     }
     let before = changes.len();
     from.diff(to, &mut |setting| changes.push(StudioChange::Mixer(setting)));
-    if changes.len() - before > to.len() + 1 {
+    if changes.len() - before > to.strips() {
         changes.truncate(before);
         changes.push(StudioChange::WholeMixer(to.clone()));
     }
@@ -195,21 +212,52 @@ pub(super) fn diff_arrangement(
 }
 
 pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), Misfit> {
-    let mut rerouted = false;
     for change in &patch.0 {
-        rerouted |= matches!(
-            change,
-            StudioChange::Mixer(MixerSetting::DeleteBus(_))
-                | StudioChange::WholeMixer(_)
-                | StudioChange::Instruments(_)
-                | StudioChange::PutInstrument(..)
-                | StudioChange::WholePianoRoll(_)
-        );
-        apply_change(state, change).map_err(|invalid| Misfit(invalid.to_string().into()))?;
+        apply_change(state, change).map_err(|invalid| misfit(&invalid))?;
     }
-    // Only these can leave something dangling, and only a look at everything
-    // tells whether they did.
-    if rerouted { state.check().map_err(|why| Misfit(why.into())) } else { Ok(()) }
+    if patch.0.iter().any(may_leave_something_dangling) {
+        return state.check().map_err(|why| Misfit(why.into()));
+    }
+    let mut changes = patch.0.iter();
+    changes
+        .try_for_each(|change| check_references(state, change))
+        .map_err(|invalid| misfit(&invalid))
+}
+
+fn misfit(invalid: &Invalid) -> Misfit {
+    Misfit(invalid.to_string().into())
+}
+
+/// Only a look at everything tells whether one did that.
+const fn may_leave_something_dangling(change: &StudioChange) -> bool {
+    matches!(
+        change,
+        StudioChange::Registry(_)
+            | StudioChange::Mixer(MixerSetting::DeleteBus(_) | MixerSetting::DeleteLayerGroup(_))
+            | StudioChange::WholeMixer(_)
+            | StudioChange::Instruments(_)
+            | StudioChange::PutInstrument(..)
+            | StudioChange::DropInstrument(_)
+            | StudioChange::WholePianoRoll(_)
+    )
+}
+
+/// Checks that all is there that the part refers to that was changed.
+fn check_references(state: &StudioState, change: &StudioChange) -> Result<(), Invalid> {
+    match change {
+        StudioChange::Session(SessionSetting::Midi(_)) => {
+            state.check_references(&state.session.midi)
+        }
+        StudioChange::Mixer(_) => state.check_references(&state.mixer),
+        StudioChange::Instrument(id, _) => {
+            state.instruments.get(*id).map_or(Ok(()), |edited| state.check_references(edited))
+        }
+        StudioChange::Drums(id, _) => state.drums.machine(*id).map_or(Ok(()), |edited| {
+            edited.check()?;
+            state.check_references(edited)
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), Invalid> {
@@ -217,6 +265,7 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
         StudioChange::Session(setting) => Arc::make_mut(&mut state.session).set(setting.clone()),
         StudioChange::Project(setting) => Arc::make_mut(&mut state.projects).set(setting.clone()),
         StudioChange::Transport(setting) => state.transport.set(setting.clone()),
+        StudioChange::Registry(setting) => state.registry.set(setting.clone()),
         StudioChange::Mixer(setting) => state.mixer.set(setting.clone()),
         StudioChange::WholeMixer(mixer) => {
             state.mixer = mixer.clone();
@@ -227,10 +276,12 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
             state.piano_roll.follow(&state.instruments);
             state.arrangement.follow(&state.instruments);
             state.automation.follow(&state.instruments);
+            state.drums.follow(&state.instruments);
             Ok(())
         }
         StudioChange::PutInstrument(id, instrument, track) => {
             state.instruments.put(*id, instrument)?;
+            state.drums.follow_one(*id, &state.instruments);
             state.piano_roll.add_track(*id);
             state.piano_roll.apply(*id, &TrackChange::Whole(Arc::clone(track)))
         }
@@ -239,14 +290,17 @@ fn apply_change(state: &mut StudioState, change: &StudioChange) -> Result<(), In
             state.piano_roll.remove_track(*id);
             state.arrangement.remove_part(*id);
             state.automation.forget_instrument(*id);
+            state.drums.follow_one(*id, &state.instruments);
             Ok(())
         }
         StudioChange::Instrument(id, setting) => {
-            setting.check(&state.mixer)?;
-            state.instruments.get_mut(*id)?.set(setting.clone())
+            state.instruments.get_mut(*id)?.set(setting.clone())?;
+            state.drums.follow_one(*id, &state.instruments);
+            Ok(())
         }
         StudioChange::Key(id, change) => state.instruments.get_mut(*id)?.sounding.set(*change),
         StudioChange::PianoRoll(id, change) => state.piano_roll.apply(*id, change),
+        StudioChange::Drums(id, change) => state.drums.apply(*id, change),
         StudioChange::WholePianoRoll(piano_roll) => {
             state.piano_roll = piano_roll.clone();
             Ok(())

@@ -12,14 +12,20 @@ use super::{
     action::NetworkAction,
     arrangement::{Arrangement, Clip, ClipChange, PlacementAction, PlacementChange},
     automation::{Lane, LaneChange, Target},
-    instrument::{Instrument, InstrumentAction},
+    chain::ChainSetting,
+    drums::{DrumAction, DrumChange, DrumMachine, DrumSetting, PatternSetting},
+    effect::EffectSetting,
+    hosted::{Device, LoadedSetting, ParameterId},
+    instrument::{Instrument, InstrumentAction, InstrumentSetting},
     keys::Keys,
-    mixer::{Mixer, MixerSetting},
+    mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
     patch::diff_arrangement,
     piano_roll::{PianoRollAction, Track, TrackChange},
     project::{ProjectAction, ProjectOutcome, ProjectReport, Projects},
+    registry::Registry,
     session::SessionState,
     settings::{Place, PlaceName, Settings},
+    source::SourceSetting,
     transport::Transport,
 };
 use crate::{
@@ -38,6 +44,9 @@ pub(super) const fn memory(action: &NetworkAction) -> Memory {
         | NetworkAction::Placement(..)
         | NetworkAction::Arrangement(_)
         | NetworkAction::Automation(..)
+        | NetworkAction::Drums(..)
+        | NetworkAction::Adjust(..)
+        | NetworkAction::Registry(_)
         | NetworkAction::Session(_)
         | NetworkAction::Mixer(_) => Memory::Step,
         // What comes in the place of everything leaves nothing to go back to.
@@ -68,11 +77,24 @@ pub(super) fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool 
 /// What can be swept: a parameter, or the velocity or length of a note.
 fn swept(action: &NetworkAction) -> Option<Place> {
     let change = match action {
+        NetworkAction::Instrument(_, InstrumentAction::Set(InstrumentSetting::Chain(setting)))
+        | NetworkAction::Mixer(
+            MixerSetting::Bus(_, BusSetting::Chain(setting))
+            | MixerSetting::Master(MasterSetting::Chain(setting)),
+        ) if setting.is_structural() => return None,
         NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
             StudioChange::Instrument(*id, setting.clone())
         }
         NetworkAction::Session(setting) => StudioChange::Session(setting.clone()),
         NetworkAction::Mixer(setting) => StudioChange::Mixer(setting.clone()),
+        NetworkAction::Drums(id, DrumAction::Set(setting)) => {
+            StudioChange::Drums(*id, DrumChange::Set(setting.clone()))
+        }
+        NetworkAction::Drums(id, DrumAction::Step(pattern, pad, step, _)) => {
+            let step = PatternSetting::Off(*pad, *step);
+            StudioChange::Drums(*id, DrumChange::Set(DrumSetting::Pattern(*pattern, step)))
+        }
+        NetworkAction::Adjust(device, parameter, _) => touched(*device, *parameter),
         NetworkAction::PianoRoll(
             id,
             PianoRollAction::Resize(tick, pitch, _)
@@ -88,6 +110,26 @@ fn swept(action: &NetworkAction) -> Option<Place> {
     Some(place(&change))
 }
 
+/// A change of this parameter.
+fn touched(device: Device, parameter: ParameterId) -> StudioChange {
+    let slot = |id| ChainSetting::Effect(id, EffectSetting::Vst(LoadedSetting::Reset(parameter)));
+    match device {
+        Device::Source(id) => {
+            let source = SourceSetting::Vst(LoadedSetting::Reset(parameter));
+            StudioChange::Instrument(id, InstrumentSetting::Source(source))
+        }
+        Device::Slot(id, slot_id) => {
+            StudioChange::Instrument(id, InstrumentSetting::Chain(slot(slot_id)))
+        }
+        Device::BusSlot(id, slot_id) => {
+            StudioChange::Mixer(MixerSetting::Bus(id, BusSetting::Chain(slot(slot_id))))
+        }
+        Device::MasterSlot(slot_id) => {
+            StudioChange::Mixer(MixerSetting::Master(MasterSetting::Chain(slot(slot_id))))
+        }
+    }
+}
+
 /// What a change changes, from the whole to the part.
 fn place(change: &StudioChange) -> Place {
     use PlaceName::{Number, Part};
@@ -96,8 +138,17 @@ fn place(change: &StudioChange) -> Place {
     match change {
         StudioChange::Session(setting) => placed::<SessionState>(vec![Part("Session")], setting),
         StudioChange::Transport(setting) => placed::<Transport>(vec![Part("Transport")], setting),
+        StudioChange::Registry(setting) => placed::<Registry>(vec![Part("Registry")], setting),
+        StudioChange::Drums(id, DrumChange::Set(setting)) => {
+            let mut place = instrument(id);
+            place.push(Part("Drums"));
+            DrumMachine::place(setting, &mut place);
+            place
+        }
         StudioChange::Mixer(setting) => placed::<Mixer>(vec![Part("Mixer")], setting),
-        StudioChange::PutInstrument(id, ..) | StudioChange::DropInstrument(id) => instrument(id),
+        StudioChange::PutInstrument(id, ..)
+        | StudioChange::DropInstrument(id)
+        | StudioChange::Drums(id, DrumChange::Whole(_)) => instrument(id),
         StudioChange::Instrument(id, setting) => placed::<Instrument>(instrument(id), setting),
         StudioChange::Key(id, change) => {
             let mut place = instrument(id);
@@ -219,6 +270,9 @@ fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
     if !Arc::ptr_eq(&from.session, &to.session) {
         from.session.diff(&to.session, &mut |s| changes.push(StudioChange::Session(s)));
     }
+    if !from.registry.is_same(&to.registry) {
+        from.registry.diff(&to.registry, &mut |s| changes.push(StudioChange::Registry(s)));
+    }
     if !from.mixer.is_same(&to.mixer) {
         from.mixer.diff(&to.mixer, &mut |s| changes.push(StudioChange::Mixer(s)));
     }
@@ -241,6 +295,8 @@ fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
     from.automation.diff(&to.automation, &to.instruments, &mut |target, change| {
         changes.push(StudioChange::Lane(target, change));
     });
+    // The machine of a drum kit that is put comes after it.
+    from.drums.diff(&to.drums, &mut |id, change| changes.push(StudioChange::Drums(id, change)));
     changes
 }
 

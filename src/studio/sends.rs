@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     bounded::{self, MAX_BUSES},
     mixer::BusId,
+    reference::{Reference, Refers},
     settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{model::Invalid, quantity::Decibels};
@@ -96,6 +97,18 @@ impl Settings for Sends {
                 }
                 DiffItem::Remove(bus, _) => emit(SendsSetting::Remove(*bus)),
             }
+        }
+    }
+}
+
+impl Refers for Sends {
+    fn references(&self, each: &mut dyn FnMut(Reference)) {
+        self.0.keys().for_each(|bus| each(Reference::Bus(*bus)));
+    }
+
+    fn forget(&mut self, gone: Reference) {
+        if let Reference::Bus(bus) = gone {
+            self.0.remove(&bus);
         }
     }
 }

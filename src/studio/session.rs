@@ -1,4 +1,4 @@
-//! What holds for the session as a whole: its name, tempo, key and metre.
+//! What holds for the session as a whole: its name, tempo, key, metre and tuning.
 //!
 //! It knows nothing of participants; who may change it is said in `access`.
 
@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StudioEffect, StudioState,
+    midi_map::{MidiMap, MidiMapSetting},
     name::Name,
+    reference::{Reference, Refers},
+    rhythm::NoteValue,
     settings::{Settings, settings},
 };
 use crate::{
     model::Invalid,
-    quantity::{Amount, Bpm},
+    quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels},
 };
 
 settings! {
@@ -31,7 +34,70 @@ settings! {
         time_signature: TimeSignature(TimeSignature) = TimeSignature::COMMON;
         /// How late every second eighth note is: straight at 0.
         swing: Swing(Amount) = Amount::of(0.0);
+        /// What the keys are tuned to.
+        tuning: Tuning[Tuning] = Tuning::default();
+        /// What the cursor snaps to, if to anything.
+        snap: Snap(Option<NoteValue>) = Some(NoteValue::Sixteenth);
+        /// What beats time.
+        click: Click[Click] = Click::default();
+        /// How far notes are from the beat, and velocities from what is written,
+        /// by chance.
+        humanise: Humanise[Humanise] = Humanise::default();
+        /// Which knobs of MIDI controllers turn what.
+        midi: Midi[MidiMap] = MidiMap::default();
     }
+}
+
+settings! {
+    /// What the keys are tuned to.
+    #[derive(Copy)]
+    Tuning, TuningSetting {
+        /// The A above middle C.
+        concert_pitch: ConcertPitch(ConcertPitch) = ConcertPitch::of(440.0);
+        /// How an octave is divided.
+        system: System(TuningSystem) = TuningSystem::Equal;
+    }
+}
+
+settings! {
+    /// What beats time.
+    #[derive(Copy)]
+    Click, ClickSetting {
+        /// Whether it is heard.
+        on: On(bool) = false;
+        /// How loud.
+        level: Level(Decibels) = Decibels::of(-12.0);
+        /// Whether the first beat of a bar sounds different.
+        accent: Accent(bool) = true;
+        /// How many bars are counted in.
+        count_in: CountIn(CountIn) = CountIn::of(0);
+    }
+}
+
+settings! {
+    /// What is left to chance.
+    #[derive(Copy)]
+    Humanise, HumaniseSetting {
+        /// How far notes are from the beat, at most an eighth of one.
+        timing: Timing(Amount) = Amount::of(0.0);
+        /// How far velocities are from what is written.
+        velocity: Velocity(Amount) = Amount::of(0.0);
+    }
+}
+
+/// How an octave is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TuningSystem {
+    /// Into twelve equal steps.
+    Equal,
+    /// By whole-number ratios from the tonic.
+    Just,
+    /// By pure fifths from the tonic.
+    Pythagorean,
+    /// By slightly narrow fifths, so that thirds are pure.
+    Meantone,
+    /// Well tempered, after Werckmeister's third.
+    Werckmeister,
 }
 
 pub(super) fn reduce(
@@ -39,7 +105,17 @@ pub(super) fn reduce(
     setting: &SessionSetting,
 ) -> Result<Vec<StudioEffect>, Invalid> {
     Arc::make_mut(&mut state.session).set(setting.clone())?;
+    if let SessionSetting::Midi(MidiMapSetting::Put(..)) = setting {
+        state.check_references(&state.session.midi)?;
+    }
     Ok(Vec::new())
+}
+
+/// The session lets go of what is gone, if it refers to it.
+pub(super) fn forget(session: &mut Arc<SessionState>, gone: Reference) {
+    if session.midi.refers_to(gone) {
+        Arc::make_mut(session).midi.forget(gone);
+    }
 }
 
 /// The tonic. A black key has one name of its two.

@@ -5,6 +5,8 @@
 //! to the others, so that no parameter can be edited without being synchronised.
 //! Nothing in here knows a single parameter by name.
 
+use std::sync::Arc;
+
 use crate::model::Invalid;
 
 /// A group of parameters that can be set one by one and compared.
@@ -27,6 +29,26 @@ pub trait Settings {
     /// Hands to `emit`, in the order in which they must be set, the settings
     /// that make `to` of `self`.
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(Self::Setting));
+}
+
+/// A group that is rarely edited is shared, so that what it is in stays cheap to
+/// copy.
+impl<T: Settings + Clone> Settings for Arc<T> {
+    type Setting = T::Setting;
+
+    fn set(&mut self, setting: T::Setting) -> Result<(), Invalid> {
+        Arc::make_mut(self).set(setting)
+    }
+
+    fn place(setting: &T::Setting, place: &mut Place) {
+        T::place(setting, place);
+    }
+
+    fn diff(&self, to: &Self, emit: &mut dyn FnMut(T::Setting)) {
+        if !Arc::ptr_eq(self, to) {
+            T::diff(self, to, emit);
+        }
+    }
 }
 
 /// What it is that a setting sets, from the whole to the part.

@@ -2,9 +2,11 @@
 //! It knows nothing of how parts are compared, only what must come out.
 
 mod access;
+mod limits;
 mod patches;
 mod properties;
 mod schedule;
+mod structure;
 pub mod vocabulary;
 mod wording;
 

@@ -363,7 +363,7 @@ proptest! {
         actions in prop::collection::vec(vocabulary::action(), 1..40),
     ) {
         let id = SessionId::new([1; 16]);
-        let start = StudioState::starter();
+        let start = vocabulary::at_work();
         let mut session: Session<Studio> =
             Session::alone(SessionConfig::default(), id, "me", start.clone());
         let mut now = Timestamp::ZERO;
@@ -401,7 +401,7 @@ proptest! {
             }
             state
         };
-        let from = run(StudioState::starter(), &before);
+        let from = run(vocabulary::at_work(), &before);
         let to = run(from.clone(), &after);
         for (from, to) in [(&from, &to), (&to, &from)] {
             let mut pieces = Studio::pieces(from, to);

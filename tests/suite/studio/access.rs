@@ -1,20 +1,29 @@
 //! Who may do what: the table of the design, a row for every action.
 
+use std::sync::Arc;
+
 use imbolc_net::{
     model::{
         Access::{Create, Delete, Engine, Own, Privilege},
         InstrumentId, Model,
     },
-    quantity::{Amount, Bpm, Decibels, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
+    quantity::{
+        Amount, Bpm, Decibels, NoteLength, OctaveShift, PadNumber, Pan, ParameterChange, Pitch,
+        Probability, SliceCount, StepCount, StepNumber, Ticks, Velocity,
+    },
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting, ClipAction,
-        ClipId, Curve, EnvelopeSetting, FilterSetting, InstrumentAction, InstrumentParameter,
-        InstrumentSetting, Key, LaneSetting, LoopRegion, MasterParameter, MasterSetting,
-        MixerSetting, Name, NetworkAction, Notes, Output, PianoRollAction, PlacementAction,
-        PlacementId, PlayMode, Point, Points, ProjectAction, ProjectName, ProjectOutcome,
-        ProjectReport, Scale, SendsSetting, SessionParameter, SessionSetting, Shelf, SourceKind,
-        SourceSetting, Studio, StudioState, Target, TimeSignature, TrackSetting, TransportAction,
-        Voices,
+        ArpeggiatorSetting, ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter,
+        BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction, ClipId, Curve,
+        Definition, Device, DrumAction, DrumSetting, EffectKind, EnvelopeSetting, FilterSetting,
+        GrooveSetting, HitSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
+        InstrumentSetting, Key, LaneSetting, LayerGroupId, LayerGroupSetting, LfoSetting,
+        LoopRegion, MasterParameter, MasterSetting, MidiMapSetting, MixerSetting, Name,
+        NetworkAction, Notes, Output, ParameterId, PatternId, PianoRollAction, PlacementAction,
+        PlacementId, PlayMode, PluginId, Point, Points, ProjectAction, ProjectName, ProjectOutcome,
+        ProjectReport, RegistrySetting, Scale, SendsSetting, SessionParameter, SessionSetting,
+        Shelf, SlotId, SourceKind, SourceSetting, StepRegion, Steps, Studio, StudioState,
+        SynthDefId, Target, TimeSignature, TrackSetting, TransportAction, TuningSetting,
+        TuningSystem, Voices,
     },
 };
 
@@ -31,6 +40,11 @@ const POINT: Point = Point { tick: TICK, value: Amount::MAX, curve: Curve::Linea
 fn project() -> ProjectName {
     ProjectName::new("Song").unwrap()
 }
+const SLOT: SlotId = SlotId(1);
+const GROUP: LayerGroupId = LayerGroupId(1);
+const PATTERN: PatternId = PatternId(1);
+const PAD: PadNumber = PadNumber::MIN;
+const STEP: StepNumber = StepNumber::MIN;
 
 /// Makes a match without a wildcard of the rows, so that an action without a
 /// row does not compile, and tries each row on an example.
@@ -68,6 +82,9 @@ table! {
         NetworkAction::ProjectReport(_), NetworkAction::ProjectReport(ProjectReport {
             task: ProjectAction::List, outcome: ProjectOutcome::Done(Shelf::default()),
         }) => Engine;
+        NetworkAction::Drums(..), DrumAction::AssignSlices(PAD).action() => Own(ID);
+        NetworkAction::Adjust(..), Device::Source(ID).action() => Own(ID);
+        NetworkAction::Registry(_), RegistrySetting::DeletePlugin(PluginId(1)).action() => Privilege;
         NetworkAction::Session(_), SessionSetting::Key(Key::A).action() => Privilege;
         NetworkAction::Transport(_), TransportAction::Play.action() => Privilege;
         NetworkAction::Mixer(_), MixerSetting::DeleteBus(BUS).action() => Privilege;
@@ -83,6 +100,14 @@ table! {
         InstrumentSetting::Source(_), InstrumentSetting::Source(SourceSetting::Kind(SourceKind::Fm)) => Own(ID);
         InstrumentSetting::Filter(_), InstrumentSetting::Filter(FilterSetting::Resonance(Amount::MAX)) => Own(ID);
         InstrumentSetting::Amp(_), InstrumentSetting::Amp(EnvelopeSetting::Sustain(Amount::MAX)) => Own(ID);
+        InstrumentSetting::Chain(_), InstrumentSetting::Chain(ChainSetting::Add(SLOT, EffectKind::Delay, 0)) => Own(ID);
+        InstrumentSetting::Lfo(_), InstrumentSetting::Lfo(LfoSetting::On(true)) => Own(ID);
+        InstrumentSetting::Arpeggiator(_), InstrumentSetting::Arpeggiator(ArpeggiatorSetting::On(true)) => Own(ID);
+        InstrumentSetting::Chord(_), InstrumentSetting::Chord(ChordShape::Minor) => Own(ID);
+        InstrumentSetting::Groove(_), InstrumentSetting::Groove(GrooveSetting::HumaniseTiming(Amount::MAX)) => Own(ID);
+        InstrumentSetting::LayerGroup(_), InstrumentSetting::LayerGroup(Some(GROUP)) => Own(ID);
+        InstrumentSetting::Octave(_), InstrumentSetting::Octave(OctaveShift::MAX) => Own(ID);
+        InstrumentSetting::Channels(_), InstrumentSetting::Channels(Channels::Mono) => Own(ID);
         InstrumentSetting::Level(_), InstrumentSetting::Level(Decibels::MIN) => Own(ID);
         InstrumentSetting::Pan(_), InstrumentSetting::Pan(Pan::MAX) => Own(ID);
         InstrumentSetting::Mute(_), InstrumentSetting::Mute(true) => Own(ID);
@@ -158,6 +183,29 @@ table! {
         ProjectAction::RestoreCheckpoint(_), ProjectAction::RestoreCheckpoint(project()) => Privilege;
         ProjectAction::DeleteCheckpoint(_), ProjectAction::DeleteCheckpoint(project()) => Privilege;
     }
+    DrumAction {
+        DrumAction::Set(_), DrumAction::Set(DrumSetting::Chained(true)) => Own(ID);
+        DrumAction::Step(..), DrumAction::Step(PATTERN, PAD, STEP, HitSetting::Velocity(Velocity::MAX)) => Own(ID);
+        DrumAction::Euclid { .. }, DrumAction::Euclid {
+            pattern: PATTERN, pad: PAD, hits: StepCount::of(5), rotation: STEP,
+        } => Own(ID);
+        DrumAction::ClearRegion(..), DrumAction::ClearRegion(PATTERN, StepRegion::ALL) => Own(ID);
+        DrumAction::Paste(..), DrumAction::Paste(PATTERN, Steps::default()) => Own(ID);
+        DrumAction::Chop(_), DrumAction::Chop(SliceCount::of(8)) => Own(ID);
+        DrumAction::AssignSlices(_), DrumAction::AssignSlices(PAD) => Own(ID);
+    }
+    Device {
+        Device::Source(_), Device::Source(ID) => Own(ID);
+        Device::Slot(..), Device::Slot(ID, SLOT) => Own(ID);
+        Device::BusSlot(..), Device::BusSlot(BUS, SLOT) => Privilege;
+        Device::MasterSlot(_), Device::MasterSlot(SLOT) => Privilege;
+    }
+    RegistrySetting {
+        RegistrySetting::AddSynthDef(..), RegistrySetting::AddSynthDef(SynthDefId(1), definition()) => Privilege;
+        RegistrySetting::DeleteSynthDef(_), RegistrySetting::DeleteSynthDef(SynthDefId(1)) => Privilege;
+        RegistrySetting::AddPlugin(..), RegistrySetting::AddPlugin(PluginId(1), definition()) => Privilege;
+        RegistrySetting::DeletePlugin(_), RegistrySetting::DeletePlugin(PluginId(1)) => Privilege;
+    }
     SessionSetting {
         SessionSetting::Name(_), SessionSetting::Name(Name::default()) => Privilege;
         SessionSetting::Tempo(_), SessionSetting::Tempo(Bpm::MAX) => Privilege;
@@ -165,6 +213,11 @@ table! {
         SessionSetting::Scale(_), SessionSetting::Scale(Scale::Blues) => Privilege;
         SessionSetting::TimeSignature(_), SessionSetting::TimeSignature(TimeSignature::COMMON) => Privilege;
         SessionSetting::Swing(_), SessionSetting::Swing(Amount::MAX) => Privilege;
+        SessionSetting::Tuning(_), SessionSetting::Tuning(TuningSetting::System(TuningSystem::Just)) => Privilege;
+        SessionSetting::Snap(_), SessionSetting::Snap(None) => Privilege;
+        SessionSetting::Click(_), SessionSetting::Click(ClickSetting::On(true)) => Privilege;
+        SessionSetting::Humanise(_), SessionSetting::Humanise(HumaniseSetting::Timing(Amount::MAX)) => Privilege;
+        SessionSetting::Midi(_), SessionSetting::Midi(MidiMapSetting::Channel(None)) => Privilege;
     }
     TransportAction {
         TransportAction::Play, TransportAction::Play => Privilege;
@@ -179,7 +232,14 @@ table! {
         MixerSetting::DeleteBus(_), MixerSetting::DeleteBus(BUS) => Privilege;
         MixerSetting::Bus(..), MixerSetting::Bus(BUS, BusSetting::Mute(true)) => Privilege;
         MixerSetting::Master(_), MixerSetting::Master(MasterSetting::Mute(true)) => Privilege;
+        MixerSetting::AddLayerGroup(..), MixerSetting::AddLayerGroup(GROUP, Name::default()) => Privilege;
+        MixerSetting::DeleteLayerGroup(_), MixerSetting::DeleteLayerGroup(GROUP) => Privilege;
+        MixerSetting::LayerGroup(..), MixerSetting::LayerGroup(GROUP, LayerGroupSetting::Mute(true)) => Privilege;
     }
+}
+
+fn definition() -> Arc<Definition> {
+    Arc::new(Definition { name: Name::default(), parameters: Vec::new() })
 }
 
 /// What is done to one part of the studio.
@@ -238,6 +298,24 @@ impl Family for AutomationAction {
 impl Family for Target {
     fn action(self) -> NetworkAction {
         NetworkAction::Automation(self, AutomationAction::Add)
+    }
+}
+
+impl Family for DrumAction {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Drums(ID, self)
+    }
+}
+
+impl Family for Device {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Adjust(self, ParameterId(0), ParameterChange::MAX)
+    }
+}
+
+impl Family for RegistrySetting {
+    fn action(self) -> NetworkAction {
+        NetworkAction::Registry(self)
     }
 }
 

@@ -2,15 +2,16 @@
 
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId, Misfit, Model},
-    quantity::{Amount, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
+    quantity::{
+        Amount, Hertz, NoteLength, PadNumber, Pitch, StepCount, StepNumber, Ticks, Velocity,
+    },
     studio::{
-        ArrangementSetting, AutomationAction, BusId, BusSendSetting, ClipAction, ClipId, Curve,
-        FilterSetting, InstrumentAction, InstrumentParameter, InstrumentSetting, MAX_ACTION_BYTES,
-        MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS, MAX_LANES, MAX_NOTES_IN_ALL,
-        MAX_PASTED, MAX_PLACEMENTS_IN_ALL, MAX_POINTS_IN_ALL, MAX_STATE_BYTES, MixerSetting, Name,
-        NetworkAction, Note, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
-        SendsSetting, SourceKind, Studio, StudioChange, StudioPatch, StudioState, Target,
-        TransportAction,
+        ArrangementSetting, AutomationAction, BusId, BusSetting, ChainSetting, ClipAction, ClipId,
+        Curve, DelaySetting, DrumAction, DrumSetting, EffectKind, EffectSetting, FilterSetting,
+        InstrumentAction, InstrumentParameter, InstrumentSetting, MasterSetting, MixerSetting,
+        Name, NetworkAction, PatternId, PatternSetting, PianoRollAction, PlacementAction,
+        PlacementId, PlayMode, Point, SlotId, SourceKind, SourceSetting, Step, Studio,
+        StudioChange, StudioPatch, StudioState, Target, TransportAction,
     },
 };
 
@@ -192,72 +193,70 @@ fn a_patch_for_another_state_is_a_misfit_and_no_panic() {
         r#"[{"Lane":[{"Instrument":[1,"Level"]},{"Remove":480}]}]"#,
         r#"[{"Lane":[{"Bus":[9,"Level"]},"Gone"]}]"#,
         r#"[{"Mixer":{"DeleteBus":9}}]"#,
+        r#"[{"Mixer":{"Master":{"Chain":{"Add":[1,"Compressor",0]}}}},{"Mixer":{"Master":{"Chain":{"Effect":[1,{"Compressor":{"SideChain":9}}]}}}}]"#,
+        r#"[{"Instrument":[1,{"LayerGroup":9}]}]"#,
+        r#"[{"Instrument":[1,{"Chain":{"Remove":9}}]}]"#,
+        r#"[{"Instrument":[1,{"Source":{"Kind":"Vst"}}]},{"Instrument":[1,{"Source":{"Vst":{"Load":9}}}]}]"#,
+        r#"[{"Drums":[1,{"Set":{"Chained":true}}]}]"#,
+        r#"[{"Instrument":[1,{"Source":{"Kind":"DrumKit"}}]},{"Drums":[1,{"Set":{"Pad":[0,{"Sound":{"Instrument":[9,60]}}]}}]}]"#,
+        r#"[{"Registry":{"DeletePlugin":9}}]"#,
+        r#"[{"Session":{"Midi":{"Put":[1,{"channel":null,"controller":1,"target":{"Bus":[9,"Level"]},"from":0.0,"to":1.0}]}}}]"#,
     ] {
         let patch: StudioPatch = serde_json::from_str(misfit).unwrap();
         let Misfit(_) = Studio::apply(&mut studio(4, 1), &patch).expect_err(misfit);
     }
 }
 
-/// The size of the largest note in a list, as JSON.
-fn largest_note() -> usize {
-    let note = Note {
-        tick: Ticks::MAX,
-        pitch: Pitch::MAX,
-        length: NoteLength::MAX,
-        velocity: Velocity::MAX,
-        probability: Probability::MAX,
+#[test]
+fn a_drum_step_sends_that_step_alone_at_any_size_of_session() {
+    for instruments in [16, 1024] {
+        let mut before = studio(instruments, 64);
+        let id = InstrumentId(7);
+        let kit = InstrumentSetting::Source(SourceSetting::Kind(SourceKind::DrumKit));
+        before = after(&before, &NetworkAction::Instrument(id, InstrumentAction::Set(kit)));
+        let drums = |state: &StudioState, action| after(state, &NetworkAction::Drums(id, action));
+        let pad = PadNumber::of(3);
+        for pad in 0..8 {
+            let (pattern, pad) = (PatternId(1), PadNumber::of(pad));
+            let (hits, rotation) = (StepCount::of(7), StepNumber::of(0));
+            before = drums(&before, DrumAction::Euclid { pattern, pad, hits, rotation });
+        }
+        let step = Step::new(pad, StepNumber::of(1));
+        let pattern = |setting| DrumSetting::Pattern(PatternId(1), setting);
+        let on = drums(&before, DrumAction::Set(pattern(PatternSetting::On(step))));
+        let put = concat!(
+            r#"[{"Drums":[7,{"Set":{"Pattern":[1,{"On":{"pad":3,"step":1,"#,
+            r#""velocity":100,"probability":1.0,"pitch":0}}]}}]}]"#,
+        );
+        assert_eq!(json(&before, &on), put);
+        assert_eq!(json(&on, &before), r#"[{"Drums":[7,{"Set":{"Pattern":[1,{"Off":[3,1]}]}}]}]"#);
+        let mut mirror = before.clone();
+        Studio::apply(&mut mirror, &patch(&before, &on)).unwrap();
+        assert_eq!(mirror, on);
+    }
+}
+
+#[test]
+fn a_knob_of_an_effect_sends_that_knob_alone_wherever_the_effect_is() {
+    let bus = BusId(2);
+    let before =
+        after(&studio(1024, 0), &NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default())));
+    let slot = SlotId(1);
+    let here = |setting| {
+        let setting = InstrumentSetting::Chain(setting);
+        NetworkAction::Instrument(InstrumentId(7), InstrumentAction::Set(setting))
     };
-    serde_json::to_string(&note).unwrap().len() + ",".len()
-}
-
-#[test]
-fn the_largest_paste_is_not_larger_than_promised() {
-    let largest = MAX_PASTED * largest_note() + 100;
-    assert!(largest <= MAX_ACTION_BYTES, "{largest}");
-}
-
-#[test]
-fn the_largest_state_is_not_larger_than_promised() {
-    let mut state = studio(1, 0);
-    let mut act = |action| Studio::reduce(&mut state, &action).unwrap();
-    let id = InstrumentId(1);
-    for bus in (0..64).map(|n| BusId(u32::MAX - n)) {
-        act(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::new(&"♭".repeat(64)).unwrap())));
-        let send = SendsSetting::Add(bus);
-        act(NetworkAction::Instrument(id, InstrumentAction::Set(InstrumentSetting::Sends(send))));
-        // A number that takes as many digits as any.
-        let level = BusSendSetting::Level(Decibels::of(-100.123_45));
-        let send = SendsSetting::Set(bus, level);
-        act(NetworkAction::Instrument(id, InstrumentAction::Set(InstrumentSetting::Sends(send))));
+    let there = |setting| NetworkAction::Mixer(MixerSetting::Bus(bus, BusSetting::Chain(setting)));
+    let last = |setting| NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(setting)));
+    let chains: [(&dyn Fn(ChainSetting) -> NetworkAction, &str); 3] = [
+        (&here, r#"[{"Instrument":[7,{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}]}]"#),
+        (&there, r#"[{"Mixer":{"Bus":[2,{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}]}}]"#),
+        (&last, r#"[{"Mixer":{"Master":{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}}}]"#),
+    ];
+    for (place, expected) in chains {
+        let added = after(&before, &place(ChainSetting::Add(slot, EffectKind::Delay, 0)));
+        let feedback = EffectSetting::Delay(DelaySetting::Feedback(Amount::of(0.5)));
+        let turned = after(&added, &place(ChainSetting::Effect(slot, feedback)));
+        assert_eq!(json(&added, &turned), expected);
     }
-    for pitch in 0..128 {
-        let play = InstrumentAction::Play(Pitch::of(pitch), Velocity::MAX);
-        act(NetworkAction::Instrument(id, play));
-    }
-    // Four bytes a character of the name, and 16 digits more for each parameter.
-    let slack = 4 * 64 + 20 * 16;
-    let instrument =
-        serde_json::to_string(state.instruments.get(id).unwrap()).unwrap().len() + slack;
-    let mixer = serde_json::to_string(&state.mixer).unwrap().len() * 2;
-    let track = concat!(
-        r#""4294967295":{"voices":"Mono","armed":false,"looping":false,"#,
-        r#""region":{"start":2000000000,"end":2000000000},"notes":[]},"#,
-    );
-    let tracks = MAX_INSTRUMENTS * track.len() + MAX_NOTES_IN_ALL * largest_note();
-    let part = r#""4294967295":{"clips":{},"placements":{}},"#.len();
-    let clip = r#""4294967295":{"name":"","length":2000000000,"notes":[]},"#.len() + 4 * 64;
-    let placement = r#""4294967295":{"clip":4294967295,"tick":2000000000,"length":2000000000},"#;
-    let clips = MAX_INSTRUMENTS * part
-        + MAX_CLIPS_IN_ALL * clip
-        + MAX_CLIP_NOTES_IN_ALL * largest_note()
-        + MAX_PLACEMENTS_IN_ALL * placement.len();
-    let lane = concat!(
-        r#"[{"Instrument":[4294967295,"OscillatorDetune"]},"#,
-        r#"{"enabled":false,"armed":false,"points":{}}],"#,
-    );
-    let point = r#""2000000000":{"value":0.12345679,"curve":"SlowStart"},"#.len();
-    let lanes = MAX_LANES * lane.len() + MAX_POINTS_IN_ALL * point;
-    let tracks = tracks + clips + lanes;
-    let largest = MAX_INSTRUMENTS * (instrument + r#""4294967295":,"#.len()) + mixer + tracks;
-    assert!(largest <= MAX_STATE_BYTES, "{largest}");
 }

@@ -4,12 +4,16 @@ use std::fmt::Debug;
 
 use imbolc_net::{
     model::Model,
-    studio::{NetworkAction, Output, Studio, StudioState, Target},
+    quantity::PadNumber,
+    studio::{
+        BusInput, Chain, Compressor, Effect, Hosted, MidiTarget, NetworkAction, Output, PadSound,
+        ParameterId, PatternId, Source, SourceKind, Studio, StudioState, Target,
+    },
 };
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::vocabulary::{action, burst};
+use super::vocabulary::{action, at_work, burst};
 
 fn actions() -> impl Strategy<Value = Vec<NetworkAction>> {
     vec(action(), 0..60)
@@ -53,6 +57,16 @@ fn assert_nothing_dangles(state: &StudioState) {
         for (bus, _) in instrument.sends.iter() {
             assert!(state.mixer.bus(bus).is_some(), "send of {id}");
         }
+        if let Some(group) = instrument.layer_group {
+            assert!(state.mixer.layer_group(group).is_some(), "layer group of {id}");
+        }
+        if let Source::BusInput(BusInput { bus: Some(bus), .. }) = instrument.source {
+            assert!(state.mixer.bus(bus).is_some(), "input of {id}");
+        }
+        let is_kit = instrument.source.kind() == SourceKind::DrumKit;
+        assert_eq!(state.drums.machine(id).is_some(), is_kit, "drum machine of {id}");
+        instrument.source.hosted().into_iter().for_each(|h| assert_loaded(state, h));
+        assert_chain(state, &instrument.chain);
     }
     for (id, part) in state.arrangement.parts() {
         assert!(state.instruments.contains(id), "part of {id}");
@@ -69,6 +83,60 @@ fn assert_nothing_dangles(state: &StudioState) {
             assert!(state.mixer.bus(*bus).is_some(), "lane of {target}");
         }
     }
+    state.mixer.buses().for_each(|(_, bus)| assert_chain(state, &bus.chain));
+    assert_chain(state, &state.mixer.master.chain);
+    assert_no_drum_machine_dangles(state);
+    for (_, mapping) in state.session.midi.mappings() {
+        match mapping.target {
+            MidiTarget::Instrument(id, _) => assert!(state.instruments.contains(id)),
+            MidiTarget::Bus(id, _) => assert!(state.mixer.bus(id).is_some()),
+            MidiTarget::Master(_) | MidiTarget::Tempo => {}
+        }
+    }
+}
+
+fn assert_chain(state: &StudioState, chain: &Chain) {
+    for slot in chain.slots() {
+        if let Effect::Compressor(Compressor { side_chain: Some(bus), .. }) = slot.effect {
+            assert!(state.mixer.bus(bus).is_some(), "side-chain");
+        }
+        slot.effect.hosted().into_iter().for_each(|h| assert_loaded(state, h));
+    }
+}
+
+fn assert_loaded(state: &StudioState, hosted: &dyn Hosted) {
+    let Some(id) = hosted.definition() else {
+        return assert_eq!(hosted.count(), 0);
+    };
+    let table = state.registry.definition(id).expect("what is loaded is in the registry");
+    let mut found = 0;
+    for (n, row) in (0..).zip(&table.parameters) {
+        if let Some(value) = hosted.touched(ParameterId(n)) {
+            let (min, max) = row.range();
+            assert!((min..=max).contains(&value), "{value} in {min} to {max}");
+            found += 1;
+        }
+    }
+    assert_eq!(hosted.count(), found, "every touched parameter is in the table");
+}
+
+fn assert_no_drum_machine_dangles(state: &StudioState) {
+    let mut steps = 0;
+    for (id, machine) in state.drums.machines() {
+        assert!(state.instruments.contains(id), "instrument of machine {id}");
+        let there = |pattern: &PatternId| machine.pattern(*pattern).is_some();
+        assert!(machine.current().iter().all(there), "current pattern of {id}");
+        assert!(machine.chain().patterns().iter().all(there), "chain of {id}");
+        steps += machine.patterns().map(|(_, pattern)| pattern.steps().len()).sum::<usize>();
+        for number in 0..16 {
+            match machine.pad(PadNumber::of(number)).sound {
+                PadSound::Slice(slice) => assert!(machine.chopper().slice(slice).is_some()),
+                PadSound::Instrument(id, _) => assert!(state.instruments.contains(id)),
+                PadSound::Nothing | PadSound::Sample(_) => {}
+            }
+        }
+    }
+    assert_eq!(state.drums.steps(), steps);
 }
 
 proptest! {
@@ -76,7 +144,7 @@ proptest! {
     fn a_patch_leads_from_any_state_to_any_other(
         before in actions(), here in actions(), there in actions(),
     ) {
-        let base = run(StudioState::starter(), &before);
+        let base = run(at_work(), &before);
         let (here, there) = (run(base.clone(), &here), run(base.clone(), &there));
         for (from, to) in [(&base, &here), (&here, &base), (&here, &there)] {
             prop_assert_eq!(&patched(from, to), to);
@@ -87,7 +155,7 @@ proptest! {
 
     #[test]
     fn a_burst_of_edits_of_one_instrument_arrives(before in actions(), burst in burst()) {
-        let from = run(StudioState::starter(), &before);
+        let from = run(at_work(), &before);
         let to = run(from.clone(), &burst);
         prop_assert_eq!(&patched(&from, &to), &to);
         prop_assert_eq!(&patched(&to, &from), &from);
@@ -95,7 +163,7 @@ proptest! {
 
     #[test]
     fn a_mirror_that_gets_every_patch_has_the_same_state(actions in actions()) {
-        let mut state = StudioState::starter();
+        let mut state = at_work();
         let mut mirror = through_json(&state);
         for action in &actions {
             let next = run(state.clone(), std::slice::from_ref(action));
@@ -110,7 +178,7 @@ proptest! {
 
     #[test]
     fn json_changes_nothing(before in actions(), then in actions()) {
-        let from = run(StudioState::starter(), &before);
+        let from = run(at_work(), &before);
         let to = run(from.clone(), &then);
         prop_assert_eq!(&through_json(&to), &to);
         prop_assert_eq!(&through_json(&then), &then);
@@ -121,7 +189,7 @@ proptest! {
 
     #[test]
     fn nothing_dangles_in_whatever_order_things_happen(actions in actions()) {
-        let mut state = StudioState::starter();
+        let mut state = at_work();
         for action in &actions {
             state = run(state, std::slice::from_ref(action));
             assert_nothing_dangles(&state);
@@ -132,7 +200,7 @@ proptest! {
     fn an_action_leaves_no_trace_in_the_state_it_was_tried_on_a_copy_of(
         before in actions(), action in action(),
     ) {
-        let state = run(StudioState::starter(), &before);
+        let state = run(at_work(), &before);
         let written = serde_json::to_string(&state).unwrap();
         let _ = Studio::reduce(&mut state.clone(), &action);
         prop_assert_eq!(serde_json::to_string(&state).unwrap(), written);
@@ -140,7 +208,7 @@ proptest! {
 
     #[test]
     fn the_same_action_has_the_same_outcome_on_a_mirror(before in actions(), action in action()) {
-        let mut authority = run(StudioState::starter(), &before);
+        let mut authority = run(at_work(), &before);
         let mut mirror = through_json(&authority);
         let outcome = Studio::reduce(&mut authority, &action);
         prop_assert_eq!(&Studio::reduce(&mut mirror, &action), &outcome);
@@ -154,9 +222,73 @@ proptest! {
         here in actions(), there in actions(), elsewhere in actions(),
     ) {
         let [here, there, mut elsewhere] =
-            [here, there, elsewhere].map(|actions| run(StudioState::starter(), &actions));
+            [here, there, elsewhere].map(|actions| run(at_work(), &actions));
         if let Some(patch) = Studio::diff(&here, &there) {
             let _ = Studio::apply(&mut elsewhere, &patch);
         }
+    }
+}
+
+/// Were the generators to miss each other, everything above would hold of
+/// nothing.
+#[test]
+fn random_actions_do_something_of_everything() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = actions();
+    let mut done = String::new();
+    for _ in 0..400 {
+        let mut state = at_work();
+        for action in strategy.new_tree(&mut runner).unwrap().current() {
+            let mut copy = state.clone();
+            if Studio::reduce(&mut copy, &action).is_ok() {
+                state = copy;
+                done += &serde_json::to_string(&action).unwrap();
+            }
+        }
+    }
+    for word in [
+        "AddInstrument",
+        "DeleteInstrument",
+        "AddBus",
+        "DeleteBus",
+        "AddLayerGroup",
+        "DeleteLayerGroup",
+        "AddPlugin",
+        "DeletePlugin",
+        "AddSynthDef",
+        "DeleteSynthDef",
+        r#""LayerGroup":0"#,
+        r#""Kind":"DrumKit""#,
+        r#""BusInput":{"Bus":1"#,
+        r#""Load":"#,
+        r#""Vst":{"Set""#,
+        r#""Vst":{"Reset""#,
+        r#""Vst":{"Saved""#,
+        r#""Vst":"Unload""#,
+        r#""SynthDef":{"Set""#,
+        "Adjust",
+        r#""Chain":{"Add""#,
+        r#""Chain":{"Move""#,
+        "Bypass",
+        r#""Chain":{"Remove""#,
+        r#""SideChain":1"#,
+        r#""Sends":{"Add""#,
+        r#""Midi":{"Put""#,
+        r#""Midi":{"Remove""#,
+        "AddPattern",
+        "DeletePattern",
+        r#""Chain":["#,
+        r#""On":{"#,
+        r#""Off":["#,
+        r#"{"Step":["#,
+        "Euclid",
+        "ClearRegion",
+        r#""Paste":[1"#,
+        "Chop\":",
+        "AssignSlices",
+        r#""Sound":{"Slice""#,
+        r#""Sound":{"Instrument""#,
+    ] {
+        assert!(done.contains(word), "nothing was done of {word}");
     }
 }

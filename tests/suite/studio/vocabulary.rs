@@ -4,30 +4,67 @@
 
 use std::sync::Arc;
 
+/// A strategy for each table of settings: a row for every setting, or it does
+/// not compile.
+macro_rules! settings_of {
+    ($( $name:ident: $setting:ident { $( $variant:ident: $value:expr, )+ } )+) => { $(
+        pub fn $name() -> BoxedStrategy<$setting> {
+            let _a_row_for_each = |setting: &$setting| match setting {
+                $( $setting::$variant(_) => (), )+
+            };
+            proptest::strategy::Union::new([
+                $( $value.prop_map($setting::$variant).boxed(), )+
+            ])
+            .boxed()
+        }
+    )+ };
+}
+
+mod at_work;
+mod drums;
+mod effects;
+mod modulators;
+mod sources;
+
 use imbolc_net::{
     model::InstrumentId,
     quantity::{
-        Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, NoteLength, Octaves,
-        Pan, Pitch, Probability, Seconds, Ticks, Velocity,
+        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels,
+        FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, MidiChannel,
+        MidiController, ModulationIndex, ModulationRate, NoteLength, OctaveShift, OctaveSpan,
+        Octaves, Pan, ParameterChange, ParameterValue, Pitch, Probability, Quality, Seconds,
+        Semitones, StepCount, Ticks, TimingOffset, Velocity, VoiceCount,
     },
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
-        BusSetting, ClipAction, ClipId, Curve, EnvelopeSetting, FilterKind, FilterSetting,
-        FmSetting, InstrumentAction, InstrumentParameter, InstrumentSetting, Key, KickSetting,
-        LaneSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Names,
-        NetworkAction, Note, OscillatorSetting, Output, PianoRollAction, PlacementAction,
-        PlacementId, PlayMode, PluckSetting, Point, ProjectAction, ProjectFailure, ProjectName,
-        ProjectOutcome, ProjectReport, Scale, SendsSetting, SessionParameter, SessionSetting,
-        Shelf, SourceKind, SourceSetting, StudioState, Target, TimeSignature, TrackSetting,
-        TransportAction, Voices, Wave,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
+        BusSendSetting, BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction,
+        ClipId, CompressorSetting, Content, Curve, Definition, Device, Digest, EffectKind,
+        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting,
+        InstrumentAction, InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting,
+        LayerGroupId, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping, MappingId,
+        MasterParameter, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, Names,
+        NetworkAction, Note, NoteValue, Output, Parameter, ParameterId, PianoRollAction,
+        PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction, ProjectFailure,
+        ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale, SendsSetting,
+        SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting, StripKnob,
+        StudioState, SynthDefId, Target, TimeSignature, TrackSetting, TransportAction,
+        TuningSetting, TuningSystem, Voices,
     },
 };
 use proptest::{prelude::*, sample::select};
 
+pub use self::at_work::at_work;
+use self::{
+    drums::drum,
+    effects::effect,
+    modulators::{arpeggiator, groove, lfo},
+    sources::source,
+};
 /// A strategy for each quantity: all of its range, and its ends often.
 macro_rules! any_of {
     ($($name:ident: $quantity:ident;)+) => { $(
-        fn $name() -> BoxedStrategy<$quantity> {
+        #[allow(dead_code, reason = "not every family has every quantity")]
+        pub fn $name() -> BoxedStrategy<$quantity> {
             let (min, max) = ($quantity::MIN, $quantity::MAX);
             prop_oneof![
                 8 => (min.get()..=max.get()).prop_map($quantity::of),
@@ -41,37 +78,61 @@ macro_rules! any_of {
 
 any_of! {
     amount: Amount;
+    bit_depth: BitDepth;
     bpm: Bpm;
     cents: Cents;
+    compression_ratio: CompressionRatio;
+    concert_pitch: ConcertPitch;
+    count_in: CountIn;
     decibels: Decibels;
+    gain: Gain;
+    grain_rate: GrainRate;
+    harmonics: Harmonics;
     hertz: Hertz;
     index: ModulationIndex;
+    input_channel: InputChannel;
     length: NoteLength;
+    midi_channel: MidiChannel;
+    midi_controller: MidiController;
+    modulation_rate: ModulationRate;
+    octave_shift: OctaveShift;
+    octave_span: OctaveSpan;
     octaves: Octaves;
     pan: Pan;
     probability: Probability;
+    quality: Quality;
     ratio: FrequencyRatio;
     seconds: Seconds;
+    semitones: Semitones;
+    step_count: StepCount;
     ticks: Ticks;
+    timing_offset: TimingOffset;
     velocity: Velocity;
+    voices: VoiceCount;
 }
 
 pub fn action() -> BoxedStrategy<NetworkAction> {
     prop_oneof![
-        2 => (instrument_id(), name(), source_kind())
+        4 => (instrument_id(), name(), source_kind())
             .prop_map(|(id, name, source)| NetworkAction::AddInstrument { id, name, source }),
         1 => instrument_id().prop_map(NetworkAction::DeleteInstrument),
-        8 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
+        12 => (instrument_id(), instrument()).prop_map(|(id, a)| NetworkAction::Instrument(id, a)),
         6 => (instrument_id(), piano_roll()).prop_map(|(id, a)| NetworkAction::PianoRoll(id, a)),
         3 => (instrument_id(), clip()).prop_map(|(id, a)| NetworkAction::Clip(id, a)),
         4 => (instrument_id(), placement()).prop_map(|(id, a)| NetworkAction::Placement(id, a)),
         1 => arrangement().prop_map(NetworkAction::Arrangement),
         6 => (target(), automation()).prop_map(|(t, a)| NetworkAction::Automation(t, a)),
-        2 => project().prop_map(NetworkAction::Project),
-        2 => project_report().prop_map(NetworkAction::ProjectReport),
-        1 => session().prop_map(NetworkAction::Session),
+        1 => project().prop_map(NetworkAction::Project),
+        1 => project_report().prop_map(NetworkAction::ProjectReport),
+        12 => (prop_oneof![1 => instrument_id(), 3 => Just(InstrumentId(4))], drum()).prop_map(|(id, a)| NetworkAction::Drums(id, a)),
+        14 => where_it_fits(),
+        3 => (device(), parameter_id(), change())
+            .prop_map(|(device, p, by)| NetworkAction::Adjust(device, p, by)),
+        3 => registry().prop_map(NetworkAction::Registry),
+        2 => session().prop_map(NetworkAction::Session),
+        2 => midi().prop_map(|s| NetworkAction::Session(SessionSetting::Midi(s))),
         1 => transport().prop_map(NetworkAction::Transport),
-        3 => mixer().prop_map(NetworkAction::Mixer),
+        6 => mixer().prop_map(NetworkAction::Mixer),
     ]
     .boxed()
 }
@@ -149,11 +210,11 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
     .boxed()
 }
 
-fn instrument_id() -> BoxedStrategy<InstrumentId> {
+pub fn instrument_id() -> BoxedStrategy<InstrumentId> {
     (0u32..7).prop_map(InstrumentId).boxed()
 }
 
-fn bus_id() -> BoxedStrategy<BusId> {
+pub fn bus_id() -> BoxedStrategy<BusId> {
     (0u32..4).prop_map(BusId).boxed()
 }
 
@@ -161,17 +222,18 @@ fn place() -> BoxedStrategy<Ticks> {
     prop_oneof![9 => (0u32..6).prop_map(Ticks::of), 1 => Just(Ticks::MAX)].boxed()
 }
 
-fn pitch() -> BoxedStrategy<Pitch> {
+pub fn pitch() -> BoxedStrategy<Pitch> {
     select(vec![0, 60, 61, 127]).prop_map(Pitch::of).boxed()
 }
 
-fn name() -> BoxedStrategy<Name> {
+pub fn name() -> BoxedStrategy<Name> {
     "[A-Za-zäß♭][ -~ä♭]{0,20}".prop_map(|text| Name::new(&text).unwrap()).boxed()
 }
 
 fn instrument() -> BoxedStrategy<InstrumentAction> {
     prop_oneof![
         6 => instrument_setting().prop_map(InstrumentAction::Set),
+        4 => chain().prop_map(|s| InstrumentAction::Set(InstrumentSetting::Chain(s))),
         2 => (pitch(), velocity()).prop_map(|(p, v)| InstrumentAction::Play(p, v)),
         1 => pitch().prop_map(InstrumentAction::Release),
         1 => Just(InstrumentAction::ReleaseAll),
@@ -179,81 +241,206 @@ fn instrument() -> BoxedStrategy<InstrumentAction> {
     .boxed()
 }
 
-fn instrument_setting() -> BoxedStrategy<InstrumentSetting> {
-    prop_oneof![
-        name().prop_map(InstrumentSetting::Name),
-        source().prop_map(InstrumentSetting::Source),
-        filter().prop_map(InstrumentSetting::Filter),
-        envelope().prop_map(InstrumentSetting::Amp),
-        decibels().prop_map(InstrumentSetting::Level),
-        pan().prop_map(InstrumentSetting::Pan),
-        any::<bool>().prop_map(InstrumentSetting::Mute),
-        any::<bool>().prop_map(InstrumentSetting::Solo),
-        output().prop_map(InstrumentSetting::Output),
-        sends().prop_map(InstrumentSetting::Sends),
-    ]
-    .boxed()
+settings_of! {
+    instrument_setting: InstrumentSetting {
+        Name: name(),
+        Source: prop_oneof![source(), source_that_refers()],
+        Filter: filter(),
+        Amp: envelope(),
+        Chain: chain(),
+        Lfo: lfo(),
+        Arpeggiator: arpeggiator(),
+        Chord: select(ChordShape::ALL),
+        Groove: groove(),
+        LayerGroup: maybe(layer_group_id()),
+        Octave: octave_shift(),
+        Channels: select(vec![Channels::Mono, Channels::Stereo]),
+        Level: decibels(),
+        Pan: pan(),
+        Mute: any::<bool>(),
+        Solo: any::<bool>(),
+        Output: output(),
+        Sends: sends(),
+    }
+    filter: FilterSetting {
+        Kind: select(vec![FilterKind::Off, FilterKind::LowPass, FilterKind::HighPass]),
+        Cutoff: hertz(),
+        Resonance: amount(),
+        Sweep: octaves(),
+        Tracking: amount(),
+    }
+    envelope: EnvelopeSetting {
+        Attack: seconds(),
+        Decay: seconds(),
+        Sustain: amount(),
+        Release: seconds(),
+    }
 }
 
+/// Every kind, and often those that refer to something else.
 fn source_kind() -> BoxedStrategy<SourceKind> {
-    select(SourceKind::ALL).boxed()
+    let others = [SourceKind::DrumKit, SourceKind::Vst, SourceKind::SynthDef, SourceKind::BusInput];
+    prop_oneof![select(SourceKind::ALL), select(others.to_vec())].boxed()
 }
 
-fn source() -> BoxedStrategy<SourceSetting> {
+/// What seldom meets an instrument that it fits, for those that it fits in a
+/// studio at work.
+fn where_it_fits() -> BoxedStrategy<NetworkAction> {
+    let bus = maybe(bus_id()).prop_map(|bus| SourceSetting::BusInput(BusInputSetting::Bus(bus)));
+    let kind = source_kind().prop_map(SourceSetting::Kind);
+    let set = |id, setting: BoxedStrategy<InstrumentSetting>| {
+        setting.prop_map(move |setting| {
+            NetworkAction::Instrument(InstrumentId(id), InstrumentAction::Set(setting))
+        })
+    };
+    let source =
+        |source: BoxedStrategy<SourceSetting>| source.prop_map(InstrumentSetting::Source).boxed();
     prop_oneof![
-        source_kind().prop_map(SourceSetting::Kind),
-        prop_oneof![
-            select(vec![Wave::Sine, Wave::Triangle, Wave::Saw, Wave::Square, Wave::Noise])
-                .prop_map(OscillatorSetting::Wave),
-            cents().prop_map(OscillatorSetting::Detune),
-            amount().prop_map(OscillatorSetting::Width),
-            amount().prop_map(OscillatorSetting::Sub),
-        ]
-        .prop_map(SourceSetting::Oscillator),
-        prop_oneof![
-            ratio().prop_map(FmSetting::Ratio),
-            index().prop_map(FmSetting::Index),
-            amount().prop_map(FmSetting::Feedback),
-        ]
-        .prop_map(SourceSetting::Fm),
-        prop_oneof![
-            amount().prop_map(PluckSetting::Damping),
-            amount().prop_map(PluckSetting::Brightness),
-            amount().prop_map(PluckSetting::Place),
-        ]
-        .prop_map(SourceSetting::Pluck),
-        prop_oneof![
-            hertz().prop_map(KickSetting::Tone),
-            seconds().prop_map(KickSetting::Sweep),
-            seconds().prop_map(KickSetting::Decay),
-            amount().prop_map(KickSetting::Click),
-        ]
-        .prop_map(SourceSetting::Kick),
+        2 => set(3, source(bus.boxed())),
+        4 => set(5, source(plugin().prop_map(SourceSetting::Vst).boxed())),
+        2 => set(6, source(synth_def().prop_map(SourceSetting::SynthDef).boxed())),
+        1 => (2u32..7).prop_flat_map(move |id| set(id, source(kind.clone().boxed()))),
+        6 => set(5, chain().prop_map(InstrumentSetting::Chain).boxed()),
+        3 => set(5, effect_that_refers()
+            .prop_map(|s| InstrumentSetting::Chain(ChainSetting::Effect(SlotId(0), s)))
+            .boxed()),
     ]
     .boxed()
 }
 
-fn filter() -> BoxedStrategy<FilterSetting> {
-    let kinds =
-        vec![FilterKind::Off, FilterKind::LowPass, FilterKind::BandPass, FilterKind::HighPass];
+/// Settings of those sources that refer to something else, more often than one
+/// among all.
+fn source_that_refers() -> BoxedStrategy<SourceSetting> {
     prop_oneof![
-        select(kinds).prop_map(FilterSetting::Kind),
-        hertz().prop_map(FilterSetting::Cutoff),
-        amount().prop_map(FilterSetting::Resonance),
-        octaves().prop_map(FilterSetting::Sweep),
-        amount().prop_map(FilterSetting::Tracking),
+        plugin().prop_map(SourceSetting::Vst),
+        synth_def().prop_map(SourceSetting::SynthDef),
+        maybe(bus_id()).prop_map(|bus| SourceSetting::BusInput(BusInputSetting::Bus(bus))),
     ]
     .boxed()
 }
 
-fn envelope() -> BoxedStrategy<EnvelopeSetting> {
+/// The same for effects.
+fn effect_that_refers() -> BoxedStrategy<EffectSetting> {
+    let side_chain = maybe(bus_id()).prop_map(CompressorSetting::SideChain);
     prop_oneof![
-        seconds().prop_map(EnvelopeSetting::Attack),
-        seconds().prop_map(EnvelopeSetting::Decay),
-        amount().prop_map(EnvelopeSetting::Sustain),
-        seconds().prop_map(EnvelopeSetting::Release),
+        plugin().prop_map(EffectSetting::Vst),
+        side_chain.prop_map(EffectSetting::Compressor),
     ]
     .boxed()
+}
+
+fn chain() -> BoxedStrategy<ChainSetting> {
+    let others = vec![EffectKind::Compressor, EffectKind::Vst];
+    let kind = prop_oneof![select(EffectKind::ALL), select(others)];
+    prop_oneof![
+        4 => (slot_id(), kind, 0u8..6).prop_map(|(id, k, at)| ChainSetting::Add(id, k, at)),
+        1 => slot_id().prop_map(ChainSetting::Remove),
+        2 => (slot_id(), 0u8..6).prop_map(|(id, at)| ChainSetting::Move(id, at)),
+        1 => (slot_id(), any::<bool>()).prop_map(|(id, on)| ChainSetting::Bypass(id, on)),
+        6 => (slot_id(), prop_oneof![effect(), effect_that_refers()])
+            .prop_map(|(id, s)| ChainSetting::Effect(id, s)),
+    ]
+    .boxed()
+}
+
+fn plugin() -> BoxedStrategy<LoadedSetting<PluginId>> {
+    loaded(plugin_id())
+}
+
+fn synth_def() -> BoxedStrategy<LoadedSetting<SynthDefId>> {
+    loaded(synth_def_id())
+}
+
+fn loaded<K: Clone + std::fmt::Debug + 'static>(
+    id: BoxedStrategy<K>,
+) -> BoxedStrategy<LoadedSetting<K>> {
+    prop_oneof![
+        3 => id.prop_map(LoadedSetting::Load),
+        1 => Just(LoadedSetting::Unload),
+        4 => (parameter_id(), value()).prop_map(|(id, v)| LoadedSetting::Set(id, v)),
+        1 => parameter_id().prop_map(LoadedSetting::Reset),
+        1 => maybe(content()).prop_map(LoadedSetting::Saved),
+    ]
+    .boxed()
+}
+
+fn registry() -> BoxedStrategy<RegistrySetting> {
+    prop_oneof![
+        3 => (synth_def_id(), definition()).prop_map(|(i, d)| RegistrySetting::AddSynthDef(i, d)),
+        1 => synth_def_id().prop_map(RegistrySetting::DeleteSynthDef),
+        3 => (plugin_id(), definition()).prop_map(|(id, d)| RegistrySetting::AddPlugin(id, d)),
+        1 => plugin_id().prop_map(RegistrySetting::DeletePlugin),
+    ]
+    .boxed()
+}
+
+fn definition() -> BoxedStrategy<Arc<Definition>> {
+    let parameter = (name(), [value(), value(), value()]).prop_map(|(name, mut range)| {
+        range.sort();
+        let [min, default, max] = range;
+        Parameter::new(name, min, max, default).unwrap()
+    });
+    (name(), prop::collection::vec(parameter, 0..4))
+        .prop_map(|(name, parameters)| Arc::new(Definition { name, parameters }))
+        .boxed()
+}
+
+fn value() -> BoxedStrategy<ParameterValue> {
+    (-2.0f32..2.0).prop_map(ParameterValue::of).boxed()
+}
+
+fn change() -> BoxedStrategy<ParameterChange> {
+    (-4.0f32..4.0).prop_map(ParameterChange::of).boxed()
+}
+
+fn parameter_id() -> BoxedStrategy<ParameterId> {
+    (0u16..3).prop_map(ParameterId).boxed()
+}
+
+fn plugin_id() -> BoxedStrategy<PluginId> {
+    (0u32..2).prop_map(PluginId).boxed()
+}
+
+fn synth_def_id() -> BoxedStrategy<SynthDefId> {
+    (0u32..2).prop_map(SynthDefId).boxed()
+}
+
+fn slot_id() -> BoxedStrategy<SlotId> {
+    (0u16..4).prop_map(SlotId).boxed()
+}
+
+fn layer_group_id() -> BoxedStrategy<LayerGroupId> {
+    (0u32..3).prop_map(LayerGroupId).boxed()
+}
+
+fn device() -> BoxedStrategy<Device> {
+    prop_oneof![
+        4 => instrument_id().prop_map(Device::Source),
+        2 => (instrument_id(), slot_id()).prop_map(|(id, slot)| Device::Slot(id, slot)),
+        1 => (bus_id(), slot_id()).prop_map(|(id, slot)| Device::BusSlot(id, slot)),
+        1 => slot_id().prop_map(Device::MasterSlot),
+    ]
+    .boxed()
+}
+
+pub fn content() -> BoxedStrategy<Content> {
+    (name(), any::<[u8; 16]>())
+        .prop_map(|(name, bytes)| Content { name, digest: Digest(bytes) })
+        .boxed()
+}
+
+pub fn note_value() -> BoxedStrategy<NoteValue> {
+    select(NoteValue::ALL).boxed()
+}
+
+fn lfo_shape() -> BoxedStrategy<LfoShape> {
+    select(vec![LfoShape::Sine, LfoShape::Square, LfoShape::SampleAndHold]).boxed()
+}
+
+pub fn maybe<T: Clone + std::fmt::Debug + 'static>(
+    some: BoxedStrategy<T>,
+) -> BoxedStrategy<Option<T>> {
+    prop::option::of(some).boxed()
 }
 
 fn output() -> BoxedStrategy<Output> {
@@ -433,19 +620,68 @@ fn project_report() -> BoxedStrategy<ProjectReport> {
     (project(), outcome).prop_map(|(task, outcome)| ProjectReport { task, outcome }).boxed()
 }
 
-fn session() -> BoxedStrategy<SessionSetting> {
-    let metre = (1u8..=32, select(vec![1u8, 2, 4, 8, 16, 32]));
+settings_of! {
+    session: SessionSetting {
+        Name: name(),
+        Tempo: bpm(),
+        Key: select(vec![Key::C, Key::CSharp, Key::B]),
+        Scale: select(vec![Scale::Major, Scale::Blues]),
+        TimeSignature: time_signature(),
+        Swing: amount(),
+        Tuning: tuning(),
+        Snap: maybe(note_value()),
+        Click: click(),
+        Humanise: humanise(),
+        Midi: midi(),
+    }
+    tuning: TuningSetting {
+        ConcertPitch: concert_pitch(),
+        System: select(vec![TuningSystem::Equal, TuningSystem::Just, TuningSystem::Meantone]),
+    }
+    click: ClickSetting {
+        On: any::<bool>(),
+        Level: decibels(),
+        Accent: any::<bool>(),
+        CountIn: count_in(),
+    }
+    humanise: HumaniseSetting {
+        Timing: amount(),
+        Velocity: amount(),
+    }
+}
+
+fn time_signature() -> BoxedStrategy<TimeSignature> {
+    (1u8..=32, select(vec![1u8, 2, 4, 8, 16, 32]))
+        .prop_map(|(beats, unit)| TimeSignature::new(beats, unit).unwrap())
+        .boxed()
+}
+
+fn midi() -> BoxedStrategy<MidiMapSetting> {
+    let id = || (0u16..5).prop_map(MappingId);
     prop_oneof![
-        name().prop_map(SessionSetting::Name),
-        bpm().prop_map(SessionSetting::Tempo),
-        select(vec![Key::C, Key::CSharp, Key::B]).prop_map(SessionSetting::Key),
-        select(vec![Scale::Major, Scale::Blues]).prop_map(SessionSetting::Scale),
-        metre.prop_map(|(beats, unit)| {
-            SessionSetting::TimeSignature(TimeSignature::new(beats, unit).unwrap())
-        }),
-        amount().prop_map(SessionSetting::Swing),
+        1 => maybe(midi_channel()).prop_map(MidiMapSetting::Channel),
+        5 => (id(), mapping()).prop_map(|(id, mapping)| MidiMapSetting::Put(id, mapping)),
+        1 => id().prop_map(MidiMapSetting::Remove),
     ]
     .boxed()
+}
+
+fn mapping() -> BoxedStrategy<Mapping> {
+    let target = prop_oneof![
+        instrument_id().prop_map(|id| MidiTarget::Instrument(id, InstrumentKnob::Cutoff)),
+        bus_id().prop_map(|id| MidiTarget::Bus(id, StripKnob::Level)),
+        Just(MidiTarget::Master(StripKnob::Pan)),
+        Just(MidiTarget::Tempo),
+    ];
+    (maybe(midi_channel()), midi_controller(), target, amount(), amount())
+        .prop_map(|(channel, controller, target, from, to)| Mapping {
+            channel,
+            controller,
+            target,
+            from,
+            to,
+        })
+        .boxed()
 }
 
 fn transport() -> BoxedStrategy<TransportAction> {
@@ -466,26 +702,38 @@ fn transport() -> BoxedStrategy<TransportAction> {
 
 fn mixer() -> BoxedStrategy<MixerSetting> {
     prop_oneof![
-        3 => (bus_id(), name()).prop_map(|(id, name)| MixerSetting::AddBus(id, name)),
+        4 => (bus_id(), name()).prop_map(|(id, name)| MixerSetting::AddBus(id, name)),
         1 => bus_id().prop_map(MixerSetting::DeleteBus),
-        3 => (bus_id(), bus()).prop_map(|(id, setting)| MixerSetting::Bus(id, setting)),
-        1 => prop_oneof![
-            decibels().prop_map(MasterSetting::Level),
-            pan().prop_map(MasterSetting::Pan),
-            any::<bool>().prop_map(MasterSetting::Mute),
-        ]
-        .prop_map(MixerSetting::Master),
+        4 => (bus_id(), bus()).prop_map(|(id, setting)| MixerSetting::Bus(id, setting)),
+        2 => master().prop_map(MixerSetting::Master),
+        2 => (layer_group_id(), name())
+            .prop_map(|(id, name)| MixerSetting::AddLayerGroup(id, name)),
+        1 => layer_group_id().prop_map(MixerSetting::DeleteLayerGroup),
+        1 => (layer_group_id(), layer_group())
+            .prop_map(|(id, setting)| MixerSetting::LayerGroup(id, setting)),
     ]
     .boxed()
 }
 
-fn bus() -> BoxedStrategy<BusSetting> {
-    prop_oneof![
-        name().prop_map(BusSetting::Name),
-        decibels().prop_map(BusSetting::Level),
-        pan().prop_map(BusSetting::Pan),
-        any::<bool>().prop_map(BusSetting::Mute),
-        any::<bool>().prop_map(BusSetting::Solo),
-    ]
-    .boxed()
+settings_of! {
+    bus: BusSetting {
+        Name: name(),
+        Level: decibels(),
+        Pan: pan(),
+        Mute: any::<bool>(),
+        Solo: any::<bool>(),
+        Chain: chain(),
+    }
+    master: MasterSetting {
+        Level: decibels(),
+        Pan: pan(),
+        Mute: any::<bool>(),
+        Chain: chain(),
+    }
+    layer_group: LayerGroupSetting {
+        Name: name(),
+        Level: decibels(),
+        Mute: any::<bool>(),
+        Solo: any::<bool>(),
+    }
 }

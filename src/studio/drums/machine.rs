@@ -1,0 +1,480 @@
+//! One drum machine: its pads, its patterns, which of them follows which, and
+//! the sample that it cuts.
+//!
+//! Within a machine nothing refers to a pattern or a slice that is gone. The
+//! instruments that its pads play are known to it by their ids.
+
+use std::{fmt, sync::Arc};
+
+use imbl::{OrdMap, ordmap::DiffItem};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    DrumAction, DrumChange,
+    chopper::{Chopper, ChopperSetting, SliceId},
+    pattern::{Pattern, PatternSetting, no_pattern},
+};
+use crate::{
+    model::{InstrumentId, Invalid},
+    quantity::{Amount, Decibels, PadNumber, Pan, Pitch, Semitones},
+    studio::{
+        bounded::{self, MAX_CHAINED, MAX_PATTERNS},
+        content::Content,
+        name::Name,
+        reference::{Reference, Refers},
+        settings::{Place, PlaceName, Settings, settings},
+    },
+};
+
+/// Names a pattern within its drum machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PatternId(pub u16);
+
+impl fmt::Display for PatternId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a pad plays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PadSound {
+    /// Nothing.
+    Nothing,
+    /// A sample.
+    Sample(Content),
+    /// A slice of the sample that the machine cuts.
+    Slice(SliceId),
+    /// A key of another instrument. The pads of a drum kit that is played this
+    /// way play nothing in turn but their own sounds.
+    Instrument(InstrumentId, Pitch),
+}
+
+settings! {
+    /// A pad.
+    Pad, PadSetting {
+        /// What it is called.
+        name: Name(Name) = Name::given("Pad");
+        /// What it plays.
+        sound: Sound(PadSound) = PadSound::Nothing;
+        /// How loud.
+        level: Level(Decibels) = Decibels::of(0.0);
+        /// Where it is between the loudspeakers.
+        pan: Pan(Pan) = Pan::of(0.0);
+        /// How far it is transposed.
+        pitch: Pitch(Semitones) = Semitones::of(0);
+        /// Whether it is played backwards.
+        reverse: Reverse(bool) = false;
+        /// Which other pad falls silent when it is struck, such as an open hi-hat.
+        chokes: Chokes(Option<PadNumber>) = None;
+    }
+}
+
+/// The patterns that follow one another, over and over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChainedPatterns(
+    #[serde(deserialize_with = "bounded::list::<MAX_CHAINED, _, _>")] Vec<PatternId>,
+);
+
+impl ChainedPatterns {
+    /// These, one after the other. A pattern may come several times.
+    ///
+    /// # Errors
+    /// If there are more than 64.
+    pub fn new(patterns: Vec<PatternId>) -> Result<Self, Invalid> {
+        bounded::at_most(patterns.len(), MAX_CHAINED, "patterns in a chain")?;
+        Ok(Self(patterns))
+    }
+
+    /// The patterns, in the order in which they are played.
+    #[must_use]
+    pub fn patterns(&self) -> &[PatternId] {
+        &self.0
+    }
+}
+
+/// The drum machine of a drum kit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Read")]
+pub struct DrumMachine {
+    /// How late every second step is: straight at 0.
+    pub swing: Amount,
+    /// Whether the chain is played, and not the current pattern alone.
+    pub chained: bool,
+    current: Option<PatternId>,
+    chain: Arc<ChainedPatterns>,
+    pads: OrdMap<PadNumber, Arc<Pad>>,
+    patterns: OrdMap<PatternId, Arc<Pattern>>,
+    chopper: Arc<Chopper>,
+}
+
+/// One change of a [`DrumMachine`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DrumSetting {
+    /// How late every second step is.
+    Swing(Amount),
+    /// The sample that is cut, or a slice of it.
+    Chopper(ChopperSetting),
+    /// A setting of a pad.
+    Pad(PadNumber, PadSetting),
+    /// There is a new, empty pattern.
+    AddPattern(PatternId),
+    /// A pattern is gone, in the chain too. If it was the current one, the
+    /// lowest that is left is.
+    DeletePattern(PatternId),
+    /// A pattern, or a step of it.
+    Pattern(PatternId, PatternSetting),
+    /// Which pattern is shown, and played if no chain is.
+    Current(Option<PatternId>),
+    /// Which patterns follow one another.
+    Chain(ChainedPatterns),
+    /// Whether the chain is played.
+    Chained(bool),
+}
+
+impl Default for DrumMachine {
+    /// One empty pattern, and pads that play nothing.
+    fn default() -> Self {
+        let first = PatternId(1);
+        Self {
+            swing: Amount::of(0.0),
+            chained: false,
+            current: Some(first),
+            chain: Arc::default(),
+            pads: OrdMap::new(),
+            patterns: OrdMap::unit(first, Arc::default()),
+            chopper: Arc::default(),
+        }
+    }
+}
+
+impl DrumMachine {
+    /// A pad.
+    #[must_use]
+    pub fn pad(&self, number: PadNumber) -> Pad {
+        self.pads.get(&number).map(|pad| Pad::clone(pad)).unwrap_or_default()
+    }
+
+    /// The pattern of this id, if there is one.
+    #[must_use]
+    pub fn pattern(&self, id: PatternId) -> Option<&Pattern> {
+        self.patterns.get(&id).map(Arc::as_ref)
+    }
+
+    /// All patterns, by id.
+    pub fn patterns(&self) -> impl Iterator<Item = (PatternId, &Pattern)> {
+        self.patterns.iter().map(|(id, pattern)| (*id, pattern.as_ref()))
+    }
+
+    /// The lowest id, from 1, that no pattern has.
+    #[must_use]
+    pub fn free_id(&self) -> PatternId {
+        let mut ids = (1..=u16::MAX).map(PatternId);
+        ids.find(|id| !self.patterns.contains_key(id)).unwrap_or(PatternId(0))
+    }
+
+    /// The pattern that is shown, and played if no chain is.
+    #[must_use]
+    pub const fn current(&self) -> Option<PatternId> {
+        self.current
+    }
+
+    /// The patterns that follow one another.
+    #[must_use]
+    pub fn chain(&self) -> &ChainedPatterns {
+        &self.chain
+    }
+
+    /// The sample that is cut, and its slices.
+    #[must_use]
+    pub fn chopper(&self) -> &Chopper {
+        &self.chopper
+    }
+
+    pub(super) fn act(&mut self, action: &DrumAction) -> Result<(), Invalid> {
+        match action {
+            DrumAction::Set(setting) => {
+                self.apply(setting.clone())?;
+                return self.settle(setting);
+            }
+            DrumAction::Step(id, pad, step, setting) => {
+                self.pattern_mut(*id)?.edit(*pad, *step, setting.clone())?;
+            }
+            DrumAction::Euclid { pattern, pad, hits, rotation } => {
+                self.pattern_mut(*pattern)?.euclid(*pad, *hits, *rotation)?;
+            }
+            DrumAction::ClearRegion(id, region) => self.pattern_mut(*id)?.clear_region(*region),
+            DrumAction::Paste(id, steps) => self.pattern_mut(*id)?.paste(steps),
+            DrumAction::Chop(count) => {
+                Arc::make_mut(&mut self.chopper).chop(*count);
+                self.silence_lost_slices();
+            }
+            DrumAction::AssignSlices(first) => self.assign_slices(*first),
+        }
+        Ok(())
+    }
+
+    /// Sees to it, once an action is done, that nothing within the machine
+    /// refers to what is gone, and that the action did not either.
+    fn settle(&mut self, done: &DrumSetting) -> Result<(), Invalid> {
+        match done {
+            DrumSetting::DeletePattern(gone) => {
+                if self.chain.0.contains(gone) {
+                    Arc::make_mut(&mut self.chain).0.retain(|id| id != gone);
+                }
+                if self.current == Some(*gone) {
+                    self.current = self.patterns.get_min().map(|(id, _)| *id);
+                }
+                Ok(())
+            }
+            DrumSetting::Chopper(ChopperSetting::Remove(_)) => {
+                self.silence_lost_slices();
+                Ok(())
+            }
+            DrumSetting::Current(_) | DrumSetting::Chain(_) | DrumSetting::Pad(..) => self.check(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that nothing within the machine refers to what is not there.
+    pub(in crate::studio) fn check(&self) -> Result<(), Invalid> {
+        let named = self.current.iter().chain(&self.chain.0);
+        if let Some(id) = named.copied().find(|id| !self.patterns.contains_key(id)) {
+            return Err(no_pattern(id));
+        }
+        let slices = self.pads.values().filter_map(|pad| match pad.sound {
+            PadSound::Slice(id) => Some(id),
+            _ => None,
+        });
+        match slices.into_iter().find(|id| self.chopper.slice(*id).is_none()) {
+            Some(id) => Err(Invalid::missing("slice", id)),
+            None => Ok(()),
+        }
+    }
+
+    fn silence_lost_slices(&mut self) {
+        let chopper = Arc::clone(&self.chopper);
+        self.silence(|sound| match sound {
+            PadSound::Slice(id) => chopper.slice(*id).is_none(),
+            _ => false,
+        });
+    }
+
+    fn silence(&mut self, lost: impl Fn(&PadSound) -> bool) {
+        let silent: Vec<_> =
+            self.pads.iter().filter(|(_, pad)| lost(&pad.sound)).map(|(n, _)| *n).collect();
+        for number in silent {
+            self.set_pad(number, |pad| pad.sound = PadSound::Nothing);
+        }
+    }
+
+    fn assign_slices(&mut self, first: PadNumber) {
+        let pads = (first.get()..=PadNumber::MAX.get()).filter_map(|n| PadNumber::new(n).ok());
+        let slices: Vec<_> = self.chopper.slices().map(|(id, _)| id).collect();
+        for (number, id) in pads.zip(slices) {
+            self.set_pad(number, |pad| pad.sound = PadSound::Slice(id));
+        }
+    }
+
+    /// Edits a pad. One that is as by default is not kept.
+    fn set_pad(&mut self, number: PadNumber, edit: impl FnOnce(&mut Pad)) {
+        let mut pad = self.pad(number);
+        edit(&mut pad);
+        if pad == Pad::default() {
+            self.pads.remove(&number);
+        } else {
+            self.pads.insert(number, Arc::new(pad));
+        }
+    }
+
+    fn pattern_mut(&mut self, id: PatternId) -> Result<&mut Pattern, Invalid> {
+        self.patterns.get_mut(&id).map(Arc::make_mut).ok_or_else(|| no_pattern(id))
+    }
+
+    /// Changes one thing alone, as an item of a patch does.
+    pub(super) fn apply(&mut self, setting: DrumSetting) -> Result<(), Invalid> {
+        match setting {
+            DrumSetting::Swing(swing) => self.swing = swing,
+            DrumSetting::Chopper(setting) => self.chopper.set(setting)?,
+            DrumSetting::Pad(number, setting) => {
+                let mut pad = self.pad(number);
+                pad.set(setting)?;
+                self.set_pad(number, |edited| *edited = pad);
+            }
+            DrumSetting::AddPattern(id) => {
+                if self.patterns.contains_key(&id) {
+                    return Err(Invalid::exists("pattern", id));
+                }
+                self.patterns.insert(id, Arc::default());
+                bounded::at_most(self.patterns.len(), MAX_PATTERNS, "patterns of a drum kit")?;
+            }
+            DrumSetting::DeletePattern(id) => {
+                self.patterns.remove(&id).ok_or_else(|| no_pattern(id))?;
+            }
+            DrumSetting::Pattern(id, setting) => self.pattern_mut(id)?.set(setting)?,
+            DrumSetting::Current(id) => self.current = id,
+            DrumSetting::Chain(chain) => self.chain = Arc::new(chain),
+            DrumSetting::Chained(chained) => self.chained = chained,
+        }
+        Ok(())
+    }
+
+    /// What it is that a setting sets.
+    pub(in crate::studio) fn place(setting: &DrumSetting, place: &mut Place) {
+        use PlaceName::{Number, Part};
+        match setting {
+            DrumSetting::Swing(_) => place.push(Part("Swing")),
+            DrumSetting::Chopper(setting) => {
+                place.push(Part("Chopper"));
+                Chopper::place(setting, place);
+            }
+            DrumSetting::Pad(number, setting) => {
+                place.extend([Part("Pad"), Number(number.get().into())]);
+                Pad::place(setting, place);
+            }
+            DrumSetting::AddPattern(id) | DrumSetting::DeletePattern(id) => {
+                place.extend([Part("Pattern"), Number(id.0.into())]);
+            }
+            DrumSetting::Pattern(id, setting) => {
+                place.extend([Part("Pattern"), Number(id.0.into())]);
+                Pattern::place(setting, place);
+            }
+            DrumSetting::Current(_) => place.push(Part("Current")),
+            DrumSetting::Chain(_) => place.push(Part("Chain")),
+            DrumSetting::Chained(_) => place.push(Part("Chained")),
+        }
+    }
+
+    /// What makes `to` of this machine.
+    pub(super) fn changes(&self, to: &Self) -> Vec<DrumChange> {
+        let mut changes = Vec::new();
+        let mut emit = |setting| changes.push(DrumChange::Set(setting));
+        if self.swing != to.swing {
+            emit(DrumSetting::Swing(to.swing));
+        }
+        self.chopper.diff(&to.chopper, &mut |setting| emit(DrumSetting::Chopper(setting)));
+        self.diff_pads(to, &mut emit);
+        self.diff_patterns(to, &mut emit);
+        if self.current != to.current {
+            emit(DrumSetting::Current(to.current));
+        }
+        if self.chain != to.chain {
+            emit(DrumSetting::Chain(ChainedPatterns::clone(&to.chain)));
+        }
+        if self.chained != to.chained {
+            emit(DrumSetting::Chained(to.chained));
+        }
+        changes
+    }
+
+    fn diff_pads(&self, to: &Self, emit: &mut dyn FnMut(DrumSetting)) {
+        for change in self.pads.diff(&to.pads) {
+            let (DiffItem::Add(number, _)
+            | DiffItem::Update { new: (number, _), .. }
+            | DiffItem::Remove(number, _)) = change;
+            let (old, new) = (self.pad(*number), to.pad(*number));
+            old.diff(&new, &mut |setting| emit(DrumSetting::Pad(*number, setting)));
+        }
+    }
+
+    fn diff_patterns(&self, to: &Self, emit: &mut dyn FnMut(DrumSetting)) {
+        // What is gone first: there must be room for what is new.
+        for change in self.patterns.diff(&to.patterns) {
+            if let DiffItem::Remove(id, _) = change {
+                emit(DrumSetting::DeletePattern(*id));
+            }
+        }
+        for change in self.patterns.diff(&to.patterns) {
+            match change {
+                DiffItem::Add(id, new) => {
+                    emit(DrumSetting::AddPattern(*id));
+                    Pattern::default().diff(new, &mut |s| emit(DrumSetting::Pattern(*id, s)));
+                }
+                DiffItem::Update { old: (id, old), new: (_, new) } => {
+                    old.diff(new, &mut |s| emit(DrumSetting::Pattern(*id, s)));
+                }
+                DiffItem::Remove(..) => {}
+            }
+        }
+    }
+}
+
+impl Refers for DrumMachine {
+    fn references(&self, each: &mut dyn FnMut(Reference)) {
+        for pad in self.pads.values() {
+            if let PadSound::Instrument(id, _) = pad.sound {
+                each(Reference::Instrument(id));
+            }
+        }
+    }
+
+    fn forget(&mut self, gone: Reference) {
+        self.silence(|sound| match sound {
+            PadSound::Instrument(id, _) => Reference::Instrument(*id) == gone,
+            _ => false,
+        });
+    }
+}
+
+/// A drum machine as it is read, before it is known to be one.
+#[derive(Deserialize)]
+struct Read {
+    swing: Amount,
+    chained: bool,
+    current: Option<PatternId>,
+    chain: Arc<ChainedPatterns>,
+    #[serde(deserialize_with = "bounded::map::<16, _, _, _>")]
+    pads: OrdMap<PadNumber, Arc<Pad>>,
+    #[serde(deserialize_with = "bounded::map::<MAX_PATTERNS, _, _, _>")]
+    patterns: OrdMap<PatternId, Arc<Pattern>>,
+    chopper: Arc<Chopper>,
+}
+
+impl TryFrom<Read> for DrumMachine {
+    type Error = Invalid;
+
+    fn try_from(read: Read) -> Result<Self, Invalid> {
+        let Read { swing, chained, current, chain, pads, patterns, chopper } = read;
+        let machine = Self { swing, chained, current, chain, pads, patterns, chopper };
+        machine.check()?;
+        Ok(machine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(machine: &mut DrumMachine, setting: DrumSetting) -> Result<(), Invalid> {
+        machine.act(&DrumAction::Set(setting))
+    }
+
+    #[test]
+    fn a_pattern_that_is_deleted_is_neither_current_nor_in_the_chain() {
+        let mut machine = DrumMachine::default();
+        let (first, second) = (PatternId(1), PatternId(2));
+        let chain = |ids: &[PatternId]| ChainedPatterns::new(ids.to_vec()).unwrap();
+        let both = DrumSetting::Chain(chain(&[first, second, first]));
+        assert_eq!(set(&mut machine.clone(), both.clone()), Err(Invalid::missing("pattern", 2)));
+        set(&mut machine, DrumSetting::AddPattern(second)).unwrap();
+        set(&mut machine, both).unwrap();
+        set(&mut machine, DrumSetting::DeletePattern(first)).unwrap();
+        assert_eq!(machine.chain(), &chain(&[second]));
+        assert_eq!(machine.current(), Some(second));
+        set(&mut machine, DrumSetting::DeletePattern(second)).unwrap();
+        assert_eq!((machine.current(), machine.free_id()), (None, first));
+    }
+
+    #[test]
+    fn a_machine_with_a_dangling_reference_is_refused_from_the_wire() {
+        let json = serde_json::to_string(&DrumMachine::default()).unwrap();
+        assert!(serde_json::from_str::<DrumMachine>(&json).is_ok());
+        for (good, bad) in
+            [(r#""current":1"#, r#""current":2"#), (r#""chain":[]"#, r#""chain":[9]"#)]
+        {
+            assert!(serde_json::from_str::<DrumMachine>(&json.replace(good, bad)).is_err());
+        }
+    }
+}

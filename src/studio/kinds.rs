@@ -1,0 +1,114 @@
+//! One table makes a choice of several kinds, each with parameters of its own: a
+//! source, an effect.
+//!
+//! It knows how kinds are told apart and changed, and not one of them by name.
+
+/// Declares the kinds of something, and what is set of each.
+///
+/// A row is `Kind(Type);`, whose type is [`Settings`](super::Settings). Between
+/// two kinds, the difference is the new kind and those of its parameters that
+/// are not at their defaults.
+macro_rules! kinds {
+    (
+        $(#[$meta:meta])*
+        $name:ident, $kind:ident, $setting:ident, $wrong:literal {
+            $( $(#[$doc:meta])* $variant:ident($type:ty); )+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
+        pub enum $name {
+            $( $(#[$doc])* $variant($type), )+
+        }
+
+        #[doc = concat!("The kinds of [`", stringify!($name), "`], to choose one.")]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            ::serde::Serialize, ::serde::Deserialize,
+        )]
+        pub enum $kind {
+            $( $(#[$doc])* $variant, )+
+        }
+
+        #[doc = concat!("One setting of [`", stringify!($name), "`].")]
+        #[derive(Clone, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
+        pub enum $setting {
+            /// Another kind, with its parameters at their defaults.
+            Kind($kind),
+            $( $(#[$doc])* $variant(<$type as $crate::studio::settings::Settings>::Setting), )+
+        }
+
+        impl $kind {
+            /// All of them, in the order in which a menu shows them.
+            pub const ALL: &'static [Self] = &[$( Self::$variant, )+];
+        }
+
+        impl $name {
+            /// One of this kind, with its parameters at their defaults.
+            #[must_use]
+            pub fn of(kind: $kind) -> Self {
+                match kind {
+                    $( $kind::$variant => Self::$variant(<$type>::default()), )+
+                }
+            }
+
+            /// Which kind it is.
+            #[must_use]
+            pub const fn kind(&self) -> $kind {
+                match self {
+                    $( Self::$variant(_) => $kind::$variant, )+
+                }
+            }
+
+            /// The parameters that differ, between two of one kind.
+            fn diff_parameters(&self, to: &Self, emit: &mut dyn FnMut($setting)) {
+                match (self, to) {
+                    $( (Self::$variant(from), Self::$variant(to)) => {
+                        $crate::studio::settings::Settings::diff(
+                            from, to, &mut |setting| emit($setting::$variant(setting)),
+                        );
+                    } )+
+                    _ => {}
+                }
+            }
+        }
+
+        impl $crate::studio::settings::Settings for $name {
+            type Setting = $setting;
+
+            fn set(&mut self, setting: $setting) -> Result<(), $crate::model::Invalid> {
+                match (self, setting) {
+                    (this, $setting::Kind(kind)) => {
+                        *this = Self::of(kind);
+                        Ok(())
+                    }
+                    $( (Self::$variant(present), $setting::$variant(setting)) => {
+                        $crate::studio::settings::Settings::set(present, setting)
+                    } )+
+                    _ => Err($crate::model::Invalid::unfit($wrong)),
+                }
+            }
+
+            fn place(setting: &$setting, place: &mut $crate::studio::settings::Place) {
+                match setting {
+                    // The parameters come and go with the kind.
+                    $setting::Kind(_) => {}
+                    $( $setting::$variant(setting) => {
+                        <$type as $crate::studio::settings::Settings>::place(setting, place);
+                    } )+
+                }
+            }
+
+            fn diff(&self, to: &Self, emit: &mut dyn FnMut($setting)) {
+                if self.kind() == to.kind() {
+                    self.diff_parameters(to, emit);
+                } else {
+                    emit($setting::Kind(to.kind()));
+                    Self::of(to.kind()).diff_parameters(to, emit);
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use kinds;

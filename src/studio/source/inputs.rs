@@ -1,0 +1,34 @@
+//! Sources that come from elsewhere.
+
+use crate::{
+    quantity::{Decibels, Gain, InputChannel},
+    studio::{mixer::BusId, settings::settings},
+};
+
+settings! {
+    /// An input of the sound card.
+    #[derive(Copy)]
+    AudioInput, AudioInputSetting {
+        /// The input, or the left one of two.
+        channel: Channel(InputChannel) = InputChannel::of(1);
+        /// How much louder it is made.
+        gain: Gain(Gain) = Gain::of(0.0);
+        /// Under which level it is silent.
+        gate: Gate(Decibels) = Decibels::MIN;
+        /// Whether it is heard without a key being held.
+        monitor: Monitor(bool) = true;
+    }
+}
+
+settings! {
+    /// What a bus carries.
+    #[derive(Copy)]
+    BusInput, BusInputSetting {
+        /// Which one.
+        bus: Bus(Option<BusId>) = None;
+        /// How much louder it is made.
+        gain: Gain(Gain) = Gain::of(0.0);
+        /// Whether it is heard only while a key is held.
+        keyed: Keyed(bool) = false;
+    }
+}

@@ -1,0 +1,229 @@
+//! How large the largest state and the largest action can be: a frame must be
+//! able to hold them.
+
+use imbolc_net::{
+    model::{InstrumentId, Model},
+    quantity::{
+        Decibels, Gain, NoteLength, PadNumber, ParameterValue, Pitch, Probability, Semitones,
+        SliceCount, StepNumber, Ticks, Velocity,
+    },
+    studio::{
+        BandSetting, BusId, BusSendSetting, BusSetting, ChainSetting, ChainedPatterns,
+        ChopperSetting, Content, Definition, Digest, DrumAction, DrumSetting, EffectKind,
+        EffectSetting, EqualiserSetting, InstrumentAction, InstrumentSetting, LoadedSetting,
+        MAX_ACTION_BYTES, MAX_BUSES, MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL,
+        MAX_INSTRUMENTS, MAX_LANES, MAX_MAPPINGS, MAX_NOTES_IN_ALL, MAX_PARAMETERS,
+        MAX_PARAMETERS_IN_ALL, MAX_PASTED, MAX_PATTERNS_IN_ALL, MAX_PLACEMENTS_IN_ALL,
+        MAX_POINTS_IN_ALL, MAX_SLOTS, MAX_STATE_BYTES, MAX_STEPS_IN_ALL, MAX_STEPS_PASTED,
+        MAX_TOUCHED, MixerSetting, Name, NetworkAction, Note, PadSetting, PadSound, Parameter,
+        ParameterId, Pattern, PatternId, PluginId, RegistrySetting, SendsSetting, SlotId,
+        SourceKind, SourceSetting, Step, Studio, StudioState,
+    },
+};
+use serde::Serialize;
+
+use super::studio;
+
+/// Four bytes each: no character has more.
+fn longest_name() -> Name {
+    Name::new(&"\u{1d11e}".repeat(64)).unwrap()
+}
+
+fn content() -> Content {
+    Content { name: longest_name(), digest: Digest([255; 16]) }
+}
+
+/// A number that takes as many digits as any.
+fn long_value() -> ParameterValue {
+    ParameterValue::of(-100_000.13)
+}
+
+/// The size in a list or a map, as JSON.
+fn size(value: &impl Serialize) -> usize {
+    serde_json::to_string(value).unwrap().len() + ",".len()
+}
+
+fn largest_note() -> usize {
+    size(&Note {
+        tick: Ticks::MAX,
+        pitch: Pitch::MAX,
+        length: NoteLength::MAX,
+        velocity: Velocity::MAX,
+        probability: Probability::MAX,
+    })
+}
+
+fn largest_step() -> usize {
+    let step = Step::new(PadNumber::MAX, StepNumber::MAX);
+    // A probability has ten digits more than 1.0.
+    size(&Step { velocity: Velocity::MAX, pitch: Semitones::MIN, ..step }) + 10
+}
+
+fn largest_parameter() -> usize {
+    let value = long_value();
+    size(&Parameter::new(longest_name(), value, value, value).unwrap())
+}
+
+#[test]
+fn the_largest_action_is_not_larger_than_promised() {
+    for largest in [
+        MAX_PASTED * largest_note(),
+        MAX_STEPS_PASTED * largest_step(),
+        MAX_PARAMETERS * largest_parameter(),
+    ] {
+        assert!(largest + 400 <= MAX_ACTION_BYTES, "{largest}");
+    }
+}
+
+#[test]
+fn the_largest_state_is_not_larger_than_promised() {
+    let mut state = studio(1, 0);
+    add_buses_and_sends(&mut state);
+    for pitch in 0..128 {
+        let play = InstrumentAction::Play(Pitch::of(pitch), Velocity::MAX);
+        act(&mut state, NetworkAction::Instrument(ID, play));
+    }
+    fill_chain(&mut state);
+    // 16 digits more for each parameter that is not set above.
+    let slack = 100 * 16;
+    let instrument = size(state.instruments.get(ID).unwrap()) + slack + touched();
+    let bus = size(state.mixer.bus(BusId(u32::MAX)).unwrap()) + slack;
+
+    let key = r#""4294967295":"#.len();
+    let each = instrument + key + largest_drum_machine() + key + key + "[],".len();
+    let mapping = 200;
+    let largest = MAX_INSTRUMENTS * each
+        + (MAX_BUSES + 1) * (bus + key)
+        + MAX_NOTES_IN_ALL * largest_note()
+        + MAX_STEPS_IN_ALL * largest_step()
+        + MAX_PATTERNS_IN_ALL * (size(&Pattern::default()) + longest_name().as_str().len() + 20)
+        + MAX_PARAMETERS_IN_ALL * largest_parameter()
+        + MAX_MAPPINGS * mapping
+        + largest_arrangement()
+        + 1_000_000;
+    assert!(largest <= MAX_STATE_BYTES, "{largest}");
+}
+
+/// All tracks but for their notes, all clips and placements, all lanes.
+fn largest_arrangement() -> usize {
+    let track = concat!(
+        r#""4294967295":{"voices":"Mono","armed":false,"looping":false,"#,
+        r#""region":{"start":2000000000,"end":2000000000},"notes":[]},"#,
+    );
+    let part = r#""4294967295":{"clips":{},"placements":{}},"#;
+    let clip = r#""4294967295":{"name":"","length":2000000000,"notes":[]},"#.len() + 4 * 64;
+    let placement = r#""4294967295":{"clip":4294967295,"tick":2000000000,"length":2000000000},"#;
+    let lane = concat!(
+        r#"[{"Instrument":[4294967295,"OscillatorDetune"]},"#,
+        r#"{"enabled":false,"armed":false,"points":{}}],"#,
+    );
+    let point = r#""2000000000":{"value":0.12345679,"curve":"SlowStart"},"#;
+    MAX_INSTRUMENTS * (track.len() + part.len())
+        + MAX_CLIPS_IN_ALL * clip
+        + MAX_CLIP_NOTES_IN_ALL * largest_note()
+        + MAX_PLACEMENTS_IN_ALL * placement.len()
+        + MAX_LANES * lane.len()
+        + MAX_POINTS_IN_ALL * point.len()
+}
+
+const ID: InstrumentId = InstrumentId(1);
+
+fn act(state: &mut StudioState, action: NetworkAction) {
+    Studio::reduce(state, &action).unwrap();
+}
+
+fn set(state: &mut StudioState, setting: InstrumentSetting) {
+    act(state, NetworkAction::Instrument(ID, InstrumentAction::Set(setting)));
+}
+
+fn add_buses_and_sends(state: &mut StudioState) {
+    set(state, InstrumentSetting::Name(longest_name()));
+    for bus in (0..64).map(|n| BusId(u32::MAX - n)) {
+        act(state, NetworkAction::Mixer(MixerSetting::AddBus(bus, longest_name())));
+        set(state, InstrumentSetting::Sends(SendsSetting::Add(bus)));
+        let level = BusSendSetting::Level(Decibels::of(-100.123_45));
+        set(state, InstrumentSetting::Sends(SendsSetting::Set(bus, level)));
+    }
+}
+
+/// Fills the chain of the instrument and of a bus with the largest effects. No
+/// other kind is larger than an equaliser.
+fn fill_chain(state: &mut StudioState) {
+    let gain = || BandSetting::Gain(Gain::of(-12.123_457));
+    let bands = [
+        EqualiserSetting::Low(gain()),
+        EqualiserSetting::LowMid(gain()),
+        EqualiserSetting::Mid(gain()),
+        EqualiserSetting::HighMid(gain()),
+        EqualiserSetting::Presence(gain()),
+        EqualiserSetting::High(gain()),
+    ];
+    let mut both = |setting: ChainSetting| {
+        let bus = MixerSetting::Bus(BusId(u32::MAX), BusSetting::Chain(setting.clone()));
+        act(state, NetworkAction::Mixer(bus));
+        set(state, InstrumentSetting::Chain(setting));
+    };
+    for slot in (0..u16::try_from(MAX_SLOTS).unwrap()).map(|n| SlotId(u16::MAX - n)) {
+        both(ChainSetting::Add(slot, EffectKind::Equaliser, 0));
+        for band in &bands {
+            both(ChainSetting::Effect(slot, EffectSetting::Equaliser(band.clone())));
+        }
+    }
+}
+
+/// What is touched of the plug-ins of the source and of the chain.
+fn touched() -> usize {
+    2 * MAX_TOUCHED * (size(&long_value()) + r#""65535":"#.len()) + size(&content())
+}
+
+fn largest_drum_machine() -> usize {
+    let mut state = studio(1, 0);
+    let set_drums = |state: &mut StudioState, setting| {
+        act(state, NetworkAction::Drums(ID, DrumAction::Set(setting)));
+    };
+    set(&mut state, InstrumentSetting::Source(SourceSetting::Kind(SourceKind::DrumKit)));
+    for pad in (0..16).map(PadNumber::of) {
+        set_drums(&mut state, DrumSetting::Pad(pad, PadSetting::Name(longest_name())));
+        let sound = PadSetting::Sound(PadSound::Sample(content()));
+        set_drums(&mut state, DrumSetting::Pad(pad, sound));
+        let level = PadSetting::Level(Decibels::of(-100.123_45));
+        set_drums(&mut state, DrumSetting::Pad(pad, level));
+    }
+    let sample = ChopperSetting::Sample(Some(content()));
+    set_drums(&mut state, DrumSetting::Chopper(sample));
+    act(&mut state, NetworkAction::Drums(ID, DrumAction::Chop(SliceCount::of(63))));
+    set_drums(&mut state, DrumSetting::AddPattern(PatternId(u16::MAX)));
+    set_drums(&mut state, DrumSetting::DeletePattern(PatternId(1)));
+    let chain = ChainedPatterns::new(vec![PatternId(u16::MAX); MAX_CHAINED]).unwrap();
+    set_drums(&mut state, DrumSetting::Chain(chain));
+    // Some ids of slices have five digits, and some numbers more than these.
+    size(state.drums.machine(ID).unwrap()) + 500
+}
+
+#[test]
+fn the_parameters_that_are_touched_in_a_chain_are_bounded_together() {
+    let mut state = studio(1, 0);
+    let value = ParameterValue::of(0.5);
+    let (min, max) = (ParameterValue::of(0.0), ParameterValue::of(1.0));
+    let parameter = Parameter::new(Name::default(), min, max, min).unwrap();
+    let parameters = vec![parameter; MAX_PARAMETERS];
+    let definition = Definition { name: Name::default(), parameters }.into();
+    let plugin = PluginId(1);
+    act(&mut state, NetworkAction::Registry(RegistrySetting::AddPlugin(plugin, definition)));
+    let vst = |slot, setting| {
+        let setting = ChainSetting::Effect(SlotId(slot), EffectSetting::Vst(setting));
+        let setting = InstrumentSetting::Chain(setting);
+        NetworkAction::Instrument(ID, InstrumentAction::Set(setting))
+    };
+    let touch = |slot, n| vst(slot, LoadedSetting::Set(ParameterId(n), value));
+    for slot in [1, 2] {
+        let add = ChainSetting::Add(SlotId(slot), EffectKind::Vst, 0);
+        set(&mut state, InstrumentSetting::Chain(add));
+        act(&mut state, vst(slot, LoadedSetting::Load(plugin)));
+        (0..128).for_each(|n| act(&mut state, touch(slot, n)));
+    }
+    act(&mut state, touch(1, 127));
+    assert!(Studio::reduce(&mut state.clone(), &touch(1, 128)).is_err());
+    act(&mut state, vst(2, LoadedSetting::Reset(ParameterId(5))));
+    act(&mut state, touch(1, 128));
+}
