@@ -12,7 +12,11 @@
 //! and arrives before it. So an action is in what is shown exactly once at
 //! every step, and a fader never jumps back.
 
+mod deed;
+
 use std::{collections::VecDeque, sync::Arc};
+
+use deed::Deed;
 
 use crate::{
     clock::Timestamp,
@@ -23,10 +27,7 @@ use crate::{
         Reconnected, Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken,
         StatePatch, Welcome,
     },
-    session::{
-        rules,
-        undo::{Direction, UndoLog},
-    },
+    session::undo::{Direction, UndoLog},
 };
 
 /// What a client has of a session.
@@ -73,58 +74,6 @@ struct Pending<M: Model> {
     log: UndoLog<M>,
     /// The moment that contains it, once the authority has told.
     contained_in: Option<Seq>,
-}
-
-/// Something that one does, and that is numbered.
-#[derive(Clone)]
-enum Deed<M: Model> {
-    Act {
-        /// When, by the clock of whoever dispatches.
-        at: Timestamp,
-        /// Whether it goes on with the deed before.
-        continues: bool,
-        action: M::Action,
-    },
-    Trace(Direction),
-}
-
-impl<M: Model> Deed<M> {
-    /// Does it on what is predicted so far.
-    ///
-    /// # Errors
-    /// If the authority would refuse it, as far as can be seen from here.
-    fn predict(
-        &self,
-        state: &Arc<NetworkState<M>>,
-        log: &mut UndoLog<M>,
-        me: ClientId,
-    ) -> Result<Arc<NetworkState<M>>, Refusal> {
-        match self {
-            Self::Act { at, continues, action } => {
-                let after = Arc::new(rules::carry_out(state, me, action)?.0);
-                log.record(*at, *continues, action, state, &after);
-                Ok(after)
-            }
-            Self::Trace(direction) => Ok(Arc::new(log.trace(*direction, state, me, false)?.state)),
-        }
-    }
-
-    fn message(&self, number: ActionNumber) -> ClientMessage<M> {
-        match self {
-            Self::Act { continues, action, .. } => {
-                ClientMessage::Action { number, continues: *continues, action: action.clone() }
-            }
-            Self::Trace(Direction::Back) => ClientMessage::Undo { number },
-            Self::Trace(Direction::Forth) => ClientMessage::Redo { number },
-        }
-    }
-
-    fn into_action(self) -> Option<M::Action> {
-        match self {
-            Self::Act { action, .. } => Some(action),
-            Self::Trace(_) => None,
-        }
-    }
 }
 
 /// Why a mirror does not take an action.

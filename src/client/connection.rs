@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, interval, timeout},
 };
 
-use super::{Ended, Shared};
+use super::{Shared, keeper::Ended};
 use crate::{
     config::{ClientConfig, limits},
     error::plainly,
