@@ -119,7 +119,7 @@ async fn jam() -> Outcome {
     band.act(BEN, note(LEAD, 1440, 72)).await?;
     // Another knob than before: a second turn of the same one would be the
     // same step if it came soon enough.
-    band.act(ANA, level(BASS, -6.0)).await?;
+    band.act(ANA, level(BASS, -3.0)).await?;
     band.traces(BEN, Step::Back).await?;
     band.traces(ANA, Step::Back).await?;
     band.traces(ANA, Step::Forth).await?;

@@ -199,8 +199,8 @@ impl News {
         // the answer is known.
         let (step, what) = self.traced.pop_front().unwrap_or((Step::Back, String::new()));
         let done = match step {
-            Step::Back => "taken back",
-            Step::Forth => "done again",
+            Step::Back => "undo",
+            Step::Forth => "redo",
         };
         let what = if what.is_empty() { "nothing that shows" } else { &what };
         if kept == 0 {

@@ -229,12 +229,12 @@ fn what_is_taken_back_and_done_again_is_named() {
     let mut ana = Session::join("ana", &address, "1", &state);
     ana.types("filter 1 800");
     ana.types("undo");
-    ana.hears("taken back: 1 Bass: filter cutoff 8000 Hz");
+    ana.hears("undo: 1 Bass: filter cutoff 8000 Hz");
     ana.types("redo");
-    ana.hears("done again: 1 Bass: filter cutoff 800 Hz");
+    ana.hears("redo: 1 Bass: filter cutoff 800 Hz");
     host.types("bpm 90");
     host.types("undo");
-    host.hears("taken back: tempo 120 bpm");
+    host.hears("undo: tempo 120 bpm");
     ana.types("note 1 2 60");
     ana.types("note 1 2 60");
     ana.hears("there is a note C4 at beat 2 already");
