@@ -11,6 +11,7 @@ use std::{
     error::Error,
     fmt::Display,
     net::SocketAddr,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -21,11 +22,12 @@ use imbolc_net::{
     client::JoinOptions,
     dispatcher::{self, Events, HostOptions},
     protocol::InstrumentId,
-    quantity::{Bpm, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
+    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     status::Status,
     studio::{
-        FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, Note,
-        PianoRollAction, SessionSetting, SourceKind, TransportAction,
+        BusId, FilterSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name,
+        NetworkAction, Note, Output, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
+        SessionSetting, SourceKind, TransportAction,
     },
 };
 use tokio::{
@@ -41,6 +43,11 @@ const BEN: usize = 2;
 
 const BASS: InstrumentId = InstrumentId(1);
 const LEAD: InstrumentId = InstrumentId(2);
+
+const STRINGS: InstrumentId = InstrumentId(4);
+
+const HALL: BusId = BusId(1);
+const ROOM: BusId = BusId(2);
 
 /// How long anything may take that takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -60,7 +67,8 @@ async fn main() -> ExitCode {
 
 async fn jam() -> Outcome {
     scene("Mia opens a session; Ana and Ben join it over TCP");
-    let mia = Player::open("Mia", host("Mia")).await?;
+    let shelf = Shelf::new();
+    let mia = Player::open("Mia", host("Mia", &shelf.0)).await?;
     let Status::Hosting { address: Some(address) } = mia.studio.status() else {
         return Err("a host has an address".into());
     };
@@ -91,21 +99,45 @@ async fn jam() -> Outcome {
     band.act(ANA, NetworkAction::Session(SessionSetting::Tempo(Bpm::of(174.0)))).await?;
     band.act(ANA, NetworkAction::Transport(TransportAction::Play)).await?;
 
-    scene("Ben's cable comes out; they play on, and so does he");
+    scene("Ben's cable comes out; they play on, and so does he: both take number 4 on purpose");
     cable.pull();
     band.is_cut_off(BEN).await?;
     band.act(BEN, cutoff(LEAD, 1200.0)).await?;
     band.act(BEN, note(LEAD, 960, 71)).await?;
     band.act(ANA, cutoff(BASS, 400.0)).await?;
-    // A number that both choose: who uses `free_id` does not choose another's.
-    band.act(BEN, add(4, "Choir")?).await?;
-    band.act(MIA, add(4, "Strings")?).await?;
+    // Who uses `free_id` does not choose another's.
+    band.act(BEN, add(STRINGS, "Choir")?).await?;
+    band.act(MIA, add(STRINGS, "Strings")?).await?;
 
     scene("The cable is back; nothing counts twice, and what cannot be is undone");
     cable.plug();
     band.is_back(BEN).await?;
     band.is_undone(BEN).await?;
     band.act(ANA, NetworkAction::Transport(TransportAction::Stop)).await?;
+
+    scene("Each takes back what is its own, whatever the others do meanwhile");
+    band.act(BEN, note(LEAD, 1440, 72)).await?;
+    // Another knob than before: a second turn of the same one would be the
+    // same step if it came soon enough.
+    band.act(ANA, level(BASS, -3.0)).await?;
+    band.traces(BEN, Step::Back).await?;
+    band.traces(ANA, Step::Back).await?;
+    band.traces(ANA, Step::Forth).await?;
+
+    scene("What somebody else has changed since stays");
+    band.act(ANA, add_bus(HALL, "Hall")?).await?;
+    band.act(ANA, add_bus(ROOM, "Room")?).await?;
+    band.act(BEN, output(LEAD, HALL)).await?;
+    band.act(ANA, NetworkAction::Mixer(MixerSetting::DeleteBus(HALL))).await?;
+    band.act(BEN, output(LEAD, ROOM)).await?;
+    band.traces(ANA, Step::Back).await?;
+
+    scene("A project is saved, and what comes after that is not in it");
+    let jam = ProjectName::new("Jam")?;
+    band.keeps(ANA, ProjectAction::SaveAs(jam.clone())).await?;
+    band.act(BEN, cutoff(LEAD, 5000.0)).await?;
+    band.act(MIA, NetworkAction::DeleteInstrument(STRINGS)).await?;
+    band.keeps(ANA, ProjectAction::Load(jam)).await?;
 
     scene("In the end");
     band.compare().await?;
@@ -115,9 +147,10 @@ async fn jam() -> Outcome {
     Ok(())
 }
 
-fn host(name: &str) -> Mode {
+fn host(name: &str, projects: &Path) -> Mode {
     let (name, address) = (name.into(), "127.0.0.1:0".into());
-    Mode::Host { projects: None, name, address, options: HostOptions::default() }
+    let projects = Some(projects.into());
+    Mode::Host { name, address, projects, options: HostOptions::default() }
 }
 
 fn join(name: &str, address: SocketAddr, own: InstrumentId) -> Mode {
@@ -128,6 +161,20 @@ fn join(name: &str, address: SocketAddr, own: InstrumentId) -> Mode {
 fn cutoff(id: InstrumentId, hertz: f32) -> NetworkAction {
     let cutoff = FilterSetting::Cutoff(Hertz::of(hertz));
     NetworkAction::Instrument(id, InstrumentAction::Set(InstrumentSetting::Filter(cutoff)))
+}
+
+fn level(id: InstrumentId, decibels: f32) -> NetworkAction {
+    let level = InstrumentSetting::Level(Decibels::of(decibels));
+    NetworkAction::Instrument(id, InstrumentAction::Set(level))
+}
+
+fn output(id: InstrumentId, bus: BusId) -> NetworkAction {
+    let output = InstrumentSetting::Output(Output::Bus(bus));
+    NetworkAction::Instrument(id, InstrumentAction::Set(output))
+}
+
+fn add_bus(bus: BusId, name: &str) -> Outcome<NetworkAction> {
+    Ok(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::new(name)?)))
 }
 
 fn note(id: InstrumentId, tick: u32, pitch: u8) -> NetworkAction {
@@ -141,9 +188,8 @@ fn note(id: InstrumentId, tick: u32, pitch: u8) -> NetworkAction {
     NetworkAction::PianoRoll(id, PianoRollAction::Add(note))
 }
 
-fn add(id: u32, name: &str) -> Outcome<NetworkAction> {
-    let (id, name, source) = (InstrumentId(id), Name::new(name)?, SourceKind::Pluck);
-    Ok(NetworkAction::AddInstrument { id, name, source })
+fn add(id: InstrumentId, name: &str) -> Outcome<NetworkAction> {
+    Ok(NetworkAction::AddInstrument { id, name: Name::new(name)?, source: SourceKind::Pluck })
 }
 
 fn strike(pitch: u8) -> InstrumentAction {
@@ -152,6 +198,28 @@ fn strike(pitch: u8) -> InstrumentAction {
 
 fn release(pitch: u8) -> InstrumentAction {
     InstrumentAction::Release(Pitch::of(pitch))
+}
+
+/// Which way through one's own history.
+#[derive(Clone, Copy)]
+enum Step {
+    Back,
+    Forth,
+}
+
+/// Where the projects of the jam are, for as long as it lasts.
+struct Shelf(PathBuf);
+
+impl Shelf {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("imbolc-jam-{}", std::process::id())))
+    }
+}
+
+impl Drop for Shelf {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Somebody who plays, and what was last said of what they see.
@@ -176,7 +244,9 @@ impl Player {
     fn news(&mut self) -> Vec<String> {
         let now = self.studio.state();
         let old = std::mem::replace(&mut self.seen, now);
-        words::changes(&old, &self.seen).into_iter().map(|change| change.what).collect()
+        let notice = words::notice(&old, &self.seen).map(|notice| notice.unwrap_or_else(|why| why));
+        let changes = words::changes(&old, &self.seen).into_iter().map(|change| change.what);
+        notice.into_iter().chain(changes).collect()
     }
 
     /// Waits for an event that `wanted` makes something of.
@@ -267,11 +337,60 @@ impl Band {
     /// known at once.
     fn is_refused(&mut self, who: usize, action: &NetworkAction) -> Outcome {
         let Player { name, studio, .. } = &self.0[who];
-        line(name, "tries", words::plain(action));
+        line(name, "tries", words::action(&studio.state().model, action));
         let Err(reason) = studio.dispatch(action.clone()) else {
             return Err(format!("{name} may not do that").into());
         };
         line(name, "hears", reason);
+        Ok(())
+    }
+
+    /// One takes its own last step back, or does it again, and hears what of it
+    /// somebody else has changed since.
+    async fn traces(&mut self, who: usize, step: Step) -> Outcome {
+        let player = &mut self.0[who];
+        while player.events.try_next().is_some() {}
+        match step {
+            Step::Back => player.studio.undo()?,
+            Step::Forth => player.studio.redo()?,
+        }
+        let verb = if let Step::Back = step { "undoes" } else { "redoes" };
+        line(player.name, verb, format_args!("its last step: {}", player.news().join(", ")));
+        let answer = |event| match event {
+            Event::Undone { kept } => Some(Ok(kept)),
+            Event::NothingUndone { reason } => Some(Err(reason)),
+            _ => None,
+        };
+        let kept = player.hear("what it took back", answer).await??;
+        if kept > 0 {
+            let rest = format_args!("the rest ({kept}) stays as somebody else has it by now");
+            line(player.name, "hears", rest);
+        }
+        self.agree().await?;
+        self.tell_news();
+        Ok(())
+    }
+
+    /// One saves or loads a project, and all see what comes of it.
+    async fn keeps(&mut self, who: usize, task: ProjectAction) -> Outcome {
+        let player = &mut self.0[who];
+        let action = NetworkAction::Project(task.clone());
+        line(
+            player.name,
+            "asks",
+            format_args!("to {}", words::action(&player.seen.model, &action)),
+        );
+        player.studio.dispatch(action)?;
+        let done = ProjectNotice::Done(task);
+        let outcome = async {
+            let is_done = |player: &Player| player.studio.state().model.projects.notice == done;
+            while !self.0.iter().all(is_done) {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, outcome).await.map_err(|_| "the project is neither saved nor loaded")?;
+        self.agree().await?;
+        self.tell_news();
         Ok(())
     }
 

@@ -4,17 +4,19 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use imbolc_net::{
     Dispatcher,
+    error::DispatchError,
     protocol::InstrumentId,
     quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, Note,
-        PianoRollAction, SessionSetting, SourceKind, TransportAction,
+        PianoRollAction, ProjectAction, ProjectName, ProjectNotice, SessionSetting, SourceKind,
+        TransportAction,
     },
 };
 
 use crate::{
-    news::{News, say},
-    show,
+    news::{News, Step, say},
+    show, words,
 };
 
 pub const HELP: &str = "\
@@ -28,6 +30,10 @@ note ID BEAT KEY [BEATS]    a note in its track; beats count from 1, key 60 is C
 key ID KEY on|off           play it
 play  stop  bpm N           the transport, and its tempo
 undo  redo                  take back your own last step, and do it again
+save [NAME]                 keep the session, under this name from now on
+load NAME                   go on with that one, all of you; what is not saved is lost
+new                         begin anew, all of you; what is not saved is lost
+projects                    what can be loaded
 show  who  status           what there is, who takes part, how the connection does
 wait SECONDS                print what happens for so long
 wait show|who|status TEXT   … until TEXT shows there (`wait 5 show TEXT`: at most 5 s)
@@ -42,6 +48,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Whether there is more to come.
 pub enum Then {
     Go,
+    /// And it has been said why this line could not be carried out.
+    Failed,
     Quit,
 }
 
@@ -68,14 +76,57 @@ pub async fn carry_out(
         ["release", ids] => done(studio.release_ownership(&instruments(ids)?))?,
         ["privilege"] => privilege(studio, news).await?,
         ["yield"] => done(studio.release_privilege())?,
-        ["undo"] => done(studio.undo())?,
-        ["redo"] => done(studio.redo())?,
-        ref edit => {
-            let action = action(edit, &**studio)?;
-            done(studio.dispatch(action))?;
+        ["undo"] => trace(Step::Back, studio, news)?,
+        ["redo"] => trace(Step::Forth, studio, news)?,
+        ["projects"] => say(show::projects(&**studio)),
+        ["save"] => return project(ProjectAction::Save, studio, news).await,
+        ["save", ref name @ ..] => {
+            return project(ProjectAction::SaveAs(named(name)?), studio, news).await;
         }
+        ["load", ref name @ ..] if !name.is_empty() => {
+            return project(ProjectAction::Load(named(name)?), studio, news).await;
+        }
+        ["new"] => return project(ProjectAction::New, studio, news).await,
+        ref edit => dispatch(action(edit, &**studio)?, &**studio)?,
     }
     Ok(Then::Go)
+}
+
+fn dispatch(action: NetworkAction, studio: &dyn Dispatcher) -> Result<(), String> {
+    studio.dispatch(action.clone()).map_err(|error| match error {
+        DispatchError::Refused(reason) => words::refusal(&action, &reason),
+        error => error.to_string(),
+    })
+}
+
+/// Takes a step back, or forth again. What it changes is known at once; whether
+/// all of that could be, an event says.
+fn trace(step: Step, studio: &Arc<dyn Dispatcher>, news: &mut News) -> Result<(), String> {
+    let before = studio.state();
+    done(match step {
+        Step::Back => studio.undo(),
+        Step::Forth => studio.redo(),
+    })?;
+    news.expect(step, &words::changes(&before, &studio.state()));
+    Ok(())
+}
+
+/// Has something done to a project, and waits until it is, or cannot be.
+async fn project(
+    task: ProjectAction,
+    studio: &Arc<dyn Dispatcher>,
+    news: &mut News,
+) -> Result<Then, String> {
+    dispatch(NetworkAction::Project(task.clone()), &**studio)?;
+    // The same outcome as the last time is one all the same.
+    news.look();
+    let notice = || studio.state().model.projects.notice.clone();
+    hear(news, |_| !matches!(notice(), ProjectNotice::Working(_))).await?;
+    Ok(if notice() == ProjectNotice::Done(task) { Then::Go } else { Then::Failed })
+}
+
+fn named(words: &[&str]) -> Result<ProjectName, String> {
+    done(ProjectName::new(&words.join(" ")))
 }
 
 /// The action that a command stands for.
@@ -85,17 +136,20 @@ fn action(words: &[&str], studio: &dyn Dispatcher) -> Result<NetworkAction, Stri
         ["add", name, kind] => add(name, kind, studio)?,
         ["delete", id] => NetworkAction::DeleteInstrument(instrument(id)?),
         ["filter", id, cutoff] => {
+            let id = instrument(id)?;
             let cutoff = done(Hertz::new(number(cutoff)?))?;
-            set(id, InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff)))?
+            set(id, InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff)))
         }
         ["level", id, level] => {
-            set(id, InstrumentSetting::Level(done(Decibels::new(number(level)?))?))?
+            let id = instrument(id)?;
+            set(id, InstrumentSetting::Level(done(Decibels::new(number(level)?))?))
         }
         ["note", id, beat, key] => note(id, beat, key, "1")?,
         ["note", id, beat, key, beats] => note(id, beat, key, beats)?,
         ["key", id, key, "on"] => {
+            let id = instrument(id)?;
             let strike = InstrumentAction::Play(pitch(key)?, Velocity::of(100));
-            NetworkAction::Instrument(instrument(id)?, strike)
+            NetworkAction::Instrument(id, strike)
         }
         ["key", id, key, "off"] => {
             NetworkAction::Instrument(instrument(id)?, InstrumentAction::Release(pitch(key)?))
@@ -121,11 +175,12 @@ fn add(name: &str, kind: &str, studio: &dyn Dispatcher) -> Result<NetworkAction,
     })
 }
 
-fn set(id: &str, setting: InstrumentSetting) -> Result<NetworkAction, String> {
-    Ok(NetworkAction::Instrument(instrument(id)?, InstrumentAction::Set(setting)))
+fn set(id: InstrumentId, setting: InstrumentSetting) -> NetworkAction {
+    NetworkAction::Instrument(id, InstrumentAction::Set(setting))
 }
 
 fn note(id: &str, beat: &str, key: &str, beats: &str) -> Result<NetworkAction, String> {
+    let id = instrument(id)?;
     let note = Note {
         tick: done(Ticks::new(ticks(number::<f64>(beat)? - 1.0)?))?,
         pitch: pitch(key)?,
@@ -133,7 +188,7 @@ fn note(id: &str, beat: &str, key: &str, beats: &str) -> Result<NetworkAction, S
         velocity: Velocity::of(100),
         probability: Probability::MAX,
     };
-    Ok(NetworkAction::PianoRoll(instrument(id)?, PianoRollAction::Add(note)))
+    Ok(NetworkAction::PianoRoll(id, PianoRollAction::Add(note)))
 }
 
 /// Beats in ticks, of which there are none before the beginning.

@@ -17,6 +17,7 @@ mod words;
 use std::{
     collections::BTreeSet,
     io::{self, BufRead, IsTerminal},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -45,6 +46,7 @@ const PORT: u16 = 9999;
     after_help = "\
 Examples:
   session host                            others can join, at port 9999
+  session host --project-dir ~/songs      and what is saved is kept there
   session join 192.168.1.20 --own 1,2     play instruments 1 and 2 there
   session join stage:7000 --privilege     control the transport there
   printf 'own 1\\nfilter 1 800\\n' | session join localhost
@@ -65,6 +67,8 @@ enum Command {
     Local {
         #[command(flatten)]
         who: Who,
+        #[command(flatten)]
+        shelf: Shelf,
     },
     /// Open a session that others can join
     Host {
@@ -73,6 +77,8 @@ enum Command {
         address: String,
         #[command(flatten)]
         who: Who,
+        #[command(flatten)]
+        shelf: Shelf,
     },
     /// Join the session of a host
     Join {
@@ -97,6 +103,13 @@ struct Who {
     /// What to be called
     #[arg(long, env = "USER", default_value = "somebody", hide_env = true)]
     name: String,
+}
+
+#[derive(Args)]
+struct Shelf {
+    /// Where projects are saved, and loaded from; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    project_dir: Option<PathBuf>,
 }
 
 /// What one asked for when one joined.
@@ -149,6 +162,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
                     news.catch_up();
                     match outcome {
                         Ok(Then::Go) => {}
+                        Ok(Then::Failed) => code = ExitCode::FAILURE,
                         Ok(Then::Quit) => break,
                         Err(error) => {
                             complain(error);
@@ -178,12 +192,14 @@ impl Command {
     /// The dispatcher to open, and what to ask it for.
     fn mode(self) -> Result<(Mode, Wishes), String> {
         Ok(match self {
-            Self::Local { who } => {
-                (Mode::Local { name: who.name, projects: None }, Wishes::default())
+            Self::Local { who, shelf } => {
+                let mode = Mode::Local { name: who.name, projects: shelf.project_dir };
+                (mode, Wishes::default())
             }
-            Self::Host { address, who } => {
+            Self::Host { address, who, shelf } => {
+                let (name, projects) = (who.name, shelf.project_dir);
                 let options = HostOptions::default();
-                (Mode::Host { projects: None, name: who.name, address, options }, Wishes::default())
+                (Mode::Host { name, address, projects, options }, Wishes::default())
             }
             Self::Join { address, who, own, privilege, state_dir } => {
                 let address = with_port(&address);
@@ -237,10 +253,35 @@ fn greet(studio: &dyn Dispatcher, wishes: &Wishes) -> bool {
     let welcome = if back { "welcome back: " } else { "" };
     let session = short(identity.session);
     happens(format_args!("{welcome}{status} as {}{with} (session {session})", identity.name));
+    if let Status::Hosting { address: Some(address) } = studio.status()
+        && let Some(there) = seen_from_elsewhere(address)
+    {
+        happens(format_args!("others join with: session join {there}"));
+    }
     if wishes.saved.is_some() && !back {
         happens("this is a new session: the one you were in is gone");
     }
     back
+}
+
+/// Where others find who listens at every address that this machine has: at the
+/// one that it would itself send from. None if that is no news, or not known.
+fn seen_from_elsewhere(address: SocketAddr) -> Option<SocketAddr> {
+    if !address.ip().is_unspecified() {
+        return None;
+    }
+    // To connect such a socket sends nothing. These are kept for documents, so
+    // the way to them is the one to everywhere.
+    let (any, elsewhere): (SocketAddr, SocketAddr) = if address.is_ipv4() {
+        ((Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::new(192, 0, 2, 1), 9).into())
+    } else {
+        let elsewhere = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+        ((Ipv6Addr::UNSPECIFIED, 0).into(), (elsewhere, 9).into())
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(elsewhere).ok()?;
+    let here = socket.local_addr().ok()?.ip();
+    (!here.is_unspecified() && !here.is_loopback()).then(|| (here, address.port()).into())
 }
 
 /// Who comes back has what it had; what it wants besides, it has to ask for.

@@ -1,6 +1,12 @@
 //! What happens in the session, one readable line each.
 
-use std::{collections::BTreeSet, fmt::Display, io::Write, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt::Display,
+    io::Write,
+    sync::Arc,
+    time::Duration,
+};
 
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
@@ -11,7 +17,14 @@ use imbolc_net::{
 };
 use tokio::time::timeout;
 
-use crate::words;
+use crate::words::{self, Change};
+
+/// Which way through one's own history.
+#[derive(Clone, Copy)]
+pub enum Step {
+    Back,
+    Forth,
+}
 
 /// Prints what happens, and remembers what was seen last.
 pub struct News {
@@ -21,6 +34,8 @@ pub struct News {
     session: SessionId,
     mine: BTreeSet<InstrumentId>,
     connected: bool,
+    /// What was undone or redone and not answered yet, and what it changes.
+    traced: VecDeque<(Step, String)>,
     /// Wishes that were not granted since somebody asked.
     pub denied: usize,
     /// Why the session cannot go on.
@@ -38,6 +53,7 @@ impl News {
             session: identity.session,
             mine: identity.instruments.into_iter().collect(),
             connected: !matches!(studio.status(), Status::Reconnecting { .. }),
+            traced: VecDeque::new(),
             denied: 0,
             ended: None,
             events,
@@ -70,6 +86,17 @@ impl News {
         })
         .await
         .is_ok()
+    }
+
+    /// Looks at the snapshot as it is now, and prints what is new in it.
+    pub fn look(&mut self) {
+        self.print_changes();
+    }
+
+    /// Remembers what a step changes until it is answered.
+    pub fn expect(&mut self, step: Step, changes: &[Change]) {
+        let what: Vec<_> = changes.iter().map(|change| &*change.what).collect();
+        self.traced.push_back((step, what.join(", ")));
     }
 
     fn print(&mut self, event: Event) {
@@ -110,13 +137,15 @@ impl News {
                 complain(format_args!("you do not get the privilege: {holder} has it"));
             }
             Event::Refused { action, reason } => {
-                complain(format_args!("undone: {}: {reason}", words::plain(&action)));
+                let what = words::action(&self.studio.state().model, &action);
+                let why = words::refusal(&action, &reason);
+                complain(format_args!("undone: {what}: {why}"));
             }
-            Event::Undone { kept: 0 } => happens("that is taken back, or done again"),
-            Event::Undone { kept } => happens(format_args!(
-                "taken back, but for {kept} of the changes: somebody has changed the same since"
-            )),
-            Event::NothingUndone { reason } => complain(reason),
+            Event::Undone { kept } => self.print_step(kept),
+            Event::NothingUndone { reason } => {
+                self.traced.pop_front();
+                complain(reason);
+            }
             Event::NewSession { session, unanswered } => {
                 self.print_new_session(session, unanswered.len());
             }
@@ -138,6 +167,8 @@ impl News {
     ///
     /// The snapshot may be ahead of the event, so what is different in it is
     /// looked for whatever the event says has changed.
+    ///
+    /// A project that is loaded is nobody's edit, and news to everybody.
     fn print_changes(&mut self) {
         let identity = self.studio.identity();
         if identity.session != self.session {
@@ -147,11 +178,37 @@ impl News {
         let now = self.studio.state();
         let old = std::mem::replace(&mut self.seen, Arc::clone(&now));
         self.mine = identity.instruments.into_iter().collect();
+        match words::notice(&old, &now) {
+            Some(Ok(done)) => happens(done),
+            Some(Err(failed)) => complain(failed),
+            None => {}
+        }
+        let replaced = words::is_replaced(&old, &now);
         for change in words::changes(&old, &now) {
-            if !change.is_by(identity.client_id) {
+            if replaced {
+                happens(change.what);
+            } else if !change.is_by(identity.client_id) {
                 let by = change.by.as_ref().map_or("somebody", |by| &*by.name);
                 happens(format_args!("{by}: {}", change.what));
             }
+        }
+    }
+
+    fn print_step(&mut self, kept: u32) {
+        // Of a step whose answer comes when nobody waits for it any more, only
+        // the answer is known.
+        let (step, what) = self.traced.pop_front().unwrap_or((Step::Back, String::new()));
+        let done = match step {
+            Step::Back => "undo",
+            Step::Forth => "redo",
+        };
+        let what = if what.is_empty() { "nothing that shows" } else { &what };
+        if kept == 0 {
+            happens(format_args!("{done}: {what}"));
+        } else {
+            happens(format_args!(
+                "{done}: {what}; the rest ({kept}) stays as somebody else has it by now"
+            ));
         }
     }
 
@@ -177,6 +234,7 @@ impl News {
         if lost > 0 {
             complain(format_args!("{lost} of your edits went with the old session"));
         }
+        self.traced.clear();
         self.session = session;
         self.mine = got;
         self.seen = state;

@@ -42,6 +42,20 @@ pub fn studio(studio: &dyn Dispatcher) -> String {
     lines.join("\n")
 }
 
+/// What can be loaded, as far as the host has said.
+pub fn projects(studio: &dyn Dispatcher) -> String {
+    let state = studio.state();
+    let projects = &state.model.projects;
+    if projects.known.is_empty() {
+        return "there are no projects".into();
+    }
+    let line = |name: &_| {
+        let mark = if projects.current.as_ref() == Some(name) { '>' } else { ' ' };
+        format!("{mark} {name}")
+    };
+    projects.known.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Who takes part.
 pub fn people(studio: &dyn Dispatcher) -> String {
     let state = studio.state();

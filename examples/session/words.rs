@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 
 use imbolc_net::{
     NetworkState,
-    model::Model,
-    protocol::{ClientId, InstrumentId, OwnerInfo},
+    model::{Invalid, Model},
+    protocol::{ClientId, InstrumentId, OwnerInfo, Refusal},
     quantity::{Pitch, Ticks},
     studio::{
-        FilterSetting, InstrumentSetting, Key, KeyChange, SessionSetting, Settings, Studio,
-        StudioChange, StudioState, TrackChange, TransportSetting,
+        FilterSetting, InstrumentAction, InstrumentSetting, Key, KeyChange, MixerSetting,
+        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectNotice, SessionSetting,
+        Settings, Studio, StudioChange, StudioState, TrackChange, TransportAction,
+        TransportSetting,
     },
 };
 use serde::Serialize;
@@ -31,7 +33,8 @@ impl Change {
     }
 }
 
-/// What is different in the music; the roster has events of its own.
+/// What is different in the music; the roster has events of its own, and
+/// [`notice`] tells of projects.
 pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
     let Some(patch) = Studio::diff(&old.model, &new.model) else { return Vec::new() };
     let owner = |id| new.roster.owner(id).or(old.roster.owner(id)).cloned();
@@ -42,12 +45,12 @@ pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
             // Who draws a patch that replaces all instruments wants to know
             // which of them are different.
             StudioChange::Instruments(_) => {
-                for (id, what) in instruments(&old.model, &new.model) {
+                for (id, what) in instruments(old, new) {
                     changes.push(Change { by: owner(id), what });
                 }
             }
             StudioChange::Instrument(id, setting) => {
-                let what = format!("{}: {}", label(&new.model, id), instrument(&setting));
+                let what = instrument_change(old, new, id, &setting);
                 changes.push(Change { by: owner(id), what });
             }
             StudioChange::Key(id, key) => {
@@ -68,29 +71,137 @@ pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
             StudioChange::Session(setting) => {
                 changes.push(Change { by: privileged(), what: session(&setting) });
             }
+            StudioChange::Mixer(setting) => {
+                changes.push(Change { by: privileged(), what: mixer(&setting) });
+            }
+            // As with the instruments.
+            StudioChange::WholeMixer(_) => {
+                old.model.mixer.diff(&new.model.mixer, &mut |setting| {
+                    changes.push(Change { by: privileged(), what: mixer(&setting) });
+                });
+            }
+            StudioChange::Project(_) => {}
             other => changes.push(Change { by: privileged(), what: plain(&other) }),
         }
     }
     changes
 }
 
+/// What the last attempt to save or load a project has come to, if that is
+/// different now; that one is under way is not worth a line.
+pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, String>> {
+    let notice = &new.model.projects.notice;
+    if *notice == old.model.projects.notice {
+        return None;
+    }
+    match notice {
+        ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
+        ProjectNotice::Done(task) => Some(Ok(match task {
+            ProjectAction::New => "a new session is begun".into(),
+            ProjectAction::Save => match &new.model.projects.current {
+                Some(name) => format!("{name} is saved"),
+                None => "the project is saved".into(),
+            },
+            ProjectAction::SaveAs(name) => format!("{name} is saved"),
+            ProjectAction::Load(name) => format!("{name} is loaded"),
+            other => format!("done: {}", plain(other)),
+        })),
+        ProjectNotice::Failed(task, why) => Some(Err(match task {
+            ProjectAction::Save => format!("the project is not saved: {why}"),
+            ProjectAction::SaveAs(name) => format!("{name} is not saved: {why}"),
+            ProjectAction::Load(name) => format!("{name} is not loaded: {why}"),
+            other => format!("not done: {}: {why}", plain(other)),
+        })),
+    }
+}
+
+/// Whether everything has just been replaced by something else.
+pub fn is_replaced(old: &NetworkState, new: &NetworkState) -> bool {
+    let notice = &new.model.projects.notice;
+    *notice != old.model.projects.notice
+        && matches!(
+            notice,
+            ProjectNotice::Done(
+                ProjectAction::New | ProjectAction::Load(_) | ProjectAction::RestoreCheckpoint(_)
+            )
+        )
+}
+
+/// What somebody wants to do, in the words for what comes of it.
+pub fn action(state: &StudioState, action: &NetworkAction) -> String {
+    match action {
+        NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
+            format!("{}: {}", label(state, *id), instrument(setting))
+        }
+        NetworkAction::PianoRoll(id, PianoRollAction::Add(note)) => {
+            format!("{}: {}", label(state, *id), notes(&TrackChange::Put(*note)))
+        }
+        NetworkAction::AddInstrument { id, name, .. } => format!("new instrument {id} {name}"),
+        NetworkAction::DeleteInstrument(id) => format!("delete instrument {}", label(state, *id)),
+        NetworkAction::Session(setting) => session(setting),
+        NetworkAction::Mixer(setting) => mixer(setting),
+        NetworkAction::Transport(TransportAction::Play) => "play".into(),
+        NetworkAction::Transport(TransportAction::Stop) => "stop".into(),
+        NetworkAction::Project(ProjectAction::Load(name)) => format!("load {name}"),
+        NetworkAction::Project(ProjectAction::SaveAs(name)) => format!("save {name}"),
+        other => plain(other),
+    }
+}
+
+/// Why `action` was refused; notes are found by their beats.
+pub fn refusal(action: &NetworkAction, reason: &Refusal) -> String {
+    match (action, reason) {
+        (
+            NetworkAction::PianoRoll(_, PianoRollAction::Add(note)),
+            Refusal::Invalid(Invalid::Exists { .. }),
+        ) => {
+            let (key, beat) = (key_name(note.pitch), beat(note.tick));
+            format!("there is a note {key} at beat {beat} already")
+        }
+        _ => reason.to_string(),
+    }
+}
+
 /// Which instruments came, went, or are different.
-fn instruments(old: &StudioState, new: &StudioState) -> Vec<(InstrumentId, String)> {
-    let ids = |state: &StudioState| state.instruments.iter().map(|(id, _)| id).collect();
+fn instruments(old: &NetworkState, new: &NetworkState) -> Vec<(InstrumentId, String)> {
+    let ids = |state: &NetworkState| state.model.instruments.iter().map(|(id, _)| id).collect();
     let (before, after): (BTreeSet<_>, BTreeSet<_>) = (ids(old), ids(new));
     let mut lines = Vec::new();
     for id in &before | &after {
-        match (old.instruments.get(id), new.instruments.get(id)) {
+        match (old.model.instruments.get(id), new.model.instruments.get(id)) {
             (Some(was), Some(is)) => {
-                let what = |setting| format!("{}: {}", label(new, id), instrument(&setting));
+                let what = |setting| instrument_change(old, new, id, &setting);
                 was.diff(is, &mut |setting| lines.push((id, what(setting))));
             }
-            (None, Some(_)) => lines.push((id, format!("new instrument {}", label(new, id)))),
-            (Some(_), None) => lines.push((id, format!("deleted instrument {}", label(old, id)))),
+            (None, Some(_)) => {
+                lines.push((id, format!("new instrument {}", label(&new.model, id))));
+            }
+            (Some(_), None) => {
+                lines.push((id, format!("deleted instrument {}", label(&old.model, id))));
+            }
             (None, None) => {}
         }
     }
     lines
+}
+
+fn instrument_change(
+    old: &NetworkState,
+    new: &NetworkState,
+    id: InstrumentId,
+    setting: &InstrumentSetting,
+) -> String {
+    match setting {
+        // Of another name and of another owner: it is not the one it was.
+        InstrumentSetting::Name(_) if old.roster.owner(id) != new.roster.owner(id) => {
+            let (was, is) = (label(&old.model, id), label(&new.model, id));
+            format!("new instrument {is}, in the place of {was}")
+        }
+        InstrumentSetting::Name(_) => {
+            format!("{}: {}", label(&old.model, id), instrument(setting))
+        }
+        _ => format!("{}: {}", label(&new.model, id), instrument(setting)),
+    }
 }
 
 fn instrument(setting: &InstrumentSetting) -> String {
@@ -100,6 +211,16 @@ fn instrument(setting: &InstrumentSetting) -> String {
             format!("filter cutoff {cutoff}")
         }
         InstrumentSetting::Level(level) => format!("level {level}"),
+        InstrumentSetting::Output(Output::Master) => "goes to the master".into(),
+        InstrumentSetting::Output(Output::Bus(bus)) => format!("goes to bus {bus}"),
+        other => plain(other),
+    }
+}
+
+fn mixer(setting: &MixerSetting) -> String {
+    match setting {
+        MixerSetting::AddBus(bus, name) => format!("new bus {bus} {name}"),
+        MixerSetting::DeleteBus(bus) => format!("deleted bus {bus}"),
         other => plain(other),
     }
 }

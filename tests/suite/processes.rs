@@ -50,7 +50,11 @@ impl Session {
 
     /// A host, and the address at which it can be joined.
     fn host(address: &str) -> (Self, String) {
-        let mut host = Self::start("mia", &["host", address]);
+        Self::host_with(&["host", address])
+    }
+
+    fn host_with(arguments: &[&str]) -> (Self, String) {
+        let mut host = Self::start("mia", arguments);
         let hosting = host.hears("hosting at");
         let address = hosting.split_whitespace().find(|word| word.contains("127.0.0.1:"));
         let address = address.expect("it says where").to_owned();
@@ -184,6 +188,58 @@ fn an_edit_in_one_process_shows_in_the_others() {
     ana.hears("ben has the privilege");
     assert!(ana.finish());
     ben.hears("nobody owns 1 Bass");
+}
+
+#[test]
+fn a_save_in_one_process_and_a_load_show_in_another() {
+    let state = StateDir::new("projects");
+    let projects = state.0.join("projects");
+    let arguments = ["host", "127.0.0.1:0", "--project-dir", projects.to_str().unwrap()];
+    let (mut host, address) = Session::host_with(&arguments);
+    let mut ana = Session::join("ana", &address, "1", &state);
+
+    ana.types("filter 1 800");
+    host.hears("ana: 1 Bass: filter cutoff 800 Hz");
+    ana.types("save Song");
+    ana.hears("this needs the privilege, which mia has");
+    host.types("save First song");
+    for player in [&mut host, &mut ana] {
+        player.hears("First song is saved");
+    }
+    ana.types("projects");
+    ana.hears("> First song");
+
+    ana.types("filter 1 300");
+    host.hears("ana: 1 Bass: filter cutoff 300 Hz");
+    host.types("load First song");
+    for player in [&mut host, &mut ana] {
+        player.hears("First song is loaded");
+        player.hears("* 1 Bass: filter cutoff 800 Hz");
+    }
+    host.types("load Second song");
+    for player in [&mut host, &mut ana] {
+        player.hears("Second song is not loaded: there is nothing of this name");
+    }
+}
+
+#[test]
+fn what_is_taken_back_and_done_again_is_named() {
+    let state = StateDir::new("undo");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let mut ana = Session::join("ana", &address, "1", &state);
+    ana.types("filter 1 800");
+    ana.types("undo");
+    ana.hears("undo: 1 Bass: filter cutoff 8000 Hz");
+    ana.types("redo");
+    ana.hears("redo: 1 Bass: filter cutoff 800 Hz");
+    host.types("bpm 90");
+    host.types("undo");
+    host.hears("undo: tempo 120 bpm");
+    ana.types("note 1 2 60");
+    ana.types("note 1 2 60");
+    ana.hears("there is a note C4 at beat 2 already");
+    ana.types("filter x 3");
+    ana.hears("x is not a number that fits here");
 }
 
 #[test]
