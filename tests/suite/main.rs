@@ -6,6 +6,7 @@
 mod cable;
 mod conformance;
 mod documents;
+mod every_action;
 mod other_model;
 mod processes;
 mod projects;

@@ -33,10 +33,10 @@ use crate::{
 };
 
 /// A directory that is gone at the end of the test.
-struct Directory(PathBuf);
+pub struct Directory(pub PathBuf);
 
 impl Directory {
-    fn new() -> Self {
+    pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Relaxed);
         Self(env::temp_dir().join(format!("imbolc-projects-{}-{number}", process::id())))
@@ -255,10 +255,6 @@ async fn everyone_sees_a_load_at_once_and_only_the_privileged_can() {
         let all = DirtyFlags::INSTRUMENTS | DirtyFlags::PROJECTS | DirtyFlags::TRANSPORT;
         while let Some(event) = events.next().await {
             let state = guest.state();
-            eprintln!(
-                "DBG {event:?} {:?} {:?}",
-                state.model.projects.notice, state.model.transport
-            );
             if state.model.instruments.contains(strings) {
                 // Whoever sees one part of it sees all of it.
                 assert_eq!(state.model.at_rest(), song);
