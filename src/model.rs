@@ -302,6 +302,15 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         forth.zip(back).map(|(forth, back)| Piece { forth, back }).into_iter().collect()
     }
 
+    /// Whether there is room for all that is in `state`. Actions see to that by
+    /// themselves; undoing asks, for others may have filled the room meanwhile.
+    ///
+    /// # Errors
+    /// If there is more than there may be.
+    fn fits(_state: &Self::State) -> Result<(), Invalid> {
+        Ok(())
+    }
+
     /// What the engine must do when the state leaps from one to another by
     /// anything else than an action, e.g. end the notes of an instrument whose
     /// creation is undone.

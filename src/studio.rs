@@ -276,6 +276,13 @@ impl Model for Studio {
         pieces::pieces(from, to)
     }
 
+    fn fits(state: &StudioState) -> Result<(), Invalid> {
+        state.piano_roll.check()?;
+        state.arrangement.check()?;
+        state.automation.check()?;
+        state.drums.check()
+    }
+
     /// Ends the notes whose keys are not held any more.
     fn leap(from: &StudioState, to: &StudioState) -> Vec<StudioEffect> {
         let mut effects = Vec::new();

@@ -161,11 +161,16 @@ impl<M: Model> UndoLog<M> {
             // An action that changed nothing is not worth a key press.
             if !changes.is_empty() {
                 let traced = step.trace(changes, state, actor);
-                match direction {
-                    Direction::Back => self.undone.push_back(step),
-                    Direction::Forth => self.done.push_back(step),
+                // What finds no room stays where it was, until there is some.
+                match (direction, traced.is_ok()) {
+                    (Direction::Back, true) | (Direction::Forth, false) => {
+                        self.undone.push_back(step);
+                    }
+                    (Direction::Forth, true) | (Direction::Back, false) => {
+                        self.done.push_back(step);
+                    }
                 }
-                return Ok(traced);
+                return traced;
             }
         }
     }
@@ -213,12 +218,13 @@ impl<M: Model> Step<M> {
         changes: Vec<Piece<M::Patch>>,
         state: &NetworkState<M>,
         actor: ClientId,
-    ) -> Traced<M> {
+    ) -> Result<Traced<M>, Refusal> {
         let mut next = state.clone();
         let kept = make_all::<M>(&mut next.model, changes);
+        M::fits(&next.model)?;
         let effects = M::leap(&state.model, &next.model);
         self.settle_ownership(&mut next, actor);
-        Traced { state: next, effects, kept }
+        Ok(Traced { state: next, effects, kept })
     }
 
     /// What was created or deleted came or went with its owner.

@@ -144,7 +144,7 @@ impl Arrangement {
 
     /// Checks that there is room for all there is. To be asked only where
     /// something was added: it looks at every clip.
-    fn check(&self) -> Result<(), Invalid> {
+    pub(super) fn check(&self) -> Result<(), Invalid> {
         let clips = || self.parts().flat_map(|(_, part)| part.clips());
         if clips().count() > MAX_CLIPS_IN_ALL {
             return Err(Invalid::full("clips in all", bounded::count(MAX_CLIPS_IN_ALL)));

@@ -164,8 +164,10 @@ impl Automation {
         Ok(())
     }
 
-    /// To be asked only where points were added: it looks at every lane.
-    fn check(&self) -> Result<(), Invalid> {
+    /// Checks that there is room for all there is. To be asked only where
+    /// something was added: it looks at every lane.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        bounded::at_most(self.0.len(), MAX_LANES, "lanes")?;
         if self.lanes().map(|(_, lane)| lane.points.len()).sum::<usize>() > MAX_POINTS_IN_ALL {
             return Err(Invalid::full("points in all", bounded::count(MAX_POINTS_IN_ALL)));
         }

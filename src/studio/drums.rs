@@ -208,6 +208,14 @@ impl Load {
     }
 }
 
+impl Drums {
+    /// Checks that there is room for all steps and patterns there are.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        bounded::at_most(self.load.steps, MAX_STEPS_IN_ALL, "drum steps in all")?;
+        bounded::at_most(self.load.patterns, MAX_PATTERNS_IN_ALL, "patterns in all")
+    }
+}
+
 impl Refers for Drums {
     fn references(&self, each: &mut dyn FnMut(Reference)) {
         self.machines.values().for_each(|machine| machine.references(each));

@@ -152,6 +152,11 @@ impl PianoRoll {
         self.tracks.get(&id).map(Arc::clone)
     }
 
+    /// Checks that there is room for all notes there are.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        bounded::at_most(self.notes, MAX_NOTES_IN_ALL, "notes in all")
+    }
+
     /// Hands to `emit` what makes the tracks of `to` of these tracks, but for
     /// which tracks there are: that follows from the instruments.
     pub(super) fn diff(&self, to: &Self, emit: &mut dyn FnMut(InstrumentId, TrackChange)) {
@@ -208,8 +213,8 @@ pub(super) fn reduce(
     let before = state.piano_roll.notes;
     state.piano_roll.edit(id, |track| track.act(action))?;
     let after = state.piano_roll.notes;
-    if after > before && after > MAX_NOTES_IN_ALL {
-        return Err(Invalid::full("notes in all", bounded::count(MAX_NOTES_IN_ALL)));
+    if after > before {
+        state.piano_roll.check()?;
     }
     Ok(Vec::new())
 }

@@ -305,6 +305,51 @@ fn what_belongs_to_somebody_else_by_now_is_not_touched() {
 }
 
 #[test]
+fn what_finds_no_room_any_more_is_not_brought_back_until_there_is_some() {
+    use imbolc_net::studio::{AutomationAction, InstrumentParameter, MAX_LANES, Target};
+
+    let mut room = Room::new();
+    room.session.claim(ClientId::HOST, &[BASS]);
+    let mut ana = room.join("Ana", &[]);
+    let lane = |id, parameter, action| {
+        NetworkAction::Automation(Target::Instrument(InstrumentId(id), parameter), action)
+    };
+    // Ana fills all the room with lanes but for one that is the host's.
+    let level = InstrumentParameter::Level;
+    room.session.act(room.now, &lane(1, level, AutomationAction::Add)).unwrap();
+    let mut lanes = 1;
+    'full: for id in 1001.. {
+        let name = Name::default();
+        let id = InstrumentId(id);
+        ana.dispatch(NetworkAction::AddInstrument { id, name, source: SourceKind::Fm }).unwrap();
+        for &parameter in InstrumentParameter::ALL {
+            if lanes == MAX_LANES {
+                break 'full;
+            }
+            if ana.dispatch(lane(id.0, parameter, AutomationAction::Add)).is_ok() {
+                lanes += 1;
+            }
+        }
+        room.settle(&mut [&mut ana]);
+    }
+    room.settle(&mut [&mut ana]);
+    room.session.act(room.now, &lane(1, level, AutomationAction::Delete)).unwrap();
+    room.settle(&mut [&mut ana]);
+    ana.dispatch(lane(1001, InstrumentParameter::ALL[0], AutomationAction::Delete)).unwrap();
+    ana.dispatch(lane(1001, InstrumentParameter::ALL[0], AutomationAction::Add)).unwrap();
+    let last = ana.mirror.predicted().model.instruments.iter().last().unwrap().0;
+    let unused = InstrumentParameter::ALL
+        .iter()
+        .find(|parameter| ana.dispatch(lane(last.0, **parameter, AutomationAction::Add)).is_ok())
+        .expect("the room that the host has left is taken");
+    room.settle(&mut [&mut ana]);
+    assert!(matches!(room.session.undo(), Err(Refusal::Invalid(_))), "there is no room");
+    ana.dispatch(lane(last.0, *unused, AutomationAction::Delete)).unwrap();
+    room.settle(&mut [&mut ana]);
+    assert_eq!(room.session.undo(), Ok(0), "there is room again");
+}
+
+#[test]
 fn two_hundred_steps_are_kept() {
     let mut room = Room::new();
     for step in 0..250_u16 {

@@ -8,6 +8,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::studio::bounded::MAX_NAME;
+use crate::text::is_plain;
 
 /// Bytes in a project's name: the name of a file must not have more than 255,
 /// and this one gets an ending.
@@ -47,7 +48,8 @@ impl ProjectName {
     /// # Errors
     /// If it cannot.
     pub fn new(text: &str) -> Result<Self, BadProjectName> {
-        let is_bad = |c: &char| c.is_control() || r#"/\:*?"<>|"#.contains(*c);
+        let is_bad =
+            |c: &char| !is_plain(c.encode_utf8(&mut [0; 4])) || r#"/\:*?"<>|"#.contains(*c);
         let edge = |c: char| c == '.' || c.is_whitespace();
         if text.is_empty() {
             Err(BadProjectName::Empty)
