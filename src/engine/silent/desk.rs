@@ -3,10 +3,10 @@
 //! An estimate by velocities, faders, pans, mutes and solos: it knows nothing
 //! of sources, filters and envelopes, and nothing of time.
 
-use super::sounding::Sounding;
+use super::{schedule::Key, sounding::Sounding};
 use crate::{
     model::InstrumentId,
-    quantity::{Decibels, Pan, Velocity},
+    quantity::{Decibels, PadNumber, Pan, Velocity},
     studio::{BusId, Instrument, Output, StudioState},
 };
 
@@ -60,8 +60,16 @@ impl<'a> Desk<'a> {
         if instrument.mute || self.instrument_solo && !instrument.solo {
             return 0.0;
         }
-        let keys = instrument.sounding.iter().map(|(_, velocity)| velocity);
-        keys.chain(sounding.of(id)).map(amplitude).sum()
+        let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
+        let scheduled = sounding.of(id).map(|(key, velocity)| match key {
+            Key::Note(_) => amplitude(velocity),
+            Key::Pad(pad) => amplitude(velocity) * self.pad_gain(id, pad),
+        });
+        keys.chain(scheduled).sum()
+    }
+
+    fn pad_gain(&self, kit: InstrumentId, pad: PadNumber) -> f32 {
+        self.state.drums.machine(kit).map_or(0.0, |machine| gain_of(machine.pad(pad).level))
     }
 
     /// From the notes of an instrument to the master, by output and sends.

@@ -39,7 +39,7 @@ use imbolc_net::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
         BusSendSetting, BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction,
         ClipId, CompressorSetting, Content, Curve, Definition, Device, Digest, EffectKind,
-        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting,
+        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, GrooveSetting, HumaniseSetting,
         InstrumentAction, InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting,
         LayerGroupId, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping, MappingId,
         MasterParameter, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, Names,
@@ -47,7 +47,7 @@ use imbolc_net::{
         PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction, ProjectFailure,
         ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale, SendsSetting,
         SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting, StripKnob,
-        StudioState, SynthDefId, Target, TimeSignature, TrackSetting, TransportAction,
+        StudioState, Swing, SynthDefId, Target, TimeSignature, TrackSetting, TransportAction,
         TuningSetting, TuningSystem, Voices,
     },
 };
@@ -151,7 +151,8 @@ pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
         .boxed()
 }
 
-/// What a composer writes: notes, clips and lanes within the first bars.
+/// What a composer writes: notes, clips, lanes and beats within the first bars,
+/// and how they swing. The third instrument is a drum kit.
 pub fn written() -> BoxedStrategy<NetworkAction> {
     fn tick() -> BoxedStrategy<Ticks> {
         (0u32..900).prop_map(Ticks::of).boxed()
@@ -179,9 +180,14 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
     ];
     let targets = prop_oneof![
         Just(Target::Session(SessionParameter::Tempo)),
+        Just(Target::Session(SessionParameter::Swing)),
         Just(Target::Master(MasterParameter::Level)),
         (1u32..3).prop_map(|id| Target::Instrument(InstrumentId(id), InstrumentParameter::Pan)),
     ];
+    let swings = amount().prop_map(|swing| {
+        let swing = GrooveSetting::Swing(Swing::Own(swing));
+        InstrumentAction::Set(InstrumentSetting::Groove(swing))
+    });
     let points = prop_oneof![
         Just(AutomationAction::Add),
         (tick(), point()).prop_map(|(tick, point)| AutomationAction::Put(Point { tick, ..point })),
@@ -204,8 +210,11 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
             .prop_map(|(id, set)| NetworkAction::PianoRoll(id, PianoRollAction::Set(set))),
         4 => (targets, points).prop_map(|(t, action)| NetworkAction::Automation(t, action)),
         3 => (id.clone(), clips).prop_map(|(id, action)| NetworkAction::Clip(id, action)),
-        3 => (id, placements).prop_map(|(id, action)| NetworkAction::Placement(id, action)),
+        3 => (id.clone(), placements).prop_map(|(id, action)| NetworkAction::Placement(id, action)),
         1 => arrangement().prop_map(NetworkAction::Arrangement),
+        6 => drums::beat().prop_map(|beat| NetworkAction::Drums(InstrumentId(3), beat)),
+        1 => amount().prop_map(|swing| NetworkAction::Session(SessionSetting::Swing(swing))),
+        1 => (id, swings).prop_map(|(id, set)| NetworkAction::Instrument(id, set)),
     ]
     .boxed()
 }
