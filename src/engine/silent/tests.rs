@@ -7,10 +7,11 @@ use crate::{
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusSetting, ChainedPatterns,
         ClipAction, ClipId, Content, Curve, Digest, DrumAction, DrumSetting, GrooveSetting,
-        InstrumentAction, InstrumentParameter, InstrumentSetting, LaneSetting, LoopRegion,
-        MasterSetting, MixerSetting, Name, Note, Output, PadSetting, PadSound, PatternId,
-        PatternSetting, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
-        SessionParameter, SessionSetting, SourceKind, Step, Swing, TrackSetting, Voices,
+        InstrumentAction, InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId,
+        LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, Note, Output, PadSetting,
+        PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,
+        PlayMode, Point, SessionParameter, SessionSetting, SourceKind, Step, Swing, TrackSetting,
+        Voices,
     },
 };
 
@@ -534,4 +535,20 @@ fn a_pad_may_play_a_key_of_another_instrument() {
     rig.transport(TransportAction::Play);
     rig.wait(500);
     assert_eq!(rig.played(), [(120, 52, true), (240, 52, false)]);
+}
+
+#[test]
+fn the_strip_of_a_layer_group_moves_those_of_its_instruments() {
+    let mut rig = Rig::new();
+    let group = LayerGroupId(1);
+    let mixer = |rig: &mut Rig, setting| rig.act(&NetworkAction::Mixer(setting));
+    mixer(&mut rig, MixerSetting::AddLayerGroup(group, Name::default()));
+    rig.set(InstrumentSetting::LayerGroup(Some(group)));
+    rig.set(InstrumentSetting::Level(Decibels::of(0.0)));
+    rig.key(InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
+    let strip = |setting| MixerSetting::LayerGroup(group, setting);
+    mixer(&mut rig, strip(LayerGroupSetting::Level(Decibels::of(-10.0))));
+    assert_eq!(rig.peaks(), [-10, -10]);
+    mixer(&mut rig, strip(LayerGroupSetting::Mute(true)));
+    assert_eq!(rig.peaks(), [-120, -120]);
 }

@@ -41,14 +41,14 @@ use imbolc_net::{
         ClipId, CompressorSetting, Content, Curve, Definition, Device, Digest, EffectKind,
         EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, GrooveSetting, HumaniseSetting,
         InstrumentAction, InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting,
-        LayerGroupId, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping, MappingId,
-        MasterParameter, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, Names,
-        NetworkAction, Note, NoteValue, Output, Parameter, ParameterId, PianoRollAction,
-        PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction, ProjectFailure,
-        ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale, SendsSetting,
-        SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting, StripKnob,
-        StudioState, Swing, SynthDefId, Target, TimeSignature, TrackSetting, TransportAction,
-        TuningSetting, TuningSystem, Voices,
+        LayerGroupId, LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion,
+        Mapping, MappingId, MasterParameter, MasterSetting, MidiMapSetting, MidiTarget,
+        MixerSetting, Name, Names, NetworkAction, Note, NoteValue, Output, Parameter, ParameterId,
+        PianoRollAction, PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction,
+        ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale,
+        SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting,
+        StripKnob, StudioState, Swing, SynthDefId, Target, TimeSignature, TrackSetting,
+        TransportAction, TuningSetting, TuningSystem, Voices,
     },
 };
 use proptest::{prelude::*, sample::select};
@@ -567,6 +567,8 @@ fn target() -> BoxedStrategy<Target> {
         1 => (instrument_id(), bus_id()).prop_map(|(id, bus)| Target::Send(id, bus)),
         2 => (bus_id(), select(BusParameter::ALL))
             .prop_map(|(id, parameter)| Target::Bus(id, parameter)),
+        2 => (layer_group_id(), select(LayerGroupParameter::ALL))
+            .prop_map(|(id, parameter)| Target::LayerGroup(id, parameter)),
         1 => select(MasterParameter::ALL).prop_map(Target::Master),
         1 => select(SessionParameter::ALL).prop_map(Target::Session),
     ]
