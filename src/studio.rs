@@ -54,7 +54,7 @@ pub use self::{
     },
     automation::{
         Automation, AutomationAction, BusParameter, Curve, InstrumentParameter, Lane, LaneChange,
-        LaneSetting, MasterParameter, Point, Points, SessionParameter, Target,
+        LaneSetting, LayerGroupParameter, MasterParameter, Point, Points, SessionParameter, Target,
     },
     bounded::{
         MAX_ACTION_BYTES, MAX_BUSES, MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS,
@@ -377,7 +377,8 @@ impl StudioState {
         match gone {
             Reference::Instrument(id) => self.automation.forget_instrument(id),
             Reference::Bus(bus) => self.automation.forget_bus(bus),
-            _ => {}
+            Reference::LayerGroup(group) => self.automation.forget_layer_group(group),
+            Reference::Definition(_) | Reference::Parameter(..) => {}
         }
     }
 

@@ -4,12 +4,14 @@
 //! jam whose sound comes from elsewhere. It never reads a clock: it is told what
 //! time it is.
 
+mod beats;
 mod desk;
 mod performance;
 mod playhead;
 mod recorder;
 mod schedule;
 mod sounding;
+mod swing;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +22,7 @@ use super::{Engine, Metering};
 use crate::{
     clock::Timestamp,
     model::{InstrumentId, Model as _},
-    quantity::{Amount, Decibels, Pitch, Ticks, Velocity},
+    quantity::{Amount, Decibels, PadNumber, Pitch, Semitones, Ticks, Velocity},
     studio::{
         NetworkAction, ProjectFailure, ProjectNotice, ProjectOutcome, ProjectReport, Studio,
         StudioEffect, StudioState, Target, TransportAction,
@@ -38,11 +40,12 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// An [`Engine`] for the [`Studio`] that makes no sound.
 ///
 /// The playhead moves at the tempo of the session, or of the lane that moves
-/// it. Notes of tracks or clips begin and end and lanes move parameters as it
-/// reaches them, however often the engine is called: a late call plays all that
-/// was due, each at its own tick. The meters show what the held keys and those
-/// notes would sound like, as far as velocities, faders, pans, mutes and solos
-/// tell.
+/// it. Notes of tracks or clips begin and end, drum machines strike their pads,
+/// and lanes move parameters as it reaches them, however often the engine is
+/// called: a late call plays all that was due, each at its own tick. All of it
+/// swings, at 1 by half of what every second eighth, or step, lasts. The meters
+/// show what the held keys, those notes and those pads, each for a step, would
+/// sound like, as far as velocities, faders, pans, mutes and solos tell.
 ///
 /// What is played and turned while the transport records it reports in actions,
 /// and so it does when an arrangement comes to its end.
@@ -90,6 +93,18 @@ pub enum Happening {
         instrument: InstrumentId,
         /// Which key.
         pitch: Pitch,
+    },
+    /// A pad of a drum kit was struck. It has no end: a sample is played to its
+    /// own. A pad that plays a key of another instrument is a note of that.
+    Pad {
+        /// Of which drum kit.
+        instrument: InstrumentId,
+        /// Which pad.
+        pad: PadNumber,
+        /// How hard.
+        velocity: Velocity,
+        /// How far it was transposed, by the pad and the step together.
+        transposed: Semitones,
     },
     /// A lane moved a parameter.
     Automated {

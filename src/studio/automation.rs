@@ -14,13 +14,16 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     lane::{Curve, Lane, LaneChange, LaneSetting, Point, Points},
-    parameter::{BusParameter, InstrumentParameter, MasterParameter, SessionParameter},
+    parameter::{
+        BusParameter, InstrumentParameter, LayerGroupParameter, MasterParameter, SessionParameter,
+    },
     target::Target,
 };
 use super::{
     StudioEffect, StudioState,
     bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
     instrument::InstrumentState,
+    layer_group::LayerGroupId,
     mixer::BusId,
     settings::Settings,
     transport::LoopRegion,
@@ -98,6 +101,11 @@ impl Automation {
     /// Removes the lanes of a bus that is gone.
     pub(super) fn forget_bus(&mut self, id: BusId) {
         bounded::remove(&mut self.0, |target, _| target.bus() == Some(id));
+    }
+
+    /// Removes the lanes of a layer group that is gone.
+    pub(super) fn forget_layer_group(&mut self, id: LayerGroupId) {
+        bounded::remove(&mut self.0, |target, _| target.layer_group() == Some(id));
     }
 
     /// Removes the lanes of instruments that are gone.
@@ -263,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn lanes_go_with_the_instrument_or_the_bus_that_they_move() {
+    fn lanes_go_with_the_instrument_the_bus_or_the_group_that_they_move() {
         let mut state = studio([point(0, 0.5)]);
         let mut act = |action| Studio::reduce(&mut state, &action).map(drop);
         let bus = BusId(1);
@@ -273,6 +281,12 @@ mod tests {
         act(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default()))).unwrap();
         act(lane(pan)).unwrap();
         act(lane(Target::Send(InstrumentId(2), bus))).unwrap();
+        let group = LayerGroupId(1);
+        let level = Target::LayerGroup(group, LayerGroupParameter::Level);
+        assert_eq!(act(lane(level)), Err(Invalid::missing("layer group", 1)));
+        act(NetworkAction::Mixer(MixerSetting::AddLayerGroup(group, Name::default()))).unwrap();
+        act(lane(level)).unwrap();
+        act(NetworkAction::Mixer(MixerSetting::DeleteLayerGroup(group))).unwrap();
         act(NetworkAction::Mixer(MixerSetting::DeleteBus(bus))).unwrap();
         act(NetworkAction::DeleteInstrument(BASS)).unwrap();
         assert_eq!(state.automation, Automation::default());

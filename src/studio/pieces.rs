@@ -217,6 +217,9 @@ fn lane(target: Target) -> Place {
     let mut place = match target {
         Target::Instrument(id, _) | Target::Send(id, _) => instrument(id),
         Target::Bus(id, _) => placed::<Mixer>(vec![Part("Mixer")], &MixerSetting::DeleteBus(id)),
+        Target::LayerGroup(id, _) => {
+            placed::<Mixer>(vec![Part("Mixer")], &MixerSetting::DeleteLayerGroup(id))
+        }
         Target::Master(_) => vec![Part("Mixer")],
         Target::Session(_) => vec![Part("Session")],
     };
@@ -225,6 +228,7 @@ fn lane(target: Target) -> Place {
         Target::Instrument(_, parameter) => place.push(Number(parameter as u64)),
         Target::Send(_, bus) => place.extend([Part("Send"), Number(bus.0.into())]),
         Target::Bus(_, parameter) => place.push(Number(parameter as u64)),
+        Target::LayerGroup(_, parameter) => place.push(Number(parameter as u64)),
         Target::Master(parameter) => place.push(Number(parameter as u64)),
         Target::Session(parameter) => place.push(Number(parameter as u64)),
     }

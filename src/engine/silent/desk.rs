@@ -3,11 +3,11 @@
 //! An estimate by velocities, faders, pans, mutes and solos: it knows nothing
 //! of sources, filters and envelopes, and nothing of time.
 
-use super::sounding::Sounding;
+use super::{schedule::Key, sounding::Sounding};
 use crate::{
     model::InstrumentId,
-    quantity::{Decibels, Pan, Velocity},
-    studio::{BusId, Instrument, Output, StudioState},
+    quantity::{Decibels, PadNumber, Pan, Velocity},
+    studio::{BusId, Instrument, LayerGroup, Output, StudioState},
 };
 
 /// What the meters show.
@@ -29,7 +29,8 @@ pub(super) fn levels(state: &StudioState, sounding: &Sounding) -> Levels {
 /// The state as a mixing desk sees it.
 struct Desk<'a> {
     state: &'a StudioState,
-    instrument_solo: bool,
+    /// Whether an instrument or a layer group is soloed.
+    solo: bool,
     bus_solo: bool,
 }
 
@@ -37,7 +38,8 @@ impl<'a> Desk<'a> {
     fn of(state: &'a StudioState) -> Self {
         Self {
             state,
-            instrument_solo: state.instruments.iter().any(|(_, instrument)| instrument.solo),
+            solo: state.instruments.iter().any(|(_, instrument)| instrument.solo)
+                || state.mixer.layer_groups().any(|(_, group)| group.solo),
             bus_solo: state.mixer.buses().any(|(_, bus)| bus.solo),
         }
     }
@@ -57,16 +59,27 @@ impl<'a> Desk<'a> {
 
     /// How loud the notes of an instrument are together, before its fader.
     fn loudness(&self, id: InstrumentId, instrument: &Instrument, sounding: &Sounding) -> f32 {
-        if instrument.mute || self.instrument_solo && !instrument.solo {
+        let group = self.group(instrument);
+        let (mute, solo) = group.map_or((false, false), |group| (group.mute, group.solo));
+        if instrument.mute || mute || self.solo && !instrument.solo && !solo {
             return 0.0;
         }
-        let keys = instrument.sounding.iter().map(|(_, velocity)| velocity);
-        keys.chain(sounding.of(id)).map(amplitude).sum()
+        let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
+        let scheduled = sounding.of(id).map(|(key, velocity)| match key {
+            Key::Note(_) => amplitude(velocity),
+            Key::Pad(pad) => amplitude(velocity) * self.pad_gain(id, pad),
+        });
+        keys.chain(scheduled).sum()
+    }
+
+    fn pad_gain(&self, kit: InstrumentId, pad: PadNumber) -> f32 {
+        self.state.drums.machine(kit).map_or(0.0, |machine| gain_of(machine.pad(pad).level))
     }
 
     /// From the notes of an instrument to the master, by output and sends.
     fn gains(&self, instrument: &Instrument) -> [f32; 2] {
-        let post = strip(instrument.level, instrument.pan);
+        let group = self.group(instrument).map_or(1.0, |group| gain_of(group.level));
+        let post = strip(instrument.level, instrument.pan).map(|gain| gain * group);
         let mut gains = match instrument.output {
             Output::Master => post,
             Output::Bus(bus) => times(post, self.bus_gains(bus)),
@@ -77,6 +90,10 @@ impl<'a> Desk<'a> {
             gains = add(gains, times(sent, self.bus_gains(bus)));
         }
         gains
+    }
+
+    fn group(&self, instrument: &Instrument) -> Option<&LayerGroup> {
+        self.state.mixer.layer_group(instrument.layer_group?)
     }
 
     fn bus_gains(&self, id: BusId) -> [f32; 2] {

@@ -8,12 +8,12 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     Happening, Played,
     playhead::Playhead,
-    schedule::{self, Shift, Strike},
+    schedule::{self, Key, Shift, Strike},
     sounding::Sounding,
 };
 use crate::{
     model::InstrumentId,
-    quantity::{Amount, Bpm, Pitch, Ticks},
+    quantity::{Amount, Bpm, Ticks},
     studio::{AtEnd, Automation, PlayMode, SessionParameter, SessionSetting, StudioState, Target},
 };
 
@@ -237,8 +237,12 @@ impl Performance {
             let ended = self.sounding.make_room(strike);
             self.note_offs(strike.tick, ended);
             self.sounding.begin(strike);
-            let Strike { instrument, pitch, velocity, .. } = *strike;
-            self.note(strike.tick, Happening::NoteOn { instrument, pitch, velocity });
+            let Strike { instrument, velocity, transposed, .. } = *strike;
+            let what = match strike.key {
+                Key::Note(pitch) => Happening::NoteOn { instrument, pitch, velocity },
+                Key::Pad(pad) => Happening::Pad { instrument, pad, velocity, transposed },
+            };
+            self.note(strike.tick, what);
         }
     }
 
@@ -248,9 +252,12 @@ impl Performance {
         self.note_offs(tick, ended);
     }
 
-    fn note_offs(&mut self, tick: u32, ended: Vec<(InstrumentId, Pitch)>) {
-        for (instrument, pitch) in ended {
-            self.note(tick, Happening::NoteOff { instrument, pitch });
+    /// Says which notes have ended; pads are struck and left alone.
+    fn note_offs(&mut self, tick: u32, ended: Vec<(InstrumentId, Key)>) {
+        for (instrument, key) in ended {
+            if let Key::Note(pitch) = key {
+                self.note(tick, Happening::NoteOff { instrument, pitch });
+            }
         }
     }
 

@@ -1,13 +1,17 @@
-//! What is to be played between two ticks: notes of tracks and of clips, and the
-//! values of lanes.
+//! What is to be played between two ticks: notes of tracks and of clips, beats of
+//! drum machines, and the values of lanes.
 //!
 //! It only reads. Intervals are half-open, so that what is asked for piece by
 //! piece is what would have been asked for at once. Whatever else strikes notes
 //! adds them in [`strikes`].
 
+use super::{
+    beats,
+    swing::{self, Swing},
+};
 use crate::{
     model::InstrumentId,
-    quantity::{Amount, Pitch, Probability, Ticks, Velocity},
+    quantity::{Amount, PadNumber, Pitch, Probability, Semitones, Ticks, Velocity},
     studio::{
         Clip, Lane, Note, Notes, Part, Placement, PlayMode, StudioState, Target, Track, Voices,
     },
@@ -16,19 +20,36 @@ use crate::{
 /// How often a lane says where it is, in ticks: 31 ms at 120 bpm.
 pub(super) const GRID: u32 = 30;
 
-/// A note that is to be struck.
+/// What can be struck on an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// A key, as MIDI numbers it.
+    Note(Pitch),
+    /// A pad of a drum kit.
+    Pad(PadNumber),
+}
+
+/// A note, or a pad, that is to be struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Strike {
     pub(super) tick: u32,
     pub(super) instrument: InstrumentId,
-    pub(super) pitch: Pitch,
+    pub(super) key: Key,
     pub(super) velocity: Velocity,
     /// The first tick after it.
     pub(super) end: u32,
-    pub(super) probability: Probability,
-    /// Whether it ends what else its instrument plays.
+    /// How likely it is: never at 0, always at [`CERTAIN`].
+    pub(super) chance: u32,
+    /// Whether it ends what other notes its instrument plays.
     pub(super) mono: bool,
+    /// How far the sound of a pad is transposed; of a key, that is in the key.
+    pub(super) transposed: Semitones,
+    /// What else it silences.
+    pub(super) chokes: Option<(InstrumentId, Key)>,
 }
+
+/// The chance of what is always played.
+const CERTAIN: u32 = 1_000_000;
 
 /// A parameter that is to be moved.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,36 +59,67 @@ pub(super) struct Shift {
     pub(super) value: Amount,
 }
 
-/// The notes that start at or after `from` and before `to`, in order.
+/// The notes and pads that are struck at or after `from` and before `to`, in
+/// order.
 pub(super) fn strikes(state: &StudioState, from: u32, to: u32) -> Vec<Strike> {
     let mut strikes = Vec::new();
+    swing::pieces(state, from, to, |swing, span| strike_all(state, swing, &span, &mut strikes));
+    strikes.sort_unstable();
+    strikes
+}
+
+pub(super) type Span = std::ops::Range<u32>;
+
+fn strike_all(state: &StudioState, swing: Swing, span: &Span, strikes: &mut Vec<Strike>) {
     match state.arrangement.play {
         PlayMode::PianoRoll => {
-            for (id, track) in state.piano_roll.tracks() {
-                strike_track(id, track, from..to, &mut strikes);
+            for (id, track) in state.piano_roll.tracks().filter(|(_, track)| !track.is_empty()) {
+                swung(state, id, swing, span, strikes, |span, strikes| {
+                    strike_track(id, track, span, strikes);
+                });
             }
         }
         PlayMode::Arrangement => {
             for (id, part) in state.arrangement.parts() {
                 let mono = state.piano_roll.track(id).is_some_and(is_mono);
-                strike_part(id, part, mono, from..to, &mut strikes);
+                swung(state, id, swing, span, strikes, |span, strikes| {
+                    strike_part(id, part, mono, span, strikes);
+                });
             }
         }
     }
-    strikes.sort_unstable();
-    strikes
+    for (id, machine) in state.drums.machines() {
+        swung(state, id, swing, span, strikes, |span, strikes| {
+            beats::strike_machine(state, id, machine, span, strikes);
+        });
+    }
 }
 
-type Span = std::ops::Range<u32>;
+/// Asks for what is written so that it is played within `span` as the instrument
+/// swings, and puts it there.
+fn swung(
+    state: &StudioState,
+    id: InstrumentId,
+    session: Swing,
+    span: &Span,
+    strikes: &mut Vec<Strike>,
+    written: impl FnOnce(Span, &mut Vec<Strike>),
+) {
+    let swing = session.of_instrument(state.instruments.get(id));
+    let first = strikes.len();
+    written(swing.written(span.start)..swing.written(span.end), strikes);
+    for strike in strikes.iter_mut().skip(first) {
+        strike.tick = swing.played(strike.tick);
+        // What is squeezed still lasts.
+        strike.end = swing.played(strike.end).max(strike.tick + 1);
+    }
+}
 
-fn is_mono(track: &Track) -> bool {
+pub(super) fn is_mono(track: &Track) -> bool {
     track.voices == Voices::Mono
 }
 
 fn strike_track(id: InstrumentId, track: &Track, span: Span, strikes: &mut Vec<Strike>) {
-    if track.is_empty() {
-        return;
-    }
     let mono = is_mono(track);
     if !track.looping {
         return strike_notes(&track.notes, span.clone(), span.start, |note, tick| {
@@ -135,7 +187,28 @@ fn strike_notes(notes: &Notes, span: Span, tick: u32, mut emit: impl FnMut(Note,
 fn strike(instrument: InstrumentId, note: Note, tick: u32, cut: u32, mono: bool) -> Strike {
     let Note { pitch, length, velocity, probability, .. } = note;
     let end = tick.saturating_add(length.get()).min(cut);
-    Strike { tick, instrument, pitch, velocity, end, probability, mono }
+    Strike {
+        tick,
+        instrument,
+        key: Key::Note(pitch),
+        velocity,
+        end,
+        chance: percent(probability),
+        mono,
+        transposed: Semitones::of(0),
+        chokes: None,
+    }
+}
+
+fn percent(probability: Probability) -> u32 {
+    u32::from(probability.get()) * (CERTAIN / 100)
+}
+
+/// The chance of what is never played at 0, and always at 1.
+pub(super) fn chance_of(probability: Amount) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
+    let chance = (f64::from(probability.get()) * f64::from(CERTAIN)).round() as u32;
+    chance
 }
 
 /// Where enabled lanes are at or after `from` and before `to`, in order: at
@@ -170,12 +243,16 @@ pub(super) fn next_step(lane: &Lane, from: u32) -> Option<u32> {
     Some(point.map_or(on_grid, |point| on_grid.min(point.tick.get())))
 }
 
-/// Whether a note is played this time: the same for the same place and pass,
+/// Whether it is played this time: the same for the same place and pass,
 /// wherever and whenever it is asked.
 pub(super) fn is_played(strike: &Strike, pass: u32) -> bool {
     let place = u64::from(strike.tick) << 32 | u64::from(strike.instrument.0);
-    let time = u64::from(pass) << 8 | u64::from(strike.pitch.get());
-    mixed(mixed(place) ^ time) % 100 < u64::from(strike.probability.get())
+    let key = match strike.key {
+        Key::Note(pitch) => pitch.get(),
+        Key::Pad(pad) => 128 + pad.get(),
+    };
+    let time = u64::from(pass) << 8 | u64::from(key);
+    mixed(mixed(place) ^ time) % u64::from(CERTAIN) < u64::from(strike.chance)
 }
 
 /// Spreads a number over all numbers.

@@ -3,16 +3,21 @@
 use super::*;
 use crate::{
     model::{InstrumentId, Model},
-    quantity::{Bpm, NoteLength, Pan, Pitch, Probability, Velocity},
+    quantity::{Bpm, NoteLength, Pan, Pitch, Probability, StepCount, StepNumber, Velocity},
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusSetting, ClipAction, ClipId, Curve,
-        InstrumentAction, InstrumentParameter, InstrumentSetting, LaneSetting, LoopRegion,
-        MasterSetting, MixerSetting, Name, Note, Output, PianoRollAction, PlacementAction,
-        PlacementId, PlayMode, Point, SessionParameter, SessionSetting, TrackSetting, Voices,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusSetting, ChainedPatterns,
+        ClipAction, ClipId, Content, Curve, Digest, DrumAction, DrumSetting, GrooveSetting,
+        InstrumentAction, InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId,
+        LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, Note, Output, PadSetting,
+        PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,
+        PlayMode, Point, SessionParameter, SessionSetting, SourceKind, Step, Swing, TrackSetting,
+        Voices,
     },
 };
 
 const BASS: InstrumentId = InstrumentId(1);
+const KIT: InstrumentId = InstrumentId(9);
+const FIRST: PatternId = PatternId(1);
 
 /// A studio, its engine and their virtual clock.
 struct Rig {
@@ -220,9 +225,37 @@ impl Rig {
         let entry = |played: &Played| match played.what {
             Happening::NoteOn { pitch, .. } => Some((played.tick.get(), pitch.get(), true)),
             Happening::NoteOff { pitch, .. } => Some((played.tick.get(), pitch.get(), false)),
-            Happening::Automated { .. } => None,
+            Happening::Pad { .. } | Happening::Automated { .. } => None,
         };
         log.iter().filter_map(entry).collect()
+    }
+
+    /// A rig with a drum kit, pad 0 of which plays a sample and pad 1 the bass.
+    fn drumming() -> Self {
+        let mut rig = Self::new();
+        let (name, source) = (Name::default(), SourceKind::DrumKit);
+        rig.act(&NetworkAction::AddInstrument { id: KIT, name, source });
+        let sample = PadSound::Sample(Content { name: Name::default(), digest: Digest([1; 16]) });
+        for (pad, sound) in [(0, sample), (1, PadSound::Instrument(BASS, Pitch::of(40)))] {
+            rig.drums(DrumSetting::Pad(PadNumber::of(pad), PadSetting::Sound(sound)));
+        }
+        rig
+    }
+
+    fn drums(&mut self, setting: DrumSetting) {
+        self.act(&NetworkAction::Drums(KIT, DrumAction::Set(setting)));
+    }
+
+    fn step(&mut self, pattern: PatternId, pad: u8, step: u8) {
+        let step = Step::new(PadNumber::of(pad), StepNumber::of(step));
+        self.drums(DrumSetting::Pattern(pattern, PatternSetting::On(step)));
+    }
+
+    /// When pads were struck.
+    fn beats(&mut self) -> Vec<u32> {
+        let log = self.engine.take_log();
+        let pads = log.iter().filter(|played| matches!(played.what, Happening::Pad { .. }));
+        pads.map(|played| played.tick.get()).collect()
     }
 
     fn automate(&mut self, target: Target, action: AutomationAction) {
@@ -417,4 +450,105 @@ fn an_arrangement_plays_its_clips_and_stops_at_its_end() {
     rig.transport(TransportAction::Locate(Ticks::MIN));
     rig.transport(TransportAction::Play);
     assert_eq!(rig.wait(1000), 960 - 770);
+}
+
+#[test]
+fn a_pattern_goes_round_in_step_with_the_music() {
+    let mut rig = Rig::drumming();
+    rig.step(FIRST, 0, 0);
+    rig.step(FIRST, 0, 15);
+    rig.transport(TransportAction::Locate(Ticks::of(1000)));
+    rig.transport(TransportAction::Play);
+    rig.wait(3000);
+    assert_eq!(rig.beats(), [1800, 1920, 3720, 3840]);
+}
+
+#[test]
+fn patterns_of_a_chain_follow_one_another_each_at_its_own_pace() {
+    let mut rig = Rig::drumming();
+    let second = PatternId(2);
+    rig.drums(DrumSetting::AddPattern(second));
+    let eighths = PatternSetting::Resolution(crate::studio::NoteValue::Eighth);
+    for setting in [eighths, PatternSetting::Length(StepCount::of(3))] {
+        rig.drums(DrumSetting::Pattern(second, setting));
+    }
+    rig.drums(DrumSetting::Pattern(FIRST, PatternSetting::Length(StepCount::of(2))));
+    rig.step(FIRST, 0, 0);
+    rig.step(second, 0, 1);
+    rig.step(second, 0, 3);
+    let chain = ChainedPatterns::new(vec![second, FIRST]).unwrap();
+    rig.drums(DrumSetting::Chain(chain));
+    rig.drums(DrumSetting::Chained(true));
+    rig.transport(TransportAction::Play);
+    rig.wait(1500);
+    assert_eq!(rig.beats(), [240, 720, 960 + 240]);
+}
+
+#[test]
+fn every_second_step_is_late_and_the_session_swings_on_top() {
+    let mut rig = Rig::drumming();
+    (0..4).for_each(|step| rig.step(FIRST, 0, step));
+    rig.drums(DrumSetting::Swing(Amount::of(0.5)));
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    assert_eq!(rig.beats(), [0, 150, 240, 390]);
+    rig.transport(TransportAction::Stop);
+    let own = GrooveSetting::Swing(Swing::Own(Amount::of(1.0)));
+    let set = InstrumentAction::Set(InstrumentSetting::Groove(own));
+    rig.act(&NetworkAction::Instrument(KIT, set));
+    rig.transport(TransportAction::Locate(Ticks::of(0)));
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    assert_eq!(rig.beats(), [0, 225, 360, 435]);
+}
+
+#[test]
+fn notes_swing_with_the_session_but_on_the_beat() {
+    let mut rig = Rig::with([note(0, 60, 240), note(240, 60, 240)]);
+    rig.act(&NetworkAction::Session(SessionSetting::Swing(Amount::of(0.5))));
+    rig.transport(TransportAction::Play);
+    rig.wait(600);
+    let swung = [(0, 60, true), (300, 60, false), (300, 60, true), (480, 60, false)];
+    assert_eq!(rig.played(), swung);
+}
+
+#[test]
+fn a_pad_moves_the_meters_through_the_strip_of_its_kit() {
+    let mut rig = Rig::drumming();
+    rig.step(FIRST, 0, 0);
+    let tempo = SessionSetting::Tempo(Bpm::of(60.0));
+    rig.act(&NetworkAction::Session(tempo));
+    rig.transport(TransportAction::Play);
+    let loud = rig.peaks();
+    assert_eq!(loud, [-8, -8], "velocity 100 and a fader at -6 dB");
+    let mute = InstrumentAction::Set(InstrumentSetting::Mute(true));
+    rig.act(&NetworkAction::Instrument(KIT, mute));
+    assert_eq!(rig.peaks(), [-120, -120]);
+}
+
+#[test]
+fn a_pad_may_play_a_key_of_another_instrument() {
+    let mut rig = Rig::drumming();
+    rig.step(FIRST, 1, 1);
+    let up = PadSetting::Pitch(Semitones::of(12));
+    rig.drums(DrumSetting::Pad(PadNumber::of(1), up));
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    assert_eq!(rig.played(), [(120, 52, true), (240, 52, false)]);
+}
+
+#[test]
+fn the_strip_of_a_layer_group_moves_those_of_its_instruments() {
+    let mut rig = Rig::new();
+    let group = LayerGroupId(1);
+    let mixer = |rig: &mut Rig, setting| rig.act(&NetworkAction::Mixer(setting));
+    mixer(&mut rig, MixerSetting::AddLayerGroup(group, Name::default()));
+    rig.set(InstrumentSetting::LayerGroup(Some(group)));
+    rig.set(InstrumentSetting::Level(Decibels::of(0.0)));
+    rig.key(InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
+    let strip = |setting| MixerSetting::LayerGroup(group, setting);
+    mixer(&mut rig, strip(LayerGroupSetting::Level(Decibels::of(-10.0))));
+    assert_eq!(rig.peaks(), [-10, -10]);
+    mixer(&mut rig, strip(LayerGroupSetting::Mute(true)));
+    assert_eq!(rig.peaks(), [-120, -120]);
 }

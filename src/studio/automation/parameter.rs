@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     quantity::{
-        Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, Octaves, Pan, Seconds,
+        Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, ModulationRate,
+        Octaves, Pan, Seconds,
     },
     studio::{
         Bus, BusSetting, EnvelopeSetting, FilterSetting, FmSetting, Instrument, InstrumentSetting,
-        KickSetting, Master, MasterSetting, OscillatorSetting, PluckSetting, SessionSetting,
-        SessionState, Source, SourceSetting,
+        KickSetting, LayerGroup, LayerGroupSetting, LfoSetting, Master, MasterSetting,
+        OscillatorSetting, PluckSetting, SessionSetting, SessionState, Source, SourceSetting,
     },
 };
 
@@ -66,7 +67,7 @@ macro_rules! by_factor {
 }
 
 evenly! { Amount Bpm Cents Decibels ModulationIndex Octaves Pan Seconds }
-by_factor! { Hertz FrequencyRatio }
+by_factor! { Hertz FrequencyRatio ModulationRate }
 
 /// Off in the lower half, on in the upper.
 impl Range for bool {
@@ -168,6 +169,10 @@ parameters! {
         Sustain: |i| Some(i.amp.sustain), |v| InstrumentSetting::Amp(EnvelopeSetting::Sustain(v));
         /// How long it takes to fall silent after the key is released.
         Release: |i| Some(i.amp.release), |v| InstrumentSetting::Amp(EnvelopeSetting::Release(v));
+        /// How fast the slow oscillator is.
+        LfoRate: |i| Some(i.lfo.rate), |v| InstrumentSetting::Lfo(LfoSetting::Rate(v));
+        /// How far the slow oscillator moves what it moves.
+        LfoDepth: |i| Some(i.lfo.depth), |v| InstrumentSetting::Lfo(LfoSetting::Depth(v));
         /// How far an oscillator is out of tune.
         OscillatorDetune: of_source!(Oscillator, detune), set_source!(Oscillator, OscillatorSetting::Detune);
         /// The width of an oscillator's pulse.
@@ -206,6 +211,16 @@ parameters! {
         Pan: |bus| Some(bus.pan), BusSetting::Pan;
         /// Whether it is silenced.
         Mute: |bus| Some(bus.mute), BusSetting::Mute;
+    }
+}
+
+parameters! {
+    /// A parameter of a layer group that a lane can move.
+    LayerGroupParameter of LayerGroup by LayerGroupSetting {
+        /// The fader.
+        Level: |group| Some(group.level), LayerGroupSetting::Level;
+        /// Whether its instruments are silenced.
+        Mute: |group| Some(group.mute), LayerGroupSetting::Mute;
     }
 }
 

@@ -8,14 +8,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::parameter::{
-    BusParameter, InstrumentParameter, MasterParameter, Range, SessionParameter,
+    BusParameter, InstrumentParameter, LayerGroupParameter, MasterParameter, Range,
+    SessionParameter,
 };
 use crate::{
     model::{InstrumentId, Invalid},
     quantity::{Amount, Decibels},
     studio::{
-        BusId, BusSendSetting, InstrumentAction, InstrumentSetting, InstrumentState, MixerSetting,
-        NetworkAction, SendsSetting, StudioState,
+        BusId, BusSendSetting, InstrumentAction, InstrumentSetting, InstrumentState, LayerGroupId,
+        MixerSetting, NetworkAction, SendsSetting, StudioState,
     },
 };
 
@@ -28,6 +29,8 @@ pub enum Target {
     Send(InstrumentId, BusId),
     /// A parameter of a bus.
     Bus(BusId, BusParameter),
+    /// A parameter of a layer group.
+    LayerGroup(LayerGroupId, LayerGroupParameter),
     /// A parameter of the master.
     Master(MasterParameter),
     /// A parameter of the session.
@@ -40,7 +43,7 @@ impl Target {
     pub const fn instrument(self) -> Option<InstrumentId> {
         match self {
             Self::Instrument(id, _) | Self::Send(id, _) => Some(id),
-            Self::Bus(..) | Self::Master(_) | Self::Session(_) => None,
+            Self::Bus(..) | Self::LayerGroup(..) | Self::Master(_) | Self::Session(_) => None,
         }
     }
 
@@ -49,7 +52,22 @@ impl Target {
     pub const fn bus(self) -> Option<BusId> {
         match self {
             Self::Bus(id, _) | Self::Send(_, id) => Some(id),
-            Self::Instrument(..) | Self::Master(_) | Self::Session(_) => None,
+            Self::Instrument(..) | Self::LayerGroup(..) | Self::Master(_) | Self::Session(_) => {
+                None
+            }
+        }
+    }
+
+    /// The layer group without which it is not there, if there is one.
+    #[must_use]
+    pub const fn layer_group(self) -> Option<LayerGroupId> {
+        match self {
+            Self::LayerGroup(id, _) => Some(id),
+            Self::Instrument(..)
+            | Self::Send(..)
+            | Self::Bus(..)
+            | Self::Master(_)
+            | Self::Session(_) => None,
         }
     }
 
@@ -63,6 +81,7 @@ impl Target {
                 state.instruments.get(id)?.sends.to(bus).map(|send| send.level.part())
             }
             Self::Bus(id, parameter) => parameter.part(state.mixer.bus(id)?),
+            Self::LayerGroup(id, parameter) => parameter.part(state.mixer.layer_group(id)?),
             Self::Master(parameter) => parameter.part(&state.mixer.master),
             Self::Session(parameter) => parameter.part(&state.session),
         }
@@ -83,6 +102,9 @@ impl Target {
             Self::Bus(id, parameter) => {
                 NetworkAction::Mixer(MixerSetting::Bus(id, parameter.setting(part)))
             }
+            Self::LayerGroup(id, parameter) => {
+                NetworkAction::Mixer(MixerSetting::LayerGroup(id, parameter.setting(part)))
+            }
             Self::Master(parameter) => {
                 NetworkAction::Mixer(MixerSetting::Master(parameter.setting(part)))
             }
@@ -102,6 +124,9 @@ impl Target {
         if let Some(id) = self.bus().filter(|id| state.mixer.bus(*id).is_none()) {
             return Err(Invalid::missing("bus", id));
         }
+        if let Some(id) = self.layer_group().filter(|id| state.mixer.layer_group(*id).is_none()) {
+            return Err(Invalid::missing("layer group", id));
+        }
         Ok(())
     }
 }
@@ -112,6 +137,7 @@ impl fmt::Display for Target {
             Self::Instrument(id, parameter) => write!(f, "{parameter:?} of instrument {id}"),
             Self::Send(id, bus) => write!(f, "send of instrument {id} to bus {bus}"),
             Self::Bus(id, parameter) => write!(f, "{parameter:?} of bus {id}"),
+            Self::LayerGroup(id, parameter) => write!(f, "{parameter:?} of layer group {id}"),
             Self::Master(parameter) => write!(f, "{parameter:?} of the master"),
             Self::Session(parameter) => write!(f, "{parameter:?} of the session"),
         }

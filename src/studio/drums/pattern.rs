@@ -126,6 +126,13 @@ impl Steps {
         self.0.iter().map(|(place, hit)| hit.at(*place))
     }
 
+    /// What is struck at a step, by pad.
+    pub fn at(&self, step: StepNumber) -> impl Iterator<Item = Step> {
+        let pads =
+            (PadNumber::MIN.get()..=PadNumber::MAX.get()).filter_map(|n| PadNumber::new(n).ok());
+        pads.filter_map(move |pad| self.step(pad, step))
+    }
+
     /// The steps of a region, by pad.
     pub fn within(&self, region: StepRegion) -> impl Iterator<Item = Step> {
         self.iter().filter(move |step| region.contains((step.pad, step.step)))

@@ -16,8 +16,8 @@ use imbolc_net::{
         BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction, ClipId, Curve,
         Definition, Device, DrumAction, DrumSetting, EffectKind, EnvelopeSetting, FilterSetting,
         GrooveSetting, HitSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
-        InstrumentSetting, Key, LaneSetting, LayerGroupId, LayerGroupSetting, LfoSetting,
-        LoopRegion, MasterParameter, MasterSetting, MidiMapSetting, MixerSetting, Name,
+        InstrumentSetting, Key, LaneSetting, LayerGroupId, LayerGroupParameter, LayerGroupSetting,
+        LfoSetting, LoopRegion, MasterParameter, MasterSetting, MidiMapSetting, MixerSetting, Name,
         NetworkAction, Notes, Output, ParameterId, PatternId, PianoRollAction, PlacementAction,
         PlacementId, PlayMode, PluginId, Point, Points, ProjectAction, ProjectName, ProjectOutcome,
         ProjectReport, RegistrySetting, Scale, SendsSetting, SessionParameter, SessionSetting,
@@ -170,6 +170,7 @@ table! {
         Target::Instrument(..), Target::Instrument(ID, InstrumentParameter::Level) => Own(ID);
         Target::Send(..), Target::Send(ID, BUS) => Own(ID);
         Target::Bus(..), Target::Bus(BUS, BusParameter::Level) => Privilege;
+        Target::LayerGroup(..), Target::LayerGroup(GROUP, LayerGroupParameter::Level) => Privilege;
         Target::Master(_), Target::Master(MasterParameter::Level) => Privilege;
         Target::Session(_), Target::Session(SessionParameter::Tempo) => Privilege;
     }

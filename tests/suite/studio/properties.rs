@@ -82,6 +82,9 @@ fn assert_nothing_dangles(state: &StudioState) {
         if let Target::Bus(bus, _) | Target::Send(_, bus) = target {
             assert!(state.mixer.bus(*bus).is_some(), "lane of {target}");
         }
+        if let Target::LayerGroup(group, _) = target {
+            assert!(state.mixer.layer_group(*group).is_some(), "lane of {target}");
+        }
     }
     state.mixer.buses().for_each(|(_, bus)| assert_chain(state, &bus.chain));
     assert_chain(state, &state.mixer.master.chain);

@@ -5,9 +5,12 @@ use std::time::Duration;
 use imbolc_net::{
     clock::Timestamp,
     engine::{Engine, Played, SilentEngine},
-    model::Model,
+    model::{InstrumentId, Model},
     quantity::{Bpm, Ticks},
-    studio::{LoopRegion, NetworkAction, SessionSetting, Studio, StudioState, TransportAction},
+    studio::{
+        LoopRegion, Name, NetworkAction, SessionSetting, SourceKind, Studio, StudioState,
+        TransportAction,
+    },
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -34,6 +37,11 @@ impl Show {
             state: StudioState::starter(),
             engine: SilentEngine::logging(),
         };
+        show.act(&NetworkAction::AddInstrument {
+            id: InstrumentId(3),
+            name: Name::default(),
+            source: SourceKind::DrumKit,
+        });
         written.iter().for_each(|action| show.act(action));
         if let Some((start, length)) = region {
             let region = LoopRegion::new(Ticks::of(start), Ticks::of(start + length)).unwrap();

@@ -39,16 +39,16 @@ use imbolc_net::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
         BusSendSetting, BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction,
         ClipId, CompressorSetting, Content, Curve, Definition, Device, Digest, EffectKind,
-        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting,
+        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, GrooveSetting, HumaniseSetting,
         InstrumentAction, InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting,
-        LayerGroupId, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping, MappingId,
-        MasterParameter, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, Names,
-        NetworkAction, Note, NoteValue, Output, Parameter, ParameterId, PianoRollAction,
-        PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction, ProjectFailure,
-        ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale, SendsSetting,
-        SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting, StripKnob,
-        StudioState, SynthDefId, Target, TimeSignature, TrackSetting, TransportAction,
-        TuningSetting, TuningSystem, Voices,
+        LayerGroupId, LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion,
+        Mapping, MappingId, MasterParameter, MasterSetting, MidiMapSetting, MidiTarget,
+        MixerSetting, Name, Names, NetworkAction, Note, NoteValue, Output, Parameter, ParameterId,
+        PianoRollAction, PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction,
+        ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale,
+        SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting,
+        StripKnob, StudioState, Swing, SynthDefId, Target, TimeSignature, TrackSetting,
+        TransportAction, TuningSetting, TuningSystem, Voices,
     },
 };
 use proptest::{prelude::*, sample::select};
@@ -151,7 +151,8 @@ pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
         .boxed()
 }
 
-/// What a composer writes: notes, clips and lanes within the first bars.
+/// What a composer writes: notes, clips, lanes and beats within the first bars,
+/// and how they swing. The third instrument is a drum kit.
 pub fn written() -> BoxedStrategy<NetworkAction> {
     fn tick() -> BoxedStrategy<Ticks> {
         (0u32..900).prop_map(Ticks::of).boxed()
@@ -179,9 +180,14 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
     ];
     let targets = prop_oneof![
         Just(Target::Session(SessionParameter::Tempo)),
+        Just(Target::Session(SessionParameter::Swing)),
         Just(Target::Master(MasterParameter::Level)),
         (1u32..3).prop_map(|id| Target::Instrument(InstrumentId(id), InstrumentParameter::Pan)),
     ];
+    let swings = amount().prop_map(|swing| {
+        let swing = GrooveSetting::Swing(Swing::Own(swing));
+        InstrumentAction::Set(InstrumentSetting::Groove(swing))
+    });
     let points = prop_oneof![
         Just(AutomationAction::Add),
         (tick(), point()).prop_map(|(tick, point)| AutomationAction::Put(Point { tick, ..point })),
@@ -204,8 +210,11 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
             .prop_map(|(id, set)| NetworkAction::PianoRoll(id, PianoRollAction::Set(set))),
         4 => (targets, points).prop_map(|(t, action)| NetworkAction::Automation(t, action)),
         3 => (id.clone(), clips).prop_map(|(id, action)| NetworkAction::Clip(id, action)),
-        3 => (id, placements).prop_map(|(id, action)| NetworkAction::Placement(id, action)),
+        3 => (id.clone(), placements).prop_map(|(id, action)| NetworkAction::Placement(id, action)),
         1 => arrangement().prop_map(NetworkAction::Arrangement),
+        6 => drums::beat().prop_map(|beat| NetworkAction::Drums(InstrumentId(3), beat)),
+        1 => amount().prop_map(|swing| NetworkAction::Session(SessionSetting::Swing(swing))),
+        1 => (id, swings).prop_map(|(id, set)| NetworkAction::Instrument(id, set)),
     ]
     .boxed()
 }
@@ -558,6 +567,8 @@ fn target() -> BoxedStrategy<Target> {
         1 => (instrument_id(), bus_id()).prop_map(|(id, bus)| Target::Send(id, bus)),
         2 => (bus_id(), select(BusParameter::ALL))
             .prop_map(|(id, parameter)| Target::Bus(id, parameter)),
+        2 => (layer_group_id(), select(LayerGroupParameter::ALL))
+            .prop_map(|(id, parameter)| Target::LayerGroup(id, parameter)),
         1 => select(MasterParameter::ALL).prop_map(Target::Master),
         1 => select(SessionParameter::ALL).prop_map(Target::Session),
     ]

@@ -86,6 +86,7 @@ fn actions_are_written_like_this() {
         r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},"Delete"]}"#,
         r#"{"Automation":[{"Send":[1,2]},{"Set":{"Armed":true}}]}"#,
         r#"{"Automation":[{"Bus":[2,"Pan"]},{"Set":{"Enabled":false}}]}"#,
+        r#"{"Automation":[{"LayerGroup":[2,"Level"]},"Add"]}"#,
         r#"{"Automation":[{"Master":"Level"},{"Put":{"tick":480,"value":0.5,"curve":"Linear"}}]}"#,
         r#"{"Automation":[{"Session":"Tempo"},{"Move":[480,{"tick":960,"value":0.5,"curve":"Hold"}]}]}"#,
         r#"{"Automation":[{"Session":"Tempo"},{"Remove":480}]}"#,

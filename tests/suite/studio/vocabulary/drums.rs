@@ -1,6 +1,7 @@
 //! Random edits of drum machines: few patterns, pads and steps.
 
 use imbolc_net::{
+    model::InstrumentId,
     quantity::{PadNumber, SliceCount, StepCount, StepNumber},
     studio::{
         ChainedPatterns, ChopperSetting, DrumAction, DrumSetting, HitSetting, PadSetting, PadSound,
@@ -27,6 +28,27 @@ pub fn drum() -> BoxedStrategy<DrumAction> {
         2 => (pattern_id(), steps()).prop_map(|(id, steps)| DrumAction::Paste(id, steps)),
         1 => (1u8..9).prop_map(|count| DrumAction::Chop(SliceCount::of(count))),
         1 => pad().prop_map(DrumAction::AssignSlices),
+    ]
+    .boxed()
+}
+
+/// What a drummer programs: any of it, and often what can be heard.
+pub fn beat() -> BoxedStrategy<DrumAction> {
+    let sound = prop_oneof![
+        content().prop_map(PadSound::Sample),
+        ((1u32..3).prop_map(InstrumentId), pitch())
+            .prop_map(|(id, pitch)| PadSound::Instrument(id, pitch)),
+    ];
+    prop_oneof![
+        2 => drum(),
+        2 => (pad(), sound)
+            .prop_map(|(pad, sound)| DrumAction::Set(DrumSetting::Pad(pad, PadSetting::Sound(sound)))),
+        1 => (pad(), 1u8..16).prop_map(|(pad, hits)| DrumAction::Euclid {
+            pattern: PatternId(1),
+            pad,
+            hits: StepCount::of(hits),
+            rotation: StepNumber::MIN,
+        }),
     ]
     .boxed()
 }

@@ -1,0 +1,105 @@
+//! What the drum machines strike between two ticks.
+//!
+//! A machine begins with the music and goes round: where it is follows from the
+//! tick alone, so that a seek finds it in step with everything else.
+
+use super::{
+    schedule::{Key, Span, Strike, chance_of, is_mono},
+    swing,
+};
+use crate::{
+    model::InstrumentId,
+    quantity::{PadNumber, Pitch, Semitones, StepNumber},
+    studio::{DrumMachine, PadSound, Pattern, PatternId, Step, StudioState},
+};
+
+/// Adds what the machine of a kit strikes at or after `span.start` and before
+/// `span.end`.
+pub(super) fn strike_machine(
+    state: &StudioState,
+    kit: InstrumentId,
+    machine: &DrumMachine,
+    span: Span,
+    strikes: &mut Vec<Strike>,
+) {
+    let round: u32 = patterns(machine).map(length).sum();
+    if round == 0 || patterns(machine).all(|pattern| pattern.steps().is_empty()) {
+        return;
+    }
+    let mut start = span.start - span.start % round;
+    while start < span.end {
+        for pattern in patterns(machine) {
+            let end = start.saturating_add(length(pattern));
+            let shared = span.start.max(start)..span.end.min(end);
+            if !shared.is_empty() {
+                let local = shared.start - start..shared.end - start;
+                struck(machine, pattern, local, |step, tick| {
+                    strikes.extend(strike(state, kit, machine, pattern, step, start + tick));
+                });
+            }
+            start = end;
+        }
+    }
+}
+
+/// The patterns that follow one another: those of the chain, or else the current
+/// one. A chain of none is no chain.
+fn patterns(machine: &DrumMachine) -> impl Iterator<Item = &Pattern> {
+    let chain: &[PatternId] = if machine.chained { machine.chain().patterns() } else { &[] };
+    let alone = if chain.is_empty() { machine.current() } else { None };
+    chain.iter().copied().chain(alone).filter_map(|id| machine.pattern(id))
+}
+
+/// How long a pattern lasts, in ticks.
+fn length(pattern: &Pattern) -> u32 {
+    u32::from(pattern.length.get()) * pattern.resolution.ticks()
+}
+
+/// Hands out the steps that are struck within `span` of the pattern, and when.
+fn struck(machine: &DrumMachine, pattern: &Pattern, span: Span, mut emit: impl FnMut(Step, u32)) {
+    let lasts = pattern.resolution.ticks();
+    let late = swing::delay(machine.swing, lasts);
+    for number in span.start / lasts..span.end.div_ceil(lasts) {
+        let tick = number * lasts + if number % 2 == 1 { late } else { 0 };
+        let step = u8::try_from(number).ok().and_then(|number| StepNumber::new(number).ok());
+        if let Some(step) = step.filter(|_| span.contains(&tick)) {
+            pattern.steps().at(step).for_each(|step| emit(step, tick));
+        }
+    }
+}
+
+fn strike(
+    state: &StudioState,
+    kit: InstrumentId,
+    machine: &DrumMachine,
+    pattern: &Pattern,
+    step: Step,
+    tick: u32,
+) -> Option<Strike> {
+    let pad = machine.pad(step.pad);
+    let transposed = transposed(pad.pitch, step.pitch);
+    let (instrument, key, mono) = match pad.sound {
+        PadSound::Nothing => return None,
+        PadSound::Sample(_) | PadSound::Slice(_) => (kit, Key::Pad(step.pad), false),
+        PadSound::Instrument(id, pitch) => {
+            let mono = state.piano_roll.track(id).is_some_and(is_mono);
+            (id, Key::Note(moved(pitch, transposed)), mono)
+        }
+    };
+    let chokes = pad.chokes.map(|pad: PadNumber| (kit, Key::Pad(pad)));
+    let end = tick.saturating_add(pattern.resolution.ticks());
+    let (velocity, chance) = (step.velocity, chance_of(step.probability));
+    Some(Strike { tick, instrument, key, velocity, end, chance, mono, transposed, chokes })
+}
+
+/// Both transpositions together, as far as there are intervals.
+fn transposed(pad: Semitones, step: Semitones) -> Semitones {
+    let sum = (pad.get() + step.get()).clamp(Semitones::MIN.get(), Semitones::MAX.get());
+    Semitones::new(sum).unwrap_or(pad)
+}
+
+/// The key so far from another one, as far as there are keys.
+fn moved(pitch: Pitch, by: Semitones) -> Pitch {
+    let key = pitch.get().saturating_add_signed(by.get()).min(Pitch::MAX.get());
+    Pitch::new(key).unwrap_or(pitch)
+}
