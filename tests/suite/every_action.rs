@@ -115,6 +115,7 @@ const ACTIONS: &[&str] = &[
     r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},"Add"]}"#,
     r#"{"Automation":[{"Send":[1,2]},"Add"]}"#,
     r#"{"Automation":[{"Bus":[2,"Pan"]},"Add"]}"#,
+    r#"{"Automation":[{"LayerGroup":[1,"Level"]},"Add"]}"#,
     r#"{"Automation":[{"Master":"Level"},"Add"]}"#,
     r#"{"Automation":[{"Session":"Tempo"},"Add"]}"#,
     r#"{"Automation":[{"Send":[1,2]},{"Set":{"Armed":true}}]}"#,
@@ -256,7 +257,7 @@ families! {
     ArrangementSetting { Play, AtEnd, }
     AutomationAction { Add, Delete, Set, Put, Remove, Move, DeleteRegion, CopyRegion, Paste, }
     LaneSetting { Enabled, Armed, }
-    Target { Instrument, Send, Bus, Master, Session, }
+    Target { Instrument, Send, Bus, LayerGroup, Master, Session, }
     ProjectAction {
         New, Save, SaveAs, Load, List, CreateCheckpoint, RestoreCheckpoint, DeleteCheckpoint,
     }
