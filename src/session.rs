@@ -44,7 +44,7 @@ use undo::{Direction, UndoLog};
 use crate::{
     clock::Timestamp,
     config::{SessionConfig, limits},
-    model::{Memory, Model},
+    model::{Access, Memory, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, InstrumentId, Metering, NetworkState, Participant,
         Presence, ProtocolError, Refusal, Rejection, Roster, Seq, ServerMessage, SessionId,
@@ -374,6 +374,10 @@ impl<M: Model> Session<M> {
         continues: bool,
     ) -> Result<(), Refusal> {
         let (state, effects) = if self.alone {
+            // Whoever is alone may do everything but speak for the engine.
+            if M::access(&self.state.model, action) == Access::Engine {
+                return Err(Refusal::EngineOnly);
+            }
             rules::carry_out_unasked(&self.state, actor, action)?
         } else {
             rules::carry_out(&self.state, actor, action)?

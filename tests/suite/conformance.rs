@@ -19,7 +19,10 @@ use imbolc_net::{
     protocol::{PrivilegeLevel, Refusal},
     quantity::Bpm,
     status::{Closed, Status},
-    studio::{Name, NetworkAction, SessionSetting, SourceKind, TransportAction},
+    studio::{
+        Name, NetworkAction, ProjectAction, ProjectFailure, ProjectOutcome, ProjectReport,
+        SessionSetting, SourceKind, TransportAction,
+    },
 };
 use tokio::time::{sleep, timeout};
 
@@ -178,6 +181,12 @@ async fn refuses_what_makes_no_sense(d: &dyn Dispatcher) {
     let error = d.commit(NetworkAction::DeleteInstrument(missing)).await.unwrap_err();
     assert!(matches!(error, DispatchError::Refused(_)), "{error}");
     assert!(!error.to_string().is_empty());
+    let report = ProjectReport {
+        task: ProjectAction::List,
+        outcome: ProjectOutcome::Failed(ProjectFailure::Missing),
+    };
+    let spoken_for_the_engine = d.dispatch(NetworkAction::ProjectReport(report));
+    assert_eq!(spoken_for_the_engine, Err(DispatchError::Refused(Refusal::EngineOnly)));
     assert_eq!(d.state().model, before.model);
 }
 
