@@ -32,11 +32,6 @@ impl<C: Connector> Cable<C> {
         Self { inner, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Where it leads.
-    pub const fn inner(&self) -> &C {
-        &self.inner
-    }
-
     /// Pulls the cable out: what is on it is lost, and no call gets through.
     pub fn pull(&self) {
         let mut state = self.state.lock().unwrap();

@@ -437,24 +437,41 @@ async fn who_stays_away_too_long_joins_anew_and_is_told_what_was_lost() {
     eventually("edits arrive", || cutoff_of(&host.state().model, BASS) == 42.0).await;
 }
 
+/// What a client does that is welcomed and then told `error`: how it ends or
+/// goes on, and how often it has tried to connect a minute later.
+async fn told(error: ProtocolError) -> (Status, usize) {
+    let (mut listener, connector) = in_memory();
+    let (_unserved, real) = host();
+    let cable = Cable::new(connector);
+    let ana = tokio::spawn(Remote::join(cable.clone(), options("Ana", &[])));
+    let welcome = Raw::join(&real, hello("Ana")).await.hear().await.unwrap();
+    let (_reader, mut writer, _) = listener.accept().await.unwrap();
+    let mut frames = BytesMut::new();
+    for message in [welcome, ServerMessage::Error(error)] {
+        framing::encode(Codec::Json, &message, &mut frames).unwrap();
+    }
+    writer.write_all(&frames).await.unwrap();
+    let ana = ana.await.unwrap().unwrap();
+    // Whoever calls again finds nobody.
+    drop(listener);
+    sleep(Duration::from_mins(1)).await;
+    (ana.status(), cable.attempts().len())
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_the_host_can_never_read_is_not_sent_for_ever() {
-    let (_host, connector) = host();
-    let cable = Cable::new(connector);
-    let ana = Remote::join(cable.clone(), options("Ana", &[BASS])).await.unwrap();
-    let mut raw = Raw::join(cable.inner(), hello("Eve")).await;
-    raw.say(&ClientMessage::Hello(hello("Eve"))).await;
-    assert_eq!(raw.hear_error().await, ProtocolError::HelloRepeated);
     for error in [
         ProtocolError::FrameTooLong { limit: 1 },
         ProtocolError::Malformed { detail: "what?".into() },
-        ProtocolError::HelloRepeated,
+        ProtocolError::ActionOutOfOrder { expected: ActionNumber(1) },
     ] {
-        assert!(Lost::Host(error).is_final());
+        let reason = Closed::Lost(Lost::Host(error.clone()));
+        assert_eq!(told(error).await, (Status::Closed { reason }, 1));
     }
-    assert!(!Lost::Host(ProtocolError::Silent { seconds: 15 }).is_final());
-    assert_eq!(cable.attempts().len(), 1);
-    ana.close().await;
+    // What may be otherwise the next time is tried again.
+    let (status, attempts) = told(ProtocolError::SessionFull { limit: 64 }).await;
+    assert!(matches!(status, Status::Reconnecting { .. }), "{status}");
+    assert!(attempts > 10, "{attempts}");
 }
 
 #[tokio::test(start_paused = true)]
