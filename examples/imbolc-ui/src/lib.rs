@@ -16,6 +16,8 @@
 
 pub mod app;
 pub mod cli;
+#[cfg(feature = "net")]
+pub mod headless;
 pub mod intent;
 pub mod mode;
 pub mod news;
@@ -32,7 +34,7 @@ use std::{fs::File, process::ExitCode, sync::Mutex};
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::Arguments;
+use crate::{cli::Arguments, run::End};
 
 /// Runs the program.
 #[must_use]
@@ -70,10 +72,34 @@ fn log_to(arguments: &Arguments) -> Result<(), String> {
 }
 
 async fn play(arguments: &Arguments) -> Result<(), String> {
+    if arguments.server && !arguments.tui {
+        return serve(arguments).await;
+    }
+    terminal::probe()?;
     let studio = mode::open(arguments).await?;
     let mut screen = terminal::take()?;
     let played = run::run(&studio, &mut screen, run::inputs()).await;
     terminal::restore();
+    match played {
+        End::Left => {
+            studio.close().await;
+            Ok(())
+        }
+        End::Over(why) => {
+            studio.close().await;
+            Err(why)
+        }
+        End::Gone => Err("the terminal is gone".into()),
+    }
+}
+
+/// Hosts without a screen.
+async fn serve(arguments: &Arguments) -> Result<(), String> {
+    let studio = mode::open(arguments).await?;
+    #[cfg(feature = "net")]
+    let served = headless::run(&studio).await;
+    #[cfg(not(feature = "net"))]
+    let served = Ok(());
     studio.close().await;
-    played
+    served
 }

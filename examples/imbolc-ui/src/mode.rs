@@ -47,7 +47,7 @@ fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
         protocol::InstrumentId,
     };
 
-    let address = crate::cli::with_port(address);
+    let address = imbolc_net::transport::with_port(address);
     let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
     let directory = directory.ok_or("there is no home directory: name one with --state-dir")?;
     let token_file = TokenFile::claim(&directory, &address, &arguments.name)
