@@ -29,9 +29,14 @@ pub mod theme;
 pub mod view;
 pub mod words;
 
-use std::{fs::File, process::ExitCode, sync::Mutex};
+use std::{
+    fs::File,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
 
 use clap::Parser as _;
+use imbolc_net::{Dispatcher, Mode, dispatcher};
 use tracing_subscriber::EnvFilter;
 
 use crate::{cli::Arguments, run::End};
@@ -72,11 +77,12 @@ fn log_to(arguments: &Arguments) -> Result<(), String> {
 }
 
 async fn play(arguments: &Arguments) -> Result<(), String> {
+    let mode = mode::of(arguments)?;
     if arguments.server && !arguments.tui {
-        return serve(arguments).await;
+        return serve(mode).await;
     }
     terminal::probe()?;
-    let studio = mode::open(arguments).await?;
+    let studio = open(mode).await?;
     let mut screen = terminal::take()?;
     let played = run::run(&studio, &mut screen, run::inputs()).await;
     terminal::restore();
@@ -93,9 +99,13 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
+async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
+    dispatcher::open(mode).await.map_err(|error| error.to_string())
+}
+
 /// Hosts without a screen.
-async fn serve(arguments: &Arguments) -> Result<(), String> {
-    let studio = mode::open(arguments).await?;
+async fn serve(mode: Mode) -> Result<(), String> {
+    let studio = open(mode).await?;
     #[cfg(feature = "net")]
     let served = headless::run(&studio).await;
     #[cfg(not(feature = "net"))]
