@@ -97,7 +97,8 @@ impl DiscoveryClient {
     }
 
     /// Looks for so long, and returns the sessions that are there at the end of
-    /// it. A second or two will do on a LAN.
+    /// it. Two seconds will do on a LAN: a host that has just answered somebody
+    /// else keeps silent for one.
     ///
     /// # Panics
     /// As [`next`](Self::next).

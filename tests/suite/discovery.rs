@@ -6,9 +6,8 @@ mod raw;
 
 use std::{
     env,
-    io::{BufRead, BufReader, Write},
     net::{SocketAddr, UdpSocket},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
     time::Duration,
 };
@@ -115,7 +114,7 @@ async fn a_session_that_begins_later_is_found_at_once() {
 async fn browsing_for_a_while_finds_all_that_are_there() {
     let lan = lan();
     let _servers = [announce("one", 1, &lan), announce("two", 2, &lan)];
-    let sessions = browse(&lan).browse_for(Duration::from_secs(1)).await;
+    let sessions = browse(&lan).browse_for(Duration::from_millis(2500)).await;
     let mut names: Vec<_> = sessions.iter().map(|session| session.name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["one", "two"]);
@@ -274,7 +273,8 @@ async fn a_host_that_is_killed_is_lost_within_seconds() {
     let _stays = announce("another", 1, &lan);
     let mut client = browse(&lan);
     found(&mut client).await;
-    let mut host = play(TEST, "announce", &lan.port.to_string(), &[]);
+    let mut host = part(TEST, "announce", &lan.port.to_string());
+    let mut host = host.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     assert_eq!(found(&mut client).await.name, "jam");
     host.kill().unwrap();
     host.wait().unwrap();
@@ -287,31 +287,20 @@ async fn a_host_that_is_killed_is_lost_within_seconds() {
 
 const ROLE: &str = "IMBOLC_NET_TEST_ROLE";
 
-/// What this process is to play, if it was started by [`play`] for that.
+/// What this process is to do as `role`, if it was started to play that.
 fn role(name: &str) -> Option<String> {
     let role = env::var(ROLE).ok()?;
     role.strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
 }
 
-/// The command that runs `test` in a process of its own, which has a part in it.
-fn part(test: &str, role: &str, value: &str, before: &[&str]) -> Command {
-    let me = env::current_exe().unwrap();
-    let mut words: Vec<_> = before.iter().map(Into::into).collect();
-    words.push(me.into_os_string());
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).args(["--exact", test, "--nocapture"]);
-    command.env(ROLE, format!("{role}={value}"));
+/// The command that runs `test` in another process, which plays `role` in it.
+fn part(test: &str, role: &str, what: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(ROLE, format!("{role}={what}"));
     command
-}
-
-fn play(test: &str, role: &str, value: &str, before: &[&str]) -> Child {
-    let mut command = part(test, role, value, before);
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
 }
 
 /// So that no process outlives the test that started it.
 fn wait_for_the_end_of_input() {
-    let mut line = String::new();
-    while BufReader::new(std::io::stdin()).read_line(&mut line).is_ok_and(|read| read > 0) {}
-    std::io::stdout().flush().unwrap();
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
 }
