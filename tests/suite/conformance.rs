@@ -55,6 +55,7 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 async fn conforms(dispatcher: Arc<dyn Dispatcher>) {
     takes_its_place(&*dispatcher).await;
+    tells_what_is_certain_and_what_time_it_is(&*dispatcher).await;
     shows_an_edit_at_once(&*dispatcher).await;
     refuses_what_makes_no_sense(&*dispatcher).await;
     shows_before_it_tells(&dispatcher);
@@ -87,6 +88,13 @@ async fn takes_its_place(d: &dyn Dispatcher) {
     })
     .await;
     assert!(matches!(reason, Refusal::Invalid(_)), "{reason}");
+}
+
+async fn tells_what_is_certain_and_what_time_it_is(d: &dyn Dispatcher) {
+    d.commit(cutoff(BASS, 770.0)).await.unwrap();
+    eventually("everything is certain", || d.confirmed() == d.state()).await;
+    let before = d.clock();
+    eventually("the session's clock moves on", || d.clock() > before).await;
 }
 
 async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
