@@ -9,10 +9,14 @@ use std::{
 
 use super::{LIMIT, announce, browse, changed_to, found, lan, next};
 use imbolc_net::{
+    Mode,
+    client::JoinOptions,
     config::DiscoveryConfig,
-    discovery::{Fit, Sighting},
+    discovery::{Advert, DiscoveryServer, Fit, Sighting},
+    dispatcher::{self, HostOptions},
     model::Model as _,
     protocol::PROTOCOL_VERSION,
+    status::Status,
     studio::Studio,
 };
 
@@ -238,6 +242,51 @@ async fn a_session_of_another_version_shows_it() {
     let said: [&[u8]; 4] = [b"name=Old Jam", b"proto=99", b"model=studio", b"modelver=1"];
     Stranger::on(&lan).say(&session("old", 7777, &said));
     assert_eq!(found(&mut client).await.fit::<Studio>(), Fit::OtherProtocol);
+}
+
+/// On a wireless link that is busy, two answers are lost now and then.
+#[tokio::test]
+async fn who_misses_two_questions_and_answers_the_third_was_never_away() {
+    let lan = lan();
+    let mut client = browse(&lan);
+    client.browse_for(Duration::from_millis(500)).await;
+    let stranger = Stranger::on(&lan);
+    let records = session("jam", 7777, &[b"name=Jam", b"here=1"]);
+    stranger.say(&records);
+    found(&mut client).await;
+    // It is asked after 0.5 s and 1.5 s, and missing after 2.5 s.
+    for pause in [3500, 1500] {
+        assert_eq!(client.browse_for(Duration::from_millis(pause)).await.len(), 1);
+        stranger.say(&records);
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_that_comes_and_goes_is_told_of_once_a_second_at_most() {
+    let lan = lan();
+    let (name, address) = ("mia".into(), "127.0.0.1:0".into());
+    let mode = Mode::Host { name, address, projects: None, options: HostOptions::default() };
+    let host = dispatcher::open(mode).await.unwrap();
+    let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
+    let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();
+    let coming_and_going = async {
+        for number in 0..10 {
+            let options = JoinOptions { name: format!("guest {number}"), ..Default::default() };
+            let address = address.to_string();
+            let guest = dispatcher::open(Mode::Remote { address, options }).await.unwrap();
+            guest.close().await;
+        }
+    };
+    let since = Instant::now();
+    tokio::select! {
+        () = server.follow(&*host, host.events()) => panic!("it goes on"),
+        () = coming_and_going => {}
+    }
+    let stranger = Stranger::on(&lan);
+    let records = tokio::task::spawn_blocking(move || stranger.ask(SERVICE, PTR)).await.unwrap();
+    let (_, _, said) = records.iter().find(|(_, kind, _)| *kind == TXT).unwrap();
+    let revision: u64 = entries(said)["rev"].parse().unwrap();
+    assert!(revision <= 1 + since.elapsed().as_secs(), "{revision}");
 }
 
 #[tokio::test]
