@@ -58,7 +58,8 @@ impl DiscoveryServer {
     /// also on those that come up later.
     ///
     /// Who listens at `[::]` is announced by IPv4 and IPv6, at `0.0.0.0` by IPv4
-    /// only, at any other address by that one.
+    /// only, at any other address by that one. (Who listens at `[::1]` only is not
+    /// announced on Linux, whose loopback interface has no multicast by IPv6.)
     ///
     /// # Errors
     /// If mDNS cannot be used, or the operating system has no random bytes. That

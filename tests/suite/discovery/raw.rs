@@ -58,13 +58,19 @@ impl Stranger {
 
     /// Answers, though nobody has asked.
     fn say(&self, records: &[Record]) {
+        self.say_for(120, records);
+    }
+
+    /// Answers something that is true for so many seconds; for none, it is a
+    /// goodbye.
+    fn say_for(&self, seconds: u32, records: &[Record]) {
         let count = u8::try_from(records.len()).unwrap();
         let mut answer = vec![0, 0, 0x84, 0, 0, 0, 0, count, 0, 0, 0, 0];
         for (name, kind, data) in records {
             let size = u16::try_from(data.len()).unwrap();
             answer.extend(written(name));
             answer.extend([kind.to_be_bytes(), 1_u16.to_be_bytes()].concat());
-            answer.extend(120_u32.to_be_bytes());
+            answer.extend(seconds.to_be_bytes());
             answer.extend(size.to_be_bytes());
             answer.extend(data);
         }
@@ -242,6 +248,20 @@ async fn a_session_of_another_version_shows_it() {
     let said: [&[u8]; 4] = [b"name=Old Jam", b"proto=99", b"model=studio", b"modelver=1"];
     Stranger::on(&lan).say(&session("old", 7777, &said));
     assert_eq!(found(&mut client).await.fit::<Studio>(), Fit::OtherProtocol);
+}
+
+#[tokio::test]
+async fn two_who_say_goodbye_in_one_breath_are_both_lost() {
+    let lan = lan();
+    let mut client = browse(&lan);
+    client.browse_for(Duration::from_millis(500)).await;
+    let stranger = Stranger::on(&lan);
+    let records =
+        [session("one", 1001, &[b"name=One"]), session("two", 1002, &[b"name=Two"])].concat();
+    stranger.say(&records);
+    assert_eq!(client.browse_for(Duration::from_millis(200)).await.len(), 2);
+    stranger.say_for(0, &records);
+    assert!(client.browse_for(Duration::from_millis(2000)).await.is_empty());
 }
 
 /// On a wireless link that is busy, two answers are lost now and then.
