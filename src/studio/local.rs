@@ -91,11 +91,13 @@ pub enum NavigationAction {
 pub enum Pane {
     #[default]
     Instruments,
-    PianoRoll,
     Mixer,
+    PianoRoll,
+    Drums,
+    Automation,
+    Arrangement,
     Session,
-    Participants,
-    Devices,
+    People,
 }
 
 /// Opens or closes a layer.

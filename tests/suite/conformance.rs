@@ -172,6 +172,7 @@ async fn nobody_can_be_called_something_that_upsets_a_terminal() {
         let local = dispatcher::open(Mode::Local { name: name.into(), projects: None }).await;
         assert!(local.is_err(), "{name:?}");
         let mode = Mode::Host {
+            session_name: None,
             projects: None,
             name: name.into(),
             address: "127.0.0.1:0".into(),
@@ -327,6 +328,7 @@ async fn ends_when_it_is_closed(d: &dyn Dispatcher) {
 
 pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
     let mode = Mode::Host {
+        session_name: None,
         projects: None,
         name: name.into(),
         address: "127.0.0.1:0".into(),
@@ -458,6 +460,7 @@ async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
 async fn an_address_that_cannot_be_used_is_told_in_one_line() {
     let (host, address) = host("host").await;
     let taken = Mode::Host {
+        session_name: None,
         projects: None,
         name: "host".into(),
         address: address.clone(),

@@ -36,6 +36,7 @@ impl Stage {
             .build()
             .unwrap();
         let mode = Mode::Host {
+            session_name: None,
             projects: None,
             name: "host".into(),
             address: "127.0.0.1:0".into(),
