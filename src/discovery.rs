@@ -21,7 +21,8 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // On one machine: host a session, and be found.
 //! let (name, address) = ("Ana".into(), "[::]:9999".into());
-//! let mode = Mode::Host { name, address, projects: None, options: HostOptions::default() };
+//! let options = HostOptions::default();
+//! let mode = Mode::Host { name, address, session_name: None, projects: None, options };
 //! let studio = dispatcher::open(mode).await?;
 //! let events = studio.events();
 //! if let Status::Hosting { address: Some(address) } = studio.status() {

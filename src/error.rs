@@ -109,6 +109,9 @@ pub enum DiscoveryError {
     /// The operating system has no random bytes.
     #[error("the operating system has no random bytes: {0}")]
     Random(getrandom::Error),
+    /// The session cannot be called that.
+    #[error("{0}")]
+    Name(ProtocolError),
     /// Too much is asked at once. In a moment it may do.
     #[error("mDNS has too much to do at the moment")]
     Busy,

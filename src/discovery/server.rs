@@ -90,12 +90,27 @@ impl DiscoveryServer {
     /// # Errors
     /// [`DiscoveryError::Busy`] if it should be said again in a moment.
     pub fn update(&self, participants: u32) -> Result<(), DiscoveryError> {
+        self.change(|advert| advert.participants = participants)
+    }
+
+    /// Says from now on that the session is called so. To those who have found it
+    /// already it is the same one.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update), and if a session cannot be called that.
+    pub fn rename(&self, session: &str) -> Result<(), DiscoveryError> {
+        let session = checked_name(session).map_err(DiscoveryError::Name)?;
+        self.change(|advert| session.clone_into(&mut advert.session))
+    }
+
+    fn change(&self, edit: impl FnOnce(&mut Advert)) -> Result<(), DiscoveryError> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let (advert, revision) = &*said;
-        if advert.participants == participants {
+        let (old, revision) = &*said;
+        let mut advert = old.clone();
+        edit(&mut advert);
+        if advert == *old {
             return Ok(());
         }
-        let advert = Advert { participants, ..advert.clone() };
         let revision = revision.wrapping_add(1);
         self.daemon.register(self.record.info(&advert, revision)?).map_err(refused)?;
         *said = (advert, revision);

@@ -165,10 +165,36 @@ async fn how_many_take_part_is_kept_current_and_what_is_known_is_not_repeated() 
 }
 
 #[tokio::test]
+async fn a_session_that_gets_another_name_is_the_same_one() {
+    let lan = lan();
+    let server = announce("jam", 9999, &lan);
+    let mut client = browse(&lan);
+    let before = found(&mut client).await;
+    assert!(server.rename("a\u{1b}[2J").is_err());
+    server.rename("Late Jam").unwrap();
+    loop {
+        match next(&mut client).await {
+            Sighting::Changed(after) if after.name == "Late Jam" => {
+                assert_eq!(after.id, before.id);
+                break;
+            }
+            Sighting::Changed(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_is_followed_says_who_comes_and_goes_and_when_it_ends() {
     let lan = lan();
     let (name, address) = ("mia".into(), "127.0.0.1:0".into());
-    let mode = Mode::Host { name, address, projects: None, options: HostOptions::default() };
+    let mode = Mode::Host {
+        name,
+        address,
+        session_name: None,
+        projects: None,
+        options: HostOptions::default(),
+    };
     let host = dispatcher::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
     let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();

@@ -285,7 +285,13 @@ async fn who_misses_two_questions_and_answers_the_third_was_never_away() {
 async fn a_crowd_that_comes_and_goes_is_told_of_once_a_second_at_most() {
     let lan = lan();
     let (name, address) = ("mia".into(), "127.0.0.1:0".into());
-    let mode = Mode::Host { name, address, projects: None, options: HostOptions::default() };
+    let mode = Mode::Host {
+        name,
+        address,
+        session_name: None,
+        projects: None,
+        options: HostOptions::default(),
+    };
     let host = dispatcher::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
     let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();
