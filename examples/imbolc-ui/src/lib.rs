@@ -16,6 +16,8 @@
 
 pub mod app;
 pub mod cli;
+#[cfg(feature = "net")]
+pub mod headless;
 pub mod intent;
 pub mod mode;
 pub mod news;
@@ -27,12 +29,17 @@ pub mod theme;
 pub mod view;
 pub mod words;
 
-use std::{fs::File, process::ExitCode, sync::Mutex};
+use std::{
+    fs::File,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
 
 use clap::Parser as _;
+use imbolc_net::{Dispatcher, Mode, dispatcher};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::Arguments;
+use crate::{cli::Arguments, run::End};
 
 /// Runs the program.
 #[must_use]
@@ -70,10 +77,39 @@ fn log_to(arguments: &Arguments) -> Result<(), String> {
 }
 
 async fn play(arguments: &Arguments) -> Result<(), String> {
-    let studio = mode::open(arguments).await?;
+    let mode = mode::of(arguments)?;
+    if arguments.server && !arguments.tui {
+        return serve(mode).await;
+    }
+    terminal::probe()?;
+    let studio = open(mode).await?;
     let mut screen = terminal::take()?;
     let played = run::run(&studio, &mut screen, run::inputs()).await;
     terminal::restore();
+    match played {
+        End::Left => {
+            studio.close().await;
+            Ok(())
+        }
+        End::Over(why) => {
+            studio.close().await;
+            Err(why)
+        }
+        End::Gone => Err("the terminal is gone".into()),
+    }
+}
+
+async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
+    dispatcher::open(mode).await.map_err(|error| error.to_string())
+}
+
+/// Hosts without a screen.
+async fn serve(mode: Mode) -> Result<(), String> {
+    let studio = open(mode).await?;
+    #[cfg(feature = "net")]
+    let served = headless::run(&studio).await;
+    #[cfg(not(feature = "net"))]
+    let served = Ok(());
     studio.close().await;
-    played
+    served
 }

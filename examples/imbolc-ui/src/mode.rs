@@ -1,24 +1,20 @@
 //! Which dispatcher: decided here, once, from the command line.
 
-use std::sync::Arc;
-
-use imbolc_net::{Dispatcher, Mode, dispatcher};
+use imbolc_net::Mode;
 
 use crate::cli::Arguments;
 
-/// Opens the dispatcher that the command line asks for.
+/// What the command line asks for.
 ///
 /// # Errors
-/// If it cannot be opened, or this program was built without what it takes. The
+/// If this program was built without what it takes, or a name cannot be one. The
 /// message is one line.
-pub async fn open(arguments: &Arguments) -> Result<Arc<dyn Dispatcher>, String> {
-    dispatcher::open(mode(arguments)?).await.map_err(|error| error.to_string())
-}
-
-/// What the command line asks for.
-fn mode(arguments: &Arguments) -> Result<Mode, String> {
+pub fn of(arguments: &Arguments) -> Result<Mode, String> {
     if arguments.server {
         return host(arguments);
+    }
+    if arguments.discover {
+        return discover();
     }
     if let Some(address) = &arguments.connect {
         return join(arguments, address);
@@ -47,7 +43,7 @@ fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
         protocol::InstrumentId,
     };
 
-    let address = crate::cli::with_port(address);
+    let address = imbolc_net::transport::with_port(address);
     let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
     let directory = directory.ok_or("there is no home directory: name one with --state-dir")?;
     let token_file = TokenFile::claim(&directory, &address, &arguments.name)
@@ -70,6 +66,16 @@ fn host(_: &Arguments) -> Result<Mode, String> {
 #[cfg(not(feature = "net"))]
 fn join(_: &Arguments, address: &str) -> Result<Mode, String> {
     Err(lacks("net", &format!("--connect {address}")))
+}
+
+#[cfg(not(feature = "mdns"))]
+fn discover() -> Result<Mode, String> {
+    Err(lacks("mdns", "--discover"))
+}
+
+#[cfg(feature = "mdns")]
+fn discover() -> Result<Mode, String> {
+    Err("nothing was chosen".into())
 }
 
 /// What to do about a feature that this program was built without.

@@ -3,5 +3,9 @@
 
 mod band;
 mod keys;
+#[cfg(unix)]
+mod player;
+#[cfg(unix)]
+mod processes;
 mod screens;
 mod stage;
