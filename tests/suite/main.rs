@@ -5,6 +5,8 @@
 
 mod cable;
 mod conformance;
+#[cfg(feature = "mdns")]
+mod discovery;
 mod documents;
 mod every_action;
 mod other_model;

@@ -78,6 +78,23 @@ fn the_rules_know_no_runtime_no_socket_no_clock_and_no_dice() {
 }
 
 #[test]
+fn what_is_made_of_announcements_knows_no_network_and_no_clock() {
+    never_names(
+        &["discovery/advert", "discovery/reach", "discovery/listing"],
+        &[
+            "tokio",
+            "mdns_sd",
+            "if_addrs",
+            "hostname",
+            "Clock",
+            "Instant",
+            "SystemTime",
+            "UdpSocket",
+        ],
+    );
+}
+
+#[test]
 fn the_rules_know_nothing_above_them() {
     let below = ["framing", "mirror", "model", "protocol", "roster", "session"];
     // The studio has a transport of its own.
