@@ -5,8 +5,11 @@
 //! time it is.
 
 mod beats;
+mod click;
 mod desk;
+mod groove;
 mod performance;
+mod plan;
 mod playhead;
 mod recorder;
 mod schedule;
@@ -106,6 +109,11 @@ pub enum Happening {
         /// How far it was transposed, by the pad and the step together.
         transposed: Semitones,
     },
+    /// A beat was clicked.
+    Click {
+        /// Whether it is the first of a bar, and sounds different.
+        accent: bool,
+    },
     /// A lane moved a parameter.
     Automated {
         /// Which one.
@@ -152,7 +160,7 @@ impl Engine<Studio> for SilentEngine {
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
-                self.performance.start();
+                self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
             }
@@ -284,7 +292,8 @@ impl SilentEngine {
         }
         let mut peaks = [Decibels::MIN; 2];
         if !rests {
-            let levels = desk::levels(&self.as_moved(state), &self.performance.sounding);
+            let clicks = self.motion == Motion::Moving && self.performance.clicks(state);
+            let levels = desk::levels(&self.as_moved(state), &self.performance.sounding, clicks);
             self.keys_held = levels.keys_held;
             peaks = levels.peaks;
         }

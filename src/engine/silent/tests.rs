@@ -225,7 +225,7 @@ impl Rig {
         let entry = |played: &Played| match played.what {
             Happening::NoteOn { pitch, .. } => Some((played.tick.get(), pitch.get(), true)),
             Happening::NoteOff { pitch, .. } => Some((played.tick.get(), pitch.get(), false)),
-            Happening::Pad { .. } | Happening::Automated { .. } => None,
+            Happening::Pad { .. } | Happening::Automated { .. } | Happening::Click { .. } => None,
         };
         log.iter().filter_map(entry).collect()
     }
