@@ -99,19 +99,22 @@ fn performing() {
         ];
         for (how, studio) in studios {
             let what = format!("{instruments} tracks, {how}");
-            let (share, longest) = play(&studio);
-            println!("play {what}: {:.2} %, longest pulse {longest:.0?}", share * 100.0);
+            let (share, first, longest) = play(&studio);
+            println!(
+                "play {what}: {:.2} %, first pulse {first:.0?}, then at most {longest:.0?}",
+                share * 100.0
+            );
             verdict(&format!("{what}, of a core"), share, 0.05);
             let share = longest.as_secs_f64() / PULSE.as_secs_f64();
-            verdict(&format!("{what}, of a core in the longest pulse"), share, 0.05);
+            verdict(&format!("{what}, of a core in the longest pulse but the first"), share, 0.05);
         }
     }
 }
 
 /// Plays all there is, several times: which share of the time that took, and what
-/// the longest pulse took. Of each pulse the shortest time counts, for the work
+/// the first pulse and the longest of the others took. Of each pulse the shortest time counts, for the work
 /// is the same each time and what disturbs it is not.
-fn play(studio: &StudioState) -> (f64, Duration) {
+fn play(studio: &StudioState) -> (f64, Duration, Duration) {
     let pulses = PULSES_A_BEAT * fixture::NOTES as usize;
     let mut times = vec![Duration::MAX; pulses];
     for _ in 0..5 {
@@ -130,5 +133,6 @@ fn play(studio: &StudioState) -> (f64, Duration) {
         }
     }
     let (busy, lasted) = (times.iter().sum::<Duration>(), PULSE * u32::try_from(pulses).unwrap());
-    (busy.as_secs_f64() / lasted.as_secs_f64(), times.into_iter().max().unwrap_or_default())
+    let longest = times[1..].iter().copied().max().unwrap_or_default();
+    (busy.as_secs_f64() / lasted.as_secs_f64(), times[0], longest)
 }

@@ -283,6 +283,7 @@ impl Performance {
             let way = Way { due: self.due, pass: self.pass, away, tempo: self.tempo };
             let planned = self.plan.follow(state, way);
             self.play_planned(state, until.min(planned));
+            self.plan.look_ahead(state, Way { due: self.due, ..way });
         }
     }
 

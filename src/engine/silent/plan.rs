@@ -15,7 +15,7 @@ use imbl::ordmap::DiffItem;
 
 use super::{
     groove::{Beat, swing_lane},
-    schedule::{self, Strike, Written},
+    schedule::{self, Player, Strike, Written},
 };
 use crate::{
     model::InstrumentId,
@@ -25,6 +25,9 @@ use crate::{
 
 /// How far is looked ahead at once, in ticks: a quarter of a second at 120 bpm.
 const STRETCH: u32 = 240;
+
+/// How many instruments are asked in one pulse for what comes after that.
+const AT_ONCE: usize = 64;
 
 /// Where the playhead is sent away: at a tick, and back to another one, or
 /// nowhere.
@@ -53,6 +56,10 @@ pub(super) struct Plan {
     strikes: Vec<Strike>,
     /// What is written before it has been looked up.
     until: u32,
+    /// What has been found after it so far, in no order.
+    next: Vec<Strike>,
+    /// How many have been asked for that.
+    looked_up: usize,
     /// The instruments that are, or were, ahead of the playhead.
     ahead: BTreeMap<InstrumentId, Ahead>,
     /// What it was made of, if it was.
@@ -66,6 +73,15 @@ struct Ahead {
     from: i64,
     /// By how much it is ahead, unless it had come further already.
     lead: i64,
+}
+
+/// What has been found within a time.
+#[derive(Default)]
+struct Found {
+    time: Range<u32>,
+    strikes: Vec<Strike>,
+    ahead: BTreeMap<InstrumentId, Ahead>,
+    follows_tempo: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -111,12 +127,16 @@ impl Plan {
             ahead.from += by;
         }
         self.until = to;
+        self.next.clear();
+        self.looked_up = 0;
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.strikes.clear();
         self.ahead.clear();
+        self.next.clear();
+        self.looked_up = 0;
         self.until = 0;
         self.made_of = None;
     }
@@ -162,35 +182,80 @@ impl Plan {
     }
 
     fn make(&mut self, state: &StudioState, way: Way) {
-        let Way { due, away, tempo, .. } = way;
-        let end = away.map_or(u32::MAX, |away| away.at);
-        self.until = due.saturating_add(STRETCH).min(end);
+        let until = way.end_of_stretch(way.due);
         self.strikes.retain(|strike| state.instruments.contains(strike.what.instrument));
-        let beat = Beat::of(state, tempo);
-        let mut follows_tempo = false;
-        let mut ahead = BTreeMap::new();
+        self.next.clear();
+        self.looked_up = 0;
+        let mut found = Found { time: way.due..until, ..Found::default() };
         for (id, player) in schedule::players(state) {
-            let groove = beat.groove(state.instruments.get(id));
-            let (from, lead) = (Self::place(&self.ahead, id, due), groove.lead());
-            if lead > 0 {
-                ahead.insert(id, Ahead { from, lead });
-            }
-            follows_tempo |= groove.follows_tempo();
-            let to = from.max(i64::from(self.until) + lead);
-            pieces(from..to, way, |span, pass, offset| {
-                player.strike(state, id, span, &mut |mut written: Written| {
-                    // Who comes early to what is next is to be out of the way.
-                    let cut = away.filter(|away| lead > 0 && written.tick < away.at);
-                    written.end = cut.map_or(written.end, |away| written.end.min(away.at));
-                    let strike = groove.play(id, &written, pass);
-                    self.strikes.extend(strike.map(|strike| strike.moved(offset).not_before(due)));
-                });
-            });
+            self.look_up(state, way, (id, player), &mut found);
         }
-        self.ahead.extend(ahead);
+        self.until = until;
+        self.ahead.extend(found.ahead);
+        self.strikes.append(&mut found.strikes);
+        self.sort();
+        let tempo = found.follows_tempo.then_some(way.tempo);
+        self.made_of = Some(MadeOf { state: state.clone(), away: way.away, tempo });
+    }
+
+    /// Looks up a part of what comes after what is planned, so that no pulse has
+    /// to look up all of it. To be called where the plan holds.
+    pub(super) fn look_ahead(&mut self, state: &StudioState, way: Way) {
+        let until = way.end_of_stretch(self.until);
+        if until == self.until || self.until - way.due >= STRETCH {
+            return;
+        }
+        let strikes = std::mem::take(&mut self.next);
+        let mut found = Found { time: self.until..until, strikes, ..Found::default() };
+        let mut players = schedule::players(state).skip(self.looked_up);
+        for player in players.by_ref().take(AT_ONCE) {
+            self.look_up(state, way, player, &mut found);
+        }
+        self.looked_up += AT_ONCE;
+        self.next = found.strikes;
+        if players.next().is_none() {
+            self.strikes.append(&mut self.next);
+            self.sort();
+            self.looked_up = 0;
+            self.until = until;
+        }
+    }
+
+    /// Looks up what a player plays within a time.
+    fn look_up(
+        &self,
+        state: &StudioState,
+        way: Way,
+        (id, player): (InstrumentId, Player<'_>),
+        found: &mut Found,
+    ) {
+        let groove = Beat::of(state, way.tempo).groove(state.instruments.get(id));
+        let (start, end) = (found.time.start, found.time.end);
+        let (from, lead) = (Self::place(&self.ahead, id, start), groove.lead());
+        if lead > 0 {
+            found.ahead.insert(id, Ahead { from, lead });
+        }
+        found.follows_tempo |= groove.follows_tempo();
+        pieces(from..from.max(i64::from(end) + lead), way, |span, pass, offset| {
+            player.strike(state, id, span, &mut |mut written: Written| {
+                // Who comes early to what is next is to be out of the way.
+                let cut = way.away.filter(|away| lead > 0 && written.tick < away.at);
+                written.end = cut.map_or(written.end, |away| written.end.min(away.at));
+                let strike = groove.play(id, &written, pass);
+                found.strikes.extend(strike.map(|s| s.moved(offset).not_before(start)));
+            });
+        });
+    }
+
+    fn sort(&mut self) {
         self.strikes.sort_unstable_by(|a, b| b.cmp(a));
-        let tempo = follows_tempo.then_some(tempo);
-        self.made_of = Some(MadeOf { state: state.clone(), away, tempo });
+    }
+}
+
+impl Way {
+    /// Up to where is looked ahead from a tick on.
+    fn end_of_stretch(self, from: u32) -> u32 {
+        from.saturating_add(STRETCH).min(self.away.map_or(u32::MAX, |away| away.at))
     }
 }
 
