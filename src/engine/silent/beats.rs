@@ -34,7 +34,9 @@ pub(super) fn strike_machine(
             if !shared.is_empty() {
                 let local = shared.start - start..shared.end - start;
                 struck(machine, pattern, local, |step, tick| {
-                    strike(state, kit, machine, pattern, step, start + tick).into_iter().for_each(&mut *emit);
+                    strike(state, kit, machine, pattern, step, start + tick)
+                        .into_iter()
+                        .for_each(&mut *emit);
                 });
             }
             start = end;

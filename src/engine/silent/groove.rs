@@ -128,7 +128,8 @@ impl Groove<'_> {
 
     /// How it swings at a tick. A lane says it for two eighths at a time.
     fn swing_at(&self, tick: u32) -> Swing {
-        let at = self.lane.and(swing::pair(tick, self.metre)).and_then(|tick| Ticks::new(tick).ok());
+        let at =
+            self.lane.and(swing::pair(tick, self.metre)).and_then(|tick| Ticks::new(tick).ok());
         let value = self.lane.zip(at).and_then(|(lane, at)| lane.value(at));
         let swing = match value.map(|value| SessionParameter::Swing.setting(value)) {
             Some(SessionSetting::Swing(swing)) => swing,

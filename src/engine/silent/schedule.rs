@@ -10,7 +10,8 @@ use crate::{
     model::InstrumentId,
     quantity::{Amount, PadNumber, Pitch, Probability, Semitones, Ticks, Velocity},
     studio::{
-        Clip, DrumMachine, Lane, Note, Notes, Part, Placement, PlayMode, StudioState, Target, Track, Voices,
+        Clip, DrumMachine, Lane, Note, Notes, Part, Placement, PlayMode, StudioState, Target,
+        Track, Voices,
     },
 };
 
@@ -171,7 +172,13 @@ fn strike_track(id: InstrumentId, track: &Track, span: Span, emit: &mut dyn FnMu
     });
 }
 
-fn strike_part(id: InstrumentId, part: &Part, mono: bool, span: Span, emit: &mut dyn FnMut(Written)) {
+fn strike_part(
+    id: InstrumentId,
+    part: &Part,
+    mono: bool,
+    span: Span,
+    emit: &mut dyn FnMut(Written),
+) {
     for (_, placement) in part.placements() {
         let shared = span.start.max(placement.tick.get())..span.end.min(placement.end());
         if let Some(clip) = part.clip(placement.clip).filter(|_| !shared.is_empty()) {

@@ -47,8 +47,8 @@ use imbolc_net::{
         PianoRollAction, PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction,
         ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale,
         SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting,
-        StripKnob, StudioState, SynthDefId, Target, TimeSignature, TrackSetting,
-        TransportAction, TuningSetting, TuningSystem, Voices,
+        StripKnob, StudioState, SynthDefId, Target, TimeSignature, TrackSetting, TransportAction,
+        TuningSetting, TuningSystem, Voices,
     },
 };
 use proptest::{prelude::*, sample::select};
@@ -184,8 +184,7 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
         Just(Target::Master(MasterParameter::Level)),
         (1u32..3).prop_map(|id| Target::Instrument(InstrumentId(id), InstrumentParameter::Pan)),
     ];
-    let grooves =
-        groove().prop_map(|set| InstrumentAction::Set(InstrumentSetting::Groove(set)));
+    let grooves = groove().prop_map(|set| InstrumentAction::Set(InstrumentSetting::Groove(set)));
     let feel = prop_oneof![
         amount().prop_map(SessionSetting::Swing),
         time_signature().prop_map(SessionSetting::TimeSignature),
