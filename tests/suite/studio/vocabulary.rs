@@ -29,7 +29,7 @@ mod sources;
 use imbolc_net::{
     model::InstrumentId,
     quantity::{
-        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels,
+        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
         FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, MidiChannel,
         MidiController, ModulationIndex, ModulationRate, NoteLength, OctaveShift, OctaveSpan,
         Octaves, Pan, ParameterChange, ParameterValue, Pitch, Probability, Quality, Seconds,
@@ -85,6 +85,7 @@ any_of! {
     concert_pitch: ConcertPitch;
     count_in: CountIn;
     decibels: Decibels;
+    feedback: Feedback;
     gain: Gain;
     grain_rate: GrainRate;
     harmonics: Harmonics;
