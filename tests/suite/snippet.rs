@@ -37,9 +37,10 @@ for state, patches in shows:
 json.dump([state for state, _ in shows], sys.stdout)
 "#;
 
-/// How many sequences of actions are tried, and how long each is.
-const SHOWS: u32 = 24;
-const LENGTH: usize = 100;
+/// How many sequences of actions are tried, and how long each is: what is wrong
+/// must not be gone again before somebody looks.
+const SHOWS: u32 = 200;
+const LENGTH: usize = 15;
 
 type State = NetworkState<Studio>;
 
@@ -68,9 +69,8 @@ fn after(state: &State, action: &NetworkAction) -> Option<State> {
     Some(next)
 }
 
-/// A show, and where it leads.
-fn show(actions: &[NetworkAction]) -> (Show, State) {
-    let first = State { seq: Seq(1), model: at_work(), roster: Arc::new(Roster::default()) };
+/// A show that begins with `first`, and where it leads.
+fn show(first: State, actions: &[NetworkAction]) -> (Show, State) {
     let (mut state, mut patches) = (first.clone(), Vec::new());
     for action in actions {
         if let Some(next) = after(&state, action) {
@@ -100,10 +100,18 @@ fn python(program: &str, input: Vec<u8>) -> Vec<u8> {
 fn the_python_of_the_document_follows_real_patches() {
     let mut runner = TestRunner::deterministic();
     let actions = vec(action(), LENGTH);
-    let shows = (0..SHOWS).map(|_| show(&actions.new_tree(&mut runner).unwrap().current()));
+    let at_work = State { seq: Seq(1), model: at_work(), roster: Arc::new(Roster::default()) };
+    let mut last = at_work.clone();
+    let shows = (0..SHOWS).map(|n| {
+        // Long enough for all kinds of things to be there, and not for too many.
+        let first = if n % 10 == 0 { at_work.clone() } else { last.clone() };
+        let (show, end) = show(first, &actions.new_tree(&mut runner).unwrap().current());
+        last = end.clone();
+        (show, end)
+    });
     let (shows, expected): (Vec<_>, Vec<_>) = shows.unzip();
     let patches: usize = shows.iter().map(|Show(_, patches)| patches.len()).sum();
-    assert!(patches > 500, "{patches}");
+    assert!(patches > 1000, "{patches}");
     let read = python(&(snippet() + RUN), serde_json::to_vec(&shows).unwrap());
     let read: Vec<State> = serde_json::from_slice(&read).unwrap();
     assert_eq!(read, expected);
