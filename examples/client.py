@@ -79,13 +79,14 @@ class Client:
         self.through = 0    # of the last action that was decided, ...
         self.contains = 0   # ... and the moment that contains it
         self.rejected = {}  # why, by the number of the action
+        self.pinged = False
 
     # What is said
 
     def join(self, name, own):
         print(f"> Hello, I am {name} and would like to own instrument {own}")
         self.frames.send({"Hello": {
-            "protocol": 1, "model": "imbolc-studio", "model_version": 2,
+            "protocol": 2, "model": "imbolc-studio", "model_version": 2,
             "name": name, "own": [own], "privilege": False,
             "codecs": ["json"], "resume": None}})
         answer, welcome = self.hear()
@@ -127,6 +128,7 @@ class Client:
         kind, content = only(message)
         if kind == "Ping":
             print("< Ping\n> Pong")
+            self.pinged = True
             self.frames.send({"Pong": {"nonce": content["nonce"]}})
         elif kind == "Welcome":
             print(f"< Welcome, {content['name']}, you are client {content['client_id']}")
@@ -201,8 +203,8 @@ def visit(client, name, own, stay):
     expect("NotOwner" in refusal, f"refused for another reason: {describe(refusal)}")
 
     end = time.monotonic() + stay
-    while time.monotonic() < end:
-        client.hear()  # there is a ping at least every 5 seconds
+    while stay and (time.monotonic() < end or not client.pinged):
+        client.hear()  # there is a ping every 5 seconds
     client.leave()
 
 
@@ -211,7 +213,7 @@ def main():
     parser.add_argument("address", metavar="HOST:PORT")
     parser.add_argument("--name", default="Python", help="what to be called")
     parser.add_argument("--own", type=int, default=1, metavar="ID", help="the instrument to own")
-    parser.add_argument("--stay", type=float, default=0, metavar="SECONDS", help="then listen on")
+    parser.add_argument("--stay", type=float, default=0, metavar="SECONDS", help="then listen on, and answer at least one ping")
     options = parser.parse_args()
     host, _, port = options.address.rpartition(":")
     if not port.isdecimal():

@@ -149,7 +149,7 @@ async fn jam() -> Outcome {
 fn host(name: &str, projects: &Path) -> Mode {
     let (name, address) = (name.into(), "127.0.0.1:0".into());
     let projects = Some(projects.into());
-    Mode::Host { name, address, projects, options: HostOptions::default() }
+    Mode::Host { name, address, session_name: None, projects, options: HostOptions::default() }
 }
 
 fn join(name: &str, address: SocketAddr, own: InstrumentId) -> Mode {

@@ -253,8 +253,11 @@ fn a_refusal_is_shown() {
 fn a_lost_connection_is_shown_with_the_last_snapshot() {
     let stage = Stage::new();
     let mut mock = stage.dispatcher();
-    mock.expect_status()
-        .returning(|| Status::Reconnecting { since: Instant::now(), reason: Lost::Closed });
+    mock.expect_status().returning(|| Status::Reconnecting {
+        since: Instant::now(),
+        reason: Lost::Closed,
+        until: Instant::now(),
+    });
     mock.expect_request_ownership()
         .withf(|instruments| instruments == [InstrumentId(2)])
         .times(1)

@@ -115,6 +115,12 @@ impl<M: Model> Authority<M> {
         self.metering.peek(|metering| *metering)
     }
 
+    /// What time it is in the session. Lock-free.
+    #[must_use]
+    pub fn clock(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Which session this is.
     #[must_use]
     pub fn session_id(&self) -> SessionId {

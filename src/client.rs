@@ -10,7 +10,11 @@ mod token_file;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -70,6 +74,7 @@ pub struct RemoteDispatcher<M: Model = Studio> {
 struct Shared<M: Model> {
     state: Mutex<State<M>>,
     snapshot: Snapshot<NetworkState<M>>,
+    confirmed: Snapshot<NetworkState<M>>,
     who: Snapshot<Who>,
     metering: Snapshot<Metering>,
     status: Snapshot<Status>,
@@ -77,6 +82,8 @@ struct Shared<M: Model> {
     /// What happened before anybody could subscribe.
     early: Mutex<Vec<Event<M>>>,
     clock: Clock,
+    /// By how many microseconds the session's clock is ahead of `clock`.
+    ahead: AtomicI64,
     /// There may be something to send.
     wake: Notify,
     /// The UI wants to leave.
@@ -134,11 +141,13 @@ impl<M: Model> RemoteDispatcher<M> {
     pub async fn join<C: Connector>(connector: C, options: JoinOptions) -> Result<Self, Lost> {
         let saved = options.token_file.as_ref().and_then(TokenFile::load);
         let resume = saved.map(|saved| Resume { token: saved.token, seq: None, answered: None });
-        let mut keeper = Keeper { connector, options };
+        let mut keeper = Keeper { connector, options, window: Duration::ZERO };
         let wire = match keeper.enter::<M>(resume).await {
             Err(Lost::Forgotten(_)) => keeper.enter(None).await?,
             other => other?,
         };
+        let clock = Clock::runtime();
+        let ahead = AtomicI64::new(ahead(wire.entrance.clock(), clock.now()));
         let (wire, mut mirror) = keeper.first_mirror(wire).await?;
         let early = [mirror.take_events(), keeper.denial(&mirror)].concat();
         keeper.save_token(&mirror);
@@ -146,13 +155,15 @@ impl<M: Model> RemoteDispatcher<M> {
 
         let shared = Arc::new(Shared {
             snapshot: Snapshot::new(Arc::clone(mirror.predicted())),
+            confirmed: Snapshot::new(Arc::clone(mirror.confirmed())),
             who: Snapshot::new(Who::of(&mirror)),
             state: Mutex::new(State { mirror, waiting: HashMap::new() }),
             metering: Snapshot::new(Arc::default()),
             status: Snapshot::new(Arc::new(Status::Connected { round_trip: None })),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             early: Mutex::new(early),
-            clock: Clock::runtime(),
+            clock,
+            ahead,
             wake: Notify::new(),
             leave: CancellationToken::new(),
             done: CancellationToken::new(),
@@ -180,13 +191,6 @@ impl<M: Model> RemoteDispatcher<M> {
             }
         });
         Ok(Self { shared, stop })
-    }
-
-    /// Where in the session's snapshots the confirmed state stands, without
-    /// what is predicted.
-    #[must_use]
-    pub fn confirmed(&self) -> Arc<NetworkState<M>> {
-        Arc::clone(self.shared.lock().mirror.confirmed())
     }
 
     /// How many of one's actions the authority has not answered.
@@ -236,6 +240,15 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
 
     fn state(&self) -> Arc<NetworkState<M>> {
         self.shared.snapshot.load()
+    }
+
+    fn confirmed(&self) -> Arc<NetworkState<M>> {
+        self.shared.confirmed.load()
+    }
+
+    fn clock(&self) -> Timestamp {
+        let own = self.shared.clock.now().micros();
+        Timestamp::from_micros(own.saturating_add_signed(self.shared.ahead.load(Relaxed)))
     }
 
     fn metering(&self) -> Metering {
@@ -324,9 +337,13 @@ impl<M: Model> Shared<M> {
     fn update<R>(&self, change: impl FnOnce(&mut State<M>) -> R) -> R {
         let mut state = self.lock();
         let before = Arc::clone(state.mirror.predicted());
+        let confirmed_before = Arc::clone(state.mirror.confirmed());
         let result = change(&mut state);
         let after = Arc::clone(state.mirror.predicted());
         let changed = !Arc::ptr_eq(&before, &after);
+        let confirmed = state.mirror.confirmed();
+        let confirmed = (!Arc::ptr_eq(&confirmed_before, confirmed))
+            .then(|| self.confirmed.publish(Arc::clone(confirmed)));
         let replaced = changed.then(|| self.snapshot.publish(Arc::clone(&after)));
         // After that: whoever hears of something must find it in the snapshot.
         for event in state.mirror.take_events() {
@@ -346,7 +363,7 @@ impl<M: Model> Shared<M> {
         let speaks = state.mirror.has_messages();
         drop(state);
         // The last reference to much may be among these: not under the lock.
-        drop((before, after, replaced));
+        drop((before, after, replaced, confirmed_before, confirmed));
         if speaks {
             self.wake.notify_one();
         }
@@ -356,6 +373,11 @@ impl<M: Model> Shared<M> {
     fn tell(&self, event: Event<M>) {
         // Nobody may be listening.
         let _ = self.events.send(event);
+    }
+
+    /// Heard just now what time it is in the session.
+    fn set_clock(&self, session: Timestamp) {
+        self.ahead.store(ahead(session, self.clock.now()), Relaxed);
     }
 
     fn set_status(&self, status: Status) {
@@ -369,6 +391,11 @@ impl<M: Model> Shared<M> {
             let _ = waiting.send(Err(DispatchError::Closed(reason.clone())));
         }
     }
+}
+
+/// By how many microseconds `session` is ahead of `own`.
+fn ahead(session: Timestamp, own: Timestamp) -> i64 {
+    session.micros().checked_signed_diff(own.micros()).unwrap_or_default()
 }
 
 /// How many instruments are asked for at once.

@@ -34,6 +34,7 @@ pub use open::{Mode, open};
 
 pub use crate::client::RemoteDispatcher;
 use crate::{
+    clock::Timestamp,
     engine::Metering,
     error::DispatchError,
     event::Event,
@@ -85,6 +86,15 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Everything, at one moment. Lock-free. Take it once a frame, so that a
     /// frame draws one moment.
     fn state(&self) -> Arc<NetworkState<M>>;
+
+    /// Everything as the authority has confirmed it: as [`state`](Self::state),
+    /// but without one's own edits that it has not answered yet. What differs
+    /// between the two is not certain. Lock-free.
+    fn confirmed(&self) -> Arc<NetworkState<M>>;
+
+    /// The session's clock, by which the roster tells since when somebody is
+    /// away; elsewhere as near as the last heartbeat tells. Lock-free.
+    fn clock(&self) -> Timestamp;
 
     /// The playhead and the meters. Lock-free.
     fn metering(&self) -> Metering;

@@ -22,7 +22,7 @@ pub use state::{Change, NetworkState, Seq, StatePatch};
 pub use token::{SessionId, SessionToken};
 
 pub use crate::{
-    clock::Timestamp,
+    clock::{Millis, Timestamp},
     engine::Metering,
     model::InstrumentId,
     roster::{ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Roster, RosterChange},
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// The version of this vocabulary. Both sides must speak the same.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The port that a session is found at unless another is named.
 pub const DEFAULT_PORT: u16 = 9999;
@@ -265,6 +265,8 @@ pub struct Welcome<M: Model = Studio> {
     pub privilege: PrivilegeLevel,
     /// The session's clock.
     pub clock: Timestamp,
+    /// How long the place of a client is kept that cannot be reached.
+    pub resume_window: Millis,
     /// Everything.
     pub state: NetworkState<M>,
 }
@@ -294,6 +296,8 @@ pub struct Reconnected {
     pub privilege: PrivilegeLevel,
     /// The session's clock.
     pub clock: Timestamp,
+    /// How long the place of a client is kept that cannot be reached.
+    pub resume_window: Millis,
 }
 
 /// Why somebody is not let back in.

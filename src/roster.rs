@@ -9,7 +9,10 @@ use std::{fmt, sync::Arc};
 use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::Timestamp, model::InstrumentId};
+use crate::{
+    clock::{Millis, Timestamp},
+    model::InstrumentId,
+};
 
 /// Names a participant within a session. The host is 0; numbers are not given
 /// out twice.
@@ -74,6 +77,18 @@ pub struct Participant {
     pub name: Arc<str>,
     /// Whether it can be reached.
     pub presence: Presence,
+    /// About how long a message to it and back takes, rounded up to 1, 2, 5, 10,
+    /// … ms, as the last heartbeat found; `None` for the host, for who is away,
+    /// and until it was measured.
+    pub round_trip: Option<Millis>,
+}
+
+impl Participant {
+    /// Somebody who has just come in.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.into(), presence: Presence::Here, round_trip: None }
+    }
 }
 
 /// Who takes part, who owns what, and who has the privilege.
@@ -178,7 +193,7 @@ impl Roster {
 /// One difference between two rosters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RosterChange {
-    /// Somebody joined, or its presence changed.
+    /// Somebody joined, or its presence or round trip changed.
     Participant(ClientId, Participant),
     /// Somebody is gone.
     Left(ClientId),

@@ -47,7 +47,7 @@ use crate::{
     model::{Access, Memory, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, InstrumentId, Metering, NetworkState, Participant,
-        Presence, ProtocolError, Refusal, Rejection, Roster, Seq, ServerMessage, SessionId,
+        ProtocolError, Refusal, Rejection, Roster, Seq, ServerMessage, SessionId,
     },
 };
 
@@ -96,7 +96,7 @@ impl<M: Model> Session<M> {
 
     fn new(config: SessionConfig, id: SessionId, host: &str, model: M::State, alone: bool) -> Self {
         let mut roster = Roster::default();
-        let participant = Participant { name: host.into(), presence: Presence::Here };
+        let participant = Participant::new(host);
         roster.participants.insert(ClientId::HOST, participant);
         roster.privileged = roster.as_owner(ClientId::HOST);
         let mut session = Self {
@@ -245,9 +245,7 @@ impl<M: Model> Session<M> {
                 }
             }
             ClientMessage::Pong { nonce } => {
-                if let Some(link) = self.link_mut(client) {
-                    link.round_trip = Some(now.since(Timestamp::from_micros(nonce)));
-                }
+                self.measure(now, client, Timestamp::from_micros(nonce));
             }
             ClientMessage::Goodbye => {
                 self.remove(client);

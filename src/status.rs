@@ -33,12 +33,29 @@ pub enum Status {
         since: Instant,
         /// Why it was lost, or why the last attempt failed.
         reason: Lost,
+        /// Until when one's place is kept at the least. After that one may come
+        /// in as somebody new, without one's instruments.
+        until: Instant,
     },
     /// It is over: the dispatcher takes no more actions.
     Closed {
         /// Why.
         reason: Closed,
     },
+}
+
+impl Status {
+    /// How long one's place is still kept at the least, while the connection is
+    /// lost; zero if it may be gone.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        match self {
+            Self::Reconnecting { until, .. } => {
+                Some(until.saturating_duration_since(Instant::now()))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Status {
@@ -51,7 +68,7 @@ impl fmt::Display for Status {
             Self::Connected { round_trip: Some(time) } => {
                 write!(f, "connected, round trip {:.1} ms", time.as_secs_f64() * 1e3)
             }
-            Self::Reconnecting { since, reason } => {
+            Self::Reconnecting { since, reason, .. } => {
                 write!(f, "reconnecting for {:.1} s: {reason}", since.elapsed().as_secs_f64())
             }
             Self::Closed { reason } => write!(f, "closed: {reason}"),

@@ -199,7 +199,10 @@ impl Command {
             Self::Host { address, who, shelf } => {
                 let (name, projects) = (who.name, shelf.project_dir);
                 let options = HostOptions::default();
-                (Mode::Host { name, address, projects, options }, Wishes::default())
+                (
+                    Mode::Host { name, address, session_name: None, projects, options },
+                    Wishes::default(),
+                )
             }
             Self::Join { address, who, own, privilege, state_dir } => {
                 let address = with_port(&address);

@@ -10,6 +10,7 @@ use tokio::{
 
 use super::{Shared, keeper::Ended};
 use crate::{
+    clock::Timestamp,
     config::{ClientConfig, limits},
     error::plainly,
     framing::{self, Codec},
@@ -36,6 +37,24 @@ pub(super) struct Wire<C: Connector> {
 pub(super) enum Entrance<M: Model> {
     New(Box<Welcome<M>>),
     Back(Box<Reconnected>),
+}
+
+impl<M: Model> Entrance<M> {
+    /// What time it is in the session.
+    pub(super) fn clock(&self) -> Timestamp {
+        match self {
+            Self::New(welcome) => welcome.clock,
+            Self::Back(back) => back.clock,
+        }
+    }
+
+    /// For how long the place of who cannot be reached is kept.
+    pub(super) fn resume_window(&self) -> Duration {
+        match self {
+            Self::New(welcome) => welcome.resume_window.into(),
+            Self::Back(back) => back.resume_window.into(),
+        }
+    }
 }
 
 pub(super) struct Joined<M: Model, C: Connector> {
@@ -138,6 +157,10 @@ async fn read<M: Model, R: crate::transport::Reader>(
                 let round_trip = Some(sent.elapsed());
                 shared.status.publish(Status::Connected { round_trip }.into());
                 shared.update(|state| state.mirror.handle(ServerMessage::Pong { nonce }));
+            }
+            ServerMessage::Ping { nonce, clock } => {
+                shared.set_clock(clock);
+                shared.update(|state| state.mirror.handle(ServerMessage::Ping { nonce, clock }));
             }
             ServerMessage::Error(error) => return Lost::Host(error),
             ServerMessage::Shutdown => return Lost::Shutdown,

@@ -30,6 +30,8 @@ use crate::{
 pub(super) struct Keeper<C> {
     pub(super) connector: C,
     pub(super) options: JoinOptions,
+    /// For how long the host keeps one's place while one cannot be reached.
+    pub(super) window: Duration,
 }
 
 /// Why a connection ended.
@@ -68,6 +70,7 @@ impl<C: Connector> Keeper<C> {
         joined: Joined<M, C>,
     ) -> Result<(Wire<C>, Mirror<M>), Lost> {
         let Joined { mut wire, entrance } = joined;
+        self.window = entrance.resume_window();
         let backlog = self.options.config.backlog;
         let mut mirror = match entrance {
             Entrance::New(welcome) => Mirror::new(*welcome, backlog),
@@ -141,9 +144,10 @@ impl<C: Connector> Keeper<C> {
         mut reason: Lost,
     ) -> Result<Wire<C>, Lost> {
         let since = Instant::now();
+        let until = kept_until(since, &reason, self.window);
         let mut pause = self.options.config.first_retry;
         loop {
-            let status = Status::Reconnecting { since, reason: reason.clone() };
+            let status = Status::Reconnecting { since, reason: reason.clone(), until };
             if shared.status.peek(|current| *current != status) {
                 shared.set_status(status);
             }
@@ -187,6 +191,8 @@ impl<C: Connector> Keeper<C> {
         // Before anything that follows from it, so that whoever reads of an
         // event finds the status that goes with it.
         shared.set_status(Status::Connected { round_trip: None });
+        shared.set_clock(entrance.clock());
+        self.window = entrance.resume_window();
         match entrance {
             Entrance::Back(back) => {
                 info!("resumed");
@@ -216,6 +222,16 @@ impl<C: Connector> Keeper<C> {
             warn!(%error, path = %file.path().display(), "cannot save the token");
         }
     }
+}
+
+/// Until when a place is kept at the least that was lost at `since`. If there was
+/// silence before, the host may have heard as much of it.
+fn kept_until(since: Instant, reason: &Lost, window: Duration) -> Instant {
+    let silent = match reason {
+        Lost::Silent(silence) => *silence,
+        _ => Duration::ZERO,
+    };
+    since + window.saturating_sub(silent)
 }
 
 /// From half of `pause` to all of it, so that not everyone comes back at once.

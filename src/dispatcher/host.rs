@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     authority::{Authority, Setup},
+    clock::Timestamp,
     config::{ServerConfig, SessionConfig},
     dispatcher::{
         Dispatcher, Events,

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use crate::{
     authority::{Authority, Setup},
+    clock::Timestamp,
     config::SessionConfig,
     dispatcher::{
         Dispatcher, Events,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use mockall::mock;
 
 use crate::{
+    clock::Timestamp,
     dispatcher::{Dispatcher, Events},
     engine::Metering,
     error::DispatchError,
@@ -27,6 +28,8 @@ mock! {
         fn undo(&self) -> Result<(), DispatchError>;
         fn redo(&self) -> Result<(), DispatchError>;
         fn state(&self) -> Arc<NetworkState<M>>;
+        fn confirmed(&self) -> Arc<NetworkState<M>>;
+        fn clock(&self) -> Timestamp;
         fn metering(&self) -> Metering;
         fn status(&self) -> Status;
         fn identity(&self) -> Identity;

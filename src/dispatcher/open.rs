@@ -10,7 +10,7 @@ use crate::{
     engine::SilentEngine,
     error::OpenError,
     projects::{self, WithProjects},
-    studio::StudioState,
+    studio::{Name, StudioState},
 };
 
 /// How one wants to play.
@@ -29,6 +29,8 @@ pub enum Mode {
         name: String,
         /// Where to listen, as `address:port`; port 0 is any that is free.
         address: String,
+        /// What the session is called; `Untitled` without.
+        session_name: Option<Name>,
         /// Where projects are kept, if they are. It is made if it is not there.
         projects: Option<PathBuf>,
         /// What else can be set.
@@ -59,11 +61,14 @@ pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
             let (model, engine) = studio(projects)?;
             Ok(Arc::new(LocalDispatcher::open(&name, model, engine)?))
         }
-        Mode::Host { name, address, projects, options } => {
+        Mode::Host { name, address, session_name, projects, options } => {
             let listener = TcpListener::bind(&address)
                 .await
                 .map_err(|source| OpenError::Listen { address, source })?;
-            let (model, engine) = studio(projects)?;
+            let (mut model, engine) = studio(projects)?;
+            if let Some(name) = session_name {
+                Arc::make_mut(&mut model.session).name = name;
+            }
             Ok(Arc::new(HostDispatcher::open(&name, model, engine, listener, options)?))
         }
         Mode::Remote { address, options } => {

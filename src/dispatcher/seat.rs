@@ -146,6 +146,14 @@ macro_rules! delegate_to_seat {
             self.seat.authority().state()
         }
 
+        fn confirmed(&self) -> Arc<NetworkState<M>> {
+            self.seat.authority().state()
+        }
+
+        fn clock(&self) -> Timestamp {
+            self.seat.authority().clock()
+        }
+
         fn metering(&self) -> Metering {
             self.seat.authority().metering()
         }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    clock::Timestamp,
+    clock::{Millis, Timestamp},
     config::limits,
     framing::Codec,
     model::Model,
@@ -85,7 +85,7 @@ impl<M: Model> Session<M> {
         let client = ClientId(self.next_client);
         self.next_client += 1;
         self.edit_roster(|roster| {
-            let participant = Participant { name: Arc::clone(&name), presence: Presence::Here };
+            let participant = Participant::new(&name);
             roster.participants.insert(client, participant);
         });
         let ownership = self.claim(client, &hello.own);
@@ -118,6 +118,7 @@ impl<M: Model> Session<M> {
             refused: ownership.refused,
             privilege: self.state.roster.privilege(client),
             clock: now,
+            resume_window: Millis::of(self.config.resume_window),
             state: (*self.state).clone(),
         });
         Ok(Admission { ticket, codec, answer })
@@ -164,6 +165,7 @@ impl<M: Model> Session<M> {
             rejected,
             privilege: roster.privilege(client),
             clock: now,
+            resume_window: Millis::of(self.config.resume_window),
         });
         Ok(Admission { ticket, codec, answer })
     }

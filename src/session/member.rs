@@ -50,6 +50,8 @@ pub(super) struct Link<M: Model> {
     /// The last sign of life.
     pub(super) heard: Timestamp,
     pub(super) pinged: Timestamp,
+    /// Which ping is not answered yet.
+    pub(super) awaited: Option<Timestamp>,
     pub(super) round_trip: Option<Duration>,
     /// The moment that the client has; `None` if it must be sent everything.
     pub(super) base: Option<Arc<NetworkState<M>>>,
@@ -114,6 +116,7 @@ impl<M: Model> Link<M> {
             connection,
             heard: now,
             pinged: now,
+            awaited: None,
             round_trip: None,
             base,
             footing,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    clock::Timestamp,
+    clock::{Millis, Timestamp},
     model::Model,
     protocol::{ClientId, Presence},
     session::{
@@ -86,10 +86,31 @@ impl<M: Model> Session<M> {
         self.let_go(client, &owned);
     }
 
+    /// A client has answered the ping that was sent at `sent`. Only the last one
+    /// counts: what answers nothing says nothing about the line.
+    pub(super) fn measure(&mut self, now: Timestamp, client: ClientId, sent: Timestamp) {
+        let Some(link) = self.link_mut(client) else { return };
+        if link.awaited.take_if(|ping| *ping == sent).is_none() {
+            return;
+        }
+        let round_trip = now.since(sent);
+        link.round_trip = Some(round_trip);
+        let about = Some(Millis::about(round_trip));
+        let known = self.state.roster.participants.get(&client);
+        if known.is_some_and(|participant| participant.round_trip != about) {
+            self.edit_roster(|roster| {
+                if let Some(participant) = roster.participants.get_mut(&client) {
+                    participant.round_trip = about;
+                }
+            });
+        }
+    }
+
     pub(super) fn set_presence(&mut self, client: ClientId, presence: Presence) {
         self.edit_roster(|roster| {
             if let Some(participant) = roster.participants.get_mut(&client) {
                 participant.presence = presence;
+                participant.round_trip = None;
             }
         });
     }

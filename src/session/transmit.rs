@@ -87,6 +87,7 @@ impl<M: Model> Session<M> {
         }
         if now >= link.pinged + config.heartbeat {
             link.pinged = now;
+            link.awaited = Some(now);
             messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now });
         }
 

@@ -55,6 +55,7 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 async fn conforms(dispatcher: Arc<dyn Dispatcher>) {
     takes_its_place(&*dispatcher).await;
+    tells_what_is_certain_and_what_time_it_is(&*dispatcher).await;
     shows_an_edit_at_once(&*dispatcher).await;
     refuses_what_makes_no_sense(&*dispatcher).await;
     shows_before_it_tells(&dispatcher);
@@ -87,6 +88,13 @@ async fn takes_its_place(d: &dyn Dispatcher) {
     })
     .await;
     assert!(matches!(reason, Refusal::Invalid(_)), "{reason}");
+}
+
+async fn tells_what_is_certain_and_what_time_it_is(d: &dyn Dispatcher) {
+    d.commit(cutoff(BASS, 770.0)).await.unwrap();
+    eventually("everything is certain", || d.confirmed() == d.state()).await;
+    let before = d.clock();
+    eventually("the session's clock moves on", || d.clock() > before).await;
 }
 
 async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
@@ -164,6 +172,7 @@ async fn nobody_can_be_called_something_that_upsets_a_terminal() {
         let local = dispatcher::open(Mode::Local { name: name.into(), projects: None }).await;
         assert!(local.is_err(), "{name:?}");
         let mode = Mode::Host {
+            session_name: None,
             projects: None,
             name: name.into(),
             address: "127.0.0.1:0".into(),
@@ -319,6 +328,7 @@ async fn ends_when_it_is_closed(d: &dyn Dispatcher) {
 
 pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
     let mode = Mode::Host {
+        session_name: None,
         projects: None,
         name: name.into(),
         address: "127.0.0.1:0".into(),
@@ -450,6 +460,7 @@ async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
 async fn an_address_that_cannot_be_used_is_told_in_one_line() {
     let (host, address) = host("host").await;
     let taken = Mode::Host {
+        session_name: None,
         projects: None,
         name: "host".into(),
         address: address.clone(),

@@ -391,6 +391,7 @@ async fn host(directory: &Directory) -> (Arc<dyn Dispatcher>, String) {
     // Whoever listens hears of each action by itself.
     let session = SessionConfig { patch_pace: Duration::ZERO, ..SessionConfig::default() };
     let mode = Mode::Host {
+        session_name: None,
         name: "host".into(),
         address: "127.0.0.1:0".into(),
         projects: Some(directory.0.clone()),

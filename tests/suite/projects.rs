@@ -222,6 +222,7 @@ fn what_was_there_before_is_kept_and_what_a_crash_left_is_no_obstacle() {
 async fn everyone_sees_a_load_at_once_and_only_the_privileged_can() {
     let directory = Directory::new();
     let mode = Mode::Host {
+        session_name: None,
         name: "Ana".into(),
         address: "127.0.0.1:0".into(),
         projects: Some(directory.0.clone()),

@@ -36,6 +36,7 @@ impl Stage {
             .build()
             .unwrap();
         let mode = Mode::Host {
+            session_name: None,
             projects: None,
             name: "host".into(),
             address: "127.0.0.1:0".into(),
@@ -122,7 +123,7 @@ impl Wire {
 
 fn hello(name: &str, own: &[u32]) -> Value {
     json!({"Hello": {
-        "protocol": 1, "model": "imbolc-studio", "model_version": imbolc_net::studio::Studio::VERSION, "name": name, "own": own,
+        "protocol": imbolc_net::protocol::PROTOCOL_VERSION, "model": "imbolc-studio", "model_version": imbolc_net::studio::Studio::VERSION, "name": name, "own": own,
         "privilege": false, "codecs": ["json"], "resume": null,
     }})
 }
@@ -346,9 +347,9 @@ fn a_version_that_does_not_match_is_answered_with_the_one_that_would() {
             wire.say(&hello);
         }
     };
-    at_the_door(hello("protocol", json!(2)), &json!({"WrongProtocol": {"speaks": 1}}));
-    let of_the_future = json!({"Hello": {"protocol": 2, "who": "Eve"}});
-    at_the_door(|wire| wire.say(&of_the_future), &json!({"WrongProtocol": {"speaks": 1}}));
+    at_the_door(hello("protocol", json!(1)), &json!({"WrongProtocol": {"speaks": 2}}));
+    let of_the_future = json!({"Hello": {"protocol": 3, "who": "Eve"}});
+    at_the_door(|wire| wire.say(&of_the_future), &json!({"WrongProtocol": {"speaks": 2}}));
     let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 2}});
     at_the_door(hello("model", json!("chess")), &model);
     at_the_door(hello("model_version", json!(99)), &model);

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use imbolc_net::{
     Event,
+    clock::Millis,
     config::SessionConfig,
     event::Resync,
     mirror::NotTaken,
     model::{Invalid, Model},
     protocol::{
-        ActionNumber, ClientId, ClientMessage, Hello, InstrumentId, PrivilegeLevel, ProtocolError,
-        Refusal, Resume, Seq, ServerMessage, SessionToken,
+        ActionNumber, ClientId, ClientMessage, Hello, InstrumentId, PROTOCOL_VERSION,
+        PrivilegeLevel, ProtocolError, Refusal, Resume, Seq, ServerMessage, SessionToken,
     },
     quantity::Pitch,
     session::{Heard, Rejected, Update},
@@ -80,7 +81,7 @@ fn who_does_not_fit_is_told_what_would() {
     };
     assert_eq!(
         refusal(Hello { protocol: 99, ..hello("Ana") }),
-        ProtocolError::WrongProtocol { speaks: 1 }
+        ProtocolError::WrongProtocol { speaks: PROTOCOL_VERSION }
     );
     let wrong_model =
         ProtocolError::WrongModel { name: Studio::NAME.into(), version: Studio::VERSION };
@@ -348,6 +349,38 @@ fn a_client_is_pinged_every_5_seconds_and_suspended_after_15_of_silence() {
         room.session.pull(room.now, ana.ticket),
         Err(ProtocolError::Silent { seconds: 15 })
     ));
+}
+
+#[test]
+fn everyone_sees_about_how_long_everyones_line_is() {
+    let mut room = Room::new();
+    let (mut ana, mut ben) = (room.join("Ana", &[]), room.join("Ben", &[]));
+    let seen = |guest: &crate::room::Guest, of: ClientId| {
+        guest.mirror.confirmed().roster.participants[&of].round_trip
+    };
+    let mut ping = |room: &mut Room, ana: &mut crate::room::Guest, answer_after: u64| {
+        room.pass(5 * SECOND);
+        room.say(ana).unwrap();
+        ana.listen();
+        ana.speak();
+        room.pass(Duration::from_millis(answer_after));
+        room.listen(ana).unwrap();
+        room.settle(&mut [ana, &mut ben]);
+        seen(&ben, ana.id())
+    };
+    assert_eq!(ping(&mut room, &mut ana, 0), Some(Millis(1)));
+    assert_eq!(ping(&mut room, &mut ana, 7), Some(Millis(10)));
+    let moment = room.session.state().seq;
+    assert_eq!(ping(&mut room, &mut ana, 9), Some(Millis(10)));
+    assert_eq!(room.session.state().seq, moment, "about the same is nothing new");
+
+    // What answers no ping says nothing about the line.
+    let nonsense = ClientMessage::Pong { nonce: 1 };
+    room.session.handle(room.now, ana.ticket, nonsense).unwrap();
+    assert_eq!(room.session.state().seq, moment);
+
+    room.cut(&mut ana);
+    assert_eq!(room.session.state().roster.participants[&ana.id()].round_trip, None);
 }
 
 #[test]

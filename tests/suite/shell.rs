@@ -15,8 +15,8 @@ use imbolc_net::{
     framing::{self, Codec},
     model::InstrumentId,
     protocol::{
-        ActionNumber, ClientMessage, Hello, Metering, PrivilegeLevel, ProtocolError, Resume,
-        ServerMessage,
+        ActionNumber, ClientMessage, Hello, Metering, Presence, PrivilegeLevel, ProtocolError,
+        Resume, ServerMessage,
     },
     quantity::Pitch,
     status::{Closed, Lost, Status},
@@ -304,6 +304,46 @@ async fn a_client_comes_back_by_itself_with_its_instruments_and_its_edits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_certain_and_how_long_ones_place_is_kept_is_known_without_a_connection() {
+    let (host, connector) = host();
+    sleep(3 * SECOND).await;
+    let cable = Cable::new(connector);
+    let ana = Remote::join(cable.clone(), options("Ana", &[BASS])).await.unwrap();
+    ana.commit(cutoff(BASS, 700.0)).await.unwrap();
+    eventually("it is certain", || ana.confirmed() == ana.state()).await;
+
+    cable.pull();
+    eventually("the connection is lost", || matches!(ana.status(), Status::Reconnecting { .. }))
+        .await;
+    ana.dispatch(cutoff(BASS, 800.0)).unwrap();
+    assert_eq!(cutoff_of(&ana.state().model, BASS), 800.0);
+    assert_eq!(cutoff_of(&ana.confirmed().model, BASS), 700.0);
+    let Status::Reconnecting { since, until, .. } = ana.status() else { panic!() };
+    assert_eq!(until - since, 60 * SECOND, "as the host has told");
+    let left = ana.status().time_left().unwrap();
+    assert!(left <= 60 * SECOND && left > 50 * SECOND, "{left:?}");
+
+    // By the session's clock one knows for how long somebody has been away.
+    sleep(5 * SECOND).await;
+    let Presence::Away { since } =
+        host.state().roster.participants[&ana.identity().client_id].presence
+    else {
+        panic!("Ana is not away");
+    };
+    for clock in [host.clock(), ana.clock()] {
+        let away = (clock - since).as_secs_f64();
+        assert!((4.9..5.2).contains(&away), "{away} s");
+    }
+
+    cable.plug();
+    eventually("what was done meanwhile is certain", || {
+        cutoff_of(&ana.confirmed().model, BASS) == 800.0
+    })
+    .await;
+    assert_eq!(ana.status().time_left(), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_tries_again_after_a_tenth_of_a_second_and_then_less_and_less_often() {
     let (_host, connector) = host();
     let cable = Cable::new(connector);
@@ -521,13 +561,16 @@ async fn a_host_that_falls_silent_is_noticed_after_15_s() {
     let ana: RemoteDispatcher = ana.await.unwrap().unwrap();
     let mut events = ana.events();
     let begun = Instant::now();
-    let reason = event(&mut events, |event| match event {
-        Event::Status(Status::Reconnecting { reason, .. }) => Some(reason),
+    let (reason, kept) = event(&mut events, |event| match event {
+        Event::Status(Status::Reconnecting { reason, since, until }) => {
+            Some((reason, until - since))
+        }
         _ => None,
     })
     .await;
     assert_eq!(reason, Lost::Silent(15 * SECOND));
     assert_eq!(begun.elapsed().as_secs(), 15);
+    assert_eq!(kept, 45 * SECOND, "the host may have heard as little");
 }
 
 #[tokio::test(start_paused = true)]
@@ -828,7 +871,8 @@ async fn the_host_sees_who_is_there_and_who_is_away() {
 async fn an_idle_session_sends_next_to_nothing() {
     let (host, connector) = host();
     let _ana = Remote::join(connector, options("Ana", &[])).await.unwrap();
-    sleep(SECOND).await;
+    // By then everyone knows how long the line is.
+    sleep(6 * SECOND).await;
     let before = host.stats();
     sleep(20 * SECOND).await;
     let after = host.stats();

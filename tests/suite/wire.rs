@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
-    clock::Timestamp,
+    clock::{Millis, Timestamp},
     engine::Metering,
     framing::{self, Codec},
     model::{InstrumentId, Invalid},
@@ -50,14 +50,13 @@ fn refused() -> Vec<OwnershipRefusal> {
 
 fn state() -> NetworkState {
     let mut roster = Roster::default();
-    for (id, name) in [(0, "host"), (3, "Ana")] {
-        let participant = Participant { name: name.into(), presence: Presence::Here };
-        roster.participants.insert(ClientId(id), participant);
-    }
+    roster.participants.insert(ClientId::HOST, Participant::new("host"));
+    let ana = Participant { round_trip: Some(Millis(5)), ..Participant::new("Ana") };
+    roster.participants.insert(ClientId(3), ana);
     let since = Timestamp::from_micros(5_000_000);
-    let ben = Participant { name: "Ben".into(), presence: Presence::Away { since } };
+    let ben = Participant { presence: Presence::Away { since }, ..Participant::new("Ben") };
     roster.participants.insert(ClientId(4), ben);
-    roster.owners.insert(BASS, ana());
+    roster.owners.insert(BASS, self::ana());
     roster.privileged = roster.as_owner(ClientId::HOST);
     NetworkState { seq: Seq(41), model: StudioState::starter(), roster: Arc::new(roster) }
 }
@@ -195,6 +194,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         refused: refused(),
         privilege: PrivilegeLevel::Normal,
         clock,
+        resume_window: Millis(60_000),
         state: state(),
     };
     let back = Reconnected {
@@ -208,6 +208,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         rejected: vec![Rejection { number: ActionNumber(16), reason: not_owner() }],
         privilege: PrivilegeLevel::Privileged,
         clock,
+        resume_window: Millis(60_000),
     };
     let metering = Metering {
         playhead: Ticks::of(1920),

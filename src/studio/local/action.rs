@@ -82,11 +82,13 @@ pub enum NavigationAction {
 pub enum Pane {
     #[default]
     Instruments,
-    PianoRoll,
     Mixer,
+    PianoRoll,
+    Drums,
+    Automation,
+    Arrangement,
     Session,
-    Participants,
-    Devices,
+    People,
 }
 
 /// Opens or closes a layer.

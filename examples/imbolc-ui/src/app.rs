@@ -1,0 +1,371 @@
+//! The studio on the screen: what a key does, what an event changes, what a
+//! frame draws. It never waits, and knows no terminal.
+
+mod keyboard;
+mod layout;
+
+use std::{sync::Arc, time::Instant};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use imbolc_net::{
+    Dispatcher, Event,
+    engine::Metering,
+    error::DispatchError,
+    model::DirtyFlags,
+    quantity::Decibels,
+    status::Status,
+    studio::{
+        self, Action, ClientState, Layer, LayerAction, NavigationAction, Route, SelectionAction,
+        TransportAction,
+    },
+};
+use ratatui::Frame;
+
+use self::keyboard::Keyboard;
+use crate::{
+    intent::Intent,
+    news::{News, Tone},
+    palette::{Palette, Typed},
+    pane::{self, Key, Pane},
+    view::View,
+};
+
+/// The keys that every pane has.
+pub const KEYS: &[Key] = &[
+    ("1-8 Tab", "another pane"),
+    ("[ ]", "select the instrument before, after"),
+    ("Space", "play or stop"),
+    ("R L", "record, loop"),
+    ("u U", "undo, redo"),
+    ("c", "claim or release the instrument"),
+    ("P", "request or release the privilege"),
+    ("k", "play notes on the keyboard, Esc ends it"),
+    (":", "a command"),
+    ("?", "this help"),
+    ("q Ctrl-C", "quit"),
+];
+
+/// For how long the screen is kept moving after the last thing that moved: the
+/// meters follow the state a little later.
+const AFTERGLOW: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// The studio on the screen.
+pub struct App {
+    studio: Arc<dyn Dispatcher>,
+    mine: ClientState,
+    panes: Vec<Shown>,
+    palette: Palette,
+    news: News,
+    keyboard: Keyboard,
+    /// What was drawn last of what moves by itself.
+    drawn: Option<Metering>,
+    /// When something moved last.
+    moved: Instant,
+    stale: bool,
+    ended: bool,
+}
+
+struct Shown {
+    which: studio::Pane,
+    pane: Box<dyn Pane>,
+    /// What has changed since it was refreshed.
+    dirty: DirtyFlags,
+}
+
+/// When the next frame is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// When something happens.
+    Rest,
+    /// In a while: a clock is on the screen.
+    Slow,
+    /// As soon as a screen can show it.
+    Fast,
+}
+
+impl App {
+    /// The screen of a participant in `studio`.
+    #[must_use]
+    pub fn new(studio: Arc<dyn Dispatcher>) -> Self {
+        let state = studio.state();
+        let mut mine = ClientState::default();
+        let me = studio.identity();
+        let own = me.instruments.first().copied();
+        let first = own.or_else(|| state.model.instruments.iter().map(|(id, _)| id).next());
+        if let Some(id) = first {
+            let select = SelectionAction::Instrument(id);
+            mine.handle(studio::LocalAction::Selection(select), &state.model);
+        }
+        let panes = pane::all().into_iter();
+        Self {
+            mine,
+            panes: panes
+                .map(|(which, pane)| Shown { which, pane, dirty: DirtyFlags::ALL })
+                .collect(),
+            palette: Palette::default(),
+            news: News::new(state),
+            keyboard: Keyboard::default(),
+            drawn: None,
+            moved: Instant::now(),
+            stale: true,
+            ended: false,
+            studio,
+        }
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What is one's own business.
+    #[must_use]
+    pub const fn mine(&self) -> &ClientState {
+        &self.mine
+    }
+
+    /// The lines of news.
+    pub const fn news(&mut self) -> &mut News {
+        &mut self.news
+    }
+
+    /// Takes note of what happened.
+    pub fn notice(&mut self, event: Event) {
+        self.stir();
+        let state = self.studio.state();
+        let dirty = match &event {
+            Event::Changed(dirty) => *dirty,
+            Event::Resynchronised(_) | Event::NewSession { .. } | Event::Missed(_) => {
+                DirtyFlags::ALL
+            }
+            _ => DirtyFlags::NONE,
+        };
+        for shown in &mut self.panes {
+            shown.dirty = shown.dirty | dirty;
+        }
+        self.mine.follow(&state.model);
+        self.news.take(event, &state, &self.studio.identity());
+    }
+
+    /// Does what a key stands for.
+    pub fn key(&mut self, key: KeyEvent) {
+        if key.kind == KeyEventKind::Release {
+            return;
+        }
+        self.stir();
+        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
+            self.ended = true;
+            return;
+        }
+        let state = self.studio.state();
+        self.mine.follow(&state.model);
+        match self.mine.layers().last() {
+            Some(Layer::Command) => self.type_command(key),
+            Some(Layer::Help) => self.local(LayerAction::Pop),
+            Some(Layer::Keyboard) => self.play(key),
+            _ => {
+                if let Some(intent) = self.meaning(key) {
+                    self.carry_out(intent);
+                }
+            }
+        }
+    }
+
+    /// Releases the keys whose time is over.
+    pub fn tick(&mut self, now: Instant) {
+        for action in self.keyboard.over(now) {
+            self.dispatch(action);
+        }
+    }
+
+    /// When the next frame is due.
+    #[must_use]
+    pub fn pace(&self, now: Instant) -> Pace {
+        let metering = self.studio.metering();
+        let moves = metering.playing || self.drawn.is_some_and(|drawn| drawn != metering);
+        let sounds = metering.peaks.iter().any(|peak| *peak > Decibels::MIN);
+        if self.stale || moves || sounds || now < self.moved + AFTERGLOW {
+            return Pace::Fast;
+        }
+        let state = self.studio.state();
+        let anybody_away = state.roster.participants.keys().any(|id| state.roster.is_away(*id));
+        let reconnecting = matches!(self.studio.status(), Status::Reconnecting { .. });
+        if anybody_away || reconnecting || self.keyboard.sounds() { Pace::Slow } else { Pace::Rest }
+    }
+
+    /// Whether a frame drawn now would differ from the last one as far as can be
+    /// told without drawing it.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.stale || self.drawn != Some(self.studio.metering())
+    }
+
+    /// Draws a frame.
+    pub fn draw(&mut self, frame: &mut Frame) {
+        let view = View::of(&*self.studio, &self.mine);
+        self.drawn = Some(view.metering);
+        self.stale = false;
+        let at = self.panes.iter().position(|shown| shown.which == view.mine.pane());
+        if let Some(shown) = self.panes.get_mut(at.unwrap_or_default()) {
+            if shown.dirty.intersects(shown.pane.keeps()) {
+                shown.pane.refresh(&view);
+            }
+            shown.dirty = DirtyFlags::NONE;
+        }
+        let titles: Vec<_> = self.panes.iter().map(|shown| shown.pane.title()).collect();
+        if let Some(shown) = self.panes.get(at.unwrap_or_default()) {
+            let screen = layout::Screen {
+                view: &view,
+                titles: &titles,
+                at: at.unwrap_or_default(),
+                pane: &*shown.pane,
+                palette: &self.palette,
+                news: &self.news,
+            };
+            screen.draw(frame);
+        }
+    }
+
+    /// Something moves, or has changed.
+    fn stir(&mut self) {
+        self.stale = true;
+        self.moved = Instant::now();
+    }
+
+    fn type_command(&mut self, key: KeyEvent) {
+        let view = View::of(&*self.studio, &self.mine);
+        match self.palette.key(key, &view) {
+            Typed::More => {}
+            Typed::Nothing => self.local(LayerAction::Pop),
+            Typed::Command(intents) => {
+                self.local(LayerAction::Pop);
+                for intent in intents {
+                    self.carry_out(intent);
+                }
+            }
+        }
+    }
+
+    fn play(&mut self, key: KeyEvent) {
+        let selected = self.mine.instrument();
+        match (key.code, selected) {
+            (KeyCode::Esc, _) | (_, None) => self.local(LayerAction::Pop),
+            (code, Some(id)) => {
+                if let Some(action) = self.keyboard.press(code, id, Instant::now()) {
+                    self.dispatch(action);
+                }
+            }
+        }
+    }
+
+    /// What a key stands for: in the pane, or else everywhere.
+    fn meaning(&mut self, key: KeyEvent) -> Option<Intent> {
+        let view = View::of(&*self.studio, &self.mine);
+        let shown = self.panes.iter_mut().find(|shown| shown.which == view.mine.pane());
+        if let Some(intent) = shown.and_then(|shown| shown.pane.key(key, &view)) {
+            return Some(intent);
+        }
+        let transport = &view.studio().transport;
+        let intent = match key.code {
+            KeyCode::Char(digit @ '1'..='9') => {
+                let at = digit.to_digit(10)? as usize - 1;
+                Intent::go(self.panes.get(at)?.which)
+            }
+            KeyCode::Tab => Intent::go(self.beside(1)?),
+            KeyCode::BackTab => Intent::go(self.beside(self.panes.len() - 1)?),
+            KeyCode::Backspace => Action::Navigation(NavigationAction::Back).into(),
+            KeyCode::Char('[') => select(&view, -1)?,
+            KeyCode::Char(']') => select(&view, 1)?,
+            KeyCode::Char(' ') if transport.playing => TransportAction::Stop.into(),
+            KeyCode::Char(' ') => TransportAction::Play.into(),
+            KeyCode::Char('R') => TransportAction::Record(!transport.recording).into(),
+            KeyCode::Char('L') => TransportAction::Loop(!transport.looping).into(),
+            KeyCode::Char('u') => Intent::Undo,
+            KeyCode::Char('U') => Intent::Redo,
+            KeyCode::Char('c') => {
+                let (id, _) = view.selected()?;
+                if view.is_mine(id) { Intent::Release(id) } else { Intent::Claim(id) }
+            }
+            KeyCode::Char('P') if view.is_privileged() => Intent::ReleasePrivilege,
+            KeyCode::Char('P') => Intent::RequestPrivilege,
+            KeyCode::Char('k') => Action::Layer(LayerAction::Push(Layer::Keyboard)).into(),
+            KeyCode::Char(':') => Intent::Type(String::new()),
+            KeyCode::Char('?') => Action::Layer(LayerAction::Push(Layer::Help)).into(),
+            KeyCode::Char('q') => Intent::Quit,
+            _ => return None,
+        };
+        Some(intent)
+    }
+
+    /// The pane that comes so many after the one that is shown.
+    fn beside(&self, steps: usize) -> Option<studio::Pane> {
+        let at = self.panes.iter().position(|shown| shown.which == self.mine.pane())?;
+        Some(self.panes[(at + steps) % self.panes.len()].which)
+    }
+
+    fn carry_out(&mut self, intent: Intent) {
+        let studio = Arc::clone(&self.studio);
+        let done = match intent {
+            Intent::Nothing => Ok(()),
+            Intent::Do(action) => return self.act(action),
+            Intent::Undo => studio.undo(),
+            Intent::Redo => studio.redo(),
+            Intent::Claim(id) => studio.request_ownership(&[id]),
+            Intent::Release(id) => studio.release_ownership(&[id]),
+            Intent::RequestPrivilege => studio.request_privilege(),
+            Intent::ReleasePrivilege => studio.release_privilege(),
+            Intent::Resynchronise => studio.resynchronise(),
+            Intent::Type(text) => {
+                self.palette.open(text);
+                return self.local(LayerAction::Push(Layer::Command));
+            }
+            Intent::Complain(why) => return self.news.tell(Tone::Bad, why),
+            Intent::Quit => {
+                self.ended = true;
+                return;
+            }
+        };
+        self.tell(done);
+    }
+
+    fn act(&mut self, action: Action) {
+        match action.route() {
+            Route::Network(action) => self.dispatch(action),
+            Route::Local(action) => {
+                let state = self.studio.state();
+                if let Some(action) = self.mine.handle(action, &state.model) {
+                    self.dispatch(action);
+                }
+            }
+        }
+    }
+
+    fn local(&mut self, action: LayerAction) {
+        self.act(Action::Layer(action));
+    }
+
+    fn dispatch(&mut self, action: studio::NetworkAction) {
+        let done = self.studio.dispatch(action);
+        self.tell(done);
+    }
+
+    fn tell(&mut self, done: Result<(), DispatchError>) {
+        if let Err(why) = done {
+            self.news.tell(Tone::Bad, why.to_string());
+        }
+    }
+}
+
+/// Selects the instrument that comes so many after the selected one.
+fn select(view: &View, steps: i64) -> Option<Intent> {
+    let ids: Vec<_> = view.studio().instruments.iter().map(|(id, _)| id).collect();
+    let at = view.mine.instrument().and_then(|id| ids.iter().position(|other| *other == id));
+    let at = match at {
+        Some(at) => i64::try_from(at).ok()? + steps,
+        None => 0,
+    };
+    let id =
+        ids.get(usize::try_from(at.rem_euclid(i64::try_from(ids.len()).ok()?.max(1))).ok()?)?;
+    Some(Action::Selection(SelectionAction::Instrument(*id)).into())
+}

@@ -1,0 +1,109 @@
+//! Notes on the keys of the computer: the row of `a` is the white keys, the row
+//! above the black ones.
+
+use std::time::{Duration, Instant};
+
+use crossterm::event::KeyCode;
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::{Pitch, Velocity},
+    studio::{InstrumentAction, NetworkAction},
+};
+
+/// For how long a key sounds: a terminal tells when one is pressed, and not when
+/// it is released. While it is held, it repeats and goes on.
+const LENGTH: Duration = Duration::from_millis(400);
+
+/// The keys from C upwards.
+const KEYS: &str = "awsedftgyhujkolp";
+
+/// Notes that are played on the keys of the computer.
+#[derive(Debug)]
+pub(super) struct Keyboard {
+    /// The C below `a`.
+    base: u8,
+    held: Vec<(InstrumentId, Pitch, Instant)>,
+}
+
+impl Default for Keyboard {
+    fn default() -> Self {
+        Self { base: 60, held: Vec::new() }
+    }
+}
+
+impl Keyboard {
+    /// What pressing a key does on `instrument`.
+    pub(super) fn press(
+        &mut self,
+        code: KeyCode,
+        instrument: InstrumentId,
+        now: Instant,
+    ) -> Option<NetworkAction> {
+        let KeyCode::Char(letter) = code else { return None };
+        match letter {
+            'z' => self.base = self.base.saturating_sub(12),
+            'x' => self.base = (self.base + 12).min(108),
+            _ => {}
+        }
+        let above = u8::try_from(KEYS.find(letter)?).ok()?;
+        let pitch = Pitch::new(self.base + above).ok()?;
+        let until = now + LENGTH;
+        let held = |(id, other, _): &&mut (InstrumentId, Pitch, Instant)| {
+            *id == instrument && *other == pitch
+        };
+        if let Some((_, _, end)) = self.held.iter_mut().find(held) {
+            *end = until;
+            return None;
+        }
+        self.held.push((instrument, pitch, until));
+        let play = InstrumentAction::Play(pitch, Velocity::of(100));
+        Some(NetworkAction::Instrument(instrument, play))
+    }
+
+    /// The releases of the keys whose time is over.
+    pub(super) fn over(&mut self, now: Instant) -> Vec<NetworkAction> {
+        let over = self.held.extract_if(.., |(_, _, end)| *end <= now);
+        over.map(|(id, pitch, _)| NetworkAction::Instrument(id, InstrumentAction::Release(pitch)))
+            .collect()
+    }
+
+    /// Whether any key sounds.
+    pub(super) const fn sounds(&self) -> bool {
+        !self.held.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    #[test]
+    fn a_key_that_is_held_sounds_once_and_is_released_when_it_repeats_no_more() {
+        let mut keyboard = Keyboard::default();
+        let now = Instant::now();
+        let play = InstrumentAction::Play(Pitch::of(62), Velocity::of(100));
+        let pressed = keyboard.press(KeyCode::Char('s'), BASS, now);
+        assert_eq!(pressed, Some(NetworkAction::Instrument(BASS, play)));
+        assert_eq!(keyboard.press(KeyCode::Char('s'), BASS, now + LENGTH / 2), None);
+        assert_eq!(keyboard.over(now + LENGTH), []);
+        assert!(keyboard.sounds());
+        let release = NetworkAction::Instrument(BASS, InstrumentAction::Release(Pitch::of(62)));
+        assert_eq!(keyboard.over(now + LENGTH * 2), [release]);
+        assert!(!keyboard.sounds());
+    }
+
+    #[test]
+    fn the_octaves_end_where_midi_does() {
+        let mut keyboard = Keyboard::default();
+        for _ in 0..20 {
+            assert_eq!(keyboard.press(KeyCode::Char('x'), BASS, Instant::now()), None);
+        }
+        assert!(keyboard.press(KeyCode::Char('p'), BASS, Instant::now()).is_some());
+        for _ in 0..20 {
+            keyboard.press(KeyCode::Char('z'), BASS, Instant::now());
+        }
+        assert!(keyboard.press(KeyCode::Char('a'), BASS, Instant::now()).is_some());
+    }
+}

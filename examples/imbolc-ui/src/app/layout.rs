@@ -1,0 +1,180 @@
+//! The screen around the pane: what is where.
+
+use imbolc_net::{
+    protocol::PrivilegeLevel,
+    quantity::Ticks,
+    status::Status,
+    studio::{Layer, SessionState},
+};
+use ratatui::{
+    Frame,
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect, Size},
+    style::Style,
+    text::{Line, Span},
+    widgets::{Block, Clear, Paragraph, Widget as _},
+};
+
+use super::KEYS;
+use crate::{
+    news::News,
+    palette::Palette,
+    pane::{Key, Pane},
+    terminal, theme,
+    view::View,
+};
+
+/// All that a frame shows.
+pub(super) struct Screen<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) titles: &'a [&'a str],
+    /// Which of them is shown.
+    pub(super) at: usize,
+    pub(super) pane: &'a dyn Pane,
+    pub(super) palette: &'a Palette,
+    pub(super) news: &'a News,
+}
+
+impl Screen<'_> {
+    pub(super) fn draw(&self, frame: &mut Frame) {
+        let area = frame.area();
+        if let Err(why) = terminal::check(Size::new(area.width, area.height)) {
+            return Paragraph::new(why).render(area, frame.buffer_mut());
+        }
+        let [titles, transport, body, news, status] = Layout::vertical([
+            Constraint::Length(1),
+            Constraint::Length(1),
+            Constraint::Fill(1),
+            Constraint::Length(1),
+            Constraint::Length(1),
+        ])
+        .areas(area);
+        let buffer = frame.buffer_mut();
+        self.titles().render(titles, buffer);
+        self.draw_transport(transport, buffer);
+        let block = Block::bordered().title(format!(" {} ", self.pane.title()));
+        let inside = block.inner(body);
+        block.render(body, buffer);
+        self.pane.draw(self.view, inside, buffer);
+        if let Some(item) = self.news.latest().next() {
+            item.line().render(news, buffer);
+        }
+        self.draw_status(status, buffer);
+        match self.view.mine.layers().last() {
+            Some(Layer::Help) => self.draw_help(body, buffer),
+            Some(Layer::Command) => self.palette.draw(news.union(status), buffer),
+            _ => {}
+        }
+    }
+
+    fn titles(&self) -> Line<'_> {
+        let mut line = Line::default();
+        for (at, title) in self.titles.iter().enumerate() {
+            let style = if at == self.at { theme::SELECTED } else { Style::new() };
+            line.push_span(Span::styled(format!("{} {title}", at + 1), style));
+            line.push_span(Span::raw(" "));
+        }
+        line
+    }
+
+    fn draw_transport(&self, area: Rect, buffer: &mut Buffer) {
+        let view = self.view;
+        let (session, transport) = (&view.studio().session, &view.studio().transport);
+        let certain = view.is_certain(|studio| studio.transport);
+        let goes = if transport.playing { "▶" } else { "■" };
+        let at = if view.metering.playing { view.metering.playhead } else { transport.position };
+        let bpm = if view.metering.playing { view.metering.tempo } else { session.tempo };
+        let mut line = Line::from(vec![
+            Span::styled(format!("{goes}{}", theme::mark(certain)), theme::certain(certain)),
+            Span::raw(format!(" {}  {:.1} bpm", place(at, session), bpm.get())),
+        ]);
+        if transport.recording {
+            line.push_span(Span::styled("  ● rec", theme::WRONG));
+        }
+        if transport.looping {
+            line.push_span(Span::raw("  loop"));
+        }
+        line.push_span(Span::styled(format!("  {}", session.name), theme::QUIET));
+        line.render(area, buffer);
+
+        let [left, right] = view.metering.peaks;
+        let meters = Line::from(vec![
+            Span::styled(theme::meter(left, 10), theme::meter_style(left)),
+            Span::raw("│"),
+            Span::styled(theme::meter(right, 10), theme::meter_style(right)),
+        ]);
+        meters.right_aligned().render(area, buffer);
+    }
+
+    fn draw_status(&self, area: Rect, buffer: &mut Buffer) {
+        let view = self.view;
+        let (what, style) = status(&view.status);
+        let mut line = Line::from(vec![
+            Span::styled(&*view.me.name, theme::of(view.me.client_id)),
+            Span::raw(" "),
+            Span::styled(what, style),
+        ]);
+        if view.me.privilege == PrivilegeLevel::Privileged {
+            line.push_span(Span::styled("  ★ privilege", theme::CAREFUL));
+        }
+        if view.mine.layers().last() == Some(&Layer::Keyboard) {
+            line.push_span(Span::styled(
+                "  ♪ keyboard: a-p plays, z x octave, Esc",
+                theme::CAREFUL,
+            ));
+        }
+        let keys = Line::styled("? keys  : command  q quit", theme::QUIET).right_aligned();
+        if line.width() + keys.width() < usize::from(area.width) {
+            keys.render(area, buffer);
+        }
+        line.render(area, buffer);
+    }
+
+    fn draw_help(&self, area: Rect, buffer: &mut Buffer) {
+        Clear.render(area, buffer);
+        let block = Block::bordered().title(" Keys: any key closes this ");
+        let inside = block.inner(area);
+        block.render(area, buffer);
+        let [here, everywhere] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(inside);
+        draw_keys(self.pane.title(), self.pane.keys(), here, buffer);
+        draw_keys("Everywhere", KEYS, everywhere, buffer);
+    }
+}
+
+fn draw_keys(heading: &str, keys: &[Key], area: Rect, buffer: &mut Buffer) {
+    let mut lines = vec![Line::styled(heading, theme::HEADING)];
+    lines.extend(keys.iter().map(|(key, what)| {
+        Line::from(vec![Span::styled(format!("{key:<10}"), theme::WELL), Span::raw(*what)])
+    }));
+    Paragraph::new(lines).render(area, buffer);
+}
+
+/// How the dispatcher is doing, in a few words.
+fn status(status: &Status) -> (String, Style) {
+    match status {
+        Status::Alone => ("alone".into(), theme::QUIET),
+        Status::Hosting { .. } => (status.to_string(), theme::WELL),
+        Status::Connected { round_trip: None } => ("connected".into(), theme::WELL),
+        Status::Connected { round_trip: Some(time) } => {
+            (format!("connected, {:.1} ms", time.as_secs_f64() * 1e3), theme::WELL)
+        }
+        Status::Reconnecting { reason, .. } => {
+            let left = status.time_left().unwrap_or_default();
+            let kept = match left.as_secs() {
+                0 => "your place may be gone".into(),
+                seconds => format!("your place is kept for {seconds} s"),
+            };
+            (format!("reconnecting: {reason}; {kept}"), theme::CAREFUL)
+        }
+        Status::Closed { reason } => (format!("the session is over: {reason}"), theme::WRONG),
+    }
+}
+
+/// A place in the piece as bar, beat and tick, the first bar and beat being 1.
+pub(crate) fn place(at: Ticks, session: &SessionState) -> String {
+    let bar = session.time_signature.bar();
+    let beat = bar / u32::from(session.time_signature.beats());
+    let (bars, rest) = (at.get() / bar, at.get() % bar);
+    format!("{}.{}.{:03}", bars + 1, rest / beat + 1, rest % beat)
+}

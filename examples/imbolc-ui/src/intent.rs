@@ -1,0 +1,77 @@
+//! What a key stands for: an action, or a wish that only a dispatcher can
+//! fulfil.
+
+use imbolc_net::{
+    model::InstrumentId,
+    studio::{
+        Action, InstrumentAction, InstrumentSetting, MixerSetting, NavigationAction, Pane,
+        SessionSetting, TransportAction,
+    },
+};
+
+/// What a participant wants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Intent {
+    /// Nothing more: the key did what it does.
+    Nothing,
+    /// To do something, with what is shared or with what is one's own.
+    Do(Action),
+    /// To take back one's own last step.
+    Undo,
+    /// To do it again.
+    Redo,
+    /// To own an instrument.
+    Claim(InstrumentId),
+    /// To give an instrument up.
+    Release(InstrumentId),
+    /// To have the privilege.
+    RequestPrivilege,
+    /// To give the privilege up.
+    ReleasePrivilege,
+    /// To have everything anew.
+    Resynchronise,
+    /// To go on typing in the command palette, which begins with this.
+    Type(String),
+    /// To know why something cannot be done.
+    Complain(String),
+    /// To leave.
+    Quit,
+}
+
+impl Intent {
+    /// To see another pane.
+    #[must_use]
+    pub const fn go(pane: Pane) -> Self {
+        Self::Do(Action::Navigation(NavigationAction::Go(pane)))
+    }
+
+    /// To set something of an instrument.
+    #[must_use]
+    pub const fn set(id: InstrumentId, setting: InstrumentSetting) -> Self {
+        Self::Do(Action::Instrument(id, InstrumentAction::Set(setting)))
+    }
+}
+
+impl From<Action> for Intent {
+    fn from(action: Action) -> Self {
+        Self::Do(action)
+    }
+}
+
+impl From<TransportAction> for Intent {
+    fn from(action: TransportAction) -> Self {
+        Self::Do(Action::Transport(action))
+    }
+}
+
+impl From<SessionSetting> for Intent {
+    fn from(setting: SessionSetting) -> Self {
+        Self::Do(Action::Session(setting))
+    }
+}
+
+impl From<MixerSetting> for Intent {
+    fn from(setting: MixerSetting) -> Self {
+        Self::Do(Action::Mixer(setting))
+    }
+}

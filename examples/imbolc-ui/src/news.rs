@@ -1,0 +1,211 @@
+//! What has happened lately, a line each.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use imbolc_net::{
+    Event, NetworkState,
+    event::Resync,
+    protocol::OwnerInfo,
+    status::{Closed, Identity, Status},
+};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{theme, words};
+
+/// How many lines are kept.
+const KEPT: usize = 200;
+
+/// What has happened lately.
+#[derive(Debug)]
+pub struct News {
+    lines: VecDeque<Item>,
+    /// The snapshot up to which everything is told.
+    told: Arc<NetworkState>,
+}
+
+/// One thing that has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What.
+    pub text: String,
+    /// How good that is.
+    pub tone: Tone,
+    /// How often in a row.
+    pub times: u32,
+}
+
+/// How good a piece of news is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Something happened.
+    Plain,
+    /// Something is back, or done.
+    Good,
+    /// Something was refused, undone or lost.
+    Bad,
+}
+
+impl News {
+    /// No news, as of this snapshot.
+    #[must_use]
+    pub const fn new(state: Arc<NetworkState>) -> Self {
+        Self { lines: VecDeque::new(), told: state }
+    }
+
+    /// The lines, the latest first.
+    pub fn latest(&self) -> impl Iterator<Item = &Item> {
+        self.lines.iter().rev()
+    }
+
+    /// Adds a line.
+    pub fn tell(&mut self, tone: Tone, text: impl Into<String>) {
+        let text = text.into();
+        match self.lines.back_mut() {
+            Some(last) if last.text == text => last.times += 1,
+            _ => {
+                if self.lines.len() == KEPT {
+                    self.lines.pop_front();
+                }
+                self.lines.push_back(Item { text, tone, times: 1 });
+            }
+        }
+    }
+
+    /// Adds a change. A knob that is swept is one line, with the latest value.
+    fn tell_change(&mut self, text: String) {
+        let subject = |text: &str| text.rsplit_once(' ').map(|(subject, _)| subject.to_owned());
+        match self.lines.back_mut() {
+            Some(last) if last.tone == Tone::Plain && subject(&last.text) == subject(&text) => {
+                last.text = text;
+            }
+            _ => self.tell(Tone::Plain, text),
+        }
+    }
+
+    /// Adds what an event says, if that is news to whoever is `me`. `now` is the
+    /// snapshot as it stands.
+    pub fn take(&mut self, event: Event, now: &Arc<NetworkState>, me: &Identity) {
+        let others = |who: &OwnerInfo| who.client_id != me.client_id;
+        let named = |id| words::instrument(&now.model, id);
+        match event {
+            Event::Changed(_) => self.take_changes(now, me),
+            Event::Joined(who) if others(&who) => {
+                self.tell(Tone::Good, format!("{who} has joined"));
+            }
+            Event::Left(who) if others(&who) => self.tell(Tone::Plain, format!("{who} has left")),
+            Event::Suspended(who) if others(&who) => {
+                self.tell(Tone::Bad, format!("{who} is away; the place is kept"));
+            }
+            Event::Resumed(who) if others(&who) => self.tell(Tone::Good, format!("{who} is back")),
+            Event::Ownership { instrument, owner: Some(owner) } if others(&owner) => {
+                self.tell(Tone::Plain, format!("{owner} owns {}", named(instrument)));
+            }
+            Event::Ownership { instrument, owner: Some(_) } => {
+                self.tell(Tone::Good, format!("you own {}", named(instrument)));
+            }
+            Event::Ownership { instrument, owner: None }
+                if now.model.instruments.contains(instrument) =>
+            {
+                self.tell(Tone::Plain, format!("nobody owns {}", named(instrument)));
+            }
+            Event::OwnershipRefused { instrument, reason } => {
+                let text = format!("you do not get {}: {reason}", named(instrument));
+                self.tell(Tone::Bad, text);
+            }
+            Event::Privilege { holder: Some(holder) } if others(&holder) => {
+                self.tell(Tone::Plain, format!("{holder} has the privilege"));
+            }
+            Event::Privilege { holder: Some(_) } => {
+                self.tell(Tone::Good, "you have the privilege");
+            }
+            Event::Privilege { holder: None } => {
+                self.tell(Tone::Plain, "nobody has the privilege");
+            }
+            Event::PrivilegeDenied { holder } => {
+                self.tell(Tone::Bad, format!("you do not get the privilege: {holder} has it"));
+            }
+            Event::Refused { action, reason } => {
+                let what = words::action(&now.model, &action);
+                self.tell(Tone::Bad, format!("undone: {what}: {reason}"));
+            }
+            Event::Undone { kept: 0 } => self.tell(Tone::Plain, "a step is taken back or redone"),
+            Event::Undone { kept } => {
+                let text = format!("a step is taken back but for {kept} that others have changed");
+                self.tell(Tone::Plain, text);
+            }
+            Event::NothingUndone { reason } => self.tell(Tone::Bad, reason.to_string()),
+            Event::NewSession { unanswered, .. } => {
+                let lost = match unanswered.len() {
+                    0 => String::new(),
+                    lost => format!("; {lost} of your edits are lost"),
+                };
+                self.told = Arc::clone(now);
+                self.tell(Tone::Bad, format!("this is a new session{lost}"));
+            }
+            Event::Status(status) => self.take_status(status),
+            Event::Resynchronised(why @ (Resync::Gap { .. } | Resync::Misfit(_))) => {
+                self.tell(Tone::Bad, format!("everything was sent anew: {why}"));
+            }
+            Event::Missed(count) => self.tell(Tone::Bad, format!("{count} events were missed")),
+            // A routine, or one's own coming and going.
+            Event::Resynchronised(Resync::Routine)
+            | Event::Ownership { owner: None, .. }
+            | Event::Joined(_)
+            | Event::Left(_)
+            | Event::Suspended(_)
+            | Event::Resumed(_) => {}
+        }
+    }
+
+    fn take_status(&mut self, status: Status) {
+        match status {
+            Status::Reconnecting { reason, .. } => {
+                self.tell(Tone::Bad, format!("the connection is lost: {reason}"));
+            }
+            Status::Connected { .. } => self.tell(Tone::Good, "connected again"),
+            Status::Closed { reason: reason @ Closed::Lost(_) } => {
+                self.tell(Tone::Bad, format!("the session is over: {reason}"));
+            }
+            Status::Closed { reason: Closed::ByRequest }
+            | Status::Alone
+            | Status::Hosting { .. } => {}
+        }
+    }
+
+    /// What others have changed. One's own edits are no news.
+    fn take_changes(&mut self, now: &Arc<NetworkState>, me: &Identity) {
+        let old = std::mem::replace(&mut self.told, Arc::clone(now));
+        match words::notice(&old.model, &now.model) {
+            Some(Ok(done)) => self.tell(Tone::Good, done),
+            Some(Err(failed)) => self.tell(Tone::Bad, failed),
+            None => {}
+        }
+        for (by, what) in words::changes(&old.model, &now.model, &now.roster) {
+            match by {
+                Some(by) if by.client_id == me.client_id => {}
+                Some(by) => self.tell_change(format!("{by}: {what}")),
+                None => self.tell_change(what),
+            }
+        }
+    }
+}
+
+impl Item {
+    /// The item as a line on the screen.
+    #[must_use]
+    pub fn line(&self) -> Line<'_> {
+        let style = match self.tone {
+            Tone::Plain => Style::new(),
+            Tone::Good => theme::WELL,
+            Tone::Bad => theme::WRONG,
+        };
+        let mut line = Line::from(Span::styled(&*self.text, style));
+        if self.times > 1 {
+            line.push_span(Span::styled(format!(" ×{}", self.times), theme::QUIET));
+        }
+        line
+    }
+}

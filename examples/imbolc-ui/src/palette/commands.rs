@@ -1,0 +1,183 @@
+//! The commands of the palette: one table.
+
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::{Bpm, Ticks},
+    studio::{
+        Action, BusId, ChainSetting, EffectKind, InstrumentSetting, MixerSetting, Name, NoteValue,
+        Output, ProjectAction, ProjectName, SessionSetting, SourceKind, SourceSetting,
+        TimeSignature, TransportAction,
+    },
+};
+use serde::de::DeserializeOwned;
+
+use crate::{intent::Intent, view::View};
+
+/// A command that can be typed.
+pub(super) struct Command {
+    pub(super) name: &'static str,
+    /// What follows it.
+    pub(super) takes: &'static str,
+    pub(super) what: &'static str,
+    /// What it means, followed by this.
+    meaning: fn(&str, &View) -> Result<Vec<Intent>, String>,
+}
+
+/// Declares the table.
+macro_rules! commands {
+    ($( $name:literal $takes:literal $what:literal => $meaning:expr; )+) => {
+        &[$( Command { name: $name, takes: $takes, what: $what, meaning: $meaning }, )+]
+    };
+}
+
+pub(super) const COMMANDS: &[Command] = commands! {
+    "play" "" "starts the music" => |_, _| one(TransportAction::Play);
+    "stop" "" "stops it" => |_, _| one(TransportAction::Stop);
+    "goto" "BAR" "goes to a bar" => |bar, view| {
+        let bar: u32 = number(bar, "a bar")?;
+        let length = view.studio().session.time_signature.bar();
+        let tick = bar.checked_sub(1).and_then(|bar| bar.checked_mul(length));
+        let tick = tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("there is no such bar")?;
+        one(TransportAction::Locate(tick))
+    };
+    "tempo" "BPM" "sets the tempo" => |bpm, _| {
+        one(SessionSetting::Tempo(Bpm::new(number(bpm, "a tempo")?).map_err(|error| error.to_string())?))
+    };
+    "metre" "4/4" "sets the time signature" => |metre, _| {
+        let (beats, unit) = metre.split_once('/').ok_or("a metre is written like 4/4")?;
+        let (beats, unit) = (number(beats, "the beats")?, number(unit, "the unit")?);
+        one(SessionSetting::TimeSignature(TimeSignature::new(beats, unit).map_err(|error| error.to_string())?))
+    };
+    "key" "C|CSharp|D|…" "sets the key" => |key, _| {
+        one(SessionSetting::Key(named(key, "key")?))
+    };
+    "scale" "Major|Minor|…" "sets the scale" => |scale, _| {
+        one(SessionSetting::Scale(named(scale, "scale")?))
+    };
+    "snap" "Sixteenth|…|off" "sets the grid" => |snap, _| {
+        let snap: Option<NoteValue> =
+            if snap == "off" { None } else { Some(named(snap, "note value")?) };
+        one(SessionSetting::Snap(snap))
+    };
+    "title" "NAME" "names the session" => |name, _| {
+        one(SessionSetting::Name(called(name)?))
+    };
+    "add" "KIND [NAME]" "adds an instrument, which is yours" => |what, view| {
+        let (kind, name) = what.split_once(' ').unwrap_or((what, what));
+        let source = kind_of(kind, SourceKind::ALL, "source")?;
+        let id = view.studio().instruments.free_id(view.me.client_id.0);
+        one(Action::AddInstrument { id, name: called(name)?, source })
+    };
+    "delete" "" "deletes the selected instrument" => |_, view| {
+        one(Action::DeleteInstrument(selected(view)?))
+    };
+    "rename" "NAME" "renames the selected instrument" => |name, view| {
+        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Name(called(name)?))])
+    };
+    "source" "KIND" "gives the selected instrument another source" => |kind, view| {
+        let source = SourceSetting::Kind(kind_of(kind, SourceKind::ALL, "source")?);
+        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Source(source))])
+    };
+    "effect" "KIND" "adds an effect to the selected instrument" => |kind, view| {
+        let effect = kind_of(kind, EffectKind::ALL, "effect")?;
+        let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
+        let add = ChainSetting::Add(instrument.chain.free_id(), effect, u8::MAX);
+        Ok(vec![Intent::set(id, InstrumentSetting::Chain(add))])
+    };
+    "output" "master|BUS" "sends the selected instrument there" => |output, view| {
+        let output = match output {
+            "master" => Output::Master,
+            bus => Output::Bus(BusId(number(bus, "the number of a bus")?)),
+        };
+        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Output(output))])
+    };
+    "bus" "NAME" "adds a bus" => |name, view| {
+        one(MixerSetting::AddBus(view.studio().mixer.free_id(), called(name)?))
+    };
+    "delbus" "BUS" "deletes a bus" => |bus, _| {
+        one(MixerSetting::DeleteBus(BusId(number(bus, "the number of a bus")?)))
+    };
+    "own" "1,2,…" "asks to own instruments" => |ids, _| instruments(ids, Intent::Claim);
+    "release" "1,2,…" "gives instruments up" => |ids, _| instruments(ids, Intent::Release);
+    "privilege" "" "asks for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);
+    "yield" "" "gives the privilege up" => |_, _| Ok(vec![Intent::ReleasePrivilege]);
+    "undo" "" "takes back your last step" => |_, _| Ok(vec![Intent::Undo]);
+    "redo" "" "does it again" => |_, _| Ok(vec![Intent::Redo]);
+    "save" "[NAME]" "saves the project" => |name, _| match name {
+        "" => one(Action::Project(ProjectAction::Save)),
+        name => one(Action::Project(ProjectAction::SaveAs(project(name)?))),
+    };
+    "load" "NAME" "loads a project; what is not saved is lost" => |name, _| {
+        one(Action::Project(ProjectAction::Load(project(name)?)))
+    };
+    "new" "" "begins a new project; what is not saved is lost" => |_, _| {
+        one(Action::Project(ProjectAction::New))
+    };
+    "checkpoint" "NAME" "keeps the project as it is now" => |name, _| {
+        one(Action::Project(ProjectAction::CreateCheckpoint(project(name)?)))
+    };
+    "restore" "NAME" "goes back to a checkpoint" => |name, _| {
+        one(Action::Project(ProjectAction::RestoreCheckpoint(project(name)?)))
+    };
+    "sync" "" "asks for everything anew" => |_, _| Ok(vec![Intent::Resynchronise]);
+    "quit" "" "leaves" => |_, _| Ok(vec![Intent::Quit]);
+};
+
+const NOTHING_SELECTED: &str = "no instrument is selected";
+
+/// What a line means.
+///
+/// # Errors
+/// If it means nothing. The message is one line.
+pub(super) fn meaning(line: &str, view: &View) -> Result<Vec<Intent>, String> {
+    let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let mut fitting = COMMANDS.iter().filter(|command| command.name.starts_with(name));
+    let exact = COMMANDS.iter().find(|command| command.name == name);
+    let command = match (exact, fitting.next(), fitting.next()) {
+        (Some(command), ..) | (None, Some(command), None) => command,
+        (None, None, _) => return Err(format!("there is no command {name}")),
+        (None, Some(_), Some(_)) => return Err(format!("{name} may be several commands")),
+    };
+    (command.meaning)(rest.trim(), view)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it ends the meaning of a command")]
+fn one(intent: impl Into<Intent>) -> Result<Vec<Intent>, String> {
+    Ok(vec![intent.into()])
+}
+
+fn selected(view: &View) -> Result<InstrumentId, String> {
+    Ok(view.selected().ok_or(NOTHING_SELECTED)?.0)
+}
+
+fn instruments(ids: &str, intent: fn(InstrumentId) -> Intent) -> Result<Vec<Intent>, String> {
+    let id = |id: &str| number(id.trim(), "the number of an instrument").map(InstrumentId);
+    ids.split(',').map(|each| id(each).map(intent)).collect()
+}
+
+fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text:?} is not {what}"))
+}
+
+fn called(name: &str) -> Result<Name, String> {
+    Name::new(name).map_err(|error| error.to_string())
+}
+
+fn project(name: &str) -> Result<ProjectName, String> {
+    ProjectName::new(name).map_err(|error| error.to_string())
+}
+
+/// One of a few, by its name on the wire.
+fn named<T: DeserializeOwned>(name: &str, what: &str) -> Result<T, String> {
+    serde_json::from_value(name.into()).map_err(|_| format!("there is no {what} {name}"))
+}
+
+/// One of the kinds, by its name in any case.
+fn kind_of<T: Copy + std::fmt::Debug>(name: &str, kinds: &[T], what: &str) -> Result<T, String> {
+    let called = |kind: &T| format!("{kind:?}").to_lowercase();
+    if let Some(kind) = kinds.iter().find(|kind| called(kind) == name.to_lowercase()) {
+        return Ok(*kind);
+    }
+    let all: Vec<_> = kinds.iter().map(called).collect();
+    Err(format!("there is no {what} {name:?}, but {}", all.join(" ")))
+}

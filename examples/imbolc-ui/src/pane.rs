@@ -1,0 +1,46 @@
+//! The panes: each shows one part of the studio, and turns keys into what they
+//! stand for there.
+//!
+//! A pane sees a [`View`] and nothing else, least of all a dispatcher.
+
+pub mod instruments;
+
+use crossterm::event::KeyEvent;
+use imbolc_net::{model::DirtyFlags, studio};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use crate::{intent::Intent, view::View};
+
+/// A key and what it does, for the help.
+pub type Key = (&'static str, &'static str);
+
+/// One part of the studio on the screen.
+pub trait Pane {
+    /// What is shown above it.
+    fn title(&self) -> &'static str;
+
+    /// The keys that it knows, for the help.
+    fn keys(&self) -> &'static [Key];
+
+    /// Of which parts of the studio it keeps something: if any of them changes,
+    /// it is asked to [`refresh`](Self::refresh).
+    fn keeps(&self) -> DirtyFlags {
+        DirtyFlags::NONE
+    }
+
+    /// Works out anew what it keeps.
+    fn refresh(&mut self, _view: &View) {}
+
+    /// What a key stands for; `None` if it stands for nothing here. A pane may
+    /// move its own cursor and return [`Intent::Nothing`].
+    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent>;
+
+    /// Draws it.
+    fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer);
+}
+
+/// All panes, in the order of their numbers.
+#[must_use]
+pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
+    vec![(studio::Pane::Instruments, Box::new(instruments::Instruments::default()))]
+}

@@ -1,0 +1,217 @@
+//! The instruments: whose they are, and what can be turned on each.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use imbolc_net::{
+    model::{DirtyFlags, InstrumentId},
+    quantity::{Amount, Decibels},
+    studio::{Action, Instrument, InstrumentParameter, InstrumentSetting, SelectionAction},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    text::{Line, Span},
+    widgets::{Paragraph, Widget as _},
+};
+
+use super::{Key, Pane};
+use crate::{intent::Intent, theme, view::View, words};
+
+/// The instruments.
+#[derive(Debug, Default)]
+pub struct Instruments {
+    /// All of them, in order.
+    ids: Vec<InstrumentId>,
+    /// Whether the knobs have the keys, and not the list.
+    on_knobs: bool,
+    /// Which knob.
+    knob: usize,
+}
+
+/// How far one key turns a knob.
+const STEP: f32 = 0.01;
+
+impl Pane for Instruments {
+    fn title(&self) -> &'static str {
+        "Instruments"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        &[
+            ("↑ ↓", "another instrument, or knob"),
+            ("→ ←", "to the knobs, and back"),
+            ("+ -", "turn the knob, or the fader"),
+            ("m s", "mute, solo"),
+            ("a", "add an instrument"),
+            ("n", "rename it"),
+            ("S", "another source"),
+            ("e", "add an effect"),
+            ("D", "delete it"),
+        ]
+    }
+
+    fn keeps(&self) -> DirtyFlags {
+        DirtyFlags::INSTRUMENTS
+    }
+
+    fn refresh(&mut self, view: &View) {
+        self.ids = view.studio().instruments.iter().map(|(id, _)| id).collect();
+    }
+
+    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+        if key.code == KeyCode::Char('a') {
+            return Some(Intent::Type("add ".into()));
+        }
+        let (id, instrument) = view.selected()?;
+        let knobs = knobs(instrument);
+        Some(match key.code {
+            KeyCode::Up if self.on_knobs => self.choose(self.knob.saturating_sub(1), &knobs),
+            KeyCode::Down if self.on_knobs => self.choose(self.knob + 1, &knobs),
+            KeyCode::Up => self.beside(id, -1)?,
+            KeyCode::Down => self.beside(id, 1)?,
+            KeyCode::Right | KeyCode::Enter => self.focus(true),
+            KeyCode::Left | KeyCode::Esc => self.focus(false),
+            KeyCode::Char('+' | '=') => self.turn(id, instrument, STEP)?,
+            KeyCode::Char('-') => self.turn(id, instrument, -STEP)?,
+            KeyCode::Char('m') => Intent::set(id, InstrumentSetting::Mute(!instrument.mute)),
+            KeyCode::Char('s') => Intent::set(id, InstrumentSetting::Solo(!instrument.solo)),
+            KeyCode::Char('n') => Intent::Type(format!("rename {}", instrument.name)),
+            KeyCode::Char('S') => Intent::Type("source ".into()),
+            KeyCode::Char('e') => Intent::Type("effect ".into()),
+            KeyCode::Char('D') => Intent::Type("delete".into()),
+            _ => return None,
+        })
+    }
+
+    fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
+        let [list, knobs] =
+            Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);
+        self.draw_list(view, list, buffer);
+        self.draw_knobs(view, knobs, buffer);
+    }
+}
+
+impl Instruments {
+    fn focus(&mut self, on_knobs: bool) -> Intent {
+        self.on_knobs = on_knobs;
+        Intent::Nothing
+    }
+
+    fn choose(&mut self, knob: usize, knobs: &[InstrumentParameter]) -> Intent {
+        self.knob = knob.min(knobs.len().saturating_sub(1));
+        Intent::Nothing
+    }
+
+    /// Selects the instrument so many lines below.
+    fn beside(&self, id: InstrumentId, lines: isize) -> Option<Intent> {
+        let at = self.ids.iter().position(|other| *other == id)?;
+        let at = at.saturating_add_signed(lines).min(self.ids.len() - 1);
+        Some(Action::Selection(SelectionAction::Instrument(self.ids[at])).into())
+    }
+
+    fn turn(&self, id: InstrumentId, instrument: &Instrument, by: f32) -> Option<Intent> {
+        let knobs = knobs(instrument);
+        let level = InstrumentParameter::Level;
+        let knob = if self.on_knobs { *knobs.get(self.knob)? } else { level };
+        if knob == level {
+            // A fader is turned by decibels.
+            let level = instrument.level.get() + by.signum();
+            let level = level.clamp(Decibels::MIN.get(), Decibels::MAX.get());
+            return Some(Intent::set(id, InstrumentSetting::Level(Decibels::new(level).ok()?)));
+        }
+        let part = (knob.part(instrument)?.get() + by).clamp(0.0, 1.0);
+        Some(Intent::set(id, knob.setting(Amount::new(part).ok()?)))
+    }
+
+    fn draw_list(&self, view: &View, area: Rect, buffer: &mut Buffer) {
+        let width = usize::from(area.width);
+        let heading = format!("{:>5} {:<12} {:<14} {:>7}  owner", "", "name", "source", "level");
+        let mut lines = vec![Line::styled(theme::fit(&heading, width), theme::HEADING)];
+        let rows = usize::from(area.height.saturating_sub(1));
+        let at = self.ids.iter().position(|id| Some(*id) == view.mine.instrument()).unwrap_or(0);
+        let first = (at + 1).saturating_sub(rows);
+        for id in self.ids.iter().skip(first).take(rows) {
+            if let Some(instrument) = view.studio().instruments.get(*id) {
+                lines.push(self.row(view, *id, instrument));
+            }
+        }
+        if self.ids.is_empty() {
+            lines.push(Line::styled("no instruments: a adds one", theme::QUIET));
+        }
+        Paragraph::new(lines).render(area, buffer);
+    }
+
+    fn row<'a>(&self, view: &View, id: InstrumentId, instrument: &Instrument) -> Line<'a> {
+        let of = |studio: &imbolc_net::studio::StudioState| {
+            studio.instruments.get(id).map(|i| (i.level, i.mute, i.solo, i.name.clone()))
+        };
+        let certain = view.is_certain(of);
+        let source = theme::fit(&words::of(instrument.source.kind()), 14);
+        let level = match instrument.level {
+            Decibels::MIN => "-∞".into(),
+            level => format!("{:.1}", level.get()),
+        };
+        let flag = |on, mark| if on { mark } else { " " };
+        let mut line = Line::from(vec![
+            Span::raw(format!(
+                "{id:>4}{} {:<12} {source:<14} {level:>6}{:1}{}{}",
+                flag(!instrument.sounding.is_empty(), "♪"),
+                theme::fit(instrument.name.as_str(), 12),
+                theme::mark(certain),
+                flag(instrument.mute, "M"),
+                flag(instrument.solo, "S"),
+            ))
+            .style(theme::certain(certain)),
+            Span::raw(" "),
+        ]);
+        line.extend(owner(view, id));
+        if view.mine.instrument() == Some(id) && !self.on_knobs {
+            line = line.patch_style(theme::SELECTED);
+        }
+        line
+    }
+
+    fn draw_knobs(&self, view: &View, area: Rect, buffer: &mut Buffer) {
+        let Some((id, instrument)) = view.selected() else { return };
+        let heading = format!("{id} {}", instrument.name);
+        let mut lines = vec![Line::styled(heading, theme::HEADING)];
+        let rows = usize::from(area.height.saturating_sub(1));
+        let knobs = knobs(instrument);
+        let first = (self.knob + 1).saturating_sub(rows);
+        for (at, knob) in knobs.iter().enumerate().skip(first).take(rows) {
+            let part = knob.part(instrument).unwrap_or(Amount::MIN);
+            let certain = view
+                .is_certain(|studio| studio.instruments.get(id).and_then(|other| knob.part(other)));
+            let mut line = Line::from(vec![
+                Span::styled(theme::bar(part.get(), 8), theme::WELL),
+                Span::raw(" "),
+                Span::styled(
+                    format!("{}{}", words::of(knob.setting(part)), theme::mark(certain)),
+                    theme::certain(certain),
+                ),
+            ]);
+            if self.on_knobs && at == self.knob {
+                line = line.patch_style(theme::SELECTED);
+            }
+            lines.push(line);
+        }
+        Paragraph::new(lines).render(area, buffer);
+    }
+}
+
+/// The knobs that an instrument has, as it is now.
+fn knobs(instrument: &Instrument) -> Vec<InstrumentParameter> {
+    let there = |knob: &&InstrumentParameter| knob.part(instrument).is_some();
+    InstrumentParameter::ALL.iter().filter(there).copied().collect()
+}
+
+/// Whose an instrument is, and whether its owner is here.
+pub(crate) fn owner<'a>(view: &View, id: InstrumentId) -> Vec<Span<'a>> {
+    let Some(owner) = view.owner(id) else {
+        return vec![Span::styled("-", theme::QUIET)];
+    };
+    let mut spans = vec![Span::styled(owner.name.to_string(), theme::of(owner.client_id))];
+    if let Some(away) = view.away(owner.client_id) {
+        spans.push(Span::styled(format!(" away {}", theme::duration(away)), theme::CAREFUL));
+    }
+    spans
+}

@@ -1,0 +1,261 @@
+//! What happens, in words.
+//!
+//! Actions and changes are described by the names that they have on the wire, so
+//! that a new one is described without a line in here.
+
+use imbolc_net::{
+    model::{InstrumentId, Model as _},
+    protocol::{OwnerInfo, Roster},
+    studio::{NetworkAction, ProjectNotice, Studio, StudioChange, StudioState, TransportSetting},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The families in which the first number is an instrument's.
+const OF_AN_INSTRUMENT: [&str; 7] =
+    ["Instrument", "DeleteInstrument", "PianoRoll", "Clip", "Placement", "Drums", "DropInstrument"];
+
+/// How many items of a list are spelt out.
+const SPELT_OUT: usize = 5;
+
+/// An instrument by number and name.
+#[must_use]
+pub fn instrument(studio: &StudioState, id: InstrumentId) -> String {
+    match studio.instruments.get(id) {
+        Some(instrument) => format!("{id} {}", instrument.name),
+        None => format!("instrument {id}"),
+    }
+}
+
+/// An action, e.g. `1 Bass: set filter cutoff 800`.
+#[must_use]
+pub fn action(studio: &StudioState, action: &NetworkAction) -> String {
+    family(studio, action)
+}
+
+/// What has changed between two states, each with who alone may have changed it.
+#[must_use]
+pub fn changes(
+    from: &StudioState,
+    to: &StudioState,
+    roster: &Roster,
+) -> Vec<(Option<OwnerInfo>, String)> {
+    let patch = Studio::diff(from, to);
+    let changes = patch.iter().flat_map(|patch| &patch.0);
+    changes.filter_map(|change| change_of(change, from, to, roster)).collect()
+}
+
+fn change_of(
+    change: &StudioChange,
+    from: &StudioState,
+    to: &StudioState,
+    roster: &Roster,
+) -> Option<(Option<OwnerInfo>, String)> {
+    let holder = || roster.privileged.clone();
+    let by = |id| roster.owner(id).cloned();
+    Some(match change {
+        // These would be news at every beat.
+        StudioChange::Key(..)
+        | StudioChange::Project(_)
+        | StudioChange::Transport(TransportSetting::Position(_)) => return None,
+        StudioChange::Instruments(_) => {
+            let is_new = |id| to.instruments.contains(id) && !from.instruments.contains(id);
+            let is_gone = |id| from.instruments.contains(id) && !to.instruments.contains(id);
+            let new = to.instruments.iter().map(|(id, _)| id).find(|id| is_new(*id));
+            let gone = from.instruments.iter().map(|(id, _)| id).find(|id| is_gone(*id));
+            match (new, gone) {
+                (Some(id), None) => (by(id), format!("{} is new", instrument(to, id))),
+                (None, Some(id)) => (None, format!("{} is gone", instrument(from, id))),
+                _ => (None, "the instruments have changed".into()),
+            }
+        }
+        StudioChange::PutInstrument(id, ..) => (by(*id), format!("{} is new", instrument(to, *id))),
+        StudioChange::DropInstrument(id) => (None, format!("{} is gone", instrument(from, *id))),
+        StudioChange::WholeMixer(_) => (holder(), "the mixer has changed".into()),
+        StudioChange::WholePianoRoll(_) => (None, "the tracks have changed".into()),
+        StudioChange::Instrument(id, _)
+        | StudioChange::PianoRoll(id, _)
+        | StudioChange::Clip(id, ..)
+        | StudioChange::Placement(id, _)
+        | StudioChange::Drums(id, _) => (by(*id), family(to, change)),
+        StudioChange::Lane(target, _) => {
+            (target.instrument().map_or_else(holder, by), family(to, change))
+        }
+        StudioChange::Session(_)
+        | StudioChange::Transport(_)
+        | StudioChange::Registry(_)
+        | StudioChange::Mixer(_)
+        | StudioChange::Arrangement(_) => (holder(), family(to, change)),
+    })
+}
+
+/// What came of saving, loading and the like, if that is news.
+#[must_use]
+pub fn notice(from: &StudioState, to: &StudioState) -> Option<Result<String, String>> {
+    let (old, new) = (&from.projects.notice, &to.projects.notice);
+    if old == new {
+        return None;
+    }
+    match new {
+        ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
+        ProjectNotice::Done(task) => Some(Ok(format!("done: {}", spell(&value(task))))),
+        ProjectNotice::Failed(task, why) => {
+            Some(Err(format!("not done: {}: {why}", spell(&value(task)))))
+        }
+    }
+}
+
+/// What a thing of one kind among several is called, e.g. `super saw`.
+#[must_use]
+pub fn of(thing: impl Serialize) -> String {
+    spell(&value(&thing))
+}
+
+/// One of the families of actions or changes. Whose instrument it is comes
+/// first.
+fn family(studio: &StudioState, thing: &impl Serialize) -> String {
+    let value = value(thing);
+    let Some((family, content)) = only(&value) else { return spell(&value) };
+    if !OF_AN_INSTRUMENT.contains(&family) {
+        return spell(&value);
+    }
+    let family = if family == "Instrument" { String::new() } else { spread(family) + " " };
+    match content {
+        Value::Number(id) => format!("{family}{}", named(studio, id)),
+        Value::Array(items) => match &items[..] {
+            [Value::Number(id), rest @ ..] => {
+                format!("{}: {family}{}", named(studio, id), list(rest))
+            }
+            _ => family + &list(items),
+        },
+        other => family + &spell(other),
+    }
+}
+
+fn named(studio: &StudioState, id: &serde_json::Number) -> String {
+    let id = id.as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or_default();
+    instrument(studio, InstrumentId(id))
+}
+
+fn value(thing: &impl Serialize) -> Value {
+    serde_json::to_value(thing).unwrap_or_default()
+}
+
+/// The one field of an object that has one only.
+fn only(value: &Value) -> Option<(&str, &Value)> {
+    match value {
+        Value::Object(fields) if fields.len() == 1 => {
+            fields.iter().next().map(|(name, value)| (name.as_str(), value))
+        }
+        _ => None,
+    }
+}
+
+fn spell(value: &Value) -> String {
+    match value {
+        Value::Null => "none".into(),
+        Value::Bool(true) => "on".into(),
+        Value::Bool(false) => "off".into(),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => shortly(float),
+            _ => number.to_string(),
+        },
+        Value::String(text) => spread(text),
+        Value::Array(items) => list(items),
+        Value::Object(fields) if fields.len() > SPELT_OUT => "…".into(),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| {
+                format!("{} {}", spread(name), spell(value)).trim_end().to_owned()
+            };
+            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn list(items: &[Value]) -> String {
+    if items.len() > SPELT_OUT {
+        return format!("{} of them", items.len());
+    }
+    items.iter().map(spell).collect::<Vec<_>>().join(" ")
+}
+
+/// A number as one reads it, with three digits after the point at most.
+fn shortly(number: f64) -> String {
+    let number = format!("{number:.3}");
+    number.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `SuperSaw` and `tick_on` as words: `super saw`, `tick on`. What has spaces
+/// already is somebody's name.
+fn spread(name: &str) -> String {
+    if name.contains(' ') || !name.is_ascii() {
+        return name.into();
+    }
+    let mut words = String::new();
+    for (at, letter) in name.char_indices() {
+        if letter == '_' {
+            words.push(' ');
+        } else {
+            if at > 0 && letter.is_ascii_uppercase() {
+                words.push(' ');
+            }
+            words.push(letter.to_ascii_lowercase());
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use imbolc_net::{
+        quantity::{Bpm, Hertz, Ticks},
+        studio::{
+            FilterSetting, InstrumentAction, InstrumentSetting, SessionSetting, SourceKind,
+            TransportAction,
+        },
+    };
+
+    use super::*;
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    fn cutoff() -> NetworkAction {
+        let setting = FilterSetting::Cutoff(Hertz::of(812.5));
+        NetworkAction::Instrument(BASS, InstrumentAction::Set(InstrumentSetting::Filter(setting)))
+    }
+
+    #[test]
+    fn an_action_is_described_by_its_names() {
+        let studio = StudioState::starter();
+        for (what, words) in [
+            (cutoff(), "1 Bass: set filter cutoff 812.5"),
+            (NetworkAction::DeleteInstrument(BASS), "delete instrument 1 Bass"),
+            (NetworkAction::Transport(TransportAction::Play), "transport play"),
+            (
+                NetworkAction::Transport(TransportAction::Locate(Ticks::of(960))),
+                "transport locate 960",
+            ),
+            (NetworkAction::Session(SessionSetting::Tempo(Bpm::of(174.0))), "session tempo 174"),
+        ] {
+            assert_eq!(action(&studio, &what), words);
+        }
+        assert_eq!(of(SourceKind::SuperSaw), "super saw");
+    }
+
+    #[test]
+    fn a_change_names_who_may_have_made_it() {
+        let from = StudioState::starter();
+        let mut to = from.clone();
+        Studio::reduce(&mut to, &cutoff()).unwrap();
+        let ana = OwnerInfo { client_id: imbolc_net::protocol::ClientId(1), name: "ana".into() };
+        let mut roster = Roster::default();
+        roster.owners.insert(BASS, ana.clone());
+        let change = (Some(ana), "1 Bass: filter cutoff 812.5".to_owned());
+        assert_eq!(changes(&from, &to, &roster), [change]);
+
+        let mut fewer = from.clone();
+        Studio::reduce(&mut fewer, &NetworkAction::DeleteInstrument(BASS)).unwrap();
+        let gone = changes(&from, &fewer, &roster).into_iter().map(|(_, what)| what);
+        assert!(gone.eq(["1 Bass is gone"]));
+    }
+}

@@ -1,0 +1,76 @@
+//! Keys in, actions out.
+
+use imbolc_net::{
+    protocol::Refusal,
+    quantity::{Bpm, Decibels},
+    studio::{InstrumentAction, InstrumentSetting, NetworkAction, SessionSetting, TransportAction},
+};
+
+use crate::stage::{BASS, Scene, Stage};
+
+const PLAY: NetworkAction = NetworkAction::Transport(TransportAction::Play);
+const STOP: NetworkAction = NetworkAction::Transport(TransportAction::Stop);
+
+fn level(decibels: f32) -> NetworkAction {
+    let level = InstrumentSetting::Level(Decibels::new(decibels).unwrap());
+    NetworkAction::Instrument(BASS, InstrumentAction::Set(level))
+}
+
+#[test]
+fn the_space_bar_plays_and_stops() {
+    let mut stage = Stage::new(Scene::Alone);
+    assert_eq!(stage.press("  ").dispatched(), [PLAY, STOP]);
+}
+
+#[test]
+fn a_fader_is_turned_by_a_decibel() {
+    let mut stage = Stage::new(Scene::Joined);
+    assert_eq!(stage.press("+--").dispatched(), [level(-5.0), level(-6.0), level(-7.0)]);
+}
+
+#[test]
+fn what_is_ones_own_is_given_up_and_what_is_not_is_asked_for() {
+    let mut stage = Stage::new(Scene::Joined);
+    assert_eq!(stage.press("c").wishes(), ["release [InstrumentId(1)]"]);
+    assert_eq!(stage.press("]c").wishes(), ["own [InstrumentId(2)]"]);
+    assert_eq!(stage.press("P").wishes(), ["privilege"]);
+    assert_eq!(Stage::new(Scene::Hosting).press("P").wishes(), ["yield"]);
+}
+
+#[test]
+fn steps_are_undone_and_redone() {
+    assert_eq!(Stage::new(Scene::Joined).press("uU").wishes(), ["undo", "redo"]);
+}
+
+#[test]
+fn what_is_refused_at_once_is_told_and_nothing_stops() {
+    let mut stage = Stage::new(Scene::Joined);
+    stage.refuses(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
+    let screen = stage.press(" ").screen();
+    assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
+    assert_eq!(stage.press(" ").dispatched(), [PLAY, PLAY]);
+}
+
+#[test]
+fn a_command_is_typed_and_what_is_wrong_with_it_is_told() {
+    let mut stage = Stage::new(Scene::Alone);
+    stage.press(":tempo 17x<enter>");
+    assert!(stage.screen().contains("\"17x\" is not a tempo"), "{}", stage.screen());
+    stage.press("<backspace>4<enter>");
+    let tempo = SessionSetting::Tempo(Bpm::of(174.0));
+    assert_eq!(stage.dispatched(), [NetworkAction::Session(tempo)]);
+    assert!(stage.screen().contains("174.0 bpm"), "{}", stage.screen());
+    assert!(stage.press(":pl<tab><esc> ").dispatched() == [PLAY], "the line is given up");
+}
+
+#[test]
+fn one_leaves_with_q_or_ctrl_c_but_not_while_typing() {
+    let mut stage = Stage::new(Scene::Alone);
+    stage.press(":q");
+    assert!(!stage.app.has_ended());
+    stage.press("<esc>q");
+    assert!(stage.app.has_ended());
+    let mut stage = Stage::new(Scene::Alone);
+    stage.press(":<ctrl-c>");
+    assert!(stage.app.has_ended());
+}

@@ -1,0 +1,7 @@
+//! The UI without a session: a mock dispatcher behind it, a terminal in memory
+//! before it.
+
+mod band;
+mod keys;
+mod screens;
+mod stage;

@@ -1,0 +1,64 @@
+//! Snapshots in, screens out: every pane in every scene.
+//!
+//! `INSTA_UPDATE=always cargo test -p imbolc-ui --test ui` writes them anew.
+
+use crate::stage::{BASS, LEAD, Scene, Stage};
+
+/// The panes, by their keys.
+const PANES: [(&str, &str); 1] = [("1", "instruments")];
+
+#[test]
+fn every_pane_in_every_scene() {
+    for scene in Scene::ALL {
+        for (key, name) in PANES {
+            let mut stage = Stage::new(scene);
+            stage.press(key);
+            let name = format!("{name}-{scene:?}").to_lowercase();
+            insta::assert_snapshot!(name, stage.screen());
+        }
+    }
+}
+
+#[test]
+fn whoever_is_away_is_so_for_a_counted_time() {
+    let screen = Stage::new(Scene::Joined).screen();
+    assert!(screen.contains("ben away 7 s"), "{screen}");
+}
+
+#[test]
+fn a_participant_has_one_colour() {
+    let mut stage = Stage::new(Scene::Hosting);
+    let (ana, ben) = (stage.colour_of("ana"), stage.colour_of("ben"));
+    assert!(ana.is_some() && ben.is_some() && ana != ben, "{ana:?} {ben:?}");
+}
+
+#[test]
+fn an_edit_that_is_not_confirmed_is_marked_until_it_is() {
+    let mut stage = Stage::new(Scene::Reconnecting);
+    stage.press("+");
+    assert!(stage.screen().contains("-5.0*"), "{}", stage.screen());
+    let mut stage = Stage::new(Scene::Joined);
+    stage.press("+");
+    assert!(stage.screen().contains("-5.0 "), "{}", stage.screen());
+}
+
+#[test]
+fn somebody_elses_edit_is_shown_and_told() {
+    let mut stage = Stage::new(Scene::Joined);
+    stage.somebody(&crate::band::cutoff(LEAD, 512.0));
+    let screen = stage.press("]").screen();
+    assert!(screen.contains("filter cutoff 512"), "{screen}");
+    assert!(screen.contains("ben: 2 Lead: filter cutoff 512"), "{screen}");
+    stage.somebody(&crate::band::cutoff(BASS, 99.0));
+    assert!(!stage.screen().contains("ana: 1 Bass"), "one's own edits are no news");
+}
+
+#[test]
+fn a_terminal_that_has_become_too_small_says_so() {
+    let mut stage = Stage::new(Scene::Alone);
+    stage.resize(59, 16);
+    let screen = stage.screen();
+    assert!(screen.starts_with("the terminal has 59 columns and 16 lines"), "{screen}");
+    stage.resize(60, 16);
+    assert!(stage.screen().contains("Bass"));
+}

@@ -1,0 +1,398 @@
+//! What a test sets up: what the UI is shown, and what happens to it.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use imbolc_net::{
+    Event, NetworkState,
+    clock::{Millis, Timestamp},
+    dispatcher::{Events, MockDispatcher},
+    engine::Metering,
+    error::DispatchError,
+    model::{DirtyFlags, InstrumentId, Model as _},
+    protocol::{
+        ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
+    },
+    quantity::{Bpm, Decibels, Ticks},
+    status::{Identity, Lost, Status},
+    studio::{NetworkAction, Studio, StudioState},
+};
+use imbolc_ui::app::App;
+use ratatui::{Terminal, backend::TestBackend, style::Color};
+use tokio::sync::broadcast;
+
+use crate::band;
+
+pub const BASS: InstrumentId = InstrumentId(1);
+pub const LEAD: InstrumentId = InstrumentId(2);
+pub const PAD: InstrumentId = InstrumentId(3);
+pub const DRUMS: InstrumentId = InstrumentId(4);
+
+pub const MIA: ClientId = ClientId::HOST;
+pub const ANA: ClientId = ClientId(1);
+pub const BEN: ClientId = ClientId(2);
+
+/// As whom, and how, one sees the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scene {
+    /// Mia, alone.
+    Alone,
+    /// Mia, who hosts Ana and Ben; Ben is away.
+    Hosting,
+    /// Ana, who has joined.
+    Joined,
+    /// Ana, of whom an edit was just refused.
+    Refused,
+    /// Ana, who has lost the connection and goes on editing.
+    Reconnecting,
+}
+
+impl Scene {
+    pub const ALL: [Self; 5] =
+        [Self::Alone, Self::Hosting, Self::Joined, Self::Refused, Self::Reconnecting];
+
+    fn me(self) -> ClientId {
+        match self {
+            Self::Alone | Self::Hosting => MIA,
+            Self::Joined | Self::Refused | Self::Reconnecting => ANA,
+        }
+    }
+
+    fn status(self) -> Status {
+        match self {
+            Self::Alone => Status::Alone,
+            Self::Hosting => Status::Hosting { address: "192.168.1.20:9999".parse().ok() },
+            Self::Joined | Self::Refused => {
+                Status::Connected { round_trip: Some(Duration::from_micros(2400)) }
+            }
+            Self::Reconnecting => Status::Reconnecting {
+                since: Instant::now(),
+                reason: Lost::Closed,
+                // Half a second more, so that it says 42 for a while.
+                until: Instant::now() + Duration::from_millis(42_500),
+            },
+        }
+    }
+
+    fn roster(self) -> Roster {
+        let mut roster = Roster::default();
+        let mut join = |id, participant| roster.participants.insert(id, participant);
+        join(MIA, Participant::new("mia"));
+        if self != Self::Alone {
+            join(ANA, Participant { round_trip: Some(Millis(5)), ..Participant::new("ana") });
+            let since = Timestamp::from_micros(80_000_000);
+            join(
+                BEN,
+                Participant { presence: Presence::Away { since }, ..Participant::new("ben") },
+            );
+        }
+        let owners: &[(InstrumentId, ClientId)] = match self {
+            Self::Alone => &[(BASS, MIA), (LEAD, MIA), (PAD, MIA), (DRUMS, MIA)],
+            _ => &[(BASS, ANA), (LEAD, BEN), (DRUMS, ANA)],
+        };
+        for (instrument, owner) in owners {
+            let owner = roster.as_owner(*owner).expect("it takes part");
+            roster.owners.insert(*instrument, owner);
+        }
+        roster.privileged = roster.as_owner(MIA);
+        roster
+    }
+}
+
+/// A UI on a stage.
+pub struct Stage {
+    pub app: App,
+    shown: Arc<Mutex<Shown>>,
+    events: Events,
+    sender: broadcast::Sender<Event>,
+    terminal: Terminal<TestBackend>,
+}
+
+/// What the dispatcher shows, and what it was asked.
+struct Shown {
+    state: Arc<NetworkState>,
+    confirmed: Arc<NetworkState>,
+    metering: Metering,
+    status: Status,
+    /// Whether what is dispatched is confirmed at once.
+    online: bool,
+    dispatched: Vec<NetworkAction>,
+    wishes: Vec<String>,
+    refuses: Option<Refusal>,
+}
+
+impl Stage {
+    /// The band of [`band::studio`], seen as in `scene`.
+    pub fn new(scene: Scene) -> Self {
+        Self::with(scene, band::studio())
+    }
+
+    /// Another studio, seen as in `scene`.
+    pub fn with(scene: Scene, model: StudioState) -> Self {
+        let state = NetworkState { seq: Seq(1), model, roster: Arc::new(scene.roster()) };
+        let state = Arc::new(state);
+        let shown = Arc::new(Mutex::new(Shown {
+            confirmed: Arc::clone(&state),
+            state,
+            metering: Metering::default(),
+            status: scene.status(),
+            online: scene != Scene::Reconnecting,
+            dispatched: Vec::new(),
+            wishes: Vec::new(),
+            refuses: None,
+        }));
+        let sender = broadcast::Sender::new(64);
+        let events = Events::new(sender.subscribe());
+        let app = App::new(Arc::new(mock(scene.me(), &shown, &sender)));
+        let terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
+        let mut stage = Self { app, shown, events, sender, terminal };
+        if scene == Scene::Refused {
+            let action = band::cutoff(LEAD, 1234.0);
+            let reason = Refusal::NotOwner { instrument: LEAD, owner: stage.owner(BEN) };
+            stage.happens(Event::Refused { action, reason });
+        }
+        if scene == Scene::Reconnecting {
+            stage.happens(Event::Status(scene.status()));
+        }
+        stage
+    }
+
+    fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
+        self.shown.lock().expect("no test has panicked")
+    }
+
+    /// A participant as an owner.
+    pub fn owner(&self, client: ClientId) -> Option<OwnerInfo> {
+        self.shown().state.roster.as_owner(client)
+    }
+
+    /// The studio as it is shown now.
+    pub fn studio(&self) -> StudioState {
+        self.shown().state.model.clone()
+    }
+
+    /// Somebody else does something.
+    pub fn somebody(&mut self, action: &NetworkAction) {
+        self.shown().carry_out(action, true);
+        self.happens(Event::Changed(DirtyFlags::ALL));
+    }
+
+    /// The roster becomes another one.
+    pub fn reseat(&mut self, edit: impl FnOnce(&mut Roster)) {
+        {
+            let mut shown = self.shown();
+            let mut state = (*shown.state).clone();
+            edit(Arc::make_mut(&mut state.roster));
+            shown.state = Arc::new(state);
+            shown.confirmed = Arc::clone(&shown.state);
+        }
+        self.happens(Event::Changed(DirtyFlags::ROSTER));
+    }
+
+    /// The music goes, and is here.
+    pub fn plays(&mut self, playhead: u32, peak: f32) {
+        let peak = Decibels::new(peak).expect("in range");
+        self.shown().metering = Metering {
+            playhead: Ticks::new(playhead).expect("in range"),
+            tempo: Bpm::of(120.0),
+            playing: true,
+            peaks: [peak; 2],
+        };
+    }
+
+    /// From now on the dispatcher refuses everything at once.
+    pub fn refuses(&mut self, why: Refusal) {
+        self.shown().refuses = Some(why);
+    }
+
+    /// The dispatcher tells of something.
+    pub fn happens(&mut self, event: Event) {
+        self.sender.send(event).expect("the UI listens");
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        while let Some(event) = self.events.try_next() {
+            self.app.notice(event);
+        }
+    }
+
+    /// Presses keys, one after the other: a letter is itself, `<up>` a key.
+    pub fn press(&mut self, keys: &str) -> &mut Self {
+        for key in parse(keys) {
+            self.app.key(key);
+            self.settle();
+        }
+        self
+    }
+
+    /// What was dispatched since the last call.
+    pub fn dispatched(&mut self) -> Vec<NetworkAction> {
+        std::mem::take(&mut self.shown().dispatched)
+    }
+
+    /// What else was asked of the dispatcher since the last call.
+    pub fn wishes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.shown().wishes)
+    }
+
+    /// What is on the screen.
+    pub fn screen(&mut self) -> String {
+        self.settle();
+        self.terminal.draw(|frame| self.app.draw(frame)).expect("in memory");
+        let screen = self.terminal.backend().to_string();
+        // As it is, without the quotation marks of the backend.
+        let line = |line: &str| {
+            let line = line.strip_prefix('"').unwrap_or(line);
+            line.strip_suffix('"').unwrap_or(line).trim_end().to_owned()
+        };
+        screen.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The screen from now on.
+    pub fn resize(&mut self, width: u16, height: u16) {
+        self.terminal = Terminal::new(TestBackend::new(width, height)).expect("in memory");
+    }
+
+    /// The colour in which `text` is on the screen.
+    pub fn colour_of(&mut self, text: &str) -> Option<Color> {
+        let screen = self.screen();
+        let (y, line) = screen.lines().enumerate().find(|(_, line)| line.contains(text))?;
+        let x = line.find(text).map(|byte| line[..byte].chars().count())?;
+        let cell =
+            self.terminal.backend().buffer().cell((u16::try_from(x).ok()?, u16::try_from(y).ok()?));
+        Some(cell?.fg)
+    }
+}
+
+impl Shown {
+    fn carry_out(&mut self, action: &NetworkAction, certain: bool) {
+        let mut state = (*self.state).clone();
+        Studio::reduce(&mut state.model, action).expect("it makes sense");
+        state.seq = Seq(state.seq.0 + 1);
+        self.state = Arc::new(state);
+        if certain {
+            self.confirmed = Arc::clone(&self.state);
+        }
+    }
+}
+
+/// A dispatcher that shows what `shown` says, and lets actions show in it.
+fn mock(
+    me: ClientId,
+    shown: &Arc<Mutex<Shown>>,
+    events: &broadcast::Sender<Event>,
+) -> MockDispatcher<Studio> {
+    let mut mock = MockDispatcher::new();
+    let with = || Arc::clone(shown);
+    macro_rules! shows {
+        ($expect:ident, |$it:ident| $what:expr) => {{
+            let shown = with();
+            mock.$expect().returning(move || {
+                let $it = shown.lock().expect("no test has panicked");
+                $what
+            });
+        }};
+    }
+    shows!(expect_state, |it| Arc::clone(&it.state));
+    shows!(expect_confirmed, |it| Arc::clone(&it.confirmed));
+    shows!(expect_metering, |it| it.metering);
+    shows!(expect_status, |it| it.status.clone());
+    shows!(expect_identity, |it| {
+        let roster = &it.state.roster;
+        Identity {
+            session: SessionId::new([7; 16]),
+            client_id: me,
+            name: roster.as_owner(me).map(|me| me.name.to_string()).unwrap_or_default(),
+            privilege: roster.privilege(me),
+            instruments: roster.owned_by(me).collect(),
+        }
+    });
+    mock.expect_clock().returning(|| Timestamp::from_micros(87_000_000));
+    assert_eq!(PrivilegeLevel::default(), PrivilegeLevel::Normal);
+
+    let (dispatch, events) = (with(), events.clone());
+    mock.expect_dispatch().returning(move |action| {
+        let mut shown = dispatch.lock().expect("no test has panicked");
+        shown.dispatched.push(action.clone());
+        if let Some(why) = &shown.refuses {
+            return Err(DispatchError::Refused(why.clone()));
+        }
+        let mut tried = shown.state.model.clone();
+        Studio::reduce(&mut tried, &action).map_err(Refusal::Invalid)?;
+        let certain = shown.online;
+        shown.carry_out(&action, certain);
+        drop(shown);
+        let _ = events.send(Event::Changed(DirtyFlags::ALL));
+        Ok(())
+    });
+    macro_rules! wishes {
+        ($expect:ident, $words:literal) => {{
+            let shown = with();
+            mock.$expect().returning(move || {
+                shown.lock().expect("no test has panicked").wishes.push($words.into());
+                Ok(())
+            });
+        }};
+        ($expect:ident, $words:literal, of) => {{
+            let shown = with();
+            mock.$expect().returning(move |ids| {
+                let wish = format!("{} {ids:?}", $words);
+                shown.lock().expect("no test has panicked").wishes.push(wish);
+                Ok(())
+            });
+        }};
+    }
+    wishes!(expect_undo, "undo");
+    wishes!(expect_redo, "redo");
+    wishes!(expect_request_privilege, "privilege");
+    wishes!(expect_release_privilege, "yield");
+    wishes!(expect_resynchronise, "sync");
+    wishes!(expect_request_ownership, "own", of);
+    wishes!(expect_release_ownership, "release", of);
+    mock
+}
+
+/// Keys as they are written in a test.
+fn parse(keys: &str) -> Vec<KeyEvent> {
+    let mut parsed = Vec::new();
+    let mut rest = keys;
+    while let Some(letter) = rest.chars().next() {
+        let named = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+        let code = match named {
+            Some((name, after)) => {
+                rest = after;
+                match name {
+                    "up" => KeyCode::Up,
+                    "down" => KeyCode::Down,
+                    "left" => KeyCode::Left,
+                    "right" => KeyCode::Right,
+                    "enter" => KeyCode::Enter,
+                    "esc" => KeyCode::Esc,
+                    "tab" => KeyCode::Tab,
+                    "backtab" => KeyCode::BackTab,
+                    "backspace" => KeyCode::Backspace,
+                    "delete" => KeyCode::Delete,
+                    "home" => KeyCode::Home,
+                    "end" => KeyCode::End,
+                    "pageup" => KeyCode::PageUp,
+                    "pagedown" => KeyCode::PageDown,
+                    "ctrl-c" => {
+                        parsed.push(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+                        continue;
+                    }
+                    other => panic!("there is no key {other}"),
+                }
+            }
+            None => {
+                rest = &rest[letter.len_utf8()..];
+                KeyCode::Char(letter)
+            }
+        };
+        parsed.push(KeyEvent::new(code, KeyModifiers::NONE));
+    }
+    parsed
+}
