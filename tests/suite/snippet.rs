@@ -14,7 +14,8 @@ use imbolc_net::{
     NetworkState,
     model::{InstrumentId, Model},
     protocol::{ClientId, OwnerInfo, Roster, Seq, StatePatch},
-    studio::{NetworkAction, Studio},
+    quantity::{Amount, Ticks},
+    studio::{AutomationAction, Curve, MasterParameter, NetworkAction, Point, Studio, Target},
 };
 use proptest::{
     collection::vec,
@@ -81,6 +82,17 @@ fn show(first: State, actions: &[NetworkAction]) -> (Show, State) {
     (Show(first, patches), state)
 }
 
+/// Points that come, and one that goes: by chance that hardly happens.
+fn points() -> Vec<NetworkAction> {
+    let point =
+        |tick| Point { tick: Ticks::of(tick), value: Amount::of(0.5), curve: Curve::Linear };
+    let mut actions = vec![AutomationAction::Add];
+    actions.extend((0..8).map(|n| AutomationAction::Put(point(n * 480))));
+    actions.push(AutomationAction::Remove(Ticks::of(480)));
+    let lane = Target::Master(MasterParameter::Level);
+    actions.into_iter().map(|action| NetworkAction::Automation(lane, action)).collect()
+}
+
 fn python(program: &str, input: Vec<u8>) -> Vec<u8> {
     let mut python = Command::new("python3")
         .args(["-c", program])
@@ -105,7 +117,9 @@ fn the_python_of_the_document_follows_real_patches() {
     let shows = (0..SHOWS).map(|n| {
         // Long enough for all kinds of things to be there, and not for too many.
         let first = if n % 10 == 0 { at_work.clone() } else { last.clone() };
-        let (show, end) = show(first, &actions.new_tree(&mut runner).unwrap().current());
+        let mut actions = actions.new_tree(&mut runner).unwrap().current();
+        actions.extend(points());
+        let (show, end) = show(first, &actions);
         last = end.clone();
         (show, end)
     });
