@@ -17,6 +17,7 @@ mod raw;
 mod room;
 mod session;
 mod shell;
+mod snippet;
 mod studio;
 mod undo;
 mod wire;
