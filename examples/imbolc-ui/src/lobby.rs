@@ -11,7 +11,7 @@ use ratatui::{
     Frame, Terminal,
     backend::Backend,
     layout::{Constraint, Layout},
-    text::{Line, Span},
+    text::Line,
     widgets::{Block, Paragraph},
 };
 use tokio::sync::mpsc;
@@ -101,7 +101,7 @@ impl Lobby {
             Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
         let block = Block::bordered().title(" Sessions on the LAN ");
         let rows = usize::from(block.inner(list).height.saturating_sub(1));
-        let heading = format!("{:<28} {:<20} {:<8} {}", "session", "on", "people", "at");
+        let heading = format!("  {:<28} {:<16} {:<7} at", "session", "on", "people");
         let mut lines = vec![Line::styled(heading, theme::HEADING)];
         let first = (self.at + 1).saturating_sub(rows);
         for (at, session) in self.sessions.iter().enumerate().skip(first).take(rows) {
@@ -122,14 +122,15 @@ impl Lobby {
         let count = |count: Option<u32>| count.map_or("?".into(), |count| count.to_string());
         let people = format!("{}/{}", count(session.participants), count(session.max_participants));
         let host = session.host.as_deref().unwrap_or("?");
+        let obstacle = obstacle(session);
+        let place = obstacle.map_or_else(|| session.address().to_string(), Into::into);
         let mut line = Line::from(format!(
-            "{:<28} {:<20} {people:<8} {}",
+            "{} {:<28} {:<16} {people:<7} {place}",
+            if at == self.at { '>' } else { ' ' },
             theme::fit(&session.name, 28),
-            theme::fit(host, 20),
-            session.address()
+            theme::fit(host, 16),
         ));
-        if let Some(why) = obstacle(session) {
-            line.push_span(Span::raw(format!("  {why}")));
+        if obstacle.is_some() {
             line = line.patch_style(theme::QUIET);
         }
         if at == self.at {
