@@ -253,6 +253,13 @@ quantity! {
     /// A pad of a drum kit, counted from 0.
     PadNumber: u8 in 0 ..= 15, ""
 }
+
+impl std::hash::Hash for PadNumber {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
 quantity! {
     /// A step of a pattern, counted from 0.
     StepNumber: u8 in 0 ..= 127, ""

@@ -57,8 +57,8 @@ pub use self::{
         Part, Parts, Placement, PlacementAction, PlacementChange, PlacementId, PlayMode,
     },
     automation::{
-        Automation, AutomationAction, BusParameter, Curve, InstrumentParameter, Lane, LaneChange,
-        LaneSetting, LayerGroupParameter, MasterParameter, Point, Points, SessionParameter, Target,
+        Automated, Automation, AutomationAction, ChainParameter, Curve, Lane, LaneChange,
+        LaneSetting, NoParameter, Point, Points, SendsParameter, Target,
     },
     bounded::{
         MAX_ACTION_BYTES, MAX_BUSES, MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS,
@@ -72,24 +72,28 @@ pub use self::{
     content::{BadDigest, Content, Digest},
     drums::{
         BadSlice, BadStepRegion, ChainedPatterns, Chopper, ChopperSetting, DrumAction, DrumChange,
-        DrumMachine, DrumSetting, Drums, Hit, HitSetting, Pad, PadSetting, PadSound, Pattern,
-        PatternId, PatternSetting, Slice, SliceId, Step, StepRegion, Steps,
+        DrumMachine, DrumSetting, Drums, Hit, HitSetting, Pad, PadParameter, PadSetting, PadSound,
+        Pattern, PatternId, PatternSetting, Slice, SliceId, Step, StepRegion, Steps,
     },
     effect::{
-        Band, BandSetting, BitCrusher, BitCrusherSetting, Chorus, ChorusSetting, Compressor,
-        CompressorSetting, Convolution, ConvolutionSetting, Delay, DelaySetting, Distortion,
-        DistortionCurve, DistortionSetting, Effect, EffectKind, EffectSetting, Equaliser,
-        EqualiserSetting, Flanger, FlangerSetting, Gate, GateSetting, Limiter, LimiterSetting,
-        Phaser, PhaserSetting, Reverb, ReverbSetting, Tremolo, TremoloSetting,
+        Band, BandParameter, BandSetting, BitCrusher, BitCrusherParameter, BitCrusherSetting,
+        Chorus, ChorusParameter, ChorusSetting, Compressor, CompressorParameter, CompressorSetting,
+        Convolution, ConvolutionParameter, ConvolutionSetting, Delay, DelayParameter, DelaySetting,
+        Distortion, DistortionCurve, DistortionParameter, DistortionSetting, Effect, EffectKind,
+        EffectParameter, EffectSetting, Equaliser, EqualiserParameter, EqualiserSetting, Flanger,
+        FlangerParameter, FlangerSetting, Gate, GateParameter, GateSetting, Limiter,
+        LimiterParameter, LimiterSetting, Phaser, PhaserParameter, PhaserSetting, Reverb,
+        ReverbParameter, ReverbSetting, Tremolo, TremoloParameter, TremoloSetting,
     },
     hosted::{
         DefinitionId, Device, Hosted, Loaded, LoadedSetting, ParameterId, PluginId, SynthDefId,
     },
     instrument::{
-        Channels, Instrument, InstrumentAction, InstrumentSetting, InstrumentState, Output,
+        Channels, Instrument, InstrumentAction, InstrumentParameter, InstrumentSetting,
+        InstrumentState, Output,
     },
     keys::{KeyChange, Keys},
-    layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
+    layer_group::{LayerGroup, LayerGroupId, LayerGroupParameter, LayerGroupSetting},
     local::{
         ClientState, ClipboardAction, Layer, LayerAction, LocalAction, MidiAction, MidiPort,
         NavigationAction, Pane, SelectionAction,
@@ -97,10 +101,13 @@ pub use self::{
     midi_map::{
         InstrumentKnob, Mapping, MappingId, MidiMap, MidiMapSetting, MidiTarget, StripKnob,
     },
-    mixer::{Bus, BusId, BusSetting, Master, MasterSetting, Mixer, MixerSetting},
+    mixer::{
+        Bus, BusId, BusParameter, BusSetting, Master, MasterParameter, MasterSetting, Mixer,
+        MixerSetting,
+    },
     modulator::{
-        Arpeggiator, ArpeggiatorSetting, ArpeggioPattern, ChordShape, Groove, GrooveSetting, Lfo,
-        LfoSetting, LfoShape, LfoTarget, Swing,
+        Arpeggiator, ArpeggiatorParameter, ArpeggiatorSetting, ArpeggioPattern, ChordShape, Groove,
+        GrooveParameter, GrooveSetting, Lfo, LfoParameter, LfoSetting, LfoShape, LfoTarget, Swing,
     },
     name::{BadName, Name},
     patch::{StudioChange, StudioPatch},
@@ -114,23 +121,33 @@ pub use self::{
     reference::Reference,
     registry::{BadParameter, Definition, Parameter, Registry, RegistrySetting},
     rhythm::NoteValue,
-    sends::{BusSend, BusSendSetting, Sends, SendsSetting},
+    sends::{BusSend, BusSendParameter, BusSendSetting, Sends, SendsSetting},
     session::{
-        BadTimeSignature, Click, ClickSetting, Humanise, HumaniseSetting, Key, Scale,
-        SessionSetting, SessionState, TimeSignature, Tuning, TuningSetting, TuningSystem,
+        BadTimeSignature, Click, ClickParameter, ClickSetting, Humanise, HumaniseParameter,
+        HumaniseSetting, Key, Scale, SessionParameter, SessionSetting, SessionState, TimeSignature,
+        Tuning, TuningParameter, TuningSetting, TuningSystem,
     },
     settings::Settings,
     source::{
-        Additive, AdditiveSetting, AudioInput, AudioInputSetting, Bow, BowSetting, BusInput,
-        BusInputSetting, Clap, ClapSetting, Cowbell, CowbellSetting, DrumKit, DrumKitSetting, Fm,
-        FmAlgorithm, FmSetting, FourOperator, FourOperatorSetting, Granular, GranularSetting,
-        HiHat, HiHatSetting, Kick, KickSetting, Mallet, MalletSetting, Membrane, MembraneSetting,
-        Noise, NoiseColour, NoiseSetting, Oscillator, OscillatorSetting, Pipe, PipeSetting, Pluck,
-        PluckSetting, RingModulation, RingModulationSetting, SampleLoop, Sampler, SamplerSetting,
-        Snare, SnareSetting, Source, SourceKind, SourceSetting, SuperSaw, SuperSawSetting, SyncSaw,
-        SyncSawSetting, Tom, TomSetting, Wave, Wavetable, WavetableSetting,
+        Additive, AdditiveParameter, AdditiveSetting, AudioInput, AudioInputParameter,
+        AudioInputSetting, Bow, BowParameter, BowSetting, BusInput, BusInputParameter,
+        BusInputSetting, Clap, ClapParameter, ClapSetting, Cowbell, CowbellParameter,
+        CowbellSetting, DrumKit, DrumKitParameter, DrumKitSetting, Fm, FmAlgorithm, FmParameter,
+        FmSetting, FourOperator, FourOperatorParameter, FourOperatorSetting, Granular,
+        GranularParameter, GranularSetting, HiHat, HiHatParameter, HiHatSetting, Kick,
+        KickParameter, KickSetting, Mallet, MalletParameter, MalletSetting, Membrane,
+        MembraneParameter, MembraneSetting, Noise, NoiseColour, NoiseParameter, NoiseSetting,
+        Oscillator, OscillatorParameter, OscillatorSetting, Pipe, PipeParameter, PipeSetting,
+        Pluck, PluckParameter, PluckSetting, RingModulation, RingModulationParameter,
+        RingModulationSetting, SampleLoop, Sampler, SamplerParameter, SamplerSetting, Snare,
+        SnareParameter, SnareSetting, Source, SourceKind, SourceParameter, SourceSetting, SuperSaw,
+        SuperSawParameter, SuperSawSetting, SyncSaw, SyncSawParameter, SyncSawSetting, Tom,
+        TomParameter, TomSetting, Wave, Wavetable, WavetableParameter, WavetableSetting,
     },
-    tone::{Envelope, EnvelopeSetting, Filter, FilterKind, FilterSetting},
+    tone::{
+        Envelope, EnvelopeParameter, EnvelopeSetting, Filter, FilterKind, FilterParameter,
+        FilterSetting,
+    },
     transport::{BadRegion, LoopRegion, Transport, TransportAction, TransportSetting},
 };
 use crate::{
@@ -204,7 +221,7 @@ pub enum StudioEffect {
 
 impl Model for Studio {
     const NAME: &'static str = "imbolc-studio";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     type State = StudioState;
     type Action = NetworkAction;

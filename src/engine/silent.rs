@@ -333,7 +333,9 @@ impl SilentEngine {
         let mut moved = state.clone();
         for (target, value) in &self.performance.moved {
             // One that cannot be moved any more stays where it is.
-            let _ = Studio::reduce(&mut moved, &target.action(*value));
+            if let Some(action) = target.action(*value, state) {
+                let _ = Studio::reduce(&mut moved, &action);
+            }
         }
         moved
     }

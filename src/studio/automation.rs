@@ -5,6 +5,7 @@
 
 mod lane;
 mod parameter;
+mod range;
 mod target;
 
 use std::sync::Arc;
@@ -14,14 +15,19 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     lane::{Curve, Lane, LaneChange, LaneSetting, Point, Points},
-    parameter::{
-        BusParameter, InstrumentParameter, LayerGroupParameter, MasterParameter, SessionParameter,
-    },
+    parameter::{Automated, ChainParameter, NoParameter, SendsParameter},
     target::Target,
 };
+pub(super) use self::{
+    parameter::{if_it_has_a_range, parameters},
+    range::Range,
+    target::ChainOf,
+};
+
 use super::{
     StudioEffect, StudioState,
     bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
+    chain::SlotId,
     instrument::InstrumentState,
     layer_group::LayerGroupId,
     mixer::BusId,
@@ -101,6 +107,11 @@ impl Automation {
     /// Removes the lanes of a bus that is gone.
     pub(super) fn forget_bus(&mut self, id: BusId) {
         bounded::remove(&mut self.0, |target, _| target.bus() == Some(id));
+    }
+
+    /// Removes the lanes of an effect that is not there any more.
+    pub(super) fn forget_slot(&mut self, chain: ChainOf, slot: SlotId) {
+        bounded::remove(&mut self.0, |target, _| target.slot() == Some((chain, slot)));
     }
 
     /// Removes the lanes of a layer group that is gone.
@@ -231,7 +242,11 @@ mod tests {
     use crate::{
         model::Model,
         quantity::Amount,
-        studio::{MixerSetting, Name, NetworkAction, Studio},
+        studio::{
+            BusParameter, BusSendParameter, ChainSetting, EffectKind, InstrumentAction,
+            InstrumentParameter, InstrumentSetting, LayerGroupParameter, MasterParameter,
+            MasterSetting, MixerSetting, Name, NetworkAction, Studio,
+        },
     };
 
     const BASS: InstrumentId = InstrumentId(1);
@@ -280,7 +295,9 @@ mod tests {
         assert_eq!(act(lane(pan)), Err(Invalid::missing("bus", 1)));
         act(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default()))).unwrap();
         act(lane(pan)).unwrap();
-        act(lane(Target::Send(InstrumentId(2), bus))).unwrap();
+        let send = SendsParameter(bus, BusSendParameter::Level);
+        let send = Target::Instrument(InstrumentId(2), InstrumentParameter::Sends(send));
+        act(lane(send)).unwrap();
         let group = LayerGroupId(1);
         let level = Target::LayerGroup(group, LayerGroupParameter::Level);
         assert_eq!(act(lane(level)), Err(Invalid::missing("layer group", 1)));
@@ -289,6 +306,43 @@ mod tests {
         act(NetworkAction::Mixer(MixerSetting::DeleteLayerGroup(group))).unwrap();
         act(NetworkAction::Mixer(MixerSetting::DeleteBus(bus))).unwrap();
         act(NetworkAction::DeleteInstrument(BASS)).unwrap();
+        assert_eq!(state.automation, Automation::default());
+    }
+
+    #[test]
+    fn lanes_go_with_the_effect_that_they_move_and_not_to_the_next_one_in_its_slot() {
+        let mut state = StudioState::starter();
+        let mut act = |action| Studio::reduce(&mut state, &action).map(drop);
+        let slot = SlotId(1);
+        let bus = BusId(1);
+        act(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default()))).unwrap();
+        let on_instrument = |setting| {
+            let setting = InstrumentSetting::Chain(setting);
+            NetworkAction::Instrument(BASS, InstrumentAction::Set(setting))
+        };
+        let on_bus = |setting| {
+            NetworkAction::Mixer(MixerSetting::Bus(bus, crate::studio::BusSetting::Chain(setting)))
+        };
+        let on_master =
+            |setting| NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(setting)));
+        let bypass = ChainParameter::Bypass(slot);
+        let targets = [
+            Target::Instrument(BASS, InstrumentParameter::Chain(bypass)),
+            Target::Bus(bus, BusParameter::Chain(bypass)),
+            Target::Master(MasterParameter::Chain(bypass)),
+        ];
+        let chains: [&dyn Fn(ChainSetting) -> NetworkAction; 3] =
+            [&on_instrument, &on_bus, &on_master];
+        for (target, chain) in targets.into_iter().zip(chains) {
+            let lane = NetworkAction::Automation(target, AutomationAction::Add);
+            assert_eq!(act(lane.clone()), Err(Invalid::missing("effect", 1)));
+            act(chain(ChainSetting::Add(slot, EffectKind::Reverb, 0))).unwrap();
+            act(lane).unwrap();
+        }
+        for chain in chains {
+            act(chain(ChainSetting::Remove(slot))).unwrap();
+            act(chain(ChainSetting::Add(slot, EffectKind::Delay, 0))).unwrap();
+        }
         assert_eq!(state.automation, Automation::default());
     }
 }

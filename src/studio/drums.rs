@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     chopper::{BadSlice, Chopper, ChopperSetting, Slice, SliceId},
-    machine::{ChainedPatterns, DrumMachine, DrumSetting, Pad, PadSetting, PadSound, PatternId},
+    machine::{
+        ChainedPatterns, DrumMachine, DrumSetting, Pad, PadParameter, PadSetting, PadSound,
+        PatternId,
+    },
     pattern::{BadStepRegion, Hit, HitSetting, Pattern, PatternSetting, Step, StepRegion, Steps},
 };
 

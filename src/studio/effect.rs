@@ -12,15 +12,22 @@ mod spectrum;
 use std::sync::Arc;
 
 pub use self::{
-    dynamics::{Compressor, CompressorSetting, Gate, GateSetting, Limiter, LimiterSetting},
-    modulation::{
-        Chorus, ChorusSetting, Flanger, FlangerSetting, Phaser, PhaserSetting, Tremolo,
-        TremoloSetting,
+    dynamics::{
+        Compressor, CompressorParameter, CompressorSetting, Gate, GateParameter, GateSetting,
+        Limiter, LimiterParameter, LimiterSetting,
     },
-    space::{Convolution, ConvolutionSetting, Delay, DelaySetting, Reverb, ReverbSetting},
+    modulation::{
+        Chorus, ChorusParameter, ChorusSetting, Flanger, FlangerParameter, FlangerSetting, Phaser,
+        PhaserParameter, PhaserSetting, Tremolo, TremoloParameter, TremoloSetting,
+    },
+    space::{
+        Convolution, ConvolutionParameter, ConvolutionSetting, Delay, DelayParameter, DelaySetting,
+        Reverb, ReverbParameter, ReverbSetting,
+    },
     spectrum::{
-        Band, BandSetting, BitCrusher, BitCrusherSetting, Distortion, DistortionCurve,
-        DistortionSetting, Equaliser, EqualiserSetting,
+        Band, BandParameter, BandSetting, BitCrusher, BitCrusherParameter, BitCrusherSetting,
+        Distortion, DistortionCurve, DistortionParameter, DistortionSetting, Equaliser,
+        EqualiserParameter, EqualiserSetting,
     },
 };
 
@@ -33,7 +40,7 @@ use super::{
 
 kinds! {
     /// What a slot of a chain does to the sound.
-    Effect, EffectKind, EffectSetting, "the effect in this slot is of another kind" {
+    Effect, EffectKind, EffectSetting, EffectParameter, "the effect in this slot is of another kind" {
         /// A filter.
         Filter(Filter);
         /// An equaliser of several bands.

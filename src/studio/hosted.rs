@@ -12,16 +12,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StudioEffect, StudioState,
+    action::NetworkAction,
+    automation::{Automated, NoParameter},
     bounded::{self, MAX_TOUCHED},
-    chain::SlotId,
+    chain::{ChainSetting, SlotId},
     content::Content,
-    mixer::BusId,
+    effect::EffectSetting,
+    instrument::{InstrumentAction, InstrumentSetting},
+    mixer::{BusId, BusSetting, MasterSetting, MixerSetting},
     reference::{Reference, Refers},
     settings::{Place, PlaceName, Settings},
+    source::SourceSetting,
 };
 use crate::{
     model::{InstrumentId, Invalid},
-    quantity::{ParameterChange, ParameterValue},
+    quantity::{Amount, ParameterChange, ParameterValue},
 };
 
 /// Names a custom `SynthDef` of the registry.
@@ -236,6 +241,23 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
     }
 }
 
+/// Its parameters are known by a table, which is in the registry and not here.
+impl<K: Copy + PartialEq + Into<DefinitionId>> Automated for Loaded<K> {
+    type Parameter = NoParameter;
+
+    fn every() -> Vec<NoParameter> {
+        Vec::new()
+    }
+
+    fn part(&self, parameter: NoParameter) -> Option<Amount> {
+        match parameter {}
+    }
+
+    fn setting(parameter: NoParameter, _: Amount) -> LoadedSetting<K> {
+        match parameter {}
+    }
+}
+
 impl<K: Copy + Into<DefinitionId>> Refers for Loaded<K> {
     fn references(&self, each: &mut dyn FnMut(Reference)) {
         if let Some(id) = self.definition() {
@@ -254,7 +276,7 @@ impl<K: Copy + Into<DefinitionId>> Refers for Loaded<K> {
 }
 
 /// Where something is loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Device {
     /// As the source of an instrument.
     Source(InstrumentId),
@@ -264,6 +286,67 @@ pub enum Device {
     BusSlot(BusId, SlotId),
     /// In the chain of the master.
     MasterSlot(SlotId),
+}
+
+impl Device {
+    /// What is loaded there, if there is a place for it.
+    pub(super) fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
+        let chain = match self {
+            Self::Source(id) => return state.instruments.get(id)?.source.hosted(),
+            Self::Slot(id, _) => &state.instruments.get(id)?.chain,
+            Self::BusSlot(id, _) => &state.mixer.bus(id)?.chain,
+            Self::MasterSlot(_) => &state.mixer.master.chain,
+        };
+        chain.slot(self.slot()?)?.effect.hosted()
+    }
+
+    const fn slot(self) -> Option<SlotId> {
+        match self {
+            Self::Source(_) => None,
+            Self::Slot(_, slot) | Self::BusSlot(_, slot) | Self::MasterSlot(slot) => Some(slot),
+        }
+    }
+
+    /// The action that sets a parameter of what is loaded there.
+    pub(super) fn set(
+        self,
+        definition: DefinitionId,
+        parameter: ParameterId,
+        value: ParameterValue,
+    ) -> NetworkAction {
+        let source = || match definition {
+            DefinitionId::SynthDef(_) => {
+                SourceSetting::SynthDef(LoadedSetting::Set(parameter, value))
+            }
+            DefinitionId::Plugin(_) => SourceSetting::Vst(LoadedSetting::Set(parameter, value)),
+        };
+        let effect = |slot| {
+            ChainSetting::Effect(slot, EffectSetting::Vst(LoadedSetting::Set(parameter, value)))
+        };
+        let instrument =
+            |id, setting| NetworkAction::Instrument(id, InstrumentAction::Set(setting));
+        match self {
+            Self::Source(id) => instrument(id, InstrumentSetting::Source(source())),
+            Self::Slot(id, slot) => instrument(id, InstrumentSetting::Chain(effect(slot))),
+            Self::BusSlot(id, slot) => {
+                NetworkAction::Mixer(MixerSetting::Bus(id, BusSetting::Chain(effect(slot))))
+            }
+            Self::MasterSlot(slot) => {
+                NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(effect(slot))))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(id) => write!(f, "the source of instrument {id}"),
+            Self::Slot(id, slot) => write!(f, "effect {slot} of instrument {id}"),
+            Self::BusSlot(id, slot) => write!(f, "effect {slot} of bus {id}"),
+            Self::MasterSlot(slot) => write!(f, "effect {slot} of the master"),
+        }
+    }
 }
 
 /// Changes a parameter by so much, within its range: what an endless knob does,

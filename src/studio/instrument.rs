@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StudioEffect, StudioState,
+    automation::ChainOf,
     bounded::{self, MAX_INSTRUMENTS},
-    chain::Chain,
+    chain::{Chain, ChainSetting},
     keys::{KeyChange, Keys},
     layer_group::LayerGroupId,
     mixer::BusId,
@@ -51,7 +52,7 @@ settings! {
     ///
     /// An edit copies the whole of it, so it is small: what can grow, and what
     /// is rarely edited, is shared.
-    Instrument, InstrumentSetting {
+    Instrument, InstrumentSetting, InstrumentParameter {
         /// What it is called.
         name: Name(Name) = Name::default();
         /// What its sound begins with.
@@ -325,6 +326,9 @@ pub(super) fn reduce(
                 state.check_references(edited)?;
             }
             state.drums.follow_one(id, &state.instruments);
+            if let InstrumentSetting::Chain(ChainSetting::Remove(slot)) = setting {
+                state.automation.forget_slot(ChainOf::Instrument(id), *slot);
+            }
             Ok(Vec::new())
         }
         InstrumentAction::Play(pitch, velocity) => play(id, instrument, *pitch, *velocity),

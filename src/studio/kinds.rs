@@ -11,7 +11,7 @@
 macro_rules! kinds {
     (
         $(#[$meta:meta])*
-        $name:ident, $kind:ident, $setting:ident, $wrong:literal {
+        $name:ident, $kind:ident, $setting:ident, $parameter:ident, $wrong:literal {
             $( $(#[$doc:meta])* $variant:ident($type:ty); )+
         }
     ) => {
@@ -69,6 +69,52 @@ macro_rules! kinds {
                         );
                     } )+
                     _ => {}
+                }
+            }
+        }
+
+        #[doc = concat!("A parameter of [`", stringify!($name), "`] that a lane can move.")]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            ::serde::Serialize, ::serde::Deserialize,
+        )]
+        pub enum $parameter {
+            $( $(#[$doc])* $variant(<$type as $crate::studio::automation::Automated>::Parameter), )+
+        }
+
+        impl $parameter {
+            /// All of them, of every kind.
+            #[must_use]
+            pub fn all() -> Vec<Self> {
+                let kinds: Vec<Vec<Self>> = vec![$(
+                    <$type as $crate::studio::automation::Automated>::every()
+                        .into_iter().map(Self::$variant).collect(),
+                )+];
+                kinds.concat()
+            }
+        }
+
+        impl $crate::studio::automation::Automated for $name {
+            type Parameter = $parameter;
+
+            fn every() -> Vec<$parameter> {
+                $parameter::all()
+            }
+
+            fn part(&self, parameter: $parameter) -> Option<$crate::quantity::Amount> {
+                match (self, parameter) {
+                    $( (Self::$variant(of), $parameter::$variant(parameter)) => {
+                        $crate::studio::automation::Automated::part(of, parameter)
+                    } )+
+                    _ => None,
+                }
+            }
+
+            fn setting(parameter: $parameter, part: $crate::quantity::Amount) -> $setting {
+                match parameter {
+                    $( $parameter::$variant(parameter) => $setting::$variant(
+                        <$type as $crate::studio::automation::Automated>::setting(parameter, part),
+                    ), )+
                 }
             }
         }

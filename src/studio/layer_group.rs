@@ -23,7 +23,7 @@ impl fmt::Display for LayerGroupId {
 
 settings! {
     /// The strip of a layer group: its fader moves those of its instruments.
-    LayerGroup, LayerGroupSetting {
+    LayerGroup, LayerGroupSetting, LayerGroupParameter {
         /// What the strip is labelled.
         name: Name(Name) = Name::given("Layers");
         /// By how much it moves the faders of its instruments.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StudioEffect, StudioState,
+    automation::ChainOf,
     bounded::{self, MAX_BUSES, MAX_LAYER_GROUPS},
-    chain::Chain,
+    chain::{Chain, ChainSetting, SlotId},
     layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
     name::Name,
     reference::{Reference, Refers},
@@ -35,7 +36,7 @@ impl fmt::Display for BusId {
 
 settings! {
     /// A strip that other strips feed.
-    Bus, BusSetting {
+    Bus, BusSetting, BusParameter {
         /// What the strip is labelled.
         name: Name(Name) = Name::given("Bus");
         /// The fader.
@@ -53,7 +54,7 @@ settings! {
 
 settings! {
     /// The strip that everything ends in.
-    Master, MasterSetting {
+    Master, MasterSetting, MasterParameter {
         /// The fader.
         level: Level(Decibels) = Decibels::of(0.0);
         /// Where it is between the loudspeakers.
@@ -199,10 +200,26 @@ pub(super) fn reduce(
         | MixerSetting::Master(MasterSetting::Chain(_)) => {
             state.mixer.check(setting)?;
             state.check_references(&state.mixer)?;
+            if let Some((chain, slot)) = removed(setting) {
+                state.automation.forget_slot(chain, slot);
+            }
         }
         _ => {}
     }
     Ok(Vec::new())
+}
+
+/// The effect that a setting removes.
+const fn removed(setting: &MixerSetting) -> Option<(ChainOf, SlotId)> {
+    match setting {
+        MixerSetting::Bus(id, BusSetting::Chain(ChainSetting::Remove(slot))) => {
+            Some((ChainOf::Bus(*id), *slot))
+        }
+        MixerSetting::Master(MasterSetting::Chain(ChainSetting::Remove(slot))) => {
+            Some((ChainOf::Master, *slot))
+        }
+        _ => None,
+    }
 }
 
 impl Settings for Mixer {

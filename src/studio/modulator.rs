@@ -37,7 +37,7 @@ pub enum LfoTarget {
 settings! {
     /// An oscillator too slow to be heard, that moves something.
     #[derive(Copy)]
-    Lfo, LfoSetting {
+    Lfo, LfoSetting, LfoParameter {
         /// Whether it moves anything.
         on: On(bool) = false;
         /// Its shape.
@@ -70,7 +70,7 @@ pub enum ArpeggioPattern {
 settings! {
     /// Plays the held keys one after the other.
     #[derive(Copy)]
-    Arpeggiator, ArpeggiatorSetting {
+    Arpeggiator, ArpeggiatorSetting, ArpeggiatorParameter {
         /// Whether it does.
         on: On(bool) = false;
         /// In which order.
@@ -150,7 +150,7 @@ impl ChordShape {
 settings! {
     /// How an instrument stands to the beat.
     #[derive(Copy)]
-    Groove, GrooveSetting {
+    Groove, GrooveSetting, GrooveParameter {
         /// How late every second step is, if not as in the whole session.
         swing: Swing(Swing) = Swing::AsSession;
         /// How far notes are from the beat by chance, at most an eighth of one.

@@ -3,7 +3,11 @@
 //!
 //! It knows nothing of who did what: that is the session's business.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
 
 use imbl::ordmap::DiffItem;
 
@@ -213,25 +217,29 @@ fn at(tick: Ticks, pitch: Pitch) -> [PlaceName; 3] {
 fn lane(target: Target) -> Place {
     use PlaceName::{Number, Part};
 
-    let instrument = |id: InstrumentId| vec![Part("Instrument"), Number(id.0.into())];
+    let mixer = |setting| placed::<Mixer>(vec![Part("Mixer")], &setting);
     let mut place = match target {
-        Target::Instrument(id, _) | Target::Send(id, _) => instrument(id),
-        Target::Bus(id, _) => placed::<Mixer>(vec![Part("Mixer")], &MixerSetting::DeleteBus(id)),
-        Target::LayerGroup(id, _) => {
-            placed::<Mixer>(vec![Part("Mixer")], &MixerSetting::DeleteLayerGroup(id))
+        Target::Instrument(id, _)
+        | Target::Pad(id, ..)
+        | Target::Hosted(Device::Source(id) | Device::Slot(id, _), _) => {
+            vec![Part("Instrument"), Number(id.0.into())]
         }
-        Target::Master(_) => vec![Part("Mixer")],
+        Target::Bus(id, _) | Target::Hosted(Device::BusSlot(id, _), _) => {
+            mixer(MixerSetting::DeleteBus(id))
+        }
+        Target::LayerGroup(id, _) => mixer(MixerSetting::DeleteLayerGroup(id)),
+        Target::Master(_) | Target::Hosted(Device::MasterSlot(_), _) => {
+            vec![Part("Mixer"), Part("Master")]
+        }
         Target::Session(_) => vec![Part("Session")],
     };
-    place.push(Part("Lane"));
-    match target {
-        Target::Instrument(_, parameter) => place.push(Number(parameter as u64)),
-        Target::Send(_, bus) => place.extend([Part("Send"), Number(bus.0.into())]),
-        Target::Bus(_, parameter) => place.push(Number(parameter as u64)),
-        Target::LayerGroup(_, parameter) => place.push(Number(parameter as u64)),
-        Target::Master(parameter) => place.push(Number(parameter as u64)),
-        Target::Session(parameter) => place.push(Number(parameter as u64)),
+    if target.slot().is_some() {
+        place.push(Part("Chain"));
     }
+    // It need not be the same elsewhere: a place never leaves the process.
+    let mut hasher = DefaultHasher::new();
+    target.hash(&mut hasher);
+    place.extend([Part("Lane"), Number(hasher.finish())]);
     place
 }
 

@@ -17,7 +17,7 @@ use crate::{model::Invalid, quantity::Decibels};
 settings! {
     /// A part of an instrument's sound that goes to a bus as well.
     #[derive(Copy)]
-    BusSend, BusSendSetting {
+    BusSend, BusSendSetting, BusSendParameter {
         /// How much.
         level: Level(Decibels) = Decibels::of(-12.0);
         /// Whether it is taken before the fader.

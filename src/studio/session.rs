@@ -21,7 +21,7 @@ use crate::{
 
 settings! {
     /// What holds for the session as a whole.
-    SessionState, SessionSetting {
+    SessionState, SessionSetting, SessionParameter {
         /// What the piece is called.
         name: Name(Name) = Name::default();
         /// How fast it goes, in quarter notes a minute.
@@ -51,7 +51,7 @@ settings! {
 settings! {
     /// What the keys are tuned to.
     #[derive(Copy)]
-    Tuning, TuningSetting {
+    Tuning, TuningSetting, TuningParameter {
         /// The A above middle C.
         concert_pitch: ConcertPitch(ConcertPitch) = ConcertPitch::of(440.0);
         /// How an octave is divided.
@@ -62,7 +62,7 @@ settings! {
 settings! {
     /// What beats time.
     #[derive(Copy)]
-    Click, ClickSetting {
+    Click, ClickSetting, ClickParameter {
         /// Whether it is heard.
         on: On(bool) = false;
         /// How loud.
@@ -77,7 +77,7 @@ settings! {
 settings! {
     /// What is left to chance.
     #[derive(Copy)]
-    Humanise, HumaniseSetting {
+    Humanise, HumaniseSetting, HumaniseParameter {
         /// How far notes are from the beat, at most an eighth of one.
         timing: Timing(Amount) = Amount::of(0.0);
         /// How far velocities are from what is written.

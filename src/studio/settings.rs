@@ -69,7 +69,24 @@ pub enum PlaceName {
 /// `field: Variant[Type] = default;` for a group inside the group, whose type
 /// is itself [`Settings`]. Fields in the `beside` block are state, but not
 /// settings: the owner of the struct compares them itself.
+///
+/// With a third name, what has a range of it can be moved by lanes, and that is
+/// the name of which.
 macro_rules! settings {
+    (
+        $(#[$meta:meta])*
+        $name:ident, $setting:ident, $parameter:ident { $($rows:tt)+ }
+        $( beside { $($plain:tt)+ } )?
+    ) => {
+        $crate::studio::settings::settings! {
+            $(#[$meta])*
+            $name, $setting { $($rows)+ }
+            $( beside { $($plain)+ } )?
+        }
+
+        $crate::studio::automation::parameters! { $name $setting $parameter { $($rows)+ } }
+    };
+
     (
         $(#[$meta:meta])*
         $name:ident, $setting:ident {

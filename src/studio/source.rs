@@ -16,24 +16,35 @@ use std::sync::Arc;
 
 pub use self::{
     fm::{
-        Fm, FmAlgorithm, FmSetting, FourOperator, FourOperatorSetting, RingModulation,
-        RingModulationSetting,
+        Fm, FmAlgorithm, FmParameter, FmSetting, FourOperator, FourOperatorParameter,
+        FourOperatorSetting, RingModulation, RingModulationParameter, RingModulationSetting,
     },
-    granular::{Additive, AdditiveSetting, Granular, GranularSetting},
-    inputs::{AudioInput, AudioInputSetting, BusInput, BusInputSetting},
+    granular::{
+        Additive, AdditiveParameter, AdditiveSetting, Granular, GranularParameter, GranularSetting,
+    },
+    inputs::{
+        AudioInput, AudioInputParameter, AudioInputSetting, BusInput, BusInputParameter,
+        BusInputSetting,
+    },
     oscillators::{
-        Noise, NoiseColour, NoiseSetting, Oscillator, OscillatorSetting, SuperSaw, SuperSawSetting,
-        SyncSaw, SyncSawSetting, Wave, Wavetable, WavetableSetting,
+        Noise, NoiseColour, NoiseParameter, NoiseSetting, Oscillator, OscillatorParameter,
+        OscillatorSetting, SuperSaw, SuperSawParameter, SuperSawSetting, SyncSaw, SyncSawParameter,
+        SyncSawSetting, Wave, Wavetable, WavetableParameter, WavetableSetting,
     },
     percussion::{
-        Clap, ClapSetting, Cowbell, CowbellSetting, HiHat, HiHatSetting, Kick, KickSetting, Snare,
-        SnareSetting, Tom, TomSetting,
+        Clap, ClapParameter, ClapSetting, Cowbell, CowbellParameter, CowbellSetting, HiHat,
+        HiHatParameter, HiHatSetting, Kick, KickParameter, KickSetting, Snare, SnareParameter,
+        SnareSetting, Tom, TomParameter, TomSetting,
     },
     physical::{
-        Bow, BowSetting, Mallet, MalletSetting, Membrane, MembraneSetting, Pipe, PipeSetting,
-        Pluck, PluckSetting,
+        Bow, BowParameter, BowSetting, Mallet, MalletParameter, MalletSetting, Membrane,
+        MembraneParameter, MembraneSetting, Pipe, PipeParameter, PipeSetting, Pluck,
+        PluckParameter, PluckSetting,
     },
-    samplers::{DrumKit, DrumKitSetting, SampleLoop, Sampler, SamplerSetting},
+    samplers::{
+        DrumKit, DrumKitParameter, DrumKitSetting, SampleLoop, Sampler, SamplerParameter,
+        SamplerSetting,
+    },
 };
 
 use super::{
@@ -44,7 +55,7 @@ use super::{
 
 kinds! {
     /// What an instrument's sound begins with.
-    Source, SourceKind, SourceSetting, "the source of this instrument is of another kind" {
+    Source, SourceKind, SourceSetting, SourceParameter, "the source of this instrument is of another kind" {
         /// A periodic wave.
         Oscillator(Oscillator);
         /// Many saws, slightly out of tune.

@@ -24,7 +24,7 @@ pub enum FilterKind {
 settings! {
     /// A filter.
     #[derive(Copy)]
-    Filter, FilterSetting {
+    Filter, FilterSetting, FilterParameter {
         /// Which frequencies pass.
         kind: Kind(FilterKind) = FilterKind::LowPass;
         /// Where it begins to cut.
@@ -41,7 +41,7 @@ settings! {
 settings! {
     /// What becomes of a note's loudness while its key is held, and after.
     #[derive(Copy)]
-    Envelope, EnvelopeSetting {
+    Envelope, EnvelopeSetting, EnvelopeParameter {
         /// How long it takes to rise.
         attack: Attack(Seconds) = Seconds::of(0.005);
         /// How long it then takes to fall to the sustained level.

@@ -10,15 +10,16 @@ use imbolc_net::{
     dispatcher::{self, HostOptions},
     error::DispatchError,
     protocol::{PrivilegeLevel, Refusal},
+    quantity::Amount,
     status::Status,
     studio::{
         ArrangementSetting, AutomationAction, BusSendSetting, BusSetting, ChainSetting,
-        ChopperSetting, ClipAction, Device, DrumAction, DrumSetting, EffectKind, HitSetting,
-        InstrumentAction, InstrumentSetting, LaneSetting, LayerGroupSetting, LoadedSetting,
-        MasterSetting, MidiMapSetting, MixerSetting, NetworkAction, PadSetting, PatternSetting,
-        PianoRollAction, PlacementAction, PluginId, ProjectAction, ProjectNotice, RegistrySetting,
-        SendsSetting, SessionSetting, SlotId, SourceKind, SourceSetting, Target, TrackSetting,
-        TransportAction,
+        ChopperSetting, ClipAction, Device, DrumAction, DrumSetting, EffectKind, EffectParameter,
+        HitSetting, Instrument, InstrumentAction, InstrumentParameter, InstrumentSetting,
+        LaneSetting, LayerGroupSetting, LoadedSetting, MasterParameter, MasterSetting,
+        MidiMapSetting, MixerSetting, NetworkAction, PadSetting, PatternSetting, PianoRollAction,
+        PlacementAction, PluginId, ProjectAction, ProjectNotice, RegistrySetting, SendsSetting,
+        SessionSetting, SlotId, SourceKind, SourceSetting, Target, TrackSetting, TransportAction,
     },
 };
 
@@ -112,20 +113,23 @@ const ACTIONS: &[&str] = &[
     r#"{"PianoRoll":[1,{"DeleteRegion":{"start":0,"end":960}}]}"#,
     r#"{"PianoRoll":[1,"Clear"]}"#,
     // The lanes of parameters of all kinds.
-    r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},"Add"]}"#,
-    r#"{"Automation":[{"Send":[1,2]},"Add"]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},"Add"]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Sends":[2,"Level"]}]},"Add"]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Chain":{"Bypass":4}}]},"Add"]}"#,
+    r#"{"Automation":[{"Pad":[4,0,"Level"]},"Add"]}"#,
+    r#"{"Automation":[{"Hosted":[{"Source":5},0]},"Add"]}"#,
     r#"{"Automation":[{"Bus":[2,"Pan"]},"Add"]}"#,
     r#"{"Automation":[{"LayerGroup":[1,"Level"]},"Add"]}"#,
     r#"{"Automation":[{"Master":"Level"},"Add"]}"#,
     r#"{"Automation":[{"Session":"Tempo"},"Add"]}"#,
     r#"{"Automation":[{"Send":[1,2]},{"Set":{"Armed":true}}]}"#,
     r#"{"Automation":[{"Bus":[2,"Pan"]},{"Set":{"Enabled":false}}]}"#,
-    r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},{"Put":{"tick":480,"value":0.5,"curve":"Linear"}}]}"#,
-    r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},{"Move":[480,{"tick":960,"value":0.25,"curve":"Hold"}]}]}"#,
-    r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},{"CopyRegion":[{"start":0,"end":3840},3840]}]}"#,
-    r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},{"Paste":{"480":{"value":0.5,"curve":"SlowStart"}}}]}"#,
-    r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},{"Remove":480}]}"#,
-    r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},{"DeleteRegion":{"start":0,"end":3840}}]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},{"Put":{"tick":480,"value":0.5,"curve":"Linear"}}]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},{"Move":[480,{"tick":960,"value":0.25,"curve":"Hold"}]}]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},{"CopyRegion":[{"start":0,"end":3840},3840]}]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},{"Paste":{"480":{"value":0.5,"curve":"SlowStart"}}}]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},{"Remove":480}]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},{"DeleteRegion":{"start":0,"end":3840}}]}"#,
     r#"{"Automation":[{"Master":"Level"},"Delete"]}"#,
     // The drum machine.
     r#"{"Drums":[4,{"Set":{"Swing":0.25}}]}"#,
@@ -257,7 +261,7 @@ families! {
     ArrangementSetting { Play, AtEnd, }
     AutomationAction { Add, Delete, Set, Put, Remove, Move, DeleteRegion, CopyRegion, Paste, }
     LaneSetting { Enabled, Armed, }
-    Target { Instrument, Send, Bus, LayerGroup, Master, Session, }
+    Target { Instrument, Pad, Hosted, Bus, LayerGroup, Master, Session, }
     ProjectAction {
         New, Save, SaveAs, Load, List, CreateCheckpoint, RestoreCheckpoint, DeleteCheckpoint,
     }
@@ -447,4 +451,76 @@ async fn every_action_of_a_guest_is_accepted_and_everyone_sees_what_it_did() {
     }
     assert_eq!(host.state(), before);
     assert_eq!(left, BTreeSet::new(), "not tried");
+}
+
+/// Turns each of these all the way, and puts a lane on it. Returns where it should
+/// be then.
+async fn turn_all(
+    guest: &dyn Dispatcher,
+    parameters: Vec<InstrumentParameter>,
+) -> Vec<(Target, f32)> {
+    let mut turned = Vec::new();
+    for parameter in parameters {
+        let target = Target::Instrument(BASS, parameter);
+        let model = &guest.state().model;
+        let now = target.part(model).expect("it is there");
+        // Away from where it is, so that something changes.
+        let part = Amount::of(if now.get() < 0.5 { 1.0 } else { 0.0 });
+        guest.dispatch(target.action(part, model).expect("it is there")).unwrap();
+        guest.dispatch(NetworkAction::Automation(target, AutomationAction::Add)).unwrap();
+        turned.push((target, part.get()));
+    }
+    guest.commit(NetworkAction::Automation(FADER, AutomationAction::Add)).await.unwrap();
+    turned
+}
+
+const FADER: Target = Target::Master(MasterParameter::Level);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_that_can_be_turned_is_turned_from_afar_and_can_be_automated() {
+    let directory = Directory::new();
+    let (host, address) = host(&directory).await;
+    host.release_privilege().unwrap();
+    let guest = guest(&address).await;
+    let listener = join(&address, "Ben", &[]).await;
+    let (none, slot) = (Instrument::default().parameters(), SlotId(1));
+    let set = |setting| NetworkAction::Instrument(BASS, InstrumentAction::Set(setting));
+
+    let sources = SourceKind::ALL
+        .iter()
+        .map(|kind| vec![set(InstrumentSetting::Source(SourceSetting::Kind(*kind)))]);
+    let effects = EffectKind::ALL.iter().map(|kind| {
+        [ChainSetting::Remove(slot), ChainSetting::Add(slot, *kind, 0)]
+            .map(|setting| set(InstrumentSetting::Chain(setting)))
+            .into()
+    });
+    let mut all = 0;
+    for makes in sources.chain(effects) {
+        for action in &makes {
+            // There is nothing to remove at first.
+            let _ = guest.dispatch(action.clone());
+        }
+        let model = &guest.state().model;
+        let mut parameters = model.instruments.get(BASS).unwrap().parameters();
+        parameters.retain(|parameter| !none.contains(parameter) || all == 0);
+        parameters.retain(|parameter| {
+            model.automation.lane(&Target::Instrument(BASS, *parameter)).is_none()
+        });
+        let turned = turn_all(&*guest, parameters).await;
+        guest.commit(NetworkAction::Automation(FADER, AutomationAction::Delete)).await.unwrap();
+        eventually(&format!("all agree after {makes:?}"), || {
+            let truth = host.state();
+            guest.state() == truth && listener.state() == truth
+        })
+        .await;
+        let seen = listener.state();
+        for (target, part) in &turned {
+            let is = target.part(&seen.model).unwrap_or_else(|| panic!("{target} is there"));
+            assert!((is.get() - part).abs() < 1e-3, "{target} is at {is}, not {part}");
+            assert!(seen.model.automation.lane(target).is_some(), "{target}");
+        }
+        all += turned.len();
+    }
+    let every = InstrumentParameter::all().len() + EffectParameter::all().len();
+    assert!(all >= every, "{all} of {every}");
 }

@@ -350,7 +350,7 @@ fn a_version_that_does_not_match_is_answered_with_the_one_that_would() {
     at_the_door(hello("protocol", json!(1)), &json!({"WrongProtocol": {"speaks": 2}}));
     let of_the_future = json!({"Hello": {"protocol": 3, "who": "Eve"}});
     at_the_door(|wire| wire.say(&of_the_future), &json!({"WrongProtocol": {"speaks": 2}}));
-    let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 2}});
+    let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 3}});
     at_the_door(hello("model", json!("chess")), &model);
     at_the_door(hello("model_version", json!(99)), &model);
     let codec = json!({"NoCommonCodec": {"speaks": ["json"]}});

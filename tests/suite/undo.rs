@@ -315,6 +315,7 @@ fn what_finds_no_room_any_more_is_not_brought_back_until_there_is_some() {
         NetworkAction::Automation(Target::Instrument(InstrumentId(id), parameter), action)
     };
     // Ana fills all the room with lanes but for one that is the host's.
+    let all = InstrumentParameter::all();
     let level = InstrumentParameter::Level;
     room.session.act(room.now, &lane(1, level, AutomationAction::Add)).unwrap();
     let mut lanes = 1;
@@ -322,7 +323,7 @@ fn what_finds_no_room_any_more_is_not_brought_back_until_there_is_some() {
         let name = Name::default();
         let id = InstrumentId(id);
         ana.dispatch(NetworkAction::AddInstrument { id, name, source: SourceKind::Fm }).unwrap();
-        for &parameter in InstrumentParameter::ALL {
+        for &parameter in &all {
             if lanes == MAX_LANES {
                 break 'full;
             }
@@ -335,10 +336,10 @@ fn what_finds_no_room_any_more_is_not_brought_back_until_there_is_some() {
     room.settle(&mut [&mut ana]);
     room.session.act(room.now, &lane(1, level, AutomationAction::Delete)).unwrap();
     room.settle(&mut [&mut ana]);
-    ana.dispatch(lane(1001, InstrumentParameter::ALL[0], AutomationAction::Delete)).unwrap();
-    ana.dispatch(lane(1001, InstrumentParameter::ALL[0], AutomationAction::Add)).unwrap();
+    ana.dispatch(lane(1001, all[0], AutomationAction::Delete)).unwrap();
+    ana.dispatch(lane(1001, all[0], AutomationAction::Add)).unwrap();
     let last = ana.mirror.predicted().model.instruments.iter().last().unwrap().0;
-    let unused = InstrumentParameter::ALL
+    let unused = all
         .iter()
         .find(|parameter| ana.dispatch(lane(last.0, **parameter, AutomationAction::Add)).is_ok())
         .expect("the room that the host has left is taken");

@@ -1,277 +1,382 @@
-//! Which parameters a lane can move, and how the part of a range that a lane
-//! holds becomes a value of each.
+//! Which parameters a lane can move.
 //!
-//! A new parameter is a row in one of the tables below: where it is, and the
-//! setting that sets it. One that is not always there, as a parameter of one
-//! kind of source, rests while it is not.
+//! They are not listed here: [`settings!`](crate::studio::settings::settings)
+//! makes a parameter of every setting whose type has a range, and `kinds!` of
+//! those of every kind. So what can be set can be automated, but for what has
+//! no range: a name, a sample, where something goes.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    quantity::{
-        Amount, Bpm, Cents, Decibels, FrequencyRatio, Hertz, ModulationIndex, ModulationRate,
-        Octaves, Pan, Seconds,
-    },
+    quantity::Amount,
     studio::{
-        Bus, BusSetting, EnvelopeSetting, FilterSetting, FmSetting, Instrument, InstrumentSetting,
-        KickSetting, LayerGroup, LayerGroupSetting, LfoSetting, Master, MasterSetting,
-        OscillatorSetting, PluckSetting, SessionSetting, SessionState, Source, SourceSetting,
+        BusId, BusSend, BusSendParameter, Chain, ChainSetting, Effect, EffectParameter, Instrument,
+        InstrumentParameter, Sends, SendsSetting, SlotId, settings::Settings,
     },
 };
 
-/// A value that a lane can move: its range, from 0 to 1.
-pub(super) trait Range: Copy {
-    /// The value at this part of the range.
-    fn at(part: Amount) -> Self;
-    /// At which part of the range the value is.
-    fn part(self) -> Amount;
+use super::range::Range;
+
+/// A group of settings of which lanes can move some.
+pub trait Automated: Settings {
+    /// One of those that can be moved.
+    type Parameter: Copy + 'static;
+
+    /// All of them, of every kind that there can be, in the order in which a menu
+    /// shows them; without those of things that are added and removed, as effects.
+    fn every() -> Vec<Self::Parameter>;
+
+    /// At which part of its range it is; `None` if it is not there, as a
+    /// parameter of another kind of source.
+    fn part(&self, parameter: Self::Parameter) -> Option<Amount>;
+
+    /// The setting that puts it at this part of its range.
+    fn setting(parameter: Self::Parameter, part: Amount) -> Self::Setting;
 }
 
-/// The amount that `part` is, which is from 0 to 1 but for rounding.
-fn amount(part: f32) -> Amount {
-    Amount::new(part.clamp(0.0, 1.0)).unwrap_or(Amount::MIN)
-}
+impl<T: Automated + Clone> Automated for Arc<T> {
+    type Parameter = T::Parameter;
 
-/// Evenly from the smallest value to the largest.
-macro_rules! evenly {
-    ($($quantity:ident)+) => { $(
-        impl Range for $quantity {
-            fn at(part: Amount) -> Self {
-                let (min, max) = (Self::MIN.get(), Self::MAX.get());
-                Self::new((min + (max - min) * part.get()).clamp(min, max)).unwrap_or(Self::MIN)
-            }
-
-            fn part(self) -> Amount {
-                let (min, max) = (Self::MIN.get(), Self::MAX.get());
-                amount((self.get() - min) / (max - min))
-            }
-        }
-    )+ };
-}
-
-/// By the same factor everywhere, as the ear hears it.
-macro_rules! by_factor {
-    ($($quantity:ident)+) => { $(
-        impl Range for $quantity {
-            fn at(part: Amount) -> Self {
-                let (min, max) = (Self::MIN.get(), Self::MAX.get());
-                Self::new((min * (max / min).powf(part.get())).clamp(min, max)).unwrap_or(Self::MIN)
-            }
-
-            fn part(self) -> Amount {
-                let (min, max) = (Self::MIN.get(), Self::MAX.get());
-                amount((self.get() / min).ln() / (max / min).ln())
-            }
-        }
-    )+ };
-}
-
-evenly! { Amount Bpm Cents Decibels ModulationIndex Octaves Pan Seconds }
-by_factor! { Hertz FrequencyRatio ModulationRate }
-
-/// Off in the lower half, on in the upper.
-impl Range for bool {
-    fn at(part: Amount) -> Self {
-        part.get() >= 0.5
+    fn every() -> Vec<T::Parameter> {
+        T::every()
     }
 
-    fn part(self) -> Amount {
-        if self { Amount::MAX } else { Amount::MIN }
+    fn part(&self, parameter: T::Parameter) -> Option<Amount> {
+        T::part(self, parameter)
+    }
+
+    fn setting(parameter: T::Parameter, part: Amount) -> T::Setting {
+        T::setting(parameter, part)
     }
 }
 
-/// Declares the parameters of one kind of thing: each with where it is, and
-/// with the setting that sets it.
+/// The parameter of a thing whose parameters are known by a table only:
+/// [`Target::Hosted`](super::Target::Hosted) moves those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum NoParameter {}
+
+/// A parameter of an effect in a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ChainParameter {
+    /// Whether the sound goes past it.
+    Bypass(SlotId),
+    /// What can be turned on it.
+    Effect(SlotId, EffectParameter),
+}
+
+impl ChainParameter {
+    /// The slot of the effect.
+    #[must_use]
+    pub const fn slot(self) -> SlotId {
+        match self {
+            Self::Bypass(slot) | Self::Effect(slot, _) => slot,
+        }
+    }
+}
+
+impl Automated for Chain {
+    type Parameter = ChainParameter;
+
+    fn every() -> Vec<ChainParameter> {
+        Vec::new()
+    }
+
+    fn part(&self, parameter: ChainParameter) -> Option<Amount> {
+        let slot = self.slot(parameter.slot())?;
+        match parameter {
+            ChainParameter::Bypass(_) => Some(slot.bypass.part()),
+            ChainParameter::Effect(_, parameter) => slot.effect.part(parameter),
+        }
+    }
+
+    fn setting(parameter: ChainParameter, part: Amount) -> ChainSetting {
+        match parameter {
+            ChainParameter::Bypass(slot) => ChainSetting::Bypass(slot, bool::at(part)),
+            ChainParameter::Effect(slot, parameter) => {
+                ChainSetting::Effect(slot, Effect::setting(parameter, part))
+            }
+        }
+    }
+}
+
+impl Chain {
+    /// The parameters of the effects that are there.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<ChainParameter> {
+        let kinds = EffectParameter::all();
+        let mut there = Vec::new();
+        for slot in self.slots() {
+            there.push(ChainParameter::Bypass(slot.id));
+            let turned = kinds.iter().filter(|parameter| slot.effect.part(**parameter).is_some());
+            there.extend(turned.map(|parameter| ChainParameter::Effect(slot.id, *parameter)));
+        }
+        there
+    }
+}
+
+impl Instrument {
+    /// The parameters that are there, those of its effects and sends included.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<InstrumentParameter> {
+        let own = InstrumentParameter::all();
+        let mut there: Vec<_> =
+            own.into_iter().filter(|parameter| parameter.part(self).is_some()).collect();
+        there.extend(self.chain.parameters().into_iter().map(InstrumentParameter::Chain));
+        let sends = self.sends.iter().flat_map(|(bus, _)| {
+            BusSendParameter::all().into_iter().map(move |send| SendsParameter(bus, send))
+        });
+        there.extend(sends.map(InstrumentParameter::Sends));
+        there
+    }
+}
+
+/// A parameter of a send to a bus. It rests while there is no send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SendsParameter(pub BusId, pub BusSendParameter);
+
+impl Automated for Sends {
+    type Parameter = SendsParameter;
+
+    fn every() -> Vec<SendsParameter> {
+        Vec::new()
+    }
+
+    fn part(&self, SendsParameter(bus, parameter): SendsParameter) -> Option<Amount> {
+        self.to(bus)?.part(parameter)
+    }
+
+    fn setting(SendsParameter(bus, parameter): SendsParameter, part: Amount) -> SendsSetting {
+        SendsSetting::Set(bus, BusSend::setting(parameter, part))
+    }
+}
+
+/// Declares the parameters of a group of settings: of each that has a range.
+///
+/// It goes through the rows of [`settings!`](crate::studio::settings::settings)
+/// one by one, and collects what becomes of each.
 macro_rules! parameters {
-    (
-        $(#[$meta:meta])*
-        $name:ident of $thing:ident by $setting:ident {
-            $( $(#[$doc:meta])* $parameter:ident: $where:expr, $set:expr; )+
+    ($name:ident $setting:ident $parameter:ident { $($rows:tt)* }) => {
+        $crate::studio::automation::parameters! {
+            @($name $setting $parameter this part) [] [] [] [] $($rows)*
         }
-    ) => {
-        $(#[$meta])*
-        #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-        )]
-        pub enum $name {
-            $( $(#[$doc])* $parameter, )+
-        }
+    };
 
-        impl $name {
-            /// All of them, in the order in which a menu shows them.
-            pub const ALL: &'static [Self] = &[$( Self::$parameter, )+];
+    // All rows are done.
+    (
+        @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
+        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
+    ) => {
+        #[doc = concat!("A parameter of [`", stringify!($name), "`] that a lane can move.")]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+            ::serde::Serialize, ::serde::Deserialize,
+        )]
+        pub enum $parameter { $($variants)* }
+
+        impl $parameter {
+            /// All of them, of every kind that there can be, in the order in which
+            /// a menu shows them; without those of what is added and removed, as
+            /// effects.
+            #[must_use]
+            pub fn all() -> Vec<Self> {
+                let groups: Vec<Vec<Self>> = vec![$($all)*];
+                groups.concat()
+            }
 
             /// At which part of its range it is; `None` if it is not there, as a
             /// parameter of another kind of source.
             #[must_use]
-            pub fn part(self, of: &$thing) -> Option<Amount> {
-                fn part<T: Range>(of: &$thing, place: fn(&$thing) -> Option<T>) -> Option<Amount> {
-                    place(of).map(T::part)
-                }
-                match self {
-                    $( Self::$parameter => part(of, $where), )+
-                }
+            pub fn part(self, of: &$name) -> Option<$crate::quantity::Amount> {
+                $crate::studio::automation::Automated::part(of, self)
             }
 
             /// The setting that puts it at this part of its range.
             #[must_use]
-            pub fn setting(self, part: Amount) -> $setting {
-                fn setting<T: Range>(part: Amount, set: fn(T) -> $setting) -> $setting {
-                    set(T::at(part))
-                }
-                match self {
-                    $( Self::$parameter => setting(part, $set), )+
-                }
+            pub fn setting(self, part: $crate::quantity::Amount) -> $setting {
+                <$name as $crate::studio::automation::Automated>::setting(self, part)
+            }
+        }
+
+        impl $crate::studio::automation::Automated for $name {
+            type Parameter = $parameter;
+
+            fn every() -> Vec<$parameter> {
+                $parameter::all()
+            }
+
+            fn part(&self, parameter: $parameter) -> Option<$crate::quantity::Amount> {
+                let $this = self;
+                match parameter { $($part)* }
+            }
+
+            fn setting(parameter: $parameter, $at: $crate::quantity::Amount) -> $setting {
+                match parameter { $($set)* }
             }
         }
     };
-}
 
-/// Where a parameter of one kind of source is.
-macro_rules! of_source {
-    ($kind:ident, $field:ident) => {
-        |instrument| match &instrument.source {
-            Source::$kind(source) => Some(source.$field),
-            _ => None,
+    // What MIDI controllers move is not moved by lanes as well.
+    (
+        @$names:tt $variants:tt $all:tt $part:tt $set:tt
+        $(#[$meta:meta])* $field:ident: $variant:ident [MidiMap] = $default:expr; $($rows:tt)*
+    ) => {
+        $crate::studio::automation::parameters! { @$names $variants $all $part $set $($rows)* }
+    };
+
+    // A group in the group.
+    (
+        @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
+        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
+        $(#[$meta:meta])* $field:ident: $variant:ident [$group:ty] = $default:expr; $($rows:tt)*
+    ) => {
+        $crate::studio::automation::parameters! {
+            @($name $setting $parameter $this $at)
+            [
+                $($variants)* $(#[$meta])*
+                $variant(<$group as $crate::studio::automation::Automated>::Parameter),
+            ]
+            [
+                $($all)*
+                <$group as $crate::studio::automation::Automated>::every()
+                    .into_iter().map($parameter::$variant).collect(),
+            ]
+            [
+                $($part)*
+                $parameter::$variant(inner) => {
+                    $crate::studio::automation::Automated::part(&$this.$field, inner)
+                }
+            ]
+            [
+                $($set)*
+                $parameter::$variant(inner) => $setting::$variant(
+                    <$group as $crate::studio::automation::Automated>::setting(inner, $at),
+                ),
+            ]
+            $($rows)*
+        }
+    };
+
+    // A single setting, which may have a range.
+    (
+        @$names:tt $variants:tt $all:tt $part:tt $set:tt
+        $(#[$meta:meta])* $field:ident: $variant:ident ($($type:tt)+) = $default:expr; $($rows:tt)*
+    ) => {
+        $crate::studio::automation::if_it_has_a_range! {
+            ($($type)+)
+            {
+                $crate::studio::automation::parameters! {
+                    @@$names $variants $all $part $set { $(#[$meta])* $field $variant } $($rows)*
+                }
+            }
+            { $crate::studio::automation::parameters! { @$names $variants $all $part $set $($rows)* } }
+        }
+    };
+
+    // It has one.
+    (
+        @@($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
+        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
+        { $(#[$meta:meta])* $field:ident $variant:ident } $($rows:tt)*
+    ) => {
+        $crate::studio::automation::parameters! {
+            @($name $setting $parameter $this $at)
+            [$($variants)* $(#[$meta])* $variant,]
+            [$($all)* vec![$parameter::$variant],]
+            [
+                $($part)*
+                $parameter::$variant => {
+                    Some($crate::studio::automation::Range::part($this.$field))
+                }
+            ]
+            [
+                $($set)*
+                $parameter::$variant => {
+                    $setting::$variant($crate::studio::automation::Range::at($at))
+                }
+            ]
+            $($rows)*
         }
     };
 }
 
-/// What sets a parameter of one kind of source.
-macro_rules! set_source {
-    ($kind:ident, $setting:path) => {
-        |value| InstrumentSetting::Source(SourceSetting::$kind($setting(value)))
-    };
+/// Goes on with the first if a type has a [`Range`], and else with the second.
+macro_rules! if_it_has_a_range {
+    ((Option<NoteValue>) { $($yes:tt)* } $no:tt) => { $($yes)* };
+    ((Option<$($type:tt)+) $yes:tt { $($no:tt)* }) => { $($no)* };
+    ((Name) $yes:tt { $($no:tt)* }) => { $($no)* };
+    ((Output) $yes:tt { $($no:tt)* }) => { $($no)* };
+    ((PadSound) $yes:tt { $($no:tt)* }) => { $($no)* };
+    ((Swing) $yes:tt { $($no:tt)* }) => { $($no)* };
+    ((TimeSignature) $yes:tt { $($no:tt)* }) => { $($no)* };
+    (($type:ident) { $($yes:tt)* } $no:tt) => { $($yes)* };
 }
 
-parameters! {
-    /// A parameter of an instrument that a lane can move.
-    InstrumentParameter of Instrument by InstrumentSetting {
-        /// The fader.
-        Level: |i| Some(i.level), InstrumentSetting::Level;
-        /// Where it is between the loudspeakers.
-        Pan: |i| Some(i.pan), InstrumentSetting::Pan;
-        /// Whether it is silenced.
-        Mute: |i| Some(i.mute), InstrumentSetting::Mute;
-        /// Where the filter begins to cut.
-        FilterCutoff: |i| Some(i.filter.cutoff), |v| InstrumentSetting::Filter(FilterSetting::Cutoff(v));
-        /// How much the filter stresses the cutoff.
-        FilterResonance: |i| Some(i.filter.resonance), |v| InstrumentSetting::Filter(FilterSetting::Resonance(v));
-        /// How far the envelope moves the cutoff.
-        FilterSweep: |i| Some(i.filter.sweep), |v| InstrumentSetting::Filter(FilterSetting::Sweep(v));
-        /// How far the cutoff follows the keyboard.
-        FilterTracking: |i| Some(i.filter.tracking), |v| InstrumentSetting::Filter(FilterSetting::Tracking(v));
-        /// How long a note takes to rise.
-        Attack: |i| Some(i.amp.attack), |v| InstrumentSetting::Amp(EnvelopeSetting::Attack(v));
-        /// How long it then takes to fall to the sustained level.
-        Decay: |i| Some(i.amp.decay), |v| InstrumentSetting::Amp(EnvelopeSetting::Decay(v));
-        /// What it stays at while the key is held.
-        Sustain: |i| Some(i.amp.sustain), |v| InstrumentSetting::Amp(EnvelopeSetting::Sustain(v));
-        /// How long it takes to fall silent after the key is released.
-        Release: |i| Some(i.amp.release), |v| InstrumentSetting::Amp(EnvelopeSetting::Release(v));
-        /// How fast the slow oscillator is.
-        LfoRate: |i| Some(i.lfo.rate), |v| InstrumentSetting::Lfo(LfoSetting::Rate(v));
-        /// How far the slow oscillator moves what it moves.
-        LfoDepth: |i| Some(i.lfo.depth), |v| InstrumentSetting::Lfo(LfoSetting::Depth(v));
-        /// How far an oscillator is out of tune.
-        OscillatorDetune: of_source!(Oscillator, detune), set_source!(Oscillator, OscillatorSetting::Detune);
-        /// The width of an oscillator's pulse.
-        OscillatorWidth: of_source!(Oscillator, width), set_source!(Oscillator, OscillatorSetting::Width);
-        /// How much of an octave below is mixed in.
-        OscillatorSub: of_source!(Oscillator, sub), set_source!(Oscillator, OscillatorSetting::Sub);
-        /// The frequency of the modulator.
-        FmRatio: of_source!(Fm, ratio), set_source!(Fm, FmSetting::Ratio);
-        /// How deep the modulation is.
-        FmIndex: of_source!(Fm, index), set_source!(Fm, FmSetting::Index);
-        /// How much of the modulator modulates itself.
-        FmFeedback: of_source!(Fm, feedback), set_source!(Fm, FmSetting::Feedback);
-        /// How soon a string comes to rest.
-        PluckDamping: of_source!(Pluck, damping), set_source!(Pluck, PluckSetting::Damping);
-        /// How hard the plectrum is.
-        PluckBrightness: of_source!(Pluck, brightness), set_source!(Pluck, PluckSetting::Brightness);
-        /// Where a string is plucked.
-        PluckPlace: of_source!(Pluck, place), set_source!(Pluck, PluckSetting::Place);
-        /// Where the pitch of a drum comes to rest.
-        KickTone: of_source!(Kick, tone), set_source!(Kick, KickSetting::Tone);
-        /// How long the pitch of a drum takes to fall.
-        KickSweep: of_source!(Kick, sweep), set_source!(Kick, KickSetting::Sweep);
-        /// How long a drum booms.
-        KickDecay: of_source!(Kick, decay), set_source!(Kick, KickSetting::Decay);
-        /// How loud the beater is.
-        KickClick: of_source!(Kick, click), set_source!(Kick, KickSetting::Click);
-    }
-}
-
-parameters! {
-    /// A parameter of a bus that a lane can move.
-    BusParameter of Bus by BusSetting {
-        /// The fader.
-        Level: |bus| Some(bus.level), BusSetting::Level;
-        /// Where it is between the loudspeakers.
-        Pan: |bus| Some(bus.pan), BusSetting::Pan;
-        /// Whether it is silenced.
-        Mute: |bus| Some(bus.mute), BusSetting::Mute;
-    }
-}
-
-parameters! {
-    /// A parameter of a layer group that a lane can move.
-    LayerGroupParameter of LayerGroup by LayerGroupSetting {
-        /// The fader.
-        Level: |group| Some(group.level), LayerGroupSetting::Level;
-        /// Whether its instruments are silenced.
-        Mute: |group| Some(group.mute), LayerGroupSetting::Mute;
-    }
-}
-
-parameters! {
-    /// A parameter of the master that a lane can move.
-    MasterParameter of Master by MasterSetting {
-        /// The fader.
-        Level: |master| Some(master.level), MasterSetting::Level;
-        /// Where it is between the loudspeakers.
-        Pan: |master| Some(master.pan), MasterSetting::Pan;
-        /// Whether it is silenced.
-        Mute: |master| Some(master.mute), MasterSetting::Mute;
-    }
-}
-
-parameters! {
-    /// A parameter of the session that a lane can move.
-    SessionParameter of SessionState by SessionSetting {
-        /// How fast the music goes.
-        Tempo: |session| Some(session.tempo), SessionSetting::Tempo;
-        /// How late every second eighth note is.
-        Swing: |session| Some(session.swing), SessionSetting::Swing;
-    }
-}
+pub(in crate::studio) use {if_it_has_a_range, parameters};
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::studio::{Settings as _, SourceKind};
+    use crate::studio::{EffectKind, Source, SourceKind};
 
-    fn closely(a: Option<Amount>, b: f32) -> bool {
-        a.is_some_and(|a| (a.get() - b).abs() < 1e-4)
+    /// Puts a parameter at parts of its range, and looks where it then is: there,
+    /// or at the nearest step.
+    fn is_set_to_where_it_then_is<S: Automated + Clone>(
+        there: &S,
+        parameter: S::Parameter,
+    ) -> bool {
+        [0.0, 0.3, 0.5, 1.0].into_iter().all(|part| {
+            let mut there = there.clone();
+            let mut set = |part| {
+                there.set(S::setting(parameter, part)).ok()?;
+                there.part(parameter)
+            };
+            let Some(first) = set(Amount::of(part)) else { return false };
+            // What is rounded to a step stays on it.
+            let again = set(first);
+            let near = (first.get() - part).abs() < 0.51;
+            let ends = part != 1.0 || first.get() > 0.999;
+            near && ends && again.is_some_and(|again| (again.get() - first.get()).abs() < 1e-4)
+        })
     }
 
     #[test]
     fn every_parameter_is_set_to_the_part_of_its_range_that_it_then_has() {
-        for &parameter in InstrumentParameter::ALL {
-            let of = |kind| Instrument { source: Source::of(kind), ..Instrument::default() };
+        let of = |kind| Instrument { source: Source::of(kind), ..Instrument::default() };
+        for parameter in InstrumentParameter::all() {
             let mut instruments = SourceKind::ALL.iter().map(|kind| of(*kind));
-            let mut there = instruments.find(|i| parameter.part(i).is_some()).unwrap();
-            for part in [0.0, 0.3, 1.0] {
-                there.set(parameter.setting(Amount::of(part))).unwrap();
-                let switch = if part < 0.5 { 0.0 } else { 1.0 };
-                let is = parameter.part(&there);
-                assert!(closely(is, part) || closely(is, switch), "{parameter:?} {is:?}");
-            }
+            let there = instruments.find(|i| parameter.part(i).is_some()).unwrap();
+            assert!(is_set_to_where_it_then_is(&there, parameter), "{parameter:?}");
+        }
+        for parameter in EffectParameter::all() {
+            let mut effects = EffectKind::ALL.iter().map(|kind| Effect::of(*kind));
+            let there = effects.find(|effect| effect.part(parameter).is_some()).unwrap();
+            assert!(is_set_to_where_it_then_is(&there, parameter), "{parameter:?}");
         }
     }
 
     #[test]
+    fn what_can_be_turned_can_be_automated() {
+        // Three knobs a band, six bands: groups in a group.
+        let equaliser = Effect::of(EffectKind::Equaliser);
+        let bands = EffectParameter::all().into_iter().filter(|p| equaliser.part(*p).is_some());
+        assert_eq!(bands.count(), 18);
+        assert!(InstrumentParameter::all().len() > 150);
+        assert!(EffectParameter::all().len() > 70);
+    }
+
+    #[test]
     fn a_parameter_of_another_kind_of_source_is_not_there() {
-        assert_eq!(InstrumentParameter::KickTone.part(&Instrument::default()), None);
+        use crate::studio::{KickParameter, SourceParameter};
+
+        let tone = InstrumentParameter::Source(SourceParameter::Kick(KickParameter::Tone));
+        assert_eq!(tone.part(&Instrument::default()), None);
+        assert!(!Instrument::default().parameters().contains(&tone));
+    }
+
+    #[test]
+    fn a_target_is_small() {
+        assert!(size_of::<crate::studio::Target>() <= 16);
     }
 }

@@ -7,26 +7,31 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::parameter::{
-    BusParameter, InstrumentParameter, LayerGroupParameter, MasterParameter, Range,
-    SessionParameter,
+use super::{
+    parameter::{ChainParameter, SendsParameter},
+    range,
 };
 use crate::{
     model::{InstrumentId, Invalid},
-    quantity::{Amount, Decibels},
+    quantity::{Amount, PadNumber, ParameterValue},
     studio::{
-        BusId, BusSendSetting, InstrumentAction, InstrumentSetting, InstrumentState, LayerGroupId,
-        MixerSetting, NetworkAction, SendsSetting, StudioState,
+        Bus, BusId, BusParameter, Chain, Device, DrumAction, DrumSetting, Instrument,
+        InstrumentAction, InstrumentParameter, InstrumentState, LayerGroupId, LayerGroupParameter,
+        MasterParameter, MixerSetting, NetworkAction, PadParameter, ParameterId, SessionParameter,
+        SlotId, StudioState,
     },
 };
 
-/// What a lane moves.
+/// The parameter that a lane moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentParameter),
-    /// How much an instrument sends to a bus. It rests while there is no send.
-    Send(InstrumentId, BusId),
+    /// A parameter of a pad of a drum kit. It rests while the instrument is none.
+    Pad(InstrumentId, PadNumber, PadParameter),
+    /// A parameter of a custom `SynthDef` or a plug-in, from its least to its
+    /// largest value. It rests while there is none that has it.
+    Hosted(Device, ParameterId),
     /// A parameter of a bus.
     Bus(BusId, BusParameter),
     /// A parameter of a layer group.
@@ -37,13 +42,27 @@ pub enum Target {
     Session(SessionParameter),
 }
 
+/// The chain that something is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::studio) enum ChainOf {
+    Instrument(InstrumentId),
+    Bus(BusId),
+    Master,
+}
+
 impl Target {
     /// The instrument whose lane it is; if none, the lane is everybody's.
     #[must_use]
     pub const fn instrument(self) -> Option<InstrumentId> {
         match self {
-            Self::Instrument(id, _) | Self::Send(id, _) => Some(id),
-            Self::Bus(..) | Self::LayerGroup(..) | Self::Master(_) | Self::Session(_) => None,
+            Self::Instrument(id, _)
+            | Self::Pad(id, ..)
+            | Self::Hosted(Device::Source(id) | Device::Slot(id, _), _) => Some(id),
+            Self::Hosted(Device::BusSlot(..) | Device::MasterSlot(_), _)
+            | Self::Bus(..)
+            | Self::LayerGroup(..)
+            | Self::Master(_)
+            | Self::Session(_) => None,
         }
     }
 
@@ -51,10 +70,15 @@ impl Target {
     #[must_use]
     pub const fn bus(self) -> Option<BusId> {
         match self {
-            Self::Bus(id, _) | Self::Send(_, id) => Some(id),
-            Self::Instrument(..) | Self::LayerGroup(..) | Self::Master(_) | Self::Session(_) => {
-                None
-            }
+            Self::Bus(id, _)
+            | Self::Hosted(Device::BusSlot(id, _), _)
+            | Self::Instrument(_, InstrumentParameter::Sends(SendsParameter(id, _))) => Some(id),
+            Self::Instrument(..)
+            | Self::Pad(..)
+            | Self::Hosted(..)
+            | Self::LayerGroup(..)
+            | Self::Master(_)
+            | Self::Session(_) => None,
         }
     }
 
@@ -64,21 +88,53 @@ impl Target {
         match self {
             Self::LayerGroup(id, _) => Some(id),
             Self::Instrument(..)
-            | Self::Send(..)
+            | Self::Pad(..)
+            | Self::Hosted(..)
             | Self::Bus(..)
             | Self::Master(_)
             | Self::Session(_) => None,
         }
     }
 
-    /// At which part of its range it stands; `None` if it is not there at the
-    /// moment.
+    /// The effect without which it is not there, if there is one.
+    pub(in crate::studio) const fn slot(self) -> Option<(ChainOf, SlotId)> {
+        match self {
+            Self::Instrument(id, InstrumentParameter::Chain(parameter)) => {
+                Some((ChainOf::Instrument(id), parameter.slot()))
+            }
+            Self::Bus(id, BusParameter::Chain(parameter)) => {
+                Some((ChainOf::Bus(id), parameter.slot()))
+            }
+            Self::Master(MasterParameter::Chain(parameter)) => {
+                Some((ChainOf::Master, parameter.slot()))
+            }
+            Self::Hosted(Device::Slot(id, slot), _) => Some((ChainOf::Instrument(id), slot)),
+            Self::Hosted(Device::BusSlot(id, slot), _) => Some((ChainOf::Bus(id), slot)),
+            Self::Hosted(Device::MasterSlot(slot), _) => Some((ChainOf::Master, slot)),
+            Self::Instrument(..)
+            | Self::Pad(..)
+            | Self::Hosted(Device::Source(_), _)
+            | Self::Bus(..)
+            | Self::LayerGroup(..)
+            | Self::Master(_)
+            | Self::Session(_) => None,
+        }
+    }
+
+    /// At which part of its range the parameter is; `None` if it rests, or if what
+    /// has it is not there.
     #[must_use]
     pub fn part(self, state: &StudioState) -> Option<Amount> {
         match self {
             Self::Instrument(id, parameter) => parameter.part(state.instruments.get(id)?),
-            Self::Send(id, bus) => {
-                state.instruments.get(id)?.sends.to(bus).map(|send| send.level.part())
+            Self::Pad(id, pad, parameter) => parameter.part(&state.drums.machine(id)?.pad(pad)),
+            Self::Hosted(device, parameter) => {
+                let hosted = device.hosted(state)?;
+                let row = state.registry.definition(hosted.definition()?)?.parameter(parameter)?;
+                let value = hosted.touched(parameter).unwrap_or(row.default());
+                let (min, max) = row.range();
+                let part = (value.get() - min.get()) / (max.get() - min.get());
+                Some(if part.is_finite() { range::amount(part) } else { Amount::MIN })
             }
             Self::Bus(id, parameter) => parameter.part(state.mixer.bus(id)?),
             Self::LayerGroup(id, parameter) => parameter.part(state.mixer.layer_group(id)?),
@@ -87,17 +143,24 @@ impl Target {
         }
     }
 
-    /// The action that puts it at this part of its range, as if somebody had
-    /// turned it.
+    /// The action that puts the parameter at this part of its range; `None` if it
+    /// rests because a table says what its range is, and there is none.
     #[must_use]
-    pub fn action(self, part: Amount) -> NetworkAction {
-        let instrument =
-            |id, setting| NetworkAction::Instrument(id, InstrumentAction::Set(setting));
-        match self {
-            Self::Instrument(id, parameter) => instrument(id, parameter.setting(part)),
-            Self::Send(id, bus) => {
-                let level = BusSendSetting::Level(Decibels::at(part));
-                instrument(id, InstrumentSetting::Sends(SendsSetting::Set(bus, level)))
+    pub fn action(self, part: Amount, state: &StudioState) -> Option<NetworkAction> {
+        Some(match self {
+            Self::Instrument(id, parameter) => {
+                NetworkAction::Instrument(id, InstrumentAction::Set(parameter.setting(part)))
+            }
+            Self::Pad(id, pad, parameter) => {
+                let setting = DrumSetting::Pad(pad, parameter.setting(part));
+                NetworkAction::Drums(id, DrumAction::Set(setting))
+            }
+            Self::Hosted(device, parameter) => {
+                let definition = device.hosted(state)?.definition()?;
+                let row = state.registry.definition(definition)?.parameter(parameter)?;
+                let (min, max) = (row.range().0.get(), row.range().1.get());
+                let value = (min + (max - min) * part.get()).clamp(min, max);
+                device.set(definition, parameter, ParameterValue::new(value).ok()?)
             }
             Self::Bus(id, parameter) => {
                 NetworkAction::Mixer(MixerSetting::Bus(id, parameter.setting(part)))
@@ -109,14 +172,15 @@ impl Target {
                 NetworkAction::Mixer(MixerSetting::Master(parameter.setting(part)))
             }
             Self::Session(parameter) => NetworkAction::Session(parameter.setting(part)),
-        }
+        })
     }
 
     pub(super) fn is_orphan(self, instruments: &InstrumentState) -> bool {
         self.instrument().is_some_and(|id| !instruments.contains(id))
     }
 
-    /// Checks that what it is a parameter of is there.
+    /// Checks that what has the parameter is there. Whether it is a thing of the
+    /// right kind may change, and the lane rests meanwhile.
     pub(in crate::studio) fn check(self, state: &StudioState) -> Result<(), Invalid> {
         if let Some(id) = self.instrument().filter(|id| !state.instruments.contains(*id)) {
             return Err(Invalid::missing("instrument", id));
@@ -127,19 +191,57 @@ impl Target {
         if let Some(id) = self.layer_group().filter(|id| state.mixer.layer_group(*id).is_none()) {
             return Err(Invalid::missing("layer group", id));
         }
+        if let Some((chain, slot)) = self.slot()
+            && chain.of(state).is_none_or(|chain| chain.slot(slot).is_none())
+        {
+            return Err(Invalid::missing("effect", slot));
+        }
         Ok(())
+    }
+}
+
+impl ChainOf {
+    /// The chain, if it is there.
+    fn of(self, state: &StudioState) -> Option<&Chain> {
+        match self {
+            Self::Instrument(id) => state.instruments.get(id).map(|Instrument { chain, .. }| chain),
+            Self::Bus(id) => state.mixer.bus(id).map(|Bus { chain, .. }| chain),
+            Self::Master => Some(&state.mixer.master.chain),
+        }
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Instrument(id, InstrumentParameter::Chain(parameter)) => {
+                write!(f, "{parameter} of instrument {id}")
+            }
+            Self::Instrument(id, InstrumentParameter::Sends(SendsParameter(bus, parameter))) => {
+                write!(f, "send {parameter:?} of instrument {id} to bus {bus}")
+            }
             Self::Instrument(id, parameter) => write!(f, "{parameter:?} of instrument {id}"),
-            Self::Send(id, bus) => write!(f, "send of instrument {id} to bus {bus}"),
+            Self::Pad(id, pad, parameter) => {
+                write!(f, "{parameter:?} of pad {pad} of instrument {id}")
+            }
+            Self::Hosted(device, parameter) => write!(f, "parameter {parameter} of {device}"),
+            Self::Bus(id, BusParameter::Chain(parameter)) => write!(f, "{parameter} of bus {id}"),
             Self::Bus(id, parameter) => write!(f, "{parameter:?} of bus {id}"),
             Self::LayerGroup(id, parameter) => write!(f, "{parameter:?} of layer group {id}"),
+            Self::Master(MasterParameter::Chain(parameter)) => {
+                write!(f, "{parameter} of the master")
+            }
             Self::Master(parameter) => write!(f, "{parameter:?} of the master"),
             Self::Session(parameter) => write!(f, "{parameter:?} of the session"),
+        }
+    }
+}
+
+impl fmt::Display for ChainParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bypass(slot) => write!(f, "bypass of effect {slot}"),
+            Self::Effect(slot, parameter) => write!(f, "{parameter:?} of effect {slot}"),
         }
     }
 }

@@ -53,7 +53,7 @@ pub enum PadSound {
 
 settings! {
     /// A pad.
-    Pad, PadSetting {
+    Pad, PadSetting, PadParameter {
         /// What it is called.
         name: Name(Name) = Name::given("Pad");
         /// What it plays.

@@ -8,7 +8,7 @@ use crate::{
 settings! {
     /// Makes what is over a threshold softer.
     #[derive(Copy)]
-    Compressor, CompressorSetting {
+    Compressor, CompressorSetting, CompressorParameter {
         /// Where it begins to work.
         threshold: Threshold(Decibels) = Decibels::of(-18.0);
         /// By how much it divides what is over the threshold.
@@ -29,7 +29,7 @@ settings! {
 settings! {
     /// Lets nothing through over a ceiling.
     #[derive(Copy)]
-    Limiter, LimiterSetting {
+    Limiter, LimiterSetting, LimiterParameter {
         /// The loudest that passes.
         ceiling: Ceiling(Decibels) = Decibels::of(-1.0);
         /// How much louder the sound is made before it.
@@ -44,7 +44,7 @@ settings! {
 settings! {
     /// Lets nothing through under a threshold.
     #[derive(Copy)]
-    Gate, GateSetting {
+    Gate, GateSetting, GateParameter {
         /// Where it closes.
         threshold: Threshold(Decibels) = Decibels::of(-40.0);
         /// How soft the sound is while it is closed.

@@ -8,7 +8,7 @@ use crate::{
 settings! {
     /// Several copies, each detuned by a delay that sweeps.
     #[derive(Copy)]
-    Chorus, ChorusSetting {
+    Chorus, ChorusSetting, ChorusParameter {
         /// How fast the delays sweep.
         rate: Rate(ModulationRate) = ModulationRate::of(0.6);
         /// How far they sweep.
@@ -27,7 +27,7 @@ settings! {
 settings! {
     /// A copy whose very short delay sweeps.
     #[derive(Copy)]
-    Flanger, FlangerSetting {
+    Flanger, FlangerSetting, FlangerParameter {
         /// How fast the delay sweeps.
         rate: Rate(ModulationRate) = ModulationRate::of(0.2);
         /// How far it sweeps.
@@ -44,7 +44,7 @@ settings! {
 settings! {
     /// Notches that sweep through the spectrum.
     #[derive(Copy)]
-    Phaser, PhaserSetting {
+    Phaser, PhaserSetting, PhaserParameter {
         /// How fast the notches sweep.
         rate: Rate(ModulationRate) = ModulationRate::of(0.3);
         /// The middle of the sweep.
@@ -61,7 +61,7 @@ settings! {
 settings! {
     /// Loudness that goes up and down.
     #[derive(Copy)]
-    Tremolo, TremoloSetting {
+    Tremolo, TremoloSetting, TremoloParameter {
         /// The shape of the movement.
         shape: Shape(LfoShape) = LfoShape::Sine;
         /// How fast it is.

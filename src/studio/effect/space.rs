@@ -8,7 +8,7 @@ use crate::{
 settings! {
     /// Echoes.
     #[derive(Copy)]
-    Delay, DelaySetting {
+    Delay, DelaySetting, DelayParameter {
         /// How long after the sound the first one comes.
         time: Time(Seconds) = Seconds::of(0.375);
         /// How long after it instead, if it follows the tempo.
@@ -27,7 +27,7 @@ settings! {
 settings! {
     /// A room.
     #[derive(Copy)]
-    Reverb, ReverbSetting {
+    Reverb, ReverbSetting, ReverbParameter {
         /// How large it is.
         size: Size(Amount) = Amount::of(0.5);
         /// How long it takes to fall silent.
@@ -45,7 +45,7 @@ settings! {
 
 settings! {
     /// A room as it was recorded.
-    Convolution, ConvolutionSetting {
+    Convolution, ConvolutionSetting, ConvolutionParameter {
         /// The recording of its answer to a click.
         impulse: Impulse(Option<Content>) = None;
         /// How long after the sound its answer begins.

@@ -10,7 +10,7 @@ use crate::{
 settings! {
     /// One band of an equaliser.
     #[derive(Copy)]
-    Band, BandSetting {
+    Band, BandSetting, BandParameter {
         /// Where it is.
         frequency: Frequency(Hertz) = Hertz::of(1000.0);
         /// How much it adds or takes away.
@@ -29,7 +29,7 @@ impl Band {
 settings! {
     /// An equaliser of six bands, the outer two of which are shelves.
     #[derive(Copy)]
-    Equaliser, EqualiserSetting {
+    Equaliser, EqualiserSetting, EqualiserParameter {
         /// All below its frequency.
         low: Low[Band] = Band::at(80.0);
         /// Warmth.
@@ -61,7 +61,7 @@ pub enum DistortionCurve {
 settings! {
     /// Overtones by bending the wave.
     #[derive(Copy)]
-    Distortion, DistortionSetting {
+    Distortion, DistortionSetting, DistortionParameter {
         /// How it is bent.
         curve: Curve(DistortionCurve) = DistortionCurve::Soft;
         /// How far it is driven into the bend.
@@ -78,7 +78,7 @@ settings! {
 settings! {
     /// Fewer bits and fewer samples.
     #[derive(Copy)]
-    BitCrusher, BitCrusherSetting {
+    BitCrusher, BitCrusherSetting, BitCrusherParameter {
         /// How many bits are left.
         bits: Bits(BitDepth) = BitDepth::of(8);
         /// How many samples a second are left.

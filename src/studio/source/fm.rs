@@ -26,7 +26,7 @@ pub enum FmAlgorithm {
 settings! {
     /// Two sines, one of which modulates the frequency of the other.
     #[derive(Copy)]
-    Fm, FmSetting {
+    Fm, FmSetting, FmParameter {
         /// The frequency of the modulator, as a multiple of the carrier's.
         ratio: Ratio(FrequencyRatio) = FrequencyRatio::of(2.0);
         /// How deep the modulation is.
@@ -39,7 +39,7 @@ settings! {
 settings! {
     /// Four sines.
     #[derive(Copy)]
-    FourOperator, FourOperatorSetting {
+    FourOperator, FourOperatorSetting, FourOperatorParameter {
         /// Which moves which.
         algorithm: Algorithm(FmAlgorithm) = FmAlgorithm::Stack;
         /// The frequency of the second, as a multiple of the first.
@@ -62,7 +62,7 @@ settings! {
 settings! {
     /// A sine whose amplitude another one multiplies.
     #[derive(Copy)]
-    RingModulation, RingModulationSetting {
+    RingModulation, RingModulationSetting, RingModulationParameter {
         /// The frequency of the other, as a multiple of its own.
         ratio: Ratio(FrequencyRatio) = FrequencyRatio::of(1.5);
         /// The shape of the other.

@@ -7,7 +7,7 @@ use crate::{
 
 settings! {
     /// Grains of a recording.
-    Granular, GranularSetting {
+    Granular, GranularSetting, GranularParameter {
         /// The recording.
         sample: Sample(Option<Content>) = None;
         /// Where in it the grains are from, as a part of its length.
@@ -30,7 +30,7 @@ settings! {
 settings! {
     /// A sum of harmonics.
     #[derive(Copy)]
-    Additive, AdditiveSetting {
+    Additive, AdditiveSetting, AdditiveParameter {
         /// How many.
         harmonics: Harmonics(Harmonics) = Harmonics::of(16);
         /// How fast they get softer.

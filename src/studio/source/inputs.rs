@@ -8,7 +8,7 @@ use crate::{
 settings! {
     /// An input of the sound card.
     #[derive(Copy)]
-    AudioInput, AudioInputSetting {
+    AudioInput, AudioInputSetting, AudioInputParameter {
         /// The input, or the left one of two.
         channel: Channel(InputChannel) = InputChannel::of(1);
         /// How much louder it is made.
@@ -23,7 +23,7 @@ settings! {
 settings! {
     /// What a bus carries.
     #[derive(Copy)]
-    BusInput, BusInputSetting {
+    BusInput, BusInputSetting, BusInputParameter {
         /// Which one.
         bus: Bus(Option<BusId>) = None;
         /// How much louder it is made.

@@ -32,7 +32,7 @@ pub enum NoiseColour {
 settings! {
     /// A periodic wave.
     #[derive(Copy)]
-    Oscillator, OscillatorSetting {
+    Oscillator, OscillatorSetting, OscillatorParameter {
         /// The shape.
         wave: Wave(Wave) = Wave::Saw;
         /// How far it is out of tune.
@@ -47,7 +47,7 @@ settings! {
 settings! {
     /// Many saws, slightly out of tune.
     #[derive(Copy)]
-    SuperSaw, SuperSawSetting {
+    SuperSaw, SuperSawSetting, SuperSawParameter {
         /// How many.
         voices: Voices(VoiceCount) = VoiceCount::of(7);
         /// How far the outermost is out of tune.
@@ -64,7 +64,7 @@ settings! {
 settings! {
     /// A wave that restarts with every period of another.
     #[derive(Copy)]
-    SyncSaw, SyncSawSetting {
+    SyncSaw, SyncSawSetting, SyncSawParameter {
         /// Its frequency, as a multiple of the one that restarts it.
         ratio: Ratio(FrequencyRatio) = FrequencyRatio::of(2.0);
         /// How far the envelope moves that ratio.
@@ -78,7 +78,7 @@ settings! {
 
 settings! {
     /// One wave of a table, and those between.
-    Wavetable, WavetableSetting {
+    Wavetable, WavetableSetting, WavetableParameter {
         /// The recording of the table; the built-in one if there is none.
         table: Table(Option<Content>) = None;
         /// Where in the table.
@@ -97,7 +97,7 @@ settings! {
 settings! {
     /// Noise.
     #[derive(Copy)]
-    Noise, NoiseSetting {
+    Noise, NoiseSetting, NoiseParameter {
         /// How it is distributed over the spectrum.
         colour: Colour(NoiseColour) = NoiseColour::White;
         /// How many clicks there are, if it crackles.

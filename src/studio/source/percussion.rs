@@ -8,7 +8,7 @@ use crate::{
 settings! {
     /// A drum whose pitch falls from a click to a boom.
     #[derive(Copy)]
-    Kick, KickSetting {
+    Kick, KickSetting, KickParameter {
         /// Where the pitch comes to rest.
         tone: Tone(Hertz) = Hertz::of(50.0);
         /// How long the pitch takes to fall.
@@ -23,7 +23,7 @@ settings! {
 settings! {
     /// A drum with wires under its skin.
     #[derive(Copy)]
-    Snare, SnareSetting {
+    Snare, SnareSetting, SnareParameter {
         /// The pitch of the skin.
         tone: Tone(Hertz) = Hertz::of(180.0);
         /// How loud the wires are.
@@ -38,7 +38,7 @@ settings! {
 settings! {
     /// Two cymbals on a stand.
     #[derive(Copy)]
-    HiHat, HiHatSetting {
+    HiHat, HiHatSetting, HiHatParameter {
         /// Where its spectrum begins.
         tone: Tone(Hertz) = Hertz::of(6000.0);
         /// How much of it is pitched.
@@ -53,7 +53,7 @@ settings! {
 settings! {
     /// Hands.
     #[derive(Copy)]
-    Clap, ClapSetting {
+    Clap, ClapSetting, ClapParameter {
         /// How many.
         hands: Hands(VoiceCount) = VoiceCount::of(4);
         /// How far they are apart in time.
@@ -68,7 +68,7 @@ settings! {
 settings! {
     /// A drum that can be tuned.
     #[derive(Copy)]
-    Tom, TomSetting {
+    Tom, TomSetting, TomParameter {
         /// Its pitch.
         tone: Tone(Hertz) = Hertz::of(110.0);
         /// How far the pitch falls.
@@ -83,7 +83,7 @@ settings! {
 settings! {
     /// A cowbell.
     #[derive(Copy)]
-    Cowbell, CowbellSetting {
+    Cowbell, CowbellSetting, CowbellParameter {
         /// Its lower pitch.
         tone: Tone(Hertz) = Hertz::of(540.0);
         /// The upper one, as a multiple of it.

@@ -8,7 +8,7 @@ use crate::{
 settings! {
     /// A plucked string.
     #[derive(Copy)]
-    Pluck, PluckSetting {
+    Pluck, PluckSetting, PluckParameter {
         /// How soon the string comes to rest.
         damping: Damping(Amount) = Amount::of(0.3);
         /// How hard the plectrum is.
@@ -21,7 +21,7 @@ settings! {
 settings! {
     /// A bowed string.
     #[derive(Copy)]
-    Bow, BowSetting {
+    Bow, BowSetting, BowParameter {
         /// How hard the bow is pressed.
         pressure: Pressure(Amount) = Amount::of(0.5);
         /// How fast it is drawn.
@@ -38,7 +38,7 @@ settings! {
 settings! {
     /// A pipe that is blown.
     #[derive(Copy)]
-    Pipe, PipeSetting {
+    Pipe, PipeSetting, PipeParameter {
         /// How hard it is blown.
         breath: Breath(Amount) = Amount::of(0.6);
         /// How much of the breath is heard.
@@ -55,7 +55,7 @@ settings! {
 settings! {
     /// A bar that is struck.
     #[derive(Copy)]
-    Mallet, MalletSetting {
+    Mallet, MalletSetting, MalletParameter {
         /// How hard the mallet is.
         hardness: Hardness(Amount) = Amount::of(0.5);
         /// Where it strikes, as a part of the length.
@@ -72,7 +72,7 @@ settings! {
 settings! {
     /// A stretched skin.
     #[derive(Copy)]
-    Membrane, MembraneSetting {
+    Membrane, MembraneSetting, MembraneParameter {
         /// How tight it is.
         tension: Tension(Amount) = Amount::of(0.5);
         /// How hard the stick is.

@@ -20,7 +20,7 @@ pub enum SampleLoop {
 
 settings! {
     /// A recording, at the pitch of the key.
-    Sampler, SamplerSetting {
+    Sampler, SamplerSetting, SamplerParameter {
         /// The recording.
         sample: Sample(Option<Content>) = None;
         /// The key at which it is as it was recorded.
@@ -43,7 +43,7 @@ settings! {
 settings! {
     /// The pads of a drum kit; what they sound like is said in its drum machine.
     #[derive(Copy)]
-    DrumKit, DrumKitSetting {
+    DrumKit, DrumKitSetting, DrumKitParameter {
         /// How far all pads are transposed.
         tune: Tune(Semitones) = Semitones::of(0);
         /// How far the velocity goes into the loudness.

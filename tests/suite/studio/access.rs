@@ -18,12 +18,12 @@ use imbolc_net::{
         GrooveSetting, HitSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
         InstrumentSetting, Key, LaneSetting, LayerGroupId, LayerGroupParameter, LayerGroupSetting,
         LfoSetting, LoopRegion, MasterParameter, MasterSetting, MidiMapSetting, MixerSetting, Name,
-        NetworkAction, Notes, Output, ParameterId, PatternId, PianoRollAction, PlacementAction,
-        PlacementId, PlayMode, PluginId, Point, Points, ProjectAction, ProjectName, ProjectOutcome,
-        ProjectReport, RegistrySetting, Scale, SendsSetting, SessionParameter, SessionSetting,
-        Shelf, SlotId, SourceKind, SourceSetting, StepRegion, Steps, Studio, StudioState,
-        SynthDefId, Target, TimeSignature, TrackSetting, TransportAction, TuningSetting,
-        TuningSystem, Voices,
+        NetworkAction, Notes, Output, PadParameter, ParameterId, PatternId, PianoRollAction,
+        PlacementAction, PlacementId, PlayMode, PluginId, Point, Points, ProjectAction,
+        ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale, SendsSetting,
+        SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting, StepRegion,
+        Steps, Studio, StudioState, SynthDefId, Target, TimeSignature, TrackSetting,
+        TransportAction, TuningSetting, TuningSystem, Voices,
     },
 };
 
@@ -41,6 +41,7 @@ fn project() -> ProjectName {
     ProjectName::new("Song").unwrap()
 }
 const SLOT: SlotId = SlotId(1);
+const KNOB: ParameterId = ParameterId(0);
 const GROUP: LayerGroupId = LayerGroupId(1);
 const PATTERN: PatternId = PatternId(1);
 const PAD: PadNumber = PadNumber::MIN;
@@ -168,7 +169,11 @@ table! {
     }
     Target {
         Target::Instrument(..), Target::Instrument(ID, InstrumentParameter::Level) => Own(ID);
-        Target::Send(..), Target::Send(ID, BUS) => Own(ID);
+        Target::Pad(..), Target::Pad(ID, PAD, PadParameter::Level) => Own(ID);
+        Target::Hosted(Device::Source(_), _), Target::Hosted(Device::Source(ID), KNOB) => Own(ID);
+        Target::Hosted(Device::Slot(..), _), Target::Hosted(Device::Slot(ID, SLOT), KNOB) => Own(ID);
+        Target::Hosted(Device::BusSlot(..), _), Target::Hosted(Device::BusSlot(BUS, SLOT), KNOB) => Privilege;
+        Target::Hosted(Device::MasterSlot(_), _), Target::Hosted(Device::MasterSlot(SLOT), KNOB) => Privilege;
         Target::Bus(..), Target::Bus(BUS, BusParameter::Level) => Privilege;
         Target::LayerGroup(..), Target::LayerGroup(GROUP, LayerGroupParameter::Level) => Privilege;
         Target::Master(_), Target::Master(MasterParameter::Level) => Privilege;

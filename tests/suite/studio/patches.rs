@@ -7,11 +7,11 @@ use imbolc_net::{
     },
     studio::{
         ArrangementSetting, AutomationAction, BusId, BusSetting, ChainSetting, ClipAction, ClipId,
-        Curve, DelaySetting, DrumAction, DrumSetting, EffectKind, EffectSetting, FilterSetting,
-        InstrumentAction, InstrumentParameter, InstrumentSetting, MasterSetting, MixerSetting,
-        Name, NetworkAction, PatternId, PatternSetting, PianoRollAction, PlacementAction,
-        PlacementId, PlayMode, Point, SlotId, SourceKind, SourceSetting, Step, Studio,
-        StudioChange, StudioPatch, StudioState, Target, TransportAction,
+        Curve, DelaySetting, DrumAction, DrumSetting, EffectKind, EffectSetting, FilterParameter,
+        FilterSetting, InstrumentAction, InstrumentParameter, InstrumentSetting, MasterSetting,
+        MixerSetting, Name, NetworkAction, PatternId, PatternSetting, PianoRollAction,
+        PlacementAction, PlacementId, PlayMode, Point, SlotId, SourceKind, SourceSetting, Step,
+        Studio, StudioChange, StudioPatch, StudioState, Target, TransportAction,
     },
 };
 
@@ -88,7 +88,8 @@ fn a_moved_clip_sends_its_placement_alone() {
 
 #[test]
 fn an_automation_point_sends_that_point_alone() {
-    let lane = Target::Instrument(InstrumentId(7), InstrumentParameter::FilterCutoff);
+    let lane =
+        Target::Instrument(InstrumentId(7), InstrumentParameter::Filter(FilterParameter::Cutoff));
     let edit = |state: &StudioState, action| after(state, &NetworkAction::Automation(lane, action));
     let point =
         |tick| Point { tick: Ticks::of(tick), value: Amount::of(0.5), curve: Curve::Smooth };

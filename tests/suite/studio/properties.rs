@@ -6,8 +6,9 @@ use imbolc_net::{
     model::Model,
     quantity::PadNumber,
     studio::{
-        BusInput, Chain, Compressor, Effect, Hosted, MidiTarget, NetworkAction, Output, PadSound,
-        ParameterId, PatternId, Source, SourceKind, Studio, StudioState, Target,
+        BusInput, BusParameter, Chain, Compressor, Device, Effect, Hosted, InstrumentParameter,
+        MasterParameter, MidiTarget, NetworkAction, Output, PadSound, ParameterId, PatternId,
+        SendsParameter, Source, SourceKind, Studio, StudioState, Target,
     },
 };
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
@@ -76,15 +77,7 @@ fn assert_nothing_dangles(state: &StudioState) {
         }
     }
     for (target, _) in state.automation.lanes() {
-        if let Target::Instrument(id, _) | Target::Send(id, _) = target {
-            assert!(state.instruments.contains(*id), "lane of {target}");
-        }
-        if let Target::Bus(bus, _) | Target::Send(_, bus) = target {
-            assert!(state.mixer.bus(*bus).is_some(), "lane of {target}");
-        }
-        if let Target::LayerGroup(group, _) = target {
-            assert!(state.mixer.layer_group(*group).is_some(), "lane of {target}");
-        }
+        assert!(is_there(state, target), "lane of {target}");
     }
     state.mixer.buses().for_each(|(_, bus)| assert_chain(state, &bus.chain));
     assert_chain(state, &state.mixer.master.chain);
@@ -293,5 +286,37 @@ fn random_actions_do_something_of_everything() {
         r#""Sound":{"Instrument""#,
     ] {
         assert!(done.contains(word), "nothing was done of {word}");
+    }
+}
+
+/// Whether what a lane moves is there.
+fn is_there(state: &StudioState, target: &Target) -> bool {
+    let has = |chain: &Chain, slot| chain.slot(slot).is_some();
+    let instrument = |id| state.instruments.get(id);
+    let bus = |id| state.mixer.bus(id);
+    let master = &state.mixer.master.chain;
+    match *target {
+        Target::Instrument(id, InstrumentParameter::Chain(parameter)) => {
+            instrument(id).is_some_and(|i| has(&i.chain, parameter.slot()))
+        }
+        Target::Instrument(id, InstrumentParameter::Sends(SendsParameter(to, _))) => {
+            instrument(id).is_some() && bus(to).is_some()
+        }
+        Target::Instrument(id, _) | Target::Pad(id, ..) => instrument(id).is_some(),
+        Target::Hosted(Device::Source(id), _) => instrument(id).is_some(),
+        Target::Hosted(Device::Slot(id, slot), _) => {
+            instrument(id).is_some_and(|i| has(&i.chain, slot))
+        }
+        Target::Hosted(Device::BusSlot(id, slot), _) => {
+            bus(id).is_some_and(|b| has(&b.chain, slot))
+        }
+        Target::Hosted(Device::MasterSlot(slot), _) => has(master, slot),
+        Target::Bus(id, BusParameter::Chain(parameter)) => {
+            bus(id).is_some_and(|b| has(&b.chain, parameter.slot()))
+        }
+        Target::Bus(id, _) => bus(id).is_some(),
+        Target::LayerGroup(id, _) => state.mixer.layer_group(id).is_some(),
+        Target::Master(MasterParameter::Chain(parameter)) => has(master, parameter.slot()),
+        Target::Master(_) | Target::Session(_) => true,
     }
 }

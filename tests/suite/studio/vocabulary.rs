@@ -32,23 +32,24 @@ use imbolc_net::{
         Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
         FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, MidiChannel,
         MidiController, ModulationIndex, ModulationRate, NoteLength, OctaveShift, OctaveSpan,
-        Octaves, Pan, ParameterChange, ParameterValue, Pitch, Probability, Quality, Seconds,
-        Semitones, StepCount, Ticks, TimingOffset, Velocity, VoiceCount,
+        Octaves, PadNumber, Pan, ParameterChange, ParameterValue, Pitch, Probability, Quality,
+        Seconds, Semitones, StepCount, Ticks, TimingOffset, Velocity, VoiceCount,
     },
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
-        BusSendSetting, BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction,
-        ClipId, CompressorSetting, Content, Curve, Definition, Device, Digest, EffectKind,
-        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting,
-        InstrumentAction, InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting,
-        LayerGroupId, LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion,
-        Mapping, MappingId, MasterParameter, MasterSetting, MidiMapSetting, MidiTarget,
-        MixerSetting, Name, Names, NetworkAction, Note, NoteValue, Output, Parameter, ParameterId,
+        BusSendParameter, BusSendSetting, BusSetting, ChainParameter, ChainSetting, Channels,
+        ChordShape, ClickSetting, ClipAction, ClipId, CompressorSetting, Content, Curve,
+        Definition, Device, Digest, EffectKind, EffectParameter, EffectSetting, EnvelopeSetting,
+        FilterKind, FilterSetting, HumaniseSetting, InstrumentAction, InstrumentKnob,
+        InstrumentParameter, InstrumentSetting, Key, LaneSetting, LayerGroupId,
+        LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping,
+        MappingId, MasterParameter, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name,
+        Names, NetworkAction, Note, NoteValue, Output, PadParameter, Parameter, ParameterId,
         PianoRollAction, PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction,
         ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale,
-        SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting,
-        StripKnob, StudioState, SynthDefId, Target, TimeSignature, TrackSetting, TransportAction,
-        TuningSetting, TuningSystem, Voices,
+        SendsParameter, SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId, SourceKind,
+        SourceSetting, StripKnob, StudioState, SynthDefId, Target, TimeSignature, TrackSetting,
+        TransportAction, TuningSetting, TuningSystem, Voices,
     },
 };
 use proptest::{prelude::*, sample::select};
@@ -566,15 +567,40 @@ fn arrangement() -> BoxedStrategy<ArrangementSetting> {
 
 fn target() -> BoxedStrategy<Target> {
     prop_oneof![
-        6 => (instrument_id(), select(InstrumentParameter::ALL))
+        6 => (instrument_id(), instrument_parameter())
             .prop_map(|(id, parameter)| Target::Instrument(id, parameter)),
-        1 => (instrument_id(), bus_id()).prop_map(|(id, bus)| Target::Send(id, bus)),
-        2 => (bus_id(), select(BusParameter::ALL))
+        1 => (instrument_id(), (0u8..16).prop_map(PadNumber::of), select(PadParameter::all()))
+            .prop_map(|(id, pad, parameter)| Target::Pad(id, pad, parameter)),
+        1 => (device(), parameter_id()).prop_map(|(device, id)| Target::Hosted(device, id)),
+        2 => (bus_id(), prop_oneof![
+            select(BusParameter::all()),
+            chain_parameter().prop_map(BusParameter::Chain),
+        ])
             .prop_map(|(id, parameter)| Target::Bus(id, parameter)),
-        2 => (layer_group_id(), select(LayerGroupParameter::ALL))
+        2 => (layer_group_id(), select(LayerGroupParameter::all()))
             .prop_map(|(id, parameter)| Target::LayerGroup(id, parameter)),
-        1 => select(MasterParameter::ALL).prop_map(Target::Master),
-        1 => select(SessionParameter::ALL).prop_map(Target::Session),
+        1 => select(MasterParameter::all()).prop_map(Target::Master),
+        1 => chain_parameter().prop_map(MasterParameter::Chain).prop_map(Target::Master),
+        1 => select(SessionParameter::all()).prop_map(Target::Session),
+    ]
+    .boxed()
+}
+
+fn instrument_parameter() -> BoxedStrategy<InstrumentParameter> {
+    prop_oneof![
+        4 => select(InstrumentParameter::all()),
+        2 => chain_parameter().prop_map(InstrumentParameter::Chain),
+        1 => (bus_id(), select(BusSendParameter::all()))
+            .prop_map(|(bus, send)| InstrumentParameter::Sends(SendsParameter(bus, send))),
+    ]
+    .boxed()
+}
+
+fn chain_parameter() -> BoxedStrategy<ChainParameter> {
+    prop_oneof![
+        slot_id().prop_map(ChainParameter::Bypass),
+        (slot_id(), select(EffectParameter::all()))
+            .prop_map(|(slot, parameter)| ChainParameter::Effect(slot, parameter)),
     ]
     .boxed()
 }

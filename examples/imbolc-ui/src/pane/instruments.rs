@@ -200,8 +200,7 @@ impl Instruments {
 
 /// The knobs that an instrument has, as it is now.
 fn knobs(instrument: &Instrument) -> Vec<InstrumentParameter> {
-    let there = |knob: &&InstrumentParameter| knob.part(instrument).is_some();
-    InstrumentParameter::ALL.iter().filter(there).copied().collect()
+    instrument.parameters()
 }
 
 /// Whose an instrument is, and whether its owner is here.

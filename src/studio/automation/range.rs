@@ -1,0 +1,177 @@
+//! How the part of a range that a lane holds becomes a value, and back.
+//!
+//! A new quantity, or a new choice of a few, is a word in one of the lists
+//! below; without it, what has its type cannot be moved by a lane.
+
+use crate::{
+    quantity::{
+        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
+        FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, ModulationIndex,
+        ModulationRate, OctaveShift, OctaveSpan, Octaves, Pan, Pitch, Quality, Seconds, Semitones,
+        TimingOffset, VoiceCount,
+    },
+    studio::{
+        ArpeggioPattern, Channels, ChordShape, DistortionCurve, FilterKind, FmAlgorithm, Key,
+        LfoShape, LfoTarget, NoiseColour, NoteValue, SampleLoop, Scale, TuningSystem, Wave,
+    },
+};
+
+/// A value that a lane can move: its range, from 0 to 1.
+pub(in crate::studio) trait Range: Copy {
+    /// The value at this part of the range.
+    fn at(part: Amount) -> Self;
+    /// At which part of the range the value is.
+    fn part(self) -> Amount;
+}
+
+/// The amount that `part` is, which is from 0 to 1 but for rounding.
+pub(super) fn amount(part: f32) -> Amount {
+    Amount::new(part.clamp(0.0, 1.0)).unwrap_or(Amount::MIN)
+}
+
+/// Evenly from the smallest value to the largest.
+macro_rules! evenly {
+    ($($quantity:ident)+) => { $(
+        impl Range for $quantity {
+            fn at(part: Amount) -> Self {
+                let (min, max) = (Self::MIN.get(), Self::MAX.get());
+                Self::new((min + (max - min) * part.get()).clamp(min, max)).unwrap_or(Self::MIN)
+            }
+
+            fn part(self) -> Amount {
+                let (min, max) = (Self::MIN.get(), Self::MAX.get());
+                amount((self.get() - min) / (max - min))
+            }
+        }
+    )+ };
+}
+
+/// By the same factor everywhere, as the ear hears it.
+macro_rules! by_factor {
+    ($($quantity:ident)+) => { $(
+        impl Range for $quantity {
+            fn at(part: Amount) -> Self {
+                let (min, max) = (Self::MIN.get(), Self::MAX.get());
+                Self::new((min * (max / min).powf(part.get())).clamp(min, max)).unwrap_or(Self::MIN)
+            }
+
+            fn part(self) -> Amount {
+                let (min, max) = (Self::MIN.get(), Self::MAX.get());
+                amount((self.get() / min).ln() / (max / min).ln())
+            }
+        }
+    )+ };
+}
+
+/// In whole steps from the smallest value to the largest.
+macro_rules! in_steps {
+    ($($quantity:ident($number:ty))+) => { $(
+        impl Range for $quantity {
+            #[expect(clippy::cast_possible_truncation, reason = "it is a small whole number")]
+            #[allow(clippy::cast_sign_loss, reason = "where there is no sign, it is positive")]
+            fn at(part: Amount) -> Self {
+                let (min, max) = (f32::from(Self::MIN.get()), f32::from(Self::MAX.get()));
+                let step = (min + (max - min) * part.get()).round();
+                Self::new(step as $number).unwrap_or(Self::MIN)
+            }
+
+            fn part(self) -> Amount {
+                let (min, max) = (f32::from(Self::MIN.get()), f32::from(Self::MAX.get()));
+                amount((f32::from(self.get()) - min) / (max - min))
+            }
+        }
+    )+ };
+}
+
+/// One of a few, evenly in this order.
+macro_rules! choices {
+    ($($choice:ident: $($one:ident)+;)+) => { $(
+        // A new one must be named here before it compiles.
+        const _: fn($choice) = |choice| match choice { $( $choice::$one => (), )+ };
+
+        impl Range for $choice {
+            fn at(part: Amount) -> Self {
+                const ALL: &[$choice] = &[$( $choice::$one, )+];
+                ALL[nearest(part, ALL.len())]
+            }
+
+            fn part(self) -> Amount {
+                const ALL: &[$choice] = &[$( $choice::$one, )+];
+                place(ALL.iter().position(|one| *one == self).unwrap_or_default(), ALL.len())
+            }
+        }
+    )+ };
+}
+
+evenly! {
+    Amount Bpm Cents Decibels Feedback Gain ModulationIndex Octaves Pan Seconds TimingOffset
+}
+by_factor! {
+    CompressionRatio ConcertPitch FrequencyRatio GrainRate Hertz ModulationRate Quality
+}
+in_steps! {
+    BitDepth(u8) CountIn(u8) Harmonics(u8) InputChannel(u8) OctaveShift(i8) OctaveSpan(u8)
+    Pitch(u8) Semitones(i8) VoiceCount(u8)
+}
+choices! {
+    ArpeggioPattern: Up Down UpAndDown AsStruck Random AllAtOnce;
+    Channels: Mono Stereo;
+    ChordShape: Single Octave Power Major Minor Diminished Augmented SuspendedSecond
+        SuspendedFourth Sixth DominantSeventh MajorSeventh MinorSeventh Ninth;
+    DistortionCurve: Soft Hard Fold Rectify;
+    FilterKind: Off LowPass BandPass HighPass;
+    FmAlgorithm: Stack Pairs Star Fan Organ;
+    Key: C CSharp D EFlat E F FSharp G AFlat A BFlat B;
+    LfoShape: Sine Triangle RampUp RampDown Square SampleAndHold;
+    LfoTarget: Pitch Level Pan Cutoff Resonance Timbre;
+    NoteValue: Whole Half Quarter QuarterTriplet Eighth EighthTriplet Sixteenth SixteenthTriplet
+        ThirtySecond;
+    NoiseColour: White Pink Brown Blue Crackle;
+    SampleLoop: Once Forward PingPong;
+    Scale: Major Minor HarmonicMinor Dorian Phrygian Lydian Mixolydian MajorPentatonic
+        MinorPentatonic Blues Chromatic;
+    TuningSystem: Equal Just Pythagorean Meantone Werckmeister;
+    Wave: Sine Triangle Saw Square Noise;
+}
+
+/// Off in the lower half, on in the upper.
+impl Range for bool {
+    fn at(part: Amount) -> Self {
+        part.get() >= 0.5
+    }
+
+    fn part(self) -> Amount {
+        if self { Amount::MAX } else { Amount::MIN }
+    }
+}
+
+/// None at first, and then the choices.
+impl Range for Option<NoteValue> {
+    fn at(part: Amount) -> Self {
+        let at = nearest(part, NoteValue::ALL.len() + 1);
+        at.checked_sub(1).map(|at| NoteValue::ALL[at])
+    }
+
+    fn part(self) -> Amount {
+        let at = self.and_then(|value| NoteValue::ALL.iter().position(|one| *one == value));
+        place(at.map_or(0, |at| at + 1), NoteValue::ALL.len() + 1)
+    }
+}
+
+/// Which of `count` choices is at this part.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "there are a few"
+)]
+fn nearest(part: Amount, count: usize) -> usize {
+    let last = count - 1;
+    ((part.get() * last as f32).round() as usize).min(last)
+}
+
+/// At which part the choice at this place of `count` is.
+#[expect(clippy::cast_precision_loss, reason = "there are a few")]
+fn place(at: usize, count: usize) -> Amount {
+    amount(at as f32 / (count - 1) as f32)
+}
