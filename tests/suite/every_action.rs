@@ -122,7 +122,7 @@ const ACTIONS: &[&str] = &[
     r#"{"Automation":[{"LayerGroup":[1,"Level"]},"Add"]}"#,
     r#"{"Automation":[{"Master":"Level"},"Add"]}"#,
     r#"{"Automation":[{"Session":"Tempo"},"Add"]}"#,
-    r#"{"Automation":[{"Send":[1,2]},{"Set":{"Armed":true}}]}"#,
+    r#"{"Automation":[{"Instrument":[1,{"Sends":[2,"Level"]}]},{"Set":{"Armed":true}}]}"#,
     r#"{"Automation":[{"Bus":[2,"Pan"]},{"Set":{"Enabled":false}}]}"#,
     r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},{"Put":{"tick":480,"value":0.5,"curve":"Linear"}}]}"#,
     r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},{"Move":[480,{"tick":960,"value":0.25,"curve":"Hold"}]}]}"#,

@@ -147,12 +147,12 @@ async fn a_file_that_is_not_a_project_leaves_the_session_as_it_was() {
     let before = piece(&*d);
     let file = directory.file("Song.imbolc.json");
     let whole = fs::read_to_string(&file).unwrap();
-    let newer = whole.replacen(r#""version":2"#, r#""version":9"#, 1);
+    let newer = whole.replacen(r#""version":3"#, r#""version":9"#, 1);
     for (text, why) in [
         (&whole[..whole.len() / 2], ProjectFailure::Truncated),
-        (r#"{"format":"a song","version":2}"#, ProjectFailure::NotAProject),
+        (r#"{"format":"a song","version":3}"#, ProjectFailure::NotAProject),
         ("", ProjectFailure::NotAProject),
-        (&newer, ProjectFailure::OtherVersion { found: 9, expected: 2 }),
+        (&newer, ProjectFailure::OtherVersion { found: 9, expected: 3 }),
     ] {
         fs::write(&file, text).unwrap();
         assert_eq!(attempt(&*d, ProjectAction::Load(name("Song"))).await, Err(why));

@@ -362,7 +362,7 @@ mod tests {
         let equaliser = Effect::of(EffectKind::Equaliser);
         let bands = EffectParameter::all().into_iter().filter(|p| equaliser.part(*p).is_some());
         assert_eq!(bands.count(), 18);
-        assert!(InstrumentParameter::all().len() > 150);
+        assert!(InstrumentParameter::all().len() > 120);
         assert!(EffectParameter::all().len() > 70);
     }
 

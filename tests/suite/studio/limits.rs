@@ -114,7 +114,8 @@ fn largest_arrangement() -> usize {
     let clip = r#""4294967295":{"name":"","length":2000000000,"notes":[]},"#.len() + 4 * 64;
     let placement = r#""4294967295":{"clip":4294967295,"tick":2000000000,"length":2000000000},"#;
     let lane = concat!(
-        r#"[{"Instrument":[4294967295,"OscillatorDetune"]},"#,
+        r#"[{"Instrument":[4294967295,{"Chain":{"Effect":[65535,"#,
+        r#"{"Equaliser":{"Presence":"Frequency"}}]}}]},"#,
         r#"{"enabled":false,"armed":false,"points":{}}],"#,
     );
     let point = r#""2000000000":{"value":0.12345679,"curve":"SlowStart"},"#;

@@ -100,9 +100,9 @@ fn an_automation_point_sends_that_point_alone() {
     let put = edit(&before, AutomationAction::Put(point(240)));
     assert_eq!(
         json(&before, &put),
-        r#"[{"Lane":[{"Instrument":[7,"FilterCutoff"]},{"Put":{"tick":240,"value":0.5,"curve":"Smooth"}}]}]"#
+        r#"[{"Lane":[{"Instrument":[7,{"Filter":"Cutoff"}]},{"Put":{"tick":240,"value":0.5,"curve":"Smooth"}}]}]"#
     );
-    let gone = r#"[{"Lane":[{"Instrument":[7,"FilterCutoff"]},{"Remove":240}]}]"#;
+    let gone = r#"[{"Lane":[{"Instrument":[7,{"Filter":"Cutoff"}]},{"Remove":240}]}]"#;
     assert_eq!(json(&put, &before), gone);
 }
 

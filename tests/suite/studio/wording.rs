@@ -82,9 +82,9 @@ fn actions_are_written_like_this() {
         r#"{"Placement":[1,{"Remove":1}]}"#,
         r#"{"Arrangement":{"Play":"Arrangement"}}"#,
         r#"{"Arrangement":{"AtEnd":"Stop"}}"#,
-        r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},"Add"]}"#,
-        r#"{"Automation":[{"Instrument":[1,"FilterCutoff"]},"Delete"]}"#,
-        r#"{"Automation":[{"Send":[1,2]},{"Set":{"Armed":true}}]}"#,
+        r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},"Add"]}"#,
+        r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},"Delete"]}"#,
+        r#"{"Automation":[{"Instrument":[1,{"Sends":[2,"Level"]}]},{"Set":{"Armed":true}}]}"#,
         r#"{"Automation":[{"Bus":[2,"Pan"]},{"Set":{"Enabled":false}}]}"#,
         r#"{"Automation":[{"LayerGroup":[2,"Level"]},"Add"]}"#,
         r#"{"Automation":[{"Master":"Level"},{"Put":{"tick":480,"value":0.5,"curve":"Linear"}}]}"#,
@@ -206,6 +206,6 @@ fn changes_are_written_like_this() {
         r#"{"Lane":[{"Instrument":[1,"Level"]},{"Put":{"tick":480,"value":0.5,"curve":"Smooth"}}]}"#,
         r#"{"Lane":[{"Instrument":[1,"Level"]},{"Remove":480}]}"#,
         r#"{"Lane":[{"Bus":[2,"Mute"]},{"Whole":{"enabled":true,"armed":false,"points":{"480":{"value":0.5,"curve":"SlowEnd"}}}}]}"#,
-        r#"{"Lane":[{"Send":[1,2]},"Gone"]}"#,
+        r#"{"Lane":[{"Instrument":[1,{"Sends":[2,"Level"]}]},"Gone"]}"#,
     ]);
 }
