@@ -2,10 +2,11 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Bpm, Ticks},
+    quantity::{Bpm, Decibels, Ticks},
     studio::{
-        Action, BusId, ChainSetting, EffectKind, InstrumentSetting, MixerSetting, Name, NoteValue,
-        Output, ProjectAction, ProjectName, SessionSetting, SourceKind, SourceSetting,
+        Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
+        LayerGroupId, LayerGroupSetting, MasterSetting, MixerSetting, Name, NoteValue, Output,
+        ProjectAction, ProjectName, SendsSetting, SessionSetting, SourceKind, SourceSetting,
         TimeSignature, TransportAction,
     },
 };
@@ -87,7 +88,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "output" "master|BUS" "sends the selected instrument there" => |output, view| {
         let output = match output {
             "master" => Output::Master,
-            bus => Output::Bus(BusId(number(bus, "the number of a bus")?)),
+            bus => Output::Bus(BusId(number(bus, BUS)?)),
         };
         Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Output(output))])
     };
@@ -95,7 +96,62 @@ pub(super) const COMMANDS: &[Command] = commands! {
         one(MixerSetting::AddBus(view.studio().mixer.free_id(), called(name)?))
     };
     "delbus" "BUS" "deletes a bus" => |bus, _| {
-        one(MixerSetting::DeleteBus(BusId(number(bus, "the number of a bus")?)))
+        one(MixerSetting::DeleteBus(BusId(number(bus, BUS)?)))
+    };
+    "busname" "BUS NAME" "renames a bus" => |what, _| {
+        let (bus, name) = numbered(what, BUS)?;
+        one(MixerSetting::Bus(BusId(bus), BusSetting::Name(called(name)?)))
+    };
+    "buseffect" "BUS KIND" "adds an effect to a bus" => |what, view| {
+        let (bus, kind) = numbered(what, BUS)?;
+        let bus = BusId(bus);
+        let chain = &view.studio().mixer.bus(bus).ok_or("there is no such bus")?.chain;
+        let add = ChainSetting::Add(chain.free_id(), kind_of(kind, EffectKind::ALL, "effect")?, u8::MAX);
+        one(MixerSetting::Bus(bus, BusSetting::Chain(add)))
+    };
+    "mastereffect" "KIND" "adds an effect to the master" => |kind, view| {
+        let chain = &view.studio().mixer.master.chain;
+        let add = ChainSetting::Add(chain.free_id(), kind_of(kind, EffectKind::ALL, "effect")?, u8::MAX);
+        one(MixerSetting::Master(MasterSetting::Chain(add)))
+    };
+    "send" "BUS [DB]" "sends the selected instrument to a bus as well" => |what, view| {
+        let (bus, level) = numbered(what, BUS)?;
+        let bus = BusId(bus);
+        let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
+        let sends = |setting| Intent::set(id, InstrumentSetting::Sends(setting));
+        let mut intents = Vec::new();
+        if instrument.sends.to(bus).is_none() {
+            intents.push(sends(SendsSetting::Add(bus)));
+        }
+        if !level.is_empty() {
+            let level = Decibels::new(number(level, "a level")?).map_err(|error| error.to_string())?;
+            intents.push(sends(SendsSetting::Set(bus, BusSendSetting::Level(level))));
+        }
+        if intents.is_empty() { Err(format!("there is a send to bus {bus} already")) } else { Ok(intents) }
+    };
+    "unsend" "BUS" "ends a send of the selected instrument" => |bus, view| {
+        let remove = SendsSetting::Remove(BusId(number(bus, BUS)?));
+        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Sends(remove))])
+    };
+    "group" "NAME" "adds a layer group" => |name, view| {
+        let there = |id: &LayerGroupId| view.studio().mixer.layer_group(*id).is_some();
+        let free = (1..=u32::MAX).map(LayerGroupId).find(|id| !there(id)).ok_or("there are too many")?;
+        one(MixerSetting::AddLayerGroup(free, called(name)?))
+    };
+    "groupname" "GROUP NAME" "renames a layer group" => |what, _| {
+        let (group, name) = numbered(what, GROUP)?;
+        let name = LayerGroupSetting::Name(called(name)?);
+        one(MixerSetting::LayerGroup(LayerGroupId(group), name))
+    };
+    "delgroup" "GROUP" "deletes a layer group, not its instruments" => |group, _| {
+        one(MixerSetting::DeleteLayerGroup(LayerGroupId(number(group, GROUP)?)))
+    };
+    "join" "GROUP|none" "puts the selected instrument into a layer group" => |group, view| {
+        let group = match group {
+            "none" => None,
+            group => Some(LayerGroupId(number(group, GROUP)?)),
+        };
+        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::LayerGroup(group))])
     };
     "own" "1,2,…" "asks to own instruments" => |ids, _| instruments(ids, Intent::Claim);
     "release" "1,2,…" "gives instruments up" => |ids, _| instruments(ids, Intent::Release);
@@ -123,6 +179,8 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "quit" "" "leaves" => |_, _| Ok(vec![Intent::Quit]);
 };
 
+const BUS: &str = "the number of a bus";
+const GROUP: &str = "the number of a layer group";
 const NOTHING_SELECTED: &str = "no instrument is selected";
 
 /// What a line means.
@@ -153,6 +211,12 @@ fn selected(view: &View) -> Result<InstrumentId, String> {
 fn instruments(ids: &str, intent: fn(InstrumentId) -> Intent) -> Result<Vec<Intent>, String> {
     let id = |id: &str| number(id.trim(), "the number of an instrument").map(InstrumentId);
     ids.split(',').map(|each| id(each).map(intent)).collect()
+}
+
+/// A number, and what follows it.
+fn numbered<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String> {
+    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    Ok((number(first, what)?, rest.trim()))
 }
 
 fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {

@@ -2,15 +2,16 @@
 
 use imbolc_net::{
     model::{InstrumentId, Model as _},
-    quantity::{Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
+    quantity::{Hertz, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
     studio::{
-        BusId, FilterSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name,
-        NetworkAction, Note, Output, PianoRollAction, SessionSetting, SourceKind, Studio,
+        BusId, BusSetting, ChainSetting, EffectKind, FilterSetting, InstrumentAction,
+        InstrumentSetting, LayerGroupId, MasterSetting, MixerSetting, Name, NetworkAction, Note,
+        Output, PianoRollAction, SendsSetting, SessionSetting, SlotId, SourceKind, Studio,
         StudioState,
     },
 };
 
-use crate::stage::{BASS, DRUMS, PAD};
+use crate::stage::{BASS, DRUMS, LEAD, PAD};
 
 /// The band.
 pub fn studio() -> StudioState {
@@ -26,7 +27,32 @@ pub fn studio() -> StudioState {
         let add = PianoRollAction::Add(note(tick, pitch));
         act(&mut studio, &NetworkAction::PianoRoll(BASS, add));
     }
+    desk(&mut studio);
     studio
+}
+
+/// What the mixer shows besides faders.
+fn desk(studio: &mut StudioState) {
+    let name = |text| Name::new(text).expect("a name");
+    let mut mix = |setting| act(studio, &NetworkAction::Mixer(setting));
+    mix(MixerSetting::AddBus(BusId(2), name("Echo")));
+    mix(MixerSetting::AddLayerGroup(LayerGroupId(1), name("Warm")));
+    let reverb = ChainSetting::Add(SlotId(1), EffectKind::Reverb, 0);
+    mix(MixerSetting::Bus(BusId(1), BusSetting::Chain(reverb)));
+    mix(MixerSetting::Bus(BusId(2), BusSetting::Mute(true)));
+    let limiter = ChainSetting::Add(SlotId(1), EffectKind::Limiter, 0);
+    mix(MixerSetting::Master(MasterSetting::Chain(limiter)));
+    let mut set = |id, setting| {
+        act(studio, &NetworkAction::Instrument(id, InstrumentAction::Set(setting)));
+    };
+    set(BASS, InstrumentSetting::Sends(SendsSetting::Add(BusId(1))));
+    for (slot, kind) in [(1, EffectKind::Distortion), (2, EffectKind::Chorus)] {
+        let add = ChainSetting::Add(SlotId(slot), kind, u8::MAX);
+        set(BASS, InstrumentSetting::Chain(add));
+    }
+    set(BASS, InstrumentSetting::Chain(ChainSetting::Bypass(SlotId(2), true)));
+    set(LEAD, InstrumentSetting::Pan(Pan::of(-0.2)));
+    set(PAD, InstrumentSetting::LayerGroup(Some(LayerGroupId(1))));
 }
 
 /// Does something in a studio.

@@ -3,5 +3,6 @@
 
 mod band;
 mod keys;
+mod mixer;
 mod screens;
 mod stage;

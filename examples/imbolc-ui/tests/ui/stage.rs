@@ -18,7 +18,7 @@ use imbolc_net::{
     },
     quantity::{Bpm, Decibels, Ticks},
     status::{Identity, Lost, Status},
-    studio::{NetworkAction, Studio, StudioState},
+    studio::{NetworkAction, Pane, Studio, StudioState},
 };
 use imbolc_ui::app::App;
 use ratatui::{Terminal, backend::TestBackend, style::Color};
@@ -227,6 +227,17 @@ impl Stage {
             self.settle();
         }
         self
+    }
+
+    /// Goes to a pane, wherever it is among the others.
+    pub fn show(&mut self, pane: Pane) -> &mut Self {
+        for _ in 0..8 {
+            if self.app.mine().pane() == pane {
+                return self;
+            }
+            self.press("<tab>");
+        }
+        panic!("there is no pane {pane:?}");
     }
 
     /// What was dispatched since the last call.
