@@ -22,6 +22,7 @@ use imbolc_net::{
 use ratatui::Frame;
 
 use self::keyboard::Keyboard;
+pub(crate) use self::layout::place;
 use crate::{
     intent::Intent,
     news::{News, Tone},

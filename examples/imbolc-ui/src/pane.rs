@@ -5,6 +5,7 @@
 
 pub mod instruments;
 pub mod mixer;
+pub mod session;
 
 use crossterm::event::KeyEvent;
 use imbolc_net::{model::DirtyFlags, studio};
@@ -46,5 +47,6 @@ pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
     vec![
         (studio::Pane::Instruments, Box::new(instruments::Instruments::default())),
         (studio::Pane::Mixer, Box::new(mixer::Mixer::default())),
+        (studio::Pane::Session, Box::new(session::Session::default())),
     ]
 }

@@ -2,12 +2,12 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Bpm, Decibels, Ticks},
+    quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
     studio::{
         Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
-        LayerGroupId, LayerGroupSetting, MasterSetting, MixerSetting, Name, NoteValue, Output,
-        ProjectAction, ProjectName, SendsSetting, SessionSetting, SourceKind, SourceSetting,
-        TimeSignature, TransportAction,
+        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, NoteValue,
+        Output, ProjectAction, ProjectName, SendsSetting, SessionSetting, SourceKind,
+        SourceSetting, TimeSignature, TransportAction, TuningSetting,
     },
 };
 use serde::de::DeserializeOwned;
@@ -35,11 +35,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "play" "" "starts the music" => |_, _| one(TransportAction::Play);
     "stop" "" "stops it" => |_, _| one(TransportAction::Stop);
     "goto" "BAR" "goes to a bar" => |bar, view| {
-        let bar: u32 = number(bar, "a bar")?;
-        let length = view.studio().session.time_signature.bar();
-        let tick = bar.checked_sub(1).and_then(|bar| bar.checked_mul(length));
-        let tick = tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("there is no such bar")?;
-        one(TransportAction::Locate(tick))
+        one(TransportAction::Locate(start_of(bar, view)?))
     };
     "tempo" "BPM" "sets the tempo" => |bpm, _| {
         one(SessionSetting::Tempo(Bpm::new(number(bpm, "a tempo")?).map_err(|error| error.to_string())?))
@@ -153,6 +149,21 @@ pub(super) const COMMANDS: &[Command] = commands! {
         };
         Ok(vec![Intent::set(selected(view)?, InstrumentSetting::LayerGroup(group))])
     };
+    "swing" "PERCENT" "makes every second eighth late" => |percent, _| {
+        let percent: f32 = number(percent, "a percentage")?;
+        let swing = Amount::new(percent / 100.0).map_err(|_| "from 0 to 100 per cent")?;
+        one(SessionSetting::Swing(swing))
+    };
+    "pitch" "HZ" "sets the concert pitch" => |hertz, _| {
+        let pitch = ConcertPitch::new(number(hertz, "a frequency")?);
+        let pitch = pitch.map_err(|error| error.to_string())?;
+        one(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
+    };
+    "region" "BAR BAR" "loops from the start of a bar to that of another" => |bars, view| {
+        let (from, to) = bars.split_once(' ').ok_or("two bars are needed")?;
+        let region = LoopRegion::new(start_of(from, view)?, start_of(to.trim(), view)?);
+        one(TransportAction::Region(region.map_err(|error| error.to_string())?))
+    };
     "own" "1,2,…" "asks to own instruments" => |ids, _| instruments(ids, Intent::Claim);
     "release" "1,2,…" "gives instruments up" => |ids, _| instruments(ids, Intent::Release);
     "privilege" "" "asks for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);
@@ -171,6 +182,9 @@ pub(super) const COMMANDS: &[Command] = commands! {
     };
     "checkpoint" "NAME" "keeps the project as it is now" => |name, _| {
         one(Action::Project(ProjectAction::CreateCheckpoint(project(name)?)))
+    };
+    "forget" "NAME" "deletes a checkpoint" => |name, _| {
+        one(Action::Project(ProjectAction::DeleteCheckpoint(project(name)?)))
     };
     "restore" "NAME" "goes back to a checkpoint" => |name, _| {
         one(Action::Project(ProjectAction::RestoreCheckpoint(project(name)?)))
@@ -211,6 +225,14 @@ fn selected(view: &View) -> Result<InstrumentId, String> {
 fn instruments(ids: &str, intent: fn(InstrumentId) -> Intent) -> Result<Vec<Intent>, String> {
     let id = |id: &str| number(id.trim(), "the number of an instrument").map(InstrumentId);
     ids.split(',').map(|each| id(each).map(intent)).collect()
+}
+
+/// The first tick of a bar, the first of which is 1.
+fn start_of(bar: &str, view: &View) -> Result<Ticks, String> {
+    let bar: u32 = number(bar, "a bar")?;
+    let length = view.studio().session.time_signature.bar();
+    let tick = bar.checked_sub(1).and_then(|bar| bar.checked_mul(length));
+    Ok(tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("there is no such bar")?)
 }
 
 /// A number, and what follows it.

@@ -17,6 +17,7 @@ use ratatui::{
     widgets::{Block, Borders, Widget as _},
 };
 
+pub(crate) use self::column::level;
 use self::{
     column::WIDTH,
     effects::Effects,

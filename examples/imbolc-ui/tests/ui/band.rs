@@ -1,13 +1,18 @@
 //! A studio with something of everything in it.
 
+use std::sync::Arc;
+
 use imbolc_net::{
     model::{InstrumentId, Model as _},
-    quantity::{Hertz, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
+    quantity::{
+        Amount, Hertz, MidiController, NoteLength, Pan, Pitch, Probability, Ticks, Velocity,
+    },
     studio::{
-        BusId, BusSetting, ChainSetting, EffectKind, FilterSetting, InstrumentAction,
-        InstrumentSetting, LayerGroupId, MasterSetting, MixerSetting, Name, NetworkAction, Note,
-        Output, PianoRollAction, SendsSetting, SessionSetting, SlotId, SourceKind, Studio,
-        StudioState,
+        BusId, BusSetting, ChainSetting, Definition, EffectKind, FilterSetting, InstrumentAction,
+        InstrumentKnob, InstrumentSetting, LayerGroupId, Mapping, MappingId, MasterSetting,
+        MidiMapSetting, MidiTarget, MixerSetting, Name, Names, NetworkAction, Note, Output,
+        PianoRollAction, ProjectAction, ProjectName, ProjectNotice, Projects, RegistrySetting,
+        SendsSetting, SessionSetting, SlotId, SourceKind, Studio, StudioState, SynthDefId,
     },
 };
 
@@ -28,6 +33,7 @@ pub fn studio() -> StudioState {
         act(&mut studio, &NetworkAction::PianoRoll(BASS, add));
     }
     desk(&mut studio);
+    shelf(&mut studio);
     studio
 }
 
@@ -53,6 +59,34 @@ fn desk(studio: &mut StudioState) {
     set(BASS, InstrumentSetting::Chain(ChainSetting::Bypass(SlotId(2), true)));
     set(LEAD, InstrumentSetting::Pan(Pan::of(-0.2)));
     set(PAD, InstrumentSetting::LayerGroup(Some(LayerGroupId(1))));
+}
+
+/// What the session has besides music: definitions, mappings and projects.
+fn shelf(studio: &mut StudioState) {
+    let name = |text| Name::new(text).expect("a name");
+    for (id, text) in [(1, "Warble"), (2, "Rumble")] {
+        let definition = Arc::new(Definition { name: name(text), parameters: Vec::new() });
+        let add = RegistrySetting::AddSynthDef(SynthDefId(id), definition);
+        act(studio, &NetworkAction::Registry(add));
+    }
+    let mapping = Mapping {
+        channel: None,
+        controller: MidiController::of(74),
+        target: MidiTarget::Instrument(BASS, InstrumentKnob::Cutoff),
+        from: Amount::MIN,
+        to: Amount::MAX,
+    };
+    let put = SessionSetting::Midi(MidiMapSetting::Put(MappingId(1), mapping));
+    act(studio, &NetworkAction::Session(put));
+    let names = |names: &[&str]| {
+        Names::new(names.iter().map(|name| ProjectName::new(name).expect("a name")))
+    };
+    studio.projects = Arc::new(Projects {
+        current: ProjectName::new("friday").ok(),
+        known: names(&["friday", "monday", "sketches"]),
+        checkpoints: names(&["before the bridge"]),
+        notice: ProjectNotice::Done(ProjectAction::Save),
+    });
 }
 
 /// Does something in a studio.

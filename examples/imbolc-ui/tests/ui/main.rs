@@ -5,4 +5,5 @@ mod band;
 mod keys;
 mod mixer;
 mod screens;
+mod session;
 mod stage;

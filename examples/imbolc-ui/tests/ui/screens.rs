@@ -7,7 +7,8 @@ use imbolc_net::studio::Pane;
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
 /// The panes, and what their snapshots are called.
-const PANES: [(Pane, &str); 2] = [(Pane::Instruments, "instruments"), (Pane::Mixer, "mixer")];
+const PANES: [(Pane, &str); 3] =
+    [(Pane::Instruments, "instruments"), (Pane::Mixer, "mixer"), (Pane::Session, "session")];
 
 #[test]
 fn every_pane_in_every_scene() {

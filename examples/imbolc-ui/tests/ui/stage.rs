@@ -395,6 +395,10 @@ fn parse(keys: &str) -> Vec<KeyEvent> {
                         parsed.push(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
                         continue;
                     }
+                    "s-right" => {
+                        parsed.push(KeyEvent::new(KeyCode::Right, KeyModifiers::SHIFT));
+                        continue;
+                    }
                     other => panic!("there is no key {other}"),
                 }
             }

@@ -190,7 +190,7 @@ fn counted(count: usize, what: &str, mark: Span<'static>) -> Line<'static> {
 }
 
 /// A fader as one reads it.
-pub(super) fn level(level: Decibels) -> String {
+pub(crate) fn level(level: Decibels) -> String {
     match level {
         Decibels::MIN => "-∞ dB".into(),
         level => format!("{:.1} dB", level.get()),
