@@ -5,6 +5,7 @@
 
 pub mod instruments;
 pub mod mixer;
+pub mod people;
 pub mod session;
 
 use crossterm::event::KeyEvent;
@@ -48,5 +49,6 @@ pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
         (studio::Pane::Instruments, Box::new(instruments::Instruments::default())),
         (studio::Pane::Mixer, Box::new(mixer::Mixer::default())),
         (studio::Pane::Session, Box::new(session::Session::default())),
+        (studio::Pane::People, Box::new(people::People::default())),
     ]
 }

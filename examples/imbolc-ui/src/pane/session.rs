@@ -128,13 +128,13 @@ impl Row {
             Shows::Other(shows) => line.extend(shows(view)),
             Shows::Studio(shows) => {
                 let certain = view.is_certain(shows);
-                let shown = shows(view.studio());
+                let text = shows(view.studio());
                 // A blank stays at the right, and there is room for the mark.
                 let room = width.saturating_sub(LABEL + 2 + theme::UNCERTAIN.len());
-                let shown = theme::fit(&shown, room) + theme::mark(certain);
+                let text = theme::fit(&text, room) + theme::mark(certain);
                 let changes = self.step.is_some() || self.enter.is_some();
                 let style = if changes { Style::new() } else { theme::QUIET };
-                line.push_span(Span::styled(shown, style.patch(theme::certain(certain))));
+                line.push_span(Span::styled(text, style.patch(theme::certain(certain))));
             }
         }
         line

@@ -4,6 +4,7 @@
 mod band;
 mod keys;
 mod mixer;
+mod people;
 mod screens;
 mod session;
 mod stage;

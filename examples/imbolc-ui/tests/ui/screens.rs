@@ -7,8 +7,12 @@ use imbolc_net::studio::Pane;
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
 /// The panes, and what their snapshots are called.
-const PANES: [(Pane, &str); 3] =
-    [(Pane::Instruments, "instruments"), (Pane::Mixer, "mixer"), (Pane::Session, "session")];
+const PANES: [(Pane, &str); 4] = [
+    (Pane::Instruments, "instruments"),
+    (Pane::Mixer, "mixer"),
+    (Pane::Session, "session"),
+    (Pane::People, "people"),
+];
 
 #[test]
 fn every_pane_in_every_scene() {

@@ -76,10 +76,10 @@ pub(super) const ROWS: &[Row] = &[
         })
         .enter(|view| type_with("tempo", &view.studio().session.tempo.get())),
     Row::of("Session", "key", |studio| key(studio.session.key))
-        .step(|studio, by| set(SessionSetting::Key(after(Key::ALL, studio.session.key, by)?)))
+        .step(|studio, by| set(SessionSetting::Key(after(Key::ALL, studio.session.key, by))))
         .enter(|_| Intent::Type("key ".into())),
     Row::of("Session", "scale", |studio| words::of(studio.session.scale))
-        .step(|studio, by| set(SessionSetting::Scale(after(Scale::ALL, studio.session.scale, by)?)))
+        .step(|studio, by| set(SessionSetting::Scale(after(Scale::ALL, studio.session.scale, by))))
         .enter(|_| Intent::Type("scale ".into())),
     Row::of("Session", "metre", |studio| metre(studio.session.time_signature))
         .step(|studio, by| {
@@ -104,13 +104,13 @@ pub(super) const ROWS: &[Row] = &[
     .enter(|view| type_with("pitch", &view.studio().session.tuning.concert_pitch.get())),
     Row::of("Session", "tuning", |studio| words::of(studio.session.tuning.system)).step(
         |studio, by| {
-            let system = after(TuningSystem::ALL, studio.session.tuning.system, by)?;
+            let system = after(TuningSystem::ALL, studio.session.tuning.system, by);
             set(SessionSetting::Tuning(TuningSetting::System(system)))
         },
     ),
     Row::of("Session", "snap", |studio| studio.session.snap.map_or("off".into(), words::of))
         .step(|studio, by| {
-            set(SessionSetting::Snap(after_or_none(NoteValue::ALL, studio.session.snap, by)?))
+            set(SessionSetting::Snap(after_or_none(NoteValue::ALL, studio.session.snap, by)))
         })
         .enter(|_| Intent::Type("snap ".into())),
     Row::of("Click", "click", |studio| on(studio.session.click.on))
@@ -175,7 +175,7 @@ pub(super) const ROWS: &[Row] = &[
     .step(|studio, by| {
         let channels = MidiChannel::MIN.get()..=MidiChannel::MAX.get();
         let channels: Vec<_> = channels.filter_map(|it| MidiChannel::new(it).ok()).collect();
-        let next = after_or_none(&channels, studio.session.midi.channel, by)?;
+        let next = after_or_none(&channels, studio.session.midi.channel, by);
         set(SessionSetting::Midi(MidiMapSetting::Channel(next)))
     }),
     Row::of("MIDI", "mappings", |studio| {
@@ -231,14 +231,16 @@ fn type_with(command: &str, value: &impl ToString) -> Intent {
 }
 
 /// What comes so many after `now`, in a circle.
-fn after<T: Copy + PartialEq>(all: &[T], now: T, by: i16) -> Option<T> {
-    let at = all.iter().position(|other| *other == now)?;
-    let to = (i64::try_from(at).ok()? + i64::from(by)).rem_euclid(i64::try_from(all.len()).ok()?);
-    all.get(usize::try_from(to).ok()?).copied()
+fn after<T: Copy + PartialEq>(all: &[T], now: T, by: i16) -> T {
+    let at = all.iter().position(|other| *other == now).unwrap_or_default();
+    let circle = all.len().max(1);
+    let steps = usize::from(by.unsigned_abs()) % circle;
+    let to = if by < 0 { at + circle - steps } else { at + steps };
+    all.get(to % circle).copied().unwrap_or(now)
 }
 
 /// The same with nothing before the first.
-fn after_or_none<T: Copy + PartialEq>(all: &[T], now: Option<T>, by: i16) -> Option<Option<T>> {
+fn after_or_none<T: Copy + PartialEq>(all: &[T], now: Option<T>, by: i16) -> Option<T> {
     let all: Vec<_> = std::iter::once(None).chain(all.iter().copied().map(Some)).collect();
     after(&all, now, by)
 }
