@@ -101,7 +101,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "buseffect" "BUS KIND" "adds an effect to a bus" => |what, view| {
         let (bus, kind) = numbered(what, BUS)?;
         let bus = BusId(bus);
-        let chain = &view.studio().mixer.bus(bus).ok_or("there is no such bus")?.chain;
+        let chain = &view.studio().mixer.bus(bus).ok_or(NO_BUS)?.chain;
         let add = ChainSetting::Add(chain.free_id(), kind_of(kind, EffectKind::ALL, "effect")?, u8::MAX);
         one(MixerSetting::Bus(bus, BusSetting::Chain(add)))
     };
@@ -113,6 +113,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "send" "BUS [DB]" "sends the selected instrument to a bus as well" => |what, view| {
         let (bus, level) = numbered(what, BUS)?;
         let bus = BusId(bus);
+        view.studio().mixer.bus(bus).ok_or(NO_BUS)?;
         let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
         let sends = |setting| Intent::set(id, InstrumentSetting::Sends(setting));
         let mut intents = Vec::new();
@@ -194,6 +195,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
 };
 
 const BUS: &str = "the number of a bus";
+const NO_BUS: &str = "there is no such bus";
 const GROUP: &str = "the number of a layer group";
 const NOTHING_SELECTED: &str = "no instrument is selected";
 

@@ -114,12 +114,31 @@ fn sends_are_typed_by_bus_and_level() {
     assert!(stage.screen().contains("2 sends"), "{}", stage.screen());
     assert!(stage.press("t2<enter>").dispatched().is_empty());
     assert!(stage.screen().contains("there is a send to bus 2 already"), "{}", stage.screen());
-    stage.press("<esc>");
+    stage.press("<esc>t7<enter>");
+    assert!(stage.screen().contains("there is no such bus"), "{}", stage.screen());
+    assert!(stage.press("<esc>").dispatched().is_empty());
     let louder = SendsSetting::Set(BusId(2), BusSendSetting::Level(level(-3.0)));
     assert_eq!(stage.press("t2 -3<enter>").dispatched(), [sends(louder)]);
     assert_eq!(stage.press("T1<enter>").dispatched(), [sends(SendsSetting::Remove(BusId(1)))]);
     assert!(stage.press("<end>t").dispatched().is_empty());
     assert!(stage.screen().contains("only an instrument sends to buses"), "{}", stage.screen());
+}
+
+#[test]
+fn the_only_bus_need_not_be_typed() {
+    let mut studio = StudioState::starter();
+    let name = Name::new("Room").unwrap();
+    act(&mut studio, &NetworkAction::Mixer(MixerSetting::AddBus(BusId(1), name)));
+    let mut stage = Stage::with(Scene::Alone, studio);
+    let sends = |setting| set(BASS, InstrumentSetting::Sends(setting));
+    assert_eq!(
+        stage.show(Pane::Mixer).press("t-9<enter>T<enter>").dispatched(),
+        [
+            sends(SendsSetting::Add(BusId(1))),
+            sends(SendsSetting::Set(BusId(1), BusSendSetting::Level(level(-9.0)))),
+            sends(SendsSetting::Remove(BusId(1))),
+        ]
+    );
 }
 
 #[test]

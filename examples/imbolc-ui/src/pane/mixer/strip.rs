@@ -211,7 +211,7 @@ impl StripId {
         let mut buses = mixer.buses();
         match (buses.next(), buses.next()) {
             (None, _) => complain("there is no bus: b adds one"),
-            (Some((only, _)), None) => Intent::Type(format!("{command} {only}")),
+            (Some((only, _)), None) => Intent::Type(format!("{command} {only} ")),
             _ => Intent::Type(format!("{command} ")),
         }
     }
