@@ -90,14 +90,9 @@ impl People {
         let at = self.under_cursor(view);
         let room = usize::from(area.height.saturating_sub(1));
         let first = at.saturating_sub(room / 2).min(self.ids.len().saturating_sub(room));
-        let shown = (first..).zip(&self.ids).map(|(place, _)| place);
-        let shown: Vec<_> = shown
-            .take(room)
-            .filter_map(|place| {
-                let id = *self.ids.get(place)?;
-                Some((place, Person::new(id, view)?))
-            })
-            .collect();
+        let shown = (first..).zip(self.ids.iter().skip(first)).take(room);
+        let shown: Vec<_> =
+            shown.filter_map(|(place, id)| Some((place, Person::new(*id, view)?))).collect();
         let presence = shown.iter().map(|(_, person)| person.presence.chars().count());
         let presence = presence.max().unwrap_or_default().max("presence".len());
         let heading = format!(
@@ -209,17 +204,14 @@ fn owned(id: ClientId, room: usize, view: &View) -> String {
 /// Selects the first instrument that somebody owns, and goes to it.
 fn first_instrument(id: ClientId, view: &View) -> Intent {
     let there = |id: &_| view.studio().instruments.contains(*id);
-    match view.state.roster.owned_by(id).find(there) {
-        Some(instrument) => Intent::Each(vec![
+    if let Some(instrument) = view.state.roster.owned_by(id).find(there) {
+        return Intent::Each(vec![
             Action::Selection(SelectionAction::Instrument(instrument)).into(),
             Intent::go(studio::Pane::Instruments),
-        ]),
-        None => {
-            let who = view.state.roster.as_owner(id);
-            let who = who.map_or("nobody".into(), |who| who.to_string());
-            Intent::Complain(format!("{who} owns no instrument"))
-        }
+        ]);
     }
+    let who = view.state.roster.as_owner(id).map_or("nobody".into(), |who| who.to_string());
+    Intent::Complain(format!("{who} owns no instrument"))
 }
 
 /// Draws what has happened lately, the latest at the end.
