@@ -100,6 +100,12 @@ pub enum TuningSystem {
     Werckmeister,
 }
 
+impl TuningSystem {
+    /// All of them, in the order in which a menu shows them.
+    pub const ALL: &'static [Self] =
+        &[Self::Equal, Self::Just, Self::Pythagorean, Self::Meantone, Self::Werckmeister];
+}
+
 pub(super) fn reduce(
     state: &mut StudioState,
     setting: &SessionSetting,
@@ -136,6 +142,24 @@ pub enum Key {
     B,
 }
 
+impl Key {
+    /// All of them, upwards from C.
+    pub const ALL: &'static [Self] = &[
+        Self::C,
+        Self::CSharp,
+        Self::D,
+        Self::EFlat,
+        Self::E,
+        Self::F,
+        Self::FSharp,
+        Self::G,
+        Self::AFlat,
+        Self::A,
+        Self::BFlat,
+        Self::B,
+    ];
+}
+
 /// The scale on the tonic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -151,6 +175,23 @@ pub enum Scale {
     MinorPentatonic,
     Blues,
     Chromatic,
+}
+
+impl Scale {
+    /// All of them, in the order in which a menu shows them.
+    pub const ALL: &'static [Self] = &[
+        Self::Major,
+        Self::Minor,
+        Self::HarmonicMinor,
+        Self::Dorian,
+        Self::Phrygian,
+        Self::Lydian,
+        Self::Mixolydian,
+        Self::MajorPentatonic,
+        Self::MinorPentatonic,
+        Self::Blues,
+        Self::Chromatic,
+    ];
 }
 
 /// A metre, such as 3/4.

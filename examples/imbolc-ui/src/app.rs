@@ -22,6 +22,7 @@ use imbolc_net::{
 use ratatui::Frame;
 
 use self::keyboard::Keyboard;
+pub(crate) use self::layout::place;
 use crate::{
     intent::Intent,
     news::{News, Tone},
@@ -70,6 +71,16 @@ struct Shown {
     pane: Box<dyn Pane>,
     /// What has changed since it was refreshed.
     dirty: DirtyFlags,
+}
+
+impl Shown {
+    /// Lets the pane work out anew what it keeps, if that has changed.
+    fn refresh(&mut self, view: &View) {
+        if self.dirty.intersects(self.pane.keeps()) {
+            self.pane.refresh(view);
+        }
+        self.dirty = DirtyFlags::NONE;
+    }
 }
 
 /// When the next frame is due.
@@ -203,15 +214,12 @@ impl App {
 
     /// Draws a frame.
     pub fn draw(&mut self, frame: &mut Frame) {
-        let view = View::of(&*self.studio, &self.mine);
+        let view = View::of(&*self.studio, &self.mine, &self.news);
         self.drawn = Some(view.metering);
         self.stale = false;
         let at = self.panes.iter().position(|shown| shown.which == view.mine.pane());
         if let Some(shown) = self.panes.get_mut(at.unwrap_or_default()) {
-            if shown.dirty.intersects(shown.pane.keeps()) {
-                shown.pane.refresh(&view);
-            }
-            shown.dirty = DirtyFlags::NONE;
+            shown.refresh(&view);
         }
         let titles: Vec<_> = self.panes.iter().map(|shown| shown.pane.title()).collect();
         if let Some(shown) = self.panes.get(at.unwrap_or_default()) {
@@ -221,7 +229,6 @@ impl App {
                 at: at.unwrap_or_default(),
                 pane: &*shown.pane,
                 palette: &self.palette,
-                news: &self.news,
             };
             screen.draw(frame);
         }
@@ -234,7 +241,7 @@ impl App {
     }
 
     fn type_command(&mut self, key: KeyEvent) {
-        let view = View::of(&*self.studio, &self.mine);
+        let view = View::of(&*self.studio, &self.mine, &self.news);
         match self.palette.key(key, &view) {
             Typed::More => {}
             Typed::Nothing => self.local(LayerAction::Pop),
@@ -261,10 +268,12 @@ impl App {
 
     /// What a key stands for: in the pane, or else everywhere.
     fn meaning(&mut self, key: KeyEvent) -> Option<Intent> {
-        let view = View::of(&*self.studio, &self.mine);
-        let shown = self.panes.iter_mut().find(|shown| shown.which == view.mine.pane());
-        if let Some(intent) = shown.and_then(|shown| shown.pane.key(key, &view)) {
-            return Some(intent);
+        let view = View::of(&*self.studio, &self.mine, &self.news);
+        if let Some(shown) = self.panes.iter_mut().find(|shown| shown.which == view.mine.pane()) {
+            shown.refresh(&view);
+            if let Some(intent) = shown.pane.key(key, &view) {
+                return Some(intent);
+            }
         }
         let transport = &view.studio().transport;
         let intent = match key.code {
@@ -309,6 +318,9 @@ impl App {
         let done = match intent {
             Intent::Nothing => Ok(()),
             Intent::Do(action) => return self.act(action),
+            Intent::Each(intents) => {
+                return intents.into_iter().for_each(|intent| self.carry_out(intent));
+            }
             Intent::Undo => studio.undo(),
             Intent::Redo => studio.redo(),
             Intent::Claim(id) => studio.request_ownership(&[id]),

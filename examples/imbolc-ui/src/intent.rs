@@ -16,6 +16,8 @@ pub enum Intent {
     Nothing,
     /// To do something, with what is shared or with what is one's own.
     Do(Action),
+    /// Several things, one after the other.
+    Each(Vec<Self>),
     /// To take back one's own last step.
     Undo,
     /// To do it again.

@@ -4,6 +4,9 @@
 //! A pane sees a [`View`] and nothing else, least of all a dispatcher.
 
 pub mod instruments;
+pub mod mixer;
+pub mod people;
+pub mod session;
 
 use crossterm::event::KeyEvent;
 use imbolc_net::{model::DirtyFlags, studio};
@@ -42,5 +45,10 @@ pub trait Pane {
 /// All panes, in the order of their numbers.
 #[must_use]
 pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
-    vec![(studio::Pane::Instruments, Box::new(instruments::Instruments::default()))]
+    vec![
+        (studio::Pane::Instruments, Box::new(instruments::Instruments::default())),
+        (studio::Pane::Mixer, Box::new(mixer::Mixer::default())),
+        (studio::Pane::Session, Box::new(session::Session::default())),
+        (studio::Pane::People, Box::new(people::People::default())),
+    ]
 }

@@ -57,18 +57,32 @@ pub fn meter(peak: Decibels, width: usize) -> String {
 #[must_use]
 pub fn bar(part: f32, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a screen is not that wide"
-    )]
-    let eighths = (part.clamp(0.0, 1.0) * (width * 8) as f32).round() as usize;
+    let eighths = eighths(part, width);
     let mut bar = "█".repeat(eighths / 8);
     bar.push_str(EIGHTHS[eighths % 8]);
     let filled = bar.chars().count();
     bar.push_str(&" ".repeat(width.saturating_sub(filled)));
     bar
+}
+
+/// A bar that stands: the part of `height` cells that is filled from below, to
+/// the eighth of a cell, from the top down.
+#[must_use]
+pub fn column(part: f32, height: usize) -> Vec<&'static str> {
+    const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+    let eighths = eighths(part, height);
+    (0..height).rev().map(|row| EIGHTHS[eighths.saturating_sub(row * 8).min(8)]).collect()
+}
+
+/// How many eighths of a cell a part of so many cells fills.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a screen is not that wide"
+)]
+fn eighths(part: f32, cells: usize) -> usize {
+    (part.clamp(0.0, 1.0) * (cells * 8) as f32).round() as usize
 }
 
 /// The colour of a meter that shows `peak`.
@@ -111,6 +125,9 @@ mod tests {
         assert_eq!(bar(0.5, 4), "██  ");
         assert_eq!(bar(0.53, 4), "██▏ ");
         assert_eq!(bar(2.0, 4), "████");
+        assert_eq!(column(0.0, 2), [" ", " "]);
+        assert_eq!(column(0.53, 4), [" ", "▁", "█", "█"]);
+        assert_eq!(column(2.0, 2), ["█", "█"]);
         assert_eq!(meter(Decibels::MIN, 3), "   ");
         assert_eq!(meter(Decibels::of(0.0), 3), "███");
     }

@@ -14,6 +14,8 @@ use imbolc_net::{
 
 use std::sync::Arc;
 
+use crate::news::News;
+
 /// One moment of a session, as a pane gets it.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
@@ -31,12 +33,14 @@ pub struct View<'a> {
     pub clock: Timestamp,
     /// What is one's own business.
     pub mine: &'a ClientState,
+    /// What has happened lately.
+    pub news: &'a News,
 }
 
 impl<'a> View<'a> {
     /// This moment of `studio`: one load of its snapshot.
     #[must_use]
-    pub fn of(studio: &dyn Dispatcher, mine: &'a ClientState) -> Self {
+    pub fn of(studio: &dyn Dispatcher, mine: &'a ClientState, news: &'a News) -> Self {
         Self {
             state: studio.state(),
             confirmed: studio.confirmed(),
@@ -45,6 +49,7 @@ impl<'a> View<'a> {
             me: studio.identity(),
             clock: studio.clock(),
             mine,
+            news,
         }
     }
 

@@ -17,7 +17,6 @@ use ratatui::{
 
 use super::KEYS;
 use crate::{
-    news::News,
     palette::Palette,
     pane::{Key, Pane},
     terminal, theme,
@@ -32,7 +31,6 @@ pub(super) struct Screen<'a> {
     pub(super) at: usize,
     pub(super) pane: &'a dyn Pane,
     pub(super) palette: &'a Palette,
-    pub(super) news: &'a News,
 }
 
 impl Screen<'_> {
@@ -56,7 +54,7 @@ impl Screen<'_> {
         let inside = block.inner(body);
         block.render(body, buffer);
         self.pane.draw(self.view, inside, buffer);
-        self.news.line(usize::from(news.width)).render(news, buffer);
+        self.view.news.line(usize::from(news.width)).render(news, buffer);
         self.draw_status(status, buffer);
         match self.view.mine.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),

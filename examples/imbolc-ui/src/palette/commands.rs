@@ -2,11 +2,12 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Bpm, Ticks},
+    quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
     studio::{
-        Action, BusId, ChainSetting, EffectKind, InstrumentSetting, MixerSetting, Name, NoteValue,
-        Output, ProjectAction, ProjectName, SessionSetting, SourceKind, SourceSetting,
-        TimeSignature, TransportAction,
+        Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
+        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, NoteValue,
+        Output, ProjectAction, ProjectName, SendsSetting, SessionSetting, SourceKind,
+        SourceSetting, TimeSignature, TransportAction, TuningSetting,
     },
 };
 use serde::de::DeserializeOwned;
@@ -34,11 +35,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "play" "" "starts the music" => |_, _| one(TransportAction::Play);
     "stop" "" "stops it" => |_, _| one(TransportAction::Stop);
     "goto" "BAR" "goes to a bar" => |bar, view| {
-        let bar: u32 = number(bar, "a bar")?;
-        let length = view.studio().session.time_signature.bar();
-        let tick = bar.checked_sub(1).and_then(|bar| bar.checked_mul(length));
-        let tick = tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("there is no such bar")?;
-        one(TransportAction::Locate(tick))
+        one(TransportAction::Locate(start_of(bar, view)?))
     };
     "tempo" "BPM" "sets the tempo" => |bpm, _| {
         one(SessionSetting::Tempo(Bpm::new(number(bpm, "a tempo")?).map_err(|error| error.to_string())?))
@@ -87,7 +84,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "output" "master|BUS" "sends the selected instrument there" => |output, view| {
         let output = match output {
             "master" => Output::Master,
-            bus => Output::Bus(BusId(number(bus, "the number of a bus")?)),
+            bus => Output::Bus(BusId(number(bus, BUS)?)),
         };
         Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Output(output))])
     };
@@ -95,7 +92,78 @@ pub(super) const COMMANDS: &[Command] = commands! {
         one(MixerSetting::AddBus(view.studio().mixer.free_id(), called(name)?))
     };
     "delbus" "BUS" "deletes a bus" => |bus, _| {
-        one(MixerSetting::DeleteBus(BusId(number(bus, "the number of a bus")?)))
+        one(MixerSetting::DeleteBus(BusId(number(bus, BUS)?)))
+    };
+    "busname" "BUS NAME" "renames a bus" => |what, _| {
+        let (bus, name) = numbered(what, BUS)?;
+        one(MixerSetting::Bus(BusId(bus), BusSetting::Name(called(name)?)))
+    };
+    "buseffect" "BUS KIND" "adds an effect to a bus" => |what, view| {
+        let (bus, kind) = numbered(what, BUS)?;
+        let bus = BusId(bus);
+        let chain = &view.studio().mixer.bus(bus).ok_or(NO_BUS)?.chain;
+        let add = ChainSetting::Add(chain.free_id(), kind_of(kind, EffectKind::ALL, "effect")?, u8::MAX);
+        one(MixerSetting::Bus(bus, BusSetting::Chain(add)))
+    };
+    "mastereffect" "KIND" "adds an effect to the master" => |kind, view| {
+        let chain = &view.studio().mixer.master.chain;
+        let add = ChainSetting::Add(chain.free_id(), kind_of(kind, EffectKind::ALL, "effect")?, u8::MAX);
+        one(MixerSetting::Master(MasterSetting::Chain(add)))
+    };
+    "send" "BUS [DB]" "sends the selected instrument to a bus as well" => |what, view| {
+        let (bus, level) = numbered(what, BUS)?;
+        let bus = BusId(bus);
+        view.studio().mixer.bus(bus).ok_or(NO_BUS)?;
+        let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
+        let sends = |setting| Intent::set(id, InstrumentSetting::Sends(setting));
+        let mut intents = Vec::new();
+        if instrument.sends.to(bus).is_none() {
+            intents.push(sends(SendsSetting::Add(bus)));
+        }
+        if !level.is_empty() {
+            let level = Decibels::new(number(level, "a level")?).map_err(|error| error.to_string())?;
+            intents.push(sends(SendsSetting::Set(bus, BusSendSetting::Level(level))));
+        }
+        if intents.is_empty() { Err(format!("there is a send to bus {bus} already")) } else { Ok(intents) }
+    };
+    "unsend" "BUS" "ends a send of the selected instrument" => |bus, view| {
+        let remove = SendsSetting::Remove(BusId(number(bus, BUS)?));
+        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Sends(remove))])
+    };
+    "group" "NAME" "adds a layer group" => |name, view| {
+        let there = |id: &LayerGroupId| view.studio().mixer.layer_group(*id).is_some();
+        let free = (1..=u32::MAX).map(LayerGroupId).find(|id| !there(id)).ok_or("there are too many")?;
+        one(MixerSetting::AddLayerGroup(free, called(name)?))
+    };
+    "groupname" "GROUP NAME" "renames a layer group" => |what, _| {
+        let (group, name) = numbered(what, GROUP)?;
+        let name = LayerGroupSetting::Name(called(name)?);
+        one(MixerSetting::LayerGroup(LayerGroupId(group), name))
+    };
+    "delgroup" "GROUP" "deletes a layer group, not its instruments" => |group, _| {
+        one(MixerSetting::DeleteLayerGroup(LayerGroupId(number(group, GROUP)?)))
+    };
+    "join" "GROUP|none" "puts the selected instrument into a layer group" => |group, view| {
+        let group = match group {
+            "none" => None,
+            group => Some(LayerGroupId(number(group, GROUP)?)),
+        };
+        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::LayerGroup(group))])
+    };
+    "swing" "PERCENT" "makes every second eighth late" => |percent, _| {
+        let percent: f32 = number(percent, "a percentage")?;
+        let swing = Amount::new(percent / 100.0).map_err(|_| "from 0 to 100 per cent")?;
+        one(SessionSetting::Swing(swing))
+    };
+    "pitch" "HZ" "sets the concert pitch" => |hertz, _| {
+        let pitch = ConcertPitch::new(number(hertz, "a frequency")?);
+        let pitch = pitch.map_err(|error| error.to_string())?;
+        one(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
+    };
+    "region" "BAR BAR" "loops from the start of a bar to that of another" => |bars, view| {
+        let (from, to) = bars.split_once(' ').ok_or("two bars are needed")?;
+        let region = LoopRegion::new(start_of(from, view)?, start_of(to.trim(), view)?);
+        one(TransportAction::Region(region.map_err(|error| error.to_string())?))
     };
     "own" "1,2,…" "asks to own instruments" => |ids, _| instruments(ids, Intent::Claim);
     "release" "1,2,…" "gives instruments up" => |ids, _| instruments(ids, Intent::Release);
@@ -116,6 +184,9 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "checkpoint" "NAME" "keeps the project as it is now" => |name, _| {
         one(Action::Project(ProjectAction::CreateCheckpoint(project(name)?)))
     };
+    "forget" "NAME" "deletes a checkpoint" => |name, _| {
+        one(Action::Project(ProjectAction::DeleteCheckpoint(project(name)?)))
+    };
     "restore" "NAME" "goes back to a checkpoint" => |name, _| {
         one(Action::Project(ProjectAction::RestoreCheckpoint(project(name)?)))
     };
@@ -123,6 +194,9 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "quit" "" "leaves" => |_, _| Ok(vec![Intent::Quit]);
 };
 
+const BUS: &str = "the number of a bus";
+const NO_BUS: &str = "there is no such bus";
+const GROUP: &str = "the number of a layer group";
 const NOTHING_SELECTED: &str = "no instrument is selected";
 
 /// What a line means.
@@ -153,6 +227,20 @@ fn selected(view: &View) -> Result<InstrumentId, String> {
 fn instruments(ids: &str, intent: fn(InstrumentId) -> Intent) -> Result<Vec<Intent>, String> {
     let id = |id: &str| number(id.trim(), "the number of an instrument").map(InstrumentId);
     ids.split(',').map(|each| id(each).map(intent)).collect()
+}
+
+/// The first tick of a bar, the first of which is 1.
+fn start_of(bar: &str, view: &View) -> Result<Ticks, String> {
+    let bar: u32 = number(bar, "a bar")?;
+    let length = view.studio().session.time_signature.bar();
+    let tick = bar.checked_sub(1).and_then(|bar| bar.checked_mul(length));
+    Ok(tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("there is no such bar")?)
+}
+
+/// A number, and what follows it.
+fn numbered<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String> {
+    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    Ok((number(first, what)?, rest.trim()))
 }
 
 fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {

@@ -13,7 +13,7 @@ use ratatui::{
     widgets::{Paragraph, Widget as _},
 };
 
-use super::{Key, Pane};
+use super::{Key, Pane, mixer};
 use crate::{intent::Intent, theme, view::View, words};
 
 /// The instruments.
@@ -114,9 +114,8 @@ impl Instruments {
         let knob = if self.on_knobs { *knobs.get(self.knob)? } else { level };
         if knob == level {
             // A fader is turned by decibels.
-            let level = instrument.level.get() + by.signum();
-            let level = level.clamp(Decibels::MIN.get(), Decibels::MAX.get());
-            return Some(Intent::set(id, InstrumentSetting::Level(Decibels::new(level).ok()?)));
+            let level = mixer::strip::moved(instrument.level, by.signum());
+            return Some(Intent::set(id, InstrumentSetting::Level(level)));
         }
         let part = (knob.part(instrument)?.get() + by).clamp(0.0, 1.0);
         Some(Intent::set(id, knob.setting(Amount::new(part).ok()?)))

@@ -5,9 +5,12 @@ mod band;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
+mod mixer;
+mod people;
 #[cfg(unix)]
 mod player;
 #[cfg(unix)]
 mod processes;
 mod screens;
+mod session;
 mod stage;

@@ -2,17 +2,24 @@
 //!
 //! `INSTA_UPDATE=always cargo test -p imbolc-ui --test ui` writes them anew.
 
+use imbolc_net::studio::Pane;
+
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
-/// The panes, by their keys.
-const PANES: [(&str, &str); 1] = [("1", "instruments")];
+/// The panes, and what their snapshots are called.
+const PANES: [(Pane, &str); 4] = [
+    (Pane::Instruments, "instruments"),
+    (Pane::Mixer, "mixer"),
+    (Pane::Session, "session"),
+    (Pane::People, "people"),
+];
 
 #[test]
 fn every_pane_in_every_scene() {
     for scene in Scene::ALL {
-        for (key, name) in PANES {
+        for (pane, name) in PANES {
             let mut stage = Stage::new(scene);
-            stage.press(key);
+            stage.show(pane);
             let name = format!("{name}-{scene:?}").to_lowercase();
             insta::assert_snapshot!(name, stage.screen());
         }

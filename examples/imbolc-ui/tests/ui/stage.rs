@@ -18,7 +18,7 @@ use imbolc_net::{
     },
     quantity::{Bpm, Decibels, Ticks},
     status::{Identity, Lost, Status},
-    studio::{NetworkAction, Studio, StudioState},
+    studio::{NetworkAction, Pane, Studio, StudioState},
 };
 use imbolc_ui::app::App;
 use ratatui::{Terminal, backend::TestBackend, style::Color};
@@ -229,6 +229,17 @@ impl Stage {
         self
     }
 
+    /// Goes to a pane, wherever it is among the others.
+    pub fn show(&mut self, pane: Pane) -> &mut Self {
+        for _ in 0..8 {
+            if self.app.mine().pane() == pane {
+                return self;
+            }
+            self.press("<tab>");
+        }
+        panic!("there is no pane {pane:?}");
+    }
+
     /// What was dispatched since the last call.
     pub fn dispatched(&mut self) -> Vec<NetworkAction> {
         std::mem::take(&mut self.shown().dispatched)
@@ -382,6 +393,10 @@ fn parse(keys: &str) -> Vec<KeyEvent> {
                     "pagedown" => KeyCode::PageDown,
                     "ctrl-c" => {
                         parsed.push(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+                        continue;
+                    }
+                    "s-right" => {
+                        parsed.push(KeyEvent::new(KeyCode::Right, KeyModifiers::SHIFT));
                         continue;
                     }
                     other => panic!("there is no key {other}"),

@@ -1,0 +1,215 @@
+//! A strip as a column on the screen.
+
+use imbolc_net::{
+    quantity::{Decibels, Pan},
+    studio::Output,
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+    widgets::Widget as _,
+};
+
+use super::strip::{self, Strip, StripId};
+use crate::{pane::instruments, theme, view::View};
+
+/// How wide a column is.
+pub(super) const WIDTH: u16 = 10;
+
+/// The rows above and below the fader.
+const AROUND_FADER: u16 = 7;
+
+/// Draws the strip, if it is not gone. The cursor is on it if `selected`.
+pub(super) fn draw(id: StripId, selected: bool, view: &View, area: Rect, buffer: &mut Buffer) {
+    let Some(strip) = id.of(view.studio()) else { return };
+    let confirmed = id.of(&view.confirmed.model);
+    Column { id, strip, confirmed, view }.draw(selected, area, buffer);
+}
+
+struct Column<'a> {
+    id: StripId,
+    strip: Strip,
+    /// As far as it is certain.
+    confirmed: Option<Strip>,
+    view: &'a View<'a>,
+}
+
+impl Column<'_> {
+    fn draw(&self, selected: bool, area: Rect, buffer: &mut Buffer) {
+        let fader = area.height.saturating_sub(AROUND_FADER);
+        let mut heading = Line::from(self.heading()).patch_style(theme::HEADING);
+        if selected {
+            heading = heading.style(theme::SELECTED);
+            buffer.set_style(Rect { height: 1, ..area }, theme::SELECTED);
+        }
+        let lines = [
+            (0, heading),
+            (1, self.owner()),
+            (2 + fader, self.level()),
+            (3 + fader, self.pan_and_flags()),
+            (4 + fader, self.output()),
+            (5 + fader, self.sends()),
+            (6 + fader, self.effects()),
+        ];
+        for (row, line) in lines {
+            if row < area.height {
+                line.render(Rect { y: area.y + row, height: 1, ..area }, buffer);
+            }
+        }
+        self.draw_fader(Rect { y: area.y + 2, height: fader, ..area }, buffer);
+    }
+
+    /// A text that shows a part of the strip, marked unless that is confirmed.
+    fn marked<T: PartialEq>(&self, text: &str, part: impl Fn(&Strip) -> T) -> Span<'static> {
+        let certain = self.confirmed.as_ref().map(&part) == Some(part(&self.strip));
+        Span::styled(format!("{text}{}", theme::mark(certain)), theme::certain(certain))
+    }
+
+    fn heading(&self) -> Span<'static> {
+        let name = self.strip.name.as_ref().map_or("", |name| name.as_str());
+        let heading = match self.id {
+            StripId::Instrument(id) => format!("{id} {name}"),
+            StripId::LayerGroup(id) => format!("G{id} {name}"),
+            StripId::Bus(id) => format!("B{id} {name}"),
+            StripId::Master => "Master".into(),
+        };
+        let note = if self.sounds() { " ♪" } else { "" };
+        let width = usize::from(WIDTH) - note.chars().count() - theme::UNCERTAIN.len();
+        let heading = theme::fit(&heading, width) + note;
+        self.marked(&heading, |strip| strip.name.clone())
+    }
+
+    /// Whether keys of the instrument are held down.
+    fn sounds(&self) -> bool {
+        let StripId::Instrument(id) = self.id else { return false };
+        let instrument = self.view.studio().instruments.get(id);
+        instrument.is_some_and(|instrument| !instrument.sounding.is_empty())
+    }
+
+    /// Who may touch it: its owner, or who has the privilege.
+    fn owner(&self) -> Line<'static> {
+        if let StripId::Instrument(id) = self.id {
+            let owner = Line::from(instruments::owner(self.view, id));
+            if owner.width() <= usize::from(WIDTH) {
+                return owner;
+            }
+            // There is no room for how long.
+            let Some(owner) = self.view.owner(id) else { return Line::default() };
+            let away = if self.view.away(owner.client_id).is_some() { " away" } else { "" };
+            let name = theme::fit(&owner.name, usize::from(WIDTH) - away.len());
+            return Line::from(vec![
+                Span::styled(name, theme::of(owner.client_id)),
+                Span::styled(away, theme::CAREFUL),
+            ]);
+        }
+        match &self.view.state.roster.privileged {
+            Some(holder) => {
+                let name = theme::fit(&format!("★ {holder}"), usize::from(WIDTH));
+                Line::styled(name, theme::of(holder.client_id))
+            }
+            None => Line::styled("★ nobody", theme::QUIET),
+        }
+    }
+
+    fn draw_fader(&self, area: Rect, buffer: &mut Buffer) {
+        let style = if self.strip.mute { theme::QUIET } else { Style::new() };
+        let part = strip::part(self.strip.level);
+        draw_column(part, style, Rect { x: area.x + 1, width: 2, ..area }, buffer);
+        // Where 0 dB is.
+        let unity = theme::column(strip::part(Decibels::of(0.0)), usize::from(area.height));
+        if let Some(row) = unity.iter().position(|cell| *cell != " ") {
+            let y = area.y + u16::try_from(row).unwrap_or_default();
+            buffer.set_string(area.x + 3, y, "╴0", theme::QUIET);
+        }
+        if self.id == StripId::Master {
+            for (peak, x) in self.view.metering.peaks.into_iter().zip([6, 8]) {
+                let part = strip::part(peak);
+                let column = Rect { x: area.x + x, width: 1, ..area };
+                draw_column(part, theme::meter_style(peak), column, buffer);
+            }
+        }
+    }
+
+    fn level(&self) -> Line<'static> {
+        self.marked(&level(self.strip.level), |strip| strip.level).into()
+    }
+
+    fn pan_and_flags(&self) -> Line<'static> {
+        let strip = &self.strip;
+        let mut line = Line::default();
+        if let Some(pan) = strip.pan {
+            line.push_span(self.marked(&between(pan), |strip| strip.pan));
+        }
+        line.push_span(" ".repeat(6_usize.saturating_sub(line.width())));
+        let flags =
+            [(strip.mute, "M", theme::CAREFUL), (strip.solo == Some(true), "S", theme::WELL)];
+        for (on, flag, style) in flags {
+            let shown = if on { flag } else { " " };
+            line.push_span(Span::styled(shown, style));
+        }
+        line.push_span(self.marked("", |strip| (strip.mute, strip.solo)));
+        line
+    }
+
+    fn output(&self) -> Line<'static> {
+        let to = match (self.strip.output, self.id) {
+            (Some(Output::Master), _) => "→ master".to_owned(),
+            (Some(Output::Bus(id)), _) => {
+                let bus = self.view.studio().mixer.bus(id);
+                let name = bus.map_or("?", |bus| bus.name.as_str());
+                theme::fit(&format!("→ {name}"), usize::from(WIDTH) - 1)
+            }
+            (None, StripId::LayerGroup(_)) => return Line::styled("layers", theme::QUIET),
+            (None, _) => return Line::default(),
+        };
+        self.marked(&to, |strip| strip.output).into()
+    }
+
+    fn sends(&self) -> Line<'static> {
+        let Some(sends) = &self.strip.sends else { return Line::default() };
+        let count = sends.iter().count();
+        let what = if count == 1 { "send" } else { "sends" };
+        counted(count, what, self.marked("", |strip| strip.sends.clone()))
+    }
+
+    fn effects(&self) -> Line<'static> {
+        let Some(chain) = &self.strip.chain else { return Line::default() };
+        counted(chain.slots().len(), "fx", self.marked("", |strip| strip.chain.clone()))
+    }
+}
+
+/// So many of something, and how certain that is.
+fn counted(count: usize, what: &str, mark: Span<'static>) -> Line<'static> {
+    let (text, style) = match count {
+        0 => (format!("no {what}"), theme::QUIET),
+        count => (format!("{count} {what}"), Style::new()),
+    };
+    Line::from(vec![Span::styled(text, style), mark])
+}
+
+/// A fader as one reads it.
+pub(crate) fn level(level: Decibels) -> String {
+    match level {
+        Decibels::MIN => "-∞ dB".into(),
+        level => format!("{:.1} dB", level.get()),
+    }
+}
+
+/// A place between the loudspeakers as one reads it: `L20`, `C`, `R100`.
+fn between(pan: Pan) -> String {
+    match (pan.get() * 100.0).round() {
+        left @ ..0.0 => format!("L{}", -left),
+        0.0 => "C".into(),
+        right => format!("R{right}"),
+    }
+}
+
+/// Fills a part of an area from below, and dots the rest.
+fn draw_column(part: f32, style: Style, area: Rect, buffer: &mut Buffer) {
+    for (row, cell) in (area.y..).zip(theme::column(part, usize::from(area.height))) {
+        let (cell, style) = if cell == " " { ("·", theme::QUIET) } else { (cell, style) };
+        buffer.set_string(area.x, row, cell.repeat(usize::from(area.width)), style);
+    }
+}

@@ -1,0 +1,266 @@
+//! A strip of the mixer, whatever it is the strip of: what is on it, and what
+//! moves it.
+//!
+//! It knows nothing of the screen.
+
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::{Decibels, Pan},
+    studio::{
+        BusId, BusSetting, Chain, ChainSetting, InstrumentSetting, LayerGroupId, LayerGroupSetting,
+        MasterSetting, Mixer, MixerSetting, Name, Output, Sends, StudioState,
+    },
+};
+
+use crate::intent::Intent;
+
+/// Where a fader ends: what is below is silence.
+const BOTTOM: f32 = -60.0;
+
+/// How far one key moves a strip between the loudspeakers.
+const PAN_STEP: f32 = 0.1;
+
+/// Why nothing is inside the strip of a layer group.
+pub(super) const NO_EFFECTS: &str = "a layer group has no effects: its instruments do";
+
+/// Which strip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StripId {
+    Instrument(InstrumentId),
+    LayerGroup(LayerGroupId),
+    Bus(BusId),
+    Master,
+}
+
+/// What is on a strip. What a strip of its kind does not have is `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Strip {
+    pub(super) name: Option<Name>,
+    pub(super) level: Decibels,
+    pub(super) pan: Option<Pan>,
+    pub(super) mute: bool,
+    pub(super) solo: Option<bool>,
+    pub(super) output: Option<Output>,
+    pub(super) sends: Option<Sends>,
+    pub(super) chain: Option<Chain>,
+}
+
+impl StripId {
+    /// All strips but the master's, from left to right.
+    pub(super) fn all(studio: &StudioState) -> Vec<Self> {
+        let instruments = studio.instruments.iter().map(|(id, _)| Self::Instrument(id));
+        let groups = studio.mixer.layer_groups().map(|(id, _)| Self::LayerGroup(id));
+        let buses = studio.mixer.buses().map(|(id, _)| Self::Bus(id));
+        instruments.chain(groups).chain(buses).collect()
+    }
+
+    /// What is on it; `None` if it is gone.
+    pub(super) fn of(self, studio: &StudioState) -> Option<Strip> {
+        let mixer = &studio.mixer;
+        match self {
+            Self::Instrument(id) => studio.instruments.get(id).map(|it| Strip {
+                name: Some(it.name.clone()),
+                level: it.level,
+                pan: Some(it.pan),
+                mute: it.mute,
+                solo: Some(it.solo),
+                output: Some(it.output),
+                sends: Some(it.sends.clone()),
+                chain: Some(it.chain.clone()),
+            }),
+            Self::LayerGroup(id) => mixer.layer_group(id).map(|it| Strip {
+                name: Some(it.name.clone()),
+                level: it.level,
+                pan: None,
+                mute: it.mute,
+                solo: Some(it.solo),
+                output: None,
+                sends: None,
+                chain: None,
+            }),
+            Self::Bus(id) => mixer.bus(id).map(|it| Strip {
+                name: Some(it.name.clone()),
+                level: it.level,
+                pan: Some(it.pan),
+                mute: it.mute,
+                solo: Some(it.solo),
+                output: Some(Output::Master),
+                sends: None,
+                chain: Some(it.chain.clone()),
+            }),
+            Self::Master => Some(Strip {
+                name: None,
+                level: mixer.master.level,
+                pan: Some(mixer.master.pan),
+                mute: mixer.master.mute,
+                solo: None,
+                output: None,
+                sends: None,
+                chain: Some(mixer.master.chain.clone()),
+            }),
+        }
+    }
+
+    /// To move its fader there.
+    pub(super) fn set_level(self, level: Decibels) -> Intent {
+        match self {
+            Self::Instrument(id) => Intent::set(id, InstrumentSetting::Level(level)),
+            Self::LayerGroup(id) => {
+                MixerSetting::LayerGroup(id, LayerGroupSetting::Level(level)).into()
+            }
+            Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Level(level)).into(),
+            Self::Master => MixerSetting::Master(MasterSetting::Level(level)).into(),
+        }
+    }
+
+    /// To move it there between the loudspeakers.
+    pub(super) fn set_pan(self, pan: Pan) -> Intent {
+        match self {
+            Self::Instrument(id) => Intent::set(id, InstrumentSetting::Pan(pan)),
+            Self::LayerGroup(_) => complain("a layer group has no pan: its instruments do"),
+            Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Pan(pan)).into(),
+            Self::Master => MixerSetting::Master(MasterSetting::Pan(pan)).into(),
+        }
+    }
+
+    /// To silence it, or not.
+    pub(super) fn set_mute(self, on: bool) -> Intent {
+        match self {
+            Self::Instrument(id) => Intent::set(id, InstrumentSetting::Mute(on)),
+            Self::LayerGroup(id) => {
+                MixerSetting::LayerGroup(id, LayerGroupSetting::Mute(on)).into()
+            }
+            Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Mute(on)).into(),
+            Self::Master => MixerSetting::Master(MasterSetting::Mute(on)).into(),
+        }
+    }
+
+    /// To silence what is not soloed, or not.
+    pub(super) fn set_solo(self, on: bool) -> Intent {
+        match self {
+            Self::Instrument(id) => Intent::set(id, InstrumentSetting::Solo(on)),
+            Self::LayerGroup(id) => {
+                MixerSetting::LayerGroup(id, LayerGroupSetting::Solo(on)).into()
+            }
+            Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Solo(on)).into(),
+            Self::Master => complain("the master has no solo: everything ends in it"),
+        }
+    }
+
+    /// To change its effects.
+    pub(super) fn set_chain(self, setting: ChainSetting) -> Intent {
+        match self {
+            Self::Instrument(id) => Intent::set(id, InstrumentSetting::Chain(setting)),
+            Self::LayerGroup(_) => complain(NO_EFFECTS),
+            Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Chain(setting)).into(),
+            Self::Master => MixerSetting::Master(MasterSetting::Chain(setting)).into(),
+        }
+    }
+
+    /// To send it where the next bus leads, and after the last one to the master.
+    pub(super) fn next_output(self, strip: &Strip, mixer: &Mixer) -> Intent {
+        let Self::Instrument(id) = self else {
+            return complain("only an instrument can go elsewhere");
+        };
+        let next = match strip.output {
+            Some(Output::Bus(now)) => mixer.buses().map(|(bus, _)| bus).find(|bus| *bus > now),
+            _ => mixer.buses().map(|(bus, _)| bus).next(),
+        };
+        if next.is_none() && strip.output == Some(Output::Master) {
+            return complain("there is no bus: b adds one");
+        }
+        Intent::set(id, InstrumentSetting::Output(next.map_or(Output::Master, Output::Bus)))
+    }
+
+    /// To type the effect that it gets.
+    pub(super) fn add_effect(self) -> Intent {
+        match self {
+            Self::Instrument(_) => Intent::Type("effect ".into()),
+            Self::LayerGroup(_) => complain(NO_EFFECTS),
+            Self::Bus(id) => Intent::Type(format!("buseffect {id} ")),
+            Self::Master => Intent::Type("mastereffect ".into()),
+        }
+    }
+
+    /// To type what it is called.
+    pub(super) fn rename(self, strip: &Strip) -> Intent {
+        let name = strip.name.as_ref().map_or("", Name::as_str);
+        match self {
+            Self::Instrument(_) => Intent::Type(format!("rename {name}")),
+            Self::LayerGroup(id) => Intent::Type(format!("groupname {id} {name}")),
+            Self::Bus(id) => Intent::Type(format!("busname {id} {name}")),
+            Self::Master => complain("the master is called that"),
+        }
+    }
+
+    /// To type that it is to go.
+    pub(super) fn delete(self) -> Intent {
+        match self {
+            Self::Instrument(_) => Intent::Type("delete".into()),
+            Self::LayerGroup(id) => Intent::Type(format!("delgroup {id}")),
+            Self::Bus(id) => Intent::Type(format!("delbus {id}")),
+            Self::Master => complain("the master stays"),
+        }
+    }
+
+    /// To type a send, or one that ends.
+    pub(super) fn send(self, command: &str, mixer: &Mixer) -> Intent {
+        if !matches!(self, Self::Instrument(_)) {
+            return complain("only an instrument sends to buses");
+        }
+        let mut buses = mixer.buses();
+        match (buses.next(), buses.next()) {
+            (None, _) => complain("there is no bus: b adds one"),
+            (Some((only, _)), None) => Intent::Type(format!("{command} {only} ")),
+            _ => Intent::Type(format!("{command} ")),
+        }
+    }
+}
+
+fn complain(why: &str) -> Intent {
+    Intent::Complain(why.into())
+}
+
+/// A fader that is moved `by` so many decibels.
+pub(crate) fn moved(level: Decibels, by: f32) -> Decibels {
+    let to = if level.get() < BOTTOM && by > 0.0 { BOTTOM } else { level.get() + by };
+    let silent = to < BOTTOM;
+    if silent { Decibels::MIN } else { Decibels::new(to).unwrap_or(Decibels::MAX) }
+}
+
+/// A strip that is moved so many steps to the right.
+pub(super) fn panned(pan: Pan, steps: f32) -> Pan {
+    // On a grid, so that the centre is met again.
+    let to = (pan.get() / PAN_STEP).round() + steps;
+    Pan::new((to * PAN_STEP).clamp(Pan::MIN.get(), Pan::MAX.get())).unwrap_or(pan)
+}
+
+/// How far up a fader is, from 0 to 1.
+pub(super) fn part(level: Decibels) -> f32 {
+    (level.get() - BOTTOM) / (Decibels::MAX.get() - BOTTOM)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fader_leads_to_silence_and_back() {
+        assert_eq!(moved(Decibels::of(-6.0), 1.0), Decibels::of(-5.0));
+        assert_eq!(moved(Decibels::of(12.0), 1.0), Decibels::MAX);
+        assert_eq!(moved(Decibels::of(-60.0), -1.0), Decibels::MIN);
+        assert_eq!(moved(Decibels::MIN, -1.0), Decibels::MIN);
+        assert_eq!(moved(Decibels::MIN, 1.0), Decibels::of(-60.0));
+    }
+
+    #[test]
+    fn the_centre_is_met_again() {
+        let mut pan = Pan::of(0.0);
+        for steps in [1.0, 1.0, 1.0, -1.0, -1.0, -1.0] {
+            pan = panned(pan, steps);
+        }
+        assert_eq!(pan, Pan::of(0.0));
+        assert_eq!(panned(Pan::MAX, 1.0), Pan::MAX);
+        assert_eq!(panned(Pan::MIN, -1.0), Pan::MIN);
+    }
+}

@@ -1,0 +1,142 @@
+//! The session: what holds for everybody, from the tempo to the project.
+
+mod rows;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    style::Style,
+    text::{Line, Span},
+    widgets::{Paragraph, Widget as _},
+};
+
+use self::rows::{LEFT, ROWS, Row, Shows};
+use super::{Key, Pane};
+use crate::{intent::Intent, theme, view::View};
+
+/// The session.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// The row under the cursor.
+    at: usize,
+}
+
+/// From this width on there are two columns.
+const WIDE: u16 = 80;
+
+/// How wide the labels are.
+const LABEL: usize = 14;
+
+/// How many small steps a large one is.
+const LARGE: i16 = 10;
+
+impl Pane for Session {
+    fn title(&self) -> &'static str {
+        "Session"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        &[
+            ("↑ ↓", "another row"),
+            ("+ - ← →", "change it: the next, the one before"),
+            ("PgUp PgDn", "change it by ten"),
+            ("Shift ← →", "the same"),
+            ("Enter", "type it, or turn it on or off"),
+            ("n", "rename the session"),
+        ]
+    }
+
+    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+        let large = key.modifiers.contains(KeyModifiers::SHIFT);
+        let sideways = if large { LARGE } else { 1 };
+        let row = ROWS.get(self.at)?;
+        match key.code {
+            KeyCode::Up => Some(self.choose(self.at.saturating_sub(1))),
+            KeyCode::Down => Some(self.choose(self.at + 1)),
+            KeyCode::Home => Some(self.choose(0)),
+            KeyCode::End => Some(self.choose(ROWS.len())),
+            KeyCode::Right => row.change(view, sideways),
+            KeyCode::Left => row.change(view, -sideways),
+            KeyCode::Char('+' | '=') => row.change(view, 1),
+            KeyCode::Char('-') => row.change(view, -1),
+            KeyCode::PageUp => row.change(view, LARGE),
+            KeyCode::PageDown => row.change(view, -LARGE),
+            KeyCode::Enter => match row.enter {
+                Some(enter) => Some(enter(view)),
+                None => row.change(view, 1),
+            },
+            KeyCode::Char('n') => {
+                Some(Intent::Type(format!("title {}", view.studio().session.name)))
+            }
+            _ => None,
+        }
+    }
+
+    fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
+        if area.width < WIDE {
+            return self.draw_rows(0, ROWS, view, area, buffer);
+        }
+        let [left, right] =
+            Layout::horizontal([Constraint::Fill(2), Constraint::Fill(3)]).areas(area);
+        let (first, rest) = ROWS.split_at(LEFT);
+        self.draw_rows(0, first, view, left, buffer);
+        self.draw_rows(LEFT, rest, view, right, buffer);
+    }
+}
+
+impl Session {
+    fn choose(&mut self, at: usize) -> Intent {
+        self.at = at.min(ROWS.len() - 1);
+        Intent::Nothing
+    }
+
+    /// Draws rows, of which the first is number `from`, each group under its
+    /// heading, so that the cursor is seen if it is among them.
+    fn draw_rows(&self, from: usize, rows: &[Row], view: &View, area: Rect, buffer: &mut Buffer) {
+        let mut lines = Vec::new();
+        let mut cursor = 0;
+        let mut group = "";
+        for (at, row) in (from..).zip(rows) {
+            if row.group != group {
+                group = row.group;
+                lines.push(Line::styled(group, theme::HEADING));
+            }
+            let mut line = row.line(view, area.width.into());
+            if at == self.at {
+                cursor = lines.len();
+                line = line.style(theme::SELECTED);
+            }
+            lines.push(line);
+        }
+        let room = usize::from(area.height);
+        let first = cursor.saturating_sub(room / 2).min(lines.len().saturating_sub(room));
+        Paragraph::new(lines.split_off(first)).render(area, buffer);
+    }
+}
+
+impl Row {
+    /// What comes so many steps later; what has no steps stays as it is.
+    fn change(&self, view: &View, by: i16) -> Option<Intent> {
+        let step = self.step?;
+        Some(step(view.studio(), by).unwrap_or(Intent::Nothing))
+    }
+
+    fn line(&self, view: &View, width: usize) -> Line<'static> {
+        let mut line = Line::raw(format!(" {:<LABEL$}", self.label));
+        match self.shows {
+            Shows::Other(shows) => line.extend(shows(view)),
+            Shows::Studio(shows) => {
+                let certain = view.is_certain(shows);
+                let text = shows(view.studio());
+                // A blank stays at the right, and there is room for the mark.
+                let room = width.saturating_sub(LABEL + 2 + theme::UNCERTAIN.len());
+                let text = theme::fit(&text, room) + theme::mark(certain);
+                let changes = self.step.is_some() || self.enter.is_some();
+                let style = if changes { Style::new() } else { theme::QUIET };
+                line.push_span(Span::styled(text, style.patch(theme::certain(certain))));
+            }
+        }
+        line
+    }
+}

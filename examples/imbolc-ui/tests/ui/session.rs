@@ -1,0 +1,168 @@
+//! The session.
+
+use imbolc_net::{
+    protocol::Refusal,
+    quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels, MidiChannel, Ticks},
+    studio::{
+        ClickSetting, HumaniseSetting, Key, LoopRegion, MidiMapSetting, Name, NetworkAction,
+        NoteValue, Pane, ProjectAction, ProjectName, Scale, SessionSetting, StudioState,
+        TimeSignature, TransportAction, TuningSetting, TuningSystem,
+    },
+};
+
+use crate::stage::{BEN, MIA, Scene, Stage};
+
+fn session(scene: Scene) -> Stage {
+    let mut stage = Stage::new(scene);
+    stage.show(Pane::Session);
+    stage
+}
+
+/// What keys do with the cursor so many rows from the top.
+fn on_row(row: usize, keys: &str) -> Vec<NetworkAction> {
+    let mut stage = session(Scene::Alone);
+    stage.press(&"<down>".repeat(row)).press(keys).dispatched()
+}
+
+fn set(setting: SessionSetting) -> NetworkAction {
+    NetworkAction::Session(setting)
+}
+
+fn region(start: u32, end: u32) -> NetworkAction {
+    let region = LoopRegion::new(Ticks::of(start), Ticks::of(end)).unwrap();
+    NetworkAction::Transport(TransportAction::Region(region))
+}
+
+#[test]
+fn every_row_changes_what_it_shows() {
+    use SessionSetting::{
+        Click, Humanise, Key as Tonic, Midi, Scale as Notes, Snap, Swing, Tempo,
+        TimeSignature as Metre, Tuning,
+    };
+    let percent = |percent: f32| Amount::new(percent / 100.0).unwrap();
+    let click = |setting| set(Click(setting));
+    let channel = |channel| set(Midi(MidiMapSetting::Channel(channel)));
+    for (row, keys, done) in [
+        (1, "+<left>", vec![set(Tempo(Bpm::of(121.0))), set(Tempo(Bpm::of(120.0)))]),
+        (1, "<pageup><pagedown>", vec![set(Tempo(Bpm::of(130.0))), set(Tempo(Bpm::of(120.0)))]),
+        (1, "<s-right>", vec![set(Tempo(Bpm::of(130.0)))]),
+        (2, "-+", vec![set(Tonic(Key::B)), set(Tonic(Key::C))]),
+        (3, "<right>", vec![set(Notes(Scale::Minor))]),
+        (4, "-", vec![set(Metre(TimeSignature::new(3, 4).unwrap()))]),
+        (5, "+<pageup>", vec![set(Swing(percent(1.0))), set(Swing(percent(11.0)))]),
+        (5, "-", vec![set(Swing(percent(0.0)))]),
+        (6, "+", vec![set(Tuning(TuningSetting::ConcertPitch(ConcertPitch::of(441.0))))]),
+        (7, "<enter>", vec![set(Tuning(TuningSetting::System(TuningSystem::Just)))]),
+        (8, "+", vec![set(Snap(Some(NoteValue::SixteenthTriplet)))]),
+        (
+            8,
+            "++",
+            vec![
+                set(Snap(Some(NoteValue::SixteenthTriplet))),
+                set(Snap(Some(NoteValue::ThirtySecond))),
+            ],
+        ),
+        (9, "<enter><enter>", vec![click(ClickSetting::On(true)), click(ClickSetting::On(false))]),
+        (10, "+", vec![click(ClickSetting::Level(Decibels::of(-11.0)))]),
+        (11, "+", vec![click(ClickSetting::Accent(false))]),
+        (12, "<pageup>", vec![click(ClickSetting::CountIn(CountIn::of(4)))]),
+        (13, "+", vec![set(Humanise(HumaniseSetting::Timing(percent(1.0))))]),
+        (14, "+", vec![set(Humanise(HumaniseSetting::Velocity(percent(1.0))))]),
+        (15, "<enter>", vec![NetworkAction::Transport(TransportAction::Loop(true))]),
+        (16, "+", vec![region(0, 5760)]),
+        (16, "<pagedown>", vec![region(0, 1920)]),
+        (20, "-+", vec![channel(Some(MidiChannel::of(16))), channel(None)]),
+    ] {
+        assert_eq!(on_row(row, keys), done, "row {row}, {keys}");
+    }
+}
+
+#[test]
+fn what_is_better_typed_is_typed() {
+    let name = |text| Name::new(text).unwrap();
+    let project = |text| ProjectName::new(text).unwrap();
+    for (row, keys, done) in [
+        (0, " night", set(SessionSetting::Name(name("Friday night")))),
+        (1, ".5", set(SessionSetting::Tempo(Bpm::of(120.5)))),
+        (2, "EFlat", set(SessionSetting::Key(Key::EFlat))),
+        (3, "Dorian", set(SessionSetting::Scale(Scale::Dorian))),
+        (4, "<backspace>8", set(SessionSetting::TimeSignature(TimeSignature::new(4, 8).unwrap()))),
+        (5, "20", set(SessionSetting::Swing(Amount::of(0.2)))),
+        (
+            6,
+            "<backspace>2",
+            set(SessionSetting::Tuning(TuningSetting::ConcertPitch(ConcertPitch::of(442.0)))),
+        ),
+        (8, "off", set(SessionSetting::Snap(None))),
+        (16, "<backspace>5", region(0, 7680)),
+        (22, "2", NetworkAction::Project(ProjectAction::SaveAs(project("friday2")))),
+        (23, "monday", NetworkAction::Project(ProjectAction::Load(project("monday")))),
+        (24, "now", NetworkAction::Project(ProjectAction::CreateCheckpoint(project("now")))),
+    ] {
+        assert_eq!(on_row(row, &format!("<enter>{keys}<enter>")), [done], "row {row}");
+    }
+    assert!(on_row(16, "<enter><backspace><backspace>1 1<enter>").is_empty(), "an empty region");
+}
+
+#[test]
+fn what_can_only_be_looked_at_stays_as_it_is() {
+    for row in [17, 18, 19, 21, 25] {
+        assert!(on_row(row, "+-<right><left><pageup>").is_empty(), "row {row}");
+    }
+}
+
+#[test]
+fn the_privilege_is_asked_for_and_given_up() {
+    let down = "<down>".repeat(17);
+    let mut ana = session(Scene::Joined);
+    assert_eq!(ana.press(&down).press("<enter>").wishes(), ["privilege"]);
+    assert_eq!(session(Scene::Hosting).press(&down).press("<enter>").wishes(), ["yield"]);
+    ana.reseat(|roster| roster.privileged = roster.as_owner(BEN));
+    assert!(ana.screen().contains("★ ben away 7 s"), "{}", ana.screen());
+    ana.reseat(|roster| roster.privileged = None);
+    assert!(ana.screen().contains("nobody: Enter asks for it"), "{}", ana.screen());
+}
+
+#[test]
+fn without_the_privilege_an_edit_is_refused_and_said_so() {
+    let mut stage = session(Scene::Joined);
+    stage.refuses(Refusal::NotPrivileged { holder: stage.owner(MIA) });
+    let screen = stage.press("<down>+").screen();
+    assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
+    assert_eq!(stage.dispatched(), [set(SessionSetting::Tempo(Bpm::of(121.0)))]);
+    assert_eq!(stage.studio().session.tempo, Bpm::of(120.0));
+}
+
+#[test]
+fn what_is_not_confirmed_is_marked_and_what_others_change_is_shown() {
+    let mut stage = session(Scene::Reconnecting);
+    let screen = stage.press("<down>+").screen();
+    assert!(screen.contains("121.0 bpm*"), "{screen}");
+    assert_eq!(screen.matches('*').count(), 1, "{screen}");
+    let mut stage = session(Scene::Joined);
+    stage.somebody(&set(SessionSetting::Key(Key::FSharp)));
+    assert!(stage.screen().contains("F♯"), "{}", stage.screen());
+}
+
+#[test]
+fn the_row_under_the_cursor_is_seen_on_the_smallest_terminal() {
+    let mut stage = session(Scene::Joined);
+    stage.resize(60, 16);
+    insta::assert_snapshot!(stage.screen());
+    insta::assert_snapshot!(stage.press("<end>").screen());
+    for (width, height) in [(60, 16), (100, 16)] {
+        stage.resize(width, height);
+        assert!(stage.press("<end>").screen().contains("done: save"), "{}", stage.screen());
+        assert!(stage.press("<home>").screen().contains("name          Friday"));
+        assert!(stage.press(&"<down>".repeat(16)).screen().contains("1.1.000 to 3.1.000"));
+    }
+}
+
+#[test]
+fn nothing_much_in_a_new_session() {
+    let mut stage = Stage::with(Scene::Alone, StudioState::default());
+    let screen = stage.show(Pane::Session).screen();
+    for shown in ["not saved yet", "nothing yet", "SynthDefs     none"] {
+        assert!(screen.contains(shown), "{shown}: {screen}");
+    }
+}
