@@ -11,7 +11,7 @@ use imbolc_net::{
     Dispatcher, Event,
     engine::Metering,
     error::DispatchError,
-    model::DirtyFlags,
+    model::{DirtyFlags, InstrumentId},
     quantity::Decibels,
     status::Status,
     studio::{
@@ -20,6 +20,8 @@ use imbolc_net::{
     },
 };
 use ratatui::Frame;
+
+pub(crate) use self::layout::place;
 
 use self::keyboard::Keyboard;
 use crate::{
@@ -70,6 +72,8 @@ struct Shown {
     pane: Box<dyn Pane>,
     /// What has changed since it was refreshed.
     dirty: DirtyFlags,
+    /// Which instrument was selected then.
+    refreshed_for: Option<InstrumentId>,
 }
 
 /// When the next frame is due.
@@ -100,7 +104,12 @@ impl App {
         Self {
             mine,
             panes: panes
-                .map(|(which, pane)| Shown { which, pane, dirty: DirtyFlags::ALL })
+                .map(|(which, pane)| Shown {
+                    which,
+                    pane,
+                    dirty: DirtyFlags::ALL,
+                    refreshed_for: None,
+                })
                 .collect(),
             palette: Palette::default(),
             news: News::new(state),
@@ -208,8 +217,10 @@ impl App {
         self.stale = false;
         let at = self.panes.iter().position(|shown| shown.which == view.mine.pane());
         if let Some(shown) = self.panes.get_mut(at.unwrap_or_default()) {
-            if shown.dirty.intersects(shown.pane.keeps()) {
+            let selected = view.mine.instrument();
+            if shown.dirty.intersects(shown.pane.keeps()) || shown.refreshed_for != selected {
                 shown.pane.refresh(&view);
+                shown.refreshed_for = selected;
             }
             shown.dirty = DirtyFlags::NONE;
         }
@@ -309,6 +320,7 @@ impl App {
         let done = match intent {
             Intent::Nothing => Ok(()),
             Intent::Do(action) => return self.act(action),
+            Intent::Each(intents) => return intents.into_iter().for_each(|it| self.carry_out(it)),
             Intent::Undo => studio.undo(),
             Intent::Redo => studio.redo(),
             Intent::Claim(id) => studio.request_ownership(&[id]),

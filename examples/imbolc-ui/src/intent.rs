@@ -4,8 +4,8 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, InstrumentAction, InstrumentSetting, MixerSetting, NavigationAction, Pane,
-        SessionSetting, TransportAction,
+        Action, ClipboardAction, InstrumentAction, InstrumentSetting, MixerSetting,
+        NavigationAction, Pane, SelectionAction, SessionSetting, TransportAction,
     },
 };
 
@@ -16,6 +16,8 @@ pub enum Intent {
     Nothing,
     /// To do something, with what is shared or with what is one's own.
     Do(Action),
+    /// All of these, one after the other.
+    Each(Vec<Intent>),
     /// To take back one's own last step.
     Undo,
     /// To do it again.
@@ -52,6 +54,13 @@ impl Intent {
     }
 }
 
+impl<A: Into<Intent>, B: Into<Intent>> From<(A, B)> for Intent {
+    /// First the one, then the other.
+    fn from((first, second): (A, B)) -> Self {
+        Self::Each(vec![first.into(), second.into()])
+    }
+}
+
 impl From<Action> for Intent {
     fn from(action: Action) -> Self {
         Self::Do(action)
@@ -67,6 +76,18 @@ impl From<TransportAction> for Intent {
 impl From<SessionSetting> for Intent {
     fn from(setting: SessionSetting) -> Self {
         Self::Do(Action::Session(setting))
+    }
+}
+
+impl From<SelectionAction> for Intent {
+    fn from(action: SelectionAction) -> Self {
+        Self::Do(Action::Selection(action))
+    }
+}
+
+impl From<ClipboardAction> for Intent {
+    fn from(action: ClipboardAction) -> Self {
+        Self::Do(Action::Clipboard(action))
     }
 }
 

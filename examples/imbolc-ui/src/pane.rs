@@ -4,6 +4,7 @@
 //! A pane sees a [`View`] and nothing else, least of all a dispatcher.
 
 pub mod instruments;
+pub mod piano_roll;
 
 use crossterm::event::KeyEvent;
 use imbolc_net::{model::DirtyFlags, studio};
@@ -23,7 +24,8 @@ pub trait Pane {
     fn keys(&self) -> &'static [Key];
 
     /// Of which parts of the studio it keeps something: if any of them changes,
-    /// it is asked to [`refresh`](Self::refresh).
+    /// it is asked to [`refresh`](Self::refresh), as it is when another
+    /// instrument is selected.
     fn keeps(&self) -> DirtyFlags {
         DirtyFlags::NONE
     }
@@ -42,5 +44,8 @@ pub trait Pane {
 /// All panes, in the order of their numbers.
 #[must_use]
 pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
-    vec![(studio::Pane::Instruments, Box::new(instruments::Instruments::default()))]
+    vec![
+        (studio::Pane::Instruments, Box::new(instruments::Instruments::default())),
+        (studio::Pane::PianoRoll, Box::new(piano_roll::PianoRoll::default())),
+    ]
 }

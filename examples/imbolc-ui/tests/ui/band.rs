@@ -26,7 +26,18 @@ pub fn studio() -> StudioState {
         let add = PianoRollAction::Add(note(tick, pitch));
         act(&mut studio, &NetworkAction::PianoRoll(BASS, add));
     }
+    second_bar(&mut studio);
     studio
+}
+
+/// A soft note, one that may not be played and one that lasts, for the bass.
+fn second_bar(studio: &mut StudioState) {
+    let soft = Note { velocity: Velocity::of(20), ..note(1920, 48) };
+    let maybe = Note { probability: Probability::of(70), ..note(2400, 50) };
+    let long = Note { length: NoteLength::of(960), ..note(2880, 48) };
+    for note in [soft, maybe, long] {
+        act(studio, &NetworkAction::PianoRoll(BASS, PianoRollAction::Add(note)));
+    }
 }
 
 /// Does something in a studio.

@@ -3,5 +3,6 @@
 
 mod band;
 mod keys;
+mod piano_roll;
 mod screens;
 mod stage;

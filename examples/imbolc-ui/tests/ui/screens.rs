@@ -2,18 +2,20 @@
 //!
 //! `INSTA_UPDATE=always cargo test -p imbolc-ui --test ui` writes them anew.
 
+use imbolc_net::studio::Pane;
+
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
-/// The panes, by their keys.
-const PANES: [(&str, &str); 1] = [("1", "instruments")];
+/// The panes, and which keys lead to what there is to be seen.
+const PANES: [(Pane, &str); 2] = [(Pane::Instruments, ""), (Pane::PianoRoll, "")];
 
 #[test]
 fn every_pane_in_every_scene() {
     for scene in Scene::ALL {
-        for (key, name) in PANES {
+        for (pane, keys) in PANES {
             let mut stage = Stage::new(scene);
-            stage.press(key);
-            let name = format!("{name}-{scene:?}").to_lowercase();
+            stage.show(pane).press(keys);
+            let name = format!("{pane:?}-{scene:?}").to_lowercase();
             insta::assert_snapshot!(name, stage.screen());
         }
     }

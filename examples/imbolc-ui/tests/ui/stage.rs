@@ -18,7 +18,7 @@ use imbolc_net::{
     },
     quantity::{Bpm, Decibels, Ticks},
     status::{Identity, Lost, Status},
-    studio::{NetworkAction, Studio, StudioState},
+    studio::{NetworkAction, Pane, Studio, StudioState},
 };
 use imbolc_ui::app::App;
 use ratatui::{Terminal, backend::TestBackend, style::Color};
@@ -220,6 +220,17 @@ impl Stage {
         }
     }
 
+    /// Goes to a pane, as by its number.
+    pub fn show(&mut self, pane: Pane) -> &mut Self {
+        for _ in 0..8 {
+            if self.app.mine().pane() == pane {
+                return self;
+            }
+            self.press("<tab>");
+        }
+        panic!("there is no pane {pane:?}");
+    }
+
     /// Presses keys, one after the other: a letter is itself, `<up>` a key.
     pub fn press(&mut self, keys: &str) -> &mut Self {
         for key in parse(keys) {
@@ -382,6 +393,11 @@ fn parse(keys: &str) -> Vec<KeyEvent> {
                     "pagedown" => KeyCode::PageDown,
                     "ctrl-c" => {
                         parsed.push(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+                        continue;
+                    }
+                    "s-up" | "s-down" | "s-left" | "s-right" => {
+                        let arrow = parse(&format!("<{}>", &name[2..]))[0].code;
+                        parsed.push(KeyEvent::new(arrow, KeyModifiers::SHIFT));
                         continue;
                     }
                     other => panic!("there is no key {other}"),
