@@ -3,6 +3,7 @@
 //!
 //! A pane sees a [`View`] and nothing else, least of all a dispatcher.
 
+pub mod drums;
 pub mod instruments;
 pub mod piano_roll;
 
@@ -47,5 +48,6 @@ pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
     vec![
         (studio::Pane::Instruments, Box::new(instruments::Instruments::default())),
         (studio::Pane::PianoRoll, Box::new(piano_roll::PianoRoll::default())),
+        (studio::Pane::Drums, Box::new(drums::Drums::default())),
     ]
 }

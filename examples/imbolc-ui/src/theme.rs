@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use imbolc_net::{
     protocol::ClientId,
-    quantity::{Decibels, Velocity},
+    quantity::{Amount, Decibels, Velocity},
 };
 use ratatui::style::{Color, Modifier, Style};
 
@@ -86,6 +86,13 @@ pub fn head(velocity: Velocity, probability: u8, certain: bool) -> char {
         (true, ..100) => char::from(b'0' + probability / 10),
         (true, _) => ['░', '▒', '▓', '█'][usize::from(velocity.get() / 32)],
     }
+}
+
+/// A part of a whole in percent, rounded.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is at most 100")]
+pub fn percent(part: Amount) -> u8 {
+    (part.get() * 100.0).round() as u8
 }
 
 /// The colour of a meter that shows `peak`.

@@ -1,12 +1,14 @@
 //! The commands of the palette: one table.
 
+mod drums;
+
 use imbolc_net::{
     model::InstrumentId,
     quantity::{Bpm, Ticks},
     studio::{
         Action, BusId, ChainSetting, EffectKind, InstrumentSetting, MixerSetting, Name, NoteValue,
-        Output, ProjectAction, ProjectName, SessionSetting, SourceKind, SourceSetting,
-        TimeSignature, TransportAction,
+        Output, PianoRollAction, ProjectAction, ProjectName, SessionSetting, SourceKind,
+        SourceSetting, TimeSignature, TransportAction,
     },
 };
 use serde::de::DeserializeOwned;
@@ -97,6 +99,19 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "delbus" "BUS" "deletes a bus" => |bus, _| {
         one(MixerSetting::DeleteBus(BusId(number(bus, "the number of a bus")?)))
     };
+    "clear" "" "removes all notes of the selected instrument" => |_, view| {
+        one(Action::PianoRoll(selected(view)?, PianoRollAction::Clear))
+    };
+    "euclid" "PAD HITS [ROTATION]" "spreads hits evenly over a pad's steps" => drums::euclid;
+    "chain" "1 1 2|on|off" "plays patterns one after the other" => drums::chain;
+    "slice" "COUNT" "cuts the kit's sample into so many slices" => drums::slice;
+    "assign" "PAD" "gives the slices to the pads, from this one on" => drums::assign;
+    "pad" "PAD NAME" "names a pad" => drums::name;
+    "sound" "PAD nothing|slice N|key INSTRUMENT NOTE" "gives a pad a sound" => drums::sound;
+    "pattern" "NAME" "names the pattern" => drums::rename_pattern;
+    "steps" "COUNT" "makes the pattern longer or shorter" => drums::steps;
+    "resolution" "Sixteenth|…" "sets how long a step lasts" => drums::resolution;
+    "swing" "PERCENT" "sets how late every second step is" => drums::swing;
     "own" "1,2,…" "asks to own instruments" => |ids, _| instruments(ids, Intent::Claim);
     "release" "1,2,…" "gives instruments up" => |ids, _| instruments(ids, Intent::Release);
     "privilege" "" "asks for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);

@@ -2,6 +2,7 @@
 //! before it.
 
 mod band;
+mod drums;
 mod keys;
 mod piano_roll;
 mod screens;

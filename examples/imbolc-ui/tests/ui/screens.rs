@@ -7,7 +7,8 @@ use imbolc_net::studio::Pane;
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
 /// The panes, and which keys lead to what there is to be seen.
-const PANES: [(Pane, &str); 2] = [(Pane::Instruments, ""), (Pane::PianoRoll, "")];
+const PANES: [(Pane, &str); 3] =
+    [(Pane::Instruments, ""), (Pane::PianoRoll, ""), (Pane::Drums, "]]]")];
 
 #[test]
 fn every_pane_in_every_scene() {
