@@ -10,7 +10,7 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     quantity::{PadNumber, StepNumber},
-    studio::{Pattern, Step, StepRegion, StudioState},
+    studio::{PadSound, Pattern, Step, StepRegion, StudioState},
 };
 use ratatui::{
     buffer::Buffer,
@@ -140,8 +140,7 @@ impl Drums {
             ]);
         }
         let Some(struck) = here.struck() else {
-            let sound = paint::sound(here, &pad.sound);
-            return Line::styled(format!("{at}: {sound}"), theme::QUIET);
+            return Line::styled(format!("{at}: {}", played(here, &pad.sound)), theme::QUIET);
         };
         let certain = here.is_certain(here.pad, here.step);
         let Step { velocity, pitch, .. } = struck;
@@ -155,6 +154,23 @@ impl Drums {
         };
         let words = format!("{at}{}: velocity {velocity}{pitch}{likely}", theme::mark(certain));
         Line::styled(words, theme::certain(certain))
+    }
+}
+
+/// What a pad plays, and of a slice where in the sample it is.
+fn played(here: &Here, sound: &PadSound) -> String {
+    let words = paint::sound(here, sound);
+    let chopper = here.machine.chopper();
+    match sound {
+        PadSound::Nothing => "plays nothing, S gives it a sound".into(),
+        PadSound::Slice(id) => {
+            let sample = chopper.sample.as_ref().map_or("no sample", |it| it.name.as_str());
+            let slice = chopper.slice(*id);
+            let part = slice.map(|it| [it.start(), it.end()].map(theme::percent));
+            let [start, end] = part.unwrap_or_default();
+            format!("{words} of {}: {start}–{end} % of {sample}", chopper.slices().count())
+        }
+        _ => words,
     }
 }
 

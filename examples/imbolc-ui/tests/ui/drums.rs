@@ -175,7 +175,10 @@ fn a_sample_is_cut_and_its_slices_are_given_to_the_pads() {
     let expected =
         [kit(DrumAction::Chop(SliceCount::of(4))), kit(DrumAction::AssignSlices(PadNumber::of(2)))];
     assert_eq!(stage.dispatched(), expected);
-    assert!(row(&mut stage, "Pad").contains("slice 3"), "{}", stage.screen());
+    let screen = stage.screen();
+    assert!(screen.contains(" 4 Stab     slice 2 "), "{screen}");
+    let screen = stage.press("<down><right>").screen();
+    assert!(screen.contains("pad 4 step 2: slice 2 of 4: 25–50 % of no sample"), "{screen}");
 }
 
 #[test]
@@ -259,6 +262,26 @@ fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
     let mut stage = drums(Scene::Joined);
     stage.press("<enter><right><enter>");
     assert!(row(&mut stage, "Kick").contains("· █ · ·│█"), "{}", stage.screen());
+}
+
+#[test]
+fn what_is_set_is_marked_until_it_is_confirmed() {
+    let mut stage = drums(Scene::Reconnecting);
+    stage.press(">").press("n").press("Boom<enter>");
+    let screen = stage.screen();
+    assert!(screen.contains("2 Fill (2 of 2)  8 × sixteenth*"), "{screen}");
+    assert!(screen.contains(" 1 Boom     kick.wav  *"), "{screen}");
+    let screen = drums(Scene::Joined).press(">").screen();
+    assert!(screen.contains("2 Fill (2 of 2)  8 × sixteenth "), "{screen}");
+}
+
+#[test]
+fn a_step_has_the_colour_of_the_owner_and_of_the_music_while_it_sounds() {
+    let mut stage = drums(Scene::Joined);
+    let owners = stage.colour_of("▒ ·│");
+    assert_eq!(owners, stage.colour_of("ana"));
+    stage.plays(2 * 120, -6.0);
+    assert_ne!(stage.colour_of("▒ ·│"), owners);
 }
 
 #[test]

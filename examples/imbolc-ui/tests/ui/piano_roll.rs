@@ -287,6 +287,37 @@ fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
 }
 
 #[test]
+fn what_is_set_is_marked_until_it_is_confirmed() {
+    let screen = roll(Scene::Reconnecting).press("o").screen();
+    assert!(screen.contains("mono* "), "{screen}");
+    let screen = roll(Scene::Joined).press("o").screen();
+    assert!(screen.contains("mono  "), "{screen}");
+}
+
+#[test]
+fn a_note_has_the_colour_of_the_owner_and_of_the_music_while_it_sounds() {
+    let mut stage = roll(Scene::Joined);
+    let owners = stage.colour_of("7╌");
+    assert_eq!(owners, stage.colour_of("ana"));
+    stage.plays(2500, -6.0);
+    assert_ne!(stage.colour_of("7╌"), owners);
+}
+
+#[test]
+fn closer_a_step_has_more_columns_and_further_away_a_column_more_steps() {
+    let mut stage = roll(Scene::Joined);
+    assert!(row(&mut stage, "D3").contains(" 7╌ "));
+    stage.press("zz");
+    assert!(stage.screen().contains("grid sixteenth ×4"), "{}", stage.screen());
+    assert!(row(&mut stage, "D3").contains(" 7╌╌╌╌╌╌╌ "));
+    stage.press("ZZZZ");
+    assert!(stage.screen().contains("grid sixteenth ÷4"), "{}", stage.screen());
+    assert!(row(&mut stage, "C3").contains("░─█━"), "{}", stage.screen());
+    stage.press("ZZZZZZ");
+    assert!(stage.screen().contains("grid sixteenth ÷16"), "{}", stage.screen());
+}
+
+#[test]
 fn somebody_elses_note_appears_where_it_is_played() {
     let mut stage = roll(Scene::Hosting);
     stage.somebody(&bass(PianoRollAction::Add(note(480, 55))));
@@ -335,6 +366,8 @@ fn it_says_where_the_notes_are_that_are_not_shown_and_whose_they_are() {
         roster.owners.remove(&BASS);
     });
     assert!(stage.screen().contains("1 Bass -  poly"), "{}", stage.screen());
+    let screen = stage.press("]").screen();
+    assert!(screen.contains("poly  no notes"), "what is kept is that of the other track: {screen}");
 }
 
 #[test]
