@@ -308,8 +308,10 @@ fn the_cursor_is_seen_wherever_it_goes_on_the_smallest_terminal() {
         assert!(stage.screen().contains(&format!("│{number:>2} ")), "{}", stage.screen());
     }
     insta::assert_snapshot!("drums-smallest", stage.screen());
-    stage.press("<home>");
-    assert!(stage.screen().contains("16 Pad"));
+    stage.press("<home><up><up><up>");
+    let screen = stage.screen();
+    assert!(screen.contains("10 Pad") && screen.contains("16 Pad"), "{screen}");
+    assert!(!stage.press("<up><up><up><up>").screen().contains("16 Pad"));
 }
 
 #[test]

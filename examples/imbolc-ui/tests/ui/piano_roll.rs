@@ -229,14 +229,17 @@ fn a_note_that_began_before_what_is_shown_reaches_into_it() {
         let length = NoteLength::new(length).unwrap();
         act(&mut studio, &bass(PianoRollAction::Add(Note { length, ..note(0, pitch) })));
     }
-    act(&mut studio, &bass(PianoRollAction::Add(drawn(14_400, 60))));
+    let into = Note { length: NoteLength::of(4000), ..note(14_400, 60) };
+    act(&mut studio, &bass(PianoRollAction::Add(into)));
     act(&mut studio, &bass(PianoRollAction::Add(drawn(28_800, 62))));
     let mut stage = Stage::with(Scene::Joined, studio);
     stage.show(Pane::PianoRoll).press("<end><pagedown><pageup>");
     let line = row(&mut stage, "D4");
     assert!(line.starts_with("D4   ━━━━━━━━"), "{line}");
     let line = row(&mut stage, "C4");
-    assert!(!line.contains('━'), "{line}");
+    let reaching = line.chars().filter(|letter| *letter == '━').count();
+    // Up to tick 18,400, of a window of 93 columns that ends with tick 28,920.
+    assert_eq!(reaching, 6, "{line}");
 }
 
 #[test]
@@ -368,6 +371,21 @@ fn it_says_where_the_notes_are_that_are_not_shown_and_whose_they_are() {
     assert!(stage.screen().contains("1 Bass -  poly"), "{}", stage.screen());
     let screen = stage.press("]").screen();
     assert!(screen.contains("poly  no notes"), "what is kept is that of the other track: {screen}");
+}
+
+#[test]
+fn the_view_stays_until_the_cursor_leaves_it() {
+    let mut stage = roll(Scene::Joined);
+    stage.resize(60, 16);
+    let lines = |stage: &mut Stage| -> Vec<String> {
+        stage.screen().lines().skip(4).take(8).map(|line| line.chars().take(5).collect()).collect()
+    };
+    stage.press("<pagedown>");
+    let before = lines(&mut stage);
+    stage.press("<down><down><down>");
+    assert_eq!(lines(&mut stage), before);
+    stage.press("<down><down><down><down>");
+    assert_ne!(lines(&mut stage), before);
 }
 
 #[test]
