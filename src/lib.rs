@@ -43,6 +43,7 @@
 //! | for | see |
 //! |---|---|
 //! | the author of a UI | [`dispatcher`], [`studio`], [`event`], [`status`] |
+//! | who wants to be found, or to find | `discovery`, with the feature `mdns` |
 //! | whose state is not the studio's | [`model`], [`engine`] |
 //! | who keeps sessions on disk | [`projects`] |
 //! | who runs a session by hand | [`authority`], [`server`], [`client`], [`transport`] |
@@ -58,6 +59,8 @@ pub mod authority;
 pub mod client;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "mdns")]
+pub mod discovery;
 pub mod dispatcher;
 pub mod engine;
 pub mod error;
@@ -77,6 +80,8 @@ pub mod studio;
 pub mod text;
 pub mod transport;
 
+#[cfg(feature = "mdns")]
+pub use discovery::{DiscoveryClient, DiscoveryServer};
 pub use dispatcher::{Dispatcher, Mode};
 pub use event::Event;
 pub use protocol::{ClientMessage, NetworkState, ServerMessage, StatePatch};

@@ -4,6 +4,8 @@
 //! [`Connector`], so both run the same over TCP, over an in-memory pipe, and in
 //! a simulated network.
 
+mod address;
+
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use bytes::BytesMut;
@@ -14,6 +16,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
+
+pub use self::address::{PORT, seen_from_elsewhere, with_port};
 
 /// The half of a connection that is read.
 pub trait Reader: AsyncRead + Unpin + Send + 'static {}

@@ -17,7 +17,6 @@ mod words;
 use std::{
     collections::BTreeSet,
     io::{self, BufRead, IsTerminal},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -30,15 +29,13 @@ use imbolc_net::{
     dispatcher::{self, HostOptions},
     protocol::InstrumentId,
     status::{Closed, Status},
+    transport::{seen_from_elsewhere, with_port},
 };
 use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
 use commands::Then;
 use news::{News, complain, happens, short};
-
-/// The port of a session, unless another one is named.
-const PORT: u16 = 9999;
 
 #[derive(Parser)]
 #[command(
@@ -226,18 +223,6 @@ impl Command {
     }
 }
 
-/// `address`, with the usual port if it has none.
-fn with_port(address: &str) -> String {
-    let is_bare_v6 = address.parse::<std::net::Ipv6Addr>().is_ok();
-    if is_bare_v6 {
-        format!("[{address}]:{PORT}")
-    } else if address.rsplit(']').next().is_some_and(|end| end.contains(':')) {
-        address.into()
-    } else {
-        format!("{address}:{PORT}")
-    }
-}
-
 /// Says where one is, as whom, and with what. Returns whether one is back.
 fn greet(studio: &dyn Dispatcher, wishes: &Wishes) -> bool {
     let identity = studio.identity();
@@ -265,26 +250,6 @@ fn greet(studio: &dyn Dispatcher, wishes: &Wishes) -> bool {
         happens("this is a new session: the one you were in is gone");
     }
     back
-}
-
-/// Where others find who listens at every address that this machine has: at the
-/// one that it would itself send from. None if that is no news, or not known.
-fn seen_from_elsewhere(address: SocketAddr) -> Option<SocketAddr> {
-    if !address.ip().is_unspecified() {
-        return None;
-    }
-    // To connect such a socket sends nothing. These are kept for documents, so
-    // the way to them is the one to everywhere.
-    let (any, elsewhere): (SocketAddr, SocketAddr) = if address.is_ipv4() {
-        ((Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::new(192, 0, 2, 1), 9).into())
-    } else {
-        let elsewhere = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-        ((Ipv6Addr::UNSPECIFIED, 0).into(), (elsewhere, 9).into())
-    };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect(elsewhere).ok()?;
-    let here = socket.local_addr().ok()?.ip();
-    (!here.is_unspecified() && !here.is_loopback()).then(|| (here, address.port()).into())
 }
 
 /// Who comes back has what it had; what it wants besides, it has to ask for.

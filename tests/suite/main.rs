@@ -5,6 +5,8 @@
 
 mod cable;
 mod conformance;
+#[cfg(feature = "mdns")]
+mod discovery;
 mod documents;
 mod every_action;
 mod other_model;
@@ -15,6 +17,7 @@ mod raw;
 mod room;
 mod session;
 mod shell;
+mod snippet;
 mod studio;
 mod undo;
 mod wire;

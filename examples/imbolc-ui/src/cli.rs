@@ -4,9 +4,6 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// The port of a session, unless another one is named.
-pub const PORT: u16 = 9999;
-
 /// What is asked for on the command line.
 #[derive(Clone, Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "switches are")]
@@ -62,6 +59,10 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:9999")]
     pub bind: String,
 
+    /// The network interface to be found on, or to look at; all unless it is named
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
+
     /// Where projects are saved and loaded from; made if it is not there
     #[arg(long, value_name = "DIR")]
     pub project_dir: Option<PathBuf>,
@@ -78,18 +79,6 @@ pub struct Arguments {
 /// How the log is explained.
 const LOG: &str = "Where to write what happens underneath; RUST_LOG says how much";
 
-/// `address`, with the usual port if it has none.
-#[must_use]
-pub fn with_port(address: &str) -> String {
-    if address.parse::<std::net::Ipv6Addr>().is_ok() {
-        format!("[{address}]:{PORT}")
-    } else if address.rsplit(']').next().is_some_and(|end| end.contains(':')) {
-        address.into()
-    } else {
-        format!("{address}:{PORT}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -103,18 +92,5 @@ mod tests {
         assert!(parse("imbolc-ui --server --connect there").is_err());
         assert!(parse("imbolc-ui --tui").is_err());
         assert_eq!(parse("imbolc-ui --connect there --own 1,2,3").unwrap().own, [1, 2, 3]);
-    }
-
-    #[test]
-    fn an_address_without_a_port_gets_the_usual_one() {
-        for (typed, meant) in [
-            ("192.168.1.100", "192.168.1.100:9999"),
-            ("stage:7000", "stage:7000"),
-            ("fe80::1", "[fe80::1]:9999"),
-            ("[fe80::1]", "[fe80::1]:9999"),
-            ("[fe80::1]:7000", "[fe80::1]:7000"),
-        ] {
-            assert_eq!(with_port(typed), meant);
-        }
     }
 }

@@ -1,53 +1,64 @@
 //! Which dispatcher: decided here, once, from the command line.
 
-use std::sync::Arc;
-
-use imbolc_net::{Dispatcher, Mode, dispatcher};
+use imbolc_net::Mode;
 
 use crate::cli::Arguments;
 
-/// Opens the dispatcher that the command line asks for.
-///
-/// # Errors
-/// If it cannot be opened, or this program was built without what it takes. The
-/// message is one line.
-pub async fn open(arguments: &Arguments) -> Result<Arc<dyn Dispatcher>, String> {
-    dispatcher::open(mode(arguments)?).await.map_err(|error| error.to_string())
+/// How the program starts.
+#[derive(Debug)]
+pub enum Start {
+    /// With the studio on the screen.
+    Play(Mode),
+    /// With a session, and without a screen.
+    #[cfg(feature = "net")]
+    Serve(Mode),
+    /// With a choice of the sessions on the LAN.
+    #[cfg(feature = "mdns")]
+    Choose,
 }
 
 /// What the command line asks for.
-fn mode(arguments: &Arguments) -> Result<Mode, String> {
+///
+/// # Errors
+/// If this program was built without what it takes, or a name cannot be one. The
+/// message is one line.
+pub fn of(arguments: &Arguments) -> Result<Start, String> {
     if arguments.server {
         return host(arguments);
     }
-    if let Some(address) = &arguments.connect {
-        return join(arguments, address);
+    if arguments.discover {
+        return discover();
     }
-    Ok(Mode::Local { name: arguments.name.clone(), projects: arguments.project_dir.clone() })
+    if let Some(address) = &arguments.connect {
+        return join(arguments, address).map(Start::Play);
+    }
+    let (name, projects) = (arguments.name.clone(), arguments.project_dir.clone());
+    Ok(Start::Play(Mode::Local { name, projects }))
 }
 
 #[cfg(feature = "net")]
-fn host(arguments: &Arguments) -> Result<Mode, String> {
+fn host(arguments: &Arguments) -> Result<Start, String> {
     use imbolc_net::{dispatcher::HostOptions, studio::Name};
 
     let session_name = arguments.session_name.as_deref().map(Name::new).transpose();
-    Ok(Mode::Host {
+    let mode = Mode::Host {
         name: arguments.name.clone(),
         address: arguments.bind.clone(),
         session_name: session_name.map_err(|error| error.to_string())?,
         projects: arguments.project_dir.clone(),
         options: HostOptions::default(),
-    })
+    };
+    Ok(if arguments.tui { Start::Play(mode) } else { Start::Serve(mode) })
 }
 
 #[cfg(feature = "net")]
-fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
+pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
     use imbolc_net::{
         client::{JoinOptions, TokenFile},
         protocol::InstrumentId,
     };
 
-    let address = crate::cli::with_port(address);
+    let address = imbolc_net::transport::with_port(address);
     let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
     let directory = directory.ok_or("there is no home directory: name one with --state-dir")?;
     let token_file = TokenFile::claim(&directory, &address, &arguments.name)
@@ -63,13 +74,37 @@ fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
 }
 
 #[cfg(not(feature = "net"))]
-fn host(_: &Arguments) -> Result<Mode, String> {
+fn host(_: &Arguments) -> Result<Start, String> {
     Err(lacks("net", "--server"))
 }
 
 #[cfg(not(feature = "net"))]
-fn join(_: &Arguments, address: &str) -> Result<Mode, String> {
+pub(crate) fn join(_: &Arguments, address: &str) -> Result<Mode, String> {
     Err(lacks("net", &format!("--connect {address}")))
+}
+
+#[cfg(not(feature = "mdns"))]
+fn discover() -> Result<Start, String> {
+    Err(lacks("mdns", "--discover"))
+}
+
+#[cfg(feature = "mdns")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
+const fn discover() -> Result<Start, String> {
+    Ok(Start::Choose)
+}
+
+/// Where to look for sessions, and to be found.
+#[cfg(feature = "mdns")]
+pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::config::DiscoveryConfig {
+    use imbolc_net::config::{DiscoveryConfig, Interfaces};
+
+    let interfaces = match arguments.interface.as_deref() {
+        None => Interfaces::All,
+        Some("lo" | "loopback") => Interfaces::Loopback,
+        Some(name) => Interfaces::Named(vec![name.into()]),
+    };
+    DiscoveryConfig { interfaces, ..DiscoveryConfig::default() }
 }
 
 /// What to do about a feature that this program was built without.

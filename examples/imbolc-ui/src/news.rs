@@ -60,6 +60,26 @@ impl News {
         self.lines.iter().rev()
     }
 
+    /// As much of the latest as a line of `width` holds, the newest first.
+    #[must_use]
+    pub fn line(&self, width: usize) -> Line<'_> {
+        const BETWEEN: &str = "  ·  ";
+        let mut line = Line::default();
+        for (at, item) in self.latest().enumerate() {
+            let next = item.line();
+            let first = at == 0;
+            let more = next.width() + if first { 0 } else { BETWEEN.chars().count() };
+            if !first && line.width() + more > width {
+                break;
+            }
+            if !first {
+                line.push_span(Span::styled(BETWEEN, theme::QUIET));
+            }
+            line.extend(next);
+        }
+        line
+    }
+
     /// Adds a line.
     pub fn tell(&mut self, tone: Tone, text: impl Into<String>) {
         let text = text.into();

@@ -8,6 +8,7 @@ use std::{
 use crossterm::event::{self, KeyEvent};
 use imbolc_net::{
     Dispatcher, Event,
+    dispatcher::Events,
     status::{Closed, Status},
 };
 use ratatui::{Terminal, backend::Backend};
@@ -35,19 +36,30 @@ pub enum Input {
     Gone,
 }
 
-/// Shows the studio until the participant leaves or the session is over.
-///
-/// # Errors
-/// If the session is over, or the terminal is gone. The message is one line.
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The participant wanted to leave.
+    Left,
+    /// The session is over; why, in one line.
+    Over(String),
+    /// The terminal is gone, e.g. because its window was closed. Nobody has said
+    /// goodbye, so the place in the session is to be kept.
+    Gone,
+}
+
+/// Shows the studio until the participant leaves, or cannot be shown it any more.
 pub async fn run<B: Backend>(
     studio: &Arc<dyn Dispatcher>,
+    mut events: Events,
     terminal: &mut Terminal<B>,
     mut inputs: mpsc::Receiver<Input>,
-) -> Result<(), String> {
-    let mut events = studio.events();
+) -> End {
     let mut app = App::new(Arc::clone(studio));
+    let mut leave = std::pin::pin!(asked_to_leave());
     let mut drawn = Instant::now();
     let mut due = true;
+    let mut batch = Vec::new();
     while !app.has_ended() {
         while let Some(event) = events.try_next() {
             app.notice(event);
@@ -55,7 +67,9 @@ pub async fn run<B: Backend>(
         let now = Instant::now();
         app.tick(now);
         if due || app.is_stale() {
-            terminal.draw(|frame| app.draw(frame)).map_err(|error| error.to_string())?;
+            if terminal.draw(|frame| app.draw(frame)).is_err() {
+                return End::Gone;
+            }
             drawn = now;
             due = false;
         }
@@ -71,37 +85,66 @@ pub async fn run<B: Backend>(
             }
         };
         tokio::select! {
-            input = inputs.recv() => {
-                take(&mut app, input)?;
-                while let Ok(input) = inputs.try_recv() {
-                    take(&mut app, Some(input))?;
+            count = inputs.recv_many(&mut batch, 64) => {
+                if count == 0 {
+                    return End::Gone;
+                }
+                for input in batch.drain(..) {
+                    match input {
+                        Input::Key(key) => app.key(key),
+                        Input::Resized => {}
+                        Input::Gone => return End::Gone,
+                    }
                 }
                 due = true;
             }
             event = events.next() => match event {
                 Some(Event::Status(Status::Closed { reason: reason @ Closed::Lost(_) })) => {
-                    return Err(format!("the session is over: {reason}"));
+                    return End::Over(format!("the session is over: {reason}"));
                 }
                 Some(event) => {
                     app.notice(event);
                     // What else comes with it is drawn in the same frame.
                     sleep(FRAME.saturating_sub(drawn.elapsed())).await;
                 }
-                None => return Err("the session is over".into()),
+                None => return End::Over("the session is over".into()),
             },
+            politely = &mut leave => return if politely { End::Left } else { End::Gone },
             () = pause => due = next == Some(SLOWLY),
         }
     }
-    Ok(())
+    End::Left
 }
 
-fn take(app: &mut App, input: Option<Input>) -> Result<(), String> {
-    match input {
-        Some(Input::Key(key)) => app.key(key),
-        Some(Input::Resized) => {}
-        Some(Input::Gone) | None => return Err("the terminal is gone".into()),
+/// Resolves when the operating system wants the program to end: whether politely,
+/// or because the terminal is gone.
+pub async fn asked_to_leave() -> bool {
+    let interrupt = async {
+        // Without a handler, the default one ends the program.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut end), Ok(mut hang_up)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        else {
+            interrupt.await;
+            return true;
+        };
+        tokio::select! {
+            () = interrupt => true,
+            _ = end.recv() => true,
+            _ = hang_up.recv() => false,
+        }
     }
-    Ok(())
+    #[cfg(not(unix))]
+    {
+        interrupt.await;
+        true
+    }
 }
 
 /// What the terminal says, read on a thread of its own, which does not keep the

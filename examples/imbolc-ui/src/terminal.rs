@@ -10,17 +10,24 @@ pub const SMALLEST: Size = Size::new(60, 16);
 /// A real terminal.
 pub type Screen = Terminal<CrosstermBackend<Stdout>>;
 
+/// Whether there is a terminal, and a studio fits on it.
+///
+/// # Errors
+/// If not. The message is one line.
+pub fn probe() -> Result<(), String> {
+    if !stdin().is_terminal() || !stdout().is_terminal() {
+        return Err("there is no terminal: run it in one, or use --server".into());
+    }
+    let (width, height) = crossterm::terminal::size().map_err(|error| plainly(&error))?;
+    check(Size::new(width, height))
+}
+
 /// Takes the terminal. It is given back by [`restore`], and before a panic is
 /// reported.
 ///
 /// # Errors
-/// If there is none, or it is too small. The message is one line.
+/// If it cannot be taken. The message is one line.
 pub fn take() -> Result<Screen, String> {
-    if !stdin().is_terminal() || !stdout().is_terminal() {
-        return Err("this is not a terminal".into());
-    }
-    let size = crossterm::terminal::size().map_err(|error| plainly(&error))?;
-    check(Size::new(size.0, size.1))?;
     ratatui::try_init().map_err(|error| plainly(&error))
 }
 

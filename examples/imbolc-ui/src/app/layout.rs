@@ -56,9 +56,7 @@ impl Screen<'_> {
         let inside = block.inner(body);
         block.render(body, buffer);
         self.pane.draw(self.view, inside, buffer);
-        if let Some(item) = self.news.latest().next() {
-            item.line().render(news, buffer);
-        }
+        self.news.line(usize::from(news.width)).render(news, buffer);
         self.draw_status(status, buffer);
         match self.view.mine.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),

@@ -4,6 +4,12 @@
 mod band;
 mod drums;
 mod keys;
+#[cfg(feature = "mdns")]
+mod lobby;
 mod piano_roll;
+#[cfg(unix)]
+mod player;
+#[cfg(unix)]
+mod processes;
 mod screens;
 mod stage;

@@ -1,0 +1,140 @@
+//! A real process on a real terminal, driven by keys.
+
+use std::{
+    io::{Read as _, Write as _},
+    num::NonZeroU16,
+    process::{Child, Command, ExitStatus, Output},
+    sync::{Arc, Mutex, MutexGuard},
+    thread,
+    time::{Duration, Instant},
+};
+
+use pty_process::{Size, blocking};
+
+/// How long something may take that happens at all.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const LINES: u16 = 30;
+const COLUMNS: u16 = 100;
+
+/// A process on a terminal.
+pub struct Player {
+    child: Child,
+    terminal: Arc<blocking::Pty>,
+    screen: Arc<Mutex<vt100::Parser>>,
+}
+
+impl Player {
+    /// Starts the program in a terminal of 100 by 30.
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_in(COLUMNS, LINES, arguments)
+    }
+
+    /// Starts the program in a terminal of another size.
+    pub fn start_in(columns: u16, lines: u16, arguments: &[&str]) -> Self {
+        let program = blocking::Command::new(PROGRAM).args(arguments);
+        Self::start_program(columns, lines, program)
+    }
+
+    /// Starts another program in a terminal.
+    pub fn start_program(columns: u16, lines: u16, program: blocking::Command) -> Self {
+        let (terminal, end) = blocking::open().expect("a terminal");
+        terminal.resize(Size::new(lines, columns)).expect("its size");
+        let program = program.env("TERM", "xterm-256color").env_remove("RUST_LOG");
+        let child = program.spawn(end).expect("the program starts");
+        let size = |size| NonZeroU16::new(size).expect("not empty");
+        let screen = vt100::Parser::new(size(lines), size(columns), 0);
+        let (terminal, screen) = (Arc::new(terminal), Arc::new(Mutex::new(screen)));
+        thread::spawn({
+            let (terminal, screen) = (Arc::clone(&terminal), Arc::clone(&screen));
+            move || {
+                let mut bytes = [0; 4096];
+                // It ends when the program does.
+                while let Ok(count @ 1..) = (&*terminal).read(&mut bytes) {
+                    screen.lock().expect("not poisoned").process(&bytes[..count]);
+                }
+            }
+        });
+        Self { child, terminal, screen }
+    }
+
+    fn parser(&self) -> MutexGuard<'_, vt100::Parser> {
+        self.screen.lock().expect("not poisoned")
+    }
+
+    /// What is on the screen.
+    pub fn screen(&self) -> String {
+        self.parser().screen().contents()
+    }
+
+    /// Whether the program has taken the screen and not given it back.
+    pub fn has_screen(&self) -> bool {
+        self.parser().screen().alternate_screen()
+    }
+
+    /// Presses keys, as the bytes that a terminal sends for them.
+    pub fn press(&mut self, keys: &str) {
+        (&*self.terminal).write_all(keys.as_bytes()).expect("the program reads");
+    }
+
+    /// Waits until `text` is on the screen.
+    pub fn sees(&self, text: &str) {
+        self.waits(&format!("{text:?} is on the screen"), |screen| screen.contains(text));
+    }
+
+    /// Waits until the screen is as it should be.
+    pub fn waits(&self, what: &str, is: impl Fn(&str) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let screen = self.screen();
+            if is(&screen) {
+                return;
+            }
+            assert!(Instant::now() < end, "it never happened that {what}:\n{screen}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the program ends by itself.
+    pub fn ends(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is a child") {
+                // What it said last may still be on its way to the screen.
+                thread::sleep(Duration::from_millis(50));
+                return status;
+            }
+            assert!(Instant::now() < end, "it does not end:\n{}", self.screen());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills the program, as a crash would.
+    #[cfg(feature = "net")]
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Sends the program a signal by name.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the program without a terminal, until it ends.
+pub fn without_terminal(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).output().expect("the program starts")
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_imbolc-ui");

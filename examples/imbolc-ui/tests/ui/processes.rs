@@ -1,0 +1,345 @@
+//! Real processes on real terminals.
+
+use crate::player::{Player, without_terminal};
+
+/// What the program says before it ends, in one line.
+fn complaint(arguments: &[&str]) -> String {
+    let output = without_terminal(arguments);
+    assert!(!output.status.success(), "{arguments:?} succeeds");
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said.trim_end().to_owned()
+}
+
+#[test]
+fn one_plays_alone_and_the_terminal_is_given_back() {
+    let mut player = Player::start(&["--name", "mia"]);
+    player.sees("1  Bass");
+    player.sees("mia alone");
+    player.press("+");
+    player.sees("-5.0");
+    player.press("u");
+    player.sees("-6.0");
+    assert!(player.has_screen());
+    player.press("q");
+    assert!(player.ends().success());
+    assert!(!player.has_screen());
+}
+
+#[test]
+fn a_terminal_that_is_too_small_or_none_is_one_clear_line() {
+    let mut player = Player::start_in(59, 16, &[]);
+    assert!(!player.ends().success());
+    let screen = player.screen().replace('\n', "");
+    assert!(
+        screen.contains("the terminal has 59 columns and 16 lines, and 60 by 16 are"),
+        "{screen}"
+    );
+    assert!(complaint(&[]).contains("there is no terminal"));
+}
+
+#[test]
+fn the_help_has_examples() {
+    let help = without_terminal(&["--help"]);
+    assert!(help.status.success());
+    let help = String::from_utf8(help.stdout).expect("text");
+    assert!(help.contains("imbolc-ui --connect 192.168.1.100 --own 1,2"), "{help}");
+}
+
+#[test]
+fn whoever_is_told_to_end_gives_the_terminal_back() {
+    let mut player = Player::start(&["--name", "mia"]);
+    player.sees("mia alone");
+    player.signal("TERM");
+    assert!(player.ends().success());
+    assert!(!player.has_screen());
+}
+
+/// In the process that this starts, it is the one that panics.
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_is_reported() {
+    const PANICS: &str = "IMBOLC_UI_TEST_PANICS";
+    if std::env::var_os(PANICS).is_some() {
+        let _screen = imbolc_ui::terminal::take().expect("a terminal");
+        panic!("on purpose");
+    }
+    let this = "processes::a_panic_gives_the_terminal_back_before_it_is_reported";
+    let program = pty_process::blocking::Command::new(std::env::current_exe().expect("a file"))
+        .args(["--exact", this, "--nocapture"])
+        .env(PANICS, "1");
+    let mut player = Player::start_program(100, 30, program);
+    assert!(!player.ends().success());
+    assert!(!player.has_screen());
+    assert!(player.screen().contains("on purpose"), "{}", player.screen());
+}
+
+#[cfg(not(feature = "net"))]
+#[test]
+fn without_the_feature_it_says_which_one_to_build_with() {
+    assert_eq!(
+        complaint(&["--server"]),
+        "imbolc-ui: --server needs the feature net: \
+         cargo run -p imbolc-ui --features net -- --server"
+    );
+    assert!(complaint(&["--connect", "there:1"]).ends_with("--features net -- --connect there:1"));
+}
+
+#[cfg(not(feature = "mdns"))]
+#[test]
+fn without_the_feature_nothing_is_discovered() {
+    assert!(complaint(&["--discover"]).ends_with("--features mdns -- --discover"));
+}
+
+#[cfg(feature = "net")]
+mod net {
+    use std::{
+        io::{BufRead as _, BufReader, Read as _},
+        net::TcpListener,
+        path::PathBuf,
+        process::{Child, Command, Stdio},
+    };
+
+    use super::*;
+
+    /// A directory of this test's own, empty at the beginning and gone at the end.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let name = format!("imbolc-ui-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let _ = std::fs::remove_dir_all(&path);
+            std::fs::create_dir_all(&path).expect("a directory");
+            Self(path)
+        }
+
+        fn path(&self) -> &str {
+            self.0.to_str().expect("text")
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// The address at which a host says that it listens.
+    fn address(host: &Player) -> String {
+        host.sees("hosting at ");
+        let screen = host.screen();
+        let after = screen.split("hosting at ").nth(1).expect("it is there");
+        after.split_whitespace().next().expect("an address").to_owned()
+    }
+
+    const HOST: [&str; 6] = ["--server", "--tui", "--name", "mia", "--bind", "127.0.0.1:0"];
+
+    #[test]
+    fn two_play_together_and_who_is_killed_comes_back() {
+        let state = Directory::new("together");
+        let mut mia = Player::start(&HOST);
+        let address = address(&mia);
+        let join =
+            ["--connect", &address, "--own", "1,2", "--name", "ana", "--state-dir", state.path()];
+        let mut ana = Player::start(&join);
+        ana.sees("ana connected");
+        mia.sees("ana has joined");
+
+        // An edit on one screen is read on the other.
+        ana.press("++");
+        mia.waits("the fader is up", |screen| {
+            screen.lines().any(|line| line.contains("1  Bass") && line.contains("-4.0"))
+        });
+        mia.sees("ana: 1 Bass: level -4");
+
+        // What is Ana's, Mia does not edit.
+        mia.press("+");
+        mia.sees("instrument 1 belongs to ana");
+
+        ana.kill();
+        mia.sees("ana away");
+        let mut ana = Player::start(&join);
+        ana.sees("ana connected");
+        mia.sees("ana is back");
+        ana.press("-");
+        mia.sees("ana: 1 Bass: level -5");
+
+        // The host ends the session, and whoever was in it goes on looking.
+        mia.press("q");
+        assert!(mia.ends().success());
+        ana.sees("ana reconnecting: ");
+        ana.press("+");
+        ana.sees("-4.0*");
+        ana.press("q");
+        assert!(ana.ends().success());
+    }
+
+    #[test]
+    fn a_window_that_is_closed_keeps_the_place() {
+        let state = Directory::new("window");
+        let mia = Player::start(&HOST);
+        let address = address(&mia);
+        let join =
+            ["--connect", &address, "--own", "1", "--name", "ana", "--state-dir", state.path()];
+        let mut ana = Player::start(&join);
+        ana.sees("ana connected");
+        ana.signal("HUP");
+        assert!(!ana.ends().success());
+        mia.sees("ana away");
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_one_clear_line() {
+        let state = Directory::new("complaints");
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = taken.local_addr().expect("its number").to_string();
+        assert_eq!(
+            complaint(&["--server", "--bind", &address]),
+            format!("imbolc-ui: cannot listen at {address}: the address is in use")
+        );
+        drop(taken);
+        let join = ["--connect", &address, "--state-dir", state.path()];
+        let mut player = Player::start(&join);
+        assert!(!player.ends().success());
+        let screen = player.screen();
+        assert!(
+            screen.contains(&format!("cannot join {address}: nobody is listening")),
+            "{screen}"
+        );
+        assert!(!player.has_screen());
+    }
+
+    #[cfg(feature = "mdns")]
+    #[test]
+    fn a_session_is_found_on_the_lan_and_joined() {
+        let state = Directory::new("discover");
+        let name = format!("Jam {}", std::process::id());
+        let lo = ["--interface", "lo"];
+        let host = [&HOST[..], &["--session-name", &name], &lo].concat();
+        let mut mia = Player::start(&host);
+        mia.sees("mia hosting at ");
+        let look = ["--discover", "--name", "ana", "--own", "3", "--state-dir", state.path()];
+        let mut ana = Player::start(&[&look[..], &lo].concat());
+        ana.waits("the session is listed", |screen| {
+            screen.lines().any(|line| line.contains(&name) && line.contains(" 1/64 "))
+        });
+        // Others may be listed above it.
+        let screen = ana.screen();
+        let row = screen.lines().position(|line| line.contains(&name)).expect("it is listed");
+        for _ in 2..row {
+            ana.press("\x1b[B");
+        }
+        ana.press("\r");
+        ana.sees("ana connected");
+        mia.sees("ana owns 3 Pad");
+    }
+
+    /// Somebody who takes connections, and answers as told.
+    fn stranger(answer: Option<&'static str>) -> String {
+        use std::io::Write as _;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its number").to_string();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("somebody comes");
+            if let Some(answer) = answer {
+                let length = u32::try_from(answer.len()).expect("short").to_be_bytes();
+                stream.write_all(&[&length[..], answer.as_bytes()].concat()).expect("it listens");
+            }
+            // Until it hangs up.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        address
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_or_does_not_match_is_one_clear_line() {
+        let state = Directory::new("strangers");
+        let other = r#"{"Error":{"WrongProtocol":{"speaks":99}}}"#;
+        for (answer, why) in [(None, "the host does not answer"), (Some(other), "version 99")] {
+            let address = stranger(answer);
+            let mut player = Player::start(&["--connect", &address, "--state-dir", state.path()]);
+            assert!(!player.ends().success());
+            let screen = player.screen();
+            assert!(screen.contains(&format!("cannot join {address}:")), "{screen}");
+            assert!(screen.contains(why), "{screen}");
+        }
+    }
+
+    /// A host without a screen, and the lines that it prints.
+    struct Headless {
+        child: Child,
+        lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    }
+
+    impl Headless {
+        fn start(arguments: &[&str]) -> Self {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_imbolc-ui"))
+                .args(arguments)
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("the program starts");
+            let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+            Self { child, lines }
+        }
+
+        /// Waits for a line in which `text` is.
+        fn prints(&mut self, text: &str) -> String {
+            let mut said = Vec::new();
+            for line in self.lines.by_ref() {
+                let line = line.expect("text");
+                if line.contains(text) {
+                    return line;
+                }
+                said.push(line);
+            }
+            panic!("it ends without {text:?}:\n{}", said.join("\n"));
+        }
+    }
+
+    impl Drop for Headless {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    #[test]
+    fn a_host_without_a_screen_says_who_comes_and_goes_and_tells_them_when_it_ends() {
+        let state = Directory::new("headless");
+        let mut host = Headless::start(&[
+            "--server",
+            "--name",
+            "mia",
+            "--session-name",
+            "Friday",
+            "--bind",
+            "127.0.0.1:0",
+        ]);
+        let greeting = host.prints("Friday is hosting at ");
+        let address = greeting.split_whitespace().nth(4).expect("an address").trim_end_matches(',');
+        host.prints("[1 here | stopped, 120 bpm, c");
+        let join = ["--connect", address, "--name", "ana", "--state-dir", state.path()];
+        let mut ana = Player::start(&join);
+        ana.sees("Friday");
+        host.prints("ana has joined");
+        host.prints("[2 here |");
+        ana.press("q");
+        assert!(ana.ends().success());
+        host.prints("ana has left");
+
+        let mut ben =
+            Player::start(&["--connect", address, "--name", "ben", "--state-dir", state.path()]);
+        ben.sees("ben connected");
+        host.prints("ben has joined");
+        let id = host.child.id().to_string();
+        assert!(
+            Command::new("kill").args(["-s", "INT", &id]).status().expect("kill runs").success()
+        );
+        ben.sees("ben reconnecting: ");
+        host.prints("the session ends");
+        assert!(host.child.wait().expect("it ends").success());
+        ben.press("q");
+        assert!(ben.ends().success());
+    }
+}
