@@ -11,7 +11,7 @@ use imbolc_net::{
     Dispatcher, Event,
     engine::Metering,
     error::DispatchError,
-    model::DirtyFlags,
+    model::{DirtyFlags, InstrumentId},
     quantity::Decibels,
     status::Status,
     studio::{
@@ -21,8 +21,9 @@ use imbolc_net::{
 };
 use ratatui::Frame;
 
-use self::keyboard::Keyboard;
 pub(crate) use self::layout::place;
+
+use self::keyboard::Keyboard;
 use crate::{
     intent::Intent,
     news::{News, Tone},
@@ -71,14 +72,19 @@ struct Shown {
     pane: Box<dyn Pane>,
     /// What has changed since it was refreshed.
     dirty: DirtyFlags,
+    /// Which instrument was selected then.
+    refreshed_for: Option<InstrumentId>,
 }
 
 impl Shown {
-    /// Lets the pane work out anew what it keeps, if that has changed.
+    /// Lets the pane work out anew what it keeps, if that has changed, or if
+    /// another instrument is selected.
     fn refresh(&mut self, view: &View) {
-        if self.dirty.intersects(self.pane.keeps()) {
+        let selected = view.mine.instrument();
+        if self.dirty.intersects(self.pane.keeps()) || self.refreshed_for != selected {
             self.pane.refresh(view);
         }
+        self.refreshed_for = selected;
         self.dirty = DirtyFlags::NONE;
     }
 }
@@ -111,7 +117,12 @@ impl App {
         Self {
             mine,
             panes: panes
-                .map(|(which, pane)| Shown { which, pane, dirty: DirtyFlags::ALL })
+                .map(|(which, pane)| Shown {
+                    which,
+                    pane,
+                    dirty: DirtyFlags::ALL,
+                    refreshed_for: None,
+                })
                 .collect(),
             palette: Palette::default(),
             news: News::new(state),

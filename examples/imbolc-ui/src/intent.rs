@@ -4,8 +4,8 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, InstrumentAction, InstrumentSetting, MixerSetting, NavigationAction, Pane,
-        SessionSetting, TransportAction,
+        Action, ClipboardAction, InstrumentAction, InstrumentSetting, MixerSetting,
+        NavigationAction, Pane, SelectionAction, SessionSetting, TransportAction,
     },
 };
 
@@ -54,6 +54,13 @@ impl Intent {
     }
 }
 
+impl<A: Into<Intent>, B: Into<Intent>> From<(A, B)> for Intent {
+    /// First the one, then the other.
+    fn from((first, second): (A, B)) -> Self {
+        Self::Each(vec![first.into(), second.into()])
+    }
+}
+
 impl From<Action> for Intent {
     fn from(action: Action) -> Self {
         Self::Do(action)
@@ -69,6 +76,18 @@ impl From<TransportAction> for Intent {
 impl From<SessionSetting> for Intent {
     fn from(setting: SessionSetting) -> Self {
         Self::Do(Action::Session(setting))
+    }
+}
+
+impl From<SelectionAction> for Intent {
+    fn from(action: SelectionAction) -> Self {
+        Self::Do(Action::Selection(action))
+    }
+}
+
+impl From<ClipboardAction> for Intent {
+    fn from(action: ClipboardAction) -> Self {
+        Self::Do(Action::Clipboard(action))
     }
 }
 

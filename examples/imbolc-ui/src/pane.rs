@@ -3,9 +3,11 @@
 //!
 //! A pane sees a [`View`] and nothing else, least of all a dispatcher.
 
+pub mod drums;
 pub mod instruments;
 pub mod mixer;
 pub mod people;
+pub mod piano_roll;
 pub mod session;
 
 use crossterm::event::KeyEvent;
@@ -26,7 +28,8 @@ pub trait Pane {
     fn keys(&self) -> &'static [Key];
 
     /// Of which parts of the studio it keeps something: if any of them changes,
-    /// it is asked to [`refresh`](Self::refresh).
+    /// it is asked to [`refresh`](Self::refresh), as it is when another
+    /// instrument is selected.
     fn keeps(&self) -> DirtyFlags {
         DirtyFlags::NONE
     }
@@ -48,6 +51,8 @@ pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
     vec![
         (studio::Pane::Instruments, Box::new(instruments::Instruments::default())),
         (studio::Pane::Mixer, Box::new(mixer::Mixer::default())),
+        (studio::Pane::PianoRoll, Box::new(piano_roll::PianoRoll::default())),
+        (studio::Pane::Drums, Box::new(drums::Drums::default())),
         (studio::Pane::Session, Box::new(session::Session::default())),
         (studio::Pane::People, Box::new(people::People::default())),
     ]

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use imbolc_net::{protocol::ClientId, quantity::Decibels};
+use imbolc_net::{
+    protocol::ClientId,
+    quantity::{Amount, Decibels, Velocity},
+};
 use ratatui::style::{Color, Modifier, Style};
 
 /// What is not certain yet is followed by this.
@@ -12,6 +15,8 @@ pub const UNCERTAIN: &str = "*";
 pub const QUIET: Style = Style::new().fg(Color::DarkGray);
 /// What one looks at.
 pub const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
+/// What belongs to the region that is being marked.
+pub const MARKED: Style = Style::new().bg(Color::DarkGray);
 /// What heads a table.
 pub const HEADING: Style = Style::new().add_modifier(Modifier::BOLD);
 /// What went wrong.
@@ -83,6 +88,25 @@ pub fn column(part: f32, height: usize) -> Vec<&'static str> {
 )]
 fn eighths(part: f32, cells: usize) -> usize {
     (part.clamp(0.0, 1.0) * (cells * 8) as f32).round() as usize
+}
+
+/// How the head of a note or a step is drawn: by a shade for its velocity, by
+/// the tens of its probability (in percent) if it may not be played, and hollow
+/// if it is not `certain` yet.
+#[must_use]
+pub fn head(velocity: Velocity, probability: u8, certain: bool) -> char {
+    match (certain, probability) {
+        (false, _) => '□',
+        (true, ..100) => char::from(b'0' + probability / 10),
+        (true, _) => ['░', '▒', '▓', '█'][usize::from(velocity.get() / 32)],
+    }
+}
+
+/// A part of a whole in percent, rounded.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is at most 100")]
+pub fn percent(part: Amount) -> u8 {
+    (part.get() * 100.0).round() as u8
 }
 
 /// The colour of a meter that shows `peak`.

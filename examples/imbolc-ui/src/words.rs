@@ -6,6 +6,7 @@
 use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{OwnerInfo, Roster},
+    quantity::Pitch,
     studio::{NetworkAction, ProjectNotice, Studio, StudioChange, StudioState, TransportSetting},
 };
 use serde::Serialize;
@@ -25,6 +26,14 @@ pub fn instrument(studio: &StudioState, id: InstrumentId) -> String {
         Some(instrument) => format!("{id} {}", instrument.name),
         None => format!("instrument {id}"),
     }
+}
+
+/// A key by its name and octave: 60, middle C, is `C4`.
+#[must_use]
+pub fn pitch(pitch: Pitch) -> String {
+    const NAMES: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+    let key = pitch.get();
+    format!("{}{}", NAMES[usize::from(key % 12)], i16::from(key / 12) - 1)
 }
 
 /// An action, e.g. `1 Bass: set filter cutoff 800`.

@@ -109,7 +109,9 @@ impl StepRegion {
         self.first
     }
 
-    fn contains(self, (pad, step): Cell) -> bool {
+    /// Whether this step of this pad is in it.
+    #[must_use]
+    pub fn contains(self, (pad, step): (PadNumber, StepNumber)) -> bool {
         (self.first.0..=self.last.0).contains(&pad) && (self.first.1..=self.last.1).contains(&step)
     }
 }

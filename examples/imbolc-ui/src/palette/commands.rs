@@ -1,13 +1,15 @@
 //! The commands of the palette: one table.
 
+mod drums;
+
 use imbolc_net::{
     model::InstrumentId,
     quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
     studio::{
         Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
         LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, NoteValue,
-        Output, ProjectAction, ProjectName, SendsSetting, SessionSetting, SourceKind,
-        SourceSetting, TimeSignature, TransportAction, TuningSetting,
+        Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting, SessionSetting,
+        SourceKind, SourceSetting, TimeSignature, TransportAction, TuningSetting,
     },
 };
 use serde::de::DeserializeOwned;
@@ -165,6 +167,19 @@ pub(super) const COMMANDS: &[Command] = commands! {
         let region = LoopRegion::new(start_of(from, view)?, start_of(to.trim(), view)?);
         one(TransportAction::Region(region.map_err(|error| error.to_string())?))
     };
+    "clear" "" "removes all notes of the selected instrument" => |_, view| {
+        one(Action::PianoRoll(selected(view)?, PianoRollAction::Clear))
+    };
+    "euclid" "PAD HITS [ROTATION]" "spreads hits evenly over a pad's steps" => drums::euclid;
+    "chain" "1 1 2|on|off" "plays patterns one after the other" => drums::chain;
+    "slice" "COUNT" "cuts the kit's sample into so many slices" => drums::slice;
+    "assign" "PAD" "gives the slices to the pads, from this one on" => drums::assign;
+    "pad" "PAD NAME" "names a pad" => drums::name;
+    "sound" "PAD nothing|slice N|key INSTRUMENT NOTE" "gives a pad a sound" => drums::sound;
+    "pattern" "NAME" "names the pattern" => drums::rename_pattern;
+    "steps" "COUNT" "makes the pattern longer or shorter" => drums::steps;
+    "resolution" "Sixteenth|…" "sets how long a step lasts" => drums::resolution;
+    "drumswing" "PERCENT" "sets how late every second step is" => drums::swing;
     "own" "1,2,…" "asks to own instruments" => |ids, _| instruments(ids, Intent::Claim);
     "release" "1,2,…" "gives instruments up" => |ids, _| instruments(ids, Intent::Release);
     "privilege" "" "asks for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);
@@ -268,4 +283,17 @@ fn kind_of<T: Copy + std::fmt::Debug>(name: &str, kinds: &[T], what: &str) -> Re
     }
     let all: Vec<_> = kinds.iter().map(called).collect();
     Err(format!("there is no {what} {name:?}, but {}", all.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::COMMANDS;
+
+    #[test]
+    fn no_two_commands_have_the_same_name() {
+        let names: BTreeSet<_> = COMMANDS.iter().map(|command| command.name).collect();
+        assert_eq!(names.len(), COMMANDS.len());
+    }
 }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use imbolc_net::{
     model::{InstrumentId, Model as _},
     quantity::{
-        Amount, Hertz, MidiController, NoteLength, Pan, Pitch, Probability, Ticks, Velocity,
+        Amount, Hertz, MidiController, NoteLength, PadNumber, Pan, Pitch, Probability, Semitones,
+        StepCount, StepNumber, Ticks, Velocity,
     },
     studio::{
-        BusId, BusSetting, ChainSetting, Definition, EffectKind, FilterSetting, InstrumentAction,
-        InstrumentKnob, InstrumentSetting, LayerGroupId, Mapping, MappingId, MasterSetting,
-        MidiMapSetting, MidiTarget, MixerSetting, Name, Names, NetworkAction, Note, Output,
-        PianoRollAction, ProjectAction, ProjectName, ProjectNotice, Projects, RegistrySetting,
-        SendsSetting, SessionSetting, SlotId, SourceKind, Studio, StudioState, SynthDefId,
+        BusId, BusSetting, ChainSetting, ChopperSetting, Content, Definition, Digest, DrumAction,
+        DrumSetting, EffectKind, FilterSetting, InstrumentAction, InstrumentKnob,
+        InstrumentSetting, LayerGroupId, Mapping, MappingId, MasterSetting, MidiMapSetting,
+        MidiTarget, MixerSetting, Name, Names, NetworkAction, Note, Output, PadSetting, PadSound,
+        PatternId, PatternSetting, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
+        Projects, RegistrySetting, SendsSetting, SessionSetting, Slice, SliceId, SlotId,
+        SourceKind, Step, Studio, StudioState, SynthDefId,
     },
 };
 
@@ -34,6 +37,8 @@ pub fn studio() -> StudioState {
     }
     desk(&mut studio);
     shelf(&mut studio);
+    second_bar(&mut studio);
+    pads_and_patterns(&mut studio);
     studio
 }
 
@@ -87,6 +92,61 @@ fn shelf(studio: &mut StudioState) {
         checkpoints: names(&["before the bridge"]),
         notice: ProjectNotice::Done(ProjectAction::Save),
     });
+}
+
+/// Four pads and two patterns for the drums.
+fn pads_and_patterns(studio: &mut StudioState) {
+    let mut set = |setting| {
+        act(studio, &NetworkAction::Drums(DRUMS, DrumAction::Set(setting)));
+    };
+    let name = |text| Name::new(text).expect("a name");
+    let sample = |text| PadSound::Sample(Content { name: name(text), digest: Digest([7; 16]) });
+    let half = Slice::new(Amount::of(0.0), Amount::of(0.5)).expect("it is long");
+    set(DrumSetting::Chopper(ChopperSetting::Put(SliceId(1), half)));
+    for (pad, called, sound) in [
+        (0, "Kick", sample("kick.wav")),
+        (1, "Snare", sample("snare-tight.wav")),
+        (2, "Hat", PadSound::Slice(SliceId(1))),
+        (3, "Stab", PadSound::Instrument(LEAD, Pitch::of(60))),
+    ] {
+        let pad = PadNumber::new(pad).expect("in range");
+        set(DrumSetting::Pad(pad, PadSetting::Name(name(called))));
+        set(DrumSetting::Pad(pad, PadSetting::Sound(sound)));
+    }
+    let (beat, fill) = (PatternId(1), PatternId(2));
+    set(DrumSetting::Pattern(beat, PatternSetting::Name(name("Beat"))));
+    set(DrumSetting::AddPattern(fill));
+    set(DrumSetting::Pattern(fill, PatternSetting::Name(name("Fill"))));
+    let mut strike = |pattern, steps: &[Step]| {
+        for step in steps {
+            set(DrumSetting::Pattern(pattern, PatternSetting::On(*step)));
+        }
+    };
+    strike(beat, &[0, 4, 8, 12].map(|n| step(0, n)));
+    strike(beat, &[4, 12].map(|n| step(1, n)));
+    strike(beat, &[2, 6, 10].map(|n| Step { velocity: Velocity::of(40), ..step(2, n) }));
+    strike(beat, &[Step { probability: Amount::of(0.6), ..step(2, 14) }]);
+    strike(beat, &[Step { pitch: Semitones::of(7), ..step(3, 11) }]);
+    strike(fill, &[0, 2, 4, 6, 7].map(|n| step(1, n)));
+    let length = StepCount::of(8);
+    set(DrumSetting::Pattern(fill, PatternSetting::Length(length)));
+    set(DrumSetting::Swing(Amount::of(0.2)));
+}
+
+/// A step that is struck as by default.
+pub fn step(pad: u8, step: u8) -> Step {
+    let pad = PadNumber::new(pad).expect("in range");
+    Step::new(pad, StepNumber::new(step).expect("in range"))
+}
+
+/// A soft note, one that may not be played and one that lasts, for the bass.
+fn second_bar(studio: &mut StudioState) {
+    let soft = Note { velocity: Velocity::of(20), ..note(1920, 48) };
+    let maybe = Note { probability: Probability::of(70), ..note(2400, 50) };
+    let long = Note { length: NoteLength::of(960), ..note(2880, 48) };
+    for note in [soft, maybe, long] {
+        act(studio, &NetworkAction::PianoRoll(BASS, PianoRollAction::Add(note)));
+    }
 }
 
 /// Does something in a studio.

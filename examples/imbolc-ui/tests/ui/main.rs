@@ -2,11 +2,13 @@
 //! before it.
 
 mod band;
+mod drums;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
 mod mixer;
 mod people;
+mod piano_roll;
 #[cfg(unix)]
 mod player;
 #[cfg(unix)]

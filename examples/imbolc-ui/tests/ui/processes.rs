@@ -217,7 +217,7 @@ mod net {
         let name = format!("Jam {}", std::process::id());
         let lo = ["--interface", "lo"];
         let host = [&HOST[..], &["--session-name", &name], &lo].concat();
-        let mut mia = Player::start(&host);
+        let mia = Player::start(&host);
         mia.sees("mia hosting at ");
         let look = ["--discover", "--name", "ana", "--own", "3", "--state-dir", state.path()];
         let mut ana = Player::start(&[&look[..], &lo].concat());

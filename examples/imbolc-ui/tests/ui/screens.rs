@@ -6,21 +6,23 @@ use imbolc_net::studio::Pane;
 
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
-/// The panes, and what their snapshots are called.
-const PANES: [(Pane, &str); 4] = [
-    (Pane::Instruments, "instruments"),
-    (Pane::Mixer, "mixer"),
-    (Pane::Session, "session"),
-    (Pane::People, "people"),
+/// The panes, and which keys lead to what there is to be seen.
+const PANES: [(Pane, &str); 6] = [
+    (Pane::Instruments, ""),
+    (Pane::Mixer, ""),
+    (Pane::PianoRoll, ""),
+    (Pane::Drums, "]]]"),
+    (Pane::Session, ""),
+    (Pane::People, ""),
 ];
 
 #[test]
 fn every_pane_in_every_scene() {
     for scene in Scene::ALL {
-        for (pane, name) in PANES {
+        for (pane, keys) in PANES {
             let mut stage = Stage::new(scene);
-            stage.show(pane);
-            let name = format!("{name}-{scene:?}").to_lowercase();
+            stage.show(pane).press(keys);
+            let name = format!("{pane:?}-{scene:?}").to_lowercase();
             insta::assert_snapshot!(name, stage.screen());
         }
     }

@@ -220,16 +220,7 @@ impl Stage {
         }
     }
 
-    /// Presses keys, one after the other: a letter is itself, `<up>` a key.
-    pub fn press(&mut self, keys: &str) -> &mut Self {
-        for key in parse(keys) {
-            self.app.key(key);
-            self.settle();
-        }
-        self
-    }
-
-    /// Goes to a pane, wherever it is among the others.
+    /// Goes to a pane, as by its number.
     pub fn show(&mut self, pane: Pane) -> &mut Self {
         for _ in 0..8 {
             if self.app.mine().pane() == pane {
@@ -238,6 +229,15 @@ impl Stage {
             self.press("<tab>");
         }
         panic!("there is no pane {pane:?}");
+    }
+
+    /// Presses keys, one after the other: a letter is itself, `<up>` a key.
+    pub fn press(&mut self, keys: &str) -> &mut Self {
+        for key in parse(keys) {
+            self.app.key(key);
+            self.settle();
+        }
+        self
     }
 
     /// What was dispatched since the last call.
@@ -395,8 +395,9 @@ fn parse(keys: &str) -> Vec<KeyEvent> {
                         parsed.push(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
                         continue;
                     }
-                    "s-right" => {
-                        parsed.push(KeyEvent::new(KeyCode::Right, KeyModifiers::SHIFT));
+                    "s-up" | "s-down" | "s-left" | "s-right" => {
+                        let arrow = parse(&format!("<{}>", &name[2..]))[0].code;
+                        parsed.push(KeyEvent::new(arrow, KeyModifiers::SHIFT));
                         continue;
                     }
                     other => panic!("there is no key {other}"),

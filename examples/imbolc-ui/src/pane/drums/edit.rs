@@ -1,0 +1,170 @@
+//! What keys do with the steps, the patterns and the pads.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::{Amount, PadNumber, Semitones, StepNumber, Velocity},
+    studio::{
+        Action, ClipboardAction, DrumAction, DrumMachine, DrumSetting, HitSetting, Pattern,
+        PatternId, PatternSetting, Step, StepRegion,
+    },
+};
+
+use super::{Drums, last};
+use crate::{intent::Intent, theme, view::View};
+
+/// By how much a key makes a step harder or softer.
+const HARDER: i8 = 5;
+
+/// Where the cursor is, and in what.
+pub(super) struct Here<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) id: InstrumentId,
+    pub(super) machine: &'a DrumMachine,
+    /// The pattern that is shown.
+    pub(super) pattern: Option<(PatternId, &'a Pattern)>,
+    pub(super) pad: PadNumber,
+    pub(super) step: StepNumber,
+}
+
+impl Here<'_> {
+    /// The last step of the pattern.
+    pub(super) fn last(&self) -> StepNumber {
+        self.pattern.map_or(StepNumber::MIN, |(_, pattern)| last(pattern))
+    }
+
+    /// The step at the cursor, if it is on.
+    pub(super) fn struck(&self) -> Option<Step> {
+        self.pattern?.1.steps().step(self.pad, self.step)
+    }
+
+    /// Whether everybody has a step as it is.
+    pub(super) fn is_certain(&self, pad: PadNumber, step: StepNumber) -> bool {
+        let Some((id, _)) = self.pattern else { return true };
+        self.view.is_certain(|studio| {
+            let pattern = studio.drums.machine(self.id)?.pattern(id)?;
+            pattern.steps().step(pad, step)
+        })
+    }
+
+    fn act(&self, action: DrumAction) -> Intent {
+        Action::Drums(self.id, action).into()
+    }
+
+    fn set(&self, setting: DrumSetting) -> Intent {
+        self.act(DrumAction::Set(setting))
+    }
+
+    /// Edits the step at the cursor.
+    fn edit(&self, edit: impl FnOnce(&Step) -> HitSetting) -> Intent {
+        match (self.pattern, self.struck()) {
+            (Some((id, _)), Some(step)) => {
+                self.act(DrumAction::Step(id, self.pad, self.step, edit(&step)))
+            }
+            _ => Intent::Complain("there is no step under the cursor".into()),
+        }
+    }
+
+    /// The pattern that comes so many after the one that is shown.
+    fn pattern_beside(&self, by: isize) -> Option<Intent> {
+        let ids: Vec<_> = self.machine.patterns().map(|(id, _)| id).collect();
+        let current = self.machine.current();
+        let at = ids.iter().position(|id| Some(*id) == current).unwrap_or_default();
+        let beside = *ids.get(at.saturating_add_signed(by).min(ids.len().saturating_sub(1)))?;
+        let moves = Some(beside) != current;
+        Some(if moves { self.set(DrumSetting::Current(Some(beside))) } else { Intent::Nothing })
+    }
+
+    /// The number of the pad, as the commands take it.
+    fn pad_number(&self) -> u8 {
+        self.pad.get() + 1
+    }
+}
+
+impl Drums {
+    /// What a key stands for at a place.
+    pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
+        let number = here.pad_number();
+        Some(match key.code {
+            KeyCode::Char('<') => here.pattern_beside(-1)?,
+            KeyCode::Char('>') => here.pattern_beside(1)?,
+            KeyCode::Char('a') => {
+                let id = here.machine.free_id();
+                let add = here.set(DrumSetting::AddPattern(id));
+                (add, here.set(DrumSetting::Current(Some(id)))).into()
+            }
+            KeyCode::Char('E') => Intent::Type(format!("euclid {number} ")),
+            KeyCode::Char('H') => Intent::Type("chain ".into()),
+            KeyCode::Char('h') if here.machine.chain().patterns().is_empty() => {
+                Intent::Type("chain ".into())
+            }
+            KeyCode::Char('h') => here.set(DrumSetting::Chained(!here.machine.chained)),
+            KeyCode::Char('n') => Intent::Type(format!("pad {number} ")),
+            KeyCode::Char('S') => Intent::Type(format!("sound {number} ")),
+            KeyCode::Char('C') => Intent::Type("slice ".into()),
+            KeyCode::Char('V') => Intent::Type(format!("assign {number}")),
+            code => {
+                let (id, _) = here.pattern?;
+                self.edit_steps(code, here, id)?
+            }
+        })
+    }
+
+    fn edit_steps(&mut self, code: KeyCode, here: &Here, id: PatternId) -> Option<Intent> {
+        Some(match code {
+            KeyCode::Enter => here.set(DrumSetting::Pattern(
+                id,
+                match here.struck() {
+                    Some(_) => PatternSetting::Off(here.pad, here.step),
+                    None => PatternSetting::On(Step::new(here.pad, here.step)),
+                },
+            )),
+            KeyCode::Char('+' | '=') => harder(here, HARDER),
+            KeyCode::Char('-') => harder(here, -HARDER),
+            KeyCode::Char('.') => higher(here, 1),
+            KeyCode::Char(',') => higher(here, -1),
+            KeyCode::Char('p') => less_likely(here),
+            KeyCode::Char('y') => ClipboardAction::CopySteps(id, self.take_region(here)?).into(),
+            KeyCode::Char('x') => ClipboardAction::CutSteps(id, self.take_region(here)?).into(),
+            KeyCode::Char('v') => ClipboardAction::PasteSteps(id, here.pad, here.step).into(),
+            KeyCode::Delete => here.act(DrumAction::ClearRegion(id, self.take_region(here)?)),
+            KeyCode::Char('D') => here.set(DrumSetting::DeletePattern(id)),
+            _ => return None,
+        })
+    }
+
+    /// Ends the marking. What was marked, or else the step at the cursor.
+    fn take_region(&mut self, here: &Here) -> Option<StepRegion> {
+        let at = (here.pad, here.step);
+        let marked = self.marked(here);
+        self.mark = None;
+        marked.or_else(|| StepRegion::new(at, at).ok())
+    }
+}
+
+fn harder(here: &Here, by: i8) -> Intent {
+    here.edit(|step| {
+        let velocity = step.velocity.get().saturating_add_signed(by);
+        let velocity = velocity.clamp(Velocity::MIN.get(), Velocity::MAX.get());
+        HitSetting::Velocity(Velocity::new(velocity).unwrap_or(step.velocity))
+    })
+}
+
+fn higher(here: &Here, by: i8) -> Intent {
+    here.edit(|step| {
+        let pitch = step.pitch.get().saturating_add(by);
+        HitSetting::Pitch(Semitones::new(pitch).unwrap_or(step.pitch))
+    })
+}
+
+/// Ten percent less likely, and after never always.
+fn less_likely(here: &Here) -> Intent {
+    here.edit(|step| {
+        let less = match theme::percent(step.probability) {
+            0 => 100,
+            percent => percent.saturating_sub(10),
+        };
+        let less = Amount::new(f32::from(less) / 100.0);
+        HitSetting::Probability(less.unwrap_or(step.probability))
+    })
+}

@@ -1,0 +1,244 @@
+//! What keys do with notes.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
+    studio::{
+        Action, ClipboardAction, LoopRegion, Note, PianoRollAction, SelectionAction, Track,
+        TrackSetting, Voices,
+    },
+};
+
+use super::{
+    PianoRoll,
+    grid::{Grid, ticks},
+};
+use crate::{app::place, intent::Intent, view::View, words};
+
+/// By how much a key makes a note louder or softer.
+const LOUDER: i8 = 5;
+
+/// Where the cursor is, and what is there.
+pub(super) struct Here<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) id: InstrumentId,
+    pub(super) track: &'a Track,
+    pub(super) grid: Grid,
+    pub(super) tick: Ticks,
+    pub(super) pitch: Pitch,
+    /// The note under the cursor.
+    pub(super) note: Option<Note>,
+}
+
+impl Here<'_> {
+    fn act(&self, action: PianoRollAction) -> Intent {
+        Action::PianoRoll(self.id, action).into()
+    }
+
+    fn set(&self, setting: TrackSetting) -> Intent {
+        self.act(PianoRollAction::Set(setting))
+    }
+
+    /// Edits the note under the cursor.
+    fn edit(&self, edit: impl FnOnce(&Note) -> PianoRollAction) -> Intent {
+        match &self.note {
+            Some(note) => self.act(edit(note)),
+            None => no_note(),
+        }
+    }
+
+    /// Moves the cursor by so many strides and keys.
+    fn go(&self, strides: i32, keys: i8) -> Intent {
+        go_to(self.grid.beside(self.tick, strides), key_beside(self.pitch, keys))
+    }
+
+    /// Moves the note under the cursor, and the cursor with it.
+    fn carry(&self, strides: i32, keys: i8) -> Intent {
+        let Some(Note { tick, pitch, .. }) = self.note else {
+            return no_note();
+        };
+        let by = i64::from(strides) * i64::from(self.grid.stride());
+        let (to_tick, to_pitch) = (ticks(i64::from(tick.get()) + by), key_beside(pitch, keys));
+        if (to_tick, to_pitch) == (tick, pitch) {
+            return Intent::Nothing;
+        }
+        if self.track.note(to_tick, to_pitch).is_some() {
+            let place = place(to_tick, &self.view.studio().session);
+            let key = words::pitch(to_pitch);
+            return Intent::Complain(format!("there is a note at {place} {key} already"));
+        }
+        let carry = PianoRollAction::Move { tick, pitch, to_tick, to_pitch };
+        (self.act(carry), self.go(strides, keys)).into()
+    }
+}
+
+impl PianoRoll {
+    /// What a key stands for at a place.
+    pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
+        let shift = key.modifiers.contains(KeyModifiers::SHIFT);
+        Some(match key.code {
+            KeyCode::Left if shift => here.carry(-1, 0),
+            KeyCode::Right if shift => here.carry(1, 0),
+            KeyCode::Up if shift => here.carry(0, 1),
+            KeyCode::Down if shift => here.carry(0, -1),
+            KeyCode::Left => here.go(-1, 0),
+            KeyCode::Right => here.go(1, 0),
+            KeyCode::Up => here.go(0, 1),
+            KeyCode::Down => here.go(0, -1),
+            KeyCode::PageUp => here.go(0, 12),
+            KeyCode::PageDown => here.go(0, -12),
+            KeyCode::Home => go_to(Ticks::MIN, here.pitch),
+            KeyCode::End => {
+                let last = here.track.notes().next_back()?;
+                go_to(last.tick, last.pitch)
+            }
+            KeyCode::Enter => self.toggle(here),
+            KeyCode::Char('+' | '=') => self.resize(here, 1),
+            KeyCode::Char('-') => self.resize(here, -1),
+            KeyCode::Char('>') => louder(here, LOUDER),
+            KeyCode::Char('<') => louder(here, -LOUDER),
+            KeyCode::Char('p') => less_likely(here),
+            KeyCode::Char('y') => self.copy(here),
+            KeyCode::Char('x') => self.cut(here),
+            KeyCode::Char('v') => ClipboardAction::Paste.into(),
+            KeyCode::Char('D') | KeyCode::Delete => self.delete(here),
+            KeyCode::Char('A') => here.set(TrackSetting::Armed(!here.track.armed)),
+            KeyCode::Char('o') => here.set(TrackSetting::Voices(match here.track.voices {
+                Voices::Poly => Voices::Mono,
+                Voices::Mono => Voices::Poly,
+            })),
+            KeyCode::Char('l') => self.repeat(here),
+            _ => return None,
+        })
+    }
+
+    fn toggle(&self, here: &Here) -> Intent {
+        if let Some(Note { tick, pitch, .. }) = here.note {
+            return here.act(PianoRollAction::Remove(tick, pitch));
+        }
+        let stride = NoteLength::new(here.grid.stride()).unwrap_or(NoteLength::MIN);
+        here.act(PianoRollAction::Add(Note {
+            tick: here.tick,
+            pitch: here.pitch,
+            length: self.length.unwrap_or(stride),
+            velocity: Velocity::of(100),
+            probability: Probability::MAX,
+        }))
+    }
+
+    /// Makes the note under the cursor longer or shorter by a stride; what is
+    /// added next is as long.
+    fn resize(&mut self, here: &Here, by: i64) -> Intent {
+        here.edit(|note| {
+            let stride = i64::from(here.grid.stride());
+            let length = i64::from(note.length.get());
+            let new = (length + by * stride).max(length.min(stride));
+            let new = u32::try_from(new).ok().and_then(|new| NoteLength::new(new).ok());
+            let new = new.unwrap_or(note.length);
+            self.length = Some(new);
+            PianoRollAction::Resize(note.tick, note.pitch, new)
+        })
+    }
+
+    /// What is marked, up to and with the column of the cursor.
+    pub(super) fn marked(&self, here: &Here) -> Option<LoopRegion> {
+        let mark = self.mark?;
+        column(here, here.tick.min(mark), here.tick.max(mark))
+    }
+
+    /// Ends the marking. What was marked, or else the column of the cursor.
+    fn take_region(&mut self, here: &Here) -> Option<LoopRegion> {
+        let marked = self.marked(here);
+        self.mark = None;
+        marked.or_else(|| column(here, here.tick, here.tick))
+    }
+
+    fn copy(&mut self, here: &Here) -> Intent {
+        match self.take_region(here) {
+            Some(region) if any(here, region) => copied(region),
+            _ => Intent::Complain("there is no note to copy".into()),
+        }
+    }
+
+    fn cut(&mut self, here: &Here) -> Intent {
+        match self.take_region(here) {
+            Some(region) if any(here, region) => {
+                (copied(region), here.act(PianoRollAction::DeleteRegion(region))).into()
+            }
+            _ => Intent::Complain("there is no note to cut".into()),
+        }
+    }
+
+    /// Deletes the notes that are marked, or else the one under the cursor.
+    fn delete(&mut self, here: &Here) -> Intent {
+        match self.marked(here) {
+            Some(region) => {
+                self.mark = None;
+                here.act(PianoRollAction::DeleteRegion(region))
+            }
+            None => here.edit(|note| PianoRollAction::Remove(note.tick, note.pitch)),
+        }
+    }
+
+    /// Lets what is marked repeat; without a mark, switches the repetition.
+    fn repeat(&mut self, here: &Here) -> Intent {
+        match self.marked(here) {
+            Some(region) => {
+                self.mark = None;
+                let region = here.set(TrackSetting::Region(region));
+                (region, here.set(TrackSetting::Looping(true))).into()
+            }
+            None => here.set(TrackSetting::Looping(!here.track.looping)),
+        }
+    }
+}
+
+fn go_to(tick: Ticks, pitch: Pitch) -> Intent {
+    SelectionAction::Cursor(tick, pitch).into()
+}
+
+fn no_note() -> Intent {
+    Intent::Complain("there is no note under the cursor".into())
+}
+
+/// From `first` up to and with the column at `last`.
+fn column(here: &Here, first: Ticks, last: Ticks) -> Option<LoopRegion> {
+    let end = i64::from(last.get()) + i64::from(here.grid.stride());
+    LoopRegion::new(first, ticks(end)).ok()
+}
+
+fn any(here: &Here, region: LoopRegion) -> bool {
+    here.track.starting(region.start(), region.end()).next().is_some()
+}
+
+fn copied(region: LoopRegion) -> Intent {
+    ClipboardAction::Copy { from: region.start(), to: region.end() }.into()
+}
+
+fn louder(here: &Here, by: i8) -> Intent {
+    here.edit(|note| {
+        let velocity = note.velocity.get().saturating_add_signed(by);
+        let velocity = velocity.clamp(Velocity::MIN.get(), Velocity::MAX.get());
+        let velocity = Velocity::new(velocity).unwrap_or(note.velocity);
+        PianoRollAction::Velocity(note.tick, note.pitch, velocity)
+    })
+}
+
+/// Ten percent less likely, and after never always.
+fn less_likely(here: &Here) -> Intent {
+    here.edit(|note| {
+        let less = match note.probability.get() {
+            0 => 100,
+            percent => percent.saturating_sub(10),
+        };
+        let less = Probability::new(less).unwrap_or(note.probability);
+        PianoRollAction::Probability(note.tick, note.pitch, less)
+    })
+}
+
+/// The key so many above, as far as there are keys.
+fn key_beside(pitch: Pitch, keys: i8) -> Pitch {
+    let key = pitch.get().saturating_add_signed(keys).min(Pitch::MAX.get());
+    Pitch::new(key).unwrap_or(pitch)
+}

@@ -1,0 +1,220 @@
+//! Time and pitch as columns and rows: what a column stands for, and which part
+//! of the roll a window shows.
+
+use imbolc_net::{
+    quantity::{Pitch, Ticks},
+    studio::{NoteValue, SessionState},
+};
+
+/// The grid without a snap: a tick of MIDI's clock, 24 of a quarter note.
+const FREE: u32 = 20;
+
+/// How many keys there are.
+const KEYS: u16 = Pitch::MAX.get() as u16 + 1;
+
+/// How far one sees: the columns of a step double with each, and the steps of a
+/// column double with each below zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Zoom(i8);
+
+impl Zoom {
+    /// Closer, or further away if `steps` is negative.
+    pub(super) fn by(self, steps: i8) -> Self {
+        Self((self.0 + steps).clamp(-4, 2))
+    }
+
+    /// How it is called: `×2`, `÷4`, or nothing.
+    pub(super) fn name(self) -> String {
+        let sign = if self.0 < 0 { '÷' } else { '×' };
+        match self.0 {
+            0 => String::new(),
+            zoom => format!(" {sign}{}", 1 << zoom.unsigned_abs()),
+        }
+    }
+}
+
+/// How time is divided, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grid {
+    step: u32,
+    /// What a column stands for.
+    pub(super) column: u32,
+    pub(super) bar: u32,
+    beat: u32,
+}
+
+/// What begins within a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A bar.
+    Bar,
+    /// A beat.
+    Beat,
+    /// Neither.
+    Nothing,
+}
+
+impl Grid {
+    /// The grid of a session, from so far away.
+    pub(super) fn of(session: &SessionState, zoom: Zoom) -> Self {
+        let step = session.snap.map_or(FREE, NoteValue::ticks);
+        let by = zoom.0.unsigned_abs();
+        // Every step can be halved twice.
+        let column = if zoom.0 < 0 { step << by } else { step >> by };
+        let bar = session.time_signature.bar();
+        Self { step, column, bar, beat: bar / u32::from(session.time_signature.beats()) }
+    }
+
+    /// By how many ticks the cursor moves: a step, or what a column hides of
+    /// several.
+    pub(super) fn stride(&self) -> u32 {
+        self.step.max(self.column)
+    }
+
+    /// The tick so many strides from `tick`, on the grid.
+    pub(super) fn beside(&self, tick: Ticks, strides: i32) -> Ticks {
+        let (at, stride) = (i64::from(tick.get()), i64::from(self.stride()));
+        // From between two lines, the first step back goes to the one before.
+        let off = at % stride != 0 && strides < 0;
+        let line = at / stride + i64::from(off) + i64::from(strides);
+        ticks(line * stride)
+    }
+
+    /// What begins within the column at `tick`.
+    pub(super) fn line(&self, tick: u32) -> Line {
+        let begins = |length: u32| {
+            self.column < length && tick.next_multiple_of(length) < tick + self.column
+        };
+        if begins(self.bar) {
+            Line::Bar
+        } else if begins(self.beat) {
+            Line::Beat
+        } else {
+            Line::Nothing
+        }
+    }
+
+    /// The bar that begins within the column at `tick`, counted from 0, if it is
+    /// one of those whose numbers have room beside one another.
+    pub(super) fn number(&self, tick: u32) -> Option<u32> {
+        const ROOM: u32 = 6;
+        let every = (ROOM * self.column).div_ceil(self.bar).next_power_of_two();
+        let bar = tick.div_ceil(self.bar);
+        (bar * self.bar < tick + self.column && bar.is_multiple_of(every)).then_some(bar)
+    }
+}
+
+/// Which part of the roll is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Window {
+    /// The tick of the first column, a multiple of what a column stands for.
+    pub(super) left: u32,
+    /// The lowest key.
+    pub(super) bottom: u16,
+    pub(super) columns: u16,
+    pub(super) rows: u16,
+}
+
+impl Window {
+    /// A window of another size, as near to where this one was as can be.
+    pub(super) fn sized(self, columns: u16, rows: u16, grid: &Grid) -> Self {
+        let rows = rows.min(KEYS);
+        let bottom = self.bottom.min(KEYS - rows);
+        Self { left: self.left - self.left % grid.column, bottom, columns, rows }
+    }
+
+    /// With this key in the middle, as far as there are keys.
+    pub(super) fn around(self, pitch: u16) -> Self {
+        let bottom = pitch.saturating_sub(self.rows / 2).min(KEYS - self.rows);
+        Self { bottom, ..self }
+    }
+
+    /// Moved by as little as brings a place into it.
+    pub(super) fn with(mut self, (tick, pitch): (Ticks, Pitch), grid: &Grid) -> Self {
+        let (column, pitch) = (tick.get() - tick.get() % grid.column, u16::from(pitch.get()));
+        let lines = u32::from(self.columns.saturating_sub(1)) * grid.column;
+        self.left = self.left.clamp(column.saturating_sub(lines), column);
+        let rows = self.rows.saturating_sub(1);
+        self.bottom = self.bottom.clamp(pitch.saturating_sub(rows), pitch);
+        self
+    }
+
+    /// Moved so that it begins at `tick`, unless that is in it.
+    pub(super) fn turned_to(mut self, tick: u32, grid: &Grid) -> Self {
+        if self.column(tick, grid).is_none() {
+            self.left = tick - tick % grid.column;
+        }
+        self
+    }
+
+    /// The first tick right of it.
+    pub(super) fn right(&self, grid: &Grid) -> u32 {
+        self.left + u32::from(self.columns) * grid.column
+    }
+
+    /// In which column `tick` is, from 0.
+    pub(super) fn column(&self, tick: u32, grid: &Grid) -> Option<u16> {
+        let column = u16::try_from(tick.checked_sub(self.left)? / grid.column).ok()?;
+        (column < self.columns).then_some(column)
+    }
+
+    /// In which row a key is, the highest one in 0.
+    pub(super) fn row(&self, pitch: Pitch) -> Option<u16> {
+        let above = u16::from(pitch.get()).checked_sub(self.bottom)?;
+        (self.rows.checked_sub(1)?).checked_sub(above)
+    }
+
+    /// The keys, from the highest.
+    pub(super) fn pitches(&self) -> impl Iterator<Item = Pitch> {
+        let keys = (self.bottom..self.bottom + self.rows).rev();
+        keys.filter_map(|key| Pitch::new(u8::try_from(key).ok()?).ok())
+    }
+}
+
+/// The tick of this number, or the nearest there is.
+pub(super) fn ticks(tick: i64) -> Ticks {
+    let tick = tick.clamp(0, Ticks::MAX.get().into());
+    u32::try_from(tick).ok().and_then(|tick| Ticks::new(tick).ok()).unwrap_or(Ticks::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(zoom: i8) -> Grid {
+        Grid::of(&SessionState::default(), Zoom(zoom))
+    }
+
+    #[test]
+    fn the_cursor_moves_along_the_grid_from_wherever_it_is() {
+        let moved = |zoom, tick, by| grid(zoom).beside(Ticks::of(tick), by).get();
+        assert_eq!((moved(0, 120, 1), moved(0, 120, -1), moved(0, 0, -1)), (240, 0, 0));
+        assert_eq!((moved(0, 130, 1), moved(0, 130, -1)), (240, 120));
+        assert_eq!((moved(2, 120, 1), moved(-1, 0, 1)), (240, 240), "a step, or a column");
+        assert_eq!(moved(0, Ticks::MAX.get(), 1), Ticks::MAX.get());
+    }
+
+    #[test]
+    fn a_window_moves_by_as_little_as_shows_a_place() {
+        let grid = grid(0);
+        let window = Window { left: 1200, bottom: 50, columns: 10, rows: 12 };
+        let with = |tick, pitch| {
+            let moved = window.with((Ticks::of(tick), Pitch::of(pitch)), &grid);
+            (moved.left, moved.bottom)
+        };
+        assert_eq!(with(1200, 50), (1200, 50));
+        assert_eq!(with(2399, 61), (1200, 50));
+        assert_eq!(with(2400, 62), (1320, 51));
+        assert_eq!(with(1199, 49), (1080, 49));
+        assert_eq!(with(0, 127), (0, 116));
+        assert_eq!(window.sized(10, 200, &grid).rows, 128, "there are not more keys");
+    }
+
+    #[test]
+    fn only_as_many_bars_are_numbered_as_there_is_room_for() {
+        assert_eq!((grid(0).number(1920), grid(0).number(120)), (Some(1), None));
+        let far = grid(-4);
+        let numbered: Vec<_> = (0..16).filter_map(|n| far.number(n * far.column)).collect();
+        assert_eq!(numbered, [0, 8], "a column is a bar");
+    }
+}

@@ -1,0 +1,220 @@
+//! How the roll is drawn: the ruler, the keys at the left, and the notes.
+//!
+//! It draws into the cells at once, and looks only at the notes that are shown.
+
+use std::sync::Arc;
+
+use imbolc_net::{
+    quantity::Pitch,
+    studio::{LoopRegion, Note},
+};
+use ratatui::{
+    buffer::{Buffer, Cell},
+    layout::{Position, Rect},
+    style::{Modifier, Style},
+};
+
+use super::{
+    edit::Here,
+    grid::{Line, Window},
+    is_certain,
+    survey::Survey,
+};
+use crate::{theme, words};
+
+/// The columns of the names of the keys.
+pub(super) const NAMES: u16 = 5;
+
+/// All that the roll shows.
+pub(super) struct Paint<'a> {
+    pub(super) here: &'a Here<'a>,
+    pub(super) survey: &'a Survey,
+    pub(super) window: Window,
+    /// What is being marked.
+    pub(super) region: Option<LoopRegion>,
+}
+
+impl Paint<'_> {
+    /// Draws the ruler in the first line, and the keys below.
+    pub(super) fn draw(&self, area: Rect, buffer: &mut Buffer) {
+        let ruler = Rect { x: area.x + NAMES.min(area.width), height: 1, ..area };
+        let rows = Rect { y: area.y + 1, height: self.window.rows, ..area };
+        self.draw_ruler(ruler, buffer);
+        self.draw_names(rows, buffer);
+        let rows = Rect { x: ruler.x, width: self.window.columns, ..rows };
+        self.draw_lines(rows, buffer);
+        self.draw_removed(rows, buffer);
+        self.draw_notes(rows, buffer);
+        self.draw_cursor(rows, buffer);
+    }
+
+    fn tick(&self, column: u16) -> u32 {
+        self.window.left + u32::from(column) * self.here.grid.column
+    }
+
+    /// Which tick of the track the playhead is at.
+    fn playhead(&self) -> u32 {
+        let view = self.here.view;
+        let stands = view.studio().transport.position;
+        let at = if view.metering.playing { view.metering.playhead } else { stands };
+        self.here.track.local(at.get())
+    }
+
+    fn draw_ruler(&self, area: Rect, buffer: &mut Buffer) {
+        let (grid, track) = (&self.here.grid, self.here.track);
+        let transport = &self.here.view.studio().transport;
+        for column in 0..self.window.columns {
+            let tick = self.tick(column);
+            let within = |region: LoopRegion| {
+                tick < region.end().get() && tick + grid.column > region.start().get()
+            };
+            let (symbol, style) = if track.looping && within(track.region) {
+                ('═', theme::CAREFUL)
+            } else if transport.looping && within(transport.region) {
+                ('─', theme::WELL)
+            } else {
+                (if grid.line(tick) == Line::Beat { '·' } else { ' ' }, theme::QUIET)
+            };
+            put(buffer, area, (column, 0), symbol, style);
+        }
+        for column in 0..self.window.columns {
+            if let Some(bar) = grid.number(self.tick(column)) {
+                let left = usize::from(self.window.columns - column);
+                let x = area.x + column;
+                buffer.set_stringn(x, area.y, (bar + 1).to_string(), left, theme::HEADING);
+            }
+        }
+        if let Some(column) = self.window.column(self.playhead(), grid) {
+            put(buffer, area, (column, 0), '▼', self.playhead_style());
+        }
+    }
+
+    fn draw_names(&self, area: Rect, buffer: &mut Buffer) {
+        let instrument = self.here.view.studio().instruments.get(self.here.id);
+        for (y, pitch) in (area.y..).zip(self.window.pitches()) {
+            let held = instrument.is_some_and(|it| it.sounding.held(pitch).is_some());
+            let style = match pitch {
+                _ if held => theme::WELL,
+                pitch if pitch == self.here.pitch => theme::SELECTED,
+                pitch if is_black(pitch) => theme::QUIET,
+                _ => Style::new(),
+            };
+            let mark = if held { "♪" } else { " " };
+            buffer.set_stringn(area.x, y, words::pitch(pitch), NAMES.into(), style);
+            buffer.set_string(
+                area.x + NAMES - 1,
+                y,
+                mark,
+                style.remove_modifier(Modifier::REVERSED),
+            );
+        }
+    }
+
+    /// Bars, beats and octaves, the playhead, and what is marked.
+    fn draw_lines(&self, area: Rect, buffer: &mut Buffer) {
+        let playhead = self.window.column(self.playhead(), &self.here.grid);
+        for column in 0..self.window.columns {
+            let tick = self.tick(column);
+            let line = self.here.grid.line(tick);
+            let marked = self
+                .region
+                .is_some_and(|region| tick < region.end().get() && tick >= region.start().get());
+            for (row, pitch) in (0..).zip(self.window.pitches()) {
+                let octave = pitch.get() % 12 == 0;
+                let (symbol, style) = match (line, octave) {
+                    _ if playhead == Some(column) => ('┃', self.playhead_style()),
+                    (Line::Bar, true) => ('┼', theme::QUIET),
+                    (Line::Bar, false) => ('│', theme::QUIET),
+                    (_, true) => ('─', theme::QUIET),
+                    (Line::Beat, false) => ('·', theme::QUIET),
+                    (Line::Nothing, false) => (' ', theme::QUIET),
+                };
+                let style = if marked { style.patch(theme::MARKED) } else { style };
+                put(buffer, area, (column, row), symbol, style);
+            }
+        }
+    }
+
+    fn playhead_style(&self) -> Style {
+        if self.here.view.metering.playing { theme::WELL } else { theme::QUIET }
+    }
+
+    /// Notes that one has removed, but that everybody else still hears.
+    fn draw_removed(&self, area: Rect, buffer: &mut Buffer) {
+        let Here { view, id, track, grid, .. } = self.here;
+        let Some(confirmed) = view.confirmed.model.piano_roll.track(*id) else { return };
+        if Arc::ptr_eq(&view.state, &view.confirmed) {
+            return;
+        }
+        let right = self.window.right(grid);
+        for note in self.survey.sounding(confirmed, self.window.left, right) {
+            let column = self.window.column(note.tick.get(), grid);
+            let gone = track.note(note.tick, note.pitch).is_none();
+            if let (true, Some(column), Some(row)) = (gone, column, self.window.row(note.pitch)) {
+                put(buffer, area, (column, row), '×', theme::CAREFUL);
+            }
+        }
+    }
+
+    fn draw_notes(&self, area: Rect, buffer: &mut Buffer) {
+        let Here { view, id, track, grid, .. } = self.here;
+        let owner = view.owner(*id).map(|owner| theme::of(owner.client_id)).unwrap_or_default();
+        let playhead = view.metering.playing.then(|| self.playhead());
+        for note in self.survey.sounding(track, self.window.left, self.window.right(grid)) {
+            if let Some(row) = self.window.row(note.pitch) {
+                let sounds = |at: u32| (note.tick.get()..note.end()).contains(&at);
+                let style = if playhead.is_some_and(sounds) {
+                    theme::WELL.add_modifier(Modifier::BOLD)
+                } else {
+                    owner
+                };
+                self.draw_note(&note, row, style, area, buffer);
+            }
+        }
+    }
+
+    fn draw_note(&self, note: &Note, row: u16, style: Style, area: Rect, buffer: &mut Buffer) {
+        let grid = &self.here.grid;
+        let certain = is_certain(self.here.view, self.here.id, note);
+        let style = style.patch(theme::certain(certain));
+        let percent = note.probability.get();
+        let tail = if certain && percent == 100 { '━' } else { '╌' };
+        let first = self.window.column(note.tick.get(), grid);
+        let last = self.window.column(note.end() - 1, grid);
+        let last = last.unwrap_or(self.window.columns.saturating_sub(1));
+        for column in first.map_or(0, |first| first + 1)..=last {
+            put(buffer, area, (column, row), tail, style);
+        }
+        if let Some(first) = first {
+            let head = theme::head(note.velocity, percent, certain);
+            put(buffer, area, (first, row), head, style);
+        }
+    }
+
+    fn draw_cursor(&self, area: Rect, buffer: &mut Buffer) {
+        let Here { tick, pitch, grid, .. } = self.here;
+        let Some(row) = self.window.row(*pitch) else { return };
+        for column in 0..self.window.columns {
+            let at = self.tick(column);
+            let covered = at < tick.get() + grid.stride() && at + grid.column > tick.get();
+            if let Some(cell) = cell(buffer, area, (column, row)).filter(|_| covered) {
+                cell.set_style(theme::SELECTED);
+            }
+        }
+    }
+}
+
+fn is_black(pitch: Pitch) -> bool {
+    matches!(pitch.get() % 12, 1 | 3 | 6 | 8 | 10)
+}
+
+fn cell(buffer: &mut Buffer, area: Rect, (column, row): (u16, u16)) -> Option<&mut Cell> {
+    buffer.cell_mut(Position::new(area.x + column, area.y + row))
+}
+
+/// Draws one cell; what lies below shows through where `style` says nothing.
+fn put(buffer: &mut Buffer, area: Rect, at: (u16, u16), symbol: char, style: Style) {
+    if let Some(cell) = cell(buffer, area, at) {
+        cell.set_char(symbol).set_style(style);
+    }
+}
