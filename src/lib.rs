@@ -58,6 +58,7 @@ pub mod authority;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod digest;
 pub mod dispatcher;
 pub mod engine;
 pub mod error;

@@ -158,9 +158,10 @@ async fn read<M: Model, R: crate::transport::Reader>(
                 shared.status.publish(Status::Connected { round_trip }.into());
                 shared.update(|state| state.mirror.handle(ServerMessage::Pong { nonce }));
             }
-            ServerMessage::Ping { nonce, clock } => {
+            ServerMessage::Ping { nonce, clock, digest } => {
                 shared.set_clock(clock);
-                shared.update(|state| state.mirror.handle(ServerMessage::Ping { nonce, clock }));
+                let ping = ServerMessage::Ping { nonce, clock, digest };
+                shared.update(|state| state.mirror.handle(ping));
             }
             ServerMessage::Error(error) => return Lost::Host(error),
             ServerMessage::Shutdown => return Lost::Shutdown,

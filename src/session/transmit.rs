@@ -71,7 +71,7 @@ impl<M: Model> Session<M> {
     /// this error.
     pub fn pull(&mut self, now: Timestamp, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
         self.check(ticket)?;
-        let Self { config, state, guests, history, metering, .. } = self;
+        let Self { config, state, guests, history, digester, metering, .. } = self;
         let link = guests
             .get_mut(&ticket.client)
             .and_then(|member| member.link_mut())
@@ -88,7 +88,13 @@ impl<M: Model> Session<M> {
         if now >= link.pinged + config.heartbeat {
             link.pinged = now;
             link.awaited = Some(now);
-            messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now });
+            // Of what the client has before the update, which follows.
+            let digest = link.base.as_ref().map(|base| {
+                let (digest, replaced) = digester.digest(base);
+                history.discard(replaced);
+                digest
+            });
+            messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now, digest });
         }
 
         let update = match &link.base {

@@ -5,6 +5,7 @@
 
 mod cable;
 mod conformance;
+mod digest;
 mod documents;
 mod every_action;
 mod other_model;
