@@ -3,6 +3,8 @@
 //! It prints who does what and what the others see of it, and ends by comparing
 //! everyone's snapshot: `cargo run --example jam`.
 
+#[path = "jam/cable.rs"]
+mod cable;
 #[allow(dead_code, reason = "who did it is said already")]
 #[path = "session/words.rs"]
 mod words;
@@ -30,12 +32,9 @@ use imbolc_net::{
         SessionSetting, SourceKind, TransportAction,
     },
 };
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
+
+use self::cable::Cable;
 
 const MIA: usize = 0;
 const ANA: usize = 1;
@@ -474,47 +473,6 @@ impl Band {
         }
         println!("\nAll three snapshots are the same.");
         Ok(())
-    }
-}
-
-/// A cable between a participant and the host that can be pulled out.
-struct Cable {
-    address: SocketAddr,
-    plugged: watch::Sender<bool>,
-}
-
-impl Cable {
-    async fn lay(host: SocketAddr) -> Outcome<Self> {
-        let end = TcpListener::bind("127.0.0.1:0").await?;
-        let address = end.local_addr()?;
-        let (plugged, plug) = watch::channel(true);
-        tokio::spawn(async move {
-            while let Ok((near, _)) = end.accept().await {
-                if *plug.borrow() {
-                    tokio::spawn(carry(near, host, plug.clone()));
-                }
-            }
-        });
-        Ok(Self { address, plugged })
-    }
-
-    fn pull(&self) {
-        self.plugged.send_replace(false);
-    }
-
-    fn plug(&self) {
-        self.plugged.send_replace(true);
-    }
-}
-
-/// Carries bytes both ways until the cable is pulled.
-async fn carry(mut near: TcpStream, host: SocketAddr, mut plug: watch::Receiver<bool>) {
-    let Ok(mut far) = TcpStream::connect(host).await else { return };
-    // As quick as what it stands for.
-    let _ = (near.set_nodelay(true), far.set_nodelay(true));
-    tokio::select! {
-        _ = copy_bidirectional(&mut near, &mut far) => {}
-        _ = plug.wait_for(|plugged| !plugged) => {}
     }
 }
 

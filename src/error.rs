@@ -1,5 +1,5 @@
-//! What can go wrong, one enum for each domain: opening a dispatcher, and
-//! using one. What can go wrong on the wire is in
+//! What can go wrong, one enum for each domain: opening a dispatcher, using
+//! one, and being found. What can go wrong on the wire is in
 //! [`protocol`](crate::protocol).
 
 use std::{io, path::PathBuf};
@@ -97,4 +97,25 @@ impl From<NotTaken> for DispatchError {
             NotTaken::Backlog { limit } => Self::Backlog { limit },
         }
     }
+}
+
+/// Why a session cannot be announced, or looked for.
+#[cfg(feature = "mdns")]
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// mDNS cannot be used.
+    #[error("mDNS cannot be used: {0}")]
+    Start(String),
+    /// The operating system has no random bytes.
+    #[error("the operating system has no random bytes: {0}")]
+    Random(getrandom::Error),
+    /// The session cannot be called that.
+    #[error("{0}")]
+    Name(ProtocolError),
+    /// Too much is asked at once. In a moment it may do.
+    #[error("mDNS has too much to do at the moment")]
+    Busy,
+    /// Nothing can be said or heard any more.
+    #[error("mDNS has ended")]
+    Over,
 }

@@ -43,6 +43,7 @@
 //! | for | see |
 //! |---|---|
 //! | the author of a UI | [`dispatcher`], [`studio`], [`event`], [`status`] |
+//! | who wants to be found, or to find | `discovery`, with the feature `mdns` |
 //! | whose state is not the studio's | [`model`], [`engine`] |
 //! | who keeps sessions on disk | [`projects`] |
 //! | who runs a session by hand | [`authority`], [`server`], [`client`], [`transport`] |
@@ -59,6 +60,8 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod digest;
+#[cfg(feature = "mdns")]
+pub mod discovery;
 pub mod dispatcher;
 pub mod engine;
 pub mod error;
@@ -78,6 +81,8 @@ pub mod studio;
 pub mod text;
 pub mod transport;
 
+#[cfg(feature = "mdns")]
+pub use discovery::{DiscoveryClient, DiscoveryServer};
 pub use dispatcher::{Dispatcher, Mode};
 pub use event::Event;
 pub use protocol::{ClientMessage, NetworkState, ServerMessage, StatePatch};

@@ -383,6 +383,17 @@ impl<M: Model> Mirror<M> {
         }
     }
 
+    /// A digester that may work out beforehand what a `Ping` with this digest is
+    /// to be compared with, if there is something to compare.
+    pub(crate) fn digest_due(&self, theirs: StateDigest) -> Option<Digester<M>> {
+        (theirs.seq == self.confirmed.seq).then(|| self.digester.clone())
+    }
+
+    /// Takes a digester that has worked it out, and returns the one it replaces.
+    pub(crate) const fn put_digester(&mut self, digester: Digester<M>) -> Digester<M> {
+        std::mem::replace(&mut self.digester, digester)
+    }
+
     /// Notices if what is confirmed is not what the authority has.
     fn compare(&mut self, theirs: StateDigest) {
         if self.lacking.is_some() || theirs.seq != self.confirmed.seq {

@@ -157,6 +157,10 @@ quantity! {
     Pan: f32 in -1.0 ..= 1.0, ""
 }
 quantity! {
+    /// How much of what comes out goes in again: turned over below 0.
+    Feedback: f32 in -1.0 ..= 1.0, ""
+}
+quantity! {
     /// A small interval, in hundredths of a semitone.
     Cents: f32 in -1200.0 ..= 1200.0, " cents"
 }

@@ -6,7 +6,11 @@
 //!
 //! To add a subsystem: a file in `studio/`, a field in [`StudioState`], a variant
 //! in [`NetworkAction`], [`Action`] and [`StudioChange`]. The compiler then asks
-//! for its route, its access, its reducer and its part of the patch.
+//! for its route, its access, its reducer and how its change is applied. It does
+//! not ask for what compares, i.e. `diff` and `dirty` in `patch`, for what undoing
+//! takes back, in `pieces`, nor for what must hold between the parts, in
+//! `StudioState::check`: that is asked for by the property tests, once the
+//! vocabulary from which they draw has the actions.
 
 mod access;
 mod action;

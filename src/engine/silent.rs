@@ -5,8 +5,11 @@
 //! time it is.
 
 mod beats;
+mod click;
 mod desk;
+mod groove;
 mod performance;
+mod plan;
 mod playhead;
 mod recorder;
 mod schedule;
@@ -42,13 +45,38 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// The playhead moves at the tempo of the session, or of the lane that moves
 /// it. Notes of tracks or clips begin and end, drum machines strike their pads,
 /// and lanes move parameters as it reaches them, however often the engine is
-/// called: a late call plays all that was due, each at its own tick. All of it
-/// swings, at 1 by half of what every second eighth, or step, lasts. The meters
+/// called: a late call plays all that was due, each at its own tick. The meters
 /// show what the held keys, those notes and those pads, each for a step, would
 /// sound like, as far as velocities, faders, pans, mutes and solos tell.
 ///
+/// All of it stands to the beat as the grooves of the instruments and the
+/// session say. Swing makes every second eighth late, at 1 by half of what it
+/// lasts; each bar of the metre, which may be the instrument's own, begins with a
+/// first one. An offset moves an instrument as a whole, and who is early plays
+/// what follows the end of a loop before it. Chance moves notes by an eighth of a
+/// beat at most and velocities by 32 at most, at 1; that of the session and of
+/// the instrument add up to 1 at most. It follows from the place, the key and how
+/// often the playhead was sent back, so that the same is played every time. What
+/// is edited where an instrument has come to already is heard the next time.
+///
+/// The click beats time on the beats of the session's metre, at its level and
+/// straight into the master, each for a quarter of a beat. While it is on, its
+/// bars are counted in before the playhead moves.
+///
 /// What is played and turned while the transport records it reports in actions,
 /// and so it does when an arrangement comes to its end.
+///
+/// Some of what is described it does not play:
+///
+/// - Sources, filters, envelopes, slow oscillators, effects, what is loaded, and
+///   the tuning: they are how something sounds, and it makes no sound.
+/// - Octave and chord of an instrument: a key is logged as it is struck, and
+///   which pitches sound of it no meter tells.
+/// - The arpeggiator: it changes what the held keys sound like, and their
+///   velocities are what the meters show of them, one after the other or not.
+/// - Layer groups as what is struck together: whoever plays strikes the keys of
+///   each instrument; the strips of the groups it does follow.
+/// - Key, scale and snap: they are for who writes.
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
@@ -106,6 +134,11 @@ pub enum Happening {
         /// How far it was transposed, by the pad and the step together.
         transposed: Semitones,
     },
+    /// A beat was clicked.
+    Click {
+        /// Whether it is the first of a bar, and sounds different.
+        accent: bool,
+    },
     /// A lane moved a parameter.
     Automated {
         /// Which one.
@@ -152,7 +185,7 @@ impl Engine<Studio> for SilentEngine {
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
-                self.performance.start();
+                self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
             }
@@ -284,7 +317,8 @@ impl SilentEngine {
         }
         let mut peaks = [Decibels::MIN; 2];
         if !rests {
-            let levels = desk::levels(&self.as_moved(state), &self.performance.sounding);
+            let clicks = self.motion == Motion::Moving && self.performance.clicks(state);
+            let levels = desk::levels(&self.as_moved(state), &self.performance.sounding, clicks);
             self.keys_held = levels.keys_held;
             peaks = levels.peaks;
         }

@@ -1,5 +1,8 @@
 //! The digests of one moment after another, each worked out from the one before;
 //! shared with the mirror.
+//!
+//! Where much has changed that takes a while. So a shell that has a lock to hold
+//! lets a copy do it, and hands that back once it knows.
 
 use std::sync::Arc;
 
@@ -10,10 +13,12 @@ use crate::{
 };
 
 /// Remembers the moment that was digested last, and nothing else.
+#[derive(Clone)]
 pub(crate) struct Digester<M: Model> {
     known: Option<Known<M>>,
 }
 
+#[derive(Clone)]
 struct Known<M: Model> {
     state: Arc<NetworkState<M>>,
     model: Digest,

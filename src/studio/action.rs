@@ -73,7 +73,7 @@ pub enum NetworkAction {
     Session(SessionSetting),
     /// Starts, stops, goes somewhere, repeats.
     Transport(TransportAction),
-    /// Edits the buses or the master.
+    /// Edits the buses, the strips of layer groups, or the master.
     Mixer(MixerSetting),
 }
 

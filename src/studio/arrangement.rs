@@ -103,7 +103,7 @@ impl Arrangement {
     }
 
     /// Whether both are the same in memory, and so equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.play, self.at_end) == (other.play, other.at_end)
             && self.parts.0.ptr_eq(&other.parts.0)
     }

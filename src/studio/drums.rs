@@ -130,7 +130,7 @@ impl Drums {
     }
 
     /// Whether both are the same in memory, and so equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.machines.ptr_eq(&other.machines)
     }
 

@@ -215,11 +215,11 @@ impl InstrumentState {
     }
 
     /// Whether both are the same in memory, and so equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
     }
 
-    pub(super) fn diff<'a, 'b>(
+    pub(crate) fn diff<'a, 'b>(
         &'a self,
         to: &'b Self,
     ) -> impl Iterator<Item = DiffItem<'a, 'b, InstrumentId, Arc<Instrument>>> {

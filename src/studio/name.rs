@@ -1,4 +1,5 @@
-//! Names of instruments, buses and sessions: short, printable, cheap to clone.
+//! Names of whatever people name, such as instruments, buses, clips, patterns and
+//! sessions: short, printable, cheap to clone.
 //!
 //! A name is for people. Nothing is ever looked up by it.
 

@@ -81,7 +81,7 @@ impl DirtyFlags {
     pub const SESSION: Self = Self::part(0);
     /// Whether the music goes, and from where.
     pub const TRANSPORT: Self = Self::part(1);
-    /// The buses and the master.
+    /// The buses, the strips of layer groups, and the master.
     pub const MIXER: Self = Self::part(2);
     /// The tracks.
     pub const PIANO_ROLL: Self = Self::part(3);

@@ -152,7 +152,7 @@ impl PianoRoll {
     }
 
     /// Whether both are the same in memory, and so equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.tracks.ptr_eq(&other.tracks)
     }
 

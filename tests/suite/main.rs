@@ -6,6 +6,8 @@
 mod cable;
 mod conformance;
 mod digest;
+#[cfg(feature = "mdns")]
+mod discovery;
 mod documents;
 mod every_action;
 mod other_model;
@@ -16,6 +18,7 @@ mod raw;
 mod room;
 mod session;
 mod shell;
+mod snippet;
 mod studio;
 mod undo;
 mod wire;

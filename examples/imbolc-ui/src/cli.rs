@@ -59,6 +59,10 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:9999")]
     pub bind: String,
 
+    /// The network interface to be found on, or to look at; all unless it is named
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
+
     /// Where projects are saved and loaded from; made if it is not there
     #[arg(long, value_name = "DIR")]
     pub project_dir: Option<PathBuf>,

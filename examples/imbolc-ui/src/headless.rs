@@ -7,6 +7,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
+    dispatcher::Events,
     status::{Closed, Status},
     transport::seen_from_elsewhere,
 };
@@ -16,14 +17,17 @@ use crate::{
     theme, words,
 };
 
-/// Tells what happens until somebody wants it to end, or the session is over.
+/// Tells what happens, and whether the session is announced on the LAN, until somebody wants it to end, or the session is over.
 ///
 /// # Errors
 /// If the session is over, or nobody reads any more. The message is one line.
-pub async fn run(studio: &Arc<dyn Dispatcher>) -> Result<(), String> {
-    let mut events = studio.events();
+pub async fn run(
+    studio: &Arc<dyn Dispatcher>,
+    mut events: Events,
+    announced: bool,
+) -> Result<(), String> {
     let mut report = Report::new(Arc::clone(studio));
-    report.greet().map_err(|error| gone(&error))?;
+    report.greet(announced).map_err(|error| gone(&error))?;
     let mut leave = std::pin::pin!(crate::run::asked_to_leave());
     loop {
         let event = tokio::select! {
@@ -61,7 +65,7 @@ impl Report {
         Self { studio, news, stays: stdout().is_terminal(), status: String::new() }
     }
 
-    fn greet(&mut self) -> io::Result<()> {
+    fn greet(&mut self, announced: bool) -> io::Result<()> {
         let state = self.studio.state();
         self.line(&format!(
             "{} is {}, as {}",
@@ -72,6 +76,10 @@ impl Report {
         if let Status::Hosting { address: Some(address) } = self.studio.status() {
             let there = seen_from_elsewhere(address).unwrap_or(address);
             self.line(&format!("others join with: imbolc-ui --connect {there}"))?;
+        }
+        if announced {
+            let name = &state.model.session.name;
+            self.line(&format!("on the LAN it is found as {name}: imbolc-ui --discover"))?;
         }
         self.print_status()
     }

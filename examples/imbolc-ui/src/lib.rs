@@ -14,11 +14,15 @@
 #![deny(missing_docs)]
 #![warn(clippy::pedantic)]
 
+#[cfg(feature = "mdns")]
+pub mod announce;
 pub mod app;
 pub mod cli;
 #[cfg(feature = "net")]
 pub mod headless;
 pub mod intent;
+#[cfg(feature = "mdns")]
+pub mod lobby;
 pub mod mode;
 pub mod news;
 pub mod palette;
@@ -39,7 +43,12 @@ use clap::Parser as _;
 use imbolc_net::{Dispatcher, Mode, dispatcher};
 use tracing_subscriber::EnvFilter;
 
-use crate::{cli::Arguments, run::End};
+use crate::{
+    cli::Arguments,
+    mode::Start,
+    run::{End, Input},
+};
+use tokio::sync::mpsc::Receiver;
 
 /// Runs the program.
 #[must_use]
@@ -78,15 +87,38 @@ fn log_to(arguments: &Arguments) -> Result<(), String> {
 
 async fn play(arguments: &Arguments) -> Result<(), String> {
     let mode = mode::of(arguments)?;
-    if arguments.server && !arguments.tui {
-        return serve(mode).await;
+    match mode {
+        #[cfg(feature = "net")]
+        Start::Serve(mode) => serve(arguments, open(mode).await?).await,
+        Start::Play(mode) => {
+            terminal::probe()?;
+            let studio = open(mode).await?;
+            let mut screen = terminal::take()?;
+            show(arguments, studio, &mut screen, run::inputs()).await
+        }
+        #[cfg(feature = "mdns")]
+        Start::Choose => choose(arguments).await,
     }
-    terminal::probe()?;
-    let studio = open(mode).await?;
-    let mut screen = terminal::take()?;
-    let played = run::run(&studio, &mut screen, run::inputs()).await;
+}
+
+async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
+    dispatcher::open(mode).await.map_err(|error| error.to_string())
+}
+
+/// Shows the studio until it ends, and gives the terminal back.
+async fn show(
+    arguments: &Arguments,
+    studio: Arc<dyn Dispatcher>,
+    screen: &mut terminal::Screen,
+    inputs: Receiver<Input>,
+) -> Result<(), String> {
+    // Before anybody else's: the first ones are told how one came in.
+    let events = studio.events();
+    let found = Found::begin(arguments, &studio);
+    let end = run::run(&studio, events, screen, inputs).await;
     terminal::restore();
-    match played {
+    found.end().await;
+    match end {
         End::Left => {
             studio.close().await;
             Ok(())
@@ -95,21 +127,85 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
             studio.close().await;
             Err(why)
         }
+        // Nobody has said goodbye.
         End::Gone => Err("the terminal is gone".into()),
     }
 }
 
-async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
-    dispatcher::open(mode).await.map_err(|error| error.to_string())
+/// Lists the sessions on the LAN, and joins the one that is chosen.
+#[cfg(feature = "mdns")]
+async fn choose(arguments: &Arguments) -> Result<(), String> {
+    terminal::probe()?;
+    let config = mode::discovery(arguments);
+    let mut client = imbolc_net::discovery::DiscoveryClient::browse(&config)
+        .map_err(|error| error.to_string())?;
+    let mut screen = terminal::take()?;
+    let mut inputs = run::inputs();
+    let chosen = lobby::choose(&mut client, &mut screen, &mut inputs).await;
+    drop(client);
+    let opened = match chosen {
+        Ok(Some(address)) => open(mode::join(arguments, &address.to_string())?).await.map(Some),
+        Ok(None) => Ok(None),
+        Err(why) => Err(why),
+    };
+    match opened {
+        Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs).await,
+        other => {
+            terminal::restore();
+            other.map(drop)
+        }
+    }
 }
 
 /// Hosts without a screen.
-async fn serve(mode: Mode) -> Result<(), String> {
-    let studio = open(mode).await?;
-    #[cfg(feature = "net")]
-    let served = headless::run(&studio).await;
-    #[cfg(not(feature = "net"))]
-    let served = Ok(());
+#[cfg(feature = "net")]
+async fn serve(arguments: &Arguments, studio: Arc<dyn Dispatcher>) -> Result<(), String> {
+    let events = studio.events();
+    let found = Found::begin(arguments, &studio);
+    let served = headless::run(&studio, events, found.is_announced()).await;
+    found.end().await;
     studio.close().await;
     served
+}
+
+/// Being found on the LAN, where that is possible.
+struct Found {
+    #[cfg(feature = "mdns")]
+    announcement: Option<announce::Announcement>,
+}
+
+#[cfg(feature = "mdns")]
+impl Found {
+    fn begin(arguments: &Arguments, studio: &Arc<dyn Dispatcher>) -> Self {
+        let begun = announce::Announcement::begin(studio, &mode::discovery(arguments));
+        let announcement = begun.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the session is not announced");
+            None
+        });
+        Self { announcement }
+    }
+
+    const fn is_announced(&self) -> bool {
+        self.announcement.is_some()
+    }
+
+    async fn end(self) {
+        if let Some(announcement) = self.announcement {
+            announcement.end().await;
+        }
+    }
+}
+
+#[cfg(not(feature = "mdns"))]
+impl Found {
+    const fn begin(_: &Arguments, _: &Arc<dyn Dispatcher>) -> Self {
+        Self {}
+    }
+
+    #[cfg(feature = "net")]
+    const fn is_announced(&self) -> bool {
+        false
+    }
+
+    async fn end(self) {}
 }

@@ -4,12 +4,25 @@ use imbolc_net::Mode;
 
 use crate::cli::Arguments;
 
+/// How the program starts.
+#[derive(Debug)]
+pub enum Start {
+    /// With the studio on the screen.
+    Play(Mode),
+    /// With a session, and without a screen.
+    #[cfg(feature = "net")]
+    Serve(Mode),
+    /// With a choice of the sessions on the LAN.
+    #[cfg(feature = "mdns")]
+    Choose,
+}
+
 /// What the command line asks for.
 ///
 /// # Errors
 /// If this program was built without what it takes, or a name cannot be one. The
 /// message is one line.
-pub fn of(arguments: &Arguments) -> Result<Mode, String> {
+pub fn of(arguments: &Arguments) -> Result<Start, String> {
     if arguments.server {
         return host(arguments);
     }
@@ -17,27 +30,29 @@ pub fn of(arguments: &Arguments) -> Result<Mode, String> {
         return discover();
     }
     if let Some(address) = &arguments.connect {
-        return join(arguments, address);
+        return join(arguments, address).map(Start::Play);
     }
-    Ok(Mode::Local { name: arguments.name.clone(), projects: arguments.project_dir.clone() })
+    let (name, projects) = (arguments.name.clone(), arguments.project_dir.clone());
+    Ok(Start::Play(Mode::Local { name, projects }))
 }
 
 #[cfg(feature = "net")]
-fn host(arguments: &Arguments) -> Result<Mode, String> {
+fn host(arguments: &Arguments) -> Result<Start, String> {
     use imbolc_net::{dispatcher::HostOptions, studio::Name};
 
     let session_name = arguments.session_name.as_deref().map(Name::new).transpose();
-    Ok(Mode::Host {
+    let mode = Mode::Host {
         name: arguments.name.clone(),
         address: arguments.bind.clone(),
         session_name: session_name.map_err(|error| error.to_string())?,
         projects: arguments.project_dir.clone(),
         options: HostOptions::default(),
-    })
+    };
+    Ok(if arguments.tui { Start::Play(mode) } else { Start::Serve(mode) })
 }
 
 #[cfg(feature = "net")]
-fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
+pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
     use imbolc_net::{
         client::{JoinOptions, TokenFile},
         protocol::InstrumentId,
@@ -59,23 +74,37 @@ fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
 }
 
 #[cfg(not(feature = "net"))]
-fn host(_: &Arguments) -> Result<Mode, String> {
+fn host(_: &Arguments) -> Result<Start, String> {
     Err(lacks("net", "--server"))
 }
 
 #[cfg(not(feature = "net"))]
-fn join(_: &Arguments, address: &str) -> Result<Mode, String> {
+pub(crate) fn join(_: &Arguments, address: &str) -> Result<Mode, String> {
     Err(lacks("net", &format!("--connect {address}")))
 }
 
 #[cfg(not(feature = "mdns"))]
-fn discover() -> Result<Mode, String> {
+fn discover() -> Result<Start, String> {
     Err(lacks("mdns", "--discover"))
 }
 
 #[cfg(feature = "mdns")]
-fn discover() -> Result<Mode, String> {
-    Err("nothing was chosen".into())
+#[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
+const fn discover() -> Result<Start, String> {
+    Ok(Start::Choose)
+}
+
+/// Where to look for sessions, and to be found.
+#[cfg(feature = "mdns")]
+pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::config::DiscoveryConfig {
+    use imbolc_net::config::{DiscoveryConfig, Interfaces};
+
+    let interfaces = match arguments.interface.as_deref() {
+        None => Interfaces::All,
+        Some("lo" | "loopback") => Interfaces::Loopback,
+        Some(name) => Interfaces::Named(vec![name.into()]),
+    };
+    DiscoveryConfig { interfaces, ..DiscoveryConfig::default() }
 }
 
 /// What to do about a feature that this program was built without.

@@ -8,6 +8,7 @@ use std::{
 use crossterm::event::{self, KeyEvent};
 use imbolc_net::{
     Dispatcher, Event,
+    dispatcher::Events,
     status::{Closed, Status},
 };
 use ratatui::{Terminal, backend::Backend};
@@ -50,10 +51,10 @@ pub enum End {
 /// Shows the studio until the participant leaves, or cannot be shown it any more.
 pub async fn run<B: Backend>(
     studio: &Arc<dyn Dispatcher>,
+    mut events: Events,
     terminal: &mut Terminal<B>,
     mut inputs: mpsc::Receiver<Input>,
 ) -> End {
-    let mut events = studio.events();
     let mut app = App::new(Arc::clone(studio));
     let mut leave = std::pin::pin!(asked_to_leave());
     let mut drawn = Instant::now();

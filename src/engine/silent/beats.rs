@@ -4,7 +4,7 @@
 //! tick alone, so that a seek finds it in step with everything else.
 
 use super::{
-    schedule::{Key, Span, Strike, chance_of, is_mono},
+    schedule::{Key, Span, Struck, Written, chance_of, is_mono},
     swing,
 };
 use crate::{
@@ -13,14 +13,14 @@ use crate::{
     studio::{DrumMachine, PadSound, Pattern, PatternId, Step, StudioState},
 };
 
-/// Adds what the machine of a kit strikes at or after `span.start` and before
+/// Hands out what the machine of a kit strikes at or after `span.start` and before
 /// `span.end`.
 pub(super) fn strike_machine(
     state: &StudioState,
     kit: InstrumentId,
     machine: &DrumMachine,
     span: Span,
-    strikes: &mut Vec<Strike>,
+    emit: &mut dyn FnMut(Written),
 ) {
     let round: u32 = patterns(machine).map(length).sum();
     if round == 0 || patterns(machine).all(|pattern| pattern.steps().is_empty()) {
@@ -34,7 +34,9 @@ pub(super) fn strike_machine(
             if !shared.is_empty() {
                 let local = shared.start - start..shared.end - start;
                 struck(machine, pattern, local, |step, tick| {
-                    strikes.extend(strike(state, kit, machine, pattern, step, start + tick));
+                    strike(state, kit, machine, pattern, step, start + tick)
+                        .into_iter()
+                        .for_each(&mut *emit);
                 });
             }
             start = end;
@@ -75,7 +77,7 @@ fn strike(
     pattern: &Pattern,
     step: Step,
     tick: u32,
-) -> Option<Strike> {
+) -> Option<Written> {
     let pad = machine.pad(step.pad);
     let transposed = transposed(pad.pitch, step.pitch);
     let (instrument, key, mono) = match pad.sound {
@@ -89,7 +91,8 @@ fn strike(
     let chokes = pad.chokes.map(|pad: PadNumber| (kit, Key::Pad(pad)));
     let end = tick.saturating_add(pattern.resolution.ticks());
     let (velocity, chance) = (step.velocity, chance_of(step.probability));
-    Some(Strike { tick, instrument, key, velocity, end, chance, mono, transposed, chokes })
+    let what = Struck { instrument, key, velocity, mono, transposed, chokes };
+    Some(Written { tick, end, chance, what })
 }
 
 /// Both transpositions together, as far as there are intervals.

@@ -3,7 +3,12 @@
 //! An estimate by velocities, faders, pans, mutes and solos: it knows nothing
 //! of sources, filters and envelopes, and nothing of time.
 
-use super::{schedule::Key, sounding::Sounding};
+use std::iter;
+
+use super::{
+    schedule::Key,
+    sounding::{Place, Sounding},
+};
 use crate::{
     model::InstrumentId,
     quantity::{Decibels, PadNumber, Pan, Velocity},
@@ -18,12 +23,11 @@ pub(super) struct Levels {
     pub(super) keys_held: bool,
 }
 
-/// The levels of the held keys, and of the scheduled notes that sound.
-pub(super) fn levels(state: &StudioState, sounding: &Sounding) -> Levels {
-    Levels {
-        peaks: Desk::of(state).sum(sounding).map(decibels),
-        keys_held: state.instruments.iter().any(|(_, played)| !played.sounding.is_empty()),
-    }
+/// The levels of the held keys, of the scheduled notes that sound, and of the
+/// click.
+pub(super) fn levels(state: &StudioState, sounding: &Sounding, clicks: bool) -> Levels {
+    let desk = Desk::of(state);
+    Levels { peaks: desk.sum(sounding, clicks).map(decibels), keys_held: desk.keys_held }
 }
 
 /// The state as a mixing desk sees it.
@@ -32,23 +36,31 @@ struct Desk<'a> {
     /// Whether an instrument or a layer group is soloed.
     solo: bool,
     bus_solo: bool,
+    keys_held: bool,
 }
 
 impl<'a> Desk<'a> {
     fn of(state: &'a StudioState) -> Self {
-        Self {
-            state,
-            solo: state.instruments.iter().any(|(_, instrument)| instrument.solo)
-                || state.mixer.layer_groups().any(|(_, group)| group.solo),
-            bus_solo: state.mixer.buses().any(|(_, bus)| bus.solo),
+        let mut solo = state.mixer.layer_groups().any(|(_, group)| group.solo);
+        let mut keys_held = false;
+        for (_, instrument) in state.instruments.iter() {
+            solo |= instrument.solo;
+            keys_held |= !instrument.sounding.is_empty();
         }
+        let bus_solo = state.mixer.buses().any(|(_, bus)| bus.solo);
+        Self { state, solo, bus_solo, keys_held }
     }
 
-    /// What all instruments together make of the left and of the right.
-    fn sum(&self, sounding: &Sounding) -> [f32; 2] {
-        let mut sum = [0.0; 2];
+    /// What all instruments together make of the left and of the right. The click
+    /// goes straight to the master: no solo silences it.
+    fn sum(&self, sounding: &Sounding, clicks: bool) -> [f32; 2] {
+        let mut sum = [if clicks { gain_of(self.state.session.click.level) } else { 0.0 }; 2];
+        // Both are in the order of the instruments, so neither is searched.
+        let mut voices = sounding.iter().peekable();
         for (id, instrument) in self.state.instruments.iter() {
-            let loudness = self.loudness(id, instrument, sounding);
+            while voices.next_if(|((of, _), _)| *of < id).is_some() {}
+            let own = iter::from_fn(|| voices.next_if(|((of, _), _)| *of == id));
+            let loudness = self.loudness(instrument, own);
             if loudness > 0.0 {
                 sum = add(sum, self.gains(instrument).map(|gain| gain * loudness));
             }
@@ -58,18 +70,25 @@ impl<'a> Desk<'a> {
     }
 
     /// How loud the notes of an instrument are together, before its fader.
-    fn loudness(&self, id: InstrumentId, instrument: &Instrument, sounding: &Sounding) -> f32 {
-        let group = self.group(instrument);
-        let (mute, solo) = group.map_or((false, false), |group| (group.mute, group.solo));
-        if instrument.mute || mute || self.solo && !instrument.solo && !solo {
-            return 0.0;
-        }
-        let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
-        let scheduled = sounding.of(id).map(|(key, velocity)| match key {
+    fn loudness(
+        &self,
+        instrument: &Instrument,
+        scheduled: impl Iterator<Item = (Place, Velocity)>,
+    ) -> f32 {
+        let scheduled = scheduled.map(|((id, key), velocity)| match key {
             Key::Note(_) => amplitude(velocity),
             Key::Pad(pad) => amplitude(velocity) * self.pad_gain(id, pad),
         });
-        keys.chain(scheduled).sum()
+        let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
+        let loudness: f32 = scheduled.chain(keys).sum();
+        let audible = loudness > 0.0 && self.is_audible(instrument);
+        if audible { loudness } else { 0.0 }
+    }
+
+    fn is_audible(&self, instrument: &Instrument) -> bool {
+        let group = self.group(instrument);
+        let (mute, solo) = group.map_or((false, false), |group| (group.mute, group.solo));
+        !(instrument.mute || mute) && (!self.solo || instrument.solo || solo)
     }
 
     fn pad_gain(&self, kit: InstrumentId, pad: PadNumber) -> f32 {

@@ -7,14 +7,18 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Happening, Played,
+    click::{self, Beats},
+    plan::{Away, Plan, Way},
     playhead::Playhead,
     schedule::{self, Key, Shift, Strike},
-    sounding::Sounding,
+    sounding::{Place, Sounding},
 };
 use crate::{
-    model::InstrumentId,
     quantity::{Amount, Bpm, Ticks},
-    studio::{AtEnd, Automation, PlayMode, SessionParameter, SessionSetting, StudioState, Target},
+    studio::{
+        Arrangement, AtEnd, Automation, PlayMode, SessionParameter, SessionSetting, StudioState,
+        Target,
+    },
 };
 
 /// How many happenings are kept until somebody takes them.
@@ -30,6 +34,11 @@ pub(super) struct Performance {
     /// What the time that passes is reckoned by.
     pub(super) tempo: Bpm,
     pub(super) sounding: Sounding,
+    plan: Plan,
+    /// What is counted in before the playhead moves.
+    count: Option<Count>,
+    /// Where the arrangement ends, and the one of which that was last asked.
+    end: (Arrangement, u32),
     /// What lanes have moved since the music began.
     pub(super) moved: BTreeMap<Target, Amount>,
     /// What has happened, if somebody wants to know.
@@ -47,15 +56,24 @@ pub(super) struct Performance {
     paced: u32,
 }
 
+/// Bars that are counted in.
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    /// How far.
+    playhead: Playhead,
+    /// The first tick the beat of which has not been heard.
+    due: u32,
+    /// How long, in ticks.
+    length: u32,
+}
+
 /// Where the playhead does not simply go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// It goes back to a tick.
-    Back(u32),
-    /// The music ends.
-    End,
-    /// The tempo may change.
-    Tempo,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Turns {
+    /// Where it is sent away, if it is.
+    away: Option<Away>,
+    /// Where the tempo may change, if that is before.
+    tempo: Option<u32>,
 }
 
 impl Performance {
@@ -64,6 +82,9 @@ impl Performance {
             playhead: Playhead::default(),
             tempo,
             sounding: Sounding::default(),
+            plan: Plan::default(),
+            count: None,
+            end: (Arrangement::default(), 0),
             moved: BTreeMap::new(),
             log: None,
             due: 0,
@@ -77,19 +98,26 @@ impl Performance {
     /// Puts the playhead somewhere. What sounds is cut off.
     pub(super) fn locate(&mut self, tick: u32) {
         self.cut(self.playhead.tick());
+        self.plan.clear();
         self.playhead = Playhead::at(tick);
         self.enter(tick);
     }
 
-    /// Goes from where the playhead is, as if it were for the first time.
-    pub(super) fn start(&mut self) {
+    /// Goes from where the playhead is, as if it were for the first time, once
+    /// that is counted in.
+    pub(super) fn start(&mut self, state: &StudioState) {
         self.pass = 0;
         self.chase = true;
+        let length = click::count_in(state);
+        let count = Count { playhead: Playhead::default(), due: 0, length };
+        self.count = (length > 0).then_some(count);
     }
 
     /// Cuts off what sounds, and lets go of what lanes have moved.
     pub(super) fn stop(&mut self) {
         self.cut(self.playhead.tick());
+        self.plan.clear();
+        self.count = None;
         self.moved.clear();
     }
 
@@ -97,6 +125,16 @@ impl Performance {
         self.due = tick;
         self.entered = tick;
         self.chase = true;
+    }
+
+    /// Whether a click is heard, at which the playhead, or the count, has been.
+    pub(super) fn clicks(&self, state: &StudioState) -> bool {
+        let (playhead, from) = match &self.count {
+            Some(count) => (count.playhead, 0),
+            None => (self.playhead, self.entered),
+        };
+        let last = Beats::heard(state).and_then(|beats| beats.sounding(playhead.tick()));
+        last.is_some_and(|beat| beat >= from)
     }
 
     /// Plays on for a time, and returns whether the music has ended. `leaves` is
@@ -107,29 +145,31 @@ impl Performance {
         time: Duration,
         mut leaves: impl FnMut(u32),
     ) -> bool {
-        self.playhead.move_on(time, self.tempo);
+        if !self.count_in(state, time) {
+            return false;
+        }
         self.forget(state);
         loop {
             if self.chase {
                 self.take_tempo(state, self.due);
             }
-            let (until, turn) = self.next_turn(state);
-            self.play(state, until.min(self.playhead.tick().saturating_add(1)));
-            if !self.playhead.has_reached(until) || until == u32::MAX {
+            let turns = self.next_turns(state);
+            let next = turns.tempo.or(turns.away.map(|away| away.at));
+            let reached = self.playhead.tick().saturating_add(1);
+            self.play(state, next.map_or(reached, |next| next.min(reached)), turns.away);
+            let Some(until) = next.filter(|next| self.playhead.has_reached(*next)) else {
                 return false;
-            }
-            match turn {
-                Turn::Tempo => self.take_tempo(state, until),
-                Turn::Back(to) => {
-                    self.cut(until);
+            };
+            match turns {
+                Turns { tempo: Some(tick), .. } => self.take_tempo(state, tick),
+                Turns { away: Some(Away { to: Some(to), .. }), .. } => {
                     leaves(until);
-                    self.playhead.jump(until, to);
-                    self.pass = self.pass.wrapping_add(1);
-                    self.enter(to);
+                    self.turn_back(until, to);
                 }
-                Turn::End => {
+                Turns { .. } => {
                     self.cut(until);
                     leaves(until);
+                    self.plan.clear();
                     self.playhead = Playhead::at(until);
                     self.enter(until);
                     self.moved.clear();
@@ -139,46 +179,86 @@ impl Performance {
         }
     }
 
+    /// Lets a time pass, and returns whether the playhead moves.
+    fn count_in(&mut self, state: &StudioState, time: Duration) -> bool {
+        if self.count.is_some() && self.chase {
+            self.take_tempo(state, self.due);
+        }
+        let Some(mut count) = self.count.take() else {
+            self.playhead.move_on(time, self.tempo);
+            return true;
+        };
+        count.playhead.move_on(time, self.tempo);
+        let until = count.length.min(count.playhead.tick().saturating_add(1));
+        while let Some((beat, accent)) = next_click(state, count.due).filter(|c| c.0 < until) {
+            self.note(self.playhead.tick(), Happening::Click { accent });
+            count.due = beat + 1;
+        }
+        let done = count.playhead.has_reached(count.length);
+        if done {
+            self.playhead.take_over(count.playhead, count.length);
+        } else {
+            self.count = Some(count);
+        }
+        done
+    }
+
+    /// Sends the playhead back. Who plays early is there already, and who plays
+    /// late has still something to say of before.
+    fn turn_back(&mut self, until: u32, to: u32) {
+        self.sounding.trim(self.pass, until.into());
+        self.end_notes(until);
+        self.plan.turn_back(self.pass, until, to);
+        self.sounding.shift(i64::from(to) - i64::from(until));
+        self.playhead.jump(until, to);
+        self.pass = self.pass.wrapping_add(1);
+        self.enter(to);
+    }
+
     /// Lets go of what is no longer there.
     fn forget(&mut self, state: &StudioState) {
-        let gone = self.sounding.end_unless(|id| state.instruments.contains(id));
-        self.note_offs(self.playhead.tick().min(self.due), gone);
+        if self.plan.lost(state) {
+            let tick = self.playhead.tick().min(self.due);
+            while let Some(gone) = self.sounding.end_unless(|id| state.instruments.contains(id)) {
+                self.note_off(tick, gone);
+            }
+        }
         let moves = |target: &Target| {
             state.automation.lane(target).is_some_and(|lane| schedule::moves(state, *target, lane))
         };
         self.moved.retain(|target, _| moves(target));
     }
 
-    /// The first tick from which on the playhead may not simply go on.
-    fn next_turn(&self, state: &StudioState) -> (u32, Turn) {
-        // Who was put behind an end does not run into it.
-        let ahead = |tick: u32| self.entered < tick && self.due <= tick;
-        let mut next = (u32::MAX, Turn::End);
-        let mut turn = |tick: u32, turn| {
-            if ahead(tick) && tick < next.0 {
-                next = (tick, turn);
-            }
-        };
+    /// The first ticks from which on the playhead may not simply go on.
+    fn next_turns(&mut self, state: &StudioState) -> Turns {
         let transport = &state.transport;
-        if transport.looping {
-            turn(transport.region.end().get(), Turn::Back(transport.region.start().get()));
-        }
-        match (state.arrangement.play, state.arrangement.at_end) {
-            (PlayMode::PianoRoll, _) | (_, AtEnd::GoOn) => {}
-            (PlayMode::Arrangement, AtEnd::Stop) => turn(state.arrangement.end(), Turn::End),
-            (PlayMode::Arrangement, AtEnd::Repeat) => {
-                turn(state.arrangement.end(), Turn::Back(0));
-            }
-        }
+        let (start, end) = (transport.region.start().get(), transport.region.end().get());
+        let region = transport.looping.then_some(Away { at: end, to: Some(start) });
+        let piece = match (state.arrangement.play, state.arrangement.at_end) {
+            (PlayMode::PianoRoll, _) | (_, AtEnd::GoOn) => None,
+            (PlayMode::Arrangement, AtEnd::Stop) => Some(None),
+            (PlayMode::Arrangement, AtEnd::Repeat) => Some(Some(0)),
+        };
+        let piece = piece.map(|to| Away { at: self.end_of(&state.arrangement), to });
+        // Who was put behind an end does not run into it.
+        let ahead = |away: &Away| self.entered < away.at && self.due <= away.at;
+        // Where both are the same, it is the region that is asked first.
+        let away = [region, piece].into_iter().flatten().filter(ahead).min_by_key(|away| away.at);
+
         let lane = state.automation.lane(&TEMPO);
         let lane = lane.filter(|lane| schedule::moves(state, TEMPO, lane));
         let step = lane.and_then(|lane| schedule::next_step(lane, self.paced.saturating_add(1)));
         // The tempo goes last: at a place where the playhead is sent away it has
         // nothing to say.
-        if let Some(step) = step.filter(|step| *step < next.0) {
-            next = (step.max(self.due), Turn::Tempo);
+        let tempo = step.filter(|step| away.is_none_or(|away| *step < away.at));
+        Turns { away, tempo: tempo.map(|step| step.max(self.due)) }
+    }
+
+    fn end_of(&mut self, arrangement: &Arrangement) -> u32 {
+        if !self.end.0.is_same(arrangement) {
+            self.end = (arrangement.clone(), arrangement.end());
         }
-        next
+        self.end.1
     }
 
     /// Goes at the tempo of `tick` since then.
@@ -198,27 +278,40 @@ impl Performance {
     }
 
     /// Plays the ticks that are due and before `until`.
-    fn play(&mut self, state: &StudioState, until: u32) {
-        if self.due >= until {
-            return;
+    fn play(&mut self, state: &StudioState, until: u32, away: Option<Away>) {
+        while self.due < until {
+            let way = Way { due: self.due, pass: self.pass, away, tempo: self.tempo };
+            let planned = self.plan.follow(state, way);
+            self.play_planned(state, until.min(planned));
+            self.plan.look_ahead(state, Way { due: self.due, ..way });
         }
-        let strikes = schedule::strikes(state, self.due, until);
+    }
+
+    fn play_planned(&mut self, state: &StudioState, until: u32) {
         let shifts = schedule::shifts(state, self.due, until, self.chase);
-        let (mut strikes, mut shifts) = (strikes.iter().peekable(), shifts.iter().peekable());
+        let mut shifts = shifts.iter().peekable();
+        let mut clicks = next_click(state, self.due);
         loop {
+            let shift = shifts.peek().map(|shift| shift.tick);
+            let tick = |tick: i64| u32::try_from(tick).unwrap_or_default().max(self.due);
             let next = [
-                self.sounding.next_end().filter(|end| *end < until),
-                shifts.peek().map(|shift| shift.tick),
-                strikes.peek().map(|strike| strike.tick),
+                self.sounding.next_end().map(tick),
+                self.plan.next_tick().map(tick),
+                shift,
+                clicks.map(|(beat, _)| beat),
             ];
-            let Some(tick) = next.into_iter().flatten().min() else { break };
-            let ended = self.sounding.end_by(tick);
-            self.note_offs(tick, ended);
+            let next = next.into_iter().flatten().min().filter(|next| *next < until);
+            let Some(tick) = next else { break };
+            self.end_notes(tick);
             while let Some(shift) = shifts.next_if(|shift| shift.tick == tick) {
                 self.shift(shift);
             }
-            while let Some(strike) = strikes.next_if(|strike| strike.tick == tick) {
-                self.strike(strike);
+            if let Some((_, accent)) = clicks.filter(|(beat, _)| *beat == tick) {
+                self.note(tick, Happening::Click { accent });
+                clicks = next_click(state, tick.saturating_add(1));
+            }
+            while let Some(strike) = self.plan.next_if(tick.into()) {
+                self.strike(tick, &strike);
             }
         }
         self.due = until;
@@ -232,32 +325,38 @@ impl Performance {
         }
     }
 
-    fn strike(&mut self, strike: &Strike) {
-        if schedule::is_played(strike, self.pass) {
-            let ended = self.sounding.make_room(strike);
-            self.note_offs(strike.tick, ended);
-            self.sounding.begin(strike);
-            let Strike { instrument, velocity, transposed, .. } = *strike;
-            let what = match strike.key {
-                Key::Note(pitch) => Happening::NoteOn { instrument, pitch, velocity },
-                Key::Pad(pad) => Happening::Pad { instrument, pad, velocity, transposed },
-            };
-            self.note(strike.tick, what);
+    fn strike(&mut self, tick: u32, strike: &Strike) {
+        let what = strike.what;
+        while let Some(ended) = self.sounding.make_room(&what) {
+            self.note_off(tick, ended);
         }
+        self.sounding.begin(strike);
+        let (instrument, velocity, transposed) = (what.instrument, what.velocity, what.transposed);
+        let what = match what.key {
+            Key::Note(pitch) => Happening::NoteOn { instrument, pitch, velocity },
+            Key::Pad(pad) => Happening::Pad { instrument, pad, velocity, transposed },
+        };
+        self.note(tick, what);
     }
 
     /// Ends all notes at `tick`.
     fn cut(&mut self, tick: u32) {
-        let ended = self.sounding.end_unless(|_| false);
-        self.note_offs(tick, ended);
+        while let Some(ended) = self.sounding.end_unless(|_| false) {
+            self.note_off(tick, ended);
+        }
     }
 
-    /// Says which notes have ended; pads are struck and left alone.
-    fn note_offs(&mut self, tick: u32, ended: Vec<(InstrumentId, Key)>) {
-        for (instrument, key) in ended {
-            if let Key::Note(pitch) = key {
-                self.note(tick, Happening::NoteOff { instrument, pitch });
-            }
+    /// Ends the notes that end at or before `tick`.
+    fn end_notes(&mut self, tick: u32) {
+        while let Some(ended) = self.sounding.end_by(tick.into()) {
+            self.note_off(tick, ended);
+        }
+    }
+
+    /// Says that a note has ended; pads are struck and left alone.
+    fn note_off(&mut self, tick: u32, (instrument, key): Place) {
+        if let Key::Note(pitch) = key {
+            self.note(tick, Happening::NoteOff { instrument, pitch });
         }
     }
 
@@ -269,6 +368,13 @@ impl Performance {
             log.push(Played { tick, pass, what });
         }
     }
+}
+
+/// The next beat that is heard, at or after `from`, and whether it is an accent.
+fn next_click(state: &StudioState, from: u32) -> Option<(u32, bool)> {
+    let beats = Beats::heard(state)?;
+    let beat = beats.next(from)?;
+    Some((beat, state.session.click.accent && beats.begins_bar(beat)))
 }
 
 /// The tempo at `tick`, if it is a lane that says it.

@@ -58,6 +58,11 @@ impl Playhead {
         self.place = parts(to) + self.place.saturating_sub(parts(tick));
     }
 
+    /// Goes on by what another one has gone beyond `tick`, which has begun for that.
+    pub(super) fn take_over(&mut self, other: Self, tick: u32) {
+        self.place += other.place.saturating_sub(parts(tick));
+    }
+
     /// Has gone at another tempo since `tick`, if that has begun.
     pub(super) fn change_tempo(&mut self, tick: u32, from: Bpm, to: Bpm) {
         if !self.has_reached(tick) {

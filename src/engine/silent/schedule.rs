@@ -1,19 +1,17 @@
-//! What is to be played between two ticks: notes of tracks and of clips, beats of
-//! drum machines, and the values of lanes.
+//! What is written between two ticks: notes of tracks and of clips, beats of drum
+//! machines, and the values of lanes.
 //!
 //! It only reads. Intervals are half-open, so that what is asked for piece by
 //! piece is what would have been asked for at once. Whatever else strikes notes
-//! adds them in [`strikes`].
+//! is one of the [`players`].
 
-use super::{
-    beats,
-    swing::{self, Swing},
-};
+use super::{beats, sounding::Place};
 use crate::{
     model::InstrumentId,
     quantity::{Amount, PadNumber, Pitch, Probability, Semitones, Ticks, Velocity},
     studio::{
-        Clip, Lane, Note, Notes, Part, Placement, PlayMode, StudioState, Target, Track, Voices,
+        Clip, DrumMachine, Lane, Note, Notes, Part, Placement, PlayMode, StudioState, Target,
+        Track, Voices,
     },
 };
 
@@ -29,27 +27,72 @@ pub(super) enum Key {
     Pad(PadNumber),
 }
 
-/// A note, or a pad, that is to be struck.
+/// What is struck, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Strike {
-    pub(super) tick: u32,
+pub(super) struct Struck {
     pub(super) instrument: InstrumentId,
     pub(super) key: Key,
     pub(super) velocity: Velocity,
-    /// The first tick after it.
-    pub(super) end: u32,
-    /// How likely it is: never at 0, always at [`CERTAIN`].
-    pub(super) chance: u32,
     /// Whether it ends what other notes its instrument plays.
     pub(super) mono: bool,
     /// How far the sound of a pad is transposed; of a key, that is in the key.
     pub(super) transposed: Semitones,
     /// What else it silences.
-    pub(super) chokes: Option<(InstrumentId, Key)>,
+    pub(super) chokes: Option<Place>,
+}
+
+/// A note, or a beat, as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) tick: u32,
+    /// The first tick after it.
+    pub(super) end: u32,
+    /// How likely it is: never at 0, always at [`CERTAIN`].
+    pub(super) chance: u32,
+    pub(super) what: Struck,
+}
+
+/// A note, or a beat, as it is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Strike {
+    pub(super) tick: i64,
+    pub(super) what: Struck,
+    /// The first tick after it.
+    pub(super) end: i64,
+    /// Who plays it: the drum machine, if that strikes another instrument.
+    pub(super) by: InstrumentId,
+    /// Where it is written.
+    pub(super) written: i64,
+    /// In which pass.
+    pub(super) pass: u32,
+    /// How much later it is played, besides swinging.
+    pub(super) late: i64,
+}
+
+impl Struck {
+    pub(super) const fn place(&self) -> Place {
+        (self.instrument, self.key)
+    }
+}
+
+impl Strike {
+    /// The same, so many ticks later.
+    #[must_use]
+    pub(super) const fn moved(self, by: i64) -> Self {
+        let Self { tick, end, written, .. } = self;
+        Self { tick: tick + by, end: end + by, written: written + by, ..self }
+    }
+
+    /// The same, but at the earliest at `tick`.
+    #[must_use]
+    pub(super) fn not_before(self, tick: u32) -> Self {
+        let tick = self.tick.max(tick.into());
+        Self { tick, end: self.end.max(tick + 1), ..self }
+    }
 }
 
 /// The chance of what is always played.
-const CERTAIN: u32 = 1_000_000;
+pub(super) const CERTAIN: u32 = 1_000_000;
 
 /// A parameter that is to be moved.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,59 +102,48 @@ pub(super) struct Shift {
     pub(super) value: Amount,
 }
 
-/// The notes and pads that are struck at or after `from` and before `to`, in
-/// order.
-pub(super) fn strikes(state: &StudioState, from: u32, to: u32) -> Vec<Strike> {
-    let mut strikes = Vec::new();
-    swing::pieces(state, from, to, |swing, span| strike_all(state, swing, &span, &mut strikes));
-    strikes.sort_unstable();
-    strikes
-}
-
+/// A stretch of what is written, in ticks.
 pub(super) type Span = std::ops::Range<u32>;
 
-fn strike_all(state: &StudioState, swing: Swing, span: &Span, strikes: &mut Vec<Strike>) {
-    match state.arrangement.play {
-        PlayMode::PianoRoll => {
-            for (id, track) in state.piano_roll.tracks().filter(|(_, track)| !track.is_empty()) {
-                swung(state, id, swing, span, strikes, |span, strikes| {
-                    strike_track(id, track, span, strikes);
-                });
-            }
-        }
-        PlayMode::Arrangement => {
-            for (id, part) in state.arrangement.parts() {
-                let mono = state.piano_roll.track(id).is_some_and(is_mono);
-                swung(state, id, swing, span, strikes, |span, strikes| {
-                    strike_part(id, part, mono, span, strikes);
-                });
-            }
-        }
-    }
-    for (id, machine) in state.drums.machines() {
-        swung(state, id, swing, span, strikes, |span, strikes| {
-            beats::strike_machine(state, id, machine, span, strikes);
-        });
-    }
+/// Something that strikes.
+pub(super) enum Player<'a> {
+    /// The track of an instrument.
+    Track(&'a Track),
+    /// Its clips.
+    Part(&'a Part),
+    /// Its drum machine.
+    Machine(&'a DrumMachine),
 }
 
-/// Asks for what is written so that it is played within `span` as the instrument
-/// swings, and puts it there.
-fn swung(
-    state: &StudioState,
-    id: InstrumentId,
-    session: Swing,
-    span: &Span,
-    strikes: &mut Vec<Strike>,
-    written: impl FnOnce(Span, &mut Vec<Strike>),
-) {
-    let swing = session.of_instrument(state.instruments.get(id));
-    let first = strikes.len();
-    written(swing.written(span.start)..swing.written(span.end), strikes);
-    for strike in strikes.iter_mut().skip(first) {
-        strike.tick = swing.played(strike.tick);
-        // What is squeezed still lasts.
-        strike.end = swing.played(strike.end).max(strike.tick + 1);
+/// Everything that strikes, and for which instrument.
+pub(super) fn players(state: &StudioState) -> impl Iterator<Item = (InstrumentId, Player<'_>)> {
+    let (roll, parts) = (&state.piano_roll, &state.arrangement);
+    let tracks = (parts.play == PlayMode::PianoRoll).then(|| roll.tracks());
+    let parts = (parts.play == PlayMode::Arrangement).then(|| parts.parts());
+    let tracks = tracks.into_iter().flatten().filter(|(_, track)| !track.is_empty());
+    let tracks = tracks.map(|(id, track)| (id, Player::Track(track)));
+    let parts = parts.into_iter().flatten().map(|(id, part)| (id, Player::Part(part)));
+    let machines = state.drums.machines().map(|(id, machine)| (id, Player::Machine(machine)));
+    tracks.chain(parts).chain(machines)
+}
+
+impl Player<'_> {
+    /// Hands out what is written at or after `span.start` and before `span.end`.
+    pub(super) fn strike(
+        &self,
+        state: &StudioState,
+        id: InstrumentId,
+        span: Span,
+        emit: &mut dyn FnMut(Written),
+    ) {
+        match self {
+            Self::Track(track) => strike_track(id, track, span, emit),
+            Self::Part(part) => {
+                let mono = state.piano_roll.track(id).is_some_and(is_mono);
+                strike_part(id, part, mono, span, emit);
+            }
+            Self::Machine(machine) => beats::strike_machine(state, id, machine, span, emit),
+        }
     }
 }
 
@@ -119,32 +151,38 @@ pub(super) fn is_mono(track: &Track) -> bool {
     track.voices == Voices::Mono
 }
 
-fn strike_track(id: InstrumentId, track: &Track, span: Span, strikes: &mut Vec<Strike>) {
+fn strike_track(id: InstrumentId, track: &Track, span: Span, emit: &mut dyn FnMut(Written)) {
     let mono = is_mono(track);
     if !track.looping {
         return strike_notes(&track.notes, span.clone(), span.start, |note, tick| {
-            strikes.push(strike(id, note, tick, u32::MAX, mono));
+            emit(strike(id, note, tick, u32::MAX, mono));
         });
     }
     let (start, end) = (track.region.start().get(), track.region.end().get());
     let once = span.start..span.end.min(end);
     strike_notes(&track.notes, once.clone(), once.start, |note, tick| {
-        strikes.push(strike(id, note, tick, end, mono));
+        emit(strike(id, note, tick, end, mono));
     });
     let again = span.start.max(end)..span.end;
     round_and_round(again, start, end - start, |local, tick| {
         strike_notes(&track.notes, start + local.start..start + local.end, tick, |note, tick| {
             let round_ends = tick + (end - note.tick.get());
-            strikes.push(strike(id, note, tick, round_ends, mono));
+            emit(strike(id, note, tick, round_ends, mono));
         });
     });
 }
 
-fn strike_part(id: InstrumentId, part: &Part, mono: bool, span: Span, strikes: &mut Vec<Strike>) {
+fn strike_part(
+    id: InstrumentId,
+    part: &Part,
+    mono: bool,
+    span: Span,
+    emit: &mut dyn FnMut(Written),
+) {
     for (_, placement) in part.placements() {
         let shared = span.start.max(placement.tick.get())..span.end.min(placement.end());
         if let Some(clip) = part.clip(placement.clip).filter(|_| !shared.is_empty()) {
-            strike_clip(id, clip, placement, mono, shared, strikes);
+            strike_clip(id, clip, placement, mono, shared, emit);
         }
     }
 }
@@ -155,11 +193,11 @@ fn strike_clip(
     placement: &Placement,
     mono: bool,
     span: Span,
-    strikes: &mut Vec<Strike>,
+    emit: &mut dyn FnMut(Written),
 ) {
     round_and_round(span, placement.tick.get(), clip.length.get(), |local, tick| {
         strike_notes(&clip.notes, local, tick, |note, tick| {
-            strikes.push(strike(id, note, tick, placement.end(), mono));
+            emit(strike(id, note, tick, placement.end(), mono));
         });
     });
 }
@@ -184,19 +222,14 @@ fn strike_notes(notes: &Notes, span: Span, tick: u32, mut emit: impl FnMut(Note,
     }
 }
 
-fn strike(instrument: InstrumentId, note: Note, tick: u32, cut: u32, mono: bool) -> Strike {
+fn strike(instrument: InstrumentId, note: Note, tick: u32, cut: u32, mono: bool) -> Written {
     let Note { pitch, length, velocity, probability, .. } = note;
-    let end = tick.saturating_add(length.get()).min(cut);
-    Strike {
+    let (key, transposed) = (Key::Note(pitch), Semitones::of(0));
+    Written {
         tick,
-        instrument,
-        key: Key::Note(pitch),
-        velocity,
-        end,
+        end: tick.saturating_add(length.get()).min(cut),
         chance: percent(probability),
-        mono,
-        transposed: Semitones::of(0),
-        chokes: None,
+        what: Struck { instrument, key, velocity, mono, transposed, chokes: None },
     }
 }
 
@@ -241,24 +274,4 @@ pub(super) fn next_step(lane: &Lane, from: u32) -> Option<u32> {
     let on_grid = from.checked_next_multiple_of(GRID)?;
     let point = Ticks::new(from).ok().and_then(|from| lane.points.next(from));
     Some(point.map_or(on_grid, |point| on_grid.min(point.tick.get())))
-}
-
-/// Whether it is played this time: the same for the same place and pass,
-/// wherever and whenever it is asked.
-pub(super) fn is_played(strike: &Strike, pass: u32) -> bool {
-    let place = u64::from(strike.tick) << 32 | u64::from(strike.instrument.0);
-    let key = match strike.key {
-        Key::Note(pitch) => pitch.get(),
-        Key::Pad(pad) => 128 + pad.get(),
-    };
-    let time = u64::from(pass) << 8 | u64::from(key);
-    mixed(mixed(place) ^ time) % u64::from(CERTAIN) < u64::from(strike.chance)
-}
-
-/// Spreads a number over all numbers.
-const fn mixed(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }

@@ -3,67 +3,97 @@
 //! It sees to it that every note that begins ends once. Keys that somebody
 //! holds are in the state, not here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::schedule::{Key, Strike};
+use super::schedule::{Key, Strike, Struck};
 use crate::{
     model::InstrumentId,
-    quantity::{PadNumber, Pitch, Velocity},
+    quantity::{Pitch, Velocity},
 };
+
+/// A key of an instrument, or a pad of a kit.
+pub(super) type Place = (InstrumentId, Key);
 
 /// The scheduled notes that sound, and the pads.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sounding(BTreeMap<(InstrumentId, Key), Voice>);
+pub(super) struct Sounding {
+    voices: BTreeMap<Place, Voice>,
+    /// The same, by when they end.
+    ends: BTreeSet<(i64, Place)>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Voice {
     velocity: Velocity,
-    end: u32,
+    end: i64,
+    /// In which pass it is written.
+    pass: u32,
+    /// How much later it plays than it is written.
+    late: i64,
 }
 
 impl Sounding {
-    /// What sounds on an instrument, and how hard it was struck.
-    pub(super) fn of(&self, id: InstrumentId) -> impl Iterator<Item = (Key, Velocity)> {
-        let all = (id, Key::Note(Pitch::MIN))..=(id, Key::Pad(PadNumber::MAX));
-        self.0.range(all).map(|((_, key), voice)| (*key, voice.velocity))
+    /// What sounds, by instrument, and how hard it was struck.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, Velocity)> {
+        self.voices.iter().map(|(place, voice)| (*place, voice.velocity))
     }
 
     /// When the next note ends.
-    pub(super) fn next_end(&self) -> Option<u32> {
-        self.0.values().map(|voice| voice.end).min()
+    pub(super) fn next_end(&self) -> Option<i64> {
+        self.ends.first().map(|(end, _)| *end)
     }
 
-    /// Begins a note.
+    /// Begins a note. The one that sounded there has been ended.
     pub(super) fn begin(&mut self, strike: &Strike) {
-        let voice = Voice { velocity: strike.velocity, end: strike.end };
-        self.0.insert((strike.instrument, strike.key), voice);
+        let Strike { what, end, pass, late, .. } = *strike;
+        let place = what.place();
+        self.voices.insert(place, Voice { velocity: what.velocity, end, pass, late });
+        self.ends.insert((end, place));
     }
 
-    /// Ends the notes that end at or before `tick`.
-    pub(super) fn end_by(&mut self, tick: u32) -> Vec<(InstrumentId, Key)> {
-        self.end(|_, voice| voice.end <= tick)
+    /// Ends the first of the notes that end at or before `tick`.
+    pub(super) fn end_by(&mut self, tick: i64) -> Option<Place> {
+        let (end, place) = *self.ends.first()?;
+        (end <= tick && self.end(place)).then_some(place)
     }
 
-    /// Ends the notes that cannot sound together with `strike`.
-    pub(super) fn make_room(&mut self, strike: &Strike) -> Vec<(InstrumentId, Key)> {
-        self.end(|(instrument, key), _| {
-            let again = key == strike.key || strike.mono && matches!(key, Key::Note(_));
-            instrument == strike.instrument && again || strike.chokes == Some((instrument, key))
-        })
+    /// Ends one of the notes that cannot sound together with `strike`.
+    pub(super) fn make_room(&mut self, strike: &Struck) -> Option<Place> {
+        let notes = |key| (strike.instrument, Key::Note(key));
+        let all = notes(Pitch::MIN)..=notes(Pitch::MAX);
+        let beside = if strike.mono { self.voices.range(all).next() } else { None };
+        let beside = beside.map(|(place, _)| *place);
+        let unfit = [Some(strike.place()), strike.chokes, beside];
+        unfit.into_iter().flatten().find(|place| self.end(*place))
     }
 
-    /// Ends all notes but those of instruments that are `there`.
-    pub(super) fn end_unless(
-        &mut self,
-        there: impl Fn(InstrumentId) -> bool,
-    ) -> Vec<(InstrumentId, Key)> {
-        self.end(|(instrument, _), _| !there(instrument))
+    /// Ends one of the notes of instruments that are not `there`.
+    pub(super) fn end_unless(&mut self, there: impl Fn(InstrumentId) -> bool) -> Option<Place> {
+        let gone = self.voices.keys().copied().find(|(instrument, _)| !there(*instrument))?;
+        self.end(gone).then_some(gone)
     }
 
-    fn end(
-        &mut self,
-        mut ends: impl FnMut((InstrumentId, Key), &Voice) -> bool,
-    ) -> Vec<(InstrumentId, Key)> {
-        self.0.extract_if(.., |key, voice| ends(*key, voice)).map(|(key, _)| key).collect()
+    /// No note of this pass lasts beyond `tick`, but for as long as it is late.
+    pub(super) fn trim(&mut self, pass: u32, tick: i64) {
+        self.change(|voice| {
+            if voice.pass == pass {
+                voice.end = voice.end.min(tick + voice.late);
+            }
+        });
+    }
+
+    /// Counts all ticks from somewhere else.
+    pub(super) fn shift(&mut self, by: i64) {
+        self.change(|voice| voice.end += by);
+    }
+
+    fn change(&mut self, change: impl Fn(&mut Voice)) {
+        self.voices.values_mut().for_each(change);
+        self.ends = self.voices.iter().map(|(place, voice)| (voice.end, *place)).collect();
+    }
+
+    fn end(&mut self, place: Place) -> bool {
+        let ended = self.voices.remove(&place);
+        ended.is_some_and(|voice| self.ends.remove(&(voice.end, place)))
     }
 }

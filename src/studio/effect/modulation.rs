@@ -1,7 +1,7 @@
 //! Effects that go round and round by themselves.
 
 use crate::{
-    quantity::{Amount, Hertz, ModulationRate, Octaves, Pan, Seconds, VoiceCount},
+    quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
     studio::{modulator::LfoShape, rhythm::NoteValue, settings::settings},
 };
 
@@ -35,7 +35,7 @@ settings! {
         /// How long it is.
         delay: Delay(Seconds) = Seconds::of(0.003);
         /// How much of the copy is fed back: negative is inverted.
-        feedback: Feedback(Pan) = Pan::of(0.4);
+        feedback: Feedback(Feedback) = Feedback::of(0.4);
         /// How much of the copy is heard.
         mix: Mix(Amount) = Amount::of(0.5);
     }

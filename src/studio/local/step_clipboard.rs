@@ -61,7 +61,7 @@ mod tests {
     use crate::{
         model::Model,
         quantity::{PadNumber, StepNumber},
-        studio::{DrumSetting, Name, PatternSetting, Step, Steps, Studio},
+        studio::{DrumSetting, Name, PatternId, PatternSetting, Step, StepRegion, Steps, Studio},
     };
 
     const KIT: InstrumentId = InstrumentId(9);

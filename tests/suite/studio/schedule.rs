@@ -6,15 +6,18 @@ use imbolc_net::{
     clock::Timestamp,
     engine::{Engine, Played, SilentEngine},
     model::{InstrumentId, Model},
-    quantity::{Bpm, Ticks},
+    quantity::{Bpm, NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
-        LoopRegion, Name, NetworkAction, SessionSetting, SourceKind, Studio, StudioState,
-        TransportAction,
+        GrooveSetting, InstrumentAction, InstrumentSetting, LoopRegion, Name, NetworkAction, Note,
+        PianoRollAction, SessionSetting, SourceKind, Studio, StudioState, TransportAction,
     },
 };
 use proptest::{collection::vec, prelude::*};
 
-use super::vocabulary::written;
+use super::vocabulary::{groove, written};
+
+/// The instrument that `written` takes for a drum kit.
+const KIT: InstrumentId = InstrumentId(3);
 
 /// What somebody does to the music while it goes.
 #[derive(Clone, Debug)]
@@ -22,6 +25,9 @@ enum Move {
     Tempo(u16),
     Locate(u32),
     StopAndGo,
+    Groove(InstrumentId, GrooveSetting),
+    Loop(bool),
+    Note(u32),
 }
 
 struct Show {
@@ -37,11 +43,13 @@ impl Show {
             state: StudioState::starter(),
             engine: SilentEngine::logging(),
         };
+        show.act(&NetworkAction::DeleteInstrument(KIT));
         show.act(&NetworkAction::AddInstrument {
-            id: InstrumentId(3),
+            id: KIT,
             name: Name::default(),
             source: SourceKind::DrumKit,
         });
+        assert!(show.state.drums.machine(KIT).is_some());
         written.iter().for_each(|action| show.act(action));
         if let Some((start, length)) = region {
             let region = LoopRegion::new(Ticks::of(start), Ticks::of(start + length)).unwrap();
@@ -74,6 +82,21 @@ impl Show {
             Move::Tempo(bpm) => {
                 let tempo = SessionSetting::Tempo(Bpm::of(f32::from(*bpm)));
                 self.act(&NetworkAction::Session(tempo));
+            }
+            Move::Groove(id, setting) => {
+                let set = InstrumentAction::Set(InstrumentSetting::Groove(setting.clone()));
+                self.act(&NetworkAction::Instrument(*id, set));
+            }
+            Move::Loop(on) => self.act(&transport(TransportAction::Loop(*on))),
+            Move::Note(tick) => {
+                let note = Note {
+                    tick: Ticks::of(*tick),
+                    pitch: Pitch::of(50),
+                    length: NoteLength::of(100),
+                    velocity: Velocity::of(100),
+                    probability: Probability::MAX,
+                };
+                self.act(&NetworkAction::PianoRoll(InstrumentId(1), PianoRollAction::Add(note)));
             }
             Move::Locate(tick) => self.act(&transport(TransportAction::Locate(Ticks::of(*tick)))),
             Move::StopAndGo => {
@@ -111,6 +134,9 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         (20u16..=999).prop_map(Move::Tempo),
         (0u32..2000).prop_map(Move::Locate),
         Just(Move::StopAndGo),
+        ((1u32..4).prop_map(InstrumentId), groove()).prop_map(|(id, set)| Move::Groove(id, set)),
+        any::<bool>().prop_map(Move::Loop),
+        (0u32..2000).prop_map(Move::Note),
     ];
     vec(what, 0..4)
 }

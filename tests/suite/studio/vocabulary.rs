@@ -29,7 +29,7 @@ mod sources;
 use imbolc_net::{
     model::InstrumentId,
     quantity::{
-        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels,
+        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
         FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, MidiChannel,
         MidiController, ModulationIndex, ModulationRate, NoteLength, OctaveShift, OctaveSpan,
         Octaves, Pan, ParameterChange, ParameterValue, Pitch, Probability, Quality, Seconds,
@@ -39,7 +39,7 @@ use imbolc_net::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
         BusSendSetting, BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction,
         ClipId, CompressorSetting, Content, Curve, Definition, Device, Digest, EffectKind,
-        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, GrooveSetting, HumaniseSetting,
+        EffectSetting, EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting,
         InstrumentAction, InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting,
         LayerGroupId, LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion,
         Mapping, MappingId, MasterParameter, MasterSetting, MidiMapSetting, MidiTarget,
@@ -47,17 +47,17 @@ use imbolc_net::{
         PianoRollAction, PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction,
         ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale,
         SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting,
-        StripKnob, StudioState, Swing, SynthDefId, Target, TimeSignature, TrackSetting,
-        TransportAction, TuningSetting, TuningSystem, Voices,
+        StripKnob, StudioState, SynthDefId, Target, TimeSignature, TrackSetting, TransportAction,
+        TuningSetting, TuningSystem, Voices,
     },
 };
 use proptest::{prelude::*, sample::select};
 
-pub use self::at_work::at_work;
+pub use self::{at_work::at_work, modulators::groove};
 use self::{
     drums::drum,
     effects::effect,
-    modulators::{arpeggiator, groove, lfo},
+    modulators::{arpeggiator, lfo},
     sources::source,
 };
 /// A strategy for each quantity: all of its range, and its ends often.
@@ -85,6 +85,7 @@ any_of! {
     concert_pitch: ConcertPitch;
     count_in: CountIn;
     decibels: Decibels;
+    feedback: Feedback;
     gain: Gain;
     grain_rate: GrainRate;
     harmonics: Harmonics;
@@ -184,10 +185,13 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
         Just(Target::Master(MasterParameter::Level)),
         (1u32..3).prop_map(|id| Target::Instrument(InstrumentId(id), InstrumentParameter::Pan)),
     ];
-    let swings = amount().prop_map(|swing| {
-        let swing = GrooveSetting::Swing(Swing::Own(swing));
-        InstrumentAction::Set(InstrumentSetting::Groove(swing))
-    });
+    let grooves = groove().prop_map(|set| InstrumentAction::Set(InstrumentSetting::Groove(set)));
+    let feel = prop_oneof![
+        amount().prop_map(SessionSetting::Swing),
+        time_signature().prop_map(SessionSetting::TimeSignature),
+        humanise().prop_map(SessionSetting::Humanise),
+        click().prop_map(SessionSetting::Click),
+    ];
     let points = prop_oneof![
         Just(AutomationAction::Add),
         (tick(), point()).prop_map(|(tick, point)| AutomationAction::Put(Point { tick, ..point })),
@@ -213,8 +217,8 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
         3 => (id.clone(), placements).prop_map(|(id, action)| NetworkAction::Placement(id, action)),
         1 => arrangement().prop_map(NetworkAction::Arrangement),
         6 => drums::beat().prop_map(|beat| NetworkAction::Drums(InstrumentId(3), beat)),
-        1 => amount().prop_map(|swing| NetworkAction::Session(SessionSetting::Swing(swing))),
-        1 => (id, swings).prop_map(|(id, set)| NetworkAction::Instrument(id, set)),
+        2 => feel.prop_map(NetworkAction::Session),
+        3 => (id, grooves).prop_map(|(id, set)| NetworkAction::Instrument(id, set)),
     ]
     .boxed()
 }

@@ -3,6 +3,8 @@
 
 mod band;
 mod keys;
+#[cfg(feature = "mdns")]
+mod lobby;
 #[cfg(unix)]
 mod player;
 #[cfg(unix)]

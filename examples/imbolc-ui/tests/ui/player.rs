@@ -82,11 +82,6 @@ impl Player {
         self.waits(&format!("{text:?} is on the screen"), |screen| screen.contains(text));
     }
 
-    /// Waits until `text` is not on the screen any more.
-    pub fn sees_no_more(&self, text: &str) {
-        self.waits(&format!("{text:?} is gone"), |screen| !screen.contains(text));
-    }
-
     /// Waits until the screen is as it should be.
     pub fn waits(&self, what: &str, is: impl Fn(&str) -> bool) {
         let end = Instant::now() + PATIENCE;
@@ -115,6 +110,7 @@ impl Player {
     }
 
     /// Kills the program, as a crash would.
+    #[cfg(feature = "net")]
     pub fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");

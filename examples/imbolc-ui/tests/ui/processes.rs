@@ -168,7 +168,7 @@ mod net {
         // The host ends the session, and whoever was in it goes on looking.
         mia.press("q");
         assert!(mia.ends().success());
-        ana.sees("reconnecting: the host has ended the session");
+        ana.sees("ana reconnecting: ");
         ana.press("+");
         ana.sees("-4.0*");
         ana.press("q");
@@ -208,6 +208,31 @@ mod net {
             "{screen}"
         );
         assert!(!player.has_screen());
+    }
+
+    #[cfg(feature = "mdns")]
+    #[test]
+    fn a_session_is_found_on_the_lan_and_joined() {
+        let state = Directory::new("discover");
+        let name = format!("Jam {}", std::process::id());
+        let lo = ["--interface", "lo"];
+        let host = [&HOST[..], &["--session-name", &name], &lo].concat();
+        let mut mia = Player::start(&host);
+        mia.sees("mia hosting at ");
+        let look = ["--discover", "--name", "ana", "--own", "3", "--state-dir", state.path()];
+        let mut ana = Player::start(&[&look[..], &lo].concat());
+        ana.waits("the session is listed", |screen| {
+            screen.lines().any(|line| line.contains(&name) && line.contains(" 1/64 "))
+        });
+        // Others may be listed above it.
+        let screen = ana.screen();
+        let row = screen.lines().position(|line| line.contains(&name)).expect("it is listed");
+        for _ in 2..row {
+            ana.press("\x1b[B");
+        }
+        ana.press("\r");
+        ana.sees("ana connected");
+        mia.sees("ana owns 3 Pad");
     }
 
     /// Somebody who takes connections, and answers as told.
@@ -311,7 +336,7 @@ mod net {
         assert!(
             Command::new("kill").args(["-s", "INT", &id]).status().expect("kill runs").success()
         );
-        ben.sees("the host has ended the session");
+        ben.sees("ben reconnecting: ");
         host.prints("the session ends");
         assert!(host.child.wait().expect("it ends").success());
         ben.press("q");

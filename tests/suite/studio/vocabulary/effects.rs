@@ -8,8 +8,8 @@ use imbolc_net::studio::{
 use proptest::{prelude::*, sample::select};
 
 use super::{
-    amount, bit_depth, bus_id, compression_ratio, content, decibels, filter, gain, hertz,
-    lfo_shape, maybe, modulation_rate, note_value, octaves, pan, plugin, quality, seconds, voices,
+    amount, bit_depth, bus_id, compression_ratio, content, decibels, feedback, filter, gain, hertz,
+    lfo_shape, maybe, modulation_rate, note_value, octaves, plugin, quality, seconds, voices,
 };
 
 settings_of! {
@@ -47,7 +47,7 @@ settings_of! {
         Rate: modulation_rate(),
         Depth: amount(),
         Delay: seconds(),
-        Feedback: pan(),
+        Feedback: feedback(),
         Mix: amount(),
     }
     phaser: PhaserSetting {

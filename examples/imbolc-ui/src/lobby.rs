@@ -1,0 +1,186 @@
+//! The sessions on the LAN, and the choice of one.
+
+use std::net::SocketAddr;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use imbolc_net::{
+    discovery::{DiscoveryClient, Fit, FoundSession, Sighting},
+    studio::Studio,
+};
+use ratatui::{
+    Frame, Terminal,
+    backend::Backend,
+    layout::{Constraint, Layout},
+    text::Line,
+    widgets::{Block, Paragraph},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    run::{Input, asked_to_leave},
+    theme,
+};
+
+/// The sessions that are there, in the order in which they were found.
+#[derive(Debug, Default)]
+pub struct Lobby {
+    sessions: Vec<FoundSession>,
+    at: usize,
+    wrong: Option<String>,
+}
+
+/// What became of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// None yet.
+    Stay,
+    /// The session at this address.
+    Join(SocketAddr),
+    /// None at all.
+    Leave,
+}
+
+impl Lobby {
+    /// Takes note of what is seen on the LAN. The choice stays with its session.
+    pub fn see(&mut self, sighting: Sighting) {
+        let place = |sessions: &[FoundSession], id: &str| sessions.iter().position(|s| s.id == id);
+        match sighting {
+            Sighting::Found(session) | Sighting::Changed(session) => {
+                match place(&self.sessions, &session.id) {
+                    Some(at) => self.sessions[at] = session,
+                    None => self.sessions.push(session),
+                }
+            }
+            Sighting::Lost(session) => {
+                if let Some(at) = place(&self.sessions, &session.id) {
+                    self.sessions.remove(at);
+                    if at < self.at {
+                        self.at -= 1;
+                    }
+                }
+            }
+        }
+        self.at = self.at.min(self.sessions.len().saturating_sub(1));
+    }
+
+    /// Does what a key stands for.
+    pub fn key(&mut self, key: KeyEvent) -> Choice {
+        if key.kind == KeyEventKind::Release {
+            return Choice::Stay;
+        }
+        self.wrong = None;
+        match key.code {
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Choice::Leave,
+            KeyCode::Char('q') | KeyCode::Esc => Choice::Leave,
+            KeyCode::Up => self.choose(self.at.saturating_sub(1)),
+            KeyCode::Down => self.choose(self.at + 1),
+            KeyCode::Enter => self.enter(),
+            _ => Choice::Stay,
+        }
+    }
+
+    fn choose(&mut self, at: usize) -> Choice {
+        self.at = at.min(self.sessions.len().saturating_sub(1));
+        Choice::Stay
+    }
+
+    fn enter(&mut self) -> Choice {
+        let Some(session) = self.sessions.get(self.at) else { return Choice::Stay };
+        match obstacle(session) {
+            Some(why) => {
+                self.wrong = Some(format!("{} cannot be joined: {why}", session.name));
+                Choice::Stay
+            }
+            None => Choice::Join(session.address()),
+        }
+    }
+
+    /// Draws the list.
+    pub fn draw(&self, frame: &mut Frame) {
+        let [list, below] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
+        let block = Block::bordered().title(" Sessions on the LAN ");
+        let rows = usize::from(block.inner(list).height.saturating_sub(1));
+        let heading = format!("  {:<28} {:<16} {:<7} at", "session", "on", "people");
+        let mut lines = vec![Line::styled(heading, theme::HEADING)];
+        let first = (self.at + 1).saturating_sub(rows);
+        for (at, session) in self.sessions.iter().enumerate().skip(first).take(rows) {
+            lines.push(self.row(at, session));
+        }
+        if self.sessions.is_empty() {
+            lines.push(Line::styled("looking for sessions…", theme::QUIET));
+        }
+        frame.render_widget(Paragraph::new(lines).block(block), list);
+        let line = match &self.wrong {
+            Some(wrong) => Line::styled(wrong.as_str(), theme::WRONG),
+            None => Line::styled("↑ ↓ choose  Enter joins  q leaves", theme::QUIET),
+        };
+        frame.render_widget(line, below);
+    }
+
+    fn row<'a>(&self, at: usize, session: &FoundSession) -> Line<'a> {
+        let count = |count: Option<u32>| count.map_or("?".into(), |count| count.to_string());
+        let people = format!("{}/{}", count(session.participants), count(session.max_participants));
+        let host = session.host.as_deref().unwrap_or("?");
+        let obstacle = obstacle(session);
+        let place = obstacle.map_or_else(|| session.address().to_string(), Into::into);
+        let mut line = Line::from(format!(
+            "{} {:<28} {:<16} {people:<7} {place}",
+            if at == self.at { '>' } else { ' ' },
+            theme::fit(&session.name, 28),
+            theme::fit(host, 16),
+        ));
+        if obstacle.is_some() {
+            line = line.patch_style(theme::QUIET);
+        }
+        if at == self.at {
+            line = line.patch_style(theme::SELECTED);
+        }
+        line
+    }
+}
+
+/// Why a session cannot be joined, as far as is known.
+fn obstacle(session: &FoundSession) -> Option<&'static str> {
+    match session.fit::<Studio>() {
+        Fit::OtherProtocol => Some("it speaks another version"),
+        Fit::OtherModel => Some("it is another version of the studio"),
+        Fit::Same | Fit::Unknown if session.is_full() => Some("it is full"),
+        Fit::Same | Fit::Unknown => None,
+    }
+}
+
+/// Lists the sessions until one is chosen; `None` if none is.
+///
+/// # Errors
+/// If the terminal is gone, or nothing can be seen any more. The message is one
+/// line.
+pub async fn choose<B: Backend>(
+    client: &mut DiscoveryClient,
+    terminal: &mut Terminal<B>,
+    inputs: &mut mpsc::Receiver<Input>,
+) -> Result<Option<SocketAddr>, String> {
+    let mut lobby = Lobby::default();
+    let mut leave = std::pin::pin!(asked_to_leave());
+    loop {
+        terminal.draw(|frame| lobby.draw(frame)).map_err(|_| GONE)?;
+        tokio::select! {
+            sighting = client.next() => match sighting {
+                Some(sighting) => lobby.see(sighting),
+                None => return Err("nothing can be seen on the LAN any more".into()),
+            },
+            input = inputs.recv() => match input {
+                Some(Input::Key(key)) => match lobby.key(key) {
+                    Choice::Stay => {}
+                    Choice::Join(address) => return Ok(Some(address)),
+                    Choice::Leave => return Ok(None),
+                },
+                Some(Input::Resized) => {}
+                Some(Input::Gone) | None => return Err(GONE.into()),
+            },
+            _ = &mut leave => return Ok(None),
+        }
+    }
+}
+
+const GONE: &str = "the terminal is gone";

@@ -1,0 +1,59 @@
+//! What beats time: where the beats of the session's metre are.
+//!
+//! It knows nothing of what is played to them.
+
+use crate::studio::{StudioState, TimeSignature};
+
+/// The beats of a metre, the first of them at tick 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beats {
+    beat: u32,
+    bar: u32,
+}
+
+impl Beats {
+    pub(super) fn of(metre: TimeSignature) -> Self {
+        Self { beat: metre.bar() / u32::from(metre.beats()), bar: metre.bar() }
+    }
+
+    /// The beats that are heard: none while the click is off.
+    pub(super) fn heard(state: &StudioState) -> Option<Self> {
+        state.session.click.on.then(|| Self::of(state.session.time_signature))
+    }
+
+    /// The first beat at or after `tick`.
+    pub(super) fn next(self, tick: u32) -> Option<u32> {
+        tick.checked_next_multiple_of(self.beat)
+    }
+
+    /// Whether a bar begins at `tick`.
+    pub(super) fn begins_bar(self, tick: u32) -> bool {
+        tick.is_multiple_of(self.bar)
+    }
+
+    /// The last beat at or before `tick`, while its click is heard: for a quarter
+    /// of it.
+    pub(super) fn sounding(self, tick: u32) -> Option<u32> {
+        let within = tick % self.beat;
+        (within * 4 < self.beat).then(|| tick - within)
+    }
+}
+
+/// How long is counted in, in ticks: not at all while the click is off.
+pub(super) fn count_in(state: &StudioState) -> u32 {
+    let bars = u32::from(state.session.click.count_in.get());
+    Beats::heard(state).map_or(0, |beats| bars * beats.bar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metre_has_its_own_beats_and_bars() {
+        let beats = Beats::of(TimeSignature::new(7, 8).unwrap());
+        assert_eq!([0, 1, 240, 241].map(|tick| beats.next(tick)), [0, 240, 240, 480].map(Some));
+        assert!(beats.begins_bar(1680) && !beats.begins_bar(1920));
+        assert_eq!([240, 299, 300].map(|tick| beats.sounding(tick)), [Some(240), Some(240), None]);
+    }
+}

@@ -1,0 +1,108 @@
+//! What the meters show.
+
+use super::*;
+
+#[test]
+fn the_meters_follow_key_fader_pan_bus_and_master() {
+    let mut rig = Rig::new();
+    let key = Pitch::of(40);
+    rig.set(InstrumentSetting::Level(Decibels::of(0.0)));
+    rig.key(InstrumentAction::Play(key, Velocity::MAX));
+    assert_eq!(rig.peaks(), [0, 0]);
+    rig.set(InstrumentSetting::Level(Decibels::of(-10.0)));
+    assert_eq!(rig.peaks(), [-10, -10]);
+    rig.set(InstrumentSetting::Pan(Pan::of(-1.0)));
+    assert_eq!(rig.peaks(), [-10, -120]);
+
+    let bus = BusId(1);
+    rig.act(&NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default())));
+    rig.set(InstrumentSetting::Output(Output::Bus(bus)));
+    let mute = BusSetting::Mute(true);
+    rig.act(&NetworkAction::Mixer(MixerSetting::Bus(bus, mute)));
+    assert_eq!(rig.peaks(), [-120, -120]);
+    rig.act(&NetworkAction::Mixer(MixerSetting::DeleteBus(bus)));
+    let master = MasterSetting::Level(Decibels::of(-20.0));
+    rig.act(&NetworkAction::Mixer(MixerSetting::Master(master)));
+    assert_eq!(rig.peaks(), [-30, -120]);
+
+    rig.key(InstrumentAction::Release(key));
+    assert_eq!(rig.peaks(), [-120, -120]);
+    assert_eq!(rig.engine.pulse(), None);
+}
+
+#[test]
+fn a_soloed_instrument_silences_the_others() {
+    let mut rig = Rig::new();
+    rig.key(InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
+    assert_eq!(rig.peaks(), [-6, -6]);
+    let solo = InstrumentAction::Set(InstrumentSetting::Solo(true));
+    rig.act(&NetworkAction::Instrument(InstrumentId(2), solo));
+    assert_eq!(rig.peaks(), [-120, -120]);
+}
+
+#[test]
+fn the_notes_under_the_playhead_move_the_meters() {
+    let mut rig = Rig::new();
+    let note = Note {
+        tick: Ticks::of(480),
+        pitch: Pitch::of(40),
+        length: NoteLength::of(480),
+        velocity: Velocity::MAX,
+        probability: Probability::MAX,
+    };
+    let add = PianoRollAction::Add(note);
+    rig.act(&NetworkAction::PianoRoll(BASS, add));
+    rig.transport(TransportAction::Play);
+    assert_eq!(rig.peaks(), [-120, -120]);
+    rig.wait(600);
+    assert_eq!(rig.peaks(), [-6, -6]);
+    rig.wait(500);
+    assert_eq!(rig.peaks(), [-120, -120]);
+}
+
+#[test]
+fn a_lane_moves_the_meters_while_the_music_goes() {
+    let mut rig = Rig::with([note(0, 40, 4000)]);
+    let target = Target::Instrument(BASS, InstrumentParameter::Mute);
+    rig.automate(target, AutomationAction::Add);
+    for (tick, value) in [(0, 1.0), (480, 0.0)] {
+        let point = Point { tick: Ticks::of(tick), value: Amount::of(value), curve: Curve::Hold };
+        rig.automate(target, AutomationAction::Put(point));
+    }
+    rig.transport(TransportAction::Play);
+    rig.wait(100);
+    assert_eq!(rig.peaks(), [-120, -120]);
+    rig.wait(500);
+    assert_eq!(rig.peaks(), [-8, -8]);
+    assert!(!rig.state.instruments.get(BASS).unwrap().mute, "the state is as it was set");
+}
+
+#[test]
+fn a_pad_moves_the_meters_through_the_strip_of_its_kit() {
+    let mut rig = Rig::drumming();
+    rig.step(FIRST, 0, 0);
+    let tempo = SessionSetting::Tempo(Bpm::of(60.0));
+    rig.act(&NetworkAction::Session(tempo));
+    rig.transport(TransportAction::Play);
+    let loud = rig.peaks();
+    assert_eq!(loud, [-8, -8], "velocity 100 and a fader at -6 dB");
+    let mute = InstrumentAction::Set(InstrumentSetting::Mute(true));
+    rig.act(&NetworkAction::Instrument(KIT, mute));
+    assert_eq!(rig.peaks(), [-120, -120]);
+}
+
+#[test]
+fn the_strip_of_a_layer_group_moves_those_of_its_instruments() {
+    let mut rig = Rig::new();
+    let group = LayerGroupId(1);
+    let mixer = |rig: &mut Rig, setting| rig.act(&NetworkAction::Mixer(setting));
+    mixer(&mut rig, MixerSetting::AddLayerGroup(group, Name::default()));
+    rig.set(InstrumentSetting::LayerGroup(Some(group)));
+    rig.set(InstrumentSetting::Level(Decibels::of(0.0)));
+    rig.key(InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
+    let strip = |setting| MixerSetting::LayerGroup(group, setting);
+    mixer(&mut rig, strip(LayerGroupSetting::Level(Decibels::of(-10.0))));
+    assert_eq!(rig.peaks(), [-10, -10]);
+    mixer(&mut rig, strip(LayerGroupSetting::Mute(true)));
+    assert_eq!(rig.peaks(), [-120, -120]);
+}

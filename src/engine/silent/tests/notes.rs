@@ -1,0 +1,122 @@
+//! What is played of tracks and of the arrangement.
+
+use super::*;
+
+#[test]
+fn notes_begin_and_end_at_their_ticks_however_late_the_engine_is_called() {
+    let mut rig = Rig::with([note(0, 60, 480), note(480, 60, 240), note(480, 64, 960)]);
+    rig.transport(TransportAction::Play);
+    rig.now = rig.now + Duration::from_secs(3);
+    rig.wait(0);
+    assert_eq!(rig.engine.advance(rig.now, &rig.state), []);
+    let expected = [
+        (0, 60, true),
+        (480, 60, false),
+        (480, 60, true),
+        (480, 64, true),
+        (720, 60, false),
+        (1440, 64, false),
+    ];
+    assert_eq!(rig.played(), expected);
+}
+
+#[test]
+fn a_loop_plays_its_first_tick_every_time_and_its_end_never() {
+    let mut rig = Rig::with([note(0, 60, 100), note(400, 62, 400), note(480, 64, 10)]);
+    rig.transport(TransportAction::Region(region(0, 480)));
+    rig.transport(TransportAction::Loop(true));
+    rig.transport(TransportAction::Play);
+    rig.wait(1000);
+    let round = [(0, 60, true), (100, 60, false), (400, 62, true), (480, 62, false)];
+    let expected: Vec<_> = round.iter().chain(&round).copied().chain([(0, 60, true)]).collect();
+    assert_eq!(rig.played(), expected, "what would last beyond the end is cut off there");
+}
+
+#[test]
+fn who_seeks_hears_what_starts_there_and_nothing_goes_on_sounding() {
+    let mut rig = Rig::with([note(0, 60, 4000), note(2000, 62, 10)]);
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.transport(TransportAction::Locate(Ticks::of(2000)));
+    rig.wait(100);
+    let expected = [(0, 60, true), (480, 60, false), (2000, 62, true), (2010, 62, false)];
+    assert_eq!(rig.played(), expected);
+    rig.transport(TransportAction::Stop);
+    rig.transport(TransportAction::Play);
+    rig.wait(100);
+    assert_eq!(rig.played(), [], "who goes on hears nothing twice");
+}
+
+#[test]
+fn a_looping_track_goes_round_while_the_piece_goes_on() {
+    let mut rig = Rig::with([note(0, 60, 50), note(100, 62, 900)]);
+    rig.roll(PianoRollAction::Set(TrackSetting::Region(region(100, 340))));
+    rig.roll(PianoRollAction::Set(TrackSetting::Looping(true)));
+    rig.transport(TransportAction::Play);
+    assert_eq!(rig.wait(625), 600);
+    let expected = [
+        (0, 60, true),
+        (50, 60, false),
+        (100, 62, true),
+        (340, 62, false),
+        (340, 62, true),
+        (580, 62, false),
+        (580, 62, true),
+    ];
+    assert_eq!(rig.played(), expected);
+}
+
+#[test]
+fn a_note_of_a_mono_track_ends_the_one_before() {
+    let mut rig = Rig::with([note(0, 60, 480), note(240, 64, 480)]);
+    rig.roll(PianoRollAction::Set(TrackSetting::Voices(Voices::Mono)));
+    rig.transport(TransportAction::Play);
+    rig.wait(1000);
+    let expected = [(0, 60, true), (240, 60, false), (240, 64, true), (720, 64, false)];
+    assert_eq!(rig.played(), expected);
+}
+
+#[test]
+fn a_note_is_played_as_often_as_is_likely_and_the_same_way_every_time() {
+    let perform = |probability: u8| {
+        let mut rig =
+            Rig::with([Note { probability: Probability::of(probability), ..note(0, 60, 1) }]);
+        rig.transport(TransportAction::Region(region(0, 4)));
+        rig.transport(TransportAction::Loop(true));
+        rig.transport(TransportAction::Play);
+        rig.wait(4000);
+        rig.played().len() / 2
+    };
+    assert_eq!(perform(0), 0);
+    assert_eq!(perform(100), 960);
+    let half = perform(50);
+    assert!((420..540).contains(&half), "{half} of 960");
+    assert_eq!(perform(50), half);
+}
+
+#[test]
+fn an_arrangement_plays_its_clips_and_stops_at_its_end() {
+    let mut rig = Rig::with([note(0, 60, 100), note(1000, 99, 100)]);
+    let capture =
+        ClipAction::Capture { clip: ClipId(1), name: Name::default(), region: region(0, 240) };
+    rig.act(&NetworkAction::Clip(BASS, capture));
+    let (placement, clip) = (PlacementId(1), ClipId(1));
+    let place = PlacementAction::Place { placement, clip, tick: Ticks::of(480) };
+    rig.act(&NetworkAction::Placement(BASS, place));
+    let resize = PlacementAction::Resize(placement, NoteLength::of(290));
+    rig.act(&NetworkAction::Placement(BASS, resize));
+    rig.act(&NetworkAction::Arrangement(ArrangementSetting::Play(PlayMode::Arrangement)));
+    rig.act(&NetworkAction::Arrangement(ArrangementSetting::AtEnd(AtEnd::Stop)));
+    rig.transport(TransportAction::Play);
+    rig.wait(3000);
+    let expected = [(480, 60, true), (580, 60, false), (720, 60, true), (770, 60, false)];
+    assert_eq!(rig.played(), expected);
+    assert!(!rig.state.transport.playing);
+    assert_eq!(rig.state.transport.position, Ticks::of(770));
+    assert_eq!(rig.engine.pulse(), None);
+
+    rig.act(&NetworkAction::Arrangement(ArrangementSetting::AtEnd(AtEnd::Repeat)));
+    rig.transport(TransportAction::Locate(Ticks::MIN));
+    rig.transport(TransportAction::Play);
+    assert_eq!(rig.wait(1000), 960 - 770);
+}

@@ -1,0 +1,332 @@
+//! Being found and finding, by real mDNS on the loopback interface. Each test
+//! has a UDP port of its own, and hears no other.
+
+mod namespaces;
+mod raw;
+
+use std::{
+    env,
+    net::{SocketAddr, UdpSocket},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use imbolc_net::{
+    Dispatcher, Mode,
+    client::JoinOptions,
+    config::{DiscoveryConfig, Interfaces},
+    discovery::{Advert, DiscoveryClient, DiscoveryServer, Fit, FoundSession, Sighting},
+    dispatcher::{self, HostOptions},
+    status::Status,
+    studio::Studio,
+};
+use tokio::time::{Instant, timeout};
+
+/// What only a broken program reaches.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A LAN of this test's.
+fn lan() -> DiscoveryConfig {
+    let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+    DiscoveryConfig { interfaces: Interfaces::Loopback, port }
+}
+
+fn announce(name: &str, port: u16, lan: &DiscoveryConfig) -> DiscoveryServer {
+    let address = SocketAddr::from(([0, 0, 0, 0], port));
+    DiscoveryServer::announce(Advert::new(name).unwrap(), address, lan).unwrap()
+}
+
+fn browse(lan: &DiscoveryConfig) -> DiscoveryClient {
+    DiscoveryClient::browse(lan).unwrap()
+}
+
+async fn next(client: &mut DiscoveryClient) -> Sighting {
+    timeout(LIMIT, client.next()).await.expect("something is seen").expect("it goes on")
+}
+
+/// The next session that is found.
+async fn found(client: &mut DiscoveryClient) -> FoundSession {
+    match next(client).await {
+        Sighting::Found(session) => session,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until a session is lost, and returns how long that took and which one it
+/// was.
+async fn lost(client: &mut DiscoveryClient) -> (Duration, FoundSession) {
+    let since = Instant::now();
+    loop {
+        match next(client).await {
+            Sighting::Lost(session) => return (since.elapsed(), session),
+            Sighting::Changed(_) => {}
+            Sighting::Found(session) => panic!("found {session:?}"),
+        }
+    }
+}
+
+/// Waits until so many are said to take part.
+async fn changed_to(client: &mut DiscoveryClient, participants: u32) -> FoundSession {
+    loop {
+        match next(client).await {
+            Sighting::Changed(session) if session.participants == Some(participants) => {
+                return session;
+            }
+            Sighting::Changed(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_found_with_where_it_is_and_what_it_says() {
+    let lan = lan();
+    let since = Instant::now();
+    let _server = announce("Łukasz' Jam. Nr \\ 7 🎹", 9999, &lan);
+    let mut client = browse(&lan);
+    let session = found(&mut client).await;
+    println!("found after {:?}", since.elapsed());
+    assert_eq!(session.name, "Łukasz' Jam. Nr \\ 7 🎹");
+    assert_eq!(session.address(), SocketAddr::from(([127, 0, 0, 1], 9999)));
+    assert_eq!(session.fit::<Studio>(), Fit::Same);
+    assert_eq!((session.participants, session.max_participants), (Some(1), Some(64)));
+    assert!(session.host.is_some());
+    assert!(!session.secret && !session.is_full());
+    assert_eq!(client.sessions().collect::<Vec<_>>(), [&session]);
+}
+
+#[tokio::test]
+async fn a_session_that_begins_later_is_found_at_once() {
+    let lan = lan();
+    let mut client = browse(&lan);
+    assert!(client.browse_for(Duration::from_millis(300)).await.is_empty());
+    let since = Instant::now();
+    let _server = announce("jam", 9999, &lan);
+    let session = found(&mut client).await;
+    let took = since.elapsed();
+    println!("found after {took:?}");
+    assert_eq!(session.name, "jam");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test]
+async fn browsing_for_a_while_finds_all_that_are_there() {
+    let lan = lan();
+    let _servers = [announce("one", 1, &lan), announce("two", 2, &lan)];
+    let sessions = browse(&lan).browse_for(Duration::from_millis(2500)).await;
+    let mut names: Vec<_> = sessions.iter().map(|session| session.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_frame_loop_sees_the_same_without_waiting() {
+    let lan = lan();
+    let mut client = browse(&lan);
+    let server = announce("jam", 9999, &lan);
+    let until = |client: &mut DiscoveryClient, seen: fn(&Sighting) -> bool| {
+        let deadline = std::time::Instant::now() + LIMIT;
+        while std::time::Instant::now() < deadline {
+            match client.try_next() {
+                Some(sighting) if seen(&sighting) => return true,
+                Some(_) => {}
+                None => std::thread::sleep(Duration::from_millis(16)),
+            }
+        }
+        false
+    };
+    assert!(until(&mut client, |seen| matches!(seen, Sighting::Found(_))));
+    drop(server);
+    assert!(until(&mut client, |seen| matches!(seen, Sighting::Lost(_))));
+}
+
+#[tokio::test]
+async fn how_many_take_part_is_kept_current_and_what_is_known_is_not_repeated() {
+    let lan = lan();
+    let server = announce("jam", 9999, &lan);
+    let mut client = browse(&lan);
+    found(&mut client).await;
+    let since = Instant::now();
+    server.update(2).unwrap();
+    server.update(2).unwrap();
+    changed_to(&mut client, 2).await;
+    println!("changed after {:?}", since.elapsed());
+    // There and back within a second: the last word counts.
+    for participants in [3, 2, 3, 2, 5, 2] {
+        server.update(participants).unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(4);
+    while let Ok(Some(sighting)) = tokio::time::timeout_at(deadline, client.next()).await {
+        assert!(matches!(sighting, Sighting::Changed(_)), "{sighting:?}");
+    }
+    let sessions: Vec<_> = client.sessions().map(|session| session.participants).collect();
+    assert_eq!(sessions, [Some(2)]);
+}
+
+#[tokio::test]
+async fn a_session_that_gets_another_name_is_the_same_one() {
+    let lan = lan();
+    let server = announce("jam", 9999, &lan);
+    let mut client = browse(&lan);
+    let before = found(&mut client).await;
+    assert!(server.rename("a\u{1b}[2J").is_err());
+    server.rename("Late Jam").unwrap();
+    loop {
+        match next(&mut client).await {
+            Sighting::Changed(after) if after.name == "Late Jam" => {
+                assert_eq!(after.id, before.id);
+                break;
+            }
+            Sighting::Changed(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_followed_says_who_comes_and_goes_and_when_it_ends() {
+    let lan = lan();
+    let (name, address) = ("mia".into(), "127.0.0.1:0".into());
+    let mode = Mode::Host {
+        name,
+        address,
+        session_name: None,
+        projects: None,
+        options: HostOptions::default(),
+    };
+    let host = dispatcher::open(mode).await.unwrap();
+    let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
+    let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();
+    let followed: Arc<dyn Dispatcher> = Arc::clone(&host);
+    let following = tokio::spawn(async move {
+        server.follow(&*followed, followed.events()).await;
+        server.shut_down().await;
+    });
+
+    let mut client = browse(&lan);
+    let session = found(&mut client).await;
+    assert_eq!(session.address(), address);
+    // What was found can be joined as it is.
+    let (address, options) =
+        (session.address().to_string(), JoinOptions { name: "ana".into(), ..Default::default() });
+    let guest = dispatcher::open(Mode::Remote { address, options }).await.unwrap();
+    changed_to(&mut client, 2).await;
+    guest.close().await;
+    changed_to(&mut client, 1).await;
+    host.close().await;
+    let (_, session) = lost(&mut client).await;
+    assert_eq!(session.name, "jam");
+    following.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_says_goodbye_is_lost_at_once() {
+    let lan = lan();
+    let mut client = browse(&lan);
+    for graceful in [true, false] {
+        let server = announce("jam", 9999, &lan);
+        found(&mut client).await;
+        let since = Instant::now();
+        if graceful {
+            server.shut_down().await;
+        } else {
+            drop(server);
+        }
+        lost(&mut client).await;
+        let took = since.elapsed();
+        println!("lost after {took:?}");
+        assert!(took < Duration::from_secs(3), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_the_same_name_are_told_apart() {
+    let lan = lan();
+    let mut client = browse(&lan);
+    let one = announce("jam", 1001, &lan);
+    let _two = announce("jam", 1002, &lan);
+    let found = [found(&mut client).await, found(&mut client).await];
+    assert!(found.iter().all(|session| session.name == "jam"));
+    assert_ne!(found[0].id, found[1].id);
+    let mut ports = found.each_ref().map(|session| session.address().port());
+    ports.sort_unstable();
+    assert_eq!(ports, [1001, 1002]);
+    drop(one);
+    let (_, session) = lost(&mut client).await;
+    assert_eq!(session.address().port(), 1001);
+    assert!(client.sessions().all(|session| session.address().port() == 1002));
+}
+
+#[tokio::test]
+async fn two_who_look_see_the_same() {
+    let lan = lan();
+    let server = announce("jam", 9999, &lan);
+    let mut clients = [browse(&lan), browse(&lan)];
+    let [one, other] = &mut clients;
+    assert_eq!(found(one).await.id, found(other).await.id);
+    server.update(4).unwrap();
+    tokio::join!(changed_to(one, 4), changed_to(other, 4));
+    drop(server);
+    tokio::join!(lost(one), lost(other));
+}
+
+#[tokio::test]
+async fn a_session_that_stays_is_not_lost_though_it_is_verified() {
+    let lan = lan();
+    let _server = announce("jam", 9999, &lan);
+    let mut clients = [browse(&lan), browse(&lan), browse(&lan)];
+    let deadline = Instant::now() + Duration::from_secs(9);
+    let look = async |client: &mut DiscoveryClient| {
+        found(client).await;
+        while let Ok(sighting) = tokio::time::timeout_at(deadline, client.next()).await {
+            assert!(matches!(sighting, Some(Sighting::Changed(_))), "{sighting:?}");
+        }
+    };
+    let [one, two, three] = &mut clients;
+    tokio::join!(look(one), look(two), look(three));
+}
+
+#[tokio::test]
+async fn a_host_that_is_killed_is_lost_within_seconds() {
+    const TEST: &str = "discovery::a_host_that_is_killed_is_lost_within_seconds";
+    if let Some(port) = role("announce") {
+        let lan = DiscoveryConfig { interfaces: Interfaces::Loopback, port: port.parse().unwrap() };
+        let _server = announce("jam", 9999, &lan);
+        return wait_for_the_end_of_input();
+    }
+    let lan = lan();
+    let _stays = announce("another", 1, &lan);
+    let mut client = browse(&lan);
+    found(&mut client).await;
+    let mut host = part(TEST, "announce", &lan.port.to_string());
+    let mut host = host.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    assert_eq!(found(&mut client).await.name, "jam");
+    host.kill().unwrap();
+    host.wait().unwrap();
+    let (took, session) = lost(&mut client).await;
+    println!("lost after {took:?}");
+    assert_eq!(session.name, "jam");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert_eq!(client.sessions().count(), 1, "the other one is still there");
+}
+
+const ROLE: &str = "IMBOLC_NET_TEST_ROLE";
+
+/// What this process is to do as `role`, if it was started to play that.
+fn role(name: &str) -> Option<String> {
+    let role = env::var(ROLE).ok()?;
+    role.strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
+}
+
+/// The command that runs `test` in another process, which plays `role` in it.
+fn part(test: &str, role: &str, what: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(ROLE, format!("{role}={what}"));
+    command
+}
+
+/// So that no process outlives the test that started it.
+fn wait_for_the_end_of_input() {
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+}
