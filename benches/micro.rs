@@ -25,9 +25,11 @@ use imbolc_net::{
     config::SessionConfig,
     engine::SilentEngine,
     framing::{self, Codec},
+    model::Model,
     protocol::SessionId,
+    quantity::{Pitch, Ticks},
     snapshot::Snapshot,
-    studio::Studio,
+    studio::{NetworkAction, PianoRollAction, Studio},
 };
 
 fn reading(criterion: &mut Criterion) {
@@ -165,12 +167,39 @@ fn patching(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a heartbeat costs: the digest of a studio in which one thing was edited
+/// since the last one, and of one of which nothing is known.
+fn digesting(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("digest");
+    for instruments in fixture::SIZES {
+        let before = fixture::studio(instruments);
+        let known = Studio::digest(&before, None);
+        let touched = fixture::touched(instruments);
+        let removed = PianoRollAction::Remove(Ticks::of(240), Pitch::of(37));
+        for (name, action) in [
+            ("after one knob", fixture::turn_to(touched, fixture::cutoff(1))),
+            ("after one note", NetworkAction::PianoRoll(touched, removed)),
+        ] {
+            let mut after = before.clone();
+            Studio::reduce(&mut after, &action).unwrap();
+            group.bench_function(BenchmarkId::new(name, instruments), |b| {
+                b.iter(|| Studio::digest(black_box(&after), Some((black_box(&before), known))));
+            });
+        }
+        group.bench_function(BenchmarkId::new("of everything", instruments), |b| {
+            b.iter(|| Studio::digest(black_box(&before), None));
+        });
+    }
+    group.finish();
+}
+
 criterion_group!(
     benches,
     reading,
     reading_in_a_flood,
     reading_past_a_stopped_writer,
     dispatching,
-    patching
+    patching,
+    digesting
 );
 criterion_main!(benches);

@@ -275,6 +275,16 @@ impl<M: Model> Authority<M> {
     pub(crate) fn pull(&self, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
         let now = self.clock.now();
         let mut core = self.lock();
+        if let Some((base, mut digester)) = core.session.digest_due(now, ticket) {
+            drop(core);
+            // Of much it takes a while: not under the lock.
+            let forgotten = digester.digest(&base);
+            core = self.lock();
+            let replaced = core.session.put_digester(digester);
+            drop(core);
+            drop((forgotten, replaced));
+            core = self.lock();
+        }
         let outgoing = core.session.pull(now, ticket);
         let forgotten = core.session.take_forgotten();
         drop(core);

@@ -20,7 +20,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 pub use token_file::{SavedToken, TokenFile};
 
@@ -347,6 +347,11 @@ impl<M: Model> Shared<M> {
         let replaced = changed.then(|| self.snapshot.publish(Arc::clone(&after)));
         // After that: whoever hears of something must find it in the snapshot.
         for event in state.mirror.take_events() {
+            if let Event::Resynchronised(why) = &event
+                && why.is_repair()
+            {
+                warn!(%why, "everything was sent anew");
+            }
             self.tell(event);
         }
         if changed && self.events.receiver_count() > 0 {

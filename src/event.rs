@@ -95,6 +95,23 @@ pub enum Resync {
     },
     /// A patch did not fit.
     Misfit(Misfit),
+    /// The digest of what was there is not that of what the authority has.
+    Digest {
+        /// At this moment.
+        seq: Seq,
+    },
+}
+
+impl Resync {
+    /// Whether it should not have been necessary: something was lost, or was not
+    /// as it ought to be.
+    #[must_use]
+    pub const fn is_repair(&self) -> bool {
+        match self {
+            Self::Routine => false,
+            Self::Gap { .. } | Self::Misfit(_) | Self::Digest { .. } => true,
+        }
+    }
 }
 
 impl fmt::Display for Resync {
@@ -103,6 +120,7 @@ impl fmt::Display for Resync {
             Self::Routine => f.write_str("as a routine"),
             Self::Gap { have, base } => write!(f, "patches from {have} to {base} are missing"),
             Self::Misfit(misfit) => misfit.fmt(f),
+            Self::Digest { seq } => write!(f, "what was here at {seq} was not what the host had"),
         }
     }
 }

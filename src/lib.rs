@@ -59,6 +59,7 @@ pub mod authority;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod digest;
 #[cfg(feature = "mdns")]
 pub mod discovery;
 pub mod dispatcher;

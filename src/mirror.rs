@@ -25,9 +25,12 @@ use crate::{
     protocol::{
         ActionNumber, ClientId, ClientMessage, NetworkState, OwnerInfo, OwnershipRefusal,
         Reconnected, Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken,
-        StatePatch, Welcome,
+        StateDigest, StatePatch, Welcome,
     },
-    session::undo::{Direction, UndoLog},
+    session::{
+        digester::Digester,
+        undo::{Direction, UndoLog},
+    },
 };
 
 /// What a client has of a session.
@@ -52,6 +55,8 @@ pub struct Mirror<M: Model> {
     answered: ActionNumber,
     /// Why a full state was asked for, until it is there.
     lacking: Option<Resync>,
+    /// The digest of the confirmed state, or of one before it.
+    digester: Digester<M>,
     /// Messages that are not actions. Each is sent after the actions that were
     /// dispatched before it: who stops the music and then gives the privilege
     /// up must not be found without it.
@@ -143,6 +148,7 @@ impl<M: Model> Mirror<M> {
             sent: ActionNumber::default(),
             answered: ActionNumber::default(),
             lacking: None,
+            digester: Digester::default(),
             replies: VecDeque::new(),
             unheard: VecDeque::new(),
             rejected: Vec::new(),
@@ -338,7 +344,12 @@ impl<M: Model> Mirror<M> {
             ServerMessage::Pong { nonce } => {
                 self.heard(|said| *said == ClientMessage::Ping { nonce });
             }
-            ServerMessage::Ping { nonce, .. } => self.say(ClientMessage::Pong { nonce }),
+            ServerMessage::Ping { nonce, digest, .. } => {
+                self.say(ClientMessage::Pong { nonce });
+                if let Some(digest) = digest {
+                    self.compare(digest);
+                }
+            }
             ServerMessage::Welcome(_)
             | ServerMessage::ReconnectSuccessful(_)
             | ServerMessage::ReconnectFailed { .. }
@@ -372,6 +383,28 @@ impl<M: Model> Mirror<M> {
         }
     }
 
+    /// A digester that may work out beforehand what a `Ping` with this digest is
+    /// to be compared with, if there is something to compare.
+    pub(crate) fn digest_due(&self, theirs: StateDigest) -> Option<Digester<M>> {
+        (theirs.seq == self.confirmed.seq).then(|| self.digester.clone())
+    }
+
+    /// Takes a digester that has worked it out, and returns the one it replaces.
+    pub(crate) const fn put_digester(&mut self, digester: Digester<M>) -> Digester<M> {
+        std::mem::replace(&mut self.digester, digester)
+    }
+
+    /// Notices if what is confirmed is not what the authority has.
+    fn compare(&mut self, theirs: StateDigest) {
+        if self.lacking.is_some() || theirs.seq != self.confirmed.seq {
+            return;
+        }
+        let (own, _) = self.digester.digest(&self.confirmed);
+        if own != theirs {
+            self.lack(Resync::Digest { seq: theirs.seq });
+        }
+    }
+
     fn lack(&mut self, why: Resync) {
         self.lacking = Some(why);
         self.say(ClientMessage::RequestFullSync);
@@ -383,6 +416,8 @@ impl<M: Model> Mirror<M> {
         }
         let why = self.lacking.take().unwrap_or(Resync::Routine);
         self.events.push(Event::Resynchronised(why));
+        // It shares nothing with what is known, which may have been wrong.
+        self.digester = Digester::default();
         self.confirm(state);
     }
 

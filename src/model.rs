@@ -10,6 +10,8 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::digest::Digest;
+
 /// Names the unit of ownership: in the studio, an instrument.
 ///
 /// A model that is not musical uses it for whatever its participants own.
@@ -322,5 +324,15 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// It must be quick, and may name too many.
     fn dirty(from: &Self::State, to: &Self::State) -> DirtyFlags {
         DirtyFlags::ALL.when(from != to)
+    }
+
+    /// The digest of a state, by which a mirror notices that it does not have
+    /// what the authority has. It is asked for once a heartbeat.
+    ///
+    /// If another state and its digest are `known`, usually an earlier one, it
+    /// may be worked out from them, at the cost of what differs. Equal states
+    /// must have the same digest whatever is known, on every machine.
+    fn digest(state: &Self::State, _known: Option<(&Self::State, Digest)>) -> Digest {
+        Digest::of(state)
     }
 }

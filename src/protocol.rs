@@ -18,11 +18,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use state::{Change, NetworkState, Seq, StatePatch};
+pub use state::{Change, NetworkState, Seq, StateDigest, StatePatch};
 pub use token::{SessionId, SessionToken};
 
 pub use crate::{
     clock::{Millis, Timestamp},
+    digest::Digest,
     engine::Metering,
     model::InstrumentId,
     roster::{ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Roster, RosterChange},
@@ -230,6 +231,9 @@ pub enum ServerMessage<M: Model = Studio> {
         nonce: u64,
         /// The session's clock.
         clock: Timestamp,
+        /// The digest of the moment that the client was sent last. `None` if it
+        /// is about to be sent everything.
+        digest: Option<StateDigest>,
     },
     /// Answers a `Ping`.
     Pong {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{Millis, Timestamp},
+    digest::{Digest, Tally},
     model::InstrumentId,
 };
 
@@ -168,6 +169,19 @@ impl Roster {
         let privilege = (self.privileged != newer.privileged)
             .then(|| RosterChange::Privilege(newer.privileged.clone()));
         people.chain(owners).chain(privilege).collect()
+    }
+
+    /// The digest of this roster, from that of another one if it is known.
+    #[must_use]
+    pub fn digest(&self, known: Option<(&Self, Digest)>) -> Digest {
+        let empty = Self::default();
+        let (from, digest) = known.unwrap_or((&empty, Digest::default()));
+        let mut tally = Tally::from(digest);
+        let Self { participants, owners, privileged } = from;
+        tally.at("participants", |tally| tally.map(Some(participants), Some(&self.participants)));
+        tally.at("owners", |tally| tally.map(Some(owners), Some(&self.owners)));
+        tally.at("privileged", |tally| tally.replace(Some(privileged), Some(&self.privileged)));
+        tally.digest()
     }
 
     /// Carries out one change.

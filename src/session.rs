@@ -22,6 +22,7 @@
 //!    to be sent, and does the same with what was forgotten.
 
 mod admission;
+pub(crate) mod digester;
 mod history;
 mod member;
 mod ownership;
@@ -34,6 +35,7 @@ pub(crate) mod undo;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use admission::{Admission, Rejected, checked_name};
+use digester::Digester;
 use history::History;
 pub use member::Ticket;
 use member::{Line, Link, Member};
@@ -62,6 +64,7 @@ pub struct Session<M: Model> {
     next_client: u32,
     connections: u64,
     history: History<M>,
+    digester: Digester<M>,
     /// The meters, and how often they have moved.
     metering: (u64, Metering),
     effects: Vec<M::Effect>,
@@ -108,6 +111,7 @@ impl<M: Model> Session<M> {
             next_client: 1,
             connections: 0,
             history: History::new(),
+            digester: Digester::default(),
             metering: (0, Metering::default()),
             effects: Vec::new(),
             logs: BTreeMap::new(),

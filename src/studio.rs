@@ -19,6 +19,7 @@ mod automation;
 mod bounded;
 mod chain;
 mod content;
+mod digest;
 mod drums;
 mod effect;
 mod hosted;
@@ -151,6 +152,7 @@ pub use self::{
     transport::{BadRegion, LoopRegion, Transport, TransportAction, TransportSetting},
 };
 use crate::{
+    digest::Digest as StateDigest,
     model::{Access, DirtyFlags, InstrumentId, Invalid, Memory, Misfit, Model, Piece},
     quantity::{Pitch, Ticks, Velocity},
 };
@@ -318,6 +320,10 @@ impl Model for Studio {
 
     fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
         patch::dirty(from, to)
+    }
+
+    fn digest(state: &StudioState, known: Option<(&StudioState, StateDigest)>) -> StateDigest {
+        digest::digest(state, known)
     }
 }
 

@@ -11,7 +11,6 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
     dispatcher::Events,
-    event::Resync,
     protocol::{InstrumentId, OwnerInfo, SessionId},
     status::{Closed, Status},
 };
@@ -151,11 +150,11 @@ impl News {
             }
             Event::Status(status) => self.print_status(status),
             Event::Missed(count) => happens(format_args!("{count} events were missed")),
-            Event::Resynchronised(why @ (Resync::Gap { .. } | Resync::Misfit(_))) => {
+            Event::Resynchronised(why) if why.is_repair() => {
                 happens(format_args!("everything was sent anew: {why}"));
             }
             // A routine, or one's own coming and going.
-            Event::Resynchronised(Resync::Routine)
+            Event::Resynchronised(_)
             | Event::Joined(_)
             | Event::Left(_)
             | Event::Suspended(_)

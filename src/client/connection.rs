@@ -1,6 +1,6 @@
 //! One connection to the host, from the handshake until it is lost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
@@ -15,7 +15,9 @@ use crate::{
     error::plainly,
     framing::{self, Codec},
     model::Model,
-    protocol::{ClientMessage, Hello, NetworkState, Reconnected, ServerMessage, Welcome},
+    protocol::{
+        ClientMessage, Hello, NetworkState, Reconnected, ServerMessage, StateDigest, Welcome,
+    },
     status::{Lost, Status},
     transport::{Connector, Frames, Writer},
 };
@@ -158,14 +160,32 @@ async fn read<M: Model, R: crate::transport::Reader>(
                 shared.status.publish(Status::Connected { round_trip }.into());
                 shared.update(|state| state.mirror.handle(ServerMessage::Pong { nonce }));
             }
-            ServerMessage::Ping { nonce, clock } => {
+            ServerMessage::Ping { nonce, clock, digest } => {
                 shared.set_clock(clock);
-                shared.update(|state| state.mirror.handle(ServerMessage::Ping { nonce, clock }));
+                if let Some(theirs) = digest {
+                    prepare_digest(shared, theirs);
+                }
+                let ping = ServerMessage::Ping { nonce, clock, digest };
+                shared.update(|state| state.mirror.handle(ping));
             }
             ServerMessage::Error(error) => return Lost::Host(error),
             ServerMessage::Shutdown => return Lost::Shutdown,
             message => shared.update(|state| state.mirror.handle(message)),
         }
+    }
+}
+
+/// Works out what `theirs` is to be compared with. Of much it takes a while, and
+/// so not under the lock.
+fn prepare_digest<M: Model>(shared: &Shared<M>, theirs: StateDigest) {
+    let (confirmed, digester) = {
+        let state = shared.lock();
+        (Arc::clone(state.mirror.confirmed()), state.mirror.digest_due(theirs))
+    };
+    if let Some(mut digester) = digester {
+        let forgotten = digester.digest(&confirmed);
+        let replaced = shared.lock().mirror.put_digester(digester);
+        drop((forgotten, replaced));
     }
 }
 

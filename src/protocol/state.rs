@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    digest::Digest,
     model::{DirtyFlags, Misfit, Model},
     roster::{Roster, RosterChange},
     studio::Studio,
@@ -83,6 +84,16 @@ impl<M: Model> NetworkState<M> {
         M::dirty(&self.model, &other.model)
             | DirtyFlags::ROSTER.when(!Arc::ptr_eq(&self.roster, &other.roster))
     }
+}
+
+/// The digest of one moment. A client whose moment of this `seq` has another one
+/// does not have what the authority has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateDigest {
+    /// Which moment.
+    pub seq: Seq,
+    /// Its digest.
+    pub digest: Digest,
 }
 
 /// What leads from the moment `base` to the moment `seq`.

@@ -10,6 +10,7 @@ use crate::{
     protocol::{Metering, NetworkState, ProtocolError, ServerMessage},
     session::{
         Session,
+        digester::Digester,
         member::{Member, Ticket},
     },
 };
@@ -63,6 +64,24 @@ pub struct Next {
 }
 
 impl<M: Model> Session<M> {
+    /// The moment whose digest the next [`pull`](Self::pull) at `now` tells, if it
+    /// tells one, and a digester that may work it out beforehand.
+    pub(crate) fn digest_due(
+        &self,
+        now: Timestamp,
+        ticket: Ticket,
+    ) -> Option<(Arc<NetworkState<M>>, Digester<M>)> {
+        let link = self.guests.get(&ticket.client)?.link()?;
+        let is_due = now >= link.pinged + self.config.heartbeat;
+        let base = link.base.as_ref().filter(|_| is_due)?;
+        Some((Arc::clone(base), self.digester.clone()))
+    }
+
+    /// Takes a digester that has worked it out, and returns the one it replaces.
+    pub(crate) const fn put_digester(&mut self, digester: Digester<M>) -> Digester<M> {
+        std::mem::replace(&mut self.digester, digester)
+    }
+
     /// What is to be sent over the connection of `ticket` now. What is returned
     /// counts as sent: it must be written whole, or the connection ended.
     ///
@@ -71,7 +90,7 @@ impl<M: Model> Session<M> {
     /// this error.
     pub fn pull(&mut self, now: Timestamp, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
         self.check(ticket)?;
-        let Self { config, state, guests, history, metering, .. } = self;
+        let Self { config, state, guests, history, digester, metering, .. } = self;
         let link = guests
             .get_mut(&ticket.client)
             .and_then(|member| member.link_mut())
@@ -88,7 +107,13 @@ impl<M: Model> Session<M> {
         if now >= link.pinged + config.heartbeat {
             link.pinged = now;
             link.awaited = Some(now);
-            messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now });
+            // Of what the client has before the update, which follows.
+            let digest = link.base.as_ref().map(|base| {
+                let (digest, replaced) = digester.digest(base);
+                history.discard(replaced);
+                digest
+            });
+            messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now, digest });
         }
 
         let update = match &link.base {

@@ -26,7 +26,10 @@ use super::{
     instrument::InstrumentState,
     settings::{Settings, settings},
 };
-use crate::model::{InstrumentId, Invalid};
+use crate::{
+    digest::Tally,
+    model::{InstrumentId, Invalid},
+};
 
 /// What is played while the music goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +129,15 @@ impl Arrangement {
                 DiffItem::Remove(..) => {}
             }
         }
+    }
+
+    /// Clip by clip with its notes, and placement by placement.
+    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+        let bare = |all: &Self| Self { parts: Parts::default(), ..all.clone() };
+        tally.replace(Some(bare(self)), Some(bare(to)));
+        tally.entries(Some(&self.parts.0), Some(&to.parts.0), |tally, old, new| {
+            Part::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+        });
     }
 
     /// Edits what belongs to an instrument, which is there.

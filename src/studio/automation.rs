@@ -35,6 +35,7 @@ use super::{
     transport::LoopRegion,
 };
 use crate::{
+    digest::Tally,
     model::{InstrumentId, Invalid},
     quantity::Ticks,
 };
@@ -97,6 +98,13 @@ impl Automation {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Lane by lane, and point by point.
+    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+        tally.entries(Some(&self.0), Some(&to.0), |tally, old, new| {
+            Lane::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+        });
     }
 
     /// Removes the lanes of an instrument that is gone.

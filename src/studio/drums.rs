@@ -29,6 +29,7 @@ use super::{
     source::SourceKind,
 };
 use crate::{
+    digest::Tally,
     model::{InstrumentId, Invalid},
     quantity::{PadNumber, SliceCount, StepCount, StepNumber},
 };
@@ -152,6 +153,13 @@ impl Drums {
                 DiffItem::Add(..) | DiffItem::Remove(..) => {}
             }
         }
+    }
+
+    /// Machine by machine, down to the step.
+    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+        tally.entries(Some(&self.machines), Some(&to.machines), |tally, old, new| {
+            DrumMachine::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+        });
     }
 
     /// Carries out what [`diff`](Self::diff) found.

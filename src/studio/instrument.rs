@@ -25,6 +25,7 @@ use super::{
     tone::{Envelope, Filter},
 };
 use crate::{
+    digest::Tally,
     model::{InstrumentId, Invalid},
     quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
 };
@@ -119,6 +120,11 @@ pub struct InstrumentState(
 );
 
 impl InstrumentState {
+    /// Instrument by instrument.
+    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+        tally.map(Some(&self.0), Some(&to.0));
+    }
+
     /// The instrument of this id, if there is one.
     #[must_use]
     pub fn get(&self, id: InstrumentId) -> Option<&Instrument> {

@@ -19,6 +19,7 @@ use super::{
     settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{
+    digest::Tally,
     model::Invalid,
     quantity::{Decibels, Pan},
 };
@@ -97,6 +98,14 @@ pub enum MixerSetting {
 }
 
 impl Mixer {
+    /// Strip by strip.
+    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+        let Self { master, buses, layer_groups } = self;
+        tally.at("master", |tally| tally.replace(Some(master), Some(&to.master)));
+        tally.at("buses", |tally| tally.map(Some(buses), Some(&to.buses)));
+        tally.at("groups", |tally| tally.map(Some(layer_groups), Some(&to.layer_groups)));
+    }
+
     /// The bus of this name, if there is one.
     #[must_use]
     pub fn bus(&self, id: BusId) -> Option<&Bus> {

@@ -26,6 +26,7 @@ use super::{
     transport::LoopRegion,
 };
 use crate::{
+    digest::Tally,
     model::{InstrumentId, Invalid},
     quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
@@ -88,6 +89,13 @@ pub enum TrackChange {
 }
 
 impl PianoRoll {
+    /// Track by track, and note by note.
+    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+        tally.entries(Some(&self.tracks), Some(&to.tracks), |tally, old, new| {
+            Track::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+        });
+    }
+
     /// The track of this instrument, if there is such an instrument.
     #[must_use]
     pub fn track(&self, id: InstrumentId) -> Option<&Track> {

@@ -18,6 +18,7 @@ use super::{
     settings::{Place, PlaceName, Settings},
 };
 use crate::{
+    digest::Tally,
     model::Invalid,
     quantity::{ParameterChange, ParameterValue},
 };
@@ -128,6 +129,13 @@ pub enum RegistrySetting {
 }
 
 impl Registry {
+    /// Definition by definition.
+    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+        let Self { synth_defs, plugins } = self;
+        tally.at("synth_defs", |tally| tally.map(Some(synth_defs), Some(&to.synth_defs)));
+        tally.at("plugins", |tally| tally.map(Some(plugins), Some(&to.plugins)));
+    }
+
     /// The custom `SynthDef` or plug-in of this id, if there is one.
     #[must_use]
     pub fn definition(&self, id: DefinitionId) -> Option<&Definition> {

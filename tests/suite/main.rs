@@ -5,6 +5,7 @@
 
 mod cable;
 mod conformance;
+mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;
 mod documents;

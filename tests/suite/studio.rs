@@ -2,6 +2,7 @@
 //! It knows nothing of how parts are compared, only what must come out.
 
 mod access;
+mod digest;
 mod limits;
 mod patches;
 mod properties;

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
     clock::{Millis, Timestamp},
+    digest::Digest,
     engine::Metering,
     framing::{self, Codec},
     model::{InstrumentId, Invalid},
@@ -12,7 +13,7 @@ use imbolc_net::{
         ActionNumber, ClientId, ClientMessage, Hello, NetworkState, OwnerInfo, OwnershipRefusal,
         PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError, ReconnectRefusal,
         Reconnected, Refusal, Rejection, Resume, Roster, Seq, ServerMessage, SessionId,
-        SessionToken, StatePatch, Welcome,
+        SessionToken, StateDigest, StatePatch, Welcome,
     },
     quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     roster::RosterChange,
@@ -184,6 +185,7 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
 
 fn server_samples() -> Vec<(&'static str, ServerMessage)> {
     let clock = Timestamp::from_micros(1_500_000);
+    let digest = StateDigest { seq: Seq(43), digest: Digest(0x00f0_e1d2_c3b4_a596) };
     let welcome = Welcome {
         session: SESSION,
         client_id: ClientId(3),
@@ -244,7 +246,8 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ("PrivilegeGranted", ServerMessage::PrivilegeGranted),
         ("PrivilegeDenied", ServerMessage::PrivilegeDenied { holder: ana() }),
         ("PrivilegeRevoked", ServerMessage::PrivilegeRevoked { by: ana() }),
-        ("Ping", ServerMessage::Ping { nonce: 1_500_000, clock }),
+        ("Ping", ServerMessage::Ping { nonce: 1_500_000, clock, digest: Some(digest) }),
+        ("Ping-bare", ServerMessage::Ping { nonce: 1_500_000, clock, digest: None }),
         ("Pong", ServerMessage::Pong { nonce: 7 }),
         ("Error", ServerMessage::Error(ProtocolError::WrongProtocol { speaks: 1 })),
         ("Error-bare", ServerMessage::Error(ProtocolError::HelloExpected)),

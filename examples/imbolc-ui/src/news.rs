@@ -4,7 +4,6 @@ use std::{collections::VecDeque, sync::Arc};
 
 use imbolc_net::{
     Event, NetworkState,
-    event::Resync,
     protocol::OwnerInfo,
     status::{Closed, Identity, Status},
 };
@@ -166,12 +165,12 @@ impl News {
                 self.tell(Tone::Bad, format!("this is a new session{lost}"));
             }
             Event::Status(status) => self.take_status(status),
-            Event::Resynchronised(why @ (Resync::Gap { .. } | Resync::Misfit(_))) => {
+            Event::Resynchronised(why) if why.is_repair() => {
                 self.tell(Tone::Bad, format!("everything was sent anew: {why}"));
             }
             Event::Missed(count) => self.tell(Tone::Bad, format!("{count} events were missed")),
             // A routine, or one's own coming and going.
-            Event::Resynchronised(Resync::Routine)
+            Event::Resynchronised(_)
             | Event::Ownership { owner: None, .. }
             | Event::Joined(_)
             | Event::Left(_)

@@ -7,6 +7,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    digest::Tally,
     model::Invalid,
     quantity::{NoteLength, Pitch, Ticks},
     studio::{
@@ -98,6 +99,14 @@ impl ClipAction {
 }
 
 impl Clip {
+    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+        let bare = |clip: &Self| Self { notes: Notes::default(), ..clip.clone() };
+        tally.replace(old.map(bare), new.map(bare));
+        tally.at("notes", |tally| {
+            Notes::tally(old.map(|clip| &clip.notes), new.map(|clip| &clip.notes), tally);
+        });
+    }
+
     /// What `track` plays within `region`.
     pub(super) fn captured(name: &Name, track: &Notes, region: LoopRegion) -> Self {
         let start = region.start().get();

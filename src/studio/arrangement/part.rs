@@ -13,6 +13,7 @@ use super::{
     placement::{Placement, PlacementAction, PlacementChange, PlacementId},
 };
 use crate::{
+    digest::Tally,
     model::Invalid,
     studio::{
         bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
@@ -69,6 +70,18 @@ impl Part {
     #[must_use]
     pub fn end(&self) -> u32 {
         self.placements.values().map(Placement::end).max().unwrap_or_default()
+    }
+
+    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+        tally.at("clips", |tally| {
+            let (old, new) = (old.map(|part| &part.clips), new.map(|part| &part.clips));
+            tally.entries(old, new, |tally, old, new| {
+                Clip::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+            });
+        });
+        tally.at("placements", |tally| {
+            tally.map(old.map(|part| &part.placements), new.map(|part| &part.placements));
+        });
     }
 
     /// Without clips there are no placements either.

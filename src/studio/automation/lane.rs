@@ -9,6 +9,7 @@ use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    digest::Tally,
     model::Invalid,
     quantity::{Amount, Ticks},
     studio::{
@@ -233,6 +234,14 @@ impl Lane {
     #[must_use]
     pub fn value(&self, tick: Ticks) -> Option<Amount> {
         if self.enabled { self.points.value(tick) } else { None }
+    }
+
+    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+        let bare = |lane: &Self| Self { points: Points::default(), ..lane.clone() };
+        tally.replace(old.map(bare), new.map(bare));
+        tally.at("points", |tally| {
+            tally.map(old.map(|lane| &lane.points.0), new.map(|lane| &lane.points.0));
+        });
     }
 
     /// Setting by setting and point by point, unless the lane as a whole is

@@ -15,6 +15,7 @@ use super::{
     pattern::{Pattern, PatternSetting, no_pattern},
 };
 use crate::{
+    digest::Tally,
     model::{InstrumentId, Invalid},
     quantity::{Amount, Decibels, PadNumber, Pan, Pitch, Semitones},
     studio::{
@@ -191,6 +192,26 @@ impl DrumMachine {
     #[must_use]
     pub fn chopper(&self) -> &Chopper {
         &self.chopper
+    }
+
+    /// Pad by pad, pattern by pattern with its steps, and the rest as a whole.
+    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+        let bare = |machine: &Self| Self {
+            pads: OrdMap::new(),
+            patterns: OrdMap::new(),
+            ..machine.clone()
+        };
+        tally.replace(old.map(bare), new.map(bare));
+        tally.at("pads", |tally| {
+            tally.map(old.map(|machine| &machine.pads), new.map(|machine| &machine.pads));
+        });
+        let (old, new) =
+            (old.map(|machine| &machine.patterns), new.map(|machine| &machine.patterns));
+        tally.at("patterns", |tally| {
+            tally.entries(old, new, |tally, old, new| {
+                Pattern::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+            });
+        });
     }
 
     pub(super) fn act(&mut self, action: &DrumAction) -> Result<(), Invalid> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PatternId;
 use crate::{
+    digest::Tally,
     model::Invalid,
     quantity::{Amount, PadNumber, Semitones, StepCount, StepNumber, Velocity},
     studio::{
@@ -213,6 +214,14 @@ impl Pattern {
     #[must_use]
     pub const fn steps(&self) -> &Steps {
         &self.steps
+    }
+
+    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+        let bare = |pattern: &Self| Self { steps: Steps::default(), ..pattern.clone() };
+        tally.replace(old.map(bare), new.map(bare));
+        tally.at("steps", |tally| {
+            tally.map(old.map(|pattern| &pattern.steps.0), new.map(|pattern| &pattern.steps.0));
+        });
     }
 
     pub(super) fn edit(

@@ -12,6 +12,7 @@ use serde::{
 };
 
 use crate::{
+    digest::Tally,
     model::Invalid,
     quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
@@ -48,7 +49,7 @@ pub(in crate::studio) enum NoteChange {
 type Place = (Ticks, Pitch);
 
 /// What a note is, besides where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Body {
     length: NoteLength,
     velocity: Velocity,
@@ -188,6 +189,10 @@ impl Notes {
             });
         }
         Some(changes)
+    }
+
+    pub(in crate::studio) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+        tally.map(old.map(|notes| &notes.0), new.map(|notes| &notes.0));
     }
 
     fn check(&self) -> Result<(), Invalid> {

@@ -12,6 +12,7 @@ use super::{
     notes::{Note, NoteChange, Notes},
 };
 use crate::{
+    digest::Tally,
     model::Invalid,
     quantity::{Pitch, Ticks},
     studio::{
@@ -101,6 +102,14 @@ impl Track {
                 NoteChange::Remove(tick, pitch) => TrackChange::Remove(tick, pitch),
             });
         }
+    }
+
+    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+        let bare = |track: &Self| Self { notes: Notes::default(), ..track.clone() };
+        tally.replace(old.map(bare), new.map(bare));
+        tally.at("notes", |tally| {
+            Notes::tally(old.map(|track| &track.notes), new.map(|track| &track.notes), tally);
+        });
     }
 
     pub(super) fn act(&mut self, action: &PianoRollAction) -> Result<(), Invalid> {

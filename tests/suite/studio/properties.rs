@@ -16,12 +16,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::vocabulary::{action, at_work, burst};
 
-fn actions() -> impl Strategy<Value = Vec<NetworkAction>> {
+pub fn actions() -> impl Strategy<Value = Vec<NetworkAction>> {
     vec(action(), 0..60)
 }
 
 /// Carries out what can be carried out, as a session does: on a copy.
-fn run(mut state: StudioState, actions: &[NetworkAction]) -> StudioState {
+pub fn run(mut state: StudioState, actions: &[NetworkAction]) -> StudioState {
     for action in actions {
         let mut copy = state.clone();
         if Studio::reduce(&mut copy, action).is_ok() {
@@ -39,7 +39,7 @@ fn patched(from: &StudioState, to: &StudioState) -> StudioState {
     state
 }
 
-fn through_json<T: Serialize + DeserializeOwned + Debug>(value: &T) -> T {
+pub fn through_json<T: Serialize + DeserializeOwned + Debug>(value: &T) -> T {
     let json = serde_json::to_string(value).unwrap();
     serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error} in {json}"))
 }
