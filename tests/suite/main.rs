@@ -15,6 +15,7 @@ mod raw;
 mod room;
 mod session;
 mod shell;
+mod simulation;
 mod studio;
 mod undo;
 mod wire;
