@@ -405,6 +405,10 @@ impl World<'_> {
             })?;
             life.open.remove(&number.0);
             self.tally.settled += 1;
+            if outcome.is_err() {
+                // Somebody has replaced everything, the knob included.
+                life.shown = None;
+            }
             if !same {
                 continue;
             }

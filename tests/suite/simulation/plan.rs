@@ -186,7 +186,8 @@ impl Person {
         Self {
             delay,
             jitter: dice.pick(&[1, delay / 2, delay * 3]),
-            buffer: dice.pick(&[3_000, 20_000, 200_000]),
+            // What is on its way at once must be enough to come in, in time.
+            buffer: if delay > 100_000 { 150_000 } else { dice.pick(&[10_000, 40_000, 200_000]) },
             undoes: dice.percent(60),
         }
     }
