@@ -16,7 +16,7 @@ use imbolc_net::{
 
 use super::{
     network::Reader,
-    oracle::{Cause, Checked, Oracle, State, Violation, demand, numbered},
+    oracle::{Cause, Checked, Oracle, Sent, State, Violation, demand, numbered},
     plan::Hosting,
     world::{World, initial},
 };
@@ -299,7 +299,7 @@ impl World<'_> {
     ) -> Checked<bool> {
         let client = ticket.client;
         let seq = resume.and_then(|resume| resume.seq);
-        let owes = seq.is_some_and(|seq| self.oracle.stands_on(self.now, client, seq));
+        let owes = seq.and_then(|seq| self.oracle.stands_on(self.now, client, seq));
         if let Some(resume) = resume {
             self.oracle.used(client, resume.token);
             let state = self.session.state();
@@ -316,9 +316,13 @@ impl World<'_> {
         book.ticket = Some(ticket);
         book.heard = now;
         // What it came back with counts if it is sure to be remembered.
-        let base = seq.map_or(Some(at), |seq| owes.then_some(seq));
-        book.sent = base.map(|seq| (now, seq)).into_iter().collect();
-        Ok(owes)
+        let base = match (seq, owes) {
+            (None, _) => Some(Sent { seq: at, at: now, first: now }),
+            (Some(seq), Some(first)) => Some(Sent { seq, at: now, first }),
+            (Some(_), None) => None,
+        };
+        book.sent = base.into_iter().collect();
+        Ok(owes.is_some())
     }
 
     fn hear(&mut self, id: u64, ticket: Ticket, message: ClientMessage) -> Checked {
@@ -423,7 +427,7 @@ impl World<'_> {
                 socket.say(&message);
             }
             let book = self.oracle.book(ticket.client);
-            book.sent.push_back((self.now, seq));
+            book.sent.push_back(Sent { seq, at: self.now, first: self.now });
             if book.sent.len() > 1024 {
                 book.sent.pop_front();
             }

@@ -71,8 +71,18 @@ pub struct Book {
     pub ticket: Option<Ticket>,
     /// When anything was last heard on it.
     pub heard: Timestamp,
-    /// What was sent to it, and when.
-    pub sent: VecDeque<(Timestamp, Seq)>,
+    /// What was sent to it.
+    pub sent: VecDeque<Sent>,
+}
+
+/// A moment that was sent to a client, or with which it came back.
+#[derive(Clone, Copy)]
+pub struct Sent {
+    pub seq: Seq,
+    /// When it was sent, or the client came back with it.
+    pub at: Timestamp,
+    /// When it was sent first.
+    pub first: Timestamp,
 }
 
 /// What is known of a session.
@@ -293,19 +303,17 @@ impl Oracle {
         })
     }
 
-    /// Whether the session has to remember what `client` has at `seq`: it was
-    /// sent to it at about the time when it was last heard from.
-    pub fn stands_on(&self, now: Timestamp, client: ClientId, seq: Seq) -> bool {
+    /// When what `client` has at `seq` was first sent to it, if the session has to
+    /// remember that: it was sent at about the time when the client was last heard
+    /// from, and no longer ago than anybody can be away.
+    pub fn stands_on(&self, now: Timestamp, client: ClientId, seq: Seq) -> Option<Timestamp> {
         const BREAK: Duration = Duration::from_secs(5);
-        let Some(book) = self.books.get(&client) else { return false };
+        let Book { sent, heard, .. } = self.books.get(&client)?;
         let reach = self.config.silence + self.config.resume_window;
-        self.config.max_history >= 1024
-            && book.sent.iter().any(|&(at, sent)| {
-                sent == seq
-                    && now.since(at) <= reach
-                    && at + BREAK >= book.heard
-                    && at <= book.heard + BREAK
-            })
+        let sent = sent.iter().find(|sent| sent.seq == seq)?;
+        let about = sent.at + BREAK >= *heard && sent.at <= *heard + BREAK;
+        let overflows = self.config.max_history < 1024;
+        (about && now.since(sent.first) <= reach && !overflows).then_some(sent.first)
     }
 }
 
