@@ -9,10 +9,12 @@
 mod client;
 mod dice;
 mod host;
+mod musician;
 mod network;
 mod oracle;
 mod plan;
 mod shrink;
+mod watch;
 mod world;
 
 use std::time::Instant;

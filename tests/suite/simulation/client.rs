@@ -1,10 +1,6 @@
 //! A client: the real mirror, and a shell around it as `client` is one.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use imbolc_net::{
@@ -12,35 +8,23 @@ use imbolc_net::{
     event::Event,
     framing::{self, Codec},
     mirror::Mirror,
-    model::Model,
     protocol::{
-        ActionNumber, ClientMessage, Hello, InstrumentId, Reconnected, Resume, Seq, ServerMessage,
-        SessionId, SessionToken,
+        ClientMessage, Hello, InstrumentId, Reconnected, Resume, ServerMessage, SessionToken,
     },
-    quantity::{Hertz, Pitch, Velocity},
-    studio::{
-        FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, SourceKind, Studio,
-    },
+    studio::Studio,
 };
 
 use super::{
+    musician::own,
     network::{Reader, Wire},
-    oracle::{Checked, Said, State, Violation, demand},
-    plan::Doing,
+    oracle::{Checked, Said, Violation, demand},
+    watch::Life,
     world::World,
 };
 use crate::room;
 
 /// How many messages are written at once.
 const BATCH: usize = 32;
-
-/// The instrument whose knob nobody but this participant turns.
-pub const fn own(who: usize) -> InstrumentId {
-    InstrumentId(1000 + who as u32)
-}
-
-/// Where the first turn of the knob begins, in hertz.
-const FIRST: f32 = 10_000.0;
 
 /// The client's side of everything.
 pub struct Client {
@@ -58,7 +42,8 @@ pub struct Client {
     pub sleeps_until: Timestamp,
     pub reads_from: Timestamp,
     pause: Duration,
-    turns: u16,
+    /// How far the knob was turned.
+    pub turns: u16,
     pub life: Life,
 }
 
@@ -69,37 +54,6 @@ pub enum Stage {
     /// Has said hello, and must be answered until then.
     Knocking(u64, Timestamp),
     In(u64),
-}
-
-/// What one mirror went through, from its beginning to a crash or a new session.
-#[derive(Default)]
-pub struct Life {
-    /// What was dispatched in it and is not settled.
-    open: BTreeMap<u64, Said>,
-    last: u64,
-    settled: BTreeSet<u64>,
-    /// Where the knob was last seen.
-    shown: Option<f32>,
-    /// The last confirmed state that was compared, and the authority's.
-    compared: Option<(State, State)>,
-    /// The moment that contains all that is settled.
-    contained: Seq,
-    /// A gap was seen, and everything must be asked for.
-    must_ask: bool,
-    /// Everything was asked for and has not come.
-    asked: bool,
-}
-
-/// Something that was wished for, known by an instrument that does not exist.
-pub struct Wish {
-    who: usize,
-    session: SessionId,
-    /// The action that went before it.
-    after: u64,
-    heard: bool,
-    /// It asks for something, and is to be answered.
-    asks: bool,
-    answered: bool,
 }
 
 impl Client {
@@ -390,250 +344,5 @@ impl World<'_> {
         mirror.handle(message);
         self.examine(who)?;
         self.client_says(who)
-    }
-
-    /// Looks at what a mirror has come to.
-    pub fn examine(&mut self, who: usize) -> Checked {
-        let client = &mut self.people[who];
-        let Some(mirror) = &mut client.mirror else { return Ok(()) };
-        let (id, session) = (mirror.client(), mirror.session());
-        let same = session == self.session.id();
-        for (number, outcome) in mirror.take_settled() {
-            let life = &mut client.life;
-            demand(life.settled.insert(number.0), "an action is settled once", || {
-                format!("participant {who}: {number}")
-            })?;
-            life.open.remove(&number.0);
-            self.tally.settled += 1;
-            if outcome.is_err() {
-                // Somebody has replaced everything, the knob included.
-                life.shown = None;
-            }
-            if !same {
-                continue;
-            }
-            let at = usize::try_from(number.0 - 1).unwrap();
-            let decided = self.oracle.book(id).decided.get(at);
-            demand(decided == Some(&outcome), "one is told what was decided", || {
-                format!("participant {who}, {number}: told {outcome:?}, decided {decided:?}")
-            })?;
-        }
-        for event in mirror.take_events() {
-            if let Event::OwnershipRefused { instrument, .. } = event
-                && let Some(wish) = self.wishes.get_mut(&instrument)
-            {
-                wish.answered = true;
-            }
-        }
-        let (backlog, unanswered) = (self.plan.client.backlog, mirror.unanswered());
-        demand(unanswered <= backlog, "memory is bounded: backlog", || unanswered.to_string())?;
-        demand(
-            unanswered == client.life.open.len(),
-            "an action is open until it is settled",
-            || format!("participant {who}: {unanswered}, {:?}", client.life.open),
-        )?;
-        self.compare(who, same)?;
-        self.look_at_knob(who)
-    }
-
-    /// The mirror's confirmed state is what stood at the authority, and without
-    /// anything on top it is what is shown.
-    fn compare(&mut self, who: usize, same: bool) -> Checked {
-        let client = &mut self.people[who];
-        let Some(mirror) = &client.mirror else { return Ok(()) };
-        let (confirmed, predicted) = (mirror.confirmed(), mirror.predicted());
-        if mirror.unanswered() == 0 && client.life.contained <= confirmed.seq {
-            demand(
-                Arc::ptr_eq(confirmed, predicted) || confirmed == predicted,
-                "what is shown is what is confirmed and what is on its way",
-                || format!("participant {who}"),
-            )?;
-        }
-        if !same
-            || client.life.compared.as_ref().is_some_and(|(old, _)| Arc::ptr_eq(old, confirmed))
-        {
-            return Ok(());
-        }
-        let rule = "a mirror is a moment of the authority";
-        let Some(truth) = self.oracle.moment(confirmed.seq) else {
-            return demand(false, rule, || format!("participant {who}: {}", confirmed.seq));
-        };
-        // If two were equal and the same was done to both, then they still are;
-        // differences are cheap.
-        let equal = client.life.compared.as_ref().is_some_and(|(old, old_truth)| {
-            Studio::diff(&old.model, &confirmed.model)
-                == Studio::diff(&old_truth.model, &truth.model)
-        });
-        let equal = equal || confirmed.model == truth.model;
-        demand(equal && confirmed.roster == truth.roster, rule, || {
-            format!("participant {who} at {}: {:?}", truth.seq, truth.patch_to(confirmed))
-        })?;
-        client.life.compared = Some((Arc::clone(confirmed), Arc::clone(truth)));
-        Ok(())
-    }
-
-    fn look_at_knob(&mut self, who: usize) -> Checked {
-        let client = &mut self.people[who];
-        let Some(mirror) = &client.mirror else { return Ok(()) };
-        let instrument = mirror.predicted().model.instruments.get(own(who));
-        // Where it is before anybody turns it does not count as a place.
-        let place = |hertz: f32| if hertz <= FIRST { 0.0 } else { hertz };
-        let now = instrument.map(|instrument| place(instrument.filter.cutoff.get()));
-        let before = std::mem::replace(&mut client.life.shown, now);
-        let holds = self.plan.people[who].undoes
-            || before.zip(now).is_none_or(|(before, now)| before <= now);
-        demand(holds, "a knob does not jump back while it is turned", || {
-            format!("participant {who}: from {before:?} to {now:?}")
-        })
-    }
-
-    pub fn client_does(&mut self, who: usize, doing: &Doing) -> Checked {
-        let plan = self.plan;
-        if self.people[who].sleeps_until > self.now || self.people[who].mirror.is_none() {
-            return Ok(());
-        }
-        match doing {
-            Doing::Act(n) => {
-                for action in plan.pool.iter().cycle().skip(*n).take(12) {
-                    if self.act(who, action.clone()) {
-                        break;
-                    }
-                }
-            }
-            Doing::Play(pitch) => {
-                let play = InstrumentAction::Play(Pitch::of(*pitch), Velocity::of(100));
-                self.act(who, NetworkAction::Instrument(own(who), play));
-            }
-            Doing::Sweep => self.sweep(who),
-            Doing::Undo => {
-                let client = &mut self.people[who];
-                if let Some(Ok(number)) = client.mirror.as_mut().map(Mirror::undo) {
-                    self.said(who, number, Said::Undo);
-                }
-            }
-            Doing::Redo => {
-                let client = &mut self.people[who];
-                if let Some(Ok(number)) = client.mirror.as_mut().map(Mirror::redo) {
-                    self.said(who, number, Said::Redo);
-                }
-            }
-            Doing::Claim(id) => self.wish(who, *id, true),
-            Doing::Release(id) => self.wish(who, *id, false),
-            Doing::AskForPrivilege => self.just_wish(who, ClientMessage::RequestPrivilege),
-            Doing::GivePrivilegeUp => self.just_wish(who, ClientMessage::ReleasePrivilege),
-            Doing::AskForEverything => self.just_wish(who, ClientMessage::RequestFullSync),
-            Doing::Goodbye(away) => return self.leave(who, Duration::from_millis(*away)),
-        }
-        self.examine(who)?;
-        self.client_says(who)
-    }
-
-    fn act(&mut self, who: usize, action: NetworkAction) -> bool {
-        let now = self.now;
-        let Some(mirror) = &mut self.people[who].mirror else { return false };
-        let Ok(number) = mirror.dispatch(now, action.clone()) else { return false };
-        self.said(who, number, Said::Act(action));
-        true
-    }
-
-    fn said(&mut self, who: usize, number: ActionNumber, said: Said) {
-        self.tally.dispatched += 1;
-        let client = &mut self.people[who];
-        client.life.open.insert(number.0, said.clone());
-        client.life.last = number.0;
-        if let Some(mirror) = &client.mirror
-            && mirror.session() == self.session.id()
-        {
-            self.oracle.book(mirror.client()).said.insert(number.0, said);
-        }
-    }
-
-    fn sweep(&mut self, who: usize) {
-        let id = own(who);
-        let Some(mirror) = &self.people[who].mirror else { return };
-        let state = Arc::clone(mirror.predicted());
-        if !state.model.instruments.contains(id) {
-            let name = Name::new("Swept").unwrap();
-            let source = SourceKind::Oscillator;
-            self.act(who, NetworkAction::AddInstrument { id, name, source });
-        } else if state.roster.owner(id).is_none() {
-            self.wish(who, id.0, true);
-        } else {
-            let client = &mut self.people[who];
-            client.turns += 1;
-            let cutoff = Hertz::new(FIRST + f32::from(client.turns)).unwrap();
-            let setting = InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff));
-            self.act(who, NetworkAction::Instrument(id, InstrumentAction::Set(setting)));
-        }
-    }
-
-    fn just_wish(&mut self, who: usize, wish: ClientMessage) {
-        if let Some(mirror) = &mut self.people[who].mirror {
-            // There may be too many already, which is no matter.
-            let _ = mirror.wish(wish);
-        }
-    }
-
-    fn wish(&mut self, who: usize, id: u32, asks: bool) {
-        let client = &mut self.people[who];
-        let Some(mirror) = &mut client.mirror else { return };
-        self.tags += 1;
-        let tag = InstrumentId(self.tags);
-        let instruments = vec![InstrumentId(id), tag];
-        let wish = if asks {
-            ClientMessage::RequestOwnership { instruments }
-        } else {
-            ClientMessage::ReleaseOwnership { instruments }
-        };
-        if mirror.wish(wish).is_ok() {
-            let (session, after) = (mirror.session(), client.life.last);
-            let wish = Wish { who, session, after, heard: false, asks, answered: false };
-            self.wishes.insert(tag, wish);
-        }
-    }
-
-    /// The host hears a wish: not before what was done before it, nor after what
-    /// was done after it.
-    pub fn hear_wish(
-        &mut self,
-        client: imbolc_net::protocol::ClientId,
-        message: &ClientMessage,
-    ) -> Checked {
-        let (ClientMessage::RequestOwnership { instruments }
-        | ClientMessage::ReleaseOwnership { instruments }) = message
-        else {
-            return Ok(());
-        };
-        let decided = self.oracle.book(client).decided.len() as u64;
-        for tag in instruments {
-            let Some(wish) = self.wishes.get_mut(tag) else { continue };
-            let first = !std::mem::replace(&mut wish.heard, true);
-            let after = wish.after;
-            demand(!first || after == decided, "a wish keeps its place among the actions", || {
-                format!("{client}: after {decided} instead of {after}")
-            })?;
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, who: usize, away: Duration) -> Checked {
-        if let Stage::In(_) = self.people[who].stage {
-            if let Some(mirror) = &mut self.people[who].mirror {
-                mirror.say(ClientMessage::Goodbye);
-            }
-            self.client_says(who)?;
-        }
-        self.crash(who, false, away);
-        Ok(())
-    }
-
-    /// What was wished for, and nobody heard or answered.
-    pub fn unheard(&self) -> Checked {
-        let lost = self.wishes.iter().find(|(_, wish)| {
-            wish.session == self.session.id() && !(wish.heard && (wish.answered || !wish.asks))
-        });
-        demand(lost.is_none(), "no wish is lost", || {
-            lost.map(|(tag, wish)| format!("{tag} of participant {}", wish.who)).unwrap_or_default()
-        })
     }
 }

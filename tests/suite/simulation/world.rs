@@ -12,12 +12,14 @@ use imbolc_net::{
 };
 
 use super::{
-    client::{Client, Wish, own},
+    client::Client,
     dice::Dice,
     host::Socket,
+    musician::own,
     network::Wire,
     oracle::{Cause, Checked, Oracle, demand},
     plan::{Deed, Fault, Plan, Step},
+    watch::Wish,
 };
 use crate::{room, studio::vocabulary};
 
