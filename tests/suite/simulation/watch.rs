@@ -10,7 +10,7 @@ use imbolc_net::{
     event::Event,
     model::Model,
     protocol::{ClientId, ClientMessage, Seq, SessionId},
-    studio::Studio,
+    studio::{NetworkAction, Studio},
 };
 
 use super::{
@@ -138,7 +138,15 @@ impl World<'_> {
         // Where it is before anybody turns it does not count as a place.
         let place = |hertz: f32| if hertz <= FIRST { 0.0 } else { hertz };
         let now = instrument.map(|instrument| place(instrument.filter.cutoff.get()));
-        let before = std::mem::replace(&mut client.life.shown, now);
+        // What replaces the instrument takes the knob back if it fails.
+        let replaces = |said: &Said| {
+            matches!(
+                said,
+                Said::Act(NetworkAction::Project(_) | NetworkAction::AddInstrument { .. })
+            )
+        };
+        let replaced = client.life.open.values().any(replaces);
+        let before = std::mem::replace(&mut client.life.shown, now.filter(|_| !replaced));
         let holds = self.plan.people[who].undoes
             || before.zip(now).is_none_or(|(before, now)| before <= now);
         demand(holds, "a knob does not jump back while it is turned", || {

@@ -324,8 +324,10 @@ impl<'a> World<'a> {
             for who in 0..self.people.len() {
                 self.client_reads(who)?;
             }
-            let quiet = self.now < deadline;
-            demand(quiet, "when it is quiet all come to the same", || self.unrest())?;
+            if self.now >= deadline {
+                self.unheard()?;
+                demand(false, "when it is quiet all come to the same", || self.unrest())?;
+            }
         }
         for client in &self.people {
             let mirror = client.mirror.as_ref().expect("it is in");
