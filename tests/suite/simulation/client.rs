@@ -275,7 +275,7 @@ impl World<'_> {
             ServerMessage::ReconnectSuccessful(back) => match &mut client.mirror {
                 Some(mirror) => {
                     self.tally.resumed += 1;
-                    client.life.contained = client.life.contained.max(back.seq);
+                    client.life.applied = client.life.applied.max(back.seq);
                     client.life.must_ask = false;
                     client.life.asked = false;
                     client.token = Some(back.token);
@@ -333,7 +333,7 @@ impl World<'_> {
         let Some(mirror) = &mut client.mirror else { return Ok(()) };
         match &message {
             ServerMessage::ActionsApplied { seq, .. } => {
-                client.life.contained = client.life.contained.max(*seq);
+                client.life.applied = client.life.applied.max(*seq);
             }
             ServerMessage::StatePatchUpdate(patch) if patch.base > mirror.confirmed().seq => {
                 client.life.must_ask = !client.life.asked;

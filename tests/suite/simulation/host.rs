@@ -401,6 +401,7 @@ impl World<'_> {
         let socket = self.sockets.get_mut(&id).unwrap();
         socket.pull_at = outgoing.next.at;
         socket.pull_on_change = outgoing.next.on_change;
+        let owes_patch = std::mem::take(&mut socket.owes_patch);
         if outgoing.is_empty() {
             self.idle += 1;
             return self.host_reads(id);
@@ -416,13 +417,12 @@ impl World<'_> {
                 }
                 Update::Full(state) => {
                     self.tally.fulls += 1;
-                    demand(!socket.owes_patch, "who comes back gets the difference", || {
+                    demand(!owes_patch, "who comes back gets the difference", || {
                         format!("{} got everything", ticket.client)
                     })?;
                     (ServerMessage::FullStateSync { state: (*state).clone() }, state.seq)
                 }
             };
-            socket.owes_patch = false;
             if !std::mem::take(&mut socket.loses_update) {
                 socket.say(&message);
             }

@@ -30,7 +30,9 @@ pub struct Life {
     pub shown: Option<f32>,
     /// The last confirmed state that was compared, and the authority's.
     pub compared: Option<(State, State)>,
-    /// The moment that contains all that is settled.
+    /// The moment that was named last as one that contains what was decided.
+    pub applied: Seq,
+    /// The moment that contains all that was accepted.
     pub contained: Seq,
     /// A gap was seen, and everything must be asked for.
     pub must_ask: bool,
@@ -64,7 +66,9 @@ impl World<'_> {
             })?;
             life.open.remove(&number.0);
             self.tally.settled += 1;
-            if outcome.is_err() {
+            if outcome.is_ok() {
+                life.contained = life.contained.max(life.applied);
+            } else {
                 // Somebody has replaced everything, the knob included.
                 life.shown = None;
             }
@@ -146,7 +150,8 @@ impl World<'_> {
             )
         };
         let replaced = client.life.open.values().any(replaces);
-        let before = std::mem::replace(&mut client.life.shown, now.filter(|_| !replaced));
+        let now = now.filter(|_| !replaced);
+        let before = std::mem::replace(&mut client.life.shown, now);
         let holds = self.plan.people[who].undoes
             || before.zip(now).is_none_or(|(before, now)| before <= now);
         demand(holds, "a knob does not jump back while it is turned", || {
