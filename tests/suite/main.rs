@@ -18,6 +18,7 @@ mod raw;
 mod room;
 mod session;
 mod shell;
+mod simulation;
 mod snippet;
 mod studio;
 mod undo;
