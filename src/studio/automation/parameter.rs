@@ -336,7 +336,7 @@ mod tests {
             // What is rounded to a step stays on it.
             let again = set(first);
             let near = (first.get() - part).abs() < 0.51;
-            let ends = part != 1.0 || first.get() > 0.999;
+            let ends = part < 1.0 || first.get() > 0.999;
             near && ends && again.is_some_and(|again| (again.get() - first.get()).abs() < 1e-4)
         })
     }
