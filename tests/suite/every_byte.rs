@@ -1,0 +1,355 @@
+//! A scripted exchange that is cut off at every single byte, in either
+//! direction: nothing of it is lost, and nothing counts twice.
+//!
+//! What is done can not be done twice without a trace: notes are added where
+//! there is none, and moved away from where they are; endless knobs are turned;
+//! instruments are added; steps are taken back. Some of it is refused.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use imbolc_net::{
+    Dispatcher, Event,
+    client::{JoinOptions, RemoteDispatcher},
+    config::{ClientConfig, SessionConfig},
+    dispatcher::{HostDispatcher, HostOptions},
+    engine::SilentEngine,
+    error::DispatchError,
+    model::{InstrumentId, Model},
+    quantity::{NoteLength, ParameterChange, ParameterValue, Pitch, Probability, Ticks, Velocity},
+    status::Status,
+    studio::{
+        Definition, Device, InstrumentAction, InstrumentSetting, LoadedSetting, Name,
+        NetworkAction, Note, Parameter, ParameterId, PianoRollAction, RegistrySetting, SourceKind,
+        SourceSetting, Studio, StudioState, SynthDefId,
+    },
+    transport::{Connector, Listener, TcpConnector, in_memory},
+};
+use tokio::{
+    net::TcpListener,
+    runtime,
+    task::{JoinHandle, yield_now},
+    time::{sleep, timeout},
+};
+
+use crate::scissors::{Cut, Scissors, Way};
+
+/// Ana's.
+const BASS: InstrumentId = InstrumentId(1);
+/// The host's.
+const PAD: InstrumentId = InstrumentId(2);
+const KNOB: ParameterId = ParameterId(0);
+
+fn note(instrument: InstrumentId, tick: u32) -> NetworkAction {
+    let note = Note {
+        tick: Ticks::of(tick),
+        pitch: Pitch::of(60),
+        length: NoteLength::of(240),
+        velocity: Velocity::of(100),
+        probability: Probability::MAX,
+    };
+    NetworkAction::PianoRoll(instrument, PianoRollAction::Add(note))
+}
+
+fn move_note(tick: u32, to_tick: u32) -> NetworkAction {
+    let (tick, to_tick, pitch) = (Ticks::of(tick), Ticks::of(to_tick), Pitch::of(60));
+    NetworkAction::PianoRoll(BASS, PianoRollAction::Move { tick, pitch, to_tick, to_pitch: pitch })
+}
+
+fn turn(by: f32) -> NetworkAction {
+    NetworkAction::Adjust(Device::Source(BASS), KNOB, ParameterChange::of(by))
+}
+
+fn add(id: u32) -> NetworkAction {
+    let (id, source) = (InstrumentId(id), SourceKind::Kick);
+    NetworkAction::AddInstrument { id, name: Name::default(), source }
+}
+
+/// A small studio, for every byte of it is cut at: a bass with a knob, and a pad.
+fn studio() -> StudioState {
+    let value = ParameterValue::of;
+    let row = Parameter::new(Name::default(), value(0.0), value(10.0), value(4.0)).unwrap();
+    let definition = Definition { name: Name::default(), parameters: vec![row] };
+    let id = SynthDefId(1);
+    let source = |setting| {
+        let setting = InstrumentSetting::Source(setting);
+        NetworkAction::Instrument(BASS, InstrumentAction::Set(setting))
+    };
+    let mut state = StudioState::default();
+    for action in [
+        NetworkAction::Registry(RegistrySetting::AddSynthDef(id, definition.into())),
+        add(BASS.0),
+        add(PAD.0),
+        source(SourceSetting::Kind(SourceKind::SynthDef)),
+        source(SourceSetting::SynthDef(LoadedSetting::Load(id))),
+    ] {
+        Studio::reduce(&mut state, &action).unwrap();
+    }
+    state
+}
+
+/// What Ana does, or both do, at one moment.
+enum Beat {
+    /// All of it at once.
+    Do(Vec<NetworkAction>),
+    Undo,
+    Redo,
+    /// The host does the same a moment before: who comes second is refused.
+    Race(NetworkAction),
+    /// The host does something of its own.
+    Meanwhile(NetworkAction),
+}
+
+fn script() -> Vec<Beat> {
+    use Beat::{Do, Meanwhile, Race, Redo, Undo};
+    vec![
+        Do(vec![note(BASS, 0)]),
+        Do(vec![turn(2.0), move_note(0, 10), note(BASS, 0)]),
+        Meanwhile(note(PAD, 0)),
+        Do(vec![move_note(10, 20), move_note(0, 10)]),
+        Undo,
+        Do(vec![turn(7.0), note(BASS, 480), turn(-3.0)]),
+        Race(add(7)),
+        Do(vec![move_note(480, 490), note(BASS, 480), move_note(20, 30)]),
+        Undo,
+        Redo,
+        Do(vec![add(1001), turn(1.5)]),
+        Meanwhile(note(PAD, 480)),
+        Do(vec![note(InstrumentId(1001), 0), move_note(30, 40), turn(-0.5), note(BASS, 960)]),
+        Undo,
+    ]
+}
+
+/// What came of it: the answer to each commit, and what there is in the end.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    answers: Vec<Result<(), DispatchError>>,
+    studio: StudioState,
+    /// What Ana was told of that was lost; refusals.
+    lost: usize,
+    refused: usize,
+}
+
+type Remote = RemoteDispatcher<Studio>;
+
+/// Goes through the script, whatever becomes of the connection. `pause` is
+/// between two beats.
+async fn exchange<C: Connector + Clone>(
+    host: &HostDispatcher,
+    scissors: &Scissors<C>,
+    pause: Duration,
+    config: &ClientConfig,
+) -> Outcome {
+    let ana = loop {
+        let (name, own, config) = ("Ana".into(), vec![BASS], config.clone());
+        let options = JoinOptions { name, own, config, ..JoinOptions::default() };
+        match Remote::join(scissors.clone(), options).await {
+            Ok(ana) => break Arc::new(ana),
+            // Who does not get in knocks again.
+            Err(lost) => assert!(!lost.is_final(), "{lost}"),
+        }
+        // It never had its welcome, so nothing of it is left before long.
+        until("its ghost is gone", || host.state().roster.owner(BASS).is_none()).await;
+    };
+    // A place is kept for those who have spoken.
+    until("the host has heard of it", || {
+        matches!(ana.status(), Status::Connected { round_trip: Some(_) })
+    })
+    .await;
+    let mut events = ana.events();
+    let mut commits: Vec<JoinHandle<_>> = Vec::new();
+    for beat in script() {
+        let actions = match beat {
+            Beat::Do(actions) => actions,
+            Beat::Race(action) => {
+                host.dispatch(action.clone()).unwrap();
+                vec![action]
+            }
+            Beat::Meanwhile(action) => {
+                host.dispatch(action).unwrap();
+                vec![]
+            }
+            Beat::Undo => {
+                ana.undo().unwrap();
+                vec![]
+            }
+            Beat::Redo => {
+                ana.redo().unwrap();
+                vec![]
+            }
+        };
+        for action in actions {
+            let ana = Arc::clone(&ana);
+            commits.push(tokio::spawn(async move { ana.commit(action).await }));
+        }
+        // They are dispatched in this order, as they are polled for the first time.
+        yield_now().await;
+        sleep(pause).await;
+    }
+    let mut answers = Vec::new();
+    for commit in commits {
+        let answer = timeout(Duration::from_mins(1), commit).await;
+        answers.push(answer.expect("each commit is answered").unwrap());
+    }
+    until("nothing is open and both agree", || {
+        ana.unanswered() == 0 && ana.state() == host.state()
+    })
+    .await;
+    let (mut lost, mut refused) = (0, 0);
+    while let Some(event) = events.try_next() {
+        match event {
+            Event::NewSession { unanswered, .. } => lost += unanswered.len(),
+            Event::Refused { .. } | Event::NothingUndone { .. } => refused += 1,
+            Event::Missed(events) => panic!("{events} events were missed"),
+            _ => {}
+        }
+    }
+    Outcome { answers, studio: host.state().model.clone(), lost, refused }
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), wait)
+        .await
+        .unwrap_or_else(|_| panic!("it never holds: {what}"));
+}
+
+fn host(listener: impl Listener, session: SessionConfig) -> HostDispatcher {
+    let options = HostOptions { session, ..HostOptions::default() };
+    let host =
+        HostDispatcher::open("Mia", studio(), SilentEngine::default(), listener, options).unwrap();
+    host.request_ownership(&[PAD]).unwrap();
+    host
+}
+
+/// The exchange in memory, on a clock of its own; what came of it, and how many
+/// bytes went over each connection, to the host and to the client.
+fn in_the_dark(cuts: &[Cut]) -> (Outcome, Vec<[usize; 2]>) {
+    let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let (listener, connector) = in_memory();
+        let host = host(listener, SessionConfig::default());
+        let scissors = Scissors::new(connector, cuts);
+        let pause = Duration::from_millis(40);
+        let outcome = exchange(&host, &scissors, pause, &ClientConfig::default()).await;
+        let bytes = |n| [Way::ToHost, Way::ToClient].map(|way| scissors.bytes(n, way));
+        (outcome, (0..scissors.connections()).map(bytes).collect())
+    })
+}
+
+/// What comes of it if nothing goes wrong.
+fn expected() -> (Outcome, [usize; 2]) {
+    let (outcome, bytes) = in_the_dark(&[]);
+    assert_eq!(bytes.len(), 1);
+    assert!(outcome.answers.len() >= 17, "and four steps back and forth");
+    assert_eq!(outcome.answers.iter().filter(|answer| answer.is_err()).count(), 1);
+    assert_eq!((outcome.lost, outcome.refused), (0, 1));
+    (outcome, bytes[0])
+}
+
+/// Cuts a connection at each of its bytes this way, after `before` was done to
+/// those before it. It is `length` bytes long.
+fn cut_everywhere(before: &[Cut], way: Way, length: usize) {
+    let (expected, _) = expected();
+    let next = AtomicUsize::new(0);
+    let cut = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let after = next.fetch_add(1, Relaxed);
+            if after > length {
+                break;
+            }
+            let cuts = [before, &[Cut { way, after }]].concat();
+            let (outcome, connections) = in_the_dark(&cuts);
+            assert_eq!(outcome, expected, "{cuts:?}");
+            cut.fetch_add(usize::from(connections.len() > cuts.len()), Relaxed);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    // The last few bytes may be a heartbeat more or less.
+    let cut = cut.load(Relaxed);
+    assert!(cut + 100 > length, "only {cut} of {length} cuts came to pass");
+}
+
+#[test]
+fn an_exchange_that_is_cut_at_any_byte_to_the_host_counts_once() {
+    let (_, [length, _]) = expected();
+    assert!(length > 1000, "{length}");
+    cut_everywhere(&[], Way::ToHost, length);
+}
+
+#[test]
+fn an_exchange_that_is_cut_at_any_byte_to_the_client_counts_once() {
+    let (_, [_, length]) = expected();
+    assert!(length > 1000, "{length}");
+    cut_everywhere(&[], Way::ToClient, length);
+}
+
+/// A cut in the middle of it, with much on its way.
+fn in_the_middle() -> Cut {
+    let (_, [length, _]) = expected();
+    Cut { way: Way::ToHost, after: length / 2 }
+}
+
+/// So much of a second connection is the same each time, however long it took
+/// until it was made.
+fn resumption(way: Way) -> usize {
+    let lengths = (0..20).map(|_| in_the_dark(&[in_the_middle()]).1[1][way as usize]);
+    lengths.min().unwrap()
+}
+
+#[test]
+fn a_resumption_that_is_cut_at_any_byte_to_the_host_counts_once() {
+    cut_everywhere(&[in_the_middle()], Way::ToHost, resumption(Way::ToHost));
+}
+
+#[test]
+fn a_resumption_that_is_cut_at_any_byte_to_the_client_counts_once() {
+    cut_everywhere(&[in_the_middle()], Way::ToClient, resumption(Way::ToClient));
+}
+
+/// Every so many bytes. It has no divisor in common with anything here.
+const STRIDE: usize = 97;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exchange_over_tcp_that_is_cut_every_97_bytes_counts_once() {
+    let (expected, [to_host, to_client]) = expected();
+    let expected = Arc::new(expected);
+    let cuts = [(Way::ToHost, to_host), (Way::ToClient, to_client)]
+        .into_iter()
+        .flat_map(|(way, length)| (0..length).step_by(STRIDE).map(move |after| Cut { way, after }))
+        .collect::<Vec<_>>();
+    let runs = cuts.into_iter().map(|cut| {
+        let expected = Arc::clone(&expected);
+        tokio::spawn(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            let pace = Duration::from_millis(5);
+            let session = SessionConfig { patch_pace: pace, ..SessionConfig::default() };
+            let host = host(listener, session);
+            let scissors = Scissors::new(TcpConnector { address }, &[cut]);
+            let config = ClientConfig { first_retry: pace, ..ClientConfig::default() };
+            let outcome = exchange(&host, &scissors, 4 * pace, &config).await;
+            assert_eq!(outcome, *expected, "{cut:?}");
+            scissors.connections()
+        })
+    });
+    let mut connections = 0;
+    let runs: Vec<_> = runs.collect();
+    let number = runs.len();
+    for run in runs {
+        connections += run.await.unwrap();
+    }
+    assert!(connections + 4 > 2 * number, "only {connections} connections in {number} runs");
+}
