@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 #![allow(clippy::float_cmp, reason = "what was sent must arrive exactly")]
 
+mod at_once;
 mod bounces;
 mod cable;
 mod conformance;
