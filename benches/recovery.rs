@@ -15,6 +15,7 @@
 #[path = "../tests/suite/cable.rs"]
 mod cable;
 mod fixture;
+#[allow(dead_code, reason = "it can do more to a network")]
 #[path = "../examples/chaos/proxy.rs"]
 mod proxy;
 

