@@ -36,8 +36,9 @@ use imbolc_net::{
     framing::{self, Codec},
     model::Model,
     protocol::{Hello, InstrumentId, PROTOCOL_VERSION},
+    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     status::Status,
-    studio::Studio,
+    studio::{NetworkAction, Note, PianoRollAction, Studio},
     transport::{Connector, Listener, MemoryConnector, in_memory},
 };
 use proxy::{How, Proxy};
@@ -118,6 +119,17 @@ async fn join(connector: impl Connector) -> RemoteDispatcher {
     ana
 }
 
+fn add_note(tick: u32) -> NetworkAction {
+    let note = Note {
+        tick: Ticks::of(tick),
+        pitch: Pitch::of(100),
+        length: NoteLength::of(240),
+        velocity: Velocity::of(100),
+        probability: Probability::MAX,
+    };
+    NetworkAction::PianoRoll(TOUCHED, PianoRollAction::Add(note))
+}
+
 async fn until(holds: impl Fn() -> bool) {
     while !holds() {
         sleep(Duration::from_millis(1)).await;
@@ -155,10 +167,13 @@ async fn resumption(away: Duration) -> (u64, u64) {
     let host = open(listener);
     let cable = Cable::new(connector);
     let ana = join(cable.clone()).await;
-    let mut turn = 0;
+    let mut turn = 0_u32;
+    // A knob and a new note, in turn.
     let mut edit = || {
         turn += 1;
-        host.dispatch(turn_to(TOUCHED, cutoff(turn))).unwrap();
+        let action =
+            if turn % 2 == 0 { turn_to(TOUCHED, cutoff(turn.into())) } else { add_note(turn) };
+        host.dispatch(action).unwrap();
     };
     for _ in 0..60 {
         edit();
