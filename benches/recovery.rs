@@ -171,8 +171,11 @@ async fn resumption(away: Duration) -> (u64, u64) {
     // A knob and a new note, in turn.
     let mut edit = || {
         turn += 1;
-        let action =
-            if turn % 2 == 0 { turn_to(TOUCHED, cutoff(turn.into())) } else { add_note(turn) };
+        let action = if turn.is_multiple_of(2) {
+            turn_to(TOUCHED, cutoff(turn.into()))
+        } else {
+            add_note(turn)
+        };
         host.dispatch(action).unwrap();
     };
     for _ in 0..60 {
