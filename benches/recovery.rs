@@ -85,7 +85,7 @@ fn main() {
         let (bytes, full) = virtually(resumption(Duration::from_secs(seconds)));
         println!("sent on resumption after {seconds} s: {bytes} bytes (full state {full})");
         #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
-        fixture::verdict("to a full state", bytes as f64 / full as f64, 0.1);
+        fixture::verdict("to a full state", bytes as f64 / full as f64, 1.0);
     }
     let (alone, quiet) = virtually(a_minute(false));
     let (together, disturbed) = virtually(a_minute(true));
