@@ -207,5 +207,7 @@ impl Found {
         false
     }
 
-    async fn end(self) {}
+    const fn end(self) -> std::future::Ready<()> {
+        std::future::ready(())
+    }
 }

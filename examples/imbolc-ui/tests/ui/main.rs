@@ -3,10 +3,12 @@
 
 mod band;
 mod drums;
+mod gallery;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
 mod mixer;
+mod pace;
 mod people;
 mod piano_roll;
 #[cfg(unix)]
