@@ -106,16 +106,17 @@ impl Pane for Automation {
             let hint = "no lanes here: a lets one move a parameter";
             return Line::styled(hint, theme::QUIET).render(area, buffer);
         };
-        let width = (area.width * 3 / 7).clamp(28, 44);
+        let [body, detail] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+        let width = (area.width * 3 / 7).clamp(30, 44);
         let [list, right] =
-            Layout::horizontal([Constraint::Length(width), Constraint::Fill(1)]).areas(area);
+            Layout::horizontal([Constraint::Length(width), Constraint::Fill(1)]).areas(body);
         self.draw_list(&here, list, buffer);
         let block = Block::new().borders(Borders::LEFT).border_style(theme::QUIET);
         let inside = block.inner(right);
         block.render(right, buffer);
-        let [heading, curve, detail] =
-            Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)])
-                .areas(inside);
+        let [heading, curve] =
+            Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(inside);
         heading_of(&here).render(heading, buffer);
         let left = here.grid.left(self.left.get(), here.tick, curve.width);
         self.left.set(left);
@@ -155,7 +156,7 @@ impl Automation {
     fn draw_list(&self, here: &Here, area: Rect, buffer: &mut Buffer) {
         let width = usize::from(area.width.saturating_sub(1));
         let name = width.saturating_sub(NUMBERS);
-        let heading = format!("{:<name$}   on  points", "lane");
+        let heading = format!("{:<name$}     points", "lane");
         let mut lines = vec![Line::styled(heading, theme::HEADING)];
         let rows = usize::from(area.height.saturating_sub(1));
         let at = self.targets.iter().position(|target| *target == here.target);
@@ -176,7 +177,10 @@ impl Automation {
     fn detail<'a>(&self, here: &Here) -> Line<'a> {
         let session = &here.view.studio().session;
         if !self.on_points {
-            return Line::styled("Enter: to the points", theme::QUIET);
+            return Line::from(vec![
+                Span::raw(here.target.to_string()),
+                Span::styled("  Enter: to the points", theme::QUIET),
+            ]);
         }
         if let Some(region) = self.marked(here) {
             let [start, end] = [region.start(), region.end()].map(|tick| place(tick, session));
@@ -203,7 +207,7 @@ impl Automation {
 }
 
 /// The columns of the list besides the name.
-const NUMBERS: usize = 14;
+const NUMBERS: usize = 11;
 
 /// A lane in the list.
 fn row<'a>(view: &View, target: Target, lane: &Lane, width: usize) -> Line<'a> {
@@ -219,7 +223,7 @@ fn row<'a>(view: &View, target: Target, lane: &Lane, width: usize) -> Line<'a> {
     Line::from(vec![
         Span::styled(format!("{name:<width$}{:1}", theme::mark(certain)), style),
         Span::styled(armed, theme::WRONG),
-        Span::styled(format!(" {enabled:<3}{:>7}", lane.points.len()), style),
+        Span::styled(format!(" {enabled:<3}{:>5}", lane.points.len()), style),
     ])
 }
 
@@ -230,13 +234,12 @@ fn heading_of<'a>(here: &Here) -> Line<'a> {
     let lanes = lane.value(now);
     let value = lanes.or_else(|| target.part(view.studio()));
     let now = match value {
-        Some(value) => format!("now {} %", theme::percent(value)),
-        None => "rests: what it moves is not there".into(),
+        Some(value) => {
+            format!("now {} ({} %)", here.meaning(value), theme::percent(value))
+        }
+        None => "rests: it is not there".into(),
     };
     let mut line = Line::styled(now, theme::HEADING);
-    if let Some(value) = value {
-        line.push_span(Span::raw(format!("  {}", here.meaning(value))));
-    }
     if let Some(id) = target.instrument() {
         line.push_span(Span::raw("  "));
         line.extend(owner(view, id));

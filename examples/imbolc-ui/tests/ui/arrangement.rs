@@ -66,12 +66,9 @@ fn the_chosen_clip_is_placed_at_the_cursor_and_what_is_there_is_removed() {
     ];
     // Below the chorus there is the second verse, which begins later.
     assert_eq!(stage.dispatched()[..2], expected);
-    stage.press("<<<<<end><enter>");
-    let expected = PlacementAction::Place {
-        placement: PlacementId(4),
-        clip: VERSE,
-        tick: tick(8 * 1920),
-    };
+    stage.press("<").press("<end><enter>");
+    let expected =
+        PlacementAction::Place { placement: PlacementId(4), clip: VERSE, tick: tick(8 * 1920) };
     assert_eq!(stage.dispatched().last(), Some(&placed(expected)));
 }
 
@@ -124,11 +121,7 @@ fn clips_are_added_captured_renamed_and_deleted() {
             length: length(3 * 1920),
         }),
         clip(ClipAction::Create { clip: id(4), name: name("Tag"), length: length(1920) }),
-        clip(ClipAction::Capture {
-            clip: id(5),
-            name: name("Riff"),
-            region: LoopRegion::TWO_BARS,
-        }),
+        clip(ClipAction::Capture { clip: id(5), name: name("Riff"), region: LoopRegion::TWO_BARS }),
         clip(ClipAction::Rename(CHORUS, name("ChoruX"))),
         clip(ClipAction::Delete(CHORUS)),
     ];
@@ -217,13 +210,11 @@ fn what_nobody_has_confirmed_is_dashed_and_what_one_removed_is_crossed_out() {
 #[test]
 fn somebody_elses_placement_appears_and_an_edit_that_is_refused_says_why() {
     let mut stage = arrangement(Scene::Hosting);
-    let place = PlacementAction::Place {
-        placement: PlacementId(9),
-        clip: VERSE,
-        tick: tick(10 * 1920),
-    };
+    let place =
+        PlacementAction::Place { placement: PlacementId(9), clip: VERSE, tick: tick(10 * 1920) };
     stage.somebody(&placed(place));
-    assert!(row(&mut stage, "1 Bass").matches("Verse").count() == 3);
+    let line = row(&mut stage, "1 Bass");
+    assert_eq!(line.matches("▌Verse━━").count(), 3, "{line}");
     let owner = stage.owner(ANA);
     stage.refuses(Refusal::NotOwner { instrument: BASS, owner });
     let screen = stage.press("<enter>").screen();

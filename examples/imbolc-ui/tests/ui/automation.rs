@@ -63,10 +63,7 @@ fn a_lane_is_switched_armed_and_deleted() {
     // The next lane takes its place.
     stage.press("D<down>");
     let deleted = Target::Bus(BusId(1), BusParameter::Pan);
-    assert_eq!(
-        stage.dispatched(),
-        [NetworkAction::Automation(deleted, AutomationAction::Delete)]
-    );
+    assert_eq!(stage.dispatched(), [NetworkAction::Automation(deleted, AutomationAction::Delete)]);
     stage.press("D");
     assert_eq!(stage.dispatched(), [NetworkAction::Automation(TEMPO, AutomationAction::Delete)]);
     assert!(stage.screen().contains("no lanes here: a lets one move"), "{}", stage.screen());
@@ -177,13 +174,13 @@ fn a_lane_is_added_by_the_words_of_its_parameter() {
 #[test]
 fn the_value_is_where_the_music_is() {
     let mut stage = lanes(Scene::Joined);
-    assert!(stage.screen().contains("now 20 %"), "{}", stage.screen());
+    assert!(stage.screen().contains("(20 %)"), "{}", stage.screen());
     stage.plays(2000, -6.0);
     let screen = stage.screen();
-    assert!(screen.contains("now 30 %"), "{screen}");
+    assert!(screen.contains("(30 %)"), "{screen}");
     assert!(screen.contains('▼'), "{screen}");
     stage.somebody(&cutoff(AutomationAction::Set(LaneSetting::Enabled(false))));
-    assert!(!stage.screen().contains("now 30 %"), "what is off moves nothing");
+    assert!(!stage.screen().contains("(30 %)"), "what is off moves nothing");
 }
 
 #[test]
@@ -227,7 +224,7 @@ fn the_lane_under_the_cursor_is_seen_on_the_smallest_terminal() {
     stage.resize(60, 16);
     stage.show(Pane::Automation);
     for id in 1..=20 {
-        assert!(stage.screen().contains(&format!("of bus {id} ")), "{}", stage.screen());
+        assert!(stage.screen().contains(&format!("Level of bus {id} ")), "{}", stage.screen());
         stage.press("<down>");
     }
     let mut stage = lanes(Scene::Joined);

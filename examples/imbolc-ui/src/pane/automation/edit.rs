@@ -65,9 +65,7 @@ impl Here<'_> {
     pub(super) fn meaning(&self, value: Amount) -> String {
         let studio = self.view.studio();
         let action = self.target.action(value, studio);
-        let words = action.map(|action| words::action(studio, &action)).unwrap_or_default();
-        // What it moves stands in the list.
-        words.rsplit(' ').next().unwrap_or_default().into()
+        action.map(|action| words::innermost(&action)).unwrap_or_default()
     }
 
     /// A point at the cursor that changes nothing yet.
