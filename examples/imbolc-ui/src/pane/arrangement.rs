@@ -9,7 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
     quantity::Ticks,
-    studio::{AtEnd, Clip, ClipId, PlayMode, StudioState},
+    studio::{AtEnd, Clip, ClipId, Part, PlayMode, StudioState},
 };
 use ratatui::{
     buffer::Buffer,
@@ -113,7 +113,7 @@ impl Arrangement {
         let (tick, pitch) = view.mine.cursor();
         let tick = grid.beside(tick, 0);
         let under = |tick: Ticks| {
-            let all = part.into_iter().flat_map(|part| part.placements());
+            let all = part.into_iter().flat_map(Part::placements);
             let here = all.filter(move |(_, it)| {
                 it.tick.get() < tick.get() + grid.column && tick.get() < it.end()
             });
@@ -161,7 +161,7 @@ fn draw_clips(here: &Here, area: Rect, buffer: &mut Buffer) {
     let name = words::instrument(here.view.studio(), here.id);
     let heading = theme::fit(&format!("clips of {name}"), width);
     let mut lines = vec![Line::styled(heading, theme::HEADING)];
-    let clips: Vec<_> = here.part.into_iter().flat_map(|part| part.clips()).collect();
+    let clips: Vec<_> = here.part.into_iter().flat_map(Part::clips).collect();
     if clips.is_empty() {
         lines.push(Line::styled("none: a adds one", theme::QUIET));
     }

@@ -163,11 +163,11 @@ impl Automation {
         let first = (at.unwrap_or_default() + 1).saturating_sub(rows);
         for target in self.targets.iter().skip(first).take(rows) {
             let Some(lane) = here.view.studio().automation.lane(target) else { continue };
-            let line = row(here.view, *target, lane, name);
+            let shown = row(here.view, *target, lane, name);
             lines.push(match (*target == here.target, self.on_points) {
-                (true, false) => line.patch_style(theme::SELECTED),
-                (true, true) => line.patch_style(theme::MARKED),
-                _ => line,
+                (true, false) => shown.patch_style(theme::SELECTED),
+                (true, true) => shown.patch_style(theme::MARKED),
+                _ => shown,
             });
         }
         Paragraph::new(lines).render(Rect { width: area.width.saturating_sub(1), ..area }, buffer);

@@ -39,7 +39,7 @@ fn the_lanes_of_the_selected_instrument_come_first_and_then_everybodys() {
     let order = |stage: &mut Stage| {
         let screen = stage.screen();
         let lines = screen.lines().map(str::to_owned);
-        lines.filter(|line| line.contains(" of ")).count()
+        lines.filter(|line| line.contains(" of ") && !line.contains("Enter: to")).count()
     };
     let screen = stage.screen();
     let at = |what| screen.find(what).unwrap_or_else(|| panic!("{what}: {screen}"));

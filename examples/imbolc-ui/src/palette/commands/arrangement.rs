@@ -3,7 +3,7 @@
 use imbolc_net::{
     model::InstrumentId,
     quantity::NoteLength,
-    studio::{Action, ClipAction, ClipId, LoopRegion},
+    studio::{Action, ClipAction, ClipId, LoopRegion, Part},
 };
 
 use super::{NOTHING_SELECTED, called, numbered, one};
@@ -41,7 +41,7 @@ pub(super) fn rename(what: &str, view: &View) -> Meaning {
 fn free(view: &View) -> Result<(InstrumentId, ClipId), String> {
     let (id, _) = view.selected().ok_or(NOTHING_SELECTED)?;
     let part = view.studio().arrangement.part(id);
-    Ok((id, part.map_or(ClipId(1), |part| part.free_clip())))
+    Ok((id, part.map_or(ClipId(1), Part::free_clip)))
 }
 
 /// What repeats of the track: on its own, or else with everything.

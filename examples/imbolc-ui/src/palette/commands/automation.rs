@@ -16,7 +16,7 @@ const NAMED: usize = 8;
 
 /// `PARAMETER`
 pub(super) fn automate(what: &str, view: &View) -> Result<Vec<Intent>, String> {
-    let target = meant(what, named(view))?;
+    let target = meant(what, &named(view))?;
     if view.studio().automation.lane(&target).is_some() {
         return Err(format!("there is a lane for {target} already"));
     }
@@ -25,7 +25,7 @@ pub(super) fn automate(what: &str, view: &View) -> Result<Vec<Intent>, String> {
 
 /// The one whose name this is, or else the only one that has all these words in
 /// its name, or their beginnings.
-fn meant(what: &str, named: Vec<(String, Target)>) -> Result<Target, String> {
+fn meant(what: &str, named: &[(String, Target)]) -> Result<Target, String> {
     let what = what.to_lowercase();
     if let Some((_, target)) = named.iter().find(|(name, _)| *name == what) {
         return Ok(*target);
@@ -37,9 +37,9 @@ fn meant(what: &str, named: Vec<(String, Target)>) -> Result<Target, String> {
         [] => Err(format!("there is no parameter {what:?}")),
         [(_, target)] => Ok(*target),
         _ => {
-            let names: Vec<_> = fitting.iter().take(NAMED).map(|(name, _)| &**name).collect();
+            let some: Vec<_> = fitting.iter().take(NAMED).map(|(name, _)| &**name).collect();
             let more = if fitting.len() > NAMED { ", …" } else { "" };
-            Err(format!("{} fit: {}{more}", fitting.len(), names.join(", ")))
+            Err(format!("{} fit: {}{more}", fitting.len(), some.join(", ")))
         }
     }
 }
@@ -111,11 +111,11 @@ mod tests {
     fn a_parameter_is_known_by_its_name_or_by_the_beginnings_of_its_words() {
         let all = || everybodys(&StudioState::starter());
         let tempo = Target::Session(SessionParameter::Tempo);
-        assert_eq!(meant("tempo", all()), Ok(tempo));
-        assert_eq!(meant("Tem", all()), Ok(tempo));
-        assert_eq!(meant("mas le", all()), Ok(Target::Master(MasterParameter::Level)));
-        assert_eq!(meant("volume", all()), Err("there is no parameter \"volume\"".into()));
-        let several = meant("master", all()).unwrap_err();
+        assert_eq!(meant("tempo", &all()), Ok(tempo));
+        assert_eq!(meant("Tem", &all()), Ok(tempo));
+        assert_eq!(meant("mas le", &all()), Ok(Target::Master(MasterParameter::Level)));
+        assert_eq!(meant("volume", &all()), Err("there is no parameter \"volume\"".into()));
+        let several = meant("master", &all()).unwrap_err();
         assert!(several.contains("fit: master level, "), "{several}");
     }
 }

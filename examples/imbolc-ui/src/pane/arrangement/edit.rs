@@ -162,8 +162,7 @@ impl Arrangement {
 
     /// Chooses the clip that comes so many after the chosen one.
     fn choose(&mut self, here: &Here, clips: isize) -> Intent {
-        let ids: Vec<_> =
-            here.part.into_iter().flat_map(|part| part.clips()).map(|(id, _)| id).collect();
+        let ids: Vec<_> = here.part.into_iter().flat_map(Part::clips).map(|(id, _)| id).collect();
         let at = ids.iter().position(|id| Some(*id) == here.clip).unwrap_or_default();
         let at = at.saturating_add_signed(clips).min(ids.len().saturating_sub(1));
         self.clip = ids.get(at).copied();

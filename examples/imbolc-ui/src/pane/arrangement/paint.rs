@@ -188,7 +188,7 @@ impl Paint<'_> {
         if Arc::ptr_eq(&self.view.state, &self.view.confirmed) {
             return;
         }
-        for (id, placement) in confirmed.into_iter().flat_map(|part| part.placements()) {
+        for (id, placement) in confirmed.into_iter().flat_map(Part::placements) {
             let gone = part.is_none_or(|part| part.placement(id).is_none());
             let column = self.column(placement.tick.get(), area.width);
             if let Some(column) = column.filter(|_| gone) {
