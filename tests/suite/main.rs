@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 #![allow(clippy::float_cmp, reason = "what was sent must arrive exactly")]
 
+mod at_once;
+mod bounces;
 mod cable;
 mod conformance;
 mod digest;
@@ -10,16 +12,22 @@ mod digest;
 mod discovery;
 mod documents;
 mod every_action;
+mod every_byte;
+mod ledger;
 mod other_model;
 mod processes;
 mod projects;
+#[path = "../../examples/chaos/proxy.rs"]
+mod proxy;
 mod purity;
 mod raw;
 mod room;
+mod scissors;
 mod session;
 mod shell;
 mod simulation;
 mod snippet;
 mod studio;
+mod turmoil;
 mod undo;
 mod wire;

@@ -16,7 +16,7 @@ use std::{
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A `session` that runs. It is killed when it is dropped.
-struct Session {
+pub struct Session {
     name: String,
     child: Child,
     /// Closed by taking it.
@@ -61,7 +61,7 @@ impl Session {
         (host, address)
     }
 
-    fn join(name: &str, address: &str, own: &str, state: &StateDir) -> Self {
+    pub fn join(name: &str, address: &str, own: &str, state: &StateDir) -> Self {
         let state = state.0.to_str().unwrap();
         let mut arguments = vec!["join", address, "--state-dir", state];
         if !own.is_empty() {
@@ -72,7 +72,7 @@ impl Session {
         guest
     }
 
-    fn types(&mut self, line: &str) {
+    pub fn types(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("it still listens");
         writeln!(stdin, "{line}").unwrap();
     }
@@ -106,7 +106,7 @@ impl Session {
     }
 
     /// Ends it as a power cut would.
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -133,10 +133,10 @@ impl Drop for Session {
 }
 
 /// Where the tokens of one test are kept.
-struct StateDir(PathBuf);
+pub struct StateDir(PathBuf);
 
 impl StateDir {
-    fn new(test: &str) -> Self {
+    pub fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("imbolc-net-{test}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         Self(path)

@@ -197,6 +197,7 @@ impl Found {
 }
 
 #[cfg(not(feature = "mdns"))]
+#[expect(clippy::unused_self, reason = "with the feature it is used")]
 impl Found {
     const fn begin(_: &Arguments, _: &Arc<dyn Dispatcher>) -> Self {
         Self {}
@@ -207,5 +208,7 @@ impl Found {
         false
     }
 
-    async fn end(self) {}
+    fn end(self) -> std::future::Ready<()> {
+        std::future::ready(())
+    }
 }

@@ -222,6 +222,13 @@ pub fn note(tick: u32, pitch: u8) -> Note {
     }
 }
 
+/// Adds an instrument.
+pub fn add(studio: &mut StudioState, id: u32, name: &str) {
+    let name = Name::new(name).expect("a name");
+    let id = InstrumentId(id);
+    act(studio, &NetworkAction::AddInstrument { id, name, source: SourceKind::Fm });
+}
+
 /// Turns the cutoff of an instrument.
 pub fn cutoff(id: InstrumentId, hertz: f32) -> NetworkAction {
     let setting = FilterSetting::Cutoff(Hertz::new(hertz).expect("in range"));

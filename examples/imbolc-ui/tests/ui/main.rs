@@ -5,10 +5,12 @@ mod arrangement;
 mod automation;
 mod band;
 mod drums;
+mod gallery;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
 mod mixer;
+mod pace;
 mod people;
 mod piano_roll;
 #[cfg(unix)]

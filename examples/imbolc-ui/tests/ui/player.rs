@@ -4,7 +4,10 @@ use std::{
     io::{Read as _, Write as _},
     num::NonZeroU16,
     process::{Child, Command, ExitStatus, Output},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -22,6 +25,8 @@ pub struct Player {
     child: Child,
     terminal: Arc<blocking::Pty>,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// How many bytes the program has written.
+    written: Arc<AtomicUsize>,
 }
 
 impl Player {
@@ -45,17 +50,20 @@ impl Player {
         let size = |size| NonZeroU16::new(size).expect("not empty");
         let screen = vt100::Parser::new(size(lines), size(columns), 0);
         let (terminal, screen) = (Arc::new(terminal), Arc::new(Mutex::new(screen)));
+        let written = Arc::new(AtomicUsize::new(0));
         thread::spawn({
             let (terminal, screen) = (Arc::clone(&terminal), Arc::clone(&screen));
+            let written = Arc::clone(&written);
             move || {
                 let mut bytes = [0; 4096];
                 // It ends when the program does.
                 while let Ok(count @ 1..) = (&*terminal).read(&mut bytes) {
                     screen.lock().expect("not poisoned").process(&bytes[..count]);
+                    written.fetch_add(count, Relaxed);
                 }
             }
         });
-        Self { child, terminal, screen }
+        Self { child, terminal, screen, written }
     }
 
     fn parser(&self) -> MutexGuard<'_, vt100::Parser> {
@@ -65,6 +73,11 @@ impl Player {
     /// What is on the screen.
     pub fn screen(&self) -> String {
         self.parser().screen().contents()
+    }
+
+    /// How many bytes the program has written so far.
+    pub fn written(&self) -> usize {
+        self.written.load(Relaxed)
     }
 
     /// Whether the program has taken the screen and not given it back.

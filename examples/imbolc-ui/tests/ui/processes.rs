@@ -1,5 +1,7 @@
 //! Real processes on real terminals.
 
+use std::time::Duration;
+
 use crate::player::{Player, without_terminal};
 
 /// What the program says before it ends, in one line.
@@ -37,6 +39,21 @@ fn a_terminal_that_is_too_small_or_none_is_one_clear_line() {
         "{screen}"
     );
     assert!(complaint(&[]).contains("there is no terminal"));
+}
+
+#[test]
+fn nothing_is_written_while_nothing_moves_and_much_while_the_music_goes() {
+    let mut player = Player::start(&["--name", "mia"]);
+    player.sees("mia alone");
+    std::thread::sleep(Duration::from_secs(1));
+    let before = player.written();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(player.written(), before);
+    player.press(" ");
+    player.sees("▶");
+    let before = player.written();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(player.written() > before + 100, "the playhead moves");
 }
 
 #[test]

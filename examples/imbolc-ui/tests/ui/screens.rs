@@ -7,7 +7,7 @@ use imbolc_net::studio::Pane;
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
 /// The panes, and which keys lead to what there is to be seen.
-const PANES: [(Pane, &str); 8] = [
+pub const PANES: [(Pane, &str); 8] = [
     (Pane::Instruments, ""),
     (Pane::Mixer, ""),
     (Pane::PianoRoll, ""),

@@ -117,6 +117,8 @@ struct Shown {
     confirmed: Arc<NetworkState>,
     metering: Metering,
     status: Status,
+    /// How often the snapshot was loaded.
+    loads: u32,
     /// Whether what is dispatched is confirmed at once.
     online: bool,
     dispatched: Vec<NetworkAction>,
@@ -139,6 +141,7 @@ impl Stage {
             state,
             metering: Metering::default(),
             status: scene.status(),
+            loads: 0,
             online: scene != Scene::Reconnecting,
             dispatched: Vec::new(),
             wishes: Vec::new(),
@@ -180,6 +183,20 @@ impl Stage {
         self.happens(Event::Changed(DirtyFlags::ALL));
     }
 
+    /// How often the snapshot was loaded since the last call.
+    pub fn loads(&mut self) -> u32 {
+        std::mem::take(&mut self.shown().loads)
+    }
+
+    /// The studio becomes another one, and nobody is told.
+    pub fn replace(&mut self, edit: impl FnOnce(&mut StudioState)) {
+        let mut shown = self.shown();
+        let mut state = (*shown.state).clone();
+        edit(&mut state.model);
+        shown.state = Arc::new(state);
+        shown.confirmed = Arc::clone(&shown.state);
+    }
+
     /// The roster becomes another one.
     pub fn reseat(&mut self, edit: impl FnOnce(&mut Roster)) {
         {
@@ -195,6 +212,7 @@ impl Stage {
     /// The music goes, and is here.
     pub fn plays(&mut self, playhead: u32, peak: f32) {
         let peak = Decibels::new(peak).expect("in range");
+        self.replace(|studio| studio.transport.playing = true);
         self.shown().metering = Metering {
             playhead: Ticks::new(playhead).expect("in range"),
             tempo: Bpm::of(120.0),
@@ -303,12 +321,16 @@ fn mock(
         ($expect:ident, |$it:ident| $what:expr) => {{
             let shown = with();
             mock.$expect().returning(move || {
-                let $it = shown.lock().expect("no test has panicked");
+                #[allow(unused_mut, reason = "one of them counts")]
+                let mut $it = shown.lock().expect("no test has panicked");
                 $what
             });
         }};
     }
-    shows!(expect_state, |it| Arc::clone(&it.state));
+    shows!(expect_state, |it| {
+        it.loads += 1;
+        Arc::clone(&it.state)
+    });
     shows!(expect_confirmed, |it| Arc::clone(&it.confirmed));
     shows!(expect_metering, |it| it.metering);
     shows!(expect_status, |it| it.status.clone());

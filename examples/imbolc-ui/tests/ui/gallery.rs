@@ -1,0 +1,37 @@
+//! The screens that people are shown, made from what is tested.
+//!
+//! `UPDATE_SCREENS=1 cargo test -p imbolc-ui --test ui gallery` writes them anew.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use crate::{
+    screens::PANES,
+    stage::{Scene, Stage},
+};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/SCREENS.md");
+
+fn gallery() -> String {
+    let mut text = String::from(
+        "# The screens\n\n\
+         Ana has joined Mia's session; Ben's cable has just come out. Made by \
+         `tests/ui/gallery.rs`.\n",
+    );
+    for (pane, keys) in PANES {
+        let mut stage = Stage::new(Scene::Joined);
+        stage.plays(960, -9.0);
+        let screen = stage.show(pane).press(keys).screen();
+        write!(text, "\n## {pane:?}\n\n```text\n{screen}\n```\n").expect("to a string");
+    }
+    text
+}
+
+#[test]
+fn the_screens_that_are_shown_are_those_that_are_drawn() {
+    let gallery = gallery();
+    if std::env::var_os("UPDATE_SCREENS").is_some() {
+        fs::write(FILE, &gallery).expect("it can be written");
+    }
+    let shown = fs::read_to_string(Path::new(FILE)).expect("it is there");
+    assert!(shown == gallery, "SCREENS.md is stale: UPDATE_SCREENS=1 writes it anew");
+}

@@ -1,0 +1,76 @@
+//! When a frame is drawn, and what it costs.
+
+use std::time::{Duration, Instant};
+
+use imbolc_net::{Event, model::DirtyFlags};
+use imbolc_ui::app::Pace;
+
+use crate::stage::{ANA, LEAD, Scene, Stage};
+
+/// Long after the last thing that happened.
+fn later() -> Instant {
+    Instant::now() + Duration::from_secs(5)
+}
+
+#[test]
+fn a_frame_loads_one_snapshot() {
+    let mut stage = Stage::new(Scene::Joined);
+    stage.screen();
+    stage.loads();
+    stage.screen();
+    assert_eq!(stage.loads(), 1);
+}
+
+#[test]
+fn nothing_is_drawn_while_nothing_moves() {
+    let mut stage = Stage::new(Scene::Alone);
+    stage.screen();
+    assert_eq!(stage.app.pace(later()), Pace::Rest);
+    assert!(!stage.app.is_stale());
+    stage.press("+");
+    assert!(stage.app.is_stale());
+    assert_eq!(stage.app.pace(Instant::now()), Pace::Fast, "the meters may follow");
+    stage.screen();
+    assert_eq!(stage.app.pace(later()), Pace::Rest);
+}
+
+#[test]
+fn sixty_frames_a_second_are_drawn_while_the_music_goes() {
+    let mut stage = Stage::new(Scene::Alone);
+    stage.screen();
+    stage.plays(480, -12.0);
+    assert!(stage.app.is_stale());
+    stage.screen();
+    assert_eq!(stage.app.pace(later()), Pace::Fast);
+}
+
+#[test]
+fn while_somebody_is_away_a_clock_moves_on_slowly() {
+    // Ben is away.
+    let mut stage = Stage::new(Scene::Hosting);
+    stage.screen();
+    assert_eq!(stage.app.pace(later()), Pace::Slow);
+    stage.reseat(|roster| {
+        let ben = roster.participants.remove(&crate::stage::BEN);
+        assert!(ben.is_some());
+        roster.owners.remove(&LEAD);
+    });
+    stage.screen();
+    assert_eq!(stage.app.pace(later()), Pace::Rest);
+    assert!(stage.owner(ANA).is_some());
+}
+
+#[test]
+fn only_what_an_event_says_has_changed_is_worked_out_anew() {
+    let mut stage = Stage::new(Scene::Alone);
+    stage.screen();
+    let count = stage.studio().instruments.len();
+    // The snapshot is ahead of its event: the list is not looked at again yet.
+    stage.replace(|studio| crate::band::add(studio, 77, "Late"));
+    stage.happens(Event::Changed(DirtyFlags::TRANSPORT));
+    // The news may know better: the row has two blanks.
+    assert!(!stage.screen().contains("77  Late"));
+    stage.happens(Event::Changed(DirtyFlags::INSTRUMENTS));
+    assert!(stage.screen().contains("77  Late"));
+    assert_eq!(stage.studio().instruments.len(), count + 1);
+}

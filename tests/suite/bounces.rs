@@ -1,0 +1,216 @@
+//! A hundred interruptions of each kind, over real sockets: everything counts
+//! once, and who was cut off is back before it is missed.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use imbolc_net::{
+    Dispatcher, Event,
+    client::{JoinOptions, RemoteDispatcher},
+    config::{ClientConfig, ServerConfig, SessionConfig},
+    dispatcher::{HostDispatcher, HostOptions},
+    engine::{NoEngine, SilentEngine},
+    protocol::InstrumentId,
+    quantity::{Pitch, Ticks},
+    status::Status,
+    studio::StudioState,
+};
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    ledger::{Ledger, Pages, Write},
+    processes,
+    proxy::{How, Proxy},
+    room::BASS,
+};
+
+const BOUNCES: u32 = 100;
+
+async fn door() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn join(
+    address: SocketAddr,
+    page: u32,
+    config: &ClientConfig,
+) -> Arc<RemoteDispatcher<Ledger>> {
+    let options = JoinOptions {
+        name: format!("guest {page}"),
+        own: vec![InstrumentId(page)],
+        config: config.clone(),
+        ..JoinOptions::default()
+    };
+    let connector = imbolc_net::transport::TcpConnector { address: address.to_string() };
+    Arc::new(RemoteDispatcher::join(connector, options).await.unwrap())
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("not in 30 s: {what}"));
+}
+
+/// Ana is cut off a hundred times, with something on its way each time, and Ben
+/// is not. Returns how long each of it took, the shortest first.
+async fn bounce(how: How, session: SessionConfig, config: ClientConfig) -> Vec<Duration> {
+    let (listener, address) = door().await;
+    let options = HostOptions { session, server: ServerConfig::default() };
+    let host = HostDispatcher::<Ledger>::open("Mia", Pages::empty(2), NoEngine, listener, options)
+        .unwrap();
+    let proxy = Proxy::to(address).await.unwrap();
+    let ana = join(proxy.address, 1, &config).await;
+    let ben = join(address, 2, &ClientConfig::default()).await;
+    let me = ana.identity();
+    until("the host has heard of her", || {
+        matches!(ana.status(), Status::Connected { round_trip: Some(_) })
+    })
+    .await;
+    let mut events = ana.events();
+    let (mut times, mut commits) = (Vec::new(), Vec::new());
+    for bounce in 0..BOUNCES {
+        let write = |line| {
+            let ana = Arc::clone(&ana);
+            tokio::spawn(async move { ana.commit(Write { page: 1, line }).await })
+        };
+        ben.dispatch(Write { page: 2, line: bounce }).unwrap();
+        commits.push(write(2 * bounce));
+        // It is dispatched now, and its answer on its way or not.
+        until("it shows", || ana.state().model.lines(1).last() == Some(&(2 * bounce))).await;
+        if bounce % 2 == 0 {
+            sleep(Duration::from_millis(u64::from(bounce % 20))).await;
+        }
+        let before = Instant::now();
+        proxy.cut(how);
+        let lost = wait_for(&mut events, |status| matches!(status, Status::Reconnecting { .. }));
+        lost.await;
+        commits.push(write(2 * bounce + 1));
+        wait_for(&mut events, |status| matches!(status, Status::Connected { .. })).await;
+        times.push(before.elapsed());
+        until("both lines are answered", || commits.iter().all(|commit| commit.is_finished()))
+            .await;
+    }
+    for commit in commits {
+        assert_eq!(commit.await.unwrap(), Ok(()));
+    }
+    until("all agree", || ana.state() == host.state() && ben.state() == host.state()).await;
+    let book = host.state();
+    assert_eq!(book.model.lines(1), (0..2 * BOUNCES).collect::<Vec<_>>(), "once, and in order");
+    assert_eq!(book.model.lines(2), (0..BOUNCES).collect::<Vec<_>>());
+    assert_eq!(ana.identity(), me);
+    assert_eq!(book.roster.participants.len(), 3);
+    assert!(host.stats().accepted >= u64::from(BOUNCES) + 2);
+    times.sort();
+    times
+}
+
+/// Waits for a status, and makes sure that nothing is reported lost meanwhile.
+async fn wait_for(
+    events: &mut imbolc_net::dispatcher::Events<Ledger>,
+    wanted: impl Fn(&Status) -> bool,
+) {
+    let wait = async {
+        loop {
+            match events.next().await.expect("it goes on") {
+                Event::Status(status) if wanted(&status) => break,
+                lost @ (Event::NewSession { .. } | Event::Refused { .. }) => panic!("{lost:?}"),
+                _ => {}
+            }
+        }
+    };
+    timeout(Duration::from_secs(30), wait).await.expect("it comes back");
+}
+
+fn report(what: &str, times: &[Duration]) {
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    println!("{what}: p50 {:.0?}, p99 {:.0?} from the cut to the resumption", at(50), at(99));
+}
+
+/// Many times what it takes on a machine that has nothing else to do.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_connections_that_end_in_peace_cost_nothing() {
+    let times = bounce(How::Fin, SessionConfig::default(), ClientConfig::default()).await;
+    report("FIN", &times);
+    assert!(times[times.len() / 2] < PATIENCE, "{times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_connections_that_are_reset_cost_nothing() {
+    let times = bounce(How::Rst, SessionConfig::default(), ClientConfig::default()).await;
+    report("RST", &times);
+    assert!(times[times.len() / 2] < PATIENCE, "{times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_connections_that_go_silent_cost_nothing() {
+    let ms = Duration::from_millis;
+    // The host is a little slower to notice: its old connection looks alive when
+    // the client is back, and is taken over.
+    let session =
+        SessionConfig { heartbeat: ms(25), silence: ms(2000), ..SessionConfig::default() };
+    let silence = ms(100);
+    let config =
+        ClientConfig { silence, ping: ms(25), first_retry: ms(10), ..ClientConfig::default() };
+    let times = bounce(How::BlackHole, session, config).await;
+    report("black hole, with 100 ms of silence", &times);
+    assert!(times[0] >= silence / 2, "silence is what tells: {times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_killed_a_hundred_times_is_who_it_was_each_time() {
+    let (listener, address) = door().await;
+    let (model, engine) = (StudioState::starter(), SilentEngine::default());
+    let host =
+        HostDispatcher::open("Mia", model, engine, listener, HostOptions::default()).unwrap();
+    let host = Arc::new(host);
+    let lives = {
+        let host = Arc::clone(&host);
+        tokio::task::spawn_blocking(move || live_and_die(&host, address))
+    };
+    let mut times = lives.await.unwrap();
+    times.sort();
+    report("SIGKILL, from start to owning an instrument again,", &times);
+    let state = host.state();
+    let track = state.model.piano_roll.track(BASS).unwrap();
+    assert_eq!(track.len(), BOUNCES as usize, "a note for each life");
+    assert_eq!(state.roster.participants.len(), 2, "and nobody's ghost");
+}
+
+/// Starts a process, has it play a note, and kills it, again and again.
+fn live_and_die(host: &HostDispatcher, address: SocketAddr) -> Vec<Duration> {
+    let state = processes::StateDir::new("hundred-lives");
+    let mut me = None;
+    let mut times = Vec::new();
+    for life in 0..BOUNCES {
+        let begun = Instant::now();
+        let mut ana = processes::Session::join("ana", &address.to_string(), "1", &state);
+        times.push(begun.elapsed());
+        let owner = host.state().roster.owner(BASS).map(|owner| owner.client_id);
+        assert!(owner.is_some() && *me.get_or_insert(owner) == owner, "life {life}: {owner:?}");
+        ana.types(&format!("note 1 {} 60", life + 1));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let there = |state: &StudioState| {
+            let track = state.piano_roll.track(BASS).unwrap();
+            track.note(Ticks::of(life * 480), Pitch::of(60)).is_some()
+        };
+        while !there(&host.state().model) {
+            assert!(Instant::now() < deadline, "life {life}: the note does not arrive");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        ana.kill();
+    }
+    times
+}
