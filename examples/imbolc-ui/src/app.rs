@@ -51,6 +51,9 @@ pub const KEYS: &[Key] = &[
 /// meters follow the state a little later.
 const AFTERGLOW: std::time::Duration = std::time::Duration::from_millis(300);
 
+/// More keys than any pane has.
+const MOST_KEYS: u16 = 64;
+
 /// The studio on the screen.
 pub struct App {
     studio: Arc<dyn Dispatcher>,
@@ -63,6 +66,8 @@ pub struct App {
     drawn: Option<Metering>,
     /// When something moved last.
     moved: Instant,
+    /// From which key on the help is shown.
+    help_from: u16,
     stale: bool,
     ended: bool,
 }
@@ -129,6 +134,7 @@ impl App {
             keyboard: Keyboard::default(),
             drawn: None,
             moved: Instant::now(),
+            help_from: 0,
             stale: true,
             ended: false,
             studio,
@@ -184,12 +190,24 @@ impl App {
         self.mine.follow(&state.model);
         match self.mine.layers().last() {
             Some(Layer::Command) => self.type_command(key),
-            Some(Layer::Help) => self.local(LayerAction::Pop),
+            Some(Layer::Help) => self.read_help(key),
             Some(Layer::Keyboard) => self.play(key),
             _ => {
                 if let Some(intent) = self.meaning(key) {
                     self.carry_out(intent);
                 }
+            }
+        }
+    }
+
+    fn read_help(&mut self, key: KeyEvent) {
+        match key.code {
+            KeyCode::Up => self.help_from = self.help_from.saturating_sub(1),
+            // Where the end is depends on the screen.
+            KeyCode::Down => self.help_from = (self.help_from + 1).min(MOST_KEYS),
+            _ => {
+                self.help_from = 0;
+                self.local(LayerAction::Pop);
             }
         }
     }
@@ -240,6 +258,7 @@ impl App {
                 at: at.unwrap_or_default(),
                 pane: &*shown.pane,
                 palette: &self.palette,
+                help_from: self.help_from,
             };
             screen.draw(frame);
         }

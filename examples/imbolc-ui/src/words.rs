@@ -7,14 +7,25 @@ use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{OwnerInfo, Roster},
     quantity::Pitch,
-    studio::{NetworkAction, ProjectNotice, Studio, StudioChange, StudioState, TransportSetting},
+    studio::{
+        LaneChange, NetworkAction, ProjectNotice, Studio, StudioChange, StudioState, Target,
+        TransportSetting,
+    },
 };
 use serde::Serialize;
 use serde_json::Value;
 
 /// The families in which the first number is an instrument's.
-const OF_AN_INSTRUMENT: [&str; 7] =
-    ["Instrument", "DeleteInstrument", "PianoRoll", "Clip", "Placement", "Drums", "DropInstrument"];
+const OF_AN_INSTRUMENT: [&str; 8] = [
+    "Instrument",
+    "DeleteInstrument",
+    "PianoRoll",
+    "Clip",
+    "Placement",
+    "Drums",
+    "DropInstrument",
+    "Pad",
+];
 
 /// How many items of a list are spelt out.
 const SPELT_OUT: usize = 5;
@@ -40,6 +51,12 @@ pub fn pitch(pitch: Pitch) -> String {
 #[must_use]
 pub fn action(studio: &StudioState, action: &NetworkAction) -> String {
     family(studio, action)
+}
+
+/// What a lane moves, e.g. `1 Bass: filter cutoff`.
+#[must_use]
+pub fn target(studio: &StudioState, target: &Target) -> String {
+    family(studio, target)
 }
 
 /// What has changed between two states, each with who alone may have changed it.
@@ -87,8 +104,15 @@ fn change_of(
         | StudioChange::Clip(id, ..)
         | StudioChange::Placement(id, _)
         | StudioChange::Drums(id, _) => (by(*id), family(to, change)),
-        StudioChange::Lane(target, _) => {
-            (target.instrument().map_or_else(holder, by), family(to, change))
+        StudioChange::Lane(target, change) => {
+            // A lane as a whole is too much to tell.
+            let what = match change {
+                LaneChange::Whole(_) => "is new".into(),
+                LaneChange::Gone => "is gone".into(),
+                change => spell(&value(change)),
+            };
+            let words = format!("lane of {}: {what}", self::target(to, target));
+            (target.instrument().map_or_else(holder, by), words)
         }
         StudioChange::Session(_)
         | StudioChange::Transport(_)

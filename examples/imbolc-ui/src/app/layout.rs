@@ -31,6 +31,8 @@ pub(super) struct Screen<'a> {
     pub(super) at: usize,
     pub(super) pane: &'a dyn Pane,
     pub(super) palette: &'a Palette,
+    /// From which key on the help is shown.
+    pub(super) help_from: u16,
 }
 
 impl Screen<'_> {
@@ -135,22 +137,35 @@ impl Screen<'_> {
 
     fn draw_help(&self, area: Rect, buffer: &mut Buffer) {
         Clear.render(area, buffer);
-        let block = Block::bordered().title(" Keys: any key closes this ");
+        let block = Block::bordered();
         let inside = block.inner(area);
-        block.render(area, buffer);
-        let [here, everywhere] =
-            Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(inside);
-        draw_keys(self.pane.title(), self.pane.keys(), here, buffer);
-        draw_keys("Everywhere", KEYS, everywhere, buffer);
+        let here = [("", self.pane.title())].into_iter().chain(self.pane.keys().iter().copied());
+        let everywhere = [("", "Everywhere")].into_iter().chain(KEYS.iter().copied());
+        let keys: Vec<_> = here.chain(everywhere).collect();
+        let rows = usize::from(inside.height).max(1);
+        // What does not fit in two columns can be gone through.
+        let from = usize::from(self.help_from).min(keys.len().saturating_sub(rows * 2));
+        let title = if keys.len() > rows * 2 {
+            " Keys: ↓ ↑ for more, any other key closes this "
+        } else {
+            " Keys: any key closes this "
+        };
+        block.title(title).render(area, buffer);
+        let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
+        for (column, area) in halves.split(inside).iter().enumerate() {
+            let shown = keys.iter().skip(from + column * rows).take(rows);
+            draw_keys(shown, *area, buffer);
+        }
     }
 }
 
-fn draw_keys(heading: &str, keys: &[Key], area: Rect, buffer: &mut Buffer) {
-    let mut lines = vec![Line::styled(heading, theme::HEADING)];
-    lines.extend(keys.iter().map(|(key, what)| {
-        Line::from(vec![Span::styled(format!("{key:<10}"), theme::WELL), Span::raw(*what)])
-    }));
-    Paragraph::new(lines).render(area, buffer);
+/// Draws keys; what has none is a heading.
+fn draw_keys<'a>(keys: impl Iterator<Item = &'a Key>, area: Rect, buffer: &mut Buffer) {
+    let line = |(key, what): &'a Key| match *key {
+        "" => Line::styled(*what, theme::HEADING),
+        key => Line::from(vec![Span::styled(format!("{key:<10}"), theme::WELL), Span::raw(*what)]),
+    };
+    Paragraph::new(keys.map(line).collect::<Vec<_>>()).render(area, buffer);
 }
 
 /// How the dispatcher is doing, in a few words.

@@ -178,7 +178,7 @@ impl Automation {
         let session = &here.view.studio().session;
         if !self.on_points {
             return Line::from(vec![
-                Span::raw(here.target.to_string()),
+                Span::raw(words::target(here.view.studio(), &here.target)),
                 Span::styled("  Enter: to the points", theme::QUIET),
             ]);
         }
@@ -217,7 +217,7 @@ fn row<'a>(view: &View, target: Target, lane: &Lane, width: usize) -> Line<'a> {
     };
     let certain = view.is_certain(settings);
     let style = if lane.enabled { theme::certain(certain) } else { theme::QUIET };
-    let name = theme::fit(&target.to_string(), width);
+    let name = theme::fit(&words::target(view.studio(), &target), width);
     let enabled = if lane.enabled { "on" } else { "off" };
     let armed = if lane.armed { "●" } else { " " };
     Line::from(vec![

@@ -69,6 +69,17 @@ fn somebody_elses_edit_is_shown_and_told() {
 }
 
 #[test]
+fn all_keys_can_be_read_also_on_the_smallest_terminal() {
+    let mut stage = Stage::new(Scene::Alone);
+    assert!(stage.press("?").screen().contains("Ctrl-C"));
+    stage.resize(60, 16);
+    assert!(!stage.screen().contains("Ctrl-C"));
+    assert!(stage.press("<down><down><down><down><down>").screen().contains("Ctrl-C"));
+    assert!(!stage.press("<esc>").screen().contains("Ctrl-C"), "{}", stage.screen());
+    assert!(stage.press("?").screen().contains("another instrument"), "from the beginning");
+}
+
+#[test]
 fn a_terminal_that_has_become_too_small_says_so() {
     let mut stage = Stage::new(Scene::Alone);
     stage.resize(59, 16);

@@ -18,7 +18,8 @@ const NAMED: usize = 8;
 pub(super) fn automate(what: &str, view: &View) -> Result<Vec<Intent>, String> {
     let target = meant(what, &named(view))?;
     if view.studio().automation.lane(&target).is_some() {
-        return Err(format!("there is a lane for {target} already"));
+        let what = words::target(view.studio(), &target);
+        return Err(format!("there is a lane for {what} already"));
     }
     one(Action::Automation(target, AutomationAction::Add))
 }
