@@ -63,8 +63,9 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// straight into the master, each for a quarter of a beat. While it is on, its
 /// bars are counted in before the playhead moves.
 ///
-/// What is played and turned while the transport records it reports in actions,
-/// and so it does when an arrangement comes to its end.
+/// What is played and turned while the playhead moves and the transport records
+/// it reports in actions, and so it does when an arrangement comes to its end. A
+/// key that is still held when all is counted in is a note from there on.
 ///
 /// Some of what is described it does not play:
 ///
@@ -185,6 +186,7 @@ impl Engine<Studio> for SilentEngine {
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
+                self.recorder.look_afresh();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
@@ -214,7 +216,8 @@ impl Engine<Studio> for SilentEngine {
             // The meters find out whether it was the last one.
             StudioEffect::NoteOff { instrument, pitch } => {
                 let tick = self.performance.playhead.tick();
-                self.sayings.extend(self.recorder.key_up(state, tick, (instrument, pitch)));
+                let note = self.recorder.key_up(state, tick, (instrument, pitch));
+                self.sayings.extend(note.filter(|_| !self.performance.is_counting()));
             }
         }
     }
@@ -223,7 +226,11 @@ impl Engine<Studio> for SilentEngine {
         self.move_on(now, state);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
-            self.sayings.extend(self.recorder.watch(state, tick));
+            if self.performance.is_counting() {
+                self.recorder.wait(state);
+            } else {
+                self.sayings.extend(self.recorder.watch(state, tick));
+            }
         }
         if self.motion == Motion::Stopped {
             self.motion = Motion::Still;
@@ -302,9 +309,14 @@ impl SilentEngine {
         self.sayings.extend([position, TransportAction::Stop].map(NetworkAction::Transport));
     }
 
+    /// Ends what is recorded, before the playhead stops or is put elsewhere.
     fn all_up(&mut self, state: &StudioState) {
         let tick = self.performance.playhead.tick();
-        self.sayings.extend(self.recorder.all_up(state, tick));
+        let notes = self.recorder.all_up(state, tick);
+        if !self.performance.is_counting() {
+            self.sayings.extend(notes);
+        }
+        self.recorder.look_afresh();
     }
 
     /// Moves the meters, while something moves no more often than is seen: a

@@ -121,6 +121,11 @@ impl Performance {
         self.moved.clear();
     }
 
+    /// Whether it is still counted in, and the playhead does not move.
+    pub(super) fn is_counting(&self) -> bool {
+        self.count.is_some()
+    }
+
     fn enter(&mut self, tick: u32) {
         self.due = tick;
         self.entered = tick;
