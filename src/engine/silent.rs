@@ -61,7 +61,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 ///
 /// The click beats time on the beats of the session's metre, at its level and
 /// straight into the master, each for a quarter of a beat. While it is on, its
-/// bars are counted in before the playhead moves.
+/// bars are counted in before the playhead moves: as they are set, for lanes move
+/// nothing until then.
 ///
 /// What is played and turned while the playhead moves and the transport records
 /// it reports in actions, and so it does when an arrangement comes to its end. A
@@ -78,6 +79,11 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// - Layer groups as what is struck together: whoever plays strikes the keys of
 ///   each instrument; the strips of the groups it does follow.
 /// - Key, scale and snap: they are for who writes.
+/// - Lanes of chance and offset, of the session and of instruments, and of the
+///   pitch of a pad: they are logged, and what is played goes by what is set. Of
+///   lanes it plays those of tempo, of the session's swing, of the click but for
+///   what is counted in, and of what its meters read: levels, pans of strips,
+///   mutes, solos and sends.
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
@@ -340,10 +346,12 @@ impl SilentEngine {
         self.metering = Metering { playhead, tempo, playing, peaks };
     }
 
-    /// The state as if the lanes had moved the faders themselves.
+    /// The state as if the lanes had moved the faders themselves. What no meter
+    /// reads stays as it is: there may be thousands of lanes.
     fn as_moved(&self, state: &StudioState) -> StudioState {
         let mut moved = state.clone();
-        for (target, value) in &self.performance.moved {
+        let lanes = self.performance.moved.iter();
+        for (target, value) in lanes.filter(|(target, _)| desk::reads(**target)) {
             // One that cannot be moved any more stays where it is.
             if let Some(action) = target.action(*value, state) {
                 let _ = Studio::reduce(&mut moved, &action);
