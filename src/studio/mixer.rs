@@ -169,7 +169,7 @@ impl Mixer {
     }
 
     /// Checks what concerns a strip as a whole, once an action is done.
-    fn check(&self, setting: &MixerSetting) -> Result<(), Invalid> {
+    pub(super) fn check(&self, setting: &MixerSetting) -> Result<(), Invalid> {
         match setting {
             MixerSetting::Bus(id, BusSetting::Chain(_)) => {
                 self.bus(*id).map_or(Ok(()), |bus| bus.chain.check())

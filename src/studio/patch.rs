@@ -13,10 +13,11 @@ use super::{
     StudioState,
     arrangement::{ArrangementSetting, ClipChange, ClipId, PartChange, PlacementChange},
     automation::{LaneChange, Target},
+    chain::ChainSetting,
     drums::DrumChange,
     instrument::{Instrument, InstrumentSetting, InstrumentState},
     keys::KeyChange,
-    mixer::{Mixer, MixerSetting},
+    mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
     piano_roll::{PianoRoll, Track, TrackChange},
     project::ProjectSetting,
     registry::RegistrySetting,
@@ -239,6 +240,12 @@ const fn may_leave_something_dangling(change: &StudioChange) -> bool {
             | StudioChange::PutInstrument(..)
             | StudioChange::DropInstrument(_)
             | StudioChange::WholePianoRoll(_)
+            // Lanes move the effects.
+            | StudioChange::Instrument(_, InstrumentSetting::Chain(ChainSetting::Remove(_)))
+            | StudioChange::Mixer(
+                MixerSetting::Bus(_, BusSetting::Chain(ChainSetting::Remove(_)))
+                    | MixerSetting::Master(MasterSetting::Chain(ChainSetting::Remove(_)))
+            )
     )
 }
 
@@ -248,10 +255,14 @@ fn check_references(state: &StudioState, change: &StudioChange) -> Result<(), In
         StudioChange::Session(SessionSetting::Midi(_)) => {
             state.check_references(&state.session.midi)
         }
-        StudioChange::Mixer(_) => state.check_references(&state.mixer),
-        StudioChange::Instrument(id, _) => {
-            state.instruments.get(*id).map_or(Ok(()), |edited| state.check_references(edited))
+        StudioChange::Mixer(setting) => {
+            state.mixer.check(setting)?;
+            state.check_references(&state.mixer)
         }
+        StudioChange::Instrument(id, _) => state.instruments.get(*id).map_or(Ok(()), |edited| {
+            edited.chain.check()?;
+            state.check_references(edited)
+        }),
         StudioChange::Drums(id, _) => state.drums.machine(*id).map_or(Ok(()), |edited| {
             edited.check()?;
             state.check_references(edited)

@@ -110,3 +110,14 @@ fn every_message_is_documented() {
         }
     }
 }
+
+#[test]
+fn the_versions_that_are_described_are_those_of_the_code() {
+    use imbolc_net::{model::Model as _, protocol::PROTOCOL_VERSION, studio::Studio};
+
+    let (name, version) = (Studio::NAME, Studio::VERSION);
+    let described = format!(
+        "protocol version **{PROTOCOL_VERSION}** and model **`{name}`** version **{version}**"
+    );
+    assert!(architecture().contains(&described), "{described}");
+}

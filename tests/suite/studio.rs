@@ -5,7 +5,7 @@ mod access;
 mod digest;
 mod limits;
 mod patches;
-mod properties;
+pub mod properties;
 mod schedule;
 mod structure;
 pub mod vocabulary;

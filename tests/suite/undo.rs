@@ -20,7 +20,10 @@ use proptest::prelude::*;
 
 use crate::{
     room::{BASS, Guest, LEAD, Room, cutoff, play_key},
-    studio::vocabulary,
+    studio::{
+        properties::{assert_nothing_dangles, through_json},
+        vocabulary,
+    },
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -401,6 +404,52 @@ fn who_was_restarted_can_still_undo_though_it_cannot_predict() {
     assert_eq!(fresh.cutoff(BASS), start);
 }
 
+#[test]
+fn an_effect_that_somebody_has_put_points_on_is_not_taken_back_from_under_them() {
+    use imbolc_net::studio::{
+        AutomationAction, BusParameter, BusSetting, ChainParameter, ChainSetting, Curve,
+        EffectKind, InstrumentParameter, MasterParameter, MasterSetting, Point, SlotId, Target,
+    };
+
+    let slot = SlotId(7);
+    let bus = BusId(1);
+    let bypass = ChainParameter::Bypass(slot);
+    let add = ChainSetting::Add(slot, EffectKind::Reverb, 0);
+    let mix = NetworkAction::Mixer;
+    let on_bass = InstrumentAction::Set(InstrumentSetting::Chain(add.clone()));
+    for (add, target) in [
+        (
+            NetworkAction::Instrument(BASS, on_bass),
+            Target::Instrument(BASS, InstrumentParameter::Chain(bypass)),
+        ),
+        (
+            mix(MixerSetting::Bus(bus, BusSetting::Chain(add.clone()))),
+            Target::Bus(bus, BusParameter::Chain(bypass)),
+        ),
+        (
+            mix(MixerSetting::Master(MasterSetting::Chain(add))),
+            Target::Master(MasterParameter::Chain(bypass)),
+        ),
+    ] {
+        let mut room = Room::new();
+        room.session.claim(ClientId::HOST, &[BASS]);
+        let name = Name::default();
+        room.session.act(room.now, &mix(MixerSetting::AddBus(bus, name))).unwrap();
+        let lane = |action| NetworkAction::Automation(target, action);
+        room.session.act(room.now, &add).unwrap();
+        room.session.act(room.now, &lane(AutomationAction::Add)).unwrap();
+        let tick = Ticks::of(480);
+        let value = imbolc_net::quantity::Amount::MAX;
+        let point = Point { tick, value, curve: Curve::Hold };
+        room.session.act_for_engine(&lane(AutomationAction::Put(point)));
+        assert_eq!(room.session.undo(), Ok(1), "the lane has somebody else's point");
+        assert_eq!(room.session.undo(), Ok(1), "and so has the effect");
+        let state = &room.session.state().model;
+        assert_eq!(&through_json(state), state);
+        assert!(state.automation.lane(&target).is_some());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -431,6 +480,32 @@ proptest! {
             prop_assert_eq!(kept, 0);
         }
         prop_assert_eq!(Studio::pieces(&end, &session.state().model), vec![]);
+    }
+
+    #[test]
+    fn nothing_dangles_whatever_is_taken_back_while_others_are_at_work(
+        steps in prop::collection::vec((0..6, vocabulary::action()), 1..40),
+    ) {
+        let mut session: Session<Studio> = Session::alone(
+            SessionConfig::default(),
+            SessionId::new([1; 16]),
+            "me",
+            vocabulary::at_work(),
+        );
+        let mut now = Timestamp::ZERO;
+        for (what, action) in &steps {
+            now = now + SECOND;
+            match what {
+                0..=2 => drop(session.act(now, action)),
+                // Somebody who is asked for no leave, and has no history.
+                3 => session.act_for_engine(action),
+                4 => drop(session.undo()),
+                _ => drop(session.redo()),
+            }
+            let state = &session.state().model;
+            assert_nothing_dangles(state);
+            prop_assert_eq!(&through_json(state), state);
+        }
     }
 
     #[test]

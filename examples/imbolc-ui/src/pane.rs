@@ -3,6 +3,8 @@
 //!
 //! A pane sees a [`View`] and nothing else, least of all a dispatcher.
 
+pub mod arrangement;
+pub mod automation;
 pub mod drums;
 pub mod instruments;
 pub mod mixer;
@@ -53,6 +55,8 @@ pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
         (studio::Pane::Mixer, Box::new(mixer::Mixer::default())),
         (studio::Pane::PianoRoll, Box::new(piano_roll::PianoRoll::default())),
         (studio::Pane::Drums, Box::new(drums::Drums::default())),
+        (studio::Pane::Automation, Box::new(automation::Automation::default())),
+        (studio::Pane::Arrangement, Box::new(arrangement::Arrangement::default())),
         (studio::Pane::Session, Box::new(session::Session::default())),
         (studio::Pane::People, Box::new(people::People::default())),
     ]

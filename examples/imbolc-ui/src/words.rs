@@ -120,6 +120,23 @@ pub fn of(thing: impl Serialize) -> String {
     spell(&value(&thing))
 }
 
+/// What something is set to, without what is set: of
+/// `Session(Tempo(120))` that is `120`.
+#[must_use]
+pub fn innermost(thing: &impl Serialize) -> String {
+    let mut value = &value(thing);
+    loop {
+        let inner = match value {
+            Value::Array(items) => items.last(),
+            other => only(other).map(|(_, inner)| inner),
+        };
+        match inner {
+            Some(inner) => value = inner,
+            None => return spell(value),
+        }
+    }
+}
+
 /// One of the families of actions or changes. Whose instrument it is comes
 /// first.
 fn family(studio: &StudioState, thing: &impl Serialize) -> String {
@@ -249,6 +266,7 @@ mod tests {
             assert_eq!(action(&studio, &what), words);
         }
         assert_eq!(of(SourceKind::SuperSaw), "super saw");
+        assert_eq!(innermost(&cutoff()), "812.5");
     }
 
     #[test]

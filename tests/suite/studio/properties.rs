@@ -45,7 +45,7 @@ pub fn through_json<T: Serialize + DeserializeOwned + Debug>(value: &T) -> T {
 }
 
 /// Looks at everything by itself rather than asking the crate.
-fn assert_nothing_dangles(state: &StudioState) {
+pub fn assert_nothing_dangles(state: &StudioState) {
     let tracks: Vec<_> = state.piano_roll.tracks().map(|(id, _)| id).collect();
     let instruments: Vec<_> = state.instruments.iter().map(|(id, _)| id).collect();
     assert_eq!(tracks, instruments);

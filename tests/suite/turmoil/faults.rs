@@ -26,6 +26,8 @@ fn an_outage_that_tcp_rides_out_loses_nothing_and_nobody_reconnects() {
     let all = [HOST, "ana", "ben", "cid"];
     let mut stage = Stage::with("hold", &all[1..], &mut turmoil::Builder::new());
     all_write(&mut stage, &all, 5);
+    // So that all of it is answered.
+    stage.lets_pass(SECOND);
     stage.sim.hold(HOST, "ana");
     stage.seat("ana").news.clear();
     all_write(&mut stage, &all, 20);

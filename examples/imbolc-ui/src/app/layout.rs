@@ -48,7 +48,7 @@ impl Screen<'_> {
         ])
         .areas(area);
         let buffer = frame.buffer_mut();
-        self.titles().render(titles, buffer);
+        self.titles(titles.width).render(titles, buffer);
         self.draw_transport(transport, buffer);
         let block = Block::bordered().title(format!(" {} ", self.pane.title()));
         let inside = block.inner(body);
@@ -63,10 +63,17 @@ impl Screen<'_> {
         }
     }
 
-    fn titles(&self) -> Line<'_> {
+    /// The panes by number and name; where there is no room for all the names,
+    /// the others have their first letters only.
+    fn titles(&self, width: u16) -> Line<'_> {
+        const LETTERS: usize = 3;
+        let whole: usize = self.titles.iter().map(|title| title.len() + 3).sum();
+        let room = whole <= usize::from(width) + 1;
         let mut line = Line::default();
         for (at, title) in self.titles.iter().enumerate() {
             let style = if at == self.at { theme::SELECTED } else { Style::new() };
+            let letters = if room || at == self.at { title.len() } else { LETTERS };
+            let title: String = title.chars().take(letters).collect();
             line.push_span(Span::styled(format!("{} {title}", at + 1), style));
             line.push_span(Span::raw(" "));
         }

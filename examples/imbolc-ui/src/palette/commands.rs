@@ -1,5 +1,7 @@
 //! The commands of the palette: one table.
 
+mod arrangement;
+mod automation;
 mod drums;
 
 use imbolc_net::{
@@ -180,6 +182,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "steps" "COUNT" "makes the pattern longer or shorter" => drums::steps;
     "resolution" "Sixteenth|…" "sets how long a step lasts" => drums::resolution;
     "drumswing" "PERCENT" "sets how late every second step is" => drums::swing;
+    "automate" "PARAMETER" "lets a lane move a parameter" => automation::automate;
+    "capture" "NAME" "makes a clip of what repeats on the track" => arrangement::capture;
+    "clip" "NAME [BARS]" "adds a clip without notes" => arrangement::create;
+    "clipname" "CLIP NAME" "renames a clip" => arrangement::rename;
     "own" "1,2,…" "asks to own instruments" => |ids, _| instruments(ids, Intent::Claim);
     "release" "1,2,…" "gives instruments up" => |ids, _| instruments(ids, Intent::Release);
     "privilege" "" "asks for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);

@@ -1,8 +1,8 @@
 //! The piano roll: the notes of the selected instrument, in time.
 
 mod edit;
-mod grid;
-mod paint;
+pub(super) mod grid;
+pub(super) mod paint;
 mod survey;
 
 use std::cell::Cell;

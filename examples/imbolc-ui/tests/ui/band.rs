@@ -9,13 +9,15 @@ use imbolc_net::{
         StepCount, StepNumber, Ticks, Velocity,
     },
     studio::{
-        BusId, BusSetting, ChainSetting, ChopperSetting, Content, Definition, Digest, DrumAction,
-        DrumSetting, EffectKind, FilterSetting, InstrumentAction, InstrumentKnob,
-        InstrumentSetting, LayerGroupId, Mapping, MappingId, MasterSetting, MidiMapSetting,
-        MidiTarget, MixerSetting, Name, Names, NetworkAction, Note, Output, PadSetting, PadSound,
-        PatternId, PatternSetting, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
-        Projects, RegistrySetting, SendsSetting, SessionSetting, Slice, SliceId, SlotId,
-        SourceKind, Step, Studio, StudioState, SynthDefId,
+        AutomationAction, BusId, BusParameter, BusSetting, ChainSetting, ChopperSetting,
+        ClipAction, ClipId, Content, Curve, Definition, Digest, DrumAction, DrumSetting,
+        EffectKind, FilterParameter, FilterSetting, InstrumentAction, InstrumentKnob,
+        InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId, LoopRegion, Mapping,
+        MappingId, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, Names,
+        NetworkAction, Note, Output, PadSetting, PadSound, PatternId, PatternSetting,
+        PianoRollAction, PlacementAction, PlacementId, Point, ProjectAction, ProjectName,
+        ProjectNotice, Projects, RegistrySetting, SendsSetting, SessionParameter, SessionSetting,
+        Slice, SliceId, SlotId, SourceKind, Step, Studio, StudioState, SynthDefId, Target,
     },
 };
 
@@ -39,6 +41,8 @@ pub fn studio() -> StudioState {
     shelf(&mut studio);
     second_bar(&mut studio);
     pads_and_patterns(&mut studio);
+    lanes(&mut studio);
+    clips(&mut studio);
     studio
 }
 
@@ -131,6 +135,59 @@ fn pads_and_patterns(studio: &mut StudioState) {
     let length = StepCount::of(8);
     set(DrumSetting::Pattern(fill, PatternSetting::Length(length)));
     set(DrumSetting::Swing(Amount::of(0.2)));
+}
+
+/// What the lane of the bass moves.
+pub const CUTOFF: Target =
+    Target::Instrument(BASS, InstrumentParameter::Filter(FilterParameter::Cutoff));
+/// What everybody's lane moves.
+pub const TEMPO: Target = Target::Session(SessionParameter::Tempo);
+
+/// A lane for the bass, one for the lead and two for everybody.
+fn lanes(studio: &mut StudioState) {
+    let level = Target::Instrument(LEAD, InstrumentParameter::Level);
+    let pan = Target::Bus(BusId(1), BusParameter::Pan);
+    let mut lane = |target, points: &[Point]| {
+        act(studio, &NetworkAction::Automation(target, AutomationAction::Add));
+        for point in points {
+            act(studio, &NetworkAction::Automation(target, AutomationAction::Put(*point)));
+        }
+    };
+    let smooth = Point { curve: Curve::Smooth, ..point(960, 0.9) };
+    let hold = Point { curve: Curve::Hold, ..point(1920, 0.3) };
+    lane(CUTOFF, &[point(0, 0.2), smooth, hold, point(2880, 0.6)]);
+    lane(level, &[]);
+    lane(TEMPO, &[point(0, 0.4), point(3840, 0.5)]);
+    lane(pan, &[]);
+    let off = AutomationAction::Set(LaneSetting::Enabled(false));
+    act(studio, &NetworkAction::Automation(pan, off));
+}
+
+/// A point, from which the value goes on evenly.
+pub fn point(tick: u32, value: f32) -> Point {
+    let tick = Ticks::new(tick).expect("in range");
+    Point { tick, value: Amount::new(value).expect("in range"), curve: Curve::Linear }
+}
+
+/// Two clips for the bass and one for the pad, and where they are played.
+fn clips(studio: &mut StudioState) {
+    let name = |text| Name::new(text).expect("a name");
+    let mut clip = |id, action| act(studio, &NetworkAction::Clip(id, action));
+    let (verse, chorus) = (ClipId(1), ClipId(2));
+    let region = LoopRegion::TWO_BARS;
+    clip(BASS, ClipAction::Capture { clip: verse, name: name("Verse"), region });
+    let length = NoteLength::of(4 * 1920);
+    clip(BASS, ClipAction::Create { clip: chorus, name: name("Chorus"), length });
+    clip(PAD, ClipAction::Create { clip: verse, name: name("Warm"), length });
+    let mut place = |id, placement, clip, tick| {
+        let (placement, tick) = (PlacementId(placement), Ticks::new(tick).expect("in range"));
+        let place = PlacementAction::Place { placement, clip, tick };
+        act(studio, &NetworkAction::Placement(id, place));
+    };
+    place(BASS, 1, verse, 0);
+    place(BASS, 2, verse, 3840);
+    place(BASS, 3, chorus, 4 * 1920);
+    place(PAD, 1, verse, 2 * 1920);
 }
 
 /// A step that is struck as by default.

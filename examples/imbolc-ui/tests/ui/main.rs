@@ -1,6 +1,8 @@
 //! The UI without a session: a mock dispatcher behind it, a terminal in memory
 //! before it.
 
+mod arrangement;
+mod automation;
 mod band;
 mod drums;
 mod gallery;

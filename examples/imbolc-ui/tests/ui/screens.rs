@@ -7,14 +7,20 @@ use imbolc_net::studio::Pane;
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
 /// The panes, and which keys lead to what there is to be seen.
-pub const PANES: [(Pane, &str); 6] = [
+pub const PANES: [(Pane, &str); 8] = [
     (Pane::Instruments, ""),
     (Pane::Mixer, ""),
     (Pane::PianoRoll, ""),
     (Pane::Drums, "]]]"),
+    (Pane::Automation, ""),
+    (Pane::Arrangement, ""),
     (Pane::Session, ""),
     (Pane::People, ""),
 ];
+
+/// What they are called.
+const TITLES: [&str; 8] =
+    ["Instruments", "Mixer", "Roll", "Drums", "Auto", "Arrange", "Session", "People"];
 
 #[test]
 fn every_pane_in_every_scene() {
@@ -70,4 +76,18 @@ fn a_terminal_that_has_become_too_small_says_so() {
     assert!(screen.starts_with("the terminal has 59 columns and 16 lines"), "{screen}");
     stage.resize(60, 16);
     assert!(stage.screen().contains("Bass"));
+}
+
+#[test]
+fn every_pane_has_its_number_on_the_smallest_terminal() {
+    let mut stage = Stage::new(Scene::Alone);
+    stage.resize(60, 16);
+    for (at, (pane, _)) in PANES.into_iter().enumerate() {
+        let screen = stage.show(pane).screen();
+        let titles = screen.lines().next().unwrap_or_default();
+        assert!((1..=PANES.len()).all(|at| titles.contains(&at.to_string())), "{titles}");
+        assert!(titles.chars().count() <= 59 && titles.contains("8 Peo"), "{titles}");
+        assert!(screen.contains(&format!("┌ {} ─", TITLES[at])), "{screen}");
+        assert!(titles.contains(TITLES[at]), "the one that is shown has all of its name: {titles}");
+    }
 }

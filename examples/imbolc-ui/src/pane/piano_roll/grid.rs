@@ -5,6 +5,9 @@ use imbolc_net::{
     quantity::{Pitch, Ticks},
     studio::{NoteValue, SessionState},
 };
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use crate::theme;
 
 /// The grid without a snap: a tick of MIDI's clock, 24 of a quarter note.
 const FREE: u32 = 20;
@@ -15,16 +18,16 @@ const KEYS: u16 = Pitch::MAX.get() as u16 + 1;
 /// How far one sees: the columns of a step double with each, and the steps of a
 /// column double with each below zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Zoom(i8);
+pub(in crate::pane) struct Zoom(i8);
 
 impl Zoom {
     /// Closer, or further away if `steps` is negative.
-    pub(super) fn by(self, steps: i8) -> Self {
+    pub(in crate::pane) fn by(self, steps: i8) -> Self {
         Self((self.0 + steps).clamp(-4, 2))
     }
 
     /// How it is called: `×2`, `÷4`, or nothing.
-    pub(super) fn name(self) -> String {
+    pub(in crate::pane) fn name(self) -> String {
         let sign = if self.0 < 0 { '÷' } else { '×' };
         match self.0 {
             0 => String::new(),
@@ -35,17 +38,17 @@ impl Zoom {
 
 /// How time is divided, in ticks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grid {
+pub(in crate::pane) struct Grid {
     step: u32,
     /// What a column stands for.
-    pub(super) column: u32,
-    pub(super) bar: u32,
+    pub(in crate::pane) column: u32,
+    pub(in crate::pane) bar: u32,
     beat: u32,
 }
 
 /// What begins within a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(in crate::pane) enum Line {
     /// A bar.
     Bar,
     /// A beat.
@@ -56,7 +59,7 @@ pub(super) enum Line {
 
 impl Grid {
     /// The grid of a session, from so far away.
-    pub(super) fn of(session: &SessionState, zoom: Zoom) -> Self {
+    pub(in crate::pane) fn of(session: &SessionState, zoom: Zoom) -> Self {
         let step = session.snap.map_or(FREE, NoteValue::ticks);
         let by = zoom.0.unsigned_abs();
         // Every step can be halved twice.
@@ -65,14 +68,20 @@ impl Grid {
         Self { step, column, bar, beat: bar / u32::from(session.time_signature.beats()) }
     }
 
+    /// The grid of the beats of a session: a beat is a step and a column.
+    pub(in crate::pane) fn beats(session: &SessionState) -> Self {
+        let grid = Self::of(session, Zoom::default());
+        Self { step: grid.beat, column: grid.beat, ..grid }
+    }
+
     /// By how many ticks the cursor moves: a step, or what a column hides of
     /// several.
-    pub(super) fn stride(&self) -> u32 {
+    pub(in crate::pane) fn stride(&self) -> u32 {
         self.step.max(self.column)
     }
 
     /// The tick so many strides from `tick`, on the grid.
-    pub(super) fn beside(&self, tick: Ticks, strides: i32) -> Ticks {
+    pub(in crate::pane) fn beside(&self, tick: Ticks, strides: i32) -> Ticks {
         let (at, stride) = (i64::from(tick.get()), i64::from(self.stride()));
         // From between two lines, the first step back goes to the one before.
         let off = at % stride != 0 && strides < 0;
@@ -80,8 +89,38 @@ impl Grid {
         ticks(line * stride)
     }
 
+    /// The first tick of so many columns that show the cursor, as near to `left`
+    /// as can be.
+    pub(in crate::pane) fn left(&self, left: u32, cursor: Ticks, columns: u16) -> u32 {
+        let at = cursor.get() - cursor.get() % self.column;
+        let last = u32::from(columns.saturating_sub(1)) * self.column;
+        (left - left % self.column).clamp(at.saturating_sub(last), at)
+    }
+
+    /// In which column `tick` is, if `left` is the first tick of the first one.
+    pub(in crate::pane) fn column_at(&self, left: u32, tick: u32) -> Option<u16> {
+        u16::try_from(tick.checked_sub(left)? / self.column).ok()
+    }
+
+    /// Draws the beats and the numbers of the bars into the first line, from the
+    /// tick `left` on.
+    pub(in crate::pane) fn draw_ruler(&self, left: u32, area: Rect, buffer: &mut Buffer) {
+        let ticks = (0..area.width).map(|column| left + u32::from(column) * self.column);
+        for (x, tick) in (area.x..).zip(ticks.clone()) {
+            if self.line(tick) == Line::Beat {
+                buffer.set_string(x, area.y, "·", theme::QUIET);
+            }
+        }
+        for (x, tick) in (area.x..).zip(ticks) {
+            if let Some(bar) = self.number(tick) {
+                let room = usize::from(area.right() - x);
+                buffer.set_stringn(x, area.y, (bar + 1).to_string(), room, theme::HEADING);
+            }
+        }
+    }
+
     /// What begins within the column at `tick`.
-    pub(super) fn line(&self, tick: u32) -> Line {
+    pub(in crate::pane) fn line(&self, tick: u32) -> Line {
         let begins = |length: u32| {
             self.column < length && tick.next_multiple_of(length) < tick + self.column
         };
@@ -96,7 +135,7 @@ impl Grid {
 
     /// The bar that begins within the column at `tick`, counted from 0, if it is
     /// one of those whose numbers have room beside one another.
-    pub(super) fn number(&self, tick: u32) -> Option<u32> {
+    pub(in crate::pane) fn number(&self, tick: u32) -> Option<u32> {
         const ROOM: u32 = 6;
         let every = (ROOM * self.column).div_ceil(self.bar).next_power_of_two();
         let bar = tick.div_ceil(self.bar);
@@ -106,31 +145,31 @@ impl Grid {
 
 /// Which part of the roll is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Window {
+pub(in crate::pane) struct Window {
     /// The tick of the first column, a multiple of what a column stands for.
-    pub(super) left: u32,
+    pub(in crate::pane) left: u32,
     /// The lowest key.
-    pub(super) bottom: u16,
-    pub(super) columns: u16,
-    pub(super) rows: u16,
+    pub(in crate::pane) bottom: u16,
+    pub(in crate::pane) columns: u16,
+    pub(in crate::pane) rows: u16,
 }
 
 impl Window {
     /// A window of another size, as near to where this one was as can be.
-    pub(super) fn sized(self, columns: u16, rows: u16, grid: &Grid) -> Self {
+    pub(in crate::pane) fn sized(self, columns: u16, rows: u16, grid: &Grid) -> Self {
         let rows = rows.min(KEYS);
         let bottom = self.bottom.min(KEYS - rows);
         Self { left: self.left - self.left % grid.column, bottom, columns, rows }
     }
 
     /// With this key in the middle, as far as there are keys.
-    pub(super) fn around(self, pitch: u16) -> Self {
+    pub(in crate::pane) fn around(self, pitch: u16) -> Self {
         let bottom = pitch.saturating_sub(self.rows / 2).min(KEYS - self.rows);
         Self { bottom, ..self }
     }
 
     /// Moved by as little as brings a place into it.
-    pub(super) fn with(mut self, (tick, pitch): (Ticks, Pitch), grid: &Grid) -> Self {
+    pub(in crate::pane) fn with(mut self, (tick, pitch): (Ticks, Pitch), grid: &Grid) -> Self {
         let (column, pitch) = (tick.get() - tick.get() % grid.column, u16::from(pitch.get()));
         let lines = u32::from(self.columns.saturating_sub(1)) * grid.column;
         self.left = self.left.clamp(column.saturating_sub(lines), column);
@@ -140,7 +179,7 @@ impl Window {
     }
 
     /// Moved so that it begins at `tick`, unless that is in it.
-    pub(super) fn turned_to(mut self, tick: u32, grid: &Grid) -> Self {
+    pub(in crate::pane) fn turned_to(mut self, tick: u32, grid: &Grid) -> Self {
         if self.column(tick, grid).is_none() {
             self.left = tick - tick % grid.column;
         }
@@ -148,31 +187,31 @@ impl Window {
     }
 
     /// The first tick right of it.
-    pub(super) fn right(&self, grid: &Grid) -> u32 {
+    pub(in crate::pane) fn right(&self, grid: &Grid) -> u32 {
         self.left + u32::from(self.columns) * grid.column
     }
 
     /// In which column `tick` is, from 0.
-    pub(super) fn column(&self, tick: u32, grid: &Grid) -> Option<u16> {
+    pub(in crate::pane) fn column(&self, tick: u32, grid: &Grid) -> Option<u16> {
         let column = u16::try_from(tick.checked_sub(self.left)? / grid.column).ok()?;
         (column < self.columns).then_some(column)
     }
 
     /// In which row a key is, the highest one in 0.
-    pub(super) fn row(&self, pitch: Pitch) -> Option<u16> {
+    pub(in crate::pane) fn row(&self, pitch: Pitch) -> Option<u16> {
         let above = u16::from(pitch.get()).checked_sub(self.bottom)?;
         (self.rows.checked_sub(1)?).checked_sub(above)
     }
 
     /// The keys, from the highest.
-    pub(super) fn pitches(&self) -> impl Iterator<Item = Pitch> {
+    pub(in crate::pane) fn pitches(&self) -> impl Iterator<Item = Pitch> {
         let keys = (self.bottom..self.bottom + self.rows).rev();
         keys.filter_map(|key| Pitch::new(u8::try_from(key).ok()?).ok())
     }
 }
 
 /// The tick of this number, or the nearest there is.
-pub(super) fn ticks(tick: i64) -> Ticks {
+pub(in crate::pane) fn ticks(tick: i64) -> Ticks {
     let tick = tick.clamp(0, Ticks::MAX.get().into());
     u32::try_from(tick).ok().and_then(|tick| Ticks::new(tick).ok()).unwrap_or(Ticks::MAX)
 }

@@ -208,12 +208,22 @@ fn is_black(pitch: Pitch) -> bool {
     matches!(pitch.get() % 12, 1 | 3 | 6 | 8 | 10)
 }
 
-fn cell(buffer: &mut Buffer, area: Rect, (column, row): (u16, u16)) -> Option<&mut Cell> {
+pub(in crate::pane) fn cell(
+    buffer: &mut Buffer,
+    area: Rect,
+    (column, row): (u16, u16),
+) -> Option<&mut Cell> {
     buffer.cell_mut(Position::new(area.x + column, area.y + row))
 }
 
 /// Draws one cell; what lies below shows through where `style` says nothing.
-fn put(buffer: &mut Buffer, area: Rect, at: (u16, u16), symbol: char, style: Style) {
+pub(in crate::pane) fn put(
+    buffer: &mut Buffer,
+    area: Rect,
+    at: (u16, u16),
+    symbol: char,
+    style: Style,
+) {
     if let Some(cell) = cell(buffer, area, at) {
         cell.set_char(symbol).set_style(style);
     }

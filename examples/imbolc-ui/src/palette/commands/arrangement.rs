@@ -1,0 +1,60 @@
+//! The commands for the clips of the selected instrument.
+
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::NoteLength,
+    studio::{Action, ClipAction, ClipId, LoopRegion, Part},
+};
+
+use super::{NOTHING_SELECTED, called, numbered, one};
+use crate::{app::place, intent::Intent, view::View};
+
+/// What a command means, or why it means nothing.
+type Meaning = Result<Vec<Intent>, String>;
+
+/// `NAME`
+pub(super) fn capture(name: &str, view: &View) -> Meaning {
+    let (id, clip) = free(view)?;
+    let (name, region) = (called(name)?, repeating(id, view)?);
+    one(Action::Clip(id, ClipAction::Capture { clip, name, region }))
+}
+
+/// `NAME [BARS]`
+pub(super) fn create(what: &str, view: &View) -> Meaning {
+    let (id, clip) = free(view)?;
+    let bars = |(name, bars): (_, &str)| Some((name, bars.parse::<u32>().ok()?));
+    let (name, bars) = what.rsplit_once(' ').and_then(bars).unwrap_or((what, 1));
+    let bar = view.studio().session.time_signature.bar();
+    let length = bars.checked_mul(bar).and_then(|length| NoteLength::new(length).ok());
+    let length = length.ok_or_else(|| format!("no clip has {bars} bars"))?;
+    one(Action::Clip(id, ClipAction::Create { clip, name: called(name)?, length }))
+}
+
+/// `CLIP NAME`
+pub(super) fn rename(what: &str, view: &View) -> Meaning {
+    let (id, _) = view.selected().ok_or(NOTHING_SELECTED)?;
+    let (clip, name) = numbered(what, "the number of a clip")?;
+    one(Action::Clip(id, ClipAction::Rename(ClipId(clip), called(name)?)))
+}
+
+/// The selected instrument, and an id that none of its clips has.
+fn free(view: &View) -> Result<(InstrumentId, ClipId), String> {
+    let (id, _) = view.selected().ok_or(NOTHING_SELECTED)?;
+    let part = view.studio().arrangement.part(id);
+    Ok((id, part.map_or(ClipId(1), Part::free_clip)))
+}
+
+/// What repeats of the track: on its own, or else with everything.
+fn repeating(id: InstrumentId, view: &View) -> Result<LoopRegion, String> {
+    let studio = view.studio();
+    let track = studio.piano_roll.track(id).ok_or(NOTHING_SELECTED)?;
+    let with_all = studio.transport.looping && !track.looping;
+    let region = if with_all { studio.transport.region } else { track.region };
+    if track.starting(region.start(), region.end()).next().is_none() {
+        let [start, end] = [region.start(), region.end()].map(|tick| place(tick, &studio.session));
+        return Err(format!(
+            "there are no notes from {start} to {end}: l in the roll marks others"
+        ));
+    }
+    Ok(region)
+}

@@ -1,0 +1,218 @@
+//! The arrangement: which clips of the instruments are played, and when.
+
+mod edit;
+mod paint;
+
+use std::cell::Cell;
+
+use crossterm::event::{KeyCode, KeyEvent};
+use imbolc_net::{
+    model::{DirtyFlags, InstrumentId},
+    quantity::Ticks,
+    studio::{AtEnd, Clip, ClipId, Part, PlayMode, StudioState},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    style::Style,
+    text::{Line, Span},
+    widgets::{Block, Borders, Paragraph, Widget as _},
+};
+
+use self::{
+    edit::Here,
+    paint::{NAMES, Paint},
+};
+use super::{Key, Pane, instruments::owner, piano_roll::grid::Grid};
+use crate::{app::place, intent::Intent, theme, view::View, words};
+
+/// The arrangement.
+#[derive(Debug, Default)]
+pub struct Arrangement {
+    /// The instruments, one a row.
+    ids: Vec<InstrumentId>,
+    /// The clip that is chosen, if the selected instrument has it.
+    clip: Option<ClipId>,
+    /// The first tick that was shown last.
+    left: Cell<u32>,
+}
+
+impl Pane for Arrangement {
+    fn title(&self) -> &'static str {
+        "Arrange"
+    }
+
+    fn keys(&self) -> &'static [Key] {
+        &[
+            ("↑ ↓", "another instrument"),
+            ("← →", "by a bar"),
+            ("⇧ ← →", "move the placement, or the cursor"),
+            ("Home End", "to the beginning, to the end"),
+            ("Enter", "place the clip, or remove it"),
+            ("+ -", "longer, shorter by a bar"),
+            ("d", "once more after itself"),
+            ("< >", "the clip before, after"),
+            ("a", "add a clip"),
+            ("C", "capture what repeats as a clip"),
+            ("n D", "rename the clip, delete it"),
+            ("o", "play the tracks or the arrangement"),
+            ("e", "what happens at the end"),
+        ]
+    }
+
+    fn keeps(&self) -> DirtyFlags {
+        DirtyFlags::INSTRUMENTS
+    }
+
+    fn refresh(&mut self, view: &View) {
+        self.ids = view.studio().instruments.iter().map(|(id, _)| id).collect();
+    }
+
+    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+        match key.code {
+            KeyCode::Char('o') => return Some(edit::next_mode(view)),
+            KeyCode::Char('e') => return Some(edit::next_end(view)),
+            _ => {}
+        }
+        let here = self.here(view)?;
+        self.edit(key, &here)
+    }
+
+    fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
+        let [heading, body, detail] =
+            Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)])
+                .areas(area);
+        heading_of(view).render(heading, buffer);
+        let width = if area.width < 80 { 17 } else { 25 };
+        let [rows, right] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(body);
+        let block = Block::new().borders(Borders::LEFT).border_style(theme::QUIET);
+        let clips = block.inner(right);
+        block.render(right, buffer);
+        let cursor = self.here(view).map_or(Ticks::MIN, |here| here.tick);
+        let grid = Grid::beats(&view.studio().session);
+        let left = grid.left(self.left.get(), cursor, rows.width.saturating_sub(NAMES));
+        self.left.set(left);
+        Paint { view, ids: &self.ids, grid, left, cursor }.draw(rows, buffer);
+        match self.here(view) {
+            Some(here) => {
+                draw_clips(&here, clips, buffer);
+                detail_of(&here).render(detail, buffer);
+            }
+            None => Line::styled("no instrument is selected: [ ] selects one", theme::QUIET)
+                .render(detail, buffer),
+        }
+    }
+}
+
+impl Arrangement {
+    /// Where the cursor is, in the part of the selected instrument.
+    fn here<'a>(&self, view: &'a View<'a>) -> Option<Here<'a>> {
+        let (id, _) = view.selected()?;
+        let part = view.studio().arrangement.part(id);
+        let grid = Grid::beats(&view.studio().session);
+        let (tick, pitch) = view.mine.cursor();
+        let tick = grid.beside(tick, 0);
+        let under = |tick: Ticks| {
+            let all = part.into_iter().flat_map(Part::placements);
+            let here = all.filter(move |(_, it)| {
+                it.tick.get() < tick.get() + grid.column && tick.get() < it.end()
+            });
+            here.map(|(id, it)| (id, *it)).max_by_key(|(id, it)| (it.tick, *id))
+        };
+        let clip = part.and_then(|part| {
+            let there = self.clip.filter(|id| part.clip(*id).is_some());
+            there.or_else(|| part.clips().map(|(id, _)| id).next())
+        });
+        Some(Here { view, id, part, grid, tick, pitch, clip, placement: under(tick) })
+    }
+}
+
+/// What is played, and until where.
+fn heading_of<'a>(view: &View) -> Line<'a> {
+    let studio = view.studio();
+    let arrangement = &studio.arrangement;
+    let certain = |of: fn(&StudioState) -> (PlayMode, AtEnd)| theme::mark(view.is_certain(of));
+    let mark = certain(|studio| (studio.arrangement.play, studio.arrangement.at_end));
+    let (what, style) = match arrangement.play {
+        PlayMode::PianoRoll => ("plays the piano roll", theme::CAREFUL),
+        PlayMode::Arrangement => ("plays the arrangement", theme::WELL),
+    };
+    let end = match arrangement.end() {
+        0 => "nothing is placed".into(),
+        end => {
+            let end = Ticks::new(end).unwrap_or(Ticks::MAX);
+            format!("ends at {}", place(end, &studio.session))
+        }
+    };
+    let then = match arrangement.at_end {
+        AtEnd::GoOn => "goes on there",
+        AtEnd::Stop => "stops there",
+        AtEnd::Repeat => "repeats from there",
+    };
+    Line::from(vec![
+        Span::styled(format!("{what}{mark}"), style),
+        Span::raw(format!("  {end}  {then}")),
+    ])
+}
+
+/// The clips of the selected instrument.
+fn draw_clips(here: &Here, area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width);
+    let name = words::instrument(here.view.studio(), here.id);
+    let heading = theme::fit(&format!("clips of {name}"), width);
+    let mut lines = vec![Line::styled(heading, theme::HEADING)];
+    let clips: Vec<_> = here.part.into_iter().flat_map(Part::clips).collect();
+    if clips.is_empty() {
+        lines.push(Line::styled("none: a adds one", theme::QUIET));
+    }
+    let rows = usize::from(area.height.saturating_sub(1));
+    let at = clips.iter().position(|(id, _)| Some(*id) == here.clip).unwrap_or_default();
+    let first = (at + 1).saturating_sub(rows);
+    for (id, clip) in clips.into_iter().skip(first).take(rows) {
+        let certain = is_certain(here, id, clip);
+        let long = here.length(clip.length.get());
+        let room = width.saturating_sub(long.chars().count() + 5);
+        let name = format!("{}{}", theme::fit(clip.name.as_str(), room), theme::mark(certain));
+        let line = format!("{id:>2} {name:<width$} {long}", width = room + 1);
+        let line = Line::styled(line, theme::certain(certain));
+        let chosen = here.clip == Some(id);
+        lines.push(if chosen { line.patch_style(theme::SELECTED) } else { line });
+    }
+    Paragraph::new(lines).render(area, buffer);
+}
+
+/// Whether everybody has this clip as it is.
+fn is_certain(here: &Here, id: ClipId, clip: &Clip) -> bool {
+    let view = here.view;
+    let confirmed = || view.confirmed.model.arrangement.part(here.id)?.clip(id);
+    std::sync::Arc::ptr_eq(&view.state, &view.confirmed) || confirmed() == Some(clip)
+}
+
+/// What is under the cursor.
+fn detail_of<'a>(here: &Here) -> Line<'a> {
+    let Here { view, id, tick, placement, .. } = here;
+    let session = &view.studio().session;
+    let name = words::instrument(view.studio(), *id);
+    let mut line = Line::styled(format!("{} {name} ", place(*tick, session)), Style::new());
+    line.extend(owner(view, *id));
+    match placement {
+        Some((number, placement)) => {
+            let of = |studio: &StudioState| {
+                studio.arrangement.part(*id).and_then(|part| part.placement(*number).copied())
+            };
+            let certain = view.is_certain(of);
+            let clip = here.part.and_then(|part| part.clip(placement.clip));
+            let clip = clip.map(|clip| clip.name.to_string()).unwrap_or_default();
+            let start = place(placement.tick, session);
+            let long = here.length(placement.length.get());
+            let words = format!("  {clip}{} from {start}, {long}", theme::mark(certain));
+            line.push_span(Span::styled(words, theme::certain(certain)));
+        }
+        None if here.clip.is_some() => {
+            line.push_span(Span::styled("  Enter places the clip", theme::QUIET));
+        }
+        None => line.push_span(Span::styled("  no clip to place", theme::QUIET)),
+    }
+    line
+}

@@ -1,0 +1,199 @@
+//! What keys do with clips and placements.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use imbolc_net::{
+    model::InstrumentId,
+    quantity::{NoteLength, Pitch, Ticks},
+    studio::{
+        Action, ArrangementSetting, AtEnd, ClipAction, ClipId, Part, Placement, PlacementAction,
+        PlacementId, PlayMode, SelectionAction,
+    },
+};
+
+use super::Arrangement;
+use crate::{
+    intent::Intent,
+    pane::piano_roll::grid::{Grid, ticks},
+    view::View,
+};
+
+/// Where the cursor is, and what is there.
+pub(super) struct Here<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) id: InstrumentId,
+    /// The clips and placements of the instrument, if it has any.
+    pub(super) part: Option<&'a Part>,
+    pub(super) grid: Grid,
+    pub(super) tick: Ticks,
+    /// The key at which the cursor of the piano roll is, where it stays.
+    pub(super) pitch: Pitch,
+    /// The chosen clip.
+    pub(super) clip: Option<ClipId>,
+    /// The placement under the cursor.
+    pub(super) placement: Option<(PlacementId, Placement)>,
+}
+
+impl Here<'_> {
+    fn act(&self, action: PlacementAction) -> Intent {
+        Action::Placement(self.id, action).into()
+    }
+
+    fn go_to(&self, tick: i64) -> Intent {
+        SelectionAction::Cursor(ticks(tick), self.pitch).into()
+    }
+
+    /// Goes to the line of a bar so many bars away.
+    fn go_bars(&self, bars: i64) -> Intent {
+        let (at, bar) = (i64::from(self.tick.get()), i64::from(self.grid.bar));
+        // From within a bar, the first step back goes to its beginning.
+        let line = at / bar + i64::from(at % bar != 0 && bars < 0);
+        self.go_to((line + bars) * bar)
+    }
+
+    /// Moves the placement under the cursor by so many beats, and the cursor with
+    /// it; without one, the cursor alone.
+    fn go_beats(&self, beats: i64) -> Intent {
+        let by = beats * i64::from(self.grid.stride());
+        let cursor = self.go_to(i64::from(self.tick.get()) + by);
+        let Some((id, placement)) = self.placement else { return cursor };
+        let to = ticks(i64::from(placement.tick.get()) + by);
+        if to == placement.tick {
+            return Intent::Nothing;
+        }
+        (self.act(PlacementAction::Move(id, to)), cursor).into()
+    }
+
+    /// Does something with the placement under the cursor.
+    fn edit(&self, edit: impl FnOnce(PlacementId, Placement) -> Intent) -> Intent {
+        match self.placement {
+            Some((id, placement)) => edit(id, placement),
+            None => Intent::Complain("no clip is placed here".into()),
+        }
+    }
+
+    /// Places the chosen clip, or removes what is placed here.
+    fn toggle(&self) -> Intent {
+        match (self.placement, self.part, self.clip) {
+            (Some((id, _)), ..) => self.act(PlacementAction::Remove(id)),
+            (None, Some(part), Some(clip)) => {
+                let placement = part.free_placement();
+                self.act(PlacementAction::Place { placement, clip, tick: self.tick })
+            }
+            _ => Intent::Complain("there is no clip to place: a adds one".into()),
+        }
+    }
+
+    /// Makes the placement longer or shorter by a bar, but not shorter than one.
+    fn resize(&self, bars: i64) -> Intent {
+        self.edit(|id, placement| {
+            let (length, bar) = (i64::from(placement.length.get()), i64::from(self.grid.bar));
+            let new = (length + bars * bar).max(length.min(bar));
+            let new = u32::try_from(new).ok().and_then(|new| NoteLength::new(new).ok());
+            match new.filter(|new| *new != placement.length) {
+                Some(new) => self.act(PlacementAction::Resize(id, new)),
+                None => Intent::Nothing,
+            }
+        })
+    }
+
+    /// Places the same once more where it ends, and goes there.
+    fn duplicate(&self) -> Intent {
+        self.edit(|placement, original| {
+            let Some(part) = self.part else { return Intent::Nothing };
+            let Ok(tick) = Ticks::new(original.end()) else {
+                return Intent::Complain("it would begin after the end of time".into());
+            };
+            let copy = part.free_placement();
+            let duplicate = PlacementAction::Duplicate { placement, copy, tick };
+            (self.act(duplicate), self.go_to(tick.get().into())).into()
+        })
+    }
+
+    /// So many ticks as one counts them: in bars, or else in beats.
+    pub(super) fn length(&self, length: u32) -> String {
+        let counted =
+            |count: u32, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+        let (bar, beat) = (self.grid.bar, self.grid.column);
+        match length {
+            bars if bars % bar == 0 => counted(bars / bar, "bar"),
+            beats if beats % beat == 0 => counted(beats / beat, "beat"),
+            ticks => counted(ticks, "tick"),
+        }
+    }
+}
+
+impl Arrangement {
+    /// What a key stands for at a place.
+    pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
+        let shift = key.modifiers.contains(KeyModifiers::SHIFT);
+        Some(match key.code {
+            KeyCode::Left if shift => here.go_beats(-1),
+            KeyCode::Right if shift => here.go_beats(1),
+            KeyCode::Left => here.go_bars(-1),
+            KeyCode::Right => here.go_bars(1),
+            KeyCode::Home => here.go_to(0),
+            KeyCode::End => here.go_to(here.view.studio().arrangement.end().into()),
+            KeyCode::Up => self.beside(here.id, -1)?,
+            KeyCode::Down => self.beside(here.id, 1)?,
+            KeyCode::Enter => here.toggle(),
+            KeyCode::Char('+' | '=') => here.resize(1),
+            KeyCode::Char('-') => here.resize(-1),
+            KeyCode::Char('d') => here.duplicate(),
+            KeyCode::Char('<') => self.choose(here, -1),
+            KeyCode::Char('>') => self.choose(here, 1),
+            KeyCode::Char('a') => Intent::Type("clip ".into()),
+            KeyCode::Char('C') => Intent::Type("capture ".into()),
+            KeyCode::Char('n') => {
+                with_clip(here, |clip, name| Intent::Type(format!("clipname {clip} {name}")))
+            }
+            KeyCode::Char('D') => {
+                with_clip(here, |clip, _| Action::Clip(here.id, ClipAction::Delete(clip)).into())
+            }
+            _ => return None,
+        })
+    }
+
+    /// Selects the instrument so many rows below.
+    fn beside(&self, id: InstrumentId, rows: isize) -> Option<Intent> {
+        let at = self.ids.iter().position(|other| *other == id)?;
+        let at = at.saturating_add_signed(rows).min(self.ids.len() - 1);
+        Some(SelectionAction::Instrument(self.ids[at]).into())
+    }
+
+    /// Chooses the clip that comes so many after the chosen one.
+    fn choose(&mut self, here: &Here, clips: isize) -> Intent {
+        let ids: Vec<_> = here.part.into_iter().flat_map(Part::clips).map(|(id, _)| id).collect();
+        let at = ids.iter().position(|id| Some(*id) == here.clip).unwrap_or_default();
+        let at = at.saturating_add_signed(clips).min(ids.len().saturating_sub(1));
+        self.clip = ids.get(at).copied();
+        Intent::Nothing
+    }
+}
+
+/// Does something with the chosen clip, by its name.
+fn with_clip(here: &Here, act: impl FnOnce(ClipId, &str) -> Intent) -> Intent {
+    let chosen = here.clip.and_then(|id| Some((id, here.part?.clip(id)?)));
+    match chosen {
+        Some((id, clip)) => act(id, clip.name.as_str()),
+        None => Intent::Complain("there is no clip: a adds one".into()),
+    }
+}
+
+/// Lets the tracks be played instead of the clips, or the other way round.
+pub(super) fn next_mode(view: &View) -> Intent {
+    let play = match view.studio().arrangement.play {
+        PlayMode::PianoRoll => PlayMode::Arrangement,
+        PlayMode::Arrangement => PlayMode::PianoRoll,
+    };
+    Action::Arrangement(ArrangementSetting::Play(play)).into()
+}
+
+/// Lets something else happen at the end.
+pub(super) fn next_end(view: &View) -> Intent {
+    let at_end = match view.studio().arrangement.at_end {
+        AtEnd::GoOn => AtEnd::Stop,
+        AtEnd::Stop => AtEnd::Repeat,
+        AtEnd::Repeat => AtEnd::GoOn,
+    };
+    Action::Arrangement(ArrangementSetting::AtEnd(at_end)).into()
+}

@@ -1,0 +1,179 @@
+//! What keys do with the points of a lane.
+
+use crossterm::event::KeyCode;
+use imbolc_net::{
+    quantity::{Amount, Pitch, Ticks},
+    studio::{
+        Action, AutomationAction, ClipboardAction, Curve, Lane, LoopRegion, Point, SelectionAction,
+        Target,
+    },
+};
+
+use super::{Automation, turned};
+use crate::{
+    intent::Intent,
+    pane::piano_roll::grid::{Grid, ticks},
+    view::View,
+    words,
+};
+
+/// How a value may get to the next point, in the order of the keys.
+const CURVES: [Curve; 5] =
+    [Curve::Hold, Curve::Linear, Curve::SlowStart, Curve::SlowEnd, Curve::Smooth];
+
+/// Where the cursor is, and what is there.
+pub(super) struct Here<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) target: Target,
+    pub(super) lane: &'a Lane,
+    pub(super) grid: Grid,
+    pub(super) tick: Ticks,
+    /// The key at which the cursor of the piano roll is, where it stays.
+    pub(super) pitch: Pitch,
+    /// The first point within the step of the cursor.
+    pub(super) point: Option<Point>,
+}
+
+impl Here<'_> {
+    fn act(&self, action: AutomationAction) -> Intent {
+        Action::Automation(self.target, action).into()
+    }
+
+    fn go_to(&self, tick: Ticks) -> Intent {
+        SelectionAction::Cursor(tick, self.pitch).into()
+    }
+
+    /// Moves the cursor by so many steps of the grid.
+    fn go(&self, strides: i32) -> Intent {
+        self.go_to(self.grid.beside(self.tick, strides))
+    }
+
+    /// Moves the cursor by so many bars.
+    fn go_bars(&self, bars: i64) -> Intent {
+        self.go_to(ticks(i64::from(self.tick.get()) + bars * i64::from(self.grid.bar)))
+    }
+
+    /// What the parameter is at the cursor: as the points say, or else as it is
+    /// set.
+    pub(super) fn value(&self) -> Amount {
+        let points = self.lane.points.value(self.tick);
+        let set = || self.target.part(self.view.studio());
+        points.or_else(set).unwrap_or(Amount::of(0.5))
+    }
+
+    /// What the parameter is set to by a value, in its own unit.
+    pub(super) fn meaning(&self, value: Amount) -> String {
+        let studio = self.view.studio();
+        let action = self.target.action(value, studio);
+        action.map(|action| words::innermost(&action)).unwrap_or_default()
+    }
+
+    /// A point at the cursor that changes nothing yet.
+    fn new_point(&self) -> Point {
+        let before = self.lane.points.iter().take_while(|point| point.tick < self.tick).last();
+        let curve = before.map_or(Curve::Linear, |point| point.curve);
+        Point { tick: self.tick, value: self.value(), curve }
+    }
+
+    /// Moves the point by so many twentieths of the range; adds one if there is
+    /// none.
+    fn turn(&self, twentieths: f32) -> Intent {
+        let point = self.point.unwrap_or_else(|| self.new_point());
+        let value = turned(point.value, twentieths);
+        if self.point.is_some() && value == point.value {
+            return Intent::Nothing;
+        }
+        self.act(AutomationAction::Put(Point { value, ..point }))
+    }
+
+    fn toggle(&self) -> Intent {
+        self.act(match self.point {
+            Some(point) => AutomationAction::Remove(point.tick),
+            None => AutomationAction::Put(self.new_point()),
+        })
+    }
+
+    /// Gives the point the curve that comes so many after its own.
+    fn bend(&self, by: usize) -> Intent {
+        let Some(point) = self.point else { return no_point() };
+        let at = CURVES.iter().position(|curve| *curve == point.curve).unwrap_or_default();
+        let curve = CURVES[(at + by) % CURVES.len()];
+        self.act(AutomationAction::Put(Point { curve, ..point }))
+    }
+
+    /// From `first` up to and with the step at `last`.
+    fn steps(&self, first: Ticks, last: Ticks) -> Option<LoopRegion> {
+        let end = i64::from(last.get()) + i64::from(self.grid.stride());
+        LoopRegion::new(first, ticks(end)).ok()
+    }
+}
+
+impl Automation {
+    /// What a key stands for among the points.
+    pub(super) fn edit(&mut self, key: KeyCode, here: &Here) -> Option<Intent> {
+        Some(match key {
+            KeyCode::Esc if self.mark.is_some() => {
+                self.mark = None;
+                Intent::Nothing
+            }
+            KeyCode::Esc => self.leave(),
+            // There is nothing further left but the list.
+            KeyCode::Left if here.tick == Ticks::MIN => self.leave(),
+            KeyCode::Left => here.go(-1),
+            KeyCode::Right => here.go(1),
+            KeyCode::PageUp => here.go_bars(-1),
+            KeyCode::PageDown => here.go_bars(1),
+            KeyCode::Home => here.go_to(Ticks::MIN),
+            KeyCode::Up | KeyCode::Char('+' | '=') => here.turn(1.0),
+            KeyCode::Down | KeyCode::Char('-') => here.turn(-1.0),
+            KeyCode::Enter => here.toggle(),
+            KeyCode::Char('.') => here.bend(1),
+            KeyCode::Char(',') => here.bend(CURVES.len() - 1),
+            KeyCode::Char('b') => {
+                self.mark = Some(here.tick);
+                Intent::Nothing
+            }
+            KeyCode::Char('y') => self.with_region(here, |region| copied(here, region)),
+            KeyCode::Char('x') => self.with_region(here, |region| {
+                (copied(here, region), here.act(AutomationAction::DeleteRegion(region))).into()
+            }),
+            KeyCode::Char('v') => ClipboardAction::PastePoints(here.target).into(),
+            KeyCode::Delete => {
+                self.with_region(here, |region| here.act(AutomationAction::DeleteRegion(region)))
+            }
+            _ => return None,
+        })
+    }
+
+    /// Back to the list.
+    fn leave(&mut self) -> Intent {
+        self.on_points = false;
+        self.mark = None;
+        Intent::Nothing
+    }
+
+    /// What is marked, up to and with the step of the cursor.
+    pub(super) fn marked(&self, here: &Here) -> Option<LoopRegion> {
+        let mark = self.mark?;
+        here.steps(here.tick.min(mark), here.tick.max(mark))
+    }
+
+    /// Ends the marking, and does something with what was marked, or else with
+    /// the step of the cursor, if there is a point in it.
+    fn with_region(&mut self, here: &Here, act: impl FnOnce(LoopRegion) -> Intent) -> Intent {
+        let region = self.marked(here).or_else(|| here.steps(here.tick, here.tick));
+        self.mark = None;
+        match region.filter(|region| here.lane.points.within(*region).next().is_some()) {
+            Some(region) => act(region),
+            None => no_point(),
+        }
+    }
+}
+
+fn no_point() -> Intent {
+    Intent::Complain("there is no point here".into())
+}
+
+fn copied(here: &Here, region: LoopRegion) -> Intent {
+    ClipboardAction::CopyPoints(here.target, region).into()
+}

@@ -1,0 +1,255 @@
+//! The arrangement: what its keys do, and what it shows.
+
+use imbolc_net::{
+    model::InstrumentId,
+    protocol::Refusal,
+    quantity::{NoteLength, Ticks},
+    studio::{
+        ArrangementSetting, AtEnd, ClipAction, ClipId, LoopRegion, Name, NetworkAction, Pane,
+        PianoRollAction, PlacementAction, PlacementId, PlayMode, SourceKind, StudioState,
+        TrackSetting, TransportAction,
+    },
+};
+
+use crate::{
+    band::act,
+    stage::{ANA, BASS, LEAD, PAD, Scene, Stage},
+};
+
+const VERSE: ClipId = ClipId(1);
+const CHORUS: ClipId = ClipId(2);
+
+fn arrangement(scene: Scene) -> Stage {
+    let mut stage = Stage::new(scene);
+    stage.show(Pane::Arrangement);
+    stage
+}
+
+fn placed(action: PlacementAction) -> NetworkAction {
+    NetworkAction::Placement(BASS, action)
+}
+
+fn clip(action: ClipAction) -> NetworkAction {
+    NetworkAction::Clip(BASS, action)
+}
+
+fn tick(tick: u32) -> Ticks {
+    Ticks::new(tick).unwrap()
+}
+
+fn length(ticks: u32) -> NoteLength {
+    NoteLength::new(ticks).unwrap()
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// The line of an instrument.
+fn row(stage: &mut Stage, name: &str) -> String {
+    let screen = stage.screen();
+    let line = screen.lines().find(|line| line.trim_start_matches('│').starts_with(name));
+    line.map(str::to_owned).unwrap_or_else(|| panic!("{name} is not shown:\n{screen}"))
+}
+
+#[test]
+fn the_chosen_clip_is_placed_at_the_cursor_and_what_is_there_is_removed() {
+    let mut stage = arrangement(Scene::Joined);
+    stage.press("<enter>><enter><enter>");
+    let expected = [
+        placed(PlacementAction::Remove(PlacementId(1))),
+        placed(PlacementAction::Place {
+            placement: PlacementId(4),
+            clip: CHORUS,
+            tick: Ticks::MIN,
+        }),
+    ];
+    // Below the chorus there is the second verse, which begins later.
+    assert_eq!(stage.dispatched()[..2], expected);
+    stage.press("<").press("<end><enter>");
+    let expected =
+        PlacementAction::Place { placement: PlacementId(4), clip: VERSE, tick: tick(8 * 1920) };
+    assert_eq!(stage.dispatched().last(), Some(&placed(expected)));
+}
+
+#[test]
+fn the_cursor_goes_by_bars_by_beats_and_to_the_ends() {
+    let mut stage = arrangement(Scene::Joined);
+    let mut go = |keys: &str| stage.press(keys).app.mine().cursor().0.get();
+    assert_eq!(go("<right><right>"), 3840);
+    assert_eq!(go("<left><left><left>"), 0);
+    assert_eq!(go("<end>"), 8 * 1920);
+    assert_eq!(go("<s-right>"), 8 * 1920 + 480);
+    assert_eq!(go("<left>"), 8 * 1920);
+    assert_eq!(go("<home>"), 0);
+    assert_eq!(stage.dispatched(), []);
+}
+
+#[test]
+fn a_placement_is_carried_resized_and_repeated() {
+    let mut stage = arrangement(Scene::Joined);
+    stage.press("<home><s-left><s-right>+---");
+    let first = PlacementId(1);
+    let expected = [
+        placed(PlacementAction::Move(first, tick(480))),
+        placed(PlacementAction::Resize(first, length(3 * 1920))),
+        placed(PlacementAction::Resize(first, length(2 * 1920))),
+        placed(PlacementAction::Resize(first, length(1920))),
+    ];
+    assert_eq!(stage.dispatched(), expected, "never shorter than a bar");
+    assert_eq!(stage.app.mine().cursor().0, tick(480));
+    stage.press("dd");
+    let duplicate = |placement, copy, at| {
+        let (placement, copy) = (PlacementId(placement), PlacementId(copy));
+        placed(PlacementAction::Duplicate { placement, copy, tick: tick(at) })
+    };
+    let expected = [duplicate(1, 4, 2400), duplicate(4, 5, 4320)];
+    assert_eq!(stage.dispatched(), expected);
+    assert_eq!(stage.press("<end>+d").dispatched(), []);
+    assert!(stage.screen().contains("no clip is placed here"), "{}", stage.screen());
+}
+
+#[test]
+fn clips_are_added_captured_renamed_and_deleted() {
+    let mut stage = arrangement(Scene::Joined);
+    stage.press("aBridge of sighs 3<enter>aTag<enter>CRiff<enter>>n<backspace>X<enter>D");
+    let id = ClipId;
+    let expected = [
+        clip(ClipAction::Create {
+            clip: id(3),
+            name: name("Bridge of sighs"),
+            length: length(3 * 1920),
+        }),
+        clip(ClipAction::Create { clip: id(4), name: name("Tag"), length: length(1920) }),
+        clip(ClipAction::Capture { clip: id(5), name: name("Riff"), region: LoopRegion::TWO_BARS }),
+        clip(ClipAction::Rename(CHORUS, name("ChoruX"))),
+        clip(ClipAction::Delete(CHORUS)),
+    ];
+    assert_eq!(stage.dispatched(), expected);
+    stage.press("aHuge 99999999<enter>");
+    assert!(stage.screen().contains("no clip has 99999999 bars"), "{}", stage.screen());
+}
+
+#[test]
+fn what_repeats_is_captured_that_of_the_track_before_that_of_all() {
+    let mut stage = arrangement(Scene::Joined);
+    let region = |start, end| LoopRegion::new(tick(start), tick(end)).unwrap();
+    stage.somebody(&NetworkAction::Transport(TransportAction::Region(region(0, 1920))));
+    stage.somebody(&NetworkAction::Transport(TransportAction::Loop(true)));
+    let captured = |stage: &mut Stage| match stage.press("Cx<enter>").dispatched().pop() {
+        Some(NetworkAction::Clip(BASS, ClipAction::Capture { region, .. })) => Some(region),
+        _ => None,
+    };
+    assert_eq!(captured(&mut stage), Some(region(0, 1920)));
+    let set = |setting| NetworkAction::PianoRoll(BASS, PianoRollAction::Set(setting));
+    stage.somebody(&set(TrackSetting::Region(region(960, 2880))));
+    stage.somebody(&set(TrackSetting::Looping(true)));
+    assert_eq!(captured(&mut stage), Some(region(960, 2880)));
+    stage.somebody(&set(TrackSetting::Region(region(9600, 19_200))));
+    assert_eq!(captured(&mut stage), None);
+    assert!(stage.screen().contains("there are no notes from 6.1.000"), "{}", stage.screen());
+}
+
+#[test]
+fn what_is_played_and_what_happens_at_the_end_is_set_and_shown() {
+    let mut stage = arrangement(Scene::Joined);
+    let screen = stage.screen();
+    assert!(screen.contains("plays the piano roll  ends at 9.1.000  goes on there"), "{screen}");
+    stage.press("oeeeo");
+    let set = NetworkAction::Arrangement;
+    let expected = [
+        set(ArrangementSetting::Play(PlayMode::Arrangement)),
+        set(ArrangementSetting::AtEnd(AtEnd::Stop)),
+        set(ArrangementSetting::AtEnd(AtEnd::Repeat)),
+        set(ArrangementSetting::AtEnd(AtEnd::GoOn)),
+        set(ArrangementSetting::Play(PlayMode::PianoRoll)),
+    ];
+    assert_eq!(stage.dispatched(), expected);
+    stage.press("oe");
+    assert!(stage.screen().contains("plays the arrangement  ends at 9.1.000  stops there"));
+}
+
+#[test]
+fn another_row_is_another_instrument_with_its_own_clips() {
+    let mut stage = arrangement(Scene::Hosting);
+    assert_eq!(stage.press("<up><down>").app.mine().instrument(), Some(LEAD));
+    assert!(stage.screen().contains("none: a adds one"), "{}", stage.screen());
+    for keys in ["<enter>", "D", "n", "d", "+"] {
+        assert_eq!(stage.press(keys).dispatched(), [], "{keys}");
+    }
+    assert_eq!(stage.press("<down>").app.mine().instrument(), Some(PAD));
+    assert!(stage.screen().contains("1 Warm"), "{}", stage.screen());
+}
+
+#[test]
+fn placements_are_blocks_with_the_name_of_their_clip() {
+    let mut stage = arrangement(Scene::Joined);
+    let line = row(&mut stage, "1 Bass");
+    assert!(line.contains("▌Verse━━▌Verse━━▌Chorus━━━━━━━━━"), "{line}");
+    assert_eq!(stage.colour_of("Verse"), stage.colour_of("ana"));
+    stage.plays(4000, -6.0);
+    assert!(stage.screen().contains('▼'), "{}", stage.screen());
+    let line = row(&mut stage, "2 Lead");
+    assert!(line.contains('┃'), "{line}");
+}
+
+#[test]
+fn what_nobody_has_confirmed_is_dashed_and_what_one_removed_is_crossed_out() {
+    let mut stage = arrangement(Scene::Reconnecting);
+    stage.press("+");
+    let line = row(&mut stage, "1 Bass");
+    assert!(line.contains("▌Verse*╌"), "{line}");
+    assert!(stage.screen().contains("Verse* from 1.1.000, 3 bars"), "{}", stage.screen());
+    stage.press("o<enter>");
+    let line = row(&mut stage, "1 Bass");
+    assert!(line.contains('×') && !line.contains('*'), "{line}");
+    assert!(stage.screen().contains("plays the arrangement*"), "{}", stage.screen());
+    assert!(row(&mut arrangement(Scene::Joined), "1 Bass").contains("▌Verse━"));
+}
+
+#[test]
+fn somebody_elses_placement_appears_and_an_edit_that_is_refused_says_why() {
+    let mut stage = arrangement(Scene::Hosting);
+    let place =
+        PlacementAction::Place { placement: PlacementId(9), clip: VERSE, tick: tick(10 * 1920) };
+    stage.somebody(&placed(place));
+    let line = row(&mut stage, "1 Bass");
+    assert_eq!(line.matches("▌Verse━━").count(), 3, "{line}");
+    let owner = stage.owner(ANA);
+    stage.refuses(Refusal::NotOwner { instrument: BASS, owner });
+    let screen = stage.press("<enter>").screen();
+    assert!(screen.contains("ana"), "{screen}");
+    assert_eq!(stage.dispatched().len(), 1);
+}
+
+#[test]
+fn the_selected_row_and_the_cursor_are_seen_on_the_smallest_terminal() {
+    let mut studio = StudioState::default();
+    for id in 1..=200 {
+        let (id, name, source) = (InstrumentId(id), Name::default(), SourceKind::Oscillator);
+        act(&mut studio, &NetworkAction::AddInstrument { id, name, source });
+    }
+    let mut stage = Stage::with(Scene::Hosting, studio);
+    stage.resize(60, 16);
+    stage.show(Pane::Arrangement).press("[");
+    assert!(row(&mut stage, "200 ").starts_with("│200 Untitled"));
+    let mut stage = arrangement(Scene::Joined);
+    stage.resize(60, 16);
+    for _ in 0..9 {
+        stage.press("<right>");
+    }
+    let screen = stage.screen();
+    assert!(screen.contains("10.1.000"), "{screen}");
+    insta::assert_snapshot!("arrangement-smallest", screen);
+    let mut stage = Stage::with(Scene::Hosting, StudioState::default());
+    let screen = stage.show(Pane::Arrangement).press("<enter>").screen();
+    assert!(screen.contains("no instrument is selected"), "{screen}");
+}
+
+#[test]
+fn an_arrangement_that_is_played() {
+    let mut stage = arrangement(Scene::Hosting);
+    stage.press("oee<right><right>>");
+    stage.plays(5000, -6.0);
+    insta::assert_snapshot!("arrangement-playing", stage.screen());
+}

@@ -1,0 +1,259 @@
+//! Automation: what its keys do, and what it shows.
+
+use imbolc_net::{
+    model::InstrumentId,
+    protocol::Refusal,
+    quantity::{PadNumber, Ticks},
+    studio::{
+        AutomationAction, BusId, BusParameter, Curve, LaneSetting, LoopRegion, MasterParameter,
+        Name, NetworkAction, PadParameter, Pane, Point, SourceKind, StudioState, Target,
+    },
+};
+
+use crate::{
+    band::{CUTOFF, TEMPO, act, point},
+    stage::{ANA, BASS, DRUMS, Scene, Stage},
+};
+
+fn lanes(scene: Scene) -> Stage {
+    let mut stage = Stage::new(scene);
+    stage.show(Pane::Automation);
+    stage
+}
+
+fn cutoff(action: AutomationAction) -> NetworkAction {
+    NetworkAction::Automation(CUTOFF, action)
+}
+
+fn put(point: Point) -> NetworkAction {
+    cutoff(AutomationAction::Put(point))
+}
+
+fn region(start: u32, end: u32) -> LoopRegion {
+    LoopRegion::new(Ticks::new(start).unwrap(), Ticks::new(end).unwrap()).unwrap()
+}
+
+#[test]
+fn the_lanes_of_the_selected_instrument_come_first_and_then_everybodys() {
+    let mut stage = lanes(Scene::Hosting);
+    let order = |stage: &mut Stage| {
+        let screen = stage.screen();
+        let lines = screen.lines().map(str::to_owned);
+        lines.filter(|line| line.contains(" of ") && !line.contains("Enter: to")).count()
+    };
+    let screen = stage.screen();
+    let at = |what| screen.find(what).unwrap_or_else(|| panic!("{what}: {screen}"));
+    assert!(at("Cutoff") < at("Pan of bus 1") && at("Pan of bus 1") < at("Tempo of the session"));
+    assert!(!screen.contains("instrument 2"), "{screen}");
+    assert_eq!(order(&mut stage), 3);
+    assert!(stage.press("]").screen().contains("Level of instrument 2"));
+    assert_eq!(order(&mut stage), 3);
+}
+
+#[test]
+fn a_lane_is_switched_armed_and_deleted() {
+    let mut stage = lanes(Scene::Joined);
+    stage.press("eAD");
+    let expected = [
+        cutoff(AutomationAction::Set(LaneSetting::Enabled(false))),
+        cutoff(AutomationAction::Set(LaneSetting::Armed(true))),
+        cutoff(AutomationAction::Delete),
+    ];
+    assert_eq!(stage.dispatched(), expected);
+    // The next lane takes its place.
+    stage.press("D<down>");
+    let deleted = Target::Bus(BusId(1), BusParameter::Pan);
+    assert_eq!(stage.dispatched(), [NetworkAction::Automation(deleted, AutomationAction::Delete)]);
+    stage.press("D");
+    assert_eq!(stage.dispatched(), [NetworkAction::Automation(TEMPO, AutomationAction::Delete)]);
+    assert!(stage.screen().contains("no lanes here: a lets one move"), "{}", stage.screen());
+    assert_eq!(stage.press("DeA<enter><up>").dispatched(), []);
+}
+
+#[test]
+fn a_point_is_moved_by_a_twentieth_and_one_is_added_where_there_is_none() {
+    let mut stage = lanes(Scene::Joined);
+    stage.press("<enter><up>+-<right><down>");
+    let expected = [
+        put(point(0, 0.25)),
+        put(point(0, 0.3)),
+        put(point(0, 0.25)),
+        // From where the line is, an eighth of the way from 0.25 to 0.9.
+        put(point(120, 0.28)),
+    ];
+    assert_eq!(stage.dispatched(), expected);
+    for _ in 0..30 {
+        stage.press("<down>");
+    }
+    let dispatched = stage.dispatched();
+    assert_eq!(dispatched.last(), Some(&put(point(120, 0.0))));
+    assert!(dispatched.len() < 10, "what changes nothing is not sent");
+}
+
+#[test]
+fn enter_adds_a_point_where_the_line_is_and_removes_the_one_there_is() {
+    let mut stage = lanes(Scene::Joined);
+    stage.press("<enter><home><pagedown><right><enter><enter>");
+    let hold = Point { curve: Curve::Hold, ..point(2040, 0.3) };
+    let expected = [put(hold), cutoff(AutomationAction::Remove(Ticks::of(2040)))];
+    assert_eq!(stage.dispatched(), expected);
+}
+
+#[test]
+fn a_point_gets_another_curve() {
+    let mut stage = lanes(Scene::Joined);
+    stage.press("<enter>.,,");
+    let with = |curve| put(Point { curve, ..point(0, 0.2) });
+    let expected = [with(Curve::SlowStart), with(Curve::Linear), with(Curve::Hold)];
+    assert_eq!(stage.dispatched(), expected);
+    assert_eq!(stage.press("<right>.").dispatched(), []);
+    assert!(stage.screen().contains("there is no point here"));
+}
+
+#[test]
+fn points_are_copied_cut_pasted_and_deleted_by_region() {
+    let mut stage = lanes(Scene::Joined);
+    stage.press("<enter>b");
+    for _ in 0..8 {
+        stage.press("<right>");
+    }
+    assert!(stage.screen().contains("marked 1.1.000 – 1.3.120"), "{}", stage.screen());
+    stage.press("y<home><pagedown><pagedown>v");
+    let smooth = Point { curve: Curve::Smooth, ..point(4800, 0.9) };
+    let pasted = [point(3840, 0.2), smooth].into_iter().collect();
+    assert_eq!(stage.dispatched(), [cutoff(AutomationAction::Paste(pasted))]);
+    stage.press("x<home>b<right><delete><delete>");
+    let expected = [
+        cutoff(AutomationAction::DeleteRegion(region(3840, 3960))),
+        cutoff(AutomationAction::DeleteRegion(region(0, 240))),
+    ];
+    assert_eq!(stage.dispatched(), expected);
+    assert!(stage.screen().contains("there is no point here"), "{}", stage.screen());
+}
+
+#[test]
+fn one_leaves_the_points_with_escape_or_at_the_left_end() {
+    let mut stage = lanes(Scene::Joined);
+    for keys in ["<enter><esc>", "<enter><left>", "<enter>b<esc><esc>"] {
+        stage.press(keys);
+        assert!(stage.screen().contains("Enter: to the points"), "{}", stage.screen());
+    }
+    assert_eq!(stage.press("<down><down>D").dispatched().len(), 1, "among the lanes again");
+    assert!(!stage.screen().contains("Tempo of the session"));
+}
+
+#[test]
+fn a_lane_is_added_by_the_words_of_its_parameter() {
+    let mut stage = lanes(Scene::Joined);
+    let mut added = |what: &str| {
+        stage.press(&format!("a{what}<enter>"));
+        let mut dispatched = stage.dispatched();
+        match dispatched.pop() {
+            Some(NetworkAction::Automation(target, AutomationAction::Add)) => Some(target),
+            _ => None,
+        }
+    };
+    assert_eq!(added("master level"), Some(Target::Master(MasterParameter::Level)));
+    assert_eq!(added("bus 2 pan"), Some(Target::Bus(BusId(2), BusParameter::Pan)));
+    stage.press("]]]");
+    let mut added = |what: &str| {
+        stage.press(&format!("a{what}<enter>"));
+        stage.dispatched().pop()
+    };
+    let pad = Target::Pad(DRUMS, PadNumber::of(1), PadParameter::Level);
+    let add = NetworkAction::Automation(pad, AutomationAction::Add);
+    assert_eq!(added("pad 2 level"), Some(add));
+    assert_eq!(added("bus 1 pan"), None);
+    assert!(stage.screen().contains("there is a lane for Pan of bus 1 already"));
+    stage.press("<esc>afilter<enter>");
+    assert!(stage.screen().contains("fit: filter kind, filter cutoff"), "{}", stage.screen());
+    stage.press("<esc>anonsense<enter>");
+    assert!(stage.screen().contains("there is no parameter \"nonsense\""), "{}", stage.screen());
+}
+
+#[test]
+fn the_value_is_where_the_music_is() {
+    let mut stage = lanes(Scene::Joined);
+    assert!(stage.screen().contains("(20 %)"), "{}", stage.screen());
+    stage.plays(2000, -6.0);
+    let screen = stage.screen();
+    assert!(screen.contains("(30 %)"), "{screen}");
+    assert!(screen.contains('▼'), "{screen}");
+    stage.somebody(&cutoff(AutomationAction::Set(LaneSetting::Enabled(false))));
+    assert!(!stage.screen().contains("(30 %)"), "what is off moves nothing");
+}
+
+#[test]
+fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
+    let mut stage = lanes(Scene::Reconnecting);
+    let count = |stage: &mut Stage, letter| stage.screen().matches(letter).count();
+    assert_eq!((count(&mut stage, '○'), count(&mut stage, '×')), (0, 0));
+    stage.press("<enter><up>");
+    assert_eq!((count(&mut stage, '○'), count(&mut stage, '×')), (1, 0));
+    assert!(stage.screen().contains("1.1.000 25 %*"), "{}", stage.screen());
+    stage.press("<enter>");
+    assert_eq!((count(&mut stage, '○'), count(&mut stage, '×')), (0, 1));
+    let mut stage = lanes(Scene::Joined);
+    stage.press("<enter><up>");
+    assert_eq!(count(&mut stage, '○'), 0);
+}
+
+#[test]
+fn somebody_elses_point_appears_and_an_edit_that_is_refused_says_why() {
+    let mut stage = lanes(Scene::Hosting);
+    let before = stage.screen().matches('●').count();
+    stage.somebody(&put(point(480, 0.5)));
+    assert_eq!(stage.screen().matches('●').count(), before + 1);
+    let owner = stage.owner(ANA);
+    stage.refuses(Refusal::NotOwner { instrument: BASS, owner });
+    let screen = stage.press("<enter><enter>").screen();
+    assert!(screen.contains("ana"), "{screen}");
+    assert_eq!(stage.dispatched().len(), 1);
+}
+
+#[test]
+fn the_lane_under_the_cursor_is_seen_on_the_smallest_terminal() {
+    let mut studio = StudioState::default();
+    for id in 1..=20 {
+        let bus = imbolc_net::studio::MixerSetting::AddBus(BusId(id), Name::default());
+        act(&mut studio, &NetworkAction::Mixer(bus));
+        let target = Target::Bus(BusId(id), BusParameter::Level);
+        act(&mut studio, &NetworkAction::Automation(target, AutomationAction::Add));
+    }
+    let mut stage = Stage::with(Scene::Hosting, studio);
+    stage.resize(60, 16);
+    stage.show(Pane::Automation);
+    for id in 1..=20 {
+        assert!(stage.screen().contains(&format!("Level of bus {id} ")), "{}", stage.screen());
+        stage.press("<down>");
+    }
+    let mut stage = lanes(Scene::Joined);
+    stage.resize(60, 16);
+    stage.press("<enter><pagedown><pagedown><pagedown>");
+    insta::assert_snapshot!("automation-smallest", stage.screen());
+}
+
+#[test]
+fn points_in_the_middle_of_a_song() {
+    let mut stage = lanes(Scene::Hosting);
+    stage.somebody(&cutoff(AutomationAction::Set(LaneSetting::Armed(true))));
+    stage.press("<enter><pagedown>b<right><right><right>");
+    stage.plays(1000, -6.0);
+    insta::assert_snapshot!("automation-points", stage.screen());
+}
+
+#[test]
+fn of_two_hundred_instruments_each_has_its_own_lanes() {
+    let mut studio = StudioState::default();
+    for id in 1..=200 {
+        let (id, name, source) = (InstrumentId(id), Name::default(), SourceKind::Oscillator);
+        act(&mut studio, &NetworkAction::AddInstrument { id, name, source });
+    }
+    let level = imbolc_net::studio::InstrumentParameter::Level;
+    let target = Target::Instrument(InstrumentId(200), level);
+    act(&mut studio, &NetworkAction::Automation(target, AutomationAction::Add));
+    let mut stage = Stage::with(Scene::Hosting, studio);
+    stage.show(Pane::Automation);
+    assert!(stage.screen().contains("no lanes here"), "{}", stage.screen());
+    assert!(stage.press("[").screen().contains("Level of instrument 200"));
+}
