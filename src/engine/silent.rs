@@ -61,10 +61,12 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 ///
 /// The click beats time on the beats of the session's metre, at its level and
 /// straight into the master, each for a quarter of a beat. While it is on, its
-/// bars are counted in before the playhead moves.
+/// bars are counted in before the playhead moves: as they are set, for lanes move
+/// nothing until then.
 ///
-/// What is played and turned while the transport records it reports in actions,
-/// and so it does when an arrangement comes to its end.
+/// What is played and turned while the playhead moves and the transport records
+/// it reports in actions, and so it does when an arrangement comes to its end. A
+/// key that is still held when all is counted in is a note from there on.
 ///
 /// Some of what is described it does not play:
 ///
@@ -77,6 +79,11 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// - Layer groups as what is struck together: whoever plays strikes the keys of
 ///   each instrument; the strips of the groups it does follow.
 /// - Key, scale and snap: they are for who writes.
+/// - Lanes of chance and offset, of the session and of instruments, and of the
+///   pitch of a pad: they are logged, and what is played goes by what is set. Of
+///   lanes it plays those of tempo, of the session's swing, of the click but for
+///   what is counted in, and of what its meters read: levels, pans of strips,
+///   mutes, solos and sends.
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
@@ -185,6 +192,7 @@ impl Engine<Studio> for SilentEngine {
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
+                self.recorder.look_afresh();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
@@ -214,7 +222,8 @@ impl Engine<Studio> for SilentEngine {
             // The meters find out whether it was the last one.
             StudioEffect::NoteOff { instrument, pitch } => {
                 let tick = self.performance.playhead.tick();
-                self.sayings.extend(self.recorder.key_up(state, tick, (instrument, pitch)));
+                let note = self.recorder.key_up(state, tick, (instrument, pitch));
+                self.sayings.extend(note.filter(|_| !self.performance.is_counting()));
             }
         }
     }
@@ -223,7 +232,11 @@ impl Engine<Studio> for SilentEngine {
         self.move_on(now, state);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
-            self.sayings.extend(self.recorder.watch(state, tick));
+            if self.performance.is_counting() {
+                self.recorder.wait(state);
+            } else {
+                self.sayings.extend(self.recorder.watch(state, tick));
+            }
         }
         if self.motion == Motion::Stopped {
             self.motion = Motion::Still;
@@ -302,9 +315,14 @@ impl SilentEngine {
         self.sayings.extend([position, TransportAction::Stop].map(NetworkAction::Transport));
     }
 
+    /// Ends what is recorded, before the playhead stops or is put elsewhere.
     fn all_up(&mut self, state: &StudioState) {
         let tick = self.performance.playhead.tick();
-        self.sayings.extend(self.recorder.all_up(state, tick));
+        let notes = self.recorder.all_up(state, tick);
+        if !self.performance.is_counting() {
+            self.sayings.extend(notes);
+        }
+        self.recorder.look_afresh();
     }
 
     /// Moves the meters, while something moves no more often than is seen: a
@@ -328,10 +346,12 @@ impl SilentEngine {
         self.metering = Metering { playhead, tempo, playing, peaks };
     }
 
-    /// The state as if the lanes had moved the faders themselves.
+    /// The state as if the lanes had moved the faders themselves. What no meter
+    /// reads stays as it is: there may be thousands of lanes.
     fn as_moved(&self, state: &StudioState) -> StudioState {
         let mut moved = state.clone();
-        for (target, value) in &self.performance.moved {
+        let lanes = self.performance.moved.iter();
+        for (target, value) in lanes.filter(|(target, _)| desk::reads(**target)) {
             // One that cannot be moved any more stays where it is.
             if let Some(action) = target.action(*value, state) {
                 let _ = Studio::reduce(&mut moved, &action);

@@ -16,11 +16,6 @@ impl Beats {
         Self { beat: metre.bar() / u32::from(metre.beats()), bar: metre.bar() }
     }
 
-    /// The beats that are heard: none while the click is off.
-    pub(super) fn heard(state: &StudioState) -> Option<Self> {
-        state.session.click.on.then(|| Self::of(state.session.time_signature))
-    }
-
     /// The first beat at or after `tick`.
     pub(super) fn next(self, tick: u32) -> Option<u32> {
         tick.checked_next_multiple_of(self.beat)
@@ -41,8 +36,9 @@ impl Beats {
 
 /// How long is counted in, in ticks: not at all while the click is off.
 pub(super) fn count_in(state: &StudioState) -> u32 {
-    let bars = u32::from(state.session.click.count_in.get());
-    Beats::heard(state).map_or(0, |beats| bars * beats.bar)
+    let click = state.session.click;
+    let bars = if click.on { u32::from(click.count_in.get()) } else { 0 };
+    bars * Beats::of(state.session.time_signature).bar
 }
 
 #[cfg(test)]

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     model::InstrumentId,
     quantity::{Decibels, PadNumber, Pan, Velocity},
-    studio::{BusId, Instrument, LayerGroup, Output, StudioState},
+    studio::{
+        BusId, BusParameter, ClickParameter, Instrument, InstrumentParameter, LayerGroup,
+        MasterParameter, Output, PadParameter, SessionParameter, StudioState, Target,
+    },
 };
 
 /// What the meters show.
@@ -28,6 +31,25 @@ pub(super) struct Levels {
 pub(super) fn levels(state: &StudioState, sounding: &Sounding, clicks: bool) -> Levels {
     let desk = Desk::of(state);
     Levels { peaks: desk.sum(sounding, clicks).map(decibels), keys_held: desk.keys_held }
+}
+
+/// Whether a meter may move when this is moved.
+pub(super) const fn reads(target: Target) -> bool {
+    use InstrumentParameter::{Level, Mute, Pan, Sends, Solo};
+
+    match target {
+        Target::Instrument(_, parameter) => {
+            matches!(parameter, Level | Pan | Mute | Solo | Sends(_))
+        }
+        Target::Pad(_, _, parameter) => matches!(parameter, PadParameter::Level),
+        Target::Bus(_, parameter) => !matches!(parameter, BusParameter::Chain(_)),
+        Target::Master(parameter) => !matches!(parameter, MasterParameter::Chain(_)),
+        Target::LayerGroup(..) => true,
+        Target::Session(parameter) => {
+            matches!(parameter, SessionParameter::Click(ClickParameter::Level))
+        }
+        Target::Hosted(..) => false,
+    }
 }
 
 /// The state as a mixing desk sees it.

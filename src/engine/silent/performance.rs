@@ -16,8 +16,8 @@ use super::{
 use crate::{
     quantity::{Amount, Bpm, Ticks},
     studio::{
-        Arrangement, AtEnd, Automation, PlayMode, SessionParameter, SessionSetting, StudioState,
-        Target,
+        Arrangement, AtEnd, Automation, Click, ClickParameter, ClickSetting, PlayMode,
+        SessionParameter, SessionSetting, StudioState, Target,
     },
 };
 
@@ -121,6 +121,11 @@ impl Performance {
         self.moved.clear();
     }
 
+    /// Whether it is still counted in, and the playhead does not move.
+    pub(super) fn is_counting(&self) -> bool {
+        self.count.is_some()
+    }
+
     fn enter(&mut self, tick: u32) {
         self.due = tick;
         self.entered = tick;
@@ -133,8 +138,23 @@ impl Performance {
             Some(count) => (count.playhead, 0),
             None => (self.playhead, self.entered),
         };
-        let last = Beats::heard(state).and_then(|beats| beats.sounding(playhead.tick()));
-        last.is_some_and(|beat| beat >= from)
+        let last = Beats::of(state.session.time_signature).sounding(playhead.tick());
+        self.click(state).on && last.is_some_and(|beat| beat >= from)
+    }
+
+    /// The click as the lanes have moved it: as it is set while it is counted in,
+    /// for they move nothing then.
+    fn click(&self, state: &StudioState) -> Click {
+        let mut click = state.session.click;
+        for parameter in [ClickParameter::On, ClickParameter::Accent] {
+            let target = Target::Session(SessionParameter::Click(parameter));
+            match self.moved.get(&target).map(|value| parameter.setting(*value)) {
+                Some(ClickSetting::On(on)) => click.on = on,
+                Some(ClickSetting::Accent(accent)) => click.accent = accent,
+                _ => {}
+            }
+        }
+        click
     }
 
     /// Plays on for a time, and returns whether the music has ended. `leaves` is
@@ -190,8 +210,9 @@ impl Performance {
         };
         count.playhead.move_on(time, self.tempo);
         let until = count.length.min(count.playhead.tick().saturating_add(1));
-        while let Some((beat, accent)) = next_click(state, count.due).filter(|c| c.0 < until) {
-            self.note(self.playhead.tick(), Happening::Click { accent });
+        let beats = Beats::of(state.session.time_signature);
+        while let Some(beat) = beats.next(count.due).filter(|beat| *beat < until) {
+            self.beat(state, self.playhead.tick(), beats.begins_bar(beat));
             count.due = beat + 1;
         }
         let done = count.playhead.has_reached(count.length);
@@ -290,25 +311,22 @@ impl Performance {
     fn play_planned(&mut self, state: &StudioState, until: u32) {
         let shifts = schedule::shifts(state, self.due, until, self.chase);
         let mut shifts = shifts.iter().peekable();
-        let mut clicks = next_click(state, self.due);
+        let beats = Beats::of(state.session.time_signature);
+        let mut beat = beats.next(self.due);
         loop {
             let shift = shifts.peek().map(|shift| shift.tick);
             let tick = |tick: i64| u32::try_from(tick).unwrap_or_default().max(self.due);
-            let next = [
-                self.sounding.next_end().map(tick),
-                self.plan.next_tick().map(tick),
-                shift,
-                clicks.map(|(beat, _)| beat),
-            ];
+            let next =
+                [self.sounding.next_end().map(tick), self.plan.next_tick().map(tick), shift, beat];
             let next = next.into_iter().flatten().min().filter(|next| *next < until);
             let Some(tick) = next else { break };
             self.end_notes(tick);
             while let Some(shift) = shifts.next_if(|shift| shift.tick == tick) {
                 self.shift(shift);
             }
-            if let Some((_, accent)) = clicks.filter(|(beat, _)| *beat == tick) {
-                self.note(tick, Happening::Click { accent });
-                clicks = next_click(state, tick.saturating_add(1));
+            if beat == Some(tick) {
+                self.beat(state, tick, beats.begins_bar(tick));
+                beat = beats.next(tick.saturating_add(1));
             }
             while let Some(strike) = self.plan.next_if(tick.into()) {
                 self.strike(tick, &strike);
@@ -322,6 +340,14 @@ impl Performance {
         let Shift { tick, target, value } = *shift;
         if self.moved.insert(target, value) != Some(value) {
             self.note(tick, Happening::Automated { target, value });
+        }
+    }
+
+    /// Clicks, if the click is on.
+    fn beat(&mut self, state: &StudioState, tick: u32, begins_bar: bool) {
+        let click = self.click(state);
+        if click.on {
+            self.note(tick, Happening::Click { accent: click.accent && begins_bar });
         }
     }
 
@@ -368,13 +394,6 @@ impl Performance {
             log.push(Played { tick, pass, what });
         }
     }
-}
-
-/// The next beat that is heard, at or after `from`, and whether it is an accent.
-fn next_click(state: &StudioState, from: u32) -> Option<(u32, bool)> {
-    let beats = Beats::heard(state)?;
-    let beat = beats.next(from)?;
-    Some((beat, state.session.click.accent && beats.begins_bar(beat)))
 }
 
 /// The tempo at `tick`, if it is a lane that says it.

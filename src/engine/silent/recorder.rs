@@ -1,7 +1,8 @@
 //! What becomes of playing and turning while the transport records: notes on
 //! armed tracks, points on armed lanes.
 //!
-//! It says what is to be written down in actions, and writes nothing itself.
+//! It says what is to be written down in actions, and writes nothing itself. It
+//! does not know whether the playhead moves.
 
 use std::collections::BTreeMap;
 
@@ -66,6 +67,21 @@ impl Recorder {
         held.into_iter().filter_map(|key| self.key_up(state, tick, key)).collect()
     }
 
+    /// Forgets where the parameters were: what was turned while the playhead was
+    /// elsewhere, or stood, is not written down where it goes on.
+    pub(super) fn look_afresh(&mut self) {
+        self.turned.clear();
+    }
+
+    /// Looks where the parameters are, before anything is recorded; and lets go of
+    /// the keys if nothing will be.
+    pub(super) fn wait(&mut self, state: &StudioState) {
+        self.turned = parts(state);
+        if !state.transport.recording {
+            self.keys.clear();
+        }
+    }
+
     /// Looks at `tick` whether parameters of armed lanes were turned.
     pub(super) fn watch(&mut self, state: &StudioState, tick: u32) -> Vec<NetworkAction> {
         if !state.transport.recording {
@@ -73,10 +89,7 @@ impl Recorder {
             return Vec::new();
         }
         let Ok(tick) = Ticks::new(tick) else { return Vec::new() };
-        let armed = state.automation.lanes().filter(|(_, lane)| lane.armed);
-        let now: BTreeMap<_, _> =
-            armed.filter_map(|(target, _)| Some((*target, target.part(state)?))).collect();
-        let was = std::mem::replace(&mut self.turned, now);
+        let was = std::mem::replace(&mut self.turned, parts(state));
         let turned = |(target, value): (&Target, &Amount)| {
             // Where a lane that was just armed is, nobody has turned it to.
             was.get(target).filter(|was| *was != value)?;
@@ -85,4 +98,10 @@ impl Recorder {
         };
         self.turned.iter().filter_map(turned).collect()
     }
+}
+
+/// Where the parameters of armed lanes are.
+fn parts(state: &StudioState) -> BTreeMap<Target, Amount> {
+    let armed = state.automation.lanes().filter(|(_, lane)| lane.armed);
+    armed.filter_map(|(target, _)| Some((*target, target.part(state)?))).collect()
 }

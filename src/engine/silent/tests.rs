@@ -16,13 +16,14 @@ use crate::{
         Velocity,
     },
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusSetting, ChainedPatterns,
-        ClickSetting, ClipAction, ClipId, Content, Curve, Digest, DrumAction, DrumSetting,
-        GrooveSetting, HumaniseSetting, InstrumentAction, InstrumentParameter, InstrumentSetting,
-        LaneSetting, LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting,
-        Name, Note, Output, PadSetting, PadSound, PatternId, PatternSetting, PianoRollAction,
-        PlacementAction, PlacementId, PlayMode, Point, SessionParameter, SessionSetting,
-        SourceKind, Step, Swing, TimeSignature, TrackSetting, Voices,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting,
+        ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content, Curve, Digest,
+        DrumAction, DrumSetting, GrooveSetting, HumaniseSetting, InstrumentAction,
+        InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId, LayerGroupParameter,
+        LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Note,
+        Output, PadParameter, PadSetting, PadSound, PatternId, PatternSetting, PianoRollAction,
+        PlacementAction, PlacementId, PlayMode, Point, SendsSetting, SessionParameter,
+        SessionSetting, SourceKind, Step, Swing, TimeSignature, TrackSetting, Voices,
     },
 };
 

@@ -105,3 +105,28 @@ fn the_click_has_its_own_level_and_goes_through_the_master() {
     rig.wait(1000);
     assert_eq!(rig.peaks(), [-120, -120], "a quarter of the beat is over");
 }
+
+#[test]
+fn a_lane_moves_the_click_in_what_is_played_and_on_the_meters_alike() {
+    let mut rig = Rig::clicking([]);
+    rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(60.0))));
+    for (parameter, points) in [
+        (ClickParameter::On, [(0, 0.0), (1920, 1.0)]),
+        (ClickParameter::Accent, [(0, 1.0), (3840, 0.0)]),
+    ] {
+        let target = Target::Session(SessionParameter::Click(parameter));
+        rig.automate(target, AutomationAction::Add);
+        for (tick, value) in points {
+            let (tick, value) = (Ticks::of(tick), Amount::of(value));
+            let point = Point { tick, value, curve: Curve::Hold };
+            rig.automate(target, AutomationAction::Put(point));
+        }
+    }
+    rig.transport(TransportAction::Play);
+    assert_eq!(rig.peaks(), [-120, -120], "it is set to be on, and the lane is not");
+    rig.wait(3970);
+    assert_eq!(rig.peaks(), [-12, -12]);
+    rig.wait(4000);
+    let clicks = [(1920, true), (2400, false), (2880, false), (3360, false), (3840, false)];
+    assert_eq!(rig.clicks(), clicks);
+}

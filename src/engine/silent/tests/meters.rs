@@ -106,3 +106,42 @@ fn the_strip_of_a_layer_group_moves_those_of_its_instruments() {
     mixer(&mut rig, strip(LayerGroupSetting::Mute(true)));
     assert_eq!(rig.peaks(), [-120, -120]);
 }
+
+#[test]
+fn no_meter_moves_with_what_the_desk_does_not_read() {
+    let mut rig = Rig::drumming();
+    let (group, send) = (LayerGroupId(1), BusId(2));
+    let mixer = |rig: &mut Rig, setting| rig.act(&NetworkAction::Mixer(setting));
+    mixer(&mut rig, MixerSetting::AddLayerGroup(group, Name::default()));
+    for bus in [BusId(1), send] {
+        mixer(&mut rig, MixerSetting::AddBus(bus, Name::default()));
+    }
+    rig.set(InstrumentSetting::LayerGroup(Some(group)));
+    rig.set(InstrumentSetting::Output(Output::Bus(BusId(1))));
+    rig.set(InstrumentSetting::Sends(SendsSetting::Add(send)));
+    rig.key(InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
+    rig.step(FIRST, 0, 0);
+    rig.transport(TransportAction::Play);
+    rig.wait(10);
+
+    let peaks =
+        |state: &StudioState| desk::levels(state, &rig.engine.performance.sounding, true).peaks;
+    let own = [BASS, KIT].into_iter().flat_map(|id| {
+        let there = rig.state.instruments.get(id).unwrap().parameters();
+        there.into_iter().map(move |parameter| Target::Instrument(id, parameter))
+    });
+    let pad = PadParameter::all().into_iter().map(|p| Target::Pad(KIT, PadNumber::of(0), p));
+    let bus = BusParameter::all().into_iter().map(|p| Target::Bus(send, p));
+    let layers = LayerGroupParameter::all().into_iter().map(|p| Target::LayerGroup(group, p));
+    let master = MasterParameter::all().into_iter().map(Target::Master);
+    let session = SessionParameter::all().into_iter().map(Target::Session);
+    for target in own.chain(pad).chain(bus).chain(layers).chain(master).chain(session) {
+        let moves = [0.0, 0.3, 1.0].into_iter().any(|part| {
+            let mut state = rig.state.clone();
+            let action = target.action(Amount::of(part), &state).unwrap();
+            Studio::reduce(&mut state, &action).unwrap();
+            peaks(&state) != peaks(&rig.state)
+        });
+        assert_eq!(moves, desk::reads(target), "{target}");
+    }
+}

@@ -39,3 +39,101 @@ fn what_is_turned_while_an_armed_lane_records_becomes_points() {
     let points: Vec<_> = lane.points.iter().map(|p| (p.tick.get(), p.value.get())).collect();
     assert_eq!(points, [(480, 1.0), (960, 0.0)]);
 }
+
+impl Rig {
+    /// A rig that records, with an armed track and an armed lane that has a point
+    /// at tick 0, and counts in two seconds.
+    fn recording_after_a_bar() -> Self {
+        let mut rig = Self::new();
+        rig.roll(PianoRollAction::Set(TrackSetting::Armed(true)));
+        rig.automate(MUTE, AutomationAction::Add);
+        rig.automate(MUTE, AutomationAction::Set(LaneSetting::Armed(true)));
+        let point = Point { tick: Ticks::MIN, value: Amount::MIN, curve: Curve::Hold };
+        rig.automate(MUTE, AutomationAction::Put(point));
+        for click in [ClickSetting::On(true), ClickSetting::CountIn(CountIn::of(1))] {
+            rig.act(&NetworkAction::Session(SessionSetting::Click(click)));
+        }
+        rig.transport(TransportAction::Record(true));
+        rig
+    }
+
+    fn strike(&mut self, pitch: u8) {
+        self.key(InstrumentAction::Play(Pitch::of(pitch), Velocity::of(100)));
+    }
+
+    fn release(&mut self, pitch: u8) {
+        self.key(InstrumentAction::Release(Pitch::of(pitch)));
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        self.state.piano_roll.track(BASS).unwrap().notes().collect()
+    }
+
+    /// The points of the lane: `(tick, value)`.
+    fn points(&self) -> Vec<(u32, f32)> {
+        let lane = self.state.automation.lane(&MUTE).unwrap();
+        lane.points.iter().map(|point| (point.tick.get(), point.value.get())).collect()
+    }
+}
+
+const MUTE: Target = Target::Instrument(BASS, InstrumentParameter::Mute);
+
+#[test]
+fn nothing_is_recorded_while_it_is_counted_in() {
+    let mut rig = Rig::recording_after_a_bar();
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.strike(40);
+    rig.set(InstrumentSetting::Mute(true));
+    rig.wait(500);
+    rig.release(40);
+    rig.wait(500);
+    rig.strike(43);
+    rig.wait(1000);
+    rig.release(43);
+    assert_eq!(rig.notes(), [note(0, 43, 480)], "who is early and holds on begins with the music");
+    assert_eq!(rig.points(), [(0, 0.0)]);
+    rig.set(InstrumentSetting::Mute(false));
+    assert_eq!(rig.points(), [(0, 0.0), (480, 0.0)], "from then on it is");
+}
+
+#[test]
+fn a_key_that_is_held_when_the_count_is_broken_off_is_no_note() {
+    for broken_off in [TransportAction::Stop, TransportAction::Locate(Ticks::of(960))] {
+        let mut rig = Rig::recording_after_a_bar();
+        rig.transport(TransportAction::Play);
+        rig.wait(500);
+        rig.strike(40);
+        rig.transport(broken_off);
+        rig.wait(500);
+        rig.release(40);
+        assert_eq!(rig.notes(), []);
+    }
+}
+
+#[test]
+fn a_key_that_is_held_is_no_note_if_recording_ends_before_the_count() {
+    let mut rig = Rig::recording_after_a_bar();
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.strike(40);
+    rig.transport(TransportAction::Record(false));
+    rig.wait(2000);
+    rig.release(40);
+    assert_eq!(rig.notes(), []);
+}
+
+#[test]
+fn what_is_turned_while_the_playhead_stands_is_not_recorded() {
+    let mut rig = Rig::recording_after_a_bar();
+    rig.act(&NetworkAction::Session(SessionSetting::Click(ClickSetting::On(false))));
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.transport(TransportAction::Stop);
+    rig.transport(TransportAction::Locate(Ticks::MIN));
+    rig.set(InstrumentSetting::Mute(true));
+    rig.wait(500);
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    assert_eq!(rig.points(), [(0, 0.0)]);
+}
