@@ -229,6 +229,8 @@ impl<C: Connector> Keeper<C> {
 fn kept_until(since: Instant, reason: &Lost, window: Duration) -> Instant {
     let silent = match reason {
         Lost::Silent(silence) => *silence,
+        // The session is over, and the places in it with it.
+        Lost::Shutdown => window,
         _ => Duration::ZERO,
     };
     since + window.saturating_sub(silent)

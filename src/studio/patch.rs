@@ -234,7 +234,6 @@ const fn may_leave_something_dangling(change: &StudioChange) -> bool {
     matches!(
         change,
         StudioChange::Registry(_)
-            | StudioChange::Mixer(MixerSetting::DeleteBus(_) | MixerSetting::DeleteLayerGroup(_))
             | StudioChange::WholeMixer(_)
             | StudioChange::Instruments(_)
             | StudioChange::PutInstrument(..)
@@ -243,7 +242,9 @@ const fn may_leave_something_dangling(change: &StudioChange) -> bool {
             // Lanes move the effects.
             | StudioChange::Instrument(_, InstrumentSetting::Chain(ChainSetting::Remove(_)))
             | StudioChange::Mixer(
-                MixerSetting::Bus(_, BusSetting::Chain(ChainSetting::Remove(_)))
+                MixerSetting::DeleteBus(_)
+                    | MixerSetting::DeleteLayerGroup(_)
+                    | MixerSetting::Bus(_, BusSetting::Chain(ChainSetting::Remove(_)))
                     | MixerSetting::Master(MasterSetting::Chain(ChainSetting::Remove(_)))
             )
     )

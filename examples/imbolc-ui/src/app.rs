@@ -30,6 +30,7 @@ use crate::{
     palette::{Palette, Typed},
     pane::{self, Key, Pane},
     view::View,
+    words,
 };
 
 /// The keys that every pane has.
@@ -388,8 +389,10 @@ impl App {
     }
 
     fn dispatch(&mut self, action: studio::NetworkAction) {
-        let done = self.studio.dispatch(action);
-        self.tell(done);
+        if let Err(why) = self.studio.dispatch(action.clone()) {
+            let what = words::action(&self.studio.state().model, &action);
+            self.news.tell(Tone::Bad, format!("not done: {what}: {why}"));
+        }
     }
 
     fn tell(&mut self, done: Result<(), DispatchError>) {

@@ -42,6 +42,7 @@ pub async fn run(
             None => return Err("the session is over".into()),
         }
     }
+    report.status.clear();
     report.line("the session ends").map_err(|error| gone(&error))
 }
 
@@ -77,7 +78,11 @@ impl Report {
             let there = seen_from_elsewhere(address).unwrap_or(address);
             self.line(&format!("others join with: imbolc-ui --connect {there}"))?;
         }
-        if announced {
+        let reaches_others = match self.studio.status() {
+            Status::Hosting { address: Some(address) } => !address.ip().is_loopback(),
+            _ => false,
+        };
+        if announced && reaches_others {
             let name = &state.model.session.name;
             self.line(&format!("on the LAN it is found as {name}: imbolc-ui --discover"))?;
         }

@@ -101,8 +101,15 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
+/// Opens a dispatcher. It says so if that may take a while, and can be given up.
 async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
-    dispatcher::open(mode).await.map_err(|error| error.to_string())
+    if let Mode::Remote { address, .. } = &mode {
+        println!("connecting to {address}…");
+    }
+    tokio::select! {
+        opened = dispatcher::open(mode) => opened.map_err(|error| error.to_string()),
+        _ = run::asked_to_leave() => Err("given up".into()),
+    }
 }
 
 /// Shows the studio until it ends, and gives the terminal back.
@@ -143,18 +150,12 @@ async fn choose(arguments: &Arguments) -> Result<(), String> {
     let mut inputs = run::inputs();
     let chosen = lobby::choose(&mut client, &mut screen, &mut inputs).await;
     drop(client);
-    let opened = match chosen {
-        Ok(Some(address)) => open(mode::join(arguments, &address.to_string())?).await.map(Some),
-        Ok(None) => Ok(None),
-        Err(why) => Err(why),
-    };
-    match opened {
-        Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs).await,
-        other => {
-            terminal::restore();
-            other.map(drop)
-        }
-    }
+    // Given back, so that what takes a while is told and can be given up.
+    terminal::restore();
+    let Some(address) = chosen? else { return Ok(()) };
+    let studio = open(mode::join(arguments, &address.to_string())?).await?;
+    let mut screen = terminal::take()?;
+    show(arguments, studio, &mut screen, inputs).await
 }
 
 /// Hosts without a screen.

@@ -23,6 +23,9 @@ pub enum Start {
 /// If this program was built without what it takes, or a name cannot be one. The
 /// message is one line.
 pub fn of(arguments: &Arguments) -> Result<Start, String> {
+    if !arguments.own.is_empty() && arguments.connect.is_none() && !arguments.discover {
+        return Err("--own needs --connect or --discover".into());
+    }
     if arguments.server {
         return host(arguments);
     }

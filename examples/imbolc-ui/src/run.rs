@@ -62,6 +62,9 @@ pub async fn run<B: Backend>(
     let mut batch = Vec::new();
     while !app.has_ended() {
         while let Some(event) = events.try_next() {
+            if let Some(end) = end(&event) {
+                return end;
+            }
             app.notice(event);
         }
         let now = Instant::now();
@@ -99,10 +102,10 @@ pub async fn run<B: Backend>(
                 due = true;
             }
             event = events.next() => match event {
-                Some(Event::Status(Status::Closed { reason: reason @ Closed::Lost(_) })) => {
-                    return End::Over(format!("the session is over: {reason}"));
-                }
                 Some(event) => {
+                    if let Some(end) = end(&event) {
+                        return end;
+                    }
                     app.notice(event);
                     // What else comes with it is drawn in the same frame.
                     sleep(FRAME.saturating_sub(drawn.elapsed())).await;
@@ -114,6 +117,16 @@ pub async fn run<B: Backend>(
         }
     }
     End::Left
+}
+
+/// Whether an event says that it is over.
+fn end(event: &Event) -> Option<End> {
+    match event {
+        Event::Status(Status::Closed { reason: reason @ Closed::Lost(_) }) => {
+            Some(End::Over(format!("the session is over: {reason}")))
+        }
+        _ => None,
+    }
 }
 
 /// Resolves when the operating system wants the program to end: whether politely,

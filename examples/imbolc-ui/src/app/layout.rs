@@ -60,7 +60,9 @@ impl Screen<'_> {
         self.draw_status(status, buffer);
         match self.view.mine.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),
-            Some(Layer::Command) => self.palette.draw(news.union(status), buffer),
+            Some(Layer::Command) => {
+                self.palette.draw(Rect { y: news.y - 1, height: 2, ..news }, buffer)
+            }
             _ => {}
         }
     }

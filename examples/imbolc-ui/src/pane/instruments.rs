@@ -27,6 +27,9 @@ pub struct Instruments {
     knob: usize,
 }
 
+/// How many columns the list and the knobs take side by side.
+const BOTH: u16 = 90;
+
 /// How far one key turns a knob.
 const STEP: f32 = 0.01;
 
@@ -83,6 +86,13 @@ impl Pane for Instruments {
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
+        if area.width < BOTH {
+            // Whose an instrument is comes first.
+            return match self.on_knobs {
+                true => self.draw_knobs(view, area, buffer),
+                false => self.draw_list(view, area, buffer),
+            };
+        }
         let [list, knobs] =
             Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);
         self.draw_list(view, list, buffer);
