@@ -6,7 +6,7 @@
 //!
 //! A state of many parts is digested as a sum with a term for each thing in it,
 //! so that the digest of one state follows from that of another at the cost of
-//! what differs: a [`Tally`] takes the old term away and adds the new one. Only
+//! what differs: a `Tally` takes the old term away and adds the new one. Only
 //! what is digested is known here, never what it means.
 
 mod hasher;

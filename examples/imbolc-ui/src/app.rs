@@ -216,7 +216,7 @@ impl App {
     /// Releases the keys whose time is over.
     pub fn tick(&mut self, now: Instant) {
         for action in self.keyboard.over(now) {
-            self.dispatch(action);
+            self.dispatch(&action);
         }
     }
 
@@ -291,7 +291,7 @@ impl App {
             (KeyCode::Esc, _) | (_, None) => self.local(LayerAction::Pop),
             (code, Some(id)) => {
                 if let Some(action) = self.keyboard.press(code, id, Instant::now()) {
-                    self.dispatch(action);
+                    self.dispatch(&action);
                 }
             }
         }
@@ -374,11 +374,11 @@ impl App {
 
     fn act(&mut self, action: Action) {
         match action.route() {
-            Route::Network(action) => self.dispatch(action),
+            Route::Network(action) => self.dispatch(&action),
             Route::Local(action) => {
                 let state = self.studio.state();
                 if let Some(action) = self.mine.handle(action, &state.model) {
-                    self.dispatch(action);
+                    self.dispatch(&action);
                 }
             }
         }
@@ -388,10 +388,10 @@ impl App {
         self.act(Action::Layer(action));
     }
 
-    fn dispatch(&mut self, action: studio::NetworkAction) {
+    fn dispatch(&mut self, action: &studio::NetworkAction) {
         if let Err(why) = self.studio.dispatch(action.clone()) {
-            let what = words::action(&self.studio.state().model, &action);
-            self.news.tell(Tone::Bad, format!("not done: {what}: {why}"));
+            let what = words::action(&self.studio.state().model, action);
+            self.news.tell(Tone::Bad, format!("{why} (not done: {what})"));
         }
     }
 

@@ -8,8 +8,8 @@ use imbolc_net::{
     protocol::{OwnerInfo, Roster},
     quantity::Pitch,
     studio::{
-        LaneChange, NetworkAction, ProjectNotice, Studio, StudioChange, StudioState, Target,
-        TransportSetting,
+        LaneChange, NetworkAction, ProjectAction, ProjectNotice, Studio, StudioChange, StudioState,
+        Target, TransportSetting,
     },
 };
 use serde::Serialize;
@@ -131,10 +131,24 @@ pub fn notice(from: &StudioState, to: &StudioState) -> Option<Result<String, Str
     }
     match new {
         ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
-        ProjectNotice::Done(task) => Some(Ok(format!("done: {}", spell(&value(task))))),
-        ProjectNotice::Failed(task, why) => {
-            Some(Err(format!("not done: {}: {why}", spell(&value(task)))))
+        ProjectNotice::Done(done) => Some(Ok(format!("done: {}", task(done)))),
+        ProjectNotice::Failed(failed, why) => {
+            Some(Err(format!("not done: {}: {why}", task(failed))))
         }
+    }
+}
+
+/// What is done to projects. Names stay as they are.
+fn task(action: &ProjectAction) -> String {
+    match action {
+        ProjectAction::New => "new project".into(),
+        ProjectAction::Save => "save".into(),
+        ProjectAction::SaveAs(name) => format!("save as “{name}”"),
+        ProjectAction::Load(name) => format!("load “{name}”"),
+        ProjectAction::List => "list".into(),
+        ProjectAction::CreateCheckpoint(name) => format!("checkpoint “{name}”"),
+        ProjectAction::RestoreCheckpoint(name) => format!("restore “{name}”"),
+        ProjectAction::DeleteCheckpoint(name) => format!("delete checkpoint “{name}”"),
     }
 }
 
@@ -214,8 +228,10 @@ fn spell(value: &Value) -> String {
         Value::Array(items) => list(items),
         Value::Object(fields) if fields.len() > SPELT_OUT => "…".into(),
         Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| {
-                format!("{} {}", spread(name), spell(value)).trim_end().to_owned()
+            let field = |(name, value): (&String, &Value)| match value {
+                // What somebody has called something stays as it is.
+                Value::String(text) if name == "Name" || name == "name" => format!("name {text}"),
+                _ => format!("{} {}", spread(name), spell(value)).trim_end().to_owned(),
             };
             fields.iter().map(field).collect::<Vec<_>>().join(", ")
         }

@@ -61,7 +61,7 @@ impl Screen<'_> {
         match self.view.mine.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),
             Some(Layer::Command) => {
-                self.palette.draw(Rect { y: news.y - 1, height: 2, ..news }, buffer)
+                self.palette.draw(Rect { y: news.y - 1, height: 2, ..news }, buffer);
             }
             _ => {}
         }

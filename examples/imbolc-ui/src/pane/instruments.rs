@@ -88,10 +88,12 @@ impl Pane for Instruments {
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         if area.width < BOTH {
             // Whose an instrument is comes first.
-            return match self.on_knobs {
-                true => self.draw_knobs(view, area, buffer),
-                false => self.draw_list(view, area, buffer),
-            };
+            if self.on_knobs {
+                self.draw_knobs(view, area, buffer);
+            } else {
+                self.draw_list(view, area, buffer);
+            }
+            return;
         }
         let [list, knobs] =
             Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);

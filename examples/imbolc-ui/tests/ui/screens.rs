@@ -102,3 +102,20 @@ fn every_pane_has_its_number_on_the_smallest_terminal() {
         assert!(titles.contains(TITLES[at]), "the one that is shown has all of its name: {titles}");
     }
 }
+
+#[test]
+fn on_eighty_columns_it_is_seen_whose_an_instrument_is_and_who_is_away() {
+    let mut stage = Stage::new(Scene::Joined);
+    stage.resize(80, 24);
+    assert!(stage.screen().contains("ben away 7 s"), "{}", stage.screen());
+    let knobs = stage.press("<right>").screen();
+    assert!(knobs.contains("filter cutoff 8000"), "{knobs}");
+    assert!(!knobs.contains("ben away 7 s"), "{knobs}");
+}
+
+#[test]
+fn how_the_network_is_doing_is_seen_while_one_types() {
+    let mut stage = Stage::new(Scene::Reconnecting);
+    let screen = stage.press(":tempo").screen();
+    assert!(screen.contains(":tempo") && screen.contains("kept for 42 s"), "{screen}");
+}
