@@ -308,7 +308,6 @@ macro_rules! if_it_has_a_range {
     ((Name) $yes:tt { $($no:tt)* }) => { $($no)* };
     ((Output) $yes:tt { $($no:tt)* }) => { $($no)* };
     ((PadSound) $yes:tt { $($no:tt)* }) => { $($no)* };
-    ((Swing) $yes:tt { $($no:tt)* }) => { $($no)* };
     ((TimeSignature) $yes:tt { $($no:tt)* }) => { $($no)* };
     (($type:ident) { $($yes:tt)* } $no:tt) => { $($yes)* };
 }

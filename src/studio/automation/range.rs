@@ -12,7 +12,7 @@ use crate::{
     },
     studio::{
         ArpeggioPattern, Channels, ChordShape, DistortionCurve, FilterKind, FmAlgorithm, Key,
-        LfoShape, LfoTarget, NoiseColour, NoteValue, SampleLoop, Scale, TuningSystem, Wave,
+        LfoShape, LfoTarget, NoiseColour, NoteValue, SampleLoop, Scale, Swing, TuningSystem, Wave,
     },
 };
 
@@ -155,6 +155,21 @@ impl Range for Option<NoteValue> {
     fn part(self) -> Amount {
         let at = self.and_then(|value| NoteValue::ALL.iter().position(|one| *one == value));
         place(at.map_or(0, |at| at + 1), NoteValue::ALL.len() + 1)
+    }
+}
+
+/// A lane gives a groove a swing of its own; one as that of the session counts as
+/// none.
+impl Range for Swing {
+    fn at(part: Amount) -> Self {
+        Self::Own(part)
+    }
+
+    fn part(self) -> Amount {
+        match self {
+            Self::AsSession => Amount::MIN,
+            Self::Own(swing) => swing,
+        }
     }
 }
 
