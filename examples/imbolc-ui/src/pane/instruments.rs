@@ -129,8 +129,12 @@ impl Instruments {
             let level = mixer::strip::moved(instrument.level, by.signum());
             return Some(Intent::set(id, InstrumentSetting::Level(level)));
         }
-        let part = (knob.part(instrument)?.get() + by).clamp(0.0, 1.0);
-        Some(Intent::set(id, knob.setting(Amount::new(part).ok()?)))
+        let now = knob.part(instrument)?;
+        let at = |part: f32| Amount::new(part.clamp(0.0, 1.0)).ok().map(|part| knob.setting(part));
+        // What has steps goes on to the next one; at the end there is none.
+        let mut parts = (1..=100u8).map(|steps| at(now.get() + by * f32::from(steps)));
+        let next = parts.find(|setting| *setting != Some(knob.setting(now)));
+        Some(next.flatten().map_or(Intent::Nothing, |setting| Intent::set(id, setting)))
     }
 
     fn draw_list(&self, view: &View, area: Rect, buffer: &mut Buffer) {

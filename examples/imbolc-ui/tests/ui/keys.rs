@@ -74,3 +74,23 @@ fn one_leaves_with_q_or_ctrl_c_but_not_while_typing() {
     stage.press(":<ctrl-c>");
     assert!(stage.app.has_ended());
 }
+
+#[test]
+fn a_knob_with_steps_goes_on_to_the_next_one_and_stays_at_the_end() {
+    let mut stage = Stage::new(Scene::Joined);
+    // The wave of the oscillator is the first knob: a saw, then square and noise.
+    stage.press("<right>+");
+    assert_eq!(wave(&stage), "square");
+    stage.press("+++");
+    assert_eq!(wave(&stage), "noise");
+    stage.press("-");
+    assert_eq!(wave(&stage), "square");
+}
+
+fn wave(stage: &Stage) -> String {
+    let studio = stage.studio();
+    match &studio.instruments.get(BASS).unwrap().source {
+        imbolc_net::studio::Source::Oscillator(oscillator) => imbolc_ui::words::of(oscillator.wave),
+        other => panic!("{other:?}"),
+    }
+}
