@@ -764,12 +764,14 @@ async fn everyone_is_told_when_the_session_ends() {
     }
     assert_eq!(raw.hear().await, None);
     assert_eq!(shy.hear().await, Some(ServerMessage::Shutdown));
-    let reason = event(&mut events, |event| match event {
-        Event::Status(Status::Reconnecting { reason, .. }) => Some(reason),
+    let (reason, kept) = event(&mut events, |event| match event {
+        Event::Status(Status::Reconnecting { reason, since, until }) => {
+            Some((reason, until - since))
+        }
         _ => None,
     })
     .await;
-    assert_eq!(reason, Lost::Shutdown);
+    assert_eq!((reason, kept), (Lost::Shutdown, Duration::ZERO), "no place is kept");
     assert_eq!(host.stats().open, 0);
 }
 
