@@ -9,7 +9,8 @@ use imbolc_net::{
     framing::{self, Codec},
     mirror::Mirror,
     protocol::{
-        ClientMessage, Hello, InstrumentId, Reconnected, Resume, ServerMessage, SessionToken,
+        ClientMessage, Hello, InstrumentId, ProtocolError, Reconnected, Resume, ServerMessage,
+        SessionToken,
     },
     studio::Studio,
 };
@@ -304,6 +305,11 @@ impl World<'_> {
                 client.token = None;
                 self.client_loses(who);
                 self.connect(who);
+                Ok(())
+            }
+            // It is in already, and was not heard of since.
+            ServerMessage::Error(ProtocolError::Silent { .. }) if client.back.is_some() => {
+                self.client_loses(who);
                 Ok(())
             }
             ServerMessage::Error(error) => {
