@@ -16,6 +16,7 @@ mod figure;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod machine;
+mod net;
 mod options;
 mod page;
 mod picture;
@@ -29,6 +30,9 @@ use bench::Bench;
 use options::Options;
 
 fn main() -> ExitCode {
+    if let Some(done) = net::child() {
+        return done;
+    }
     let options = match Options::from_arguments(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(complaint) => {
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
     };
     let mut bench = Bench::new(&options);
     reading::measure(&mut bench);
+    net::measure(&mut bench);
 
     match options.destination() {
         Some(directory) => page::write(&directory, &bench),

@@ -1,0 +1,110 @@
+//! The least that can take part in a session: a socket and a handshake.
+
+use bytes::{Buf, BytesMut};
+use imbolc_net::{
+    ClientMessage, ServerMessage,
+    framing::{self, Codec},
+    model::Model,
+    protocol::{Hello, InstrumentId, PROTOCOL_VERSION},
+    studio::Studio,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+
+use super::wires::frame;
+
+/// Connects, and sends what is small at once.
+pub async fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Somebody who has joined.
+pub struct Bare {
+    pub frames: Frames,
+    pub writer: OwnedWriteHalf,
+}
+
+impl Bare {
+    pub async fn join(address: &str, own: Vec<InstrumentId>) -> Self {
+        let (reader, mut writer) = connect(address).await.into_split();
+        let mut frames = Frames { reader, buffer: BytesMut::new() };
+        writer.write_all(&hello(own)).await.unwrap();
+        let answer = frames.next().await.unwrap();
+        let ServerMessage::Welcome(welcome) = decode(&answer) else { panic!("not let in") };
+        assert!(welcome.refused.is_empty(), "it is to own what it asks for");
+        Self { frames, writer }
+    }
+
+    /// Gives up what it owns, and waits until the host hangs up.
+    pub async fn leave(mut self) {
+        self.writer.write_all(&frame(&ClientMessage::<Studio>::Goodbye)).await.unwrap();
+        while self.frames.next().await.is_some() {}
+    }
+}
+
+/// The frame of a `Hello`.
+pub fn hello(own: Vec<InstrumentId>) -> BytesMut {
+    frame(&ClientMessage::<Studio>::Hello(Hello {
+        protocol: PROTOCOL_VERSION,
+        model: Studio::NAME.into(),
+        model_version: Studio::VERSION,
+        name: "Ana".into(),
+        own,
+        privilege: false,
+        codecs: vec![Codec::Json.name().into()],
+        resume: None,
+    }))
+}
+
+pub fn decode(payload: &[u8]) -> ServerMessage<Studio> {
+    framing::decode(Codec::Json, payload).unwrap()
+}
+
+/// What is read, frame by frame.
+pub struct Frames {
+    reader: OwnedReadHalf,
+    buffer: BytesMut,
+}
+
+impl Frames {
+    pub fn new(reader: OwnedReadHalf) -> Self {
+        Self { reader, buffer: BytesMut::new() }
+    }
+
+    /// The payload of the next one; nothing at the end.
+    pub async fn next(&mut self) -> Option<BytesMut> {
+        loop {
+            if let Some(payload) = split(&mut self.buffer) {
+                return Some(payload);
+            }
+            self.buffer.reserve(64 * 1024);
+            if self.reader.read_buf(&mut self.buffer).await.ok()? == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// Reads all that comes, for nothing.
+    pub async fn sink(mut self) {
+        while self.reader.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0) {
+            self.buffer.clear();
+        }
+    }
+}
+
+/// Takes the payload of the first frame, if it is there whole.
+pub fn split(buffer: &mut BytesMut) -> Option<BytesMut> {
+    let length = u32::from_be_bytes(*buffer.first_chunk()?) as usize;
+    if buffer.len() < 4 + length {
+        return None;
+    }
+    buffer.advance(4);
+    Some(buffer.split_to(length))
+}

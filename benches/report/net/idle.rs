@@ -1,0 +1,47 @@
+//! What a session costs in which nobody does anything.
+
+use std::time::{Duration, Instant};
+
+use tokio::{runtime::Runtime, time::sleep};
+
+use super::{child::Child, cpu, knob::join, order::Role};
+use crate::{
+    bench::Bench,
+    figure::{Samples, Unit},
+    row::{Row, Target},
+};
+
+const INSTRUMENTS: u32 = 64;
+const CLIENTS: u32 = 8;
+
+pub fn measure(bench: &mut Bench, runtime: &Runtime) {
+    if !bench.wants("idle/host") && !bench.wants("idle/all") {
+        return;
+    }
+    let (rounds, lasts) = if bench.quick { (1, 2) } else { (5, 6) };
+    let [host, all] = super::on(runtime, rest(rounds, Duration::from_secs(lasts)));
+    let row = |key: &str, what: &str, samples: &Samples| {
+        Row::new(key, what, samples.at(0.5)).target(Target::AtMost(0.01))
+    };
+    bench.row(row("idle/host", "idle session with 8 clients: CPU of the host", &host));
+    bench.row(row("idle/all", "idle session with 8 clients: CPU of the host and of all", &all));
+}
+
+async fn rest(rounds: usize, lasts: Duration) -> [Samples; 2] {
+    let pace = imbolc_net::config::SessionConfig::default().patch_pace;
+    let mut host = Child::start(Role::Host { instruments: INSTRUMENTS, pace });
+    let mut clients = Vec::new();
+    for number in 1..=CLIENTS {
+        clients.push(join(&host, &format!("Ana {number}"), vec![]).await);
+    }
+    let mut samples = [Samples::new(Unit::Core), Samples::new(Unit::Core)];
+    for _ in 0..rounds {
+        let (its, own, begun) = (host.cpu(), cpu::used(), Instant::now());
+        sleep(lasts).await;
+        let (its, own) = (host.cpu() - its, cpu::used() - own);
+        let share = |used: Duration| used.as_secs_f64() / begun.elapsed().as_secs_f64();
+        samples[0].push(vec![share(its)]);
+        samples[1].push(vec![share(its + own)]);
+    }
+    samples
+}

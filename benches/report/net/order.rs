@@ -1,0 +1,37 @@
+//! What this process and its children say to each other: a line of JSON each.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a child is to be.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Role {
+    /// Our host. It sends patches no more often than at this pace.
+    Host { instruments: u32, pace: Duration },
+    /// Reads frames of `action` bytes of any of its clients, and writes as many
+    /// frames of `patch` bytes to each of the others.
+    Relay { clients: usize, action: usize, patch: usize },
+    /// Writes `patch` bytes to each of its clients when it is told to.
+    Writer { clients: usize, patch: usize },
+    /// Writes the whole state to each client, once that has written `hello` bytes.
+    Giver { instruments: u32, hello: usize },
+}
+
+/// What a child is told.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// To say how much CPU time it has used.
+    Cpu,
+    /// To tell all clients of so many edits, at this distance.
+    Burst { edits: u32, gap: Duration },
+}
+
+/// What a child answers.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    /// The CPU time that it has used.
+    pub cpu: Duration,
+    /// How many patches it has written so far, if that is all it does.
+    pub written: u64,
+}

@@ -1,0 +1,132 @@
+//! The peers: programs that move the same bytes, and know nothing of them.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use imbolc_net::{
+    ServerMessage,
+    framing::{self, Codec},
+    protocol::{
+        ClientId, Millis, NetworkState, PrivilegeLevel, Roster, Seq, SessionId, SessionToken,
+        Timestamp, Welcome,
+    },
+    studio::Studio,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{
+        TcpListener,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::Mutex,
+    task::JoinHandle,
+    time::sleep,
+};
+
+use crate::fixture;
+
+async fn accept(listener: &TcpListener) -> (OwnedReadHalf, OwnedWriteHalf) {
+    let (stream, _) = listener.accept().await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.into_split()
+}
+
+/// Sends on to all the others what any of its clients says.
+pub async fn relay(listener: TcpListener, clients: usize, action: usize, patch: usize) {
+    let (mut readers, mut writers) = (Vec::new(), Vec::new());
+    for _ in 0..clients {
+        let (reader, writer) = accept(&listener).await;
+        readers.push(reader);
+        writers.push(Mutex::new(writer));
+    }
+    let writers: Arc<[Mutex<OwnedWriteHalf>]> = writers.into();
+    for (own, reader) in readers.into_iter().enumerate() {
+        let writers = Arc::clone(&writers);
+        tokio::spawn(async move {
+            let mut reader = BufReader::new(reader);
+            let (mut frame, patch) = (vec![0; action], vec![1; patch]);
+            while reader.read_exact(&mut frame).await.is_ok() {
+                for (_, writer) in writers.iter().enumerate().filter(|(at, _)| *at != own) {
+                    // Who is gone misses it.
+                    let _ = writer.lock().await.write_all(&patch).await;
+                }
+            }
+        });
+    }
+}
+
+/// Writes the same to all its clients, one after another.
+pub struct Writer {
+    /// They come in one by one.
+    clients: JoinHandle<Vec<OwnedWriteHalf>>,
+    here: Vec<OwnedWriteHalf>,
+    patch: Vec<u8>,
+    pub written: u64,
+}
+
+impl Writer {
+    pub fn begin(listener: TcpListener, clients: usize, patch: usize) -> Self {
+        let clients = tokio::spawn(async move {
+            let mut writers = Vec::new();
+            for _ in 0..clients {
+                writers.push(accept(&listener).await.1);
+            }
+            writers
+        });
+        Self { clients, here: Vec::new(), patch: vec![1; patch], written: 0 }
+    }
+
+    pub async fn burst(&mut self, edits: u32, gap: Duration) {
+        if self.here.is_empty() {
+            self.here = (&mut self.clients).await.unwrap();
+        }
+        for _ in 0..edits {
+            for client in &mut self.here {
+                client.write_all(&self.patch).await.unwrap();
+                self.written += 1;
+            }
+            sleep(gap).await;
+        }
+    }
+}
+
+/// Writes the state of a studio to each client, in the bytes in which the host
+/// would.
+pub async fn give(listener: TcpListener, instruments: u32, hello: usize) {
+    let frame = Arc::new(welcome(instruments));
+    loop {
+        let (mut reader, mut writer) = accept(&listener).await;
+        let frame = Arc::clone(&frame);
+        tokio::spawn(async move {
+            let mut hello = vec![0; hello];
+            if reader.read_exact(&mut hello).await.is_ok() {
+                // Who is gone misses it.
+                let _ = writer.write_all(&frame).await;
+            }
+        });
+    }
+}
+
+fn welcome(instruments: u32) -> BytesMut {
+    let state = NetworkState {
+        seq: Seq(1),
+        model: fixture::studio(instruments),
+        roster: Arc::new(Roster::default()),
+    };
+    let welcome = Welcome::<Studio> {
+        session: SessionId::new([7; 16]),
+        client_id: ClientId(1),
+        name: "Ana".into(),
+        token: SessionToken::new([9; 16]),
+        codec: Codec::Json.name().into(),
+        granted: vec![],
+        refused: vec![],
+        privilege: PrivilegeLevel::Normal,
+        clock: Timestamp::from_micros(8_100_000),
+        resume_window: Millis(60_000),
+        state,
+    };
+    let mut frame = BytesMut::new();
+    framing::encode(Codec::Json, &ServerMessage::Welcome(welcome), &mut frame).unwrap();
+    frame
+}

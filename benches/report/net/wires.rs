@@ -1,0 +1,47 @@
+//! How long the frames of a turned knob are.
+
+use bytes::BytesMut;
+use imbolc_net::{
+    ClientMessage, ServerMessage,
+    framing::{self, Codec},
+    model::Model,
+    protocol::{ActionNumber, NetworkState, Seq, StatePatch},
+    studio::Studio,
+};
+use serde::Serialize;
+
+use crate::fixture::{cutoff, studio, touched, turn_to};
+
+/// The bytes of an action and of the patch that comes of it, with their lengths
+/// before them.
+pub struct FrameSizes {
+    pub action: usize,
+    pub patch: usize,
+}
+
+impl FrameSizes {
+    /// In a session of so many instruments that has gone on for a while.
+    pub fn of(instruments: u32) -> Self {
+        let model = studio(instruments);
+        let before = NetworkState::<Studio> { seq: Seq(1000), model, roster: Default::default() };
+        let action = turn_to(touched(instruments), cutoff(1));
+        let mut after = before.clone();
+        Studio::reduce(&mut after.model, &action).unwrap();
+        let patch = StatePatch { seq: Seq(1001), ..before.patch_to(&after) };
+        let number = ActionNumber(1000);
+        let action = ClientMessage::<Studio>::Action { number, continues: true, action };
+        let patch = ServerMessage::<Studio>::StatePatchUpdate(patch);
+        Self { action: size(&action), patch: size(&patch) }
+    }
+}
+
+fn size(message: &impl Serialize) -> usize {
+    frame(message).len()
+}
+
+/// The frame of a message.
+pub fn frame(message: &impl Serialize) -> BytesMut {
+    let mut frame = BytesMut::new();
+    framing::encode(Codec::Json, message, &mut frame).unwrap();
+    frame
+}
