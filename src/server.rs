@@ -2,10 +2,9 @@
 //! [`Authority`]. It decides nothing: every rule is in
 //! [`session`](crate::session).
 //!
-//! Each connection has one reader and one writer. The reader hands messages to
-//! the authority; the writer pulls what is to be sent when the socket can take
-//! more. Nothing is queued between them, so a client that does not read costs a
-//! socket buffer and holds up nobody.
+//! Each connection is one task. It hands messages to the authority, and pulls
+//! what is to be sent when the socket can take more. Nothing is queued in between,
+//! so a client that does not read costs a socket buffer and holds up nobody.
 
 mod broadcast;
 mod connection;

@@ -179,7 +179,7 @@ impl<R: Reader> Frames<R> {
     /// `TimedOut` if it is.
     pub(crate) async fn next_within(&mut self, silence: Duration) -> io::Result<Option<BytesMut>> {
         loop {
-            if let Some(payload) = self.splitter.decode(&mut self.buffer)? {
+            if let Some(payload) = self.arrived()? {
                 return Ok(Some(payload));
             }
             // The splitter asks for no more than the frame it is at. With room for
@@ -194,6 +194,14 @@ impl<R: Reader> Frames<R> {
                 };
             }
         }
+    }
+
+    /// The payload of the next frame, if it has been read already.
+    ///
+    /// # Errors
+    /// `InvalidData` if it is too long.
+    pub(crate) fn arrived(&mut self) -> io::Result<Option<BytesMut>> {
+        self.splitter.decode(&mut self.buffer)
     }
 
     /// Gives back the reader, without what was read ahead.

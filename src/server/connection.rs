@@ -1,12 +1,12 @@
 //! One connection, from the handshake to the last word.
 
-use std::{io, time::Duration};
+use std::{io, pin::pin, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::{Notify, oneshot, watch},
-    time::{sleep, timeout},
+    task::yield_now,
+    time::{Instant, sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
@@ -76,23 +76,8 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     house.registry.enter(ticket, peer);
     frames.set_limit(limits::CLIENT_FRAME);
 
-    let wake = Notify::new();
-    let (room_made, room) = watch::channel(());
-    let (stop, stopped) = oneshot::channel();
-    let line = Line { house, ticket, codec, peer, wake: &wake };
-    let read = async {
-        let end = line.read(&mut frames, room).await;
-        if let End::Fault(error) = &end {
-            // The writer says so between two frames, and ends.
-            let _ = stop.send(error.clone());
-            std::future::pending::<()>().await;
-        }
-        end
-    };
-    let end = tokio::select! {
-        end = line.write(&mut writer, room_made, stopped) => end,
-        end = read => end,
-    };
+    let line = Line { house, ticket, codec, peer };
+    let end = line.talk(&mut frames, &mut writer).await;
     drop(seat);
     report(house, peer, Some(ticket), &end);
     // The last words may still be on their way.
@@ -198,86 +183,137 @@ struct Line<'a, M: Model> {
     codec: Codec,
     /// What to call the other end in a log.
     peer: &'a str,
-    /// There may be something to say to this client alone.
-    wake: &'a Notify,
 }
 
 impl<M: Model> Line<'_, M> {
-    /// Hands what the client says to the authority.
-    async fn read<R: Reader>(&self, frames: &mut Frames<R>, mut room: watch::Receiver<()>) -> End {
-        let authority = &self.house.authority;
-        loop {
-            let payload = match frames.next().await {
-                Ok(Some(payload)) => payload,
-                Ok(None) => return End::Gone,
-                Err(error) => return unreadable(&error, limits::CLIENT_FRAME),
-            };
-            self.house.registry.bytes_in.add(payload.len() + 4);
-            let heard = match framing::decode(self.codec, &payload) {
-                Ok(message) => authority.handle(self.ticket, message),
-                Err(error) => match framing::unreadable_action(self.codec, &payload) {
-                    Some(number) => authority.handle_unreadable_action(self.ticket, number, &error),
-                    None => Err(ProtocolError::Malformed { detail: error.detail() }),
-                },
-            };
-            match heard {
-                Ok(Heard::Staying) => self.wake.notify_one(),
-                Ok(Heard::Refused(reason)) => {
-                    info!(peer = %self.peer, client = %self.ticket.client, %reason, "refused");
-                    self.wake.notify_one();
-                }
-                Ok(Heard::Leaving) => return End::Goodbye,
-                Err(error) => return End::Fault(error),
-            }
-            // Who does not listen is not listened to.
-            while !authority.has_room(self.ticket) {
-                if room.changed().await.is_err() {
-                    return End::Gone;
-                }
-            }
-        }
-    }
-
-    /// Sends what there is to say, whenever there is something and the socket
-    /// can take it, until the connection ends.
-    async fn write<W: Writer>(
-        &self,
-        writer: &mut W,
-        room_made: watch::Sender<()>,
-        mut stopped: oneshot::Receiver<ProtocolError>,
-    ) -> End {
+    /// Says what there is to say, whenever there is something and the socket can
+    /// take it, and hears what the client says, until the connection ends.
+    async fn talk<R: Reader, W: Writer>(&self, frames: &mut Frames<R>, writer: &mut W) -> End {
         let House { authority, shutdown, .. } = self.house;
         let mut changes = authority.changes();
         let mut buffer = BytesMut::new();
+        // It is moved, not made anew: a timer that is set has its costs.
+        let mut alarm = pin!(sleep(Duration::ZERO));
+        let mut alarm_at = None;
         loop {
             if shutdown.is_cancelled() {
                 say_last::<M, W>(writer, self.codec, &ServerMessage::Shutdown).await;
                 return End::Gone;
-            }
-            if let Ok(error) = stopped.try_recv() {
-                return self.fault(writer, error).await;
             }
             changes.mark_unchanged();
             let outgoing = match authority.pull(self.ticket) {
                 Ok(outgoing) => outgoing,
                 Err(error) => return self.fault(writer, error).await,
             };
-            room_made.send_replace(());
             if !outgoing.is_empty() {
-                if let Err(error) = self.send(writer, &mut buffer, &outgoing).await {
-                    debug!(%error, client = %self.ticket.client, "cannot write");
-                    return End::Gone;
+                match self.say(frames, writer, &mut buffer, &outgoing).await {
+                    Ok(()) => continue,
+                    Err(End::Fault(error)) => return self.fault(writer, error).await,
+                    Err(end) => return end,
                 }
-                continue;
             }
             let next = outgoing.next;
-            tokio::select! {
-                _ = changes.changed(), if next.on_change => {}
-                () = self.wake.notified() => {}
-                () = sleep(authority.until(next.at)) => {}
-                Ok(error) = &mut stopped => return self.fault(writer, error).await,
-                () = shutdown.cancelled() => {}
+            if alarm_at != Some(next.at) {
+                alarm_at = Some(next.at);
+                alarm.as_mut().reset(Instant::now() + authority.until(next.at));
             }
+            let arrived = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => continue,
+                _ = changes.changed(), if next.on_change => continue,
+                arrived = frames.next() => arrived,
+                () = alarm.as_mut() => continue,
+            };
+            // Nobody waits for `changes` here any more: this task need not be told
+            // of what it does itself.
+            match self.hear(arrived, frames) {
+                // What came of it is news to the others, and they go first: who
+                // said it has shown it already.
+                Ok(()) => yield_now().await,
+                Err(End::Fault(error)) => return self.fault(writer, error).await,
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// Sends `outgoing`, and hears what the client says for as long as the socket
+    /// cannot take it.
+    ///
+    /// # Errors
+    /// If that ended the connection. It is between two frames then if it is a
+    /// fault.
+    async fn say<R: Reader, W: Writer>(
+        &self,
+        frames: &mut Frames<R>,
+        writer: &mut W,
+        buffer: &mut BytesMut,
+        outgoing: &Outgoing<M>,
+    ) -> Result<(), End> {
+        let mut fault = Ok(());
+        let hear = async {
+            // Who does not listen is not listened to.
+            while self.house.authority.has_room(self.ticket) {
+                let arrived = frames.next().await;
+                match self.hear(arrived, frames) {
+                    Ok(()) => {}
+                    // It can be told when the frame is out.
+                    Err(end @ End::Fault(_)) => {
+                        fault = Err(end);
+                        break;
+                    }
+                    Err(end) => return end,
+                }
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            sent = self.send(writer, buffer, outgoing) => sent.map_err(|error| {
+                debug!(%error, client = %self.ticket.client, "cannot write");
+                End::Gone
+            })?,
+            end = hear => return Err(end),
+        }
+        fault
+    }
+
+    /// Hands what the client says to the authority: the message that has `arrived`,
+    /// and those that came along with it.
+    ///
+    /// # Errors
+    /// If that ended the connection.
+    fn hear<R: Reader>(
+        &self,
+        arrived: io::Result<Option<BytesMut>>,
+        frames: &mut Frames<R>,
+    ) -> Result<(), End> {
+        let unreadable = |error| unreadable(&error, limits::CLIENT_FRAME);
+        self.heed(&arrived.map_err(unreadable)?.ok_or(End::Gone)?)?;
+        while self.house.authority.has_room(self.ticket)
+            && let Some(payload) = frames.arrived().map_err(unreadable)?
+        {
+            self.heed(&payload)?;
+        }
+        Ok(())
+    }
+
+    fn heed(&self, payload: &[u8]) -> Result<(), End> {
+        let House { authority, registry, .. } = self.house;
+        registry.bytes_in.add(payload.len() + 4);
+        let heard = match framing::decode(self.codec, payload) {
+            Ok(message) => authority.handle(self.ticket, message),
+            Err(error) => match framing::unreadable_action(self.codec, payload) {
+                Some(number) => authority.handle_unreadable_action(self.ticket, number, &error),
+                None => Err(ProtocolError::Malformed { detail: error.detail() }),
+            },
+        };
+        match heard.map_err(End::Fault)? {
+            Heard::Staying => Ok(()),
+            Heard::Refused(reason) => {
+                info!(peer = %self.peer, client = %self.ticket.client, %reason, "refused");
+                Ok(())
+            }
+            Heard::Leaving => Err(End::Goodbye),
         }
     }
 

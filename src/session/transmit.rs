@@ -58,8 +58,8 @@ pub enum Update<M: Model> {
 pub struct Next {
     /// At this time, whatever happens.
     pub at: Timestamp,
-    /// As soon as the session has changed. `false` while the pace forbids to
-    /// send a change anyway, so that a flood of edits wakes nobody.
+    /// As soon as the session has changed. `false` while a change waits for the
+    /// pace, and further ones with it, so that a flood of edits wakes nobody.
     pub on_change: bool,
 }
 
@@ -145,13 +145,13 @@ impl<M: Model> Session<M> {
 
         let patch_waits = link.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
         let mut at = link.full_due.min(link.pinged + config.heartbeat);
-        if patch_waits || now < link.patch_due {
+        if patch_waits {
             at = at.min(link.patch_due.max(now));
         }
         if link.metered != version {
             at = at.min(link.metering_due.max(now));
         }
-        let on_change = now >= link.patch_due;
+        let on_change = !patch_waits;
         if update.is_some() {
             history.thin(now, config, || guests.values().flat_map(Member::may_stand_on).collect());
         }

@@ -667,7 +667,7 @@ fn the_first_patch_leaves_at_once_and_the_next_ones_30_times_a_second() {
 }
 
 #[test]
-fn while_the_pace_holds_a_patch_back_a_change_wakes_nobody() {
+fn while_a_change_waits_for_the_pace_a_further_one_wakes_nobody() {
     let mut room = Room::new();
     let ana = room.join("Ana", &[]);
     let quiet = room.session.pull(room.now, ana.ticket).unwrap().next;
@@ -675,6 +675,11 @@ fn while_the_pace_holds_a_patch_back_a_change_wakes_nobody() {
     room.session.claim(ClientId::HOST, &[BASS]);
     let out = room.session.pull(room.now, ana.ticket).unwrap();
     assert!(out.update.is_some());
+    assert!(out.next.on_change);
+    assert!(out.next.at > room.now + Duration::from_millis(33), "nothing waits for the pace");
+    room.session.claim(ClientId::HOST, &[LEAD]);
+    let out = room.session.pull(room.now, ana.ticket).unwrap();
+    assert!(out.is_empty());
     assert!(!out.next.on_change);
     assert_eq!(out.next.at, room.now + Duration::from_millis(33));
 }
