@@ -30,4 +30,5 @@ mod snippet;
 mod studio;
 mod turmoil;
 mod undo;
+mod whole_frames;
 mod wire;
