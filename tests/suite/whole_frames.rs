@@ -245,7 +245,7 @@ async fn a_client_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
     for how in [How::Stalls, How::Fails] {
         let mut broken = 0;
         // Behind the first words, without which no place is kept.
-        let ping = ClientMessage::Ping { nonce: 0 };
+        let ping = ClientMessage::Ping { nonce: u64::MAX };
         let behind = framed(&hello()).len() + framed(&ping).len();
         for room in (behind..).step_by(7) {
             let (listener, connector) = in_memory();
