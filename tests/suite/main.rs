@@ -7,6 +7,7 @@ mod at_once;
 mod bounces;
 mod cable;
 mod conformance;
+mod deaf;
 mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;

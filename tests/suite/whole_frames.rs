@@ -14,16 +14,17 @@ use bytes::BytesMut;
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
+    config::SessionConfig,
     dispatcher::{HostDispatcher, HostOptions},
     engine::NoEngine,
     framing::{self, Codec},
     model::{InstrumentId, Model},
-    protocol::{ClientMessage, Hello, PROTOCOL_VERSION},
+    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, ServerMessage},
     status::{Closed, Status},
     transport::{Connector, Listener, MemoryConnector, MemoryListener, in_memory},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf},
+    io::{AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -37,11 +38,16 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Longer than anybody may try to write.
 const STALL: Duration = Duration::from_secs(20);
 
+/// Less than anybody waits, even with the last words.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// What becomes of a writer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum How {
-    /// It takes nothing for a while, and then goes on.
+    /// It takes nothing for so long that it is given up, and then goes on.
     Stalls,
+    /// It takes nothing for a moment, and then goes on.
+    Pauses,
     /// It fails once, and then goes on.
     Fails,
 }
@@ -52,6 +58,8 @@ struct Fate {
     room: usize,
     how: How,
     broken: Option<Instant>,
+    /// What it took, before and after.
+    taken: Vec<u8>,
     /// How many bytes it was handed after it was broken.
     after: usize,
 }
@@ -63,7 +71,7 @@ struct Brittle {
 }
 
 fn fate(room: usize, how: How) -> Arc<Mutex<Fate>> {
-    Arc::new(Mutex::new(Fate { room, how, broken: None, after: 0 }))
+    Arc::new(Mutex::new(Fate { room, how, broken: None, taken: Vec::new(), after: 0 }))
 }
 
 impl AsyncWrite for Brittle {
@@ -78,23 +86,27 @@ impl AsyncWrite for Brittle {
             let part = &bytes[..bytes.len().min(fate.room)];
             let taken = ready!(Pin::new(inner).poll_write(context, part))?;
             fate.room -= taken;
+            fate.taken.extend(&bytes[..taken]);
             return Poll::Ready(Ok(taken));
         }
         let first = fate.broken.is_none();
         let broken = *fate.broken.get_or_insert_with(Instant::now);
-        match fate.how {
+        let goes_on = match fate.how {
             How::Fails if first => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            How::Stalls if broken.elapsed() < STALL => {
-                let waker = context.waker().clone();
-                tokio::spawn(async move {
-                    sleep_until(broken + STALL).await;
-                    waker.wake();
-                });
-                return Poll::Pending;
-            }
-            How::Fails | How::Stalls => {}
+            How::Fails => broken,
+            How::Stalls => broken + STALL,
+            How::Pauses => broken + PAUSE,
+        };
+        if Instant::now() < goes_on {
+            let waker = context.waker().clone();
+            tokio::spawn(async move {
+                sleep_until(goes_on).await;
+                waker.wake();
+            });
+            return Poll::Pending;
         }
         fate.after += bytes.len();
+        fate.taken.extend(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -151,8 +163,12 @@ impl Connector for Street {
 }
 
 fn open(listener: impl Listener) -> HostDispatcher<Ledger> {
-    HostDispatcher::open("Mia", Pages::empty(1), NoEngine, listener, HostOptions::default())
-        .unwrap()
+    open_with(listener, SessionConfig::default())
+}
+
+fn open_with(listener: impl Listener, session: SessionConfig) -> HostDispatcher<Ledger> {
+    let options = HostOptions { session, ..HostOptions::default() };
+    HostDispatcher::open("Mia", Pages::empty(1), NoEngine, listener, options).unwrap()
 }
 
 fn framed(message: &ClientMessage<Ledger>) -> BytesMut {
@@ -185,9 +201,23 @@ enum Meanwhile {
     TheEnd,
 }
 
+/// Whether this is a row of whole messages.
+fn are_whole(mut bytes: &[u8]) -> bool {
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let length = u32::from_be_bytes(*length) as usize;
+        let Some((payload, rest)) = rest.split_at_checked(length) else { return false };
+        if framing::decode::<ServerMessage<Ledger>>(Codec::Json, payload).is_err() {
+            return false;
+        }
+        bytes = rest;
+    }
+    bytes.is_empty()
+}
+
 /// Has the host's writer break after `room` bytes, and returns how many it was
-/// handed after that; `None` if there was not so much to say.
-async fn host_breaks(room: usize, how: How, meanwhile: Meanwhile) -> Option<usize> {
+/// handed after that, and whether it was handed whole messages all in all; `None`
+/// if there was not so much to say.
+async fn host_breaks(room: usize, how: How, meanwhile: Meanwhile) -> Option<(usize, bool)> {
     let (listener, connector) = in_memory();
     let fate = fate(room, how);
     let host = open(Door { inner: listener, fate: Some(Arc::clone(&fate)) });
@@ -217,27 +247,28 @@ async fn host_breaks(room: usize, how: How, meanwhile: Meanwhile) -> Option<usiz
     }
     sleep(60 * SECOND).await;
     assert_eq!(host.stats().open, 0, "{room} {how:?} {meanwhile:?}: the connection goes on");
-    let after = fate.lock().unwrap().after;
-    Some(after)
+    let fate = fate.lock().unwrap();
+    Some((fate.after, are_whole(&fate.taken)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_host_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
     let mut broken = 0;
-    for how in [How::Stalls, How::Fails] {
+    for how in [How::Stalls, How::Fails, How::Pauses] {
         for meanwhile in [Meanwhile::Edits, Meanwhile::Nonsense, Meanwhile::TheEnd] {
-            for room in (0..).step_by(7) {
-                let Some(after) = host_breaks(room, how, meanwhile).await else {
+            for room in (0..).step_by(13) {
+                let Some((after, whole)) = host_breaks(room, how, meanwhile).await else {
                     // The welcome and some updates were cut through.
                     assert!(room > 800, "{room}");
                     break;
                 };
-                assert_eq!(after, 0, "after {room} bytes: {how:?} {meanwhile:?}");
+                let holds = if how == How::Pauses { whole } else { after == 0 };
+                assert!(holds, "after {room} bytes: {how:?} {meanwhile:?}: {after} more");
                 broken += 1;
             }
         }
     }
-    assert!(broken > 6 * 100, "{broken}");
+    assert!(broken > 9 * 50, "{broken}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -247,9 +278,11 @@ async fn a_client_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
         // Behind the first words, without which no place is kept.
         let ping = ClientMessage::Ping { nonce: u64::MAX };
         let behind = framed(&hello()).len() + framed(&ping).len();
-        for room in (behind..).step_by(7) {
+        for room in (behind..).step_by(13) {
             let (listener, connector) = in_memory();
-            let host = open(listener);
+            // The host is patient, so that it is the client who gives up.
+            let session = SessionConfig { silence: 60 * SECOND, ..SessionConfig::default() };
+            let host = open_with(listener, session);
             let fate = fate(room, how);
             let street = Street { inner: connector, fate: Mutex::new(Some(Arc::clone(&fate))) };
             let options = JoinOptions {
@@ -280,7 +313,7 @@ async fn a_client_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
             assert_eq!(host.state().model.lines(1), (0..40).collect::<Vec<_>>(), "{room}");
             broken += 1;
         }
-        assert!(broken > 20, "{how:?}: {broken}");
+        assert!(broken > 10, "{how:?}: {broken}");
     }
 }
 
