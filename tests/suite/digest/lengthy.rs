@@ -1,6 +1,8 @@
-//! A digest that takes long holds up nobody: it is worked out beside the locks.
+//! A digest that takes long holds up nobody: it is worked out beside the locks,
+//! and from the one before.
 
 use std::{
+    cell::RefCell,
     sync::{Arc, Condvar, Mutex, mpsc},
     thread,
     time::Duration,
@@ -17,6 +19,7 @@ use imbolc_net::{
     transport::in_memory,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use super::SECOND;
 
@@ -49,6 +52,11 @@ enum State {
 
 static GATES: [Gate; 2] =
     [const { Gate { state: Mutex::new(State::Open), moved: Condvar::new() } }; 2];
+
+thread_local! {
+    /// How often a digest was worked out from nothing, at clients and at the host.
+    static FROM_NOTHING: RefCell<[usize; 2]> = const { RefCell::new([0; 2]) };
+}
 
 impl Gate {
     fn of(at_host: bool) -> &'static Self {
@@ -109,7 +117,10 @@ impl<const AT_HOST: bool> Model for Lengthy<AT_HOST> {
         vec![]
     }
 
-    fn digest(number: &Number, _: Option<(&Number, Digest)>) -> Digest {
+    fn digest(number: &Number, known: Option<(&Number, Digest)>) -> Digest {
+        if known.is_none() {
+            FROM_NOTHING.with_borrow_mut(|counts| counts[usize::from(number.at_host)] += 1);
+        }
         if number.at_host == AT_HOST {
             Gate::of(AT_HOST).pass();
         }
@@ -154,4 +165,21 @@ async fn the_host_goes_on_while_a_digest_is_worked_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_goes_on_while_a_digest_is_worked_out() {
     assert!(is_free_meanwhile::<false>().await, "it waits for the digest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_digest_is_worked_out_from_the_one_before_but_for_that_of_a_full_state() {
+    let (listener, connector) = in_memory();
+    let (zero, options) = (Number { value: 0, at_host: true }, HostOptions::default());
+    let host = HostDispatcher::<Lengthy<true>>::open("Mia", zero, NoEngine, listener, options);
+    let host = host.unwrap();
+    let options = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
+    let ana = RemoteDispatcher::<Lengthy<true>>::join(connector, options).await.unwrap();
+    for value in 1..40 {
+        host.dispatch(value).unwrap();
+        sleep(SECOND).await;
+    }
+    assert_eq!(ana.confirmed().model.value, 39);
+    // She was sent everything twice: as she came, and after half a minute.
+    assert_eq!(FROM_NOTHING.with_borrow(|counts| *counts), [2, 1]);
 }
