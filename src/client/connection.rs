@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::BytesMut;
 use tokio::{
     io::AsyncWriteExt,
-    time::{Instant, interval, timeout},
+    time::{Instant, interval, sleep, timeout},
 };
 
 use super::{Shared, keeper::Ended};
@@ -121,9 +121,16 @@ impl<C: Connector> Wire<C> {
     ) -> Ended {
         let Self { frames, writer, codec } = self;
         let begun = Instant::now();
+        // Who leaves says so between two frames; a host that does not take the one
+        // that is being written is not waited for.
+        let overdue = async {
+            shared.leave.cancelled().await;
+            sleep(GOODBYE).await;
+        };
         let ended = tokio::select! {
             lost = read(shared, frames, *codec, config, begun) => Ended::Lost(lost),
             ended = send(shared, writer, *codec, config, begun) => ended,
+            () = overdue => Ended::Left,
         };
         let farewell = async {
             let _ = writer.shutdown().await;

@@ -35,7 +35,8 @@ pub(super) struct Keeper<C> {
 
 /// Why a connection ended.
 pub(super) enum Ended {
-    /// The UI wanted to leave, and the host knows.
+    /// The UI wanted to leave, and the host knows, or takes nothing that it could
+    /// know it by.
     Left,
     /// Something went wrong.
     Lost(Lost),

@@ -1,6 +1,8 @@
 //! A mirror that differs from the authority notices by itself: at the next
 //! heartbeat it asks for everything, once, and says so.
 
+mod lengthy;
+
 use std::{
     sync::{
         Arc,

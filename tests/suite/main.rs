@@ -8,6 +8,7 @@ mod bounces;
 mod cable;
 mod codecs;
 mod conformance;
+mod deaf;
 mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;
@@ -31,4 +32,5 @@ mod snippet;
 mod studio;
 mod turmoil;
 mod undo;
+mod whole_frames;
 mod wire;

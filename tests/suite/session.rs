@@ -1,6 +1,7 @@
 //! The rules of a session, on a virtual clock.
 
 mod memory;
+mod prediction;
 
 use std::time::Duration;
 
@@ -587,6 +588,9 @@ fn an_action_that_arrives_twice_counts_once() {
         ClientMessage::Action { number: ActionNumber(1), continues: false, action: add(1002) };
     room.session.handle(room.now, ana.ticket, again).unwrap();
     assert_eq!(room.session.state().seq, seq);
+    let (_, messages) = updates(&mut room, &ana);
+    let applied = ServerMessage::ActionsApplied { through: ActionNumber(1), seq };
+    assert!(messages.contains(&applied), "it is acknowledged again: {messages:?}");
 }
 
 #[test]
