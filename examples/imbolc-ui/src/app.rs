@@ -1,6 +1,7 @@
 //! The studio on the screen: what a key does, what an event changes, what a
 //! frame draws. It never waits, and knows no terminal.
 
+mod door;
 mod keyboard;
 mod layout;
 
@@ -23,7 +24,7 @@ use ratatui::Frame;
 
 pub(crate) use self::layout::place;
 
-use self::keyboard::Keyboard;
+use self::{door::Door, keyboard::Keyboard};
 use crate::{
     intent::Intent,
     news::{News, Tone},
@@ -63,6 +64,7 @@ pub struct App {
     palette: Palette,
     news: News,
     keyboard: Keyboard,
+    door: Door,
     /// What was drawn last of what moves by itself.
     drawn: Option<Metering>,
     /// When something moved last.
@@ -133,6 +135,7 @@ impl App {
             palette: Palette::default(),
             news: News::new(state),
             keyboard: Keyboard::default(),
+            door: Door::default(),
             drawn: None,
             moved: Instant::now(),
             help_from: 0,
@@ -246,6 +249,12 @@ impl App {
     pub fn draw(&mut self, frame: &mut Frame) {
         let view = View::of(&*self.studio, &self.mine, &self.news);
         self.drawn = Some(view.metering);
+        let door = match view.status {
+            Status::Hosting { address: Some(address) } => {
+                Some(self.door.of(address, Instant::now()))
+            }
+            _ => None,
+        };
         self.stale = false;
         let at = self.panes.iter().position(|shown| shown.which == view.mine.pane());
         if let Some(shown) = self.panes.get_mut(at.unwrap_or_default()) {
@@ -259,6 +268,7 @@ impl App {
                 at: at.unwrap_or_default(),
                 pane: &*shown.pane,
                 palette: &self.palette,
+                door,
                 help_from: self.help_from,
             };
             screen.draw(frame);

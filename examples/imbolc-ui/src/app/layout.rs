@@ -1,5 +1,7 @@
 //! The screen around the pane: what is where.
 
+use std::net::SocketAddr;
+
 use imbolc_net::{
     protocol::PrivilegeLevel,
     quantity::Ticks,
@@ -31,6 +33,8 @@ pub(super) struct Screen<'a> {
     pub(super) at: usize,
     pub(super) pane: &'a dyn Pane,
     pub(super) palette: &'a Palette,
+    /// Where others join, if they can.
+    pub(super) door: Option<SocketAddr>,
     /// From which key on the help is shown.
     pub(super) help_from: u16,
 }
@@ -115,7 +119,7 @@ impl Screen<'_> {
 
     fn draw_status(&self, area: Rect, buffer: &mut Buffer) {
         let view = self.view;
-        let (what, style) = status(&view.status);
+        let (what, style) = status(&view.status, self.door);
         let mut line = Line::from(vec![
             Span::styled(&*view.me.name, theme::of(view.me.client_id)),
             Span::raw(" "),
@@ -171,10 +175,13 @@ fn draw_keys<'a>(keys: impl Iterator<Item = &'a Key>, area: Rect, buffer: &mut B
 }
 
 /// How the dispatcher is doing, in a few words.
-fn status(status: &Status) -> (String, Style) {
+fn status(status: &Status, door: Option<SocketAddr>) -> (String, Style) {
     match status {
         Status::Alone => ("alone".into(), theme::QUIET),
-        Status::Hosting { .. } => (status.to_string(), theme::WELL),
+        Status::Hosting { .. } => {
+            let at = door.map_or_else(String::new, |door| format!(" at {door}"));
+            (format!("hosting{at}"), theme::WELL)
+        }
         Status::Connected { round_trip: None } => ("connected".into(), theme::WELL),
         Status::Connected { round_trip: Some(time) } => {
             (format!("connected, {:.1} ms", time.as_secs_f64() * 1e3), theme::WELL)

@@ -193,6 +193,20 @@ mod net {
     }
 
     #[test]
+    fn who_listens_everywhere_says_where_others_join() {
+        let state = Directory::new("everywhere");
+        // Announced on the loopback interface only.
+        let host = ["--server", "--tui", "--name", "mia", "--bind", "[::]:0", "--interface", "lo"];
+        let host = if cfg!(feature = "mdns") { &host[..] } else { &host[..6] };
+        let mia = Player::start(host);
+        let address = address(&mia);
+        let join = ["--connect", &address, "--name", "ana", "--state-dir", state.path()];
+        let ana = Player::start(&join);
+        ana.sees("ana connected");
+        mia.sees("ana has joined");
+    }
+
+    #[test]
     fn a_window_that_is_closed_keeps_the_place() {
         let state = Directory::new("window");
         let mia = Player::start(&HOST);

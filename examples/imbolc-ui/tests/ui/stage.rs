@@ -221,6 +221,12 @@ impl Stage {
         };
     }
 
+    /// The dispatcher does differently, and tells of it.
+    pub fn becomes(&mut self, status: Status) {
+        self.shown().status = status.clone();
+        self.happens(Event::Status(status));
+    }
+
     /// From now on the dispatcher refuses everything at once.
     pub fn refuses(&mut self, why: Refusal) {
         self.shown().refuses = Some(why);
