@@ -72,6 +72,8 @@ pub struct App {
     /// From which key on the help is shown.
     help_from: u16,
     stale: bool,
+    /// Whether the last key asked to leave, and was asked back.
+    asked: bool,
     ended: bool,
 }
 
@@ -140,6 +142,7 @@ impl App {
             moved: Instant::now(),
             help_from: 0,
             stale: true,
+            asked: false,
             ended: false,
             studio,
         }
@@ -192,16 +195,35 @@ impl App {
         }
         let state = self.studio.state();
         self.mine.follow(&state.model);
+        let asked = std::mem::take(&mut self.asked);
         match self.mine.layers().last() {
             Some(Layer::Command) => self.type_command(key),
             Some(Layer::Help) => self.read_help(key),
             Some(Layer::Keyboard) => self.play(key),
-            _ => {
-                if let Some(intent) = self.meaning(key) {
-                    self.carry_out(intent);
-                }
-            }
+            _ => match self.meaning(key) {
+                Some(Intent::Quit) if asked => self.ended = true,
+                Some(intent) => self.carry_out(intent),
+                None => {}
+            },
         }
+    }
+
+    /// Leaves. For a host that is the end of the session, so if it takes others
+    /// with it, it has to be meant.
+    fn quit(&mut self) {
+        let others = match self.studio.status() {
+            Status::Hosting { .. } => {
+                self.studio.state().roster.participants.len().saturating_sub(1)
+            }
+            _ => 0,
+        };
+        let people = match others {
+            0 => return self.ended = true,
+            1 => "1 person is".into(),
+            others => format!("{others} people are"),
+        };
+        self.asked = true;
+        self.news.tell(Tone::Bad, format!("{people} in your session: q again to end it"));
     }
 
     fn read_help(&mut self, key: KeyEvent) {
@@ -374,10 +396,7 @@ impl App {
                 return self.local(LayerAction::Push(Layer::Command));
             }
             Intent::Complain(why) => return self.news.tell(Tone::Bad, why),
-            Intent::Quit => {
-                self.ended = true;
-                return;
-            }
+            Intent::Quit => return self.quit(),
         };
         self.tell(done);
     }

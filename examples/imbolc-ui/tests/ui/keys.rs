@@ -6,7 +6,7 @@ use imbolc_net::{
     studio::{InstrumentAction, InstrumentSetting, NetworkAction, SessionSetting, TransportAction},
 };
 
-use crate::stage::{BASS, Scene, Stage};
+use crate::stage::{ANA, BASS, BEN, Scene, Stage};
 
 const PLAY: NetworkAction = NetworkAction::Transport(TransportAction::Play);
 const STOP: NetworkAction = NetworkAction::Transport(TransportAction::Stop);
@@ -73,6 +73,37 @@ fn one_leaves_with_q_or_ctrl_c_but_not_while_typing() {
     let mut stage = Stage::new(Scene::Alone);
     stage.press(":<ctrl-c>");
     assert!(stage.app.has_ended());
+}
+
+#[test]
+fn a_host_with_people_in_its_session_is_asked_before_it_leaves() {
+    let mut stage = Stage::new(Scene::Hosting);
+    let question = "2 people are in your session: q again to end it";
+    assert!(stage.press("q").screen().contains(question), "{}", stage.screen());
+    assert!(!stage.app.has_ended());
+    stage.press("+q");
+    assert!(!stage.app.has_ended(), "something else was done in between");
+    stage.press("q");
+    assert!(stage.app.has_ended());
+
+    let mut stage = Stage::new(Scene::Hosting);
+    stage.press(":quit<enter>");
+    assert!(!stage.app.has_ended());
+    stage.reseat(|roster| drop(roster.participants.remove(&BEN)));
+    assert!(stage.press("+q").screen().contains("1 person is in your session"));
+    stage.reseat(|roster| drop(roster.participants.remove(&ANA)));
+    stage.press("+q");
+    assert!(stage.app.has_ended(), "nobody is left");
+    let mut stage = Stage::new(Scene::Hosting);
+    stage.press("<ctrl-c>");
+    assert!(stage.app.has_ended(), "that is meant");
+}
+
+#[test]
+fn who_has_joined_leaves_without_a_question() {
+    for scene in [Scene::Joined, Scene::Reconnecting] {
+        assert!(Stage::new(scene).press("q").app.has_ended(), "{scene:?}");
+    }
 }
 
 #[test]

@@ -184,6 +184,8 @@ mod net {
 
         // The host ends the session, and whoever was in it goes on looking.
         mia.press("q");
+        mia.sees("1 person is in your session: q again to end it");
+        mia.press("q");
         assert!(mia.ends().success());
         ana.sees("ana reconnecting: ");
         ana.press("+");
