@@ -181,6 +181,9 @@ impl News {
 
     fn take_status(&mut self, status: Status) {
         match status {
+            Status::Reconnecting { attempt: Some(why), .. } => {
+                self.tell(Tone::Bad, format!("trying again: {why}"));
+            }
             Status::Reconnecting { reason, .. } => {
                 self.tell(Tone::Bad, format!("the connection is lost: {reason}"));
             }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use imbolc_net::{
     protocol::PrivilegeLevel,
     quantity::Ticks,
-    status::Status,
+    status::{Lost, Status},
     studio::{Layer, SessionState},
 };
 use ratatui::{
@@ -188,9 +188,11 @@ fn status(status: &Status, door: Option<SocketAddr>) -> (String, Style) {
         }
         Status::Reconnecting { reason, .. } => {
             let left = status.time_left().unwrap_or_default();
-            let kept = match left.as_secs() {
-                0 => "your place may be gone".into(),
-                seconds => format!("your place is kept for {seconds} s"),
+            let kept = match (reason, left.as_secs()) {
+                // The places in it are gone with it.
+                (Lost::Shutdown, _) => "trying again".into(),
+                (_, 0) => "your place may be gone".into(),
+                (_, seconds) => format!("your place is kept for {seconds} s"),
             };
             (format!("reconnecting: {reason}; {kept}"), theme::CAREFUL)
         }

@@ -187,7 +187,8 @@ mod net {
         mia.sees("1 person is in your session: q again to end it");
         mia.press("q");
         assert!(mia.ends().success());
-        ana.sees("ana reconnecting: ");
+        ana.sees("trying again: nobody is listening");
+        ana.sees("ana reconnecting: the host has ended the session; trying again");
         ana.press("+");
         ana.sees("-4.0*");
         ana.press("q");

@@ -71,6 +71,7 @@ impl Scene {
             Self::Reconnecting => Status::Reconnecting {
                 since: Instant::now(),
                 reason: Lost::Closed,
+                attempt: None,
                 // Half a second more, so that it says 42 for a while.
                 until: Instant::now() + Duration::from_millis(42_500),
             },
