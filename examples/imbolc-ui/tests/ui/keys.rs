@@ -1,6 +1,7 @@
 //! Keys in, actions out.
 
 use imbolc_net::{
+    Event,
     protocol::Refusal,
     quantity::{Bpm, Decibels},
     studio::{InstrumentAction, InstrumentSetting, NetworkAction, SessionSetting, TransportAction},
@@ -40,6 +41,16 @@ fn what_is_ones_own_is_given_up_and_what_is_not_is_asked_for() {
 #[test]
 fn steps_are_undone_and_redone() {
     assert_eq!(Stage::new(Scene::Joined).press("uU").wishes(), ["undo", "redo"]);
+}
+
+#[test]
+fn what_is_undone_and_what_is_redone_are_told_apart() {
+    let mut stage = Stage::new(Scene::Joined);
+    stage.happens(Event::Undone { kept: 0 });
+    assert!(stage.screen().contains("your last step is taken back"));
+    stage.happens(Event::Redone { kept: 2 });
+    let again = "your step is done again, but for 2 things that others have changed";
+    assert!(stage.screen().contains(again), "{}", stage.screen());
 }
 
 #[test]
