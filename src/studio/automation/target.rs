@@ -222,7 +222,8 @@ impl fmt::Display for Target {
             }
             Self::Instrument(id, parameter) => write!(f, "{parameter:?} of instrument {id}"),
             Self::Pad(id, pad, parameter) => {
-                write!(f, "{parameter:?} of pad {pad} of instrument {id}")
+                // As people count.
+                write!(f, "{parameter:?} of pad {} of instrument {id}", pad.get() + 1)
             }
             Self::Hosted(device, parameter) => write!(f, "parameter {parameter} of {device}"),
             Self::Bus(id, BusParameter::Chain(parameter)) => write!(f, "{parameter} of bus {id}"),

@@ -57,6 +57,14 @@ fn nothing_is_written_while_nothing_moves_and_much_while_the_music_goes() {
 }
 
 #[test]
+fn who_saves_without_a_place_for_it_is_told_which_option_names_one() {
+    let mut player = Player::start(&["--name", "mia"]);
+    player.sees("mia alone");
+    player.press(":save Song\r");
+    player.sees("the host keeps no projects: start it with --project-dir DIR");
+}
+
+#[test]
 fn the_help_has_examples() {
     let help = without_terminal(&["--help"]);
     assert!(help.status.success());
