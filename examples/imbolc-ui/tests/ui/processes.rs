@@ -114,6 +114,8 @@ fn without_the_feature_it_says_which_one_to_build_with() {
 #[test]
 fn without_the_feature_nothing_is_discovered() {
     assert!(complaint(&["--discover"]).ends_with("--features mdns -- --discover"));
+    let interface = complaint(&["--interface", "lo"]);
+    assert!(interface.ends_with("--features mdns -- --interface lo"), "{interface}");
 }
 
 #[cfg(feature = "net")]
@@ -250,6 +252,18 @@ mod net {
             "{screen}"
         );
         assert!(!player.has_screen());
+    }
+
+    #[cfg(feature = "mdns")]
+    #[test]
+    fn an_interface_that_is_not_there_is_one_clear_line() {
+        for what in [&HOST[..], &["--discover"]] {
+            let said = complaint(&[what, &["--interface", "wlan99"]].concat());
+            assert!(
+                said.starts_with("imbolc-ui: there is no network interface wlan99, but "),
+                "{said}"
+            );
+        }
     }
 
     #[cfg(feature = "mdns")]
