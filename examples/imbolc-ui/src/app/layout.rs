@@ -65,7 +65,8 @@ impl Screen<'_> {
         match self.view.mine.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),
             Some(Layer::Command) => {
-                self.palette.draw(Rect { y: news.y - 1, height: 2, ..news }, buffer);
+                // It may cover the pane, and leaves how the network is doing.
+                self.palette.draw(body.union(news), buffer);
             }
             _ => {}
         }

@@ -75,6 +75,32 @@ fn a_command_is_typed_and_what_is_wrong_with_it_is_told() {
 }
 
 #[test]
+fn a_beginning_that_may_be_several_commands_lists_them() {
+    let mut stage = Stage::new(Scene::Alone);
+    let screen = stage.press(":de<tab>").screen();
+    // What they have in common is typed, and each has a line with what it does.
+    for line in ["delete   deletes the selected instrument", "delgroup GROUP  deletes a layer"] {
+        assert!(screen.lines().any(|shown| shown.starts_with(line)), "{line}: {screen}");
+    }
+    assert!(screen.lines().any(|line| line == ":del"), "{screen}");
+    assert!(!stage.press("e").screen().contains("delgroup"), "it is closed by the next key");
+    stage.press("<tab>");
+    assert!(stage.screen().lines().any(|line| line == ":delete"), "{}", stage.screen());
+
+    // There are more than lines, also on the smallest terminal: as many as fit.
+    stage.press("<esc>:<tab>");
+    for (width, height) in [(100, 30), (60, 16)] {
+        stage.resize(width, height);
+        let screen = stage.screen();
+        let names = ["play", "tempo", "rename", "send", "chain", "automate"];
+        let shown = names.iter().filter(|name| screen.contains(**name)).count();
+        assert!(shown >= if height == 30 { 6 } else { 4 }, "{screen}");
+        assert!(screen.lines().any(|line| line == ":"), "{screen}");
+        assert!(screen.contains("mia alone"), "{screen}");
+    }
+}
+
+#[test]
 fn one_leaves_with_q_or_ctrl_c_but_not_while_typing() {
     let mut stage = Stage::new(Scene::Alone);
     stage.press(":q");
