@@ -1,9 +1,6 @@
 //! When a frame is drawn, and what it costs.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use imbolc_net::{Event, model::DirtyFlags};
 use imbolc_ui::{app::Pace, run};
