@@ -95,7 +95,8 @@ pub enum Resync {
     Gap {
         /// The moment that was there.
         have: Seq,
-        /// The moment that the patch was made for.
+        /// The moment that should have been: the next patch was made for it, or
+        /// a heartbeat named it.
         base: Seq,
     },
     /// A patch did not fit.

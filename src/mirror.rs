@@ -394,9 +394,14 @@ impl<M: Model> Mirror<M> {
         std::mem::replace(&mut self.digester, digester)
     }
 
-    /// Notices if what is confirmed is not what the authority has.
+    /// Notices if what is confirmed is not what the authority has sent.
     fn compare(&mut self, theirs: StateDigest) {
-        if self.lacking.is_some() || theirs.seq != self.confirmed.seq {
+        let have = self.confirmed.seq;
+        if self.lacking.is_some() || theirs.seq < have {
+            return;
+        }
+        if theirs.seq > have {
+            self.lack(Resync::Gap { have, base: theirs.seq });
             return;
         }
         let (own, _) = self.digester.digest(&self.confirmed);

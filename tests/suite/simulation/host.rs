@@ -38,7 +38,7 @@ pub struct Socket {
     pull_on_change: bool,
     /// Its client must get a difference first.
     owes_patch: bool,
-    pub loses_update: bool,
+    pub loses_patch: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -60,7 +60,7 @@ impl Socket {
             pull_at: now,
             pull_on_change: false,
             owes_patch: false,
-            loses_update: false,
+            loses_patch: false,
         }
     }
 
@@ -423,7 +423,9 @@ impl World<'_> {
                     (ServerMessage::FullStateSync { state: (*state).clone() }, state.seq)
                 }
             };
-            if !std::mem::take(&mut socket.loses_update) {
+            // Everything, once it was asked for, is what puts right what was lost.
+            let is_patch = matches!(message, ServerMessage::StatePatchUpdate(_));
+            if !is_patch || !std::mem::take(&mut socket.loses_patch) {
                 socket.say(&message);
             }
             let book = self.oracle.book(ticket.client);

@@ -101,8 +101,8 @@ pub enum Fault {
     Sleep(u64),
     /// The client forgets everything, but perhaps its token.
     Crash { keeps_token: bool, away: u64 },
-    /// The host's next update is lost, as no TCP would lose it.
-    LoseUpdate,
+    /// The host's next patch is lost, as no TCP would lose it.
+    LosePatch,
     /// Somebody comes with a token of this participant that was used up.
     Thief(usize),
 }
@@ -247,7 +247,7 @@ fn fault(dice: &mut Dice) -> Fault {
         55..67 => Fault::StopReading(millis(dice)),
         67..76 => Fault::Sleep(millis(dice)),
         76..88 => Fault::Crash { keeps_token: dice.percent(70), away: millis(dice) },
-        88..94 => Fault::LoseUpdate,
+        88..94 => Fault::LosePatch,
         _ => Fault::Thief(dice.index(16)),
     }
 }
