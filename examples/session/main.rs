@@ -71,8 +71,8 @@ enum Command {
     },
     /// Open a session that others can join
     Host {
-        /// Where to listen; port 0 is any that is free
-        #[arg(default_value = "0.0.0.0:9999")]
+        /// Where to listen; [::] is everywhere, and port 0 is any that is free
+        #[arg(default_value = "[::]:9999")]
         address: String,
         #[command(flatten)]
         who: Who,

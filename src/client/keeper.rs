@@ -142,13 +142,15 @@ impl<C: Connector> Keeper<C> {
     async fn reconnect<M: Model>(
         &mut self,
         shared: &Shared<M>,
-        mut reason: Lost,
+        reason: Lost,
     ) -> Result<Wire<C>, Lost> {
         let since = Instant::now();
         let until = kept_until(since, &reason, self.window);
         let mut pause = self.options.config.first_retry;
+        let mut attempt = None;
         loop {
-            let status = Status::Reconnecting { since, reason: reason.clone(), until };
+            let (reason, attempt_failed) = (reason.clone(), attempt.clone());
+            let status = Status::Reconnecting { since, reason, attempt: attempt_failed, until };
             if shared.status.peek(|current| *current != status) {
                 shared.set_status(status);
             }
@@ -170,7 +172,7 @@ impl<C: Connector> Keeper<C> {
                 Err(lost) if lost.is_final() => return Err(lost),
                 Err(lost) => {
                     debug!(reason = %lost, "cannot reconnect yet");
-                    reason = lost;
+                    attempt = Some(lost);
                 }
             }
         }

@@ -292,15 +292,16 @@ async fn undoes_and_redoes(d: &dyn Dispatcher) {
     assert_eq!(cutoff_of(&d.state().model, BASS), 500.0, "at once");
     let mut kept = async || {
         event(&mut events, |event| match event {
-            Event::Undone { kept } => Some(kept),
+            Event::Undone { kept } => Some(("undone", kept)),
+            Event::Redone { kept } => Some(("redone", kept)),
             Event::NothingUndone { reason } => panic!("{reason}"),
             _ => None,
         })
         .await
     };
-    assert_eq!(kept().await, 0);
+    assert_eq!(kept().await, ("undone", 0));
     d.redo().unwrap();
-    assert_eq!(kept().await, 0);
+    assert_eq!(kept().await, ("redone", 0));
     assert_eq!(cutoff_of(&d.state().model, BASS), 600.0);
 }
 

@@ -369,8 +369,9 @@ async fn a_client_tries_again_after_a_tenth_of_a_second_and_then_less_and_less_o
         expected = f64::min(expected * 2.0, 5.0);
     }
     assert!(pauses.len() >= 10, "{pauses:?}");
-    let Status::Reconnecting { reason, .. } = ana.status() else { panic!("{}", ana.status()) };
-    assert_eq!(reason, Lost::Network("it cannot be reached".into()));
+    let Status::Reconnecting { reason, attempt, .. } = ana.status() else { panic!() };
+    assert_eq!(reason, Lost::Closed, "why it was lost at first");
+    assert_eq!(attempt, Some(Lost::Network("it cannot be reached".into())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -571,7 +572,7 @@ async fn a_host_that_falls_silent_is_noticed_after_15_s() {
     let mut events = ana.events();
     let begun = Instant::now();
     let (reason, kept) = event(&mut events, |event| match event {
-        Event::Status(Status::Reconnecting { reason, since, until }) => {
+        Event::Status(Status::Reconnecting { reason, since, until, .. }) => {
             Some((reason, until - since))
         }
         _ => None,
@@ -774,7 +775,7 @@ async fn everyone_is_told_when_the_session_ends() {
     assert_eq!(raw.hear().await, None);
     assert_eq!(shy.hear().await, Some(ServerMessage::Shutdown));
     let (reason, kept) = event(&mut events, |event| match event {
-        Event::Status(Status::Reconnecting { reason, since, until }) => {
+        Event::Status(Status::Reconnecting { reason, since, until, .. }) => {
             Some((reason, until - since))
         }
         _ => None,

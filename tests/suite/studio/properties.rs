@@ -311,7 +311,9 @@ fn is_there(state: &StudioState, target: &Target) -> bool {
         Target::Instrument(id, InstrumentParameter::Sends(SendsParameter(to, _))) => {
             instrument(id).is_some() && bus(to).is_some()
         }
-        Target::Instrument(id, _) | Target::Pad(id, ..) => instrument(id).is_some(),
+        Target::Instrument(id, _) | Target::Pad(id, ..) | Target::Drums(id, _) => {
+            instrument(id).is_some()
+        }
         Target::Hosted(Device::Source(id), _) => instrument(id).is_some(),
         Target::Hosted(Device::Slot(id, slot), _) => {
             instrument(id).is_some_and(|i| has(&i.chain, slot))
