@@ -186,6 +186,7 @@ fn hello() -> ClientMessage<Ledger> {
         own: vec![InstrumentId(1)],
         privilege: false,
         codecs: vec![],
+        compression: vec![],
         resume: None,
     })
 }
