@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use super::House;
 use crate::{
     config::limits,
-    framing::{self, Codec},
+    framing::{self, Codec, Format},
     model::Model,
     protocol::{
         ClientMessage, Hello, PROTOCOL_VERSION, ProtocolError, ServerMessage, SessionToken,
@@ -71,12 +71,12 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
             return;
         }
     };
-    let Seat { ticket, codec, .. } = seat;
+    let Seat { ticket, format, .. } = seat;
     info!(%peer, client = %ticket.client, "joined");
     house.registry.enter(ticket, peer);
     frames.set_limit(limits::CLIENT_FRAME);
 
-    let line = Line { house, ticket, codec, peer };
+    let line = Line { house, ticket, format, peer };
     let end = line.talk(&mut frames, &mut writer).await;
     drop(seat);
     report(house, peer, Some(ticket), &end);
@@ -103,7 +103,7 @@ pub(super) async fn turn_away<M: Model, W: Writer>(mut writer: W, limit: usize) 
 struct Seat<'a, M: Model> {
     house: &'a House<M>,
     ticket: Ticket,
-    codec: Codec,
+    format: Format,
 }
 
 impl<M: Model> Drop for Seat<'_, M> {
@@ -129,15 +129,18 @@ async fn answer<'a, M: Model, W: Writer>(
     hello: &Hello,
     writer: &mut W,
 ) -> Result<Seat<'a, M>, End> {
-    let (answer, seat) = match house.authority.hello(hello, fresh_token()?) {
-        Ok(Admission { ticket, codec, answer }) => (answer, Ok(Seat { house, ticket, codec })),
+    let (answer, format, seat) = match house.authority.hello(hello, fresh_token()?) {
+        Ok(Admission { ticket, format, answer }) => {
+            (answer, format, Ok(Seat { house, ticket, format }))
+        }
         Err(Rejected::Unfit(error)) => return Err(End::Fault(error)),
         Err(Rejected::Unknown(reason)) => {
-            (ServerMessage::ReconnectFailed { reason }, Err(End::Unwelcome))
+            let answer = ServerMessage::ReconnectFailed { reason };
+            (answer, Format::default(), Err(End::Unwelcome))
         }
     };
     let mut buffer = BytesMut::new();
-    let written = match framing::encode(Codec::Json, &answer, &mut buffer) {
+    let written = match format.encode(&answer, &mut buffer) {
         Ok(()) => write(house, writer, &buffer).await,
         Err(error) => Err(io::Error::other(error)),
     };
@@ -180,7 +183,7 @@ fn fresh_token() -> Result<SessionToken, End> {
 struct Line<'a, M: Model> {
     house: &'a House<M>,
     ticket: Ticket,
-    codec: Codec,
+    format: Format,
     /// What to call the other end in a log.
     peer: &'a str,
 }
@@ -197,7 +200,7 @@ impl<M: Model> Line<'_, M> {
         let mut alarm_at = None;
         loop {
             if shutdown.is_cancelled() {
-                say_last::<M, W>(writer, self.codec, &ServerMessage::Shutdown).await;
+                say_last::<M, W>(writer, self.format.codec, &ServerMessage::Shutdown).await;
                 return End::Gone;
             }
             changes.mark_unchanged();
@@ -300,9 +303,9 @@ impl<M: Model> Line<'_, M> {
     fn heed(&self, payload: &[u8]) -> Result<(), End> {
         let House { authority, registry, .. } = self.house;
         registry.bytes_in.add(payload.len() + 4);
-        let heard = match framing::decode(self.codec, payload) {
+        let heard = match framing::decode(self.format.codec, payload) {
             Ok(message) => authority.handle(self.ticket, message),
-            Err(error) => match framing::unreadable_action(self.codec, payload) {
+            Err(error) => match framing::unreadable_action(self.format.codec, payload) {
                 Some(number) => authority.handle_unreadable_action(self.ticket, number, &error),
                 None => Err(ProtocolError::Malformed { detail: error.detail() }),
             },
@@ -318,7 +321,7 @@ impl<M: Model> Line<'_, M> {
     }
 
     async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> End {
-        say_last::<M, W>(writer, self.codec, &ServerMessage::Error(error.clone())).await;
+        say_last::<M, W>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
         End::Fault(error)
     }
 
@@ -330,11 +333,11 @@ impl<M: Model> Line<'_, M> {
     ) -> io::Result<()> {
         empty(buffer);
         for message in &outgoing.messages {
-            framing::encode(self.codec, message, buffer).map_err(io::Error::other)?;
+            self.format.encode(message, buffer).map_err(io::Error::other)?;
         }
         if let Some(update) = &outgoing.update {
             let (frame, fresh) =
-                self.house.broadcast.frame(self.codec, update).map_err(io::Error::other)?;
+                self.house.broadcast.frame(self.format, update).map_err(io::Error::other)?;
             let registry = &self.house.registry;
             registry.updates_sent.add(1);
             registry.updates_encoded.add(usize::from(fresh));
@@ -347,7 +350,8 @@ impl<M: Model> Line<'_, M> {
             }
         }
         if let Some(metering) = outgoing.metering {
-            framing::encode(self.codec, &ServerMessage::<M>::Metering(metering), buffer)
+            self.format
+                .encode(&ServerMessage::<M>::Metering(metering), buffer)
                 .map_err(io::Error::other)?;
         }
         write(self.house, writer, buffer).await
