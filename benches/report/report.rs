@@ -12,16 +12,20 @@
 //! contenders take turns, and hands over what came of it.
 
 mod bench;
+mod dispatching;
 mod figure;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod machine;
 mod options;
 mod page;
+mod patches;
 mod picture;
+mod plain;
 mod reading;
 mod reasons;
 mod row;
+mod ways;
 
 use std::process::ExitCode;
 
@@ -38,6 +42,8 @@ fn main() -> ExitCode {
     };
     let mut bench = Bench::new(&options);
     reading::measure(&mut bench);
+    dispatching::measure(&mut bench);
+    patches::measure(&mut bench);
 
     match options.destination() {
         Some(directory) => page::write(&directory, &bench),
