@@ -12,9 +12,10 @@ use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
     config::SessionConfig,
-    dispatcher::{HostDispatcher, HostOptions},
+    dispatcher::{HostDispatcher, HostOptions, LocalDispatcher},
     engine::SilentEngine,
     protocol::InstrumentId,
+    studio::StudioState,
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -31,26 +32,45 @@ use crate::{
 const SIZES: [u32; 4] = [16, 64, 256, 1024];
 const USUAL: usize = 1;
 
-/// How many are timed together.
+/// How many are timed together where one comes upon the other.
 const BATCH: u32 = 16;
+
+/// How long to wait before one looks again whether there is an answer.
+const REST: Duration = Duration::from_micros(50);
 
 const BARE: &str = "bare `imbl` edit";
 const CLONE: &str = "cloned plain state";
 const FEWEST: &str = "among 16";
 
 pub fn measure(bench: &mut Bench) {
-    if bench.wants("dispatch/") {
-        let runtime = Runtime::new().unwrap();
-        let benches = SIZES.map(|instruments| Studios::open(&runtime, instruments));
-        rows(bench, &benches);
-        single(bench, &benches[USUAL]);
+    if !bench.wants("dispatch/") {
+        return;
     }
+    let runtime = Runtime::new().unwrap();
+    let studios = SIZES.map(|instruments| Studios::open(&runtime, instruments));
+    let local = Part {
+        key: "local",
+        what: format!("alone; mean of {BATCH}"),
+        batch: BATCH,
+        contenders: Studios::alone,
+    };
+    let remote = Part {
+        key: "remote",
+        what: "joined over loopback TCP and predicted; one now and then".into(),
+        batch: 1,
+        contenders: Studios::joined,
+    };
+    let mut curves = rows(bench, &studios, &local);
+    curves.extend(rows(bench, &studios, &remote).into_iter().take(1));
+    let title = "Turning a knob, by the number of instruments";
+    bench.picture(Picture::growth("dispatch-growth.svg", title, curves));
+    distribution(bench, &studios[USUAL]);
 }
 
 /// The same session, as everybody has it.
 struct Studios {
     instrument: InstrumentId,
-    local: imbolc_net::dispatcher::LocalDispatcher,
+    local: LocalDispatcher,
     remote: RemoteDispatcher,
     /// Keeps the session open that `remote` takes part in.
     _host: HostDispatcher,
@@ -68,48 +88,66 @@ impl Studios {
         Self { instrument, local: alone_in(state), remote, _host: host, bare, plain }
     }
 
-    fn contenders(&self) -> [Contender<'_>; 4] {
-        [
-            calls(turning(&self.local, self.instrument)),
-            self.predicted(),
-            calls(self.bare.turning(self.instrument)),
-            self.cloned(),
-        ]
+    /// One turn upon the other.
+    fn alone(&self) -> [Contender<'_>; 3] {
+        let ours = calls(turning(&self.local, self.instrument));
+        [ours, calls(self.bare.turning(self.instrument)), calls(self.cloning())]
     }
 
-    /// What is predicted is answered before the next batch, outside of what is
-    /// timed.
+    /// A turn now and then: what was predicted is answered before the next one,
+    /// and meanwhile the others rest as well.
+    fn joined(&self) -> [Contender<'_>; 3] {
+        let bare = rested(self.bare.turning(self.instrument));
+        [self.predicted(), bare, rested(self.cloning())]
+    }
+
     fn predicted(&self) -> Contender<'_> {
         let mut turn = 0;
         Box::new(move |times| {
-            let begun = Instant::now();
+            let mut took = Duration::ZERO;
             for _ in 0..times {
                 turn += 1;
-                self.remote.dispatch(turn_to(self.instrument, cutoff(turn))).unwrap();
-            }
-            let took = begun.elapsed();
-            while self.remote.unanswered() > 0 {
-                thread::sleep(Duration::from_micros(20));
+                let action = turn_to(self.instrument, cutoff(turn));
+                let begun = Instant::now();
+                self.remote.dispatch(action).unwrap();
+                took += begun.elapsed();
+                while self.remote.unanswered() > 0 {
+                    thread::sleep(REST);
+                }
             }
             took
         })
     }
 
-    fn cloned(&self) -> Contender<'_> {
+    fn cloning(&self) -> impl FnMut() + '_ {
         let mut turn = 0;
-        calls(move || {
+        move || {
             turn += 1;
             let mut next = plain::Studio::clone(&self.plain.load());
             next.instruments.get_mut(&self.instrument).unwrap().filter.cutoff = cutoff(turn);
             self.plain.store(Arc::new(next));
-        })
+        }
     }
+}
+
+/// Calls each of which comes after a rest.
+fn rested<'a>(mut call: impl FnMut() + 'a) -> Contender<'a> {
+    Box::new(move |times| {
+        let mut took = Duration::ZERO;
+        for _ in 0..times {
+            thread::sleep(REST);
+            let begun = Instant::now();
+            call();
+            took += begun.elapsed();
+        }
+        took
+    })
 }
 
 /// A host on loopback, and somebody who owns `instrument`. Its patches are not
 /// paced, so that answers come at once.
 async fn joined(
-    state: imbolc_net::studio::StudioState,
+    state: StudioState,
     instrument: InstrumentId,
 ) -> (HostDispatcher, RemoteDispatcher) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -124,32 +162,42 @@ async fn joined(
     (host, remote)
 }
 
-fn rows(bench: &mut Bench, benches: &[Studios]) {
-    let mut contenders: Vec<_> = benches.iter().flat_map(Studios::contenders).collect();
-    let samples = bench.in_turn(BATCH, &mut contenders);
-    let by_size: Vec<_> = samples.chunks(4).collect();
-    let ways = [("local", "alone", 0), ("remote", "predicted, over loopback TCP", 1)];
-    for (key, how, way) in ways {
-        let at = |size: usize| by_size[size][way].median();
-        let [_, _, bare, cloned] = by_size[USUAL] else { unreachable!("one each") };
-        let what = format!("`dispatch` to own snapshot, {how}; mean of {BATCH}");
-        bench.row(
-            Row::new(format!("dispatch/{key}"), what, at(USUAL))
-                .peer(BARE, bare.median())
-                .peer(CLONE, cloned.median())
-                .target(Target::AtMostTimes(5.0, BARE)),
-        );
-        let what = format!("the same among 1,024 instruments, {how}");
-        bench.row(
-            Row::new(format!("dispatch/{key}-flat"), what, at(SIZES.len() - 1))
-                .peer(FEWEST, at(0))
-                .target(Target::AtMostTimes(1.5, FEWEST)),
-        );
-    }
-    let names = ["alone", "joined", "bare imbl edit", "cloned plain state"];
-    let curves = names.iter().enumerate().map(|(way, name)| curve(name, &by_size, way)).collect();
-    let title = "Turning a knob, by the number of instruments";
-    bench.picture(Picture::growth("dispatch-growth.svg", title, curves));
+/// One of the ways to take part.
+struct Part {
+    key: &'static str,
+    what: String,
+    batch: u32,
+    contenders: fn(&Studios) -> [Contender<'_>; 3],
+}
+
+fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
+    let mut contenders: Vec<_> = studios.iter().flat_map(part.contenders).collect();
+    let samples = bench.in_turn(part.batch, &mut contenders);
+    let by_size: Vec<_> = samples.chunks(3).collect();
+    let Part { key, what, .. } = part;
+    let [ours, bare, cloned] = by_size[USUAL] else { unreachable!("one each") };
+    bench.row(
+        Row::new(
+            format!("dispatch/{key}"),
+            format!("`dispatch` to own snapshot, {what}"),
+            ours.median(),
+        )
+        .peer(BARE, bare.median())
+        .peer(CLONE, cloned.median())
+        .target(Target::AtMostTimes(5.0, BARE)),
+    );
+    let at = |size: usize| by_size[size][0].median();
+    bench.row(
+        Row::new(
+            format!("dispatch/{key}-flat"),
+            format!("the same among 1,024, {what}"),
+            at(SIZES.len() - 1),
+        )
+        .peer(FEWEST, at(0))
+        .target(Target::AtMostTimes(1.5, FEWEST)),
+    );
+    let names = [key, "bare imbl edit", "cloned plain state"];
+    names.iter().enumerate().map(|(way, name)| curve(name, &by_size, way)).collect()
 }
 
 fn curve(name: &str, by_size: &[&[Samples]], way: usize) -> Curve {
@@ -158,10 +206,12 @@ fn curve(name: &str, by_size: &[&[Samples]], way: usize) -> Curve {
     (name.into(), SIZES.into_iter().zip(by_size).map(point).collect())
 }
 
-/// One call after the other, for the slowest are looked for.
-fn single(bench: &mut Bench, studios: &Studios) {
-    let samples = bench.in_turn(1, &mut studios.contenders());
-    let names = ["alone", "joined", "bare imbl edit", "cloned plain state"];
+/// One by one, for the slowest are looked for.
+fn distribution(bench: &mut Bench, studios: &Studios) {
+    let [local, bare, cloned] = studios.alone();
+    let mut contenders = [local, bare, cloned, studios.predicted()];
+    let samples = bench.in_turn(1, &mut contenders);
+    let names = ["alone", "bare imbl edit", "cloned plain state", "joined, now and then"];
     let contenders: Vec<_> = names.into_iter().zip(&samples).collect();
     let title = "Turning a knob among 64 instruments, one call at a time";
     bench.picture(Picture::distribution("dispatch.svg", title, &contenders));

@@ -22,9 +22,6 @@ const FEWEST: &str = "among 16";
 /// How many times as long it may take among 1,024 instruments as among 16.
 const FLAT: f64 = 1.3;
 
-/// How many edits are timed together.
-const BATCH: u32 = 8;
-
 pub fn measure(bench: &mut Bench) {
     if !bench.wants("bytes/") && !bench.wants("patch/") {
         return;
@@ -69,7 +66,7 @@ fn bytes(bench: &mut Bench, session: &Session, edit: &Edit) {
 
 /// Both ends of the way, each among all contenders.
 fn times(bench: &mut Bench, session: &Session, edit: &Edit) {
-    let ends: [(&str, &str, fn(Box<dyn Way + '_>) -> Contender<'_>); 2] =
+    let ends: [(_, _, Clocked); 2] =
         [("send", "edit, make and encode", sending), ("receive", "decode and apply", receiving)];
     for (end, what, contend) in ends {
         let name = |codec| format!("patch/{}-{end}", key(edit, codec));
@@ -78,7 +75,7 @@ fn times(bench: &mut Bench, session: &Session, edit: &Edit) {
         }
         let ours = Codec::ALL.into_iter().map(|codec| session.ours(edit, codec));
         let mut contenders: Vec<_> = ours.chain(session.peers(edit)).map(contend).collect();
-        let samples = bench.in_turn(BATCH, &mut contenders);
+        let samples = bench.in_turn(1, &mut contenders);
         let (ours, peers) = samples.split_at(Codec::ALL.len());
         for (codec, ours) in Codec::ALL.into_iter().zip(ours) {
             let what = format!("{}: {what}, {}", edit.name, codec.name());
@@ -91,6 +88,9 @@ fn times(bench: &mut Bench, session: &Session, edit: &Edit) {
         }
     }
 }
+
+/// How a way is timed.
+type Clocked = fn(Box<dyn Way + '_>) -> Contender<'_>;
 
 /// From the edit until the message is made.
 fn sending(mut way: Box<dyn Way + '_>) -> Contender<'_> {
@@ -143,7 +143,7 @@ fn growth(bench: &mut Bench) {
         let name = format!("patch/{}-flat", key(edit, codec));
         if bench.wants(&name) {
             let ours = sessions.iter().map(|session| going(session.ours(edit, codec)));
-            let samples = bench.in_turn(BATCH, &mut ours.collect::<Vec<_>>());
+            let samples = bench.in_turn(1, &mut ours.collect::<Vec<_>>());
             let [fewest, .., most] = &samples[..] else { unreachable!("one each") };
             let what =
                 format!("{}: all of it among 1,024 instruments, {}", edit.name, codec.name());
@@ -163,7 +163,9 @@ fn picture(bench: &mut Bench, sessions: &[Session]) {
     let names: Vec<_> = Codec::ALL.iter().map(|codec| codec.name()).chain(PEERS).collect();
     let mut curves: Vec<_> =
         names.into_iter().map(|name| (name.replace('`', ""), vec![])).collect();
-    for session in sessions {
+    // The others take seconds among many.
+    let most = if bench.quick { USUAL } else { u32::MAX };
+    for session in sessions.iter().filter(|session| session.instruments <= most) {
         let ours = Codec::ALL.into_iter().map(|codec| session.ours(knob, codec));
         let mut contenders: Vec<_> = ours.chain(session.peers(knob)).map(going).collect();
         let samples = bench.in_turn(1, &mut contenders);

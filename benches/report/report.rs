@@ -16,12 +16,15 @@ mod dispatching;
 mod figure;
 #[path = "../fixture/mod.rs"]
 mod fixture;
+mod full;
 mod machine;
+mod memory;
 mod options;
 mod page;
 mod patches;
 mod picture;
 mod plain;
+mod playing;
 mod reading;
 mod reasons;
 mod row;
@@ -44,6 +47,9 @@ fn main() -> ExitCode {
     reading::measure(&mut bench);
     dispatching::measure(&mut bench);
     patches::measure(&mut bench);
+    full::measure(&mut bench);
+    memory::measure(&mut bench);
+    playing::measure(&mut bench);
 
     match options.destination() {
         Some(directory) => page::write(&directory, &bench),

@@ -8,6 +8,8 @@ mod spot;
 mod whole;
 mod yrs;
 
+use std::cell::OnceCell;
+
 use imbolc_net::{framing::Codec, protocol::InstrumentId, studio::StudioState};
 use serde_json::Value;
 
@@ -42,15 +44,15 @@ pub const PEERS: [&str; 4] = ["changed part, JSON", "RFC 6902", "`yrs`", "`autom
 pub struct Session {
     pub instruments: u32,
     state: StudioState,
-    value: Value,
-    yrs: Vec<u8>,
-    automerge: Vec<u8>,
+    /// What only the peers need is made when it is asked for.
+    value: OnceCell<Value>,
+    yrs: OnceCell<Vec<u8>>,
+    automerge: OnceCell<Vec<u8>>,
 }
 
 impl Session {
     pub fn of(instruments: u32, state: StudioState) -> Self {
-        let value = spot::document(&state);
-        let (yrs, automerge) = (yrs::document(&value), automerge::document(&value));
+        let (value, yrs, automerge) = Default::default();
         Self { instruments, state, value, yrs, automerge }
     }
 
@@ -64,13 +66,15 @@ impl Session {
 
     pub fn peers(&self, edit: &Edit) -> [Box<dyn Way + '_>; 4] {
         let action = (edit.of)(self.touched());
-        let edited = spot::edited(&self.state, &action);
-        let spot = Spot::between(&self.value, &spot::document(&edited));
+        let value = self.value.get_or_init(|| spot::document(&self.state));
+        let spot = Spot::between(value, &spot::document(&spot::edited(&self.state, &action)));
+        let yrs = self.yrs.get_or_init(|| yrs::document(value));
+        let automerge = self.automerge.get_or_init(|| automerge::document(value));
         [
             checked(WholePart::new(&self.state, action)),
-            checked(Rfc6902::new(&self.value, spot.clone())),
-            checked(Yrs::new(&self.yrs, spot.clone())),
-            checked(Automerge::new(&self.automerge, spot)),
+            checked(Rfc6902::new(value, spot.clone())),
+            checked(Yrs::new(yrs, spot.clone())),
+            checked(Automerge::new(automerge, spot)),
         ]
     }
 }
