@@ -95,7 +95,9 @@ fn a_client_more() -> Figure {
         let address = listener.local_addr().unwrap().to_string();
         let (model, engine) = (band::session(INSTRUMENTS), SilentEngine::default());
         let host = HostDispatcher::open("Host", model, engine, listener, HostOptions::default());
-        (host.unwrap(), address)
+        let host = host.unwrap();
+        host.request_ownership(&[touched(INSTRUMENTS)]).unwrap();
+        (host, address)
     });
     let (order, orders) = mpsc::unbounded_channel();
     let (joined, mut joins) = mpsc::unbounded_channel();
