@@ -168,6 +168,7 @@ fn a_minute() -> Figure {
         own: vec![],
         privilege: false,
         codecs: vec![Codec::Json.name().into()],
+        compression: vec![],
         resume: None,
     };
     let mut now = Timestamp::ZERO;

@@ -59,6 +59,7 @@ fn bytes(bench: &mut Bench, session: &Session, edit: &Edit) {
         let row = row.target(Target::LessThanAll);
         bench.row(match (edit.name, codec) {
             ("knob", Codec::Json) => row.target(Target::AtMost(120.0)),
+            ("knob", Codec::Postcard) => row.target(Target::AtMost(32.0)),
             _ => row,
         });
     }
