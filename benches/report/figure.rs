@@ -68,6 +68,12 @@ impl Samples {
         Figure { unit: self.unit, rounds, p99: None }
     }
 
+    /// The value below which the part `q` of all samples lies: for parts of which
+    /// a round has too few.
+    pub fn overall(&self, q: f64) -> Figure {
+        Figure::once(quantile(&self.sorted(), q), self.unit)
+    }
+
     /// All samples of all rounds, the smallest first.
     pub fn sorted(&self) -> Vec<f64> {
         let mut all = self.rounds.concat();

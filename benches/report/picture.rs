@@ -1,10 +1,26 @@
 //! Pictures of what was measured, as SVG.
 
+use std::ops::Range;
+
 use plotters::prelude::*;
 
-use crate::{figure::Samples, fixture::quantile};
+use crate::{
+    figure::{Quantity, Samples, Unit},
+    fixture::quantile,
+};
 
 const SIZE: (u32, u32) = (800, 480);
+
+/// Told apart by who sees red and green alike, too.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(213, 94, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(90, 90, 90),
+    RGBColor(230, 159, 0),
+];
 
 /// Some curves over one axis. Both axes are logarithmic.
 #[derive(Clone, Debug)]
@@ -49,46 +65,57 @@ impl Picture {
     fn draw(&self, backend: SVGBackend<'_>) -> Result<(), Box<dyn std::error::Error>> {
         let root = backend.into_drawing_area();
         root.fill(&WHITE)?;
-        let points = || self.curves.iter().flat_map(|(_, points)| points);
-        let range = |axis: fn(&(f64, f64)) -> f64| {
-            let least = points().map(axis).fold(f64::INFINITY, f64::min);
-            let most = points().map(axis).fold(0.0, f64::max);
-            least..most
-        };
-        let (across, up) = (range(|point| point.0), range(|point| point.1));
+        let (across, up) = (self.range(|point| point.0), self.range(|point| point.1));
+        // Room for the names above the curves.
+        let up = up.start / 1.5..up.end * (up.end / up.start).powf(0.4) * 1.5;
         let mut chart = ChartBuilder::on(&root)
             .caption(&self.title, ("sans-serif", 20))
             .margin(12)
             .x_label_area_size(44)
-            .y_label_area_size(64)
-            .build_cartesian_2d(across.log_scale(), (up.start / 1.5..up.end * 1.5).log_scale())?;
+            .y_label_area_size(76)
+            .build_cartesian_2d(across.log_scale().base(self.axis.step()), up.log_scale())?;
         chart
             .configure_mesh()
+            .max_light_lines(0)
             .x_desc(self.axis.name())
             .y_desc("time")
-            .y_label_formatter(&|time| {
-                crate::figure::Quantity(*time, crate::figure::Unit::Nanoseconds).to_string()
-            })
+            .x_label_formatter(&|over| format!("{over:.0}"))
+            .y_label_formatter(&|time| Quantity(*time, Unit::Nanoseconds).to_string())
+            .label_style(("sans-serif", 14))
             .draw()?;
-        for (index, (name, points)) in self.curves.iter().enumerate() {
-            let colour = Palette99::pick(index).to_rgba();
+        for ((name, points), colour) in self.curves.iter().zip(COLOURS.iter().cycle()) {
             chart
                 .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?
                 .label(name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour));
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
+                });
         }
         chart
             .configure_series_labels()
             .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
+            .label_font(("sans-serif", 14))
+            .background_style(WHITE)
             .draw()?;
         root.present()?;
         Ok(())
     }
+
+    fn range(&self, axis: fn(&(f64, f64)) -> f64) -> Range<f64> {
+        let along = || self.curves.iter().flat_map(|(_, points)| points).map(axis);
+        along().fold(f64::INFINITY, f64::min)..along().fold(0.0, f64::max)
+    }
 }
 
 impl Axis {
+    /// By how many times one labelled place is further than the one before.
+    const fn step(self) -> f64 {
+        match self {
+            Self::OneIn => 10.0,
+            Self::Instruments => 4.0,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::OneIn => "one in so many takes longer",

@@ -12,17 +12,24 @@
 //! contenders take turns, and hands over what came of it.
 
 mod bench;
+mod dispatching;
 mod figure;
 #[path = "../fixture/mod.rs"]
 mod fixture;
+mod full;
 mod machine;
+mod memory;
 mod net;
 mod options;
 mod page;
+mod patches;
 mod picture;
+mod plain;
+mod playing;
 mod reading;
 mod reasons;
 mod row;
+mod ways;
 
 use std::process::ExitCode;
 
@@ -42,6 +49,11 @@ fn main() -> ExitCode {
     };
     let mut bench = Bench::new(&options);
     reading::measure(&mut bench);
+    dispatching::measure(&mut bench);
+    patches::measure(&mut bench);
+    full::measure(&mut bench);
+    memory::measure(&mut bench);
+    playing::measure(&mut bench);
     net::measure(&mut bench);
 
     match options.destination() {

@@ -27,44 +27,49 @@ pub async fn connect(address: &str) -> TcpStream {
 
 /// Somebody who has joined.
 pub struct Bare {
+    pub codec: Codec,
     pub frames: Frames,
     pub writer: OwnedWriteHalf,
 }
 
 impl Bare {
-    pub async fn join(address: &str, own: Vec<InstrumentId>) -> Self {
+    pub async fn join(address: &str, codec: Codec, own: Vec<InstrumentId>) -> Self {
         let (reader, mut writer) = connect(address).await.into_split();
         let mut frames = Frames { reader, buffer: BytesMut::new() };
-        writer.write_all(&hello(own)).await.unwrap();
+        writer.write_all(&hello(codec, own)).await.unwrap();
         let answer = frames.next().await.unwrap();
-        let ServerMessage::Welcome(welcome) = decode(&answer) else { panic!("not let in") };
+        let ServerMessage::Welcome(welcome) = decode(codec, &answer) else { panic!("not let in") };
         assert!(welcome.refused.is_empty(), "it is to own what it asks for");
-        Self { frames, writer }
+        Self { codec, frames, writer }
     }
 
     /// Gives up what it owns, and waits until the host hangs up.
     pub async fn leave(mut self) {
-        self.writer.write_all(&frame(&ClientMessage::<Studio>::Goodbye)).await.unwrap();
+        self.writer.write_all(&frame(self.codec, &ClientMessage::<Studio>::Goodbye)).await.unwrap();
         while self.frames.next().await.is_some() {}
     }
 }
 
 /// The frame of a `Hello`.
-pub fn hello(own: Vec<InstrumentId>) -> BytesMut {
-    frame(&ClientMessage::<Studio>::Hello(Hello {
-        protocol: PROTOCOL_VERSION,
-        model: Studio::NAME.into(),
-        model_version: Studio::VERSION,
-        name: "Ana".into(),
-        own,
-        privilege: false,
-        codecs: vec![Codec::Json.name().into()],
-        resume: None,
-    }))
+pub fn hello(codec: Codec, own: Vec<InstrumentId>) -> BytesMut {
+    frame(
+        Codec::Json,
+        &ClientMessage::<Studio>::Hello(Hello {
+            protocol: PROTOCOL_VERSION,
+            model: Studio::NAME.into(),
+            model_version: Studio::VERSION,
+            name: "Ana".into(),
+            own,
+            privilege: false,
+            codecs: vec![codec.name().into()],
+            compression: vec![],
+            resume: None,
+        }),
+    )
 }
 
-pub fn decode(payload: &[u8]) -> ServerMessage<Studio> {
-    framing::decode(Codec::Json, payload).unwrap()
+pub fn decode(codec: Codec, payload: &[u8]) -> ServerMessage<Studio> {
+    framing::decode(codec, payload).unwrap()
 }
 
 /// What is read, frame by frame.

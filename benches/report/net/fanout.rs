@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use imbolc_net::framing::Codec;
 use tokio::runtime::Runtime;
 
 use super::{
@@ -51,13 +52,13 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
 fn take_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
     let (rounds, edits) = if quick { (3, 20) } else { (15, 100) };
     let mut host = Child::start(Role::Host { instruments: INSTRUMENTS, pace: Duration::ZERO });
-    let patch = FrameSizes::of(INSTRUMENTS).patch;
+    let patch = FrameSizes::of(Codec::ALL[0], INSTRUMENTS).patch;
     let mut writer = Child::start(Role::Writer { clients, patch });
     let (ours, its) = (host.address.clone(), writer.address.clone());
     let all = super::on(runtime, async move {
         let mut sinks = Vec::new();
         for _ in 0..clients {
-            let Bare { frames, writer } = Bare::join(&ours, vec![]).await;
+            let Bare { frames, writer, .. } = Bare::join(&ours, Codec::ALL[0], vec![]).await;
             sinks.push((tokio::spawn(frames.sink()), writer));
             let (reader, writer) = bare::connect(&its).await.into_split();
             sinks.push((tokio::spawn(Frames::new(reader).sink()), writer));

@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use imbolc_net::{Dispatcher, ServerMessage};
+use imbolc_net::{
+    Dispatcher, ServerMessage,
+    client::{JoinOptions, RemoteDispatcher},
+    config::ClientConfig,
+    framing::Codec,
+};
 use tokio::{io::AsyncWriteExt, runtime::Runtime};
 
 use super::{
     bare::{self, Frames},
     child::Child,
-    knob::join,
     nanoseconds,
     order::Role,
 };
@@ -23,29 +27,39 @@ const INSTRUMENTS: u32 = 64;
 const TRANSFER: &str = "bare transfer and decoding";
 
 pub fn measure(bench: &mut Bench, runtime: &Runtime) {
-    if !bench.wants("full/join") {
-        return;
+    for codec in [Codec::Json, Codec::Postcard] {
+        let key = format!("full/join-{}", codec.name());
+        if !bench.wants(&key) {
+            continue;
+        }
+        let (rounds, joins) = if bench.quick { (5, 4) } else { (21, 10) };
+        let [ours, bare] = super::on(runtime, take_turns(codec, rounds, joins));
+        let what = format!(
+            "from joining a session of {INSTRUMENTS} instruments to its snapshot, {}",
+            codec.name()
+        );
+        bench.row(
+            Row::new(key, what, ours.median())
+                .peer(TRANSFER, bare.median())
+                .target(Target::AtMostTimes(1.1, TRANSFER)),
+        );
     }
-    let (rounds, joins) = if bench.quick { (5, 4) } else { (21, 10) };
-    let [ours, bare] = super::on(runtime, take_turns(rounds, joins));
-    let what = format!("from joining a session of {INSTRUMENTS} instruments to its snapshot, JSON");
-    bench.row(
-        Row::new("full/join", what, ours.median())
-            .peer(TRANSFER, bare.median())
-            .target(Target::AtMostTimes(1.1, TRANSFER)),
-    );
 }
 
-async fn take_turns(rounds: usize, joins: usize) -> [Samples; 2] {
-    let hello = bare::hello(vec![]);
+async fn take_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
+    let hello = bare::hello(codec, vec![]);
     let host = Child::start(Role::Host { instruments: INSTRUMENTS, pace: Duration::ZERO });
-    let giver = Child::start(Role::Giver { instruments: INSTRUMENTS, hello: hello.len() });
+    let giver = Child::start(Role::Giver {
+        codec: codec.into(),
+        instruments: INSTRUMENTS,
+        hello: hello.len(),
+    });
     let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];
     for round in 0..=rounds {
         let (mut ours, mut its) = (Vec::new(), Vec::new());
         for _ in 0..joins {
-            ours.push(nanoseconds(joining(&host).await));
-            its.push(nanoseconds(transferring(&giver, &hello).await));
+            ours.push(nanoseconds(joining(&host, codec).await));
+            its.push(nanoseconds(transferring(&giver, codec, &hello).await));
         }
         // The first round warms up.
         if round > 0 {
@@ -56,9 +70,11 @@ async fn take_turns(rounds: usize, joins: usize) -> [Samples; 2] {
     samples
 }
 
-async fn joining(host: &Child) -> Duration {
+async fn joining(host: &Child, codec: Codec) -> Duration {
+    let config = ClientConfig::default().speaking(codec);
+    let options = JoinOptions { name: "Ana".into(), config, ..JoinOptions::default() };
     let begun = Instant::now();
-    let joined = join(host, "Ana", vec![]).await;
+    let joined = RemoteDispatcher::connect(&host.address, options).await.unwrap();
     let instruments = joined.state().model.instruments.len();
     let took = begun.elapsed();
     assert_eq!(instruments, INSTRUMENTS as usize);
@@ -66,12 +82,14 @@ async fn joining(host: &Child) -> Duration {
     took
 }
 
-async fn transferring(giver: &Child, hello: &[u8]) -> Duration {
+async fn transferring(giver: &Child, codec: Codec, hello: &[u8]) -> Duration {
     let begun = Instant::now();
     let (reader, mut writer) = bare::connect(&giver.address).await.into_split();
     writer.write_all(hello).await.unwrap();
     let payload = Frames::new(reader).next().await.unwrap();
-    let ServerMessage::Welcome(welcome) = bare::decode(&payload) else { panic!("no welcome") };
+    let ServerMessage::Welcome(welcome) = bare::decode(codec, &payload) else {
+        panic!("no welcome")
+    };
     let took = begun.elapsed();
     assert_eq!(welcome.state.model.instruments.len(), INSTRUMENTS as usize);
     took

@@ -10,6 +10,7 @@ use imbolc_net::{
     client::{JoinOptions, RemoteDispatcher},
     config::SessionConfig,
     dispatcher::Events,
+    framing::Codec,
     model::DirtyFlags,
     protocol::InstrumentId,
 };
@@ -164,7 +165,7 @@ struct Relay {
 
 impl Relay {
     async fn open() -> Self {
-        let FrameSizes { action, patch } = FrameSizes::of(INSTRUMENTS);
+        let FrameSizes { action, patch } = FrameSizes::of(Codec::ALL[0], INSTRUMENTS);
         let relay = Child::start(Role::Relay { clients: 2, action, patch });
         let here = bare::connect(&relay.address).await;
         let there = BufReader::new(bare::connect(&relay.address).await.into_split().0);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use imbolc_net::framing::Codec;
 use serde::{Deserialize, Serialize};
 
 /// What a child is to be.
@@ -15,7 +16,32 @@ pub enum Role {
     /// Writes `patch` bytes to each of its clients when it is told to.
     Writer { clients: usize, patch: usize },
     /// Writes the whole state to each client, once that has written `hello` bytes.
-    Giver { instruments: u32, hello: usize },
+    Giver { codec: Written, instruments: u32, hello: usize },
+}
+
+/// The name of a codec.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub enum Written {
+    Json,
+    Postcard,
+}
+
+impl From<Codec> for Written {
+    fn from(codec: Codec) -> Self {
+        match codec {
+            Codec::Json => Self::Json,
+            Codec::Postcard => Self::Postcard,
+        }
+    }
+}
+
+impl From<Written> for Codec {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Json => Self::Json,
+            Written::Postcard => Self::Postcard,
+        }
+    }
 }
 
 /// What a child is told.

@@ -34,21 +34,24 @@ const INSTRUMENTS: u32 = 64;
 const LOOP: &str = "decoding in a bare loop";
 
 pub fn measure(bench: &mut Bench, runtime: &Runtime) {
-    for (clients, key) in [(1, "actions/one-json"), (8, "actions/eight-json")] {
-        if bench.wants(key) {
-            row(bench, runtime, clients, key);
+    for codec in [Codec::Json, Codec::Postcard] {
+        for (clients, name) in [(1, "one"), (8, "eight")] {
+            let key = format!("actions/{name}-{}", codec.name());
+            if bench.wants(&key) {
+                row(bench, runtime, codec, clients, &key);
+            }
         }
     }
 }
 
-fn row(bench: &mut Bench, runtime: &Runtime, clients: u32, key: &str) {
+fn row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &str) {
     let (rounds, actions) = if bench.quick { (3, 20_000) } else { (11, 100_000) };
     let host = Child::start(Role::Host {
         instruments: INSTRUMENTS,
         pace: SessionConfig::default().patch_pace,
     });
     let pipelines: Arc<[_]> =
-        (1..=clients).map(|client| Pipeline::new(client, actions / clients)).collect();
+        (1..=clients).map(|client| Pipeline::new(codec, client, actions / clients)).collect();
     let (mut ours, mut bare) = (Samples::new(Unit::PerSecond), Samples::new(Unit::PerSecond));
     for round in 0..=rounds {
         let took = super::on(runtime, send_all(host.address.clone(), Arc::clone(&pipelines)));
@@ -60,16 +63,16 @@ fn row(bench: &mut Bench, runtime: &Runtime, clients: u32, key: &str) {
         }
     }
     let from = if clients == 1 { "one client" } else { "eight clients" };
-    let what = format!("actions taken a second, pipelined, {from}, JSON");
-    bench.row(
-        Row::new(key, what, ours.at(0.5))
-            .peer(LOOP, bare.at(0.5))
-            .target(Target::AtLeastTimes(0.5, LOOP)),
-    );
+    let what = format!("actions taken a second, pipelined, {from}, {}", codec.name());
+    let row = Row::new(key, what, ours.at(0.5))
+        .peer(LOOP, bare.at(0.5))
+        .target(Target::AtLeastTimes(0.5, LOOP));
+    bench.row(if codec == Codec::Postcard { row.target(Target::AtLeast(1e6)) } else { row });
 }
 
 /// All that a client has to say, one action upon the other.
 struct Pipeline {
+    codec: Codec,
     instrument: InstrumentId,
     frames: BytesMut,
     last: ActionNumber,
@@ -77,7 +80,7 @@ struct Pipeline {
 
 impl Pipeline {
     /// A sweep of a knob, of which only the first edit begins anything.
-    fn new(client: u32, actions: u32) -> Self {
+    fn new(codec: Codec, client: u32, actions: u32) -> Self {
         // The first instrument is the host's own.
         let instrument = InstrumentId(1 + client);
         let mut frames = BytesMut::new();
@@ -87,9 +90,9 @@ impl Pipeline {
                 continues: turn > 1,
                 action: turn_to(instrument, cutoff(turn)),
             };
-            framing::encode(Codec::Json, &action, &mut frames).unwrap();
+            framing::encode(codec, &action, &mut frames).unwrap();
         }
-        Self { instrument, frames, last: ActionNumber(actions.into()) }
+        Self { codec, instrument, frames, last: ActionNumber(actions.into()) }
     }
 }
 
@@ -97,7 +100,7 @@ impl Pipeline {
 async fn send_all(address: String, pipelines: Arc<[Pipeline]>) -> Duration {
     let mut joined = Vec::new();
     for pipeline in &*pipelines {
-        joined.push(Bare::join(&address, vec![pipeline.instrument]).await);
+        joined.push(Bare::join(&address, pipeline.codec, vec![pipeline.instrument]).await);
     }
     let begun = Instant::now();
     let mut sending = JoinSet::new();
@@ -114,11 +117,11 @@ async fn send_all(address: String, pipelines: Arc<[Pipeline]>) -> Duration {
 }
 
 async fn send(client: Bare, pipeline: &Pipeline) -> Bare {
-    let Bare { mut frames, mut writer } = client;
+    let Bare { codec, mut frames, mut writer } = client;
     let answered = async {
         loop {
             let payload = frames.next().await.expect("the host stays");
-            match decode(&payload) {
+            match decode(pipeline.codec, &payload) {
                 ServerMessage::ActionsApplied { through, .. } if through == pipeline.last => break,
                 ServerMessage::ActionRejected { reason, .. } => panic!("{reason}"),
                 _ => {}
@@ -127,7 +130,7 @@ async fn send(client: Bare, pipeline: &Pipeline) -> Bare {
     };
     let sent = async { writer.write_all(&pipeline.frames).await.unwrap() };
     tokio::join!(sent, answered);
-    Bare { frames, writer }
+    Bare { codec, frames, writer }
 }
 
 /// How long it takes to read the same, and do nothing with it.
@@ -138,7 +141,7 @@ fn decode_all(pipelines: &[Pipeline]) -> Duration {
             let mut rest = pipeline.frames.clone();
             let begun = Instant::now();
             while let Some(payload) = split(&mut rest) {
-                let read = framing::decode::<ClientMessage<Studio>>(Codec::Json, &payload);
+                let read = framing::decode::<ClientMessage<Studio>>(pipeline.codec, &payload);
                 black_box(read.unwrap());
             }
             begun.elapsed()

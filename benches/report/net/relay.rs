@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::BytesMut;
 use imbolc_net::{
     ServerMessage,
-    framing::{self, Codec},
+    framing::Codec,
     protocol::{
         ClientId, Millis, NetworkState, PrivilegeLevel, Roster, Seq, SessionId, SessionToken,
         Timestamp, Welcome,
@@ -23,6 +23,7 @@ use tokio::{
     time::sleep,
 };
 
+use super::wires::frame;
 use crate::fixture;
 
 async fn accept(listener: &TcpListener) -> (OwnedReadHalf, OwnedWriteHalf) {
@@ -92,8 +93,8 @@ impl Writer {
 
 /// Writes the state of a studio to each client, in the bytes in which the host
 /// would.
-pub async fn give(listener: TcpListener, instruments: u32, hello: usize) {
-    let frame = Arc::new(welcome(instruments));
+pub async fn give(listener: TcpListener, codec: Codec, instruments: u32, hello: usize) {
+    let frame = Arc::new(welcome(codec, instruments));
     loop {
         let (mut reader, mut writer) = accept(&listener).await;
         let frame = Arc::clone(&frame);
@@ -107,7 +108,7 @@ pub async fn give(listener: TcpListener, instruments: u32, hello: usize) {
     }
 }
 
-fn welcome(instruments: u32) -> BytesMut {
+fn welcome(codec: Codec, instruments: u32) -> BytesMut {
     let state = NetworkState {
         seq: Seq(1),
         model: fixture::studio(instruments),
@@ -118,7 +119,8 @@ fn welcome(instruments: u32) -> BytesMut {
         client_id: ClientId(1),
         name: "Ana".into(),
         token: SessionToken::new([9; 16]),
-        codec: Codec::Json.name().into(),
+        codec: codec.name().into(),
+        compression: None,
         granted: vec![],
         refused: vec![],
         privilege: PrivilegeLevel::Normal,
@@ -126,7 +128,5 @@ fn welcome(instruments: u32) -> BytesMut {
         resume_window: Millis(60_000),
         state,
     };
-    let mut frame = BytesMut::new();
-    framing::encode(Codec::Json, &ServerMessage::Welcome(welcome), &mut frame).unwrap();
-    frame
+    frame(codec, &ServerMessage::Welcome(welcome))
 }

@@ -63,8 +63,8 @@ impl Player {
                 tokio::spawn(relay(listener, clients, action, patch));
                 Self::Other
             }
-            Role::Giver { instruments, hello } => {
-                tokio::spawn(give(listener, instruments, hello));
+            Role::Giver { codec, instruments, hello } => {
+                tokio::spawn(give(listener, codec.into(), instruments, hello));
                 Self::Other
             }
         }

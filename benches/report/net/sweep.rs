@@ -9,6 +9,7 @@ use imbolc_net::{
     Dispatcher, Event,
     client::RemoteDispatcher,
     config::SessionConfig,
+    framing::Codec,
     model::DirtyFlags,
     protocol::{InstrumentId, NetworkState},
     quantity::Hertz,
@@ -256,7 +257,7 @@ struct Relay {
 
 impl Relay {
     async fn open() -> Self {
-        let FrameSizes { action, patch } = FrameSizes::of(INSTRUMENTS);
+        let FrameSizes { action, patch } = FrameSizes::of(Codec::ALL[0], INSTRUMENTS);
         let relay = Child::start(Role::Relay { clients: 1 + WATCHERS, action, patch });
         let editor = bare::connect(&relay.address).await;
         let mut watchers = Vec::new();

@@ -21,7 +21,7 @@ pub struct FrameSizes {
 
 impl FrameSizes {
     /// In a session of so many instruments that has gone on for a while.
-    pub fn of(instruments: u32) -> Self {
+    pub fn of(codec: Codec, instruments: u32) -> Self {
         let model = studio(instruments);
         let before = NetworkState::<Studio> { seq: Seq(1000), model, roster: Default::default() };
         let action = turn_to(touched(instruments), cutoff(1));
@@ -31,17 +31,13 @@ impl FrameSizes {
         let number = ActionNumber(1000);
         let action = ClientMessage::<Studio>::Action { number, continues: true, action };
         let patch = ServerMessage::<Studio>::StatePatchUpdate(patch);
-        Self { action: size(&action), patch: size(&patch) }
+        Self { action: frame(codec, &action).len(), patch: frame(codec, &patch).len() }
     }
 }
 
-fn size(message: &impl Serialize) -> usize {
-    frame(message).len()
-}
-
 /// The frame of a message.
-pub fn frame(message: &impl Serialize) -> BytesMut {
+pub fn frame(codec: Codec, message: &impl Serialize) -> BytesMut {
     let mut frame = BytesMut::new();
-    framing::encode(Codec::Json, message, &mut frame).unwrap();
+    framing::encode(codec, message, &mut frame).unwrap();
     frame
 }

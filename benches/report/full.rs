@@ -1,0 +1,156 @@
+//! What the whole state costs: to encode, on the wire, and to decode; as it is,
+//! and compressed. Plain structures, lists and maps of the same content stand
+//! next to it.
+
+use bytes::BytesMut;
+use imbolc_net::{
+    NetworkState, ServerMessage,
+    framing::{self, Codec, Compression, Format},
+    protocol::Seq,
+    studio::Studio,
+};
+
+use crate::{
+    bench::{Bench, Contender, calls},
+    figure::Figure,
+    fixture::band,
+    plain,
+    row::{Row, Target},
+};
+
+const INSTRUMENTS: u32 = 64;
+
+/// How much more than plain it may cost.
+const ALIKE: f64 = 1.1;
+
+/// What part of plain JSON it may be when it is compressed.
+const COMPRESSED: f64 = 0.25;
+
+const JSON: &str = "`serde_json`, plain";
+const POSTCARD: &str = "`postcard`, plain";
+
+const FORMATS: [Format; 4] = [
+    Format { codec: Codec::Json, compression: None },
+    Format { codec: Codec::Postcard, compression: None },
+    Format { codec: Codec::Json, compression: Some(Compression::Lz4) },
+    Format { codec: Codec::Postcard, compression: Some(Compression::Lz4) },
+];
+
+pub fn measure(bench: &mut Bench) {
+    if bench.wants("full/") {
+        let whole = Whole::new();
+        whole.bytes(bench);
+        whole.encoding(bench);
+        whole.decoding(bench);
+    }
+}
+
+/// The same content, as it is and as it is written.
+struct Whole {
+    ours: ServerMessage<Studio>,
+    plain: plain::Studio,
+    json: Vec<u8>,
+    postcard: Vec<u8>,
+}
+
+impl Whole {
+    fn new() -> Self {
+        let model = band::session(INSTRUMENTS);
+        let plain = plain::Studio::of(&model);
+        let json = serde_json::to_vec(&plain).unwrap();
+        let postcard = postcard::to_stdvec(&plain).unwrap();
+        let state = NetworkState { seq: Seq(1_000_000), model, roster: Default::default() };
+        Self { ours: ServerMessage::FullStateSync { state }, plain, json, postcard }
+    }
+
+    fn frame(&self, format: Format) -> BytesMut {
+        let mut frame = BytesMut::new();
+        format.encode(&self.ours, &mut frame).unwrap();
+        frame
+    }
+
+    fn bytes(&self, bench: &mut Bench) {
+        for format in FORMATS {
+            let ours = Figure::bytes(self.frame(format).len());
+            let target = match format.compression {
+                None => Target::AtMostTimes(ALIKE, counterpart(format)),
+                Some(_) => Target::AtMostTimes(COMPRESSED, JSON),
+            };
+            bench.row(
+                row("bytes", "on the wire", format, ours)
+                    .peer(JSON, Figure::bytes(self.json.len()))
+                    .peer(POSTCARD, Figure::bytes(self.postcard.len()))
+                    .target(target),
+            );
+        }
+    }
+
+    fn encoding(&self, bench: &mut Bench) {
+        let ours = FORMATS.map(|format| {
+            let mut frame = BytesMut::new();
+            calls(move || {
+                frame.clear();
+                format.encode(&self.ours, &mut frame).unwrap();
+            })
+        });
+        let mut written = Vec::new();
+        let json = calls(move || {
+            written.clear();
+            serde_json::to_writer(&mut written, &self.plain).unwrap();
+        });
+        let mut written = Vec::new();
+        let postcard = calls(move || {
+            written.clear();
+            written = postcard::to_extend(&self.plain, std::mem::take(&mut written)).unwrap();
+        });
+        compare(bench, "encode", ours, [json, postcard]);
+    }
+
+    fn decoding(&self, bench: &mut Bench) {
+        let ours = FORMATS.map(|format| {
+            let frame = self.frame(format);
+            calls(move || {
+                let payload = framing::expand(&frame[4..], usize::MAX).unwrap();
+                framing::decode::<ServerMessage<Studio>>(format.codec, &payload).unwrap()
+            })
+        });
+        let json = calls(|| serde_json::from_slice::<plain::Studio>(&self.json).unwrap());
+        let postcard = calls(|| postcard::from_bytes::<plain::Studio>(&self.postcard).unwrap());
+        compare(bench, "decode", ours, [json, postcard]);
+    }
+}
+
+/// A row for each of our formats. What is compressed is not held against what is
+/// not.
+fn compare(bench: &mut Bench, step: &str, ours: [Contender<'_>; 4], plain: [Contender<'_>; 2]) {
+    let mut contenders: Vec<_> = ours.into_iter().chain(plain).collect();
+    let samples = bench.in_turn(1, &mut contenders);
+    let (ours, plain) = samples.split_at(FORMATS.len());
+    let [json, postcard] = plain else { unreachable!("one each") };
+    for (format, ours) in FORMATS.into_iter().zip(ours) {
+        let row = row(step, step, format, ours.median())
+            .peer(JSON, json.median())
+            .peer(POSTCARD, postcard.median());
+        bench.row(match format.compression {
+            None => row.target(Target::AtMostTimes(ALIKE, counterpart(format))),
+            Some(_) => row,
+        });
+    }
+}
+
+fn row(step: &str, what: &str, format: Format, ours: Figure) -> Row {
+    let name = match format.compression {
+        None => format.codec.name().to_owned(),
+        Some(compression) => format!("{}-{}", format.codec.name(), compression.name()),
+    };
+    let what = format!("the whole state of {INSTRUMENTS} instruments: {what}, {name}");
+    Row::new(format!("full/{step}-{name}"), what, ours)
+}
+
+/// What a format of ours is measured by.
+const fn counterpart(format: Format) -> &'static str {
+    match format.codec {
+        Codec::Json => JSON,
+        Codec::Postcard => POSTCARD,
+    }
+}
