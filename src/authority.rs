@@ -20,11 +20,10 @@ use crate::{
     config::SessionConfig,
     engine::{Engine, Metering},
     event::{self, Event},
-    framing::CodecError,
     model::Model,
     protocol::{
-        ActionNumber, ClientId, ClientMessage, Hello, NetworkState, ProtocolError, SessionId,
-        SessionToken,
+        ActionNumber, ClientId, ClientMessage, Hello, NetworkState, ProtocolError, Refusal,
+        SessionId, SessionToken,
     },
     session::{Admission, Heard, Outgoing, Rejected, Session, Ticket},
     snapshot::Snapshot,
@@ -46,6 +45,16 @@ pub struct Authority<M: Model = Studio> {
     sooner: Notify,
     keeper: OnceLock<Thread>,
     clock: Clock,
+}
+
+/// What a client said.
+pub(crate) enum Arrived<M: Model> {
+    Message(ClientMessage<M>),
+    /// An action, of which no more than its number can be read.
+    Unreadable {
+        number: ActionNumber,
+        detail: String,
+    },
 }
 
 struct Core<M: Model> {
@@ -249,22 +258,34 @@ impl<M: Model> Authority<M> {
         admission
     }
 
+    /// Handles what has arrived together, in one go: it is published once. Tells
+    /// `refused` of what was, and returns whether the client stays.
+    ///
+    /// # Errors
+    /// As [`Session::handle`]. What comes after it is not handled then.
     pub(crate) fn handle(
         &self,
         ticket: Ticket,
-        message: ClientMessage<M>,
+        messages: Vec<Arrived<M>>,
+        refused: &mut Vec<Refusal>,
     ) -> Result<Heard, ProtocolError> {
-        self.decide(|session, now| session.handle(now, ticket, message))
-    }
-
-    pub(crate) fn handle_unreadable_action(
-        &self,
-        ticket: Ticket,
-        number: ActionNumber,
-        error: &CodecError,
-    ) -> Result<Heard, ProtocolError> {
-        self.decide(|session, now| {
-            session.handle_unreadable_action(now, ticket, number, error.detail())
+        self.transact(|core, now| {
+            for message in messages {
+                let heard = match message {
+                    Arrived::Message(message) => core.session.handle(now, ticket, message),
+                    Arrived::Unreadable { number, detail } => {
+                        core.session.handle_unreadable_action(now, ticket, number, detail)
+                    }
+                };
+                match heard? {
+                    Heard::Staying => {}
+                    Heard::Refused(reason) => refused.push(reason),
+                    Heard::Leaving => return Ok(Heard::Leaving),
+                }
+                // In the state that it belongs to.
+                core.perform(now);
+            }
+            Ok(Heard::Staying)
         })
     }
 
@@ -440,7 +461,8 @@ mod tests {
         let authority = kept_here(SilentEngine::default(), config);
         let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
         // It has its token, so its place is kept.
-        authority.handle(admission.ticket, ClientMessage::Pong { nonce: 0 }).unwrap();
+        let pong = Arrived::Message(ClientMessage::Pong { nonce: 0 });
+        authority.handle(admission.ticket, vec![pong], &mut vec![]).unwrap();
         let silent = authority.tend().unwrap();
         assert!(wakes(|| authority.disconnected(admission.ticket)));
         assert!(authority.tend().unwrap() < silent);

@@ -164,17 +164,27 @@ impl Connector for MemoryConnector {
 /// of edits.
 const READ_AHEAD: usize = 4 * 1024;
 
+/// How many it may become while more and more is there. 32 KiB.
+const MOST_AHEAD: usize = 32 * 1024;
+
 /// Splits what is read into frames.
 pub(crate) struct Frames<R> {
     reader: R,
     buffer: BytesMut,
     splitter: LengthDelimitedCodec,
+    /// How many bytes to read at once.
+    ahead: usize,
 }
 
 impl<R: Reader> Frames<R> {
     /// Refuses frames of over `limit` bytes.
     pub(crate) fn new(reader: R, limit: usize) -> Self {
-        Self { reader, buffer: BytesMut::new(), splitter: crate::framing::splitter(limit) }
+        Self {
+            reader,
+            buffer: BytesMut::new(),
+            splitter: crate::framing::splitter(limit),
+            ahead: READ_AHEAD,
+        }
     }
 
     pub(crate) fn set_limit(&mut self, limit: usize) {
@@ -203,9 +213,12 @@ impl<R: Reader> Frames<R> {
             }
             // The splitter asks for no more than the frame it is at. With room for
             // what follows, one read takes all that has arrived.
-            self.buffer.reserve(READ_AHEAD);
-            let read = timeout(silence, self.reader.read_buf(&mut self.buffer));
-            if read.await?? == 0 {
+            self.buffer.reserve(self.ahead);
+            let read = timeout(silence, self.reader.read_buf(&mut self.buffer)).await??;
+            // If it took all the room there was, more has come meanwhile.
+            let full = self.buffer.len() == self.buffer.capacity();
+            self.ahead = if full { MOST_AHEAD.min(self.ahead * 2) } else { READ_AHEAD };
+            if read == 0 {
                 return if self.buffer.is_empty() {
                     Ok(None)
                 } else {

@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use super::House;
 use crate::{
+    authority::Arrived,
     config::limits,
     framing::{self, Codec, Format},
     model::Model,
@@ -40,6 +41,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How much of what a client still sends is read after the last words. To close
 /// with unread bytes would reset the connection, and the words might be lost.
 const UNREAD: u64 = 4 * 1024 * 1024;
+
+/// How many messages are decided at once at most. 64: what one read brings, and
+/// too few to keep others waiting.
+const BATCH: usize = 64;
 
 pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     house: &House<M>,
@@ -291,31 +296,43 @@ impl<M: Model> Line<'_, M> {
         frames: &mut Frames<R>,
     ) -> Result<(), End> {
         let unreadable = |error| unreadable(&error, limits::CLIENT_FRAME);
-        self.heed(&arrived.map_err(unreadable)?.ok_or(End::Gone)?)?;
-        while self.house.authority.has_room(self.ticket)
-            && let Some(payload) = frames.arrived().map_err(unreadable)?
-        {
-            self.heed(&payload)?;
+        let first = arrived.map_err(unreadable)?.ok_or(End::Gone)?;
+        let mut messages = vec![self.read(&first).map_err(End::Fault)?];
+        let mut fault = Ok(());
+        while messages.len() < BATCH && fault.is_ok() {
+            match frames.arrived() {
+                Ok(Some(payload)) => match self.read(&payload) {
+                    Ok(message) => messages.push(message),
+                    Err(error) => fault = Err(End::Fault(error)),
+                },
+                Ok(None) => break,
+                Err(error) => fault = Err(unreadable(error)),
+            }
         }
-        Ok(())
+        // What was said before a fault counts.
+        self.hand_over(messages)?;
+        fault
     }
 
-    fn heed(&self, payload: &[u8]) -> Result<(), End> {
-        let House { authority, registry, .. } = self.house;
-        registry.bytes_in.add(payload.len() + 4);
-        let heard = match framing::decode(self.format.codec, payload) {
-            Ok(message) => authority.handle(self.ticket, message),
-            Err(error) => match framing::unreadable_action(self.format.codec, payload) {
-                Some(number) => authority.handle_unreadable_action(self.ticket, number, &error),
-                None => Err(ProtocolError::Malformed { detail: error.detail() }),
-            },
-        };
-        match heard.map_err(End::Fault)? {
-            Heard::Staying => Ok(()),
-            Heard::Refused(reason) => {
-                info!(peer = %self.peer, client = %self.ticket.client, %reason, "refused");
-                Ok(())
+    fn read(&self, payload: &[u8]) -> Result<Arrived<M>, ProtocolError> {
+        self.house.registry.bytes_in.add(payload.len() + 4);
+        framing::decode(self.format.codec, payload).map(Arrived::Message).or_else(|error| {
+            let detail = error.detail();
+            match framing::unreadable_action(self.format.codec, payload) {
+                Some(number) => Ok(Arrived::Unreadable { number, detail }),
+                None => Err(ProtocolError::Malformed { detail }),
             }
+        })
+    }
+
+    fn hand_over(&self, messages: Vec<Arrived<M>>) -> Result<(), End> {
+        let mut refused = Vec::new();
+        let heard = self.house.authority.handle(self.ticket, messages, &mut refused);
+        for reason in refused {
+            info!(peer = %self.peer, client = %self.ticket.client, %reason, "refused");
+        }
+        match heard.map_err(End::Fault)? {
+            Heard::Staying | Heard::Refused(_) => Ok(()),
             Heard::Leaving => Err(End::Goodbye),
         }
     }
