@@ -43,6 +43,18 @@ impl Bare {
         Self { codec, frames, writer }
     }
 
+    /// Hears all that is said, and shows that it does, until the host hangs up.
+    pub async fn attend(mut self) {
+        while let Some(payload) = self.frames.next().await {
+            if let ServerMessage::Ping { nonce, .. } = decode(self.codec, &payload) {
+                let pong = frame(self.codec, &ClientMessage::<Studio>::Pong { nonce });
+                if self.writer.write_all(&pong).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
     /// Gives up what it owns, and waits until the host hangs up.
     pub async fn leave(mut self) {
         self.writer.write_all(&frame(self.codec, &ClientMessage::<Studio>::Goodbye)).await.unwrap();

@@ -55,15 +55,16 @@ fn take_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
     let patch = FrameSizes::of(Codec::ALL[0], INSTRUMENTS).patch;
     let mut writer = Child::start(Role::Writer { clients, patch });
     let (ours, its) = (host.address.clone(), writer.address.clone());
-    let all = super::on(runtime, async move {
-        let mut sinks = Vec::new();
+    let kept = super::on(runtime, async move {
+        // What is kept is what would hang up.
+        let mut kept = Vec::new();
         for _ in 0..clients {
-            let Bare { frames, writer, .. } = Bare::join(&ours, Codec::ALL[0], vec![]).await;
-            sinks.push((tokio::spawn(frames.sink()), writer));
+            tokio::spawn(Bare::join(&ours, Codec::ALL[0], vec![]).await.attend());
             let (reader, writer) = bare::connect(&its).await.into_split();
-            sinks.push((tokio::spawn(Frames::new(reader).sink()), writer));
+            tokio::spawn(Frames::new(reader).sink());
+            kept.push(writer);
         }
-        sinks
+        kept
     });
     // Long enough for every client to have the one patch before the next.
     let gap =
@@ -78,7 +79,7 @@ fn take_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
             }
         }
     }
-    drop(all);
+    drop(kept);
     samples
 }
 
