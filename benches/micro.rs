@@ -2,7 +2,7 @@
 //! what a knob costs on its way to the others.
 //!
 //! The bare counterpart of each stands next to it. How the two compare is
-//! measured side by side in `targets`.
+//! measured side by side in `report`.
 
 mod fixture;
 

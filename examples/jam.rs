@@ -356,7 +356,7 @@ impl Band {
         let verb = if let Step::Back = step { "undoes" } else { "redoes" };
         line(player.name, verb, format_args!("its last step: {}", player.news().join(", ")));
         let answer = |event| match event {
-            Event::Undone { kept } => Some(Ok(kept)),
+            Event::Undone { kept } | Event::Redone { kept } => Some(Ok(kept)),
             Event::NothingUndone { reason } => Some(Err(reason)),
             _ => None,
         };

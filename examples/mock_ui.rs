@@ -256,6 +256,7 @@ fn a_lost_connection_is_shown_with_the_last_snapshot() {
     mock.expect_status().returning(|| Status::Reconnecting {
         since: Instant::now(),
         reason: Lost::Closed,
+        attempt: None,
         until: Instant::now(),
     });
     mock.expect_request_ownership()

@@ -52,11 +52,19 @@ mod listing;
 mod reach;
 mod server;
 
-use std::{fmt, net::SocketAddr};
+use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
 pub use advert::{Advert, Versions};
 pub use client::DiscoveryClient;
 pub use server::DiscoveryServer;
+
+/// The names of the network interfaces that this machine has at the moment; none
+/// if the operating system does not say.
+#[must_use]
+pub fn interfaces() -> BTreeSet<String> {
+    let all = if_addrs::get_if_addrs().unwrap_or_default();
+    all.into_iter().map(|interface| interface.name).collect()
+}
 
 use crate::{model::Model, protocol::PROTOCOL_VERSION};
 

@@ -77,7 +77,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// unanswered, or if it is all over.
     fn undo(&self) -> Result<(), DispatchError>;
 
-    /// Does the step again that was undone last.
+    /// Does the step again that was undone last; [`Event::Redone`] says so.
     ///
     /// # Errors
     /// As [`undo`](Self::undo).

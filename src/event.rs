@@ -54,10 +54,15 @@ pub enum Event<M: Model = Studio> {
         /// Why.
         reason: Refusal,
     },
-    /// One's own last step was taken back, or done again.
+    /// One's own last step was taken back.
     Undone {
         /// How many of its changes stay as they are, because somebody else has
         /// changed the same things since.
+        kept: u32,
+    },
+    /// One's own step that was taken back last was done again.
+    Redone {
+        /// As in [`Undone`](Self::Undone).
         kept: u32,
     },
     /// The authority did not undo or redo what one had asked it to.
@@ -90,7 +95,8 @@ pub enum Resync {
     Gap {
         /// The moment that was there.
         have: Seq,
-        /// The moment that the patch was made for.
+        /// The moment that should have been: the next patch was made for it, or
+        /// a heartbeat named it.
         base: Seq,
     },
     /// A patch did not fit.

@@ -328,7 +328,7 @@ impl<M: Model> Mirror<M> {
             ServerMessage::ActionRejected { number, reason } => {
                 self.rejected.push(Rejection { number, reason });
             }
-            ServerMessage::Undone { kept, .. } => self.events.push(Event::Undone { kept }),
+            ServerMessage::Undone { number, kept } => self.handle_undone(number, kept),
             ServerMessage::OwnershipAnswer { refused, .. } => {
                 self.heard(|said| matches!(said, ClientMessage::RequestOwnership { .. }));
                 self.events.extend(refusals(refused));
@@ -394,9 +394,14 @@ impl<M: Model> Mirror<M> {
         std::mem::replace(&mut self.digester, digester)
     }
 
-    /// Notices if what is confirmed is not what the authority has.
+    /// Notices if what is confirmed is not what the authority has sent.
     fn compare(&mut self, theirs: StateDigest) {
-        if self.lacking.is_some() || theirs.seq != self.confirmed.seq {
+        let have = self.confirmed.seq;
+        if self.lacking.is_some() || theirs.seq < have {
+            return;
+        }
+        if theirs.seq > have {
+            self.lack(Resync::Gap { have, base: theirs.seq });
             return;
         }
         let (own, _) = self.digester.digest(&self.confirmed);
@@ -437,6 +442,12 @@ impl<M: Model> Mirror<M> {
         if some_were_rejected || seq <= self.confirmed.seq {
             self.rebase();
         }
+    }
+
+    fn handle_undone(&mut self, number: ActionNumber, kept: u32) {
+        let at = self.pending.binary_search_by_key(&number, |pending| pending.number);
+        let again = at.is_ok_and(|at| self.pending[at].deed.is_redo());
+        self.events.push(if again { Event::Redone { kept } } else { Event::Undone { kept } });
     }
 
     /// Takes a refused action out. The caller rebases.

@@ -31,8 +31,10 @@ pub enum Status {
     Reconnecting {
         /// Since when.
         since: Instant,
-        /// Why it was lost, or why the last attempt failed.
+        /// Why it was lost.
         reason: Lost,
+        /// Why the last attempt to make it again failed; `None` before one has.
+        attempt: Option<Lost>,
         /// Until when one's place is kept at the least. After that one may come
         /// in as somebody new, without one's instruments.
         until: Instant,
@@ -68,8 +70,12 @@ impl fmt::Display for Status {
             Self::Connected { round_trip: Some(time) } => {
                 write!(f, "connected, round trip {:.1} ms", time.as_secs_f64() * 1e3)
             }
-            Self::Reconnecting { since, reason, .. } => {
-                write!(f, "reconnecting for {:.1} s: {reason}", since.elapsed().as_secs_f64())
+            Self::Reconnecting { since, reason, attempt, .. } => {
+                write!(f, "reconnecting for {:.1} s: {reason}", since.elapsed().as_secs_f64())?;
+                match attempt {
+                    Some(attempt) if attempt != reason => write!(f, "; trying again: {attempt}"),
+                    _ => Ok(()),
+                }
             }
             Self::Closed { reason } => write!(f, "closed: {reason}"),
         }

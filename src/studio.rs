@@ -73,8 +73,9 @@ pub use self::{
     content::{BadDigest, Content, Digest},
     drums::{
         BadSlice, BadStepRegion, ChainedPatterns, Chopper, ChopperSetting, DrumAction, DrumChange,
-        DrumMachine, DrumSetting, Drums, Hit, HitSetting, Pad, PadParameter, PadSetting, PadSound,
-        Pattern, PatternId, PatternSetting, Slice, SliceId, Step, StepRegion, Steps,
+        DrumMachine, DrumParameter, DrumSetting, Drums, Hit, HitSetting, Pad, PadParameter,
+        PadSetting, PadSound, Pattern, PatternId, PatternSetting, Slice, SliceId, Step, StepRegion,
+        Steps,
     },
     effect::{
         Band, BandParameter, BandSetting, BitCrusher, BitCrusherParameter, BitCrusherSetting,

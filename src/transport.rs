@@ -5,8 +5,14 @@
 //! a simulated network.
 
 mod address;
+mod listen;
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use tokio::{
@@ -17,7 +23,10 @@ use tokio::{
 };
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-pub use self::address::{PORT, seen_from_elsewhere, with_port};
+pub use self::{
+    address::{PORT, seen_from_elsewhere, where_to_join, with_port},
+    listen::listen,
+};
 
 /// The half of a connection that is read.
 pub trait Reader: AsyncRead + Unpin + Send + 'static {}
@@ -66,11 +75,21 @@ impl Listener for TcpListener {
         // Messages are small, and wanted now.
         stream.set_nodelay(true)?;
         let (reader, writer) = stream.into_split();
-        Ok((reader, writer, peer.to_string()))
+        Ok((reader, writer, plain(peer).to_string()))
     }
 
     fn address(&self) -> Option<SocketAddr> {
         self.local_addr().ok()
+    }
+}
+
+/// Who listens at `[::]` sees callers by IPv4 at an IPv6 address that stands for
+/// theirs.
+fn plain(peer: SocketAddr) -> SocketAddr {
+    match peer.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, peer.port()),
+        // With its scope.
+        IpAddr::V6(_) => peer,
     }
 }
 

@@ -140,7 +140,8 @@ impl News {
                 let why = words::refusal(&action, &reason);
                 complain(format_args!("undone: {what}: {why}"));
             }
-            Event::Undone { kept } => self.print_step(kept),
+            Event::Undone { kept } => self.print_step(Step::Back, kept),
+            Event::Redone { kept } => self.print_step(Step::Forth, kept),
             Event::NothingUndone { reason } => {
                 self.traced.pop_front();
                 complain(reason);
@@ -193,10 +194,10 @@ impl News {
         }
     }
 
-    fn print_step(&mut self, kept: u32) {
+    fn print_step(&mut self, step: Step, kept: u32) {
         // Of a step whose answer comes when nobody waits for it any more, only
         // the answer is known.
-        let (step, what) = self.traced.pop_front().unwrap_or((Step::Back, String::new()));
+        let (_, what) = self.traced.pop_front().unwrap_or((step, String::new()));
         let done = match step {
             Step::Back => "undo",
             Step::Forth => "redo",

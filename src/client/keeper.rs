@@ -18,7 +18,6 @@ use super::{
 use crate::{
     error::DispatchError,
     event::Event,
-    framing::Codec,
     mirror::Mirror,
     model::Model,
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, ReconnectRefusal, Resume},
@@ -49,6 +48,7 @@ impl<C: Connector> Keeper<C> {
         &self,
         resume: Option<Resume>,
     ) -> Result<Joined<M, C>, Lost> {
+        let config = &self.options.config;
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
             model: M::NAME.into(),
@@ -56,11 +56,11 @@ impl<C: Connector> Keeper<C> {
             name: self.options.name.clone(),
             own: in_portions(&self.options.own).next().unwrap_or_default(),
             privilege: self.options.privilege,
-            codecs: Codec::ALL.iter().map(|codec| codec.name().into()).collect(),
+            codecs: config.codecs.iter().map(|codec| codec.name().into()).collect(),
+            compression: config.compression.iter().map(|way| way.name().into()).collect(),
             resume,
         };
-        let limit = self.options.config.connect;
-        timeout(limit, connection::enter(&self.connector, hello))
+        timeout(config.connect, connection::enter(&self.connector, hello))
             .await
             .map_err(|_| Lost::Timeout)?
     }
@@ -142,13 +142,15 @@ impl<C: Connector> Keeper<C> {
     async fn reconnect<M: Model>(
         &mut self,
         shared: &Shared<M>,
-        mut reason: Lost,
+        reason: Lost,
     ) -> Result<Wire<C>, Lost> {
         let since = Instant::now();
         let until = kept_until(since, &reason, self.window);
         let mut pause = self.options.config.first_retry;
+        let mut attempt = None;
         loop {
-            let status = Status::Reconnecting { since, reason: reason.clone(), until };
+            let (reason, attempt_failed) = (reason.clone(), attempt.clone());
+            let status = Status::Reconnecting { since, reason, attempt: attempt_failed, until };
             if shared.status.peek(|current| *current != status) {
                 shared.set_status(status);
             }
@@ -170,7 +172,7 @@ impl<C: Connector> Keeper<C> {
                 Err(lost) if lost.is_final() => return Err(lost),
                 Err(lost) => {
                     debug!(reason = %lost, "cannot reconnect yet");
-                    reason = lost;
+                    attempt = Some(lost);
                 }
             }
         }

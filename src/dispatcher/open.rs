@@ -2,8 +2,6 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::net::TcpListener;
-
 use crate::{
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{Dispatcher, HostDispatcher, HostOptions, LocalDispatcher},
@@ -11,6 +9,7 @@ use crate::{
     error::OpenError,
     projects::{self, WithProjects},
     studio::{Name, StudioState},
+    transport,
 };
 
 /// How one wants to play.
@@ -27,7 +26,8 @@ pub enum Mode {
     Host {
         /// What one is called.
         name: String,
-        /// Where to listen, as `address:port`; port 0 is any that is free.
+        /// Where to listen, as `address:port`; port 0 is any that is free, and `[::]`
+        /// is every address that there is, also by IPv4.
         address: String,
         /// What the session is called; `Untitled` without.
         session_name: Option<Name>,
@@ -62,7 +62,7 @@ pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
             Ok(Arc::new(LocalDispatcher::open(&name, model, engine)?))
         }
         Mode::Host { name, address, session_name, projects, options } => {
-            let listener = TcpListener::bind(&address)
+            let listener = transport::listen(&address)
                 .await
                 .map_err(|source| OpenError::Listen { address, source })?;
             let (mut model, engine) = studio(projects)?;

@@ -70,7 +70,7 @@ impl<M: Model> Seat<M> {
     pub(super) fn redo(&self) -> Result<(), DispatchError> {
         self.check_open()?;
         let kept = self.authority.decide(|session, _| session.redo())?;
-        self.authority.announce(Event::Undone { kept });
+        self.authority.announce(Event::Redone { kept });
         Ok(())
     }
 

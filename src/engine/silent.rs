@@ -81,9 +81,9 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// - Key, scale and snap: they are for who writes.
 /// - Lanes of chance and offset, of the session and of instruments, and of the
 ///   pitch of a pad: they are logged, and what is played goes by what is set. Of
-///   lanes it plays those of tempo, of the session's swing, of the click but for
-///   what is counted in, and of what its meters read: levels, pans of strips,
-///   mutes, solos and sends.
+///   lanes it plays those of tempo, of the swing of the session and of drum
+///   machines, of the click but for what is counted in, and of what its meters
+///   read: levels, pans of strips, mutes, solos and sends.
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,

@@ -56,6 +56,10 @@ impl<M: Model> Deed<M> {
         }
     }
 
+    pub(super) const fn is_redo(&self) -> bool {
+        matches!(self, Self::Trace(Direction::Forth))
+    }
+
     pub(super) fn into_action(self) -> Option<M::Action> {
         match self {
             Self::Act { action, .. } => Some(action),

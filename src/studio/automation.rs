@@ -133,7 +133,7 @@ impl Automation {
     }
 
     /// Whether both are the same in memory, and so equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
     }
 

@@ -5,6 +5,7 @@
 
 mod chopper;
 mod machine;
+mod parameter;
 mod pattern;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use self::{
         ChainedPatterns, DrumMachine, DrumSetting, Pad, PadParameter, PadSetting, PadSound,
         PatternId,
     },
+    parameter::DrumParameter,
     pattern::{BadStepRegion, Hit, HitSetting, Pattern, PatternSetting, Step, StepRegion, Steps},
 };
 

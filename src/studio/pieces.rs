@@ -221,6 +221,7 @@ fn lane(target: Target) -> Place {
     let mut place = match target {
         Target::Instrument(id, _)
         | Target::Pad(id, ..)
+        | Target::Drums(id, _)
         | Target::Hosted(Device::Source(id) | Device::Slot(id, _), _) => {
             vec![Part("Instrument"), Number(id.0.into())]
         }

@@ -1,6 +1,6 @@
 //! Where a session is, as people write and read it.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The port of a session, unless another one is named.
 pub const PORT: u16 = 9999;
@@ -25,26 +25,42 @@ pub fn with_port(address: &str) -> String {
     }
 }
 
+/// Where others join who listens at `address`: there, if it is one address, and
+/// else where this machine is [seen from elsewhere](seen_from_elsewhere). Without
+/// a network there are no others but on this machine.
+#[must_use]
+pub fn where_to_join(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    seen_from_elsewhere(address)
+        .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())))
+}
+
 /// Where others find who listens at every address that this machine has: at the
-/// one that it would itself send from. `None` if `address` is one address
-/// already, or if there is no network.
+/// one that it would itself send from; by IPv4 if it can be, which is easier to
+/// type. `None` if `address` is one address already, or if there is no network.
 #[must_use]
 pub fn seen_from_elsewhere(address: SocketAddr) -> Option<SocketAddr> {
     if !address.ip().is_unspecified() {
         return None;
     }
-    // To connect such a socket sends nothing. These are kept for documents, so
-    // the way to them is the one to everywhere.
-    let (any, elsewhere): (SocketAddr, SocketAddr) = if address.is_ipv4() {
-        ((Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::new(192, 0, 2, 1), 9).into())
-    } else {
-        let elsewhere = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-        ((Ipv6Addr::UNSPECIFIED, 0).into(), (elsewhere, 9).into())
-    };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect(elsewhere).ok()?;
+    // These are kept for documents, so the way to them is the one to everywhere.
+    let by_ipv4 = (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into());
+    let elsewhere = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    let by_ipv6 = (Ipv6Addr::UNSPECIFIED.into(), elsewhere.into());
+    let here = |(any, there)| sender(any, there).map(|ip| (ip, address.port()).into());
+    // Who listens at `[::]` listens by IPv4 too.
+    here(by_ipv4).or_else(|| here(by_ipv6).filter(|_| address.is_ipv6()))
+}
+
+/// From which address of this machine something would be sent to `there`.
+fn sender(any: IpAddr, there: IpAddr) -> Option<IpAddr> {
+    // To connect such a socket sends nothing.
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((there, 9)).ok()?;
     let here = socket.local_addr().ok()?.ip();
-    (!here.is_unspecified() && !here.is_loopback()).then(|| (here, address.port()).into())
+    (!here.is_unspecified() && !here.is_loopback()).then_some(here)
 }
 
 #[cfg(test)]
@@ -70,5 +86,17 @@ mod tests {
         if let Some(there) = seen_from_elsewhere((Ipv4Addr::UNSPECIFIED, PORT).into()) {
             assert!(!there.ip().is_unspecified() && there.port() == PORT, "{there}");
         }
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_joined_at_an_address_that_can_be_typed() {
+        for everywhere in ["0.0.0.0:9999", "[::]:9999"] {
+            let there = where_to_join(everywhere.parse().unwrap());
+            assert!(!there.ip().is_unspecified() && there.port() == PORT, "{there}");
+            let by_ipv4 = sender(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into());
+            assert!(by_ipv4.is_none() || there.is_ipv4(), "{there}");
+        }
+        let one = "192.168.1.20:9999".parse().unwrap();
+        assert_eq!(where_to_join(one), one);
     }
 }

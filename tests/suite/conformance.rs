@@ -13,8 +13,10 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, Mode,
     client::JoinOptions,
+    config::ClientConfig,
     dispatcher::{self, Events, HostOptions},
     error::DispatchError,
+    framing::Codec,
     model::{DirtyFlags, InstrumentId},
     protocol::{PrivilegeLevel, Refusal},
     quantity::Bpm,
@@ -290,15 +292,16 @@ async fn undoes_and_redoes(d: &dyn Dispatcher) {
     assert_eq!(cutoff_of(&d.state().model, BASS), 500.0, "at once");
     let mut kept = async || {
         event(&mut events, |event| match event {
-            Event::Undone { kept } => Some(kept),
+            Event::Undone { kept } => Some(("undone", kept)),
+            Event::Redone { kept } => Some(("redone", kept)),
             Event::NothingUndone { reason } => panic!("{reason}"),
             _ => None,
         })
         .await
     };
-    assert_eq!(kept().await, 0);
+    assert_eq!(kept().await, ("undone", 0));
     d.redo().unwrap();
-    assert_eq!(kept().await, 0);
+    assert_eq!(kept().await, ("redone", 0));
     assert_eq!(cutoff_of(&d.state().model, BASS), 600.0);
 }
 
@@ -342,7 +345,17 @@ pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
 }
 
 pub async fn join(address: &str, name: &str, own: &[InstrumentId]) -> Arc<dyn Dispatcher> {
-    let options = JoinOptions { name: name.into(), own: own.into(), ..JoinOptions::default() };
+    join_speaking(ClientConfig::default(), address, name, own).await
+}
+
+async fn join_speaking(
+    config: ClientConfig,
+    address: &str,
+    name: &str,
+    own: &[InstrumentId],
+) -> Arc<dyn Dispatcher> {
+    let options =
+        JoinOptions { name: name.into(), own: own.into(), config, ..JoinOptions::default() };
     dispatcher::open(Mode::Remote { address: address.into(), options }).await.unwrap()
 }
 
@@ -361,8 +374,11 @@ async fn the_host_dispatcher_conforms() {
 async fn the_remote_dispatcher_conforms() {
     let (host, address) = host("host").await;
     host.release_privilege().unwrap();
-    conforms(join(&address, "Ana", &[]).await).await;
-    eventually("who has left is gone", || host.state().roster.participants.len() == 1).await;
+    for codec in Codec::ALL {
+        let config = ClientConfig::default().speaking(codec);
+        conforms(join_speaking(config, &address, "Ana", &[]).await).await;
+        eventually("who has left is gone", || host.state().roster.participants.len() == 1).await;
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use imbolc_net::{
     engine::NoEngine,
     event::Resync,
     model::{Access, InstrumentId, Invalid, Misfit, Model},
-    protocol::{Change, ClientId, StateDigest},
+    protocol::{ClientId, StateDigest},
     quantity::Hertz,
     studio::{FilterSetting, InstrumentSetting, StudioChange, StudioPatch},
     transport::in_memory,
@@ -52,7 +52,7 @@ fn deceive(room: &mut Room, guest: &mut Guest) {
     for message in &mut guest.to_guest {
         if let ServerMessage::StatePatchUpdate(patch) = message {
             let changes = vec![StudioChange::Instrument(BASS, lie.clone())];
-            patch.changes = vec![Change::Model(StudioPatch(changes))];
+            patch.model = Some(StudioPatch(changes));
         }
     }
     guest.listen();
@@ -141,6 +141,20 @@ fn who_has_what_the_authority_has_is_never_disturbed() {
 }
 
 #[test]
+fn a_patch_that_is_missing_and_that_no_other_follows_is_noticed_at_the_next_heartbeat() {
+    let (mut room, mut ana) = room();
+    let have = ana.mirror.confirmed().seq;
+    room.session.act(room.now, &cutoff(BASS, 900.0)).unwrap();
+    room.say(&mut ana).unwrap();
+    let base = room.session.state().seq;
+    ana.to_guest.clear();
+    room.pass(5 * SECOND);
+    room.settle(&mut [&mut ana]);
+    assert_eq!(repairs(&mut ana), [Resync::Gap { have, base }]);
+    assert_eq!(ana.mirror.confirmed(), room.session.state());
+}
+
+#[test]
 fn the_digest_of_a_heartbeat_is_that_of_the_moment_the_client_was_sent_last() {
     let (mut room, mut ana) = room();
     let before = Arc::clone(ana.mirror.confirmed());
@@ -149,7 +163,7 @@ fn the_digest_of_a_heartbeat_is_that_of_the_moment_the_client_was_sent_last() {
     room.say(&mut ana).unwrap();
     let digests = told(&ana);
     assert_eq!(digests.iter().flatten().map(|digest| digest.seq).collect::<Vec<_>>(), [before.seq]);
-    // A digest of another moment says nothing about this one.
+    // A digest of an earlier moment says nothing about this one.
     ana.to_guest.retain(|message| !matches!(message, ServerMessage::Ping { .. }));
     ana.listen();
     assert_ne!(ana.mirror.confirmed().seq, before.seq);
@@ -168,7 +182,7 @@ fn a_roster_that_differs_is_noticed_too() {
     room.say(&mut ana).unwrap();
     for message in &mut ana.to_guest {
         if let ServerMessage::StatePatchUpdate(patch) = message {
-            patch.changes.clear();
+            patch.roster.clear();
         }
     }
     ana.listen();

@@ -117,6 +117,7 @@ const ACTIONS: &[&str] = &[
     r#"{"Automation":[{"Instrument":[1,{"Sends":[2,"Level"]}]},"Add"]}"#,
     r#"{"Automation":[{"Instrument":[1,{"Chain":{"Bypass":4}}]},"Add"]}"#,
     r#"{"Automation":[{"Pad":[4,0,"Level"]},"Add"]}"#,
+    r#"{"Automation":[{"Drums":[4,"Swing"]},"Add"]}"#,
     r#"{"Automation":[{"Hosted":[{"Source":5},0]},"Add"]}"#,
     r#"{"Automation":[{"Bus":[2,"Pan"]},"Add"]}"#,
     r#"{"Automation":[{"LayerGroup":[1,"Level"]},"Add"]}"#,
@@ -261,7 +262,7 @@ families! {
     ArrangementSetting { Play, AtEnd, }
     AutomationAction { Add, Delete, Set, Put, Remove, Move, DeleteRegion, CopyRegion, Paste, }
     LaneSetting { Enabled, Armed, }
-    Target { Instrument, Pad, Hosted, Bus, LayerGroup, Master, Session, }
+    Target { Instrument, Pad, Drums, Hosted, Bus, LayerGroup, Master, Session, }
     ProjectAction {
         New, Save, SaveAs, Load, List, CreateCheckpoint, RestoreCheckpoint, DeleteCheckpoint,
     }

@@ -6,6 +6,7 @@
 mod at_once;
 mod bounces;
 mod cable;
+mod codecs;
 mod conformance;
 mod deaf;
 mod digest;

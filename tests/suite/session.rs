@@ -90,7 +90,7 @@ fn who_does_not_fit_is_told_what_would() {
     assert_eq!(refusal(Hello { model_version: 99, ..hello("Ana") }), wrong_model);
     assert_eq!(
         refusal(Hello { codecs: vec!["morse".into()], ..hello("Ana") }),
-        ProtocolError::NoCommonCodec { speaks: vec!["json".into()] }
+        ProtocolError::NoCommonCodec { speaks: vec!["postcard".into(), "json".into()] }
     );
     let bad_name = ProtocolError::BadName { limit: 64 };
     for name in ["", "   ", "a\nb", "\u{7}", &"x".repeat(65)] {

@@ -1,6 +1,8 @@
 //! Server and client over an in-memory network, with paused time: minutes of a
 //! session in milliseconds.
 
+mod commit;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
@@ -45,7 +47,7 @@ fn host_with(options: HostOptions) -> (HostDispatcher, MemoryConnector) {
     (HostDispatcher::open("host", model, engine, listener, options).unwrap(), connector)
 }
 
-fn host() -> (HostDispatcher, MemoryConnector) {
+pub fn host() -> (HostDispatcher, MemoryConnector) {
     host_with(HostOptions::default())
 }
 
@@ -54,7 +56,7 @@ fn options(name: &str, own: &[InstrumentId]) -> JoinOptions {
 }
 
 /// A client that does nothing by itself.
-struct Raw {
+pub struct Raw {
     reader: ReadHalf<DuplexStream>,
     writer: WriteHalf<DuplexStream>,
     buffer: BytesMut,
@@ -66,27 +68,36 @@ impl Raw {
         Self { reader, writer, buffer: BytesMut::new() }
     }
 
-    async fn join(connector: &MemoryConnector, hello: Hello) -> Self {
+    pub async fn join(connector: &MemoryConnector, hello: Hello) -> Self {
         let mut raw = Self::connect(connector).await;
         raw.say(&ClientMessage::Hello(hello)).await;
         raw
     }
 
     async fn say(&mut self, message: &ClientMessage) {
+        self.say_in(Codec::Json, message).await;
+    }
+
+    pub async fn say_in(&mut self, codec: Codec, message: &ClientMessage) {
         let mut frame = BytesMut::new();
-        framing::encode(Codec::Json, message, &mut frame).unwrap();
+        framing::encode(codec, message, &mut frame).unwrap();
         self.writer.write_all(&frame).await.unwrap();
     }
 
     /// The next message; `None` at the end.
     async fn hear(&mut self) -> Option<ServerMessage> {
+        let payload = self.hear_payload().await?;
+        Some(framing::decode(Codec::Json, &payload).unwrap())
+    }
+
+    /// The next message as it arrives.
+    pub async fn hear_payload(&mut self) -> Option<BytesMut> {
         loop {
             if self.buffer.len() >= 4 {
                 let length = u32::from_be_bytes(self.buffer[..4].try_into().unwrap()) as usize;
                 if self.buffer.len() >= 4 + length {
                     self.buffer.advance(4);
-                    let payload = self.buffer.split_to(length);
-                    return Some(framing::decode(Codec::Json, &payload).unwrap());
+                    return Some(self.buffer.split_to(length));
                 }
             }
             if self.reader.read_buf(&mut self.buffer).await.unwrap() == 0 {
@@ -360,8 +371,9 @@ async fn a_client_tries_again_after_a_tenth_of_a_second_and_then_less_and_less_o
         expected = f64::min(expected * 2.0, 5.0);
     }
     assert!(pauses.len() >= 10, "{pauses:?}");
-    let Status::Reconnecting { reason, .. } = ana.status() else { panic!("{}", ana.status()) };
-    assert_eq!(reason, Lost::Network("it cannot be reached".into()));
+    let Status::Reconnecting { reason, attempt, .. } = ana.status() else { panic!() };
+    assert_eq!(reason, Lost::Closed, "why it was lost at first");
+    assert_eq!(attempt, Some(Lost::Network("it cannot be reached".into())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -562,7 +574,7 @@ async fn a_host_that_falls_silent_is_noticed_after_15_s() {
     let mut events = ana.events();
     let begun = Instant::now();
     let (reason, kept) = event(&mut events, |event| match event {
-        Event::Status(Status::Reconnecting { reason, since, until }) => {
+        Event::Status(Status::Reconnecting { reason, since, until, .. }) => {
             Some((reason, until - since))
         }
         _ => None,
@@ -765,7 +777,7 @@ async fn everyone_is_told_when_the_session_ends() {
     assert_eq!(raw.hear().await, None);
     assert_eq!(shy.hear().await, Some(ServerMessage::Shutdown));
     let (reason, kept) = event(&mut events, |event| match event {
-        Event::Status(Status::Reconnecting { reason, since, until }) => {
+        Event::Status(Status::Reconnecting { reason, since, until, .. }) => {
             Some((reason, until - since))
         }
         _ => None,

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use crate::{
     room::{BASS, Guest, LEAD, Room, cutoff, play_key},
     studio::{
-        properties::{assert_nothing_dangles, through_json},
+        properties::{assert_nothing_dangles, through_wire},
         vocabulary,
     },
 };
@@ -71,13 +71,18 @@ fn answered(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
     room.settle(&mut [guest]);
     assert_eq!(guest.mirror.predicted().model, predicted, "it was predicted");
     assert_eq!(room.session.state().model, predicted);
-    let answer =
-        |event: &Event| matches!(event, Event::Undone { .. } | Event::NothingUndone { .. });
+    let answer = |event: &Event| {
+        matches!(event, Event::Undone { .. } | Event::Redone { .. } | Event::NothingUndone { .. })
+    };
     guest.mirror.take_events().into_iter().filter(answer).collect()
 }
 
-fn done(kept: u32) -> Vec<Event> {
+fn undone(kept: u32) -> Vec<Event> {
     vec![Event::Undone { kept }]
+}
+
+fn redone(kept: u32) -> Vec<Event> {
+    vec![Event::Redone { kept }]
 }
 
 #[test]
@@ -89,11 +94,11 @@ fn the_last_step_is_taken_back_and_done_again_and_predicted() {
     later(&mut room, &mut ana, cutoff(BASS, 200.0));
     ana.mirror.undo().unwrap();
     assert_eq!(ana.cutoff(BASS), 100.0, "at once");
-    assert_eq!(answered(&mut room, &mut ana), done(0));
-    assert_eq!(undo(&mut room, &mut ana), done(0));
+    assert_eq!(answered(&mut room, &mut ana), undone(0));
+    assert_eq!(undo(&mut room, &mut ana), undone(0));
     assert_eq!(ana.cutoff(BASS), start);
-    assert_eq!(redo(&mut room, &mut ana), done(0));
-    assert_eq!(redo(&mut room, &mut ana), done(0));
+    assert_eq!(redo(&mut room, &mut ana), redone(0));
+    assert_eq!(redo(&mut room, &mut ana), redone(0));
     assert_eq!(ana.cutoff(BASS), 200.0);
     assert!(matches!(redo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]));
     undo(&mut room, &mut ana);
@@ -205,7 +210,7 @@ fn what_somebody_else_has_changed_since_stays_and_the_event_says_so() {
     );
     room.session.act(room.now, &NetworkAction::Mixer(MixerSetting::DeleteBus(BRANCH))).unwrap();
     room.settle(&mut [&mut ana]);
-    assert_eq!(undo(&mut room, &mut ana), done(1));
+    assert_eq!(undo(&mut room, &mut ana), undone(1));
     assert!(room.session.state().model.instruments.get(BASS).unwrap().sends.to(BRANCH).is_none());
 }
 
@@ -268,11 +273,11 @@ fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
     ana.dispatch(play_key(BASS, 40)).unwrap();
     later(&mut room, &mut ana, NetworkAction::DeleteInstrument(BASS));
     assert!(!ana.mirror.predicted().model.instruments.contains(BASS));
-    assert_eq!(undo(&mut room, &mut ana), done(0));
+    assert_eq!(undo(&mut room, &mut ana), undone(0));
     assert_eq!(ana.mirror.predicted().model, before, "but nobody holds the key any more");
     assert!(ana.mirror.predicted().roster.owns(ana.id(), BASS));
     assert!(room.session.state().roster.owns(ana.id(), BASS));
-    assert_eq!(redo(&mut room, &mut ana), done(0));
+    assert_eq!(redo(&mut room, &mut ana), redone(0));
     assert!(room.session.state().roster.owner(BASS).is_none());
 
     let id = InstrumentId(1001);
@@ -281,7 +286,7 @@ fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
     ana.dispatch(play_key(id, 40)).unwrap();
     room.settle(&mut [&mut ana]);
     room.session.take_effects();
-    assert_eq!(undo(&mut room, &mut ana), done(0));
+    assert_eq!(undo(&mut room, &mut ana), undone(0));
     assert!(!room.session.state().model.instruments.contains(id));
     assert_eq!(room.session.take_effects().len(), 1, "the note ends");
 }
@@ -445,7 +450,7 @@ fn an_effect_that_somebody_has_put_points_on_is_not_taken_back_from_under_them()
         assert_eq!(room.session.undo(), Ok(1), "the lane has somebody else's point");
         assert_eq!(room.session.undo(), Ok(1), "and so has the effect");
         let state = &room.session.state().model;
-        assert_eq!(&through_json(state), state);
+        assert_eq!(&through_wire(state), state);
         assert!(state.automation.lane(&target).is_some());
     }
 }
@@ -504,7 +509,7 @@ proptest! {
             }
             let state = &session.state().model;
             assert_nothing_dangles(state);
-            prop_assert_eq!(&through_json(state), state);
+            prop_assert_eq!(&through_wire(state), state);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The studio on the screen: what a key does, what an event changes, what a
 //! frame draws. It never waits, and knows no terminal.
 
+mod door;
 mod keyboard;
 mod layout;
 
@@ -23,7 +24,7 @@ use ratatui::Frame;
 
 pub(crate) use self::layout::place;
 
-use self::keyboard::Keyboard;
+use self::{door::Door, keyboard::Keyboard};
 use crate::{
     intent::Intent,
     news::{News, Tone},
@@ -63,6 +64,7 @@ pub struct App {
     palette: Palette,
     news: News,
     keyboard: Keyboard,
+    door: Door,
     /// What was drawn last of what moves by itself.
     drawn: Option<Metering>,
     /// When something moved last.
@@ -70,6 +72,8 @@ pub struct App {
     /// From which key on the help is shown.
     help_from: u16,
     stale: bool,
+    /// Whether the last key asked to leave, and was asked back.
+    asked: bool,
     ended: bool,
 }
 
@@ -133,10 +137,12 @@ impl App {
             palette: Palette::default(),
             news: News::new(state),
             keyboard: Keyboard::default(),
+            door: Door::default(),
             drawn: None,
             moved: Instant::now(),
             help_from: 0,
             stale: true,
+            asked: false,
             ended: false,
             studio,
         }
@@ -189,16 +195,35 @@ impl App {
         }
         let state = self.studio.state();
         self.mine.follow(&state.model);
+        let asked = std::mem::take(&mut self.asked);
         match self.mine.layers().last() {
             Some(Layer::Command) => self.type_command(key),
             Some(Layer::Help) => self.read_help(key),
             Some(Layer::Keyboard) => self.play(key),
-            _ => {
-                if let Some(intent) = self.meaning(key) {
-                    self.carry_out(intent);
-                }
-            }
+            _ => match self.meaning(key) {
+                Some(Intent::Quit) if asked => self.ended = true,
+                Some(intent) => self.carry_out(intent),
+                None => {}
+            },
         }
+    }
+
+    /// Leaves. For a host that is the end of the session, so if it takes others
+    /// with it, it has to be meant.
+    fn quit(&mut self) {
+        let others = match self.studio.status() {
+            Status::Hosting { .. } => {
+                self.studio.state().roster.participants.len().saturating_sub(1)
+            }
+            _ => 0,
+        };
+        let people = match others {
+            0 => return self.ended = true,
+            1 => "1 person is".into(),
+            others => format!("{others} people are"),
+        };
+        self.asked = true;
+        self.news.tell(Tone::Bad, format!("{people} in your session: q again to end it"));
     }
 
     fn read_help(&mut self, key: KeyEvent) {
@@ -246,6 +271,12 @@ impl App {
     pub fn draw(&mut self, frame: &mut Frame) {
         let view = View::of(&*self.studio, &self.mine, &self.news);
         self.drawn = Some(view.metering);
+        let door = match view.status {
+            Status::Hosting { address: Some(address) } => {
+                Some(self.door.of(address, Instant::now()))
+            }
+            _ => None,
+        };
         self.stale = false;
         let at = self.panes.iter().position(|shown| shown.which == view.mine.pane());
         if let Some(shown) = self.panes.get_mut(at.unwrap_or_default()) {
@@ -259,6 +290,7 @@ impl App {
                 at: at.unwrap_or_default(),
                 pane: &*shown.pane,
                 palette: &self.palette,
+                door,
                 help_from: self.help_from,
             };
             screen.draw(frame);
@@ -364,10 +396,7 @@ impl App {
                 return self.local(LayerAction::Push(Layer::Command));
             }
             Intent::Complain(why) => return self.news.tell(Tone::Bad, why),
-            Intent::Quit => {
-                self.ended = true;
-                return;
-            }
+            Intent::Quit => return self.quit(),
         };
         self.tell(done);
     }

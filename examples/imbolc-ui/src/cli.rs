@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use imbolc_net::framing::Codec;
 
 /// What is asked for on the command line.
 #[derive(Clone, Debug, Parser)]
@@ -55,8 +56,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", requires = "server")]
     pub session_name: Option<String>,
 
-    /// Where to listen; port 0 is any that is free
-    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:9999")]
+    /// Where to listen; [::] is everywhere, and port 0 is any that is free
+    #[arg(long, value_name = "ADDR:PORT", default_value = "[::]:9999")]
     pub bind: String,
 
     /// The network interface to be found on, or to look at; all unless it is named
@@ -70,6 +71,10 @@ pub struct Arguments {
     /// Where to keep the secret with which to come back after a crash
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+
+    /// What to speak with the host: `json`, which can be read along, or `postcard`
+    #[arg(long, value_name = "NAME")]
+    pub codec: Option<Codec>,
 
     /// Where to write what happens underneath.
     #[arg(long, value_name = "FILE", help = LOG)]
@@ -92,5 +97,7 @@ mod tests {
         assert!(parse("imbolc-ui --server --connect there").is_err());
         assert!(parse("imbolc-ui --tui").is_err());
         assert_eq!(parse("imbolc-ui --connect there --own 1,2,3").unwrap().own, [1, 2, 3]);
+        // By IPv4 and IPv6.
+        assert_eq!(parse("imbolc-ui --server").unwrap().bind, "[::]:9999");
     }
 }

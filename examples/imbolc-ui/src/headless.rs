@@ -9,7 +9,7 @@ use imbolc_net::{
     Dispatcher, Event,
     dispatcher::Events,
     status::{Closed, Status},
-    transport::seen_from_elsewhere,
+    transport::where_to_join,
 };
 
 use crate::{
@@ -75,7 +75,7 @@ impl Report {
             self.studio.identity().name
         ))?;
         if let Status::Hosting { address: Some(address) } = self.studio.status() {
-            let there = seen_from_elsewhere(address).unwrap_or(address);
+            let there = where_to_join(address);
             self.line(&format!("others join with: imbolc-ui --connect {there}"))?;
         }
         let reaches_others = match self.studio.status() {

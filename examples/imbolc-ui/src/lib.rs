@@ -33,6 +33,8 @@ pub mod theme;
 pub mod view;
 pub mod words;
 
+#[cfg(feature = "mdns")]
+use std::net::SocketAddr;
 use std::{
     fs::File,
     process::ExitCode,
@@ -92,6 +94,9 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
         Start::Serve(mode) => serve(arguments, open(mode).await?).await,
         Start::Play(mode) => {
             terminal::probe()?;
+            if let Mode::Remote { address, .. } = &mode {
+                println!("connecting to {address}…");
+            }
             let studio = open(mode).await?;
             let mut screen = terminal::take()?;
             show(arguments, studio, &mut screen, run::inputs()).await
@@ -101,11 +106,8 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-/// Opens a dispatcher. It says so if that may take a while, and can be given up.
+/// Opens a dispatcher. It can be given up.
 async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
-    if let Mode::Remote { address, .. } = &mode {
-        println!("connecting to {address}…");
-    }
     tokio::select! {
         opened = dispatcher::open(mode) => opened.map_err(|error| error.to_string()),
         _ = run::asked_to_leave() => Err("given up".into()),
@@ -148,14 +150,20 @@ async fn choose(arguments: &Arguments) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let mut screen = terminal::take()?;
     let mut inputs = run::inputs();
-    let chosen = lobby::choose(&mut client, &mut screen, &mut inputs).await;
+    let join = async |address: SocketAddr| {
+        let mode = mode::join(arguments, &address.to_string())?;
+        dispatcher::open(mode).await.map_err(|error| error.to_string())
+    };
+    let next = async || client.next().await;
+    let chosen = lobby::choose(next, join, &mut screen, &mut inputs).await;
     drop(client);
-    // Given back, so that what takes a while is told and can be given up.
-    terminal::restore();
-    let Some(address) = chosen? else { return Ok(()) };
-    let studio = open(mode::join(arguments, &address.to_string())?).await?;
-    let mut screen = terminal::take()?;
-    show(arguments, studio, &mut screen, inputs).await
+    match chosen {
+        Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs).await,
+        nobody => {
+            terminal::restore();
+            nobody.map(drop)
+        }
+    }
 }
 
 /// Hosts without a screen.

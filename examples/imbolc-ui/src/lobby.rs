@@ -1,10 +1,14 @@
 //! The sessions on the LAN, and the choice of one.
 
-use std::net::SocketAddr;
+use std::{
+    future::{Future, pending},
+    net::SocketAddr,
+    pin::Pin,
+};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use imbolc_net::{
-    discovery::{DiscoveryClient, Fit, FoundSession, Sighting},
+    discovery::{Fit, FoundSession, Sighting},
     studio::Studio,
 };
 use ratatui::{
@@ -26,6 +30,8 @@ use crate::{
 pub struct Lobby {
     sessions: Vec<FoundSession>,
     at: usize,
+    /// The name of the session that is being joined.
+    joining: Option<String>,
     wrong: Option<String>,
 }
 
@@ -36,6 +42,8 @@ pub enum Choice {
     Stay,
     /// The session at this address.
     Join(SocketAddr),
+    /// Not the one that is being joined.
+    GiveUp,
     /// None at all.
     Leave,
 }
@@ -71,7 +79,9 @@ impl Lobby {
         self.wrong = None;
         match key.code {
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Choice::Leave,
+            KeyCode::Esc if self.joining.take().is_some() => Choice::GiveUp,
             KeyCode::Char('q') | KeyCode::Esc => Choice::Leave,
+            _ if self.joining.is_some() => Choice::Stay,
             KeyCode::Up => self.choose(self.at.saturating_sub(1)),
             KeyCode::Down => self.choose(self.at + 1),
             KeyCode::Enter => self.enter(),
@@ -91,7 +101,17 @@ impl Lobby {
                 self.wrong = Some(format!("{} cannot be joined: {why}", session.name));
                 Choice::Stay
             }
-            None => Choice::Join(session.address()),
+            None => {
+                self.joining = Some(session.name.clone());
+                Choice::Join(session.address())
+            }
+        }
+    }
+
+    /// The session that was being joined cannot be.
+    fn fail(&mut self, why: &str) {
+        if let Some(name) = self.joining.take() {
+            self.wrong = Some(format!("{name}: {why}"));
         }
     }
 
@@ -111,9 +131,13 @@ impl Lobby {
             lines.push(Line::styled("looking for sessions…", theme::QUIET));
         }
         frame.render_widget(Paragraph::new(lines).block(block), list);
-        let line = match &self.wrong {
-            Some(wrong) => Line::styled(wrong.as_str(), theme::WRONG),
-            None => Line::styled("↑ ↓ choose  Enter joins  q leaves", theme::QUIET),
+        let line = match (&self.joining, &self.wrong) {
+            (Some(name), _) => Line::styled(
+                format!("joining {}…  Esc gives it up", theme::fit(name, 28).trim_end()),
+                theme::CAREFUL,
+            ),
+            (None, Some(wrong)) => Line::styled(wrong.as_str(), theme::WRONG),
+            (None, None) => Line::styled("↑ ↓ choose  Enter joins  q leaves", theme::QUIET),
         };
         frame.render_widget(line, below);
     }
@@ -150,33 +174,55 @@ fn obstacle(session: &FoundSession) -> Option<&'static str> {
     }
 }
 
-/// Lists the sessions until one is chosen; `None` if none is.
+/// Lists the sessions until one is joined; `None` if none is. `next` says what is
+/// seen on the LAN, as [`DiscoveryClient::next`] does, and `join` joins the session
+/// at an address or says why not, in one line.
+///
+/// The list stays, and moves, while a session is being joined.
+///
+/// [`DiscoveryClient::next`]: imbolc_net::discovery::DiscoveryClient::next
 ///
 /// # Errors
 /// If the terminal is gone, or nothing can be seen any more. The message is one
 /// line.
-pub async fn choose<B: Backend>(
-    client: &mut DiscoveryClient,
+pub async fn choose<B: Backend, T>(
+    mut next: impl AsyncFnMut() -> Option<Sighting>,
+    join: impl AsyncFn(SocketAddr) -> Result<T, String>,
     terminal: &mut Terminal<B>,
     inputs: &mut mpsc::Receiver<Input>,
-) -> Result<Option<SocketAddr>, String> {
+) -> Result<Option<T>, String> {
     let mut lobby = Lobby::default();
     let mut leave = std::pin::pin!(asked_to_leave());
+    let mut attempt: Option<Pin<Box<dyn Future<Output = Result<T, String>> + '_>>> = None;
     loop {
         terminal.draw(|frame| lobby.draw(frame)).map_err(|_| GONE)?;
+        let answer = async {
+            match &mut attempt {
+                Some(attempt) => attempt.await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
-            sighting = client.next() => match sighting {
+            sighting = next() => match sighting {
                 Some(sighting) => lobby.see(sighting),
                 None => return Err("nothing can be seen on the LAN any more".into()),
             },
             input = inputs.recv() => match input {
                 Some(Input::Key(key)) => match lobby.key(key) {
                     Choice::Stay => {}
-                    Choice::Join(address) => return Ok(Some(address)),
+                    Choice::Join(address) => attempt = Some(Box::pin(join(address))),
+                    Choice::GiveUp => attempt = None,
                     Choice::Leave => return Ok(None),
                 },
                 Some(Input::Resized) => {}
                 Some(Input::Gone) | None => return Err(GONE.into()),
+            },
+            answer = answer => match answer {
+                Ok(joined) => return Ok(Some(joined)),
+                Err(why) => {
+                    attempt = None;
+                    lobby.fail(&why);
+                }
             },
             _ = &mut leave => return Ok(None),
         }

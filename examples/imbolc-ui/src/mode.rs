@@ -26,6 +26,7 @@ pub fn of(arguments: &Arguments) -> Result<Start, String> {
     if !arguments.own.is_empty() && arguments.connect.is_none() && !arguments.discover {
         return Err("--own needs --connect or --discover".into());
     }
+    check_interface(arguments)?;
     if arguments.server {
         return host(arguments);
     }
@@ -58,6 +59,7 @@ fn host(arguments: &Arguments) -> Result<Start, String> {
 pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
     use imbolc_net::{
         client::{JoinOptions, TokenFile},
+        config::ClientConfig,
         protocol::InstrumentId,
     };
 
@@ -71,7 +73,10 @@ pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String>
         own: arguments.own.iter().copied().map(InstrumentId).collect(),
         privilege: arguments.privilege,
         token_file: Some(token_file),
-        ..JoinOptions::default()
+        config: match arguments.codec {
+            Some(codec) => ClientConfig::default().speaking(codec),
+            None => ClientConfig::default(),
+        },
     };
     Ok(Mode::Remote { address, options })
 }
@@ -95,6 +100,29 @@ fn discover() -> Result<Start, String> {
 #[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
 const fn discover() -> Result<Start, String> {
     Ok(Start::Choose)
+}
+
+#[cfg(not(feature = "mdns"))]
+fn check_interface(arguments: &Arguments) -> Result<(), String> {
+    let named = arguments.interface.as_deref();
+    named.map_or(Ok(()), |name| Err(lacks("mdns", &format!("--interface {name}"))))
+}
+
+/// A name that is mistyped would be silence: nothing found, and found by nobody.
+#[cfg(feature = "mdns")]
+fn check_interface(arguments: &Arguments) -> Result<(), String> {
+    use imbolc_net::config::Interfaces;
+
+    let Interfaces::Named(names) = discovery(arguments).interfaces else { return Ok(()) };
+    let there = imbolc_net::discovery::interfaces();
+    // An operating system that does not say may have it.
+    match names.iter().find(|name| !there.contains(*name)) {
+        Some(name) if !there.is_empty() => {
+            let there: Vec<_> = there.into_iter().collect();
+            Err(format!("there is no network interface {name}, but {}", there.join(", ")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where to look for sessions, and to be found.

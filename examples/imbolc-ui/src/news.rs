@@ -104,6 +104,17 @@ impl News {
         }
     }
 
+    /// Adds that a step was taken back or done again, but for what others have
+    /// changed of it.
+    fn tell_step(&mut self, done: &str, kept: u32) {
+        let rest = match kept {
+            0 => String::new(),
+            1 => ", but for one thing that somebody else has changed".into(),
+            kept => format!(", but for {kept} things that others have changed"),
+        };
+        self.tell(Tone::Plain, format!("{done}{rest}"));
+    }
+
     /// Adds what an event says, if that is news to whoever is `me`. `now` is the
     /// snapshot as it stands.
     pub fn take(&mut self, event: Event, now: &Arc<NetworkState>, me: &Identity) {
@@ -150,11 +161,8 @@ impl News {
                 let what = words::action(&now.model, &action);
                 self.tell(Tone::Bad, format!("undone: {what}: {reason}"));
             }
-            Event::Undone { kept: 0 } => self.tell(Tone::Plain, "a step is taken back or redone"),
-            Event::Undone { kept } => {
-                let text = format!("a step is taken back but for {kept} that others have changed");
-                self.tell(Tone::Plain, text);
-            }
+            Event::Undone { kept } => self.tell_step("your last step is taken back", kept),
+            Event::Redone { kept } => self.tell_step("your step is done again", kept),
             Event::NothingUndone { reason } => self.tell(Tone::Bad, reason.to_string()),
             Event::NewSession { unanswered, .. } => {
                 let lost = match unanswered.len() {
@@ -181,6 +189,9 @@ impl News {
 
     fn take_status(&mut self, status: Status) {
         match status {
+            Status::Reconnecting { attempt: Some(why), .. } => {
+                self.tell(Tone::Bad, format!("trying again: {why}"));
+            }
             Status::Reconnecting { reason, .. } => {
                 self.tell(Tone::Bad, format!("the connection is lost: {reason}"));
             }

@@ -8,10 +8,10 @@ use ratatui::{
     layout::{Position, Rect},
     style::Modifier,
     text::{Line, Span},
-    widgets::{Clear, Widget as _},
+    widgets::{Clear, Paragraph, Widget as _},
 };
 
-use self::commands::COMMANDS;
+use self::commands::{COMMANDS, Command};
 use crate::{intent::Intent, theme, view::View};
 
 /// A line that is being typed.
@@ -22,6 +22,8 @@ pub struct Palette {
     cursor: usize,
     /// What was wrong with what was typed.
     wrong: Option<String>,
+    /// Whether all that could be meant is shown.
+    lists: bool,
     /// The lines that were typed before.
     past: Vec<String>,
     /// Which of them is shown.
@@ -45,12 +47,14 @@ impl Palette {
         self.cursor = text.chars().count();
         self.text = text;
         self.wrong = None;
+        self.lists = false;
         self.recalled = self.past.len();
     }
 
     /// Takes a key.
     pub fn key(&mut self, key: KeyEvent, view: &View) -> Typed {
         self.wrong = None;
+        self.lists = false;
         match key.code {
             KeyCode::Esc => return Typed::Nothing,
             KeyCode::Enter => return self.enter(view),
@@ -109,23 +113,36 @@ impl Palette {
         }
     }
 
+    /// Completes what can only be meant so; if that is not all, what could be meant
+    /// is listed.
     fn complete(&mut self) {
-        let fitting: Vec<_> = self.fitting().collect();
-        if let [command] = fitting[..] {
-            self.open(format!("{command} "));
+        let mut fitting = self.fitting();
+        let Some(first) = fitting.next() else { return };
+        let others: Vec<_> = fitting.collect();
+        if others.is_empty() {
+            return self.open(format!("{} ", first.name));
         }
+        let common = others.iter().fold(first.name, |common, other| shared(common, other.name));
+        self.open(common.into());
+        self.lists = true;
     }
 
-    /// The names of the commands that begin as the line does.
-    fn fitting(&self) -> impl Iterator<Item = &'static str> + '_ {
-        COMMANDS.iter().map(|command| command.name).filter(|name| name.starts_with(&*self.text))
+    /// The commands that begin as the line does.
+    fn fitting(&self) -> impl Iterator<Item = &'static Command> {
+        COMMANDS.iter().filter(|command| command.name.starts_with(&*self.text))
     }
 
-    /// Draws the line, and above it what could be meant or what is wrong.
+    /// Draws the line at the bottom of `area`, and above it, in as many lines as it
+    /// takes, what could be meant or what is wrong.
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) {
-        Clear.render(area, buffer);
-        let [hint, line] = [0, 1].map(|row| Rect { y: area.y + row, height: 1, ..area });
-        self.hint().render(hint, buffer);
+        let room = area.height.saturating_sub(1);
+        let hints = if self.lists { self.list(area.width, room) } else { vec![self.hint()] };
+        let height = u16::try_from(hints.len()).unwrap_or(room).min(room);
+        let hint = Rect { y: area.bottom() - 1 - height, height, ..area };
+        let line = Rect { y: area.bottom() - 1, height: 1, ..area };
+        Clear.render(hint, buffer);
+        Clear.render(line, buffer);
+        Paragraph::new(hints).render(hint, buffer);
         Line::raw(format!(":{}", self.text)).render(line, buffer);
         let column = u16::try_from(self.cursor + 1).unwrap_or(u16::MAX).saturating_add(line.x);
         if let Some(cell) = buffer.cell_mut(Position::new(column, line.y)) {
@@ -139,11 +156,42 @@ impl Palette {
         }
         let name = self.text.split(' ').next().unwrap_or_default();
         match COMMANDS.iter().find(|command| command.name == name) {
-            Some(command) => Line::from(vec![
-                Span::styled(format!("{} {}", command.name, command.takes), theme::HEADING),
-                Span::styled(format!("  {}", command.what), theme::QUIET),
-            ]),
-            None => Line::styled(self.fitting().collect::<Vec<_>>().join(" "), theme::QUIET),
+            Some(command) => explain(command),
+            None => {
+                let names: Vec<_> = self.fitting().map(|command| command.name).collect();
+                Line::styled(names.join(" "), theme::QUIET)
+            }
         }
     }
+
+    /// All that could be meant: a line each if there is room, or else in columns.
+    fn list(&self, width: u16, room: u16) -> Vec<Line<'_>> {
+        let (width, room) = (usize::from(width), usize::from(room));
+        let fitting: Vec<_> = self.fitting().collect();
+        if fitting.len() <= room {
+            return fitting.into_iter().map(explain).collect();
+        }
+        let longest = fitting.iter().map(|command| command.name.len()).max().unwrap_or_default();
+        let column = longest + 2;
+        let rows = fitting.chunks((width / column).max(1));
+        let names = |row: &[&Command]| {
+            let names = row.iter().map(|command| format!("{:<column$}", command.name));
+            Line::styled(names.collect::<String>(), theme::QUIET)
+        };
+        rows.take(room).map(names).collect()
+    }
+}
+
+/// What a command takes, and what it does.
+fn explain(command: &Command) -> Line<'static> {
+    Line::from(vec![
+        Span::styled(format!("{} {}", command.name, command.takes), theme::HEADING),
+        Span::styled(format!("  {}", command.what), theme::QUIET),
+    ])
+}
+
+/// What both begin with.
+fn shared<'a>(a: &'a str, b: &str) -> &'a str {
+    let same = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b);
+    &a[..same.map_or(a.len().min(b.len()), |((at, _), _)| at)]
 }

@@ -1,9 +1,6 @@
 //! The loop: keys and events in, frames out.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use crossterm::event::{self, KeyEvent};
 use imbolc_net::{
@@ -14,7 +11,7 @@ use imbolc_net::{
 use ratatui::{Terminal, backend::Backend};
 use tokio::{
     sync::mpsc,
-    time::{sleep, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 use crate::app::{App, Pace};
@@ -57,7 +54,7 @@ pub async fn run<B: Backend>(
 ) -> End {
     let mut app = App::new(Arc::clone(studio));
     let mut leave = std::pin::pin!(asked_to_leave());
-    let mut drawn = Instant::now();
+    let mut beat = Instant::now();
     let mut due = true;
     let mut batch = Vec::new();
     while !app.has_ended() {
@@ -68,22 +65,22 @@ pub async fn run<B: Backend>(
             app.notice(event);
         }
         let now = Instant::now();
-        app.tick(now);
+        app.tick(now.into_std());
         if due || app.is_stale() {
             if terminal.draw(|frame| app.draw(frame)).is_err() {
                 return End::Gone;
             }
-            drawn = now;
+            beat = on_the_beat(beat, now);
             due = false;
         }
-        let next = match app.pace(now) {
+        let next = match app.pace(now.into_std()) {
             Pace::Fast => Some(FRAME),
             Pace::Slow => Some(SLOWLY),
             Pace::Rest => None,
         };
         let pause = async {
             match next {
-                Some(next) => sleep_until((drawn + next).max(now + FRAME / 4).into()).await,
+                Some(next) => sleep_until((beat + next).max(now + FRAME / 4)).await,
                 None => std::future::pending().await,
             }
         };
@@ -108,7 +105,7 @@ pub async fn run<B: Backend>(
                     }
                     app.notice(event);
                     // What else comes with it is drawn in the same frame.
-                    sleep(FRAME.saturating_sub(drawn.elapsed())).await;
+                    sleep(FRAME.saturating_sub(beat.elapsed())).await;
                 }
                 None => return End::Over("the session is over".into()),
             },
@@ -117,6 +114,13 @@ pub async fn run<B: Backend>(
         }
     }
     End::Left
+}
+
+/// From when on the next frame is counted, if one is drawn `now` and this one was
+/// from `beat` on: a timer that is a little late each time is not later and later.
+fn on_the_beat(beat: Instant, now: Instant) -> Instant {
+    let next = beat + FRAME;
+    if next <= now && now < next + FRAME { next } else { now }
 }
 
 /// Whether an event says that it is over.
@@ -130,32 +134,37 @@ fn end(event: &Event) -> Option<End> {
 }
 
 /// Resolves when the operating system wants the program to end: whether politely,
-/// or because the terminal is gone.
-pub async fn asked_to_leave() -> bool {
-    let interrupt = async {
+/// or because the terminal is gone. It listens from the call on, and not only from
+/// when it is first awaited.
+///
+/// # Panics
+/// If it is not called within a tokio runtime.
+pub fn asked_to_leave() -> impl Future<Output = bool> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{Signal, SignalKind, signal};
+        // Without a handler, the default one ends the program.
+        let [interrupt, end, hang_up] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+                .map(|kind| signal(kind).ok());
+        let came = async |signal: Option<Signal>| match signal {
+            Some(mut signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        };
+        async move {
+            tokio::select! {
+                () = came(interrupt) => true,
+                () = came(end) => true,
+                () = came(hang_up) => false,
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    async {
         // Without a handler, the default one ends the program.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut end), Ok(mut hang_up)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-        else {
-            interrupt.await;
-            return true;
-        };
-        tokio::select! {
-            () = interrupt => true,
-            _ = end.recv() => true,
-            _ = hang_up.recv() => false,
-        }
-    }
-    #[cfg(not(unix))]
-    {
-        interrupt.await;
         true
     }
 }

@@ -3,17 +3,21 @@
 //! Actions and changes are described by the names that they have on the wire, so
 //! that a new one is described without a line in here.
 
+mod counting;
+
 use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{OwnerInfo, Roster},
     quantity::Pitch,
     studio::{
-        LaneChange, NetworkAction, ProjectAction, ProjectNotice, Studio, StudioChange, StudioState,
-        Target, TransportSetting,
+        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, Studio,
+        StudioChange, StudioState, Target, TransportSetting,
     },
 };
 use serde::Serialize;
 use serde_json::Value;
+
+use self::counting::count_from_one;
 
 /// The families in which the first number is an instrument's.
 const OF_AN_INSTRUMENT: [&str; 8] = [
@@ -133,8 +137,20 @@ pub fn notice(from: &StudioState, to: &StudioState) -> Option<Result<String, Str
         ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
         ProjectNotice::Done(done) => Some(Ok(format!("done: {}", task(done)))),
         ProjectNotice::Failed(failed, why) => {
-            Some(Err(format!("not done: {}: {why}", task(failed))))
+            Some(Err(format!("not done: {}: {}", task(failed), failure(why))))
         }
+    }
+}
+
+/// Why a project could not be saved or loaded, and what to do about it where this
+/// program knows.
+#[must_use]
+pub fn failure(why: &ProjectFailure) -> String {
+    match why {
+        ProjectFailure::NoDirectory => {
+            "the host keeps no projects: start it with --project-dir DIR".into()
+        }
+        why => why.to_string(),
     }
 }
 
@@ -202,7 +218,9 @@ fn named(studio: &StudioState, id: &serde_json::Number) -> String {
 }
 
 fn value(thing: &impl Serialize) -> Value {
-    serde_json::to_value(thing).unwrap_or_default()
+    let mut value = serde_json::to_value(thing).unwrap_or_default();
+    count_from_one(&mut value);
+    value
 }
 
 /// The one field of an object that has one only.

@@ -4,13 +4,15 @@
 //! tick alone, so that a seek finds it in step with everything else.
 
 use super::{
-    schedule::{Key, Span, Struck, Written, chance_of, is_mono},
+    schedule::{Key, Span, Struck, Written, chance_of, is_mono, moves},
     swing,
 };
 use crate::{
     model::InstrumentId,
-    quantity::{PadNumber, Pitch, Semitones, StepNumber},
-    studio::{DrumMachine, PadSound, Pattern, PatternId, Step, StudioState},
+    quantity::{Amount, PadNumber, Pitch, Semitones, StepNumber, Ticks},
+    studio::{
+        DrumMachine, DrumParameter, Lane, PadSound, Pattern, PatternId, Step, StudioState, Target,
+    },
 };
 
 /// Hands out what the machine of a kit strikes at or after `span.start` and before
@@ -26,6 +28,7 @@ pub(super) fn strike_machine(
     if round == 0 || patterns(machine).all(|pattern| pattern.steps().is_empty()) {
         return;
     }
+    let lane = swing_lane(state, kit);
     let mut start = span.start - span.start % round;
     while start < span.end {
         for pattern in patterns(machine) {
@@ -33,7 +36,8 @@ pub(super) fn strike_machine(
             let shared = span.start.max(start)..span.end.min(end);
             if !shared.is_empty() {
                 let local = shared.start - start..shared.end - start;
-                struck(machine, pattern, local, |step, tick| {
+                let swing = |tick| swing_at(machine, lane, start + tick);
+                struck(pattern, swing, local, |step, tick| {
                     strike(state, kit, machine, pattern, step, start + tick)
                         .into_iter()
                         .for_each(&mut *emit);
@@ -57,12 +61,32 @@ fn length(pattern: &Pattern) -> u32 {
     u32::from(pattern.length.get()) * pattern.resolution.ticks()
 }
 
+/// The lane that moves the swing of a drum machine, if one does.
+pub(super) fn swing_lane(state: &StudioState, kit: InstrumentId) -> Option<&Lane> {
+    let target = Target::Drums(kit, DrumParameter::Swing);
+    state.automation.lane(&target).filter(|lane| moves(state, target, lane))
+}
+
+/// How a machine swings at a tick: as its lane says, if it has one.
+fn swing_at(machine: &DrumMachine, lane: Option<&Lane>, tick: u32) -> Amount {
+    let at = lane.zip(Ticks::new(tick).ok());
+    at.and_then(|(lane, tick)| lane.value(tick)).unwrap_or(machine.swing)
+}
+
 /// Hands out the steps that are struck within `span` of the pattern, and when.
-fn struck(machine: &DrumMachine, pattern: &Pattern, span: Span, mut emit: impl FnMut(Step, u32)) {
+/// `swing` is asked at the first of every two.
+fn struck(
+    pattern: &Pattern,
+    swing: impl Fn(u32) -> Amount,
+    span: Span,
+    mut emit: impl FnMut(Step, u32),
+) {
     let lasts = pattern.resolution.ticks();
-    let late = swing::delay(machine.swing, lasts);
     for number in span.start / lasts..span.end.div_ceil(lasts) {
-        let tick = number * lasts + if number % 2 == 1 { late } else { 0 };
+        let straight = number * lasts;
+        let is_second = number % 2 == 1;
+        let late = if is_second { swing::delay(swing(straight - lasts), lasts) } else { 0 };
+        let tick = straight + late;
         let step = u8::try_from(number).ok().and_then(|number| StepNumber::new(number).ok());
         if let Some(step) = step.filter(|_| span.contains(&tick)) {
             pattern.steps().at(step).for_each(|step| emit(step, tick));

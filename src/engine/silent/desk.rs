@@ -48,7 +48,7 @@ pub(super) const fn reads(target: Target) -> bool {
         Target::Session(parameter) => {
             matches!(parameter, SessionParameter::Click(ClickParameter::Level))
         }
-        Target::Hosted(..) => false,
+        Target::Drums(..) | Target::Hosted(..) => false,
     }
 }
 

@@ -14,6 +14,7 @@ use std::{collections::BTreeMap, ops::Range, ptr, sync::Arc};
 use imbl::ordmap::DiffItem;
 
 use super::{
+    beats,
     groove::{Beat, swing_lane},
     schedule::{self, Player, Strike, Written},
 };
@@ -157,9 +158,13 @@ impl Plan {
             && before.arrangement.is_same(&state.arrangement)
             // Both are there, so one that stands where the other does is the same.
             && swing_lane(before).map(ptr::from_ref) == swing_lane(state).map(ptr::from_ref)
+            && machines_swing_alike(before, state)
             && groove_alike(&before.instruments, &state.instruments);
-        if holds && !before.instruments.is_same(&state.instruments) {
+        if holds {
+            // What is no other plan need not be compared again.
             before.instruments = state.instruments.clone();
+            before.automation = state.automation.clone();
+            before.transport.recording = state.transport.recording;
         }
         holds
     }
@@ -257,6 +262,17 @@ impl Way {
     fn end_of_stretch(self, from: u32) -> u32 {
         from.saturating_add(STRETCH).min(self.away.map_or(u32::MAX, |away| away.at))
     }
+}
+
+/// Whether the same lanes move the swing of the same drum machines.
+fn machines_swing_alike(before: &StudioState, now: &StudioState) -> bool {
+    // What learns does not move.
+    let recording = before.transport.recording == now.transport.recording;
+    let alike = |(kit, _)| {
+        beats::swing_lane(before, kit).map(ptr::from_ref)
+            == beats::swing_lane(now, kit).map(ptr::from_ref)
+    };
+    recording && before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
 }
 
 /// Whether the same instruments are there, and stand to the beat as before.

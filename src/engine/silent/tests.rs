@@ -18,7 +18,7 @@ use crate::{
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting,
         ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content, Curve, Digest,
-        DrumAction, DrumSetting, GrooveSetting, HumaniseSetting, InstrumentAction,
+        DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting, InstrumentAction,
         InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId, LayerGroupParameter,
         LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Note,
         Output, PadParameter, PadSetting, PadSound, PatternId, PatternSetting, PianoRollAction,

@@ -15,10 +15,10 @@ use crate::{
     model::{InstrumentId, Invalid},
     quantity::{Amount, PadNumber, ParameterValue},
     studio::{
-        Bus, BusId, BusParameter, Chain, Device, DrumAction, DrumSetting, Instrument,
-        InstrumentAction, InstrumentParameter, InstrumentState, LayerGroupId, LayerGroupParameter,
-        MasterParameter, MixerSetting, NetworkAction, PadParameter, ParameterId, SessionParameter,
-        SlotId, StudioState,
+        Bus, BusId, BusParameter, Chain, Device, DrumAction, DrumParameter, DrumSetting,
+        Instrument, InstrumentAction, InstrumentParameter, InstrumentState, LayerGroupId,
+        LayerGroupParameter, MasterParameter, MixerSetting, NetworkAction, PadParameter,
+        ParameterId, SessionParameter, SlotId, StudioState,
     },
 };
 
@@ -29,6 +29,9 @@ pub enum Target {
     Instrument(InstrumentId, InstrumentParameter),
     /// A parameter of a pad of a drum kit. It rests while the instrument is none.
     Pad(InstrumentId, PadNumber, PadParameter),
+    /// A parameter of the drum machine of a drum kit. It rests while the instrument
+    /// is none.
+    Drums(InstrumentId, DrumParameter),
     /// A parameter of a custom `SynthDef` or a plug-in, from its least to its
     /// largest value. It rests while there is none that has it.
     Hosted(Device, ParameterId),
@@ -57,6 +60,7 @@ impl Target {
         match self {
             Self::Instrument(id, _)
             | Self::Pad(id, ..)
+            | Self::Drums(id, _)
             | Self::Hosted(Device::Source(id) | Device::Slot(id, _), _) => Some(id),
             Self::Hosted(Device::BusSlot(..) | Device::MasterSlot(_), _)
             | Self::Bus(..)
@@ -75,6 +79,7 @@ impl Target {
             | Self::Instrument(_, InstrumentParameter::Sends(SendsParameter(id, _))) => Some(id),
             Self::Instrument(..)
             | Self::Pad(..)
+            | Self::Drums(..)
             | Self::Hosted(..)
             | Self::LayerGroup(..)
             | Self::Master(_)
@@ -89,6 +94,7 @@ impl Target {
             Self::LayerGroup(id, _) => Some(id),
             Self::Instrument(..)
             | Self::Pad(..)
+            | Self::Drums(..)
             | Self::Hosted(..)
             | Self::Bus(..)
             | Self::Master(_)
@@ -113,6 +119,7 @@ impl Target {
             Self::Hosted(Device::MasterSlot(slot), _) => Some((ChainOf::Master, slot)),
             Self::Instrument(..)
             | Self::Pad(..)
+            | Self::Drums(..)
             | Self::Hosted(Device::Source(_), _)
             | Self::Bus(..)
             | Self::LayerGroup(..)
@@ -128,6 +135,7 @@ impl Target {
         match self {
             Self::Instrument(id, parameter) => parameter.part(state.instruments.get(id)?),
             Self::Pad(id, pad, parameter) => parameter.part(&state.drums.machine(id)?.pad(pad)),
+            Self::Drums(id, parameter) => Some(parameter.part(state.drums.machine(id)?)),
             Self::Hosted(device, parameter) => {
                 let hosted = device.hosted(state)?;
                 let row = state.registry.definition(hosted.definition()?)?.parameter(parameter)?;
@@ -154,6 +162,9 @@ impl Target {
             Self::Pad(id, pad, parameter) => {
                 let setting = DrumSetting::Pad(pad, parameter.setting(part));
                 NetworkAction::Drums(id, DrumAction::Set(setting))
+            }
+            Self::Drums(id, parameter) => {
+                NetworkAction::Drums(id, DrumAction::Set(parameter.setting(part)))
             }
             Self::Hosted(device, parameter) => {
                 let definition = device.hosted(state)?.definition()?;
@@ -222,7 +233,11 @@ impl fmt::Display for Target {
             }
             Self::Instrument(id, parameter) => write!(f, "{parameter:?} of instrument {id}"),
             Self::Pad(id, pad, parameter) => {
-                write!(f, "{parameter:?} of pad {pad} of instrument {id}")
+                // As people count.
+                write!(f, "{parameter:?} of pad {} of instrument {id}", pad.get() + 1)
+            }
+            Self::Drums(id, parameter) => {
+                write!(f, "{parameter:?} of the drums of instrument {id}")
             }
             Self::Hosted(device, parameter) => write!(f, "parameter {parameter} of {device}"),
             Self::Bus(id, BusParameter::Chain(parameter)) => write!(f, "{parameter} of bus {id}"),

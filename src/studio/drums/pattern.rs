@@ -336,7 +336,8 @@ impl Settings for Pattern {
 }
 
 fn no_step(pad: PadNumber, step: StepNumber) -> Invalid {
-    Invalid::missing("step", format_args!("{step} of pad {pad}"))
+    // As people count.
+    Invalid::missing("step", format_args!("{} of pad {}", step.get() + 1, pad.get() + 1))
 }
 
 pub(super) fn no_pattern(id: PatternId) -> Invalid {

@@ -10,6 +10,7 @@ use std::{
 
 use imbolc_net::{
     config::{ClientConfig, SessionConfig},
+    framing::{Codec, Compression, Format},
     studio::NetworkAction,
 };
 use proptest::{
@@ -28,12 +29,17 @@ const STEPS: u64 = 800;
 const POOLS: u64 = 64;
 const POOL: usize = 512;
 
+/// What is spoken in three runs of eight; in the others it is JSON.
+const BINARY: Format = Format { codec: Codec::Postcard, compression: Some(Compression::Lz4) };
+
 /// A run, but for what comes of it.
 #[derive(Clone)]
 pub struct Plan {
     pub seed: u64,
     pub session: SessionConfig,
     pub client: ClientConfig,
+    /// What everybody speaks.
+    pub format: Format,
     pub people: Vec<Person>,
     pub steps: Vec<Step>,
     pub pool: Arc<Vec<NetworkAction>>,
@@ -101,8 +107,8 @@ pub enum Fault {
     Sleep(u64),
     /// The client forgets everything, but perhaps its token.
     Crash { keeps_token: bool, away: u64 },
-    /// The host's next update is lost, as no TCP would lose it.
-    LoseUpdate,
+    /// The host's next patch is lost, as no TCP would lose it.
+    LosePatch,
     /// Somebody comes with a token of this participant that was used up.
     Thief(usize),
 }
@@ -145,6 +151,7 @@ impl Plan {
             seed,
             session: session(&mut dice),
             client: client(),
+            format: if [1, 3, 6].contains(&(seed % 8)) { BINARY } else { Format::default() },
             people,
             steps,
             pool: pool(seed % POOLS),
@@ -177,6 +184,7 @@ fn client() -> ClientConfig {
         first_retry: Duration::from_millis(50),
         last_retry: Duration::from_secs(1),
         backlog: 48,
+        ..ClientConfig::default()
     }
 }
 
@@ -247,7 +255,7 @@ fn fault(dice: &mut Dice) -> Fault {
         55..67 => Fault::StopReading(millis(dice)),
         67..76 => Fault::Sleep(millis(dice)),
         76..88 => Fault::Crash { keeps_token: dice.percent(70), away: millis(dice) },
-        88..94 => Fault::LoseUpdate,
+        88..94 => Fault::LosePatch,
         _ => Fault::Thief(dice.index(16)),
     }
 }

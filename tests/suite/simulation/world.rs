@@ -284,9 +284,9 @@ impl<'a> World<'a> {
             Fault::Crash { keeps_token, away } => {
                 self.crash(who, *keeps_token, Duration::from_millis(*away));
             }
-            Fault::LoseUpdate => {
+            Fault::LosePatch => {
                 if let Some(socket) = wire.and_then(|id| self.sockets.get_mut(&id)) {
-                    socket.loses_update = true;
+                    socket.loses_patch = true;
                 }
             }
             Fault::Thief(n) => return self.thief(*n),

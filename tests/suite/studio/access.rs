@@ -14,16 +14,17 @@ use imbolc_net::{
     studio::{
         ArpeggiatorSetting, ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter,
         BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction, ClipId, Curve,
-        Definition, Device, DrumAction, DrumSetting, EffectKind, EnvelopeSetting, FilterSetting,
-        GrooveSetting, HitSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
-        InstrumentSetting, Key, LaneSetting, LayerGroupId, LayerGroupParameter, LayerGroupSetting,
-        LfoSetting, LoopRegion, MasterParameter, MasterSetting, MidiMapSetting, MixerSetting, Name,
-        NetworkAction, Notes, Output, PadParameter, ParameterId, PatternId, PianoRollAction,
-        PlacementAction, PlacementId, PlayMode, PluginId, Point, Points, ProjectAction,
-        ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale, SendsSetting,
-        SessionParameter, SessionSetting, Shelf, SlotId, SourceKind, SourceSetting, StepRegion,
-        Steps, Studio, StudioState, SynthDefId, Target, TimeSignature, TrackSetting,
-        TransportAction, TuningSetting, TuningSystem, Voices,
+        Definition, Device, DrumAction, DrumParameter, DrumSetting, EffectKind, EnvelopeSetting,
+        FilterSetting, GrooveSetting, HitSetting, HumaniseSetting, InstrumentAction,
+        InstrumentParameter, InstrumentSetting, Key, LaneSetting, LayerGroupId,
+        LayerGroupParameter, LayerGroupSetting, LfoSetting, LoopRegion, MasterParameter,
+        MasterSetting, MidiMapSetting, MixerSetting, Name, NetworkAction, Notes, Output,
+        PadParameter, ParameterId, PatternId, PianoRollAction, PlacementAction, PlacementId,
+        PlayMode, PluginId, Point, Points, ProjectAction, ProjectName, ProjectOutcome,
+        ProjectReport, RegistrySetting, Scale, SendsSetting, SessionParameter, SessionSetting,
+        Shelf, SlotId, SourceKind, SourceSetting, StepRegion, Steps, Studio, StudioState,
+        SynthDefId, Target, TimeSignature, TrackSetting, TransportAction, TuningSetting,
+        TuningSystem, Voices,
     },
 };
 
@@ -170,6 +171,7 @@ table! {
     Target {
         Target::Instrument(..), Target::Instrument(ID, InstrumentParameter::Level) => Own(ID);
         Target::Pad(..), Target::Pad(ID, PAD, PadParameter::Level) => Own(ID);
+        Target::Drums(..), Target::Drums(ID, DrumParameter::Swing) => Own(ID);
         Target::Hosted(Device::Source(_), _), Target::Hosted(Device::Source(ID), KNOB) => Own(ID);
         Target::Hosted(Device::Slot(..), _), Target::Hosted(Device::Slot(ID, SLOT), KNOB) => Own(ID);
         Target::Hosted(Device::BusSlot(..), _), Target::Hosted(Device::BusSlot(BUS, SLOT), KNOB) => Privilege;

@@ -39,9 +39,9 @@ use imbolc_net::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
         BusSendParameter, BusSendSetting, BusSetting, ChainParameter, ChainSetting, Channels,
         ChordShape, ClickSetting, ClipAction, ClipId, CompressorSetting, Content, Curve,
-        Definition, Device, Digest, EffectKind, EffectParameter, EffectSetting, EnvelopeSetting,
-        FilterKind, FilterSetting, HumaniseSetting, InstrumentAction, InstrumentKnob,
-        InstrumentParameter, InstrumentSetting, Key, LaneSetting, LayerGroupId,
+        Definition, Device, Digest, DrumParameter, EffectKind, EffectParameter, EffectSetting,
+        EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting, InstrumentAction,
+        InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting, LayerGroupId,
         LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping,
         MappingId, MasterParameter, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name,
         Names, NetworkAction, Note, NoteValue, Output, PadParameter, Parameter, ParameterId,
@@ -183,6 +183,7 @@ pub fn written() -> BoxedStrategy<NetworkAction> {
     let targets = prop_oneof![
         Just(Target::Session(SessionParameter::Tempo)),
         Just(Target::Session(SessionParameter::Swing)),
+        Just(Target::Drums(InstrumentId(3), DrumParameter::Swing)),
         Just(Target::Master(MasterParameter::Level)),
         (1u32..3).prop_map(|id| Target::Instrument(InstrumentId(id), InstrumentParameter::Pan)),
     ];
@@ -571,6 +572,7 @@ fn target() -> BoxedStrategy<Target> {
             .prop_map(|(id, parameter)| Target::Instrument(id, parameter)),
         1 => (instrument_id(), (0u8..16).prop_map(PadNumber::of), select(PadParameter::all()))
             .prop_map(|(id, pad, parameter)| Target::Pad(id, pad, parameter)),
+        1 => instrument_id().prop_map(|id| Target::Drums(id, DrumParameter::Swing)),
         1 => (device(), parameter_id()).prop_map(|(device, id)| Target::Hosted(device, id)),
         2 => (bus_id(), prop_oneof![
             select(BusParameter::all()),

@@ -1,9 +1,11 @@
 //! The screen around the pane: what is where.
 
+use std::net::SocketAddr;
+
 use imbolc_net::{
     protocol::PrivilegeLevel,
     quantity::Ticks,
-    status::Status,
+    status::{Lost, Status},
     studio::{Layer, SessionState},
 };
 use ratatui::{
@@ -31,6 +33,8 @@ pub(super) struct Screen<'a> {
     pub(super) at: usize,
     pub(super) pane: &'a dyn Pane,
     pub(super) palette: &'a Palette,
+    /// Where others join, if they can.
+    pub(super) door: Option<SocketAddr>,
     /// From which key on the help is shown.
     pub(super) help_from: u16,
 }
@@ -61,7 +65,8 @@ impl Screen<'_> {
         match self.view.mine.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),
             Some(Layer::Command) => {
-                self.palette.draw(Rect { y: news.y - 1, height: 2, ..news }, buffer);
+                // It may cover the pane, and leaves how the network is doing.
+                self.palette.draw(body.union(news), buffer);
             }
             _ => {}
         }
@@ -115,7 +120,7 @@ impl Screen<'_> {
 
     fn draw_status(&self, area: Rect, buffer: &mut Buffer) {
         let view = self.view;
-        let (what, style) = status(&view.status);
+        let (what, style) = status(&view.status, self.door);
         let mut line = Line::from(vec![
             Span::styled(&*view.me.name, theme::of(view.me.client_id)),
             Span::raw(" "),
@@ -171,19 +176,24 @@ fn draw_keys<'a>(keys: impl Iterator<Item = &'a Key>, area: Rect, buffer: &mut B
 }
 
 /// How the dispatcher is doing, in a few words.
-fn status(status: &Status) -> (String, Style) {
+fn status(status: &Status, door: Option<SocketAddr>) -> (String, Style) {
     match status {
         Status::Alone => ("alone".into(), theme::QUIET),
-        Status::Hosting { .. } => (status.to_string(), theme::WELL),
+        Status::Hosting { .. } => {
+            let at = door.map_or_else(String::new, |door| format!(" at {door}"));
+            (format!("hosting{at}"), theme::WELL)
+        }
         Status::Connected { round_trip: None } => ("connected".into(), theme::WELL),
         Status::Connected { round_trip: Some(time) } => {
             (format!("connected, {:.1} ms", time.as_secs_f64() * 1e3), theme::WELL)
         }
         Status::Reconnecting { reason, .. } => {
             let left = status.time_left().unwrap_or_default();
-            let kept = match left.as_secs() {
-                0 => "your place may be gone".into(),
-                seconds => format!("your place is kept for {seconds} s"),
+            let kept = match (reason, left.as_secs()) {
+                // The places in it are gone with it.
+                (Lost::Shutdown, _) => "trying again".into(),
+                (_, 0) => "your place may be gone".into(),
+                (_, seconds) => format!("your place is kept for {seconds} s"),
             };
             (format!("reconnecting: {reason}; {kept}"), theme::CAREFUL)
         }

@@ -1,12 +1,13 @@
 //! Keys in, actions out.
 
 use imbolc_net::{
+    Event,
     protocol::Refusal,
     quantity::{Bpm, Decibels},
     studio::{InstrumentAction, InstrumentSetting, NetworkAction, SessionSetting, TransportAction},
 };
 
-use crate::stage::{BASS, Scene, Stage};
+use crate::stage::{ANA, BASS, BEN, Scene, Stage};
 
 const PLAY: NetworkAction = NetworkAction::Transport(TransportAction::Play);
 const STOP: NetworkAction = NetworkAction::Transport(TransportAction::Stop);
@@ -43,6 +44,16 @@ fn steps_are_undone_and_redone() {
 }
 
 #[test]
+fn what_is_undone_and_what_is_redone_are_told_apart() {
+    let mut stage = Stage::new(Scene::Joined);
+    stage.happens(Event::Undone { kept: 0 });
+    assert!(stage.screen().contains("your last step is taken back"));
+    stage.happens(Event::Redone { kept: 2 });
+    let again = "your step is done again, but for 2 things that others have changed";
+    assert!(stage.screen().contains(again), "{}", stage.screen());
+}
+
+#[test]
 fn what_is_refused_at_once_is_told_and_nothing_stops() {
     let mut stage = Stage::new(Scene::Joined);
     stage.refuses(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
@@ -64,6 +75,32 @@ fn a_command_is_typed_and_what_is_wrong_with_it_is_told() {
 }
 
 #[test]
+fn a_beginning_that_may_be_several_commands_lists_them() {
+    let mut stage = Stage::new(Scene::Alone);
+    let screen = stage.press(":de<tab>").screen();
+    // What they have in common is typed, and each has a line with what it does.
+    for line in ["delete   deletes the selected instrument", "delgroup GROUP  deletes a layer"] {
+        assert!(screen.lines().any(|shown| shown.starts_with(line)), "{line}: {screen}");
+    }
+    assert!(screen.lines().any(|line| line == ":del"), "{screen}");
+    assert!(!stage.press("e").screen().contains("delgroup"), "it is closed by the next key");
+    stage.press("<tab>");
+    assert!(stage.screen().lines().any(|line| line == ":delete"), "{}", stage.screen());
+
+    // There are more than lines, also on the smallest terminal: as many as fit.
+    stage.press("<esc>:<tab>");
+    for (width, height) in [(100, 30), (60, 16)] {
+        stage.resize(width, height);
+        let screen = stage.screen();
+        let names = ["play", "tempo", "rename", "send", "chain", "automate"];
+        let shown = names.iter().filter(|name| screen.contains(**name)).count();
+        assert!(shown >= if height == 30 { 6 } else { 4 }, "{screen}");
+        assert!(screen.lines().any(|line| line == ":"), "{screen}");
+        assert!(screen.contains("mia alone"), "{screen}");
+    }
+}
+
+#[test]
 fn one_leaves_with_q_or_ctrl_c_but_not_while_typing() {
     let mut stage = Stage::new(Scene::Alone);
     stage.press(":q");
@@ -73,6 +110,37 @@ fn one_leaves_with_q_or_ctrl_c_but_not_while_typing() {
     let mut stage = Stage::new(Scene::Alone);
     stage.press(":<ctrl-c>");
     assert!(stage.app.has_ended());
+}
+
+#[test]
+fn a_host_with_people_in_its_session_is_asked_before_it_leaves() {
+    let mut stage = Stage::new(Scene::Hosting);
+    let question = "2 people are in your session: q again to end it";
+    assert!(stage.press("q").screen().contains(question), "{}", stage.screen());
+    assert!(!stage.app.has_ended());
+    stage.press("+q");
+    assert!(!stage.app.has_ended(), "something else was done in between");
+    stage.press("q");
+    assert!(stage.app.has_ended());
+
+    let mut stage = Stage::new(Scene::Hosting);
+    stage.press(":quit<enter>");
+    assert!(!stage.app.has_ended());
+    stage.reseat(|roster| drop(roster.participants.remove(&BEN)));
+    assert!(stage.press("+q").screen().contains("1 person is in your session"));
+    stage.reseat(|roster| drop(roster.participants.remove(&ANA)));
+    stage.press("+q");
+    assert!(stage.app.has_ended(), "nobody is left");
+    let mut stage = Stage::new(Scene::Hosting);
+    stage.press("<ctrl-c>");
+    assert!(stage.app.has_ended(), "that is meant");
+}
+
+#[test]
+fn who_has_joined_leaves_without_a_question() {
+    for scene in [Scene::Joined, Scene::Reconnecting] {
+        assert!(Stage::new(scene).press("q").app.has_ended(), "{scene:?}");
+    }
 }
 
 #[test]

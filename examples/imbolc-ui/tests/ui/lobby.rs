@@ -1,5 +1,7 @@
 //! The sessions on the LAN: sightings in, a list out; keys in, a choice out.
 
+use std::{cell::Cell, future::pending, net::SocketAddr, time::Duration};
+
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     discovery::{FoundSession, Sighting, Versions},
@@ -7,8 +9,12 @@ use imbolc_net::{
     protocol::PROTOCOL_VERSION,
     studio::Studio,
 };
-use imbolc_ui::lobby::{Choice, Lobby};
+use imbolc_ui::{
+    lobby::{self, Choice, Lobby},
+    run::Input,
+};
 use ratatui::{Terminal, backend::TestBackend};
+use tokio::{sync::mpsc, time::timeout};
 
 fn session(name: &str, number: u8) -> FoundSession {
     FoundSession {
@@ -70,4 +76,73 @@ fn what_cannot_be_joined_is_not_and_why_is_said() {
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     assert!(screen(&lobby).contains("Old cannot be joined: it speaks another version"));
     assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Leave);
+}
+
+/// What becomes of keys that are pressed in a lobby where Friday is found, if it is
+/// joined in this way; and what is on the screen in the end, or when nothing
+/// happens any more.
+async fn visit(
+    keys: &[KeyCode],
+    join: impl AsyncFn(SocketAddr) -> Result<u8, String>,
+) -> (Option<Result<Option<u8>, String>>, String) {
+    let mut found = Some(Sighting::Found(session("Friday", 20)));
+    let (sender, mut inputs) = mpsc::channel(8);
+    let next = async || match found.take() {
+        Some(sighting) => Some(sighting),
+        None => pending().await,
+    };
+    let mut terminal = Terminal::new(TestBackend::new(90, 10)).expect("in memory");
+    let chosen = {
+        let choosing = lobby::choose(next, join, &mut terminal, &mut inputs);
+        let pressing = async {
+            for key in keys {
+                // When nothing else happens.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                sender.send(Input::Key(KeyEvent::from(*key))).await.expect("it reads");
+            }
+            pending::<()>().await;
+        };
+        let both = async {
+            tokio::select! {
+                chosen = choosing => chosen,
+                () = pressing => unreachable!("it goes on"),
+            }
+        };
+        timeout(Duration::from_secs(1), both).await.ok()
+    };
+    (chosen, terminal.backend().to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_session_is_joined_the_lobby_stays_and_says_so() {
+    let (chosen, screen) = visit(&[KeyCode::Enter, KeyCode::Down], async |_| pending().await).await;
+    assert_eq!(chosen, None);
+    assert!(screen.contains("joining Friday…  Esc gives it up"), "{screen}");
+    assert!(screen.contains("192.168.1.20:9999"), "{screen}");
+
+    let keys = [KeyCode::Enter, KeyCode::Esc];
+    let (chosen, screen) = visit(&keys, async |_| pending().await).await;
+    assert_eq!(chosen, None, "given up is the session, and not the lobby");
+    assert!(screen.contains("Enter joins"), "{screen}");
+    let keys = [KeyCode::Enter, KeyCode::Char('q')];
+    let (chosen, _) = visit(&keys, async |_| pending().await).await;
+    assert_eq!(chosen, Some(Ok(None)), "one may leave meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_fails_leads_back_to_the_list_and_says_why() {
+    let tried = Cell::new(0);
+    let second = async |address: SocketAddr| {
+        assert_eq!(address, SocketAddr::from(([192, 168, 1, 20], 9999)));
+        tried.set(tried.get() + 1);
+        if tried.get() == 1 { Err("nobody is listening".into()) } else { Ok(tried.get()) }
+    };
+    let (chosen, screen) = visit(&[KeyCode::Enter], second).await;
+    assert_eq!(chosen, None);
+    assert!(screen.contains("Friday: nobody is listening"), "{screen}");
+    assert!(screen.contains("192.168.1.20:9999"), "{screen}");
+
+    tried.set(0);
+    let (chosen, _) = visit(&[KeyCode::Enter, KeyCode::Enter], second).await;
+    assert_eq!(chosen, Some(Ok(Some(2))));
 }

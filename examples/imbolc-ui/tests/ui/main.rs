@@ -20,3 +20,4 @@ mod processes;
 mod screens;
 mod session;
 mod stage;
+mod status;

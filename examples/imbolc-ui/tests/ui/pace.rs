@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use imbolc_net::{Event, model::DirtyFlags};
-use imbolc_ui::app::Pace;
+use imbolc_ui::{app::Pace, run};
+use ratatui::{Terminal, backend::TestBackend};
+use tokio::{sync::mpsc, time::timeout};
 
 use crate::stage::{ANA, LEAD, Scene, Stage};
 
@@ -42,6 +44,31 @@ fn sixty_frames_a_second_are_drawn_while_the_music_goes() {
     assert!(stage.app.is_stale());
     stage.screen();
     assert_eq!(stage.app.pace(later()), Pace::Fast);
+}
+
+/// How many frames the loop draws in its first second of virtual time.
+async fn frames_in_a_second(stage: &Stage) -> usize {
+    let (studio, events) = stage.dispatcher();
+    let (_keys, inputs) = mpsc::channel(1);
+    let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
+    let second = Duration::from_secs(1);
+    let looping = run::run(&studio, events, &mut terminal, inputs);
+    assert!(timeout(second, looping).await.is_err(), "it goes on");
+    terminal.get_frame().count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_second_in_which_a_meter_moves_sixty_frames_are_drawn() {
+    let mut stage = Stage::new(Scene::Alone);
+    stage.plays(480, -12.0);
+    // Whenever it is looked at it is somewhere else.
+    stage.moves();
+    assert_eq!(frames_in_a_second(&stage).await, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_second_in_which_nothing_moves_none_is_drawn_but_the_first() {
+    assert_eq!(frames_in_a_second(&Stage::new(Scene::Alone)).await, 1);
 }
 
 #[test]

@@ -57,6 +57,14 @@ fn nothing_is_written_while_nothing_moves_and_much_while_the_music_goes() {
 }
 
 #[test]
+fn who_saves_without_a_place_for_it_is_told_which_option_names_one() {
+    let mut player = Player::start(&["--name", "mia"]);
+    player.sees("mia alone");
+    player.press(":save Song\r");
+    player.sees("the host keeps no projects: start it with --project-dir DIR");
+}
+
+#[test]
 fn the_help_has_examples() {
     let help = without_terminal(&["--help"]);
     assert!(help.status.success());
@@ -106,6 +114,8 @@ fn without_the_feature_it_says_which_one_to_build_with() {
 #[test]
 fn without_the_feature_nothing_is_discovered() {
     assert!(complaint(&["--discover"]).ends_with("--features mdns -- --discover"));
+    let interface = complaint(&["--interface", "lo"]);
+    assert!(interface.ends_with("--features mdns -- --interface lo"), "{interface}");
 }
 
 #[cfg(feature = "net")]
@@ -184,12 +194,29 @@ mod net {
 
         // The host ends the session, and whoever was in it goes on looking.
         mia.press("q");
+        mia.sees("1 person is in your session: q again to end it");
+        mia.press("q");
         assert!(mia.ends().success());
-        ana.sees("ana reconnecting: ");
+        ana.sees("trying again: nobody is listening");
+        ana.sees("ana reconnecting: the host has ended the session; trying again");
         ana.press("+");
         ana.sees("-4.0*");
         ana.press("q");
         assert!(ana.ends().success());
+    }
+
+    #[test]
+    fn who_listens_everywhere_says_where_others_join() {
+        let state = Directory::new("everywhere");
+        // Announced on the loopback interface only.
+        let host = ["--server", "--tui", "--name", "mia", "--bind", "[::]:0", "--interface", "lo"];
+        let host = if cfg!(feature = "mdns") { &host[..] } else { &host[..6] };
+        let mia = Player::start(host);
+        let address = address(&mia);
+        let join = ["--connect", &address, "--name", "ana", "--state-dir", state.path()];
+        let ana = Player::start(&join);
+        ana.sees("ana connected");
+        mia.sees("ana has joined");
     }
 
     #[test]
@@ -225,6 +252,18 @@ mod net {
             "{screen}"
         );
         assert!(!player.has_screen());
+    }
+
+    #[cfg(feature = "mdns")]
+    #[test]
+    fn an_interface_that_is_not_there_is_one_clear_line() {
+        for what in [&HOST[..], &["--discover"]] {
+            let said = complaint(&[what, &["--interface", "wlan99"]].concat());
+            assert!(
+                said.starts_with("imbolc-ui: there is no network interface wlan99, but "),
+                "{said}"
+            );
+        }
     }
 
     #[cfg(feature = "mdns")]

@@ -7,7 +7,7 @@ use std::{
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
-    Event, NetworkState,
+    Dispatcher, Event, NetworkState,
     clock::{Millis, Timestamp},
     dispatcher::{Events, MockDispatcher},
     engine::Metering,
@@ -71,6 +71,7 @@ impl Scene {
             Self::Reconnecting => Status::Reconnecting {
                 since: Instant::now(),
                 reason: Lost::Closed,
+                attempt: None,
                 // Half a second more, so that it says 42 for a while.
                 until: Instant::now() + Duration::from_millis(42_500),
             },
@@ -105,6 +106,7 @@ impl Scene {
 /// A UI on a stage.
 pub struct Stage {
     pub app: App,
+    me: ClientId,
     shown: Arc<Mutex<Shown>>,
     events: Events,
     sender: broadcast::Sender<Event>,
@@ -116,6 +118,8 @@ struct Shown {
     state: Arc<NetworkState>,
     confirmed: Arc<NetworkState>,
     metering: Metering,
+    /// Whether the playhead is somewhere else whenever it is looked at.
+    moves: bool,
     status: Status,
     /// How often the snapshot was loaded.
     loads: u32,
@@ -140,6 +144,7 @@ impl Stage {
             confirmed: Arc::clone(&state),
             state,
             metering: Metering::default(),
+            moves: false,
             status: scene.status(),
             loads: 0,
             online: scene != Scene::Reconnecting,
@@ -151,7 +156,8 @@ impl Stage {
         let events = Events::new(sender.subscribe());
         let app = App::new(Arc::new(mock(scene.me(), &shown, &sender)));
         let terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
-        let mut stage = Self { app, shown, events, sender, terminal };
+        let me = scene.me();
+        let mut stage = Self { app, me, shown, events, sender, terminal };
         if scene == Scene::Refused {
             let action = band::cutoff(LEAD, 1234.0);
             let reason = Refusal::NotOwner { instrument: LEAD, owner: stage.owner(BEN) };
@@ -219,6 +225,23 @@ impl Stage {
             playing: true,
             peaks: [peak; 2],
         };
+    }
+
+    /// The dispatcher does differently, and tells of it.
+    pub fn becomes(&mut self, status: Status) {
+        self.shown().status = status.clone();
+        self.happens(Event::Status(status));
+    }
+
+    /// From now on the meters are never twice the same.
+    pub fn moves(&mut self) {
+        self.shown().moves = true;
+    }
+
+    /// A dispatcher that shows the same, and what it tells.
+    pub fn dispatcher(&self) -> (Arc<dyn Dispatcher>, Events) {
+        let me = self.me;
+        (Arc::new(mock(me, &self.shown, &self.sender)), Events::new(self.sender.subscribe()))
     }
 
     /// From now on the dispatcher refuses everything at once.
@@ -332,7 +355,13 @@ fn mock(
         Arc::clone(&it.state)
     });
     shows!(expect_confirmed, |it| Arc::clone(&it.confirmed));
-    shows!(expect_metering, |it| it.metering);
+    shows!(expect_metering, |it| {
+        if it.moves {
+            let next = it.metering.playhead.get() + 1;
+            it.metering.playhead = Ticks::new(next).expect("in range");
+        }
+        it.metering
+    });
     shows!(expect_status, |it| it.status.clone());
     shows!(expect_identity, |it| {
         let roster = &it.state.roster;

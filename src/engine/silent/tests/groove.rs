@@ -21,6 +21,37 @@ fn every_second_step_is_late_and_the_session_swings_on_top() {
 }
 
 #[test]
+fn a_lane_moves_the_swing_of_a_drum_machine_two_steps_at_a_time() {
+    let mut rig = Rig::drumming();
+    (0..6).for_each(|step| rig.step(FIRST, 0, step));
+    rig.drums(DrumSetting::Swing(Amount::of(0.25)));
+    let swing = Target::Drums(KIT, DrumParameter::Swing);
+    let lane = |action| NetworkAction::Automation(swing, action);
+    let point = |tick, value| {
+        let (tick, value) = (Ticks::of(tick), Amount::of(value));
+        lane(AutomationAction::Put(Point { tick, value, curve: Curve::Linear }))
+    };
+    rig.act(&lane(AutomationAction::Add));
+    rig.act(&point(0, 0.0));
+    rig.act(&point(480, 1.0));
+    rig.transport(TransportAction::Play);
+    rig.wait(300);
+    // Straight at first, half-way at 240, and all the way at 480.
+    assert_eq!(rig.beats(), [0, 120, 240]);
+    // What is changed meanwhile is heard.
+    rig.act(&point(480, 0.5));
+    rig.wait(450);
+    assert_eq!(rig.beats(), [375, 480, 630]);
+    rig.transport(TransportAction::Stop);
+    let enabled = LaneSetting::Enabled(false);
+    rig.act(&lane(AutomationAction::Set(enabled)));
+    rig.transport(TransportAction::Locate(Ticks::of(0)));
+    rig.transport(TransportAction::Play);
+    rig.wait(300);
+    assert_eq!(rig.beats(), [0, 135, 240], "as it was set");
+}
+
+#[test]
 fn notes_swing_with_the_session_but_on_the_beat() {
     let mut rig = Rig::with([note(0, 60, 240), note(240, 60, 240)]);
     rig.act(&NetworkAction::Session(SessionSetting::Swing(Amount::of(0.5))));

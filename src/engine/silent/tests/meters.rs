@@ -131,11 +131,13 @@ fn no_meter_moves_with_what_the_desk_does_not_read() {
         there.into_iter().map(move |parameter| Target::Instrument(id, parameter))
     });
     let pad = PadParameter::all().into_iter().map(|p| Target::Pad(KIT, PadNumber::of(0), p));
+    let drums = DrumParameter::ALL.iter().map(|p| Target::Drums(KIT, *p));
     let bus = BusParameter::all().into_iter().map(|p| Target::Bus(send, p));
     let layers = LayerGroupParameter::all().into_iter().map(|p| Target::LayerGroup(group, p));
     let master = MasterParameter::all().into_iter().map(Target::Master);
     let session = SessionParameter::all().into_iter().map(Target::Session);
-    for target in own.chain(pad).chain(bus).chain(layers).chain(master).chain(session) {
+    for target in own.chain(pad).chain(drums).chain(bus).chain(layers).chain(master).chain(session)
+    {
         let moves = [0.0, 0.3, 1.0].into_iter().any(|part| {
             let mut state = rig.state.clone();
             let action = target.action(Amount::of(part), &state).unwrap();

@@ -3,8 +3,8 @@
 use imbolc_net::{
     quantity::PadNumber,
     studio::{
-        Action, AutomationAction, BusParameter, InstrumentParameter, LayerGroupParameter,
-        MasterParameter, PadParameter, SessionParameter, StudioState, Target,
+        Action, AutomationAction, BusParameter, DrumParameter, InstrumentParameter,
+        LayerGroupParameter, MasterParameter, PadParameter, SessionParameter, StudioState, Target,
     },
 };
 
@@ -59,6 +59,9 @@ fn named(view: &View) -> Vec<(String, Target)> {
             (name, Target::Instrument(id, parameter))
         }));
         if studio.drums.machine(id).is_some() {
+            named.extend(DrumParameter::ALL.iter().map(|parameter| {
+                (format!("drums {}", words::of(parameter)), Target::Drums(id, *parameter))
+            }));
             let pads = PadNumber::MIN.get()..=PadNumber::MAX.get();
             for pad in pads.filter_map(|pad| PadNumber::new(pad).ok()) {
                 named.extend(PadParameter::all().into_iter().map(|parameter| {

@@ -197,7 +197,9 @@ pub(super) const ROWS: &[Row] = &[
         ProjectNotice::Nothing => "nothing yet".into(),
         ProjectNotice::Working(task) => format!("under way: {}", words::of(task)),
         ProjectNotice::Done(task) => format!("done: {}", words::of(task)),
-        ProjectNotice::Failed(task, why) => format!("not done: {}: {why}", words::of(task)),
+        ProjectNotice::Failed(task, why) => {
+            format!("not done: {}: {}", words::of(task), words::failure(why))
+        }
     }),
 ];
 

@@ -1,0 +1,218 @@
+//! What it costs to turn a knob: the whole of what a UI waits for until its own
+//! snapshot shows it.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use imbolc_net::{
+    Dispatcher,
+    client::{JoinOptions, RemoteDispatcher},
+    config::SessionConfig,
+    dispatcher::{HostDispatcher, HostOptions, LocalDispatcher},
+    engine::SilentEngine,
+    protocol::InstrumentId,
+    studio::StudioState,
+};
+use tokio::{net::TcpListener, runtime::Runtime};
+
+use crate::{
+    bench::{Bench, Contender, calls},
+    figure::Samples,
+    fixture::{BareStudio, alone_in, band, cutoff, touched, turn_to, turning},
+    picture::{Curve, Picture},
+    plain,
+    row::{Row, Target},
+};
+
+/// What the bench compares, and how it grows.
+const SIZES: [u32; 4] = [16, 64, 256, 1024];
+const USUAL: usize = 1;
+
+/// How many are timed together where one comes upon the other.
+const BATCH: u32 = 16;
+
+/// How long to wait before one looks again whether there is an answer.
+const REST: Duration = Duration::from_micros(50);
+
+const BARE: &str = "bare `imbl` edit";
+const CLONE: &str = "cloned plain state";
+const FEWEST: &str = "among 16";
+
+pub fn measure(bench: &mut Bench) {
+    if !bench.wants("dispatch/") {
+        return;
+    }
+    let runtime = Runtime::new().unwrap();
+    let studios = SIZES.map(|instruments| Studios::open(&runtime, instruments));
+    let local = Part {
+        key: "local",
+        what: format!("alone; mean of {BATCH}"),
+        batch: BATCH,
+        contenders: Studios::alone,
+    };
+    let remote = Part {
+        key: "remote",
+        what: "joined over loopback TCP and predicted; one now and then".into(),
+        batch: 1,
+        contenders: Studios::joined,
+    };
+    let mut curves = rows(bench, &studios, &local);
+    curves.extend(rows(bench, &studios, &remote).into_iter().take(1));
+    let title = "Turning a knob, by the number of instruments";
+    bench.picture(Picture::growth("dispatch-growth.svg", title, curves));
+    distribution(bench, &studios[USUAL]);
+}
+
+/// The same session, as everybody has it.
+struct Studios {
+    instrument: InstrumentId,
+    local: LocalDispatcher,
+    remote: RemoteDispatcher,
+    /// Keeps the session open that `remote` takes part in.
+    _host: HostDispatcher,
+    bare: BareStudio,
+    plain: ArcSwap<plain::Studio>,
+}
+
+impl Studios {
+    fn open(runtime: &Runtime, instruments: u32) -> Self {
+        let state = band::session(instruments);
+        let instrument = touched(instruments);
+        let (host, remote) = runtime.block_on(joined(state.clone(), instrument));
+        let bare = BareStudio::of(&state);
+        let plain = ArcSwap::from_pointee(plain::Studio::of(&state));
+        Self { instrument, local: alone_in(state), remote, _host: host, bare, plain }
+    }
+
+    /// One turn upon the other.
+    fn alone(&self) -> [Contender<'_>; 3] {
+        let ours = calls(turning(&self.local, self.instrument));
+        [ours, calls(self.bare.turning(self.instrument)), calls(self.cloning())]
+    }
+
+    /// A turn now and then: what was predicted is answered before the next one,
+    /// and meanwhile the others rest as well.
+    fn joined(&self) -> [Contender<'_>; 3] {
+        let bare = rested(self.bare.turning(self.instrument));
+        [self.predicted(), bare, rested(self.cloning())]
+    }
+
+    fn predicted(&self) -> Contender<'_> {
+        let mut turn = 0;
+        Box::new(move |times| {
+            let mut took = Duration::ZERO;
+            for _ in 0..times {
+                turn += 1;
+                let action = turn_to(self.instrument, cutoff(turn));
+                let begun = Instant::now();
+                self.remote.dispatch(action).unwrap();
+                took += begun.elapsed();
+                while self.remote.unanswered() > 0 {
+                    thread::sleep(REST);
+                }
+            }
+            took
+        })
+    }
+
+    fn cloning(&self) -> impl FnMut() + '_ {
+        let mut turn = 0;
+        move || {
+            turn += 1;
+            let mut next = plain::Studio::clone(&self.plain.load());
+            next.instruments.get_mut(&self.instrument).unwrap().filter.cutoff = cutoff(turn);
+            self.plain.store(Arc::new(next));
+        }
+    }
+}
+
+/// Calls each of which comes after a rest.
+fn rested<'a>(mut call: impl FnMut() + 'a) -> Contender<'a> {
+    Box::new(move |times| {
+        let mut took = Duration::ZERO;
+        for _ in 0..times {
+            thread::sleep(REST);
+            let begun = Instant::now();
+            call();
+            took += begun.elapsed();
+        }
+        took
+    })
+}
+
+/// A host on loopback, and somebody who owns `instrument`. Its patches are not
+/// paced, so that answers come at once.
+async fn joined(
+    state: StudioState,
+    instrument: InstrumentId,
+) -> (HostDispatcher, RemoteDispatcher) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let session = SessionConfig { patch_pace: Duration::ZERO, ..SessionConfig::default() };
+    let options = HostOptions { session, ..HostOptions::default() };
+    let engine = SilentEngine::default();
+    let host = HostDispatcher::open("Host", state, engine, listener, options).unwrap();
+    let options =
+        JoinOptions { name: "Ana".into(), own: vec![instrument], ..JoinOptions::default() };
+    let remote = RemoteDispatcher::connect(&address, options).await.unwrap();
+    (host, remote)
+}
+
+/// One of the ways to take part.
+struct Part {
+    key: &'static str,
+    what: String,
+    batch: u32,
+    contenders: fn(&Studios) -> [Contender<'_>; 3],
+}
+
+fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
+    let mut contenders: Vec<_> = studios.iter().flat_map(part.contenders).collect();
+    let samples = bench.in_turn(part.batch, &mut contenders);
+    let by_size: Vec<_> = samples.chunks(3).collect();
+    let Part { key, what, .. } = part;
+    let [ours, bare, cloned] = by_size[USUAL] else { unreachable!("one each") };
+    bench.row(
+        Row::new(
+            format!("dispatch/{key}"),
+            format!("`dispatch` to own snapshot, {what}"),
+            ours.median(),
+        )
+        .peer(BARE, bare.median())
+        .peer(CLONE, cloned.median())
+        .target(Target::AtMostTimes(5.0, BARE)),
+    );
+    let at = |size: usize| by_size[size][0].median();
+    bench.row(
+        Row::new(
+            format!("dispatch/{key}-flat"),
+            format!("the same among 1,024, {what}"),
+            at(SIZES.len() - 1),
+        )
+        .peer(FEWEST, at(0))
+        .target(Target::AtMostTimes(1.5, FEWEST)),
+    );
+    let names = [key, "bare imbl edit", "cloned plain state"];
+    names.iter().enumerate().map(|(way, name)| curve(name, &by_size, way)).collect()
+}
+
+fn curve(name: &str, by_size: &[&[Samples]], way: usize) -> Curve {
+    let point =
+        |(size, samples): (u32, &&[Samples])| (f64::from(size), samples[way].median().value());
+    (name.into(), SIZES.into_iter().zip(by_size).map(point).collect())
+}
+
+/// One by one, for the slowest are looked for.
+fn distribution(bench: &mut Bench, studios: &Studios) {
+    let [local, bare, cloned] = studios.alone();
+    let mut contenders = [local, bare, cloned, studios.predicted()];
+    let samples = bench.in_turn(1, &mut contenders);
+    let names = ["alone", "bare imbl edit", "cloned plain state", "joined, now and then"];
+    let contenders: Vec<_> = names.into_iter().zip(&samples).collect();
+    let title = "Turning a knob among 64 instruments, one call at a time";
+    bench.picture(Picture::distribution("dispatch.svg", title, &contenders));
+}

@@ -1,0 +1,62 @@
+//! Ours: the difference between two snapshots, in a frame.
+
+use bytes::BytesMut;
+use imbolc_net::{
+    NetworkState, ServerMessage,
+    framing::{self, Codec},
+    model::Model,
+    protocol::Seq,
+    studio::{NetworkAction, Studio, StudioState},
+};
+
+use super::Way;
+
+pub struct Ours {
+    codec: Codec,
+    action: NetworkAction,
+    before: NetworkState,
+    after: Option<NetworkState>,
+    there: Option<NetworkState>,
+    frame: BytesMut,
+}
+
+impl Ours {
+    pub fn new(codec: Codec, state: &StudioState, action: NetworkAction) -> Self {
+        // Somewhere in a long session.
+        let seq = Seq(1_000_000);
+        let before = NetworkState { seq, model: state.clone(), roster: Default::default() };
+        Self { codec, action, before, after: None, there: None, frame: BytesMut::new() }
+    }
+}
+
+impl Way for Ours {
+    fn send(&mut self) {
+        let mut after = self.before.clone();
+        after.seq = self.before.seq.next();
+        Studio::reduce(&mut after.model, &self.action).unwrap();
+        let patch = ServerMessage::<Studio>::StatePatchUpdate(self.before.patch_to(&after));
+        self.frame.clear();
+        framing::encode(self.codec, &patch, &mut self.frame).unwrap();
+        self.after = Some(after);
+    }
+
+    fn receive(&mut self) {
+        let message = framing::decode(self.codec, &self.frame[4..]).unwrap();
+        let ServerMessage::<Studio>::StatePatchUpdate(patch) = message else {
+            unreachable!("it was a patch")
+        };
+        self.there = Some(self.before.patched(&patch).unwrap());
+    }
+
+    fn bytes(&self) -> usize {
+        self.frame.len()
+    }
+
+    fn has_arrived(&self) -> bool {
+        self.there.is_some() && self.there == self.after
+    }
+
+    fn restore(&mut self) {
+        (self.after, self.there) = (None, None);
+    }
+}

@@ -1,0 +1,136 @@
+//! Where in a document an edit changes something, and what: found by comparing
+//! the document before and after, so that it is the same edit for everyone.
+
+use imbolc_net::{
+    model::Model,
+    studio::{NetworkAction, Studio, StudioState},
+};
+use serde_json::Value;
+
+/// The state that an edit leads to.
+pub fn edited(state: &StudioState, action: &NetworkAction) -> StudioState {
+    let mut after = state.clone();
+    Studio::reduce(&mut after, action).unwrap();
+    after
+}
+
+/// A state as a document, whose numbers have as many digits as on the wire.
+pub fn document(state: &StudioState) -> Value {
+    serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
+}
+
+/// A place in a map or in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    Key(String),
+    Index(usize),
+}
+
+/// What changes there.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The value of a key, which may be new.
+    Put { old: Option<Value>, new: Value },
+    /// There is a new element in the list.
+    Insert(Value),
+}
+
+/// One change of a document.
+#[derive(Clone, Debug)]
+pub struct Spot {
+    /// Where the map or the list is.
+    pub holder: Vec<Place>,
+    pub place: Place,
+    pub change: Change,
+}
+
+impl Spot {
+    /// The one difference between two documents.
+    pub fn between(old: &Value, new: &Value) -> Self {
+        let mut holder = Vec::new();
+        let (place, change) = find(old, new, &mut holder).expect("they are the same");
+        Self { holder, place, change }
+    }
+
+    /// The new value.
+    pub fn new_value(&self) -> &Value {
+        match &self.change {
+            Change::Put { new, .. } => new,
+            Change::Insert(element) => element,
+        }
+    }
+
+    /// Makes the change in a document.
+    pub fn make(&self, document: &mut Value) {
+        let new = self.new_value().clone();
+        match (self.holder_in(document), &self.place) {
+            (Value::Object(map), Place::Key(key)) => drop(map.insert(key.clone(), new)),
+            (Value::Array(list), Place::Index(index)) => list.insert(*index, new),
+            _ => unreachable!("the document has another form"),
+        }
+    }
+
+    /// Takes the change back.
+    pub fn unmake(&self, document: &mut Value) {
+        match (self.holder_in(document), &self.place, &self.change) {
+            (Value::Object(map), Place::Key(key), Change::Put { old: Some(old), .. }) => {
+                map.insert(key.clone(), old.clone());
+            }
+            (Value::Object(map), Place::Key(key), _) => drop(map.remove(key)),
+            (Value::Array(list), Place::Index(index), _) => drop(list.remove(*index)),
+            _ => unreachable!("the document has another form"),
+        }
+    }
+
+    /// Whether the change is in a document.
+    pub fn is_in(&self, document: &mut Value) -> bool {
+        let found = match (self.holder_in(document), &self.place) {
+            (Value::Object(map), Place::Key(key)) => map.get(key),
+            (Value::Array(list), Place::Index(index)) => list.get(*index),
+            _ => None,
+        };
+        found == Some(self.new_value())
+    }
+
+    fn holder_in<'a>(&self, document: &'a mut Value) -> &'a mut Value {
+        self.holder.iter().fold(document, |holder, place| match place {
+            Place::Key(key) => &mut holder[key],
+            Place::Index(index) => &mut holder[index],
+        })
+    }
+}
+
+fn find(old: &Value, new: &Value, holder: &mut Vec<Place>) -> Option<(Place, Change)> {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let (key, value) = new.iter().find(|(key, value)| old.get(*key) != Some(*value))?;
+            go_on(old.get(key), value, Place::Key(key.clone()), holder)
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            let differs = |index: &usize| old.get(*index) != new.get(*index);
+            let index = (0..new.len()).find(differs)?;
+            if old.len() < new.len() {
+                return Some((Place::Index(index), Change::Insert(new[index].clone())));
+            }
+            go_on(old.get(index), &new[index], Place::Index(index), holder)
+        }
+        _ => None,
+    }
+}
+
+/// Looks within what is at `place`, or takes it for what was changed.
+fn go_on(
+    old: Option<&Value>,
+    new: &Value,
+    place: Place,
+    holder: &mut Vec<Place>,
+) -> Option<(Place, Change)> {
+    if let Some(old) = old {
+        holder.push(place.clone());
+        if let Some(found) = find(old, new, holder) {
+            return Some(found);
+        }
+        holder.pop();
+    }
+    Some((place, Change::Put { old: old.cloned(), new: new.clone() }))
+}
