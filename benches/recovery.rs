@@ -238,6 +238,7 @@ async fn never_listens(connector: MemoryConnector) {
         own: vec![],
         privilege: false,
         codecs: vec![Codec::Json.name().into()],
+        compression: vec![],
         resume: None,
     };
     let mut next = ClientMessage::<Studio>::Hello(hello);

@@ -86,7 +86,7 @@ class Client:
     def join(self, name, own):
         print(f"> Hello, I am {name} and would like to own instrument {own}")
         self.frames.send({"Hello": {
-            "protocol": 2, "model": "imbolc-studio", "model_version": 3,
+            "protocol": 3, "model": "imbolc-studio", "model_version": 3,
             "name": name, "own": [own], "privilege": False,
             "codecs": ["json"], "resume": None}})
         answer, welcome = self.hear()
@@ -163,19 +163,19 @@ class Client:
         if patch["seq"] <= self.seq:
             return
         expect(patch["base"] == self.seq, f"no patch came for moment {self.seq}")
-        print(f"< moment {patch['seq']}: {json.dumps(patch['changes'])}")
+        changes = patch.get("roster", []) + patch.get("model", [])
+        print(f"< moment {patch['seq']}: {json.dumps(changes)}")
         self.seq = patch["seq"]
-        for part, inner in map(only, patch["changes"]):
-            for change, value in map(only, inner if part == "Model" else [inner]):
-                if change == "Owned":
-                    self.owners[str(value[0])] = value[1]
-                elif change == "Freed":
-                    self.owners.pop(str(value), None)
-                elif change == "Instruments":
-                    self.instruments = value
-                elif change == "Instrument" and "Filter" in value[1]:
-                    name, setting = only(value[1]["Filter"])
-                    self.instruments[str(value[0])]["filter"][name.lower()] = setting
+        for change, value in map(only, changes):
+            if change == "Owned":
+                self.owners[str(value[0])] = value[1]
+            elif change == "Freed":
+                self.owners.pop(str(value), None)
+            elif change == "Instruments":
+                self.instruments = value
+            elif change == "Instrument" and "Filter" in value[1]:
+                name, setting = only(value[1]["Filter"])
+                self.instruments[str(value[0])]["filter"][name.lower()] = setting
 
     def cutoff(self, instrument):
         return self.instruments[str(instrument)]["filter"]["cutoff"]

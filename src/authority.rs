@@ -385,6 +385,7 @@ mod tests {
             own: vec![],
             privilege: false,
             codecs: vec![],
+            compression: vec![],
             resume: None,
         }
     }

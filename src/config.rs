@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::framing::{Codec, Compression};
+
 /// The rules of a session that can be set.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -113,6 +115,11 @@ pub struct ClientConfig {
     /// How many actions may be unanswered, e.g. while there is no connection.
     /// 1,024: minutes of editing, and a fraction of a second to send.
     pub backlog: usize,
+    /// The codecs that the client speaks, the favourite first. All of them, the
+    /// best one first; JSON alone lets a person read along.
+    pub codecs: Vec<Codec>,
+    /// What the client can expand, the favourite first. All there is.
+    pub compression: Vec<Compression>,
 }
 
 impl Default for ClientConfig {
@@ -124,7 +131,18 @@ impl Default for ClientConfig {
             first_retry: Duration::from_millis(100),
             last_retry: Duration::from_secs(5),
             backlog: 1024,
+            codecs: Codec::ALL.into(),
+            compression: Compression::ALL.into(),
         }
+    }
+}
+
+impl ClientConfig {
+    /// The same, but speaks `codec` and no other, and compresses nothing: so one
+    /// can see what it comes to, and read along if it is JSON.
+    #[must_use]
+    pub fn speaking(self, codec: Codec) -> Self {
+        Self { codecs: vec![codec], compression: vec![], ..self }
     }
 }
 
@@ -169,6 +187,9 @@ pub mod limits {
     /// A frame from the authority. 256 MiB: a full state of the largest
     /// session.
     pub const SERVER_FRAME: usize = 256 * 1024 * 1024;
+    /// A frame from the authority that is worth compressing. 4 KiB: patches are
+    /// smaller, and stay as quick as they are.
+    pub const COMPRESSED_FROM: usize = 4 * 1024;
     /// Characters of a name.
     pub const NAME: u32 = 64;
     /// Instruments in one request.

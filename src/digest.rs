@@ -20,7 +20,7 @@ use self::hasher::Hasher;
 
 /// The digest of a state.
 ///
-/// Written as 16 hexadecimal digits: a number of 64 bits is more than many
+/// Written as 16 hexadecimal digits in text: a number of 64 bits is more than many
 /// readers of JSON can hold.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Digest(pub u64);
@@ -53,12 +53,19 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return u64::deserialize(deserializer).map(Self);
+        }
         let digits = String::deserialize(deserializer)?;
         let fits = digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         let number = if fits { u64::from_str_radix(&digits, 16).ok() } else { None };

@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use state::{Change, NetworkState, Seq, StateDigest, StatePatch};
+pub use state::{NetworkState, Seq, StateDigest, StatePatch};
 pub use token::{SessionId, SessionToken};
 
 pub use crate::{
@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// The version of this vocabulary. Both sides must speak the same.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The port that a session is found at unless another is named.
 pub const DEFAULT_PORT: u16 = 9999;
@@ -139,9 +139,13 @@ pub struct Hello {
     pub own: Vec<InstrumentId>,
     /// Whether the client asks for the privilege.
     pub privilege: bool,
-    /// The codecs that the client speaks, the favourite first. The handshake
-    /// itself is always JSON.
+    /// The codecs that the client speaks, the favourite first; none means
+    /// JSON. This message itself is always JSON.
     pub codecs: Vec<String>,
+    /// The ways to compress that the client can expand, the favourite first. May
+    /// be left out.
+    #[serde(default)]
+    pub compression: Vec<String>,
     /// Set if the client was here before.
     pub resume: Option<Resume>,
 }
@@ -259,8 +263,10 @@ pub struct Welcome<M: Model = Studio> {
     pub name: String,
     /// Lets the client come back. It is a secret.
     pub token: SessionToken,
-    /// The codec of every further message, in both directions.
+    /// The codec of this and every further message, in both directions.
     pub codec: String,
+    /// How the authority compresses large frames, if it does.
+    pub compression: Option<String>,
     /// What the client owns.
     pub granted: Vec<InstrumentId>,
     /// What the client asked for and does not own, and why.
@@ -287,8 +293,10 @@ pub struct Reconnected {
     /// The token for the next time. The old one stops working once this one
     /// has been used.
     pub token: SessionToken,
-    /// The codec of every further message, in both directions.
+    /// The codec of this and every further message, in both directions.
     pub codec: String,
+    /// How the authority compresses large frames, if it does.
+    pub compression: Option<String>,
     /// The last action of this client that was decided. What comes after it
     /// must be sent again.
     pub last_action: ActionNumber,

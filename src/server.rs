@@ -170,11 +170,10 @@ impl<M: Model> House<M> {
                 Ok((reader, writer, peer)) => {
                     if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
                         debug!(%peer, "connected");
-                        self.registry.accepted.add(1);
                         let house = Arc::clone(&self);
                         connections.spawn(async move {
+                            let _open = house.registry.open();
                             connection::serve(&house, reader, writer, &peer).await;
-                            house.registry.closed.add(1);
                             drop(place);
                         });
                     } else {

@@ -26,7 +26,9 @@ use clap::{Args, Parser, Subcommand};
 use imbolc_net::{
     Dispatcher, Mode,
     client::{JoinOptions, SavedToken, TokenFile},
+    config::ClientConfig,
     dispatcher::{self, HostOptions},
+    framing::Codec,
     protocol::InstrumentId,
     status::{Closed, Status},
     transport::{seen_from_elsewhere, with_port},
@@ -92,6 +94,9 @@ enum Command {
         /// Where to keep the secret with which to come back after a crash
         #[arg(long, value_name = "DIR")]
         state_dir: Option<PathBuf>,
+        /// What to speak with the host: `json`, which can be read along, or `postcard`
+        #[arg(long, value_name = "NAME")]
+        codec: Option<Codec>,
     },
 }
 
@@ -201,7 +206,7 @@ impl Command {
                     Wishes::default(),
                 )
             }
-            Self::Join { address, who, own, privilege, state_dir } => {
+            Self::Join { address, who, own, privilege, state_dir, codec } => {
                 let address = with_port(&address);
                 let own: Vec<_> = own.into_iter().map(InstrumentId).collect();
                 let directory = state_dir
@@ -215,7 +220,10 @@ impl Command {
                     own: own.clone(),
                     privilege,
                     token_file: Some(token_file),
-                    ..JoinOptions::default()
+                    config: match codec {
+                        Some(codec) => ClientConfig::default().speaking(codec),
+                        None => ClientConfig::default(),
+                    },
                 };
                 (Mode::Remote { address, options }, Wishes { own, privilege, saved })
             }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::BytesMut;
 use tokio::{
     io::AsyncWriteExt,
-    time::{Instant, interval, timeout},
+    time::{Instant, interval, sleep, timeout},
 };
 
 use super::{Shared, keeper::Ended};
@@ -77,7 +77,7 @@ pub(super) async fn enter<M: Model, C: Connector>(
     let asked = write(&mut writer, &buffer).await;
     // Who is turned away at the door may find it closed before having asked,
     // but is told why.
-    let (entrance, codec) = match (hear::<M, _>(&mut frames, Codec::Json).await, asked) {
+    let (entrance, codec) = match (hear::<M, _>(&mut frames, None).await, asked) {
         (Ok(ServerMessage::Welcome(welcome)), _) => {
             let codec = welcome.codec.clone();
             (Entrance::New(Box::new(welcome)), codec)
@@ -102,7 +102,7 @@ impl<C: Connector> Wire<C> {
     /// back with nothing.
     pub(super) async fn full_state<M: Model>(&mut self) -> Result<NetworkState<M>, Lost> {
         loop {
-            match hear::<M, _>(&mut self.frames, self.codec).await? {
+            match hear::<M, _>(&mut self.frames, Some(self.codec)).await? {
                 ServerMessage::FullStateSync { state } => return Ok(state),
                 ServerMessage::Error(error) => return Err(Lost::Host(error)),
                 ServerMessage::Shutdown => return Err(Lost::Shutdown),
@@ -121,9 +121,16 @@ impl<C: Connector> Wire<C> {
     ) -> Ended {
         let Self { frames, writer, codec } = self;
         let begun = Instant::now();
+        // Who leaves says so between two frames; a host that does not take the one
+        // that is being written is not waited for.
+        let overdue = async {
+            shared.leave.cancelled().await;
+            sleep(GOODBYE).await;
+        };
         let ended = tokio::select! {
             lost = read(shared, frames, *codec, config, begun) => Ended::Lost(lost),
             ended = send(shared, writer, *codec, config, begun) => ended,
+            () = overdue => Ended::Left,
         };
         let farewell = async {
             let _ = writer.shutdown().await;
@@ -146,7 +153,7 @@ async fn read<M: Model, R: crate::transport::Reader>(
     begun: Instant,
 ) -> Lost {
     loop {
-        let message = match hear_within::<M, _>(frames, codec, config.silence).await {
+        let message = match hear_within::<M, _>(frames, Some(codec), config.silence).await {
             Ok(message) => message,
             Err(lost) => return lost,
         };
@@ -253,16 +260,17 @@ async fn write<W: Writer>(writer: &mut W, bytes: &[u8]) -> Result<(), Lost> {
     Ok(())
 }
 
+/// The next message, in `codec`, or in whichever the host has chosen.
 async fn hear<M: Model, R: crate::transport::Reader>(
     frames: &mut Frames<R>,
-    codec: Codec,
+    codec: Option<Codec>,
 ) -> Result<ServerMessage<M>, Lost> {
     hear_within(frames, codec, Duration::MAX).await
 }
 
 async fn hear_within<M: Model, R: crate::transport::Reader>(
     frames: &mut Frames<R>,
-    codec: Codec,
+    codec: Option<Codec>,
     silence: Duration,
 ) -> Result<ServerMessage<M>, Lost> {
     let payload = match frames.next_within(silence).await {
@@ -276,5 +284,8 @@ async fn hear_within<M: Model, R: crate::transport::Reader>(
         }
         Err(error) => return Err(error.into()),
     };
-    framing::decode(codec, &payload).map_err(|error| Lost::Unintelligible(error.detail()))
+    let message = framing::expand(&payload, limits::SERVER_FRAME).and_then(|payload| {
+        framing::decode(codec.unwrap_or_else(|| Codec::of(&payload)), &payload)
+    });
+    message.map_err(|error| Lost::Unintelligible(error.detail()))
 }

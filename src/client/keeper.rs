@@ -18,7 +18,6 @@ use super::{
 use crate::{
     error::DispatchError,
     event::Event,
-    framing::Codec,
     mirror::Mirror,
     model::Model,
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, ReconnectRefusal, Resume},
@@ -36,7 +35,8 @@ pub(super) struct Keeper<C> {
 
 /// Why a connection ended.
 pub(super) enum Ended {
-    /// The UI wanted to leave, and the host knows.
+    /// The UI wanted to leave, and the host knows, or takes nothing that it could
+    /// know it by.
     Left,
     /// Something went wrong.
     Lost(Lost),
@@ -48,6 +48,7 @@ impl<C: Connector> Keeper<C> {
         &self,
         resume: Option<Resume>,
     ) -> Result<Joined<M, C>, Lost> {
+        let config = &self.options.config;
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
             model: M::NAME.into(),
@@ -55,11 +56,11 @@ impl<C: Connector> Keeper<C> {
             name: self.options.name.clone(),
             own: in_portions(&self.options.own).next().unwrap_or_default(),
             privilege: self.options.privilege,
-            codecs: Codec::ALL.iter().map(|codec| codec.name().into()).collect(),
+            codecs: config.codecs.iter().map(|codec| codec.name().into()).collect(),
+            compression: config.compression.iter().map(|way| way.name().into()).collect(),
             resume,
         };
-        let limit = self.options.config.connect;
-        timeout(limit, connection::enter(&self.connector, hello))
+        timeout(config.connect, connection::enter(&self.connector, hello))
             .await
             .map_err(|_| Lost::Timeout)?
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{
     digest::Digest,
@@ -51,12 +51,10 @@ impl<M: Model> NetworkState<M> {
     /// What leads from this moment to `newer`.
     #[must_use]
     pub fn patch_to(&self, newer: &Self) -> StatePatch<M> {
-        let mut changes = Vec::new();
-        if !Arc::ptr_eq(&self.roster, &newer.roster) {
-            changes.extend(self.roster.diff(&newer.roster).into_iter().map(Change::Roster));
-        }
-        changes.extend(M::diff(&self.model, &newer.model).map(Change::Model));
-        StatePatch { base: self.seq, seq: newer.seq, changes }
+        let same = Arc::ptr_eq(&self.roster, &newer.roster);
+        let roster = if same { Vec::new() } else { self.roster.diff(&newer.roster) };
+        let model = M::diff(&self.model, &newer.model);
+        StatePatch { base: self.seq, seq: newer.seq, roster, model }
     }
 
     /// The moment that `patch` leads to.
@@ -69,11 +67,12 @@ impl<M: Model> NetworkState<M> {
         }
         let mut state = self.clone();
         state.seq = patch.seq;
-        for change in &patch.changes {
-            match change {
-                Change::Roster(change) => Arc::make_mut(&mut state.roster).apply(change),
-                Change::Model(patch) => M::apply(&mut state.model, patch)?,
-            }
+        if !patch.roster.is_empty() {
+            let roster = Arc::make_mut(&mut state.roster);
+            patch.roster.iter().for_each(|change| roster.apply(change));
+        }
+        if let Some(patch) = &patch.model {
+            M::apply(&mut state.model, patch)?;
         }
         Ok(state)
     }
@@ -97,23 +96,39 @@ pub struct StateDigest {
 }
 
 /// What leads from the moment `base` to the moment `seq`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// In text, what does not differ is left out.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(bound = "")]
 pub struct StatePatch<M: Model = Studio> {
     /// The moment it was made for, and the only one it may be applied to.
     pub base: Seq,
     /// The moment it leads to.
     pub seq: Seq,
-    /// What differs.
-    pub changes: Vec<Change<M>>,
+    /// What differs of the session itself.
+    #[serde(default)]
+    pub roster: Vec<RosterChange>,
+    /// What differs of what it is about.
+    #[serde(default)]
+    pub model: Option<M::Patch>,
 }
 
-/// One difference between two moments.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "")]
-pub enum Change<M: Model = Studio> {
-    /// Of the session itself.
-    Roster(RosterChange),
-    /// Of what it is about.
-    Model(M::Patch),
+impl<M: Model> Serialize for StatePatch<M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { base, seq, roster, model } = self;
+        // Binary has no names to tell by what was left out.
+        let all = !serializer.is_human_readable();
+        let (has_roster, has_model) = (all || !roster.is_empty(), all || model.is_some());
+        let fields = 2 + usize::from(has_roster) + usize::from(has_model);
+        let mut patch = serializer.serialize_struct("StatePatch", fields)?;
+        patch.serialize_field("base", base)?;
+        patch.serialize_field("seq", seq)?;
+        if has_roster {
+            patch.serialize_field("roster", roster)?;
+        }
+        if has_model {
+            patch.serialize_field("model", model)?;
+        }
+        patch.end()
+    }
 }

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 /// Proves who somebody was when it comes back: 128 random bits.
 ///
-/// Written as 32 hexadecimal digits. Compared in constant time, and not shown
+/// Written as 32 hexadecimal digits in text. Compared in constant time, and not shown
 /// by `Debug`.
 #[derive(Clone, Copy, Eq)]
 pub struct SessionToken([u8; 16]);
@@ -35,14 +35,13 @@ impl fmt::Debug for SessionToken {
 
 impl Serialize for SessionToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Hex(&self.0))
+        serialize(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SessionToken {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let digits = String::deserialize(deserializer)?;
-        bytes(&digits).map(Self).ok_or_else(|| D::Error::custom("a token is 32 hexadecimal digits"))
+        deserialize(deserializer, "a token").map(Self)
     }
 }
 
@@ -72,17 +71,34 @@ impl fmt::Debug for SessionId {
 
 impl Serialize for SessionId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serialize(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SessionId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let digits = String::deserialize(deserializer)?;
-        bytes(&digits)
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("a session's id is 32 hexadecimal digits"))
+        deserialize(deserializer, "a session's id").map(Self)
     }
+}
+
+/// As digits where people read, as it is elsewhere.
+fn serialize<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
+    if serializer.is_human_readable() {
+        serializer.collect_str(&Hex(bytes))
+    } else {
+        bytes.serialize(serializer)
+    }
+}
+
+fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    what: &str,
+) -> Result<[u8; 16], D::Error> {
+    if !deserializer.is_human_readable() {
+        return Deserialize::deserialize(deserializer);
+    }
+    let digits = String::deserialize(deserializer)?;
+    bytes(&digits).ok_or_else(|| D::Error::custom(format_args!("{what} is 32 hexadecimal digits")))
 }
 
 struct Hex<'a>(&'a [u8; 16]);

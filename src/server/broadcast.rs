@@ -8,7 +8,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    framing::{self, Codec, CodecError},
+    framing::{CodecError, Format},
     model::Model,
     protocol::{Seq, ServerMessage},
     session::Update,
@@ -23,7 +23,7 @@ const KEPT: usize = 16;
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// What a frame leads from and to; who stands on nothing gets everything.
-type Key = (Option<Seq>, Seq, Codec);
+type Key = (Option<Seq>, Seq, Format);
 type Slot = Arc<OnceLock<Result<Bytes, Arc<CodecError>>>>;
 
 /// The frames that were encoded last.
@@ -37,19 +37,19 @@ impl Broadcast {
     /// Also returns whether it was.
     pub(super) fn frame<M: Model>(
         &self,
-        codec: Codec,
+        format: Format,
         update: &Update<M>,
     ) -> Result<(Bytes, bool), Arc<CodecError>> {
         let key = match update {
-            Update::Patch { from, to } => (Some(from.seq), to.seq, codec),
-            Update::Full(state) => (None, state.seq, codec),
+            Update::Patch { from, to } => (Some(from.seq), to.seq, format),
+            Update::Full(state) => (None, state.seq, format),
         };
         // Encoded outside the lock: others may need another frame meanwhile.
         let slot = self.slot(key);
         let mut fresh = false;
         let frame = slot.get_or_init(|| {
             fresh = true;
-            encode(codec, update).map_err(Arc::new)
+            encode(format, update).map_err(Arc::new)
         });
         if fresh {
             self.make_room();
@@ -88,13 +88,13 @@ impl Broadcast {
     }
 }
 
-fn encode<M: Model>(codec: Codec, update: &Update<M>) -> Result<Bytes, CodecError> {
+fn encode<M: Model>(format: Format, update: &Update<M>) -> Result<Bytes, CodecError> {
     let message = match update {
         Update::Patch { from, to } => ServerMessage::StatePatchUpdate(from.patch_to(to)),
         Update::Full(state) => ServerMessage::FullStateSync { state: (**state).clone() },
     };
     let mut buffer = BytesMut::new();
-    framing::encode(codec, &message, &mut buffer)?;
+    format.encode(&message, &mut buffer)?;
     Ok(buffer.freeze())
 }
 
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn encode(broadcast: &Broadcast, seq: u64) -> bool {
-        broadcast.frame(Codec::Json, &full(seq)).unwrap().1
+        broadcast.frame(Format::default(), &full(seq)).unwrap().1
     }
 
     fn kept(broadcast: &Broadcast) -> Vec<u64> {
@@ -121,7 +121,7 @@ mod tests {
 
     /// As if a frame of `bytes` had been encoded.
     fn put(broadcast: &Broadcast, seq: u64, bytes: usize) {
-        let slot = broadcast.slot((None, Seq(seq), Codec::Json));
+        let slot = broadcast.slot((None, Seq(seq), Format::default()));
         slot.set(Ok(Bytes::from(vec![0; bytes]))).unwrap();
         broadcast.make_room();
     }

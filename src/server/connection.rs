@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use super::House;
 use crate::{
     config::limits,
-    framing::{self, Codec},
+    framing::{self, Codec, Format},
     model::Model,
     protocol::{
         ClientMessage, Hello, PROTOCOL_VERSION, ProtocolError, ServerMessage, SessionToken,
@@ -71,7 +71,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
             return;
         }
     };
-    let Seat { ticket, codec, .. } = seat;
+    let Seat { ticket, format, .. } = seat;
     info!(%peer, client = %ticket.client, "joined");
     house.registry.enter(ticket, peer);
     frames.set_limit(limits::CLIENT_FRAME);
@@ -79,7 +79,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     let wake = Notify::new();
     let (room_made, room) = watch::channel(());
     let (stop, stopped) = oneshot::channel();
-    let line = Line { house, ticket, codec, peer, wake: &wake };
+    let line = Line { house, ticket, format, peer, wake: &wake };
     let read = async {
         let end = line.read(&mut frames, room).await;
         if let End::Fault(error) = &end {
@@ -118,7 +118,7 @@ pub(super) async fn turn_away<M: Model, W: Writer>(mut writer: W, limit: usize) 
 struct Seat<'a, M: Model> {
     house: &'a House<M>,
     ticket: Ticket,
-    codec: Codec,
+    format: Format,
 }
 
 impl<M: Model> Drop for Seat<'_, M> {
@@ -144,15 +144,18 @@ async fn answer<'a, M: Model, W: Writer>(
     hello: &Hello,
     writer: &mut W,
 ) -> Result<Seat<'a, M>, End> {
-    let (answer, seat) = match house.authority.hello(hello, fresh_token()?) {
-        Ok(Admission { ticket, codec, answer }) => (answer, Ok(Seat { house, ticket, codec })),
+    let (answer, format, seat) = match house.authority.hello(hello, fresh_token()?) {
+        Ok(Admission { ticket, format, answer }) => {
+            (answer, format, Ok(Seat { house, ticket, format }))
+        }
         Err(Rejected::Unfit(error)) => return Err(End::Fault(error)),
         Err(Rejected::Unknown(reason)) => {
-            (ServerMessage::ReconnectFailed { reason }, Err(End::Unwelcome))
+            let answer = ServerMessage::ReconnectFailed { reason };
+            (answer, Format::default(), Err(End::Unwelcome))
         }
     };
     let mut buffer = BytesMut::new();
-    let written = match framing::encode(Codec::Json, &answer, &mut buffer) {
+    let written = match format.encode(&answer, &mut buffer) {
         Ok(()) => write(house, writer, &buffer).await,
         Err(error) => Err(io::Error::other(error)),
     };
@@ -195,7 +198,7 @@ fn fresh_token() -> Result<SessionToken, End> {
 struct Line<'a, M: Model> {
     house: &'a House<M>,
     ticket: Ticket,
-    codec: Codec,
+    format: Format,
     /// What to call the other end in a log.
     peer: &'a str,
     /// There may be something to say to this client alone.
@@ -213,9 +216,9 @@ impl<M: Model> Line<'_, M> {
                 Err(error) => return unreadable(&error, limits::CLIENT_FRAME),
             };
             self.house.registry.bytes_in.add(payload.len() + 4);
-            let heard = match framing::decode(self.codec, &payload) {
+            let heard = match framing::decode(self.format.codec, &payload) {
                 Ok(message) => authority.handle(self.ticket, message),
-                Err(error) => match framing::unreadable_action(self.codec, &payload) {
+                Err(error) => match framing::unreadable_action(self.format.codec, &payload) {
                     Some(number) => authority.handle_unreadable_action(self.ticket, number, &error),
                     None => Err(ProtocolError::Malformed { detail: error.detail() }),
                 },
@@ -251,7 +254,7 @@ impl<M: Model> Line<'_, M> {
         let mut buffer = BytesMut::new();
         loop {
             if shutdown.is_cancelled() {
-                say_last::<M, W>(writer, self.codec, &ServerMessage::Shutdown).await;
+                say_last::<M, W>(writer, self.format.codec, &ServerMessage::Shutdown).await;
                 return End::Gone;
             }
             if let Ok(error) = stopped.try_recv() {
@@ -282,7 +285,7 @@ impl<M: Model> Line<'_, M> {
     }
 
     async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> End {
-        say_last::<M, W>(writer, self.codec, &ServerMessage::Error(error.clone())).await;
+        say_last::<M, W>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
         End::Fault(error)
     }
 
@@ -294,11 +297,11 @@ impl<M: Model> Line<'_, M> {
     ) -> io::Result<()> {
         empty(buffer);
         for message in &outgoing.messages {
-            framing::encode(self.codec, message, buffer).map_err(io::Error::other)?;
+            self.format.encode(message, buffer).map_err(io::Error::other)?;
         }
         if let Some(update) = &outgoing.update {
             let (frame, fresh) =
-                self.house.broadcast.frame(self.codec, update).map_err(io::Error::other)?;
+                self.house.broadcast.frame(self.format, update).map_err(io::Error::other)?;
             let registry = &self.house.registry;
             registry.updates_sent.add(1);
             registry.updates_encoded.add(usize::from(fresh));
@@ -311,7 +314,8 @@ impl<M: Model> Line<'_, M> {
             }
         }
         if let Some(metering) = outgoing.metering {
-            framing::encode(self.codec, &ServerMessage::<M>::Metering(metering), buffer)
+            self.format
+                .encode(&ServerMessage::<M>::Metering(metering), buffer)
                 .map_err(io::Error::other)?;
         }
         write(self.house, writer, buffer).await

@@ -55,10 +55,10 @@ pub struct Stats {
 #[derive(Default)]
 pub(super) struct Registry {
     peers: DashMap<ClientId, (Ticket, String)>,
-    pub(super) accepted: Counter,
+    accepted: Counter,
     pub(super) turned_away: Counter,
     pub(super) faulted: Counter,
-    pub(super) closed: Counter,
+    closed: Counter,
     pub(super) bytes_in: Counter,
     pub(super) bytes_out: Counter,
     pub(super) updates_encoded: Counter,
@@ -66,6 +66,13 @@ pub(super) struct Registry {
 }
 
 impl Registry {
+    /// Counts a connection that was taken. It is open until what is returned is
+    /// dropped, however it ends.
+    pub(super) fn open(&self) -> Open<'_> {
+        self.accepted.add(1);
+        Open(self)
+    }
+
     pub(super) fn enter(&self, ticket: Ticket, peer: &str) {
         self.peers.insert(ticket.client, (ticket, peer.to_owned()));
     }
@@ -92,6 +99,15 @@ impl Registry {
             updates_encoded: self.updates_encoded.get(),
             updates_sent: self.updates_sent.get(),
         }
+    }
+}
+
+/// A connection that is open.
+pub(super) struct Open<'a>(&'a Registry);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.closed.add(1);
     }
 }
 

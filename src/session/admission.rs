@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::{
     clock::{Millis, Timestamp},
     config::limits,
-    framing::Codec,
+    framing::{Codec, Compression, Format},
     model::Model,
     protocol::{
         ActionNumber, ClientId, Hello, PROTOCOL_VERSION, Participant, Presence, ProtocolError,
@@ -23,8 +23,8 @@ pub struct Admission<M: Model> {
     /// What its connection goes by from now on.
     pub ticket: Ticket,
     /// What both sides speak from now on.
-    pub codec: Codec,
-    /// What to answer, still in the codec of the handshake.
+    pub format: Format,
+    /// What to answer, in that format.
     pub answer: ServerMessage<M>,
 }
 
@@ -48,14 +48,14 @@ impl<M: Model> Session<M> {
         hello: &Hello,
         token: SessionToken,
     ) -> Result<Admission<M>, Rejected> {
-        let codec = Self::agree(hello).map_err(Rejected::Unfit)?;
+        let format = Self::agree(hello).map_err(Rejected::Unfit)?;
         match &hello.resume {
-            Some(resume) => self.readmit(now, resume, token, codec),
-            None => self.admit(now, hello, token, codec).map_err(Rejected::Unfit),
+            Some(resume) => self.readmit(now, resume, token, format),
+            None => self.admit(now, hello, token, format).map_err(Rejected::Unfit),
         }
     }
 
-    fn agree(hello: &Hello) -> Result<Codec, ProtocolError> {
+    fn agree(hello: &Hello) -> Result<Format, ProtocolError> {
         if hello.protocol != PROTOCOL_VERSION {
             return Err(ProtocolError::WrongProtocol { speaks: PROTOCOL_VERSION });
         }
@@ -65,9 +65,10 @@ impl<M: Model> Session<M> {
         if hello.own.len() > limits::REQUESTED_INSTRUMENTS as usize {
             return Err(too_many_instruments());
         }
-        Codec::agree(&hello.codecs).ok_or_else(|| ProtocolError::NoCommonCodec {
+        let codec = Codec::agree(&hello.codecs).ok_or_else(|| ProtocolError::NoCommonCodec {
             speaks: Codec::ALL.iter().map(|codec| codec.name().into()).collect(),
-        })
+        })?;
+        Ok(Format { codec, compression: Compression::agree(&hello.compression) })
     }
 
     fn admit(
@@ -75,7 +76,7 @@ impl<M: Model> Session<M> {
         now: Timestamp,
         hello: &Hello,
         token: SessionToken,
-        codec: Codec,
+        format: Format,
     ) -> Result<Admission<M>, ProtocolError> {
         let limit = self.config.max_participants;
         if self.state.roster.participants.len() >= limit as usize {
@@ -113,7 +114,8 @@ impl<M: Model> Session<M> {
             client_id: client,
             name: name.to_string(),
             token,
-            codec: codec.name().into(),
+            codec: format.codec.name().into(),
+            compression: format.compression.map(|compression| compression.name().into()),
             granted: ownership.granted,
             refused: ownership.refused,
             privilege: self.state.roster.privilege(client),
@@ -121,7 +123,7 @@ impl<M: Model> Session<M> {
             resume_window: Millis::of(self.config.resume_window),
             state: (*self.state).clone(),
         });
-        Ok(Admission { ticket, codec, answer })
+        Ok(Admission { ticket, format, answer })
     }
 
     fn readmit(
@@ -129,7 +131,7 @@ impl<M: Model> Session<M> {
         now: Timestamp,
         resume: &Resume,
         token: SessionToken,
-        codec: Codec,
+        format: Format,
     ) -> Result<Admission<M>, Rejected> {
         let known = self.guests.iter().find(|(_, member)| member.tokens.knows(resume.token));
         let Some((&client, _)) = known else {
@@ -159,7 +161,8 @@ impl<M: Model> Session<M> {
             client_id: client,
             name: roster.as_owner(client).map(|me| me.name.to_string()).unwrap_or_default(),
             token,
-            codec: codec.name().into(),
+            codec: format.codec.name().into(),
+            compression: format.compression.map(|compression| compression.name().into()),
             last_action,
             seq: self.state.seq,
             rejected,
@@ -167,7 +170,7 @@ impl<M: Model> Session<M> {
             clock: now,
             resume_window: Millis::of(self.config.resume_window),
         });
-        Ok(Admission { ticket, codec, answer })
+        Ok(Admission { ticket, format, answer })
     }
 
     fn next_ticket(&mut self, client: ClientId) -> Ticket {

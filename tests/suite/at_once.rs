@@ -113,12 +113,25 @@ async fn the_calls_of_a_ui_return_at_once_in_every_state_of_the_connection() {
     proxy.pull(How::Fin);
     proxy.stall(false);
     until("it is lost", &|ana| matches!(ana.status(), Status::Reconnecting { .. })).await;
+
+    // The host is called, and does not answer.
+    proxy.stall(true);
+    let calls = host.stats().accepted;
+    proxy.plug();
+    until("it is called", &|_| host.stats().accepted > calls).await;
+    let mut took = Vec::new();
+    frames(&ana, 200, &mut took);
+    assert!(matches!(ana.status(), Status::Reconnecting { .. }));
+    assert_at_once("shaking hands", took);
+
+    proxy.pull(How::Fin);
+    proxy.stall(false);
     let mut took = Vec::new();
     frames(&ana, u16::try_from(BACKLOG).unwrap(), &mut took);
     assert_eq!(ana.unanswered(), BACKLOG);
     // From here on it refuses, at once as well.
     let errors = frames(&ana, 100, &mut took);
-    assert_eq!(errors.len(), 100);
+    assert_eq!(errors, vec![DispatchError::Backlog { limit: BACKLOG }; 100]);
     assert_at_once("reconnecting, until no more is taken", took);
 
     // While 1,024 actions are answered, and are predicted anew again and again.

@@ -13,8 +13,10 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, Mode,
     client::JoinOptions,
+    config::ClientConfig,
     dispatcher::{self, Events, HostOptions},
     error::DispatchError,
+    framing::Codec,
     model::{DirtyFlags, InstrumentId},
     protocol::{PrivilegeLevel, Refusal},
     quantity::Bpm,
@@ -343,7 +345,17 @@ pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
 }
 
 pub async fn join(address: &str, name: &str, own: &[InstrumentId]) -> Arc<dyn Dispatcher> {
-    let options = JoinOptions { name: name.into(), own: own.into(), ..JoinOptions::default() };
+    join_speaking(ClientConfig::default(), address, name, own).await
+}
+
+async fn join_speaking(
+    config: ClientConfig,
+    address: &str,
+    name: &str,
+    own: &[InstrumentId],
+) -> Arc<dyn Dispatcher> {
+    let options =
+        JoinOptions { name: name.into(), own: own.into(), config, ..JoinOptions::default() };
     dispatcher::open(Mode::Remote { address: address.into(), options }).await.unwrap()
 }
 
@@ -362,8 +374,11 @@ async fn the_host_dispatcher_conforms() {
 async fn the_remote_dispatcher_conforms() {
     let (host, address) = host("host").await;
     host.release_privilege().unwrap();
-    conforms(join(&address, "Ana", &[]).await).await;
-    eventually("who has left is gone", || host.state().roster.participants.len() == 1).await;
+    for codec in Codec::ALL {
+        let config = ClientConfig::default().speaking(codec);
+        conforms(join_speaking(config, &address, "Ana", &[]).await).await;
+        eventually("who has left is gone", || host.state().roster.participants.len() == 1).await;
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A mirror that differs from the authority notices by itself: at the next
 //! heartbeat it asks for everything, once, and says so.
 
+mod lengthy;
+
 use std::{
     sync::{
         Arc,
@@ -18,7 +20,7 @@ use imbolc_net::{
     engine::NoEngine,
     event::Resync,
     model::{Access, InstrumentId, Invalid, Misfit, Model},
-    protocol::{Change, ClientId, StateDigest},
+    protocol::{ClientId, StateDigest},
     quantity::Hertz,
     studio::{FilterSetting, InstrumentSetting, StudioChange, StudioPatch},
     transport::in_memory,
@@ -50,7 +52,7 @@ fn deceive(room: &mut Room, guest: &mut Guest) {
     for message in &mut guest.to_guest {
         if let ServerMessage::StatePatchUpdate(patch) = message {
             let changes = vec![StudioChange::Instrument(BASS, lie.clone())];
-            patch.changes = vec![Change::Model(StudioPatch(changes))];
+            patch.model = Some(StudioPatch(changes));
         }
     }
     guest.listen();
@@ -180,7 +182,7 @@ fn a_roster_that_differs_is_noticed_too() {
     room.say(&mut ana).unwrap();
     for message in &mut ana.to_guest {
         if let ServerMessage::StatePatchUpdate(patch) = message {
-            patch.changes.clear();
+            patch.roster.clear();
         }
     }
     ana.listen();

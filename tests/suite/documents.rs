@@ -9,11 +9,12 @@ use std::{
 
 use imbolc_net::{
     ClientMessage, ServerMessage,
-    protocol::{Change, Refusal},
-    studio::{NetworkAction, Studio, StudioChange},
+    protocol::Refusal,
+    roster::RosterChange,
+    studio::{NetworkAction, StudioChange},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn root() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
@@ -82,8 +83,12 @@ fn check_examples<T: Serialize + DeserializeOwned>(kind: &str) {
             let example = example.unwrap();
             let read: T = serde_json::from_str(&example.to_string())
                 .unwrap_or_else(|error| panic!("{error} in {example}"));
-            let written: Value =
+            let mut written: Value =
                 serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap();
+            // What may be left out is.
+            if let Some(hello) = written.get_mut("Hello").and_then(Value::as_object_mut) {
+                hello.retain(|field, value| field != "compression" || *value != json!([]));
+            }
             assert_eq!(written, example);
         }
     }
@@ -95,7 +100,7 @@ fn every_example_of_the_wire_is_one() {
     check_examples::<ServerMessage>("server");
     check_examples::<NetworkAction>("action");
     check_examples::<Refusal>("refusal");
-    check_examples::<Change<Studio>>("change");
+    check_examples::<RosterChange>("roster");
     check_examples::<StudioChange>("studio");
 }
 

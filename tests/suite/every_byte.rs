@@ -24,6 +24,7 @@ use imbolc_net::{
     dispatcher::{HostDispatcher, HostOptions},
     engine::NoEngine,
     error::DispatchError,
+    framing::Codec,
     model::{InstrumentId, Model},
     quantity::{NoteLength, ParameterChange, ParameterValue, Pitch, Probability, Ticks, Velocity},
     status::Status,
@@ -142,15 +143,20 @@ struct Outcome<M: Model> {
     refused: usize,
 }
 
-/// What is played, and how it begins.
+/// What is played, how it begins, and what is spoken.
 struct Play<M: Model> {
+    codec: Codec,
     begins: fn() -> M::State,
     script: fn() -> Vec<Beat<M::Action>>,
 }
 
-const STUDIO: Play<Studio> = Play { begins: studio, script: studio_script };
+const fn in_studio(codec: Codec) -> Play<Studio> {
+    Play { codec, begins: studio, script: studio_script }
+}
 
-const LEDGER: Play<Ledger> = Play { begins: || Pages::empty(2), script: ledger_script };
+const fn in_ledger(codec: Codec) -> Play<Ledger> {
+    Play { codec, begins: || Pages::empty(2), script: ledger_script }
+}
 
 /// Ana writes on her page, and the host in the margin.
 fn ledger_script() -> Vec<Beat<Write>> {
@@ -276,7 +282,8 @@ fn in_the_dark<M: Model>(play: &Play<M>, cuts: &[Cut]) -> (Outcome<M>, Vec<[usiz
         let (listener, connector) = in_memory();
         let host = host(play, listener, SessionConfig::default());
         let scissors = Scissors::new(connector, cuts);
-        let (pause, config) = (Duration::from_millis(40), ClientConfig::default());
+        let (pause, config) =
+            (Duration::from_millis(40), ClientConfig::default().speaking(play.codec));
         let outcome = exchange((play.script)(), &host, &scissors, pause, &config).await;
         let bytes = |n| [Way::ToHost, Way::ToClient].map(|way| scissors.bytes(n, way));
         (outcome, (0..scissors.connections()).map(bytes).collect())
@@ -323,58 +330,74 @@ fn cut<M: Model<State: PartialEq + Sync>>(
 
 #[test]
 fn an_exchange_that_is_cut_at_any_byte_to_the_host_counts_once() {
-    let (outcome, [length, _]) = expected(&LEDGER);
-    assert!(outcome.answers.len() >= 20 && length > 1000, "{length}");
-    cut(&LEDGER, &[], Way::ToHost, (length, 1));
+    for play in Codec::ALL.map(in_ledger) {
+        let (outcome, [length, _]) = expected(&play);
+        assert!(outcome.answers.len() >= 20 && length > 300, "{length}");
+        cut(&play, &[], Way::ToHost, (length, 1));
+    }
 }
 
 #[test]
 fn an_exchange_that_is_cut_at_any_byte_to_the_client_counts_once() {
-    let (_, [_, length]) = expected(&LEDGER);
-    assert!(length > 1000, "{length}");
-    cut(&LEDGER, &[], Way::ToClient, (length, 1));
+    for play in Codec::ALL.map(in_ledger) {
+        let (_, [_, length]) = expected(&play);
+        assert!(length > 300, "{length}");
+        cut(&play, &[], Way::ToClient, (length, 1));
+    }
 }
 
 #[test]
 fn a_resumption_that_is_cut_at_any_byte_to_the_host_counts_once() {
-    cut(&LEDGER, &[in_the_middle()], Way::ToHost, (resumption(Way::ToHost), 1));
+    for play in Codec::ALL.map(in_ledger) {
+        let length = resumption(&play, Way::ToHost);
+        cut(&play, &[in_the_middle(&play)], Way::ToHost, (length, 1));
+    }
 }
 
 #[test]
 fn a_resumption_that_is_cut_at_any_byte_to_the_client_counts_once() {
-    cut(&LEDGER, &[in_the_middle()], Way::ToClient, (resumption(Way::ToClient), 1));
+    for play in Codec::ALL.map(in_ledger) {
+        let length = resumption(&play, Way::ToClient);
+        cut(&play, &[in_the_middle(&play)], Way::ToClient, (length, 1));
+    }
 }
 
 #[test]
 fn what_cannot_be_done_twice_in_the_studio_is_done_once_wherever_it_is_cut() {
-    let (outcome, [to_host, to_client]) = expected(&STUDIO);
-    assert!(outcome.answers.len() >= 17, "and four steps back and forth");
-    assert_eq!(outcome.answers.iter().filter(|answer| answer.is_err()).count(), 1);
-    assert_eq!(outcome.refused, 1);
-    cut(&STUDIO, &[], Way::ToHost, (to_host, STRIDE));
-    cut(&STUDIO, &[], Way::ToClient, (to_client, STRIDE));
+    for play in Codec::ALL.map(in_studio) {
+        let (outcome, [to_host, to_client]) = expected(&play);
+        assert!(outcome.answers.len() >= 17, "and four steps back and forth");
+        assert_eq!(outcome.answers.iter().filter(|answer| answer.is_err()).count(), 1);
+        assert_eq!(outcome.refused, 1);
+        cut(&play, &[], Way::ToHost, (to_host, STRIDE));
+        cut(&play, &[], Way::ToClient, (to_client, STRIDE));
+    }
 }
 
 /// A cut in the middle of it, with much on its way.
-fn in_the_middle() -> Cut {
-    let (_, [length, _]) = expected(&LEDGER);
+fn in_the_middle(play: &Play<Ledger>) -> Cut {
+    let (_, [length, _]) = expected(play);
     Cut { way: Way::ToHost, after: length / 2 }
 }
 
 /// So much of a second connection is the same each time, however long it took
 /// until it was made.
-fn resumption(way: Way) -> usize {
-    let lengths = (0..20).map(|_| in_the_dark(&LEDGER, &[in_the_middle()]).1[1][way as usize]);
+fn resumption(play: &Play<Ledger>, way: Way) -> usize {
+    let middle = in_the_middle(play);
+    let lengths = (0..20).map(|_| in_the_dark(play, &[middle]).1[1][way as usize]);
     lengths.min().unwrap()
 }
 
 /// Every so many bytes. It has no divisor in common with anything here.
 const STRIDE: usize = 97;
 
+/// There are more places to cut at where more is said.
+const OVER_TCP: Codec = Codec::Json;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exchange_over_tcp_that_is_cut_every_97_bytes_counts_once() {
     // On a runtime of its own.
-    let reference = tokio::task::spawn_blocking(|| expected(&STUDIO)).await.unwrap();
+    let reference = tokio::task::spawn_blocking(|| expected(&in_studio(OVER_TCP))).await.unwrap();
     let (expected, [to_host, to_client]) = (Arc::new(reference.0), reference.1);
     let cuts = [(Way::ToHost, to_host), (Way::ToClient, to_client)]
         .into_iter()
@@ -387,9 +410,10 @@ async fn an_exchange_over_tcp_that_is_cut_every_97_bytes_counts_once() {
             let address = listener.local_addr().unwrap().to_string();
             let pace = Duration::from_millis(5);
             let session = SessionConfig { patch_pace: pace, ..SessionConfig::default() };
-            let host = host(&STUDIO, listener, session);
+            let host = host(&in_studio(OVER_TCP), listener, session);
             let scissors = Scissors::new(TcpConnector { address }, &[cut]);
             let config = ClientConfig { first_retry: pace, ..ClientConfig::default() };
+            let config = config.speaking(OVER_TCP);
             let outcome = exchange(studio_script(), &host, &scissors, 4 * pace, &config).await;
             // Who knows at once that it comes second is not told again.
             let outcome = Outcome { refused: expected.refused, ..outcome };

@@ -6,7 +6,9 @@
 mod at_once;
 mod bounces;
 mod cable;
+mod codecs;
 mod conformance;
+mod deaf;
 mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;
@@ -30,4 +32,5 @@ mod snippet;
 mod studio;
 mod turmoil;
 mod undo;
+mod whole_frames;
 mod wire;

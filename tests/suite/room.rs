@@ -47,6 +47,7 @@ pub fn hello(name: &str) -> Hello {
         own: vec![],
         privilege: false,
         codecs: vec![Codec::Json.name().into()],
+        compression: vec![],
         resume: None,
     }
 }

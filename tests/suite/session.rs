@@ -1,6 +1,7 @@
 //! The rules of a session, on a virtual clock.
 
 mod memory;
+mod prediction;
 
 use std::time::Duration;
 
@@ -89,7 +90,7 @@ fn who_does_not_fit_is_told_what_would() {
     assert_eq!(refusal(Hello { model_version: 99, ..hello("Ana") }), wrong_model);
     assert_eq!(
         refusal(Hello { codecs: vec!["morse".into()], ..hello("Ana") }),
-        ProtocolError::NoCommonCodec { speaks: vec!["json".into()] }
+        ProtocolError::NoCommonCodec { speaks: vec!["postcard".into(), "json".into()] }
     );
     let bad_name = ProtocolError::BadName { limit: 64 };
     for name in ["", "   ", "a\nb", "\u{7}", &"x".repeat(65)] {
@@ -587,6 +588,9 @@ fn an_action_that_arrives_twice_counts_once() {
         ClientMessage::Action { number: ActionNumber(1), continues: false, action: add(1002) };
     room.session.handle(room.now, ana.ticket, again).unwrap();
     assert_eq!(room.session.state().seq, seq);
+    let (_, messages) = updates(&mut room, &ana);
+    let applied = ServerMessage::ActionsApplied { through: ActionNumber(1), seq };
+    assert!(messages.contains(&applied), "it is acknowledged again: {messages:?}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn host_with(options: HostOptions) -> (HostDispatcher, MemoryConnector) {
     (HostDispatcher::open("host", model, engine, listener, options).unwrap(), connector)
 }
 
-fn host() -> (HostDispatcher, MemoryConnector) {
+pub fn host() -> (HostDispatcher, MemoryConnector) {
     host_with(HostOptions::default())
 }
 
@@ -54,7 +54,7 @@ fn options(name: &str, own: &[InstrumentId]) -> JoinOptions {
 }
 
 /// A client that does nothing by itself.
-struct Raw {
+pub struct Raw {
     reader: ReadHalf<DuplexStream>,
     writer: WriteHalf<DuplexStream>,
     buffer: BytesMut,
@@ -66,27 +66,36 @@ impl Raw {
         Self { reader, writer, buffer: BytesMut::new() }
     }
 
-    async fn join(connector: &MemoryConnector, hello: Hello) -> Self {
+    pub async fn join(connector: &MemoryConnector, hello: Hello) -> Self {
         let mut raw = Self::connect(connector).await;
         raw.say(&ClientMessage::Hello(hello)).await;
         raw
     }
 
     async fn say(&mut self, message: &ClientMessage) {
+        self.say_in(Codec::Json, message).await;
+    }
+
+    pub async fn say_in(&mut self, codec: Codec, message: &ClientMessage) {
         let mut frame = BytesMut::new();
-        framing::encode(Codec::Json, message, &mut frame).unwrap();
+        framing::encode(codec, message, &mut frame).unwrap();
         self.writer.write_all(&frame).await.unwrap();
     }
 
     /// The next message; `None` at the end.
     async fn hear(&mut self) -> Option<ServerMessage> {
+        let payload = self.hear_payload().await?;
+        Some(framing::decode(Codec::Json, &payload).unwrap())
+    }
+
+    /// The next message as it arrives.
+    pub async fn hear_payload(&mut self) -> Option<BytesMut> {
         loop {
             if self.buffer.len() >= 4 {
                 let length = u32::from_be_bytes(self.buffer[..4].try_into().unwrap()) as usize;
                 if self.buffer.len() >= 4 + length {
                     self.buffer.advance(4);
-                    let payload = self.buffer.split_to(length);
-                    return Some(framing::decode(Codec::Json, &payload).unwrap());
+                    return Some(self.buffer.split_to(length));
                 }
             }
             if self.reader.read_buf(&mut self.buffer).await.unwrap() == 0 {

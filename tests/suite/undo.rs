@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use crate::{
     room::{BASS, Guest, LEAD, Room, cutoff, play_key},
     studio::{
-        properties::{assert_nothing_dangles, through_json},
+        properties::{assert_nothing_dangles, through_wire},
         vocabulary,
     },
 };
@@ -450,7 +450,7 @@ fn an_effect_that_somebody_has_put_points_on_is_not_taken_back_from_under_them()
         assert_eq!(room.session.undo(), Ok(1), "the lane has somebody else's point");
         assert_eq!(room.session.undo(), Ok(1), "and so has the effect");
         let state = &room.session.state().model;
-        assert_eq!(&through_json(state), state);
+        assert_eq!(&through_wire(state), state);
         assert!(state.automation.lane(&target).is_some());
     }
 }
@@ -509,7 +509,7 @@ proptest! {
             }
             let state = &session.state().model;
             assert_nothing_dangles(state);
-            prop_assert_eq!(&through_json(state), state);
+            prop_assert_eq!(&through_wire(state), state);
         }
     }
 

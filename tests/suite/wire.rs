@@ -5,9 +5,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
     clock::{Millis, Timestamp},
+    config::limits,
     digest::Digest,
     engine::Metering,
-    framing::{self, Codec},
+    framing::{self, Codec, Compression, Format},
     model::{InstrumentId, Invalid},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, NetworkState, OwnerInfo, OwnershipRefusal,
@@ -18,8 +19,8 @@ use imbolc_net::{
     quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
     roster::RosterChange,
     studio::{
-        FilterSetting, InstrumentAction, InstrumentSetting, Note, PianoRollAction, StudioChange,
-        StudioPatch, StudioState, TrackChange,
+        FilterSetting, InstrumentAction, InstrumentSetting, Note, PianoRollAction, Studio,
+        StudioChange, StudioPatch, StudioState, TrackChange,
     },
 };
 use proptest::prelude::*;
@@ -73,22 +74,20 @@ fn note() -> Note {
 }
 
 fn patch() -> StatePatch {
-    use imbolc_net::protocol::Change;
-
     let knob = InstrumentSetting::Filter(FilterSetting::Cutoff(Hertz::of(1234.5)));
     StatePatch {
         base: Seq(41),
         seq: Seq(43),
-        changes: vec![
-            Change::Roster(RosterChange::Owned(LEAD, ana())),
-            Change::Roster(RosterChange::Freed(BASS)),
-            Change::Roster(RosterChange::Left(ClientId(4))),
-            Change::Roster(RosterChange::Privilege(None)),
-            Change::Model(StudioPatch(vec![
-                StudioChange::Instrument(BASS, knob),
-                StudioChange::PianoRoll(LEAD, TrackChange::Put(note())),
-            ])),
+        roster: vec![
+            RosterChange::Owned(LEAD, ana()),
+            RosterChange::Freed(BASS),
+            RosterChange::Left(ClientId(4)),
+            RosterChange::Privilege(None),
         ],
+        model: Some(StudioPatch(vec![
+            StudioChange::Instrument(BASS, knob),
+            StudioChange::PianoRoll(LEAD, TrackChange::Put(note())),
+        ])),
     }
 }
 
@@ -141,7 +140,8 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
         name: "Ana".into(),
         own: vec![BASS, LEAD],
         privilege: true,
-        codecs: vec!["json".into()],
+        codecs: vec!["postcard".into(), "json".into()],
+        compression: vec!["lz4".into()],
         resume: None,
     };
     let resume = Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)) };
@@ -183,6 +183,17 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     ]
 }
 
+/// What does not differ is left out.
+fn knob_patch() -> StatePatch {
+    let StatePatch { base, seq, mut model, .. } = patch();
+    model.as_mut().unwrap().0.pop();
+    StatePatch { base, seq, roster: vec![], model }
+}
+
+fn roster_patch() -> StatePatch {
+    StatePatch { model: None, ..patch() }
+}
+
 fn server_samples() -> Vec<(&'static str, ServerMessage)> {
     let clock = Timestamp::from_micros(1_500_000);
     let digest = StateDigest { seq: Seq(43), digest: Digest(0x00f0_e1d2_c3b4_a596) };
@@ -192,6 +203,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         name: "Ana".into(),
         token: TOKEN,
         codec: "json".into(),
+        compression: None,
         granted: vec![BASS],
         refused: refused(),
         privilege: PrivilegeLevel::Normal,
@@ -204,7 +216,8 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         client_id: ClientId(3),
         name: "Ana".into(),
         token: TOKEN,
-        codec: "json".into(),
+        codec: "postcard".into(),
+        compression: Some("lz4".into()),
         last_action: ActionNumber(17),
         seq: Seq(41),
         rejected: vec![Rejection { number: ActionNumber(16), reason: not_owner() }],
@@ -227,6 +240,8 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
             ServerMessage::ReconnectFailed { reason: ReconnectRefusal::UnknownToken },
         ),
         ("StatePatchUpdate", ServerMessage::StatePatchUpdate(patch())),
+        ("StatePatchUpdate-knob", ServerMessage::StatePatchUpdate(knob_patch())),
+        ("StatePatchUpdate-roster", ServerMessage::StatePatchUpdate(roster_patch())),
         ("FullStateSync", ServerMessage::FullStateSync { state: state() }),
         ("Metering", ServerMessage::Metering(metering)),
         (
@@ -255,37 +270,47 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
     ]
 }
 
-fn frame<T: Serialize>(message: &T) -> BytesMut {
+fn frame<T: Serialize>(codec: Codec, message: &T) -> BytesMut {
     let mut buffer = BytesMut::new();
-    framing::encode(Codec::Json, message, &mut buffer).unwrap();
+    framing::encode(codec, message, &mut buffer).unwrap();
     buffer
 }
 
-/// Compares a message's payload with its golden file, byte for byte, and reads
-/// it back. `UPDATE_GOLDEN=1` writes the files instead; look at what changed.
+/// Compares a message's payload in each codec with its golden file, byte for
+/// byte, and reads it back. `UPDATE_GOLDEN=1` writes the files instead; look at
+/// what changed.
 fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
     side: &str,
     name: &str,
     message: &T,
 ) {
-    let path: PathBuf =
-        [env!("CARGO_MANIFEST_DIR"), "tests", "golden", side, &format!("{name}.json")]
-            .iter()
-            .collect();
-    let mut frame = frame(message);
-    let length = frame.get_u32() as usize;
-    assert_eq!(length, frame.len(), "{name}: the length is that of the payload");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &frame).unwrap();
+    for codec in Codec::ALL {
+        let mut frame = frame(codec, message);
+        let length = frame.get_u32() as usize;
+        assert_eq!(length, frame.len(), "{name}: the length is that of the payload");
+        let (text, kind) = match codec {
+            Codec::Json => (String::from_utf8(frame.to_vec()).unwrap(), "json"),
+            Codec::Postcard => (hex(&frame), "postcard"),
+        };
+        let file = format!("{name}.{kind}");
+        let path: PathBuf =
+            [env!("CARGO_MANIFEST_DIR"), "tests", "golden", side, &file].iter().collect();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let golden = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(text, golden, "{side}/{file}: the bytes on the wire have changed");
+        assert_eq!(Codec::of(&frame), codec, "{side}/{file}: a payload tells its codec");
+        assert_eq!(framing::decode::<T>(codec, &frame).unwrap(), *message, "{side}/{file}");
     }
-    let golden = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert_eq!(
-        String::from_utf8_lossy(&frame),
-        String::from_utf8_lossy(&golden),
-        "{side}/{name}: the bytes on the wire have changed"
-    );
-    assert_eq!(framing::decode::<T>(Codec::Json, &golden).unwrap(), *message, "{side}/{name}");
+}
+
+/// 32 bytes a line, as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    bytes.chunks(32).map(|bytes| line(bytes) + "\n").collect()
 }
 
 #[test]
@@ -325,17 +350,19 @@ fn a_frame_that_is_too_long_is_refused_before_memory_is_taken() {
 #[test]
 fn frames_come_out_as_they_went_in_however_they_are_cut() {
     let samples = client_samples();
-    let mut stream = BytesMut::new();
-    for (_, message) in &samples {
-        framing::encode(Codec::Json, message, &mut stream).unwrap();
-    }
-    for size in [1, 2, 3, 5, 7, 64, 1000] {
+    for (codec, size) in
+        Codec::ALL.into_iter().flat_map(|codec| [1, 2, 3, 5, 7, 64, 1000].map(|size| (codec, size)))
+    {
+        let mut stream = BytesMut::new();
+        for (_, message) in &samples {
+            framing::encode(codec, message, &mut stream).unwrap();
+        }
         let (mut splitter, mut buffer) = (framing::splitter(10_000), BytesMut::new());
         let mut heard = Vec::new();
         for piece in stream.chunks(size) {
             buffer.extend_from_slice(piece);
             while let Some(payload) = splitter.decode(&mut buffer).unwrap() {
-                heard.push(framing::decode::<ClientMessage>(Codec::Json, &payload).unwrap());
+                heard.push(framing::decode::<ClientMessage>(codec, &payload).unwrap());
             }
         }
         assert!(heard.iter().eq(samples.iter().map(|(_, message)| message)), "pieces of {size}");
@@ -359,10 +386,70 @@ fn numbers_that_json_cannot_carry_are_refused() {
 }
 
 #[test]
+fn numbers_that_are_none_are_refused_in_binary_too() {
+    let knob = ClientMessage::<Studio>::Action {
+        number: ActionNumber(1),
+        continues: false,
+        action: cutoff(BASS, 1000.0),
+    };
+    let mut payload = frame(Codec::Postcard, &knob).split_off(4);
+    assert_eq!(framing::decode::<ClientMessage>(Codec::Postcard, &payload).unwrap(), knob);
+    let at = payload.len() - 4;
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 19.0, 20_001.0] {
+        payload[at..].copy_from_slice(&value.to_le_bytes());
+        assert!(framing::decode::<ClientMessage>(Codec::Postcard, &payload).is_err(), "{value}");
+        // It is refused by its number, and its sender goes on.
+        let number = framing::unreadable_action(Codec::Postcard, &payload);
+        assert_eq!(number, Some(ActionNumber(1)));
+    }
+}
+
+#[test]
+fn what_follows_a_message_is_not_overlooked() {
+    for codec in Codec::ALL {
+        let mut payload = frame(codec, &ClientMessage::<Studio>::Ping { nonce: 7 }).split_off(4);
+        payload.extend_from_slice(b"0");
+        assert!(framing::decode::<ClientMessage>(codec, &payload).is_err(), "{codec:?}");
+    }
+}
+
+#[test]
+fn a_large_message_is_compressed_if_that_was_agreed_on_and_a_small_one_never() {
+    let agreed = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).into()).collect();
+        Compression::agree(&names)
+    };
+    assert_eq!(agreed(&["zip", "lz4"]), Some(Compression::Lz4));
+    assert_eq!(agreed(&["zip"]), None);
+    assert_eq!(agreed(&[]), None);
+    for codec in Codec::ALL {
+        for (name, message) in server_samples() {
+            let plain = frame(codec, &message);
+            for compression in [None, Some(Compression::Lz4)] {
+                let mut written = BytesMut::new();
+                Format { codec, compression }.encode(&message, &mut written).unwrap();
+                let payload = &written[4..];
+                assert_eq!(
+                    u32::from_be_bytes(written[..4].try_into().unwrap()) as usize,
+                    payload.len()
+                );
+                if compression.is_some() && plain.len() >= limits::COMPRESSED_FROM {
+                    assert!(written.len() < plain.len() / 2, "{name}: {}", written.len());
+                } else {
+                    assert_eq!(written, plain, "{name}");
+                }
+                let payload = framing::expand(payload, plain.len()).unwrap();
+                assert_eq!(*payload, plain[4..], "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_token_does_not_show_in_a_log() {
     let hello = &client_samples()[1].1;
     assert!(!format!("{hello:?}").contains("abab"), "{hello:?}");
-    assert!(String::from_utf8_lossy(&frame(hello)).contains("abab"));
+    assert!(String::from_utf8_lossy(&frame(Codec::Json, hello)).contains("abab"));
 }
 
 #[test]
@@ -381,9 +468,14 @@ proptest! {
     fn decoding_never_panics_whatever_the_bytes(
         bytes in prop::collection::vec(any::<u8>(), 0..512),
     ) {
-        let _ = framing::decode::<ClientMessage>(Codec::Json, &bytes);
-        let _ = framing::decode::<ServerMessage>(Codec::Json, &bytes);
-        let _ = framing::unreadable_action(Codec::Json, &bytes);
+        for codec in Codec::ALL {
+            let _ = framing::decode::<ClientMessage>(codec, &bytes);
+            let _ = framing::decode::<ServerMessage>(codec, &bytes);
+            let _ = framing::unreadable_action(codec, &bytes);
+        }
+        if let Ok(expanded) = framing::expand(&bytes, 4096) {
+            prop_assert!(expanded.len() <= 4096);
+        }
         let mut splitter = framing::splitter(4096);
         let mut buffer = BytesMut::from(&bytes[..]);
         while let Ok(Some(payload)) = splitter.decode(&mut buffer) {
@@ -397,20 +489,21 @@ proptest! {
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
         cut in any::<prop::sample::Index>(),
+        codec in prop::sample::select(&Codec::ALL[..]),
     ) {
-        let frames: Vec<_> = client_samples().iter().map(|(_, message)| frame(message))
-            .chain(server_samples().iter().map(|(_, message)| frame(message)))
+        let frames: Vec<_> = client_samples().iter().map(|(_, message)| frame(codec, message))
+            .chain(server_samples().iter().map(|(_, message)| frame(codec, message)))
             .collect();
         let mut payload = frames[which.index(frames.len())][4..].to_vec();
         let at = at.index(payload.len());
         payload[at] = byte;
         payload.truncate(payload.len().max(1) - cut.index(payload.len()) / 4);
         // What can be read all the same can be written again.
-        if let Ok(message) = framing::decode::<ClientMessage>(Codec::Json, &payload) {
-            prop_assert!(!frame(&message).is_empty());
+        if let Ok(message) = framing::decode::<ClientMessage>(codec, &payload) {
+            prop_assert!(!frame(codec, &message).is_empty());
         }
-        if let Ok(message) = framing::decode::<ServerMessage>(Codec::Json, &payload) {
-            prop_assert!(!frame(&message).is_empty());
+        if let Ok(message) = framing::decode::<ServerMessage>(codec, &payload) {
+            prop_assert!(!frame(codec, &message).is_empty());
         }
     }
 }

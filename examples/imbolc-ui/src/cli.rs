@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use imbolc_net::framing::Codec;
 
 /// What is asked for on the command line.
 #[derive(Clone, Debug, Parser)]
@@ -70,6 +71,10 @@ pub struct Arguments {
     /// Where to keep the secret with which to come back after a crash
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+
+    /// What to speak with the host: `json`, which can be read along, or `postcard`
+    #[arg(long, value_name = "NAME")]
+    pub codec: Option<Codec>,
 
     /// Where to write what happens underneath.
     #[arg(long, value_name = "FILE", help = LOG)]

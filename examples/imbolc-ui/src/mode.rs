@@ -59,6 +59,7 @@ fn host(arguments: &Arguments) -> Result<Start, String> {
 pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
     use imbolc_net::{
         client::{JoinOptions, TokenFile},
+        config::ClientConfig,
         protocol::InstrumentId,
     };
 
@@ -72,7 +73,10 @@ pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String>
         own: arguments.own.iter().copied().map(InstrumentId).collect(),
         privilege: arguments.privilege,
         token_file: Some(token_file),
-        ..JoinOptions::default()
+        config: match arguments.codec {
+            Some(codec) => ClientConfig::default().speaking(codec),
+            None => ClientConfig::default(),
+        },
     };
     Ok(Mode::Remote { address, options })
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use bytes::BytesMut;
 use imbolc_net::{
     clock::Timestamp,
+    config::limits,
     event::Event,
-    framing::{self, Codec},
+    framing::{self, Codec, Format},
     mirror::Mirror,
     protocol::{
         ClientMessage, Hello, InstrumentId, ProtocolError, Reconnected, Resume, ServerMessage,
@@ -111,7 +112,10 @@ impl World<'_> {
             _ => client.token.map(|token| Resume { token, seq: None, answered: None }),
         };
         let others = u32::try_from(who).unwrap() + 1;
+        let Format { codec, compression } = self.plan.format;
         let hello = Hello {
+            codecs: vec![codec.name().into()],
+            compression: compression.iter().map(|way| way.name().into()).collect(),
             own: vec![own(who), InstrumentId(others)],
             resume,
             ..room::hello(&format!("P{who}"))
@@ -187,6 +191,7 @@ impl World<'_> {
 
     /// What the mirror has to say goes as far as there is room.
     pub fn client_says(&mut self, who: usize) -> Checked {
+        let codec = self.plan.format.codec;
         loop {
             self.client_writes(who);
             let client = &mut self.people[who];
@@ -201,7 +206,7 @@ impl World<'_> {
                     client.life.must_ask = false;
                     client.life.asked = true;
                 }
-                framing::encode(Codec::Json, message, &mut client.out).unwrap();
+                framing::encode(codec, message, &mut client.out).unwrap();
             }
             if batch.is_empty() {
                 return demand(!client.life.must_ask, "who lacks something asks for it", || {
@@ -228,7 +233,14 @@ impl World<'_> {
                 continue;
             };
             client.heard = self.now;
-            let message = framing::decode(Codec::Json, &frame).map_err(|error| Violation {
+            let codec = match client.stage {
+                Stage::In(_) => Some(self.plan.format.codec),
+                _ => None,
+            };
+            let message = framing::expand(&frame, limits::SERVER_FRAME).and_then(|frame| {
+                framing::decode(codec.unwrap_or_else(|| Codec::of(&frame)), &frame)
+            });
+            let message = message.map_err(|error| Violation {
                 rule: "every frame arrives whole",
                 detail: error.to_string(),
             })?;

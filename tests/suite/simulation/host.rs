@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::BytesMut;
 use imbolc_net::{
     clock::Timestamp,
-    framing::{self, Codec},
+    framing::{self, Format},
     protocol::{
         ClientId, ClientMessage, Hello, InstrumentId, ProtocolError, Resume, ServerMessage,
         SessionId, SessionToken,
@@ -31,6 +31,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 pub struct Socket {
     reader: Reader,
     stage: Stage,
+    format: Format,
     out: BytesMut,
     /// When what is in `out` must be written.
     write_by: Option<Timestamp>,
@@ -55,6 +56,7 @@ impl Socket {
         Self {
             reader: Reader::new(),
             stage: Stage::Hello(now + DEADLINE),
+            format: Format::default(),
             out: BytesMut::new(),
             write_by: None,
             pull_at: now,
@@ -65,7 +67,7 @@ impl Socket {
     }
 
     fn say(&mut self, message: &ServerMessage) {
-        framing::encode(Codec::Json, message, &mut self.out).unwrap();
+        self.format.encode(message, &mut self.out).unwrap();
     }
 
     /// When there is something to do, and nothing arrives.
@@ -237,7 +239,8 @@ impl World<'_> {
                 demand(socket.reader.held() <= bound, "memory is bounded: reading", String::new)?;
                 continue;
             };
-            let message = framing::decode(Codec::Json, &frame).map_err(|error| Violation {
+            let codec = socket.format.codec;
+            let message = framing::decode(codec, &frame).map_err(|error| Violation {
                 rule: "every frame arrives whole",
                 detail: format!("{error}: {}", String::from_utf8_lossy(&frame)),
             })?;
@@ -260,7 +263,7 @@ impl World<'_> {
         let (answer, _) =
             self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, hello, token))?;
         let (stage, answer) = match answer {
-            Ok(Admission { ticket, answer, .. }) => {
+            Ok(Admission { ticket, format, answer }) => {
                 let resumed = hello.resume.is_some();
                 demand(
                     !resumed || known == Some(ticket.client),
@@ -269,6 +272,7 @@ impl World<'_> {
                 )?;
                 let owes = self.entered(ticket, hello.resume.as_ref(), token)?;
                 let socket = self.sockets.get_mut(&id).unwrap();
+                socket.format = format;
                 socket.owes_patch = owes;
                 (Stage::In(ticket), answer)
             }

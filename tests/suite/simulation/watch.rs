@@ -7,9 +7,13 @@ use std::{
 };
 
 use imbolc_net::{
+    clock::Millis,
     event::Event,
+    mirror::Mirror,
     model::Model,
-    protocol::{ClientId, ClientMessage, Seq, SessionId},
+    protocol::{
+        ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Seq, SessionId,
+    },
     studio::{NetworkAction, Studio},
 };
 
@@ -18,6 +22,9 @@ use super::{
     oracle::{Checked, Said, State, demand},
     world::World,
 };
+
+/// Of how many open actions it is worked out anew what comes of them.
+const FEW: usize = 16;
 
 /// What one mirror went through, from its beginning to a crash or a new session.
 #[derive(Default)]
@@ -30,6 +37,8 @@ pub struct Life {
     pub shown: Option<f32>,
     /// The last confirmed state that was compared, and the authority's.
     pub compared: Option<(State, State)>,
+    /// What was confirmed, shown and open when that was looked at.
+    pub looked: Option<(State, State, usize)>,
     /// The moment that was named last as one that contains what was decided.
     pub applied: Seq,
     /// The moment that contains all that was accepted.
@@ -95,23 +104,63 @@ impl World<'_> {
             "an action is open until it is settled",
             || format!("participant {who}: {unanswered}, {:?}", client.life.open),
         )?;
+        self.look_at_prediction(who)?;
         self.compare(who, same)?;
         self.look_at_knob(who)
     }
 
-    /// The mirror's confirmed state is what stood at the authority, and without
-    /// anything on top it is what is shown.
+    /// What is shown is what comes of doing what is open, and nothing else, on what
+    /// is confirmed.
+    fn look_at_prediction(&mut self, who: usize) -> Checked {
+        let client = &mut self.people[who];
+        let Some(mirror) = &client.mirror else { return Ok(()) };
+        let (life, confirmed) = (&mut client.life, mirror.confirmed());
+        if life.open.len() > FEW || life.contained > confirmed.seq {
+            return Ok(());
+        }
+        let looked = (Arc::clone(confirmed), Arc::clone(mirror.predicted()), life.open.len());
+        let is_known = life.looked.as_ref().is_some_and(|(known, shown, open)| {
+            Arc::ptr_eq(known, &looked.0) && Arc::ptr_eq(shown, &looked.1) && *open == looked.2
+        });
+        life.looked = Some(looked);
+        if is_known {
+            return Ok(());
+        }
+        // Somebody who has just come, and does it now.
+        let back = Reconnected {
+            session: mirror.session(),
+            client_id: mirror.client(),
+            name: mirror.name().into(),
+            token: mirror.token(),
+            codec: String::new(),
+            compression: None,
+            last_action: ActionNumber::default(),
+            seq: confirmed.seq,
+            rejected: Vec::new(),
+            privilege: PrivilegeLevel::Normal,
+            clock: self.now,
+            resume_window: Millis::default(),
+        };
+        let mut fresh = Mirror::<Studio>::resumed(back, (**confirmed).clone(), FEW);
+        for said in life.open.values() {
+            // What is undone depends on what was done before.
+            let Said::Act(action) = said else { return Ok(()) };
+            // What cannot be done any more is about to be refused.
+            let _ = fresh.dispatch(self.now, action.clone());
+        }
+        let (expected, shown) = (fresh.predicted(), mirror.predicted());
+        let equal = Studio::diff(&expected.model, &shown.model).is_none()
+            && expected.roster == shown.roster;
+        demand(equal, "what is shown is what is confirmed and what is on its way", || {
+            format!("participant {who}: {:?}, with {:?}", expected.patch_to(shown), life.open)
+        })
+    }
+
+    /// The mirror's confirmed state is what stood at the authority.
     fn compare(&mut self, who: usize, same: bool) -> Checked {
         let client = &mut self.people[who];
         let Some(mirror) = &client.mirror else { return Ok(()) };
-        let (confirmed, predicted) = (mirror.confirmed(), mirror.predicted());
-        if mirror.unanswered() == 0 && client.life.contained <= confirmed.seq {
-            demand(
-                Arc::ptr_eq(confirmed, predicted) || confirmed == predicted,
-                "what is shown is what is confirmed and what is on its way",
-                || format!("participant {who}"),
-            )?;
-        }
+        let confirmed = mirror.confirmed();
         if !same
             || client.life.compared.as_ref().is_some_and(|(old, _)| Arc::ptr_eq(old, confirmed))
         {

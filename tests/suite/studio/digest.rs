@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::{
     after, note,
-    properties::{actions, run, through_json},
+    properties::{actions, run, through_wire},
     vocabulary::{at_work, burst},
 };
 use crate::room::{BASS, LEAD};
@@ -46,7 +46,7 @@ proptest! {
             state = next;
         }
         prop_assert_eq!(known, digest(&state));
-        let arrived = through_json(&state);
+        let arrived = through_wire(&state);
         prop_assert_eq!(known, digest(&arrived), "it shares nothing");
         prop_assert_eq!(Studio::digest(&arrived, Some((&state, known))), known);
     }

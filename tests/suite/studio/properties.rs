@@ -2,7 +2,9 @@
 
 use std::fmt::Debug;
 
+use bytes::BytesMut;
 use imbolc_net::{
+    framing::{self, Codec},
     model::Model,
     quantity::PadNumber,
     studio::{
@@ -39,9 +41,16 @@ fn patched(from: &StudioState, to: &StudioState) -> StudioState {
     state
 }
 
-pub fn through_json<T: Serialize + DeserializeOwned + Debug>(value: &T) -> T {
-    let json = serde_json::to_string(value).unwrap();
-    serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error} in {json}"))
+/// `value` as it arrives elsewhere, whatever codec it goes by.
+pub fn through_wire<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> T {
+    let [binary, text] = Codec::ALL.map(|codec| {
+        let mut frame = BytesMut::new();
+        framing::encode(codec, value, &mut frame).unwrap();
+        framing::decode(codec, &frame[4..])
+            .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(&frame)))
+    });
+    assert_eq!(binary, text);
+    binary
 }
 
 /// Looks at everything by itself rather than asking the crate.
@@ -146,7 +155,7 @@ proptest! {
             prop_assert_eq!(&patched(from, to), to);
         }
         prop_assert_eq!(Studio::diff(&here, &here), None);
-        prop_assert_eq!(Studio::diff(&here, &through_json(&here)), None, "equal, though not shared");
+        prop_assert_eq!(Studio::diff(&here, &through_wire(&here)), None, "equal, though not shared");
     }
 
     #[test]
@@ -160,11 +169,11 @@ proptest! {
     #[test]
     fn a_mirror_that_gets_every_patch_has_the_same_state(actions in actions()) {
         let mut state = at_work();
-        let mut mirror = through_json(&state);
+        let mut mirror = through_wire(&state);
         for action in &actions {
             let next = run(state.clone(), std::slice::from_ref(action));
             if let Some(patch) = Studio::diff(&state, &next) {
-                Studio::apply(&mut mirror, &through_json(&patch)).unwrap();
+                Studio::apply(&mut mirror, &through_wire(&patch)).unwrap();
                 prop_assert!(!Studio::dirty(&state, &next).is_empty());
             }
             prop_assert_eq!(&mirror, &next);
@@ -176,10 +185,10 @@ proptest! {
     fn json_changes_nothing(before in actions(), then in actions()) {
         let from = run(at_work(), &before);
         let to = run(from.clone(), &then);
-        prop_assert_eq!(&through_json(&to), &to);
-        prop_assert_eq!(&through_json(&then), &then);
+        prop_assert_eq!(&through_wire(&to), &to);
+        prop_assert_eq!(&through_wire(&then), &then);
         if let Some(patch) = Studio::diff(&from, &to) {
-            prop_assert_eq!(&through_json(&patch), &patch);
+            prop_assert_eq!(&through_wire(&patch), &patch);
         }
     }
 
@@ -205,7 +214,7 @@ proptest! {
     #[test]
     fn the_same_action_has_the_same_outcome_on_a_mirror(before in actions(), action in action()) {
         let mut authority = run(at_work(), &before);
-        let mut mirror = through_json(&authority);
+        let mut mirror = through_wire(&authority);
         let outcome = Studio::reduce(&mut authority, &action);
         prop_assert_eq!(&Studio::reduce(&mut mirror, &action), &outcome);
         if outcome.is_ok() {

@@ -157,6 +157,35 @@ fn who_is_behind_a_cable_that_was_out_comes_back_by_a_new_connection_as_promised
 }
 
 #[test]
+fn a_link_that_leads_one_way_only_is_given_up_and_all_counts_when_it_leads_both_ways_again() {
+    let all = [HOST, "ana", "ben"];
+    for (from, to) in [(HOST, "ana"), ("ana", HOST)] {
+        let test = format!("one-way-from-{from}");
+        let mut stage = Stage::with(&test, &all[1..], &mut turmoil::Builder::new());
+        let ana = stage.sees("ana").identity;
+        all_write(&mut stage, &all, 5);
+        stage.account();
+        stage.sim.partition_oneway(from, to);
+        all_write(&mut stage, &all, 5);
+        // Who is heard may hear nothing, and who hears may not be heard.
+        let noticed = stage.until("she notices", |stage| !stage.is_connected("ana"));
+        assert!(noticed < 21 * SECOND, "{noticed:?}");
+        let noticed = stage.until("the host notices", |stage| stage.is_away("ana"));
+        assert!(noticed < 16 * SECOND, "{noticed:?}");
+        all_write(&mut stage, &all, 5);
+        stage.lets_pass(5 * SECOND);
+        stage.sim.repair_oneway(from, to);
+        stage.account();
+        assert_eq!(stage.sees("ana").identity, ana);
+        for name in all {
+            assert!(stage.all_granted(name), "{name}");
+            let page = stage.seat(name).page;
+            assert_eq!(stage.sees(HOST).state.model.lines(page).len(), 15, "{name}");
+        }
+    }
+}
+
+#[test]
 fn whatever_happens_to_the_network_everything_counts_once() {
     for seed in 0..6 {
         let mut dice = seed * 0x9e37_79b9 + 1;
@@ -173,12 +202,18 @@ fn whatever_happens_to_the_network_everything_counts_once() {
         let mut stage = Stage::with(&format!("any-{seed}"), &all[1..], &mut network);
         for _ in 0..25 {
             let name = all[1 + usize::try_from(roll(4)).unwrap()];
-            match roll(6) {
+            match roll(9) {
                 0 => stage.sim.hold(HOST, name),
                 1 => stage.sim.release(HOST, name),
                 2 => stage.sim.partition(HOST, name),
-                3 => stage.sim.repair(HOST, name),
-                4 => {
+                3 => stage.sim.partition_oneway(HOST, name),
+                4 => stage.sim.partition_oneway(name, HOST),
+                5 => stage.sim.repair(HOST, name),
+                6 => {
+                    stage.sim.repair_oneway(HOST, name);
+                    stage.sim.repair_oneway(name, HOST);
+                }
+                7 => {
                     stage.sim.crash(name);
                     stage.seat(name).view = None;
                 }

@@ -1,0 +1,72 @@
+//! What a mirror shows between an answer and the state that goes with it.
+
+use imbolc_net::{
+    Event, ServerMessage,
+    protocol::{ActionNumber, ClientId, Refusal},
+};
+
+use crate::room::{BASS, Guest, LEAD, PAD, Room, cutoff, hello};
+
+/// Ana owns the bass and the lead, and was sent a patch just now, so that the pace
+/// holds the next one back.
+fn held_back() -> (Room, Guest) {
+    let mut room = Room::new();
+    let mut ana = room.join("Ana", &[BASS, LEAD]);
+    room.settle(&mut [&mut ana]);
+    room.session.claim(ClientId::HOST, &[PAD]);
+    room.say(&mut ana).unwrap();
+    ana.listen();
+    (room, ana)
+}
+
+/// What Ana has done is decided, and she hears that, but has no new state yet.
+fn hears_answers_only(room: &mut Room, ana: &mut Guest) {
+    ana.speak();
+    room.listen(ana).unwrap();
+    room.say(ana).unwrap();
+    let is_answer = |message: &ServerMessage| {
+        matches!(
+            message,
+            ServerMessage::ActionsApplied { .. } | ServerMessage::ActionRejected { .. }
+        )
+    };
+    assert!(ana.to_guest.iter().all(is_answer), "{:?}", ana.to_guest);
+    ana.listen();
+}
+
+#[test]
+fn a_refusal_shows_at_once_and_what_was_granted_and_is_not_here_yet_stays() {
+    let (mut room, mut ana) = held_back();
+    let before = ana.cutoff(BASS);
+    // What Ana does not know yet.
+    room.session.release(ana.id(), &[BASS]);
+    ana.dispatch(cutoff(LEAD, 88.0)).unwrap();
+    ana.dispatch(cutoff(BASS, 99.0)).unwrap();
+    hears_answers_only(&mut room, &mut ana);
+    assert_ne!(ana.mirror.confirmed().seq, room.session.state().seq);
+    assert_eq!((ana.cutoff(BASS), ana.cutoff(LEAD)), (before, 88.0));
+    let fates = ana.mirror.take_settled();
+    assert!(
+        matches!(
+            fates[..],
+            [(ActionNumber(2), Err(Refusal::NotOwner { .. })), (ActionNumber(1), Ok(()))]
+        ),
+        "{fates:?}"
+    );
+}
+
+#[test]
+fn what_was_granted_is_not_handed_back_by_a_new_session() {
+    let (mut room, mut ana) = held_back();
+    ana.dispatch(cutoff(BASS, 77.0)).unwrap();
+    hears_answers_only(&mut room, &mut ana);
+    ana.dispatch(cutoff(LEAD, 88.0)).unwrap();
+    let (_, welcome) = Room::new().welcome(&hello("Ana"));
+    ana.mirror.start_anew(welcome);
+    let unanswered = ana.mirror.take_events().into_iter().find_map(|event| match event {
+        Event::NewSession { unanswered, .. } => Some(unanswered),
+        _ => None,
+    });
+    assert_eq!(unanswered, Some(vec![cutoff(LEAD, 88.0)]));
+    assert_eq!(ana.mirror.take_settled(), [(ActionNumber(1), Ok(()))], "nobody has asked yet");
+}
