@@ -393,6 +393,24 @@ fn an_action_that_cannot_be_is_rejected_by_its_number_and_the_next_one_counts() 
 }
 
 #[test]
+fn what_was_said_before_a_fault_counts_though_they_arrive_together() {
+    let framed = |payload: &[u8]| {
+        [&u32::try_from(payload.len()).unwrap().to_be_bytes()[..], payload].concat()
+    };
+    let knobs = [(1, 100.0), (2, 200.0), (3, 300.0)];
+    let said = knobs.map(|(number, to)| framed(knob(number, 1, to).to_string().as_bytes()));
+    for fault in [framed(b"{"), u32::MAX.to_be_bytes().to_vec()] {
+        let stage = Stage::new();
+        let (mut ana, _) = stage.join("Ana", &[1]);
+        ana.0.write_all(&[&said.concat()[..], &fault].concat()).unwrap();
+        ana.hear_of("Error");
+        let state = stage.host.state();
+        let bass = state.model.instruments.get(imbolc_net::model::InstrumentId(1)).unwrap();
+        assert!((bass.filter.cutoff.get() - 300.0).abs() < f32::EPSILON, "{fault:?}");
+    }
+}
+
+#[test]
 fn a_client_that_sends_without_end_and_never_reads_costs_nobody_anything() {
     let stage = Stage::new();
     let (mut ana, _) = stage.join("Ana", &[1]);
