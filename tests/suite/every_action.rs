@@ -1,6 +1,8 @@
 //! Every action there is, once, from a guest to a host over a network: the host
 //! accepts it, and whoever only listens sees what it did.
 
+mod without_range;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use imbolc_net::{
@@ -55,6 +57,7 @@ const ACTIONS: &[&str] = &[
     r#"{"Instrument":[1,{"Set":{"Arpeggiator":{"Step":"Eighth"}}}]}"#,
     r#"{"Instrument":[1,{"Set":{"Chord":"MinorSeventh"}}]}"#,
     r#"{"Instrument":[1,{"Set":{"Groove":{"Swing":{"Own":0.3}}}}]}"#,
+    r#"{"Instrument":[1,{"Set":{"Groove":{"TimeSignature":{"beats":7,"unit":8}}}}]}"#,
     r#"{"Instrument":[1,{"Set":{"LayerGroup":1}}]}"#,
     r#"{"Instrument":[1,{"Set":{"Octave":-1}}]}"#,
     r#"{"Instrument":[1,{"Set":{"Channels":"Mono"}}]}"#,

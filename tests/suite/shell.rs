@@ -1,6 +1,8 @@
 //! Server and client over an in-memory network, with paused time: minutes of a
 //! session in milliseconds.
 
+mod commit;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};

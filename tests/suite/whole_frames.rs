@@ -14,7 +14,7 @@ use bytes::BytesMut;
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
-    config::SessionConfig,
+    config::{ClientConfig, SessionConfig},
     dispatcher::{HostDispatcher, HostOptions},
     engine::NoEngine,
     framing::{self, Codec},
@@ -186,6 +186,7 @@ fn hello() -> ClientMessage<Ledger> {
         own: vec![InstrumentId(1)],
         privilege: false,
         codecs: vec![],
+        compression: vec![],
         resume: None,
     })
 }
@@ -288,6 +289,7 @@ async fn a_client_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
             let options = JoinOptions {
                 name: "Ana".into(),
                 own: vec![InstrumentId(1)],
+                config: ClientConfig { codecs: vec![Codec::Json], ..ClientConfig::default() },
                 ..JoinOptions::default()
             };
             let ana = RemoteDispatcher::<Ledger>::join(street, options).await.unwrap();
@@ -321,7 +323,7 @@ async fn a_client_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
 async fn who_leaves_does_not_wait_for_a_host_that_takes_nothing() {
     let (listener, connector) = in_memory();
     let _host = open(listener);
-    let fate = fate(500, How::Stalls);
+    let fate = fate(400, How::Stalls);
     let street = Street { inner: connector, fate: Mutex::new(Some(Arc::clone(&fate))) };
     let options =
         JoinOptions { name: "Ana".into(), own: vec![InstrumentId(1)], ..JoinOptions::default() };

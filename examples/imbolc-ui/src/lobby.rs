@@ -96,16 +96,12 @@ impl Lobby {
 
     fn enter(&mut self) -> Choice {
         let Some(session) = self.sessions.get(self.at) else { return Choice::Stay };
-        match obstacle(session) {
-            Some(why) => {
-                self.wrong = Some(format!("{} cannot be joined: {why}", session.name));
-                Choice::Stay
-            }
-            None => {
-                self.joining = Some(session.name.clone());
-                Choice::Join(session.address())
-            }
+        if let Some(why) = obstacle(session) {
+            self.wrong = Some(format!("{} cannot be joined: {why}", session.name));
+            return Choice::Stay;
         }
+        self.joining = Some(session.name.clone());
+        Choice::Join(session.address())
     }
 
     /// The session that was being joined cannot be.
@@ -193,7 +189,7 @@ pub async fn choose<B: Backend, T>(
 ) -> Result<Option<T>, String> {
     let mut lobby = Lobby::default();
     let mut leave = std::pin::pin!(asked_to_leave());
-    let mut attempt: Option<Pin<Box<dyn Future<Output = Result<T, String>> + '_>>> = None;
+    let mut attempt: Option<Attempt<T>> = None;
     loop {
         terminal.draw(|frame| lobby.draw(frame)).map_err(|_| GONE)?;
         let answer = async {
@@ -228,5 +224,8 @@ pub async fn choose<B: Backend, T>(
         }
     }
 }
+
+/// Joining a session.
+type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + 'a>>;
 
 const GONE: &str = "the terminal is gone";

@@ -155,13 +155,11 @@ impl Palette {
             return Line::styled(&**wrong, theme::WRONG);
         }
         let name = self.text.split(' ').next().unwrap_or_default();
-        match COMMANDS.iter().find(|command| command.name == name) {
-            Some(command) => explain(command),
-            None => {
-                let names: Vec<_> = self.fitting().map(|command| command.name).collect();
-                Line::styled(names.join(" "), theme::QUIET)
-            }
+        if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
+            return explain(command);
         }
+        let names: Vec<_> = self.fitting().map(|command| command.name).collect();
+        Line::styled(names.join(" "), theme::QUIET)
     }
 
     /// All that could be meant: a line each if there is room, or else in columns.

@@ -70,3 +70,25 @@ fn what_was_granted_is_not_handed_back_by_a_new_session() {
     assert_eq!(unanswered, Some(vec![cutoff(LEAD, 88.0)]));
     assert_eq!(ana.mirror.take_settled(), [(ActionNumber(1), Ok(()))], "nobody has asked yet");
 }
+
+#[test]
+fn what_is_older_than_what_one_has_is_discarded() {
+    let (mut room, mut ana) = held_back();
+    let before = (**ana.mirror.confirmed()).clone();
+    ana.dispatch(cutoff(BASS, 77.0)).unwrap();
+    room.settle(&mut [&mut ana]);
+    let now = (**ana.mirror.confirmed()).clone();
+    ana.mirror.take_events();
+    let patch = before.patch_to(&now);
+    assert!(patch.base < patch.seq);
+    for old in [
+        ServerMessage::StatePatchUpdate(patch),
+        ServerMessage::FullStateSync { state: before.clone() },
+    ] {
+        ana.mirror.handle(old);
+        assert_eq!(**ana.mirror.confirmed(), now);
+        assert_eq!(ana.cutoff(BASS), 77.0);
+    }
+    assert_eq!(ana.mirror.take_events(), []);
+    assert!(!ana.mirror.has_messages(), "nothing is asked for");
+}

@@ -133,6 +133,7 @@ impl World<'_> {
             name: mirror.name().into(),
             token: mirror.token(),
             codec: String::new(),
+            compression: None,
             last_action: ActionNumber::default(),
             seq: confirmed.seq,
             rejected: Vec::new(),

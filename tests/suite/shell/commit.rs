@@ -1,0 +1,60 @@
+//! Each `commit` is answered, once, whatever becomes of the connection.
+
+use std::sync::Arc;
+
+use imbolc_net::{
+    Dispatcher, client::RemoteDispatcher, error::DispatchError, protocol::Refusal, status::Closed,
+    studio::NetworkAction, studio::TransportAction,
+};
+use tokio::time::{sleep, timeout};
+
+use super::{Remote, SECOND, host, options};
+use crate::{
+    cable::Cable,
+    conformance::eventually,
+    room::{BASS, cutoff},
+};
+
+/// Commits without waiting for the answer.
+fn commit(
+    ana: &Arc<RemoteDispatcher>,
+    action: NetworkAction,
+) -> tokio::task::JoinHandle<Result<(), DispatchError>> {
+    let ana = Arc::clone(ana);
+    tokio::spawn(async move { ana.commit(action).await })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_refuses_though_one_could_not_know_is_answered_with_the_reason() {
+    let (host, connector) = host();
+    let ana = Remote::join(connector, options("Ana", &[])).await.unwrap();
+    host.release_privilege().unwrap();
+    eventually("she hears of it", || ana.state().roster.privileged.is_none()).await;
+    ana.request_privilege().unwrap();
+    let me = ana.identity().client_id;
+    eventually("she has it", || ana.state().roster.is_privileged(me)).await;
+    // She has not heard of it when she presses the key.
+    host.request_privilege().unwrap();
+    let play = NetworkAction::Transport(TransportAction::Play);
+    let answer = timeout(10 * SECOND, ana.commit(play)).await.expect("it is answered");
+    assert!(
+        matches!(&answer, Err(DispatchError::Refused(Refusal::NotPrivileged { holder: Some(_) }))),
+        "{answer:?}"
+    );
+    assert!(!ana.state().model.transport.playing);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_open_when_one_leaves_is_answered_by_that() {
+    let (_host, connector) = host();
+    let cable = Cable::new(connector);
+    let ana = Remote::join(cable.clone(), options("Ana", &[BASS])).await.unwrap();
+    let ana = Arc::new(ana);
+    cable.pull();
+    let open = commit(&ana, cutoff(BASS, 99.0));
+    sleep(SECOND).await;
+    assert!(!open.is_finished());
+    ana.close().await;
+    let answer = timeout(SECOND, open).await.expect("it is answered").unwrap();
+    assert_eq!(answer, Err(DispatchError::Closed(Closed::ByRequest)));
+}
