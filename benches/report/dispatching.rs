@@ -202,6 +202,8 @@ fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
             at(SIZES.len() - 1),
         )
         .peer(FEWEST, at(0))
+        .peer("bare edit among 16", by_size[0][1].median())
+        .peer("bare edit among 1,024", by_size[SIZES.len() - 1][1].median())
         .target(Target::AtMostTimes(1.5, FEWEST)),
     );
     let names = [key, "bare imbl edit", "cloned plain state"];
