@@ -345,7 +345,7 @@ fn a_python_client_made_from_the_document_joins_edits_and_is_refused() {
         "instrument 2, Lead, belongs to ana; cutoff 8000.0 Hz",
         "> action 1: cutoff of instrument 1 to 880 Hz",
         "< decided up to action 1",
-        r#"[{"Model": [{"Instrument": [1, {"Filter": {"Cutoff": 880.0}}]}]}]"#,
+        r#"[{"Instrument": [1, {"Filter": {"Cutoff": 880.0}}]}]"#,
         "so the cutoff of instrument 1 is 880 Hz now, for everyone",
         "> action 2: cutoff of instrument 2 to 880 Hz",
         "< action 2 is refused: instrument 2 belongs to ana",

@@ -1,0 +1,156 @@
+//! How often the ways that an edit takes ask for memory. It is the same on every
+//! machine, loaded or not, so what makes them dearer is seen at once.
+//!
+//! A limit is what it is today. Who needs more raises it, and says why.
+
+#[path = "../benches/fixture/mod.rs"]
+mod fixture;
+
+use std::sync::Arc;
+
+use allocation_counter::measure;
+use bytes::BytesMut;
+use fixture::{cutoff, open, studio, touched, turn_to, turning};
+use imbolc_net::{
+    Dispatcher, NetworkState, ServerMessage,
+    clock::{Millis, Timestamp},
+    framing::{self, Codec},
+    mirror::Mirror,
+    model::Model as _,
+    protocol::{ClientId, PrivilegeLevel, Seq, SessionId, SessionToken, StatePatch, Welcome},
+    roster::{Participant, Roster},
+    studio::Studio,
+};
+
+/// A jam, and far more instruments than anybody plays.
+const SIZES: [u32; 3] = [16, 64, 1024];
+
+/// The most allocations, and the most bytes, that a call of `run` takes. The first
+/// calls make room for what comes later.
+fn most(mut run: impl FnMut()) -> (u64, u64) {
+    (0..140).for_each(|_| run());
+    let calls: Vec<_> = (0..32).map(|_| measure(&mut run)).collect();
+    let count = calls.iter().map(|call| call.count_total).max().unwrap();
+    (count, calls.iter().map(|call| call.bytes_total).max().unwrap())
+}
+
+/// Holds what `run` takes to its limits, at every size.
+fn holds(what: &str, (count, bytes): (u64, u64), mut run: impl FnMut(u32) -> (u64, u64)) {
+    for size in SIZES {
+        let (took, took_bytes) = run(size);
+        println!("{what}, {size} instruments: {took} allocations, {took_bytes} bytes");
+        assert!(took <= count, "{what}, {size} instruments: {took} allocations, not {count}");
+        assert!(took_bytes <= bytes, "{what}, {size} instruments: {took_bytes} bytes, not {bytes}");
+    }
+}
+
+/// Two moments of a session, a turned knob apart.
+fn moments(instruments: u32) -> (NetworkState, NetworkState) {
+    let (seq, roster) = (Seq(1000), Arc::default());
+    let before = NetworkState { seq, model: studio(instruments), roster };
+    let mut after = NetworkState { seq: seq.next(), ..before.clone() };
+    let knob = turn_to(touched(instruments), cutoff(1));
+    Studio::reduce(&mut after.model, &knob).unwrap();
+    (before, after)
+}
+
+fn knob(instruments: u32) -> ServerMessage {
+    let (before, after) = moments(instruments);
+    ServerMessage::StatePatchUpdate(before.patch_to(&after))
+}
+
+/// A mirror of a studio in which it owns the knob that is turned.
+fn mirror(instruments: u32) -> Mirror<Studio> {
+    let mut roster = Roster::default();
+    let me = ClientId(1);
+    roster.participants.insert(me, Participant::new("Ana"));
+    roster.owners.insert(touched(instruments), roster.as_owner(me).unwrap());
+    let state =
+        NetworkState { seq: Seq(1000), model: studio(instruments), roster: Arc::new(roster) };
+    let welcome = Welcome {
+        session: SessionId::new([0; 16]),
+        client_id: me,
+        name: "Ana".into(),
+        token: SessionToken::new([0; 16]),
+        codec: Codec::Json.name().into(),
+        compression: None,
+        granted: vec![touched(instruments)],
+        refused: vec![],
+        privilege: PrivilegeLevel::Normal,
+        clock: Timestamp::ZERO,
+        resume_window: Millis(60_000),
+        state,
+    };
+    Mirror::new(welcome, 1024)
+}
+
+#[test]
+fn reading_a_snapshot_takes_no_memory() {
+    holds("read", (0, 0), |size| {
+        let studio = open(size);
+        most(|| drop(studio.state()))
+    });
+}
+
+#[test]
+fn dispatching_takes_what_is_touched() {
+    holds("dispatch alone", (14, 1900), |size| {
+        let studio = open(size);
+        most(turning(&studio, touched(size)))
+    });
+}
+
+#[test]
+fn predicting_takes_what_is_touched() {
+    holds("dispatch, predicted", (14, 1900), |size| {
+        let mut mirror = mirror(size);
+        let mut turn = 0;
+        most(|| {
+            turn += 1;
+            let now = Timestamp::from_micros(turn * 1000);
+            mirror.dispatch(now, turn_to(touched(size), cutoff(turn))).unwrap();
+        })
+    });
+}
+
+#[test]
+fn comparing_takes_what_differs() {
+    holds("patch", (3, 400), |size| {
+        let (before, after) = moments(size);
+        most(|| drop(before.patch_to(&after)))
+    });
+}
+
+#[test]
+fn encoding_takes_no_memory_but_the_buffer() {
+    for codec in Codec::ALL {
+        holds(&format!("encode, {}", codec.name()), (0, 0), |size| {
+            let knob = knob(size);
+            let mut buffer = BytesMut::new();
+            most(|| {
+                buffer.clear();
+                framing::encode(codec, &knob, &mut buffer).unwrap();
+            })
+        });
+    }
+}
+
+#[test]
+fn decoding_takes_what_is_in_the_message() {
+    for codec in Codec::ALL {
+        holds(&format!("decode, {}", codec.name()), (1, 300), |size| {
+            let mut frame = BytesMut::new();
+            framing::encode(codec, &knob(size), &mut frame).unwrap();
+            most(|| drop(framing::decode::<ServerMessage>(codec, &frame[4..]).unwrap()))
+        });
+    }
+}
+
+#[test]
+fn applying_takes_what_is_touched() {
+    holds("apply", (4, 1100), |size| {
+        let (before, after) = moments(size);
+        let patch: StatePatch = before.patch_to(&after);
+        most(|| drop(before.patched(&patch).unwrap()))
+    });
+}
