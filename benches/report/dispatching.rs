@@ -17,7 +17,7 @@ use imbolc_net::{
     protocol::InstrumentId,
     studio::StudioState,
 };
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::{net::TcpListener, runtime::Runtime, sync::Notify};
 
 use crate::{
     bench::{Bench, Contender, calls},
@@ -40,6 +40,8 @@ const REST: Duration = Duration::from_micros(50);
 
 const BARE: &str = "bare `imbl` edit";
 const CLONE: &str = "cloned plain state";
+const WAKE: &str = "waking a task";
+const PEERS: [&str; 3] = [BARE, CLONE, WAKE];
 const FEWEST: &str = "among 16";
 
 pub fn measure(bench: &mut Bench) {
@@ -76,6 +78,8 @@ struct Studios {
     _host: HostDispatcher,
     bare: BareStudio,
     plain: ArcSwap<plain::Studio>,
+    /// Wakes a task that does nothing.
+    task: Arc<Notify>,
 }
 
 impl Studios {
@@ -85,20 +89,28 @@ impl Studios {
         let (host, remote) = runtime.block_on(joined(state.clone(), instrument));
         let bare = BareStudio::of(&state);
         let plain = ArcSwap::from_pointee(plain::Studio::of(&state));
-        Self { instrument, local: alone_in(state), remote, _host: host, bare, plain }
+        let task = Arc::new(Notify::new());
+        let woken = Arc::clone(&task);
+        runtime.spawn(async move {
+            loop {
+                woken.notified().await;
+            }
+        });
+        Self { instrument, local: alone_in(state), remote, _host: host, bare, plain, task }
     }
 
     /// One turn upon the other.
-    fn alone(&self) -> [Contender<'_>; 3] {
+    fn alone(&self) -> Vec<Contender<'_>> {
         let ours = calls(turning(&self.local, self.instrument));
-        [ours, calls(self.bare.turning(self.instrument)), calls(self.cloning())]
+        vec![ours, calls(self.bare.turning(self.instrument)), calls(self.cloning())]
     }
 
     /// A turn now and then: what was predicted is answered before the next one,
     /// and meanwhile the others rest as well.
-    fn joined(&self) -> [Contender<'_>; 3] {
+    fn joined(&self) -> Vec<Contender<'_>> {
         let bare = rested(self.bare.turning(self.instrument));
-        [self.predicted(), bare, rested(self.cloning())]
+        let wake = rested(|| self.task.notify_one());
+        vec![self.predicted(), bare, rested(self.cloning()), wake]
     }
 
     fn predicted(&self) -> Contender<'_> {
@@ -167,26 +179,22 @@ struct Part {
     key: &'static str,
     what: String,
     batch: u32,
-    contenders: fn(&Studios) -> [Contender<'_>; 3],
+    contenders: fn(&Studios) -> Vec<Contender<'_>>,
 }
 
 fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
     let mut contenders: Vec<_> = studios.iter().flat_map(part.contenders).collect();
     let samples = bench.in_turn(part.batch, &mut contenders);
-    let by_size: Vec<_> = samples.chunks(3).collect();
+    let by_size: Vec<_> = samples.chunks(samples.len() / studios.len()).collect();
     let Part { key, what, .. } = part;
-    let [ours, bare, cloned] = by_size[USUAL] else { unreachable!("one each") };
-    bench.row(
-        Row::new(
-            format!("dispatch/{key}"),
-            format!("`dispatch` to own snapshot, {what}"),
-            ours.median(),
-        )
-        .peer(BARE, bare.median())
-        .peer(CLONE, cloned.median())
-        .target(Target::AtMostTimes(5.0, BARE)),
-    );
     let at = |size: usize| by_size[size][0].median();
+    let what_is_timed = format!("`dispatch` to own snapshot, {what}");
+    let row = Row::new(format!("dispatch/{key}"), what_is_timed, at(USUAL));
+    let row = PEERS
+        .into_iter()
+        .zip(&by_size[USUAL][1..])
+        .fold(row, |row, (peer, samples)| row.peer(peer, samples.median()));
+    bench.row(row.target(Target::AtMostTimes(5.0, BARE)));
     bench.row(
         Row::new(
             format!("dispatch/{key}-flat"),
@@ -194,6 +202,8 @@ fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
             at(SIZES.len() - 1),
         )
         .peer(FEWEST, at(0))
+        .peer("bare edit among 16", by_size[0][1].median())
+        .peer("bare edit among 1,024", by_size[SIZES.len() - 1][1].median())
         .target(Target::AtMostTimes(1.5, FEWEST)),
     );
     let names = [key, "bare imbl edit", "cloned plain state"];
@@ -208,8 +218,8 @@ fn curve(name: &str, by_size: &[&[Samples]], way: usize) -> Curve {
 
 /// One by one, for the slowest are looked for.
 fn distribution(bench: &mut Bench, studios: &Studios) {
-    let [local, bare, cloned] = studios.alone();
-    let mut contenders = [local, bare, cloned, studios.predicted()];
+    let mut contenders = studios.alone();
+    contenders.push(studios.predicted());
     let samples = bench.in_turn(1, &mut contenders);
     let names = ["alone", "bare imbl edit", "cloned plain state", "joined, now and then"];
     let contenders: Vec<_> = names.into_iter().zip(&samples).collect();

@@ -1,6 +1,7 @@
 //! The report as a page of Markdown, and as lines on a terminal.
 
 use std::{
+    collections::BTreeSet,
     fmt::{self, Write as _},
     fs,
     path::Path,
@@ -84,7 +85,8 @@ fn groups(rows: &[Row]) -> Vec<&str> {
 
 fn write_group(page: &mut String, bench: &Bench, group: &str) -> fmt::Result {
     writeln!(page, "## {group}\n")?;
-    writeln!(page, "| what | ours | peers | ratio | target | |\n|---|--:|--:|--:|---|---|")?;
+    writeln!(page, "| | what | ours | peers | ratio | target | |")?;
+    writeln!(page, "|---|---|--:|--:|--:|---|---|")?;
     for row in bench.rows.iter().filter(|row| row.group() == group) {
         let peers: Vec<_> = row.peers.iter().map(|(name, peer)| format!("{name} {peer}")).collect();
         let ratios: Vec<_> =
@@ -92,7 +94,8 @@ fn write_group(page: &mut String, bench: &Bench, group: &str) -> fmt::Result {
         let targets: Vec<_> = row.targets.iter().map(|target| row.describe(*target)).collect();
         let met = row.met().map_or("", |met| if met { "met" } else { "**missed**" });
         let cells = [peers, ratios, targets].map(|lines| lines.join("<br>"));
-        writeln!(page, "| {} | {} | {} | {met} |", row.what, ours(row), cells.join(" | "))?;
+        let [key, what, ours] = [&row.key, &row.what, &ours(row)];
+        writeln!(page, "| `{key}` | {what} | {ours} | {} | {met} |", cells.join(" | "))?;
     }
     writeln!(page)
 }
@@ -113,10 +116,15 @@ fn write_missed(page: &mut String, rows: &[Row]) -> fmt::Result {
     if missed.is_empty() {
         return Ok(());
     }
+    let reason = |row: &Row| reasons::of(&row.key).unwrap_or("Not looked into yet.");
     writeln!(page, "## What stands in the way\n")?;
-    for row in missed {
-        let reason = reasons::of(&row.key).unwrap_or("Not looked into yet.");
-        writeln!(page, "- {} (`{}`): {reason}", row.what, row.key)?;
+    let mut told = BTreeSet::new();
+    for row in &missed {
+        if told.insert(reason(row)) {
+            let alike = missed.iter().filter(|other| reason(other) == reason(row));
+            let keys: Vec<_> = alike.map(|row| format!("`{}`", row.key)).collect();
+            writeln!(page, "- {}: {}", keys.join(", "), reason(row))?;
+        }
     }
     Ok(())
 }

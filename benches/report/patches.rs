@@ -43,6 +43,10 @@ fn key(edit: &Edit, codec: Codec) -> String {
 }
 
 fn bytes(bench: &mut Bench, session: &Session, edit: &Edit) {
+    let name = |codec| format!("bytes/{}", key(edit, codec));
+    if !Codec::ALL.into_iter().any(|codec| bench.wants(&name(codec))) {
+        return;
+    }
     let size = |mut way: Box<dyn Way + '_>| {
         way.send();
         Figure::bytes(way.bytes())
@@ -51,7 +55,7 @@ fn bytes(bench: &mut Bench, session: &Session, edit: &Edit) {
     for codec in Codec::ALL {
         let what = format!("{} on the wire, {}, with its length", edit.name, codec.name());
         let ours = size(session.ours(edit, codec));
-        let row = Row::new(format!("bytes/{}", key(edit, codec)), what, ours);
+        let row = Row::new(name(codec), what, ours);
         let row = PEERS
             .into_iter()
             .zip(&peers)
@@ -155,7 +159,9 @@ fn growth(bench: &mut Bench) {
             );
         }
     }
-    picture(bench, &sessions);
+    if bench.wants("patch/growth") {
+        picture(bench, &sessions);
+    }
 }
 
 /// How the way of a knob grows, for everyone.

@@ -3,10 +3,10 @@
 
 const REASONS: &str = include_str!("reasons.md");
 
-/// What is written under the heading of this key.
+/// What is written under the heading that names this key, perhaps among others.
 pub fn of(key: &str) -> Option<&'static str> {
     REASONS.split("\n## ").skip(1).find_map(|section| {
         let (heading, text) = section.split_once('\n')?;
-        (heading.trim() == key).then(|| text.trim())
+        heading.trim().split(", ").any(|named| named == key).then(|| text.trim())
     })
 }

@@ -19,9 +19,12 @@ const ROOT: &str = "studio";
 /// After how many edits the documents begin anew: what was deleted stays in them.
 const LIFE: u32 = 2000;
 
+/// Who writes: ids as long as those that `yrs` draws mostly are, of 53 bits.
+const WRITERS: [u64; 3] = [1 << 52, (1 << 52) + 1, (1 << 52) + 2];
+
 /// The document of `value`, as it is stored.
 pub fn document(value: &Value) -> Vec<u8> {
-    let doc = Doc::new();
+    let doc = Doc::with_client_id(WRITERS[0]);
     let root = doc.get_or_insert_map(ROOT);
     let mut txn = doc.transact_mut();
     for (key, value) in value.as_object().unwrap() {
@@ -90,15 +93,19 @@ enum Holder {
 
 impl<'a> Yrs<'a> {
     pub fn new(stored: &'a [u8], spot: Spot) -> Self {
-        let [here, there] = [(); 2].map(|()| Copy::load(stored, &spot));
+        let [here, there] = copies(stored, &spot);
         let new = any(spot.new_value());
         Self { stored, spot, new, here, there, message: Vec::new(), edits: 0 }
     }
 }
 
+fn copies(stored: &[u8], spot: &Spot) -> [Copy; 2] {
+    [WRITERS[1], WRITERS[2]].map(|writer| Copy::load(writer, stored, spot))
+}
+
 impl Copy {
-    fn load(stored: &[u8], spot: &Spot) -> Self {
-        let doc = Doc::new();
+    fn load(writer: u64, stored: &[u8], spot: &Spot) -> Self {
+        let doc = Doc::with_client_id(writer);
         let root = doc.get_or_insert_map(ROOT);
         doc.transact_mut().apply_update(Update::decode_v1(stored).unwrap()).unwrap();
         let holder = holder(&doc.transact(), Out::YMap(root), spot);
@@ -176,7 +183,7 @@ impl Way for Yrs<'_> {
     fn restore(&mut self) {
         self.edits += 1;
         if self.edits.is_multiple_of(LIFE) {
-            [self.here, self.there] = [(); 2].map(|()| Copy::load(self.stored, &self.spot));
+            [self.here, self.there] = copies(self.stored, &self.spot);
             return;
         }
         let mut txn = self.here.doc.transact_mut();
