@@ -69,6 +69,8 @@ pub(super) struct Link<M: Model> {
     pub(super) metered: u64,
     /// An acknowledgement that is to be sent.
     pub(super) acknowledge: Option<(ActionNumber, Seq)>,
+    /// How many actions it acknowledges.
+    pub(super) owed: usize,
     pub(super) pong: Option<u64>,
     pub(super) answers: VecDeque<ServerMessage<M>>,
     /// How many items those have, themselves included.
@@ -126,6 +128,7 @@ impl<M: Model> Link<M> {
             metering_due: Timestamp::ZERO,
             metered: 0,
             acknowledge: None,
+            owed: 0,
             pong: None,
             answers: VecDeque::new(),
             answer_items: 0,

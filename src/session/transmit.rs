@@ -98,7 +98,13 @@ impl<M: Model> Session<M> {
 
         let mut messages: Vec<_> = std::mem::take(&mut link.answers).into();
         link.answer_items = 0;
-        if let Some((through, seq)) = link.acknowledge.take() {
+        // In a sweep one is told what was decided with the patch that contains it:
+        // a frame for each edit would be most of what is written.
+        let is_due = now >= link.patch_due || link.owed >= config.most_owed;
+        if (is_due || link.pong.is_some() || !messages.is_empty())
+            && let Some((through, seq)) = link.acknowledge.take()
+        {
+            link.owed = 0;
             messages.push(ServerMessage::ActionsApplied { through, seq });
         }
         if let Some(nonce) = link.pong.take() {
@@ -145,7 +151,7 @@ impl<M: Model> Session<M> {
 
         let patch_waits = link.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
         let mut at = link.full_due.min(link.pinged + config.heartbeat);
-        if patch_waits {
+        if patch_waits || link.acknowledge.is_some() {
             at = at.min(link.patch_due.max(now));
         }
         if link.metered != version {

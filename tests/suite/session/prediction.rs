@@ -1,7 +1,10 @@
 //! What a mirror shows between an answer and the state that goes with it.
 
+use std::time::Duration;
+
 use imbolc_net::{
-    Event, ServerMessage,
+    ClientMessage, Event, ServerMessage,
+    config::SessionConfig,
     protocol::{ActionNumber, ClientId, Refusal},
 };
 
@@ -21,13 +24,17 @@ fn held_back() -> (Room, Guest) {
 
 /// What Ana has done is decided, and she hears that, but has no new state yet.
 fn hears_answers_only(room: &mut Room, ana: &mut Guest) {
+    // With a pong, answers do not wait for the patch.
+    ana.mirror.say(ClientMessage::Ping { nonce: 7 });
     ana.speak();
     room.listen(ana).unwrap();
     room.say(ana).unwrap();
     let is_answer = |message: &ServerMessage| {
         matches!(
             message,
-            ServerMessage::ActionsApplied { .. } | ServerMessage::ActionRejected { .. }
+            ServerMessage::ActionsApplied { .. }
+                | ServerMessage::ActionRejected { .. }
+                | ServerMessage::Pong { .. }
         )
     };
     assert!(ana.to_guest.iter().all(is_answer), "{:?}", ana.to_guest);
@@ -91,4 +98,50 @@ fn what_is_older_than_what_one_has_is_discarded() {
     }
     assert_eq!(ana.mirror.take_events(), []);
     assert!(!ana.mirror.has_messages(), "nothing is asked for");
+}
+
+/// Through which of Ana's actions she is told now that they were decided.
+fn acknowledged(room: &mut Room, ana: &mut Guest) -> Option<ActionNumber> {
+    ana.speak();
+    room.listen(ana).unwrap();
+    room.say(ana).unwrap();
+    let through = ana.to_guest.iter().find_map(|message| match message {
+        ServerMessage::ActionsApplied { through, .. } => Some(*through),
+        _ => None,
+    });
+    ana.listen();
+    through
+}
+
+#[test]
+fn in_a_sweep_what_was_decided_is_told_with_the_patch_that_contains_it() {
+    let (mut room, mut ana) = held_back();
+    room.pass(Duration::from_millis(40));
+    let mut told = Vec::new();
+    for turn in 1..=100_u16 {
+        ana.dispatch(cutoff(BASS, 100.0 + f32::from(turn))).unwrap();
+        let through = acknowledged(&mut room, &mut ana);
+        if through.is_some() {
+            assert_eq!(ana.mirror.confirmed().seq, room.session.state().seq, "{turn}");
+        }
+        told.extend(through);
+        room.pass(Duration::from_millis(2));
+    }
+    // The first at once, and the others every 33 ms.
+    let expected = [1, 18, 35, 52, 69, 86].map(ActionNumber);
+    assert_eq!(told, expected);
+    room.settle(&mut [&mut ana]);
+    assert_eq!(ana.mirror.unanswered(), 0);
+}
+
+#[test]
+fn nobody_waits_for_the_patch_who_has_much_unanswered() {
+    let (mut room, mut ana) = held_back();
+    let most = SessionConfig::default().most_owed;
+    for turn in 1..most {
+        ana.dispatch(cutoff(BASS, 100.0 + turn as f32)).unwrap();
+    }
+    assert_eq!(acknowledged(&mut room, &mut ana), None);
+    ana.dispatch(cutoff(BASS, 99.0)).unwrap();
+    assert_eq!(acknowledged(&mut room, &mut ana), Some(ActionNumber(most as u64)));
 }
