@@ -42,14 +42,36 @@ use crate::{
 
 /// All lanes, by what they move.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Lanes", into = "Lanes")]
+pub struct Automation {
+    lanes: OrdMap<Target, Arc<Lane>>,
+    /// The points of all lanes together, counted as they come and go.
+    points: usize,
+}
+
+/// What crosses the wire of it.
+#[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Automation(
+struct Lanes(
     #[serde(
         serialize_with = "bounded::write_pairs",
         deserialize_with = "bounded::pairs::<MAX_LANES, _, _, _>"
     )]
     OrdMap<Target, Arc<Lane>>,
 );
+
+impl From<Lanes> for Automation {
+    fn from(Lanes(lanes): Lanes) -> Self {
+        let points = lanes.values().map(|lane| lane.points.len()).sum();
+        Self { lanes, points }
+    }
+}
+
+impl From<Automation> for Lanes {
+    fn from(automation: Automation) -> Self {
+        Self(automation.lanes)
+    }
+}
 
 /// What is done to the lane of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,61 +102,74 @@ impl Automation {
     /// The lane that moves `target`, if there is one.
     #[must_use]
     pub fn lane(&self, target: &Target) -> Option<&Lane> {
-        self.0.get(target).map(Arc::as_ref)
+        self.lanes.get(target).map(Arc::as_ref)
     }
 
     /// All lanes, by what they move.
     pub fn lanes(&self) -> impl Iterator<Item = (&Target, &Lane)> {
-        self.0.iter().map(|(target, lane)| (target, lane.as_ref()))
+        self.lanes.iter().map(|(target, lane)| (target, lane.as_ref()))
     }
 
     /// How many lanes there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.lanes.len()
     }
 
     /// Whether there is no lane.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lanes.is_empty()
+    }
+
+    /// How many points there are in all lanes together.
+    #[must_use]
+    pub const fn points(&self) -> usize {
+        self.points
     }
 
     /// Lane by lane, and point by point.
     pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
-        tally.entries(Some(&self.0), Some(&to.0), |tally, old, new| {
+        tally.entries(Some(&self.lanes), Some(&to.lanes), |tally, old, new| {
             Lane::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
         });
     }
 
     /// Removes the lanes of an instrument that is gone.
     pub(super) fn forget_instrument(&mut self, id: InstrumentId) {
-        bounded::remove(&mut self.0, |target, _| target.instrument() == Some(id));
+        self.forget(|target| target.instrument() == Some(id));
     }
 
     /// Removes the lanes of a bus that is gone.
     pub(super) fn forget_bus(&mut self, id: BusId) {
-        bounded::remove(&mut self.0, |target, _| target.bus() == Some(id));
+        self.forget(|target| target.bus() == Some(id));
     }
 
     /// Removes the lanes of an effect that is not there any more.
     pub(super) fn forget_slot(&mut self, chain: ChainOf, slot: SlotId) {
-        bounded::remove(&mut self.0, |target, _| target.slot() == Some((chain, slot)));
+        self.forget(|target| target.slot() == Some((chain, slot)));
     }
 
     /// Removes the lanes of a layer group that is gone.
     pub(super) fn forget_layer_group(&mut self, id: LayerGroupId) {
-        bounded::remove(&mut self.0, |target, _| target.layer_group() == Some(id));
+        self.forget(|target| target.layer_group() == Some(id));
     }
 
     /// Removes the lanes of instruments that are gone.
     pub(super) fn follow(&mut self, instruments: &InstrumentState) {
-        bounded::remove(&mut self.0, |target, _| target.is_orphan(instruments));
+        self.forget(|target| target.is_orphan(instruments));
+    }
+
+    fn forget(&mut self, gone: impl Fn(&Target) -> bool) {
+        let gone: Vec<_> = self.lanes.keys().copied().filter(gone).collect();
+        for target in gone {
+            self.remove(target);
+        }
     }
 
     /// Whether both are the same in memory, and so equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.0.ptr_eq(&other.0)
+        self.lanes.ptr_eq(&other.lanes)
     }
 
     /// Hands to `emit` what makes the lanes of `to` of these lanes, but for what
@@ -145,7 +180,7 @@ impl Automation {
         instruments: &InstrumentState,
         emit: &mut dyn FnMut(Target, LaneChange),
     ) {
-        for change in self.0.diff(&to.0) {
+        for change in self.lanes.diff(&to.lanes) {
             match change {
                 DiffItem::Add(target, lane) => {
                     emit(*target, LaneChange::Whole(Arc::clone(lane)));
@@ -164,41 +199,68 @@ impl Automation {
     pub(super) fn apply(&mut self, target: Target, change: &LaneChange) -> Result<(), Invalid> {
         match change {
             LaneChange::Whole(lane) => {
-                self.0.insert(target, Arc::clone(lane));
+                self.remove(target);
+                self.points += lane.points.len();
+                self.lanes.insert(target, Arc::clone(lane));
+                Ok(())
             }
-            LaneChange::Gone => {
-                self.0.remove(&target).ok_or_else(|| no_lane(target))?;
+            LaneChange::Gone if self.remove(target) => Ok(()),
+            LaneChange::Gone => Err(no_lane(target)),
+            LaneChange::Set(setting) => self.edit(target, |lane| lane.set(setting.clone())),
+            LaneChange::Put(point) => self.edit_points(target, |points| {
+                points.put(*point);
+                Ok(())
+            }),
+            LaneChange::Remove(tick) => {
+                self.edit_points(target, |points| points.take(*tick).map(drop))
             }
-            LaneChange::Set(setting) => self.lane_mut(target)?.set(setting.clone())?,
-            LaneChange::Put(point) => self.lane_mut(target)?.points.put(*point),
-            LaneChange::Remove(tick) => self.lane_mut(target)?.points.take(*tick).map(drop)?,
         }
-        Ok(())
     }
 
-    fn lane_mut(&mut self, target: Target) -> Result<&mut Lane, Invalid> {
-        self.0.get_mut(&target).map(Arc::make_mut).ok_or_else(|| no_lane(target))
+    /// Removes a lane, and returns whether there was one.
+    fn remove(&mut self, target: Target) -> bool {
+        let lane = self.lanes.remove(&target);
+        self.points -= lane.as_ref().map_or(0, |lane| lane.points.len());
+        lane.is_some()
+    }
+
+    /// Changes the lane of `target`. Its points are counted as they come and go.
+    fn edit(
+        &mut self,
+        target: Target,
+        edit: impl FnOnce(&mut Lane) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        let lane = self.lanes.get_mut(&target).ok_or_else(|| no_lane(target))?;
+        let lane = Arc::make_mut(lane);
+        self.points -= lane.points.len();
+        let done = edit(lane);
+        self.points += lane.points.len();
+        done
+    }
+
+    fn edit_points(
+        &mut self,
+        target: Target,
+        edit: impl FnOnce(&mut Points) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        self.edit(target, |lane| edit(&mut lane.points))
     }
 
     fn add(&mut self, target: Target) -> Result<(), Invalid> {
-        if self.0.contains_key(&target) {
+        if self.lanes.contains_key(&target) {
             return Err(Invalid::exists("lane of", target));
         }
-        if self.0.len() >= MAX_LANES {
+        if self.lanes.len() >= MAX_LANES {
             return Err(Invalid::full("lanes", bounded::count(MAX_LANES)));
         }
-        self.0.insert(target, Arc::default());
+        self.lanes.insert(target, Arc::default());
         Ok(())
     }
 
-    /// Checks that there is room for all there is. To be asked only where
-    /// something was added: it looks at every lane.
+    /// Checks that there is room for all there is.
     pub(super) fn check(&self) -> Result<(), Invalid> {
-        bounded::at_most(self.0.len(), MAX_LANES, "lanes")?;
-        if self.lanes().map(|(_, lane)| lane.points.len()).sum::<usize>() > MAX_POINTS_IN_ALL {
-            return Err(Invalid::full("points in all", bounded::count(MAX_POINTS_IN_ALL)));
-        }
-        Ok(())
+        bounded::at_most(self.lanes.len(), MAX_LANES, "lanes")?;
+        bounded::at_most(self.points, MAX_POINTS_IN_ALL, "points in all")
     }
 }
 
@@ -216,31 +278,31 @@ pub(super) fn reduce(
     match action {
         AutomationAction::Add => automation.add(target)?,
         AutomationAction::Delete => automation.apply(target, &LaneChange::Gone)?,
-        AutomationAction::Set(setting) => automation.lane_mut(target)?.set(setting.clone())?,
+        AutomationAction::Set(setting) => {
+            automation.edit(target, |lane| lane.set(setting.clone()))?;
+        }
         AutomationAction::Put(point) => {
-            automation.lane_mut(target)?.points.paste([*point])?;
-            automation.check()?;
+            automation.edit_points(target, |points| points.paste([*point]))?;
         }
         AutomationAction::Remove(tick) => {
-            automation.lane_mut(target)?.points.take(*tick)?;
+            automation.edit_points(target, |points| points.take(*tick).map(drop))?;
         }
-        AutomationAction::Move(tick, point) => {
-            let points = &mut automation.lane_mut(target)?.points;
+        AutomationAction::Move(tick, point) => automation.edit_points(target, |points| {
             points.take(*tick)?;
-            points.add(*point)?;
-        }
-        AutomationAction::DeleteRegion(region) => {
-            automation.lane_mut(target)?.points.clear(*region);
-        }
+            points.add(*point)
+        })?,
+        AutomationAction::DeleteRegion(region) => automation.edit_points(target, |points| {
+            points.clear(*region);
+            Ok(())
+        })?,
         AutomationAction::CopyRegion(region, to) => {
-            automation.lane_mut(target)?.points.copy(*region, *to)?;
-            automation.check()?;
+            automation.edit_points(target, |points| points.copy(*region, *to))?;
         }
-        AutomationAction::Paste(points) => {
-            automation.lane_mut(target)?.points.paste(points.iter())?;
-            automation.check()?;
+        AutomationAction::Paste(pasted) => {
+            automation.edit_points(target, |points| points.paste(pasted.iter()))?;
         }
     }
+    automation.check()?;
     Ok(Vec::new())
 }
 

@@ -60,6 +60,8 @@ pub fn assert_nothing_dangles(state: &StudioState) {
     assert_eq!(tracks, instruments);
     let notes: usize = state.piano_roll.tracks().map(|(_, track)| track.len()).sum();
     assert_eq!(state.piano_roll.notes(), notes);
+    let points: usize = state.automation.lanes().map(|(_, lane)| lane.points.iter().count()).sum();
+    assert_eq!(state.automation.points(), points);
     for (id, instrument) in state.instruments.iter() {
         if let Output::Bus(bus) = instrument.output {
             assert!(state.mixer.bus(bus).is_some(), "output of {id}");
