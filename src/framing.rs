@@ -8,12 +8,15 @@
 //! A large payload may be [compressed](Compression).
 
 mod compression;
+mod staged;
 
 use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio_util::codec::LengthDelimitedCodec;
+
+use self::staged::Staged;
 
 pub use self::compression::{Compression, expand};
 use crate::{config::limits, protocol::ActionNumber};
@@ -148,9 +151,13 @@ pub fn encode<T: Serialize>(
     let start = buffer.len();
     buffer.put_u32(0);
     let written = match codec {
-        Codec::Json => serde_json::to_writer((&mut *buffer).writer(), message)
-            .map_err(|error| CodecError(error.to_string())),
-        Codec::Postcard => postcard::serialize_with_flavor(message, Appended(buffer))
+        Codec::Json => {
+            let mut staged = Staged::before(buffer);
+            serde_json::to_writer(&mut staged, message)
+                .map(|()| staged.flush())
+                .map_err(|error| CodecError(error.to_string()))
+        }
+        Codec::Postcard => postcard::serialize_with_flavor(message, Staged::before(buffer))
             .map_err(|error| CodecError(error.to_string())),
     };
     let length = written.and_then(|()| {
@@ -166,27 +173,6 @@ pub fn encode<T: Serialize>(
             buffer.truncate(start);
             Err(error)
         }
-    }
-}
-
-/// Takes what Postcard writes.
-struct Appended<'a>(&'a mut BytesMut);
-
-impl postcard::ser_flavors::Flavor for Appended<'_> {
-    type Output = ();
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.put_u8(byte);
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.put_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
     }
 }
 
