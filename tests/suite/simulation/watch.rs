@@ -43,6 +43,9 @@ pub struct Life {
     pub applied: Seq,
     /// The moment that contains all that was accepted.
     pub contained: Seq,
+    /// The moment that contains what was accepted last of what replaces an
+    /// instrument.
+    pub replaced: Seq,
     /// A gap was seen, and everything must be asked for.
     pub must_ask: bool,
     /// Everything was asked for and has not come.
@@ -61,6 +64,10 @@ pub struct Wish {
     pub answered: bool,
 }
 
+fn replaces(said: &Said) -> bool {
+    matches!(said, Said::Act(NetworkAction::Project(_) | NetworkAction::AddInstrument { .. }))
+}
+
 impl World<'_> {
     /// Looks at what a mirror has come to.
     pub fn examine(&mut self, who: usize) -> Checked {
@@ -73,10 +80,13 @@ impl World<'_> {
             demand(life.settled.insert(number.0), "an action is settled once", || {
                 format!("participant {who}: {number}")
             })?;
-            life.open.remove(&number.0);
+            let said = life.open.remove(&number.0);
             self.tally.settled += 1;
             if outcome.is_ok() {
                 life.contained = life.contained.max(life.applied);
+                if said.as_ref().is_some_and(replaces) {
+                    life.replaced = life.applied;
+                }
             } else {
                 // Somebody has replaced everything, the knob included.
                 life.shown = None;
@@ -191,14 +201,10 @@ impl World<'_> {
         // Where it is before anybody turns it does not count as a place.
         let place = |hertz: f32| if hertz <= FIRST { 0.0 } else { hertz };
         let now = instrument.map(|instrument| place(instrument.filter.cutoff.get()));
-        // What replaces the instrument takes the knob back if it fails.
-        let replaces = |said: &Said| {
-            matches!(
-                said,
-                Said::Act(NetworkAction::Project(_) | NetworkAction::AddInstrument { .. })
-            )
-        };
-        let replaced = client.life.open.values().any(replaces);
+        // What replaces the instrument takes the knob back if it fails, and if it
+        // could not be predicted.
+        let replaced = client.life.open.values().any(replaces)
+            || mirror.confirmed().seq < client.life.replaced;
         let now = now.filter(|_| !replaced);
         let before = std::mem::replace(&mut client.life.shown, now);
         let holds = self.plan.people[who].undoes
