@@ -57,6 +57,21 @@ pub(crate) enum Arrived<M: Model> {
     },
 }
 
+impl<M: Model> Arrived<M> {
+    /// Whether it is numbered, and answered by a word or two.
+    pub(crate) const fn is_action(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreadable { .. }
+                | Self::Message(
+                    ClientMessage::Action { .. }
+                        | ClientMessage::Undo { .. }
+                        | ClientMessage::Redo { .. }
+                )
+        )
+    }
+}
+
 struct Core<M: Model> {
     session: Session<M>,
     engine: Box<dyn Engine<M>>,

@@ -34,10 +34,10 @@ pub struct SessionConfig {
     /// is read from it; each instrument in one counts as another. 256: more than
     /// anybody asks in 33 ms, and some ten kilobytes.
     pub max_answers: usize,
-    /// How many actions of one client are acknowledged at once at the latest.
-    /// Fewer may wait for the patch that contains them, 33 ms at most. 256: a
-    /// quarter of what a client may have unanswered.
-    pub most_owed: usize,
+    /// After how many actions an acknowledgement does not wait for the patch that
+    /// contains them. 64: more than anybody plays within the pace of patches, and
+    /// a fraction of what a client may have unanswered.
+    pub max_unacknowledged: usize,
     /// How many rejections of one client are remembered, in case it was cut off
     /// before it heard of them. 1,024: as many as it may have unanswered.
     pub max_rejections: usize,
@@ -69,7 +69,7 @@ impl Default for SessionConfig {
             metering_pace: Duration::from_millis(33),
             max_participants: 64,
             max_answers: 256,
-            most_owed: 256,
+            max_unacknowledged: 64,
             max_rejections: 1024,
             history_fresh: Duration::from_secs(5),
             history_pace: Duration::from_millis(500),

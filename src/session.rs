@@ -310,7 +310,7 @@ impl<M: Model> Session<M> {
         let through = number.max(ActionNumber(expected.0 - 1));
         if let Some(link) = self.link_mut(client) {
             link.acknowledge = Some((through, seq));
-            link.owed += 1;
+            link.unacknowledged += 1;
         }
         Ok(heard)
     }

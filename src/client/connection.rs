@@ -1,6 +1,6 @@
 //! One connection to the host, from the handshake until it is lost.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
@@ -13,7 +13,7 @@ use crate::{
     clock::Timestamp,
     config::{ClientConfig, limits},
     error::plainly,
-    framing::{self, Codec},
+    framing::{self, Codec, Compression, Format},
     model::Model,
     protocol::{
         ClientMessage, Hello, NetworkState, Reconnected, ServerMessage, StateDigest, Welcome,
@@ -32,7 +32,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(super) struct Wire<C: Connector> {
     frames: Frames<C::Reader>,
     writer: C::Writer,
-    codec: Codec,
+    format: Format,
 }
 
 /// As whom one was let in.
@@ -72,19 +72,21 @@ pub(super) async fn enter<M: Model, C: Connector>(
     let (reader, mut writer) = connector.connect().await?;
     let mut frames = Frames::new(reader, limits::SERVER_FRAME);
     let mut buffer = BytesMut::new();
-    framing::encode(Codec::Json, &ClientMessage::<M>::Hello(hello), &mut buffer)
+    let expected = Expected { codec: None, compression: Compression::agree(&hello.compression) };
+    let offer = ClientMessage::<M>::Hello(hello.clone());
+    framing::encode(Codec::Json, &offer, &mut buffer)
         .map_err(|error| Lost::Unintelligible(error.detail()))?;
     let asked = write(&mut writer, &buffer).await;
     // Who is turned away at the door may find it closed before having asked,
     // but is told why.
-    let (entrance, codec) = match (hear::<M, _>(&mut frames, None).await, asked) {
+    let (entrance, format) = match (hear::<M, _>(&mut frames, expected).await, asked) {
         (Ok(ServerMessage::Welcome(welcome)), _) => {
-            let codec = welcome.codec.clone();
-            (Entrance::New(Box::new(welcome)), codec)
+            let format = agreed(&hello, &welcome.codec, welcome.compression.as_deref())?;
+            (Entrance::New(Box::new(welcome)), format)
         }
         (Ok(ServerMessage::ReconnectSuccessful(back)), _) => {
-            let codec = back.codec.clone();
-            (Entrance::Back(Box::new(back)), codec)
+            let format = agreed(&hello, &back.codec, back.compression.as_deref())?;
+            (Entrance::Back(Box::new(back)), format)
         }
         (Ok(ServerMessage::ReconnectFailed { reason }), _) => return Err(reason.into()),
         (Ok(ServerMessage::Error(error)), _) => return Err(Lost::Host(error)),
@@ -92,9 +94,43 @@ pub(super) async fn enter<M: Model, C: Connector>(
         (Ok(_), _) => return Err(Lost::Unintelligible("it does not answer the Hello".into())),
         (Err(Lost::Closed), Err(error)) | (Err(error), _) => return Err(error),
     };
-    let codec = Codec::from_name(&codec)
-        .ok_or_else(|| Lost::Unintelligible(format!("an unknown codec: {codec}")))?;
-    Ok(Joined { wire: Wire { frames, writer, codec }, entrance })
+    Ok(Joined { wire: Wire { frames, writer, format }, entrance })
+}
+
+/// What the host has chosen, if that was offered.
+fn agreed(hello: &Hello, codec: &str, compression: Option<&str>) -> Result<Format, Lost> {
+    let nobody_offered =
+        |what: &str| Lost::Unintelligible(format!("it speaks {what:?}, which it was not offered"));
+    let json = [Codec::Json.name().to_owned()];
+    let codecs = if hello.codecs.is_empty() { &json[..] } else { &hello.codecs };
+    let offered = |names: &[String], name: &str| names.iter().any(|offered| offered == name);
+    let codec = Codec::from_name(codec)
+        .filter(|codec| offered(codecs, codec.name()))
+        .ok_or_else(|| nobody_offered(codec))?;
+    let compression = match compression {
+        None => None,
+        Some(way) => Some(
+            Compression::from_name(way)
+                .filter(|way| offered(&hello.compression, way.name()))
+                .ok_or_else(|| nobody_offered(way))?,
+        ),
+    };
+    Ok(Format { codec, compression })
+}
+
+/// How what is heard may be written.
+#[derive(Clone, Copy)]
+struct Expected {
+    /// `None` if the host chooses, and the payload tells.
+    codec: Option<Codec>,
+    /// Nothing else is expanded.
+    compression: Option<Compression>,
+}
+
+impl From<Format> for Expected {
+    fn from(Format { codec, compression }: Format) -> Self {
+        Self { codec: Some(codec), compression }
+    }
 }
 
 impl<C: Connector> Wire<C> {
@@ -102,7 +138,7 @@ impl<C: Connector> Wire<C> {
     /// back with nothing.
     pub(super) async fn full_state<M: Model>(&mut self) -> Result<NetworkState<M>, Lost> {
         loop {
-            match hear::<M, _>(&mut self.frames, Some(self.codec)).await? {
+            match hear::<M, _>(&mut self.frames, self.format.into()).await? {
                 ServerMessage::FullStateSync { state } => return Ok(state),
                 ServerMessage::Error(error) => return Err(Lost::Host(error)),
                 ServerMessage::Shutdown => return Err(Lost::Shutdown),
@@ -119,7 +155,7 @@ impl<C: Connector> Wire<C> {
         shared: &Shared<M>,
         config: &ClientConfig,
     ) -> Ended {
-        let Self { frames, writer, codec } = self;
+        let Self { frames, writer, format } = self;
         let begun = Instant::now();
         // Who leaves says so between two frames; a host that does not take the one
         // that is being written is not waited for.
@@ -128,8 +164,8 @@ impl<C: Connector> Wire<C> {
             sleep(GOODBYE).await;
         };
         let ended = tokio::select! {
-            lost = read(shared, frames, *codec, config, begun) => Ended::Lost(lost),
-            ended = send(shared, writer, *codec, config, begun) => ended,
+            lost = read(shared, frames, *format, config, begun) => Ended::Lost(lost),
+            ended = send(shared, writer, format.codec, config, begun) => ended,
             () = overdue => Ended::Left,
         };
         let farewell = async {
@@ -148,12 +184,12 @@ impl<C: Connector> Wire<C> {
 async fn read<M: Model, R: crate::transport::Reader>(
     shared: &Shared<M>,
     frames: &mut Frames<R>,
-    codec: Codec,
+    format: Format,
     config: &ClientConfig,
     begun: Instant,
 ) -> Lost {
     loop {
-        let message = match hear_within::<M, _>(frames, Some(codec), config.silence).await {
+        let message = match hear_within::<M, _>(frames, format.into(), config.silence).await {
             Ok(message) => message,
             Err(lost) => return lost,
         };
@@ -260,17 +296,17 @@ async fn write<W: Writer>(writer: &mut W, bytes: &[u8]) -> Result<(), Lost> {
     Ok(())
 }
 
-/// The next message, in `codec`, or in whichever the host has chosen.
+/// The next message.
 async fn hear<M: Model, R: crate::transport::Reader>(
     frames: &mut Frames<R>,
-    codec: Option<Codec>,
+    expected: Expected,
 ) -> Result<ServerMessage<M>, Lost> {
-    hear_within(frames, codec, Duration::MAX).await
+    hear_within(frames, expected, Duration::MAX).await
 }
 
 async fn hear_within<M: Model, R: crate::transport::Reader>(
     frames: &mut Frames<R>,
-    codec: Option<Codec>,
+    expected: Expected,
     silence: Duration,
 ) -> Result<ServerMessage<M>, Lost> {
     let payload = match frames.next_within(silence).await {
@@ -284,8 +320,12 @@ async fn hear_within<M: Model, R: crate::transport::Reader>(
         }
         Err(error) => return Err(error.into()),
     };
-    let message = framing::expand(&payload, limits::SERVER_FRAME).and_then(|payload| {
-        framing::decode(codec.unwrap_or_else(|| Codec::of(&payload)), &payload)
+    let plain = match expected.compression {
+        Some(Compression::Lz4) => framing::expand(&payload, limits::SERVER_FRAME),
+        None => Ok(Cow::Borrowed(&payload[..])),
+    };
+    let message = plain.and_then(|plain| {
+        framing::decode(expected.codec.unwrap_or_else(|| Codec::of(&plain)), &plain)
     });
     message.map_err(|error| Lost::Unintelligible(error.detail()))
 }

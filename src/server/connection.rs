@@ -228,12 +228,13 @@ impl<M: Model> Line<'_, M> {
             let arrived = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => continue,
-                _ = changes.changed(), if next.on_change => continue,
+                // However much there is to say, it is heard.
                 arrived = frames.next() => arrived,
+                _ = changes.changed(), if next.on_change => continue,
                 () = alarm.as_mut() => continue,
             };
-            // Nobody waits for `changes` here any more: this task need not be told
-            // of what it does itself.
+            // What waited for `changes` above is dropped, so this task does not wake
+            // itself by what it does now.
             match self.hear(arrived, frames) {
                 // What came of it is news to the others, and they go first: who
                 // said it has shown it already.
@@ -258,12 +259,15 @@ impl<M: Model> Line<'_, M> {
         outgoing: &Outgoing<M>,
     ) -> Result<(), End> {
         let mut fault = Ok(());
+        let deadline = self.house.config.write_deadline;
+        let in_time = async { timeout(deadline, self.send(writer, buffer, outgoing)).await? };
         let hear = async {
             // Who does not listen is not listened to.
             while self.house.authority.has_room(self.ticket) {
                 let arrived = frames.next().await;
                 match self.hear(arrived, frames) {
-                    Ok(()) => {}
+                    // Who never stops does not keep the thread from others.
+                    Ok(()) => yield_now().await,
                     // It can be told when the frame is out.
                     Err(end @ End::Fault(_)) => {
                         fault = Err(end);
@@ -276,7 +280,7 @@ impl<M: Model> Line<'_, M> {
         };
         tokio::select! {
             biased;
-            sent = self.send(writer, buffer, outgoing) => sent.map_err(|error| {
+            sent = in_time => sent.map_err(|error| {
                 debug!(%error, client = %self.ticket.client, "cannot write");
                 End::Gone
             })?,
@@ -299,7 +303,12 @@ impl<M: Model> Line<'_, M> {
         let first = arrived.map_err(unreadable)?.ok_or(End::Gone)?;
         let mut messages = vec![self.read(&first).map_err(End::Fault)?];
         let mut fault = Ok(());
-        while messages.len() < BATCH && fault.is_ok() {
+        // The answer to anything but an action may be long: first it is asked
+        // whether there is room for more.
+        while messages.len() < BATCH
+            && fault.is_ok()
+            && messages.last().is_some_and(Arrived::is_action)
+        {
             match frames.arrived() {
                 Ok(Some(payload)) => match self.read(&payload) {
                     Ok(message) => messages.push(message),

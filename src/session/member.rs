@@ -67,10 +67,11 @@ pub(super) struct Link<M: Model> {
     pub(super) metering_due: Timestamp,
     /// Which metering the client has.
     pub(super) metered: u64,
-    /// An acknowledgement that is to be sent.
+    /// An acknowledgement that is to be sent: with the next patch, unless
+    /// something else is to be said before or there is too much of it.
     pub(super) acknowledge: Option<(ActionNumber, Seq)>,
     /// How many actions it acknowledges.
-    pub(super) owed: usize,
+    pub(super) unacknowledged: usize,
     pub(super) pong: Option<u64>,
     pub(super) answers: VecDeque<ServerMessage<M>>,
     /// How many items those have, themselves included.
@@ -128,7 +129,7 @@ impl<M: Model> Link<M> {
             metering_due: Timestamp::ZERO,
             metered: 0,
             acknowledge: None,
-            owed: 0,
+            unacknowledged: 0,
             pong: None,
             answers: VecDeque::new(),
             answer_items: 0,

@@ -17,8 +17,8 @@ use crate::{
 
 /// What is to be sent over one connection now.
 ///
-/// It is consistent: the messages acknowledge nothing that the update, or one
-/// before it, does not contain, and they go first.
+/// It is consistent: what the update contains is acknowledged by the messages, or
+/// was before, and they go first. An acknowledgement may be ahead of its update.
 pub struct Outgoing<M: Model> {
     /// To be sent first, in this order.
     pub messages: Vec<ServerMessage<M>>,
@@ -96,32 +96,6 @@ impl<M: Model> Session<M> {
             .and_then(|member| member.link_mut())
             .ok_or(ProtocolError::Superseded)?;
 
-        let mut messages: Vec<_> = std::mem::take(&mut link.answers).into();
-        link.answer_items = 0;
-        // In a sweep one is told what was decided with the patch that contains it:
-        // a frame for each edit would be most of what is written.
-        let is_due = now >= link.patch_due || link.owed >= config.most_owed;
-        if (is_due || link.pong.is_some() || !messages.is_empty())
-            && let Some((through, seq)) = link.acknowledge.take()
-        {
-            link.owed = 0;
-            messages.push(ServerMessage::ActionsApplied { through, seq });
-        }
-        if let Some(nonce) = link.pong.take() {
-            messages.push(ServerMessage::Pong { nonce });
-        }
-        if now >= link.pinged + config.heartbeat {
-            link.pinged = now;
-            link.awaited = Some(now);
-            // Of what the client has before the update, which follows.
-            let digest = link.base.as_ref().map(|base| {
-                let (digest, replaced) = digester.digest(base);
-                history.discard(replaced);
-                digest
-            });
-            messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now, digest });
-        }
-
         let update = match &link.base {
             Some(_) if now >= link.full_due => Some(Update::Full(Arc::clone(state))),
             Some(from) if !Arc::ptr_eq(from, state) && now >= link.patch_due => {
@@ -130,6 +104,35 @@ impl<M: Model> Session<M> {
             Some(_) => None,
             None => Some(Update::Full(Arc::clone(state))),
         };
+
+        let mut messages: Vec<_> = std::mem::take(&mut link.answers).into();
+        link.answer_items = 0;
+        // In a sweep one is told what was decided with the patch that contains it:
+        // a frame for each edit would be most of what is written.
+        let tells = update.is_some()
+            || now >= link.patch_due
+            || link.pong.is_some()
+            || !messages.is_empty()
+            || link.unacknowledged >= config.max_unacknowledged;
+        if let Some((through, seq)) = link.acknowledge.take_if(|_| tells) {
+            link.unacknowledged = 0;
+            messages.push(ServerMessage::ActionsApplied { through, seq });
+        }
+        if let Some(nonce) = link.pong.take() {
+            messages.push(ServerMessage::Pong { nonce });
+        }
+        if now >= link.pinged + config.heartbeat {
+            link.pinged = now;
+            link.awaited = Some(now);
+            // Of what the client has before the update, which goes last.
+            let digest = link.base.as_ref().map(|base| {
+                let (digest, replaced) = digester.digest(base);
+                history.discard(replaced);
+                digest
+            });
+            messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now, digest });
+        }
+
         if let Some(update) = &update {
             history.discard(link.base.replace(Arc::clone(state)));
             link.footing.sent(now, state.seq, link.heard);

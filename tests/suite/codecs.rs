@@ -1,5 +1,6 @@
 //! What both sides speak, as it is agreed on in the handshake.
 
+use bytes::BytesMut;
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
@@ -7,7 +8,7 @@ use imbolc_net::{
     dispatcher::HostDispatcher,
     framing::{self, Codec},
     model::InstrumentId,
-    protocol::{ActionNumber, ClientMessage, Hello, ServerMessage},
+    protocol::{ActionNumber, ClientMessage, Hello, ServerMessage, Welcome},
     status::Lost,
     studio::{Name, NetworkAction, SourceKind, Studio},
     transport::{Listener as _, MemoryConnector, in_memory},
@@ -159,4 +160,60 @@ async fn a_frame_that_would_expand_to_more_than_allowed_ends_the_connection() {
     writer.write_all(&bomb).await.unwrap();
     let Err(Lost::Unintelligible(why)) = joining.await.unwrap() else { panic!() };
     assert!(why.contains("expand"), "{why}");
+}
+
+/// Joins a host that answers with `codec` and `compression`, whatever it was
+/// offered.
+async fn join_a_host_that_says(
+    codec: &str,
+    compression: Option<&str>,
+    config: ClientConfig,
+) -> Lost {
+    let (_real, real) = host();
+    let mut there = Raw::join(&real, speaking(&["json"], &[])).await;
+    let payload = there.hear_payload().await.unwrap();
+    let Ok(ServerMessage::<Studio>::Welcome(welcome)) = framing::decode(Codec::Json, &payload)
+    else {
+        panic!()
+    };
+    let codec = codec.to_owned();
+    let compression = compression.map(str::to_owned);
+    let welcome = ServerMessage::Welcome(Welcome { codec, compression, ..welcome });
+    let mut frame = BytesMut::new();
+    framing::encode(Codec::Json, &welcome, &mut frame).unwrap();
+
+    let (mut listener, connector) = in_memory();
+    let options = JoinOptions { name: "Ana".into(), config, ..JoinOptions::default() };
+    let joining = tokio::spawn(RemoteDispatcher::<Studio>::join(connector, options));
+    let (_reader, mut writer, _) = listener.accept().await.unwrap();
+    writer.write_all(&frame).await.unwrap();
+    joining.await.unwrap().err().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_speaks_what_it_was_not_offered_is_not_listened_to() {
+    let json = || ClientConfig::default().speaking(Codec::Json);
+    for (codec, compression) in [("postcard", None), ("morse", None), ("json", Some("lz4"))] {
+        let lost = join_a_host_that_says(codec, compression, json()).await;
+        assert!(matches!(lost, Lost::Unintelligible(_)), "{codec} {compression:?}: {lost}");
+        assert!(lost.is_final());
+    }
+    let lost = join_a_host_that_says("json", Some("zip"), ClientConfig::default()).await;
+    assert!(matches!(lost, Lost::Unintelligible(_)), "{lost}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_offered_to_expand_is_not_expanded() {
+    let (_host, real) = large_host();
+    let (_there, payload) = answer(&real, speaking(&["json"], &["lz4"])).await;
+    assert_eq!(payload[0], COMPRESSED);
+    let (mut listener, connector) = in_memory();
+    let config = ClientConfig::default().speaking(Codec::Json);
+    let options = JoinOptions { name: "Ana".into(), config, ..JoinOptions::default() };
+    let joining = tokio::spawn(RemoteDispatcher::<Studio>::join(connector, options));
+    let (_reader, mut writer, _) = listener.accept().await.unwrap();
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    writer.write_all(&[&length[..], &payload].concat()).await.unwrap();
+    let lost = joining.await.unwrap().err().unwrap();
+    assert!(matches!(lost, Lost::Unintelligible(_)), "{lost}");
 }

@@ -137,11 +137,32 @@ fn in_a_sweep_what_was_decided_is_told_with_the_patch_that_contains_it() {
 #[test]
 fn nobody_waits_for_the_patch_who_has_much_unanswered() {
     let (mut room, mut ana) = held_back();
-    let most = SessionConfig::default().most_owed;
+    let most = SessionConfig::default().max_unacknowledged;
     for turn in 1..most {
         ana.dispatch(cutoff(BASS, 100.0 + turn as f32)).unwrap();
     }
     assert_eq!(acknowledged(&mut room, &mut ana), None);
     ana.dispatch(cutoff(BASS, 99.0)).unwrap();
     assert_eq!(acknowledged(&mut room, &mut ana), Some(ActionNumber(most as u64)));
+}
+
+#[test]
+fn a_full_state_does_not_overtake_what_it_contains() {
+    let (mut room, mut ana) = held_back();
+    room.pass(Duration::from_millis(40));
+    ana.dispatch(cutoff(BASS, 500.0)).unwrap();
+    ana.dispatch(cutoff(LEAD, 600.0)).unwrap();
+    assert!(acknowledged(&mut room, &mut ana).is_some());
+    // Within the pace: a step back, which done twice would be two.
+    ana.mirror.undo().unwrap();
+    ana.mirror.say(ClientMessage::RequestFullSync);
+    ana.speak();
+    room.listen(&mut ana).unwrap();
+    room.pass(Duration::from_millis(1));
+    room.say(&mut ana).unwrap();
+    let full = |message: &ServerMessage| matches!(message, ServerMessage::FullStateSync { .. });
+    assert!(ana.to_guest.iter().any(full), "{:?}", ana.to_guest);
+    ana.listen();
+    assert_eq!(ana.mirror.predicted().model, room.session.state().model);
+    assert_eq!(ana.mirror.unanswered(), 0);
 }

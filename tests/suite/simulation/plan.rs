@@ -168,7 +168,7 @@ fn session(dice: &mut Dice) -> SessionConfig {
         resume_window: Duration::from_secs(12),
         full_sync: Duration::from_secs(dice.pick(&[6, 30, 300])),
         max_answers: 12,
-        most_owed: 8,
+        max_unacknowledged: 8,
         max_rejections: 48,
         history_fresh: Duration::from_secs(1),
         history_pace: Duration::from_millis(100),
