@@ -192,8 +192,8 @@ pub mod limits {
     /// A frame from the authority. 256 MiB: a full state of the largest
     /// session.
     pub const SERVER_FRAME: usize = 256 * 1024 * 1024;
-    /// A frame from the authority that is worth compressing. 4 KiB: patches are
-    /// smaller, and stay as quick as they are.
+    /// A frame from the authority that is worth compressing, its length included.
+    /// 4 KiB: the patch of an edit is far smaller, and stays as quick as it is.
     pub const COMPRESSED_FROM: usize = 4 * 1024;
     /// Characters of a name.
     pub const NAME: u32 = 64;
