@@ -332,7 +332,7 @@ impl<M: Model> Session<M> {
         let state = Arc::clone(&self.state);
         let alone = self.alone;
         let traced = self.log(client).trace(direction, &state, client, alone)?;
-        self.move_on(traced.state, traced.effects);
+        self.move_on(Arc::new(traced.state), traced.effects);
         Ok(traced.kept)
     }
 
@@ -407,9 +407,9 @@ impl<M: Model> Session<M> {
         }
     }
 
-    fn move_on(&mut self, mut state: NetworkState<M>, effects: Vec<M::Effect>) {
-        state.seq = self.state.seq.next();
-        self.state = Arc::new(state);
+    fn move_on(&mut self, mut state: Arc<NetworkState<M>>, effects: Vec<M::Effect>) {
+        Arc::make_mut(&mut state).seq = self.state.seq.next();
+        self.state = state;
         self.effects.extend(effects);
     }
 
@@ -417,8 +417,8 @@ impl<M: Model> Session<M> {
         let mut roster = (*self.state.roster).clone();
         edit(&mut roster);
         if roster != *self.state.roster {
-            let mut state = (*self.state).clone();
-            state.roster = Arc::new(roster);
+            let mut state = Arc::clone(&self.state);
+            Arc::make_mut(&mut state).roster = Arc::new(roster);
             self.move_on(state, Vec::new());
         }
     }

@@ -38,7 +38,7 @@ impl<M: Model> Deed<M> {
     ) -> Result<Arc<NetworkState<M>>, Refusal> {
         match self {
             Self::Act { at, continues, action } => {
-                let after = Arc::new(rules::carry_out(state, me, action)?.0);
+                let (after, _) = rules::carry_out(state, me, action)?;
                 log.record(*at, *continues, action, state, &after);
                 Ok(after)
             }

@@ -9,11 +9,11 @@ use crate::{
 };
 
 /// What an action leads to: the next state, and what the engine must do.
-pub(crate) type Outcome<M> = (NetworkState<M>, Vec<<M as Model>::Effect>);
+pub(crate) type Outcome<M> = (Arc<NetworkState<M>>, Vec<<M as Model>::Effect>);
 
 /// Carries out an action of `actor`, if it may.
 pub(crate) fn carry_out<M: Model>(
-    state: &NetworkState<M>,
+    state: &Arc<NetworkState<M>>,
     actor: ClientId,
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
@@ -24,7 +24,7 @@ pub(crate) fn carry_out<M: Model>(
 
 /// Carries out an action on the session's own behalf, whoever owns what.
 pub(crate) fn carry_out_unasked<M: Model>(
-    state: &NetworkState<M>,
+    state: &Arc<NetworkState<M>>,
     actor: ClientId,
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
@@ -58,12 +58,14 @@ pub(super) fn authorise<M: Model>(
 }
 
 fn follow<M: Model>(
-    state: &NetworkState<M>,
+    state: &Arc<NetworkState<M>>,
     actor: ClientId,
     access: Access,
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
-    let mut next = state.clone();
+    // In its place from the beginning: it is large, and moving it costs time.
+    let mut shared = Arc::clone(state);
+    let next = Arc::make_mut(&mut shared);
     let effects = M::reduce(&mut next.model, action)?;
     match access {
         Access::Create(instrument) => {
@@ -76,9 +78,9 @@ fn follow<M: Model>(
             Arc::make_mut(&mut next.roster).owners.remove(&instrument);
         }
         // These can replace everything, e.g. by loading a project.
-        Access::Privilege | Access::Anyone | Access::Engine => forget_what_is_gone(&mut next),
+        Access::Privilege | Access::Anyone | Access::Engine => forget_what_is_gone(next),
     }
-    Ok((next, effects))
+    Ok((shared, effects))
 }
 
 pub(super) fn forget_what_is_gone<M: Model>(state: &mut NetworkState<M>) {
