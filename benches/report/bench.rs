@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     figure::{Samples, Unit},
+    machine,
     options::Options,
     page,
     picture::Picture,
@@ -46,6 +47,8 @@ pub struct Bench {
     pub effort: Effort,
     pub quick: bool,
     filter: Option<String>,
+    /// What it runs on, and what else that did when it began.
+    pub machine: Vec<(&'static str, String)>,
     pub rows: Vec<Row>,
     pub pictures: Vec<Picture>,
 }
@@ -54,7 +57,14 @@ impl Bench {
     pub fn new(options: &Options) -> Self {
         let effort = if options.quick { Effort::QUICK } else { Effort::THOROUGH };
         let filter = options.filter.clone();
-        Self { effort, quick: options.quick, filter, rows: Vec::new(), pictures: Vec::new() }
+        Self {
+            effort,
+            quick: options.quick,
+            filter,
+            machine: machine::describe(),
+            rows: Vec::new(),
+            pictures: Vec::new(),
+        }
     }
 
     /// Whether the row of this key is wanted, or, of a group such as `read/`,

@@ -58,7 +58,7 @@ pub fn measure(bench: &mut Bench) {
     };
     let remote = Part {
         key: "remote",
-        what: "joined over loopback TCP and predicted; one now and then".into(),
+        what: "joined over loopback TCP and predicted; one now and then, patches not paced".into(),
         batch: 1,
         contenders: Studios::joined,
     };

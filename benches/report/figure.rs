@@ -111,6 +111,12 @@ impl Figure {
         self.unit
     }
 
+    /// How many rounds there were, not counting the one that warmed up; 1 if it is
+    /// no matter of rounds.
+    pub const fn rounds(&self) -> usize {
+        self.rounds.len()
+    }
+
     /// The value below which 99 % of all samples lie, where samples were taken.
     pub const fn p99(&self) -> Option<f64> {
         self.p99

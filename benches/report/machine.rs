@@ -2,13 +2,15 @@
 
 use std::{fs, process::Command};
 
-/// A line for each thing that the numbers depend on.
+/// A line for each thing that the numbers depend on. To be asked before anything is
+/// measured: what is, is load itself.
 pub fn describe() -> Vec<(&'static str, String)> {
     vec![
         ("processor", format!("{}, {} cores", processor(), cores())),
         ("system", output("uname", &["-sr"])),
         ("compiler", output("rustc", &["--version"])),
         ("profile", "bench, i.e. release".into()),
+        ("load before the run", load()),
         ("date", output("date", &["-u", "+%F"])),
     ]
 }
@@ -23,6 +25,18 @@ fn processor() -> String {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How many tasks ran or waited for a core, on average.
+fn load() -> String {
+    let told = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let mut averages = told.split_whitespace();
+    match (averages.next(), averages.next(), averages.next()) {
+        (Some(one), Some(five), Some(fifteen)) => {
+            format!("{one} in the last minute, {five} in 5 min, {fifteen} in 15 min")
+        }
+        _ => "unknown".into(),
+    }
 }
 
 /// What a command says, or that it is not known.

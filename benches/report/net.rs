@@ -25,6 +25,10 @@ use crate::bench::Bench;
 /// What the bare relay is called in the table.
 const RELAY: &str = "bare relay";
 
+/// What the times to another screen take in, and those of the relay do not.
+const WHERE_IT_ENDS: &str =
+    "ours ends at the event that a UI gets, the relay where the frame has been read";
+
 /// Plays the part of another process, if this is one.
 pub fn child() -> Option<ExitCode> {
     role::play()

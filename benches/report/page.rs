@@ -8,7 +8,16 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{bench::Bench, figure::Quantity, machine, reasons, row::Row};
+use crate::{bench::Bench, figure::Quantity, reasons, row::Row};
+
+/// What the columns of the table say.
+const HOW_TO_READ: &str = "\
+Contenders took turns, round by round, after a round that warmed up.
+A row says how many rounds counted; what names none is a count, or one number of all that was timed.
+*Ours* is the median of the rounds, and a round is the median of its samples, or what the row names, e.g. the p99.
+Below it may be the p99 of all samples, and half the distance between the quartiles of the rounds (±).
+A ratio says how many times a peer ours is: the median of the ratios of the rounds, or that of the two numbers where there are no rounds to compare.
+";
 
 /// Writes the page, and its pictures next to it.
 pub fn write(directory: &Path, bench: &Bench) -> ExitCode {
@@ -50,18 +59,10 @@ fn write_page(page: &mut String, bench: &Bench) -> fmt::Result {
     writeln!(page, "# How near to the wire it gets\n")?;
     writeln!(page, "`cargo bench --bench report` measures this and writes this page.\n")?;
     writeln!(page, "| | |\n|---|---|")?;
-    for (what, value) in machine::describe() {
+    for (what, value) in &bench.machine {
         writeln!(page, "| {what} | {value} |")?;
     }
-    writeln!(
-        page,
-        "\nContenders took turns, {} rounds each after one that warmed up.",
-        bench.effort.rounds
-    )?;
-    writeln!(
-        page,
-        "*Ours* is the median, with the p99 of all samples and the distance of the quartiles of the rounds; a ratio is the median of the ratios of the rounds, and says how many times a peer ours is.\n"
-    )?;
+    writeln!(page, "\n{HOW_TO_READ}")?;
     for group in groups(&bench.rows) {
         write_group(page, bench, group)?;
     }
@@ -107,6 +108,9 @@ fn ours(row: &Row) -> String {
     }
     if let Some(spread) = row.ours.spread() {
         let _ = write!(ours, "<br>± {:.0} %", spread * 50.0);
+    }
+    if row.ours.rounds() > 1 {
+        let _ = write!(ours, "<br>{} rounds", row.ours.rounds());
     }
     ours
 }

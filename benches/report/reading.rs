@@ -187,7 +187,7 @@ fn authority() -> Arc<Authority> {
 /// still with it.
 fn waiting<G>(bench: &Bench, lock: impl Fn() -> G + Sync, read: impl Fn()) -> Samples {
     let mut samples = Samples::new(Unit::Nanoseconds);
-    for _ in 0..bench.effort.rounds {
+    for round in 0..=bench.effort.rounds {
         let (is_locked, locked) = mpsc::channel();
         let took = thread::scope(|scope| {
             scope.spawn(|| {
@@ -201,7 +201,10 @@ fn waiting<G>(bench: &Bench, lock: impl Fn() -> G + Sync, read: impl Fn()) -> Sa
             read();
             begun.elapsed()
         });
-        samples.push(vec![took.as_secs_f64() * 1e9]);
+        // The first round warms up.
+        if round > 0 {
+            samples.push(vec![took.as_secs_f64() * 1e9]);
+        }
     }
     samples
 }

@@ -30,7 +30,9 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     let mut costs = Vec::new();
     for clients in CLIENTS {
         let [ours, bare] = take_turns(bench.quick, runtime, clients);
-        let what = format!("CPU of the host for one patch to {clients} clients, a client");
+        let what = format!(
+            "CPU of the host for one patch to {clients} clients, a client; patches not paced"
+        );
         costs.push(ours.at(0.5).value());
         bench.row(
             Row::new(format!("fanout/{clients}"), what, ours.at(0.5))

@@ -18,7 +18,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     if !bench.wants("idle/host") && !bench.wants("idle/all") {
         return;
     }
-    let (rounds, lasts) = if bench.quick { (1, 2) } else { (5, 6) };
+    let (rounds, lasts) = if bench.quick { (1, 1) } else { (5, 5) };
     let [host, all] = super::on(runtime, rest(rounds, Duration::from_secs(lasts)));
     let row = |key: &str, what: &str, samples: &Samples| {
         Row::new(key, what, samples.at(0.5)).target(Target::AtMost(0.01))
@@ -35,13 +35,16 @@ async fn rest(rounds: usize, lasts: Duration) -> [Samples; 2] {
         clients.push(join(&host, &format!("Ana {number}"), vec![]).await);
     }
     let mut samples = [Samples::new(Unit::Core), Samples::new(Unit::Core)];
-    for _ in 0..rounds {
+    for round in 0..=rounds {
         let (its, own, begun) = (host.cpu(), cpu::used(), Instant::now());
         sleep(lasts).await;
         let (its, own) = (host.cpu() - its, cpu::used() - own);
         let share = |used: Duration| used.as_secs_f64() / begun.elapsed().as_secs_f64();
-        samples[0].push(vec![share(its)]);
-        samples[1].push(vec![share(its + own)]);
+        // The first round warms up.
+        if round > 0 {
+            samples[0].push(vec![share(its)]);
+            samples[1].push(vec![share(its + own)]);
+        }
     }
     samples
 }

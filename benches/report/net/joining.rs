@@ -35,7 +35,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         let (rounds, joins) = if bench.quick { (5, 4) } else { (21, 10) };
         let [ours, bare] = super::on(runtime, take_turns(codec, rounds, joins));
         let what = format!(
-            "from joining a session of {INSTRUMENTS} instruments to its snapshot, {}",
+            "from joining a session of {INSTRUMENTS} instruments to its snapshot, {}; patches not paced; ours ends at the snapshot that a UI draws, the peer where the `Welcome` has been decoded",
             codec.name()
         );
         bench.row(

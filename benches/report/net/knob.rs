@@ -21,7 +21,9 @@ use tokio::{
     time::sleep,
 };
 
-use super::{RELAY, bare, child::Child, nanoseconds, order::Role, wires::FrameSizes};
+use super::{
+    RELAY, WHERE_IT_ENDS, bare, child::Child, nanoseconds, order::Role, wires::FrameSizes,
+};
 use crate::{
     bench::Bench,
     figure::{Samples, Unit},
@@ -64,7 +66,11 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
 
 fn rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: Plan) {
     let [ours, relay] = super::on(runtime, take_turns(plan));
-    let what = format!("a knob on one client to the snapshot of another, {when}");
+    let paced = if plan.pace.is_zero() { "patches not paced" } else { "patches paced" };
+    let what = format!(
+        "a knob on one client to the snapshot of another, {when}, {paced}; {}",
+        WHERE_IT_ENDS
+    );
     let row = |key: String, what: String, q| {
         let (ours, relay) =
             if q > 0.5 { (ours.at(q), relay.at(q)) } else { (ours.median(), relay.median()) };

@@ -70,7 +70,9 @@ fn row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &s
     bench.row(if codec == Codec::Postcard { row.target(Target::AtLeast(1e6)) } else { row });
 }
 
-/// All that a client has to say, one action upon the other.
+/// All that a client has to say, one action upon the other. Last of all it asks
+/// whether anybody is there: what is acknowledged may wait for the next patch, but
+/// goes along with the answer.
 struct Pipeline {
     codec: Codec,
     instrument: InstrumentId,
@@ -92,6 +94,7 @@ impl Pipeline {
             };
             framing::encode(codec, &action, &mut frames).unwrap();
         }
+        framing::encode(codec, &ClientMessage::<Studio>::Ping { nonce: 1 }, &mut frames).unwrap();
         Self { codec, instrument, frames, last: ActionNumber(actions.into()) }
     }
 }

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::wires::frame;
-use crate::fixture;
+use crate::fixture::band;
 
 async fn accept(listener: &TcpListener) -> (OwnedReadHalf, OwnedWriteHalf) {
     let (stream, _) = listener.accept().await.unwrap();
@@ -111,7 +111,7 @@ pub async fn give(listener: TcpListener, codec: Codec, instruments: u32, hello: 
 fn welcome(codec: Codec, instruments: u32) -> BytesMut {
     let state = NetworkState {
         seq: Seq(1),
-        model: fixture::studio(instruments),
+        model: band::session(instruments),
         roster: Arc::new(Roster::default()),
     };
     let welcome = Welcome::<Studio> {

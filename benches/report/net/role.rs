@@ -16,7 +16,7 @@ use super::{
     order::{Answer, Order, Role},
     relay::{Writer, give, relay},
 };
-use crate::fixture;
+use crate::fixture::{self, band};
 
 /// The environment variable that says what to be.
 pub const ROLE: &str = "IMBOLC_REPORT_ROLE";
@@ -107,7 +107,7 @@ impl Host {
             SessionConfig { patch_pace: pace, max_participants: 300, ..SessionConfig::default() };
         let server = ServerConfig { max_connections: 600, ..ServerConfig::default() };
         let options = HostOptions { session, server };
-        let (model, engine) = (fixture::studio(instruments), SilentEngine::default());
+        let (model, engine) = (band::session(instruments), SilentEngine::default());
         let dispatcher = HostDispatcher::open("Host", model, engine, listener, options).unwrap();
         dispatcher.request_ownership(&[HOSTS_OWN]).unwrap();
         Self { dispatcher, turn: 0 }

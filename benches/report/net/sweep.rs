@@ -24,7 +24,8 @@ use tokio::{
 };
 
 use super::{
-    RELAY, bare, child::Child, cpu, knob::join, nanoseconds, order::Role, wires::FrameSizes,
+    RELAY, WHERE_IT_ENDS, bare, child::Child, cpu, knob::join, nanoseconds, order::Role,
+    wires::FrameSizes,
 };
 use crate::{
     bench::Bench,
@@ -58,9 +59,13 @@ fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
     let what = format!("a sweep at {rate} edits a second, 8 clients");
     let pace = SessionConfig::default().patch_pace + SLACK;
     bench.row(
-        Row::new(format!("sweep/{rate}-p99"), format!("{what}: p99"), ours.late.at(0.99))
-            .peer(RELAY, relay.late.at(0.99))
-            .target(Target::AtMost(nanoseconds(pace))),
+        Row::new(
+            format!("sweep/{rate}-p99"),
+            format!("{what}: p99; {WHERE_IT_ENDS}"),
+            ours.late.at(0.99),
+        )
+        .peer(RELAY, relay.late.at(0.99))
+        .target(Target::AtMost(nanoseconds(pace))),
     );
     bench.row(
         Row::new(
@@ -123,9 +128,13 @@ async fn take_turns(sweep: Sweep, rounds: usize) -> [Taken; 2] {
     let mut studios = Studios::open().await;
     let mut relay = Relay::open().await;
     let mut taken = [Taken::new(), Taken::new()];
-    for _ in 0..rounds {
-        taken[0].push(studios.round(sweep).await);
-        taken[1].push(relay.round(sweep).await);
+    for round in 0..=rounds {
+        let (ours, its) = (studios.round(sweep).await, relay.round(sweep).await);
+        // The first round warms up.
+        if round > 0 {
+            taken[0].push(ours);
+            taken[1].push(its);
+        }
     }
     taken
 }

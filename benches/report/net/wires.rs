@@ -10,7 +10,7 @@ use imbolc_net::{
 };
 use serde::Serialize;
 
-use crate::fixture::{cutoff, studio, touched, turn_to};
+use crate::fixture::{band, cutoff, touched, turn_to};
 
 /// The bytes of an action and of the patch that comes of it, with their lengths
 /// before them.
@@ -22,7 +22,7 @@ pub struct FrameSizes {
 impl FrameSizes {
     /// In a session of so many instruments that has gone on for a while.
     pub fn of(codec: Codec, instruments: u32) -> Self {
-        let model = studio(instruments);
+        let model = band::session(instruments);
         let before = NetworkState::<Studio> { seq: Seq(1000), model, roster: Default::default() };
         let action = turn_to(touched(instruments), cutoff(1));
         let mut after = before.clone();
