@@ -14,6 +14,7 @@ mod pipeline;
 mod relay;
 mod role;
 mod sweep;
+mod syncing;
 mod wires;
 
 use std::{process::ExitCode, time::Duration};
@@ -41,6 +42,7 @@ pub fn measure(bench: &mut Bench) {
     pipeline::measure(bench, &runtime);
     fanout::measure(bench, &runtime);
     joining::measure(bench, &runtime);
+    syncing::measure(bench, &runtime);
     idle::measure(bench, &runtime);
 }
 

@@ -1,5 +1,7 @@
 //! The least that can take part in a session: a socket and a handshake.
 
+use std::io;
+
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
     ClientMessage, ServerMessage,
@@ -46,13 +48,18 @@ impl Bare {
     /// Hears all that is said, and shows that it does, until the host hangs up.
     pub async fn attend(mut self) {
         while let Some(payload) = self.frames.next().await {
-            if let ServerMessage::Ping { nonce, .. } = decode(self.codec, &payload) {
-                let pong = frame(self.codec, &ClientMessage::<Studio>::Pong { nonce });
-                if self.writer.write_all(&pong).await.is_err() {
-                    return;
-                }
+            if let ServerMessage::Ping { nonce, .. } = decode(self.codec, &payload)
+                && self.answer(nonce).await.is_err()
+            {
+                return;
             }
         }
+    }
+
+    /// Shows that it hears.
+    pub async fn answer(&mut self, nonce: u64) -> io::Result<()> {
+        let pong = frame(self.codec, &ClientMessage::<Studio>::Pong { nonce });
+        self.writer.write_all(&pong).await
     }
 
     /// Gives up what it owns, and waits until the host hangs up.

@@ -58,6 +58,8 @@ pub enum Order {
 pub struct Answer {
     /// The CPU time that it has used.
     pub cpu: Duration,
-    /// How many patches it has written so far, if that is all it does.
+    /// How many patches and full states it has written so far.
     pub written: u64,
+    /// How many of these it has encoded for it.
+    pub encoded: u64,
 }

@@ -8,6 +8,7 @@ use imbolc_net::{
     dispatcher::{HostDispatcher, HostOptions},
     engine::SilentEngine,
     protocol::InstrumentId,
+    server::Stats,
 };
 use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
 
@@ -35,7 +36,8 @@ pub fn play() -> Option<ExitCode> {
             Order::Cpu => {}
             Order::Burst { edits, gap } => player = player.burst(&runtime, edits, gap),
         }
-        let answer = Answer { cpu: cpu::used(), written: player.written() };
+        let (written, encoded) = player.updates();
+        let answer = Answer { cpu: cpu::used(), written, encoded };
         println!("{}", serde_json::to_string(&answer).unwrap());
     }
     Some(ExitCode::SUCCESS)
@@ -87,11 +89,15 @@ impl Player {
         super::on(runtime, burst)
     }
 
-    fn written(&self) -> u64 {
+    /// How many it has written, and how many of them it has encoded.
+    fn updates(&self) -> (u64, u64) {
         match self {
-            Self::Host(host) => host.dispatcher.stats().updates_sent,
-            Self::Writer(writer) => writer.written,
-            Self::Other => 0,
+            Self::Host(host) => {
+                let Stats { updates_sent, updates_encoded, .. } = host.dispatcher.stats();
+                (updates_sent, updates_encoded)
+            }
+            Self::Writer(writer) => (writer.written, 0),
+            Self::Other => (0, 0),
         }
     }
 }
