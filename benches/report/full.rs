@@ -1,6 +1,6 @@
 //! What the whole state costs: to encode, on the wire, and to decode; as it is,
 //! and compressed. Plain structures, lists and maps of the same content stand
-//! next to it.
+//! next to it, and beside LZ4, which is spoken, zstd, which is not.
 
 use bytes::BytesMut;
 use imbolc_net::{
@@ -9,6 +9,7 @@ use imbolc_net::{
     protocol::Seq,
     studio::Studio,
 };
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::{
     bench::{Bench, Contender, calls},
@@ -29,12 +30,18 @@ const COMPRESSED: f64 = 0.25;
 const JSON: &str = "`serde_json`, plain";
 const POSTCARD: &str = "`postcard`, plain";
 
+/// How hard zstd tries, and what it is called then.
+const ZSTD: [(i32, &str); 2] = [(1, "zstd, level 1"), (3, "zstd, level 3")];
+
 const FORMATS: [Format; 4] = [
     Format { codec: Codec::Json, compression: None },
     Format { codec: Codec::Postcard, compression: None },
     Format { codec: Codec::Json, compression: Some(Compression::Lz4) },
     Format { codec: Codec::Postcard, compression: Some(Compression::Lz4) },
 ];
+
+/// Those of which one is made with zstd as well.
+const COMPRESSED_FORMATS: [Format; 2] = [FORMATS[2], FORMATS[3]];
 
 pub fn measure(bench: &mut Bench) {
     if bench.wants("full/") {
@@ -69,6 +76,11 @@ impl Whole {
         frame
     }
 
+    /// What it would be in zstd in the place of LZ4, with its length.
+    fn in_zstd(&self, format: Format, level: i32) -> Vec<u8> {
+        zstd::bulk::compress(&self.frame(uncompressed(format)), level).unwrap()
+    }
+
     fn bytes(&self, bench: &mut Bench) {
         for format in FORMATS {
             let ours = Figure::bytes(self.frame(format).len());
@@ -76,12 +88,14 @@ impl Whole {
                 None => Target::AtMostTimes(ALIKE, counterpart(format)),
                 Some(_) => Target::AtMostTimes(COMPRESSED, JSON),
             };
-            bench.row(
-                row("bytes", "on the wire", format, ours)
-                    .peer(JSON, Figure::bytes(self.json.len()))
-                    .peer(POSTCARD, Figure::bytes(self.postcard.len()))
-                    .target(target),
-            );
+            let row = row("bytes", "on the wire", format, ours)
+                .peer(JSON, Figure::bytes(self.json.len()))
+                .peer(POSTCARD, Figure::bytes(self.postcard.len()))
+                .target(target);
+            let zstd = ZSTD.into_iter().filter(|_| format.compression.is_some());
+            bench.row(zstd.fold(row, |row, (level, name)| {
+                row.peer(name, Figure::bytes(self.in_zstd(format, level).len()))
+            }));
         }
     }
 
@@ -103,7 +117,20 @@ impl Whole {
             written.clear();
             written = postcard::to_extend(&self.plain, std::mem::take(&mut written)).unwrap();
         });
-        compare(bench, "encode", ours, [json, postcard]);
+        let zstd = COMPRESSED_FORMATS.map(|format| {
+            ZSTD.map(|(level, _)| {
+                let (mut plain, mut frame) = (BytesMut::new(), Vec::new());
+                let mut zstd = Compressor::new(level).unwrap();
+                calls(move || {
+                    plain.clear();
+                    uncompressed(format).encode(&self.ours, &mut plain).unwrap();
+                    frame.clear();
+                    frame.reserve(zstd::zstd_safe::compress_bound(plain.len()));
+                    zstd.compress_to_buffer(&plain[..], &mut frame).unwrap()
+                })
+            })
+        });
+        compare(bench, "encode", ours, [json, postcard], zstd);
     }
 
     fn decoding(&self, bench: &mut Bench) {
@@ -116,26 +143,52 @@ impl Whole {
         });
         let json = calls(|| serde_json::from_slice::<plain::Studio>(&self.json).unwrap());
         let postcard = calls(|| postcard::from_bytes::<plain::Studio>(&self.postcard).unwrap());
-        compare(bench, "decode", ours, [json, postcard]);
+        let zstd = COMPRESSED_FORMATS.map(|format| {
+            ZSTD.map(|(level, _)| {
+                let length = self.frame(uncompressed(format)).len();
+                let payload = self.in_zstd(format, level);
+                let mut zstd = Decompressor::new().unwrap();
+                calls(move || {
+                    let frame = zstd.decompress(&payload, length).unwrap();
+                    framing::decode::<ServerMessage<Studio>>(format.codec, &frame[4..]).unwrap()
+                })
+            })
+        });
+        compare(bench, "decode", ours, [json, postcard], zstd);
     }
 }
 
 /// A row for each of our formats. What is compressed is not held against what is
-/// not.
-fn compare(bench: &mut Bench, step: &str, ours: [Contender<'_>; 4], plain: [Contender<'_>; 2]) {
-    let mut contenders: Vec<_> = ours.into_iter().chain(plain).collect();
+/// not, and stands next to zstd.
+fn compare<'a>(
+    bench: &mut Bench,
+    step: &str,
+    ours: [Contender<'a>; 4],
+    plain: [Contender<'a>; 2],
+    zstd: [[Contender<'a>; ZSTD.len()]; COMPRESSED_FORMATS.len()],
+) {
+    let zstd = zstd.into_iter().flatten();
+    let mut contenders: Vec<_> = ours.into_iter().chain(plain).chain(zstd).collect();
     let samples = bench.in_turn(1, &mut contenders);
-    let (ours, plain) = samples.split_at(FORMATS.len());
-    let [json, postcard] = plain else { unreachable!("one each") };
+    let (ours, peers) = samples.split_at(FORMATS.len());
+    let [json, postcard, zstd @ ..] = peers else { unreachable!("one each") };
+    let mut zstd = zstd.chunks(ZSTD.len());
     for (format, ours) in FORMATS.into_iter().zip(ours) {
         let row = row(step, step, format, ours.median())
             .peer(JSON, json.median())
             .peer(POSTCARD, postcard.median());
         bench.row(match format.compression {
             None => row.target(Target::AtMostTimes(ALIKE, counterpart(format))),
-            Some(_) => row,
+            Some(_) => ZSTD
+                .into_iter()
+                .zip(zstd.next().into_iter().flatten())
+                .fold(row, |row, ((_, name), its)| row.peer(name, its.median())),
         });
     }
+}
+
+const fn uncompressed(format: Format) -> Format {
+    Format { compression: None, ..format }
 }
 
 fn row(step: &str, what: &str, format: Format, ours: Figure) -> Row {
