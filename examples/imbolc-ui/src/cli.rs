@@ -56,7 +56,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", requires = "server")]
     pub session_name: Option<String>,
 
-    /// Where to listen; [::] is everywhere, and port 0 is any that is free
+    /// Where to listen; `[::]` is everywhere, and port 0 is any that is free
     #[arg(long, value_name = "ADDR:PORT", default_value = "[::]:9999")]
     pub bind: String,
 
