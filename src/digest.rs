@@ -13,10 +13,10 @@ mod hasher;
 
 use std::fmt;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use self::hasher::Hasher;
+use crate::ordmap::{DiffItem, OrdMap};
 
 /// The digest of a state.
 ///

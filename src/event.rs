@@ -135,7 +135,7 @@ impl fmt::Display for Resync {
 pub(crate) fn between<M: Model>(old: &Roster, new: &Roster) -> Vec<Event<M>> {
     let mut events = Vec::new();
     for item in old.participants.diff(&new.participants) {
-        use imbl::ordmap::DiffItem::{Add, Remove, Update};
+        use crate::ordmap::DiffItem::{Add, Remove, Update};
         events.extend(match item {
             Add(&id, someone) => who(id, &someone.name).map(Event::Joined),
             Remove(&id, someone) => who(id, &someone.name).map(Event::Left),
@@ -147,7 +147,7 @@ pub(crate) fn between<M: Model>(old: &Roster, new: &Roster) -> Vec<Event<M>> {
         });
     }
     for item in old.owners.diff(&new.owners) {
-        use imbl::ordmap::DiffItem::{Add, Remove, Update};
+        use crate::ordmap::DiffItem::{Add, Remove, Update};
         let (instrument, owner) = match item {
             Add(&id, owner) | Update { new: (&id, owner), .. } => (id, Some(owner.clone())),
             Remove(&id, _) => (id, None),

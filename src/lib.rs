@@ -69,6 +69,7 @@ pub mod event;
 pub mod framing;
 pub mod mirror;
 pub mod model;
+pub mod ordmap;
 pub mod projects;
 pub mod protocol;
 pub mod quantity;

@@ -6,13 +6,13 @@
 
 use std::{fmt, sync::Arc};
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{Millis, Timestamp},
     digest::{Digest, Tally},
     model::InstrumentId,
+    ordmap::{DiffItem, OrdMap},
 };
 
 /// Names a participant within a session. The host is 0; numbers are not given

@@ -94,7 +94,7 @@ fn reading_a_snapshot_takes_no_memory() {
 
 #[test]
 fn dispatching_takes_what_is_touched() {
-    holds("dispatch alone", (14, 1900), |size| {
+    holds("dispatch alone", (7, 1600), |size| {
         let studio = open(size);
         most(turning(&studio, touched(size)))
     });
@@ -102,7 +102,7 @@ fn dispatching_takes_what_is_touched() {
 
 #[test]
 fn predicting_takes_what_is_touched() {
-    holds("dispatch, predicted", (14, 1900), |size| {
+    holds("dispatch, predicted", (7, 1600), |size| {
         let mut mirror = mirror(size);
         let mut turn = 0;
         most(|| {
@@ -115,7 +115,7 @@ fn predicting_takes_what_is_touched() {
 
 #[test]
 fn comparing_takes_what_differs() {
-    holds("patch", (3, 400), |size| {
+    holds("patch", (1, 300), |size| {
         let (before, after) = moments(size);
         most(|| drop(before.patch_to(&after)))
     });
@@ -148,7 +148,7 @@ fn decoding_takes_what_is_in_the_message() {
 
 #[test]
 fn applying_takes_what_is_touched() {
-    holds("apply", (4, 1100), |size| {
+    holds("apply", (5, 1100), |size| {
         let (before, after) = moments(size);
         let patch: StatePatch = before.patch_to(&after);
         most(|| drop(before.patched(&patch).unwrap()))

@@ -10,7 +10,6 @@ mod placement;
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -29,6 +28,7 @@ use super::{
 use crate::{
     digest::Tally,
     model::{InstrumentId, Invalid},
+    ordmap::{DiffItem, OrdMap},
 };
 
 /// What is played while the music goes.
@@ -146,7 +146,7 @@ impl Arrangement {
         id: InstrumentId,
         edit: impl FnOnce(&mut Part) -> Result<(), Invalid>,
     ) -> Result<(), Invalid> {
-        let part = self.parts.0.entry(id).or_default();
+        let part = self.parts.0.get_or_default(&id);
         edit(Arc::make_mut(part))?;
         if part.is_empty() {
             self.remove_part(id);
@@ -226,8 +226,9 @@ struct Written(
 );
 
 impl From<Written> for Parts {
-    fn from(Written(parts): Written) -> Self {
-        Self(parts.into_iter().filter(|(_, part)| !part.is_empty()).collect())
+    fn from(Written(mut parts): Written) -> Self {
+        bounded::remove(&mut parts, |_, part| part.is_empty());
+        Self(parts)
     }
 }
 

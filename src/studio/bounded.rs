@@ -5,13 +5,12 @@
 
 use std::{fmt, marker::PhantomData};
 
-use imbl::OrdMap;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::model::Invalid;
+use crate::{model::Invalid, ordmap::OrdMap};
 
 /// Bytes of the largest state that can come about within the limits below, as
 /// JSON. A frame must be able to hold it.
@@ -189,30 +188,32 @@ where
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut map = OrdMap::new();
-        while let Some((key, value)) = entries.next_entry()? {
-            if map.len() == MAX {
-                return Err(A::Error::custom(format_args!("more than {MAX} entries")));
-            }
-            if map.insert(key, value).is_some() {
-                return Err(A::Error::custom("the same key twice"));
-            }
-        }
-        Ok(map)
+        collect(MAX, || entries.next_entry())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut map = OrdMap::new();
-        while let Some((key, value)) = entries.next_element()? {
-            if map.len() == MAX {
-                return Err(A::Error::custom(format_args!("more than {MAX} entries")));
-            }
-            if map.insert(key, value).is_some() {
-                return Err(A::Error::custom("the same key twice"));
-            }
-        }
-        Ok(map)
+        collect(MAX, || entries.next_element())
     }
+}
+
+/// A map of at most `max` entries, none of them twice, as `next` brings them.
+pub(super) fn collect<K, V, E>(
+    max: usize,
+    mut next: impl FnMut() -> Result<Option<(K, V)>, E>,
+) -> Result<OrdMap<K, V>, E>
+where
+    K: Ord + Clone,
+    V: Clone,
+    E: Error,
+{
+    let mut entries = Vec::new();
+    while let Some(entry) = next()? {
+        if entries.len() == max {
+            return Err(E::custom(format_args!("more than {max} entries")));
+        }
+        entries.push(entry);
+    }
+    OrdMap::from_unique(entries).map_err(E::custom)
 }
 
 /// Writes a map whose keys cannot be keys in JSON, as a list of pairs.

@@ -10,7 +10,6 @@ mod pattern;
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -33,6 +32,7 @@ use super::{
 use crate::{
     digest::Tally,
     model::{InstrumentId, Invalid},
+    ordmap::{DiffItem, OrdMap},
     quantity::{PadNumber, SliceCount, StepCount, StepNumber},
 };
 

@@ -7,7 +7,6 @@
 
 use std::fmt;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -26,6 +25,7 @@ use super::{
 };
 use crate::{
     model::{InstrumentId, Invalid},
+    ordmap::{DiffItem, OrdMap},
     quantity::{Amount, ParameterChange, ParameterValue},
 };
 

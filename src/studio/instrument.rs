@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -27,6 +26,7 @@ use super::{
 use crate::{
     digest::Tally,
     model::{InstrumentId, Invalid},
+    ordmap::{DiffItem, OrdMap},
     quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
 };
 
@@ -168,15 +168,14 @@ impl InstrumentState {
             let end = start.checked_add(1000)?;
             self.lowest_free(start + 1, end)
         });
-        let after_all =
-            || self.0.get_max().map_or(Some(1), |(highest, _)| highest.0.checked_add(1));
+        let after_all = || self.0.last().map_or(Some(1), |(highest, _)| highest.0.checked_add(1));
         let id = own.or_else(after_all).or_else(|| self.lowest_free(1, u32::MAX));
         InstrumentId(id.unwrap_or_default())
     }
 
     fn lowest_free(&self, first: u32, last: u32) -> Option<u32> {
         let mut candidates = first..=last;
-        for (taken, _) in self.0.range(InstrumentId(first)..=InstrumentId(last)) {
+        for (taken, _) in self.0.iter_from(&InstrumentId(first)) {
             let candidate = candidates.next()?;
             if taken.0 != candidate {
                 return Some(candidate);
@@ -220,10 +219,10 @@ impl InstrumentState {
         self.0.ptr_eq(&other.0)
     }
 
-    pub(crate) fn diff<'a, 'b>(
+    pub(crate) fn diff<'a>(
         &'a self,
-        to: &'b Self,
-    ) -> impl Iterator<Item = DiffItem<'a, 'b, InstrumentId, Arc<Instrument>>> {
+        to: &'a Self,
+    ) -> impl Iterator<Item = DiffItem<'a, InstrumentId, Arc<Instrument>>> {
         self.0.diff(&to.0)
     }
 

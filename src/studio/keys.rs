@@ -3,7 +3,6 @@
 //!
 //! It knows nothing of sound: what the engine must do is said in effects.
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
 };
 use crate::{
     model::Invalid,
+    ordmap::{DiffItem, OrdMap},
     quantity::{Pitch, Velocity},
 };
 

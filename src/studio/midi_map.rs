@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -17,6 +16,7 @@ use super::{
 };
 use crate::{
     model::{InstrumentId, Invalid},
+    ordmap::{DiffItem, OrdMap},
     quantity::{Amount, MidiChannel, MidiController},
 };
 

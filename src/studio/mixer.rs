@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,6 +20,7 @@ use super::{
 use crate::{
     digest::Tally,
     model::Invalid,
+    ordmap::{DiffItem, OrdMap},
     quantity::{Decibels, Pan},
 };
 

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use imbl::ordmap::DiffItem;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,7 +24,10 @@ use super::{
     settings::Settings,
     transport::TransportSetting,
 };
-use crate::model::{DirtyFlags, InstrumentId, Invalid, Misfit};
+use crate::{
+    model::{DirtyFlags, InstrumentId, Invalid, Misfit},
+    ordmap::DiffItem,
+};
 
 /// What leads from one [`StudioState`] to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,6 @@ mod track;
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::notes::NoteChange;
@@ -28,6 +27,7 @@ use super::{
 use crate::{
     digest::Tally,
     model::{InstrumentId, Invalid},
+    ordmap::{DiffItem, OrdMap},
     quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
@@ -130,7 +130,7 @@ impl PianoRoll {
     }
 
     pub(super) fn add_track(&mut self, id: InstrumentId) {
-        self.tracks.entry(id).or_default();
+        self.tracks.get_or_default(&id);
     }
 
     pub(super) fn remove_track(&mut self, id: InstrumentId) {

@@ -9,8 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use imbl::ordmap::DiffItem;
-
 use super::{
     StudioChange, StudioPatch, StudioState,
     action::NetworkAction,
@@ -34,6 +32,7 @@ use super::{
 };
 use crate::{
     model::{InstrumentId, Memory, Piece},
+    ordmap::DiffItem,
     quantity::{Pitch, Ticks},
 };
 
@@ -138,18 +137,18 @@ fn touched(device: Device, parameter: ParameterId) -> StudioChange {
 fn place(change: &StudioChange) -> Place {
     use PlaceName::{Number, Part};
 
-    let instrument = |id: &InstrumentId| vec![Part("Instrument"), Number(id.0.into())];
+    let instrument = |id: &InstrumentId| way([Part("Instrument"), Number(id.0.into())]);
     match change {
-        StudioChange::Session(setting) => placed::<SessionState>(vec![Part("Session")], setting),
-        StudioChange::Transport(setting) => placed::<Transport>(vec![Part("Transport")], setting),
-        StudioChange::Registry(setting) => placed::<Registry>(vec![Part("Registry")], setting),
+        StudioChange::Session(setting) => placed::<SessionState>(way([Part("Session")]), setting),
+        StudioChange::Transport(setting) => placed::<Transport>(way([Part("Transport")]), setting),
+        StudioChange::Registry(setting) => placed::<Registry>(way([Part("Registry")]), setting),
         StudioChange::Drums(id, DrumChange::Set(setting)) => {
             let mut place = instrument(id);
             place.push(Part("Drums"));
             DrumMachine::place(setting, &mut place);
             place
         }
-        StudioChange::Mixer(setting) => placed::<Mixer>(vec![Part("Mixer")], setting),
+        StudioChange::Mixer(setting) => placed::<Mixer>(way([Part("Mixer")]), setting),
         StudioChange::PutInstrument(id, ..)
         | StudioChange::DropInstrument(id)
         | StudioChange::Drums(id, DrumChange::Whole(_)) => instrument(id),
@@ -171,7 +170,7 @@ fn place(change: &StudioChange) -> Place {
             place
         }
         StudioChange::Arrangement(setting) => {
-            placed::<Arrangement>(vec![Part("Arrangement")], setting)
+            placed::<Arrangement>(way([Part("Arrangement")]), setting)
         }
         StudioChange::Clip(id, clip, change) => {
             let mut place = instrument(id);
@@ -200,9 +199,9 @@ fn place(change: &StudioChange) -> Place {
             }
             place
         }
-        StudioChange::Project(setting) => placed::<Projects>(vec![Part("Projects")], setting),
-        StudioChange::WholeMixer(_) => vec![Part("Mixer")],
-        StudioChange::Instruments(_) | StudioChange::WholePianoRoll(_) => vec![Part("Instrument")],
+        StudioChange::Project(setting) => placed::<Projects>(way([Part("Projects")]), setting),
+        StudioChange::WholeMixer(_) => way([Part("Mixer")]),
+        StudioChange::Instruments(_) | StudioChange::WholePianoRoll(_) => way([Part("Instrument")]),
     }
 }
 
@@ -217,22 +216,22 @@ fn at(tick: Ticks, pitch: Pitch) -> [PlaceName; 3] {
 fn lane(target: Target) -> Place {
     use PlaceName::{Number, Part};
 
-    let mixer = |setting| placed::<Mixer>(vec![Part("Mixer")], &setting);
+    let mixer = |setting| placed::<Mixer>(way([Part("Mixer")]), &setting);
     let mut place = match target {
         Target::Instrument(id, _)
         | Target::Pad(id, ..)
         | Target::Drums(id, _)
         | Target::Hosted(Device::Source(id) | Device::Slot(id, _), _) => {
-            vec![Part("Instrument"), Number(id.0.into())]
+            way([Part("Instrument"), Number(id.0.into())])
         }
         Target::Bus(id, _) | Target::Hosted(Device::BusSlot(id, _), _) => {
             mixer(MixerSetting::DeleteBus(id))
         }
         Target::LayerGroup(id, _) => mixer(MixerSetting::DeleteLayerGroup(id)),
         Target::Master(_) | Target::Hosted(Device::MasterSlot(_), _) => {
-            vec![Part("Mixer"), Part("Master")]
+            way([Part("Mixer"), Part("Master")])
         }
-        Target::Session(_) => vec![Part("Session")],
+        Target::Session(_) => way([Part("Session")]),
     };
     if target.slot().is_some() {
         place.push(Part("Chain"));
@@ -242,6 +241,10 @@ fn lane(target: Target) -> Place {
     target.hash(&mut hasher);
     place.extend([Part("Lane"), Number(hasher.finish())]);
     place
+}
+
+fn way<const STEPS: usize>(names: [PlaceName; STEPS]) -> Place {
+    names.into_iter().collect()
 }
 
 fn placed<S: Settings>(mut place: Place, setting: &S::Setting) -> Place {

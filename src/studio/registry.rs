@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -20,6 +19,7 @@ use super::{
 use crate::{
     digest::Tally,
     model::Invalid,
+    ordmap::{DiffItem, OrdMap},
     quantity::{ParameterChange, ParameterValue},
 };
 

@@ -3,7 +3,6 @@
 //! It knows buses by their ids only; whether there is such a bus is checked
 //! where the mixer is at hand.
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,7 +11,10 @@ use super::{
     reference::{Reference, Refers},
     settings::{Place, PlaceName, Settings, settings},
 };
-use crate::{model::Invalid, quantity::Decibels};
+use crate::{
+    ordmap::{DiffItem, OrdMap},
+    {model::Invalid, quantity::Decibels},
+};
 
 settings! {
     /// A part of an instrument's sound that goes to a bus as well.

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
+
 use crate::model::Invalid;
 
 /// A group of parameters that can be set one by one and compared.
@@ -51,8 +53,12 @@ impl<T: Settings + Clone> Settings for Arc<T> {
     }
 }
 
-/// What it is that a setting sets, from the whole to the part.
-pub type Place = Vec<PlaceName>;
+/// What it is that a setting sets, from the whole to the part. It asks for no
+/// memory: each turn of a knob is held against the one before.
+pub type Place = ArrayVec<PlaceName, DEEPEST>;
+
+/// More steps than any way to a parameter has.
+const DEEPEST: usize = 16;
 
 /// One step of the way to what is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -126,7 +126,8 @@ fn names_only(module: &str, known: &[&str]) {
 fn what_everything_stands_on_stands_on_nothing() {
     names_only("quantity", &[]);
     names_only("text", &[]);
-    names_only("event", &["model::", "protocol::", "roster::", "status::", "studio::"]);
+    names_only("ordmap", &[]);
+    names_only("event", &["model::", "ordmap::", "protocol::", "roster::", "status::", "studio::"]);
 }
 
 #[test]

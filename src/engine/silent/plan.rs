@@ -11,8 +11,6 @@
 
 use std::{collections::BTreeMap, ops::Range, ptr, sync::Arc};
 
-use imbl::ordmap::DiffItem;
-
 use super::{
     beats,
     groove::{Beat, swing_lane},
@@ -20,6 +18,7 @@ use super::{
 };
 use crate::{
     model::InstrumentId,
+    ordmap::DiffItem,
     quantity::Bpm,
     studio::{Instrument, InstrumentState, StudioState},
 };

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,6 +14,7 @@ use super::{
 use crate::{
     digest::Tally,
     model::Invalid,
+    ordmap::{DiffItem, OrdMap},
     studio::{
         bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
         piano_roll::Track,
@@ -55,14 +55,14 @@ impl Part {
     /// An id that no clip has: the one after the highest, or the lowest.
     #[must_use]
     pub fn free_clip(&self) -> ClipId {
-        let highest = self.clips.get_max().map(|(id, _)| id.0);
+        let highest = self.clips.last().map(|(id, _)| id.0);
         ClipId(free(highest, self.clips.keys().map(|id| id.0)))
     }
 
     /// An id that no placement has: the one after the highest, or the lowest.
     #[must_use]
     pub fn free_placement(&self) -> PlacementId {
-        let highest = self.placements.get_max().map(|(id, _)| id.0);
+        let highest = self.placements.last().map(|(id, _)| id.0);
         PlacementId(free(highest, self.placements.keys().map(|id| id.0)))
     }
 

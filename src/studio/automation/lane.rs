@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::Tally,
     model::Invalid,
+    ordmap::{DiffItem, OrdMap},
     quantity::{Amount, Ticks},
     studio::{
         bounded::{self, MAX_PASTED, MAX_POINTS},
@@ -111,21 +111,21 @@ impl Bend {
 
 impl Points {
     /// All points, by where they are.
-    #[must_use]
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Point> {
+    pub fn iter(&self) -> impl Iterator<Item = Point> {
         self.0.iter().map(|(tick, bend)| bend.at(*tick))
     }
 
     /// The points within `region`.
-    #[must_use]
-    pub fn within(&self, region: LoopRegion) -> impl DoubleEndedIterator<Item = Point> {
-        self.0.range(region.start()..region.end()).map(|(tick, bend)| bend.at(*tick))
+    pub fn within(&self, region: LoopRegion) -> impl Iterator<Item = Point> {
+        let end = region.end();
+        let points = self.0.iter_from(&region.start()).take_while(move |(tick, _)| **tick < end);
+        points.map(|(tick, bend)| bend.at(*tick))
     }
 
     /// The first point at or after `tick`.
     #[must_use]
     pub fn next(&self, tick: Ticks) -> Option<Point> {
-        self.0.get_next(&tick).map(|(at, bend)| bend.at(*at))
+        self.0.iter_from(&tick).next().map(|(at, bend)| bend.at(*at))
     }
 
     /// How many there are.
@@ -144,8 +144,8 @@ impl Points {
     /// last that of the last; `None` if there is no point.
     #[must_use]
     pub fn value(&self, tick: Ticks) -> Option<Amount> {
-        let before = self.0.get_prev(&tick).map(|(at, bend)| bend.at(*at));
-        let after = self.0.get_next(&tick).map(|(at, bend)| bend.at(*at));
+        let before = self.0.at_or_before(&tick).map(|(at, bend)| bend.at(*at));
+        let after = self.0.iter_from(&tick).next().map(|(at, bend)| bend.at(*at));
         let (Some(from), Some(to)) = (before, after) else {
             return before.or(after).map(|point| point.value);
         };

@@ -5,11 +5,11 @@
 
 use std::fmt;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Invalid,
+    ordmap::{DiffItem, OrdMap},
     quantity::{Amount, SliceCount},
     studio::{
         bounded::{self, MAX_SLICES},

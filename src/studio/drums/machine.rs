@@ -6,7 +6,6 @@
 
 use std::{fmt, sync::Arc};
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -17,6 +16,7 @@ use super::{
 use crate::{
     digest::Tally,
     model::{InstrumentId, Invalid},
+    ordmap::{DiffItem, OrdMap},
     quantity::{Amount, Decibels, PadNumber, Pan, Pitch, Semitones},
     studio::{
         bounded::{self, MAX_CHAINED, MAX_PATTERNS},
@@ -246,7 +246,7 @@ impl DrumMachine {
                     Arc::make_mut(&mut self.chain).0.retain(|id| id != gone);
                 }
                 if self.current == Some(*gone) {
-                    self.current = self.patterns.get_min().map(|(id, _)| *id);
+                    self.current = self.patterns.first().map(|(id, _)| *id);
                 }
                 Ok(())
             }

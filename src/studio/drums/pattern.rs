@@ -2,13 +2,13 @@
 //!
 //! It knows nothing of what a pad sounds like, nor of other patterns.
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{Deserialize, Serialize};
 
 use super::PatternId;
 use crate::{
     digest::Tally,
     model::Invalid,
+    ordmap::{DiffItem, OrdMap},
     quantity::{Amount, PadNumber, Semitones, StepCount, StepNumber, Velocity},
     studio::{
         bounded::{self, MAX_STEPS_PASTED},

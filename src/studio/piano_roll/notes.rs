@@ -4,16 +4,16 @@
 
 use std::fmt;
 
-use imbl::{OrdMap, ordmap::DiffItem};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error as _, SeqAccess, Visitor},
+    de::{SeqAccess, Visitor},
     ser::SerializeSeq as _,
 };
 
 use crate::{
     digest::Tally,
     model::Invalid,
+    ordmap::{DiffItem, OrdMap},
     quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
         bounded::{self, MAX_NOTES, MAX_PASTED},
@@ -92,17 +92,14 @@ impl Notes {
     }
 
     /// All notes, by where they start, then by pitch.
-    #[must_use]
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Note> {
+    pub fn iter(&self) -> impl Iterator<Item = Note> {
         self.0.iter().map(|(place, body)| body.at(*place))
     }
 
     /// The notes that start at or after `from` and before `to`.
-    #[must_use]
-    pub fn starting(&self, from: Ticks, to: Ticks) -> impl DoubleEndedIterator<Item = Note> {
-        // A range that ends before it starts is empty, not a mistake.
-        let to = to.max(from);
-        self.0.range((from, Pitch::MIN)..(to, Pitch::MIN)).map(|(place, body)| body.at(*place))
+    pub fn starting(&self, from: Ticks, to: Ticks) -> impl Iterator<Item = Note> {
+        let notes = self.0.iter_from(&(from, Pitch::MIN));
+        notes.take_while(move |((tick, _), _)| *tick < to).map(|(place, body)| body.at(*place))
     }
 
     /// How many notes there are.
@@ -118,8 +115,7 @@ impl Notes {
     }
 
     /// The notes that start within `region`.
-    #[must_use]
-    pub fn within(&self, region: LoopRegion) -> impl DoubleEndedIterator<Item = Note> {
+    pub fn within(&self, region: LoopRegion) -> impl Iterator<Item = Note> {
         self.starting(region.start(), region.end())
     }
 
@@ -244,11 +240,11 @@ impl<'de> Deserialize<'de> for Notes {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Notes, A::Error> {
-                let mut notes = Notes::default();
-                while let Some(note) = list.next_element()? {
-                    notes.add(note).map_err(A::Error::custom)?;
-                }
-                Ok(notes)
+                bounded::collect(MAX_NOTES, || {
+                    let note: Option<Note> = list.next_element()?;
+                    Ok(note.map(|note| (note.place(), note.body())))
+                })
+                .map(Notes)
             }
         }
 

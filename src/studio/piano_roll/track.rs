@@ -59,14 +59,12 @@ impl Track {
     }
 
     /// All notes, by where they start, then by pitch.
-    #[must_use]
-    pub fn notes(&self) -> impl DoubleEndedIterator<Item = Note> {
+    pub fn notes(&self) -> impl Iterator<Item = Note> {
         self.notes.iter()
     }
 
     /// The notes that start at or after `from` and before `to`.
-    #[must_use]
-    pub fn starting(&self, from: Ticks, to: Ticks) -> impl DoubleEndedIterator<Item = Note> {
+    pub fn starting(&self, from: Ticks, to: Ticks) -> impl Iterator<Item = Note> {
         self.notes.starting(from, to)
     }
 

@@ -90,7 +90,7 @@ impl PianoRoll {
             KeyCode::PageDown => here.go(0, -12),
             KeyCode::Home => go_to(Ticks::MIN, here.pitch),
             KeyCode::End => {
-                let last = here.track.notes().next_back()?;
+                let last = here.track.notes().last()?;
                 go_to(last.tick, last.pitch)
             }
             KeyCode::Enter => self.toggle(here),
