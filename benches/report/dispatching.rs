@@ -17,7 +17,12 @@ use imbolc_net::{
     protocol::InstrumentId,
     studio::StudioState,
 };
-use tokio::{net::TcpListener, runtime::Runtime, sync::Notify};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+    sync::Notify,
+};
 
 use crate::{
     bench::{Bench, Contender, calls},
@@ -38,10 +43,13 @@ const BATCH: u32 = 16;
 /// How long to wait before one looks again whether there is an answer.
 const REST: Duration = Duration::from_micros(50);
 
+/// The bytes of such an action, with their length before them.
+const FRAME: usize = 16;
+
 const BARE: &str = "bare `imbl` edit";
 const CLONE: &str = "cloned plain state";
-const WAKE: &str = "waking a task";
-const PEERS: [&str; 3] = [BARE, CLONE, WAKE];
+const SENT: &str = "bare edit, sent by a task";
+const PEERS: [&str; 3] = [BARE, CLONE, SENT];
 const FEWEST: &str = "among 16";
 
 pub fn measure(bench: &mut Bench) {
@@ -78,8 +86,8 @@ struct Studios {
     _host: HostDispatcher,
     bare: BareStudio,
     plain: ArcSwap<plain::Studio>,
-    /// Wakes a task that does nothing.
-    task: Arc<Notify>,
+    /// Wakes a task that writes to a socket.
+    sender: Arc<Notify>,
 }
 
 impl Studios {
@@ -89,14 +97,8 @@ impl Studios {
         let (host, remote) = runtime.block_on(joined(state.clone(), instrument));
         let bare = BareStudio::of(&state);
         let plain = ArcSwap::from_pointee(plain::Studio::of(&state));
-        let task = Arc::new(Notify::new());
-        let woken = Arc::clone(&task);
-        runtime.spawn(async move {
-            loop {
-                woken.notified().await;
-            }
-        });
-        Self { instrument, local: alone_in(state), remote, _host: host, bare, plain, task }
+        let sender = runtime.block_on(sender());
+        Self { instrument, local: alone_in(state), remote, _host: host, bare, plain, sender }
     }
 
     /// One turn upon the other.
@@ -105,30 +107,55 @@ impl Studios {
         vec![ours, calls(self.bare.turning(self.instrument)), calls(self.cloning())]
     }
 
-    /// A turn now and then: what was predicted is answered before the next one,
-    /// and meanwhile the others rest as well.
+    /// A turn now and then: what was predicted is answered before the next one.
+    ///
+    /// The peers as well have their turn where an answer to ours has just come in,
+    /// for they are to find the processor as ours does: after a pause on a
+    /// thread that nobody disturbs, the bare edit takes half of what it takes there.
+    /// And what is dispatched is to be sent: that is the last peer, without
+    /// anything of ours.
     fn joined(&self) -> Vec<Contender<'_>> {
-        let bare = rested(self.bare.turning(self.instrument));
-        let wake = rested(|| self.task.notify_one());
-        vec![self.predicted(), bare, rested(self.cloning()), wake]
+        let mut edit = self.bare.turning(self.instrument);
+        let sent = move || {
+            edit();
+            self.sender.notify_one();
+        };
+        let bare = self.bare.turning(self.instrument);
+        vec![self.predicted(), self.then(bare), self.then(self.cloning()), self.then(sent)]
     }
 
     fn predicted(&self) -> Contender<'_> {
+        let mut turn = self.predicting();
+        Box::new(move |times| (0..times).map(|_| turn()).sum())
+    }
+
+    /// Calls each of which comes after a turn that was predicted, and answered.
+    fn then<'a>(&'a self, mut call: impl FnMut() + 'a) -> Contender<'a> {
+        let mut turn = self.predicting();
+        let mut after_turn = move || {
+            turn();
+            let begun = Instant::now();
+            call();
+            begun.elapsed()
+        };
+        Box::new(move |times| (0..times).map(|_| after_turn()).sum())
+    }
+
+    /// Turns the knob a little further at each call, waits for the answer, and
+    /// returns how long the first of the two took.
+    fn predicting(&self) -> impl FnMut() -> Duration + '_ {
         let mut turn = 0;
-        Box::new(move |times| {
-            let mut took = Duration::ZERO;
-            for _ in 0..times {
-                turn += 1;
-                let action = turn_to(self.instrument, cutoff(turn));
-                let begun = Instant::now();
-                self.remote.dispatch(action).unwrap();
-                took += begun.elapsed();
-                while self.remote.unanswered() > 0 {
-                    thread::sleep(REST);
-                }
+        move || {
+            turn += 1;
+            let action = turn_to(self.instrument, cutoff(turn));
+            let begun = Instant::now();
+            self.remote.dispatch(action).unwrap();
+            let took = begun.elapsed();
+            while self.remote.unanswered() > 0 {
+                thread::sleep(REST);
             }
             took
-        })
+        }
     }
 
     fn cloning(&self) -> impl FnMut() + '_ {
@@ -142,18 +169,26 @@ impl Studios {
     }
 }
 
-/// Calls each of which comes after a rest.
-fn rested<'a>(mut call: impl FnMut() + 'a) -> Contender<'a> {
-    Box::new(move |times| {
-        let mut took = Duration::ZERO;
-        for _ in 0..times {
-            thread::sleep(REST);
-            let begun = Instant::now();
-            call();
-            took += begun.elapsed();
+/// Wakes a task that writes as much to a socket as such an action takes. Somebody
+/// reads it.
+async fn sender() -> Arc<Notify> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut writer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    writer.set_nodelay(true).unwrap();
+    let (mut reader, _) = listener.accept().await.unwrap();
+    let woken = Arc::new(Notify::new());
+    let waking = Arc::clone(&woken);
+    tokio::spawn(async move {
+        let mut frame = [0; FRAME];
+        while reader.read_exact(&mut frame).await.is_ok() {}
+    });
+    tokio::spawn(async move {
+        loop {
+            woken.notified().await;
+            writer.write_all(&[0; FRAME]).await.unwrap();
         }
-        took
-    })
+    });
+    waking
 }
 
 /// A host on loopback, and somebody who owns `instrument`. Its patches are not
