@@ -16,7 +16,6 @@ use std::{
     thread,
 };
 
-use bytes::BytesMut;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fixture::{BareStudio, open, turning};
 use imbolc_net::{
@@ -147,7 +146,7 @@ fn patching(criterion: &mut Criterion) {
 
         let patch = before.patch_to(&after);
         let message = ServerMessage::<Studio>::StatePatchUpdate(patch.clone());
-        let mut buffer = BytesMut::new();
+        let mut buffer = Vec::new();
         group.bench_function(BenchmarkId::new("encode", instruments), |b| {
             b.iter(|| {
                 buffer.clear();

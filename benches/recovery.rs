@@ -25,7 +25,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
 use cable::Cable;
 use fixture::{cutoff, quantile, turn_to};
 use imbolc_net::{
@@ -193,7 +192,7 @@ async fn resumption(away: Duration) -> (u64, u64) {
     until(|| ana.unanswered() == 0 && ana.state() == host.state()).await;
     let sent = host.stats().bytes_out - before;
     let state = ServerMessage::<Studio>::FullStateSync { state: (*host.state()).clone() };
-    let mut frame = BytesMut::new();
+    let mut frame = Vec::new();
     framing::encode(Codec::Json, &state, &mut frame).unwrap();
     (sent, frame.len() as u64)
 }
@@ -243,7 +242,7 @@ async fn never_listens(connector: MemoryConnector) {
     };
     let mut next = ClientMessage::<Studio>::Hello(hello);
     loop {
-        let mut frame = BytesMut::new();
+        let mut frame = Vec::new();
         framing::encode(Codec::Json, &next, &mut frame).unwrap();
         if writer.write_all(&frame).await.is_err() {
             std::future::pending::<()>().await;

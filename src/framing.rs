@@ -8,15 +8,11 @@
 //! A large payload may be [compressed](Compression).
 
 mod compression;
-mod staged;
 
 use std::str::FromStr;
 
-use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio_util::codec::LengthDelimitedCodec;
-
-use self::staged::Staged;
 
 pub use self::compression::{Compression, expand};
 use crate::{config::limits, protocol::ActionNumber};
@@ -102,11 +98,7 @@ impl Format {
     ///
     /// # Errors
     /// As [`encode`].
-    pub fn encode<T: Serialize>(
-        self,
-        message: &T,
-        buffer: &mut BytesMut,
-    ) -> Result<(), CodecError> {
+    pub fn encode<T: Serialize>(self, message: &T, buffer: &mut Vec<u8>) -> Result<(), CodecError> {
         let start = buffer.len();
         encode(self.codec, message, buffer)?;
         if let Some(compression) = self.compression
@@ -147,18 +139,14 @@ pub fn splitter(limit: usize) -> LengthDelimitedCodec {
 pub fn encode<T: Serialize>(
     codec: Codec,
     message: &T,
-    buffer: &mut BytesMut,
+    buffer: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
     let start = buffer.len();
-    buffer.put_u32(0);
+    buffer.extend([0; 4]);
     let written = match codec {
-        Codec::Json => {
-            let mut staged = Staged::before(buffer);
-            serde_json::to_writer(&mut staged, message)
-                .map(|()| staged.flush())
-                .map_err(|error| CodecError(error.to_string()))
-        }
-        Codec::Postcard => postcard::serialize_with_flavor(message, Staged::before(buffer))
+        Codec::Json => serde_json::to_writer(&mut *buffer, message)
+            .map_err(|error| CodecError(error.to_string())),
+        Codec::Postcard => postcard::serialize_with_flavor(message, Behind(buffer))
             .map_err(|error| CodecError(error.to_string())),
     };
     let length = written.and_then(|()| {
@@ -174,6 +162,31 @@ pub fn encode<T: Serialize>(
             buffer.truncate(start);
             Err(error)
         }
+    }
+}
+
+/// What Postcard writes goes behind what is there.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Behind<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        // Most are a number of a few bytes: one by one is quicker than a copy of a
+        // length that is not known before.
+        self.0.extend(bytes.iter().copied());
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

@@ -9,7 +9,6 @@ mod fixture;
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use bytes::BytesMut;
 use fixture::{cutoff, open, studio, touched, turn_to, turning};
 use imbolc_net::{
     Dispatcher, NetworkState, ServerMessage,
@@ -126,7 +125,7 @@ fn encoding_takes_no_memory_but_the_buffer() {
     for codec in Codec::ALL {
         holds(&format!("encode, {}", codec.name()), (0, 0), |size| {
             let knob = knob(size);
-            let mut buffer = BytesMut::new();
+            let mut buffer = Vec::new();
             most(|| {
                 buffer.clear();
                 framing::encode(codec, &knob, &mut buffer).unwrap();
@@ -139,7 +138,7 @@ fn encoding_takes_no_memory_but_the_buffer() {
 fn decoding_takes_what_is_in_the_message() {
     for codec in Codec::ALL {
         holds(&format!("decode, {}", codec.name()), (1, 300), |size| {
-            let mut frame = BytesMut::new();
+            let mut frame = Vec::new();
             framing::encode(codec, &knob(size), &mut frame).unwrap();
             most(|| drop(framing::decode::<ServerMessage>(codec, &frame[4..]).unwrap()))
         });

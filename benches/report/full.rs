@@ -2,7 +2,6 @@
 //! and compressed. Plain structures, lists and maps of the same content stand
 //! next to it, and beside LZ4, which is spoken, zstd, which is not.
 
-use bytes::BytesMut;
 use imbolc_net::{
     NetworkState, ServerMessage,
     framing::{self, Codec, Compression, Format},
@@ -70,8 +69,8 @@ impl Whole {
         Self { ours: ServerMessage::FullStateSync { state }, plain, json, postcard }
     }
 
-    fn frame(&self, format: Format) -> BytesMut {
-        let mut frame = BytesMut::new();
+    fn frame(&self, format: Format) -> Vec<u8> {
+        let mut frame = Vec::new();
         format.encode(&self.ours, &mut frame).unwrap();
         frame
     }
@@ -101,7 +100,7 @@ impl Whole {
 
     fn encoding(&self, bench: &mut Bench) {
         let ours = FORMATS.map(|format| {
-            let mut frame = BytesMut::new();
+            let mut frame = Vec::new();
             calls(move || {
                 frame.clear();
                 format.encode(&self.ours, &mut frame).unwrap();
@@ -119,7 +118,7 @@ impl Whole {
         });
         let zstd = COMPRESSED_FORMATS.map(|format| {
             ZSTD.map(|(level, _)| {
-                let (mut plain, mut frame) = (BytesMut::new(), Vec::new());
+                let (mut plain, mut frame) = (Vec::new(), Vec::new());
                 let mut zstd = Compressor::new(level).unwrap();
                 calls(move || {
                     plain.clear();

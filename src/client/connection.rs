@@ -2,7 +2,6 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use tokio::{
     io::AsyncWriteExt,
     time::{Instant, interval, sleep, timeout},
@@ -71,7 +70,7 @@ pub(super) async fn enter<M: Model, C: Connector>(
 ) -> Result<Joined<M, C>, Lost> {
     let (reader, mut writer) = connector.connect().await?;
     let mut frames = Frames::new(reader, limits::SERVER_FRAME);
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     let expected = Expected { codec: None, compression: Compression::agree(&hello.compression) };
     let offer = ClientMessage::<M>::Hello(hello.clone());
     framing::encode(Codec::Json, &offer, &mut buffer)
@@ -239,7 +238,7 @@ async fn send<M: Model, W: Writer>(
     config: &ClientConfig,
     begun: Instant,
 ) -> Ended {
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     let mut pings = interval(config.ping);
     loop {
         match send_what_there_is(shared, writer, codec, config, &mut buffer).await {
@@ -273,7 +272,7 @@ async fn send_what_there_is<M: Model, W: Writer>(
     writer: &mut W,
     codec: Codec,
     config: &ClientConfig,
-    buffer: &mut BytesMut,
+    buffer: &mut Vec<u8>,
 ) -> Result<bool, Lost> {
     buffer.clear();
     let batch: Vec<_> = {

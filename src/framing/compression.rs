@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::Buf;
 use lz4_flex::block;
 
 use super::CodecError;
@@ -58,7 +58,7 @@ impl Compression {
 
     /// Compresses the payload of the frame that begins at `start` of `buffer`,
     /// if that makes it smaller.
-    pub(super) fn compress(self, buffer: &mut BytesMut, start: usize) {
+    pub(super) fn compress(self, buffer: &mut Vec<u8>, start: usize) {
         let Self::Lz4 = self;
         let plain = &buffer[start + 4..];
         let Ok(length) = u32::try_from(plain.len()) else { return };
@@ -72,7 +72,7 @@ impl Compression {
         frame[4] = LZ4;
         frame[5..9].copy_from_slice(&length.to_be_bytes());
         buffer.truncate(start);
-        buffer.put_slice(&frame[..4 + HEADER + size]);
+        buffer.extend_from_slice(&frame[..4 + HEADER + size]);
     }
 }
 
@@ -100,14 +100,14 @@ pub fn expand(payload: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, CodecError>
 mod tests {
     use super::*;
 
-    fn frame(payload: &[u8]) -> BytesMut {
-        let mut buffer = BytesMut::from(&b"before"[..]);
-        buffer.put_u32(u32::try_from(payload.len()).unwrap());
-        buffer.put_slice(payload);
+    fn frame(payload: &[u8]) -> Vec<u8> {
+        let mut buffer = b"before".to_vec();
+        buffer.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
+        buffer.extend_from_slice(payload);
         Compression::Lz4.compress(&mut buffer, 6);
-        assert_eq!(buffer.split_to(6), b"before"[..]);
-        assert_eq!(buffer.get_u32() as usize, buffer.len());
-        buffer
+        let mut frame = buffer.strip_prefix(b"before").unwrap();
+        assert_eq!(frame.get_u32() as usize, frame.len());
+        frame.to_vec()
     }
 
     #[test]

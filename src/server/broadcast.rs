@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::{
     framing::{CodecError, Format},
@@ -93,9 +93,9 @@ fn encode<M: Model>(format: Format, update: &Update<M>) -> Result<Bytes, CodecEr
         Update::Patch { from, to } => ServerMessage::StatePatchUpdate(from.patch_to(to)),
         Update::Full(state) => ServerMessage::FullStateSync { state: (**state).clone() },
     };
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     format.encode(&message, &mut buffer)?;
-    Ok(buffer.freeze())
+    Ok(Bytes::from(buffer))
 }
 
 #[cfg(test)]

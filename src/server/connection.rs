@@ -94,7 +94,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
 pub(super) async fn turn_away<M: Model, W: Writer>(mut writer: W, limit: usize) {
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     let message = ServerMessage::<M>::Error(ProtocolError::SessionFull { limit });
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     if framing::encode(Codec::Json, &message, &mut buffer).is_ok() {
         // A new connection has room for this; one that has not is not waited
         // for, since nobody else could come in meanwhile.
@@ -144,7 +144,7 @@ async fn answer<'a, M: Model, W: Writer>(
             (answer, Format::default(), Err(End::Unwelcome))
         }
     };
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     let written = match format.encode(&answer, &mut buffer) {
         Ok(()) => write(house, writer, &buffer).await,
         Err(error) => Err(io::Error::other(error)),
@@ -199,7 +199,7 @@ impl<M: Model> Line<'_, M> {
     async fn talk<R: Reader, W: Writer>(&self, frames: &mut Frames<R>, writer: &mut W) -> End {
         let House { authority, shutdown, .. } = self.house;
         let mut changes = authority.changes();
-        let mut buffer = BytesMut::new();
+        let mut buffer = Vec::new();
         // It is moved, not made anew: a timer that is set has its costs.
         let mut alarm = pin!(sleep(Duration::ZERO));
         let mut alarm_at = None;
@@ -255,7 +255,7 @@ impl<M: Model> Line<'_, M> {
         &self,
         frames: &mut Frames<R>,
         writer: &mut W,
-        buffer: &mut BytesMut,
+        buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
     ) -> Result<(), End> {
         let mut fault = Ok(());
@@ -354,7 +354,7 @@ impl<M: Model> Line<'_, M> {
     async fn send<W: Writer>(
         &self,
         writer: &mut W,
-        buffer: &mut BytesMut,
+        buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
     ) -> io::Result<()> {
         empty(buffer);
@@ -392,10 +392,10 @@ const COPIED: usize = 16 * 1024;
 /// is much more to say, and what that took is given back.
 const ROOM: usize = 64 * 1024;
 
-fn empty(buffer: &mut BytesMut) {
+fn empty(buffer: &mut Vec<u8>) {
     buffer.clear();
     if buffer.capacity() > ROOM {
-        *buffer = BytesMut::new();
+        *buffer = Vec::new();
     }
 }
 
@@ -418,7 +418,7 @@ async fn write<M: Model, W: Writer>(
 }
 
 async fn say_last<M: Model, W: Writer>(writer: &mut W, codec: Codec, message: &ServerMessage<M>) {
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     if framing::encode(codec, message, &mut buffer).is_ok() {
         let words = async {
             writer.write_all(&buffer).await?;
@@ -462,7 +462,7 @@ mod tests {
 
     #[test]
     fn what_a_large_batch_took_is_given_back() {
-        let mut buffer = BytesMut::new();
+        let mut buffer = Vec::new();
         buffer.extend_from_slice(&vec![0; ROOM / 2]);
         empty(&mut buffer);
         assert!(buffer.is_empty() && buffer.capacity() >= ROOM / 2);

@@ -1,6 +1,5 @@
 //! What both sides speak, as it is agreed on in the handshake.
 
-use bytes::BytesMut;
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
@@ -179,7 +178,7 @@ async fn join_a_host_that_says(
     let codec = codec.to_owned();
     let compression = compression.map(str::to_owned);
     let welcome = ServerMessage::Welcome(Welcome { codec, compression, ..welcome });
-    let mut frame = BytesMut::new();
+    let mut frame = Vec::new();
     framing::encode(Codec::Json, &welcome, &mut frame).unwrap();
 
     let (mut listener, connector) = in_memory();

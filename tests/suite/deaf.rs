@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
 use imbolc_net::{
     ClientMessage, Dispatcher, NetworkState,
     client::{JoinOptions, RemoteDispatcher},
@@ -45,8 +44,8 @@ struct Minute {
     suspended: Option<Duration>,
 }
 
-fn frame(message: &ClientMessage<Studio>) -> BytesMut {
-    let mut frame = BytesMut::new();
+fn frame(message: &ClientMessage<Studio>) -> Vec<u8> {
+    let mut frame = Vec::new();
     framing::encode(Codec::Json, message, &mut frame).unwrap();
     frame
 }

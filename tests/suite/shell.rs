@@ -79,7 +79,7 @@ impl Raw {
     }
 
     pub async fn say_in(&mut self, codec: Codec, message: &ClientMessage) {
-        let mut frame = BytesMut::new();
+        let mut frame = Vec::new();
         framing::encode(codec, message, &mut frame).unwrap();
         self.writer.write_all(&frame).await.unwrap();
     }
@@ -498,7 +498,7 @@ async fn told(error: ProtocolError) -> (Status, usize) {
     let ana = tokio::spawn(Remote::join(cable.clone(), options("Ana", &[])));
     let welcome = Raw::join(&real, hello("Ana")).await.hear().await.unwrap();
     let (_reader, mut writer, _) = listener.accept().await.unwrap();
-    let mut frames = BytesMut::new();
+    let mut frames = Vec::new();
     for message in [welcome, ServerMessage::Error(error)] {
         framing::encode(Codec::Json, &message, &mut frames).unwrap();
     }
@@ -567,7 +567,7 @@ async fn a_host_that_falls_silent_is_noticed_after_15_s() {
     let mut there = Raw::join(&real, hello("Ana")).await;
     let welcome = there.hear().await.unwrap();
     let (_reader, mut writer, _) = listener.accept().await.unwrap();
-    let mut frame = BytesMut::new();
+    let mut frame = Vec::new();
     framing::encode(Codec::Json, &welcome, &mut frame).unwrap();
     writer.write_all(&frame).await.unwrap();
     let ana: RemoteDispatcher = ana.await.unwrap().unwrap();
@@ -655,7 +655,7 @@ async fn a_client_that_never_reads_holds_up_nobody_and_is_suspended() {
     // It asks without end and never listens; of what it says, so much fits
     // into the pipe and the answers that may wait.
     let mut asked = 0_u64;
-    let mut ask = BytesMut::new();
+    let mut ask = Vec::new();
     framing::encode(Codec::Json, &ClientMessage::<Studio>::RequestPrivilege, &mut ask).unwrap();
     while timeout(SECOND, deaf.writer.write_all(&ask)).await.is_ok_and(|sent| sent.is_ok()) {
         asked += 1;
@@ -689,7 +689,7 @@ async fn a_client_that_never_reads_is_given_up_after_15_s_however_much_it_says()
     let mut deaf = Raw::join(&connector, hello("deaf")).await;
     assert!(matches!(deaf.hear().await, Some(ServerMessage::Welcome(_))));
     let deaf_id = imbolc_net::protocol::ClientId(1);
-    let mut noise = BytesMut::new();
+    let mut noise = Vec::new();
     let ask = ClientMessage::<Studio>::RequestFullSync;
     framing::encode(Codec::Json, &ask, &mut noise).unwrap();
     framing::encode(Codec::Json, &ClientMessage::<Studio>::Ping { nonce: 1 }, &mut noise).unwrap();
@@ -832,7 +832,7 @@ async fn a_session_ends_within_seconds_even_if_somebody_does_not_listen() {
     let (host, connector) = host();
     let mut deaf = Raw::join(&connector, hello("deaf")).await;
     assert!(matches!(deaf.hear().await, Some(ServerMessage::Welcome(_))));
-    let mut asks = BytesMut::new();
+    let mut asks = Vec::new();
     for _ in 0..10_000 {
         framing::encode(Codec::Json, &ClientMessage::<Studio>::RequestPrivilege, &mut asks)
             .unwrap();

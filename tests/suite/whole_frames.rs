@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::BytesMut;
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
@@ -171,8 +170,8 @@ fn open_with(listener: impl Listener, session: SessionConfig) -> HostDispatcher<
     HostDispatcher::open("Mia", Pages::empty(1), NoEngine, listener, options).unwrap()
 }
 
-fn framed(message: &ClientMessage<Ledger>) -> BytesMut {
-    let mut frame = BytesMut::new();
+fn framed(message: &ClientMessage<Ledger>) -> Vec<u8> {
+    let mut frame = Vec::new();
     framing::encode(Codec::Json, message, &mut frame).unwrap();
     frame
 }

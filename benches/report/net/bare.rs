@@ -70,7 +70,7 @@ impl Bare {
 }
 
 /// The frame of a `Hello`.
-pub fn hello(codec: Codec, own: Vec<InstrumentId>) -> BytesMut {
+pub fn hello(codec: Codec, own: Vec<InstrumentId>) -> Vec<u8> {
     frame(
         Codec::Json,
         &ClientMessage::<Studio>::Hello(Hello {

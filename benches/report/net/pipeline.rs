@@ -76,7 +76,7 @@ fn row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &s
 struct Pipeline {
     codec: Codec,
     instrument: InstrumentId,
-    frames: BytesMut,
+    frames: Vec<u8>,
     last: ActionNumber,
 }
 
@@ -85,7 +85,7 @@ impl Pipeline {
     fn new(codec: Codec, client: u32, actions: u32) -> Self {
         // The first instrument is the host's own.
         let instrument = InstrumentId(1 + client);
-        let mut frames = BytesMut::new();
+        let mut frames = Vec::new();
         for turn in 1..=u64::from(actions) {
             let action = ClientMessage::<Studio>::Action {
                 number: ActionNumber(turn),
@@ -141,7 +141,7 @@ fn decode_all(pipelines: &[Pipeline]) -> Duration {
     pipelines
         .iter()
         .map(|pipeline| {
-            let mut rest = pipeline.frames.clone();
+            let mut rest = BytesMut::from(&pipeline.frames[..]);
             let begun = Instant::now();
             while let Some(payload) = split(&mut rest) {
                 let read = framing::decode::<ClientMessage<Studio>>(pipeline.codec, &payload);

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use imbolc_net::{
     ServerMessage,
     framing::Codec,
@@ -108,7 +107,7 @@ pub async fn give(listener: TcpListener, codec: Codec, instruments: u32, hello: 
     }
 }
 
-fn welcome(codec: Codec, instruments: u32) -> BytesMut {
+fn welcome(codec: Codec, instruments: u32) -> Vec<u8> {
     let state = NetworkState {
         seq: Seq(1),
         model: band::session(instruments),

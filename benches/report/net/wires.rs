@@ -1,6 +1,5 @@
 //! How long the frames of a turned knob are.
 
-use bytes::BytesMut;
 use imbolc_net::{
     ClientMessage, ServerMessage,
     framing::{self, Codec},
@@ -36,8 +35,8 @@ impl FrameSizes {
 }
 
 /// The frame of a message.
-pub fn frame(codec: Codec, message: &impl Serialize) -> BytesMut {
-    let mut frame = BytesMut::new();
+pub fn frame(codec: Codec, message: &impl Serialize) -> Vec<u8> {
+    let mut frame = Vec::new();
     framing::encode(codec, message, &mut frame).unwrap();
     frame
 }

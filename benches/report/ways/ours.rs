@@ -1,6 +1,5 @@
 //! Ours: the difference between two snapshots, in a frame.
 
-use bytes::BytesMut;
 use imbolc_net::{
     NetworkState, ServerMessage,
     framing::{self, Codec},
@@ -17,7 +16,7 @@ pub struct Ours {
     before: NetworkState,
     after: Option<NetworkState>,
     there: Option<NetworkState>,
-    frame: BytesMut,
+    frame: Vec<u8>,
 }
 
 impl Ours {
@@ -25,7 +24,7 @@ impl Ours {
         // Somewhere in a long session.
         let seq = Seq(1_000_000);
         let before = NetworkState { seq, model: state.clone(), roster: Default::default() };
-        Self { codec, action, before, after: None, there: None, frame: BytesMut::new() }
+        Self { codec, action, before, after: None, there: None, frame: Vec::new() }
     }
 }
 

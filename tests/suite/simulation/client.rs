@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
 use imbolc_net::{
     clock::Timestamp,
     config::limits,
@@ -32,7 +31,7 @@ const BATCH: usize = 32;
 pub struct Client {
     pub stage: Stage,
     reader: Reader,
-    out: BytesMut,
+    out: Vec<u8>,
     write_by: Option<Timestamp>,
     pub mirror: Option<Mirror<Studio>>,
     /// Has come back without a memory, and waits for everything.
@@ -63,7 +62,7 @@ impl Client {
         Self {
             stage: Stage::Out(at),
             reader: Reader::new(),
-            out: BytesMut::new(),
+            out: Vec::new(),
             write_by: None,
             mirror: None,
             back: None,

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use imbolc_net::{
     clock::Timestamp,
     framing::{self, Format},
@@ -32,7 +31,7 @@ pub struct Socket {
     reader: Reader,
     stage: Stage,
     format: Format,
-    out: BytesMut,
+    out: Vec<u8>,
     /// When what is in `out` must be written.
     write_by: Option<Timestamp>,
     pull_at: Timestamp,
@@ -57,7 +56,7 @@ impl Socket {
             reader: Reader::new(),
             stage: Stage::Hello(now + DEADLINE),
             format: Format::default(),
-            out: BytesMut::new(),
+            out: Vec::new(),
             write_by: None,
             pull_at: now,
             pull_on_change: false,

@@ -60,11 +60,11 @@ impl Pipe {
     }
 
     /// Takes from `bytes` what there is room for.
-    pub fn write(&mut self, now: Timestamp, bytes: &mut BytesMut) {
+    pub fn write(&mut self, now: Timestamp, bytes: &mut Vec<u8>) {
         let mut takes = bytes.len().min(self.room.saturating_sub(self.held()));
         while takes > 0 {
             let size = if self.dice.percent(20) { 1 + self.dice.index(takes) } else { takes };
-            let chunk = bytes.split_to(size.min(CHUNK));
+            let chunk: BytesMut = bytes.drain(..size.min(CHUNK)).collect();
             takes -= chunk.len();
             let at = self.arrival(now);
             self.in_flight.push_back((at, chunk));

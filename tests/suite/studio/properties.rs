@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 
-use bytes::BytesMut;
 use imbolc_net::{
     framing::{self, Codec},
     model::Model,
@@ -44,7 +43,7 @@ fn patched(from: &StudioState, to: &StudioState) -> StudioState {
 /// `value` as it arrives elsewhere, whatever codec it goes by.
 pub fn through_wire<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> T {
     let [binary, text] = Codec::ALL.map(|codec| {
-        let mut frame = BytesMut::new();
+        let mut frame = Vec::new();
         framing::encode(codec, value, &mut frame).unwrap();
         framing::decode(codec, &frame[4..])
             .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(&frame)))
