@@ -22,6 +22,7 @@
 //!    to be sent, and does the same with what was forgotten.
 
 mod admission;
+mod beat;
 pub(crate) mod digester;
 mod history;
 mod member;
@@ -35,6 +36,7 @@ pub(crate) mod undo;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use admission::{Admission, Rejected, checked_name};
+use beat::Beat;
 use digester::Digester;
 use history::History;
 pub use member::Ticket;
@@ -67,9 +69,16 @@ pub struct Session<M: Model> {
     digester: Digester<M>,
     /// The meters, and how often they have moved.
     metering: (u64, Metering),
+    beats: Beats,
     effects: Vec<M::Effect>,
     /// What each participant has done and can take back.
     logs: BTreeMap<ClientId, UndoLog<M>>,
+}
+
+/// When what may leave.
+struct Beats {
+    patches: Beat,
+    meterings: Beat,
 }
 
 /// What became of a message.
@@ -113,6 +122,7 @@ impl<M: Model> Session<M> {
             history: History::new(),
             digester: Digester::default(),
             metering: (0, Metering::default()),
+            beats: Beats { patches: Beat::new(), meterings: Beat::new() },
             effects: Vec::new(),
             logs: BTreeMap::new(),
         };

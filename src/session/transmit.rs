@@ -58,8 +58,8 @@ pub enum Update<M: Model> {
 pub struct Next {
     /// At this time, whatever happens.
     pub at: Timestamp,
-    /// As soon as the session has changed. `false` while a change waits for the
-    /// pace, and further ones with it, so that a flood of edits wakes nobody.
+    /// As soon as the session has changed. `false` while a change would have to
+    /// wait for the pace, so that a flood of edits wakes nobody.
     pub on_change: bool,
 }
 
@@ -90,7 +90,7 @@ impl<M: Model> Session<M> {
     /// this error.
     pub fn pull(&mut self, now: Timestamp, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
         self.check(ticket)?;
-        let Self { config, state, guests, history, digester, metering, .. } = self;
+        let Self { config, state, guests, history, digester, metering, beats, .. } = self;
         let link = guests
             .get_mut(&ticket.client)
             .and_then(|member| member.link_mut())
@@ -136,7 +136,7 @@ impl<M: Model> Session<M> {
         if let Some(update) = &update {
             history.discard(link.base.replace(Arc::clone(state)));
             link.footing.sent(now, state.seq, link.heard);
-            link.patch_due = now + config.patch_pace;
+            link.patch_due = beats.patches.strike(now, config.patch_pace);
             if matches!(update, Update::Full(_)) {
                 link.full_due = now + config.full_sync;
                 link.full_sent = Some(now);
@@ -148,19 +148,21 @@ impl<M: Model> Session<M> {
         let metering_waits = link.metered != version;
         let metering = (metering_waits && now >= link.metering_due).then(|| {
             link.metered = version;
-            link.metering_due = now + config.metering_pace;
+            link.metering_due = beats.meterings.strike(now, config.metering_pace);
             latest
         });
 
         let patch_waits = link.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
         let mut at = link.full_due.min(link.pinged + config.heartbeat);
-        if patch_waits || link.acknowledge.is_some() {
+        // Until then, whatever changes has to wait, so it need not be known.
+        let paced = now < link.patch_due;
+        if paced || patch_waits || link.acknowledge.is_some() {
             at = at.min(link.patch_due.max(now));
         }
         if link.metered != version {
             at = at.min(link.metering_due.max(now));
         }
-        let on_change = !patch_waits;
+        let on_change = !patch_waits && !paced;
         if update.is_some() {
             history.thin(now, config, || guests.values().flat_map(Member::may_stand_on).collect());
         }

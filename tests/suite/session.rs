@@ -679,13 +679,65 @@ fn while_a_change_waits_for_the_pace_a_further_one_wakes_nobody() {
     room.session.claim(ClientId::HOST, &[BASS]);
     let out = room.session.pull(room.now, ana.ticket).unwrap();
     assert!(out.update.is_some());
-    assert!(out.next.on_change);
-    assert!(out.next.at > room.now + Duration::from_millis(33), "nothing waits for the pace");
+    assert!(!out.next.on_change, "a change would have to wait");
+    assert_eq!(out.next.at, room.now + Duration::from_millis(33));
     room.session.claim(ClientId::HOST, &[LEAD]);
     let out = room.session.pull(room.now, ana.ticket).unwrap();
     assert!(out.is_empty());
     assert!(!out.next.on_change);
     assert_eq!(out.next.at, room.now + Duration::from_millis(33));
+    room.now = out.next.at;
+    assert!(room.session.pull(room.now, ana.ticket).unwrap().update.is_some());
+    // Nothing has changed when the pace would allow it, so from then on it counts.
+    room.now = room.now + Duration::from_millis(33);
+    assert!(room.session.pull(room.now, ana.ticket).unwrap().next.on_change);
+}
+
+#[test]
+fn who_comes_a_little_late_does_not_put_off_the_next_patch() {
+    let mut room = Room::new();
+    let ana = room.join("Ana", &[]);
+    room.pass(SECOND);
+    let begun = room.now;
+    let mut edits = 0_u16;
+    let mut late = |room: &mut Room, late| {
+        edits += 1;
+        room.session.act(room.now, &cutoff(BASS, 100.0 + f32::from(edits))).unwrap();
+        let due = room.session.pull(room.now, ana.ticket).unwrap().next.at;
+        room.now = due + late;
+        assert_eq!(updates(room, &ana).0, ["patch"]);
+        due
+    };
+    room.session.claim(ClientId::HOST, &[BASS]);
+    assert_eq!(updates(&mut room, &ana).0, ["patch"]);
+    for number in 1..=30 {
+        let due = late(&mut room, Duration::from_millis(2));
+        assert_eq!(due, begun + number * Duration::from_millis(33));
+    }
+    // Who is later than that could be sent two at once.
+    let due = late(&mut room, Duration::from_millis(20));
+    assert_eq!(late(&mut room, Duration::ZERO), due + Duration::from_millis(20 + 33));
+}
+
+#[test]
+fn while_edits_go_on_everyone_is_sent_patches_at_the_same_time() {
+    let mut room = Room::new();
+    let guests = [room.join("Ana", &[]), room.join("Ben", &[])];
+    room.session.claim(ClientId::HOST, &[BASS]);
+    let mut due = [0, 1].map(|guest: usize| {
+        // One of them was held up.
+        room.now = room.now + Duration::from_millis(10);
+        room.session.pull(room.now, guests[guest].ticket).unwrap().next.at
+    });
+    assert_eq!(due[0], due[1]);
+    room.now = due[0];
+    room.session.claim(ClientId::HOST, &[LEAD]);
+    for (guest, due) in guests.iter().zip(&mut due) {
+        let out = room.session.pull(room.now, guest.ticket).unwrap();
+        assert!(out.update.is_some());
+        *due = out.next.at;
+    }
+    assert_eq!(due, [room.now + Duration::from_millis(33); 2]);
 }
 
 #[test]

@@ -47,6 +47,11 @@ impl Bare {
 
     /// Hears all that is said, and shows that it does, until the host hangs up.
     pub async fn attend(mut self) {
+        self.hear_all().await;
+    }
+
+    /// As [`attend`](Self::attend). Cancelling it between two frames loses nothing.
+    pub async fn hear_all(&mut self) {
         while let Some(payload) = self.frames.next().await {
             if let ServerMessage::Ping { nonce, .. } = decode(self.codec, &payload)
                 && self.answer(nonce).await.is_err()

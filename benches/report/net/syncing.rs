@@ -5,7 +5,7 @@ use std::time::Duration;
 use imbolc_net::{
     ClientMessage, ServerMessage, config::SessionConfig, framing::Codec, studio::Studio,
 };
-use tokio::{io::AsyncWriteExt, runtime::Runtime, time::sleep};
+use tokio::{io::AsyncWriteExt, runtime::Runtime, task::JoinSet, time::timeout};
 
 use super::{
     bare::{Bare, decode},
@@ -59,7 +59,11 @@ fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
     let mut samples = [Samples::new(Unit::Times), Samples::new(Unit::Times)];
     for round in 0..=rounds {
         // A moment of which nobody has asked for the whole yet.
-        let before = host.order(Order::Burst { edits: 1, gap: SETTLED });
+        host.order(Order::Burst { edits: 1, gap: SETTLED });
+        // Nobody gets more than one in this time. And a late answer to a ping is a
+        // new round trip in the roster: another moment.
+        clients = super::on(runtime, attend(clients, full_sync_pace));
+        let before = host.order(Order::Cpu);
         clients = super::on(runtime, async move {
             for client in &mut clients {
                 client.request_full_sync().await;
@@ -75,10 +79,20 @@ fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
             samples[0].push(vec![times(encoded - before.encoded)]);
             samples[1].push(vec![times(written - before.written)]);
         }
-        // Nobody gets more than one in this time.
-        super::on(runtime, async move { sleep(full_sync_pace).await });
     }
     samples
+}
+
+/// Has everyone hear what is said, and show that it does, for so long.
+async fn attend(clients: Vec<Bare>, time: Duration) -> Vec<Bare> {
+    let mut attending = JoinSet::new();
+    for mut client in clients {
+        attending.spawn(async move {
+            let _ = timeout(time, client.hear_all()).await;
+            client
+        });
+    }
+    attending.join_all().await
 }
 
 fn times(number: u64) -> f64 {
