@@ -188,17 +188,22 @@ where
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        collect(MAX, || entries.next_entry())
+        collect(MAX, entries.size_hint(), || entries.next_entry())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        collect(MAX, || entries.next_element())
+        collect(MAX, entries.size_hint(), || entries.next_element())
     }
 }
+
+/// How much room is made for what is announced: who says that much comes may be
+/// wrong.
+const ROOM: usize = 64;
 
 /// A map of at most `max` entries, none of them twice, as `next` brings them.
 pub(super) fn collect<K, V, E>(
     max: usize,
+    announced: Option<usize>,
     mut next: impl FnMut() -> Result<Option<(K, V)>, E>,
 ) -> Result<OrdMap<K, V>, E>
 where
@@ -206,7 +211,7 @@ where
     V: Clone,
     E: Error,
 {
-    let mut entries = Vec::new();
+    let mut entries = Vec::with_capacity(announced.unwrap_or_default().min(ROOM));
     while let Some(entry) = next()? {
         if entries.len() == max {
             return Err(E::custom(format_args!("more than {max} entries")));

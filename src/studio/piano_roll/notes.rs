@@ -240,7 +240,7 @@ impl<'de> Deserialize<'de> for Notes {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Notes, A::Error> {
-                bounded::collect(MAX_NOTES, || {
+                bounded::collect(MAX_NOTES, list.size_hint(), || {
                     let note: Option<Note> = list.next_element()?;
                     Ok(note.map(|note| (note.place(), note.body())))
                 })
