@@ -23,10 +23,10 @@ pub struct SessionConfig {
     /// The least time between two full states that a client asks for. 1 s: a
     /// full state is dear, and asking is cheap.
     pub full_sync_pace: Duration,
-    /// The beat of patches, of which a client gets one at most. 33 ms, i.e. about
-    /// 30 a second: faster is not seen, and slower is.
+    /// The beat of patches: a client gets at most one in each, full states aside.
+    /// 33 ms, i.e. about 30 a second: faster is not seen, and slower is.
     pub patch_pace: Duration,
-    /// The beat of meterings, of which a client gets one at most. 33 ms.
+    /// The beat of meterings: a client gets at most one in each. 33 ms.
     pub metering_pace: Duration,
     /// How many may take part, away or not, with the host. 64.
     pub max_participants: u32,

@@ -145,7 +145,8 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         Self::from_sorted(vec![(key, value)])
     }
 
-    /// What is at `key`, to be changed.
+    /// What is at `key`, to be changed. The way there is copied if another version
+    /// has it as well, even if there is nothing at its end.
     #[must_use]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.root.as_mut()?.get_mut(key)

@@ -6,18 +6,23 @@
 #[path = "../benches/fixture/mod.rs"]
 mod fixture;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use allocation_counter::measure;
 use fixture::{cutoff, open, studio, touched, turn_to, turning};
 use imbolc_net::{
     Dispatcher, NetworkState, ServerMessage,
     clock::{Millis, Timestamp},
+    config::SessionConfig,
     framing::{self, Codec},
     mirror::Mirror,
     model::Model as _,
-    protocol::{ClientId, PrivilegeLevel, Seq, SessionId, SessionToken, StatePatch, Welcome},
+    protocol::{
+        ActionNumber, ClientId, ClientMessage, Hello, PROTOCOL_VERSION, PrivilegeLevel, Seq,
+        SessionId, SessionToken, StatePatch, Welcome,
+    },
     roster::{Participant, Roster},
+    session::{Session, Update},
     studio::Studio,
 };
 
@@ -108,6 +113,53 @@ fn predicting_takes_what_is_touched() {
             turn += 1;
             let now = Timestamp::from_micros(turn * 1000);
             mirror.dispatch(now, turn_to(touched(size), cutoff(turn))).unwrap();
+        })
+    });
+}
+
+/// An action as it comes in, until its patch is written.
+#[test]
+fn deciding_takes_what_is_touched() {
+    holds("decide and tell", (10, 3600), |size| {
+        // What is looked after now and then is not part of it.
+        let rarely = Duration::from_secs(3600);
+        let config = SessionConfig {
+            heartbeat: rarely,
+            full_sync: rarely,
+            history_pace: rarely,
+            ..SessionConfig::default()
+        };
+        let id = SessionId::new([0; 16]);
+        let mut session = Session::<Studio>::hosted(config, id, "host", studio(size));
+        let hello = Hello {
+            protocol: PROTOCOL_VERSION,
+            model: Studio::NAME.into(),
+            model_version: Studio::VERSION,
+            name: "Ana".into(),
+            own: vec![touched(size)],
+            privilege: false,
+            codecs: vec![],
+            compression: vec![],
+            resume: None,
+        };
+        let token = SessionToken::new([0; 16]);
+        let admitted = session.handle_hello(Timestamp::ZERO, &hello, token);
+        let ticket = admitted.ok().unwrap().ticket;
+        let (mut turn, mut buffer) = (0, Vec::new());
+        most(|| {
+            turn += 1;
+            // Far enough apart that each patch may leave.
+            let now = Timestamp::from_micros(turn * 40_000);
+            let (number, action) = (ActionNumber(turn), turn_to(touched(size), cutoff(turn)));
+            let action = ClientMessage::Action { number, continues: true, action };
+            session.handle(now, ticket, action).unwrap();
+            drop((session.take_effects(), session.take_forgotten()));
+            let outgoing = session.pull(now, ticket).unwrap();
+            let Some(Update::Patch { from, to }) = &outgoing.update else { panic!("no patch") };
+            let patch = ServerMessage::<Studio>::StatePatchUpdate(from.patch_to(to));
+            buffer.clear();
+            framing::encode(Codec::Postcard, &patch, &mut buffer).unwrap();
+            drop((outgoing, session.take_forgotten()));
         })
     });
 }

@@ -123,7 +123,9 @@ struct Wishes {
     saved: Option<SavedToken>,
 }
 
-#[tokio::main]
+// One thread serves everybody: a second one would be woken for what the first is
+// about to do.
+#[tokio::main(worker_threads = 1)]
 async fn main() -> ExitCode {
     let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(log).with_writer(io::stderr).init();

@@ -36,6 +36,9 @@ pub struct HostOptions {
 
 /// A session that others can join. The host is a participant like any other,
 /// but for the privilege, which it begins with and may always take back.
+///
+/// A runtime with one worker thread serves it best: patches to 64 clients cost it
+/// 1.4 to 1.5 times what bare writing does, and 1.8 times with two.
 pub struct HostDispatcher<M: Model = Studio> {
     seat: Seat<M>,
     server: NetServer<M>,

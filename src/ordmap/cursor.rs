@@ -8,7 +8,8 @@ use arrayvec::ArrayVec;
 use super::node::{Kind, Node, find};
 
 /// How many branches there are above a leaf at most. Two nodes beside each other
-/// have seven entries or children at least, so this is more than memory holds.
+/// have seven entries or children between them, so each level has three times the
+/// nodes of the one above it: this many stand over more than memory holds.
 const HEIGHT: usize = 24;
 
 /// A place in a tree: before an entry, or between two nodes.

@@ -95,6 +95,8 @@ fn encode<M: Model>(format: Format, update: &Update<M>) -> Result<Bytes, CodecEr
     };
     let mut buffer = Vec::new();
     format.encode(&message, &mut buffer)?;
+    // What is kept is counted by its length.
+    buffer.shrink_to_fit();
     Ok(Bytes::from(buffer))
 }
 

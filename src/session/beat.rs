@@ -1,6 +1,6 @@
-//! When things leave that leave again and again: to each client at most once a
-//! beat, and the beat is everyone's. So one wake-up serves all of them, and what is
-//! made for one suits the others.
+//! When patches and meterings leave: to each client at most once a beat, and the
+//! beat is everyone's. So all stay on the same base, and what is made for one suits
+//! the others.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 
 /// How late somebody may come and still keep the beat. 3 ms: a timer of the runtime
 /// counts whole milliseconds and may be two late, and then a thread must be woken.
-pub(super) const GRACE: Duration = Duration::from_millis(3);
+const GRACE: Duration = Duration::from_millis(3);
 
 /// Goes on for as long as something leaves.
 pub(super) struct Beat {
@@ -26,7 +26,7 @@ impl Beat {
         if now >= self.next {
             // What is a little late does not put off the next, or each would add
             // to it.
-            let kept = now.since(self.next) <= GRACE;
+            let kept = now.since(self.next) <= GRACE.min(pace / 2);
             self.next = if kept { self.next } else { now } + pace;
         }
         self.next

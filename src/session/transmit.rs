@@ -58,8 +58,9 @@ pub enum Update<M: Model> {
 pub struct Next {
     /// At this time, whatever happens.
     pub at: Timestamp,
-    /// As soon as the session has changed. `false` while a change would have to
-    /// wait for the pace, so that a flood of edits wakes nobody.
+    /// As soon as the session has changed. `false` until the next beat, when
+    /// something has just left, so that a flood of edits wakes nobody. What comes of
+    /// a client's own messages is asked for after they were handled.
     pub on_change: bool,
 }
 
@@ -154,7 +155,7 @@ impl<M: Model> Session<M> {
 
         let patch_waits = link.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
         let mut at = link.full_due.min(link.pinged + config.heartbeat);
-        // Until then, whatever changes has to wait, so it need not be known.
+        // Until then a patch has to wait, and the rest can.
         let paced = now < link.patch_due;
         if paced || patch_waits || link.acknowledge.is_some() {
             at = at.min(link.patch_due.max(now));

@@ -12,8 +12,9 @@ use super::{
     settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{
+    model::Invalid,
     ordmap::{DiffItem, OrdMap},
-    {model::Invalid, quantity::Decibels},
+    quantity::Decibels,
 };
 
 settings! {

@@ -57,7 +57,8 @@ impl<T: Settings + Clone> Settings for Arc<T> {
 /// memory: each turn of a knob is held against the one before.
 pub type Place = ArrayVec<PlaceName, DEEPEST>;
 
-/// More steps than any way to a parameter has.
+/// Twice as many steps as the longest way has, which is that to a step of a drum
+/// machine.
 const DEEPEST: usize = 16;
 
 /// One step of the way to what is set.

@@ -29,7 +29,7 @@ const HOSTS_OWN: InstrumentId = InstrumentId(1);
 pub fn play() -> Option<ExitCode> {
     let role = std::env::var(ROLE).ok()?;
     let role = serde_json::from_str(&role).unwrap();
-    let runtime = super::runtime();
+    let runtime = super::runtime(1);
     let mut player = runtime.block_on(Player::begin(role));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         match serde_json::from_str(&line).unwrap() {

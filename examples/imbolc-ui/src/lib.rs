@@ -66,7 +66,13 @@ pub fn main() -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<(), String> {
     log_to(arguments)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    // One thread serves everybody: a second one would be woken for what the first
+    // is about to do.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
     let done = runtime.block_on(play(arguments));
     // Whoever still reads from the terminal need not be waited for.
     runtime.shutdown_background();
