@@ -44,7 +44,7 @@
 //! |---|---|
 //! | the author of a UI | [`dispatcher`], [`studio`], [`event`], [`status`] |
 //! | who wants to be found, or to find | `discovery`, with the feature `mdns` |
-//! | whose state is not the studio's | [`model`], [`engine`] |
+//! | whose state is not the studio's | [`model`], [`engine`], [`ordmap`] |
 //! | who keeps sessions on disk | [`projects`] |
 //! | who runs a session by hand | [`authority`], [`server`], [`client`], [`transport`] |
 //! | who writes a client in another language | [`protocol`], [`framing`], ARCHITECTURE.md |
