@@ -2,6 +2,7 @@
 //! heartbeat it asks for everything, once, and says so.
 
 mod lengthy;
+mod pinned;
 
 use std::{
     sync::{
