@@ -2,8 +2,8 @@
 //! compare them, and the labels in them are literals that a renaming would miss.
 
 use imbolc_net::{
-    model::Model,
-    protocol::{ClientId, Digest, InstrumentId, OwnerInfo, Participant, Roster},
+    model::{Digest, InstrumentId, Model},
+    protocol::{ClientId, OwnerInfo, Participant, Roster},
     studio::{Studio, StudioState},
 };
 
