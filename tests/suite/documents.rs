@@ -6,8 +6,7 @@ use std::{fs, path::PathBuf};
 
 use imbolc_net::{
     ClientMessage, ServerMessage,
-    protocol::Refusal,
-    roster::RosterChange,
+    protocol::{Refusal, RosterChange},
     studio::{NetworkAction, StudioChange},
 };
 use serde::{Serialize, de::DeserializeOwned};
