@@ -13,7 +13,7 @@ use super::{
     mixer::MixerSetting,
     network_action::NetworkAction,
     piano_roll::PianoRollAction,
-    plugin::{Device, registry::RegistrySetting},
+    plugin::{device::Device, registry::RegistrySetting},
     project::ProjectAction,
 };
 use crate::model::{Access, InstrumentId};

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    StudioState,
     arrangement::{ArrangementSetting, ClipChange, ClipId, PartChange, PlacementChange},
     automation::{LaneChange, Target},
     common::settings::Settings,
@@ -21,6 +20,7 @@ use super::{
     piano_roll::{PianoRoll, Track, TrackChange},
     plugin::registry::RegistrySetting,
     project::ProjectSetting,
+    studio_state::StudioState,
 };
 use crate::{
     model::{DirtyFlags, InstrumentId, Invalid, PatchError},

@@ -10,21 +10,25 @@ use std::{
 };
 
 use super::{
-    StudioChange, StudioPatch, StudioState,
     arrangement::{Arrangement, Clip, ClipChange, PlacementAction, PlacementChange},
     automation::{Lane, LaneChange, Target},
-    common::settings::{Place, PlaceName, Settings},
+    common::{
+        ids::ParameterId,
+        settings::{Place, PlaceName, Settings},
+    },
     drums::{DrumAction, DrumChange, DrumMachine, DrumSetting, PatternSetting},
     effect::{EffectSetting, chain::ChainSetting},
     globals::{playback::Transport, session_settings::SessionState},
     instrument::{Instrument, InstrumentAction, InstrumentSetting, keys::Keys},
     mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
     network_action::NetworkAction,
-    patch::diff_arrangement,
+    patch::{StudioChange, StudioPatch, diff_arrangement},
     piano_roll::{PianoRollAction, Track, TrackChange},
-    plugin::{Device, LoadedSetting, ParameterId, registry::Registry},
-    project::{ProjectAction, ProjectOutcome, ProjectReport, Projects},
+    plugin::{LoadedSetting, device::Device, registry::Registry},
+    project::{ProjectAction, Projects},
+    project_report::{ProjectOutcome, ProjectReport},
     source::SourceSetting,
+    studio_state::StudioState,
 };
 use crate::{
     model::{InstrumentId, ReversibleChange, UndoPolicy},

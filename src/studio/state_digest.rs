@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::StudioState;
+use super::studio_state::StudioState;
 use crate::model::{Digest, DigestDelta};
 
 /// The digest of `state`. If nothing is known, it starts from an empty studio:

@@ -9,12 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{DigestDelta, Invalid},
-    studio::{
-        common::{
-            bounded::{self, MAX_PASTED, MAX_POINTS},
-            settings::{Settings, settings},
-        },
-        globals::playback::LoopRegion,
+    studio::common::{
+        bounded::{self, MAX_PASTED, MAX_POINTS},
+        loop_region::LoopRegion,
+        settings::{Settings, settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},

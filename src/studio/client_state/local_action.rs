@@ -8,8 +8,8 @@ use crate::{
     model::InstrumentId,
     studio::{
         automation::Target,
+        common::loop_region::LoopRegion,
         drums::{PatternId, StepRegion},
-        globals::playback::LoopRegion,
     },
     util::quantity::{PadNumber, Pitch, StepNumber, Ticks},
 };

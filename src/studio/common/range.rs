@@ -1,19 +1,13 @@
 //! How the part of a range that a lane holds becomes a value, and back.
 //!
-//! A new quantity, or a new choice of a few, is a word in one of the lists
-//! below; without it, what has its type cannot be moved by a lane.
+//! A new quantity is a word in one of the lists below, and a new choice of a few
+//! is listed with `choices!` beside its enum; a lane cannot move anything else.
 
-use crate::{
-    studio::{
-        ArpeggioPattern, Channels, ChordShape, DistortionCurve, FilterKind, FmAlgorithm, Key,
-        LfoShape, LfoTarget, NoiseColour, NoteValue, SampleLoop, Scale, Swing, TuningSystem, Wave,
-    },
-    util::quantity::{
-        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
-        FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, ModulationIndex,
-        ModulationRate, OctaveShift, OctaveSpan, Octaves, Pan, Pitch, Quality, Seconds, Semitones,
-        TimingOffset, VoiceCount,
-    },
+use crate::util::quantity::{
+    Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
+    FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, ModulationIndex,
+    ModulationRate, OctaveShift, OctaveSpan, Octaves, Pan, Pitch, Quality, Seconds, Semitones,
+    TimingOffset, VoiceCount,
 };
 
 /// A value that a lane can move: its range, from 0 to 1.
@@ -83,25 +77,28 @@ macro_rules! in_steps {
     )+ };
 }
 
-/// One of a few, evenly in this order.
+/// Gives a choice of a few a range, evenly in this order.
 macro_rules! choices {
     ($($choice:ident: $($one:ident)+;)+) => { $(
         // A new one must be named here before it compiles.
         const _: fn($choice) = |choice| match choice { $( $choice::$one => (), )+ };
 
-        impl Range for $choice {
-            fn at(part: Amount) -> Self {
+        impl $crate::studio::common::range::Range for $choice {
+            fn at(part: $crate::util::quantity::Amount) -> Self {
                 const ALL: &[$choice] = &[$( $choice::$one, )+];
-                ALL[nearest(part, ALL.len())]
+                ALL[$crate::studio::common::range::nearest(part, ALL.len())]
             }
 
-            fn part(self) -> Amount {
+            fn part(self) -> $crate::util::quantity::Amount {
                 const ALL: &[$choice] = &[$( $choice::$one, )+];
-                place(ALL.iter().position(|one| *one == self).unwrap_or_default(), ALL.len())
+                let at = ALL.iter().position(|one| *one == self).unwrap_or_default();
+                $crate::studio::common::range::part_of_choice(at, ALL.len())
             }
         }
     )+ };
 }
+
+pub(in crate::studio) use choices;
 
 evenly! {
     Amount Bpm Cents Decibels Feedback Gain ModulationIndex Octaves Pan Seconds TimingOffset
@@ -112,26 +109,6 @@ by_factor! {
 in_steps! {
     BitDepth(u8) CountIn(u8) Harmonics(u8) InputChannel(u8) OctaveShift(i8) OctaveSpan(u8)
     Pitch(u8) Semitones(i8) VoiceCount(u8)
-}
-choices! {
-    ArpeggioPattern: Up Down UpAndDown AsStruck Random AllAtOnce;
-    Channels: Mono Stereo;
-    ChordShape: Single Octave Power Major Minor Diminished Augmented SuspendedSecond
-        SuspendedFourth Sixth DominantSeventh MajorSeventh MinorSeventh Ninth;
-    DistortionCurve: Soft Hard Fold Rectify;
-    FilterKind: Off LowPass BandPass HighPass;
-    FmAlgorithm: Stack Pairs Star Fan Organ;
-    Key: C CSharp D EFlat E F FSharp G AFlat A BFlat B;
-    LfoShape: Sine Triangle RampUp RampDown Square SampleAndHold;
-    LfoTarget: Pitch Level Pan Cutoff Resonance Timbre;
-    NoteValue: Whole Half Quarter QuarterTriplet Eighth EighthTriplet Sixteenth SixteenthTriplet
-        ThirtySecond;
-    NoiseColour: White Pink Brown Blue Crackle;
-    SampleLoop: Once Forward PingPong;
-    Scale: Major Minor HarmonicMinor Dorian Phrygian Lydian Mixolydian MajorPentatonic
-        MinorPentatonic Blues Chromatic;
-    TuningSystem: Equal Just Pythagorean Meantone Werckmeister;
-    Wave: Sine Triangle Saw Square Noise;
 }
 
 /// Off in the lower half, on in the upper.
@@ -145,34 +122,6 @@ impl Range for bool {
     }
 }
 
-/// None at first, and then the choices.
-impl Range for Option<NoteValue> {
-    fn at(part: Amount) -> Self {
-        let at = nearest(part, NoteValue::ALL.len() + 1);
-        at.checked_sub(1).map(|at| NoteValue::ALL[at])
-    }
-
-    fn part(self) -> Amount {
-        let at = self.and_then(|value| NoteValue::ALL.iter().position(|one| *one == value));
-        place(at.map_or(0, |at| at + 1), NoteValue::ALL.len() + 1)
-    }
-}
-
-/// A lane gives a groove a swing of its own; one as that of the session counts as
-/// none.
-impl Range for Swing {
-    fn at(part: Amount) -> Self {
-        Self::Own(part)
-    }
-
-    fn part(self) -> Amount {
-        match self {
-            Self::AsSession => Amount::MIN,
-            Self::Own(swing) => swing,
-        }
-    }
-}
-
 /// Which of `count` choices is at this part.
 #[expect(
     clippy::cast_possible_truncation,
@@ -180,13 +129,13 @@ impl Range for Swing {
     clippy::cast_sign_loss,
     reason = "there are a few"
 )]
-fn nearest(part: Amount, count: usize) -> usize {
+pub(in crate::studio) fn nearest(part: Amount, count: usize) -> usize {
     let last = count - 1;
     ((part.get() * last as f32).round() as usize).min(last)
 }
 
 /// At which part the choice at this place of `count` is.
 #[expect(clippy::cast_precision_loss, reason = "there are a few")]
-fn place(at: usize, count: usize) -> Amount {
+pub(in crate::studio) fn part_of_choice(at: usize, count: usize) -> Amount {
     amount(at as f32 / (count - 1) as f32)
 }

@@ -3,10 +3,25 @@
 //!
 //! Tables of parameters only: they know nothing of the instrument they are in.
 
+use crate::{
+    studio::common::range::choices,
+    util::quantity::{Amount, Hertz, Octaves, Seconds},
+};
 use serde::{Deserialize, Serialize};
 
 use super::settings::settings;
-use crate::util::quantity::{Amount, Hertz, Octaves, Seconds};
+
+/// The shape of a modulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LfoShape {
+    Sine,
+    Triangle,
+    RampUp,
+    RampDown,
+    Square,
+    SampleAndHold,
+}
 
 /// Which frequencies a filter lets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,4 +66,9 @@ settings! {
         /// How long it takes to fall silent after the key is released.
         release: Release(Seconds) = Seconds::of(0.2);
     }
+}
+
+choices! {
+    FilterKind: Off LowPass BandPass HighPass;
+    LfoShape: Sine Triangle RampUp RampDown Square SampleAndHold;
 }

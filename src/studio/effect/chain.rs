@@ -12,24 +12,18 @@ use crate::{
     model::Invalid,
     studio::{
         common::{
+            automated::Automated,
             bounded::{self, MAX_SLOTS, MAX_TOUCHED},
+            ids::SlotId,
+            range::Range as _,
             reference::{Reference, Refers},
             settings::{Place, PlaceName, Settings},
         },
+        effect::EffectParameter,
         plugin::Hosted,
     },
+    util::quantity::Amount,
 };
-
-/// Names a slot within its chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SlotId(pub u16);
-
-impl fmt::Display for SlotId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// An effect in a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,6 +249,74 @@ impl TryFrom<Slots> for Chain {
         let chain = Self(Arc::new(slots));
         chain.check()?;
         Ok(chain)
+    }
+}
+
+/// A parameter of an effect in a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ChainParameter {
+    /// Whether the sound goes past it.
+    Bypass(SlotId),
+    /// What can be turned on it.
+    Effect(SlotId, EffectParameter),
+}
+
+impl ChainParameter {
+    /// The slot of the effect.
+    #[must_use]
+    pub const fn slot(self) -> SlotId {
+        match self {
+            Self::Bypass(slot) | Self::Effect(slot, _) => slot,
+        }
+    }
+}
+
+impl Automated for Chain {
+    type Parameter = ChainParameter;
+
+    fn every() -> Vec<ChainParameter> {
+        Vec::new()
+    }
+
+    fn part(&self, parameter: ChainParameter) -> Option<Amount> {
+        let slot = self.slot(parameter.slot())?;
+        match parameter {
+            ChainParameter::Bypass(_) => Some(slot.bypass.part()),
+            ChainParameter::Effect(_, parameter) => slot.effect.part(parameter),
+        }
+    }
+
+    fn setting(parameter: ChainParameter, part: Amount) -> ChainSetting {
+        match parameter {
+            ChainParameter::Bypass(slot) => ChainSetting::Bypass(slot, bool::at(part)),
+            ChainParameter::Effect(slot, parameter) => {
+                ChainSetting::Effect(slot, Effect::setting(parameter, part))
+            }
+        }
+    }
+}
+
+impl Chain {
+    /// The parameters of the effects that are there.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<ChainParameter> {
+        let kinds = EffectParameter::all();
+        let mut there = Vec::new();
+        for slot in self.slots() {
+            there.push(ChainParameter::Bypass(slot.id));
+            let turned = kinds.iter().filter(|parameter| slot.effect.part(**parameter).is_some());
+            there.extend(turned.map(|parameter| ChainParameter::Effect(slot.id, *parameter)));
+        }
+        there
+    }
+}
+
+impl fmt::Display for ChainParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bypass(slot) => write!(f, "bypass of effect {slot}"),
+            Self::Effect(slot, parameter) => write!(f, "{parameter:?} of effect {slot}"),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Effects that change how loud the sound is, by how loud it is.
 
 use crate::{
-    studio::{common::settings::settings, mixer::BusId},
+    studio::common::{ids::BusId, settings::settings},
     util::quantity::{Amount, CompressionRatio, Decibels, Gain, Seconds},
 };
 

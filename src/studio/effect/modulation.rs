@@ -1,10 +1,7 @@
 //! Effects that go round and round by themselves.
 
 use crate::{
-    studio::{
-        common::{rhythm::NoteValue, settings::settings},
-        instrument::modulator::LfoShape,
-    },
+    studio::common::{rhythm::NoteValue, settings::settings, tone::LfoShape},
     util::quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
 };
 

@@ -1,11 +1,10 @@
 //! Effects that change the spectrum of the sound.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    studio::common::settings::settings,
+    studio::common::{range::choices, settings::settings},
     util::quantity::{Amount, BitDepth, Gain, Hertz, Quality},
 };
+use serde::{Deserialize, Serialize};
 
 settings! {
     /// One band of an equaliser.
@@ -88,4 +87,8 @@ settings! {
         /// How much of the result is heard.
         mix: Mix(Amount) = Amount::of(1.0);
     }
+}
+
+choices! {
+    DistortionCurve: Soft Hard Fold Rectify;
 }

@@ -10,13 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{InstrumentId, Invalid},
-    studio::{
-        common::{
-            bounded::{self, MAX_MAPPINGS},
-            reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings},
-        },
-        mixer::BusId,
+    studio::common::{
+        bounded::{self, MAX_MAPPINGS},
+        ids::BusId,
+        reference::{Reference, Refers},
+        settings::{Place, PlaceName, Settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},

@@ -4,27 +4,19 @@
 //! Tables of parameters only: they know nothing of the instrument they are in,
 //! and nothing of time.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     studio::{
-        common::{rhythm::NoteValue, settings::settings},
+        common::{
+            range::{Range, choices},
+            rhythm::NoteValue,
+            settings::settings,
+            tone::LfoShape,
+        },
         globals::session_settings::TimeSignature,
     },
     util::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset},
 };
-
-/// The shape of a modulation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum LfoShape {
-    Sine,
-    Triangle,
-    RampUp,
-    RampDown,
-    Square,
-    SampleAndHold,
-}
+use serde::{Deserialize, Serialize};
 
 /// What a modulation moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,4 +168,26 @@ pub enum Swing {
     AsSession,
     /// As much as this: straight at 0.
     Own(Amount),
+}
+
+choices! {
+    LfoTarget: Pitch Level Pan Cutoff Resonance Timbre;
+    ArpeggioPattern: Up Down UpAndDown AsStruck Random AllAtOnce;
+    ChordShape: Single Octave Power Major Minor Diminished Augmented SuspendedSecond
+        SuspendedFourth Sixth DominantSeventh MajorSeventh MinorSeventh Ninth;
+}
+
+/// A lane gives a groove a swing of its own; one as that of the session counts as
+/// none.
+impl Range for Swing {
+    fn at(part: Amount) -> Self {
+        Self::Own(part)
+    }
+
+    fn part(self) -> Amount {
+        match self {
+            Self::AsSession => Amount::MIN,
+            Self::Own(swing) => swing,
+        }
+    }
 }

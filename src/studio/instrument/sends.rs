@@ -7,17 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Invalid,
-    studio::{
-        common::{
-            bounded::{self, MAX_BUSES},
-            reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings, settings},
-        },
-        mixer::BusId,
+    studio::common::{
+        automated::Automated,
+        bounded::{self, MAX_BUSES},
+        ids::BusId,
+        reference::{Reference, Refers},
+        settings::{Place, PlaceName, Settings, settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
-        quantity::Decibels,
+        quantity::{Amount, Decibels},
     },
 };
 
@@ -117,5 +116,25 @@ impl Refers for Sends {
         if let Reference::Bus(bus) = gone {
             self.0.remove(&bus);
         }
+    }
+}
+
+/// A parameter of a send to a bus. It rests while there is no send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SendsParameter(pub BusId, pub BusSendParameter);
+
+impl Automated for Sends {
+    type Parameter = SendsParameter;
+
+    fn every() -> Vec<SendsParameter> {
+        Vec::new()
+    }
+
+    fn part(&self, SendsParameter(bus, parameter): SendsParameter) -> Option<Amount> {
+        self.to(bus)?.part(parameter)
+    }
+
+    fn setting(SendsParameter(bus, parameter): SendsParameter, part: Amount) -> SendsSetting {
+        SendsSetting::Set(bus, BusSend::setting(parameter, part))
     }
 }

@@ -3,25 +3,10 @@
 //!
 //! Which instruments are in a group is said by each of them.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use crate::{
     studio::common::{name::Name, settings::settings},
     util::quantity::Decibels,
 };
-
-/// Names a layer group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct LayerGroupId(pub u32);
-
-impl fmt::Display for LayerGroupId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 settings! {
     /// The strip of a layer group: its fader moves those of its instruments.

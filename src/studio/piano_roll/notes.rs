@@ -12,9 +12,9 @@ use serde::{
 
 use crate::{
     model::{DigestDelta, Invalid},
-    studio::{
-        common::bounded::{self, MAX_NOTES, MAX_PASTED},
-        globals::playback::LoopRegion,
+    studio::common::{
+        bounded::{self, MAX_NOTES, MAX_PASTED},
+        loop_region::LoopRegion,
     },
     util::{
         ordmap::{DiffItem, OrdMap},

@@ -1,12 +1,12 @@
 //! Sources in which one sine moves the frequency of another.
 
+use crate::{
+    studio::common::{range::choices, settings::settings},
+    util::quantity::{Amount, Cents, FrequencyRatio, ModulationIndex},
+};
 use serde::{Deserialize, Serialize};
 
 use super::Wave;
-use crate::{
-    studio::common::settings::settings,
-    util::quantity::{Amount, Cents, FrequencyRatio, ModulationIndex},
-};
 
 /// Which operator of four moves which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,4 +72,8 @@ settings! {
         /// How much of the product is heard.
         mix: Mix(Amount) = Amount::of(1.0);
     }
+}
+
+choices! {
+    FmAlgorithm: Stack Pairs Star Fan Organ;
 }

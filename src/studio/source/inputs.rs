@@ -1,7 +1,7 @@
 //! Sources that come from elsewhere.
 
 use crate::{
-    studio::{common::settings::settings, mixer::BusId},
+    studio::common::{ids::BusId, settings::settings},
     util::quantity::{Decibels, Gain, InputChannel},
 };
 

@@ -1,11 +1,10 @@
 //! Sources that repeat a wave.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    studio::common::{content::Content, settings::settings},
+    studio::common::{content::Content, range::choices, settings::settings},
     util::quantity::{Amount, Cents, FrequencyRatio, Octaves, VoiceCount},
 };
+use serde::{Deserialize, Serialize};
 
 /// The shape of a wave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,4 +104,9 @@ settings! {
         /// How far it follows the keyboard.
         tone: Tone(Amount) = Amount::of(0.0);
     }
+}
+
+choices! {
+    NoiseColour: White Pink Brown Blue Crackle;
+    Wave: Sine Triangle Saw Square Noise;
 }

@@ -1,11 +1,10 @@
 //! Sources that play recordings.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    studio::common::{content::Content, settings::settings},
+    studio::common::{content::Content, range::choices, settings::settings},
     util::quantity::{Amount, Gain, Pitch, Semitones},
 };
+use serde::{Deserialize, Serialize};
 
 /// What becomes of a sample at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,4 +50,8 @@ settings! {
         /// How much of its decay each pad keeps.
         decay: Decay(Amount) = Amount::of(1.0);
     }
+}
+
+choices! {
+    SampleLoop: Once Forward PingPong;
 }
