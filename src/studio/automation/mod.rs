@@ -261,7 +261,7 @@ impl Automation {
     /// Checks that there is room for all there is.
     pub(super) fn check(&self) -> Result<(), Invalid> {
         bounded::at_most(self.lanes.len(), MAX_LANES, "lanes")?;
-        bounded::at_most(self.points, MAX_POINTS_IN_ALL, "points in all")
+        bounded::at_most(self.points, MAX_POINTS_IN_ALL, "points in total")
     }
 }
 

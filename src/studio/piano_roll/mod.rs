@@ -163,7 +163,7 @@ impl PianoRoll {
 
     /// Checks that there is room for all notes there are.
     pub(super) fn check(&self) -> Result<(), Invalid> {
-        bounded::at_most(self.notes, MAX_NOTES_IN_ALL, "notes in all")
+        bounded::at_most(self.notes, MAX_NOTES_IN_ALL, "notes in total")
     }
 
     /// Hands to `emit` what makes the tracks of `to` of these tracks, but for
