@@ -327,10 +327,7 @@ mod tests {
 
     /// Puts a parameter at several fractions of its range and checks that it
     /// reads back as that fraction or the nearest step.
-    fn reads_back<S: Automated + Clone>(
-        there: &S,
-        parameter: S::Parameter,
-    ) -> bool {
+    fn reads_back<S: Automated + Clone>(there: &S, parameter: S::Parameter) -> bool {
         [0.0, 0.3, 0.5, 1.0].into_iter().all(|part| {
             let mut there = there.clone();
             let mut set = |part| {
