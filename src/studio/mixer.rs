@@ -84,7 +84,7 @@ pub struct Mixer {
 pub enum MixerSetting {
     /// Adds a bus.
     AddBus(BusId, Name),
-    /// Deletes a bus. What was routed to it goes to the master.
+    /// Deletes a bus. Outputs to it go to the master, sends to it are removed.
     DeleteBus(BusId),
     /// A setting of a bus.
     Bus(BusId, BusSetting),

@@ -52,8 +52,8 @@ impl Part {
         self.placements.iter().map(|(id, placement)| (*id, placement))
     }
 
-    /// An unused clip id: the highest id in use plus one, or the lowest free id
-    /// if there is none above.
+    /// An unused clip id: the highest id in use plus one, or the lowest unused id
+    /// if the highest is `u32::MAX`.
     #[must_use]
     pub fn free_clip(&self) -> ClipId {
         let highest = self.clips.last().map(|(id, _)| id.0);
@@ -61,7 +61,7 @@ impl Part {
     }
 
     /// An unused placement id: the highest id in use plus one, or the lowest
-    /// free id if there is none above.
+    /// unused id if the highest is `u32::MAX`.
     #[must_use]
     pub fn free_placement(&self) -> PlacementId {
         let highest = self.placements.last().map(|(id, _)| id.0);

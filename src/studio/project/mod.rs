@@ -94,7 +94,7 @@ pub enum ProjectOutcome {
     Failed(ProjectFailure),
 }
 
-/// What is on the disk.
+/// The projects and checkpoints on the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shelf {
     /// All projects.
