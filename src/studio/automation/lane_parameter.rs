@@ -54,7 +54,7 @@ impl<T: Automated + Clone> Automated for Arc<T> {
 }
 
 /// The parameter of something that has none of its own, because a table defines
-/// them; [`Target::Hosted`](super::Target::Hosted) moves those.
+/// them; [`Target::Hosted`](crate::studio::Target::Hosted) moves those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum NoParameter {}
 
