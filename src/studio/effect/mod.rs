@@ -4,6 +4,8 @@
 //! describes effects. It must not process audio, and must not know which chain
 //! an effect is in.
 
+pub(super) mod chain;
+
 mod dynamics;
 mod modulation;
 mod space;
@@ -31,11 +33,13 @@ pub use self::{
     },
 };
 
-use super::{
-    hosted::{Hosted, Loaded, PluginId},
-    kinds::kinds,
-    reference::{Reference, Refers},
-    tone::Filter,
+use crate::studio::{
+    common::{
+        kinds::kinds,
+        reference::{Reference, Refers},
+        tone::Filter,
+    },
+    plugin::{Hosted, Loaded, PluginId},
 };
 
 kinds! {

@@ -3,7 +3,10 @@
 //! Parameter tables only; no signal processing belongs here.
 
 use crate::{
-    studio::{modulator::LfoShape, rhythm::NoteValue, settings::settings},
+    studio::{
+        common::{rhythm::NoteValue, settings::settings},
+        instrument::modulator::LfoShape,
+    },
     util::quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
 };
 

@@ -3,7 +3,7 @@
 //! Parameter tables only; no signal processing belongs here.
 
 use crate::{
-    studio::{content::Content, rhythm::NoteValue, settings::settings},
+    studio::common::{content::Content, rhythm::NoteValue, settings::settings},
     util::quantity::{Amount, Gain, Hertz, Seconds},
 };
 

@@ -7,8 +7,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::studio::bounded::MAX_NAME;
-use crate::util::text::is_plain;
+use crate::{studio::common::bounded::MAX_NAME, util::text::is_plain};
 
 /// The limit on bytes: file systems allow 255, and an extension is added.
 const MAX_BYTES: usize = 200;

@@ -3,7 +3,7 @@
 //! Parameter tables only; no synthesis belongs here.
 
 use crate::{
-    studio::{content::Content, settings::settings},
+    studio::common::{content::Content, settings::settings},
     util::quantity::{Amount, Cents, GrainRate, Harmonics, Pitch, Seconds},
 };
 

@@ -3,7 +3,7 @@
 //! Parameter tables only; no audio routing belongs here.
 
 use crate::{
-    studio::{mixer::BusId, settings::settings},
+    studio::{common::settings::settings, mixer::BusId},
     util::quantity::{Decibels, Gain, InputChannel},
 };
 

@@ -3,7 +3,7 @@
 //! Parameter tables only; no synthesis belongs here.
 
 use crate::{
-    studio::settings::settings,
+    studio::common::settings::settings,
     util::quantity::{Amount, FrequencyRatio, Hertz, Octaves, Seconds, VoiceCount},
 };
 

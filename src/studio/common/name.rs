@@ -55,7 +55,7 @@ impl Name {
     }
 
     /// A name that this crate defines; it is not checked.
-    pub(super) fn given(text: &'static str) -> Self {
+    pub(in crate::studio) fn given(text: &'static str) -> Self {
         Self(text.into())
     }
 }

@@ -1,7 +1,7 @@
 //! Which parameters a lane can move.
 //!
 //! No parameter is listed here:
-//! [`settings!`](crate::studio::settings::settings) makes a parameter of each
+//! [`settings!`](crate::studio::common::settings::settings) makes a parameter of each
 //! setting whose type has a range, and `kinds!` collects those of every kind.
 //! Settings without a range, such as a name, a sample or an output, cannot be
 //! automated.
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     studio::{
         BusId, BusSend, BusSendParameter, Chain, ChainSetting, Effect, EffectParameter, Instrument,
-        InstrumentParameter, Sends, SendsSetting, SlotId, settings::Settings,
+        InstrumentParameter, Sends, SendsSetting, SlotId, common::settings::Settings,
     },
     util::quantity::Amount,
 };
@@ -158,11 +158,11 @@ impl Automated for Sends {
 /// Declares the parameters of a group of settings, one for each setting with a
 /// range.
 ///
-/// It consumes the rows of [`settings!`](crate::studio::settings::settings) one
+/// It consumes the rows of [`settings!`](crate::studio::common::settings::settings) one
 /// by one and accumulates the match arms.
 macro_rules! parameters {
     ($name:ident $setting:ident $parameter:ident { $($rows:tt)* }) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter this part) [] [] [] [] $($rows)*
         }
     };
@@ -193,18 +193,18 @@ macro_rules! parameters {
             /// another kind of source.
             #[must_use]
             pub fn part(self, of: &$name) -> Option<$crate::util::quantity::Amount> {
-                $crate::studio::automation::Automated::part(of, self)
+                $crate::studio::common::automated::Automated::part(of, self)
             }
 
             /// The setting that puts the parameter at this fraction of its
             /// range.
             #[must_use]
             pub fn setting(self, part: $crate::util::quantity::Amount) -> $setting {
-                <$name as $crate::studio::automation::Automated>::setting(self, part)
+                <$name as $crate::studio::common::automated::Automated>::setting(self, part)
             }
         }
 
-        impl $crate::studio::automation::Automated for $name {
+        impl $crate::studio::common::automated::Automated for $name {
             type Parameter = $parameter;
 
             fn every() -> Vec<$parameter> {
@@ -227,7 +227,7 @@ macro_rules! parameters {
         @$names:tt $variants:tt $all:tt $part:tt $set:tt
         $(#[$meta:meta])* $field:ident: $variant:ident [MidiMap] = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! { @$names $variants $all $part $set $($rows)* }
+        $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* }
     };
 
     // A nested group.
@@ -236,27 +236,27 @@ macro_rules! parameters {
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
         $(#[$meta:meta])* $field:ident: $variant:ident [$group:ty] = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter $this $at)
             [
                 $($variants)* $(#[$meta])*
-                $variant(<$group as $crate::studio::automation::Automated>::Parameter),
+                $variant(<$group as $crate::studio::common::automated::Automated>::Parameter),
             ]
             [
                 $($all)*
-                <$group as $crate::studio::automation::Automated>::every()
+                <$group as $crate::studio::common::automated::Automated>::every()
                     .into_iter().map($parameter::$variant).collect(),
             ]
             [
                 $($part)*
                 $parameter::$variant(inner) => {
-                    $crate::studio::automation::Automated::part(&$this.$field, inner)
+                    $crate::studio::common::automated::Automated::part(&$this.$field, inner)
                 }
             ]
             [
                 $($set)*
                 $parameter::$variant(inner) => $setting::$variant(
-                    <$group as $crate::studio::automation::Automated>::setting(inner, $at),
+                    <$group as $crate::studio::common::automated::Automated>::setting(inner, $at),
                 ),
             ]
             $($rows)*
@@ -268,14 +268,14 @@ macro_rules! parameters {
         @$names:tt $variants:tt $all:tt $part:tt $set:tt
         $(#[$meta:meta])* $field:ident: $variant:ident ($($type:tt)+) = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::if_it_has_a_range! {
+        $crate::studio::common::automated::if_it_has_a_range! {
             ($($type)+)
             {
-                $crate::studio::automation::parameters! {
+                $crate::studio::common::automated::parameters! {
                     @@$names $variants $all $part $set { $(#[$meta])* $field $variant } $($rows)*
                 }
             }
-            { $crate::studio::automation::parameters! { @$names $variants $all $part $set $($rows)* } }
+            { $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* } }
         }
     };
 
@@ -285,20 +285,20 @@ macro_rules! parameters {
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
         { $(#[$meta:meta])* $field:ident $variant:ident } $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter $this $at)
             [$($variants)* $(#[$meta])* $variant,]
             [$($all)* vec![$parameter::$variant],]
             [
                 $($part)*
                 $parameter::$variant => {
-                    Some($crate::studio::automation::Range::part($this.$field))
+                    Some($crate::studio::common::range::Range::part($this.$field))
                 }
             ]
             [
                 $($set)*
                 $parameter::$variant => {
-                    $setting::$variant($crate::studio::automation::Range::at($at))
+                    $setting::$variant($crate::studio::common::range::Range::at($at))
                 }
             ]
             $($rows)*

@@ -109,12 +109,12 @@ pub const MAX_STEPS_PASTED: usize = 16 * 128;
 pub const MAX_MAPPINGS: usize = 256;
 
 /// A limit in the type that [`Invalid`] carries.
-pub(super) fn count(limit: usize) -> u32 {
+pub(in crate::studio) fn count(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
 }
 
 /// Removes the entries for which `gone` is true; the others stay shared.
-pub(super) fn remove<K, V>(map: &mut OrdMap<K, V>, gone: impl Fn(&K, &V) -> bool)
+pub(in crate::studio) fn remove<K, V>(map: &mut OrdMap<K, V>, gone: impl Fn(&K, &V) -> bool)
 where
     K: Ord + Clone,
     V: Clone,
@@ -128,12 +128,18 @@ where
 
 /// Fails with [`Invalid::Full`] if there are more than `limit`; `what` is a
 /// plural.
-pub(super) fn at_most(there: usize, limit: usize, what: &'static str) -> Result<(), Invalid> {
+pub(in crate::studio) fn at_most(
+    there: usize,
+    limit: usize,
+    what: &'static str,
+) -> Result<(), Invalid> {
     if there <= limit { Ok(()) } else { Err(Invalid::full(what, count(limit))) }
 }
 
 /// Deserializes a list; fails at more than `MAX` elements.
-pub(super) fn list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(in crate::studio) fn list<'de, const MAX: usize, T, D>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,
@@ -163,7 +169,9 @@ impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for List<MAX, T> {
 }
 
 /// Deserializes a map; fails at more than `MAX` entries or a repeated key.
-pub(super) fn map<'de, const MAX: usize, K, V, D>(deserializer: D) -> Result<OrdMap<K, V>, D::Error>
+pub(in crate::studio) fn map<'de, const MAX: usize, K, V, D>(
+    deserializer: D,
+) -> Result<OrdMap<K, V>, D::Error>
 where
     K: Deserialize<'de> + Ord + Clone,
     V: Deserialize<'de> + Clone,
@@ -200,7 +208,7 @@ const ROOM: usize = 64;
 
 /// Collects the entries from `next`; fails at more than `max` entries or a
 /// repeated key.
-pub(super) fn collect<K, V, E>(
+pub(in crate::studio) fn collect<K, V, E>(
     max: usize,
     announced: Option<usize>,
     mut next: impl FnMut() -> Result<Option<(K, V)>, E>,
@@ -222,7 +230,10 @@ where
 
 /// Serializes a map as a list of pairs, because its keys cannot be keys in
 /// JSON.
-pub(super) fn write_pairs<K, V, S>(map: &OrdMap<K, V>, serializer: S) -> Result<S::Ok, S::Error>
+pub(in crate::studio) fn write_pairs<K, V, S>(
+    map: &OrdMap<K, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error>
 where
     K: Serialize + Ord,
     V: Serialize,
@@ -233,7 +244,7 @@ where
 
 /// Deserializes a list of pairs; fails at more than `MAX` pairs or a repeated
 /// key.
-pub(super) fn pairs<'de, const MAX: usize, K, V, D>(
+pub(in crate::studio) fn pairs<'de, const MAX: usize, K, V, D>(
     deserializer: D,
 ) -> Result<OrdMap<K, V>, D::Error>
 where
