@@ -1,5 +1,5 @@
-//! What it costs to turn a knob: the whole of what a UI waits for until its own
-//! snapshot shows it.
+//! Dispatching an edit, until the caller's own snapshot shows it: the time that a UI
+//! waits.
 
 use std::{
     sync::Arc,
@@ -29,7 +29,7 @@ use crate::{
     figure::Samples,
     fixture::{BareStudio, alone_in, band, cutoff, touched, turn_to, turning},
     picture::{Curve, Picture},
-    plain,
+    plain_studio,
     row::{Row, Target},
 };
 
@@ -48,55 +48,55 @@ const FRAME: usize = 16;
 
 const BARE: &str = "bare `imbl` edit";
 const CLONE: &str = "cloned plain state";
-const SENT: &str = "bare edit, sent by a task";
+const SENT: &str = "bare edit, then waking a sending task";
 const PEERS: [&str; 3] = [BARE, CLONE, SENT];
-const FEWEST: &str = "among 16";
+const FEWEST: &str = "16 instruments";
 
 pub fn measure(bench: &mut Bench) {
     if !bench.wants("dispatch/") {
         return;
     }
     let runtime = Runtime::new().unwrap();
-    let studios = SIZES.map(|instruments| Studios::open(&runtime, instruments));
-    let local = Part {
+    let studios = SIZES.map(|instruments| DispatchStudios::open(&runtime, instruments));
+    let local = DispatchCase {
         key: "local",
-        what: format!("alone; mean of {BATCH}"),
+        what: format!("local session; mean of {BATCH}"),
         batch: BATCH,
-        contenders: Studios::alone,
+        contenders: DispatchStudios::alone,
     };
-    let remote = Part {
+    let remote = DispatchCase {
         key: "remote",
-        what: "joined over loopback TCP and predicted; one now and then, patches not paced".into(),
+        what: "on a client over loopback TCP, predicted; one at a time, patches not paced".into(),
         batch: 1,
-        contenders: Studios::joined,
+        contenders: DispatchStudios::joined,
     };
     let mut curves = rows(bench, &studios, &local);
     curves.extend(rows(bench, &studios, &remote).into_iter().take(1));
-    let title = "Turning a knob, by the number of instruments";
+    let title = "Dispatching an edit, by number of instruments";
     bench.picture(Picture::growth("dispatch-growth.svg", title, curves));
     distribution(bench, &studios[USUAL]);
 }
 
 /// The same session, as everybody has it.
-struct Studios {
+struct DispatchStudios {
     instrument: InstrumentId,
     local: LocalDispatcher,
     remote: RemoteDispatcher,
     /// Keeps the session open that `remote` takes part in.
     _host: HostDispatcher,
     bare: BareStudio,
-    plain: ArcSwap<plain::Studio>,
+    plain: ArcSwap<plain_studio::PlainStudio>,
     /// Wakes a task that writes to a socket.
     sender: Arc<Notify>,
 }
 
-impl Studios {
+impl DispatchStudios {
     fn open(runtime: &Runtime, instruments: u32) -> Self {
         let state = band::session(instruments);
         let instrument = touched(instruments);
         let (host, remote) = runtime.block_on(joined(state.clone(), instrument));
         let bare = BareStudio::of(&state);
-        let plain = ArcSwap::from_pointee(plain::Studio::of(&state));
+        let plain = ArcSwap::from_pointee(plain_studio::PlainStudio::of(&state));
         let sender = runtime.block_on(sender());
         Self { instrument, local: alone_in(state), remote, _host: host, bare, plain, sender }
     }
@@ -162,7 +162,7 @@ impl Studios {
         let mut turn = 0;
         move || {
             turn += 1;
-            let mut next = plain::Studio::clone(&self.plain.load());
+            let mut next = plain_studio::PlainStudio::clone(&self.plain.load());
             next.instruments.get_mut(&self.instrument).unwrap().filter.cutoff = cutoff(turn);
             self.plain.store(Arc::new(next));
         }
@@ -210,18 +210,18 @@ async fn joined(
 }
 
 /// One of the ways to take part.
-struct Part {
+struct DispatchCase {
     key: &'static str,
     what: String,
     batch: u32,
-    contenders: fn(&Studios) -> Vec<Contender<'_>>,
+    contenders: fn(&DispatchStudios) -> Vec<Contender<'_>>,
 }
 
-fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
+fn rows(bench: &mut Bench, studios: &[DispatchStudios], part: &DispatchCase) -> Vec<Curve> {
     let mut contenders: Vec<_> = studios.iter().flat_map(part.contenders).collect();
     let samples = bench.in_turn(part.batch, &mut contenders);
     let by_size: Vec<_> = samples.chunks(samples.len() / studios.len()).collect();
-    let Part { key, what, .. } = part;
+    let DispatchCase { key, what, .. } = part;
     let at = |size: usize| by_size[size][0].median();
     let what_is_timed = format!("`dispatch` to own snapshot, {what}");
     let row = Row::new(format!("dispatch/{key}"), what_is_timed, at(USUAL));
@@ -233,12 +233,12 @@ fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
     bench.row(
         Row::new(
             format!("dispatch/{key}-flat"),
-            format!("the same among 1,024, {what}"),
+            format!("the same with 1,024 instruments, {what}"),
             at(SIZES.len() - 1),
         )
         .peer(FEWEST, at(0))
-        .peer("bare edit among 16", by_size[0][1].median())
-        .peer("bare edit among 1,024", by_size[SIZES.len() - 1][1].median())
+        .peer("bare edit, 16 instruments", by_size[0][1].median())
+        .peer("bare edit, 1,024 instruments", by_size[SIZES.len() - 1][1].median())
         .target(Target::AtMostTimes(1.5, FEWEST)),
     );
     let names = [key, "bare imbl edit", "cloned plain state"];
@@ -252,12 +252,12 @@ fn curve(name: &str, by_size: &[&[Samples]], way: usize) -> Curve {
 }
 
 /// One by one, for the slowest are looked for.
-fn distribution(bench: &mut Bench, studios: &Studios) {
+fn distribution(bench: &mut Bench, studios: &DispatchStudios) {
     let mut contenders = studios.alone();
     contenders.push(studios.predicted());
     let samples = bench.in_turn(1, &mut contenders);
-    let names = ["alone", "bare imbl edit", "cloned plain state", "joined, now and then"];
+    let names = ["local", "bare imbl edit", "cloned plain state", "remote, one at a time"];
     let contenders: Vec<_> = names.into_iter().zip(&samples).collect();
-    let title = "Turning a knob among 64 instruments, one call at a time";
+    let title = "Dispatching an edit with 64 instruments, one call at a time";
     bench.picture(Picture::distribution("dispatch.svg", title, &contenders));
 }

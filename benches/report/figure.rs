@@ -1,4 +1,4 @@
-//! Numbers that were measured: samples, taken in rounds, and what they come to.
+//! Measured quantities: samples by round, and the figures derived from them.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! What the whole state costs: to encode, on the wire, and to decode; as it is,
-//! and compressed. Plain structures, lists and maps of the same content stand
-//! next to it, and beside LZ4, which is spoken, zstd, which is not.
+//! The full state: time to encode and decode, and bytes on the wire, plain and
+//! compressed. The peers are plain structs of the same content, and zstd instead of
+//! the protocol's LZ4.
 
 use imbolc_net::{
     NetworkState, ServerMessage,
@@ -16,7 +16,7 @@ use crate::{
     bench::{Bench, Contender, calls},
     figure::Figure,
     fixture::band,
-    plain,
+    plain_studio,
     row::{Row, Target},
 };
 
@@ -46,7 +46,7 @@ const COMPRESSED_FORMATS: [Format; 2] = [FORMATS[2], FORMATS[3]];
 
 pub fn measure(bench: &mut Bench) {
     if bench.wants("full/") {
-        let whole = Whole::new();
+        let whole = FullState::new();
         whole.bytes(bench);
         whole.encoding(bench);
         whole.decoding(bench);
@@ -54,17 +54,17 @@ pub fn measure(bench: &mut Bench) {
 }
 
 /// The same content, as it is and as it is written.
-struct Whole {
+struct FullState {
     ours: ServerMessage<Studio>,
-    plain: plain::Studio,
+    plain: plain_studio::PlainStudio,
     json: Vec<u8>,
     postcard: Vec<u8>,
 }
 
-impl Whole {
+impl FullState {
     fn new() -> Self {
         let model = band::session(INSTRUMENTS);
-        let plain = plain::Studio::of(&model);
+        let plain = plain_studio::PlainStudio::of(&model);
         let json = serde_json::to_vec(&plain).unwrap();
         let postcard = postcard::to_stdvec(&plain).unwrap();
         let state = NetworkState { seq: Seq(1_000_000), model, roster: Default::default() };
@@ -142,8 +142,10 @@ impl Whole {
                 framing::decode::<ServerMessage<Studio>>(format.codec, &payload).unwrap()
             })
         });
-        let json = calls(|| serde_json::from_slice::<plain::Studio>(&self.json).unwrap());
-        let postcard = calls(|| postcard::from_bytes::<plain::Studio>(&self.postcard).unwrap());
+        let json =
+            calls(|| serde_json::from_slice::<plain_studio::PlainStudio>(&self.json).unwrap());
+        let postcard =
+            calls(|| postcard::from_bytes::<plain_studio::PlainStudio>(&self.postcard).unwrap());
         let zstd = COMPRESSED_FORMATS.map(|format| {
             ZSTD.map(|(level, _)| {
                 let length = self.frame(uncompressed(format)).len();
@@ -197,7 +199,7 @@ fn row(step: &str, what: &str, format: Format, ours: Figure) -> Row {
         None => format.codec.name().to_owned(),
         Some(compression) => format!("{}-{}", format.codec.name(), compression.name()),
     };
-    let what = format!("the whole state of {INSTRUMENTS} instruments: {what}, {name}");
+    let what = format!("full state of {INSTRUMENTS} instruments: {what}, {name}");
     Row::new(format!("full/{step}-{name}"), what, ours)
 }
 

@@ -1,9 +1,9 @@
-//! What the report ran on.
+//! A description of the machine that runs the report.
 
 use std::{fs, process::Command};
 
-/// A line for each thing that the numbers depend on. To be asked before anything is
-/// measured: what is, is load itself.
+/// The properties that the numbers depend on. Call it before measuring, which is load
+/// itself.
 pub fn describe() -> Vec<(&'static str, String)> {
     vec![
         ("processor", format!("{}, {} cores", processor(), cores())),

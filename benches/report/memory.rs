@@ -1,4 +1,4 @@
-//! What a session takes of the memory, counted by the allocator of this thread.
+//! Memory of a session, counted by this thread's allocator.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -42,21 +42,21 @@ pub fn measure(bench: &mut Bench) {
         bench.row(Row::new("memory/session", "a session of 64 instruments", ours));
     }
     if bench.wants("memory/client") {
-        let what = "a client more, on the host: its connection and its place";
+        let what = "each additional client, on the host: connection and session state";
         bench.row(
-            Row::new("memory/client", what, a_client_more()).target(Target::AtMost(64.0 * KIB)),
+            Row::new("memory/client", what, additional_client()).target(Target::AtMost(64.0 * KIB)),
         );
     }
     if bench.wants("memory/snapshot") {
-        let what = "a snapshot more, after a knob";
+        let what = "each additional snapshot, after a knob";
         bench.row(
-            Row::new("memory/snapshot", what, a_snapshot_more()).target(Target::AtMost(2.0 * KIB)),
+            Row::new("memory/snapshot", what, additional_snapshot())
+                .target(Target::AtMost(2.0 * KIB)),
         );
     }
     if bench.wants("memory/history") {
-        let what =
-            "what 60 s of 30 edits a second leave behind, of all kinds, with a client who follows";
-        bench.row(Row::new("memory/history", what, a_minute()));
+        let what = "growth over 60 s of 30 mixed edits per second, with a client that keeps up";
+        bench.row(Row::new("memory/history", what, minute_of_edits()));
     }
 }
 
@@ -86,7 +86,7 @@ fn authority() -> Arc<Authority> {
 
 /// The host runs in this thread, and the clients in another one, so that only
 /// what the host takes is counted.
-fn a_client_more() -> Figure {
+fn additional_client() -> Figure {
     const CLIENTS: u32 = 8;
     let runtime = current_thread();
     let (host, address) = runtime.block_on(async {
@@ -139,7 +139,7 @@ fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn a_snapshot_more() -> Figure {
+fn additional_snapshot() -> Figure {
     const SNAPSHOTS: u32 = 100;
     let authority = authority();
     let mut kept = Vec::with_capacity(SNAPSHOTS as usize);
@@ -155,7 +155,7 @@ fn a_snapshot_more() -> Figure {
 }
 
 /// On a virtual clock: what is measured is what is kept.
-fn a_minute() -> Figure {
+fn minute_of_edits() -> Figure {
     const EDIT: Duration = Duration::from_millis(33);
     let (id, model) = (SessionId::new([7; 16]), band::session(INSTRUMENTS));
     let mut session = Session::<Studio>::hosted(SessionConfig::default(), id, "Ana", model);
@@ -173,7 +173,7 @@ fn a_minute() -> Figure {
     let mut now = Timestamp::ZERO;
     let token = SessionToken::new([1; 16]);
     let Ok(admission) = session.handle_hello(now, &hello, token) else {
-        unreachable!("there is room for one")
+        unreachable!("the session is empty")
     };
     let ticket = admission.ticket;
     let id = touched(INSTRUMENTS);
@@ -186,7 +186,7 @@ fn a_minute() -> Figure {
             };
             // Some make no sense a second time.
             let _ = session.act(now, &action);
-            follow(&mut session, now, ticket);
+            keep_up(&mut session, now, ticket);
             now = now + EDIT;
         }
     });
@@ -194,7 +194,7 @@ fn a_minute() -> Figure {
 }
 
 /// What the shell around a session does, for a client who is never behind.
-fn follow(session: &mut Session<Studio>, now: Timestamp, ticket: ConnectionId) {
+fn keep_up(session: &mut Session<Studio>, now: Timestamp, ticket: ConnectionId) {
     drop(session.take_effects());
     session.handle_timeout(now);
     session.handle(now, ticket, ClientMessage::Pong { nonce: now.micros() }).ok().unwrap();

@@ -1,4 +1,4 @@
-//! Pictures of what was measured, as SVG.
+//! Charts of the measurements, as SVG.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::{
 
 const SIZE: (u32, u32) = (800, 480);
 
-/// Told apart by who sees red and green alike, too.
+/// Distinguishable without telling red from green.
 const COLOURS: [RGBColor; 7] = [
     RGBColor(213, 94, 0),
     RGBColor(0, 114, 178),
@@ -118,7 +118,7 @@ impl Axis {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::OneIn => "one in so many takes longer",
+            Self::OneIn => "one call in n takes longer",
             Self::Instruments => "instruments",
         }
     }

@@ -1,4 +1,4 @@
-//! Whether the engine leaves the machine to others while it plays.
+//! CPU use of the silent engine during playback.
 
 use std::{
     hint::black_box,
@@ -46,14 +46,14 @@ pub fn measure(bench: &mut Bench) {
             ("spread", fixture::studio_of(instruments, spread)),
         ];
         for (how, studio) in studios {
-            let Played { share, longest } = play(&studio);
+            let PlaybackCost { share, longest } = play(&studio);
             let key = format!("play/{instruments}-{how}");
-            let what = format!("{instruments} tracks play, their notes {how}: of a core");
+            let what = format!("playback of {instruments} tracks, notes {how}, of a core");
             row(bench, key.clone(), what.clone(), share);
             row(
                 bench,
                 format!("{key}-longest"),
-                format!("{what}, in the longest pulse but the first"),
+                format!("{what}, in the longest pulse after the first"),
                 longest,
             );
         }
@@ -66,14 +66,14 @@ fn row(bench: &mut Bench, key: String, what: String, share: f64) {
 }
 
 /// Shares of a core.
-struct Played {
+struct PlaybackCost {
     share: f64,
     longest: f64,
 }
 
 /// Plays all there is, several times. Of each pulse the shortest time counts, for
 /// the work is the same each time and what disturbs it is not.
-fn play(studio: &StudioState) -> Played {
+fn play(studio: &StudioState) -> PlaybackCost {
     let pulses = PULSES_A_BEAT * fixture::NOTES as usize;
     let mut times = vec![Duration::MAX; pulses];
     for _ in 0..5 {
@@ -93,7 +93,7 @@ fn play(studio: &StudioState) -> Played {
     }
     let (busy, lasted) = (times.iter().sum::<Duration>(), PULSE * u32::try_from(pulses).unwrap());
     let longest = times[1..].iter().copied().max().unwrap_or_default();
-    Played {
+    PlaybackCost {
         share: busy.as_secs_f64() / lasted.as_secs_f64(),
         longest: longest.as_secs_f64() / PULSE.as_secs_f64(),
     }

@@ -1,5 +1,5 @@
-//! What it costs to read a snapshot: at rest, while a writer floods, and while a
-//! writer stands still in the middle of a write.
+//! Reading a snapshot: idle, under constant writes, and while a writer is blocked in
+//! the middle of a write.
 
 use std::{
     hint::black_box,
@@ -38,8 +38,8 @@ const RW_LOCK: &str = "`RwLock<Arc>`";
 const MUTEX: &str = "`Mutex<Arc>`";
 const NO_WRITER: &str = "ours without a writer";
 
-/// What is no dearer may measure as so much dearer.
-const NO_DEARER: f64 = 1.05;
+/// Tolerance for "not slower".
+const NO_SLOWER: f64 = 1.05;
 
 /// How long a writer stands still, with whoever waits for its lock.
 const STANDSTILL: Duration = Duration::from_millis(5);
@@ -49,35 +49,38 @@ const STANDSTILL: Duration = Duration::from_millis(5);
 const UNMOVED: f64 = 1.25;
 
 pub fn measure(bench: &mut Bench) {
-    let cells = Cells::new();
+    let cells = ReadCells::new();
     if bench.wants("read/idle") {
         let samples = bench.in_turn(BATCH, &mut cells.readers());
-        row(bench, "read/idle", "read a snapshot at rest; mean of 100", &samples, 2.0);
-        distribution(bench, "reading.svg", "Reading a snapshot at rest, mean of 100", &samples);
+        row(bench, "read/idle", "read a snapshot without writers; mean of 100", &samples, 2.0);
+        distribution(
+            bench,
+            "reading.svg",
+            "Reading a snapshot without writers, mean of 100",
+            &samples,
+        );
     }
     if bench.wants("read/flood") {
         let (samples, writes) = cells.flooded(|| bench.in_turn(BATCH, &mut cells.readers()));
-        let what = format!(
-            "read a snapshot while a writer floods with {writes:.0} edits a second; mean of 100"
-        );
-        row(bench, "read/flood", &what, &samples, NO_DEARER);
-        let title = "Reading a snapshot while a writer floods, mean of 100";
+        let what = format!("read a snapshot during {writes:.0} edits per second; mean of 100");
+        row(bench, "read/flood", &what, &samples, NO_SLOWER);
+        let title = "Reading a snapshot under constant writes, mean of 100";
         distribution(bench, "reading-flooded.svg", title, &samples);
     }
     if bench.wants("read/stopped-writer") {
-        past_a_stopped_writer(bench);
+        blocked_writer(bench);
     }
 }
 
 /// One snapshot, in everybody's cell.
-struct Cells {
+struct ReadCells {
     studio: LocalDispatcher,
     bare: Arc<NetworkState>,
     locked: RwLock<Arc<NetworkState>>,
     excluded: Mutex<Arc<NetworkState>>,
 }
 
-impl Cells {
+impl ReadCells {
     fn new() -> Self {
         let studio = alone_in(band::session(INSTRUMENTS));
         let bare = studio.state();
@@ -137,7 +140,7 @@ fn distribution(bench: &mut Bench, file: &str, title: &str, samples: &[Samples])
     bench.picture(Picture::distribution(file, title, &contenders));
 }
 
-fn past_a_stopped_writer(bench: &mut Bench) {
+fn blocked_writer(bench: &mut Bench) {
     let (free, held) = (authority(), authority());
     let (is_stopped, stopped) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
@@ -161,7 +164,7 @@ fn past_a_stopped_writer(bench: &mut Bench) {
     let rw_lock = waiting(bench, || locked.write().unwrap(), || drop(locked.read().unwrap()));
     let mutex = waiting(bench, || excluded.lock().unwrap(), || drop(excluded.lock().unwrap()));
     let what =
-        "read a snapshot while a writer stands still for 5 ms in the middle of a write, p99.99";
+        "read a snapshot while a writer is blocked for 5 ms in the middle of a write, p99.99";
     bench.row(
         Row::new("read/stopped-writer", what, past.overall(0.9999))
             .peer(NO_WRITER, without.overall(0.9999))

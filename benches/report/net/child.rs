@@ -1,4 +1,4 @@
-//! A process that was started to measure against, seen from this one.
+//! The parent's handle of a child process.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -7,13 +7,13 @@ use std::{
 };
 
 use super::{
-    order::{Answer, Order, Role},
-    role::ROLE,
+    child_main::ROLE,
+    child_protocol::{ChildAnswer, ChildOrder, ChildRole},
 };
 
 /// It ends when it is dropped, and also if this process is killed: it reads
 /// orders until there is nobody left to give any.
-pub struct Child {
+pub struct ChildProcess {
     process: Process,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -21,8 +21,8 @@ pub struct Child {
     pub address: String,
 }
 
-impl Child {
-    pub fn start(role: Role) -> Self {
+impl ChildProcess {
+    pub fn start(role: ChildRole) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .env(ROLE, serde_json::to_string(&role).unwrap())
             .stdin(Stdio::piped())
@@ -36,7 +36,7 @@ impl Child {
     }
 
     /// Gives an order, and waits until it is done.
-    pub fn order(&mut self, order: Order) -> Answer {
+    pub fn order(&mut self, order: ChildOrder) -> ChildAnswer {
         let mut line = serde_json::to_string(&order).unwrap();
         line.push('\n');
         self.orders.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
@@ -45,11 +45,11 @@ impl Child {
 
     /// The CPU time that it has used.
     pub fn cpu(&mut self) -> Duration {
-        self.order(Order::Cpu).cpu
+        self.order(ChildOrder::Cpu).cpu
     }
 }
 
-impl Drop for Child {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         drop(self.orders.take());
         // It was told; what else there is to know of its end, it has said itself.

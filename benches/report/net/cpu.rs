@@ -1,4 +1,4 @@
-//! How long a process has been running on any core.
+//! CPU time of this process.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A knob that is swept, by one of eight, and watched by the other seven.
+//! One of eight clients sweeps a knob, and the other seven watch.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,8 +23,8 @@ use tokio::{
 };
 
 use super::{
-    RELAY, WHERE_IT_ENDS, bare, child::Child, cpu, knob::join, nanoseconds, order::Role,
-    wires::FrameSizes,
+    RELAY, WHERE_IT_ENDS, bare_client, child::ChildProcess, child_protocol::ChildRole, cpu,
+    frame_sizes::FrameSizes, knob::join, nanoseconds,
 };
 use crate::{
     bench::Bench,
@@ -55,8 +55,8 @@ fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
         if bench.quick { (2, Duration::from_secs(1)) } else { (7, Duration::from_secs(3)) };
     let sweep = Sweep { edits: rate * u32::try_from(lasts.as_secs()).unwrap(), rate };
     let [ours, relay] = super::on(runtime, take_turns(sweep, rounds));
-    let what = format!("a sweep at {rate} edits a second, 8 clients");
-    let pace = SessionConfig::default().patch_pace + SLACK;
+    let what = format!("sweep at {rate} edits per second, 8 clients");
+    let pace = SessionConfig::default().min_patch_interval + SLACK;
     bench.row(
         Row::new(
             format!("sweep/{rate}-p99"),
@@ -69,7 +69,7 @@ fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
     bench.row(
         Row::new(
             format!("sweep/{rate}-cpu-host"),
-            format!("{what}: CPU of the host, and of the relay"),
+            format!("{what}: CPU use of the host or relay"),
             ours.between.at(0.5),
         )
         .peer(RELAY, relay.between.at(0.5))
@@ -78,7 +78,7 @@ fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
     bench.row(
         Row::new(
             format!("sweep/{rate}-cpu-all"),
-            format!("{what}: CPU of the same and of all clients"),
+            format!("{what}: CPU use including all clients"),
             ours.all.at(0.5),
         )
         .peer(RELAY, relay.all.at(0.5)),
@@ -92,7 +92,7 @@ struct Sweep {
     edits: u32,
 }
 
-struct Taken {
+struct SweepSamples {
     /// How late each edit showed at each watcher.
     late: Samples,
     /// What the process in between used of a core.
@@ -101,7 +101,7 @@ struct Taken {
     all: Samples,
 }
 
-impl Taken {
+impl SweepSamples {
     const fn new() -> Self {
         Self {
             late: Samples::new(Unit::Nanoseconds),
@@ -110,23 +110,23 @@ impl Taken {
         }
     }
 
-    fn push(&mut self, round: Round) {
+    fn push(&mut self, round: SweepRound) {
         self.late.push(round.late);
         self.between.push(vec![round.between]);
         self.all.push(vec![round.all]);
     }
 }
 
-struct Round {
+struct SweepRound {
     late: Vec<f64>,
     between: f64,
     all: f64,
 }
 
-async fn take_turns(sweep: Sweep, rounds: usize) -> [Taken; 2] {
-    let mut studios = Studios::open().await;
-    let mut relay = Relay::open().await;
-    let mut taken = [Taken::new(), Taken::new()];
+async fn take_turns(sweep: Sweep, rounds: usize) -> [SweepSamples; 2] {
+    let mut studios = SweepStudios::open().await;
+    let mut relay = SweepRelay::open().await;
+    let mut taken = [SweepSamples::new(), SweepSamples::new()];
     for round in 0..=rounds {
         let (ours, its) = (studios.round(sweep).await, relay.round(sweep).await);
         // The first round warms up.
@@ -150,11 +150,11 @@ fn lateness(made: &Made, seen: usize, now: usize, late: &mut Vec<f64>) {
 /// Makes the edits, one a tick, and waits until everyone has seen the last one.
 async fn perform(
     sweep: Sweep,
-    between: &mut Child,
+    between: &mut ChildProcess,
     made: Made,
     watchers: JoinSet<Vec<f64>>,
     mut edit: impl FnMut(u32),
-) -> Round {
+) -> SweepRound {
     let (its, own, begun) = (between.cpu(), cpu::used(), Instant::now());
     let mut ticks = interval(Duration::from_secs(1) / sweep.rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -166,12 +166,12 @@ async fn perform(
     let late = watchers.join_all().await.concat();
     let share = |used: Duration| used.as_secs_f64() / begun.elapsed().as_secs_f64();
     let (own, its) = (cpu::used() - own, between.cpu() - its);
-    Round { late, between: share(its), all: share(own + its) }
+    SweepRound { late, between: share(its), all: share(own + its) }
 }
 
-/// Eight who joined a host.
-struct Studios {
-    host: Child,
+/// Eight clients of a host.
+struct SweepStudios {
+    host: ChildProcess,
     editor: RemoteDispatcher,
     watchers: Vec<Arc<RemoteDispatcher>>,
     instrument: InstrumentId,
@@ -179,10 +179,10 @@ struct Studios {
     turn: u32,
 }
 
-impl Studios {
+impl SweepStudios {
     async fn open() -> Self {
-        let pace = SessionConfig::default().patch_pace;
-        let host = Child::start(Role::Host { instruments: INSTRUMENTS, pace });
+        let pace = SessionConfig::default().min_patch_interval;
+        let host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
         let instrument = fixture::touched(INSTRUMENTS);
         let editor = join(&host, "Editor", vec![instrument]).await;
         let mut watchers = Vec::new();
@@ -196,7 +196,7 @@ impl Studios {
         Self { host, editor, watchers, instrument, turn: 0 }
     }
 
-    async fn round(&mut self, sweep: Sweep) -> Round {
+    async fn round(&mut self, sweep: Sweep) -> SweepRound {
         let made = Made::default();
         let (from, instrument) = (self.turn, self.instrument);
         let mut watching = JoinSet::new();
@@ -254,29 +254,29 @@ async fn watch(
     late
 }
 
-/// Eight sockets, and somebody in between who sends each frame on.
-struct Relay {
-    relay: Child,
+/// Eight sockets and a relay between them.
+struct SweepRelay {
+    relay: ChildProcess,
     editor: TcpStream,
     action: Vec<u8>,
     patch: usize,
     watchers: Vec<Arc<AsyncMutex<BufReader<OwnedReadHalf>>>>,
 }
 
-impl Relay {
+impl SweepRelay {
     async fn open() -> Self {
         let FrameSizes { action, patch } = FrameSizes::of(Codec::ALL[0], INSTRUMENTS);
-        let relay = Child::start(Role::Relay { clients: 1 + WATCHERS, action, patch });
-        let editor = bare::connect(&relay.address).await;
+        let relay = ChildProcess::start(ChildRole::Relay { clients: 1 + WATCHERS, action, patch });
+        let editor = bare_client::connect(&relay.address).await;
         let mut watchers = Vec::new();
         for _ in 0..WATCHERS {
-            let reader = bare::connect(&relay.address).await.into_split().0;
+            let reader = bare_client::connect(&relay.address).await.into_split().0;
             watchers.push(Arc::new(AsyncMutex::new(BufReader::new(reader))));
         }
         Self { relay, editor, action: vec![0; action], patch, watchers }
     }
 
-    async fn round(&mut self, sweep: Sweep) -> Round {
+    async fn round(&mut self, sweep: Sweep) -> SweepRound {
         let made = Made::default();
         let mut watching = JoinSet::new();
         for watcher in &self.watchers {

@@ -1,5 +1,5 @@
-//! Where in a document an edit changes something, and what: found by comparing
-//! the document before and after, so that it is the same edit for everyone.
+//! The place and content of an edit in a JSON document, found by comparing the
+//! documents before and after, so that all methods make the same edit.
 
 use imbolc_net::{
     model::Model,
@@ -37,14 +37,14 @@ pub enum Change {
 
 /// One change of a document.
 #[derive(Clone, Debug)]
-pub struct Spot {
+pub struct DocumentEdit {
     /// Where the map or the list is.
     pub holder: Vec<Place>,
     pub place: Place,
     pub change: Change,
 }
 
-impl Spot {
+impl DocumentEdit {
     /// The one difference between two documents.
     pub fn between(old: &Value, new: &Value) -> Self {
         let mut holder = Vec::new();

@@ -1,4 +1,4 @@
-//! The part that was edited, whole: the instrument, its track, its drum machine.
+//! Sending the whole edited part: an instrument, a track, a drum machine.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use imbolc_net::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Way, spot::edited};
+use super::{SyncMethod, document_edit::edited};
 
 /// What is sent.
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ fn part<'a>(state: &'a StudioState, action: &NetworkAction) -> (InstrumentId, Se
     }
 }
 
-impl Way for WholePart {
+impl SyncMethod for WholePart {
     fn send(&mut self) {
         let after = edited(&self.state, &self.action);
         self.message.clear();

@@ -1,4 +1,4 @@
-//! The least that can take part in a session: a socket and a handshake.
+//! A minimal client: a socket and a handshake.
 
 use std::io;
 
@@ -20,7 +20,7 @@ use tokio::{
     },
 };
 
-use super::wires::frame;
+use super::frame_sizes::frame;
 
 /// Connects, and sends what is small at once.
 pub async fn connect(address: &str) -> TcpStream {
@@ -30,13 +30,13 @@ pub async fn connect(address: &str) -> TcpStream {
 }
 
 /// Somebody who has joined.
-pub struct Bare {
+pub struct BareClient {
     pub codec: Codec,
     pub frames: Frames,
     pub writer: OwnedWriteHalf,
 }
 
-impl Bare {
+impl BareClient {
     pub async fn join(address: &str, codec: Codec, own: Vec<InstrumentId>) -> Self {
         let (reader, mut writer) = connect(address).await.into_split();
         let mut frames = Frames { reader, buffer: BytesMut::new() };

@@ -6,8 +6,8 @@ use ::automerge::{
 use serde_json::Value;
 
 use super::{
-    Way,
-    spot::{Change, Place, Spot},
+    SyncMethod,
+    document_edit::{Change, DocumentEdit, Place},
 };
 
 /// After how many edits the documents begin anew: their history stays in them.
@@ -67,7 +67,7 @@ fn scalar(value: &Value) -> ScalarValue {
 
 pub struct Automerge<'a> {
     stored: &'a [u8],
-    spot: Spot,
+    spot: DocumentEdit,
     here: AutoCommit,
     there: AutoCommit,
     /// What is found once and held, as an application would.
@@ -77,14 +77,14 @@ pub struct Automerge<'a> {
 }
 
 impl<'a> Automerge<'a> {
-    pub fn new(stored: &'a [u8], spot: Spot) -> Self {
+    pub fn new(stored: &'a [u8], spot: DocumentEdit) -> Self {
         let [here, there] = [(); 2].map(|()| AutoCommit::load(stored).unwrap());
         let holder = holder(&here, &spot);
         Self { stored, spot, here, there, holder, message: Vec::new(), edits: 0 }
     }
 }
 
-fn holder(doc: &AutoCommit, spot: &Spot) -> ObjId {
+fn holder(doc: &AutoCommit, spot: &DocumentEdit) -> ObjId {
     spot.holder.iter().fold(::automerge::ROOT, |holder, place| {
         let found = match place {
             Place::Key(key) => doc.get(&holder, key.as_str()),
@@ -103,7 +103,7 @@ fn glance(doc: &AutoCommit, holder: &ObjId, place: &Place) -> (usize, Option<Fou
     (doc.length(holder), found.unwrap().map(|(value, _)| value.into_owned()))
 }
 
-impl Way for Automerge<'_> {
+impl SyncMethod for Automerge<'_> {
     fn send(&mut self) {
         put(&mut self.here, &self.holder, &self.spot.place, self.spot.new_value());
         self.message = self.here.save_incremental();

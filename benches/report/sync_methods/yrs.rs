@@ -1,5 +1,5 @@
-//! A `yrs` document of shared maps and arrays, and its updates. A note and the
-//! like is one value, for it is edited as a whole.
+//! A `yrs` document of shared maps and arrays, and its updates. Items that are edited
+//! as a whole, such as notes, are single values.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,8 +10,8 @@ use ::yrs::{
 use serde_json::Value;
 
 use super::{
-    Way,
-    spot::{Change, Place, Spot},
+    SyncMethod,
+    document_edit::{Change, DocumentEdit, Place},
 };
 
 const ROOT: &str = "studio";
@@ -72,7 +72,7 @@ fn any(value: &Value) -> Any {
 
 pub struct Yrs<'a> {
     stored: &'a [u8],
-    spot: Spot,
+    spot: DocumentEdit,
     new: Any,
     here: Copy,
     there: Copy,
@@ -92,19 +92,19 @@ enum Holder {
 }
 
 impl<'a> Yrs<'a> {
-    pub fn new(stored: &'a [u8], spot: Spot) -> Self {
+    pub fn new(stored: &'a [u8], spot: DocumentEdit) -> Self {
         let [here, there] = copies(stored, &spot);
         let new = any(spot.new_value());
         Self { stored, spot, new, here, there, message: Vec::new(), edits: 0 }
     }
 }
 
-fn copies(stored: &[u8], spot: &Spot) -> [Copy; 2] {
+fn copies(stored: &[u8], spot: &DocumentEdit) -> [Copy; 2] {
     [WRITERS[1], WRITERS[2]].map(|writer| Copy::load(writer, stored, spot))
 }
 
 impl Copy {
-    fn load(writer: u64, stored: &[u8], spot: &Spot) -> Self {
+    fn load(writer: u64, stored: &[u8], spot: &DocumentEdit) -> Self {
         let doc = Doc::with_client_id(writer);
         let root = doc.get_or_insert_map(ROOT);
         doc.transact_mut().apply_update(Update::decode_v1(stored).unwrap()).unwrap();
@@ -114,7 +114,7 @@ impl Copy {
 }
 
 /// What is found once and held, as an application would.
-fn holder(txn: &impl ReadTxn, root: Out, spot: &Spot) -> Holder {
+fn holder(txn: &impl ReadTxn, root: Out, spot: &DocumentEdit) -> Holder {
     let holder = spot.holder.iter().fold(root, |holder, place| {
         let inner = match (&holder, place) {
             (Out::YMap(map), Place::Key(key)) => map.get(txn, key),
@@ -160,7 +160,7 @@ impl Holder {
     }
 }
 
-impl Way for Yrs<'_> {
+impl SyncMethod for Yrs<'_> {
     fn send(&mut self) {
         let mut txn = self.here.doc.transact_mut();
         self.here.holder.put(&mut txn, self.new.clone());

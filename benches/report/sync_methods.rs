@@ -1,11 +1,11 @@
-//! The ways from an edit here to the same edit there: ours, and what one would
-//! use instead. All of them begin with the same session and make the same edit.
+//! Methods that copy an edit from one replica to another: our patches and their
+//! alternatives. All start with the same session and make the same edit.
 
 mod automerge;
-mod ours;
-mod patch;
-mod spot;
-mod whole;
+mod document_edit;
+mod json_patch;
+mod patch_frame;
+mod whole_part;
 mod yrs;
 
 use std::cell::OnceCell;
@@ -14,12 +14,13 @@ use imbolc_net::{model::InstrumentId, protocol::framing::Codec, studio::StudioSt
 use serde_json::Value;
 
 use self::{
-    automerge::Automerge, ours::Ours, patch::Rfc6902, spot::Spot, whole::WholePart, yrs::Yrs,
+    automerge::Automerge, document_edit::DocumentEdit, json_patch::Rfc6902,
+    patch_frame::PatchFrame, whole_part::WholePart, yrs::Yrs,
 };
 use crate::fixture::{band::Edit, touched};
 
 /// Two copies of a session, and a message between them.
-pub trait Way {
+pub trait SyncMethod {
     /// Edits the one copy, and makes the message that tells of it.
     fn send(&mut self);
 
@@ -37,11 +38,11 @@ pub trait Way {
     fn restore(&mut self);
 }
 
-/// What the peers are called, in the order of [`Session::peers`].
+/// What the peers are called, in the order of [`SyncFixture::peers`].
 pub const PEERS: [&str; 4] = ["changed part, JSON", "RFC 6902", "`yrs`", "`automerge`"];
 
 /// A session in the forms of all peers, before it is edited.
-pub struct Session {
+pub struct SyncFixture {
     pub instruments: u32,
     state: StudioState,
     /// What only the peers need is made when it is asked for.
@@ -50,7 +51,7 @@ pub struct Session {
     automerge: OnceCell<Vec<u8>>,
 }
 
-impl Session {
+impl SyncFixture {
     pub fn of(instruments: u32, state: StudioState) -> Self {
         let (value, yrs, automerge) = Default::default();
         Self { instruments, state, value, yrs, automerge }
@@ -60,14 +61,17 @@ impl Session {
         touched(self.instruments)
     }
 
-    pub fn ours(&self, edit: &Edit, codec: Codec) -> Box<dyn Way> {
-        checked(Ours::new(codec, &self.state, (edit.of)(self.touched())))
+    pub fn ours(&self, edit: &Edit, codec: Codec) -> Box<dyn SyncMethod> {
+        checked(PatchFrame::new(codec, &self.state, (edit.of)(self.touched())))
     }
 
-    pub fn peers(&self, edit: &Edit) -> [Box<dyn Way + '_>; 4] {
+    pub fn peers(&self, edit: &Edit) -> [Box<dyn SyncMethod + '_>; 4] {
         let action = (edit.of)(self.touched());
-        let value = self.value.get_or_init(|| spot::document(&self.state));
-        let spot = Spot::between(value, &spot::document(&spot::edited(&self.state, &action)));
+        let value = self.value.get_or_init(|| document_edit::document(&self.state));
+        let spot = DocumentEdit::between(
+            value,
+            &document_edit::document(&document_edit::edited(&self.state, &action)),
+        );
         let yrs = self.yrs.get_or_init(|| yrs::document(value));
         let automerge = self.automerge.get_or_init(|| automerge::document(value));
         [
@@ -79,8 +83,8 @@ impl Session {
     }
 }
 
-/// A way that has been gone once, so that it is known to lead there.
-fn checked<'a>(mut way: impl Way + 'a) -> Box<dyn Way + 'a> {
+/// A method after one run that checks that it works.
+fn checked<'a>(mut way: impl SyncMethod + 'a) -> Box<dyn SyncMethod + 'a> {
     way.send();
     assert!(way.bytes() > 0);
     assert!(!way.has_arrived(), "it was there before");

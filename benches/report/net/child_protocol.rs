@@ -1,4 +1,4 @@
-//! What this process and its children say to each other: a line of JSON each.
+//! The messages between this process and its children: one line of JSON each.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a child is to be.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub enum Role {
+pub enum ChildRole {
     /// Our host. It sends patches no more often than at this pace.
     Host { instruments: u32, pace: Duration },
     /// Reads frames of `action` bytes of any of its clients, and writes as many
@@ -16,17 +16,17 @@ pub enum Role {
     /// Writes `patch` bytes to each of its clients when it is told to.
     Writer { clients: usize, patch: usize },
     /// Writes the whole state to each client, once that has written `hello` bytes.
-    Giver { codec: Written, instruments: u32, hello: usize },
+    WelcomeServer { codec: CodecName, instruments: u32, hello: usize },
 }
 
 /// The name of a codec.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub enum Written {
+pub enum CodecName {
     Json,
     Postcard,
 }
 
-impl From<Codec> for Written {
+impl From<Codec> for CodecName {
     fn from(codec: Codec) -> Self {
         match codec {
             Codec::Json => Self::Json,
@@ -35,18 +35,18 @@ impl From<Codec> for Written {
     }
 }
 
-impl From<Written> for Codec {
-    fn from(written: Written) -> Self {
+impl From<CodecName> for Codec {
+    fn from(written: CodecName) -> Self {
         match written {
-            Written::Json => Self::Json,
-            Written::Postcard => Self::Postcard,
+            CodecName::Json => Self::Json,
+            CodecName::Postcard => Self::Postcard,
         }
     }
 }
 
 /// What a child is told.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub enum Order {
+pub enum ChildOrder {
     /// To say how much CPU time it has used.
     Cpu,
     /// To tell all clients of so many edits, at this distance.
@@ -55,7 +55,7 @@ pub enum Order {
 
 /// What a child answers.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Answer {
+pub struct ChildAnswer {
     /// The CPU time that it has used.
     pub cpu: Duration,
     /// How many patches and full states it has written so far.

@@ -1,4 +1,5 @@
-//! The peers: programs that move the same bytes, and know nothing of them.
+//! The peers of the host: programs that move the same number of bytes without
+//! interpreting them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::wires::frame;
+use super::frame_sizes::frame;
 use crate::fixture::band;
 
 async fn accept(listener: &TcpListener) -> (OwnedReadHalf, OwnedWriteHalf) {
@@ -32,7 +33,7 @@ async fn accept(listener: &TcpListener) -> (OwnedReadHalf, OwnedWriteHalf) {
 }
 
 /// Sends on to all the others what any of its clients says.
-pub async fn relay(listener: TcpListener, clients: usize, action: usize, patch: usize) {
+pub async fn run_relay(listener: TcpListener, clients: usize, action: usize, patch: usize) {
     let (mut readers, mut writers) = (Vec::new(), Vec::new());
     for _ in 0..clients {
         let (reader, writer) = accept(&listener).await;
@@ -56,7 +57,7 @@ pub async fn relay(listener: TcpListener, clients: usize, action: usize, patch: 
 }
 
 /// Writes the same to all its clients, one after another.
-pub struct Writer {
+pub struct PatchWriter {
     /// They come in one by one.
     clients: JoinHandle<Vec<OwnedWriteHalf>>,
     here: Vec<OwnedWriteHalf>,
@@ -64,7 +65,7 @@ pub struct Writer {
     pub written: u64,
 }
 
-impl Writer {
+impl PatchWriter {
     pub fn begin(listener: TcpListener, clients: usize, patch: usize) -> Self {
         let clients = tokio::spawn(async move {
             let mut writers = Vec::new();
@@ -92,7 +93,12 @@ impl Writer {
 
 /// Writes the state of a studio to each client, in the bytes in which the host
 /// would.
-pub async fn give(listener: TcpListener, codec: Codec, instruments: u32, hello: usize) {
+pub async fn run_welcome_server(
+    listener: TcpListener,
+    codec: Codec,
+    instruments: u32,
+    hello: usize,
+) {
     let frame = Arc::new(welcome(codec, instruments));
     loop {
         let (mut reader, mut writer) = accept(&listener).await;

@@ -1,4 +1,4 @@
-//! How long the frames of a turned knob are.
+//! Frame sizes of a knob's action and patch.
 
 use imbolc_net::{
     ClientMessage, ServerMessage,
