@@ -33,17 +33,17 @@ use crate::{
     row::{Row, Target},
 };
 
-/// What the bench compares, and how it grows.
+/// Numbers of instruments.
 const SIZES: [u32; 4] = [16, 64, 256, 1024];
 const USUAL: usize = 1;
 
-/// How many are timed together where one comes upon the other.
+/// Calls per sample when called in a loop.
 const BATCH: u32 = 16;
 
-/// How long to wait before one looks again whether there is an answer.
+/// Interval of checks for an answer.
 const REST: Duration = Duration::from_micros(50);
 
-/// The bytes of such an action, with their length before them.
+/// Size of such an action in bytes, with its length prefix.
 const FRAME: usize = 16;
 
 const BARE: &str = "bare `imbl` edit";
@@ -77,12 +77,12 @@ pub fn measure(bench: &mut Bench) {
     distribution(bench, &studios[USUAL]);
 }
 
-/// The same session, as everybody has it.
+/// The same session in each contender's form.
 struct DispatchStudios {
     instrument: InstrumentId,
     local: LocalDispatcher,
     remote: RemoteDispatcher,
-    /// Keeps the session open that `remote` takes part in.
+    /// Hosts the session that `remote` joins.
     _host: HostDispatcher,
     bare: BareStudio,
     plain: ArcSwap<plain_studio::PlainStudio>,
@@ -101,19 +101,18 @@ impl DispatchStudios {
         Self { instrument, local: alone_in(state), remote, _host: host, bare, plain, sender }
     }
 
-    /// One turn upon the other.
+    /// Consecutive calls.
     fn alone(&self) -> Vec<Contender<'_>> {
         let ours = calls(turning(&self.local, self.instrument));
         vec![ours, calls(self.bare.turning(self.instrument)), calls(self.cloning())]
     }
 
-    /// A turn now and then: what was predicted is answered before the next one.
+    /// Single calls: each prediction is confirmed before the next one.
     ///
-    /// The peers as well have their turn where an answer to ours has just come in,
-    /// for they are to find the processor as ours does: after a pause on a
-    /// thread that nobody disturbs, the bare edit takes half of what it takes there.
-    /// And what is dispatched is to be sent: that is the last peer, without
-    /// anything of ours.
+    /// The peers run right after an answer to ours, so that caches and clock
+    /// speed are the same; on an undisturbed thread the bare edit takes half as
+    /// long. The last peer also wakes a task that sends, which ours must do
+    /// too.
     fn joined(&self) -> Vec<Contender<'_>> {
         let mut edit = self.bare.turning(self.instrument);
         let sent = move || {
@@ -129,7 +128,7 @@ impl DispatchStudios {
         Box::new(move |times| (0..times).map(|_| turn()).sum())
     }
 
-    /// Calls each of which comes after a turn that was predicted, and answered.
+    /// Runs `call` after a prediction and its answer.
     fn then<'a>(&'a self, mut call: impl FnMut() + 'a) -> Contender<'a> {
         let mut turn = self.predicting();
         let mut after_turn = move || {
@@ -141,8 +140,8 @@ impl DispatchStudios {
         Box::new(move |times| (0..times).map(|_| after_turn()).sum())
     }
 
-    /// Turns the knob a little further at each call, waits for the answer, and
-    /// returns how long the first of the two took.
+    /// Turns the knob and waits for the answer at each call. Returns the time
+    /// of the dispatch.
     fn predicting(&self) -> impl FnMut() -> Duration + '_ {
         let mut turn = 0;
         move || {
@@ -169,8 +168,8 @@ impl DispatchStudios {
     }
 }
 
-/// Wakes a task that writes as much to a socket as such an action takes. Somebody
-/// reads it.
+/// Spawns a task that writes a frame of that size to a socket at each
+/// notification, and a reader.
 async fn sender() -> Arc<Notify> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut writer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -191,8 +190,8 @@ async fn sender() -> Arc<Notify> {
     waking
 }
 
-/// A host on loopback, and somebody who owns `instrument`. Its patches are not
-/// paced, so that answers come at once.
+/// A host on loopback with unpaced patches, and a client that owns
+/// `instrument`.
 async fn joined(
     state: StudioState,
     instrument: InstrumentId,
@@ -209,7 +208,7 @@ async fn joined(
     (host, remote)
 }
 
-/// One of the ways to take part.
+/// A kind of session to measure.
 struct DispatchCase {
     key: &'static str,
     what: String,
@@ -251,7 +250,7 @@ fn curve(name: &str, by_size: &[&[Samples]], way: usize) -> Curve {
     (name.into(), SIZES.into_iter().zip(by_size).map(point).collect())
 }
 
-/// One by one, for the slowest are looked for.
+/// Single calls, to see the slowest ones.
 fn distribution(bench: &mut Bench, studios: &DispatchStudios) {
     let mut contenders = studios.alone();
     contenders.push(studios.predicted());

@@ -22,16 +22,16 @@ use crate::{
 
 const INSTRUMENTS: u32 = 64;
 
-/// How much more than plain it may cost.
+/// Limit relative to the plain structs.
 const ALIKE: f64 = 1.1;
 
-/// What part of plain JSON it may be when it is compressed.
+/// Limit of the compressed size relative to plain JSON.
 const COMPRESSED: f64 = 0.25;
 
 const JSON: &str = "`serde_json`, plain";
 const POSTCARD: &str = "`postcard`, plain";
 
-/// How hard zstd tries, and what it is called then.
+/// Levels of zstd and their names.
 const ZSTD: [(i32, &str); 2] = [(1, "zstd, level 1"), (3, "zstd, level 3")];
 
 const FORMATS: [Format; 4] = [
@@ -41,7 +41,7 @@ const FORMATS: [Format; 4] = [
     Format { codec: Codec::Postcard, compression: Some(Compression::Lz4) },
 ];
 
-/// Those of which one is made with zstd as well.
+/// The formats that are also compared with zstd.
 const COMPRESSED_FORMATS: [Format; 2] = [FORMATS[2], FORMATS[3]];
 
 pub fn measure(bench: &mut Bench) {
@@ -53,7 +53,7 @@ pub fn measure(bench: &mut Bench) {
     }
 }
 
-/// The same content, as it is and as it is written.
+/// The same content in each contender's form.
 struct FullState {
     ours: ServerMessage<Studio>,
     plain: plain_studio::PlainStudio,
@@ -77,7 +77,7 @@ impl FullState {
         frame
     }
 
-    /// What it would be in zstd in the place of LZ4, with its length.
+    /// The payload with zstd instead of LZ4, and its length prefix.
     fn in_zstd(&self, format: Format, level: i32) -> Vec<u8> {
         zstd::bulk::compress(&self.frame(uncompressed(format)), level).unwrap()
     }
@@ -161,8 +161,8 @@ impl FullState {
     }
 }
 
-/// A row for each of our formats. What is compressed is not held against what is
-/// not, and stands next to zstd.
+/// A row for each of our formats. Compressed formats have zstd as peers, and no
+/// target relative to uncompressed ones.
 fn compare<'a>(
     bench: &mut Bench,
     step: &str,
@@ -203,7 +203,7 @@ fn row(step: &str, what: &str, format: Format, ours: Figure) -> Row {
     Row::new(format!("full/{step}-{name}"), what, ours)
 }
 
-/// What a format of ours is measured by.
+/// The peer for a format.
 const fn counterpart(format: Format) -> &'static str {
     match format.codec {
         Codec::Json => JSON,

@@ -60,7 +60,7 @@ pub fn measure(bench: &mut Bench) {
     }
 }
 
-/// How many bytes more there are as long as what `make` returns is kept.
+/// Bytes that stay allocated while the result of `make` is kept.
 fn bytes<R>(make: impl FnOnce() -> R) -> Figure {
     let mut kept = None;
     let counted = count(|| kept = Some(make()));
@@ -68,7 +68,7 @@ fn bytes<R>(make: impl FnOnce() -> R) -> Figure {
     of_each(counted.bytes_current, 1)
 }
 
-/// So many bytes, taken by so many.
+/// Bytes divided by `number`.
 #[expect(clippy::cast_precision_loss, reason = "no such number is near 2⁵²")]
 fn of_each(bytes: i64, number: u32) -> Figure {
     Figure::once(bytes as f64 / f64::from(number), Unit::Bytes)
@@ -84,8 +84,8 @@ fn authority() -> Arc<Authority> {
     Authority::hosting(setup, SessionId::new([7; 16]))
 }
 
-/// The host runs in this thread, and the clients in another one, so that only
-/// what the host takes is counted.
+/// The host runs in this thread and the clients in another, so that only the
+/// host is counted.
 fn additional_client() -> Figure {
     const CLIENTS: u32 = 8;
     let runtime = current_thread();
@@ -108,11 +108,11 @@ fn additional_client() -> Figure {
                 joins.recv().await.unwrap();
             }
             host.dispatch(turn_to(touched(INSTRUMENTS), cutoff(clients.into()))).unwrap();
-            // Until all of them have been told of each other and of the knob.
+            // Until all clients have received the roster and the knob.
             sleep(Duration::from_millis(500)).await;
         });
     };
-    // What the first ones need is there for all.
+    // The first clients allocate what all share.
     come(2);
     let counted = count(|| come(CLIENTS));
     drop(order);
@@ -121,7 +121,7 @@ fn additional_client() -> Figure {
     of_each(counted.bytes_current, CLIENTS)
 }
 
-/// Joins whenever it is told to, and stays until nobody tells it any more.
+/// Joins once per order, and stays until the orders end.
 async fn join(
     address: String,
     mut orders: mpsc::UnboundedReceiver<()>,
@@ -154,7 +154,7 @@ fn additional_snapshot() -> Figure {
     of_each(counted.bytes_current, SNAPSHOTS)
 }
 
-/// On a virtual clock: what is measured is what is kept.
+/// On a virtual clock, because only memory is measured.
 fn minute_of_edits() -> Figure {
     const EDIT: Duration = Duration::from_millis(33);
     let (id, model) = (SessionId::new([7; 16]), band::session(INSTRUMENTS));
@@ -184,7 +184,7 @@ fn minute_of_edits() -> Figure {
                 0 => turn_to(id, cutoff(turn)),
                 _ => (EDITS[usize::try_from(turn / 2).unwrap() % EDITS.len()].of)(id),
             };
-            // Some make no sense a second time.
+            // Some edits fail the second time.
             let _ = session.act(now, &action);
             keep_up(&mut session, now, ticket);
             now = now + EDIT;
@@ -193,7 +193,7 @@ fn minute_of_edits() -> Figure {
     of_each(counted.bytes_current, 1)
 }
 
-/// What the shell around a session does, for a client who is never behind.
+/// Drives a session for a client that is always up to date.
 fn keep_up(session: &mut Session<Studio>, now: Timestamp, ticket: ConnectionId) {
     drop(session.take_effects());
     session.handle_timeout(now);

@@ -18,7 +18,7 @@ const SIZES: [u32; 4] = [16, 64, 256, 1024];
 const USUAL: u32 = 64;
 const FEWEST: &str = "16 instruments";
 
-/// How many times as long it may take among 1,024 instruments as among 16.
+/// Limit of the time with 1,024 instruments relative to 16.
 const FLAT: f64 = 1.3;
 
 pub fn measure(bench: &mut Bench) {
@@ -68,7 +68,7 @@ fn bytes(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
     }
 }
 
-/// Both ends of the way, each among all contenders.
+/// Times both ends of each method.
 fn times(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
     let ends: [(_, _, Clocked); 2] =
         [("send", "edit, diff and encode", sending), ("receive", "decode and apply", receiving)];
@@ -93,10 +93,10 @@ fn times(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
     }
 }
 
-/// How a way is timed.
+/// Wraps a method into a contender.
 type Clocked = fn(Box<dyn SyncMethod + '_>) -> Contender<'_>;
 
-/// From the edit until the message is made.
+/// Times edit and message.
 fn sending(mut way: Box<dyn SyncMethod + '_>) -> Contender<'_> {
     Box::new(move |times| {
         let mut took = Duration::ZERO;
@@ -111,7 +111,7 @@ fn sending(mut way: Box<dyn SyncMethod + '_>) -> Contender<'_> {
     })
 }
 
-/// From the message until the other copy has it.
+/// Times applying the message on the other replica.
 fn receiving(mut way: Box<dyn SyncMethod + '_>) -> Contender<'_> {
     Box::new(move |times| {
         let mut took = Duration::ZERO;
@@ -126,7 +126,7 @@ fn receiving(mut way: Box<dyn SyncMethod + '_>) -> Contender<'_> {
     })
 }
 
-/// The whole way.
+/// Times both ends.
 fn going(mut way: Box<dyn SyncMethod + '_>) -> Contender<'_> {
     Box::new(move |times| {
         let mut took = Duration::ZERO;
@@ -162,13 +162,13 @@ fn growth(bench: &mut Bench) {
     }
 }
 
-/// How the way of a knob grows, for everyone.
+/// Growth of the time for a knob with the number of instruments.
 fn picture(bench: &mut Bench, sessions: &[SyncFixture]) {
     let knob = &EDITS[0];
     let names: Vec<_> = Codec::ALL.iter().map(|codec| codec.name()).chain(PEERS).collect();
     let mut curves: Vec<_> =
         names.into_iter().map(|name| (name.replace('`', ""), vec![])).collect();
-    // The others take seconds among many.
+    // The other methods take seconds with many instruments.
     let most = if bench.quick { USUAL } else { u32::MAX };
     for session in sessions.iter().filter(|session| session.instruments <= most) {
         let ours = Codec::ALL.into_iter().map(|codec| session.ours(knob, codec));

@@ -18,20 +18,20 @@ use crate::{
     row::{Row, Target},
 };
 
-/// How long a beat is, in ticks.
+/// Ticks per beat.
 const BEAT: u32 = 480;
 
-/// How often an engine that plays wants to be called.
+/// Interval of calls to a playing engine.
 const PULSE: Duration = Duration::from_millis(5);
 
 /// At 120 bpm.
 const PULSES_A_BEAT: usize = 100;
 
-/// How much of a core may be used, on the whole and in the longest pulse.
+/// Limit as a share of a core, on average and in the longest pulse.
 const MOST: f64 = 0.05;
 
-/// What an engine costs while it plays half a minute, pulse by pulse, as a share
-/// of a core: on the whole, and while the longest pulse lasts.
+/// CPU use of an engine during half a minute of playback, on average and in the
+/// longest pulse.
 pub fn measure(bench: &mut Bench) {
     if !bench.wants("play/") {
         return;
@@ -71,8 +71,8 @@ struct PlaybackCost {
     longest: f64,
 }
 
-/// Plays all there is, several times. Of each pulse the shortest time counts, for
-/// the work is the same each time and what disturbs it is not.
+/// Plays everything several times. Takes the shortest time of each pulse,
+/// because the work is the same each time and disturbances are not.
 fn play(studio: &StudioState) -> PlaybackCost {
     let pulses = PULSES_A_BEAT * fixture::NOTES as usize;
     let mut times = vec![Duration::MAX; pulses];

@@ -30,7 +30,7 @@ use crate::{
 
 const INSTRUMENTS: u32 = 64;
 
-/// How many reads are timed together: one is shorter than reading the clock.
+/// Reads per sample, because one is shorter than reading the clock.
 const BATCH: u32 = 100;
 
 const ARC: &str = "`Arc`";
@@ -41,11 +41,10 @@ const NO_WRITER: &str = "ours without a writer";
 /// Tolerance for "not slower".
 const NO_SLOWER: f64 = 1.05;
 
-/// How long a writer stands still, with whoever waits for its lock.
+/// Duration of the block.
 const STANDSTILL: Duration = Duration::from_millis(5);
 
-/// How much more the slowest read in ten thousand may take for being measured
-/// twice.
+/// Tolerance for the p99.99 of two equal measurements.
 const UNMOVED: f64 = 1.25;
 
 pub fn measure(bench: &mut Bench) {
@@ -72,7 +71,7 @@ pub fn measure(bench: &mut Bench) {
     }
 }
 
-/// One snapshot, in everybody's cell.
+/// One snapshot in each contender's cell.
 struct ReadCells {
     studio: LocalDispatcher,
     bare: Arc<NetworkState>,
@@ -98,9 +97,8 @@ impl ReadCells {
         ]
     }
 
-    /// Runs `measure` while a thread turns a knob as fast as can be, and puts
-    /// each new snapshot into everybody's cell. Tells how often it did in a
-    /// second.
+    /// Runs `measure` while a thread edits constantly and stores each new
+    /// snapshot in every cell. Returns the edits per second too.
     fn flooded<R>(&self, measure: impl FnOnce() -> R) -> (R, f64) {
         let (begun, done) = (Instant::now(), AtomicBool::new(false));
         thread::scope(|scope| {
@@ -152,7 +150,7 @@ fn blocked_writer(bench: &mut Bench) {
             });
         });
         stopped.recv().unwrap();
-        // One by one, for the slowest is looked for.
+        // Single reads, to see the slowest ones.
         let mut readers = [calls(|| black_box(&held).state()), calls(|| black_box(&free).state())];
         let samples = bench.in_turn(1, &mut readers);
         go_on.send(()).unwrap();
@@ -184,8 +182,7 @@ fn authority() -> Arc<Authority> {
     Authority::<Studio>::alone(setup, SessionId::new([7; 16]))
 }
 
-/// How long it takes to read when a writer has just taken the lock, and stands
-/// still with it.
+/// The time of a read while a writer holds the lock.
 fn waiting<G>(bench: &Bench, lock: impl Fn() -> G + Sync, read: impl Fn()) -> Samples {
     let mut samples = Samples::new(Unit::Nanoseconds);
     for round in 0..=bench.effort.rounds {

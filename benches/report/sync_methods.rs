@@ -19,33 +19,32 @@ use self::{
 };
 use crate::fixture::{band::Edit, touched};
 
-/// Two copies of a session, and a message between them.
+/// Two replicas of a session, and a message between them.
 pub trait SyncMethod {
-    /// Edits the one copy, and makes the message that tells of it.
+    /// Edits one replica and makes the message.
     fn send(&mut self);
 
-    /// Reads the message, and carries it out on the other copy.
+    /// Applies the message to the other replica.
     fn receive(&mut self);
 
-    /// How long the message is, in bytes.
+    /// Size of the message in bytes.
     fn bytes(&self) -> usize;
 
-    /// Whether the other copy has what was edited.
+    /// Whether the other replica has the edit.
     fn has_arrived(&self) -> bool;
 
-    /// Takes the edit back on both sides, for the next time. Nobody counts how
-    /// long that takes.
+    /// Reverts the edit on both replicas, untimed.
     fn restore(&mut self);
 }
 
-/// What the peers are called, in the order of [`SyncFixture::peers`].
+/// Names of the peers, in the order of [`SyncFixture::peers`].
 pub const PEERS: [&str; 4] = ["changed part, JSON", "RFC 6902", "`yrs`", "`automerge`"];
 
-/// A session in the forms of all peers, before it is edited.
+/// A session before the edit, in each method's form.
 pub struct SyncFixture {
     pub instruments: u32,
     state: StudioState,
-    /// What only the peers need is made when it is asked for.
+    /// Created on demand, because only the peers need it.
     value: OnceCell<Value>,
     yrs: OnceCell<Vec<u8>>,
     automerge: OnceCell<Vec<u8>>,

@@ -11,13 +11,13 @@ use super::{
     child_protocol::{ChildAnswer, ChildOrder, ChildRole},
 };
 
-/// It ends when it is dropped, and also if this process is killed: it reads
-/// orders until there is nobody left to give any.
+/// Ends when it is dropped or when this process ends, because it serves orders
+/// until its standard input closes.
 pub struct ChildProcess {
     process: Process,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: String,
 }
 
@@ -35,7 +35,7 @@ impl ChildProcess {
         Self { process, orders, answers, address }
     }
 
-    /// Gives an order, and waits until it is done.
+    /// Sends an order, and waits for the answer.
     pub fn order(&mut self, order: ChildOrder) -> ChildAnswer {
         let mut line = serde_json::to_string(&order).unwrap();
         line.push('\n');
@@ -43,7 +43,7 @@ impl ChildProcess {
         serde_json::from_str(&self::line(&mut self.answers)).unwrap()
     }
 
-    /// The CPU time that it has used.
+    /// The CPU time of the child.
     pub fn cpu(&mut self) -> Duration {
         self.order(ChildOrder::Cpu).cpu
     }
@@ -52,7 +52,7 @@ impl ChildProcess {
 impl Drop for ChildProcess {
     fn drop(&mut self) {
         drop(self.orders.take());
-        // It was told; what else there is to know of its end, it has said itself.
+        // The child has printed any error itself.
         let _ = self.process.wait();
     }
 }

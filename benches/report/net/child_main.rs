@@ -21,7 +21,7 @@ use crate::fixture::{self, band};
 /// The environment variable with the `ChildRole`.
 pub const ROLE: &str = "IMBOLC_REPORT_ROLE";
 
-/// Of what the host turns a knob itself.
+/// The instrument whose knob the host turns.
 const HOSTS_OWN: InstrumentId = InstrumentId(1);
 
 /// Serves orders until standard input ends.
@@ -45,7 +45,7 @@ pub fn run() -> Option<ExitCode> {
 enum ChildState {
     Host(Box<BenchHost>),
     Writer(PatchWriter),
-    /// It needs no orders.
+    /// Runs without orders.
     Other,
 }
 
@@ -88,7 +88,7 @@ impl ChildState {
         super::on(runtime, burst)
     }
 
-    /// How many it has written, and how many of them it has encoded.
+    /// Patches and full states written, and how many of them were encoded.
     fn updates(&self) -> (u64, u64) {
         match self {
             Self::Host(host) => {

@@ -5,17 +5,17 @@ use std::time::Duration;
 use imbolc_net::protocol::framing::Codec;
 use serde::{Deserialize, Serialize};
 
-/// What a child is to be.
+/// The program that a child runs.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum ChildRole {
-    /// Our host. It sends patches no more often than at this pace.
+    /// Our host, with this minimum interval between patches.
     Host { instruments: u32, pace: Duration },
-    /// Reads frames of `action` bytes of any of its clients, and writes as many
-    /// frames of `patch` bytes to each of the others.
+    /// Reads frames of `action` bytes from each client, and writes a frame of
+    /// `patch` bytes to each of the others.
     Relay { clients: usize, action: usize, patch: usize },
-    /// Writes `patch` bytes to each of its clients when it is told to.
+    /// Writes `patch` bytes to each client on request.
     Writer { clients: usize, patch: usize },
-    /// Writes the whole state to each client, once that has written `hello` bytes.
+    /// Writes a `Welcome` to each client that has sent `hello` bytes.
     WelcomeServer { codec: CodecName, instruments: u32, hello: usize },
 }
 
@@ -44,22 +44,22 @@ impl From<CodecName> for Codec {
     }
 }
 
-/// What a child is told.
+/// An order to a child.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum ChildOrder {
-    /// To say how much CPU time it has used.
+    /// Report the CPU time.
     Cpu,
-    /// To tell all clients of so many edits, at this distance.
+    /// Send this many edits to all clients, `gap` apart.
     Burst { edits: u32, gap: Duration },
 }
 
-/// What a child answers.
+/// The answer of a child to every order.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ChildAnswer {
-    /// The CPU time that it has used.
+    /// CPU time used so far.
     pub cpu: Duration,
-    /// How many patches and full states it has written so far.
+    /// Patches and full states written so far.
     pub written: u64,
-    /// How many of these it has encoded for it.
+    /// How many of them it has encoded.
     pub encoded: u64,
 }

@@ -63,7 +63,7 @@ fn take_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
     let mut writer = ChildProcess::start(ChildRole::Writer { clients, patch });
     let (ours, its) = (host.address.clone(), writer.address.clone());
     let kept = super::on(runtime, async move {
-        // What is kept is what would hang up.
+        // Keep the writers: dropping them closes the connections.
         let mut kept = Vec::new();
         for _ in 0..clients {
             tokio::spawn(BareClient::join(&ours, Codec::ALL[0], vec![]).await.attend());
@@ -73,7 +73,7 @@ fn take_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
         }
         kept
     });
-    // Long enough for every client to have the one patch before the next.
+    // Long enough for each client to receive a patch before the next one.
     let gap =
         Duration::from_millis(2) + Duration::from_micros(60) * u32::try_from(clients).unwrap();
     let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];
@@ -90,7 +90,7 @@ fn take_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
     samples
 }
 
-/// The CPU time for one patch to one client, in nanoseconds.
+/// The CPU time per patch and client, in nanoseconds.
 fn cost_per_client(child: &mut ChildProcess, edits: u32, gap: Duration) -> f64 {
     let before = child.order(ChildOrder::Cpu);
     let after = child.order(ChildOrder::Burst { edits, gap });

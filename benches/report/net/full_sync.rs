@@ -23,10 +23,10 @@ use crate::{
 const INSTRUMENTS: u32 = 64;
 const CLIENTS: usize = 16;
 
-/// What it is held against.
+/// Name of the peer.
 const SENT: &str = "sent";
 
-/// How long the host has to tell everyone what was edited before.
+/// Time for the host to send the previous edit to all clients.
 const SETTLED: Duration = Duration::from_millis(200);
 
 pub fn measure(bench: &mut Bench, runtime: &Runtime) {
@@ -45,7 +45,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     );
 }
 
-/// How often it was encoded, and how often it was sent.
+/// Encodings and sent copies of the full state.
 fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
     let SessionConfig { min_patch_interval: pace, min_full_sync_interval: full_sync_pace, .. } =
         SessionConfig::default();
@@ -60,10 +60,10 @@ fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
     });
     let mut samples = [Samples::new(Unit::Times), Samples::new(Unit::Times)];
     for round in 0..=rounds {
-        // A moment of which nobody has asked for the whole yet.
+        // Move to a new state, which has not been encoded yet.
         host.order(ChildOrder::Burst { edits: 1, gap: SETTLED });
-        // Nobody gets more than one in this time. And a late answer to a ping is a
-        // new round trip in the roster: another moment.
+        // Wait for the minimum interval between full states. Answer pings
+        // meanwhile, because a late pong changes the roster.
         clients = super::on(runtime, attend(clients, full_sync_pace));
         let before = host.order(ChildOrder::Cpu);
         clients = super::on(runtime, async move {
@@ -85,7 +85,7 @@ fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
     samples
 }
 
-/// Has everyone hear what is said, and show that it does, for so long.
+/// Lets all clients read and answer pings for `time`.
 async fn attend(clients: Vec<BareClient>, time: Duration) -> Vec<BareClient> {
     let mut attending = JoinSet::new();
     for mut client in clients {

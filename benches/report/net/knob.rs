@@ -34,18 +34,18 @@ use crate::{
 
 const INSTRUMENTS: u32 = 64;
 
-/// Longer than the pace of the patches.
+/// Longer than the minimum interval between patches.
 const QUIET: Duration = Duration::from_millis(40);
 
-/// When the knob is turned again.
+/// The schedule of the turns.
 #[derive(Clone, Copy)]
 struct KnobPlan {
     quiet: Duration,
-    /// How often the host may send patches.
+    /// The host's minimum interval between patches.
     pace: Duration,
     rounds: usize,
     turns: usize,
-    /// How many turns one contender has before it is the other's turn.
+    /// Consecutive turns of one contender.
     in_a_row: usize,
 }
 
@@ -116,7 +116,7 @@ async fn sleep_if(quiet: Duration) {
     }
 }
 
-/// Two who joined a host.
+/// Two clients of a host.
 struct KnobStudios {
     here: RemoteDispatcher,
     there: RemoteDispatcher,
@@ -160,7 +160,7 @@ pub async fn join(host: &ChildProcess, name: &str, own: Vec<InstrumentId>) -> Re
     RemoteDispatcher::connect(&host.address, options).await.unwrap()
 }
 
-/// Two sockets, and somebody in between who forwards.
+/// Two sockets and a relay between them.
 struct KnobRelay {
     here: TcpStream,
     there: BufReader<OwnedReadHalf>,

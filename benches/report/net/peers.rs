@@ -32,7 +32,7 @@ async fn accept(listener: &TcpListener) -> (OwnedReadHalf, OwnedWriteHalf) {
     stream.into_split()
 }
 
-/// Sends on to all the others what any of its clients says.
+/// Forwards each client's frames to all others.
 pub async fn run_relay(listener: TcpListener, clients: usize, action: usize, patch: usize) {
     let (mut readers, mut writers) = (Vec::new(), Vec::new());
     for _ in 0..clients {
@@ -48,7 +48,7 @@ pub async fn run_relay(listener: TcpListener, clients: usize, action: usize, pat
             let (mut frame, patch) = (vec![0; action], vec![1; patch]);
             while reader.read_exact(&mut frame).await.is_ok() {
                 for (_, writer) in writers.iter().enumerate().filter(|(at, _)| *at != own) {
-                    // Who is gone misses it.
+                    // A client may have left.
                     let _ = writer.lock().await.write_all(&patch).await;
                 }
             }
@@ -56,9 +56,9 @@ pub async fn run_relay(listener: TcpListener, clients: usize, action: usize, pat
     }
 }
 
-/// Writes the same to all its clients, one after another.
+/// Writes the same bytes to all clients in turn.
 pub struct PatchWriter {
-    /// They come in one by one.
+    /// Accepts the clients.
     clients: JoinHandle<Vec<OwnedWriteHalf>>,
     here: Vec<OwnedWriteHalf>,
     patch: Vec<u8>,
@@ -91,8 +91,7 @@ impl PatchWriter {
     }
 }
 
-/// Writes the state of a studio to each client, in the bytes in which the host
-/// would.
+/// Writes a `Welcome` to each client, in the host's encoding.
 pub async fn run_welcome_server(
     listener: TcpListener,
     codec: Codec,
@@ -106,7 +105,7 @@ pub async fn run_welcome_server(
         tokio::spawn(async move {
             let mut hello = vec![0; hello];
             if reader.read_exact(&mut hello).await.is_ok() {
-                // Who is gone misses it.
+                // A client may have left.
                 let _ = writer.write_all(&frame).await;
             }
         });

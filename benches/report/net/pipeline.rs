@@ -73,9 +73,8 @@ fn row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &s
     bench.row(if codec == Codec::Postcard { row.target(Target::AtLeast(1e6)) } else { row });
 }
 
-/// All that a client has to say, one action upon the other. Last of all it asks
-/// whether anybody is there: what is acknowledged may wait for the next patch, but
-/// goes along with the answer.
+/// All messages of a client: actions, then a ping. Acknowledgements may wait
+/// for the next patch, but are sent along with a pong.
 struct Pipeline {
     codec: Codec,
     instrument: InstrumentId,
@@ -84,9 +83,9 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    /// A sweep of a knob, of which only the first edit begins anything.
+    /// A sweep of a knob, in which only the first edit starts an undo step.
     fn new(codec: Codec, client: u32, actions: u32) -> Self {
-        // The first instrument is the host's own.
+        // The host owns the first instrument.
         let instrument = InstrumentId(1 + client);
         let mut frames = Vec::new();
         for turn in 1..=u64::from(actions) {
@@ -102,7 +101,7 @@ impl Pipeline {
     }
 }
 
-/// How long it takes until the last action of every client is answered.
+/// The time until the last action of each client is acknowledged.
 async fn send_all(address: String, pipelines: Arc<[Pipeline]>) -> Duration {
     let mut joined = Vec::new();
     for pipeline in &*pipelines {
@@ -139,7 +138,7 @@ async fn send(client: BareClient, pipeline: &Pipeline) -> BareClient {
     BareClient { codec, frames, writer }
 }
 
-/// How long it takes to read the same, and do nothing with it.
+/// The time to decode the same messages and discard them.
 fn decode_all(pipelines: &[Pipeline]) -> Duration {
     pipelines
         .iter()

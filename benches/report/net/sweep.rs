@@ -36,7 +36,7 @@ use crate::{
 const INSTRUMENTS: u32 = 64;
 const WATCHERS: usize = 7;
 
-/// How much later than the pace allows a patch may be.
+/// Tolerance for a patch after the minimum interval.
 const SLACK: Duration = Duration::from_millis(1);
 
 pub fn measure(bench: &mut Bench, runtime: &Runtime) {
@@ -85,7 +85,7 @@ fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
     );
 }
 
-/// How fast, and for how long.
+/// Rate and number of edits.
 #[derive(Clone, Copy)]
 struct Sweep {
     rate: u32,
@@ -93,11 +93,11 @@ struct Sweep {
 }
 
 struct SweepSamples {
-    /// How late each edit showed at each watcher.
+    /// The delay of each edit at each watcher.
     late: Samples,
-    /// What the process in between used of a core.
+    /// CPU use of the host or relay.
     between: Samples,
-    /// What all processes used.
+    /// CPU use of all processes.
     all: Samples,
 }
 
@@ -138,16 +138,17 @@ async fn take_turns(sweep: Sweep, rounds: usize) -> [SweepSamples; 2] {
     taken
 }
 
-/// When each edit was made, which the watchers ask for.
+/// The time of each edit.
 type Made = Arc<Mutex<Vec<Instant>>>;
 
-/// How late the edits from `seen` to before `now` are that a watcher just saw.
+/// Records the delay of the edits `seen..now`, which a watcher has just seen.
 fn lateness(made: &Made, seen: usize, now: usize, late: &mut Vec<f64>) {
     let made = made.lock().unwrap();
     late.extend(made[seen..now].iter().map(|made| nanoseconds(made.elapsed())));
 }
 
-/// Makes the edits, one a tick, and waits until everyone has seen the last one.
+/// Makes one edit per tick, and waits until all watchers have seen the last
+/// one.
 async fn perform(
     sweep: Sweep,
     between: &mut ChildProcess,
@@ -175,7 +176,7 @@ struct SweepStudios {
     editor: RemoteDispatcher,
     watchers: Vec<Arc<RemoteDispatcher>>,
     instrument: InstrumentId,
-    /// Where the knob stands.
+    /// The knob's current turn.
     turn: u32,
 }
 
@@ -215,13 +216,13 @@ impl SweepStudios {
     }
 }
 
-/// Where the knob stands at its turn number `turn`; never at the same place.
+/// The knob's position at turn number `turn`; all positions differ.
 fn knob(turn: u32) -> Hertz {
     // Exact: an `f32` has more digits.
     Hertz::new(20.0 + f32::from(u16::try_from(turn).unwrap()) * 0.25).unwrap()
 }
 
-/// Which turn it is that is seen in a snapshot.
+/// The turn number that a snapshot shows.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -232,7 +233,7 @@ fn turn_in(state: &NetworkState, instrument: InstrumentId) -> u32 {
     ((cutoff - 20.0) / 0.25) as u32
 }
 
-/// How late a watcher saw each edit after `from`.
+/// The delay of each edit after `from` at one watcher.
 async fn watch(
     studio: &RemoteDispatcher,
     instrument: InstrumentId,

@@ -10,10 +10,11 @@ use super::{
     document_edit::{Change, DocumentEdit, Place},
 };
 
-/// After how many edits the documents begin anew: their history stays in them.
+/// Edits after which the documents are recreated, because they keep their
+/// history.
 const LIFE: u32 = 2000;
 
-/// The document of `value`, as it is stored.
+/// The saved document of `value`.
 pub fn document(value: &Value) -> Vec<u8> {
     let mut doc = AutoCommit::new();
     for (key, value) in value.as_object().unwrap() {
@@ -70,7 +71,7 @@ pub struct Automerge<'a> {
     spot: DocumentEdit,
     here: AutoCommit,
     there: AutoCommit,
-    /// What is found once and held, as an application would.
+    /// Object ids that an application would keep.
     holder: ObjId,
     message: Vec<u8>,
     edits: u32,
@@ -94,7 +95,7 @@ fn holder(doc: &AutoCommit, spot: &DocumentEdit) -> ObjId {
     })
 }
 
-/// How many things there are in what is edited, and what is at the place.
+/// The number of items in the edited object, and the value at the place.
 fn glance(doc: &AutoCommit, holder: &ObjId, place: &Place) -> (usize, Option<Found<'static>>) {
     let found = match place {
         Place::Key(key) => doc.get(holder, key.as_str()),

@@ -42,7 +42,7 @@ impl SyncMethod for Rfc6902 {
 
     fn restore(&mut self) {
         self.spot.unmake(&mut self.after);
-        // It may not have been received.
+        // The message may not have been received.
         if self.spot.is_in(&mut self.there) {
             self.spot.unmake(&mut self.there);
         }

@@ -23,7 +23,7 @@ pub struct PatchFrame {
 
 impl PatchFrame {
     pub fn new(codec: Codec, state: &StudioState, action: NetworkAction) -> Self {
-        // Somewhere in a long session.
+        // As in a long session.
         let seq = Seq(1_000_000);
         let before = NetworkState { seq, model: state.clone(), roster: Default::default() };
         Self { codec, action, before, after: None, there: None, frame: Vec::new() }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SyncMethod, document_edit::edited};
 
-/// What is sent.
+/// The message.
 #[derive(Serialize)]
 enum Sent<'a> {
     Instrument(&'a Instrument),
@@ -23,7 +23,7 @@ enum Sent<'a> {
     Lane(Target, &'a Lane),
 }
 
-/// What is received.
+/// The received message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Received {
     Instrument(Box<Instrument>),
@@ -39,7 +39,7 @@ pub struct WholePart {
     action: NetworkAction,
     after: Option<StudioState>,
     message: Vec<u8>,
-    /// That part of every instrument, which is what the other side needs of it.
+    /// The part of every instrument, as the other replica needs it.
     there: BTreeMap<InstrumentId, Received>,
     before: (InstrumentId, Received),
 }

@@ -16,13 +16,14 @@ use super::{
 
 const ROOT: &str = "studio";
 
-/// After how many edits the documents begin anew: what was deleted stays in them.
+/// Edits after which the documents are recreated, because they keep deleted
+/// items.
 const LIFE: u32 = 2000;
 
-/// Who writes: ids as long as those that `yrs` draws mostly are, of 53 bits.
+/// A client id of 53 bits, as `yrs` generates.
 const WRITERS: [u64; 3] = [1 << 52, (1 << 52) + 1, (1 << 52) + 2];
 
-/// The document of `value`, as it is stored.
+/// The encoded document of `value`.
 pub fn document(value: &Value) -> Vec<u8> {
     let doc = Doc::with_client_id(WRITERS[0]);
     let root = doc.get_or_insert_map(ROOT);
@@ -34,8 +35,8 @@ pub fn document(value: &Value) -> Vec<u8> {
     doc.transact().encode_state_as_update_v1(&StateVector::default())
 }
 
-/// Maps and lists that are edited inside are shared; what is in a list and has
-/// nothing but values is one.
+/// Maps and lists that are edited inside are shared types; list elements with
+/// only plain values are single values.
 fn shared(value: &Value) -> In {
     match value {
         Value::Object(map) => {
@@ -113,7 +114,7 @@ impl Copy {
     }
 }
 
-/// What is found once and held, as an application would.
+/// References that an application would keep.
 fn holder(txn: &impl ReadTxn, root: Out, spot: &DocumentEdit) -> Holder {
     let holder = spot.holder.iter().fold(root, |holder, place| {
         let inner = match (&holder, place) {
