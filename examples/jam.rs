@@ -79,6 +79,19 @@ async fn jam() -> Outcome {
     band.agree().await?;
     band.introduce();
 
+    edit_together(&mut band).await?;
+    lose_a_connection(&mut band, &cable).await?;
+    undo_and_load(&mut band).await?;
+
+    scene("At the end");
+    band.compare().await?;
+    for player in band.0.iter().rev() {
+        player.studio.close().await;
+    }
+    Ok(())
+}
+
+async fn edit_together(band: &mut Band) -> Outcome {
     scene("Everyone sees each knob and key");
     band.act(ANA, cutoff(BASS, 800.0)).await?;
     band.act(BEN, note(LEAD, 0, 64)).await?;
@@ -97,7 +110,10 @@ async fn jam() -> Outcome {
     band.request_privilege_and_wait(ANA).await?;
     band.act(ANA, NetworkAction::Session(SessionSetting::Tempo(Bpm::of(174.0)))).await?;
     band.act(ANA, NetworkAction::Transport(TransportAction::Play)).await?;
+    Ok(())
+}
 
+async fn lose_a_connection(band: &mut Band, cable: &Cable) -> Outcome {
     scene("Ben loses his connection; all keep playing, and two of them use id 4 on purpose");
     cable.pull();
     band.wait_until_disconnected(BEN).await?;
@@ -113,7 +129,10 @@ async fn jam() -> Outcome {
     band.wait_until_reconnected(BEN).await?;
     band.wait_until_undone(BEN).await?;
     band.act(ANA, NetworkAction::Transport(TransportAction::Stop)).await?;
+    Ok(())
+}
 
+async fn undo_and_load(band: &mut Band) -> Outcome {
     scene("Undo affects your own steps only");
     band.act(BEN, note(LEAD, 1440, 72)).await?;
     // A different knob: two quick turns of one knob are a single step.
@@ -136,12 +155,6 @@ async fn jam() -> Outcome {
     band.act(BEN, cutoff(LEAD, 5000.0)).await?;
     band.act(MIA, NetworkAction::DeleteInstrument(STRINGS)).await?;
     band.project(ANA, ProjectAction::Load(jam)).await?;
-
-    scene("At the end");
-    band.compare().await?;
-    for player in band.0.iter().rev() {
-        player.studio.close().await;
-    }
     Ok(())
 }
 

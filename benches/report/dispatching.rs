@@ -70,11 +70,11 @@ pub fn measure(bench: &mut Bench) {
         batch: 1,
         contenders: DispatchStudios::joined,
     };
-    let mut curves = rows(bench, &studios, &local);
-    curves.extend(rows(bench, &studios, &remote).into_iter().take(1));
+    let mut curves = dispatch_rows(bench, &studios, &local);
+    curves.extend(dispatch_rows(bench, &studios, &remote).into_iter().take(1));
     let title = "Dispatching an edit, by number of instruments";
     bench.picture(Picture::growth("dispatch-growth.svg", title, curves));
-    distribution(bench, &studios[USUAL]);
+    dispatch_distribution(bench, &studios[USUAL]);
 }
 
 /// The same session in each contender's form.
@@ -216,7 +216,11 @@ struct DispatchCase {
     contenders: fn(&DispatchStudios) -> Vec<Contender<'_>>,
 }
 
-fn rows(bench: &mut Bench, studios: &[DispatchStudios], part: &DispatchCase) -> Vec<Curve> {
+fn dispatch_rows(
+    bench: &mut Bench,
+    studios: &[DispatchStudios],
+    part: &DispatchCase,
+) -> Vec<Curve> {
     let mut contenders: Vec<_> = studios.iter().flat_map(part.contenders).collect();
     let samples = bench.in_turn(part.batch, &mut contenders);
     let by_size: Vec<_> = samples.chunks(samples.len() / studios.len()).collect();
@@ -251,7 +255,7 @@ fn curve(name: &str, by_size: &[&[Samples]], way: usize) -> Curve {
 }
 
 /// Single calls, to see the slowest ones.
-fn distribution(bench: &mut Bench, studios: &DispatchStudios) {
+fn dispatch_distribution(bench: &mut Bench, studios: &DispatchStudios) {
     let mut contenders = studios.alone();
     contenders.push(studios.predicted());
     let samples = bench.in_turn(1, &mut contenders);

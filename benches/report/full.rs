@@ -89,7 +89,7 @@ impl FullState {
                 None => Target::AtMostTimes(ALIKE, counterpart(format)),
                 Some(_) => Target::AtMostTimes(COMPRESSED, JSON),
             };
-            let row = row("bytes", "on the wire", format, ours)
+            let row = full_row("bytes", "on the wire", format, ours)
                 .peer(JSON, Figure::bytes(self.json.len()))
                 .peer(POSTCARD, Figure::bytes(self.postcard.len()))
                 .target(target);
@@ -177,7 +177,7 @@ fn compare<'a>(
     let [json, postcard, zstd @ ..] = peers else { unreachable!("one each") };
     let mut zstd = zstd.chunks(ZSTD.len());
     for (format, ours) in FORMATS.into_iter().zip(ours) {
-        let row = row(step, step, format, ours.median())
+        let row = full_row(step, step, format, ours.median())
             .peer(JSON, json.median())
             .peer(POSTCARD, postcard.median());
         bench.row(match format.compression {
@@ -194,7 +194,7 @@ const fn uncompressed(format: Format) -> Format {
     Format { compression: None, ..format }
 }
 
-fn row(step: &str, what: &str, format: Format, ours: Figure) -> Row {
+fn full_row(step: &str, what: &str, format: Format, ours: Figure) -> Row {
     let name = match format.compression {
         None => format.codec.name().to_owned(),
         Some(compression) => format!("{}-{}", format.codec.name(), compression.name()),

@@ -38,7 +38,7 @@ const KIB: f64 = 1024.0;
 
 pub fn measure(bench: &mut Bench) {
     if bench.wants("memory/session") {
-        let ours = bytes(authority);
+        let ours = allocated_by(hosted_authority);
         bench.row(Row::new("memory/session", "a session of 64 instruments", ours));
     }
     if bench.wants("memory/client") {
@@ -61,7 +61,7 @@ pub fn measure(bench: &mut Bench) {
 }
 
 /// Bytes that stay allocated while the result of `make` is kept.
-fn bytes<R>(make: impl FnOnce() -> R) -> Figure {
+fn allocated_by<R>(make: impl FnOnce() -> R) -> Figure {
     let mut kept = None;
     let counted = count(|| kept = Some(make()));
     drop(kept);
@@ -74,7 +74,7 @@ fn of_each(bytes: i64, number: u32) -> Figure {
     Figure::once(bytes as f64 / f64::from(number), Unit::Bytes)
 }
 
-fn authority() -> Arc<Authority> {
+fn hosted_authority() -> Arc<Authority> {
     let setup = Setup {
         host: "Ana".into(),
         model: band::session(INSTRUMENTS),
@@ -100,7 +100,8 @@ fn additional_client() -> Figure {
     });
     let (order, orders) = mpsc::unbounded_channel();
     let (joined, mut joins) = mpsc::unbounded_channel();
-    let clients = thread::spawn(move || current_thread().block_on(join(address, orders, joined)));
+    let clients =
+        thread::spawn(move || current_thread().block_on(join_on_order(address, orders, joined)));
     let mut come = |clients| {
         runtime.block_on(async {
             for _ in 0..clients {
@@ -122,7 +123,7 @@ fn additional_client() -> Figure {
 }
 
 /// Joins once per order, and stays until the orders end.
-async fn join(
+async fn join_on_order(
     address: String,
     mut orders: mpsc::UnboundedReceiver<()>,
     joined: mpsc::UnboundedSender<()>,
@@ -141,7 +142,7 @@ fn current_thread() -> Runtime {
 
 fn additional_snapshot() -> Figure {
     const SNAPSHOTS: u32 = 100;
-    let authority = authority();
+    let authority = hosted_authority();
     let mut kept = Vec::with_capacity(SNAPSHOTS as usize);
     let mut state = (*authority.state()).clone();
     let counted = count(|| {

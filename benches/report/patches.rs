@@ -27,10 +27,10 @@ pub fn measure(bench: &mut Bench) {
     }
     let session = SyncFixture::of(USUAL, band::session(USUAL));
     for edit in &EDITS {
-        bytes(bench, &session, edit);
+        byte_rows(bench, &session, edit);
     }
     for edit in &EDITS {
-        times(bench, &session, edit);
+        time_rows(bench, &session, edit);
     }
     if bench.wants("patch/") {
         growth(bench);
@@ -41,7 +41,7 @@ fn key(edit: &Edit, codec: Codec) -> String {
     format!("{}-{}", edit.name.replace(' ', "-"), codec.name())
 }
 
-fn bytes(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
+fn byte_rows(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
     let name = |codec| format!("bytes/{}", key(edit, codec));
     if !Codec::ALL.into_iter().any(|codec| bench.wants(&name(codec))) {
         return;
@@ -69,7 +69,7 @@ fn bytes(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
 }
 
 /// Times both ends of each method.
-fn times(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
+fn time_rows(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
     let ends: [(_, _, Clocked); 2] =
         [("send", "edit, diff and encode", sending), ("receive", "decode and apply", receiving)];
     for (end, what, contend) in ends {

@@ -49,8 +49,8 @@ pub fn measure(bench: &mut Bench) {
             let PlaybackCost { share, longest } = play(&studio);
             let key = format!("play/{instruments}-{how}");
             let what = format!("playback of {instruments} tracks, notes {how}, of a core");
-            row(bench, key.clone(), what.clone(), share);
-            row(
+            playback_row(bench, key.clone(), what.clone(), share);
+            playback_row(
                 bench,
                 format!("{key}-longest"),
                 format!("{what}, in the longest pulse after the first"),
@@ -60,7 +60,7 @@ pub fn measure(bench: &mut Bench) {
     }
 }
 
-fn row(bench: &mut Bench, key: String, what: String, share: f64) {
+fn playback_row(bench: &mut Bench, key: String, what: String, share: f64) {
     let ours = Figure::once(share, Unit::Core);
     bench.row(Row::new(key, what, ours).target(Target::AtMost(MOST)));
 }

@@ -51,8 +51,8 @@ pub fn measure(bench: &mut Bench) {
     let cells = ReadCells::new();
     if bench.wants("read/idle") {
         let samples = bench.in_turn(BATCH, &mut cells.readers());
-        row(bench, "read/idle", "read a snapshot without writers; mean of 100", &samples, 2.0);
-        distribution(
+        read_row(bench, "read/idle", "read a snapshot without writers; mean of 100", &samples, 2.0);
+        read_distribution(
             bench,
             "reading.svg",
             "Reading a snapshot without writers, mean of 100",
@@ -62,9 +62,9 @@ pub fn measure(bench: &mut Bench) {
     if bench.wants("read/flood") {
         let (samples, writes) = cells.flooded(|| bench.in_turn(BATCH, &mut cells.readers()));
         let what = format!("read a snapshot during {writes:.0} edits per second; mean of 100");
-        row(bench, "read/flood", &what, &samples, NO_SLOWER);
+        read_row(bench, "read/flood", &what, &samples, NO_SLOWER);
         let title = "Reading a snapshot under constant writes, mean of 100";
-        distribution(bench, "reading-flooded.svg", title, &samples);
+        read_distribution(bench, "reading-flooded.svg", title, &samples);
     }
     if bench.wants("read/stopped-writer") {
         blocked_writer(bench);
@@ -121,7 +121,7 @@ impl ReadCells {
     }
 }
 
-fn row(bench: &mut Bench, key: &str, what: &str, samples: &[Samples], times: f64) {
+fn read_row(bench: &mut Bench, key: &str, what: &str, samples: &[Samples], times: f64) {
     let [ours, arc, rw_lock, mutex] = samples else { unreachable!("one each") };
     bench.row(
         Row::new(key, what, ours.median())
@@ -132,14 +132,14 @@ fn row(bench: &mut Bench, key: &str, what: &str, samples: &[Samples], times: f64
     );
 }
 
-fn distribution(bench: &mut Bench, file: &str, title: &str, samples: &[Samples]) {
+fn read_distribution(bench: &mut Bench, file: &str, title: &str, samples: &[Samples]) {
     let names = ["ours", "Arc", "RwLock<Arc>", "Mutex<Arc>"];
     let contenders: Vec<_> = names.into_iter().zip(samples).collect();
     bench.picture(Picture::distribution(file, title, &contenders));
 }
 
 fn blocked_writer(bench: &mut Bench) {
-    let (free, held) = (authority(), authority());
+    let (free, held) = (read_authority(), read_authority());
     let (is_stopped, stopped) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let samples = thread::scope(|scope| {
@@ -172,7 +172,7 @@ fn blocked_writer(bench: &mut Bench) {
     );
 }
 
-fn authority() -> Arc<Authority> {
+fn read_authority() -> Arc<Authority> {
     let setup = Setup {
         host: "Ana".into(),
         model: band::session(INSTRUMENTS),

@@ -66,13 +66,13 @@ impl SyncFixture {
 
     pub fn peers(&self, edit: &Edit) -> [Box<dyn SyncMethod + '_>; 4] {
         let action = (edit.of)(self.touched());
-        let value = self.value.get_or_init(|| document_edit::document(&self.state));
+        let value = self.value.get_or_init(|| document_edit::to_document(&self.state));
         let spot = DocumentEdit::between(
             value,
-            &document_edit::document(&document_edit::edited(&self.state, &action)),
+            &document_edit::to_document(&document_edit::edited(&self.state, &action)),
         );
-        let yrs = self.yrs.get_or_init(|| yrs::document(value));
-        let automerge = self.automerge.get_or_init(|| automerge::document(value));
+        let yrs = self.yrs.get_or_init(|| yrs::to_update(value));
+        let automerge = self.automerge.get_or_init(|| automerge::to_saved(value));
         [
             checked(WholePart::new(&self.state, action)),
             checked(Rfc6902::new(value, spot.clone())),

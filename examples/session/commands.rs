@@ -57,7 +57,7 @@ pub enum Then {
 ///
 /// # Errors
 /// Returns the text to show if the line is malformed or the command fails.
-pub async fn run(
+pub async fn run_line(
     line: &str,
     studio: &Arc<dyn Dispatcher>,
     news: &mut News,
@@ -72,8 +72,8 @@ pub async fn run(
         ["who"] => say(show::participants(&**studio)),
         ["status"] => say(show::status(&**studio)),
         ["wait", ref what @ ..] => wait(what, studio, news).await?,
-        ["own", ids] => own(&instruments(ids)?, studio, news).await?,
-        ["release", ids] => or_text(studio.release_ownership(&instruments(ids)?))?,
+        ["own", ids] => own(&parse_ids(ids)?, studio, news).await?,
+        ["release", ids] => or_text(studio.release_ownership(&parse_ids(ids)?))?,
         ["privilege"] => privilege(studio, news).await?,
         ["yield"] => or_text(studio.release_privilege())?,
         ["undo"] => undo_or_redo(Step::Undo, studio, news)?,
@@ -87,7 +87,7 @@ pub async fn run(
             return project(ProjectAction::Load(project_name(name)?), studio, news).await;
         }
         ["new"] => return project(ProjectAction::New, studio, news).await,
-        ref edit => dispatch(action(edit, &**studio)?, &**studio)?,
+        ref edit => dispatch(parse_action(edit, &**studio)?, &**studio)?,
     }
     Ok(Then::Continue)
 }
@@ -130,29 +130,29 @@ fn project_name(words: &[&str]) -> Result<ProjectName, String> {
 }
 
 /// Parses an editing command.
-fn action(words: &[&str], studio: &dyn Dispatcher) -> Result<NetworkAction, String> {
+fn parse_action(words: &[&str], studio: &dyn Dispatcher) -> Result<NetworkAction, String> {
     Ok(match *words {
         ["add", name] => add(name, "oscillator", studio)?,
         ["add", name, kind] => add(name, kind, studio)?,
-        ["delete", id] => NetworkAction::DeleteInstrument(instrument(id)?),
+        ["delete", id] => NetworkAction::DeleteInstrument(parse_id(id)?),
         ["filter", id, cutoff] => {
-            let id = instrument(id)?;
+            let id = parse_id(id)?;
             let cutoff = or_text(Hertz::new(number(cutoff)?))?;
             set(id, InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff)))
         }
         ["level", id, level] => {
-            let id = instrument(id)?;
+            let id = parse_id(id)?;
             set(id, InstrumentSetting::Level(or_text(Decibels::new(number(level)?))?))
         }
         ["note", id, beat, key] => note(id, beat, key, "1")?,
         ["note", id, beat, key, beats] => note(id, beat, key, beats)?,
         ["key", id, key, "on"] => {
-            let id = instrument(id)?;
+            let id = parse_id(id)?;
             let strike = InstrumentAction::Play(pitch(key)?, Velocity::of(100));
             NetworkAction::Instrument(id, strike)
         }
         ["key", id, key, "off"] => {
-            NetworkAction::Instrument(instrument(id)?, InstrumentAction::Release(pitch(key)?))
+            NetworkAction::Instrument(parse_id(id)?, InstrumentAction::Release(pitch(key)?))
         }
         ["play"] => NetworkAction::Transport(TransportAction::Play),
         ["stop"] => NetworkAction::Transport(TransportAction::Stop),
@@ -180,7 +180,7 @@ fn set(id: InstrumentId, setting: InstrumentSetting) -> NetworkAction {
 }
 
 fn note(id: &str, beat: &str, key: &str, beats: &str) -> Result<NetworkAction, String> {
-    let id = instrument(id)?;
+    let id = parse_id(id)?;
     let note = Note {
         tick: or_text(Ticks::new(ticks(number::<f64>(beat)? - 1.0)?))?,
         pitch: pitch(key)?,
@@ -265,11 +265,11 @@ fn collapse_spaces(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn instruments(list: &str) -> Result<Vec<InstrumentId>, String> {
-    list.split(',').map(instrument).collect()
+fn parse_ids(list: &str) -> Result<Vec<InstrumentId>, String> {
+    list.split(',').map(parse_id).collect()
 }
 
-fn instrument(id: &str) -> Result<InstrumentId, String> {
+fn parse_id(id: &str) -> Result<InstrumentId, String> {
     number(id).map(InstrumentId)
 }
 

@@ -159,7 +159,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             line = lines.recv(), if reading => match line {
                 Some(line) => {
                     let outcome = tokio::select! {
-                        outcome = commands::run(&line, &studio, &mut news) => outcome,
+                        outcome = commands::run_line(&line, &studio, &mut news) => outcome,
                         () = &mut terminated => break,
                     };
                     news.catch_up();

@@ -50,7 +50,7 @@ fn seed() -> Option<u64> {
 
 /// Runs the plan of `seed`. If it breaks a rule, panics with the smallest plan that
 /// breaks the same rule.
-fn run(seed: u64) -> RunStats {
+fn run_seed(seed: u64) -> RunStats {
     let plan = Plan::new(seed);
     let broken = match run_caught(&plan) {
         Ok(stats) => return stats,
@@ -71,7 +71,7 @@ fn run(seed: u64) -> RunStats {
 /// Runs new random seeds until there were enough events.
 fn run_share() {
     if let Some(seed) = seed() {
-        run(seed);
+        run_seed(seed);
         return;
     }
     let began = Instant::now();
@@ -79,7 +79,7 @@ fn run_share() {
     let first = getrandom::u64().unwrap();
     let mut runs = 0;
     while total.steps < steps() {
-        total.add(run(first.wrapping_add(runs)));
+        total.add(run_seed(first.wrapping_add(runs)));
         runs += 1;
     }
     let took = began.elapsed();
@@ -110,7 +110,7 @@ fn invariants_hold_for_random_seeds_4() {
 #[test]
 fn invariants_hold_for_seeds_that_failed_once() {
     for seed in FAILED_ONCE {
-        run(seed);
+        run_seed(seed);
     }
 }
 

@@ -31,7 +31,7 @@ impl ChildProcess {
             .unwrap();
         let orders = process.stdin.take();
         let mut answers = BufReader::new(process.stdout.take().unwrap());
-        let address = line(&mut answers);
+        let address = read_line(&mut answers);
         Self { process, orders, answers, address }
     }
 
@@ -40,7 +40,7 @@ impl ChildProcess {
         let mut line = serde_json::to_string(&order).unwrap();
         line.push('\n');
         self.orders.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
-        serde_json::from_str(&self::line(&mut self.answers)).unwrap()
+        serde_json::from_str(&read_line(&mut self.answers)).unwrap()
     }
 
     /// The CPU time of the child.
@@ -57,7 +57,7 @@ impl Drop for ChildProcess {
     }
 }
 
-fn line(answers: &mut impl BufRead) -> String {
+fn read_line(answers: &mut impl BufRead) -> String {
     let mut line = String::new();
     answers.read_line(&mut line).unwrap();
     line.trim().to_owned()

@@ -33,7 +33,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         if !linear && !bench.wants(&format!("fanout/{clients}")) {
             continue;
         }
-        let [ours, bare] = take_turns(bench.quick, runtime, clients);
+        let [ours, bare] = fanout_turns(bench.quick, runtime, clients);
         let what = format!(
             "CPU time of the host per patch and client, {clients} clients; patches not paced"
         );
@@ -55,7 +55,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     );
 }
 
-fn take_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
+fn fanout_turns(quick: bool, runtime: &Runtime, clients: usize) -> [Samples; 2] {
     let (rounds, edits) = if quick { (3, 20) } else { (15, 100) };
     let mut host =
         ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace: Duration::ZERO });

@@ -78,8 +78,8 @@ fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
         let ChildAnswer { written, encoded, .. } = host.order(ChildOrder::Cpu);
         // The first round warms up.
         if round > 0 {
-            samples[0].push(vec![times(encoded - before.encoded)]);
-            samples[1].push(vec![times(written - before.written)]);
+            samples[0].push(vec![to_f64(encoded - before.encoded)]);
+            samples[1].push(vec![to_f64(written - before.written)]);
         }
     }
     samples
@@ -97,7 +97,7 @@ async fn attend(clients: Vec<BareClient>, time: Duration) -> Vec<BareClient> {
     attending.join_all().await
 }
 
-fn times(number: u64) -> f64 {
+fn to_f64(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap())
 }
 

@@ -32,7 +32,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
             continue;
         }
         let (rounds, joins) = if bench.quick { (5, 4) } else { (21, 10) };
-        let [ours, bare] = super::on(runtime, take_turns(codec, rounds, joins));
+        let [ours, bare] = super::on(runtime, join_turns(codec, rounds, joins));
         let what = format!(
             "join a session of {INSTRUMENTS} instruments, {}; ours ends at the first snapshot, the peer at the decoded `Welcome`",
             codec.name()
@@ -45,7 +45,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     }
 }
 
-async fn take_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
+async fn join_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
     let hello = bare_client::hello(codec, vec![]);
     let host =
         ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace: Duration::ZERO });

@@ -54,18 +54,18 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         let (rounds, turns) = if bench.quick { (5, 300) } else { (21, 3_000) };
         let (quiet, pace) = (Duration::ZERO, Duration::ZERO);
         let plan = KnobPlan { quiet, pace, rounds, turns, in_a_row: turns };
-        rows(bench, runtime, "knob/warm", "one turn after another", plan);
+        knob_rows(bench, runtime, "knob/warm", "one turn after another", plan);
     }
     if bench.wants("knob/quiet") || bench.wants("knob/quiet-p99") {
         let (rounds, turns) = if bench.quick { (4, 8) } else { (10, 100) };
         let pace = SessionConfig::default().min_patch_interval;
         let plan = KnobPlan { quiet: QUIET, pace, rounds, turns, in_a_row: 1 };
-        rows(bench, runtime, "knob/quiet", "after 40 ms of quiet", plan);
+        knob_rows(bench, runtime, "knob/quiet", "after 40 ms of quiet", plan);
     }
 }
 
-fn rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: KnobPlan) {
-    let [ours, relay] = super::on(runtime, take_turns(plan));
+fn knob_rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: KnobPlan) {
+    let [ours, relay] = super::on(runtime, knob_turns(plan));
     let paced = if plan.pace.is_zero() { "patches not paced" } else { "patches paced" };
     let what = format!(
         "knob on one client to the snapshot of another, {when}, {paced}; {}",
@@ -85,7 +85,7 @@ fn rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: KnobP
     ));
 }
 
-async fn take_turns(plan: KnobPlan) -> [Samples; 2] {
+async fn knob_turns(plan: KnobPlan) -> [Samples; 2] {
     let mut studios = KnobStudios::open(plan.pace).await;
     let mut relay = KnobRelay::open().await;
     let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];

@@ -41,13 +41,13 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
         for (clients, name) in [(1, "one"), (8, "eight")] {
             let key = format!("actions/{name}-{}", codec.name());
             if bench.wants(&key) {
-                row(bench, runtime, codec, clients, &key);
+                pipeline_row(bench, runtime, codec, clients, &key);
             }
         }
     }
 }
 
-fn row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &str) {
+fn pipeline_row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &str) {
     let (rounds, actions) = if bench.quick { (3, 20_000) } else { (11, 100_000) };
     let host = ChildProcess::start(ChildRole::Host {
         instruments: INSTRUMENTS,

@@ -45,16 +45,16 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
             || bench.wants(&format!("sweep/{rate}-cpu-host"))
             || bench.wants(&format!("sweep/{rate}-cpu-all"))
         {
-            rows(bench, runtime, rate);
+            sweep_rows(bench, runtime, rate);
         }
     }
 }
 
-fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
+fn sweep_rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
     let (rounds, lasts) =
         if bench.quick { (2, Duration::from_secs(1)) } else { (7, Duration::from_secs(3)) };
     let sweep = Sweep { edits: rate * u32::try_from(lasts.as_secs()).unwrap(), rate };
-    let [ours, relay] = super::on(runtime, take_turns(sweep, rounds));
+    let [ours, relay] = super::on(runtime, sweep_turns(sweep, rounds));
     let what = format!("sweep at {rate} edits per second, 8 clients");
     let pace = SessionConfig::default().min_patch_interval + SLACK;
     bench.row(
@@ -123,7 +123,7 @@ struct SweepRound {
     all: f64,
 }
 
-async fn take_turns(sweep: Sweep, rounds: usize) -> [SweepSamples; 2] {
+async fn sweep_turns(sweep: Sweep, rounds: usize) -> [SweepSamples; 2] {
     let mut studios = SweepStudios::open().await;
     let mut relay = SweepRelay::open().await;
     let mut taken = [SweepSamples::new(), SweepSamples::new()];

@@ -15,7 +15,7 @@ use super::{
 const LIFE: u32 = 2000;
 
 /// The saved document of `value`.
-pub fn document(value: &Value) -> Vec<u8> {
+pub fn to_saved(value: &Value) -> Vec<u8> {
     let mut doc = AutoCommit::new();
     for (key, value) in value.as_object().unwrap() {
         put(&mut doc, &::automerge::ROOT, &Place::Key(key.clone()), value);
@@ -80,12 +80,12 @@ pub struct Automerge<'a> {
 impl<'a> Automerge<'a> {
     pub fn new(stored: &'a [u8], spot: DocumentEdit) -> Self {
         let [here, there] = [(); 2].map(|()| AutoCommit::load(stored).unwrap());
-        let holder = holder(&here, &spot);
+        let holder = edited_object(&here, &spot);
         Self { stored, spot, here, there, holder, message: Vec::new(), edits: 0 }
     }
 }
 
-fn holder(doc: &AutoCommit, spot: &DocumentEdit) -> ObjId {
+fn edited_object(doc: &AutoCommit, spot: &DocumentEdit) -> ObjId {
     spot.holder.iter().fold(::automerge::ROOT, |holder, place| {
         let found = match place {
             Place::Key(key) => doc.get(&holder, key.as_str()),

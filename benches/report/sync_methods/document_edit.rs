@@ -15,7 +15,7 @@ pub fn edited(state: &StudioState, action: &NetworkAction) -> StudioState {
 }
 
 /// A state as a document, with the numbers as on the wire.
-pub fn document(state: &StudioState) -> Value {
+pub fn to_document(state: &StudioState) -> Value {
     serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
 }
 

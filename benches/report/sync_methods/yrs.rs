@@ -24,7 +24,7 @@ const LIFE: u32 = 2000;
 const WRITERS: [u64; 3] = [1 << 52, (1 << 52) + 1, (1 << 52) + 2];
 
 /// The encoded document of `value`.
-pub fn document(value: &Value) -> Vec<u8> {
+pub fn to_update(value: &Value) -> Vec<u8> {
     let doc = Doc::with_client_id(WRITERS[0]);
     let root = doc.get_or_insert_map(ROOT);
     let mut txn = doc.transact_mut();
@@ -109,13 +109,13 @@ impl Copy {
         let doc = Doc::with_client_id(writer);
         let root = doc.get_or_insert_map(ROOT);
         doc.transact_mut().apply_update(Update::decode_v1(stored).unwrap()).unwrap();
-        let holder = holder(&doc.transact(), Out::YMap(root), spot);
+        let holder = edited_branch(&doc.transact(), Out::YMap(root), spot);
         Self { doc, holder }
     }
 }
 
 /// References that an application would keep.
-fn holder(txn: &impl ReadTxn, root: Out, spot: &DocumentEdit) -> Holder {
+fn edited_branch(txn: &impl ReadTxn, root: Out, spot: &DocumentEdit) -> Holder {
     let holder = spot.holder.iter().fold(root, |holder, place| {
         let inner = match (&holder, place) {
             (Out::YMap(map), Place::Key(key)) => map.get(txn, key),

@@ -31,7 +31,7 @@ const BATCH: usize = 32;
 
 /// The client's side of a run.
 pub struct Client {
-    pub stage: Stage,
+    pub stage: ClientStage,
     reader: Reader,
     out: Vec<u8>,
     write_by: Option<Timestamp>,
@@ -51,7 +51,7 @@ pub struct Client {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Stage {
+pub enum ClientStage {
     /// Connects at this time.
     Offline(Timestamp),
     /// Sent `Hello`; the answer must arrive by this time.
@@ -62,7 +62,7 @@ pub enum Stage {
 impl Client {
     pub fn new(at: Timestamp) -> Self {
         Self {
-            stage: Stage::Offline(at),
+            stage: ClientStage::Offline(at),
             reader: Reader::new(),
             out: Vec::new(),
             write_by: None,
@@ -81,16 +81,16 @@ impl Client {
 
     pub const fn wire(&self) -> Option<u64> {
         match self.stage {
-            Stage::Offline(_) => None,
-            Stage::Handshaking(wire, _) | Stage::Connected(wire) => Some(wire),
+            ClientStage::Offline(_) => None,
+            ClientStage::Handshaking(wire, _) | ClientStage::Connected(wire) => Some(wire),
         }
     }
 
     /// The next time at which this client acts without new input.
     pub fn due(&self, idle_timeout: Duration) -> Timestamp {
         let at = match self.stage {
-            Stage::Offline(at) | Stage::Handshaking(_, at) => at,
-            Stage::Connected(_) => self.ping_at.min(self.last_received + idle_timeout),
+            ClientStage::Offline(at) | ClientStage::Handshaking(_, at) => at,
+            ClientStage::Connected(_) => self.ping_at.min(self.last_received + idle_timeout),
         };
         let at = self.write_by.map_or(at, |by| by.min(at));
         at.max(self.sleeps_until)
@@ -99,7 +99,7 @@ impl Client {
     pub fn is_settled(&self) -> bool {
         self.log.pending.is_empty()
             && self.out.is_empty()
-            && matches!(self.stage, Stage::Connected(_))
+            && matches!(self.stage, ClientStage::Connected(_))
     }
 }
 
@@ -123,7 +123,7 @@ impl World<'_> {
             resume,
             ..room::hello(&format!("P{index}"))
         };
-        client.stage = Stage::Handshaking(wire, by);
+        client.stage = ClientStage::Handshaking(wire, by);
         client.reader = Reader::new();
         client.out.clear();
         client.back = None;
@@ -139,7 +139,7 @@ impl World<'_> {
         let Some(wire) = client.wire() else { return };
         let (first, last) = (self.plan.client.initial_backoff, self.plan.client.max_backoff);
         client.pause = (client.pause * 2).clamp(first, last);
-        client.stage = Stage::Offline(self.now + client.pause);
+        client.stage = ClientStage::Offline(self.now + client.pause);
         client.write_by = None;
         if let Some(wire) = self.wires.get_mut(&wire) {
             wire.up.end(self.now);
@@ -151,7 +151,7 @@ impl World<'_> {
         let client = &mut self.clients[index];
         client.mirror = None;
         client.log = MirrorLog::default();
-        client.stage = Stage::Offline(self.now + away);
+        client.stage = ClientStage::Offline(self.now + away);
         if !keeps_token {
             client.token = None;
         }
@@ -165,12 +165,14 @@ impl World<'_> {
         let client = &mut self.clients[index];
         let late = client.write_by.is_some_and(|by| by <= self.now);
         match client.stage {
-            Stage::Offline(at) if at <= self.now => self.connect(index),
-            Stage::Handshaking(_, by) if by <= self.now || late => self.client_loses(index),
-            Stage::Connected(_) if client.last_received + idle_timeout <= self.now || late => {
+            ClientStage::Offline(at) if at <= self.now => self.connect(index),
+            ClientStage::Handshaking(_, by) if by <= self.now || late => self.client_loses(index),
+            ClientStage::Connected(_)
+                if client.last_received + idle_timeout <= self.now || late =>
+            {
                 self.client_loses(index)
             }
-            Stage::Connected(_) if client.ping_at <= self.now => {
+            ClientStage::Connected(_) if client.ping_at <= self.now => {
                 client.ping_at = self.now + self.plan.client.ping_interval;
                 let nonce = self.now.micros();
                 if let Some(mirror) = &mut client.mirror {
@@ -200,7 +202,7 @@ impl World<'_> {
         loop {
             self.client_writes(index);
             let client = &mut self.clients[index];
-            let (Stage::Connected(_), Some(mirror), true) =
+            let (ClientStage::Connected(_), Some(mirror), true) =
                 (client.stage, &mut client.mirror, client.out.is_empty())
             else {
                 return Ok(());
@@ -241,7 +243,7 @@ impl World<'_> {
             };
             client.last_received = self.now;
             let codec = match client.stage {
-                Stage::Connected(_) => Some(self.plan.format.codec),
+                ClientStage::Connected(_) => Some(self.plan.format.codec),
                 _ => None,
             };
             let message = framing::expand(&frame, limits::SERVER_FRAME).and_then(|frame| {
@@ -252,7 +254,9 @@ impl World<'_> {
                 detail: error.to_string(),
             })?;
             match client.stage {
-                Stage::Handshaking(wire, _) => self.client_handshake_reply(index, wire, message)?,
+                ClientStage::Handshaking(wire, _) => {
+                    self.client_handshake_reply(index, wire, message)?
+                }
                 _ => self.client_handles(index, message)?,
             }
         }
@@ -352,7 +356,7 @@ impl World<'_> {
 
     fn client_connected(&mut self, index: usize, wire: u64) -> Checked {
         let client = &mut self.clients[index];
-        client.stage = Stage::Connected(wire);
+        client.stage = ClientStage::Connected(wire);
         client.pause = Duration::ZERO;
         client.ping_at = self.now;
         self.check_mirror(index)?;

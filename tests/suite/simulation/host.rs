@@ -31,7 +31,7 @@ const IO_TIMEOUT: Duration = Duration::from_secs(3);
 /// The host's end of a connection.
 pub struct Socket {
     reader: Reader,
-    stage: Stage,
+    stage: HostStage,
     format: Format,
     out: Vec<u8>,
     /// When `out` must be written completely.
@@ -44,7 +44,7 @@ pub struct Socket {
 }
 
 #[derive(Clone, Copy)]
-enum Stage {
+enum HostStage {
     /// A `Hello` must arrive by this time.
     Hello(Timestamp),
     Connected(ConnectionId),
@@ -56,7 +56,7 @@ impl Socket {
     pub fn new(now: Timestamp) -> Self {
         Self {
             reader: Reader::new(),
-            stage: Stage::Hello(now + IO_TIMEOUT),
+            stage: HostStage::Hello(now + IO_TIMEOUT),
             format: Format::default(),
             out: Vec::new(),
             write_by: None,
@@ -74,9 +74,9 @@ impl Socket {
     /// The next time at which this socket acts without new input.
     pub fn due(&self) -> Option<Timestamp> {
         let stage = match self.stage {
-            Stage::Hello(deadline) => Some(deadline),
-            Stage::Connected(_) if self.out.is_empty() => Some(self.pull_at),
-            Stage::Connected(_) | Stage::Closing => None,
+            HostStage::Hello(deadline) => Some(deadline),
+            HostStage::Connected(_) if self.out.is_empty() => Some(self.pull_at),
+            HostStage::Connected(_) | HostStage::Closing => None,
         };
         stage.into_iter().chain(self.write_by).min()
     }
@@ -187,7 +187,7 @@ impl World<'_> {
         let Some(socket) = self.sockets.get(&wire) else { return Ok(()) };
         let stage = socket.stage;
         self.close_socket(wire);
-        if let Stage::Connected(connection) = stage {
+        if let HostStage::Connected(connection) = stage {
             self.with_session(&Cause::Presence, |s, now| s.disconnected(now, connection))?;
         }
         Ok(())
@@ -195,12 +195,12 @@ impl World<'_> {
 
     fn host_closes(&mut self, wire: u64, error: Option<ProtocolError>) -> Checked {
         let Some(socket) = self.sockets.get_mut(&wire) else { return Ok(()) };
-        let stage = std::mem::replace(&mut socket.stage, Stage::Closing);
+        let stage = std::mem::replace(&mut socket.stage, HostStage::Closing);
         if let Some(error) = error {
             socket.send(&ServerMessage::Error(error));
         }
         socket.write_by = Some(self.now + FINAL_WRITE_TIMEOUT);
-        if let Stage::Connected(connection) = stage {
+        if let HostStage::Connected(connection) = stage {
             self.with_session(&Cause::Presence, |s, now| s.disconnected(now, connection))?;
         }
         self.host_writes(wire);
@@ -215,7 +215,7 @@ impl World<'_> {
         };
         wire.down.write(self.now, &mut socket.out);
         if socket.out.is_empty() {
-            if matches!(socket.stage, Stage::Closing) {
+            if matches!(socket.stage, HostStage::Closing) {
                 self.close_socket(id);
             } else {
                 socket.write_by = None;
@@ -234,9 +234,11 @@ impl World<'_> {
                 return Ok(());
             };
             match socket.stage {
-                Stage::Connected(connection) if !self.session.has_room(connection) => return Ok(()),
-                Stage::Closing => return Ok(()),
-                Stage::Hello(_) | Stage::Connected(_) => {}
+                HostStage::Connected(connection) if !self.session.has_room(connection) => {
+                    return Ok(());
+                }
+                HostStage::Closing => return Ok(()),
+                HostStage::Hello(_) | HostStage::Connected(_) => {}
             }
             let Some(frame) = socket.reader.next() else {
                 if !wire.up.has_arrived() {
@@ -253,10 +255,10 @@ impl World<'_> {
                 detail: format!("{error}: {}", String::from_utf8_lossy(&frame)),
             })?;
             match (socket.stage, message) {
-                (Stage::Hello(_), ClientMessage::Hello(hello)) => {
+                (HostStage::Hello(_), ClientMessage::Hello(hello)) => {
                     self.host_handles_hello(id, &hello)?
                 }
-                (Stage::Connected(connection), message) => {
+                (HostStage::Connected(connection), message) => {
                     self.host_handles(id, connection, message)?
                 }
                 (_, message) => {
@@ -286,15 +288,15 @@ impl World<'_> {
                 let socket = self.sockets.get_mut(&id).unwrap();
                 socket.format = format;
                 socket.owes_patch = owes;
-                (Stage::Connected(connection), answer)
+                (HostStage::Connected(connection), answer)
             }
             Err(Rejected::Unknown(reason)) => {
                 ensure(known.is_none(), "a client can resume within the window", || {
                     format!("{known:?} was rejected")
                 })?;
-                (Stage::Closing, ServerMessage::ReconnectFailed { reason })
+                (HostStage::Closing, ServerMessage::ReconnectFailed { reason })
             }
-            Err(Rejected::Unfit(error)) => (Stage::Closing, ServerMessage::Error(error)),
+            Err(Rejected::Unfit(error)) => (HostStage::Closing, ServerMessage::Error(error)),
         };
         let by = self.now + IO_TIMEOUT;
         let socket = self.sockets.get_mut(&id).unwrap();
@@ -378,7 +380,7 @@ impl World<'_> {
                 return self.host_closes(id, Some(error));
             }
             Ok(MessageOutcome::Leaving) => {
-                self.sockets.get_mut(&id).unwrap().stage = Stage::Closing;
+                self.sockets.get_mut(&id).unwrap().stage = HostStage::Closing;
                 self.host_writes(id);
                 return Ok(());
             }
@@ -408,9 +410,9 @@ impl World<'_> {
             return self.host_loses(id);
         }
         match socket.stage {
-            Stage::Hello(_) => self.host_loses(id),
-            Stage::Connected(connection) => self.pull(id, connection),
-            Stage::Closing => Ok(()),
+            HostStage::Hello(_) => self.host_loses(id),
+            HostStage::Connected(connection) => self.pull(id, connection),
+            HostStage::Closing => Ok(()),
         }
     }
 

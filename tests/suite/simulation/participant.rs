@@ -11,7 +11,7 @@ use imbolc_net::{
 };
 
 use super::{
-    client::Stage,
+    client::ClientStage,
     mirror_checks::OwnershipRequest,
     oracle::{Checked, NumberedRequest},
     plan::UserAction,
@@ -138,7 +138,7 @@ impl World<'_> {
     }
 
     fn leave(&mut self, index: usize, away: Duration) -> Checked {
-        if let Stage::Connected(_) = self.clients[index].stage {
+        if let ClientStage::Connected(_) = self.clients[index].stage {
             if let Some(mirror) = &mut self.clients[index].mirror {
                 mirror.say(ClientMessage::Goodbye);
             }

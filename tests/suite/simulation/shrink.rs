@@ -13,7 +13,7 @@ const TRIES: usize = 600;
 
 /// Runs `plan`; a panic counts as a broken rule.
 pub fn run_caught(plan: &Plan) -> Checked<RunStats> {
-    catch_unwind(AssertUnwindSafe(|| world::run(plan))).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| world::run_plan(plan))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.into()));
         Err(Violation { rule: "nothing panics", detail: text.unwrap_or_default() })

@@ -91,7 +91,7 @@ pub fn initial(plan: &Plan) -> StudioState {
 ///
 /// # Errors
 /// Returns the first rule that is broken.
-pub fn run(plan: &Plan) -> Checked<RunStats> {
+pub fn run_plan(plan: &Plan) -> Checked<RunStats> {
     let mut world = World::new(plan);
     while world.next < plan.steps.len() {
         world.step()?;
