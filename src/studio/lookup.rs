@@ -25,8 +25,8 @@ use crate::{
 };
 
 impl Target {
-    /// At which part of its range the parameter is; `None` if it rests, or if what
-    /// has it is not there.
+    /// The current value as a fraction of the parameter's range; `None` if the
+    /// parameter does not exist at the moment.
     #[must_use]
     pub fn part(self, state: &StudioState) -> Option<Amount> {
         match self {
@@ -48,8 +48,8 @@ impl Target {
         }
     }
 
-    /// The action that puts the parameter at this part of its range; `None` if it
-    /// rests because a table says what its range is, and there is none.
+    /// The action that puts the parameter at this fraction of its range; `None`
+    /// if the range is unknown, because no definition is loaded.
     #[must_use]
     pub fn action(self, part: Amount, state: &StudioState) -> Option<NetworkAction> {
         Some(match self {
@@ -83,8 +83,8 @@ impl Target {
         })
     }
 
-    /// Checks that what has the parameter is there. Whether it is a thing of the
-    /// right kind may change, and the lane rests meanwhile.
+    /// Checks that what has the parameter exists. It need not have the right
+    /// kind: a lane without its parameter has no effect.
     pub(in crate::studio) fn check(self, state: &StudioState) -> Result<(), Invalid> {
         if let Some(id) = self.instrument().filter(|id| !state.instruments.contains(*id)) {
             return Err(Invalid::missing("instrument", id));
@@ -105,7 +105,7 @@ impl Target {
 }
 
 impl ChainOf {
-    /// The chain, if it is there.
+    /// The chain, if it exists.
     fn of(self, state: &StudioState) -> Option<&Chain> {
         match self {
             Self::Instrument(id) => state.instruments.get(id).map(|Instrument { chain, .. }| chain),
@@ -116,7 +116,7 @@ impl ChainOf {
 }
 
 impl Device {
-    /// What is loaded there, if there is a place for it.
+    /// The device, if the place exists and is for hosted devices.
     pub(super) fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
         let chain = match self {
             Self::Source(id) => return state.instruments.get(id)?.source.hosted(),
@@ -127,7 +127,7 @@ impl Device {
         chain.slot(self.slot()?)?.effect.hosted()
     }
 
-    /// The action that sets a parameter of what is loaded there.
+    /// The action that sets a parameter of the device.
     pub(super) fn set(
         self,
         definition: DefinitionId,
@@ -159,8 +159,8 @@ impl Device {
 }
 
 impl StudioState {
-    /// Changes a parameter by so much, within its range: what an endless knob does,
-    /// and two who turn it lose nothing.
+    /// Changes a parameter relative to its current value, within its range.
+    /// Concurrent turns of an endless knob add up.
     pub(super) fn adjust(
         &mut self,
         device: Device,
@@ -174,7 +174,9 @@ impl StudioState {
             Device::MasterSlot(slot) => self.mixer.master.chain.hosted_mut(slot)?,
         };
         let Some(hosted) = hosted else {
-            return Err(Invalid::unfit("neither a SynthDef nor a plug-in is there"));
+            return Err(Invalid::unfit(
+                "this source or effect is neither a SynthDef nor a plug-in",
+            ));
         };
         let table = hosted.definition().and_then(|id| self.registry.definition(id));
         let Some(row) = table.and_then(|table| table.parameter(parameter)) else {

@@ -35,7 +35,7 @@ pub enum NetworkAction {
     AddInstrument {
         /// A free id; see [`InstrumentState::free_id`](super::InstrumentState::free_id).
         id: InstrumentId,
-        /// What it is called.
+        /// The display name.
         name: Name,
         /// What its sound begins with.
         source: SourceKind,

@@ -11,22 +11,22 @@ use crate::studio::{
     studio_state::StudioState,
 };
 
-/// What came of an action. Only the engine says it.
+/// The outcome of a project action. Only the engine may send it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectReport {
-    /// What was to be done.
+    /// The action.
     pub task: ProjectAction,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: ProjectOutcome,
 }
 
-/// What came of an action.
+/// The outcome of a project action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProjectOutcome {
-    /// It is done.
+    /// The action succeeded.
     Done(Shelf),
-    /// It is done, and this is the session now.
+    /// The action succeeded, and this is the new session.
     Loaded(Shelf, Arc<StudioState>),
-    /// It was not possible.
+    /// The action failed.
     Failed(ProjectFailure),
 }

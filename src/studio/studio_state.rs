@@ -175,7 +175,7 @@ impl StudioState {
         if self.instruments.contains(id) { Ok(()) } else { Err(Invalid::missing("instrument", id)) }
     }
 
-    /// Checks that this is there.
+    /// Checks that the part exists.
     fn require(&self, what: Reference) -> Result<(), Invalid> {
         let (there, name, id) = match what {
             Reference::Instrument(id) => (self.instruments.contains(id), "instrument", id.0),
@@ -194,7 +194,7 @@ impl StudioState {
         if there { Ok(()) } else { Err(Invalid::missing(name, id)) }
     }
 
-    /// Checks that all is there that `part` refers to.
+    /// Checks that everything to which `part` refers exists.
     pub(super) fn check_references(&self, part: &impl Refers) -> Result<(), Invalid> {
         let mut checked = Ok(());
         part.references(&mut |reference| {

@@ -18,7 +18,7 @@ use imbolc_net::{
 use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
-    proxy::{How, Proxy},
+    proxy::{Ending, Proxy},
     room::cutoff,
 };
 
@@ -108,7 +108,7 @@ async fn the_calls_of_a_ui_return_at_once_in_every_state_of_the_connection() {
     assert!(ana.unanswered() >= 400, "{}", ana.unanswered());
     assert_at_once("connected, and nothing comes through", took);
 
-    proxy.pull(How::Fin);
+    proxy.pull(Ending::Fin);
     proxy.stall(false);
     until("it is lost", &|ana| matches!(ana.status(), Status::Reconnecting { .. })).await;
 
@@ -122,7 +122,7 @@ async fn the_calls_of_a_ui_return_at_once_in_every_state_of_the_connection() {
     assert!(matches!(ana.status(), Status::Reconnecting { .. }));
     assert_at_once("shaking hands", took);
 
-    proxy.pull(How::Fin);
+    proxy.pull(Ending::Fin);
     proxy.stall(false);
     let mut took = Vec::new();
     frames(&ana, u16::try_from(BACKLOG).unwrap(), &mut took);

@@ -25,7 +25,7 @@ use tokio::{
 use crate::{
     ledger::{Ledger, Pages, Write},
     processes,
-    proxy::{How, Proxy},
+    proxy::{Ending, Proxy},
     room::BASS,
 };
 
@@ -63,7 +63,7 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 
 /// Ana is cut off a hundred times, with something on its way each time, and Ben
 /// is not. Returns how long each of it took, the shortest first.
-async fn bounce(how: How, session: SessionConfig, config: ClientConfig) -> Vec<Duration> {
+async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) -> Vec<Duration> {
     let (listener, address) = door().await;
     let options = HostOptions { session, server: ServerConfig::default() };
     let host = HostDispatcher::<Ledger>::open("Mia", Pages::empty(2), NoEngine, listener, options)
@@ -91,7 +91,7 @@ async fn bounce(how: How, session: SessionConfig, config: ClientConfig) -> Vec<D
             sleep(Duration::from_millis(u64::from(bounce % 20))).await;
         }
         let before = Instant::now();
-        proxy.cut(how);
+        proxy.cut(ending);
         let lost = wait_for(&mut events, |status| matches!(status, Status::Reconnecting { .. }));
         lost.await;
         commits.push(write(2 * bounce + 1));
@@ -141,14 +141,14 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_connections_that_end_in_peace_cost_nothing() {
-    let times = bounce(How::Fin, SessionConfig::default(), ClientConfig::default()).await;
+    let times = bounce(Ending::Fin, SessionConfig::default(), ClientConfig::default()).await;
     report("FIN", &times);
     assert!(times[times.len() / 2] < PATIENCE, "{times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_connections_that_are_reset_cost_nothing() {
-    let times = bounce(How::Rst, SessionConfig::default(), ClientConfig::default()).await;
+    let times = bounce(Ending::Rst, SessionConfig::default(), ClientConfig::default()).await;
     report("RST", &times);
     assert!(times[times.len() / 2] < PATIENCE, "{times:?}");
 }
@@ -170,7 +170,7 @@ async fn a_hundred_connections_that_go_silent_cost_nothing() {
         initial_backoff: ms(10),
         ..ClientConfig::default()
     };
-    let times = bounce(How::BlackHole, session, config).await;
+    let times = bounce(Ending::BlackHole, session, config).await;
     report("black hole, with 100 ms of silence", &times);
     assert!(times[0] >= silence / 2, "silence is what tells: {times:?}");
 }

@@ -101,7 +101,7 @@ impl Session {
         // wait is over.
         let heard = self.heard.len();
         self.hears(&done);
-        let failed = self.heard[heard..].iter().any(|line| line.contains("has not come true"));
+        let failed = self.heard[heard..].iter().any(|line| line.contains("did not show within"));
         assert!(!failed, "{} does not see `{text}`:\n{}", self.name, self.heard.join("\n"));
     }
 
@@ -183,11 +183,11 @@ fn an_edit_in_one_process_shows_in_the_others() {
     ben.types("privilege");
     ben.hears("you do not get the privilege: mia has it");
     host.types("yield");
-    ben.hears("nobody has the privilege");
+    ben.hears("the privilege is free");
     ben.types("privilege");
     ana.hears("ben has the privilege");
     assert!(ana.finish());
-    ben.hears("nobody owns 1 Bass");
+    ben.hears("1 Bass is free");
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_save_in_one_process_and_a_load_show_in_another() {
     }
     host.types("load Second song");
     for player in [&mut host, &mut ana] {
-        player.hears("Second song is not loaded: there is nothing of this name");
+        player.hears("Second song is not loaded: no project or checkpoint has this name");
     }
 }
 
@@ -239,7 +239,7 @@ fn what_is_taken_back_and_done_again_is_named() {
     ana.types("note 1 2 60");
     ana.hears("there is a note C4 at beat 2 already");
     ana.types("filter x 3");
-    ana.hears("x is not a number that fits here");
+    ana.hears("x is not a valid number here");
 }
 
 #[test]
@@ -359,13 +359,16 @@ fn a_python_client_made_from_the_document_joins_edits_and_is_refused() {
     }
     for other in [&mut host, &mut ana] {
         other.hears("py: 1 Bass: filter cutoff 880 Hz");
-        other.hears("nobody owns 1 Bass");
+        other.hears("1 Bass is free");
     }
 
     // What somebody else owns it does not get, and says so in one line.
     let visit = python_client(&[&address, "--own", "2"]);
     assert_eq!(visit.status.code(), Some(1));
-    assert_eq!(text(&visit.stderr), "not as promised: not granted: instrument 2 belongs to ana\n");
+    assert_eq!(
+        text(&visit.stderr),
+        "protocol violation: not granted: instrument 2 belongs to ana\n"
+    );
 }
 
 /// Runs the example that knows the session from the document alone.

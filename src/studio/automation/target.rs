@@ -1,7 +1,8 @@
-//! What a lane moves: a parameter of something that is there.
+//! Automation targets: which parameter of which part of the studio a lane
+//! moves.
 //!
-//! A new kind of thing with parameters is a variant here, and the compiler asks
-//! for the rest.
+//! A part with parameters of its own needs a variant here; the compiler then
+//! points to the other places. Lanes and their points do not belong here.
 
 use std::fmt;
 
@@ -25,13 +26,15 @@ use crate::{
 pub enum Target {
     /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentParameter),
-    /// A parameter of a pad of a drum kit. It rests while the instrument is none.
+    /// A parameter of a drum pad. Without effect while the instrument is no
+    /// drum kit.
     Pad(InstrumentId, PadNumber, PadParameter),
-    /// A parameter of the drum machine of a drum kit. It rests while the instrument
-    /// is none.
+    /// A parameter of a drum machine. Without effect while the instrument is no
+    /// drum kit.
     Drums(InstrumentId, DrumParameter),
-    /// A parameter of a custom `SynthDef` or a plug-in, from its least to its
-    /// largest value. It rests while there is none that has it.
+    /// A parameter of a custom `SynthDef` or a plug-in, over the range in its
+    /// definition. Without effect while nothing that has the parameter is
+    /// loaded.
     Hosted(Device, ParameterId),
     /// A parameter of a bus.
     Bus(BusId, BusParameter),
@@ -43,7 +46,7 @@ pub enum Target {
     Session(SessionParameter),
 }
 
-/// The chain that something is part of.
+/// The chain that an effect belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::studio) enum ChainOf {
     Instrument(InstrumentId),
@@ -52,7 +55,7 @@ pub(in crate::studio) enum ChainOf {
 }
 
 impl Target {
-    /// The instrument whose lane it is; if none, the lane is everybody's.
+    /// The instrument that owns the lane; `None` if the lane is shared.
     #[must_use]
     pub const fn instrument(self) -> Option<InstrumentId> {
         match self {
@@ -68,7 +71,7 @@ impl Target {
         }
     }
 
-    /// The bus without which it is not there, if there is one.
+    /// The bus on whose existence the target depends.
     #[must_use]
     pub const fn bus(self) -> Option<BusId> {
         match self {
@@ -85,7 +88,7 @@ impl Target {
         }
     }
 
-    /// The layer group without which it is not there, if there is one.
+    /// The layer group on whose existence the target depends.
     #[must_use]
     pub const fn layer_group(self) -> Option<LayerGroupId> {
         match self {
@@ -100,7 +103,7 @@ impl Target {
         }
     }
 
-    /// The effect without which it is not there, if there is one.
+    /// The effect on whose existence the target depends.
     pub(in crate::studio) const fn slot(self) -> Option<(ChainOf, SlotId)> {
         match self {
             Self::Instrument(id, InstrumentParameter::Chain(parameter)) => {
@@ -142,7 +145,7 @@ impl fmt::Display for Target {
             }
             Self::Instrument(id, parameter) => write!(f, "{parameter:?} of instrument {id}"),
             Self::Pad(id, pad, parameter) => {
-                // As people count.
+                // People count from 1.
                 write!(f, "{parameter:?} of pad {} of instrument {id}", pad.get() + 1)
             }
             Self::Drums(id, parameter) => {
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn target_is_small() {
+    fn targets_are_small() {
         assert!(size_of::<Target>() <= 16);
     }
 }

@@ -1,9 +1,10 @@
 //! Which parameters a lane can move.
 //!
-//! They are not listed here: [`settings!`](crate::studio::common::settings::settings)
-//! makes a parameter of every setting whose type has a range, and `kinds!` of
-//! those of every kind. So what can be set can be automated, but for what has
-//! no range: a name, a sample, where something goes.
+//! No parameter is listed here:
+//! [`settings!`](crate::studio::common::settings::settings) makes a parameter of each
+//! setting whose type has a range, and `kinds!` collects those of every kind.
+//! Settings without a range, such as a name, a sample or an output, cannot be
+//! automated.
 
 use std::sync::Arc;
 
@@ -11,20 +12,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{studio::common::settings::Settings, util::quantity::Amount};
 
-/// A group of settings of which lanes can move some.
+/// A group of settings, some of which a lane can move.
 pub trait Automated: Settings {
-    /// One of those that can be moved.
+    /// A setting that a lane can move.
     type Parameter: Copy + 'static;
 
-    /// All of them, of every kind that there can be, in the order in which a menu
-    /// shows them; without those of things that are added and removed, as effects.
+    /// All parameters of all kinds, in menu order. Parameters of parts that can
+    /// be added and removed, such as effects, are omitted.
     fn every() -> Vec<Self::Parameter>;
 
-    /// At which part of its range it is; `None` if it is not there, as a
-    /// parameter of another kind of source.
+    /// The current value as a fraction of the range; `None` if the parameter
+    /// does not exist at the moment, for example one of another kind of source.
     fn part(&self, parameter: Self::Parameter) -> Option<Amount>;
 
-    /// The setting that puts it at this part of its range.
+    /// The setting that puts the parameter at this fraction of its range.
     fn setting(parameter: Self::Parameter, part: Amount) -> Self::Setting;
 }
 
@@ -44,15 +45,16 @@ impl<T: Automated + Clone> Automated for Arc<T> {
     }
 }
 
-/// The parameter of a thing whose parameters are known by a table only:
-/// [`Target::Hosted`](super::Target::Hosted) moves those.
+/// The parameter of something that has none of its own, because a table defines
+/// them; [`Target::Hosted`](crate::studio::Target::Hosted) moves those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum NoParameter {}
 
-/// Declares the parameters of a group of settings: of each that has a range.
+/// Declares the parameters of a group of settings, one for each setting with a
+/// range.
 ///
-/// It goes through the rows of [`settings!`](crate::studio::common::settings::settings)
-/// one by one, and collects what becomes of each.
+/// It consumes the rows of [`settings!`](crate::studio::common::settings::settings) one
+/// by one and accumulates the match arms.
 macro_rules! parameters {
     ($name:ident $setting:ident $parameter:ident { $($rows:tt)* }) => {
         $crate::studio::common::automated::parameters! {
@@ -60,7 +62,7 @@ macro_rules! parameters {
         }
     };
 
-    // All rows are done.
+    // All rows are consumed.
     (
         @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
@@ -73,23 +75,24 @@ macro_rules! parameters {
         pub enum $parameter { $($variants)* }
 
         impl $parameter {
-            /// All of them, of every kind that there can be, in the order in which
-            /// a menu shows them; without those of what is added and removed, as
-            /// effects.
+            /// All parameters of all kinds, in menu order. Parameters of parts
+            /// that can be added and removed, such as effects, are omitted.
             #[must_use]
             pub fn all() -> Vec<Self> {
                 let groups: Vec<Vec<Self>> = vec![$($all)*];
                 groups.concat()
             }
 
-            /// At which part of its range it is; `None` if it is not there, as a
-            /// parameter of another kind of source.
+            /// The current value as a fraction of the range; `None` if the
+            /// parameter does not exist at the moment, for example one of
+            /// another kind of source.
             #[must_use]
             pub fn part(self, of: &$name) -> Option<$crate::util::quantity::Amount> {
                 $crate::studio::common::automated::Automated::part(of, self)
             }
 
-            /// The setting that puts it at this part of its range.
+            /// The setting that puts the parameter at this fraction of its
+            /// range.
             #[must_use]
             pub fn setting(self, part: $crate::util::quantity::Amount) -> $setting {
                 <$name as $crate::studio::common::automated::Automated>::setting(self, part)
@@ -114,7 +117,7 @@ macro_rules! parameters {
         }
     };
 
-    // What MIDI controllers move is not moved by lanes as well.
+    // MIDI mappings move parameters; lanes must not move the mappings.
     (
         @$names:tt $variants:tt $all:tt $part:tt $set:tt
         $(#[$meta:meta])* $field:ident: $variant:ident [MidiMap] = $default:expr; $($rows:tt)*
@@ -122,7 +125,7 @@ macro_rules! parameters {
         $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* }
     };
 
-    // A group in the group.
+    // A nested group.
     (
         @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
@@ -155,7 +158,7 @@ macro_rules! parameters {
         }
     };
 
-    // A single setting, which may have a range.
+    // A single setting; only one whose type has a range becomes a parameter.
     (
         @$names:tt $variants:tt $all:tt $part:tt $set:tt
         $(#[$meta:meta])* $field:ident: $variant:ident ($($type:tt)+) = $default:expr; $($rows:tt)*
@@ -171,7 +174,7 @@ macro_rules! parameters {
         }
     };
 
-    // It has one.
+    // The type has a range.
     (
         @@($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
@@ -198,7 +201,8 @@ macro_rules! parameters {
     };
 }
 
-/// Goes on with the first if a type has a [`Range`], and else with the second.
+/// Expands to the first branch if a type has a [`Range`], otherwise to the
+/// second.
 macro_rules! if_it_has_a_range {
     ((Option<NoteValue>) { $($yes:tt)* } $no:tt) => { $($yes)* };
     ((Option<$($type:tt)+) $yes:tt { $($no:tt)* }) => { $($no)* };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Names a bus.
+/// The id of a bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BusId(pub u32);
@@ -15,7 +15,7 @@ impl fmt::Display for BusId {
     }
 }
 
-/// Names a layer group.
+/// The id of a layer group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LayerGroupId(pub u32);
@@ -26,17 +26,17 @@ impl fmt::Display for LayerGroupId {
     }
 }
 
-/// Names a custom `SynthDef` of the registry.
+/// The id of a custom `SynthDef` in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SynthDefId(pub u32);
 
-/// Names a plug-in of the registry.
+/// The id of a plug-in in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PluginId(pub u32);
 
-/// A custom `SynthDef` or a plug-in of the registry.
+/// The id of a definition in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DefinitionId {
     /// A custom `SynthDef`.
@@ -46,7 +46,7 @@ pub enum DefinitionId {
 }
 
 impl DefinitionId {
-    /// What it is, as an error says it.
+    /// The kind of definition, as error texts name it.
     pub(in crate::studio) const fn what(self) -> &'static str {
         match self {
             Self::SynthDef(_) => "SynthDef",
@@ -73,7 +73,7 @@ impl From<PluginId> for DefinitionId {
     }
 }
 
-/// A parameter, by its place in the table of its definition, counted from 0.
+/// A parameter, by its row in the table of its definition, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ParameterId(pub u16);
@@ -84,7 +84,7 @@ impl fmt::Display for ParameterId {
     }
 }
 
-/// Names a slot within its chain.
+/// The id of a slot, unique within its chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SlotId(pub u16);

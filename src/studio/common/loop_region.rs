@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::util::quantity::{NoteLength, Ticks};
 
-/// A part of the piece, never empty: from `start` up to, and without, `end`.
+/// A non-empty region of the piece: from `start`, inclusive, to `end`,
+/// exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Bounds", into = "Bounds")]
 pub struct LoopRegion {
@@ -12,50 +13,50 @@ pub struct LoopRegion {
     end: Ticks,
 }
 
-/// A region would have ended before it began.
+/// A region ends before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a region must end after it starts")]
 pub struct BadRegion;
 
 impl LoopRegion {
-    /// The first two bars of common time.
+    /// The first two bars of 4/4.
     pub const TWO_BARS: Self = Self { start: Ticks::MIN, end: Ticks::of(2 * 4 * 480) };
 
-    /// From `start` up to, and without, `end`.
+    /// The region from `start`, inclusive, to `end`, exclusive.
     ///
     /// # Errors
-    /// If `end` is not after `start`.
+    /// [`BadRegion`] unless `start` is less than `end`.
     pub fn new(start: Ticks, end: Ticks) -> Result<Self, BadRegion> {
         if start < end { Ok(Self { start, end }) } else { Err(BadRegion) }
     }
 
-    /// Its first tick.
+    /// The first tick.
     #[must_use]
     pub const fn start(self) -> Ticks {
         self.start
     }
 
-    /// The first tick after it.
+    /// The first tick after the placement.
     #[must_use]
     pub const fn end(self) -> Ticks {
         self.end
     }
 
-    /// Whether `tick` is in it.
+    /// Whether `tick` lies in the region.
     #[must_use]
     pub fn contains(self, tick: Ticks) -> bool {
         (self.start..self.end).contains(&tick)
     }
 
-    /// How long it is.
+    /// The length in ticks.
     #[must_use]
     pub fn length(self) -> NoteLength {
-        // It is at least one tick and at most all of time.
+        // The difference of two ticks is always a valid length.
         NoteLength::new(self.end.get() - self.start.get()).unwrap_or(NoteLength::MAX)
     }
 }
 
-/// How a region is written.
+/// The serialized form of a [`StepRegion`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bounds {
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_or_reversed_region_is_refused_from_the_wire_too() {
+    fn empty_or_reversed_region_is_not_deserialized() {
         assert_eq!(LoopRegion::new(Ticks::of(5), Ticks::of(5)), Err(BadRegion));
         assert!(serde_json::from_str::<LoopRegion>(r#"{"start":9,"end":3}"#).is_err());
     }

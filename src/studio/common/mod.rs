@@ -1,6 +1,6 @@
-//! What all subsystems are written with: names, ids, settings, limits, references.
+//! Building blocks of all subsystems: names, ids, settings, limits, references.
 //!
-//! It knows no subsystem.
+//! Nothing here may know a subsystem.
 
 pub(super) mod automated;
 pub(super) mod bounded;

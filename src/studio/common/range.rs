@@ -1,7 +1,8 @@
-//! How the part of a range that a lane holds becomes a value, and back.
+//! The conversion between lane values, from 0 to 1, and parameter values.
 //!
-//! A new quantity is a word in one of the lists below, and a new choice of a few
-//! is listed with `choices!` beside its enum; a lane cannot move anything else.
+//! To automate a new quantity, add it to one of the lists below; to automate a
+//! new enum, list its variants with `choices!` beside it. No parameter may be
+//! named here.
 
 use crate::util::quantity::{
     Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
@@ -10,20 +11,20 @@ use crate::util::quantity::{
     TimingOffset, VoiceCount,
 };
 
-/// A value that a lane can move: its range, from 0 to 1.
+/// A type that a lane can move: a mapping between its range and 0 to 1.
 pub(in crate::studio) trait Range: Copy {
-    /// The value at this part of the range.
+    /// The value at this fraction of the range.
     fn at(part: Amount) -> Self;
-    /// At which part of the range the value is.
+    /// The fraction of the range at which the value lies.
     fn part(self) -> Amount;
 }
 
-/// The amount that `part` is, which is from 0 to 1 but for rounding.
+/// `part`, clamped to 0 to 1 against rounding errors.
 pub(in crate::studio) fn amount(part: f32) -> Amount {
     Amount::new(part.clamp(0.0, 1.0)).unwrap_or(Amount::MIN)
 }
 
-/// Evenly from the smallest value to the largest.
+/// A linear mapping from the smallest to the largest value.
 macro_rules! evenly {
     ($($quantity:ident)+) => { $(
         impl Range for $quantity {
@@ -40,7 +41,8 @@ macro_rules! evenly {
     )+ };
 }
 
-/// By the same factor everywhere, as the ear hears it.
+/// A logarithmic mapping: equal steps multiply by equal factors, as the ear
+/// hears it.
 macro_rules! by_factor {
     ($($quantity:ident)+) => { $(
         impl Range for $quantity {
@@ -57,7 +59,7 @@ macro_rules! by_factor {
     )+ };
 }
 
-/// In whole steps from the smallest value to the largest.
+/// A mapping to whole numbers, with linear spacing.
 macro_rules! in_steps {
     ($($quantity:ident($number:ty))+) => { $(
         impl Range for $quantity {
@@ -77,10 +79,10 @@ macro_rules! in_steps {
     )+ };
 }
 
-/// Gives a choice of a few a range, evenly in this order.
+/// Maps a range to the variants of an enum, in this order and of equal size.
 macro_rules! choices {
     ($($choice:ident: $($one:ident)+;)+) => { $(
-        // A new one must be named here before it compiles.
+        // A new variant does not compile until it is listed here.
         const _: fn($choice) = |choice| match choice { $( $choice::$one => (), )+ };
 
         impl $crate::studio::common::range::Range for $choice {
@@ -111,7 +113,7 @@ in_steps! {
     Pitch(u8) Semitones(i8) VoiceCount(u8)
 }
 
-/// Off in the lower half, on in the upper.
+/// `false` in the lower half, `true` in the upper.
 impl Range for bool {
     fn at(part: Amount) -> Self {
         part.get() >= 0.5
@@ -122,7 +124,7 @@ impl Range for bool {
     }
 }
 
-/// Which of `count` choices is at this part.
+/// The index of the variant at this fraction, of `count` variants.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -134,7 +136,7 @@ pub(in crate::studio) fn nearest(part: Amount, count: usize) -> usize {
     ((part.get() * last as f32).round() as usize).min(last)
 }
 
-/// At which part the choice at this place of `count` is.
+/// The fraction at which the variant with this index lies, of `count` variants.
 #[expect(clippy::cast_precision_loss, reason = "there are a few")]
 pub(in crate::studio) fn part_of_choice(at: usize, count: usize) -> Amount {
     amount(at as f32 / (count - 1) as f32)

@@ -1,8 +1,8 @@
-//! What may refer to something elsewhere in the studio, and how it lets go.
+//! References between parts of the studio, and their removal.
 //!
-//! One way for all of it: what is deleted is forgotten by everything, and what
-//! is not there is referred to by nothing. It knows what can be referred to,
-//! never by whom.
+//! A deleted part disappears from everything that refers to it, and an action
+//! cannot refer to a missing part. This file knows what can be referred to,
+//! never what refers to it.
 
 use crate::{
     model::InstrumentId,
@@ -10,7 +10,7 @@ use crate::{
     util::quantity::ParameterValue,
 };
 
-/// Something elsewhere in the studio.
+/// A reference to a part of the studio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// An instrument.
@@ -19,21 +19,21 @@ pub enum Reference {
     Bus(BusId),
     /// A layer group.
     LayerGroup(LayerGroupId),
-    /// A custom `SynthDef` or a plug-in of the registry.
+    /// A definition of the registry.
     Definition(DefinitionId),
-    /// A parameter of it, and a value that it must be able to have.
+    /// A parameter of a definition and a value, which must be within its range.
     Parameter(DefinitionId, ParameterId, ParameterValue),
 }
 
-/// A part of the studio that may refer to another.
+/// A part of the studio that may refer to others.
 pub(in crate::studio) trait Refers {
-    /// Hands to `each` all that it refers to.
+    /// Passes all its references to `each`.
     fn references(&self, each: &mut dyn FnMut(Reference));
 
-    /// Lets go of what is gone. It does nothing if it does not refer to it.
+    /// Removes references to `gone`. Without effect if there are none.
     fn forget(&mut self, gone: Reference);
 
-    /// Whether it refers to this.
+    /// Whether it refers to `what`.
     fn refers_to(&self, what: Reference) -> bool {
         let mut found = false;
         self.references(&mut |reference| found |= reference == what);

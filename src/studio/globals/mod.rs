@@ -1,6 +1,6 @@
-//! What holds for the session as a whole: its settings, the MIDI map, the transport.
+//! State of the session as a whole: settings, MIDI mappings, transport.
 //!
-//! It knows no instrument but by its id.
+//! It must know instruments and buses by id only.
 
 pub(super) mod midi_map;
 pub(super) mod playback;

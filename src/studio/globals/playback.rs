@@ -1,7 +1,7 @@
-//! Whether the music goes, from where, and which part of it repeats.
+//! The transport: playing, recording, the start position and the loop.
 //!
-//! It holds where the playhead starts and where it was left. Where it is while
-//! it moves is metering, and no business of the state.
+//! It holds the position where playback starts or stopped. The position during
+//! playback is metering and must not enter the state.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,37 +16,37 @@ use crate::{
 };
 
 settings! {
-    /// Whether the music goes, and from where.
+    /// The state of the transport.
     #[derive(Copy)]
     Transport, TransportSetting {
-        /// Whether it goes.
+        /// Whether the music plays.
         playing: Playing(bool) = false;
-        /// Whether what is played and turned while it goes is recorded, on the
-        /// tracks and lanes that are armed.
+        /// Whether played keys and moved controls are recorded on armed tracks
+        /// and lanes during playback.
         recording: Recording(bool) = false;
-        /// Where the playhead starts, or was left.
+        /// The position where playback starts, or where it stopped.
         position: Position(Ticks) = Ticks::MIN;
         /// Whether the region repeats.
         looping: Looping(bool) = false;
-        /// What repeats.
+        /// The region that repeats.
         region: Region(LoopRegion) = LoopRegion::TWO_BARS;
     }
 }
 
-/// What is done to the transport.
+/// A transport command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TransportAction {
-    /// Starts the music, if it does not go yet.
+    /// Starts playback. Without effect during playback.
     Play,
-    /// Stops it, if it goes.
+    /// Stops playback. Without effect if it is stopped.
     Stop,
-    /// Puts the playhead somewhere, whether it moves or not.
+    /// Moves the playhead, also during playback.
     Locate(Ticks),
-    /// Whether what is played and turned while the music goes is recorded.
+    /// Turns recording on or off.
     Record(bool),
-    /// Whether the region repeats.
+    /// Turns the loop on or off.
     Loop(bool),
-    /// What repeats.
+    /// Sets the region that repeats.
     Region(LoopRegion),
 }
 
@@ -66,7 +66,7 @@ impl Transport {
             TransportAction::Region(region) => TransportSetting::Region(region),
         })?;
         Ok(match action {
-            // Two who press play at the same moment do not restart the music.
+            // A second Play from another participant must not restart the music.
             TransportAction::Play if !was_playing => vec![StudioEffect::Play],
             TransportAction::Stop if was_playing => vec![StudioEffect::Stop],
             TransportAction::Locate(position) => vec![StudioEffect::Locate(position)],
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn play_and_stop_pressed_twice_have_one_effect() {
+    fn repeated_play_and_stop_have_one_effect() {
         let mut transport = Transport::default();
         assert_eq!(transport.reduce(TransportAction::Play), Ok(vec![StudioEffect::Play]));
         assert_eq!(transport.reduce(TransportAction::Play), Ok(vec![]));

@@ -13,7 +13,7 @@ use crate::{
 
 /// Puts a parameter at parts of its range, and looks where it then is: there,
 /// or at the nearest step.
-fn is_set_to_where_it_then_is<S: Automated + Clone>(there: &S, parameter: S::Parameter) -> bool {
+fn reads_back<S: Automated + Clone>(there: &S, parameter: S::Parameter) -> bool {
     [0.0, 0.3, 0.5, 1.0].into_iter().all(|part| {
         let mut there = there.clone();
         let mut set = |part| {
@@ -21,7 +21,7 @@ fn is_set_to_where_it_then_is<S: Automated + Clone>(there: &S, parameter: S::Par
             there.part(parameter)
         };
         let Some(first) = set(Amount::of(part)) else { return false };
-        // What is rounded to a step stays on it.
+        // A value that was rounded to a step stays there.
         let again = set(first);
         let near = (first.get() - part).abs() < 0.51;
         let ends = part < 1.0 || first.get() > 0.999;
@@ -30,23 +30,23 @@ fn is_set_to_where_it_then_is<S: Automated + Clone>(there: &S, parameter: S::Par
 }
 
 #[test]
-fn every_parameter_is_set_to_the_part_of_its_range_that_it_then_has() {
+fn every_parameter_reads_back_what_a_lane_sets() {
     let of = |kind| Instrument { source: Source::of(kind), ..Instrument::default() };
     for parameter in InstrumentParameter::all() {
         let mut instruments = SourceKind::ALL.iter().map(|kind| of(*kind));
         let there = instruments.find(|i| parameter.part(i).is_some()).unwrap();
-        assert!(is_set_to_where_it_then_is(&there, parameter), "{parameter:?}");
+        assert!(reads_back(&there, parameter), "{parameter:?}");
     }
     for parameter in EffectParameter::all() {
         let mut effects = EffectKind::ALL.iter().map(|kind| Effect::of(*kind));
         let there = effects.find(|effect| effect.part(parameter).is_some()).unwrap();
-        assert!(is_set_to_where_it_then_is(&there, parameter), "{parameter:?}");
+        assert!(reads_back(&there, parameter), "{parameter:?}");
     }
 }
 
 #[test]
-fn what_can_be_turned_can_be_automated() {
-    // Three knobs a band, six bands: groups in a group.
+fn every_knob_can_be_automated() {
+    // Six bands with three knobs each: nested groups.
     let equaliser = Effect::of(EffectKind::Equaliser);
     let bands = EffectParameter::all().into_iter().filter(|p| equaliser.part(*p).is_some());
     assert_eq!(bands.count(), 18);
@@ -55,7 +55,7 @@ fn what_can_be_turned_can_be_automated() {
 }
 
 #[test]
-fn a_parameter_of_another_kind_of_source_is_not_there() {
+fn parameter_of_another_source_kind_is_absent() {
     let tone = InstrumentParameter::Source(SourceParameter::Kick(KickParameter::Tone));
     assert_eq!(tone.part(&Instrument::default()), None);
     assert!(!Instrument::default().parameters().contains(&tone));

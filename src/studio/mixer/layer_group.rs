@@ -1,7 +1,6 @@
-//! Groups of instruments that are played as one, and the strips that move them
-//! together.
+//! Layer groups: instruments that are played together, with a common strip.
 //!
-//! Which instruments are in a group is said by each of them.
+//! Each instrument names its group; a group must not list its members.
 
 use crate::{
     studio::common::{name::Name, settings::settings},
@@ -9,15 +8,15 @@ use crate::{
 };
 
 settings! {
-    /// The strip of a layer group: its fader moves those of its instruments.
+    /// The strip of a layer group. It acts on all instruments of the group.
     LayerGroup, LayerGroupSetting, LayerGroupParameter {
-        /// What the strip is labelled.
+        /// The display name.
         name: Name(Name) = Name::given("Layers");
-        /// By how much it moves the faders of its instruments.
+        /// The level in dB, added to the levels of the group's instruments.
         level: Level(Decibels) = Decibels::of(0.0);
-        /// Whether its instruments are silenced.
+        /// Whether the instruments of the group are muted.
         mute: Mute(bool) = false;
-        /// Whether the instruments that are not soloed are silenced.
+        /// Whether instruments that are not soloed are muted.
         solo: Solo(bool) = false;
     }
 }

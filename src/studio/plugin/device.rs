@@ -11,16 +11,16 @@ use crate::{
     studio::common::ids::{BusId, SlotId},
 };
 
-/// Where something is loaded.
+/// A place where a definition can be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Device {
-    /// As the source of an instrument.
+    /// The source of an instrument.
     Source(InstrumentId),
-    /// In the chain of an instrument.
+    /// An effect of an instrument.
     Slot(InstrumentId, SlotId),
-    /// In the chain of a bus.
+    /// An effect of a bus.
     BusSlot(BusId, SlotId),
-    /// In the chain of the master.
+    /// An effect of the master.
     MasterSlot(SlotId),
 }
 

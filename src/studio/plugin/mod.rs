@@ -1,9 +1,8 @@
-//! Custom `SynthDef`s and plug-ins as a source or an effect has them loaded:
-//! which one, which of its parameters were touched, which saved state it starts
-//! from.
+//! Hosted devices: custom `SynthDef`s and plug-ins that are loaded as a source
+//! or an effect, with their touched parameters and saved states.
 //!
-//! It knows a definition by its id only; its table of parameters is in the
-//! registry, and the plug-in itself where the sound is made.
+//! A device knows its definition by id only: parameter tables are in the
+//! registry, plug-ins in the engine.
 
 pub(super) mod device;
 pub(super) mod registry;
@@ -26,10 +25,10 @@ use crate::{
     },
 };
 
-/// What is loaded of the registry, and how it is set.
+/// A loaded definition and its settings.
 ///
-/// A parameter that was not touched is what the saved state says, and without
-/// one what the table of the definition says.
+/// An untouched parameter has its value in the saved state, or without one the
+/// default of the definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WrittenLoaded<K>")]
 pub struct Loaded<K> {
@@ -38,34 +37,35 @@ pub struct Loaded<K> {
     saved: Option<Content>,
 }
 
-/// One setting of something [`Loaded`].
+/// A setting of a [`Loaded`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoadedSetting<K> {
-    /// Loads this, with nothing touched and without a saved state.
+    /// Loads a definition and resets parameters and saved state.
     Load(K),
-    /// Loads nothing.
+    /// Unloads the definition.
     Unload,
-    /// A parameter is touched.
+    /// Sets a parameter, which is touched from then on.
     Set(ParameterId, ParameterValue),
-    /// A parameter is as if it had not been touched. Nothing happens if it had
-    /// not been.
+    /// Makes a parameter untouched. Without effect if it is untouched.
     Reset(ParameterId),
-    /// The saved state to start from, or none. The touched parameters stay.
+    /// Sets or clears the saved state to start from. Touched parameters keep
+    /// their values.
     Saved(Option<Content>),
 }
 
-/// Something [`Loaded`], whatever it is.
+/// A [`Loaded`] of either kind.
 pub trait Hosted {
-    /// What is loaded.
+    /// The loaded definition.
     fn definition(&self) -> Option<DefinitionId>;
-    /// The value of a parameter, if it was touched.
+    /// The value of a parameter; `None` if it is untouched.
     fn touched(&self, parameter: ParameterId) -> Option<ParameterValue>;
-    /// Touches a parameter.
+    /// Sets a parameter.
     ///
     /// # Errors
-    /// If nothing is loaded, or as many were touched as there may be.
+    /// [`Invalid::Unfit`] if nothing is loaded, [`Invalid::Full`] if too many
+    /// parameters are touched.
     fn touch(&mut self, parameter: ParameterId, value: ParameterValue) -> Result<(), Invalid>;
-    /// How many parameters were touched.
+    /// The number of touched parameters.
     fn count(&self) -> usize;
 }
 
@@ -80,7 +80,7 @@ impl<K: Copy + Into<DefinitionId>> Hosted for Loaded<K> {
 
     fn touch(&mut self, parameter: ParameterId, value: ParameterValue) -> Result<(), Invalid> {
         if self.definition.is_none() {
-            return Err(Invalid::unfit("nothing is loaded that has parameters"));
+            return Err(Invalid::unfit("no SynthDef or plug-in is loaded to be set"));
         }
         self.touched.insert(parameter, value);
         bounded::at_most(self.touched.len(), MAX_TOUCHED, "touched parameters")
@@ -92,18 +92,18 @@ impl<K: Copy + Into<DefinitionId>> Hosted for Loaded<K> {
 }
 
 impl<K: Copy> Loaded<K> {
-    /// What is loaded.
+    /// The loaded definition.
     #[must_use]
     pub const fn loaded(&self) -> Option<K> {
         self.definition
     }
 
-    /// The parameters that were touched, in the order of the table.
+    /// The touched parameters, in table order.
     pub fn parameters(&self) -> impl Iterator<Item = (ParameterId, ParameterValue)> {
         self.touched.iter().map(|(id, value)| (*id, *value))
     }
 
-    /// The saved state that it starts from.
+    /// The saved state to start from.
     #[must_use]
     pub const fn saved(&self) -> Option<&Content> {
         self.saved.as_ref()
@@ -111,7 +111,7 @@ impl<K: Copy> Loaded<K> {
 }
 
 impl<K> Default for Loaded<K> {
-    /// Nothing.
+    /// Nothing is loaded.
     fn default() -> Self {
         Self { definition: None, touched: OrdMap::new(), saved: None }
     }
@@ -136,7 +136,7 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
                 Ok(())
             }
             LoadedSetting::Saved(Some(_)) if self.definition.is_none() => {
-                Err(Invalid::unfit("nothing is loaded that has a saved state"))
+                Err(Invalid::unfit("no SynthDef or plug-in is loaded to have a state"))
             }
             LoadedSetting::Saved(saved) => {
                 self.saved = saved;
@@ -147,7 +147,7 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
 
     fn place(setting: &LoadedSetting<K>, place: &mut Place) {
         match setting {
-            // The rest comes and goes with what is loaded.
+            // Both replace everything below them, so their path is empty.
             LoadedSetting::Load(_) | LoadedSetting::Unload => {}
             LoadedSetting::Set(parameter, _) | LoadedSetting::Reset(parameter) => {
                 place.push(PlaceName::Number(parameter.0.into()));
@@ -164,7 +164,7 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
         if self.saved != to.saved {
             emit(LoadedSetting::Saved(to.saved.clone()));
         }
-        // What is reset first: there must be room for what is touched.
+        // Resets first: a full table needs room for newly touched parameters.
         for change in self.touched.diff(&to.touched) {
             if let DiffItem::Remove(parameter, _) = change {
                 emit(LoadedSetting::Reset(*parameter));
@@ -180,7 +180,7 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
     }
 }
 
-/// Its parameters are known by a table, which is in the registry and not here.
+/// The parameters are in the registry's table, so the type has none of its own.
 impl<K: Copy + PartialEq + Into<DefinitionId>> Automated for Loaded<K> {
     type Parameter = NoParameter;
 
@@ -214,7 +214,7 @@ impl<K: Copy + Into<DefinitionId>> Refers for Loaded<K> {
     }
 }
 
-/// Something loaded as it is read, before it is known to be that.
+/// A [`Loaded`] as it is deserialized, before it is checked.
 #[derive(Deserialize)]
 struct WrittenLoaded<K> {
     definition: Option<K>,
@@ -229,7 +229,7 @@ impl<K> TryFrom<WrittenLoaded<K>> for Loaded<K> {
     fn try_from(read: WrittenLoaded<K>) -> Result<Self, Self::Error> {
         let WrittenLoaded { definition, touched, saved } = read;
         if definition.is_none() && !(touched.is_empty() && saved.is_none()) {
-            return Err("nothing is loaded, and yet it is set");
+            return Err("there are settings, but nothing is loaded");
         }
         Ok(Self { definition, touched, saved })
     }
