@@ -4,8 +4,8 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, ClipboardAction, InstrumentAction, InstrumentSetting, MixerSetting,
-        NavigationAction, Pane, SelectionAction, SessionSetting, TransportAction,
+        Action, ClipboardAction, InstrumentAction, InstrumentSetting, LocalAction, MixerSetting,
+        NavigationAction, NetworkAction, Pane, SelectionAction, SessionSetting, TransportAction,
     },
 };
 
@@ -44,13 +44,13 @@ impl Intent {
     /// To see another pane.
     #[must_use]
     pub const fn go(pane: Pane) -> Self {
-        Self::Do(Action::Navigation(NavigationAction::Go(pane)))
+        Self::Do(Action::Local(LocalAction::Navigation(NavigationAction::Go(pane))))
     }
 
     /// To set something of an instrument.
     #[must_use]
     pub const fn set(id: InstrumentId, setting: InstrumentSetting) -> Self {
-        Self::Do(Action::Instrument(id, InstrumentAction::Set(setting)))
+        Self::Do(Action::Network(NetworkAction::Instrument(id, InstrumentAction::Set(setting))))
     }
 }
 
@@ -67,32 +67,38 @@ impl From<Action> for Intent {
     }
 }
 
+impl From<NetworkAction> for Intent {
+    fn from(action: NetworkAction) -> Self {
+        Self::Do(action.into())
+    }
+}
+
 impl From<TransportAction> for Intent {
     fn from(action: TransportAction) -> Self {
-        Self::Do(Action::Transport(action))
+        NetworkAction::Transport(action).into()
     }
 }
 
 impl From<SessionSetting> for Intent {
     fn from(setting: SessionSetting) -> Self {
-        Self::Do(Action::Session(setting))
+        NetworkAction::Session(setting).into()
     }
 }
 
 impl From<SelectionAction> for Intent {
     fn from(action: SelectionAction) -> Self {
-        Self::Do(Action::Selection(action))
+        Self::Do(action.into())
     }
 }
 
 impl From<ClipboardAction> for Intent {
     fn from(action: ClipboardAction) -> Self {
-        Self::Do(Action::Clipboard(action))
+        Self::Do(action.into())
     }
 }
 
 impl From<MixerSetting> for Intent {
     fn from(setting: MixerSetting) -> Self {
-        Self::Do(Action::Mixer(setting))
+        NetworkAction::Mixer(setting).into()
     }
 }

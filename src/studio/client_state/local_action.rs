@@ -105,9 +105,7 @@ pub enum LayerAction {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Layer {
     Keyboard,
-    TextEntry,
     Command,
-    Confirmation,
     Help,
 }
 

@@ -7,10 +7,11 @@ mod drums;
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
-        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, NoteValue,
-        Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting, SessionSetting,
-        SourceKind, SourceSetting, TimeSignature, TransportAction, TuningSetting,
+        BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
+        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name,
+        NetworkAction, NoteValue, Output, PianoRollAction, ProjectAction, ProjectName,
+        SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
+        TuningSetting,
     },
     util::quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
 };
@@ -67,10 +68,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
         let (kind, name) = what.split_once(' ').unwrap_or((what, what));
         let source = kind_of(kind, SourceKind::ALL, "source")?;
         let id = view.studio().instruments.free_id(view.me.client_id.0);
-        one(Action::AddInstrument { id, name: called(name)?, source })
+        one(NetworkAction::AddInstrument { id, name: called(name)?, source })
     };
     "delete" "" "deletes the selected instrument" => |_, view| {
-        one(Action::DeleteInstrument(selected(view)?))
+        one(NetworkAction::DeleteInstrument(selected(view)?))
     };
     "rename" "NAME" "renames the selected instrument" => |name, view| {
         Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Name(called(name)?))])
@@ -170,7 +171,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         one(TransportAction::Region(region.map_err(|error| error.to_string())?))
     };
     "clear" "" "removes all notes of the selected instrument" => |_, view| {
-        one(Action::PianoRoll(selected(view)?, PianoRollAction::Clear))
+        one(NetworkAction::PianoRoll(selected(view)?, PianoRollAction::Clear))
     };
     "euclid" "PAD HITS [ROTATION]" "spreads hits evenly over a pad's steps" => drums::euclid;
     "chain" "1 1 2|on|off" "plays patterns one after the other" => drums::chain;
@@ -193,23 +194,23 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "undo" "" "takes back your last step" => |_, _| Ok(vec![Intent::Undo]);
     "redo" "" "does it again" => |_, _| Ok(vec![Intent::Redo]);
     "save" "[NAME]" "saves the project" => |name, _| match name {
-        "" => one(Action::Project(ProjectAction::Save)),
-        name => one(Action::Project(ProjectAction::SaveAs(project(name)?))),
+        "" => one(NetworkAction::Project(ProjectAction::Save)),
+        name => one(NetworkAction::Project(ProjectAction::SaveAs(project(name)?))),
     };
     "load" "NAME" "loads a project; what is not saved is lost" => |name, _| {
-        one(Action::Project(ProjectAction::Load(project(name)?)))
+        one(NetworkAction::Project(ProjectAction::Load(project(name)?)))
     };
     "new" "" "begins a new project; what is not saved is lost" => |_, _| {
-        one(Action::Project(ProjectAction::New))
+        one(NetworkAction::Project(ProjectAction::New))
     };
     "checkpoint" "NAME" "keeps the project as it is now" => |name, _| {
-        one(Action::Project(ProjectAction::CreateCheckpoint(project(name)?)))
+        one(NetworkAction::Project(ProjectAction::CreateCheckpoint(project(name)?)))
     };
     "forget" "NAME" "deletes a checkpoint" => |name, _| {
-        one(Action::Project(ProjectAction::DeleteCheckpoint(project(name)?)))
+        one(NetworkAction::Project(ProjectAction::DeleteCheckpoint(project(name)?)))
     };
     "restore" "NAME" "goes back to a checkpoint" => |name, _| {
-        one(Action::Project(ProjectAction::RestoreCheckpoint(project(name)?)))
+        one(NetworkAction::Project(ProjectAction::RestoreCheckpoint(project(name)?)))
     };
     "sync" "" "asks for everything anew" => |_, _| Ok(vec![Intent::Resynchronise]);
     "quit" "" "leaves" => |_, _| Ok(vec![Intent::Quit]);

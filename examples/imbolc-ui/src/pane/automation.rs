@@ -9,7 +9,9 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::DirtyFlags,
-    studio::{Action, AutomationAction, Curve, Lane, LaneSetting, Point, StudioState, Target},
+    studio::{
+        AutomationAction, Curve, Lane, LaneSetting, NetworkAction, Point, StudioState, Target,
+    },
     util::quantity::{Amount, Ticks},
 };
 use ratatui::{
@@ -83,7 +85,7 @@ impl Pane for Automation {
             return Some(Intent::Type("automate ".into()));
         }
         let here = self.here(view)?;
-        let act = |action| Some(Action::Automation(here.target, action).into());
+        let act = |action| Some(NetworkAction::Automation(here.target, action).into());
         match key.code {
             KeyCode::Char('D') => return act(AutomationAction::Delete),
             KeyCode::Char('e') => {

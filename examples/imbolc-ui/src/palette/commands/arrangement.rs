@@ -2,7 +2,7 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    studio::{Action, ClipAction, ClipId, LoopRegion, Part},
+    studio::{ClipAction, ClipId, LoopRegion, NetworkAction, Part},
     util::quantity::NoteLength,
 };
 
@@ -16,7 +16,7 @@ type Meaning = Result<Vec<Intent>, String>;
 pub(super) fn capture(name: &str, view: &View) -> Meaning {
     let (id, clip) = free(view)?;
     let (name, region) = (called(name)?, repeating(id, view)?);
-    one(Action::Clip(id, ClipAction::Capture { clip, name, region }))
+    one(NetworkAction::Clip(id, ClipAction::Capture { clip, name, region }))
 }
 
 /// `NAME [BARS]`
@@ -27,14 +27,14 @@ pub(super) fn create(what: &str, view: &View) -> Meaning {
     let bar = view.studio().session.time_signature.bar();
     let length = bars.checked_mul(bar).and_then(|length| NoteLength::new(length).ok());
     let length = length.ok_or_else(|| format!("no clip has {bars} bars"))?;
-    one(Action::Clip(id, ClipAction::Create { clip, name: called(name)?, length }))
+    one(NetworkAction::Clip(id, ClipAction::Create { clip, name: called(name)?, length }))
 }
 
 /// `CLIP NAME`
 pub(super) fn rename(what: &str, view: &View) -> Meaning {
     let (id, _) = view.selected().ok_or(NOTHING_SELECTED)?;
     let (clip, name) = numbered(what, "the number of a clip")?;
-    one(Action::Clip(id, ClipAction::Rename(ClipId(clip), called(name)?)))
+    one(NetworkAction::Clip(id, ClipAction::Rename(ClipId(clip), called(name)?)))
 }
 
 /// The selected instrument, and an id that none of its clips has.

@@ -2,8 +2,8 @@
 
 use imbolc_net::{
     studio::{
-        Action, AutomationAction, BusParameter, DrumParameter, InstrumentParameter,
-        LayerGroupParameter, MasterParameter, PadParameter, SessionParameter, StudioState, Target,
+        AutomationAction, BusParameter, DrumParameter, InstrumentParameter, LayerGroupParameter,
+        MasterParameter, NetworkAction, PadParameter, SessionParameter, StudioState, Target,
     },
     util::quantity::PadNumber,
 };
@@ -21,7 +21,7 @@ pub(super) fn automate(what: &str, view: &View) -> Result<Vec<Intent>, String> {
         let what = words::target(view.studio(), &target);
         return Err(format!("there is a lane for {what} already"));
     }
-    one(Action::Automation(target, AutomationAction::Add))
+    one(NetworkAction::Automation(target, AutomationAction::Add))
 }
 
 /// The one whose name this is, or else the only one that has all these words in

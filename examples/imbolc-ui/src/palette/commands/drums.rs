@@ -4,7 +4,7 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, ChainedPatterns, DrumAction, DrumMachine, DrumSetting, PadSetting, PadSound,
+        ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, PadSetting, PadSound,
         PatternId, PatternSetting, SliceId,
     },
     util::quantity::{Amount, PadNumber, Pitch, SliceCount, StepCount, StepNumber},
@@ -118,7 +118,7 @@ fn pattern(view: &View) -> Result<PatternId, String> {
 }
 
 fn act(view: &View, action: DrumAction) -> Meaning {
-    one(Action::Drums(kit(view)?.0, action))
+    one(NetworkAction::Drums(kit(view)?.0, action))
 }
 
 fn set(view: &View, setting: DrumSetting) -> Meaning {

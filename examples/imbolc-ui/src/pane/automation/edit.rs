@@ -3,8 +3,8 @@
 use crossterm::event::KeyCode;
 use imbolc_net::{
     studio::{
-        Action, AutomationAction, ClipboardAction, Curve, Lane, LoopRegion, Point, SelectionAction,
-        Target,
+        AutomationAction, ClipboardAction, Curve, Lane, LoopRegion, NetworkAction, Point,
+        SelectionAction, Target,
     },
     util::quantity::{Amount, Pitch, Ticks},
 };
@@ -36,7 +36,7 @@ pub(super) struct Here<'a> {
 
 impl Here<'_> {
     fn act(&self, action: AutomationAction) -> Intent {
-        Action::Automation(self.target, action).into()
+        NetworkAction::Automation(self.target, action).into()
     }
 
     fn go_to(&self, tick: Ticks) -> Intent {

@@ -3,9 +3,9 @@
 
 use imbolc_net::{
     studio::{
-        Action, ClickSetting, HumaniseSetting, Key, LoopRegion, MidiMapSetting, Names, NoteValue,
-        ProjectNotice, Scale, SessionSetting, StudioState, TimeSignature, TransportAction,
-        TuningSetting, TuningSystem,
+        ClickSetting, HumaniseSetting, Key, LoopRegion, MidiMapSetting, Names, NetworkAction,
+        NoteValue, ProjectNotice, Scale, SessionSetting, StudioState, TimeSignature,
+        TransportAction, TuningSetting, TuningSystem,
     },
     util::quantity::{Amount, Bpm, ConcertPitch, CountIn, MidiChannel, Ticks},
 };
@@ -221,7 +221,7 @@ fn holder(view: &View) -> Vec<Span<'static>> {
 
 #[expect(clippy::unnecessary_wraps, reason = "it ends what a step does")]
 fn set(setting: SessionSetting) -> Option<Intent> {
-    Some(Action::Session(setting).into())
+    Some(NetworkAction::Session(setting).into())
 }
 
 fn click(setting: ClickSetting) -> Option<Intent> {
