@@ -11,7 +11,7 @@ use crate::{
         bounded::{self, MAX_STEPS_PASTED},
         name::Name,
         rhythm::NoteValue,
-        settings::{Place, PlaceName, Settings, settings},
+        settings::{ParamPath, PathStep, Settings, settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -291,21 +291,21 @@ impl Settings for Pattern {
         Ok(())
     }
 
-    fn place(setting: &PatternSetting, place: &mut Place) {
+    fn path(setting: &PatternSetting, path: &mut ParamPath) {
         let step = |pad: PadNumber, step: StepNumber| {
             [
-                PlaceName::Part("Step"),
-                PlaceName::Number(pad.get().into()),
-                PlaceName::Number(step.get().into()),
+                PathStep::Part("Step"),
+                PathStep::Number(pad.get().into()),
+                PathStep::Number(step.get().into()),
             ]
         };
         match setting {
-            PatternSetting::Name(_) => place.push(PlaceName::Part("Name")),
-            PatternSetting::Length(_) => place.push(PlaceName::Part("Length")),
-            PatternSetting::Resolution(_) => place.push(PlaceName::Part("Resolution")),
-            PatternSetting::On(on) => place.extend(step(on.pad, on.step)),
-            PatternSetting::Off(pad, number) => place.extend(step(*pad, *number)),
-            PatternSetting::Steps(_) => place.push(PlaceName::Part("Step")),
+            PatternSetting::Name(_) => path.push(PathStep::Part("Name")),
+            PatternSetting::Length(_) => path.push(PathStep::Part("Length")),
+            PatternSetting::Resolution(_) => path.push(PathStep::Part("Resolution")),
+            PatternSetting::On(on) => path.extend(step(on.pad, on.step)),
+            PatternSetting::Off(pad, number) => path.extend(step(*pad, *number)),
+            PatternSetting::Steps(_) => path.push(PathStep::Part("Step")),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
             ids::SlotId,
             range::Range as _,
             reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings},
+            settings::{ParamPath, PathStep, Settings},
         },
         effect::EffectParameter,
         plugin::Hosted,
@@ -180,16 +180,16 @@ impl Settings for Chain {
         }
     }
 
-    fn place(setting: &ChainSetting, place: &mut Place) {
-        let slot = |id: &SlotId| PlaceName::Number(id.0.into());
+    fn path(setting: &ChainSetting, path: &mut ParamPath) {
+        let slot = |id: &SlotId| PathStep::Number(id.0.into());
         match setting {
             // The index of an effect depends on all others, so order is one
             // parameter.
             ChainSetting::Add(..) | ChainSetting::Remove(_) | ChainSetting::Move(..) => {}
-            ChainSetting::Bypass(id, _) => place.extend([slot(id), PlaceName::Part("Bypass")]),
+            ChainSetting::Bypass(id, _) => path.extend([slot(id), PathStep::Part("Bypass")]),
             ChainSetting::Effect(id, setting) => {
-                place.push(slot(id));
-                Effect::place(setting, place);
+                path.push(slot(id));
+                Effect::path(setting, path);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::{
         bounded::{self, MAX_BUSES},
         ids::BusId,
         reference::{Reference, Refers},
-        settings::{Place, PlaceName, Settings, settings},
+        settings::{ParamPath, PathStep, Settings, settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -81,12 +81,12 @@ impl Settings for Sends {
         }
     }
 
-    fn place(setting: &SendsSetting, place: &mut Place) {
+    fn path(setting: &SendsSetting, path: &mut ParamPath) {
         let (SendsSetting::Add(bus) | SendsSetting::Remove(bus) | SendsSetting::Set(bus, _)) =
             setting;
-        place.push(PlaceName::Number(bus.0.into()));
+        path.push(PathStep::Number(bus.0.into()));
         if let SendsSetting::Set(_, setting) = setting {
-            BusSend::place(setting, place);
+            BusSend::path(setting, path);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
             ids::{BusId, LayerGroupId},
             name::Name,
             reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings, settings},
+            settings::{ParamPath, PathStep, Settings, settings},
         },
         effect::chain::Chain,
         mixer::layer_group::{LayerGroup, LayerGroupSetting},
@@ -234,25 +234,25 @@ impl Settings for Mixer {
         }
     }
 
-    fn place(setting: &MixerSetting, place: &mut Place) {
+    fn path(setting: &MixerSetting, path: &mut ParamPath) {
         match setting {
             MixerSetting::AddBus(id, _) | MixerSetting::DeleteBus(id) => {
-                place.extend([PlaceName::Part("Bus"), PlaceName::Number(id.0.into())]);
+                path.extend([PathStep::Part("Bus"), PathStep::Number(id.0.into())]);
             }
             MixerSetting::Bus(id, setting) => {
-                place.extend([PlaceName::Part("Bus"), PlaceName::Number(id.0.into())]);
-                Bus::place(setting, place);
+                path.extend([PathStep::Part("Bus"), PathStep::Number(id.0.into())]);
+                Bus::path(setting, path);
             }
             MixerSetting::Master(setting) => {
-                place.push(PlaceName::Part("Master"));
-                Master::place(setting, place);
+                path.push(PathStep::Part("Master"));
+                Master::path(setting, path);
             }
             MixerSetting::AddLayerGroup(id, _) | MixerSetting::DeleteLayerGroup(id) => {
-                place.extend([PlaceName::Part("LayerGroup"), PlaceName::Number(id.0.into())]);
+                path.extend([PathStep::Part("LayerGroup"), PathStep::Number(id.0.into())]);
             }
             MixerSetting::LayerGroup(id, setting) => {
-                place.extend([PlaceName::Part("LayerGroup"), PlaceName::Number(id.0.into())]);
-                LayerGroup::place(setting, place);
+                path.extend([PathStep::Part("LayerGroup"), PathStep::Number(id.0.into())]);
+                LayerGroup::path(setting, path);
             }
         }
     }

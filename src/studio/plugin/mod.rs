@@ -17,7 +17,7 @@ use crate::{
         content::Content,
         ids::{DefinitionId, ParameterId},
         reference::{Reference, Refers},
-        settings::{Place, PlaceName, Settings},
+        settings::{ParamPath, PathStep, Settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -145,14 +145,14 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
         }
     }
 
-    fn place(setting: &LoadedSetting<K>, place: &mut Place) {
+    fn path(setting: &LoadedSetting<K>, path: &mut ParamPath) {
         match setting {
             // Both replace everything below them, so their path is empty.
             LoadedSetting::Load(_) | LoadedSetting::Unload => {}
             LoadedSetting::Set(parameter, _) | LoadedSetting::Reset(parameter) => {
-                place.push(PlaceName::Number(parameter.0.into()));
+                path.push(PathStep::Number(parameter.0.into()));
             }
-            LoadedSetting::Saved(_) => place.push(PlaceName::Part("Saved")),
+            LoadedSetting::Saved(_) => path.push(PathStep::Part("Saved")),
         }
     }
 

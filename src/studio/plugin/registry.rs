@@ -14,7 +14,7 @@ use crate::{
         bounded::{self, MAX_DEFINITIONS, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL},
         ids::{DefinitionId, ParameterId, PluginId, SynthDefId},
         name::Name,
-        settings::{Place, PlaceName, Settings},
+        settings::{ParamPath, PathStep, Settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -213,14 +213,14 @@ impl Settings for Registry {
         }
     }
 
-    fn place(setting: &RegistrySetting, place: &mut Place) {
+    fn path(setting: &RegistrySetting, path: &mut ParamPath) {
         let id: DefinitionId = match setting {
             RegistrySetting::AddSynthDef(id, _) | RegistrySetting::DeleteSynthDef(id) => {
                 (*id).into()
             }
             RegistrySetting::AddPlugin(id, _) | RegistrySetting::DeletePlugin(id) => (*id).into(),
         };
-        place.extend([PlaceName::Part(id.what()), PlaceName::Number(id.number().into())]);
+        path.extend([PathStep::Part(id.what()), PathStep::Number(id.number().into())]);
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(RegistrySetting)) {

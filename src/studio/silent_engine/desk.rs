@@ -7,7 +7,7 @@ use std::iter;
 
 use super::{
     schedule::Key,
-    sounding::{Place, Sounding},
+    sounding::{Sounding, VoiceKey},
 };
 use crate::{
     model::InstrumentId,
@@ -95,7 +95,7 @@ impl<'a> MeterBridge<'a> {
     fn loudness(
         &self,
         instrument: &Instrument,
-        scheduled: impl Iterator<Item = (Place, Velocity)>,
+        scheduled: impl Iterator<Item = (VoiceKey, Velocity)>,
     ) -> f32 {
         let scheduled = scheduled.map(|((id, key), velocity)| match key {
             Key::Note(_) => amplitude(velocity),

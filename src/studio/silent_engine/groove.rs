@@ -7,7 +7,7 @@
 
 use super::{
     schedule::{self, CERTAIN, Key, Strike, Written},
-    sounding::Place,
+    sounding::VoiceKey,
     swing::{self, Swing},
 };
 use crate::{
@@ -149,7 +149,7 @@ enum Throw {
 
 /// A number by chance: the same for the same place, key and pass, wherever and
 /// whenever it is asked for.
-fn dice((instrument, key): Place, tick: u32, pass: u32, throw: Throw) -> u64 {
+fn dice((instrument, key): VoiceKey, tick: u32, pass: u32, throw: Throw) -> u64 {
     let place = u64::from(tick) << 32 | u64::from(instrument.0);
     let key = match key {
         Key::Note(pitch) => pitch.get(),

@@ -11,7 +11,7 @@ use super::{
     plan::{Away, Plan, Way},
     playhead::Playhead,
     schedule::{self, Key, Shift, Strike},
-    sounding::{Place, Sounding},
+    sounding::{Sounding, VoiceKey},
 };
 use crate::{
     studio::{
@@ -380,7 +380,7 @@ impl Performance {
     }
 
     /// Says that a note has ended; pads are struck and left alone.
-    fn note_off(&mut self, tick: u32, (instrument, key): Place) {
+    fn note_off(&mut self, tick: u32, (instrument, key): VoiceKey) {
         if let Key::Note(pitch) = key {
             self.note(tick, PlaybackEvent::NoteOff { instrument, pitch });
         }

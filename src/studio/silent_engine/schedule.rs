@@ -5,7 +5,7 @@
 //! piece is what would have been asked for at once. Whatever else strikes notes
 //! is one of the [`players`].
 
-use super::{beats, sounding::Place};
+use super::{beats, sounding::VoiceKey};
 use crate::{
     model::InstrumentId,
     studio::{
@@ -38,7 +38,7 @@ pub(super) struct Struck {
     /// How far the sound of a pad is transposed; of a key, that is in the key.
     pub(super) transposed: Semitones,
     /// What else it silences.
-    pub(super) chokes: Option<Place>,
+    pub(super) chokes: Option<VoiceKey>,
 }
 
 /// A note, or a beat, as it is written.
@@ -70,7 +70,7 @@ pub(super) struct Strike {
 }
 
 impl Struck {
-    pub(super) const fn place(&self) -> Place {
+    pub(super) const fn place(&self) -> VoiceKey {
         (self.instrument, self.key)
     }
 }
