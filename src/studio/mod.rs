@@ -167,7 +167,7 @@ impl Model for Studio {
     type Effect = StudioEffect;
 
     fn access(_state: &StudioState, action: &NetworkAction) -> Access {
-        access::access(action)
+        access::access_of(action)
     }
 
     fn reduce(
@@ -178,7 +178,7 @@ impl Model for Studio {
     }
 
     fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
-        patch::diff(from, to)
+        patch::diff_studio(from, to)
     }
 
     fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), PatchError> {
@@ -236,6 +236,6 @@ impl Model for Studio {
     }
 
     fn digest(state: &StudioState, known: Option<(&StudioState, Digest)>) -> Digest {
-        state_digest::digest(state, known)
+        state_digest::digest_studio(state, known)
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
         | DirtyFlags::REGISTRY.when(!from.registry.is_same(&to.registry))
 }
 
-pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
+pub(super) fn diff_studio(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
     let mut changes = Vec::new();
     if !Arc::ptr_eq(&from.session, &to.session) {
         from.session.diff(&to.session, &mut |s| changes.push(StudioChange::Session(s)));

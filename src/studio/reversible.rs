@@ -311,7 +311,7 @@ fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
     }
     for difference in from.instruments.diff(&to.instruments) {
         match difference {
-            DiffItem::Add(&id, instrument) => changes.push(put(to, id, instrument)),
+            DiffItem::Add(&id, instrument) => changes.push(put_instrument(to, id, instrument)),
             DiffItem::Remove(id, _) => changes.push(StudioChange::DropInstrument(*id)),
             DiffItem::Update { old: (id, old), new: (_, new) } => {
                 old.diff(new, &mut |s| changes.push(StudioChange::Instrument(*id, s)));
@@ -334,7 +334,11 @@ fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
 }
 
 /// The instrument as it is made, not as it is played.
-fn put(state: &StudioState, id: InstrumentId, instrument: &Arc<Instrument>) -> StudioChange {
+fn put_instrument(
+    state: &StudioState,
+    id: InstrumentId,
+    instrument: &Arc<Instrument>,
+) -> StudioChange {
     let mut instrument = Arc::clone(instrument);
     if !instrument.sounding.is_empty() {
         Arc::make_mut(&mut instrument).sounding = Keys::default();

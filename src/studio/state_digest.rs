@@ -11,7 +11,7 @@ use crate::model::{Digest, DigestDelta};
 
 /// The digest of `state`. If nothing is known, it starts from an empty studio:
 /// there is one way only.
-pub(super) fn digest(state: &StudioState, known: Option<(&StudioState, Digest)>) -> Digest {
+pub(super) fn digest_studio(state: &StudioState, known: Option<(&StudioState, Digest)>) -> Digest {
     let empty = StudioState::default();
     let (from, digest) = known.unwrap_or((&empty, Digest::default()));
     let mut delta = DigestDelta::from(digest);

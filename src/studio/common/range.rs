@@ -25,7 +25,7 @@ pub(in crate::studio) fn amount(part: f32) -> Amount {
 }
 
 /// A linear mapping from the smallest to the largest value.
-macro_rules! evenly {
+macro_rules! linear {
     ($($quantity:ident)+) => { $(
         impl Range for $quantity {
             fn at(part: Amount) -> Self {
@@ -102,7 +102,7 @@ macro_rules! choices {
 
 pub(in crate::studio) use choices;
 
-evenly! {
+linear! {
     Amount Bpm Cents Decibels Feedback Gain ModulationIndex Octaves Pan Seconds TimingOffset
 }
 by_factor! {

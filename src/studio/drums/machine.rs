@@ -100,7 +100,7 @@ impl ChainedPatterns {
 
 /// The drum machine of an instrument whose source is a drum kit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Read")]
+#[serde(try_from = "UncheckedMachine")]
 pub struct DrumMachine {
     /// The delay of every second step: 0 is straight.
     pub swing: Amount,
@@ -447,7 +447,7 @@ impl Refers for DrumMachine {
 
 /// A drum machine as it is deserialized, before its references are checked.
 #[derive(Deserialize)]
-struct Read {
+struct UncheckedMachine {
     swing: Amount,
     chained: bool,
     current: Option<PatternId>,
@@ -459,11 +459,11 @@ struct Read {
     chopper: Arc<Chopper>,
 }
 
-impl TryFrom<Read> for DrumMachine {
+impl TryFrom<UncheckedMachine> for DrumMachine {
     type Error = Invalid;
 
-    fn try_from(read: Read) -> Result<Self, Invalid> {
-        let Read { swing, chained, current, chain, pads, patterns, chopper } = read;
+    fn try_from(read: UncheckedMachine) -> Result<Self, Invalid> {
+        let UncheckedMachine { swing, chained, current, chain, pads, patterns, chopper } = read;
         let machine = Self { swing, chained, current, chain, pads, patterns, chopper };
         machine.check()?;
         Ok(machine)

@@ -72,7 +72,7 @@ type Cell = (PadNumber, StepNumber);
 /// The steps that are on, at most one per pad and position. It is serialized as
 /// a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "List", into = "List")]
+#[serde(from = "StepList", into = "StepList")]
 pub struct Steps(OrdMap<Cell, Hit>);
 
 /// A non-empty rectangle of a pattern: a range of pads and a range of steps.
@@ -348,15 +348,15 @@ pub(super) fn no_pattern(id: PatternId) -> Invalid {
 /// The serialized form of [`Steps`].
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-struct List(#[serde(deserialize_with = "bounded::list::<MAX_STEPS_PASTED, _, _>")] Vec<Step>);
+struct StepList(#[serde(deserialize_with = "bounded::list::<MAX_STEPS_PASTED, _, _>")] Vec<Step>);
 
-impl From<List> for Steps {
-    fn from(List(steps): List) -> Self {
+impl From<StepList> for Steps {
+    fn from(StepList(steps): StepList) -> Self {
         steps.into_iter().collect()
     }
 }
 
-impl From<Steps> for List {
+impl From<Steps> for StepList {
     fn from(steps: Steps) -> Self {
         Self(steps.iter().collect())
     }

@@ -5,14 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::schedule::{Key, Strike, Struck};
+use super::strike::{Strike, Struck, Struckable};
 use crate::{
     model::InstrumentId,
+    studio::silent_engine::strike::VoiceKey,
     util::quantity::{Pitch, Velocity},
 };
-
-/// A key of an instrument, or a pad of a kit.
-pub(super) type VoiceKey = (InstrumentId, Key);
 
 /// The scheduled notes that sound, and the pads.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +57,7 @@ impl Sounding {
 
     /// Ends one of the notes that cannot sound together with `strike`.
     pub(super) fn make_room(&mut self, strike: &Struck) -> Option<VoiceKey> {
-        let notes = |key| (strike.instrument, Key::Note(key));
+        let notes = |key| (strike.instrument, Struckable::Note(key));
         let all = notes(Pitch::MIN)..=notes(Pitch::MAX);
         let beside = if strike.mono { self.voices.range(all).next() } else { None };
         let beside = beside.map(|(place, _)| *place);
