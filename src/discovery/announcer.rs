@@ -20,7 +20,7 @@ use crate::{
     },
     dispatcher::{Dispatcher, Event, Events, Status},
     model::Model,
-    sync::session::checked_name,
+    sync::{SessionEvent, session::checked_name},
 };
 
 /// The least time between two announcements of a session that
@@ -186,9 +186,11 @@ async fn participants_may_change<M: Model>(events: &mut Events<M>) -> bool {
     loop {
         match events.next().await {
             None => return false,
-            Some(Event::Joined(_) | Event::Left(_) | Event::Missed(_) | Event::Status(_)) => {
-                return true;
-            }
+            Some(
+                Event::Session(SessionEvent::Joined(_) | SessionEvent::Left(_))
+                | Event::Missed(_)
+                | Event::Status(_),
+            ) => return true,
             Some(_) => {}
         }
     }
