@@ -10,7 +10,7 @@ mod client_connection;
 mod client_handshake;
 mod frame_receiver;
 mod join_options;
-mod ownership_batches;
+mod ownership_requests;
 mod reconnector;
 mod remote_dispatcher;
 mod shared;

@@ -14,7 +14,7 @@ use super::{
     JoinOptions, SavedToken, TokenFile,
     client_connection::{ClientConnection, Disconnect},
     client_handshake::{Handshake, HandshakeReply, perform_handshake},
-    ownership_batches::{MAX_OWNERSHIP_BATCH, ownership_batches},
+    ownership_requests::{MAX_OWNERSHIP_BATCH, ownership_batches},
     shared::{SessionIdentity, Shared},
 };
 use crate::{

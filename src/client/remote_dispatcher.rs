@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    JoinOptions, TokenFile, ownership_batches::ownership_batches, reconnector::Reconnector,
+    JoinOptions, TokenFile, ownership_requests::ownership_batches, reconnector::Reconnector,
     shared::Shared,
 };
 use crate::{
