@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        name::Name,
+        common::{
+            name::Name,
+            settings::{Settings, settings},
+        },
+        globals::playback::LoopRegion,
         piano_roll::{Note, NoteChange, Notes},
-        playback::LoopRegion,
-        settings::{Settings, settings},
     },
     util::quantity::{NoteLength, Pitch, Ticks},
 };

@@ -17,16 +17,19 @@ pub use self::{
     part::Part,
     placement::{Placement, PlacementAction, PlacementChange, PlacementId},
 };
-use super::{
-    StudioEffect, StudioState,
-    bounded::{
-        self, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS, MAX_PLACEMENTS_IN_ALL,
-    },
-    instrument::InstrumentState,
-    settings::{Settings, settings},
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{
+                self, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS,
+                MAX_PLACEMENTS_IN_ALL,
+            },
+            settings::{Settings, settings},
+        },
+        instrument::InstrumentState,
+    },
     util::ordmap::{DiffItem, OrdMap},
 };
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
+        common::bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
         piano_roll::Track,
     },
     util::ordmap::{DiffItem, OrdMap},

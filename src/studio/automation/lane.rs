@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        bounded::{self, MAX_PASTED, MAX_POINTS},
-        playback::LoopRegion,
-        settings::{Settings, settings},
+        common::{
+            bounded::{self, MAX_PASTED, MAX_POINTS},
+            settings::{Settings, settings},
+        },
+        globals::playback::LoopRegion,
     },
     util::{
         ordmap::{DiffItem, OrdMap},

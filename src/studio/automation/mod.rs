@@ -4,37 +4,31 @@
 //! moves. It knows nothing of what a parameter does.
 
 mod lane;
-mod lane_parameter;
-mod range;
 mod target;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::target::ChainOf;
 pub use self::{
     lane::{Curve, Lane, LaneChange, LaneSetting, Point, Points},
-    lane_parameter::{Automated, ChainParameter, NoParameter, SendsParameter},
     target::Target,
 };
-pub(super) use self::{
-    lane_parameter::{if_it_has_a_range, parameters},
-    range::Range,
-    target::ChainOf,
-};
 
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
-    chain::SlotId,
-    instrument::InstrumentState,
-    layer_group::LayerGroupId,
-    mixer::BusId,
-    playback::LoopRegion,
-    settings::Settings,
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
+            settings::Settings,
+        },
+        effect::chain::SlotId,
+        globals::playback::LoopRegion,
+        instrument::InstrumentState,
+        mixer::{BusId, layer_group::LayerGroupId},
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::Ticks,
@@ -313,9 +307,10 @@ mod tests {
     use crate::{
         model::Model,
         studio::{
-            BusParameter, BusSendParameter, ChainSetting, EffectKind, InstrumentAction,
-            InstrumentParameter, InstrumentSetting, LayerGroupParameter, MasterParameter,
-            MasterSetting, MixerSetting, Name, NetworkAction, Studio,
+            BusParameter, BusSendParameter, ChainParameter, ChainSetting, EffectKind,
+            InstrumentAction, InstrumentParameter, InstrumentSetting, LayerGroupParameter,
+            MasterParameter, MasterSetting, MixerSetting, Name, NetworkAction, SendsParameter,
+            Studio,
         },
         util::quantity::Amount,
     };

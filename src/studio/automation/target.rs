@@ -7,10 +7,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    lane_parameter::{ChainParameter, SendsParameter},
-    range,
-};
 use crate::{
     model::{InstrumentId, Invalid},
     studio::{
@@ -18,6 +14,10 @@ use crate::{
         Instrument, InstrumentAction, InstrumentParameter, InstrumentState, LayerGroupId,
         LayerGroupParameter, MasterParameter, MixerSetting, NetworkAction, PadParameter,
         ParameterId, SessionParameter, SlotId, StudioState,
+        common::{
+            automated::{ChainParameter, SendsParameter},
+            range,
+        },
     },
     util::quantity::{Amount, PadNumber, ParameterValue},
 };

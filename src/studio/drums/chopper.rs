@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Invalid,
-    studio::{
+    studio::common::{
         bounded::{self, MAX_SLICES},
         content::Content,
         settings::{Place, PlaceName, Settings},

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
-    studio::{
+    studio::common::{
         bounded::{self, MAX_CHAINED, MAX_PATTERNS},
         content::Content,
         name::Name,

@@ -22,15 +22,17 @@ pub use self::{
     pattern::{BadStepRegion, Hit, HitSetting, Pattern, PatternSetting, Step, StepRegion, Steps},
 };
 
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_INSTRUMENTS, MAX_PATTERNS_IN_ALL, MAX_STEPS_IN_ALL},
-    instrument::InstrumentState,
-    reference::{Reference, Refers},
-    source::SourceKind,
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_INSTRUMENTS, MAX_PATTERNS_IN_ALL, MAX_STEPS_IN_ALL},
+            reference::{Reference, Refers},
+        },
+        instrument::InstrumentState,
+        source::SourceKind,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{PadNumber, SliceCount, StepCount, StepNumber},

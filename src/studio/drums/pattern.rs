@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::PatternId;
 use crate::{
     model::{DigestDelta, Invalid},
-    studio::{
+    studio::common::{
         bounded::{self, MAX_STEPS_PASTED},
         name::Name,
         rhythm::NoteValue,

@@ -1,7 +1,7 @@
 //! Effects that change how loud the sound is, by how loud it is.
 
 use crate::{
-    studio::{mixer::BusId, settings::settings},
+    studio::{common::settings::settings, mixer::BusId},
     util::quantity::{Amount, CompressionRatio, Decibels, Gain, Seconds},
 };
 

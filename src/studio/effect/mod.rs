@@ -4,6 +4,8 @@
 //! A new kind is a table of parameters and a row in `kinds!`. It knows how an
 //! effect is described, never how one is made, nor what it is a part of.
 
+pub(super) mod chain;
+
 mod dynamics;
 mod modulation;
 mod space;
@@ -31,11 +33,13 @@ pub use self::{
     },
 };
 
-use super::{
-    hosted::{Hosted, Loaded, PluginId},
-    kinds::kinds,
-    reference::{Reference, Refers},
-    tone::Filter,
+use crate::studio::{
+    common::{
+        kinds::kinds,
+        reference::{Reference, Refers},
+        tone::Filter,
+    },
+    plugin::{Hosted, Loaded, PluginId},
 };
 
 kinds! {

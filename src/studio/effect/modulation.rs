@@ -1,7 +1,10 @@
 //! Effects that go round and round by themselves.
 
 use crate::{
-    studio::{modulator::LfoShape, rhythm::NoteValue, settings::settings},
+    studio::{
+        common::{rhythm::NoteValue, settings::settings},
+        instrument::modulator::LfoShape,
+    },
     util::quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
 };
 

@@ -1,7 +1,7 @@
 //! Effects that put the sound into a space.
 
 use crate::{
-    studio::{content::Content, rhythm::NoteValue, settings::settings},
+    studio::common::{content::Content, rhythm::NoteValue, settings::settings},
     util::quantity::{Amount, Gain, Hertz, Seconds},
 };
 

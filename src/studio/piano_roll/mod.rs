@@ -17,15 +17,17 @@ pub use self::{
     track::{Track, TrackSetting, Voices},
 };
 
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL},
-    instrument::InstrumentState,
-    playback::LoopRegion,
-    settings::Settings,
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL},
+            settings::Settings,
+        },
+        globals::playback::LoopRegion,
+        instrument::InstrumentState,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},

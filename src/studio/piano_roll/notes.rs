@@ -13,8 +13,8 @@ use serde::{
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        bounded::{self, MAX_NOTES, MAX_PASTED},
-        playback::LoopRegion,
+        common::bounded::{self, MAX_NOTES, MAX_PASTED},
+        globals::playback::LoopRegion,
     },
     util::{
         ordmap::{DiffItem, OrdMap},

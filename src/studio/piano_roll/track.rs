@@ -14,8 +14,8 @@ use super::{
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        playback::LoopRegion,
-        settings::{Settings, settings},
+        common::settings::{Settings, settings},
+        globals::playback::LoopRegion,
     },
     util::quantity::{Pitch, Ticks},
 };

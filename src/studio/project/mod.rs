@@ -11,12 +11,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::project_name::{BadProjectName, ProjectName};
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
-    settings::settings,
+use crate::{
+    model::Invalid,
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
+            settings::settings,
+        },
+    },
 };
-use crate::model::Invalid;
 
 settings! {
     /// Under which name the session is kept, and which others there are.

@@ -7,8 +7,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::studio::bounded::MAX_NAME;
-use crate::util::text::is_plain;
+use crate::{studio::common::bounded::MAX_NAME, util::text::is_plain};
 
 /// Bytes in a project's name: the name of a file must not have more than 255,
 /// and this one gets an ending.

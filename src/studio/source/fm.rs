@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Wave;
 use crate::{
-    studio::settings::settings,
+    studio::common::settings::settings,
     util::quantity::{Amount, Cents, FrequencyRatio, ModulationIndex},
 };
 

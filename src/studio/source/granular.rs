@@ -1,7 +1,7 @@
 //! Sources that are summed up of very many very short or very simple sounds.
 
 use crate::{
-    studio::{content::Content, settings::settings},
+    studio::common::{content::Content, settings::settings},
     util::quantity::{Amount, Cents, GrainRate, Harmonics, Pitch, Seconds},
 };
 

@@ -1,7 +1,7 @@
 //! Sources that come from elsewhere.
 
 use crate::{
-    studio::{mixer::BusId, settings::settings},
+    studio::{common::settings::settings, mixer::BusId},
     util::quantity::{Decibels, Gain, InputChannel},
 };
 

@@ -47,10 +47,12 @@ pub use self::{
     },
 };
 
-use super::{
-    hosted::{Hosted, Loaded, PluginId, SynthDefId},
-    kinds::kinds,
-    reference::{Reference, Refers},
+use crate::studio::{
+    common::{
+        kinds::kinds,
+        reference::{Reference, Refers},
+    },
+    plugin::{Hosted, Loaded, PluginId, SynthDefId},
 };
 
 kinds! {
@@ -173,7 +175,7 @@ impl Refers for Source {
 mod tests {
     use super::*;
     use crate::{
-        studio::settings::Settings,
+        studio::common::settings::Settings,
         util::quantity::{Amount, ModulationIndex},
     };
 

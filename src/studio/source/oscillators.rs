@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    studio::{content::Content, settings::settings},
+    studio::common::{content::Content, settings::settings},
     util::quantity::{Amount, Cents, FrequencyRatio, Octaves, VoiceCount},
 };
 

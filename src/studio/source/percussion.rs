@@ -1,7 +1,7 @@
 //! Sources that make one drum each, out of nothing but waves and noise.
 
 use crate::{
-    studio::settings::settings,
+    studio::common::settings::settings,
     util::quantity::{Amount, FrequencyRatio, Hertz, Octaves, Seconds, VoiceCount},
 };
 

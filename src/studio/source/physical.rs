@@ -1,7 +1,7 @@
 //! Sources that behave like things that are struck, plucked, bowed or blown.
 
 use crate::{
-    studio::settings::settings,
+    studio::common::settings::settings,
     util::quantity::{Amount, Seconds},
 };
 

@@ -7,8 +7,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{name::Name, settings::settings};
-use crate::util::quantity::Decibels;
+use crate::{
+    studio::common::{name::Name, settings::settings},
+    util::quantity::Decibels,
+};
 
 /// Names a layer group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_DEFINITIONS, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL},
-    hosted::{DefinitionId, ParameterId, PluginId, SynthDefId},
-    name::Name,
-    reference::Reference,
-    settings::{Place, PlaceName, Settings},
-};
+use super::{DefinitionId, ParameterId, PluginId, SynthDefId};
 use crate::{
     model::{DigestDelta, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_DEFINITIONS, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL},
+            name::Name,
+            reference::Reference,
+            settings::{Place, PlaceName, Settings},
+        },
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{ParameterChange, ParameterValue},
@@ -73,7 +75,11 @@ impl Parameter {
     }
 
     /// A value that is moved by so much, and stays in range.
-    pub(super) fn moved(&self, value: ParameterValue, by: ParameterChange) -> ParameterValue {
+    pub(in crate::studio) fn moved(
+        &self,
+        value: ParameterValue,
+        by: ParameterChange,
+    ) -> ParameterValue {
         let moved = ParameterValue::new(value.get() + by.get());
         let end = if by.get() < 0.0 { self.min } else { self.max };
         moved.unwrap_or(end).clamp(self.min, self.max)
@@ -98,7 +104,11 @@ impl Definition {
     }
 
     /// Checks that this parameter can have this value.
-    pub(super) fn check(&self, id: ParameterId, value: ParameterValue) -> Result<(), Invalid> {
+    pub(in crate::studio) fn check(
+        &self,
+        id: ParameterId,
+        value: ParameterValue,
+    ) -> Result<(), Invalid> {
         match self.parameter(id) {
             None => Err(Invalid::missing("parameter", id)),
             Some(row) if (row.min..=row.max).contains(&value) => Ok(()),
@@ -131,7 +141,7 @@ pub enum RegistrySetting {
 
 impl Registry {
     /// Definition by definition.
-    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
+    pub(in crate::studio) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         let Self { synth_defs, plugins } = self;
         delta.at("synth_defs", |delta| delta.map(Some(synth_defs), Some(&to.synth_defs)));
         delta.at("plugins", |delta| delta.map(Some(plugins), Some(&to.plugins)));
@@ -158,7 +168,7 @@ impl Registry {
     }
 
     /// Whether both are the same in memory, and so equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(in crate::studio) fn is_same(&self, other: &Self) -> bool {
         self.synth_defs.ptr_eq(&other.synth_defs) && self.plugins.ptr_eq(&other.plugins)
     }
 
@@ -168,12 +178,12 @@ impl Registry {
     }
 
     /// Checks what concerns the registry as a whole.
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    pub(in crate::studio) fn check(&self) -> Result<(), Invalid> {
         bounded::at_most(self.parameters(), MAX_PARAMETERS_IN_ALL, "parameters in the registry")
     }
 }
 
-pub(super) fn reduce(
+pub(in crate::studio) fn reduce(
     state: &mut StudioState,
     setting: &RegistrySetting,
 ) -> Result<Vec<StudioEffect>, Invalid> {

@@ -55,7 +55,7 @@ impl Name {
     }
 
     /// A name that this crate gives, and that is known to be one.
-    pub(super) fn given(text: &'static str) -> Self {
+    pub(in crate::studio) fn given(text: &'static str) -> Self {
         Self(text.into())
     }
 }

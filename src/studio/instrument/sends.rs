@@ -5,14 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bounded::{self, MAX_BUSES},
-    mixer::BusId,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings, settings},
-};
 use crate::{
     model::Invalid,
+    studio::{
+        common::{
+            bounded::{self, MAX_BUSES},
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings, settings},
+        },
+        mixer::BusId,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::Decibels,

@@ -5,26 +5,32 @@
 //! It knows a definition by its id only; its table of parameters is in the
 //! registry, and the plug-in itself where the sound is made.
 
+pub(super) mod registry;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    automation::{Automated, NoParameter},
-    bounded::{self, MAX_TOUCHED},
-    chain::{ChainSetting, SlotId},
-    content::Content,
-    effect::EffectSetting,
-    instrument::{InstrumentAction, InstrumentSetting},
-    mixer::{BusId, BusSetting, MasterSetting, MixerSetting},
-    network_action::NetworkAction,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings},
-    source::SourceSetting,
-};
 use crate::{
     model::{InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            automated::{Automated, NoParameter},
+            bounded::{self, MAX_TOUCHED},
+            content::Content,
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings},
+        },
+        effect::{
+            EffectSetting,
+            chain::{ChainSetting, SlotId},
+        },
+        instrument::{InstrumentAction, InstrumentSetting},
+        mixer::{BusId, BusSetting, MasterSetting, MixerSetting},
+        network_action::NetworkAction,
+        source::SourceSetting,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Amount, ParameterChange, ParameterValue},

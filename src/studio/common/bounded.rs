@@ -112,12 +112,12 @@ pub const MAX_STEPS_PASTED: usize = 16 * 128;
 pub const MAX_MAPPINGS: usize = 256;
 
 /// A limit as an error carries it.
-pub(super) fn count(limit: usize) -> u32 {
+pub(in crate::studio) fn count(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
 }
 
 /// Removes the entries that are `gone`, and leaves the others shared.
-pub(super) fn remove<K, V>(map: &mut OrdMap<K, V>, gone: impl Fn(&K, &V) -> bool)
+pub(in crate::studio) fn remove<K, V>(map: &mut OrdMap<K, V>, gone: impl Fn(&K, &V) -> bool)
 where
     K: Ord + Clone,
     V: Clone,
@@ -130,12 +130,18 @@ where
 }
 
 /// Checks that there are not more than `limit` of `what` (plural).
-pub(super) fn at_most(there: usize, limit: usize, what: &'static str) -> Result<(), Invalid> {
+pub(in crate::studio) fn at_most(
+    there: usize,
+    limit: usize,
+    what: &'static str,
+) -> Result<(), Invalid> {
     if there <= limit { Ok(()) } else { Err(Invalid::full(what, count(limit))) }
 }
 
 /// Reads a list of at most `MAX` elements.
-pub(super) fn list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(in crate::studio) fn list<'de, const MAX: usize, T, D>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,
@@ -165,7 +171,9 @@ impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for List<MAX, T> {
 }
 
 /// Reads a map of at most `MAX` entries, none of them twice.
-pub(super) fn map<'de, const MAX: usize, K, V, D>(deserializer: D) -> Result<OrdMap<K, V>, D::Error>
+pub(in crate::studio) fn map<'de, const MAX: usize, K, V, D>(
+    deserializer: D,
+) -> Result<OrdMap<K, V>, D::Error>
 where
     K: Deserialize<'de> + Ord + Clone,
     V: Deserialize<'de> + Clone,
@@ -201,7 +209,7 @@ where
 const ROOM: usize = 64;
 
 /// A map of at most `max` entries, none of them twice, as `next` brings them.
-pub(super) fn collect<K, V, E>(
+pub(in crate::studio) fn collect<K, V, E>(
     max: usize,
     announced: Option<usize>,
     mut next: impl FnMut() -> Result<Option<(K, V)>, E>,
@@ -222,7 +230,10 @@ where
 }
 
 /// Writes a map whose keys cannot be keys in JSON, as a list of pairs.
-pub(super) fn write_pairs<K, V, S>(map: &OrdMap<K, V>, serializer: S) -> Result<S::Ok, S::Error>
+pub(in crate::studio) fn write_pairs<K, V, S>(
+    map: &OrdMap<K, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error>
 where
     K: Serialize + Ord,
     V: Serialize,
@@ -232,7 +243,7 @@ where
 }
 
 /// Reads a list of at most `MAX` pairs as a map, no key twice.
-pub(super) fn pairs<'de, const MAX: usize, K, V, D>(
+pub(in crate::studio) fn pairs<'de, const MAX: usize, K, V, D>(
     deserializer: D,
 ) -> Result<OrdMap<K, V>, D::Error>
 where

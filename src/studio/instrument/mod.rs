@@ -3,28 +3,35 @@
 //! It knows nothing of who owns an instrument, and nothing of its track but
 //! that each instrument has one.
 
+pub(super) mod keys;
+pub(super) mod modulator;
+pub(super) mod sends;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    automation::ChainOf,
-    bounded::{self, MAX_INSTRUMENTS},
-    chain::{Chain, ChainSetting},
-    keys::{KeyChange, Keys},
-    layer_group::LayerGroupId,
-    mixer::BusId,
-    modulator::{Arpeggiator, ChordShape, Groove, Lfo},
-    name::Name,
-    reference::{Reference, Refers},
-    sends::Sends,
-    settings::{Settings, settings},
-    source::{Source, SourceKind},
-    tone::{Envelope, Filter},
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        automation::ChainOf,
+        common::{
+            bounded::{self, MAX_INSTRUMENTS},
+            name::Name,
+            reference::{Reference, Refers},
+            settings::{Settings, settings},
+            tone::{Envelope, Filter},
+        },
+        effect::chain::{Chain, ChainSetting},
+        instrument::{
+            keys::{KeyChange, Keys},
+            modulator::{Arpeggiator, ChordShape, Groove, Lfo},
+            sends::Sends,
+        },
+        mixer::{BusId, layer_group::LayerGroupId},
+        source::{Source, SourceKind},
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},

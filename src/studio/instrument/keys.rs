@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bounded,
-    settings::{Place, PlaceName, Settings},
-};
 use crate::{
     model::Invalid,
+    studio::common::{
+        bounded,
+        settings::{Place, PlaceName, Settings},
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Pitch, Velocity},

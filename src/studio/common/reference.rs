@@ -4,14 +4,13 @@
 //! is not there is referred to by nothing. It knows what can be referred to,
 //! never by whom.
 
-use super::{
-    StudioState,
-    hosted::{DefinitionId, ParameterId},
-    layer_group::LayerGroupId,
-    mixer::BusId,
-};
 use crate::{
     model::{InstrumentId, Invalid},
+    studio::{
+        StudioState,
+        mixer::{BusId, layer_group::LayerGroupId},
+        plugin::{DefinitionId, ParameterId},
+    },
     util::quantity::ParameterValue,
 };
 
@@ -31,7 +30,7 @@ pub enum Reference {
 }
 
 /// A part of the studio that may refer to another.
-pub(super) trait Refers {
+pub(in crate::studio) trait Refers {
     /// Hands to `each` all that it refers to.
     fn references(&self, each: &mut dyn FnMut(Reference));
 
@@ -67,7 +66,7 @@ impl StudioState {
     }
 
     /// Checks that all is there that `part` refers to.
-    pub(super) fn check_references(&self, part: &impl Refers) -> Result<(), Invalid> {
+    pub(in crate::studio) fn check_references(&self, part: &impl Refers) -> Result<(), Invalid> {
         let mut checked = Ok(());
         part.references(&mut |reference| {
             if checked.is_ok() {

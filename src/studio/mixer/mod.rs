@@ -3,22 +3,26 @@
 //! It knows nothing of the instruments that are routed to it; that none of them
 //! points to a bus that is gone is seen to by the reducer, at the end.
 
+pub(super) mod layer_group;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    automation::ChainOf,
-    bounded::{self, MAX_BUSES, MAX_LAYER_GROUPS},
-    chain::{Chain, ChainSetting, SlotId},
-    layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
-    name::Name,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings, settings},
-};
 use crate::{
     model::{DigestDelta, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        automation::ChainOf,
+        common::{
+            bounded::{self, MAX_BUSES, MAX_LAYER_GROUPS},
+            name::Name,
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings, settings},
+        },
+        effect::chain::{Chain, ChainSetting, SlotId},
+        mixer::layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Decibels, Pan},

@@ -6,8 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{rhythm::NoteValue, session_settings::TimeSignature, settings::settings};
-use crate::util::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset};
+use crate::{
+    studio::{
+        common::{rhythm::NoteValue, settings::settings},
+        globals::session_settings::TimeSignature,
+    },
+    util::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset},
+};
 
 /// The shape of a modulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

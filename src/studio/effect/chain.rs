@@ -7,14 +7,18 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bounded::{self, MAX_SLOTS, MAX_TOUCHED},
-    effect::{Effect, EffectKind, EffectSetting},
-    hosted::Hosted,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings},
+use super::{Effect, EffectKind, EffectSetting};
+use crate::{
+    model::Invalid,
+    studio::{
+        common::{
+            bounded::{self, MAX_SLOTS, MAX_TOUCHED},
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings},
+        },
+        plugin::Hosted,
+    },
 };
-use crate::model::Invalid;
 
 /// Names a slot within its chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,7 +66,7 @@ pub enum ChainSetting {
 
 impl ChainSetting {
     /// Whether it changes which effects there are, or their order.
-    pub(super) const fn is_structural(&self) -> bool {
+    pub(in crate::studio) const fn is_structural(&self) -> bool {
         matches!(self, Self::Add(..) | Self::Remove(_) | Self::Move(..))
     }
 }
@@ -87,7 +91,10 @@ impl Chain {
         ids.find(|id| self.slot(*id).is_none()).unwrap_or(SlotId(0))
     }
 
-    pub(super) fn hosted_mut(&mut self, id: SlotId) -> Result<Option<&mut dyn Hosted>, Invalid> {
+    pub(in crate::studio) fn hosted_mut(
+        &mut self,
+        id: SlotId,
+    ) -> Result<Option<&mut dyn Hosted>, Invalid> {
         Ok(self.slot_mut(id)?.effect.hosted_mut())
     }
 
@@ -113,7 +120,7 @@ impl Chain {
 
     /// Checks what concerns the chain as a whole, once an action is done: the
     /// items of a patch may pass through what a state may not be.
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    pub(in crate::studio) fn check(&self) -> Result<(), Invalid> {
         let hosted = self.0.iter().filter_map(|slot| slot.effect.hosted());
         let touched = hosted.map(Hosted::count).sum();
         bounded::at_most(touched, MAX_TOUCHED, "touched parameters in a chain")

@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    settings::{Settings, settings},
-};
 use crate::{
     model::Invalid,
+    studio::{
+        StudioEffect, StudioState,
+        common::settings::{Settings, settings},
+    },
     util::quantity::{NoteLength, Ticks},
 };
 
@@ -49,7 +49,7 @@ pub enum TransportAction {
     Region(LoopRegion),
 }
 
-pub(super) fn reduce(
+pub(in crate::studio) fn reduce(
     state: &mut StudioState,
     action: TransportAction,
 ) -> Result<Vec<StudioEffect>, Invalid> {

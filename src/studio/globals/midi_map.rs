@@ -8,14 +8,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bounded::{self, MAX_MAPPINGS},
-    mixer::BusId,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings},
-};
 use crate::{
     model::{InstrumentId, Invalid},
+    studio::{
+        common::{
+            bounded::{self, MAX_MAPPINGS},
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings},
+        },
+        mixer::BusId,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Amount, MidiChannel, MidiController},

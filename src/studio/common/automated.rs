@@ -1,6 +1,6 @@
 //! Which parameters a lane can move.
 //!
-//! They are not listed here: [`settings!`](crate::studio::settings::settings)
+//! They are not listed here: [`settings!`](crate::studio::common::settings::settings)
 //! makes a parameter of every setting whose type has a range, and `kinds!` of
 //! those of every kind. So what can be set can be automated, but for what has
 //! no range: a name, a sample, where something goes.
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     studio::{
         BusId, BusSend, BusSendParameter, Chain, ChainSetting, Effect, EffectParameter, Instrument,
-        InstrumentParameter, Sends, SendsSetting, SlotId, settings::Settings,
+        InstrumentParameter, Sends, SendsSetting, SlotId, common::settings::Settings,
     },
     util::quantity::Amount,
 };
@@ -154,11 +154,11 @@ impl Automated for Sends {
 
 /// Declares the parameters of a group of settings: of each that has a range.
 ///
-/// It goes through the rows of [`settings!`](crate::studio::settings::settings)
+/// It goes through the rows of [`settings!`](crate::studio::common::settings::settings)
 /// one by one, and collects what becomes of each.
 macro_rules! parameters {
     ($name:ident $setting:ident $parameter:ident { $($rows:tt)* }) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter this part) [] [] [] [] $($rows)*
         }
     };
@@ -189,17 +189,17 @@ macro_rules! parameters {
             /// parameter of another kind of source.
             #[must_use]
             pub fn part(self, of: &$name) -> Option<$crate::util::quantity::Amount> {
-                $crate::studio::automation::Automated::part(of, self)
+                $crate::studio::common::automated::Automated::part(of, self)
             }
 
             /// The setting that puts it at this part of its range.
             #[must_use]
             pub fn setting(self, part: $crate::util::quantity::Amount) -> $setting {
-                <$name as $crate::studio::automation::Automated>::setting(self, part)
+                <$name as $crate::studio::common::automated::Automated>::setting(self, part)
             }
         }
 
-        impl $crate::studio::automation::Automated for $name {
+        impl $crate::studio::common::automated::Automated for $name {
             type Parameter = $parameter;
 
             fn every() -> Vec<$parameter> {
@@ -222,7 +222,7 @@ macro_rules! parameters {
         @$names:tt $variants:tt $all:tt $part:tt $set:tt
         $(#[$meta:meta])* $field:ident: $variant:ident [MidiMap] = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! { @$names $variants $all $part $set $($rows)* }
+        $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* }
     };
 
     // A group in the group.
@@ -231,27 +231,27 @@ macro_rules! parameters {
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
         $(#[$meta:meta])* $field:ident: $variant:ident [$group:ty] = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter $this $at)
             [
                 $($variants)* $(#[$meta])*
-                $variant(<$group as $crate::studio::automation::Automated>::Parameter),
+                $variant(<$group as $crate::studio::common::automated::Automated>::Parameter),
             ]
             [
                 $($all)*
-                <$group as $crate::studio::automation::Automated>::every()
+                <$group as $crate::studio::common::automated::Automated>::every()
                     .into_iter().map($parameter::$variant).collect(),
             ]
             [
                 $($part)*
                 $parameter::$variant(inner) => {
-                    $crate::studio::automation::Automated::part(&$this.$field, inner)
+                    $crate::studio::common::automated::Automated::part(&$this.$field, inner)
                 }
             ]
             [
                 $($set)*
                 $parameter::$variant(inner) => $setting::$variant(
-                    <$group as $crate::studio::automation::Automated>::setting(inner, $at),
+                    <$group as $crate::studio::common::automated::Automated>::setting(inner, $at),
                 ),
             ]
             $($rows)*
@@ -263,14 +263,14 @@ macro_rules! parameters {
         @$names:tt $variants:tt $all:tt $part:tt $set:tt
         $(#[$meta:meta])* $field:ident: $variant:ident ($($type:tt)+) = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::if_it_has_a_range! {
+        $crate::studio::common::automated::if_it_has_a_range! {
             ($($type)+)
             {
-                $crate::studio::automation::parameters! {
+                $crate::studio::common::automated::parameters! {
                     @@$names $variants $all $part $set { $(#[$meta])* $field $variant } $($rows)*
                 }
             }
-            { $crate::studio::automation::parameters! { @$names $variants $all $part $set $($rows)* } }
+            { $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* } }
         }
     };
 
@@ -280,20 +280,20 @@ macro_rules! parameters {
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
         { $(#[$meta:meta])* $field:ident $variant:ident } $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter $this $at)
             [$($variants)* $(#[$meta])* $variant,]
             [$($all)* vec![$parameter::$variant],]
             [
                 $($part)*
                 $parameter::$variant => {
-                    Some($crate::studio::automation::Range::part($this.$field))
+                    Some($crate::studio::common::range::Range::part($this.$field))
                 }
             ]
             [
                 $($set)*
                 $parameter::$variant => {
-                    $setting::$variant($crate::studio::automation::Range::at($at))
+                    $setting::$variant($crate::studio::common::range::Range::at($at))
                 }
             ]
             $($rows)*

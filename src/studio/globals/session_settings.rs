@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    midi_map::{MidiMap, MidiMapSetting},
-    name::Name,
-    reference::{Reference, Refers},
-    rhythm::NoteValue,
-    settings::{Settings, settings},
-};
+use super::midi_map::{MidiMap, MidiMapSetting};
 use crate::{
     model::Invalid,
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            name::Name,
+            reference::{Reference, Refers},
+            rhythm::NoteValue,
+            settings::{Settings, settings},
+        },
+    },
     util::quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels},
 };
 
@@ -106,7 +108,7 @@ impl TuningSystem {
         &[Self::Equal, Self::Just, Self::Pythagorean, Self::Meantone, Self::Werckmeister];
 }
 
-pub(super) fn reduce(
+pub(in crate::studio) fn reduce(
     state: &mut StudioState,
     setting: &SessionSetting,
 ) -> Result<Vec<StudioEffect>, Invalid> {
@@ -118,7 +120,7 @@ pub(super) fn reduce(
 }
 
 /// The session lets go of what is gone, if it refers to it.
-pub(super) fn forget(session: &mut Arc<SessionState>, gone: Reference) {
+pub(in crate::studio) fn forget(session: &mut Arc<SessionState>, gone: Reference) {
     if session.midi.refers_to(gone) {
         Arc::make_mut(session).midi.forget(gone);
     }

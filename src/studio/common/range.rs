@@ -25,7 +25,7 @@ pub(in crate::studio) trait Range: Copy {
 }
 
 /// The amount that `part` is, which is from 0 to 1 but for rounding.
-pub(super) fn amount(part: f32) -> Amount {
+pub(in crate::studio) fn amount(part: f32) -> Amount {
     Amount::new(part.clamp(0.0, 1.0)).unwrap_or(Amount::MIN)
 }
 

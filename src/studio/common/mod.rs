@@ -1,0 +1,14 @@
+//! What all subsystems are written with: names, ids, settings, limits, references.
+//!
+//! It knows no subsystem.
+
+pub(super) mod automated;
+pub(super) mod bounded;
+pub(super) mod content;
+pub(super) mod kinds;
+pub(super) mod name;
+pub(super) mod range;
+pub(super) mod reference;
+pub(super) mod rhythm;
+pub(super) mod settings;
+pub(super) mod tone;
