@@ -85,6 +85,7 @@ pub use self::{
     },
     server::{HostDispatcher, NetServer},
     studio::NetworkAction,
+    sync::SessionEvent,
 };
 
 /// The examples of the README compile, and those that need no network run.

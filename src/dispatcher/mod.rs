@@ -13,7 +13,7 @@
 
 mod clock;
 mod error;
-pub(crate) mod event;
+mod event;
 #[cfg(feature = "mock")]
 mod mock;
 mod status;
@@ -29,7 +29,7 @@ use tokio::sync::broadcast::{
 pub use self::{
     clock::Clock,
     error::{DispatchError, OpenError},
-    event::{Event, Resync},
+    event::Event,
     status::{CloseReason, ConnectionError, Identity, Status},
 };
 #[cfg(feature = "mock")]
@@ -39,6 +39,7 @@ use crate::{
     model::{InstrumentId, Metering, Model},
     protocol::NetworkState,
     studio::Studio,
+    sync::SessionEvent,
     util::time::Timestamp,
 };
 
@@ -50,7 +51,7 @@ use crate::{
 pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Carries out `action`. [`state`](Self::state) shows it already: done, or
     /// predicted. If the authority refuses what was predicted, it is undone and
-    /// [`Event::Refused`] says why.
+    /// [`SessionEvent::Refused`] says why.
     ///
     /// # Errors
     /// If the action may not be carried out or makes no sense as far as can be
@@ -67,15 +68,15 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
 
     /// Takes back one's own last step: what one action changed, or one sweep of a
     /// knob. What somebody else has changed since stays as they left it;
-    /// [`Event::Undone`] says how much that is.
+    /// [`SessionEvent::Undone`] says how much that is.
     ///
     /// # Errors
     /// If it is known at once that there is nothing to undo (elsewhere
-    /// [`Event::NothingUndone`] says so later), if too many actions are
+    /// [`SessionEvent::NothingUndone`] says so later), if too many actions are
     /// unanswered, or if it is all over.
     fn undo(&self) -> Result<(), DispatchError>;
 
-    /// Does the step again that was undone last; [`Event::Redone`] says so.
+    /// Does the step again that was undone last; [`SessionEvent::Redone`] says so.
     ///
     /// # Errors
     /// As [`undo`](Self::undo).
@@ -104,12 +105,12 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn identity(&self) -> Identity;
 
     /// What happens from now on, for this subscriber alone. The first one is told
-    /// how one came in: [`Event::Joined`] or [`Event::Resumed`], and what one
+    /// how one came in: [`SessionEvent::Joined`] or [`SessionEvent::Resumed`], and what one
     /// asked for and did not get.
     fn events(&self) -> Events<M>;
 
     /// Asks to own instruments. What is granted shows in the roster; what is
-    /// not, as [`Event::OwnershipRefused`].
+    /// not, as [`SessionEvent::OwnershipRefused`].
     ///
     /// # Errors
     /// If there is no connection.
@@ -122,7 +123,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
     /// Asks for the privilege. If it is granted, the roster shows it; if not,
-    /// [`Event::PrivilegeDenied`] says who has it. The host always gets it.
+    /// [`SessionEvent::PrivilegeDenied`] says who has it. The host always gets it.
     ///
     /// # Errors
     /// If there is no connection.
@@ -134,7 +135,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// If there is no connection.
     fn release_privilege(&self) -> Result<(), DispatchError>;
 
-    /// Asks for everything anew. [`Event::Resynchronised`] says when it is
+    /// Asks for everything anew. [`SessionEvent::Resynchronised`] says when it is
     /// there.
     ///
     /// # Errors
@@ -164,8 +165,8 @@ impl<M: Model> Events<M> {
 
     /// These first.
     #[must_use]
-    pub(crate) fn preceded_by(mut self, early: Vec<Event<M>>) -> Self {
-        self.early = early.into();
+    pub(crate) fn preceded_by(mut self, early: Vec<SessionEvent<M>>) -> Self {
+        self.early = early.into_iter().map(Event::Session).collect();
         self
     }
 

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    dispatcher::Event,
     model::InstrumentId,
     protocol::{
         ClientMessage, Hello, NetworkState, ProtocolError, Reconnected, Resume, ServerMessage,
@@ -13,6 +12,7 @@ use imbolc_net::{
         limits,
     },
     studio::Studio,
+    sync::SessionEvent,
     sync::mirror::Mirror,
     util::time::Timestamp,
 };
@@ -324,7 +324,7 @@ impl World<'_> {
                     })
                     .collect();
                 let told = mirror.take_events().into_iter().find_map(|event| match event {
-                    Event::NewSession { unanswered, .. } => Some(unanswered),
+                    SessionEvent::NewSession { unanswered, .. } => Some(unanswered),
                     _ => None,
                 });
                 ensure(told.as_ref() == Some(&lost), "lost requests are reported", || {

@@ -7,13 +7,12 @@ use std::{
 };
 
 use imbolc_net::{
-    dispatcher::Event,
     model::Model,
     protocol::{
         ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Seq, SessionId,
     },
     studio::{NetworkAction, Studio},
-    sync::mirror::Mirror,
+    sync::{SessionEvent, mirror::Mirror},
     util::time::Millis,
 };
 
@@ -107,7 +106,7 @@ impl World<'_> {
             })?;
         }
         for event in mirror.take_events() {
-            if let Event::OwnershipRefused { instrument, .. } = event
+            if let SessionEvent::OwnershipRefused { instrument, .. } = event
                 && let Some(request) = self.ownership_requests.get_mut(&instrument)
             {
                 request.answered = true;
