@@ -100,7 +100,8 @@ impl Session {
         // The error about this unknown command tells that the wait is over.
         let printed = self.printed.len();
         self.hears(&done);
-        let failed = self.printed[printed..].iter().any(|line| line.contains("did not show within"));
+        let failed =
+            self.printed[printed..].iter().any(|line| line.contains("did not show within"));
         assert!(!failed, "{} does not see `{text}`:\n{}", self.name, self.printed.join("\n"));
     }
 
