@@ -20,7 +20,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, Mode, NetworkState,
+    Dispatcher, Event, Mode, NetworkState, SessionEvent,
     client::JoinOptions,
     dispatcher::{Events, Status},
     model::InstrumentId,
@@ -356,8 +356,9 @@ impl Band {
         let verb = if let Step::Back = step { "undoes" } else { "redoes" };
         line(player.name, verb, format_args!("its last step: {}", player.news().join(", ")));
         let answer = |event| match event {
-            Event::Undone { kept } | Event::Redone { kept } => Some(Ok(kept)),
-            Event::NothingUndone { reason } => Some(Err(reason)),
+            Event::Session(SessionEvent::Undone { kept })
+            | Event::Session(SessionEvent::Redone { kept }) => Some(Ok(kept)),
+            Event::Session(SessionEvent::NothingUndone { reason }) => Some(Err(reason)),
             _ => None,
         };
         let kept = player.hear("what it took back", answer).await??;
@@ -400,8 +401,12 @@ impl Band {
         line(player.name, "asks", "for the privilege");
         player.studio.request_privilege()?;
         let answer = |event| match event {
-            Event::PrivilegeDenied { holder } => Some(format!("no: {holder} has it")),
-            Event::Privilege { holder: Some(holder) } if holder.client_id == me => {
+            Event::Session(SessionEvent::PrivilegeDenied { holder }) => {
+                Some(format!("no: {holder} has it"))
+            }
+            Event::Session(SessionEvent::Privilege { holder: Some(holder) })
+                if holder.client_id == me =>
+            {
                 Some("yes".into())
             }
             _ => None,
@@ -420,7 +425,7 @@ impl Band {
         let reason = self.0[who].hear("the loss of the connection", lost).await?;
         line(self.0[who].name, "hears", format_args!("{reason}; the last snapshot stays"));
         let away = |event| match event {
-            Event::Suspended(who) => Some(who),
+            Event::Session(SessionEvent::Suspended(who)) => Some(who),
             _ => None,
         };
         let away = self.0[MIA].hear("who is cut off", away).await?;
@@ -445,7 +450,7 @@ impl Band {
     /// Waits for the host to refuse what one did while nobody could object.
     async fn is_undone(&mut self, who: usize) -> Outcome {
         let refused = |event| match event {
-            Event::Refused { reason, .. } => Some(reason),
+            Event::Session(SessionEvent::Refused { reason, .. }) => Some(reason),
             _ => None,
         };
         let reason = self.0[who].hear("the refusal", refused).await?;

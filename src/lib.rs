@@ -86,6 +86,7 @@ pub use self::{
     },
     server::{HostDispatcher, NetServer},
     studio::NetworkAction,
+    sync::SessionEvent,
 };
 
 /// Compiles the examples of the README, and runs those that need no network.

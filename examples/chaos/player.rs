@@ -14,7 +14,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     authority::LocalDispatcher,
     dispatcher::{DispatchError, Events},
     model::InstrumentId,
@@ -34,7 +34,7 @@ pub struct Tally {
     pub made: AtomicU64,
     pub accepted: AtomicU64,
     pub refused: AtomicU64,
-    /// Reported as lost, by the answer to a commit or in `Event::NewSession`.
+    /// Reported as lost, by the answer to a commit or in `SessionEvent::NewSession`.
     pub reported: AtomicU64,
     /// Steps that were taken back, and those where there was nothing to take back.
     pub undone: AtomicU64,
@@ -152,7 +152,9 @@ impl Player {
     pub async fn listen(tally: Arc<Tally>, mut events: Events) {
         while let Some(event) = events.next().await {
             match event {
-                Event::NothingUndone { .. } => tally.nothing_undone.fetch_add(1, Relaxed),
+                Event::Session(SessionEvent::NothingUndone { .. }) => {
+                    tally.nothing_undone.fetch_add(1, Relaxed)
+                }
                 Event::Missed(_) => tally.reported.fetch_add(1, Relaxed),
                 _ => 0,
             };

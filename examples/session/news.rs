@@ -9,7 +9,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, NetworkState,
+    Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Events, Status},
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
@@ -99,67 +99,75 @@ impl News {
     }
 
     fn print(&mut self, event: Event) {
+        match event {
+            Event::Session(event) => self.print_session_event(event),
+            Event::Changed(_) => self.print_changes(),
+            Event::Status(status) => self.print_status(status),
+            Event::Missed(count) => happens(format_args!("{count} events were missed")),
+            _ => {}
+        }
+    }
+
+    fn print_session_event(&mut self, event: SessionEvent) {
         let me = self.studio.identity().client_id;
         let label = |id| words::label(&self.studio.state().model, id);
         let others = |who: &OwnerInfo| who.client_id != me;
         match event {
-            Event::Changed(_) => self.print_changes(),
-            Event::Joined(who) if others(&who) => happens(format_args!("{who} has joined")),
-            Event::Left(who) if others(&who) => happens(format_args!("{who} has left")),
-            Event::Suspended(who) if others(&who) => {
+            SessionEvent::Joined(who) if others(&who) => happens(format_args!("{who} has joined")),
+            SessionEvent::Left(who) if others(&who) => happens(format_args!("{who} has left")),
+            SessionEvent::Suspended(who) if others(&who) => {
                 happens(format_args!("{who} is away; the place is kept for a minute"));
             }
-            Event::Resumed(who) if others(&who) => happens(format_args!("{who} is back")),
-            Event::Ownership { instrument, owner: Some(owner) } => {
+            SessionEvent::Resumed(who) if others(&who) => happens(format_args!("{who} is back")),
+            SessionEvent::Ownership { instrument, owner: Some(owner) } => {
                 let who = if others(&owner) { &*owner.name } else { "you" };
                 let owns = if others(&owner) { "owns" } else { "own" };
                 happens(format_args!("{who} {owns} {}", label(instrument)));
             }
-            Event::Ownership { instrument, owner: None } => {
+            SessionEvent::Ownership { instrument, owner: None } => {
                 // Of what was deleted, it is said that it was.
                 if self.studio.state().model.instruments.contains(instrument) {
                     happens(format_args!("nobody owns {}", label(instrument)));
                 }
             }
-            Event::OwnershipRefused { instrument, reason } => {
+            SessionEvent::OwnershipRefused { instrument, reason } => {
                 self.denied += 1;
                 complain(format_args!("you do not get {}: {reason}", label(instrument)));
             }
-            Event::Privilege { holder: Some(holder) } => {
+            SessionEvent::Privilege { holder: Some(holder) } => {
                 let who = if others(&holder) { &*holder.name } else { "you" };
                 let has = if others(&holder) { "has" } else { "have" };
                 happens(format_args!("{who} {has} the privilege"));
             }
-            Event::Privilege { holder: None } => happens("nobody has the privilege"),
-            Event::PrivilegeDenied { holder } => {
+            SessionEvent::Privilege { holder: None } => happens("nobody has the privilege"),
+            SessionEvent::PrivilegeDenied { holder } => {
                 self.denied += 1;
                 complain(format_args!("you do not get the privilege: {holder} has it"));
             }
-            Event::Refused { action, reason } => {
+            SessionEvent::Refused { action, reason } => {
                 let what = words::action(&self.studio.state().model, &action);
                 let why = words::refusal(&action, &reason);
                 complain(format_args!("undone: {what}: {why}"));
             }
-            Event::Undone { kept } => self.print_step(Step::Back, kept),
-            Event::Redone { kept } => self.print_step(Step::Forth, kept),
-            Event::NothingUndone { reason } => {
+            SessionEvent::Undone { kept } => self.print_step(Step::Back, kept),
+            SessionEvent::Redone { kept } => self.print_step(Step::Forth, kept),
+            SessionEvent::NothingUndone { reason } => {
                 self.traced.pop_front();
                 complain(reason);
             }
-            Event::NewSession { session, unanswered } => {
+            SessionEvent::NewSession { session, unanswered } => {
                 self.print_new_session(session, unanswered.len());
             }
-            Event::Status(status) => self.print_status(status),
-            Event::Missed(count) => happens(format_args!("{count} events were missed")),
-            Event::Resynchronised(why) if why.is_repair() => {
+            SessionEvent::Resynchronised(why) if why.is_repair() => {
                 happens(format_args!("everything was sent anew: {why}"));
             }
             // A routine, or one's own coming and going.
-            Event::Resynchronised(_)
-            | Event::Joined(_)
-            | Event::Left(_)
-            | Event::Suspended(_)
-            | Event::Resumed(_) => {}
+            SessionEvent::Resynchronised(_)
+            | SessionEvent::Joined(_)
+            | SessionEvent::Left(_)
+            | SessionEvent::Suspended(_)
+            | SessionEvent::Resumed(_)
+            | _ => {}
         }
     }
 

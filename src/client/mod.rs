@@ -34,7 +34,10 @@ use crate::{
     model::{InstrumentId, Metering, Model},
     protocol::{ActionNumber, ClientId, ClientMessage, NetworkState, Resume, SessionId, limits},
     studio::Studio,
-    sync::mirror::{Mirror, MirrorError},
+    sync::{
+        SessionEvent,
+        mirror::{Mirror, MirrorError},
+    },
     transport::{Connector, TcpConnector},
     util::{snapshot::SnapshotCell, time::Timestamp},
 };
@@ -76,7 +79,7 @@ struct Shared<M: Model> {
     status: SnapshotCell<Status>,
     events: broadcast::Sender<Event<M>>,
     /// What happened before anybody could subscribe.
-    early: Mutex<Vec<Event<M>>>,
+    early: Mutex<Vec<SessionEvent<M>>>,
     clock: Clock,
     /// By how many microseconds the session's clock is ahead of `clock`.
     ahead: AtomicI64,
@@ -346,12 +349,12 @@ impl<M: Model> Shared<M> {
         let replaced = changed.then(|| self.snapshot.publish(Arc::clone(&after)));
         // After that: whoever hears of something must find it in the snapshot.
         for event in state.mirror.take_events() {
-            if let Event::Resynchronised(why) = &event
+            if let SessionEvent::Resynchronised(why) = &event
                 && why.is_repair()
             {
                 warn!(%why, "everything was sent anew");
             }
-            self.tell(event);
+            self.tell(Event::Session(event));
         }
         if changed && self.events.receiver_count() > 0 {
             let dirty = before.dirty(&after);

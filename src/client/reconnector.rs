@@ -19,7 +19,7 @@ use crate::{
     dispatcher::{CloseReason, ConnectionError, DispatchError, Event, Status},
     model::Model,
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, ReconnectRefusal, Resume},
-    sync::mirror::Mirror,
+    sync::{SessionEvent, mirror::Mirror},
     transport::Connector,
 };
 
@@ -104,12 +104,12 @@ impl<C: Connector> Reconnector<C> {
     }
 
     /// That one does not get the privilege that one asked for.
-    pub(super) fn denial<M: Model>(&self, mirror: &Mirror<M>) -> Vec<Event<M>> {
+    pub(super) fn denial<M: Model>(&self, mirror: &Mirror<M>) -> Vec<SessionEvent<M>> {
         let roster = &mirror.confirmed().roster;
         let denied =
             self.options.privilege && mirror.is_new() && !roster.is_privileged(mirror.client());
         let holder = roster.privileged.clone().filter(|_| denied);
-        holder.map(|holder| Event::PrivilegeDenied { holder }).into_iter().collect()
+        holder.map(|holder| SessionEvent::PrivilegeDenied { holder }).into_iter().collect()
     }
 
     pub(super) async fn keep<M: Model>(mut self, shared: &Shared<M>, mut wire: Wire<C>) {
@@ -211,7 +211,9 @@ impl<C: Connector> Reconnector<C> {
                     self.ask_for_the_rest(&mut state.mirror);
                     shared.who.publish(SessionIdentity::of(&state.mirror));
                 });
-                self.denial(&shared.lock().mirror).into_iter().for_each(|event| shared.tell(event));
+                self.denial(&shared.lock().mirror)
+                    .into_iter()
+                    .for_each(|event| shared.tell(Event::Session(event)));
             }
         }
         self.save_token(&shared.lock().mirror);

@@ -18,7 +18,7 @@ use crate::{
     },
     dispatcher::{Dispatcher, Event, Events, Status},
     model::Model,
-    sync::session::checked_name,
+    sync::{SessionEvent, session::checked_name},
 };
 
 /// The least time between two announcements of one session that is followed.
@@ -169,9 +169,11 @@ async fn somebody_came_or_went<M: Model>(events: &mut Events<M>) -> bool {
     loop {
         match events.next().await {
             None => return false,
-            Some(Event::Joined(_) | Event::Left(_) | Event::Missed(_) | Event::Status(_)) => {
-                return true;
-            }
+            Some(
+                Event::Session(SessionEvent::Joined(_) | SessionEvent::Left(_))
+                | Event::Missed(_)
+                | Event::Status(_),
+            ) => return true,
             Some(_) => {}
         }
     }

@@ -6,7 +6,7 @@
 
 mod clock;
 mod error;
-pub(crate) mod event;
+mod event;
 #[cfg(feature = "mock")]
 mod mock;
 mod status;
@@ -22,7 +22,7 @@ use tokio::sync::broadcast::{
 pub use self::{
     clock::Clock,
     error::{DispatchError, OpenError},
-    event::{Event, Resync},
+    event::Event,
     status::{CloseReason, ConnectionError, Identity, Status},
 };
 #[cfg(feature = "mock")]
@@ -32,6 +32,7 @@ use crate::{
     model::{InstrumentId, Metering, Model},
     protocol::NetworkState,
     studio::Studio,
+    sync::SessionEvent,
     util::time::Timestamp,
 };
 
@@ -46,7 +47,7 @@ use crate::{
 pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Performs `action`. When the call returns, [`state`](Self::state) shows the
     /// result, which a client only predicts. If the authority refuses the action, the
-    /// prediction is taken back and [`Event::Refused`] gives the reason.
+    /// prediction is taken back and [`SessionEvent::Refused`] gives the reason.
     ///
     /// # Errors
     /// If the action is not allowed or impossible in the current state, if too many
@@ -62,16 +63,16 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
 
     /// Undoes your own last step: an action, or the sweep of a knob. Values that
-    /// another participant has edited since stay as they are; [`Event::Undone`] gives
+    /// another participant has edited since stay as they are; [`SessionEvent::Undone`] gives
     /// their number.
     ///
     /// # Errors
     /// In a local session and on the host, if there is nothing to undo; a client is told
-    /// later by [`Event::NothingUndone`]. Also if too many actions are unanswered, or if
+    /// later by [`SessionEvent::NothingUndone`]. Also if too many actions are unanswered, or if
     /// the dispatcher is closed.
     fn undo(&self) -> Result<(), DispatchError>;
 
-    /// Redoes the step that you undid last. [`Event::Redone`] confirms it.
+    /// Redoes the step that you undid last. [`SessionEvent::Redone`] confirms it.
     ///
     /// # Errors
     /// As [`undo`](Self::undo).
@@ -99,12 +100,12 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn identity(&self) -> Identity;
 
     /// Subscribes to events from now on. The first subscriber also gets the events of
-    /// the handshake: [`Event::Joined`] or [`Event::Resumed`], and refused requests.
+    /// the handshake: [`SessionEvent::Joined`] or [`SessionEvent::Resumed`], and refused requests.
     #[must_use]
     fn events(&self) -> Events<M>;
 
     /// Requests ownership of instruments. The roster shows what is granted;
-    /// [`Event::OwnershipRefused`] reports what is not.
+    /// [`SessionEvent::OwnershipRefused`] reports what is not.
     ///
     /// # Errors
     /// If there is no connection, or if the dispatcher is closed.
@@ -117,7 +118,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
     /// Requests the privilege. The roster shows it if it is granted; otherwise
-    /// [`Event::PrivilegeDenied`] names its holder. The host always gets it.
+    /// [`SessionEvent::PrivilegeDenied`] names its holder. The host always gets it.
     ///
     /// # Errors
     /// As [`request_ownership`](Self::request_ownership).
@@ -129,7 +130,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// As [`request_ownership`](Self::request_ownership).
     fn release_privilege(&self) -> Result<(), DispatchError>;
 
-    /// Requests a full state. [`Event::Resynchronised`] reports its arrival.
+    /// Requests a full state. [`SessionEvent::Resynchronised`] reports its arrival.
     ///
     /// # Errors
     /// As [`request_ownership`](Self::request_ownership).
@@ -162,8 +163,8 @@ impl<M: Model> Events<M> {
     }
 
     /// Delivers `early` before the events of the channel.
-    pub(crate) fn preceded_by(mut self, early: Vec<Event<M>>) -> Self {
-        self.early = early.into();
+    pub(crate) fn preceded_by(mut self, early: Vec<SessionEvent<M>>) -> Self {
+        self.early = early.into_iter().map(Event::Session).collect();
         self
     }
 

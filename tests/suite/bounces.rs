@@ -8,7 +8,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     model::{InstrumentId, NoEngine},
@@ -123,7 +123,8 @@ async fn wait_for(
         loop {
             match events.next().await.expect("it goes on") {
                 Event::Status(status) if wanted(&status) => break,
-                lost @ (Event::NewSession { .. } | Event::Refused { .. }) => panic!("{lost:?}"),
+                lost @ (Event::Session(SessionEvent::NewSession { .. })
+                | Event::Session(SessionEvent::Refused { .. })) => panic!("{lost:?}"),
                 _ => {}
             }
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, Mode,
+    Dispatcher, Event, Mode, SessionEvent,
     client::{ClientConfig, JoinOptions},
     dispatcher::{CloseReason, DispatchError, Events, Status},
     model::{DirtyFlags, InstrumentId},
@@ -82,7 +82,10 @@ async fn takes_its_place(d: &dyn Dispatcher) {
     let mut events = d.events();
     d.request_ownership(&[InstrumentId(404)]).unwrap();
     let reason = event(&mut events, |event| match event {
-        Event::OwnershipRefused { instrument: InstrumentId(404), reason } => Some(reason),
+        Event::Session(SessionEvent::OwnershipRefused {
+            instrument: InstrumentId(404),
+            reason,
+        }) => Some(reason),
         _ => None,
     })
     .await;
@@ -153,9 +156,9 @@ async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
         matches!(
             &early[..],
             [
-                Event::Joined(me),
-                Event::OwnershipRefused { instrument: InstrumentId(404), .. },
-                Event::PrivilegeDenied { holder },
+                Event::Session(SessionEvent::Joined(me)),
+                Event::Session(SessionEvent::OwnershipRefused { instrument: InstrumentId(404), .. }),
+                Event::Session(SessionEvent::PrivilegeDenied { holder }),
                 ..
             ] if &*me.name == "Ana" && &*holder.name == "host"
         ),
@@ -289,9 +292,9 @@ async fn undoes_and_redoes(d: &dyn Dispatcher) {
     assert_eq!(cutoff_of(&d.state().model, BASS), 500.0, "at once");
     let mut kept = async || {
         event(&mut events, |event| match event {
-            Event::Undone { kept } => Some(("undone", kept)),
-            Event::Redone { kept } => Some(("redone", kept)),
-            Event::NothingUndone { reason } => panic!("{reason}"),
+            Event::Session(SessionEvent::Undone { kept }) => Some(("undone", kept)),
+            Event::Session(SessionEvent::Redone { kept }) => Some(("redone", kept)),
+            Event::Session(SessionEvent::NothingUndone { reason }) => panic!("{reason}"),
             _ => None,
         })
         .await
@@ -306,7 +309,10 @@ async fn resynchronises(d: &dyn Dispatcher) {
     let mut events = d.events();
     let before = d.state();
     d.resynchronise().unwrap();
-    event(&mut events, |event| matches!(event, Event::Resynchronised(_)).then_some(())).await;
+    event(&mut events, |event| {
+        matches!(event, Event::Session(SessionEvent::Resynchronised(_))).then_some(())
+    })
+    .await;
     assert_eq!(d.state().model, before.model);
 }
 
@@ -464,8 +470,11 @@ async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
         }
         guest.close().await;
         event(&mut events, |event| {
-            assert!(!matches!(event, Event::Suspended(_)), "the goodbye was lost");
-            matches!(event, Event::Left(_)).then_some(())
+            assert!(
+                !matches!(event, Event::Session(SessionEvent::Suspended(_))),
+                "the goodbye was lost"
+            );
+            matches!(event, Event::Session(SessionEvent::Left(_))).then_some(())
         })
         .await;
     }

@@ -13,13 +13,13 @@ use std::{
 };
 
 use imbolc_net::{
-    ClientMessage, Dispatcher, Event, ServerMessage,
+    ClientMessage, Dispatcher, Event, ServerMessage, SessionEvent,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::Resync,
     model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError},
     protocol::{ClientId, StateDigest},
     server::{HostDispatcher, HostOptions},
     studio::{FilterSetting, InstrumentSetting, StudioChange, StudioPatch},
+    sync::Resync,
     sync::session::SessionConfig,
     transport::in_memory,
     util::quantity::Hertz,
@@ -71,7 +71,7 @@ fn told(guest: &Guest) -> Vec<Option<StateDigest>> {
 fn repairs(guest: &mut Guest) -> Vec<Resync> {
     let events = guest.mirror.take_events().into_iter();
     let resyncs = events.filter_map(|event| match event {
-        Event::Resynchronised(why) => Some(why),
+        SessionEvent::Resynchronised(why) => Some(why),
         _ => None,
     });
     resyncs.filter(Resync::is_repair).collect()
@@ -274,7 +274,9 @@ async fn a_minute_with<const BROKEN: bool>(number: u32) -> (Vec<Resync>, u32) {
     let mut repairs = Vec::new();
     while let Some(event) = events.try_next() {
         match event {
-            Event::Resynchronised(why) if why.is_repair() => repairs.push(why),
+            Event::Session(SessionEvent::Resynchronised(why)) if why.is_repair() => {
+                repairs.push(why)
+            }
             Event::Status(status) => panic!("{status:?}"),
             _ => {}
         }

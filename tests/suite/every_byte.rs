@@ -18,7 +18,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::{DispatchError, Status},
     model::{InstrumentId, Model, NoEngine},
@@ -244,8 +244,9 @@ async fn exchange<M: Model, C: Connector + Clone>(
     let (mut lost, mut refused) = (0, 0);
     while let Some(event) = events.try_next() {
         match event {
-            Event::NewSession { unanswered, .. } => lost += unanswered.len(),
-            Event::Refused { .. } | Event::NothingUndone { .. } => refused += 1,
+            Event::Session(SessionEvent::NewSession { unanswered, .. }) => lost += unanswered.len(),
+            Event::Session(SessionEvent::Refused { .. })
+            | Event::Session(SessionEvent::NothingUndone { .. }) => refused += 1,
             Event::Missed(events) => panic!("{events} events were missed"),
             _ => {}
         }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     authority::LocalDispatcher,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{ConnectionError, DispatchError},
@@ -191,7 +191,7 @@ async fn a_model_without_music_runs_through_the_same_server_and_client() {
     assert_eq!(ben.state().model.blackboard, "Tuesdays: rice");
     assert_eq!(ana.state().roster.owner(InstrumentId(2)), None, "a shelf that is gone is nobody's");
     let resynchronised = std::iter::from_fn(|| events.try_next())
-        .any(|event| matches!(event, Event::Resynchronised(_)));
+        .any(|event| matches!(event, Event::Session(SessionEvent::Resynchronised(_))));
     assert!(!resynchronised, "a difference was enough");
 }
 

@@ -7,9 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::{CloseReason, ConnectionError, DispatchError, Resync, Status},
+    dispatcher::{CloseReason, ConnectionError, DispatchError, Status},
     model::{InstrumentId, Metering},
     protocol::{
         ActionNumber, ClientMessage, Hello, Presence, PrivilegeLevel, ProtocolError, Resume,
@@ -18,6 +18,7 @@ use imbolc_net::{
     },
     server::{HostDispatcher, HostOptions, ServerConfig},
     studio::{NetworkAction, SilentEngine, SourceKind, Studio, StudioState, TransportAction},
+    sync::Resync,
     sync::session::SessionConfig,
     transport::{Connector, Listener, MemoryConnector, in_memory},
     util::quantity::Pitch,
@@ -167,7 +168,8 @@ async fn a_client_that_answers_stays_for_hours_and_gets_everything_twice_a_minut
     let mut fulls = 0;
     while let Some(event) = events.try_next() {
         assert!(!matches!(event, Event::Status(_)), "{event:?}");
-        fulls += usize::from(event == Event::Resynchronised(Resync::Routine));
+        fulls +=
+            usize::from(event == Event::Session(SessionEvent::Resynchronised(Resync::Routine)));
     }
     assert!((239..=240).contains(&fulls), "{fulls}");
 }
@@ -472,7 +474,7 @@ async fn who_stays_away_too_long_joins_anew_and_is_told_what_was_lost() {
     sleep(80 * SECOND).await;
     cable.plug();
     let unanswered = event(&mut events, |event| match event {
-        Event::NewSession { unanswered, .. } => Some(unanswered),
+        Event::Session(SessionEvent::NewSession { unanswered, .. }) => Some(unanswered),
         _ => None,
     })
     .await;
@@ -533,7 +535,7 @@ async fn any_number_of_instruments_can_be_asked_for_at_once() {
         // The answers come in order.
         event(&mut events, |event| {
             let last = |id| id == InstrumentId(3000);
-            matches!(event, Event::OwnershipRefused { instrument, .. } if last(instrument))
+            matches!(event, Event::Session(SessionEvent::OwnershipRefused { instrument, .. }) if last(instrument))
                 .then_some(())
         })
         .await;
@@ -859,7 +861,7 @@ async fn the_host_sees_who_is_there_and_who_is_away() {
     sleep(SECOND).await;
     cable.pull();
     let who = event(&mut events, |event| match event {
-        Event::Suspended(who) => Some(who),
+        Event::Session(SessionEvent::Suspended(who)) => Some(who),
         _ => None,
     })
     .await;
@@ -871,14 +873,20 @@ async fn the_host_sees_who_is_there_and_who_is_away() {
     assert!(!people[0].away && people[0].peer.is_none());
     assert!(people[1].away && people[1].peer.is_none());
     cable.plug();
-    event(&mut events, |event| matches!(event, Event::Resumed(_)).then_some(())).await;
+    event(&mut events, |event| {
+        matches!(event, Event::Session(SessionEvent::Resumed(_))).then_some(())
+    })
+    .await;
     sleep(6 * SECOND).await;
     let people = host.participants();
     assert!(!people[1].away);
     assert_eq!(people[1].peer.as_deref(), Some("memory"));
     assert!(people[1].round_trip.is_some());
     ana.close().await;
-    event(&mut events, |event| matches!(event, Event::Left(_)).then_some(())).await;
+    event(&mut events, |event| {
+        matches!(event, Event::Session(SessionEvent::Left(_))).then_some(())
+    })
+    .await;
     assert_eq!(host.participants().len(), 1);
 }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    dispatcher::Event,
     model::InstrumentId,
     protocol::{
         ClientMessage, Hello, ProtocolError, Reconnected, Resume, ServerMessage, SessionToken,
@@ -11,6 +10,7 @@ use imbolc_net::{
         limits,
     },
     studio::Studio,
+    sync::SessionEvent,
     sync::mirror::Mirror,
     util::time::Timestamp,
 };
@@ -269,7 +269,7 @@ impl World<'_> {
                             })
                             .collect();
                         let told = mirror.take_events().into_iter().find_map(|event| match event {
-                            Event::NewSession { unanswered, .. } => Some(unanswered),
+                            SessionEvent::NewSession { unanswered, .. } => Some(unanswered),
                             _ => None,
                         });
                         demand(

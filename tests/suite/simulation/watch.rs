@@ -7,12 +7,12 @@ use std::{
 };
 
 use imbolc_net::{
-    dispatcher::Event,
     model::Model,
     protocol::{
         ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Seq, SessionId,
     },
     studio::{NetworkAction, Studio},
+    sync::SessionEvent,
     sync::mirror::Mirror,
     util::time::Millis,
 };
@@ -101,7 +101,7 @@ impl World<'_> {
             })?;
         }
         for event in mirror.take_events() {
-            if let Event::OwnershipRefused { instrument, .. } = event
+            if let SessionEvent::OwnershipRefused { instrument, .. } = event
                 && let Some(wish) = self.wishes.get_mut(&instrument)
             {
                 wish.answered = true;

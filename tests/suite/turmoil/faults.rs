@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    Event,
+    Event, SessionEvent,
     dispatcher::{ConnectionError, Status},
     model::InstrumentId,
     protocol::PrivilegeLevel,
@@ -48,7 +48,12 @@ fn an_outage_that_tcp_rides_out_loses_nothing_and_nobody_reconnects() {
     assert_eq!(stage.sees(HOST).stats.accepted, 3, "nobody has called twice");
     let news = &stage.seat("ana").news;
     let upset = |event: &Event<_>| {
-        matches!(event, Event::Status(_) | Event::Resynchronised(_) | Event::NewSession { .. })
+        matches!(
+            event,
+            Event::Status(_)
+                | Event::Session(SessionEvent::Resynchronised(_))
+                | Event::Session(SessionEvent::NewSession { .. })
+        )
     };
     assert!(!news.iter().any(upset), "{news:?}");
 }
@@ -105,7 +110,7 @@ fn when_the_host_crashes_all_join_its_next_session_and_learn_what_was_not_answer
         assert_ne!(stage.sees(name).identity.session, session);
         let mut seat = stage.seat(name);
         let lost = seat.news.iter().find_map(|event| match event {
-            Event::NewSession { unanswered, .. } => Some(unanswered.clone()),
+            Event::Session(SessionEvent::NewSession { unanswered, .. }) => Some(unanswered.clone()),
             _ => None,
         });
         let lost: Vec<_> = lost.expect("it is told").iter().map(|write| write.line).collect();
