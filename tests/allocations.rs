@@ -40,12 +40,19 @@ fn most(mut run: impl FnMut()) -> (u64, u64) {
 }
 
 /// Compares the allocations and bytes of `run` with their limits, at every size.
-fn assert_allocations(what: &str, (count, bytes): (u64, u64), mut run: impl FnMut(u32) -> (u64, u64)) {
+fn assert_allocations(
+    what: &str,
+    (count, bytes): (u64, u64),
+    mut run: impl FnMut(u32) -> (u64, u64),
+) {
     for size in SIZES {
         let (found, found_bytes) = run(size);
         println!("{what}, {size} instruments: {found} allocations, {found_bytes} bytes");
         assert!(found <= count, "{what}, {size} instruments: {found} allocations, not {count}");
-        assert!(found_bytes <= bytes, "{what}, {size} instruments: {found_bytes} bytes, not {bytes}");
+        assert!(
+            found_bytes <= bytes,
+            "{what}, {size} instruments: {found_bytes} bytes, not {bytes}"
+        );
     }
 }
 

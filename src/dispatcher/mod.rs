@@ -101,7 +101,6 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
 
     /// Subscribes to events from now on. The first subscriber also gets the events of
     /// the handshake: [`SessionEvent::Joined`] or [`SessionEvent::Resumed`], and refused requests.
-    #[must_use]
     fn events(&self) -> Events<M>;
 
     /// Requests ownership of instruments. The roster shows what is granted;

@@ -67,7 +67,8 @@ pub(super) fn decode_project(document: &[u8]) -> Result<StudioState, ProjectFail
         let (found, expected) = (header.version, DOCUMENT_VERSION);
         return Err(ProjectFailure::OtherVersion { found, expected });
     }
-    let DocumentBody { studio } = serde_json::from_slice(document).map_err(|error| damaged(&error))?;
+    let DocumentBody { studio } =
+        serde_json::from_slice(document).map_err(|error| damaged(&error))?;
     Ok(studio.at_rest())
 }
 
@@ -91,7 +92,8 @@ mod tests {
     #[test]
     fn document_round_trips_with_its_header() {
         let document = encode_project(&StudioState::starter()).unwrap();
-        let beginning = format!(r#"{{"format":"imbolc-net project","version":{DOCUMENT_VERSION},"studio":"#);
+        let beginning =
+            format!(r#"{{"format":"imbolc-net project","version":{DOCUMENT_VERSION},"studio":"#);
         assert!(document.starts_with(beginning.as_bytes()));
         assert_eq!(decode_project(&document), Ok(StudioState::starter()));
     }

@@ -65,9 +65,7 @@ impl<M: Model> NetworkState<M> {
     /// If the patch was made for another snapshot.
     pub fn patched(&self, patch: &StatePatch<M>) -> Result<Self, PatchError> {
         if patch.base != self.seq {
-            return Err(PatchError(
-                format!("its base is {}, not {}", patch.base, self.seq).into(),
-            ));
+            return Err(PatchError(format!("its base is {}, not {}", patch.base, self.seq).into()));
         }
         let mut state = self.clone();
         state.seq = patch.seq;

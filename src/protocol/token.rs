@@ -102,7 +102,8 @@ fn deserialize_hex<'de, D: Deserializer<'de>>(
         return Deserialize::deserialize(deserializer);
     }
     let digits = String::deserialize(deserializer)?;
-    parse_hex(&digits).ok_or_else(|| D::Error::custom(format_args!("{what} is 32 hexadecimal digits")))
+    parse_hex(&digits)
+        .ok_or_else(|| D::Error::custom(format_args!("{what} is 32 hexadecimal digits")))
 }
 
 struct Hex<'a>(&'a [u8; 16]);

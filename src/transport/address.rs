@@ -101,7 +101,8 @@ mod tests {
         for everywhere in ["0.0.0.0:9999", "[::]:9999"] {
             let there = where_to_join(everywhere.parse().unwrap());
             assert!(!there.ip().is_unspecified() && there.port() == DEFAULT_PORT, "{there}");
-            let by_ipv4 = source_address(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into());
+            let by_ipv4 =
+                source_address(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into());
             assert!(by_ipv4.is_none() || there.is_ipv4(), "{there}");
         }
         let one = "192.168.1.20:9999".parse().unwrap();

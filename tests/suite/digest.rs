@@ -208,7 +208,10 @@ fn snapshot_is_kept_only_until_the_next_digest() {
     room.pass(5 * SECOND);
     room.settle(&mut [&mut ana]);
     let forgotten = room.session.take_forgotten();
-    assert!(digested.upgrade().is_some(), "it is handed out, so that no lock is held when it is dropped");
+    assert!(
+        digested.upgrade().is_some(),
+        "it is handed out, so that no lock is held when it is dropped"
+    );
     drop(forgotten);
     assert!(digested.upgrade().is_none());
 }

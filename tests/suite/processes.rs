@@ -391,7 +391,7 @@ fn what_cannot_be_opened_is_said_in_one_line() {
     let cases: [(&[&str], &str); 4] = [
         (&["host", &taken], "the address is in use"),
         (&["host", "nonsense"], "that is not an address of the form host:port"),
-        (&["join", &nobody, "--state-dir", directory], "nobody is listening there"),
+        (&["join", &nobody, "--state-dir", directory], "nothing is listening there"),
         (&["join", "no host:1", "--state-dir", directory], "cannot join no host:1"),
     ];
     for (arguments, expected) in cases {

@@ -212,7 +212,11 @@ impl<'a> Serializer for &'a mut Hasher {
         Ok(self.sequence())
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<SequenceHasher<'a>, Error> {
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<SequenceHasher<'a>, Error> {
         Ok(self.sequence())
     }
 

@@ -85,7 +85,9 @@ impl Compression {
 /// allocated.
 pub fn expand(payload: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, CodecError> {
     let Some((&LZ4, mut rest)) = payload.split_first() else { return Ok(payload.into()) };
-    let length = rest.try_get_u32().map_err(|_| CodecError("the compressed payload is cut short".into()))? as usize;
+    let length =
+        rest.try_get_u32().map_err(|_| CodecError("the compressed payload is cut short".into()))?
+            as usize;
     if length > limit || length / MAX_LZ4_RATIO > rest.len() {
         return Err(CodecError(format!("{} bytes cannot expand to {length}", rest.len())));
     }
