@@ -218,7 +218,7 @@ fn a_save_in_one_process_and_a_load_show_in_another() {
     }
     host.types("load Second song");
     for player in [&mut host, &mut ana] {
-        player.hears("Second song is not loaded: there is nothing of this name");
+        player.hears("Second song is not loaded: no project or checkpoint has this name");
     }
 }
 

@@ -1,7 +1,7 @@
-//! Names of whatever people name, such as instruments, buses, clips, patterns and
-//! sessions: short, printable, cheap to clone.
+//! Display names of instruments, buses, clips, patterns and sessions: short,
+//! printable and cheap to clone.
 //!
-//! A name is for people. Nothing is ever looked up by it.
+//! A name is for people: nothing may be looked up by it.
 
 use std::{fmt, sync::Arc};
 
@@ -10,31 +10,31 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use super::bounded::MAX_NAME;
 use crate::util::text::is_plain;
 
-/// A name of 1 to 64 characters, none of which can upset a terminal.
+/// A name of 1 to 64 characters, without control or invisible characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Name(Arc<str>);
 
-/// Why a text is not a [`Name`].
+/// The reason why a text is not a [`Name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
-    /// There is nothing in it, or blanks only.
+    /// The text is empty or blank.
     #[error("a name must not be empty")]
     Empty,
-    /// It does not fit.
+    /// The text exceeds 64 characters.
     #[error("a name must not be longer than {MAX_NAME} characters")]
     TooLong,
-    /// It has a line break, an escape, or the like in it.
-    #[error("a name must not contain control characters or invisible ones")]
+    /// The text contains a line break, an escape or another control character.
+    #[error("a name must not contain control or invisible characters")]
     Control,
 }
 
 impl Name {
-    /// Takes `text`, without the blanks around it, if it can be a name.
+    /// Trims `text`, checks it and makes it a name.
     ///
     /// # Errors
-    /// If nothing is left of it, if it has more than 64 characters, or is not
-    /// [plain](is_plain).
+    /// The rule that `text` breaks: it is blank, longer than 64 characters, or
+    /// not [plain](is_plain).
     pub fn new(text: &str) -> Result<Self, BadName> {
         let text = text.trim();
         if text.is_empty() {
@@ -54,8 +54,8 @@ impl Name {
         &self.0
     }
 
-    /// A name that this crate gives, and that is known to be one.
-    pub(super) fn given(text: &'static str) -> Self {
+    /// A name that this crate defines; it is not checked.
+    pub(in crate::studio) fn given(text: &'static str) -> Self {
         Self(text.into())
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_would_upset_a_terminal_is_refused_from_the_wire_too() {
+    fn name_unsafe_for_terminals_is_not_deserialized() {
         assert_eq!(Name::new("  "), Err(BadName::Empty));
         assert_eq!(Name::new("a\u{1b}[2J"), Err(BadName::Control));
         assert_eq!(Name::new(&"x".repeat(65)), Err(BadName::TooLong));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_around_a_name_are_not_part_of_it() {
+    fn surrounding_blanks_are_trimmed() {
         assert_eq!(Name::new(" Lead ").map(|name| name.to_string()), Ok("Lead".to_owned()));
     }
 }

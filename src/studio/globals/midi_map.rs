@@ -1,28 +1,31 @@
-//! Which knobs of a MIDI controller turn what in the session, and which channel
-//! is listened to.
+//! MIDI mappings: which controllers move which parameters, and on which
+//! channel.
 //!
-//! It is the session's, so that whoever plugs the controller in finds its knobs
-//! as they were. Which ports a participant listens to is its own business.
+//! Mappings belong to the session, so they work for any participant who
+//! connects the controller. MIDI ports are local to each participant and must
+//! not appear here.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bounded::{self, MAX_MAPPINGS},
-    mixer::BusId,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings},
-};
 use crate::{
     model::{InstrumentId, Invalid},
+    studio::{
+        common::{
+            bounded::{self, MAX_MAPPINGS},
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings},
+        },
+        mixer::BusId,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Amount, MidiChannel, MidiController},
     },
 };
 
-/// Names a mapping.
+/// The id of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MappingId(pub u16);
@@ -33,20 +36,20 @@ impl fmt::Display for MappingId {
     }
 }
 
-/// What a controller turns.
+/// The parameter that a controller moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MidiTarget {
-    /// Something of an instrument.
+    /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentKnob),
-    /// Something of a bus.
+    /// A parameter of a bus.
     Bus(BusId, StripKnob),
-    /// Something of the master.
+    /// A parameter of the master.
     Master(StripKnob),
     /// The tempo of the session.
     Tempo,
 }
 
-/// A knob of an instrument.
+/// A parameter of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `Instrument`")]
 pub enum InstrumentKnob {
@@ -62,7 +65,7 @@ pub enum InstrumentKnob {
     LfoDepth,
 }
 
-/// A knob of a strip.
+/// A parameter of a strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in `Bus`")]
 pub enum StripKnob {
@@ -70,43 +73,43 @@ pub enum StripKnob {
     Pan,
 }
 
-/// A controller and what it turns.
+/// An assignment of a MIDI controller to a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
-    /// The channel it comes on; any, if there is none.
+    /// The MIDI channel of the controller; `None` matches all.
     pub channel: Option<MidiChannel>,
-    /// Which controller.
+    /// The controller number.
     pub controller: MidiController,
-    /// What it turns.
+    /// The parameter to move.
     pub target: MidiTarget,
-    /// Where in the range of the target the controller's 0 is.
+    /// The fraction of the target's range at controller value 0.
     pub from: Amount,
-    /// Where in the range of the target the controller's 127 is.
+    /// The fraction of the target's range at controller value 127.
     pub to: Amount,
 }
 
-/// Which controllers turn what, and which channel is listened to.
+/// The mappings of a session, and the channel that it receives.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MidiMap {
-    /// The only channel that is listened to; all, if there is none.
+    /// The received MIDI channel; `None` receives all.
     pub channel: Option<MidiChannel>,
     #[serde(deserialize_with = "bounded::map::<MAX_MAPPINGS, _, _, _>")]
     mappings: OrdMap<MappingId, Mapping>,
 }
 
-/// One change of the [`MidiMap`].
+/// A change of the [`MidiMap`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MidiMapSetting {
-    /// The only channel that is listened to, or all.
+    /// Sets the received channel; `None` receives all.
     Channel(Option<MidiChannel>),
-    /// A mapping is new, or is not what it was.
+    /// A mapping was added or changed.
     Put(MappingId, Mapping),
-    /// A mapping is gone.
+    /// A mapping was removed.
     Remove(MappingId),
 }
 
 impl MidiMap {
-    /// The mapping of this id, if there is one.
+    /// The mapping with this id.
     #[must_use]
     pub fn mapping(&self, id: MappingId) -> Option<&Mapping> {
         self.mappings.get(&id)
@@ -117,7 +120,7 @@ impl MidiMap {
         self.mappings.iter().map(|(id, mapping)| (*id, mapping))
     }
 
-    /// The lowest id, from 1, that no mapping has.
+    /// The lowest unused id, from 1.
     #[must_use]
     pub fn free_id(&self) -> MappingId {
         let mut ids = (1..=u16::MAX).map(MappingId);
@@ -158,7 +161,7 @@ impl Settings for MidiMap {
         if self.channel != to.channel {
             emit(MidiMapSetting::Channel(to.channel));
         }
-        // What is gone first: a full map must have room for what is new.
+        // Removals first: a full map needs room for new mappings.
         for change in self.mappings.diff(&to.mappings) {
             if let DiffItem::Remove(id, _) = change {
                 emit(MidiMapSetting::Remove(*id));

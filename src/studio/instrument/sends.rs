@@ -1,18 +1,19 @@
-//! What an instrument sends to buses, besides its output.
+//! The sends of an instrument: signals to buses in addition to its output.
 //!
-//! It knows buses by their ids only; whether there is such a bus is checked
-//! where the mixer is at hand.
+//! A send knows its bus by id only; the reducer checks that the bus exists.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bounded::{self, MAX_BUSES},
-    mixer::BusId,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings, settings},
-};
 use crate::{
     model::Invalid,
+    studio::{
+        common::{
+            bounded::{self, MAX_BUSES},
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings, settings},
+        },
+        mixer::BusId,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::Decibels,
@@ -20,36 +21,36 @@ use crate::{
 };
 
 settings! {
-    /// A part of an instrument's sound that goes to a bus as well.
+    /// A send to a bus.
     #[derive(Copy)]
     BusSend, BusSendSetting, BusSendParameter {
-        /// How much.
+        /// The level in dB.
         level: Level(Decibels) = Decibels::of(-12.0);
-        /// Whether it is taken before the fader.
+        /// Whether the signal is taken before the fader.
         pre_fader: PreFader(bool) = false;
     }
 }
 
-/// An instrument's sends, one a bus at most.
+/// The sends of an instrument, at most one per bus.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sends(
     #[serde(deserialize_with = "bounded::map::<MAX_BUSES, _, _, _>")] OrdMap<BusId, BusSend>,
 );
 
-/// One change of [`Sends`].
+/// A change of [`Sends`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SendsSetting {
-    /// There is a new send, at its default level.
+    /// Adds a send at its default level.
     Add(BusId),
-    /// A send is gone.
+    /// Removes a send.
     Remove(BusId),
-    /// A send was touched.
+    /// Changes a setting of a send.
     Set(BusId, BusSendSetting),
 }
 
 impl Sends {
-    /// The send to this bus, if there is one.
+    /// The send to this bus.
     #[must_use]
     pub fn to(&self, bus: BusId) -> Option<&BusSend> {
         self.0.get(&bus)

@@ -1,112 +1,113 @@
-//! What holds for the session as a whole: its name, tempo, key, metre and tuning.
+//! Settings of the session as a whole: name, tempo, key, metre, tuning, click.
 //!
-//! It knows nothing of participants; who may change it is said in `access`.
+//! This file must not know participants; access rules are in `access`.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    midi_map::{MidiMap, MidiMapSetting},
-    name::Name,
-    reference::{Reference, Refers},
-    rhythm::NoteValue,
-    settings::{Settings, settings},
-};
+use super::midi_map::{MidiMap, MidiMapSetting};
 use crate::{
     model::Invalid,
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            name::Name,
+            reference::{Reference, Refers},
+            rhythm::NoteValue,
+            settings::{Settings, settings},
+        },
+    },
     util::quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels},
 };
 
 settings! {
-    /// What holds for the session as a whole.
+    /// The settings of the session as a whole.
     SessionState, SessionSetting, SessionParameter {
-        /// What the piece is called.
+        /// The display name of the session.
         name: Name(Name) = Name::default();
-        /// How fast it goes, in quarter notes a minute.
+        /// The tempo in quarter notes per minute.
         tempo: Tempo(Bpm) = Bpm::of(120.0);
         /// The tonic.
         key: Key(Key) = Key::C;
-        /// The scale on the tonic.
+        /// The scale above the tonic.
         scale: Scale(Scale) = Scale::Major;
-        /// The metre.
+        /// The time signature.
         time_signature: TimeSignature(TimeSignature) = TimeSignature::COMMON;
-        /// How late every second eighth note is: straight at 0.
+        /// The delay of every second eighth note: 0 is straight.
         swing: Swing(Amount) = Amount::of(0.0);
-        /// What the keys are tuned to.
+        /// The tuning of the keys.
         tuning: Tuning[Tuning] = Tuning::default();
-        /// What the cursor snaps to, if to anything.
+        /// The grid of the cursor; `None` turns snapping off.
         snap: Snap(Option<NoteValue>) = Some(NoteValue::Sixteenth);
-        /// What beats time.
+        /// The metronome.
         click: Click[Click] = Click::default();
-        /// How far notes are from the beat, and velocities from what is written,
-        /// by chance.
+        /// Random deviation of note starts and velocities.
         humanise: Humanise[Humanise] = Humanise::default();
-        /// Which knobs of MIDI controllers turn what.
+        /// The mappings of MIDI controllers.
         midi: Midi[MidiMap] = MidiMap::default();
     }
 }
 
 settings! {
-    /// What the keys are tuned to.
+    /// The tuning of the keys.
     #[derive(Copy)]
     Tuning, TuningSetting, TuningParameter {
-        /// The A above middle C.
+        /// The frequency in Hz of the A above middle C.
         concert_pitch: ConcertPitch(ConcertPitch) = ConcertPitch::of(440.0);
-        /// How an octave is divided.
+        /// The division of the octave.
         system: System(TuningSystem) = TuningSystem::Equal;
     }
 }
 
 settings! {
-    /// What beats time.
+    /// The metronome.
     #[derive(Copy)]
     Click, ClickSetting, ClickParameter {
-        /// Whether it is heard.
+        /// Whether the click is heard.
         on: On(bool) = false;
-        /// How loud.
+        /// The level in dB.
         level: Level(Decibels) = Decibels::of(-12.0);
-        /// Whether the first beat of a bar sounds different.
+        /// Whether the first beat of a bar is accented.
         accent: Accent(bool) = true;
-        /// How many bars are counted in.
+        /// The number of count-in bars before playback starts.
         count_in: CountIn(CountIn) = CountIn::of(0);
     }
 }
 
 settings! {
-    /// What is left to chance.
+    /// Random deviation from what is written.
     #[derive(Copy)]
     Humanise, HumaniseSetting, HumaniseParameter {
-        /// How far notes are from the beat, at most an eighth of one.
+        /// The largest deviation of note starts; 1 is an eighth of a beat.
         timing: Timing(Amount) = Amount::of(0.0);
-        /// How far velocities are from what is written.
+        /// The largest deviation of velocities, from 0 to 1.
         velocity: Velocity(Amount) = Amount::of(0.0);
     }
 }
 
-/// How an octave is divided.
+/// A tuning system: a division of the octave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TuningSystem {
-    /// Into twelve equal steps.
+    /// Twelve equal steps.
     Equal,
-    /// By whole-number ratios from the tonic.
+    /// Whole-number ratios to the tonic.
     Just,
-    /// By pure fifths from the tonic.
+    /// Pure fifths from the tonic.
     Pythagorean,
-    /// By slightly narrow fifths, so that thirds are pure.
+    /// Fifths narrowed so that major thirds are pure.
     Meantone,
-    /// Well tempered, after Werckmeister's third.
+    /// Werckmeister III, a well temperament.
     Werckmeister,
 }
 
 impl TuningSystem {
-    /// All of them, in the order in which a menu shows them.
+    /// All tuning systems, in menu order.
     pub const ALL: &'static [Self] =
         &[Self::Equal, Self::Just, Self::Pythagorean, Self::Meantone, Self::Werckmeister];
 }
 
-pub(super) fn reduce(
+pub(in crate::studio) fn reduce(
     state: &mut StudioState,
     setting: &SessionSetting,
 ) -> Result<Vec<StudioEffect>, Invalid> {
@@ -117,14 +118,14 @@ pub(super) fn reduce(
     Ok(Vec::new())
 }
 
-/// The session lets go of what is gone, if it refers to it.
-pub(super) fn forget(session: &mut Arc<SessionState>, gone: Reference) {
+/// Removes references from the session's settings to what was deleted.
+pub(in crate::studio) fn forget(session: &mut Arc<SessionState>, gone: Reference) {
     if session.midi.refers_to(gone) {
         Arc::make_mut(session).midi.forget(gone);
     }
 }
 
-/// The tonic. A black key has one name of its two.
+/// A tonic. Each black key has only one of its two names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Key {
@@ -143,7 +144,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// All of them, upwards from C.
+    /// All keys, upwards from C.
     pub const ALL: &'static [Self] = &[
         Self::C,
         Self::CSharp,
@@ -160,7 +161,7 @@ impl Key {
     ];
 }
 
-/// The scale on the tonic.
+/// A scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Scale {
@@ -178,7 +179,7 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// All of them, in the order in which a menu shows them.
+    /// All scales, in menu order.
     pub const ALL: &'static [Self] = &[
         Self::Major,
         Self::Minor,
@@ -194,7 +195,7 @@ impl Scale {
     ];
 }
 
-/// A metre, such as 3/4.
+/// A time signature, such as 3/4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Fraction", into = "Fraction")]
 pub struct TimeSignature {
@@ -202,44 +203,45 @@ pub struct TimeSignature {
     unit: u8,
 }
 
-/// Why a fraction is not a metre.
+/// The fraction is not a supported time signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a time signature has 1 to 32 beats of a whole, half, 4th, 8th, 16th or 32nd note")]
 pub struct BadTimeSignature;
 
 impl TimeSignature {
-    /// 4/4.
+    /// 4/4, common time.
     pub const COMMON: Self = Self { beats: 4, unit: 4 };
 
-    /// A bar of `beats` notes, each of which is a whole note divided by `unit`.
+    /// A bar of `beats` notes of the value 1/`unit`.
     ///
     /// # Errors
-    /// Unless `beats` is 1 to 32 and `unit` a power of two up to 32.
+    /// [`BadTimeSignature`] unless `beats` is 1 to 32 and `unit` is 1, 2, 4, 8,
+    /// 16 or 32.
     pub const fn new(beats: u8, unit: u8) -> Result<Self, BadTimeSignature> {
         let fits = beats >= 1 && beats <= 32 && unit <= 32 && unit.is_power_of_two();
         if fits { Ok(Self { beats, unit }) } else { Err(BadTimeSignature) }
     }
 
-    /// The upper number.
+    /// The numerator: the number of beats in a bar.
     #[must_use]
     pub const fn beats(self) -> u8 {
         self.beats
     }
 
-    /// The lower number.
+    /// The denominator: the note value of a beat.
     #[must_use]
     pub const fn unit(self) -> u8 {
         self.unit
     }
 
-    /// How long a bar is, in ticks of 1/480 of a quarter note.
+    /// The length of a bar in ticks, 480 per quarter note.
     #[must_use]
     pub fn bar(self) -> u32 {
         u32::from(self.beats) * (4 * 480 / u32::from(self.unit))
     }
 }
 
-/// How a metre is written.
+/// The serialized form of a [`TimeSignature`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fraction {
@@ -266,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metre_that_no_one_can_count_is_refused_from_the_wire_too() {
+    fn unsupported_time_signature_is_not_deserialized() {
         assert!(TimeSignature::new(0, 4).is_err());
         assert!(TimeSignature::new(33, 4).is_err());
         assert!(TimeSignature::new(4, 0).is_err());
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_as_long_as_its_beats() {
+    fn bar_length_follows_the_time_signature() {
         assert_eq!(TimeSignature::COMMON.bar(), 1920);
         assert_eq!(TimeSignature::new(7, 8).map(TimeSignature::bar), Ok(1680));
     }

@@ -1,16 +1,17 @@
-//! Groups of instruments that are played as one, and the strips that move them
-//! together.
+//! Layer groups: instruments that are played together, with a common strip.
 //!
-//! Which instruments are in a group is said by each of them.
+//! Each instrument names its group; a group must not list its members.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{name::Name, settings::settings};
-use crate::util::quantity::Decibels;
+use crate::{
+    studio::common::{name::Name, settings::settings},
+    util::quantity::Decibels,
+};
 
-/// Names a layer group.
+/// The id of a layer group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LayerGroupId(pub u32);
@@ -22,15 +23,15 @@ impl fmt::Display for LayerGroupId {
 }
 
 settings! {
-    /// The strip of a layer group: its fader moves those of its instruments.
+    /// The strip of a layer group. It acts on all instruments of the group.
     LayerGroup, LayerGroupSetting, LayerGroupParameter {
-        /// What the strip is labelled.
+        /// The display name.
         name: Name(Name) = Name::given("Layers");
-        /// By how much it moves the faders of its instruments.
+        /// The level in dB, added to the levels of the group's instruments.
         level: Level(Decibels) = Decibels::of(0.0);
-        /// Whether its instruments are silenced.
+        /// Whether the instruments of the group are muted.
         mute: Mute(bool) = false;
-        /// Whether the instruments that are not soloed are silenced.
+        /// Whether instruments that are not soloed are muted.
         solo: Solo(bool) = false;
     }
 }

@@ -1,47 +1,52 @@
-//! Custom `SynthDef`s and plug-ins as a source or an effect has them loaded:
-//! which one, which of its parameters were touched, which saved state it starts
-//! from.
+//! Hosted devices: custom `SynthDef`s and plug-ins that are loaded as a source
+//! or an effect, with their touched parameters and saved states.
 //!
-//! It knows a definition by its id only; its table of parameters is in the
-//! registry, and the plug-in itself where the sound is made.
+//! A device knows its definition by id only: parameter tables are in the
+//! registry, plug-ins in the engine.
+
+pub(super) mod registry;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    automation::{Automated, NoParameter},
-    bounded::{self, MAX_TOUCHED},
-    chain::{ChainSetting, SlotId},
-    content::Content,
-    effect::EffectSetting,
-    instrument::{InstrumentAction, InstrumentSetting},
-    mixer::{BusId, BusSetting, MasterSetting, MixerSetting},
-    network_action::NetworkAction,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings},
-    source::SourceSetting,
-};
 use crate::{
     model::{InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            automated::{Automated, NoParameter},
+            bounded::{self, MAX_TOUCHED},
+            content::Content,
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings},
+        },
+        effect::{
+            EffectSetting,
+            chain::{ChainSetting, SlotId},
+        },
+        instrument::{InstrumentAction, InstrumentSetting},
+        mixer::{BusId, BusSetting, MasterSetting, MixerSetting},
+        network_action::NetworkAction,
+        source::SourceSetting,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Amount, ParameterChange, ParameterValue},
     },
 };
 
-/// Names a custom `SynthDef` of the registry.
+/// The id of a custom `SynthDef` in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SynthDefId(pub u32);
 
-/// Names a plug-in of the registry.
+/// The id of a plug-in in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PluginId(pub u32);
 
-/// A custom `SynthDef` or a plug-in of the registry.
+/// The id of a definition in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DefinitionId {
     /// A custom `SynthDef`.
@@ -51,7 +56,7 @@ pub enum DefinitionId {
 }
 
 impl DefinitionId {
-    /// What it is, as an error says it.
+    /// The kind of definition, as error texts name it.
     pub(super) const fn what(self) -> &'static str {
         match self {
             Self::SynthDef(_) => "SynthDef",
@@ -78,7 +83,7 @@ impl From<PluginId> for DefinitionId {
     }
 }
 
-/// A parameter, by its place in the table of its definition, counted from 0.
+/// A parameter, by its row in the table of its definition, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ParameterId(pub u16);
@@ -89,10 +94,10 @@ impl fmt::Display for ParameterId {
     }
 }
 
-/// What is loaded of the registry, and how it is set.
+/// A loaded definition and its settings.
 ///
-/// A parameter that was not touched is what the saved state says, and without
-/// one what the table of the definition says.
+/// An untouched parameter has its value in the saved state, or without one the
+/// default of the definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written<K>")]
 pub struct Loaded<K> {
@@ -101,34 +106,35 @@ pub struct Loaded<K> {
     saved: Option<Content>,
 }
 
-/// One setting of something [`Loaded`].
+/// A setting of a [`Loaded`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoadedSetting<K> {
-    /// Loads this, with nothing touched and without a saved state.
+    /// Loads a definition and resets parameters and saved state.
     Load(K),
-    /// Loads nothing.
+    /// Unloads the definition.
     Unload,
-    /// A parameter is touched.
+    /// Sets a parameter, which is touched from then on.
     Set(ParameterId, ParameterValue),
-    /// A parameter is as if it had not been touched. Nothing happens if it had
-    /// not been.
+    /// Makes a parameter untouched. Without effect if it is untouched.
     Reset(ParameterId),
-    /// The saved state to start from, or none. The touched parameters stay.
+    /// Sets or clears the saved state to start from. Touched parameters keep
+    /// their values.
     Saved(Option<Content>),
 }
 
-/// Something [`Loaded`], whatever it is.
+/// A [`Loaded`] of either kind.
 pub trait Hosted {
-    /// What is loaded.
+    /// The loaded definition.
     fn definition(&self) -> Option<DefinitionId>;
-    /// The value of a parameter, if it was touched.
+    /// The value of a parameter; `None` if it is untouched.
     fn touched(&self, parameter: ParameterId) -> Option<ParameterValue>;
-    /// Touches a parameter.
+    /// Sets a parameter.
     ///
     /// # Errors
-    /// If nothing is loaded, or as many were touched as there may be.
+    /// [`Invalid::Unfit`] if nothing is loaded, [`Invalid::Full`] if too many
+    /// parameters are touched.
     fn touch(&mut self, parameter: ParameterId, value: ParameterValue) -> Result<(), Invalid>;
-    /// How many parameters were touched.
+    /// The number of touched parameters.
     fn count(&self) -> usize;
 }
 
@@ -143,7 +149,7 @@ impl<K: Copy + Into<DefinitionId>> Hosted for Loaded<K> {
 
     fn touch(&mut self, parameter: ParameterId, value: ParameterValue) -> Result<(), Invalid> {
         if self.definition.is_none() {
-            return Err(Invalid::unfit("nothing is loaded that has parameters"));
+            return Err(Invalid::unfit("no SynthDef or plug-in is loaded to be set"));
         }
         self.touched.insert(parameter, value);
         bounded::at_most(self.touched.len(), MAX_TOUCHED, "touched parameters")
@@ -155,18 +161,18 @@ impl<K: Copy + Into<DefinitionId>> Hosted for Loaded<K> {
 }
 
 impl<K: Copy> Loaded<K> {
-    /// What is loaded.
+    /// The loaded definition.
     #[must_use]
     pub const fn loaded(&self) -> Option<K> {
         self.definition
     }
 
-    /// The parameters that were touched, in the order of the table.
+    /// The touched parameters, in table order.
     pub fn parameters(&self) -> impl Iterator<Item = (ParameterId, ParameterValue)> {
         self.touched.iter().map(|(id, value)| (*id, *value))
     }
 
-    /// The saved state that it starts from.
+    /// The saved state to start from.
     #[must_use]
     pub const fn saved(&self) -> Option<&Content> {
         self.saved.as_ref()
@@ -174,7 +180,7 @@ impl<K: Copy> Loaded<K> {
 }
 
 impl<K> Default for Loaded<K> {
-    /// Nothing.
+    /// Nothing is loaded.
     fn default() -> Self {
         Self { definition: None, touched: OrdMap::new(), saved: None }
     }
@@ -199,7 +205,7 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
                 Ok(())
             }
             LoadedSetting::Saved(Some(_)) if self.definition.is_none() => {
-                Err(Invalid::unfit("nothing is loaded that has a saved state"))
+                Err(Invalid::unfit("no SynthDef or plug-in is loaded to have a state"))
             }
             LoadedSetting::Saved(saved) => {
                 self.saved = saved;
@@ -210,7 +216,7 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
 
     fn place(setting: &LoadedSetting<K>, place: &mut Place) {
         match setting {
-            // The rest comes and goes with what is loaded.
+            // Both replace everything below them, so their path is empty.
             LoadedSetting::Load(_) | LoadedSetting::Unload => {}
             LoadedSetting::Set(parameter, _) | LoadedSetting::Reset(parameter) => {
                 place.push(PlaceName::Number(parameter.0.into()));
@@ -227,7 +233,7 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
         if self.saved != to.saved {
             emit(LoadedSetting::Saved(to.saved.clone()));
         }
-        // What is reset first: there must be room for what is touched.
+        // Resets first: a full table needs room for newly touched parameters.
         for change in self.touched.diff(&to.touched) {
             if let DiffItem::Remove(parameter, _) = change {
                 emit(LoadedSetting::Reset(*parameter));
@@ -243,7 +249,7 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
     }
 }
 
-/// Its parameters are known by a table, which is in the registry and not here.
+/// The parameters are in the registry's table, so the type has none of its own.
 impl<K: Copy + PartialEq + Into<DefinitionId>> Automated for Loaded<K> {
     type Parameter = NoParameter;
 
@@ -277,21 +283,21 @@ impl<K: Copy + Into<DefinitionId>> Refers for Loaded<K> {
     }
 }
 
-/// Where something is loaded.
+/// A place where a definition can be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Device {
-    /// As the source of an instrument.
+    /// The source of an instrument.
     Source(InstrumentId),
-    /// In the chain of an instrument.
+    /// An effect of an instrument.
     Slot(InstrumentId, SlotId),
-    /// In the chain of a bus.
+    /// An effect of a bus.
     BusSlot(BusId, SlotId),
-    /// In the chain of the master.
+    /// An effect of the master.
     MasterSlot(SlotId),
 }
 
 impl Device {
-    /// What is loaded there, if there is a place for it.
+    /// The device, if the place exists and is for hosted devices.
     pub(super) fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
         let chain = match self {
             Self::Source(id) => return state.instruments.get(id)?.source.hosted(),
@@ -309,7 +315,7 @@ impl Device {
         }
     }
 
-    /// The action that sets a parameter of what is loaded there.
+    /// The action that sets a parameter of the device.
     pub(super) fn set(
         self,
         definition: DefinitionId,
@@ -351,8 +357,8 @@ impl fmt::Display for Device {
     }
 }
 
-/// Changes a parameter by so much, within its range: what an endless knob does,
-/// and two who turn it lose nothing.
+/// Changes a parameter relative to its current value, within its range.
+/// Concurrent turns of an endless knob add up.
 pub(super) fn adjust(
     state: &mut StudioState,
     device: Device,
@@ -366,7 +372,7 @@ pub(super) fn adjust(
         Device::MasterSlot(slot) => state.mixer.master.chain.hosted_mut(slot)?,
     };
     let Some(hosted) = hosted else {
-        return Err(Invalid::unfit("neither a SynthDef nor a plug-in is there"));
+        return Err(Invalid::unfit("this source or effect is neither a SynthDef nor a plug-in"));
     };
     let table = hosted.definition().and_then(|id| state.registry.definition(id));
     let Some(row) = table.and_then(|table| table.parameter(parameter)) else {
@@ -377,7 +383,7 @@ pub(super) fn adjust(
     Ok(Vec::new())
 }
 
-/// Something loaded as it is read, before it is known to be that.
+/// A [`Loaded`] as it is deserialized, before it is checked.
 #[derive(Deserialize)]
 struct Written<K> {
     definition: Option<K>,
@@ -392,7 +398,7 @@ impl<K> TryFrom<Written<K>> for Loaded<K> {
     fn try_from(read: Written<K>) -> Result<Self, Self::Error> {
         let Written { definition, touched, saved } = read;
         if definition.is_none() && !(touched.is_empty() && saved.is_none()) {
-            return Err("nothing is loaded, and yet it is set");
+            return Err("there are settings, but nothing is loaded");
         }
         Ok(Self { definition, touched, saved })
     }

@@ -1,7 +1,7 @@
-//! How the part of a range that a lane holds becomes a value, and back.
+//! The conversion between lane values, from 0 to 1, and parameter values.
 //!
-//! A new quantity, or a new choice of a few, is a word in one of the lists
-//! below; without it, what has its type cannot be moved by a lane.
+//! To automate a new quantity or enum, add it to one of the lists below. No
+//! parameter may be named here.
 
 use crate::{
     studio::{
@@ -16,20 +16,20 @@ use crate::{
     },
 };
 
-/// A value that a lane can move: its range, from 0 to 1.
+/// A type that a lane can move: a mapping between its range and 0 to 1.
 pub(in crate::studio) trait Range: Copy {
-    /// The value at this part of the range.
+    /// The value at this fraction of the range.
     fn at(part: Amount) -> Self;
-    /// At which part of the range the value is.
+    /// The fraction of the range at which the value lies.
     fn part(self) -> Amount;
 }
 
-/// The amount that `part` is, which is from 0 to 1 but for rounding.
-pub(super) fn amount(part: f32) -> Amount {
+/// `part`, clamped to 0 to 1 against rounding errors.
+pub(in crate::studio) fn amount(part: f32) -> Amount {
     Amount::new(part.clamp(0.0, 1.0)).unwrap_or(Amount::MIN)
 }
 
-/// Evenly from the smallest value to the largest.
+/// A linear mapping from the smallest to the largest value.
 macro_rules! evenly {
     ($($quantity:ident)+) => { $(
         impl Range for $quantity {
@@ -46,7 +46,8 @@ macro_rules! evenly {
     )+ };
 }
 
-/// By the same factor everywhere, as the ear hears it.
+/// A logarithmic mapping: equal steps multiply by equal factors, as the ear
+/// hears it.
 macro_rules! by_factor {
     ($($quantity:ident)+) => { $(
         impl Range for $quantity {
@@ -63,7 +64,7 @@ macro_rules! by_factor {
     )+ };
 }
 
-/// In whole steps from the smallest value to the largest.
+/// A mapping to whole numbers, with linear spacing.
 macro_rules! in_steps {
     ($($quantity:ident($number:ty))+) => { $(
         impl Range for $quantity {
@@ -83,10 +84,10 @@ macro_rules! in_steps {
     )+ };
 }
 
-/// One of a few, evenly in this order.
+/// A mapping to the variants of an enum, in this order and of equal size.
 macro_rules! choices {
     ($($choice:ident: $($one:ident)+;)+) => { $(
-        // A new one must be named here before it compiles.
+        // A new variant does not compile until it is listed here.
         const _: fn($choice) = |choice| match choice { $( $choice::$one => (), )+ };
 
         impl Range for $choice {
@@ -134,7 +135,7 @@ choices! {
     Wave: Sine Triangle Saw Square Noise;
 }
 
-/// Off in the lower half, on in the upper.
+/// `false` in the lower half, `true` in the upper.
 impl Range for bool {
     fn at(part: Amount) -> Self {
         part.get() >= 0.5
@@ -145,7 +146,7 @@ impl Range for bool {
     }
 }
 
-/// None at first, and then the choices.
+/// `None` first, then the note values.
 impl Range for Option<NoteValue> {
     fn at(part: Amount) -> Self {
         let at = nearest(part, NoteValue::ALL.len() + 1);
@@ -158,8 +159,8 @@ impl Range for Option<NoteValue> {
     }
 }
 
-/// A lane gives a groove a swing of its own; one as that of the session counts as
-/// none.
+/// A lane always sets a swing of the groove's own; [`Swing::AsSession`] reads
+/// as 0.
 impl Range for Swing {
     fn at(part: Amount) -> Self {
         Self::Own(part)
@@ -173,7 +174,7 @@ impl Range for Swing {
     }
 }
 
-/// Which of `count` choices is at this part.
+/// The index of the variant at this fraction, of `count` variants.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -185,7 +186,7 @@ fn nearest(part: Amount, count: usize) -> usize {
     ((part.get() * last as f32).round() as usize).min(last)
 }
 
-/// At which part the choice at this place of `count` is.
+/// The fraction at which the variant with this index lies, of `count` variants.
 #[expect(clippy::cast_precision_loss, reason = "there are a few")]
 fn place(at: usize, count: usize) -> Amount {
     amount(at as f32 / (count - 1) as f32)

@@ -1,23 +1,22 @@
-//! What shapes an instrument's sound after its source: a filter, and an
-//! envelope over its loudness.
+//! The filter and the amplitude envelope of an instrument.
 //!
-//! Tables of parameters only: they know nothing of the instrument they are in.
+//! Parameter tables only; they must not know the instrument.
 
 use serde::{Deserialize, Serialize};
 
 use super::settings::settings;
 use crate::util::quantity::{Amount, Hertz, Octaves, Seconds};
 
-/// Which frequencies a filter lets pass.
+/// The response of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FilterKind {
-    /// All of them.
+    /// No filtering.
     Off,
-    /// Those below the cutoff.
+    /// Passes frequencies below the cutoff.
     LowPass,
-    /// Those around the cutoff.
+    /// Passes frequencies around the cutoff.
     BandPass,
-    /// Those above the cutoff.
+    /// Passes frequencies above the cutoff.
     HighPass,
 }
 
@@ -25,30 +24,30 @@ settings! {
     /// A filter.
     #[derive(Copy)]
     Filter, FilterSetting, FilterParameter {
-        /// Which frequencies pass.
+        /// The response.
         kind: Kind(FilterKind) = FilterKind::LowPass;
-        /// Where it begins to cut.
+        /// The cutoff frequency in Hz.
         cutoff: Cutoff(Hertz) = Hertz::of(8000.0);
-        /// How much it stresses the cutoff.
+        /// The resonance at the cutoff, from 0 to 1.
         resonance: Resonance(Amount) = Amount::of(0.1);
-        /// How far the envelope moves the cutoff.
+        /// The modulation of the cutoff by the envelope, in octaves.
         sweep: Sweep(Octaves) = Octaves::of(0.0);
-        /// How far the cutoff follows the keyboard.
+        /// The keyboard tracking of the cutoff, from 0 to 1.
         tracking: Tracking(Amount) = Amount::of(0.0);
     }
 }
 
 settings! {
-    /// What becomes of a note's loudness while its key is held, and after.
+    /// An ADSR envelope over the level of a note.
     #[derive(Copy)]
     Envelope, EnvelopeSetting, EnvelopeParameter {
-        /// How long it takes to rise.
+        /// The attack time in seconds.
         attack: Attack(Seconds) = Seconds::of(0.005);
-        /// How long it then takes to fall to the sustained level.
+        /// The decay time in seconds, from the peak to the sustain level.
         decay: Decay(Seconds) = Seconds::of(0.1);
-        /// What it stays at while the key is held.
+        /// The sustain level, from 0 to 1.
         sustain: Sustain(Amount) = Amount::of(0.8);
-        /// How long it takes to fall silent after the key is released.
+        /// The release time in seconds.
         release: Release(Seconds) = Seconds::of(0.2);
     }
 }

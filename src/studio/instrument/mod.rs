@@ -1,95 +1,102 @@
-//! The instruments: what each is made of, how it is edited and how it is played.
+//! Instruments: their settings, editing and playing.
 //!
-//! It knows nothing of who owns an instrument, and nothing of its track but
-//! that each instrument has one.
+//! This file must not know owners. Of tracks it knows only that each instrument
+//! has one.
+
+pub(super) mod keys;
+pub(super) mod modulator;
+pub(super) mod sends;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    automation::ChainOf,
-    bounded::{self, MAX_INSTRUMENTS},
-    chain::{Chain, ChainSetting},
-    keys::{KeyChange, Keys},
-    layer_group::LayerGroupId,
-    mixer::BusId,
-    modulator::{Arpeggiator, ChordShape, Groove, Lfo},
-    name::Name,
-    reference::{Reference, Refers},
-    sends::Sends,
-    settings::{Settings, settings},
-    source::{Source, SourceKind},
-    tone::{Envelope, Filter},
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        automation::ChainOf,
+        common::{
+            bounded::{self, MAX_INSTRUMENTS},
+            name::Name,
+            reference::{Reference, Refers},
+            settings::{Settings, settings},
+            tone::{Envelope, Filter},
+        },
+        effect::chain::{Chain, ChainSetting},
+        instrument::{
+            keys::{KeyChange, Keys},
+            modulator::{Arpeggiator, ChordShape, Groove, Lfo},
+            sends::Sends,
+        },
+        mixer::{BusId, layer_group::LayerGroupId},
+        source::{Source, SourceKind},
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
     },
 };
 
-/// Where the sound of an instrument goes.
+/// The output of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Output {
-    /// Straight to the master.
+    /// Directly to the master.
     Master,
     /// To a bus.
     Bus(BusId),
 }
 
-/// How many channels an instrument has.
+/// The number of audio channels of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channels {
-    /// One.
+    /// One channel.
     Mono,
-    /// A left and a right one.
+    /// A left and a right channel.
     Stereo,
 }
 
 settings! {
     /// An instrument and its strip.
     ///
-    /// An edit copies the whole of it, so it is small: what can grow, and what
-    /// is rarely edited, is shared.
+    /// Every edit copies the struct, so large or rarely edited parts are
+    /// shared.
     Instrument, InstrumentSetting, InstrumentParameter {
-        /// What it is called.
+        /// The display name.
         name: Name(Name) = Name::default();
-        /// What its sound begins with.
+        /// The sound source.
         source: Source[Source] = Source::default();
-        /// What its spectrum is shaped by.
+        /// The filter after the source.
         filter: Filter[Filter] = Filter::default();
-        /// What its loudness is shaped by.
+        /// The amplitude envelope.
         amp: Amp[Envelope] = Envelope::default();
-        /// What its sound goes through then.
+        /// The effects before the fader.
         chain: Chain[Chain] = Chain::default();
-        /// What moves it by itself.
+        /// The low-frequency oscillator.
         lfo: Lfo[Arc<Lfo>] = Arc::default();
-        /// What plays its held keys one after the other.
+        /// The arpeggiator.
         arpeggiator: Arpeggiator[Arc<Arpeggiator>] = Arc::default();
-        /// What one key plays.
+        /// The chord that one key plays.
         chord: Chord(ChordShape) = ChordShape::Single;
-        /// How it stands to the beat.
+        /// The timing relative to the beat.
         groove: Groove[Arc<Groove>] = Arc::default();
-        /// The group with which it is played.
+        /// The layer group that the instrument belongs to.
         layer_group: LayerGroup(Option<LayerGroupId>) = None;
-        /// How far it is transposed.
+        /// The transposition in octaves.
         octave: Octave(OctaveShift) = OctaveShift::of(0);
-        /// How many channels it has.
+        /// The number of audio channels.
         channels: Channels(Channels) = Channels::Stereo;
-        /// The fader.
+        /// The fader level in dB.
         level: Level(Decibels) = Decibels::of(-6.0);
-        /// Where it is between the loudspeakers.
+        /// The stereo position, from -1 (left) to 1 (right).
         pan: Pan(Pan) = Pan::of(0.0);
-        /// Whether it is silenced.
+        /// Whether the instrument is muted.
         mute: Mute(bool) = false;
-        /// Whether the instruments that are not soloed are silenced.
+        /// Whether instruments that are not soloed are muted.
         solo: Solo(bool) = false;
-        /// Where its sound goes.
+        /// The output.
         output: Output(Output) = Output::Master;
-        /// Where else its sound goes.
+        /// The sends to buses.
         sends: Sends[Sends] = Sends::default();
     }
     beside {
@@ -98,21 +105,21 @@ settings! {
     }
 }
 
-/// What is done to one instrument.
+/// An action on one instrument.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InstrumentAction {
-    /// Sets one parameter.
+    /// Changes a setting.
     Set(InstrumentSetting),
-    /// Strikes a key; again, if it is held.
+    /// Plays a note. A held key of the same pitch is released first.
     Play(Pitch, Velocity),
-    /// Releases a key. Nothing happens if it is not held: its release may have
-    /// come with [`ReleaseAll`](Self::ReleaseAll) already.
+    /// Releases a key. Without effect if it is not held, because
+    /// [`ReleaseAll`](Self::ReleaseAll) may have been first.
     Release(Pitch),
     /// Releases all keys.
     ReleaseAll,
 }
 
-/// All instruments.
+/// All instruments, by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct InstrumentState(
@@ -121,18 +128,18 @@ pub struct InstrumentState(
 );
 
 impl InstrumentState {
-    /// Instrument by instrument.
+    /// Digests instrument by instrument.
     pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         delta.map(Some(&self.0), Some(&to.0));
     }
 
-    /// The instrument of this id, if there is one.
+    /// The instrument with this id.
     #[must_use]
     pub fn get(&self, id: InstrumentId) -> Option<&Instrument> {
         self.0.get(&id).map(Arc::as_ref)
     }
 
-    /// Whether there is an instrument of this id.
+    /// Whether the instrument exists.
     #[must_use]
     pub fn contains(&self, id: InstrumentId) -> bool {
         self.0.contains_key(&id)
@@ -143,26 +150,26 @@ impl InstrumentState {
         self.0.iter().map(|(id, instrument)| (*id, instrument.as_ref()))
     }
 
-    /// How many there are.
+    /// The number of instruments.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no instruments.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The id that a participant should give to an instrument that it adds.
+    /// The id that a participant should use for a new instrument.
     ///
-    /// Each participant counts in a block of its own, the host in block 0 and
-    /// client `n` in block `n`, so that two who add an instrument at the same
-    /// moment do not ask for the same id. Block 0 is 1 to 1000, block 3 is 3001
-    /// to 4000. It is the lowest free id of the block; if there is none, the one
-    /// after the highest of all, and if that does not exist either, the lowest
-    /// of all that is free.
+    /// Each participant counts in its own block of ids, so that participants
+    /// who add instruments at the same time do not collide: the host in block 0
+    /// (1 to 1000), client `n` in block `n` (`n` * 1000 + 1 to `n` * 1000 +
+    /// 1000). The result is the lowest unused id of the block; if the block is
+    /// full, the highest id in use plus one, and failing that the lowest unused
+    /// id of all.
     #[must_use]
     pub fn free_id(&self, block: u32) -> InstrumentId {
         let own = block.checked_mul(1000).and_then(|start| {
@@ -215,7 +222,7 @@ impl InstrumentState {
         self.0.remove(&id).ok_or_else(|| Invalid::missing("instrument", id))
     }
 
-    /// Whether both are the same in memory, and so equal.
+    /// Whether both share the same memory, which implies that they are equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
     }
@@ -258,7 +265,7 @@ impl Refers for InstrumentState {
 }
 
 impl Instrument {
-    /// Checks what concerns the instrument as a whole, once an action is done.
+    /// Checks the limits of the instrument as a whole, once an action is done.
     fn check(&self) -> Result<(), Invalid> {
         self.chain.check()
     }
@@ -277,7 +284,7 @@ impl Refers for Instrument {
         self.sends.references(each);
     }
 
-    /// What went to a bus that is gone goes to the master.
+    /// An output to a deleted bus goes to the master.
     fn forget(&mut self, gone: Reference) {
         self.source.forget(gone);
         self.chain.forget(gone);
@@ -349,8 +356,8 @@ fn play(
     pitch: Pitch,
     velocity: Velocity,
 ) -> Result<Vec<StudioEffect>, Invalid> {
-    // A key that is struck again is released first, so that every note that
-    // begins in the engine also ends there.
+    // A key that is played again is released first, so that every note that
+    // starts in the engine also ends.
     let mut effects = release(id, instrument, pitch)?;
     instrument.sounding.set(KeyChange::Down(pitch, velocity))?;
     effects.push(StudioEffect::NoteOn { instrument: id, pitch, velocity });
@@ -394,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn every_note_that_begins_ends_once() {
+    fn every_started_note_ends_exactly_once() {
         let mut state = StudioState::starter();
         let on = StudioEffect::NoteOn { instrument: LEAD, pitch: C, velocity: LOUD };
         let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
@@ -406,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instrument_that_is_deleted_falls_silent_and_takes_its_track_along() {
+    fn deleting_an_instrument_ends_notes_and_deletes_its_track() {
         let mut state = StudioState::starter();
         act(&mut state, &InstrumentAction::Play(C, LOUD));
         let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
@@ -416,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lets_go_of_a_sounding_instrument_releases_its_keys() {
+    fn on_release_releases_held_keys() {
         let mut state = StudioState::starter();
         assert_eq!(Studio::on_release(&state, LEAD), None);
         act(&mut state, &InstrumentAction::Play(C, LOUD));
@@ -426,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bus_that_is_deleted_leaves_no_output_and_no_send_behind() {
+    fn deleting_a_bus_removes_outputs_and_sends_to_it() {
         let mut state = StudioState::starter();
         let bus = BusId(1);
         let mixer = |state: &mut StudioState, setting| {
@@ -449,12 +456,12 @@ mod tests {
     }
 
     #[test]
-    fn an_instrument_is_small_to_copy() {
+    fn instruments_are_small_to_copy() {
         assert!(size_of::<Instrument>() <= 256, "{}", size_of::<Instrument>());
     }
 
     #[test]
-    fn participants_who_add_at_the_same_moment_ask_for_different_ids() {
+    fn free_ids_of_participants_do_not_collide() {
         let mut state = StudioState::starter();
         assert_eq!(state.instruments.free_id(0), InstrumentId(4));
         assert_eq!(state.instruments.free_id(3), InstrumentId(3001));
@@ -464,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn a_free_id_is_found_when_the_block_is_full_or_does_not_exist() {
+    fn free_id_is_found_outside_a_full_or_invalid_block() {
         let mut state = StudioState::default();
         for id in 1001..=2000 {
             add_at(&mut state, id);
@@ -476,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instrument_can_be_added_once_and_up_to_the_limit() {
+    fn instruments_are_unique_and_limited() {
         let mut state = StudioState::default();
         let add = |state: &mut StudioState, id| {
             add(state, InstrumentId(id), &Name::default(), SourceKind::Kick)

@@ -85,13 +85,13 @@ macro_rules! settings {
         $name:ident, $setting:ident, $parameter:ident { $($rows:tt)+ }
         $( beside { $($plain:tt)+ } )?
     ) => {
-        $crate::studio::settings::settings! {
+        $crate::studio::common::settings::settings! {
             $(#[$meta])*
             $name, $setting { $($rows)+ }
             $( beside { $($plain)+ } )?
         }
 
-        $crate::studio::automation::parameters! { $name $setting $parameter { $($rows)+ } }
+        $crate::studio::common::automated::parameters! { $name $setting $parameter { $($rows)+ } }
     };
 
     (
@@ -106,14 +106,14 @@ macro_rules! settings {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
         pub struct $name {
-            $( $(#[$field_meta])* pub $field: $crate::studio::settings::field_type!($kind), )+
+            $( $(#[$field_meta])* pub $field: $crate::studio::common::settings::field_type!($kind), )+
             $( $( $(#[$plain_meta])* pub $plain: $plain_type, )+ )?
         }
 
         #[doc = concat!("One setting of [`", stringify!($name), "`].")]
         #[derive(Clone, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
         pub enum $setting {
-            $( $(#[$field_meta])* $variant($crate::studio::settings::setting_type!($kind)), )+
+            $( $(#[$field_meta])* $variant($crate::studio::common::settings::setting_type!($kind)), )+
         }
 
         impl Default for $name {
@@ -125,29 +125,29 @@ macro_rules! settings {
             }
         }
 
-        impl $crate::studio::settings::Settings for $name {
+        impl $crate::studio::common::settings::Settings for $name {
             type Setting = $setting;
 
             fn set(&mut self, setting: $setting) -> Result<(), $crate::model::Invalid> {
                 match setting {
                     $( $setting::$variant(value) => {
-                        $crate::studio::settings::set_field!($kind, self.$field, value);
+                        $crate::studio::common::settings::set_field!($kind, self.$field, value);
                     } )+
                 }
                 Ok(())
             }
 
-            fn place(setting: &$setting, place: &mut $crate::studio::settings::Place) {
+            fn place(setting: &$setting, place: &mut $crate::studio::common::settings::Place) {
                 match setting {
                     $( $setting::$variant(_value) => {
-                        place.push($crate::studio::settings::PlaceName::Part(stringify!($variant)));
-                        $crate::studio::settings::place_field!($kind, _value, place);
+                        place.push($crate::studio::common::settings::PlaceName::Part(stringify!($variant)));
+                        $crate::studio::common::settings::place_field!($kind, _value, place);
                     } )+
                 }
             }
 
             fn diff(&self, to: &Self, emit: &mut dyn FnMut($setting)) {
-                $( $crate::studio::settings::diff_field!(
+                $( $crate::studio::common::settings::diff_field!(
                     $kind, self.$field, to.$field, |value| emit($setting::$variant(value))
                 ); )+
             }
@@ -169,7 +169,7 @@ macro_rules! setting_type {
         $type
     };
     ([$type:ty]) => {
-        <$type as $crate::studio::settings::Settings>::Setting
+        <$type as $crate::studio::common::settings::Settings>::Setting
     };
 }
 
@@ -178,14 +178,14 @@ macro_rules! set_field {
         $place = $value
     };
     ([$type:ty], $place:expr, $value:ident) => {
-        $crate::studio::settings::Settings::set(&mut $place, $value)?
+        $crate::studio::common::settings::Settings::set(&mut $place, $value)?
     };
 }
 
 macro_rules! place_field {
     (($type:ty), $value:ident, $place:ident) => {};
     ([$type:ty], $value:ident, $place:ident) => {
-        <$type as $crate::studio::settings::Settings>::place($value, $place)
+        <$type as $crate::studio::common::settings::Settings>::place($value, $place)
     };
 }
 
@@ -197,7 +197,7 @@ macro_rules! diff_field {
         }
     };
     ([$type:ty], $from:expr, $to:expr, |$value:ident| $emit:expr) => {
-        $crate::studio::settings::Settings::diff(&$from, &$to, &mut |$value| $emit)
+        $crate::studio::common::settings::Settings::diff(&$from, &$to, &mut |$value| $emit)
     };
 }
 

@@ -1,21 +1,20 @@
-//! What may refer to something elsewhere in the studio, and how it lets go.
+//! References between parts of the studio, and their removal.
 //!
-//! One way for all of it: what is deleted is forgotten by everything, and what
-//! is not there is referred to by nothing. It knows what can be referred to,
-//! never by whom.
+//! A deleted part disappears from everything that refers to it, and an action
+//! cannot refer to a missing part. This file knows what can be referred to,
+//! never what refers to it.
 
-use super::{
-    StudioState,
-    hosted::{DefinitionId, ParameterId},
-    layer_group::LayerGroupId,
-    mixer::BusId,
-};
 use crate::{
     model::{InstrumentId, Invalid},
+    studio::{
+        StudioState,
+        mixer::{BusId, layer_group::LayerGroupId},
+        plugin::{DefinitionId, ParameterId},
+    },
     util::quantity::ParameterValue,
 };
 
-/// Something elsewhere in the studio.
+/// A reference to a part of the studio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// An instrument.
@@ -24,21 +23,21 @@ pub enum Reference {
     Bus(BusId),
     /// A layer group.
     LayerGroup(LayerGroupId),
-    /// A custom `SynthDef` or a plug-in of the registry.
+    /// A definition of the registry.
     Definition(DefinitionId),
-    /// A parameter of it, and a value that it must be able to have.
+    /// A parameter of a definition and a value, which must be within its range.
     Parameter(DefinitionId, ParameterId, ParameterValue),
 }
 
-/// A part of the studio that may refer to another.
-pub(super) trait Refers {
-    /// Hands to `each` all that it refers to.
+/// A part of the studio that may refer to others.
+pub(in crate::studio) trait Refers {
+    /// Passes all its references to `each`.
     fn references(&self, each: &mut dyn FnMut(Reference));
 
-    /// Lets go of what is gone. It does nothing if it does not refer to it.
+    /// Removes references to `gone`. Without effect if there are none.
     fn forget(&mut self, gone: Reference);
 
-    /// Whether it refers to this.
+    /// Whether it refers to `what`.
     fn refers_to(&self, what: Reference) -> bool {
         let mut found = false;
         self.references(&mut |reference| found |= reference == what);
@@ -47,7 +46,7 @@ pub(super) trait Refers {
 }
 
 impl StudioState {
-    /// Checks that this is there.
+    /// Checks that the part exists.
     fn require(&self, what: Reference) -> Result<(), Invalid> {
         let (there, name, id) = match what {
             Reference::Instrument(id) => (self.instruments.contains(id), "instrument", id.0),
@@ -66,8 +65,8 @@ impl StudioState {
         if there { Ok(()) } else { Err(Invalid::missing(name, id)) }
     }
 
-    /// Checks that all is there that `part` refers to.
-    pub(super) fn check_references(&self, part: &impl Refers) -> Result<(), Invalid> {
+    /// Checks that everything to which `part` refers exists.
+    pub(in crate::studio) fn check_references(&self, part: &impl Refers) -> Result<(), Invalid> {
         let mut checked = Ok(());
         part.references(&mut |reference| {
             if checked.is_ok() {

@@ -1,30 +1,32 @@
-//! The custom `SynthDef`s and the plug-ins of a session: what they are called, and
-//! the tables of their parameters.
+//! The registry: custom `SynthDef`s and plug-ins of a session, with their
+//! parameter tables.
 //!
-//! It knows nothing of where they are loaded. A definition does not change: who
-//! has a new version of it deletes the old one first.
+//! It must not know where they are loaded. A definition never changes: to
+//! replace it, delete it and add the new version.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_DEFINITIONS, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL},
-    hosted::{DefinitionId, ParameterId, PluginId, SynthDefId},
-    name::Name,
-    reference::Reference,
-    settings::{Place, PlaceName, Settings},
-};
+use super::{DefinitionId, ParameterId, PluginId, SynthDefId};
 use crate::{
     model::{DigestDelta, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_DEFINITIONS, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL},
+            name::Name,
+            reference::Reference,
+            settings::{Place, PlaceName, Settings},
+        },
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{ParameterChange, ParameterValue},
     },
 };
 
-/// A row in the table of a definition.
+/// A row in the parameter table of a definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Row")]
 pub struct Parameter {
@@ -34,16 +36,16 @@ pub struct Parameter {
     default: ParameterValue,
 }
 
-/// The default of a parameter would have been outside its range.
+/// The default of a parameter is outside its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the default of a parameter must be from its minimum to its maximum")]
+#[error("the default of a parameter must lie within its range")]
 pub struct BadParameter;
 
 impl Parameter {
     /// A parameter from `min` to `max`, in its own unit.
     ///
     /// # Errors
-    /// If `default` is not in between.
+    /// [`BadParameter`] unless `default` is from `min` to `max`.
     pub fn new(
         name: Name,
         min: ParameterValue,
@@ -54,60 +56,68 @@ impl Parameter {
         if fits { Ok(Self { name, min, max, default }) } else { Err(BadParameter) }
     }
 
-    /// What it is called.
+    /// The display name.
     #[must_use]
     pub const fn name(&self) -> &Name {
         &self.name
     }
 
-    /// What it may be.
+    /// The smallest and the largest value.
     #[must_use]
     pub const fn range(&self) -> (ParameterValue, ParameterValue) {
         (self.min, self.max)
     }
 
-    /// What it is as long as nobody touches it.
+    /// The value of an untouched parameter without a saved state.
     #[must_use]
     pub const fn default(&self) -> ParameterValue {
         self.default
     }
 
-    /// A value that is moved by so much, and stays in range.
-    pub(super) fn moved(&self, value: ParameterValue, by: ParameterChange) -> ParameterValue {
+    /// `value` changed by `by` and clamped to the range.
+    pub(in crate::studio) fn moved(
+        &self,
+        value: ParameterValue,
+        by: ParameterChange,
+    ) -> ParameterValue {
         let moved = ParameterValue::new(value.get() + by.get());
         let end = if by.get() < 0.0 { self.min } else { self.max };
         moved.unwrap_or(end).clamp(self.min, self.max)
     }
 }
 
-/// A custom `SynthDef` or a plug-in.
+/// A custom `SynthDef` or a plug-in, as the host describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
-    /// What it is called.
+    /// The display name.
     pub name: Name,
-    /// Its parameters, at most 512.
+    /// The parameters, at most 512.
     #[serde(deserialize_with = "bounded::list::<MAX_PARAMETERS, _, _>")]
     pub parameters: Vec<Parameter>,
 }
 
 impl Definition {
-    /// This parameter, if there is one.
+    /// The parameter with this id.
     #[must_use]
     pub fn parameter(&self, id: ParameterId) -> Option<&Parameter> {
         self.parameters.get(usize::from(id.0))
     }
 
-    /// Checks that this parameter can have this value.
-    pub(super) fn check(&self, id: ParameterId, value: ParameterValue) -> Result<(), Invalid> {
+    /// Checks that the parameter exists and `value` is within its range.
+    pub(in crate::studio) fn check(
+        &self,
+        id: ParameterId,
+        value: ParameterValue,
+    ) -> Result<(), Invalid> {
         match self.parameter(id) {
             None => Err(Invalid::missing("parameter", id)),
             Some(row) if (row.min..=row.max).contains(&value) => Ok(()),
-            Some(_) => Err(Invalid::unfit("the value is out of the range of this parameter")),
+            Some(_) => Err(Invalid::unfit("the value is outside the range of this parameter")),
         }
     }
 }
 
-/// The custom `SynthDef`s and the plug-ins of a session.
+/// The custom `SynthDef`s and plug-ins of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registry {
     #[serde(deserialize_with = "bounded::map::<MAX_DEFINITIONS, _, _, _>")]
@@ -116,28 +126,28 @@ pub struct Registry {
     plugins: OrdMap<PluginId, Arc<Definition>>,
 }
 
-/// One change of the [`Registry`].
+/// A change of the [`Registry`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RegistrySetting {
-    /// There is a new custom `SynthDef`.
+    /// Adds a custom `SynthDef`.
     AddSynthDef(SynthDefId, Arc<Definition>),
-    /// A custom `SynthDef` is gone, and unloaded wherever it was loaded.
+    /// Deletes a custom `SynthDef` and unloads it everywhere.
     DeleteSynthDef(SynthDefId),
-    /// There is a new plug-in.
+    /// Adds a plug-in.
     AddPlugin(PluginId, Arc<Definition>),
-    /// A plug-in is gone, and unloaded wherever it was loaded.
+    /// Deletes a plug-in and unloads it everywhere.
     DeletePlugin(PluginId),
 }
 
 impl Registry {
-    /// Definition by definition.
-    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
+    /// Digests definition by definition.
+    pub(in crate::studio) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         let Self { synth_defs, plugins } = self;
         delta.at("synth_defs", |delta| delta.map(Some(synth_defs), Some(&to.synth_defs)));
         delta.at("plugins", |delta| delta.map(Some(plugins), Some(&to.plugins)));
     }
 
-    /// The custom `SynthDef` or plug-in of this id, if there is one.
+    /// The definition with this id.
     #[must_use]
     pub fn definition(&self, id: DefinitionId) -> Option<&Definition> {
         match id {
@@ -147,18 +157,18 @@ impl Registry {
         .map(Arc::as_ref)
     }
 
-    /// The custom `SynthDef`s, by id.
+    /// All custom `SynthDef`s, by id.
     pub fn synth_defs(&self) -> impl Iterator<Item = (SynthDefId, &Definition)> {
         self.synth_defs.iter().map(|(id, definition)| (*id, definition.as_ref()))
     }
 
-    /// The plug-ins, by id.
+    /// All plug-ins, by id.
     pub fn plugins(&self) -> impl Iterator<Item = (PluginId, &Definition)> {
         self.plugins.iter().map(|(id, definition)| (*id, definition.as_ref()))
     }
 
-    /// Whether both are the same in memory, and so equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    /// Whether both share the same memory, which implies that they are equal.
+    pub(in crate::studio) fn is_same(&self, other: &Self) -> bool {
         self.synth_defs.ptr_eq(&other.synth_defs) && self.plugins.ptr_eq(&other.plugins)
     }
 
@@ -167,13 +177,13 @@ impl Registry {
         all.map(|definition| definition.parameters.len()).sum()
     }
 
-    /// Checks what concerns the registry as a whole.
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    /// Checks the limit on the total number of parameters.
+    pub(in crate::studio) fn check(&self) -> Result<(), Invalid> {
         bounded::at_most(self.parameters(), MAX_PARAMETERS_IN_ALL, "parameters in the registry")
     }
 }
 
-pub(super) fn reduce(
+pub(in crate::studio) fn reduce(
     state: &mut StudioState,
     setting: &RegistrySetting,
 ) -> Result<Vec<StudioEffect>, Invalid> {
@@ -193,8 +203,7 @@ pub(super) fn reduce(
 impl Settings for Registry {
     type Setting = RegistrySetting;
 
-    /// Changes the registry alone: what had loaded something that is gone still
-    /// has.
+    /// Changes the registry alone and does not unload a deleted definition.
     fn set(&mut self, setting: RegistrySetting) -> Result<(), Invalid> {
         match setting {
             RegistrySetting::AddSynthDef(id, definition) => {
@@ -248,7 +257,7 @@ fn delete<K: Copy + Ord + Into<DefinitionId>>(
     gone.ok_or_else(|| Invalid::missing(id.what(), id.number()))
 }
 
-/// What is gone first: a full registry must have room for what is new.
+/// Emits removals first: a full registry needs room for new definitions.
 fn diff<K: Copy + Ord>(
     from: &OrdMap<K, Arc<Definition>>,
     to: &OrdMap<K, Arc<Definition>>,
@@ -266,7 +275,7 @@ fn diff<K: Copy + Ord>(
     }
 }
 
-/// A parameter as it is read.
+/// A parameter as it is deserialized, before its default is checked.
 #[derive(Deserialize)]
 struct Row {
     name: Name,

@@ -1,22 +1,26 @@
-//! An ordered list of effects that a sound goes through.
+//! An effect chain: the ordered effects that a signal passes through.
 //!
-//! A slot keeps its id wherever it is moved, so that whoever turns its knobs
-//! never turns another's. It knows nothing of what it is the chain of.
+//! A slot keeps its id when it moves, so an edit in flight reaches the right
+//! effect. A chain must not know which strip it belongs to.
 
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bounded::{self, MAX_SLOTS, MAX_TOUCHED},
-    effect::{Effect, EffectKind, EffectSetting},
-    hosted::Hosted,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings},
+use super::{Effect, EffectKind, EffectSetting};
+use crate::{
+    model::Invalid,
+    studio::{
+        common::{
+            bounded::{self, MAX_SLOTS, MAX_TOUCHED},
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings},
+        },
+        plugin::Hosted,
+    },
 };
-use crate::model::Invalid;
 
-/// Names a slot within its chain.
+/// The id of a slot, unique within its chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SlotId(pub u16);
@@ -30,64 +34,67 @@ impl fmt::Display for SlotId {
 /// An effect in a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
-    /// Which one it is.
+    /// The id of the slot.
     pub id: SlotId,
-    /// Whether the sound goes past it.
+    /// Whether the effect is bypassed.
     pub bypass: bool,
-    /// What it does.
+    /// The effect and its parameters.
     pub effect: Effect,
 }
 
-/// The effects that a sound goes through, one after the other.
+/// The effects of a strip, in the order of the signal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Slots")]
 pub struct Chain(Arc<Vec<Slot>>);
 
-/// One change of a [`Chain`].
+/// A change of a [`Chain`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChainSetting {
-    /// There is a new effect, before the one that is at this place, counted
-    /// from 0; at the end, if there are fewer.
+    /// Adds an effect with default parameters at this index, from 0; at the end
+    /// if the chain is shorter.
     Add(SlotId, EffectKind, u8),
-    /// An effect is gone.
+    /// Removes an effect.
     Remove(SlotId),
-    /// An effect is at this place, counted from 0; at the end, if there are
-    /// fewer. The others keep their order.
+    /// Moves an effect to this index, from 0; to the end if the chain is
+    /// shorter. The others keep their order.
     Move(SlotId, u8),
-    /// Whether the sound goes past it.
+    /// Bypasses an effect, or ends the bypass.
     Bypass(SlotId, bool),
-    /// A parameter of an effect, or another effect in the same slot.
+    /// Sets a parameter of an effect, or replaces the effect in its slot.
     Effect(SlotId, EffectSetting),
 }
 
 impl ChainSetting {
     /// Whether it changes which effects there are, or their order.
-    pub(super) const fn is_structural(&self) -> bool {
+    pub(in crate::studio) const fn is_structural(&self) -> bool {
         matches!(self, Self::Add(..) | Self::Remove(_) | Self::Move(..))
     }
 }
 
 impl Chain {
-    /// The effects, in the order in which the sound goes through them.
+    /// The effects, in the order of the signal.
     #[must_use]
     pub fn slots(&self) -> &[Slot] {
         &self.0
     }
 
-    /// The effect of this id, if there is one.
+    /// The slot with this id.
     #[must_use]
     pub fn slot(&self, id: SlotId) -> Option<&Slot> {
         self.0.iter().find(|slot| slot.id == id)
     }
 
-    /// The lowest id, from 1, that no slot has.
+    /// The lowest unused id, from 1.
     #[must_use]
     pub fn free_id(&self) -> SlotId {
         let mut ids = (1..=u16::MAX).map(SlotId);
         ids.find(|id| self.slot(*id).is_none()).unwrap_or(SlotId(0))
     }
 
-    pub(super) fn hosted_mut(&mut self, id: SlotId) -> Result<Option<&mut dyn Hosted>, Invalid> {
+    pub(in crate::studio) fn hosted_mut(
+        &mut self,
+        id: SlotId,
+    ) -> Result<Option<&mut dyn Hosted>, Invalid> {
         Ok(self.slot_mut(id)?.effect.hosted_mut())
     }
 
@@ -111,16 +118,16 @@ impl Chain {
         Ok(Arc::make_mut(&mut self.0).remove(place))
     }
 
-    /// Checks what concerns the chain as a whole, once an action is done: the
-    /// items of a patch may pass through what a state may not be.
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    /// Checks the limits of the chain as a whole. Run it once after an action,
+    /// because the items of a patch may pass through states over a limit.
+    pub(in crate::studio) fn check(&self) -> Result<(), Invalid> {
         let hosted = self.0.iter().filter_map(|slot| slot.effect.hosted());
         let touched = hosted.map(Hosted::count).sum();
         bounded::at_most(touched, MAX_TOUCHED, "touched parameters in a chain")
     }
 
-    /// Which effects there are, and in which order. An effect that was moved is
-    /// moved, and those that make way for it are not mentioned.
+    /// Emits the changes to the set of effects and their order. A moved effect
+    /// is one change; effects that make room for it are not mentioned.
     fn diff_order(&self, to: &Self, emit: &mut dyn FnMut(ChainSetting)) {
         let (staying, gone): (Vec<_>, Vec<_>) =
             self.0.iter().map(|slot| slot.id).partition(|id| to.slot(*id).is_some());
@@ -139,7 +146,8 @@ impl Chain {
                 continue;
             }
             let (id, target) = match to.place(order[place]) {
-                // What is in the way has moved behind what should be here.
+                // The effect at this index moved further back, not this one
+                // forward.
                 Ok(target) if present == place + 1 && target < order.len() => {
                     (order[place], target)
                 }
@@ -181,7 +189,8 @@ impl Settings for Chain {
     fn place(setting: &ChainSetting, place: &mut Place) {
         let slot = |id: &SlotId| PlaceName::Number(id.0.into());
         match setting {
-            // Where one effect is depends on which others there are.
+            // The index of an effect depends on all others, so order is one
+            // parameter.
             ChainSetting::Add(..) | ChainSetting::Remove(_) | ChainSetting::Move(..) => {}
             ChainSetting::Bypass(id, _) => place.extend([slot(id), PlaceName::Part("Bypass")]),
             ChainSetting::Effect(id, setting) => {
@@ -232,7 +241,7 @@ impl Refers for Chain {
     }
 }
 
-/// A chain as it is read, before it is known to be one.
+/// A chain as it is deserialized, before its ids are checked.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Slots(#[serde(deserialize_with = "bounded::list::<MAX_SLOTS, _, _>")] Vec<Slot>);
@@ -270,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_that_is_moved_is_sent_as_one_move() {
+    fn moved_effect_is_sent_as_one_move() {
         let before = chain(&[1, 2, 3, 4, 5]);
         for (id, place) in [(1, 4), (5, 0), (2, 3), (4, 1), (2, 1)] {
             let mut after = before.clone();
@@ -287,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_is_added_where_it_is_wanted_and_keeps_its_id() {
+    fn effect_is_added_at_its_index_and_keeps_its_id() {
         let mut chain = chain(&[1, 2]);
         chain.set(ChainSetting::Add(SlotId(7), EffectKind::Reverb, 1)).unwrap();
         chain.set(ChainSetting::Remove(SlotId(1))).unwrap();
@@ -298,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn one_id_twice_is_refused_from_the_wire_too() {
+    fn chain_with_duplicate_id_is_not_deserialized() {
         let json = serde_json::to_string(&chain(&[1, 2])).unwrap();
         assert!(serde_json::from_str::<Chain>(&json).is_ok());
         assert!(serde_json::from_str::<Chain>(&json.replace(r#""id":2"#, r#""id":1"#)).is_err());

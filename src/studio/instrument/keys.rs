@@ -1,46 +1,45 @@
-//! Which keys of an instrument are held down, so that everyone sees who plays
-//! what.
+//! The held keys of an instrument, so that every participant can see them.
 //!
-//! It knows nothing of sound: what the engine must do is said in effects.
+//! This file must not produce sound: notes for the engine are effects.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bounded,
-    settings::{Place, PlaceName, Settings},
-};
 use crate::{
     model::Invalid,
+    studio::common::{
+        bounded,
+        settings::{Place, PlaceName, Settings},
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Pitch, Velocity},
     },
 };
 
-/// The keys that are held down.
+/// The keys that are held down, with their velocities.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Keys(
     #[serde(deserialize_with = "bounded::map::<128, _, _, _>")] OrdMap<Pitch, Velocity>,
 );
 
-/// One change of [`Keys`].
+/// A change of [`Keys`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyChange {
     /// A key went down.
     Down(Pitch, Velocity),
-    /// A key came up.
+    /// A key went up.
     Up(Pitch),
 }
 
 impl Keys {
-    /// How hard this key was struck, if it is held.
+    /// The velocity of this key; `None` if it is not held.
     #[must_use]
     pub fn held(&self, pitch: Pitch) -> Option<Velocity> {
         self.0.get(&pitch).copied()
     }
 
-    /// The keys that are held, from low to high.
+    /// The held keys, from low to high.
     pub fn iter(&self) -> impl Iterator<Item = (Pitch, Velocity)> {
         self.0.iter().map(|(pitch, velocity)| (*pitch, *velocity))
     }

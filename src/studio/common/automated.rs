@@ -1,9 +1,10 @@
 //! Which parameters a lane can move.
 //!
-//! They are not listed here: [`settings!`](crate::studio::settings::settings)
-//! makes a parameter of every setting whose type has a range, and `kinds!` of
-//! those of every kind. So what can be set can be automated, but for what has
-//! no range: a name, a sample, where something goes.
+//! No parameter is listed here:
+//! [`settings!`](crate::studio::common::settings::settings) makes a parameter of each
+//! setting whose type has a range, and `kinds!` collects those of every kind.
+//! Settings without a range, such as a name, a sample or an output, cannot be
+//! automated.
 
 use std::sync::Arc;
 
@@ -12,27 +13,27 @@ use serde::{Deserialize, Serialize};
 use crate::{
     studio::{
         BusId, BusSend, BusSendParameter, Chain, ChainSetting, Effect, EffectParameter, Instrument,
-        InstrumentParameter, Sends, SendsSetting, SlotId, settings::Settings,
+        InstrumentParameter, Sends, SendsSetting, SlotId, common::settings::Settings,
     },
     util::quantity::Amount,
 };
 
 use super::range::Range;
 
-/// A group of settings of which lanes can move some.
+/// A group of settings, some of which a lane can move.
 pub trait Automated: Settings {
-    /// One of those that can be moved.
+    /// A setting that a lane can move.
     type Parameter: Copy + 'static;
 
-    /// All of them, of every kind that there can be, in the order in which a menu
-    /// shows them; without those of things that are added and removed, as effects.
+    /// All parameters of all kinds, in menu order. Parameters of parts that can
+    /// be added and removed, such as effects, are omitted.
     fn every() -> Vec<Self::Parameter>;
 
-    /// At which part of its range it is; `None` if it is not there, as a
-    /// parameter of another kind of source.
+    /// The current value as a fraction of the range; `None` if the parameter
+    /// does not exist at the moment, for example one of another kind of source.
     fn part(&self, parameter: Self::Parameter) -> Option<Amount>;
 
-    /// The setting that puts it at this part of its range.
+    /// The setting that puts the parameter at this fraction of its range.
     fn setting(parameter: Self::Parameter, part: Amount) -> Self::Setting;
 }
 
@@ -52,17 +53,17 @@ impl<T: Automated + Clone> Automated for Arc<T> {
     }
 }
 
-/// The parameter of a thing whose parameters are known by a table only:
-/// [`Target::Hosted`](super::Target::Hosted) moves those.
+/// The parameter of something that has none of its own, because a table defines
+/// them; [`Target::Hosted`](crate::studio::Target::Hosted) moves those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum NoParameter {}
 
 /// A parameter of an effect in a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ChainParameter {
-    /// Whether the sound goes past it.
+    /// Whether the effect is bypassed.
     Bypass(SlotId),
-    /// What can be turned on it.
+    /// A parameter of the effect itself.
     Effect(SlotId, EffectParameter),
 }
 
@@ -102,7 +103,7 @@ impl Automated for Chain {
 }
 
 impl Chain {
-    /// The parameters of the effects that are there.
+    /// The parameters of the effects that are in the chain.
     #[must_use]
     pub fn parameters(&self) -> Vec<ChainParameter> {
         let kinds = EffectParameter::all();
@@ -117,7 +118,8 @@ impl Chain {
 }
 
 impl Instrument {
-    /// The parameters that are there, those of its effects and sends included.
+    /// The parameters of this instrument, including those of its effects and
+    /// sends.
     #[must_use]
     pub fn parameters(&self) -> Vec<InstrumentParameter> {
         let own = InstrumentParameter::all();
@@ -132,7 +134,8 @@ impl Instrument {
     }
 }
 
-/// A parameter of a send to a bus. It rests while there is no send.
+/// A parameter of the send to a bus. Without effect while there is no such
+/// send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SendsParameter(pub BusId, pub BusSendParameter);
 
@@ -152,18 +155,19 @@ impl Automated for Sends {
     }
 }
 
-/// Declares the parameters of a group of settings: of each that has a range.
+/// Declares the parameters of a group of settings, one for each setting with a
+/// range.
 ///
-/// It goes through the rows of [`settings!`](crate::studio::settings::settings)
-/// one by one, and collects what becomes of each.
+/// It consumes the rows of [`settings!`](crate::studio::common::settings::settings) one
+/// by one and accumulates the match arms.
 macro_rules! parameters {
     ($name:ident $setting:ident $parameter:ident { $($rows:tt)* }) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter this part) [] [] [] [] $($rows)*
         }
     };
 
-    // All rows are done.
+    // All rows are consumed.
     (
         @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
@@ -176,30 +180,31 @@ macro_rules! parameters {
         pub enum $parameter { $($variants)* }
 
         impl $parameter {
-            /// All of them, of every kind that there can be, in the order in which
-            /// a menu shows them; without those of what is added and removed, as
-            /// effects.
+            /// All parameters of all kinds, in menu order. Parameters of parts
+            /// that can be added and removed, such as effects, are omitted.
             #[must_use]
             pub fn all() -> Vec<Self> {
                 let groups: Vec<Vec<Self>> = vec![$($all)*];
                 groups.concat()
             }
 
-            /// At which part of its range it is; `None` if it is not there, as a
-            /// parameter of another kind of source.
+            /// The current value as a fraction of the range; `None` if the
+            /// parameter does not exist at the moment, for example one of
+            /// another kind of source.
             #[must_use]
             pub fn part(self, of: &$name) -> Option<$crate::util::quantity::Amount> {
-                $crate::studio::automation::Automated::part(of, self)
+                $crate::studio::common::automated::Automated::part(of, self)
             }
 
-            /// The setting that puts it at this part of its range.
+            /// The setting that puts the parameter at this fraction of its
+            /// range.
             #[must_use]
             pub fn setting(self, part: $crate::util::quantity::Amount) -> $setting {
-                <$name as $crate::studio::automation::Automated>::setting(self, part)
+                <$name as $crate::studio::common::automated::Automated>::setting(self, part)
             }
         }
 
-        impl $crate::studio::automation::Automated for $name {
+        impl $crate::studio::common::automated::Automated for $name {
             type Parameter = $parameter;
 
             fn every() -> Vec<$parameter> {
@@ -217,83 +222,83 @@ macro_rules! parameters {
         }
     };
 
-    // What MIDI controllers move is not moved by lanes as well.
+    // MIDI mappings move parameters; lanes must not move the mappings.
     (
         @$names:tt $variants:tt $all:tt $part:tt $set:tt
         $(#[$meta:meta])* $field:ident: $variant:ident [MidiMap] = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! { @$names $variants $all $part $set $($rows)* }
+        $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* }
     };
 
-    // A group in the group.
+    // A nested group.
     (
         @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
         $(#[$meta:meta])* $field:ident: $variant:ident [$group:ty] = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter $this $at)
             [
                 $($variants)* $(#[$meta])*
-                $variant(<$group as $crate::studio::automation::Automated>::Parameter),
+                $variant(<$group as $crate::studio::common::automated::Automated>::Parameter),
             ]
             [
                 $($all)*
-                <$group as $crate::studio::automation::Automated>::every()
+                <$group as $crate::studio::common::automated::Automated>::every()
                     .into_iter().map($parameter::$variant).collect(),
             ]
             [
                 $($part)*
                 $parameter::$variant(inner) => {
-                    $crate::studio::automation::Automated::part(&$this.$field, inner)
+                    $crate::studio::common::automated::Automated::part(&$this.$field, inner)
                 }
             ]
             [
                 $($set)*
                 $parameter::$variant(inner) => $setting::$variant(
-                    <$group as $crate::studio::automation::Automated>::setting(inner, $at),
+                    <$group as $crate::studio::common::automated::Automated>::setting(inner, $at),
                 ),
             ]
             $($rows)*
         }
     };
 
-    // A single setting, which may have a range.
+    // A single setting; only one whose type has a range becomes a parameter.
     (
         @$names:tt $variants:tt $all:tt $part:tt $set:tt
         $(#[$meta:meta])* $field:ident: $variant:ident ($($type:tt)+) = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::automation::if_it_has_a_range! {
+        $crate::studio::common::automated::if_it_has_a_range! {
             ($($type)+)
             {
-                $crate::studio::automation::parameters! {
+                $crate::studio::common::automated::parameters! {
                     @@$names $variants $all $part $set { $(#[$meta])* $field $variant } $($rows)*
                 }
             }
-            { $crate::studio::automation::parameters! { @$names $variants $all $part $set $($rows)* } }
+            { $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* } }
         }
     };
 
-    // It has one.
+    // The type has a range.
     (
         @@($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
         [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
         { $(#[$meta:meta])* $field:ident $variant:ident } $($rows:tt)*
     ) => {
-        $crate::studio::automation::parameters! {
+        $crate::studio::common::automated::parameters! {
             @($name $setting $parameter $this $at)
             [$($variants)* $(#[$meta])* $variant,]
             [$($all)* vec![$parameter::$variant],]
             [
                 $($part)*
                 $parameter::$variant => {
-                    Some($crate::studio::automation::Range::part($this.$field))
+                    Some($crate::studio::common::range::Range::part($this.$field))
                 }
             ]
             [
                 $($set)*
                 $parameter::$variant => {
-                    $setting::$variant($crate::studio::automation::Range::at($at))
+                    $setting::$variant($crate::studio::common::range::Range::at($at))
                 }
             ]
             $($rows)*
@@ -301,7 +306,8 @@ macro_rules! parameters {
     };
 }
 
-/// Goes on with the first if a type has a [`Range`], and else with the second.
+/// Expands to the first branch if a type has a [`Range`], otherwise to the
+/// second.
 macro_rules! if_it_has_a_range {
     ((Option<NoteValue>) { $($yes:tt)* } $no:tt) => { $($yes)* };
     ((Option<$($type:tt)+) $yes:tt { $($no:tt)* }) => { $($no)* };
@@ -319,12 +325,9 @@ mod tests {
     use super::*;
     use crate::studio::{EffectKind, Source, SourceKind};
 
-    /// Puts a parameter at parts of its range, and looks where it then is: there,
-    /// or at the nearest step.
-    fn is_set_to_where_it_then_is<S: Automated + Clone>(
-        there: &S,
-        parameter: S::Parameter,
-    ) -> bool {
+    /// Puts a parameter at several fractions of its range and checks that it
+    /// reads back as that fraction or the nearest step.
+    fn reads_back<S: Automated + Clone>(there: &S, parameter: S::Parameter) -> bool {
         [0.0, 0.3, 0.5, 1.0].into_iter().all(|part| {
             let mut there = there.clone();
             let mut set = |part| {
@@ -332,7 +335,7 @@ mod tests {
                 there.part(parameter)
             };
             let Some(first) = set(Amount::of(part)) else { return false };
-            // What is rounded to a step stays on it.
+            // A value that was rounded to a step stays there.
             let again = set(first);
             let near = (first.get() - part).abs() < 0.51;
             let ends = part < 1.0 || first.get() > 0.999;
@@ -341,23 +344,23 @@ mod tests {
     }
 
     #[test]
-    fn every_parameter_is_set_to_the_part_of_its_range_that_it_then_has() {
+    fn every_parameter_reads_back_what_a_lane_sets() {
         let of = |kind| Instrument { source: Source::of(kind), ..Instrument::default() };
         for parameter in InstrumentParameter::all() {
             let mut instruments = SourceKind::ALL.iter().map(|kind| of(*kind));
             let there = instruments.find(|i| parameter.part(i).is_some()).unwrap();
-            assert!(is_set_to_where_it_then_is(&there, parameter), "{parameter:?}");
+            assert!(reads_back(&there, parameter), "{parameter:?}");
         }
         for parameter in EffectParameter::all() {
             let mut effects = EffectKind::ALL.iter().map(|kind| Effect::of(*kind));
             let there = effects.find(|effect| effect.part(parameter).is_some()).unwrap();
-            assert!(is_set_to_where_it_then_is(&there, parameter), "{parameter:?}");
+            assert!(reads_back(&there, parameter), "{parameter:?}");
         }
     }
 
     #[test]
-    fn what_can_be_turned_can_be_automated() {
-        // Three knobs a band, six bands: groups in a group.
+    fn every_knob_can_be_automated() {
+        // Six bands with three knobs each: nested groups.
         let equaliser = Effect::of(EffectKind::Equaliser);
         let bands = EffectParameter::all().into_iter().filter(|p| equaliser.part(*p).is_some());
         assert_eq!(bands.count(), 18);
@@ -366,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_of_another_kind_of_source_is_not_there() {
+    fn parameter_of_another_source_kind_is_absent() {
         use crate::studio::{KickParameter, SourceParameter};
 
         let tone = InstrumentParameter::Source(SourceParameter::Kick(KickParameter::Tone));
@@ -375,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_small() {
+    fn targets_are_small() {
         assert!(size_of::<crate::studio::Target>() <= 16);
     }
 }

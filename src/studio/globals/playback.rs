@@ -1,55 +1,55 @@
-//! Whether the music goes, from where, and which part of it repeats.
+//! The transport: playing, recording, the start position and the loop.
 //!
-//! It holds where the playhead starts and where it was left. Where it is while
-//! it moves is metering, and no business of the state.
+//! It holds the position where playback starts or stopped. The position during
+//! playback is metering and must not enter the state.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    settings::{Settings, settings},
-};
 use crate::{
     model::Invalid,
+    studio::{
+        StudioEffect, StudioState,
+        common::settings::{Settings, settings},
+    },
     util::quantity::{NoteLength, Ticks},
 };
 
 settings! {
-    /// Whether the music goes, and from where.
+    /// The state of the transport.
     #[derive(Copy)]
     Transport, TransportSetting {
-        /// Whether it goes.
+        /// Whether the music plays.
         playing: Playing(bool) = false;
-        /// Whether what is played and turned while it goes is recorded, on the
-        /// tracks and lanes that are armed.
+        /// Whether played keys and moved controls are recorded on armed tracks
+        /// and lanes during playback.
         recording: Recording(bool) = false;
-        /// Where the playhead starts, or was left.
+        /// The position where playback starts, or where it stopped.
         position: Position(Ticks) = Ticks::MIN;
         /// Whether the region repeats.
         looping: Looping(bool) = false;
-        /// What repeats.
+        /// The region that repeats.
         region: Region(LoopRegion) = LoopRegion::TWO_BARS;
     }
 }
 
-/// What is done to the transport.
+/// A transport command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TransportAction {
-    /// Starts the music, if it does not go yet.
+    /// Starts playback. Without effect during playback.
     Play,
-    /// Stops it, if it goes.
+    /// Stops playback. Without effect if it is stopped.
     Stop,
-    /// Puts the playhead somewhere, whether it moves or not.
+    /// Moves the playhead, also during playback.
     Locate(Ticks),
-    /// Whether what is played and turned while the music goes is recorded.
+    /// Turns recording on or off.
     Record(bool),
-    /// Whether the region repeats.
+    /// Turns the loop on or off.
     Loop(bool),
-    /// What repeats.
+    /// Sets the region that repeats.
     Region(LoopRegion),
 }
 
-pub(super) fn reduce(
+pub(in crate::studio) fn reduce(
     state: &mut StudioState,
     action: TransportAction,
 ) -> Result<Vec<StudioEffect>, Invalid> {
@@ -64,7 +64,7 @@ pub(super) fn reduce(
         TransportAction::Region(region) => TransportSetting::Region(region),
     })?;
     Ok(match action {
-        // Two who press play at the same moment do not restart the music.
+        // A second Play from another participant must not restart the music.
         TransportAction::Play if !was_playing => vec![StudioEffect::Play],
         TransportAction::Stop if was_playing => vec![StudioEffect::Stop],
         TransportAction::Locate(position) => vec![StudioEffect::Locate(position)],
@@ -72,7 +72,8 @@ pub(super) fn reduce(
     })
 }
 
-/// A part of the piece, never empty: from `start` up to, and without, `end`.
+/// A non-empty region of the piece: from `start`, inclusive, to `end`,
+/// exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Bounds", into = "Bounds")]
 pub struct LoopRegion {
@@ -80,50 +81,50 @@ pub struct LoopRegion {
     end: Ticks,
 }
 
-/// A region would have ended before it began.
+/// The end of a region is not after its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a region must end after it starts")]
 pub struct BadRegion;
 
 impl LoopRegion {
-    /// The first two bars of common time.
+    /// The first two bars of 4/4.
     pub const TWO_BARS: Self = Self { start: Ticks::MIN, end: Ticks::of(2 * 4 * 480) };
 
-    /// From `start` up to, and without, `end`.
+    /// The region from `start`, inclusive, to `end`, exclusive.
     ///
     /// # Errors
-    /// If `end` is not after `start`.
+    /// [`BadRegion`] unless `start` is less than `end`.
     pub fn new(start: Ticks, end: Ticks) -> Result<Self, BadRegion> {
         if start < end { Ok(Self { start, end }) } else { Err(BadRegion) }
     }
 
-    /// Its first tick.
+    /// The first tick.
     #[must_use]
     pub const fn start(self) -> Ticks {
         self.start
     }
 
-    /// The first tick after it.
+    /// The first tick after the region.
     #[must_use]
     pub const fn end(self) -> Ticks {
         self.end
     }
 
-    /// Whether `tick` is in it.
+    /// Whether `tick` lies in the region.
     #[must_use]
     pub fn contains(self, tick: Ticks) -> bool {
         (self.start..self.end).contains(&tick)
     }
 
-    /// How long it is.
+    /// The length in ticks.
     #[must_use]
     pub fn length(self) -> NoteLength {
-        // It is at least one tick and at most all of time.
+        // The difference of two ticks is always a valid length.
         NoteLength::new(self.end.get() - self.start.get()).unwrap_or(NoteLength::MAX)
     }
 }
 
-/// How a region is written.
+/// The serialized form of a [`LoopRegion`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bounds {
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn play_and_stop_pressed_twice_have_one_effect() {
+    fn repeated_play_and_stop_have_one_effect() {
         let mut state = StudioState::default();
         assert_eq!(reduce(&mut state, TransportAction::Play), Ok(vec![StudioEffect::Play]));
         assert_eq!(reduce(&mut state, TransportAction::Play), Ok(vec![]));
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_reversed_region_is_refused_from_the_wire_too() {
+    fn empty_or_reversed_region_is_not_deserialized() {
         assert_eq!(LoopRegion::new(Ticks::of(5), Ticks::of(5)), Err(BadRegion));
         assert!(serde_json::from_str::<LoopRegion>(r#"{"start":9,"end":3}"#).is_err());
     }

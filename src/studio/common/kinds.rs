@@ -35,7 +35,7 @@ macro_rules! kinds {
         pub enum $setting {
             /// Another kind, with its parameters at their defaults.
             Kind($kind),
-            $( $(#[$doc])* $variant(<$type as $crate::studio::settings::Settings>::Setting), )+
+            $( $(#[$doc])* $variant(<$type as $crate::studio::common::settings::Settings>::Setting), )+
         }
 
         impl $kind {
@@ -64,7 +64,7 @@ macro_rules! kinds {
             fn diff_parameters(&self, to: &Self, emit: &mut dyn FnMut($setting)) {
                 match (self, to) {
                     $( (Self::$variant(from), Self::$variant(to)) => {
-                        $crate::studio::settings::Settings::diff(
+                        $crate::studio::common::settings::Settings::diff(
                             from, to, &mut |setting| emit($setting::$variant(setting)),
                         );
                     } )+
@@ -79,7 +79,7 @@ macro_rules! kinds {
             ::serde::Serialize, ::serde::Deserialize,
         )]
         pub enum $parameter {
-            $( $(#[$doc])* $variant(<$type as $crate::studio::automation::Automated>::Parameter), )+
+            $( $(#[$doc])* $variant(<$type as $crate::studio::common::automated::Automated>::Parameter), )+
         }
 
         impl $parameter {
@@ -87,14 +87,14 @@ macro_rules! kinds {
             #[must_use]
             pub fn all() -> Vec<Self> {
                 let kinds: Vec<Vec<Self>> = vec![$(
-                    <$type as $crate::studio::automation::Automated>::every()
+                    <$type as $crate::studio::common::automated::Automated>::every()
                         .into_iter().map(Self::$variant).collect(),
                 )+];
                 kinds.concat()
             }
         }
 
-        impl $crate::studio::automation::Automated for $name {
+        impl $crate::studio::common::automated::Automated for $name {
             type Parameter = $parameter;
 
             fn every() -> Vec<$parameter> {
@@ -104,7 +104,7 @@ macro_rules! kinds {
             fn part(&self, parameter: $parameter) -> Option<$crate::util::quantity::Amount> {
                 match (self, parameter) {
                     $( (Self::$variant(of), $parameter::$variant(parameter)) => {
-                        $crate::studio::automation::Automated::part(of, parameter)
+                        $crate::studio::common::automated::Automated::part(of, parameter)
                     } )+
                     _ => None,
                 }
@@ -113,13 +113,13 @@ macro_rules! kinds {
             fn setting(parameter: $parameter, part: $crate::util::quantity::Amount) -> $setting {
                 match parameter {
                     $( $parameter::$variant(parameter) => $setting::$variant(
-                        <$type as $crate::studio::automation::Automated>::setting(parameter, part),
+                        <$type as $crate::studio::common::automated::Automated>::setting(parameter, part),
                     ), )+
                 }
             }
         }
 
-        impl $crate::studio::settings::Settings for $name {
+        impl $crate::studio::common::settings::Settings for $name {
             type Setting = $setting;
 
             fn set(&mut self, setting: $setting) -> Result<(), $crate::model::Invalid> {
@@ -129,18 +129,18 @@ macro_rules! kinds {
                         Ok(())
                     }
                     $( (Self::$variant(present), $setting::$variant(setting)) => {
-                        $crate::studio::settings::Settings::set(present, setting)
+                        $crate::studio::common::settings::Settings::set(present, setting)
                     } )+
                     _ => Err($crate::model::Invalid::unfit($wrong)),
                 }
             }
 
-            fn place(setting: &$setting, place: &mut $crate::studio::settings::Place) {
+            fn place(setting: &$setting, place: &mut $crate::studio::common::settings::Place) {
                 match setting {
                     // The parameters come and go with the kind.
                     $setting::Kind(_) => {}
                     $( $setting::$variant(setting) => {
-                        <$type as $crate::studio::settings::Settings>::place(setting, place);
+                        <$type as $crate::studio::common::settings::Settings>::place(setting, place);
                     } )+
                 }
             }

@@ -1,7 +1,7 @@
-//! How much of everything there may be, and maps that refuse more while they
-//! are still being read.
+//! Size limits of the state, and collections that enforce them during
+//! deserialization.
 //!
-//! It knows how many, never of what.
+//! This file knows how many, never of what.
 
 use std::{fmt, marker::PhantomData};
 
@@ -12,112 +12,109 @@ use serde::{
 
 use crate::{model::Invalid, util::ordmap::OrdMap};
 
-/// Bytes of the largest state that can come about within the limits below, as
-/// JSON. A frame must be able to hold it.
+/// Bytes of the largest state within the limits below, as JSON. A frame must be
+/// able to hold it.
 pub const MAX_STATE_BYTES: usize = 128 * 1024 * 1024;
 
-/// Bytes of the largest action, which is a paste, as JSON.
+/// Bytes of the largest action, a paste, as JSON.
 pub const MAX_ACTION_BYTES: usize = 384 * 1024;
 
-/// Instruments in a session: more than any studio has.
+/// Instruments in a session.
 pub const MAX_INSTRUMENTS: usize = 2048;
 
-/// Buses in the mixer: a large desk has half as many.
+/// Buses in the mixer; large consoles have about half as many.
 pub const MAX_BUSES: usize = 64;
 
-/// Notes in a track: three hours at six notes a second.
+/// Notes in a track: three hours at six notes per second.
 pub const MAX_NOTES: usize = 65_536;
 
-/// Notes in all tracks together, so that a full state keeps a size that can be
-/// sent.
+/// Notes in all tracks; bounds the size of a full state.
 pub const MAX_NOTES_IN_ALL: usize = 262_144;
 
-/// Notes that one action may paste: more than a screen of any size shows.
+/// Notes that one action can paste.
 pub const MAX_PASTED: usize = 4096;
 
-/// Clips of an instrument: more than a screen can list.
+/// Clips of one instrument.
 pub const MAX_CLIPS: usize = 256;
 
-/// Clips of all instruments together.
+/// Clips of all instruments.
 pub const MAX_CLIPS_IN_ALL: usize = 8192;
 
-/// Notes in all clips together, so that a full state keeps a size that can be
-/// sent.
+/// Notes in all clips; bounds the size of a full state.
 pub const MAX_CLIP_NOTES_IN_ALL: usize = 65_536;
 
-/// Placements of the clips of an instrument: one a bar, for half an hour.
+/// Placements of one instrument: one per bar for half an hour.
 pub const MAX_PLACEMENTS: usize = 1024;
 
-/// Placements of all instruments together.
+/// Placements of all instruments.
 pub const MAX_PLACEMENTS_IN_ALL: usize = 32_768;
 
-/// Automation lanes in a session: two for every instrument of a large one.
+/// Automation lanes in a session.
 pub const MAX_LANES: usize = 2048;
 
-/// Points of a lane: one a beat, for over half an hour.
+/// Points of one lane: one per beat for more than half an hour.
 pub const MAX_POINTS: usize = 4096;
 
-/// Points of all lanes together, so that a full state keeps a size that can be
-/// sent.
+/// Points of all lanes; bounds the size of a full state.
 pub const MAX_POINTS_IN_ALL: usize = 65_536;
 
-/// Projects that are listed: the others are there all the same.
+/// Projects in the list. The disk may hold more; they can be loaded by name.
 pub const MAX_PROJECTS: usize = 1024;
 
-/// Checkpoints of a project.
+/// Checkpoints of one project.
 pub const MAX_CHECKPOINTS: usize = 256;
 
-/// Characters in a name: it must fit in the column of a mixer.
+/// Characters in a name, so that it fits a column of the mixer.
 pub const MAX_NAME: usize = 64;
 
-/// Effects in a chain: a rack is no higher.
+/// Effects in one chain.
 pub const MAX_SLOTS: usize = 16;
 
-/// Parameters of custom `SynthDef`s and plug-ins that are touched in one chain,
-/// or in one source. The others are as the plug-in's saved state has them.
+/// Touched parameters of custom `SynthDef`s and plug-ins in one chain or one
+/// source. Other parameters keep the values of the saved state.
 pub const MAX_TOUCHED: usize = 256;
 
-/// Custom `SynthDef`s, and plug-ins, in the registry.
+/// Custom `SynthDef`s in the registry; the same limit applies to plug-ins.
 pub const MAX_DEFINITIONS: usize = 256;
 
-/// Parameters of one custom `SynthDef` or plug-in: the largest synthesisers have
-/// some hundreds that are of use on a stage.
+/// Parameters of one custom `SynthDef` or plug-in; large synthesisers have a
+/// few hundred.
 pub const MAX_PARAMETERS: usize = 512;
 
-/// Parameters in the whole registry.
+/// Parameters of all definitions in the registry.
 pub const MAX_PARAMETERS_IN_ALL: usize = 8192;
 
-/// Layer groups: a keyboard has fewer zones.
+/// Layer groups in the mixer.
 pub const MAX_LAYER_GROUPS: usize = 64;
 
-/// Patterns of a drum kit.
+/// Patterns of one drum kit.
 pub const MAX_PATTERNS: usize = 64;
 
-/// Patterns that follow one another in a chain.
+/// Patterns in one pattern chain.
 pub const MAX_CHAINED: usize = 64;
 
-/// Slices of a sample.
+/// Slices of one sample.
 pub const MAX_SLICES: usize = 64;
 
-/// Drum steps in a session, all patterns of all kits together.
+/// Drum steps in all patterns of all kits.
 pub const MAX_STEPS_IN_ALL: usize = 65_536;
 
-/// Patterns in a session, those of all kits together.
+/// Patterns of all kits.
 pub const MAX_PATTERNS_IN_ALL: usize = 4096;
 
-/// Drum steps that one action may paste: all of a pattern.
+/// Drum steps that one action can paste: a full pattern.
 pub const MAX_STEPS_PASTED: usize = 16 * 128;
 
-/// MIDI controllers that are mapped to something.
+/// MIDI mappings in a session.
 pub const MAX_MAPPINGS: usize = 256;
 
-/// A limit as an error carries it.
-pub(super) fn count(limit: usize) -> u32 {
+/// A limit in the type that [`Invalid`] carries.
+pub(in crate::studio) fn count(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
 }
 
-/// Removes the entries that are `gone`, and leaves the others shared.
-pub(super) fn remove<K, V>(map: &mut OrdMap<K, V>, gone: impl Fn(&K, &V) -> bool)
+/// Removes the entries for which `gone` is true; the others stay shared.
+pub(in crate::studio) fn remove<K, V>(map: &mut OrdMap<K, V>, gone: impl Fn(&K, &V) -> bool)
 where
     K: Ord + Clone,
     V: Clone,
@@ -129,13 +126,20 @@ where
     }
 }
 
-/// Checks that there are not more than `limit` of `what` (plural).
-pub(super) fn at_most(there: usize, limit: usize, what: &'static str) -> Result<(), Invalid> {
+/// Fails with [`Invalid::Full`] if there are more than `limit`; `what` is a
+/// plural.
+pub(in crate::studio) fn at_most(
+    there: usize,
+    limit: usize,
+    what: &'static str,
+) -> Result<(), Invalid> {
     if there <= limit { Ok(()) } else { Err(Invalid::full(what, count(limit))) }
 }
 
-/// Reads a list of at most `MAX` elements.
-pub(super) fn list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// Deserializes a list; fails at more than `MAX` elements.
+pub(in crate::studio) fn list<'de, const MAX: usize, T, D>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,
@@ -164,8 +168,10 @@ impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for List<MAX, T> {
     }
 }
 
-/// Reads a map of at most `MAX` entries, none of them twice.
-pub(super) fn map<'de, const MAX: usize, K, V, D>(deserializer: D) -> Result<OrdMap<K, V>, D::Error>
+/// Deserializes a map; fails at more than `MAX` entries or a repeated key.
+pub(in crate::studio) fn map<'de, const MAX: usize, K, V, D>(
+    deserializer: D,
+) -> Result<OrdMap<K, V>, D::Error>
 where
     K: Deserialize<'de> + Ord + Clone,
     V: Deserialize<'de> + Clone,
@@ -196,12 +202,13 @@ where
     }
 }
 
-/// How much room is made for what is announced: who says that much comes may be
-/// wrong.
+/// The most entries for which memory is reserved in advance. An announced
+/// length is not trusted.
 const ROOM: usize = 64;
 
-/// A map of at most `max` entries, none of them twice, as `next` brings them.
-pub(super) fn collect<K, V, E>(
+/// Collects the entries from `next`; fails at more than `max` entries or a
+/// repeated key.
+pub(in crate::studio) fn collect<K, V, E>(
     max: usize,
     announced: Option<usize>,
     mut next: impl FnMut() -> Result<Option<(K, V)>, E>,
@@ -221,8 +228,12 @@ where
     OrdMap::from_unique(entries).map_err(E::custom)
 }
 
-/// Writes a map whose keys cannot be keys in JSON, as a list of pairs.
-pub(super) fn write_pairs<K, V, S>(map: &OrdMap<K, V>, serializer: S) -> Result<S::Ok, S::Error>
+/// Serializes a map as a list of pairs, because its keys cannot be keys in
+/// JSON.
+pub(in crate::studio) fn write_pairs<K, V, S>(
+    map: &OrdMap<K, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error>
 where
     K: Serialize + Ord,
     V: Serialize,
@@ -231,8 +242,9 @@ where
     serializer.collect_seq(map)
 }
 
-/// Reads a list of at most `MAX` pairs as a map, no key twice.
-pub(super) fn pairs<'de, const MAX: usize, K, V, D>(
+/// Deserializes a list of pairs; fails at more than `MAX` pairs or a repeated
+/// key.
+pub(in crate::studio) fn pairs<'de, const MAX: usize, K, V, D>(
     deserializer: D,
 ) -> Result<OrdMap<K, V>, D::Error>
 where
@@ -252,7 +264,7 @@ mod tests {
     struct Two(#[serde(deserialize_with = "map::<2, _, _, _>")] OrdMap<u32, bool>);
 
     #[test]
-    fn a_map_with_too_many_entries_or_a_repeated_key_is_refused() {
+    fn map_with_excess_or_duplicate_entries_is_refused() {
         assert!(serde_json::from_str::<Two>(r#"{"1":true,"2":true}"#).is_ok());
         assert!(serde_json::from_str::<Two>(r#"{"1":true,"2":true,"3":true}"#).is_err());
         assert!(serde_json::from_str::<Two>(r#"{"1":true,"1":false}"#).is_err());

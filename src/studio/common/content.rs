@@ -1,8 +1,7 @@
-//! References to what never crosses the wire: samples, impulse responses, the
-//! saved states of plug-ins.
+//! References to files: samples, impulse responses, saved states of plug-ins.
 //!
-//! It knows what such a file is called and how to tell it from another one,
-//! never where it is nor what is in it.
+//! The content of a file never crosses the wire. This file must not know where
+//! a file is, nor what it contains.
 
 use std::{fmt, str::FromStr};
 
@@ -10,26 +9,27 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::name::Name;
 
-/// A file that each participant has, or has not: only who makes the sound needs
-/// it.
+/// A reference to a file. A participant may not have the file; only the engine
+/// needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// What it is called, for people.
+    /// The name shown to people.
     pub name: Name,
-    /// What tells it from any other, for machines.
+    /// The hash that identifies the content.
     pub digest: ContentHash,
 }
 
-/// The first 128 bits of a cryptographic hash of a file.
+/// The first 128 bits of a cryptographic hash of a file, serialized as 32
+/// lower-case hexadecimal digits.
 ///
-/// It is written as 32 hexadecimal digits in lower case. Which hash it is does
-/// not matter to a session, as long as all participants take the same.
+/// The session does not depend on the hash function, but all participants must
+/// use the same one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentHash(pub [u8; 16]);
 
-/// A text is not 32 hexadecimal digits.
+/// The text is not 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is written as 32 hexadecimal digits")]
+#[error("a digest must have 32 hexadecimal digits")]
 pub struct BadContentHash;
 
 impl fmt::Display for ContentHash {
@@ -48,7 +48,7 @@ impl FromStr for ContentHash {
     type Err = BadContentHash;
 
     fn from_str(text: &str) -> Result<Self, BadContentHash> {
-        // The number parser would take a sign.
+        // `from_str_radix` accepts a sign; check the digits first.
         if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(BadContentHash);
         }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_written_as_hexadecimal_digits_and_nothing_else_is_one() {
+    fn content_hash_is_exactly_32_hex_digits() {
         let text = "00112233445566778899aabbccddeeff";
         let digest: ContentHash = text.parse().unwrap();
         assert_eq!(digest.to_string(), text);

@@ -1,31 +1,35 @@
-//! The buses, the strips of layer groups, and the master.
+//! The mixer: buses, layer group strips and the master strip.
 //!
-//! It knows nothing of the instruments that are routed to it; that none of them
-//! points to a bus that is gone is seen to by the reducer, at the end.
+//! It must not know the instruments that are routed to it; the reducer removes
+//! their references to a deleted bus or group.
+
+pub(super) mod layer_group;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    StudioEffect, StudioState,
-    automation::ChainOf,
-    bounded::{self, MAX_BUSES, MAX_LAYER_GROUPS},
-    chain::{Chain, ChainSetting, SlotId},
-    layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
-    name::Name,
-    reference::{Reference, Refers},
-    settings::{Place, PlaceName, Settings, settings},
-};
 use crate::{
     model::{DigestDelta, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        automation::ChainOf,
+        common::{
+            bounded::{self, MAX_BUSES, MAX_LAYER_GROUPS},
+            name::Name,
+            reference::{Reference, Refers},
+            settings::{Place, PlaceName, Settings, settings},
+        },
+        effect::chain::{Chain, ChainSetting, SlotId},
+        mixer::layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Decibels, Pan},
     },
 };
 
-/// Names a bus.
+/// The id of a bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BusId(pub u32);
@@ -37,41 +41,41 @@ impl fmt::Display for BusId {
 }
 
 settings! {
-    /// A strip that other strips feed.
+    /// A bus: a strip that receives outputs and sends.
     Bus, BusSetting, BusParameter {
-        /// What the strip is labelled.
+        /// The display name.
         name: Name(Name) = Name::given("Bus");
-        /// The fader.
+        /// The fader level in dB.
         level: Level(Decibels) = Decibels::of(0.0);
-        /// Where it is between the loudspeakers.
+        /// The stereo position, from -1 (left) to 1 (right).
         pan: Pan(Pan) = Pan::of(0.0);
-        /// Whether it is silenced.
+        /// Whether the bus is muted.
         mute: Mute(bool) = false;
-        /// Whether the buses that are not soloed are silenced.
+        /// Whether buses that are not soloed are muted.
         solo: Solo(bool) = false;
-        /// What the sound goes through before the fader.
+        /// The effects before the fader.
         chain: Chain[Chain] = Chain::default();
     }
 }
 
 settings! {
-    /// The strip that everything ends in.
+    /// The master strip, where all signals end.
     Master, MasterSetting, MasterParameter {
-        /// The fader.
+        /// The fader level in dB.
         level: Level(Decibels) = Decibels::of(0.0);
-        /// Where it is between the loudspeakers.
+        /// The stereo position, from -1 (left) to 1 (right).
         pan: Pan(Pan) = Pan::of(0.0);
-        /// Whether it is silenced.
+        /// Whether the master is muted.
         mute: Mute(bool) = false;
-        /// What the sound goes through before the fader.
+        /// The effects before the fader.
         chain: Chain[Chain] = Chain::default();
     }
 }
 
-/// The buses, the strips of layer groups, and the master.
+/// The buses, the layer group strips and the master strip.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mixer {
-    /// The strip that everything ends in.
+    /// The master strip.
     pub master: Master,
     #[serde(deserialize_with = "bounded::map::<MAX_BUSES, _, _, _>")]
     buses: OrdMap<BusId, Bus>,
@@ -79,27 +83,27 @@ pub struct Mixer {
     layer_groups: OrdMap<LayerGroupId, LayerGroup>,
 }
 
-/// One change of the [`Mixer`].
+/// A change of the [`Mixer`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MixerSetting {
-    /// There is a new bus.
+    /// Adds a bus.
     AddBus(BusId, Name),
-    /// A bus is gone.
+    /// Deletes a bus. Outputs to it go to the master, sends to it are removed.
     DeleteBus(BusId),
-    /// A strip of a bus was touched.
+    /// A setting of a bus.
     Bus(BusId, BusSetting),
-    /// The strip of the master was touched.
+    /// A setting of the master.
     Master(MasterSetting),
-    /// There is a new layer group.
+    /// Adds a layer group.
     AddLayerGroup(LayerGroupId, Name),
-    /// A layer group is gone.
+    /// Deletes a layer group.
     DeleteLayerGroup(LayerGroupId),
-    /// The strip of a layer group was touched.
+    /// A setting of a layer group.
     LayerGroup(LayerGroupId, LayerGroupSetting),
 }
 
 impl Mixer {
-    /// Strip by strip.
+    /// Digests strip by strip.
     pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         let Self { master, buses, layer_groups } = self;
         delta.at("master", |delta| delta.replace(Some(master), Some(&to.master)));
@@ -107,7 +111,7 @@ impl Mixer {
         delta.at("groups", |delta| delta.map(Some(layer_groups), Some(&to.layer_groups)));
     }
 
-    /// The bus of this name, if there is one.
+    /// The bus with this id.
     #[must_use]
     pub fn bus(&self, id: BusId) -> Option<&Bus> {
         self.buses.get(&id)
@@ -118,7 +122,7 @@ impl Mixer {
         self.buses.iter().map(|(id, bus)| (*id, bus))
     }
 
-    /// The layer group of this id, if there is one.
+    /// The layer group with this id.
     #[must_use]
     pub fn layer_group(&self, id: LayerGroupId) -> Option<&LayerGroup> {
         self.layer_groups.get(&id)
@@ -129,7 +133,7 @@ impl Mixer {
         self.layer_groups.iter().map(|(id, group)| (*id, group))
     }
 
-    /// How many buses there are.
+    /// The number of buses.
     #[must_use]
     pub fn len(&self) -> usize {
         self.buses.len()
@@ -141,7 +145,7 @@ impl Mixer {
         self.buses.is_empty()
     }
 
-    /// The lowest id, from 1, that no bus has.
+    /// The lowest unused bus id, from 1.
     #[must_use]
     pub fn free_id(&self) -> BusId {
         let mut free = 1;
@@ -153,14 +157,14 @@ impl Mixer {
         BusId(free)
     }
 
-    /// Whether both are the same in memory, and so equal.
+    /// Whether both share the same memory, which implies that they are equal.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.master == other.master
             && self.buses.ptr_eq(&other.buses)
             && self.layer_groups.ptr_eq(&other.layer_groups)
     }
 
-    /// How many strips there are.
+    /// The number of strips: master, buses and layer groups.
     pub(super) fn strips(&self) -> usize {
         1 + self.buses.len() + self.layer_groups.len()
     }
@@ -169,7 +173,7 @@ impl Mixer {
         self.buses.get_mut(&id).ok_or_else(|| Invalid::missing("bus", id))
     }
 
-    /// Checks what concerns a strip as a whole, once an action is done.
+    /// Checks the chain that a setting edits, once the action is done.
     pub(super) fn check(&self, setting: &MixerSetting) -> Result<(), Invalid> {
         match setting {
             MixerSetting::Bus(id, BusSetting::Chain(_)) => {
@@ -235,7 +239,7 @@ const fn removed(setting: &MixerSetting) -> Option<(ChainOf, SlotId)> {
 impl Settings for Mixer {
     type Setting = MixerSetting;
 
-    /// Changes the mixer alone: what pointed to a bus that is gone still does.
+    /// Changes the mixer alone and does not repair references to a deleted bus.
     fn set(&mut self, setting: MixerSetting) -> Result<(), Invalid> {
         match setting {
             MixerSetting::AddBus(id, name) => {
@@ -297,7 +301,7 @@ impl Settings for Mixer {
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(MixerSetting)) {
         self.master.diff(&to.master, &mut |setting| emit(MixerSetting::Master(setting)));
-        // What is gone first: a full mixer must have room for what is new.
+        // Removals first: a full mixer needs room for new buses.
         for change in self.buses.diff(&to.buses) {
             if let DiffItem::Remove(id, _) = change {
                 emit(MixerSetting::DeleteBus(*id));
@@ -348,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bus_can_be_added_once_and_up_to_the_limit() {
+    fn buses_are_unique_and_limited() {
         let mut mixer = Mixer::default();
         for _ in 0..MAX_BUSES {
             mixer.set(MixerSetting::AddBus(mixer.free_id(), Name::default())).unwrap();
@@ -364,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_mixer_can_exchange_one_bus_for_another_in_one_patch() {
+    fn patch_can_replace_a_bus_in_a_full_mixer() {
         let mut before = Mixer::default();
         for id in 1..=64 {
             before.set(MixerSetting::AddBus(BusId(id), Name::default())).unwrap();

@@ -1,15 +1,18 @@
-//! What plays with an instrument by itself: an oscillator too slow to be heard,
-//! an arpeggiator, chords, and a groove.
+//! Modulators of an instrument: LFO, arpeggiator, chord and groove.
 //!
-//! Tables of parameters only: they know nothing of the instrument they are in,
-//! and nothing of time.
+//! Parameter tables only; they must not know the instrument, nor time.
 
 use serde::{Deserialize, Serialize};
 
-use super::{rhythm::NoteValue, session_settings::TimeSignature, settings::settings};
-use crate::util::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset};
+use crate::{
+    studio::{
+        common::{rhythm::NoteValue, settings::settings},
+        globals::session_settings::TimeSignature,
+    },
+    util::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset},
+};
 
-/// The shape of a modulation.
+/// The waveform of an LFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum LfoShape {
@@ -21,7 +24,7 @@ pub enum LfoShape {
     SampleAndHold,
 }
 
-/// What a modulation moves.
+/// The parameter that an LFO moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum LfoTarget {
@@ -30,32 +33,34 @@ pub enum LfoTarget {
     Pan,
     Cutoff,
     Resonance,
-    /// What the source has for a colour: pulse width, index, brightness, place.
+    /// The timbre parameter of the source, such as pulse width, FM index,
+    /// brightness or position.
     Timbre,
 }
 
 settings! {
-    /// An oscillator too slow to be heard, that moves something.
+    /// A low-frequency oscillator.
     #[derive(Copy)]
     Lfo, LfoSetting, LfoParameter {
-        /// Whether it moves anything.
+        /// Whether the LFO is on.
         on: On(bool) = false;
-        /// Its shape.
+        /// The waveform.
         shape: Shape(LfoShape) = LfoShape::Sine;
-        /// How fast it is.
+        /// The rate in Hz.
         rate: Rate(ModulationRate) = ModulationRate::of(4.0);
-        /// How long a period lasts instead, if it follows the tempo.
+        /// The period as a note value; replaces `rate`. `None` ignores the
+        /// tempo.
         sync: Sync(Option<NoteValue>) = None;
-        /// How far it moves it.
+        /// The modulation depth, from 0 to 1.
         depth: Depth(Amount) = Amount::of(0.2);
-        /// What it moves.
+        /// The parameter that it moves.
         target: Target(LfoTarget) = LfoTarget::Cutoff;
-        /// Whether every note begins it anew.
+        /// Whether every note restarts the LFO.
         retrigger: Retrigger(bool) = false;
     }
 }
 
-/// In which order the held keys are played.
+/// The order in which an arpeggiator plays the held keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ArpeggioPattern {
@@ -68,25 +73,25 @@ pub enum ArpeggioPattern {
 }
 
 settings! {
-    /// Plays the held keys one after the other.
+    /// An arpeggiator: plays the held keys one after the other.
     #[derive(Copy)]
     Arpeggiator, ArpeggiatorSetting, ArpeggiatorParameter {
-        /// Whether it does.
+        /// Whether the arpeggiator is on.
         on: On(bool) = false;
-        /// In which order.
+        /// The order of the keys.
         pattern: Pattern(ArpeggioPattern) = ArpeggioPattern::Up;
-        /// How fast.
+        /// The note value of a step.
         step: Step(NoteValue) = NoteValue::Sixteenth;
-        /// Through how many octaves.
+        /// The number of octaves.
         span: Span(OctaveSpan) = OctaveSpan::of(1);
-        /// How much of a step a note lasts.
+        /// The length of a note, as a fraction of the step.
         gate: Gate(Amount) = Amount::of(0.7);
-        /// Whether it goes on after the keys are released.
+        /// Whether it continues after the keys are released.
         hold: Hold(bool) = false;
     }
 }
 
-/// What one key plays.
+/// The chord that one key plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ChordShape {
@@ -107,7 +112,7 @@ pub enum ChordShape {
 }
 
 impl ChordShape {
-    /// All of them, in the order in which a menu shows them.
+    /// All chord shapes, in menu order.
     pub const ALL: &'static [Self] = &[
         Self::Single,
         Self::Octave,
@@ -125,7 +130,7 @@ impl ChordShape {
         Self::Ninth,
     ];
 
-    /// The keys above the one that is struck, and that one, in semitones.
+    /// The notes of the chord in semitones above the key, including 0.
     #[must_use]
     pub const fn semitones(self) -> &'static [u8] {
         match self {
@@ -148,27 +153,28 @@ impl ChordShape {
 }
 
 settings! {
-    /// How an instrument stands to the beat.
+    /// The timing of an instrument relative to the beat.
     #[derive(Copy)]
     Groove, GrooveSetting, GrooveParameter {
-        /// How late every second step is, if not as in the whole session.
+        /// The swing: the session's or one of its own.
         swing: Swing(Swing) = Swing::AsSession;
-        /// How far notes are from the beat by chance, at most an eighth of one.
+        /// The largest random deviation of note starts; 1 is an eighth of a
+        /// beat.
         humanise_timing: HumaniseTiming(Amount) = Amount::of(0.0);
-        /// How far velocities differ by chance.
+        /// The largest random deviation of velocities, from 0 to 1.
         humanise_velocity: HumaniseVelocity(Amount) = Amount::of(0.0);
-        /// How early or late the instrument is as a whole.
+        /// The constant offset in milliseconds; negative is early.
         offset: Offset(TimingOffset) = TimingOffset::of(0.0);
-        /// Its metre, if it has one of its own.
+        /// The time signature; `None` is the session's.
         time_signature: TimeSignature(Option<TimeSignature>) = None;
     }
 }
 
-/// How much an instrument swings.
+/// The swing of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Swing {
-    /// As much as the session does.
+    /// The swing of the session.
     AsSession,
-    /// As much as this: straight at 0.
+    /// This swing: 0 is straight.
     Own(Amount),
 }

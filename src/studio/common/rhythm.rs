@@ -1,10 +1,10 @@
-//! Lengths of notes, as a musician names them.
+//! Note values, as musicians name them.
 //!
-//! It knows ticks and nothing of what is played in them.
+//! This file knows durations in ticks, never what is played.
 
 use serde::{Deserialize, Serialize};
 
-/// The length of a note.
+/// A note value, such as a quarter or an eighth triplet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum NoteValue {
@@ -20,7 +20,7 @@ pub enum NoteValue {
 }
 
 impl NoteValue {
-    /// All of them, from long to short.
+    /// All note values, from long to short.
     pub const ALL: &'static [Self] = &[
         Self::Whole,
         Self::Half,
@@ -33,7 +33,7 @@ impl NoteValue {
         Self::ThirtySecond,
     ];
 
-    /// How long it is, in ticks of 1/480 of a quarter note.
+    /// The duration in ticks, 480 per quarter note.
     #[must_use]
     pub const fn ticks(self) -> u32 {
         match self {
