@@ -60,7 +60,9 @@ impl<D: Dispatcher> Ui<D> {
             Event::Session(SessionEvent::PrivilegeDenied { holder }) => {
                 self.message = format!("{holder} has the privilege")
             }
-            Event::Session(SessionEvent::Joined(participant)) => self.message = format!("{participant} has joined"),
+            Event::Session(SessionEvent::Joined(participant)) => {
+                self.message = format!("{participant} has joined")
+            }
             _ => {}
         }
     }
@@ -242,7 +244,10 @@ fn refusal_is_shown() {
 
     let action = NetworkAction::Instrument(BASS, set_cutoff(4000.0));
     let reason = Refusal::NotOwner { instrument: BASS, owner: Some(ben()) };
-    fixture.events.send(Event::Session(SessionEvent::Refused { action, reason })).expect("the UI listens");
+    fixture
+        .events
+        .send(Event::Session(SessionEvent::Refused { action, reason }))
+        .expect("the UI listens");
     let shown = ui.frame(None);
     assert_eq!(shown.last().map(String::as_str), Some("undone: instrument 1 belongs to ben"));
 }

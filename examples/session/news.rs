@@ -108,12 +108,18 @@ impl News {
         let label = |id| words::label(&self.studio.state().model, id);
         let is_other = |info: &OwnerInfo| info.client_id != me;
         match event {
-            SessionEvent::Joined(other) if is_other(&other) => happens(format_args!("{other} has joined")),
-            SessionEvent::Left(other) if is_other(&other) => happens(format_args!("{other} has left")),
+            SessionEvent::Joined(other) if is_other(&other) => {
+                happens(format_args!("{other} has joined"))
+            }
+            SessionEvent::Left(other) if is_other(&other) => {
+                happens(format_args!("{other} has left"))
+            }
             SessionEvent::Suspended(other) if is_other(&other) => {
                 happens(format_args!("{other} is away, and can resume for a minute"));
             }
-            SessionEvent::Resumed(other) if is_other(&other) => happens(format_args!("{other} is back")),
+            SessionEvent::Resumed(other) if is_other(&other) => {
+                happens(format_args!("{other} is back"))
+            }
             SessionEvent::Ownership { instrument, owner: Some(owner) } => {
                 let (name, verb) =
                     if is_other(&owner) { (&*owner.name, "owns") } else { ("you", "own") };

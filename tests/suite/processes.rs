@@ -100,7 +100,8 @@ impl Session {
         // The error about this unknown command tells that the wait is over.
         let printed = self.printed.len();
         self.hears(&done);
-        let failed = self.printed[printed..].iter().any(|line| line.contains("did not show within"));
+        let failed =
+            self.printed[printed..].iter().any(|line| line.contains("did not show within"));
         assert!(!failed, "{} does not see `{text}`:\n{}", self.name, self.printed.join("\n"));
     }
 
@@ -393,7 +394,7 @@ fn open_errors_take_one_line() {
     let cases: [(&[&str], &str); 4] = [
         (&["host", &taken], "the address is in use"),
         (&["host", "nonsense"], "that is not an address of the form host:port"),
-        (&["join", &free, "--state-dir", directory], "nobody is listening there"),
+        (&["join", &free, "--state-dir", directory], "nothing is listening there"),
         (&["join", "no host:1", "--state-dir", directory], "cannot join no host:1"),
     ];
     for (arguments, expected) in cases {
