@@ -505,7 +505,7 @@ async fn unusable_addresses_are_reported_in_one_line() {
     assert_eq!(error(taken).await, format!("cannot listen at {address}: the address is in use"));
     assert_eq!(
         error(remote("127.0.0.1:1")).await,
-        "cannot join 127.0.0.1:1: nobody is listening there"
+        "cannot join 127.0.0.1:1: nothing is listening there"
     );
     for unknown in ["no.such.host.invalid:9999", "nonsense", ""] {
         let line = error(remote(unknown)).await;

@@ -394,7 +394,7 @@ fn open_errors_take_one_line() {
     let cases: [(&[&str], &str); 4] = [
         (&["host", &taken], "the address is in use"),
         (&["host", "nonsense"], "that is not an address of the form host:port"),
-        (&["join", &free, "--state-dir", directory], "nobody is listening there"),
+        (&["join", &free, "--state-dir", directory], "nothing is listening there"),
         (&["join", "no host:1", "--state-dir", directory], "cannot join no host:1"),
     ];
     for (arguments, expected) in cases {
