@@ -49,7 +49,7 @@ fn large_host() -> (HostDispatcher, MemoryConnector) {
 /// Sends `hello`, and returns the connection and the payload of the answer.
 async fn answer(connector: &MemoryConnector, hello: Hello) -> (Raw, Vec<u8>) {
     let mut raw = Raw::join(connector, hello).await;
-    let payload = raw.hear_payload().await.unwrap();
+    let payload = raw.receive_payload().await.unwrap();
     (raw, payload.to_vec())
 }
 
@@ -75,13 +75,13 @@ async fn first_common_codec_is_used_from_the_answer_on() {
 
         let action = cutoff(BASS, 500.0 + welcome.client_id.0 as f32);
         let number = ActionNumber(1);
-        raw.say_in(
+        raw.send_in(
             agreed,
             &ClientMessage::Action { number, continues: false, action: action.clone() },
         )
         .await;
         loop {
-            let payload = raw.hear_payload().await.unwrap();
+            let payload = raw.receive_payload().await.unwrap();
             let heard = framing::decode::<ServerMessage>(agreed, &payload).unwrap();
             if let ServerMessage::ActionsApplied { through, .. } = heard {
                 assert_eq!(through, number);
@@ -89,8 +89,8 @@ async fn first_common_codec_is_used_from_the_answer_on() {
             }
         }
         assert_eq!(cutoff_of(&host.state().model, BASS), 500.0 + welcome.client_id.0 as f32);
-        raw.say_in(agreed, &ClientMessage::Goodbye).await;
-        while raw.hear_payload().await.is_some() {}
+        raw.send_in(agreed, &ClientMessage::Goodbye).await;
+        while raw.receive_payload().await.is_some() {}
     }
 }
 
@@ -113,9 +113,9 @@ async fn large_frames_are_compressed_if_the_client_can_expand() {
             assert_eq!(welcome.state.model, host.state().model);
 
             // Later frames are compressed, too.
-            raw.say_in(codec, &ClientMessage::RequestFullSync).await;
+            raw.send_in(codec, &ClientMessage::RequestFullSync).await;
             loop {
-                let payload = raw.hear_payload().await.unwrap();
+                let payload = raw.receive_payload().await.unwrap();
                 let expanded = framing::expand(&payload, limits::SERVER_FRAME).unwrap();
                 let heard = framing::decode::<ServerMessage>(codec, &expanded).unwrap();
                 if matches!(heard, ServerMessage::FullStateSync { .. }) {
@@ -172,7 +172,7 @@ async fn join_host_that_selects(
 ) -> ConnectionError {
     let (_real, real) = host();
     let mut raw = Raw::join(&real, offering(&["json"], &[])).await;
-    let payload = raw.hear_payload().await.unwrap();
+    let payload = raw.receive_payload().await.unwrap();
     let Ok(ServerMessage::<Studio>::Welcome(welcome)) = framing::decode(Codec::Json, &payload)
     else {
         panic!()

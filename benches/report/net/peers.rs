@@ -1,4 +1,5 @@
-//! The peers: programs that move the same bytes, and know nothing of them.
+//! The peers of the host: programs that move the same number of bytes without
+//! interpreting them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::wires::frame;
+use super::frame_sizes::frame;
 use crate::fixture::band;
 
 async fn accept(listener: &TcpListener) -> (OwnedReadHalf, OwnedWriteHalf) {
@@ -31,8 +32,8 @@ async fn accept(listener: &TcpListener) -> (OwnedReadHalf, OwnedWriteHalf) {
     stream.into_split()
 }
 
-/// Sends on to all the others what any of its clients says.
-pub async fn relay(listener: TcpListener, clients: usize, action: usize, patch: usize) {
+/// Forwards each client's frames to all others.
+pub async fn run_relay(listener: TcpListener, clients: usize, action: usize, patch: usize) {
     let (mut readers, mut writers) = (Vec::new(), Vec::new());
     for _ in 0..clients {
         let (reader, writer) = accept(&listener).await;
@@ -47,7 +48,7 @@ pub async fn relay(listener: TcpListener, clients: usize, action: usize, patch: 
             let (mut frame, patch) = (vec![0; action], vec![1; patch]);
             while reader.read_exact(&mut frame).await.is_ok() {
                 for (_, writer) in writers.iter().enumerate().filter(|(at, _)| *at != own) {
-                    // Who is gone misses it.
+                    // A client may have left.
                     let _ = writer.lock().await.write_all(&patch).await;
                 }
             }
@@ -55,16 +56,16 @@ pub async fn relay(listener: TcpListener, clients: usize, action: usize, patch: 
     }
 }
 
-/// Writes the same to all its clients, one after another.
-pub struct Writer {
-    /// They come in one by one.
+/// Writes the same bytes to all clients in turn.
+pub struct PatchWriter {
+    /// Accepts the clients.
     clients: JoinHandle<Vec<OwnedWriteHalf>>,
     here: Vec<OwnedWriteHalf>,
     patch: Vec<u8>,
     pub written: u64,
 }
 
-impl Writer {
+impl PatchWriter {
     pub fn begin(listener: TcpListener, clients: usize, patch: usize) -> Self {
         let clients = tokio::spawn(async move {
             let mut writers = Vec::new();
@@ -90,9 +91,13 @@ impl Writer {
     }
 }
 
-/// Writes the state of a studio to each client, in the bytes in which the host
-/// would.
-pub async fn give(listener: TcpListener, codec: Codec, instruments: u32, hello: usize) {
+/// Writes a `Welcome` to each client, in the host's encoding.
+pub async fn run_welcome_server(
+    listener: TcpListener,
+    codec: Codec,
+    instruments: u32,
+    hello: usize,
+) {
     let frame = Arc::new(welcome(codec, instruments));
     loop {
         let (mut reader, mut writer) = accept(&listener).await;
@@ -100,7 +105,7 @@ pub async fn give(listener: TcpListener, codec: Codec, instruments: u32, hello: 
         tokio::spawn(async move {
             let mut hello = vec![0; hello];
             if reader.read_exact(&mut hello).await.is_ok() {
-                // Who is gone misses it.
+                // A client may have left.
                 let _ = writer.write_all(&frame).await;
             }
         });

@@ -1,4 +1,5 @@
-//! A connector whose connections end at a given byte, over memory or TCP.
+//! A connector that ends its connections after a given number of bytes. It wraps
+//! any other connector.
 
 use std::{
     io,
@@ -8,40 +9,39 @@ use std::{
 use imbolc_net::transport::{Connector, Reader, Writer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 
-/// Which way bytes go.
+/// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     ToHost,
     ToClient,
 }
 
-/// A connection ends when so many bytes have gone this way: both directions at
-/// once, and what is on its way in the other one is lost.
+/// Ends a connection after `after` bytes in `direction`. Bytes in flight in the
+/// other direction are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    pub way: Way,
+    pub direction: Direction,
     pub after: usize,
 }
 
-/// Leads where another connector leads.
+/// Connects where another connector connects.
 #[derive(Clone)]
-pub struct Scissors<C> {
+pub struct ByteCutter<C> {
     inner: C,
-    /// One for each connection, in order; the others are left alone.
+    /// The cut of each connection, in order. Further connections are not cut.
     cuts: Vec<Cut>,
-    /// How many bytes went over each connection so far, to the host and to the
-    /// client.
+    /// The bytes transferred by each connection, to the host and to the client.
     traffic: Arc<Mutex<Vec<[usize; 2]>>>,
 }
 
-impl<C> Scissors<C> {
+impl<C> ByteCutter<C> {
     pub fn new(inner: C, cuts: &[Cut]) -> Self {
         Self { inner, cuts: cuts.into(), traffic: Arc::default() }
     }
 
-    /// How many bytes went this way over the connection number `connection`.
-    pub fn bytes(&self, connection: usize, way: Way) -> usize {
-        self.traffic.lock().unwrap()[connection][way as usize]
+    /// The bytes that connection number `connection` has transferred.
+    pub fn bytes(&self, connection: usize, direction: Direction) -> usize {
+        self.traffic.lock().unwrap()[connection][direction as usize]
     }
 
     pub fn connections(&self) -> usize {
@@ -49,7 +49,7 @@ impl<C> Scissors<C> {
     }
 }
 
-impl<C: Connector> Connector for Scissors<C> {
+impl<C: Connector> Connector for ByteCutter<C> {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = WriteHalf<DuplexStream>;
 
@@ -62,18 +62,19 @@ impl<C: Connector> Connector for Scissors<C> {
             traffic.push([0, 0]);
             traffic.len() - 1
         };
-        let limit = |way| {
-            let cut = self.cuts.get(number).filter(|cut| cut.way == way);
+        let limit = |direction| {
+            let cut = self.cuts.get(number).filter(|cut| cut.direction == direction);
             cut.map_or(usize::MAX, |cut| cut.after)
         };
-        let count = |way: Way| {
+        let count = |direction: Direction| {
             let traffic = Arc::clone(&self.traffic);
-            move |bytes| traffic.lock().unwrap()[number][way as usize] += bytes
+            move |bytes| traffic.lock().unwrap()[number][direction as usize] += bytes
         };
-        let up = carry(from_client, to_host, limit(Way::ToHost), count(Way::ToHost));
-        let down = carry(from_host, to_client, limit(Way::ToClient), count(Way::ToClient));
+        let up = forward(from_client, to_host, limit(Direction::ToHost), count(Direction::ToHost));
+        let down =
+            forward(from_host, to_client, limit(Direction::ToClient), count(Direction::ToClient));
         tokio::spawn(async move {
-            // Whichever ends first: all four ends are dropped with it.
+            // When one direction ends, all four ends are dropped.
             tokio::select! {
                 () = up => {}
                 () = down => {}
@@ -83,8 +84,8 @@ impl<C: Connector> Connector for Scissors<C> {
     }
 }
 
-/// Carries bytes until there are no more, or until `limit`.
-async fn carry(
+/// Forwards bytes until the end of the stream, or until `limit`.
+async fn forward(
     mut from: impl Reader,
     mut to: impl Writer,
     limit: usize,

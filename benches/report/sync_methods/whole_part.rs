@@ -1,4 +1,4 @@
-//! The part that was edited, whole: the instrument, its track, its drum machine.
+//! Sending the whole edited part: an instrument, a track, a drum machine.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use imbolc_net::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Way, spot::edited};
+use super::{SyncMethod, document_edit::edited};
 
-/// What is sent.
+/// The message.
 #[derive(Serialize)]
 enum Sent<'a> {
     Instrument(&'a Instrument),
@@ -23,7 +23,7 @@ enum Sent<'a> {
     Lane(Target, &'a Lane),
 }
 
-/// What is received.
+/// The received message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Received {
     Instrument(Box<Instrument>),
@@ -39,7 +39,7 @@ pub struct WholePart {
     action: NetworkAction,
     after: Option<StudioState>,
     message: Vec<u8>,
-    /// That part of every instrument, which is what the other side needs of it.
+    /// The part of every instrument, as the other replica needs it.
     there: BTreeMap<InstrumentId, Received>,
     before: (InstrumentId, Received),
 }
@@ -73,7 +73,7 @@ fn part<'a>(state: &'a StudioState, action: &NetworkAction) -> (InstrumentId, Se
     }
 }
 
-impl Way for WholePart {
+impl SyncMethod for WholePart {
     fn send(&mut self) {
         let after = edited(&self.state, &self.action);
         self.message.clear();

@@ -1,4 +1,4 @@
-//! Ours: the difference between two snapshots, in a frame.
+//! Our method: the difference of two snapshots, in a frame.
 
 use imbolc_net::{
     NetworkState, ServerMessage,
@@ -10,9 +10,9 @@ use imbolc_net::{
     studio::{NetworkAction, Studio, StudioState},
 };
 
-use super::Way;
+use super::SyncMethod;
 
-pub struct Ours {
+pub struct PatchFrame {
     codec: Codec,
     action: NetworkAction,
     before: NetworkState,
@@ -21,16 +21,16 @@ pub struct Ours {
     frame: Vec<u8>,
 }
 
-impl Ours {
+impl PatchFrame {
     pub fn new(codec: Codec, state: &StudioState, action: NetworkAction) -> Self {
-        // Somewhere in a long session.
+        // As in a long session.
         let seq = Seq(1_000_000);
         let before = NetworkState { seq, model: state.clone(), roster: Default::default() };
         Self { codec, action, before, after: None, there: None, frame: Vec::new() }
     }
 }
 
-impl Way for Ours {
+impl SyncMethod for PatchFrame {
     fn send(&mut self) {
         let mut after = self.before.clone();
         after.seq = self.before.seq.next();

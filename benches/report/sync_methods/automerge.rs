@@ -6,15 +6,16 @@ use ::automerge::{
 use serde_json::Value;
 
 use super::{
-    Way,
-    spot::{Change, Place, Spot},
+    SyncMethod,
+    document_edit::{Change, DocumentEdit, Place},
 };
 
-/// After how many edits the documents begin anew: their history stays in them.
+/// Edits after which the documents are recreated, because they keep their
+/// history.
 const LIFE: u32 = 2000;
 
-/// The document of `value`, as it is stored.
-pub fn document(value: &Value) -> Vec<u8> {
+/// The saved document of `value`.
+pub fn to_saved(value: &Value) -> Vec<u8> {
     let mut doc = AutoCommit::new();
     for (key, value) in value.as_object().unwrap() {
         put(&mut doc, &::automerge::ROOT, &Place::Key(key.clone()), value);
@@ -67,24 +68,24 @@ fn scalar(value: &Value) -> ScalarValue {
 
 pub struct Automerge<'a> {
     stored: &'a [u8],
-    spot: Spot,
+    spot: DocumentEdit,
     here: AutoCommit,
     there: AutoCommit,
-    /// What is found once and held, as an application would.
+    /// Object ids that an application would keep.
     holder: ObjId,
     message: Vec<u8>,
     edits: u32,
 }
 
 impl<'a> Automerge<'a> {
-    pub fn new(stored: &'a [u8], spot: Spot) -> Self {
+    pub fn new(stored: &'a [u8], spot: DocumentEdit) -> Self {
         let [here, there] = [(); 2].map(|()| AutoCommit::load(stored).unwrap());
-        let holder = holder(&here, &spot);
+        let holder = edited_object(&here, &spot);
         Self { stored, spot, here, there, holder, message: Vec::new(), edits: 0 }
     }
 }
 
-fn holder(doc: &AutoCommit, spot: &Spot) -> ObjId {
+fn edited_object(doc: &AutoCommit, spot: &DocumentEdit) -> ObjId {
     spot.holder.iter().fold(::automerge::ROOT, |holder, place| {
         let found = match place {
             Place::Key(key) => doc.get(&holder, key.as_str()),
@@ -94,7 +95,7 @@ fn holder(doc: &AutoCommit, spot: &Spot) -> ObjId {
     })
 }
 
-/// How many things there are in what is edited, and what is at the place.
+/// The number of items in the edited object, and the value at the place.
 fn glance(doc: &AutoCommit, holder: &ObjId, place: &Place) -> (usize, Option<Found<'static>>) {
     let found = match place {
         Place::Key(key) => doc.get(holder, key.as_str()),
@@ -103,7 +104,7 @@ fn glance(doc: &AutoCommit, holder: &ObjId, place: &Place) -> (usize, Option<Fou
     (doc.length(holder), found.unwrap().map(|(value, _)| value.into_owned()))
 }
 
-impl Way for Automerge<'_> {
+impl SyncMethod for Automerge<'_> {
     fn send(&mut self) {
         put(&mut self.here, &self.holder, &self.spot.place, self.spot.new_value());
         self.message = self.here.save_incremental();

@@ -1,5 +1,5 @@
-//! A session of plain structures, lists and maps: the same content as the
-//! studio's state, in the same words, with nothing shared.
+//! A peer for the studio's state: the same content in plain structs, lists and maps,
+//! with the same serialization and no sharing.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use imbolc_net::{
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Studio {
+pub struct PlainStudio {
     pub session: SessionState,
     pub transport: Transport,
     pub registry: Registry,
@@ -116,7 +116,7 @@ pub struct Bend {
     pub curve: Curve,
 }
 
-impl Studio {
+impl PlainStudio {
     /// The same content.
     pub fn of(state: &StudioState) -> Self {
         let text = serde_json::to_string(state).unwrap();

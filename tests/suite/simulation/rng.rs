@@ -1,15 +1,15 @@
-//! Chance that can be replayed: the same seed, the same throws.
+//! Reproducible random numbers: the same seed yields the same sequence.
 
-/// Dice of the SplitMix64 kind: a few lines, and good enough to break things.
+/// A SplitMix64 generator.
 #[derive(Clone)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn throw(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,7 +19,7 @@ impl Dice {
 
     /// From 0 to `end`, exclusive.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.throw() % end
+        self.next_u64() % end
     }
 
     pub fn between(&mut self, low: u64, high: u64) -> u64 {

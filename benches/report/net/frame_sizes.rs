@@ -1,4 +1,4 @@
-//! How long the frames of a turned knob are.
+//! Frame sizes of a knob's action and patch.
 
 use imbolc_net::{
     ClientMessage, ServerMessage,
@@ -13,15 +13,14 @@ use serde::Serialize;
 
 use crate::fixture::{band, cutoff, touched, turn_to};
 
-/// The bytes of an action and of the patch that comes of it, with their lengths
-/// before them.
+/// Sizes of an action and of its patch in bytes, with their length prefixes.
 pub struct FrameSizes {
     pub action: usize,
     pub patch: usize,
 }
 
 impl FrameSizes {
-    /// In a session of so many instruments that has gone on for a while.
+    /// In a session of `instruments` instruments with realistic numbers.
     pub fn of(codec: Codec, instruments: u32) -> Self {
         let model = band::session(instruments);
         let before = NetworkState::<Studio> { seq: Seq(1000), model, roster: Default::default() };

@@ -1,26 +1,25 @@
-//! A JSON Patch (RFC 6902): the difference of two documents, found by comparing
-//! them.
+//! JSON Patch (RFC 6902): the difference of two documents.
 
 use serde_json::Value;
 
-use super::{Way, spot::Spot};
+use super::{SyncMethod, document_edit::DocumentEdit};
 
 pub struct Rfc6902 {
     before: Value,
     after: Value,
     there: Value,
-    spot: Spot,
+    spot: DocumentEdit,
     message: Vec<u8>,
 }
 
 impl Rfc6902 {
-    pub fn new(document: &Value, spot: Spot) -> Self {
+    pub fn new(document: &Value, spot: DocumentEdit) -> Self {
         let [before, after, there] = [(); 3].map(|()| document.clone());
         Self { before, after, there, spot, message: Vec::new() }
     }
 }
 
-impl Way for Rfc6902 {
+impl SyncMethod for Rfc6902 {
     fn send(&mut self) {
         self.spot.make(&mut self.after);
         let patch = json_patch::diff(&self.before, &self.after);
@@ -43,7 +42,7 @@ impl Way for Rfc6902 {
 
     fn restore(&mut self) {
         self.spot.unmake(&mut self.after);
-        // It may not have been received.
+        // The message may not have been received.
         if self.spot.is_in(&mut self.there) {
             self.spot.unmake(&mut self.there);
         }

@@ -1,5 +1,5 @@
-//! A `yrs` document of shared maps and arrays, and its updates. A note and the
-//! like is one value, for it is edited as a whole.
+//! A `yrs` document of shared maps and arrays, and its updates. Items that are edited
+//! as a whole, such as notes, are single values.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,20 +10,21 @@ use ::yrs::{
 use serde_json::Value;
 
 use super::{
-    Way,
-    spot::{Change, Place, Spot},
+    SyncMethod,
+    document_edit::{Change, DocumentEdit, Place},
 };
 
 const ROOT: &str = "studio";
 
-/// After how many edits the documents begin anew: what was deleted stays in them.
+/// Edits after which the documents are recreated, because they keep deleted
+/// items.
 const LIFE: u32 = 2000;
 
-/// Who writes: ids as long as those that `yrs` draws mostly are, of 53 bits.
+/// A client id of 53 bits, as `yrs` generates.
 const WRITERS: [u64; 3] = [1 << 52, (1 << 52) + 1, (1 << 52) + 2];
 
-/// The document of `value`, as it is stored.
-pub fn document(value: &Value) -> Vec<u8> {
+/// The encoded document of `value`.
+pub fn to_update(value: &Value) -> Vec<u8> {
     let doc = Doc::with_client_id(WRITERS[0]);
     let root = doc.get_or_insert_map(ROOT);
     let mut txn = doc.transact_mut();
@@ -34,8 +35,8 @@ pub fn document(value: &Value) -> Vec<u8> {
     doc.transact().encode_state_as_update_v1(&StateVector::default())
 }
 
-/// Maps and lists that are edited inside are shared; what is in a list and has
-/// nothing but values is one.
+/// Maps and lists that are edited inside are shared types; list elements with
+/// only plain values are single values.
 fn shared(value: &Value) -> In {
     match value {
         Value::Object(map) => {
@@ -72,7 +73,7 @@ fn any(value: &Value) -> Any {
 
 pub struct Yrs<'a> {
     stored: &'a [u8],
-    spot: Spot,
+    spot: DocumentEdit,
     new: Any,
     here: Copy,
     there: Copy,
@@ -92,29 +93,29 @@ enum Holder {
 }
 
 impl<'a> Yrs<'a> {
-    pub fn new(stored: &'a [u8], spot: Spot) -> Self {
+    pub fn new(stored: &'a [u8], spot: DocumentEdit) -> Self {
         let [here, there] = copies(stored, &spot);
         let new = any(spot.new_value());
         Self { stored, spot, new, here, there, message: Vec::new(), edits: 0 }
     }
 }
 
-fn copies(stored: &[u8], spot: &Spot) -> [Copy; 2] {
+fn copies(stored: &[u8], spot: &DocumentEdit) -> [Copy; 2] {
     [WRITERS[1], WRITERS[2]].map(|writer| Copy::load(writer, stored, spot))
 }
 
 impl Copy {
-    fn load(writer: u64, stored: &[u8], spot: &Spot) -> Self {
+    fn load(writer: u64, stored: &[u8], spot: &DocumentEdit) -> Self {
         let doc = Doc::with_client_id(writer);
         let root = doc.get_or_insert_map(ROOT);
         doc.transact_mut().apply_update(Update::decode_v1(stored).unwrap()).unwrap();
-        let holder = holder(&doc.transact(), Out::YMap(root), spot);
+        let holder = edited_branch(&doc.transact(), Out::YMap(root), spot);
         Self { doc, holder }
     }
 }
 
-/// What is found once and held, as an application would.
-fn holder(txn: &impl ReadTxn, root: Out, spot: &Spot) -> Holder {
+/// References that an application would keep.
+fn edited_branch(txn: &impl ReadTxn, root: Out, spot: &DocumentEdit) -> Holder {
     let holder = spot.holder.iter().fold(root, |holder, place| {
         let inner = match (&holder, place) {
             (Out::YMap(map), Place::Key(key)) => map.get(txn, key),
@@ -160,7 +161,7 @@ impl Holder {
     }
 }
 
-impl Way for Yrs<'_> {
+impl SyncMethod for Yrs<'_> {
     fn send(&mut self) {
         let mut txn = self.here.doc.transact_mut();
         self.here.holder.put(&mut txn, self.new.clone());

@@ -1,4 +1,4 @@
-//! How often the whole state is encoded for those who ask for it together.
+//! How often the full state is encoded for clients that request it together.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use imbolc_net::{
 use tokio::{io::AsyncWriteExt, runtime::Runtime, task::JoinSet, time::timeout};
 
 use super::{
-    bare::{Bare, decode},
-    child::Child,
-    order::{Answer, Order, Role},
-    wires::frame,
+    bare_client::{BareClient, decode},
+    child::ChildProcess,
+    child_protocol::{ChildAnswer, ChildOrder, ChildRole},
+    frame_sizes::frame,
 };
 use crate::{
     bench::Bench,
@@ -23,10 +23,10 @@ use crate::{
 const INSTRUMENTS: u32 = 64;
 const CLIENTS: usize = 16;
 
-/// What it is held against.
+/// Name of the peer.
 const SENT: &str = "sent";
 
-/// How long the host has to tell everyone what was edited before.
+/// Time for the host to send the previous edit to all clients.
 const SETTLED: Duration = Duration::from_millis(200);
 
 pub fn measure(bench: &mut Bench, runtime: &Runtime) {
@@ -36,7 +36,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     let rounds = if bench.quick { 1 } else { 5 };
     let [encoded, sent] = ask(runtime, rounds);
     let what = format!(
-        "how often the whole state is encoded at most for {CLIENTS} clients who ask for it at the same moment, json; the `Welcome` of each has a secret in it, and is encoded for each"
+        "encodings of the full state for {CLIENTS} clients that request it at the same seq, json, at most"
     );
     bench.row(
         Row::new("full/encoded-once", what, encoded.overall(1.0))
@@ -45,27 +45,27 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     );
 }
 
-/// How often it was encoded, and how often it was sent.
+/// Encodings and sent copies of the full state.
 fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
     let SessionConfig { min_patch_interval: pace, min_full_sync_interval: full_sync_pace, .. } =
         SessionConfig::default();
-    let mut host = Child::start(Role::Host { instruments: INSTRUMENTS, pace });
+    let mut host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
     let address = host.address.clone();
     let mut clients = super::on(runtime, async move {
         let mut clients = Vec::new();
         for _ in 0..CLIENTS {
-            clients.push(Bare::join(&address, Codec::ALL[0], vec![]).await);
+            clients.push(BareClient::join(&address, Codec::ALL[0], vec![]).await);
         }
         clients
     });
     let mut samples = [Samples::new(Unit::Times), Samples::new(Unit::Times)];
     for round in 0..=rounds {
-        // A moment of which nobody has asked for the whole yet.
-        host.order(Order::Burst { edits: 1, gap: SETTLED });
-        // Nobody gets more than one in this time. And a late answer to a ping is a
-        // new round trip in the roster: another moment.
+        // Move to a new state, which has not been encoded yet.
+        host.order(ChildOrder::Burst { edits: 1, gap: SETTLED });
+        // Wait for the minimum interval between full states. Answer pings
+        // meanwhile, because a late pong changes the roster.
         clients = super::on(runtime, attend(clients, full_sync_pace));
-        let before = host.order(Order::Cpu);
+        let before = host.order(ChildOrder::Cpu);
         clients = super::on(runtime, async move {
             for client in &mut clients {
                 client.request_full_sync().await;
@@ -75,18 +75,18 @@ fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
             }
             clients
         });
-        let Answer { written, encoded, .. } = host.order(Order::Cpu);
+        let ChildAnswer { written, encoded, .. } = host.order(ChildOrder::Cpu);
         // The first round warms up.
         if round > 0 {
-            samples[0].push(vec![times(encoded - before.encoded)]);
-            samples[1].push(vec![times(written - before.written)]);
+            samples[0].push(vec![to_f64(encoded - before.encoded)]);
+            samples[1].push(vec![to_f64(written - before.written)]);
         }
     }
     samples
 }
 
-/// Has everyone hear what is said, and show that it does, for so long.
-async fn attend(clients: Vec<Bare>, time: Duration) -> Vec<Bare> {
+/// Lets all clients read and answer pings for `time`.
+async fn attend(clients: Vec<BareClient>, time: Duration) -> Vec<BareClient> {
     let mut attending = JoinSet::new();
     for mut client in clients {
         attending.spawn(async move {
@@ -97,11 +97,11 @@ async fn attend(clients: Vec<Bare>, time: Duration) -> Vec<Bare> {
     attending.join_all().await
 }
 
-fn times(number: u64) -> f64 {
+fn to_f64(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap())
 }
 
-impl Bare {
+impl BareClient {
     async fn request_full_sync(&mut self) {
         let request = frame(self.codec, &ClientMessage::<Studio>::RequestFullSync);
         self.writer.write_all(&request).await.unwrap();

@@ -1,5 +1,5 @@
-//! Where in a document an edit changes something, and what: found by comparing
-//! the document before and after, so that it is the same edit for everyone.
+//! The place and content of an edit in a JSON document, found by comparing the
+//! documents before and after, so that all methods make the same edit.
 
 use imbolc_net::{
     model::Model,
@@ -7,45 +7,45 @@ use imbolc_net::{
 };
 use serde_json::Value;
 
-/// The state that an edit leads to.
+/// The state after `action`.
 pub fn edited(state: &StudioState, action: &NetworkAction) -> StudioState {
     let mut after = state.clone();
     Studio::reduce(&mut after, action).unwrap();
     after
 }
 
-/// A state as a document, whose numbers have as many digits as on the wire.
-pub fn document(state: &StudioState) -> Value {
+/// A state as a document, with the numbers as on the wire.
+pub fn to_document(state: &StudioState) -> Value {
     serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
 }
 
-/// A place in a map or in a list.
+/// A key of a map or an index of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Place {
     Key(String),
     Index(usize),
 }
 
-/// What changes there.
+/// The kind of change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// The value of a key, which may be new.
+    /// Sets the value of a key, which may be new.
     Put { old: Option<Value>, new: Value },
-    /// There is a new element in the list.
+    /// Inserts an element into a list.
     Insert(Value),
 }
 
-/// One change of a document.
+/// An edit of a document.
 #[derive(Clone, Debug)]
-pub struct Spot {
-    /// Where the map or the list is.
+pub struct DocumentEdit {
+    /// The path of the map or list.
     pub holder: Vec<Place>,
     pub place: Place,
     pub change: Change,
 }
 
-impl Spot {
-    /// The one difference between two documents.
+impl DocumentEdit {
+    /// Finds the only difference of two documents.
     pub fn between(old: &Value, new: &Value) -> Self {
         let mut holder = Vec::new();
         let (place, change) = find(old, new, &mut holder).expect("they are the same");
@@ -60,7 +60,7 @@ impl Spot {
         }
     }
 
-    /// Makes the change in a document.
+    /// Applies the edit to a document.
     pub fn make(&self, document: &mut Value) {
         let new = self.new_value().clone();
         match (self.holder_in(document), &self.place) {
@@ -70,7 +70,7 @@ impl Spot {
         }
     }
 
-    /// Takes the change back.
+    /// Reverts the edit in a document.
     pub fn unmake(&self, document: &mut Value) {
         match (self.holder_in(document), &self.place, &self.change) {
             (Value::Object(map), Place::Key(key), Change::Put { old: Some(old), .. }) => {
@@ -82,7 +82,7 @@ impl Spot {
         }
     }
 
-    /// Whether the change is in a document.
+    /// Whether a document contains the edit.
     pub fn is_in(&self, document: &mut Value) -> bool {
         let found = match (self.holder_in(document), &self.place) {
             (Value::Object(map), Place::Key(key)) => map.get(key),
@@ -118,7 +118,7 @@ fn find(old: &Value, new: &Value, holder: &mut Vec<Place>) -> Option<(Place, Cha
     }
 }
 
-/// Looks within what is at `place`, or takes it for what was changed.
+/// Searches within `place`, or takes it as the changed value.
 fn go_on(
     old: Option<&Value>,
     new: &Value,

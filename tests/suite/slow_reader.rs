@@ -1,5 +1,5 @@
-//! Somebody who talks and never listens, in a session in which others play: what
-//! is kept for it, how long it is borne, and what the others notice.
+//! A client that sends and never reads, in a session with other players: how much
+//! memory it takes, when it is suspended, and whether the others notice.
 
 use std::{
     sync::{Arc, Weak},
@@ -27,20 +27,20 @@ use crate::{
     room::{BASS, LEAD, PAD, cutoff, cutoff_of, hello},
 };
 
-/// As often as a hand turns a knob.
+/// The interval of a knob's edits.
 const EDIT: Duration = Duration::from_millis(33);
 
 /// A minute of edits.
 const EDITS: u16 = 1800;
 
-/// What a minute was like.
-struct Minute {
-    /// How long each edit took to somebody else's screen, the quickest first.
+/// The measurements of a minute.
+struct Measurement {
+    /// The latency of each edit to another client, sorted.
     times: Vec<Duration>,
-    /// How many moments were in memory, at most.
-    moments: usize,
+    /// The largest number of snapshots in memory at once.
+    snapshots: usize,
     stats: Stats,
-    /// When the one who does not listen was suspended.
+    /// When the slow reader was suspended.
     suspended: Option<Duration>,
 }
 
@@ -50,27 +50,27 @@ fn frame(message: &ClientMessage<Studio>) -> Vec<u8> {
     frame
 }
 
-/// Joins, and says what has to be answered as fast as it is taken. Nothing is
-/// ever read.
-async fn talk(connector: MemoryConnector) {
+/// Joins, and sends requests as fast as the host takes them, without reading the
+/// answers.
+async fn send_without_reading(connector: MemoryConnector) {
     let (_never_read, mut writer) = connector.connect().await.unwrap();
-    let joins = ClientMessage::Hello(Hello { own: vec![LEAD], ..hello("deaf") });
-    let mut said = writer.write_all(&frame(&joins)).await;
+    let join = ClientMessage::Hello(Hello { own: vec![LEAD], ..hello("slow") });
+    let mut sent_all = writer.write_all(&frame(&join)).await;
     for number in 1..50_000 {
-        // It may not, and it does not get it.
+        // The host refuses both.
         let action = cutoff(PAD, 500.0);
         let number = ActionNumber(number);
         let refused = ClientMessage::Action { number, continues: false, action };
         for message in [refused, ClientMessage::RequestPrivilege] {
-            if said.is_ok() {
-                said = writer.write_all(&frame(&message)).await;
+            if sent_all.is_ok() {
+                sent_all = writer.write_all(&frame(&message)).await;
             }
         }
     }
     std::future::pending().await
 }
 
-async fn a_minute(with_deaf: bool) -> Minute {
+async fn measure(with_slow_reader: bool) -> Measurement {
     let (listener, connector) = in_memory();
     let (studio, engine) = (StudioState::starter(), SilentEngine::default());
     let host =
@@ -80,14 +80,17 @@ async fn a_minute(with_deaf: bool) -> Minute {
         RemoteDispatcher::<Studio>::join(connector.clone(), options).await.unwrap()
     };
     let (ana, ben) = (join("Ana", &[BASS]).await, join("Ben", &[]).await);
-    let deaf = ClientId(3);
-    if with_deaf {
-        tokio::spawn(talk(connector.clone()));
-        eventually("it is in", || host.state().roster.participants.contains_key(&deaf)).await;
+    let slow_reader = ClientId(3);
+    if with_slow_reader {
+        tokio::spawn(send_without_reading(connector.clone()));
+        eventually("it is admitted", || {
+            host.state().roster.participants.contains_key(&slow_reader)
+        })
+        .await;
     }
 
     let begun = Instant::now();
-    let (mut times, mut moments, mut suspended) = (Vec::new(), 0, None);
+    let (mut times, mut snapshots, mut suspended) = (Vec::new(), 0, None);
     let mut seen: Vec<Weak<NetworkState<Studio>>> = Vec::new();
     for turn in 0..EDITS {
         let hertz = 1000.0 + f32::from(turn);
@@ -96,37 +99,37 @@ async fn a_minute(with_deaf: bool) -> Minute {
         eventually("Ben sees it", || cutoff_of(&ben.state().model, BASS) == hertz).await;
         times.push(sent.elapsed());
         seen.push(Arc::downgrade(&host.state()));
-        seen.retain(|moment| moment.strong_count() > 0);
-        moments = moments.max(seen.len());
-        if suspended.is_none() && host.state().roster.is_away(deaf) {
+        seen.retain(|snapshot| snapshot.strong_count() > 0);
+        snapshots = snapshots.max(seen.len());
+        if suspended.is_none() && host.state().roster.is_away(slow_reader) {
             suspended = Some(begun.elapsed());
         }
         sleep(EDIT.saturating_sub(sent.elapsed())).await;
     }
     times.sort();
-    Minute { times, moments, stats: host.stats(), suspended }
+    Measurement { times, snapshots, stats: host.stats(), suspended }
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_talks_and_never_listens_is_kept_little_for_and_suspended_and_nobody_else_notices() {
-    let (quiet, disturbed) = (a_minute(false).await, a_minute(true).await);
+async fn slow_reader_is_bounded_suspended_and_unnoticed() {
+    let (quiet, disturbed) = (measure(false).await, measure(true).await);
     assert_eq!(quiet.suspended, None);
-    let suspended = disturbed.suspended.expect("who takes nothing is suspended");
+    let suspended = disturbed.suspended.expect("a client that does not read is suspended");
     let seconds = suspended.as_secs_f64();
     assert!((14.9..16.0).contains(&seconds), "after {seconds} s");
 
-    // The answers that may wait, twice the pipe, and no more is taken or given.
+    // Bounded by the queue of answers and twice the capacity of the pipe.
     let (with, without) = (disturbed.stats, quiet.stats);
     let (taken, given) = (with.bytes_in - without.bytes_in, with.bytes_out - without.bytes_out);
-    assert!(taken < 200_000, "{taken} bytes were taken from it");
-    assert!(given < 200_000, "{given} bytes were meant for it");
-    let (more, less) = (disturbed.moments, quiet.moments);
+    assert!(taken < 200_000, "{taken} bytes were read from it");
+    assert!(given < 200_000, "{given} bytes were written to it");
+    let (more, less) = (disturbed.snapshots, quiet.snapshots);
     println!(
-        "taken {taken}, given {given}, moments {more} (without it {less}), away at {seconds} s"
+        "taken {taken}, given {given}, snapshots {more} (without it {less}), away at {seconds} s"
     );
-    assert!(less < 330 && more < less + 20, "{more} moments are kept, {less} without it");
+    assert!(less < 330 && more < less + 20, "{more} snapshots are in memory, {less} without it");
 
-    let p99 = |minute: &Minute| minute.times[minute.times.len() * 99 / 100];
+    let p99 = |measured: &Measurement| measured.times[measured.times.len() * 99 / 100];
     let (with, without) = (p99(&disturbed), p99(&quiet));
     println!("p99 {with:?} (without it {without:?})");
     assert!(with <= without + Duration::from_millis(4), "{with:?} instead of {without:?}");

@@ -1,4 +1,4 @@
-//! The least that can take part in a session: a socket and a handshake.
+//! A minimal client: a socket and a handshake.
 
 use std::io;
 
@@ -20,23 +20,23 @@ use tokio::{
     },
 };
 
-use super::wires::frame;
+use super::frame_sizes::frame;
 
-/// Connects, and sends what is small at once.
+/// Connects with `TCP_NODELAY`.
 pub async fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     stream
 }
 
-/// Somebody who has joined.
-pub struct Bare {
+/// A client that has joined.
+pub struct BareClient {
     pub codec: Codec,
     pub frames: Frames,
     pub writer: OwnedWriteHalf,
 }
 
-impl Bare {
+impl BareClient {
     pub async fn join(address: &str, codec: Codec, own: Vec<InstrumentId>) -> Self {
         let (reader, mut writer) = connect(address).await.into_split();
         let mut frames = Frames { reader, buffer: BytesMut::new() };
@@ -47,12 +47,13 @@ impl Bare {
         Self { codec, frames, writer }
     }
 
-    /// Hears all that is said, and shows that it does, until the host hangs up.
+    /// Reads all messages and answers pings, until the host closes the
+    /// connection.
     pub async fn attend(mut self) {
         self.hear_all().await;
     }
 
-    /// As [`attend`](Self::attend). Cancelling it between two frames loses nothing.
+    /// As [`attend`](Self::attend), but cancel safe between two frames.
     pub async fn hear_all(&mut self) {
         while let Some(payload) = self.frames.next().await {
             if let ServerMessage::Ping { nonce, .. } = decode(self.codec, &payload)
@@ -63,13 +64,13 @@ impl Bare {
         }
     }
 
-    /// Shows that it hears.
+    /// Answers a ping.
     pub async fn answer(&mut self, nonce: u64) -> io::Result<()> {
         let pong = frame(self.codec, &ClientMessage::<Studio>::Pong { nonce });
         self.writer.write_all(&pong).await
     }
 
-    /// Gives up what it owns, and waits until the host hangs up.
+    /// Says `Goodbye`, and waits until the host closes the connection.
     pub async fn leave(mut self) {
         self.writer.write_all(&frame(self.codec, &ClientMessage::<Studio>::Goodbye)).await.unwrap();
         while self.frames.next().await.is_some() {}
@@ -98,7 +99,7 @@ pub fn decode(codec: Codec, payload: &[u8]) -> ServerMessage<Studio> {
     framing::decode(codec, payload).unwrap()
 }
 
-/// What is read, frame by frame.
+/// Reads frames.
 pub struct Frames {
     reader: OwnedReadHalf,
     buffer: BytesMut,
@@ -109,7 +110,7 @@ impl Frames {
         Self { reader, buffer: BytesMut::new() }
     }
 
-    /// The payload of the next one; nothing at the end.
+    /// The payload of the next frame, or `None` at the end.
     pub async fn next(&mut self) -> Option<BytesMut> {
         loop {
             if let Some(payload) = split(&mut self.buffer) {
@@ -122,7 +123,7 @@ impl Frames {
         }
     }
 
-    /// Reads all that comes, for nothing.
+    /// Reads and discards everything.
     pub async fn sink(mut self) {
         while self.reader.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0) {
             self.buffer.clear();
@@ -130,7 +131,7 @@ impl Frames {
     }
 }
 
-/// Takes the payload of the first frame, if it is there whole.
+/// Takes the payload of the first frame if it is complete.
 pub fn split(buffer: &mut BytesMut) -> Option<BytesMut> {
     let length = u32::from_be_bytes(*buffer.first_chunk()?) as usize;
     if buffer.len() < 4 + length {

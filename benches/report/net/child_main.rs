@@ -1,4 +1,4 @@
-//! The other side: what this program does when it is the child.
+//! The main program of a child process.
 
 use std::{io::BufRead, process::ExitCode, time::Duration};
 
@@ -12,60 +12,60 @@ use imbolc_net::{
 use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
 
 use super::{
+    child_protocol::{ChildAnswer, ChildOrder, ChildRole},
     cpu,
-    order::{Answer, Order, Role},
-    relay::{Writer, give, relay},
+    peers::{PatchWriter, run_relay, run_welcome_server},
 };
 use crate::fixture::{self, band};
 
-/// The environment variable that says what to be.
+/// The environment variable with the `ChildRole`.
 pub const ROLE: &str = "IMBOLC_REPORT_ROLE";
 
-/// Of what the host turns a knob itself.
+/// The instrument whose knob the host turns.
 const HOSTS_OWN: InstrumentId = InstrumentId(1);
 
-/// Does what it is told until there is nobody left to say anything.
-pub fn play() -> Option<ExitCode> {
+/// Serves orders until standard input ends.
+pub fn run() -> Option<ExitCode> {
     let role = std::env::var(ROLE).ok()?;
     let role = serde_json::from_str(&role).unwrap();
     let runtime = super::runtime(1);
-    let mut player = runtime.block_on(Player::begin(role));
+    let mut state = runtime.block_on(ChildState::begin(role));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         match serde_json::from_str(&line).unwrap() {
-            Order::Cpu => {}
-            Order::Burst { edits, gap } => player = player.burst(&runtime, edits, gap),
+            ChildOrder::Cpu => {}
+            ChildOrder::Burst { edits, gap } => state = state.burst(&runtime, edits, gap),
         }
-        let (written, encoded) = player.updates();
-        let answer = Answer { cpu: cpu::used(), written, encoded };
+        let (written, encoded) = state.updates();
+        let answer = ChildAnswer { cpu: cpu::used(), written, encoded };
         println!("{}", serde_json::to_string(&answer).unwrap());
     }
     Some(ExitCode::SUCCESS)
 }
 
-enum Player {
-    Host(Box<Host>),
-    Writer(Writer),
-    /// It needs no orders.
+enum ChildState {
+    Host(Box<BenchHost>),
+    Writer(PatchWriter),
+    /// Runs without orders.
     Other,
 }
 
-impl Player {
-    async fn begin(role: Role) -> Self {
+impl ChildState {
+    async fn begin(role: ChildRole) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         println!("{}", listener.local_addr().unwrap());
         match role {
-            Role::Host { instruments, pace } => {
-                Self::Host(Box::new(Host::open(listener, instruments, pace)))
+            ChildRole::Host { instruments, pace } => {
+                Self::Host(Box::new(BenchHost::open(listener, instruments, pace)))
             }
-            Role::Writer { clients, patch } => {
-                Self::Writer(Writer::begin(listener, clients, patch))
+            ChildRole::Writer { clients, patch } => {
+                Self::Writer(PatchWriter::begin(listener, clients, patch))
             }
-            Role::Relay { clients, action, patch } => {
-                tokio::spawn(relay(listener, clients, action, patch));
+            ChildRole::Relay { clients, action, patch } => {
+                tokio::spawn(run_relay(listener, clients, action, patch));
                 Self::Other
             }
-            Role::Giver { codec, instruments, hello } => {
-                tokio::spawn(give(listener, codec.into(), instruments, hello));
+            ChildRole::WelcomeServer { codec, instruments, hello } => {
+                tokio::spawn(run_welcome_server(listener, codec.into(), instruments, hello));
                 Self::Other
             }
         }
@@ -88,7 +88,7 @@ impl Player {
         super::on(runtime, burst)
     }
 
-    /// How many it has written, and how many of them it has encoded.
+    /// Patches and full states written, and how many of them were encoded.
     fn updates(&self) -> (u64, u64) {
         match self {
             Self::Host(host) => {
@@ -101,12 +101,12 @@ impl Player {
     }
 }
 
-struct Host {
+struct BenchHost {
     dispatcher: HostDispatcher,
     turn: u64,
 }
 
-impl Host {
+impl BenchHost {
     fn open(listener: TcpListener, instruments: u32, pace: Duration) -> Self {
         let session = SessionConfig {
             min_patch_interval: pace,
