@@ -211,9 +211,7 @@ impl News {
             Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) } => {
                 self.tell(Tone::Bad, format!("the session is over: {reason}"));
             }
-            Status::Closed { reason: CloseReason::ByRequest }
-            | Status::Alone
-            | Status::Hosting { .. } => {}
+            Status::Closed { .. } | Status::Alone | Status::Hosting { .. } => {}
         }
     }
 
