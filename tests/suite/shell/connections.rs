@@ -245,7 +245,7 @@ async fn host_lists_present_and_suspended_participants() {
     sleep(SECOND).await;
     cable.pull();
     let suspended = event(&mut events, |event| match event {
-        Event::Session(SessionEvent::Suspended(who)) => Some(who),
+        Event::Session(SessionEvent::Suspended(owner)) => Some(owner),
         _ => None,
     })
     .await;
