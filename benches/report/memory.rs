@@ -13,7 +13,7 @@ use imbolc_net::{
     },
     server::{HostDispatcher, HostOptions},
     studio::{SilentEngine, Studio},
-    sync::session::{ConnectionId, Session, SessionConfig},
+    sync::session::{ConnectionId, Session, SessionConfig, SessionOutput},
     util::time::Timestamp,
 };
 use tokio::{
@@ -175,7 +175,7 @@ fn a_minute() -> Figure {
     let Ok(admission) = session.handle_hello(now, &hello, token) else {
         unreachable!("there is room for one")
     };
-    let ticket = admission.ticket;
+    let ticket = admission.connection;
     let id = touched(INSTRUMENTS);
     session.claim(ClientId::HOST, &[id]);
     let counted = count(|| {
@@ -195,9 +195,8 @@ fn a_minute() -> Figure {
 
 /// What the shell around a session does, for a client who is never behind.
 fn follow(session: &mut Session<Studio>, now: Timestamp, ticket: ConnectionId) {
-    drop(session.take_effects());
     session.handle_timeout(now);
     session.handle(now, ticket, ClientMessage::Pong { nonce: now.micros() }).ok().unwrap();
     drop(session.pull(now, ticket).ok().unwrap());
-    drop(session.take_forgotten());
+    while !matches!(session.poll(), SessionOutput::Wait(_)) {}
 }

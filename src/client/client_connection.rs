@@ -259,10 +259,10 @@ async fn send<M: Model, W: Writer>(
             () = shared.wake.notified() => {}
             _ = pings.tick() => {
                 let nonce = u64::try_from(begun.elapsed().as_micros()).unwrap_or_default();
-                shared.lock().mirror.say(ClientMessage::Ping { nonce });
+                shared.lock().mirror.enqueue(ClientMessage::Ping { nonce });
             }
             () = shared.leave.cancelled() => {
-                shared.lock().mirror.say(ClientMessage::Goodbye);
+                shared.lock().mirror.enqueue(ClientMessage::Goodbye);
                 loop {
                     match send_what_there_is(shared, writer, codec, config, &mut buffer).await {
                         Ok(true) => {}
@@ -286,7 +286,7 @@ async fn send_what_there_is<M: Model, W: Writer>(
     buffer.clear();
     let batch: Vec<_> = {
         let mut state = shared.lock();
-        std::iter::from_fn(|| state.mirror.poll_message()).take(BATCH).collect()
+        std::iter::from_fn(|| state.mirror.pull()).take(BATCH).collect()
     };
     for message in &batch {
         framing::encode(codec, message, buffer)

@@ -31,12 +31,12 @@ use crate::{
         Clock, CloseReason, ConnectionError, DispatchError, Dispatcher, EVENT_BACKLOG, Event,
         Events, Identity, OpenError, Status,
     },
-    model::{InstrumentId, Metering, Model},
+    model::{DirtyFlags, InstrumentId, Metering, Model},
     protocol::{ActionNumber, ClientId, ClientMessage, NetworkState, Resume, SessionId, limits},
     studio::Studio,
     sync::{
         SessionEvent,
-        mirror::{Mirror, MirrorError},
+        mirror::{Mirror, MirrorError, MirrorOutput},
     },
     transport::{Connector, TcpConnector},
     util::{snapshot::SnapshotCell, time::Timestamp},
@@ -151,7 +151,7 @@ impl<M: Model> RemoteDispatcher<M> {
         let clock = Clock::runtime();
         let ahead = AtomicI64::new(ahead(wire.reply.clock(), clock.now()));
         let (wire, mut mirror) = reconnector.first_mirror(wire).await?;
-        let early = [mirror.take_events(), reconnector.denial(&mirror)].concat();
+        let early = [first_events(&mut mirror), reconnector.denial(&mirror)].concat();
         reconnector.save_token(&mirror);
         info!(client = %mirror.client(), session = %mirror.session(), "joined");
 
@@ -201,13 +201,13 @@ impl<M: Model> RemoteDispatcher<M> {
         self.shared.lock().mirror.unanswered()
     }
 
-    fn say(&self, message: ClientMessage<M>) -> Result<(), DispatchError> {
+    fn request(&self, message: ClientMessage<M>) -> Result<(), DispatchError> {
         self.shared.status.peek(|status| match status {
             Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
             Status::Reconnecting { .. } => Err(DispatchError::Offline),
             Status::Alone | Status::Hosting { .. } | Status::Connected { .. } => Ok(()),
         })?;
-        self.shared.lock().mirror.wish(message)?;
+        self.shared.lock().mirror.request(message)?;
         self.shared.wake.notify_one();
         Ok(())
     }
@@ -279,25 +279,27 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     }
 
     fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
-        in_portions(instruments)
-            .try_for_each(|instruments| self.say(ClientMessage::RequestOwnership { instruments }))
+        in_portions(instruments).try_for_each(|instruments| {
+            self.request(ClientMessage::RequestOwnership { instruments })
+        })
     }
 
     fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
-        in_portions(instruments)
-            .try_for_each(|instruments| self.say(ClientMessage::ReleaseOwnership { instruments }))
+        in_portions(instruments).try_for_each(|instruments| {
+            self.request(ClientMessage::ReleaseOwnership { instruments })
+        })
     }
 
     fn request_privilege(&self) -> Result<(), DispatchError> {
-        self.say(ClientMessage::RequestPrivilege)
+        self.request(ClientMessage::RequestPrivilege)
     }
 
     fn release_privilege(&self) -> Result<(), DispatchError> {
-        self.say(ClientMessage::ReleasePrivilege)
+        self.request(ClientMessage::ReleasePrivilege)
     }
 
     fn resynchronise(&self) -> Result<(), DispatchError> {
-        self.say(ClientMessage::RequestFullSync)
+        self.request(ClientMessage::RequestFullSync)
     }
 
     async fn close(&self) {
@@ -317,7 +319,7 @@ impl<M: Model> Shared<M> {
     fn submit(
         &self,
         waiting: Option<oneshot::Sender<Result<(), DispatchError>>>,
-        deed: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, MirrorError>,
+        op: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, MirrorError>,
     ) -> Result<(), DispatchError> {
         let now = self.clock.now();
         if self.leave.is_cancelled() {
@@ -329,52 +331,60 @@ impl<M: Model> Shared<M> {
                 Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
                 _ => Ok(()),
             })?;
-            let number = deed(&mut state.mirror, now)?;
+            let number = op(&mut state.mirror, now)?;
             state.waiting.extend(waiting.map(|waiting| (number, waiting)));
             Ok(())
         })
     }
 
-    /// Changes the mirror, and publishes what came of it.
+    /// Changes the mirror, then drains it: publishes the states, tells the events
+    /// and settles the operations.
     fn update<R>(&self, change: impl FnOnce(&mut State<M>) -> R) -> R {
         let mut state = self.lock();
-        let before = Arc::clone(state.mirror.predicted());
-        let confirmed_before = Arc::clone(state.mirror.confirmed());
         let result = change(&mut state);
-        let after = Arc::clone(state.mirror.predicted());
-        let changed = !Arc::ptr_eq(&before, &after);
-        let confirmed = state.mirror.confirmed();
-        let confirmed = (!Arc::ptr_eq(&confirmed_before, confirmed))
-            .then(|| self.confirmed.publish(Arc::clone(confirmed)));
-        let replaced = changed.then(|| self.snapshot.publish(Arc::clone(&after)));
-        // After that: whoever hears of something must find it in the snapshot.
-        for event in state.mirror.take_events() {
-            if let SessionEvent::Resynchronised(why) = &event
-                && why.is_repair()
-            {
-                warn!(%why, "everything was sent anew");
+        let State { mirror, waiting } = &mut *state;
+        // The last reference to a large state may be among these.
+        let mut replaced = (None, None);
+        let mut dirty = DirtyFlags::NONE;
+        let has_messages = loop {
+            let output = mirror.poll();
+            if !matches!(output, MirrorOutput::Event(_)) && !dirty.is_empty() {
+                self.tell(Event::Changed(std::mem::take(&mut dirty)));
             }
-            self.tell(Event::Session(event));
-        }
-        if changed && self.events.receiver_count() > 0 {
-            let dirty = before.dirty(&after);
-            if !dirty.is_empty() {
-                self.tell(Event::Changed(dirty));
+            match output {
+                MirrorOutput::Confirmed { before, after } => {
+                    replaced.0 = Some((before, self.confirmed.publish(after)));
+                }
+                MirrorOutput::Predicted { before, after } => {
+                    if self.events.receiver_count() > 0 {
+                        dirty = before.dirty(&after);
+                    }
+                    replaced.1 = Some((before, self.snapshot.publish(after)));
+                }
+                MirrorOutput::Event(event) => self.tell_session_event(event),
+                MirrorOutput::Settled(number, result) => {
+                    if let Some(waiting) = waiting.remove(&number) {
+                        let _ = waiting.send(result.map_err(DispatchError::Refused));
+                    }
+                }
+                MirrorOutput::Wait { has_messages } => break has_messages,
             }
-        }
-        for (number, fate) in state.mirror.take_settled() {
-            if let Some(waiting) = state.waiting.remove(&number) {
-                let _ = waiting.send(fate.map_err(DispatchError::Refused));
-            }
-        }
-        let speaks = state.mirror.has_messages();
+        };
         drop(state);
-        // The last reference to much may be among these: not under the lock.
-        drop((before, after, replaced, confirmed_before, confirmed));
-        if speaks {
+        drop(replaced);
+        if has_messages {
             self.wake.notify_one();
         }
         result
+    }
+
+    fn tell_session_event(&self, event: SessionEvent<M>) {
+        if let SessionEvent::Resynchronised(why) = &event
+            && why.is_repair()
+        {
+            warn!(%why, "the host sent a full state");
+        }
+        self.tell(Event::Session(event));
     }
 
     fn tell(&self, event: Event<M>) {
@@ -396,6 +406,19 @@ impl<M: Model> Shared<M> {
         self.set_status(Status::Closed { reason: reason.clone() });
         for (_, waiting) in self.lock().waiting.drain() {
             let _ = waiting.send(Err(DispatchError::Closed(reason.clone())));
+        }
+    }
+}
+
+/// What happened before the first subscriber. The connection's task finds the
+/// first messages by itself.
+fn first_events<M: Model>(mirror: &mut Mirror<M>) -> Vec<SessionEvent<M>> {
+    let mut events = Vec::new();
+    loop {
+        match mirror.poll() {
+            MirrorOutput::Event(event) => events.push(event),
+            MirrorOutput::Wait { .. } => return events,
+            _ => {}
         }
     }
 }

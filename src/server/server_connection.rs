@@ -135,7 +135,7 @@ async fn answer<'a, M: Model, W: Writer>(
     writer: &mut W,
 ) -> Result<ConnectionGuard<'a, M>, End> {
     let (answer, format, guard) = match inner.authority.hello(hello, fresh_token()?) {
-        Ok(Admission { ticket, format, answer }) => {
+        Ok(Admission { connection: ticket, format, answer }) => {
             (answer, format, Ok(ConnectionGuard { inner, ticket, format }))
         }
         Err(Rejected::Unfit(error)) => return Err(End::Fault(error)),

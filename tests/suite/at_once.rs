@@ -18,8 +18,8 @@ use imbolc_net::{
 use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
+    harness::cutoff,
     proxy::{How, Proxy},
-    room::cutoff,
 };
 
 /// As many as one client may have unanswered.

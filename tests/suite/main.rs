@@ -17,6 +17,7 @@ mod every_action;
 mod every_byte;
 #[path = "../../benches/fixture/mod.rs"]
 mod fixture;
+mod harness;
 mod ledger;
 mod other_model;
 mod processes;
@@ -25,7 +26,6 @@ mod projects;
 mod proxy;
 mod purity;
 mod raw;
-mod room;
 mod scissors;
 mod session;
 mod shell;

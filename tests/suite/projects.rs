@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 use crate::{
     conformance::join,
-    room::{BASS, cutoff, cutoff_of, play_key},
+    harness::{BASS, cutoff, cutoff_of, play_key},
 };
 
 /// A directory that is gone at the end of the test.

@@ -31,7 +31,7 @@ use tokio::{
 use crate::{
     cable::Cable,
     conformance::{event, eventually},
-    room::{BASS, LEAD, cutoff, cutoff_of, hello, play_key},
+    harness::{BASS, LEAD, cutoff, cutoff_of, hello, play_key},
 };
 
 /// The dispatcher of a studio elsewhere.

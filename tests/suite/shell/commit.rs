@@ -15,7 +15,7 @@ use super::{Remote, SECOND, host, options};
 use crate::{
     cable::Cable,
     conformance::eventually,
-    room::{BASS, cutoff},
+    harness::{BASS, cutoff},
 };
 
 /// Commits without waiting for the answer.

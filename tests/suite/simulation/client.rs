@@ -10,8 +10,7 @@ use imbolc_net::{
         limits,
     },
     studio::Studio,
-    sync::SessionEvent,
-    sync::mirror::Mirror,
+    sync::{SessionEvent, mirror::Mirror},
     util::time::Timestamp,
 };
 
@@ -19,10 +18,10 @@ use super::{
     musician::own,
     network::{Reader, Wire},
     oracle::{Checked, Said, Violation, demand},
-    watch::Life,
+    watch::{Life, drain},
     world::World,
 };
-use crate::room;
+use crate::harness;
 
 /// How many messages are written at once.
 const BATCH: usize = 32;
@@ -117,7 +116,7 @@ impl World<'_> {
             compression: compression.iter().map(|way| way.name().into()).collect(),
             own: vec![own(who), InstrumentId(others)],
             resume,
-            ..room::hello(&format!("P{who}"))
+            ..harness::hello(&format!("P{who}"))
         };
         client.stage = Stage::Knocking(wire, by);
         client.reader = Reader::new();
@@ -168,7 +167,7 @@ impl World<'_> {
                 client.ping_at = self.now + self.plan.client.ping_interval;
                 let nonce = self.now.micros();
                 if let Some(mirror) = &mut client.mirror {
-                    mirror.say(ClientMessage::Ping { nonce });
+                    mirror.enqueue(ClientMessage::Ping { nonce });
                 }
                 self.client_says(who)?;
             }
@@ -199,7 +198,7 @@ impl World<'_> {
             else {
                 return Ok(());
             };
-            let batch: Vec<_> = std::iter::from_fn(|| mirror.poll_message()).take(BATCH).collect();
+            let batch: Vec<_> = std::iter::from_fn(|| mirror.pull()).take(BATCH).collect();
             for message in &batch {
                 if matches!(message, ClientMessage::RequestFullSync) {
                     client.life.must_ask = false;
@@ -268,7 +267,7 @@ impl World<'_> {
                                 Said::Undo | Said::Redo => None,
                             })
                             .collect();
-                        let told = mirror.take_events().into_iter().find_map(|event| match event {
+                        let told = drain(mirror).0.into_iter().find_map(|event| match event {
                             SessionEvent::NewSession { unanswered, .. } => Some(unanswered),
                             _ => None,
                         });

@@ -10,7 +10,9 @@ use imbolc_net::{
         framing::{self, Format},
     },
     studio::{NetworkAction, Studio},
-    sync::session::{Admission, ConnectionId, MessageOutcome, Rejected, Session, Update},
+    sync::session::{
+        Admission, ConnectionId, MessageOutcome, Rejected, Session, SessionOutput, Update,
+    },
     util::time::Timestamp,
 };
 
@@ -98,9 +100,17 @@ impl World<'_> {
                 socket.pull_at = now;
             }
         }
-        self.session.take_effects();
-        self.session.take_forgotten();
+        self.drain_session();
         Ok((result, before))
+    }
+
+    /// Drops what the session returns, and remembers when its timers are due.
+    fn drain_session(&mut self) {
+        self.session_due = loop {
+            if let SessionOutput::Wait(due) = self.session.poll() {
+                break due;
+            }
+        };
     }
 
     pub fn host_times_out(&mut self) -> Checked {
@@ -162,6 +172,7 @@ impl World<'_> {
         let id = SessionId::new([self.sessions; 16]);
         let config = self.plan.session.clone();
         self.session = Session::hosted(config, id, "host", initial(self.plan));
+        self.session_due = None;
         self.oracle = Oracle::new(&self.plan.session, self.session.state());
         for wire in std::mem::take(&mut self.sockets).into_keys() {
             self.hang_up(wire);
@@ -263,7 +274,7 @@ impl World<'_> {
         let (answer, _) =
             self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, hello, token))?;
         let (stage, answer) = match answer {
-            Ok(Admission { ticket, format, answer }) => {
+            Ok(Admission { connection: ticket, format, answer }) => {
                 let resumed = hello.resume.is_some();
                 demand(
                     !resumed || known == Some(ticket.client),
@@ -283,6 +294,7 @@ impl World<'_> {
                 (Stage::Over, ServerMessage::ReconnectFailed { reason })
             }
             Err(Rejected::Unfit(error)) => (Stage::Over, ServerMessage::Error(error)),
+            Err(other) => panic!("{other:?}"),
         };
         let by = self.now + DEADLINE;
         let socket = self.sockets.get_mut(&id).unwrap();
@@ -397,7 +409,7 @@ impl World<'_> {
             Ok(outgoing) => outgoing,
             Err(error) => return self.host_ends(id, Some(error)),
         };
-        self.session.take_forgotten();
+        self.drain_session();
         // An acknowledgement, a pong, a ping, and what is not an answer.
         let bound = self.plan.session.max_answers + 4;
         let said = outgoing.messages.len();

@@ -110,7 +110,7 @@ impl World<'_> {
     fn just_wish(&mut self, who: usize, wish: ClientMessage) {
         if let Some(mirror) = &mut self.people[who].mirror {
             // There may be too many already, which is no matter.
-            let _ = mirror.wish(wish);
+            let _ = mirror.request(wish);
         }
     }
 
@@ -125,7 +125,7 @@ impl World<'_> {
         } else {
             ClientMessage::ReleaseOwnership { instruments }
         };
-        if mirror.wish(wish).is_ok() {
+        if mirror.request(wish).is_ok() {
             let (session, after) = (mirror.session(), client.life.last);
             let wish = Wish { who, session, after, heard: false, asks, answered: false };
             self.wishes.insert(tag, wish);
@@ -135,7 +135,7 @@ impl World<'_> {
     fn leave(&mut self, who: usize, away: Duration) -> Checked {
         if let Stage::In(_) = self.people[who].stage {
             if let Some(mirror) = &mut self.people[who].mirror {
-                mirror.say(ClientMessage::Goodbye);
+                mirror.enqueue(ClientMessage::Goodbye);
             }
             self.client_says(who)?;
         }

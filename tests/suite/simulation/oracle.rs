@@ -297,8 +297,8 @@ impl Oracle {
                 }
             }
         }
-        demand(session.history_len() <= max_history, "memory is bounded: history", || {
-            session.history_len().to_string()
+        demand(session.base_count() <= max_history, "memory is bounded: history", || {
+            session.base_count().to_string()
         })
     }
 

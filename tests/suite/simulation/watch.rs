@@ -9,11 +9,13 @@ use std::{
 use imbolc_net::{
     model::Model,
     protocol::{
-        ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Seq, SessionId,
+        ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Refusal, Seq, SessionId,
     },
     studio::{NetworkAction, Studio},
-    sync::SessionEvent,
-    sync::mirror::Mirror,
+    sync::{
+        SessionEvent,
+        mirror::{Mirror, MirrorOutput},
+    },
     util::time::Millis,
 };
 
@@ -68,6 +70,21 @@ fn replaces(said: &Said) -> bool {
     matches!(said, Said::Act(NetworkAction::Project(_) | NetworkAction::AddInstrument { .. }))
 }
 
+/// The events and the decisions that the mirror returns.
+pub fn drain(mirror: &mut Mirror<Studio>) -> (Vec<SessionEvent>, Vec<Settled>) {
+    let (mut events, mut settled) = (Vec::new(), Vec::new());
+    loop {
+        match mirror.poll() {
+            MirrorOutput::Confirmed { .. } | MirrorOutput::Predicted { .. } => {}
+            MirrorOutput::Event(event) => events.push(event),
+            MirrorOutput::Settled(number, outcome) => settled.push((number, outcome)),
+            MirrorOutput::Wait { .. } => return (events, settled),
+        }
+    }
+}
+
+type Settled = (ActionNumber, Result<(), Refusal>);
+
 impl World<'_> {
     /// Looks at what a mirror has come to.
     pub fn examine(&mut self, who: usize) -> Checked {
@@ -75,7 +92,8 @@ impl World<'_> {
         let Some(mirror) = &mut client.mirror else { return Ok(()) };
         let (id, session) = (mirror.client(), mirror.session());
         let same = session == self.session.id();
-        for (number, outcome) in mirror.take_settled() {
+        let (events, settled) = drain(mirror);
+        for (number, outcome) in settled {
             let life = &mut client.life;
             demand(life.settled.insert(number.0), "an action is settled once", || {
                 format!("participant {who}: {number}")
@@ -100,7 +118,7 @@ impl World<'_> {
                 format!("participant {who}, {number}: told {outcome:?}, decided {decided:?}")
             })?;
         }
-        for event in mirror.take_events() {
+        for event in events {
             if let SessionEvent::OwnershipRefused { instrument, .. } = event
                 && let Some(wish) = self.wishes.get_mut(&instrument)
             {
