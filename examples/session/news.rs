@@ -13,6 +13,7 @@ use imbolc_net::{
     dispatcher::{CloseReason, Events, Status},
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
+    studio::Studio,
 };
 use tokio::time::timeout;
 
@@ -108,7 +109,7 @@ impl News {
         }
     }
 
-    fn print_session_event(&mut self, event: SessionEvent) {
+    fn print_session_event(&mut self, event: SessionEvent<Studio>) {
         let me = self.studio.identity().client_id;
         let label = |id| words::label(&self.studio.state().model, id);
         let others = |who: &OwnerInfo| who.client_id != me;

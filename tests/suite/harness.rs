@@ -80,7 +80,7 @@ pub struct Guest {
     /// What the guest has sent and the session has not received.
     pub to_session: VecDeque<ClientMessage>,
     /// What the mirror has returned and the test has not taken.
-    events: Vec<SessionEvent>,
+    events: Vec<SessionEvent<Studio>>,
     settled: Vec<(ActionNumber, Result<(), Refusal>)>,
 }
 
@@ -249,7 +249,7 @@ impl Guest {
     }
 
     /// The events since the last call.
-    pub fn take_events(&mut self) -> Vec<SessionEvent> {
+    pub fn take_events(&mut self) -> Vec<SessionEvent<Studio>> {
         self.has_messages();
         std::mem::take(&mut self.events)
     }

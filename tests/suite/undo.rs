@@ -55,24 +55,24 @@ fn pass(harness: &mut Harness, guest: &mut Guest, time: Duration) {
     guest.now = harness.now;
 }
 
-fn undo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent> {
+fn undo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     guest.mirror.undo().unwrap();
     answered(harness, guest)
 }
 
-fn redo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent> {
+fn redo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     guest.mirror.redo().unwrap();
     answered(harness, guest)
 }
 
 /// What the authority says to it; what was predicted must be what it says.
-fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent> {
+fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     let predicted = guest.mirror.predicted().model.clone();
     guest.take_events();
     harness.settle(&mut [guest]);
     assert_eq!(guest.mirror.predicted().model, predicted, "it was predicted");
     assert_eq!(harness.session.state().model, predicted);
-    let answer = |event: &SessionEvent| {
+    let answer = |event: &SessionEvent<Studio>| {
         matches!(
             event,
             SessionEvent::Undone { .. }
@@ -83,16 +83,16 @@ fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent> {
     guest.take_events().into_iter().filter(answer).collect()
 }
 
-fn undone(kept: u32) -> Vec<SessionEvent> {
+fn undone(kept: u32) -> Vec<SessionEvent<Studio>> {
     vec![SessionEvent::Undone { kept }]
 }
 
-fn redone(kept: u32) -> Vec<SessionEvent> {
+fn redone(kept: u32) -> Vec<SessionEvent<Studio>> {
     vec![SessionEvent::Redone { kept }]
 }
 
 #[test]
-fn the_last_step_is_taken_back_and_done_again_and_predicted() {
+fn undo_and_redo_are_predicted() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     let start = ana.cutoff(BASS);
@@ -116,7 +116,7 @@ fn the_last_step_is_taken_back_and_done_again_and_predicted() {
 }
 
 #[test]
-fn a_sweep_of_one_knob_is_one_step() {
+fn sweep_of_one_knob_is_one_step() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     let start = ana.mirror.predicted().model.clone();
@@ -142,7 +142,7 @@ fn a_sweep_of_one_knob_is_one_step() {
 }
 
 #[test]
-fn a_hand_that_rests_on_a_knob_for_half_a_second_begins_anew() {
+fn pause_within_a_sweep_begins_a_new_step() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     ana.dispatch(cutoff(BASS, 100.0)).unwrap();
@@ -155,7 +155,7 @@ fn a_hand_that_rests_on_a_knob_for_half_a_second_begins_anew() {
 }
 
 #[test]
-fn a_sweep_of_the_host_is_one_step_too() {
+fn sweep_of_the_host_is_one_step() {
     let mut harness = Harness::new();
     for step in 0..20_u16 {
         harness.session.act(harness.now, &tempo(100.0 + f32::from(step))).unwrap();
@@ -169,7 +169,7 @@ fn a_sweep_of_the_host_is_one_step_too() {
 }
 
 #[test]
-fn each_takes_back_what_is_its_own() {
+fn each_participant_undoes_its_own_steps() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     let mut ben = harness.join("Ben", &[LEAD]);
@@ -183,7 +183,7 @@ fn each_takes_back_what_is_its_own() {
 }
 
 #[test]
-fn what_somebody_else_has_changed_since_stays_and_the_event_says_so() {
+fn undo_keeps_and_reports_changes_of_others() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS, LEAD]);
     let add = |bus, name| NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::new(name).unwrap()));
@@ -229,7 +229,7 @@ fn what_somebody_else_has_changed_since_stays_and_the_event_says_so() {
 }
 
 #[test]
-fn giving_up_an_instrument_drops_its_steps_and_no_others() {
+fn release_forgets_the_steps_of_the_instrument() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS, LEAD]);
     later(&mut harness, &mut ana, cutoff(LEAD, 100.0));
@@ -244,7 +244,7 @@ fn giving_up_an_instrument_drops_its_steps_and_no_others() {
 }
 
 #[test]
-fn giving_up_the_privilege_drops_the_steps_that_needed_it() {
+fn release_of_privilege_forgets_its_steps() {
     let mut harness = Harness::new();
     let ben = harness.join("Ben", &[]);
     harness.session.act(harness.now, &tempo(99.0)).unwrap();
@@ -255,7 +255,7 @@ fn giving_up_the_privilege_drops_the_steps_that_needed_it() {
 }
 
 #[test]
-fn what_is_played_and_where_the_music_is_are_not_steps() {
+fn notes_and_transport_are_not_steps() {
     let mut harness = Harness::new();
     harness.session.claim(ClientId::HOST, &[BASS]);
     let start = harness.session.state().model.clone();
@@ -271,7 +271,7 @@ fn what_is_played_and_where_the_music_is_are_not_steps() {
 }
 
 #[test]
-fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
+fn undo_restores_a_deleted_instrument_to_its_owner() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     let note = Note {
@@ -310,7 +310,7 @@ fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
 }
 
 #[test]
-fn what_belongs_to_somebody_else_by_now_is_not_touched() {
+fn undo_does_not_touch_an_instrument_of_another_owner() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[]);
     let mut ben = harness.join("Ben", &[]);
@@ -331,7 +331,7 @@ fn what_belongs_to_somebody_else_by_now_is_not_touched() {
 }
 
 #[test]
-fn what_finds_no_room_any_more_is_not_brought_back_until_there_is_some() {
+fn undo_over_a_limit_can_be_repeated_later() {
     use imbolc_net::studio::{AutomationAction, InstrumentParameter, MAX_LANES, Target};
 
     let mut harness = Harness::new();
@@ -391,7 +391,7 @@ fn two_hundred_steps_are_kept() {
 }
 
 #[test]
-fn undo_counts_once_however_often_the_cable_comes_out() {
+fn undo_counts_once_across_reconnections() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     for hertz in [100.0, 200.0, 300.0] {
@@ -410,7 +410,7 @@ fn undo_counts_once_however_often_the_cable_comes_out() {
 }
 
 #[test]
-fn who_was_restarted_can_still_undo_though_it_cannot_predict() {
+fn restarted_client_can_undo_without_prediction() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     let start = ana.cutoff(BASS);
@@ -428,7 +428,7 @@ fn who_was_restarted_can_still_undo_though_it_cannot_predict() {
 }
 
 #[test]
-fn an_effect_that_somebody_has_put_points_on_is_not_taken_back_from_under_them() {
+fn undo_keeps_an_effect_that_others_automate() {
     use imbolc_net::studio::{
         AutomationAction, BusParameter, BusSetting, ChainParameter, ChainSetting, Curve,
         EffectKind, InstrumentParameter, MasterParameter, MasterSetting, Point, SlotId, Target,
@@ -477,7 +477,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn undoing_everything_gives_back_the_start_and_redoing_it_the_end(
+    fn undoing_everything_restores_the_start(
         actions in prop::collection::vec(vocabulary::action(), 1..40),
     ) {
         let id = SessionId::new([1; 16]);
@@ -506,7 +506,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_dangles_whatever_is_taken_back_while_others_are_at_work(
+    fn undo_never_leaves_dangling_references(
         steps in prop::collection::vec((0..6, vocabulary::action()), 1..40),
     ) {
         let mut session: Session<Studio> = Session::local(
@@ -532,7 +532,7 @@ proptest! {
     }
 
     #[test]
-    fn the_pieces_of_a_difference_are_the_difference(
+    fn reversible_changes_add_up_to_the_difference(
         before in prop::collection::vec(vocabulary::action(), 0..20),
         after in prop::collection::vec(vocabulary::action(), 1..20),
     ) {

@@ -71,7 +71,7 @@ fn replaces(said: &Said) -> bool {
 }
 
 /// The events and the decisions that the mirror returns.
-pub fn drain(mirror: &mut Mirror<Studio>) -> (Vec<SessionEvent>, Vec<Settled>) {
+pub fn drain(mirror: &mut Mirror<Studio>) -> (Vec<SessionEvent<Studio>>, Vec<Settled>) {
     let (mut events, mut settled) = (Vec::new(), Vec::new());
     loop {
         match mirror.poll() {
