@@ -41,47 +41,57 @@ impl<M: Model> Default for UndoLog<M> {
     }
 }
 
-/// Steps by ascending number, so that both ends are cheap to remove.
-struct StepStack<M: Model>(OrdMap<u64, Arc<Step<M>>>);
+/// A stack of steps that is cheap to clone and to trim. The top is kept apart,
+/// because a sweep replaces it with each edit.
+struct StepStack<M: Model> {
+    top: Option<Arc<Step<M>>>,
+    /// The other steps by ascending number.
+    below: OrdMap<u64, Arc<Step<M>>>,
+}
 
 impl<M: Model> Clone for StepStack<M> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { top: self.top.clone(), below: self.below.clone() }
     }
 }
 
 impl<M: Model> Default for StepStack<M> {
     fn default() -> Self {
-        Self(OrdMap::new())
+        Self { top: None, below: OrdMap::new() }
     }
 }
 
 impl<M: Model> StepStack<M> {
-    fn top(&self) -> Option<&Step<M>> {
-        self.0.last().map(|(_, step)| &**step)
+    const fn is_empty(&self) -> bool {
+        self.top.is_none()
     }
 
     /// Pushes a step, and drops the oldest if there are too many.
     fn push(&mut self, step: Arc<Step<M>>) {
-        let number = self.0.last().map_or(0, |(newest, _)| newest + 1);
-        self.0.insert(number, step);
-        if self.0.len() > MAX_STEPS
-            && let Some((&oldest, _)) = self.0.first()
+        let Some(covered) = self.top.replace(step) else { return };
+        let number = self.below.last().map_or(0, |(newest, _)| newest + 1);
+        self.below.insert(number, covered);
+        if self.below.len() >= MAX_STEPS
+            && let Some((&oldest, _)) = self.below.first()
         {
-            self.0.remove(&oldest);
+            self.below.remove(&oldest);
         }
     }
 
     fn pop(&mut self) -> Option<Arc<Step<M>>> {
-        let (&newest, _) = self.0.last()?;
-        self.0.remove(&newest)
+        let uncovered = self.below.last().map(|(&newest, _)| newest);
+        let uncovered = uncovered.and_then(|newest| self.below.remove(&newest));
+        std::mem::replace(&mut self.top, uncovered)
     }
 
     fn remove_if(&mut self, is_gone: impl Fn(Access) -> bool) {
-        let gone: Vec<_> =
-            self.0.iter().filter(|(_, step)| is_gone(step.access)).map(|(&at, _)| at).collect();
-        for number in gone {
-            self.0.remove(&number);
+        let below = self.below.iter();
+        let gone = below.filter(|(_, step)| is_gone(step.access)).map(|(&number, _)| number);
+        for number in gone.collect::<Vec<_>>() {
+            self.below.remove(&number);
+        }
+        if self.top.as_ref().is_some_and(|step| is_gone(step.access)) {
+            self.pop();
         }
     }
 }
@@ -123,8 +133,8 @@ pub(crate) struct AppliedUndo<M: Model> {
 impl<M: Model> UndoLog<M> {
     /// Whether `action`, dispatched at `now`, belongs to the last step.
     pub(crate) fn continues(&self, now: Timestamp, action: &M::Action) -> bool {
-        self.undone.0.is_empty()
-            && self.done.top().is_some_and(|step| {
+        self.undone.is_empty()
+            && self.done.top.as_ref().is_some_and(|step| {
                 now.since(step.at) < SWEEP && M::continues(&step.action, action)
             })
     }
@@ -144,18 +154,23 @@ impl<M: Model> UndoLog<M> {
             UndoPolicy::Barrier => return *self = Self::default(),
             UndoPolicy::Step => {}
         }
-        let mut first = (Arc::clone(before), Arc::clone(after));
-        if continues
-            && self.undone.0.is_empty()
-            && self.done.top().is_some_and(|step| M::continues(&step.action, action))
-            && let Some(step) = self.done.pop()
-        {
-            first = step.first.clone();
-        }
+        let continued = self
+            .done
+            .top
+            .as_ref()
+            .filter(|_| continues && self.undone.is_empty())
+            .filter(|step| M::continues(&step.action, action));
+        let first = continued
+            .map_or_else(|| (Arc::clone(before), Arc::clone(after)), |step| step.first.clone());
+        let is_continued = continued.is_some();
         let access = M::access(&before.model, action);
         let last = Arc::clone(after);
-        let step = Step { access, action: action.clone(), at: now, first, last };
-        self.done.push(Arc::new(step));
+        let step = Arc::new(Step { access, action: action.clone(), at: now, first, last });
+        if is_continued {
+            self.done.top = Some(step);
+        } else {
+            self.done.push(step);
+        }
         self.undone = StepStack::default();
     }
 
