@@ -6,6 +6,7 @@ use imbolc_net::{
     Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Identity, Status},
     protocol::OwnerInfo,
+    studio::Studio,
 };
 use ratatui::{
     style::Style,
@@ -127,7 +128,12 @@ impl News {
         }
     }
 
-    fn take_session_event(&mut self, event: SessionEvent, now: &Arc<NetworkState>, me: &Identity) {
+    fn take_session_event(
+        &mut self,
+        event: SessionEvent<Studio>,
+        now: &Arc<NetworkState>,
+        me: &Identity,
+    ) {
         let others = |who: &OwnerInfo| who.client_id != me.client_id;
         let named = |id| words::instrument(&now.model, id);
         match event {

@@ -24,7 +24,7 @@ use super::{Raw, Remote, SECOND, host, host_with, options};
 use crate::{
     cable::Cable,
     conformance::{event, eventually},
-    room::{BASS, LEAD, cutoff, cutoff_of, hello},
+    harness::{BASS, LEAD, cutoff, cutoff_of, hello},
 };
 
 #[tokio::test(start_paused = true)]
