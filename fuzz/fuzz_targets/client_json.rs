@@ -1,0 +1,9 @@
+//! Any payload, read as a client's message in JSON.
+
+#![no_main]
+
+use imbolc_fuzz::decode_and_round_trip;
+use imbolc_net::{ClientMessage, framing::Codec};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|payload: &[u8]| decode_and_round_trip::<ClientMessage>(Codec::Json, payload));
