@@ -21,14 +21,17 @@ use fixture::{BareStudio, open, turning};
 use imbolc_net::{
     Dispatcher, NetworkState, ServerMessage,
     authority::{Authority, Setup},
-    config::SessionConfig,
-    engine::SilentEngine,
-    framing::{self, Codec},
     model::Model,
-    protocol::SessionId,
-    quantity::{Pitch, Ticks},
-    snapshot::Snapshot,
-    studio::{NetworkAction, PianoRollAction, Studio},
+    protocol::{
+        SessionId,
+        framing::{self, Codec},
+    },
+    studio::{NetworkAction, PianoRollAction, SilentEngine, Studio},
+    sync::session::SessionConfig,
+    util::{
+        quantity::{Pitch, Ticks},
+        snapshot::Snapshot,
+    },
 };
 
 fn reading(criterion: &mut Criterion) {

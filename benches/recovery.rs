@@ -30,15 +30,16 @@ use fixture::{cutoff, quantile, turn_to};
 use imbolc_net::{
     ClientMessage, Dispatcher, Event, ServerMessage,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::SilentEngine,
-    framing::{self, Codec},
-    model::Model,
-    protocol::{Hello, InstrumentId, PROTOCOL_VERSION},
-    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
-    status::Status,
-    studio::{NetworkAction, Note, PianoRollAction, Studio},
+    dispatcher::Status,
+    model::{InstrumentId, Model},
+    protocol::{
+        Hello, PROTOCOL_VERSION,
+        framing::{self, Codec},
+    },
+    server::{HostDispatcher, HostOptions},
+    studio::{NetworkAction, Note, PianoRollAction, SilentEngine, Studio},
     transport::{Connector, Listener, MemoryConnector, in_memory},
+    util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 use proxy::{How, Proxy};
 use tokio::{io::AsyncWriteExt, net::TcpListener, runtime::Runtime, time::sleep};

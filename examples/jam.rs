@@ -22,15 +22,15 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, Mode, NetworkState,
     client::JoinOptions,
-    dispatcher::{self, Events, HostOptions},
-    protocol::InstrumentId,
-    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
-    status::Status,
+    dispatcher::{Events, Status},
+    model::InstrumentId,
+    server::HostOptions,
     studio::{
         BusId, FilterSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name,
         NetworkAction, Note, Output, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
         SessionSetting, SourceKind, TransportAction,
     },
+    util::quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 use tokio::time::{sleep, timeout};
 
@@ -231,7 +231,7 @@ struct Player {
 
 impl Player {
     async fn open(name: &'static str, mode: Mode) -> Outcome<Self> {
-        let studio = dispatcher::open(mode).await?;
+        let studio = imbolc_net::open(mode).await?;
         Ok(Self { name, events: studio.events(), seen: studio.state(), studio })
     }
 

@@ -13,17 +13,14 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
-    dispatcher::{Events, MockDispatcher},
-    engine::Metering,
-    error::DispatchError,
-    model::Model,
-    protocol::{ClientId, InstrumentId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
-    quantity::Hertz,
-    status::{Identity, Lost, Status},
+    dispatcher::{DispatchError, Events, Identity, Lost, MockDispatcher, Status},
+    model::{InstrumentId, Metering, Model},
+    protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{
         Action, ClientState, FilterSetting, InstrumentAction, InstrumentSetting, LocalAction,
         NetworkAction, Route, SelectionAction, Studio, StudioState, TransportAction,
     },
+    util::quantity::Hertz,
 };
 use tokio::sync::broadcast;
 
@@ -144,7 +141,7 @@ struct Stage {
 impl Stage {
     /// A snapshot in which Ana is client 1 and owns the bass.
     fn new() -> Self {
-        let mut roster = imbolc_net::roster::Roster::default();
+        let mut roster = imbolc_net::protocol::Roster::default();
         roster.owners.insert(BASS, ana());
         let state = NetworkState {
             seq: imbolc_net::protocol::Seq(1),

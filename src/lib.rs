@@ -20,18 +20,19 @@
 //! ```
 //!
 //! To a UI all of it is one trait, [`Dispatcher`]. Which of its implementations
-//! runs is decided once, by [`dispatcher::open`]:
+//! runs is decided once, by [`open`]:
 //!
 //! ```
 //! use imbolc_net::{
-//!     Mode, dispatcher,
+//!     Mode,
+//!     dispatcher,
 //!     studio::{NetworkAction, SessionSetting},
-//!     quantity::Bpm,
+//!     util::quantity::Bpm,
 //! };
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let studio = dispatcher::open(Mode::Local { name: "Ana".into(), projects: None }).await?;
+//! let studio = imbolc_net::open(Mode::Local { name: "Ana".into(), projects: None }).await?;
 //! studio.dispatch(NetworkAction::Session(SessionSetting::Tempo(Bpm::new(174.0)?)))?;
 //! assert_eq!(studio.state().model.session.tempo.get(), 174.0);
 //! # Ok(())
@@ -55,36 +56,34 @@
 
 pub mod authority;
 pub mod client;
-pub mod clock;
-pub mod config;
-pub mod digest;
 #[cfg(feature = "mdns")]
 pub mod discovery;
 pub mod dispatcher;
-pub mod engine;
-pub mod error;
-pub mod event;
-pub mod framing;
-pub mod mirror;
 pub mod model;
-pub mod ordmap;
+mod open;
 pub mod projects;
 pub mod protocol;
-pub mod quantity;
-pub mod roster;
 pub mod server;
-pub mod session;
-pub mod snapshot;
-pub mod status;
 pub mod studio;
-pub mod text;
+pub mod sync;
 pub mod transport;
+pub mod util;
 
 #[cfg(feature = "mdns")]
-pub use discovery::{DiscoveryClient, DiscoveryServer};
-pub use dispatcher::{Dispatcher, Mode};
-pub use event::Event;
-pub use protocol::{ClientMessage, NetworkState, ServerMessage, StatePatch};
+pub use self::discovery::{DiscoveryClient, DiscoveryServer};
+pub use self::{
+    authority::LocalDispatcher,
+    client::RemoteDispatcher,
+    dispatcher::{Dispatcher, Event},
+    model::{DirtyFlags, Model},
+    open::{Mode, open},
+    protocol::{
+        ClientMessage, NetworkState, OwnerInfo, PrivilegeLevel, ServerMessage, SessionToken,
+        StatePatch,
+    },
+    server::{HostDispatcher, NetServer},
+    studio::NetworkAction,
+};
 
 /// The examples of the README compile, and those that need no network run.
 #[cfg(all(doctest, feature = "mock"))]

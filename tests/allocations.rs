@@ -12,18 +12,18 @@ use allocation_counter::measure;
 use fixture::{cutoff, open, studio, touched, turn_to, turning};
 use imbolc_net::{
     Dispatcher, NetworkState, ServerMessage,
-    clock::{Millis, Timestamp},
-    config::SessionConfig,
-    framing::{self, Codec},
-    mirror::Mirror,
     model::Model as _,
     protocol::{
-        ActionNumber, ClientId, ClientMessage, Hello, PROTOCOL_VERSION, PrivilegeLevel, Seq,
-        SessionId, SessionToken, StatePatch, Welcome,
+        ActionNumber, ClientId, ClientMessage, Hello, PROTOCOL_VERSION, Participant,
+        PrivilegeLevel, Roster, Seq, SessionId, SessionToken, StatePatch, Welcome,
+        framing::{self, Codec},
     },
-    roster::{Participant, Roster},
-    session::{Session, Update},
     studio::Studio,
+    sync::{
+        mirror::Mirror,
+        session::{Session, SessionConfig, Update},
+    },
+    util::time::{Millis, Timestamp},
 };
 
 /// A jam, and far more instruments than anybody plays.

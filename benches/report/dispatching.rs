@@ -10,12 +10,12 @@ use std::{
 use arc_swap::ArcSwap;
 use imbolc_net::{
     Dispatcher,
+    authority::LocalDispatcher,
     client::{JoinOptions, RemoteDispatcher},
-    config::SessionConfig,
-    dispatcher::{HostDispatcher, HostOptions, LocalDispatcher},
-    engine::SilentEngine,
-    protocol::InstrumentId,
-    studio::StudioState,
+    model::InstrumentId,
+    server::{HostDispatcher, HostOptions},
+    studio::{SilentEngine, StudioState},
+    sync::session::SessionConfig,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -4,8 +4,10 @@
 
 use imbolc_net::{
     NetworkState, ServerMessage,
-    framing::{self, Codec, Compression, Format},
-    protocol::Seq,
+    protocol::{
+        Seq,
+        framing::{self, Codec, Compression, Format},
+    },
     studio::Studio,
 };
 use zstd::bulk::{Compressor, Decompressor};

@@ -7,15 +7,14 @@ use imbolc_net::{
     Dispatcher,
     authority::{Authority, Setup},
     client::{JoinOptions, RemoteDispatcher},
-    clock::Timestamp,
-    config::SessionConfig,
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::SilentEngine,
-    framing::Codec,
     model::Model,
-    protocol::{ClientId, ClientMessage, Hello, PROTOCOL_VERSION, SessionId, SessionToken},
-    session::{Session, Ticket},
-    studio::Studio,
+    protocol::{
+        ClientId, ClientMessage, Hello, PROTOCOL_VERSION, SessionId, SessionToken, framing::Codec,
+    },
+    server::{HostDispatcher, HostOptions},
+    studio::{SilentEngine, Studio},
+    sync::session::{Session, SessionConfig, Ticket},
+    util::time::Timestamp,
 };
 use tokio::{
     net::TcpListener,

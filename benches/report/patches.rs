@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use imbolc_net::framing::Codec;
+use imbolc_net::protocol::framing::Codec;
 
 use crate::{
     bench::{Bench, Contender},

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{
-        Amount, Decibels, NoteLength, OctaveShift, PadNumber, Pan, Pitch, StepCount, Ticks,
-        Velocity,
-    },
     studio::{
         Arpeggiator, AtEnd, BusId, BusSend, Channels, Chopper, ChordShape, ClipId, Curve, Envelope,
         Filter, Groove, LayerGroupId, Lfo, LoopRegion, Mixer, Name, Note, NoteValue, Output, Pad,
         PatternId, Placement, PlacementId, PlayMode, Projects, Registry, SessionState, Slot,
         Source, Step, StudioState, Target, Transport, Voices,
+    },
+    util::quantity::{
+        Amount, Decibels, NoteLength, OctaveShift, PadNumber, Pan, Pitch, StepCount, Ticks,
+        Velocity,
     },
 };
 use serde::{Deserialize, Serialize};

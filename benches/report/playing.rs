@@ -6,10 +6,9 @@ use std::{
 };
 
 use imbolc_net::{
-    clock::Timestamp,
-    engine::{Engine, SilentEngine},
-    model::{InstrumentId, Model},
-    studio::{NetworkAction, Studio, StudioState, TransportAction},
+    model::{Engine, InstrumentId, Model},
+    studio::{NetworkAction, SilentEngine, Studio, StudioState, TransportAction},
+    util::time::Timestamp,
 };
 
 use crate::{

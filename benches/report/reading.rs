@@ -14,12 +14,10 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, NetworkState,
-    authority::{Authority, Setup},
-    config::SessionConfig,
-    dispatcher::LocalDispatcher,
-    engine::SilentEngine,
+    authority::{Authority, LocalDispatcher, Setup},
     protocol::SessionId,
-    studio::Studio,
+    studio::{SilentEngine, Studio},
+    sync::session::SessionConfig,
 };
 
 use crate::{

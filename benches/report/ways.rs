@@ -10,7 +10,7 @@ mod yrs;
 
 use std::cell::OnceCell;
 
-use imbolc_net::{framing::Codec, protocol::InstrumentId, studio::StudioState};
+use imbolc_net::{model::InstrumentId, protocol::framing::Codec, studio::StudioState};
 use serde_json::Value;
 
 use self::{

@@ -21,14 +21,13 @@ use std::{
 use clap::Parser;
 use imbolc_net::{
     Dispatcher,
-    client::{JoinOptions, RemoteDispatcher},
-    config::{ClientConfig, ServerConfig, SessionConfig},
-    dispatcher::{HostDispatcher, HostOptions, LocalDispatcher},
-    engine::SilentEngine,
-    model::Model,
-    protocol::InstrumentId,
-    status::Status,
-    studio::{Name, NetworkAction, SourceKind, Studio, StudioState},
+    authority::LocalDispatcher,
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    dispatcher::Status,
+    model::{InstrumentId, Model},
+    server::{HostDispatcher, HostOptions, ServerConfig},
+    studio::{Name, NetworkAction, SilentEngine, SourceKind, Studio, StudioState},
+    sync::session::SessionConfig,
 };
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 

@@ -15,14 +15,14 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
-    dispatcher::{Events, LocalDispatcher},
-    error::DispatchError,
-    protocol::InstrumentId,
-    quantity::{Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
+    authority::LocalDispatcher,
+    dispatcher::{DispatchError, Events},
+    model::InstrumentId,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, Note, PianoRollAction,
         TransportAction,
     },
+    util::quantity::{Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 use tokio::time::sleep;
 

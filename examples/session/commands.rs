@@ -4,14 +4,14 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use imbolc_net::{
     Dispatcher,
-    error::DispatchError,
-    protocol::InstrumentId,
-    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
+    dispatcher::DispatchError,
+    model::InstrumentId,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, Note,
         PianoRollAction, ProjectAction, ProjectName, ProjectNotice, SessionSetting, SourceKind,
         TransportAction,
     },
+    util::quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
 use crate::{

@@ -25,12 +25,11 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use imbolc_net::{
     Dispatcher, Mode,
-    client::{JoinOptions, SavedToken, TokenFile},
-    config::ClientConfig,
-    dispatcher::{self, HostOptions},
-    framing::Codec,
-    protocol::InstrumentId,
-    status::{Closed, Status},
+    client::{ClientConfig, JoinOptions, SavedToken, TokenFile},
+    dispatcher::{Closed, Status},
+    model::InstrumentId,
+    protocol::framing::Codec,
+    server::HostOptions,
     transport::{seen_from_elsewhere, with_port},
 };
 use tokio::sync::mpsc;
@@ -141,7 +140,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let (mode, wishes) = command.mode()?;
     let outlives_its_script = matches!(mode, Mode::Host { .. });
-    let studio = dispatcher::open(mode).await?;
+    let studio = imbolc_net::open(mode).await?;
     let mut news = News::new(Arc::clone(&studio));
     if greet(&*studio, &wishes) {
         claim_again(&*studio, &wishes);

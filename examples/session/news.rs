@@ -10,9 +10,9 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
-    dispatcher::Events,
-    protocol::{InstrumentId, OwnerInfo, SessionId},
-    status::{Closed, Status},
+    dispatcher::{Closed, Events, Status},
+    model::InstrumentId,
+    protocol::{OwnerInfo, SessionId},
 };
 use tokio::time::timeout;
 

@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use imbolc_net::{
     NetworkState,
-    model::{Invalid, Model},
-    protocol::{ClientId, InstrumentId, OwnerInfo, Refusal},
-    quantity::{Pitch, Ticks},
+    model::{InstrumentId, Invalid, Model},
+    protocol::{ClientId, OwnerInfo, Refusal},
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Key, KeyChange, MixerSetting,
         NetworkAction, Output, PianoRollAction, ProjectAction, ProjectNotice, SessionSetting,
         Settings, Studio, StudioChange, StudioState, TrackChange, TransportAction,
         TransportSetting,
     },
+    util::quantity::{Pitch, Ticks},
 };
 use serde::Serialize;
 use serde_json::Value;

@@ -2,12 +2,11 @@
 //! socket and no clock; whatever is read here was written by a stranger.
 
 use crate::{
-    config::{SessionConfig, limits},
     model::Model,
-    protocol::{PROTOCOL_VERSION, ProtocolError},
-    session::checked_name,
+    protocol::{PROTOCOL_VERSION, ProtocolError, limits},
     studio::Studio,
-    text::is_plain,
+    sync::session::{SessionConfig, checked_name},
+    util::text::is_plain,
 };
 
 /// What a session says of itself on the LAN.

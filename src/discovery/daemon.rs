@@ -8,10 +8,7 @@ use std::{
 
 use mdns_sd::{Error, IfKind, ServiceDaemon};
 
-use crate::{
-    config::{DiscoveryConfig, Interfaces},
-    error::DiscoveryError,
-};
+use crate::discovery::{DiscoveryConfig, DiscoveryError, Interfaces};
 
 /// How often it looks whether interfaces have come or gone, in seconds. 2: a
 /// wireless net that comes up is used before one wonders.

@@ -6,13 +6,10 @@ use async_trait::async_trait;
 use mockall::mock;
 
 use crate::{
-    clock::Timestamp,
-    dispatcher::{Dispatcher, Events},
-    engine::Metering,
-    error::DispatchError,
-    model::Model,
-    protocol::{InstrumentId, NetworkState},
-    status::{Identity, Status},
+    dispatcher::{DispatchError, Dispatcher, Events, Identity, Status},
+    model::{InstrumentId, Metering, Model},
+    protocol::NetworkState,
+    util::time::Timestamp,
 };
 
 mock! {

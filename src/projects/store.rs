@@ -146,7 +146,7 @@ impl From<io::Error> for ProjectFailure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing,
-            _ => Self::Disk { detail: crate::error::plainly(&error) },
+            _ => Self::Disk { detail: crate::util::io::describe(&error) },
         }
     }
 }

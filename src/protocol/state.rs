@@ -5,9 +5,8 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{
-    digest::Digest,
-    model::{DirtyFlags, Misfit, Model},
-    roster::{Roster, RosterChange},
+    model::{Digest, DirtyFlags, Misfit, Model},
+    protocol::{Roster, RosterChange},
     studio::Studio,
 };
 

@@ -8,10 +8,12 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    framing::{CodecError, Format},
     model::Model,
-    protocol::{Seq, ServerMessage},
-    session::Update,
+    protocol::{
+        Seq, ServerMessage,
+        framing::{CodecError, Format},
+    },
+    sync::session::Update,
 };
 
 /// How many frames are kept: those of a few bases, for as long as it takes the

@@ -5,18 +5,18 @@
 //! action is open to everybody by accident.
 
 use super::{
-    action::NetworkAction,
     arrangement::{ArrangementSetting, ClipAction, PlacementAction},
     automation::{AutomationAction, Target},
     drums::DrumAction,
     hosted::Device,
     instrument::InstrumentAction,
     mixer::MixerSetting,
+    network_action::NetworkAction,
     piano_roll::PianoRollAction,
+    playback::TransportAction,
     project::ProjectAction,
     registry::RegistrySetting,
-    session::SessionSetting,
-    transport::TransportAction,
+    session_settings::SessionSetting,
 };
 use crate::model::{Access, InstrumentId};
 

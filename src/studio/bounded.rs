@@ -10,7 +10,7 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{model::Invalid, ordmap::OrdMap};
+use crate::{model::Invalid, util::ordmap::OrdMap};
 
 /// Bytes of the largest state that can come about within the limits below, as
 /// JSON. A frame must be able to hold it.

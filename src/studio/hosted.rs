@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StudioEffect, StudioState,
-    action::NetworkAction,
     automation::{Automated, NoParameter},
     bounded::{self, MAX_TOUCHED},
     chain::{ChainSetting, SlotId},
@@ -19,14 +18,17 @@ use super::{
     effect::EffectSetting,
     instrument::{InstrumentAction, InstrumentSetting},
     mixer::{BusId, BusSetting, MasterSetting, MixerSetting},
+    network_action::NetworkAction,
     reference::{Reference, Refers},
     settings::{Place, PlaceName, Settings},
     source::SourceSetting,
 };
 use crate::{
     model::{InstrumentId, Invalid},
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Amount, ParameterChange, ParameterValue},
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Amount, ParameterChange, ParameterValue},
+    },
 };
 
 /// Names a custom `SynthDef` of the registry.

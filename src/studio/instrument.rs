@@ -24,10 +24,11 @@ use super::{
     tone::{Envelope, Filter},
 };
 use crate::{
-    digest::Tally,
-    model::{InstrumentId, Invalid},
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
+    model::{InstrumentId, Invalid, Tally},
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
+    },
 };
 
 /// Where the sound of an instrument goes.

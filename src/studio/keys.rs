@@ -11,8 +11,10 @@ use super::{
 };
 use crate::{
     model::Invalid,
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Pitch, Velocity},
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Pitch, Velocity},
+    },
 };
 
 /// The keys that are held down.

@@ -101,7 +101,7 @@ macro_rules! kinds {
                 $parameter::all()
             }
 
-            fn part(&self, parameter: $parameter) -> Option<$crate::quantity::Amount> {
+            fn part(&self, parameter: $parameter) -> Option<$crate::util::quantity::Amount> {
                 match (self, parameter) {
                     $( (Self::$variant(of), $parameter::$variant(parameter)) => {
                         $crate::studio::automation::Automated::part(of, parameter)
@@ -110,7 +110,7 @@ macro_rules! kinds {
                 }
             }
 
-            fn setting(parameter: $parameter, part: $crate::quantity::Amount) -> $setting {
+            fn setting(parameter: $parameter, part: $crate::util::quantity::Amount) -> $setting {
                 match parameter {
                     $( $parameter::$variant(parameter) => $setting::$variant(
                         <$type as $crate::studio::automation::Automated>::setting(parameter, part),

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{name::Name, settings::settings};
-use crate::quantity::Decibels;
+use crate::util::quantity::Decibels;
 
 /// Names a layer group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -16,8 +16,10 @@ use super::{
 };
 use crate::{
     model::{InstrumentId, Invalid},
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Amount, MidiChannel, MidiController},
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Amount, MidiChannel, MidiController},
+    },
 };
 
 /// Names a mapping.

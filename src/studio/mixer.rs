@@ -18,10 +18,11 @@ use super::{
     settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{
-    digest::Tally,
-    model::Invalid,
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Decibels, Pan},
+    model::{Invalid, Tally},
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Decibels, Pan},
+    },
 };
 
 /// Names a bus.

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{rhythm::NoteValue, session::TimeSignature, settings::settings};
-use crate::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset};
+use super::{rhythm::NoteValue, session_settings::TimeSignature, settings::settings};
+use crate::util::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset};
 
 /// The shape of a modulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

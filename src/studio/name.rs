@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::bounded::MAX_NAME;
-use crate::text::is_plain;
+use crate::util::text::is_plain;
 
 /// A name of 1 to 64 characters, none of which can upset a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

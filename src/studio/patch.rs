@@ -18,15 +18,15 @@ use super::{
     keys::KeyChange,
     mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
     piano_roll::{PianoRoll, Track, TrackChange},
+    playback::TransportSetting,
     project::ProjectSetting,
     registry::RegistrySetting,
-    session::SessionSetting,
+    session_settings::SessionSetting,
     settings::Settings,
-    transport::TransportSetting,
 };
 use crate::{
     model::{DirtyFlags, InstrumentId, Invalid, Misfit},
-    ordmap::DiffItem,
+    util::ordmap::DiffItem,
 };
 
 /// What leads from one [`StudioState`] to another.

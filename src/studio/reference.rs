@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     model::{InstrumentId, Invalid},
-    quantity::ParameterValue,
+    util::quantity::ParameterValue,
 };
 
 /// Something elsewhere in the studio.

@@ -17,10 +17,11 @@ use super::{
     settings::{Place, PlaceName, Settings},
 };
 use crate::{
-    digest::Tally,
-    model::Invalid,
-    ordmap::{DiffItem, OrdMap},
-    quantity::{ParameterChange, ParameterValue},
+    model::{Invalid, Tally},
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{ParameterChange, ParameterValue},
+    },
 };
 
 /// A row in the table of a definition.

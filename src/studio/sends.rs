@@ -13,8 +13,10 @@ use super::{
 };
 use crate::{
     model::Invalid,
-    ordmap::{DiffItem, OrdMap},
-    quantity::Decibels,
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::Decibels,
+    },
 };
 
 settings! {

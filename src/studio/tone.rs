@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::settings::settings;
-use crate::quantity::{Amount, Hertz, Octaves, Seconds};
+use crate::util::quantity::{Amount, Hertz, Octaves, Seconds};
 
 /// Which frequencies a filter lets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

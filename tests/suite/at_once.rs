@@ -10,12 +10,10 @@ use std::{
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::SilentEngine,
-    error::DispatchError,
+    dispatcher::{DispatchError, Status},
     model::{InstrumentId, Model},
-    status::Status,
-    studio::{Name, NetworkAction, SourceKind, Studio, StudioState},
+    server::{HostDispatcher, HostOptions},
+    studio::{Name, NetworkAction, SilentEngine, SourceKind, Studio, StudioState},
 };
 use tokio::{net::TcpListener, time::sleep};
 

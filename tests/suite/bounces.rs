@@ -9,14 +9,13 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
-    client::{JoinOptions, RemoteDispatcher},
-    config::{ClientConfig, ServerConfig, SessionConfig},
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::{NoEngine, SilentEngine},
-    protocol::InstrumentId,
-    quantity::{Pitch, Ticks},
-    status::Status,
-    studio::StudioState,
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    dispatcher::Status,
+    model::{InstrumentId, NoEngine},
+    server::{HostDispatcher, HostOptions, ServerConfig},
+    studio::{SilentEngine, StudioState},
+    sync::session::SessionConfig,
+    util::quantity::{Pitch, Ticks},
 };
 use tokio::{
     net::TcpListener,

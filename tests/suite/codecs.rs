@@ -2,13 +2,15 @@
 
 use imbolc_net::{
     Dispatcher,
-    client::{JoinOptions, RemoteDispatcher},
-    config::{ClientConfig, limits},
-    dispatcher::HostDispatcher,
-    framing::{self, Codec},
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    dispatcher::Lost,
     model::InstrumentId,
-    protocol::{ActionNumber, ClientMessage, Hello, ServerMessage, Welcome},
-    status::Lost,
+    protocol::{
+        ActionNumber, ClientMessage, Hello, ServerMessage, Welcome,
+        framing::{self, Codec},
+        limits,
+    },
+    server::HostDispatcher,
     studio::{Name, NetworkAction, SourceKind, Studio},
     transport::{Listener as _, MemoryConnector, in_memory},
 };

@@ -12,19 +12,16 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, Mode,
-    client::JoinOptions,
-    config::ClientConfig,
-    dispatcher::{self, Events, HostOptions},
-    error::DispatchError,
-    framing::Codec,
+    client::{ClientConfig, JoinOptions},
+    dispatcher::{Closed, DispatchError, Events, Status},
     model::{DirtyFlags, InstrumentId},
-    protocol::{PrivilegeLevel, Refusal},
-    quantity::Bpm,
-    status::{Closed, Status},
+    protocol::{PrivilegeLevel, Refusal, framing::Codec},
+    server::HostOptions,
     studio::{
         Name, NetworkAction, ProjectAction, ProjectFailure, ProjectOutcome, ProjectReport,
         SessionSetting, SourceKind, TransportAction,
     },
+    util::quantity::Bpm,
 };
 use tokio::time::{sleep, timeout};
 
@@ -119,7 +116,7 @@ async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_hears_of_a_change_finds_it_in_the_snapshot() {
-    let local = dispatcher::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap();
+    let local = imbolc_net::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap();
     let mut events = local.events();
     let listener = {
         let local = Arc::clone(&local);
@@ -149,7 +146,7 @@ async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
         privilege: true,
         ..JoinOptions::default()
     };
-    let ana = dispatcher::open(Mode::Remote { address, options }).await.unwrap();
+    let ana = imbolc_net::open(Mode::Remote { address, options }).await.unwrap();
     let mut events = ana.events();
     let early: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
     assert!(
@@ -171,7 +168,7 @@ async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
 #[tokio::test]
 async fn nobody_can_be_called_something_that_upsets_a_terminal() {
     for name in ["", " ", "\u{1b}[2J", "a\nb"] {
-        let local = dispatcher::open(Mode::Local { name: name.into(), projects: None }).await;
+        let local = imbolc_net::open(Mode::Local { name: name.into(), projects: None }).await;
         assert!(local.is_err(), "{name:?}");
         let mode = Mode::Host {
             session_name: None,
@@ -180,7 +177,7 @@ async fn nobody_can_be_called_something_that_upsets_a_terminal() {
             address: "127.0.0.1:0".into(),
             options: HostOptions::default(),
         };
-        assert!(dispatcher::open(mode).await.is_err(), "{name:?}");
+        assert!(imbolc_net::open(mode).await.is_err(), "{name:?}");
     }
 }
 
@@ -337,7 +334,7 @@ pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
         address: "127.0.0.1:0".into(),
         options: HostOptions::default(),
     };
-    let host = dispatcher::open(mode).await.unwrap();
+    let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else {
         panic!("{}", host.status());
     };
@@ -356,12 +353,12 @@ async fn join_speaking(
 ) -> Arc<dyn Dispatcher> {
     let options =
         JoinOptions { name: name.into(), own: own.into(), config, ..JoinOptions::default() };
-    dispatcher::open(Mode::Remote { address: address.into(), options }).await.unwrap()
+    imbolc_net::open(Mode::Remote { address: address.into(), options }).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_local_dispatcher_conforms() {
-    conforms(dispatcher::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap())
+    conforms(imbolc_net::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap())
         .await;
 }
 
@@ -383,7 +380,10 @@ async fn the_remote_dispatcher_conforms() {
 
 #[test]
 fn the_local_dispatcher_needs_no_async_runtime() {
-    use imbolc_net::{dispatcher::LocalDispatcher, engine::SilentEngine, studio::StudioState};
+    use imbolc_net::{
+        authority::LocalDispatcher,
+        studio::{SilentEngine, StudioState},
+    };
 
     let local =
         LocalDispatcher::open("Ana", StudioState::starter(), SilentEngine::default()).unwrap();
@@ -486,7 +486,7 @@ async fn an_address_that_cannot_be_used_is_told_in_one_line() {
         address: address.into(),
         options: JoinOptions { name: "Ana".into(), ..JoinOptions::default() },
     };
-    let error = |mode| async { dispatcher::open(mode).await.err().unwrap().to_string() };
+    let error = |mode| async { imbolc_net::open(mode).await.err().unwrap().to_string() };
     assert_eq!(error(taken).await, format!("cannot listen at {address}: the address is in use"));
     assert_eq!(
         error(nobody("127.0.0.1:1")).await,

@@ -9,12 +9,12 @@ use std::{
 use imbolc_net::{
     ClientMessage, Dispatcher, NetworkState,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::SilentEngine,
-    framing::{self, Codec},
-    protocol::{ActionNumber, ClientId, Hello},
-    server::Stats,
-    studio::{Studio, StudioState},
+    protocol::{
+        ActionNumber, ClientId, Hello,
+        framing::{self, Codec},
+    },
+    server::{HostDispatcher, HostOptions, Stats},
+    studio::{SilentEngine, Studio, StudioState},
     transport::{Connector, MemoryConnector, in_memory},
 };
 use tokio::{

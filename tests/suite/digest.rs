@@ -2,6 +2,7 @@
 //! heartbeat it asks for everything, once, and says so.
 
 mod lengthy;
+mod pinned;
 
 use std::{
     sync::{
@@ -14,16 +15,14 @@ use std::{
 use imbolc_net::{
     ClientMessage, Dispatcher, Event, ServerMessage,
     client::{JoinOptions, RemoteDispatcher},
-    config::SessionConfig,
-    digest::Digest,
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::NoEngine,
-    event::Resync,
-    model::{Access, InstrumentId, Invalid, Misfit, Model},
+    dispatcher::Resync,
+    model::{Access, Digest, InstrumentId, Invalid, Misfit, Model, NoEngine},
     protocol::{ClientId, StateDigest},
-    quantity::Hertz,
+    server::{HostDispatcher, HostOptions},
     studio::{FilterSetting, InstrumentSetting, StudioChange, StudioPatch},
+    sync::session::SessionConfig,
     transport::in_memory,
+    util::quantity::Hertz,
 };
 use tokio::time::sleep;
 

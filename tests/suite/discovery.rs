@@ -15,10 +15,12 @@ use std::{
 use imbolc_net::{
     Dispatcher, Mode,
     client::JoinOptions,
-    config::{DiscoveryConfig, Interfaces},
-    discovery::{Advert, DiscoveryClient, DiscoveryServer, Fit, FoundSession, Sighting},
-    dispatcher::{self, HostOptions},
-    status::Status,
+    discovery::{
+        Advert, DiscoveryClient, DiscoveryConfig, DiscoveryServer, Fit, FoundSession, Interfaces,
+        Sighting,
+    },
+    dispatcher::Status,
+    server::HostOptions,
     studio::Studio,
 };
 use tokio::time::{Instant, timeout};
@@ -195,7 +197,7 @@ async fn a_host_that_is_followed_says_who_comes_and_goes_and_when_it_ends() {
         projects: None,
         options: HostOptions::default(),
     };
-    let host = dispatcher::open(mode).await.unwrap();
+    let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
     let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();
     let followed: Arc<dyn Dispatcher> = Arc::clone(&host);
@@ -210,7 +212,7 @@ async fn a_host_that_is_followed_says_who_comes_and_goes_and_when_it_ends() {
     // What was found can be joined as it is.
     let (address, options) =
         (session.address().to_string(), JoinOptions { name: "ana".into(), ..Default::default() });
-    let guest = dispatcher::open(Mode::Remote { address, options }).await.unwrap();
+    let guest = imbolc_net::open(Mode::Remote { address, options }).await.unwrap();
     changed_to(&mut client, 2).await;
     guest.close().await;
     changed_to(&mut client, 1).await;

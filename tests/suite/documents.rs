@@ -9,8 +9,7 @@ use std::{
 
 use imbolc_net::{
     ClientMessage, ServerMessage,
-    protocol::Refusal,
-    roster::RosterChange,
+    protocol::{Refusal, RosterChange},
     studio::{NetworkAction, StudioChange},
 };
 use serde::{Serialize, de::DeserializeOwned};

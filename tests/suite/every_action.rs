@@ -8,12 +8,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use imbolc_net::{
     Dispatcher, Mode,
     client::JoinOptions,
-    config::SessionConfig,
-    dispatcher::{self, HostOptions},
-    error::DispatchError,
+    dispatcher::{DispatchError, Status},
     protocol::{PrivilegeLevel, Refusal},
-    quantity::Amount,
-    status::Status,
+    server::HostOptions,
     studio::{
         ArrangementSetting, AutomationAction, BusSendSetting, BusSetting, ChainSetting,
         ChopperSetting, ClipAction, Device, DrumAction, DrumSetting, EffectKind, EffectParameter,
@@ -23,6 +20,8 @@ use imbolc_net::{
         PlacementAction, PluginId, ProjectAction, ProjectNotice, RegistrySetting, SendsSetting,
         SessionSetting, SlotId, SourceKind, SourceSetting, Target, TrackSetting, TransportAction,
     },
+    sync::session::SessionConfig,
+    util::quantity::Amount,
 };
 
 use crate::{
@@ -405,7 +404,7 @@ async fn host(directory: &Directory) -> (Arc<dyn Dispatcher>, String) {
         projects: Some(directory.0.clone()),
         options: HostOptions { session, ..HostOptions::default() },
     };
-    let host = dispatcher::open(mode).await.unwrap();
+    let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
     (host, address.to_string())
 }
@@ -417,7 +416,7 @@ async fn guest(address: &str) -> Arc<dyn Dispatcher> {
         privilege: true,
         ..JoinOptions::default()
     };
-    dispatcher::open(Mode::Remote { address: address.into(), options }).await.unwrap()
+    imbolc_net::open(Mode::Remote { address: address.into(), options }).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,21 +19,21 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
-    client::{JoinOptions, RemoteDispatcher},
-    config::{ClientConfig, SessionConfig},
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::NoEngine,
-    error::DispatchError,
-    framing::Codec,
-    model::{InstrumentId, Model},
-    quantity::{NoteLength, ParameterChange, ParameterValue, Pitch, Probability, Ticks, Velocity},
-    status::Status,
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    dispatcher::{DispatchError, Status},
+    model::{InstrumentId, Model, NoEngine},
+    protocol::framing::Codec,
+    server::{HostDispatcher, HostOptions},
     studio::{
         Definition, Device, InstrumentAction, InstrumentSetting, LoadedSetting, Name,
         NetworkAction, Note, Parameter, ParameterId, PianoRollAction, RegistrySetting, SourceKind,
         SourceSetting, Studio, StudioState, SynthDefId,
     },
+    sync::session::SessionConfig,
     transport::{Connector, Listener, TcpConnector, in_memory},
+    util::quantity::{
+        NoteLength, ParameterChange, ParameterValue, Pitch, Probability, Ticks, Velocity,
+    },
 };
 use tokio::{
     net::TcpListener,

@@ -15,6 +15,8 @@ mod discovery;
 mod documents;
 mod every_action;
 mod every_byte;
+#[path = "../../benches/fixture/mod.rs"]
+mod fixture;
 mod ledger;
 mod other_model;
 mod processes;

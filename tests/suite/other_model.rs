@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 
 use imbolc_net::{
     Dispatcher, Event,
+    authority::LocalDispatcher,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::{HostDispatcher, HostOptions, LocalDispatcher},
-    engine::NoEngine,
-    error::DispatchError,
-    model::{Access, InstrumentId, Invalid, Misfit, Model},
+    dispatcher::{DispatchError, Lost},
+    model::{Access, InstrumentId, Invalid, Misfit, Model, NoEngine},
     protocol::Refusal,
-    status::Lost,
+    server::{HostDispatcher, HostOptions},
     studio::Studio,
     transport::in_memory,
 };

@@ -14,12 +14,11 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, Mode,
-    dispatcher::{self, HostOptions},
-    error::{DispatchError, OpenError},
+    dispatcher::{DispatchError, OpenError, Status},
     model::{DirtyFlags, InstrumentId},
     projects::Store,
     protocol::Refusal,
-    status::Status,
+    server::HostOptions,
     studio::{
         Name, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, SourceKind,
         StudioState, TransportAction,
@@ -59,7 +58,7 @@ fn name(text: &str) -> ProjectName {
 
 async fn alone(directory: Option<&Path>) -> Arc<dyn Dispatcher> {
     let mode = Mode::Local { name: "Ana".into(), projects: directory.map(Into::into) };
-    dispatcher::open(mode).await.unwrap()
+    imbolc_net::open(mode).await.unwrap()
 }
 
 /// Has it done, and waits until it is, or cannot be.
@@ -183,7 +182,7 @@ async fn a_directory_that_cannot_be_used_is_said_at_the_start() {
     let directory = Directory::new();
     fs::write(&directory.0, "a file").unwrap();
     let projects = Some(directory.0.clone());
-    let error = dispatcher::open(Mode::Local { name: "Ana".into(), projects }).await.err();
+    let error = imbolc_net::open(Mode::Local { name: "Ana".into(), projects }).await.err();
     assert!(matches!(error, Some(OpenError::Projects { .. })), "{error:?}");
     fs::remove_file(&directory.0).unwrap();
 }
@@ -228,7 +227,7 @@ async fn everyone_sees_a_load_at_once_and_only_the_privileged_can() {
         projects: Some(directory.0.clone()),
         options: HostOptions::default(),
     };
-    let host = dispatcher::open(mode).await.unwrap();
+    let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
     let guest = join(&address.to_string(), "Ben", &[BASS]).await;
 

@@ -8,12 +8,7 @@ use std::{
     time::Duration,
 };
 
-use imbolc_net::{
-    Dispatcher, Mode,
-    dispatcher::{self, HostOptions},
-    model::Model,
-    status::Status,
-};
+use imbolc_net::{Dispatcher, Mode, dispatcher::Status, model::Model, server::HostOptions};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -42,7 +37,7 @@ impl Stage {
             address: "127.0.0.1:0".into(),
             options,
         };
-        let host = runtime.block_on(dispatcher::open(mode)).unwrap();
+        let host = runtime.block_on(imbolc_net::open(mode)).unwrap();
         let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
         Self { runtime, host, address: address.to_string() }
     }
@@ -435,7 +430,7 @@ fn a_client_that_sends_without_end_and_never_reads_costs_nobody_anything() {
 
 #[test]
 fn connections_that_say_nothing_leave_room_for_those_who_do() {
-    use imbolc_net::config::ServerConfig;
+    use imbolc_net::server::ServerConfig;
 
     let server = ServerConfig { max_connections: 3, ..ServerConfig::default() };
     let stage = Stage::with(HostOptions { server, ..HostOptions::default() });

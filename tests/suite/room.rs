@@ -4,19 +4,21 @@
 use std::{collections::VecDeque, time::Duration};
 
 use imbolc_net::{
-    clock::Timestamp,
-    config::SessionConfig,
-    framing::Codec,
-    mirror::{Mirror, NotTaken},
-    model::Model,
+    model::{InstrumentId, Model},
     protocol::{
-        ClientId, ClientMessage, Hello, InstrumentId, PROTOCOL_VERSION, ProtocolError, Resume,
-        ServerMessage, SessionId, SessionToken, Welcome,
+        ClientId, ClientMessage, Hello, PROTOCOL_VERSION, ProtocolError, Resume, ServerMessage,
+        SessionId, SessionToken, Welcome, framing::Codec,
     },
-    quantity::{Hertz, Pitch, Velocity},
-    session::{Admission, Rejected, Session, Ticket, Update},
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, Studio, StudioState,
+    },
+    sync::{
+        mirror::{Mirror, NotTaken},
+        session::{Admission, Rejected, Session, SessionConfig, Ticket, Update},
+    },
+    util::{
+        quantity::{Hertz, Pitch, Velocity},
+        time::Timestamp,
     },
 };
 

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use imbolc_net::{
     Event,
-    clock::Millis,
-    config::SessionConfig,
-    event::Resync,
-    mirror::NotTaken,
-    model::{Invalid, Model},
+    dispatcher::Resync,
+    model::{InstrumentId, Invalid, Model},
     protocol::{
-        ActionNumber, ClientId, ClientMessage, Hello, InstrumentId, PROTOCOL_VERSION,
-        PrivilegeLevel, ProtocolError, Refusal, Resume, Seq, ServerMessage, SessionToken,
+        ActionNumber, ClientId, ClientMessage, Hello, PROTOCOL_VERSION, PrivilegeLevel,
+        ProtocolError, Refusal, Resume, Seq, ServerMessage, SessionToken,
     },
-    quantity::Pitch,
-    session::{Heard, Rejected, Update},
     studio::{Name, NetworkAction, SourceKind, Studio, TransportAction},
+    sync::{
+        mirror::NotTaken,
+        session::{Heard, Rejected, SessionConfig, Update},
+    },
+    util::{quantity::Pitch, time::Millis},
 };
 
 use crate::room::{BASS, LEAD, PAD, Room, cutoff, hello, play_key};
@@ -812,7 +812,7 @@ fn a_patch_that_is_missing_is_noticed_and_everything_asked_for_once() {
 
 #[test]
 fn metering_is_sent_30_times_a_second_while_it_moves_and_not_at_all_while_it_does_not() {
-    use imbolc_net::{engine::Metering, quantity::Ticks};
+    use imbolc_net::{model::Metering, util::quantity::Ticks};
 
     let mut room = Room::new();
     let ana = room.join("Ana", &[]);

@@ -14,8 +14,8 @@ use imbolc_net::{
     NetworkState,
     model::{InstrumentId, Model},
     protocol::{ClientId, OwnerInfo, Roster, Seq, StatePatch},
-    quantity::{Amount, Ticks},
     studio::{AutomationAction, Curve, MasterParameter, NetworkAction, Point, Studio, Target},
+    util::quantity::{Amount, Ticks},
 };
 use proptest::{
     collection::vec,

@@ -13,10 +13,10 @@ mod wording;
 
 use imbolc_net::{
     model::{InstrumentId, Model},
-    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
         Name, NetworkAction, Note, PianoRollAction, SourceKind, Studio, StudioPatch, StudioState,
     },
+    util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
 /// What `action` makes of `state`.

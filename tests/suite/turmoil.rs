@@ -21,12 +21,9 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
     client::{JoinOptions, RemoteDispatcher, TokenFile},
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::NoEngine,
-    error::DispatchError,
-    protocol::InstrumentId,
-    server::Stats,
-    status::{Identity, Status},
+    dispatcher::{DispatchError, Identity, Status},
+    model::{InstrumentId, NoEngine},
+    server::{HostDispatcher, HostOptions, Stats},
     transport::{Connector, Listener},
 };
 use tokio::time::sleep;

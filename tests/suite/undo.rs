@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use imbolc_net::{
     Event,
-    clock::Timestamp,
-    config::SessionConfig,
     model::{InstrumentId, Memory, Model},
     protocol::{ClientId, ClientMessage, Refusal, SessionId},
-    quantity::{Bpm, Decibels, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
-    session::Session,
     studio::{
         BusId, BusSendSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name,
         NetworkAction, Note, Output, PianoRollAction, SendsSetting, SessionSetting, SourceKind,
         Studio, StudioState, TransportAction,
+    },
+    sync::session::{Session, SessionConfig},
+    util::{
+        quantity::{Bpm, Decibels, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
+        time::Timestamp,
     },
 };
 use proptest::prelude::*;
@@ -444,7 +445,7 @@ fn an_effect_that_somebody_has_put_points_on_is_not_taken_back_from_under_them()
         room.session.act(room.now, &add).unwrap();
         room.session.act(room.now, &lane(AutomationAction::Add)).unwrap();
         let tick = Ticks::of(480);
-        let value = imbolc_net::quantity::Amount::MAX;
+        let value = imbolc_net::util::quantity::Amount::MAX;
         let point = Point { tick, value, curve: Curve::Hold };
         room.session.act_for_engine(&lane(AutomationAction::Put(point)));
         assert_eq!(room.session.undo(), Ok(1), "the lane has somebody else's point");

@@ -12,14 +12,15 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
-    client::{JoinOptions, RemoteDispatcher},
-    config::{ClientConfig, SessionConfig},
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::NoEngine,
-    framing::{self, Codec},
-    model::{InstrumentId, Model},
-    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, ServerMessage},
-    status::{Closed, Status},
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    dispatcher::{Closed, Status},
+    model::{InstrumentId, Model, NoEngine},
+    protocol::{
+        ClientMessage, Hello, PROTOCOL_VERSION, ServerMessage,
+        framing::{self, Codec},
+    },
+    server::{HostDispatcher, HostOptions},
+    sync::session::SessionConfig,
     transport::{Connector, Listener, MemoryConnector, MemoryListener, in_memory},
 };
 use tokio::{

@@ -4,23 +4,22 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
-    clock::{Millis, Timestamp},
-    config::limits,
-    digest::Digest,
-    engine::Metering,
-    framing::{self, Codec, Compression, Format},
-    model::{InstrumentId, Invalid},
+    model::{Digest, InstrumentId, Invalid, Metering},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, NetworkState, OwnerInfo, OwnershipRefusal,
         PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError, ReconnectRefusal,
-        Reconnected, Refusal, Rejection, Resume, Roster, Seq, ServerMessage, SessionId,
-        SessionToken, StateDigest, StatePatch, Welcome,
+        Reconnected, Refusal, Rejection, Resume, Roster, RosterChange, Seq, ServerMessage,
+        SessionId, SessionToken, StateDigest, StatePatch, Welcome,
+        framing::{self, Codec, Compression, Format},
+        limits,
     },
-    quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
-    roster::RosterChange,
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Note, PianoRollAction, Studio,
         StudioChange, StudioPatch, StudioState, TrackChange,
+    },
+    util::{
+        quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
+        time::{Millis, Timestamp},
     },
 };
 use proptest::prelude::*;

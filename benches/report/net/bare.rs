@@ -5,9 +5,11 @@ use std::io;
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
     ClientMessage, ServerMessage,
-    framing::{self, Codec},
-    model::Model,
-    protocol::{Hello, InstrumentId, PROTOCOL_VERSION},
+    model::{InstrumentId, Model},
+    protocol::{
+        Hello, PROTOCOL_VERSION,
+        framing::{self, Codec},
+    },
     studio::Studio,
 };
 use tokio::{

@@ -28,7 +28,7 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
 }
 
 async fn rest(rounds: usize, lasts: Duration) -> [Samples; 2] {
-    let pace = imbolc_net::config::SessionConfig::default().patch_pace;
+    let pace = imbolc_net::sync::session::SessionConfig::default().patch_pace;
     let mut host = Child::start(Role::Host { instruments: INSTRUMENTS, pace });
     let mut clients = Vec::new();
     for number in 1..=CLIENTS {

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use imbolc_net::{
     Dispatcher, ServerMessage,
-    client::{JoinOptions, RemoteDispatcher},
-    config::ClientConfig,
-    framing::Codec,
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    protocol::framing::Codec,
 };
 use tokio::{io::AsyncWriteExt, runtime::Runtime};
 

@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use imbolc_net::{
     Dispatcher, Event,
     client::{JoinOptions, RemoteDispatcher},
-    config::SessionConfig,
     dispatcher::Events,
-    framing::Codec,
-    model::DirtyFlags,
-    protocol::InstrumentId,
+    model::{DirtyFlags, InstrumentId},
+    protocol::framing::Codec,
+    sync::session::SessionConfig,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imbolc_net::framing::Codec;
+use imbolc_net::protocol::framing::Codec;
 use serde::{Deserialize, Serialize};
 
 /// What a child is to be.

@@ -10,10 +10,13 @@ use std::{
 use bytes::BytesMut;
 use imbolc_net::{
     ClientMessage, ServerMessage,
-    config::SessionConfig,
-    framing::{self, Codec},
-    protocol::{ActionNumber, InstrumentId},
+    model::InstrumentId,
+    protocol::{
+        ActionNumber,
+        framing::{self, Codec},
+    },
     studio::Studio,
+    sync::session::SessionConfig,
 };
 use tokio::{io::AsyncWriteExt, runtime::Runtime, task::JoinSet};
 

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use imbolc_net::{
     ServerMessage,
-    framing::Codec,
     protocol::{
-        ClientId, Millis, NetworkState, PrivilegeLevel, Roster, Seq, SessionId, SessionToken,
-        Timestamp, Welcome,
+        ClientId, NetworkState, PrivilegeLevel, Roster, Seq, SessionId, SessionToken, Welcome,
+        framing::Codec,
     },
     studio::Studio,
+    util::time::{Millis, Timestamp},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},

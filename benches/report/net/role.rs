@@ -4,11 +4,10 @@ use std::{io::BufRead, process::ExitCode, time::Duration};
 
 use imbolc_net::{
     Dispatcher,
-    config::{ServerConfig, SessionConfig},
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::SilentEngine,
-    protocol::InstrumentId,
-    server::Stats,
+    model::InstrumentId,
+    server::{HostDispatcher, HostOptions, ServerConfig, Stats},
+    studio::SilentEngine,
+    sync::session::SessionConfig,
 };
 use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
 

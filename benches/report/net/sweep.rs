@@ -8,11 +8,10 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event,
     client::RemoteDispatcher,
-    config::SessionConfig,
-    framing::Codec,
-    model::DirtyFlags,
-    protocol::{InstrumentId, NetworkState},
-    quantity::Hertz,
+    model::{DirtyFlags, InstrumentId},
+    protocol::{NetworkState, framing::Codec},
+    sync::session::SessionConfig,
+    util::quantity::Hertz,
 };
 use tokio::{
     io::{AsyncReadExt, BufReader},

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    ClientMessage, ServerMessage, config::SessionConfig, framing::Codec, studio::Studio,
+    ClientMessage, ServerMessage, protocol::framing::Codec, studio::Studio,
+    sync::session::SessionConfig,
 };
 use tokio::{io::AsyncWriteExt, runtime::Runtime, task::JoinSet, time::timeout};
 

@@ -2,9 +2,11 @@
 
 use imbolc_net::{
     ClientMessage, ServerMessage,
-    framing::{self, Codec},
     model::Model,
-    protocol::{ActionNumber, NetworkState, Seq, StatePatch},
+    protocol::{
+        ActionNumber, NetworkState, Seq, StatePatch,
+        framing::{self, Codec},
+    },
     studio::Studio,
 };
 use serde::Serialize;

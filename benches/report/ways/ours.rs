@@ -2,9 +2,11 @@
 
 use imbolc_net::{
     NetworkState, ServerMessage,
-    framing::{self, Codec},
     model::Model,
-    protocol::Seq,
+    protocol::{
+        Seq,
+        framing::{self, Codec},
+    },
     studio::{NetworkAction, Studio, StudioState},
 };
 

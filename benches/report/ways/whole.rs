@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use imbolc_net::{
-    protocol::InstrumentId,
+    model::InstrumentId,
     studio::{
         self, DrumMachine, Instrument, Lane, Mixer, NetworkAction, StudioState, Target, Track,
     },

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use imbolc_net::{
     Dispatcher, Event,
-    config::DiscoveryConfig,
-    discovery::{Advert, DiscoveryServer},
-    error::DiscoveryError,
+    discovery::{Advert, DiscoveryConfig, DiscoveryError, DiscoveryServer},
+    dispatcher::Status,
     model::DirtyFlags,
-    status::Status,
 };
 use tokio::task::JoinHandle;
 use tracing::warn;

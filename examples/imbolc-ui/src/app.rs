@@ -10,15 +10,13 @@ use std::{sync::Arc, time::Instant};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use imbolc_net::{
     Dispatcher, Event,
-    engine::Metering,
-    error::DispatchError,
-    model::{DirtyFlags, InstrumentId},
-    quantity::Decibels,
-    status::Status,
+    dispatcher::{DispatchError, Status},
+    model::{DirtyFlags, InstrumentId, Metering},
     studio::{
         self, Action, ClientState, Layer, LayerAction, NavigationAction, Route, SelectionAction,
         TransportAction,
     },
+    util::quantity::Decibels,
 };
 use ratatui::Frame;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use imbolc_net::framing::Codec;
+use imbolc_net::protocol::framing::Codec;
 
 /// What is asked for on the command line.
 #[derive(Clone, Debug, Parser)]

@@ -7,8 +7,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
-    dispatcher::Events,
-    status::{Closed, Status},
+    dispatcher::{Closed, Events, Status},
     transport::where_to_join,
 };
 

@@ -40,7 +40,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use imbolc_net::{Dispatcher, Mode, dispatcher};
+use imbolc_net::{Dispatcher, Mode};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -113,7 +113,7 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
 /// Opens a dispatcher. It can be given up.
 async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
     tokio::select! {
-        opened = dispatcher::open(mode) => opened.map_err(|error| error.to_string()),
+        opened = imbolc_net::open(mode) => opened.map_err(|error| error.to_string()),
         _ = run::asked_to_leave() => Err("given up".into()),
     }
 }
@@ -156,7 +156,7 @@ async fn choose(arguments: &Arguments) -> Result<(), String> {
     let mut inputs = run::inputs();
     let join = async |address: SocketAddr| {
         let mode = mode::join(arguments, &address.to_string())?;
-        dispatcher::open(mode).await.map_err(|error| error.to_string())
+        imbolc_net::open(mode).await.map_err(|error| error.to_string())
     };
     let next = async || client.next().await;
     let chosen = lobby::choose(next, join, &mut screen, &mut inputs).await;

@@ -42,7 +42,7 @@ pub fn of(arguments: &Arguments) -> Result<Start, String> {
 
 #[cfg(feature = "net")]
 fn host(arguments: &Arguments) -> Result<Start, String> {
-    use imbolc_net::{dispatcher::HostOptions, studio::Name};
+    use imbolc_net::{server::HostOptions, studio::Name};
 
     let session_name = arguments.session_name.as_deref().map(Name::new).transpose();
     let mode = Mode::Host {
@@ -58,9 +58,8 @@ fn host(arguments: &Arguments) -> Result<Start, String> {
 #[cfg(feature = "net")]
 pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
     use imbolc_net::{
-        client::{JoinOptions, TokenFile},
-        config::ClientConfig,
-        protocol::InstrumentId,
+        client::{ClientConfig, JoinOptions, TokenFile},
+        model::InstrumentId,
     };
 
     let address = imbolc_net::transport::with_port(address);
@@ -111,7 +110,7 @@ fn check_interface(arguments: &Arguments) -> Result<(), String> {
 /// A name that is mistyped would be silence: nothing found, and found by nobody.
 #[cfg(feature = "mdns")]
 fn check_interface(arguments: &Arguments) -> Result<(), String> {
-    use imbolc_net::config::Interfaces;
+    use imbolc_net::discovery::Interfaces;
 
     let Interfaces::Named(names) = discovery(arguments).interfaces else { return Ok(()) };
     let there = imbolc_net::discovery::interfaces();
@@ -127,8 +126,8 @@ fn check_interface(arguments: &Arguments) -> Result<(), String> {
 
 /// Where to look for sessions, and to be found.
 #[cfg(feature = "mdns")]
-pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::config::DiscoveryConfig {
-    use imbolc_net::config::{DiscoveryConfig, Interfaces};
+pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::discovery::DiscoveryConfig {
+    use imbolc_net::discovery::{DiscoveryConfig, Interfaces};
 
     let interfaces = match arguments.interface.as_deref() {
         None => Interfaces::All,

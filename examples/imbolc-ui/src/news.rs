@@ -4,8 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use imbolc_net::{
     Event, NetworkState,
+    dispatcher::{Closed, Identity, Status},
     protocol::OwnerInfo,
-    status::{Closed, Identity, Status},
 };
 use ratatui::{
     style::Style,

@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crossterm::event::{self, KeyEvent};
 use imbolc_net::{
     Dispatcher, Event,
-    dispatcher::Events,
-    status::{Closed, Status},
+    dispatcher::{Closed, Events, Status},
 };
 use ratatui::{Terminal, backend::Backend};
 use tokio::{

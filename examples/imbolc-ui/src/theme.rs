@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use imbolc_net::{
     protocol::ClientId,
-    quantity::{Amount, Decibels, Velocity},
+    util::quantity::{Amount, Decibels, Velocity},
 };
 use ratatui::style::{Color, Modifier, Style};
 

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use imbolc_net::{
     Dispatcher, NetworkState,
-    clock::Timestamp,
-    engine::Metering,
-    model::InstrumentId,
+    dispatcher::{Identity, Status},
+    model::{InstrumentId, Metering},
     protocol::{ClientId, OwnerInfo, Presence},
-    status::{Identity, Status},
     studio::{ClientState, Instrument, StudioState},
+    util::time::Timestamp,
 };
 
 use std::sync::Arc;

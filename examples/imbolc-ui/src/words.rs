@@ -8,11 +8,11 @@ mod counting;
 use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{OwnerInfo, Roster},
-    quantity::Pitch,
     studio::{
         LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, Studio,
         StudioChange, StudioState, Target, TransportSetting,
     },
+    util::quantity::Pitch,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -292,11 +292,11 @@ fn spread(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use imbolc_net::{
-        quantity::{Bpm, Hertz, Ticks},
         studio::{
             FilterSetting, InstrumentAction, InstrumentSetting, SessionSetting, SourceKind,
             TransportAction,
         },
+        util::quantity::{Bpm, Hertz, Ticks},
     };
 
     use super::*;

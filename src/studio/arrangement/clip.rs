@@ -7,15 +7,14 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    digest::Tally,
-    model::Invalid,
-    quantity::{NoteLength, Pitch, Ticks},
+    model::{Invalid, Tally},
     studio::{
         name::Name,
         piano_roll::{Note, NoteChange, Notes},
+        playback::LoopRegion,
         settings::{Settings, settings},
-        transport::LoopRegion,
     },
+    util::quantity::{NoteLength, Pitch, Ticks},
 };
 
 /// Names a clip among those of its instrument.

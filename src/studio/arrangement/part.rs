@@ -12,13 +12,12 @@ use super::{
     placement::{Placement, PlacementAction, PlacementChange, PlacementId},
 };
 use crate::{
-    digest::Tally,
-    model::Invalid,
-    ordmap::{DiffItem, OrdMap},
+    model::{Invalid, Tally},
     studio::{
         bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
         piano_roll::Track,
     },
+    util::ordmap::{DiffItem, OrdMap},
 };
 
 /// The clips of an instrument, and where they are placed.

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::clip::ClipId;
-use crate::quantity::{NoteLength, Ticks};
+use crate::util::quantity::{NoteLength, Ticks};
 
 /// Names a placement among those of its instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

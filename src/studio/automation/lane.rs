@@ -8,14 +8,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    digest::Tally,
-    model::Invalid,
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Amount, Ticks},
+    model::{Invalid, Tally},
     studio::{
         bounded::{self, MAX_PASTED, MAX_POINTS},
+        playback::LoopRegion,
         settings::{Settings, settings},
-        transport::LoopRegion,
+    },
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Amount, Ticks},
     },
 };
 

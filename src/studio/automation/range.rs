@@ -4,15 +4,15 @@
 //! below; without it, what has its type cannot be moved by a lane.
 
 use crate::{
-    quantity::{
+    studio::{
+        ArpeggioPattern, Channels, ChordShape, DistortionCurve, FilterKind, FmAlgorithm, Key,
+        LfoShape, LfoTarget, NoiseColour, NoteValue, SampleLoop, Scale, Swing, TuningSystem, Wave,
+    },
+    util::quantity::{
         Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
         FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, ModulationIndex,
         ModulationRate, OctaveShift, OctaveSpan, Octaves, Pan, Pitch, Quality, Seconds, Semitones,
         TimingOffset, VoiceCount,
-    },
-    studio::{
-        ArpeggioPattern, Channels, ChordShape, DistortionCurve, FilterKind, FmAlgorithm, Key,
-        LfoShape, LfoTarget, NoiseColour, NoteValue, SampleLoop, Scale, Swing, TuningSystem, Wave,
     },
 };
 

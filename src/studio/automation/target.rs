@@ -8,18 +8,18 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    parameter::{ChainParameter, SendsParameter},
+    lane_parameter::{ChainParameter, SendsParameter},
     range,
 };
 use crate::{
     model::{InstrumentId, Invalid},
-    quantity::{Amount, PadNumber, ParameterValue},
     studio::{
         Bus, BusId, BusParameter, Chain, Device, DrumAction, DrumParameter, DrumSetting,
         Instrument, InstrumentAction, InstrumentParameter, InstrumentState, LayerGroupId,
         LayerGroupParameter, MasterParameter, MixerSetting, NetworkAction, PadParameter,
         ParameterId, SessionParameter, SlotId, StudioState,
     },
+    util::quantity::{Amount, PadNumber, ParameterValue},
 };
 
 /// The parameter that a lane moves.

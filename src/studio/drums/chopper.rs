@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Invalid,
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Amount, SliceCount},
     studio::{
         bounded::{self, MAX_SLICES},
         content::Content,
         settings::{Place, PlaceName, Settings},
+    },
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Amount, SliceCount},
     },
 };
 

@@ -14,16 +14,17 @@ use super::{
     pattern::{Pattern, PatternSetting, no_pattern},
 };
 use crate::{
-    digest::Tally,
-    model::{InstrumentId, Invalid},
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Amount, Decibels, PadNumber, Pan, Pitch, Semitones},
+    model::{InstrumentId, Invalid, Tally},
     studio::{
         bounded::{self, MAX_CHAINED, MAX_PATTERNS},
         content::Content,
         name::Name,
         reference::{Reference, Refers},
         settings::{Place, PlaceName, Settings, settings},
+    },
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Amount, Decibels, PadNumber, Pan, Pitch, Semitones},
     },
 };
 

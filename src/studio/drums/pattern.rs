@@ -6,15 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::PatternId;
 use crate::{
-    digest::Tally,
-    model::Invalid,
-    ordmap::{DiffItem, OrdMap},
-    quantity::{Amount, PadNumber, Semitones, StepCount, StepNumber, Velocity},
+    model::{Invalid, Tally},
     studio::{
         bounded::{self, MAX_STEPS_PASTED},
         name::Name,
         rhythm::NoteValue,
         settings::{Place, PlaceName, Settings, settings},
+    },
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{Amount, PadNumber, Semitones, StepCount, StepNumber, Velocity},
     },
 };
 

@@ -1,8 +1,8 @@
 //! Effects that change how loud the sound is, by how loud it is.
 
 use crate::{
-    quantity::{Amount, CompressionRatio, Decibels, Gain, Seconds},
     studio::{mixer::BusId, settings::settings},
+    util::quantity::{Amount, CompressionRatio, Decibels, Gain, Seconds},
 };
 
 settings! {

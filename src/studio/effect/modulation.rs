@@ -1,8 +1,8 @@
 //! Effects that go round and round by themselves.
 
 use crate::{
-    quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
     studio::{modulator::LfoShape, rhythm::NoteValue, settings::settings},
+    util::quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
 };
 
 settings! {

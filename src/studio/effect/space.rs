@@ -1,8 +1,8 @@
 //! Effects that put the sound into a space.
 
 use crate::{
-    quantity::{Amount, Gain, Hertz, Seconds},
     studio::{content::Content, rhythm::NoteValue, settings::settings},
+    util::quantity::{Amount, Gain, Hertz, Seconds},
 };
 
 settings! {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    quantity::{Amount, BitDepth, Gain, Hertz, Quality},
     studio::settings::settings,
+    util::quantity::{Amount, BitDepth, Gain, Hertz, Quality},
 };
 
 settings! {

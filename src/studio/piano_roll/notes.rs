@@ -11,13 +11,14 @@ use serde::{
 };
 
 use crate::{
-    digest::Tally,
-    model::Invalid,
-    ordmap::{DiffItem, OrdMap},
-    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
+    model::{Invalid, Tally},
     studio::{
         bounded::{self, MAX_NOTES, MAX_PASTED},
-        transport::LoopRegion,
+        playback::LoopRegion,
+    },
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     },
 };
 

@@ -12,13 +12,12 @@ use super::{
     notes::{Note, NoteChange, Notes},
 };
 use crate::{
-    digest::Tally,
-    model::Invalid,
-    quantity::{Pitch, Ticks},
+    model::{Invalid, Tally},
     studio::{
+        playback::LoopRegion,
         settings::{Settings, settings},
-        transport::LoopRegion,
     },
+    util::quantity::{Pitch, Ticks},
 };
 
 /// How many notes of a track sound at a time.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Wave;
 use crate::{
-    quantity::{Amount, Cents, FrequencyRatio, ModulationIndex},
     studio::settings::settings,
+    util::quantity::{Amount, Cents, FrequencyRatio, ModulationIndex},
 };
 
 /// Which operator of four moves which.

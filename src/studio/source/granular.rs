@@ -1,8 +1,8 @@
 //! Sources that are summed up of very many very short or very simple sounds.
 
 use crate::{
-    quantity::{Amount, Cents, GrainRate, Harmonics, Pitch, Seconds},
     studio::{content::Content, settings::settings},
+    util::quantity::{Amount, Cents, GrainRate, Harmonics, Pitch, Seconds},
 };
 
 settings! {

@@ -1,8 +1,8 @@
 //! Sources that come from elsewhere.
 
 use crate::{
-    quantity::{Decibels, Gain, InputChannel},
     studio::{mixer::BusId, settings::settings},
+    util::quantity::{Decibels, Gain, InputChannel},
 };
 
 settings! {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    quantity::{Amount, Cents, FrequencyRatio, Octaves, VoiceCount},
     studio::{content::Content, settings::settings},
+    util::quantity::{Amount, Cents, FrequencyRatio, Octaves, VoiceCount},
 };
 
 /// The shape of a wave.

@@ -1,8 +1,8 @@
 //! Sources that make one drum each, out of nothing but waves and noise.
 
 use crate::{
-    quantity::{Amount, FrequencyRatio, Hertz, Octaves, Seconds, VoiceCount},
     studio::settings::settings,
+    util::quantity::{Amount, FrequencyRatio, Hertz, Octaves, Seconds, VoiceCount},
 };
 
 settings! {

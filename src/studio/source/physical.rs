@@ -1,8 +1,8 @@
 //! Sources that behave like things that are struck, plucked, bowed or blown.
 
 use crate::{
-    quantity::{Amount, Seconds},
     studio::settings::settings,
+    util::quantity::{Amount, Seconds},
 };
 
 settings! {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    quantity::{Amount, Gain, Pitch, Semitones},
     studio::{content::Content, settings::settings},
+    util::quantity::{Amount, Gain, Pitch, Semitones},
 };
 
 /// What becomes of a sample at its end.

@@ -11,11 +11,9 @@ use std::{
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
-    config::SessionConfig,
-    digest::Digest,
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::NoEngine,
-    model::{Access, InstrumentId, Invalid, Misfit, Model},
+    model::{Access, Digest, InstrumentId, Invalid, Misfit, Model, NoEngine},
+    server::{HostDispatcher, HostOptions},
+    sync::session::SessionConfig,
     transport::in_memory,
 };
 use serde::{Deserialize, Serialize};

@@ -7,9 +7,8 @@ use std::{
     time::Duration,
 };
 
-use imbolc_net::{
-    config::{DiscoveryConfig, Interfaces},
-    discovery::{Advert, DiscoveryClient, DiscoveryServer, Sighting},
+use imbolc_net::discovery::{
+    Advert, DiscoveryClient, DiscoveryConfig, DiscoveryServer, Interfaces, Sighting,
 };
 use tokio::time::{Instant, timeout_at};
 

@@ -11,12 +11,11 @@ use super::{LIMIT, announce, browse, changed_to, found, lan, next};
 use imbolc_net::{
     Mode,
     client::JoinOptions,
-    config::DiscoveryConfig,
-    discovery::{Advert, DiscoveryServer, Fit, Sighting},
-    dispatcher::{self, HostOptions},
+    discovery::{Advert, DiscoveryConfig, DiscoveryServer, Fit, Sighting},
+    dispatcher::Status,
     model::Model as _,
     protocol::PROTOCOL_VERSION,
-    status::Status,
+    server::HostOptions,
     studio::Studio,
 };
 
@@ -292,14 +291,14 @@ async fn a_crowd_that_comes_and_goes_is_told_of_once_a_second_at_most() {
         projects: None,
         options: HostOptions::default(),
     };
-    let host = dispatcher::open(mode).await.unwrap();
+    let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
     let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();
     let coming_and_going = async {
         for number in 0..10 {
             let options = JoinOptions { name: format!("guest {number}"), ..Default::default() };
             let address = address.to_string();
-            let guest = dispatcher::open(Mode::Remote { address, options }).await.unwrap();
+            let guest = imbolc_net::open(Mode::Remote { address, options }).await.unwrap();
             guest.close().await;
         }
     };

@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, time::Duration};
 
 use imbolc_net::{
-    config::SessionConfig,
     protocol::{
         ActionNumber, ClientId, ClientMessage, ProtocolError, Reconnected, Resume, Seq,
         ServerMessage,
     },
-    quantity::Pitch,
+    sync::session::SessionConfig,
+    util::quantity::Pitch,
 };
 
 use super::{SECOND, updates};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use imbolc_net::{
     ClientMessage, Event, ServerMessage,
-    config::SessionConfig,
     protocol::{ActionNumber, ClientId, Refusal},
+    sync::session::SessionConfig,
 };
 
 use crate::room::{BASS, Guest, LEAD, PAD, Room, cutoff, hello};

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use imbolc_net::{
-    Dispatcher, client::RemoteDispatcher, error::DispatchError, protocol::Refusal, status::Closed,
-    studio::NetworkAction, studio::TransportAction,
+    Dispatcher,
+    client::RemoteDispatcher,
+    dispatcher::{Closed, DispatchError},
+    protocol::Refusal,
+    studio::{NetworkAction, TransportAction},
 };
 use tokio::time::{sleep, timeout};
 

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    clock::Timestamp,
-    config::limits,
-    event::Event,
-    framing::{self, Codec, Format},
-    mirror::Mirror,
+    dispatcher::Event,
+    model::InstrumentId,
     protocol::{
-        ClientMessage, Hello, InstrumentId, ProtocolError, Reconnected, Resume, ServerMessage,
-        SessionToken,
+        ClientMessage, Hello, ProtocolError, Reconnected, Resume, ServerMessage, SessionToken,
+        framing::{self, Codec, Format},
+        limits,
     },
     studio::Studio,
+    sync::mirror::Mirror,
+    util::time::Timestamp,
 };
 
 use super::{

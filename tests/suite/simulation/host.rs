@@ -3,14 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use imbolc_net::{
-    clock::Timestamp,
-    framing::{self, Format},
+    model::InstrumentId,
     protocol::{
-        ClientId, ClientMessage, Hello, InstrumentId, ProtocolError, Resume, ServerMessage,
-        SessionId, SessionToken,
+        ClientId, ClientMessage, Hello, ProtocolError, Resume, ServerMessage, SessionId,
+        SessionToken,
+        framing::{self, Format},
     },
-    session::{Admission, Heard, Rejected, Session, Ticket, Update},
     studio::{NetworkAction, Studio},
+    sync::session::{Admission, Heard, Rejected, Session, Ticket, Update},
+    util::time::Timestamp,
 };
 
 use super::{

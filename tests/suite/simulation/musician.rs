@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use imbolc_net::{
-    mirror::Mirror,
-    protocol::{ActionNumber, ClientMessage, InstrumentId},
-    quantity::{Hertz, Pitch, Velocity},
+    model::InstrumentId,
+    protocol::{ActionNumber, ClientMessage},
     studio::{FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, SourceKind},
+    sync::mirror::Mirror,
+    util::quantity::{Hertz, Pitch, Velocity},
 };
 
 use super::{

@@ -3,7 +3,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use imbolc_net::{clock::Timestamp, config::limits, framing};
+use imbolc_net::{
+    protocol::{framing, limits},
+    util::time::Timestamp,
+};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
 use super::{dice::Dice, plan::Person};

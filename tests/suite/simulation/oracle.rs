@@ -8,15 +8,13 @@ use std::{
 };
 
 use imbolc_net::{
-    clock::Timestamp,
-    config::SessionConfig,
-    model::Model,
+    model::{InstrumentId, Model},
     protocol::{
-        ActionNumber, ClientId, ClientMessage, InstrumentId, NetworkState, Presence, Refusal, Seq,
-        SessionToken,
+        ActionNumber, ClientId, ClientMessage, NetworkState, Presence, Refusal, Seq, SessionToken,
     },
-    session::{Session, Ticket},
     studio::{NetworkAction, Studio},
+    sync::session::{Session, SessionConfig, Ticket},
+    util::time::Timestamp,
 };
 
 pub type State = Arc<NetworkState<Studio>>;

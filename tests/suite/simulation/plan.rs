@@ -9,9 +9,10 @@ use std::{
 };
 
 use imbolc_net::{
-    config::{ClientConfig, SessionConfig},
-    framing::{Codec, Compression, Format},
+    client::ClientConfig,
+    protocol::framing::{Codec, Compression, Format},
     studio::NetworkAction,
+    sync::session::SessionConfig,
 };
 use proptest::{
     strategy::{Strategy, ValueTree},

@@ -7,14 +7,14 @@ use std::{
 };
 
 use imbolc_net::{
-    clock::Millis,
-    event::Event,
-    mirror::Mirror,
+    dispatcher::Event,
     model::Model,
     protocol::{
         ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Seq, SessionId,
     },
     studio::{NetworkAction, Studio},
+    sync::mirror::Mirror,
+    util::time::Millis,
 };
 
 use super::{

@@ -4,11 +4,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use imbolc_net::{
-    clock::Timestamp,
-    model::Model,
-    protocol::{Hello, InstrumentId, Resume, SessionId, SessionToken},
-    session::Session,
+    model::{InstrumentId, Model},
+    protocol::{Hello, Resume, SessionId, SessionToken},
     studio::{Name, NetworkAction, SourceKind, Studio, StudioState},
+    sync::session::Session,
+    util::time::Timestamp,
 };
 
 use super::{

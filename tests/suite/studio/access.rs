@@ -7,10 +7,6 @@ use imbolc_net::{
         Access::{Create, Delete, Engine, Own, Privilege},
         InstrumentId, Model,
     },
-    quantity::{
-        Amount, Bpm, Decibels, NoteLength, OctaveShift, PadNumber, Pan, ParameterChange, Pitch,
-        Probability, SliceCount, StepCount, StepNumber, Ticks, Velocity,
-    },
     studio::{
         ArpeggiatorSetting, ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter,
         BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction, ClipId, Curve,
@@ -25,6 +21,10 @@ use imbolc_net::{
         Shelf, SlotId, SourceKind, SourceSetting, StepRegion, Steps, Studio, StudioState,
         SynthDefId, Target, TimeSignature, TrackSetting, TransportAction, TuningSetting,
         TuningSystem, Voices,
+    },
+    util::quantity::{
+        Amount, Bpm, Decibels, NoteLength, OctaveShift, PadNumber, Pan, ParameterChange, Pitch,
+        Probability, SliceCount, StepCount, StepNumber, Ticks, Velocity,
     },
 };
 

@@ -2,8 +2,7 @@
 //! one, and it does not matter by which way one gets there.
 
 use imbolc_net::{
-    digest::Digest,
-    model::Model,
+    model::{Digest, Model},
     studio::{NetworkAction, PianoRollAction, Studio, StudioState},
 };
 use proptest::prelude::*;

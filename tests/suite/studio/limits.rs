@@ -3,10 +3,6 @@
 
 use imbolc_net::{
     model::{InstrumentId, Model},
-    quantity::{
-        Decibels, Gain, NoteLength, PadNumber, ParameterValue, Pitch, Probability, Semitones,
-        SliceCount, StepNumber, Ticks, Velocity,
-    },
     studio::{
         BandSetting, BusId, BusSendSetting, BusSetting, ChainSetting, ChainedPatterns,
         ChopperSetting, Content, Definition, Digest, DrumAction, DrumSetting, EffectKind,
@@ -18,6 +14,10 @@ use imbolc_net::{
         MAX_TOUCHED, MixerSetting, Name, NetworkAction, Note, PadSetting, PadSound, Parameter,
         ParameterId, Pattern, PatternId, PluginId, RegistrySetting, SendsSetting, SlotId,
         SourceKind, SourceSetting, Step, Studio, StudioState,
+    },
+    util::quantity::{
+        Decibels, Gain, NoteLength, PadNumber, ParameterValue, Pitch, Probability, Semitones,
+        SliceCount, StepNumber, Ticks, Velocity,
     },
 };
 use serde::Serialize;

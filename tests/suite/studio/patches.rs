@@ -2,9 +2,6 @@
 
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId, Misfit, Model},
-    quantity::{
-        Amount, Hertz, NoteLength, PadNumber, Pitch, StepCount, StepNumber, Ticks, Velocity,
-    },
     studio::{
         ArrangementSetting, AutomationAction, BusId, BusSetting, ChainSetting, ClipAction, ClipId,
         Curve, DelaySetting, DrumAction, DrumSetting, EffectKind, EffectSetting, FilterParameter,
@@ -12,6 +9,9 @@ use imbolc_net::{
         MixerSetting, Name, NetworkAction, PatternId, PatternSetting, PianoRollAction,
         PlacementAction, PlacementId, PlayMode, Point, SlotId, SourceKind, SourceSetting, Step,
         Studio, StudioChange, StudioPatch, StudioState, Target, TransportAction,
+    },
+    util::quantity::{
+        Amount, Hertz, NoteLength, PadNumber, Pitch, StepCount, StepNumber, Ticks, Velocity,
     },
 };
 

@@ -3,14 +3,14 @@
 use std::fmt::Debug;
 
 use imbolc_net::{
-    framing::{self, Codec},
     model::Model,
-    quantity::PadNumber,
+    protocol::framing::{self, Codec},
     studio::{
         BusInput, BusParameter, Chain, Compressor, Device, Effect, Hosted, InstrumentParameter,
         MasterParameter, MidiTarget, NetworkAction, Output, PadSound, ParameterId, PatternId,
         SendsParameter, Source, SourceKind, Studio, StudioState, Target,
     },
+    util::quantity::PadNumber,
 };
 use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde::{Serialize, de::DeserializeOwned};

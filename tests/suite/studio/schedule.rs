@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    clock::Timestamp,
-    engine::{Engine, Played, SilentEngine},
-    model::{InstrumentId, Model},
-    quantity::{Bpm, NoteLength, Pitch, Probability, Ticks, Velocity},
+    model::{Engine, InstrumentId, Model},
     studio::{
         GrooveSetting, InstrumentAction, InstrumentSetting, LoopRegion, Name, NetworkAction, Note,
-        PianoRollAction, SessionSetting, SourceKind, Studio, StudioState, TransportAction,
+        PianoRollAction, Played, SessionSetting, SilentEngine, SourceKind, Studio, StudioState,
+        TransportAction,
+    },
+    util::{
+        quantity::{Bpm, NoteLength, Pitch, Probability, Ticks, Velocity},
+        time::Timestamp,
     },
 };
 use proptest::{collection::vec, prelude::*};

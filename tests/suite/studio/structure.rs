@@ -3,9 +3,6 @@
 
 use imbolc_net::{
     model::{InstrumentId, Invalid, Model},
-    quantity::{
-        Amount, MidiController, PadNumber, ParameterChange, ParameterValue, Pitch, SliceCount,
-    },
     studio::{
         BusId, BusInputSetting, ChainSetting, ChopperSetting, CompressorSetting, Definition,
         Device, DrumAction, DrumSetting, EffectKind, EffectSetting, InstrumentAction,
@@ -13,6 +10,9 @@ use imbolc_net::{
         MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, NetworkAction, PadSetting,
         PadSound, Parameter, ParameterId, PluginId, RegistrySetting, SessionSetting, SliceId,
         SlotId, SourceKind, SourceSetting, Studio, StudioState,
+    },
+    util::quantity::{
+        Amount, MidiController, PadNumber, ParameterChange, ParameterValue, Pitch, SliceCount,
     },
 };
 

@@ -28,13 +28,6 @@ mod sources;
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{
-        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
-        FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, MidiChannel,
-        MidiController, ModulationIndex, ModulationRate, NoteLength, OctaveShift, OctaveSpan,
-        Octaves, PadNumber, Pan, ParameterChange, ParameterValue, Pitch, Probability, Quality,
-        Seconds, Semitones, StepCount, Ticks, TimingOffset, Velocity, VoiceCount,
-    },
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
         BusSendParameter, BusSendSetting, BusSetting, ChainParameter, ChainSetting, Channels,
@@ -50,6 +43,13 @@ use imbolc_net::{
         SendsParameter, SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId, SourceKind,
         SourceSetting, StripKnob, StudioState, SynthDefId, Target, TimeSignature, TrackSetting,
         TransportAction, TuningSetting, TuningSystem, Voices,
+    },
+    util::quantity::{
+        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
+        FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, MidiChannel,
+        MidiController, ModulationIndex, ModulationRate, NoteLength, OctaveShift, OctaveSpan,
+        Octaves, PadNumber, Pan, ParameterChange, ParameterValue, Pitch, Probability, Quality,
+        Seconds, Semitones, StepCount, Ticks, TimingOffset, Velocity, VoiceCount,
     },
 };
 use proptest::{prelude::*, sample::select};

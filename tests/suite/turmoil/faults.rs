@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use imbolc_net::{
     Event,
-    protocol::{InstrumentId, PrivilegeLevel},
-    status::{Lost, Status},
+    dispatcher::{Lost, Status},
+    model::InstrumentId,
+    protocol::PrivilegeLevel,
 };
 
 use super::{HOST, Order, SECOND, Stage};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crossterm::event::KeyCode;
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Pitch, Velocity},
     studio::{InstrumentAction, NetworkAction},
+    util::quantity::{Pitch, Velocity},
 };
 
 /// For how long a key sounds: a terminal tells when one is pressed, and not when

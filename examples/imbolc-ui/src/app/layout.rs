@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use imbolc_net::{
+    dispatcher::{Lost, Status},
     protocol::PrivilegeLevel,
-    quantity::Ticks,
-    status::{Lost, Status},
     studio::{Layer, SessionState},
+    util::quantity::Ticks,
 };
 use ratatui::{
     Frame,

@@ -6,13 +6,13 @@ mod drums;
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
     studio::{
         Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
         LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, NoteValue,
         Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting, SessionSetting,
         SourceKind, SourceSetting, TimeSignature, TransportAction, TuningSetting,
     },
+    util::quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
 };
 use serde::de::DeserializeOwned;
 

@@ -8,8 +8,8 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    quantity::Ticks,
     studio::{AtEnd, Clip, ClipId, Part, PlayMode, StudioState},
+    util::quantity::Ticks,
 };
 use ratatui::{
     buffer::Buffer,

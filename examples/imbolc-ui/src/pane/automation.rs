@@ -9,8 +9,8 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::DirtyFlags,
-    quantity::{Amount, Ticks},
     studio::{Action, AutomationAction, Curve, Lane, LaneSetting, Point, StudioState, Target},
+    util::quantity::{Amount, Ticks},
 };
 use ratatui::{
     buffer::Buffer,

@@ -9,8 +9,8 @@ use std::cell::Cell;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
-    quantity::{PadNumber, StepNumber},
     studio::{PadSound, Pattern, Step, StepRegion, StudioState},
+    util::quantity::{PadNumber, StepNumber},
 };
 use ratatui::{
     buffer::Buffer,

@@ -3,8 +3,8 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    quantity::{Amount, Decibels},
     studio::{Action, Instrument, InstrumentParameter, InstrumentSetting, SelectionAction},
+    util::quantity::{Amount, Decibels},
 };
 use ratatui::{
     buffer::Buffer,

@@ -8,8 +8,8 @@ pub(crate) mod strip;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::DirtyFlags,
-    quantity::Pan,
     studio::{Action, SelectionAction},
+    util::quantity::Pan,
 };
 use ratatui::{
     buffer::Buffer,

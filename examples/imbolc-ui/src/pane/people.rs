@@ -3,9 +3,9 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
+    dispatcher::Status,
     model::DirtyFlags,
     protocol::{ClientId, Participant},
-    status::Status,
     studio::{self, Action, SelectionAction},
 };
 use ratatui::{

@@ -10,8 +10,8 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    quantity::{NoteLength, Probability, Ticks},
     studio::{LoopRegion, Note, StudioState, Voices},
+    util::quantity::{NoteLength, Probability, Ticks},
 };
 use ratatui::{
     buffer::Buffer,

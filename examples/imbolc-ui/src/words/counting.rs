@@ -46,11 +46,11 @@ fn raise(number: &mut Value) {
 mod tests {
     use imbolc_net::{
         model::InstrumentId,
-        quantity::{Amount, PadNumber, StepCount, StepNumber, Velocity},
         studio::{
             DrumAction, DrumSetting, HitSetting, NetworkAction, PadParameter, PadSetting,
             PatternId, PatternSetting, Step, StepRegion, StudioState, Target,
         },
+        util::quantity::{Amount, PadNumber, StepCount, StepNumber, Velocity},
     };
 
     use crate::words;

@@ -3,12 +3,12 @@
 use imbolc_net::{
     model::InstrumentId,
     protocol::Refusal,
-    quantity::{NoteLength, Ticks},
     studio::{
         ArrangementSetting, AtEnd, ClipAction, ClipId, LoopRegion, Name, NetworkAction, Pane,
         PianoRollAction, PlacementAction, PlacementId, PlayMode, SourceKind, StudioState,
         TrackSetting, TransportAction,
     },
+    util::quantity::{NoteLength, Ticks},
 };
 
 use crate::{

@@ -3,11 +3,11 @@
 use imbolc_net::{
     model::InstrumentId,
     protocol::Refusal,
-    quantity::{PadNumber, Ticks},
     studio::{
         AutomationAction, BusId, BusParameter, Curve, LaneSetting, LoopRegion, MasterParameter,
         Name, NetworkAction, PadParameter, Pane, Point, SourceKind, StudioState, Target,
     },
+    util::quantity::{PadNumber, Ticks},
 };
 
 use crate::{

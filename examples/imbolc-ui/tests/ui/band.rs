@@ -4,10 +4,6 @@ use std::sync::Arc;
 
 use imbolc_net::{
     model::{InstrumentId, Model as _},
-    quantity::{
-        Amount, Hertz, MidiController, NoteLength, PadNumber, Pan, Pitch, Probability, Semitones,
-        StepCount, StepNumber, Ticks, Velocity,
-    },
     studio::{
         AutomationAction, BusId, BusParameter, BusSetting, ChainSetting, ChopperSetting,
         ClipAction, ClipId, Content, Curve, Definition, Digest, DrumAction, DrumSetting,
@@ -18,6 +14,10 @@ use imbolc_net::{
         PianoRollAction, PlacementAction, PlacementId, Point, ProjectAction, ProjectName,
         ProjectNotice, Projects, RegistrySetting, SendsSetting, SessionParameter, SessionSetting,
         Slice, SliceId, SlotId, SourceKind, Step, Studio, StudioState, SynthDefId, Target,
+    },
+    util::quantity::{
+        Amount, Hertz, MidiController, NoteLength, PadNumber, Pan, Pitch, Probability, Semitones,
+        StepCount, StepNumber, Ticks, Velocity,
     },
 };
 

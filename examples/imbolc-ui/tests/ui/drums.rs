@@ -2,11 +2,13 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Amount, PadNumber, Pitch, Semitones, SliceCount, StepCount, StepNumber, Velocity},
     studio::{
         ChainedPatterns, DrumAction, DrumSetting, HitSetting, Name, NetworkAction, NoteValue,
         PadSetting, PadSound, Pane, PatternId, PatternSetting, SliceId, SourceKind, StepRegion,
         StudioState,
+    },
+    util::quantity::{
+        Amount, PadNumber, Pitch, Semitones, SliceCount, StepCount, StepNumber, Velocity,
     },
 };
 

@@ -3,8 +3,8 @@
 use imbolc_net::{
     Event,
     protocol::Refusal,
-    quantity::{Bpm, Decibels},
     studio::{InstrumentAction, InstrumentSetting, NetworkAction, SessionSetting, TransportAction},
+    util::quantity::{Bpm, Decibels},
 };
 
 use crate::stage::{ANA, BASS, BEN, Scene, Stage};

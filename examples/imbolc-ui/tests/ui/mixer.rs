@@ -3,12 +3,12 @@
 use imbolc_net::{
     model::InstrumentId,
     protocol::Refusal,
-    quantity::{Decibels, Pan, Pitch, Velocity},
     studio::{
         BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentAction,
         InstrumentSetting, LayerGroupId, LayerGroupSetting, MasterSetting, MixerSetting, Name,
         NetworkAction, Output, Pane, SendsSetting, SlotId, SourceKind, StudioState,
     },
+    util::quantity::{Decibels, Pan, Pitch, Velocity},
 };
 
 use crate::{

@@ -2,10 +2,10 @@
 
 use imbolc_net::{
     Event,
-    clock::Timestamp,
     model::InstrumentId,
     protocol::{ClientId, Participant, Presence},
     studio::{Pane, StudioState},
+    util::time::Timestamp,
 };
 
 use crate::stage::{ANA, BASS, BEN, DRUMS, LEAD, MIA, PAD, Scene, Stage};

@@ -3,12 +3,12 @@
 use imbolc_net::{
     model::{InstrumentId, Invalid},
     protocol::Refusal,
-    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
         InstrumentAction, LoopRegion, Name, NetworkAction, Note, NoteValue, Notes, Pane,
         PianoRollAction, SessionSetting, SourceKind, StudioState, TrackSetting, TransportAction,
         Voices,
     },
+    util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
 use crate::{

@@ -2,12 +2,12 @@
 
 use imbolc_net::{
     protocol::Refusal,
-    quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels, MidiChannel, Ticks},
     studio::{
         ClickSetting, HumaniseSetting, Key, LoopRegion, MidiMapSetting, Name, NetworkAction,
         NoteValue, Pane, ProjectAction, ProjectName, Scale, SessionSetting, StudioState,
         TimeSignature, TransportAction, TuningSetting, TuningSystem,
     },
+    util::quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels, MidiChannel, Ticks},
 };
 
 use crate::stage::{BEN, MIA, Scene, Stage};

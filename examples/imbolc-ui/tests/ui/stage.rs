@@ -8,17 +8,16 @@ use std::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
-    clock::{Millis, Timestamp},
-    dispatcher::{Events, MockDispatcher},
-    engine::Metering,
-    error::DispatchError,
-    model::{DirtyFlags, InstrumentId, Model as _},
+    dispatcher::{DispatchError, Events, Identity, Lost, MockDispatcher, Status},
+    model::{DirtyFlags, InstrumentId, Metering, Model as _},
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
     },
-    quantity::{Bpm, Decibels, Ticks},
-    status::{Identity, Lost, Status},
     studio::{NetworkAction, Pane, Studio, StudioState},
+    util::{
+        quantity::{Bpm, Decibels, Ticks},
+        time::{Millis, Timestamp},
+    },
 };
 use imbolc_ui::app::App;
 use ratatui::{Terminal, backend::TestBackend, style::Color};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use imbolc_net::status::{Lost, Status};
+use imbolc_net::dispatcher::{Lost, Status};
 
 use crate::stage::{Scene, Stage};
 

@@ -2,11 +2,11 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{PadNumber, SliceCount, StepCount, StepNumber},
     studio::{
         ChainedPatterns, ChopperSetting, DrumAction, DrumSetting, HitSetting, PadSetting, PadSound,
         PatternId, PatternSetting, Slice, SliceId, Step, StepRegion, Steps,
     },
+    util::quantity::{PadNumber, SliceCount, StepCount, StepNumber},
 };
 use proptest::{collection::vec, prelude::*};
 

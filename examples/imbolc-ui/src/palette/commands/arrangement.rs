@@ -2,8 +2,8 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::NoteLength,
     studio::{Action, ClipAction, ClipId, LoopRegion, Part},
+    util::quantity::NoteLength,
 };
 
 use super::{NOTHING_SELECTED, called, numbered, one};

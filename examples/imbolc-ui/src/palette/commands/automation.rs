@@ -1,11 +1,11 @@
 //! The command that adds a lane: a parameter is found by words of its name.
 
 use imbolc_net::{
-    quantity::PadNumber,
     studio::{
         Action, AutomationAction, BusParameter, DrumParameter, InstrumentParameter,
         LayerGroupParameter, MasterParameter, PadParameter, SessionParameter, StudioState, Target,
     },
+    util::quantity::PadNumber,
 };
 
 use super::one;

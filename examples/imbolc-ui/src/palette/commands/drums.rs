@@ -3,11 +3,11 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Amount, PadNumber, Pitch, SliceCount, StepCount, StepNumber},
     studio::{
         Action, ChainedPatterns, DrumAction, DrumMachine, DrumSetting, PadSetting, PadSound,
         PatternId, PatternSetting, SliceId,
     },
+    util::quantity::{Amount, PadNumber, Pitch, SliceCount, StepCount, StepNumber},
 };
 
 use super::{NOTHING_SELECTED, called, named, number, one};

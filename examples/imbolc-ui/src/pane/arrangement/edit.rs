@@ -3,11 +3,11 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{NoteLength, Pitch, Ticks},
     studio::{
         Action, ArrangementSetting, AtEnd, ClipAction, ClipId, Part, Placement, PlacementAction,
         PlacementId, PlayMode, SelectionAction,
     },
+    util::quantity::{NoteLength, Pitch, Ticks},
 };
 
 use super::Arrangement;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::Ticks,
     studio::{AtEnd, Part, Placement, PlacementId, PlayMode},
+    util::quantity::Ticks,
 };
 use ratatui::{
     buffer::Buffer,

@@ -2,11 +2,11 @@
 
 use crossterm::event::KeyCode;
 use imbolc_net::{
-    quantity::{Amount, Pitch, Ticks},
     studio::{
         Action, AutomationAction, ClipboardAction, Curve, Lane, LoopRegion, Point, SelectionAction,
         Target,
     },
+    util::quantity::{Amount, Pitch, Ticks},
 };
 
 use super::{Automation, turned};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use imbolc_net::{
-    quantity::{Amount, Ticks},
     studio::{LoopRegion, Point, StudioState},
+    util::quantity::{Amount, Ticks},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 

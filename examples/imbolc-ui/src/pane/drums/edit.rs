@@ -3,11 +3,11 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Amount, PadNumber, Semitones, StepNumber, Velocity},
     studio::{
         Action, ClipboardAction, DrumAction, DrumMachine, DrumSetting, HitSetting, Pattern,
         PatternId, PatternSetting, Step, StepRegion,
     },
+    util::quantity::{Amount, PadNumber, Semitones, StepNumber, Velocity},
 };
 
 use super::{Drums, last};

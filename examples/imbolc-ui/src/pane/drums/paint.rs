@@ -1,8 +1,8 @@
 //! How the pads and their steps are drawn.
 
 use imbolc_net::{
-    quantity::{PadNumber, StepNumber},
     studio::{PadSound, Pattern, Step, StepRegion, StudioState},
+    util::quantity::{PadNumber, StepNumber},
 };
 use ratatui::{
     buffer::Buffer,

@@ -2,8 +2,8 @@
 //! that it follows from the playhead.
 
 use imbolc_net::{
-    quantity::StepNumber,
     studio::{DrumMachine, Pattern, PatternId},
+    util::quantity::StepNumber,
 };
 
 use crate::view::View;

@@ -1,8 +1,8 @@
 //! A strip as a column on the screen.
 
 use imbolc_net::{
-    quantity::{Decibels, Pan},
     studio::Output,
+    util::quantity::{Decibels, Pan},
 };
 use ratatui::{
     buffer::Buffer,

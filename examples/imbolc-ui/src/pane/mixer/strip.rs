@@ -5,11 +5,11 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{Decibels, Pan},
     studio::{
         BusId, BusSetting, Chain, ChainSetting, InstrumentSetting, LayerGroupId, LayerGroupSetting,
         MasterSetting, Mixer, MixerSetting, Name, Output, Sends, StudioState,
     },
+    util::quantity::{Decibels, Pan},
 };
 
 use crate::intent::Intent;

@@ -3,11 +3,11 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     model::InstrumentId,
-    quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     studio::{
         Action, ClipboardAction, LoopRegion, Note, PianoRollAction, SelectionAction, Track,
         TrackSetting, Voices,
     },
+    util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
 use super::{

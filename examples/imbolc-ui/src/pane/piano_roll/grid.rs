@@ -2,8 +2,8 @@
 //! of the roll a window shows.
 
 use imbolc_net::{
-    quantity::{Pitch, Ticks},
     studio::{NoteValue, SessionState},
+    util::quantity::{Pitch, Ticks},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 

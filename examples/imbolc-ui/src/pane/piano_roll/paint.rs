@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use imbolc_net::{
-    quantity::Pitch,
     studio::{LoopRegion, Note},
+    util::quantity::Pitch,
 };
 use ratatui::{
     buffer::{Buffer, Cell},

@@ -2,8 +2,8 @@
 //! no more than what it shows.
 
 use imbolc_net::{
-    quantity::{Pitch, Ticks},
     studio::{Note, Track},
+    util::quantity::{Pitch, Ticks},
 };
 
 use super::grid::ticks;

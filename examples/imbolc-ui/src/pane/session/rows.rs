@@ -2,12 +2,12 @@
 //! what changes it.
 
 use imbolc_net::{
-    quantity::{Amount, Bpm, ConcertPitch, CountIn, MidiChannel, Ticks},
     studio::{
         Action, ClickSetting, HumaniseSetting, Key, LoopRegion, MidiMapSetting, Names, NoteValue,
         ProjectNotice, Scale, SessionSetting, StudioState, TimeSignature, TransportAction,
         TuningSetting, TuningSystem,
     },
+    util::quantity::{Amount, Bpm, ConcertPitch, CountIn, MidiChannel, Ticks},
 };
 use ratatui::text::Span;
 

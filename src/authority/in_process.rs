@@ -1,0 +1,200 @@
+//! The place at the authority itself: what the one who is alone and the one who
+//! hosts have in common.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{
+    authority::Authority,
+    dispatcher::{Closed, DispatchError, Event, Events, Identity, Resync, Status},
+    model::{InstrumentId, Model},
+    protocol::{ClientId, SessionId},
+    util::snapshot::Snapshot,
+};
+
+const ME: ClientId = ClientId::HOST;
+
+/// Sits at the authority.
+pub(crate) struct Seat<M: Model> {
+    authority: Arc<Authority<M>>,
+    session: SessionId,
+    status: Snapshot<Status>,
+    /// What happened before anybody could subscribe.
+    early: Mutex<Vec<Event<M>>>,
+}
+
+impl<M: Model> Seat<M> {
+    pub(crate) fn new(authority: Arc<Authority<M>>, status: Status) -> Self {
+        let session = authority.session_id();
+        let me = authority.state().roster.as_owner(ME);
+        let early = Mutex::new(me.map(Event::Joined).into_iter().collect());
+        Self { authority, session, status: Snapshot::new(Arc::new(status)), early }
+    }
+
+    pub(crate) const fn authority(&self) -> &Arc<Authority<M>> {
+        &self.authority
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status.peek(Status::clone)
+    }
+
+    pub(crate) fn close(&self) {
+        let status = Status::Closed { reason: Closed::ByRequest };
+        self.status.publish(Arc::new(status.clone()));
+        self.authority.announce(Event::Status(status));
+    }
+
+    fn check_open(&self) -> Result<(), DispatchError> {
+        self.status.peek(|status| match status {
+            Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
+            _ => Ok(()),
+        })
+    }
+
+    pub(crate) fn dispatch(&self, action: &M::Action) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.decide(|session, now| session.act(now, action))?;
+        Ok(())
+    }
+
+    pub(crate) fn undo(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        let kept = self.authority.decide(|session, _| session.undo())?;
+        self.authority.announce(Event::Undone { kept });
+        Ok(())
+    }
+
+    pub(crate) fn redo(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        let kept = self.authority.decide(|session, _| session.redo())?;
+        self.authority.announce(Event::Redone { kept });
+        Ok(())
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        let roster = Arc::clone(&self.authority.state().roster);
+        Identity {
+            session: self.session,
+            client_id: ME,
+            name: roster.as_owner(ME).map(|me| me.name.to_string()).unwrap_or_default(),
+            privilege: roster.privilege(ME),
+            instruments: roster.owned_by(ME).collect(),
+        }
+    }
+
+    pub(crate) fn events(&self) -> Events<M> {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        Events::new(self.authority.subscribe()).preceded_by(std::mem::take(&mut early))
+    }
+
+    pub(crate) fn request_ownership(
+        &self,
+        instruments: &[InstrumentId],
+    ) -> Result<(), DispatchError> {
+        self.check_open()?;
+        let answer = self.authority.decide(|session, _| session.claim(ME, instruments));
+        for refused in answer.refused {
+            let (instrument, reason) = (refused.instrument, refused.reason);
+            self.authority.announce(Event::OwnershipRefused { instrument, reason });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn release_ownership(
+        &self,
+        instruments: &[InstrumentId],
+    ) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.decide(|session, _| session.release(ME, instruments));
+        Ok(())
+    }
+
+    pub(crate) fn request_privilege(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        if let Err(holder) = self.authority.decide(|session, _| session.request_privilege(ME)) {
+            self.authority.announce(Event::PrivilegeDenied { holder });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn release_privilege(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.decide(|session, _| session.release_privilege(ME));
+        Ok(())
+    }
+
+    /// What one sees is the authority's own state: it is in order already.
+    pub(crate) fn resynchronise(&self) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.announce(Event::Resynchronised(Resync::Routine));
+        Ok(())
+    }
+}
+
+/// Implements what a dispatcher with a `seat` does like any other, but for what
+/// is `async`: `async_trait` does not look into macros.
+macro_rules! delegate_to_seat {
+    () => {
+        fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
+            self.seat.dispatch(&action)
+        }
+
+        fn state(&self) -> Arc<NetworkState<M>> {
+            self.seat.authority().state()
+        }
+
+        fn confirmed(&self) -> Arc<NetworkState<M>> {
+            self.seat.authority().state()
+        }
+
+        fn clock(&self) -> Timestamp {
+            self.seat.authority().clock()
+        }
+
+        fn metering(&self) -> Metering {
+            self.seat.authority().metering()
+        }
+
+        fn status(&self) -> Status {
+            self.seat.status()
+        }
+
+        fn identity(&self) -> Identity {
+            self.seat.identity()
+        }
+
+        fn events(&self) -> Events<M> {
+            self.seat.events()
+        }
+
+        fn undo(&self) -> Result<(), DispatchError> {
+            self.seat.undo()
+        }
+
+        fn redo(&self) -> Result<(), DispatchError> {
+            self.seat.redo()
+        }
+
+        fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
+            self.seat.request_ownership(instruments)
+        }
+
+        fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
+            self.seat.release_ownership(instruments)
+        }
+
+        fn request_privilege(&self) -> Result<(), DispatchError> {
+            self.seat.request_privilege()
+        }
+
+        fn release_privilege(&self) -> Result<(), DispatchError> {
+            self.seat.release_privilege()
+        }
+
+        fn resynchronise(&self) -> Result<(), DispatchError> {
+            self.seat.resynchronise()
+        }
+    };
+}
+
+pub(crate) use delegate_to_seat;

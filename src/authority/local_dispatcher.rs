@@ -1,0 +1,98 @@
+//! Alone: the session lives in the UI's own process, and nobody can join.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    authority::{
+        Authority, Setup,
+        in_process::{Seat, delegate_to_seat},
+    },
+    dispatcher::{DispatchError, Dispatcher, Events, Identity, OpenError, Status},
+    model::{Engine, InstrumentId, Metering, Model},
+    protocol::{NetworkState, SessionId},
+    studio::Studio,
+    sync::session::{SessionConfig, checked_name},
+    util::time::Timestamp,
+};
+
+/// A session of one. It needs no async runtime: a thread of its own keeps the
+/// engine moving, and sleeps while nothing moves.
+pub struct LocalDispatcher<M: Model = Studio> {
+    seat: Seat<M>,
+    closed: Arc<AtomicBool>,
+}
+
+impl<M: Model> LocalDispatcher<M> {
+    /// Opens a session that begins with `model`, for somebody called `name`.
+    ///
+    /// # Errors
+    /// If one cannot be called `name`, or the operating system has no random bytes
+    /// or no thread.
+    pub fn open(name: &str, model: M::State, engine: impl Engine<M>) -> Result<Self, OpenError> {
+        let setup = Setup {
+            host: checked_name(name).map_err(OpenError::Name)?.into(),
+            model,
+            engine: Box::new(engine),
+            config: SessionConfig::default(),
+        };
+        let authority = Authority::alone(setup, fresh_session_id()?);
+        let closed = Arc::new(AtomicBool::new(false));
+        keep(Arc::clone(&authority), Arc::clone(&closed)).map_err(OpenError::Thread)?;
+        Ok(Self { seat: Seat::new(authority, Status::Alone), closed })
+    }
+
+    fn stop(&self) {
+        self.closed.store(true, Relaxed);
+        self.seat.authority().wake_keeper();
+    }
+}
+
+/// Moves the engine on, in a thread, until `closed`.
+fn keep<M: Model>(
+    authority: Arc<Authority<M>>,
+    closed: Arc<AtomicBool>,
+) -> std::io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name("imbolc-engine".into()).spawn(move || {
+        authority.keep_by_this_thread();
+        while !closed.load(Relaxed) {
+            match authority.tend() {
+                Some(next) => thread::park_timeout(authority.until(next)),
+                None => thread::park(),
+            }
+        }
+    })
+}
+
+pub(crate) fn fresh_session_id() -> Result<SessionId, OpenError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(OpenError::Random)?;
+    Ok(SessionId::new(bytes))
+}
+
+impl<M: Model> Drop for LocalDispatcher<M> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[async_trait]
+impl<M: Model> Dispatcher<M> for LocalDispatcher<M> {
+    delegate_to_seat!();
+
+    async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+        self.seat.dispatch(&action)
+    }
+
+    async fn close(&self) {
+        self.seat.close();
+        self.stop();
+    }
+}

@@ -1,0 +1,419 @@
+//! Automation: lanes of points that move parameters while the music goes.
+//!
+//! There is one lane a parameter at most, so that a lane is known by what it
+//! moves. It knows nothing of what a parameter does.
+
+mod lane;
+mod lane_parameter;
+mod range;
+mod target;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    lane::{Curve, Lane, LaneChange, LaneSetting, Point, Points},
+    lane_parameter::{Automated, ChainParameter, NoParameter, SendsParameter},
+    target::Target,
+};
+pub(super) use self::{
+    lane_parameter::{if_it_has_a_range, parameters},
+    range::Range,
+    target::ChainOf,
+};
+
+use super::{
+    StudioEffect, StudioState,
+    bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
+    chain::SlotId,
+    instrument::InstrumentState,
+    layer_group::LayerGroupId,
+    mixer::BusId,
+    playback::LoopRegion,
+    settings::Settings,
+};
+use crate::{
+    model::{InstrumentId, Invalid, Tally},
+    util::{
+        ordmap::{DiffItem, OrdMap},
+        quantity::Ticks,
+    },
+};
+
+/// All lanes, by what they move.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Lanes", into = "Lanes")]
+pub struct Automation {
+    lanes: OrdMap<Target, Arc<Lane>>,
+    /// The points of all lanes together, counted as they come and go.
+    points: usize,
+}
+
+/// What crosses the wire of it.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Lanes(
+    #[serde(
+        serialize_with = "bounded::write_pairs",
+        deserialize_with = "bounded::pairs::<MAX_LANES, _, _, _>"
+    )]
+    OrdMap<Target, Arc<Lane>>,
+);
+
+impl From<Lanes> for Automation {
+    fn from(Lanes(lanes): Lanes) -> Self {
+        let points = lanes.values().map(|lane| lane.points.len()).sum();
+        Self { lanes, points }
+    }
+}
+
+impl From<Automation> for Lanes {
+    fn from(automation: Automation) -> Self {
+        Self(automation.lanes)
+    }
+}
+
+/// What is done to the lane of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AutomationAction {
+    /// Makes a lane without points.
+    Add,
+    /// Deletes the lane.
+    Delete,
+    /// Enables or arms the lane.
+    Set(LaneSetting),
+    /// Puts a point, in the place of any that is there. What was turned while
+    /// the lane was armed comes like this too.
+    Put(Point),
+    /// Removes the point that is there.
+    Remove(Ticks),
+    /// Moves and shapes the point that is at this tick, where no other one is.
+    Move(Ticks, Point),
+    /// Removes the points within the region.
+    DeleteRegion(LoopRegion),
+    /// Copies the points within the region to where the second begins, in the
+    /// place of those that are within as long a region from there.
+    CopyRegion(LoopRegion, Ticks),
+    /// Puts points, in the place of any that are where they are.
+    Paste(Points),
+}
+
+impl Automation {
+    /// The lane that moves `target`, if there is one.
+    #[must_use]
+    pub fn lane(&self, target: &Target) -> Option<&Lane> {
+        self.lanes.get(target).map(Arc::as_ref)
+    }
+
+    /// All lanes, by what they move.
+    pub fn lanes(&self) -> impl Iterator<Item = (&Target, &Lane)> {
+        self.lanes.iter().map(|(target, lane)| (target, lane.as_ref()))
+    }
+
+    /// How many lanes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Whether there is no lane.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// How many points there are in all lanes together.
+    #[must_use]
+    pub const fn points(&self) -> usize {
+        self.points
+    }
+
+    /// Lane by lane, and point by point.
+    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+        tally.entries(Some(&self.lanes), Some(&to.lanes), |tally, old, new| {
+            Lane::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+        });
+    }
+
+    /// Removes the lanes of an instrument that is gone.
+    pub(super) fn forget_instrument(&mut self, id: InstrumentId) {
+        self.forget(|target| target.instrument() == Some(id));
+    }
+
+    /// Removes the lanes of a bus that is gone.
+    pub(super) fn forget_bus(&mut self, id: BusId) {
+        self.forget(|target| target.bus() == Some(id));
+    }
+
+    /// Removes the lanes of an effect that is not there any more.
+    pub(super) fn forget_slot(&mut self, chain: ChainOf, slot: SlotId) {
+        self.forget(|target| target.slot() == Some((chain, slot)));
+    }
+
+    /// Removes the lanes of a layer group that is gone.
+    pub(super) fn forget_layer_group(&mut self, id: LayerGroupId) {
+        self.forget(|target| target.layer_group() == Some(id));
+    }
+
+    /// Removes the lanes of instruments that are gone.
+    pub(super) fn follow(&mut self, instruments: &InstrumentState) {
+        self.forget(|target| target.is_orphan(instruments));
+    }
+
+    fn forget(&mut self, gone: impl Fn(&Target) -> bool) {
+        let gone: Vec<_> = self.lanes.keys().copied().filter(gone).collect();
+        for target in gone {
+            self.remove(target);
+        }
+    }
+
+    /// Whether both are the same in memory, and so equal.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.lanes.ptr_eq(&other.lanes)
+    }
+
+    /// Hands to `emit` what makes the lanes of `to` of these lanes, but for what
+    /// goes with an instrument that is not there any more.
+    pub(super) fn diff(
+        &self,
+        to: &Self,
+        instruments: &InstrumentState,
+        emit: &mut dyn FnMut(Target, LaneChange),
+    ) {
+        for change in self.lanes.diff(&to.lanes) {
+            match change {
+                DiffItem::Add(target, lane) => {
+                    emit(*target, LaneChange::Whole(Arc::clone(lane)));
+                }
+                DiffItem::Update { old: (target, old), new: (_, new) } => {
+                    old.diff_lane(new, &mut |change| emit(*target, change));
+                }
+                DiffItem::Remove(target, _) if target.is_orphan(instruments) => {}
+                DiffItem::Remove(target, _) => emit(*target, LaneChange::Gone),
+            }
+        }
+    }
+
+    /// Carries out what [`diff`](Self::diff) found. That what it moves is there
+    /// has been checked.
+    pub(super) fn apply(&mut self, target: Target, change: &LaneChange) -> Result<(), Invalid> {
+        match change {
+            LaneChange::Whole(lane) => {
+                self.remove(target);
+                self.points += lane.points.len();
+                self.lanes.insert(target, Arc::clone(lane));
+                Ok(())
+            }
+            LaneChange::Gone if self.remove(target) => Ok(()),
+            LaneChange::Gone => Err(no_lane(target)),
+            LaneChange::Set(setting) => self.edit(target, |lane| lane.set(setting.clone())),
+            LaneChange::Put(point) => self.edit_points(target, |points| {
+                points.put(*point);
+                Ok(())
+            }),
+            LaneChange::Remove(tick) => {
+                self.edit_points(target, |points| points.take(*tick).map(drop))
+            }
+        }
+    }
+
+    /// Removes a lane, and returns whether there was one.
+    fn remove(&mut self, target: Target) -> bool {
+        let lane = self.lanes.remove(&target);
+        self.points -= lane.as_ref().map_or(0, |lane| lane.points.len());
+        lane.is_some()
+    }
+
+    /// Changes the lane of `target`. Its points are counted as they come and go.
+    fn edit(
+        &mut self,
+        target: Target,
+        edit: impl FnOnce(&mut Lane) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        let lane = self.lanes.get_mut(&target).ok_or_else(|| no_lane(target))?;
+        let lane = Arc::make_mut(lane);
+        self.points -= lane.points.len();
+        let done = edit(lane);
+        self.points += lane.points.len();
+        done
+    }
+
+    fn edit_points(
+        &mut self,
+        target: Target,
+        edit: impl FnOnce(&mut Points) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        self.edit(target, |lane| edit(&mut lane.points))
+    }
+
+    fn add(&mut self, target: Target) -> Result<(), Invalid> {
+        if self.lanes.contains_key(&target) {
+            return Err(Invalid::exists("lane of", target));
+        }
+        if self.lanes.len() >= MAX_LANES {
+            return Err(Invalid::full("lanes", bounded::count(MAX_LANES)));
+        }
+        self.lanes.insert(target, Arc::default());
+        Ok(())
+    }
+
+    /// Checks that there is room for all there is.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        bounded::at_most(self.lanes.len(), MAX_LANES, "lanes")?;
+        bounded::at_most(self.points, MAX_POINTS_IN_ALL, "points in all")
+    }
+}
+
+fn no_lane(target: Target) -> Invalid {
+    Invalid::missing("lane of", target)
+}
+
+pub(super) fn reduce(
+    state: &mut StudioState,
+    target: Target,
+    action: &AutomationAction,
+) -> Result<Vec<StudioEffect>, Invalid> {
+    target.check(state)?;
+    let automation = &mut state.automation;
+    match action {
+        AutomationAction::Add => automation.add(target)?,
+        AutomationAction::Delete => automation.apply(target, &LaneChange::Gone)?,
+        AutomationAction::Set(setting) => {
+            automation.edit(target, |lane| lane.set(setting.clone()))?;
+        }
+        AutomationAction::Put(point) => {
+            automation.edit_points(target, |points| points.paste([*point]))?;
+        }
+        AutomationAction::Remove(tick) => {
+            automation.edit_points(target, |points| points.take(*tick).map(drop))?;
+        }
+        AutomationAction::Move(tick, point) => automation.edit_points(target, |points| {
+            points.take(*tick)?;
+            points.add(*point)
+        })?,
+        AutomationAction::DeleteRegion(region) => automation.edit_points(target, |points| {
+            points.clear(*region);
+            Ok(())
+        })?,
+        AutomationAction::CopyRegion(region, to) => {
+            automation.edit_points(target, |points| points.copy(*region, *to))?;
+        }
+        AutomationAction::Paste(pasted) => {
+            automation.edit_points(target, |points| points.paste(pasted.iter()))?;
+        }
+    }
+    automation.check()?;
+    Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::Model,
+        studio::{
+            BusParameter, BusSendParameter, ChainSetting, EffectKind, InstrumentAction,
+            InstrumentParameter, InstrumentSetting, LayerGroupParameter, MasterParameter,
+            MasterSetting, MixerSetting, Name, NetworkAction, Studio,
+        },
+        util::quantity::Amount,
+    };
+
+    const BASS: InstrumentId = InstrumentId(1);
+    const LEVEL: Target = Target::Instrument(BASS, InstrumentParameter::Level);
+
+    fn point(tick: u32, value: f32) -> Point {
+        Point { tick: Ticks::of(tick), value: Amount::of(value), curve: Curve::Linear }
+    }
+
+    fn studio(points: impl IntoIterator<Item = Point>) -> StudioState {
+        let mut state = StudioState::starter();
+        reduce(&mut state, LEVEL, &AutomationAction::Add).unwrap();
+        for point in points {
+            reduce(&mut state, LEVEL, &AutomationAction::Put(point)).unwrap();
+        }
+        state
+    }
+
+    #[test]
+    fn a_point_is_never_moved_over_another() {
+        let mut state = studio([point(0, 0.0), point(480, 1.0)]);
+        let onto = AutomationAction::Move(Ticks::of(0), point(480, 0.5));
+        assert!(reduce(&mut state.clone(), LEVEL, &onto).is_err());
+        let beside = AutomationAction::Move(Ticks::of(0), point(240, 0.5));
+        reduce(&mut state, LEVEL, &beside).unwrap();
+        assert_eq!(state, studio([point(240, 0.5), point(480, 1.0)]));
+    }
+
+    #[test]
+    fn a_region_is_copied_over_what_is_there() {
+        let mut state = studio([point(0, 0.0), point(100, 1.0), point(1050, 0.3)]);
+        let region = LoopRegion::new(Ticks::of(0), Ticks::of(480)).unwrap();
+        let copy = AutomationAction::CopyRegion(region, Ticks::of(1000));
+        reduce(&mut state, LEVEL, &copy).unwrap();
+        let copied = [(0, 0.0), (100, 1.0), (1000, 0.0), (1100, 1.0)];
+        assert_eq!(state, studio(copied.map(|(tick, value)| point(tick, value))));
+    }
+
+    #[test]
+    fn lanes_go_with_the_instrument_the_bus_or_the_group_that_they_move() {
+        let mut state = studio([point(0, 0.5)]);
+        let mut act = |action| Studio::reduce(&mut state, &action).map(drop);
+        let bus = BusId(1);
+        let lane = |target| NetworkAction::Automation(target, AutomationAction::Add);
+        let pan = Target::Bus(bus, BusParameter::Pan);
+        assert_eq!(act(lane(pan)), Err(Invalid::missing("bus", 1)));
+        act(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default()))).unwrap();
+        act(lane(pan)).unwrap();
+        let send = SendsParameter(bus, BusSendParameter::Level);
+        let send = Target::Instrument(InstrumentId(2), InstrumentParameter::Sends(send));
+        act(lane(send)).unwrap();
+        let group = LayerGroupId(1);
+        let level = Target::LayerGroup(group, LayerGroupParameter::Level);
+        assert_eq!(act(lane(level)), Err(Invalid::missing("layer group", 1)));
+        act(NetworkAction::Mixer(MixerSetting::AddLayerGroup(group, Name::default()))).unwrap();
+        act(lane(level)).unwrap();
+        act(NetworkAction::Mixer(MixerSetting::DeleteLayerGroup(group))).unwrap();
+        act(NetworkAction::Mixer(MixerSetting::DeleteBus(bus))).unwrap();
+        act(NetworkAction::DeleteInstrument(BASS)).unwrap();
+        assert_eq!(state.automation, Automation::default());
+    }
+
+    #[test]
+    fn lanes_go_with_the_effect_that_they_move_and_not_to_the_next_one_in_its_slot() {
+        let mut state = StudioState::starter();
+        let mut act = |action| Studio::reduce(&mut state, &action).map(drop);
+        let slot = SlotId(1);
+        let bus = BusId(1);
+        act(NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default()))).unwrap();
+        let on_instrument = |setting| {
+            let setting = InstrumentSetting::Chain(setting);
+            NetworkAction::Instrument(BASS, InstrumentAction::Set(setting))
+        };
+        let on_bus = |setting| {
+            NetworkAction::Mixer(MixerSetting::Bus(bus, crate::studio::BusSetting::Chain(setting)))
+        };
+        let on_master =
+            |setting| NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(setting)));
+        let bypass = ChainParameter::Bypass(slot);
+        let targets = [
+            Target::Instrument(BASS, InstrumentParameter::Chain(bypass)),
+            Target::Bus(bus, BusParameter::Chain(bypass)),
+            Target::Master(MasterParameter::Chain(bypass)),
+        ];
+        let chains: [&dyn Fn(ChainSetting) -> NetworkAction; 3] =
+            [&on_instrument, &on_bus, &on_master];
+        for (target, chain) in targets.into_iter().zip(chains) {
+            let lane = NetworkAction::Automation(target, AutomationAction::Add);
+            assert_eq!(act(lane.clone()), Err(Invalid::missing("effect", 1)));
+            act(chain(ChainSetting::Add(slot, EffectKind::Reverb, 0))).unwrap();
+            act(lane).unwrap();
+        }
+        for chain in chains {
+            act(chain(ChainSetting::Remove(slot))).unwrap();
+            act(chain(ChainSetting::Add(slot, EffectKind::Delay, 0))).unwrap();
+        }
+        assert_eq!(state.automation, Automation::default());
+    }
+}

@@ -1,0 +1,329 @@
+//! What undoing asks of the studio: which actions are steps, which edit the same
+//! thing, and the difference between two moments thing by thing.
+//!
+//! It knows nothing of who did what: that is the session's business.
+
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
+
+use super::{
+    StudioChange, StudioPatch, StudioState,
+    arrangement::{Arrangement, Clip, ClipChange, PlacementAction, PlacementChange},
+    automation::{Lane, LaneChange, Target},
+    chain::ChainSetting,
+    drums::{DrumAction, DrumChange, DrumMachine, DrumSetting, PatternSetting},
+    effect::EffectSetting,
+    hosted::{Device, LoadedSetting, ParameterId},
+    instrument::{Instrument, InstrumentAction, InstrumentSetting},
+    keys::Keys,
+    mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
+    network_action::NetworkAction,
+    patch::diff_arrangement,
+    piano_roll::{PianoRollAction, Track, TrackChange},
+    playback::Transport,
+    project::{ProjectAction, ProjectOutcome, ProjectReport, Projects},
+    registry::Registry,
+    session_settings::SessionState,
+    settings::{Place, PlaceName, Settings},
+    source::SourceSetting,
+};
+use crate::{
+    model::{InstrumentId, Memory, Piece},
+    util::{
+        ordmap::DiffItem,
+        quantity::{Pitch, Ticks},
+    },
+};
+
+/// Playing, the transport and saving are not steps.
+pub(super) const fn memory(action: &NetworkAction) -> Memory {
+    match action {
+        NetworkAction::Instrument(_, InstrumentAction::Set(_))
+        | NetworkAction::AddInstrument { .. }
+        | NetworkAction::DeleteInstrument(_)
+        | NetworkAction::PianoRoll(..)
+        | NetworkAction::Clip(..)
+        | NetworkAction::Placement(..)
+        | NetworkAction::Arrangement(_)
+        | NetworkAction::Automation(..)
+        | NetworkAction::Drums(..)
+        | NetworkAction::Adjust(..)
+        | NetworkAction::Registry(_)
+        | NetworkAction::Session(_)
+        | NetworkAction::Mixer(_) => Memory::Step,
+        // What comes in the place of everything leaves nothing to go back to.
+        NetworkAction::Project(ProjectAction::New)
+        | NetworkAction::ProjectReport(ProjectReport {
+            outcome: ProjectOutcome::Loaded(..), ..
+        }) => Memory::Barrier,
+        NetworkAction::Instrument(
+            _,
+            InstrumentAction::Play(..)
+            | InstrumentAction::Release(_)
+            | InstrumentAction::ReleaseAll,
+        )
+        | NetworkAction::Project(_)
+        | NetworkAction::ProjectReport(_)
+        | NetworkAction::Transport(_) => Memory::Nothing,
+    }
+}
+
+/// Whether both set the same parameter, as in a sweep.
+pub(super) fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool {
+    match (swept(previous), swept(next)) {
+        (Some(previous), Some(next)) => previous == next,
+        _ => false,
+    }
+}
+
+/// What can be swept: a parameter, or the velocity or length of a note.
+fn swept(action: &NetworkAction) -> Option<Place> {
+    let change = match action {
+        NetworkAction::Instrument(_, InstrumentAction::Set(InstrumentSetting::Chain(setting)))
+        | NetworkAction::Mixer(
+            MixerSetting::Bus(_, BusSetting::Chain(setting))
+            | MixerSetting::Master(MasterSetting::Chain(setting)),
+        ) if setting.is_structural() => return None,
+        NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
+            StudioChange::Instrument(*id, setting.clone())
+        }
+        NetworkAction::Session(setting) => StudioChange::Session(setting.clone()),
+        NetworkAction::Mixer(setting) => StudioChange::Mixer(setting.clone()),
+        NetworkAction::Drums(id, DrumAction::Set(setting)) => {
+            StudioChange::Drums(*id, DrumChange::Set(setting.clone()))
+        }
+        NetworkAction::Drums(id, DrumAction::Step(pattern, pad, step, _)) => {
+            let step = PatternSetting::Off(*pad, *step);
+            StudioChange::Drums(*id, DrumChange::Set(DrumSetting::Pattern(*pattern, step)))
+        }
+        NetworkAction::Adjust(device, parameter, _) => touched(*device, *parameter),
+        NetworkAction::PianoRoll(
+            id,
+            PianoRollAction::Resize(tick, pitch, _)
+            | PianoRollAction::Velocity(tick, pitch, _)
+            | PianoRollAction::Probability(tick, pitch, _),
+        ) => StudioChange::PianoRoll(*id, TrackChange::Remove(*tick, *pitch)),
+        NetworkAction::Placement(
+            id,
+            PlacementAction::Move(placement, _) | PlacementAction::Resize(placement, _),
+        ) => StudioChange::Placement(*id, PlacementChange::Remove(*placement)),
+        _ => return None,
+    };
+    Some(place(&change))
+}
+
+/// A change of this parameter.
+fn touched(device: Device, parameter: ParameterId) -> StudioChange {
+    let slot = |id| ChainSetting::Effect(id, EffectSetting::Vst(LoadedSetting::Reset(parameter)));
+    match device {
+        Device::Source(id) => {
+            let source = SourceSetting::Vst(LoadedSetting::Reset(parameter));
+            StudioChange::Instrument(id, InstrumentSetting::Source(source))
+        }
+        Device::Slot(id, slot_id) => {
+            StudioChange::Instrument(id, InstrumentSetting::Chain(slot(slot_id)))
+        }
+        Device::BusSlot(id, slot_id) => {
+            StudioChange::Mixer(MixerSetting::Bus(id, BusSetting::Chain(slot(slot_id))))
+        }
+        Device::MasterSlot(slot_id) => {
+            StudioChange::Mixer(MixerSetting::Master(MasterSetting::Chain(slot(slot_id))))
+        }
+    }
+}
+
+/// What a change changes, from the whole to the part.
+fn place(change: &StudioChange) -> Place {
+    use PlaceName::{Number, Part};
+
+    let instrument = |id: &InstrumentId| way([Part("Instrument"), Number(id.0.into())]);
+    match change {
+        StudioChange::Session(setting) => placed::<SessionState>(way([Part("Session")]), setting),
+        StudioChange::Transport(setting) => placed::<Transport>(way([Part("Transport")]), setting),
+        StudioChange::Registry(setting) => placed::<Registry>(way([Part("Registry")]), setting),
+        StudioChange::Drums(id, DrumChange::Set(setting)) => {
+            let mut place = instrument(id);
+            place.push(Part("Drums"));
+            DrumMachine::place(setting, &mut place);
+            place
+        }
+        StudioChange::Mixer(setting) => placed::<Mixer>(way([Part("Mixer")]), setting),
+        StudioChange::PutInstrument(id, ..)
+        | StudioChange::DropInstrument(id)
+        | StudioChange::Drums(id, DrumChange::Whole(_)) => instrument(id),
+        StudioChange::Instrument(id, setting) => placed::<Instrument>(instrument(id), setting),
+        StudioChange::Key(id, change) => {
+            let mut place = instrument(id);
+            place.push(Part("Key"));
+            placed::<Keys>(place, change)
+        }
+        StudioChange::PianoRoll(id, change) => {
+            let mut place = instrument(id);
+            place.push(Part("Track"));
+            match change {
+                TrackChange::Put(note) => place.extend(at(note.tick, note.pitch)),
+                TrackChange::Remove(tick, pitch) => place.extend(at(*tick, *pitch)),
+                TrackChange::Set(setting) => return placed::<Track>(place, setting),
+                TrackChange::Whole(_) => {}
+            }
+            place
+        }
+        StudioChange::Arrangement(setting) => {
+            placed::<Arrangement>(way([Part("Arrangement")]), setting)
+        }
+        StudioChange::Clip(id, clip, change) => {
+            let mut place = instrument(id);
+            place.extend([Part("Clip"), Number(clip.0.into())]);
+            match change {
+                ClipChange::Put(note) => place.extend(at(note.tick, note.pitch)),
+                ClipChange::Remove(tick, pitch) => place.extend(at(*tick, *pitch)),
+                ClipChange::Set(setting) => return placed::<Clip>(place, setting),
+                ClipChange::Whole(_) | ClipChange::Gone => {}
+            }
+            place
+        }
+        StudioChange::Placement(id, change) => {
+            let (PlacementChange::Put(placement, _) | PlacementChange::Remove(placement)) = change;
+            let mut place = instrument(id);
+            place.extend([Part("Placement"), Number(placement.0.into())]);
+            place
+        }
+        StudioChange::Lane(target, change) => {
+            let mut place = lane(*target);
+            match change {
+                LaneChange::Put(point) => place.push(Number(point.tick.get().into())),
+                LaneChange::Remove(tick) => place.push(Number(tick.get().into())),
+                LaneChange::Set(setting) => return placed::<Lane>(place, setting),
+                LaneChange::Whole(_) | LaneChange::Gone => {}
+            }
+            place
+        }
+        StudioChange::Project(setting) => placed::<Projects>(way([Part("Projects")]), setting),
+        StudioChange::WholeMixer(_) => way([Part("Mixer")]),
+        StudioChange::Instruments(_) | StudioChange::WholePianoRoll(_) => way([Part("Instrument")]),
+    }
+}
+
+/// Where a note is in its track or clip.
+fn at(tick: Ticks, pitch: Pitch) -> [PlaceName; 3] {
+    use PlaceName::{Number, Part};
+
+    [Part("Note"), Number(tick.get().into()), Number(pitch.get().into())]
+}
+
+/// A lane is a part of what it moves, so that it comes and goes with it.
+fn lane(target: Target) -> Place {
+    use PlaceName::{Number, Part};
+
+    let mixer = |setting| placed::<Mixer>(way([Part("Mixer")]), &setting);
+    let mut place = match target {
+        Target::Instrument(id, _)
+        | Target::Pad(id, ..)
+        | Target::Drums(id, _)
+        | Target::Hosted(Device::Source(id) | Device::Slot(id, _), _) => {
+            way([Part("Instrument"), Number(id.0.into())])
+        }
+        Target::Bus(id, _) | Target::Hosted(Device::BusSlot(id, _), _) => {
+            mixer(MixerSetting::DeleteBus(id))
+        }
+        Target::LayerGroup(id, _) => mixer(MixerSetting::DeleteLayerGroup(id)),
+        Target::Master(_) | Target::Hosted(Device::MasterSlot(_), _) => {
+            way([Part("Mixer"), Part("Master")])
+        }
+        Target::Session(_) => way([Part("Session")]),
+    };
+    if target.slot().is_some() {
+        place.push(Part("Chain"));
+    }
+    // It need not be the same elsewhere: a place never leaves the process.
+    let mut hasher = DefaultHasher::new();
+    target.hash(&mut hasher);
+    place.extend([Part("Lane"), Number(hasher.finish())]);
+    place
+}
+
+fn way<const STEPS: usize>(names: [PlaceName; STEPS]) -> Place {
+    names.into_iter().collect()
+}
+
+fn placed<S: Settings>(mut place: Place, setting: &S::Setting) -> Place {
+    S::place(setting, &mut place);
+    place
+}
+
+/// The difference of two moments, thing by thing.
+pub(super) fn pieces(from: &StudioState, to: &StudioState) -> Vec<Piece<StudioPatch>> {
+    let mut pieces: BTreeMap<Place, Piece<StudioPatch>> = BTreeMap::new();
+    let (forth, back) = (changes(from, to), changes(to, from));
+    for change in forth.iter().chain(&back) {
+        let nothing = || StudioPatch(Vec::new());
+        pieces.entry(place(change)).or_insert_with(|| Piece { forth: nothing(), back: nothing() });
+    }
+    // What depends on something else that changes goes with it.
+    let wholes: Vec<_> = pieces.keys().cloned().collect();
+    pieces.retain(|place, _| {
+        !wholes.iter().any(|whole| whole.len() < place.len() && place.starts_with(whole))
+    });
+    for (changes, is_forth) in [(forth, true), (back, false)] {
+        for change in changes {
+            let place = place(&change);
+            let whole = pieces
+                .range_mut(..=place.clone())
+                .rev()
+                .find(|(whole, _)| place.starts_with(whole));
+            if let Some((_, piece)) = whole {
+                if is_forth { &mut piece.forth } else { &mut piece.back }.0.push(change);
+            }
+        }
+    }
+    pieces.into_values().collect()
+}
+
+/// The difference as fine as it can be said, but for what is played.
+fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
+    let mut changes = Vec::new();
+    if !Arc::ptr_eq(&from.session, &to.session) {
+        from.session.diff(&to.session, &mut |s| changes.push(StudioChange::Session(s)));
+    }
+    if !from.registry.is_same(&to.registry) {
+        from.registry.diff(&to.registry, &mut |s| changes.push(StudioChange::Registry(s)));
+    }
+    if !from.mixer.is_same(&to.mixer) {
+        from.mixer.diff(&to.mixer, &mut |s| changes.push(StudioChange::Mixer(s)));
+    }
+    for difference in from.instruments.diff(&to.instruments) {
+        match difference {
+            DiffItem::Add(&id, instrument) => changes.push(put(to, id, instrument)),
+            DiffItem::Remove(id, _) => changes.push(StudioChange::DropInstrument(*id)),
+            DiffItem::Update { old: (id, old), new: (_, new) } => {
+                old.diff(new, &mut |s| changes.push(StudioChange::Instrument(*id, s)));
+            }
+        }
+    }
+    let in_both = |id| from.instruments.contains(id) && to.instruments.contains(id);
+    from.piano_roll.diff(&to.piano_roll, &mut |id, change| {
+        if in_both(id) {
+            changes.push(StudioChange::PianoRoll(id, change));
+        }
+    });
+    diff_arrangement(from, to, &mut changes);
+    from.automation.diff(&to.automation, &to.instruments, &mut |target, change| {
+        changes.push(StudioChange::Lane(target, change));
+    });
+    // The machine of a drum kit that is put comes after it.
+    from.drums.diff(&to.drums, &mut |id, change| changes.push(StudioChange::Drums(id, change)));
+    changes
+}
+
+/// The instrument as it is made, not as it is played.
+fn put(state: &StudioState, id: InstrumentId, instrument: &Arc<Instrument>) -> StudioChange {
+    let mut instrument = Arc::clone(instrument);
+    if !instrument.sounding.is_empty() {
+        Arc::make_mut(&mut instrument).sounding = Keys::default();
+    }
+    let track = state.piano_roll.shared_track(id).unwrap_or_default();
+    StudioChange::PutInstrument(id, instrument, track)
+}

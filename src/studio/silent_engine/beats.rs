@@ -1,0 +1,132 @@
+//! What the drum machines strike between two ticks.
+//!
+//! A machine begins with the music and goes round: where it is follows from the
+//! tick alone, so that a seek finds it in step with everything else.
+
+use super::{
+    schedule::{Key, Span, Struck, Written, chance_of, is_mono, moves},
+    swing,
+};
+use crate::{
+    model::InstrumentId,
+    studio::{
+        DrumMachine, DrumParameter, Lane, PadSound, Pattern, PatternId, Step, StudioState, Target,
+    },
+    util::quantity::{Amount, PadNumber, Pitch, Semitones, StepNumber, Ticks},
+};
+
+/// Hands out what the machine of a kit strikes at or after `span.start` and before
+/// `span.end`.
+pub(super) fn strike_machine(
+    state: &StudioState,
+    kit: InstrumentId,
+    machine: &DrumMachine,
+    span: Span,
+    emit: &mut dyn FnMut(Written),
+) {
+    let round: u32 = patterns(machine).map(length).sum();
+    if round == 0 || patterns(machine).all(|pattern| pattern.steps().is_empty()) {
+        return;
+    }
+    let lane = swing_lane(state, kit);
+    let mut start = span.start - span.start % round;
+    while start < span.end {
+        for pattern in patterns(machine) {
+            let end = start.saturating_add(length(pattern));
+            let shared = span.start.max(start)..span.end.min(end);
+            if !shared.is_empty() {
+                let local = shared.start - start..shared.end - start;
+                let swing = |tick| swing_at(machine, lane, start + tick);
+                struck(pattern, swing, local, |step, tick| {
+                    strike(state, kit, machine, pattern, step, start + tick)
+                        .into_iter()
+                        .for_each(&mut *emit);
+                });
+            }
+            start = end;
+        }
+    }
+}
+
+/// The patterns that follow one another: those of the chain, or else the current
+/// one. A chain of none is no chain.
+fn patterns(machine: &DrumMachine) -> impl Iterator<Item = &Pattern> {
+    let chain: &[PatternId] = if machine.chained { machine.chain().patterns() } else { &[] };
+    let alone = if chain.is_empty() { machine.current() } else { None };
+    chain.iter().copied().chain(alone).filter_map(|id| machine.pattern(id))
+}
+
+/// How long a pattern lasts, in ticks.
+fn length(pattern: &Pattern) -> u32 {
+    u32::from(pattern.length.get()) * pattern.resolution.ticks()
+}
+
+/// The lane that moves the swing of a drum machine, if one does.
+pub(super) fn swing_lane(state: &StudioState, kit: InstrumentId) -> Option<&Lane> {
+    let target = Target::Drums(kit, DrumParameter::Swing);
+    state.automation.lane(&target).filter(|lane| moves(state, target, lane))
+}
+
+/// How a machine swings at a tick: as its lane says, if it has one.
+fn swing_at(machine: &DrumMachine, lane: Option<&Lane>, tick: u32) -> Amount {
+    let at = lane.zip(Ticks::new(tick).ok());
+    at.and_then(|(lane, tick)| lane.value(tick)).unwrap_or(machine.swing)
+}
+
+/// Hands out the steps that are struck within `span` of the pattern, and when.
+/// `swing` is asked at the first of every two.
+fn struck(
+    pattern: &Pattern,
+    swing: impl Fn(u32) -> Amount,
+    span: Span,
+    mut emit: impl FnMut(Step, u32),
+) {
+    let lasts = pattern.resolution.ticks();
+    for number in span.start / lasts..span.end.div_ceil(lasts) {
+        let straight = number * lasts;
+        let is_second = number % 2 == 1;
+        let late = if is_second { swing::delay(swing(straight - lasts), lasts) } else { 0 };
+        let tick = straight + late;
+        let step = u8::try_from(number).ok().and_then(|number| StepNumber::new(number).ok());
+        if let Some(step) = step.filter(|_| span.contains(&tick)) {
+            pattern.steps().at(step).for_each(|step| emit(step, tick));
+        }
+    }
+}
+
+fn strike(
+    state: &StudioState,
+    kit: InstrumentId,
+    machine: &DrumMachine,
+    pattern: &Pattern,
+    step: Step,
+    tick: u32,
+) -> Option<Written> {
+    let pad = machine.pad(step.pad);
+    let transposed = transposed(pad.pitch, step.pitch);
+    let (instrument, key, mono) = match pad.sound {
+        PadSound::Nothing => return None,
+        PadSound::Sample(_) | PadSound::Slice(_) => (kit, Key::Pad(step.pad), false),
+        PadSound::Instrument(id, pitch) => {
+            let mono = state.piano_roll.track(id).is_some_and(is_mono);
+            (id, Key::Note(moved(pitch, transposed)), mono)
+        }
+    };
+    let chokes = pad.chokes.map(|pad: PadNumber| (kit, Key::Pad(pad)));
+    let end = tick.saturating_add(pattern.resolution.ticks());
+    let (velocity, chance) = (step.velocity, chance_of(step.probability));
+    let what = Struck { instrument, key, velocity, mono, transposed, chokes };
+    Some(Written { tick, end, chance, what })
+}
+
+/// Both transpositions together, as far as there are intervals.
+fn transposed(pad: Semitones, step: Semitones) -> Semitones {
+    let sum = (pad.get() + step.get()).clamp(Semitones::MIN.get(), Semitones::MAX.get());
+    Semitones::new(sum).unwrap_or(pad)
+}
+
+/// The key so far from another one, as far as there are keys.
+fn moved(pitch: Pitch, by: Semitones) -> Pitch {
+    let key = pitch.get().saturating_add_signed(by.get()).min(Pitch::MAX.get());
+    Pitch::new(key).unwrap_or(pitch)
+}

@@ -1,0 +1,175 @@
+//! What the meters of a desk would show, from the state and the notes that sound.
+//!
+//! An estimate by velocities, faders, pans, mutes and solos: it knows nothing
+//! of sources, filters and envelopes, and nothing of time.
+
+use std::iter;
+
+use super::{
+    schedule::Key,
+    sounding::{Place, Sounding},
+};
+use crate::{
+    model::InstrumentId,
+    studio::{
+        BusId, BusParameter, ClickParameter, Instrument, InstrumentParameter, LayerGroup,
+        MasterParameter, Output, PadParameter, SessionParameter, StudioState, Target,
+    },
+    util::quantity::{Decibels, PadNumber, Pan, Velocity},
+};
+
+/// What the meters show.
+pub(super) struct Levels {
+    /// The left and the right channel of the master.
+    pub(super) peaks: [Decibels; 2],
+    /// Whether anybody holds a key, audible or not.
+    pub(super) keys_held: bool,
+}
+
+/// The levels of the held keys, of the scheduled notes that sound, and of the
+/// click.
+pub(super) fn levels(state: &StudioState, sounding: &Sounding, clicks: bool) -> Levels {
+    let desk = Desk::of(state);
+    Levels { peaks: desk.sum(sounding, clicks).map(decibels), keys_held: desk.keys_held }
+}
+
+/// Whether a meter may move when this is moved.
+pub(super) const fn reads(target: Target) -> bool {
+    use InstrumentParameter::{Level, Mute, Pan, Sends, Solo};
+
+    match target {
+        Target::Instrument(_, parameter) => {
+            matches!(parameter, Level | Pan | Mute | Solo | Sends(_))
+        }
+        Target::Pad(_, _, parameter) => matches!(parameter, PadParameter::Level),
+        Target::Bus(_, parameter) => !matches!(parameter, BusParameter::Chain(_)),
+        Target::Master(parameter) => !matches!(parameter, MasterParameter::Chain(_)),
+        Target::LayerGroup(..) => true,
+        Target::Session(parameter) => {
+            matches!(parameter, SessionParameter::Click(ClickParameter::Level))
+        }
+        Target::Drums(..) | Target::Hosted(..) => false,
+    }
+}
+
+/// The state as a mixing desk sees it.
+struct Desk<'a> {
+    state: &'a StudioState,
+    /// Whether an instrument or a layer group is soloed.
+    solo: bool,
+    bus_solo: bool,
+    keys_held: bool,
+}
+
+impl<'a> Desk<'a> {
+    fn of(state: &'a StudioState) -> Self {
+        let mut solo = state.mixer.layer_groups().any(|(_, group)| group.solo);
+        let mut keys_held = false;
+        for (_, instrument) in state.instruments.iter() {
+            solo |= instrument.solo;
+            keys_held |= !instrument.sounding.is_empty();
+        }
+        let bus_solo = state.mixer.buses().any(|(_, bus)| bus.solo);
+        Self { state, solo, bus_solo, keys_held }
+    }
+
+    /// What all instruments together make of the left and of the right. The click
+    /// goes straight to the master: no solo silences it.
+    fn sum(&self, sounding: &Sounding, clicks: bool) -> [f32; 2] {
+        let mut sum = [if clicks { gain_of(self.state.session.click.level) } else { 0.0 }; 2];
+        // Both are in the order of the instruments, so neither is searched.
+        let mut voices = sounding.iter().peekable();
+        for (id, instrument) in self.state.instruments.iter() {
+            while voices.next_if(|((of, _), _)| *of < id).is_some() {}
+            let own = iter::from_fn(|| voices.next_if(|((of, _), _)| *of == id));
+            let loudness = self.loudness(instrument, own);
+            if loudness > 0.0 {
+                sum = add(sum, self.gains(instrument).map(|gain| gain * loudness));
+            }
+        }
+        let master = &self.state.mixer.master;
+        if master.mute { [0.0; 2] } else { times(sum, strip(master.level, master.pan)) }
+    }
+
+    /// How loud the notes of an instrument are together, before its fader.
+    fn loudness(
+        &self,
+        instrument: &Instrument,
+        scheduled: impl Iterator<Item = (Place, Velocity)>,
+    ) -> f32 {
+        let scheduled = scheduled.map(|((id, key), velocity)| match key {
+            Key::Note(_) => amplitude(velocity),
+            Key::Pad(pad) => amplitude(velocity) * self.pad_gain(id, pad),
+        });
+        let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
+        let loudness: f32 = scheduled.chain(keys).sum();
+        let audible = loudness > 0.0 && self.is_audible(instrument);
+        if audible { loudness } else { 0.0 }
+    }
+
+    fn is_audible(&self, instrument: &Instrument) -> bool {
+        let group = self.group(instrument);
+        let (mute, solo) = group.map_or((false, false), |group| (group.mute, group.solo));
+        !(instrument.mute || mute) && (!self.solo || instrument.solo || solo)
+    }
+
+    fn pad_gain(&self, kit: InstrumentId, pad: PadNumber) -> f32 {
+        self.state.drums.machine(kit).map_or(0.0, |machine| gain_of(machine.pad(pad).level))
+    }
+
+    /// From the notes of an instrument to the master, by output and sends.
+    fn gains(&self, instrument: &Instrument) -> [f32; 2] {
+        let group = self.group(instrument).map_or(1.0, |group| gain_of(group.level));
+        let post = strip(instrument.level, instrument.pan).map(|gain| gain * group);
+        let mut gains = match instrument.output {
+            Output::Master => post,
+            Output::Bus(bus) => times(post, self.bus_gains(bus)),
+        };
+        for (bus, send) in instrument.sends.iter() {
+            let tap = if send.pre_fader { strip(Decibels::of(0.0), instrument.pan) } else { post };
+            let sent = tap.map(|gain| gain * gain_of(send.level));
+            gains = add(gains, times(sent, self.bus_gains(bus)));
+        }
+        gains
+    }
+
+    fn group(&self, instrument: &Instrument) -> Option<&LayerGroup> {
+        self.state.mixer.layer_group(instrument.layer_group?)
+    }
+
+    fn bus_gains(&self, id: BusId) -> [f32; 2] {
+        match self.state.mixer.bus(id) {
+            Some(bus) if !bus.mute && (bus.solo || !self.bus_solo) => strip(bus.level, bus.pan),
+            _ => [0.0; 2],
+        }
+    }
+}
+
+fn add(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [a[0] + b[0], a[1] + b[1]]
+}
+
+fn times(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [a[0] * b[0], a[1] * b[1]]
+}
+
+fn amplitude(velocity: Velocity) -> f32 {
+    f32::from(velocity.get()) / f32::from(Velocity::MAX.get())
+}
+
+/// What a strip does to the left and to the right. A balance: in the centre
+/// both pass as they are.
+fn strip(level: Decibels, pan: Pan) -> [f32; 2] {
+    let (gain, pan) = (gain_of(level), pan.get());
+    [gain * (1.0 - pan).min(1.0), gain * (1.0 + pan).min(1.0)]
+}
+
+fn gain_of(level: Decibels) -> f32 {
+    if level == Decibels::MIN { 0.0 } else { 10f32.powf(level.get() / 20.0) }
+}
+
+fn decibels(amplitude: f32) -> Decibels {
+    let (min, max) = (Decibels::MIN, Decibels::MAX);
+    // The logarithm of silence is below every minimum.
+    Decibels::new((20.0 * amplitude.log10()).clamp(min.get(), max.get())).unwrap_or(min)
+}

@@ -1,0 +1,406 @@
+//! A performance: the playhead on its way, and everything that it reaches.
+//!
+//! Each tick is played once each time it is passed, in order, however the time
+//! is cut into pieces. It knows the state as it reads it, and changes nothing.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    PlaybackEvent, Played,
+    click::{self, Beats},
+    plan::{Away, Plan, Way},
+    playhead::Playhead,
+    schedule::{self, Key, Shift, Strike},
+    sounding::{Place, Sounding},
+};
+use crate::{
+    studio::{
+        Arrangement, AtEnd, Automation, Click, ClickParameter, ClickSetting, PlayMode,
+        SessionParameter, SessionSetting, StudioState, Target,
+    },
+    util::quantity::{Amount, Bpm, Ticks},
+};
+
+/// How many happenings are kept until somebody takes them.
+const LOG: usize = 65_536;
+
+/// The lane that moves the tempo moves time itself.
+const TEMPO: Target = Target::Session(SessionParameter::Tempo);
+
+/// The playhead on its way, and what sounds meanwhile.
+#[derive(Clone, Debug)]
+pub(super) struct Performance {
+    pub(super) playhead: Playhead,
+    /// What the time that passes is reckoned by.
+    pub(super) tempo: Bpm,
+    pub(super) sounding: Sounding,
+    plan: Plan,
+    /// What is counted in before the playhead moves.
+    count: Option<Count>,
+    /// Where the arrangement ends, and the one of which that was last asked.
+    end: (Arrangement, u32),
+    /// What lanes have moved since the music began.
+    pub(super) moved: BTreeMap<Target, Amount>,
+    /// What has happened, if somebody wants to know.
+    pub(super) log: Option<Vec<Played>>,
+    /// The first tick of which nothing has been played yet.
+    due: u32,
+    /// Where the playhead was put last: it leaves a region at its end only if it
+    /// was before that.
+    entered: u32,
+    /// How often it was sent back since the music began.
+    pass: u32,
+    /// Whether the lanes have to say where they are at once.
+    chase: bool,
+    /// Where the tempo was last taken from its lane.
+    paced: u32,
+}
+
+/// Bars that are counted in.
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    /// How far.
+    playhead: Playhead,
+    /// The first tick the beat of which has not been heard.
+    due: u32,
+    /// How long, in ticks.
+    length: u32,
+}
+
+/// Where the playhead does not simply go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Turns {
+    /// Where it is sent away, if it is.
+    away: Option<Away>,
+    /// Where the tempo may change, if that is before.
+    tempo: Option<u32>,
+}
+
+impl Performance {
+    pub(super) fn new(tempo: Bpm) -> Self {
+        Self {
+            playhead: Playhead::default(),
+            tempo,
+            sounding: Sounding::default(),
+            plan: Plan::default(),
+            count: None,
+            end: (Arrangement::default(), 0),
+            moved: BTreeMap::new(),
+            log: None,
+            due: 0,
+            entered: 0,
+            pass: 0,
+            chase: true,
+            paced: 0,
+        }
+    }
+
+    /// Puts the playhead somewhere. What sounds is cut off.
+    pub(super) fn locate(&mut self, tick: u32) {
+        self.cut(self.playhead.tick());
+        self.plan.clear();
+        self.playhead = Playhead::at(tick);
+        self.enter(tick);
+    }
+
+    /// Goes from where the playhead is, as if it were for the first time, once
+    /// that is counted in.
+    pub(super) fn start(&mut self, state: &StudioState) {
+        self.pass = 0;
+        self.chase = true;
+        let length = click::count_in(state);
+        let count = Count { playhead: Playhead::default(), due: 0, length };
+        self.count = (length > 0).then_some(count);
+    }
+
+    /// Cuts off what sounds, and lets go of what lanes have moved.
+    pub(super) fn stop(&mut self) {
+        self.cut(self.playhead.tick());
+        self.plan.clear();
+        self.count = None;
+        self.moved.clear();
+    }
+
+    /// Whether it is still counted in, and the playhead does not move.
+    pub(super) fn is_counting(&self) -> bool {
+        self.count.is_some()
+    }
+
+    fn enter(&mut self, tick: u32) {
+        self.due = tick;
+        self.entered = tick;
+        self.chase = true;
+    }
+
+    /// Whether a click is heard, at which the playhead, or the count, has been.
+    pub(super) fn clicks(&self, state: &StudioState) -> bool {
+        let (playhead, from) = match &self.count {
+            Some(count) => (count.playhead, 0),
+            None => (self.playhead, self.entered),
+        };
+        let last = Beats::of(state.session.time_signature).sounding(playhead.tick());
+        self.click(state).on && last.is_some_and(|beat| beat >= from)
+    }
+
+    /// The click as the lanes have moved it: as it is set while it is counted in,
+    /// for they move nothing then.
+    fn click(&self, state: &StudioState) -> Click {
+        let mut click = state.session.click;
+        for parameter in [ClickParameter::On, ClickParameter::Accent] {
+            let target = Target::Session(SessionParameter::Click(parameter));
+            match self.moved.get(&target).map(|value| parameter.setting(*value)) {
+                Some(ClickSetting::On(on)) => click.on = on,
+                Some(ClickSetting::Accent(accent)) => click.accent = accent,
+                _ => {}
+            }
+        }
+        click
+    }
+
+    /// Plays on for a time, and returns whether the music has ended. `leaves` is
+    /// told where the playhead leaves for somewhere else.
+    pub(super) fn play_on(
+        &mut self,
+        state: &StudioState,
+        time: Duration,
+        mut leaves: impl FnMut(u32),
+    ) -> bool {
+        if !self.count_in(state, time) {
+            return false;
+        }
+        self.forget(state);
+        loop {
+            if self.chase {
+                self.take_tempo(state, self.due);
+            }
+            let turns = self.next_turns(state);
+            let next = turns.tempo.or(turns.away.map(|away| away.at));
+            let reached = self.playhead.tick().saturating_add(1);
+            self.play(state, next.map_or(reached, |next| next.min(reached)), turns.away);
+            let Some(until) = next.filter(|next| self.playhead.has_reached(*next)) else {
+                return false;
+            };
+            match turns {
+                Turns { tempo: Some(tick), .. } => self.take_tempo(state, tick),
+                Turns { away: Some(Away { to: Some(to), .. }), .. } => {
+                    leaves(until);
+                    self.turn_back(until, to);
+                }
+                Turns { .. } => {
+                    self.cut(until);
+                    leaves(until);
+                    self.plan.clear();
+                    self.playhead = Playhead::at(until);
+                    self.enter(until);
+                    self.moved.clear();
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Lets a time pass, and returns whether the playhead moves.
+    fn count_in(&mut self, state: &StudioState, time: Duration) -> bool {
+        if self.count.is_some() && self.chase {
+            self.take_tempo(state, self.due);
+        }
+        let Some(mut count) = self.count.take() else {
+            self.playhead.move_on(time, self.tempo);
+            return true;
+        };
+        count.playhead.move_on(time, self.tempo);
+        let until = count.length.min(count.playhead.tick().saturating_add(1));
+        let beats = Beats::of(state.session.time_signature);
+        while let Some(beat) = beats.next(count.due).filter(|beat| *beat < until) {
+            self.beat(state, self.playhead.tick(), beats.begins_bar(beat));
+            count.due = beat + 1;
+        }
+        let done = count.playhead.has_reached(count.length);
+        if done {
+            self.playhead.take_over(count.playhead, count.length);
+        } else {
+            self.count = Some(count);
+        }
+        done
+    }
+
+    /// Sends the playhead back. Who plays early is there already, and who plays
+    /// late has still something to say of before.
+    fn turn_back(&mut self, until: u32, to: u32) {
+        self.sounding.trim(self.pass, until.into());
+        self.end_notes(until);
+        self.plan.turn_back(self.pass, until, to);
+        self.sounding.shift(i64::from(to) - i64::from(until));
+        self.playhead.jump(until, to);
+        self.pass = self.pass.wrapping_add(1);
+        self.enter(to);
+    }
+
+    /// Lets go of what is no longer there.
+    fn forget(&mut self, state: &StudioState) {
+        if self.plan.lost(state) {
+            let tick = self.playhead.tick().min(self.due);
+            while let Some(gone) = self.sounding.end_unless(|id| state.instruments.contains(id)) {
+                self.note_off(tick, gone);
+            }
+        }
+        let moves = |target: &Target| {
+            state.automation.lane(target).is_some_and(|lane| schedule::moves(state, *target, lane))
+        };
+        self.moved.retain(|target, _| moves(target));
+    }
+
+    /// The first ticks from which on the playhead may not simply go on.
+    fn next_turns(&mut self, state: &StudioState) -> Turns {
+        let transport = &state.transport;
+        let (start, end) = (transport.region.start().get(), transport.region.end().get());
+        let region = transport.looping.then_some(Away { at: end, to: Some(start) });
+        let piece = match (state.arrangement.play, state.arrangement.at_end) {
+            (PlayMode::PianoRoll, _) | (_, AtEnd::GoOn) => None,
+            (PlayMode::Arrangement, AtEnd::Stop) => Some(None),
+            (PlayMode::Arrangement, AtEnd::Repeat) => Some(Some(0)),
+        };
+        let piece = piece.map(|to| Away { at: self.end_of(&state.arrangement), to });
+        // Who was put behind an end does not run into it.
+        let ahead = |away: &Away| self.entered < away.at && self.due <= away.at;
+        // Where both are the same, it is the region that is asked first.
+        let away = [region, piece].into_iter().flatten().filter(ahead).min_by_key(|away| away.at);
+
+        let lane = state.automation.lane(&TEMPO);
+        let lane = lane.filter(|lane| schedule::moves(state, TEMPO, lane));
+        let step = lane.and_then(|lane| schedule::next_step(lane, self.paced.saturating_add(1)));
+        // The tempo goes last: at a place where the playhead is sent away it has
+        // nothing to say.
+        let tempo = step.filter(|step| away.is_none_or(|away| *step < away.at));
+        Turns { away, tempo: tempo.map(|step| step.max(self.due)) }
+    }
+
+    fn end_of(&mut self, arrangement: &Arrangement) -> u32 {
+        if !self.end.0.is_same(arrangement) {
+            self.end = (arrangement.clone(), arrangement.end());
+        }
+        self.end.1
+    }
+
+    /// Goes at the tempo of `tick` since then.
+    fn take_tempo(&mut self, state: &StudioState, tick: u32) {
+        let tempo = tempo_at(&state.automation, state, tick).unwrap_or(state.session.tempo);
+        self.playhead.change_tempo(tick, self.tempo, tempo);
+        self.tempo = tempo;
+        self.paced = tick;
+    }
+
+    /// Goes at the tempo of the session from now on, unless a lane says
+    /// otherwise.
+    pub(super) fn follow_tempo(&mut self, state: &StudioState) {
+        if tempo_at(&state.automation, state, self.paced).is_none() {
+            self.tempo = state.session.tempo;
+        }
+    }
+
+    /// Plays the ticks that are due and before `until`.
+    fn play(&mut self, state: &StudioState, until: u32, away: Option<Away>) {
+        while self.due < until {
+            let way = Way { due: self.due, pass: self.pass, away, tempo: self.tempo };
+            let planned = self.plan.follow(state, way);
+            self.play_planned(state, until.min(planned));
+            self.plan.look_ahead(state, Way { due: self.due, ..way });
+        }
+    }
+
+    fn play_planned(&mut self, state: &StudioState, until: u32) {
+        let shifts = schedule::shifts(state, self.due, until, self.chase);
+        let mut shifts = shifts.iter().peekable();
+        let beats = Beats::of(state.session.time_signature);
+        let mut beat = beats.next(self.due);
+        loop {
+            let shift = shifts.peek().map(|shift| shift.tick);
+            let tick = |tick: i64| u32::try_from(tick).unwrap_or_default().max(self.due);
+            let next =
+                [self.sounding.next_end().map(tick), self.plan.next_tick().map(tick), shift, beat];
+            let next = next.into_iter().flatten().min().filter(|next| *next < until);
+            let Some(tick) = next else { break };
+            self.end_notes(tick);
+            while let Some(shift) = shifts.next_if(|shift| shift.tick == tick) {
+                self.shift(shift);
+            }
+            if beat == Some(tick) {
+                self.beat(state, tick, beats.begins_bar(tick));
+                beat = beats.next(tick.saturating_add(1));
+            }
+            while let Some(strike) = self.plan.next_if(tick.into()) {
+                self.strike(tick, &strike);
+            }
+        }
+        self.due = until;
+        self.chase = false;
+    }
+
+    fn shift(&mut self, shift: &Shift) {
+        let Shift { tick, target, value } = *shift;
+        if self.moved.insert(target, value) != Some(value) {
+            self.note(tick, PlaybackEvent::Automated { target, value });
+        }
+    }
+
+    /// Clicks, if the click is on.
+    fn beat(&mut self, state: &StudioState, tick: u32, begins_bar: bool) {
+        let click = self.click(state);
+        if click.on {
+            self.note(tick, PlaybackEvent::Click { accent: click.accent && begins_bar });
+        }
+    }
+
+    fn strike(&mut self, tick: u32, strike: &Strike) {
+        let what = strike.what;
+        while let Some(ended) = self.sounding.make_room(&what) {
+            self.note_off(tick, ended);
+        }
+        self.sounding.begin(strike);
+        let (instrument, velocity, transposed) = (what.instrument, what.velocity, what.transposed);
+        let what = match what.key {
+            Key::Note(pitch) => PlaybackEvent::NoteOn { instrument, pitch, velocity },
+            Key::Pad(pad) => PlaybackEvent::Pad { instrument, pad, velocity, transposed },
+        };
+        self.note(tick, what);
+    }
+
+    /// Ends all notes at `tick`.
+    fn cut(&mut self, tick: u32) {
+        while let Some(ended) = self.sounding.end_unless(|_| false) {
+            self.note_off(tick, ended);
+        }
+    }
+
+    /// Ends the notes that end at or before `tick`.
+    fn end_notes(&mut self, tick: u32) {
+        while let Some(ended) = self.sounding.end_by(tick.into()) {
+            self.note_off(tick, ended);
+        }
+    }
+
+    /// Says that a note has ended; pads are struck and left alone.
+    fn note_off(&mut self, tick: u32, (instrument, key): Place) {
+        if let Key::Note(pitch) = key {
+            self.note(tick, PlaybackEvent::NoteOff { instrument, pitch });
+        }
+    }
+
+    fn note(&mut self, tick: u32, what: PlaybackEvent) {
+        let pass = self.pass;
+        if let (Some(log), Ok(tick)) = (&mut self.log, Ticks::new(tick))
+            && log.len() < LOG
+        {
+            log.push(Played { tick, pass, what });
+        }
+    }
+}
+
+/// The tempo at `tick`, if it is a lane that says it.
+fn tempo_at(automation: &Automation, state: &StudioState, tick: u32) -> Option<Bpm> {
+    let lane = automation.lane(&TEMPO).filter(|lane| schedule::moves(state, TEMPO, lane))?;
+    match SessionParameter::Tempo.setting(lane.value(Ticks::new(tick).ok()?)?) {
+        SessionSetting::Tempo(tempo) => Some(tempo),
+        _ => None,
+    }
+}

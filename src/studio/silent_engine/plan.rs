@@ -1,0 +1,303 @@
+//! What is going to be struck, a little ahead of the playhead.
+//!
+//! What is written is looked up once for a stretch of time, and again only when
+//! it has changed: a pulse looks at what is due and at nothing else.
+//!
+//! Each instrument has come to a place of its own in what is written: that of
+//! the playhead, or further if it plays early. What it has come by is settled;
+//! the rest can still change. So nothing is played twice and nothing left out
+//! when tempo or groove change in between, and how the time is cut into pieces
+//! makes no difference.
+
+use std::{collections::BTreeMap, ops::Range, ptr, sync::Arc};
+
+use super::{
+    beats,
+    groove::{Beat, swing_lane},
+    schedule::{self, Player, Strike, Written},
+};
+use crate::{
+    model::InstrumentId,
+    studio::{Instrument, InstrumentState, StudioState},
+    util::{ordmap::DiffItem, quantity::Bpm},
+};
+
+/// How far is looked ahead at once, in ticks: a quarter of a second at 120 bpm.
+const STRETCH: u32 = 240;
+
+/// How many instruments are asked in one pulse for what comes after that.
+const AT_ONCE: usize = 64;
+
+/// Where the playhead is sent away: at a tick, and back to another one, or
+/// nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Away {
+    pub(super) at: u32,
+    pub(super) to: Option<u32>,
+}
+
+/// Where the playhead is on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// The first tick of which nothing has been played yet.
+    pub(super) due: u32,
+    /// How often it was sent back.
+    pub(super) pass: u32,
+    pub(super) away: Option<Away>,
+    pub(super) tempo: Bpm,
+}
+
+/// What is going to be struck. Ticks count from where the playhead counts: what
+/// comes after it has been sent back has a tick beyond that.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Plan {
+    /// The next one last.
+    strikes: Vec<Strike>,
+    /// What is written before it has been looked up.
+    until: u32,
+    /// What has been found after it so far, in no order.
+    next: Vec<Strike>,
+    /// How many have been asked for that.
+    looked_up: usize,
+    /// The instruments that are, or were, ahead of the playhead.
+    ahead: BTreeMap<InstrumentId, Ahead>,
+    /// What it was made of, if it was.
+    made_of: Option<MadeOf>,
+}
+
+/// How far an instrument is ahead of the playhead.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    /// Where it had come to when this was planned.
+    from: i64,
+    /// By how much it is ahead, unless it had come further already.
+    lead: i64,
+}
+
+/// What has been found within a time.
+#[derive(Default)]
+struct Found {
+    time: Range<u32>,
+    strikes: Vec<Strike>,
+    ahead: BTreeMap<InstrumentId, Ahead>,
+    follows_tempo: bool,
+}
+
+#[derive(Clone, Debug)]
+struct MadeOf {
+    state: StudioState,
+    away: Option<Away>,
+    /// If it had a say.
+    tempo: Option<Bpm>,
+}
+
+impl Plan {
+    /// Plans again if there is a reason to, and returns up to where it can be
+    /// played, which is not beyond where the playhead is sent away.
+    pub(super) fn follow(&mut self, state: &StudioState, way: Way) -> u32 {
+        if way.due >= self.until || !self.holds(state, way) {
+            self.settle(way.due);
+            self.make(state, way);
+        }
+        self.until
+    }
+
+    /// Takes the next one, if it is to be struck at `tick`.
+    pub(super) fn next_if(&mut self, tick: i64) -> Option<Strike> {
+        self.strikes.pop_if(|strike| strike.tick <= tick)
+    }
+
+    /// When the next one is to be struck.
+    pub(super) fn next_tick(&self) -> Option<i64> {
+        self.strikes.last().map(|strike| strike.tick)
+    }
+
+    /// The playhead is sent from `at` to `to` as this pass ends.
+    pub(super) fn turn_back(&mut self, pass: u32, at: u32, to: u32) {
+        self.settle(at);
+        let by = i64::from(to) - i64::from(at);
+        for strike in &mut self.strikes {
+            if strike.pass == pass {
+                strike.end = strike.end.min(i64::from(at) + strike.late).max(strike.tick + 1);
+            }
+            *strike = strike.moved(by);
+        }
+        for ahead in self.ahead.values_mut() {
+            ahead.from += by;
+        }
+        self.until = to;
+        self.next.clear();
+        self.looked_up = 0;
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.strikes.clear();
+        self.ahead.clear();
+        self.next.clear();
+        self.looked_up = 0;
+        self.until = 0;
+        self.made_of = None;
+    }
+
+    /// Whether instruments may have gone since this was planned.
+    pub(super) fn lost(&self, state: &StudioState) -> bool {
+        let made_of = self.made_of.as_ref();
+        made_of.is_none_or(|made_of| !made_of.state.instruments.is_same(&state.instruments))
+    }
+
+    fn holds(&mut self, state: &StudioState, way: Way) -> bool {
+        let Some(MadeOf { state: before, away, tempo }) = &mut self.made_of else { return false };
+        let holds = *away == way.away
+            && tempo.is_none_or(|tempo| tempo == way.tempo)
+            && Arc::ptr_eq(&before.session, &state.session)
+            && before.piano_roll.is_same(&state.piano_roll)
+            && before.drums.is_same(&state.drums)
+            && before.arrangement.is_same(&state.arrangement)
+            // Both are there, so one that stands where the other does is the same.
+            && swing_lane(before).map(ptr::from_ref) == swing_lane(state).map(ptr::from_ref)
+            && machines_swing_alike(before, state)
+            && groove_alike(&before.instruments, &state.instruments);
+        if holds {
+            // What is no other plan need not be compared again.
+            before.instruments = state.instruments.clone();
+            before.automation = state.automation.clone();
+            before.transport.recording = state.transport.recording;
+        }
+        holds
+    }
+
+    /// Where an instrument has come to when the playhead is at `due`.
+    fn place(ahead: &BTreeMap<InstrumentId, Ahead>, id: InstrumentId, due: u32) -> i64 {
+        let due = i64::from(due);
+        ahead.get(&id).map_or(due, |ahead| ahead.from.max(due + ahead.lead))
+    }
+
+    /// Keeps what instruments have come by, and forgets the rest.
+    fn settle(&mut self, due: u32) {
+        let Self { strikes, ahead, .. } = self;
+        strikes.retain(|strike| strike.written < Self::place(ahead, strike.by, due));
+        for ahead in ahead.values_mut() {
+            ahead.from = ahead.from.max(i64::from(due) + ahead.lead);
+            ahead.lead = 0;
+        }
+        ahead.retain(|_, ahead| ahead.from > i64::from(due));
+    }
+
+    fn make(&mut self, state: &StudioState, way: Way) {
+        let until = way.end_of_stretch(way.due);
+        self.strikes.retain(|strike| state.instruments.contains(strike.what.instrument));
+        self.next.clear();
+        self.looked_up = 0;
+        let mut found = Found { time: way.due..until, ..Found::default() };
+        for (id, player) in schedule::players(state) {
+            self.look_up(state, way, (id, player), &mut found);
+        }
+        self.until = until;
+        self.ahead.extend(found.ahead);
+        self.strikes.append(&mut found.strikes);
+        self.sort();
+        let tempo = found.follows_tempo.then_some(way.tempo);
+        self.made_of = Some(MadeOf { state: state.clone(), away: way.away, tempo });
+    }
+
+    /// Looks up a part of what comes after what is planned, so that no pulse has
+    /// to look up all of it. To be called where the plan holds.
+    pub(super) fn look_ahead(&mut self, state: &StudioState, way: Way) {
+        let until = way.end_of_stretch(self.until);
+        if until == self.until || self.until - way.due >= STRETCH {
+            return;
+        }
+        let strikes = std::mem::take(&mut self.next);
+        let mut found = Found { time: self.until..until, strikes, ..Found::default() };
+        let mut players = schedule::players(state).skip(self.looked_up);
+        for player in players.by_ref().take(AT_ONCE) {
+            self.look_up(state, way, player, &mut found);
+        }
+        self.looked_up += AT_ONCE;
+        self.next = found.strikes;
+        if players.next().is_none() {
+            self.strikes.append(&mut self.next);
+            self.sort();
+            self.looked_up = 0;
+            self.until = until;
+        }
+    }
+
+    /// Looks up what a player plays within a time.
+    fn look_up(
+        &self,
+        state: &StudioState,
+        way: Way,
+        (id, player): (InstrumentId, Player<'_>),
+        found: &mut Found,
+    ) {
+        let groove = Beat::of(state, way.tempo).groove(state.instruments.get(id));
+        let (start, end) = (found.time.start, found.time.end);
+        let (from, lead) = (Self::place(&self.ahead, id, start), groove.lead());
+        if lead > 0 {
+            found.ahead.insert(id, Ahead { from, lead });
+        }
+        found.follows_tempo |= groove.follows_tempo();
+        pieces(from..from.max(i64::from(end) + lead), way, |span, pass, offset| {
+            player.strike(state, id, span, &mut |mut written: Written| {
+                // Who comes early to what is next is to be out of the way.
+                let cut = way.away.filter(|away| lead > 0 && written.tick < away.at);
+                written.end = cut.map_or(written.end, |away| written.end.min(away.at));
+                let strike = groove.play(id, &written, pass);
+                found.strikes.extend(strike.map(|s| s.moved(offset).not_before(start)));
+            });
+        });
+    }
+
+    fn sort(&mut self) {
+        self.strikes.sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+impl Way {
+    /// Up to where is looked ahead from a tick on.
+    fn end_of_stretch(self, from: u32) -> u32 {
+        from.saturating_add(STRETCH).min(self.away.map_or(u32::MAX, |away| away.at))
+    }
+}
+
+/// Whether the same lanes move the swing of the same drum machines.
+fn machines_swing_alike(before: &StudioState, now: &StudioState) -> bool {
+    // What learns does not move.
+    let recording = before.transport.recording == now.transport.recording;
+    let alike = |(kit, _)| {
+        beats::swing_lane(before, kit).map(ptr::from_ref)
+            == beats::swing_lane(now, kit).map(ptr::from_ref)
+    };
+    recording && before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
+}
+
+/// Whether the same instruments are there, and stand to the beat as before.
+fn groove_alike(before: &InstrumentState, now: &InstrumentState) -> bool {
+    let alike = |change| match change {
+        DiffItem::Update { old: (_, old), new: (_, new) } => {
+            let (old, new): (&Arc<Instrument>, &Arc<Instrument>) = (old, new);
+            old.groove == new.groove
+        }
+        DiffItem::Add(..) | DiffItem::Remove(..) => false,
+    };
+    before.is_same(now) || before.diff(now).all(alike)
+}
+
+/// Cuts a stretch of time where the playhead will be sent away. Hands out each
+/// piece as it is written, its pass, and how much later it comes than written.
+fn pieces(time: Range<i64>, way: Way, mut piece: impl FnMut(Range<u32>, u32, i64)) {
+    let (mut from, mut pass, mut offset) = (time.start, way.pass, 0);
+    let tick = |tick: i64| u32::try_from(tick).unwrap_or(u32::MAX);
+    while from < time.end {
+        let end = way.away.map_or(time.end, |away| time.end.min(i64::from(away.at) + offset));
+        if from < end {
+            piece(tick(from - offset)..tick(end - offset), pass, offset);
+            from = end;
+        }
+        let Some(Away { at, to: Some(to) }) = way.away else { break };
+        offset += i64::from(at) - i64::from(to);
+        pass = pass.wrapping_add(1);
+    }
+}

@@ -1,0 +1,111 @@
+//! Musical time, exactly: however the time that passes is cut into pieces, the
+//! playhead comes to the same place.
+//!
+//! It counts in whole numbers and never rounds while the tempo stays. It knows
+//! nothing of what there is to be played.
+
+use std::time::Duration;
+
+use crate::util::quantity::{Bpm, Ticks};
+
+/// How many parts a tick is counted in.
+const TICK: u128 = 1_000_000_000_000;
+
+/// Where the music is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Playhead {
+    /// In parts of a tick.
+    place: u128,
+}
+
+/// How many parts of a tick pass in a microsecond.
+fn pace(tempo: Bpm) -> u128 {
+    // A tempo of one is 480 ticks a minute, which is 8 millionths of a tick in a
+    // microsecond. The tempo counts in millionths too.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "20 to 999")]
+    let millionths = (f64::from(tempo.get()) * 1e6).round() as u128;
+    millionths * 8
+}
+
+fn parts(tick: u32) -> u128 {
+    u128::from(tick) * TICK
+}
+
+impl Playhead {
+    /// At the beginning of `tick`.
+    pub(super) fn at(tick: u32) -> Self {
+        Self { place: parts(tick) }
+    }
+
+    /// The tick that has begun.
+    pub(super) fn tick(self) -> u32 {
+        u32::try_from(self.place / TICK).unwrap_or(u32::MAX).min(Ticks::MAX.get())
+    }
+
+    /// Whether `tick` has begun.
+    pub(super) fn has_reached(self, tick: u32) -> bool {
+        self.place >= parts(tick)
+    }
+
+    /// Moves on for a time.
+    pub(super) fn move_on(&mut self, time: Duration, tempo: Bpm) {
+        let end = parts(Ticks::MAX.get());
+        self.place = (self.place + time.as_micros().saturating_mul(pace(tempo))).min(end);
+    }
+
+    /// Goes on at `to` from `tick` on, which has begun.
+    pub(super) fn jump(&mut self, tick: u32, to: u32) {
+        self.place = parts(to) + self.place.saturating_sub(parts(tick));
+    }
+
+    /// Goes on by what another one has gone beyond `tick`, which has begun for that.
+    pub(super) fn take_over(&mut self, other: Self, tick: u32) {
+        self.place += other.place.saturating_sub(parts(tick));
+    }
+
+    /// Has gone at another tempo since `tick`, if that has begun.
+    pub(super) fn change_tempo(&mut self, tick: u32, from: Bpm, to: Bpm) {
+        if !self.has_reached(tick) {
+            return;
+        }
+        let beyond = self.place.saturating_sub(parts(tick));
+        self.place = parts(tick) + beyond * pace(to) / pace(from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_short_whiles_lead_as_far_as_a_long_one() {
+        let tempo = Bpm::of(133.7);
+        let mut short = Playhead::default();
+        for _ in 0..100_000 {
+            short.move_on(Duration::from_micros(37), tempo);
+        }
+        let mut long = Playhead::default();
+        long.move_on(Duration::from_millis(3700), tempo);
+        assert_eq!(short, long);
+        assert_eq!(long.tick(), 3957);
+    }
+
+    #[test]
+    fn a_change_of_tempo_is_where_it_was_however_late_it_is_noticed() {
+        let (slow, fast) = (Bpm::of(97.3), Bpm::of(211.1));
+        let late = |whiles: &[u64]| {
+            let mut playhead = Playhead::default();
+            let mut tempo = slow;
+            for micros in whiles {
+                playhead.move_on(Duration::from_micros(*micros), tempo);
+                if tempo == slow && playhead.has_reached(100) {
+                    playhead.change_tempo(100, slow, fast);
+                    tempo = fast;
+                }
+            }
+            playhead
+        };
+        assert_eq!(late(&[1_000_000]), late(&[1; 1000].map(|n| n * 1000)));
+        assert_eq!(late(&[1_000_000]), late(&[128_000, 900, 71_100, 800_000]));
+    }
+}

@@ -1,0 +1,277 @@
+//! What is written between two ticks: notes of tracks and of clips, beats of drum
+//! machines, and the values of lanes.
+//!
+//! It only reads. Intervals are half-open, so that what is asked for piece by
+//! piece is what would have been asked for at once. Whatever else strikes notes
+//! is one of the [`players`].
+
+use super::{beats, sounding::Place};
+use crate::{
+    model::InstrumentId,
+    studio::{
+        Clip, DrumMachine, Lane, Note, Notes, Part, Placement, PlayMode, StudioState, Target,
+        Track, Voices,
+    },
+    util::quantity::{Amount, PadNumber, Pitch, Probability, Semitones, Ticks, Velocity},
+};
+
+/// How often a lane says where it is, in ticks: 31 ms at 120 bpm.
+pub(super) const GRID: u32 = 30;
+
+/// What can be struck on an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// A key, as MIDI numbers it.
+    Note(Pitch),
+    /// A pad of a drum kit.
+    Pad(PadNumber),
+}
+
+/// What is struck, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Struck {
+    pub(super) instrument: InstrumentId,
+    pub(super) key: Key,
+    pub(super) velocity: Velocity,
+    /// Whether it ends what other notes its instrument plays.
+    pub(super) mono: bool,
+    /// How far the sound of a pad is transposed; of a key, that is in the key.
+    pub(super) transposed: Semitones,
+    /// What else it silences.
+    pub(super) chokes: Option<Place>,
+}
+
+/// A note, or a beat, as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) tick: u32,
+    /// The first tick after it.
+    pub(super) end: u32,
+    /// How likely it is: never at 0, always at [`CERTAIN`].
+    pub(super) chance: u32,
+    pub(super) what: Struck,
+}
+
+/// A note, or a beat, as it is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Strike {
+    pub(super) tick: i64,
+    pub(super) what: Struck,
+    /// The first tick after it.
+    pub(super) end: i64,
+    /// Who plays it: the drum machine, if that strikes another instrument.
+    pub(super) by: InstrumentId,
+    /// Where it is written.
+    pub(super) written: i64,
+    /// In which pass.
+    pub(super) pass: u32,
+    /// How much later it is played, besides swinging.
+    pub(super) late: i64,
+}
+
+impl Struck {
+    pub(super) const fn place(&self) -> Place {
+        (self.instrument, self.key)
+    }
+}
+
+impl Strike {
+    /// The same, so many ticks later.
+    #[must_use]
+    pub(super) const fn moved(self, by: i64) -> Self {
+        let Self { tick, end, written, .. } = self;
+        Self { tick: tick + by, end: end + by, written: written + by, ..self }
+    }
+
+    /// The same, but at the earliest at `tick`.
+    #[must_use]
+    pub(super) fn not_before(self, tick: u32) -> Self {
+        let tick = self.tick.max(tick.into());
+        Self { tick, end: self.end.max(tick + 1), ..self }
+    }
+}
+
+/// The chance of what is always played.
+pub(super) const CERTAIN: u32 = 1_000_000;
+
+/// A parameter that is to be moved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shift {
+    pub(super) tick: u32,
+    pub(super) target: Target,
+    pub(super) value: Amount,
+}
+
+/// A stretch of what is written, in ticks.
+pub(super) type Span = std::ops::Range<u32>;
+
+/// Something that strikes.
+pub(super) enum Player<'a> {
+    /// The track of an instrument.
+    Track(&'a Track),
+    /// Its clips.
+    Part(&'a Part),
+    /// Its drum machine.
+    Machine(&'a DrumMachine),
+}
+
+/// Everything that strikes, and for which instrument.
+pub(super) fn players(state: &StudioState) -> impl Iterator<Item = (InstrumentId, Player<'_>)> {
+    let (roll, parts) = (&state.piano_roll, &state.arrangement);
+    let tracks = (parts.play == PlayMode::PianoRoll).then(|| roll.tracks());
+    let parts = (parts.play == PlayMode::Arrangement).then(|| parts.parts());
+    let tracks = tracks.into_iter().flatten().filter(|(_, track)| !track.is_empty());
+    let tracks = tracks.map(|(id, track)| (id, Player::Track(track)));
+    let parts = parts.into_iter().flatten().map(|(id, part)| (id, Player::Part(part)));
+    let machines = state.drums.machines().map(|(id, machine)| (id, Player::Machine(machine)));
+    tracks.chain(parts).chain(machines)
+}
+
+impl Player<'_> {
+    /// Hands out what is written at or after `span.start` and before `span.end`.
+    pub(super) fn strike(
+        &self,
+        state: &StudioState,
+        id: InstrumentId,
+        span: Span,
+        emit: &mut dyn FnMut(Written),
+    ) {
+        match self {
+            Self::Track(track) => strike_track(id, track, span, emit),
+            Self::Part(part) => {
+                let mono = state.piano_roll.track(id).is_some_and(is_mono);
+                strike_part(id, part, mono, span, emit);
+            }
+            Self::Machine(machine) => beats::strike_machine(state, id, machine, span, emit),
+        }
+    }
+}
+
+pub(super) fn is_mono(track: &Track) -> bool {
+    track.voices == Voices::Mono
+}
+
+fn strike_track(id: InstrumentId, track: &Track, span: Span, emit: &mut dyn FnMut(Written)) {
+    let mono = is_mono(track);
+    if !track.looping {
+        return strike_notes(&track.notes, span.clone(), span.start, |note, tick| {
+            emit(strike(id, note, tick, u32::MAX, mono));
+        });
+    }
+    let (start, end) = (track.region.start().get(), track.region.end().get());
+    let once = span.start..span.end.min(end);
+    strike_notes(&track.notes, once.clone(), once.start, |note, tick| {
+        emit(strike(id, note, tick, end, mono));
+    });
+    let again = span.start.max(end)..span.end;
+    round_and_round(again, start, end - start, |local, tick| {
+        strike_notes(&track.notes, start + local.start..start + local.end, tick, |note, tick| {
+            let round_ends = tick + (end - note.tick.get());
+            emit(strike(id, note, tick, round_ends, mono));
+        });
+    });
+}
+
+fn strike_part(
+    id: InstrumentId,
+    part: &Part,
+    mono: bool,
+    span: Span,
+    emit: &mut dyn FnMut(Written),
+) {
+    for (_, placement) in part.placements() {
+        let shared = span.start.max(placement.tick.get())..span.end.min(placement.end());
+        if let Some(clip) = part.clip(placement.clip).filter(|_| !shared.is_empty()) {
+            strike_clip(id, clip, placement, mono, shared, emit);
+        }
+    }
+}
+
+fn strike_clip(
+    id: InstrumentId,
+    clip: &Clip,
+    placement: &Placement,
+    mono: bool,
+    span: Span,
+    emit: &mut dyn FnMut(Written),
+) {
+    round_and_round(span, placement.tick.get(), clip.length.get(), |local, tick| {
+        strike_notes(&clip.notes, local, tick, |note, tick| {
+            emit(strike(id, note, tick, placement.end(), mono));
+        });
+    });
+}
+
+/// Cuts `span` where what began at `origin` and lasts `length` begins anew.
+/// Hands out each piece as it is counted within, and the tick it is at.
+fn round_and_round(span: Span, origin: u32, length: u32, mut piece: impl FnMut(Span, u32)) {
+    let mut tick = span.start;
+    while tick < span.end {
+        let local = (tick - origin) % length;
+        let size = (length - local).min(span.end - tick);
+        piece(local..local + size, tick);
+        tick += size;
+    }
+}
+
+/// The notes that start within `span`, the beginning of which is at `tick`.
+fn strike_notes(notes: &Notes, span: Span, tick: u32, mut emit: impl FnMut(Note, u32)) {
+    let place = |tick: u32| Ticks::new(tick).unwrap_or(Ticks::MAX);
+    for note in notes.starting(place(span.start), place(span.end)) {
+        emit(note, tick + (note.tick.get() - span.start));
+    }
+}
+
+fn strike(instrument: InstrumentId, note: Note, tick: u32, cut: u32, mono: bool) -> Written {
+    let Note { pitch, length, velocity, probability, .. } = note;
+    let (key, transposed) = (Key::Note(pitch), Semitones::of(0));
+    Written {
+        tick,
+        end: tick.saturating_add(length.get()).min(cut),
+        chance: percent(probability),
+        what: Struck { instrument, key, velocity, mono, transposed, chokes: None },
+    }
+}
+
+fn percent(probability: Probability) -> u32 {
+    u32::from(probability.get()) * (CERTAIN / 100)
+}
+
+/// The chance of what is never played at 0, and always at 1.
+pub(super) fn chance_of(probability: Amount) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
+    let chance = (f64::from(probability.get()) * f64::from(CERTAIN)).round() as u32;
+    chance
+}
+
+/// Where enabled lanes are at or after `from` and before `to`, in order: at
+/// every point and on a grid between them; with `at_once`, at `from` as well.
+pub(super) fn shifts(state: &StudioState, from: u32, to: u32, at_once: bool) -> Vec<Shift> {
+    let mut shifts = Vec::new();
+    for (target, lane) in state.automation.lanes() {
+        if moves(state, *target, lane) {
+            let mut tick = if at_once { Some(from) } else { next_step(lane, from) };
+            while let Some(at) = tick.filter(|tick| *tick < to) {
+                let value = Ticks::new(at).ok().and_then(|tick| lane.value(tick));
+                shifts.extend(value.map(|value| Shift { tick: at, target: *target, value }));
+                tick = next_step(lane, at + 1);
+            }
+        }
+    }
+    shifts.sort_by_key(|shift| shift.tick);
+    shifts
+}
+
+/// Whether a lane moves its parameter: it does not while it learns from it, nor
+/// while there is no such parameter.
+pub(super) fn moves(state: &StudioState, target: Target, lane: &Lane) -> bool {
+    let learns = lane.armed && state.transport.recording;
+    lane.enabled && !lane.points.is_empty() && !learns && target.part(state).is_some()
+}
+
+/// The first tick from `from` on at which a lane may be elsewhere.
+pub(super) fn next_step(lane: &Lane, from: u32) -> Option<u32> {
+    let on_grid = from.checked_next_multiple_of(GRID)?;
+    let point = Ticks::new(from).ok().and_then(|from| lane.points.next(from));
+    Some(point.map_or(on_grid, |point| on_grid.min(point.tick.get())))
+}

@@ -1,0 +1,99 @@
+//! Which of the scheduled notes sound.
+//!
+//! It sees to it that every note that begins ends once. Keys that somebody
+//! holds are in the state, not here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::schedule::{Key, Strike, Struck};
+use crate::{
+    model::InstrumentId,
+    util::quantity::{Pitch, Velocity},
+};
+
+/// A key of an instrument, or a pad of a kit.
+pub(super) type Place = (InstrumentId, Key);
+
+/// The scheduled notes that sound, and the pads.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sounding {
+    voices: BTreeMap<Place, Voice>,
+    /// The same, by when they end.
+    ends: BTreeSet<(i64, Place)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Voice {
+    velocity: Velocity,
+    end: i64,
+    /// In which pass it is written.
+    pass: u32,
+    /// How much later it plays than it is written.
+    late: i64,
+}
+
+impl Sounding {
+    /// What sounds, by instrument, and how hard it was struck.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, Velocity)> {
+        self.voices.iter().map(|(place, voice)| (*place, voice.velocity))
+    }
+
+    /// When the next note ends.
+    pub(super) fn next_end(&self) -> Option<i64> {
+        self.ends.first().map(|(end, _)| *end)
+    }
+
+    /// Begins a note. The one that sounded there has been ended.
+    pub(super) fn begin(&mut self, strike: &Strike) {
+        let Strike { what, end, pass, late, .. } = *strike;
+        let place = what.place();
+        self.voices.insert(place, Voice { velocity: what.velocity, end, pass, late });
+        self.ends.insert((end, place));
+    }
+
+    /// Ends the first of the notes that end at or before `tick`.
+    pub(super) fn end_by(&mut self, tick: i64) -> Option<Place> {
+        let (end, place) = *self.ends.first()?;
+        (end <= tick && self.end(place)).then_some(place)
+    }
+
+    /// Ends one of the notes that cannot sound together with `strike`.
+    pub(super) fn make_room(&mut self, strike: &Struck) -> Option<Place> {
+        let notes = |key| (strike.instrument, Key::Note(key));
+        let all = notes(Pitch::MIN)..=notes(Pitch::MAX);
+        let beside = if strike.mono { self.voices.range(all).next() } else { None };
+        let beside = beside.map(|(place, _)| *place);
+        let unfit = [Some(strike.place()), strike.chokes, beside];
+        unfit.into_iter().flatten().find(|place| self.end(*place))
+    }
+
+    /// Ends one of the notes of instruments that are not `there`.
+    pub(super) fn end_unless(&mut self, there: impl Fn(InstrumentId) -> bool) -> Option<Place> {
+        let gone = self.voices.keys().copied().find(|(instrument, _)| !there(*instrument))?;
+        self.end(gone).then_some(gone)
+    }
+
+    /// No note of this pass lasts beyond `tick`, but for as long as it is late.
+    pub(super) fn trim(&mut self, pass: u32, tick: i64) {
+        self.change(|voice| {
+            if voice.pass == pass {
+                voice.end = voice.end.min(tick + voice.late);
+            }
+        });
+    }
+
+    /// Counts all ticks from somewhere else.
+    pub(super) fn shift(&mut self, by: i64) {
+        self.change(|voice| voice.end += by);
+    }
+
+    fn change(&mut self, change: impl Fn(&mut Voice)) {
+        self.voices.values_mut().for_each(change);
+        self.ends = self.voices.iter().map(|(place, voice)| (voice.end, *place)).collect();
+    }
+
+    fn end(&mut self, place: Place) -> bool {
+        let ended = self.voices.remove(&place);
+        ended.is_some_and(|voice| self.ends.remove(&(voice.end, place)))
+    }
+}

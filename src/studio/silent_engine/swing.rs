@@ -1,0 +1,94 @@
+//! How swing moves what is written to where it is played.
+//!
+//! It stretches the first eighth of every two and squeezes the second, so that
+//! order is kept and no beat moves. It knows nothing of what is played.
+
+use crate::{studio::TimeSignature, util::quantity::Amount};
+
+/// An eighth, in ticks.
+const EIGHTH: u32 = 240;
+
+/// The stretch of time within which swing moves things.
+const PAIR: u32 = 2 * EIGHTH;
+
+/// How late every second part is, of parts that last `length` ticks: at most
+/// half a part, and two thirds of that is a triplet.
+pub(super) fn delay(swing: Amount, length: u32) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to half of it")]
+    let ticks = (f64::from(swing.get()) * f64::from(length) / 2.0).round() as u32;
+    ticks
+}
+
+/// The first tick of the two eighths within which `tick` is. Each bar begins with
+/// two: of what is left over at its end, which does not swing, there is none.
+pub(super) fn pair(tick: u32, metre: TimeSignature) -> Option<u32> {
+    let within_bar = tick % metre.bar();
+    let within = within_bar % PAIR;
+    (within_bar - within + PAIR <= metre.bar()).then(|| tick - within)
+}
+
+/// How far every second eighth swings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Swing {
+    /// How long the first eighth lasts.
+    first: u32,
+    metre: TimeSignature,
+}
+
+impl Swing {
+    pub(super) fn of(amount: Amount, metre: TimeSignature) -> Self {
+        Self { first: EIGHTH + delay(amount, EIGHTH), metre }
+    }
+
+    /// The tick at which that is played which is written at `tick`: never before
+    /// it.
+    pub(super) fn played(self, tick: u32) -> u32 {
+        let Some(start) = pair(tick, self.metre) else { return tick };
+        let within = tick - start;
+        let moved = if within < EIGHTH {
+            within * self.first / EIGHTH
+        } else {
+            self.first + (within - EIGHTH) * (PAIR - self.first) / EIGHTH
+        };
+        start.saturating_add(moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metre(beats: u8, unit: u8) -> TimeSignature {
+        TimeSignature::new(beats, unit).unwrap()
+    }
+
+    #[test]
+    fn order_is_kept_and_nothing_is_early() {
+        for swing in [0.0, 0.1, 0.5, 2.0 / 3.0, 0.99, 1.0] {
+            for metre in [metre(4, 4), metre(7, 8), metre(5, 32)] {
+                let swing = Swing::of(Amount::of(swing), metre);
+                for tick in 0..3 * metre.bar() {
+                    assert!(swing.played(tick) >= tick);
+                    assert!(swing.played(tick + 1) >= swing.played(tick));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn beats_stay_and_second_eighths_are_late() {
+        let played = |swing, tick| Swing::of(Amount::of(swing), metre(4, 4)).played(tick);
+        assert_eq!([0, 1, 240, 300, 479].map(|tick| played(0.0, tick)), [0, 1, 240, 300, 479]);
+        assert_eq!([0, 120, 240, 360, 480].map(|tick| played(1.0, tick)), [0, 180, 360, 420, 480]);
+        assert_eq!(played(2.0 / 3.0, 240), 320, "a triplet");
+    }
+
+    #[test]
+    fn a_bar_begins_with_two_eighths_and_what_is_left_over_is_straight() {
+        let swing = Swing::of(Amount::of(1.0), metre(7, 8));
+        let bar = 7 * 240;
+        let eighths = [0, 1, 5, 6, 7, 8].map(|eighth| swing.played(eighth * 240));
+        assert_eq!(eighths, [0, 360, 1320, 1440, bar, bar + 360]);
+        assert_eq!(swing.played(bar - 60), bar - 60);
+    }
+}

@@ -1,0 +1,132 @@
+//! The click, and what is counted in.
+
+use super::*;
+
+impl Rig {
+    /// A rig whose click is on, and set like this.
+    fn clicking(settings: impl IntoIterator<Item = ClickSetting>) -> Self {
+        let mut rig = Self::new();
+        rig.click(ClickSetting::On(true));
+        settings.into_iter().for_each(|setting| rig.click(setting));
+        rig
+    }
+
+    fn click(&mut self, setting: ClickSetting) {
+        self.act(&NetworkAction::Session(SessionSetting::Click(setting)));
+    }
+
+    fn metre(&mut self, beats: u8, unit: u8) {
+        let metre = TimeSignature::new(beats, unit).unwrap();
+        self.act(&NetworkAction::Session(SessionSetting::TimeSignature(metre)));
+    }
+
+    /// Where it clicked, and whether it was an accent.
+    fn clicks(&mut self) -> Vec<(u32, bool)> {
+        let log = self.engine.take_log();
+        let clicks = log.iter().filter_map(|played| match played.what {
+            PlaybackEvent::Click { accent } => Some((played.tick.get(), accent)),
+            _ => None,
+        });
+        clicks.collect()
+    }
+}
+
+#[test]
+fn each_beat_of_the_metre_clicks_and_the_first_of_a_bar_is_an_accent() {
+    let mut rig = Rig::clicking([]);
+    rig.metre(3, 8);
+    rig.wait(1000);
+    assert_eq!(rig.clicks(), [], "nothing moves");
+    rig.transport(TransportAction::Play);
+    rig.wait(1000);
+    let eighths = [(0, true), (240, false), (480, false), (720, true), (960, false)];
+    assert_eq!(rig.clicks(), eighths);
+    rig.click(ClickSetting::Accent(false));
+    rig.wait(500);
+    assert_eq!(rig.clicks(), [(1200, false), (1440, false)]);
+    rig.click(ClickSetting::On(false));
+    rig.wait(500);
+    rig.transport(TransportAction::Stop);
+    rig.click(ClickSetting::On(true));
+    rig.wait(500);
+    assert_eq!(rig.clicks(), []);
+}
+
+#[test]
+fn the_click_goes_round_with_the_loop() {
+    let mut rig = Rig::clicking([]);
+    rig.transport(TransportAction::Region(region(0, 960)));
+    rig.transport(TransportAction::Loop(true));
+    rig.transport(TransportAction::Play);
+    rig.wait(1600);
+    assert_eq!(rig.clicks(), [(0, true), (480, false), (0, true), (480, false)]);
+}
+
+#[test]
+fn bars_are_counted_in_before_the_playhead_moves() {
+    let mut rig = Rig::clicking([ClickSetting::CountIn(CountIn::of(2))]);
+    rig.metre(3, 4);
+    rig.roll(PianoRollAction::Add(note(1000, 60, 10)));
+    rig.transport(TransportAction::Locate(Ticks::of(1000)));
+    rig.transport(TransportAction::Play);
+    assert_eq!(rig.wait(2995), 1000);
+    assert!(rig.engine.metering().playing);
+    let bar = [(1000, true), (1000, false), (1000, false)];
+    assert_eq!(rig.clicks(), [bar, bar].concat());
+    assert_eq!(rig.wait(505), 1480);
+    assert_eq!(rig.clicks(), [(1440, true)]);
+}
+
+#[test]
+fn who_stops_while_it_is_counted_in_has_not_moved() {
+    let mut rig = Rig::clicking([ClickSetting::CountIn(CountIn::of(1))]);
+    rig.transport(TransportAction::Play);
+    rig.wait(700);
+    rig.transport(TransportAction::Stop);
+    assert_eq!(rig.wait(3000), 0);
+    assert_eq!(rig.state.transport.position, Ticks::MIN);
+    assert_eq!(rig.engine.pulse(), None);
+    rig.click(ClickSetting::On(false));
+    rig.transport(TransportAction::Play);
+    assert_eq!(rig.wait(500), 480, "what nobody hears is not counted");
+}
+
+#[test]
+fn the_click_has_its_own_level_and_goes_through_the_master() {
+    let mut rig = Rig::clicking([ClickSetting::Level(Decibels::of(-20.0))]);
+    rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(20.0))));
+    let solo = InstrumentAction::Set(InstrumentSetting::Solo(true));
+    rig.act(&NetworkAction::Instrument(BASS, solo));
+    rig.transport(TransportAction::Play);
+    assert_eq!(rig.peaks(), [-20, -20]);
+    let master = MasterSetting::Level(Decibels::of(-10.0));
+    rig.act(&NetworkAction::Mixer(MixerSetting::Master(master)));
+    assert_eq!(rig.peaks(), [-30, -30]);
+    rig.wait(1000);
+    assert_eq!(rig.peaks(), [-120, -120], "a quarter of the beat is over");
+}
+
+#[test]
+fn a_lane_moves_the_click_in_what_is_played_and_on_the_meters_alike() {
+    let mut rig = Rig::clicking([]);
+    rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(60.0))));
+    for (parameter, points) in [
+        (ClickParameter::On, [(0, 0.0), (1920, 1.0)]),
+        (ClickParameter::Accent, [(0, 1.0), (3840, 0.0)]),
+    ] {
+        let target = Target::Session(SessionParameter::Click(parameter));
+        rig.automate(target, AutomationAction::Add);
+        for (tick, value) in points {
+            let (tick, value) = (Ticks::of(tick), Amount::of(value));
+            let point = Point { tick, value, curve: Curve::Hold };
+            rig.automate(target, AutomationAction::Put(point));
+        }
+    }
+    rig.transport(TransportAction::Play);
+    assert_eq!(rig.peaks(), [-120, -120], "it is set to be on, and the lane is not");
+    rig.wait(3970);
+    assert_eq!(rig.peaks(), [-12, -12]);
+    rig.wait(4000);
+    let clicks = [(1920, true), (2400, false), (2880, false), (3360, false), (3840, false)];
+    assert_eq!(rig.clicks(), clicks);
+}

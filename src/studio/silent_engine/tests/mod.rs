@@ -1,0 +1,157 @@
+//! The engine on a virtual clock.
+
+mod click;
+mod drums;
+mod groove;
+mod meters;
+mod notes;
+mod recording;
+mod time;
+
+use super::*;
+use crate::{
+    model::{InstrumentId, Model},
+    studio::{
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting,
+        ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content, Curve, Digest,
+        DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting, InstrumentAction,
+        InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId, LayerGroupParameter,
+        LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Note,
+        Output, PadParameter, PadSetting, PadSound, PatternId, PatternSetting, PianoRollAction,
+        PlacementAction, PlacementId, PlayMode, Point, SendsSetting, SessionParameter,
+        SessionSetting, SourceKind, Step, Swing, TimeSignature, TrackSetting, Voices,
+    },
+    util::quantity::{
+        Bpm, CountIn, NoteLength, Pan, Pitch, Probability, StepCount, StepNumber, TimingOffset,
+        Velocity,
+    },
+};
+
+const BASS: InstrumentId = InstrumentId(1);
+const KIT: InstrumentId = InstrumentId(9);
+const FIRST: PatternId = PatternId(1);
+
+/// A studio, its engine and their virtual clock.
+struct Rig {
+    now: Timestamp,
+    state: StudioState,
+    engine: SilentEngine,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let (now, state) = (Timestamp::ZERO, StudioState::starter());
+        Self { now, state, engine: SilentEngine::logging() }
+    }
+
+    fn act(&mut self, action: &NetworkAction) {
+        for effect in Studio::reduce(&mut self.state, action).unwrap() {
+            self.engine.perform(self.now, &self.state, effect);
+        }
+        for report in self.engine.advance(self.now, &self.state) {
+            self.act(&report);
+        }
+    }
+
+    fn transport(&mut self, action: TransportAction) {
+        self.act(&NetworkAction::Transport(action));
+    }
+
+    fn set(&mut self, setting: InstrumentSetting) {
+        self.act(&NetworkAction::Instrument(BASS, InstrumentAction::Set(setting)));
+    }
+
+    fn key(&mut self, action: InstrumentAction) {
+        self.act(&NetworkAction::Instrument(BASS, action));
+    }
+
+    /// Lets `millis` pass, pulse by pulse, and returns where the playhead is.
+    fn wait(&mut self, millis: u64) -> u32 {
+        let end = self.now + Duration::from_millis(millis);
+        while self.now < end {
+            self.now = end.min(self.now + PULSE);
+            for report in self.engine.advance(self.now, &self.state) {
+                self.act(&report);
+            }
+        }
+        self.engine.playhead().get()
+    }
+
+    fn peaks(&mut self) -> [i32; 2] {
+        self.wait(40);
+        #[expect(clippy::cast_possible_truncation)]
+        self.engine.metering().peaks.map(|peak| peak.get().round() as i32)
+    }
+}
+
+/// A note on the bass.
+fn note(tick: u32, pitch: u8, length: u32) -> Note {
+    Note {
+        tick: Ticks::of(tick),
+        pitch: Pitch::of(pitch),
+        length: NoteLength::of(length),
+        velocity: Velocity::of(100),
+        probability: Probability::MAX,
+    }
+}
+
+fn region(start: u32, end: u32) -> LoopRegion {
+    LoopRegion::new(Ticks::of(start), Ticks::of(end)).unwrap()
+}
+
+impl Rig {
+    fn roll(&mut self, action: PianoRollAction) {
+        self.act(&NetworkAction::PianoRoll(BASS, action));
+    }
+
+    fn with(notes: impl IntoIterator<Item = Note>) -> Self {
+        let mut rig = Self::new();
+        rig.roll(PianoRollAction::Paste(notes.into_iter().collect()));
+        rig
+    }
+
+    /// What was played: `(tick, pitch, whether it began)`.
+    fn played(&mut self) -> Vec<(u32, u8, bool)> {
+        let log = self.engine.take_log();
+        let entry = |played: &Played| match played.what {
+            PlaybackEvent::NoteOn { pitch, .. } => Some((played.tick.get(), pitch.get(), true)),
+            PlaybackEvent::NoteOff { pitch, .. } => Some((played.tick.get(), pitch.get(), false)),
+            PlaybackEvent::Pad { .. }
+            | PlaybackEvent::Automated { .. }
+            | PlaybackEvent::Click { .. } => None,
+        };
+        log.iter().filter_map(entry).collect()
+    }
+
+    /// A rig with a drum kit, pad 0 of which plays a sample and pad 1 the bass.
+    fn drumming() -> Self {
+        let mut rig = Self::new();
+        let (name, source) = (Name::default(), SourceKind::DrumKit);
+        rig.act(&NetworkAction::AddInstrument { id: KIT, name, source });
+        let sample = PadSound::Sample(Content { name: Name::default(), digest: Digest([1; 16]) });
+        for (pad, sound) in [(0, sample), (1, PadSound::Instrument(BASS, Pitch::of(40)))] {
+            rig.drums(DrumSetting::Pad(PadNumber::of(pad), PadSetting::Sound(sound)));
+        }
+        rig
+    }
+
+    fn drums(&mut self, setting: DrumSetting) {
+        self.act(&NetworkAction::Drums(KIT, DrumAction::Set(setting)));
+    }
+
+    fn step(&mut self, pattern: PatternId, pad: u8, step: u8) {
+        let step = Step::new(PadNumber::of(pad), StepNumber::of(step));
+        self.drums(DrumSetting::Pattern(pattern, PatternSetting::On(step)));
+    }
+
+    /// When pads were struck.
+    fn beats(&mut self) -> Vec<u32> {
+        let log = self.engine.take_log();
+        let pads = log.iter().filter(|played| matches!(played.what, PlaybackEvent::Pad { .. }));
+        pads.map(|played| played.tick.get()).collect()
+    }
+
+    fn automate(&mut self, target: Target, action: AutomationAction) {
+        self.act(&NetworkAction::Automation(target, action));
+    }
+}

@@ -1,0 +1,9 @@
+//! The rules of a session, on both sides: the authority's [`session`] and a
+//! client's [`mirror`] of it. Pure: time, random bytes and messages come in as
+//! arguments, and what should happen comes out as values.
+
+pub(crate) mod digester;
+pub mod mirror;
+pub(crate) mod rules;
+pub mod session;
+pub(crate) mod undo;

@@ -1,0 +1,220 @@
+//! The handshake: who gets in, as whom, and who gets back in.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::{
+    model::Model,
+    protocol::{
+        ActionNumber, ClientId, Hello, PROTOCOL_VERSION, Participant, Presence, ProtocolError,
+        ReconnectRefusal, Reconnected, Rejection, Resume, ServerMessage, SessionToken, Welcome,
+        framing::{Codec, Compression, Format},
+        limits,
+    },
+    sync::session::{
+        Session,
+        member::{Line, Link, Member, Ticket, Tokens},
+    },
+    util::{
+        text::is_plain,
+        time::{Millis, Timestamp},
+    },
+};
+
+/// Somebody was let in.
+pub struct Admission<M: Model> {
+    /// What its connection goes by from now on.
+    pub ticket: Ticket,
+    /// What both sides speak from now on.
+    pub format: Format,
+    /// What to answer, in that format.
+    pub answer: ServerMessage<M>,
+}
+
+/// Somebody was not let in.
+pub enum Rejected {
+    /// Its `Hello` does not do.
+    Unfit(ProtocolError),
+    /// It cannot be let back in, but it may join anew.
+    Unknown(ReconnectRefusal),
+}
+
+impl<M: Model> Session<M> {
+    /// Handles the first message of a connection. `token` must be fresh from
+    /// the operating system; it becomes the client's.
+    ///
+    /// # Errors
+    /// If the client does not fit, or cannot be let (back) in.
+    pub fn handle_hello(
+        &mut self,
+        now: Timestamp,
+        hello: &Hello,
+        token: SessionToken,
+    ) -> Result<Admission<M>, Rejected> {
+        let format = Self::agree(hello).map_err(Rejected::Unfit)?;
+        match &hello.resume {
+            Some(resume) => self.readmit(now, resume, token, format),
+            None => self.admit(now, hello, token, format).map_err(Rejected::Unfit),
+        }
+    }
+
+    fn agree(hello: &Hello) -> Result<Format, ProtocolError> {
+        if hello.protocol != PROTOCOL_VERSION {
+            return Err(ProtocolError::WrongProtocol { speaks: PROTOCOL_VERSION });
+        }
+        if hello.model != M::NAME || hello.model_version != M::VERSION {
+            return Err(ProtocolError::WrongModel { name: M::NAME.into(), version: M::VERSION });
+        }
+        if hello.own.len() > limits::REQUESTED_INSTRUMENTS as usize {
+            return Err(too_many_instruments());
+        }
+        let codec = Codec::agree(&hello.codecs).ok_or_else(|| ProtocolError::NoCommonCodec {
+            speaks: Codec::ALL.iter().map(|codec| codec.name().into()).collect(),
+        })?;
+        Ok(Format { codec, compression: Compression::agree(&hello.compression) })
+    }
+
+    fn admit(
+        &mut self,
+        now: Timestamp,
+        hello: &Hello,
+        token: SessionToken,
+        format: Format,
+    ) -> Result<Admission<M>, ProtocolError> {
+        let limit = self.config.max_participants;
+        if self.state.roster.participants.len() >= limit as usize {
+            return Err(ProtocolError::SessionFull { limit });
+        }
+        let name = self.unique_name(checked_name(&hello.name)?);
+        let client = ClientId(self.next_client);
+        self.next_client += 1;
+        self.edit_roster(|roster| {
+            let participant = Participant::new(&name);
+            roster.participants.insert(client, participant);
+        });
+        let ownership = self.claim(client, &hello.own);
+        if hello.privilege {
+            // Whether it was granted is in the Welcome, and who has it, in the
+            // roster.
+            let _ = self.request_privilege(client);
+        }
+        let ticket = self.next_ticket(client);
+        let base = Some(Arc::clone(&self.state));
+        let link = Link::new(ticket.connection, now, base, now + self.config.full_sync);
+        self.history.remember(now, &self.state, &self.config);
+        self.guests.insert(
+            client,
+            Member {
+                tokens: Tokens::new(token),
+                last_action: ActionNumber::default(),
+                rejections: VecDeque::new(),
+                has_token: false,
+                line: Line::Connected(Box::new(link)),
+            },
+        );
+        let answer = ServerMessage::Welcome(Welcome {
+            session: self.id,
+            client_id: client,
+            name: name.to_string(),
+            token,
+            codec: format.codec.name().into(),
+            compression: format.compression.map(|compression| compression.name().into()),
+            granted: ownership.granted,
+            refused: ownership.refused,
+            privilege: self.state.roster.privilege(client),
+            clock: now,
+            resume_window: Millis::of(self.config.resume_window),
+            state: (*self.state).clone(),
+        });
+        Ok(Admission { ticket, format, answer })
+    }
+
+    fn readmit(
+        &mut self,
+        now: Timestamp,
+        resume: &Resume,
+        token: SessionToken,
+        format: Format,
+    ) -> Result<Admission<M>, Rejected> {
+        let known = self.guests.iter().find(|(_, member)| member.tokens.knows(resume.token));
+        let Some((&client, _)) = known else {
+            return Err(Rejected::Unknown(ReconnectRefusal::UnknownToken));
+        };
+        // Whoever shows the token takes over, even if the old connection still
+        // looks alive: it has not noticed yet.
+        self.let_go_of_all(client);
+        self.set_presence(client, Presence::Here);
+        let ticket = self.next_ticket(client);
+        let base = resume.seq.and_then(|seq| self.history.find(seq)).cloned();
+        let link = Link::new(ticket.connection, now, base, now + self.config.full_sync);
+        let mut last_action = ActionNumber::default();
+        let mut rejected = Vec::new();
+        if let Some(member) = self.guests.get_mut(&client) {
+            member.has_token = true;
+            member.tokens.renew(resume.token, token);
+            member.line = Line::Connected(Box::new(link));
+            last_action = member.last_action;
+            let answered = resume.answered.unwrap_or(last_action);
+            let unknown = |rejection: &&Rejection| rejection.number > answered;
+            rejected.extend(member.rejections.iter().filter(unknown).cloned());
+        }
+        let roster = &self.state.roster;
+        let answer = ServerMessage::ReconnectSuccessful(Reconnected {
+            session: self.id,
+            client_id: client,
+            name: roster.as_owner(client).map(|me| me.name.to_string()).unwrap_or_default(),
+            token,
+            codec: format.codec.name().into(),
+            compression: format.compression.map(|compression| compression.name().into()),
+            last_action,
+            seq: self.state.seq,
+            rejected,
+            privilege: roster.privilege(client),
+            clock: now,
+            resume_window: Millis::of(self.config.resume_window),
+        });
+        Ok(Admission { ticket, format, answer })
+    }
+
+    fn next_ticket(&mut self, client: ClientId) -> Ticket {
+        self.connections += 1;
+        Ticket { client, connection: self.connections }
+    }
+
+    /// `name`, or `name 2` and so on if somebody is called that already.
+    fn unique_name(&self, name: &str) -> Arc<str> {
+        let taken = |name: &str| {
+            self.state.roster.participants.values().any(|participant| &*participant.name == name)
+        };
+        if !taken(name) {
+            return name.into();
+        }
+        // Room for a space and any number of participants.
+        let stem: String = name.chars().take(limits::NAME as usize - 11).collect();
+        let mut number = 2u32;
+        loop {
+            let name = format!("{stem} {number}");
+            if !taken(&name) {
+                return name.into();
+            }
+            number += 1;
+        }
+    }
+}
+
+pub(super) fn too_many_instruments() -> ProtocolError {
+    ProtocolError::ListTooLong { limit: limits::REQUESTED_INSTRUMENTS }
+}
+
+/// `name` as somebody may be called it, without space around it.
+///
+/// # Errors
+/// If it is empty, too long, or not [plain](is_plain).
+pub fn checked_name(name: &str) -> Result<&str, ProtocolError> {
+    let name = name.trim();
+    let fits = (1..=limits::NAME as usize).contains(&name.chars().count());
+    if fits && is_plain(name) {
+        Ok(name)
+    } else {
+        Err(ProtocolError::BadName { limit: limits::NAME })
+    }
+}

@@ -1,0 +1,45 @@
+//! Who controls the transport, the session's settings and the buses: one
+//! participant at most.
+
+use crate::{
+    model::Model,
+    protocol::{ClientId, OwnerInfo, ServerMessage},
+    sync::session::Session,
+};
+
+impl<M: Model> Session<M> {
+    /// Gives `client` the privilege if nobody has it, if who has it is away (a
+    /// stage must be able to stop the music), or if `client` is the host.
+    ///
+    /// # Errors
+    /// Otherwise, with who has it.
+    pub fn request_privilege(&mut self, client: ClientId) -> Result<(), OwnerInfo> {
+        let roster = &self.state.roster;
+        match &roster.privileged {
+            Some(holder) if holder.client_id == client => return Ok(()),
+            Some(holder) if client != ClientId::HOST && !roster.is_away(holder.client_id) => {
+                return Err(holder.clone());
+            }
+            Some(_) | None => {}
+        }
+        let Some(taker) = roster.as_owner(client) else { return Ok(()) };
+        if let Some(holder) = roster.privileged.clone() {
+            self.log(holder.client_id).forget_privileged();
+            self.answer(holder.client_id, ServerMessage::PrivilegeRevoked { by: taker.clone() });
+        }
+        self.edit_roster(|roster| roster.privileged = Some(taker));
+        Ok(())
+    }
+
+    /// Takes the privilege from `client`, if it has it. Whoever is alone keeps
+    /// it.
+    pub fn release_privilege(&mut self, client: ClientId) {
+        if self.alone {
+            return;
+        }
+        if self.state.roster.is_privileged(client) {
+            self.log(client).forget_privileged();
+            self.edit_roster(|roster| roster.privileged = None);
+        }
+    }
+}

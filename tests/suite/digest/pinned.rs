@@ -1,0 +1,56 @@
+//! Digests that a change of code alone must not change: both sides of a session
+//! compare them, and the labels in them are literals that a renaming would miss.
+
+use imbolc_net::{
+    model::{Digest, InstrumentId, Model},
+    protocol::{ClientId, OwnerInfo, Participant, Roster},
+    studio::{Studio, StudioState},
+};
+
+use crate::fixture::{self, band};
+
+#[test]
+fn state_digests_are_pinned() {
+    let states = [
+        ("default", StudioState::default()),
+        ("starter", StudioState::starter()),
+        ("plain, 16 instruments", fixture::studio(16)),
+        ("plain, 1,024 instruments", fixture::studio(1024)),
+        ("band, 16 instruments", band::session(16)),
+        ("band, 1,024 instruments", band::session(1024)),
+    ];
+    let found = states.map(|(name, state)| (name, Studio::digest(&state, None).to_string()));
+    let expected = [
+        ("default", "0000000000000000"),
+        ("starter", "13b6b6e0b3f289bf"),
+        ("plain, 16 instruments", "ea68bd4e1d2d3d7c"),
+        ("plain, 1,024 instruments", "a318f76a93025fda"),
+        ("band, 16 instruments", "7def8046b78c485e"),
+        ("band, 1,024 instruments", "4bc08139c4b22d9d"),
+    ];
+    assert_eq!(found, expected.map(|(name, digest)| (name, digest.to_owned())));
+}
+
+/// The digests of the bytes that carry a state, in JSON and in Postcard.
+#[test]
+fn encoded_state_digests_are_pinned() {
+    let encoded = |state: &StudioState| {
+        let json = Digest::of(&serde_json::to_string(state).unwrap());
+        let postcard = Digest::of(&postcard::to_stdvec(state).unwrap());
+        (json.to_string(), postcard.to_string())
+    };
+    let found = [encoded(&StudioState::starter()), encoded(&band::session(16))];
+    let expected =
+        [("c7e36ed48e497ab2", "6376204d5c657b69"), ("91d55c83da8f466b", "d5c538d39186207a")];
+    assert_eq!(found, expected.map(|(json, postcard)| (json.to_owned(), postcard.to_owned())));
+}
+
+#[test]
+fn roster_digest_is_pinned() {
+    let mut roster = Roster::default();
+    let ana = OwnerInfo { client_id: ClientId(1), name: "Ana".into() };
+    roster.participants.insert(ana.client_id, Participant::new("Ana"));
+    roster.owners.insert(InstrumentId(2), ana.clone());
+    roster.privileged = Some(ana);
+    assert_eq!(roster.digest(None).to_string(), "32e7642a6123ea88");
+}
