@@ -20,6 +20,7 @@ fn main() -> Outcome {
             seed_message(side, &entry?.path())?;
         }
     }
+    write("frames", "stream", &stream()?)?;
     write("handshake", "join", &hello("Ana"))?;
     write("handshake", "conversation", &conversation()?)?;
     write("handshake", "resume", &resume()?)?;
@@ -35,8 +36,7 @@ fn seed_message(side: &str, golden: &Path) -> Outcome {
     }
     let payload = from_hex(&text)?;
     write(&format!("{side}_postcard"), name, &payload)?;
-    let length = u32::try_from(payload.len())?.to_be_bytes();
-    write("frames", &format!("{side}-{name}"), &[&length[..], &payload].concat())
+    write("frames", &format!("{side}-{name}"), &frame(&payload)?)
 }
 
 /// Everything that a client says in the golden files, after one handshake. The
@@ -63,6 +63,23 @@ fn conversation() -> Result<Vec<u8>, Box<dyn Error>> {
     }
     let lines = messages.iter().map(|message| message.to_string().into_bytes());
     Ok(iter::once(hello("Ana")).chain(lines).collect::<Vec<_>>().join(&b'\n'))
+}
+
+/// A client that joins, and speaks Postcard from then on.
+fn stream() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut hello: Value = serde_json::from_slice(&hello("Ana"))?;
+    hello["Hello"]["codecs"] = json!(["postcard"]);
+    hello["Hello"]["compression"] = json!(["lz4"]);
+    let mut stream = frame(&serde_json::to_vec(&hello)?)?;
+    for name in ["RequestFullSync", "RequestOwnership", "Ping", "Goodbye"] {
+        let golden = fs::read_to_string(format!("tests/golden/client/{name}.postcard"))?;
+        stream.extend(frame(&from_hex(&golden)?)?);
+    }
+    Ok(stream)
+}
+
+fn frame(payload: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    Ok([&u32::try_from(payload.len())?.to_be_bytes(), payload].concat())
 }
 
 /// A client that joins, is cut off, resumes, and leaves.

@@ -1,16 +1,16 @@
 //! Connections to a host over the in-memory transport, on virtual time.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
-use bytes::BytesMut;
 use imbolc_net::{
-    ClientMessage, ServerMessage,
-    config::limits,
-    dispatcher::{HostDispatcher, HostOptions},
-    engine::NoEngine,
-    framing::{self, Codec},
-    model::Model as _,
-    protocol::{Hello, PROTOCOL_VERSION},
+    ClientMessage, HostDispatcher, Model as _, ServerMessage,
+    model::NoEngine,
+    protocol::{
+        Hello, PROTOCOL_VERSION,
+        framing::{self, Codec},
+        limits,
+    },
+    server::HostOptions,
     studio::{Studio, StudioState},
     transport::{Connector as _, MemoryConnector, in_memory},
 };
@@ -19,7 +19,6 @@ use tokio::{
     runtime,
     time::timeout,
 };
-use tokio_util::codec::Decoder as _;
 
 /// Stands in an input for the token of the last answer, which no input can know.
 pub const NO_TOKEN: &[u8; 32] = b"00000000000000000000000000000000";
@@ -31,24 +30,12 @@ const MAX_CONNECTIONS: usize = 8;
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Sends `lines` to a new host: each line is the payload of a frame, and an empty
-/// line ends a connection. Whatever they say, every complete answer must be a
-/// message, each connection must end, and a well-behaved client must be welcome
-/// afterwards.
+/// line ends a connection.
 ///
 /// # Panics
-/// If that is not so.
+/// As [`host`].
 pub fn converse(lines: &[u8]) {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        let (listener, connector) = in_memory();
-        let model = StudioState::starter();
-        let options = HostOptions::default();
-        let host = HostDispatcher::<Studio>::open("host", model, NoEngine, listener, options)
-            .expect("a host");
+    host(async |connector| {
         let mut token = *NO_TOKEN;
         let mut lines = lines.split(|byte| *byte == b'\n').peekable();
         for _ in 0..MAX_CONNECTIONS {
@@ -57,10 +44,41 @@ pub fn converse(lines: &[u8]) {
             }
             let frames = lines.by_ref().take_while(|line| !line.is_empty());
             let stream: Vec<u8> = frames.flat_map(|line| frame(line, token)).collect();
-            let answers = exchange(&connector, &stream).await;
+            let answers = exchange(connector, &stream).await;
             token = answers.iter().find_map(token_in).unwrap_or(token);
         }
-        let welcome = exchange(&connector, &frame(&hello("fuzz"), token)).await;
+    });
+}
+
+/// Sends `stream` to a new host as it is, lengths included.
+///
+/// # Panics
+/// As [`host`].
+pub fn transmit(stream: &[u8]) {
+    host(async |connector| {
+        exchange(connector, stream).await;
+    });
+}
+
+/// Has `act` connect to a new host. Whatever it sends, the host must end each
+/// connection, every complete answer must be a message, and a well-behaved client
+/// must be welcome afterwards.
+///
+/// # Panics
+/// If that is not so.
+fn host(act: impl AsyncFnOnce(&MemoryConnector)) {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (listener, connector) = in_memory();
+        let (model, options) = (StudioState::starter(), HostOptions::default());
+        let host = HostDispatcher::<Studio>::open("host", model, NoEngine, listener, options)
+            .expect("a host");
+        act(&connector).await;
+        let welcome = exchange(&connector, &frame(&hello("fuzz"), *NO_TOKEN)).await;
         assert!(matches!(welcome[..], [ServerMessage::Welcome(_), ..]), "{welcome:?}");
         drop(host);
     });
@@ -106,7 +124,7 @@ async fn exchange(connector: &MemoryConnector, stream: &[u8]) -> Vec<ServerMessa
         let _ = writer.shutdown().await;
     };
     let receive = reader.read_to_end(&mut answers);
-    let (_, received) =
+    let ((), received) =
         timeout(PATIENCE, async { tokio::join!(send, receive) }).await.expect("the host answers");
     received.expect("reading from memory succeeds");
     decode(&answers)
@@ -114,14 +132,21 @@ async fn exchange(connector: &MemoryConnector, stream: &[u8]) -> Vec<ServerMessa
 
 /// The messages in what a host sent. The last frame may have been cut short.
 fn decode(answers: &[u8]) -> Vec<ServerMessage> {
-    let mut splitter = framing::splitter(limits::SERVER_FRAME);
-    let mut buffer = BytesMut::from(answers);
-    let mut messages = Vec::new();
-    while let Some(payload) = splitter.decode(&mut buffer).expect("no frame is too long") {
-        let plain = framing::expand(&payload, limits::SERVER_FRAME).expect("it expands");
-        messages.push(framing::decode(Codec::of(&plain), &plain).expect("an answer decodes"));
-    }
-    messages
+    let decode = |payload| {
+        let plain = framing::expand(payload, limits::SERVER_FRAME).expect("it expands");
+        framing::decode(Codec::of(&plain), &plain).expect("an answer decodes")
+    };
+    payloads(answers).map(decode).collect()
+}
+
+/// The payloads of the frames in `stream`, as far as it goes.
+pub fn payloads(mut stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    iter::from_fn(move || {
+        let (length, rest) = stream.split_first_chunk()?;
+        let (payload, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        stream = rest;
+        Some(payload)
+    })
 }
 
 fn token_in(answer: &ServerMessage) -> Option<[u8; 32]> {

@@ -7,19 +7,19 @@ mod conversation;
 
 use std::{fmt::Debug, fs, path::PathBuf, sync::LazyLock};
 
-use bytes::{Buf as _, BytesMut};
 use imbolc_net::{
-    config::limits,
-    framing::{self, Codec, Compression, Format},
-    model::Model as _,
+    Model as _,
     projects::Store,
-    studio::{ProjectName, Studio, StudioState},
+    protocol::{
+        framing::{self, Codec, Compression, Format},
+        limits,
+    },
+    studio::{ProjectFailure, ProjectName, Studio, StudioState},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use tokio_util::codec::Decoder as _;
 
-pub use conversation::{NO_TOKEN, converse, hello};
+pub use conversation::{NO_TOKEN, converse, hello, transmit};
 
 /// Decodes a payload. If it is a message, the message must survive being encoded
 /// and decoded once more, in both codecs.
@@ -39,26 +39,23 @@ where
     for codec in Codec::ALL {
         let mut frame = Vec::new();
         framing::encode(codec, &message, &mut frame).expect("what was decoded can be encoded");
-        let payload = &frame[4..];
+        let mut payloads = conversation::payloads(&frame);
+        let payload = payloads.next().expect("the length is that of the payload");
         assert_eq!(Codec::of(payload), codec, "a payload tells its codec");
         let again: T = framing::decode(codec, payload).expect("what was encoded can be decoded");
         assert_eq!(again, message);
     }
 }
 
-/// Splits a byte stream into frames and expands those that are compressed, within
-/// the limit that holds for a client's frames.
+/// Expands the frames in `stream`, within the limit that holds for a client's
+/// frames.
 ///
 /// # Panics
 /// If more comes out than the limit allows.
-pub fn split_and_expand(stream: &[u8]) {
-    let limit = limits::CLIENT_FRAME;
-    let mut splitter = framing::splitter(limit);
-    let mut buffer = BytesMut::from(stream);
-    while let Ok(Some(payload)) = splitter.decode(&mut buffer) {
-        assert!(payload.len() <= limit);
-        if let Ok(plain) = framing::expand(&payload, limit) {
-            assert!(plain.len() <= limit.max(payload.len()));
+pub fn expand(stream: &[u8]) {
+    for payload in conversation::payloads(stream) {
+        if let Ok(plain) = framing::expand(payload, limits::CLIENT_FRAME) {
+            assert!(plain.len() <= limits::CLIENT_FRAME.max(payload.len()));
         }
     }
 }
@@ -76,8 +73,8 @@ pub fn compress_and_expand(text: &str) {
         let mut frame = Vec::new();
         let format = Format { codec, compression: Some(Compression::Lz4) };
         format.encode(&text, &mut frame).expect("text can be encoded");
-        let mut payload = &frame[..];
-        assert_eq!(payload.get_u32() as usize, payload.len());
+        let mut payloads = conversation::payloads(&frame);
+        let payload = payloads.next().expect("the length is that of the payload");
         let plain = framing::expand(payload, limits::SERVER_FRAME).expect("it expands");
         assert_eq!(framing::decode::<String>(codec, &plain).expect("it decodes"), text);
     }
@@ -98,7 +95,7 @@ pub fn load_project(document: &[u8]) {
     assert_eq!(load(&document).expect("what was written can be loaded"), state);
 }
 
-fn load(document: &[u8]) -> Result<StudioState, imbolc_net::studio::ProjectFailure> {
+fn load(document: &[u8]) -> Result<StudioState, ProjectFailure> {
     let store = Store::open(&DIRECTORY).expect("the temporary directory");
     let name = ProjectName::new("fuzz").expect("a name");
     fs::write(DIRECTORY.join("fuzz.imbolc.json"), document).expect("a temporary file");
