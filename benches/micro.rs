@@ -30,7 +30,7 @@ use imbolc_net::{
     sync::session::SessionConfig,
     util::{
         quantity::{Pitch, Ticks},
-        snapshot::Snapshot,
+        snapshot::SnapshotCell,
     },
 };
 
@@ -43,9 +43,9 @@ fn reading(criterion: &mut Criterion) {
     group.bench_function("RwLock<Arc>", |b| {
         b.iter(|| Arc::clone(&black_box(&locked).read().unwrap()));
     });
-    let snapshot = Snapshot::new(Arc::clone(&state));
-    group.bench_function("Snapshot::load", |b| b.iter(|| black_box(&snapshot).load()));
-    group.bench_function("Snapshot::peek", |b| {
+    let snapshot = SnapshotCell::new(Arc::clone(&state));
+    group.bench_function("SnapshotCell::load", |b| b.iter(|| black_box(&snapshot).load()));
+    group.bench_function("SnapshotCell::peek", |b| {
         b.iter(|| black_box(&snapshot).peek(|state| state.seq));
     });
     let studio: &dyn Dispatcher = &studio;

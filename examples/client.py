@@ -1,9 +1,9 @@
 """A guest in an Imbolc session, in Python and without a line of Rust.
 
-It was made from one text: the chapter "The wire protocol" of ARCHITECTURE.md.
+It was written from docs/protocol.md and docs/studio.md alone.
 It joins a session, owns an instrument, turns its filter, and tries to turn the
 filter of an instrument that it does not own. It prints what it says (>) and what
-it hears (<), and exits with 0 if all of it went as that chapter promises; if
+it hears (<), and exits with 0 if the host kept to those documents; if
 not, it says in one line why, and exits with 1.
 
 Only the standard library of Python 3 is needed. Start a host, then the client:

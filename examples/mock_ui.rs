@@ -13,7 +13,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
-    dispatcher::{DispatchError, Events, Identity, Lost, MockDispatcher, Status},
+    dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
     model::{InstrumentId, Metering, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{
@@ -252,7 +252,7 @@ fn a_lost_connection_is_shown_with_the_last_snapshot() {
     let mut mock = stage.dispatcher();
     mock.expect_status().returning(|| Status::Reconnecting {
         since: Instant::now(),
-        reason: Lost::Closed,
+        reason: ConnectionError::Closed,
         attempt: None,
         until: Instant::now(),
     });

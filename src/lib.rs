@@ -89,3 +89,8 @@ pub use self::{
 #[cfg(all(doctest, feature = "mock"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So does the model in the guide to extending it.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/extending.md")]
+struct Extending;

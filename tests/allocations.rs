@@ -124,9 +124,9 @@ fn deciding_takes_what_is_touched() {
         // What is looked after now and then is not part of it.
         let rarely = Duration::from_secs(3600);
         let config = SessionConfig {
-            heartbeat: rarely,
-            full_sync: rarely,
-            history_pace: rarely,
+            heartbeat_interval: rarely,
+            full_sync_interval: rarely,
+            base_spacing: rarely,
             ..SessionConfig::default()
         };
         let id = SessionId::new([0; 16]);

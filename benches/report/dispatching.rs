@@ -199,7 +199,7 @@ async fn joined(
 ) -> (HostDispatcher, RemoteDispatcher) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let session = SessionConfig { patch_pace: Duration::ZERO, ..SessionConfig::default() };
+    let session = SessionConfig { min_patch_interval: Duration::ZERO, ..SessionConfig::default() };
     let options = HostOptions { session, ..HostOptions::default() };
     let engine = SilentEngine::default();
     let host = HostDispatcher::open("Host", state, engine, listener, options).unwrap();

@@ -13,7 +13,7 @@ use imbolc_net::{
     },
     server::{HostDispatcher, HostOptions},
     studio::{SilentEngine, Studio},
-    sync::session::{Session, SessionConfig, Ticket},
+    sync::session::{ConnectionId, Session, SessionConfig},
     util::time::Timestamp,
 };
 use tokio::{
@@ -194,7 +194,7 @@ fn a_minute() -> Figure {
 }
 
 /// What the shell around a session does, for a client who is never behind.
-fn follow(session: &mut Session<Studio>, now: Timestamp, ticket: Ticket) {
+fn follow(session: &mut Session<Studio>, now: Timestamp, ticket: ConnectionId) {
     drop(session.take_effects());
     session.handle_timeout(now);
     session.handle(now, ticket, ClientMessage::Pong { nonce: now.micros() }).ok().unwrap();

@@ -113,8 +113,11 @@ impl Stage {
         let studio = studio()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let session =
-            SessionConfig { heartbeat: SILENCE / 3, silence: SILENCE, ..SessionConfig::default() };
+        let session = SessionConfig {
+            heartbeat_interval: SILENCE / 3,
+            idle_timeout: SILENCE,
+            ..SessionConfig::default()
+        };
         let options = HostOptions { session, server: ServerConfig::default() };
         let (model, engine) = (studio.clone(), SilentEngine::default());
         let host = Arc::new(HostDispatcher::open("mia", model, engine, listener, options)?);
@@ -277,10 +280,10 @@ fn studio() -> Outcome<StudioState> {
 
 async fn join(address: SocketAddr, name: &str, id: InstrumentId) -> Outcome<RemoteDispatcher> {
     let config = ClientConfig {
-        silence: SILENCE,
-        ping: SILENCE / 3,
-        connect: SILENCE,
-        last_retry: Duration::from_secs(1),
+        idle_timeout: SILENCE,
+        ping_interval: SILENCE / 3,
+        connect_timeout: SILENCE,
+        max_backoff: Duration::from_secs(1),
         ..ClientConfig::default()
     };
     let (name, own) = (name.into(), vec![id]);

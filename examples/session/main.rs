@@ -26,7 +26,7 @@ use clap::{Args, Parser, Subcommand};
 use imbolc_net::{
     Dispatcher, Mode,
     client::{ClientConfig, JoinOptions, SavedToken, TokenFile},
-    dispatcher::{Closed, Status},
+    dispatcher::{CloseReason, Status},
     model::InstrumentId,
     protocol::framing::Codec,
     server::HostOptions,
@@ -183,7 +183,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             },
         }
     }
-    if let Some(reason @ Closed::Lost(_)) = news.ended {
+    if let Some(reason @ CloseReason::ConnectionLost(_)) = news.ended {
         return Err(format!("the session is over: {reason}").into());
     }
     studio.close().await;

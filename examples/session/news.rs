@@ -10,7 +10,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
-    dispatcher::{Closed, Events, Status},
+    dispatcher::{CloseReason, Events, Status},
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
 };
@@ -38,7 +38,7 @@ pub struct News {
     /// Wishes that were not granted since somebody asked.
     pub denied: usize,
     /// Why the session cannot go on.
-    pub ended: Option<Closed>,
+    pub ended: Option<CloseReason>,
 }
 
 impl News {

@@ -5,29 +5,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     authority::Authority,
-    dispatcher::{Closed, DispatchError, Event, Events, Identity, Resync, Status},
+    dispatcher::{CloseReason, DispatchError, Event, Events, Identity, Resync, Status},
     model::{InstrumentId, Model},
     protocol::{ClientId, SessionId},
-    util::snapshot::Snapshot,
+    util::snapshot::SnapshotCell,
 };
 
 const ME: ClientId = ClientId::HOST;
 
 /// Sits at the authority.
-pub(crate) struct Seat<M: Model> {
+pub(crate) struct InProcess<M: Model> {
     authority: Arc<Authority<M>>,
     session: SessionId,
-    status: Snapshot<Status>,
+    status: SnapshotCell<Status>,
     /// What happened before anybody could subscribe.
     early: Mutex<Vec<Event<M>>>,
 }
 
-impl<M: Model> Seat<M> {
+impl<M: Model> InProcess<M> {
     pub(crate) fn new(authority: Arc<Authority<M>>, status: Status) -> Self {
         let session = authority.session_id();
         let me = authority.state().roster.as_owner(ME);
         let early = Mutex::new(me.map(Event::Joined).into_iter().collect());
-        Self { authority, session, status: Snapshot::new(Arc::new(status)), early }
+        Self { authority, session, status: SnapshotCell::new(Arc::new(status)), early }
     }
 
     pub(crate) const fn authority(&self) -> &Arc<Authority<M>> {
@@ -39,7 +39,7 @@ impl<M: Model> Seat<M> {
     }
 
     pub(crate) fn close(&self) {
-        let status = Status::Closed { reason: Closed::ByRequest };
+        let status = Status::Closed { reason: CloseReason::ByRequest };
         self.status.publish(Arc::new(status.clone()));
         self.authority.announce(Event::Status(status));
     }
@@ -131,70 +131,70 @@ impl<M: Model> Seat<M> {
     }
 }
 
-/// Implements what a dispatcher with a `seat` does like any other, but for what
+/// Implements what a dispatcher with a `in_process` does like any other, but for what
 /// is `async`: `async_trait` does not look into macros.
-macro_rules! delegate_to_seat {
+macro_rules! delegate_to_in_process {
     () => {
         fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
-            self.seat.dispatch(&action)
+            self.in_process.dispatch(&action)
         }
 
         fn state(&self) -> Arc<NetworkState<M>> {
-            self.seat.authority().state()
+            self.in_process.authority().state()
         }
 
         fn confirmed(&self) -> Arc<NetworkState<M>> {
-            self.seat.authority().state()
+            self.in_process.authority().state()
         }
 
         fn clock(&self) -> Timestamp {
-            self.seat.authority().clock()
+            self.in_process.authority().clock()
         }
 
         fn metering(&self) -> Metering {
-            self.seat.authority().metering()
+            self.in_process.authority().metering()
         }
 
         fn status(&self) -> Status {
-            self.seat.status()
+            self.in_process.status()
         }
 
         fn identity(&self) -> Identity {
-            self.seat.identity()
+            self.in_process.identity()
         }
 
         fn events(&self) -> Events<M> {
-            self.seat.events()
+            self.in_process.events()
         }
 
         fn undo(&self) -> Result<(), DispatchError> {
-            self.seat.undo()
+            self.in_process.undo()
         }
 
         fn redo(&self) -> Result<(), DispatchError> {
-            self.seat.redo()
+            self.in_process.redo()
         }
 
         fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
-            self.seat.request_ownership(instruments)
+            self.in_process.request_ownership(instruments)
         }
 
         fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
-            self.seat.release_ownership(instruments)
+            self.in_process.release_ownership(instruments)
         }
 
         fn request_privilege(&self) -> Result<(), DispatchError> {
-            self.seat.request_privilege()
+            self.in_process.request_privilege()
         }
 
         fn release_privilege(&self) -> Result<(), DispatchError> {
-            self.seat.release_privilege()
+            self.in_process.release_privilege()
         }
 
         fn resynchronise(&self) -> Result<(), DispatchError> {
-            self.seat.resynchronise()
+            self.in_process.resynchronise()
         }
     };
 }
 
-pub(crate) use delegate_to_seat;
+pub(crate) use delegate_to_in_process;

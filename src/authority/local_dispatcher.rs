@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use crate::{
     authority::{
         Authority, Setup,
-        in_process::{Seat, delegate_to_seat},
+        in_process::{InProcess, delegate_to_in_process},
     },
     dispatcher::{DispatchError, Dispatcher, Events, Identity, OpenError, Status},
     model::{Engine, InstrumentId, Metering, Model},
@@ -26,7 +26,7 @@ use crate::{
 /// A session of one. It needs no async runtime: a thread of its own keeps the
 /// engine moving, and sleeps while nothing moves.
 pub struct LocalDispatcher<M: Model = Studio> {
-    seat: Seat<M>,
+    in_process: InProcess<M>,
     closed: Arc<AtomicBool>,
 }
 
@@ -46,12 +46,12 @@ impl<M: Model> LocalDispatcher<M> {
         let authority = Authority::alone(setup, fresh_session_id()?);
         let closed = Arc::new(AtomicBool::new(false));
         keep(Arc::clone(&authority), Arc::clone(&closed)).map_err(OpenError::Thread)?;
-        Ok(Self { seat: Seat::new(authority, Status::Alone), closed })
+        Ok(Self { in_process: InProcess::new(authority, Status::Alone), closed })
     }
 
     fn stop(&self) {
         self.closed.store(true, Relaxed);
-        self.seat.authority().wake_keeper();
+        self.in_process.authority().wake_timers();
     }
 }
 
@@ -61,9 +61,9 @@ fn keep<M: Model>(
     closed: Arc<AtomicBool>,
 ) -> std::io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name("imbolc-engine".into()).spawn(move || {
-        authority.keep_by_this_thread();
+        authority.run_timers_here();
         while !closed.load(Relaxed) {
-            match authority.tend() {
+            match authority.poll_timers() {
                 Some(next) => thread::park_timeout(authority.until(next)),
                 None => thread::park(),
             }
@@ -85,14 +85,14 @@ impl<M: Model> Drop for LocalDispatcher<M> {
 
 #[async_trait]
 impl<M: Model> Dispatcher<M> for LocalDispatcher<M> {
-    delegate_to_seat!();
+    delegate_to_in_process!();
 
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
-        self.seat.dispatch(&action)
+        self.in_process.dispatch(&action)
     }
 
     async fn close(&self) {
-        self.seat.close();
+        self.in_process.close();
         self.stop();
     }
 }

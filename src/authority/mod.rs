@@ -28,26 +28,28 @@ use crate::{
         SessionId, SessionToken,
     },
     studio::Studio,
-    sync::session::{Admission, Heard, Outgoing, Rejected, Session, SessionConfig, Ticket},
-    util::{snapshot::Snapshot, time::Timestamp},
+    sync::session::{
+        Admission, ConnectionId, MessageOutcome, Outgoing, Rejected, Session, SessionConfig,
+    },
+    util::{snapshot::SnapshotCell, time::Timestamp},
 };
 
 /// Holds a session, and decides.
 pub struct Authority<M: Model = Studio> {
     core: Mutex<Core<M>>,
-    snapshot: Snapshot<NetworkState<M>>,
-    metering: Snapshot<Metering>,
+    snapshot: SnapshotCell<NetworkState<M>>,
+    metering: SnapshotCell<Metering>,
     events: broadcast::Sender<Event<M>>,
     /// Moves on with every change that somebody may have to be told.
     changed: watch::Sender<()>,
     /// Somebody must look after the session sooner than it was said.
-    sooner: Notify,
+    deadline_changed: Notify,
     keeper: OnceLock<Thread>,
     clock: Clock,
 }
 
 /// What a client said.
-pub(crate) enum Arrived<M: Model> {
+pub(crate) enum Incoming<M: Model> {
     Message(ClientMessage<M>),
     /// An action, of which no more than its number can be read.
     Unreadable {
@@ -56,7 +58,7 @@ pub(crate) enum Arrived<M: Model> {
     },
 }
 
-impl<M: Model> Arrived<M> {
+impl<M: Model> Incoming<M> {
     /// Whether it is numbered, and answered by a word or two.
     pub(crate) const fn is_action(&self) -> bool {
         matches!(
@@ -109,12 +111,12 @@ impl<M: Model> Authority<M> {
 
     fn new(session: Session<M>, engine: Box<dyn Engine<M>>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            snapshot: Snapshot::new(Arc::clone(session.state())),
-            metering: Snapshot::new(Arc::new(engine.metering())),
+            snapshot: SnapshotCell::new(Arc::clone(session.state())),
+            metering: SnapshotCell::new(Arc::new(engine.metering())),
             core: Mutex::new(Core { session, engine, pulse: None, metering: None }),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             changed: watch::Sender::new(()),
-            sooner: Notify::new(),
+            deadline_changed: Notify::new(),
             keeper: OnceLock::new(),
             clock,
         })
@@ -128,7 +130,7 @@ impl<M: Model> Authority<M> {
 
     /// The cell in which it stands.
     #[must_use]
-    pub const fn snapshot(&self) -> &Snapshot<NetworkState<M>> {
+    pub const fn snapshot(&self) -> &SnapshotCell<NetworkState<M>> {
         &self.snapshot
     }
 
@@ -176,9 +178,9 @@ impl<M: Model> Authority<M> {
 
     /// Moves the engine and the session's timers on, and returns when that is
     /// due again. Somebody must call it then, and whenever
-    /// [`sooner`](Self::sooner) says so: the server does, and a dispatcher that
+    /// [`sooner`](Self::deadline_changed) says so: the server does, and a dispatcher that
     /// is alone has a thread for it.
-    pub fn tend(&self) -> Option<Timestamp> {
+    pub fn poll_timers(&self) -> Option<Timestamp> {
         self.transact(|core, now| {
             core.session.handle_timeout(now);
             if core.pulse.is_some_and(|due| now >= due) {
@@ -215,7 +217,7 @@ impl<M: Model> Authority<M> {
             self.changed.send_replace(());
         }
         if sooner {
-            self.wake_keeper();
+            self.wake_timers();
         }
         result
     }
@@ -232,19 +234,19 @@ impl<M: Model> Authority<M> {
         }
     }
 
-    /// Resolves when [`tend`](Self::tend) is due sooner than it last said.
-    pub async fn sooner(&self) {
-        self.sooner.notified().await;
+    /// Resolves when [`poll_timers`](Self::poll_timers) is due sooner than it last said.
+    pub async fn deadline_changed(&self) {
+        self.deadline_changed.notified().await;
     }
 
     /// Makes the current thread the one that is unparked when
-    /// [`tend`](Self::tend) is due sooner than it last said.
-    pub(crate) fn keep_by_this_thread(&self) {
+    /// [`poll_timers`](Self::poll_timers) is due sooner than it last said.
+    pub(crate) fn run_timers_here(&self) {
         let _ = self.keeper.set(std::thread::current());
     }
 
-    pub(crate) fn wake_keeper(&self) {
-        self.sooner.notify_one();
+    pub(crate) fn wake_timers(&self) {
+        self.deadline_changed.notify_one();
         if let Some(thread) = self.keeper.get() {
             thread.unpark();
         }
@@ -267,7 +269,7 @@ impl<M: Model> Authority<M> {
         let admission = self.decide(|session, now| session.handle_hello(now, hello, token));
         // There is somebody now whose silence must be noticed, and perhaps an old
         // connection of the same that must learn that it is not wanted any more.
-        self.wake_keeper();
+        self.wake_timers();
         self.changed.send_replace(());
         admission
     }
@@ -279,35 +281,35 @@ impl<M: Model> Authority<M> {
     /// As [`Session::handle`]. What comes after it is not handled then.
     pub(crate) fn handle(
         &self,
-        ticket: Ticket,
-        messages: Vec<Arrived<M>>,
+        ticket: ConnectionId,
+        messages: Vec<Incoming<M>>,
         refused: &mut Vec<Refusal>,
-    ) -> Result<Heard, ProtocolError> {
+    ) -> Result<MessageOutcome, ProtocolError> {
         self.transact(|core, now| {
             for message in messages {
                 let heard = match message {
-                    Arrived::Message(message) => core.session.handle(now, ticket, message),
-                    Arrived::Unreadable { number, detail } => {
+                    Incoming::Message(message) => core.session.handle(now, ticket, message),
+                    Incoming::Unreadable { number, detail } => {
                         core.session.handle_unreadable_action(now, ticket, number, detail)
                     }
                 };
                 match heard? {
-                    Heard::Staying => {}
-                    Heard::Refused(reason) => refused.push(reason),
-                    Heard::Leaving => return Ok(Heard::Leaving),
+                    MessageOutcome::Staying => {}
+                    MessageOutcome::Refused(reason) => refused.push(reason),
+                    MessageOutcome::Leaving => return Ok(MessageOutcome::Leaving),
                 }
                 // In the state that it belongs to.
                 core.perform(now);
             }
-            Ok(Heard::Staying)
+            Ok(MessageOutcome::Staying)
         })
     }
 
-    pub(crate) fn has_room(&self, ticket: Ticket) -> bool {
+    pub(crate) fn has_room(&self, ticket: ConnectionId) -> bool {
         self.lock().session.has_room(ticket)
     }
 
-    pub(crate) fn pull(&self, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
+    pub(crate) fn pull(&self, ticket: ConnectionId) -> Result<Outgoing<M>, ProtocolError> {
         let now = self.clock.now();
         let mut core = self.lock();
         if let Some((base, mut digester)) = core.session.digest_due(now, ticket) {
@@ -328,9 +330,9 @@ impl<M: Model> Authority<M> {
         outgoing
     }
 
-    pub(crate) fn disconnected(&self, ticket: Ticket) {
+    pub(crate) fn disconnected(&self, ticket: ConnectionId) {
         self.decide(|session, now| session.disconnected(now, ticket));
-        self.wake_keeper();
+        self.wake_timers();
     }
 
     fn lock(&self) -> MutexGuard<'_, Core<M>> {
@@ -392,7 +394,7 @@ mod tests {
         let id = SessionId::new([7; 16]);
         let session = Session::hosted(config, id, "host", StudioState::starter());
         let authority = Authority::new(session, Box::new(engine), Clock::system());
-        authority.keep_by_this_thread();
+        authority.run_timers_here();
         authority
     }
 
@@ -427,10 +429,10 @@ mod tests {
     #[test]
     fn who_rests_is_woken_when_something_starts_to_move() {
         let authority = kept_here(SilentEngine::default(), SessionConfig::default());
-        assert_eq!(authority.tend(), None, "nothing moves");
+        assert_eq!(authority.poll_timers(), None, "nothing moves");
         let play = NetworkAction::Transport(TransportAction::Play);
         assert!(wakes(|| act(&authority, &play)));
-        assert!(authority.tend().is_some());
+        assert!(authority.poll_timers().is_some());
     }
 
     /// Wants to move on once an hour, and once a second after a second effect.
@@ -462,9 +464,9 @@ mod tests {
     fn who_waits_for_a_slow_pulse_is_woken_when_it_becomes_a_quick_one() {
         let authority = kept_here(Hasty::default(), SessionConfig::default());
         act(&authority, &NetworkAction::Transport(TransportAction::Play));
-        let slow = authority.tend().unwrap();
+        let slow = authority.poll_timers().unwrap();
         assert!(wakes(|| act(&authority, &NetworkAction::Transport(TransportAction::Stop))));
-        assert!(authority.tend().unwrap() < slow);
+        assert!(authority.poll_timers().unwrap() < slow);
     }
 
     #[test]
@@ -474,17 +476,21 @@ mod tests {
         let authority = kept_here(SilentEngine::default(), config);
         let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
         // It has its token, so its place is kept.
-        let pong = Arrived::Message(ClientMessage::Pong { nonce: 0 });
+        let pong = Incoming::Message(ClientMessage::Pong { nonce: 0 });
         authority.handle(admission.ticket, vec![pong], &mut vec![]).unwrap();
-        let silent = authority.tend().unwrap();
+        let silent = authority.poll_timers().unwrap();
         assert!(wakes(|| authority.disconnected(admission.ticket)));
-        assert!(authority.tend().unwrap() < silent);
+        assert!(authority.poll_timers().unwrap() < silent);
     }
 
     #[test]
     fn what_the_session_forgets_is_handed_out_and_not_kept() {
         let patch_pace = Duration::ZERO;
-        let config = SessionConfig { max_history: 2, patch_pace, ..SessionConfig::default() };
+        let config = SessionConfig {
+            max_bases: 2,
+            min_patch_interval: patch_pace,
+            ..SessionConfig::default()
+        };
         let authority = kept_here(SilentEngine::default(), config);
         let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
         let first = Arc::downgrade(&authority.state());

@@ -8,18 +8,18 @@ use crate::protocol::framing::{Codec, Compression};
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
     /// How long connecting and shaking hands may take. 5 s.
-    pub connect: Duration,
+    pub connect_timeout: Duration,
     /// After how long without a sign of life from the host the client
     /// reconnects. 15 s, three of the host's heartbeats.
-    pub silence: Duration,
+    pub idle_timeout: Duration,
     /// How often the client measures the round trip. 2 s.
-    pub ping: Duration,
+    pub ping_interval: Duration,
     /// How long the client waits before it tries again the first time. 0.1 s:
     /// most cuts are over at once.
-    pub first_retry: Duration,
+    pub initial_backoff: Duration,
     /// How long the client waits at most, after doubling. 5 s: nobody stares at
     /// a screen for longer.
-    pub last_retry: Duration,
+    pub max_backoff: Duration,
     /// How many actions may be unanswered, e.g. while there is no connection.
     /// 1,024: minutes of editing, and a fraction of a second to send.
     pub backlog: usize,
@@ -33,11 +33,11 @@ pub struct ClientConfig {
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(5),
-            silence: Duration::from_secs(15),
-            ping: Duration::from_secs(2),
-            first_retry: Duration::from_millis(100),
-            last_retry: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(15),
+            ping_interval: Duration::from_secs(2),
+            initial_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(5),
             backlog: 1024,
             codecs: Codec::ALL.into(),
             compression: Compression::ALL.into(),

@@ -10,7 +10,7 @@ use tokio::{
 use super::{Shared, reconnector::Ended};
 use crate::{
     client::ClientConfig,
-    dispatcher::{Lost, Status},
+    dispatcher::{ConnectionError, Status},
     model::Model,
     protocol::{
         ClientMessage, Hello, NetworkState, Reconnected, ServerMessage, StateDigest, Welcome,
@@ -35,12 +35,12 @@ pub(super) struct Wire<C: Connector> {
 }
 
 /// As whom one was let in.
-pub(super) enum Entrance<M: Model> {
+pub(super) enum HandshakeReply<M: Model> {
     New(Box<Welcome<M>>),
     Back(Box<Reconnected>),
 }
 
-impl<M: Model> Entrance<M> {
+impl<M: Model> HandshakeReply<M> {
     /// What time it is in the session.
     pub(super) fn clock(&self) -> Timestamp {
         match self {
@@ -60,46 +60,53 @@ impl<M: Model> Entrance<M> {
 
 pub(super) struct Joined<M: Model, C: Connector> {
     pub(super) wire: Wire<C>,
-    pub(super) entrance: Entrance<M>,
+    pub(super) reply: HandshakeReply<M>,
 }
 
 /// Connects, and shakes hands.
 pub(super) async fn enter<M: Model, C: Connector>(
     connector: &C,
     hello: Hello,
-) -> Result<Joined<M, C>, Lost> {
+) -> Result<Joined<M, C>, ConnectionError> {
     let (reader, mut writer) = connector.connect().await?;
     let mut frames = Frames::new(reader, limits::SERVER_FRAME);
     let mut buffer = Vec::new();
     let expected = Expected { codec: None, compression: Compression::agree(&hello.compression) };
     let offer = ClientMessage::<M>::Hello(hello.clone());
     framing::encode(Codec::Json, &offer, &mut buffer)
-        .map_err(|error| Lost::Unintelligible(error.detail()))?;
+        .map_err(|error| ConnectionError::Malformed(error.detail()))?;
     let asked = write(&mut writer, &buffer).await;
     // Who is turned away at the door may find it closed before having asked,
     // but is told why.
-    let (entrance, format) = match (hear::<M, _>(&mut frames, expected).await, asked) {
+    let (reply, format) = match (hear::<M, _>(&mut frames, expected).await, asked) {
         (Ok(ServerMessage::Welcome(welcome)), _) => {
             let format = agreed(&hello, &welcome.codec, welcome.compression.as_deref())?;
-            (Entrance::New(Box::new(welcome)), format)
+            (HandshakeReply::New(Box::new(welcome)), format)
         }
         (Ok(ServerMessage::ReconnectSuccessful(back)), _) => {
             let format = agreed(&hello, &back.codec, back.compression.as_deref())?;
-            (Entrance::Back(Box::new(back)), format)
+            (HandshakeReply::Back(Box::new(back)), format)
         }
         (Ok(ServerMessage::ReconnectFailed { reason }), _) => return Err(reason.into()),
-        (Ok(ServerMessage::Error(error)), _) => return Err(Lost::Host(error)),
-        (Ok(ServerMessage::Shutdown), _) => return Err(Lost::Shutdown),
-        (Ok(_), _) => return Err(Lost::Unintelligible("it does not answer the Hello".into())),
-        (Err(Lost::Closed), Err(error)) | (Err(error), _) => return Err(error),
+        (Ok(ServerMessage::Error(error)), _) => return Err(ConnectionError::Host(error)),
+        (Ok(ServerMessage::Shutdown), _) => return Err(ConnectionError::Shutdown),
+        (Ok(_), _) => {
+            return Err(ConnectionError::Malformed("it does not answer the Hello".into()));
+        }
+        (Err(ConnectionError::Closed), Err(error)) | (Err(error), _) => return Err(error),
     };
-    Ok(Joined { wire: Wire { frames, writer, format }, entrance })
+    Ok(Joined { wire: Wire { frames, writer, format }, reply })
 }
 
 /// What the host has chosen, if that was offered.
-fn agreed(hello: &Hello, codec: &str, compression: Option<&str>) -> Result<Format, Lost> {
-    let nobody_offered =
-        |what: &str| Lost::Unintelligible(format!("it speaks {what:?}, which it was not offered"));
+fn agreed(
+    hello: &Hello,
+    codec: &str,
+    compression: Option<&str>,
+) -> Result<Format, ConnectionError> {
+    let nobody_offered = |what: &str| {
+        ConnectionError::Malformed(format!("it speaks {what:?}, which it was not offered"))
+    };
     let json = [Codec::Json.name().to_owned()];
     let codecs = if hello.codecs.is_empty() { &json[..] } else { &hello.codecs };
     let offered = |names: &[String], name: &str| names.iter().any(|offered| offered == name);
@@ -135,12 +142,14 @@ impl From<Format> for Expected {
 impl<C: Connector> Wire<C> {
     /// The full state, which is the first thing that somebody hears who came
     /// back with nothing.
-    pub(super) async fn full_state<M: Model>(&mut self) -> Result<NetworkState<M>, Lost> {
+    pub(super) async fn full_state<M: Model>(
+        &mut self,
+    ) -> Result<NetworkState<M>, ConnectionError> {
         loop {
             match hear::<M, _>(&mut self.frames, self.format.into()).await? {
                 ServerMessage::FullStateSync { state } => return Ok(state),
-                ServerMessage::Error(error) => return Err(Lost::Host(error)),
-                ServerMessage::Shutdown => return Err(Lost::Shutdown),
+                ServerMessage::Error(error) => return Err(ConnectionError::Host(error)),
+                ServerMessage::Shutdown => return Err(ConnectionError::Shutdown),
                 // It is too early for anything else to matter.
                 _ => {}
             }
@@ -186,9 +195,9 @@ async fn read<M: Model, R: crate::transport::Reader>(
     format: Format,
     config: &ClientConfig,
     begun: Instant,
-) -> Lost {
+) -> ConnectionError {
     loop {
-        let message = match hear_within::<M, _>(frames, format.into(), config.silence).await {
+        let message = match hear_within::<M, _>(frames, format.into(), config.idle_timeout).await {
             Ok(message) => message,
             Err(lost) => return lost,
         };
@@ -210,8 +219,8 @@ async fn read<M: Model, R: crate::transport::Reader>(
                 let ping = ServerMessage::Ping { nonce, clock, digest };
                 shared.update(|state| state.mirror.handle(ping));
             }
-            ServerMessage::Error(error) => return Lost::Host(error),
-            ServerMessage::Shutdown => return Lost::Shutdown,
+            ServerMessage::Error(error) => return ConnectionError::Host(error),
+            ServerMessage::Shutdown => return ConnectionError::Shutdown,
             message => shared.update(|state| state.mirror.handle(message)),
         }
     }
@@ -239,7 +248,7 @@ async fn send<M: Model, W: Writer>(
     begun: Instant,
 ) -> Ended {
     let mut buffer = Vec::new();
-    let mut pings = interval(config.ping);
+    let mut pings = interval(config.ping_interval);
     loop {
         match send_what_there_is(shared, writer, codec, config, &mut buffer).await {
             Ok(true) => continue,
@@ -273,7 +282,7 @@ async fn send_what_there_is<M: Model, W: Writer>(
     codec: Codec,
     config: &ClientConfig,
     buffer: &mut Vec<u8>,
-) -> Result<bool, Lost> {
+) -> Result<bool, ConnectionError> {
     buffer.clear();
     let batch: Vec<_> = {
         let mut state = shared.lock();
@@ -281,15 +290,15 @@ async fn send_what_there_is<M: Model, W: Writer>(
     };
     for message in &batch {
         framing::encode(codec, message, buffer)
-            .map_err(|error| Lost::Unintelligible(error.detail()))?;
+            .map_err(|error| ConnectionError::Malformed(error.detail()))?;
     }
-    timeout(config.silence, write(writer, buffer))
+    timeout(config.idle_timeout, write(writer, buffer))
         .await
-        .map_err(|_| Lost::Silent(config.silence))??;
+        .map_err(|_| ConnectionError::Silent(config.idle_timeout))??;
     Ok(!batch.is_empty())
 }
 
-async fn write<W: Writer>(writer: &mut W, bytes: &[u8]) -> Result<(), Lost> {
+async fn write<W: Writer>(writer: &mut W, bytes: &[u8]) -> Result<(), ConnectionError> {
     writer.write_all(bytes).await?;
     writer.flush().await?;
     Ok(())
@@ -299,7 +308,7 @@ async fn write<W: Writer>(writer: &mut W, bytes: &[u8]) -> Result<(), Lost> {
 async fn hear<M: Model, R: crate::transport::Reader>(
     frames: &mut Frames<R>,
     expected: Expected,
-) -> Result<ServerMessage<M>, Lost> {
+) -> Result<ServerMessage<M>, ConnectionError> {
     hear_within(frames, expected, Duration::MAX).await
 }
 
@@ -307,15 +316,15 @@ async fn hear_within<M: Model, R: crate::transport::Reader>(
     frames: &mut Frames<R>,
     expected: Expected,
     silence: Duration,
-) -> Result<ServerMessage<M>, Lost> {
+) -> Result<ServerMessage<M>, ConnectionError> {
     let payload = match frames.next_within(silence).await {
         Err(error) if error.kind() == std::io::ErrorKind::TimedOut && silence < Duration::MAX => {
-            return Err(Lost::Silent(silence));
+            return Err(ConnectionError::Silent(silence));
         }
         Ok(Some(payload)) => payload,
-        Ok(None) => return Err(Lost::Closed),
+        Ok(None) => return Err(ConnectionError::Closed),
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(Lost::Unintelligible(describe(&error)));
+            return Err(ConnectionError::Malformed(describe(&error)));
         }
         Err(error) => return Err(error.into()),
     };
@@ -326,5 +335,5 @@ async fn hear_within<M: Model, R: crate::transport::Reader>(
     let message = plain.and_then(|plain| {
         framing::decode(expected.codec.unwrap_or_else(|| Codec::of(&plain)), &plain)
     });
-    message.map_err(|error| Lost::Unintelligible(error.detail()))
+    message.map_err(|error| ConnectionError::Malformed(error.detail()))
 }

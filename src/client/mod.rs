@@ -28,17 +28,17 @@ pub use token_file::{SavedToken, TokenFile};
 
 use crate::{
     dispatcher::{
-        Clock, Closed, DispatchError, Dispatcher, EVENT_BACKLOG, Event, Events, Identity, Lost,
-        OpenError, Status,
+        Clock, CloseReason, ConnectionError, DispatchError, Dispatcher, EVENT_BACKLOG, Event,
+        Events, Identity, OpenError, Status,
     },
     model::{InstrumentId, Metering, Model},
     protocol::{ActionNumber, ClientId, ClientMessage, NetworkState, Resume, SessionId, limits},
     studio::Studio,
-    sync::mirror::{Mirror, NotTaken},
+    sync::mirror::{Mirror, MirrorError},
     transport::{Connector, TcpConnector},
-    util::{snapshot::Snapshot, time::Timestamp},
+    util::{snapshot::SnapshotCell, time::Timestamp},
 };
-use reconnector::Keeper;
+use reconnector::Reconnector;
 
 /// What a client asks for when it joins.
 #[derive(Debug, Default)]
@@ -69,11 +69,11 @@ pub struct RemoteDispatcher<M: Model = Studio> {
 /// What the UI's calls and the connection's task share.
 struct Shared<M: Model> {
     state: Mutex<State<M>>,
-    snapshot: Snapshot<NetworkState<M>>,
-    confirmed: Snapshot<NetworkState<M>>,
-    who: Snapshot<Who>,
-    metering: Snapshot<Metering>,
-    status: Snapshot<Status>,
+    snapshot: SnapshotCell<NetworkState<M>>,
+    confirmed: SnapshotCell<NetworkState<M>>,
+    who: SnapshotCell<SessionIdentity>,
+    metering: SnapshotCell<Metering>,
+    status: SnapshotCell<Status>,
     events: broadcast::Sender<Event<M>>,
     /// What happened before anybody could subscribe.
     early: Mutex<Vec<Event<M>>>,
@@ -89,13 +89,13 @@ struct Shared<M: Model> {
 }
 
 /// Who one is in the session.
-struct Who {
+struct SessionIdentity {
     session: SessionId,
     client: ClientId,
     name: String,
 }
 
-impl Who {
+impl SessionIdentity {
     fn of<M: Model>(mirror: &Mirror<M>) -> Arc<Self> {
         let name = mirror.name().to_owned();
         Arc::new(Self { session: mirror.session(), client: mirror.client(), name })
@@ -134,28 +134,31 @@ impl<M: Model> RemoteDispatcher<M> {
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
-    pub async fn join<C: Connector>(connector: C, options: JoinOptions) -> Result<Self, Lost> {
+    pub async fn join<C: Connector>(
+        connector: C,
+        options: JoinOptions,
+    ) -> Result<Self, ConnectionError> {
         let saved = options.token_file.as_ref().and_then(TokenFile::load);
         let resume = saved.map(|saved| Resume { token: saved.token, seq: None, answered: None });
-        let mut keeper = Keeper { connector, options, window: Duration::ZERO };
-        let wire = match keeper.enter::<M>(resume).await {
-            Err(Lost::Forgotten(_)) => keeper.enter(None).await?,
+        let mut reconnector = Reconnector { connector, options, window: Duration::ZERO };
+        let wire = match reconnector.enter::<M>(resume).await {
+            Err(ConnectionError::ResumeRefused(_)) => reconnector.enter(None).await?,
             other => other?,
         };
         let clock = Clock::runtime();
-        let ahead = AtomicI64::new(ahead(wire.entrance.clock(), clock.now()));
-        let (wire, mut mirror) = keeper.first_mirror(wire).await?;
-        let early = [mirror.take_events(), keeper.denial(&mirror)].concat();
-        keeper.save_token(&mirror);
+        let ahead = AtomicI64::new(ahead(wire.reply.clock(), clock.now()));
+        let (wire, mut mirror) = reconnector.first_mirror(wire).await?;
+        let early = [mirror.take_events(), reconnector.denial(&mirror)].concat();
+        reconnector.save_token(&mirror);
         info!(client = %mirror.client(), session = %mirror.session(), "joined");
 
         let shared = Arc::new(Shared {
-            snapshot: Snapshot::new(Arc::clone(mirror.predicted())),
-            confirmed: Snapshot::new(Arc::clone(mirror.confirmed())),
-            who: Snapshot::new(Who::of(&mirror)),
+            snapshot: SnapshotCell::new(Arc::clone(mirror.predicted())),
+            confirmed: SnapshotCell::new(Arc::clone(mirror.confirmed())),
+            who: SnapshotCell::new(SessionIdentity::of(&mirror)),
             state: Mutex::new(State { mirror, waiting: HashMap::new() }),
-            metering: Snapshot::new(Arc::default()),
-            status: Snapshot::new(Arc::new(Status::Connected { round_trip: None })),
+            metering: SnapshotCell::new(Arc::default()),
+            status: SnapshotCell::new(Arc::new(Status::Connected { round_trip: None })),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             early: Mutex::new(early),
             clock,
@@ -167,7 +170,7 @@ impl<M: Model> RemoteDispatcher<M> {
         let stop = CancellationToken::new();
         let mut keeping = tokio::spawn({
             let shared = Arc::clone(&shared);
-            async move { keeper.keep(&shared, wire).await }
+            async move { reconnector.keep(&shared, wire).await }
         });
         tokio::spawn({
             let (shared, stop) = (Arc::clone(&shared), stop.clone());
@@ -178,8 +181,8 @@ impl<M: Model> RemoteDispatcher<M> {
                     // panic: a UI must not believe that it is connected.
                     ended = &mut keeping => {
                         if let Err(panic) = ended {
-                            let reason = Lost::Unintelligible(panic.to_string());
-                            shared.close(&Closed::Lost(reason));
+                            let reason = ConnectionError::Malformed(panic.to_string());
+                            shared.close(&CloseReason::ConnectionLost(reason));
                         }
                     }
                     () = stop.cancelled() => keeping.abort(),
@@ -216,22 +219,22 @@ impl<M: Model> Drop for RemoteDispatcher<M> {
 #[async_trait]
 impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
-        self.shared.deed(None, |mirror, now| mirror.dispatch(now, action))
+        self.shared.submit(None, |mirror, now| mirror.dispatch(now, action))
     }
 
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.deed(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
+        self.shared.submit(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
         // The sender is dropped if the dispatcher is.
-        receiver.await.unwrap_or(Err(DispatchError::Closed(Closed::ByRequest)))
+        receiver.await.unwrap_or(Err(DispatchError::Closed(CloseReason::ByRequest)))
     }
 
     fn undo(&self) -> Result<(), DispatchError> {
-        self.shared.deed(None, |mirror, _| mirror.undo())
+        self.shared.submit(None, |mirror, _| mirror.undo())
     }
 
     fn redo(&self) -> Result<(), DispatchError> {
-        self.shared.deed(None, |mirror, _| mirror.redo())
+        self.shared.submit(None, |mirror, _| mirror.redo())
     }
 
     fn state(&self) -> Arc<NetworkState<M>> {
@@ -308,14 +311,14 @@ impl<M: Model> Shared<M> {
     }
 
     /// Has the mirror do something that is numbered.
-    fn deed(
+    fn submit(
         &self,
         waiting: Option<oneshot::Sender<Result<(), DispatchError>>>,
-        deed: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, NotTaken>,
+        deed: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, MirrorError>,
     ) -> Result<(), DispatchError> {
         let now = self.clock.now();
         if self.leave.is_cancelled() {
-            return Err(DispatchError::Closed(Closed::ByRequest));
+            return Err(DispatchError::Closed(CloseReason::ByRequest));
         }
         self.update(|state| {
             // Under the lock: whoever closes tells those who wait by then.
@@ -376,7 +379,7 @@ impl<M: Model> Shared<M> {
         let _ = self.events.send(event);
     }
 
-    /// Heard just now what time it is in the session.
+    /// MessageOutcome just now what time it is in the session.
     fn set_clock(&self, session: Timestamp) {
         self.ahead.store(ahead(session, self.clock.now()), Relaxed);
     }
@@ -386,7 +389,7 @@ impl<M: Model> Shared<M> {
         self.tell(Event::Status(status));
     }
 
-    fn close(&self, reason: &Closed) {
+    fn close(&self, reason: &CloseReason) {
         self.set_status(Status::Closed { reason: reason.clone() });
         for (_, waiting) in self.lock().waiting.drain() {
             let _ = waiting.send(Err(DispatchError::Closed(reason.clone())));

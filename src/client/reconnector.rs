@@ -11,12 +11,12 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::{
-    JoinOptions, MAX_PORTION, SavedToken, Shared, TokenFile, Who,
-    client_connection::{self, Entrance, Joined, Wire},
+    JoinOptions, MAX_PORTION, SavedToken, SessionIdentity, Shared, TokenFile,
+    client_connection::{self, HandshakeReply, Joined, Wire},
     in_portions,
 };
 use crate::{
-    dispatcher::{Closed, DispatchError, Event, Lost, Status},
+    dispatcher::{CloseReason, ConnectionError, DispatchError, Event, Status},
     model::Model,
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, ReconnectRefusal, Resume},
     sync::mirror::Mirror,
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Keeps a dispatcher connected.
-pub(super) struct Keeper<C> {
+pub(super) struct Reconnector<C> {
     pub(super) connector: C,
     pub(super) options: JoinOptions,
     /// For how long the host keeps one's place while one cannot be reached.
@@ -37,15 +37,15 @@ pub(super) enum Ended {
     /// know it by.
     Left,
     /// Something went wrong.
-    Lost(Lost),
+    Lost(ConnectionError),
 }
 
-impl<C: Connector> Keeper<C> {
+impl<C: Connector> Reconnector<C> {
     /// Connects and shakes hands.
     pub(super) async fn enter<M: Model>(
         &self,
         resume: Option<Resume>,
-    ) -> Result<Joined<M, C>, Lost> {
+    ) -> Result<Joined<M, C>, ConnectionError> {
         let config = &self.options.config;
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
@@ -58,25 +58,26 @@ impl<C: Connector> Keeper<C> {
             compression: config.compression.iter().map(|way| way.name().into()).collect(),
             resume,
         };
-        timeout(config.connect, client_connection::enter(&self.connector, hello))
+        timeout(config.connect_timeout, client_connection::enter(&self.connector, hello))
             .await
-            .map_err(|_| Lost::Timeout)?
+            .map_err(|_| ConnectionError::Timeout)?
     }
 
     /// The mirror that a dispatcher begins with.
     pub(super) async fn first_mirror<M: Model>(
         &mut self,
         joined: Joined<M, C>,
-    ) -> Result<(Wire<C>, Mirror<M>), Lost> {
-        let Joined { mut wire, entrance } = joined;
-        self.window = entrance.resume_window();
+    ) -> Result<(Wire<C>, Mirror<M>), ConnectionError> {
+        let Joined { mut wire, reply } = joined;
+        self.window = reply.resume_window();
         let backlog = self.options.config.backlog;
-        let mut mirror = match entrance {
-            Entrance::New(welcome) => Mirror::new(*welcome, backlog),
-            Entrance::Back(back) => {
-                let limit = self.options.config.connect;
-                let state =
-                    timeout(limit, wire.full_state()).await.map_err(|_| Lost::Timeout)??;
+        let mut mirror = match reply {
+            HandshakeReply::New(welcome) => Mirror::new(*welcome, backlog),
+            HandshakeReply::Back(back) => {
+                let limit = self.options.config.connect_timeout;
+                let state = timeout(limit, wire.full_state())
+                    .await
+                    .map_err(|_| ConnectionError::Timeout)??;
                 Mirror::resumed(*back, state, backlog)
             }
         };
@@ -120,12 +121,12 @@ impl<C: Connector> Keeper<C> {
             info!(%reason, "connection lost");
             drop(wire);
             if reason.is_final() {
-                return shared.close(&Closed::Lost(reason));
+                return shared.close(&CloseReason::ConnectionLost(reason));
             }
             wire = tokio::select! {
                 again = self.reconnect(shared, reason) => match again {
                     Ok(wire) => wire,
-                    Err(reason) => return shared.close(&Closed::Lost(reason)),
+                    Err(reason) => return shared.close(&CloseReason::ConnectionLost(reason)),
                 },
                 () = shared.leave.cancelled() => break,
             };
@@ -133,18 +134,18 @@ impl<C: Connector> Keeper<C> {
         if let Some(Err(error)) = self.options.token_file.as_ref().map(TokenFile::forget) {
             warn!(%error, "cannot remove the token");
         }
-        shared.close(&Closed::ByRequest);
+        shared.close(&CloseReason::ByRequest);
     }
 
     /// Tries until there is a connection, or until trying cannot help.
     async fn reconnect<M: Model>(
         &mut self,
         shared: &Shared<M>,
-        reason: Lost,
-    ) -> Result<Wire<C>, Lost> {
+        reason: ConnectionError,
+    ) -> Result<Wire<C>, ConnectionError> {
         let since = Instant::now();
         let until = kept_until(since, &reason, self.window);
-        let mut pause = self.options.config.first_retry;
+        let mut pause = self.options.config.initial_backoff;
         let mut attempt = None;
         loop {
             let (reason, attempt_failed) = (reason.clone(), attempt.clone());
@@ -153,18 +154,18 @@ impl<C: Connector> Keeper<C> {
                 shared.set_status(status);
             }
             sleep(jittered(pause)).await;
-            pause = (pause * 2).min(self.options.config.last_retry);
+            pause = (pause * 2).min(self.options.config.max_backoff);
             let resume = shared.lock().mirror.resume();
             let joined = match self.enter(Some(resume)).await {
-                Err(Lost::Forgotten(_)) => {
+                Err(ConnectionError::ResumeRefused(_)) => {
                     self.ask_for_the_same(shared);
                     self.enter(None).await
                 }
                 other => other,
             };
             match joined {
-                Ok(Joined { wire, entrance }) => {
-                    self.come_back(shared, entrance);
+                Ok(Joined { wire, reply }) => {
+                    self.come_back(shared, reply);
                     return Ok(wire);
                 }
                 Err(lost) if lost.is_final() => return Err(lost),
@@ -188,18 +189,18 @@ impl<C: Connector> Keeper<C> {
         self.options.privilege = roster.is_privileged(me);
     }
 
-    fn come_back<M: Model>(&mut self, shared: &Shared<M>, entrance: Entrance<M>) {
+    fn come_back<M: Model>(&mut self, shared: &Shared<M>, reply: HandshakeReply<M>) {
         // Before anything that follows from it, so that whoever reads of an
         // event finds the status that goes with it.
         shared.set_status(Status::Connected { round_trip: None });
-        shared.set_clock(entrance.clock());
-        self.window = entrance.resume_window();
-        match entrance {
-            Entrance::Back(back) => {
+        shared.set_clock(reply.clock());
+        self.window = reply.resume_window();
+        match reply {
+            HandshakeReply::Back(back) => {
                 info!("resumed");
                 shared.update(|state| state.mirror.reconnected(*back));
             }
-            Entrance::New(welcome) => {
+            HandshakeReply::New(welcome) => {
                 let session = welcome.session;
                 info!(%session, "joined anew");
                 shared.update(|state| {
@@ -208,7 +209,7 @@ impl<C: Connector> Keeper<C> {
                     }
                     state.mirror.start_anew(*welcome);
                     self.ask_for_the_rest(&mut state.mirror);
-                    shared.who.publish(Who::of(&state.mirror));
+                    shared.who.publish(SessionIdentity::of(&state.mirror));
                 });
                 self.denial(&shared.lock().mirror).into_iter().for_each(|event| shared.tell(event));
             }
@@ -227,11 +228,11 @@ impl<C: Connector> Keeper<C> {
 
 /// Until when a place is kept at the least that was lost at `since`. If there was
 /// silence before, the host may have heard as much of it.
-fn kept_until(since: Instant, reason: &Lost, window: Duration) -> Instant {
+fn kept_until(since: Instant, reason: &ConnectionError, window: Duration) -> Instant {
     let silent = match reason {
-        Lost::Silent(silence) => *silence,
+        ConnectionError::Silent(silence) => *silence,
         // The session is over, and the places in it with it.
-        Lost::Shutdown => window,
+        ConnectionError::Shutdown => window,
         _ => Duration::ZERO,
     };
     since + window.saturating_sub(silent)
@@ -245,14 +246,14 @@ fn jittered(pause: Duration) -> Duration {
     half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
-impl From<io::Error> for Lost {
+impl From<io::Error> for ConnectionError {
     fn from(error: io::Error) -> Self {
         Self::Network(crate::util::io::describe(&error))
     }
 }
 
-impl From<ReconnectRefusal> for Lost {
+impl From<ReconnectRefusal> for ConnectionError {
     fn from(reason: ReconnectRefusal) -> Self {
-        Self::Forgotten(reason)
+        Self::ResumeRefused(reason)
     }
 }

@@ -123,7 +123,7 @@ pub struct Versions {
 /// What was made of a stranger's TXT record. What is missing or cannot be
 /// believed is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct TxtRecord {
     pub session: Option<String>,
     pub host: Option<String>,
     pub versions: Option<Versions>,
@@ -133,7 +133,7 @@ pub(super) struct Said {
     pub revision: Option<u32>,
 }
 
-impl Said {
+impl TxtRecord {
     /// Reads a TXT record. `None` if it has nothing of a session's: then it is
     /// not there yet, or is something else's.
     ///
@@ -203,9 +203,9 @@ mod tests {
 
     use super::*;
 
-    fn read(txt: &[(String, Option<Vec<u8>>)]) -> Option<Said> {
+    fn read(txt: &[(String, Option<Vec<u8>>)]) -> Option<TxtRecord> {
         let txt = txt.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
-        Said::read(&txt.collect::<Vec<_>>())
+        TxtRecord::read(&txt.collect::<Vec<_>>())
     }
 
     fn record(advert: &Advert, host: &str, revision: u32) -> Vec<(String, Option<Vec<u8>>)> {
@@ -261,7 +261,7 @@ mod tests {
                 secret,
             };
             let said = read(&record(&advert, &host, revision)).unwrap();
-            prop_assert_eq!(said, Said {
+            prop_assert_eq!(said, TxtRecord {
                 session: Some(session),
                 host: Some(host),
                 versions: Some(Versions { protocol, model: "studio".into(), model_version }),

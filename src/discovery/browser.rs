@@ -10,11 +10,11 @@ use tracing::debug;
 
 use crate::{
     discovery::{
-        DiscoveryConfig, DiscoveryError, FoundSession, SERVICE, Sighting,
-        advert::Said,
+        DiscoveryConfig, DiscoveryError, DiscoveryEvent, FoundSession, SERVICE,
+        advert::TxtRecord,
         daemon::{Daemon, refused},
         reachability::{Candidate, Own, usable},
-        tracker::{Answer, Listing, PATIENCE, Step},
+        tracker::{Answer, PATIENCE, SessionTracker, Step},
     },
     dispatcher::Clock,
 };
@@ -31,7 +31,7 @@ pub struct DiscoveryClient {
     /// What is heard, the oldest subscription first. Each is read to its end
     /// before the next one.
     heard: VecDeque<Receiver<ServiceEvent>>,
-    listing: Listing,
+    listing: SessionTracker,
     clock: Clock,
 }
 
@@ -46,7 +46,7 @@ impl DiscoveryClient {
         Ok(Self {
             daemon: Daemon::start(config)?,
             heard: VecDeque::new(),
-            listing: Listing::new(clock.now()),
+            listing: SessionTracker::new(clock.now()),
             clock,
         })
     }
@@ -56,7 +56,7 @@ impl DiscoveryClient {
     ///
     /// # Panics
     /// If it is not called within a tokio runtime whose time is enabled.
-    pub async fn next(&mut self) -> Option<Sighting> {
+    pub async fn next(&mut self) -> Option<DiscoveryEvent> {
         loop {
             match self.act() {
                 Ok(Some(sighting)) => return Some(sighting),
@@ -75,7 +75,7 @@ impl DiscoveryClient {
 
     /// What was seen since the last call, one after the other; `None` if that was
     /// all. Call it a few times a second at least.
-    pub fn try_next(&mut self) -> Option<Sighting> {
+    pub fn try_next(&mut self) -> Option<DiscoveryEvent> {
         loop {
             if let Some(sighting) = self.act().ok()? {
                 return Some(sighting);
@@ -107,7 +107,7 @@ impl DiscoveryClient {
     }
 
     /// Does what is due, up to the next sighting.
-    fn act(&mut self) -> Result<Option<Sighting>, Over> {
+    fn act(&mut self) -> Result<Option<DiscoveryEvent>, Over> {
         self.listing.handle_timeout(self.clock.now());
         while let Some(step) = self.listing.poll() {
             let asked = match step {
@@ -166,7 +166,7 @@ fn answer(service: &ResolvedService) -> Answer {
     Answer {
         id: service.fullname.clone(),
         label: label.trim_end_matches('.').replace('\\', ""),
-        said: Said::read(&entries.collect::<Vec<_>>()),
+        said: TxtRecord::read(&entries.collect::<Vec<_>>()),
         addresses: usable(&candidates, service.port, &own_addresses()),
     }
 }

@@ -76,7 +76,7 @@ pub const SERVICE: &str = "_imbolc._tcp.local.";
 
 /// What is seen on the LAN, as it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sighting {
+pub enum DiscoveryEvent {
     /// A session is there that was not there before.
     Found(FoundSession),
     /// Something that it says has changed, or where it can be reached. It has
@@ -130,13 +130,13 @@ impl FoundSession {
 
     /// Whether a client with the model `M` can join.
     #[must_use]
-    pub fn fit<M: Model>(&self) -> Fit {
+    pub fn compatibility<M: Model>(&self) -> Compatibility {
         match &self.versions {
-            None => Fit::Unknown,
-            Some(versions) if versions.protocol != PROTOCOL_VERSION => Fit::OtherProtocol,
-            Some(versions) if versions.model != M::NAME => Fit::OtherModel,
-            Some(versions) if versions.model_version != M::VERSION => Fit::OtherModel,
-            Some(_) => Fit::Same,
+            None => Compatibility::Unknown,
+            Some(versions) if versions.protocol != PROTOCOL_VERSION => Compatibility::OtherProtocol,
+            Some(versions) if versions.model != M::NAME => Compatibility::OtherModel,
+            Some(versions) if versions.model_version != M::VERSION => Compatibility::OtherModel,
+            Some(_) => Compatibility::Same,
         }
     }
 
@@ -150,7 +150,7 @@ impl FoundSession {
 
 /// Whether a session runs on the same versions as this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fit {
+pub enum Compatibility {
     /// It does, and can be joined.
     Same,
     /// Its host speaks another version of the protocol.
@@ -161,7 +161,7 @@ pub enum Fit {
     Unknown,
 }
 
-impl fmt::Display for Fit {
+impl fmt::Display for Compatibility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Same => "the same version",
@@ -197,14 +197,20 @@ mod tests {
             model: Studio::NAME.into(),
             model_version: Studio::VERSION,
         };
-        let fit = |versions| session(versions).fit::<Studio>();
-        assert_eq!(fit(Some(ours.clone())), Fit::Same);
+        let fit = |versions| session(versions).compatibility::<Studio>();
+        assert_eq!(fit(Some(ours.clone())), Compatibility::Same);
         let protocol = PROTOCOL_VERSION + 1;
-        assert_eq!(fit(Some(Versions { protocol, ..ours.clone() })), Fit::OtherProtocol);
+        assert_eq!(fit(Some(Versions { protocol, ..ours.clone() })), Compatibility::OtherProtocol);
         let model_version = Studio::VERSION + 1;
-        assert_eq!(fit(Some(Versions { model_version, ..ours.clone() })), Fit::OtherModel);
-        assert_eq!(fit(Some(Versions { model: "chess".into(), ..ours })), Fit::OtherModel);
-        assert_eq!(fit(None), Fit::Unknown);
+        assert_eq!(
+            fit(Some(Versions { model_version, ..ours.clone() })),
+            Compatibility::OtherModel
+        );
+        assert_eq!(
+            fit(Some(Versions { model: "chess".into(), ..ours })),
+            Compatibility::OtherModel
+        );
+        assert_eq!(fit(None), Compatibility::Unknown);
     }
 
     #[test]

@@ -15,8 +15,8 @@ use std::{
 
 use crate::{
     discovery::{
-        FoundSession, Sighting,
-        advert::{self, Said},
+        DiscoveryEvent, FoundSession,
+        advert::{self, TxtRecord},
     },
     util::time::Timestamp,
 };
@@ -55,7 +55,7 @@ pub(super) struct Answer {
     /// The part of it that is for people.
     pub label: String,
     /// `None` if the TXT record is not there yet.
-    pub said: Option<Said>,
+    pub said: Option<TxtRecord>,
     /// Where it can be reached, the best address first; empty if that is not
     /// known yet.
     pub addresses: Vec<SocketAddr>,
@@ -65,7 +65,7 @@ pub(super) struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Tell whoever listens.
-    Tell(Box<Sighting>),
+    Tell(Box<DiscoveryEvent>),
     /// Ask whether the session with this record is still there, for
     /// [`PATIENCE`].
     Verify(String),
@@ -74,7 +74,7 @@ pub(super) enum Step {
 }
 
 /// The sessions that are there.
-pub(super) struct Listing {
+pub(super) struct SessionTracker {
     sessions: BTreeMap<String, Listed>,
     steps: VecDeque<Step>,
     browse_at: Timestamp,
@@ -112,7 +112,7 @@ impl Presence {
     }
 }
 
-impl Listing {
+impl SessionTracker {
     /// Nothing is known, and everything is to be asked for.
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
@@ -148,7 +148,7 @@ impl Listing {
             }
             if session != listed.session {
                 listed.session = session.clone();
-                self.tell(Sighting::Changed(session));
+                self.tell(DiscoveryEvent::Changed(session));
             }
         } else if let Some(said) = said
             && self.sessions.len() < MOST_SESSIONS
@@ -157,7 +157,7 @@ impl Listing {
             let session = session_of(&id, &label, said, addresses);
             let presence = Presence::there(now);
             self.sessions.insert(id, Listed { session: session.clone(), revision, presence });
-            self.tell(Sighting::Found(session));
+            self.tell(DiscoveryEvent::Found(session));
         }
     }
 
@@ -205,7 +205,7 @@ impl Listing {
         }
         for id in lost {
             if let Some(listed) = self.sessions.remove(&id) {
-                self.tell(Sighting::Lost(listed.session));
+                self.tell(DiscoveryEvent::Lost(listed.session));
             }
         }
         if self.browse_at <= now {
@@ -226,7 +226,7 @@ impl Listing {
         self.steps.pop_front()
     }
 
-    fn tell(&mut self, sighting: Sighting) {
+    fn tell(&mut self, sighting: DiscoveryEvent) {
         self.steps.push_back(Step::Tell(Box::new(sighting)));
     }
 
@@ -237,7 +237,7 @@ impl Listing {
     }
 }
 
-fn session_of(id: &str, label: &str, said: Said, addresses: Vec<SocketAddr>) -> FoundSession {
+fn session_of(id: &str, label: &str, said: TxtRecord, addresses: Vec<SocketAddr>) -> FoundSession {
     FoundSession {
         id: id.to_owned(),
         name: said.session.unwrap_or_else(|| advert::name_of_label(label)),
@@ -258,30 +258,30 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
-    fn said(participants: u32, revision: u32) -> Said {
-        Said {
+    fn said(participants: u32, revision: u32) -> TxtRecord {
+        TxtRecord {
             session: Some("Friday jam".into()),
             participants: Some(participants),
             revision: Some(revision),
-            ..Said::default()
+            ..TxtRecord::default()
         }
     }
 
-    fn answer(id: &str, said: Said) -> Answer {
+    fn answer(id: &str, said: TxtRecord) -> Answer {
         let addresses = vec!["192.168.1.20:9999".parse().unwrap()];
         Answer { id: id.into(), label: id.into(), said: Some(said), addresses }
     }
 
     /// What is told, and what is asked.
-    fn steps(listing: &mut Listing) -> Vec<String> {
+    fn steps(listing: &mut SessionTracker) -> Vec<String> {
         std::iter::from_fn(|| listing.poll())
             .map(|step| match step {
                 Step::Tell(sighting) => match *sighting {
-                    Sighting::Found(session) => format!("found {}", session.id),
-                    Sighting::Changed(session) => {
+                    DiscoveryEvent::Found(session) => format!("found {}", session.id),
+                    DiscoveryEvent::Changed(session) => {
                         format!("changed {} {:?}", session.id, session.participants)
                     }
-                    Sighting::Lost(session) => format!("lost {}", session.id),
+                    DiscoveryEvent::Lost(session) => format!("lost {}", session.id),
                 },
                 Step::Verify(id) => format!("verify {id}"),
                 Step::Browse => "browse".into(),
@@ -290,7 +290,7 @@ mod tests {
     }
 
     /// Lets time pass, and what is due happen, and returns what was told.
-    fn pass(listing: &mut Listing, now: &mut Timestamp, time: Duration) -> Vec<String> {
+    fn pass(listing: &mut SessionTracker, now: &mut Timestamp, time: Duration) -> Vec<String> {
         let end = *now + time;
         let mut told = Vec::new();
         while listing.next_timeout() <= end {
@@ -303,8 +303,8 @@ mod tests {
     }
 
     /// A listing in which `jam` was found.
-    fn with_a_jam() -> (Listing, Timestamp) {
-        let mut listing = Listing::new(NOW);
+    fn with_a_jam() -> (SessionTracker, Timestamp) {
+        let mut listing = SessionTracker::new(NOW);
         listing.handle_timeout(NOW);
         listing.answered(NOW, answer("jam", said(1, 1)));
         assert_eq!(steps(&mut listing), ["browse", "found jam"]);
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_waited_for_until_it_has_an_address_and_says_something() {
-        let mut listing = Listing::new(NOW);
+        let mut listing = SessionTracker::new(NOW);
         listing.answered(NOW, Answer { addresses: vec![], ..answer("jam", said(1, 1)) });
         listing.answered(NOW, Answer { said: None, ..answer("jam", said(1, 1)) });
         assert!(steps(&mut listing).is_empty());
@@ -419,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_crowd_of_sessions_is_cut_off() {
-        let mut listing = Listing::new(NOW);
+        let mut listing = SessionTracker::new(NOW);
         for number in 0..MOST_SESSIONS + 10 {
             listing.answered(NOW, answer(&number.to_string(), said(1, 1)));
         }
@@ -453,7 +453,7 @@ mod tests {
         fn what_is_told_adds_up_to_what_is_there(
             happenings in proptest::collection::vec(happening(), 0..60),
         ) {
-            let mut listing = Listing::new(NOW);
+            let mut listing = SessionTracker::new(NOW);
             let mut now = NOW;
             let mut list = BTreeMap::new();
             for happening in happenings {
@@ -473,14 +473,14 @@ mod tests {
                 while let Some(step) = listing.poll() {
                     let Step::Tell(sighting) = step else { continue };
                     match *sighting {
-                        Sighting::Found(session) => {
+                        DiscoveryEvent::Found(session) => {
                             prop_assert!(list.insert(session.id.clone(), session).is_none());
                         }
-                        Sighting::Changed(session) => {
+                        DiscoveryEvent::Changed(session) => {
                             let before = list.insert(session.id.clone(), session.clone());
                             prop_assert!(before.is_some_and(|before| before != session));
                         }
-                        Sighting::Lost(session) => {
+                        DiscoveryEvent::Lost(session) => {
                             prop_assert_eq!(list.remove(&session.id), Some(session));
                         }
                     }

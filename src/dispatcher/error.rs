@@ -5,9 +5,9 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    dispatcher::{Closed, Lost},
+    dispatcher::{CloseReason, ConnectionError},
     protocol::{ProtocolError, Refusal},
-    sync::mirror::NotTaken,
+    sync::mirror::MirrorError,
     util::io::describe,
 };
 
@@ -28,7 +28,7 @@ pub enum OpenError {
         /// Where.
         address: String,
         /// Why not.
-        reason: Lost,
+        reason: ConnectionError,
     },
     /// The directory for projects cannot be used.
     #[error("cannot keep projects in {}: {}", directory.display(), describe(source))]
@@ -70,14 +70,14 @@ pub enum DispatchError {
     Unanswered,
     /// The dispatcher is closed.
     #[error("the session is closed: {0}")]
-    Closed(Closed),
+    Closed(CloseReason),
 }
 
-impl From<NotTaken> for DispatchError {
-    fn from(not_taken: NotTaken) -> Self {
+impl From<MirrorError> for DispatchError {
+    fn from(not_taken: MirrorError) -> Self {
         match not_taken {
-            NotTaken::Refused(refusal) => Self::Refused(refusal),
-            NotTaken::Backlog { limit } => Self::Backlog { limit },
+            MirrorError::Refused(refusal) => Self::Refused(refusal),
+            MirrorError::Backlog { limit } => Self::Backlog { limit },
         }
     }
 }

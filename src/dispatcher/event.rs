@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{
     dispatcher::Status,
-    model::{DirtyFlags, InstrumentId, Misfit, Model},
+    model::{DirtyFlags, InstrumentId, Model, PatchError},
     protocol::{ClientId, OwnerInfo, Presence, Refusal, Roster, Seq, SessionId},
     studio::Studio,
 };
@@ -100,7 +100,7 @@ pub enum Resync {
         base: Seq,
     },
     /// A patch did not fit.
-    Misfit(Misfit),
+    PatchError(PatchError),
     /// The digest of what was there is not that of what the authority has.
     Digest {
         /// At this moment.
@@ -115,7 +115,7 @@ impl Resync {
     pub const fn is_repair(&self) -> bool {
         match self {
             Self::Routine => false,
-            Self::Gap { .. } | Self::Misfit(_) | Self::Digest { .. } => true,
+            Self::Gap { .. } | Self::PatchError(_) | Self::Digest { .. } => true,
         }
     }
 }
@@ -125,7 +125,7 @@ impl fmt::Display for Resync {
         match self {
             Self::Routine => f.write_str("as a routine"),
             Self::Gap { have, base } => write!(f, "patches from {have} to {base} are missing"),
-            Self::Misfit(misfit) => misfit.fmt(f),
+            Self::PatchError(misfit) => misfit.fmt(f),
             Self::Digest { seq } => write!(f, "what was here at {seq} was not what the host had"),
         }
     }

@@ -30,7 +30,7 @@ pub use self::{
     clock::Clock,
     error::{DispatchError, OpenError},
     event::{Event, Resync},
-    status::{Closed, Identity, Lost, Status},
+    status::{CloseReason, ConnectionError, Identity, Status},
 };
 #[cfg(feature = "mock")]
 pub use mock::MockDispatcher;

@@ -33,9 +33,9 @@ pub enum Status {
         /// Since when.
         since: Instant,
         /// Why it was lost.
-        reason: Lost,
+        reason: ConnectionError,
         /// Why the last attempt to make it again failed; `None` before one has.
-        attempt: Option<Lost>,
+        attempt: Option<ConnectionError>,
         /// Until when one's place is kept at the least. After that one may come
         /// in as somebody new, without one's instruments.
         until: Instant,
@@ -43,7 +43,7 @@ pub enum Status {
     /// It is over: the dispatcher takes no more actions.
     Closed {
         /// Why.
-        reason: Closed,
+        reason: CloseReason,
     },
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for Status {
 
 /// Why a connection was lost, or could not be made. Another attempt may do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
+pub enum ConnectionError {
     /// The host ended the session. It may come back.
     #[error("the host has ended the session")]
     Shutdown,
@@ -106,19 +106,19 @@ pub enum Lost {
     Host(ProtocolError),
     /// The host sent something that cannot be understood.
     #[error("the host sent something that cannot be understood: {0}")]
-    Unintelligible(String),
+    Malformed(String),
     /// The host does not know the token any more. A new place is asked for.
     #[error("{0}")]
-    Forgotten(ReconnectRefusal),
+    ResumeRefused(ReconnectRefusal),
 }
 
-impl Lost {
+impl ConnectionError {
     /// Whether trying again cannot help.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Unintelligible(_)
+            Self::Malformed(_)
                 | Self::Host(
                     ProtocolError::WrongProtocol { .. }
                     // What the host cannot read now it cannot read later, and it
@@ -140,13 +140,13 @@ impl Lost {
 
 /// Why a dispatcher takes no more actions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Closed {
+pub enum CloseReason {
     /// It was asked to close.
     #[error("as asked")]
     ByRequest,
     /// The connection cannot be made again.
     #[error(transparent)]
-    Lost(Lost),
+    ConnectionLost(ConnectionError),
 }
 
 /// Who one is in a session.

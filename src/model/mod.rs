@@ -14,7 +14,7 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use digest::Digest;
-pub(crate) use digest::Tally;
+pub(crate) use digest::DigestDelta;
 pub use engine::{Engine, Metering, NoEngine};
 
 /// Names the unit of ownership: in the studio, an instrument.
@@ -115,7 +115,7 @@ impl Invalid {
 /// The mirror that meets one asks for a full state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the patch does not fit the state: {0}")]
-pub struct Misfit(pub Cow<'static, str>);
+pub struct PatchError(pub Cow<'static, str>);
 
 /// Which parts of a model differ between two states: one bit a part.
 ///
@@ -189,7 +189,7 @@ impl fmt::Debug for DirtyFlags {
 
 /// What an action means to the history of whoever sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
+pub enum UndoPolicy {
     /// It is a step that can be undone.
     Step,
     /// It cannot be undone, and does not stand in the way of undoing what was
@@ -202,11 +202,11 @@ pub enum Memory {
 
 /// One thing that differs between two states, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece<P> {
+pub struct ReversibleChange<P> {
     /// What leads from the first to the second.
-    pub forth: P,
+    pub forward: P,
     /// What leads back.
-    pub back: P,
+    pub backward: P,
 }
 
 /// What a session shares: a state, and the rules by which it changes.
@@ -272,7 +272,7 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// # Errors
     /// If the patch was made for another state. What is left of `state` then
     /// does not matter.
-    fn apply(state: &mut Self::State, patch: &Self::Patch) -> Result<(), Misfit>;
+    fn apply(state: &mut Self::State, patch: &Self::Patch) -> Result<(), PatchError>;
 
     /// What there is to be owned.
     fn instruments(state: &Self::State) -> Vec<InstrumentId>;
@@ -285,13 +285,13 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
 
     /// What must be done with an instrument whose owner lets go of it or drops
     /// out, e.g. release the keys that were held down.
-    fn let_go(_state: &Self::State, _instrument: InstrumentId) -> Option<Self::Action> {
+    fn on_release(_state: &Self::State, _instrument: InstrumentId) -> Option<Self::Action> {
         None
     }
 
     /// What `action` means to the history of whoever sends it.
-    fn memory(_action: &Self::Action) -> Memory {
-        Memory::Step
+    fn undo_policy(_action: &Self::Action) -> UndoPolicy {
+        UndoPolicy::Step
     }
 
     /// Whether `next` edits the same thing as `previous`, so that the two can be
@@ -303,10 +303,14 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// As [`diff`](Self::diff), but each thing that changed alone, both ways, and
     /// without what is not edited but played: what undoing needs. A patch in it
     /// must apply to any state in which what it refers to is there.
-    fn pieces(from: &Self::State, to: &Self::State) -> Vec<Piece<Self::Patch>> {
-        let forth = Self::diff(from, to);
-        let back = Self::diff(to, from);
-        forth.zip(back).map(|(forth, back)| Piece { forth, back }).into_iter().collect()
+    fn diff_reversible(from: &Self::State, to: &Self::State) -> Vec<ReversibleChange<Self::Patch>> {
+        let forward = Self::diff(from, to);
+        let backward = Self::diff(to, from);
+        forward
+            .zip(backward)
+            .map(|(forward, backward)| ReversibleChange { forward, backward })
+            .into_iter()
+            .collect()
     }
 
     /// Whether there is room for all that is in `state`. Actions see to that by
@@ -314,14 +318,14 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     ///
     /// # Errors
     /// If there is more than there may be.
-    fn fits(_state: &Self::State) -> Result<(), Invalid> {
+    fn check_limits(_state: &Self::State) -> Result<(), Invalid> {
         Ok(())
     }
 
     /// What the engine must do when the state leaps from one to another by
     /// anything else than an action, e.g. end the notes of an instrument whose
     /// creation is undone.
-    fn leap(_from: &Self::State, _to: &Self::State) -> Vec<Self::Effect> {
+    fn effects_between(_from: &Self::State, _to: &Self::State) -> Vec<Self::Effect> {
         Vec::new()
     }
 

@@ -41,14 +41,14 @@ const PULSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct WithProjects<E> {
     inner: E,
-    desk: Option<Desk>,
+    desk: Option<ProjectWorker>,
     /// What is under way.
     task: Option<ProjectAction>,
 }
 
 /// Where files are read and written.
 #[derive(Debug)]
-struct Desk {
+struct ProjectWorker {
     /// Taken away to end the thread.
     jobs: Option<Sender<Job>>,
     reports: Receiver<ProjectReport>,
@@ -72,7 +72,7 @@ impl<E> WithProjects<E> {
     /// If it is not there and cannot be made, or the operating system has no
     /// thread.
     pub fn open(inner: E, directory: Option<PathBuf>) -> io::Result<Self> {
-        let desk = directory.map(|directory| Desk::open(&directory)).transpose()?;
+        let desk = directory.map(|directory| ProjectWorker::open(&directory)).transpose()?;
         Ok(Self { inner, desk, task: None })
     }
 }
@@ -115,7 +115,7 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
     }
 }
 
-impl Desk {
+impl ProjectWorker {
     fn open(directory: &Path) -> io::Result<Self> {
         let store = Store::open(directory)?;
         let (jobs, accepted) = channel::<Job>();
@@ -159,7 +159,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for ProjectWorker {
     /// Waits until what was begun is done: a save is not lost because somebody
     /// leaves.
     fn drop(&mut self) {

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{Digest, InstrumentId, Tally},
+    model::{Digest, DigestDelta, InstrumentId},
     util::{
         ordmap::{DiffItem, OrdMap},
         time::{Millis, Timestamp},
@@ -177,12 +177,12 @@ impl Roster {
     pub fn digest(&self, known: Option<(&Self, Digest)>) -> Digest {
         let empty = Self::default();
         let (from, digest) = known.unwrap_or((&empty, Digest::default()));
-        let mut tally = Tally::from(digest);
+        let mut delta = DigestDelta::from(digest);
         let Self { participants, owners, privileged } = from;
-        tally.at("participants", |tally| tally.map(Some(participants), Some(&self.participants)));
-        tally.at("owners", |tally| tally.map(Some(owners), Some(&self.owners)));
-        tally.at("privileged", |tally| tally.replace(Some(privileged), Some(&self.privileged)));
-        tally.digest()
+        delta.at("participants", |delta| delta.map(Some(participants), Some(&self.participants)));
+        delta.at("owners", |delta| delta.map(Some(owners), Some(&self.owners)));
+        delta.at("privileged", |delta| delta.replace(Some(privileged), Some(&self.privileged)));
+        delta.digest()
     }
 
     /// Carries out one change.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{
-    model::{Digest, DirtyFlags, Misfit, Model},
+    model::{Digest, DirtyFlags, Model, PatchError},
     protocol::{Roster, RosterChange},
     studio::Studio,
 };
@@ -60,9 +60,11 @@ impl<M: Model> NetworkState<M> {
     ///
     /// # Errors
     /// If the patch was made for another moment.
-    pub fn patched(&self, patch: &StatePatch<M>) -> Result<Self, Misfit> {
+    pub fn patched(&self, patch: &StatePatch<M>) -> Result<Self, PatchError> {
         if patch.base != self.seq {
-            return Err(Misfit(format!("it stands on {}, not {}", patch.base, self.seq).into()));
+            return Err(PatchError(
+                format!("it stands on {}, not {}", patch.base, self.seq).into(),
+            ));
         }
         let mut state = self.clone();
         state.seq = patch.seq;

@@ -9,7 +9,7 @@ use dashmap::DashMap;
 
 use crate::{
     protocol::{ClientId, PrivilegeLevel},
-    sync::session::Ticket,
+    sync::session::ConnectionId,
 };
 
 /// A participant, as the server sees it.
@@ -53,8 +53,8 @@ pub struct Stats {
 }
 
 #[derive(Default)]
-pub(super) struct Registry {
-    peers: DashMap<ClientId, (Ticket, String)>,
+pub(super) struct ConnectionTable {
+    peers: DashMap<ClientId, (ConnectionId, String)>,
     accepted: Counter,
     pub(super) turned_away: Counter,
     pub(super) faulted: Counter,
@@ -65,7 +65,7 @@ pub(super) struct Registry {
     pub(super) updates_sent: Counter,
 }
 
-impl Registry {
+impl ConnectionTable {
     /// Counts a connection that was taken. It is open until what is returned is
     /// dropped, however it ends.
     pub(super) fn open(&self) -> Open<'_> {
@@ -73,12 +73,12 @@ impl Registry {
         Open(self)
     }
 
-    pub(super) fn enter(&self, ticket: Ticket, peer: &str) {
+    pub(super) fn enter(&self, ticket: ConnectionId, peer: &str) {
         self.peers.insert(ticket.client, (ticket, peer.to_owned()));
     }
 
     /// Forgets a connection, unless a newer one of its client has replaced it.
-    pub(super) fn leave(&self, ticket: Ticket) {
+    pub(super) fn leave(&self, ticket: ConnectionId) {
         self.peers.remove_if(&ticket.client, |_, (current, _)| *current == ticket);
     }
 
@@ -103,7 +103,7 @@ impl Registry {
 }
 
 /// A connection that is open.
-pub(super) struct Open<'a>(&'a Registry);
+pub(super) struct Open<'a>(&'a ConnectionTable);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {

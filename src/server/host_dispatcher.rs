@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     authority::{
         Authority, Setup,
-        in_process::{Seat, delegate_to_seat},
+        in_process::{InProcess, delegate_to_in_process},
         local_dispatcher::fresh_session_id,
     },
     dispatcher::{DispatchError, Dispatcher, Events, Identity, OpenError, Status},
@@ -36,7 +36,7 @@ pub struct HostOptions {
 /// A runtime with one worker thread serves it best: patches to 64 clients cost it
 /// 1.4 to 1.5 times what bare writing does, and 1.8 times with two.
 pub struct HostDispatcher<M: Model = Studio> {
-    seat: Seat<M>,
+    in_process: InProcess<M>,
     server: NetServer<M>,
 }
 
@@ -70,7 +70,7 @@ impl<M: Model> HostDispatcher<M> {
             options.server,
         );
         let status = Status::Hosting { address: server.address() };
-        Ok(Self { seat: Seat::new(authority, status), server })
+        Ok(Self { in_process: InProcess::new(authority, status), server })
     }
 
     /// Everyone who takes part, the host first.
@@ -88,14 +88,14 @@ impl<M: Model> HostDispatcher<M> {
 
 #[async_trait]
 impl<M: Model> Dispatcher<M> for HostDispatcher<M> {
-    delegate_to_seat!();
+    delegate_to_in_process!();
 
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
-        self.seat.dispatch(&action)
+        self.in_process.dispatch(&action)
     }
 
     async fn close(&self) {
-        self.seat.close();
+        self.in_process.close();
         self.server.shut_down().await;
     }
 }

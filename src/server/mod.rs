@@ -30,7 +30,7 @@ use crate::{
     transport::Listener,
 };
 use broadcast::Broadcast;
-use connection_table::Registry;
+use connection_table::ConnectionTable;
 pub use connection_table::{ParticipantInfo, Stats};
 pub use host_dispatcher::{HostDispatcher, HostOptions};
 pub use server_config::ServerConfig;
@@ -39,7 +39,7 @@ pub use server_config::ServerConfig;
 ///
 /// Dropping it shuts it down as the token that it was started with does.
 pub struct NetServer<M: Model = Studio> {
-    house: Arc<House<M>>,
+    inner: Arc<ServerInner<M>>,
     address: Option<SocketAddr>,
     shutdown: CancellationToken,
     /// Cancelled when all connections are closed.
@@ -47,10 +47,10 @@ pub struct NetServer<M: Model = Studio> {
 }
 
 /// What all connections of a server share.
-struct House<M: Model> {
+struct ServerInner<M: Model> {
     authority: Arc<Authority<M>>,
     config: ServerConfig,
-    registry: Registry,
+    connections: ConnectionTable,
     broadcast: Broadcast,
     shutdown: CancellationToken,
 }
@@ -84,21 +84,21 @@ impl<M: Model> NetServer<M> {
     ) -> Self {
         let shutdown = shutdown.child_token();
         let address = listener.address();
-        let house = Arc::new(House {
+        let inner = Arc::new(ServerInner {
             authority,
             config,
-            registry: Registry::default(),
+            connections: ConnectionTable::default(),
             broadcast: Broadcast::default(),
             shutdown: shutdown.clone(),
         });
         let closed = CancellationToken::new();
         let guard = closed.clone().drop_guard();
-        let serving = Arc::clone(&house).open(listener);
+        let serving = Arc::clone(&inner).open(listener);
         tokio::spawn(async move {
             serving.await;
             drop(guard);
         });
-        Self { house, address, shutdown, closed }
+        Self { inner, address, shutdown, closed }
     }
 
     /// Where it listens, if that is a network address.
@@ -110,7 +110,7 @@ impl<M: Model> NetServer<M> {
     /// Everyone who takes part, the host first.
     #[must_use]
     pub fn participants(&self) -> Vec<ParticipantInfo> {
-        let House { authority, registry, .. } = &*self.house;
+        let ServerInner { authority, connections, .. } = &*self.inner;
         let roster = Arc::clone(&authority.state().roster);
         let info = |(&client_id, participant): (&ClientId, &crate::protocol::Participant)| {
             ParticipantInfo {
@@ -118,7 +118,7 @@ impl<M: Model> NetServer<M> {
                 name: participant.name.to_string(),
                 privilege: roster.privilege(client_id),
                 away: participant.presence != Presence::Here,
-                peer: registry.peer(client_id),
+                peer: connections.peer(client_id),
                 round_trip: authority.round_trip(client_id),
             }
         };
@@ -128,7 +128,7 @@ impl<M: Model> NetServer<M> {
     /// What it did since it began.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.house.registry.stats()
+        self.inner.connections.stats()
     }
 
     /// Tells everyone that the session ends, and waits until all connections
@@ -157,7 +157,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long everyone has to hear that the session ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-impl<M: Model> House<M> {
+impl<M: Model> ServerInner<M> {
     async fn open<L: Listener>(self: Arc<Self>, mut listener: L) {
         let mut connections = JoinSet::new();
         let places = Arc::new(Semaphore::new(self.config.max_connections));
@@ -172,16 +172,16 @@ impl<M: Model> House<M> {
                 Ok((reader, writer, peer)) => {
                     if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
                         debug!(%peer, "connected");
-                        let house = Arc::clone(&self);
+                        let inner = Arc::clone(&self);
                         connections.spawn(async move {
-                            let _open = house.registry.open();
-                            server_connection::serve(&house, reader, writer, &peer).await;
+                            let _open = inner.connections.open();
+                            server_connection::serve(&inner, reader, writer, &peer).await;
                             drop(place);
                         });
                     } else {
                         warn!(%peer, "turned away: there are too many connections");
-                        self.registry.turned_away.add(1);
-                        server_connection::turn_away::<M, _>(writer, self.config.max_connections)
+                        self.connections.turned_away.add(1);
+                        server_connection::reject::<M, _>(writer, self.config.max_connections)
                             .await;
                     }
                 }
@@ -204,7 +204,7 @@ impl<M: Model> House<M> {
     /// Looks after the session's timers and the engine.
     async fn keep(self: Arc<Self>) {
         loop {
-            let next = self.authority.tend();
+            let next = self.authority.poll_timers();
             let wait = async {
                 match next {
                     Some(next) => sleep(self.authority.until(next)).await,
@@ -213,7 +213,7 @@ impl<M: Model> House<M> {
             };
             tokio::select! {
                 () = wait => {}
-                () = self.authority.sooner() => {}
+                () = self.authority.deadline_changed() => {}
             }
         }
     }

@@ -10,16 +10,16 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::House;
+use super::ServerInner;
 use crate::{
-    authority::Arrived,
+    authority::Incoming,
     model::Model,
     protocol::{
         ClientMessage, Hello, PROTOCOL_VERSION, ProtocolError, ServerMessage, SessionToken,
         framing::{self, Codec, Format},
         limits,
     },
-    sync::session::{Admission, Heard, Outgoing, Rejected, Ticket},
+    sync::session::{Admission, ConnectionId, MessageOutcome, Outgoing, Rejected},
     transport::{Frames, Reader, Writer},
 };
 
@@ -47,7 +47,7 @@ const UNREAD: u64 = 4 * 1024 * 1024;
 const BATCH: usize = 64;
 
 pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
-    house: &House<M>,
+    inner: &ServerInner<M>,
     reader: R,
     mut writer: W,
     peer: &str,
@@ -55,43 +55,43 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     let mut frames = Frames::new(reader, limits::HELLO_FRAME);
     // Once it has said hello, it is answered: who is let in must hear of it whole.
     let hello = tokio::select! {
-        hello = hear_hello::<M, R>(house, &mut frames) => hello,
-        () = house.shutdown.cancelled() => {
-            say_last::<M, W>(&mut writer, Codec::Json, &ServerMessage::Shutdown).await;
+        hello = receive_hello::<M, R>(inner, &mut frames) => hello,
+        () = inner.shutdown.cancelled() => {
+            send_final::<M, W>(&mut writer, Codec::Json, &ServerMessage::Shutdown).await;
             return;
         }
     };
-    let seat = match hello {
-        Ok(hello) => answer(house, &hello, &mut writer).await,
+    let guard = match hello {
+        Ok(hello) => answer(inner, &hello, &mut writer).await,
         Err(end) => Err(end),
     };
-    let seat = match seat {
-        Ok(seat) => seat,
+    let guard = match guard {
+        Ok(guard) => guard,
         Err(end) => {
-            report(house, peer, None, &end);
+            report(inner, peer, None, &end);
             if let End::Fault(error) = end {
-                say_last::<M, W>(&mut writer, Codec::Json, &ServerMessage::Error(error)).await;
+                send_final::<M, W>(&mut writer, Codec::Json, &ServerMessage::Error(error)).await;
             }
-            hang_up(frames.into_reader()).await;
+            linger_close(frames.into_reader()).await;
             return;
         }
     };
-    let Seat { ticket, format, .. } = seat;
+    let ConnectionGuard { ticket, format, .. } = guard;
     info!(%peer, client = %ticket.client, "joined");
-    house.registry.enter(ticket, peer);
+    inner.connections.enter(ticket, peer);
     frames.set_limit(limits::CLIENT_FRAME);
 
-    let line = Line { house, ticket, format, peer };
-    let end = line.talk(&mut frames, &mut writer).await;
-    drop(seat);
-    report(house, peer, Some(ticket), &end);
+    let connection = Connection { inner, ticket, format, peer };
+    let end = connection.run(&mut frames, &mut writer).await;
+    drop(guard);
+    report(inner, peer, Some(ticket), &end);
     // The last words may still be on their way.
     let _ = timeout(LAST_WORDS, writer.shutdown()).await;
-    hang_up(frames.into_reader()).await;
+    linger_close(frames.into_reader()).await;
 }
 
 /// Tells a client that there is no room, without waiting for it.
-pub(super) async fn turn_away<M: Model, W: Writer>(mut writer: W, limit: usize) {
+pub(super) async fn reject<M: Model, W: Writer>(mut writer: W, limit: usize) {
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     let message = ServerMessage::<M>::Error(ProtocolError::SessionFull { limit });
     let mut buffer = Vec::new();
@@ -105,24 +105,24 @@ pub(super) async fn turn_away<M: Model, W: Writer>(mut writer: W, limit: usize) 
 
 /// What a client has that was let in. However its connection ends, even if it
 /// is cut short, the session hears of it.
-struct Seat<'a, M: Model> {
-    house: &'a House<M>,
-    ticket: Ticket,
+struct ConnectionGuard<'a, M: Model> {
+    inner: &'a ServerInner<M>,
+    ticket: ConnectionId,
     format: Format,
 }
 
-impl<M: Model> Drop for Seat<'_, M> {
+impl<M: Model> Drop for ConnectionGuard<'_, M> {
     fn drop(&mut self) {
-        self.house.authority.disconnected(self.ticket);
-        self.house.registry.leave(self.ticket);
+        self.inner.authority.disconnected(self.ticket);
+        self.inner.connections.leave(self.ticket);
     }
 }
 
-async fn hear_hello<M: Model, R: Reader>(
-    house: &House<M>,
+async fn receive_hello<M: Model, R: Reader>(
+    inner: &ServerInner<M>,
     frames: &mut Frames<R>,
 ) -> Result<Hello, End> {
-    let limit = house.config.handshake;
+    let limit = inner.config.handshake_timeout;
     let seconds = limit.as_secs();
     timeout(limit, hello::<M, R>(frames))
         .await
@@ -130,13 +130,13 @@ async fn hear_hello<M: Model, R: Reader>(
 }
 
 async fn answer<'a, M: Model, W: Writer>(
-    house: &'a House<M>,
+    inner: &'a ServerInner<M>,
     hello: &Hello,
     writer: &mut W,
-) -> Result<Seat<'a, M>, End> {
-    let (answer, format, seat) = match house.authority.hello(hello, fresh_token()?) {
+) -> Result<ConnectionGuard<'a, M>, End> {
+    let (answer, format, guard) = match inner.authority.hello(hello, fresh_token()?) {
         Ok(Admission { ticket, format, answer }) => {
-            (answer, format, Ok(Seat { house, ticket, format }))
+            (answer, format, Ok(ConnectionGuard { inner, ticket, format }))
         }
         Err(Rejected::Unfit(error)) => return Err(End::Fault(error)),
         Err(Rejected::Unknown(reason)) => {
@@ -146,12 +146,12 @@ async fn answer<'a, M: Model, W: Writer>(
     };
     let mut buffer = Vec::new();
     let written = match format.encode(&answer, &mut buffer) {
-        Ok(()) => write(house, writer, &buffer).await,
+        Ok(()) => write(inner, writer, &buffer).await,
         Err(error) => Err(io::Error::other(error)),
     };
     match written {
-        Ok(()) => seat,
-        Err(_) => seat.and(Err(End::Gone)),
+        Ok(()) => guard,
+        Err(_) => guard.and(Err(End::Gone)),
     }
 }
 
@@ -185,19 +185,19 @@ fn fresh_token() -> Result<SessionToken, End> {
 }
 
 /// A joined client's connection.
-struct Line<'a, M: Model> {
-    house: &'a House<M>,
-    ticket: Ticket,
+struct Connection<'a, M: Model> {
+    inner: &'a ServerInner<M>,
+    ticket: ConnectionId,
     format: Format,
     /// What to call the other end in a log.
     peer: &'a str,
 }
 
-impl<M: Model> Line<'_, M> {
+impl<M: Model> Connection<'_, M> {
     /// Says what there is to say, whenever there is something and the socket can
     /// take it, and hears what the client says, until the connection ends.
-    async fn talk<R: Reader, W: Writer>(&self, frames: &mut Frames<R>, writer: &mut W) -> End {
-        let House { authority, shutdown, .. } = self.house;
+    async fn run<R: Reader, W: Writer>(&self, frames: &mut Frames<R>, writer: &mut W) -> End {
+        let ServerInner { authority, shutdown, .. } = self.inner;
         let mut changes = authority.changes();
         let mut buffer = Vec::new();
         // It is moved, not made anew: a timer that is set has its costs.
@@ -205,7 +205,7 @@ impl<M: Model> Line<'_, M> {
         let mut alarm_at = None;
         loop {
             if shutdown.is_cancelled() {
-                say_last::<M, W>(writer, self.format.codec, &ServerMessage::Shutdown).await;
+                send_final::<M, W>(writer, self.format.codec, &ServerMessage::Shutdown).await;
                 return End::Gone;
             }
             changes.mark_unchanged();
@@ -214,7 +214,7 @@ impl<M: Model> Line<'_, M> {
                 Err(error) => return self.fault(writer, error).await,
             };
             if !outgoing.is_empty() {
-                match self.say(frames, writer, &mut buffer, &outgoing).await {
+                match self.send(frames, writer, &mut buffer, &outgoing).await {
                     Ok(()) => continue,
                     Err(End::Fault(error)) => return self.fault(writer, error).await,
                     Err(end) => return end,
@@ -235,7 +235,7 @@ impl<M: Model> Line<'_, M> {
             };
             // What waited for `changes` above is dropped, so this task does not wake
             // itself by what it does now.
-            match self.hear(arrived, frames) {
+            match self.receive(arrived, frames) {
                 // What came of it is news to the others, and they go first: who
                 // said it has shown it already.
                 Ok(()) => yield_now().await,
@@ -251,7 +251,7 @@ impl<M: Model> Line<'_, M> {
     /// # Errors
     /// If that ended the connection. It is between two frames then if it is a
     /// fault.
-    async fn say<R: Reader, W: Writer>(
+    async fn send<R: Reader, W: Writer>(
         &self,
         frames: &mut Frames<R>,
         writer: &mut W,
@@ -259,13 +259,14 @@ impl<M: Model> Line<'_, M> {
         outgoing: &Outgoing<M>,
     ) -> Result<(), End> {
         let mut fault = Ok(());
-        let deadline = self.house.config.write_deadline;
-        let in_time = async { timeout(deadline, self.send(writer, buffer, outgoing)).await? };
+        let deadline = self.inner.config.write_timeout;
+        let in_time =
+            async { timeout(deadline, self.write_outgoing(writer, buffer, outgoing)).await? };
         let hear = async {
             // Who does not listen is not listened to.
-            while self.house.authority.has_room(self.ticket) {
+            while self.inner.authority.has_room(self.ticket) {
                 let arrived = frames.next().await;
-                match self.hear(arrived, frames) {
+                match self.receive(arrived, frames) {
                     // Who never stops does not keep the thread from others.
                     Ok(()) => yield_now().await,
                     // It can be told when the frame is out.
@@ -294,7 +295,7 @@ impl<M: Model> Line<'_, M> {
     ///
     /// # Errors
     /// If that ended the connection.
-    fn hear<R: Reader>(
+    fn receive<R: Reader>(
         &self,
         arrived: io::Result<Option<BytesMut>>,
         frames: &mut Frames<R>,
@@ -307,7 +308,7 @@ impl<M: Model> Line<'_, M> {
         // whether there is room for more.
         while messages.len() < BATCH
             && fault.is_ok()
-            && messages.last().is_some_and(Arrived::is_action)
+            && messages.last().is_some_and(Incoming::is_action)
         {
             match frames.arrived() {
                 Ok(Some(payload)) => match self.read(&payload) {
@@ -323,35 +324,35 @@ impl<M: Model> Line<'_, M> {
         fault
     }
 
-    fn read(&self, payload: &[u8]) -> Result<Arrived<M>, ProtocolError> {
-        self.house.registry.bytes_in.add(payload.len() + 4);
-        framing::decode(self.format.codec, payload).map(Arrived::Message).or_else(|error| {
+    fn read(&self, payload: &[u8]) -> Result<Incoming<M>, ProtocolError> {
+        self.inner.connections.bytes_in.add(payload.len() + 4);
+        framing::decode(self.format.codec, payload).map(Incoming::Message).or_else(|error| {
             let detail = error.detail();
             match framing::unreadable_action(self.format.codec, payload) {
-                Some(number) => Ok(Arrived::Unreadable { number, detail }),
+                Some(number) => Ok(Incoming::Unreadable { number, detail }),
                 None => Err(ProtocolError::Malformed { detail }),
             }
         })
     }
 
-    fn hand_over(&self, messages: Vec<Arrived<M>>) -> Result<(), End> {
+    fn hand_over(&self, messages: Vec<Incoming<M>>) -> Result<(), End> {
         let mut refused = Vec::new();
-        let heard = self.house.authority.handle(self.ticket, messages, &mut refused);
+        let heard = self.inner.authority.handle(self.ticket, messages, &mut refused);
         for reason in refused {
             info!(peer = %self.peer, client = %self.ticket.client, %reason, "refused");
         }
         match heard.map_err(End::Fault)? {
-            Heard::Staying | Heard::Refused(_) => Ok(()),
-            Heard::Leaving => Err(End::Goodbye),
+            MessageOutcome::Staying | MessageOutcome::Refused(_) => Ok(()),
+            MessageOutcome::Leaving => Err(End::Goodbye),
         }
     }
 
     async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> End {
-        say_last::<M, W>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
+        send_final::<M, W>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
         End::Fault(error)
     }
 
-    async fn send<W: Writer>(
+    async fn write_outgoing<W: Writer>(
         &self,
         writer: &mut W,
         buffer: &mut Vec<u8>,
@@ -363,16 +364,16 @@ impl<M: Model> Line<'_, M> {
         }
         if let Some(update) = &outgoing.update {
             let (frame, fresh) =
-                self.house.broadcast.frame(self.format, update).map_err(io::Error::other)?;
-            let registry = &self.house.registry;
-            registry.updates_sent.add(1);
-            registry.updates_encoded.add(usize::from(fresh));
+                self.inner.broadcast.frame(self.format, update).map_err(io::Error::other)?;
+            let connections = &self.inner.connections;
+            connections.updates_sent.add(1);
+            connections.updates_encoded.add(usize::from(fresh));
             if frame.len() <= COPIED {
                 buffer.extend_from_slice(&frame);
             } else {
-                write(self.house, writer, buffer).await?;
+                write(self.inner, writer, buffer).await?;
                 empty(buffer);
-                write(self.house, writer, &frame).await?;
+                write(self.inner, writer, &frame).await?;
             }
         }
         if let Some(metering) = outgoing.metering {
@@ -380,7 +381,7 @@ impl<M: Model> Line<'_, M> {
                 .encode(&ServerMessage::<M>::Metering(metering), buffer)
                 .map_err(io::Error::other)?;
         }
-        write(self.house, writer, buffer).await
+        write(self.inner, writer, buffer).await
     }
 }
 
@@ -402,22 +403,22 @@ fn empty(buffer: &mut Vec<u8>) {
 /// Writes all of `bytes`, or fails: a connection that was left in the middle of
 /// a frame must not be written to again.
 async fn write<M: Model, W: Writer>(
-    house: &House<M>,
+    inner: &ServerInner<M>,
     writer: &mut W,
     bytes: &[u8],
 ) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
-    house.registry.bytes_out.add(bytes.len());
+    inner.connections.bytes_out.add(bytes.len());
     let writing = async {
         writer.write_all(bytes).await?;
         writer.flush().await
     };
-    timeout(house.config.write_deadline, writing).await?
+    timeout(inner.config.write_timeout, writing).await?
 }
 
-async fn say_last<M: Model, W: Writer>(writer: &mut W, codec: Codec, message: &ServerMessage<M>) {
+async fn send_final<M: Model, W: Writer>(writer: &mut W, codec: Codec, message: &ServerMessage<M>) {
     let mut buffer = Vec::new();
     if framing::encode(codec, message, &mut buffer).is_ok() {
         let words = async {
@@ -429,7 +430,7 @@ async fn say_last<M: Model, W: Writer>(writer: &mut W, codec: Codec, message: &S
 }
 
 /// Waits for the other end to hang up, for a moment.
-async fn hang_up<R: Reader>(reader: R) {
+async fn linger_close<R: Reader>(reader: R) {
     let mut rest = reader.take(UNREAD);
     let mut sink = tokio::io::sink();
     let _ = timeout(LAST_WORDS, tokio::io::copy(&mut rest, &mut sink)).await;
@@ -443,13 +444,13 @@ fn unreadable(error: &io::Error, limit: usize) -> End {
     }
 }
 
-fn report<M: Model>(house: &House<M>, peer: &str, ticket: Option<Ticket>, end: &End) {
+fn report<M: Model>(inner: &ServerInner<M>, peer: &str, ticket: Option<ConnectionId>, end: &End) {
     let client = ticket.map(|ticket| ticket.client.0);
     match end {
         End::Goodbye => info!(%peer, client, "left"),
         End::Gone => info!(%peer, client, "connection lost"),
         End::Fault(error) => {
-            house.registry.faulted.add(1);
+            inner.connections.faulted.add(1);
             warn!(%peer, client, %error, "connection ended");
         }
         End::Unwelcome => info!(%peer, "could not come back"),

@@ -24,7 +24,7 @@ use super::{
     tone::{Envelope, Filter},
 };
 use crate::{
-    model::{InstrumentId, Invalid, Tally},
+    model::{DigestDelta, InstrumentId, Invalid},
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
@@ -122,8 +122,8 @@ pub struct InstrumentState(
 
 impl InstrumentState {
     /// Instrument by instrument.
-    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
-        tally.map(Some(&self.0), Some(&to.0));
+    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
+        delta.map(Some(&self.0), Some(&to.0));
     }
 
     /// The instrument of this id, if there is one.
@@ -418,11 +418,11 @@ mod tests {
     #[test]
     fn who_lets_go_of_a_sounding_instrument_releases_its_keys() {
         let mut state = StudioState::starter();
-        assert_eq!(Studio::let_go(&state, LEAD), None);
+        assert_eq!(Studio::on_release(&state, LEAD), None);
         act(&mut state, &InstrumentAction::Play(C, LOUD));
         let release = NetworkAction::Instrument(LEAD, InstrumentAction::ReleaseAll);
-        assert_eq!(Studio::let_go(&state, LEAD), Some(release));
-        assert_eq!(Studio::let_go(&state, InstrumentId(99)), None);
+        assert_eq!(Studio::on_release(&state, LEAD), Some(release));
+        assert_eq!(Studio::on_release(&state, InstrumentId(99)), None);
     }
 
     #[test]

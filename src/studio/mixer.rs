@@ -18,7 +18,7 @@ use super::{
     settings::{Place, PlaceName, Settings, settings},
 };
 use crate::{
-    model::{Invalid, Tally},
+    model::{DigestDelta, Invalid},
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Decibels, Pan},
@@ -100,11 +100,11 @@ pub enum MixerSetting {
 
 impl Mixer {
     /// Strip by strip.
-    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         let Self { master, buses, layer_groups } = self;
-        tally.at("master", |tally| tally.replace(Some(master), Some(&to.master)));
-        tally.at("buses", |tally| tally.map(Some(buses), Some(&to.buses)));
-        tally.at("groups", |tally| tally.map(Some(layer_groups), Some(&to.layer_groups)));
+        delta.at("master", |delta| delta.replace(Some(master), Some(&to.master)));
+        delta.at("buses", |delta| delta.map(Some(buses), Some(&to.buses)));
+        delta.at("groups", |delta| delta.map(Some(layer_groups), Some(&to.layer_groups)));
     }
 
     /// The bus of this name, if there is one.

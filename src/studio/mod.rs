@@ -74,7 +74,7 @@ pub use self::{
         ClientState, ClipboardAction, Layer, LayerAction, LocalAction, MidiAction, MidiPort,
         NavigationAction, Pane, SelectionAction,
     },
-    content::{BadDigest, Content, Digest},
+    content::{BadContentHash, Content, ContentHash},
     drums::{
         BadSlice, BadStepRegion, ChainedPatterns, Chopper, ChopperSetting, DrumAction, DrumChange,
         DrumMachine, DrumParameter, DrumSetting, Drums, Hit, HitSetting, Pad, PadParameter,
@@ -156,8 +156,8 @@ pub use self::{
 };
 use crate::{
     model::{
-        Access, Digest as StateDigest, DirtyFlags, InstrumentId, Invalid, Memory, Misfit, Model,
-        Piece,
+        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
+        UndoPolicy,
     },
     util::quantity::{Pitch, Ticks, Velocity},
 };
@@ -273,7 +273,7 @@ impl Model for Studio {
         patch::diff(from, to)
     }
 
-    fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), Misfit> {
+    fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), PatchError> {
         patch::apply(state, patch)
     }
 
@@ -286,25 +286,25 @@ impl Model for Studio {
     }
 
     /// Releases the keys that are held down.
-    fn let_go(state: &StudioState, id: InstrumentId) -> Option<NetworkAction> {
+    fn on_release(state: &StudioState, id: InstrumentId) -> Option<NetworkAction> {
         let instrument = state.instruments.get(id)?;
         let silent = instrument.sounding.is_empty();
         (!silent).then_some(NetworkAction::Instrument(id, InstrumentAction::ReleaseAll))
     }
 
-    fn memory(action: &NetworkAction) -> Memory {
-        reversible::memory(action)
+    fn undo_policy(action: &NetworkAction) -> UndoPolicy {
+        reversible::undo_policy(action)
     }
 
     fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool {
         reversible::continues(previous, next)
     }
 
-    fn pieces(from: &StudioState, to: &StudioState) -> Vec<Piece<StudioPatch>> {
-        reversible::pieces(from, to)
+    fn diff_reversible(from: &StudioState, to: &StudioState) -> Vec<ReversibleChange<StudioPatch>> {
+        reversible::diff_reversible(from, to)
     }
 
-    fn fits(state: &StudioState) -> Result<(), Invalid> {
+    fn check_limits(state: &StudioState) -> Result<(), Invalid> {
         state.piano_roll.check()?;
         state.arrangement.check()?;
         state.automation.check()?;
@@ -312,7 +312,7 @@ impl Model for Studio {
     }
 
     /// Ends the notes whose keys are not held any more.
-    fn leap(from: &StudioState, to: &StudioState) -> Vec<StudioEffect> {
+    fn effects_between(from: &StudioState, to: &StudioState) -> Vec<StudioEffect> {
         let mut effects = Vec::new();
         for (id, instrument) in from.instruments.iter() {
             let now = to.instruments.get(id);
@@ -327,7 +327,7 @@ impl Model for Studio {
         patch::dirty(from, to)
     }
 
-    fn digest(state: &StudioState, known: Option<(&StudioState, StateDigest)>) -> StateDigest {
+    fn digest(state: &StudioState, known: Option<(&StudioState, Digest)>) -> Digest {
         state_digest::digest(state, known)
     }
 }

@@ -25,7 +25,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    model::{DirtyFlags, InstrumentId, Invalid, Misfit},
+    model::{DirtyFlags, InstrumentId, Invalid, PatchError},
     util::ordmap::DiffItem,
 };
 
@@ -214,12 +214,12 @@ pub(super) fn diff_arrangement(
     });
 }
 
-pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), Misfit> {
+pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), PatchError> {
     for change in &patch.0 {
         apply_change(state, change).map_err(|invalid| misfit(&invalid))?;
     }
     if patch.0.iter().any(may_leave_something_dangling) {
-        return state.check().map_err(|why| Misfit(why.into()));
+        return state.check().map_err(|why| PatchError(why.into()));
     }
     let mut changes = patch.0.iter();
     changes
@@ -227,8 +227,8 @@ pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), 
         .map_err(|invalid| misfit(&invalid))
 }
 
-fn misfit(invalid: &Invalid) -> Misfit {
-    Misfit(invalid.to_string().into())
+fn misfit(invalid: &Invalid) -> PatchError {
+    PatchError(invalid.to_string().into())
 }
 
 /// Only a look at everything tells whether one did that.

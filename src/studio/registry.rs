@@ -17,7 +17,7 @@ use super::{
     settings::{Place, PlaceName, Settings},
 };
 use crate::{
-    model::{Invalid, Tally},
+    model::{DigestDelta, Invalid},
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{ParameterChange, ParameterValue},
@@ -131,10 +131,10 @@ pub enum RegistrySetting {
 
 impl Registry {
     /// Definition by definition.
-    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         let Self { synth_defs, plugins } = self;
-        tally.at("synth_defs", |tally| tally.map(Some(synth_defs), Some(&to.synth_defs)));
-        tally.at("plugins", |tally| tally.map(Some(plugins), Some(&to.plugins)));
+        delta.at("synth_defs", |delta| delta.map(Some(synth_defs), Some(&to.synth_defs)));
+        delta.at("plugins", |delta| delta.map(Some(plugins), Some(&to.plugins)));
     }
 
     /// The custom `SynthDef` or plug-in of this id, if there is one.

@@ -31,7 +31,7 @@ use super::{
     source::SourceSetting,
 };
 use crate::{
-    model::{InstrumentId, Memory, Piece},
+    model::{InstrumentId, ReversibleChange, UndoPolicy},
     util::{
         ordmap::DiffItem,
         quantity::{Pitch, Ticks},
@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// Playing, the transport and saving are not steps.
-pub(super) const fn memory(action: &NetworkAction) -> Memory {
+pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
     match action {
         NetworkAction::Instrument(_, InstrumentAction::Set(_))
         | NetworkAction::AddInstrument { .. }
@@ -53,12 +53,12 @@ pub(super) const fn memory(action: &NetworkAction) -> Memory {
         | NetworkAction::Adjust(..)
         | NetworkAction::Registry(_)
         | NetworkAction::Session(_)
-        | NetworkAction::Mixer(_) => Memory::Step,
+        | NetworkAction::Mixer(_) => UndoPolicy::Step,
         // What comes in the place of everything leaves nothing to go back to.
         NetworkAction::Project(ProjectAction::New)
         | NetworkAction::ProjectReport(ProjectReport {
             outcome: ProjectOutcome::Loaded(..), ..
-        }) => Memory::Barrier,
+        }) => UndoPolicy::Barrier,
         NetworkAction::Instrument(
             _,
             InstrumentAction::Play(..)
@@ -67,7 +67,7 @@ pub(super) const fn memory(action: &NetworkAction) -> Memory {
         )
         | NetworkAction::Project(_)
         | NetworkAction::ProjectReport(_)
-        | NetworkAction::Transport(_) => Memory::Nothing,
+        | NetworkAction::Transport(_) => UndoPolicy::Nothing,
     }
 }
 
@@ -255,31 +255,36 @@ fn placed<S: Settings>(mut place: Place, setting: &S::Setting) -> Place {
 }
 
 /// The difference of two moments, thing by thing.
-pub(super) fn pieces(from: &StudioState, to: &StudioState) -> Vec<Piece<StudioPatch>> {
-    let mut pieces: BTreeMap<Place, Piece<StudioPatch>> = BTreeMap::new();
-    let (forth, back) = (changes(from, to), changes(to, from));
-    for change in forth.iter().chain(&back) {
+pub(super) fn diff_reversible(
+    from: &StudioState,
+    to: &StudioState,
+) -> Vec<ReversibleChange<StudioPatch>> {
+    let mut reversible: BTreeMap<Place, ReversibleChange<StudioPatch>> = BTreeMap::new();
+    let (forward, backward) = (changes(from, to), changes(to, from));
+    for change in forward.iter().chain(&backward) {
         let nothing = || StudioPatch(Vec::new());
-        pieces.entry(place(change)).or_insert_with(|| Piece { forth: nothing(), back: nothing() });
+        reversible
+            .entry(place(change))
+            .or_insert_with(|| ReversibleChange { forward: nothing(), backward: nothing() });
     }
     // What depends on something else that changes goes with it.
-    let wholes: Vec<_> = pieces.keys().cloned().collect();
-    pieces.retain(|place, _| {
+    let wholes: Vec<_> = reversible.keys().cloned().collect();
+    reversible.retain(|place, _| {
         !wholes.iter().any(|whole| whole.len() < place.len() && place.starts_with(whole))
     });
-    for (changes, is_forth) in [(forth, true), (back, false)] {
+    for (changes, is_forward) in [(forward, true), (backward, false)] {
         for change in changes {
             let place = place(&change);
-            let whole = pieces
+            let whole = reversible
                 .range_mut(..=place.clone())
                 .rev()
                 .find(|(whole, _)| place.starts_with(whole));
-            if let Some((_, piece)) = whole {
-                if is_forth { &mut piece.forth } else { &mut piece.back }.0.push(change);
+            if let Some((_, whole)) = whole {
+                if is_forward { &mut whole.forward } else { &mut whole.backward }.0.push(change);
             }
         }
     }
-    pieces.into_values().collect()
+    reversible.into_values().collect()
 }
 
 /// The difference as fine as it can be said, but for what is played.

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use super::StudioState;
-use crate::model::{Digest, Tally};
+use crate::model::{Digest, DigestDelta};
 
 /// The digest of `state`. If nothing is known, it starts from an empty studio:
 /// there is one way only.
 pub(super) fn digest(state: &StudioState, known: Option<(&StudioState, Digest)>) -> Digest {
     let empty = StudioState::default();
     let (from, digest) = known.unwrap_or((&empty, Digest::default()));
-    let mut tally = Tally::from(digest);
+    let mut delta = DigestDelta::from(digest);
     // Whatever is added to the state must be named here.
     let StudioState {
         session,
@@ -28,21 +28,25 @@ pub(super) fn digest(state: &StudioState, known: Option<(&StudioState, Digest)>)
         automation,
         projects,
     } = from;
-    tally.at("session", |tally| replace_shared(tally, session, &state.session));
-    tally.at("transport", |tally| tally.replace(Some(transport), Some(&state.transport)));
-    tally.at("registry", |tally| registry.tally(&state.registry, tally));
-    tally.at("mixer", |tally| mixer.tally(&state.mixer, tally));
-    tally.at("piano roll", |tally| piano_roll.tally(&state.piano_roll, tally));
-    tally.at("drums", |tally| drums.tally(&state.drums, tally));
-    tally.at("instruments", |tally| instruments.tally(&state.instruments, tally));
-    tally.at("arrangement", |tally| arrangement.tally(&state.arrangement, tally));
-    tally.at("automation", |tally| automation.tally(&state.automation, tally));
-    tally.at("projects", |tally| replace_shared(tally, projects, &state.projects));
-    tally.digest()
+    delta.at("session", |delta| replace_shared(delta, session, &state.session));
+    delta.at("transport", |delta| delta.replace(Some(transport), Some(&state.transport)));
+    delta.at("registry", |delta| registry.digest_delta(&state.registry, delta));
+    delta.at("mixer", |delta| mixer.digest_delta(&state.mixer, delta));
+    delta.at("piano roll", |delta| piano_roll.digest_delta(&state.piano_roll, delta));
+    delta.at("drums", |delta| drums.digest_delta(&state.drums, delta));
+    delta.at("instruments", |delta| instruments.digest_delta(&state.instruments, delta));
+    delta.at("arrangement", |delta| arrangement.digest_delta(&state.arrangement, delta));
+    delta.at("automation", |delta| automation.digest_delta(&state.automation, delta));
+    delta.at("projects", |delta| replace_shared(delta, projects, &state.projects));
+    delta.digest()
 }
 
-fn replace_shared<T: serde::Serialize + PartialEq>(tally: &mut Tally, old: &Arc<T>, new: &Arc<T>) {
+fn replace_shared<T: serde::Serialize + PartialEq>(
+    delta: &mut DigestDelta,
+    old: &Arc<T>,
+    new: &Arc<T>,
+) {
     if !Arc::ptr_eq(old, new) {
-        tally.replace(Some(&**old), Some(&**new));
+        delta.replace(Some(&**old), Some(&**new));
     }
 }

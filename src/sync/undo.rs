@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use imbl::Vector;
 
 use crate::{
-    model::{Access, InstrumentId, Invalid, Memory, Model, Piece},
+    model::{Access, InstrumentId, Invalid, Model, ReversibleChange, UndoPolicy},
     protocol::{ClientId, NetworkState, Refusal},
     sync::rules,
     util::time::Timestamp,
@@ -95,10 +95,10 @@ impl<M: Model> UndoLog<M> {
         before: &Arc<NetworkState<M>>,
         after: &Arc<NetworkState<M>>,
     ) {
-        match M::memory(action) {
-            Memory::Nothing => return,
-            Memory::Barrier => return *self = Self::default(),
-            Memory::Step => {}
+        match M::undo_policy(action) {
+            UndoPolicy::Nothing => return,
+            UndoPolicy::Barrier => return *self = Self::default(),
+            UndoPolicy::Step => {}
         }
         let mut first = (Arc::clone(before), Arc::clone(after));
         if continues
@@ -200,29 +200,29 @@ impl<M: Model> Step<M> {
 
     /// What must change, one by one; what takes each change back again is its
     /// other half.
-    fn changes(&self, direction: Direction) -> Vec<Piece<M::Patch>> {
+    fn changes(&self, direction: Direction) -> Vec<ReversibleChange<M::Patch>> {
         let (before, after) = &self.first;
-        let mut pieces = M::pieces(&before.model, &after.model);
+        let mut changes = M::diff_reversible(&before.model, &after.model);
         if !Arc::ptr_eq(after, &self.last) {
             // A sweep of one thing: what leads from where that began to where it
             // ended, and not what else has happened meanwhile.
             let mut began = self.last.model.clone();
-            let fits = pieces.iter().all(|piece| M::apply(&mut began, &piece.back).is_ok());
-            pieces = if fits { M::pieces(&began, &self.last.model) } else { Vec::new() };
+            let fits = changes.iter().all(|change| M::apply(&mut began, &change.backward).is_ok());
+            changes = if fits { M::diff_reversible(&began, &self.last.model) } else { Vec::new() };
         }
-        pieces.into_iter().map(|piece| directed(direction, piece)).collect()
+        changes.into_iter().map(|change| directed(direction, change)).collect()
     }
 
     fn trace(
         &self,
-        changes: Vec<Piece<M::Patch>>,
+        changes: Vec<ReversibleChange<M::Patch>>,
         state: &NetworkState<M>,
         actor: ClientId,
     ) -> Result<Traced<M>, Refusal> {
         let mut next = state.clone();
         let kept = make_all::<M>(&mut next.model, changes);
-        M::fits(&next.model)?;
-        let effects = M::leap(&state.model, &next.model);
+        M::check_limits(&next.model)?;
+        let effects = M::effects_between(&state.model, &next.model);
         self.settle_ownership(&mut next, actor);
         Ok(Traced { state: next, effects, kept })
     }
@@ -240,18 +240,18 @@ impl<M: Model> Step<M> {
     }
 }
 
-/// The piece as it is to be made: forth is where one goes.
-fn directed<P>(direction: Direction, piece: Piece<P>) -> Piece<P> {
+/// The change as it is to be made: forth is where one goes.
+fn directed<P>(direction: Direction, change: ReversibleChange<P>) -> ReversibleChange<P> {
     match direction {
-        Direction::Back => Piece { forth: piece.back, back: piece.forth },
-        Direction::Forth => piece,
+        Direction::Back => ReversibleChange { forward: change.backward, backward: change.forward },
+        Direction::Forth => change,
     }
 }
 
 /// Makes the changes that nobody has interfered with, and returns how many are
 /// left. One that does not fit yet, because it refers to what another one
 /// brings, is tried again after the others.
-fn make_all<M: Model>(state: &mut M::State, mut changes: Vec<Piece<M::Patch>>) -> u32 {
+fn make_all<M: Model>(state: &mut M::State, mut changes: Vec<ReversibleChange<M::Patch>>) -> u32 {
     loop {
         let before = changes.len();
         changes.retain(|change| match made::<M>(state, change) {
@@ -269,10 +269,10 @@ fn make_all<M: Model>(state: &mut M::State, mut changes: Vec<Piece<M::Patch>>) -
 
 /// The state with the change made, if what it changes is as it was left: then,
 /// and only then, unmaking it again leads back to where it began.
-fn made<M: Model>(state: &M::State, change: &Piece<M::Patch>) -> Option<M::State> {
+fn made<M: Model>(state: &M::State, change: &ReversibleChange<M::Patch>) -> Option<M::State> {
     let mut made = state.clone();
-    M::apply(&mut made, &change.forth).ok()?;
+    M::apply(&mut made, &change.forward).ok()?;
     let mut unmade = made.clone();
-    M::apply(&mut unmade, &change.back).ok()?;
-    M::pieces(state, &unmade).is_empty().then_some(made)
+    M::apply(&mut unmade, &change.backward).ok()?;
+    M::diff_reversible(state, &unmade).is_empty().then_some(made)
 }

@@ -9,9 +9,9 @@ use arc_swap::ArcSwap;
 
 /// Holds the latest of something, shared between threads.
 #[derive(Debug)]
-pub struct Snapshot<T>(ArcSwap<T>);
+pub struct SnapshotCell<T>(ArcSwap<T>);
 
-impl<T> Snapshot<T> {
+impl<T> SnapshotCell<T> {
     /// A cell that holds `value`.
     #[must_use]
     pub fn new(value: Arc<T>) -> Self {

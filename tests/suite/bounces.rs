@@ -158,11 +158,18 @@ async fn a_hundred_connections_that_go_silent_cost_nothing() {
     let ms = Duration::from_millis;
     // The host is a little slower to notice: its old connection looks alive when
     // the client is back, and is taken over.
-    let session =
-        SessionConfig { heartbeat: ms(25), silence: ms(2000), ..SessionConfig::default() };
+    let session = SessionConfig {
+        heartbeat_interval: ms(25),
+        idle_timeout: ms(2000),
+        ..SessionConfig::default()
+    };
     let silence = ms(100);
-    let config =
-        ClientConfig { silence, ping: ms(25), first_retry: ms(10), ..ClientConfig::default() };
+    let config = ClientConfig {
+        idle_timeout: silence,
+        ping_interval: ms(25),
+        initial_backoff: ms(10),
+        ..ClientConfig::default()
+    };
     let times = bounce(How::BlackHole, session, config).await;
     report("black hole, with 100 ms of silence", &times);
     assert!(times[0] >= silence / 2, "silence is what tells: {times:?}");

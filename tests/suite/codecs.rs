@@ -3,7 +3,7 @@
 use imbolc_net::{
     Dispatcher,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
-    dispatcher::Lost,
+    dispatcher::ConnectionError,
     model::InstrumentId,
     protocol::{
         ActionNumber, ClientMessage, Hello, ServerMessage, Welcome,
@@ -159,7 +159,7 @@ async fn a_frame_that_would_expand_to_more_than_allowed_ends_the_connection() {
     bomb.extend_from_slice(&u32::MAX.to_be_bytes());
     bomb.extend_from_slice(&[0; 4]);
     writer.write_all(&bomb).await.unwrap();
-    let Err(Lost::Unintelligible(why)) = joining.await.unwrap() else { panic!() };
+    let Err(ConnectionError::Malformed(why)) = joining.await.unwrap() else { panic!() };
     assert!(why.contains("expand"), "{why}");
 }
 
@@ -169,7 +169,7 @@ async fn join_a_host_that_says(
     codec: &str,
     compression: Option<&str>,
     config: ClientConfig,
-) -> Lost {
+) -> ConnectionError {
     let (_real, real) = host();
     let mut there = Raw::join(&real, speaking(&["json"], &[])).await;
     let payload = there.hear_payload().await.unwrap();
@@ -196,11 +196,11 @@ async fn a_host_that_speaks_what_it_was_not_offered_is_not_listened_to() {
     let json = || ClientConfig::default().speaking(Codec::Json);
     for (codec, compression) in [("postcard", None), ("morse", None), ("json", Some("lz4"))] {
         let lost = join_a_host_that_says(codec, compression, json()).await;
-        assert!(matches!(lost, Lost::Unintelligible(_)), "{codec} {compression:?}: {lost}");
+        assert!(matches!(lost, ConnectionError::Malformed(_)), "{codec} {compression:?}: {lost}");
         assert!(lost.is_final());
     }
     let lost = join_a_host_that_says("json", Some("zip"), ClientConfig::default()).await;
-    assert!(matches!(lost, Lost::Unintelligible(_)), "{lost}");
+    assert!(matches!(lost, ConnectionError::Malformed(_)), "{lost}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,5 +216,5 @@ async fn what_nobody_offered_to_expand_is_not_expanded() {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     writer.write_all(&[&length[..], &payload].concat()).await.unwrap();
     let lost = joining.await.unwrap().err().unwrap();
-    assert!(matches!(lost, Lost::Unintelligible(_)), "{lost}");
+    assert!(matches!(lost, ConnectionError::Malformed(_)), "{lost}");
 }

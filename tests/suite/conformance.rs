@@ -13,7 +13,7 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, Mode,
     client::{ClientConfig, JoinOptions},
-    dispatcher::{Closed, DispatchError, Events, Status},
+    dispatcher::{CloseReason, DispatchError, Events, Status},
     model::{DirtyFlags, InstrumentId},
     protocol::{PrivilegeLevel, Refusal, framing::Codec},
     server::HostOptions,
@@ -314,10 +314,10 @@ async fn ends_when_it_is_closed(d: &dyn Dispatcher) {
     let before = d.state();
     let mut events = d.events();
     d.close().await;
-    assert_eq!(d.status(), Status::Closed { reason: Closed::ByRequest });
+    assert_eq!(d.status(), Status::Closed { reason: CloseReason::ByRequest });
     event(&mut events, |event| matches!(event, Event::Status(Status::Closed { .. })).then_some(()))
         .await;
-    let error = DispatchError::Closed(Closed::ByRequest);
+    let error = DispatchError::Closed(CloseReason::ByRequest);
     assert_eq!(d.dispatch(cutoff(BASS, 111.0)), Err(error.clone()));
     assert_eq!(d.commit(cutoff(BASS, 111.0)).await, Err(error.clone()));
     assert_eq!(d.request_privilege(), Err(error.clone()));

@@ -16,7 +16,7 @@ use imbolc_net::{
     ClientMessage, Dispatcher, Event, ServerMessage,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::Resync,
-    model::{Access, Digest, InstrumentId, Invalid, Misfit, Model, NoEngine},
+    model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError},
     protocol::{ClientId, StateDigest},
     server::{HostDispatcher, HostOptions},
     studio::{FilterSetting, InstrumentSetting, StudioChange, StudioPatch},
@@ -194,7 +194,7 @@ fn a_roster_that_differs_is_noticed_too() {
 
 #[test]
 fn a_moment_is_not_kept_for_longer_than_until_the_next_one_is_digested() {
-    let config = SessionConfig { max_history: 1, ..SessionConfig::default() };
+    let config = SessionConfig { max_bases: 1, ..SessionConfig::default() };
     let mut room = Room::with(config);
     let mut ana = room.join("Ana", &[]);
     room.pass(5 * SECOND);
@@ -243,7 +243,7 @@ impl<const BROKEN: bool> Model for Abacus<BROKEN> {
         (from != to).then_some(*to)
     }
 
-    fn apply(state: &mut u32, patch: &u32) -> Result<(), Misfit> {
+    fn apply(state: &mut u32, patch: &u32) -> Result<(), PatchError> {
         *state = if *patch == UNLUCKY { UNLUCKY + 1 } else { *patch };
         Ok(())
     }

@@ -16,8 +16,8 @@ use imbolc_net::{
     Dispatcher, Mode,
     client::JoinOptions,
     discovery::{
-        Advert, DiscoveryClient, DiscoveryConfig, DiscoveryServer, Fit, FoundSession, Interfaces,
-        Sighting,
+        Advert, Compatibility, DiscoveryClient, DiscoveryConfig, DiscoveryEvent, DiscoveryServer,
+        FoundSession, Interfaces,
     },
     dispatcher::Status,
     server::HostOptions,
@@ -43,14 +43,14 @@ fn browse(lan: &DiscoveryConfig) -> DiscoveryClient {
     DiscoveryClient::browse(lan).unwrap()
 }
 
-async fn next(client: &mut DiscoveryClient) -> Sighting {
+async fn next(client: &mut DiscoveryClient) -> DiscoveryEvent {
     timeout(LIMIT, client.next()).await.expect("something is seen").expect("it goes on")
 }
 
 /// The next session that is found.
 async fn found(client: &mut DiscoveryClient) -> FoundSession {
     match next(client).await {
-        Sighting::Found(session) => session,
+        DiscoveryEvent::Found(session) => session,
         other => panic!("{other:?}"),
     }
 }
@@ -61,9 +61,9 @@ async fn lost(client: &mut DiscoveryClient) -> (Duration, FoundSession) {
     let since = Instant::now();
     loop {
         match next(client).await {
-            Sighting::Lost(session) => return (since.elapsed(), session),
-            Sighting::Changed(_) => {}
-            Sighting::Found(session) => panic!("found {session:?}"),
+            DiscoveryEvent::Lost(session) => return (since.elapsed(), session),
+            DiscoveryEvent::Changed(_) => {}
+            DiscoveryEvent::Found(session) => panic!("found {session:?}"),
         }
     }
 }
@@ -72,10 +72,10 @@ async fn lost(client: &mut DiscoveryClient) -> (Duration, FoundSession) {
 async fn changed_to(client: &mut DiscoveryClient, participants: u32) -> FoundSession {
     loop {
         match next(client).await {
-            Sighting::Changed(session) if session.participants == Some(participants) => {
+            DiscoveryEvent::Changed(session) if session.participants == Some(participants) => {
                 return session;
             }
-            Sighting::Changed(_) => {}
+            DiscoveryEvent::Changed(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -91,7 +91,7 @@ async fn a_session_is_found_with_where_it_is_and_what_it_says() {
     println!("found after {:?}", since.elapsed());
     assert_eq!(session.name, "Łukasz' Jam. Nr \\ 7 🎹");
     assert_eq!(session.address(), SocketAddr::from(([127, 0, 0, 1], 9999)));
-    assert_eq!(session.fit::<Studio>(), Fit::Same);
+    assert_eq!(session.compatibility::<Studio>(), Compatibility::Same);
     assert_eq!((session.participants, session.max_participants), (Some(1), Some(64)));
     assert!(session.host.is_some());
     assert!(!session.secret && !session.is_full());
@@ -127,7 +127,7 @@ async fn a_frame_loop_sees_the_same_without_waiting() {
     let lan = lan();
     let mut client = browse(&lan);
     let server = announce("jam", 9999, &lan);
-    let until = |client: &mut DiscoveryClient, seen: fn(&Sighting) -> bool| {
+    let until = |client: &mut DiscoveryClient, seen: fn(&DiscoveryEvent) -> bool| {
         let deadline = std::time::Instant::now() + LIMIT;
         while std::time::Instant::now() < deadline {
             match client.try_next() {
@@ -138,9 +138,9 @@ async fn a_frame_loop_sees_the_same_without_waiting() {
         }
         false
     };
-    assert!(until(&mut client, |seen| matches!(seen, Sighting::Found(_))));
+    assert!(until(&mut client, |seen| matches!(seen, DiscoveryEvent::Found(_))));
     drop(server);
-    assert!(until(&mut client, |seen| matches!(seen, Sighting::Lost(_))));
+    assert!(until(&mut client, |seen| matches!(seen, DiscoveryEvent::Lost(_))));
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn how_many_take_part_is_kept_current_and_what_is_known_is_not_repeated() 
     }
     let deadline = Instant::now() + Duration::from_secs(4);
     while let Ok(Some(sighting)) = tokio::time::timeout_at(deadline, client.next()).await {
-        assert!(matches!(sighting, Sighting::Changed(_)), "{sighting:?}");
+        assert!(matches!(sighting, DiscoveryEvent::Changed(_)), "{sighting:?}");
     }
     let sessions: Vec<_> = client.sessions().map(|session| session.participants).collect();
     assert_eq!(sessions, [Some(2)]);
@@ -176,11 +176,11 @@ async fn a_session_that_gets_another_name_is_the_same_one() {
     server.rename("Late Jam").unwrap();
     loop {
         match next(&mut client).await {
-            Sighting::Changed(after) if after.name == "Late Jam" => {
+            DiscoveryEvent::Changed(after) if after.name == "Late Jam" => {
                 assert_eq!(after.id, before.id);
                 break;
             }
-            Sighting::Changed(_) => {}
+            DiscoveryEvent::Changed(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -282,7 +282,7 @@ async fn a_session_that_stays_is_not_lost_though_it_is_verified() {
     let look = async |client: &mut DiscoveryClient| {
         found(client).await;
         while let Ok(sighting) = tokio::time::timeout_at(deadline, client.next()).await {
-            assert!(matches!(sighting, Some(Sighting::Changed(_))), "{sighting:?}");
+            assert!(matches!(sighting, Some(DiscoveryEvent::Changed(_))), "{sighting:?}");
         }
     };
     let [one, two, three] = &mut clients;

@@ -1,11 +1,8 @@
-//! ARCHITECTURE.md stays true: its map is that of the sources, the tests that it
-//! names exist, and every example of the wire can be read.
+//! Checks the documents against the code: every example of the wire can be
+//! decoded, every message and the versions are described, links lead somewhere,
+//! and the two documents that newcomers open first stay short.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use imbolc_net::{
     ClientMessage, ServerMessage,
@@ -15,65 +12,27 @@ use imbolc_net::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "docs/decisions.md",
+    "docs/extending.md",
+    "docs/protocol.md",
+    "docs/reliability.md",
+    "docs/studio.md",
+];
+
 fn root() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").into()
 }
 
-fn architecture() -> String {
-    fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
+fn document(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
 }
 
-/// The Rust files under a directory, and what is in them.
-fn sources(directory: &Path) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-            found.push((name, fs::read_to_string(&path).unwrap()));
-        }
-    }
-    found
-}
-
-/// What stands between two backticks, on one line.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
-}
-
-#[test]
-fn the_map_has_a_row_for_every_file_and_no_other() {
-    let text = architecture();
-    let rows = text.lines().filter_map(|line| line.strip_prefix("| `src/")?.split('`').next());
-    let rows: BTreeSet<_> = rows.map(|row| format!("src/{row}")).collect();
-    let files = sources(&root().join("src")).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(rows, files);
-}
-
-#[test]
-fn every_test_that_is_named_exists() {
-    let is_test = |name: &&str| {
-        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        name.chars().all(word) && name.matches('_').count() > 2
-    };
-    let code: String = ["src", "tests"]
-        .into_iter()
-        .flat_map(|directory| sources(&root().join(directory)))
-        .map(|(_, code)| code)
-        .collect();
-    let text = architecture();
-    let named: Vec<_> = quoted(&text).filter(is_test).collect();
-    assert!(named.len() > 20, "{named:?}");
-    for name in named {
-        assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
-    }
-}
-
-/// Reads each example in the blocks of a kind, and writes it again.
-fn check_examples<T: Serialize + DeserializeOwned>(kind: &str) {
-    let text = architecture();
+/// Decodes each example in the blocks of a kind, and encodes it again.
+fn check_examples<T: Serialize + DeserializeOwned>(name: &str, kind: &str) {
+    let text = document(name);
     let blocks: Vec<_> = text.split(&format!("```json {kind}\n")).skip(1).collect();
     assert!(!blocks.is_empty(), "{kind}");
     for block in blocks {
@@ -84,7 +43,7 @@ fn check_examples<T: Serialize + DeserializeOwned>(kind: &str) {
                 .unwrap_or_else(|error| panic!("{error} in {example}"));
             let mut written: Value =
                 serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap();
-            // What may be left out is.
+            // The one field that an example leaves out.
             if let Some(hello) = written.get_mut("Hello").and_then(Value::as_object_mut) {
                 hello.retain(|field, value| field != "compression" || *value != json!([]));
             }
@@ -94,18 +53,18 @@ fn check_examples<T: Serialize + DeserializeOwned>(kind: &str) {
 }
 
 #[test]
-fn every_example_of_the_wire_is_one() {
-    check_examples::<ClientMessage>("client");
-    check_examples::<ServerMessage>("server");
-    check_examples::<NetworkAction>("action");
-    check_examples::<Refusal>("refusal");
-    check_examples::<RosterChange>("roster");
-    check_examples::<StudioChange>("studio");
+fn every_example_of_the_wire_decodes() {
+    check_examples::<ClientMessage>("docs/protocol.md", "client");
+    check_examples::<ServerMessage>("docs/protocol.md", "server");
+    check_examples::<Refusal>("docs/protocol.md", "refusal");
+    check_examples::<RosterChange>("docs/protocol.md", "roster");
+    check_examples::<NetworkAction>("docs/studio.md", "action");
+    check_examples::<StudioChange>("docs/studio.md", "studio");
 }
 
 #[test]
 fn every_message_is_documented() {
-    let text = architecture();
+    let text = document("docs/protocol.md");
     for side in ["client", "server"] {
         for entry in fs::read_dir(root().join("tests/golden").join(side)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
@@ -116,12 +75,53 @@ fn every_message_is_documented() {
 }
 
 #[test]
-fn the_versions_that_are_described_are_those_of_the_code() {
+fn documented_versions_are_those_of_the_code() {
     use imbolc_net::{model::Model as _, protocol::PROTOCOL_VERSION, studio::Studio};
 
     let (name, version) = (Studio::NAME, Studio::VERSION);
     let described = format!(
         "protocol version **{PROTOCOL_VERSION}** and model **`{name}`** version **{version}**"
     );
-    assert!(architecture().contains(&described), "{described}");
+    assert!(document("docs/protocol.md").contains(&described), "{described}");
+}
+
+#[test]
+fn first_documents_stay_short() {
+    for (name, limit) in [("README.md", 250), ("ARCHITECTURE.md", 450)] {
+        let lines = document(name).lines().count();
+        assert!(lines < limit, "{name} has {lines} lines");
+    }
+}
+
+/// The part of a link that a heading can be reached by.
+fn anchor(heading: &str) -> String {
+    let kept = |c: char| c.is_alphanumeric() || " -_".contains(c);
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .replace(|c| !kept(c), "")
+        .replace(' ', "-")
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    for name in DOCUMENTS {
+        let text = document(name);
+        let folder = root().join(name).parent().unwrap().to_owned();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        // A picture is made and checked by the test that draws it.
+        let checked = |target: &&str| !target.starts_with("http") && !target.ends_with(".svg");
+        for target in targets.filter(checked) {
+            let (path, fragment) = target.split_once('#').unwrap_or((target, ""));
+            let linked = if path.is_empty() { root().join(name) } else { folder.join(path) };
+            assert!(linked.exists(), "{name} links to {target}");
+            if !fragment.is_empty() {
+                let linked = fs::read_to_string(linked).unwrap();
+                let headings = linked.lines().filter(|line| line.starts_with('#'));
+                let found = headings.map(anchor).any(|anchor| anchor == fragment);
+                assert!(found, "{name} links to {target}");
+            }
+        }
+    }
 }

@@ -396,7 +396,7 @@ fn every_kind() -> impl Iterator<Item = NetworkAction> {
 
 async fn host(directory: &Directory) -> (Arc<dyn Dispatcher>, String) {
     // Whoever listens hears of each action by itself.
-    let session = SessionConfig { patch_pace: Duration::ZERO, ..SessionConfig::default() };
+    let session = SessionConfig { min_patch_interval: Duration::ZERO, ..SessionConfig::default() };
     let mode = Mode::Host {
         session_name: None,
         name: "host".into(),

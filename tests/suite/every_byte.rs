@@ -422,11 +422,12 @@ async fn cut_over_tcp<M: Model<State: PartialEq + Sync>>(
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let address = listener.local_addr().unwrap().to_string();
                 let pace = Duration::from_millis(5);
-                let session = SessionConfig { patch_pace: pace, ..SessionConfig::default() };
+                let session =
+                    SessionConfig { min_patch_interval: pace, ..SessionConfig::default() };
                 let play = play(codec);
                 let host = host(&play, listener, session);
                 let scissors = Scissors::new(TcpConnector { address }, &[cut]);
-                let config = ClientConfig { first_retry: pace, ..ClientConfig::default() };
+                let config = ClientConfig { initial_backoff: pace, ..ClientConfig::default() };
                 let config = config.speaking(codec);
                 let outcome = exchange((play.script)(), &host, &scissors, 4 * pace, &config).await;
                 // Who knows at once that it comes second is not told again.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use imbolc_net::model::{Access, InstrumentId, Invalid, Misfit, Model};
+use imbolc_net::model::{Access, InstrumentId, Invalid, Model, PatchError};
 use serde::{Deserialize, Serialize};
 
 /// Pages that belong to somebody, as instruments do, and page 0, for which one
@@ -80,12 +80,12 @@ impl Model for Ledger {
         (!patch.is_empty()).then_some(patch)
     }
 
-    fn apply(pages: &mut Pages, patch: &Vec<Growth>) -> Result<(), Misfit> {
+    fn apply(pages: &mut Pages, patch: &Vec<Growth>) -> Result<(), PatchError> {
         for growth in patch {
-            let page = pages.0.get_mut(&growth.page).ok_or(Misfit("no such page".into()))?;
+            let page = pages.0.get_mut(&growth.page).ok_or(PatchError("no such page".into()))?;
             let page = Arc::make_mut(page);
             if page.len() < growth.from {
-                return Err(Misfit("lines are missing".into()));
+                return Err(PatchError("lines are missing".into()));
             }
             page.truncate(growth.from);
             page.extend(&growth.lines);

@@ -8,8 +8,8 @@ use imbolc_net::{
     Dispatcher, Event,
     authority::LocalDispatcher,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::{DispatchError, Lost},
-    model::{Access, InstrumentId, Invalid, Misfit, Model, NoEngine},
+    dispatcher::{ConnectionError, DispatchError},
+    model::{Access, InstrumentId, Invalid, Model, NoEngine, PatchError},
     protocol::Refusal,
     server::{HostDispatcher, HostOptions},
     studio::Studio,
@@ -104,14 +104,14 @@ impl Model for Kitchen {
         (!patch.is_empty()).then_some(patch)
     }
 
-    fn apply(pantry: &mut Pantry, patch: &Vec<Delivery>) -> Result<(), Misfit> {
+    fn apply(pantry: &mut Pantry, patch: &Vec<Delivery>) -> Result<(), PatchError> {
         for delivery in patch {
             match delivery {
                 Delivery::Shelf(id, Some(things)) => {
                     pantry.shelves.insert(*id, things.clone());
                 }
                 Delivery::Shelf(id, None) => {
-                    pantry.shelves.remove(id).ok_or(Misfit("no such shelf".into()))?;
+                    pantry.shelves.remove(id).ok_or(PatchError("no such shelf".into()))?;
                 }
                 Delivery::Blackboard(text) => pantry.blackboard.clone_from(text),
             }
@@ -230,7 +230,7 @@ async fn who_runs_another_model_is_told_so() {
     .unwrap();
     let error = RemoteDispatcher::<Studio>::join(connector, options("Ana")).await.err().unwrap();
     assert_eq!(error.to_string(), "the host runs model kitchen version 7");
-    assert!(matches!(error, Lost::Host(_)) && error.is_final());
+    assert!(matches!(error, ConnectionError::Host(_)) && error.is_final());
 }
 
 #[test]

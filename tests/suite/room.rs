@@ -13,8 +13,8 @@ use imbolc_net::{
         FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, Studio, StudioState,
     },
     sync::{
-        mirror::{Mirror, NotTaken},
-        session::{Admission, Rejected, Session, SessionConfig, Ticket, Update},
+        mirror::{Mirror, MirrorError},
+        session::{Admission, ConnectionId, Rejected, Session, SessionConfig, Update},
     },
     util::{
         quantity::{Hertz, Pitch, Velocity},
@@ -64,7 +64,7 @@ pub struct Room {
 /// Somebody in the room, and the wires to and from the session.
 pub struct Guest {
     pub mirror: Mirror<Studio>,
-    pub ticket: Ticket,
+    pub ticket: ConnectionId,
     /// What its clock says.
     pub now: Timestamp,
     /// What the session has sent and the guest has not heard.
@@ -94,7 +94,7 @@ impl Room {
         self.session.handle_hello(self.now, hello, token)
     }
 
-    pub fn welcome(&mut self, hello: &Hello) -> (Ticket, Welcome) {
+    pub fn welcome(&mut self, hello: &Hello) -> (ConnectionId, Welcome) {
         match self.knock(hello) {
             Ok(Admission { ticket, answer: ServerMessage::Welcome(welcome), .. }) => {
                 (ticket, welcome)
@@ -196,7 +196,7 @@ impl Guest {
         self.ticket.client
     }
 
-    pub fn dispatch(&mut self, action: NetworkAction) -> Result<(), NotTaken> {
+    pub fn dispatch(&mut self, action: NetworkAction) -> Result<(), MirrorError> {
         self.mirror.dispatch(self.now, action).map(drop)
     }
 

@@ -15,8 +15,8 @@ use imbolc_net::{
     },
     studio::{Name, NetworkAction, SourceKind, Studio, TransportAction},
     sync::{
-        mirror::NotTaken,
-        session::{Heard, Rejected, SessionConfig, Update},
+        mirror::MirrorError,
+        session::{MessageOutcome, Rejected, SessionConfig, Update},
     },
     util::{quantity::Pitch, time::Millis},
 };
@@ -136,7 +136,7 @@ fn what_is_owned_is_edited_by_its_owner_only() {
     assert_eq!((room.cutoff(BASS), ben.cutoff(BASS)), (500.0, 500.0));
 
     let refused = ben.dispatch(cutoff(BASS, 900.0)).unwrap_err();
-    let NotTaken::Refused(Refusal::NotOwner { instrument: BASS, owner: Some(owner) }) = refused
+    let MirrorError::Refused(Refusal::NotOwner { instrument: BASS, owner: Some(owner) }) = refused
     else {
         panic!("{refused:?}");
     };
@@ -255,7 +255,7 @@ fn one_at_most_has_the_privilege_and_who_is_denied_learns_who() {
     let mut ben = room.join("Ben", &[]);
     assert!(matches!(
         ana.dispatch(PLAY),
-        Err(NotTaken::Refused(Refusal::NotPrivileged { holder: Some(_) }))
+        Err(MirrorError::Refused(Refusal::NotPrivileged { holder: Some(_) }))
     ));
     ana.mirror.say(ClientMessage::RequestPrivilege);
     room.settle(&mut [&mut ana, &mut ben]);
@@ -324,7 +324,7 @@ fn the_privilege_of_somebody_who_is_gone_is_free() {
     room.session.release_privilege(ClientId::HOST);
     room.session.request_privilege(ana.id()).unwrap();
     let heard = room.session.handle(room.now, ana.ticket, ClientMessage::Goodbye);
-    assert_eq!(heard, Ok(Heard::Leaving));
+    assert_eq!(heard, Ok(MessageOutcome::Leaving));
     assert_eq!(room.session.state().roster.privileged, None);
 }
 
@@ -927,7 +927,7 @@ fn the_backlog_is_bounded() {
     for turn in 0..1024_u16 {
         ana.dispatch(cutoff(BASS, 100.0 + f32::from(turn))).unwrap();
     }
-    assert_eq!(ana.dispatch(cutoff(BASS, 50.0)), Err(NotTaken::Backlog { limit: 1024 }));
+    assert_eq!(ana.dispatch(cutoff(BASS, 50.0)), Err(MirrorError::Backlog { limit: 1024 }));
     assert_eq!(ana.cutoff(BASS), 1123.0);
     room.settle(&mut [&mut ana]);
     ana.dispatch(cutoff(BASS, 50.0)).unwrap();
@@ -945,7 +945,7 @@ fn the_wishes_that_wait_are_bounded_too() {
             ana.speak();
         }
     }
-    assert_eq!(ana.mirror.wish(ask()), Err(NotTaken::Backlog { limit: 1024 }));
+    assert_eq!(ana.mirror.wish(ask()), Err(MirrorError::Backlog { limit: 1024 }));
     room.settle(&mut [&mut ana]);
     ana.mirror.wish(ask()).unwrap();
 }
@@ -1010,7 +1010,7 @@ fn what_only_the_engine_says_nobody_else_does_not_even_the_host() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[]);
     let refused = ana.dispatch(report.clone());
-    assert!(matches!(refused, Err(NotTaken::Refused(Refusal::EngineOnly))));
+    assert!(matches!(refused, Err(MirrorError::Refused(Refusal::EngineOnly))));
     assert_eq!(room.session.act(room.now, &report), Err(Refusal::EngineOnly));
     room.session.act_for_engine(&report);
     let notice = &room.session.state().model.projects.notice;

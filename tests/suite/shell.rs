@@ -9,7 +9,7 @@ use bytes::{Buf, BytesMut};
 use imbolc_net::{
     Dispatcher, Event,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::{Closed, DispatchError, Lost, Resync, Status},
+    dispatcher::{CloseReason, ConnectionError, DispatchError, Resync, Status},
     model::{InstrumentId, Metering},
     protocol::{
         ActionNumber, ClientMessage, Hello, Presence, PrivilegeLevel, ProtocolError, Resume,
@@ -369,8 +369,8 @@ async fn a_client_tries_again_after_a_tenth_of_a_second_and_then_less_and_less_o
     }
     assert!(pauses.len() >= 10, "{pauses:?}");
     let Status::Reconnecting { reason, attempt, .. } = ana.status() else { panic!() };
-    assert_eq!(reason, Lost::Closed, "why it was lost at first");
-    assert_eq!(attempt, Some(Lost::Network("it cannot be reached".into())));
+    assert_eq!(reason, ConnectionError::Closed, "why it was lost at first");
+    assert_eq!(attempt, Some(ConnectionError::Network("it cannot be reached".into())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -514,7 +514,7 @@ async fn what_the_host_can_never_read_is_not_sent_for_ever() {
         ProtocolError::Malformed { detail: "what?".into() },
         ProtocolError::ActionOutOfOrder { expected: ActionNumber(1) },
     ] {
-        let reason = Closed::Lost(Lost::Host(error.clone()));
+        let reason = CloseReason::ConnectionLost(ConnectionError::Host(error.clone()));
         assert_eq!(told(error).await, (Status::Closed { reason }, 1));
     }
     // What may be otherwise the next time is tried again.
@@ -577,7 +577,7 @@ async fn a_host_that_falls_silent_is_noticed_after_15_s() {
         _ => None,
     })
     .await;
-    assert_eq!(reason, Lost::Silent(15 * SECOND));
+    assert_eq!(reason, ConnectionError::Silent(15 * SECOND));
     assert_eq!(begun.elapsed().as_secs(), 15);
     assert_eq!(kept, 45 * SECOND, "the host may have heard as little");
 }
@@ -606,7 +606,10 @@ async fn a_client_whose_place_somebody_took_with_its_token_stops() {
         _ => None,
     })
     .await;
-    assert_eq!(closed, Closed::Lost(Lost::Host(ProtocolError::Superseded)));
+    assert_eq!(
+        closed,
+        CloseReason::ConnectionLost(ConnectionError::Host(ProtocolError::Superseded))
+    );
     assert!(!host.state().roster.is_away(first.identity().client_id));
     std::fs::remove_dir_all(directory).unwrap();
 }
@@ -681,7 +684,8 @@ async fn a_client_that_never_reads_holds_up_nobody_and_is_suspended() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_reads_is_given_up_after_15_s_however_much_it_says() {
-    let session = SessionConfig { full_sync_pace: Duration::ZERO, ..SessionConfig::default() };
+    let session =
+        SessionConfig { min_full_sync_interval: Duration::ZERO, ..SessionConfig::default() };
     let (host, connector) = host_with(HostOptions { session, ..HostOptions::default() });
     let mut deaf = Raw::join(&connector, hello("deaf")).await;
     assert!(matches!(deaf.hear().await, Some(ServerMessage::Welcome(_))));
@@ -745,7 +749,7 @@ async fn there_are_so_many_connections_and_no_more_and_who_waits_gets_in_later()
     let (host, connector) = host_with(HostOptions { server, ..HostOptions::default() });
     let one = Remote::join(connector.clone(), options("one", &[])).await.unwrap();
     let _two = Remote::join(connector.clone(), options("two", &[])).await.unwrap();
-    let full = Lost::Host(ProtocolError::SessionFull { limit: 2 });
+    let full = ConnectionError::Host(ProtocolError::SessionFull { limit: 2 });
     let three = Remote::join(connector.clone(), options("three", &[])).await;
     assert_eq!(three.err(), Some(full));
     assert_eq!(host.stats().turned_away, 1);
@@ -780,7 +784,7 @@ async fn everyone_is_told_when_the_session_ends() {
         _ => None,
     })
     .await;
-    assert_eq!((reason, kept), (Lost::Shutdown, Duration::ZERO), "no place is kept");
+    assert_eq!((reason, kept), (ConnectionError::Shutdown, Duration::ZERO), "no place is kept");
     assert_eq!(host.stats().open, 0);
 }
 

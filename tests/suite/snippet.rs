@@ -1,5 +1,5 @@
-//! The Python in ARCHITECTURE.md that applies patches, run on real ones: whoever
-//! writes a client in another language starts from it.
+//! Runs `examples/patches.py`, which applies patches in Python, on random ones.
+//! Clients in other languages start from it, so it must perform every change.
 
 use std::{
     fs,
@@ -26,8 +26,8 @@ use serde::Serialize;
 
 use crate::studio::vocabulary::{action, at_work};
 
-/// Applies the patches of each show to its first state, and prints what comes
-/// of it.
+/// Applies the patches of each show to its first state, and prints the states
+/// that result.
 const RUN: &str = r#"
 import json, sys
 shows = json.load(sys.stdin)
@@ -38,8 +38,8 @@ for state, patches in shows:
 json.dump([state for state, _ in shows], sys.stdout)
 "#;
 
-/// How many sequences of actions are tried, and how long each is: what is wrong
-/// must not be gone again before somebody looks.
+/// How many sequences of actions are tried, and how long each is: short enough
+/// that an error is not overwritten before the states are compared.
 const SHOWS: u32 = 200;
 const LENGTH: usize = 15;
 
@@ -49,14 +49,12 @@ type State = NetworkState<Studio>;
 #[derive(Serialize)]
 struct Show(State, Vec<StatePatch<Studio>>);
 
-fn snippet() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
-    let text = fs::read_to_string(path).unwrap();
-    let (_, rest) = text.split_once("```python\n").unwrap();
-    rest.split_once("```").unwrap().0.to_owned()
+fn patches_py() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/patches.py");
+    fs::read_to_string(path).unwrap()
 }
 
-/// The moment after `state`, if the action makes sense. Owners come and go.
+/// The snapshot after `state`, if the action makes sense. Owners come and go.
 fn after(state: &State, action: &NetworkAction) -> Option<State> {
     let mut next = state.clone();
     Studio::reduce(&mut next.model, action).ok()?;
@@ -70,7 +68,7 @@ fn after(state: &State, action: &NetworkAction) -> Option<State> {
     Some(next)
 }
 
-/// A show that begins with `first`, and where it leads.
+/// A show that begins with `first`, and its last state.
 fn show(first: State, actions: &[NetworkAction]) -> (Show, State) {
     let (mut state, mut patches) = (first.clone(), Vec::new());
     for action in actions {
@@ -82,7 +80,7 @@ fn show(first: State, actions: &[NetworkAction]) -> (Show, State) {
     (Show(first, patches), state)
 }
 
-/// Points that come, and one that goes: by chance that hardly happens.
+/// Adds points and removes one: random actions hardly ever do.
 fn points() -> Vec<NetworkAction> {
     let point =
         |tick| Point { tick: Ticks::of(tick), value: Amount::of(0.5), curve: Curve::Linear };
@@ -109,13 +107,13 @@ fn python(program: &str, input: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn the_python_of_the_document_follows_real_patches() {
+fn python_example_applies_random_patches() {
     let mut runner = TestRunner::deterministic();
     let actions = vec(action(), LENGTH);
     let at_work = State { seq: Seq(1), model: at_work(), roster: Arc::new(Roster::default()) };
     let mut last = at_work.clone();
     let shows = (0..SHOWS).map(|n| {
-        // Long enough for all kinds of things to be there, and not for too many.
+        // Long enough for all kinds of things to exist, but not too many of them.
         let first = if n % 10 == 0 { at_work.clone() } else { last.clone() };
         let mut actions = actions.new_tree(&mut runner).unwrap().current();
         actions.extend(points());
@@ -126,7 +124,7 @@ fn the_python_of_the_document_follows_real_patches() {
     let (shows, expected): (Vec<_>, Vec<_>) = shows.unzip();
     let patches: usize = shows.iter().map(|Show(_, patches)| patches.len()).sum();
     assert!(patches > 1000, "{patches}");
-    let read = python(&(snippet() + RUN), serde_json::to_vec(&shows).unwrap());
+    let read = python(&(patches_py() + RUN), serde_json::to_vec(&shows).unwrap());
     let read: Vec<State> = serde_json::from_slice(&read).unwrap();
     assert_eq!(read, expected);
 }

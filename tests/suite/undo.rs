@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use imbolc_net::{
     Event,
-    model::{InstrumentId, Memory, Model},
+    model::{InstrumentId, Model, UndoPolicy},
     protocol::{ClientId, ClientMessage, Refusal, SessionId},
     studio::{
         BusId, BusSendSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name,
@@ -469,7 +469,7 @@ proptest! {
             Session::alone(SessionConfig::default(), id, "me", start.clone());
         let mut now = Timestamp::ZERO;
         // Before what replaces everything there is nothing to go back to.
-        let steps = |action: &&NetworkAction| Studio::memory(action) != Memory::Barrier;
+        let steps = |action: &&NetworkAction| Studio::undo_policy(action) != UndoPolicy::Barrier;
         for action in actions.iter().filter(steps) {
             now = now + SECOND;
             let _ = session.act(now, action);
@@ -481,11 +481,11 @@ proptest! {
             undone += 1;
             prop_assert!(undone <= actions.len());
         }
-        prop_assert_eq!(Studio::pieces(&start, &session.state().model), vec![]);
+        prop_assert_eq!(Studio::diff_reversible(&start, &session.state().model), vec![]);
         while let Ok(kept) = session.redo() {
             prop_assert_eq!(kept, 0);
         }
-        prop_assert_eq!(Studio::pieces(&end, &session.state().model), vec![]);
+        prop_assert_eq!(Studio::diff_reversible(&end, &session.state().model), vec![]);
     }
 
     #[test]
@@ -531,14 +531,14 @@ proptest! {
         let from = run(vocabulary::at_work(), &before);
         let to = run(from.clone(), &after);
         for (from, to) in [(&from, &to), (&to, &from)] {
-            let mut pieces = Studio::pieces(from, to);
+            let mut pieces = Studio::diff_reversible(from, to);
             let mut state = from.clone();
             // In any order in which they fit.
             while !pieces.is_empty() {
                 let before = pieces.len();
                 pieces.retain(|piece| {
                     let mut next = state.clone();
-                    let applied = Studio::apply(&mut next, &piece.forth).is_ok();
+                    let applied = Studio::apply(&mut next, &piece.forward).is_ok();
                     if applied {
                         state = next;
                     }
@@ -546,7 +546,7 @@ proptest! {
                 });
                 prop_assert!(pieces.len() < before, "{pieces:?}");
             }
-            prop_assert_eq!(Studio::pieces(&state, to), vec![]);
+            prop_assert_eq!(Studio::diff_reversible(&state, to), vec![]);
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use imbolc_net::{
     Dispatcher,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
-    dispatcher::{Closed, Status},
+    dispatcher::{CloseReason, Status},
     model::{InstrumentId, Model, NoEngine},
     protocol::{
         ClientMessage, Hello, PROTOCOL_VERSION, ServerMessage,
@@ -282,7 +282,7 @@ async fn a_client_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
         for room in (behind..).step_by(13) {
             let (listener, connector) = in_memory();
             // The host is patient, so that it is the client who gives up.
-            let session = SessionConfig { silence: 60 * SECOND, ..SessionConfig::default() };
+            let session = SessionConfig { idle_timeout: 60 * SECOND, ..SessionConfig::default() };
             let host = open_with(listener, session);
             let fate = fate(room, how);
             let street = Street { inner: connector, fate: Mutex::new(Some(Arc::clone(&fate))) };
@@ -335,7 +335,7 @@ async fn who_leaves_does_not_wait_for_a_host_that_takes_nothing() {
     let begun = Instant::now();
     ana.close().await;
     assert!(begun.elapsed() <= 3 * SECOND, "{:?}", begun.elapsed());
-    assert_eq!(ana.status(), Status::Closed { reason: Closed::ByRequest });
+    assert_eq!(ana.status(), Status::Closed { reason: CloseReason::ByRequest });
     sleep(60 * SECOND).await;
     assert_eq!(fate.lock().unwrap().after, 0);
 }

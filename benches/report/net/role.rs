@@ -108,8 +108,11 @@ struct Host {
 
 impl Host {
     fn open(listener: TcpListener, instruments: u32, pace: Duration) -> Self {
-        let session =
-            SessionConfig { patch_pace: pace, max_participants: 300, ..SessionConfig::default() };
+        let session = SessionConfig {
+            min_patch_interval: pace,
+            max_participants: 300,
+            ..SessionConfig::default()
+        };
         let server = ServerConfig { max_connections: 600, ..ServerConfig::default() };
         let options = HostOptions { session, server };
         let (model, engine) = (band::session(instruments), SilentEngine::default());

@@ -47,7 +47,8 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
 
 /// How often it was encoded, and how often it was sent.
 fn ask(runtime: &Runtime, rounds: usize) -> [Samples; 2] {
-    let SessionConfig { patch_pace: pace, full_sync_pace, .. } = SessionConfig::default();
+    let SessionConfig { min_patch_interval: pace, min_full_sync_interval: full_sync_pace, .. } =
+        SessionConfig::default();
     let mut host = Child::start(Role::Host { instruments: INSTRUMENTS, pace });
     let address = host.address.clone();
     let mut clients = super::on(runtime, async move {

@@ -7,7 +7,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
-    dispatcher::{Closed, Events, Status},
+    dispatcher::{CloseReason, Events, Status},
     transport::where_to_join,
 };
 
@@ -34,7 +34,9 @@ pub async fn run(
             _ = &mut leave => break,
         };
         match event {
-            Some(Event::Status(Status::Closed { reason: reason @ Closed::Lost(_) })) => {
+            Some(Event::Status(Status::Closed {
+                reason: reason @ CloseReason::ConnectionLost(_),
+            })) => {
                 return Err(format!("the session is over: {reason}"));
             }
             Some(event) => report.take(event).map_err(|error| gone(&error))?,

@@ -8,7 +8,7 @@ use std::{
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use imbolc_net::{
-    discovery::{Fit, FoundSession, Sighting},
+    discovery::{Compatibility, DiscoveryEvent, FoundSession},
     studio::Studio,
 };
 use ratatui::{
@@ -50,16 +50,16 @@ pub enum Choice {
 
 impl Lobby {
     /// Takes note of what is seen on the LAN. The choice stays with its session.
-    pub fn see(&mut self, sighting: Sighting) {
+    pub fn see(&mut self, sighting: DiscoveryEvent) {
         let place = |sessions: &[FoundSession], id: &str| sessions.iter().position(|s| s.id == id);
         match sighting {
-            Sighting::Found(session) | Sighting::Changed(session) => {
+            DiscoveryEvent::Found(session) | DiscoveryEvent::Changed(session) => {
                 match place(&self.sessions, &session.id) {
                     Some(at) => self.sessions[at] = session,
                     None => self.sessions.push(session),
                 }
             }
-            Sighting::Lost(session) => {
+            DiscoveryEvent::Lost(session) => {
                 if let Some(at) = place(&self.sessions, &session.id) {
                     self.sessions.remove(at);
                     if at < self.at {
@@ -162,11 +162,11 @@ impl Lobby {
 
 /// Why a session cannot be joined, as far as is known.
 fn obstacle(session: &FoundSession) -> Option<&'static str> {
-    match session.fit::<Studio>() {
-        Fit::OtherProtocol => Some("it speaks another version"),
-        Fit::OtherModel => Some("it is another version of the studio"),
-        Fit::Same | Fit::Unknown if session.is_full() => Some("it is full"),
-        Fit::Same | Fit::Unknown => None,
+    match session.compatibility::<Studio>() {
+        Compatibility::OtherProtocol => Some("it speaks another version"),
+        Compatibility::OtherModel => Some("it is another version of the studio"),
+        Compatibility::Same | Compatibility::Unknown if session.is_full() => Some("it is full"),
+        Compatibility::Same | Compatibility::Unknown => None,
     }
 }
 
@@ -182,7 +182,7 @@ fn obstacle(session: &FoundSession) -> Option<&'static str> {
 /// If the terminal is gone, or nothing can be seen any more. The message is one
 /// line.
 pub async fn choose<B: Backend, T>(
-    mut next: impl AsyncFnMut() -> Option<Sighting>,
+    mut next: impl AsyncFnMut() -> Option<DiscoveryEvent>,
     join: impl AsyncFn(SocketAddr) -> Result<T, String>,
     terminal: &mut Terminal<B>,
     inputs: &mut mpsc::Receiver<Input>,

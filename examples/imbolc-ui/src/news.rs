@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use imbolc_net::{
     Event, NetworkState,
-    dispatcher::{Closed, Identity, Status},
+    dispatcher::{CloseReason, Identity, Status},
     protocol::OwnerInfo,
 };
 use ratatui::{
@@ -196,10 +196,10 @@ impl News {
                 self.tell(Tone::Bad, format!("the connection is lost: {reason}"));
             }
             Status::Connected { .. } => self.tell(Tone::Good, "connected again"),
-            Status::Closed { reason: reason @ Closed::Lost(_) } => {
+            Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) } => {
                 self.tell(Tone::Bad, format!("the session is over: {reason}"));
             }
-            Status::Closed { reason: Closed::ByRequest }
+            Status::Closed { reason: CloseReason::ByRequest }
             | Status::Alone
             | Status::Hosting { .. } => {}
         }

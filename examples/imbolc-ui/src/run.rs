@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crossterm::event::{self, KeyEvent};
 use imbolc_net::{
     Dispatcher, Event,
-    dispatcher::{Closed, Events, Status},
+    dispatcher::{CloseReason, Events, Status},
 };
 use ratatui::{Terminal, backend::Backend};
 use tokio::{
@@ -125,7 +125,7 @@ fn on_the_beat(beat: Instant, now: Instant) -> Instant {
 /// Whether an event says that it is over.
 fn end(event: &Event) -> Option<End> {
     match event {
-        Event::Status(Status::Closed { reason: reason @ Closed::Lost(_) }) => {
+        Event::Status(Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) }) => {
             Some(End::Over(format!("the session is over: {reason}")))
         }
         _ => None,

@@ -6,7 +6,7 @@
 //!
 //! A state of many parts is digested as a sum with a term for each thing in it,
 //! so that the digest of one state follows from that of another at the cost of
-//! what differs: a `Tally` takes the old term away and adds the new one. Only
+//! what differs: a `DigestDelta` takes the old term away and adds the new one. Only
 //! what is digested is known here, never what it means.
 
 mod hasher;
@@ -75,13 +75,13 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// A digest on its way from one state to another: a sum, to which each thing
 /// that is there adds the hash of where it is and what it is.
-pub(crate) struct Tally {
+pub(crate) struct DigestDelta {
     sum: u64,
     /// Where what comes next is.
     path: Hasher,
 }
 
-impl Tally {
+impl DigestDelta {
     /// Starts from a state of this digest.
     pub(crate) fn from(known: Digest) -> Self {
         Self { sum: known.0, path: Hasher::default() }
@@ -92,11 +92,11 @@ impl Tally {
         Digest(self.sum)
     }
 
-    /// What `tally` counts is at `place`, seen from here.
-    pub(crate) fn at(&mut self, place: impl Serialize, tally: impl FnOnce(&mut Self)) {
+    /// What `delta` counts is at `place`, seen from here.
+    pub(crate) fn at(&mut self, place: impl Serialize, delta: impl FnOnce(&mut Self)) {
         let here = self.path;
         self.path.take(&place);
-        tally(self);
+        delta(self);
         self.path = here;
     }
 
@@ -115,13 +115,13 @@ impl Tally {
         })
     }
 
-    /// Hands each entry of two maps that differs to `tally`, at its key: what it
+    /// Hands each entry of two maps that differs to `delta`, at its key: what it
     /// was, and what it is. No map is an empty one.
     pub(crate) fn entries<K: Ord + Serialize, V: PartialEq>(
         &mut self,
         old: Option<&OrdMap<K, V>>,
         new: Option<&OrdMap<K, V>>,
-        mut tally: impl FnMut(&mut Self, Option<&V>, Option<&V>),
+        mut delta: impl FnMut(&mut Self, Option<&V>, Option<&V>),
     ) {
         let none = OrdMap::new();
         for item in old.unwrap_or(&none).diff(new.unwrap_or(&none)) {
@@ -130,7 +130,7 @@ impl Tally {
                 DiffItem::Update { old: (key, old), new: (_, new) } => (key, Some(old), Some(new)),
                 DiffItem::Remove(key, old) => (key, Some(old), None),
             };
-            self.at(key, |here| tally(here, old, new));
+            self.at(key, |here| delta(here, old, new));
         }
     }
 
@@ -163,9 +163,9 @@ mod tests {
     #[test]
     fn what_is_equal_has_one_digest_and_what_differs_another() {
         assert_eq!(Digest::of(&0.0_f32), Digest::of(&-0.0_f32));
-        let forth: HashMap<_, _> = (0..100).map(|n| (n, n * n)).collect();
-        let back: HashMap<_, _> = (0..100).rev().map(|n| (n, n * n)).collect();
-        assert_eq!(Digest::of(&forth), Digest::of(&back));
+        let forward: HashMap<_, _> = (0..100).map(|n| (n, n * n)).collect();
+        let backward: HashMap<_, _> = (0..100).rev().map(|n| (n, n * n)).collect();
+        assert_eq!(Digest::of(&forward), Digest::of(&backward));
 
         // What stands in one place is of one type.
         let lists: [&[&[u8]]; 6] =
@@ -198,17 +198,17 @@ mod tests {
 
     #[test]
     fn a_tally_arrives_at_one_sum_by_every_way() {
-        let tally = |known, old: &OrdMap<u32, u32>, new: &OrdMap<u32, u32>| {
-            let mut tally = Tally::from(known);
-            tally.at("numbers", |tally| tally.map(Some(old), Some(new)));
-            tally.digest()
+        let delta = |known, old: &OrdMap<u32, u32>, new: &OrdMap<u32, u32>| {
+            let mut delta = DigestDelta::from(known);
+            delta.at("numbers", |delta| delta.map(Some(old), Some(new)));
+            delta.digest()
         };
         let empty = OrdMap::new();
         let few: OrdMap<u32, u32> = (0..10_u32).map(|n| (n, n)).collect();
         let many: OrdMap<u32, u32> = (5..1000_u32).map(|n| (n, n + n % 7)).collect();
-        let direct = tally(Digest::default(), &empty, &many);
-        let by_way_of_few = tally(tally(Digest::default(), &empty, &few), &few, &many);
+        let direct = delta(Digest::default(), &empty, &many);
+        let by_way_of_few = delta(delta(Digest::default(), &empty, &few), &few, &many);
         assert_eq!(direct, by_way_of_few);
-        assert_eq!(tally(direct, &many, &empty), Digest::default());
+        assert_eq!(delta(direct, &many, &empty), Digest::default());
     }
 }

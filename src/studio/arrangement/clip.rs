@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{Invalid, Tally},
+    model::{DigestDelta, Invalid},
     studio::{
         name::Name,
         piano_roll::{Note, NoteChange, Notes},
@@ -98,11 +98,11 @@ impl ClipAction {
 }
 
 impl Clip {
-    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+    pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {
         let bare = |clip: &Self| Self { notes: Notes::default(), ..clip.clone() };
-        tally.replace(old.map(bare), new.map(bare));
-        tally.at("notes", |tally| {
-            Notes::tally(old.map(|clip| &clip.notes), new.map(|clip| &clip.notes), tally);
+        delta.replace(old.map(bare), new.map(bare));
+        delta.at("notes", |delta| {
+            Notes::digest_delta(old.map(|clip| &clip.notes), new.map(|clip| &clip.notes), delta);
         });
     }
 

@@ -26,7 +26,7 @@ use super::{
     settings::{Settings, settings},
 };
 use crate::{
-    model::{InstrumentId, Invalid, Tally},
+    model::{DigestDelta, InstrumentId, Invalid},
     util::ordmap::{DiffItem, OrdMap},
 };
 
@@ -131,11 +131,11 @@ impl Arrangement {
     }
 
     /// Clip by clip with its notes, and placement by placement.
-    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
+    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         let bare = |all: &Self| Self { parts: Parts::default(), ..all.clone() };
-        tally.replace(Some(bare(self)), Some(bare(to)));
-        tally.entries(Some(&self.parts.0), Some(&to.parts.0), |tally, old, new| {
-            Part::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+        delta.replace(Some(bare(self)), Some(bare(to)));
+        delta.entries(Some(&self.parts.0), Some(&to.parts.0), |delta, old, new| {
+            Part::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
         });
     }
 

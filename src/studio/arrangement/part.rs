@@ -12,7 +12,7 @@ use super::{
     placement::{Placement, PlacementAction, PlacementChange, PlacementId},
 };
 use crate::{
-    model::{Invalid, Tally},
+    model::{DigestDelta, Invalid},
     studio::{
         bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
         piano_roll::Track,
@@ -71,15 +71,15 @@ impl Part {
         self.placements.values().map(Placement::end).max().unwrap_or_default()
     }
 
-    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
-        tally.at("clips", |tally| {
+    pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {
+        delta.at("clips", |delta| {
             let (old, new) = (old.map(|part| &part.clips), new.map(|part| &part.clips));
-            tally.entries(old, new, |tally, old, new| {
-                Clip::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+            delta.entries(old, new, |delta, old, new| {
+                Clip::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
             });
         });
-        tally.at("placements", |tally| {
-            tally.map(old.map(|part| &part.placements), new.map(|part| &part.placements));
+        delta.at("placements", |delta| {
+            delta.map(old.map(|part| &part.placements), new.map(|part| &part.placements));
         });
     }
 

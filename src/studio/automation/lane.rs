@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{Invalid, Tally},
+    model::{DigestDelta, Invalid},
     studio::{
         bounded::{self, MAX_PASTED, MAX_POINTS},
         playback::LoopRegion,
@@ -237,11 +237,11 @@ impl Lane {
         if self.enabled { self.points.value(tick) } else { None }
     }
 
-    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+    pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {
         let bare = |lane: &Self| Self { points: Points::default(), ..lane.clone() };
-        tally.replace(old.map(bare), new.map(bare));
-        tally.at("points", |tally| {
-            tally.map(old.map(|lane| &lane.points.0), new.map(|lane| &lane.points.0));
+        delta.replace(old.map(bare), new.map(bare));
+        delta.at("points", |delta| {
+            delta.map(old.map(|lane| &lane.points.0), new.map(|lane| &lane.points.0));
         });
     }
 

@@ -34,7 +34,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    model::{InstrumentId, Invalid, Tally},
+    model::{DigestDelta, InstrumentId, Invalid},
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::Ticks,
@@ -130,9 +130,9 @@ impl Automation {
     }
 
     /// Lane by lane, and point by point.
-    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
-        tally.entries(Some(&self.lanes), Some(&to.lanes), |tally, old, new| {
-            Lane::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
+        delta.entries(Some(&self.lanes), Some(&to.lanes), |delta, old, new| {
+            Lane::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
         });
     }
 

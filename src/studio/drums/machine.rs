@@ -14,7 +14,7 @@ use super::{
     pattern::{Pattern, PatternSetting, no_pattern},
 };
 use crate::{
-    model::{InstrumentId, Invalid, Tally},
+    model::{DigestDelta, InstrumentId, Invalid},
     studio::{
         bounded::{self, MAX_CHAINED, MAX_PATTERNS},
         content::Content,
@@ -196,21 +196,21 @@ impl DrumMachine {
     }
 
     /// Pad by pad, pattern by pattern with its steps, and the rest as a whole.
-    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+    pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {
         let bare = |machine: &Self| Self {
             pads: OrdMap::new(),
             patterns: OrdMap::new(),
             ..machine.clone()
         };
-        tally.replace(old.map(bare), new.map(bare));
-        tally.at("pads", |tally| {
-            tally.map(old.map(|machine| &machine.pads), new.map(|machine| &machine.pads));
+        delta.replace(old.map(bare), new.map(bare));
+        delta.at("pads", |delta| {
+            delta.map(old.map(|machine| &machine.pads), new.map(|machine| &machine.pads));
         });
         let (old, new) =
             (old.map(|machine| &machine.patterns), new.map(|machine| &machine.patterns));
-        tally.at("patterns", |tally| {
-            tally.entries(old, new, |tally, old, new| {
-                Pattern::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+        delta.at("patterns", |delta| {
+            delta.entries(old, new, |delta, old, new| {
+                Pattern::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
             });
         });
     }

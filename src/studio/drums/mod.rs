@@ -30,7 +30,7 @@ use super::{
     source::SourceKind,
 };
 use crate::{
-    model::{InstrumentId, Invalid, Tally},
+    model::{DigestDelta, InstrumentId, Invalid},
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{PadNumber, SliceCount, StepCount, StepNumber},
@@ -159,9 +159,9 @@ impl Drums {
     }
 
     /// Machine by machine, down to the step.
-    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
-        tally.entries(Some(&self.machines), Some(&to.machines), |tally, old, new| {
-            DrumMachine::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
+        delta.entries(Some(&self.machines), Some(&to.machines), |delta, old, new| {
+            DrumMachine::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
         });
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PatternId;
 use crate::{
-    model::{Invalid, Tally},
+    model::{DigestDelta, Invalid},
     studio::{
         bounded::{self, MAX_STEPS_PASTED},
         name::Name,
@@ -217,11 +217,11 @@ impl Pattern {
         &self.steps
     }
 
-    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+    pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {
         let bare = |pattern: &Self| Self { steps: Steps::default(), ..pattern.clone() };
-        tally.replace(old.map(bare), new.map(bare));
-        tally.at("steps", |tally| {
-            tally.map(old.map(|pattern| &pattern.steps.0), new.map(|pattern| &pattern.steps.0));
+        delta.replace(old.map(bare), new.map(bare));
+        delta.at("steps", |delta| {
+            delta.map(old.map(|pattern| &pattern.steps.0), new.map(|pattern| &pattern.steps.0));
         });
     }
 

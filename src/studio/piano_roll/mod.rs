@@ -25,7 +25,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    model::{InstrumentId, Invalid, Tally},
+    model::{DigestDelta, InstrumentId, Invalid},
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
@@ -91,9 +91,9 @@ pub enum TrackChange {
 
 impl PianoRoll {
     /// Track by track, and note by note.
-    pub(super) fn tally(&self, to: &Self, tally: &mut Tally) {
-        tally.entries(Some(&self.tracks), Some(&to.tracks), |tally, old, new| {
-            Track::tally(old.map(Arc::as_ref), new.map(Arc::as_ref), tally);
+    pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
+        delta.entries(Some(&self.tracks), Some(&to.tracks), |delta, old, new| {
+            Track::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
         });
     }
 

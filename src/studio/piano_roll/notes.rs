@@ -11,7 +11,7 @@ use serde::{
 };
 
 use crate::{
-    model::{Invalid, Tally},
+    model::{DigestDelta, Invalid},
     studio::{
         bounded::{self, MAX_NOTES, MAX_PASTED},
         playback::LoopRegion,
@@ -188,8 +188,12 @@ impl Notes {
         Some(changes)
     }
 
-    pub(in crate::studio) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
-        tally.map(old.map(|notes| &notes.0), new.map(|notes| &notes.0));
+    pub(in crate::studio) fn digest_delta(
+        old: Option<&Self>,
+        new: Option<&Self>,
+        delta: &mut DigestDelta,
+    ) {
+        delta.map(old.map(|notes| &notes.0), new.map(|notes| &notes.0));
     }
 
     fn check(&self) -> Result<(), Invalid> {

@@ -12,7 +12,7 @@ use super::{
     notes::{Note, NoteChange, Notes},
 };
 use crate::{
-    model::{Invalid, Tally},
+    model::{DigestDelta, Invalid},
     studio::{
         playback::LoopRegion,
         settings::{Settings, settings},
@@ -101,11 +101,15 @@ impl Track {
         }
     }
 
-    pub(super) fn tally(old: Option<&Self>, new: Option<&Self>, tally: &mut Tally) {
+    pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {
         let bare = |track: &Self| Self { notes: Notes::default(), ..track.clone() };
-        tally.replace(old.map(bare), new.map(bare));
-        tally.at("notes", |tally| {
-            Notes::tally(old.map(|track| &track.notes), new.map(|track| &track.notes), tally);
+        delta.replace(old.map(bare), new.map(bare));
+        delta.at("notes", |delta| {
+            Notes::digest_delta(
+                old.map(|track| &track.notes),
+                new.map(|track| &track.notes),
+                delta,
+            );
         });
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Levels {
 /// The levels of the held keys, of the scheduled notes that sound, and of the
 /// click.
 pub(super) fn levels(state: &StudioState, sounding: &Sounding, clicks: bool) -> Levels {
-    let desk = Desk::of(state);
+    let desk = MeterBridge::of(state);
     Levels { peaks: desk.sum(sounding, clicks).map(decibels), keys_held: desk.keys_held }
 }
 
@@ -53,7 +53,7 @@ pub(super) const fn reads(target: Target) -> bool {
 }
 
 /// The state as a mixing desk sees it.
-struct Desk<'a> {
+struct MeterBridge<'a> {
     state: &'a StudioState,
     /// Whether an instrument or a layer group is soloed.
     solo: bool,
@@ -61,7 +61,7 @@ struct Desk<'a> {
     keys_held: bool,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> MeterBridge<'a> {
     fn of(state: &'a StudioState) -> Self {
         let mut solo = state.mixer.layer_groups().any(|(_, group)| group.solo);
         let mut keys_held = false;

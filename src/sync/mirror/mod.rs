@@ -16,7 +16,7 @@ mod op;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use op::Deed;
+use op::Op;
 
 use crate::{
     dispatcher::{Event, Resync, event},
@@ -44,7 +44,7 @@ pub struct Mirror<M: Model> {
     /// What one can take back of what the confirmed state contains.
     log: UndoLog<M>,
     /// One's actions that the confirmed state does not contain yet, in order.
-    pending: VecDeque<Pending<M>>,
+    pending: VecDeque<PendingOp<M>>,
     /// How many of `pending` may be unanswered.
     backlog: usize,
     /// The number of the last action of all.
@@ -72,9 +72,9 @@ pub struct Mirror<M: Model> {
     settled: Vec<(ActionNumber, Result<(), Refusal>)>,
 }
 
-struct Pending<M: Model> {
+struct PendingOp<M: Model> {
     number: ActionNumber,
-    deed: Deed<M>,
+    op: Op<M>,
     /// What one can take back once this is done.
     log: UndoLog<M>,
     /// The moment that contains it, once the authority has told.
@@ -83,7 +83,7 @@ struct Pending<M: Model> {
 
 /// Why a mirror does not take an action.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
+pub enum MirrorError {
     /// As far as can be seen from here, the authority would refuse it.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -225,13 +225,13 @@ impl<M: Model> Mirror<M> {
         &mut self,
         now: Timestamp,
         action: M::Action,
-    ) -> Result<ActionNumber, NotTaken> {
+    ) -> Result<ActionNumber, MirrorError> {
         let continues = self.log_so_far().continues(now, &action);
-        let deed = Deed::Act { at: now, continues, action };
+        let op = Op::Act { at: now, continues, action };
         self.make_room()?;
         let mut log = self.log_so_far().clone();
-        self.predicted = deed.predict(&self.predicted, &mut log, self.client)?;
-        Ok(self.push(deed, log))
+        self.predicted = op.predict(&self.predicted, &mut log, self.client)?;
+        Ok(self.push(op, log))
     }
 
     /// Takes back one's own last step, as the authority will in a moment.
@@ -239,7 +239,7 @@ impl<M: Model> Mirror<M> {
     /// # Errors
     /// If too many actions are unanswered. That there is nothing to undo is for
     /// the authority to say, who may remember more.
-    pub fn undo(&mut self) -> Result<ActionNumber, NotTaken> {
+    pub fn undo(&mut self) -> Result<ActionNumber, MirrorError> {
         self.trace(Direction::Back)
     }
 
@@ -247,28 +247,28 @@ impl<M: Model> Mirror<M> {
     ///
     /// # Errors
     /// As [`undo`](Self::undo).
-    pub fn redo(&mut self) -> Result<ActionNumber, NotTaken> {
+    pub fn redo(&mut self) -> Result<ActionNumber, MirrorError> {
         self.trace(Direction::Forth)
     }
 
-    fn trace(&mut self, direction: Direction) -> Result<ActionNumber, NotTaken> {
+    fn trace(&mut self, direction: Direction) -> Result<ActionNumber, MirrorError> {
         self.make_room()?;
-        let deed = Deed::Trace(direction);
+        let op = Op::Trace(direction);
         let mut log = self.log_so_far().clone();
-        if let Ok(state) = deed.predict(&self.predicted, &mut log, self.client) {
+        if let Ok(state) = op.predict(&self.predicted, &mut log, self.client) {
             self.predicted = state;
         }
-        Ok(self.push(deed, log))
+        Ok(self.push(op, log))
     }
 
-    fn make_room(&self) -> Result<(), NotTaken> {
+    fn make_room(&self) -> Result<(), MirrorError> {
         let limit = self.backlog;
-        if self.unanswered() < limit { Ok(()) } else { Err(NotTaken::Backlog { limit }) }
+        if self.unanswered() < limit { Ok(()) } else { Err(MirrorError::Backlog { limit }) }
     }
 
-    fn push(&mut self, deed: Deed<M>, log: UndoLog<M>) -> ActionNumber {
+    fn push(&mut self, op: Op<M>, log: UndoLog<M>) -> ActionNumber {
         self.last = self.last.next();
-        self.pending.push_back(Pending { number: self.last, deed, log, contained_in: None });
+        self.pending.push_back(PendingOp { number: self.last, op, log, contained_in: None });
         self.last
     }
 
@@ -281,9 +281,9 @@ impl<M: Model> Mirror<M> {
     ///
     /// # Errors
     /// If too much is unanswered.
-    pub fn wish(&mut self, wish: ClientMessage<M>) -> Result<(), NotTaken> {
+    pub fn wish(&mut self, wish: ClientMessage<M>) -> Result<(), MirrorError> {
         if self.replies.len() + self.unheard.len() >= self.backlog {
-            return Err(NotTaken::Backlog { limit: self.backlog });
+            return Err(MirrorError::Backlog { limit: self.backlog });
         }
         self.say(wish);
         Ok(())
@@ -306,9 +306,9 @@ impl<M: Model> Mirror<M> {
             }
             return Some(reply);
         }
-        let Pending { number, deed, .. } = next?;
+        let PendingOp { number, op, .. } = next?;
         self.sent = *number;
-        Some(deed.message(*number))
+        Some(op.message(*number))
     }
 
     /// Whether there is something to be sent.
@@ -379,7 +379,7 @@ impl<M: Model> Mirror<M> {
         }
         match self.confirmed.patched(patch) {
             Ok(state) => self.confirm(state),
-            Err(misfit) => self.lack(Resync::Misfit(misfit)),
+            Err(misfit) => self.lack(Resync::PatchError(misfit)),
         }
     }
 
@@ -446,17 +446,17 @@ impl<M: Model> Mirror<M> {
 
     fn handle_undone(&mut self, number: ActionNumber, kept: u32) {
         let at = self.pending.binary_search_by_key(&number, |pending| pending.number);
-        let again = at.is_ok_and(|at| self.pending[at].deed.is_redo());
+        let again = at.is_ok_and(|at| self.pending[at].op.is_redo());
         self.events.push(if again { Event::Redone { kept } } else { Event::Undone { kept } });
     }
 
     /// Takes a refused action out. The caller rebases.
     fn take_out(&mut self, number: ActionNumber, reason: Refusal) {
         if let Ok(at) = self.pending.binary_search_by_key(&number, |pending| pending.number)
-            && let Some(Pending { deed, .. }) = self.pending.remove(at)
+            && let Some(PendingOp { op, .. }) = self.pending.remove(at)
         {
             self.settled.push((number, Err(reason.clone())));
-            self.events.push(match deed.into_action() {
+            self.events.push(match op.into_action() {
                 Some(action) => Event::Refused { action, reason },
                 None => Event::NothingUndone { reason },
             });
@@ -475,7 +475,7 @@ impl<M: Model> Mirror<M> {
     fn rebase(&mut self) {
         let have = self.confirmed.seq;
         let contained =
-            |pending: &mut Pending<M>| pending.contained_in.is_some_and(|seq| seq <= have);
+            |pending: &mut PendingOp<M>| pending.contained_in.is_some_and(|seq| seq <= have);
         while let Some(pending) = self.pending.pop_front_if(contained) {
             self.log = pending.log;
         }
@@ -483,7 +483,7 @@ impl<M: Model> Mirror<M> {
         let mut log = self.log.clone();
         for pending in &mut self.pending {
             // What cannot be done any more is about to be refused.
-            if let Ok(next) = pending.deed.predict(&state, &mut log, self.client) {
+            if let Ok(next) = pending.op.predict(&state, &mut log, self.client) {
                 state = next;
             }
             pending.log = log.clone();
@@ -520,7 +520,7 @@ impl<M: Model> Mirror<M> {
         let unanswered = old.pending.into_iter().filter(|pending| pending.contained_in.is_none());
         let event = Event::NewSession {
             session: self.session,
-            unanswered: unanswered.filter_map(|pending| pending.deed.into_action()).collect(),
+            unanswered: unanswered.filter_map(|pending| pending.op.into_action()).collect(),
         };
         self.settled = old.settled;
         self.events = [old.events, vec![event], self.take_events()].concat();

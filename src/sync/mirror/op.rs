@@ -14,18 +14,18 @@ use crate::{
 
 /// Something that one does, and that is numbered.
 #[derive(Clone)]
-pub(super) enum Deed<M: Model> {
+pub(super) enum Op<M: Model> {
     Act {
         /// When, by the clock of whoever dispatches.
         at: Timestamp,
-        /// Whether it goes on with the deed before.
+        /// Whether it goes on with the op before.
         continues: bool,
         action: M::Action,
     },
     Trace(Direction),
 }
 
-impl<M: Model> Deed<M> {
+impl<M: Model> Op<M> {
     /// Does it on what is predicted so far.
     ///
     /// # Errors

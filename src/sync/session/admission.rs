@@ -12,7 +12,7 @@ use crate::{
     },
     sync::session::{
         Session,
-        member::{Line, Link, Member, Ticket, Tokens},
+        member::{ConnectionId, Link, LinkState, Member, Tokens},
     },
     util::{
         text::is_plain,
@@ -23,7 +23,7 @@ use crate::{
 /// Somebody was let in.
 pub struct Admission<M: Model> {
     /// What its connection goes by from now on.
-    pub ticket: Ticket,
+    pub ticket: ConnectionId,
     /// What both sides speak from now on.
     pub format: Format,
     /// What to answer, in that format.
@@ -99,7 +99,7 @@ impl<M: Model> Session<M> {
         }
         let ticket = self.next_ticket(client);
         let base = Some(Arc::clone(&self.state));
-        let link = Link::new(ticket.connection, now, base, now + self.config.full_sync);
+        let link = Link::new(ticket.connection, now, base, now + self.config.full_sync_interval);
         self.history.remember(now, &self.state, &self.config);
         self.guests.insert(
             client,
@@ -108,7 +108,7 @@ impl<M: Model> Session<M> {
                 last_action: ActionNumber::default(),
                 rejections: VecDeque::new(),
                 has_token: false,
-                line: Line::Connected(Box::new(link)),
+                link_state: LinkState::Connected(Box::new(link)),
             },
         );
         let answer = ServerMessage::Welcome(Welcome {
@@ -145,13 +145,13 @@ impl<M: Model> Session<M> {
         self.set_presence(client, Presence::Here);
         let ticket = self.next_ticket(client);
         let base = resume.seq.and_then(|seq| self.history.find(seq)).cloned();
-        let link = Link::new(ticket.connection, now, base, now + self.config.full_sync);
+        let link = Link::new(ticket.connection, now, base, now + self.config.full_sync_interval);
         let mut last_action = ActionNumber::default();
         let mut rejected = Vec::new();
         if let Some(member) = self.guests.get_mut(&client) {
             member.has_token = true;
             member.tokens.renew(resume.token, token);
-            member.line = Line::Connected(Box::new(link));
+            member.link_state = LinkState::Connected(Box::new(link));
             last_action = member.last_action;
             let answered = resume.answered.unwrap_or(last_action);
             let unknown = |rejection: &&Rejection| rejection.number > answered;
@@ -175,9 +175,9 @@ impl<M: Model> Session<M> {
         Ok(Admission { ticket, format, answer })
     }
 
-    fn next_ticket(&mut self, client: ClientId) -> Ticket {
+    fn next_ticket(&mut self, client: ClientId) -> ConnectionId {
         self.connections += 1;
-        Ticket { client, connection: self.connections }
+        ConnectionId { client, connection: self.connections }
     }
 
     /// `name`, or `name 2` and so on if somebody is called that already.

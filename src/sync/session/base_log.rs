@@ -20,7 +20,7 @@ use crate::{
     util::time::Timestamp,
 };
 
-pub(super) struct History<M: Model> {
+pub(super) struct BaseLog<M: Model> {
     /// In the order of their numbers, which is that of their times.
     moments: VecDeque<(Timestamp, Arc<NetworkState<M>>)>,
     /// When they were last thinned out.
@@ -28,7 +28,7 @@ pub(super) struct History<M: Model> {
     forgotten: Vec<Arc<NetworkState<M>>>,
 }
 
-impl<M: Model> History<M> {
+impl<M: Model> BaseLog<M> {
     pub(super) const fn new() -> Self {
         Self { moments: VecDeque::new(), thinned: Timestamp::ZERO, forgotten: Vec::new() }
     }
@@ -44,7 +44,7 @@ impl<M: Model> History<M> {
         if newest.is_none_or(|newest| newest < state.seq) {
             self.moments.push_back((now, Arc::clone(state)));
         }
-        while self.moments.len() > config.max_history {
+        while self.moments.len() > config.max_bases {
             self.forget_oldest();
         }
     }
@@ -58,21 +58,21 @@ impl<M: Model> History<M> {
         config: &SessionConfig,
         needed: impl FnOnce() -> BTreeSet<Seq>,
     ) {
-        if now.since(self.thinned) < config.history_pace {
+        if now.since(self.thinned) < config.base_spacing {
             return;
         }
         self.thinned = now;
         // A moment serves until the one after it is too old: who has it may
         // have had nothing newer when the silence before a suspension began.
-        let reach = config.silence + config.resume_window;
+        let reach = config.idle_timeout + config.resume_window;
         while self.moments.get(1).is_some_and(|(sent, _)| now.since(*sent) > reach) {
             self.forget_oldest();
         }
         let needed = needed();
         let mut last = None;
         for (sent, state) in std::mem::take(&mut self.moments) {
-            let fresh = now.since(sent) <= config.history_fresh;
-            let apart = last.is_none_or(|last| sent.since(last) >= config.history_pace);
+            let fresh = now.since(sent) <= config.base_fresh_for;
+            let apart = last.is_none_or(|last| sent.since(last) >= config.base_spacing);
             if apart {
                 last = Some(sent);
             }

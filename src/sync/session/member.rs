@@ -19,25 +19,25 @@ pub(super) struct Member<M: Model> {
     /// Whether it has said anything since it was let in, so that it is known to
     /// have its token.
     pub(super) has_token: bool,
-    pub(super) line: Line<M>,
+    pub(super) link_state: LinkState<M>,
 }
 
 /// Whether a guest can be reached.
-pub(super) enum Line<M: Model> {
+pub(super) enum LinkState<M: Model> {
     Connected(Box<Link<M>>),
     Suspended {
         until: Timestamp,
         /// The last sign of life.
         heard: Timestamp,
         /// What it may have nothing newer than.
-        footing: Footing,
+        sent_log: SentLog,
     },
 }
 
 /// Tells a client's connections apart, so that an old one cannot speak for it
 /// once a new one has taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket {
+pub struct ConnectionId {
     /// The client.
     pub client: ClientId,
     /// Which of its connections.
@@ -56,7 +56,7 @@ pub(super) struct Link<M: Model> {
     /// The moment that the client has; `None` if it must be sent everything.
     pub(super) base: Option<Arc<NetworkState<M>>>,
     /// What the client may have nothing newer than, if it is not heard again.
-    pub(super) footing: Footing,
+    pub(super) sent_log: SentLog,
     /// When the next patch may leave.
     pub(super) patch_due: Timestamp,
     /// When everything is sent again.
@@ -80,27 +80,27 @@ pub(super) struct Link<M: Model> {
 
 impl<M: Model> Member<M> {
     pub(super) fn link(&self) -> Option<&Link<M>> {
-        match &self.line {
-            Line::Connected(link) => Some(link),
-            Line::Suspended { .. } => None,
+        match &self.link_state {
+            LinkState::Connected(link) => Some(link),
+            LinkState::Suspended { .. } => None,
         }
     }
 
     pub(super) fn link_mut(&mut self) -> Option<&mut Link<M>> {
-        match &mut self.line {
-            Line::Connected(link) => Some(link),
-            Line::Suspended { .. } => None,
+        match &mut self.link_state {
+            LinkState::Connected(link) => Some(link),
+            LinkState::Suspended { .. } => None,
         }
     }
 
     /// The moments of which one may be the newest that it has, now or when it
     /// comes back.
     pub(super) fn may_stand_on(&self) -> impl Iterator<Item = Seq> + '_ {
-        let (footing, heard) = match &self.line {
-            Line::Connected(link) => (&link.footing, link.heard),
-            Line::Suspended { heard, footing, .. } => (footing, *heard),
+        let (sent_log, heard) = match &self.link_state {
+            LinkState::Connected(link) => (&link.sent_log, link.heard),
+            LinkState::Suspended { heard, sent_log, .. } => (sent_log, *heard),
         };
-        footing.about(heard)
+        sent_log.about(heard)
     }
 }
 
@@ -111,9 +111,9 @@ impl<M: Model> Link<M> {
         base: Option<Arc<NetworkState<M>>>,
         full_due: Timestamp,
     ) -> Self {
-        let mut footing = Footing::default();
+        let mut sent_log = SentLog::default();
         if let Some(base) = &base {
-            footing.sent(now, base.seq, now);
+            sent_log.sent(now, base.seq, now);
         }
         Self {
             connection,
@@ -122,7 +122,7 @@ impl<M: Model> Link<M> {
             awaited: None,
             round_trip: None,
             base,
-            footing,
+            sent_log,
             patch_due: Timestamp::ZERO,
             full_due,
             full_sent: None,
@@ -146,12 +146,12 @@ const BREAK: Duration = Duration::from_secs(5);
 /// from. If its connection is broken, it has one of the first of these, and
 /// nothing newer.
 #[derive(Default)]
-pub(super) struct Footing {
+pub(super) struct SentLog {
     /// When, and which, in order.
     sent: VecDeque<(Timestamp, Seq)>,
 }
 
-impl Footing {
+impl SentLog {
     /// `seq` is sent at `now` to a client that was last heard from at `heard`.
     pub(super) fn sent(&mut self, now: Timestamp, seq: Seq, heard: Timestamp) {
         // One from before that time stays: nothing may have been sent since.

@@ -34,16 +34,16 @@ mod transmit;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use admission::{Admission, Rejected, checked_name};
-use base_log::History;
-pub use member::Ticket;
-use member::{Line, Link, Member};
+use base_log::BaseLog;
+pub use member::ConnectionId;
+use member::{Link, LinkState, Member};
 pub use ownership::OwnershipAnswer;
-use pacer::Beat;
+use pacer::Pacer;
 pub use session_config::SessionConfig;
 pub use transmit::{Next, Outgoing, Update};
 
 use crate::{
-    model::{Access, InstrumentId, Memory, Metering, Model},
+    model::{Access, InstrumentId, Metering, Model, UndoPolicy},
     protocol::{
         ActionNumber, ClientId, ClientMessage, NetworkState, Participant, ProtocolError, Refusal,
         Rejection, Roster, Seq, ServerMessage, SessionId, limits,
@@ -66,25 +66,25 @@ pub struct Session<M: Model> {
     guests: BTreeMap<ClientId, Member<M>>,
     next_client: u32,
     connections: u64,
-    history: History<M>,
+    history: BaseLog<M>,
     digester: Digester<M>,
     /// The meters, and how often they have moved.
     metering: (u64, Metering),
-    beats: Beats,
+    pacers: Pacers,
     effects: Vec<M::Effect>,
     /// What each participant has done and can take back.
     logs: BTreeMap<ClientId, UndoLog<M>>,
 }
 
 /// When what may leave.
-struct Beats {
-    patches: Beat,
-    meterings: Beat,
+struct Pacers {
+    patches: Pacer,
+    meterings: Pacer,
 }
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum MessageOutcome {
     /// The client is still there.
     Staying,
     /// The client is still there, and what it asked for was refused.
@@ -120,10 +120,10 @@ impl<M: Model> Session<M> {
             guests: BTreeMap::new(),
             next_client: 1,
             connections: 0,
-            history: History::new(),
+            history: BaseLog::new(),
             digester: Digester::default(),
             metering: (0, Metering::default()),
-            beats: Beats { patches: Beat::new(), meterings: Beat::new() },
+            pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             effects: Vec::new(),
             logs: BTreeMap::new(),
         };
@@ -217,9 +217,9 @@ impl<M: Model> Session<M> {
     pub fn handle(
         &mut self,
         now: Timestamp,
-        ticket: Ticket,
+        ticket: ConnectionId,
         message: ClientMessage<M>,
-    ) -> Result<Heard, ProtocolError> {
+    ) -> Result<MessageOutcome, ProtocolError> {
         self.check(ticket)?;
         let client = ticket.client;
         self.hear_from(now, client);
@@ -264,10 +264,10 @@ impl<M: Model> Session<M> {
             }
             ClientMessage::Goodbye => {
                 self.remove(client);
-                return Ok(Heard::Leaving);
+                return Ok(MessageOutcome::Leaving);
             }
         }
-        Ok(Heard::Staying)
+        Ok(MessageOutcome::Staying)
     }
 
     fn hear_from(&mut self, now: Timestamp, client: ClientId) {
@@ -286,10 +286,10 @@ impl<M: Model> Session<M> {
     pub fn handle_unreadable_action(
         &mut self,
         now: Timestamp,
-        ticket: Ticket,
+        ticket: ConnectionId,
         number: ActionNumber,
         detail: String,
-    ) -> Result<Heard, ProtocolError> {
+    ) -> Result<MessageOutcome, ProtocolError> {
         self.check(ticket)?;
         self.hear_from(now, ticket.client);
         self.handle_action(ticket.client, number, |_| Err(Refusal::Malformed { detail }))
@@ -301,9 +301,9 @@ impl<M: Model> Session<M> {
         client: ClientId,
         number: ActionNumber,
         decide: impl FnOnce(&mut Self) -> Result<(), Refusal>,
-    ) -> Result<Heard, ProtocolError> {
-        let Some(member) = self.guests.get_mut(&client) else { return Ok(Heard::Staying) };
-        let mut heard = Heard::Staying;
+    ) -> Result<MessageOutcome, ProtocolError> {
+        let Some(member) = self.guests.get_mut(&client) else { return Ok(MessageOutcome::Staying) };
+        let mut heard = MessageOutcome::Staying;
         let expected = member.last_action.next();
         if number > expected {
             return Err(ProtocolError::ActionOutOfOrder { expected });
@@ -311,7 +311,7 @@ impl<M: Model> Session<M> {
         if number == expected {
             member.last_action = number;
             if let Err(reason) = decide(self) {
-                heard = Heard::Refused(reason.clone());
+                heard = MessageOutcome::Refused(reason.clone());
                 self.reject(client, number, reason);
             }
         }
@@ -331,7 +331,7 @@ impl<M: Model> Session<M> {
         client: ClientId,
         number: ActionNumber,
         direction: Direction,
-    ) -> Result<Heard, ProtocolError> {
+    ) -> Result<MessageOutcome, ProtocolError> {
         self.handle_action(client, number, |session| {
             let kept = session.trace(client, direction)?;
             session.answer(client, ServerMessage::Undone { number, kept });
@@ -363,7 +363,7 @@ impl<M: Model> Session<M> {
     }
 
     fn request_full_sync(&mut self, now: Timestamp, client: ClientId) {
-        let pace = self.config.full_sync_pace;
+        let pace = self.config.min_full_sync_interval;
         if let Some(link) = self.link_mut(client) {
             let due = link.full_sent.map_or(now, |sent| now.max(sent + pace));
             link.full_due = link.full_due.min(due);
@@ -373,7 +373,7 @@ impl<M: Model> Session<M> {
     /// Whether more may be read from this connection: a client that asks and
     /// never listens has to wait until it has listened.
     #[must_use]
-    pub fn has_room(&self, ticket: Ticket) -> bool {
+    pub fn has_room(&self, ticket: ConnectionId) -> bool {
         self.guests
             .get(&ticket.client)
             .and_then(Member::link)
@@ -406,7 +406,7 @@ impl<M: Model> Session<M> {
 
     /// What replaces everything leaves nothing to take back, to anybody.
     fn heed_barrier(&mut self, action: &M::Action) {
-        if M::memory(action) == Memory::Barrier {
+        if M::undo_policy(action) == UndoPolicy::Barrier {
             self.logs.clear();
         }
     }
@@ -446,12 +446,12 @@ impl<M: Model> Session<M> {
     }
 
     /// Whether `ticket` is still its client's connection.
-    fn check(&self, ticket: Ticket) -> Result<(), ProtocolError> {
-        match self.guests.get(&ticket.client).map(|member| &member.line) {
-            Some(Line::Connected(link)) if link.connection == ticket.connection => Ok(()),
-            Some(Line::Connected(_)) => Err(ProtocolError::Superseded),
-            Some(Line::Suspended { .. }) | None => {
-                Err(ProtocolError::Silent { seconds: self.config.silence.as_secs() })
+    fn check(&self, ticket: ConnectionId) -> Result<(), ProtocolError> {
+        match self.guests.get(&ticket.client).map(|member| &member.link_state) {
+            Some(LinkState::Connected(link)) if link.connection == ticket.connection => Ok(()),
+            Some(LinkState::Connected(_)) => Err(ProtocolError::Superseded),
+            Some(LinkState::Suspended { .. }) | None => {
+                Err(ProtocolError::Silent { seconds: self.config.idle_timeout.as_secs() })
             }
         }
     }

@@ -75,7 +75,7 @@ impl<M: Model> Session<M> {
     /// Does what the model wants done with instruments that are let go of.
     pub(super) fn let_go(&mut self, client: ClientId, instruments: &[InstrumentId]) {
         for &instrument in instruments {
-            if let Some(action) = M::let_go(&self.state.model, instrument) {
+            if let Some(action) = M::on_release(&self.state.model, instrument) {
                 self.carry_out_unasked(client, &action);
             }
         }

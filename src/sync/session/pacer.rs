@@ -11,12 +11,12 @@ use crate::util::time::Timestamp;
 const GRACE: Duration = Duration::from_millis(3);
 
 /// Goes on for as long as something leaves.
-pub(super) struct Beat {
+pub(super) struct Pacer {
     /// When the next one begins.
     next: Timestamp,
 }
 
-impl Beat {
+impl Pacer {
     pub(super) const fn new() -> Self {
         Self { next: Timestamp::ZERO }
     }

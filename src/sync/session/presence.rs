@@ -7,7 +7,7 @@ use crate::{
     protocol::{ClientId, Presence},
     sync::session::{
         Session,
-        member::{Line, Member, Ticket},
+        member::{ConnectionId, LinkState, Member},
     },
     util::time::{Millis, Timestamp},
 };
@@ -17,7 +17,7 @@ impl<M: Model> Session<M> {
     /// one. Who never said anything may never have had its `Welcome`, and so no
     /// token to come back with: its place is not kept, lest it stand in its own
     /// way.
-    pub fn disconnected(&mut self, now: Timestamp, ticket: Ticket) {
+    pub fn disconnected(&mut self, now: Timestamp, ticket: ConnectionId) {
         if self.check(ticket).is_ok() {
             match self.guests.get(&ticket.client) {
                 Some(member) if member.has_token => self.suspend(now, ticket.client),
@@ -29,7 +29,7 @@ impl<M: Model> Session<M> {
     /// Suspends who has been silent for too long, and lets go of who has been
     /// away for too long.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let silence = self.config.silence;
+        let silence = self.config.idle_timeout;
         let due = |member: &Member<M>| now >= deadline(member, silence);
         let late: Vec<_> = self
             .guests
@@ -49,7 +49,7 @@ impl<M: Model> Session<M> {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.guests.values().map(|member| deadline(member, self.config.silence)).min()
+        self.guests.values().map(|member| deadline(member, self.config.idle_timeout)).min()
     }
 
     fn suspend(&mut self, now: Timestamp, client: ClientId) {
@@ -57,9 +57,9 @@ impl<M: Model> Session<M> {
         if let Some(member) = self.guests.get_mut(&client)
             && let Some(link) = member.link_mut()
         {
-            let (heard, footing) = (link.heard, std::mem::take(&mut link.footing));
+            let (heard, sent_log) = (link.heard, std::mem::take(&mut link.sent_log));
             self.history.discard(link.base.take());
-            member.line = Line::Suspended { until, heard, footing };
+            member.link_state = LinkState::Suspended { until, heard, sent_log };
         }
         self.let_go_of_all(client);
         self.set_presence(client, Presence::Away { since: now });
@@ -117,8 +117,8 @@ impl<M: Model> Session<M> {
 }
 
 fn deadline<M: Model>(member: &Member<M>, silence: Duration) -> Timestamp {
-    match &member.line {
-        Line::Connected(link) => link.heard + silence,
-        Line::Suspended { until, .. } => *until,
+    match &member.link_state {
+        LinkState::Connected(link) => link.heard + silence,
+        LinkState::Suspended { until, .. } => *until,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         digester::Digester,
         session::{
             Session,
-            member::{Member, Ticket},
+            member::{ConnectionId, Member},
         },
     },
     util::time::Timestamp,
@@ -72,10 +72,10 @@ impl<M: Model> Session<M> {
     pub(crate) fn digest_due(
         &self,
         now: Timestamp,
-        ticket: Ticket,
+        ticket: ConnectionId,
     ) -> Option<(Arc<NetworkState<M>>, Digester<M>)> {
         let link = self.guests.get(&ticket.client)?.link()?;
-        let is_due = now >= link.pinged + self.config.heartbeat;
+        let is_due = now >= link.pinged + self.config.heartbeat_interval;
         let base = link.base.as_ref().filter(|_| is_due)?;
         Some((Arc::clone(base), self.digester.clone()))
     }
@@ -91,9 +91,13 @@ impl<M: Model> Session<M> {
     /// # Errors
     /// If the connection is not its client's any more; it is to be closed with
     /// this error.
-    pub fn pull(&mut self, now: Timestamp, ticket: Ticket) -> Result<Outgoing<M>, ProtocolError> {
+    pub fn pull(
+        &mut self,
+        now: Timestamp,
+        ticket: ConnectionId,
+    ) -> Result<Outgoing<M>, ProtocolError> {
         self.check(ticket)?;
-        let Self { config, state, guests, history, digester, metering, beats, .. } = self;
+        let Self { config, state, guests, history, digester, metering, pacers, .. } = self;
         let link = guests
             .get_mut(&ticket.client)
             .and_then(|member| member.link_mut())
@@ -124,7 +128,7 @@ impl<M: Model> Session<M> {
         if let Some(nonce) = link.pong.take() {
             messages.push(ServerMessage::Pong { nonce });
         }
-        if now >= link.pinged + config.heartbeat {
+        if now >= link.pinged + config.heartbeat_interval {
             link.pinged = now;
             link.awaited = Some(now);
             // Of what the client has before the update, which goes last.
@@ -138,10 +142,10 @@ impl<M: Model> Session<M> {
 
         if let Some(update) = &update {
             history.discard(link.base.replace(Arc::clone(state)));
-            link.footing.sent(now, state.seq, link.heard);
-            link.patch_due = beats.patches.strike(now, config.patch_pace);
+            link.sent_log.sent(now, state.seq, link.heard);
+            link.patch_due = pacers.patches.strike(now, config.min_patch_interval);
             if matches!(update, Update::Full(_)) {
-                link.full_due = now + config.full_sync;
+                link.full_due = now + config.full_sync_interval;
                 link.full_sent = Some(now);
             }
             history.remember(now, state, config);
@@ -151,12 +155,12 @@ impl<M: Model> Session<M> {
         let metering_waits = link.metered != version;
         let metering = (metering_waits && now >= link.metering_due).then(|| {
             link.metered = version;
-            link.metering_due = beats.meterings.strike(now, config.metering_pace);
+            link.metering_due = pacers.meterings.strike(now, config.min_metering_interval);
             latest
         });
 
         let patch_waits = link.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
-        let mut at = link.full_due.min(link.pinged + config.heartbeat);
+        let mut at = link.full_due.min(link.pinged + config.heartbeat_interval);
         // Until then a patch has to wait, and the rest can.
         let paced = now < link.patch_due;
         if paced || patch_waits || link.acknowledge.is_some() {

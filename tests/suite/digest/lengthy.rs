@@ -11,7 +11,7 @@ use std::{
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
-    model::{Access, Digest, InstrumentId, Invalid, Misfit, Model, NoEngine},
+    model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError},
     server::{HostDispatcher, HostOptions},
     sync::session::SessionConfig,
     transport::in_memory,
@@ -106,7 +106,7 @@ impl<const AT_HOST: bool> Model for Lengthy<AT_HOST> {
         (from.value != to.value).then_some(to.value)
     }
 
-    fn apply(number: &mut Number, patch: &u32) -> Result<(), Misfit> {
+    fn apply(number: &mut Number, patch: &u32) -> Result<(), PatchError> {
         number.value = *patch;
         Ok(())
     }
@@ -130,7 +130,7 @@ impl<const AT_HOST: bool> Model for Lengthy<AT_HOST> {
 async fn is_free_meanwhile<const AT_HOST: bool>() -> bool {
     let (listener, connector) = in_memory();
     let heartbeat = Duration::from_millis(10);
-    let session = SessionConfig { heartbeat, ..SessionConfig::default() };
+    let session = SessionConfig { heartbeat_interval: heartbeat, ..SessionConfig::default() };
     let options = HostOptions { session, ..HostOptions::default() };
     let zero = Number { value: 0, at_host: true };
     let host = HostDispatcher::<Lengthy<AT_HOST>>::open("Mia", zero, NoEngine, listener, options);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use imbolc_net::discovery::{
-    Advert, DiscoveryClient, DiscoveryConfig, DiscoveryServer, Interfaces, Sighting,
+    Advert, DiscoveryClient, DiscoveryConfig, DiscoveryEvent, DiscoveryServer, Interfaces,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -140,7 +140,7 @@ async fn until(
             return;
         }
         match timeout_at(deadline, client.next()).await {
-            Ok(Some(Sighting::Changed(_))) => {}
+            Ok(Some(DiscoveryEvent::Changed(_))) => {}
             Ok(other) => panic!("{other:?} while waiting for {what}"),
             Err(_) => panic!("no {what} in {sessions:?}"),
         }

@@ -11,7 +11,7 @@ use super::{LIMIT, announce, browse, changed_to, found, lan, next};
 use imbolc_net::{
     Mode,
     client::JoinOptions,
-    discovery::{Advert, DiscoveryConfig, DiscoveryServer, Fit, Sighting},
+    discovery::{Advert, Compatibility, DiscoveryConfig, DiscoveryEvent, DiscoveryServer},
     dispatcher::Status,
     model::Model as _,
     protocol::PROTOCOL_VERSION,
@@ -235,7 +235,7 @@ async fn what_a_stranger_garbles_is_unknown_and_upsets_nothing() {
     stranger.say(&session("e\u{1b}vil\u{202e}", 7777, &garbled));
     let session = found(&mut client).await;
     assert_eq!(session.name, "evil");
-    assert_eq!(session.fit::<Studio>(), Fit::Unknown);
+    assert_eq!(session.compatibility::<Studio>(), Compatibility::Unknown);
     assert_eq!((session.host, session.participants, session.max_participants), (None, None, None));
 }
 
@@ -246,7 +246,7 @@ async fn a_session_of_another_version_shows_it() {
     client.browse_for(Duration::from_millis(500)).await;
     let said: [&[u8]; 4] = [b"name=Old Jam", b"proto=99", b"model=studio", b"modelver=1"];
     Stranger::on(&lan).say(&session("old", 7777, &said));
-    assert_eq!(found(&mut client).await.fit::<Studio>(), Fit::OtherProtocol);
+    assert_eq!(found(&mut client).await.compatibility::<Studio>(), Compatibility::OtherProtocol);
 }
 
 #[tokio::test]
@@ -328,6 +328,6 @@ async fn repeated_answers_are_one_session() {
     changed_to(&mut client, 9).await;
     // The stranger does not answer when it is asked whether it is there.
     let since = Instant::now();
-    assert!(matches!(next(&mut client).await, Sighting::Lost(_)));
+    assert!(matches!(next(&mut client).await, DiscoveryEvent::Lost(_)));
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
 }

@@ -138,7 +138,7 @@ fn what_somebody_had_who_is_gone_is_forgotten() {
 
 #[test]
 fn no_more_is_remembered_than_there_is_room_for_whoever_may_need_it() {
-    let mut jam = Jam::new(SessionConfig { max_history: 10, ..SessionConfig::default() });
+    let mut jam = Jam::new(SessionConfig { max_bases: 10, ..SessionConfig::default() });
     let mut ana = jam.room.join("Ana", &[]);
     jam.tick(&mut [&mut ana]);
     ana.listen();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use imbolc_net::{
     Dispatcher,
     client::RemoteDispatcher,
-    dispatcher::{Closed, DispatchError},
+    dispatcher::{CloseReason, DispatchError},
     protocol::Refusal,
     studio::{NetworkAction, TransportAction},
 };
@@ -59,5 +59,5 @@ async fn what_is_open_when_one_leaves_is_answered_by_that() {
     assert!(!open.is_finished());
     ana.close().await;
     let answer = timeout(SECOND, open).await.expect("it is answered").unwrap();
-    assert_eq!(answer, Err(DispatchError::Closed(Closed::ByRequest)));
+    assert_eq!(answer, Err(DispatchError::Closed(CloseReason::ByRequest)));
 }

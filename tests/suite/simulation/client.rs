@@ -104,7 +104,7 @@ impl World<'_> {
         let person = &self.plan.people[who];
         let wire = Wire::new(&mut self.dice, who, person);
         let wire = self.open(wire);
-        let by = self.now + self.plan.client.connect;
+        let by = self.now + self.plan.client.connect_timeout;
         let client = &mut self.people[who];
         let resume = match &client.mirror {
             Some(mirror) if client.token.is_some() => Some(mirror.resume()),
@@ -133,7 +133,7 @@ impl World<'_> {
     pub fn client_loses(&mut self, who: usize) {
         let client = &mut self.people[who];
         let Some(wire) = client.wire() else { return };
-        let (first, last) = (self.plan.client.first_retry, self.plan.client.last_retry);
+        let (first, last) = (self.plan.client.initial_backoff, self.plan.client.max_backoff);
         client.pause = (client.pause * 2).clamp(first, last);
         client.stage = Stage::Out(self.now + client.pause);
         client.write_by = None;
@@ -155,7 +155,7 @@ impl World<'_> {
     }
 
     pub fn client_is_due(&mut self, who: usize) -> Checked {
-        let silence = self.plan.client.silence;
+        let silence = self.plan.client.idle_timeout;
         // Who wakes finds what has come meanwhile.
         self.client_reads(who)?;
         let client = &mut self.people[who];
@@ -165,7 +165,7 @@ impl World<'_> {
             Stage::Knocking(_, by) if by <= self.now || late => self.client_loses(who),
             Stage::In(_) if client.heard + silence <= self.now || late => self.client_loses(who),
             Stage::In(_) if client.ping_at <= self.now => {
-                client.ping_at = self.now + self.plan.client.ping;
+                client.ping_at = self.now + self.plan.client.ping_interval;
                 let nonce = self.now.micros();
                 if let Some(mirror) = &mut client.mirror {
                     mirror.say(ClientMessage::Ping { nonce });
@@ -184,7 +184,7 @@ impl World<'_> {
         if client.out.is_empty() {
             client.write_by = None;
         } else if client.write_by.is_none() {
-            client.write_by = Some(self.now + self.plan.client.silence);
+            client.write_by = Some(self.now + self.plan.client.idle_timeout);
         }
     }
 

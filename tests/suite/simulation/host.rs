@@ -10,7 +10,7 @@ use imbolc_net::{
         framing::{self, Format},
     },
     studio::{NetworkAction, Studio},
-    sync::session::{Admission, Heard, Rejected, Session, Ticket, Update},
+    sync::session::{Admission, ConnectionId, MessageOutcome, Rejected, Session, Update},
     util::time::Timestamp,
 };
 
@@ -46,7 +46,7 @@ pub struct Socket {
 enum Stage {
     /// A `Hello` must come until then.
     Hello(Timestamp),
-    In(Ticket),
+    In(ConnectionId),
     /// Only the last words are to be written.
     Over,
 }
@@ -297,7 +297,7 @@ impl World<'_> {
     /// Somebody has come in, or back. Returns whether a difference is enough.
     fn entered(
         &mut self,
-        ticket: Ticket,
+        ticket: ConnectionId,
         resume: Option<&Resume>,
         token: SessionToken,
     ) -> Checked<bool> {
@@ -329,7 +329,7 @@ impl World<'_> {
         Ok(owes.is_some())
     }
 
-    fn hear(&mut self, id: u64, ticket: Ticket, message: ClientMessage) -> Checked {
+    fn hear(&mut self, id: u64, ticket: ConnectionId, message: ClientMessage) -> Checked {
         let client = ticket.client;
         let gone = !self.session.state().roster.participants.contains_key(&client)
             || self.session.state().roster.is_away(client);
@@ -355,13 +355,13 @@ impl World<'_> {
                 demand(expected, "nobody breaks the protocol", || format!("{client}: {error}"))?;
                 return self.host_ends(id, Some(error));
             }
-            Ok(Heard::Leaving) => {
+            Ok(MessageOutcome::Leaving) => {
                 self.sockets.get_mut(&id).unwrap().stage = Stage::Over;
                 self.host_writes(id);
                 return Ok(());
             }
-            Ok(Heard::Staying) => Ok(()),
-            Ok(Heard::Refused(reason)) => Err(reason),
+            Ok(MessageOutcome::Staying) => Ok(()),
+            Ok(MessageOutcome::Refused(reason)) => Err(reason),
         };
         demand(!stale && !gone, "an old connection does not speak for its client", || {
             format!("{client}: {message:?}")
@@ -392,7 +392,7 @@ impl World<'_> {
         }
     }
 
-    fn pull(&mut self, id: u64, ticket: Ticket) -> Checked {
+    fn pull(&mut self, id: u64, ticket: ConnectionId) -> Checked {
         let outgoing = match self.session.pull(self.now, ticket) {
             Ok(outgoing) => outgoing,
             Err(error) => return self.host_ends(id, Some(error)),

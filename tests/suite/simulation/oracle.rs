@@ -13,7 +13,7 @@ use imbolc_net::{
         ActionNumber, ClientId, ClientMessage, NetworkState, Presence, Refusal, Seq, SessionToken,
     },
     studio::{NetworkAction, Studio},
-    sync::session::{Session, SessionConfig, Ticket},
+    sync::session::{ConnectionId, Session, SessionConfig},
     util::time::Timestamp,
 };
 
@@ -66,7 +66,7 @@ pub struct Book {
     /// What became of each number, from 1 on.
     pub decided: Vec<Result<(), Refusal>>,
     /// Its newest connection.
-    pub ticket: Option<Ticket>,
+    pub ticket: Option<ConnectionId>,
     /// When anything was last heard on it.
     pub heard: Timestamp,
     /// What was sent to it.
@@ -201,7 +201,7 @@ impl Oracle {
             }
             Cause::Trace(_) => true,
             Cause::Release(..) | Cause::Presence => {
-                Studio::pieces(&before.model, &after.model).is_empty()
+                Studio::diff_reversible(&before.model, &after.model).is_empty()
             }
             Cause::Claim(_)
             | Cause::AskForPrivilege(_)
@@ -275,7 +275,8 @@ impl Oracle {
     /// # Errors
     /// If it does not.
     pub fn look(&self, now: Timestamp, session: &Session<Studio>) -> Checked {
-        let SessionConfig { silence, resume_window, max_history, .. } = self.config;
+        let SessionConfig { idle_timeout: silence, resume_window, max_bases: max_history, .. } =
+            self.config;
         for (&client, participant) in &session.state().roster.participants {
             if client == ClientId::HOST {
                 continue;
@@ -307,10 +308,10 @@ impl Oracle {
     pub fn stands_on(&self, now: Timestamp, client: ClientId, seq: Seq) -> Option<Timestamp> {
         const BREAK: Duration = Duration::from_secs(5);
         let Book { sent, heard, .. } = self.books.get(&client)?;
-        let reach = self.config.silence + self.config.resume_window;
+        let reach = self.config.idle_timeout + self.config.resume_window;
         let sent = sent.iter().find(|sent| sent.seq == seq)?;
         let about = sent.at + BREAK >= *heard && sent.at <= *heard + BREAK;
-        let overflows = self.config.max_history < 1024;
+        let overflows = self.config.max_bases < 1024;
         (about && now.since(sent.first) <= reach && !overflows).then_some(sent.first)
     }
 }

@@ -164,27 +164,27 @@ impl Plan {
 /// spent on waiting, and keeps less, so that what is kept overflows.
 fn session(dice: &mut Dice) -> SessionConfig {
     SessionConfig {
-        heartbeat: Duration::from_secs(1),
-        silence: Duration::from_secs(3),
+        heartbeat_interval: Duration::from_secs(1),
+        idle_timeout: Duration::from_secs(3),
         resume_window: Duration::from_secs(12),
-        full_sync: Duration::from_secs(dice.pick(&[6, 30, 300])),
+        full_sync_interval: Duration::from_secs(dice.pick(&[6, 30, 300])),
         max_answers: 12,
         max_unacknowledged: 8,
         max_rejections: 48,
-        history_fresh: Duration::from_secs(1),
-        history_pace: Duration::from_millis(100),
-        max_history: dice.pick(&[24, 1024]),
+        base_fresh_for: Duration::from_secs(1),
+        base_spacing: Duration::from_millis(100),
+        max_bases: dice.pick(&[24, 1024]),
         ..SessionConfig::default()
     }
 }
 
 fn client() -> ClientConfig {
     ClientConfig {
-        connect: Duration::from_secs(2),
-        silence: Duration::from_secs(3),
-        ping: Duration::from_secs(1),
-        first_retry: Duration::from_millis(50),
-        last_retry: Duration::from_secs(1),
+        connect_timeout: Duration::from_secs(2),
+        idle_timeout: Duration::from_secs(3),
+        ping_interval: Duration::from_secs(1),
+        initial_backoff: Duration::from_millis(50),
+        max_backoff: Duration::from_secs(1),
         backlog: 48,
         ..ClientConfig::default()
     }

@@ -140,7 +140,7 @@ impl<'a> World<'a> {
 
     /// What is due next, and when; of what is due at once, always the same.
     fn due(&self) -> (Timestamp, Due) {
-        let silence = self.plan.client.silence;
+        let silence = self.plan.client.idle_timeout;
         let plan = self.plan.steps.get(self.next);
         let plan = plan.map(|step| (Timestamp::from_micros(step.at), Due::Plan));
         let wires = self.wires.iter().flat_map(|(&id, wire)| {
@@ -317,7 +317,7 @@ impl<'a> World<'a> {
         }
         self.wires.values_mut().for_each(Wire::heal);
         // Silence is found out on both sides, what is lost is asked for.
-        let patience = 4 * self.plan.session.silence + self.plan.session.resume_window;
+        let patience = 4 * self.plan.session.idle_timeout + self.plan.session.resume_window;
         let deadline = self.now + patience;
         while !self.is_quiet() {
             self.step()?;

@@ -5,7 +5,7 @@ use imbolc_net::{
     model::{InstrumentId, Model},
     studio::{
         BandSetting, BusId, BusSendSetting, BusSetting, ChainSetting, ChainedPatterns,
-        ChopperSetting, Content, Definition, Digest, DrumAction, DrumSetting, EffectKind,
+        ChopperSetting, Content, ContentHash, Definition, DrumAction, DrumSetting, EffectKind,
         EffectSetting, EqualiserSetting, InstrumentAction, InstrumentSetting, LoadedSetting,
         MAX_ACTION_BYTES, MAX_BUSES, MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL,
         MAX_INSTRUMENTS, MAX_LANES, MAX_MAPPINGS, MAX_NOTES_IN_ALL, MAX_PARAMETERS,
@@ -30,7 +30,7 @@ fn longest_name() -> Name {
 }
 
 fn content() -> Content {
-    Content { name: longest_name(), digest: Digest([255; 16]) }
+    Content { name: longest_name(), digest: ContentHash([255; 16]) }
 }
 
 /// A number that takes as many digits as any.

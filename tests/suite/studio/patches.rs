@@ -1,7 +1,7 @@
 //! What a patch consists of, to the letter.
 
 use imbolc_net::{
-    model::{DirtyFlags, InstrumentId, Misfit, Model},
+    model::{DirtyFlags, InstrumentId, Model, PatchError},
     studio::{
         ArrangementSetting, AutomationAction, BusId, BusSetting, ChainSetting, ClipAction, ClipId,
         Curve, DelaySetting, DrumAction, DrumSetting, EffectKind, EffectSetting, FilterParameter,
@@ -204,7 +204,7 @@ fn a_patch_for_another_state_is_a_misfit_and_no_panic() {
         r#"[{"Session":{"Midi":{"Put":[1,{"channel":null,"controller":1,"target":{"Bus":[9,"Level"]},"from":0.0,"to":1.0}]}}}]"#,
     ] {
         let patch: StudioPatch = serde_json::from_str(misfit).unwrap();
-        let Misfit(_) = Studio::apply(&mut studio(4, 1), &patch).expect_err(misfit);
+        let PatchError(_) = Studio::apply(&mut studio(4, 1), &patch).expect_err(misfit);
     }
 }
 

@@ -31,8 +31,8 @@ use imbolc_net::{
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
         BusSendParameter, BusSendSetting, BusSetting, ChainParameter, ChainSetting, Channels,
-        ChordShape, ClickSetting, ClipAction, ClipId, CompressorSetting, Content, Curve,
-        Definition, Device, Digest, DrumParameter, EffectKind, EffectParameter, EffectSetting,
+        ChordShape, ClickSetting, ClipAction, ClipId, CompressorSetting, Content, ContentHash,
+        Curve, Definition, Device, DrumParameter, EffectKind, EffectParameter, EffectSetting,
         EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting, InstrumentAction,
         InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting, LayerGroupId,
         LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping,
@@ -440,7 +440,7 @@ fn device() -> BoxedStrategy<Device> {
 
 pub fn content() -> BoxedStrategy<Content> {
     (name(), any::<[u8; 16]>())
-        .prop_map(|(name, bytes)| Content { name, digest: Digest(bytes) })
+        .prop_map(|(name, bytes)| Content { name, digest: ContentHash(bytes) })
         .boxed()
 }
 

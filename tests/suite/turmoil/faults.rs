@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use imbolc_net::{
     Event,
-    dispatcher::{Lost, Status},
+    dispatcher::{ConnectionError, Status},
     model::InstrumentId,
     protocol::PrivilegeLevel,
 };
@@ -139,7 +139,7 @@ fn who_is_behind_a_cable_that_was_out_comes_back_by_a_new_connection_as_promised
     assert!(noticed < 16 * SECOND, "{noticed:?}");
     stage.until("she notices", |stage| !stage.is_connected("ana"));
     let Status::Reconnecting { reason, .. } = stage.sees("ana").status else { unreachable!() };
-    assert_eq!(reason, Lost::Silent(15 * SECOND));
+    assert_eq!(reason, ConnectionError::Silent(15 * SECOND));
     all_write(&mut stage, &all, 5);
     stage.lets_pass(5 * SECOND);
     for name in ["ana", "ben"] {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use imbolc_net::{
-    dispatcher::{Lost, Status},
+    dispatcher::{ConnectionError, Status},
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState},
     util::quantity::Ticks,
@@ -191,7 +191,7 @@ fn status(status: &Status, door: Option<SocketAddr>) -> (String, Style) {
             let left = status.time_left().unwrap_or_default();
             let kept = match (reason, left.as_secs()) {
                 // The places in it are gone with it.
-                (Lost::Shutdown, _) => "trying again".into(),
+                (ConnectionError::Shutdown, _) => "trying again".into(),
                 (_, 0) => "your place may be gone".into(),
                 (_, seconds) => format!("your place is kept for {seconds} s"),
             };

@@ -6,7 +6,7 @@ use imbolc_net::{
     model::{InstrumentId, Model as _},
     studio::{
         AutomationAction, BusId, BusParameter, BusSetting, ChainSetting, ChopperSetting,
-        ClipAction, ClipId, Content, Curve, Definition, Digest, DrumAction, DrumSetting,
+        ClipAction, ClipId, Content, ContentHash, Curve, Definition, DrumAction, DrumSetting,
         EffectKind, FilterParameter, FilterSetting, InstrumentAction, InstrumentKnob,
         InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId, LoopRegion, Mapping,
         MappingId, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name, Names,
@@ -104,7 +104,8 @@ fn pads_and_patterns(studio: &mut StudioState) {
         act(studio, &NetworkAction::Drums(DRUMS, DrumAction::Set(setting)));
     };
     let name = |text| Name::new(text).expect("a name");
-    let sample = |text| PadSound::Sample(Content { name: name(text), digest: Digest([7; 16]) });
+    let sample =
+        |text| PadSound::Sample(Content { name: name(text), digest: ContentHash([7; 16]) });
     let half = Slice::new(Amount::of(0.0), Amount::of(0.5)).expect("it is long");
     set(DrumSetting::Chopper(ChopperSetting::Put(SliceId(1), half)));
     for (pad, called, sound) in [

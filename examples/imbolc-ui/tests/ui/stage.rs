@@ -8,7 +8,7 @@ use std::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     Dispatcher, Event, NetworkState,
-    dispatcher::{DispatchError, Events, Identity, Lost, MockDispatcher, Status},
+    dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
     model::{DirtyFlags, InstrumentId, Metering, Model as _},
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
@@ -69,7 +69,7 @@ impl Scene {
             }
             Self::Reconnecting => Status::Reconnecting {
                 since: Instant::now(),
-                reason: Lost::Closed,
+                reason: ConnectionError::Closed,
                 attempt: None,
                 // Half a second more, so that it says 42 for a while.
                 until: Instant::now() + Duration::from_millis(42_500),

@@ -13,13 +13,14 @@ use crate::{
     model::{InstrumentId, Model},
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting,
-        ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content, Curve, Digest,
-        DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting, InstrumentAction,
-        InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId, LayerGroupParameter,
-        LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Note,
-        Output, PadParameter, PadSetting, PadSound, PatternId, PatternSetting, PianoRollAction,
-        PlacementAction, PlacementId, PlayMode, Point, SendsSetting, SessionParameter,
-        SessionSetting, SourceKind, Step, Swing, TimeSignature, TrackSetting, Voices,
+        ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content, ContentHash,
+        Curve, DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting,
+        InstrumentAction, InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId,
+        LayerGroupParameter, LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting,
+        MixerSetting, Name, Note, Output, PadParameter, PadSetting, PadSound, PatternId,
+        PatternSetting, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
+        SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing, TimeSignature,
+        TrackSetting, Voices,
     },
     util::quantity::{
         Bpm, CountIn, NoteLength, Pan, Pitch, Probability, StepCount, StepNumber, TimingOffset,
@@ -128,7 +129,8 @@ impl Rig {
         let mut rig = Self::new();
         let (name, source) = (Name::default(), SourceKind::DrumKit);
         rig.act(&NetworkAction::AddInstrument { id: KIT, name, source });
-        let sample = PadSound::Sample(Content { name: Name::default(), digest: Digest([1; 16]) });
+        let sample =
+            PadSound::Sample(Content { name: Name::default(), digest: ContentHash([1; 16]) });
         for (pad, sound) in [(0, sample), (1, PadSound::Instrument(BASS, Pitch::of(40)))] {
             rig.drums(DrumSetting::Pad(PadNumber::of(pad), PadSetting::Sound(sound)));
         }
