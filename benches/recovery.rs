@@ -11,6 +11,8 @@
 //!   minute of 30 edits a second with a client that stops reading, against a
 //!   minute without it. The minute is virtual; what is measured is the work.
 
+#![allow(unsafe_code, reason = "an allocator that counts bytes cannot be written without it")]
+
 #[allow(dead_code, reason = "it counts attempts for others")]
 #[path = "../tests/suite/cable.rs"]
 mod cable;

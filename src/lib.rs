@@ -52,6 +52,7 @@
 //! | who wants to know the rules | [`session`], [`mirror`] |
 
 #![forbid(unsafe_code)]
+#![warn(clippy::pedantic)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod authority;

@@ -11,6 +11,7 @@
 //! [`Intent`](intent::Intent), so every pane is tested without a session.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::pedantic)]
 
 #[cfg(feature = "mdns")]
 pub mod announce;
