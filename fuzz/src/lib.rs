@@ -8,7 +8,7 @@ mod conversation;
 use std::{fmt::Debug, fs, path::PathBuf, sync::LazyLock};
 
 use imbolc_net::{
-    Model as _,
+    ClientMessage, Model as _, ServerMessage,
     projects::Store,
     protocol::{
         framing::{self, Codec, Compression, Format},
@@ -21,12 +21,25 @@ use serde_json::json;
 
 pub use conversation::{NO_TOKEN, converse, hello, transmit};
 
-/// Decodes a payload. If it is a message, the message must survive being encoded
-/// and decoded once more, in both codecs.
+/// Decodes a payload as a client's message. If it is one, it must survive being
+/// encoded and decoded once more, in both codecs.
 ///
 /// # Panics
 /// If it does not.
-pub fn decode_and_round_trip<T>(codec: Codec, payload: &[u8])
+pub fn decode_client_message(codec: Codec, payload: &[u8]) {
+    decode_and_round_trip::<ClientMessage>(codec, payload);
+}
+
+/// As [`decode_client_message`], for a message of the authority.
+///
+/// # Panics
+/// If it does not survive.
+pub fn decode_server_message(codec: Codec, payload: &[u8]) {
+    decode_and_round_trip::<ServerMessage>(codec, payload);
+}
+
+// Only the functions above use it, so that it is compiled here and not in each target.
+fn decode_and_round_trip<T>(codec: Codec, payload: &[u8])
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug,
 {
