@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    Event,
+    SessionEvent,
     model::{InstrumentId, Model, UndoPolicy},
     protocol::{ClientId, ClientMessage, Refusal, SessionId},
     studio::{
@@ -55,35 +55,40 @@ fn pass(room: &mut Room, guest: &mut Guest, time: Duration) {
     guest.now = room.now;
 }
 
-fn undo(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+fn undo(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
     guest.mirror.undo().unwrap();
     answered(room, guest)
 }
 
-fn redo(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+fn redo(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
     guest.mirror.redo().unwrap();
     answered(room, guest)
 }
 
 /// What the authority says to it; what was predicted must be what it says.
-fn answered(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+fn answered(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
     let predicted = guest.mirror.predicted().model.clone();
     guest.mirror.take_events();
     room.settle(&mut [guest]);
     assert_eq!(guest.mirror.predicted().model, predicted, "it was predicted");
     assert_eq!(room.session.state().model, predicted);
-    let answer = |event: &Event| {
-        matches!(event, Event::Undone { .. } | Event::Redone { .. } | Event::NothingUndone { .. })
+    let answer = |event: &SessionEvent| {
+        matches!(
+            event,
+            SessionEvent::Undone { .. }
+                | SessionEvent::Redone { .. }
+                | SessionEvent::NothingUndone { .. }
+        )
     };
     guest.mirror.take_events().into_iter().filter(answer).collect()
 }
 
-fn undone(kept: u32) -> Vec<Event> {
-    vec![Event::Undone { kept }]
+fn undone(kept: u32) -> Vec<SessionEvent> {
+    vec![SessionEvent::Undone { kept }]
 }
 
-fn redone(kept: u32) -> Vec<Event> {
-    vec![Event::Redone { kept }]
+fn redone(kept: u32) -> Vec<SessionEvent> {
+    vec![SessionEvent::Redone { kept }]
 }
 
 #[test]
@@ -101,11 +106,11 @@ fn the_last_step_is_taken_back_and_done_again_and_predicted() {
     assert_eq!(redo(&mut room, &mut ana), redone(0));
     assert_eq!(redo(&mut room, &mut ana), redone(0));
     assert_eq!(ana.cutoff(BASS), 200.0);
-    assert!(matches!(redo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]));
+    assert!(matches!(redo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]));
     undo(&mut room, &mut ana);
     later(&mut room, &mut ana, cutoff(BASS, 300.0));
     assert!(
-        matches!(redo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]),
+        matches!(redo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]),
         "what is done anew takes the place of what was undone"
     );
 }
@@ -174,7 +179,7 @@ fn each_takes_back_what_is_its_own() {
     room.settle(&mut [&mut ana]);
     undo(&mut room, &mut ana);
     assert_eq!((room.cutoff(BASS), room.cutoff(LEAD)), (start, 200.0));
-    assert!(matches!(undo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]));
+    assert!(matches!(undo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]));
 }
 
 #[test]

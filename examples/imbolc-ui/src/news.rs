@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use imbolc_net::{
-    Event, NetworkState,
+    Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Identity, Status},
     protocol::OwnerInfo,
 };
@@ -118,53 +118,66 @@ impl News {
     /// Adds what an event says, if that is news to whoever is `me`. `now` is the
     /// snapshot as it stands.
     pub fn take(&mut self, event: Event, now: &Arc<NetworkState>, me: &Identity) {
+        match event {
+            Event::Session(event) => self.take_session_event(event, now, me),
+            Event::Changed(_) => self.take_changes(now, me),
+            Event::Status(status) => self.take_status(status),
+            Event::Missed(count) => self.tell(Tone::Bad, format!("{count} events were missed")),
+            _ => {}
+        }
+    }
+
+    fn take_session_event(&mut self, event: SessionEvent, now: &Arc<NetworkState>, me: &Identity) {
         let others = |who: &OwnerInfo| who.client_id != me.client_id;
         let named = |id| words::instrument(&now.model, id);
         match event {
-            Event::Changed(_) => self.take_changes(now, me),
-            Event::Joined(who) if others(&who) => {
+            SessionEvent::Joined(who) if others(&who) => {
                 self.tell(Tone::Good, format!("{who} has joined"));
             }
-            Event::Left(who) if others(&who) => self.tell(Tone::Plain, format!("{who} has left")),
-            Event::Suspended(who) if others(&who) => {
+            SessionEvent::Left(who) if others(&who) => {
+                self.tell(Tone::Plain, format!("{who} has left"))
+            }
+            SessionEvent::Suspended(who) if others(&who) => {
                 self.tell(Tone::Bad, format!("{who} is away; the place is kept"));
             }
-            Event::Resumed(who) if others(&who) => self.tell(Tone::Good, format!("{who} is back")),
-            Event::Ownership { instrument, owner: Some(owner) } if others(&owner) => {
+            SessionEvent::Resumed(who) if others(&who) => {
+                self.tell(Tone::Good, format!("{who} is back"))
+            }
+            SessionEvent::Ownership { instrument, owner: Some(owner) } if others(&owner) => {
                 self.tell(Tone::Plain, format!("{owner} owns {}", named(instrument)));
             }
-            Event::Ownership { instrument, owner: Some(_) } => {
+            SessionEvent::Ownership { instrument, owner: Some(_) } => {
                 self.tell(Tone::Good, format!("you own {}", named(instrument)));
             }
-            Event::Ownership { instrument, owner: None }
+            SessionEvent::Ownership { instrument, owner: None }
                 if now.model.instruments.contains(instrument) =>
             {
                 self.tell(Tone::Plain, format!("nobody owns {}", named(instrument)));
             }
-            Event::OwnershipRefused { instrument, reason } => {
+            SessionEvent::OwnershipRefused { instrument, reason } => {
                 let text = format!("you do not get {}: {reason}", named(instrument));
                 self.tell(Tone::Bad, text);
             }
-            Event::Privilege { holder: Some(holder) } if others(&holder) => {
+            SessionEvent::Privilege { holder: Some(holder) } if others(&holder) => {
                 self.tell(Tone::Plain, format!("{holder} has the privilege"));
             }
-            Event::Privilege { holder: Some(_) } => {
+            SessionEvent::Privilege { holder: Some(_) } => {
                 self.tell(Tone::Good, "you have the privilege");
             }
-            Event::Privilege { holder: None } => {
+            SessionEvent::Privilege { holder: None } => {
                 self.tell(Tone::Plain, "nobody has the privilege");
             }
-            Event::PrivilegeDenied { holder } => {
+            SessionEvent::PrivilegeDenied { holder } => {
                 self.tell(Tone::Bad, format!("you do not get the privilege: {holder} has it"));
             }
-            Event::Refused { action, reason } => {
+            SessionEvent::Refused { action, reason } => {
                 let what = words::action(&now.model, &action);
                 self.tell(Tone::Bad, format!("undone: {what}: {reason}"));
             }
-            Event::Undone { kept } => self.tell_step("your last step is taken back", kept),
-            Event::Redone { kept } => self.tell_step("your step is done again", kept),
-            Event::NothingUndone { reason } => self.tell(Tone::Bad, reason.to_string()),
-            Event::NewSession { unanswered, .. } => {
+            SessionEvent::Undone { kept } => self.tell_step("your last step is taken back", kept),
+            SessionEvent::Redone { kept } => self.tell_step("your step is done again", kept),
+            SessionEvent::NothingUndone { reason } => self.tell(Tone::Bad, reason.to_string()),
+            SessionEvent::NewSession { unanswered, .. } => {
                 let lost = match unanswered.len() {
                     0 => String::new(),
                     lost => format!("; {lost} of your edits are lost"),
@@ -172,18 +185,17 @@ impl News {
                 self.told = Arc::clone(now);
                 self.tell(Tone::Bad, format!("this is a new session{lost}"));
             }
-            Event::Status(status) => self.take_status(status),
-            Event::Resynchronised(why) if why.is_repair() => {
+            SessionEvent::Resynchronised(why) if why.is_repair() => {
                 self.tell(Tone::Bad, format!("everything was sent anew: {why}"));
             }
-            Event::Missed(count) => self.tell(Tone::Bad, format!("{count} events were missed")),
             // A routine, or one's own coming and going.
-            Event::Resynchronised(_)
-            | Event::Ownership { owner: None, .. }
-            | Event::Joined(_)
-            | Event::Left(_)
-            | Event::Suspended(_)
-            | Event::Resumed(_) => {}
+            SessionEvent::Resynchronised(_)
+            | SessionEvent::Ownership { owner: None, .. }
+            | SessionEvent::Joined(_)
+            | SessionEvent::Left(_)
+            | SessionEvent::Suspended(_)
+            | SessionEvent::Resumed(_)
+            | _ => {}
         }
     }
 

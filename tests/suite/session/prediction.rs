@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    ClientMessage, Event, ServerMessage,
+    ClientMessage, ServerMessage, SessionEvent,
     protocol::{ActionNumber, ClientId, Refusal},
     sync::session::SessionConfig,
 };
@@ -71,7 +71,7 @@ fn what_was_granted_is_not_handed_back_by_a_new_session() {
     let (_, welcome) = Room::new().welcome(&hello("Ana"));
     ana.mirror.start_anew(welcome);
     let unanswered = ana.mirror.take_events().into_iter().find_map(|event| match event {
-        Event::NewSession { unanswered, .. } => Some(unanswered),
+        SessionEvent::NewSession { unanswered, .. } => Some(unanswered),
         _ => None,
     });
     assert_eq!(unanswered, Some(vec![cutoff(LEAD, 88.0)]));

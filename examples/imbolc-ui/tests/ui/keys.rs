@@ -1,7 +1,7 @@
 //! Keys in, actions out.
 
 use imbolc_net::{
-    Event,
+    Event, SessionEvent,
     protocol::Refusal,
     studio::{InstrumentAction, InstrumentSetting, NetworkAction, SessionSetting, TransportAction},
     util::quantity::{Bpm, Decibels},
@@ -46,9 +46,9 @@ fn steps_are_undone_and_redone() {
 #[test]
 fn what_is_undone_and_what_is_redone_are_told_apart() {
     let mut stage = Stage::new(Scene::Joined);
-    stage.happens(Event::Undone { kept: 0 });
+    stage.happens(Event::Session(SessionEvent::Undone { kept: 0 }));
     assert!(stage.screen().contains("your last step is taken back"));
-    stage.happens(Event::Redone { kept: 2 });
+    stage.happens(Event::Session(SessionEvent::Redone { kept: 2 }));
     let again = "your step is done again, but for 2 things that others have changed";
     assert!(stage.screen().contains(again), "{}", stage.screen());
 }

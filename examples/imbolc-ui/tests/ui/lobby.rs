@@ -135,11 +135,11 @@ async fn an_attempt_that_fails_leads_back_to_the_list_and_says_why() {
     let second = async |address: SocketAddr| {
         assert_eq!(address, SocketAddr::from(([192, 168, 1, 20], 9999)));
         tried.set(tried.get() + 1);
-        if tried.get() == 1 { Err("nobody is listening".into()) } else { Ok(tried.get()) }
+        if tried.get() == 1 { Err("nothing is listening".into()) } else { Ok(tried.get()) }
     };
     let (chosen, screen) = visit(&[KeyCode::Enter], second).await;
     assert_eq!(chosen, None);
-    assert!(screen.contains("Friday: nobody is listening"), "{screen}");
+    assert!(screen.contains("Friday: nothing is listening"), "{screen}");
     assert!(screen.contains("192.168.1.20:9999"), "{screen}");
 
     tried.set(0);

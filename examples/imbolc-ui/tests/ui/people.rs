@@ -1,7 +1,7 @@
 //! The people.
 
 use imbolc_net::{
-    Event,
+    Event, SessionEvent,
     model::InstrumentId,
     protocol::{ClientId, Participant, Presence},
     studio::{Pane, StudioState},
@@ -98,14 +98,17 @@ fn the_latest_news_are_at_the_end_and_as_many_as_there_is_room_for() {
     assert!(stage.screen().contains("nothing yet"));
     for instrument in [BASS, LEAD, PAD, DRUMS] {
         let owner = stage.owner(ANA);
-        stage.happens(Event::Ownership { instrument, owner });
+        stage.happens(Event::Session(SessionEvent::Ownership { instrument, owner }));
     }
     let screen = stage.screen();
     let at = |text| screen.find(text).unwrap_or_else(|| panic!("{text}: {screen}"));
     assert!(at("ana owns 1 Bass") < at("ana owns 4 Drums"), "{screen}");
     for id in 5..=40 {
         let owner = stage.owner(BEN);
-        stage.happens(Event::Ownership { instrument: InstrumentId(id), owner });
+        stage.happens(Event::Session(SessionEvent::Ownership {
+            instrument: InstrumentId(id),
+            owner,
+        }));
     }
     stage.resize(60, 16);
     let screen = stage.screen();

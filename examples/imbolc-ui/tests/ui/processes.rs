@@ -197,7 +197,7 @@ mod net {
         mia.sees("1 person is in your session: q again to end it");
         mia.press("q");
         assert!(mia.ends().success());
-        ana.sees("trying again: nobody is listening");
+        ana.sees("trying again: nothing is listening");
         ana.sees("ana reconnecting: the host has ended the session; trying again");
         ana.press("+");
         ana.sees("-4.0*");
@@ -248,7 +248,7 @@ mod net {
         assert!(!player.ends().success());
         let screen = player.screen();
         assert!(
-            screen.contains(&format!("cannot join {address}: nobody is listening")),
+            screen.contains(&format!("cannot join {address}: nothing is listening")),
             "{screen}"
         );
         assert!(!player.has_screen());

@@ -32,12 +32,12 @@ fn why_the_connection_is_lost_stays_while_attempts_fail() {
     let since = Instant::now();
     let lost = |reason, attempt| Status::Reconnecting { since, reason, attempt, until: since };
     stage.becomes(lost(ConnectionError::Shutdown, None));
-    let refused = || Some(ConnectionError::Network("nobody is listening there".into()));
+    let refused = || Some(ConnectionError::Network("nothing is listening there".into()));
     stage.becomes(lost(ConnectionError::Shutdown, refused()));
     let end = "ana reconnecting: the host has ended the session; trying again";
     assert!(line(&mut stage).starts_with(end), "{}", line(&mut stage));
     // Why the attempts fail is told beside it.
-    assert!(stage.screen().contains("trying again: nobody is listening there"));
+    assert!(stage.screen().contains("trying again: nothing is listening there"));
     stage.becomes(lost(ConnectionError::Closed, refused()));
     let closed = "ana reconnecting: the host has closed the connection; your place may be gone";
     assert!(line(&mut stage).starts_with(closed), "{}", line(&mut stage));
