@@ -53,7 +53,6 @@
 //! | understand the whole | ARCHITECTURE.md |
 
 #![forbid(unsafe_code)]
-#![deny(missing_docs)]
 #![warn(clippy::pedantic)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 

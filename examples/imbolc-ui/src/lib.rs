@@ -11,7 +11,6 @@
 //! [`Intent`](intent::Intent), so every pane is tested without a session.
 
 #![forbid(unsafe_code)]
-#![deny(missing_docs)]
 #![warn(clippy::pedantic)]
 
 #[cfg(feature = "mdns")]
