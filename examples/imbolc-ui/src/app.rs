@@ -1,5 +1,7 @@
-//! The studio on the screen: what a key does, what an event changes, what a
-//! frame draws. It never waits, and knows no terminal.
+//! The studio on the screen: what a key does, what an event changes, what a frame
+//! draws.
+//!
+//! It never waits, and it knows no terminal: the event loop feeds it and draws it.
 
 mod door;
 mod keyboard;
@@ -32,7 +34,7 @@ use crate::{
     words,
 };
 
-/// The keys that every pane has.
+/// The keys that work in every pane.
 pub const KEYS: &[Key] = &[
     ("1-8 Tab", "another pane"),
     ("[ ]", "select the instrument before, after"),
@@ -47,14 +49,14 @@ pub const KEYS: &[Key] = &[
     ("q Ctrl-C", "quit"),
 ];
 
-/// For how long the screen is kept moving after the last thing that moved: the
-/// meters follow the state a little later.
+/// How long frames are drawn at full rate after the last change: the meters follow the
+/// state with a small delay.
 const AFTERGLOW: std::time::Duration = std::time::Duration::from_millis(300);
 
-/// More keys than any pane has.
+/// An upper bound of the keys of any pane.
 const MOST_KEYS: u16 = 64;
 
-/// The studio on the screen.
+/// The application: its panes, the palette, the message log and the user's own state.
 pub struct App {
     studio: Arc<dyn Dispatcher>,
     mine: ClientState,
@@ -63,14 +65,14 @@ pub struct App {
     news: News,
     keyboard: Keyboard,
     door: Door,
-    /// What was drawn last of what moves by itself.
+    /// The metering that was drawn last.
     drawn: Option<Metering>,
-    /// When something moved last.
+    /// When something changed last.
     moved: Instant,
-    /// From which key on the help is shown.
+    /// The index of the first key that the help shows.
     help_from: u16,
     stale: bool,
-    /// Whether the last key asked to leave, and was asked back.
+    /// Whether the last key asked to quit and a confirmation is pending.
     asked: bool,
     ended: bool,
 }
@@ -78,15 +80,15 @@ pub struct App {
 struct Shown {
     which: studio::Pane,
     pane: Box<dyn Pane>,
-    /// What has changed since it was refreshed.
+    /// What has changed since the last refresh.
     dirty: DirtyFlags,
-    /// Which instrument was selected then.
+    /// The instrument that was selected at the last refresh.
     refreshed_for: Option<InstrumentId>,
 }
 
 impl Shown {
-    /// Lets the pane work out anew what it keeps, if that has changed, or if
-    /// another instrument is selected.
+    /// Lets the pane rebuild its cache if the cached parts have changed, or if another
+    /// instrument is selected.
     fn refresh(&mut self, view: &View) {
         let selected = view.mine.instrument();
         if self.dirty.intersects(self.pane.keeps()) || self.refreshed_for != selected {
@@ -102,14 +104,14 @@ impl Shown {
 pub enum Pace {
     /// When something happens.
     Rest,
-    /// In a while: a clock is on the screen.
+    /// Soon: a clock is on the screen.
     Slow,
-    /// As soon as a screen can show it.
+    /// At the full frame rate.
     Fast,
 }
 
 impl App {
-    /// The screen of a participant in `studio`.
+    /// A screen for the participant that `studio` belongs to.
     #[must_use]
     pub fn new(studio: Arc<dyn Dispatcher>) -> Self {
         let state = studio.state();
@@ -146,24 +148,24 @@ impl App {
         }
     }
 
-    /// Whether it is over.
+    /// Whether the user has quit.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// What is one's own business.
+    /// The state that belongs to this client alone.
     #[must_use]
     pub const fn mine(&self) -> &ClientState {
         &self.mine
     }
 
-    /// The lines of news.
+    /// The message log.
     pub const fn news(&mut self) -> &mut News {
         &mut self.news
     }
 
-    /// Takes note of what happened.
+    /// Handles an event of the dispatcher.
     pub fn notice(&mut self, event: Event) {
         self.stir();
         let state = self.studio.state();
@@ -181,7 +183,7 @@ impl App {
         self.news.take(event, &state, &self.studio.identity());
     }
 
-    /// Does what a key stands for.
+    /// Handles a key.
     pub fn key(&mut self, key: KeyEvent) {
         if key.kind == KeyEventKind::Release {
             return;
@@ -206,8 +208,8 @@ impl App {
         }
     }
 
-    /// Leaves. For a host that is the end of the session, so if it takes others
-    /// with it, it has to be meant.
+    /// Quits. If this would end the session for other participants, it asks for a
+    /// second `q` first.
     fn quit(&mut self) {
         let others = match self.studio.status() {
             Status::Hosting { .. } => {
@@ -227,7 +229,8 @@ impl App {
     fn read_help(&mut self, key: KeyEvent) {
         match key.code {
             KeyCode::Up => self.help_from = self.help_from.saturating_sub(1),
-            // Where the end is depends on the screen.
+            // The end depends on the height of the screen, which is known only when
+            // drawing.
             KeyCode::Down => self.help_from = (self.help_from + 1).min(MOST_KEYS),
             _ => {
                 self.help_from = 0;
@@ -236,7 +239,7 @@ impl App {
         }
     }
 
-    /// Releases the keys whose time is over.
+    /// Releases the notes whose time is over.
     pub fn tick(&mut self, now: Instant) {
         for action in self.keyboard.over(now) {
             self.dispatch(&action);
@@ -258,8 +261,7 @@ impl App {
         if anybody_away || reconnecting || self.keyboard.sounds() { Pace::Slow } else { Pace::Rest }
     }
 
-    /// Whether a frame drawn now would differ from the last one as far as can be
-    /// told without drawing it.
+    /// Whether a frame drawn now could differ from the last one.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.stale || self.drawn != Some(self.studio.metering())
@@ -295,7 +297,7 @@ impl App {
         }
     }
 
-    /// Something moves, or has changed.
+    /// Marks the screen as changed.
     fn stir(&mut self) {
         self.stale = true;
         self.moved = Instant::now();
@@ -327,7 +329,7 @@ impl App {
         }
     }
 
-    /// What a key stands for: in the pane, or else everywhere.
+    /// What a key means: in the pane, or else in every pane.
     fn meaning(&mut self, key: KeyEvent) -> Option<Intent> {
         let view = View::of(&*self.studio, &self.mine, &self.news);
         if let Some(shown) = self.panes.iter_mut().find(|shown| shown.which == view.mine.pane()) {
@@ -368,7 +370,7 @@ impl App {
         Some(intent)
     }
 
-    /// The pane that comes so many after the one that is shown.
+    /// The pane that is `steps` after the current one, wrapping around.
     fn beside(&self, steps: usize) -> Option<studio::Pane> {
         let at = self.panes.iter().position(|shown| shown.which == self.mine.pane())?;
         Some(self.panes[(at + steps) % self.panes.len()].which)
@@ -429,7 +431,7 @@ impl App {
     }
 }
 
-/// Selects the instrument that comes so many after the selected one.
+/// Selects the instrument that is `steps` after the selected one, wrapping around.
 fn select(view: &View, steps: i64) -> Option<Intent> {
     let ids: Vec<_> = view.studio().instruments.iter().map(|(id, _)| id).collect();
     let at = view.mine.instrument().and_then(|id| ids.iter().position(|other| *other == id));

@@ -1,4 +1,6 @@
-//! A host without a screen: lines of what happens, and one of how it stands.
+//! Host mode without a screen: prints messages, and a status line below them.
+//!
+//! It reads events and snapshots of a dispatcher; it never dispatches an action.
 
 use std::{
     io::{self, IsTerminal as _, Write as _, stdout},
@@ -16,10 +18,11 @@ use crate::{
     theme, words,
 };
 
-/// Tells what happens, and whether the session is announced on the LAN, until somebody wants it to end, or the session is over.
+/// Prints messages and the status until the program is asked to end, or the session is
+/// over. `announced` says whether the session is announced on the LAN.
 ///
 /// # Errors
-/// If the session is over, or nobody reads any more. The message is one line.
+/// If the session is over, or if standard output is closed. The message is one line.
 pub async fn run(
     studio: &Arc<dyn Dispatcher>,
     mut events: Events,
@@ -51,13 +54,14 @@ fn gone(error: &io::Error) -> String {
     format!("nobody reads what is printed: {error}")
 }
 
-/// What is printed.
+/// The printed output.
 struct Report {
     studio: Arc<dyn Dispatcher>,
     news: News,
-    /// Whether the status can stay below what is printed.
+    /// Whether the status line can be rewritten in place: standard output is a
+    /// terminal.
     stays: bool,
-    /// The status that was printed last.
+    /// The status line that was printed last.
     status: String,
 }
 
@@ -101,7 +105,7 @@ impl Report {
         self.print_status()
     }
 
-    /// Prints a line above the status.
+    /// Prints a line above the status line.
     fn line(&mut self, text: &str) -> io::Result<()> {
         let mut out = stdout().lock();
         if self.stays && !self.status.is_empty() {

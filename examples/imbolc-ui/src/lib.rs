@@ -1,13 +1,13 @@
-//! A studio in the terminal, on an `imbolc-net` dispatcher.
+//! A music studio in the terminal, on top of an `imbolc-net` dispatcher.
 //!
 //! ```text
-//!  keys ─▶ App ─▶ pane.key() ─▶ Action ─▶ Dispatcher
-//!           │                                 │
-//!           └── pane.draw() ◀── one snapshot ─┘
+//!  keys ─▶ App ─▶ pane.handle_key() ─▶ Intent ─▶ Dispatcher
+//!           │                                       │
+//!           └── pane.draw() ◀──── one snapshot ─────┘
 //! ```
 //!
-//! Which dispatcher it is, [`mode`] decides once; nothing else in here knows.
-//! A pane gets a [`View`](view::View) of one moment and returns an
+//! [`mode`] chooses the dispatcher once; nothing else knows which one it is. A pane
+//! gets a [`View`](view::View) of one snapshot and returns an
 //! [`Intent`](intent::Intent), so every pane is tested without a session.
 
 #![forbid(unsafe_code)]
@@ -66,20 +66,19 @@ pub fn main() -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<(), String> {
     log_to(arguments)?;
-    // One thread serves everybody: a second one would be woken for what the first
-    // is about to do.
+    // One worker thread: a second one would be woken only to compete for the same work.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
     let done = runtime.block_on(play(arguments));
-    // Whoever still reads from the terminal need not be waited for.
+    // Do not wait for the thread that is blocked reading the terminal.
     runtime.shutdown_background();
     done
 }
 
-/// What happens underneath is written to a file, and never onto the screen.
+/// Sends the log to a file: on the screen it would destroy the frame.
 fn log_to(arguments: &Arguments) -> Result<(), String> {
     let Some(path) = &arguments.log else { return Ok(()) };
     let file = File::options().create(true).append(true).open(path);
@@ -112,7 +111,7 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-/// Opens a dispatcher. It can be given up.
+/// Opens a dispatcher; a signal interrupts it.
 async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
     tokio::select! {
         opened = imbolc_net::open(mode) => opened.map_err(|error| error.to_string()),
@@ -120,14 +119,14 @@ async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
     }
 }
 
-/// Shows the studio until it ends, and gives the terminal back.
+/// Shows the studio until it ends, then restores the terminal.
 async fn show(
     arguments: &Arguments,
     studio: Arc<dyn Dispatcher>,
     screen: &mut terminal::Screen,
     inputs: Receiver<Input>,
 ) -> Result<(), String> {
-    // Before anybody else's: the first ones are told how one came in.
+    // Subscribe first: the earliest events say how this client joined.
     let events = studio.events();
     let found = Found::begin(arguments, &studio);
     let end = run::run(&studio, events, screen, inputs).await;
@@ -142,12 +141,12 @@ async fn show(
             studio.close().await;
             Err(why)
         }
-        // Nobody has said goodbye.
+        // The participant has not left: its place in the session is kept.
         End::Gone => Err("the terminal is gone".into()),
     }
 }
 
-/// Lists the sessions on the LAN, and joins the one that is chosen.
+/// Lists the sessions on the LAN and joins the chosen one.
 #[cfg(feature = "mdns")]
 async fn choose(arguments: &Arguments) -> Result<(), String> {
     terminal::probe()?;
@@ -183,7 +182,7 @@ async fn serve(arguments: &Arguments, studio: Arc<dyn Dispatcher>) -> Result<(),
     served
 }
 
-/// Being found on the LAN, where that is possible.
+/// The announcement on the LAN, if this build supports it.
 struct Found {
     #[cfg(feature = "mdns")]
     announcement: Option<announce::Announcement>,

@@ -1,4 +1,6 @@
-//! The sessions on the LAN, and the choice of one.
+//! The list of sessions on the LAN, and the choice of one.
+//!
+//! It knows discovery events and keys; how to join is passed in as a function.
 
 use std::{
     future::{Future, pending},
@@ -25,7 +27,7 @@ use crate::{
     theme,
 };
 
-/// The sessions that are there, in the order in which they were found.
+/// The sessions that were found, in the order in which they were found.
 #[derive(Debug, Default)]
 pub struct Lobby {
     sessions: Vec<FoundSession>,
@@ -35,21 +37,21 @@ pub struct Lobby {
     wrong: Option<String>,
 }
 
-/// What became of a key.
+/// The result of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// None yet.
+    /// No choice yet.
     Stay,
-    /// The session at this address.
+    /// Join the session at this address.
     Join(SocketAddr),
-    /// Not the one that is being joined.
+    /// Abandon the attempt to join.
     GiveUp,
-    /// None at all.
+    /// Quit.
     Leave,
 }
 
 impl Lobby {
-    /// Takes note of what is seen on the LAN. The choice stays with its session.
+    /// Applies a discovery event. The selection stays on its session.
     pub fn see(&mut self, sighting: DiscoveryEvent) {
         let place = |sessions: &[FoundSession], id: &str| sessions.iter().position(|s| s.id == id);
         match sighting {
@@ -71,7 +73,7 @@ impl Lobby {
         self.at = self.at.min(self.sessions.len().saturating_sub(1));
     }
 
-    /// Does what a key stands for.
+    /// Handles a key.
     pub fn key(&mut self, key: KeyEvent) -> Choice {
         if key.kind == KeyEventKind::Release {
             return Choice::Stay;
@@ -104,7 +106,7 @@ impl Lobby {
         Choice::Join(session.address())
     }
 
-    /// The session that was being joined cannot be.
+    /// The attempt to join has failed.
     fn fail(&mut self, why: &str) {
         if let Some(name) = self.joining.take() {
             self.wrong = Some(format!("{name}: {why}"));
@@ -160,7 +162,7 @@ impl Lobby {
     }
 }
 
-/// Why a session cannot be joined, as far as is known.
+/// Why a session cannot be joined, as far as its advert tells.
 fn obstacle(session: &FoundSession) -> Option<&'static str> {
     match session.compatibility::<Studio>() {
         Compatibility::OtherProtocol => Some("it speaks another version"),
@@ -170,17 +172,16 @@ fn obstacle(session: &FoundSession) -> Option<&'static str> {
     }
 }
 
-/// Lists the sessions until one is joined; `None` if none is. `next` says what is
-/// seen on the LAN, as [`DiscoveryClient::next`] does, and `join` joins the session
-/// at an address or says why not, in one line.
+/// Shows the list until a session is joined; `None` if the user quits. `next` returns
+/// the next discovery event, as [`DiscoveryClient::next`] does; `join` joins the
+/// session at an address, or fails with one line of explanation.
 ///
-/// The list stays, and moves, while a session is being joined.
+/// The list stays current while a session is being joined.
 ///
 /// [`DiscoveryClient::next`]: imbolc_net::discovery::DiscoveryClient::next
 ///
 /// # Errors
-/// If the terminal is gone, or nothing can be seen any more. The message is one
-/// line.
+/// If the terminal is closed or discovery has stopped. The message is one line.
 pub async fn choose<B: Backend, T>(
     mut next: impl AsyncFnMut() -> Option<DiscoveryEvent>,
     join: impl AsyncFn(SocketAddr) -> Result<T, String>,
@@ -225,7 +226,7 @@ pub async fn choose<B: Backend, T>(
     }
 }
 
-/// Joining a session.
+/// An attempt to join a session.
 type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + 'a>>;
 
 const GONE: &str = "the terminal is gone";

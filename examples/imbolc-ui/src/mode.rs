@@ -1,4 +1,6 @@
-//! Which dispatcher: decided here, once, from the command line.
+//! Chooses the dispatcher from the command line, once, at start-up.
+//!
+//! After this nothing in the UI knows whether it runs locally, hosts or has joined.
 
 use imbolc_net::Mode;
 
@@ -7,21 +9,21 @@ use crate::cli::Arguments;
 /// How the program starts.
 #[derive(Debug)]
 pub enum Start {
-    /// With the studio on the screen.
+    /// Show the studio.
     Play(Mode),
-    /// With a session, and without a screen.
+    /// Host without a screen.
     #[cfg(feature = "net")]
     Serve(Mode),
-    /// With a choice of the sessions on the LAN.
+    /// List the sessions on the LAN first.
     #[cfg(feature = "mdns")]
     Choose,
 }
 
-/// What the command line asks for.
+/// Chooses how to start.
 ///
 /// # Errors
-/// If this program was built without what it takes, or a name cannot be one. The
-/// message is one line.
+/// If options contradict each other, a name is invalid, or this build lacks a needed
+/// feature. The message is one line.
 pub fn of(arguments: &Arguments) -> Result<Start, String> {
     if !arguments.own.is_empty() && arguments.connect.is_none() && !arguments.discover {
         return Err("--own needs --connect or --discover".into());
@@ -107,14 +109,14 @@ fn check_interface(arguments: &Arguments) -> Result<(), String> {
     named.map_or(Ok(()), |name| Err(lacks("mdns", &format!("--interface {name}"))))
 }
 
-/// A name that is mistyped would be silence: nothing found, and found by nobody.
+/// Rejects unknown interfaces: a mistyped name would silently find nothing.
 #[cfg(feature = "mdns")]
 fn check_interface(arguments: &Arguments) -> Result<(), String> {
     use imbolc_net::discovery::Interfaces;
 
     let Interfaces::Named(names) = discovery(arguments).interfaces else { return Ok(()) };
     let there = imbolc_net::discovery::interfaces();
-    // An operating system that does not say may have it.
+    // An empty list means that the operating system does not say.
     match names.iter().find(|name| !there.contains(*name)) {
         Some(name) if !there.is_empty() => {
             let there: Vec<_> = there.into_iter().collect();
@@ -124,7 +126,7 @@ fn check_interface(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-/// Where to look for sessions, and to be found.
+/// On which interfaces to announce and browse.
 #[cfg(feature = "mdns")]
 pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::discovery::DiscoveryConfig {
     use imbolc_net::discovery::{DiscoveryConfig, Interfaces};
@@ -137,7 +139,7 @@ pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::discovery::Discove
     DiscoveryConfig { interfaces, ..DiscoveryConfig::default() }
 }
 
-/// What to do about a feature that this program was built without.
+/// How to build with a feature that this build lacks.
 #[cfg_attr(feature = "mdns", expect(dead_code, reason = "it has everything"))]
 pub(crate) fn lacks(feature: &str, option: &str) -> String {
     let option = option.trim();

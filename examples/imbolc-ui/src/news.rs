@@ -1,4 +1,6 @@
-//! What has happened lately, a line each.
+//! The message log: what happened in the session, one line each.
+//!
+//! It turns events and state changes into text, and knows no terminal.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -14,52 +16,52 @@ use ratatui::{
 
 use crate::{theme, words};
 
-/// How many lines are kept.
+/// How many messages are kept.
 const KEPT: usize = 200;
 
-/// What has happened lately.
+/// The message log.
 #[derive(Debug)]
 pub struct News {
     lines: VecDeque<Item>,
-    /// The snapshot up to which everything is told.
+    /// The snapshot up to which changes have been reported.
     told: Arc<NetworkState>,
 }
 
-/// One thing that has happened.
+/// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What.
+    /// The text, in one line.
     pub text: String,
-    /// How good that is.
+    /// Whether it is good or bad news.
     pub tone: Tone,
-    /// How often in a row.
+    /// How often it was repeated in a row.
     pub times: u32,
 }
 
-/// How good a piece of news is.
+/// Whether a message is good or bad news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Something happened.
+    /// Neutral.
     Plain,
-    /// Something is back, or done.
+    /// Something was restored or completed.
     Good,
-    /// Something was refused, undone or lost.
+    /// Something was rejected, undone or lost.
     Bad,
 }
 
 impl News {
-    /// No news, as of this snapshot.
+    /// An empty log; changes are reported relative to `state`.
     #[must_use]
     pub const fn new(state: Arc<NetworkState>) -> Self {
         Self { lines: VecDeque::new(), told: state }
     }
 
-    /// The lines, the latest first.
+    /// The messages, the latest first.
     pub fn latest(&self) -> impl Iterator<Item = &Item> {
         self.lines.iter().rev()
     }
 
-    /// As much of the latest as a line of `width` holds, the newest first.
+    /// As many of the latest messages as fit into `width` columns, the latest first.
     #[must_use]
     pub fn line(&self, width: usize) -> Line<'_> {
         const BETWEEN: &str = "  ·  ";
@@ -79,7 +81,7 @@ impl News {
         line
     }
 
-    /// Adds a line.
+    /// Adds a message; a repetition is counted instead.
     pub fn tell(&mut self, tone: Tone, text: impl Into<String>) {
         let text = text.into();
         match self.lines.back_mut() {
@@ -93,7 +95,7 @@ impl News {
         }
     }
 
-    /// Adds a change. A knob that is swept is one line, with the latest value.
+    /// Adds a change. Sweeping a parameter yields one message with the latest value.
     fn tell_change(&mut self, text: String) {
         let subject = |text: &str| text.rsplit_once(' ').map(|(subject, _)| subject.to_owned());
         match self.lines.back_mut() {
@@ -104,8 +106,7 @@ impl News {
         }
     }
 
-    /// Adds that a step was taken back or done again, but for what others have
-    /// changed of it.
+    /// Adds an undo or redo, and how many of its changes others have overwritten.
     fn tell_step(&mut self, done: &str, kept: u32) {
         let rest = match kept {
             0 => String::new(),
@@ -115,8 +116,8 @@ impl News {
         self.tell(Tone::Plain, format!("{done}{rest}"));
     }
 
-    /// Adds what an event says, if that is news to whoever is `me`. `now` is the
-    /// snapshot as it stands.
+    /// Adds the message of an event, from the point of view of `me`. `now` is the
+    /// current snapshot.
     pub fn take(&mut self, event: Event, now: &Arc<NetworkState>, me: &Identity) {
         let others = |who: &OwnerInfo| who.client_id != me.client_id;
         let named = |id| words::instrument(&now.model, id);
@@ -177,7 +178,7 @@ impl News {
                 self.tell(Tone::Bad, format!("everything was sent anew: {why}"));
             }
             Event::Missed(count) => self.tell(Tone::Bad, format!("{count} events were missed")),
-            // A routine, or one's own coming and going.
+            // Routine, or about this participant itself.
             Event::Resynchronised(_)
             | Event::Ownership { owner: None, .. }
             | Event::Joined(_)
@@ -205,7 +206,7 @@ impl News {
         }
     }
 
-    /// What others have changed. One's own edits are no news.
+    /// Adds the changes that other participants have made since the last call.
     fn take_changes(&mut self, now: &Arc<NetworkState>, me: &Identity) {
         let old = std::mem::replace(&mut self.told, Arc::clone(now));
         match words::notice(&old.model, &now.model) {
@@ -224,7 +225,7 @@ impl News {
 }
 
 impl Item {
-    /// The item as a line on the screen.
+    /// The message as a line of text on the screen.
     #[must_use]
     pub fn line(&self) -> Line<'_> {
         let style = match self.tone {

@@ -1,4 +1,6 @@
-//! The command palette: a line that is typed, with completion.
+//! The command palette: a line of text with completion and history.
+//!
+//! It edits the line; `commands` says what a command means.
 
 mod commands;
 
@@ -14,35 +16,35 @@ use ratatui::{
 use self::commands::{COMMANDS, Command};
 use crate::{intent::Intent, theme, view::View};
 
-/// A line that is being typed.
+/// The line that is being typed.
 #[derive(Debug, Default)]
 pub struct Palette {
     text: String,
-    /// Where the next letter goes, in letters from the beginning.
+    /// The position of the cursor, in characters.
     cursor: usize,
-    /// What was wrong with what was typed.
+    /// Why the line was rejected.
     wrong: Option<String>,
-    /// Whether all that could be meant is shown.
+    /// Whether all matching commands are listed.
     lists: bool,
-    /// The lines that were typed before.
+    /// The history of accepted lines.
     past: Vec<String>,
-    /// Which of them is shown.
+    /// The index of the recalled line in the history.
     recalled: usize,
 }
 
-/// What became of a key.
+/// The result of a key.
 #[derive(Debug)]
 pub enum Typed {
-    /// The line goes on.
+    /// The user is still typing.
     More,
-    /// The line is given up.
+    /// The palette was closed without a command.
     Nothing,
-    /// The line is a command.
+    /// A command was entered.
     Command(Vec<Intent>),
 }
 
 impl Palette {
-    /// Begins a line with `text`.
+    /// Opens the palette with `text`.
     pub fn open(&mut self, text: String) {
         self.cursor = text.chars().count();
         self.text = text;
@@ -51,7 +53,7 @@ impl Palette {
         self.recalled = self.past.len();
     }
 
-    /// Takes a key.
+    /// Handles a key.
     pub fn key(&mut self, key: KeyEvent, view: &View) -> Typed {
         self.wrong = None;
         self.lists = false;
@@ -85,7 +87,7 @@ impl Palette {
         Typed::More
     }
 
-    /// Where in the text the cursor is, in bytes.
+    /// The byte offset of the cursor.
     fn byte(&self) -> usize {
         self.text.char_indices().nth(self.cursor).map_or(self.text.len(), |(byte, _)| byte)
     }
@@ -113,8 +115,7 @@ impl Palette {
         }
     }
 
-    /// Completes what can only be meant so; if that is not all, what could be meant
-    /// is listed.
+    /// Completes the command as far as it is unambiguous, and lists the candidates.
     fn complete(&mut self) {
         let mut fitting = self.fitting();
         let Some(first) = fitting.next() else { return };
@@ -127,13 +128,13 @@ impl Palette {
         self.lists = true;
     }
 
-    /// The commands that begin as the line does.
+    /// The commands whose names start with the line.
     fn fitting(&self) -> impl Iterator<Item = &'static Command> {
         COMMANDS.iter().filter(|command| command.name.starts_with(&*self.text))
     }
 
-    /// Draws the line at the bottom of `area`, and above it, in as many lines as it
-    /// takes, what could be meant or what is wrong.
+    /// Draws the line at the bottom of `area`, and above it the candidates, a hint or
+    /// the error.
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let room = area.height.saturating_sub(1);
         let hints = if self.lists { self.list(area.width, room) } else { vec![self.hint()] };
@@ -162,7 +163,7 @@ impl Palette {
         Line::styled(names.join(" "), theme::QUIET)
     }
 
-    /// All that could be meant: a line each if there is room, or else in columns.
+    /// The candidates: one per line with an explanation if they fit, else in columns.
     fn list(&self, width: u16, room: u16) -> Vec<Line<'_>> {
         let (width, room) = (usize::from(width), usize::from(room));
         let fitting: Vec<_> = self.fitting().collect();
@@ -180,7 +181,7 @@ impl Palette {
     }
 }
 
-/// What a command takes, and what it does.
+/// The arguments of a command and what it does.
 fn explain(command: &Command) -> Line<'static> {
     Line::from(vec![
         Span::styled(format!("{} {}", command.name, command.takes), theme::HEADING),
@@ -188,7 +189,7 @@ fn explain(command: &Command) -> Line<'static> {
     ])
 }
 
-/// What both begin with.
+/// The common prefix of two names.
 fn shared<'a>(a: &'a str, b: &str) -> &'a str {
     let same = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b);
     &a[..same.map_or(a.len().min(b.len()), |((at, _), _)| at)]

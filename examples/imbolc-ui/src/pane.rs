@@ -1,7 +1,6 @@
-//! The panes: each shows one part of the studio, and turns keys into what they
-//! stand for there.
+//! The panes: each shows one part of the studio and translates keys into intents.
 //!
-//! A pane sees a [`View`] and nothing else, least of all a dispatcher.
+//! A pane sees a [`View`] and nothing else: never a dispatcher, a socket or a terminal.
 
 pub mod arrangement;
 pub mod automation;
@@ -23,27 +22,27 @@ pub type Key = (&'static str, &'static str);
 
 /// One part of the studio on the screen.
 pub trait Pane {
-    /// What is shown above it.
+    /// The title of the pane.
     fn title(&self) -> &'static str;
 
-    /// The keys that it knows, for the help.
+    /// The keys of the pane, for the help.
     fn keys(&self) -> &'static [Key];
 
-    /// Of which parts of the studio it keeps something: if any of them changes,
-    /// it is asked to [`refresh`](Self::refresh), as it is when another
-    /// instrument is selected.
+    /// The parts of the state that the pane caches something of. If one of them
+    /// changes, or another instrument is selected, [`refresh`](Self::refresh) is
+    /// called.
     fn keeps(&self) -> DirtyFlags {
         DirtyFlags::NONE
     }
 
-    /// Works out anew what it keeps.
+    /// Rebuilds the cache.
     fn refresh(&mut self, _view: &View) {}
 
-    /// What a key stands for; `None` if it stands for nothing here. A pane may
-    /// move its own cursor and return [`Intent::Nothing`].
+    /// Translates a key; `None` if it means nothing in this pane. A pane may move its
+    /// own cursor and return [`Intent::Nothing`].
     fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent>;
 
-    /// Draws it.
+    /// Draws the pane into `area`.
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer);
 }
 

@@ -1,4 +1,6 @@
-//! The loop: keys and events in, frames out.
+//! The event loop: keys and dispatcher events in, frames out.
+//!
+//! It decides when to draw; what a key or an event means is decided by `App`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,36 +17,36 @@ use tokio::{
 
 use crate::app::{App, Pace};
 
-/// The least time between two frames: 60 a second.
+/// The minimum time between two frames: 60 per second.
 const FRAME: Duration = Duration::from_micros(16_667);
 
-/// How often a clock on the screen moves on.
+/// How often a clock on the screen advances.
 const SLOWLY: Duration = Duration::from_millis(500);
 
-/// What the terminal says.
+/// Input from the terminal.
 #[derive(Clone, Copy, Debug)]
 pub enum Input {
     /// A key.
     Key(KeyEvent),
-    /// It has another size.
+    /// The terminal was resized.
     Resized,
-    /// It is gone.
+    /// The terminal was closed.
     Gone,
 }
 
-/// How it ended.
+/// How the loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The participant wanted to leave.
+    /// The user has quit.
     Left,
     /// The session is over; why, in one line.
     Over(String),
-    /// The terminal is gone, e.g. because its window was closed. Nobody has said
-    /// goodbye, so the place in the session is to be kept.
+    /// The terminal was closed, e.g. its window. The participant does not leave, so its
+    /// place in the session is kept.
     Gone,
 }
 
-/// Shows the studio until the participant leaves, or cannot be shown it any more.
+/// Shows the studio until the user quits or it cannot be shown any more.
 pub async fn run<B: Backend>(
     studio: &Arc<dyn Dispatcher>,
     mut events: Events,
@@ -103,7 +105,7 @@ pub async fn run<B: Backend>(
                         return end;
                     }
                     app.notice(event);
-                    // What else comes with it is drawn in the same frame.
+                    // Events that arrive together are drawn in one frame.
                     sleep(FRAME.saturating_sub(beat.elapsed())).await;
                 }
                 None => return End::Over("the session is over".into()),
@@ -115,14 +117,14 @@ pub async fn run<B: Backend>(
     End::Left
 }
 
-/// From when on the next frame is counted, if one is drawn `now` and this one was
-/// from `beat` on: a timer that is a little late each time is not later and later.
+/// The time from which the next frame is counted, if a frame is drawn at `now` and the
+/// last one was counted from `last`. Small delays of the timer do not add up.
 fn on_the_beat(beat: Instant, now: Instant) -> Instant {
     let next = beat + FRAME;
     if next <= now && now < next + FRAME { next } else { now }
 }
 
-/// Whether an event says that it is over.
+/// How the loop ends because of an event, if it does.
 fn end(event: &Event) -> Option<End> {
     match event {
         Event::Status(Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) }) => {
@@ -132,17 +134,17 @@ fn end(event: &Event) -> Option<End> {
     }
 }
 
-/// Resolves when the operating system wants the program to end: whether politely,
-/// or because the terminal is gone. It listens from the call on, and not only from
-/// when it is first awaited.
+/// Resolves when the operating system asks the program to end: to `true` if it should
+/// leave the session, to `false` if the terminal was closed. Signals are handled from
+/// the call on, not from the first poll.
 ///
 /// # Panics
-/// If it is not called within a tokio runtime.
+/// If it is called outside a tokio runtime.
 pub fn asked_to_leave() -> impl Future<Output = bool> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{Signal, SignalKind, signal};
-        // Without a handler, the default one ends the program.
+        // If no handler can be installed, the default handler ends the program.
         let [interrupt, end, hang_up] =
             [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
                 .map(|kind| signal(kind).ok());
@@ -160,7 +162,7 @@ pub fn asked_to_leave() -> impl Future<Output = bool> {
     }
     #[cfg(not(unix))]
     async {
-        // Without a handler, the default one ends the program.
+        // If no handler can be installed, the default handler ends the program.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -168,8 +170,8 @@ pub fn asked_to_leave() -> impl Future<Output = bool> {
     }
 }
 
-/// What the terminal says, read on a thread of its own, which does not keep the
-/// program from ending.
+/// Input from the terminal, read on a thread of its own that does not keep the program
+/// from ending.
 #[must_use]
 pub fn inputs() -> mpsc::Receiver<Input> {
     let (sender, receiver) = mpsc::channel(64);

@@ -1,16 +1,18 @@
-//! The terminal: taken, and given back whatever happens.
+//! The terminal: it is taken once, and restored in every case.
+//!
+//! It knows nothing about the studio except the smallest size it fits on.
 
 use std::io::{self, IsTerminal as _, Stdout, stdin, stdout};
 
 use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
 
-/// The least that a studio fits on.
+/// The smallest terminal that the studio fits on.
 pub const SMALLEST: Size = Size::new(60, 16);
 
 /// A real terminal.
 pub type Screen = Terminal<CrosstermBackend<Stdout>>;
 
-/// Whether there is a terminal, and a studio fits on it.
+/// Checks that there is a terminal, and that it is large enough.
 ///
 /// # Errors
 /// If not. The message is one line.
@@ -22,11 +24,10 @@ pub fn probe() -> Result<(), String> {
     check(Size::new(width, height))
 }
 
-/// Takes the terminal. It is given back by [`restore`], and before a panic is
-/// reported.
+/// Takes the terminal. It is given back by [`restore`], and before a panic is reported.
 ///
 /// # Errors
-/// If it cannot be taken. The message is one line.
+/// If it is not available. The message is one line.
 pub fn take() -> Result<Screen, String> {
     ratatui::try_init().map_err(|error| plainly(&error))
 }
@@ -36,10 +37,10 @@ pub fn restore() {
     ratatui::restore();
 }
 
-/// Whether a studio fits on a terminal of this size.
+/// Checks that a terminal of this size is large enough.
 ///
 /// # Errors
-/// If not. The message says what would do.
+/// If not. The message says which size is needed.
 pub fn check(size: Size) -> Result<(), String> {
     if size.width >= SMALLEST.width && size.height >= SMALLEST.height {
         return Ok(());

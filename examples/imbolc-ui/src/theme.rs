@@ -1,4 +1,6 @@
-//! Colours and marks, in one place.
+//! Colours, symbols and number formats that all panes share.
+//!
+//! Functions from values to text and styles: it knows neither a view nor the screen.
 
 use std::time::Duration;
 
@@ -8,22 +10,22 @@ use imbolc_net::{
 };
 use ratatui::style::{Color, Modifier, Style};
 
-/// What is not certain yet is followed by this.
+/// Follows a value that the authority has not confirmed.
 pub const UNCERTAIN: &str = "*";
 
-/// What is there, but not what one looks at.
+/// Background information.
 pub const QUIET: Style = Style::new().fg(Color::DarkGray);
-/// What one looks at.
+/// What the cursor is on.
 pub const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
-/// What belongs to the region that is being marked.
+/// The marked region.
 pub const MARKED: Style = Style::new().bg(Color::DarkGray);
-/// What heads a table.
+/// Headings.
 pub const HEADING: Style = Style::new().add_modifier(Modifier::BOLD);
-/// What went wrong.
+/// Errors.
 pub const WRONG: Style = Style::new().fg(Color::Red);
-/// What needs attention.
+/// Warnings.
 pub const CAREFUL: Style = Style::new().fg(Color::Yellow);
-/// What is going well.
+/// A good state.
 pub const WELL: Style = Style::new().fg(Color::Green);
 
 /// The colour of a participant, the same on every screen.
@@ -34,19 +36,19 @@ pub const fn colour(client: ClientId) -> Color {
     COLOURS[client.0 as usize % COLOURS.len()]
 }
 
-/// A participant's colour as a style.
+/// The colour of a participant as a style.
 #[must_use]
 pub const fn of(client: ClientId) -> Style {
     Style::new().fg(colour(client))
 }
 
-/// How a value is drawn that is `certain`, or not yet.
+/// The style of a value that is confirmed, or not yet.
 #[must_use]
 pub const fn certain(certain: bool) -> Style {
     if certain { Style::new() } else { Style::new().add_modifier(Modifier::ITALIC) }
 }
 
-/// What follows a value that is `certain`, or not yet.
+/// The mark after a value that is confirmed, or not yet.
 #[must_use]
 pub const fn mark(certain: bool) -> &'static str {
     if certain { "" } else { UNCERTAIN }
@@ -58,7 +60,7 @@ pub fn meter(peak: Decibels, width: usize) -> String {
     bar((peak.get() + 60.0) / 60.0, width)
 }
 
-/// A bar that fills a `part` of `width` cells, to the eighth of a cell.
+/// A horizontal bar that fills a `part` of `width` cells, in eighths of a cell.
 #[must_use]
 pub fn bar(part: f32, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -70,8 +72,8 @@ pub fn bar(part: f32, width: usize) -> String {
     bar
 }
 
-/// A bar that stands: the part of `height` cells that is filled from below, to
-/// the eighth of a cell, from the top down.
+/// A vertical bar of `height` cells that is filled from below, in eighths of a cell;
+/// the top cell comes first.
 #[must_use]
 pub fn column(part: f32, height: usize) -> Vec<&'static str> {
     const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
@@ -79,7 +81,7 @@ pub fn column(part: f32, height: usize) -> Vec<&'static str> {
     (0..height).rev().map(|row| EIGHTHS[eighths.saturating_sub(row * 8).min(8)]).collect()
 }
 
-/// How many eighths of a cell a part of so many cells fills.
+/// How many eighths of a cell a part of `cells` fills.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -90,9 +92,9 @@ fn eighths(part: f32, cells: usize) -> usize {
     (part.clamp(0.0, 1.0) * (cells * 8) as f32).round() as usize
 }
 
-/// How the head of a note or a step is drawn: by a shade for its velocity, by
-/// the tens of its probability (in percent) if it may not be played, and hollow
-/// if it is not `certain` yet.
+/// The symbol at the start of a note or step: a shade for its velocity; a digit for the
+/// tens of its probability (in percent) if that is below 100; hollow if it is not
+/// `confirmed`.
 #[must_use]
 pub fn head(velocity: Velocity, probability: u8, certain: bool) -> char {
     match (certain, probability) {
@@ -119,7 +121,7 @@ pub fn meter_style(peak: Decibels) -> Style {
     }
 }
 
-/// A duration as one reads it: `7 s`, `2 min 5 s`.
+/// A duration as text: `7 s`, `2 min 5 s`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     match duration.as_secs() {
@@ -128,7 +130,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// `text` in `width` columns at the most, with an ellipsis if it was longer.
+/// `text` cut to `width` columns, with an ellipsis if it was longer.
 #[must_use]
 pub fn fit(text: &str, width: usize) -> String {
     if text.chars().count() <= width {

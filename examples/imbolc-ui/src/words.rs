@@ -1,7 +1,7 @@
-//! What happens, in words.
+//! Describes actions, changes and values as text.
 //!
-//! Actions and changes are described by the names that they have on the wire, so
-//! that a new one is described without a line in here.
+//! It derives the words from the names on the wire, so that new actions need no code
+//! here; it knows neither events nor the screen.
 
 mod counting;
 
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use self::counting::count_from_one;
 
-/// The families in which the first number is an instrument's.
+/// The variants whose first number is an instrument id.
 const OF_AN_INSTRUMENT: [&str; 8] = [
     "Instrument",
     "DeleteInstrument",
@@ -31,7 +31,7 @@ const OF_AN_INSTRUMENT: [&str; 8] = [
     "Pad",
 ];
 
-/// How many items of a list are spelt out.
+/// How many items of a list are spelled out.
 const SPELT_OUT: usize = 5;
 
 /// An instrument by number and name.
@@ -43,7 +43,7 @@ pub fn instrument(studio: &StudioState, id: InstrumentId) -> String {
     }
 }
 
-/// A key by its name and octave: 60, middle C, is `C4`.
+/// A pitch by name and octave; 60 (middle C) is `C4`.
 #[must_use]
 pub fn pitch(pitch: Pitch) -> String {
     const NAMES: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
@@ -57,13 +57,13 @@ pub fn action(studio: &StudioState, action: &NetworkAction) -> String {
     family(studio, action)
 }
 
-/// What a lane moves, e.g. `1 Bass: filter cutoff`.
+/// The target of a lane, e.g. `1 Bass: filter cutoff`.
 #[must_use]
 pub fn target(studio: &StudioState, target: &Target) -> String {
     family(studio, target)
 }
 
-/// What has changed between two states, each with who alone may have changed it.
+/// The changes between two states, each with the only participant who may have made it.
 #[must_use]
 pub fn changes(
     from: &StudioState,
@@ -84,7 +84,7 @@ fn change_of(
     let holder = || roster.privileged.clone();
     let by = |id| roster.owner(id).cloned();
     Some(match change {
-        // These would be news at every beat.
+        // These change at every beat.
         StudioChange::Key(..)
         | StudioChange::Project(_)
         | StudioChange::Transport(TransportSetting::Position(_)) => return None,
@@ -109,7 +109,7 @@ fn change_of(
         | StudioChange::Placement(id, _)
         | StudioChange::Drums(id, _) => (by(*id), family(to, change)),
         StudioChange::Lane(target, change) => {
-            // A lane as a whole is too much to tell.
+            // A lane as a whole is too long to describe.
             let what = match change {
                 LaneChange::Whole(_) => "is new".into(),
                 LaneChange::Gone => "is gone".into(),
@@ -126,7 +126,7 @@ fn change_of(
     })
 }
 
-/// What came of saving, loading and the like, if that is news.
+/// The result of saving, loading and the like, if it changed.
 #[must_use]
 pub fn notice(from: &StudioState, to: &StudioState) -> Option<Result<String, String>> {
     let (old, new) = (&from.projects.notice, &to.projects.notice);
@@ -142,8 +142,7 @@ pub fn notice(from: &StudioState, to: &StudioState) -> Option<Result<String, Str
     }
 }
 
-/// Why a project could not be saved or loaded, and what to do about it where this
-/// program knows.
+/// Why a project could not be saved or loaded, and how to fix it if that is known.
 #[must_use]
 pub fn failure(why: &ProjectFailure) -> String {
     match why {
@@ -154,7 +153,7 @@ pub fn failure(why: &ProjectFailure) -> String {
     }
 }
 
-/// What is done to projects. Names stay as they are.
+/// A project action; names stay as they are.
 fn task(action: &ProjectAction) -> String {
     match action {
         ProjectAction::New => "new project".into(),
@@ -168,14 +167,13 @@ fn task(action: &ProjectAction) -> String {
     }
 }
 
-/// What a thing of one kind among several is called, e.g. `super saw`.
+/// The variant of an enum as words, e.g. `super saw`.
 #[must_use]
 pub fn of(thing: impl Serialize) -> String {
     spell(&value(&thing))
 }
 
-/// What something is set to, without what is set: of
-/// `Session(Tempo(120))` that is `120`.
+/// The innermost value: of `Session(Tempo(120))` that is `120`.
 #[must_use]
 pub fn innermost(thing: &impl Serialize) -> String {
     let mut value = &value(thing);
@@ -191,8 +189,7 @@ pub fn innermost(thing: &impl Serialize) -> String {
     }
 }
 
-/// One of the families of actions or changes. Whose instrument it is comes
-/// first.
+/// An action or change; if it belongs to an instrument, that comes first.
 fn family(studio: &StudioState, thing: &impl Serialize) -> String {
     let value = value(thing);
     let Some((family, content)) = only(&value) else { return spell(&value) };
@@ -223,7 +220,7 @@ fn value(thing: &impl Serialize) -> Value {
     value
 }
 
-/// The one field of an object that has one only.
+/// The only field of an object that has exactly one.
 fn only(value: &Value) -> Option<(&str, &Value)> {
     match value {
         Value::Object(fields) if fields.len() == 1 => {
@@ -247,7 +244,7 @@ fn spell(value: &Value) -> String {
         Value::Object(fields) if fields.len() > SPELT_OUT => "…".into(),
         Value::Object(fields) => {
             let field = |(name, value): (&String, &Value)| match value {
-                // What somebody has called something stays as it is.
+                // Names that users have chosen stay as they are.
                 Value::String(text) if name == "Name" || name == "name" => format!("name {text}"),
                 _ => format!("{} {}", spread(name), spell(value)).trim_end().to_owned(),
             };
@@ -263,14 +260,14 @@ fn list(items: &[Value]) -> String {
     items.iter().map(spell).collect::<Vec<_>>().join(" ")
 }
 
-/// A number as one reads it, with three digits after the point at most.
+/// A number with at most three decimals.
 fn shortly(number: f64) -> String {
     let number = format!("{number:.3}");
     number.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// `SuperSaw` and `tick_on` as words: `super saw`, `tick on`. What has spaces
-/// already is somebody's name.
+/// `SuperSaw` and `tick_on` as words: `super saw`, `tick on`. Text with spaces is a
+/// name that a user has chosen, and stays as it is.
 fn spread(name: &str) -> String {
     if name.contains(' ') || !name.is_ascii() {
         return name.into();

@@ -1,4 +1,6 @@
-//! Where others join, as the host is told.
+//! The address that the host tells other musicians.
+//!
+//! It asks the operating system, and knows neither the dispatcher nor the screen.
 
 use std::{
     net::SocketAddr,
@@ -7,11 +9,11 @@ use std::{
 
 use imbolc_net::transport::where_to_join;
 
-/// For how long what the operating system says holds. 5 s: a laptop that is taken
-/// to another net says so soon, and a frame asks for nothing.
+/// How long an answer of the operating system is used. 5 s: a laptop that changes
+/// networks shows the new address soon, and drawing a frame costs no system call.
 const HOLDS: Duration = Duration::from_secs(5);
 
-/// Where others join, asked for now and then.
+/// The address at which others join, cached.
 #[derive(Debug, Default)]
 pub(super) struct Door {
     known: Option<Known>,
@@ -25,7 +27,7 @@ struct Known {
 }
 
 impl Door {
-    /// Where others join whoever listens at this address.
+    /// The address at which others reach a host that listens at `listening`.
     pub(super) fn of(&mut self, listening: SocketAddr, now: Instant) -> SocketAddr {
         let holds = |known: &&Known| {
             known.listening == listening && now.saturating_duration_since(known.since) < HOLDS

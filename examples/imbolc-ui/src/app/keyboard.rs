@@ -1,5 +1,7 @@
-//! Notes on the keys of the computer: the row of `a` is the white keys, the row
-//! above the black ones.
+//! Plays notes on the computer keyboard: the row of `a` holds the white keys, the row
+//! above it the black ones.
+//!
+//! It turns keys into actions, and knows neither the dispatcher nor the screen.
 
 use std::time::{Duration, Instant};
 
@@ -10,17 +12,17 @@ use imbolc_net::{
     util::quantity::{Pitch, Velocity},
 };
 
-/// For how long a key sounds: a terminal tells when one is pressed, and not when
-/// it is released. While it is held, it repeats and goes on.
+/// How long a note sounds after a key press. A terminal reports key presses but not
+/// releases; while a key is held, it repeats and prolongs the note.
 const LENGTH: Duration = Duration::from_millis(400);
 
-/// The keys from C upwards.
+/// The letters from C upwards.
 const KEYS: &str = "awsedftgyhujkolp";
 
-/// Notes that are played on the keys of the computer.
+/// The notes that are held on the computer keyboard.
 #[derive(Debug)]
 pub(super) struct Keyboard {
-    /// The C below `a`.
+    /// The pitch of `a`, always a C.
     base: u8,
     held: Vec<(InstrumentId, Pitch, Instant)>,
 }
@@ -32,7 +34,7 @@ impl Default for Keyboard {
 }
 
 impl Keyboard {
-    /// What pressing a key does on `instrument`.
+    /// Presses a key; returns the action that starts a note, if one does.
     pub(super) fn press(
         &mut self,
         code: KeyCode,
@@ -60,14 +62,14 @@ impl Keyboard {
         Some(NetworkAction::Instrument(instrument, play))
     }
 
-    /// The releases of the keys whose time is over.
+    /// Ends the notes whose time is over; returns the actions that release them.
     pub(super) fn over(&mut self, now: Instant) -> Vec<NetworkAction> {
         let over = self.held.extract_if(.., |(_, _, end)| *end <= now);
         over.map(|(id, pitch, _)| NetworkAction::Instrument(id, InstrumentAction::Release(pitch)))
             .collect()
     }
 
-    /// Whether any key sounds.
+    /// Whether any note sounds.
     pub(super) const fn sounds(&self) -> bool {
         !self.held.is_empty()
     }

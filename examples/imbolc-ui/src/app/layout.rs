@@ -1,4 +1,6 @@
-//! The screen around the pane: what is where.
+//! The frame around the pane: tabs, transport, messages, status, help and palette.
+//!
+//! It draws a view and decides nothing: no key and no event arrives here.
 
 use std::net::SocketAddr;
 
@@ -25,17 +27,17 @@ use crate::{
     view::View,
 };
 
-/// All that a frame shows.
+/// Everything that one frame shows.
 pub(super) struct Screen<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) titles: &'a [&'a str],
-    /// Which of them is shown.
+    /// The index of the pane that is shown.
     pub(super) at: usize,
     pub(super) pane: &'a dyn Pane,
     pub(super) palette: &'a Palette,
-    /// Where others join, if they can.
+    /// The address at which others join, if this client hosts.
     pub(super) door: Option<SocketAddr>,
-    /// From which key on the help is shown.
+    /// The index of the first key that the help shows.
     pub(super) help_from: u16,
 }
 
@@ -65,15 +67,15 @@ impl Screen<'_> {
         match self.view.mine.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),
             Some(Layer::Command) => {
-                // It may cover the pane, and leaves how the network is doing.
+                // The palette may cover the pane, but never the status line.
                 self.palette.draw(body.union(news), buffer);
             }
             _ => {}
         }
     }
 
-    /// The panes by number and name; where there is no room for all the names,
-    /// the others have their first letters only.
+    /// The panes by number and title. If there is not enough room, only the current
+    /// pane has its full title.
     fn titles(&self, width: u16) -> Line<'_> {
         const LETTERS: usize = 3;
         let whole: usize = self.titles.iter().map(|title| title.len() + 3).sum();
@@ -150,7 +152,7 @@ impl Screen<'_> {
         let everywhere = [("", "Everywhere")].into_iter().chain(KEYS.iter().copied());
         let keys: Vec<_> = here.chain(everywhere).collect();
         let rows = usize::from(inside.height).max(1);
-        // What does not fit in two columns can be gone through.
+        // If two columns cannot hold all keys, the help scrolls.
         let from = usize::from(self.help_from).min(keys.len().saturating_sub(rows * 2));
         let title = if keys.len() > rows * 2 {
             " Keys: ↓ ↑ for more, any other key closes this "
@@ -166,7 +168,7 @@ impl Screen<'_> {
     }
 }
 
-/// Draws keys; what has none is a heading.
+/// Draws keys with their meaning; an entry without a key is a heading.
 fn draw_keys<'a>(keys: impl Iterator<Item = &'a Key>, area: Rect, buffer: &mut Buffer) {
     let line = |(key, what): &'a Key| match *key {
         "" => Line::styled(*what, theme::HEADING),
@@ -175,7 +177,7 @@ fn draw_keys<'a>(keys: impl Iterator<Item = &'a Key>, area: Rect, buffer: &mut B
     Paragraph::new(keys.map(line).collect::<Vec<_>>()).render(area, buffer);
 }
 
-/// How the dispatcher is doing, in a few words.
+/// The status of the dispatcher in a few words.
 fn status(status: &Status, door: Option<SocketAddr>) -> (String, Style) {
     match status {
         Status::Alone => ("alone".into(), theme::QUIET),
@@ -190,7 +192,7 @@ fn status(status: &Status, door: Option<SocketAddr>) -> (String, Style) {
         Status::Reconnecting { reason, .. } => {
             let left = status.time_left().unwrap_or_default();
             let kept = match (reason, left.as_secs()) {
-                // The places in it are gone with it.
+                // A host that shuts down drops the places of its participants.
                 (ConnectionError::Shutdown, _) => "trying again".into(),
                 (_, 0) => "your place may be gone".into(),
                 (_, seconds) => format!("your place is kept for {seconds} s"),
@@ -201,7 +203,7 @@ fn status(status: &Status, door: Option<SocketAddr>) -> (String, Style) {
     }
 }
 
-/// A place in the piece as bar, beat and tick, the first bar and beat being 1.
+/// A position as bar, beat and tick, where the first bar and beat are 1.
 pub(crate) fn place(at: Ticks, session: &SessionState) -> String {
     let bar = session.time_signature.bar();
     let beat = bar / u32::from(session.time_signature.beats());

@@ -1,4 +1,6 @@
-//! The commands of the palette: one table.
+//! The table of commands: name, arguments, help text and meaning of each.
+//!
+//! A command reads a view and returns intents; it never touches a dispatcher.
 
 mod arrangement;
 mod automation;
@@ -18,13 +20,13 @@ use serde::de::DeserializeOwned;
 
 use crate::{intent::Intent, view::View};
 
-/// A command that can be typed.
+/// A command of the palette.
 pub(super) struct Command {
     pub(super) name: &'static str,
-    /// What follows it.
+    /// Its arguments, as the help shows them.
     pub(super) takes: &'static str,
     pub(super) what: &'static str,
-    /// What it means, followed by this.
+    /// Parses the arguments.
     meaning: fn(&str, &View) -> Result<Vec<Intent>, String>,
 }
 
@@ -220,10 +222,10 @@ const NO_BUS: &str = "there is no such bus";
 const GROUP: &str = "the number of a layer group";
 const NOTHING_SELECTED: &str = "no instrument is selected";
 
-/// What a line means.
+/// Parses a line; the name may be abbreviated as long as it is unambiguous.
 ///
 /// # Errors
-/// If it means nothing. The message is one line.
+/// If the line is invalid. The message is one line.
 pub(super) fn meaning(line: &str, view: &View) -> Result<Vec<Intent>, String> {
     let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
     let mut fitting = COMMANDS.iter().filter(|command| command.name.starts_with(name));
@@ -250,7 +252,7 @@ fn instruments(ids: &str, intent: fn(InstrumentId) -> Intent) -> Result<Vec<Inte
     ids.split(',').map(|each| id(each).map(intent)).collect()
 }
 
-/// The first tick of a bar, the first of which is 1.
+/// The first tick of a bar; bars are counted from 1.
 fn start_of(bar: &str, view: &View) -> Result<Ticks, String> {
     let bar: u32 = number(bar, "a bar")?;
     let length = view.studio().session.time_signature.bar();
@@ -258,7 +260,7 @@ fn start_of(bar: &str, view: &View) -> Result<Ticks, String> {
     Ok(tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("there is no such bar")?)
 }
 
-/// A number, and what follows it.
+/// A number, and the text after it.
 fn numbered<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String> {
     let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
     Ok((number(first, what)?, rest.trim()))
@@ -276,12 +278,12 @@ fn project(name: &str) -> Result<ProjectName, String> {
     ProjectName::new(name).map_err(|error| error.to_string())
 }
 
-/// One of a few, by its name on the wire.
+/// A variant of an enum, by its name on the wire.
 fn named<T: DeserializeOwned>(name: &str, what: &str) -> Result<T, String> {
     serde_json::from_value(name.into()).map_err(|_| format!("there is no {what} {name}"))
 }
 
-/// One of the kinds, by its name in any case.
+/// A kind by its name, ignoring case.
 fn kind_of<T: Copy + std::fmt::Debug>(name: &str, kinds: &[T], what: &str) -> Result<T, String> {
     let called = |kind: &T| format!("{kind:?}").to_lowercase();
     if let Some(kind) = kinds.iter().find(|kind| called(kind) == name.to_lowercase()) {

@@ -1,4 +1,6 @@
-//! The arrangement: which clips of the instruments are played, and when.
+//! The arrangement pane: which clips of the instruments are played, and when.
+//!
+//! It shows clips and placements; notes inside a clip belong to the piano roll.
 
 mod edit;
 mod paint;
@@ -26,14 +28,14 @@ use self::{
 use super::{Key, Pane, instruments::owner, piano_roll::grid::Grid};
 use crate::{app::place, intent::Intent, theme, view::View, words};
 
-/// The arrangement.
+/// The arrangement pane.
 #[derive(Debug, Default)]
 pub struct Arrangement {
-    /// The instruments, one a row.
+    /// The instruments, one per row.
     ids: Vec<InstrumentId>,
-    /// The clip that is chosen, if the selected instrument has it.
+    /// The chosen clip of the selected instrument.
     clip: Option<ClipId>,
-    /// The first tick that was shown last.
+    /// The first tick of the last frame.
     left: Cell<u32>,
 }
 
@@ -106,7 +108,7 @@ impl Pane for Arrangement {
 }
 
 impl Arrangement {
-    /// Where the cursor is, in the part of the selected instrument.
+    /// The cursor, in the part of the selected instrument.
     fn here<'a>(&self, view: &'a View<'a>) -> Option<Here<'a>> {
         let (id, _) = view.selected()?;
         let part = view.studio().arrangement.part(id);
@@ -128,7 +130,7 @@ impl Arrangement {
     }
 }
 
-/// What is played, and until where.
+/// What is played, and where it ends.
 fn heading_of<'a>(view: &View) -> Line<'a> {
     let studio = view.studio();
     let arrangement = &studio.arrangement;
@@ -182,7 +184,7 @@ fn draw_clips(here: &Here, area: Rect, buffer: &mut Buffer) {
     Paragraph::new(lines).render(area, buffer);
 }
 
-/// Whether everybody has this clip as it is.
+/// Whether the authority has confirmed the clip as it is shown.
 fn is_certain(here: &Here, id: ClipId, clip: &Clip) -> bool {
     let view = here.view;
     let confirmed = || view.confirmed.model.arrangement.part(here.id)?.clip(id);

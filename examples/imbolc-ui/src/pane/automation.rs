@@ -1,5 +1,7 @@
-//! Automation: the lanes that move parameters, and the points of one of them in
-//! time.
+//! The automation pane: the lanes that control parameters, and the points of one lane
+//! over time.
+//!
+//! It edits lanes; how a lane moves a parameter is the model's business.
 
 mod edit;
 mod paint;
@@ -27,18 +29,19 @@ use super::{
 };
 use crate::{app::place, intent::Intent, theme, view::View, words};
 
-/// The lanes.
+/// The automation pane.
 #[derive(Debug, Default)]
 pub struct Automation {
-    /// What the lanes move: those of the selected instrument, and everybody's.
+    /// The targets of the lanes: those of the selected instrument, then the shared
+    /// ones.
     targets: Vec<Target>,
-    /// What the lane under the cursor moves, and where in the list it was.
+    /// The target of the lane under the cursor, and its index in the list.
     chosen: Option<(Target, usize)>,
-    /// Whether the keys are for the points and not for the list.
+    /// Whether the keys go to the points instead of the list.
     on_points: bool,
-    /// From where on points are being marked, up to the cursor.
+    /// Where the marked region begins; it extends to the cursor.
     mark: Option<Ticks>,
-    /// The first tick that was shown last.
+    /// The first tick of the last frame.
     left: Cell<u32>,
 }
 
@@ -128,12 +131,12 @@ impl Pane for Automation {
 }
 
 impl Automation {
-    /// The lane under the cursor, which is always one that is there.
+    /// The cursor, on a lane that exists.
     fn here<'a>(&self, view: &'a View<'a>) -> Option<Here<'a>> {
         let lanes = &view.studio().automation;
         let chosen = self.chosen.filter(|(target, _)| self.targets.contains(target));
         let target = chosen.map(|(target, _)| target).or_else(|| {
-            // Somebody has deleted it: its place is taken by another one.
+            // The chosen lane was deleted: the next one takes its place.
             let at = self.chosen.map_or(0, |(_, at)| at);
             self.targets.get(at).or(self.targets.last()).copied()
         })?;
@@ -145,7 +148,7 @@ impl Automation {
         Some(Here { view, target, lane, grid, tick, pitch, point })
     }
 
-    /// Goes so many lanes down.
+    /// Moves the cursor down by `lanes`.
     fn choose(&mut self, from: Target, lanes: isize) {
         let at = self.targets.iter().position(|target| *target == from).unwrap_or_default();
         let at = at.saturating_add_signed(lanes).min(self.targets.len().saturating_sub(1));
@@ -173,7 +176,7 @@ impl Automation {
         Paragraph::new(lines).render(Rect { width: area.width.saturating_sub(1), ..area }, buffer);
     }
 
-    /// What is under the cursor, or is being marked.
+    /// What is under the cursor, or the marked region.
     fn detail<'a>(&self, here: &Here) -> Line<'a> {
         let session = &here.view.studio().session;
         if !self.on_points {
@@ -206,7 +209,7 @@ impl Automation {
     }
 }
 
-/// The columns of the list besides the name.
+/// The columns of the list after the name.
 const NUMBERS: usize = 11;
 
 /// A lane in the list.
@@ -227,7 +230,7 @@ fn row<'a>(view: &View, target: Target, lane: &Lane, width: usize) -> Line<'a> {
     ])
 }
 
-/// What the lane moves, whose it is, and where the parameter is now.
+/// The current value of the parameter, and who owns it.
 fn heading_of<'a>(here: &Here) -> Line<'a> {
     let Here { view, target, lane, .. } = here;
     let now = paint::playhead(view);
@@ -255,14 +258,14 @@ fn heading_of<'a>(here: &Here) -> Line<'a> {
     line
 }
 
-/// How the value gets to the next point, in words.
+/// The name of a curve.
 fn curve_of(curve: Curve) -> String {
     words::of(curve)
 }
 
-/// The value so many twentieths from another, as far as there are values.
+/// A value changed by twentieths of its range, within the range.
 fn turned(value: Amount, twentieths: f32) -> Amount {
-    // In whole percent, so that it does not drift.
+    // In whole percent, so that repeated steps do not drift.
     let percent = (value.get() * 100.0).round() + twentieths * 5.0;
     Amount::new((percent / 100.0).clamp(0.0, 1.0)).unwrap_or(value)
 }

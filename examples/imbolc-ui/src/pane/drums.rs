@@ -1,5 +1,6 @@
-//! The drum machine of the selected drum kit: its pads, and when they are
-//! struck.
+//! The drum pane: the pads of a drum machine, and the steps at which they are struck.
+//!
+//! It shows the machine of the selected instrument; sounds are the engine's business.
 
 mod edit;
 mod paint;
@@ -27,14 +28,14 @@ use self::{
 use super::{Key, Pane, instruments::owner};
 use crate::{intent::Intent, theme, view::View, words};
 
-/// The drum machine.
+/// The drum pane.
 #[derive(Debug)]
 pub struct Drums {
     pad: PadNumber,
     step: StepNumber,
-    /// The corner from which steps are being marked, up to the cursor.
+    /// The corner where the marked region begins; it extends to the cursor.
     mark: Option<(PadNumber, StepNumber)>,
-    /// What was shown last.
+    /// What the last frame showed.
     window: Cell<Window>,
 }
 
@@ -109,25 +110,25 @@ impl Pane for Drums {
 }
 
 impl Drums {
-    /// Where the cursor is, in the machine of the selected kit.
+    /// The cursor, in the drum machine of the selected instrument.
     fn here<'a>(&self, view: &'a View<'a>) -> Option<Here<'a>> {
         let (id, _) = view.selected()?;
         let machine = view.studio().drums.machine(id)?;
         let current = machine.current();
         let pattern = current.and_then(|id| Some((id, machine.pattern(id)?)));
-        // Somebody may have made the pattern shorter.
+        // Another participant may have shortened the pattern.
         let step = pattern.map_or(StepNumber::MIN, |(_, pattern)| self.step.min(last(pattern)));
         Some(Here { view, id, machine, pattern, pad: self.pad, step })
     }
 
-    /// What is marked, up to and with the cursor.
+    /// The marked region, including the step of the cursor.
     fn marked(&self, here: &Here) -> Option<StepRegion> {
         let (pad, step) = self.mark?;
         let first = (pad.min(here.pad), step.min(here.step));
         StepRegion::new(first, (pad.max(here.pad), step.max(here.step))).ok()
     }
 
-    /// What is at the cursor, or is being marked.
+    /// What is under the cursor, or the marked region.
     fn detail<'a>(&self, here: &Here) -> Line<'a> {
         let pad = here.machine.pad(here.pad);
         let at = format!("pad {} step {}", here.pad.get() + 1, here.step.get() + 1);
@@ -157,7 +158,7 @@ impl Drums {
     }
 }
 
-/// What a pad plays, and of a slice where in the sample it is.
+/// What a pad plays; for a slice, its range in the sample.
 fn played(here: &Here, sound: &PadSound) -> String {
     let words = paint::sound(here, sound);
     let chopper = here.machine.chopper();
@@ -174,7 +175,7 @@ fn played(here: &Here, sound: &PadSound) -> String {
     }
 }
 
-/// What to do when there is no drum machine to be seen.
+/// What to do if there is no drum machine to show.
 fn hint(view: &View) -> String {
     match view.selected() {
         None => "no instrument is selected: [ ] selects one".into(),
@@ -185,7 +186,7 @@ fn hint(view: &View) -> String {
     }
 }
 
-/// Whose machine it is, and which pattern is shown.
+/// The instrument, its owner and the current pattern.
 fn heading_of<'a>(here: &Here) -> Line<'a> {
     let Here { view, id, machine, pattern, .. } = here;
     let settings = |studio: &StudioState| {
@@ -218,7 +219,7 @@ fn heading_of<'a>(here: &Here) -> Line<'a> {
     line
 }
 
-/// The chain, with the pattern that is played.
+/// The pattern chain, with the playing link marked.
 fn chain<'a>(here: &Here) -> Vec<Span<'a>> {
     let patterns = here.machine.chain().patterns();
     if patterns.is_empty() {
@@ -244,12 +245,12 @@ fn last(pattern: &Pattern) -> StepNumber {
     step(pattern.length.get() - 1)
 }
 
-/// The step of this number, or the last there is.
+/// The step with this number, or the last possible one.
 fn step(number: u8) -> StepNumber {
     StepNumber::new(number).unwrap_or(StepNumber::MAX)
 }
 
-/// The pad of this number, or the last there is.
+/// The pad with this number, or the last possible one.
 fn pad(number: u8) -> PadNumber {
     PadNumber::new(number).unwrap_or(PadNumber::MAX)
 }

@@ -1,4 +1,7 @@
-//! The instruments: whose they are, and what can be turned on each.
+//! The instruments pane: the list with owners and levels, and the parameters of one
+//! instrument.
+//!
+//! It reads a view and returns intents; it never asks who may do what.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -16,21 +19,21 @@ use ratatui::{
 use super::{Key, Pane, mixer};
 use crate::{intent::Intent, theme, view::View, words};
 
-/// The instruments.
+/// The instruments pane.
 #[derive(Debug, Default)]
 pub struct Instruments {
-    /// All of them, in order.
+    /// All instruments, in order.
     ids: Vec<InstrumentId>,
-    /// Whether the knobs have the keys, and not the list.
+    /// Whether the keys go to the parameters instead of the list.
     on_knobs: bool,
-    /// Which knob.
+    /// The index of the parameter under the cursor.
     knob: usize,
 }
 
-/// How many columns the list and the knobs take side by side.
+/// The width from which list and parameters fit side by side.
 const BOTH: u16 = 90;
 
-/// How far one key turns a knob.
+/// How far one key turns a parameter, as a part of its range.
 const STEP: f32 = 0.01;
 
 impl Pane for Instruments {
@@ -87,7 +90,7 @@ impl Pane for Instruments {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         if area.width < BOTH {
-            // Whose an instrument is comes first.
+            // The list is more important: it shows who owns an instrument.
             if self.on_knobs {
                 self.draw_knobs(view, area, buffer);
             } else {
@@ -113,7 +116,7 @@ impl Instruments {
         Intent::Nothing
     }
 
-    /// Selects the instrument so many lines below.
+    /// Selects the instrument that is `lines` below.
     fn beside(&self, id: InstrumentId, lines: isize) -> Option<Intent> {
         let at = self.ids.iter().position(|other| *other == id)?;
         let at = at.saturating_add_signed(lines).min(self.ids.len() - 1);
@@ -125,13 +128,14 @@ impl Instruments {
         let level = InstrumentParameter::Level;
         let knob = if self.on_knobs { *knobs.get(self.knob)? } else { level };
         if knob == level {
-            // A fader is turned by decibels.
+            // A fader moves in decibels.
             let level = mixer::strip::moved(instrument.level, by.signum());
             return Some(Intent::set(id, InstrumentSetting::Level(level)));
         }
         let now = knob.part(instrument)?;
         let at = |part: f32| Amount::new(part.clamp(0.0, 1.0)).ok().map(|part| knob.setting(part));
-        // What has steps goes on to the next one; at the end there is none.
+        // A parameter with steps goes on to the next step; past the last one nothing
+        // changes.
         let mut parts = (1..=100u8).map(|steps| at(now.get() + by * f32::from(steps)));
         let next = parts.find(|setting| *setting != Some(knob.setting(now)));
         Some(next.flatten().map_or(Intent::Nothing, |setting| Intent::set(id, setting)))
@@ -213,12 +217,12 @@ impl Instruments {
     }
 }
 
-/// The knobs that an instrument has, as it is now.
+/// The parameters that the instrument has now.
 fn knobs(instrument: &Instrument) -> Vec<InstrumentParameter> {
     instrument.parameters()
 }
 
-/// Whose an instrument is, and whether its owner is here.
+/// The owner of an instrument, and how long they have been away.
 pub(crate) fn owner<'a>(view: &View, id: InstrumentId) -> Vec<Span<'a>> {
     let Some(owner) = view.owner(id) else {
         return vec![Span::styled("-", theme::QUIET)];

@@ -1,5 +1,6 @@
-//! The mixer: the strips side by side, as on a desk, and the master always at
-//! the right.
+//! The mixer pane: the strips side by side, and the master always at the right.
+//!
+//! It reads a view and returns intents; what a strip can do is in `strip`.
 
 mod column;
 mod effects;
@@ -26,14 +27,14 @@ use self::{
 use super::{Key, Pane};
 use crate::{intent::Intent, theme, view::View};
 
-/// The mixer.
+/// The mixer pane.
 #[derive(Debug, Default)]
 pub struct Mixer {
-    /// All strips but the master's, from left to right.
+    /// All strips except the master, from left to right.
     strips: Vec<StripId>,
-    /// The strip under the cursor, unless that is the selected instrument's.
+    /// The strip under the cursor, unless it is that of the selected instrument.
     elsewhere: Option<StripId>,
-    /// The cursor inside the strip, if it is open.
+    /// The cursor inside the strip, if the strip is open.
     inside: Option<Effects>,
 }
 
@@ -105,16 +106,16 @@ impl Pane for Mixer {
 }
 
 impl Mixer {
-    /// The strip under the cursor, which is always one that is there.
+    /// The strip under the cursor, which always exists.
     fn under_cursor(&self, view: &View) -> StripId {
         let there = |id: &StripId| id.of(view.studio()).is_some();
         let selected = || view.selected().map(|(id, _)| StripId::Instrument(id));
         self.elsewhere.filter(there).or_else(selected).unwrap_or(StripId::Master)
     }
 
-    /// What a key does to the cursor.
+    /// Translates a key that moves the cursor.
     fn move_cursor(&mut self, key: KeyCode, id: StripId, strip: &Strip) -> Option<Intent> {
-        // The master comes after the last of them.
+        // The master comes last.
         let last = self.strips.len();
         let at = self.strips.iter().position(|other| *other == id).unwrap_or(last);
         match key {
@@ -131,7 +132,7 @@ impl Mixer {
         }
     }
 
-    /// Goes to the strip at this place.
+    /// Moves the cursor to the strip with this index.
     fn go(&mut self, at: usize) -> Intent {
         self.inside = None;
         let id = self.strips.get(at).copied().unwrap_or(StripId::Master);
@@ -143,7 +144,7 @@ impl Mixer {
         Intent::Nothing
     }
 
-    /// Draws as many strips as there is room for, around the cursor.
+    /// Draws as many strips as fit, scrolled so that the cursor is visible.
     fn draw_strips(&self, id: StripId, view: &View, area: Rect, buffer: &mut Buffer) {
         let room = usize::from(area.width.saturating_sub(1) / (WIDTH + 1)).max(1);
         let at = self.strips.iter().position(|other| *other == id).unwrap_or(self.strips.len());
@@ -165,7 +166,7 @@ impl Mixer {
     }
 }
 
-/// What a key does to a strip.
+/// Translates a key that edits a strip.
 fn on_strip(key: KeyCode, id: StripId, strip: &Strip, view: &View) -> Option<Intent> {
     let mixer = &view.studio().mixer;
     let pan = |steps| id.set_pan(panned(strip.pan.unwrap_or(Pan::of(0.0)), steps));
@@ -188,7 +189,7 @@ fn on_strip(key: KeyCode, id: StripId, strip: &Strip, view: &View) -> Option<Int
     })
 }
 
-/// Draws the strip at the left, and what is inside of it.
+/// Draws the open strip at the left, and its effects and sends beside it.
 fn draw_inside(effects: &Effects, id: StripId, view: &View, area: Rect, buffer: &mut Buffer) {
     if id == StripId::Master {
         return effects.draw(id, view, area, buffer);

@@ -1,5 +1,7 @@
-//! The people: who takes part, what is theirs, how far away they are, and what
-//! has happened lately.
+//! The people pane: the participants, what they own, their round-trip times, and the
+//! message log.
+//!
+//! It reads the roster of a view; presence is decided by the authority, not here.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -19,20 +21,20 @@ use ratatui::{
 use super::{Key, Pane};
 use crate::{intent::Intent, theme, view::View, words};
 
-/// The people.
+/// The people pane.
 #[derive(Debug, Default)]
 pub struct People {
-    /// Everyone, in the order of their numbers.
+    /// All participants, ordered by their ids.
     ids: Vec<ClientId>,
-    /// Who is under the cursor; oneself to begin with.
+    /// The participant under the cursor; at first this client.
     at: Option<ClientId>,
 }
 
-/// How wide the names are.
+/// The columns of the names.
 const NAME: usize = 12;
-/// How wide it is what somebody is.
+/// The columns of the roles.
 const ROLE: usize = 9;
-/// How wide round-trip times are.
+/// The columns of the round-trip times.
 const TRIP: usize = 9;
 
 impl Pane for People {
@@ -65,7 +67,7 @@ impl Pane for People {
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
-        // The people take what they need, up to half of the room.
+        // The participants get the rows that they need, up to half of the area.
         let rows = u16::try_from(self.ids.len() + 2).unwrap_or(u16::MAX).min(area.height / 2);
         let [people, news] =
             Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(area);
@@ -75,7 +77,7 @@ impl Pane for People {
 }
 
 impl People {
-    /// Where the cursor is: on somebody who takes part.
+    /// The index of the participant under the cursor.
     fn under_cursor(&self, view: &View) -> usize {
         let find = |id| self.ids.iter().position(|other| *other == id);
         self.at.and_then(find).or_else(|| find(view.me.client_id)).unwrap_or_default()
@@ -111,14 +113,14 @@ impl People {
     }
 }
 
-/// Somebody, in words.
+/// A participant as text.
 struct Person<'a> {
     id: ClientId,
     name: &'a str,
     role: &'static str,
     trip: String,
     presence: String,
-    /// How good it is how present it is.
+    /// The style of the presence.
     style: Style,
 }
 
@@ -158,8 +160,8 @@ impl<'a> Person<'a> {
     }
 }
 
-/// Whether somebody is here; if not, for how long, or how long the place is kept.
-/// That one knows of oneself only.
+/// Whether a participant is here, and if not, for how long. If this client is
+/// disconnected, how long its own place is kept.
 fn presence(id: ClientId, is_me: bool, view: &View) -> (String, Style) {
     if is_me && let Some(left) = view.status.time_left() {
         let left = match left.as_secs() {
@@ -174,8 +176,8 @@ fn presence(id: ClientId, is_me: bool, view: &View) -> (String, Style) {
     }
 }
 
-/// How long a message to somebody and back takes. One's own is exact; those of
-/// others are rounded up.
+/// The round-trip time of a participant: exact for this client, an upper bound for
+/// others.
 fn trip(participant: &Participant, is_me: bool, view: &View) -> String {
     match (&view.status, participant.round_trip) {
         (Status::Connected { round_trip: Some(time) }, _) if is_me => {
@@ -186,7 +188,7 @@ fn trip(participant: &Participant, is_me: bool, view: &View) -> String {
     }
 }
 
-/// What somebody owns, by number and name; no more than can be seen.
+/// What a participant owns, by number and name; not more than fits.
 fn owned(id: ClientId, room: usize, view: &View) -> String {
     let mut owned = String::new();
     for instrument in view.state.roster.owned_by(id) {
@@ -201,7 +203,7 @@ fn owned(id: ClientId, room: usize, view: &View) -> String {
     if owned.is_empty() { "-".into() } else { owned }
 }
 
-/// Selects the first instrument that somebody owns, and goes to it.
+/// Selects the first instrument that a participant owns, and shows it.
 fn first_instrument(id: ClientId, view: &View) -> Intent {
     let there = |id: &_| view.studio().instruments.contains(*id);
     if let Some(instrument) = view.state.roster.owned_by(id).find(there) {
@@ -214,7 +216,7 @@ fn first_instrument(id: ClientId, view: &View) -> Intent {
     Intent::Complain(format!("{who} owns no instrument"))
 }
 
-/// Draws what has happened lately, the latest at the end.
+/// Draws the message log, the latest message at the end.
 fn draw_news(view: &View, area: Rect, buffer: &mut Buffer) {
     let rows = usize::from(area.height.saturating_sub(1));
     let mut lines: Vec<_> = view.news.latest().take(rows).map(|item| item.line()).collect();

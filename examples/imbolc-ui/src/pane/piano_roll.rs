@@ -1,4 +1,6 @@
-//! The piano roll: the notes of the selected instrument, in time.
+//! The piano roll: the notes of the selected instrument over time.
+//!
+//! It keeps a cursor and a cache of the track; notes live in the model.
 
 mod edit;
 pub(super) mod grid;
@@ -33,15 +35,14 @@ use crate::{app::place, intent::Intent, theme, view::View, words};
 #[derive(Debug, Default)]
 pub struct PianoRoll {
     zoom: Zoom,
-    /// How long the next note is: as the last one that was resized, or else as
-    /// the grid.
+    /// The length of the next note: that of the last resized note, else one grid step.
     length: Option<NoteLength>,
-    /// From where on notes are being marked, up to the cursor.
+    /// Where the marked region begins; it extends to the cursor.
     mark: Option<Ticks>,
-    /// Whether what is shown goes with the music.
+    /// Whether the window follows the playhead.
     following: bool,
     survey: Survey,
-    /// What was shown last, of which instrument.
+    /// The instrument and the window of the last frame.
     window: Cell<Option<(InstrumentId, Window)>>,
 }
 
@@ -110,7 +111,7 @@ impl Pane for PianoRoll {
 }
 
 impl PianoRoll {
-    /// Where the cursor is, in the track of the selected instrument.
+    /// The cursor, in the track of the selected instrument.
     fn here<'a>(&self, view: &'a View<'a>) -> Option<Here<'a>> {
         let (id, _) = view.selected()?;
         let track = view.studio().piano_roll.track(id)?;
@@ -120,15 +121,15 @@ impl PianoRoll {
         Some(Here { view, id, track, grid, tick, pitch, note })
     }
 
-    /// What is shown: what was shown before, as far as the cursor, or the music,
-    /// allows.
+    /// The visible window: that of the last frame, scrolled as little as the cursor or
+    /// the playhead requires.
     fn window(&self, here: &Here, area: Rect) -> Window {
         let (columns, rows) = (area.width.saturating_sub(NAMES), area.height.saturating_sub(1));
         let before = self.window.get();
         let was = before.map(|(_, window)| window).unwrap_or_default();
         let mut window = was.sized(columns, rows, &here.grid);
         if before.is_none_or(|(id, _)| id != here.id) {
-            // What one has not seen yet is shown where its notes are.
+            // A track that was not shown before is scrolled to its notes.
             let here = u16::from(here.pitch.get());
             let middle = |(low, high): (_, _)| u16::midpoint(low, high);
             let range = self.survey.range.map(|(low, high)| (low.get().into(), high.get().into()));
@@ -149,7 +150,7 @@ impl PianoRoll {
         window
     }
 
-    /// Whose track it is, and how it is played.
+    /// The instrument, its owner and how it is played.
     fn heading<'a>(&self, here: &Here, window: Window) -> Line<'a> {
         let Here { view, id, track, .. } = here;
         let session = &view.studio().session;
@@ -193,7 +194,7 @@ impl PianoRoll {
         line
     }
 
-    /// What is under the cursor, or is being marked.
+    /// What is under the cursor, or the marked region.
     fn detail<'a>(&self, here: &Here) -> Line<'a> {
         if let Some(region) = self.marked(here) {
             let keys = "  y copy  x cut  D delete  l loop";
@@ -226,7 +227,7 @@ impl PianoRoll {
     }
 }
 
-/// Whether everybody has this note as it is.
+/// Whether the authority has confirmed this note as it is shown.
 fn is_certain(view: &View, id: InstrumentId, note: &Note) -> bool {
     let track = |studio: &StudioState| -> Option<Note> {
         studio.piano_roll.track(id).and_then(|track| track.note(note.tick, note.pitch))
@@ -234,7 +235,7 @@ fn is_certain(view: &View, id: InstrumentId, note: &Note) -> bool {
     view.is_certain(track)
 }
 
-/// A region by its first bar and the first after it.
+/// A region as text.
 fn span(here: &Here, region: LoopRegion) -> String {
     let session = &here.view.studio().session;
     format!("{} – {}", place(region.start(), session), place(region.end(), session))

@@ -1,4 +1,6 @@
-//! The session: what holds for everybody, from the tempo to the project.
+//! The session pane: the settings that all participants share, from tempo to project.
+//!
+//! It moves a cursor over rows; `session_rows` says what each row shows and changes.
 
 mod rows;
 
@@ -15,20 +17,20 @@ use self::rows::{LEFT, ROWS, Row, Shows};
 use super::{Key, Pane};
 use crate::{intent::Intent, theme, view::View};
 
-/// The session.
+/// The session pane.
 #[derive(Debug, Default)]
 pub struct Session {
-    /// The row under the cursor.
+    /// The index of the row under the cursor.
     at: usize,
 }
 
-/// From this width on there are two columns.
+/// The width from which there are two columns.
 const WIDE: u16 = 80;
 
-/// How wide the labels are.
+/// The columns of the labels.
 const LABEL: usize = 14;
 
-/// How many small steps a large one is.
+/// How many small steps a large step is.
 const LARGE: i16 = 10;
 
 impl Pane for Session {
@@ -91,8 +93,8 @@ impl Session {
         Intent::Nothing
     }
 
-    /// Draws rows, of which the first is number `from`, each group under its
-    /// heading, so that the cursor is seen if it is among them.
+    /// Draws rows, the first of which has the index `from`, with a heading per group;
+    /// scrolls so that the cursor is visible.
     fn draw_rows(&self, from: usize, rows: &[Row], view: &View, area: Rect, buffer: &mut Buffer) {
         let mut lines = Vec::new();
         let mut cursor = 0;
@@ -116,7 +118,7 @@ impl Session {
 }
 
 impl Row {
-    /// What comes so many steps later; what has no steps stays as it is.
+    /// Changes the row by steps; a row at its limit stays as it is.
     fn change(&self, view: &View, by: i16) -> Option<Intent> {
         let step = self.step?;
         Some(step(view.studio(), by).unwrap_or(Intent::Nothing))
@@ -129,7 +131,7 @@ impl Row {
             Shows::Studio(shows) => {
                 let certain = view.is_certain(shows);
                 let text = shows(view.studio());
-                // A blank stays at the right, and there is room for the mark.
+                // Leaves room for the mark, and a blank at the right.
                 let room = width.saturating_sub(LABEL + 2 + theme::UNCERTAIN.len());
                 let text = theme::fit(&text, room) + theme::mark(certain);
                 let changes = self.step.is_some() || self.enter.is_some();

@@ -1,10 +1,13 @@
-//! Pads and steps, which people count from 1 and the wire from 0.
+//! Renumbers pads and steps: users count them from 1, the wire from 0.
+//!
+//! It changes JSON values by the names of their fields, and knows no types of the
+//! studio.
 
 use serde_json::Value;
 
 /// Counts the pads and steps in an action, a change or a target from 1.
 ///
-/// They are numbers like others there: what they are is told by what they are in.
+/// They are plain numbers: only the enclosing variant tells what they are.
 pub(super) fn count_from_one(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(count_from_one),
@@ -18,7 +21,7 @@ pub(super) fn count_from_one(value: &mut Value) {
     }
 }
 
-/// The pads and steps that `content` names itself, if `name` is what it is of.
+/// The pad and step numbers directly in `content`, the content of `name`.
 fn places<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
     match (name, content) {
         (
@@ -27,7 +30,7 @@ fn places<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
             number @ Value::Number(_),
         ) => vec![number],
         (name, Value::Array(items)) => match (name, &mut items[..]) {
-            // Of a drum machine, and what a lane moves of an instrument.
+            // As a setting of a drum machine, and as the target of a lane.
             ("Pad", [pad, _] | [_, pad, _]) => vec![pad],
             ("Step", [_, pad, step, _]) | ("Off", [pad, step]) => vec![pad, step],
             _ => Vec::new(),

@@ -1,4 +1,4 @@
-//! The arrangement: what its keys do, and what it shows.
+//! The arrangement pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -45,7 +45,7 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-/// The line of an instrument.
+/// The row of an instrument.
 fn row(stage: &mut Stage, name: &str) -> String {
     let screen = stage.screen();
     let line = screen.lines().find(|line| line.trim_start_matches('│').starts_with(name));
@@ -64,7 +64,7 @@ fn the_chosen_clip_is_placed_at_the_cursor_and_what_is_there_is_removed() {
             tick: Ticks::MIN,
         }),
     ];
-    // Below the chorus there is the second verse, which begins later.
+    // Under the chorus lies the second verse, which starts later.
     assert_eq!(stage.dispatched()[..2], expected);
     stage.press("<").press("<end><enter>");
     let expected =

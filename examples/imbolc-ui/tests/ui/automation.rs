@@ -1,4 +1,4 @@
-//! Automation: what its keys do, and what it shows.
+//! The automation pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -78,7 +78,7 @@ fn a_point_is_moved_by_a_twentieth_and_one_is_added_where_there_is_none() {
         put(point(0, 0.25)),
         put(point(0, 0.3)),
         put(point(0, 0.25)),
-        // From where the line is, an eighth of the way from 0.25 to 0.9.
+        // On the curve, an eighth of the way from 0.25 to 0.9.
         put(point(120, 0.28)),
     ];
     assert_eq!(stage.dispatched(), expected);

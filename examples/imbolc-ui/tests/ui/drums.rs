@@ -1,4 +1,4 @@
-//! The drum machine: what its keys do, and what it shows.
+//! The drum pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -45,7 +45,7 @@ fn region(first: (u8, u8), last: (u8, u8)) -> StepRegion {
     StepRegion::new(corner(first), corner(last)).unwrap()
 }
 
-/// The line of a pad.
+/// The row of a pad.
 fn row(stage: &mut Stage, name: &str) -> String {
     let screen = stage.screen();
     let line = screen.lines().find(|line| line.contains(name));
@@ -53,7 +53,7 @@ fn row(stage: &mut Stage, name: &str) -> String {
     line.trim_start_matches('│').to_owned()
 }
 
-/// What the palette makes of a line.
+/// The actions that a palette command dispatches.
 fn typed(stage: &mut Stage, line: &str) -> Vec<NetworkAction> {
     stage.press(":").press(line).press("<enter>").dispatched()
 }
@@ -224,7 +224,7 @@ fn commands_for_drums_need_a_drum_kit() {
 fn the_step_that_is_played_is_shown() {
     let mut stage = drums(Scene::Joined);
     assert!(!stage.screen().contains('▼'));
-    // The second round of 16 sixteenths, the fourth step.
+    // In the second pass of 16 sixteenths: the fourth step.
     stage.plays(1920 + 3 * 120 + 60, -6.0);
     let screen = stage.screen();
     let ruler = screen.lines().find(|line| line.contains('▼')).expect("it plays");
@@ -236,7 +236,7 @@ fn the_step_that_is_played_is_shown() {
 fn in_a_chain_the_pattern_that_is_played_is_shown_as_such() {
     let mut stage = drums(Scene::Joined);
     typed(&mut stage, "chain 1 2 1");
-    // The chain is 16, 8 and 16 sixteenths long.
+    // The chain has 16, 8 and 16 sixteenths.
     for (step, at, here) in
         [(3, "chain ▸1 2 1", true), (17, "chain 1 ▸2 1", false), (43, "chain ▸1 2 1", true)]
     {

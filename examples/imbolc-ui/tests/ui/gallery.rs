@@ -1,6 +1,7 @@
-//! The screens that people are shown, made from what is tested.
+//! Generates SCREENS.md and docs/screens.svg from the screens that the tests draw, and
+//! fails if the files are stale.
 //!
-//! `UPDATE_SCREENS=1 cargo test -p imbolc-ui --test ui gallery` writes them anew.
+//! Update them with `UPDATE_SCREENS=1 cargo test -p imbolc-ui --test ui gallery`.
 
 use std::{fmt::Write as _, fs, path::Path};
 

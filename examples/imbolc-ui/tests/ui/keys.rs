@@ -78,7 +78,7 @@ fn a_command_is_typed_and_what_is_wrong_with_it_is_told() {
 fn a_beginning_that_may_be_several_commands_lists_them() {
     let mut stage = Stage::new(Scene::Alone);
     let screen = stage.press(":de<tab>").screen();
-    // What they have in common is typed, and each has a line with what it does.
+    // The common prefix is completed, and each candidate has a line of help.
     for line in ["delete   deletes the selected instrument", "delgroup GROUP  deletes a layer"] {
         assert!(screen.lines().any(|shown| shown.starts_with(line)), "{line}: {screen}");
     }
@@ -87,7 +87,7 @@ fn a_beginning_that_may_be_several_commands_lists_them() {
     stage.press("<tab>");
     assert!(stage.screen().lines().any(|line| line == ":delete"), "{}", stage.screen());
 
-    // There are more than lines, also on the smallest terminal: as many as fit.
+    // If there are more candidates than lines, as many as fit are shown.
     stage.press("<esc>:<tab>");
     for (width, height) in [(100, 30), (60, 16)] {
         stage.resize(width, height);
@@ -146,7 +146,7 @@ fn who_has_joined_leaves_without_a_question() {
 #[test]
 fn a_knob_with_steps_goes_on_to_the_next_one_and_stays_at_the_end() {
     let mut stage = Stage::new(Scene::Joined);
-    // The wave of the oscillator is the first knob: a saw, then square and noise.
+    // The wave of the oscillator is the first parameter: saw, then square and noise.
     stage.press("<right>+");
     assert_eq!(wave(&stage), "square");
     stage.press("+++");

@@ -1,4 +1,4 @@
-//! The sessions on the LAN: sightings in, a list out; keys in, a choice out.
+//! The lobby: discovery events in, a list out; keys in, a choice out.
 
 use std::{cell::Cell, future::pending, net::SocketAddr, time::Duration};
 
@@ -78,9 +78,8 @@ fn what_cannot_be_joined_is_not_and_why_is_said() {
     assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Leave);
 }
 
-/// What becomes of keys that are pressed in a lobby where Friday is found, if it is
-/// joined in this way; and what is on the screen in the end, or when nothing
-/// happens any more.
+/// Runs the lobby with one session, Friday, and presses `keys`. Returns the result, if
+/// it ends within a second of virtual time, and the final screen.
 async fn visit(
     keys: &[KeyCode],
     join: impl AsyncFn(SocketAddr) -> Result<u8, String>,
@@ -96,7 +95,7 @@ async fn visit(
         let choosing = lobby::choose(next, join, &mut terminal, &mut inputs);
         let pressing = async {
             for key in keys {
-                // When nothing else happens.
+                // After everything else has been handled.
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 sender.send(Input::Key(KeyEvent::from(*key))).await.expect("it reads");
             }

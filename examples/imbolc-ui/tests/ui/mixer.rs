@@ -1,4 +1,4 @@
-//! The mixer.
+//! The mixer pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -158,7 +158,7 @@ fn buses_and_groups_come_and_go_by_command_and_the_cursor_lives_on() {
         stage.press("<end><left>n<backspace><backspace>ry<enter>D<enter>").dispatched(),
         [bus(3, BusSetting::Name(name("Dry"))), mix(MixerSetting::DeleteBus(BusId(3))),]
     );
-    // The strip under the cursor is gone: the selected instrument has it again.
+    // The strip under the cursor was deleted: the cursor is on the selected instrument.
     assert_eq!(stage.press("m").dispatched(), [set(BASS, InstrumentSetting::Mute(true))]);
 }
 
@@ -200,7 +200,7 @@ fn inside_a_strip_effects_are_bypassed_moved_and_deleted() {
     );
     assert_eq!(stage.press("<delete>").dispatched(), [chain(ChainSetting::Remove(SlotId(1)))]);
     assert!(stage.screen().contains("none: e adds one"), "{}", stage.screen());
-    // The fader moves inside as well, and Escape leads out.
+    // The fader works inside a strip, too, and Escape closes the strip.
     assert_eq!(
         stage.press("+<esc><right>").dispatched(),
         [set(BASS, InstrumentSetting::Level(level(-5.0)))]
@@ -252,7 +252,7 @@ fn a_fader_that_somebody_else_moves_is_seen_and_one_that_is_not_ones_own_is_refu
     assert_eq!(stage.dispatched(), [master(MasterSetting::Level(level(-1.0)))]);
 }
 
-/// Two hundred instruments, the last of which is called Horn.
+/// Two hundred instruments; the last one is called Horn.
 fn orchestra() -> StudioState {
     let mut studio = StudioState::default();
     for id in 1..=200 {

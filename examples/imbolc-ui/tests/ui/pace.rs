@@ -1,4 +1,4 @@
-//! When a frame is drawn, and what it costs.
+//! When frames are drawn, and what they cost.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::stage::{ANA, LEAD, Scene, Stage};
 
-/// Long after the last thing that happened.
+/// Long after the last change.
 fn later() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
@@ -61,7 +61,7 @@ async fn frames_in_a_second(stage: &Stage) -> usize {
 async fn in_a_second_in_which_a_meter_moves_sixty_frames_are_drawn() {
     let mut stage = Stage::new(Scene::Alone);
     stage.plays(480, -12.0);
-    // Whenever it is looked at it is somewhere else.
+    // The playhead differs each time it is read.
     stage.moves();
     assert_eq!(frames_in_a_second(&stage).await, 60);
 }
@@ -92,10 +92,11 @@ fn only_what_an_event_says_has_changed_is_worked_out_anew() {
     let mut stage = Stage::new(Scene::Alone);
     stage.screen();
     let count = stage.studio().instruments.len();
-    // The snapshot is ahead of its event: the list is not looked at again yet.
+    // The snapshot is ahead of its event: the cached list stays until the event
+    // arrives.
     stage.replace(|studio| crate::band::add(studio, 77, "Late"));
     stage.happens(Event::Changed(DirtyFlags::TRANSPORT));
-    // The news may know better: the row has two blanks.
+    // The message log may mention it already; the row of the list has two blanks.
     assert!(!stage.screen().contains("77  Late"));
     stage.happens(Event::Changed(DirtyFlags::INSTRUMENTS));
     assert!(stage.screen().contains("77  Late"));

@@ -1,4 +1,4 @@
-//! The people.
+//! The people pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     Event,
@@ -16,7 +16,7 @@ fn people(scene: Scene) -> Stage {
     stage
 }
 
-/// The line on which somebody is.
+/// The row of a participant.
 fn line_of(stage: &mut Stage, name: &str) -> String {
     let screen = stage.screen();
     let mut lines = screen.lines().filter(|line| line.starts_with('│'));

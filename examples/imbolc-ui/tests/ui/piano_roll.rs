@@ -16,7 +16,7 @@ use crate::{
     stage::{BASS, Scene, Stage},
 };
 
-/// Where the cursor is at first: the beginning, middle C.
+/// The initial pitch of the cursor.
 const MIDDLE_C: Pitch = Pitch::of(60);
 
 fn roll(scene: Scene) -> Stage {
@@ -33,7 +33,7 @@ fn set(setting: TrackSetting) -> NetworkAction {
     bass(PianoRollAction::Set(setting))
 }
 
-/// What a new note is like.
+/// A note with the values of a new one.
 fn drawn(tick: u32, pitch: u8) -> Note {
     Note { length: NoteLength::of(120), ..note(tick, pitch) }
 }
@@ -42,7 +42,7 @@ fn region(start: u32, end: u32) -> LoopRegion {
     LoopRegion::new(Ticks::new(start).unwrap(), Ticks::new(end).unwrap()).unwrap()
 }
 
-/// The line in which a key is.
+/// The row of a pitch.
 fn row(stage: &mut Stage, name: &str) -> String {
     let screen = stage.screen();
     let inside = |line: &str| line.trim_matches('│').to_owned();
@@ -213,7 +213,7 @@ fn band_with(stage: &mut Stage, setting: SessionSetting) {
 #[test]
 fn notes_are_drawn_by_how_hard_how_likely_and_how_long_they_are() {
     let mut stage = roll(Scene::Joined);
-    // Softly, then for two beats; a note that may not be played beside it.
+    // Soft, then for two beats; beside it a note with a probability.
     let line = row(&mut stage, "C3");
     assert!(line.contains("░━──────█━━━━━━━"), "{line}");
     assert!(row(&mut stage, "D3").contains("7╌"));
@@ -238,7 +238,7 @@ fn a_note_that_began_before_what_is_shown_reaches_into_it() {
     assert!(line.starts_with("D4   ━━━━━━━━"), "{line}");
     let line = row(&mut stage, "C4");
     let reaching = line.chars().filter(|letter| *letter == '━').count();
-    // Up to tick 18,400, of a window of 93 columns that ends with tick 28,920.
+    // To tick 18,400, in a window of 93 columns that ends at tick 28,920.
     assert_eq!(reaching, 6, "{line}");
 }
 

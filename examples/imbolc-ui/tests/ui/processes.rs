@@ -1,10 +1,10 @@
-//! Real processes on real terminals.
+//! Real processes in pseudo-terminals: start-up, errors, hosting and joining.
 
 use std::time::Duration;
 
 use crate::player::{Player, without_terminal};
 
-/// What the program says before it ends, in one line.
+/// The one line that a failing program prints.
 fn complaint(arguments: &[&str]) -> String {
     let output = without_terminal(arguments);
     assert!(!output.status.success(), "{arguments:?} succeeds");
@@ -81,7 +81,7 @@ fn whoever_is_told_to_end_gives_the_terminal_back() {
     assert!(!player.has_screen());
 }
 
-/// In the process that this starts, it is the one that panics.
+/// The test starts itself in a process, which panics.
 #[test]
 fn a_panic_gives_the_terminal_back_before_it_is_reported() {
     const PANICS: &str = "IMBOLC_UI_TEST_PANICS";
@@ -129,7 +129,7 @@ mod net {
 
     use super::*;
 
-    /// A directory of this test's own, empty at the beginning and gone at the end.
+    /// A temporary directory, removed at the end of the test.
     struct Directory(PathBuf);
 
     impl Directory {
@@ -152,7 +152,7 @@ mod net {
         }
     }
 
-    /// The address at which a host says that it listens.
+    /// The address that the host shows.
     fn address(host: &Player) -> String {
         host.sees("hosting at ");
         let screen = host.screen();
@@ -173,14 +173,14 @@ mod net {
         ana.sees("ana connected");
         mia.sees("ana has joined");
 
-        // An edit on one screen is read on the other.
+        // An edit on one screen appears on the other.
         ana.press("++");
         mia.waits("the fader is up", |screen| {
             screen.lines().any(|line| line.contains("1  Bass") && line.contains("-4.0"))
         });
         mia.sees("ana: 1 Bass: level -4");
 
-        // What is Ana's, Mia does not edit.
+        // Mia cannot edit what Ana owns.
         mia.press("+");
         mia.sees("instrument 1 belongs to ana");
 
@@ -192,7 +192,7 @@ mod net {
         ana.press("-");
         mia.sees("ana: 1 Bass: level -5");
 
-        // The host ends the session, and whoever was in it goes on looking.
+        // The host ends the session; the client keeps working on its own copy.
         mia.press("q");
         mia.sees("1 person is in your session: q again to end it");
         mia.press("q");
@@ -280,7 +280,7 @@ mod net {
         ana.waits("the session is listed", |screen| {
             screen.lines().any(|line| line.contains(&name) && line.contains(" 1/64 "))
         });
-        // Others may be listed above it.
+        // Other sessions may be listed above it.
         let screen = ana.screen();
         let row = screen.lines().position(|line| line.contains(&name)).expect("it is listed");
         for _ in 2..row {
@@ -291,7 +291,7 @@ mod net {
         mia.sees("ana owns 3 Pad");
     }
 
-    /// Somebody who takes connections, and answers as told.
+    /// A listener that accepts one connection and sends `answer`.
     fn stranger(answer: Option<&'static str>) -> String {
         use std::io::Write as _;
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -302,7 +302,7 @@ mod net {
                 let length = u32::try_from(answer.len()).expect("short").to_be_bytes();
                 stream.write_all(&[&length[..], answer.as_bytes()].concat()).expect("it listens");
             }
-            // Until it hangs up.
+            // Until the client closes the connection.
             let _ = stream.read_to_end(&mut Vec::new());
         });
         address
@@ -339,7 +339,7 @@ mod net {
             Self { child, lines }
         }
 
-        /// Waits for a line in which `text` is.
+        /// Waits for a line that contains `text`.
         fn prints(&mut self, text: &str) -> String {
             let mut said = Vec::new();
             for line in self.lines.by_ref() {

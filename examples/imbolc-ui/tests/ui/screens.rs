@@ -1,12 +1,12 @@
-//! Snapshots in, screens out: every pane in every scene.
+//! Every pane in every scene, as snapshots.
 //!
-//! `INSTA_UPDATE=always cargo test -p imbolc-ui --test ui` writes them anew.
+//! Update them with `INSTA_UPDATE=always cargo test -p imbolc-ui --test ui`.
 
 use imbolc_net::studio::Pane;
 
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
-/// The panes, and which keys lead to what there is to be seen.
+/// The panes, and the keys that lead to something to see.
 pub const PANES: [(Pane, &str); 8] = [
     (Pane::Instruments, ""),
     (Pane::Mixer, ""),
@@ -18,7 +18,7 @@ pub const PANES: [(Pane, &str); 8] = [
     (Pane::People, ""),
 ];
 
-/// What they are called.
+/// Their titles.
 const TITLES: [&str; 8] =
     ["Instruments", "Mixer", "Roll", "Drums", "Auto", "Arrange", "Session", "People"];
 

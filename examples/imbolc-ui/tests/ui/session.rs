@@ -1,4 +1,4 @@
-//! The session.
+//! The session pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     protocol::Refusal,
@@ -18,7 +18,7 @@ fn session(scene: Scene) -> Stage {
     stage
 }
 
-/// What keys do with the cursor so many rows from the top.
+/// The actions that keys dispatch with the cursor on a row.
 fn on_row(row: usize, keys: &str) -> Vec<NetworkAction> {
     let mut stage = session(Scene::Alone);
     stage.press(&"<down>".repeat(row)).press(keys).dispatched()

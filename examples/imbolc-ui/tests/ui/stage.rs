@@ -1,4 +1,4 @@
-//! What a test sets up: what the UI is shown, and what happens to it.
+//! The test harness: a UI on a mock dispatcher and an in-memory terminal.
 
 use std::{
     sync::{Arc, Mutex},
@@ -34,18 +34,18 @@ pub const MIA: ClientId = ClientId::HOST;
 pub const ANA: ClientId = ClientId(1);
 pub const BEN: ClientId = ClientId(2);
 
-/// As whom, and how, one sees the session.
+/// Which participant the UI belongs to, and how it is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scene {
-    /// Mia, alone.
+    /// Mia, in a local session.
     Alone,
     /// Mia, who hosts Ana and Ben; Ben is away.
     Hosting,
     /// Ana, who has joined.
     Joined,
-    /// Ana, of whom an edit was just refused.
+    /// Ana, who has just had an edit rejected.
     Refused,
-    /// Ana, who has lost the connection and goes on editing.
+    /// Ana, who has lost the connection and keeps editing.
     Reconnecting,
 }
 
@@ -71,7 +71,7 @@ impl Scene {
                 since: Instant::now(),
                 reason: ConnectionError::Closed,
                 attempt: None,
-                // Half a second more, so that it says 42 for a while.
+                // Half a second more, so that the screen says 42 during the test.
                 until: Instant::now() + Duration::from_millis(42_500),
             },
         }
@@ -102,7 +102,7 @@ impl Scene {
     }
 }
 
-/// A UI on a stage.
+/// A UI with a mock dispatcher.
 pub struct Stage {
     pub app: App,
     me: ClientId,
@@ -112,17 +112,17 @@ pub struct Stage {
     terminal: Terminal<TestBackend>,
 }
 
-/// What the dispatcher shows, and what it was asked.
+/// The state of the mock dispatcher, and the calls it received.
 struct Shown {
     state: Arc<NetworkState>,
     confirmed: Arc<NetworkState>,
     metering: Metering,
-    /// Whether the playhead is somewhere else whenever it is looked at.
+    /// Whether the playhead moves each time it is read.
     moves: bool,
     status: Status,
     /// How often the snapshot was loaded.
     loads: u32,
-    /// Whether what is dispatched is confirmed at once.
+    /// Whether dispatched actions are confirmed immediately.
     online: bool,
     dispatched: Vec<NetworkAction>,
     wishes: Vec<String>,
@@ -130,12 +130,12 @@ struct Shown {
 }
 
 impl Stage {
-    /// The band of [`band::studio`], seen as in `scene`.
+    /// The studio of [`band::studio`] in a scene.
     pub fn new(scene: Scene) -> Self {
         Self::with(scene, band::studio())
     }
 
-    /// Another studio, seen as in `scene`.
+    /// Another studio in a scene.
     pub fn with(scene: Scene, model: StudioState) -> Self {
         let state = NetworkState { seq: Seq(1), model, roster: Arc::new(scene.roster()) };
         let state = Arc::new(state);
@@ -177,12 +177,12 @@ impl Stage {
         self.shown().state.roster.as_owner(client)
     }
 
-    /// The studio as it is shown now.
+    /// The current state of the model.
     pub fn studio(&self) -> StudioState {
         self.shown().state.model.clone()
     }
 
-    /// Somebody else does something.
+    /// Another participant applies an action.
     pub fn somebody(&mut self, action: &NetworkAction) {
         self.shown().carry_out(action, true);
         self.happens(Event::Changed(DirtyFlags::ALL));
@@ -193,7 +193,7 @@ impl Stage {
         std::mem::take(&mut self.shown().loads)
     }
 
-    /// The studio becomes another one, and nobody is told.
+    /// Replaces the state without an event.
     pub fn replace(&mut self, edit: impl FnOnce(&mut StudioState)) {
         let mut shown = self.shown();
         let mut state = (*shown.state).clone();
@@ -202,7 +202,7 @@ impl Stage {
         shown.confirmed = Arc::clone(&shown.state);
     }
 
-    /// The roster becomes another one.
+    /// Edits the roster.
     pub fn reseat(&mut self, edit: impl FnOnce(&mut Roster)) {
         {
             let mut shown = self.shown();
@@ -214,7 +214,7 @@ impl Stage {
         self.happens(Event::Changed(DirtyFlags::ROSTER));
     }
 
-    /// The music goes, and is here.
+    /// Starts playback at a position with a peak level.
     pub fn plays(&mut self, playhead: u32, peak: f32) {
         let peak = Decibels::new(peak).expect("in range");
         self.replace(|studio| studio.transport.playing = true);
@@ -226,29 +226,29 @@ impl Stage {
         };
     }
 
-    /// The dispatcher does differently, and tells of it.
+    /// Changes the status of the dispatcher, with its event.
     pub fn becomes(&mut self, status: Status) {
         self.shown().status = status.clone();
         self.happens(Event::Status(status));
     }
 
-    /// From now on the meters are never twice the same.
+    /// From now on the meters differ each time they are read.
     pub fn moves(&mut self) {
         self.shown().moves = true;
     }
 
-    /// A dispatcher that shows the same, and what it tells.
+    /// A second dispatcher with the same state, and its events.
     pub fn dispatcher(&self) -> (Arc<dyn Dispatcher>, Events) {
         let me = self.me;
         (Arc::new(mock(me, &self.shown, &self.sender)), Events::new(self.sender.subscribe()))
     }
 
-    /// From now on the dispatcher refuses everything at once.
+    /// From now on the dispatcher refuses every action.
     pub fn refuses(&mut self, why: Refusal) {
         self.shown().refuses = Some(why);
     }
 
-    /// The dispatcher tells of something.
+    /// Emits an event.
     pub fn happens(&mut self, event: Event) {
         self.sender.send(event).expect("the UI listens");
         self.settle();
@@ -260,7 +260,7 @@ impl Stage {
         }
     }
 
-    /// Goes to a pane, as by its number.
+    /// Switches to a pane.
     pub fn show(&mut self, pane: Pane) -> &mut Self {
         for _ in 0..8 {
             if self.app.mine().pane() == pane {
@@ -271,7 +271,7 @@ impl Stage {
         panic!("there is no pane {pane:?}");
     }
 
-    /// Presses keys, one after the other: a letter is itself, `<up>` a key.
+    /// Presses keys: a letter is itself, `<up>` is a named key.
     pub fn press(&mut self, keys: &str) -> &mut Self {
         for key in parse(keys) {
             self.app.key(key);
@@ -280,22 +280,22 @@ impl Stage {
         self
     }
 
-    /// What was dispatched since the last call.
+    /// The actions dispatched since the last call.
     pub fn dispatched(&mut self) -> Vec<NetworkAction> {
         std::mem::take(&mut self.shown().dispatched)
     }
 
-    /// What else was asked of the dispatcher since the last call.
+    /// The other requests to the dispatcher since the last call.
     pub fn wishes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.shown().wishes)
     }
 
-    /// What is on the screen.
+    /// The current screen as text.
     pub fn screen(&mut self) -> String {
         self.settle();
         self.terminal.draw(|frame| self.app.draw(frame)).expect("in memory");
         let screen = self.terminal.backend().to_string();
-        // As it is, without the quotation marks of the backend.
+        // Without the quotation marks that the backend adds.
         let line = |line: &str| {
             let line = line.strip_prefix('"').unwrap_or(line);
             line.strip_suffix('"').unwrap_or(line).trim_end().to_owned()
@@ -303,12 +303,12 @@ impl Stage {
         screen.lines().map(line).collect::<Vec<_>>().join("\n")
     }
 
-    /// The screen from now on.
+    /// Changes the size of the terminal.
     pub fn resize(&mut self, width: u16, height: u16) {
         self.terminal = Terminal::new(TestBackend::new(width, height)).expect("in memory");
     }
 
-    /// The colour in which `text` is on the screen.
+    /// The colour of `text` on the screen.
     pub fn colour_of(&mut self, text: &str) -> Option<Color> {
         let screen = self.screen();
         let (y, line) = screen.lines().enumerate().find(|(_, line)| line.contains(text))?;
@@ -331,7 +331,7 @@ impl Shown {
     }
 }
 
-/// A dispatcher that shows what `shown` says, and lets actions show in it.
+/// A mock dispatcher that reads and changes `shown`.
 fn mock(
     me: ClientId,
     shown: &Arc<Mutex<Shown>>,
@@ -417,7 +417,7 @@ fn mock(
     mock
 }
 
-/// Keys as they are written in a test.
+/// Parses the keys of a test.
 fn parse(keys: &str) -> Vec<KeyEvent> {
     let mut parsed = Vec::new();
     let mut rest = keys;

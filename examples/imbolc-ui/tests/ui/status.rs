@@ -1,4 +1,4 @@
-//! How one is doing, in the last line of the screen.
+//! The status line, the last line of the screen.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use imbolc_net::dispatcher::{ConnectionError, Status};
 
 use crate::stage::{Scene, Stage};
 
-/// The last line of the screen.
+/// The status line.
 fn line(stage: &mut Stage) -> String {
     let screen = stage.screen();
     screen.lines().last().expect("there are lines").to_owned()
@@ -36,7 +36,7 @@ fn why_the_connection_is_lost_stays_while_attempts_fail() {
     stage.becomes(lost(ConnectionError::Shutdown, refused()));
     let end = "ana reconnecting: the host has ended the session; trying again";
     assert!(line(&mut stage).starts_with(end), "{}", line(&mut stage));
-    // Why the attempts fail is told beside it.
+    // Why the attempts fail is in the message log.
     assert!(stage.screen().contains("trying again: nobody is listening there"));
     stage.becomes(lost(ConnectionError::Closed, refused()));
     let closed = "ana reconnecting: the host has closed the connection; your place may be gone";

@@ -1,4 +1,6 @@
-//! The commands for the clips of the selected instrument.
+//! The commands that create, capture and rename clips of the selected instrument.
+//!
+//! They read a view and return intents; they never touch a dispatcher.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -9,7 +11,6 @@ use imbolc_net::{
 use super::{NOTHING_SELECTED, called, numbered, one};
 use crate::{app::place, intent::Intent, view::View};
 
-/// What a command means, or why it means nothing.
 type Meaning = Result<Vec<Intent>, String>;
 
 /// `NAME`
@@ -37,14 +38,14 @@ pub(super) fn rename(what: &str, view: &View) -> Meaning {
     one(Action::Clip(id, ClipAction::Rename(ClipId(clip), called(name)?)))
 }
 
-/// The selected instrument, and an id that none of its clips has.
+/// The selected instrument, and an unused clip id.
 fn free(view: &View) -> Result<(InstrumentId, ClipId), String> {
     let (id, _) = view.selected().ok_or(NOTHING_SELECTED)?;
     let part = view.studio().arrangement.part(id);
     Ok((id, part.map_or(ClipId(1), Part::free_clip)))
 }
 
-/// What repeats of the track: on its own, or else with everything.
+/// The region to capture: the loop of the track, or else that of the transport.
 fn repeating(id: InstrumentId, view: &View) -> Result<LoopRegion, String> {
     let studio = view.studio();
     let track = studio.piano_roll.track(id).ok_or(NOTHING_SELECTED)?;

@@ -1,4 +1,6 @@
-//! The command that adds a lane: a parameter is found by words of its name.
+//! The command that adds an automation lane; it finds a parameter by words of its name.
+//!
+//! It reads a view and returns intents; it never touches a dispatcher.
 
 use imbolc_net::{
     studio::{
@@ -11,7 +13,7 @@ use imbolc_net::{
 use super::one;
 use crate::{intent::Intent, view::View, words};
 
-/// How many parameters are named where several may be meant.
+/// How many candidates an ambiguous name lists.
 const NAMED: usize = 8;
 
 /// `PARAMETER`
@@ -24,8 +26,8 @@ pub(super) fn automate(what: &str, view: &View) -> Result<Vec<Intent>, String> {
     one(Action::Automation(target, AutomationAction::Add))
 }
 
-/// The one whose name this is, or else the only one that has all these words in
-/// its name, or their beginnings.
+/// The parameter with exactly this name, or the only one that contains all the given
+/// words or their beginnings.
 fn meant(what: &str, named: &[(String, Target)]) -> Result<Target, String> {
     let what = what.to_lowercase();
     if let Some((_, target)) = named.iter().find(|(name, _)| *name == what) {
@@ -45,8 +47,8 @@ fn meant(what: &str, named: &[(String, Target)]) -> Result<Target, String> {
     }
 }
 
-/// The parameters that are there, by name: those of the selected instrument, and
-/// everybody's.
+/// The parameters that can be automated, by name: those of the selected instrument and
+/// those of buses, groups, master and session.
 fn named(view: &View) -> Vec<(String, Target)> {
     let studio = view.studio();
     let mut named = Vec::new();
@@ -75,7 +77,7 @@ fn named(view: &View) -> Vec<(String, Target)> {
     named
 }
 
-/// Those of the buses, of the layer groups, of the master and of the session.
+/// The parameters that belong to no instrument: buses, layer groups, master, session.
 fn everybodys(studio: &StudioState) -> Vec<(String, Target)> {
     let mut named = Vec::new();
     for (id, bus) in studio.mixer.buses() {

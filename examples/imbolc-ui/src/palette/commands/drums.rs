@@ -1,5 +1,7 @@
-//! The commands for the drum machine of the selected instrument. Pads are
-//! counted from 1, as on the screen.
+//! The commands for the drum machine of the selected instrument; pads are counted from
+//! 1.
+//!
+//! They read a view and return intents; they never touch a dispatcher.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -13,7 +15,6 @@ use imbolc_net::{
 use super::{NOTHING_SELECTED, called, named, number, one};
 use crate::{intent::Intent, view::View, words};
 
-/// What a command means, or why it means nothing.
 type Meaning = Result<Vec<Intent>, String>;
 
 /// `PAD HITS [ROTATION]`
@@ -92,19 +93,19 @@ pub(super) fn steps(count: &str, view: &View) -> Meaning {
     set_pattern(view, PatternSetting::Length(count.map_err(|error| error.to_string())?))
 }
 
-/// A note value
+/// `NOTE VALUE`
 pub(super) fn resolution(value: &str, view: &View) -> Meaning {
     set_pattern(view, PatternSetting::Resolution(named(value, "note value")?))
 }
 
-/// Percent
+/// `PERCENT`
 pub(super) fn swing(percent: &str, view: &View) -> Meaning {
     let percent: f32 = number(percent, "percent")?;
     let swing = Amount::new(percent / 100.0);
     set(view, DrumSetting::Swing(swing.map_err(|_| "swing is from 0 to 100 percent")?))
 }
 
-/// The machine of the selected instrument.
+/// The drum machine of the selected instrument.
 fn kit<'a>(view: &'a View) -> Result<(InstrumentId, &'a DrumMachine), String> {
     let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
     let machine = view.studio().drums.machine(id);
@@ -112,7 +113,7 @@ fn kit<'a>(view: &'a View) -> Result<(InstrumentId, &'a DrumMachine), String> {
     Ok((id, machine))
 }
 
-/// The pattern that is shown.
+/// The current pattern.
 fn pattern(view: &View) -> Result<PatternId, String> {
     kit(view)?.1.current().ok_or_else(|| "there is no pattern".into())
 }
@@ -129,7 +130,7 @@ fn set_pattern(view: &View, setting: PatternSetting) -> Meaning {
     set(view, DrumSetting::Pattern(pattern(view)?, setting))
 }
 
-/// The pad that comes first in a line, and the rest of the line.
+/// The pad number at the start of a line, and the rest of the line.
 fn pad(line: &str) -> Result<(PadNumber, &str), String> {
     let (pad, rest) = line.split_once(' ').unwrap_or((line, ""));
     let pad: u8 = number(pad, "the number of a pad")?;
@@ -137,7 +138,7 @@ fn pad(line: &str) -> Result<(PadNumber, &str), String> {
     Ok((pad.ok_or("pads are numbered from 1 to 16")?, rest.trim()))
 }
 
-/// A key by its name or by MIDI's number.
+/// A pitch by its name (`C4`) or MIDI number.
 fn pitch(name: &str) -> Result<Pitch, String> {
     let keys = (Pitch::MIN.get()..=Pitch::MAX.get()).filter_map(|key| Pitch::new(key).ok());
     let called = |key: &Pitch| {

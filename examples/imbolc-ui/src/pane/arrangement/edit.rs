@@ -1,4 +1,6 @@
-//! What keys do with clips and placements.
+//! The keys of the arrangement: they place, move and resize clips.
+//!
+//! They return intents from a cursor and a view; nothing is drawn here.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
@@ -17,7 +19,7 @@ use crate::{
     view::View,
 };
 
-/// Where the cursor is, and what is there.
+/// The cursor, and what is under it.
 pub(super) struct Here<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) id: InstrumentId,
@@ -25,7 +27,7 @@ pub(super) struct Here<'a> {
     pub(super) part: Option<&'a Part>,
     pub(super) grid: Grid,
     pub(super) tick: Ticks,
-    /// The key at which the cursor of the piano roll is, where it stays.
+    /// The pitch of the piano roll's cursor, which stays as it is.
     pub(super) pitch: Pitch,
     /// The chosen clip.
     pub(super) clip: Option<ClipId>,
@@ -42,16 +44,16 @@ impl Here<'_> {
         SelectionAction::Cursor(ticks(tick), self.pitch).into()
     }
 
-    /// Goes to the line of a bar so many bars away.
+    /// Moves the cursor by bars, to the start of a bar.
     fn go_bars(&self, bars: i64) -> Intent {
         let (at, bar) = (i64::from(self.tick.get()), i64::from(self.grid.bar));
-        // From within a bar, the first step back goes to its beginning.
+        // From within a bar, the first step back goes to the start of that bar.
         let line = at / bar + i64::from(at % bar != 0 && bars < 0);
         self.go_to((line + bars) * bar)
     }
 
-    /// Moves the placement under the cursor by so many beats, and the cursor with
-    /// it; without one, the cursor alone.
+    /// Moves the placement under the cursor by beats, together with the cursor; without
+    /// a placement, moves the cursor.
     fn go_beats(&self, beats: i64) -> Intent {
         let by = beats * i64::from(self.grid.stride());
         let cursor = self.go_to(i64::from(self.tick.get()) + by);
@@ -63,7 +65,7 @@ impl Here<'_> {
         (self.act(PlacementAction::Move(id, to)), cursor).into()
     }
 
-    /// Does something with the placement under the cursor.
+    /// Edits the placement under the cursor.
     fn edit(&self, edit: impl FnOnce(PlacementId, Placement) -> Intent) -> Intent {
         match self.placement {
             Some((id, placement)) => edit(id, placement),
@@ -71,7 +73,7 @@ impl Here<'_> {
         }
     }
 
-    /// Places the chosen clip, or removes what is placed here.
+    /// Places the chosen clip, or removes the placement under the cursor.
     fn toggle(&self) -> Intent {
         match (self.placement, self.part, self.clip) {
             (Some((id, _)), ..) => self.act(PlacementAction::Remove(id)),
@@ -83,7 +85,7 @@ impl Here<'_> {
         }
     }
 
-    /// Makes the placement longer or shorter by a bar, but not shorter than one.
+    /// Makes the placement longer or shorter by bars, but not shorter than one bar.
     fn resize(&self, bars: i64) -> Intent {
         self.edit(|id, placement| {
             let (length, bar) = (i64::from(placement.length.get()), i64::from(self.grid.bar));
@@ -96,7 +98,7 @@ impl Here<'_> {
         })
     }
 
-    /// Places the same once more where it ends, and goes there.
+    /// Repeats the placement directly after itself, and moves the cursor there.
     fn duplicate(&self) -> Intent {
         self.edit(|placement, original| {
             let Some(part) = self.part else { return Intent::Nothing };
@@ -109,7 +111,7 @@ impl Here<'_> {
         })
     }
 
-    /// So many ticks as one counts them: in bars, or else in beats.
+    /// A length in bars if it is whole bars, else in beats or ticks.
     pub(super) fn length(&self, length: u32) -> String {
         let counted =
             |count: u32, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
@@ -123,7 +125,7 @@ impl Here<'_> {
 }
 
 impl Arrangement {
-    /// What a key stands for at a place.
+    /// Translates a key at the cursor.
     pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);
         Some(match key.code {
@@ -153,14 +155,14 @@ impl Arrangement {
         })
     }
 
-    /// Selects the instrument so many rows below.
+    /// Selects the instrument that is `rows` below.
     fn beside(&self, id: InstrumentId, rows: isize) -> Option<Intent> {
         let at = self.ids.iter().position(|other| *other == id)?;
         let at = at.saturating_add_signed(rows).min(self.ids.len() - 1);
         Some(SelectionAction::Instrument(self.ids[at]).into())
     }
 
-    /// Chooses the clip that comes so many after the chosen one.
+    /// Chooses the clip that is `clips` after the chosen one.
     fn choose(&mut self, here: &Here, clips: isize) -> Intent {
         let ids: Vec<_> = here.part.into_iter().flat_map(Part::clips).map(|(id, _)| id).collect();
         let at = ids.iter().position(|id| Some(*id) == here.clip).unwrap_or_default();
@@ -170,7 +172,7 @@ impl Arrangement {
     }
 }
 
-/// Does something with the chosen clip, by its name.
+/// Calls `act` with the id and name of the chosen clip.
 fn with_clip(here: &Here, act: impl FnOnce(ClipId, &str) -> Intent) -> Intent {
     let chosen = here.clip.and_then(|id| Some((id, here.part?.clip(id)?)));
     match chosen {
@@ -179,7 +181,7 @@ fn with_clip(here: &Here, act: impl FnOnce(ClipId, &str) -> Intent) -> Intent {
     }
 }
 
-/// Lets the tracks be played instead of the clips, or the other way round.
+/// Switches between playing the piano roll and the arrangement.
 pub(super) fn next_mode(view: &View) -> Intent {
     let play = match view.studio().arrangement.play {
         PlayMode::PianoRoll => PlayMode::Arrangement,
@@ -188,7 +190,7 @@ pub(super) fn next_mode(view: &View) -> Intent {
     Action::Arrangement(ArrangementSetting::Play(play)).into()
 }
 
-/// Lets something else happen at the end.
+/// Switches to the next behaviour at the end of the arrangement.
 pub(super) fn next_end(view: &View) -> Intent {
     let at_end = match view.studio().arrangement.at_end {
         AtEnd::GoOn => AtEnd::Stop,

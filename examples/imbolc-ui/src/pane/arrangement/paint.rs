@@ -1,5 +1,6 @@
-//! How the arrangement is drawn: the ruler, the instruments at the left, and
-//! what is placed.
+//! Draws the arrangement: the ruler, the instruments at the left, and the placements.
+//!
+//! It reads a view and writes cells; no key arrives here.
 
 use std::sync::Arc;
 
@@ -24,10 +25,10 @@ use crate::{
     words,
 };
 
-/// The columns of the names of the instruments.
+/// The columns of the instrument names.
 pub(super) const NAMES: u16 = 12;
 
-/// All that is shown of the arrangement.
+/// Draws the arrangement.
 pub(super) struct Paint<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) ids: &'a [InstrumentId],
@@ -38,8 +39,8 @@ pub(super) struct Paint<'a> {
 }
 
 impl Paint<'_> {
-    /// Draws the ruler in the first line, and as many instruments as there is
-    /// room for below, the selected one among them.
+    /// Draws the ruler in the first line and the instruments below it; scrolls so that
+    /// the selected instrument is visible.
     pub(super) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let names = NAMES.min(area.width);
         let time = Rect { x: area.x + names, width: area.width - names, ..area };
@@ -79,7 +80,7 @@ impl Paint<'_> {
         self.view.owner(id).map(|owner| theme::of(owner.client_id)).unwrap_or_default()
     }
 
-    /// In which of so many columns `tick` is.
+    /// The column of `tick`, if it is visible.
     fn column(&self, tick: u32, columns: u16) -> Option<u16> {
         self.grid.column_at(self.left, tick).filter(|column| *column < columns)
     }
@@ -116,7 +117,7 @@ impl Paint<'_> {
         }
     }
 
-    /// Draws what is placed of an instrument.
+    /// Draws the placements of an instrument.
     fn draw_line(&self, id: InstrumentId, area: Rect, buffer: &mut Buffer) {
         let playhead = self.playhead(area.width);
         for column in 0..area.width {
@@ -133,7 +134,7 @@ impl Paint<'_> {
         self.draw_removed(part, confirmed, area, buffer);
         let Some(part) = part else { return };
         let mut placements: Vec<_> = part.placements().collect();
-        // Where two overlap, the later one is seen.
+        // If two overlap, the later one is on top.
         placements.sort_by_key(|(id, placement)| (placement.tick, *id));
         for (number, placement) in placements {
             let certain = self.is_certain(confirmed, number, placement);
@@ -154,7 +155,7 @@ impl Paint<'_> {
             || confirmed.and_then(|part| part.placement(id)) == Some(placement)
     }
 
-    /// Draws a placement with its name, as far as there is room for it.
+    /// Draws a placement with as much of its name as fits.
     fn draw_block(
         &self,
         placement: &Placement,
@@ -177,7 +178,7 @@ impl Paint<'_> {
         }
     }
 
-    /// Draws what one has removed, but what is still placed for everybody else.
+    /// Draws placements that are removed here but not yet by the authority.
     fn draw_removed(
         &self,
         part: Option<&Part>,

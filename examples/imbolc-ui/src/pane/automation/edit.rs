@@ -1,4 +1,6 @@
-//! What keys do with the points of a lane.
+//! The keys of the automation pane: they add, move and delete points of a lane.
+//!
+//! They return intents from a cursor and a view; nothing is drawn here.
 
 use crossterm::event::KeyCode;
 use imbolc_net::{
@@ -17,20 +19,20 @@ use crate::{
     words,
 };
 
-/// How a value may get to the next point, in the order of the keys.
+/// The curves to the next point, in the order in which the keys step through them.
 const CURVES: [Curve; 5] =
     [Curve::Hold, Curve::Linear, Curve::SlowStart, Curve::SlowEnd, Curve::Smooth];
 
-/// Where the cursor is, and what is there.
+/// The cursor, and what is under it.
 pub(super) struct Here<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) target: Target,
     pub(super) lane: &'a Lane,
     pub(super) grid: Grid,
     pub(super) tick: Ticks,
-    /// The key at which the cursor of the piano roll is, where it stays.
+    /// The pitch of the piano roll's cursor, which stays as it is.
     pub(super) pitch: Pitch,
-    /// The first point within the step of the cursor.
+    /// The first point within the grid step of the cursor.
     pub(super) point: Option<Point>,
 }
 
@@ -43,40 +45,38 @@ impl Here<'_> {
         SelectionAction::Cursor(tick, self.pitch).into()
     }
 
-    /// Moves the cursor by so many steps of the grid.
+    /// Moves the cursor by grid steps.
     fn go(&self, strides: i32) -> Intent {
         self.go_to(self.grid.beside(self.tick, strides))
     }
 
-    /// Moves the cursor by so many bars.
+    /// Moves the cursor by bars.
     fn go_bars(&self, bars: i64) -> Intent {
         self.go_to(ticks(i64::from(self.tick.get()) + bars * i64::from(self.grid.bar)))
     }
 
-    /// What the parameter is at the cursor: as the points say, or else as it is
-    /// set.
+    /// The value at the cursor: of the lane if it has points, else of the parameter.
     pub(super) fn value(&self) -> Amount {
         let points = self.lane.points.value(self.tick);
         let set = || self.target.part(self.view.studio());
         points.or_else(set).unwrap_or(Amount::of(0.5))
     }
 
-    /// What the parameter is set to by a value, in its own unit.
+    /// The value in the unit of the parameter.
     pub(super) fn meaning(&self, value: Amount) -> String {
         let studio = self.view.studio();
         let action = self.target.action(value, studio);
         action.map(|action| words::innermost(&action)).unwrap_or_default()
     }
 
-    /// A point at the cursor that changes nothing yet.
+    /// A new point at the cursor that leaves the curve unchanged.
     fn new_point(&self) -> Point {
         let before = self.lane.points.iter().take_while(|point| point.tick < self.tick).last();
         let curve = before.map_or(Curve::Linear, |point| point.curve);
         Point { tick: self.tick, value: self.value(), curve }
     }
 
-    /// Moves the point by so many twentieths of the range; adds one if there is
-    /// none.
+    /// Moves the point by twentieths of the range; adds one if there is none.
     fn turn(&self, twentieths: f32) -> Intent {
         let point = self.point.unwrap_or_else(|| self.new_point());
         let value = turned(point.value, twentieths);
@@ -93,7 +93,7 @@ impl Here<'_> {
         })
     }
 
-    /// Gives the point the curve that comes so many after its own.
+    /// Gives the point the curve that is `by` after its own.
     fn bend(&self, by: usize) -> Intent {
         let Some(point) = self.point else { return no_point() };
         let at = CURVES.iter().position(|curve| *curve == point.curve).unwrap_or_default();
@@ -101,7 +101,7 @@ impl Here<'_> {
         self.act(AutomationAction::Put(Point { curve, ..point }))
     }
 
-    /// From `first` up to and with the step at `last`.
+    /// The region from `first` to the end of the grid step at `last`.
     fn steps(&self, first: Ticks, last: Ticks) -> Option<LoopRegion> {
         let end = i64::from(last.get()) + i64::from(self.grid.stride());
         LoopRegion::new(first, ticks(end)).ok()
@@ -109,7 +109,7 @@ impl Here<'_> {
 }
 
 impl Automation {
-    /// What a key stands for among the points.
+    /// Translates a key at the cursor.
     pub(super) fn edit(&mut self, key: KeyCode, here: &Here) -> Option<Intent> {
         Some(match key {
             KeyCode::Esc if self.mark.is_some() => {
@@ -145,21 +145,21 @@ impl Automation {
         })
     }
 
-    /// Back to the list.
+    /// Goes back to the list.
     fn leave(&mut self) -> Intent {
         self.on_points = false;
         self.mark = None;
         Intent::Nothing
     }
 
-    /// What is marked, up to and with the step of the cursor.
+    /// The marked region, including the grid step of the cursor.
     pub(super) fn marked(&self, here: &Here) -> Option<LoopRegion> {
         let mark = self.mark?;
         here.steps(here.tick.min(mark), here.tick.max(mark))
     }
 
-    /// Ends the marking, and does something with what was marked, or else with
-    /// the step of the cursor, if there is a point in it.
+    /// Clears the mark and calls `act` with the marked region, or with the grid step of
+    /// the cursor, provided that it contains a point.
     fn with_region(&mut self, here: &Here, act: impl FnOnce(LoopRegion) -> Intent) -> Intent {
         let region = self.marked(here).or_else(|| here.steps(here.tick, here.tick));
         self.mark = None;

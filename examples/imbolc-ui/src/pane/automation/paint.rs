@@ -1,4 +1,6 @@
-//! How a lane is drawn: the ruler, the value over time, and the points on it.
+//! Draws a lane: the ruler, the value over time, and the points.
+//!
+//! It reads a view and writes cells; no key arrives here.
 
 use std::sync::Arc;
 
@@ -18,23 +20,23 @@ use crate::{
     view::View,
 };
 
-/// All that is shown of a lane.
+/// Draws a lane.
 pub(super) struct Paint<'a> {
     pub(super) here: &'a Here<'a>,
     /// The tick of the first column.
     pub(super) left: u32,
-    /// What is being marked.
+    /// The marked region.
     pub(super) region: Option<LoopRegion>,
-    /// Where the cursor is, if it is among the points.
+    /// The tick of the cursor, if the keys go to the points.
     pub(super) cursor: Option<Ticks>,
 }
 
-/// Where the music is, or where it stands.
+/// The position of the playhead, also when the transport is stopped.
 pub(super) fn playhead(view: &View) -> Ticks {
     if view.metering.playing { view.metering.playhead } else { view.studio().transport.position }
 }
 
-/// Whether everybody has the point that is at this tick as it is.
+/// Whether the authority has confirmed the point at this tick as it is shown.
 pub(super) fn is_certain(here: &Here, tick: Ticks) -> bool {
     let point = |studio: &StudioState| -> Option<Point> {
         let next = studio.automation.lane(&here.target)?.points.next(tick);
@@ -44,7 +46,7 @@ pub(super) fn is_certain(here: &Here, tick: Ticks) -> bool {
 }
 
 impl Paint<'_> {
-    /// Draws the ruler in the first line, and the values below.
+    /// Draws the ruler in the first line and the values below it.
     pub(super) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         self.here.grid.draw_ruler(self.left, area, buffer);
         let rows = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -107,7 +109,7 @@ impl Paint<'_> {
         }
     }
 
-    /// A point that one has removed, but that everybody else still has.
+    /// A point that is removed here but not yet by the authority.
     fn removed(&self, within: LoopRegion) -> Option<Point> {
         let view = self.here.view;
         if Arc::ptr_eq(&view.state, &view.confirmed) {
@@ -117,7 +119,7 @@ impl Paint<'_> {
         lane.points.within(within).next()
     }
 
-    /// The colour of whose lane it is.
+    /// The colour of the owner of the lane.
     fn style(&self) -> Style {
         let Here { view, target, lane, .. } = self.here;
         if !lane.enabled {
@@ -128,7 +130,7 @@ impl Paint<'_> {
     }
 }
 
-/// In which row a value is, the largest one in the first.
+/// The row of a value; the largest value is in row 0.
 fn row_of(value: Amount, area: Rect) -> u16 {
     let bars = theme::column(value.get(), area.height.into());
     let empty = bars.iter().take_while(|bar| **bar == " ").count();

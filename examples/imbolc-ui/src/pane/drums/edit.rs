@@ -1,4 +1,6 @@
-//! What keys do with the steps, the patterns and the pads.
+//! The keys of the drum pane: they edit steps, patterns and pads.
+//!
+//! They return intents from a cursor and a view; nothing is drawn here.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -13,15 +15,15 @@ use imbolc_net::{
 use super::{Drums, last};
 use crate::{intent::Intent, theme, view::View};
 
-/// By how much a key makes a step harder or softer.
+/// How much one key changes the velocity of a step.
 const HARDER: i8 = 5;
 
-/// Where the cursor is, and in what.
+/// The cursor, and what is under it.
 pub(super) struct Here<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) id: InstrumentId,
     pub(super) machine: &'a DrumMachine,
-    /// The pattern that is shown.
+    /// The current pattern.
     pub(super) pattern: Option<(PatternId, &'a Pattern)>,
     pub(super) pad: PadNumber,
     pub(super) step: StepNumber,
@@ -38,7 +40,7 @@ impl Here<'_> {
         self.pattern?.1.steps().step(self.pad, self.step)
     }
 
-    /// Whether everybody has a step as it is.
+    /// Whether the authority has confirmed a step as it is shown.
     pub(super) fn is_certain(&self, pad: PadNumber, step: StepNumber) -> bool {
         let Some((id, _)) = self.pattern else { return true };
         self.view.is_certain(|studio| {
@@ -65,7 +67,7 @@ impl Here<'_> {
         }
     }
 
-    /// The pattern that comes so many after the one that is shown.
+    /// Switches to the pattern that is `by` after the current one.
     fn pattern_beside(&self, by: isize) -> Option<Intent> {
         let ids: Vec<_> = self.machine.patterns().map(|(id, _)| id).collect();
         let current = self.machine.current();
@@ -75,14 +77,14 @@ impl Here<'_> {
         Some(if moves { self.set(DrumSetting::Current(Some(beside))) } else { Intent::Nothing })
     }
 
-    /// The number of the pad, as the commands take it.
+    /// The number of the pad, counted from 1 as in commands.
     fn pad_number(&self) -> u8 {
         self.pad.get() + 1
     }
 }
 
 impl Drums {
-    /// What a key stands for at a place.
+    /// Translates a key at the cursor.
     pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
         let number = here.pad_number();
         Some(match key.code {
@@ -133,7 +135,7 @@ impl Drums {
         })
     }
 
-    /// Ends the marking. What was marked, or else the step at the cursor.
+    /// Clears the mark; returns the marked region, or else the step at the cursor.
     fn take_region(&mut self, here: &Here) -> Option<StepRegion> {
         let at = (here.pad, here.step);
         let marked = self.marked(here);
@@ -157,7 +159,7 @@ fn higher(here: &Here, by: i8) -> Intent {
     })
 }
 
-/// Ten percent less likely, and after never always.
+/// Lowers the probability by ten percent; from 0 it goes back to 100.
 fn less_likely(here: &Here) -> Intent {
     here.edit(|step| {
         let less = match theme::percent(step.probability) {

@@ -1,4 +1,6 @@
-//! How the pads and their steps are drawn.
+//! Draws the pads and their steps.
+//!
+//! It reads a view and writes cells; no key arrives here.
 
 use imbolc_net::{
     studio::{PadSound, Pattern, Step, StepRegion, StudioState},
@@ -15,20 +17,21 @@ use crate::{theme, words};
 
 /// The columns of the number, the name and the sound of a pad.
 const PADS: u16 = 24;
-/// The columns of a step: itself, and what is between it and the next one.
+/// The columns of a step: its symbol and a separator.
 const STEP: u16 = 2;
 
-/// Which part of the pattern is shown.
+/// The visible part of the pattern.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Window {
-    /// The first pad, and the first step.
+    /// The first pad and the first step.
     first: (u8, u8),
-    /// How many of each.
+    /// The number of pads and of steps.
     size: (u8, u8),
 }
 
 impl Window {
-    /// As large as `area` allows, and moved by as little as shows a place.
+    /// A window as large as `area` allows, scrolled as little as possible to show a
+    /// step.
     pub(super) fn showing(self, (pad, step): (PadNumber, StepNumber), area: Rect) -> Self {
         let fitting = |cells: u16| u8::try_from(cells).unwrap_or(u8::MAX).max(1);
         let pads = fitting(area.height.saturating_sub(1)).min(PadNumber::MAX.get() + 1);
@@ -40,18 +43,18 @@ impl Window {
     }
 }
 
-/// All that is shown of the pads.
+/// Draws the pads.
 pub(super) struct Paint<'a> {
     pub(super) here: &'a Here<'a>,
     pub(super) window: Window,
-    /// What is being marked.
+    /// The marked region.
     pub(super) region: Option<StepRegion>,
-    /// The step that is played.
+    /// The step that is playing.
     pub(super) playing: Option<StepNumber>,
 }
 
 impl Paint<'_> {
-    /// Draws the numbers of the steps in the first line, and the pads below.
+    /// Draws the step numbers in the first line and the pads below it.
     pub(super) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let Window { first, size } = self.window;
         let last = self.here.last().get().min(first.1.saturating_add(size.1 - 1));
@@ -88,7 +91,7 @@ impl Paint<'_> {
         }
     }
 
-    /// Whether a beat begins with a step.
+    /// Whether a beat starts at a step.
     fn begins_beat(&self, pattern: &Pattern, at: u8) -> bool {
         let metre = self.here.view.studio().session.time_signature;
         let beat = metre.bar() / u32::from(metre.beats());
@@ -155,7 +158,7 @@ impl Paint<'_> {
     }
 }
 
-/// A step that is on, or is not; `×` if it was, and still is for the others.
+/// The symbol of a step; `×` if it is removed here but not yet by the authority.
 fn head(struck: Option<Step>, certain: bool) -> char {
     match struck {
         Some(step) => theme::head(step.velocity, theme::percent(step.probability), certain),

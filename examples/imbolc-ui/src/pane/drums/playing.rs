@@ -1,5 +1,7 @@
-//! Which step is played: a machine begins with the piece and goes round, so
-//! that it follows from the playhead.
+//! Computes the playing step from the playhead: a drum machine loops from the start of
+//! the piece.
+//!
+//! It reads a view; it keeps no state and draws nothing.
 
 use imbolc_net::{
     studio::{DrumMachine, Pattern, PatternId},
@@ -8,21 +10,20 @@ use imbolc_net::{
 
 use crate::view::View;
 
-/// The pattern and the step that are played, while the music goes.
+/// The playing pattern and step, while the transport runs.
 pub(super) fn step(view: &View, machine: &DrumMachine) -> Option<(PatternId, StepNumber)> {
     let (_, id, local) = place(view, machine)?;
     let number = local / machine.pattern(id)?.resolution.ticks();
     Some((id, StepNumber::new(u8::try_from(number).ok()?).ok()?))
 }
 
-/// Which link of the chain is played, from 0, while the music goes.
+/// The index of the playing link of the chain, while the transport runs.
 pub(super) fn link(view: &View, machine: &DrumMachine) -> Option<usize> {
     let (link, ..) = place(view, machine).filter(|_| machine.chained)?;
     Some(link)
 }
 
-/// Which of the patterns that follow one another is played, and which tick of
-/// it.
+/// The index of the playing pattern in its sequence, its id, and the tick within it.
 fn place(view: &View, machine: &DrumMachine) -> Option<(usize, PatternId, u32)> {
     let metering = view.metering;
     if !metering.playing {
@@ -39,15 +40,14 @@ fn place(view: &View, machine: &DrumMachine) -> Option<(usize, PatternId, u32)> 
     None
 }
 
-/// The patterns that follow one another: those of the chain, or else the current
-/// one.
+/// The sequence of patterns that is played: the chain, or else the current pattern.
 fn patterns(machine: &DrumMachine) -> impl Iterator<Item = (PatternId, &Pattern)> {
     let chain: &[PatternId] = if machine.chained { machine.chain().patterns() } else { &[] };
     let alone = if chain.is_empty() { machine.current() } else { None };
     chain.iter().copied().chain(alone).filter_map(|id| Some((id, machine.pattern(id)?)))
 }
 
-/// How long a pattern lasts, in ticks.
+/// The length of a pattern in ticks.
 fn length(pattern: &Pattern) -> u32 {
     u32::from(pattern.length.get()) * pattern.resolution.ticks()
 }

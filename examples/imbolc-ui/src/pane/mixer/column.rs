@@ -1,4 +1,6 @@
-//! A strip as a column on the screen.
+//! Draws a mixer strip as a column.
+//!
+//! It reads a view and writes cells; no key arrives here.
 
 use imbolc_net::{
     studio::Output,
@@ -15,13 +17,13 @@ use ratatui::{
 use super::strip::{self, Strip, StripId};
 use crate::{pane::instruments, theme, view::View};
 
-/// How wide a column is.
+/// The width of a column.
 pub(super) const WIDTH: u16 = 10;
 
 /// The rows above and below the fader.
 const AROUND_FADER: u16 = 7;
 
-/// Draws the strip, if it is not gone. The cursor is on it if `selected`.
+/// Draws the strip if it still exists. `selected` says whether the cursor is on it.
 pub(super) fn draw(id: StripId, selected: bool, view: &View, area: Rect, buffer: &mut Buffer) {
     let Some(strip) = id.of(view.studio()) else { return };
     let confirmed = id.of(&view.confirmed.model);
@@ -31,7 +33,7 @@ pub(super) fn draw(id: StripId, selected: bool, view: &View, area: Rect, buffer:
 struct Column<'a> {
     id: StripId,
     strip: Strip,
-    /// As far as it is certain.
+    /// The strip as the authority has confirmed it.
     confirmed: Option<Strip>,
     view: &'a View<'a>,
 }
@@ -61,7 +63,7 @@ impl Column<'_> {
         self.draw_fader(Rect { y: area.y + 2, height: fader, ..area }, buffer);
     }
 
-    /// A text that shows a part of the strip, marked unless that is confirmed.
+    /// A text that shows a part of the strip, marked if that part is not confirmed.
     fn marked<T: PartialEq>(&self, text: &str, part: impl Fn(&Strip) -> T) -> Span<'static> {
         let certain = self.confirmed.as_ref().map(&part) == Some(part(&self.strip));
         Span::styled(format!("{text}{}", theme::mark(certain)), theme::certain(certain))
@@ -81,21 +83,21 @@ impl Column<'_> {
         self.marked(&heading, |strip| strip.name.clone())
     }
 
-    /// Whether keys of the instrument are held down.
+    /// Whether a note of the instrument is held.
     fn sounds(&self) -> bool {
         let StripId::Instrument(id) = self.id else { return false };
         let instrument = self.view.studio().instruments.get(id);
         instrument.is_some_and(|instrument| !instrument.sounding.is_empty())
     }
 
-    /// Who may touch it: its owner, or who has the privilege.
+    /// Who may edit the strip: the owner, or the holder of the privilege.
     fn owner(&self) -> Line<'static> {
         if let StripId::Instrument(id) = self.id {
             let owner = Line::from(instruments::owner(self.view, id));
             if owner.width() <= usize::from(WIDTH) {
                 return owner;
             }
-            // There is no room for how long.
+            // There is no room for the duration.
             let Some(owner) = self.view.owner(id) else { return Line::default() };
             let away = if self.view.away(owner.client_id).is_some() { " away" } else { "" };
             let name = theme::fit(&owner.name, usize::from(WIDTH) - away.len());
@@ -117,7 +119,7 @@ impl Column<'_> {
         let style = if self.strip.mute { theme::QUIET } else { Style::new() };
         let part = strip::part(self.strip.level);
         draw_column(part, style, Rect { x: area.x + 1, width: 2, ..area }, buffer);
-        // Where 0 dB is.
+        // The mark at 0 dB.
         let unity = theme::column(strip::part(Decibels::of(0.0)), usize::from(area.height));
         if let Some(row) = unity.iter().position(|cell| *cell != " ") {
             let y = area.y + u16::try_from(row).unwrap_or_default();
@@ -180,7 +182,7 @@ impl Column<'_> {
     }
 }
 
-/// So many of something, and how certain that is.
+/// A count of things, and whether it is confirmed.
 fn counted(count: usize, what: &str, mark: Span<'static>) -> Line<'static> {
     let (text, style) = match count {
         0 => (format!("no {what}"), theme::QUIET),
@@ -189,7 +191,7 @@ fn counted(count: usize, what: &str, mark: Span<'static>) -> Line<'static> {
     Line::from(vec![Span::styled(text, style), mark])
 }
 
-/// A fader as one reads it.
+/// A level as text.
 pub(crate) fn level(level: Decibels) -> String {
     match level {
         Decibels::MIN => "-∞ dB".into(),
@@ -197,7 +199,7 @@ pub(crate) fn level(level: Decibels) -> String {
     }
 }
 
-/// A place between the loudspeakers as one reads it: `L20`, `C`, `R100`.
+/// A pan position as text: `L20`, `C`, `R100`.
 fn between(pan: Pan) -> String {
     match (pan.get() * 100.0).round() {
         left @ ..0.0 => format!("L{}", -left),

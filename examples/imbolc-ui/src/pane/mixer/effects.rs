@@ -1,5 +1,7 @@
-//! Inside a strip: its effects, in the order in which the sound goes through
-//! them, and its sends.
+//! Inside a strip: its effects in the order of the signal, and its sends.
+//!
+//! It reads a view and returns intents; the parameters of an effect are shown, not
+//! edited.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::studio::{BusSend, ChainSetting, Sends, Slot, SlotId};
@@ -19,12 +21,12 @@ use crate::{intent::Intent, theme, view::View, words};
 /// The cursor inside a strip.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
-    /// The effect under it, or that was under it.
+    /// The effect under the cursor; it may have been deleted since.
     slot: Option<SlotId>,
 }
 
 impl Effects {
-    /// What a key stands for; `None` if it is for the strip.
+    /// Translates a key; `None` leaves it to the strip.
     pub(super) fn key(&mut self, key: KeyEvent, id: StripId, strip: &Strip) -> Option<Intent> {
         let slots = strip.chain.as_ref()?.slots();
         let at = self.at(slots);
@@ -40,7 +42,7 @@ impl Effects {
                 self.shift(id, slot.id, Some(at + 1).filter(|to| *to < slots.len()))
             }
             KeyCode::Char('D') | KeyCode::Delete => {
-                // The cursor goes to what comes in its place.
+                // The cursor moves to the effect that takes its place.
                 self.choose(
                     slots,
                     if at + 1 < slots.len() { at + 1 } else { at.saturating_sub(1) },
@@ -51,7 +53,7 @@ impl Effects {
         })
     }
 
-    /// Where in the chain the cursor is.
+    /// The index of the cursor in the chain.
     fn at(&self, slots: &[Slot]) -> usize {
         slots.iter().position(|slot| Some(slot.id) == self.slot).unwrap_or_default()
     }
@@ -61,7 +63,7 @@ impl Effects {
         Intent::Nothing
     }
 
-    /// Moves an effect there, and the cursor with it.
+    /// Moves an effect within the chain, together with the cursor.
     fn shift(&mut self, id: StripId, slot: SlotId, to: Option<usize>) -> Intent {
         self.slot = Some(slot);
         let to = to.and_then(|to| u8::try_from(to).ok());
@@ -73,7 +75,7 @@ impl Effects {
         let Some(strip) = id.of(view.studio()) else { return };
         let slots = strip.chain.as_ref().map_or(&[][..], |chain| chain.slots());
         let sends = strip.sends.as_ref();
-        // The sends take what they need, up to half of the room.
+        // The sends get the rows that they need, up to half of the area.
         let rows = usize::from(area.height);
         let below = sends.map_or(0, |sends| (sends.iter().count() + 2).min(rows / 2));
         let rows = rows.saturating_sub(below + 1);
@@ -99,7 +101,7 @@ impl Effects {
     }
 }
 
-/// An effect: its place, what it is, and how its knobs are.
+/// An effect: its index, its kind and its parameters.
 fn effect(place: usize, slot: &Slot, id: StripId, view: &View, width: usize) -> Line<'static> {
     let certain = view.is_certain(|studio| {
         let chain = id.of(studio)?.chain?;
@@ -108,7 +110,7 @@ fn effect(place: usize, slot: &Slot, id: StripId, view: &View, width: usize) -> 
     });
     let kind = words::of(slot.effect.kind());
     let knobs = words::of(&slot.effect);
-    // Of an effect with many knobs there is but an ellipsis: it says nothing.
+    // An effect with many parameters is described by an ellipsis, which says nothing.
     let knobs = knobs.strip_prefix(&kind).unwrap_or(&knobs).trim().trim_matches('…').to_owned();
     let bypass = if slot.bypass { "bypassed" } else { "" };
     let style = if slot.bypass { theme::QUIET } else { theme::certain(certain) };

@@ -1,4 +1,6 @@
-//! What keys do with notes.
+//! The keys of the piano roll: they add, move, resize and delete notes.
+//!
+//! They return intents from a cursor and a view; nothing is drawn here.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
@@ -16,10 +18,10 @@ use super::{
 };
 use crate::{app::place, intent::Intent, view::View, words};
 
-/// By how much a key makes a note louder or softer.
+/// How much one key changes the velocity of a note.
 const LOUDER: i8 = 5;
 
-/// Where the cursor is, and what is there.
+/// The cursor, and what is under it.
 pub(super) struct Here<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) id: InstrumentId,
@@ -48,12 +50,12 @@ impl Here<'_> {
         }
     }
 
-    /// Moves the cursor by so many strides and keys.
+    /// Moves the cursor by grid strides and semitones.
     fn go(&self, strides: i32, keys: i8) -> Intent {
         go_to(self.grid.beside(self.tick, strides), key_beside(self.pitch, keys))
     }
 
-    /// Moves the note under the cursor, and the cursor with it.
+    /// Moves the note under the cursor, together with the cursor.
     fn carry(&self, strides: i32, keys: i8) -> Intent {
         let Some(Note { tick, pitch, .. }) = self.note else {
             return no_note();
@@ -74,7 +76,7 @@ impl Here<'_> {
 }
 
 impl PianoRoll {
-    /// What a key stands for at a place.
+    /// Translates a key at the cursor.
     pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);
         Some(match key.code {
@@ -127,8 +129,8 @@ impl PianoRoll {
         }))
     }
 
-    /// Makes the note under the cursor longer or shorter by a stride; what is
-    /// added next is as long.
+    /// Makes the note under the cursor longer or shorter by a stride; the next new note
+    /// gets the same length.
     fn resize(&mut self, here: &Here, by: i64) -> Intent {
         here.edit(|note| {
             let stride = i64::from(here.grid.stride());
@@ -141,13 +143,13 @@ impl PianoRoll {
         })
     }
 
-    /// What is marked, up to and with the column of the cursor.
+    /// The marked region, including the column of the cursor.
     pub(super) fn marked(&self, here: &Here) -> Option<LoopRegion> {
         let mark = self.mark?;
         column(here, here.tick.min(mark), here.tick.max(mark))
     }
 
-    /// Ends the marking. What was marked, or else the column of the cursor.
+    /// Clears the mark; returns the marked region, or else the column of the cursor.
     fn take_region(&mut self, here: &Here) -> Option<LoopRegion> {
         let marked = self.marked(here);
         self.mark = None;
@@ -170,7 +172,7 @@ impl PianoRoll {
         }
     }
 
-    /// Deletes the notes that are marked, or else the one under the cursor.
+    /// Deletes the marked notes, or else the note under the cursor.
     fn delete(&mut self, here: &Here) -> Intent {
         match self.marked(here) {
             Some(region) => {
@@ -181,7 +183,7 @@ impl PianoRoll {
         }
     }
 
-    /// Lets what is marked repeat; without a mark, switches the repetition.
+    /// Loops the marked region; without a mark, turns the loop on or off.
     fn repeat(&mut self, here: &Here) -> Intent {
         match self.marked(here) {
             Some(region) => {
@@ -202,7 +204,7 @@ fn no_note() -> Intent {
     Intent::Complain("there is no note under the cursor".into())
 }
 
-/// From `first` up to and with the column at `last`.
+/// The region from `first` to the end of the column at `last`.
 fn column(here: &Here, first: Ticks, last: Ticks) -> Option<LoopRegion> {
     let end = i64::from(last.get()) + i64::from(here.grid.stride());
     LoopRegion::new(first, ticks(end)).ok()
@@ -225,7 +227,7 @@ fn louder(here: &Here, by: i8) -> Intent {
     })
 }
 
-/// Ten percent less likely, and after never always.
+/// Lowers the probability by ten percent; from 0 it goes back to 100.
 fn less_likely(here: &Here) -> Intent {
     here.edit(|note| {
         let less = match note.probability.get() {
@@ -237,7 +239,7 @@ fn less_likely(here: &Here) -> Intent {
     })
 }
 
-/// The key so many above, as far as there are keys.
+/// A pitch moved by semitones, within the range of MIDI.
 fn key_beside(pitch: Pitch, keys: i8) -> Pitch {
     let key = pitch.get().saturating_add_signed(keys).min(Pitch::MAX.get());
     Pitch::new(key).unwrap_or(pitch)

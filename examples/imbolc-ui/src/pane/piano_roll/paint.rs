@@ -1,6 +1,7 @@
-//! How the roll is drawn: the ruler, the keys at the left, and the notes.
+//! Draws the piano roll: the ruler, the note names at the left, and the notes.
 //!
-//! It draws into the cells at once, and looks only at the notes that are shown.
+//! It writes cells directly, and looks only at notes that are visible; no key arrives
+//! here.
 
 use std::sync::Arc;
 
@@ -22,20 +23,20 @@ use super::{
 };
 use crate::{theme, words};
 
-/// The columns of the names of the keys.
+/// The columns of the note names.
 pub(super) const NAMES: u16 = 5;
 
-/// All that the roll shows.
+/// Draws the roll.
 pub(super) struct Paint<'a> {
     pub(super) here: &'a Here<'a>,
     pub(super) survey: &'a Survey,
     pub(super) window: Window,
-    /// What is being marked.
+    /// The marked region.
     pub(super) region: Option<LoopRegion>,
 }
 
 impl Paint<'_> {
-    /// Draws the ruler in the first line, and the keys below.
+    /// Draws the ruler in the first line and the pitches below it.
     pub(super) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let ruler = Rect { x: area.x + NAMES.min(area.width), height: 1, ..area };
         let rows = Rect { y: area.y + 1, height: self.window.rows, ..area };
@@ -52,7 +53,7 @@ impl Paint<'_> {
         self.window.left + u32::from(column) * self.here.grid.column
     }
 
-    /// Which tick of the track the playhead is at.
+    /// The tick of the playhead within the track.
     fn playhead(&self) -> u32 {
         let view = self.here.view;
         let stands = view.studio().transport.position;
@@ -110,7 +111,7 @@ impl Paint<'_> {
         }
     }
 
-    /// Bars, beats and octaves, the playhead, and what is marked.
+    /// Draws bars, beats, octaves, the playhead and the marked region.
     fn draw_lines(&self, area: Rect, buffer: &mut Buffer) {
         let playhead = self.window.column(self.playhead(), &self.here.grid);
         for column in 0..self.window.columns {
@@ -139,7 +140,7 @@ impl Paint<'_> {
         if self.here.view.metering.playing { theme::WELL } else { theme::QUIET }
     }
 
-    /// Notes that one has removed, but that everybody else still hears.
+    /// Draws notes that are removed here but not yet by the authority.
     fn draw_removed(&self, area: Rect, buffer: &mut Buffer) {
         let Here { view, id, track, grid, .. } = self.here;
         let Some(confirmed) = view.confirmed.model.piano_roll.track(*id) else { return };
@@ -216,7 +217,7 @@ pub(in crate::pane) fn cell(
     buffer.cell_mut(Position::new(area.x + column, area.y + row))
 }
 
-/// Draws one cell; what lies below shows through where `style` says nothing.
+/// Writes a cell; where `style` sets nothing, the style below shows through.
 pub(in crate::pane) fn put(
     buffer: &mut Buffer,
     area: Rect,

@@ -1,5 +1,6 @@
-//! Which notes are where: what is kept of a track, so that a frame need look at
-//! no more than what it shows.
+//! An index of a track's notes, so that a frame only looks at the notes it shows.
+//!
+//! It knows the track, not the window or the screen.
 
 use imbolc_net::{
     studio::{Note, Track},
@@ -8,21 +9,20 @@ use imbolc_net::{
 
 use super::grid::ticks;
 
-/// Notes that last longer than this many ticks are looked for one by one: eight
-/// bars of common time.
+/// Notes longer than this are indexed one by one: eight bars of 4/4, in ticks.
 const LONG: u32 = 8 * 1920;
 
-/// What is kept of a track.
+/// The index of a track.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// The notes that last long, by where they start.
+    /// The long notes, ordered by their start.
     long: Vec<(Ticks, Pitch)>,
-    /// The lowest and the highest key, if there is a note.
+    /// The lowest and the highest pitch, if there is a note.
     pub(super) range: Option<(Pitch, Pitch)>,
 }
 
 impl Survey {
-    /// Looks at all of a track.
+    /// Indexes all notes of a track.
     pub(super) fn of(track: &Track) -> Self {
         let mut survey = Self::default();
         for note in track.notes() {
@@ -35,8 +35,8 @@ impl Survey {
         survey
     }
 
-    /// The notes that sound at or after `from` and before `to`, in ticks, by
-    /// where they start.
+    /// The notes that sound at or after the tick `from` and before `to`, ordered by
+    /// their start.
     pub(super) fn sounding<'a>(
         &'a self,
         track: &'a Track,
@@ -50,15 +50,15 @@ impl Survey {
         far.chain(near).filter(move |note| note.end() > from)
     }
 
-    /// The note at a key within `stride` ticks from `tick`: one that starts
-    /// there, or else one that lasts into it.
+    /// The note at a pitch within `stride` ticks from `tick`: one that starts there, or
+    /// else one that lasts into it.
     pub(super) fn note_at(
         &self,
         track: &Track,
         (tick, pitch): (Ticks, Pitch),
         stride: u32,
     ) -> Option<Note> {
-        // The last tick of all can hold a note, too.
+        // The very last tick can hold a note, but is the start of no region.
         let starts = track.note(tick, pitch);
         starts.or_else(|| {
             let notes = self.sounding(track, tick.get(), tick.get() + stride);

@@ -1,5 +1,6 @@
-//! What holds for the session as a whole, row by row: how each is shown, and
-//! what changes it.
+//! The rows of the session pane: how each setting is shown, and what changes it.
+//!
+//! A table of functions over the state; it knows nothing about the cursor.
 
 use imbolc_net::{
     studio::{
@@ -20,23 +21,23 @@ use crate::{
     words,
 };
 
-/// Something that holds for the session.
+/// A setting of the session.
 pub(super) struct Row {
-    /// What it is shown under.
+    /// The heading above it.
     pub(super) group: &'static str,
     pub(super) label: &'static str,
     pub(super) shows: Shows,
-    /// Changes it by so many steps, if it has any.
+    /// Changes it by a number of steps, if it has steps.
     pub(super) step: Option<fn(&StudioState, i16) -> Option<Intent>>,
-    /// What Enter stands for, if that is not one step.
+    /// What Enter does, if it is not one step.
     pub(super) enter: Option<fn(&View) -> Intent>,
 }
 
 /// How a row is shown.
 pub(super) enum Shows {
-    /// As a part of the studio, which may be certain or not.
+    /// A part of the studio, marked if it is not confirmed.
     Studio(fn(&StudioState) -> String),
-    /// As something else.
+    /// Anything else.
     Other(fn(&View) -> Vec<Span<'static>>),
 }
 
@@ -62,7 +63,7 @@ impl Row {
     }
 }
 
-/// What is in the left column, if there are two.
+/// The rows of the left column, if there are two.
 pub(super) const LEFT: usize = 17;
 
 pub(super) const ROWS: &[Row] = &[
@@ -146,7 +147,7 @@ pub(super) const ROWS: &[Row] = &[
         format!("{} to {}", place(region.start(), session), place(region.end(), session))
     })
     .step(|studio, by| {
-        // By bars: the end moves, and stays behind the start.
+        // In bars: the end moves, and stays after the start.
         let region = studio.transport.region;
         let bar = i64::from(studio.session.time_signature.bar());
         let end = i64::from(region.end().get()) + i64::from(by) * bar;
@@ -203,7 +204,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
 ];
 
-/// Who has the privilege, and whether it is here.
+/// The holder of the privilege, and how long they have been away.
 fn holder(view: &View) -> Vec<Span<'static>> {
     let Some(holder) = &view.state.roster.privileged else {
         return vec![Span::styled("nobody: Enter asks for it", theme::QUIET)];
@@ -232,7 +233,7 @@ fn type_with(command: &str, value: &impl ToString) -> Intent {
     Intent::Type(format!("{command} {}", value.to_string()))
 }
 
-/// What comes so many after `now`, in a circle.
+/// The value that is `by` after `now`, wrapping around.
 fn after<T: Copy + PartialEq>(all: &[T], now: T, by: i16) -> T {
     let at = all.iter().position(|other| *other == now).unwrap_or_default();
     let circle = all.len().max(1);
@@ -241,13 +242,13 @@ fn after<T: Copy + PartialEq>(all: &[T], now: T, by: i16) -> T {
     all.get(to % circle).copied().unwrap_or(now)
 }
 
-/// The same with nothing before the first.
+/// The same, where `None` comes before the first value.
 fn after_or_none<T: Copy + PartialEq>(all: &[T], now: Option<T>, by: i16) -> Option<T> {
     let all: Vec<_> = std::iter::once(None).chain(all.iter().copied().map(Some)).collect();
     after(&all, now, by)
 }
 
-/// So many hundredths more.
+/// An amount changed by `by` percent.
 fn more(amount: Amount, by: i16) -> Option<Amount> {
     let percent = (amount.get() * 100.0).round() + f32::from(by);
     Amount::new(percent.clamp(0.0, 100.0) / 100.0).ok()
@@ -273,9 +274,9 @@ fn names(names: &Names) -> impl Iterator<Item = String> {
     names.iter().map(ToString::to_string)
 }
 
-/// How many there are, and what the first ones are called.
+/// The number of items, and the names of the first ones.
 fn listed(items: impl Iterator<Item = impl ToString>) -> String {
-    /// More than these are never seen on a line.
+    /// More than these never fit on a line.
     const SPELT_OUT: usize = 8;
     let mut items = items.map(|item| item.to_string());
     let first: Vec<_> = items.by_ref().take(SPELT_OUT).collect();
