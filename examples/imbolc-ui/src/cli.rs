@@ -79,12 +79,12 @@ pub struct Arguments {
     pub codec: Option<Codec>,
 
     /// Write a log to this file; the level is set by `RUST_LOG`.
-    #[arg(long, value_name = "FILE", help = LOG)]
+    #[arg(long, value_name = "FILE", help = LOG_HELP)]
     pub log: Option<PathBuf>,
 }
 
 /// The help text of `--log`.
-const LOG: &str = "Where to write what happens underneath; RUST_LOG says how much";
+const LOG_HELP: &str = "Where to write what happens underneath; RUST_LOG says how much";
 
 #[cfg(test)]
 mod tests {

@@ -34,9 +34,9 @@ pub enum Intent {
     /// Fetch the full state again.
     Resynchronise,
     /// Open the command palette with this text.
-    Type(String),
+    OpenPalette(String),
     /// Show why something cannot be done.
-    Complain(String),
+    ShowError(String),
     /// Quit.
     Quit,
 }

@@ -18,20 +18,20 @@
 pub mod announce;
 pub mod app;
 pub mod cli;
+pub mod describe;
+pub mod event_loop;
 #[cfg(feature = "net")]
 pub mod headless;
 pub mod intent;
 #[cfg(feature = "mdns")]
 pub mod lobby;
+pub mod messages;
 pub mod mode;
-pub mod news;
 pub mod palette;
 pub mod pane;
-pub mod run;
 pub mod terminal;
 pub mod theme;
 pub mod view;
-pub mod words;
 
 #[cfg(feature = "mdns")]
 use std::net::SocketAddr;
@@ -47,8 +47,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     cli::Arguments,
+    event_loop::{Exit, Input},
     mode::Start,
-    run::{End, Input},
 };
 use tokio::sync::mpsc::Receiver;
 
@@ -65,21 +65,21 @@ pub fn main() -> ExitCode {
 }
 
 fn start(arguments: &Arguments) -> Result<(), String> {
-    log_to(arguments)?;
+    init_log(arguments)?;
     // One worker thread: a second one would be woken only to compete for the same work.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let done = runtime.block_on(play(arguments));
+    let done = runtime.block_on(launch(arguments));
     // Do not wait for the thread that is blocked reading the terminal.
     runtime.shutdown_background();
     done
 }
 
 /// Sends the log to a file: on the screen it would destroy the frame.
-fn log_to(arguments: &Arguments) -> Result<(), String> {
+fn init_log(arguments: &Arguments) -> Result<(), String> {
     let Some(path) = &arguments.log else { return Ok(()) };
     let file = File::options().create(true).append(true).open(path);
     let file = file.map_err(|error| format!("cannot write to {}: {error}", path.display()))?;
@@ -92,11 +92,11 @@ fn log_to(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
-async fn play(arguments: &Arguments) -> Result<(), String> {
-    let mode = mode::of(arguments)?;
+async fn launch(arguments: &Arguments) -> Result<(), String> {
+    let mode = mode::from_arguments(arguments)?;
     match mode {
         #[cfg(feature = "net")]
-        Start::Serve(mode) => serve(arguments, open(mode).await?).await,
+        Start::Serve(mode) => host_headless(arguments, open(mode).await?).await,
         Start::Play(mode) => {
             terminal::probe()?;
             if let Mode::Remote { address, .. } = &mode {
@@ -104,10 +104,10 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
             }
             let studio = open(mode).await?;
             let mut screen = terminal::take()?;
-            show(arguments, studio, &mut screen, run::inputs()).await
+            show(arguments, studio, &mut screen, event_loop::inputs()).await
         }
         #[cfg(feature = "mdns")]
-        Start::Choose => choose(arguments).await,
+        Start::Choose => browse_and_join(arguments).await,
     }
 }
 
@@ -115,7 +115,7 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
 async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
     tokio::select! {
         opened = imbolc_net::open(mode) => opened.map_err(|error| error.to_string()),
-        _ = run::asked_to_leave() => Err("given up".into()),
+        _ = event_loop::shutdown_signal() => Err("given up".into()),
     }
 }
 
@@ -128,35 +128,35 @@ async fn show(
 ) -> Result<(), String> {
     // Subscribe first: the earliest events say how this client joined.
     let events = studio.events();
-    let found = Found::begin(arguments, &studio);
-    let end = run::run(&studio, events, screen, inputs).await;
+    let presence = LanPresence::begin(arguments, &studio);
+    let end = event_loop::run(&studio, events, screen, inputs).await;
     terminal::restore();
-    found.end().await;
+    presence.end().await;
     match end {
-        End::Left => {
+        Exit::Quit => {
             studio.close().await;
             Ok(())
         }
-        End::Over(why) => {
+        Exit::SessionOver(why) => {
             studio.close().await;
             Err(why)
         }
         // The participant has not left: its place in the session is kept.
-        End::Gone => Err("the terminal is gone".into()),
+        Exit::TerminalGone => Err("the terminal is gone".into()),
     }
 }
 
 /// Lists the sessions on the LAN and joins the chosen one.
 #[cfg(feature = "mdns")]
-async fn choose(arguments: &Arguments) -> Result<(), String> {
+async fn browse_and_join(arguments: &Arguments) -> Result<(), String> {
     terminal::probe()?;
-    let config = mode::discovery(arguments);
+    let config = mode::discovery_config(arguments);
     let mut client = imbolc_net::discovery::DiscoveryClient::browse(&config)
         .map_err(|error| error.to_string())?;
     let mut screen = terminal::take()?;
-    let mut inputs = run::inputs();
+    let mut inputs = event_loop::inputs();
     let join = async |address: SocketAddr| {
-        let mode = mode::join(arguments, &address.to_string())?;
+        let mode = mode::join_mode(arguments, &address.to_string())?;
         imbolc_net::open(mode).await.map_err(|error| error.to_string())
     };
     let next = async || client.next().await;
@@ -173,25 +173,25 @@ async fn choose(arguments: &Arguments) -> Result<(), String> {
 
 /// Hosts without a screen.
 #[cfg(feature = "net")]
-async fn serve(arguments: &Arguments, studio: Arc<dyn Dispatcher>) -> Result<(), String> {
+async fn host_headless(arguments: &Arguments, studio: Arc<dyn Dispatcher>) -> Result<(), String> {
     let events = studio.events();
-    let found = Found::begin(arguments, &studio);
-    let served = headless::run(&studio, events, found.is_announced()).await;
-    found.end().await;
+    let presence = LanPresence::begin(arguments, &studio);
+    let served = headless::print_events(&studio, events, presence.is_announced()).await;
+    presence.end().await;
     studio.close().await;
     served
 }
 
 /// The announcement on the LAN, if this build supports it.
-struct Found {
+struct LanPresence {
     #[cfg(feature = "mdns")]
     announcement: Option<announce::Announcement>,
 }
 
 #[cfg(feature = "mdns")]
-impl Found {
+impl LanPresence {
     fn begin(arguments: &Arguments, studio: &Arc<dyn Dispatcher>) -> Self {
-        let begun = announce::Announcement::begin(studio, &mode::discovery(arguments));
+        let begun = announce::Announcement::begin(studio, &mode::discovery_config(arguments));
         let announcement = begun.unwrap_or_else(|error| {
             tracing::warn!(%error, "the session is not announced");
             None
@@ -212,7 +212,7 @@ impl Found {
 
 #[cfg(not(feature = "mdns"))]
 #[expect(clippy::unused_self, reason = "with the feature it is used")]
-impl Found {
+impl LanPresence {
     const fn begin(_: &Arguments, _: &Arc<dyn Dispatcher>) -> Self {
         Self {}
     }

@@ -24,26 +24,26 @@ pub enum Start {
 /// # Errors
 /// If options contradict each other, a name is invalid, or this build lacks a needed
 /// feature. The message is one line.
-pub fn of(arguments: &Arguments) -> Result<Start, String> {
+pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
     if !arguments.own.is_empty() && arguments.connect.is_none() && !arguments.discover {
         return Err("--own needs --connect or --discover".into());
     }
     check_interface(arguments)?;
     if arguments.server {
-        return host(arguments);
+        return host_mode(arguments);
     }
     if arguments.discover {
-        return discover();
+        return discover_mode();
     }
     if let Some(address) = &arguments.connect {
-        return join(arguments, address).map(Start::Play);
+        return join_mode(arguments, address).map(Start::Play);
     }
     let (name, projects) = (arguments.name.clone(), arguments.project_dir.clone());
     Ok(Start::Play(Mode::Local { name, projects }))
 }
 
 #[cfg(feature = "net")]
-fn host(arguments: &Arguments) -> Result<Start, String> {
+fn host_mode(arguments: &Arguments) -> Result<Start, String> {
     use imbolc_net::{server::HostOptions, studio::Name};
 
     let session_name = arguments.session_name.as_deref().map(Name::new).transpose();
@@ -58,7 +58,7 @@ fn host(arguments: &Arguments) -> Result<Start, String> {
 }
 
 #[cfg(feature = "net")]
-pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
+pub(crate) fn join_mode(arguments: &Arguments, address: &str) -> Result<Mode, String> {
     use imbolc_net::{
         client::{ClientConfig, JoinOptions, TokenFile},
         model::InstrumentId,
@@ -83,30 +83,30 @@ pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String>
 }
 
 #[cfg(not(feature = "net"))]
-fn host(_: &Arguments) -> Result<Start, String> {
-    Err(lacks("net", "--server"))
+fn host_mode(_: &Arguments) -> Result<Start, String> {
+    Err(missing_feature("net", "--server"))
 }
 
 #[cfg(not(feature = "net"))]
-pub(crate) fn join(_: &Arguments, address: &str) -> Result<Mode, String> {
-    Err(lacks("net", &format!("--connect {address}")))
+pub(crate) fn join_mode(_: &Arguments, address: &str) -> Result<Mode, String> {
+    Err(missing_feature("net", &format!("--connect {address}")))
 }
 
 #[cfg(not(feature = "mdns"))]
-fn discover() -> Result<Start, String> {
-    Err(lacks("mdns", "--discover"))
+fn discover_mode() -> Result<Start, String> {
+    Err(missing_feature("mdns", "--discover"))
 }
 
 #[cfg(feature = "mdns")]
 #[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
-const fn discover() -> Result<Start, String> {
+const fn discover_mode() -> Result<Start, String> {
     Ok(Start::Choose)
 }
 
 #[cfg(not(feature = "mdns"))]
 fn check_interface(arguments: &Arguments) -> Result<(), String> {
     let named = arguments.interface.as_deref();
-    named.map_or(Ok(()), |name| Err(lacks("mdns", &format!("--interface {name}"))))
+    named.map_or(Ok(()), |name| Err(missing_feature("mdns", &format!("--interface {name}"))))
 }
 
 /// Rejects unknown interfaces: a mistyped name would silently find nothing.
@@ -114,13 +114,13 @@ fn check_interface(arguments: &Arguments) -> Result<(), String> {
 fn check_interface(arguments: &Arguments) -> Result<(), String> {
     use imbolc_net::discovery::Interfaces;
 
-    let Interfaces::Named(names) = discovery(arguments).interfaces else { return Ok(()) };
-    let there = imbolc_net::discovery::interfaces();
+    let Interfaces::Named(names) = discovery_config(arguments).interfaces else { return Ok(()) };
+    let known = imbolc_net::discovery::interfaces();
     // An empty list means that the operating system does not say.
-    match names.iter().find(|name| !there.contains(*name)) {
-        Some(name) if !there.is_empty() => {
-            let there: Vec<_> = there.into_iter().collect();
-            Err(format!("there is no network interface {name}, but {}", there.join(", ")))
+    match names.iter().find(|name| !known.contains(*name)) {
+        Some(name) if !known.is_empty() => {
+            let known: Vec<_> = known.into_iter().collect();
+            Err(format!("there is no network interface {name}, but {}", known.join(", ")))
         }
         _ => Ok(()),
     }
@@ -128,7 +128,7 @@ fn check_interface(arguments: &Arguments) -> Result<(), String> {
 
 /// On which interfaces to announce and browse.
 #[cfg(feature = "mdns")]
-pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::discovery::DiscoveryConfig {
+pub(crate) fn discovery_config(arguments: &Arguments) -> imbolc_net::discovery::DiscoveryConfig {
     use imbolc_net::discovery::{DiscoveryConfig, Interfaces};
 
     let interfaces = match arguments.interface.as_deref() {
@@ -141,7 +141,7 @@ pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::discovery::Discove
 
 /// How to build with a feature that this build lacks.
 #[cfg_attr(feature = "mdns", expect(dead_code, reason = "it has everything"))]
-pub(crate) fn lacks(feature: &str, option: &str) -> String {
+pub(crate) fn missing_feature(feature: &str, option: &str) -> String {
     let option = option.trim();
     let word = option.split(' ').next().unwrap_or_default();
     format!(

@@ -23,24 +23,24 @@ pub struct Palette {
     /// The position of the cursor, in characters.
     cursor: usize,
     /// Why the line was rejected.
-    wrong: Option<String>,
+    error: Option<String>,
     /// Whether all matching commands are listed.
     lists: bool,
     /// The history of accepted lines.
-    past: Vec<String>,
+    history: Vec<String>,
     /// The index of the recalled line in the history.
     recalled: usize,
 }
 
 /// The result of a key.
 #[derive(Debug)]
-pub enum Typed {
+pub enum PaletteOutcome {
     /// The user is still typing.
-    More,
+    Editing,
     /// The palette was closed without a command.
-    Nothing,
+    Cancelled,
     /// A command was entered.
-    Command(Vec<Intent>),
+    Run(Vec<Intent>),
 }
 
 impl Palette {
@@ -48,17 +48,17 @@ impl Palette {
     pub fn open(&mut self, text: String) {
         self.cursor = text.chars().count();
         self.text = text;
-        self.wrong = None;
+        self.error = None;
         self.lists = false;
-        self.recalled = self.past.len();
+        self.recalled = self.history.len();
     }
 
     /// Handles a key.
-    pub fn key(&mut self, key: KeyEvent, view: &View) -> Typed {
-        self.wrong = None;
+    pub fn handle_key(&mut self, key: KeyEvent, view: &View) -> PaletteOutcome {
+        self.error = None;
         self.lists = false;
         match key.code {
-            KeyCode::Esc => return Typed::Nothing,
+            KeyCode::Esc => return PaletteOutcome::Cancelled,
             KeyCode::Enter => return self.enter(view),
             KeyCode::Tab => self.complete(),
             KeyCode::Left => self.cursor = self.cursor.saturating_sub(1),
@@ -67,69 +67,73 @@ impl Palette {
             KeyCode::End => self.cursor = self.text.chars().count(),
             KeyCode::Up => self.recall(self.recalled.saturating_sub(1)),
             KeyCode::Down => self.recall(self.recalled + 1),
-            KeyCode::Backspace if self.text.is_empty() => return Typed::Nothing,
+            KeyCode::Backspace if self.text.is_empty() => return PaletteOutcome::Cancelled,
             KeyCode::Backspace if self.cursor > 0 => {
                 self.cursor -= 1;
-                self.text.remove(self.byte());
+                self.text.remove(self.byte_offset());
             }
             KeyCode::Delete if self.cursor < self.text.chars().count() => {
-                self.text.remove(self.byte());
+                self.text.remove(self.byte_offset());
             }
             KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                 self.open(String::new());
             }
             KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                self.text.insert(self.byte(), letter);
+                self.text.insert(self.byte_offset(), letter);
                 self.cursor += 1;
             }
             _ => {}
         }
-        Typed::More
+        PaletteOutcome::Editing
     }
 
     /// The byte offset of the cursor.
-    fn byte(&self) -> usize {
-        self.text.char_indices().nth(self.cursor).map_or(self.text.len(), |(byte, _)| byte)
+    fn byte_offset(&self) -> usize {
+        self.text
+            .char_indices()
+            .nth(self.cursor)
+            .map_or(self.text.len(), |(byte_offset, _)| byte_offset)
     }
 
     fn recall(&mut self, which: usize) {
-        self.recalled = which.min(self.past.len());
-        self.text = self.past.get(self.recalled).cloned().unwrap_or_default();
+        self.recalled = which.min(self.history.len());
+        self.text = self.history.get(self.recalled).cloned().unwrap_or_default();
         self.cursor = self.text.chars().count();
     }
 
-    fn enter(&mut self, view: &View) -> Typed {
+    fn enter(&mut self, view: &View) -> PaletteOutcome {
         let line = self.text.trim().to_owned();
         if line.is_empty() {
-            return Typed::Nothing;
+            return PaletteOutcome::Cancelled;
         }
-        match commands::meaning(&line, view) {
+        match commands::parse_line(&line, view) {
             Ok(intents) => {
-                self.past.push(line);
-                Typed::Command(intents)
+                self.history.push(line);
+                PaletteOutcome::Run(intents)
             }
             Err(why) => {
-                self.wrong = Some(why);
-                Typed::More
+                self.error = Some(why);
+                PaletteOutcome::Editing
             }
         }
     }
 
     /// Completes the command as far as it is unambiguous, and lists the candidates.
     fn complete(&mut self) {
-        let mut fitting = self.fitting();
-        let Some(first) = fitting.next() else { return };
-        let others: Vec<_> = fitting.collect();
+        let mut candidates = self.candidates();
+        let Some(first) = candidates.next() else { return };
+        let others: Vec<_> = candidates.collect();
         if others.is_empty() {
             return self.open(format!("{} ", first.name));
         }
-        let common = others.iter().fold(first.name, |common, other| shared(common, other.name));
+        let common =
+            others.iter().fold(first.name, |common, other| common_prefix(common, other.name));
         self.open(common.into());
         self.lists = true;
     }
 
     /// The commands whose names start with the line.
-    fn fitting(&self) -> impl Iterator<Item = &'static Command> {
+    fn candidates(&self) -> impl Iterator<Item = &'static Command> {
         COMMANDS.iter().filter(|command| command.name.starts_with(&*self.text))
     }
 
@@ -152,45 +156,45 @@ impl Palette {
     }
 
     fn hint(&self) -> Line<'_> {
-        if let Some(wrong) = &self.wrong {
-            return Line::styled(&**wrong, theme::WRONG);
+        if let Some(error) = &self.error {
+            return Line::styled(&**error, theme::ERROR);
         }
         let name = self.text.split(' ').next().unwrap_or_default();
         if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
-            return explain(command);
+            return command_help(command);
         }
-        let names: Vec<_> = self.fitting().map(|command| command.name).collect();
-        Line::styled(names.join(" "), theme::QUIET)
+        let names: Vec<_> = self.candidates().map(|command| command.name).collect();
+        Line::styled(names.join(" "), theme::DIM)
     }
 
     /// The candidates: one per line with an explanation if they fit, else in columns.
     fn list(&self, width: u16, room: u16) -> Vec<Line<'_>> {
         let (width, room) = (usize::from(width), usize::from(room));
-        let fitting: Vec<_> = self.fitting().collect();
-        if fitting.len() <= room {
-            return fitting.into_iter().map(explain).collect();
+        let candidates: Vec<_> = self.candidates().collect();
+        if candidates.len() <= room {
+            return candidates.into_iter().map(command_help).collect();
         }
-        let longest = fitting.iter().map(|command| command.name.len()).max().unwrap_or_default();
+        let longest = candidates.iter().map(|command| command.name.len()).max().unwrap_or_default();
         let column = longest + 2;
-        let rows = fitting.chunks((width / column).max(1));
+        let rows = candidates.chunks((width / column).max(1));
         let names = |row: &[&Command]| {
             let names = row.iter().map(|command| format!("{:<column$}", command.name));
-            Line::styled(names.collect::<String>(), theme::QUIET)
+            Line::styled(names.collect::<String>(), theme::DIM)
         };
         rows.take(room).map(names).collect()
     }
 }
 
 /// The arguments of a command and what it does.
-fn explain(command: &Command) -> Line<'static> {
+fn command_help(command: &Command) -> Line<'static> {
     Line::from(vec![
-        Span::styled(format!("{} {}", command.name, command.takes), theme::HEADING),
-        Span::styled(format!("  {}", command.what), theme::QUIET),
+        Span::styled(format!("{} {}", command.name, command.arguments), theme::HEADING),
+        Span::styled(format!("  {}", command.help), theme::DIM),
     ])
 }
 
 /// The common prefix of two names.
-fn shared<'a>(a: &'a str, b: &str) -> &'a str {
+fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
     let same = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b);
     &a[..same.map_or(a.len().min(b.len()), |((at, _), _)| at)]
 }

@@ -18,7 +18,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{intent::Intent, view::View};
 
 /// A key and what it does, for the help.
-pub type Key = (&'static str, &'static str);
+pub type KeyHelp = (&'static str, &'static str);
 
 /// One part of the studio on the screen.
 pub trait Pane {
@@ -26,12 +26,12 @@ pub trait Pane {
     fn title(&self) -> &'static str;
 
     /// The keys of the pane, for the help.
-    fn keys(&self) -> &'static [Key];
+    fn key_help(&self) -> &'static [KeyHelp];
 
     /// The parts of the state that the pane caches something of. If one of them
     /// changes, or another instrument is selected, [`refresh`](Self::refresh) is
     /// called.
-    fn keeps(&self) -> DirtyFlags {
+    fn cached_parts(&self) -> DirtyFlags {
         DirtyFlags::NONE
     }
 
@@ -40,7 +40,7 @@ pub trait Pane {
 
     /// Translates a key; `None` if it means nothing in this pane. A pane may move its
     /// own cursor and return [`Intent::Nothing`].
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent>;
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent>;
 
     /// Draws the pane into `area`.
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer);
@@ -48,15 +48,15 @@ pub trait Pane {
 
 /// All panes, in the order of their numbers.
 #[must_use]
-pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
+pub fn all_panes() -> Vec<(studio::Pane, Box<dyn Pane>)> {
     vec![
-        (studio::Pane::Instruments, Box::new(instruments::Instruments::default())),
-        (studio::Pane::Mixer, Box::new(mixer::Mixer::default())),
-        (studio::Pane::PianoRoll, Box::new(piano_roll::PianoRoll::default())),
-        (studio::Pane::Drums, Box::new(drums::Drums::default())),
-        (studio::Pane::Automation, Box::new(automation::Automation::default())),
-        (studio::Pane::Arrangement, Box::new(arrangement::Arrangement::default())),
-        (studio::Pane::Session, Box::new(session::Session::default())),
-        (studio::Pane::People, Box::new(people::People::default())),
+        (studio::Pane::Instruments, Box::new(instruments::InstrumentsPane::default())),
+        (studio::Pane::Mixer, Box::new(mixer::MixerPane::default())),
+        (studio::Pane::PianoRoll, Box::new(piano_roll::PianoRollPane::default())),
+        (studio::Pane::Drums, Box::new(drums::DrumsPane::default())),
+        (studio::Pane::Automation, Box::new(automation::AutomationPane::default())),
+        (studio::Pane::Arrangement, Box::new(arrangement::ArrangementPane::default())),
+        (studio::Pane::Session, Box::new(session::SessionPane::default())),
+        (studio::Pane::People, Box::new(people::PeoplePane::default())),
     ]
 }

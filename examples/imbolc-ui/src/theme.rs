@@ -11,10 +11,10 @@ use imbolc_net::{
 use ratatui::style::{Color, Modifier, Style};
 
 /// Follows a value that the authority has not confirmed.
-pub const UNCERTAIN: &str = "*";
+pub const UNCONFIRMED: &str = "*";
 
 /// Background information.
-pub const QUIET: Style = Style::new().fg(Color::DarkGray);
+pub const DIM: Style = Style::new().fg(Color::DarkGray);
 /// What the cursor is on.
 pub const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
 /// The marked region.
@@ -22,15 +22,15 @@ pub const MARKED: Style = Style::new().bg(Color::DarkGray);
 /// Headings.
 pub const HEADING: Style = Style::new().add_modifier(Modifier::BOLD);
 /// Errors.
-pub const WRONG: Style = Style::new().fg(Color::Red);
+pub const ERROR: Style = Style::new().fg(Color::Red);
 /// Warnings.
-pub const CAREFUL: Style = Style::new().fg(Color::Yellow);
+pub const WARNING: Style = Style::new().fg(Color::Yellow);
 /// A good state.
-pub const WELL: Style = Style::new().fg(Color::Green);
+pub const GOOD: Style = Style::new().fg(Color::Green);
 
 /// The colour of a participant, the same on every screen.
 #[must_use]
-pub const fn colour(client: ClientId) -> Color {
+pub const fn participant_colour(client: ClientId) -> Color {
     const COLOURS: [Color; 6] =
         [Color::Cyan, Color::Magenta, Color::Yellow, Color::Green, Color::Blue, Color::LightRed];
     COLOURS[client.0 as usize % COLOURS.len()]
@@ -38,31 +38,31 @@ pub const fn colour(client: ClientId) -> Color {
 
 /// The colour of a participant as a style.
 #[must_use]
-pub const fn of(client: ClientId) -> Style {
-    Style::new().fg(colour(client))
+pub const fn participant_style(client: ClientId) -> Style {
+    Style::new().fg(participant_colour(client))
 }
 
 /// The style of a value that is confirmed, or not yet.
 #[must_use]
-pub const fn certain(certain: bool) -> Style {
-    if certain { Style::new() } else { Style::new().add_modifier(Modifier::ITALIC) }
+pub const fn value_style(confirmed: bool) -> Style {
+    if confirmed { Style::new() } else { Style::new().add_modifier(Modifier::ITALIC) }
 }
 
 /// The mark after a value that is confirmed, or not yet.
 #[must_use]
-pub const fn mark(certain: bool) -> &'static str {
-    if certain { "" } else { UNCERTAIN }
+pub const fn unconfirmed_mark(confirmed: bool) -> &'static str {
+    if confirmed { "" } else { UNCONFIRMED }
 }
 
 /// A meter of `width` cells, from -60 dB to full scale.
 #[must_use]
 pub fn meter(peak: Decibels, width: usize) -> String {
-    bar((peak.get() + 60.0) / 60.0, width)
+    horizontal_bar((peak.get() + 60.0) / 60.0, width)
 }
 
 /// A horizontal bar that fills a `part` of `width` cells, in eighths of a cell.
 #[must_use]
-pub fn bar(part: f32, width: usize) -> String {
+pub fn horizontal_bar(part: f32, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = eighths(part, width);
     let mut bar = "█".repeat(eighths / 8);
@@ -75,7 +75,7 @@ pub fn bar(part: f32, width: usize) -> String {
 /// A vertical bar of `height` cells that is filled from below, in eighths of a cell;
 /// the top cell comes first.
 #[must_use]
-pub fn column(part: f32, height: usize) -> Vec<&'static str> {
+pub fn vertical_bar(part: f32, height: usize) -> Vec<&'static str> {
     const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
     let eighths = eighths(part, height);
     (0..height).rev().map(|row| EIGHTHS[eighths.saturating_sub(row * 8).min(8)]).collect()
@@ -96,8 +96,8 @@ fn eighths(part: f32, cells: usize) -> usize {
 /// tens of its probability (in percent) if that is below 100; hollow if it is not
 /// `confirmed`.
 #[must_use]
-pub fn head(velocity: Velocity, probability: u8, certain: bool) -> char {
-    match (certain, probability) {
+pub fn velocity_symbol(velocity: Velocity, probability: u8, confirmed: bool) -> char {
+    match (confirmed, probability) {
         (false, _) => '□',
         (true, ..100) => char::from(b'0' + probability / 10),
         (true, _) => ['░', '▒', '▓', '█'][usize::from(velocity.get() / 32)],
@@ -107,7 +107,7 @@ pub fn head(velocity: Velocity, probability: u8, certain: bool) -> char {
 /// A part of a whole in percent, rounded.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is at most 100")]
-pub fn percent(part: Amount) -> u8 {
+pub fn to_percent(part: Amount) -> u8 {
     (part.get() * 100.0).round() as u8
 }
 
@@ -115,15 +115,15 @@ pub fn percent(part: Amount) -> u8 {
 #[must_use]
 pub fn meter_style(peak: Decibels) -> Style {
     match peak.get() {
-        ..-12.0 => WELL,
-        ..-3.0 => CAREFUL,
-        _ => WRONG,
+        ..-12.0 => GOOD,
+        ..-3.0 => WARNING,
+        _ => ERROR,
     }
 }
 
 /// A duration as text: `7 s`, `2 min 5 s`.
 #[must_use]
-pub fn duration(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ ..60 => format!("{seconds} s"),
         seconds => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -132,7 +132,7 @@ pub fn duration(duration: Duration) -> String {
 
 /// `text` cut to `width` columns, with an ellipsis if it was longer.
 #[must_use]
-pub fn fit(text: &str, width: usize) -> String {
+pub fn truncate(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.into();
     }
@@ -147,22 +147,22 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_wide_as_it_should_be_and_as_full() {
-        assert_eq!(bar(0.0, 4), "    ");
-        assert_eq!(bar(0.5, 4), "██  ");
-        assert_eq!(bar(0.53, 4), "██▏ ");
-        assert_eq!(bar(2.0, 4), "████");
-        assert_eq!(column(0.0, 2), [" ", " "]);
-        assert_eq!(column(0.53, 4), [" ", "▁", "█", "█"]);
-        assert_eq!(column(2.0, 2), ["█", "█"]);
+        assert_eq!(horizontal_bar(0.0, 4), "    ");
+        assert_eq!(horizontal_bar(0.5, 4), "██  ");
+        assert_eq!(horizontal_bar(0.53, 4), "██▏ ");
+        assert_eq!(horizontal_bar(2.0, 4), "████");
+        assert_eq!(vertical_bar(0.0, 2), [" ", " "]);
+        assert_eq!(vertical_bar(0.53, 4), [" ", "▁", "█", "█"]);
+        assert_eq!(vertical_bar(2.0, 2), ["█", "█"]);
         assert_eq!(meter(Decibels::MIN, 3), "   ");
         assert_eq!(meter(Decibels::of(0.0), 3), "███");
     }
 
     #[test]
     fn what_is_too_long_is_cut() {
-        assert_eq!(fit("Bass", 4), "Bass");
-        assert_eq!(fit("Basso", 4), "Bas…");
-        assert_eq!(duration(Duration::from_secs(59)), "59 s");
-        assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
+        assert_eq!(truncate("Bass", 4), "Bass");
+        assert_eq!(truncate("Basso", 4), "Bas…");
+        assert_eq!(duration_text(Duration::from_secs(59)), "59 s");
+        assert_eq!(duration_text(Duration::from_secs(125)), "2 min 5 s");
     }
 }

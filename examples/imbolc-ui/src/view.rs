@@ -16,7 +16,7 @@ use imbolc_net::{
 
 use std::sync::Arc;
 
-use crate::news::News;
+use crate::messages::MessageLog;
 
 /// A snapshot of the session, as panes see it.
 #[derive(Clone, Debug)]
@@ -30,28 +30,28 @@ pub struct View<'a> {
     /// The status of the dispatcher.
     pub status: Status,
     /// This participant.
-    pub me: Identity,
+    pub identity: Identity,
     /// The session clock.
     pub clock: Timestamp,
     /// The state that belongs to this client alone.
-    pub mine: &'a ClientState,
+    pub client: &'a ClientState,
     /// The message log.
-    pub news: &'a News,
+    pub messages: &'a MessageLog,
 }
 
 impl<'a> View<'a> {
     /// The current view of `studio`; it loads the snapshot once.
     #[must_use]
-    pub fn of(studio: &dyn Dispatcher, mine: &'a ClientState, news: &'a News) -> Self {
+    pub fn new(studio: &dyn Dispatcher, client: &'a ClientState, messages: &'a MessageLog) -> Self {
         Self {
             state: studio.state(),
             confirmed: studio.confirmed(),
             metering: studio.metering(),
             status: studio.status(),
-            me: studio.identity(),
+            identity: studio.identity(),
             clock: studio.clock(),
-            mine,
-            news,
+            client,
+            messages,
         }
     }
 
@@ -63,7 +63,7 @@ impl<'a> View<'a> {
 
     /// Whether the authority has confirmed the part of the model that `part` selects.
     #[must_use]
-    pub fn is_certain<T: PartialEq>(&self, part: impl Fn(&StudioState) -> T) -> bool {
+    pub fn is_confirmed<T: PartialEq>(&self, part: impl Fn(&StudioState) -> T) -> bool {
         Arc::ptr_eq(&self.state, &self.confirmed)
             || part(&self.state.model) == part(&self.confirmed.model)
     }
@@ -71,7 +71,7 @@ impl<'a> View<'a> {
     /// The selected instrument.
     #[must_use]
     pub fn selected(&self) -> Option<(InstrumentId, &Instrument)> {
-        let id = self.mine.instrument()?;
+        let id = self.client.instrument()?;
         Some((id, self.studio().instruments.get(id)?))
     }
 
@@ -84,13 +84,13 @@ impl<'a> View<'a> {
     /// Whether this participant owns `instrument`.
     #[must_use]
     pub fn is_mine(&self, instrument: InstrumentId) -> bool {
-        self.state.roster.owns(self.me.client_id, instrument)
+        self.state.roster.owns(self.identity.client_id, instrument)
     }
 
     /// Whether this participant holds the privilege.
     #[must_use]
     pub fn is_privileged(&self) -> bool {
-        self.state.roster.is_privileged(self.me.client_id)
+        self.state.roster.is_privileged(self.identity.client_id)
     }
 
     /// How long a participant has been away; `None` if they are here.

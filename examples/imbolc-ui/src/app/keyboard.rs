@@ -14,22 +14,22 @@ use imbolc_net::{
 
 /// How long a note sounds after a key press. A terminal reports key presses but not
 /// releases; while a key is held, it repeats and prolongs the note.
-const LENGTH: Duration = Duration::from_millis(400);
+const NOTE_LENGTH: Duration = Duration::from_millis(400);
 
 /// The letters from C upwards.
-const KEYS: &str = "awsedftgyhujkolp";
+const PIANO_KEYS: &str = "awsedftgyhujkolp";
 
 /// The notes that are held on the computer keyboard.
 #[derive(Debug)]
 pub(super) struct Keyboard {
     /// The pitch of `a`, always a C.
-    base: u8,
+    lowest: u8,
     held: Vec<(InstrumentId, Pitch, Instant)>,
 }
 
 impl Default for Keyboard {
     fn default() -> Self {
-        Self { base: 60, held: Vec::new() }
+        Self { lowest: 60, held: Vec::new() }
     }
 }
 
@@ -43,13 +43,13 @@ impl Keyboard {
     ) -> Option<NetworkAction> {
         let KeyCode::Char(letter) = code else { return None };
         match letter {
-            'z' => self.base = self.base.saturating_sub(12),
-            'x' => self.base = (self.base + 12).min(108),
+            'z' => self.lowest = self.lowest.saturating_sub(12),
+            'x' => self.lowest = (self.lowest + 12).min(108),
             _ => {}
         }
-        let above = u8::try_from(KEYS.find(letter)?).ok()?;
-        let pitch = Pitch::new(self.base + above).ok()?;
-        let until = now + LENGTH;
+        let semitones = u8::try_from(PIANO_KEYS.find(letter)?).ok()?;
+        let pitch = Pitch::new(self.lowest + semitones).ok()?;
+        let until = now + NOTE_LENGTH;
         let held = |(id, other, _): &&mut (InstrumentId, Pitch, Instant)| {
             *id == instrument && *other == pitch
         };
@@ -63,14 +63,14 @@ impl Keyboard {
     }
 
     /// Ends the notes whose time is over; returns the actions that release them.
-    pub(super) fn over(&mut self, now: Instant) -> Vec<NetworkAction> {
+    pub(super) fn release_expired(&mut self, now: Instant) -> Vec<NetworkAction> {
         let over = self.held.extract_if(.., |(_, _, end)| *end <= now);
         over.map(|(id, pitch, _)| NetworkAction::Instrument(id, InstrumentAction::Release(pitch)))
             .collect()
     }
 
     /// Whether any note sounds.
-    pub(super) const fn sounds(&self) -> bool {
+    pub(super) const fn is_sounding(&self) -> bool {
         !self.held.is_empty()
     }
 }
@@ -88,12 +88,12 @@ mod tests {
         let play = InstrumentAction::Play(Pitch::of(62), Velocity::of(100));
         let pressed = keyboard.press(KeyCode::Char('s'), BASS, now);
         assert_eq!(pressed, Some(NetworkAction::Instrument(BASS, play)));
-        assert_eq!(keyboard.press(KeyCode::Char('s'), BASS, now + LENGTH / 2), None);
-        assert_eq!(keyboard.over(now + LENGTH), []);
-        assert!(keyboard.sounds());
+        assert_eq!(keyboard.press(KeyCode::Char('s'), BASS, now + NOTE_LENGTH / 2), None);
+        assert_eq!(keyboard.release_expired(now + NOTE_LENGTH), []);
+        assert!(keyboard.is_sounding());
         let release = NetworkAction::Instrument(BASS, InstrumentAction::Release(Pitch::of(62)));
-        assert_eq!(keyboard.over(now + LENGTH * 2), [release]);
-        assert!(!keyboard.sounds());
+        assert_eq!(keyboard.release_expired(now + NOTE_LENGTH * 2), [release]);
+        assert!(!keyboard.is_sounding());
     }
 
     #[test]

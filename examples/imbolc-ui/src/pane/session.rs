@@ -2,7 +2,7 @@
 //!
 //! It moves a cursor over rows; `session_rows` says what each row shows and changes.
 
-mod rows;
+mod session_rows;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{
@@ -13,32 +13,32 @@ use ratatui::{
     widgets::{Paragraph, Widget as _},
 };
 
-use self::rows::{LEFT, ROWS, Row, Shows};
-use super::{Key, Pane};
+use self::session_rows::{LEFT_ROWS, ROWS, Row, RowContent};
+use super::{KeyHelp, Pane};
 use crate::{intent::Intent, theme, view::View};
 
 /// The session pane.
 #[derive(Debug, Default)]
-pub struct Session {
+pub struct SessionPane {
     /// The index of the row under the cursor.
     at: usize,
 }
 
 /// The width from which there are two columns.
-const WIDE: u16 = 80;
+const TWO_COLUMN_WIDTH: u16 = 80;
 
 /// The columns of the labels.
-const LABEL: usize = 14;
+const LABEL_WIDTH: usize = 14;
 
 /// How many small steps a large step is.
-const LARGE: i16 = 10;
+const LARGE_STEP: i16 = 10;
 
-impl Pane for Session {
+impl Pane for SessionPane {
     fn title(&self) -> &'static str {
         "Session"
     }
 
-    fn keys(&self) -> &'static [Key] {
+    fn key_help(&self) -> &'static [KeyHelp] {
         &[
             ("↑ ↓", "another row"),
             ("+ - ← →", "change it: the next, the one before"),
@@ -49,9 +49,9 @@ impl Pane for Session {
         ]
     }
 
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
         let large = key.modifiers.contains(KeyModifiers::SHIFT);
-        let sideways = if large { LARGE } else { 1 };
+        let sideways = if large { LARGE_STEP } else { 1 };
         let row = ROWS.get(self.at)?;
         match key.code {
             KeyCode::Up => Some(self.choose(self.at.saturating_sub(1))),
@@ -62,32 +62,32 @@ impl Pane for Session {
             KeyCode::Left => row.change(view, -sideways),
             KeyCode::Char('+' | '=') => row.change(view, 1),
             KeyCode::Char('-') => row.change(view, -1),
-            KeyCode::PageUp => row.change(view, LARGE),
-            KeyCode::PageDown => row.change(view, -LARGE),
+            KeyCode::PageUp => row.change(view, LARGE_STEP),
+            KeyCode::PageDown => row.change(view, -LARGE_STEP),
             KeyCode::Enter => match row.enter {
                 Some(enter) => Some(enter(view)),
                 None => row.change(view, 1),
             },
             KeyCode::Char('n') => {
-                Some(Intent::Type(format!("title {}", view.studio().session.name)))
+                Some(Intent::OpenPalette(format!("title {}", view.studio().session.name)))
             }
             _ => None,
         }
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
-        if area.width < WIDE {
+        if area.width < TWO_COLUMN_WIDTH {
             return self.draw_rows(0, ROWS, view, area, buffer);
         }
         let [left, right] =
             Layout::horizontal([Constraint::Fill(2), Constraint::Fill(3)]).areas(area);
-        let (first, rest) = ROWS.split_at(LEFT);
+        let (first, rest) = ROWS.split_at(LEFT_ROWS);
         self.draw_rows(0, first, view, left, buffer);
-        self.draw_rows(LEFT, rest, view, right, buffer);
+        self.draw_rows(LEFT_ROWS, rest, view, right, buffer);
     }
 }
 
-impl Session {
+impl SessionPane {
     fn choose(&mut self, at: usize) -> Intent {
         self.at = at.min(ROWS.len() - 1);
         Intent::Nothing
@@ -125,18 +125,18 @@ impl Row {
     }
 
     fn line(&self, view: &View, width: usize) -> Line<'static> {
-        let mut line = Line::raw(format!(" {:<LABEL$}", self.label));
+        let mut line = Line::raw(format!(" {:<LABEL_WIDTH$}", self.label));
         match self.shows {
-            Shows::Other(shows) => line.extend(shows(view)),
-            Shows::Studio(shows) => {
-                let certain = view.is_certain(shows);
+            RowContent::Other(shows) => line.extend(shows(view)),
+            RowContent::Studio(shows) => {
+                let certain = view.is_confirmed(shows);
                 let text = shows(view.studio());
                 // Leaves room for the mark, and a blank at the right.
-                let room = width.saturating_sub(LABEL + 2 + theme::UNCERTAIN.len());
-                let text = theme::fit(&text, room) + theme::mark(certain);
+                let room = width.saturating_sub(LABEL_WIDTH + 2 + theme::UNCONFIRMED.len());
+                let text = theme::truncate(&text, room) + theme::unconfirmed_mark(certain);
                 let changes = self.step.is_some() || self.enter.is_some();
-                let style = if changes { Style::new() } else { theme::QUIET };
-                line.push_span(Span::styled(text, style.patch(theme::certain(certain))));
+                let style = if changes { Style::new() } else { theme::DIM };
+                line.push_span(Span::styled(text, style.patch(theme::value_style(certain))));
             }
         }
         line

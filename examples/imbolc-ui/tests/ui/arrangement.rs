@@ -75,7 +75,7 @@ fn the_chosen_clip_is_placed_at_the_cursor_and_what_is_there_is_removed() {
 #[test]
 fn the_cursor_goes_by_bars_by_beats_and_to_the_ends() {
     let mut stage = arrangement(Scene::Joined);
-    let mut go = |keys: &str| stage.press(keys).app.mine().cursor().0.get();
+    let mut go = |keys: &str| stage.press(keys).app.client_state().cursor().0.get();
     assert_eq!(go("<right><right>"), 3840);
     assert_eq!(go("<left><left><left>"), 0);
     assert_eq!(go("<end>"), 8 * 1920);
@@ -97,7 +97,7 @@ fn a_placement_is_carried_resized_and_repeated() {
         placed(PlacementAction::Resize(first, length(1920))),
     ];
     assert_eq!(stage.dispatched(), expected, "never shorter than a bar");
-    assert_eq!(stage.app.mine().cursor().0, tick(480));
+    assert_eq!(stage.app.client_state().cursor().0, tick(480));
     stage.press("dd");
     let duplicate = |placement, copy, at| {
         let (placement, copy) = (PlacementId(placement), PlacementId(copy));
@@ -172,12 +172,12 @@ fn what_is_played_and_what_happens_at_the_end_is_set_and_shown() {
 #[test]
 fn another_row_is_another_instrument_with_its_own_clips() {
     let mut stage = arrangement(Scene::Hosting);
-    assert_eq!(stage.press("<up><down>").app.mine().instrument(), Some(LEAD));
+    assert_eq!(stage.press("<up><down>").app.client_state().instrument(), Some(LEAD));
     assert!(stage.screen().contains("none: a adds one"), "{}", stage.screen());
     for keys in ["<enter>", "D", "n", "d", "+"] {
         assert_eq!(stage.press(keys).dispatched(), [], "{keys}");
     }
-    assert_eq!(stage.press("<down>").app.mine().instrument(), Some(PAD));
+    assert_eq!(stage.press("<down>").app.client_state().instrument(), Some(PAD));
     assert!(stage.screen().contains("1 Warm"), "{}", stage.screen());
 }
 

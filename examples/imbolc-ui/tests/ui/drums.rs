@@ -130,7 +130,7 @@ fn what_is_marked_is_cut_or_cleared_and_without_a_mark_one_step_is() {
     let mut stage = drums(Scene::Joined);
     stage.press("<end>b<home><down>x");
     assert_eq!(stage.dispatched(), [kit(DrumAction::ClearRegion(BEAT, region((0, 0), (1, 15))))]);
-    assert_eq!(stage.app.mine().copied_steps().len(), 6);
+    assert_eq!(stage.app.client_state().copied_steps().len(), 6);
     stage.press("<down><right><right><delete>b<right><esc><delete>");
     let expected = [
         kit(DrumAction::ClearRegion(BEAT, region((2, 2), (2, 2)))),

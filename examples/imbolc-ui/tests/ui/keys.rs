@@ -104,12 +104,12 @@ fn a_beginning_that_may_be_several_commands_lists_them() {
 fn one_leaves_with_q_or_ctrl_c_but_not_while_typing() {
     let mut stage = Stage::new(Scene::Alone);
     stage.press(":q");
-    assert!(!stage.app.has_ended());
+    assert!(!stage.app.has_quit());
     stage.press("<esc>q");
-    assert!(stage.app.has_ended());
+    assert!(stage.app.has_quit());
     let mut stage = Stage::new(Scene::Alone);
     stage.press(":<ctrl-c>");
-    assert!(stage.app.has_ended());
+    assert!(stage.app.has_quit());
 }
 
 #[test]
@@ -117,29 +117,29 @@ fn a_host_with_people_in_its_session_is_asked_before_it_leaves() {
     let mut stage = Stage::new(Scene::Hosting);
     let question = "2 people are in your session: q again to end it";
     assert!(stage.press("q").screen().contains(question), "{}", stage.screen());
-    assert!(!stage.app.has_ended());
+    assert!(!stage.app.has_quit());
     stage.press("+q");
-    assert!(!stage.app.has_ended(), "something else was done in between");
+    assert!(!stage.app.has_quit(), "something else was done in between");
     stage.press("q");
-    assert!(stage.app.has_ended());
+    assert!(stage.app.has_quit());
 
     let mut stage = Stage::new(Scene::Hosting);
     stage.press(":quit<enter>");
-    assert!(!stage.app.has_ended());
+    assert!(!stage.app.has_quit());
     stage.reseat(|roster| drop(roster.participants.remove(&BEN)));
     assert!(stage.press("+q").screen().contains("1 person is in your session"));
     stage.reseat(|roster| drop(roster.participants.remove(&ANA)));
     stage.press("+q");
-    assert!(stage.app.has_ended(), "nobody is left");
+    assert!(stage.app.has_quit(), "nobody is left");
     let mut stage = Stage::new(Scene::Hosting);
     stage.press("<ctrl-c>");
-    assert!(stage.app.has_ended(), "that is meant");
+    assert!(stage.app.has_quit(), "that is meant");
 }
 
 #[test]
 fn who_has_joined_leaves_without_a_question() {
     for scene in [Scene::Joined, Scene::Reconnecting] {
-        assert!(Stage::new(scene).press("q").app.has_ended(), "{scene:?}");
+        assert!(Stage::new(scene).press("q").app.has_quit(), "{scene:?}");
     }
 }
 
@@ -158,7 +158,9 @@ fn a_knob_with_steps_goes_on_to_the_next_one_and_stays_at_the_end() {
 fn wave(stage: &Stage) -> String {
     let studio = stage.studio();
     match &studio.instruments.get(BASS).unwrap().source {
-        imbolc_net::studio::Source::Oscillator(oscillator) => imbolc_ui::words::of(oscillator.wave),
+        imbolc_net::studio::Source::Oscillator(oscillator) => {
+            imbolc_ui::describe::label(oscillator.wave)
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -40,7 +40,7 @@ fn screen(lobby: &Lobby) -> String {
 }
 
 fn press(lobby: &mut Lobby, code: KeyCode) -> Choice {
-    lobby.key(KeyEvent::from(code))
+    lobby.handle_key(KeyEvent::from(code))
 }
 
 #[test]
@@ -48,19 +48,19 @@ fn sessions_are_listed_as_they_come_and_go_and_the_choice_stays_with_its_session
     let mut lobby = Lobby::default();
     assert!(screen(&lobby).contains("looking for sessions"));
     for number in [20, 21, 22] {
-        lobby.see(DiscoveryEvent::Found(session("Friday", number)));
+        lobby.update(DiscoveryEvent::Found(session("Friday", number)));
     }
     let mut old = session("Old", 23);
     old.versions.as_mut().expect("it has some").protocol = 1;
-    lobby.see(DiscoveryEvent::Found(old));
+    lobby.update(DiscoveryEvent::Found(old));
     let full = FoundSession { participants: Some(64), ..session("Full", 24) };
-    lobby.see(DiscoveryEvent::Found(full));
+    lobby.update(DiscoveryEvent::Found(full));
     press(&mut lobby, KeyCode::Down);
     insta::assert_snapshot!("lobby", screen(&lobby));
 
-    lobby.see(DiscoveryEvent::Lost(session("Friday", 20)));
+    lobby.update(DiscoveryEvent::Lost(session("Friday", 20)));
     let renamed = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
-    lobby.see(DiscoveryEvent::Changed(renamed));
+    lobby.update(DiscoveryEvent::Changed(renamed));
     assert!(screen(&lobby).contains("Saturday"));
     let there = ([192, 168, 1, 21], 9999).into();
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Join(there));
@@ -72,7 +72,7 @@ fn what_cannot_be_joined_is_not_and_why_is_said() {
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     let mut old = session("Old", 23);
     old.versions.as_mut().expect("it has some").protocol = 1;
-    lobby.see(DiscoveryEvent::Found(old));
+    lobby.update(DiscoveryEvent::Found(old));
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     assert!(screen(&lobby).contains("Old cannot be joined: it speaks another version"));
     assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Leave);

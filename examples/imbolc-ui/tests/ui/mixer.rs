@@ -52,7 +52,7 @@ fn the_fader_pan_mute_and_solo_of_an_instrument_are_on_its_strip() {
             set(BASS, InstrumentSetting::Level(level(-6.0))),
         ]
     );
-    assert_eq!(stage.app.mine().instrument(), Some(LEAD));
+    assert_eq!(stage.app.client_state().instrument(), Some(LEAD));
     assert_eq!(
         stage.press(">ms").dispatched(),
         [
@@ -84,7 +84,7 @@ fn groups_buses_and_the_master_come_after_the_instruments() {
     assert!(stage.screen().contains("the master has no solo"), "{}", stage.screen());
     assert_eq!(stage.press("<left>m").dispatched(), [bus(2, BusSetting::Mute(false))]);
     stage.press("<home>");
-    assert_eq!(stage.app.mine().instrument(), Some(BASS));
+    assert_eq!(stage.app.client_state().instrument(), Some(BASS));
     assert_eq!(stage.press("<end>m").dispatched(), [master(MasterSetting::Mute(false))]);
 }
 
@@ -205,7 +205,7 @@ fn inside_a_strip_effects_are_bypassed_moved_and_deleted() {
         stage.press("+<esc><right>").dispatched(),
         [set(BASS, InstrumentSetting::Level(level(-5.0)))]
     );
-    assert_eq!(stage.app.mine().instrument(), Some(LEAD));
+    assert_eq!(stage.app.client_state().instrument(), Some(LEAD));
 }
 
 #[test]

@@ -52,7 +52,7 @@ async fn frames_in_a_second(stage: &Stage) -> usize {
     let (_keys, inputs) = mpsc::channel(1);
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
     let second = Duration::from_secs(1);
-    let looping = run::run(&studio, events, &mut terminal, inputs);
+    let looping = event_loop::run(&studio, events, &mut terminal, inputs);
     assert!(timeout(second, looping).await.is_err(), "it goes on");
     terminal.get_frame().count()
 }

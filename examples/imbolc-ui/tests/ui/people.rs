@@ -72,12 +72,12 @@ fn who_is_cut_off_sees_how_long_the_place_is_kept() {
 fn enter_leads_to_the_first_instrument_of_whoever_is_under_the_cursor() {
     let mut stage = people(Scene::Joined);
     stage.press("<down><enter>");
-    assert_eq!(stage.app.mine().instrument(), Some(LEAD));
-    assert_eq!(stage.app.mine().pane(), Pane::Instruments);
+    assert_eq!(stage.app.client_state().instrument(), Some(LEAD));
+    assert_eq!(stage.app.client_state().pane(), Pane::Instruments);
     stage.show(Pane::People).press("<up><enter>");
-    assert_eq!(stage.app.mine().instrument(), Some(BASS));
+    assert_eq!(stage.app.client_state().instrument(), Some(BASS));
     stage.show(Pane::People).press("<home><enter>");
-    assert_eq!(stage.app.mine().pane(), Pane::People);
+    assert_eq!(stage.app.client_state().pane(), Pane::People);
     let screen = stage.screen();
     assert!(screen.contains("mia owns no instrument"), "{screen}");
 }
@@ -89,7 +89,7 @@ fn who_leaves_takes_the_cursor_back_to_oneself() {
         roster.participants.remove(&BEN);
     });
     stage.press("<enter>");
-    assert_eq!(stage.app.mine().instrument(), Some(BASS));
+    assert_eq!(stage.app.client_state().instrument(), Some(BASS));
 }
 
 #[test]

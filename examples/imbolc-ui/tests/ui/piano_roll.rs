@@ -122,7 +122,7 @@ fn a_note_is_carried_along_with_the_cursor_and_never_onto_another() {
     };
     let expected = [carry(0, 60, 120, 60), carry(120, 60, 120, 61)];
     assert_eq!(stage.dispatched()[1..], expected);
-    assert_eq!(stage.app.mine().cursor(), (Ticks::of(120), Pitch::of(61)));
+    assert_eq!(stage.app.client_state().cursor(), (Ticks::of(120), Pitch::of(61)));
 
     stage.press("<left><enter>").dispatched();
     assert_eq!(stage.press("<s-right><s-left>").dispatched(), []);
@@ -144,7 +144,7 @@ fn what_is_cut_is_gone_for_everybody() {
     let mut stage = roll(Scene::Joined);
     stage.press("b<right><right><right><right>x");
     assert_eq!(stage.dispatched(), [bass(PianoRollAction::DeleteRegion(region(0, 600)))]);
-    assert_eq!(stage.app.mine().clipboard(), [note(0, 36), note(480, 36)]);
+    assert_eq!(stage.app.client_state().clipboard(), [note(0, 36), note(480, 36)]);
     assert_eq!(stage.studio().piano_roll.track(BASS).unwrap().len(), 6);
     assert_eq!(stage.press("<home>x").dispatched(), [], "there is nothing left there");
     assert!(stage.screen().contains("there is no note to cut"));
@@ -187,7 +187,7 @@ fn a_track_is_armed_made_mono_and_looped() {
 fn the_cursor_goes_by_the_grid_by_octaves_and_to_the_ends() {
     let mut stage = roll(Scene::Joined);
     let mut go = |keys: &str| {
-        let (tick, pitch) = stage.press(keys).app.mine().cursor();
+        let (tick, pitch) = stage.press(keys).app.client_state().cursor();
         (tick.get(), pitch.get())
     };
     assert_eq!(go("<left><pageup>"), (0, 72));
@@ -200,10 +200,10 @@ fn the_cursor_goes_by_the_grid_by_octaves_and_to_the_ends() {
     }
     assert_eq!(go("<pagedown>"), (360, 0));
     band_with(&mut stage, SessionSetting::Snap(Some(NoteValue::Quarter)));
-    let (tick, _) = stage.press("<left>").app.mine().cursor();
+    let (tick, _) = stage.press("<left>").app.client_state().cursor();
     assert_eq!(tick, Ticks::MIN);
     band_with(&mut stage, SessionSetting::Snap(None));
-    assert_eq!(stage.press("<right>").app.mine().cursor().0, Ticks::of(20));
+    assert_eq!(stage.press("<right>").app.client_state().cursor().0, Ticks::of(20));
 }
 
 fn band_with(stage: &mut Stage, setting: SessionSetting) {
@@ -347,8 +347,8 @@ fn the_cursor_is_seen_wherever_it_goes_on_the_smallest_terminal() {
     for keys in ["<pageup><pageup>", "<pagedown><pagedown><pagedown><pagedown>", "<end>", "<home>"]
     {
         stage.press(keys);
-        let (_, pitch) = stage.app.mine().cursor();
-        let name = imbolc_ui::words::pitch(pitch);
+        let (_, pitch) = stage.app.client_state().cursor();
+        let name = imbolc_ui::describe::pitch_name(pitch);
         assert!(row(&mut stage, &name).starts_with(&name));
     }
     for _ in 0..60 {

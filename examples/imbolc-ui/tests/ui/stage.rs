@@ -256,14 +256,14 @@ impl Stage {
 
     fn settle(&mut self) {
         while let Some(event) = self.events.try_next() {
-            self.app.notice(event);
+            self.app.handle_event(event);
         }
     }
 
     /// Switches to a pane.
     pub fn show(&mut self, pane: Pane) -> &mut Self {
         for _ in 0..8 {
-            if self.app.mine().pane() == pane {
+            if self.app.client_state().pane() == pane {
                 return self;
             }
             self.press("<tab>");
@@ -274,7 +274,7 @@ impl Stage {
     /// Presses keys: a letter is itself, `<up>` is a named key.
     pub fn press(&mut self, keys: &str) -> &mut Self {
         for key in parse(keys) {
-            self.app.key(key);
+            self.app.handle_key(key);
             self.settle();
         }
         self

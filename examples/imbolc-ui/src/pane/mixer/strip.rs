@@ -15,7 +15,7 @@ use imbolc_net::{
 use crate::intent::Intent;
 
 /// The bottom of a fader: everything below it is silence.
-const BOTTOM: f32 = -60.0;
+const FADER_BOTTOM: f32 = -60.0;
 
 /// How far one key moves the pan.
 const PAN_STEP: f32 = 0.1;
@@ -117,7 +117,7 @@ impl StripId {
     pub(super) fn set_pan(self, pan: Pan) -> Intent {
         match self {
             Self::Instrument(id) => Intent::set(id, InstrumentSetting::Pan(pan)),
-            Self::LayerGroup(_) => complain("a layer group has no pan: its instruments do"),
+            Self::LayerGroup(_) => show_error("a layer group has no pan: its instruments do"),
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Pan(pan)).into(),
             Self::Master => MixerSetting::Master(MasterSetting::Pan(pan)).into(),
         }
@@ -143,7 +143,7 @@ impl StripId {
                 MixerSetting::LayerGroup(id, LayerGroupSetting::Solo(on)).into()
             }
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Solo(on)).into(),
-            Self::Master => complain("the master has no solo: everything ends in it"),
+            Self::Master => show_error("the master has no solo: everything ends in it"),
         }
     }
 
@@ -151,7 +151,7 @@ impl StripId {
     pub(super) fn set_chain(self, setting: ChainSetting) -> Intent {
         match self {
             Self::Instrument(id) => Intent::set(id, InstrumentSetting::Chain(setting)),
-            Self::LayerGroup(_) => complain(NO_EFFECTS),
+            Self::LayerGroup(_) => show_error(NO_EFFECTS),
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Chain(setting)).into(),
             Self::Master => MixerSetting::Master(MasterSetting::Chain(setting)).into(),
         }
@@ -160,14 +160,14 @@ impl StripId {
     /// Routes an instrument to the next bus, and after the last bus to the master.
     pub(super) fn next_output(self, strip: &Strip, mixer: &Mixer) -> Intent {
         let Self::Instrument(id) = self else {
-            return complain("only an instrument can go elsewhere");
+            return show_error("only an instrument can go elsewhere");
         };
         let next = match strip.output {
             Some(Output::Bus(now)) => mixer.buses().map(|(bus, _)| bus).find(|bus| *bus > now),
             _ => mixer.buses().map(|(bus, _)| bus).next(),
         };
         if next.is_none() && strip.output == Some(Output::Master) {
-            return complain("there is no bus: b adds one");
+            return show_error("there is no bus: b adds one");
         }
         Intent::set(id, InstrumentSetting::Output(next.map_or(Output::Master, Output::Bus)))
     }
@@ -175,10 +175,10 @@ impl StripId {
     /// Opens the palette to add an effect.
     pub(super) fn add_effect(self) -> Intent {
         match self {
-            Self::Instrument(_) => Intent::Type("effect ".into()),
-            Self::LayerGroup(_) => complain(NO_EFFECTS),
-            Self::Bus(id) => Intent::Type(format!("buseffect {id} ")),
-            Self::Master => Intent::Type("mastereffect ".into()),
+            Self::Instrument(_) => Intent::OpenPalette("effect ".into()),
+            Self::LayerGroup(_) => show_error(NO_EFFECTS),
+            Self::Bus(id) => Intent::OpenPalette(format!("buseffect {id} ")),
+            Self::Master => Intent::OpenPalette("mastereffect ".into()),
         }
     }
 
@@ -186,58 +186,58 @@ impl StripId {
     pub(super) fn rename(self, strip: &Strip) -> Intent {
         let name = strip.name.as_ref().map_or("", Name::as_str);
         match self {
-            Self::Instrument(_) => Intent::Type(format!("rename {name}")),
-            Self::LayerGroup(id) => Intent::Type(format!("groupname {id} {name}")),
-            Self::Bus(id) => Intent::Type(format!("busname {id} {name}")),
-            Self::Master => complain("the master is called that"),
+            Self::Instrument(_) => Intent::OpenPalette(format!("rename {name}")),
+            Self::LayerGroup(id) => Intent::OpenPalette(format!("groupname {id} {name}")),
+            Self::Bus(id) => Intent::OpenPalette(format!("busname {id} {name}")),
+            Self::Master => show_error("the master is called that"),
         }
     }
 
     /// Opens the palette to delete the strip.
     pub(super) fn delete(self) -> Intent {
         match self {
-            Self::Instrument(_) => Intent::Type("delete".into()),
-            Self::LayerGroup(id) => Intent::Type(format!("delgroup {id}")),
-            Self::Bus(id) => Intent::Type(format!("delbus {id}")),
-            Self::Master => complain("the master stays"),
+            Self::Instrument(_) => Intent::OpenPalette("delete".into()),
+            Self::LayerGroup(id) => Intent::OpenPalette(format!("delgroup {id}")),
+            Self::Bus(id) => Intent::OpenPalette(format!("delbus {id}")),
+            Self::Master => show_error("the master stays"),
         }
     }
 
     /// Opens the palette to add or remove a send.
     pub(super) fn send(self, command: &str, mixer: &Mixer) -> Intent {
         if !matches!(self, Self::Instrument(_)) {
-            return complain("only an instrument sends to buses");
+            return show_error("only an instrument sends to buses");
         }
         let mut buses = mixer.buses();
         match (buses.next(), buses.next()) {
-            (None, _) => complain("there is no bus: b adds one"),
-            (Some((only, _)), None) => Intent::Type(format!("{command} {only} ")),
-            _ => Intent::Type(format!("{command} ")),
+            (None, _) => show_error("there is no bus: b adds one"),
+            (Some((only, _)), None) => Intent::OpenPalette(format!("{command} {only} ")),
+            _ => Intent::OpenPalette(format!("{command} ")),
         }
     }
 }
 
-fn complain(why: &str) -> Intent {
-    Intent::Complain(why.into())
+fn show_error(why: &str) -> Intent {
+    Intent::ShowError(why.into())
 }
 
 /// A level moved by `by` decibels.
-pub(crate) fn moved(level: Decibels, by: f32) -> Decibels {
-    let to = if level.get() < BOTTOM && by > 0.0 { BOTTOM } else { level.get() + by };
-    let silent = to < BOTTOM;
+pub(crate) fn level_moved(level: Decibels, by: f32) -> Decibels {
+    let to = if level.get() < FADER_BOTTOM && by > 0.0 { FADER_BOTTOM } else { level.get() + by };
+    let silent = to < FADER_BOTTOM;
     if silent { Decibels::MIN } else { Decibels::new(to).unwrap_or(Decibels::MAX) }
 }
 
 /// A pan moved by `steps` to the right.
-pub(super) fn panned(pan: Pan, steps: f32) -> Pan {
+pub(super) fn pan_moved(pan: Pan, steps: f32) -> Pan {
     // On a grid, so that the centre is reached again.
     let to = (pan.get() / PAN_STEP).round() + steps;
     Pan::new((to * PAN_STEP).clamp(Pan::MIN.get(), Pan::MAX.get())).unwrap_or(pan)
 }
 
 /// The position of a fader, from 0 to 1.
-pub(super) fn part(level: Decibels) -> f32 {
-    (level.get() - BOTTOM) / (Decibels::MAX.get() - BOTTOM)
+pub(super) fn fader_position(level: Decibels) -> f32 {
+    (level.get() - FADER_BOTTOM) / (Decibels::MAX.get() - FADER_BOTTOM)
 }
 
 #[cfg(test)]
@@ -246,21 +246,21 @@ mod tests {
 
     #[test]
     fn a_fader_leads_to_silence_and_back() {
-        assert_eq!(moved(Decibels::of(-6.0), 1.0), Decibels::of(-5.0));
-        assert_eq!(moved(Decibels::of(12.0), 1.0), Decibels::MAX);
-        assert_eq!(moved(Decibels::of(-60.0), -1.0), Decibels::MIN);
-        assert_eq!(moved(Decibels::MIN, -1.0), Decibels::MIN);
-        assert_eq!(moved(Decibels::MIN, 1.0), Decibels::of(-60.0));
+        assert_eq!(level_moved(Decibels::of(-6.0), 1.0), Decibels::of(-5.0));
+        assert_eq!(level_moved(Decibels::of(12.0), 1.0), Decibels::MAX);
+        assert_eq!(level_moved(Decibels::of(-60.0), -1.0), Decibels::MIN);
+        assert_eq!(level_moved(Decibels::MIN, -1.0), Decibels::MIN);
+        assert_eq!(level_moved(Decibels::MIN, 1.0), Decibels::of(-60.0));
     }
 
     #[test]
     fn the_centre_is_met_again() {
         let mut pan = Pan::of(0.0);
         for steps in [1.0, 1.0, 1.0, -1.0, -1.0, -1.0] {
-            pan = panned(pan, steps);
+            pan = pan_moved(pan, steps);
         }
         assert_eq!(pan, Pan::of(0.0));
-        assert_eq!(panned(Pan::MAX, 1.0), Pan::MAX);
-        assert_eq!(panned(Pan::MIN, -1.0), Pan::MIN);
+        assert_eq!(pan_moved(Pan::MAX, 1.0), Pan::MAX);
+        assert_eq!(pan_moved(Pan::MIN, -1.0), Pan::MIN);
     }
 }

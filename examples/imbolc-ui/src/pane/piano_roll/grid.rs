@@ -11,10 +11,10 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::theme;
 
 /// The grid without snap: a tick of the MIDI clock, 24 per quarter note.
-const FREE: u32 = 20;
+const UNSNAPPED_STEP: u32 = 20;
 
 /// The number of pitches.
-const KEYS: u16 = Pitch::MAX.get() as u16 + 1;
+const PITCHES: u16 = Pitch::MAX.get() as u16 + 1;
 
 /// The zoom: each level above zero doubles the columns of a step, each level below zero
 /// doubles the steps of a column.
@@ -49,7 +49,7 @@ pub(in crate::pane) struct Grid {
 
 /// The grid line at the start of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pane) enum Line {
+pub(in crate::pane) enum GridLine {
     /// A bar starts here.
     Bar,
     /// A beat starts here.
@@ -61,7 +61,7 @@ pub(in crate::pane) enum Line {
 impl Grid {
     /// The grid of a session at a zoom level.
     pub(in crate::pane) fn of(session: &SessionState, zoom: Zoom) -> Self {
-        let step = session.snap.map_or(FREE, NoteValue::ticks);
+        let step = session.snap.map_or(UNSNAPPED_STEP, NoteValue::ticks);
         let by = zoom.0.unsigned_abs();
         // Every step can be halved twice.
         let column = if zoom.0 < 0 { step << by } else { step >> by };
@@ -87,7 +87,7 @@ impl Grid {
         // From between two grid lines, the first step back goes to the line before.
         let off = at % stride != 0 && strides < 0;
         let line = at / stride + i64::from(off) + i64::from(strides);
-        ticks(line * stride)
+        clamped_ticks(line * stride)
     }
 
     /// The tick of the first of `columns` columns that show the cursor, as near to
@@ -108,8 +108,8 @@ impl Grid {
     pub(in crate::pane) fn draw_ruler(&self, left: u32, area: Rect, buffer: &mut Buffer) {
         let ticks = (0..area.width).map(|column| left + u32::from(column) * self.column);
         for (x, tick) in (area.x..).zip(ticks.clone()) {
-            if self.line(tick) == Line::Beat {
-                buffer.set_string(x, area.y, "·", theme::QUIET);
+            if self.line(tick) == GridLine::Beat {
+                buffer.set_string(x, area.y, "·", theme::DIM);
             }
         }
         for (x, tick) in (area.x..).zip(ticks) {
@@ -121,16 +121,16 @@ impl Grid {
     }
 
     /// The grid line within the column at `tick`.
-    pub(in crate::pane) fn line(&self, tick: u32) -> Line {
+    pub(in crate::pane) fn line(&self, tick: u32) -> GridLine {
         let begins = |length: u32| {
             self.column < length && tick.next_multiple_of(length) < tick + self.column
         };
         if begins(self.bar) {
-            Line::Bar
+            GridLine::Bar
         } else if begins(self.beat) {
-            Line::Beat
+            GridLine::Beat
         } else {
-            Line::Nothing
+            GridLine::Nothing
         }
     }
 
@@ -146,7 +146,7 @@ impl Grid {
 
 /// The visible part of the roll.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::pane) struct Window {
+pub(in crate::pane) struct RollWindow {
     /// The tick of the first column, a multiple of a column's length.
     pub(in crate::pane) left: u32,
     /// The lowest visible pitch.
@@ -155,17 +155,17 @@ pub(in crate::pane) struct Window {
     pub(in crate::pane) rows: u16,
 }
 
-impl Window {
+impl RollWindow {
     /// A window of another size at the nearest possible position.
     pub(in crate::pane) fn sized(self, columns: u16, rows: u16, grid: &Grid) -> Self {
-        let rows = rows.min(KEYS);
-        let bottom = self.bottom.min(KEYS - rows);
+        let rows = rows.min(PITCHES);
+        let bottom = self.bottom.min(PITCHES - rows);
         Self { left: self.left - self.left % grid.column, bottom, columns, rows }
     }
 
     /// Scrolls so that this pitch is in the middle, if possible.
     pub(in crate::pane) fn around(self, pitch: u16) -> Self {
-        let bottom = pitch.saturating_sub(self.rows / 2).min(KEYS - self.rows);
+        let bottom = pitch.saturating_sub(self.rows / 2).min(PITCHES - self.rows);
         Self { bottom, ..self }
     }
 
@@ -212,7 +212,7 @@ impl Window {
 }
 
 /// The nearest valid tick.
-pub(in crate::pane) fn ticks(tick: i64) -> Ticks {
+pub(in crate::pane) fn clamped_ticks(tick: i64) -> Ticks {
     let tick = tick.clamp(0, Ticks::MAX.get().into());
     u32::try_from(tick).ok().and_then(|tick| Ticks::new(tick).ok()).unwrap_or(Ticks::MAX)
 }
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_window_moves_by_as_little_as_shows_a_place() {
         let grid = grid(0);
-        let window = Window { left: 1200, bottom: 50, columns: 10, rows: 12 };
+        let window = RollWindow { left: 1200, bottom: 50, columns: 10, rows: 12 };
         let with = |tick, pitch| {
             let moved = window.with((Ticks::of(tick), Pitch::of(pitch)), &grid);
             (moved.left, moved.bottom)

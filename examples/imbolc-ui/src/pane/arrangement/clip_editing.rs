@@ -12,15 +12,15 @@ use imbolc_net::{
     util::quantity::{NoteLength, Pitch, Ticks},
 };
 
-use super::Arrangement;
+use super::ArrangementPane;
 use crate::{
     intent::Intent,
-    pane::piano_roll::grid::{Grid, ticks},
+    pane::piano_roll::grid::{Grid, clamped_ticks},
     view::View,
 };
 
 /// The cursor, and what is under it.
-pub(super) struct Here<'a> {
+pub(super) struct ClipCursor<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) id: InstrumentId,
     /// The clips and placements of the instrument, if it has any.
@@ -35,13 +35,13 @@ pub(super) struct Here<'a> {
     pub(super) placement: Option<(PlacementId, Placement)>,
 }
 
-impl Here<'_> {
+impl ClipCursor<'_> {
     fn act(&self, action: PlacementAction) -> Intent {
         Action::Placement(self.id, action).into()
     }
 
     fn go_to(&self, tick: i64) -> Intent {
-        SelectionAction::Cursor(ticks(tick), self.pitch).into()
+        SelectionAction::Cursor(clamped_ticks(tick), self.pitch).into()
     }
 
     /// Moves the cursor by bars, to the start of a bar.
@@ -58,7 +58,7 @@ impl Here<'_> {
         let by = beats * i64::from(self.grid.stride());
         let cursor = self.go_to(i64::from(self.tick.get()) + by);
         let Some((id, placement)) = self.placement else { return cursor };
-        let to = ticks(i64::from(placement.tick.get()) + by);
+        let to = clamped_ticks(i64::from(placement.tick.get()) + by);
         if to == placement.tick {
             return Intent::Nothing;
         }
@@ -69,7 +69,7 @@ impl Here<'_> {
     fn edit(&self, edit: impl FnOnce(PlacementId, Placement) -> Intent) -> Intent {
         match self.placement {
             Some((id, placement)) => edit(id, placement),
-            None => Intent::Complain("no clip is placed here".into()),
+            None => Intent::ShowError("no clip is placed here".into()),
         }
     }
 
@@ -81,7 +81,7 @@ impl Here<'_> {
                 let placement = part.free_placement();
                 self.act(PlacementAction::Place { placement, clip, tick: self.tick })
             }
-            _ => Intent::Complain("there is no clip to place: a adds one".into()),
+            _ => Intent::ShowError("there is no clip to place: a adds one".into()),
         }
     }
 
@@ -103,7 +103,7 @@ impl Here<'_> {
         self.edit(|placement, original| {
             let Some(part) = self.part else { return Intent::Nothing };
             let Ok(tick) = Ticks::new(original.end()) else {
-                return Intent::Complain("it would begin after the end of time".into());
+                return Intent::ShowError("it would begin after the end of time".into());
             };
             let copy = part.free_placement();
             let duplicate = PlacementAction::Duplicate { placement, copy, tick };
@@ -124,9 +124,9 @@ impl Here<'_> {
     }
 }
 
-impl Arrangement {
+impl ArrangementPane {
     /// Translates a key at the cursor.
-    pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
+    pub(super) fn edit(&mut self, key: KeyEvent, here: &ClipCursor) -> Option<Intent> {
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);
         Some(match key.code {
             KeyCode::Left if shift => here.go_beats(-1),
@@ -143,10 +143,10 @@ impl Arrangement {
             KeyCode::Char('d') => here.duplicate(),
             KeyCode::Char('<') => self.choose(here, -1),
             KeyCode::Char('>') => self.choose(here, 1),
-            KeyCode::Char('a') => Intent::Type("clip ".into()),
-            KeyCode::Char('C') => Intent::Type("capture ".into()),
+            KeyCode::Char('a') => Intent::OpenPalette("clip ".into()),
+            KeyCode::Char('C') => Intent::OpenPalette("capture ".into()),
             KeyCode::Char('n') => {
-                with_clip(here, |clip, name| Intent::Type(format!("clipname {clip} {name}")))
+                with_clip(here, |clip, name| Intent::OpenPalette(format!("clipname {clip} {name}")))
             }
             KeyCode::Char('D') => {
                 with_clip(here, |clip, _| Action::Clip(here.id, ClipAction::Delete(clip)).into())
@@ -163,7 +163,7 @@ impl Arrangement {
     }
 
     /// Chooses the clip that is `clips` after the chosen one.
-    fn choose(&mut self, here: &Here, clips: isize) -> Intent {
+    fn choose(&mut self, here: &ClipCursor, clips: isize) -> Intent {
         let ids: Vec<_> = here.part.into_iter().flat_map(Part::clips).map(|(id, _)| id).collect();
         let at = ids.iter().position(|id| Some(*id) == here.clip).unwrap_or_default();
         let at = at.saturating_add_signed(clips).min(ids.len().saturating_sub(1));
@@ -173,11 +173,11 @@ impl Arrangement {
 }
 
 /// Calls `act` with the id and name of the chosen clip.
-fn with_clip(here: &Here, act: impl FnOnce(ClipId, &str) -> Intent) -> Intent {
+fn with_clip(here: &ClipCursor, act: impl FnOnce(ClipId, &str) -> Intent) -> Intent {
     let chosen = here.clip.and_then(|id| Some((id, here.part?.clip(id)?)));
     match chosen {
         Some((id, clip)) => act(id, clip.name.as_str()),
-        None => Intent::Complain("there is no clip: a adds one".into()),
+        None => Intent::ShowError("there is no clip: a adds one".into()),
     }
 }
 

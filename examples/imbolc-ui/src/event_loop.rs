@@ -18,10 +18,10 @@ use tokio::{
 use crate::app::{App, Pace};
 
 /// The minimum time between two frames: 60 per second.
-const FRAME: Duration = Duration::from_micros(16_667);
+const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
 
 /// How often a clock on the screen advances.
-const SLOWLY: Duration = Duration::from_millis(500);
+const CLOCK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Input from the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -36,14 +36,14 @@ pub enum Input {
 
 /// How the loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum Exit {
     /// The user has quit.
-    Left,
+    Quit,
     /// The session is over; why, in one line.
-    Over(String),
+    SessionOver(String),
     /// The terminal was closed, e.g. its window. The participant does not leave, so its
     /// place in the session is kept.
-    Gone,
+    TerminalGone,
 }
 
 /// Shows the studio until the user quits or it cannot be shown any more.
@@ -52,83 +52,83 @@ pub async fn run<B: Backend>(
     mut events: Events,
     terminal: &mut Terminal<B>,
     mut inputs: mpsc::Receiver<Input>,
-) -> End {
+) -> Exit {
     let mut app = App::new(Arc::clone(studio));
-    let mut leave = std::pin::pin!(asked_to_leave());
-    let mut beat = Instant::now();
+    let mut shutdown = std::pin::pin!(shutdown_signal());
+    let mut base = Instant::now();
     let mut due = true;
     let mut batch = Vec::new();
-    while !app.has_ended() {
+    while !app.has_quit() {
         while let Some(event) = events.try_next() {
-            if let Some(end) = end(&event) {
-                return end;
+            if let Some(exit) = exit_for(&event) {
+                return exit;
             }
-            app.notice(event);
+            app.handle_event(event);
         }
         let now = Instant::now();
         app.tick(now.into_std());
         if due || app.is_stale() {
             if terminal.draw(|frame| app.draw(frame)).is_err() {
-                return End::Gone;
+                return Exit::TerminalGone;
             }
-            beat = on_the_beat(beat, now);
+            base = frame_base(base, now);
             due = false;
         }
         let next = match app.pace(now.into_std()) {
-            Pace::Fast => Some(FRAME),
-            Pace::Slow => Some(SLOWLY),
+            Pace::Fast => Some(FRAME_INTERVAL),
+            Pace::Slow => Some(CLOCK_INTERVAL),
             Pace::Rest => None,
         };
         let pause = async {
             match next {
-                Some(next) => sleep_until((beat + next).max(now + FRAME / 4)).await,
+                Some(next) => sleep_until((base + next).max(now + FRAME_INTERVAL / 4)).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             count = inputs.recv_many(&mut batch, 64) => {
                 if count == 0 {
-                    return End::Gone;
+                    return Exit::TerminalGone;
                 }
                 for input in batch.drain(..) {
                     match input {
-                        Input::Key(key) => app.key(key),
+                        Input::Key(key) => app.handle_key(key),
                         Input::Resized => {}
-                        Input::Gone => return End::Gone,
+                        Input::Gone => return Exit::TerminalGone,
                     }
                 }
                 due = true;
             }
             event = events.next() => match event {
                 Some(event) => {
-                    if let Some(end) = end(&event) {
-                        return end;
+                    if let Some(exit) = exit_for(&event) {
+                        return exit;
                     }
-                    app.notice(event);
+                    app.handle_event(event);
                     // Events that arrive together are drawn in one frame.
-                    sleep(FRAME.saturating_sub(beat.elapsed())).await;
+                    sleep(FRAME_INTERVAL.saturating_sub(base.elapsed())).await;
                 }
-                None => return End::Over("the session is over".into()),
+                None => return Exit::SessionOver("the session is over".into()),
             },
-            politely = &mut leave => return if politely { End::Left } else { End::Gone },
-            () = pause => due = next == Some(SLOWLY),
+            leaves = &mut shutdown => return if leaves { Exit::Quit } else { Exit::TerminalGone },
+            () = pause => due = next == Some(CLOCK_INTERVAL),
         }
     }
-    End::Left
+    Exit::Quit
 }
 
 /// The time from which the next frame is counted, if a frame is drawn at `now` and the
 /// last one was counted from `last`. Small delays of the timer do not add up.
-fn on_the_beat(beat: Instant, now: Instant) -> Instant {
-    let next = beat + FRAME;
-    if next <= now && now < next + FRAME { next } else { now }
+fn frame_base(last: Instant, now: Instant) -> Instant {
+    let next = last + FRAME_INTERVAL;
+    if next <= now && now < next + FRAME_INTERVAL { next } else { now }
 }
 
 /// How the loop ends because of an event, if it does.
-fn end(event: &Event) -> Option<End> {
+fn exit_for(event: &Event) -> Option<Exit> {
     match event {
         Event::Status(Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) }) => {
-            Some(End::Over(format!("the session is over: {reason}")))
+            Some(Exit::SessionOver(format!("the session is over: {reason}")))
         }
         _ => None,
     }
@@ -140,7 +140,7 @@ fn end(event: &Event) -> Option<End> {
 ///
 /// # Panics
 /// If it is called outside a tokio runtime.
-pub fn asked_to_leave() -> impl Future<Output = bool> {
+pub fn shutdown_signal() -> impl Future<Output = bool> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{Signal, SignalKind, signal};

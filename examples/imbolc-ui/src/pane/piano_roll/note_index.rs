@@ -7,32 +7,32 @@ use imbolc_net::{
     util::quantity::{Pitch, Ticks},
 };
 
-use super::grid::ticks;
+use super::grid::clamped_ticks;
 
 /// Notes longer than this are indexed one by one: eight bars of 4/4, in ticks.
-const LONG: u32 = 8 * 1920;
+const LONG_NOTE: u32 = 8 * 1920;
 
 /// The index of a track.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
+pub(super) struct NoteIndex {
     /// The long notes, ordered by their start.
     long: Vec<(Ticks, Pitch)>,
     /// The lowest and the highest pitch, if there is a note.
     pub(super) range: Option<(Pitch, Pitch)>,
 }
 
-impl Survey {
+impl NoteIndex {
     /// Indexes all notes of a track.
     pub(super) fn of(track: &Track) -> Self {
-        let mut survey = Self::default();
+        let mut note_index = Self::default();
         for note in track.notes() {
-            if note.length.get() > LONG {
-                survey.long.push((note.tick, note.pitch));
+            if note.length.get() > LONG_NOTE {
+                note_index.long.push((note.tick, note.pitch));
             }
-            let (low, high) = survey.range.unwrap_or((note.pitch, note.pitch));
-            survey.range = Some((low.min(note.pitch), high.max(note.pitch)));
+            let (low, high) = note_index.range.unwrap_or((note.pitch, note.pitch));
+            note_index.range = Some((low.min(note.pitch), high.max(note.pitch)));
         }
-        survey
+        note_index
     }
 
     /// The notes that sound at or after the tick `from` and before `to`, ordered by
@@ -43,10 +43,10 @@ impl Survey {
         from: u32,
         to: u32,
     ) -> impl Iterator<Item = Note> + 'a {
-        let near = ticks(i64::from(from) - i64::from(LONG));
+        let near = clamped_ticks(i64::from(from) - i64::from(LONG_NOTE));
         let far = self.long.iter().take_while(move |(tick, _)| *tick < near);
         let far = far.filter_map(|(tick, pitch)| track.note(*tick, *pitch));
-        let near = track.starting(near, ticks(to.into()));
+        let near = track.starting(near, clamped_ticks(to.into()));
         far.chain(near).filter(move |note| note.end() > from)
     }
 

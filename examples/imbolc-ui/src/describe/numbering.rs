@@ -13,7 +13,7 @@ pub(super) fn count_from_one(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(count_from_one),
         Value::Object(fields) => {
             for (name, content) in fields {
-                places(name, content).into_iter().for_each(raise);
+                zero_based_numbers(name, content).into_iter().for_each(increment);
                 count_from_one(content);
             }
         }
@@ -22,7 +22,7 @@ pub(super) fn count_from_one(value: &mut Value) {
 }
 
 /// The pad and step numbers directly in `content`, the content of `name`.
-fn places<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
+fn zero_based_numbers<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
     match (name, content) {
         (
             "pad" | "step" | "first_pad" | "last_pad" | "first_step" | "last_step" | "Chokes"
@@ -39,7 +39,7 @@ fn places<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
     }
 }
 
-fn raise(number: &mut Value) {
+fn increment(number: &mut Value) {
     if let Some(from_zero) = number.as_u64() {
         *number = (from_zero + 1).into();
     }
@@ -56,7 +56,7 @@ mod tests {
         util::quantity::{Amount, PadNumber, StepCount, StepNumber, Velocity},
     };
 
-    use crate::words;
+    use crate::describe;
 
     #[test]
     fn pads_and_steps_are_counted_from_one_wherever_they_are_told() {
@@ -88,9 +88,9 @@ mod tests {
             (set(DrumSetting::Swing(Amount::of(0.5))), "set swing 0.5"),
         ] {
             let action = NetworkAction::Drums(InstrumentId(1), action);
-            assert_eq!(words::action(&studio, &action), format!("1 Bass: drums {told}"));
+            assert_eq!(describe::action_text(&studio, &action), format!("1 Bass: drums {told}"));
         }
         let level = Target::Pad(InstrumentId(1), pad, PadParameter::Level);
-        assert_eq!(words::target(&studio, &level), "1 Bass: pad 3 level");
+        assert_eq!(describe::target_text(&studio, &level), "1 Bass: pad 3 level");
     }
 }

@@ -12,14 +12,14 @@ use imbolc_net::{
     util::quantity::{Amount, PadNumber, Semitones, StepNumber, Velocity},
 };
 
-use super::{Drums, last};
+use super::{DrumsPane, last_step};
 use crate::{intent::Intent, theme, view::View};
 
 /// How much one key changes the velocity of a step.
-const HARDER: i8 = 5;
+const VELOCITY_STEP: i8 = 5;
 
 /// The cursor, and what is under it.
-pub(super) struct Here<'a> {
+pub(super) struct StepCursor<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) id: InstrumentId,
     pub(super) machine: &'a DrumMachine,
@@ -29,10 +29,10 @@ pub(super) struct Here<'a> {
     pub(super) step: StepNumber,
 }
 
-impl Here<'_> {
+impl StepCursor<'_> {
     /// The last step of the pattern.
     pub(super) fn last(&self) -> StepNumber {
-        self.pattern.map_or(StepNumber::MIN, |(_, pattern)| last(pattern))
+        self.pattern.map_or(StepNumber::MIN, |(_, pattern)| last_step(pattern))
     }
 
     /// The step at the cursor, if it is on.
@@ -41,9 +41,9 @@ impl Here<'_> {
     }
 
     /// Whether the authority has confirmed a step as it is shown.
-    pub(super) fn is_certain(&self, pad: PadNumber, step: StepNumber) -> bool {
+    pub(super) fn is_confirmed(&self, pad: PadNumber, step: StepNumber) -> bool {
         let Some((id, _)) = self.pattern else { return true };
-        self.view.is_certain(|studio| {
+        self.view.is_confirmed(|studio| {
             let pattern = studio.drums.machine(self.id)?.pattern(id)?;
             pattern.steps().step(pad, step)
         })
@@ -63,7 +63,7 @@ impl Here<'_> {
             (Some((id, _)), Some(step)) => {
                 self.act(DrumAction::Step(id, self.pad, self.step, edit(&step)))
             }
-            _ => Intent::Complain("there is no step under the cursor".into()),
+            _ => Intent::ShowError("there is no step under the cursor".into()),
         }
     }
 
@@ -83,9 +83,9 @@ impl Here<'_> {
     }
 }
 
-impl Drums {
+impl DrumsPane {
     /// Translates a key at the cursor.
-    pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
+    pub(super) fn edit(&mut self, key: KeyEvent, here: &StepCursor) -> Option<Intent> {
         let number = here.pad_number();
         Some(match key.code {
             KeyCode::Char('<') => here.pattern_beside(-1)?,
@@ -95,16 +95,16 @@ impl Drums {
                 let add = here.set(DrumSetting::AddPattern(id));
                 (add, here.set(DrumSetting::Current(Some(id)))).into()
             }
-            KeyCode::Char('E') => Intent::Type(format!("euclid {number} ")),
-            KeyCode::Char('H') => Intent::Type("chain ".into()),
+            KeyCode::Char('E') => Intent::OpenPalette(format!("euclid {number} ")),
+            KeyCode::Char('H') => Intent::OpenPalette("chain ".into()),
             KeyCode::Char('h') if here.machine.chain().patterns().is_empty() => {
-                Intent::Type("chain ".into())
+                Intent::OpenPalette("chain ".into())
             }
             KeyCode::Char('h') => here.set(DrumSetting::Chained(!here.machine.chained)),
-            KeyCode::Char('n') => Intent::Type(format!("pad {number} ")),
-            KeyCode::Char('S') => Intent::Type(format!("sound {number} ")),
-            KeyCode::Char('C') => Intent::Type("slice ".into()),
-            KeyCode::Char('V') => Intent::Type(format!("assign {number}")),
+            KeyCode::Char('n') => Intent::OpenPalette(format!("pad {number} ")),
+            KeyCode::Char('S') => Intent::OpenPalette(format!("sound {number} ")),
+            KeyCode::Char('C') => Intent::OpenPalette("slice ".into()),
+            KeyCode::Char('V') => Intent::OpenPalette(format!("assign {number}")),
             code => {
                 let (id, _) = here.pattern?;
                 self.edit_steps(code, here, id)?
@@ -112,7 +112,7 @@ impl Drums {
         })
     }
 
-    fn edit_steps(&mut self, code: KeyCode, here: &Here, id: PatternId) -> Option<Intent> {
+    fn edit_steps(&mut self, code: KeyCode, here: &StepCursor, id: PatternId) -> Option<Intent> {
         Some(match code {
             KeyCode::Enter => here.set(DrumSetting::Pattern(
                 id,
@@ -121,11 +121,11 @@ impl Drums {
                     None => PatternSetting::On(Step::new(here.pad, here.step)),
                 },
             )),
-            KeyCode::Char('+' | '=') => harder(here, HARDER),
-            KeyCode::Char('-') => harder(here, -HARDER),
-            KeyCode::Char('.') => higher(here, 1),
-            KeyCode::Char(',') => higher(here, -1),
-            KeyCode::Char('p') => less_likely(here),
+            KeyCode::Char('+' | '=') => change_step_velocity(here, VELOCITY_STEP),
+            KeyCode::Char('-') => change_step_velocity(here, -VELOCITY_STEP),
+            KeyCode::Char('.') => change_step_pitch(here, 1),
+            KeyCode::Char(',') => change_step_pitch(here, -1),
+            KeyCode::Char('p') => lower_step_probability(here),
             KeyCode::Char('y') => ClipboardAction::CopySteps(id, self.take_region(here)?).into(),
             KeyCode::Char('x') => ClipboardAction::CutSteps(id, self.take_region(here)?).into(),
             KeyCode::Char('v') => ClipboardAction::PasteSteps(id, here.pad, here.step).into(),
@@ -136,7 +136,7 @@ impl Drums {
     }
 
     /// Clears the mark; returns the marked region, or else the step at the cursor.
-    fn take_region(&mut self, here: &Here) -> Option<StepRegion> {
+    fn take_region(&mut self, here: &StepCursor) -> Option<StepRegion> {
         let at = (here.pad, here.step);
         let marked = self.marked(here);
         self.mark = None;
@@ -144,7 +144,7 @@ impl Drums {
     }
 }
 
-fn harder(here: &Here, by: i8) -> Intent {
+fn change_step_velocity(here: &StepCursor, by: i8) -> Intent {
     here.edit(|step| {
         let velocity = step.velocity.get().saturating_add_signed(by);
         let velocity = velocity.clamp(Velocity::MIN.get(), Velocity::MAX.get());
@@ -152,7 +152,7 @@ fn harder(here: &Here, by: i8) -> Intent {
     })
 }
 
-fn higher(here: &Here, by: i8) -> Intent {
+fn change_step_pitch(here: &StepCursor, by: i8) -> Intent {
     here.edit(|step| {
         let pitch = step.pitch.get().saturating_add(by);
         HitSetting::Pitch(Semitones::new(pitch).unwrap_or(step.pitch))
@@ -160,9 +160,9 @@ fn higher(here: &Here, by: i8) -> Intent {
 }
 
 /// Lowers the probability by ten percent; from 0 it goes back to 100.
-fn less_likely(here: &Here) -> Intent {
+fn lower_step_probability(here: &StepCursor) -> Intent {
     here.edit(|step| {
-        let less = match theme::percent(step.probability) {
+        let less = match theme::to_percent(step.probability) {
             0 => 100,
             percent => percent.saturating_sub(10),
         };

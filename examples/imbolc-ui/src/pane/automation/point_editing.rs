@@ -11,12 +11,12 @@ use imbolc_net::{
     util::quantity::{Amount, Pitch, Ticks},
 };
 
-use super::{Automation, turned};
+use super::{AutomationPane, shifted};
 use crate::{
+    describe,
     intent::Intent,
-    pane::piano_roll::grid::{Grid, ticks},
+    pane::piano_roll::grid::{Grid, clamped_ticks},
     view::View,
-    words,
 };
 
 /// The curves to the next point, in the order in which the keys step through them.
@@ -24,7 +24,7 @@ const CURVES: [Curve; 5] =
     [Curve::Hold, Curve::Linear, Curve::SlowStart, Curve::SlowEnd, Curve::Smooth];
 
 /// The cursor, and what is under it.
-pub(super) struct Here<'a> {
+pub(super) struct PointCursor<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) target: Target,
     pub(super) lane: &'a Lane,
@@ -36,7 +36,7 @@ pub(super) struct Here<'a> {
     pub(super) point: Option<Point>,
 }
 
-impl Here<'_> {
+impl PointCursor<'_> {
     fn act(&self, action: AutomationAction) -> Intent {
         Action::Automation(self.target, action).into()
     }
@@ -52,7 +52,7 @@ impl Here<'_> {
 
     /// Moves the cursor by bars.
     fn go_bars(&self, bars: i64) -> Intent {
-        self.go_to(ticks(i64::from(self.tick.get()) + bars * i64::from(self.grid.bar)))
+        self.go_to(clamped_ticks(i64::from(self.tick.get()) + bars * i64::from(self.grid.bar)))
     }
 
     /// The value at the cursor: of the lane if it has points, else of the parameter.
@@ -66,7 +66,7 @@ impl Here<'_> {
     pub(super) fn meaning(&self, value: Amount) -> String {
         let studio = self.view.studio();
         let action = self.target.action(value, studio);
-        action.map(|action| words::innermost(&action)).unwrap_or_default()
+        action.map(|action| describe::value_text(&action)).unwrap_or_default()
     }
 
     /// A new point at the cursor that leaves the curve unchanged.
@@ -79,7 +79,7 @@ impl Here<'_> {
     /// Moves the point by twentieths of the range; adds one if there is none.
     fn turn(&self, twentieths: f32) -> Intent {
         let point = self.point.unwrap_or_else(|| self.new_point());
-        let value = turned(point.value, twentieths);
+        let value = shifted(point.value, twentieths);
         if self.point.is_some() && value == point.value {
             return Intent::Nothing;
         }
@@ -94,7 +94,7 @@ impl Here<'_> {
     }
 
     /// Gives the point the curve that is `by` after its own.
-    fn bend(&self, by: usize) -> Intent {
+    fn change_curve(&self, by: usize) -> Intent {
         let Some(point) = self.point else { return no_point() };
         let at = CURVES.iter().position(|curve| *curve == point.curve).unwrap_or_default();
         let curve = CURVES[(at + by) % CURVES.len()];
@@ -104,13 +104,13 @@ impl Here<'_> {
     /// The region from `first` to the end of the grid step at `last`.
     fn steps(&self, first: Ticks, last: Ticks) -> Option<LoopRegion> {
         let end = i64::from(last.get()) + i64::from(self.grid.stride());
-        LoopRegion::new(first, ticks(end)).ok()
+        LoopRegion::new(first, clamped_ticks(end)).ok()
     }
 }
 
-impl Automation {
+impl AutomationPane {
     /// Translates a key at the cursor.
-    pub(super) fn edit(&mut self, key: KeyCode, here: &Here) -> Option<Intent> {
+    pub(super) fn edit(&mut self, key: KeyCode, here: &PointCursor) -> Option<Intent> {
         Some(match key {
             KeyCode::Esc if self.mark.is_some() => {
                 self.mark = None;
@@ -127,15 +127,15 @@ impl Automation {
             KeyCode::Up | KeyCode::Char('+' | '=') => here.turn(1.0),
             KeyCode::Down | KeyCode::Char('-') => here.turn(-1.0),
             KeyCode::Enter => here.toggle(),
-            KeyCode::Char('.') => here.bend(1),
-            KeyCode::Char(',') => here.bend(CURVES.len() - 1),
+            KeyCode::Char('.') => here.change_curve(1),
+            KeyCode::Char(',') => here.change_curve(CURVES.len() - 1),
             KeyCode::Char('b') => {
                 self.mark = Some(here.tick);
                 Intent::Nothing
             }
-            KeyCode::Char('y') => self.with_region(here, |region| copied(here, region)),
+            KeyCode::Char('y') => self.with_region(here, |region| copy_points(here, region)),
             KeyCode::Char('x') => self.with_region(here, |region| {
-                (copied(here, region), here.act(AutomationAction::DeleteRegion(region))).into()
+                (copy_points(here, region), here.act(AutomationAction::DeleteRegion(region))).into()
             }),
             KeyCode::Char('v') => ClipboardAction::PastePoints(here.target).into(),
             KeyCode::Delete => {
@@ -153,14 +153,18 @@ impl Automation {
     }
 
     /// The marked region, including the grid step of the cursor.
-    pub(super) fn marked(&self, here: &Here) -> Option<LoopRegion> {
+    pub(super) fn marked(&self, here: &PointCursor) -> Option<LoopRegion> {
         let mark = self.mark?;
         here.steps(here.tick.min(mark), here.tick.max(mark))
     }
 
     /// Clears the mark and calls `act` with the marked region, or with the grid step of
     /// the cursor, provided that it contains a point.
-    fn with_region(&mut self, here: &Here, act: impl FnOnce(LoopRegion) -> Intent) -> Intent {
+    fn with_region(
+        &mut self,
+        here: &PointCursor,
+        act: impl FnOnce(LoopRegion) -> Intent,
+    ) -> Intent {
         let region = self.marked(here).or_else(|| here.steps(here.tick, here.tick));
         self.mark = None;
         match region.filter(|region| here.lane.points.within(*region).next().is_some()) {
@@ -171,9 +175,9 @@ impl Automation {
 }
 
 fn no_point() -> Intent {
-    Intent::Complain("there is no point here".into())
+    Intent::ShowError("there is no point here".into())
 }
 
-fn copied(here: &Here, region: LoopRegion) -> Intent {
+fn copy_points(here: &PointCursor, region: LoopRegion) -> Intent {
     ClipboardAction::CopyPoints(here.target, region).into()
 }

@@ -14,22 +14,22 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::{theme, words};
+use crate::{describe, theme};
 
 /// How many messages are kept.
-const KEPT: usize = 200;
+const CAPACITY: usize = 200;
 
 /// The message log.
 #[derive(Debug)]
-pub struct News {
-    lines: VecDeque<Item>,
+pub struct MessageLog {
+    lines: VecDeque<Message>,
     /// The snapshot up to which changes have been reported.
-    told: Arc<NetworkState>,
+    reported: Arc<NetworkState>,
 }
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct Message {
     /// The text, in one line.
     pub text: String,
     /// Whether it is good or bad news.
@@ -49,15 +49,15 @@ pub enum Tone {
     Bad,
 }
 
-impl News {
+impl MessageLog {
     /// An empty log; changes are reported relative to `state`.
     #[must_use]
     pub const fn new(state: Arc<NetworkState>) -> Self {
-        Self { lines: VecDeque::new(), told: state }
+        Self { lines: VecDeque::new(), reported: state }
     }
 
     /// The messages, the latest first.
-    pub fn latest(&self) -> impl Iterator<Item = &Item> {
+    pub fn latest(&self) -> impl Iterator<Item = &Message> {
         self.lines.iter().rev()
     }
 
@@ -74,7 +74,7 @@ impl News {
                 break;
             }
             if !first {
-                line.push_span(Span::styled(BETWEEN, theme::QUIET));
+                line.push_span(Span::styled(BETWEEN, theme::DIM));
             }
             line.extend(next);
         }
@@ -82,102 +82,102 @@ impl News {
     }
 
     /// Adds a message; a repetition is counted instead.
-    pub fn tell(&mut self, tone: Tone, text: impl Into<String>) {
+    pub fn push(&mut self, tone: Tone, text: impl Into<String>) {
         let text = text.into();
         match self.lines.back_mut() {
             Some(last) if last.text == text => last.times += 1,
             _ => {
-                if self.lines.len() == KEPT {
+                if self.lines.len() == CAPACITY {
                     self.lines.pop_front();
                 }
-                self.lines.push_back(Item { text, tone, times: 1 });
+                self.lines.push_back(Message { text, tone, times: 1 });
             }
         }
     }
 
     /// Adds a change. Sweeping a parameter yields one message with the latest value.
-    fn tell_change(&mut self, text: String) {
+    fn push_change(&mut self, text: String) {
         let subject = |text: &str| text.rsplit_once(' ').map(|(subject, _)| subject.to_owned());
         match self.lines.back_mut() {
             Some(last) if last.tone == Tone::Plain && subject(&last.text) == subject(&text) => {
                 last.text = text;
             }
-            _ => self.tell(Tone::Plain, text),
+            _ => self.push(Tone::Plain, text),
         }
     }
 
     /// Adds an undo or redo, and how many of its changes others have overwritten.
-    fn tell_step(&mut self, done: &str, kept: u32) {
+    fn push_undo(&mut self, done: &str, kept: u32) {
         let rest = match kept {
             0 => String::new(),
             1 => ", but for one thing that somebody else has changed".into(),
             kept => format!(", but for {kept} things that others have changed"),
         };
-        self.tell(Tone::Plain, format!("{done}{rest}"));
+        self.push(Tone::Plain, format!("{done}{rest}"));
     }
 
     /// Adds the message of an event, from the point of view of `me`. `now` is the
     /// current snapshot.
-    pub fn take(&mut self, event: Event, now: &Arc<NetworkState>, me: &Identity) {
+    pub fn record(&mut self, event: Event, now: &Arc<NetworkState>, me: &Identity) {
         let others = |who: &OwnerInfo| who.client_id != me.client_id;
-        let named = |id| words::instrument(&now.model, id);
+        let named = |id| describe::instrument_label(&now.model, id);
         match event {
-            Event::Changed(_) => self.take_changes(now, me),
+            Event::Changed(_) => self.record_changes(now, me),
             Event::Joined(who) if others(&who) => {
-                self.tell(Tone::Good, format!("{who} has joined"));
+                self.push(Tone::Good, format!("{who} has joined"));
             }
-            Event::Left(who) if others(&who) => self.tell(Tone::Plain, format!("{who} has left")),
+            Event::Left(who) if others(&who) => self.push(Tone::Plain, format!("{who} has left")),
             Event::Suspended(who) if others(&who) => {
-                self.tell(Tone::Bad, format!("{who} is away; the place is kept"));
+                self.push(Tone::Bad, format!("{who} is away; the place is kept"));
             }
-            Event::Resumed(who) if others(&who) => self.tell(Tone::Good, format!("{who} is back")),
+            Event::Resumed(who) if others(&who) => self.push(Tone::Good, format!("{who} is back")),
             Event::Ownership { instrument, owner: Some(owner) } if others(&owner) => {
-                self.tell(Tone::Plain, format!("{owner} owns {}", named(instrument)));
+                self.push(Tone::Plain, format!("{owner} owns {}", named(instrument)));
             }
             Event::Ownership { instrument, owner: Some(_) } => {
-                self.tell(Tone::Good, format!("you own {}", named(instrument)));
+                self.push(Tone::Good, format!("you own {}", named(instrument)));
             }
             Event::Ownership { instrument, owner: None }
                 if now.model.instruments.contains(instrument) =>
             {
-                self.tell(Tone::Plain, format!("nobody owns {}", named(instrument)));
+                self.push(Tone::Plain, format!("nobody owns {}", named(instrument)));
             }
             Event::OwnershipRefused { instrument, reason } => {
                 let text = format!("you do not get {}: {reason}", named(instrument));
-                self.tell(Tone::Bad, text);
+                self.push(Tone::Bad, text);
             }
             Event::Privilege { holder: Some(holder) } if others(&holder) => {
-                self.tell(Tone::Plain, format!("{holder} has the privilege"));
+                self.push(Tone::Plain, format!("{holder} has the privilege"));
             }
             Event::Privilege { holder: Some(_) } => {
-                self.tell(Tone::Good, "you have the privilege");
+                self.push(Tone::Good, "you have the privilege");
             }
             Event::Privilege { holder: None } => {
-                self.tell(Tone::Plain, "nobody has the privilege");
+                self.push(Tone::Plain, "nobody has the privilege");
             }
             Event::PrivilegeDenied { holder } => {
-                self.tell(Tone::Bad, format!("you do not get the privilege: {holder} has it"));
+                self.push(Tone::Bad, format!("you do not get the privilege: {holder} has it"));
             }
             Event::Refused { action, reason } => {
-                let what = words::action(&now.model, &action);
-                self.tell(Tone::Bad, format!("undone: {what}: {reason}"));
+                let what = describe::action_text(&now.model, &action);
+                self.push(Tone::Bad, format!("undone: {what}: {reason}"));
             }
-            Event::Undone { kept } => self.tell_step("your last step is taken back", kept),
-            Event::Redone { kept } => self.tell_step("your step is done again", kept),
-            Event::NothingUndone { reason } => self.tell(Tone::Bad, reason.to_string()),
+            Event::Undone { kept } => self.push_undo("your last step is taken back", kept),
+            Event::Redone { kept } => self.push_undo("your step is done again", kept),
+            Event::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
             Event::NewSession { unanswered, .. } => {
                 let lost = match unanswered.len() {
                     0 => String::new(),
                     lost => format!("; {lost} of your edits are lost"),
                 };
-                self.told = Arc::clone(now);
-                self.tell(Tone::Bad, format!("this is a new session{lost}"));
+                self.reported = Arc::clone(now);
+                self.push(Tone::Bad, format!("this is a new session{lost}"));
             }
-            Event::Status(status) => self.take_status(status),
+            Event::Status(status) => self.record_status(status),
             Event::Resynchronised(why) if why.is_repair() => {
-                self.tell(Tone::Bad, format!("everything was sent anew: {why}"));
+                self.push(Tone::Bad, format!("everything was sent anew: {why}"));
             }
-            Event::Missed(count) => self.tell(Tone::Bad, format!("{count} events were missed")),
+            Event::Missed(count) => self.push(Tone::Bad, format!("{count} events were missed")),
             // Routine, or about this participant itself.
             Event::Resynchronised(_)
             | Event::Ownership { owner: None, .. }
@@ -188,17 +188,17 @@ impl News {
         }
     }
 
-    fn take_status(&mut self, status: Status) {
+    fn record_status(&mut self, status: Status) {
         match status {
             Status::Reconnecting { attempt: Some(why), .. } => {
-                self.tell(Tone::Bad, format!("trying again: {why}"));
+                self.push(Tone::Bad, format!("trying again: {why}"));
             }
             Status::Reconnecting { reason, .. } => {
-                self.tell(Tone::Bad, format!("the connection is lost: {reason}"));
+                self.push(Tone::Bad, format!("the connection is lost: {reason}"));
             }
-            Status::Connected { .. } => self.tell(Tone::Good, "connected again"),
+            Status::Connected { .. } => self.push(Tone::Good, "connected again"),
             Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) } => {
-                self.tell(Tone::Bad, format!("the session is over: {reason}"));
+                self.push(Tone::Bad, format!("the session is over: {reason}"));
             }
             Status::Closed { reason: CloseReason::ByRequest }
             | Status::Alone
@@ -207,35 +207,35 @@ impl News {
     }
 
     /// Adds the changes that other participants have made since the last call.
-    fn take_changes(&mut self, now: &Arc<NetworkState>, me: &Identity) {
-        let old = std::mem::replace(&mut self.told, Arc::clone(now));
-        match words::notice(&old.model, &now.model) {
-            Some(Ok(done)) => self.tell(Tone::Good, done),
-            Some(Err(failed)) => self.tell(Tone::Bad, failed),
+    fn record_changes(&mut self, now: &Arc<NetworkState>, me: &Identity) {
+        let old = std::mem::replace(&mut self.reported, Arc::clone(now));
+        match describe::project_notice(&old.model, &now.model) {
+            Some(Ok(done)) => self.push(Tone::Good, done),
+            Some(Err(failed)) => self.push(Tone::Bad, failed),
             None => {}
         }
-        for (by, what) in words::changes(&old.model, &now.model, &now.roster) {
+        for (by, what) in describe::change_texts(&old.model, &now.model, &now.roster) {
             match by {
                 Some(by) if by.client_id == me.client_id => {}
-                Some(by) => self.tell_change(format!("{by}: {what}")),
-                None => self.tell_change(what),
+                Some(by) => self.push_change(format!("{by}: {what}")),
+                None => self.push_change(what),
             }
         }
     }
 }
 
-impl Item {
+impl Message {
     /// The message as a line of text on the screen.
     #[must_use]
     pub fn line(&self) -> Line<'_> {
         let style = match self.tone {
             Tone::Plain => Style::new(),
-            Tone::Good => theme::WELL,
-            Tone::Bad => theme::WRONG,
+            Tone::Good => theme::GOOD,
+            Tone::Bad => theme::ERROR,
         };
         let mut line = Line::from(Span::styled(&*self.text, style));
         if self.times > 1 {
-            line.push_span(Span::styled(format!(" ×{}", self.times), theme::QUIET));
+            line.push_span(Span::styled(format!(" ×{}", self.times), theme::DIM));
         }
         line
     }
