@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_described_by_its_names() {
+    fn action_is_described_by_wire_names() {
         let studio = StudioState::starter();
         for (what, words) in [
             (cutoff(), "1 Bass: set filter cutoff 812.5"),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_names_who_may_have_made_it() {
+    fn change_names_its_author() {
         let from = StudioState::starter();
         let mut to = from.clone();
         Studio::reduce(&mut to, &cutoff()).unwrap();

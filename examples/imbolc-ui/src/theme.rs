@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_is_as_wide_as_it_should_be_and_as_full() {
+    fn bars_fill_in_eighths() {
         assert_eq!(horizontal_bar(0.0, 4), "    ");
         assert_eq!(horizontal_bar(0.5, 4), "██  ");
         assert_eq!(horizontal_bar(0.53, 4), "██▏ ");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut() {
+    fn long_text_is_truncated() {
         assert_eq!(truncate("Bass", 4), "Bass");
         assert_eq!(truncate("Basso", 4), "Bas…");
         assert_eq!(duration_text(Duration::from_secs(59)), "59 s");

@@ -82,7 +82,7 @@ mod tests {
     const BASS: InstrumentId = InstrumentId(1);
 
     #[test]
-    fn a_key_that_is_held_sounds_once_and_is_released_when_it_repeats_no_more() {
+    fn held_key_sounds_once_until_it_stops_repeating() {
         let mut keyboard = Keyboard::default();
         let now = Instant::now();
         let play = InstrumentAction::Play(Pitch::of(62), Velocity::of(100));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_octaves_end_where_midi_does() {
+    fn octaves_stay_in_midi_range() {
         let mut keyboard = Keyboard::default();
         for _ in 0..20 {
             assert_eq!(keyboard.press(KeyCode::Char('x'), BASS, Instant::now()), None);

@@ -59,7 +59,7 @@ mod tests {
     use crate::describe;
 
     #[test]
-    fn pads_and_steps_are_counted_from_one_wherever_they_are_told() {
+    fn pads_and_steps_are_counted_from_one() {
         let studio = StudioState::starter();
         let (pad, step) = (PadNumber::of(2), StepNumber::of(4));
         let pattern = PatternId(1);

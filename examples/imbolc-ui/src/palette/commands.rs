@@ -303,7 +303,7 @@ mod tests {
     use super::COMMANDS;
 
     #[test]
-    fn no_two_commands_have_the_same_name() {
+    fn command_names_are_unique() {
         let names: BTreeSet<_> = COMMANDS.iter().map(|command| command.name).collect();
         assert_eq!(names.len(), COMMANDS.len());
     }

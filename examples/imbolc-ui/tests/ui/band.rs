@@ -37,8 +37,8 @@ pub fn studio() -> StudioState {
         let add = PianoRollAction::Add(note(tick, pitch));
         act(&mut studio, &NetworkAction::PianoRoll(BASS, add));
     }
-    desk(&mut studio);
-    shelf(&mut studio);
+    mixer_setup(&mut studio);
+    session_setup(&mut studio);
     second_bar(&mut studio);
     pads_and_patterns(&mut studio);
     lanes(&mut studio);
@@ -47,7 +47,7 @@ pub fn studio() -> StudioState {
 }
 
 /// The mixer: buses, effects, sends, a layer group.
-fn desk(studio: &mut StudioState) {
+fn mixer_setup(studio: &mut StudioState) {
     let name = |text| Name::new(text).expect("a name");
     let mut mix = |setting| act(studio, &NetworkAction::Mixer(setting));
     mix(MixerSetting::AddBus(BusId(2), name("Echo")));
@@ -71,7 +71,7 @@ fn desk(studio: &mut StudioState) {
 }
 
 /// The session: definitions, mappings and projects.
-fn shelf(studio: &mut StudioState) {
+fn session_setup(studio: &mut StudioState) {
     let name = |text| Name::new(text).expect("a name");
     for (id, text) in [(1, "Warble"), (2, "Rumble")] {
         let definition = Arc::new(Definition { name: name(text), parameters: Vec::new() });

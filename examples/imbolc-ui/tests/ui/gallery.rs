@@ -20,7 +20,7 @@ fn gallery() -> String {
     );
     for (pane, keys) in PANES {
         let mut stage = Stage::new(Scene::Joined);
-        stage.plays(960, -9.0);
+        stage.play_at(960, -9.0);
         let screen = stage.show(pane).press(keys).screen();
         write!(text, "\n## {pane:?}\n\n```text\n{screen}\n```\n").expect("to a string");
     }
@@ -28,7 +28,7 @@ fn gallery() -> String {
 }
 
 #[test]
-fn the_screens_that_are_shown_are_those_that_are_drawn() {
+fn published_screens_are_current() {
     let gallery = gallery();
     if std::env::var_os("UPDATE_SCREENS").is_some() {
         fs::write(FILE, &gallery).expect("it can be written");

@@ -10,8 +10,8 @@ use imbolc_net::{
     studio::Studio,
 };
 use imbolc_ui::{
+    event_loop::Input,
     lobby::{self, Choice, Lobby},
-    run::Input,
 };
 use ratatui::{Terminal, backend::TestBackend};
 use tokio::{sync::mpsc, time::timeout};
@@ -44,7 +44,7 @@ fn press(lobby: &mut Lobby, code: KeyCode) -> Choice {
 }
 
 #[test]
-fn sessions_are_listed_as_they_come_and_go_and_the_choice_stays_with_its_session() {
+fn selection_stays_on_session_while_list_changes() {
     let mut lobby = Lobby::default();
     assert!(screen(&lobby).contains("looking for sessions"));
     for number in [20, 21, 22] {
@@ -67,7 +67,7 @@ fn sessions_are_listed_as_they_come_and_go_and_the_choice_stays_with_its_session
 }
 
 #[test]
-fn what_cannot_be_joined_is_not_and_why_is_said() {
+fn incompatible_session_is_not_joined() {
     let mut lobby = Lobby::default();
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     let mut old = session("Old", 23);
@@ -75,7 +75,7 @@ fn what_cannot_be_joined_is_not_and_why_is_said() {
     lobby.update(DiscoveryEvent::Found(old));
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     assert!(screen(&lobby).contains("Old cannot be joined: it speaks another version"));
-    assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Leave);
+    assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Quit);
 }
 
 /// Runs the lobby with one session, Friday, and presses `keys`. Returns the result, if
@@ -113,7 +113,7 @@ async fn visit(
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_session_is_joined_the_lobby_stays_and_says_so() {
+async fn lobby_stays_while_joining() {
     let (chosen, screen) = visit(&[KeyCode::Enter, KeyCode::Down], async |_| pending().await).await;
     assert_eq!(chosen, None);
     assert!(screen.contains("joining Friday…  Esc gives it up"), "{screen}");
@@ -129,7 +129,7 @@ async fn while_a_session_is_joined_the_lobby_stays_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_fails_leads_back_to_the_list_and_says_why() {
+async fn failed_attempt_returns_to_list_with_reason() {
     let tried = Cell::new(0);
     let second = async |address: SocketAddr| {
         assert_eq!(address, SocketAddr::from(([192, 168, 1, 20], 9999)));

@@ -43,7 +43,7 @@ fn level(decibels: f32) -> Decibels {
 }
 
 #[test]
-fn the_fader_pan_mute_and_solo_of_an_instrument_are_on_its_strip() {
+fn instrument_strip_sets_level_pan_mute_and_solo() {
     let mut stage = mixer(Scene::Joined);
     assert_eq!(
         stage.press("<up>-<right>").dispatched(),
@@ -65,8 +65,8 @@ fn the_fader_pan_mute_and_solo_of_an_instrument_are_on_its_strip() {
 }
 
 #[test]
-fn groups_buses_and_the_master_come_after_the_instruments() {
-    let mut stage = mixer(Scene::Alone);
+fn groups_buses_and_master_follow_instruments() {
+    let mut stage = mixer(Scene::Local);
     let group = |setting| NetworkAction::Mixer(MixerSetting::LayerGroup(LayerGroupId(1), setting));
     assert_eq!(
         stage.press("<right><right><right><right>+m").dispatched(),
@@ -89,13 +89,13 @@ fn groups_buses_and_the_master_come_after_the_instruments() {
 }
 
 #[test]
-fn an_output_goes_round_the_buses_back_to_the_master() {
+fn output_cycles_through_buses_and_master() {
     let to = |output| set(BASS, InstrumentSetting::Output(output));
     assert_eq!(
         mixer(Scene::Joined).press("ooo").dispatched(),
         [to(Output::Bus(BusId(1))), to(Output::Bus(BusId(2))), to(Output::Master)]
     );
-    let mut none = Stage::with(Scene::Alone, StudioState::starter());
+    let mut none = Stage::with_studio(Scene::Local, StudioState::starter());
     assert!(none.show(Pane::Mixer).press("o").dispatched().is_empty());
     assert!(none.screen().contains("there is no bus: b adds one"), "{}", none.screen());
 }
@@ -125,11 +125,11 @@ fn sends_are_typed_by_bus_and_level() {
 }
 
 #[test]
-fn the_only_bus_need_not_be_typed() {
+fn only_bus_need_not_be_typed() {
     let mut studio = StudioState::starter();
     let name = Name::new("Room").unwrap();
     act(&mut studio, &NetworkAction::Mixer(MixerSetting::AddBus(BusId(1), name)));
-    let mut stage = Stage::with(Scene::Alone, studio);
+    let mut stage = Stage::with_studio(Scene::Local, studio);
     let sends = |setting| set(BASS, InstrumentSetting::Sends(setting));
     assert_eq!(
         stage.show(Pane::Mixer).press("t-9<enter>T<enter>").dispatched(),
@@ -142,8 +142,8 @@ fn the_only_bus_need_not_be_typed() {
 }
 
 #[test]
-fn buses_and_groups_come_and_go_by_command_and_the_cursor_lives_on() {
-    let mut stage = mixer(Scene::Alone);
+fn cursor_survives_deletion_of_its_strip() {
+    let mut stage = mixer(Scene::Local);
     let name = |text| Name::new(text).unwrap();
     let mix = NetworkAction::Mixer;
     assert_eq!(
@@ -163,8 +163,8 @@ fn buses_and_groups_come_and_go_by_command_and_the_cursor_lives_on() {
 }
 
 #[test]
-fn an_effect_is_added_to_the_strip_under_the_cursor() {
-    let mut stage = mixer(Scene::Alone);
+fn effect_is_added_to_current_strip() {
+    let mut stage = mixer(Scene::Local);
     let add = |slot, kind| ChainSetting::Add(SlotId(slot), kind, u8::MAX);
     assert_eq!(stage.press("edelay<enter>").dispatched(), [chain(add(3, EffectKind::Delay))]);
     assert_eq!(
@@ -180,7 +180,7 @@ fn an_effect_is_added_to_the_strip_under_the_cursor() {
 }
 
 #[test]
-fn inside_a_strip_effects_are_bypassed_moved_and_deleted() {
+fn effects_are_bypassed_moved_and_deleted() {
     let mut stage = mixer(Scene::Joined);
     let screen = stage.press("<enter>").screen();
     assert!(screen.contains("1 distortion"), "{screen}");
@@ -215,7 +215,7 @@ fn inside_a_strip() {
 }
 
 #[test]
-fn what_is_not_confirmed_is_marked_value_by_value() {
+fn unconfirmed_values_are_marked_one_by_one() {
     let mut stage = mixer(Scene::Reconnecting);
     let screen = stage.press("+>o").screen();
     for marked in ["-5.0 dB*", "R10*", "→ Reverb*"] {
@@ -228,25 +228,25 @@ fn what_is_not_confirmed_is_marked_value_by_value() {
 }
 
 #[test]
-fn the_meters_of_the_master_move_and_keys_that_sound_are_shown() {
+fn master_meters_and_held_notes_are_shown() {
     let mut stage = mixer(Scene::Joined);
     let still = stage.screen();
-    stage.plays(0, -6.0);
+    stage.play_at(0, -6.0);
     let moved = stage.screen();
     assert_ne!(still, moved);
     assert!(!still.contains('♪'));
     let play = InstrumentAction::Play(Pitch::of(60), Velocity::of(100));
-    stage.somebody(&NetworkAction::Instrument(DRUMS, play));
+    stage.remote_edit(&NetworkAction::Instrument(DRUMS, play));
     assert!(stage.screen().contains("4 Drums ♪"), "{}", stage.screen());
     insta::assert_snapshot!(stage.screen());
 }
 
 #[test]
-fn a_fader_that_somebody_else_moves_is_seen_and_one_that_is_not_ones_own_is_refused() {
+fn remote_fader_moves_and_refusal_is_shown() {
     let mut stage = mixer(Scene::Joined);
-    stage.somebody(&set(LEAD, InstrumentSetting::Level(level(-23.0))));
+    stage.remote_edit(&set(LEAD, InstrumentSetting::Level(level(-23.0))));
     assert!(stage.screen().contains("-23.0 dB"), "{}", stage.screen());
-    stage.refuses(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
+    stage.refuse_all(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
     let screen = stage.press("<end>-").screen();
     assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
     assert_eq!(stage.dispatched(), [master(MasterSetting::Level(level(-1.0)))]);
@@ -264,9 +264,9 @@ fn orchestra() -> StudioState {
 }
 
 #[test]
-fn the_strip_under_the_cursor_and_the_master_are_seen_however_many_there_are() {
+fn current_strip_and_master_are_always_visible() {
     for (width, height) in [(100, 30), (60, 16)] {
-        let mut stage = Stage::with(Scene::Alone, orchestra());
+        let mut stage = Stage::with_studio(Scene::Local, orchestra());
         stage.show(Pane::Mixer).resize(width, height);
         for (keys, strip) in [("", "1 Viola"), ("<end><left>", "200 Horn"), ("<left>", "199 Viola")]
         {
@@ -279,7 +279,7 @@ fn the_strip_under_the_cursor_and_the_master_are_seen_however_many_there_are() {
 }
 
 #[test]
-fn on_the_smallest_terminal() {
+fn mixer_on_smallest_terminal() {
     let mut stage = mixer(Scene::Joined);
     stage.resize(60, 16);
     insta::assert_snapshot!(stage.screen());
@@ -287,8 +287,8 @@ fn on_the_smallest_terminal() {
 }
 
 #[test]
-fn an_empty_studio_has_a_master() {
-    let mut stage = Stage::with(Scene::Alone, StudioState::default());
+fn empty_studio_has_a_master() {
+    let mut stage = Stage::with_studio(Scene::Local, StudioState::default());
     let screen = stage.show(Pane::Mixer).screen();
     assert!(screen.contains("no strips: b adds a bus"), "{screen}");
     assert_eq!(stage.press("+").dispatched(), [master(MasterSetting::Level(level(1.0)))]);

@@ -15,7 +15,7 @@ use std::{
 use pty_process::{Size, blocking};
 
 /// The timeout of every wait.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 const LINES: u16 = 30;
 const COLUMNS: u16 = 100;
@@ -91,13 +91,13 @@ impl Player {
     }
 
     /// Waits until `text` is on the screen.
-    pub fn sees(&self, text: &str) {
-        self.waits(&format!("{text:?} is on the screen"), |screen| screen.contains(text));
+    pub fn wait_for(&self, text: &str) {
+        self.wait_until(&format!("{text:?} is on the screen"), |screen| screen.contains(text));
     }
 
     /// Waits until `is` accepts the screen.
-    pub fn waits(&self, what: &str, is: impl Fn(&str) -> bool) {
-        let end = Instant::now() + PATIENCE;
+    pub fn wait_until(&self, what: &str, is: impl Fn(&str) -> bool) {
+        let end = Instant::now() + TIMEOUT;
         loop {
             let screen = self.screen();
             if is(&screen) {
@@ -109,8 +109,8 @@ impl Player {
     }
 
     /// Waits until the program ends.
-    pub fn ends(&mut self) -> ExitStatus {
-        let end = Instant::now() + PATIENCE;
+    pub fn wait_for_exit(&mut self) -> ExitStatus {
+        let end = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().expect("it is a child") {
                 // Its last output may still be in the pseudo-terminal.

@@ -38,7 +38,7 @@ pub const BEN: ClientId = ClientId(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scene {
     /// Mia, in a local session.
-    Alone,
+    Local,
     /// Mia, who hosts Ana and Ben; Ben is away.
     Hosting,
     /// Ana, who has joined.
@@ -51,18 +51,18 @@ pub enum Scene {
 
 impl Scene {
     pub const ALL: [Self; 5] =
-        [Self::Alone, Self::Hosting, Self::Joined, Self::Refused, Self::Reconnecting];
+        [Self::Local, Self::Hosting, Self::Joined, Self::Refused, Self::Reconnecting];
 
     fn me(self) -> ClientId {
         match self {
-            Self::Alone | Self::Hosting => MIA,
+            Self::Local | Self::Hosting => MIA,
             Self::Joined | Self::Refused | Self::Reconnecting => ANA,
         }
     }
 
     fn status(self) -> Status {
         match self {
-            Self::Alone => Status::Alone,
+            Self::Local => Status::Alone,
             Self::Hosting => Status::Hosting { address: "192.168.1.20:9999".parse().ok() },
             Self::Joined | Self::Refused => {
                 Status::Connected { round_trip: Some(Duration::from_micros(2400)) }
@@ -81,7 +81,7 @@ impl Scene {
         let mut roster = Roster::default();
         let mut join = |id, participant| roster.participants.insert(id, participant);
         join(MIA, Participant::new("mia"));
-        if self != Self::Alone {
+        if self != Self::Local {
             join(ANA, Participant { round_trip: Some(Millis(5)), ..Participant::new("ana") });
             let since = Timestamp::from_micros(80_000_000);
             join(
@@ -90,7 +90,7 @@ impl Scene {
             );
         }
         let owners: &[(InstrumentId, ClientId)] = match self {
-            Self::Alone => &[(BASS, MIA), (LEAD, MIA), (PAD, MIA), (DRUMS, MIA)],
+            Self::Local => &[(BASS, MIA), (LEAD, MIA), (PAD, MIA), (DRUMS, MIA)],
             _ => &[(BASS, ANA), (LEAD, BEN), (DRUMS, ANA)],
         };
         for (instrument, owner) in owners {
@@ -125,18 +125,18 @@ struct Shown {
     /// Whether dispatched actions are confirmed immediately.
     online: bool,
     dispatched: Vec<NetworkAction>,
-    wishes: Vec<String>,
+    requests: Vec<String>,
     refuses: Option<Refusal>,
 }
 
 impl Stage {
     /// The studio of [`band::studio`] in a scene.
     pub fn new(scene: Scene) -> Self {
-        Self::with(scene, band::studio())
+        Self::with_studio(scene, band::studio())
     }
 
     /// Another studio in a scene.
-    pub fn with(scene: Scene, model: StudioState) -> Self {
+    pub fn with_studio(scene: Scene, model: StudioState) -> Self {
         let state = NetworkState { seq: Seq(1), model, roster: Arc::new(scene.roster()) };
         let state = Arc::new(state);
         let shown = Arc::new(Mutex::new(Shown {
@@ -148,7 +148,7 @@ impl Stage {
             loads: 0,
             online: scene != Scene::Reconnecting,
             dispatched: Vec::new(),
-            wishes: Vec::new(),
+            requests: Vec::new(),
             refuses: None,
         }));
         let sender = broadcast::Sender::new(64);
@@ -160,10 +160,10 @@ impl Stage {
         if scene == Scene::Refused {
             let action = band::cutoff(LEAD, 1234.0);
             let reason = Refusal::NotOwner { instrument: LEAD, owner: stage.owner(BEN) };
-            stage.happens(Event::Refused { action, reason });
+            stage.emit(Event::Refused { action, reason });
         }
         if scene == Scene::Reconnecting {
-            stage.happens(Event::Status(scene.status()));
+            stage.emit(Event::Status(scene.status()));
         }
         stage
     }
@@ -183,9 +183,9 @@ impl Stage {
     }
 
     /// Another participant applies an action.
-    pub fn somebody(&mut self, action: &NetworkAction) {
-        self.shown().carry_out(action, true);
-        self.happens(Event::Changed(DirtyFlags::ALL));
+    pub fn remote_edit(&mut self, action: &NetworkAction) {
+        self.shown().apply(action, true);
+        self.emit(Event::Changed(DirtyFlags::ALL));
     }
 
     /// How often the snapshot was loaded since the last call.
@@ -194,7 +194,7 @@ impl Stage {
     }
 
     /// Replaces the state without an event.
-    pub fn replace(&mut self, edit: impl FnOnce(&mut StudioState)) {
+    pub fn replace_state(&mut self, edit: impl FnOnce(&mut StudioState)) {
         let mut shown = self.shown();
         let mut state = (*shown.state).clone();
         edit(&mut state.model);
@@ -203,7 +203,7 @@ impl Stage {
     }
 
     /// Edits the roster.
-    pub fn reseat(&mut self, edit: impl FnOnce(&mut Roster)) {
+    pub fn edit_roster(&mut self, edit: impl FnOnce(&mut Roster)) {
         {
             let mut shown = self.shown();
             let mut state = (*shown.state).clone();
@@ -211,13 +211,13 @@ impl Stage {
             shown.state = Arc::new(state);
             shown.confirmed = Arc::clone(&shown.state);
         }
-        self.happens(Event::Changed(DirtyFlags::ROSTER));
+        self.emit(Event::Changed(DirtyFlags::ROSTER));
     }
 
     /// Starts playback at a position with a peak level.
-    pub fn plays(&mut self, playhead: u32, peak: f32) {
+    pub fn play_at(&mut self, playhead: u32, peak: f32) {
         let peak = Decibels::new(peak).expect("in range");
-        self.replace(|studio| studio.transport.playing = true);
+        self.replace_state(|studio| studio.transport.playing = true);
         self.shown().metering = Metering {
             playhead: Ticks::new(playhead).expect("in range"),
             tempo: Bpm::of(120.0),
@@ -227,13 +227,13 @@ impl Stage {
     }
 
     /// Changes the status of the dispatcher, with its event.
-    pub fn becomes(&mut self, status: Status) {
+    pub fn set_status(&mut self, status: Status) {
         self.shown().status = status.clone();
-        self.happens(Event::Status(status));
+        self.emit(Event::Status(status));
     }
 
     /// From now on the meters differ each time they are read.
-    pub fn moves(&mut self) {
+    pub fn animate_meters(&mut self) {
         self.shown().moves = true;
     }
 
@@ -244,17 +244,17 @@ impl Stage {
     }
 
     /// From now on the dispatcher refuses every action.
-    pub fn refuses(&mut self, why: Refusal) {
+    pub fn refuse_all(&mut self, why: Refusal) {
         self.shown().refuses = Some(why);
     }
 
     /// Emits an event.
-    pub fn happens(&mut self, event: Event) {
+    pub fn emit(&mut self, event: Event) {
         self.sender.send(event).expect("the UI listens");
-        self.settle();
+        self.drain_events();
     }
 
-    fn settle(&mut self) {
+    fn drain_events(&mut self) {
         while let Some(event) = self.events.try_next() {
             self.app.handle_event(event);
         }
@@ -275,7 +275,7 @@ impl Stage {
     pub fn press(&mut self, keys: &str) -> &mut Self {
         for key in parse(keys) {
             self.app.handle_key(key);
-            self.settle();
+            self.drain_events();
         }
         self
     }
@@ -286,13 +286,13 @@ impl Stage {
     }
 
     /// The other requests to the dispatcher since the last call.
-    pub fn wishes(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.shown().wishes)
+    pub fn requests(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.shown().requests)
     }
 
     /// The current screen as text.
     pub fn screen(&mut self) -> String {
-        self.settle();
+        self.drain_events();
         self.terminal.draw(|frame| self.app.draw(frame)).expect("in memory");
         let screen = self.terminal.backend().to_string();
         // Without the quotation marks that the backend adds.
@@ -320,7 +320,7 @@ impl Stage {
 }
 
 impl Shown {
-    fn carry_out(&mut self, action: &NetworkAction, certain: bool) {
+    fn apply(&mut self, action: &NetworkAction, certain: bool) {
         let mut state = (*self.state).clone();
         Studio::reduce(&mut state.model, action).expect("it makes sense");
         state.seq = Seq(state.seq.0 + 1);
@@ -385,35 +385,35 @@ fn mock(
         let mut tried = shown.state.model.clone();
         Studio::reduce(&mut tried, &action).map_err(Refusal::Invalid)?;
         let certain = shown.online;
-        shown.carry_out(&action, certain);
+        shown.apply(&action, certain);
         drop(shown);
         let _ = events.send(Event::Changed(DirtyFlags::ALL));
         Ok(())
     });
-    macro_rules! wishes {
+    macro_rules! requests {
         ($expect:ident, $words:literal) => {{
             let shown = with();
             mock.$expect().returning(move || {
-                shown.lock().expect("no test has panicked").wishes.push($words.into());
+                shown.lock().expect("no test has panicked").requests.push($words.into());
                 Ok(())
             });
         }};
         ($expect:ident, $words:literal, of) => {{
             let shown = with();
             mock.$expect().returning(move |ids| {
-                let wish = format!("{} {ids:?}", $words);
-                shown.lock().expect("no test has panicked").wishes.push(wish);
+                let request = format!("{} {ids:?}", $words);
+                shown.lock().expect("no test has panicked").requests.push(request);
                 Ok(())
             });
         }};
     }
-    wishes!(expect_undo, "undo");
-    wishes!(expect_redo, "redo");
-    wishes!(expect_request_privilege, "privilege");
-    wishes!(expect_release_privilege, "yield");
-    wishes!(expect_resynchronise, "sync");
-    wishes!(expect_request_ownership, "own", of);
-    wishes!(expect_release_ownership, "release", of);
+    requests!(expect_undo, "undo");
+    requests!(expect_redo, "redo");
+    requests!(expect_request_privilege, "privilege");
+    requests!(expect_release_privilege, "yield");
+    requests!(expect_resynchronise, "sync");
+    requests!(expect_request_ownership, "own", of);
+    requests!(expect_release_ownership, "release", of);
     mock
 }
 

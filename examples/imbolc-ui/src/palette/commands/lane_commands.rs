@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_is_known_by_its_name_or_by_the_beginnings_of_its_words() {
+    fn parameter_is_found_by_name_or_word_prefixes() {
         let all = || shared_parameters(&StudioState::starter());
         let tempo = Target::Session(SessionParameter::Tempo);
         assert_eq!(find_parameter("tempo", &all()), Ok(tempo));

@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fader_leads_to_silence_and_back() {
+    fn fader_reaches_silence_and_returns() {
         assert_eq!(level_moved(Decibels::of(-6.0), 1.0), Decibels::of(-5.0));
         assert_eq!(level_moved(Decibels::of(12.0), 1.0), Decibels::MAX);
         assert_eq!(level_moved(Decibels::of(-60.0), -1.0), Decibels::MIN);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_centre_is_met_again() {
+    fn pan_returns_to_exact_centre() {
         let mut pan = Pan::of(0.0);
         for steps in [1.0, 1.0, 1.0, -1.0, -1.0, -1.0] {
             pan = pan_moved(pan, steps);

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_moves_along_the_grid_from_wherever_it_is() {
+    fn cursor_moves_along_the_grid() {
         let moved = |zoom, tick, by| grid(zoom).beside(Ticks::of(tick), by).get();
         assert_eq!((moved(0, 120, 1), moved(0, 120, -1), moved(0, 0, -1)), (240, 0, 0));
         assert_eq!((moved(0, 130, 1), moved(0, 130, -1)), (240, 120));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_moves_by_as_little_as_shows_a_place() {
+    fn window_scrolls_as_little_as_possible() {
         let grid = grid(0);
         let window = RollWindow { left: 1200, bottom: 50, columns: 10, rows: 12 };
         let with = |tick, pitch| {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn only_as_many_bars_are_numbered_as_there_is_room_for() {
+    fn bar_numbers_do_not_overlap() {
         assert_eq!((grid(0).number(1920), grid(0).number(120)), (Some(1), None));
         let far = grid(-4);
         let numbered: Vec<_> = (0..16).filter_map(|n| far.number(n * far.column)).collect();
