@@ -67,7 +67,7 @@ async fn follow_name(server: Arc<DiscoveryServer>, studio: Arc<dyn Dispatcher>) 
         if named {
             let renamed = server.rename(studio.state().model.session.name.as_str());
             if let Err(error) = renamed {
-                warn!(%error, "the session is still found by its old name");
+                warn!(%error, "cannot announce the new name of the session");
             }
         }
     }

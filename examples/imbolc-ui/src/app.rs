@@ -36,16 +36,16 @@ use crate::{
 
 /// The keys that work in every pane.
 pub const GLOBAL_KEYS: &[KeyHelp] = &[
-    ("1-8 Tab", "another pane"),
-    ("[ ]", "select the instrument before, after"),
+    ("1-8 Tab", "next pane"),
+    ("[ ]", "previous, next instrument"),
     ("Space", "play or stop"),
-    ("R L", "record, loop"),
+    ("R L", "record, loop on/off"),
     ("u U", "undo, redo"),
     ("c", "claim or release the instrument"),
-    ("P", "request or release the privilege"),
-    ("k", "play notes on the keyboard, Esc ends it"),
-    (":", "a command"),
-    ("?", "this help"),
+    ("P", "take or release the privilege"),
+    ("k", "play notes on the keyboard; Esc: back"),
+    (":", "enter a command"),
+    ("?", "show this help"),
     ("q Ctrl-C", "quit"),
 ];
 
@@ -425,7 +425,7 @@ impl App {
     fn dispatch(&mut self, action: &studio::NetworkAction) {
         if let Err(why) = self.studio.dispatch(action.clone()) {
             let what = describe::action_text(&self.studio.state().model, action);
-            self.messages.push(Tone::Bad, format!("{why} (not done: {what})"));
+            self.messages.push(Tone::Bad, format!("{why} (rejected: {what})"));
         }
     }
 

@@ -9,21 +9,21 @@ use imbolc_net::protocol::framing::Codec;
 
 /// The options of the command line.
 #[derive(Clone, Debug, Parser)]
-#[expect(clippy::struct_excessive_bools, reason = "switches are")]
+#[expect(clippy::struct_excessive_bools, reason = "command-line switches")]
 #[command(
     name = "imbolc-ui",
     version,
-    about = "A music studio in a terminal, alone or with others",
+    about = "A music studio in the terminal, for one or several musicians",
     after_help = "\
 Examples:
-  imbolc-ui                                    play alone
-  imbolc-ui --server --tui                     play, and let others join
-  imbolc-ui --server --session-name 'Friday'   a host without a screen
-  imbolc-ui --connect 192.168.1.100            join the session there
-  imbolc-ui --connect 192.168.1.100 --own 1,2  and play instruments 1 and 2
-  imbolc-ui --discover                         choose a session on the LAN
+  imbolc-ui                                    a local session
+  imbolc-ui --server --tui                     host, and play
+  imbolc-ui --server --session-name 'Friday'   host without a screen
+  imbolc-ui --connect 192.168.1.100            join a session
+  imbolc-ui --connect 192.168.1.100 --own 1,2  ask for instruments 1 and 2
+  imbolc-ui --discover                         list the sessions on the LAN
 
-In the studio, ? shows the keys and : takes a command."
+In the studio, press ? for the keys and : for a command."
 )]
 pub struct Arguments {
     /// Host a session that others can join
@@ -51,7 +51,7 @@ pub struct Arguments {
     pub privilege: bool,
 
     /// Your name in the session
-    #[arg(long, env = "USER", default_value = "somebody", hide_env = true)]
+    #[arg(long, env = "USER", default_value = "musician", hide_env = true)]
     pub name: String,
 
     /// The name of the hosted session
@@ -84,7 +84,7 @@ pub struct Arguments {
 }
 
 /// The help text of `--log`.
-const LOG_HELP: &str = "Where to write what happens underneath; RUST_LOG says how much";
+const LOG_HELP: &str = "Write a log to this file; RUST_LOG sets the level";
 
 #[cfg(test)]
 mod tests {

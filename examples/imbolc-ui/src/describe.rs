@@ -94,16 +94,16 @@ fn change_text(
             let new = to.instruments.iter().map(|(id, _)| id).find(|id| is_new(*id));
             let gone = from.instruments.iter().map(|(id, _)| id).find(|id| is_gone(*id));
             match (new, gone) {
-                (Some(id), None) => (by(id), format!("{} is new", instrument_label(to, id))),
-                (None, Some(id)) => (None, format!("{} is gone", instrument_label(from, id))),
+                (Some(id), None) => (by(id), format!("{} was added", instrument_label(to, id))),
+                (None, Some(id)) => (None, format!("{} was deleted", instrument_label(from, id))),
                 _ => (None, "the instruments have changed".into()),
             }
         }
         StudioChange::PutInstrument(id, ..) => {
-            (by(*id), format!("{} is new", instrument_label(to, *id)))
+            (by(*id), format!("{} was added", instrument_label(to, *id)))
         }
         StudioChange::DropInstrument(id) => {
-            (None, format!("{} is gone", instrument_label(from, *id)))
+            (None, format!("{} was deleted", instrument_label(from, *id)))
         }
         StudioChange::WholeMixer(_) => (holder(), "the mixer has changed".into()),
         StudioChange::WholePianoRoll(_) => (None, "the tracks have changed".into()),
@@ -115,8 +115,8 @@ fn change_text(
         StudioChange::Lane(target, change) => {
             // A lane as a whole is too long to describe.
             let what = match change {
-                LaneChange::Whole(_) => "is new".into(),
-                LaneChange::Gone => "is gone".into(),
+                LaneChange::Whole(_) => "added".into(),
+                LaneChange::Gone => "deleted".into(),
                 change => spell(&renumbered_json(change)),
             };
             let words = format!("lane of {}: {what}", target_text(to, target));
@@ -141,7 +141,7 @@ pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<Str
         ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
         ProjectNotice::Done(done) => Some(Ok(format!("done: {}", project_task(done)))),
         ProjectNotice::Failed(failed, why) => {
-            Some(Err(format!("not done: {}: {}", project_task(failed), project_failure(why))))
+            Some(Err(format!("failed: {}: {}", project_task(failed), project_failure(why))))
         }
     }
 }
@@ -151,7 +151,7 @@ pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<Str
 pub fn project_failure(why: &ProjectFailure) -> String {
     match why {
         ProjectFailure::NoDirectory => {
-            "the host keeps no projects: start it with --project-dir DIR".into()
+            "the host has no project directory: start it with --project-dir DIR".into()
         }
         why => why.to_string(),
     }
@@ -259,7 +259,7 @@ fn spell(value: &Value) -> String {
 
 fn spell_list(items: &[Value]) -> String {
     if items.len() > MAX_SPELLED {
-        return format!("{} of them", items.len());
+        return format!("{} items", items.len());
     }
     items.iter().map(spell).collect::<Vec<_>>().join(" ")
 }
@@ -342,6 +342,6 @@ mod tests {
         let mut fewer = from.clone();
         Studio::reduce(&mut fewer, &NetworkAction::DeleteInstrument(BASS)).unwrap();
         let gone = change_texts(&from, &fewer, &roster).into_iter().map(|(_, what)| what);
-        assert!(gone.eq(["1 Bass is gone"]));
+        assert!(gone.eq(["1 Bass was deleted"]));
     }
 }

@@ -48,11 +48,11 @@ pub async fn print_events(
         }
     }
     printer.status.clear();
-    printer.print_line("the session ends").map_err(|error| output_error(&error))
+    printer.print_line("the session has ended").map_err(|error| output_error(&error))
 }
 
 fn output_error(error: &io::Error) -> String {
-    format!("nobody reads what is printed: {error}")
+    format!("cannot write to standard output: {error}")
 }
 
 /// The printed output.
@@ -82,7 +82,7 @@ impl Printer {
         ))?;
         if let Status::Hosting { address: Some(address) } = self.studio.status() {
             let there = where_to_join(address);
-            self.print_line(&format!("others join with: imbolc-ui --connect {there}"))?;
+            self.print_line(&format!("join with: imbolc-ui --connect {there}"))?;
         }
         let reaches_others = match self.studio.status() {
             Status::Hosting { address: Some(address) } => !address.ip().is_loopback(),
@@ -90,7 +90,7 @@ impl Printer {
         };
         if announced && reaches_others {
             let name = &state.model.session.name;
-            self.print_line(&format!("on the LAN it is found as {name}: imbolc-ui --discover"))?;
+            self.print_line(&format!("announced on the LAN as {name}: imbolc-ui --discover"))?;
         }
         self.print_status()
     }
@@ -146,7 +146,7 @@ impl Printer {
         let here = roster.participants.len() - away;
         let playback = if state.model.transport.playing { "playing" } else { "stopped" };
         let away = if away == 0 { String::new() } else { format!(", {away} away") };
-        let holder = roster.privileged.as_ref().map_or("nobody", |holder| &*holder.name);
+        let holder = roster.privileged.as_ref().map_or("free", |holder| &*holder.name);
         let instruments = state.model.instruments.len();
         let tempo = state.model.session.tempo;
         let key = describe::label(state.model.session.key);

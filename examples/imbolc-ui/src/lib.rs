@@ -115,7 +115,7 @@ async fn launch(arguments: &Arguments) -> Result<(), String> {
 async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
     tokio::select! {
         opened = imbolc_net::open(mode) => opened.map_err(|error| error.to_string()),
-        _ = event_loop::shutdown_signal() => Err("given up".into()),
+        _ = event_loop::shutdown_signal() => Err("interrupted".into()),
     }
 }
 
@@ -211,7 +211,7 @@ impl LanPresence {
 }
 
 #[cfg(not(feature = "mdns"))]
-#[expect(clippy::unused_self, reason = "with the feature it is used")]
+#[expect(clippy::unused_self, reason = "used with the feature")]
 impl LanPresence {
     const fn begin(_: &Arguments, _: &Arc<dyn Dispatcher>) -> Self {
         Self {}

@@ -131,11 +131,11 @@ impl Lobby {
         frame.render_widget(Paragraph::new(lines).block(block), list);
         let line = match (&self.joining, &self.error) {
             (Some(name), _) => Line::styled(
-                format!("joining {}…  Esc gives it up", theme::truncate(name, 28).trim_end()),
+                format!("joining {}…  Esc cancels", theme::truncate(name, 28).trim_end()),
                 theme::WARNING,
             ),
             (None, Some(error)) => Line::styled(error.as_str(), theme::ERROR),
-            (None, None) => Line::styled("↑ ↓ choose  Enter joins  q leaves", theme::DIM),
+            (None, None) => Line::styled("↑ ↓ select  Enter join  q quit", theme::DIM),
         };
         frame.render_widget(line, below);
     }
@@ -165,9 +165,11 @@ impl Lobby {
 /// Why a session cannot be joined, as far as its advert tells.
 fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
     match session.compatibility::<Studio>() {
-        Compatibility::OtherProtocol => Some("it speaks another version"),
-        Compatibility::OtherModel => Some("it is another version of the studio"),
-        Compatibility::Same | Compatibility::Unknown if session.is_full() => Some("it is full"),
+        Compatibility::OtherProtocol => Some("incompatible protocol version"),
+        Compatibility::OtherModel => Some("incompatible studio version"),
+        Compatibility::Same | Compatibility::Unknown if session.is_full() => {
+            Some("the session is full")
+        }
         Compatibility::Same | Compatibility::Unknown => None,
     }
 }
@@ -202,7 +204,7 @@ pub async fn choose<B: Backend, T>(
         tokio::select! {
             event = next() => match event {
                 Some(event) => lobby.update(event),
-                None => return Err("nothing can be seen on the LAN any more".into()),
+                None => return Err("discovery on the LAN has stopped".into()),
             },
             input = inputs.recv() => match input {
                 Some(Input::Key(key)) => match lobby.handle_key(key) {

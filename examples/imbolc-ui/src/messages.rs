@@ -110,8 +110,8 @@ impl MessageLog {
     fn push_undo(&mut self, done: &str, kept: u32) {
         let rest = match kept {
             0 => String::new(),
-            1 => ", but for one thing that somebody else has changed".into(),
-            kept => format!(", but for {kept} things that others have changed"),
+            1 => ", except one change that another participant has overwritten".into(),
+            kept => format!(", except {kept} changes that others have overwritten"),
         };
         self.push(Tone::Plain, format!("{done}{rest}"));
     }
@@ -128,7 +128,7 @@ impl MessageLog {
             }
             Event::Left(who) if others(&who) => self.push(Tone::Plain, format!("{who} has left")),
             Event::Suspended(who) if others(&who) => {
-                self.push(Tone::Bad, format!("{who} is away; the place is kept"));
+                self.push(Tone::Bad, format!("{who} is away; their place is kept"));
             }
             Event::Resumed(who) if others(&who) => self.push(Tone::Good, format!("{who} is back")),
             Event::Ownership { instrument, owner: Some(owner) } if others(&owner) => {
@@ -140,10 +140,10 @@ impl MessageLog {
             Event::Ownership { instrument, owner: None }
                 if now.model.instruments.contains(instrument) =>
             {
-                self.push(Tone::Plain, format!("nobody owns {}", named(instrument)));
+                self.push(Tone::Plain, format!("{} has no owner", named(instrument)));
             }
             Event::OwnershipRefused { instrument, reason } => {
-                let text = format!("you do not get {}: {reason}", named(instrument));
+                let text = format!("{} is not yours: {reason}", named(instrument));
                 self.push(Tone::Bad, text);
             }
             Event::Privilege { holder: Some(holder) } if others(&holder) => {
@@ -153,17 +153,17 @@ impl MessageLog {
                 self.push(Tone::Good, "you have the privilege");
             }
             Event::Privilege { holder: None } => {
-                self.push(Tone::Plain, "nobody has the privilege");
+                self.push(Tone::Plain, "the privilege is free");
             }
             Event::PrivilegeDenied { holder } => {
-                self.push(Tone::Bad, format!("you do not get the privilege: {holder} has it"));
+                self.push(Tone::Bad, format!("privilege denied: {holder} has it"));
             }
             Event::Refused { action, reason } => {
                 let what = describe::action_text(&now.model, &action);
-                self.push(Tone::Bad, format!("undone: {what}: {reason}"));
+                self.push(Tone::Bad, format!("rejected: {what}: {reason}"));
             }
-            Event::Undone { kept } => self.push_undo("your last step is taken back", kept),
-            Event::Redone { kept } => self.push_undo("your step is done again", kept),
+            Event::Undone { kept } => self.push_undo("last step undone", kept),
+            Event::Redone { kept } => self.push_undo("step redone", kept),
             Event::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
             Event::NewSession { unanswered, .. } => {
                 let lost = match unanswered.len() {
@@ -175,7 +175,7 @@ impl MessageLog {
             }
             Event::Status(status) => self.record_status(status),
             Event::Resynchronised(why) if why.is_repair() => {
-                self.push(Tone::Bad, format!("everything was sent anew: {why}"));
+                self.push(Tone::Bad, format!("resynchronised: {why}"));
             }
             Event::Missed(count) => self.push(Tone::Bad, format!("{count} events were missed")),
             // Routine, or about this participant itself.
@@ -191,12 +191,12 @@ impl MessageLog {
     fn record_status(&mut self, status: Status) {
         match status {
             Status::Reconnecting { attempt: Some(why), .. } => {
-                self.push(Tone::Bad, format!("trying again: {why}"));
+                self.push(Tone::Bad, format!("reconnecting failed: {why}"));
             }
             Status::Reconnecting { reason, .. } => {
-                self.push(Tone::Bad, format!("the connection is lost: {reason}"));
+                self.push(Tone::Bad, format!("connection lost: {reason}"));
             }
-            Status::Connected { .. } => self.push(Tone::Good, "connected again"),
+            Status::Connected { .. } => self.push(Tone::Good, "reconnected"),
             Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) } => {
                 self.push(Tone::Bad, format!("the session is over: {reason}"));
             }

@@ -66,7 +66,7 @@ pub(crate) fn join_mode(arguments: &Arguments, address: &str) -> Result<Mode, St
 
     let address = imbolc_net::transport::with_port(address);
     let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
-    let directory = directory.ok_or("there is no home directory: name one with --state-dir")?;
+    let directory = directory.ok_or("no home directory: set --state-dir")?;
     let token_file = TokenFile::claim(&directory, &address, &arguments.name)
         .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
     let options = JoinOptions {
@@ -98,7 +98,7 @@ fn discover_mode() -> Result<Start, String> {
 }
 
 #[cfg(feature = "mdns")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
+#[expect(clippy::unnecessary_wraps, reason = "fails without the feature")]
 const fn discover_mode() -> Result<Start, String> {
     Ok(Start::Choose)
 }
@@ -120,7 +120,7 @@ fn check_interface(arguments: &Arguments) -> Result<(), String> {
     match names.iter().find(|name| !known.contains(*name)) {
         Some(name) if !known.is_empty() => {
             let known: Vec<_> = known.into_iter().collect();
-            Err(format!("there is no network interface {name}, but {}", known.join(", ")))
+            Err(format!("no network interface {name}; available: {}", known.join(", ")))
         }
         _ => Ok(()),
     }
@@ -140,7 +140,7 @@ pub(crate) fn discovery_config(arguments: &Arguments) -> imbolc_net::discovery::
 }
 
 /// How to build with a feature that this build lacks.
-#[cfg_attr(feature = "mdns", expect(dead_code, reason = "it has everything"))]
+#[cfg_attr(feature = "mdns", expect(dead_code, reason = "unused if all features are enabled"))]
 pub(crate) fn missing_feature(feature: &str, option: &str) -> String {
     let option = option.trim();
     let word = option.split(' ').next().unwrap_or_default();

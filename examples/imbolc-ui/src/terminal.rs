@@ -18,7 +18,7 @@ pub type Screen = Terminal<CrosstermBackend<Stdout>>;
 /// If not. The message is one line.
 pub fn probe() -> Result<(), String> {
     if !stdin().is_terminal() || !stdout().is_terminal() {
-        return Err("there is no terminal: run it in one, or use --server".into());
+        return Err("no terminal: run it in one, or use --server".into());
     }
     let (width, height) = crossterm::terminal::size().map_err(|error| terminal_error(&error))?;
     check_size(Size::new(width, height))

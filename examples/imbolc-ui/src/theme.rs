@@ -86,7 +86,7 @@ pub fn vertical_bar(part: f32, height: usize) -> Vec<&'static str> {
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "a screen is not that wide"
+    reason = "a screen is never that large"
 )]
 fn eighths(part: f32, cells: usize) -> usize {
     (part.clamp(0.0, 1.0) * (cells * 8) as f32).round() as usize
@@ -106,7 +106,7 @@ pub fn velocity_symbol(velocity: Velocity, probability: u8, confirmed: bool) -> 
 
 /// A part of a whole in percent, rounded.
 #[must_use]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is at most 100")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 100")]
 pub fn to_percent(part: Amount) -> u8 {
     (part.get() * 100.0).round() as u8
 }

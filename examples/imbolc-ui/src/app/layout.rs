@@ -159,9 +159,9 @@ impl FrameLayout<'_> {
         // If two columns cannot hold all keys, the help scrolls.
         let from = usize::from(self.help_from).min(keys.len().saturating_sub(rows * 2));
         let title = if keys.len() > rows * 2 {
-            " Keys: ↓ ↑ for more, any other key closes this "
+            " Keys: ↓ ↑ scroll, any other key closes "
         } else {
-            " Keys: any key closes this "
+            " Keys: any key closes "
         };
         block.title(title).render(area, buffer);
         let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
@@ -184,7 +184,7 @@ fn draw_keys<'a>(keys: impl Iterator<Item = &'a KeyHelp>, area: Rect, buffer: &m
 /// The status of the dispatcher in a few words.
 fn status_text(status: &Status, join_address: Option<SocketAddr>) -> (String, Style) {
     match status {
-        Status::Alone => ("alone".into(), theme::DIM),
+        Status::Alone => ("local session".into(), theme::DIM),
         Status::Hosting { .. } => {
             let at = join_address.map_or_else(String::new, |address| format!(" at {address}"));
             (format!("hosting{at}"), theme::GOOD)
@@ -197,7 +197,7 @@ fn status_text(status: &Status, join_address: Option<SocketAddr>) -> (String, St
             let left = status.time_left().unwrap_or_default();
             let kept = match (reason, left.as_secs()) {
                 // A host that shuts down drops the places of its participants.
-                (ConnectionError::Shutdown, _) => "trying again".into(),
+                (ConnectionError::Shutdown, _) => "retrying".into(),
                 (_, 0) => "your place may be gone".into(),
                 (_, seconds) => format!("your place is kept for {seconds} s"),
             };

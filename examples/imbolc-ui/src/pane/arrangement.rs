@@ -46,19 +46,19 @@ impl Pane for ArrangementPane {
 
     fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("↑ ↓", "another instrument"),
-            ("← →", "by a bar"),
-            ("⇧ ← →", "move the placement, or the cursor"),
-            ("Home End", "to the beginning, to the end"),
-            ("Enter", "place the clip, or remove it"),
+            ("↑ ↓", "previous, next instrument"),
+            ("← →", "move by a bar"),
+            ("⇧ ← →", "move the placement or the cursor"),
+            ("Home End", "move to the start, the end"),
+            ("Enter", "place or remove the clip"),
             ("+ -", "longer, shorter by a bar"),
-            ("d", "once more after itself"),
-            ("< >", "the clip before, after"),
+            ("d", "repeat the placement"),
+            ("< >", "previous, next clip"),
             ("a", "add a clip"),
-            ("C", "capture what repeats as a clip"),
-            ("n D", "rename the clip, delete it"),
-            ("o", "play the tracks or the arrangement"),
-            ("e", "what happens at the end"),
+            ("C", "capture the loop as a clip"),
+            ("n D", "rename, delete the clip"),
+            ("o", "play the piano roll or arrangement"),
+            ("e", "behaviour at the end"),
         ]
     }
 
@@ -102,7 +102,7 @@ impl Pane for ArrangementPane {
                 draw_clips(&here, clips, buffer);
                 placement_detail(&here).render(detail, buffer);
             }
-            None => Line::styled("no instrument is selected: [ ] selects one", theme::DIM)
+            None => Line::styled("no instrument selected: press [ or ]", theme::DIM)
                 .render(detail, buffer),
         }
     }
@@ -143,16 +143,16 @@ fn arrangement_heading<'a>(view: &View) -> Line<'a> {
         PlayMode::Arrangement => ("plays the arrangement", theme::GOOD),
     };
     let end = match arrangement.end() {
-        0 => "nothing is placed".into(),
+        0 => "no placements".into(),
         end => {
             let end = Ticks::new(end).unwrap_or(Ticks::MAX);
             format!("ends at {}", bar_beat_tick(end, &studio.session))
         }
     };
     let then = match arrangement.at_end {
-        AtEnd::GoOn => "goes on there",
-        AtEnd::Stop => "stops there",
-        AtEnd::Repeat => "repeats from there",
+        AtEnd::GoOn => "then continues",
+        AtEnd::Stop => "then stops",
+        AtEnd::Repeat => "then repeats",
     };
     Line::from(vec![
         Span::styled(format!("{what}{mark}"), style),
@@ -168,7 +168,7 @@ fn draw_clips(here: &ClipCursor, area: Rect, buffer: &mut Buffer) {
     let mut lines = vec![Line::styled(heading, theme::HEADING)];
     let clips: Vec<_> = here.part.into_iter().flat_map(Part::clips).collect();
     if clips.is_empty() {
-        lines.push(Line::styled("none: a adds one", theme::DIM));
+        lines.push(Line::styled("none: press a to add one", theme::DIM));
     }
     let rows = usize::from(area.height.saturating_sub(1));
     let at = clips.iter().position(|(id, _)| Some(*id) == here.clip).unwrap_or_default();
@@ -218,7 +218,7 @@ fn placement_detail<'a>(here: &ClipCursor) -> Line<'a> {
             line.push_span(Span::styled(text, theme::value_style(certain)));
         }
         None if here.clip.is_some() => {
-            line.push_span(Span::styled("  Enter places the clip", theme::DIM));
+            line.push_span(Span::styled("  Enter: place the clip", theme::DIM));
         }
         None => line.push_span(Span::styled("  no clip to place", theme::DIM)),
     }

@@ -52,19 +52,19 @@ impl Pane for AutomationPane {
 
     fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("↑ ↓", "another lane"),
-            ("a D", "add a lane, delete it"),
-            ("e", "enabled or not"),
+            ("↑ ↓", "previous, next lane"),
+            ("a D", "add, delete a lane"),
+            ("e", "enable or disable"),
             ("A", "arm for recording"),
-            ("Enter", "to the points of the lane"),
+            ("Enter", "edit the points of the lane"),
             ("  Esc", "back to the lanes"),
-            ("  ← →", "along the grid"),
-            ("  Page ↑ ↓", "by a bar"),
-            ("  Home", "to the beginning"),
-            ("  ↑ ↓ + -", "move the point, or add one"),
-            ("  Enter", "add a point, remove it"),
-            ("  , .", "another curve to the next point"),
-            ("  b", "mark from here on, Esc ends it"),
+            ("  ← →", "move along the grid"),
+            ("  Page ↑ ↓", "move by a bar"),
+            ("  Home", "move to the start"),
+            ("  ↑ ↓ + -", "move or add a point"),
+            ("  Enter", "add or remove a point"),
+            ("  , .", "change the curve to the next point"),
+            ("  b", "start marking; Esc: cancel"),
             ("  y x v", "copy, cut, paste"),
             ("  Delete", "delete points"),
         ]
@@ -106,7 +106,7 @@ impl Pane for AutomationPane {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let Some(here) = self.here(view) else {
-            let hint = "no lanes here: a lets one move a parameter";
+            let hint = "no lanes: press a to automate a parameter";
             return Line::styled(hint, theme::DIM).render(area, buffer);
         };
         let [body, detail] =
@@ -182,7 +182,7 @@ impl AutomationPane {
         if !self.on_points {
             return Line::from(vec![
                 Span::raw(describe::target_text(here.view.studio(), &here.target)),
-                Span::styled("  Enter: to the points", theme::DIM),
+                Span::styled("  Enter: edit the points", theme::DIM),
             ]);
         }
         if let Some(region) = self.marked(here) {
@@ -194,7 +194,7 @@ impl AutomationPane {
             let at = bar_beat_tick(here.tick, session);
             return Line::from(vec![
                 Span::raw(format!("{at} {} %", theme::to_percent(here.value()))),
-                Span::styled("  Enter adds a point", theme::DIM),
+                Span::styled("  Enter: add a point", theme::DIM),
             ]);
         };
         let certain = lane_painter::point_is_confirmed(here, tick);
@@ -241,14 +241,14 @@ fn lane_heading<'a>(here: &PointCursor) -> Line<'a> {
         Some(value) => {
             format!("now {} ({} %)", here.meaning(value), theme::to_percent(value))
         }
-        None => "rests: it is not there".into(),
+        None => "inactive: no such parameter".into(),
     };
     let mut line = Line::styled(now, theme::HEADING);
     if let Some(id) = target.instrument() {
         line.push_span(Span::raw("  "));
         line.extend(owner_spans(view, id));
     } else {
-        line.push_span(Span::styled("  everybody's", theme::DIM));
+        line.push_span(Span::styled("  shared", theme::DIM));
     }
     if lane.armed {
         line.push_span(Span::styled("  ● armed", theme::ERROR));

@@ -52,21 +52,21 @@ impl Pane for DrumsPane {
 
     fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("arrows", "another pad, another step"),
-            ("Home End", "to the first step, to the last"),
-            ("Enter", "strike the pad at the step, or not"),
-            ("+ -", "harder, softer"),
-            ("p", "less likely"),
-            (", .", "lower, higher"),
-            ("b", "mark from here on, Esc ends it"),
+            ("arrows", "move the cursor"),
+            ("Home End", "first, last step"),
+            ("Enter", "step on or off"),
+            ("+ -", "velocity up, down"),
+            ("p", "lower the probability"),
+            (", .", "pitch down, up"),
+            ("b", "start marking; Esc: cancel"),
             ("y x v", "copy, cut, paste"),
             ("Delete", "delete steps"),
-            ("< >", "the pattern before, after"),
-            ("a D", "add a pattern, delete it"),
-            ("E", "spread hits over the pattern"),
-            ("h H", "chain on and off, another chain"),
-            ("n S", "name the pad, another sound for it"),
-            ("C V", "cut into slices, give them to pads"),
+            ("< >", "previous, next pattern"),
+            ("a D", "add, delete a pattern"),
+            ("E", "Euclidean rhythm"),
+            ("h H", "chain on/off, edit the chain"),
+            ("n S", "name, sound of the pad"),
+            ("C V", "slice the sample, assign slices"),
         ]
     }
 
@@ -168,7 +168,7 @@ fn pad_description(here: &StepCursor, sound: &PadSound) -> String {
     let text = pattern_painter::sound_label(here, sound);
     let chopper = here.machine.chopper();
     match sound {
-        PadSound::Nothing => "plays nothing, S gives it a sound".into(),
+        PadSound::Nothing => "no sound: press S to set one".into(),
         PadSound::Slice(id) => {
             let sample = chopper.sample.as_ref().map_or("no sample", |it| it.name.as_str());
             let slice = chopper.slice(*id);
@@ -183,10 +183,10 @@ fn pad_description(here: &StepCursor, sound: &PadSound) -> String {
 /// What to do if there is no drum machine to show.
 fn no_machine_hint(view: &View) -> String {
     match view.selected() {
-        None => "no instrument is selected: [ ] selects one".into(),
+        None => "no instrument selected: press [ or ]".into(),
         Some((id, _)) => {
             let name = describe::instrument_label(view.studio(), id);
-            format!("{name} is no drum kit: [ ] selects another instrument")
+            format!("{name} is not a drum kit: press [ or ] to select one")
         }
     }
 }
@@ -213,7 +213,7 @@ fn pattern_heading<'a>(here: &StepCursor) -> Line<'a> {
             let mark = theme::unconfirmed_mark(certain);
             format!("  {id} {} ({at} of {count})  {steps} × {lasts}{mark}", pattern.name)
         }
-        None => "  no pattern: a adds one".into(),
+        None => "  no pattern: press a to add one".into(),
     };
     line.push_span(Span::styled(shown, theme::value_style(certain)));
     match theme::to_percent(machine.swing) {

@@ -43,13 +43,13 @@ impl Pane for InstrumentsPane {
 
     fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("↑ ↓", "another instrument, or knob"),
-            ("→ ←", "to the knobs, and back"),
-            ("+ -", "turn the knob, or the fader"),
+            ("↑ ↓", "previous, next row"),
+            ("→ ←", "to the parameters, and back"),
+            ("+ -", "change the parameter, or the level"),
             ("m s", "mute, solo"),
             ("a", "add an instrument"),
             ("n", "rename it"),
-            ("S", "another source"),
+            ("S", "change the source"),
             ("e", "add an effect"),
             ("D", "delete it"),
         ]
@@ -154,7 +154,7 @@ impl InstrumentsPane {
             }
         }
         if self.ids.is_empty() {
-            lines.push(Line::styled("no instruments: a adds one", theme::DIM));
+            lines.push(Line::styled("no instruments: press a to add one", theme::DIM));
         }
         Paragraph::new(lines).render(area, buffer);
     }

@@ -48,17 +48,17 @@ impl Pane for MixerPane {
 
     fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("← →", "another strip"),
+            ("← →", "previous, next strip"),
             ("↑ ↓ + -", "move the fader"),
-            ("< >", "pan; inside: move the effect"),
+            ("< >", "pan; open: move the effect"),
             ("m s", "mute, solo"),
-            ("o", "another output"),
-            ("t T", "add a send, end one"),
-            ("Enter", "inside: effects and sends"),
-            ("  ↑ ↓", "inside: another effect"),
-            ("  Enter", "inside: bypass it or not"),
-            ("  D", "inside: delete it"),
-            ("  Esc ←", "out again"),
+            ("o", "change the output"),
+            ("t T", "add, remove a send"),
+            ("Enter", "open the strip: effects, sends"),
+            ("  ↑ ↓", "open: previous, next effect"),
+            ("  Enter", "open: bypass on/off"),
+            ("  D", "open: delete the effect"),
+            ("  Esc ←", "close the strip"),
             ("e", "add an effect"),
             ("b g", "add a bus, a layer group"),
             ("n", "rename the strip"),
@@ -162,7 +162,7 @@ impl MixerPane {
             buffer.set_string(area.right().saturating_sub(1), area.y, "›", theme::WARNING);
         }
         if self.strips.is_empty() {
-            buffer.set_string(area.x + 1, area.y, "no strips: b adds a bus", theme::DIM);
+            buffer.set_string(area.x + 1, area.y, "no strips: press b to add a bus", theme::DIM);
         }
     }
 }

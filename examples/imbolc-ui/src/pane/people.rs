@@ -43,7 +43,7 @@ impl Pane for PeoplePane {
     }
 
     fn key_help(&self) -> &'static [KeyHelp] {
-        &[("↑ ↓", "another one"), ("Enter", "to the first instrument of this one")]
+        &[("↑ ↓", "previous, next participant"), ("Enter", "show their first instrument")]
     }
 
     fn cached_parts(&self) -> DirtyFlags {
@@ -168,7 +168,7 @@ impl<'a> Person<'a> {
 fn presence_text(id: ClientId, is_me: bool, view: &View) -> (String, Style) {
     if is_me && let Some(left) = view.status.time_left() {
         let left = match left.as_secs() {
-            0 => "cut off".into(),
+            0 => "disconnected".into(),
             _ => format!("kept for {}", theme::duration_text(left)),
         };
         return (left, theme::WARNING);
@@ -215,8 +215,8 @@ fn show_first_instrument(id: ClientId, view: &View) -> Intent {
             Intent::go(studio::Pane::Instruments),
         ]);
     }
-    let who = view.state.roster.as_owner(id).map_or("nobody".into(), |who| who.to_string());
-    Intent::ShowError(format!("{who} owns no instrument"))
+    let name = view.state.roster.as_owner(id).map_or("no one".into(), |owner| owner.to_string());
+    Intent::ShowError(format!("{name} owns no instrument"))
 }
 
 /// Draws the message log, the latest message at the end.
@@ -226,7 +226,7 @@ fn draw_messages(view: &View, area: Rect, buffer: &mut Buffer) {
     if lines.is_empty() {
         lines.push(Line::styled("nothing yet", theme::DIM));
     }
-    lines.push(Line::styled("News", theme::HEADING));
+    lines.push(Line::styled("Messages", theme::HEADING));
     lines.reverse();
     Paragraph::new(lines).render(area, buffer);
 }

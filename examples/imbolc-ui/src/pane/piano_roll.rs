@@ -54,21 +54,21 @@ impl Pane for PianoRollPane {
     fn key_help(&self) -> &'static [KeyHelp] {
         &[
             ("arrows", "move the cursor"),
-            ("Page ↑ ↓", "by an octave"),
-            ("Home End", "to the beginning, to the last note"),
+            ("Page ↑ ↓", "move by an octave"),
+            ("Home End", "move to the start, the last note"),
             ("Enter", "add or remove a note"),
             ("Shift ↑ →", "move the note"),
             ("+ -", "longer, shorter"),
-            ("< >", "softer, louder"),
-            ("p", "less likely"),
-            ("b", "mark from here on, Esc ends it"),
+            ("< >", "velocity down, up"),
+            ("p", "lower the probability"),
+            ("b", "start marking; Esc: cancel"),
             ("y x v", "copy, cut, paste"),
             ("D", "delete"),
-            ("l", "loop what is marked, or on and off"),
+            ("l", "loop the marked region, or on/off"),
             ("A", "arm for recording"),
-            ("o", "one note at a time, or many"),
-            ("z Z", "closer, further away"),
-            ("f", "follow the music"),
+            ("o", "mono or poly"),
+            ("z Z", "zoom in, out"),
+            ("f", "follow the playhead"),
         ]
     }
 
@@ -96,7 +96,7 @@ impl Pane for PianoRollPane {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let Some(here) = self.here(view) else {
-            let hint = "no instrument is selected: [ ] selects one";
+            let hint = "no instrument selected: press [ or ]";
             return Line::styled(hint, theme::DIM).render(area, buffer);
         };
         let [heading, roll, detail] =
@@ -179,7 +179,7 @@ impl PianoRollPane {
             line.push_span(Span::styled(format!("  ⟲ {region}"), theme::WARNING));
         }
         if self.following {
-            line.push_span(Span::styled("  follows", theme::GOOD));
+            line.push_span(Span::styled("  following", theme::GOOD));
         }
         let notes = match self.note_index.range {
             Some((low, high)) => {
@@ -215,7 +215,7 @@ impl PianoRollPane {
             );
             return Line::from(vec![
                 Span::raw(at),
-                Span::styled("  Enter adds a note", theme::DIM),
+                Span::styled("  Enter: add a note", theme::DIM),
             ]);
         };
         let Note { tick, pitch, length, velocity, probability } = note;

@@ -40,11 +40,11 @@ impl Pane for SessionPane {
 
     fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("↑ ↓", "another row"),
-            ("+ - ← →", "change it: the next, the one before"),
-            ("PgUp PgDn", "change it by ten"),
-            ("Shift ← →", "the same"),
-            ("Enter", "type it, or turn it on or off"),
+            ("↑ ↓", "previous, next row"),
+            ("+ - ← →", "next, previous value"),
+            ("PgUp PgDn", "change by ten"),
+            ("Shift ← →", "change by ten"),
+            ("Enter", "type the value, or on/off"),
             ("n", "rename the session"),
         ]
     }

@@ -66,7 +66,7 @@ fn lane_is_switched_armed_and_deleted() {
     assert_eq!(stage.dispatched(), [NetworkAction::Automation(deleted, AutomationAction::Delete)]);
     stage.press("D");
     assert_eq!(stage.dispatched(), [NetworkAction::Automation(TEMPO, AutomationAction::Delete)]);
-    assert!(stage.screen().contains("no lanes here: a lets one move"), "{}", stage.screen());
+    assert!(stage.screen().contains("no lanes: press a to automate"), "{}", stage.screen());
     assert_eq!(stage.press("DeA<enter><up>").dispatched(), []);
 }
 
@@ -107,7 +107,7 @@ fn comma_and_dot_change_the_curve() {
     let expected = [with(Curve::SlowStart), with(Curve::Linear), with(Curve::Hold)];
     assert_eq!(stage.dispatched(), expected);
     assert_eq!(stage.press("<right>.").dispatched(), []);
-    assert!(stage.screen().contains("there is no point here"));
+    assert!(stage.screen().contains("no point under the cursor"));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn points_are_copied_cut_pasted_and_deleted_by_region() {
         cutoff(AutomationAction::DeleteRegion(region(0, 240))),
     ];
     assert_eq!(stage.dispatched(), expected);
-    assert!(stage.screen().contains("there is no point here"), "{}", stage.screen());
+    assert!(stage.screen().contains("no point under the cursor"), "{}", stage.screen());
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn lane_is_added_by_words_of_its_parameter() {
     let add = NetworkAction::Automation(pad, AutomationAction::Add);
     assert_eq!(added("pad 2 level"), Some(add));
     assert_eq!(added("bus 1 pan"), None);
-    assert!(stage.screen().contains("there is a lane for bus 1 pan already"));
+    assert!(stage.screen().contains("a lane for bus 1 pan exists already"));
     stage.press("<esc>afilter<enter>");
-    assert!(stage.screen().contains("fit: filter kind, filter cutoff"), "{}", stage.screen());
+    assert!(stage.screen().contains("match: filter kind, filter cutoff"), "{}", stage.screen());
     stage.press("<esc>anonsense<enter>");
-    assert!(stage.screen().contains("there is no parameter \"nonsense\""), "{}", stage.screen());
+    assert!(stage.screen().contains("no parameter \"nonsense\""), "{}", stage.screen());
 }
 
 #[test]
@@ -254,6 +254,6 @@ fn two_hundred_instruments_have_their_own_lanes() {
     act(&mut studio, &NetworkAction::Automation(target, AutomationAction::Add));
     let mut stage = Stage::with_studio(Scene::Hosting, studio);
     stage.show(Pane::Automation);
-    assert!(stage.screen().contains("no lanes here"), "{}", stage.screen());
+    assert!(stage.screen().contains("no lanes"), "{}", stage.screen());
     assert!(stage.press("[").screen().contains("200 Untitled: level"));
 }

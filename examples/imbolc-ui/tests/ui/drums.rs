@@ -96,7 +96,7 @@ fn step_velocity_probability_and_pitch_are_edited() {
 fn step_that_is_off_cannot_be_edited() {
     let mut stage = drums(Scene::Joined);
     assert_eq!(stage.press("<right>+").dispatched(), []);
-    assert!(stage.screen().contains("there is no step under the cursor"));
+    assert!(stage.screen().contains("no step under the cursor"));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn patterns_are_chosen_added_and_deleted() {
     ];
     assert_eq!(stage.dispatched(), expected);
     let screen = stage.press("DD").screen();
-    assert!(screen.contains("no pattern: a adds one"), "{screen}");
+    assert!(screen.contains("no pattern: press a to add one"), "{screen}");
     assert!(stage.press("<enter>a").screen().contains("1 Pattern (1 of 1)"));
 }
 
@@ -167,7 +167,7 @@ fn chain_is_typed_and_switched() {
     assert_eq!(typed(&mut stage, "chain off"), [set(DrumSetting::Chained(false))]);
     assert!(stage.screen().contains("chain off: 1 1 2"), "{}", stage.screen());
     assert_eq!(typed(&mut stage, "chain 9"), []);
-    assert!(stage.screen().contains("there is no pattern 9"));
+    assert!(stage.screen().contains("no pattern 9"));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn commands_set_pattern_name_length_and_resolution() {
 fn drum_commands_need_a_drum_kit() {
     let mut stage = Stage::new(Scene::Joined);
     assert_eq!(typed(&mut stage, "slice 4"), []);
-    assert!(stage.screen().contains("1 Bass is no drum kit"), "{}", stage.screen());
+    assert!(stage.screen().contains("1 Bass is not a drum kit"), "{}", stage.screen());
 }
 
 #[test]
@@ -320,9 +320,12 @@ fn cursor_is_visible_on_smallest_terminal() {
 fn missing_drum_kit_shows_a_hint() {
     let mut stage = Stage::new(Scene::Joined);
     let screen = stage.show(Pane::Drums).press("<enter>+").screen();
-    assert!(screen.contains("1 Bass is no drum kit: [ ] selects another instrument"), "{screen}");
+    assert!(
+        screen.contains("1 Bass is not a drum kit: [ ] selects another instrument"),
+        "{screen}"
+    );
     let mut stage = Stage::with_studio(Scene::Joined, StudioState::default());
-    assert!(stage.show(Pane::Drums).screen().contains("no instrument is selected"));
+    assert!(stage.show(Pane::Drums).screen().contains("no instrument selected"));
     assert_eq!(stage.dispatched(), []);
 }
 

@@ -47,9 +47,9 @@ fn steps_are_undone_and_redone() {
 fn undo_and_redo_have_different_messages() {
     let mut stage = Stage::new(Scene::Joined);
     stage.emit(Event::Undone { kept: 0 });
-    assert!(stage.screen().contains("your last step is taken back"));
+    assert!(stage.screen().contains("last step undone"));
     stage.emit(Event::Redone { kept: 2 });
-    let again = "your step is done again, but for 2 things that others have changed";
+    let again = "step redone, except 2 changes that others have overwritten";
     assert!(stage.screen().contains(again), "{}", stage.screen());
 }
 
@@ -79,7 +79,7 @@ fn ambiguous_prefix_lists_commands() {
     let mut stage = Stage::new(Scene::Local);
     let screen = stage.press(":de<tab>").screen();
     // The common prefix is completed, and each candidate has a line of help.
-    for line in ["delete   deletes the selected instrument", "delgroup GROUP  deletes a layer"] {
+    for line in ["delete   delete the selected instrument", "delgroup GROUP  delete a layer"] {
         assert!(screen.lines().any(|shown| shown.starts_with(line)), "{line}: {screen}");
     }
     assert!(screen.lines().any(|line| line == ":del"), "{screen}");
@@ -96,7 +96,7 @@ fn ambiguous_prefix_lists_commands() {
         let shown = names.iter().filter(|name| screen.contains(**name)).count();
         assert!(shown >= if height == 30 { 6 } else { 4 }, "{screen}");
         assert!(screen.lines().any(|line| line == ":"), "{screen}");
-        assert!(screen.contains("mia alone"), "{screen}");
+        assert!(screen.contains("mia local session"), "{screen}");
     }
 }
 

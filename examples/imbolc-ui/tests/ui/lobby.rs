@@ -74,7 +74,7 @@ fn incompatible_session_is_not_joined() {
     old.versions.as_mut().expect("it has some").protocol = 1;
     lobby.update(DiscoveryEvent::Found(old));
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
-    assert!(screen(&lobby).contains("Old cannot be joined: it speaks another version"));
+    assert!(screen(&lobby).contains("Old cannot be joined: incompatible protocol version"));
     assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Quit);
 }
 
@@ -116,13 +116,13 @@ async fn visit(
 async fn lobby_stays_while_joining() {
     let (chosen, screen) = visit(&[KeyCode::Enter, KeyCode::Down], async |_| pending().await).await;
     assert_eq!(chosen, None);
-    assert!(screen.contains("joining Friday…  Esc gives it up"), "{screen}");
+    assert!(screen.contains("joining Friday…  Esc cancels"), "{screen}");
     assert!(screen.contains("192.168.1.20:9999"), "{screen}");
 
     let keys = [KeyCode::Enter, KeyCode::Esc];
     let (chosen, screen) = visit(&keys, async |_| pending().await).await;
     assert_eq!(chosen, None, "given up is the session, and not the lobby");
-    assert!(screen.contains("Enter joins"), "{screen}");
+    assert!(screen.contains("Enter join"), "{screen}");
     let keys = [KeyCode::Enter, KeyCode::Char('q')];
     let (chosen, _) = visit(&keys, async |_| pending().await).await;
     assert_eq!(chosen, Some(Ok(None)), "one may leave meanwhile");

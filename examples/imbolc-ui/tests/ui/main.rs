@@ -13,6 +13,7 @@ mod mixer;
 mod pace;
 mod people;
 mod piano_roll;
+mod picture;
 #[cfg(unix)]
 mod player;
 #[cfg(unix)]

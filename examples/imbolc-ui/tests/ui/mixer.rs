@@ -97,7 +97,7 @@ fn output_cycles_through_buses_and_master() {
     );
     let mut none = Stage::with_studio(Scene::Local, StudioState::starter());
     assert!(none.show(Pane::Mixer).press("o").dispatched().is_empty());
-    assert!(none.screen().contains("there is no bus: b adds one"), "{}", none.screen());
+    assert!(none.screen().contains("no bus: press b to add one"), "{}", none.screen());
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn sends_are_typed_by_bus_and_level() {
     );
     assert!(stage.screen().contains("2 sends"), "{}", stage.screen());
     assert!(stage.press("t2<enter>").dispatched().is_empty());
-    assert!(stage.screen().contains("there is a send to bus 2 already"), "{}", stage.screen());
+    assert!(stage.screen().contains("a send to bus 2 exists already"), "{}", stage.screen());
     stage.press("<esc>t7<enter>");
-    assert!(stage.screen().contains("there is no such bus"), "{}", stage.screen());
+    assert!(stage.screen().contains("no such bus"), "{}", stage.screen());
     assert!(stage.press("<esc>").dispatched().is_empty());
     let louder = SendsSetting::Set(BusId(2), BusSendSetting::Level(level(-3.0)));
     assert_eq!(stage.press("t2 -3<enter>").dispatched(), [sends(louder)]);
@@ -199,7 +199,7 @@ fn effects_are_bypassed_moved_and_deleted() {
         ]
     );
     assert_eq!(stage.press("<delete>").dispatched(), [chain(ChainSetting::Remove(SlotId(1)))]);
-    assert!(stage.screen().contains("none: e adds one"), "{}", stage.screen());
+    assert!(stage.screen().contains("none: press e to add one"), "{}", stage.screen());
     // The fader works inside a strip, too, and Escape closes the strip.
     assert_eq!(
         stage.press("+<esc><right>").dispatched(),
@@ -290,6 +290,6 @@ fn mixer_on_smallest_terminal() {
 fn empty_studio_has_a_master() {
     let mut stage = Stage::with_studio(Scene::Local, StudioState::default());
     let screen = stage.show(Pane::Mixer).screen();
-    assert!(screen.contains("no strips: b adds a bus"), "{screen}");
+    assert!(screen.contains("no strips: press b to add a bus"), "{screen}");
     assert_eq!(stage.press("+").dispatched(), [master(MasterSetting::Level(level(1.0)))]);
 }

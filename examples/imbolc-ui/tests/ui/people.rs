@@ -131,7 +131,7 @@ fn long_list_scrolls_and_leaves_room_for_messages() {
         stage.press("<end>");
         let line = line_of(&mut stage, "cellist 60");
         assert!(line.trim_end_matches('│').ends_with('…'), "{line}");
-        assert!(stage.screen().contains("News"));
+        assert!(stage.screen().contains("Messages"));
         stage.press("<home>");
         assert!(line_of(&mut stage, "mia").contains("host"));
     }

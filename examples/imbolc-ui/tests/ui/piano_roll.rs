@@ -127,7 +127,7 @@ fn note_moves_with_cursor_but_not_onto_another() {
     stage.press("<left><enter>").dispatched();
     assert_eq!(stage.press("<s-right><s-left>").dispatched(), []);
     let screen = stage.screen();
-    assert!(screen.contains("there is a note at 1.1.120 C#4 already"), "{screen}");
+    assert!(screen.contains("1.1.120 C#4 is occupied"), "{screen}");
 }
 
 #[test]
@@ -147,14 +147,14 @@ fn cut_removes_the_notes() {
     assert_eq!(stage.app.client_state().clipboard(), [note(0, 36), note(480, 36)]);
     assert_eq!(stage.studio().piano_roll.track(BASS).unwrap().len(), 6);
     assert_eq!(stage.press("<home>x").dispatched(), [], "there is nothing left there");
-    assert!(stage.screen().contains("there is no note to cut"));
+    assert!(stage.screen().contains("no note to cut"));
 }
 
 #[test]
 fn delete_removes_marked_region_only() {
     let mut stage = roll(Scene::Joined);
     assert_eq!(stage.press("D").dispatched(), []);
-    assert!(stage.screen().contains("there is no note under the cursor"));
+    assert!(stage.screen().contains("no note under the cursor"));
     stage.press("<right>b<left>");
     assert!(stage.screen().contains("marked 1.1.000 – 1.1.240"), "{}", stage.screen());
     stage.press("<delete><end>b<esc>D");
@@ -400,7 +400,7 @@ fn missing_selection_shows_a_hint() {
     assert!(stage.screen().contains("200 "), "{}", stage.screen());
     let mut stage = Stage::with_studio(Scene::Hosting, StudioState::default());
     let screen = stage.show(Pane::PianoRoll).press("<enter>").screen();
-    assert!(screen.contains("no instrument is selected"), "{screen}");
+    assert!(screen.contains("no instrument selected"), "{screen}");
     assert_eq!(stage.dispatched(), []);
 }
 

@@ -18,7 +18,7 @@ fn error_line(arguments: &[&str]) -> String {
 fn local_session_restores_the_terminal() {
     let mut player = Player::start(&["--name", "mia"]);
     player.wait_for("1  Bass");
-    player.wait_for("mia alone");
+    player.wait_for("mia local session");
     player.press("+");
     player.wait_for("-5.0");
     player.press("u");
@@ -38,13 +38,13 @@ fn unusable_terminal_is_one_line() {
         screen.contains("the terminal has 59 columns and 16 lines, and 60 by 16 are"),
         "{screen}"
     );
-    assert!(error_line(&[]).contains("there is no terminal"));
+    assert!(error_line(&[]).contains("no terminal"));
 }
 
 #[test]
 fn idle_program_writes_nothing() {
     let mut player = Player::start(&["--name", "mia"]);
-    player.wait_for("mia alone");
+    player.wait_for("mia local session");
     std::thread::sleep(Duration::from_secs(1));
     let before = player.written();
     std::thread::sleep(Duration::from_secs(1));
@@ -59,9 +59,9 @@ fn idle_program_writes_nothing() {
 #[test]
 fn saving_without_directory_names_the_option() {
     let mut player = Player::start(&["--name", "mia"]);
-    player.wait_for("mia alone");
+    player.wait_for("mia local session");
     player.press(":save Song\r");
-    player.wait_for("the host keeps no projects: start it with --project-dir DIR");
+    player.wait_for("the host has no project directory: start it with --project-dir DIR");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn help_has_examples() {
 #[test]
 fn sigterm_restores_the_terminal() {
     let mut player = Player::start(&["--name", "mia"]);
-    player.wait_for("mia alone");
+    player.wait_for("mia local session");
     player.signal("TERM");
     assert!(player.wait_for_exit().success());
     assert!(!player.has_screen());
@@ -197,8 +197,8 @@ mod net {
         mia.wait_for("1 person is in your session: q again to end it");
         mia.press("q");
         assert!(mia.wait_for_exit().success());
-        ana.wait_for("trying again: nobody is listening");
-        ana.wait_for("ana reconnecting: the host has ended the session; trying again");
+        ana.wait_for("reconnecting failed: nobody is listening");
+        ana.wait_for("ana reconnecting: the host has ended the session; retrying");
         ana.press("+");
         ana.wait_for("-4.0*");
         ana.press("q");
@@ -260,7 +260,7 @@ mod net {
         for what in [&HOST[..], &["--discover"]] {
             let said = error_line(&[what, &["--interface", "wlan99"]].concat());
             assert!(
-                said.starts_with("imbolc-ui: there is no network interface wlan99, but "),
+                said.starts_with("imbolc-ui: no network interface wlan99; available: "),
                 "{said}"
             );
         }
@@ -393,7 +393,7 @@ mod net {
             Command::new("kill").args(["-s", "INT", &id]).status().expect("kill runs").success()
         );
         ben.wait_for("ben reconnecting: ");
-        host.wait_for_line("the session ends");
+        host.wait_for_line("the session has ended");
         assert!(host.child.wait().expect("it ends").success());
         ben.press("q");
         assert!(ben.wait_for_exit().success());

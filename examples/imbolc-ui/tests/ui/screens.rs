@@ -76,7 +76,7 @@ fn help_scrolls_on_smallest_terminal() {
     assert!(!stage.screen().contains("Ctrl-C"));
     assert!(stage.press("<down><down><down><down><down>").screen().contains("Ctrl-C"));
     assert!(!stage.press("<esc>").screen().contains("Ctrl-C"), "{}", stage.screen());
-    assert!(stage.press("?").screen().contains("another instrument"), "from the beginning");
+    assert!(stage.press("?").screen().contains("previous, next instrument"), "from the beginning");
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn enter_requests_or_releases_privilege() {
     ana.edit_roster(|roster| roster.privileged = roster.as_owner(BEN));
     assert!(ana.screen().contains("★ ben away 7 s"), "{}", ana.screen());
     ana.edit_roster(|roster| roster.privileged = None);
-    assert!(ana.screen().contains("nobody: Enter asks for it"), "{}", ana.screen());
+    assert!(ana.screen().contains("free: Enter takes it"), "{}", ana.screen());
 }
 
 #[test]

@@ -20,7 +20,7 @@ use imbolc_net::{
     },
 };
 use imbolc_ui::app::App;
-use ratatui::{Terminal, backend::TestBackend, style::Color};
+use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 use tokio::sync::broadcast;
 
 use crate::band;
@@ -301,6 +301,12 @@ impl Stage {
             line.strip_suffix('"').unwrap_or(line).trim_end().to_owned()
         };
         screen.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The current screen in colour.
+    pub fn buffer(&mut self) -> Buffer {
+        self.screen();
+        self.terminal.backend().buffer().clone()
     }
 
     /// Changes the size of the terminal.

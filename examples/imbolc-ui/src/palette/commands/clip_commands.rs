@@ -25,14 +25,14 @@ pub(super) fn create(what: &str, view: &View) -> Parsed {
     let (name, bars) = what.rsplit_once(' ').and_then(bars).unwrap_or((what, 1));
     let bar = view.studio().session.time_signature.bar();
     let length = bars.checked_mul(bar).and_then(|length| NoteLength::new(length).ok());
-    let length = length.ok_or_else(|| format!("no clip has {bars} bars"))?;
+    let length = length.ok_or_else(|| format!("a clip cannot have {bars} bars"))?;
     single(Action::Clip(id, ClipAction::Create { clip, name: parse_name(name)?, length }))
 }
 
 /// `CLIP NAME`
 pub(super) fn rename(what: &str, view: &View) -> Parsed {
     let (id, _) = view.selected().ok_or(NOTHING_SELECTED)?;
-    let (clip, name) = split_number(what, "the number of a clip")?;
+    let (clip, name) = split_number(what, "a clip number")?;
     single(Action::Clip(id, ClipAction::Rename(ClipId(clip), parse_name(name)?)))
 }
 
@@ -52,9 +52,7 @@ fn capture_region(id: InstrumentId, view: &View) -> Result<LoopRegion, String> {
     if track.starting(region.start(), region.end()).next().is_none() {
         let [start, end] =
             [region.start(), region.end()].map(|tick| bar_beat_tick(tick, &studio.session));
-        return Err(format!(
-            "there are no notes from {start} to {end}: l in the roll marks others"
-        ));
+        return Err(format!("no notes from {start} to {end}: set a loop with l in the roll"));
     }
     Ok(region)
 }

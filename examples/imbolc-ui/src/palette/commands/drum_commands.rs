@@ -36,8 +36,8 @@ pub(super) fn set_chain(what: &str, view: &View) -> Parsed {
     }
     let (_, machine) = selected_machine(view)?;
     let pattern = |id| {
-        let id = PatternId(parse_number(id, "the number of a pattern")?);
-        machine.pattern(id).map(|_| id).ok_or_else(|| format!("there is no pattern {id}"))
+        let id = PatternId(parse_number(id, "a pattern number")?);
+        machine.pattern(id).map(|_| id).ok_or_else(|| format!("no pattern {id}"))
     };
     let patterns: Vec<_> = what.split_whitespace().map(pattern).collect::<Result<_, _>>()?;
     let is_chain = !patterns.is_empty();
@@ -70,12 +70,12 @@ pub(super) fn set_pad_sound(what: &str, view: &View) -> Parsed {
     let parts: Vec<_> = what.split_whitespace().collect();
     let sound = match parts[..] {
         ["nothing"] => PadSound::Nothing,
-        ["slice", id] => PadSound::Slice(SliceId(parse_number(id, "the number of a slice")?)),
+        ["slice", id] => PadSound::Slice(SliceId(parse_number(id, "a slice number")?)),
         ["key", id, key] => {
-            let id = InstrumentId(parse_number(id, "the number of an instrument")?);
+            let id = InstrumentId(parse_number(id, "an instrument number")?);
             PadSound::Instrument(id, parse_pitch(key)?)
         }
-        _ => return Err("a sound is nothing, slice 1, or key 2 C4".into()),
+        _ => return Err("write a sound like: nothing, slice 1, key 2 C4".into()),
     };
     drum_setting(view, DrumSetting::Pad(pad, PadSetting::Sound(sound)))
 }
@@ -107,13 +107,13 @@ pub(super) fn set_swing(percent: &str, view: &View) -> Parsed {
 fn selected_machine<'a>(view: &'a View) -> Result<(InstrumentId, &'a DrumMachine), String> {
     let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
     let machine = view.studio().drums.machine(id);
-    let machine = machine.ok_or_else(|| format!("{id} {} is no drum kit", instrument.name))?;
+    let machine = machine.ok_or_else(|| format!("{id} {} is not a drum kit", instrument.name))?;
     Ok((id, machine))
 }
 
 /// The current pattern.
 fn current_pattern(view: &View) -> Result<PatternId, String> {
-    selected_machine(view)?.1.current().ok_or_else(|| "there is no pattern".into())
+    selected_machine(view)?.1.current().ok_or_else(|| "no pattern".into())
 }
 
 fn drum_action(view: &View, action: DrumAction) -> Parsed {
@@ -131,7 +131,7 @@ fn pattern_setting(view: &View, setting: PatternSetting) -> Parsed {
 /// The pad number at the start of a line, and the rest of the line.
 fn split_pad(line: &str) -> Result<(PadNumber, &str), String> {
     let (pad, rest) = line.split_once(' ').unwrap_or((line, ""));
-    let pad: u8 = parse_number(pad, "the number of a pad")?;
+    let pad: u8 = parse_number(pad, "a pad number")?;
     let pad = pad.checked_sub(1).and_then(|pad| PadNumber::new(pad).ok());
     Ok((pad.ok_or("pads are numbered from 1 to 16")?, rest.trim()))
 }
@@ -142,5 +142,5 @@ fn parse_pitch(name: &str) -> Result<Pitch, String> {
     let called = |key: &Pitch| {
         describe::pitch_name(*key).eq_ignore_ascii_case(name) || key.get().to_string() == name
     };
-    keys.into_iter().find(called).ok_or_else(|| format!("there is no key {name}"))
+    keys.into_iter().find(called).ok_or_else(|| format!("no pitch {name}"))
 }

@@ -21,7 +21,7 @@ pub(super) fn automate(what: &str, view: &View) -> Parsed {
     let target = find_parameter(what, &named_parameters(view))?;
     if view.studio().automation.lane(&target).is_some() {
         let what = describe::target_text(view.studio(), &target);
-        return Err(format!("there is a lane for {what} already"));
+        return Err(format!("a lane for {what} exists already"));
     }
     single(Action::Automation(target, AutomationAction::Add))
 }
@@ -37,13 +37,13 @@ fn find_parameter(what: &str, parameters: &[(String, Target)]) -> Result<Target,
     let matches = |name: &str| what.split_whitespace().all(|start| has(name, start));
     let matching: Vec<_> = parameters.iter().filter(|(name, _)| matches(name)).collect();
     match matching[..] {
-        [] => Err(format!("there is no parameter {what:?}")),
+        [] => Err(format!("no parameter {what:?}")),
         [(_, target)] => Ok(*target),
         _ => {
             let some: Vec<_> =
                 matching.iter().take(MAX_CANDIDATES).map(|(name, _)| &**name).collect();
             let more = if matching.len() > MAX_CANDIDATES { ", …" } else { "" };
-            Err(format!("{} fit: {}{more}", matching.len(), some.join(", ")))
+            Err(format!("{} match: {}{more}", matching.len(), some.join(", ")))
         }
     }
 }
@@ -122,11 +122,8 @@ mod tests {
         assert_eq!(find_parameter("tempo", &all()), Ok(tempo));
         assert_eq!(find_parameter("Tem", &all()), Ok(tempo));
         assert_eq!(find_parameter("mas le", &all()), Ok(Target::Master(MasterParameter::Level)));
-        assert_eq!(
-            find_parameter("volume", &all()),
-            Err("there is no parameter \"volume\"".into())
-        );
+        assert_eq!(find_parameter("volume", &all()), Err("no parameter \"volume\"".into()));
         let several = find_parameter("master", &all()).unwrap_err();
-        assert!(several.contains("fit: master level, "), "{several}");
+        assert!(several.contains("match: master level, "), "{several}");
     }
 }

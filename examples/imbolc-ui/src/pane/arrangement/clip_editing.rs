@@ -69,7 +69,7 @@ impl ClipCursor<'_> {
     fn edit(&self, edit: impl FnOnce(PlacementId, Placement) -> Intent) -> Intent {
         match self.placement {
             Some((id, placement)) => edit(id, placement),
-            None => Intent::ShowError("no clip is placed here".into()),
+            None => Intent::ShowError("no placement under the cursor".into()),
         }
     }
 
@@ -81,7 +81,7 @@ impl ClipCursor<'_> {
                 let placement = part.free_placement();
                 self.act(PlacementAction::Place { placement, clip, tick: self.tick })
             }
-            _ => Intent::ShowError("there is no clip to place: a adds one".into()),
+            _ => Intent::ShowError("no clip to place: press a to add one".into()),
         }
     }
 
@@ -103,7 +103,7 @@ impl ClipCursor<'_> {
         self.edit(|placement, original| {
             let Some(part) = self.part else { return Intent::Nothing };
             let Ok(tick) = Ticks::new(original.end()) else {
-                return Intent::ShowError("it would begin after the end of time".into());
+                return Intent::ShowError("no room after the placement".into());
             };
             let copy = part.free_placement();
             let duplicate = PlacementAction::Duplicate { placement, copy, tick };
@@ -177,7 +177,7 @@ fn with_clip(here: &ClipCursor, act: impl FnOnce(ClipId, &str) -> Intent) -> Int
     let chosen = here.clip.and_then(|id| Some((id, here.part?.clip(id)?)));
     match chosen {
         Some((id, clip)) => act(id, clip.name.as_str()),
-        None => Intent::ShowError("there is no clip: a adds one".into()),
+        None => Intent::ShowError("no clip: press a to add one".into()),
     }
 }
 

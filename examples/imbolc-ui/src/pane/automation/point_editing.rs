@@ -175,7 +175,7 @@ impl AutomationPane {
 }
 
 fn no_point() -> Intent {
-    Intent::ShowError("there is no point here".into())
+    Intent::ShowError("no point under the cursor".into())
 }
 
 fn copy_points(here: &PointCursor, region: LoopRegion) -> Intent {

@@ -63,7 +63,7 @@ impl StepCursor<'_> {
             (Some((id, _)), Some(step)) => {
                 self.act(DrumAction::Step(id, self.pad, self.step, edit(&step)))
             }
-            _ => Intent::ShowError("there is no step under the cursor".into()),
+            _ => Intent::ShowError("no step under the cursor".into()),
         }
     }
 

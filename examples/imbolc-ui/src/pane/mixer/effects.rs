@@ -86,7 +86,7 @@ impl EffectCursor {
         let rows = rows.saturating_sub(below + 1);
         let mut lines = vec![Line::styled("Effects", theme::HEADING)];
         if slots.is_empty() {
-            lines.push(Line::styled("none: e adds one", theme::DIM));
+            lines.push(Line::styled("none: press e to add one", theme::DIM));
         }
         let at = self.at(slots);
         let first = (at + 1).saturating_sub(rows);
@@ -135,7 +135,7 @@ fn send_lines(sends: &Sends, id: StripId, view: &View) -> Vec<Line<'static>> {
     let send = |(bus, send): (_, &BusSend)| {
         let certain = view.is_confirmed(|studio| id.of(studio)?.sends?.to(bus).copied());
         let name = view.studio().mixer.bus(bus).map_or("?", |bus| bus.name.as_str());
-        let before = if send.pre_fader { ", before the fader" } else { "" };
+        let before = if send.pre_fader { ", pre-fader" } else { "" };
         let level = strip_view::level_text(send.level);
         Line::styled(
             format!("→ B{bus} {name} {level}{before}{}", theme::unconfirmed_mark(certain)),
@@ -143,5 +143,9 @@ fn send_lines(sends: &Sends, id: StripId, view: &View) -> Vec<Line<'static>> {
         )
     };
     let lines: Vec<_> = sends.iter().map(send).collect();
-    if lines.is_empty() { vec![Line::styled("none: t adds one", theme::DIM)] } else { lines }
+    if lines.is_empty() {
+        vec![Line::styled("none: press t to add one", theme::DIM)]
+    } else {
+        lines
+    }
 }

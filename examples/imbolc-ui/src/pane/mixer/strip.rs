@@ -143,7 +143,7 @@ impl StripId {
                 MixerSetting::LayerGroup(id, LayerGroupSetting::Solo(on)).into()
             }
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Solo(on)).into(),
-            Self::Master => show_error("the master has no solo: everything ends in it"),
+            Self::Master => show_error("the master has no solo"),
         }
     }
 
@@ -160,14 +160,14 @@ impl StripId {
     /// Routes an instrument to the next bus, and after the last bus to the master.
     pub(super) fn next_output(self, strip: &Strip, mixer: &Mixer) -> Intent {
         let Self::Instrument(id) = self else {
-            return show_error("only an instrument can go elsewhere");
+            return show_error("only an instrument can change its output");
         };
         let next = match strip.output {
             Some(Output::Bus(now)) => mixer.buses().map(|(bus, _)| bus).find(|bus| *bus > now),
             _ => mixer.buses().map(|(bus, _)| bus).next(),
         };
         if next.is_none() && strip.output == Some(Output::Master) {
-            return show_error("there is no bus: b adds one");
+            return show_error("no bus: press b to add one");
         }
         Intent::set(id, InstrumentSetting::Output(next.map_or(Output::Master, Output::Bus)))
     }
@@ -189,7 +189,7 @@ impl StripId {
             Self::Instrument(_) => Intent::OpenPalette(format!("rename {name}")),
             Self::LayerGroup(id) => Intent::OpenPalette(format!("groupname {id} {name}")),
             Self::Bus(id) => Intent::OpenPalette(format!("busname {id} {name}")),
-            Self::Master => show_error("the master is called that"),
+            Self::Master => show_error("the master cannot be renamed"),
         }
     }
 
@@ -199,7 +199,7 @@ impl StripId {
             Self::Instrument(_) => Intent::OpenPalette("delete".into()),
             Self::LayerGroup(id) => Intent::OpenPalette(format!("delgroup {id}")),
             Self::Bus(id) => Intent::OpenPalette(format!("delbus {id}")),
-            Self::Master => show_error("the master stays"),
+            Self::Master => show_error("the master cannot be deleted"),
         }
     }
 
@@ -210,7 +210,7 @@ impl StripId {
         }
         let mut buses = mixer.buses();
         match (buses.next(), buses.next()) {
-            (None, _) => show_error("there is no bus: b adds one"),
+            (None, _) => show_error("no bus: press b to add one"),
             (Some((only, _)), None) => Intent::OpenPalette(format!("{command} {only} ")),
             _ => Intent::OpenPalette(format!("{command} ")),
         }

@@ -120,7 +120,7 @@ impl StripView<'_> {
                 let name = theme::truncate(&format!("★ {holder}"), usize::from(STRIP_WIDTH));
                 Line::styled(name, theme::participant_style(holder.client_id))
             }
-            None => Line::styled("★ nobody", theme::DIM),
+            None => Line::styled("★ free", theme::DIM),
         }
     }
 

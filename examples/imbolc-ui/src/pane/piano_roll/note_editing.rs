@@ -69,7 +69,7 @@ impl NoteCursor<'_> {
         if self.track.note(to_tick, to_pitch).is_some() {
             let bar_beat_tick = bar_beat_tick(to_tick, &self.view.studio().session);
             let key = describe::pitch_name(to_pitch);
-            return Intent::ShowError(format!("there is a note at {bar_beat_tick} {key} already"));
+            return Intent::ShowError(format!("{bar_beat_tick} {key} is occupied"));
         }
         let move_note = PianoRollAction::Move { tick, pitch, to_tick, to_pitch };
         (self.act(move_note), self.go(strides, keys)).into()
@@ -160,7 +160,7 @@ impl PianoRollPane {
     fn copy(&mut self, here: &NoteCursor) -> Intent {
         match self.take_region(here) {
             Some(region) if has_notes(here, region) => copy_notes(region),
-            _ => Intent::ShowError("there is no note to copy".into()),
+            _ => Intent::ShowError("no note to copy".into()),
         }
     }
 
@@ -169,7 +169,7 @@ impl PianoRollPane {
             Some(region) if has_notes(here, region) => {
                 (copy_notes(region), here.act(PianoRollAction::DeleteRegion(region))).into()
             }
-            _ => Intent::ShowError("there is no note to cut".into()),
+            _ => Intent::ShowError("no note to cut".into()),
         }
     }
 
@@ -202,7 +202,7 @@ fn move_cursor(tick: Ticks, pitch: Pitch) -> Intent {
 }
 
 fn no_note() -> Intent {
-    Intent::ShowError("there is no note under the cursor".into())
+    Intent::ShowError("no note under the cursor".into())
 }
 
 /// The region from `first` to the end of the column at `last`.

@@ -212,10 +212,10 @@ pub(super) const ROWS: &[Row] = &[
         .enter(|_| Intent::OpenPalette("checkpoint ".into())),
     Row::of("Project", "last", |studio| match &studio.projects.notice {
         ProjectNotice::Nothing => "nothing yet".into(),
-        ProjectNotice::Working(task) => format!("under way: {}", describe::label(task)),
+        ProjectNotice::Working(task) => format!("running: {}", describe::label(task)),
         ProjectNotice::Done(task) => format!("done: {}", describe::label(task)),
         ProjectNotice::Failed(task, why) => {
-            format!("not done: {}: {}", describe::label(task), describe::project_failure(why))
+            format!("failed: {}: {}", describe::label(task), describe::project_failure(why))
         }
     }),
 ];
@@ -223,7 +223,7 @@ pub(super) const ROWS: &[Row] = &[
 /// The holder of the privilege, and how long they have been away.
 fn privilege_holder(view: &View) -> Vec<Span<'static>> {
     let Some(holder) = &view.state.roster.privileged else {
-        return vec![Span::styled("nobody: Enter asks for it", theme::DIM)];
+        return vec![Span::styled("free: Enter takes it", theme::DIM)];
     };
     let mut spans =
         vec![Span::styled(format!("★ {holder}"), theme::participant_style(holder.client_id))];
@@ -237,7 +237,7 @@ fn privilege_holder(view: &View) -> Vec<Span<'static>> {
     spans
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it ends what a step does")]
+#[expect(clippy::unnecessary_wraps, reason = "every step returns an option")]
 fn set_session(setting: SessionSetting) -> Option<Intent> {
     Some(Action::Session(setting).into())
 }
