@@ -136,7 +136,7 @@ fn escape_or_left_end_leaves_the_points() {
     let mut stage = lanes(Scene::Joined);
     for keys in ["<enter><esc>", "<enter><left>", "<enter>b<esc><esc>"] {
         stage.press(keys);
-        assert!(stage.screen().contains("Enter: to the points"), "{}", stage.screen());
+        assert!(stage.screen().contains("Enter: edit the points"), "{}", stage.screen());
     }
     assert_eq!(stage.press("<down><down>D").dispatched().len(), 1, "among the lanes again");
     assert!(!stage.screen().contains("session tempo  "));

@@ -5,13 +5,13 @@
 
 use std::{fmt::Write as _, fs};
 
-use imbolc_net::studio::Pane;
+use imbolc_net::studio::{NetworkAction, Pane, Scale, SessionSetting};
 use ratatui::buffer::Buffer;
 
 use crate::{
-    picture,
+    band, picture,
     screens::PANES,
-    stage::{Scene, Stage},
+    stage::{BASS, Scene, Stage},
 };
 
 const SCREENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/SCREENS.md");
@@ -33,20 +33,22 @@ fn gallery() -> String {
     text
 }
 
-/// A pane in colour, while the transport runs.
-fn playing(scene: Scene, pane: Pane, keys: &str) -> Buffer {
+/// A pane in colour, after another participant's edit and while the transport runs.
+fn playing(scene: Scene, pane: Pane, keys: &str, remote: &NetworkAction) -> Buffer {
     let mut stage = Stage::new(scene);
     stage.resize(100, 26);
+    stage.remote_edit(remote);
     stage.play_at(960, -9.0);
     stage.show(pane).press(keys).buffer()
 }
 
 /// The picture of the README: the host's mixer and a guest's piano roll.
 fn two_screens() -> String {
-    picture::draw(&[
-        ("mia hosts the session", playing(Scene::Hosting, Pane::Mixer, "")),
-        ("ana has joined", playing(Scene::Joined, Pane::PianoRoll, "")),
-    ])
+    let scale = NetworkAction::Session(SessionSetting::Scale(Scale::Minor));
+    let mixer = playing(Scene::Hosting, Pane::Mixer, "", &band::cutoff(BASS, 512.0));
+    // An octave down, where the notes are.
+    let roll = playing(Scene::Joined, Pane::PianoRoll, "<pagedown>", &scale);
+    picture::draw(&[("mia: the host's mixer", mixer), ("ana: a guest's piano roll", roll)])
 }
 
 #[test]

@@ -262,7 +262,7 @@ fn window_follows_playhead_on_request() {
     assert!(!stage.screen().contains('▼'));
     stage.press("f");
     let screen = stage.screen();
-    assert!(screen.contains("▼") && screen.contains("follows"), "{screen}");
+    assert!(screen.contains("▼") && screen.contains("following"), "{screen}");
     assert!(!stage.press("f").screen().contains('▼'));
 }
 

@@ -1,7 +1,7 @@
 //! Draws terminal buffers as an SVG picture.
 //!
-//! Box-drawing and block characters become shapes and every other character has its
-//! own position, so that the cells align whatever fonts the reader has.
+//! Box-drawing and block characters become shapes and every word has its own position
+//! and width, so that the cells align whatever fonts the reader has.
 
 use std::{
     collections::BTreeMap,
@@ -80,13 +80,22 @@ struct Layers {
     fills: BTreeMap<(&'static str, u8), String>,
     /// Lines by colour and width.
     lines: BTreeMap<(&'static str, u8), String>,
-    texts: String,
+    /// Words and their baselines.
+    words: Vec<(f32, Word)>,
+}
+
+/// Neighbouring characters of one appearance, without blanks.
+struct Word {
+    key: TextStyle,
+    start: u16,
+    end: u16,
+    text: String,
 }
 
 fn screen(buffer: &Buffer) -> String {
     let mut layers = Layers::default();
     for row in 0..buffer.area.height {
-        let mut texts: BTreeMap<TextStyle, (Vec<String>, String)> = BTreeMap::new();
+        let mut words: Vec<Word> = Vec::new();
         let (top, mut column) = (TITLE + f32::from(row) * HEIGHT, 0);
         while column < buffer.area.width {
             let cell = &buffer[(column, row)];
@@ -100,27 +109,22 @@ fn screen(buffer: &Buffer) -> String {
                 rectangle(path, left, top, width, HEIGHT);
             }
             if !layers.draw_shape(cell.symbol(), fill, (left, top, width)) {
-                let bold = cell.modifier.contains(Modifier::BOLD);
-                let italic = cell.modifier.contains(Modifier::ITALIC);
-                let (places, text) = texts.entry((fill, bold, italic)).or_default();
-                for at in 0..count {
-                    places.push(number(left + cells(at) * WIDTH));
-                    *text += cell.symbol();
+                // A word is one element: the columns before it that continue it.
+                let key = (fill, cell.modifier.contains(Modifier::BOLD), is_italic(cell));
+                let continues = |word: &Word| word.key == key && word.end == column;
+                let text = cell.symbol().repeat(count);
+                let end = column + u16::try_from(count).expect("within the screen");
+                match words.last_mut().filter(|word| continues(word)) {
+                    Some(word) => {
+                        word.text += &text;
+                        word.end = end;
+                    }
+                    None => words.push(Word { key, start: column, end, text }),
                 }
             }
             column += u16::try_from(count).expect("within the screen");
         }
-        for ((fill, bold, italic), (places, text)) in texts {
-            let weight = if bold { " font-weight=\"bold\"" } else { "" };
-            let style = if italic { " font-style=\"italic\"" } else { "" };
-            let (places, y) = (places.join(" "), number(top + BASELINE));
-            writeln!(
-                layers.texts,
-                "<text y=\"{y}\" fill=\"{fill}\"{weight}{style} x=\"{places}\">{}</text>",
-                escaped(&text)
-            )
-            .expect("to a string");
-        }
+        layers.words.extend(words.into_iter().map(|word| (top + BASELINE, word)));
     }
     layers.finish()
 }
@@ -164,6 +168,14 @@ impl Layers {
         };
         match letter {
             ' ' => {}
+            '·' => {
+                let path = self.fills.entry((colour, 100)).or_default();
+                let mut x = x;
+                while x < right {
+                    rectangle(path, x - 1.0, y - 1.0, 2.0, 2.0);
+                    x += WIDTH;
+                }
+            }
             '─' | '━' => line((left, y), (right, y)),
             '╴' => line((left, y), (x, y)),
             '╌' => {
@@ -211,7 +223,20 @@ impl Layers {
         for ((colour, width), path) in &self.lines {
             add(&format_args!("<path stroke=\"{colour}\" stroke-width=\"{width}\" d=\"{path}\"/>"));
         }
-        text + &self.texts
+        for (y, word) in &self.words {
+            let (fill, bold, italic) = word.key;
+            let weight = if bold { " font-weight=\"bold\"" } else { "" };
+            let style = if italic { " font-style=\"italic\"" } else { "" };
+            let (x, y) = (number(MARGIN + f32::from(word.start) * WIDTH), number(*y));
+            // A font with another advance is stretched to the cells.
+            let length = number(f32::from(word.end - word.start) * WIDTH);
+            add(&format_args!(
+                "<text x=\"{x}\" y=\"{y}\" fill=\"{fill}\"{weight}{style} \
+                 textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\">{}</text>",
+                escaped(&word.text)
+            ));
+        }
+        text
     }
 }
 
@@ -272,6 +297,10 @@ fn number(value: f32) -> String {
 #[expect(clippy::cast_precision_loss, reason = "a screen is never that large")]
 fn cells(count: usize) -> f32 {
     count as f32
+}
+
+fn is_italic(cell: &Cell) -> bool {
+    cell.modifier.contains(Modifier::ITALIC)
 }
 
 fn escaped(text: &str) -> String {

@@ -65,7 +65,7 @@ fn remote_edit_is_shown_with_a_message() {
     assert!(screen.contains("filter cutoff 512"), "{screen}");
     assert!(screen.contains("ben: 2 Lead: filter cutoff 512"), "{screen}");
     stage.remote_edit(&crate::band::cutoff(BASS, 99.0));
-    assert!(!stage.screen().contains("ana: 1 Bass"), "one's own edits are no news");
+    assert!(!stage.screen().contains("ana: 1 Bass"), "own edits are not reported");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn help_scrolls_on_smallest_terminal() {
     assert!(!stage.screen().contains("Ctrl-C"));
     assert!(stage.press("<down><down><down><down><down>").screen().contains("Ctrl-C"));
     assert!(!stage.press("<esc>").screen().contains("Ctrl-C"), "{}", stage.screen());
-    assert!(stage.press("?").screen().contains("previous, next instrument"), "from the beginning");
+    assert!(stage.press("?").screen().contains("previous, next row"), "from the start");
 }
 
 #[test]
