@@ -1,8 +1,7 @@
-//! What a UI's calls cost, one by one: reading a snapshot, turning a knob, and
-//! what a knob costs on its way to the others.
+//! Times of single calls: reading a snapshot, dispatching an edit, and making and
+//! applying its patch, each with a bare counterpart.
 //!
-//! The bare counterpart of each stands next to it. How the two compare is
-//! measured side by side in `report`.
+//! `report` measures the ratio of the two, in turn.
 
 mod fixture;
 
@@ -53,9 +52,9 @@ fn reading(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// While somebody turns a knob as fast as can be.
-fn reading_in_a_flood(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("read in a flood");
+/// Reads while another thread writes constantly.
+fn reading_under_load(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read under load");
     let studio = open(16);
     let state = studio.state();
     let locked = RwLock::new(Arc::clone(&state));
@@ -74,9 +73,9 @@ fn reading_in_a_flood(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// While a writer is stopped in the middle of its turn: whoever waited for it
-/// would never come back.
-fn reading_past_a_stopped_writer(criterion: &mut Criterion) {
+/// Reads while a writer is blocked in the middle of a write: a reader that waited for
+/// it would hang.
+fn reading_past_blocked_writer(criterion: &mut Criterion) {
     let setup = Setup {
         host: "Ana".into(),
         model: fixture::studio(16),
@@ -94,7 +93,7 @@ fn reading_past_a_stopped_writer(criterion: &mut Criterion) {
             });
         });
         stopped.recv().unwrap();
-        criterion.bench_function("read past a stopped writer/Authority::state", |b| {
+        criterion.bench_function("read past a blocked writer/Authority::state", |b| {
             b.iter(|| black_box(&authority).state());
         });
         go_on.send(()).unwrap();
@@ -115,9 +114,8 @@ fn flooded(mut write: impl FnMut() + Send, measure: impl FnOnce()) {
     });
 }
 
-/// Turning a knob, alone: the whole of what a UI waits for. Its counterpart
-/// edits a bare map of the same instruments, and leaves what stood before to
-/// whoever reads.
+/// Dispatches in a local session: the time that a UI waits. The counterpart edits a
+/// bare map of the same instruments, and leaves the previous map to its readers.
 fn dispatching(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("dispatch");
     for instruments in fixture::SIZES {
@@ -135,7 +133,7 @@ fn dispatching(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What a turned knob costs on its way to the others.
+/// Makes, encodes, decodes and applies the patch of a knob.
 fn patching(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("patch of one knob");
     for instruments in fixture::SIZES {
@@ -156,7 +154,7 @@ fn patching(criterion: &mut Criterion) {
                 framing::encode(Codec::Json, black_box(&message), &mut buffer).unwrap();
             });
         });
-        // Encoded once more: that benchmark may have been left out.
+        // Encode again, because a filter may skip the benchmark above.
         buffer.clear();
         framing::encode(Codec::Json, &message, &mut buffer).unwrap();
         let payload = buffer.split_off(4);
@@ -172,8 +170,7 @@ fn patching(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What a heartbeat costs: the digest of a studio in which one thing was edited
-/// since the last one, and of one of which nothing is known.
+/// Computes the digest of a heartbeat: incrementally after one edit, and from scratch.
 fn digesting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("digest");
     for instruments in fixture::SIZES {
@@ -201,8 +198,8 @@ fn digesting(criterion: &mut Criterion) {
 criterion_group!(
     benches,
     reading,
-    reading_in_a_flood,
-    reading_past_a_stopped_writer,
+    reading_under_load,
+    reading_past_blocked_writer,
     dispatching,
     patching,
     digesting

@@ -1,21 +1,20 @@
-//! What it costs to come back, and what somebody costs who does not listen.
+//! The cost of a reconnection, and of a slow reader.
 //!
 //! `cargo bench --bench recovery [-- --quick]`
 //!
-//! - The time from a cut to the resumption, over loopback TCP, for connections
-//!   that are closed and for those that are reset. Most of it is the pause before
-//!   the first attempt, of 50 to 100 ms.
-//! - The bytes that the host sends to who comes back after 1, 10 and 50 s, while
-//!   others edit, against those of a full state. The seconds are virtual.
-//! - The memory of the host, and the time from its knob to another screen, for a
-//!   minute of 30 edits a second with a client that stops reading, against a
-//!   minute without it. The minute is virtual; what is measured is the work.
+//! - Time from a cut to the resumption over loopback TCP, for closed and for reset
+//!   connections. Most of it is the backoff of 50 to 100 ms before the first attempt.
+//! - Bytes that the host sends to a client that resumes after 1, 10 and 50 s of edits,
+//!   compared with a full state. The time is virtual.
+//! - Memory of the host, and time from its knob to another screen, during a minute of
+//!   30 edits per second with and without a client that stops reading. The minute is
+//!   virtual; the times are those of the work.
 
-#[allow(dead_code, reason = "it counts attempts for others")]
+#[allow(dead_code, reason = "the tests also count attempts")]
 #[path = "../tests/suite/cable.rs"]
 mod cable;
 mod fixture;
-#[allow(dead_code, reason = "it can do more to a network")]
+#[allow(dead_code, reason = "chaos uses more faults")]
 #[path = "../examples/chaos/proxy.rs"]
 mod proxy;
 
@@ -41,56 +40,56 @@ use imbolc_net::{
     transport::{Connector, Listener, MemoryConnector, in_memory},
     util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
-use proxy::{How, Proxy};
+use proxy::{Ending, Proxy};
 use tokio::{io::AsyncWriteExt, net::TcpListener, runtime::Runtime, time::sleep};
 
 const INSTRUMENTS: u32 = 16;
 const TOUCHED: InstrumentId = InstrumentId(8);
-/// As often as a hand turns a knob.
+/// The interval of edits when a knob is turned by hand.
 const EDIT: Duration = Duration::from_millis(33);
 
-/// Counts the bytes that are taken and not given back.
-struct Counting;
+/// Counts allocated bytes.
+struct CountingAllocator;
 
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: the system's allocator does the work; this only counts.
-unsafe impl GlobalAlloc for Counting {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        TAKEN.fetch_add(layout.size(), Relaxed);
+        ALLOCATED.fetch_add(layout.size(), Relaxed);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        TAKEN.fetch_sub(layout.size(), Relaxed);
+        ALLOCATED.fetch_sub(layout.size(), Relaxed);
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(memory, layout) }
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() {
     let bounces = if fixture::is_quick() { 25 } else { 100 };
     let real = Runtime::new().unwrap();
-    for (name, how) in [("closed", How::Fin), ("reset", How::Rst)] {
-        let times = real.block_on(bounce(how, bounces));
+    for (name, ending) in [("closed", Ending::Fin), ("reset", Ending::Rst)] {
+        let times = real.block_on(bounce(ending, bounces));
         let (p50, p99) = (quantile(&times, 0.5), quantile(&times, 0.99));
         println!("from the cut to the resumption, {name}: p50 {p50:.0?}, p99 {p99:.0?}");
         fixture::verdict(&format!("p99 {name}, in seconds"), p99.as_secs_f64(), 0.3);
     }
     for seconds in [1, 10, 50] {
-        let (bytes, full) = virtually(resumption(Duration::from_secs(seconds)));
+        let (bytes, full) = run_paused(resumption(Duration::from_secs(seconds)));
         println!("sent on resumption after {seconds} s: {bytes} bytes (full state {full})");
         #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
         fixture::verdict("to a full state", bytes as f64 / full as f64, 1.0);
     }
-    let (alone, quiet) = virtually(a_minute(false));
-    let (together, disturbed) = virtually(a_minute(true));
-    let memory = together.saturating_sub(alone);
-    println!("a client that does not read: {} KiB of the host's memory at most", memory / 1024);
+    let (baseline, quiet) = run_paused(minute_of_edits(false));
+    let (together, disturbed) = run_paused(minute_of_edits(true));
+    let memory = together.saturating_sub(baseline);
+    println!("a client that does not read: at most {} KiB of the host's memory", memory / 1024);
     for (q, name) in [(0.5, "p50"), (0.99, "p99")] {
         let (with, without) = (quantile(&disturbed, q), quantile(&quiet, q));
         println!("from a knob to another screen, {name}: {with:.0?} (without it {without:.0?})");
@@ -99,7 +98,7 @@ fn main() {
     }
 }
 
-fn virtually<T>(measure: impl Future<Output = T>) -> T {
+fn run_paused<T>(measure: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time().start_paused(true).build().unwrap().block_on(measure)
 }
@@ -136,7 +135,7 @@ async fn until(holds: impl Fn() -> bool) {
     }
 }
 
-async fn bounce(how: How, times: u32) -> Vec<Duration> {
+async fn bounce(ending: Ending, times: u32) -> Vec<Duration> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let _host = open(listener);
@@ -147,7 +146,7 @@ async fn bounce(how: How, times: u32) -> Vec<Duration> {
     let mut took = Vec::new();
     for _ in 0..times {
         let begun = Instant::now();
-        proxy.cut(how);
+        proxy.cut(ending);
         loop {
             if let Event::Status(Status::Connected { .. }) = events.next().await.unwrap() {
                 break;
@@ -160,15 +159,15 @@ async fn bounce(how: How, times: u32) -> Vec<Duration> {
     took
 }
 
-/// What the host sends to a client that comes back after `away`, until both have
-/// the same snapshot; and how long the frame of a full state would be.
+/// The bytes that the host sends to a client that resumes after `away`, until both
+/// have the same snapshot; and the size of a full state.
 async fn resumption(away: Duration) -> (u64, u64) {
     let (listener, connector) = in_memory();
     let host = open(listener);
     let cable = Cable::new(connector);
     let ana = join(cable.clone()).await;
     let mut turn = 0_u32;
-    // A knob and a new note, in turn.
+    // Alternately a knob and a new note.
     let mut edit = || {
         turn += 1;
         let action = if turn.is_multiple_of(2) {
@@ -198,14 +197,14 @@ async fn resumption(away: Duration) -> (u64, u64) {
     (sent, frame.len() as u64)
 }
 
-/// A minute of edits, which Ana sees, with or without somebody who talks and
-/// never listens: the most memory that was taken, and how long each edit took to
-/// her screen, the shortest first.
-async fn a_minute(with_deaf: bool) -> (usize, Vec<Duration>) {
+/// A minute of edits with one client, and optionally a second one that sends but never
+/// reads. Returns the peak memory, and the sorted times from each edit to the client's
+/// snapshot.
+async fn minute_of_edits(with_slow_reader: bool) -> (usize, Vec<Duration>) {
     let (listener, connector) = in_memory();
     let host = open(listener);
     let ana = join(connector.clone()).await;
-    let deaf = with_deaf.then(|| tokio::spawn(never_listens(connector)));
+    let slow_reader = with_slow_reader.then(|| tokio::spawn(run_slow_reader(connector)));
     let (mut times, mut most) = (Vec::new(), 0);
     let begun = tokio::time::Instant::now();
     for turn in 0.. {
@@ -215,26 +214,26 @@ async fn a_minute(with_deaf: bool) -> (usize, Vec<Duration>) {
         let shows = || ana.state().model.instruments.get(TOUCHED).unwrap().filter.cutoff == knob;
         until(shows).await;
         times.push(dispatched.elapsed());
-        most = most.max(TAKEN.load(Relaxed));
+        most = most.max(ALLOCATED.load(Relaxed));
         sleep(EDIT).await;
         if begun.elapsed() > Duration::from_mins(1) {
             break;
         }
     }
-    if let Some(deaf) = deaf {
-        deaf.abort();
+    if let Some(task) = slow_reader {
+        task.abort();
     }
     times.sort();
     (most, times)
 }
 
-async fn never_listens(connector: MemoryConnector) {
+async fn run_slow_reader(connector: MemoryConnector) {
     let (_reader, mut writer) = connector.connect().await.unwrap();
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
         model: Studio::NAME.into(),
         model_version: Studio::VERSION,
-        name: "deaf".into(),
+        name: "slow reader".into(),
         own: vec![],
         privilege: false,
         codecs: vec![Codec::Json.name().into()],

@@ -1,17 +1,17 @@
-"""A guest in an Imbolc session, in Python and without a line of Rust.
+"""A client for an Imbolc session in Python, written from docs/protocol.md and
+docs/studio.md alone.
 
-It was written from docs/protocol.md and docs/studio.md alone.
-It joins a session, owns an instrument, turns its filter, and tries to turn the
-filter of an instrument that it does not own. It prints what it says (>) and what
-it hears (<), and exits with 0 if the host kept to those documents; if
-not, it says in one line why, and exits with 1.
+It joins a session, takes an instrument, changes its filter, and tries to change
+the filter of an instrument that it does not own. It prints the messages that it
+sends (>) and receives (<), and exits with 0 if the host follows the documents;
+otherwise it prints the violation in one line and exits with 1.
 
 Only the standard library of Python 3 is needed. Start a host, then the client:
 
     cargo run --example session -- host 127.0.0.1:9999 --name stage
     python3 examples/client.py 127.0.0.1:9999 --name Ana --own 1
 
-With `--stay SECONDS` it listens on for at least so long before it leaves.
+With `--stay SECONDS` it stays connected for at least this long before it leaves.
 """
 
 import argparse
@@ -21,17 +21,17 @@ import struct
 import sys
 import time
 
-LONGEST_FRAME = 256 * 1024 * 1024  # no host sends more
-PATIENCE = 15  # seconds of silence after which a host is gone
+LONGEST_FRAME = 256 * 1024 * 1024  # bytes; no host sends more
+IDLE_TIMEOUT = 15  # seconds
 
 
-class NotAsPromised(Exception):
-    """The host did something else than the document says; the text says what."""
+class ProtocolViolation(Exception):
+    """The host does not follow the documents; the text says how."""
 
 
-def expect(kept, otherwise):
-    if not kept:
-        raise NotAsPromised(otherwise)
+def expect(holds, violation):
+    if not holds:
+        raise ProtocolViolation(violation)
 
 
 def only(variant):
@@ -43,15 +43,15 @@ def describe(refusal):
     why, content = only(refusal)
     if why != "NotOwner":
         return f"{why} {json.dumps(content)}"
-    owner = content["owner"]["name"] if content["owner"] else "nobody"
+    owner = content["owner"]["name"] if content["owner"] else "no participant"
     return f"instrument {content['instrument']} belongs to {owner}"
 
 
 class Frames:
-    """Messages over TCP: each is JSON, after its length in four bytes."""
+    """Messages over TCP: four bytes of length, then JSON."""
 
     def __init__(self, host, port):
-        self.socket = socket.create_connection((host, port), timeout=PATIENCE)
+        self.socket = socket.create_connection((host, port), timeout=IDLE_TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.incoming = self.socket.makefile("rb")
 
@@ -60,7 +60,7 @@ class Frames:
         self.socket.sendall(struct.pack(">I", len(payload)) + payload)
 
     def receive(self):
-        """The next message, or `None` when the host has closed the connection."""
+        """Returns the next message, or `None` at the end of the connection."""
         head = self.incoming.read(4)
         if not head:
             return None
@@ -75,13 +75,13 @@ class Frames:
 class Client:
     def __init__(self, frames):
         self.frames = frames
-        self.number = 0     # of the last action that was sent
-        self.through = 0    # of the last action that was decided, ...
-        self.contains = 0   # ... and the moment that contains it
-        self.rejected = {}  # why, by the number of the action
+        self.number = 0     # of the last action sent
+        self.through = 0    # of the last action decided ...
+        self.contains = 0   # ... and the seq that contains it
+        self.rejected = {}  # refusals by action number
         self.pinged = False
 
-    # What is said
+    # Sending
 
     def join(self, name, own):
         print(f"> Hello, I am {name} and would like to own instrument {own}")
@@ -89,40 +89,40 @@ class Client:
             "protocol": 3, "model": "imbolc-studio", "model_version": 3,
             "name": name, "own": [own], "privilege": False,
             "codecs": ["json"], "resume": None}})
-        answer, welcome = self.hear()
+        answer, welcome = self.receive()
         expect(answer == "Welcome", f"the answer to Hello was {answer}")
         for refused in welcome["refused"]:
             self.leave()
-            raise NotAsPromised(f"not granted: {describe(refused['reason'])}")
+            raise ProtocolViolation(f"not granted: {describe(refused['reason'])}")
         expect(own in welcome["granted"], f"instrument {own} was not granted")
         self.me = welcome["client_id"]
 
     def turn_cutoff(self, instrument, hertz):
-        """Waits until it has been decided, and returns why not, or `None`."""
+        """Waits for the decision. Returns the refusal, or `None`."""
         self.number += 1
         print(f"> action {self.number}: cutoff of instrument {instrument} to {hertz} Hz")
         edit = {"Instrument": [instrument, {"Set": {"Filter": {"Cutoff": hertz}}}]}
         self.frames.send({"Action": {"number": self.number, "action": edit}})
-        self.hear_until(lambda: self.through >= self.number, "an action was not acknowledged")
+        self.receive_until(lambda: self.through >= self.number, "an action was not acknowledged")
         return self.rejected.get(self.number)
 
     def leave(self):
         print("> Goodbye")
         self.frames.send("Goodbye")
         while self.frames.incoming.read(4096):
-            pass  # what was on its way, of which the end may be missing
+            pass  # messages in flight; the last may be incomplete
         print("< the host has closed the connection")
 
-    # What is heard
+    # Receiving
 
-    def hear_until(self, done, otherwise):
-        end = time.monotonic() + PATIENCE
+    def receive_until(self, done, violation):
+        end = time.monotonic() + IDLE_TIMEOUT
         while not done():
-            expect(time.monotonic() < end, otherwise)
-            self.hear()
+            expect(time.monotonic() < end, violation)
+            self.receive()
 
-    def hear(self):
-        """Takes in the next message, and answers it if it is a ping."""
+    def receive(self):
+        """Handles the next message, and answers a ping."""
         message = self.frames.receive()
         expect(message is not None, "the host has closed the connection")
         kind, content = only(message)
@@ -139,32 +139,32 @@ class Client:
             self.take_patch(content)
         elif kind == "ActionsApplied":
             self.through, self.contains = content["through"], content["seq"]
-            print(f"< decided up to action {self.through}: see moment {self.contains}")
+            print(f"< decided up to action {self.through}: contained in seq {self.contains}")
         elif kind == "ActionRejected":
             self.rejected[content["number"]] = content["reason"]
             print(f"< action {content['number']} is refused: {describe(content['reason'])}")
         elif kind in ("Error", "Shutdown"):
-            raise NotAsPromised(f"the host ended it with {json.dumps(message)}")
-        elif kind != "Metering":  # which comes often, and is not about what we do
+            raise ProtocolViolation(f"the host closed the connection with {json.dumps(message)}")
+        elif kind != "Metering":  # frequent, and not relevant here
             print(f"< {json.dumps(message)}")
         return kind, content
 
     def take_state(self, state):
         self.seq, self.owners = state["seq"], state["roster"]["owners"]
         self.instruments = state["model"]["instruments"]
-        print(f"< everything, at moment {self.seq}:")
+        print(f"< full state, seq {self.seq}:")
         for id, instrument in self.instruments.items():
-            owner = self.owners[id]["name"] if id in self.owners else "nobody"
+            owner = self.owners[id]["name"] if id in self.owners else "no participant"
             print(f"    instrument {id}, {instrument['name']}, belongs to {owner}; "
                   f"cutoff {instrument['filter']['cutoff']} Hz")
 
     def take_patch(self, patch):
-        """Carries out what matters to us: cutoffs, and who owns what."""
+        """Applies the changes that matter here: cutoffs and owners."""
         if patch["seq"] <= self.seq:
             return
-        expect(patch["base"] == self.seq, f"no patch came for moment {self.seq}")
+        expect(patch["base"] == self.seq, f"the patch is not based on seq {self.seq}")
         changes = patch.get("roster", []) + patch.get("model", [])
-        print(f"< moment {patch['seq']}: {json.dumps(changes)}")
+        print(f"< seq {patch['seq']}: {json.dumps(changes)}")
         self.seq = patch["seq"]
         for change, value in map(only, changes):
             if change == "Owned":
@@ -185,35 +185,35 @@ class Client:
         return owner is not None and owner["client_id"] == self.me
 
 
-def visit(client, name, own, stay):
+def run(client, name, own, stay):
     client.join(name, own)
     expect(client.owns(own), f"instrument {own} was granted, but the roster does not say so")
 
     hertz = 880 if client.cutoff(own) != 880 else 440
     refusal = client.turn_cutoff(own, hertz)
-    expect(refusal is None, "an edit of one's own instrument was refused")
-    client.hear_until(lambda: client.seq >= client.contains, "no patch shows the edit")
+    expect(refusal is None, "an edit of an owned instrument was refused")
+    client.receive_until(lambda: client.seq >= client.contains, "no patch shows the edit")
     expect(client.cutoff(own) == hertz, f"the cutoff is {client.cutoff(own)} Hz, not {hertz}")
     print(f"  so the cutoff of instrument {own} is {hertz} Hz now, for everyone")
 
     others = [int(id) for id in client.instruments if not client.owns(id)]
-    expect(others, "every instrument is ours, so none can be refused")
+    expect(others, "all instruments are owned by this client, so none can be refused")
     refusal = client.turn_cutoff(others[0], hertz)
-    expect(refusal is not None, f"instrument {others[0]} is not ours, and we could edit it")
+    expect(refusal is not None, f"instrument {others[0]} belongs to another participant, but the edit was accepted")
     expect("NotOwner" in refusal, f"refused for another reason: {describe(refusal)}")
 
     end = time.monotonic() + stay
     while stay and (time.monotonic() < end or not client.pinged):
-        client.hear()  # there is a ping every 5 seconds
+        client.receive()  # the host pings every 5 seconds
     client.leave()
 
 
 def main():
-    parser = argparse.ArgumentParser(description="A guest in an Imbolc session.")
+    parser = argparse.ArgumentParser(description="A client for an Imbolc session.")
     parser.add_argument("address", metavar="HOST:PORT")
-    parser.add_argument("--name", default="Python", help="what to be called")
+    parser.add_argument("--name", default="Python", help="your name in the session")
     parser.add_argument("--own", type=int, default=1, metavar="ID", help="the instrument to own")
-    parser.add_argument("--stay", type=float, default=0, metavar="SECONDS", help="then listen on, and answer at least one ping")
+    parser.add_argument("--stay", type=float, default=0, metavar="SECONDS", help="stay connected this long, and answer at least one ping")
     options = parser.parse_args()
     host, _, port = options.address.rpartition(":")
     if not port.isdecimal():
@@ -221,13 +221,13 @@ def main():
     sys.stdout.reconfigure(line_buffering=True, errors="replace")
     try:
         frames = Frames(host.strip("[]"), int(port))
-        visit(Client(frames), options.name, options.own, options.stay)
-    except NotAsPromised as broken:
-        sys.exit(f"not as promised: {broken}")
+        run(Client(frames), options.name, options.own, options.stay)
+    except ProtocolViolation as violation:
+        sys.exit(f"protocol violation: {violation}")
     except (OSError, OverflowError) as error:
-        sys.exit(f"no connection with {options.address}: {error}")
+        sys.exit(f"no connection to {options.address}: {error}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        sys.exit(f"not as promised: a message is not as documented: {error!r}")
+        sys.exit(f"protocol violation: a message is not as documented: {error!r}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-//! A short jam in one process: a host, and two others who join it over TCP.
+//! A short jam in one process: a host and two clients that join it over TCP.
 //!
-//! It prints who does what and what the others see of it, and ends by comparing
-//! everyone's snapshot: `cargo run --example jam`.
+//! Prints every action and its effect on the other participants, and compares all
+//! snapshots at the end: `cargo run --example jam`.
 
 #[path = "jam/cable.rs"]
 mod cable;
-#[allow(dead_code, reason = "who did it is said already")]
+#[allow(dead_code, reason = "the jam prints the author itself")]
 #[path = "session/words.rs"]
 mod words;
 
@@ -20,7 +20,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, Mode, NetworkState,
+    Dispatcher, Event, Mode, NetworkState, SessionEvent,
     client::JoinOptions,
     dispatcher::{Events, Status},
     model::InstrumentId,
@@ -48,8 +48,8 @@ const STRINGS: InstrumentId = InstrumentId(4);
 const HALL: BusId = BusId(1);
 const ROOM: BusId = BusId(2);
 
-/// How long anything may take that takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Limit for everything that normally takes milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -66,83 +66,95 @@ async fn main() -> ExitCode {
 
 async fn jam() -> Outcome {
     scene("Mia opens a session; Ana and Ben join it over TCP");
-    let shelf = Shelf::new();
-    let mia = Player::open("Mia", host("Mia", &shelf.0)).await?;
+    let projects = ProjectDir::new();
+    let mia = Player::open("Mia", host("Mia", &projects.0)).await?;
     let Status::Hosting { address: Some(address) } = mia.studio.status() else {
         return Err("a host has an address".into());
     };
     line("Mia", "hosts", address);
-    let cable = Cable::lay(address).await?;
+    let cable = Cable::connect(address).await?;
     let ana = Player::open("Ana", join("Ana", address, BASS)).await?;
     let ben = Player::open("Ben", join("Ben", cable.address, LEAD)).await?;
     let mut band = Band([mia, ana, ben]);
     band.agree().await?;
     band.introduce();
 
-    scene("When one turns a knob or plays a key, everyone sees it");
+    edit_together(&mut band).await?;
+    lose_a_connection(&mut band, &cable).await?;
+    undo_and_load(&mut band).await?;
+
+    scene("At the end");
+    band.compare().await?;
+    for player in band.0.iter().rev() {
+        player.studio.close().await;
+    }
+    Ok(())
+}
+
+async fn edit_together(band: &mut Band) -> Outcome {
+    scene("Everyone sees each knob and key");
     band.act(ANA, cutoff(BASS, 800.0)).await?;
     band.act(BEN, note(LEAD, 0, 64)).await?;
     band.act(BEN, note(LEAD, 480, 67)).await?;
     band.act(ANA, NetworkAction::Instrument(BASS, strike(36))).await?;
     band.act(ANA, NetworkAction::Instrument(BASS, release(36))).await?;
 
-    scene("Nobody turns a knob that is another's");
-    band.is_refused(BEN, &cutoff(BASS, 200.0))?;
-    band.is_refused(ANA, &NetworkAction::Transport(TransportAction::Play))?;
+    scene("Only the owner can turn a knob");
+    band.refused(BEN, &cutoff(BASS, 200.0))?;
+    band.refused(ANA, &NetworkAction::Transport(TransportAction::Play))?;
 
-    scene("There is one privilege, and Mia has it");
-    band.ask_for_privilege(ANA).await?;
+    scene("One participant holds the privilege: Mia");
+    band.request_privilege_and_wait(ANA).await?;
     band.0[MIA].studio.release_privilege()?;
-    line("Mia", "does", "give the privilege up");
-    band.ask_for_privilege(ANA).await?;
+    line("Mia", "does", "release the privilege");
+    band.request_privilege_and_wait(ANA).await?;
     band.act(ANA, NetworkAction::Session(SessionSetting::Tempo(Bpm::of(174.0)))).await?;
     band.act(ANA, NetworkAction::Transport(TransportAction::Play)).await?;
+    Ok(())
+}
 
-    scene("Ben's cable comes out; they play on, and so does he: both take number 4 on purpose");
+async fn lose_a_connection(band: &mut Band, cable: &Cable) -> Outcome {
+    scene("Ben loses his connection; all keep playing, and two of them use id 4 on purpose");
     cable.pull();
-    band.is_cut_off(BEN).await?;
+    band.wait_until_disconnected(BEN).await?;
     band.act(BEN, cutoff(LEAD, 1200.0)).await?;
     band.act(BEN, note(LEAD, 960, 71)).await?;
     band.act(ANA, cutoff(BASS, 400.0)).await?;
-    // Who uses `free_id` does not choose another's.
+    // `free_id` would avoid this conflict.
     band.act(BEN, add(STRINGS, "Choir")?).await?;
     band.act(MIA, add(STRINGS, "Strings")?).await?;
 
-    scene("The cable is back; nothing counts twice, and what cannot be is undone");
+    scene("Ben reconnects; each edit counts once, and the conflicting one is undone");
     cable.plug();
-    band.is_back(BEN).await?;
-    band.is_undone(BEN).await?;
+    band.wait_until_reconnected(BEN).await?;
+    band.wait_until_undone(BEN).await?;
     band.act(ANA, NetworkAction::Transport(TransportAction::Stop)).await?;
+    Ok(())
+}
 
-    scene("Each takes back what is its own, whatever the others do meanwhile");
+async fn undo_and_load(band: &mut Band) -> Outcome {
+    scene("Undo affects your own steps only");
     band.act(BEN, note(LEAD, 1440, 72)).await?;
-    // Another knob than before: a second turn of the same one would be the
-    // same step if it came soon enough.
+    // A different knob: two quick turns of one knob are a single step.
     band.act(ANA, level(BASS, -3.0)).await?;
-    band.traces(BEN, Step::Back).await?;
-    band.traces(ANA, Step::Back).await?;
-    band.traces(ANA, Step::Forth).await?;
+    band.undo_or_redo(BEN, Step::Undo).await?;
+    band.undo_or_redo(ANA, Step::Undo).await?;
+    band.undo_or_redo(ANA, Step::Redo).await?;
 
-    scene("What somebody else has changed since stays");
+    scene("Undo keeps later changes of other participants");
     band.act(ANA, add_bus(HALL, "Hall")?).await?;
     band.act(ANA, add_bus(ROOM, "Room")?).await?;
     band.act(BEN, output(LEAD, HALL)).await?;
     band.act(ANA, NetworkAction::Mixer(MixerSetting::DeleteBus(HALL))).await?;
     band.act(BEN, output(LEAD, ROOM)).await?;
-    band.traces(ANA, Step::Back).await?;
+    band.undo_or_redo(ANA, Step::Undo).await?;
 
-    scene("A project is saved, and what comes after that is not in it");
+    scene("Loading a project discards the edits made since it was saved");
     let jam = ProjectName::new("Jam")?;
-    band.keeps(ANA, ProjectAction::SaveAs(jam.clone())).await?;
+    band.project(ANA, ProjectAction::SaveAs(jam.clone())).await?;
     band.act(BEN, cutoff(LEAD, 5000.0)).await?;
     band.act(MIA, NetworkAction::DeleteInstrument(STRINGS)).await?;
-    band.keeps(ANA, ProjectAction::Load(jam)).await?;
-
-    scene("In the end");
-    band.compare().await?;
-    for player in band.0.iter().rev() {
-        player.studio.close().await;
-    }
+    band.project(ANA, ProjectAction::Load(jam)).await?;
     Ok(())
 }
 
@@ -199,29 +211,29 @@ fn release(pitch: u8) -> InstrumentAction {
     InstrumentAction::Release(Pitch::of(pitch))
 }
 
-/// Which way through one's own history.
+/// Undo or redo.
 #[derive(Clone, Copy)]
 enum Step {
-    Back,
-    Forth,
+    Undo,
+    Redo,
 }
 
-/// Where the projects of the jam are, for as long as it lasts.
-struct Shelf(PathBuf);
+/// The directory of the jam's projects, deleted at the end.
+struct ProjectDir(PathBuf);
 
-impl Shelf {
+impl ProjectDir {
     fn new() -> Self {
         Self(std::env::temp_dir().join(format!("imbolc-jam-{}", std::process::id())))
     }
 }
 
-impl Drop for Shelf {
+impl Drop for ProjectDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// Somebody who plays, and what was last said of what they see.
+/// A participant, and the snapshot that was printed last.
 struct Player {
     name: &'static str,
     studio: Arc<dyn Dispatcher>,
@@ -235,12 +247,12 @@ impl Player {
         Ok(Self { name, events: studio.events(), seen: studio.state(), studio })
     }
 
-    fn is_adrift(&self) -> bool {
+    fn is_offline(&self) -> bool {
         matches!(self.studio.status(), Status::Reconnecting { .. })
     }
 
-    /// What is different since the last time, in words.
-    fn news(&mut self) -> Vec<String> {
+    /// The changes since the last call, in words.
+    fn take_changes(&mut self) -> Vec<String> {
         let now = self.studio.state();
         let old = std::mem::replace(&mut self.seen, now);
         let notice = words::notice(&old, &self.seen).map(|notice| notice.unwrap_or_else(|why| why));
@@ -248,29 +260,29 @@ impl Player {
         notice.into_iter().chain(changes).collect()
     }
 
-    /// Waits for an event that `wanted` makes something of.
-    async fn hear<T>(
+    /// Waits for an event for which `wanted` returns a value.
+    async fn wait_for<T>(
         &mut self,
         what: &str,
         mut wanted: impl FnMut(Event) -> Option<T>,
     ) -> Outcome<T> {
-        let heard = async {
+        let event = async {
             loop {
                 let event = self.events.next().await?;
-                if let Some(heard) = wanted(event) {
-                    return Some(heard);
+                if let Some(value) = wanted(event) {
+                    return Some(value);
                 }
             }
         };
-        let heard = timeout(PATIENCE, heard).await.ok().flatten();
-        heard.ok_or_else(|| format!("{} has not heard of {what}", self.name).into())
+        let value = timeout(TIMEOUT, event).await.ok().flatten();
+        value.ok_or_else(|| format!("{} did not receive {what}", self.name).into())
     }
 }
 
 struct Band([Player; 3]);
 
 impl Band {
-    /// Says who has what.
+    /// Prints owners and the holder of the privilege.
     fn introduce(&mut self) {
         for Player { name, studio, seen, .. } in &mut self.0 {
             *seen = studio.state();
@@ -283,27 +295,26 @@ impl Band {
         }
     }
 
-    /// One does something, and the others see it; one who is cut off sees what
-    /// it does itself.
-    async fn act(&mut self, who: usize, action: NetworkAction) -> Outcome {
-        let player = &mut self.0[who];
+    /// Dispatches an action, and prints its effect on every connected participant.
+    async fn act(&mut self, index: usize, action: NetworkAction) -> Outcome {
+        let player = &mut self.0[index];
         player.studio.dispatch(action)?;
-        let done = player.news().join(", ");
-        if player.is_adrift() {
-            line(player.name, "does", format_args!("{done} (to be sent)"));
+        let done = player.take_changes().join(", ");
+        if player.is_offline() {
+            line(player.name, "does", format_args!("{done} (pending)"));
             return Ok(());
         }
         line(player.name, "does", done);
         self.agree().await?;
-        self.tell_news();
+        self.print_changes();
         Ok(())
     }
 
-    /// Waits until all who are connected have the same before them.
+    /// Waits until all connected participants have the same snapshot.
     async fn agree(&self) -> Outcome {
         let agreed = async {
             loop {
-                let connected = self.0.iter().filter(|player| !player.is_adrift());
+                let connected = self.0.iter().filter(|player| !player.is_offline());
                 let mut states = connected.map(|player| player.studio.state());
                 let first = states.next();
                 if first.is_none_or(|first| states.all(|state| state == first)) {
@@ -312,67 +323,70 @@ impl Band {
                 sleep(Duration::from_millis(1)).await;
             }
         };
-        timeout(PATIENCE, agreed).await.map_err(|_| "their snapshots differ".into())
+        timeout(TIMEOUT, agreed).await.map_err(|_| "the snapshots differ".into())
     }
 
-    /// What each of them sees that was not said yet; who sees the same shares a
-    /// line.
-    fn tell_news(&mut self) {
-        let mut said: Vec<(String, Vec<&str>)> = Vec::new();
-        for player in self.0.iter_mut().filter(|player| !player.is_adrift()) {
-            for news in player.news() {
-                match said.iter_mut().find(|(known, _)| *known == news) {
+    /// Prints the changes that each participant sees, one line for equal ones.
+    fn print_changes(&mut self) {
+        let mut seen: Vec<(String, Vec<&str>)> = Vec::new();
+        for player in self.0.iter_mut().filter(|player| !player.is_offline()) {
+            for change in player.take_changes() {
+                match seen.iter_mut().find(|(known, _)| *known == change) {
                     Some((_, names)) => names.push(player.name),
-                    None => said.push((news, vec![player.name])),
+                    None => seen.push((change, vec![player.name])),
                 }
             }
         }
-        for (news, names) in said {
-            line(&names.join(", "), if names.len() > 1 { "see" } else { "sees" }, news);
+        for (change, names) in seen {
+            line(&names.join(", "), if names.len() > 1 { "see" } else { "sees" }, change);
         }
     }
 
-    /// One tries what may not be done: there is nothing to undo, for it is
-    /// known at once.
-    fn is_refused(&mut self, who: usize, action: &NetworkAction) -> Outcome {
-        let Player { name, studio, .. } = &self.0[who];
+    /// Tries an action that is refused locally, before it has any effect.
+    fn refused(&mut self, index: usize, action: &NetworkAction) -> Outcome {
+        let Player { name, studio, .. } = &self.0[index];
         line(name, "tries", words::action(&studio.state().model, action));
         let Err(reason) = studio.dispatch(action.clone()) else {
-            return Err(format!("{name} may not do that").into());
+            return Err(format!("{name} was allowed to do that").into());
         };
         line(name, "hears", reason);
         Ok(())
     }
 
-    /// One takes its own last step back, or does it again, and hears what of it
-    /// somebody else has changed since.
-    async fn traces(&mut self, who: usize, step: Step) -> Outcome {
-        let player = &mut self.0[who];
+    /// Undoes or redoes a participant's last step, and prints how many of its changes
+    /// were kept because others have edited them since.
+    async fn undo_or_redo(&mut self, index: usize, step: Step) -> Outcome {
+        let player = &mut self.0[index];
         while player.events.try_next().is_some() {}
         match step {
-            Step::Back => player.studio.undo()?,
-            Step::Forth => player.studio.redo()?,
+            Step::Undo => player.studio.undo()?,
+            Step::Redo => player.studio.redo()?,
         }
-        let verb = if let Step::Back = step { "undoes" } else { "redoes" };
-        line(player.name, verb, format_args!("its last step: {}", player.news().join(", ")));
+        let verb = if let Step::Undo = step { "undoes" } else { "redoes" };
+        line(
+            player.name,
+            verb,
+            format_args!("its last step: {}", player.take_changes().join(", ")),
+        );
         let answer = |event| match event {
-            Event::Undone { kept } | Event::Redone { kept } => Some(Ok(kept)),
-            Event::NothingUndone { reason } => Some(Err(reason)),
+            Event::Session(SessionEvent::Undone { kept })
+            | Event::Session(SessionEvent::Redone { kept }) => Some(Ok(kept)),
+            Event::Session(SessionEvent::NothingUndone { reason }) => Some(Err(reason)),
             _ => None,
         };
-        let kept = player.hear("what it took back", answer).await??;
+        let kept = player.wait_for("the answer to undo", answer).await??;
         if kept > 0 {
-            let rest = format_args!("the rest ({kept}) stays as somebody else has it by now");
+            let rest = format_args!("kept {kept} that others have changed since");
             line(player.name, "hears", rest);
         }
         self.agree().await?;
-        self.tell_news();
+        self.print_changes();
         Ok(())
     }
 
-    /// One saves or loads a project, and all see what comes of it.
-    async fn keeps(&mut self, who: usize, task: ProjectAction) -> Outcome {
-        let player = &mut self.0[who];
+    /// Saves or loads a project, and waits until all participants see the result.
+    async fn project(&mut self, index: usize, task: ProjectAction) -> Outcome {
+        let player = &mut self.0[index];
         let action = NetworkAction::Project(task.clone());
         line(
             player.name,
@@ -387,71 +401,79 @@ impl Band {
                 sleep(Duration::from_millis(1)).await;
             }
         };
-        timeout(PATIENCE, outcome).await.map_err(|_| "the project is neither saved nor loaded")?;
+        timeout(TIMEOUT, outcome).await.map_err(|_| "the project task did not finish")?;
         self.agree().await?;
-        self.tell_news();
+        self.print_changes();
         Ok(())
     }
 
-    async fn ask_for_privilege(&mut self, who: usize) -> Outcome {
-        let player = &mut self.0[who];
+    async fn request_privilege_and_wait(&mut self, index: usize) -> Outcome {
+        let player = &mut self.0[index];
         let me = player.studio.identity().client_id;
         while player.events.try_next().is_some() {}
         line(player.name, "asks", "for the privilege");
         player.studio.request_privilege()?;
         let answer = |event| match event {
-            Event::PrivilegeDenied { holder } => Some(format!("no: {holder} has it")),
-            Event::Privilege { holder: Some(holder) } if holder.client_id == me => {
+            Event::Session(SessionEvent::PrivilegeDenied { holder }) => {
+                Some(format!("no: {holder} has it"))
+            }
+            Event::Session(SessionEvent::Privilege { holder: Some(holder) })
+                if holder.client_id == me =>
+            {
                 Some("yes".into())
             }
             _ => None,
         };
-        let answer = player.hear("the answer", answer).await?;
+        let answer = player.wait_for("the answer", answer).await?;
         line(player.name, "hears", answer);
         Ok(())
     }
 
-    /// Waits until both ends of a connection have noticed that it is gone.
-    async fn is_cut_off(&mut self, who: usize) -> Outcome {
+    /// Waits until both ends have noticed the loss of the connection.
+    async fn wait_until_disconnected(&mut self, index: usize) -> Outcome {
         let lost = |event| match event {
             Event::Status(Status::Reconnecting { reason, .. }) => Some(reason),
             _ => None,
         };
-        let reason = self.0[who].hear("the loss of the connection", lost).await?;
-        line(self.0[who].name, "hears", format_args!("{reason}; the last snapshot stays"));
+        let reason = self.0[index].wait_for("the loss of the connection", lost).await?;
+        line(self.0[index].name, "hears", format_args!("{reason}; the last snapshot remains"));
         let away = |event| match event {
-            Event::Suspended(who) => Some(who),
+            Event::Session(SessionEvent::Suspended(participant)) => Some(participant),
             _ => None,
         };
-        let away = self.0[MIA].hear("who is cut off", away).await?;
-        line(self.0[MIA].name, "hears", format_args!("{away} is away; what {away} owns is kept"));
+        let away = self.0[MIA].wait_for("the suspension", away).await?;
+        line(
+            self.0[MIA].name,
+            "hears",
+            format_args!("{away} is away, and keeps its instruments for now"),
+        );
         self.agree().await
     }
 
-    async fn is_back(&mut self, who: usize) -> Outcome {
+    async fn wait_until_reconnected(&mut self, index: usize) -> Outcome {
         let plugged = Instant::now();
-        let player = &mut self.0[who];
+        let player = &mut self.0[index];
         let me = player.studio.identity().client_id;
         let back = |event| matches!(event, Event::Status(Status::Connected { .. })).then_some(());
-        player.hear("the connection", back).await?;
+        player.wait_for("the connection", back).await?;
         if player.studio.identity().client_id != me {
-            return Err(format!("{} is back as somebody else", player.name).into());
+            return Err(format!("{} did not resume its identity", player.name).into());
         }
         let time = plugged.elapsed().as_millis();
-        line(player.name, "is", format_args!("back after {time} ms, in the same place"));
+        line(player.name, "is", format_args!("back after {time} ms, with the same identity"));
         Ok(())
     }
 
-    /// Waits for the host to refuse what one did while nobody could object.
-    async fn is_undone(&mut self, who: usize) -> Outcome {
+    /// Waits until the host refuses an edit that was made offline.
+    async fn wait_until_undone(&mut self, index: usize) -> Outcome {
         let refused = |event| match event {
-            Event::Refused { reason, .. } => Some(reason),
+            Event::Session(SessionEvent::Refused { reason, .. }) => Some(reason),
             _ => None,
         };
-        let reason = self.0[who].hear("the refusal", refused).await?;
-        line(self.0[who].name, "hears", format_args!("{reason}: undone"));
+        let reason = self.0[index].wait_for("the refusal", refused).await?;
+        line(self.0[index].name, "hears", format_args!("{reason}: undone"));
         self.agree().await?;
-        self.tell_news();
+        self.print_changes();
         Ok(())
     }
 
@@ -466,12 +488,12 @@ impl Band {
                 name,
                 "has",
                 format_args!(
-                    "moment {}: {instruments} instruments, {notes} notes, {tempo}",
+                    "seq {}: {instruments} instruments, {notes} notes, {tempo}",
                     state.seq
                 ),
             );
         }
-        println!("\nAll three snapshots are the same.");
+        println!("\nAll three snapshots are equal.");
         Ok(())
     }
 }
@@ -480,6 +502,6 @@ fn scene(title: &str) {
     println!("\n{title}");
 }
 
-fn line(who: &str, verb: &str, what: impl Display) {
-    println!("  {who:<15}{verb:<7}{what}");
+fn line(name: &str, verb: &str, text: impl Display) {
+    println!("  {name:<15}{verb:<7}{text}");
 }

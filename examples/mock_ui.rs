@@ -1,8 +1,8 @@
-//! How a UI is tested without a session: a `MockDispatcher` shows it whatever
-//! the test wants, and checks what it asks for.
+//! Tests a UI without a session: a `MockDispatcher` supplies the snapshots and checks
+//! the calls.
 //!
-//! The UI is a small one: keys become actions, and a snapshot becomes lines of
-//! text. It only ever sees a `Dispatcher`, so it does not notice the difference:
+//! The small UI here turns keys into actions, and a snapshot into lines of text. It
+//! only uses a `Dispatcher`, so it also runs on a real one:
 //! `cargo run --example mock_ui --features mock`.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, NetworkState,
+    Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
     model::{InstrumentId, Metering, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
@@ -26,8 +26,8 @@ use tokio::sync::broadcast;
 
 /// The UI.
 ///
-/// Digits select an instrument, `+` and `-` turn its filter up and down, `p`
-/// plays and stops, `o` takes the selected instrument.
+/// Digits select an instrument, `+` and `-` change its filter cutoff, `p` starts and
+/// stops the transport, `o` requests the selected instrument.
 struct Ui<D> {
     studio: D,
     events: Events,
@@ -41,10 +41,10 @@ impl<D: Dispatcher> Ui<D> {
         Self { studio, events, local: ClientState::default(), message: String::new() }
     }
 
-    /// One turn of the loop: what happened, what was pressed, what is shown.
+    /// One frame: handles events and a key, then draws.
     fn frame(&mut self, key: Option<char>) -> Vec<String> {
         while let Some(event) = self.events.try_next() {
-            self.notice(event);
+            self.handle_event(event);
         }
         if let Some(key) = key {
             self.press(key);
@@ -52,13 +52,17 @@ impl<D: Dispatcher> Ui<D> {
         self.draw()
     }
 
-    fn notice(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event) {
         match event {
-            Event::Refused { reason, .. } => self.message = format!("undone: {reason}"),
-            Event::PrivilegeDenied { holder } => {
+            Event::Session(SessionEvent::Refused { reason, .. }) => {
+                self.message = format!("undone: {reason}")
+            }
+            Event::Session(SessionEvent::PrivilegeDenied { holder }) => {
                 self.message = format!("{holder} has the privilege")
             }
-            Event::Joined(who) => self.message = format!("{who} has joined"),
+            Event::Session(SessionEvent::Joined(participant)) => {
+                self.message = format!("{participant} has joined")
+            }
             _ => {}
         }
     }
@@ -68,21 +72,21 @@ impl<D: Dispatcher> Ui<D> {
         self.local.follow(&state.model);
         if key == 'o' {
             let selected: Vec<_> = self.local.instrument().into_iter().collect();
-            self.tell(self.studio.request_ownership(&selected));
+            self.show_error(self.studio.request_ownership(&selected));
             return;
         }
         let Some(action) = self.action(key, &state.model) else { return };
         match action.route() {
-            Route::Network(action) => self.tell(self.studio.dispatch(action)),
+            Route::Network(action) => self.show_error(self.studio.dispatch(action)),
             Route::Local(action) => {
                 if let Some(action) = self.local.handle(action, &state.model) {
-                    self.tell(self.studio.dispatch(action));
+                    self.show_error(self.studio.dispatch(action));
                 }
             }
         }
     }
 
-    /// What a key stands for.
+    /// The action of a key.
     fn action(&self, key: char, studio: &StudioState) -> Option<Action> {
         match key {
             '0'..='9' => {
@@ -93,7 +97,7 @@ impl<D: Dispatcher> Ui<D> {
                 let id = self.local.instrument()?;
                 let factor = if key == '+' { 2.0 } else { 0.5 };
                 let cutoff = studio.instruments.get(id)?.filter.cutoff.get() * factor;
-                // Turned to the end, a knob stays there.
+                // A knob stops at the end of its range.
                 let cutoff = cutoff.clamp(Hertz::MIN.get(), Hertz::MAX.get());
                 Some(Action::Instrument(id, set_cutoff(cutoff)))
             }
@@ -103,17 +107,17 @@ impl<D: Dispatcher> Ui<D> {
         }
     }
 
-    fn tell(&mut self, result: Result<(), DispatchError>) {
+    fn show_error(&mut self, result: Result<(), DispatchError>) {
         self.message = result.err().map(|error| error.to_string()).unwrap_or_default();
     }
 
-    /// One snapshot a frame, so that a frame shows one moment.
+    /// Takes one snapshot per frame, so that the frame is consistent.
     fn draw(&self) -> Vec<String> {
         let state = self.studio.state();
         let status = self.studio.status();
         let metering = self.studio.metering();
-        let goes = if metering.playing { "playing" } else { "stopped" };
-        let mut lines = vec![format!("{status} | {} {goes}", state.model.session.tempo)];
+        let transport = if metering.playing { "playing" } else { "stopped" };
+        let mut lines = vec![format!("{status} | {} {transport}", state.model.session.tempo)];
         for (id, instrument) in state.model.instruments.iter() {
             let mark = if self.local.instrument() == Some(id) { '>' } else { ' ' };
             let owner = state.roster.owner(id).map_or("-", |owner| &*owner.name);
@@ -132,13 +136,13 @@ fn set_cutoff(hertz: f32) -> InstrumentAction {
 
 const BASS: InstrumentId = InstrumentId(1);
 
-/// What a test sets up: what the UI is shown, and what happens to it.
-struct Stage {
+/// Test fixture: the snapshot that the UI sees, and the events that it receives.
+struct Fixture {
     shown: Arc<Mutex<NetworkState>>,
     events: broadcast::Sender<Event>,
 }
 
-impl Stage {
+impl Fixture {
     /// A snapshot in which Ana is client 1 and owns the bass.
     fn new() -> Self {
         let mut roster = imbolc_net::protocol::Roster::default();
@@ -151,8 +155,7 @@ impl Stage {
         Self { shown: Arc::new(Mutex::new(state)), events: broadcast::Sender::new(16) }
     }
 
-    /// A dispatcher that shows the snapshot. What the UI may ask of it besides,
-    /// the test says.
+    /// A mock that returns the snapshot. The test adds its other expectations.
     fn dispatcher(&self) -> MockDispatcher<Studio> {
         let mut mock = MockDispatcher::new();
         let shown = Arc::clone(&self.shown);
@@ -171,8 +174,8 @@ impl Stage {
         mock
     }
 
-    /// Lets an action show in the snapshot, as a real dispatcher does.
-    fn carry_out(&self) -> impl Fn(NetworkAction) -> Result<(), DispatchError> + Send + 'static {
+    /// Applies an action to the snapshot, as a real dispatcher does.
+    fn apply(&self) -> impl Fn(NetworkAction) -> Result<(), DispatchError> + Send + 'static {
         let shown = Arc::clone(&self.shown);
         move |action| {
             let mut shown = shown.lock().expect("not poisoned");
@@ -194,26 +197,26 @@ fn connected() -> Status {
     Status::Connected { round_trip: None }
 }
 
-/// A key becomes exactly one action, and what comes of it is drawn.
-fn a_knob_that_is_turned_is_sent_and_shown() {
-    let stage = Stage::new();
-    let mut mock = stage.dispatcher();
+/// A key sends exactly one action, and the result is drawn.
+fn key_sends_one_action() {
+    let fixture = Fixture::new();
+    let mut mock = fixture.dispatcher();
     mock.expect_status().returning(connected);
     mock.expect_dispatch()
         .withf(|action| *action == NetworkAction::Instrument(BASS, set_cutoff(4000.0)))
         .times(1)
-        .returning(stage.carry_out());
+        .returning(fixture.apply());
 
     let mut ui = Ui::new(mock);
     assert_eq!(ui.frame(Some('1'))[1], ">1 Bass     8000 Hz  ana");
     assert_eq!(ui.frame(Some('-'))[1], ">1 Bass     4000 Hz  ana");
-    // The mock checks when it is dropped that all that was expected happened.
+    // Dropping the mock checks that all expected calls were made.
 }
 
-/// A selection is one's own business: the mock would panic if it were sent.
-fn what_is_local_is_not_sent() {
-    let stage = Stage::new();
-    let mut mock = stage.dispatcher();
+/// A selection is local: the mock panics if it is sent.
+fn local_action_is_not_sent() {
+    let fixture = Fixture::new();
+    let mut mock = fixture.dispatcher();
     mock.expect_status().returning(connected);
     mock.expect_dispatch().never();
 
@@ -226,10 +229,10 @@ fn what_is_local_is_not_sent() {
     ));
 }
 
-/// What is refused at once, and what is undone later, are both told.
-fn a_refusal_is_shown() {
-    let stage = Stage::new();
-    let mut mock = stage.dispatcher();
+/// Both a local refusal and a refusal by the host are shown.
+fn refusal_is_shown() {
+    let fixture = Fixture::new();
+    let mut mock = fixture.dispatcher();
     mock.expect_status().returning(connected);
     mock.expect_dispatch()
         .times(1)
@@ -241,15 +244,18 @@ fn a_refusal_is_shown() {
 
     let action = NetworkAction::Instrument(BASS, set_cutoff(4000.0));
     let reason = Refusal::NotOwner { instrument: BASS, owner: Some(ben()) };
-    stage.events.send(Event::Refused { action, reason }).expect("the UI listens");
+    fixture
+        .events
+        .send(Event::Session(SessionEvent::Refused { action, reason }))
+        .expect("the UI listens");
     let shown = ui.frame(None);
     assert_eq!(shown.last().map(String::as_str), Some("undone: instrument 1 belongs to ben"));
 }
 
-/// The UI goes on drawing while there is no connection, and says so.
-fn a_lost_connection_is_shown_with_the_last_snapshot() {
-    let stage = Stage::new();
-    let mut mock = stage.dispatcher();
+/// Without a connection, the UI shows the status and the last snapshot.
+fn lost_connection_is_shown() {
+    let fixture = Fixture::new();
+    let mut mock = fixture.dispatcher();
     mock.expect_status().returning(|| Status::Reconnecting {
         since: Instant::now(),
         reason: ConnectionError::Closed,
@@ -269,10 +275,10 @@ fn a_lost_connection_is_shown_with_the_last_snapshot() {
     assert_eq!(shown[4], "there is no connection to the host at the moment");
 }
 
-/// A test that could not fail would prove nothing.
-fn a_ui_that_does_something_else_is_found_out() {
-    let stage = Stage::new();
-    let mut mock = stage.dispatcher();
+/// An unexpected call fails the test.
+fn unexpected_action_fails_the_test() {
+    let fixture = Fixture::new();
+    let mut mock = fixture.dispatcher();
     mock.expect_status().returning(connected);
     mock.expect_dispatch()
         .withf(|action| *action == NetworkAction::Transport(TransportAction::Stop))
@@ -282,25 +288,19 @@ fn a_ui_that_does_something_else_is_found_out() {
     panic::set_hook(Box::new(|_| {}));
     let played = panic::catch_unwind(AssertUnwindSafe(|| Ui::new(mock).frame(Some('p'))));
     panic::set_hook(hook);
-    assert!(played.is_err(), "the UI plays, though it was expected to stop");
+    assert!(played.is_err(), "the mock expects Stop, not Play");
 }
 
-/// What a tester calls by name.
-type Scene = (&'static str, fn());
-
 fn main() {
-    let scenes: [Scene; 5] = [
-        ("a knob that is turned is sent and shown", a_knob_that_is_turned_is_sent_and_shown),
-        ("what is local is not sent", what_is_local_is_not_sent),
-        ("a refusal is shown", a_refusal_is_shown),
-        (
-            "a lost connection is shown, with the last snapshot",
-            a_lost_connection_is_shown_with_the_last_snapshot,
-        ),
-        ("a UI that does something else is found out", a_ui_that_does_something_else_is_found_out),
+    let cases: [(&str, fn()); 5] = [
+        ("a key sends one action", key_sends_one_action),
+        ("a local action is not sent", local_action_is_not_sent),
+        ("a refusal is shown", refusal_is_shown),
+        ("a lost connection is shown", lost_connection_is_shown),
+        ("an unexpected action fails the test", unexpected_action_fails_the_test),
     ];
-    for (name, scene) in scenes {
-        scene();
-        println!("as expected: {name}");
+    for (name, case) in cases {
+        case();
+        println!("passed: {name}");
     }
 }

@@ -1,11 +1,11 @@
 """Applies the patches of an Imbolc session to its state, in Python.
 
-`put_patch(state, patch)` performs every change that a host sends, as
-docs/studio.md describes it under "Changes". A state and a patch are what
-`json.loads` makes of them. The order of automation lanes is not kept.
+`put_patch(state, patch)` applies every change that a host sends, as described in
+docs/studio.md under "Changes". State and patch are the values that `json.loads`
+returns. The order of automation lanes is not preserved.
 
-A test runs this file on random patches and compares the states with those of
-the host. Start from it for a client in another language.
+A test applies random patches with this file and compares the states with the
+host's. It is a starting point for a client in another language.
 """
 
 import copy
@@ -243,7 +243,7 @@ def put_pattern(pattern, setting):
     pattern["steps"] = sorted(steps + [value], key=place) if name == "On" else steps
 
 
-def follow_instruments(studio):             # tracks, machines, clips, lanes
+def sync_with_instruments(studio):          # tracks, machines, clips, lanes
     there = studio["instruments"]
     kits = [id for id in there if "DrumKit" in there[id]["source"]]
     tracks, drums, parts = studio["piano_roll"], studio["drums"], studio["arrangement"]["parts"]
@@ -309,10 +309,10 @@ def put_studio(studio, change):
         studio["mixer"] = value
     elif name == "Instruments":
         studio["instruments"] = value
-        follow_instruments(studio)
+        sync_with_instruments(studio)
     elif name == "Instrument":
         put_instrument(studio["instruments"][str(value[0])], value[1])
-        follow_instruments(studio)          # the kind of source may have changed
+        sync_with_instruments(studio)       # the kind of source may have changed
     elif name == "Key":
         keys, (what, key) = studio["instruments"][str(value[0])]["sounding"], only(value[1])
         if what == "Down":

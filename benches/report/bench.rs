@@ -1,4 +1,4 @@
-//! What a module measures with, and hands its rows and pictures to.
+//! Runs contenders in turn, and collects rows and pictures.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,9 @@ use crate::{
 /// How thoroughly to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// How many times each contender has its turn, not counting the one that
-    /// warms up.
+    /// Turns of each contender, without the warm-up.
     pub rounds: usize,
-    /// How long a turn lasts.
+    /// Duration of a turn.
     pub turn: Duration,
 }
 
@@ -26,11 +25,11 @@ impl Effort {
     const THOROUGH: Self = Self { rounds: 41, turn: Duration::from_millis(20) };
 }
 
-/// Somebody who does the same work as the others: it does so as many times as it
-/// is told, and says how long that took. What it must prepare it leaves out.
+/// Repeats its work the given number of times, and returns the time of the work
+/// without its preparation. All contenders of a row do the same work.
 pub type Contender<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
 
-/// A contender of whose calls everything counts.
+/// A contender that needs no preparation.
 pub fn calls<'a, R>(mut call: impl FnMut() -> R + 'a) -> Contender<'a> {
     Box::new(move |times| {
         let begun = Instant::now();
@@ -46,8 +45,8 @@ pub fn calls<'a, R>(mut call: impl FnMut() -> R + 'a) -> Contender<'a> {
 pub struct Bench {
     pub effort: Effort,
     pub quick: bool,
-    filter: Option<String>,
-    /// What it runs on, and what else that did when it began.
+    filters: Vec<String>,
+    /// The machine, and its load at the start.
     pub machine: Vec<(&'static str, String)>,
     pub rows: Vec<Row>,
     pub pictures: Vec<Picture>,
@@ -56,28 +55,26 @@ pub struct Bench {
 impl Bench {
     pub fn new(options: &Options) -> Self {
         let effort = if options.quick { Effort::QUICK } else { Effort::THOROUGH };
-        let filter = options.filter.clone();
         Self {
             effort,
             quick: options.quick,
-            filter,
+            filters: options.filters.clone(),
             machine: machine::describe(),
             rows: Vec::new(),
             pictures: Vec::new(),
         }
     }
 
-    /// Whether the row of this key is wanted, or, of a group such as `read/`,
-    /// whether any of its rows may be.
+    /// Whether to measure the row `key`, or any row of a group such as `read/`.
     pub fn wants(&self, key: &str) -> bool {
-        self.filter.as_deref().is_none_or(|filter| {
-            key.contains(filter) || (key.ends_with('/') && filter.starts_with(key))
-        })
+        self.filters.is_empty()
+            || self.filters.iter().any(|filter| {
+                key.contains(filter.as_str()) || (key.ends_with('/') && filter.starts_with(key))
+            })
     }
 
-    /// Has the contenders take turns, A B A B, so that whatever else the machine
-    /// does disturbs all of them alike. A sample is the mean of `batch` calls, in
-    /// nanoseconds.
+    /// Runs the contenders in turn, A B A B, so that other load on the machine affects
+    /// all of them alike. A sample is the mean of `batch` calls in nanoseconds.
     pub fn in_turn(&self, batch: u32, contenders: &mut [Contender<'_>]) -> Vec<Samples> {
         let mut all = vec![Samples::new(Unit::Nanoseconds); contenders.len()];
         for round in 0..=self.effort.rounds {
@@ -94,7 +91,7 @@ impl Bench {
 
     fn turn(&self, batch: u32, contender: &mut Contender<'_>) -> Vec<f64> {
         let mut samples = Vec::new();
-        // To count memory takes time.
+        // Counting allocations takes time.
         allocation_counter::opt_out(|| {
             let begun = Instant::now();
             while samples.is_empty() || begun.elapsed() < self.effort.turn {
@@ -104,7 +101,7 @@ impl Bench {
         samples
     }
 
-    /// Takes a row, and prints it, if it is wanted.
+    /// Prints and collects a row if its key matches the filters.
     pub fn row(&mut self, row: Row) {
         if self.wants(&row.key) {
             println!("{}", page::line(&row));

@@ -1,5 +1,5 @@
-//! What it costs to turn a knob: the whole of what a UI waits for until its own
-//! snapshot shows it.
+//! Dispatching an edit, until the caller's own snapshot shows it: the time that a UI
+//! waits.
 
 use std::{
     sync::Arc,
@@ -29,91 +29,90 @@ use crate::{
     figure::Samples,
     fixture::{BareStudio, alone_in, band, cutoff, touched, turn_to, turning},
     picture::{Curve, Picture},
-    plain,
+    plain_studio,
     row::{Row, Target},
 };
 
-/// What the bench compares, and how it grows.
+/// Numbers of instruments.
 const SIZES: [u32; 4] = [16, 64, 256, 1024];
 const USUAL: usize = 1;
 
-/// How many are timed together where one comes upon the other.
+/// Calls per sample when called in a loop.
 const BATCH: u32 = 16;
 
-/// How long to wait before one looks again whether there is an answer.
+/// Interval of checks for an answer.
 const REST: Duration = Duration::from_micros(50);
 
-/// The bytes of such an action, with their length before them.
+/// Size of such an action in bytes, with its length prefix.
 const FRAME: usize = 16;
 
 const BARE: &str = "bare `imbl` edit";
 const CLONE: &str = "cloned plain state";
-const SENT: &str = "bare edit, sent by a task";
+const SENT: &str = "bare edit, then waking a sending task";
 const PEERS: [&str; 3] = [BARE, CLONE, SENT];
-const FEWEST: &str = "among 16";
+const FEWEST: &str = "16 instruments";
 
 pub fn measure(bench: &mut Bench) {
     if !bench.wants("dispatch/") {
         return;
     }
     let runtime = Runtime::new().unwrap();
-    let studios = SIZES.map(|instruments| Studios::open(&runtime, instruments));
-    let local = Part {
+    let studios = SIZES.map(|instruments| DispatchStudios::open(&runtime, instruments));
+    let local = DispatchCase {
         key: "local",
-        what: format!("alone; mean of {BATCH}"),
+        what: format!("local session; mean of {BATCH}"),
         batch: BATCH,
-        contenders: Studios::alone,
+        contenders: DispatchStudios::alone,
     };
-    let remote = Part {
+    let remote = DispatchCase {
         key: "remote",
-        what: "joined over loopback TCP and predicted; one now and then, patches not paced".into(),
+        what: "on a client over loopback TCP, predicted; one at a time, patches not paced".into(),
         batch: 1,
-        contenders: Studios::joined,
+        contenders: DispatchStudios::joined,
     };
-    let mut curves = rows(bench, &studios, &local);
-    curves.extend(rows(bench, &studios, &remote).into_iter().take(1));
-    let title = "Turning a knob, by the number of instruments";
+    let mut curves = dispatch_rows(bench, &studios, &local);
+    curves.extend(dispatch_rows(bench, &studios, &remote).into_iter().take(1));
+    let title = "Dispatching an edit, by number of instruments";
     bench.picture(Picture::growth("dispatch-growth.svg", title, curves));
-    distribution(bench, &studios[USUAL]);
+    dispatch_distribution(bench, &studios[USUAL]);
 }
 
-/// The same session, as everybody has it.
-struct Studios {
+/// The same session in each contender's form.
+struct DispatchStudios {
     instrument: InstrumentId,
     local: LocalDispatcher,
     remote: RemoteDispatcher,
-    /// Keeps the session open that `remote` takes part in.
+    /// Hosts the session that `remote` joins.
     _host: HostDispatcher,
     bare: BareStudio,
-    plain: ArcSwap<plain::Studio>,
+    plain: ArcSwap<plain_studio::PlainStudio>,
     /// Wakes a task that writes to a socket.
     sender: Arc<Notify>,
 }
 
-impl Studios {
+impl DispatchStudios {
     fn open(runtime: &Runtime, instruments: u32) -> Self {
         let state = band::session(instruments);
         let instrument = touched(instruments);
         let (host, remote) = runtime.block_on(joined(state.clone(), instrument));
         let bare = BareStudio::of(&state);
-        let plain = ArcSwap::from_pointee(plain::Studio::of(&state));
+        let plain = ArcSwap::from_pointee(plain_studio::PlainStudio::of(&state));
         let sender = runtime.block_on(sender());
         Self { instrument, local: alone_in(state), remote, _host: host, bare, plain, sender }
     }
 
-    /// One turn upon the other.
+    /// Consecutive calls.
     fn alone(&self) -> Vec<Contender<'_>> {
         let ours = calls(turning(&self.local, self.instrument));
         vec![ours, calls(self.bare.turning(self.instrument)), calls(self.cloning())]
     }
 
-    /// A turn now and then: what was predicted is answered before the next one.
+    /// Single calls: each prediction is confirmed before the next one.
     ///
-    /// The peers as well have their turn where an answer to ours has just come in,
-    /// for they are to find the processor as ours does: after a pause on a
-    /// thread that nobody disturbs, the bare edit takes half of what it takes there.
-    /// And what is dispatched is to be sent: that is the last peer, without
-    /// anything of ours.
+    /// The peers run right after an answer to ours, so that caches and clock
+    /// speed are the same; on an undisturbed thread the bare edit takes half as
+    /// long. The last peer also wakes a task that sends, which ours must do
+    /// too.
     fn joined(&self) -> Vec<Contender<'_>> {
         let mut edit = self.bare.turning(self.instrument);
         let sent = move || {
@@ -129,7 +128,7 @@ impl Studios {
         Box::new(move |times| (0..times).map(|_| turn()).sum())
     }
 
-    /// Calls each of which comes after a turn that was predicted, and answered.
+    /// Runs `call` after a prediction and its answer.
     fn then<'a>(&'a self, mut call: impl FnMut() + 'a) -> Contender<'a> {
         let mut turn = self.predicting();
         let mut after_turn = move || {
@@ -141,8 +140,8 @@ impl Studios {
         Box::new(move |times| (0..times).map(|_| after_turn()).sum())
     }
 
-    /// Turns the knob a little further at each call, waits for the answer, and
-    /// returns how long the first of the two took.
+    /// Turns the knob and waits for the answer at each call. Returns the time
+    /// of the dispatch.
     fn predicting(&self) -> impl FnMut() -> Duration + '_ {
         let mut turn = 0;
         move || {
@@ -162,15 +161,15 @@ impl Studios {
         let mut turn = 0;
         move || {
             turn += 1;
-            let mut next = plain::Studio::clone(&self.plain.load());
+            let mut next = plain_studio::PlainStudio::clone(&self.plain.load());
             next.instruments.get_mut(&self.instrument).unwrap().filter.cutoff = cutoff(turn);
             self.plain.store(Arc::new(next));
         }
     }
 }
 
-/// Wakes a task that writes as much to a socket as such an action takes. Somebody
-/// reads it.
+/// Spawns a task that writes a frame of that size to a socket at each
+/// notification, and a reader.
 async fn sender() -> Arc<Notify> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut writer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -191,8 +190,8 @@ async fn sender() -> Arc<Notify> {
     waking
 }
 
-/// A host on loopback, and somebody who owns `instrument`. Its patches are not
-/// paced, so that answers come at once.
+/// A host on loopback with unpaced patches, and a client that owns
+/// `instrument`.
 async fn joined(
     state: StudioState,
     instrument: InstrumentId,
@@ -209,19 +208,23 @@ async fn joined(
     (host, remote)
 }
 
-/// One of the ways to take part.
-struct Part {
+/// A kind of session to measure.
+struct DispatchCase {
     key: &'static str,
     what: String,
     batch: u32,
-    contenders: fn(&Studios) -> Vec<Contender<'_>>,
+    contenders: fn(&DispatchStudios) -> Vec<Contender<'_>>,
 }
 
-fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
+fn dispatch_rows(
+    bench: &mut Bench,
+    studios: &[DispatchStudios],
+    part: &DispatchCase,
+) -> Vec<Curve> {
     let mut contenders: Vec<_> = studios.iter().flat_map(part.contenders).collect();
     let samples = bench.in_turn(part.batch, &mut contenders);
     let by_size: Vec<_> = samples.chunks(samples.len() / studios.len()).collect();
-    let Part { key, what, .. } = part;
+    let DispatchCase { key, what, .. } = part;
     let at = |size: usize| by_size[size][0].median();
     let what_is_timed = format!("`dispatch` to own snapshot, {what}");
     let row = Row::new(format!("dispatch/{key}"), what_is_timed, at(USUAL));
@@ -233,12 +236,12 @@ fn rows(bench: &mut Bench, studios: &[Studios], part: &Part) -> Vec<Curve> {
     bench.row(
         Row::new(
             format!("dispatch/{key}-flat"),
-            format!("the same among 1,024, {what}"),
+            format!("the same with 1,024 instruments, {what}"),
             at(SIZES.len() - 1),
         )
         .peer(FEWEST, at(0))
-        .peer("bare edit among 16", by_size[0][1].median())
-        .peer("bare edit among 1,024", by_size[SIZES.len() - 1][1].median())
+        .peer("bare edit, 16 instruments", by_size[0][1].median())
+        .peer("bare edit, 1,024 instruments", by_size[SIZES.len() - 1][1].median())
         .target(Target::AtMostTimes(1.5, FEWEST)),
     );
     let names = [key, "bare imbl edit", "cloned plain state"];
@@ -251,13 +254,13 @@ fn curve(name: &str, by_size: &[&[Samples]], way: usize) -> Curve {
     (name.into(), SIZES.into_iter().zip(by_size).map(point).collect())
 }
 
-/// One by one, for the slowest are looked for.
-fn distribution(bench: &mut Bench, studios: &Studios) {
+/// Single calls, to see the slowest ones.
+fn dispatch_distribution(bench: &mut Bench, studios: &DispatchStudios) {
     let mut contenders = studios.alone();
     contenders.push(studios.predicted());
     let samples = bench.in_turn(1, &mut contenders);
-    let names = ["alone", "bare imbl edit", "cloned plain state", "joined, now and then"];
+    let names = ["local", "bare imbl edit", "cloned plain state", "remote, one at a time"];
     let contenders: Vec<_> = names.into_iter().zip(&samples).collect();
-    let title = "Turning a knob among 64 instruments, one call at a time";
+    let title = "Dispatching an edit with 64 instruments, one call at a time";
     bench.picture(Picture::distribution("dispatch.svg", title, &contenders));
 }

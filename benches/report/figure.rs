@@ -1,19 +1,19 @@
-//! Numbers that were measured: samples, taken in rounds, and what they come to.
+//! Measured quantities: samples by round, and the figures derived from them.
 
 use std::fmt;
 
 use crate::fixture::quantile;
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Nanoseconds,
     Bytes,
     /// How many in a second.
     PerSecond,
-    /// Of a core, from 0 to 1 a core.
+    /// Share of a core: 1 is a whole core.
     Core,
-    /// How many times something else.
+    /// Multiple of another quantity.
     Times,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Quantity {
     }
 }
 
-/// What was measured, round by round, in the order in which it was measured.
+/// Samples of all rounds, in the order of measurement.
 #[derive(Clone, Debug)]
 pub struct Samples {
     unit: Unit,
@@ -62,19 +62,19 @@ impl Samples {
         Figure { p99: Some(quantile(&self.sorted(), 0.99)), ..self.at(0.5) }
     }
 
-    /// The value of each round below which the part `q` of it lies, e.g. 0.99.
+    /// The `q` quantile of each round.
     pub fn at(&self, q: f64) -> Figure {
         let rounds = self.rounds.iter().map(|round| quantile(round, q)).collect();
         Figure { unit: self.unit, rounds, p99: None }
     }
 
-    /// The value below which the part `q` of all samples lies: for parts of which
-    /// a round has too few.
+    /// The `q` quantile over all samples, for quantiles with too few samples in
+    /// a round.
     pub fn overall(&self, q: f64) -> Figure {
         Figure::once(quantile(&self.sorted(), q), self.unit)
     }
 
-    /// All samples of all rounds, the smallest first.
+    /// All samples, sorted.
     pub fn sorted(&self) -> Vec<f64> {
         let mut all = self.rounds.concat();
         all.sort_by(f64::total_cmp);
@@ -82,7 +82,7 @@ impl Samples {
     }
 }
 
-/// One cell of the table: a value a round.
+/// A cell of the table: one value per round.
 #[derive(Clone, Debug)]
 pub struct Figure {
     unit: Unit,
@@ -91,7 +91,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// What does not depend on the machine's mood, or was measured once.
+    /// A value that is exact or was measured once.
     pub fn once(value: f64, unit: Unit) -> Self {
         Self { unit, rounds: vec![value], p99: None }
     }
@@ -111,18 +111,17 @@ impl Figure {
         self.unit
     }
 
-    /// How many rounds there were, not counting the one that warmed up; 1 if it is
-    /// no matter of rounds.
+    /// Rounds without the warm-up, or 1 if the value has no rounds.
     pub const fn rounds(&self) -> usize {
         self.rounds.len()
     }
 
-    /// The value below which 99 % of all samples lie, where samples were taken.
+    /// The 99th percentile over all samples, if there are samples.
     pub const fn p99(&self) -> Option<f64> {
         self.p99
     }
 
-    /// How far apart the quartiles of the rounds are, as a share of the median.
+    /// The interquartile range of the rounds relative to the median.
     pub fn spread(&self) -> Option<f64> {
         let mut rounds = self.rounds.clone();
         rounds.sort_by(f64::total_cmp);
@@ -130,8 +129,8 @@ impl Figure {
             .then(|| (quantile(&rounds, 0.75) - quantile(&rounds, 0.25)) / quantile(&rounds, 0.5))
     }
 
-    /// How many times the other one it is: round by round if they took turns, for
-    /// what disturbs a round disturbs both of them.
+    /// Our value divided by the other: by round if both ran in turn, because a
+    /// disturbance of a round affects both.
     pub fn ratio_to(&self, other: &Self) -> f64 {
         if self.rounds.len() == other.rounds.len() {
             median(self.rounds.iter().zip(&other.rounds).map(|(ours, its)| ours / its).collect())

@@ -1,6 +1,6 @@
-//! What the whole state costs: to encode, on the wire, and to decode; as it is,
-//! and compressed. Plain structures, lists and maps of the same content stand
-//! next to it, and beside LZ4, which is spoken, zstd, which is not.
+//! The full state: time to encode and decode, and bytes on the wire, plain and
+//! compressed. The peers are plain structs of the same content, and zstd instead of
+//! the protocol's LZ4.
 
 use imbolc_net::{
     NetworkState, ServerMessage,
@@ -16,22 +16,22 @@ use crate::{
     bench::{Bench, Contender, calls},
     figure::Figure,
     fixture::band,
-    plain,
+    plain_studio,
     row::{Row, Target},
 };
 
 const INSTRUMENTS: u32 = 64;
 
-/// How much more than plain it may cost.
+/// Limit relative to the plain structs.
 const ALIKE: f64 = 1.1;
 
-/// What part of plain JSON it may be when it is compressed.
+/// Limit of the compressed size relative to plain JSON.
 const COMPRESSED: f64 = 0.25;
 
 const JSON: &str = "`serde_json`, plain";
 const POSTCARD: &str = "`postcard`, plain";
 
-/// How hard zstd tries, and what it is called then.
+/// Levels of zstd and their names.
 const ZSTD: [(i32, &str); 2] = [(1, "zstd, level 1"), (3, "zstd, level 3")];
 
 const FORMATS: [Format; 4] = [
@@ -41,30 +41,30 @@ const FORMATS: [Format; 4] = [
     Format { codec: Codec::Postcard, compression: Some(Compression::Lz4) },
 ];
 
-/// Those of which one is made with zstd as well.
+/// The formats that are also compared with zstd.
 const COMPRESSED_FORMATS: [Format; 2] = [FORMATS[2], FORMATS[3]];
 
 pub fn measure(bench: &mut Bench) {
     if bench.wants("full/") {
-        let whole = Whole::new();
+        let whole = FullState::new();
         whole.bytes(bench);
         whole.encoding(bench);
         whole.decoding(bench);
     }
 }
 
-/// The same content, as it is and as it is written.
-struct Whole {
+/// The same content in each contender's form.
+struct FullState {
     ours: ServerMessage<Studio>,
-    plain: plain::Studio,
+    plain: plain_studio::PlainStudio,
     json: Vec<u8>,
     postcard: Vec<u8>,
 }
 
-impl Whole {
+impl FullState {
     fn new() -> Self {
         let model = band::session(INSTRUMENTS);
-        let plain = plain::Studio::of(&model);
+        let plain = plain_studio::PlainStudio::of(&model);
         let json = serde_json::to_vec(&plain).unwrap();
         let postcard = postcard::to_stdvec(&plain).unwrap();
         let state = NetworkState { seq: Seq(1_000_000), model, roster: Default::default() };
@@ -77,7 +77,7 @@ impl Whole {
         frame
     }
 
-    /// What it would be in zstd in the place of LZ4, with its length.
+    /// The payload with zstd instead of LZ4, and its length prefix.
     fn in_zstd(&self, format: Format, level: i32) -> Vec<u8> {
         zstd::bulk::compress(&self.frame(uncompressed(format)), level).unwrap()
     }
@@ -89,7 +89,7 @@ impl Whole {
                 None => Target::AtMostTimes(ALIKE, counterpart(format)),
                 Some(_) => Target::AtMostTimes(COMPRESSED, JSON),
             };
-            let row = row("bytes", "on the wire", format, ours)
+            let row = full_row("bytes", "on the wire", format, ours)
                 .peer(JSON, Figure::bytes(self.json.len()))
                 .peer(POSTCARD, Figure::bytes(self.postcard.len()))
                 .target(target);
@@ -142,8 +142,10 @@ impl Whole {
                 framing::decode::<ServerMessage<Studio>>(format.codec, &payload).unwrap()
             })
         });
-        let json = calls(|| serde_json::from_slice::<plain::Studio>(&self.json).unwrap());
-        let postcard = calls(|| postcard::from_bytes::<plain::Studio>(&self.postcard).unwrap());
+        let json =
+            calls(|| serde_json::from_slice::<plain_studio::PlainStudio>(&self.json).unwrap());
+        let postcard =
+            calls(|| postcard::from_bytes::<plain_studio::PlainStudio>(&self.postcard).unwrap());
         let zstd = COMPRESSED_FORMATS.map(|format| {
             ZSTD.map(|(level, _)| {
                 let length = self.frame(uncompressed(format)).len();
@@ -159,8 +161,8 @@ impl Whole {
     }
 }
 
-/// A row for each of our formats. What is compressed is not held against what is
-/// not, and stands next to zstd.
+/// A row for each of our formats. Compressed formats have zstd as peers, and no
+/// target relative to uncompressed ones.
 fn compare<'a>(
     bench: &mut Bench,
     step: &str,
@@ -175,7 +177,7 @@ fn compare<'a>(
     let [json, postcard, zstd @ ..] = peers else { unreachable!("one each") };
     let mut zstd = zstd.chunks(ZSTD.len());
     for (format, ours) in FORMATS.into_iter().zip(ours) {
-        let row = row(step, step, format, ours.median())
+        let row = full_row(step, step, format, ours.median())
             .peer(JSON, json.median())
             .peer(POSTCARD, postcard.median());
         bench.row(match format.compression {
@@ -192,16 +194,16 @@ const fn uncompressed(format: Format) -> Format {
     Format { compression: None, ..format }
 }
 
-fn row(step: &str, what: &str, format: Format, ours: Figure) -> Row {
+fn full_row(step: &str, what: &str, format: Format, ours: Figure) -> Row {
     let name = match format.compression {
         None => format.codec.name().to_owned(),
         Some(compression) => format!("{}-{}", format.codec.name(), compression.name()),
     };
-    let what = format!("the whole state of {INSTRUMENTS} instruments: {what}, {name}");
+    let what = format!("full state of {INSTRUMENTS} instruments: {what}, {name}");
     Row::new(format!("full/{step}-{name}"), what, ours)
 }
 
-/// What a format of ours is measured by.
+/// The peer for a format.
 const fn counterpart(format: Format) -> &'static str {
     match format.codec {
         Codec::Json => JSON,

@@ -1,9 +1,9 @@
-//! What the report ran on.
+//! A description of the machine that runs the report.
 
 use std::{fs, process::Command};
 
-/// A line for each thing that the numbers depend on. To be asked before anything is
-/// measured: what is, is load itself.
+/// The properties that the numbers depend on. Call it before measuring, which is load
+/// itself.
 pub fn describe() -> Vec<(&'static str, String)> {
     vec![
         ("processor", format!("{}, {} cores", processor(), cores())),
@@ -27,7 +27,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How many tasks ran or waited for a core, on average.
+/// The load averages.
 fn load() -> String {
     let told = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let mut averages = told.split_whitespace();
@@ -39,7 +39,7 @@ fn load() -> String {
     }
 }
 
-/// What a command says, or that it is not known.
+/// The output of a command, or a placeholder.
 fn output(command: &str, arguments: &[&str]) -> String {
     let output = Command::new(command).args(arguments).output();
     output.map_or_else(

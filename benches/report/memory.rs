@@ -1,4 +1,4 @@
-//! What a session takes of the memory, counted by the allocator of this thread.
+//! Memory of a session, counted by this thread's allocator.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -38,43 +38,43 @@ const KIB: f64 = 1024.0;
 
 pub fn measure(bench: &mut Bench) {
     if bench.wants("memory/session") {
-        let ours = bytes(authority);
+        let ours = allocated_by(hosted_authority);
         bench.row(Row::new("memory/session", "a session of 64 instruments", ours));
     }
     if bench.wants("memory/client") {
-        let what = "a client more, on the host: its connection and its place";
+        let what = "each additional client, on the host: connection and session state";
         bench.row(
-            Row::new("memory/client", what, a_client_more()).target(Target::AtMost(64.0 * KIB)),
+            Row::new("memory/client", what, additional_client()).target(Target::AtMost(64.0 * KIB)),
         );
     }
     if bench.wants("memory/snapshot") {
-        let what = "a snapshot more, after a knob";
+        let what = "each additional snapshot, after a knob";
         bench.row(
-            Row::new("memory/snapshot", what, a_snapshot_more()).target(Target::AtMost(2.0 * KIB)),
+            Row::new("memory/snapshot", what, additional_snapshot())
+                .target(Target::AtMost(2.0 * KIB)),
         );
     }
     if bench.wants("memory/history") {
-        let what =
-            "what 60 s of 30 edits a second leave behind, of all kinds, with a client who follows";
-        bench.row(Row::new("memory/history", what, a_minute()));
+        let what = "growth over 60 s of 30 mixed edits per second, with a client that keeps up";
+        bench.row(Row::new("memory/history", what, minute_of_edits()));
     }
 }
 
-/// How many bytes more there are as long as what `make` returns is kept.
-fn bytes<R>(make: impl FnOnce() -> R) -> Figure {
+/// Bytes that stay allocated while the result of `make` is kept.
+fn allocated_by<R>(make: impl FnOnce() -> R) -> Figure {
     let mut kept = None;
     let counted = count(|| kept = Some(make()));
     drop(kept);
     of_each(counted.bytes_current, 1)
 }
 
-/// So many bytes, taken by so many.
+/// Bytes divided by `number`.
 #[expect(clippy::cast_precision_loss, reason = "no such number is near 2⁵²")]
 fn of_each(bytes: i64, number: u32) -> Figure {
     Figure::once(bytes as f64 / f64::from(number), Unit::Bytes)
 }
 
-fn authority() -> Arc<Authority> {
+fn hosted_authority() -> Arc<Authority> {
     let setup = Setup {
         host: "Ana".into(),
         model: band::session(INSTRUMENTS),
@@ -84,9 +84,9 @@ fn authority() -> Arc<Authority> {
     Authority::hosting(setup, SessionId::new([7; 16]))
 }
 
-/// The host runs in this thread, and the clients in another one, so that only
-/// what the host takes is counted.
-fn a_client_more() -> Figure {
+/// The host runs in this thread and the clients in another, so that only the
+/// host is counted.
+fn additional_client() -> Figure {
     const CLIENTS: u32 = 8;
     let runtime = current_thread();
     let (host, address) = runtime.block_on(async {
@@ -100,7 +100,8 @@ fn a_client_more() -> Figure {
     });
     let (order, orders) = mpsc::unbounded_channel();
     let (joined, mut joins) = mpsc::unbounded_channel();
-    let clients = thread::spawn(move || current_thread().block_on(join(address, orders, joined)));
+    let clients =
+        thread::spawn(move || current_thread().block_on(join_on_order(address, orders, joined)));
     let mut come = |clients| {
         runtime.block_on(async {
             for _ in 0..clients {
@@ -108,11 +109,11 @@ fn a_client_more() -> Figure {
                 joins.recv().await.unwrap();
             }
             host.dispatch(turn_to(touched(INSTRUMENTS), cutoff(clients.into()))).unwrap();
-            // Until all of them have been told of each other and of the knob.
+            // Until all clients have received the roster and the knob.
             sleep(Duration::from_millis(500)).await;
         });
     };
-    // What the first ones need is there for all.
+    // The first clients allocate what all share.
     come(2);
     let counted = count(|| come(CLIENTS));
     drop(order);
@@ -121,8 +122,8 @@ fn a_client_more() -> Figure {
     of_each(counted.bytes_current, CLIENTS)
 }
 
-/// Joins whenever it is told to, and stays until nobody tells it any more.
-async fn join(
+/// Joins once per order, and stays until the orders end.
+async fn join_on_order(
     address: String,
     mut orders: mpsc::UnboundedReceiver<()>,
     joined: mpsc::UnboundedSender<()>,
@@ -139,9 +140,9 @@ fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn a_snapshot_more() -> Figure {
+fn additional_snapshot() -> Figure {
     const SNAPSHOTS: u32 = 100;
-    let authority = authority();
+    let authority = hosted_authority();
     let mut kept = Vec::with_capacity(SNAPSHOTS as usize);
     let mut state = (*authority.state()).clone();
     let counted = count(|| {
@@ -154,8 +155,8 @@ fn a_snapshot_more() -> Figure {
     of_each(counted.bytes_current, SNAPSHOTS)
 }
 
-/// On a virtual clock: what is measured is what is kept.
-fn a_minute() -> Figure {
+/// On a virtual clock, because only memory is measured.
+fn minute_of_edits() -> Figure {
     const EDIT: Duration = Duration::from_millis(33);
     let (id, model) = (SessionId::new([7; 16]), band::session(INSTRUMENTS));
     let mut session = Session::<Studio>::hosted(SessionConfig::default(), id, "Ana", model);
@@ -173,7 +174,7 @@ fn a_minute() -> Figure {
     let mut now = Timestamp::ZERO;
     let token = SessionToken::new([1; 16]);
     let Ok(admission) = session.handle_hello(now, &hello, token) else {
-        unreachable!("there is room for one")
+        unreachable!("the session is empty")
     };
     let ticket = admission.ticket;
     let id = touched(INSTRUMENTS);
@@ -184,17 +185,17 @@ fn a_minute() -> Figure {
                 0 => turn_to(id, cutoff(turn)),
                 _ => (EDITS[usize::try_from(turn / 2).unwrap() % EDITS.len()].of)(id),
             };
-            // Some make no sense a second time.
+            // Some edits fail the second time.
             let _ = session.act(now, &action);
-            follow(&mut session, now, ticket);
+            keep_up(&mut session, now, ticket);
             now = now + EDIT;
         }
     });
     of_each(counted.bytes_current, 1)
 }
 
-/// What the shell around a session does, for a client who is never behind.
-fn follow(session: &mut Session<Studio>, now: Timestamp, ticket: ConnectionId) {
+/// Drives a session for a client that is always up to date.
+fn keep_up(session: &mut Session<Studio>, now: Timestamp, ticket: ConnectionId) {
     drop(session.take_effects());
     session.handle_timeout(now);
     session.handle(now, ticket, ClientMessage::Pong { nonce: now.micros() }).ok().unwrap();

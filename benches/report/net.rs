@@ -1,21 +1,20 @@
-//! What it costs over the network: loopback TCP, with the host in a process of its
-//! own, as every peer is, and all clients in this one. The other process runs a
-//! tokio runtime of one thread, as a host should, and this one of two.
+//! Measurements over loopback TCP. The host, and each peer, runs in a child process
+//! with one worker thread; all clients run in this process with two.
 
-mod bare;
+mod bare_client;
 mod child;
+mod child_main;
+mod child_protocol;
 mod cpu;
 mod fanout;
+mod frame_sizes;
+mod full_sync;
 mod idle;
 mod joining;
 mod knob;
-mod order;
+mod peers;
 mod pipeline;
-mod relay;
-mod role;
 mod sweep;
-mod syncing;
-mod wires;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -23,16 +22,16 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::bench::Bench;
 
-/// What the bare relay is called in the table.
+/// Name of the relay in the table.
 const RELAY: &str = "bare relay";
 
-/// What the times to another screen take in, and those of the relay do not.
+/// The end points of the times to another screen.
 const WHERE_IT_ENDS: &str =
-    "ours ends at the event that a UI gets, the relay where the frame has been read";
+    "ours ends at the event for the UI, the relay when the frame has been read";
 
-/// Plays the part of another process, if this is one.
+/// Runs as a child process, if this is one.
 pub fn child() -> Option<ExitCode> {
-    role::play()
+    child_main::run()
 }
 
 pub fn measure(bench: &mut Bench) {
@@ -42,7 +41,7 @@ pub fn measure(bench: &mut Bench) {
     pipeline::measure(bench, &runtime);
     fanout::measure(bench, &runtime);
     joining::measure(bench, &runtime);
-    syncing::measure(bench, &runtime);
+    full_sync::measure(bench, &runtime);
     idle::measure(bench, &runtime);
 }
 

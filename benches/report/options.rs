@@ -1,18 +1,19 @@
-//! What one can ask for on the command line.
+//! The command line.
 
 use std::path::PathBuf;
 
-/// What to measure, how thoroughly, and where to write it.
+/// What to measure, how thoroughly, and where to write the results.
 #[derive(Debug, Default)]
 pub struct Options {
     pub quick: bool,
     pub out: Option<PathBuf>,
-    /// Part of the keys of the rows that are wanted.
-    pub filter: Option<String>,
+    /// Parts of row keys; a row is measured if its key contains one of them. Empty
+    /// means all rows.
+    pub filters: Vec<String>,
 }
 
 impl Options {
-    /// Reads them. Cargo passes `--bench` along, which does not matter here.
+    /// Parses the arguments. Ignores `--bench`, which cargo passes.
     pub fn from_arguments(
         mut arguments: impl Iterator<Item = String>,
     ) -> Result<Self, &'static str> {
@@ -22,10 +23,12 @@ impl Options {
                 "--bench" => {}
                 "--quick" => options.quick = true,
                 "--out" => options.out = Some(arguments.next().ok_or("--out needs a DIR")?.into()),
-                filter if !filter.starts_with('-') => options.filter = Some(argument),
+                filter if !filter.starts_with('-') => {
+                    options.filters.extend(filter.split(',').map(str::to_owned));
+                }
                 _ => {
                     return Err(
-                        "usage: cargo bench --bench report [-- [--quick] [--out DIR] [FILTER]]",
+                        "usage: cargo bench --bench report [-- [--quick] [--out DIR] [FILTER[,FILTER]]]",
                     );
                 }
             }
@@ -33,10 +36,10 @@ impl Options {
         Ok(options)
     }
 
-    /// The directory that the results are for, if they are for keeping: all of
-    /// them, thoroughly measured.
+    /// Where to write the results: `--out`, or `benches` if all rows were measured
+    /// thoroughly.
     pub fn destination(&self) -> Option<PathBuf> {
-        let whole = !self.quick && self.filter.is_none();
+        let whole = !self.quick && self.filters.is_empty();
         self.out
             .clone()
             .or_else(|| whole.then(|| concat!(env!("CARGO_MANIFEST_DIR"), "/..").into()))

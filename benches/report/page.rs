@@ -10,16 +10,16 @@ use std::{
 
 use crate::{bench::Bench, figure::Quantity, reasons, row::Row};
 
-/// What the columns of the table say.
+/// Explains the columns of the tables.
 const HOW_TO_READ: &str = "\
-Contenders took turns, round by round, after a round that warmed up.
-A row says how many rounds counted; what names none is a count, or one number of all that was timed.
-*Ours* is the median of the rounds, and a round is the median of its samples, or what the row names, e.g. the p99.
-Below it may be the p99 of all samples, and half the distance between the quartiles of the rounds (±).
-A ratio says how many times a peer ours is: the median of the ratios of the rounds, or that of the two numbers where there are no rounds to compare.
+Contenders run in turn, round by round, after a warm-up round.
+*Ours* is the median of the rounds; the value of a round is the median of its samples, or another quantile that the row names.
+Below it are the p99 of all samples, half the interquartile range of the rounds (±), and the number of rounds.
+A row without rounds is a count, or a single value over all samples.
+A ratio is ours divided by the peer: the median over the rounds, or the quotient of the two values if there are no rounds to compare.
 ";
 
-/// Writes the page, and its pictures next to it.
+/// Writes the page and its pictures.
 pub fn write(directory: &Path, bench: &Bench) -> ExitCode {
     let written = fs::create_dir_all(directory).and_then(|()| {
         for picture in &bench.pictures {
@@ -36,7 +36,7 @@ pub fn write(directory: &Path, bench: &Bench) -> ExitCode {
     }
 }
 
-/// A row on a terminal.
+/// A row as a line of text.
 pub fn line(row: &Row) -> String {
     let mut line = format!("{:32} {:>10}", row.key, row.ours.to_string());
     for (name, peer) in &row.peers {
@@ -49,6 +49,36 @@ pub fn line(row: &Row) -> String {
     line
 }
 
+/// The figures that matter most to a user, and their rows.
+const OVERVIEW: [(&str, &[&str]); 10] = [
+    ("read a snapshot", &["read/idle"]),
+    (
+        "edit until your own snapshot shows it: local session, client",
+        &["dispatch/local", "dispatch/remote"],
+    ),
+    ("knob on one client until another shows it, one turn after another", &["knob/warm"]),
+    ("the same after 40 ms of quiet", &["knob/quiet"]),
+    ("patch of a knob on the wire: JSON, Postcard", &["bytes/knob-json", "bytes/knob-postcard"]),
+    ("CPU time of the host per patch and client, 64 clients", &["fanout/64"]),
+    ("join a session of 64 instruments", &["full/join-postcard"]),
+    ("actions accepted from one client", &["actions/one-postcard"]),
+    ("idle host with 8 clients, of a core", &["idle/host"]),
+    ("memory of a session of 64 instruments", &["memory/session"]),
+];
+
+fn write_overview(page: &mut String, rows: &[Row]) -> fmt::Result {
+    writeln!(page, "\n| | | row |\n|---|--:|---|")?;
+    for (meaning, keys) in OVERVIEW {
+        let found = rows.iter().filter(|row| keys.contains(&&*row.key));
+        let (values, names): (Vec<_>, Vec<_>) =
+            found.map(|row| (row.ours.to_string(), format!("`{}`", row.key))).unzip();
+        if !values.is_empty() {
+            writeln!(page, "| {meaning} | {} | {} |", values.join(", "), names.join(", "))?;
+        }
+    }
+    Ok(())
+}
+
 fn page(bench: &Bench) -> String {
     let mut page = String::new();
     write_page(&mut page, bench).expect("a string takes all that is written to it");
@@ -56,13 +86,14 @@ fn page(bench: &Bench) -> String {
 }
 
 fn write_page(page: &mut String, bench: &Bench) -> fmt::Result {
-    writeln!(page, "# How near to the wire it gets\n")?;
-    writeln!(page, "`cargo bench --bench report` measures this and writes this page.\n")?;
+    writeln!(page, "# Benchmark results\n")?;
+    writeln!(page, "`cargo bench --bench report` writes this page.\n")?;
     writeln!(page, "| | |\n|---|---|")?;
     for (what, value) in &bench.machine {
         writeln!(page, "| {what} | {value} |")?;
     }
-    writeln!(page, "\n{HOW_TO_READ}")?;
+    write_overview(page, &bench.rows)?;
+    writeln!(page, "\n## All rows\n\n{HOW_TO_READ}")?;
     for group in groups(&bench.rows) {
         write_group(page, bench, group)?;
     }
@@ -85,8 +116,8 @@ fn groups(rows: &[Row]) -> Vec<&str> {
 }
 
 fn write_group(page: &mut String, bench: &Bench, group: &str) -> fmt::Result {
-    writeln!(page, "## {group}\n")?;
-    writeln!(page, "| | what | ours | peers | ratio | target | |")?;
+    writeln!(page, "### {group}\n")?;
+    writeln!(page, "| | measured | ours | peers | ratio | target | |")?;
     writeln!(page, "|---|---|--:|--:|--:|---|---|")?;
     for row in bench.rows.iter().filter(|row| row.group() == group) {
         let peers: Vec<_> = row.peers.iter().map(|(name, peer)| format!("{name} {peer}")).collect();
@@ -120,11 +151,11 @@ fn write_missed(page: &mut String, rows: &[Row]) -> fmt::Result {
     if missed.is_empty() {
         return Ok(());
     }
-    let reason = |row: &Row| reasons::of(&row.key).unwrap_or("Not looked into yet.");
-    writeln!(page, "## What stands in the way\n")?;
-    let mut told = BTreeSet::new();
+    let reason = |row: &Row| reasons::of(&row.key).unwrap_or("Not investigated yet.");
+    writeln!(page, "### Missed targets\n")?;
+    let mut written = BTreeSet::new();
     for row in &missed {
-        if told.insert(reason(row)) {
+        if written.insert(reason(row)) {
             let alike = missed.iter().filter(|other| reason(other) == reason(row));
             let keys: Vec<_> = alike.map(|row| format!("`{}`", row.key)).collect();
             writeln!(page, "- {}: {}", keys.join(", "), reason(row))?;

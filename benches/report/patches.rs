@@ -1,6 +1,5 @@
-//! What an edit costs on its way to the others: in bytes, and in time. Ours
-//! stands next to what one would use instead, and among few instruments next to
-//! among many.
+//! The patch of an edit: bytes on the wire, and time to make and apply it, compared
+//! with alternative libraries and between few and many instruments.
 
 use std::time::{Duration, Instant};
 
@@ -12,26 +11,26 @@ use crate::{
     fixture::band::{self, EDITS, Edit},
     picture::Picture,
     row::{Row, Target},
-    ways::{PEERS, Session, Way},
+    sync_methods::{PEERS, SyncFixture, SyncMethod},
 };
 
 const SIZES: [u32; 4] = [16, 64, 256, 1024];
 const USUAL: u32 = 64;
-const FEWEST: &str = "among 16";
+const FEWEST: &str = "16 instruments";
 
-/// How many times as long it may take among 1,024 instruments as among 16.
+/// Limit of the time with 1,024 instruments relative to 16.
 const FLAT: f64 = 1.3;
 
 pub fn measure(bench: &mut Bench) {
     if !bench.wants("bytes/") && !bench.wants("patch/") {
         return;
     }
-    let session = Session::of(USUAL, band::session(USUAL));
+    let session = SyncFixture::of(USUAL, band::session(USUAL));
     for edit in &EDITS {
-        bytes(bench, &session, edit);
+        byte_rows(bench, &session, edit);
     }
     for edit in &EDITS {
-        times(bench, &session, edit);
+        time_rows(bench, &session, edit);
     }
     if bench.wants("patch/") {
         growth(bench);
@@ -42,18 +41,18 @@ fn key(edit: &Edit, codec: Codec) -> String {
     format!("{}-{}", edit.name.replace(' ', "-"), codec.name())
 }
 
-fn bytes(bench: &mut Bench, session: &Session, edit: &Edit) {
+fn byte_rows(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
     let name = |codec| format!("bytes/{}", key(edit, codec));
     if !Codec::ALL.into_iter().any(|codec| bench.wants(&name(codec))) {
         return;
     }
-    let size = |mut way: Box<dyn Way + '_>| {
+    let size = |mut way: Box<dyn SyncMethod + '_>| {
         way.send();
         Figure::bytes(way.bytes())
     };
     let peers = session.peers(edit).map(size);
     for codec in Codec::ALL {
-        let what = format!("{} on the wire, {}, with its length", edit.name, codec.name());
+        let what = format!("{} on the wire, {}, with length prefix", edit.name, codec.name());
         let ours = size(session.ours(edit, codec));
         let row = Row::new(name(codec), what, ours);
         let row = PEERS
@@ -69,10 +68,10 @@ fn bytes(bench: &mut Bench, session: &Session, edit: &Edit) {
     }
 }
 
-/// Both ends of the way, each among all contenders.
-fn times(bench: &mut Bench, session: &Session, edit: &Edit) {
+/// Times both ends of each method.
+fn time_rows(bench: &mut Bench, session: &SyncFixture, edit: &Edit) {
     let ends: [(_, _, Clocked); 2] =
-        [("send", "edit, make and encode", sending), ("receive", "decode and apply", receiving)];
+        [("send", "edit, diff and encode", sending), ("receive", "decode and apply", receiving)];
     for (end, what, contend) in ends {
         let name = |codec| format!("patch/{}-{end}", key(edit, codec));
         if !Codec::ALL.into_iter().any(|codec| bench.wants(&name(codec))) {
@@ -94,11 +93,11 @@ fn times(bench: &mut Bench, session: &Session, edit: &Edit) {
     }
 }
 
-/// How a way is timed.
-type Clocked = fn(Box<dyn Way + '_>) -> Contender<'_>;
+/// Wraps a method into a contender.
+type Clocked = fn(Box<dyn SyncMethod + '_>) -> Contender<'_>;
 
-/// From the edit until the message is made.
-fn sending(mut way: Box<dyn Way + '_>) -> Contender<'_> {
+/// Times edit and message.
+fn sending(mut way: Box<dyn SyncMethod + '_>) -> Contender<'_> {
     Box::new(move |times| {
         let mut took = Duration::ZERO;
         for _ in 0..times {
@@ -112,8 +111,8 @@ fn sending(mut way: Box<dyn Way + '_>) -> Contender<'_> {
     })
 }
 
-/// From the message until the other copy has it.
-fn receiving(mut way: Box<dyn Way + '_>) -> Contender<'_> {
+/// Times applying the message on the other replica.
+fn receiving(mut way: Box<dyn SyncMethod + '_>) -> Contender<'_> {
     Box::new(move |times| {
         let mut took = Duration::ZERO;
         for _ in 0..times {
@@ -127,8 +126,8 @@ fn receiving(mut way: Box<dyn Way + '_>) -> Contender<'_> {
     })
 }
 
-/// The whole way.
-fn going(mut way: Box<dyn Way + '_>) -> Contender<'_> {
+/// Times both ends.
+fn going(mut way: Box<dyn SyncMethod + '_>) -> Contender<'_> {
     Box::new(move |times| {
         let mut took = Duration::ZERO;
         for _ in 0..times {
@@ -143,15 +142,14 @@ fn going(mut way: Box<dyn Way + '_>) -> Contender<'_> {
 }
 
 fn growth(bench: &mut Bench) {
-    let sessions = SIZES.map(|size| Session::of(size, band::session(size)));
+    let sessions = SIZES.map(|size| SyncFixture::of(size, band::session(size)));
     for (edit, codec) in EDITS.iter().flat_map(|edit| Codec::ALL.map(|codec| (edit, codec))) {
         let name = format!("patch/{}-flat", key(edit, codec));
         if bench.wants(&name) {
             let ours = sessions.iter().map(|session| going(session.ours(edit, codec)));
             let samples = bench.in_turn(1, &mut ours.collect::<Vec<_>>());
             let [fewest, .., most] = &samples[..] else { unreachable!("one each") };
-            let what =
-                format!("{}: all of it among 1,024 instruments, {}", edit.name, codec.name());
+            let what = format!("{}: both ends with 1,024 instruments, {}", edit.name, codec.name());
             bench.row(
                 Row::new(name, what, most.median())
                     .peer(FEWEST, fewest.median())
@@ -164,13 +162,13 @@ fn growth(bench: &mut Bench) {
     }
 }
 
-/// How the way of a knob grows, for everyone.
-fn picture(bench: &mut Bench, sessions: &[Session]) {
+/// Growth of the time for a knob with the number of instruments.
+fn picture(bench: &mut Bench, sessions: &[SyncFixture]) {
     let knob = &EDITS[0];
     let names: Vec<_> = Codec::ALL.iter().map(|codec| codec.name()).chain(PEERS).collect();
     let mut curves: Vec<_> =
         names.into_iter().map(|name| (name.replace('`', ""), vec![])).collect();
-    // The others take seconds among many.
+    // The other methods take seconds with many instruments.
     let most = if bench.quick { USUAL } else { u32::MAX };
     for session in sessions.iter().filter(|session| session.instruments <= most) {
         let ours = Codec::ALL.into_iter().map(|codec| session.ours(knob, codec));
@@ -180,6 +178,6 @@ fn picture(bench: &mut Bench, sessions: &[Session]) {
             points.push((f64::from(session.instruments), samples.median().value()));
         }
     }
-    let title = "A knob from one copy to another, by the number of instruments";
+    let title = "Copying a knob edit from one replica to another, by number of instruments";
     bench.picture(Picture::growth("patch-growth.svg", title, curves));
 }

@@ -1,4 +1,4 @@
-//! Pictures of what was measured, as SVG.
+//! Charts of the measurements, as SVG.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::{
 
 const SIZE: (u32, u32) = (800, 480);
 
-/// Told apart by who sees red and green alike, too.
+/// Distinguishable without telling red from green.
 const COLOURS: [RGBColor; 7] = [
     RGBColor(213, 94, 0),
     RGBColor(0, 114, 178),
@@ -22,40 +22,40 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(230, 159, 0),
 ];
 
-/// Some curves over one axis. Both axes are logarithmic.
+/// Curves on two logarithmic axes.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// The name of the file, e.g. `growth.svg`.
+    /// The file name, such as `growth.svg`.
     pub file: String,
     pub title: String,
     pub curves: Vec<Curve>,
     axis: Axis,
 }
 
-/// A name, and the points: what it is over, and nanoseconds.
+/// A name and its points: position on the axis, and nanoseconds.
 pub type Curve = (String, Vec<(f64, f64)>);
 
 #[derive(Clone, Copy, Debug)]
 enum Axis {
-    /// One in how many calls takes longer.
+    /// One in this many calls takes longer.
     OneIn,
     Instruments,
 }
 
 impl Picture {
-    /// How times grow with the number of instruments.
+    /// Times by number of instruments.
     pub fn growth(file: &str, title: &str, curves: Vec<Curve>) -> Self {
         Self { file: file.into(), title: title.into(), curves, axis: Axis::Instruments }
     }
 
-    /// How times are distributed: which part of the samples takes how long.
+    /// Distribution of times.
     pub fn distribution(file: &str, title: &str, contenders: &[(&str, &Samples)]) -> Self {
         let curves =
             contenders.iter().map(|(name, samples)| ((*name).to_owned(), tail(samples))).collect();
         Self { file: file.into(), title: title.into(), curves, axis: Axis::OneIn }
     }
 
-    /// The picture as it is written.
+    /// The picture as SVG.
     pub fn svg(&self) -> String {
         let mut svg = String::new();
         self.draw(SVGBackend::with_string(&mut svg, SIZE)).expect("memory takes all that is drawn");
@@ -66,7 +66,7 @@ impl Picture {
         let root = backend.into_drawing_area();
         root.fill(&WHITE)?;
         let (across, up) = (self.range(|point| point.0), self.range(|point| point.1));
-        // Room for the names above the curves.
+        // Space for the legend above the curves.
         let up = up.start / 1.5..up.end * (up.end / up.start).powf(0.4) * 1.5;
         let mut chart = ChartBuilder::on(&root)
             .caption(&self.title, ("sans-serif", 20))
@@ -108,7 +108,7 @@ impl Picture {
 }
 
 impl Axis {
-    /// By how many times one labelled place is further than the one before.
+    /// The ratio of consecutive labels.
     const fn step(self) -> f64 {
         match self {
             Self::OneIn => 10.0,
@@ -118,14 +118,13 @@ impl Axis {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::OneIn => "one in so many takes longer",
+            Self::OneIn => "one call in n takes longer",
             Self::Instruments => "instruments",
         }
     }
 }
 
-/// How long the slower half takes, up to the slowest of which there are at least
-/// ten.
+/// The times of the slower half, up to the quantile with ten slower samples.
 fn tail(samples: &Samples) -> Vec<(f64, f64)> {
     let sorted = samples.sorted();
     #[expect(clippy::cast_precision_loss, reason = "no such number is near 2⁵²")]

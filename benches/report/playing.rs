@@ -1,4 +1,4 @@
-//! Whether the engine leaves the machine to others while it plays.
+//! CPU use of the silent engine during playback.
 
 use std::{
     hint::black_box,
@@ -18,20 +18,20 @@ use crate::{
     row::{Row, Target},
 };
 
-/// How long a beat is, in ticks.
+/// Ticks per beat.
 const BEAT: u32 = 480;
 
-/// How often an engine that plays wants to be called.
+/// Interval of calls to a playing engine.
 const PULSE: Duration = Duration::from_millis(5);
 
 /// At 120 bpm.
 const PULSES_A_BEAT: usize = 100;
 
-/// How much of a core may be used, on the whole and in the longest pulse.
+/// Limit as a share of a core, on average and in the longest pulse.
 const MOST: f64 = 0.05;
 
-/// What an engine costs while it plays half a minute, pulse by pulse, as a share
-/// of a core: on the whole, and while the longest pulse lasts.
+/// CPU use of an engine during half a minute of playback, on average and in the
+/// longest pulse.
 pub fn measure(bench: &mut Bench) {
     if !bench.wants("play/") {
         return;
@@ -46,34 +46,34 @@ pub fn measure(bench: &mut Bench) {
             ("spread", fixture::studio_of(instruments, spread)),
         ];
         for (how, studio) in studios {
-            let Played { share, longest } = play(&studio);
+            let PlaybackCost { share, longest } = play(&studio);
             let key = format!("play/{instruments}-{how}");
-            let what = format!("{instruments} tracks play, their notes {how}: of a core");
-            row(bench, key.clone(), what.clone(), share);
-            row(
+            let what = format!("playback of {instruments} tracks, notes {how}, of a core");
+            playback_row(bench, key.clone(), what.clone(), share);
+            playback_row(
                 bench,
                 format!("{key}-longest"),
-                format!("{what}, in the longest pulse but the first"),
+                format!("{what}, in the longest pulse after the first"),
                 longest,
             );
         }
     }
 }
 
-fn row(bench: &mut Bench, key: String, what: String, share: f64) {
+fn playback_row(bench: &mut Bench, key: String, what: String, share: f64) {
     let ours = Figure::once(share, Unit::Core);
     bench.row(Row::new(key, what, ours).target(Target::AtMost(MOST)));
 }
 
 /// Shares of a core.
-struct Played {
+struct PlaybackCost {
     share: f64,
     longest: f64,
 }
 
-/// Plays all there is, several times. Of each pulse the shortest time counts, for
-/// the work is the same each time and what disturbs it is not.
-fn play(studio: &StudioState) -> Played {
+/// Plays everything several times. Takes the shortest time of each pulse,
+/// because the work is the same each time and disturbances are not.
+fn play(studio: &StudioState) -> PlaybackCost {
     let pulses = PULSES_A_BEAT * fixture::NOTES as usize;
     let mut times = vec![Duration::MAX; pulses];
     for _ in 0..5 {
@@ -93,7 +93,7 @@ fn play(studio: &StudioState) -> Played {
     }
     let (busy, lasted) = (times.iter().sum::<Duration>(), PULSE * u32::try_from(pulses).unwrap());
     let longest = times[1..].iter().copied().max().unwrap_or_default();
-    Played {
+    PlaybackCost {
         share: busy.as_secs_f64() / lasted.as_secs_f64(),
         longest: longest.as_secs_f64() / PULSE.as_secs_f64(),
     }

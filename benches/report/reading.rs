@@ -1,5 +1,5 @@
-//! What it costs to read a snapshot: at rest, while a writer floods, and while a
-//! writer stands still in the middle of a write.
+//! Reading a snapshot: idle, under constant writes, and while a writer is blocked in
+//! the middle of a write.
 
 use std::{
     hint::black_box,
@@ -30,7 +30,7 @@ use crate::{
 
 const INSTRUMENTS: u32 = 64;
 
-/// How many reads are timed together: one is shorter than reading the clock.
+/// Reads per sample, because one is shorter than reading the clock.
 const BATCH: u32 = 100;
 
 const ARC: &str = "`Arc`";
@@ -38,46 +38,48 @@ const RW_LOCK: &str = "`RwLock<Arc>`";
 const MUTEX: &str = "`Mutex<Arc>`";
 const NO_WRITER: &str = "ours without a writer";
 
-/// What is no dearer may measure as so much dearer.
-const NO_DEARER: f64 = 1.05;
+/// Tolerance for "not slower".
+const NO_SLOWER: f64 = 1.05;
 
-/// How long a writer stands still, with whoever waits for its lock.
+/// Duration of the block.
 const STANDSTILL: Duration = Duration::from_millis(5);
 
-/// How much more the slowest read in ten thousand may take for being measured
-/// twice.
+/// Tolerance for the p99.99 of two equal measurements.
 const UNMOVED: f64 = 1.25;
 
 pub fn measure(bench: &mut Bench) {
-    let cells = Cells::new();
+    let cells = ReadCells::new();
     if bench.wants("read/idle") {
         let samples = bench.in_turn(BATCH, &mut cells.readers());
-        row(bench, "read/idle", "read a snapshot at rest; mean of 100", &samples, 2.0);
-        distribution(bench, "reading.svg", "Reading a snapshot at rest, mean of 100", &samples);
+        read_row(bench, "read/idle", "read a snapshot without writers; mean of 100", &samples, 2.0);
+        read_distribution(
+            bench,
+            "reading.svg",
+            "Reading a snapshot without writers, mean of 100",
+            &samples,
+        );
     }
     if bench.wants("read/flood") {
         let (samples, writes) = cells.flooded(|| bench.in_turn(BATCH, &mut cells.readers()));
-        let what = format!(
-            "read a snapshot while a writer floods with {writes:.0} edits a second; mean of 100"
-        );
-        row(bench, "read/flood", &what, &samples, NO_DEARER);
-        let title = "Reading a snapshot while a writer floods, mean of 100";
-        distribution(bench, "reading-flooded.svg", title, &samples);
+        let what = format!("read a snapshot during {writes:.0} edits per second; mean of 100");
+        read_row(bench, "read/flood", &what, &samples, NO_SLOWER);
+        let title = "Reading a snapshot under constant writes, mean of 100";
+        read_distribution(bench, "reading-flooded.svg", title, &samples);
     }
     if bench.wants("read/stopped-writer") {
-        past_a_stopped_writer(bench);
+        blocked_writer(bench);
     }
 }
 
-/// One snapshot, in everybody's cell.
-struct Cells {
+/// One snapshot in each contender's cell.
+struct ReadCells {
     studio: LocalDispatcher,
     bare: Arc<NetworkState>,
     locked: RwLock<Arc<NetworkState>>,
     excluded: Mutex<Arc<NetworkState>>,
 }
 
-impl Cells {
+impl ReadCells {
     fn new() -> Self {
         let studio = alone_in(band::session(INSTRUMENTS));
         let bare = studio.state();
@@ -95,9 +97,8 @@ impl Cells {
         ]
     }
 
-    /// Runs `measure` while a thread turns a knob as fast as can be, and puts
-    /// each new snapshot into everybody's cell. Tells how often it did in a
-    /// second.
+    /// Runs `measure` while a thread edits constantly and stores each new
+    /// snapshot in every cell. Returns the edits per second too.
     fn flooded<R>(&self, measure: impl FnOnce() -> R) -> (R, f64) {
         let (begun, done) = (Instant::now(), AtomicBool::new(false));
         thread::scope(|scope| {
@@ -120,7 +121,7 @@ impl Cells {
     }
 }
 
-fn row(bench: &mut Bench, key: &str, what: &str, samples: &[Samples], times: f64) {
+fn read_row(bench: &mut Bench, key: &str, what: &str, samples: &[Samples], times: f64) {
     let [ours, arc, rw_lock, mutex] = samples else { unreachable!("one each") };
     bench.row(
         Row::new(key, what, ours.median())
@@ -131,14 +132,14 @@ fn row(bench: &mut Bench, key: &str, what: &str, samples: &[Samples], times: f64
     );
 }
 
-fn distribution(bench: &mut Bench, file: &str, title: &str, samples: &[Samples]) {
+fn read_distribution(bench: &mut Bench, file: &str, title: &str, samples: &[Samples]) {
     let names = ["ours", "Arc", "RwLock<Arc>", "Mutex<Arc>"];
     let contenders: Vec<_> = names.into_iter().zip(samples).collect();
     bench.picture(Picture::distribution(file, title, &contenders));
 }
 
-fn past_a_stopped_writer(bench: &mut Bench) {
-    let (free, held) = (authority(), authority());
+fn blocked_writer(bench: &mut Bench) {
+    let (free, held) = (read_authority(), read_authority());
     let (is_stopped, stopped) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     let samples = thread::scope(|scope| {
@@ -149,7 +150,7 @@ fn past_a_stopped_writer(bench: &mut Bench) {
             });
         });
         stopped.recv().unwrap();
-        // One by one, for the slowest is looked for.
+        // Single reads, to see the slowest ones.
         let mut readers = [calls(|| black_box(&held).state()), calls(|| black_box(&free).state())];
         let samples = bench.in_turn(1, &mut readers);
         go_on.send(()).unwrap();
@@ -161,7 +162,7 @@ fn past_a_stopped_writer(bench: &mut Bench) {
     let rw_lock = waiting(bench, || locked.write().unwrap(), || drop(locked.read().unwrap()));
     let mutex = waiting(bench, || excluded.lock().unwrap(), || drop(excluded.lock().unwrap()));
     let what =
-        "read a snapshot while a writer stands still for 5 ms in the middle of a write, p99.99";
+        "read a snapshot while a writer is blocked for 5 ms in the middle of a write, p99.99";
     bench.row(
         Row::new("read/stopped-writer", what, past.overall(0.9999))
             .peer(NO_WRITER, without.overall(0.9999))
@@ -171,7 +172,7 @@ fn past_a_stopped_writer(bench: &mut Bench) {
     );
 }
 
-fn authority() -> Arc<Authority> {
+fn read_authority() -> Arc<Authority> {
     let setup = Setup {
         host: "Ana".into(),
         model: band::session(INSTRUMENTS),
@@ -181,8 +182,7 @@ fn authority() -> Arc<Authority> {
     Authority::<Studio>::alone(setup, SessionId::new([7; 16]))
 }
 
-/// How long it takes to read when a writer has just taken the lock, and stands
-/// still with it.
+/// The time of a read while a writer holds the lock.
 fn waiting<G>(bench: &Bench, lock: impl Fn() -> G + Sync, read: impl Fn()) -> Samples {
     let mut samples = Samples::new(Unit::Nanoseconds);
     for round in 0..=bench.effort.rounds {

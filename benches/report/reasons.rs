@@ -1,9 +1,9 @@
-//! What stands in the way of a target, where one is missed. Written by hand, in
-//! `reasons.md`, by the keys of the rows.
+//! The reasons for missed targets, written by hand in `reasons.md` under the keys of
+//! the rows.
 
 const REASONS: &str = include_str!("reasons.md");
 
-/// What is written under the heading that names this key, perhaps among others.
+/// The text under the heading that lists `key`.
 pub fn of(key: &str) -> Option<&'static str> {
     REASONS.split("\n## ").skip(1).find_map(|section| {
         let (heading, text) = section.split_once('\n')?;

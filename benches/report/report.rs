@@ -1,15 +1,14 @@
-//! How near to the wire it gets, next to what one would use instead.
+//! Compares imbolc-net with bare counterparts and with alternative libraries.
 //!
-//! `cargo bench --bench report [-- [--quick] [--out DIR] [FILTER]]`
+//! `cargo bench --bench report [-- [--quick] [--out DIR] [FILTER[,FILTER]]]`
 //!
-//! It prints a table, and writes it to `benches/RESULTS.md` with the machine that
-//! it ran on and with pictures. `--quick` takes less than a minute, shows that it
-//! runs, and writes nothing unless `--out` says where. With a `FILTER`, only the
-//! rows whose keys contain it are measured, and nothing is written either.
+//! Prints a table, and writes it to `benches/RESULTS.md` with a description of the
+//! machine and with pictures. `--quick` takes less than a minute and only checks that
+//! the report runs. With filters, only rows whose keys contain one of them are
+//! measured, such as `dispatch/local,idle/host`. Both write nothing without `--out`.
 //!
-//! A module contributes rows and pictures by a function that takes a
-//! [`Bench`](bench::Bench). It asks it whether a group of rows is wanted, has
-//! contenders take turns, and hands over what came of it.
+//! Each module contributes rows and pictures through a function that takes a
+//! [`Bench`](bench::Bench).
 
 mod bench;
 mod dispatching;
@@ -24,12 +23,12 @@ mod options;
 mod page;
 mod patches;
 mod picture;
-mod plain;
+mod plain_studio;
 mod playing;
 mod reading;
 mod reasons;
 mod row;
-mod ways;
+mod sync_methods;
 
 use std::process::ExitCode;
 

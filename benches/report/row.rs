@@ -1,39 +1,38 @@
-//! A row of the table: ours, each peer, and what is asked of ours.
+//! A row of the table: our figure, those of the peers, and the targets.
 
 use crate::figure::{Figure, Quantity};
 
-/// One thing that was measured.
+/// One measurement.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What a filter and the reasons know it by: a group, a slash, and the row in
-    /// it, e.g. `read/idle`.
+    /// Group and name, such as `read/idle`, as used by filters and reasons.
     pub key: String,
-    /// What was measured, and how it was timed.
+    /// What was measured, and how.
     pub what: String,
     pub ours: Figure,
     pub peers: Vec<(String, Figure)>,
     pub targets: Vec<Target>,
 }
 
-/// What is asked of ours.
+/// A limit for our figure.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
-    /// At most so many times the peer of this name.
+    /// At most this multiple of the named peer.
     AtMostTimes(f64, &'static str),
-    /// At least so many times the peer of this name.
+    /// At least this multiple of the named peer.
     AtLeastTimes(f64, &'static str),
-    /// Less than the least of the peers.
+    /// Less than every peer.
     LessThanAll,
-    /// At most so much, in the unit of ours.
+    /// At most this value, in our unit.
     AtMost(f64),
-    /// At least so much, in the unit of ours.
+    /// At least this value, in our unit.
     AtLeast(f64),
 }
 
 impl Row {
     pub fn new(key: impl Into<String>, what: impl Into<String>, ours: Figure) -> Self {
         let (key, what) = (key.into(), what.into());
-        assert!(key.contains('/'), "{key} is in no group");
+        assert!(key.contains('/'), "{key} has no group");
         Self { key, what, ours, peers: Vec::new(), targets: Vec::new() }
     }
 
@@ -66,12 +65,12 @@ impl Row {
         }
     }
 
-    /// Whether all targets are met; nothing if it has none.
+    /// Whether all targets are met, or `None` without targets.
     pub fn met(&self) -> Option<bool> {
         (!self.targets.is_empty()).then(|| self.targets.iter().all(|target| self.meets(*target)))
     }
 
-    /// A target in words.
+    /// The text of a target.
     pub fn describe(&self, target: Target) -> String {
         let quantity = |value| Quantity(value, self.ours.unit());
         match target {

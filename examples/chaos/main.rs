@@ -1,10 +1,10 @@
-//! A host, four participants, and a network that is out to get them: their
-//! connections are cut, stalled and unplugged at random while all of them edit.
+//! A host and four clients on a faulty network: connections are cut, stalled and
+//! unplugged at random while all participants edit.
 //! `cargo run --example chaos -- [--seconds 60] [--seed N]`
 //!
-//! Each second a line says what each of them sees. In the end all snapshots are
-//! compared, and every action is counted. What each one did it also did in a
-//! studio of its own, alone and undisturbed; the two must be equal.
+//! Prints the state of all participants each second. At the end it compares all
+//! snapshots and counts every action. Each participant also repeats its edits in a
+//! local session of its own, and the results must be equal.
 
 mod plan;
 mod player;
@@ -32,27 +32,27 @@ use imbolc_net::{
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 
 use self::{
-    plan::{Dice, Fault, Mishap},
-    player::{Player, Tally},
+    plan::{Fault, PlannedFault, Rng},
+    player::{Counters, Player},
     proxy::Proxy,
 };
 
-const GUESTS: [&str; 4] = ["ana", "ben", "cid", "dan"];
+const CLIENTS: [&str; 4] = ["ana", "ben", "cid", "dan"];
 
-/// After how long nobody believes in a silent connection any more. Shorter than
-/// the usual 15 s, so that a minute is long enough to see it happen.
-const SILENCE: Duration = Duration::from_millis(1500);
+/// Idle timeout. Shorter than the default of 15 s, so that it expires several times
+/// within a minute.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// How long it may take in the end until all is quiet.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Limit for the recovery at the end.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
-#[command(about = "A session in a network that is out to get it")]
+#[command(about = "A session on a faulty network")]
 struct Arguments {
-    /// For how long
+    /// Duration of the faults
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// What decides what goes wrong, when, and what is edited; any unless given
+    /// Seed of all faults and edits; random by default
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -72,39 +72,39 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Returns whether all is well in the end.
+/// Returns whether all checks pass at the end.
 async fn chaos(arguments: &Arguments) -> Outcome<bool> {
     let seed = match arguments.seed {
         Some(seed) => seed,
         None => u64::from(getrandom::u32()?),
     };
-    println!("chaos: {} s, the same again with `--seed {seed}`", arguments.seconds);
+    println!("chaos: {} s, repeat with `--seed {seed}`", arguments.seconds);
     let stage = Stage::open(seed, arguments.seconds).await?;
     let begun = Instant::now();
     let end = begun + Duration::from_secs(arguments.seconds);
     let mut playing = JoinSet::new();
     for (number, player) in (1..).zip(&stage.players) {
-        let (player, dice) = (Arc::clone(player), Dice::new(seed ^ (number << 32)));
-        playing.spawn(async move { player.play(dice, end).await.map_err(|e| e.to_string()) });
+        let (player, rng) = (Arc::clone(player), Rng::new(seed ^ (number << 32)));
+        playing.spawn(async move { player.play(rng, end).await.map_err(|e| e.to_string()) });
     }
     tokio::select! {
-        () = stage.hurt(plan::plan(seed, arguments.seconds, GUESTS.len()), begun) => {}
-        () = stage.watch(begun) => {}
+        () = stage.inject_faults(plan::plan(seed, arguments.seconds, CLIENTS.len()), begun) => {}
+        () = stage.print_every_second(begun) => {}
         () = sleep(Duration::from_secs(arguments.seconds)) => {}
     }
     while let Some(played) = playing.join_next().await {
         played??;
     }
-    stage.mend();
-    let quiet = stage.becomes_quiet().await;
-    Ok(stage.verdict(quiet))
+    stage.heal();
+    let settled = stage.wait_until_settled().await;
+    Ok(stage.report(settled))
 }
 
 struct Stage {
     host: Arc<HostDispatcher>,
-    /// The host is the first one; it has no proxy.
+    /// The host first, without a proxy, then the clients.
     players: Vec<Arc<Player>>,
-    guests: Vec<Arc<RemoteDispatcher>>,
+    clients: Vec<Arc<RemoteDispatcher>>,
     proxies: Vec<Arc<Proxy>>,
 }
 
@@ -114,8 +114,8 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let session = SessionConfig {
-            heartbeat_interval: SILENCE / 3,
-            idle_timeout: SILENCE,
+            heartbeat_interval: IDLE_TIMEOUT / 3,
+            idle_timeout: IDLE_TIMEOUT,
             ..SessionConfig::default()
         };
         let options = HostOptions { session, server: ServerConfig::default() };
@@ -124,29 +124,29 @@ impl Stage {
         let first = InstrumentId(1);
         host.request_ownership(&[first])?;
         let mut players = vec![player("mia", first, Arc::clone(&host) as _, &studio)?];
-        let (mut guests, mut proxies) = (Vec::new(), Vec::new());
-        for (id, name) in (2..).map(InstrumentId).zip(GUESTS) {
+        let (mut clients, mut proxies) = (Vec::new(), Vec::new());
+        for (id, name) in (2..).map(InstrumentId).zip(CLIENTS) {
             let proxy = Arc::new(Proxy::to(address).await?);
-            let guest = Arc::new(join(proxy.address, name, id).await?);
-            players.push(player(name, id, Arc::clone(&guest) as _, &studio)?);
-            guests.push(guest);
+            let client = Arc::new(join(proxy.address, name, id).await?);
+            players.push(player(name, id, Arc::clone(&client) as _, &studio)?);
+            clients.push(client);
             proxies.push(proxy);
         }
-        // A place is kept for those who have spoken.
-        sleep(SILENCE / 3).await;
-        println!("mia hosts at {address}; {} join", GUESTS.join(", "));
-        println!("what goes wrong in {seconds} s is decided by {seed}\n");
-        Ok(Self { host, players, guests, proxies })
+        // Identities are kept only for clients that have sent something.
+        sleep(IDLE_TIMEOUT / 3).await;
+        println!("mia hosts at {address}; {} join", CLIENTS.join(", "));
+        println!("{seconds} s of faults from seed {seed}\n");
+        Ok(Self { host, players, clients, proxies })
     }
 
-    /// Carries out the plan.
-    async fn hurt(&self, plan: Vec<Mishap>, begun: Instant) {
-        for Mishap { at, whom, what } in plan {
+    /// Carries out the plan; never returns.
+    async fn inject_faults(&self, plan: Vec<PlannedFault>, begun: Instant) {
+        for PlannedFault { at, target, fault } in plan {
             sleep((begun + at).saturating_duration_since(Instant::now())).await;
-            println!("{:5.1} s  ✂ {}: {what}", at.as_secs_f64(), GUESTS[whom]);
-            let proxy = Arc::clone(&self.proxies[whom]);
-            match what {
-                Fault::Cut(how) => proxy.cut(how),
+            println!("{:5.1} s  ✂ {}: {fault}", at.as_secs_f64(), CLIENTS[target]);
+            let proxy = Arc::clone(&self.proxies[target]);
+            match fault {
+                Fault::Cut(ending) => proxy.cut(ending),
                 Fault::Stall(time) => {
                     proxy.stall(true);
                     tokio::spawn(async move {
@@ -154,8 +154,8 @@ impl Stage {
                         proxy.stall(false);
                     });
                 }
-                Fault::Outage(how, time) => {
-                    proxy.pull(how);
+                Fault::Outage(ending, time) => {
+                    proxy.pull(ending);
                     tokio::spawn(async move {
                         sleep(time).await;
                         proxy.plug();
@@ -166,60 +166,61 @@ impl Stage {
         std::future::pending().await
     }
 
-    /// Says each second what everybody sees.
-    async fn watch(&self, begun: Instant) {
+    /// Prints a line about all participants each second.
+    async fn print_every_second(&self, begun: Instant) {
         for second in 1.. {
             let at = begun + Duration::from_secs(second);
             sleep(at.saturating_duration_since(Instant::now())).await;
-            println!("{}", self.line(second));
+            println!("{}", self.status_line(second));
         }
     }
 
-    fn line(&self, second: u64) -> String {
+    fn status_line(&self, second: u64) -> String {
         let seq = self.host.state().seq;
-        let made = self.players[0].tally.made.load(Relaxed);
+        let made = self.players[0].counters.made.load(Relaxed);
         let mut line = format!("{second:3} s    mia: {made} made, seq {seq}");
-        for (guest, player) in self.guests.iter().zip(&self.players[1..]) {
-            let status = match guest.status() {
+        for (client, player) in self.clients.iter().zip(&self.players[1..]) {
+            let status = match client.status() {
                 Status::Connected { round_trip: Some(time) } => {
                     format!("{:.1} ms", time.as_secs_f64() * 1e3)
                 }
-                Status::Connected { round_trip: None } => "back".into(),
+                Status::Connected { round_trip: None } => "connected".into(),
                 Status::Reconnecting { since, .. } => {
-                    format!("GONE {:.1} s", since.elapsed().as_secs_f64())
+                    format!("OFFLINE {:.1} s", since.elapsed().as_secs_f64())
                 }
                 other => other.to_string(),
             };
-            let (open, seq) = (guest.unanswered(), guest.state().seq);
-            let made = player.tally.made.load(Relaxed);
+            let (open, seq) = (client.unanswered(), client.state().seq);
+            let made = player.counters.made.load(Relaxed);
             let name = player.name;
-            line += &format!(" │ {name} {status:>10}, {made:4} made, {open:3} open, seq {seq}");
+            line += &format!(" │ {name} {status:>10}, {made:4} made, {open:3} pending, seq {seq}");
         }
         line
     }
 
-    /// Nothing goes wrong any more.
-    fn mend(&self) {
+    /// Ends all faults.
+    fn heal(&self) {
         for proxy in &self.proxies {
             proxy.stall(false);
             proxy.plug();
         }
     }
 
-    /// Waits until nothing is on its way, and returns how long that took.
-    async fn becomes_quiet(&self) -> Option<Duration> {
+    /// Waits until nothing is pending and all snapshots are equal. Returns how long
+    /// that took, or `None` on timeout.
+    async fn wait_until_settled(&self) -> Option<Duration> {
         let begun = Instant::now();
-        let quiet = || {
-            let connected = |guest: &Arc<RemoteDispatcher>| {
-                matches!(guest.status(), Status::Connected { .. })
-                    && guest.unanswered() == 0
-                    && guest.state() == self.host.state()
+        let is_settled = || {
+            let connected = |client: &Arc<RemoteDispatcher>| {
+                matches!(client.status(), Status::Connected { .. })
+                    && client.unanswered() == 0
+                    && client.state() == self.host.state()
             };
-            self.guests.iter().all(connected)
-                && self.players.iter().all(|player| player.tally.adds_up())
+            self.clients.iter().all(connected)
+                && self.players.iter().all(|player| player.counters.is_balanced())
         };
-        while begun.elapsed() < PATIENCE {
-            if quiet() {
+        while begun.elapsed() < RECOVERY_TIMEOUT {
+            if is_settled() {
                 return Some(begun.elapsed());
             }
             sleep(Duration::from_millis(10)).await;
@@ -227,47 +228,47 @@ impl Stage {
         None
     }
 
-    /// Says what became of everything, and returns whether that is well.
-    fn verdict(&self, quiet: Option<Duration>) -> bool {
+    /// Prints the final checks, and returns whether all of them pass.
+    fn report(&self, settled: Option<Duration>) -> bool {
         let mut checks = Vec::new();
-        let mut check = |what: String, holds: bool| {
-            println!("  {} {what}", if holds { "yes" } else { " NO" });
+        let mut check = |text: String, holds: bool| {
+            println!("  {} {text}", if holds { "yes" } else { " NO" });
             checks.push(holds);
         };
         println!();
-        let took = quiet.unwrap_or(PATIENCE).as_secs_f64();
-        check(format!("quiet within {took:.2} s"), quiet.is_some());
+        let took = settled.unwrap_or(RECOVERY_TIMEOUT).as_secs_f64();
+        check(format!("settled within {took:.2} s"), settled.is_some());
         let state = self.host.state();
-        for (guest, name) in self.guests.iter().zip(GUESTS) {
-            check(format!("{name} has the host's snapshot"), guest.state() == state);
-            let owned = guest.identity().instruments.len() == 1;
-            check(format!("{name} owns what it owned"), owned);
+        for (client, name) in self.clients.iter().zip(CLIENTS) {
+            check(format!("{name} has the host's snapshot"), client.state() == state);
+            let owned = client.identity().instruments.len() == 1;
+            check(format!("{name} still owns its instrument"), owned);
         }
         for player in &self.players {
-            let Player { name, tally, .. } = &**player;
+            let Player { name, counters, .. } = &**player;
             let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
             let [made, accepted, refused, reported] =
-                [&tally.made, &tally.accepted, &tally.refused, &tally.reported].map(of);
+                [&counters.made, &counters.accepted, &counters.refused, &counters.reported].map(of);
             let sum = format!(
                 "{name}: {made} made = {accepted} accepted + {refused} refused + {reported} lost"
             );
-            check(sum, tally.adds_up() && reported == 0);
-            let (undone, nothing) = (of(&tally.undone), of(&tally.nothing_undone));
-            let all = format!("{name}: {undone} undone; all is as it was made, once and in order");
-            check(all, nothing == 0 && player.is_as_it_made_it());
-            println!("      the longest call of its UI: {:.1} ms", of(&tally.longest) as f64 / 1e3);
+            check(sum, counters.is_balanced() && reported == 0);
+            let (undone, nothing) = (of(&counters.undone), of(&counters.nothing_undone));
+            let all = format!("{name}: {undone} undone; each edit applied once and in order");
+            check(all, nothing == 0 && player.equals_shadow());
+            println!("      longest call of a UI: {:.1} ms", of(&counters.longest) as f64 / 1e3);
         }
-        let well = checks.iter().all(|holds| *holds);
+        let passed = checks.iter().all(|holds| *holds);
         let connections = self.host.stats().accepted;
         println!(
             "\nchaos: {connections} connections; {}",
-            if well { "all is well" } else { "SOMETHING IS WRONG" }
+            if passed { "all checks passed" } else { "SOME CHECKS FAILED" }
         );
-        well
+        passed
     }
 }
 
-/// The starter's three instruments, and two more.
+/// The starter state with two more instruments.
 fn studio() -> Outcome<StudioState> {
     let mut studio = StudioState::starter();
     for (id, name) in [(4, "Keys"), (5, "Bells")] {
@@ -280,9 +281,9 @@ fn studio() -> Outcome<StudioState> {
 
 async fn join(address: SocketAddr, name: &str, id: InstrumentId) -> Outcome<RemoteDispatcher> {
     let config = ClientConfig {
-        idle_timeout: SILENCE,
-        ping_interval: SILENCE / 3,
-        connect_timeout: SILENCE,
+        idle_timeout: IDLE_TIMEOUT,
+        ping_interval: IDLE_TIMEOUT / 3,
+        connect_timeout: IDLE_TIMEOUT,
         max_backoff: Duration::from_secs(1),
         ..ClientConfig::default()
     };
@@ -298,7 +299,7 @@ fn player(
     model: &StudioState,
 ) -> Outcome<Arc<Player>> {
     let shadow = LocalDispatcher::open(name, model.clone(), SilentEngine::default())?;
-    let tally = Arc::new(Tally::default());
-    tokio::spawn(Player::listen(Arc::clone(&tally), studio.events()));
-    Ok(Arc::new(Player { name, instrument, studio, shadow, tally }))
+    let counters = Arc::new(Counters::default());
+    tokio::spawn(Player::count_losses(Arc::clone(&counters), studio.events()));
+    Ok(Arc::new(Player { name, instrument, studio, shadow, counters }))
 }

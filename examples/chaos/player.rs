@@ -1,5 +1,5 @@
-//! A participant that edits without a pause, counts what comes of it, and does
-//! the same in a studio of its own to which nothing ever happens.
+//! A participant that edits continuously, counts the outcomes, and repeats its edits
+//! in a local session without faults (its shadow).
 
 use std::{
     error::Error,
@@ -14,7 +14,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     authority::LocalDispatcher,
     dispatcher::{DispatchError, Events},
     model::InstrumentId,
@@ -26,25 +26,25 @@ use imbolc_net::{
 };
 use tokio::time::sleep;
 
-use crate::plan::Dice;
+use crate::plan::Rng;
 
-/// What became of all that somebody did.
+/// Outcomes of all actions of a participant.
 #[derive(Default)]
-pub struct Tally {
+pub struct Counters {
     pub made: AtomicU64,
     pub accepted: AtomicU64,
     pub refused: AtomicU64,
-    /// Reported as lost, by the answer to a commit or in `Event::NewSession`.
+    /// Reported as lost, by the outcome of a commit or as missed events.
     pub reported: AtomicU64,
-    /// Steps that were taken back, and those where there was nothing to take back.
+    /// Undo requests, and those that found nothing to undo.
     pub undone: AtomicU64,
     pub nothing_undone: AtomicU64,
     /// The longest call, in microseconds.
     pub longest: AtomicU64,
 }
 
-impl Tally {
-    fn answered(&self, answer: &Result<(), DispatchError>) {
+impl Counters {
+    fn count(&self, answer: &Result<(), DispatchError>) {
         let counter = match answer {
             Ok(()) => &self.accepted,
             Err(DispatchError::Refused(_)) => &self.refused,
@@ -53,7 +53,7 @@ impl Tally {
         counter.fetch_add(1, Relaxed);
     }
 
-    pub fn adds_up(&self) -> bool {
+    pub fn is_balanced(&self) -> bool {
         let answered = [&self.accepted, &self.refused, &self.reported].map(|n| n.load(Relaxed));
         answered.iter().sum::<u64>() == self.made.load(Relaxed)
     }
@@ -71,63 +71,63 @@ pub struct Player {
     pub name: &'static str,
     pub instrument: InstrumentId,
     pub studio: Arc<dyn Dispatcher>,
-    /// Where it does the same, alone.
+    /// A local session that repeats all permitted edits.
     pub shadow: LocalDispatcher,
-    pub tally: Arc<Tally>,
+    pub counters: Arc<Counters>,
 }
 
 impl Player {
-    /// Plays until `end`: a note, a knob, a note, a knob; now and then it takes
-    /// the last step back, or tries something that it may not.
-    pub async fn play(&self, mut dice: Dice, end: Instant) -> Result<(), Box<dyn Error>> {
+    /// Edits until `end`: alternately a note and a knob, sometimes an undo or an action
+    /// that is not permitted.
+    pub async fn play(&self, mut rng: Rng, end: Instant) -> Result<(), Box<dyn Error>> {
         let mut tick = 0;
         while Instant::now() < end {
             tick += 10;
             self.edit(self.note(tick)).await?;
-            self.edit(self.knob(&mut dice)).await?;
-            match dice.roll(8) {
+            self.edit(self.knob(&mut rng)).await?;
+            match rng.below(8) {
                 0 => self.undo()?,
-                1 => self.overreach().await,
+                1 => self.try_forbidden().await,
                 _ => {}
             }
-            sleep(Duration::from_millis(dice.between(20, 150))).await;
+            sleep(Duration::from_millis(rng.between(20, 150))).await;
         }
         Ok(())
     }
 
-    /// What may be done, here and in the shadow.
+    /// A permitted edit, here and in the shadow.
     async fn edit(&self, action: NetworkAction) -> Result<(), Box<dyn Error>> {
         self.shadow.dispatch(action.clone())?;
         self.commit(action).await;
         Ok(())
     }
 
-    /// What only the holder of the privilege may, who is the host.
-    async fn overreach(&self) {
+    /// An action that needs the privilege, which the host holds.
+    async fn try_forbidden(&self) {
         self.commit(NetworkAction::Transport(TransportAction::Play)).await;
     }
 
-    /// Dispatches it at once, and counts the answer when it comes.
+    /// Dispatches without waiting, and counts the outcome when it arrives.
     async fn commit(&self, action: NetworkAction) {
-        self.tally.made.fetch_add(1, Relaxed);
-        let (studio, tally) = (Arc::clone(&self.studio), Arc::clone(&self.tally));
+        self.counters.made.fetch_add(1, Relaxed);
+        let (studio, counters) = (Arc::clone(&self.studio), Arc::clone(&self.counters));
         let mut answer: Pin<Box<dyn Future<Output = _> + Send>> =
             Box::pin(async move { studio.commit(action).await });
         let begun =
-            poll_fn(|context| Poll::Ready(self.tally.timed(|| answer.as_mut().poll(context))));
+            poll_fn(|context| Poll::Ready(self.counters.timed(|| answer.as_mut().poll(context))));
         match begun.await {
-            Poll::Ready(answer) => self.tally.answered(&answer),
+            Poll::Ready(answer) => self.counters.count(&answer),
             Poll::Pending => {
-                tokio::spawn(async move { tally.answered(&answer.await) });
+                tokio::spawn(async move { counters.count(&answer.await) });
             }
         }
-        self.tally.timed(|| drop((self.studio.state(), self.studio.status())));
+        self.counters.timed(|| drop((self.studio.state(), self.studio.status())));
     }
 
     fn undo(&self) -> Result<(), Box<dyn Error>> {
-        self.tally.timed(|| self.studio.undo())?;
+        self.counters.timed(|| self.studio.undo())?;
         self.shadow.undo()?;
-        self.tally.undone.fetch_add(1, Relaxed);
+        self.counters.undone.fetch_add(1, Relaxed);
         Ok(())
     }
 
@@ -142,25 +142,27 @@ impl Player {
         NetworkAction::PianoRoll(self.instrument, PianoRollAction::Add(note))
     }
 
-    fn knob(&self, dice: &mut Dice) -> NetworkAction {
-        let cutoff = Hertz::of(f32::from(u16::try_from(dice.between(100, 9000)).unwrap_or(100)));
+    fn knob(&self, rng: &mut Rng) -> NetworkAction {
+        let cutoff = Hertz::of(f32::from(u16::try_from(rng.between(100, 9000)).unwrap_or(100)));
         let setting = InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff));
         NetworkAction::Instrument(self.instrument, InstrumentAction::Set(setting))
     }
 
-    /// Counts what it is told of that was lost, for ever.
-    pub async fn listen(tally: Arc<Tally>, mut events: Events) {
+    /// Counts events that report a loss, until the dispatcher closes.
+    pub async fn count_losses(counters: Arc<Counters>, mut events: Events) {
         while let Some(event) = events.next().await {
             match event {
-                Event::NothingUndone { .. } => tally.nothing_undone.fetch_add(1, Relaxed),
-                Event::Missed(_) => tally.reported.fetch_add(1, Relaxed),
+                Event::Session(SessionEvent::NothingUndone { .. }) => {
+                    counters.nothing_undone.fetch_add(1, Relaxed)
+                }
+                Event::Missed(_) => counters.reported.fetch_add(1, Relaxed),
                 _ => 0,
             };
         }
     }
 
-    /// Whether its instrument is, here and in the shadow, what it made of it.
-    pub fn is_as_it_made_it(&self) -> bool {
+    /// Whether its instrument and track equal those of the shadow.
+    pub fn equals_shadow(&self) -> bool {
         let (here, alone) = (self.studio.state(), self.shadow.state());
         let id = self.instrument;
         here.model.instruments.get(id) == alone.model.instruments.get(id)

@@ -1,5 +1,4 @@
-//! A network that can be hurt: it carries connections to a host, and cuts or
-//! stalls them when it is told to.
+//! A TCP proxy in front of the host that cuts or stalls connections on demand.
 
 use std::{io, net::SocketAddr};
 
@@ -10,77 +9,75 @@ use tokio::{
     task::AbortHandle,
 };
 
-/// How connections come to their end.
+/// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// Both sides are told that there is no more, as when a program ends.
+pub enum Ending {
+    /// Both ends see an orderly close, as when a process exits.
     Fin,
-    /// Both sides are told that it is all over, as when a machine restarts.
+    /// Both ends see a reset, as when a machine restarts.
     Rst,
-    /// Nobody is told anything, and nothing arrives any more, as when a cable
-    /// comes out.
+    /// Neither end is notified and nothing arrives, as when a cable is unplugged.
     BlackHole,
 }
 
-/// What the connections are told.
+/// The current faults, shared with all connections.
 #[derive(Clone, Copy)]
-struct Weather {
-    /// Whoever is there when this becomes another number is cut.
+struct LinkFaults {
+    /// Incremented to cut all current connections.
     cuts: u64,
-    how: How,
-    /// Whether bytes go through; those that do not are kept.
+    ending: Ending,
+    /// Whether bytes are forwarded; otherwise they are held back.
     flows: bool,
-    /// Whether anybody new gets through.
+    /// Whether new connections are forwarded.
     plugged: bool,
 }
 
-/// Stands between participants and their host.
+/// A proxy between a participant and the host.
 pub struct Proxy {
-    /// Where it takes connections.
+    /// Where the participant connects.
     pub address: SocketAddr,
-    weather: watch::Sender<Weather>,
+    faults: watch::Sender<LinkFaults>,
     accepting: AbortHandle,
 }
 
 impl Proxy {
-    /// To the host at `host`.
     pub async fn to(host: SocketAddr) -> io::Result<Self> {
-        let door = TcpListener::bind("127.0.0.1:0").await?;
-        let address = door.local_addr()?;
-        let weather = Weather { cuts: 0, how: How::Fin, flows: true, plugged: true };
-        let (weather, seen) = watch::channel(weather);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let faults = LinkFaults { cuts: 0, ending: Ending::Fin, flows: true, plugged: true };
+        let (faults, seen) = watch::channel(faults);
         let accepting = tokio::spawn(async move {
-            while let Ok((near, _)) = door.accept().await {
+            while let Ok((near, _)) = listener.accept().await {
                 if seen.borrow().plugged {
-                    tokio::spawn(carry(near, host, seen.clone()));
+                    tokio::spawn(forward(near, host, seen.clone()));
                 }
             }
         });
-        Ok(Self { address, weather, accepting: accepting.abort_handle() })
+        Ok(Self { address, faults, accepting: accepting.abort_handle() })
     }
 
-    /// Ends all connections that there are. Who calls again gets through.
-    pub fn cut(&self, how: How) {
-        self.weather.send_modify(|weather| {
-            weather.cuts += 1;
-            weather.how = how;
+    /// Ends all current connections; new ones are forwarded.
+    pub fn cut(&self, ending: Ending) {
+        self.faults.send_modify(|faults| {
+            faults.cuts += 1;
+            faults.ending = ending;
         });
     }
 
-    /// Ends all connections, and lets nobody through until it is plugged in.
-    pub fn pull(&self, how: How) {
-        self.weather.send_modify(|weather| weather.plugged = false);
-        self.cut(how);
+    /// Ends all connections, and forwards no new ones until `plug`.
+    pub fn pull(&self, ending: Ending) {
+        self.faults.send_modify(|faults| faults.plugged = false);
+        self.cut(ending);
     }
 
-    /// Lets new connections through again.
+    /// Forwards new connections again.
     pub fn plug(&self) {
-        self.weather.send_modify(|weather| weather.plugged = true);
+        self.faults.send_modify(|faults| faults.plugged = true);
     }
 
-    /// Keeps what is on its way, or lets it go on.
+    /// Holds back bytes, or delivers them again.
     pub fn stall(&self, stalled: bool) {
-        self.weather.send_modify(|weather| weather.flows = !stalled);
+        self.faults.send_modify(|faults| faults.flows = !stalled);
     }
 }
 
@@ -90,47 +87,47 @@ impl Drop for Proxy {
     }
 }
 
-/// Carries bytes both ways until it is cut, or either side ends.
-async fn carry(mut near: TcpStream, host: SocketAddr, mut weather: watch::Receiver<Weather>) {
-    let cuts = weather.borrow().cuts;
-    let (seen, also_seen) = (weather.clone(), weather.clone());
+/// Forwards bytes both ways until the connection is cut or either end closes.
+async fn forward(mut near: TcpStream, host: SocketAddr, mut faults: watch::Receiver<LinkFaults>) {
+    let cuts = faults.borrow().cuts;
+    let (seen, also_seen) = (faults.clone(), faults.clone());
     let Ok(mut far) = TcpStream::connect(host).await else { return };
-    // As quick as what it stands for.
+    // Add no delay of its own.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
-    let how = {
+    let ending = {
         let (mut from_near, mut to_near) = near.split();
         let (mut from_far, mut to_far) = far.split();
         tokio::select! {
-            // All that arrived before the cut but was not carried is lost with it.
+            // A cut wins: bytes that are not forwarded yet are lost.
             biased;
-            cut = weather.wait_for(|weather| weather.cuts != cuts) => match cut {
-                Ok(weather) => weather.how,
-                Err(_) => How::Fin,
+            cut = faults.wait_for(|faults| faults.cuts != cuts) => match cut {
+                Ok(faults) => faults.ending,
+                Err(_) => Ending::Fin,
             },
-            () = pump(&mut from_near, &mut to_far, seen) => How::Fin,
-            () = pump(&mut from_far, &mut to_near, also_seen) => How::Fin,
+            () = pump(&mut from_near, &mut to_far, seen) => Ending::Fin,
+            () = pump(&mut from_far, &mut to_near, also_seen) => Ending::Fin,
         }
     };
-    match how {
-        How::Fin => {
+    match ending {
+        Ending::Fin => {
             let _ = (near.shutdown().await, far.shutdown().await);
         }
-        How::Rst => {
+        Ending::Rst => {
             let _ = (near.set_zero_linger(), far.set_zero_linger());
         }
-        // Both stay open for as long as there is a proxy, and nobody reads them.
-        How::BlackHole => while weather.changed().await.is_ok() {},
+        // Keep both sockets open and unread as long as the proxy exists.
+        Ending::BlackHole => while faults.changed().await.is_ok() {},
     }
 }
 
 async fn pump(
     from: &mut (impl AsyncReadExt + Unpin),
     to: &mut (impl AsyncWriteExt + Unpin),
-    mut weather: watch::Receiver<Weather>,
+    mut faults: watch::Receiver<LinkFaults>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(bytes @ 1..) = from.read(&mut buffer).await {
-        if weather.wait_for(|weather| weather.flows).await.is_err()
+        if faults.wait_for(|faults| faults.flows).await.is_err()
             || to.write_all(&buffer[..bytes]).await.is_err()
         {
             return;

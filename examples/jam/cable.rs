@@ -1,4 +1,4 @@
-//! A cable that can be pulled out.
+//! A TCP proxy whose connections can be cut.
 
 use std::{io, net::SocketAddr};
 
@@ -8,22 +8,22 @@ use tokio::{
     sync::watch,
 };
 
-/// A cable between a participant and the host that can be pulled out.
+/// A network cable between a participant and the host.
 pub struct Cable {
-    /// Where its near end is.
+    /// Where the participant connects.
     pub address: SocketAddr,
     plugged: watch::Sender<bool>,
 }
 
 impl Cable {
-    pub async fn lay(host: SocketAddr) -> io::Result<Self> {
+    pub async fn connect(host: SocketAddr) -> io::Result<Self> {
         let end = TcpListener::bind("127.0.0.1:0").await?;
         let address = end.local_addr()?;
         let (plugged, plug) = watch::channel(true);
         tokio::spawn(async move {
             while let Ok((near, _)) = end.accept().await {
                 if *plug.borrow() {
-                    tokio::spawn(carry(near, host, plug.clone()));
+                    tokio::spawn(forward(near, host, plug.clone()));
                 }
             }
         });
@@ -39,10 +39,10 @@ impl Cable {
     }
 }
 
-/// Carries bytes both ways until the cable is pulled.
-async fn carry(mut near: TcpStream, host: SocketAddr, mut plug: watch::Receiver<bool>) {
+/// Forwards bytes both ways until the cable is pulled.
+async fn forward(mut near: TcpStream, host: SocketAddr, mut plug: watch::Receiver<bool>) {
     let Ok(mut far) = TcpStream::connect(host).await else { return };
-    // As quick as what it stands for.
+    // Add no delay of its own.
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
     tokio::select! {
         _ = copy_bidirectional(&mut near, &mut far) => {}

@@ -1,4 +1,4 @@
-//! The commands: the same in every mode, for all they see is a [`Dispatcher`].
+//! The commands. They only use a [`Dispatcher`], so they work in every mode.
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -20,44 +20,44 @@ use crate::{
 };
 
 pub const HELP: &str = "\
-add NAME [KIND]             a new instrument: oscillator, fm, pluck or kick
-delete ID                   away with an instrument
-own ID,…   release ID,…     take instruments, or give them up
-privilege  yield            take the control of the session, or give it up
-filter ID HERTZ             the cutoff of an instrument's filter
-level ID DECIBELS           its fader
-note ID BEAT KEY [BEATS]    a note in its track; beats count from 1, key 60 is C4
-key ID KEY on|off           play it
-play  stop  bpm N           the transport, and its tempo
-undo  redo                  take back your own last step, and do it again
-save [NAME]                 keep the session, under this name from now on
-load NAME                   go on with that one, all of you; what is not saved is lost
-new                         begin anew, all of you; what is not saved is lost
-projects                    what can be loaded
-show  who  status           what there is, who takes part, how the connection does
-wait SECONDS                print what happens for so long
-wait show|who|status TEXT   … until TEXT shows there (`wait 5 show TEXT`: at most 5 s)
+add NAME [KIND]             add an instrument: oscillator, fm, pluck or kick
+delete ID                   delete an instrument
+own ID,…   release ID,…     request or release instruments
+privilege  yield            request or release control of the session
+filter ID HERTZ             set the filter cutoff of an instrument
+level ID DECIBELS           set its level
+note ID BEAT KEY [BEATS]    add a note to its track; beats count from 1, key 60 is C4
+key ID KEY on|off           play or release a key
+play  stop  bpm N           start or stop the transport, set the tempo
+undo  redo                  undo or redo your own last step
+save [NAME]                 save the project, under a new name if given
+load NAME                   load a project for all participants; unsaved changes are lost
+new                         start a new project for all; unsaved changes are lost
+projects                    list the saved projects
+show  who  status           print the studio, the participants, the connection
+wait SECONDS                print events for this long
+wait show|who|status TEXT   … until the output has TEXT (`wait 5 show TEXT`: at most 5 s)
 quit                        leave";
 
-/// How long a wish may be unanswered, in a network that works.
-const ANSWER: Duration = Duration::from_secs(10);
+/// How long to wait for an answer to a request.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long `wait show TEXT` waits unless it is told how long.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Default limit of `wait show TEXT`.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Whether there is more to come.
+/// How to continue after a command.
 pub enum Then {
-    Go,
-    /// And it has been said why this line could not be carried out.
+    Continue,
+    /// The command failed, and the reason has been printed.
     Failed,
     Quit,
 }
 
-/// Carries out a line.
+/// Runs one command line.
 ///
 /// # Errors
-/// In words, if the line makes no sense or cannot be done.
-pub async fn carry_out(
+/// Returns the text to show if the line is malformed or the command fails.
+pub async fn run_line(
     line: &str,
     studio: &Arc<dyn Dispatcher>,
     news: &mut News,
@@ -69,27 +69,27 @@ pub async fn carry_out(
         ["help"] => say(HELP),
         ["quit"] => return Ok(Then::Quit),
         ["show"] => say(show::studio(&**studio)),
-        ["who"] => say(show::people(&**studio)),
+        ["who"] => say(show::participants(&**studio)),
         ["status"] => say(show::status(&**studio)),
         ["wait", ref what @ ..] => wait(what, studio, news).await?,
-        ["own", ids] => own(&instruments(ids)?, studio, news).await?,
-        ["release", ids] => done(studio.release_ownership(&instruments(ids)?))?,
+        ["own", ids] => own(&parse_ids(ids)?, studio, news).await?,
+        ["release", ids] => or_text(studio.release_ownership(&parse_ids(ids)?))?,
         ["privilege"] => privilege(studio, news).await?,
-        ["yield"] => done(studio.release_privilege())?,
-        ["undo"] => trace(Step::Back, studio, news)?,
-        ["redo"] => trace(Step::Forth, studio, news)?,
+        ["yield"] => or_text(studio.release_privilege())?,
+        ["undo"] => undo_or_redo(Step::Undo, studio, news)?,
+        ["redo"] => undo_or_redo(Step::Redo, studio, news)?,
         ["projects"] => say(show::projects(&**studio)),
         ["save"] => return project(ProjectAction::Save, studio, news).await,
         ["save", ref name @ ..] => {
-            return project(ProjectAction::SaveAs(named(name)?), studio, news).await;
+            return project(ProjectAction::SaveAs(project_name(name)?), studio, news).await;
         }
         ["load", ref name @ ..] if !name.is_empty() => {
-            return project(ProjectAction::Load(named(name)?), studio, news).await;
+            return project(ProjectAction::Load(project_name(name)?), studio, news).await;
         }
         ["new"] => return project(ProjectAction::New, studio, news).await,
-        ref edit => dispatch(action(edit, &**studio)?, &**studio)?,
+        ref edit => dispatch(parse_action(edit, &**studio)?, &**studio)?,
     }
-    Ok(Then::Go)
+    Ok(Then::Continue)
 }
 
 fn dispatch(action: NetworkAction, studio: &dyn Dispatcher) -> Result<(), String> {
@@ -99,79 +99,79 @@ fn dispatch(action: NetworkAction, studio: &dyn Dispatcher) -> Result<(), String
     })
 }
 
-/// Takes a step back, or forth again. What it changes is known at once; whether
-/// all of that could be, an event says.
-fn trace(step: Step, studio: &Arc<dyn Dispatcher>, news: &mut News) -> Result<(), String> {
+/// Undoes or redoes a step. The predicted changes are known at once; an event reports
+/// whether all of them were applied.
+fn undo_or_redo(step: Step, studio: &Arc<dyn Dispatcher>, news: &mut News) -> Result<(), String> {
     let before = studio.state();
-    done(match step {
-        Step::Back => studio.undo(),
-        Step::Forth => studio.redo(),
+    or_text(match step {
+        Step::Undo => studio.undo(),
+        Step::Redo => studio.redo(),
     })?;
     news.expect(step, &words::changes(&before, &studio.state()));
     Ok(())
 }
 
-/// Has something done to a project, and waits until it is, or cannot be.
+/// Runs a project task, and waits until it succeeds or fails.
 async fn project(
     task: ProjectAction,
     studio: &Arc<dyn Dispatcher>,
     news: &mut News,
 ) -> Result<Then, String> {
     dispatch(NetworkAction::Project(task.clone()), &**studio)?;
-    // The same outcome as the last time is one all the same.
-    news.look();
+    // Print the current notice first, in case the new one equals it.
+    news.print_changes();
     let notice = || studio.state().model.projects.notice.clone();
-    hear(news, |_| !matches!(notice(), ProjectNotice::Working(_))).await?;
-    Ok(if notice() == ProjectNotice::Done(task) { Then::Go } else { Then::Failed })
+    wait_for_answer(news, |_| !matches!(notice(), ProjectNotice::Working(_))).await?;
+    Ok(if notice() == ProjectNotice::Done(task) { Then::Continue } else { Then::Failed })
 }
 
-fn named(words: &[&str]) -> Result<ProjectName, String> {
-    done(ProjectName::new(&words.join(" ")))
+fn project_name(words: &[&str]) -> Result<ProjectName, String> {
+    or_text(ProjectName::new(&words.join(" ")))
 }
 
-/// The action that a command stands for.
-fn action(words: &[&str], studio: &dyn Dispatcher) -> Result<NetworkAction, String> {
+/// Parses an editing command.
+fn parse_action(words: &[&str], studio: &dyn Dispatcher) -> Result<NetworkAction, String> {
     Ok(match *words {
         ["add", name] => add(name, "oscillator", studio)?,
         ["add", name, kind] => add(name, kind, studio)?,
-        ["delete", id] => NetworkAction::DeleteInstrument(instrument(id)?),
+        ["delete", id] => NetworkAction::DeleteInstrument(parse_id(id)?),
         ["filter", id, cutoff] => {
-            let id = instrument(id)?;
-            let cutoff = done(Hertz::new(number(cutoff)?))?;
+            let id = parse_id(id)?;
+            let cutoff = or_text(Hertz::new(number(cutoff)?))?;
             set(id, InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff)))
         }
         ["level", id, level] => {
-            let id = instrument(id)?;
-            set(id, InstrumentSetting::Level(done(Decibels::new(number(level)?))?))
+            let id = parse_id(id)?;
+            set(id, InstrumentSetting::Level(or_text(Decibels::new(number(level)?))?))
         }
         ["note", id, beat, key] => note(id, beat, key, "1")?,
         ["note", id, beat, key, beats] => note(id, beat, key, beats)?,
         ["key", id, key, "on"] => {
-            let id = instrument(id)?;
+            let id = parse_id(id)?;
             let strike = InstrumentAction::Play(pitch(key)?, Velocity::of(100));
             NetworkAction::Instrument(id, strike)
         }
         ["key", id, key, "off"] => {
-            NetworkAction::Instrument(instrument(id)?, InstrumentAction::Release(pitch(key)?))
+            NetworkAction::Instrument(parse_id(id)?, InstrumentAction::Release(pitch(key)?))
         }
         ["play"] => NetworkAction::Transport(TransportAction::Play),
         ["stop"] => NetworkAction::Transport(TransportAction::Stop),
         ["bpm", tempo] => {
-            NetworkAction::Session(SessionSetting::Tempo(done(Bpm::new(number(tempo)?))?))
+            NetworkAction::Session(SessionSetting::Tempo(or_text(Bpm::new(number(tempo)?))?))
         }
-        [command, ..] => return Err(misused(command)),
-        [] => return Err("nothing to do".into()),
+        [command, ..] => return Err(usage_error(command)),
+        [] => return Err("empty command".into()),
     })
 }
 
 fn add(name: &str, kind: &str, studio: &dyn Dispatcher) -> Result<NetworkAction, String> {
-    let named = |&&source: &&SourceKind| format!("{source:?}").eq_ignore_ascii_case(kind);
-    let source = SourceKind::ALL.iter().find(named);
+    let matches = |&&source: &&SourceKind| format!("{source:?}").eq_ignore_ascii_case(kind);
+    let source = SourceKind::ALL.iter().find(matches);
     let me = studio.identity().client_id;
     Ok(NetworkAction::AddInstrument {
         id: studio.state().model.instruments.free_id(me.0),
-        name: done(Name::new(name))?,
-        source: *source.ok_or_else(|| format!("there is no kind of instrument called {kind}"))?,
+        name: or_text(Name::new(name))?,
+        source: *source.ok_or_else(|| format!("unknown kind of instrument: {kind}"))?,
     })
 }
 
@@ -180,54 +180,54 @@ fn set(id: InstrumentId, setting: InstrumentSetting) -> NetworkAction {
 }
 
 fn note(id: &str, beat: &str, key: &str, beats: &str) -> Result<NetworkAction, String> {
-    let id = instrument(id)?;
+    let id = parse_id(id)?;
     let note = Note {
-        tick: done(Ticks::new(ticks(number::<f64>(beat)? - 1.0)?))?,
+        tick: or_text(Ticks::new(ticks(number::<f64>(beat)? - 1.0)?))?,
         pitch: pitch(key)?,
-        length: done(NoteLength::new(ticks(number(beats)?)?))?,
+        length: or_text(NoteLength::new(ticks(number(beats)?)?))?,
         velocity: Velocity::of(100),
         probability: Probability::MAX,
     };
     Ok(NetworkAction::PianoRoll(id, PianoRollAction::Add(note)))
 }
 
-/// Beats in ticks, of which there are none before the beginning.
+/// Converts beats to ticks, and rejects times before the start.
 fn ticks(beats: f64) -> Result<u32, String> {
     let ticks = (beats * 480.0).round();
-    // What is too much for a piece is refused by whoever takes the ticks.
+    // `Ticks` and `NoteLength` check the upper limit.
     if ticks >= 0.0 { Ok(ticks as u32) } else { Err("beats count from 1".into()) }
 }
 
-/// Asks for instruments, and waits for the answer.
+/// Requests instruments, and waits for the answer.
 async fn own(
     ids: &[InstrumentId],
     studio: &Arc<dyn Dispatcher>,
     news: &mut News,
 ) -> Result<(), String> {
     news.denied = 0;
-    done(studio.request_ownership(ids))?;
+    or_text(studio.request_ownership(ids))?;
     let me = studio.identity().client_id;
     let answered = |news: &News| {
         let roster = &studio.state().roster;
         let mine = ids.iter().filter(|&&id| roster.owns(me, id)).count();
         mine + news.denied >= ids.len()
     };
-    hear(news, answered).await
+    wait_for_answer(news, answered).await
 }
 
-/// Asks for the privilege, and waits for the answer.
+/// Requests the privilege, and waits for the answer.
 async fn privilege(studio: &Arc<dyn Dispatcher>, news: &mut News) -> Result<(), String> {
     news.denied = 0;
-    done(studio.request_privilege())?;
+    or_text(studio.request_privilege())?;
     let me = studio.identity().client_id;
-    hear(news, |news| news.denied > 0 || studio.state().roster.is_privileged(me)).await
+    wait_for_answer(news, |news| news.denied > 0 || studio.state().roster.is_privileged(me)).await
 }
 
-async fn hear(news: &mut News, answered: impl Fn(&News) -> bool) -> Result<(), String> {
-    if news.until(ANSWER, answered).await {
+async fn wait_for_answer(news: &mut News, answered: impl Fn(&News) -> bool) -> Result<(), String> {
+    if news.until(ANSWER_TIMEOUT, answered).await {
         Ok(())
     } else {
-        Err("the host has not answered".into())
+        Err("no answer from the host".into())
     }
 }
 
@@ -235,7 +235,7 @@ async fn wait(what: &[&str], studio: &Arc<dyn Dispatcher>, news: &mut News) -> R
     let (seconds, what) = match what {
         [seconds, rest @ ..] if seconds.starts_with(|c: char| c.is_ascii_digit()) => {
             let seconds = number::<f32>(seconds)?;
-            (Some(done(Duration::try_from_secs_f32(seconds))?), rest)
+            (Some(or_text(Duration::try_from_secs_f32(seconds))?), rest)
         }
         rest => (None, rest),
     };
@@ -245,54 +245,54 @@ async fn wait(what: &[&str], studio: &Arc<dyn Dispatcher>, news: &mut News) -> R
             return Ok(());
         }
         ["show", _, ..] => show::studio,
-        ["who", _, ..] => show::people,
+        ["who", _, ..] => show::participants,
         ["status", _, ..] => show::status,
-        _ => return Err(misused("wait")),
+        _ => return Err(usage_error("wait")),
     };
     let text = what[1..].join(" ");
-    // Columns are padded; what is looked for is not.
-    let there = |_: &News| squeezed(&shown(&**studio)).contains(&text);
-    let limit = seconds.unwrap_or(PATIENCE);
+    // The output is padded into columns; the text to find is not.
+    let there = |_: &News| collapse_spaces(&shown(&**studio)).contains(&text);
+    let limit = seconds.unwrap_or(WAIT_TIMEOUT);
     if news.until(limit, there).await {
         Ok(())
     } else {
         let seconds = limit.as_secs_f32();
-        Err(format!("`{} {text}` has not come true within {seconds} s", what[0]))
+        Err(format!("`{} {text}` did not show within {seconds} s", what[0]))
     }
 }
 
-fn squeezed(text: &str) -> String {
+fn collapse_spaces(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn instruments(list: &str) -> Result<Vec<InstrumentId>, String> {
-    list.split(',').map(instrument).collect()
+fn parse_ids(list: &str) -> Result<Vec<InstrumentId>, String> {
+    list.split(',').map(parse_id).collect()
 }
 
-fn instrument(id: &str) -> Result<InstrumentId, String> {
+fn parse_id(id: &str) -> Result<InstrumentId, String> {
     number(id).map(InstrumentId)
 }
 
 fn pitch(key: &str) -> Result<Pitch, String> {
-    done(Pitch::new(number(key)?))
+    or_text(Pitch::new(number(key)?))
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text} is not a number that fits here"))
+    text.parse().map_err(|_| format!("{text} is not a valid number here"))
 }
 
-fn misused(command: &str) -> String {
-    // The first column, of the lines that have the command in it.
-    let column = |line: &str| squeezed(&line.chars().take(28).collect::<String>());
+fn usage_error(command: &str) -> String {
+    // The usage column of the lines that name the command.
+    let column = |line: &str| collapse_spaces(&line.chars().take(28).collect::<String>());
     let names = |usage: &String| usage.split(' ').any(|word| word == command);
     let usages: Vec<_> = HELP.lines().map(column).filter(names).collect();
     if usages.is_empty() {
-        format!("there is no command {command}; `help` lists them")
+        format!("unknown command {command}; `help` lists all commands")
     } else {
-        format!("it goes like this: {}", usages.join(", or "))
+        format!("usage: {}", usages.join(", or "))
     }
 }
 
-fn done<T, E: ToString>(result: Result<T, E>) -> Result<T, String> {
+fn or_text<T, E: ToString>(result: Result<T, E>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }

@@ -1,7 +1,8 @@
-//! A session by hand: alone, as the host, or with a host somewhere else.
+//! A session on the command line: local, as host, or as client.
 //!
-//! The same commands work in all three, for they only ever see a `Dispatcher`;
-//! [`Command::mode`] is the one place that knows which one it is.
+//! The same commands work in all three modes, because they only use a
+//! `Dispatcher`; [`Command::mode`] is the one place that distinguishes the
+//! modes.
 //!
 //! ```sh
 //! cargo run --example session -- host --name mia
@@ -40,19 +41,18 @@ use news::{News, complain, happens, short};
 
 #[derive(Parser)]
 #[command(
-    about = "Play in a session: alone, as its host, or with a host somewhere else",
+    about = "Play in a session: on your own, as its host, or as a client of a host",
     after_help = "\
 Examples:
-  session host                            others can join, at port 9999
-  session host --project-dir ~/songs      and what is saved is kept there
+  session host                            others can join, on port 9999
+  session host --project-dir ~/songs      projects are saved there
   session join 192.168.1.20 --own 1,2     play instruments 1 and 2 there
   session join stage:7000 --privilege     control the transport there
   printf 'own 1\\nfilter 1 800\\n' | session join localhost
 
 Commands are read from standard input; `help` lists them. At the end of a script
-a client leaves, and the exit code says whether every line could be done; a host
-stays until Ctrl-C or `quit`, for others are in its session. RUST_LOG=debug shows
-what happens underneath."
+a client leaves, and the exit code says whether every line succeeded; a host keeps
+the session open until Ctrl-C or `quit`. RUST_LOG=debug logs the network layer."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -61,69 +61,69 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Play alone
+    /// Play on your own
     Local {
         #[command(flatten)]
-        who: Who,
+        identity: Identity,
         #[command(flatten)]
-        shelf: Shelf,
+        storage: Storage,
     },
     /// Open a session that others can join
     Host {
-        /// Where to listen; [::] is everywhere, and port 0 is any that is free
+        /// Where to listen; [::] means all interfaces, and port 0 any free port
         #[arg(default_value = "[::]:9999")]
         address: String,
         #[command(flatten)]
-        who: Who,
+        identity: Identity,
         #[command(flatten)]
-        shelf: Shelf,
+        storage: Storage,
     },
     /// Join the session of a host
     Join {
-        /// Where the host is: its name or address, and its port unless that is 9999
+        /// The host: its name or address, and its port unless that is 9999
         address: String,
         #[command(flatten)]
-        who: Who,
-        /// The instruments to ask for
+        identity: Identity,
+        /// The instruments to request
         #[arg(long, value_name = "ID,…", value_delimiter = ',')]
         own: Vec<u32>,
-        /// Ask for the control of transport, session and buses
+        /// Request the privilege: control of transport, session settings and mixer
         #[arg(long)]
         privilege: bool,
-        /// Where to keep the secret with which to come back after a crash
+        /// Where to keep the token that resumes the session after a crash
         #[arg(long, value_name = "DIR")]
         state_dir: Option<PathBuf>,
-        /// What to speak with the host: `json`, which can be read along, or `postcard`
+        /// The wire format: `json`, which is readable in a capture, or `postcard`
         #[arg(long, value_name = "NAME")]
         codec: Option<Codec>,
     },
 }
 
 #[derive(Args)]
-struct Who {
-    /// What to be called
-    #[arg(long, env = "USER", default_value = "somebody", hide_env = true)]
+struct Identity {
+    /// Your name in the session
+    #[arg(long, env = "USER", default_value = "player", hide_env = true)]
     name: String,
 }
 
 #[derive(Args)]
-struct Shelf {
-    /// Where projects are saved, and loaded from; made if it is not there
+struct Storage {
+    /// Where projects are saved; created if it does not exist
     #[arg(long, value_name = "DIR")]
     project_dir: Option<PathBuf>,
 }
 
-/// What one asked for when one joined.
+/// What to request from the host when joining.
 #[derive(Default)]
-struct Wishes {
+struct JoinRequests {
     own: Vec<InstrumentId>,
     privilege: bool,
-    /// The place that one had before, if one had any.
+    /// The token of an earlier run, if there is one.
     saved: Option<SavedToken>,
 }
 
-// One thread serves everybody: a second one would be woken for what the first is
-// about to do.
+// One worker thread: a second one would be woken for work that the first is about
+// to do.
 #[tokio::main(worker_threads = 1)]
 async fn main() -> ExitCode {
     let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
@@ -138,33 +138,33 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let (mode, wishes) = command.mode()?;
-    let outlives_its_script = matches!(mode, Mode::Host { .. });
+    let (mode, requests) = command.mode()?;
+    let keeps_running = matches!(mode, Mode::Host { .. });
     let studio = imbolc_net::open(mode).await?;
     let mut news = News::new(Arc::clone(&studio));
-    if greet(&*studio, &wishes) {
-        claim_again(&*studio, &wishes);
+    if greet(&*studio, &requests) {
+        request_missing(&*studio, &requests);
     }
 
-    let mut leave = std::pin::pin!(asked_to_leave());
-    let mut lines = lines_of_standard_input();
+    let mut terminated = std::pin::pin!(termination_signal());
+    let mut lines = stdin_lines();
     let mut code = ExitCode::SUCCESS;
     let at_terminal = io::stdin().is_terminal();
     let mut reading = true;
     while news.ended.is_none() {
         tokio::select! {
             biased;
-            () = &mut leave => break,
+            () = &mut terminated => break,
             () = news.next() => {}
             line = lines.recv(), if reading => match line {
                 Some(line) => {
                     let outcome = tokio::select! {
-                        outcome = commands::carry_out(&line, &studio, &mut news) => outcome,
-                        () = &mut leave => break,
+                        outcome = commands::run_line(&line, &studio, &mut news) => outcome,
+                        () = &mut terminated => break,
                     };
                     news.catch_up();
                     match outcome {
-                        Ok(Then::Go) => {}
+                        Ok(Then::Continue) => {}
                         Ok(Then::Failed) => code = ExitCode::FAILURE,
                         Ok(Then::Quit) => break,
                         Err(error) => {
@@ -173,51 +173,51 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
                         }
                     }
                 }
-                // The window was closed, and a terminal that is gone is none
-                // any more. Nobody has said goodbye, so the place is kept.
+                // The terminal window was closed: exit without `Goodbye`, so that
+                // the host keeps the place.
                 None if at_terminal && !io::stdin().is_terminal() => {
                     return Ok(ExitCode::FAILURE);
                 }
-                None if outlives_its_script && !at_terminal => reading = false,
+                None if keeps_running && !at_terminal => reading = false,
                 None => break,
             },
         }
     }
     if let Some(reason @ CloseReason::ConnectionLost(_)) = news.ended {
-        return Err(format!("the session is over: {reason}").into());
+        return Err(format!("session ended: {reason}").into());
     }
     studio.close().await;
-    // At a prompt one has seen what failed.
+    // At a prompt the user has seen which lines failed.
     Ok(if at_terminal { ExitCode::SUCCESS } else { code })
 }
 
 impl Command {
     /// The dispatcher to open, and what to ask it for.
-    fn mode(self) -> Result<(Mode, Wishes), String> {
+    fn mode(self) -> Result<(Mode, JoinRequests), String> {
         Ok(match self {
-            Self::Local { who, shelf } => {
-                let mode = Mode::Local { name: who.name, projects: shelf.project_dir };
-                (mode, Wishes::default())
+            Self::Local { identity, storage } => {
+                let mode = Mode::Local { name: identity.name, projects: storage.project_dir };
+                (mode, JoinRequests::default())
             }
-            Self::Host { address, who, shelf } => {
-                let (name, projects) = (who.name, shelf.project_dir);
+            Self::Host { address, identity, storage } => {
+                let (name, projects) = (identity.name, storage.project_dir);
                 let options = HostOptions::default();
                 (
                     Mode::Host { name, address, session_name: None, projects, options },
-                    Wishes::default(),
+                    JoinRequests::default(),
                 )
             }
-            Self::Join { address, who, own, privilege, state_dir, codec } => {
+            Self::Join { address, identity, own, privilege, state_dir, codec } => {
                 let address = with_port(&address);
                 let own: Vec<_> = own.into_iter().map(InstrumentId).collect();
                 let directory = state_dir
                     .or_else(TokenFile::default_directory)
-                    .ok_or("there is no home directory: name a directory with --state-dir")?;
-                let token_file = TokenFile::claim(&directory, &address, &who.name)
+                    .ok_or("no home directory: set a directory with --state-dir")?;
+                let token_file = TokenFile::claim(&directory, &address, &identity.name)
                     .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
                 let saved = token_file.load();
                 let options = JoinOptions {
-                    name: who.name,
+                    name: identity.name,
                     own: own.clone(),
                     privilege,
                     token_file: Some(token_file),
@@ -226,28 +226,28 @@ impl Command {
                         None => ClientConfig::default(),
                     },
                 };
-                (Mode::Remote { address, options }, Wishes { own, privilege, saved })
+                (Mode::Remote { address, options }, JoinRequests { own, privilege, saved })
             }
         })
     }
 }
 
-/// Says where one is, as whom, and with what. Returns whether one is back.
-fn greet(studio: &dyn Dispatcher, wishes: &Wishes) -> bool {
+/// Prints the mode, your name and your instruments. Returns whether the session was
+/// resumed.
+fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
     let identity = studio.identity();
     let state = studio.state();
     let owned: Vec<_> =
         identity.instruments.iter().map(|&id| words::label(&state.model, id)).collect();
     let with =
         if owned.is_empty() { String::new() } else { format!(", with {}", owned.join(", ")) };
-    // The address of a host is its own, and how to get there is what others
-    // want to know.
+    // Leave out the round trip, which is not measured yet.
     let status = match studio.status() {
         Status::Connected { .. } => "connected".into(),
         status => status.to_string(),
     };
-    let back = wishes.saved.is_some_and(|saved| saved.session == identity.session);
-    let welcome = if back { "welcome back: " } else { "" };
+    let resumed = requests.saved.is_some_and(|saved| saved.session == identity.session);
+    let welcome = if resumed { "welcome back: " } else { "" };
     let session = short(identity.session);
     happens(format_args!("{welcome}{status} as {}{with} (session {session})", identity.name));
     if let Status::Hosting { address: Some(address) } = studio.status()
@@ -255,21 +255,21 @@ fn greet(studio: &dyn Dispatcher, wishes: &Wishes) -> bool {
     {
         happens(format_args!("others join with: session join {there}"));
     }
-    if wishes.saved.is_some() && !back {
-        happens("this is a new session: the one you were in is gone");
+    if requests.saved.is_some() && !resumed {
+        happens("this is a new session: the previous one has ended");
     }
-    back
+    resumed
 }
 
-/// Who comes back has what it had; what it wants besides, it has to ask for.
-/// Who joins has asked already, and an event says what was not granted.
-fn claim_again(studio: &dyn Dispatcher, wishes: &Wishes) {
+/// After a resumption, requests what the resumed session does not own. A `Hello` that
+/// joins has requested it already, and events report refusals.
+fn request_missing(studio: &dyn Dispatcher, requests: &JoinRequests) {
     let owned: BTreeSet<_> = studio.identity().instruments.into_iter().collect();
-    let missing: Vec<_> = wishes.own.iter().copied().filter(|id| !owned.contains(id)).collect();
+    let missing: Vec<_> = requests.own.iter().copied().filter(|id| !owned.contains(id)).collect();
     let state = studio.state();
     let lacks_privilege =
-        wishes.privilege && !state.roster.is_privileged(studio.identity().client_id);
-    // Offline already: there will be an event about that.
+        requests.privilege && !state.roster.is_privileged(studio.identity().client_id);
+    // Fails only when offline, which an event reports.
     if !missing.is_empty() {
         let _ = studio.request_ownership(&missing);
     }
@@ -278,8 +278,8 @@ fn claim_again(studio: &dyn Dispatcher, wishes: &Wishes) {
     }
 }
 
-/// Reads on a thread of its own, which does not keep the program from ending.
-fn lines_of_standard_input() -> mpsc::Receiver<String> {
+/// Reads standard input on its own thread, which does not keep the process alive.
+fn stdin_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {
         for line in io::stdin().lock().lines().map_while(Result::ok) {
@@ -291,10 +291,10 @@ fn lines_of_standard_input() -> mpsc::Receiver<String> {
     receiver
 }
 
-/// Resolves when the operating system wants the program to end.
-async fn asked_to_leave() {
+/// Resolves on Ctrl-C or SIGTERM.
+async fn termination_signal() {
     let interrupt = async {
-        // Without a handler, the default one ends the program.
+        // If no handler can be installed, the default one ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,4 +1,4 @@
-//! What happens in the session, one readable line each.
+//! Prints the events of the session, one line each.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -9,7 +9,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, NetworkState,
+    Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Events, Status},
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
@@ -18,14 +18,14 @@ use tokio::time::timeout;
 
 use crate::words::{self, Change};
 
-/// Which way through one's own history.
+/// Undo or redo.
 #[derive(Clone, Copy)]
 pub enum Step {
-    Back,
-    Forth,
+    Undo,
+    Redo,
 }
 
-/// Prints what happens, and remembers what was seen last.
+/// Prints events and changes, and keeps the snapshot that was printed last.
 pub struct News {
     studio: Arc<dyn Dispatcher>,
     events: Events,
@@ -33,18 +33,18 @@ pub struct News {
     session: SessionId,
     mine: BTreeSet<InstrumentId>,
     connected: bool,
-    /// What was undone or redone and not answered yet, and what it changes.
-    traced: VecDeque<(Step, String)>,
-    /// Wishes that were not granted since somebody asked.
+    /// Undo and redo steps without an answer, with the changes that they predict.
+    steps: VecDeque<(Step, String)>,
+    /// Requests denied since the last command that requests something.
     pub denied: usize,
-    /// Why the session cannot go on.
+    /// Why the session ended.
     pub ended: Option<CloseReason>,
 }
 
 impl News {
     pub fn new(studio: Arc<dyn Dispatcher>) -> Self {
-        // First the events, then the snapshot: what happens in between is seen
-        // twice rather than not at all.
+        // Subscribe before taking the snapshot, so that no change between the two
+        // is missed.
         let events = studio.events();
         let identity = studio.identity();
         Self {
@@ -52,7 +52,7 @@ impl News {
             session: identity.session,
             mine: identity.instruments.into_iter().collect(),
             connected: !matches!(studio.status(), Status::Reconnecting { .. }),
-            traced: VecDeque::new(),
+            steps: VecDeque::new(),
             denied: 0,
             ended: None,
             events,
@@ -60,7 +60,7 @@ impl News {
         }
     }
 
-    /// Waits for something to happen, and prints it. May be cancelled.
+    /// Waits for an event, and prints it. Cancel safe.
     pub async fn next(&mut self) {
         match self.events.next().await {
             Some(event) => self.print(event),
@@ -68,15 +68,15 @@ impl News {
         }
     }
 
-    /// Prints what has happened already.
+    /// Prints the events that are queued.
     pub fn catch_up(&mut self) {
         while let Some(event) = self.events.try_next() {
             self.print(event);
         }
     }
 
-    /// Prints what happens until `done`, or for as long as `limit`. Returns
-    /// whether it is done.
+    /// Prints events until `done` or the end of the session, for at most `limit`.
+    /// Returns false on timeout.
     pub async fn until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> bool {
         timeout(limit, async {
             while !done(self) && self.ended.is_none() {
@@ -87,92 +87,99 @@ impl News {
         .is_ok()
     }
 
-    /// Looks at the snapshot as it is now, and prints what is new in it.
-    pub fn look(&mut self) {
-        self.print_changes();
-    }
-
-    /// Remembers what a step changes until it is answered.
+    /// Keeps the predicted changes of a step until its answer arrives.
     pub fn expect(&mut self, step: Step, changes: &[Change]) {
         let what: Vec<_> = changes.iter().map(|change| &*change.what).collect();
-        self.traced.push_back((step, what.join(", ")));
+        self.steps.push_back((step, what.join(", ")));
     }
 
     fn print(&mut self, event: Event) {
+        match event {
+            Event::Session(event) => self.print_session_event(event),
+            Event::Changed(_) => self.print_changes(),
+            Event::Status(status) => self.print_status(status),
+            Event::Missed(count) => happens(format_args!("{count} events were missed")),
+            _ => {}
+        }
+    }
+
+    fn print_session_event(&mut self, event: SessionEvent) {
         let me = self.studio.identity().client_id;
         let label = |id| words::label(&self.studio.state().model, id);
-        let others = |who: &OwnerInfo| who.client_id != me;
+        let is_other = |info: &OwnerInfo| info.client_id != me;
         match event {
-            Event::Changed(_) => self.print_changes(),
-            Event::Joined(who) if others(&who) => happens(format_args!("{who} has joined")),
-            Event::Left(who) if others(&who) => happens(format_args!("{who} has left")),
-            Event::Suspended(who) if others(&who) => {
-                happens(format_args!("{who} is away; the place is kept for a minute"));
+            SessionEvent::Joined(other) if is_other(&other) => {
+                happens(format_args!("{other} has joined"))
             }
-            Event::Resumed(who) if others(&who) => happens(format_args!("{who} is back")),
-            Event::Ownership { instrument, owner: Some(owner) } => {
-                let who = if others(&owner) { &*owner.name } else { "you" };
-                let owns = if others(&owner) { "owns" } else { "own" };
-                happens(format_args!("{who} {owns} {}", label(instrument)));
+            SessionEvent::Left(other) if is_other(&other) => {
+                happens(format_args!("{other} has left"))
             }
-            Event::Ownership { instrument, owner: None } => {
-                // Of what was deleted, it is said that it was.
+            SessionEvent::Suspended(other) if is_other(&other) => {
+                happens(format_args!("{other} is away, and can resume for a minute"));
+            }
+            SessionEvent::Resumed(other) if is_other(&other) => {
+                happens(format_args!("{other} is back"))
+            }
+            SessionEvent::Ownership { instrument, owner: Some(owner) } => {
+                let (name, verb) =
+                    if is_other(&owner) { (&*owner.name, "owns") } else { ("you", "own") };
+                happens(format_args!("{name} {verb} {}", label(instrument)));
+            }
+            SessionEvent::Ownership { instrument, owner: None } => {
+                // A deletion is printed as such.
                 if self.studio.state().model.instruments.contains(instrument) {
-                    happens(format_args!("nobody owns {}", label(instrument)));
+                    happens(format_args!("{} is free", label(instrument)));
                 }
             }
-            Event::OwnershipRefused { instrument, reason } => {
+            SessionEvent::OwnershipRefused { instrument, reason } => {
                 self.denied += 1;
                 complain(format_args!("you do not get {}: {reason}", label(instrument)));
             }
-            Event::Privilege { holder: Some(holder) } => {
-                let who = if others(&holder) { &*holder.name } else { "you" };
-                let has = if others(&holder) { "has" } else { "have" };
-                happens(format_args!("{who} {has} the privilege"));
+            SessionEvent::Privilege { holder: Some(holder) } => {
+                let (name, verb) =
+                    if is_other(&holder) { (&*holder.name, "has") } else { ("you", "have") };
+                happens(format_args!("{name} {verb} the privilege"));
             }
-            Event::Privilege { holder: None } => happens("nobody has the privilege"),
-            Event::PrivilegeDenied { holder } => {
+            SessionEvent::Privilege { holder: None } => happens("the privilege is free"),
+            SessionEvent::PrivilegeDenied { holder } => {
                 self.denied += 1;
                 complain(format_args!("you do not get the privilege: {holder} has it"));
             }
-            Event::Refused { action, reason } => {
+            SessionEvent::Refused { action, reason } => {
                 let what = words::action(&self.studio.state().model, &action);
                 let why = words::refusal(&action, &reason);
                 complain(format_args!("undone: {what}: {why}"));
             }
-            Event::Undone { kept } => self.print_step(Step::Back, kept),
-            Event::Redone { kept } => self.print_step(Step::Forth, kept),
-            Event::NothingUndone { reason } => {
-                self.traced.pop_front();
+            SessionEvent::Undone { kept } => self.print_step(Step::Undo, kept),
+            SessionEvent::Redone { kept } => self.print_step(Step::Redo, kept),
+            SessionEvent::NothingUndone { reason } => {
+                self.steps.pop_front();
                 complain(reason);
             }
-            Event::NewSession { session, unanswered } => {
+            SessionEvent::NewSession { session, unanswered } => {
                 self.print_new_session(session, unanswered.len());
             }
-            Event::Status(status) => self.print_status(status),
-            Event::Missed(count) => happens(format_args!("{count} events were missed")),
-            Event::Resynchronised(why) if why.is_repair() => {
-                happens(format_args!("everything was sent anew: {why}"));
+            SessionEvent::Resynchronised(why) if why.is_repair() => {
+                happens(format_args!("full state received: {why}"));
             }
-            // A routine, or one's own coming and going.
-            Event::Resynchronised(_)
-            | Event::Joined(_)
-            | Event::Left(_)
-            | Event::Suspended(_)
-            | Event::Resumed(_) => {}
+            // Routine full syncs, and your own presence.
+            SessionEvent::Resynchronised(_)
+            | SessionEvent::Joined(_)
+            | SessionEvent::Left(_)
+            | SessionEvent::Suspended(_)
+            | SessionEvent::Resumed(_)
+            | _ => {}
         }
     }
 
-    /// What somebody else has changed. One's own edits are no news.
+    /// Prints the changes of other participants, and those of a loaded project.
     ///
-    /// The snapshot may be ahead of the event, so what is different in it is
-    /// looked for whatever the event says has changed.
-    ///
-    /// A project that is loaded is nobody's edit, and news to everybody.
-    fn print_changes(&mut self) {
+    /// The snapshot may be ahead of the event, so this compares snapshots and ignores
+    /// the event's flags.
+    pub fn print_changes(&mut self) {
         let identity = self.studio.identity();
         if identity.session != self.session {
-            // Another session is not a change of the old one.
+            // A different session is not a change of the old one.
             return;
         }
         let now = self.studio.state();
@@ -188,26 +195,25 @@ impl News {
             if replaced {
                 happens(change.what);
             } else if !change.is_by(identity.client_id) {
-                let by = change.by.as_ref().map_or("somebody", |by| &*by.name);
+                let by = change.by.as_ref().map_or("unknown", |by| &*by.name);
                 happens(format_args!("{by}: {}", change.what));
             }
         }
     }
 
     fn print_step(&mut self, step: Step, kept: u32) {
-        // Of a step whose answer comes when nobody waits for it any more, only
-        // the answer is known.
-        let (_, what) = self.traced.pop_front().unwrap_or((step, String::new()));
+        // After a new session, the predicted changes of a step are unknown.
+        let (_, what) = self.steps.pop_front().unwrap_or((step, String::new()));
         let done = match step {
-            Step::Back => "undo",
-            Step::Forth => "redo",
+            Step::Undo => "undo",
+            Step::Redo => "redo",
         };
-        let what = if what.is_empty() { "nothing that shows" } else { &what };
+        let what = if what.is_empty() { "no visible change" } else { &what };
         if kept == 0 {
             happens(format_args!("{done}: {what}"));
         } else {
             happens(format_args!(
-                "{done}: {what}; the rest ({kept}) stays as somebody else has it by now"
+                "{done}: {what}; kept {kept} that other participants have changed since"
             ));
         }
     }
@@ -215,7 +221,7 @@ impl News {
     fn print_new_session(&mut self, session: SessionId, lost: usize) {
         let identity = self.studio.identity();
         let state = self.studio.state();
-        happens(format_args!("this is a new session ({}): the old one is gone", short(session)));
+        happens(format_args!("this is a new session ({}): the old one has ended", short(session)));
         let got: BTreeSet<_> = identity.instruments.into_iter().collect();
         if !got.is_empty() {
             let labels: Vec<_> = got.iter().map(|&id| words::label(&state.model, id)).collect();
@@ -224,7 +230,7 @@ impl News {
         for &id in self.mine.difference(&got) {
             let why = match state.roster.owner(id) {
                 Some(owner) => format!("{owner} has it"),
-                None => "it is not there".into(),
+                None => "it does not exist".into(),
             };
             complain(format_args!(
                 "you do not get {} again: {why}",
@@ -232,9 +238,9 @@ impl News {
             ));
         }
         if lost > 0 {
-            complain(format_args!("{lost} of your edits went with the old session"));
+            complain(format_args!("{lost} of your edits were lost with the old session"));
         }
-        self.traced.clear();
+        self.steps.clear();
         self.session = session;
         self.mine = got;
         self.seen = state;
@@ -243,10 +249,10 @@ impl News {
     fn print_status(&mut self, status: Status) {
         match status {
             Status::Reconnecting { reason, .. } => {
-                // Every attempt that fails says so; once is enough.
+                // Every failed attempt sends this status; print it once.
                 if std::mem::take(&mut self.connected) {
                     happens(format_args!(
-                        "connection lost: {reason}; `show` still works, trying again"
+                        "connection lost: {reason}; reconnecting, `show` still works"
                     ));
                 }
             }
@@ -260,22 +266,22 @@ impl News {
     }
 }
 
-/// The beginning of a session's id is enough to tell it from another.
+/// The first eight digits of a session id, enough to tell sessions apart.
 pub fn short(session: SessionId) -> String {
     session.to_string().chars().take(8).collect()
 }
 
-/// Prints what happens in the session.
+/// Prints an event.
 pub fn happens(line: impl Display) {
     say(format_args!("* {line}"));
 }
 
-/// Prints what does not work.
+/// Prints an error.
 pub fn complain(line: impl Display) {
     say(format_args!("! {line}"));
 }
 
-/// Prints a line. Nobody may be reading any more; the session goes on.
+/// Prints a line. The session continues even if standard output is closed.
 pub fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

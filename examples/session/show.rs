@@ -1,21 +1,21 @@
-//! What there is to see, drawn from one snapshot.
+//! Text views of one snapshot.
 
 use imbolc_net::{Dispatcher, protocol::Presence};
 
 use crate::{news::short, words};
 
-/// The music.
+/// The studio: transport, settings and instruments.
 pub fn studio(studio: &dyn Dispatcher) -> String {
     let state = studio.state();
     let session = &state.model.session;
     let metering = studio.metering();
-    let goes = if state.model.transport.playing { "playing" } else { "stopped" };
+    let transport = if state.model.transport.playing { "playing" } else { "stopped" };
     let mut lines = vec![
         format!(
-            "{}, {} {}, {}/{}, {goes} at beat {}",
+            "{}, {} {}, {}/{}, {transport} at beat {}",
             session.tempo,
             words::tonic(session.key),
-            words::plain(&session.scale),
+            words::wire_words(&session.scale),
             session.time_signature.beats(),
             session.time_signature.unit(),
             words::beat(metering.playhead),
@@ -31,7 +31,7 @@ pub fn studio(studio: &dyn Dispatcher) -> String {
         lines.push(format!(
             "{id:>5}  {:<14}{:<12}{:>10}{:>10}{:>7}  {:<10}{}",
             instrument.name.as_str(),
-            words::plain(&instrument.source.kind()),
+            words::wire_words(&instrument.source.kind()),
             instrument.filter.cutoff.to_string(),
             instrument.level.to_string(),
             state.model.piano_roll.track(id).map_or(0, |track| track.len()),
@@ -42,12 +42,12 @@ pub fn studio(studio: &dyn Dispatcher) -> String {
     lines.join("\n")
 }
 
-/// What can be loaded, as far as the host has said.
+/// The saved projects that the host has listed.
 pub fn projects(studio: &dyn Dispatcher) -> String {
     let state = studio.state();
     let projects = &state.model.projects;
     if projects.known.is_empty() {
-        return "there are no projects".into();
+        return "no projects".into();
     }
     let line = |name: &_| {
         let mark = if projects.current.as_ref() == Some(name) { '>' } else { ' ' };
@@ -56,8 +56,8 @@ pub fn projects(studio: &dyn Dispatcher) -> String {
     projects.known.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Who takes part.
-pub fn people(studio: &dyn Dispatcher) -> String {
+/// The participants.
+pub fn participants(studio: &dyn Dispatcher) -> String {
     let state = studio.state();
     let me = studio.identity().client_id;
     let line = |(&id, participant): (&_, &imbolc_net::protocol::Participant)| {
@@ -77,7 +77,7 @@ pub fn people(studio: &dyn Dispatcher) -> String {
     state.roster.participants.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// How the connection does.
+/// The status of the connection.
 pub fn status(studio: &dyn Dispatcher) -> String {
     format!("{}, session {}", studio.status(), short(studio.identity().session))
 }

@@ -1,5 +1,5 @@
-//! What has changed between two snapshots, in words. It knows the studio, and
-//! nothing of commands or of how a line gets to the screen.
+//! Describes the differences of two snapshots in words. Depends on the studio, not
+//! on commands or output.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +18,12 @@ use imbolc_net::{
 use serde::Serialize;
 use serde_json::Value;
 
-/// Something that is different now.
+/// One difference between two snapshots.
 pub struct Change {
-    /// Whose doing it must have been: who owns the instrument, or has the
-    /// privilege. A snapshot does not say who edited it.
+    /// The likely author: the owner of the instrument, or the holder of the
+    /// privilege. A snapshot does not record authors.
     pub by: Option<OwnerInfo>,
-    /// What is different, e.g. `1 Bass: filter cutoff 800 Hz`.
+    /// The difference, such as `1 Bass: filter cutoff 800 Hz`.
     pub what: String,
 }
 
@@ -33,8 +33,8 @@ impl Change {
     }
 }
 
-/// What is different in the music; the roster has events of its own, and
-/// [`notice`] tells of projects.
+/// The differences in the studio. The roster has its own events, and [`notice`]
+/// describes projects.
 pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
     let Some(patch) = Studio::diff(&old.model, &new.model) else { return Vec::new() };
     let owner = |id| new.roster.owner(id).or(old.roster.owner(id)).cloned();
@@ -42,8 +42,7 @@ pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
     let mut changes = Vec::new();
     for change in patch.0 {
         match change {
-            // Who draws a patch that replaces all instruments wants to know
-            // which of them are different.
+            // This change replaces all instruments; list those that differ.
             StudioChange::Instruments(_) => {
                 for (id, what) in instruments(old, new) {
                     changes.push(Change { by: owner(id), what });
@@ -74,21 +73,21 @@ pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
             StudioChange::Mixer(setting) => {
                 changes.push(Change { by: privileged(), what: mixer(&setting) });
             }
-            // As with the instruments.
+            // As for the instruments.
             StudioChange::WholeMixer(_) => {
                 old.model.mixer.diff(&new.model.mixer, &mut |setting| {
                     changes.push(Change { by: privileged(), what: mixer(&setting) });
                 });
             }
             StudioChange::Project(_) => {}
-            other => changes.push(Change { by: privileged(), what: plain(&other) }),
+            other => changes.push(Change { by: privileged(), what: wire_words(&other) }),
         }
     }
     changes
 }
 
-/// What the last attempt to save or load a project has come to, if that is
-/// different now; that one is under way is not worth a line.
+/// The outcome of the last project task, if it is new. A task in progress is not
+/// reported.
 pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, String>> {
     let notice = &new.model.projects.notice;
     if *notice == old.model.projects.notice {
@@ -97,25 +96,25 @@ pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, S
     match notice {
         ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
         ProjectNotice::Done(task) => Some(Ok(match task {
-            ProjectAction::New => "a new session is begun".into(),
+            ProjectAction::New => "new project started".into(),
             ProjectAction::Save => match &new.model.projects.current {
                 Some(name) => format!("{name} is saved"),
                 None => "the project is saved".into(),
             },
             ProjectAction::SaveAs(name) => format!("{name} is saved"),
             ProjectAction::Load(name) => format!("{name} is loaded"),
-            other => format!("done: {}", plain(other)),
+            other => format!("done: {}", wire_words(other)),
         })),
         ProjectNotice::Failed(task, why) => Some(Err(match task {
             ProjectAction::Save => format!("the project is not saved: {why}"),
             ProjectAction::SaveAs(name) => format!("{name} is not saved: {why}"),
             ProjectAction::Load(name) => format!("{name} is not loaded: {why}"),
-            other => format!("not done: {}: {why}", plain(other)),
+            other => format!("not done: {}: {why}", wire_words(other)),
         })),
     }
 }
 
-/// Whether everything has just been replaced by something else.
+/// Whether a project task has replaced the whole studio.
 pub fn is_replaced(old: &NetworkState, new: &NetworkState) -> bool {
     let notice = &new.model.projects.notice;
     *notice != old.model.projects.notice
@@ -127,7 +126,7 @@ pub fn is_replaced(old: &NetworkState, new: &NetworkState) -> bool {
         )
 }
 
-/// What somebody wants to do, in the words for what comes of it.
+/// Describes an action with the words for its result.
 pub fn action(state: &StudioState, action: &NetworkAction) -> String {
     match action {
         NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
@@ -144,11 +143,11 @@ pub fn action(state: &StudioState, action: &NetworkAction) -> String {
         NetworkAction::Transport(TransportAction::Stop) => "stop".into(),
         NetworkAction::Project(ProjectAction::Load(name)) => format!("load {name}"),
         NetworkAction::Project(ProjectAction::SaveAs(name)) => format!("save {name}"),
-        other => plain(other),
+        other => wire_words(other),
     }
 }
 
-/// Why `action` was refused; notes are found by their beats.
+/// Why `action` was refused. A note is described by its beat.
 pub fn refusal(action: &NetworkAction, reason: &Refusal) -> String {
     match (action, reason) {
         (
@@ -162,7 +161,7 @@ pub fn refusal(action: &NetworkAction, reason: &Refusal) -> String {
     }
 }
 
-/// Which instruments came, went, or are different.
+/// Instruments that were added, deleted or changed.
 fn instruments(old: &NetworkState, new: &NetworkState) -> Vec<(InstrumentId, String)> {
     let ids = |state: &NetworkState| state.model.instruments.iter().map(|(id, _)| id).collect();
     let (before, after): (BTreeSet<_>, BTreeSet<_>) = (ids(old), ids(new));
@@ -192,10 +191,10 @@ fn instrument_change(
     setting: &InstrumentSetting,
 ) -> String {
     match setting {
-        // Of another name and of another owner: it is not the one it was.
+        // A new name and a new owner: another instrument took the id.
         InstrumentSetting::Name(_) if old.roster.owner(id) != new.roster.owner(id) => {
             let (was, is) = (label(&old.model, id), label(&new.model, id));
-            format!("new instrument {is}, in the place of {was}")
+            format!("new instrument {is}, replaces {was}")
         }
         InstrumentSetting::Name(_) => {
             format!("{}: {}", label(&old.model, id), instrument(setting))
@@ -206,14 +205,14 @@ fn instrument_change(
 
 fn instrument(setting: &InstrumentSetting) -> String {
     match setting {
-        InstrumentSetting::Name(name) => format!("is called {name} now"),
+        InstrumentSetting::Name(name) => format!("renamed to {name}"),
         InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff)) => {
             format!("filter cutoff {cutoff}")
         }
         InstrumentSetting::Level(level) => format!("level {level}"),
-        InstrumentSetting::Output(Output::Master) => "goes to the master".into(),
-        InstrumentSetting::Output(Output::Bus(bus)) => format!("goes to bus {bus}"),
-        other => plain(other),
+        InstrumentSetting::Output(Output::Master) => "output to master".into(),
+        InstrumentSetting::Output(Output::Bus(bus)) => format!("output to bus {bus}"),
+        other => wire_words(other),
     }
 }
 
@@ -221,7 +220,7 @@ fn mixer(setting: &MixerSetting) -> String {
     match setting {
         MixerSetting::AddBus(bus, name) => format!("new bus {bus} {name}"),
         MixerSetting::DeleteBus(bus) => format!("deleted bus {bus}"),
-        other => plain(other),
+        other => wire_words(other),
     }
 }
 
@@ -233,17 +232,17 @@ fn notes(change: &TrackChange) -> String {
         TrackChange::Remove(tick, pitch) => {
             format!("no note {} at beat {}", key_name(*pitch), beat(*tick))
         }
-        TrackChange::Set(setting) => plain(setting),
+        TrackChange::Set(setting) => wire_words(setting),
         TrackChange::Whole(track) => format!("a track of {} notes", track.len()),
     }
 }
 
 fn transport(setting: &TransportSetting) -> String {
     match setting {
-        TransportSetting::Playing(true) => "the music plays".into(),
-        TransportSetting::Playing(false) => "the music stops".into(),
+        TransportSetting::Playing(true) => "transport started".into(),
+        TransportSetting::Playing(false) => "transport stopped".into(),
         TransportSetting::Position(tick) => format!("playhead at beat {}", beat(*tick)),
-        other => plain(other),
+        other => wire_words(other),
     }
 }
 
@@ -251,11 +250,11 @@ fn session(setting: &SessionSetting) -> String {
     match setting {
         SessionSetting::Tempo(tempo) => format!("tempo {tempo}"),
         SessionSetting::Key(key) => format!("key {}", tonic(*key)),
-        other => plain(other),
+        other => wire_words(other),
     }
 }
 
-/// An instrument as people call it, e.g. `1 Bass`.
+/// Id and name of an instrument, such as `1 Bass`.
 pub fn label(state: &StudioState, id: InstrumentId) -> String {
     match state.instruments.get(id) {
         Some(instrument) => format!("{id} {}", instrument.name),
@@ -263,27 +262,27 @@ pub fn label(state: &StudioState, id: InstrumentId) -> String {
     }
 }
 
-/// A key as musicians call it: 60 is C4.
+/// The name of a key: 60 is C4.
 pub fn key_name(pitch: Pitch) -> String {
     const NAMES: [&str; 12] = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
     let (octave, name) = (pitch.get() / 12, pitch.get() % 12);
     format!("{}{}", NAMES[usize::from(name)], i16::from(octave) - 1)
 }
 
-/// A tonic as musicians write it, e.g. Eb.
+/// The name of a tonic, such as Eb.
 pub fn tonic(key: Key) -> String {
     format!("{key:?}").replace("Sharp", "#").replace("Flat", "b")
 }
 
-/// Which beat of the piece a place is on; the first is 1.
+/// The beat at `tick`, counted from 1.
 pub fn beat(tick: Ticks) -> f64 {
     let beat = 1.0 + f64::from(tick.get()) / 480.0;
     (beat * 100.0).round() / 100.0
 }
 
-/// Any setting in words, by the names that it has on the wire:
-/// `Amp(Attack(0.1))` is `amp attack 0.1`.
-pub fn plain(setting: &impl Serialize) -> String {
+/// Describes any setting by its wire names: `Amp(Attack(0.1))` is
+/// `amp attack 0.1`.
+pub fn wire_words(setting: &impl Serialize) -> String {
     let mut words = Vec::new();
     collect(&serde_json::to_value(setting).unwrap_or_default(), &mut words);
     words.join(" ")
@@ -293,7 +292,7 @@ fn collect(value: &Value, words: &mut Vec<String>) {
     match value {
         Value::Null => words.push("none".into()),
         Value::Bool(on) => words.push(if *on { "on" } else { "off" }.into()),
-        // A number of 32 bits has at most this many digits that mean anything.
+        // Rounds away the digits that an f32 does not have.
         Value::Number(number) => match number.as_f64() {
             Some(number) => words.push(format!("{}", (number * 1e4).round() / 1e4)),
             None => words.push(number.to_string()),
@@ -309,7 +308,7 @@ fn collect(value: &Value, words: &mut Vec<String>) {
     }
 }
 
-/// `TimeSignature` as `time signature`.
+/// `TimeSignature` becomes `time signature`.
 fn spaced(name: &str) -> String {
     let mut words = String::new();
     for letter in name.chars() {

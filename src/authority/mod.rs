@@ -21,15 +21,18 @@ use tokio::sync::{Notify, broadcast, watch};
 pub use self::local_dispatcher::LocalDispatcher;
 
 use crate::{
-    dispatcher::{Clock, EVENT_BACKLOG, Event, event},
+    dispatcher::{Clock, EVENT_BACKLOG, Event},
     model::{Engine, Metering, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, NetworkState, ProtocolError, Refusal,
         SessionId, SessionToken,
     },
     studio::Studio,
-    sync::session::{
-        Admission, ConnectionId, MessageOutcome, Outgoing, Rejected, Session, SessionConfig,
+    sync::{
+        roster_events,
+        session::{
+            Admission, ConnectionId, MessageOutcome, Outgoing, Rejected, Session, SessionConfig,
+        },
     },
     util::{snapshot::SnapshotCell, time::Timestamp},
 };
@@ -224,8 +227,8 @@ impl<M: Model> Authority<M> {
 
     fn tell(&self, before: &NetworkState<M>, after: &NetworkState<M>) {
         if !Arc::ptr_eq(&before.roster, &after.roster) {
-            for event in event::between(&before.roster, &after.roster) {
-                self.announce(event);
+            for event in roster_events(&before.roster, &after.roster) {
+                self.announce(Event::Session(event));
             }
         }
         let dirty = before.dirty(after);

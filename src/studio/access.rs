@@ -8,15 +8,13 @@ use super::{
     arrangement::{ArrangementSetting, ClipAction, PlacementAction},
     automation::{AutomationAction, Target},
     drums::DrumAction,
-    hosted::Device,
+    globals::{playback::TransportAction, session_settings::SessionSetting},
     instrument::InstrumentAction,
     mixer::MixerSetting,
     network_action::NetworkAction,
     piano_roll::PianoRollAction,
-    playback::TransportAction,
+    plugin::{Device, registry::RegistrySetting},
     project::ProjectAction,
-    registry::RegistrySetting,
-    session_settings::SessionSetting,
 };
 use crate::model::{Access, InstrumentId};
 

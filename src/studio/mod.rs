@@ -15,66 +15,60 @@
 mod access;
 mod arrangement;
 mod automation;
-mod bounded;
-mod chain;
 mod client_state;
-mod content;
+mod common;
 mod drums;
 mod effect;
-mod hosted;
+mod globals;
 mod instrument;
-mod keys;
-mod kinds;
-mod layer_group;
-mod midi_map;
 mod mixer;
-mod modulator;
-mod name;
 mod network_action;
 mod patch;
 mod piano_roll;
-mod playback;
+mod plugin;
 mod project;
-mod reference;
-mod registry;
 mod reversible;
-mod rhythm;
-mod sends;
-mod session_settings;
-mod settings;
 mod silent_engine;
 mod source;
 mod state_digest;
-mod tone;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::reference::Refers as _;
+use self::common::reference::Refers as _;
 pub use self::{
     arrangement::{
         Arrangement, ArrangementSetting, AtEnd, Clip, ClipAction, ClipChange, ClipId, ClipSetting,
         Part, Parts, Placement, PlacementAction, PlacementChange, PlacementId, PlayMode,
     },
     automation::{
-        Automated, Automation, AutomationAction, ChainParameter, Curve, Lane, LaneChange,
-        LaneSetting, NoParameter, Point, Points, SendsParameter, Target,
+        Automation, AutomationAction, Curve, Lane, LaneChange, LaneSetting, Point, Points, Target,
     },
-    bounded::{
-        MAX_ACTION_BYTES, MAX_BUSES, MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS,
-        MAX_CLIPS_IN_ALL, MAX_DEFINITIONS, MAX_INSTRUMENTS, MAX_LANES, MAX_LAYER_GROUPS,
-        MAX_MAPPINGS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL,
-        MAX_PASTED, MAX_PATTERNS, MAX_PATTERNS_IN_ALL, MAX_PLACEMENTS, MAX_PLACEMENTS_IN_ALL,
-        MAX_POINTS, MAX_POINTS_IN_ALL, MAX_SLICES, MAX_SLOTS, MAX_STATE_BYTES, MAX_STEPS_IN_ALL,
-        MAX_STEPS_PASTED, MAX_TOUCHED,
-    },
-    chain::{Chain, ChainSetting, Slot, SlotId},
     client_state::{
         ClientState, ClipboardAction, Layer, LayerAction, LocalAction, MidiAction, MidiPort,
         NavigationAction, Pane, SelectionAction,
     },
-    content::{BadContentHash, Content, ContentHash},
+    common::{
+        automated::{Automated, ChainParameter, NoParameter, SendsParameter},
+        bounded::{
+            MAX_ACTION_BYTES, MAX_BUSES, MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS,
+            MAX_CLIPS_IN_ALL, MAX_DEFINITIONS, MAX_INSTRUMENTS, MAX_LANES, MAX_LAYER_GROUPS,
+            MAX_MAPPINGS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PARAMETERS,
+            MAX_PARAMETERS_IN_ALL, MAX_PASTED, MAX_PATTERNS, MAX_PATTERNS_IN_ALL, MAX_PLACEMENTS,
+            MAX_PLACEMENTS_IN_ALL, MAX_POINTS, MAX_POINTS_IN_ALL, MAX_SLICES, MAX_SLOTS,
+            MAX_STATE_BYTES, MAX_STEPS_IN_ALL, MAX_STEPS_PASTED, MAX_TOUCHED,
+        },
+        content::{BadContentHash, Content, ContentHash},
+        name::{BadName, Name},
+        reference::Reference,
+        rhythm::NoteValue,
+        settings::Settings,
+        tone::{
+            Envelope, EnvelopeParameter, EnvelopeSetting, Filter, FilterKind, FilterParameter,
+            FilterSetting,
+        },
+    },
     drums::{
         BadSlice, BadStepRegion, ChainedPatterns, Chopper, ChopperSetting, DrumAction, DrumChange,
         DrumMachine, DrumParameter, DrumSetting, Drums, Hit, HitSetting, Pad, PadParameter,
@@ -90,48 +84,48 @@ pub use self::{
         FlangerParameter, FlangerSetting, Gate, GateParameter, GateSetting, Limiter,
         LimiterParameter, LimiterSetting, Phaser, PhaserParameter, PhaserSetting, Reverb,
         ReverbParameter, ReverbSetting, Tremolo, TremoloParameter, TremoloSetting,
+        chain::{Chain, ChainSetting, Slot, SlotId},
     },
-    hosted::{
-        DefinitionId, Device, Hosted, Loaded, LoadedSetting, ParameterId, PluginId, SynthDefId,
+    globals::{
+        midi_map::{
+            InstrumentKnob, Mapping, MappingId, MidiMap, MidiMapSetting, MidiTarget, StripKnob,
+        },
+        playback::{BadRegion, LoopRegion, Transport, TransportAction, TransportSetting},
+        session_settings::{
+            BadTimeSignature, Click, ClickParameter, ClickSetting, Humanise, HumaniseParameter,
+            HumaniseSetting, Key, Scale, SessionParameter, SessionSetting, SessionState,
+            TimeSignature, Tuning, TuningParameter, TuningSetting, TuningSystem,
+        },
     },
     instrument::{
         Channels, Instrument, InstrumentAction, InstrumentParameter, InstrumentSetting,
         InstrumentState, Output,
-    },
-    keys::{KeyChange, Keys},
-    layer_group::{LayerGroup, LayerGroupId, LayerGroupParameter, LayerGroupSetting},
-    midi_map::{
-        InstrumentKnob, Mapping, MappingId, MidiMap, MidiMapSetting, MidiTarget, StripKnob,
+        keys::{KeyChange, Keys},
+        modulator::{
+            Arpeggiator, ArpeggiatorParameter, ArpeggiatorSetting, ArpeggioPattern, ChordShape,
+            Groove, GrooveParameter, GrooveSetting, Lfo, LfoParameter, LfoSetting, LfoShape,
+            LfoTarget, Swing,
+        },
+        sends::{BusSend, BusSendParameter, BusSendSetting, Sends, SendsSetting},
     },
     mixer::{
         Bus, BusId, BusParameter, BusSetting, Master, MasterParameter, MasterSetting, Mixer,
         MixerSetting,
+        layer_group::{LayerGroup, LayerGroupId, LayerGroupParameter, LayerGroupSetting},
     },
-    modulator::{
-        Arpeggiator, ArpeggiatorParameter, ArpeggiatorSetting, ArpeggioPattern, ChordShape, Groove,
-        GrooveParameter, GrooveSetting, Lfo, LfoParameter, LfoSetting, LfoShape, LfoTarget, Swing,
-    },
-    name::{BadName, Name},
     network_action::{Action, NetworkAction, Route},
     patch::{StudioChange, StudioPatch},
     piano_roll::{
         Note, Notes, PianoRoll, PianoRollAction, Track, TrackChange, TrackSetting, Voices,
     },
-    playback::{BadRegion, LoopRegion, Transport, TransportAction, TransportSetting},
+    plugin::{
+        DefinitionId, Device, Hosted, Loaded, LoadedSetting, ParameterId, PluginId, SynthDefId,
+        registry::{BadParameter, Definition, Parameter, Registry, RegistrySetting},
+    },
     project::{
         BadProjectName, Names, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
         ProjectOutcome, ProjectReport, ProjectSetting, Projects, Shelf,
     },
-    reference::Reference,
-    registry::{BadParameter, Definition, Parameter, Registry, RegistrySetting},
-    rhythm::NoteValue,
-    sends::{BusSend, BusSendParameter, BusSendSetting, Sends, SendsSetting},
-    session_settings::{
-        BadTimeSignature, Click, ClickParameter, ClickSetting, Humanise, HumaniseParameter,
-        HumaniseSetting, Key, Scale, SessionParameter, SessionSetting, SessionState, TimeSignature,
-        Tuning, TuningParameter, TuningSetting, TuningSystem,
-    },
-    settings::Settings,
     silent_engine::{PlaybackEvent, Played, SilentEngine},
     source::{
         Additive, AdditiveParameter, AdditiveSetting, AudioInput, AudioInputParameter,
@@ -148,10 +142,6 @@ pub use self::{
         SnareParameter, SnareSetting, Source, SourceKind, SourceParameter, SourceSetting, SuperSaw,
         SuperSawParameter, SuperSawSetting, SyncSaw, SyncSawParameter, SyncSawSetting, Tom,
         TomParameter, TomSetting, Wave, Wavetable, WavetableParameter, WavetableSetting,
-    },
-    tone::{
-        Envelope, EnvelopeParameter, EnvelopeSetting, Filter, FilterKind, FilterParameter,
-        FilterSetting,
     },
 };
 use crate::{
@@ -260,11 +250,11 @@ impl Model for Studio {
             NetworkAction::ProjectReport(report) => Ok(project::reduce_report(state, report)),
             NetworkAction::Drums(id, action) => drums::reduce(state, *id, action),
             NetworkAction::Adjust(device, parameter, by) => {
-                hosted::adjust(state, *device, *parameter, *by)
+                plugin::adjust(state, *device, *parameter, *by)
             }
-            NetworkAction::Registry(setting) => registry::reduce(state, setting),
-            NetworkAction::Session(setting) => session_settings::reduce(state, setting),
-            NetworkAction::Transport(action) => playback::reduce(state, *action),
+            NetworkAction::Registry(setting) => plugin::registry::reduce(state, setting),
+            NetworkAction::Session(setting) => globals::session_settings::reduce(state, setting),
+            NetworkAction::Transport(action) => globals::playback::reduce(state, *action),
             NetworkAction::Mixer(setting) => mixer::reduce(state, setting),
         }
     }
@@ -402,7 +392,7 @@ impl StudioState {
 
     /// Lets go of what is gone, wherever it is referred to.
     fn forget(&mut self, gone: Reference) {
-        session_settings::forget(&mut self.session, gone);
+        globals::session_settings::forget(&mut self.session, gone);
         self.mixer.forget(gone);
         self.drums.forget(gone);
         self.instruments.forget(gone);

@@ -11,16 +11,14 @@ use super::{
     client_state::{
         ClipboardAction, LayerAction, LocalAction, MidiAction, NavigationAction, SelectionAction,
     },
+    common::name::Name,
     drums::DrumAction,
-    hosted::{Device, ParameterId},
+    globals::{playback::TransportAction, session_settings::SessionSetting},
     instrument::InstrumentAction,
     mixer::MixerSetting,
-    name::Name,
     piano_roll::PianoRollAction,
-    playback::TransportAction,
+    plugin::{Device, ParameterId, registry::RegistrySetting},
     project::{ProjectAction, ProjectReport},
-    registry::RegistrySetting,
-    session_settings::SessionSetting,
     source::SourceKind,
 };
 use crate::{model::InstrumentId, util::quantity::ParameterChange};

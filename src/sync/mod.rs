@@ -6,4 +6,8 @@ pub(crate) mod digester;
 pub mod mirror;
 pub(crate) mod rules;
 pub mod session;
+mod session_event;
 pub(crate) mod undo;
+
+pub(crate) use session_event::roster_events;
+pub use session_event::{Resync, SessionEvent};

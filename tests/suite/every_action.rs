@@ -1,5 +1,5 @@
-//! Every action there is, once, from a guest to a host over a network: the host
-//! accepts it, and whoever only listens sees what it did.
+//! Every action, once, from a guest to a host over TCP: the host accepts it, and a third
+//! participant sees its effect.
 
 mod without_range;
 
@@ -30,9 +30,9 @@ use crate::{
     room::{BASS, LEAD, PAD},
 };
 
-/// Each makes sense after those before it.
+/// The actions in an order in which each one is valid.
 const ACTIONS: &[&str] = &[
-    // What others refer to.
+    // Parts that others refer to.
     r#"{"Registry":{"AddPlugin":[4,{"name":"Synth","parameters":[{"name":"Cutoff","min":0.0,"max":1.0,"default":0.5}]}]}}"#,
     r#"{"Registry":{"AddSynthDef":[1,{"name":"drone","parameters":[]}]}}"#,
     r#"{"Mixer":{"AddBus":[2,"Reverb"]}}"#,
@@ -99,7 +99,7 @@ const ACTIONS: &[&str] = &[
     r#"{"PianoRoll":[1,{"Set":{"Armed":true}}]}"#,
     r#"{"PianoRoll":[1,{"Set":{"Looping":true}}]}"#,
     r#"{"PianoRoll":[1,{"Set":{"Region":{"start":0,"end":960}}}]}"#,
-    // Clips, and where they are placed.
+    // Clips and placements.
     r#"{"Clip":[1,{"Create":{"clip":1,"name":"Verse","length":1920}}]}"#,
     r#"{"Clip":[1,{"Capture":{"clip":2,"name":"Riff","region":{"start":0,"end":1920}}}]}"#,
     r#"{"Clip":[1,{"Rename":[1,"Chorus"]}]}"#,
@@ -114,7 +114,7 @@ const ACTIONS: &[&str] = &[
     r#"{"Clip":[1,{"Delete":1}]}"#,
     r#"{"PianoRoll":[1,{"DeleteRegion":{"start":0,"end":960}}]}"#,
     r#"{"PianoRoll":[1,"Clear"]}"#,
-    // The lanes of parameters of all kinds.
+    // Lanes of all kinds of parameters.
     r#"{"Automation":[{"Instrument":[1,{"Filter":"Cutoff"}]},"Add"]}"#,
     r#"{"Automation":[{"Instrument":[1,{"Sends":[2,"Level"]}]},"Add"]}"#,
     r#"{"Automation":[{"Instrument":[1,{"Chain":{"Bypass":4}}]},"Add"]}"#,
@@ -193,7 +193,7 @@ const ACTIONS: &[&str] = &[
     r#"{"Session":{"Midi":{"Channel":10}}}"#,
     r#"{"Session":{"Midi":{"Put":[1,{"channel":null,"controller":74,"target":{"Instrument":[1,"Cutoff"]},"from":0.0,"to":1.0}]}}}"#,
     r#"{"Session":{"Midi":{"Remove":1}}}"#,
-    // The music goes.
+    // Playback.
     r#"{"Arrangement":{"Play":"Arrangement"}}"#,
     r#"{"Arrangement":{"AtEnd":"Stop"}}"#,
     r#"{"Transport":{"Region":{"start":0,"end":3840}}}"#,
@@ -202,11 +202,11 @@ const ACTIONS: &[&str] = &[
     r#"{"Transport":"Play"}"#,
     r#"{"Transport":{"Locate":1920}}"#,
     r#"{"Transport":"Stop"}"#,
-    // It is kept, while there is much to be kept, and is found again.
+    // Save and load a full session.
     r#"{"Project":{"SaveAs":"Song"}}"#,
     r#"{"Project":"Save"}"#,
     r#"{"Project":{"CreateCheckpoint":"before the bridge"}}"#,
-    // What others referred to is gone.
+    // Delete parts that others refer to.
     r#"{"Instrument":[1,{"Set":{"Sends":{"Remove":2}}}]}"#,
     r#"{"Mixer":{"DeleteBus":2}}"#,
     r#"{"Mixer":{"DeleteLayerGroup":1}}"#,
@@ -220,12 +220,12 @@ const ACTIONS: &[&str] = &[
     r#"{"Project":{"Load":"Song"}}"#,
 ];
 
-/// What only the engine says.
+/// An action that only the engine may send.
 const REPORT: &str =
     r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[]}}}}"#;
 
-/// Names the variants of each family, in a match without a wildcard: one that is
-/// not in here does not compile.
+/// Names the variants of each family in an exhaustive match, so that a missing variant does not
+/// compile.
 macro_rules! families {
     ($( $family:ty { $( $variant:ident, )+ } )+) => {
         $( impl Family for $family {
@@ -292,11 +292,11 @@ families! {
 }
 
 trait Family {
-    /// Takes what it is off the list of what is left to be tried.
+    /// Removes its variant from the variants that are left to try.
     fn tick_off(&self, left: &mut BTreeSet<String>);
 }
 
-/// The families that an action is of, from the whole to the part.
+/// The families that an action belongs to, outermost first.
 fn families(action: &NetworkAction) -> Vec<&dyn Family> {
     use NetworkAction as A;
 
@@ -380,7 +380,7 @@ fn read(json: &str) -> NetworkAction {
     serde_json::from_str(json).unwrap_or_else(|e| panic!("{e} in {json}"))
 }
 
-/// An action for each kind of source, and for each kind of effect.
+/// An action for each kind of source and of effect.
 fn every_kind() -> impl Iterator<Item = NetworkAction> {
     let set = |setting| NetworkAction::Instrument(PAD, InstrumentAction::Set(setting));
     let sources = SourceKind::ALL.iter().map(move |kind| {
@@ -395,7 +395,7 @@ fn every_kind() -> impl Iterator<Item = NetworkAction> {
 }
 
 async fn host(directory: &Directory) -> (Arc<dyn Dispatcher>, String) {
-    // Whoever listens hears of each action by itself.
+    // Send a patch for each action.
     let session = SessionConfig { min_patch_interval: Duration::ZERO, ..SessionConfig::default() };
     let mode = Mode::Host {
         session_name: None,
@@ -420,7 +420,7 @@ async fn guest(address: &str) -> Arc<dyn Dispatcher> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_action_of_a_guest_is_accepted_and_everyone_sees_what_it_did() {
+async fn every_action_of_a_guest_reaches_all_participants() {
     let directory = Directory::new();
     let (host, address) = host(&directory).await;
     host.release_privilege().unwrap();
@@ -453,11 +453,11 @@ async fn every_action_of_a_guest_is_accepted_and_everyone_sees_what_it_did() {
         assert_eq!(refused, Err(DispatchError::Refused(Refusal::EngineOnly)));
     }
     assert_eq!(host.state(), before);
-    assert_eq!(left, BTreeSet::new(), "not tried");
+    assert_eq!(left, BTreeSet::new(), "variants without an action");
 }
 
-/// Turns each of these all the way, and puts a lane on it. Returns where it should
-/// be then.
+/// Moves each parameter to an end of its range and adds a lane for it. Returns the expected
+/// positions.
 async fn turn_all(
     guest: &dyn Dispatcher,
     parameters: Vec<InstrumentParameter>,
@@ -466,10 +466,10 @@ async fn turn_all(
     for parameter in parameters {
         let target = Target::Instrument(BASS, parameter);
         let model = &guest.state().model;
-        let now = target.part(model).expect("it is there");
-        // Away from where it is, so that something changes.
+        let now = target.part(model).expect("the parameter exists");
+        // The farther end, so that the value changes.
         let part = Amount::of(if now.get() < 0.5 { 1.0 } else { 0.0 });
-        guest.dispatch(target.action(part, model).expect("it is there")).unwrap();
+        guest.dispatch(target.action(part, model).expect("the parameter exists")).unwrap();
         guest.dispatch(NetworkAction::Automation(target, AutomationAction::Add)).unwrap();
         turned.push((target, part.get()));
     }
@@ -480,7 +480,7 @@ async fn turn_all(
 const FADER: Target = Target::Master(MasterParameter::Level);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_that_can_be_turned_is_turned_from_afar_and_can_be_automated() {
+async fn every_parameter_can_be_set_and_automated_remotely() {
     let directory = Directory::new();
     let (host, address) = host(&directory).await;
     host.release_privilege().unwrap();
@@ -500,7 +500,7 @@ async fn everything_that_can_be_turned_is_turned_from_afar_and_can_be_automated(
     let mut all = 0;
     for makes in sources.chain(effects) {
         for action in &makes {
-            // There is nothing to remove at first.
+            // The first removal finds an empty chain.
             let _ = guest.dispatch(action.clone());
         }
         let model = &guest.state().model;
@@ -518,7 +518,7 @@ async fn everything_that_can_be_turned_is_turned_from_afar_and_can_be_automated(
         .await;
         let seen = listener.state();
         for (target, part) in &turned {
-            let is = target.part(&seen.model).unwrap_or_else(|| panic!("{target} is there"));
+            let is = target.part(&seen.model).unwrap_or_else(|| panic!("{target} does not exist"));
             assert!((is.get() - part).abs() < 1e-3, "{target} is at {is}, not {part}");
             assert!(seen.model.automation.lane(target).is_some(), "{target}");
         }

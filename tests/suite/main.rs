@@ -1,14 +1,14 @@
-//! What the crate promises to those who use it, from the outside.
-//! One binary for all of it: linking is slower than testing.
+//! The tests of the public API. They form one binary, because linking takes longer
+//! than running them.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 #![allow(clippy::float_cmp, reason = "what was sent must arrive exactly")]
 
 mod at_once;
 mod bounces;
+mod byte_cutter;
 mod cable;
 mod codecs;
 mod conformance;
-mod deaf;
 mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;
@@ -26,10 +26,10 @@ mod proxy;
 mod purity;
 mod raw;
 mod room;
-mod scissors;
 mod session;
 mod shell;
 mod simulation;
+mod slow_reader;
 mod snippet;
 mod studio;
 mod turmoil;

@@ -6,14 +6,14 @@ mod prediction;
 use std::time::Duration;
 
 use imbolc_net::{
-    Event,
-    dispatcher::Resync,
+    SessionEvent,
     model::{InstrumentId, Invalid, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, PROTOCOL_VERSION, PrivilegeLevel,
         ProtocolError, Refusal, Resume, Seq, ServerMessage, SessionToken,
     },
     studio::{Name, NetworkAction, SourceKind, Studio, TransportAction},
+    sync::Resync,
     sync::{
         mirror::MirrorError,
         session::{MessageOutcome, Rejected, SessionConfig, Update},
@@ -261,7 +261,7 @@ fn one_at_most_has_the_privilege_and_who_is_denied_learns_who() {
     room.settle(&mut [&mut ana, &mut ben]);
     assert!(ana.mirror.take_events().iter().any(|event| matches!(
         event,
-        Event::PrivilegeDenied { holder } if &*holder.name == "host"
+        SessionEvent::PrivilegeDenied { holder } if &*holder.name == "host"
     )));
 
     room.session.release_privilege(ClientId::HOST);
@@ -640,7 +640,9 @@ fn why_an_action_was_refused_is_told_even_if_the_answer_was_lost() {
         matches!(&settled[..], [(ActionNumber(1), Err(Refusal::NotOwner { .. }))]),
         "{settled:?}"
     );
-    assert!(ana.mirror.take_events().iter().any(|event| matches!(event, Event::Refused { .. })));
+    assert!(
+        ana.mirror.take_events().iter().any(|event| matches!(event, SessionEvent::Refused { .. }))
+    );
 }
 
 // ---- what is sent, and when
@@ -806,7 +808,7 @@ fn a_patch_that_is_missing_is_noticed_and_everything_asked_for_once() {
         ana.mirror
             .take_events()
             .iter()
-            .any(|event| matches!(event, Event::Resynchronised(Resync::Gap { .. })))
+            .any(|event| matches!(event, SessionEvent::Resynchronised(Resync::Gap { .. })))
     );
 }
 
@@ -884,7 +886,7 @@ fn a_refusal_takes_back_what_was_refused_and_nothing_else() {
         .take_events()
         .into_iter()
         .filter_map(|event| match event {
-            Event::Refused { action, reason } => Some((action, reason)),
+            SessionEvent::Refused { action, reason } => Some((action, reason)),
             _ => None,
         })
         .collect();
@@ -991,7 +993,7 @@ fn what_was_not_answered_before_a_new_session_is_handed_back() {
     let (_, welcome) = another.welcome(&hello("Ana"));
     ana.mirror.start_anew(welcome);
     let unanswered = ana.mirror.take_events().into_iter().find_map(|event| match event {
-        Event::NewSession { unanswered, .. } => Some(unanswered),
+        SessionEvent::NewSession { unanswered, .. } => Some(unanswered),
         _ => None,
     });
     assert_eq!(unanswered, Some(vec![cutoff(BASS, 99.0)]));

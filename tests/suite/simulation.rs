@@ -1,29 +1,29 @@
-//! A jam on a network that does everything to it: the real session and real
-//! mirrors, on a virtual clock, with a line of bytes in between. Everything that
-//! happens comes from one seed, and after each event all that must hold is
-//! looked at: see `oracle` for the authority's side, `client` for the mirrors'.
+//! Simulation: a real session and real mirrors on a virtual clock, connected by
+//! byte streams that delay, stall and break. Each run derives from one seed, and
+//! all invariants are checked after each event: `oracle` holds the authority's,
+//! `mirror_checks` the mirrors'.
 //!
-//! `IMBOLC_SEED=… cargo nextest run simulation` runs one seed again, and
-//! `IMBOLC_STEPS=…` says how many events there are to be in all.
+//! `IMBOLC_SEED=… cargo nextest run simulation` repeats one seed;
+//! `IMBOLC_STEPS=…` sets the number of events in all.
 
 mod client;
-mod dice;
 mod host;
-mod musician;
+mod mirror_checks;
 mod network;
 mod oracle;
+mod participant;
 mod plan;
+mod rng;
 mod shrink;
-mod watch;
 mod world;
 
 use std::time::Instant;
 
 use plan::Plan;
-use shrink::{shrink, try_out};
-use world::Tally;
+use shrink::{run_caught, shrink};
+use world::RunStats;
 
-/// Seeds that have found something.
+/// Seeds that once broke a rule.
 const FAILED_ONCE: [u64; 9] = [
     126_704,
     727_453_081_081_882_637,
@@ -36,7 +36,7 @@ const FAILED_ONCE: [u64; 9] = [
     17_513_704_856_059_176_268,
 ];
 
-/// How many events there are in all, over the four tests that share them.
+/// Events in all, shared by four tests.
 const STEPS: u64 = 100_000;
 const SHARES: u64 = 4;
 
@@ -48,18 +48,19 @@ fn seed() -> Option<u64> {
     std::env::var("IMBOLC_SEED").ok().map(|seed| seed.parse().unwrap())
 }
 
-/// Runs the plan of `seed`, and if a rule is broken, the least of it that does.
-fn run(seed: u64) -> Tally {
+/// Runs the plan of `seed`. If it breaks a rule, panics with the smallest plan that
+/// breaks the same rule.
+fn run_seed(seed: u64) -> RunStats {
     let plan = Plan::new(seed);
-    let broken = match try_out(&plan) {
-        Ok(tally) => return tally,
+    let broken = match run_caught(&plan) {
+        Ok(stats) => return stats,
         Err(broken) => broken,
     };
     eprintln!("seed {seed} breaks \"{}\": {}", broken.rule, broken.detail);
     let (least, why) = shrink(&plan, &broken);
     panic!(
-        "\"{}\" does not hold: {}\nThe least of seed {seed} that shows it, {} of {} steps:\n\
-         {least}Again: IMBOLC_SEED={seed} cargo nextest run --test suite simulation",
+        "\"{}\" does not hold: {}\nThe smallest plan of seed {seed} that shows it, {} of {} steps:\n\
+         {least}Repeat: IMBOLC_SEED={seed} cargo nextest run --test suite simulation",
         why.rule,
         why.detail,
         least.steps.len(),
@@ -67,55 +68,55 @@ fn run(seed: u64) -> Tally {
     );
 }
 
-/// Runs seeds that were never run before until there were enough events.
-fn run_for_a_share() {
+/// Runs new random seeds until there were enough events.
+fn run_share() {
     if let Some(seed) = seed() {
-        run(seed);
+        run_seed(seed);
         return;
     }
     let began = Instant::now();
-    let mut total = Tally::default();
+    let mut total = RunStats::default();
     let first = getrandom::u64().unwrap();
     let mut runs = 0;
     while total.steps < steps() {
-        total.add(run(first.wrapping_add(runs)));
+        total.add(run_seed(first.wrapping_add(runs)));
         runs += 1;
     }
     let took = began.elapsed();
     let rate = total.steps as f64 / took.as_secs_f64();
-    println!("{runs} seeds from {first} on, {rate:.0} steps a second: {total:?}");
+    println!("{runs} seeds from {first}, {rate:.0} steps per second: {total:?}");
 }
 
 #[test]
-fn nobody_falls_out_of_the_jam_1() {
-    run_for_a_share();
+fn invariants_hold_for_random_seeds_1() {
+    run_share();
 }
 
 #[test]
-fn nobody_falls_out_of_the_jam_2() {
-    run_for_a_share();
+fn invariants_hold_for_random_seeds_2() {
+    run_share();
 }
 
 #[test]
-fn nobody_falls_out_of_the_jam_3() {
-    run_for_a_share();
+fn invariants_hold_for_random_seeds_3() {
+    run_share();
 }
 
 #[test]
-fn nobody_falls_out_of_the_jam_4() {
-    run_for_a_share();
+fn invariants_hold_for_random_seeds_4() {
+    run_share();
 }
 
 #[test]
-fn what_went_wrong_once_goes_right() {
+fn invariants_hold_for_seeds_that_failed_once() {
     for seed in FAILED_ONCE {
-        run(seed);
+        run_seed(seed);
     }
 }
 
 #[test]
-fn the_same_seed_is_the_same_run() {
-    let tally = |seed| try_out(&Plan::new(seed)).unwrap();
-    assert_eq!(tally(7), tally(7));
-    assert_ne!(tally(7), tally(8));
+fn same_seed_gives_same_run() {
+    let stats = |seed| run_caught(&Plan::new(seed)).unwrap();
+    assert_eq!(stats(7), stats(7));
+    assert_ne!(stats(7), stats(8));
 }

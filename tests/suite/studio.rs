@@ -1,5 +1,6 @@
-//! The studio as a model: its rules, its patches, and what they look like.
-//! It knows nothing of how parts are compared, only what must come out.
+//! The studio as a model: access rules, reducers, patches, digests and serialized forms.
+//!
+//! These tests use the public API only and must not depend on how parts are compared.
 
 mod access;
 mod digest;
@@ -19,7 +20,7 @@ use imbolc_net::{
     util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
-/// What `action` makes of `state`.
+/// `state` after `action`.
 fn after(state: &StudioState, action: &NetworkAction) -> StudioState {
     let mut state = state.clone();
     Studio::reduce(&mut state, action).unwrap();
@@ -27,7 +28,7 @@ fn after(state: &StudioState, action: &NetworkAction) -> StudioState {
 }
 
 fn patch(from: &StudioState, to: &StudioState) -> StudioPatch {
-    Studio::diff(from, to).expect("the states differ")
+    Studio::diff(from, to).expect("the states should differ")
 }
 
 fn note(tick: u32, pitch: u8) -> Note {
@@ -40,7 +41,7 @@ fn note(tick: u32, pitch: u8) -> Note {
     }
 }
 
-/// A studio of `instruments` instruments with `notes` notes each.
+/// A studio with `instruments` instruments of `notes` notes each.
 fn studio(instruments: u32, notes: u32) -> StudioState {
     let mut state = StudioState::default();
     for id in (1..=instruments).map(InstrumentId) {

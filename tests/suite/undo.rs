@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    Event,
+    SessionEvent,
     model::{InstrumentId, Model, UndoPolicy},
     protocol::{ClientId, ClientMessage, Refusal, SessionId},
     studio::{
@@ -55,39 +55,44 @@ fn pass(room: &mut Room, guest: &mut Guest, time: Duration) {
     guest.now = room.now;
 }
 
-fn undo(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+fn undo(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
     guest.mirror.undo().unwrap();
     answered(room, guest)
 }
 
-fn redo(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+fn redo(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
     guest.mirror.redo().unwrap();
     answered(room, guest)
 }
 
 /// What the authority says to it; what was predicted must be what it says.
-fn answered(room: &mut Room, guest: &mut Guest) -> Vec<Event> {
+fn answered(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
     let predicted = guest.mirror.predicted().model.clone();
     guest.mirror.take_events();
     room.settle(&mut [guest]);
     assert_eq!(guest.mirror.predicted().model, predicted, "it was predicted");
     assert_eq!(room.session.state().model, predicted);
-    let answer = |event: &Event| {
-        matches!(event, Event::Undone { .. } | Event::Redone { .. } | Event::NothingUndone { .. })
+    let answer = |event: &SessionEvent| {
+        matches!(
+            event,
+            SessionEvent::Undone { .. }
+                | SessionEvent::Redone { .. }
+                | SessionEvent::NothingUndone { .. }
+        )
     };
     guest.mirror.take_events().into_iter().filter(answer).collect()
 }
 
-fn undone(kept: u32) -> Vec<Event> {
-    vec![Event::Undone { kept }]
+fn undone(kept: u32) -> Vec<SessionEvent> {
+    vec![SessionEvent::Undone { kept }]
 }
 
-fn redone(kept: u32) -> Vec<Event> {
-    vec![Event::Redone { kept }]
+fn redone(kept: u32) -> Vec<SessionEvent> {
+    vec![SessionEvent::Redone { kept }]
 }
 
 #[test]
-fn the_last_step_is_taken_back_and_done_again_and_predicted() {
+fn undo_and_redo_are_predicted() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
     let start = ana.cutoff(BASS);
@@ -101,17 +106,17 @@ fn the_last_step_is_taken_back_and_done_again_and_predicted() {
     assert_eq!(redo(&mut room, &mut ana), redone(0));
     assert_eq!(redo(&mut room, &mut ana), redone(0));
     assert_eq!(ana.cutoff(BASS), 200.0);
-    assert!(matches!(redo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]));
+    assert!(matches!(redo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]));
     undo(&mut room, &mut ana);
     later(&mut room, &mut ana, cutoff(BASS, 300.0));
     assert!(
-        matches!(redo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]),
+        matches!(redo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]),
         "what is done anew takes the place of what was undone"
     );
 }
 
 #[test]
-fn a_sweep_of_one_knob_is_one_step() {
+fn sweep_of_one_knob_is_one_step() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
     let start = ana.mirror.predicted().model.clone();
@@ -137,7 +142,7 @@ fn a_sweep_of_one_knob_is_one_step() {
 }
 
 #[test]
-fn a_hand_that_rests_on_a_knob_for_half_a_second_begins_anew() {
+fn pause_within_a_sweep_begins_a_new_step() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
     ana.dispatch(cutoff(BASS, 100.0)).unwrap();
@@ -150,7 +155,7 @@ fn a_hand_that_rests_on_a_knob_for_half_a_second_begins_anew() {
 }
 
 #[test]
-fn a_sweep_of_the_host_is_one_step_too() {
+fn sweep_of_the_host_is_one_step() {
     let mut room = Room::new();
     for step in 0..20_u16 {
         room.session.act(room.now, &tempo(100.0 + f32::from(step))).unwrap();
@@ -164,7 +169,7 @@ fn a_sweep_of_the_host_is_one_step_too() {
 }
 
 #[test]
-fn each_takes_back_what_is_its_own() {
+fn each_participant_undoes_its_own_steps() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
     let mut ben = room.join("Ben", &[LEAD]);
@@ -174,11 +179,11 @@ fn each_takes_back_what_is_its_own() {
     room.settle(&mut [&mut ana]);
     undo(&mut room, &mut ana);
     assert_eq!((room.cutoff(BASS), room.cutoff(LEAD)), (start, 200.0));
-    assert!(matches!(undo(&mut room, &mut ana)[..], [Event::NothingUndone { .. }]));
+    assert!(matches!(undo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]));
 }
 
 #[test]
-fn what_somebody_else_has_changed_since_stays_and_the_event_says_so() {
+fn undo_keeps_and_reports_changes_of_others() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS, LEAD]);
     let add = |bus, name| NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::new(name).unwrap()));
@@ -216,7 +221,7 @@ fn what_somebody_else_has_changed_since_stays_and_the_event_says_so() {
 }
 
 #[test]
-fn giving_up_an_instrument_drops_its_steps_and_no_others() {
+fn release_forgets_the_steps_of_the_instrument() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS, LEAD]);
     later(&mut room, &mut ana, cutoff(LEAD, 100.0));
@@ -231,7 +236,7 @@ fn giving_up_an_instrument_drops_its_steps_and_no_others() {
 }
 
 #[test]
-fn giving_up_the_privilege_drops_the_steps_that_needed_it() {
+fn release_of_privilege_forgets_its_steps() {
     let mut room = Room::new();
     let ben = room.join("Ben", &[]);
     room.session.act(room.now, &tempo(99.0)).unwrap();
@@ -242,7 +247,7 @@ fn giving_up_the_privilege_drops_the_steps_that_needed_it() {
 }
 
 #[test]
-fn what_is_played_and_where_the_music_is_are_not_steps() {
+fn notes_and_transport_are_not_steps() {
     let mut room = Room::new();
     room.session.claim(ClientId::HOST, &[BASS]);
     let start = room.session.state().model.clone();
@@ -258,7 +263,7 @@ fn what_is_played_and_where_the_music_is_are_not_steps() {
 }
 
 #[test]
-fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
+fn undo_restores_a_deleted_instrument_to_its_owner() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
     let note = Note {
@@ -293,7 +298,7 @@ fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
 }
 
 #[test]
-fn what_belongs_to_somebody_else_by_now_is_not_touched() {
+fn undo_does_not_touch_an_instrument_of_another_owner() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[]);
     let mut ben = room.join("Ben", &[]);
@@ -314,7 +319,7 @@ fn what_belongs_to_somebody_else_by_now_is_not_touched() {
 }
 
 #[test]
-fn what_finds_no_room_any_more_is_not_brought_back_until_there_is_some() {
+fn undo_over_a_limit_can_be_repeated_later() {
     use imbolc_net::studio::{AutomationAction, InstrumentParameter, MAX_LANES, Target};
 
     let mut room = Room::new();
@@ -374,7 +379,7 @@ fn two_hundred_steps_are_kept() {
 }
 
 #[test]
-fn undo_counts_once_however_often_the_cable_comes_out() {
+fn undo_counts_once_across_reconnections() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
     for hertz in [100.0, 200.0, 300.0] {
@@ -393,7 +398,7 @@ fn undo_counts_once_however_often_the_cable_comes_out() {
 }
 
 #[test]
-fn who_was_restarted_can_still_undo_though_it_cannot_predict() {
+fn restarted_client_can_undo_without_prediction() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
     let start = ana.cutoff(BASS);
@@ -411,7 +416,7 @@ fn who_was_restarted_can_still_undo_though_it_cannot_predict() {
 }
 
 #[test]
-fn an_effect_that_somebody_has_put_points_on_is_not_taken_back_from_under_them() {
+fn undo_keeps_an_effect_that_others_automate() {
     use imbolc_net::studio::{
         AutomationAction, BusParameter, BusSetting, ChainParameter, ChainSetting, Curve,
         EffectKind, InstrumentParameter, MasterParameter, MasterSetting, Point, SlotId, Target,
@@ -460,7 +465,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn undoing_everything_gives_back_the_start_and_redoing_it_the_end(
+    fn undoing_everything_restores_the_start(
         actions in prop::collection::vec(vocabulary::action(), 1..40),
     ) {
         let id = SessionId::new([1; 16]);
@@ -489,7 +494,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_dangles_whatever_is_taken_back_while_others_are_at_work(
+    fn undo_never_leaves_dangling_references(
         steps in prop::collection::vec((0..6, vocabulary::action()), 1..40),
     ) {
         let mut session: Session<Studio> = Session::alone(
@@ -515,7 +520,7 @@ proptest! {
     }
 
     #[test]
-    fn the_pieces_of_a_difference_are_the_difference(
+    fn reversible_changes_add_up_to_the_difference(
         before in prop::collection::vec(vocabulary::action(), 0..20),
         after in prop::collection::vec(vocabulary::action(), 1..20),
     ) {

@@ -1,4 +1,4 @@
-//! A process that was started to measure against, seen from this one.
+//! The parent's handle of a child process.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -7,22 +7,22 @@ use std::{
 };
 
 use super::{
-    order::{Answer, Order, Role},
-    role::ROLE,
+    child_main::ROLE,
+    child_protocol::{ChildAnswer, ChildOrder, ChildRole},
 };
 
-/// It ends when it is dropped, and also if this process is killed: it reads
-/// orders until there is nobody left to give any.
-pub struct Child {
+/// Ends when it is dropped or when this process ends, because it serves orders
+/// until its standard input closes.
+pub struct ChildProcess {
     process: Process,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: String,
 }
 
-impl Child {
-    pub fn start(role: Role) -> Self {
+impl ChildProcess {
+    pub fn start(role: ChildRole) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .env(ROLE, serde_json::to_string(&role).unwrap())
             .stdin(Stdio::piped())
@@ -31,33 +31,33 @@ impl Child {
             .unwrap();
         let orders = process.stdin.take();
         let mut answers = BufReader::new(process.stdout.take().unwrap());
-        let address = line(&mut answers);
+        let address = read_line(&mut answers);
         Self { process, orders, answers, address }
     }
 
-    /// Gives an order, and waits until it is done.
-    pub fn order(&mut self, order: Order) -> Answer {
+    /// Sends an order, and waits for the answer.
+    pub fn order(&mut self, order: ChildOrder) -> ChildAnswer {
         let mut line = serde_json::to_string(&order).unwrap();
         line.push('\n');
         self.orders.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
-        serde_json::from_str(&self::line(&mut self.answers)).unwrap()
+        serde_json::from_str(&read_line(&mut self.answers)).unwrap()
     }
 
-    /// The CPU time that it has used.
+    /// The CPU time of the child.
     pub fn cpu(&mut self) -> Duration {
-        self.order(Order::Cpu).cpu
+        self.order(ChildOrder::Cpu).cpu
     }
 }
 
-impl Drop for Child {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         drop(self.orders.take());
-        // It was told; what else there is to know of its end, it has said itself.
+        // The child has printed any error itself.
         let _ = self.process.wait();
     }
 }
 
-fn line(answers: &mut impl BufRead) -> String {
+fn read_line(answers: &mut impl BufRead) -> String {
     let mut line = String::new();
     answers.read_line(&mut line).unwrap();
     line.trim().to_owned()

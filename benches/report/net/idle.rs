@@ -1,10 +1,10 @@
-//! What a session costs in which nobody does anything.
+//! CPU use of an idle session.
 
 use std::time::{Duration, Instant};
 
 use tokio::{runtime::Runtime, time::sleep};
 
-use super::{child::Child, cpu, knob::join, order::Role};
+use super::{child::ChildProcess, child_protocol::ChildRole, cpu, knob::join};
 use crate::{
     bench::Bench,
     figure::{Samples, Unit},
@@ -23,13 +23,17 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     let row = |key: &str, what: &str, samples: &Samples| {
         Row::new(key, what, samples.at(0.5)).target(Target::AtMost(0.01))
     };
-    bench.row(row("idle/host", "idle session with 8 clients: CPU of the host", &host));
-    bench.row(row("idle/all", "idle session with 8 clients: CPU of the host and of all", &all));
+    bench.row(row("idle/host", "idle session with 8 clients: CPU use of the host", &host));
+    bench.row(row(
+        "idle/all",
+        "idle session with 8 clients: CPU use of the host and all clients",
+        &all,
+    ));
 }
 
 async fn rest(rounds: usize, lasts: Duration) -> [Samples; 2] {
-    let pace = imbolc_net::sync::session::SessionConfig::default().patch_pace;
-    let mut host = Child::start(Role::Host { instruments: INSTRUMENTS, pace });
+    let pace = imbolc_net::sync::session::SessionConfig::default().min_patch_interval;
+    let mut host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
     let mut clients = Vec::new();
     for number in 1..=CLIENTS {
         clients.push(join(&host, &format!("Ana {number}"), vec![]).await);

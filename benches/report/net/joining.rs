@@ -1,4 +1,4 @@
-//! How long it takes from joining a session to a snapshot that can be drawn.
+//! Time from joining a session to the first snapshot.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use imbolc_net::{
 use tokio::{io::AsyncWriteExt, runtime::Runtime};
 
 use super::{
-    bare::{self, Frames},
-    child::Child,
+    bare_client::{self, Frames},
+    child::ChildProcess,
+    child_protocol::ChildRole,
     nanoseconds,
-    order::Role,
 };
 use crate::{
     bench::Bench,
@@ -32,9 +32,9 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
             continue;
         }
         let (rounds, joins) = if bench.quick { (5, 4) } else { (21, 10) };
-        let [ours, bare] = super::on(runtime, take_turns(codec, rounds, joins));
+        let [ours, bare] = super::on(runtime, join_turns(codec, rounds, joins));
         let what = format!(
-            "from joining a session of {INSTRUMENTS} instruments to its snapshot, {}; patches not paced; ours ends at the snapshot that a UI draws, the peer where the `Welcome` has been decoded",
+            "join a session of {INSTRUMENTS} instruments, {}; ours ends at the first snapshot, the peer at the decoded `Welcome`",
             codec.name()
         );
         bench.row(
@@ -45,10 +45,11 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     }
 }
 
-async fn take_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
-    let hello = bare::hello(codec, vec![]);
-    let host = Child::start(Role::Host { instruments: INSTRUMENTS, pace: Duration::ZERO });
-    let giver = Child::start(Role::Giver {
+async fn join_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
+    let hello = bare_client::hello(codec, vec![]);
+    let host =
+        ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace: Duration::ZERO });
+    let server = ChildProcess::start(ChildRole::WelcomeServer {
         codec: codec.into(),
         instruments: INSTRUMENTS,
         hello: hello.len(),
@@ -58,7 +59,7 @@ async fn take_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
         let (mut ours, mut its) = (Vec::new(), Vec::new());
         for _ in 0..joins {
             ours.push(nanoseconds(joining(&host, codec).await));
-            its.push(nanoseconds(transferring(&giver, codec, &hello).await));
+            its.push(nanoseconds(transferring(&server, codec, &hello).await));
         }
         // The first round warms up.
         if round > 0 {
@@ -69,7 +70,7 @@ async fn take_turns(codec: Codec, rounds: usize, joins: usize) -> [Samples; 2] {
     samples
 }
 
-async fn joining(host: &Child, codec: Codec) -> Duration {
+async fn joining(host: &ChildProcess, codec: Codec) -> Duration {
     let config = ClientConfig::default().speaking(codec);
     let options = JoinOptions { name: "Ana".into(), config, ..JoinOptions::default() };
     let begun = Instant::now();
@@ -81,12 +82,12 @@ async fn joining(host: &Child, codec: Codec) -> Duration {
     took
 }
 
-async fn transferring(giver: &Child, codec: Codec, hello: &[u8]) -> Duration {
+async fn transferring(server: &ChildProcess, codec: Codec, hello: &[u8]) -> Duration {
     let begun = Instant::now();
-    let (reader, mut writer) = bare::connect(&giver.address).await.into_split();
+    let (reader, mut writer) = bare_client::connect(&server.address).await.into_split();
     writer.write_all(hello).await.unwrap();
     let payload = Frames::new(reader).next().await.unwrap();
-    let ServerMessage::Welcome(welcome) = bare::decode(codec, &payload) else {
+    let ServerMessage::Welcome(welcome) = bare_client::decode(codec, &payload) else {
         panic!("no welcome")
     };
     let took = begun.elapsed();

@@ -1,7 +1,7 @@
-//! How long it takes from a knob on one client to the snapshot of another.
+//! Time from a knob on one client to the snapshot of another.
 //!
-//! Ours ends where a UI hears of it: at the event that says that the snapshot has
-//! changed. The relay ends where the frame has been read.
+//! Ours ends at the event that reports the change to the UI, the relay when the frame
+//! has been read.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,8 @@ use tokio::{
 };
 
 use super::{
-    RELAY, WHERE_IT_ENDS, bare, child::Child, nanoseconds, order::Role, wires::FrameSizes,
+    RELAY, WHERE_IT_ENDS, bare_client, child::ChildProcess, child_protocol::ChildRole,
+    frame_sizes::FrameSizes, nanoseconds,
 };
 use crate::{
     bench::Bench,
@@ -33,18 +34,18 @@ use crate::{
 
 const INSTRUMENTS: u32 = 64;
 
-/// Longer than the pace of the patches.
+/// Longer than the minimum interval between patches.
 const QUIET: Duration = Duration::from_millis(40);
 
-/// When the knob is turned again.
+/// The schedule of the turns.
 #[derive(Clone, Copy)]
-struct Plan {
+struct KnobPlan {
     quiet: Duration,
-    /// How often the host may send patches.
+    /// The host's minimum interval between patches.
     pace: Duration,
     rounds: usize,
     turns: usize,
-    /// How many turns one contender has before it is the other's turn.
+    /// Consecutive turns of one contender.
     in_a_row: usize,
 }
 
@@ -52,22 +53,22 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     if bench.wants("knob/warm") || bench.wants("knob/warm-p99") {
         let (rounds, turns) = if bench.quick { (5, 300) } else { (21, 3_000) };
         let (quiet, pace) = (Duration::ZERO, Duration::ZERO);
-        let plan = Plan { quiet, pace, rounds, turns, in_a_row: turns };
-        rows(bench, runtime, "knob/warm", "one upon the other", plan);
+        let plan = KnobPlan { quiet, pace, rounds, turns, in_a_row: turns };
+        knob_rows(bench, runtime, "knob/warm", "one turn after another", plan);
     }
     if bench.wants("knob/quiet") || bench.wants("knob/quiet-p99") {
         let (rounds, turns) = if bench.quick { (4, 8) } else { (10, 100) };
-        let pace = SessionConfig::default().patch_pace;
-        let plan = Plan { quiet: QUIET, pace, rounds, turns, in_a_row: 1 };
-        rows(bench, runtime, "knob/quiet", "after 40 ms of quiet", plan);
+        let pace = SessionConfig::default().min_patch_interval;
+        let plan = KnobPlan { quiet: QUIET, pace, rounds, turns, in_a_row: 1 };
+        knob_rows(bench, runtime, "knob/quiet", "after 40 ms of quiet", plan);
     }
 }
 
-fn rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: Plan) {
-    let [ours, relay] = super::on(runtime, take_turns(plan));
+fn knob_rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: KnobPlan) {
+    let [ours, relay] = super::on(runtime, knob_turns(plan));
     let paced = if plan.pace.is_zero() { "patches not paced" } else { "patches paced" };
     let what = format!(
-        "a knob on one client to the snapshot of another, {when}, {paced}; {}",
+        "knob on one client to the snapshot of another, {when}, {paced}; {}",
         WHERE_IT_ENDS
     );
     let row = |key: String, what: String, q| {
@@ -79,14 +80,14 @@ fn rows(bench: &mut Bench, runtime: &Runtime, key: &str, when: &str, plan: Plan)
     bench.row(row(format!("{key}-p99"), format!("{what}: p99"), 0.99));
     bench.picture(Picture::distribution(
         &format!("{}.svg", key.replace('/', "-")),
-        &format!("A knob to another screen, {when}: how long the slower half takes"),
+        &format!("A knob to another screen, {when}: times of the slower half"),
         &[("ours", &ours), (RELAY, &relay)],
     ));
 }
 
-async fn take_turns(plan: Plan) -> [Samples; 2] {
-    let mut studios = Studios::open(plan.pace).await;
-    let mut relay = Relay::open().await;
+async fn knob_turns(plan: KnobPlan) -> [Samples; 2] {
+    let mut studios = KnobStudios::open(plan.pace).await;
+    let mut relay = KnobRelay::open().await;
     let mut samples = [Samples::new(Unit::Nanoseconds), Samples::new(Unit::Nanoseconds)];
     for round in 0..=plan.rounds {
         let (mut ours, mut its) = (Vec::new(), Vec::new());
@@ -115,19 +116,19 @@ async fn sleep_if(quiet: Duration) {
     }
 }
 
-/// Two who joined a host.
-struct Studios {
+/// Two clients of a host.
+struct KnobStudios {
     here: RemoteDispatcher,
     there: RemoteDispatcher,
     events: Events,
     instrument: InstrumentId,
     turn: u64,
-    _host: Child,
+    _host: ChildProcess,
 }
 
-impl Studios {
+impl KnobStudios {
     async fn open(pace: Duration) -> Self {
-        let host = Child::start(Role::Host { instruments: INSTRUMENTS, pace });
+        let host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
         let instrument = fixture::touched(INSTRUMENTS);
         let here = join(&host, "Here", vec![instrument]).await;
         let there = join(&host, "There", vec![]).await;
@@ -154,26 +155,26 @@ impl Studios {
 }
 
 /// Joins a host.
-pub async fn join(host: &Child, name: &str, own: Vec<InstrumentId>) -> RemoteDispatcher {
+pub async fn join(host: &ChildProcess, name: &str, own: Vec<InstrumentId>) -> RemoteDispatcher {
     let options = JoinOptions { name: name.into(), own, ..JoinOptions::default() };
     RemoteDispatcher::connect(&host.address, options).await.unwrap()
 }
 
-/// Two sockets, and somebody in between who forwards.
-struct Relay {
+/// Two sockets and a relay between them.
+struct KnobRelay {
     here: TcpStream,
     there: BufReader<OwnedReadHalf>,
     action: Vec<u8>,
     patch: Vec<u8>,
-    _relay: Child,
+    _relay: ChildProcess,
 }
 
-impl Relay {
+impl KnobRelay {
     async fn open() -> Self {
         let FrameSizes { action, patch } = FrameSizes::of(Codec::ALL[0], INSTRUMENTS);
-        let relay = Child::start(Role::Relay { clients: 2, action, patch });
-        let here = bare::connect(&relay.address).await;
-        let there = BufReader::new(bare::connect(&relay.address).await.into_split().0);
+        let relay = ChildProcess::start(ChildRole::Relay { clients: 2, action, patch });
+        let here = bare_client::connect(&relay.address).await;
+        let there = BufReader::new(bare_client::connect(&relay.address).await.into_split().0);
         Self { here, there, action: vec![0; action], patch: vec![0; patch], _relay: relay }
     }
 

@@ -1,5 +1,5 @@
-//! How many actions a host takes in a second from clients that send them as fast as
-//! the socket takes them, and wait for nothing.
+//! Actions per second that a host accepts from clients that send without waiting for
+//! answers.
 
 use std::{
     hint::black_box,
@@ -21,9 +21,9 @@ use imbolc_net::{
 use tokio::{io::AsyncWriteExt, runtime::Runtime, task::JoinSet};
 
 use super::{
-    bare::{Bare, decode, split},
-    child::Child,
-    order::Role,
+    bare_client::{BareClient, decode, split},
+    child::ChildProcess,
+    child_protocol::ChildRole,
 };
 use crate::{
     bench::Bench,
@@ -34,24 +34,24 @@ use crate::{
 
 const INSTRUMENTS: u32 = 64;
 
-const LOOP: &str = "decoding in a bare loop";
+const LOOP: &str = "decoding only";
 
 pub fn measure(bench: &mut Bench, runtime: &Runtime) {
     for codec in [Codec::Json, Codec::Postcard] {
         for (clients, name) in [(1, "one"), (8, "eight")] {
             let key = format!("actions/{name}-{}", codec.name());
             if bench.wants(&key) {
-                row(bench, runtime, codec, clients, &key);
+                pipeline_row(bench, runtime, codec, clients, &key);
             }
         }
     }
 }
 
-fn row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &str) {
+fn pipeline_row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &str) {
     let (rounds, actions) = if bench.quick { (3, 20_000) } else { (11, 100_000) };
-    let host = Child::start(Role::Host {
+    let host = ChildProcess::start(ChildRole::Host {
         instruments: INSTRUMENTS,
-        pace: SessionConfig::default().patch_pace,
+        pace: SessionConfig::default().min_patch_interval,
     });
     let pipelines: Arc<[_]> =
         (1..=clients).map(|client| Pipeline::new(codec, client, actions / clients)).collect();
@@ -66,16 +66,15 @@ fn row(bench: &mut Bench, runtime: &Runtime, codec: Codec, clients: u32, key: &s
         }
     }
     let from = if clients == 1 { "one client" } else { "eight clients" };
-    let what = format!("actions taken a second, pipelined, {from}, {}", codec.name());
+    let what = format!("actions accepted per second, pipelined, {from}, {}", codec.name());
     let row = Row::new(key, what, ours.at(0.5))
         .peer(LOOP, bare.at(0.5))
         .target(Target::AtLeastTimes(0.5, LOOP));
     bench.row(if codec == Codec::Postcard { row.target(Target::AtLeast(1e6)) } else { row });
 }
 
-/// All that a client has to say, one action upon the other. Last of all it asks
-/// whether anybody is there: what is acknowledged may wait for the next patch, but
-/// goes along with the answer.
+/// All messages of a client: actions, then a ping. Acknowledgements may wait
+/// for the next patch, but are sent along with a pong.
 struct Pipeline {
     codec: Codec,
     instrument: InstrumentId,
@@ -84,9 +83,9 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    /// A sweep of a knob, of which only the first edit begins anything.
+    /// A sweep of a knob, in which only the first edit starts an undo step.
     fn new(codec: Codec, client: u32, actions: u32) -> Self {
-        // The first instrument is the host's own.
+        // The host owns the first instrument.
         let instrument = InstrumentId(1 + client);
         let mut frames = Vec::new();
         for turn in 1..=u64::from(actions) {
@@ -102,11 +101,11 @@ impl Pipeline {
     }
 }
 
-/// How long it takes until the last action of every client is answered.
+/// The time until the last action of each client is acknowledged.
 async fn send_all(address: String, pipelines: Arc<[Pipeline]>) -> Duration {
     let mut joined = Vec::new();
     for pipeline in &*pipelines {
-        joined.push(Bare::join(&address, pipeline.codec, vec![pipeline.instrument]).await);
+        joined.push(BareClient::join(&address, pipeline.codec, vec![pipeline.instrument]).await);
     }
     let begun = Instant::now();
     let mut sending = JoinSet::new();
@@ -122,8 +121,8 @@ async fn send_all(address: String, pipelines: Arc<[Pipeline]>) -> Duration {
     took
 }
 
-async fn send(client: Bare, pipeline: &Pipeline) -> Bare {
-    let Bare { codec, mut frames, mut writer } = client;
+async fn send(client: BareClient, pipeline: &Pipeline) -> BareClient {
+    let BareClient { codec, mut frames, mut writer } = client;
     let answered = async {
         loop {
             let payload = frames.next().await.expect("the host stays");
@@ -136,10 +135,10 @@ async fn send(client: Bare, pipeline: &Pipeline) -> Bare {
     };
     let sent = async { writer.write_all(&pipeline.frames).await.unwrap() };
     tokio::join!(sent, answered);
-    Bare { codec, frames, writer }
+    BareClient { codec, frames, writer }
 }
 
-/// How long it takes to read the same, and do nothing with it.
+/// The time to decode the same messages and discard them.
 fn decode_all(pipelines: &[Pipeline]) -> Duration {
     pipelines
         .iter()

@@ -1,4 +1,4 @@
-//! A knob that is swept, by one of eight, and watched by the other seven.
+//! One of eight clients sweeps a knob, and the other seven watch.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,8 +23,8 @@ use tokio::{
 };
 
 use super::{
-    RELAY, WHERE_IT_ENDS, bare, child::Child, cpu, knob::join, nanoseconds, order::Role,
-    wires::FrameSizes,
+    RELAY, WHERE_IT_ENDS, bare_client, child::ChildProcess, child_protocol::ChildRole, cpu,
+    frame_sizes::FrameSizes, knob::join, nanoseconds,
 };
 use crate::{
     bench::Bench,
@@ -36,7 +36,7 @@ use crate::{
 const INSTRUMENTS: u32 = 64;
 const WATCHERS: usize = 7;
 
-/// How much later than the pace allows a patch may be.
+/// Tolerance for a patch after the minimum interval.
 const SLACK: Duration = Duration::from_millis(1);
 
 pub fn measure(bench: &mut Bench, runtime: &Runtime) {
@@ -45,18 +45,18 @@ pub fn measure(bench: &mut Bench, runtime: &Runtime) {
             || bench.wants(&format!("sweep/{rate}-cpu-host"))
             || bench.wants(&format!("sweep/{rate}-cpu-all"))
         {
-            rows(bench, runtime, rate);
+            sweep_rows(bench, runtime, rate);
         }
     }
 }
 
-fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
+fn sweep_rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
     let (rounds, lasts) =
         if bench.quick { (2, Duration::from_secs(1)) } else { (7, Duration::from_secs(3)) };
     let sweep = Sweep { edits: rate * u32::try_from(lasts.as_secs()).unwrap(), rate };
-    let [ours, relay] = super::on(runtime, take_turns(sweep, rounds));
-    let what = format!("a sweep at {rate} edits a second, 8 clients");
-    let pace = SessionConfig::default().patch_pace + SLACK;
+    let [ours, relay] = super::on(runtime, sweep_turns(sweep, rounds));
+    let what = format!("sweep at {rate} edits per second, 8 clients");
+    let pace = SessionConfig::default().min_patch_interval + SLACK;
     bench.row(
         Row::new(
             format!("sweep/{rate}-p99"),
@@ -69,7 +69,7 @@ fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
     bench.row(
         Row::new(
             format!("sweep/{rate}-cpu-host"),
-            format!("{what}: CPU of the host, and of the relay"),
+            format!("{what}: CPU use of the host or relay"),
             ours.between.at(0.5),
         )
         .peer(RELAY, relay.between.at(0.5))
@@ -78,30 +78,30 @@ fn rows(bench: &mut Bench, runtime: &Runtime, rate: u32) {
     bench.row(
         Row::new(
             format!("sweep/{rate}-cpu-all"),
-            format!("{what}: CPU of the same and of all clients"),
+            format!("{what}: CPU use including all clients"),
             ours.all.at(0.5),
         )
         .peer(RELAY, relay.all.at(0.5)),
     );
 }
 
-/// How fast, and for how long.
+/// Rate and number of edits.
 #[derive(Clone, Copy)]
 struct Sweep {
     rate: u32,
     edits: u32,
 }
 
-struct Taken {
-    /// How late each edit showed at each watcher.
+struct SweepSamples {
+    /// The delay of each edit at each watcher.
     late: Samples,
-    /// What the process in between used of a core.
+    /// CPU use of the host or relay.
     between: Samples,
-    /// What all processes used.
+    /// CPU use of all processes.
     all: Samples,
 }
 
-impl Taken {
+impl SweepSamples {
     const fn new() -> Self {
         Self {
             late: Samples::new(Unit::Nanoseconds),
@@ -110,23 +110,23 @@ impl Taken {
         }
     }
 
-    fn push(&mut self, round: Round) {
+    fn push(&mut self, round: SweepRound) {
         self.late.push(round.late);
         self.between.push(vec![round.between]);
         self.all.push(vec![round.all]);
     }
 }
 
-struct Round {
+struct SweepRound {
     late: Vec<f64>,
     between: f64,
     all: f64,
 }
 
-async fn take_turns(sweep: Sweep, rounds: usize) -> [Taken; 2] {
-    let mut studios = Studios::open().await;
-    let mut relay = Relay::open().await;
-    let mut taken = [Taken::new(), Taken::new()];
+async fn sweep_turns(sweep: Sweep, rounds: usize) -> [SweepSamples; 2] {
+    let mut studios = SweepStudios::open().await;
+    let mut relay = SweepRelay::open().await;
+    let mut taken = [SweepSamples::new(), SweepSamples::new()];
     for round in 0..=rounds {
         let (ours, its) = (studios.round(sweep).await, relay.round(sweep).await);
         // The first round warms up.
@@ -138,23 +138,24 @@ async fn take_turns(sweep: Sweep, rounds: usize) -> [Taken; 2] {
     taken
 }
 
-/// When each edit was made, which the watchers ask for.
+/// The time of each edit.
 type Made = Arc<Mutex<Vec<Instant>>>;
 
-/// How late the edits from `seen` to before `now` are that a watcher just saw.
+/// Records the delay of the edits `seen..now`, which a watcher has just seen.
 fn lateness(made: &Made, seen: usize, now: usize, late: &mut Vec<f64>) {
     let made = made.lock().unwrap();
     late.extend(made[seen..now].iter().map(|made| nanoseconds(made.elapsed())));
 }
 
-/// Makes the edits, one a tick, and waits until everyone has seen the last one.
+/// Makes one edit per tick, and waits until all watchers have seen the last
+/// one.
 async fn perform(
     sweep: Sweep,
-    between: &mut Child,
+    between: &mut ChildProcess,
     made: Made,
     watchers: JoinSet<Vec<f64>>,
     mut edit: impl FnMut(u32),
-) -> Round {
+) -> SweepRound {
     let (its, own, begun) = (between.cpu(), cpu::used(), Instant::now());
     let mut ticks = interval(Duration::from_secs(1) / sweep.rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -166,23 +167,23 @@ async fn perform(
     let late = watchers.join_all().await.concat();
     let share = |used: Duration| used.as_secs_f64() / begun.elapsed().as_secs_f64();
     let (own, its) = (cpu::used() - own, between.cpu() - its);
-    Round { late, between: share(its), all: share(own + its) }
+    SweepRound { late, between: share(its), all: share(own + its) }
 }
 
-/// Eight who joined a host.
-struct Studios {
-    host: Child,
+/// Eight clients of a host.
+struct SweepStudios {
+    host: ChildProcess,
     editor: RemoteDispatcher,
     watchers: Vec<Arc<RemoteDispatcher>>,
     instrument: InstrumentId,
-    /// Where the knob stands.
+    /// The knob's current turn.
     turn: u32,
 }
 
-impl Studios {
+impl SweepStudios {
     async fn open() -> Self {
-        let pace = SessionConfig::default().patch_pace;
-        let host = Child::start(Role::Host { instruments: INSTRUMENTS, pace });
+        let pace = SessionConfig::default().min_patch_interval;
+        let host = ChildProcess::start(ChildRole::Host { instruments: INSTRUMENTS, pace });
         let instrument = fixture::touched(INSTRUMENTS);
         let editor = join(&host, "Editor", vec![instrument]).await;
         let mut watchers = Vec::new();
@@ -196,7 +197,7 @@ impl Studios {
         Self { host, editor, watchers, instrument, turn: 0 }
     }
 
-    async fn round(&mut self, sweep: Sweep) -> Round {
+    async fn round(&mut self, sweep: Sweep) -> SweepRound {
         let made = Made::default();
         let (from, instrument) = (self.turn, self.instrument);
         let mut watching = JoinSet::new();
@@ -215,13 +216,13 @@ impl Studios {
     }
 }
 
-/// Where the knob stands at its turn number `turn`; never at the same place.
+/// The knob's position at turn number `turn`; all positions differ.
 fn knob(turn: u32) -> Hertz {
     // Exact: an `f32` has more digits.
     Hertz::new(20.0 + f32::from(u16::try_from(turn).unwrap()) * 0.25).unwrap()
 }
 
-/// Which turn it is that is seen in a snapshot.
+/// The turn number that a snapshot shows.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -232,7 +233,7 @@ fn turn_in(state: &NetworkState, instrument: InstrumentId) -> u32 {
     ((cutoff - 20.0) / 0.25) as u32
 }
 
-/// How late a watcher saw each edit after `from`.
+/// The delay of each edit after `from` at one watcher.
 async fn watch(
     studio: &RemoteDispatcher,
     instrument: InstrumentId,
@@ -254,29 +255,29 @@ async fn watch(
     late
 }
 
-/// Eight sockets, and somebody in between who sends each frame on.
-struct Relay {
-    relay: Child,
+/// Eight sockets and a relay between them.
+struct SweepRelay {
+    relay: ChildProcess,
     editor: TcpStream,
     action: Vec<u8>,
     patch: usize,
     watchers: Vec<Arc<AsyncMutex<BufReader<OwnedReadHalf>>>>,
 }
 
-impl Relay {
+impl SweepRelay {
     async fn open() -> Self {
         let FrameSizes { action, patch } = FrameSizes::of(Codec::ALL[0], INSTRUMENTS);
-        let relay = Child::start(Role::Relay { clients: 1 + WATCHERS, action, patch });
-        let editor = bare::connect(&relay.address).await;
+        let relay = ChildProcess::start(ChildRole::Relay { clients: 1 + WATCHERS, action, patch });
+        let editor = bare_client::connect(&relay.address).await;
         let mut watchers = Vec::new();
         for _ in 0..WATCHERS {
-            let reader = bare::connect(&relay.address).await.into_split().0;
+            let reader = bare_client::connect(&relay.address).await.into_split().0;
             watchers.push(Arc::new(AsyncMutex::new(BufReader::new(reader))));
         }
         Self { relay, editor, action: vec![0; action], patch, watchers }
     }
 
-    async fn round(&mut self, sweep: Sweep) -> Round {
+    async fn round(&mut self, sweep: Sweep) -> SweepRound {
         let made = Made::default();
         let mut watching = JoinSet::new();
         for watcher in &self.watchers {

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     dispatcher::{DispatchError, Status},
     model::{DirtyFlags, InstrumentId, Metering},
     studio::{
@@ -171,9 +171,9 @@ impl App {
         let state = self.studio.state();
         let dirty = match &event {
             Event::Changed(dirty) => *dirty,
-            Event::Resynchronised(_) | Event::NewSession { .. } | Event::Missed(_) => {
-                DirtyFlags::ALL
-            }
+            Event::Session(SessionEvent::Resynchronised(_))
+            | Event::Session(SessionEvent::NewSession { .. })
+            | Event::Missed(_) => DirtyFlags::ALL,
             _ => DirtyFlags::NONE,
         };
         for shown in &mut self.panes {

@@ -74,17 +74,13 @@ pub async fn run<B: Backend>(
             base = frame_base(base, now);
             due = false;
         }
-        let next = match app.pace(now.into_std()) {
+        let interval = match app.pace(now.into_std()) {
             Pace::Fast => Some(FRAME_INTERVAL),
             Pace::Slow => Some(CLOCK_INTERVAL),
             Pace::Rest => None,
         };
-        let pause = async {
-            match next {
-                Some(next) => sleep_until((base + next).max(now + FRAME_INTERVAL / 4)).await,
-                None => std::future::pending().await,
-            }
-        };
+        let earliest = now + FRAME_INTERVAL / 4;
+        let pause = pause_until(interval.map(|interval| (base + interval).max(earliest)));
         tokio::select! {
             count = inputs.recv_many(&mut batch, 64) => {
                 if count == 0 {
@@ -111,10 +107,18 @@ pub async fn run<B: Backend>(
                 None => return Exit::SessionOver("the session is over".into()),
             },
             leaves = &mut shutdown => return if leaves { Exit::Quit } else { Exit::TerminalGone },
-            () = pause => due = next == Some(CLOCK_INTERVAL),
+            () = pause => due = interval == Some(CLOCK_INTERVAL),
         }
     }
     Exit::Quit
+}
+
+/// Waits until a time; `None` waits forever.
+async fn pause_until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The time from which the next frame is counted, if a frame is drawn at `now` and the

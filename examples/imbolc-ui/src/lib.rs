@@ -164,9 +164,9 @@ async fn browse_and_join(arguments: &Arguments) -> Result<(), String> {
     drop(client);
     match chosen {
         Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs).await,
-        nobody => {
+        quit => {
             terminal::restore();
-            nobody.map(drop)
+            quit.map(drop)
         }
     }
 }

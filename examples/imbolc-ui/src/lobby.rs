@@ -69,6 +69,8 @@ impl Lobby {
                     }
                 }
             }
+            // A later version of the crate may know more kinds.
+            _ => {}
         }
         self.at = self.at.min(self.sessions.len().saturating_sub(1));
     }

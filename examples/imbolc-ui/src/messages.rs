@@ -5,7 +5,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use imbolc_net::{
-    Event, NetworkState,
+    Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Identity, Status},
     protocol::OwnerInfo,
 };
@@ -119,53 +119,45 @@ impl MessageLog {
     /// Adds the message of an event, from the point of view of `me`. `now` is the
     /// current snapshot.
     pub fn record(&mut self, event: Event, now: &Arc<NetworkState>, me: &Identity) {
-        let others = |who: &OwnerInfo| who.client_id != me.client_id;
-        let named = |id| describe::instrument_label(&now.model, id);
         match event {
+            Event::Session(event) => self.record_session_event(event, now, me),
             Event::Changed(_) => self.record_changes(now, me),
-            Event::Joined(who) if others(&who) => {
-                self.push(Tone::Good, format!("{who} has joined"));
+            Event::Status(status) => self.record_status(status),
+            Event::Missed(count) => {
+                self.push(Tone::Bad, format!("{count} events were missed"));
             }
-            Event::Left(who) if others(&who) => self.push(Tone::Plain, format!("{who} has left")),
-            Event::Suspended(who) if others(&who) => {
-                self.push(Tone::Bad, format!("{who} is away; their place is kept"));
+            _ => {}
+        }
+    }
+
+    fn record_session_event(
+        &mut self,
+        event: SessionEvent,
+        now: &Arc<NetworkState>,
+        me: &Identity,
+    ) {
+        let others = |participant: &OwnerInfo| participant.client_id != me.client_id;
+        match event {
+            SessionEvent::Joined(participant) if others(&participant) => {
+                self.push(Tone::Good, format!("{participant} has joined"));
             }
-            Event::Resumed(who) if others(&who) => self.push(Tone::Good, format!("{who} is back")),
-            Event::Ownership { instrument, owner: Some(owner) } if others(&owner) => {
-                self.push(Tone::Plain, format!("{owner} owns {}", named(instrument)));
+            SessionEvent::Left(participant) if others(&participant) => {
+                self.push(Tone::Plain, format!("{participant} has left"))
             }
-            Event::Ownership { instrument, owner: Some(_) } => {
-                self.push(Tone::Good, format!("you own {}", named(instrument)));
+            SessionEvent::Suspended(participant) if others(&participant) => {
+                self.push(Tone::Bad, format!("{participant} is away; their place is kept"));
             }
-            Event::Ownership { instrument, owner: None }
-                if now.model.instruments.contains(instrument) =>
-            {
-                self.push(Tone::Plain, format!("{} has no owner", named(instrument)));
+            SessionEvent::Resumed(participant) if others(&participant) => {
+                self.push(Tone::Good, format!("{participant} is back"))
             }
-            Event::OwnershipRefused { instrument, reason } => {
-                let text = format!("{} is not yours: {reason}", named(instrument));
-                self.push(Tone::Bad, text);
-            }
-            Event::Privilege { holder: Some(holder) } if others(&holder) => {
-                self.push(Tone::Plain, format!("{holder} has the privilege"));
-            }
-            Event::Privilege { holder: Some(_) } => {
-                self.push(Tone::Good, "you have the privilege");
-            }
-            Event::Privilege { holder: None } => {
-                self.push(Tone::Plain, "the privilege is free");
-            }
-            Event::PrivilegeDenied { holder } => {
-                self.push(Tone::Bad, format!("privilege denied: {holder} has it"));
-            }
-            Event::Refused { action, reason } => {
+            SessionEvent::Refused { action, reason } => {
                 let what = describe::action_text(&now.model, &action);
                 self.push(Tone::Bad, format!("rejected: {what}: {reason}"));
             }
-            Event::Undone { kept } => self.push_undo("last step undone", kept),
-            Event::Redone { kept } => self.push_undo("step redone", kept),
-            Event::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
-            Event::NewSession { unanswered, .. } => {
+            SessionEvent::Undone { kept } => self.push_undo("last step undone", kept),
+            SessionEvent::Redone { kept } => self.push_undo("step redone", kept),
+            SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
+            SessionEvent::NewSession { unanswered, .. } => {
                 let lost = match unanswered.len() {
                     0 => String::new(),
                     lost => format!("; {lost} of your edits are lost"),
@@ -173,18 +165,52 @@ impl MessageLog {
                 self.reported = Arc::clone(now);
                 self.push(Tone::Bad, format!("this is a new session{lost}"));
             }
-            Event::Status(status) => self.record_status(status),
-            Event::Resynchronised(why) if why.is_repair() => {
+            SessionEvent::Resynchronised(why) if why.is_repair() => {
                 self.push(Tone::Bad, format!("resynchronised: {why}"));
             }
-            Event::Missed(count) => self.push(Tone::Bad, format!("{count} events were missed")),
             // Routine, or about this participant itself.
-            Event::Resynchronised(_)
-            | Event::Ownership { owner: None, .. }
-            | Event::Joined(_)
-            | Event::Left(_)
-            | Event::Suspended(_)
-            | Event::Resumed(_) => {}
+            SessionEvent::Resynchronised(_)
+            | SessionEvent::Joined(_)
+            | SessionEvent::Left(_)
+            | SessionEvent::Suspended(_)
+            | SessionEvent::Resumed(_) => {}
+            rights => self.record_rights(rights, now, me),
+        }
+    }
+
+    /// Adds the message of an event about ownership or the privilege.
+    fn record_rights(&mut self, event: SessionEvent, now: &Arc<NetworkState>, me: &Identity) {
+        let others = |participant: &OwnerInfo| participant.client_id != me.client_id;
+        let named = |id| describe::instrument_label(&now.model, id);
+        match event {
+            SessionEvent::Ownership { instrument, owner: Some(owner) } if others(&owner) => {
+                self.push(Tone::Plain, format!("{owner} owns {}", named(instrument)));
+            }
+            SessionEvent::Ownership { instrument, owner: Some(_) } => {
+                self.push(Tone::Good, format!("you own {}", named(instrument)));
+            }
+            SessionEvent::Ownership { instrument, owner: None }
+                if now.model.instruments.contains(instrument) =>
+            {
+                self.push(Tone::Plain, format!("{} has no owner", named(instrument)));
+            }
+            SessionEvent::OwnershipRefused { instrument, reason } => {
+                let text = format!("{} is not yours: {reason}", named(instrument));
+                self.push(Tone::Bad, text);
+            }
+            SessionEvent::Privilege { holder: Some(holder) } if others(&holder) => {
+                self.push(Tone::Plain, format!("{holder} has the privilege"));
+            }
+            SessionEvent::Privilege { holder: Some(_) } => {
+                self.push(Tone::Good, "you have the privilege");
+            }
+            SessionEvent::Privilege { holder: None } => {
+                self.push(Tone::Plain, "the privilege is free");
+            }
+            SessionEvent::PrivilegeDenied { holder } => {
+                self.push(Tone::Bad, format!("privilege denied: {holder} has it"));
+            }
+            _ => {}
         }
     }
 
@@ -200,9 +226,7 @@ impl MessageLog {
             Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) } => {
                 self.push(Tone::Bad, format!("the session is over: {reason}"));
             }
-            Status::Closed { reason: CloseReason::ByRequest }
-            | Status::Alone
-            | Status::Hosting { .. } => {}
+            Status::Closed { .. } | Status::Alone | Status::Hosting { .. } => {}
         }
     }
 

@@ -1,6 +1,8 @@
-//! A clip: notes that can be placed in the piece, any number of times.
+//! Clips: short sequences of notes that the arrangement plays wherever they are
+//! placed.
 //!
-//! It knows nothing of where it is placed. Its notes count from its beginning.
+//! A clip must not know where it is placed: its notes count from tick 0 of the
+//! clip.
 
 use std::{fmt, sync::Arc};
 
@@ -9,15 +11,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        name::Name,
+        common::{
+            name::Name,
+            settings::{Settings, settings},
+        },
+        globals::playback::LoopRegion,
         piano_roll::{Note, NoteChange, Notes},
-        playback::LoopRegion,
-        settings::{Settings, settings},
     },
     util::quantity::{NoteLength, Pitch, Ticks},
 };
 
-/// Names a clip among those of its instrument.
+/// The id of a clip, unique within its instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClipId(pub u32);
@@ -29,69 +33,71 @@ impl fmt::Display for ClipId {
 }
 
 settings! {
-    /// Notes that can be placed in the piece.
+    /// A named sequence of notes with a length.
     Clip, ClipSetting {
-        /// What it is called.
+        /// The display name.
         name: Name(Name) = Name::given("Clip");
-        /// How long it is. Notes that start after it are kept, and not played.
+        /// The length in ticks. Notes that start at or after it are kept but
+        /// not played.
         length: Length(NoteLength) = NoteLength::of(4 * 480);
     }
     beside {
-        /// Its notes, from its beginning at tick 0.
+        /// The notes; their ticks are relative to the start of the clip.
         notes: Notes;
     }
 }
 
-/// What is done to the clips of an instrument.
+/// An edit to the clips of one instrument.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClipAction {
-    /// Makes a clip without notes.
+    /// Creates an empty clip.
     Create {
-        /// A free id; see [`Part::free_clip`](super::Part::free_clip).
+        /// An unused id; see [`Part::free_clip`](super::Part::free_clip).
         clip: ClipId,
-        /// What it is called.
+        /// The display name.
         name: Name,
-        /// How long it is.
+        /// The length in ticks.
         length: NoteLength,
     },
-    /// Makes a clip of the notes of the track that start within a region.
+    /// Creates a clip from the notes of the track that start within a region.
     Capture {
-        /// A free id.
+        /// An unused id.
         clip: ClipId,
-        /// What it is called.
+        /// The display name.
         name: Name,
-        /// The part of the track, as long as which the clip will be.
+        /// The region of the track to copy; the clip gets its length.
         region: LoopRegion,
     },
-    /// Calls a clip something else.
+    /// Renames a clip.
     Rename(ClipId, Name),
-    /// Makes a clip longer or shorter. Its placements stay as long as they are.
+    /// Changes the length of a clip. Existing placements keep their lengths.
     Resize(ClipId, NoteLength),
-    /// Puts a note into a clip, in the place of any that starts where it does.
+    /// Writes a note into a clip and replaces a note with the same start and
+    /// pitch.
     Put(ClipId, Note),
-    /// Takes the note that starts there out of a clip.
+    /// Removes the note with this start and pitch from a clip.
     Take(ClipId, Ticks, Pitch),
-    /// Deletes a clip and its placements.
+    /// Deletes a clip and all its placements.
     Delete(ClipId),
 }
 
-/// One change of a clip, in a patch.
+/// A change of one clip, as a patch carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClipChange {
-    /// A setting of the clip.
+    /// A setting has a new value.
     Set(ClipSetting),
-    /// A note is new, or is not what it was.
+    /// A note was added or changed.
     Put(Note),
-    /// A note is gone.
+    /// The note with this start and pitch was removed.
     Remove(Ticks, Pitch),
-    /// The clip as it is now; it may be new.
+    /// The complete new value of a clip, which may not exist yet.
     Whole(Arc<Clip>),
-    /// The clip is gone.
+    /// The clip was deleted.
     Gone,
 }
 
 impl ClipAction {
-    /// Whether there is more afterwards than there was.
+    /// Whether the action can increase the number of clips or notes.
     pub(super) const fn adds(&self) -> bool {
         matches!(self, Self::Create { .. } | Self::Capture { .. } | Self::Put(..))
     }
@@ -106,7 +112,8 @@ impl Clip {
         });
     }
 
-    /// What `track` plays within `region`.
+    /// A clip with the notes of `track` that start within `region`, shifted so
+    /// that the region starts at tick 0.
     pub(super) fn captured(name: &Name, track: &Notes, region: LoopRegion) -> Self {
         let start = region.start().get();
         let notes = track.within(region).filter_map(|note| {
@@ -116,8 +123,8 @@ impl Clip {
         Self { name: name.clone(), length: region.length(), notes: notes.collect() }
     }
 
-    /// Setting by setting and note by note, unless the clip as a whole is
-    /// shorter than that.
+    /// Emits the difference setting by setting and note by note, or the whole
+    /// clip if that is shorter.
     pub(super) fn diff_clip(&self, to: &Arc<Self>, emit: &mut dyn FnMut(ClipChange)) {
         let Some(notes) = self.notes.diff(&to.notes) else {
             return emit(ClipChange::Whole(Arc::clone(to)));
@@ -131,7 +138,8 @@ impl Clip {
         }
     }
 
-    /// Carries out a change of a clip that is there and stays there.
+    /// Applies a change to an existing clip. [`ClipChange::Gone`] is handled by
+    /// the part that holds the clip.
     pub(super) fn apply(&mut self, change: &ClipChange) -> Result<(), Invalid> {
         match change {
             ClipChange::Set(setting) => self.set(setting.clone())?,

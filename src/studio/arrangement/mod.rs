@@ -1,8 +1,8 @@
-//! The arrangement: clips of notes, and where in the piece each is placed.
+//! The arrangement: clips of notes and their placements in the piece.
 //!
-//! Clips belong to an instrument, as its track does; whether it is they or the
-//! tracks that are played holds for the piece as a whole. It knows instruments
-//! by their ids only.
+//! Clips belong to an instrument, as its track does. Whether playback uses the
+//! tracks or the arrangement is one choice for the whole piece. This module
+//! knows instruments by id only.
 
 mod clip;
 mod part;
@@ -17,72 +17,75 @@ pub use self::{
     part::Part,
     placement::{Placement, PlacementAction, PlacementChange, PlacementId},
 };
-use super::{
-    StudioEffect, StudioState,
-    bounded::{
-        self, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS, MAX_PLACEMENTS_IN_ALL,
-    },
-    instrument::InstrumentState,
-    settings::{Settings, settings},
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{
+                self, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS,
+                MAX_PLACEMENTS_IN_ALL,
+            },
+            settings::{Settings, settings},
+        },
+        instrument::InstrumentState,
+    },
     util::ordmap::{DiffItem, OrdMap},
 };
 
-/// What is played while the music goes.
+/// Which notes playback uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PlayMode {
     /// The tracks of the piano roll.
     PianoRoll,
-    /// The clips of the arrangement.
+    /// The placed clips of the arrangement.
     Arrangement,
 }
 
-/// What happens where the last placement of the arrangement ends.
+/// The behaviour of playback at the end of the last placement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AtEnd {
-    /// The playhead goes on.
+    /// The playhead continues.
     GoOn,
-    /// The music stops.
+    /// Playback stops.
     Stop,
-    /// The playhead goes back to the beginning.
+    /// The playhead returns to tick 0.
     Repeat,
 }
 
 settings! {
-    /// The clips, where they are placed, and whether they are played.
+    /// The clips and placements of all instruments, and how they are played.
     Arrangement, ArrangementSetting {
-        /// What is played while the music goes.
+        /// Which notes playback uses.
         play: Play(PlayMode) = PlayMode::PianoRoll;
-        /// What happens where the last placement ends, if the arrangement is
-        /// played.
+        /// The behaviour at the end of the last placement while
+        /// [`PlayMode::Arrangement`] is set.
         at_end: AtEnd(AtEnd) = AtEnd::GoOn;
     }
     beside {
-        /// What belongs to each instrument.
+        /// The clips and placements of each instrument.
         parts: Parts;
     }
 }
 
-/// The clips and placements of all instruments that have any.
+/// The clips and placements of every instrument that has at least one clip.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Parts(OrdMap<InstrumentId, Arc<Part>>);
 
 impl Arrangement {
-    /// What belongs to this instrument, if it has a clip.
+    /// The clips and placements of this instrument; `None` if it has no clip.
     #[must_use]
     pub fn part(&self, id: InstrumentId) -> Option<&Part> {
         self.parts.0.get(&id).map(Arc::as_ref)
     }
 
-    /// What belongs to each instrument that has a clip.
+    /// The parts of all instruments that have a clip, by instrument id.
     pub fn parts(&self) -> impl Iterator<Item = (InstrumentId, &Part)> {
         self.parts.0.iter().map(|(id, part)| (*id, part.as_ref()))
     }
 
-    /// The first tick after the last placement; 0 if there is none.
+    /// The first tick after the last placement; 0 without placements.
     #[must_use]
     pub fn end(&self) -> u32 {
         self.parts().map(|(_, part)| part.end()).max().unwrap_or_default()
@@ -92,7 +95,7 @@ impl Arrangement {
         self.parts.0.remove(&id);
     }
 
-    /// Removes what belongs to instruments that are gone.
+    /// Removes the parts of instruments that no longer exist.
     pub(super) fn follow(&mut self, instruments: &InstrumentState) {
         let gone: Vec<_> =
             self.parts.0.keys().copied().filter(|id| !instruments.contains(*id)).collect();
@@ -101,14 +104,15 @@ impl Arrangement {
         }
     }
 
-    /// Whether both are the same in memory, and so equal.
+    /// Whether both share the same memory, which implies that they are equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.play, self.at_end) == (other.play, other.at_end)
             && self.parts.0.ptr_eq(&other.parts.0)
     }
 
-    /// Hands to `emit` what makes `to` of this arrangement, but for its own
-    /// settings and for what goes with an instrument that is not there any more.
+    /// Emits the changes that turn the parts of this arrangement into those of
+    /// `to`. It omits the arrangement's own settings, and the parts of deleted
+    /// instruments, which go with the instrument.
     pub(super) fn diff_parts(
         &self,
         to: &Self,
@@ -130,7 +134,7 @@ impl Arrangement {
         }
     }
 
-    /// Clip by clip with its notes, and placement by placement.
+    /// Digests clip by clip, note by note, and placement by placement.
     pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         let bare = |all: &Self| Self { parts: Parts::default(), ..all.clone() };
         delta.replace(Some(bare(self)), Some(bare(to)));
@@ -139,7 +143,8 @@ impl Arrangement {
         });
     }
 
-    /// Edits what belongs to an instrument, which is there.
+    /// Edits the part of an existing instrument. A part without clips is
+    /// removed afterwards.
     pub(super) fn edit(
         &mut self,
         id: InstrumentId,
@@ -153,12 +158,12 @@ impl Arrangement {
         Ok(())
     }
 
-    /// Checks that there is room for all there is. To be asked only where
-    /// something was added: it looks at every clip.
+    /// Checks the limits on clips, notes and placements. It visits every clip,
+    /// so call it only after an action that adds something.
     pub(super) fn check(&self) -> Result<(), Invalid> {
         let clips = || self.parts().flat_map(|(_, part)| part.clips());
         if clips().count() > MAX_CLIPS_IN_ALL {
-            return Err(Invalid::full("clips in all", bounded::count(MAX_CLIPS_IN_ALL)));
+            return Err(Invalid::full("clips in total", bounded::count(MAX_CLIPS_IN_ALL)));
         }
         if clips().map(|(_, clip)| clip.notes.len()).sum::<usize>() > MAX_CLIP_NOTES_IN_ALL {
             let limit = bounded::count(MAX_CLIP_NOTES_IN_ALL);
@@ -167,18 +172,18 @@ impl Arrangement {
         let placements = self.parts().map(|(_, part)| part.placements().count());
         if placements.sum::<usize>() > MAX_PLACEMENTS_IN_ALL {
             let limit = bounded::count(MAX_PLACEMENTS_IN_ALL);
-            return Err(Invalid::full("placements in all", limit));
+            return Err(Invalid::full("placements in total", limit));
         }
         Ok(())
     }
 }
 
-/// One change of a [`Part`].
+/// A change of one [`Part`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PartChange {
-    /// Of a clip.
+    /// A change of a clip.
     Clip(ClipId, ClipChange),
-    /// Of a placement.
+    /// A change of a placement.
     Placement(PlacementChange),
 }
 
@@ -216,7 +221,7 @@ pub(super) fn reduce_placement(
     Ok(Vec::new())
 }
 
-/// Parts as they are written: those with nothing in them are left out.
+/// The serialized form of [`Parts`]; empty parts are dropped when it is read.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Written(
@@ -269,18 +274,18 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_that_is_deleted_takes_its_placements_along() {
+    fn deleting_a_clip_deletes_its_placements() {
         let mut state = studio();
         place(&mut state, 1, 0).unwrap();
         place(&mut state, 2, 1920).unwrap();
         assert_eq!(state.arrangement.end(), 3840);
         let delete = NetworkAction::Clip(BASS, ClipAction::Delete(ClipId(1)));
         Studio::reduce(&mut state, &delete).unwrap();
-        assert_eq!(state, StudioState::starter(), "and nothing is left of it");
+        assert_eq!(state, StudioState::starter(), "the part is removed with its last clip");
     }
 
     #[test]
-    fn a_placement_is_moved_resized_duplicated_and_removed() {
+    fn placements_move_resize_duplicate_and_remove() {
         let mut state = studio();
         place(&mut state, 1, 0).unwrap();
         assert_eq!(place(&mut state, 1, 5), Err(Invalid::exists("placement", 1)));
@@ -302,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_placed_that_is_not_there() {
+    fn placing_a_missing_clip_is_refused() {
         let mut state = StudioState::starter();
         assert_eq!(place(&mut state, 1, 0), Err(Invalid::missing("clip", 1)));
     }

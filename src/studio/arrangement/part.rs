@@ -1,6 +1,7 @@
-//! A part: the clips of one instrument and where they are placed.
+//! A part: the clips of one instrument and their placements.
 //!
-//! It sees to it that every placement has its clip.
+//! A placement always refers to an existing clip of the same part. A part must
+//! not know its instrument.
 
 use std::sync::Arc;
 
@@ -14,13 +15,13 @@ use super::{
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
+        common::bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
         piano_roll::Track,
     },
     util::ordmap::{DiffItem, OrdMap},
 };
 
-/// The clips of an instrument, and where they are placed.
+/// The clips and placements of one instrument.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Part {
@@ -29,7 +30,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// The clip of this id, if there is one.
+    /// The clip with this id.
     #[must_use]
     pub fn clip(&self, id: ClipId) -> Option<&Clip> {
         self.clips.get(&id).map(Arc::as_ref)
@@ -40,7 +41,7 @@ impl Part {
         self.clips.iter().map(|(id, clip)| (*id, clip.as_ref()))
     }
 
-    /// The placement of this id, if there is one.
+    /// The placement with this id.
     #[must_use]
     pub fn placement(&self, id: PlacementId) -> Option<&Placement> {
         self.placements.get(&id)
@@ -51,21 +52,23 @@ impl Part {
         self.placements.iter().map(|(id, placement)| (*id, placement))
     }
 
-    /// An id that no clip has: the one after the highest, or the lowest.
+    /// An unused clip id: the highest id in use plus one, or the lowest unused id
+    /// if the highest is `u32::MAX`.
     #[must_use]
     pub fn free_clip(&self) -> ClipId {
         let highest = self.clips.last().map(|(id, _)| id.0);
         ClipId(free(highest, self.clips.keys().map(|id| id.0)))
     }
 
-    /// An id that no placement has: the one after the highest, or the lowest.
+    /// An unused placement id: the highest id in use plus one, or the lowest
+    /// unused id if the highest is `u32::MAX`.
     #[must_use]
     pub fn free_placement(&self) -> PlacementId {
         let highest = self.placements.last().map(|(id, _)| id.0);
         PlacementId(free(highest, self.placements.keys().map(|id| id.0)))
     }
 
-    /// The first tick after the last placement; 0 if there is none.
+    /// The first tick after the last placement; 0 without placements.
     #[must_use]
     pub fn end(&self) -> u32 {
         self.placements.values().map(Placement::end).max().unwrap_or_default()
@@ -83,7 +86,7 @@ impl Part {
         });
     }
 
-    /// Without clips there are no placements either.
+    /// Whether the part is empty; without clips it cannot have placements.
     pub(super) fn is_empty(&self) -> bool {
         self.clips.is_empty()
     }
@@ -110,7 +113,7 @@ impl Part {
             }
             ClipAction::Put(id, note) => {
                 let notes = &mut self.clip_mut(*id)?.notes;
-                // Who puts one in the place of another needs no more room.
+                // Replacing a note needs no room for another one.
                 let _ = notes.take(note.tick, note.pitch);
                 notes.add(*note)
             }
@@ -186,8 +189,8 @@ impl Part {
         self.placements.get_mut(&id).ok_or_else(|| Invalid::missing("placement", id))
     }
 
-    /// What is new comes before what refers to it, and what is gone after what
-    /// referred to it.
+    /// Emits new clips before the placements that use them, and deleted clips
+    /// after the placements that used them.
     pub(super) fn diff(&self, to: &Self, emit: &mut dyn FnMut(PartChange)) {
         let mut gone = Vec::new();
         for change in self.clips.diff(&to.clips) {
@@ -214,7 +217,7 @@ impl Part {
         }
     }
 
-    /// Carries out what [`diff`](Self::diff) found.
+    /// Applies a clip change that [`diff`](Self::diff) emitted.
     pub(in crate::studio) fn apply_clip(
         &mut self,
         id: ClipId,
@@ -226,7 +229,7 @@ impl Part {
                 Ok(())
             }
             ClipChange::Gone if self.placements.values().any(|placed| placed.clip == id) => {
-                Err(Invalid::unfit("a clip that is placed cannot be gone"))
+                Err(Invalid::unfit("a clip that has placements cannot be removed"))
             }
             ClipChange::Gone => {
                 self.clips.remove(&id).map(drop).ok_or_else(|| Invalid::missing("clip", id))
@@ -235,7 +238,7 @@ impl Part {
         }
     }
 
-    /// Carries out what [`diff`](Self::diff) found.
+    /// Applies a placement change that [`diff`](Self::diff) emitted.
     pub(in crate::studio) fn apply_placement(
         &mut self,
         change: &PlacementChange,
@@ -254,15 +257,15 @@ impl Part {
     }
 }
 
-/// The id after the highest, or the lowest that is not `taken`; the taken ones
-/// are in order.
+/// The id after `highest`, or the lowest unused id. `taken` must be in
+/// ascending order.
 fn free(highest: Option<u32>, taken: impl Iterator<Item = u32>) -> u32 {
     let after_all = highest.map_or(Some(1), |highest| highest.checked_add(1));
     let lowest = || (1..).zip(taken.skip_while(|id| *id == 0)).find(|(free, taken)| free != taken);
     after_all.or_else(|| lowest().map(|(free, _)| free)).unwrap_or_default()
 }
 
-/// A part as it is read, before it is known that each placement has its clip.
+/// A part as it is deserialized, before its placements are checked.
 #[derive(Deserialize)]
 struct Unchecked {
     #[serde(deserialize_with = "bounded::map::<MAX_CLIPS, _, _, _>")]
@@ -278,7 +281,7 @@ impl TryFrom<Unchecked> for Part {
         if placements.values().all(|placement| clips.contains_key(&placement.clip)) {
             Ok(Self { clips, placements })
         } else {
-            Err("a clip is placed that is not there")
+            Err("a placement refers to a missing clip")
         }
     }
 }
@@ -288,13 +291,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_placement_without_its_clip_is_refused_from_the_wire() {
+    fn placement_without_clip_is_not_deserialized() {
         let json = r#"{"clips":{},"placements":{"1":{"clip":1,"tick":0,"length":480}}}"#;
         assert!(serde_json::from_str::<Part>(json).is_err());
     }
 
     #[test]
-    fn a_free_id_is_found_even_when_the_highest_is_taken() {
+    fn free_id_is_found_when_the_highest_is_taken() {
         let free = |ids: &[u32]| free(ids.last().copied(), ids.iter().copied());
         assert_eq!(free(&[]), 1);
         assert_eq!(free(&[1, 7]), 8);

@@ -1,6 +1,6 @@
 //! A placement: where in the piece a clip is played, and for how long.
 //!
-//! It knows its clip by its id only.
+//! It must know its clip by id only.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::clip::ClipId;
 use crate::util::quantity::{NoteLength, Ticks};
 
-/// Names a placement among those of its instrument.
+/// The id of a placement, unique within its instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlacementId(pub u32);
@@ -20,67 +20,67 @@ impl fmt::Display for PlacementId {
     }
 }
 
-/// Where a clip is played.
+/// An occurrence of a clip in the piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
-    /// Which clip of the instrument.
+    /// The clip, one of the same instrument.
     pub clip: ClipId,
-    /// Where it begins.
+    /// The start in the piece.
     pub tick: Ticks,
-    /// For how long: a clip that is longer is cut off, one that is shorter is
-    /// repeated.
+    /// The length in ticks. A longer clip is cut off, a shorter one repeats.
     pub length: NoteLength,
 }
 
 impl Placement {
-    /// The first tick after it.
+    /// The first tick after the placement.
     #[must_use]
     pub const fn end(&self) -> u32 {
         self.tick.get() + self.length.get()
     }
 }
 
-/// What is done to the placements of an instrument.
+/// An edit to the placements of one instrument.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PlacementAction {
-    /// Places a clip in the piece, for as long as it is.
+    /// Places a clip, with the length of the clip.
     Place {
-        /// A free id; see [`Part::free_placement`](super::Part::free_placement).
+        /// An unused id; see
+        /// [`Part::free_placement`](super::Part::free_placement).
         placement: PlacementId,
-        /// Which clip.
+        /// The clip to place.
         clip: ClipId,
-        /// Where.
+        /// The start in the piece.
         tick: Ticks,
     },
-    /// Places it elsewhere.
+    /// Moves a placement to another start.
     Move(PlacementId, Ticks),
-    /// Makes it longer or shorter.
+    /// Changes the length of a placement.
     Resize(PlacementId, NoteLength),
-    /// Places the same clip once more, for as long.
+    /// Copies a placement: same clip, same length.
     Duplicate {
-        /// Which placement.
+        /// The placement to copy.
         placement: PlacementId,
-        /// A free id.
+        /// An unused id for the copy.
         copy: PlacementId,
-        /// Where.
+        /// The start of the copy.
         tick: Ticks,
     },
-    /// Removes it. The clip stays.
+    /// Removes a placement. Its clip stays.
     Remove(PlacementId),
 }
 
 impl PlacementAction {
-    /// Whether there is more afterwards than there was.
+    /// Whether the action increases the number of placements.
     pub(super) const fn adds(&self) -> bool {
         matches!(self, Self::Place { .. } | Self::Duplicate { .. })
     }
 }
 
-/// One change of the placements of an instrument, in a patch.
+/// A change of the placements of one instrument, as a patch carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PlacementChange {
-    /// A placement is new, or is not what it was.
+    /// A placement was added or changed.
     Put(PlacementId, Placement),
-    /// A placement is gone.
+    /// A placement was removed.
     Remove(PlacementId),
 }

@@ -1,7 +1,7 @@
-//! A lane: points in time, and how a value gets from each to the next.
+//! A lane: automation points over time and the curves between them.
 //!
-//! It knows nothing of the parameter that it moves: a value is a part of the
-//! parameter's range.
+//! A value is a fraction of the parameter's range. A lane must not know its
+//! parameter.
 
 use std::sync::Arc;
 
@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        bounded::{self, MAX_PASTED, MAX_POINTS},
-        playback::LoopRegion,
-        settings::{Settings, settings},
+        common::{
+            bounded::{self, MAX_PASTED, MAX_POINTS},
+            settings::{Settings, settings},
+        },
+        globals::playback::LoopRegion,
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -20,78 +22,79 @@ use crate::{
     },
 };
 
-/// How a value gets from one point to the next.
+/// The interpolation from a point to the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Curve {
-    /// It stays, and jumps at the next point.
+    /// The value stays until the next point.
     Hold,
-    /// Evenly.
+    /// Linear.
     Linear,
-    /// Slowly at first.
+    /// Slow start: the value accelerates.
     SlowStart,
-    /// Slowly at last.
+    /// Slow end: the value decelerates.
     SlowEnd,
-    /// Slowly at first and at last.
+    /// Slow start and slow end.
     Smooth,
 }
 
 /// A point of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
-    /// Where it is.
+    /// The position of the point.
     pub tick: Ticks,
-    /// The value there, as a part of the parameter's range.
+    /// The value, as a fraction of the parameter's range.
     pub value: Amount,
-    /// How the value gets to the next point.
+    /// The interpolation to the next point.
     pub curve: Curve,
 }
 
 settings! {
-    /// What moves a parameter while the music goes.
+    /// The automation of one parameter.
     Lane, LaneSetting {
-        /// Whether it moves the parameter.
+        /// Whether the lane moves the parameter during playback.
         enabled: Enabled(bool) = true;
-        /// Whether it becomes what the parameter is set to while the transport
-        /// records. It does not move the parameter meanwhile.
+        /// Whether moves of the control are written into the lane while the
+        /// transport records. Meanwhile the lane does not move the parameter.
         armed: Armed(bool) = false;
     }
     beside {
-        /// Its points.
+        /// The points of the lane.
         points: Points;
     }
 }
 
-/// Points, no two of which are at the same place.
+/// Points, at most one per tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Points(
     #[serde(deserialize_with = "bounded::map::<MAX_POINTS, _, _, _>")] OrdMap<Ticks, Bend>,
 );
 
-/// What a point is, besides where it is.
+/// A point without its tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Bend {
     value: Amount,
     curve: Curve,
 }
 
-/// One change of a lane, in a patch.
+/// A change of one lane, as a patch carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaneChange {
-    /// A setting of the lane.
+    /// A setting has a new value.
     Set(LaneSetting),
-    /// A point is new, or is not what it was.
+    /// A point was added or changed.
     Put(Point),
-    /// A point is gone.
+    /// The point at this tick was removed.
     Remove(Ticks),
-    /// The lane as it is now; it may be new.
+    /// The complete new value of a lane, which may not exist yet.
     Whole(Arc<Lane>),
-    /// The lane is gone.
+    /// The lane was deleted.
     Gone,
 }
 
 impl Curve {
-    /// How much of the way is done after `part` of the time; both from 0 to 1.
+    /// The interpolated fraction of the step in value, at the fraction `part`
+    /// of the time between two points. Both are from 0 to 1.
     #[must_use]
     pub fn bend(self, part: f32) -> f32 {
         match self {
@@ -111,7 +114,7 @@ impl Bend {
 }
 
 impl Points {
-    /// All points, by where they are.
+    /// All points, by tick.
     pub fn iter(&self) -> impl Iterator<Item = Point> {
         self.0.iter().map(|(tick, bend)| bend.at(*tick))
     }
@@ -129,20 +132,20 @@ impl Points {
         self.0.iter_from(&tick).next().map(|(at, bend)| bend.at(*at))
     }
 
-    /// How many there are.
+    /// The number of points.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no points.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value at `tick`: before the first point that of the first, after the
-    /// last that of the last; `None` if there is no point.
+    /// The interpolated value at `tick`; outside the points, the value of the
+    /// nearest one. `None` without points.
     #[must_use]
     pub fn value(&self, tick: Ticks) -> Option<Amount> {
         let before = self.0.at_or_before(&tick).map(|(at, bend)| bend.at(*at));
@@ -177,7 +180,7 @@ impl Points {
         }
     }
 
-    /// Puts points, in the place of any that are where they are.
+    /// Writes points and replaces those at the same ticks.
     pub(super) fn paste(&mut self, points: impl IntoIterator<Item = Point>) -> Result<(), Invalid> {
         for (count, point) in points.into_iter().enumerate() {
             if count >= MAX_PASTED {
@@ -191,8 +194,9 @@ impl Points {
         Ok(())
     }
 
-    /// Makes what follows `to` the same as `region`. What would lie beyond the
-    /// end of time is left out.
+    /// Replaces the points in a region of equal length from `to` by those in
+    /// `region`. Points that would end up after the last possible tick are
+    /// dropped.
     pub(super) fn copy(&mut self, region: LoopRegion, to: Ticks) -> Result<(), Invalid> {
         let start = region.start().get();
         let shifted = |tick: Ticks| Ticks::new(tick.get() - start + to.get()).ok();
@@ -209,7 +213,7 @@ impl Points {
 }
 
 impl FromIterator<Point> for Points {
-    /// Of points at the same place, the last one counts.
+    /// If two points have the same tick, the last one wins.
     fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Self {
         let mut all = Self::default();
         points.into_iter().for_each(|point| all.put(point));
@@ -217,8 +221,8 @@ impl FromIterator<Point> for Points {
     }
 }
 
-/// The value at `tick`, which is after one point and not after the other.
-#[expect(clippy::cast_possible_truncation, reason = "a part of one, which need not be exact")]
+/// The interpolated value at `tick`, where `from.tick <= tick <= to.tick`.
+#[expect(clippy::cast_possible_truncation, reason = "a fraction, which need not be exact")]
 fn between(from: Point, to: Point, tick: Ticks) -> Amount {
     if from.tick == to.tick {
         return from.value;
@@ -231,7 +235,7 @@ fn between(from: Point, to: Point, tick: Ticks) -> Amount {
 }
 
 impl Lane {
-    /// The value at `tick`, if it is this lane that says it.
+    /// The value at `tick`; `None` if the lane is disabled or has no points.
     #[must_use]
     pub fn value(&self, tick: Ticks) -> Option<Amount> {
         if self.enabled { self.points.value(tick) } else { None }
@@ -245,8 +249,8 @@ impl Lane {
         });
     }
 
-    /// Setting by setting and point by point, unless the lane as a whole is
-    /// shorter than that.
+    /// Emits the difference setting by setting and point by point, or the whole
+    /// lane if that is shorter.
     pub(super) fn diff_lane(&self, to: &Arc<Self>, emit: &mut dyn FnMut(LaneChange)) {
         let mut points = Vec::new();
         for change in self.points.0.diff(&to.points.0) {
@@ -277,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_goes_from_point_to_point_as_the_curve_says() {
+    fn curves_interpolate_between_points() {
         for (curve, quarter) in [
             (Curve::Hold, 0.0),
             (Curve::Linear, 0.25),
@@ -292,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_without_points_says_nothing_and_neither_does_one_that_is_off() {
+    fn empty_or_disabled_lane_has_no_value() {
         assert_eq!(Lane::default().value(Ticks::MIN), None);
         let off = Lane { enabled: false, points: points(Curve::Hold), ..Lane::default() };
         assert_eq!(off.value(Ticks::MIN), None);

@@ -1,56 +1,51 @@
-//! Automation: lanes of points that move parameters while the music goes.
+//! Automation: lanes of points that move parameters while the music plays.
 //!
-//! There is one lane a parameter at most, so that a lane is known by what it
-//! moves. It knows nothing of what a parameter does.
+//! A parameter has at most one lane, so its target identifies the lane. This
+//! module must not know what a parameter does.
 
 mod lane;
-mod lane_parameter;
-mod range;
 mod target;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::target::ChainOf;
 pub use self::{
     lane::{Curve, Lane, LaneChange, LaneSetting, Point, Points},
-    lane_parameter::{Automated, ChainParameter, NoParameter, SendsParameter},
     target::Target,
 };
-pub(super) use self::{
-    lane_parameter::{if_it_has_a_range, parameters},
-    range::Range,
-    target::ChainOf,
-};
 
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
-    chain::SlotId,
-    instrument::InstrumentState,
-    layer_group::LayerGroupId,
-    mixer::BusId,
-    playback::LoopRegion,
-    settings::Settings,
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
+            settings::Settings,
+        },
+        effect::chain::SlotId,
+        globals::playback::LoopRegion,
+        instrument::InstrumentState,
+        mixer::{BusId, layer_group::LayerGroupId},
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::Ticks,
     },
 };
 
-/// All lanes, by what they move.
+/// All lanes, by target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Lanes", into = "Lanes")]
 pub struct Automation {
     lanes: OrdMap<Target, Arc<Lane>>,
-    /// The points of all lanes together, counted as they come and go.
+    /// The number of points in all lanes, updated with every edit.
     points: usize,
 }
 
-/// What crosses the wire of it.
+/// The serialized form of [`Automation`]; the number of points is recomputed
+/// when it is read.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Lanes(
@@ -74,44 +69,46 @@ impl From<Automation> for Lanes {
     }
 }
 
-/// What is done to the lane of a parameter.
+/// An edit to the lane of one parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AutomationAction {
-    /// Makes a lane without points.
+    /// Adds an empty lane.
     Add,
     /// Deletes the lane.
     Delete,
     /// Enables or arms the lane.
     Set(LaneSetting),
-    /// Puts a point, in the place of any that is there. What was turned while
-    /// the lane was armed comes like this too.
+    /// Writes a point and replaces one at the same tick. Recorded moves of a
+    /// control arrive as this action too.
     Put(Point),
-    /// Removes the point that is there.
+    /// Removes the point at this tick.
     Remove(Ticks),
-    /// Moves and shapes the point that is at this tick, where no other one is.
+    /// Moves the point at this tick to the tick, value and curve of the given
+    /// one. It is refused if another point is there.
     Move(Ticks, Point),
-    /// Removes the points within the region.
+    /// Removes all points within the region.
     DeleteRegion(LoopRegion),
-    /// Copies the points within the region to where the second begins, in the
-    /// place of those that are within as long a region from there.
+    /// Copies the points within the region to a destination that starts at the
+    /// given tick, and replaces all points within a region of equal length
+    /// there.
     CopyRegion(LoopRegion, Ticks),
-    /// Puts points, in the place of any that are where they are.
+    /// Writes points and replaces those at the same ticks.
     Paste(Points),
 }
 
 impl Automation {
-    /// The lane that moves `target`, if there is one.
+    /// The lane of `target`.
     #[must_use]
     pub fn lane(&self, target: &Target) -> Option<&Lane> {
         self.lanes.get(target).map(Arc::as_ref)
     }
 
-    /// All lanes, by what they move.
+    /// All lanes, by target.
     pub fn lanes(&self) -> impl Iterator<Item = (&Target, &Lane)> {
         self.lanes.iter().map(|(target, lane)| (target, lane.as_ref()))
     }
 
-    /// How many lanes there are.
+    /// The number of lanes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lanes.len()
@@ -123,40 +120,40 @@ impl Automation {
         self.lanes.is_empty()
     }
 
-    /// How many points there are in all lanes together.
+    /// The number of points in all lanes.
     #[must_use]
     pub const fn points(&self) -> usize {
         self.points
     }
 
-    /// Lane by lane, and point by point.
+    /// Digests lane by lane and point by point.
     pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         delta.entries(Some(&self.lanes), Some(&to.lanes), |delta, old, new| {
             Lane::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
         });
     }
 
-    /// Removes the lanes of an instrument that is gone.
+    /// Removes the lanes of a deleted instrument.
     pub(super) fn forget_instrument(&mut self, id: InstrumentId) {
         self.forget(|target| target.instrument() == Some(id));
     }
 
-    /// Removes the lanes of a bus that is gone.
+    /// Removes the lanes of a deleted bus, and of sends to it.
     pub(super) fn forget_bus(&mut self, id: BusId) {
         self.forget(|target| target.bus() == Some(id));
     }
 
-    /// Removes the lanes of an effect that is not there any more.
+    /// Removes the lanes of a deleted effect.
     pub(super) fn forget_slot(&mut self, chain: ChainOf, slot: SlotId) {
         self.forget(|target| target.slot() == Some((chain, slot)));
     }
 
-    /// Removes the lanes of a layer group that is gone.
+    /// Removes the lanes of a deleted layer group.
     pub(super) fn forget_layer_group(&mut self, id: LayerGroupId) {
         self.forget(|target| target.layer_group() == Some(id));
     }
 
-    /// Removes the lanes of instruments that are gone.
+    /// Removes the lanes of instruments that no longer exist.
     pub(super) fn follow(&mut self, instruments: &InstrumentState) {
         self.forget(|target| target.is_orphan(instruments));
     }
@@ -168,13 +165,13 @@ impl Automation {
         }
     }
 
-    /// Whether both are the same in memory, and so equal.
+    /// Whether both share the same memory, which implies that they are equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.lanes.ptr_eq(&other.lanes)
     }
 
-    /// Hands to `emit` what makes the lanes of `to` of these lanes, but for what
-    /// goes with an instrument that is not there any more.
+    /// Emits the changes that turn these lanes into those of `to`. It omits the
+    /// lanes of deleted instruments, which go with the instrument.
     pub(super) fn diff(
         &self,
         to: &Self,
@@ -195,8 +192,8 @@ impl Automation {
         }
     }
 
-    /// Carries out what [`diff`](Self::diff) found. That what it moves is there
-    /// has been checked.
+    /// Applies a change that [`diff`](Self::diff) emitted. The caller has
+    /// checked that the target exists.
     pub(super) fn apply(&mut self, target: Target, change: &LaneChange) -> Result<(), Invalid> {
         match change {
             LaneChange::Whole(lane) => {
@@ -218,14 +215,14 @@ impl Automation {
         }
     }
 
-    /// Removes a lane, and returns whether there was one.
+    /// Removes a lane and returns whether there was one.
     fn remove(&mut self, target: Target) -> bool {
         let lane = self.lanes.remove(&target);
         self.points -= lane.as_ref().map_or(0, |lane| lane.points.len());
         lane.is_some()
     }
 
-    /// Changes the lane of `target`. Its points are counted as they come and go.
+    /// Edits the lane of `target` and updates the number of points.
     fn edit(
         &mut self,
         target: Target,
@@ -258,10 +255,10 @@ impl Automation {
         Ok(())
     }
 
-    /// Checks that there is room for all there is.
+    /// Checks the limits on lanes and points.
     pub(super) fn check(&self) -> Result<(), Invalid> {
         bounded::at_most(self.lanes.len(), MAX_LANES, "lanes")?;
-        bounded::at_most(self.points, MAX_POINTS_IN_ALL, "points in all")
+        bounded::at_most(self.points, MAX_POINTS_IN_ALL, "points in total")
     }
 }
 
@@ -313,9 +310,10 @@ mod tests {
     use crate::{
         model::Model,
         studio::{
-            BusParameter, BusSendParameter, ChainSetting, EffectKind, InstrumentAction,
-            InstrumentParameter, InstrumentSetting, LayerGroupParameter, MasterParameter,
-            MasterSetting, MixerSetting, Name, NetworkAction, Studio,
+            BusParameter, BusSendParameter, ChainParameter, ChainSetting, EffectKind,
+            InstrumentAction, InstrumentParameter, InstrumentSetting, LayerGroupParameter,
+            MasterParameter, MasterSetting, MixerSetting, Name, NetworkAction, SendsParameter,
+            Studio,
         },
         util::quantity::Amount,
     };
@@ -337,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_point_is_never_moved_over_another() {
+    fn moving_a_point_onto_another_is_refused() {
         let mut state = studio([point(0, 0.0), point(480, 1.0)]);
         let onto = AutomationAction::Move(Ticks::of(0), point(480, 0.5));
         assert!(reduce(&mut state.clone(), LEVEL, &onto).is_err());
@@ -347,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_is_copied_over_what_is_there() {
+    fn copied_region_replaces_points_at_destination() {
         let mut state = studio([point(0, 0.0), point(100, 1.0), point(1050, 0.3)]);
         let region = LoopRegion::new(Ticks::of(0), Ticks::of(480)).unwrap();
         let copy = AutomationAction::CopyRegion(region, Ticks::of(1000));
@@ -357,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn lanes_go_with_the_instrument_the_bus_or_the_group_that_they_move() {
+    fn lanes_are_deleted_with_their_targets() {
         let mut state = studio([point(0, 0.5)]);
         let mut act = |action| Studio::reduce(&mut state, &action).map(drop);
         let bus = BusId(1);
@@ -381,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn lanes_go_with_the_effect_that_they_move_and_not_to_the_next_one_in_its_slot() {
+    fn lanes_of_a_removed_effect_do_not_pass_to_its_successor() {
         let mut state = StudioState::starter();
         let mut act = |action| Studio::reduce(&mut state, &action).map(drop);
         let slot = SlotId(1);

@@ -1,16 +1,13 @@
-//! What a lane moves: a parameter of something that is there.
+//! Automation targets: which parameter of which part of the studio a lane
+//! moves.
 //!
-//! A new kind of thing with parameters is a variant here, and the compiler asks
-//! for the rest.
+//! A part with parameters of its own needs a variant here; the compiler then
+//! points to the other places. Lanes and their points do not belong here.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    lane_parameter::{ChainParameter, SendsParameter},
-    range,
-};
 use crate::{
     model::{InstrumentId, Invalid},
     studio::{
@@ -18,6 +15,10 @@ use crate::{
         Instrument, InstrumentAction, InstrumentParameter, InstrumentState, LayerGroupId,
         LayerGroupParameter, MasterParameter, MixerSetting, NetworkAction, PadParameter,
         ParameterId, SessionParameter, SlotId, StudioState,
+        common::{
+            automated::{ChainParameter, SendsParameter},
+            range,
+        },
     },
     util::quantity::{Amount, PadNumber, ParameterValue},
 };
@@ -27,13 +28,15 @@ use crate::{
 pub enum Target {
     /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentParameter),
-    /// A parameter of a pad of a drum kit. It rests while the instrument is none.
+    /// A parameter of a drum pad. Without effect while the instrument is no
+    /// drum kit.
     Pad(InstrumentId, PadNumber, PadParameter),
-    /// A parameter of the drum machine of a drum kit. It rests while the instrument
-    /// is none.
+    /// A parameter of a drum machine. Without effect while the instrument is no
+    /// drum kit.
     Drums(InstrumentId, DrumParameter),
-    /// A parameter of a custom `SynthDef` or a plug-in, from its least to its
-    /// largest value. It rests while there is none that has it.
+    /// A parameter of a custom `SynthDef` or a plug-in, over the range in its
+    /// definition. Without effect while nothing that has the parameter is
+    /// loaded.
     Hosted(Device, ParameterId),
     /// A parameter of a bus.
     Bus(BusId, BusParameter),
@@ -45,7 +48,7 @@ pub enum Target {
     Session(SessionParameter),
 }
 
-/// The chain that something is part of.
+/// The chain that an effect belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::studio) enum ChainOf {
     Instrument(InstrumentId),
@@ -54,7 +57,7 @@ pub(in crate::studio) enum ChainOf {
 }
 
 impl Target {
-    /// The instrument whose lane it is; if none, the lane is everybody's.
+    /// The instrument that owns the lane; `None` if the lane is shared.
     #[must_use]
     pub const fn instrument(self) -> Option<InstrumentId> {
         match self {
@@ -70,7 +73,7 @@ impl Target {
         }
     }
 
-    /// The bus without which it is not there, if there is one.
+    /// The bus on whose existence the target depends.
     #[must_use]
     pub const fn bus(self) -> Option<BusId> {
         match self {
@@ -87,7 +90,7 @@ impl Target {
         }
     }
 
-    /// The layer group without which it is not there, if there is one.
+    /// The layer group on whose existence the target depends.
     #[must_use]
     pub const fn layer_group(self) -> Option<LayerGroupId> {
         match self {
@@ -102,7 +105,7 @@ impl Target {
         }
     }
 
-    /// The effect without which it is not there, if there is one.
+    /// The effect on whose existence the target depends.
     pub(in crate::studio) const fn slot(self) -> Option<(ChainOf, SlotId)> {
         match self {
             Self::Instrument(id, InstrumentParameter::Chain(parameter)) => {
@@ -128,8 +131,8 @@ impl Target {
         }
     }
 
-    /// At which part of its range the parameter is; `None` if it rests, or if what
-    /// has it is not there.
+    /// The current value as a fraction of the parameter's range; `None` if the
+    /// parameter does not exist at the moment.
     #[must_use]
     pub fn part(self, state: &StudioState) -> Option<Amount> {
         match self {
@@ -151,8 +154,8 @@ impl Target {
         }
     }
 
-    /// The action that puts the parameter at this part of its range; `None` if it
-    /// rests because a table says what its range is, and there is none.
+    /// The action that puts the parameter at this fraction of its range; `None`
+    /// if the range is unknown, because no definition is loaded.
     #[must_use]
     pub fn action(self, part: Amount, state: &StudioState) -> Option<NetworkAction> {
         Some(match self {
@@ -190,8 +193,8 @@ impl Target {
         self.instrument().is_some_and(|id| !instruments.contains(id))
     }
 
-    /// Checks that what has the parameter is there. Whether it is a thing of the
-    /// right kind may change, and the lane rests meanwhile.
+    /// Checks that what has the parameter exists. It need not have the right
+    /// kind: a lane without its parameter has no effect.
     pub(in crate::studio) fn check(self, state: &StudioState) -> Result<(), Invalid> {
         if let Some(id) = self.instrument().filter(|id| !state.instruments.contains(*id)) {
             return Err(Invalid::missing("instrument", id));
@@ -212,7 +215,7 @@ impl Target {
 }
 
 impl ChainOf {
-    /// The chain, if it is there.
+    /// The chain, if it exists.
     fn of(self, state: &StudioState) -> Option<&Chain> {
         match self {
             Self::Instrument(id) => state.instruments.get(id).map(|Instrument { chain, .. }| chain),
@@ -233,7 +236,7 @@ impl fmt::Display for Target {
             }
             Self::Instrument(id, parameter) => write!(f, "{parameter:?} of instrument {id}"),
             Self::Pad(id, pad, parameter) => {
-                // As people count.
+                // People count from 1.
                 write!(f, "{parameter:?} of pad {} of instrument {id}", pad.get() + 1)
             }
             Self::Drums(id, parameter) => {

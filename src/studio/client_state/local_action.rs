@@ -9,7 +9,7 @@ use crate::{
     studio::{
         automation::Target,
         drums::{PatternId, StepRegion},
-        playback::LoopRegion,
+        globals::playback::LoopRegion,
     },
     util::quantity::{PadNumber, Pitch, StepNumber, Ticks},
 };

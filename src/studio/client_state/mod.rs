@@ -14,17 +14,17 @@ pub use self::local_action::{
     SelectionAction,
 };
 use self::step_clipboard::StepClipboard;
-use super::{
-    StudioState,
-    automation::{AutomationAction, Point, Points, Target},
-    bounded::MAX_PASTED,
-    drums::{DrumAction, DrumMachine, Step},
-    network_action::NetworkAction,
-    piano_roll::{Note, Notes, PianoRollAction},
-    playback::LoopRegion,
-};
 use crate::{
     model::InstrumentId,
+    studio::{
+        StudioState,
+        automation::{AutomationAction, Point, Points, Target},
+        common::bounded::MAX_PASTED,
+        drums::{DrumAction, DrumMachine, Step},
+        globals::playback::LoopRegion,
+        network_action::NetworkAction,
+        piano_roll::{Note, Notes, PianoRollAction},
+    },
     util::quantity::{Pitch, Ticks},
 };
 

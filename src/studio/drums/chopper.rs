@@ -1,7 +1,7 @@
-//! A sample that is cut into slices, so that pads can play them.
+//! The chopper: one sample, cut into slices that pads can play.
 //!
-//! It knows a sample by its name and digest, and places in it as parts of its
-//! length: how long it is, only who makes the sound knows.
+//! It stores positions as fractions of the sample's length, and must not know
+//! the length itself: only the engine opens the file.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Invalid,
-    studio::{
+    studio::common::{
         bounded::{self, MAX_SLICES},
         content::Content,
         settings::{Place, PlaceName, Settings},
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Names a slice within its sample.
+/// The id of a slice, unique within its chopper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SliceId(pub u16);
@@ -31,7 +31,7 @@ impl fmt::Display for SliceId {
     }
 }
 
-/// A part of a sample, never empty, as parts of its length.
+/// A non-empty section of a sample; both ends are fractions of its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Ends", into = "Ends")]
 pub struct Slice {
@@ -39,27 +39,27 @@ pub struct Slice {
     end: Amount,
 }
 
-/// A slice would have ended before it began.
+/// The end of a slice is not after its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a slice must end after it starts")]
 pub struct BadSlice;
 
 impl Slice {
-    /// From `start` to `end`, both from 0 to 1.
+    /// A slice from `start` to `end`, both fractions of the sample's length.
     ///
     /// # Errors
-    /// If `end` is not after `start`.
+    /// [`BadSlice`] unless `start` is less than `end`.
     pub fn new(start: Amount, end: Amount) -> Result<Self, BadSlice> {
         if start < end { Ok(Self { start, end }) } else { Err(BadSlice) }
     }
 
-    /// Where it begins.
+    /// The start, from 0 to 1.
     #[must_use]
     pub const fn start(self) -> Amount {
         self.start
     }
 
-    /// Where it ends.
+    /// The end, from 0 to 1.
     #[must_use]
     pub const fn end(self) -> Amount {
         self.end
@@ -69,25 +69,25 @@ impl Slice {
 /// A sample and its slices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chopper {
-    /// The sample that is cut.
+    /// The sample; `None` if none is chosen.
     pub sample: Option<Content>,
     #[serde(deserialize_with = "bounded::map::<MAX_SLICES, _, _, _>")]
     slices: OrdMap<SliceId, Slice>,
 }
 
-/// One change of a [`Chopper`].
+/// A change of a [`Chopper`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChopperSetting {
-    /// The sample that is cut. Its slices stay where they are.
+    /// Another sample. The slices keep their positions.
     Sample(Option<Content>),
-    /// A slice is new, or is not what it was.
+    /// A slice was added or changed.
     Put(SliceId, Slice),
-    /// A slice is gone, and the pads that played it are silent.
+    /// A slice was removed. Pads that played it become silent.
     Remove(SliceId),
 }
 
 impl Chopper {
-    /// The slice of this id, if there is one.
+    /// The slice with this id.
     #[must_use]
     pub fn slice(&self, id: SliceId) -> Option<Slice> {
         self.slices.get(&id).copied()
@@ -98,14 +98,15 @@ impl Chopper {
         self.slices.iter().map(|(id, slice)| (*id, *slice))
     }
 
-    /// The lowest id, from 1, that no slice has.
+    /// The lowest unused id, from 1.
     #[must_use]
     pub fn free_id(&self) -> SliceId {
         let mut ids = (1..=u16::MAX).map(SliceId);
         ids.find(|id| !self.slices.contains_key(id)).unwrap_or(SliceId(0))
     }
 
-    /// Cuts the sample into this many slices of one length, numbered from 1.
+    /// Replaces all slices by `count` slices of equal length with the ids 1 to
+    /// `count`.
     pub(super) fn chop(&mut self, count: SliceCount) {
         let parts = f32::from(count.get());
         let at = |cut: u8| Amount::new(f32::from(cut) / parts).unwrap_or(Amount::MAX);
@@ -147,7 +148,7 @@ impl Settings for Chopper {
         if self.sample != to.sample {
             emit(ChopperSetting::Sample(to.sample.clone()));
         }
-        // What is gone first: a full chopper must have room for what is new.
+        // Removals first: a full chopper needs room for new slices.
         for change in self.slices.diff(&to.slices) {
             if let DiffItem::Remove(id, _) = change {
                 emit(ChopperSetting::Remove(*id));
@@ -161,7 +162,7 @@ impl Settings for Chopper {
     }
 }
 
-/// How a slice is written.
+/// The serialized form of a [`Slice`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ends {

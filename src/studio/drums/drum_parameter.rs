@@ -1,5 +1,6 @@
-//! What a lane can move of a drum machine as a whole; its pads have parameters of
-//! their own.
+//! The parameters of a drum machine as a whole that automation lanes can move.
+//!
+//! Pads have their own parameters; this file must not know them.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,15 +10,15 @@ use crate::util::quantity::Amount;
 /// A parameter of a [`DrumMachine`] that a lane can move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DrumParameter {
-    /// How late every second step is.
+    /// The delay of every second step.
     Swing,
 }
 
 impl DrumParameter {
-    /// All of them, in the order in which a menu shows them.
+    /// All parameters, in menu order.
     pub const ALL: &[Self] = &[Self::Swing];
 
-    /// At which part of its range it is.
+    /// The current value as a fraction of the parameter's range.
     #[must_use]
     pub const fn part(self, of: &DrumMachine) -> Amount {
         match self {
@@ -25,7 +26,7 @@ impl DrumParameter {
         }
     }
 
-    /// The setting that puts it at this part of its range.
+    /// The setting that puts the parameter at this fraction of its range.
     #[must_use]
     pub const fn setting(self, part: Amount) -> DrumSetting {
         match self {

@@ -1,8 +1,7 @@
-//! One drum machine: its pads, its patterns, which of them follows which, and
-//! the sample that it cuts.
+//! One drum machine: pads, patterns, the pattern chain and the chopper.
 //!
-//! Within a machine nothing refers to a pattern or a slice that is gone. The
-//! instruments that its pads play are known to it by their ids.
+//! Its references to its own patterns and slices never dangle. It must know the
+//! instruments that pads play by id only.
 
 use std::{fmt, sync::Arc};
 
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
-    studio::{
+    studio::common::{
         bounded::{self, MAX_CHAINED, MAX_PATTERNS},
         content::Content,
         name::Name,
@@ -28,7 +27,7 @@ use crate::{
     },
 };
 
-/// Names a pattern within its drum machine.
+/// The id of a pattern, unique within its drum machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PatternId(pub u16);
@@ -39,41 +38,43 @@ impl fmt::Display for PatternId {
     }
 }
 
-/// What a pad plays.
+/// The sound of a pad.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PadSound {
-    /// Nothing.
+    /// Silence.
     Nothing,
-    /// A sample.
+    /// A sample file.
     Sample(Content),
-    /// A slice of the sample that the machine cuts.
+    /// A slice of the machine's chopper.
     Slice(SliceId),
-    /// A key of another instrument. The pads of a drum kit that is played this
-    /// way play nothing in turn but their own sounds.
+    /// A note on another instrument. If that instrument is a drum kit, its pads
+    /// play only their own sounds, so that kits cannot trigger each other
+    /// endlessly.
     Instrument(InstrumentId, Pitch),
 }
 
 settings! {
-    /// A pad.
+    /// A pad of a drum machine.
     Pad, PadSetting, PadParameter {
-        /// What it is called.
+        /// The display name.
         name: Name(Name) = Name::given("Pad");
-        /// What it plays.
+        /// The sound that the pad plays.
         sound: Sound(PadSound) = PadSound::Nothing;
-        /// How loud.
+        /// The level in dB.
         level: Level(Decibels) = Decibels::of(0.0);
-        /// Where it is between the loudspeakers.
+        /// The stereo position, from -1 (left) to 1 (right).
         pan: Pan(Pan) = Pan::of(0.0);
-        /// How far it is transposed.
+        /// The transposition in semitones.
         pitch: Pitch(Semitones) = Semitones::of(0);
-        /// Whether it is played backwards.
+        /// Whether the sound is played backwards.
         reverse: Reverse(bool) = false;
-        /// Which other pad falls silent when it is struck, such as an open hi-hat.
+        /// The pad that this one silences, for example an open hi-hat that a
+        /// closed one cuts off.
         chokes: Chokes(Option<PadNumber>) = None;
     }
 }
 
-/// The patterns that follow one another, over and over.
+/// A pattern chain: patterns that are played in this order, and repeat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChainedPatterns(
@@ -81,29 +82,30 @@ pub struct ChainedPatterns(
 );
 
 impl ChainedPatterns {
-    /// These, one after the other. A pattern may come several times.
+    /// A chain of these patterns. A pattern may occur more than once.
     ///
     /// # Errors
-    /// If there are more than 64.
+    /// [`Invalid::Full`] if there are more than 64.
     pub fn new(patterns: Vec<PatternId>) -> Result<Self, Invalid> {
         bounded::at_most(patterns.len(), MAX_CHAINED, "patterns in a chain")?;
         Ok(Self(patterns))
     }
 
-    /// The patterns, in the order in which they are played.
+    /// The patterns, in playing order.
     #[must_use]
     pub fn patterns(&self) -> &[PatternId] {
         &self.0
     }
 }
 
-/// The drum machine of a drum kit.
+/// The drum machine of an instrument whose source is a drum kit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Read")]
 pub struct DrumMachine {
-    /// How late every second step is: straight at 0.
+    /// The delay of every second step: 0 is straight.
     pub swing: Amount,
-    /// Whether the chain is played, and not the current pattern alone.
+    /// Whether playback follows the chain; otherwise it repeats the current
+    /// pattern.
     pub chained: bool,
     current: Option<PatternId>,
     chain: Arc<ChainedPatterns>,
@@ -112,32 +114,32 @@ pub struct DrumMachine {
     chopper: Arc<Chopper>,
 }
 
-/// One change of a [`DrumMachine`].
+/// A change of a [`DrumMachine`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DrumSetting {
-    /// How late every second step is.
+    /// The delay of every second step.
     Swing(Amount),
-    /// The sample that is cut, or a slice of it.
+    /// A change of the chopper.
     Chopper(ChopperSetting),
     /// A setting of a pad.
     Pad(PadNumber, PadSetting),
-    /// There is a new, empty pattern.
+    /// A new, empty pattern.
     AddPattern(PatternId),
-    /// A pattern is gone, in the chain too. If it was the current one, the
-    /// lowest that is left is.
+    /// Deletes a pattern, also from the chain. If it was the current one, the
+    /// pattern with the lowest id becomes current.
     DeletePattern(PatternId),
-    /// A pattern, or a step of it.
+    /// A setting or a step of a pattern.
     Pattern(PatternId, PatternSetting),
-    /// Which pattern is shown, and played if no chain is.
+    /// The pattern that is edited, and played while the chain is off.
     Current(Option<PatternId>),
-    /// Which patterns follow one another.
+    /// The pattern chain.
     Chain(ChainedPatterns),
-    /// Whether the chain is played.
+    /// Whether playback follows the chain.
     Chained(bool),
 }
 
 impl Default for DrumMachine {
-    /// One empty pattern, and pads that play nothing.
+    /// One empty pattern, and silent pads.
     fn default() -> Self {
         let first = PatternId(1);
         Self {
@@ -153,13 +155,14 @@ impl Default for DrumMachine {
 }
 
 impl DrumMachine {
-    /// A pad.
+    /// The pad with this number; a pad that was never edited has default
+    /// settings.
     #[must_use]
     pub fn pad(&self, number: PadNumber) -> Pad {
         self.pads.get(&number).map(|pad| Pad::clone(pad)).unwrap_or_default()
     }
 
-    /// The pattern of this id, if there is one.
+    /// The pattern with this id.
     #[must_use]
     pub fn pattern(&self, id: PatternId) -> Option<&Pattern> {
         self.patterns.get(&id).map(Arc::as_ref)
@@ -170,32 +173,33 @@ impl DrumMachine {
         self.patterns.iter().map(|(id, pattern)| (*id, pattern.as_ref()))
     }
 
-    /// The lowest id, from 1, that no pattern has.
+    /// The lowest unused pattern id, from 1.
     #[must_use]
     pub fn free_id(&self) -> PatternId {
         let mut ids = (1..=u16::MAX).map(PatternId);
         ids.find(|id| !self.patterns.contains_key(id)).unwrap_or(PatternId(0))
     }
 
-    /// The pattern that is shown, and played if no chain is.
+    /// The pattern that is edited, and played while the chain is off.
     #[must_use]
     pub const fn current(&self) -> Option<PatternId> {
         self.current
     }
 
-    /// The patterns that follow one another.
+    /// The pattern chain.
     #[must_use]
     pub fn chain(&self) -> &ChainedPatterns {
         &self.chain
     }
 
-    /// The sample that is cut, and its slices.
+    /// The sample and its slices.
     #[must_use]
     pub fn chopper(&self) -> &Chopper {
         &self.chopper
     }
 
-    /// Pad by pad, pattern by pattern with its steps, and the rest as a whole.
+    /// Digests pad by pad, pattern by pattern with its steps, and the rest as a
+    /// whole.
     pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {
         let bare = |machine: &Self| Self {
             pads: OrdMap::new(),
@@ -238,8 +242,8 @@ impl DrumMachine {
         Ok(())
     }
 
-    /// Sees to it, once an action is done, that nothing within the machine
-    /// refers to what is gone, and that the action did not either.
+    /// Repairs references to what the action deleted, and refuses an action
+    /// that refers to a missing pattern or slice.
     fn settle(&mut self, done: &DrumSetting) -> Result<(), Invalid> {
         match done {
             DrumSetting::DeletePattern(gone) => {
@@ -260,7 +264,8 @@ impl DrumMachine {
         }
     }
 
-    /// Checks that nothing within the machine refers to what is not there.
+    /// Checks that no pad, chain entry or current pattern refers to something
+    /// missing.
     pub(in crate::studio) fn check(&self) -> Result<(), Invalid> {
         let named = self.current.iter().chain(&self.chain.0);
         if let Some(id) = named.copied().find(|id| !self.patterns.contains_key(id)) {
@@ -300,7 +305,7 @@ impl DrumMachine {
         }
     }
 
-    /// Edits a pad. One that is as by default is not kept.
+    /// Edits a pad. A pad with default settings is not stored.
     fn set_pad(&mut self, number: PadNumber, edit: impl FnOnce(&mut Pad)) {
         let mut pad = self.pad(number);
         edit(&mut pad);
@@ -315,7 +320,7 @@ impl DrumMachine {
         self.patterns.get_mut(&id).map(Arc::make_mut).ok_or_else(|| no_pattern(id))
     }
 
-    /// Changes one thing alone, as an item of a patch does.
+    /// Applies one setting without repairing references, as a patch does.
     pub(super) fn apply(&mut self, setting: DrumSetting) -> Result<(), Invalid> {
         match setting {
             DrumSetting::Swing(swing) => self.swing = swing,
@@ -343,7 +348,7 @@ impl DrumMachine {
         Ok(())
     }
 
-    /// What it is that a setting sets.
+    /// The parameter path of a setting.
     pub(in crate::studio) fn place(setting: &DrumSetting, place: &mut Place) {
         use PlaceName::{Number, Part};
         match setting {
@@ -369,7 +374,7 @@ impl DrumMachine {
         }
     }
 
-    /// What makes `to` of this machine.
+    /// The changes that turn this machine into `to`.
     pub(super) fn changes(&self, to: &Self) -> Vec<DrumChange> {
         let mut changes = Vec::new();
         let mut emit = |setting| changes.push(DrumChange::Set(setting));
@@ -402,7 +407,7 @@ impl DrumMachine {
     }
 
     fn diff_patterns(&self, to: &Self, emit: &mut dyn FnMut(DrumSetting)) {
-        // What is gone first: there must be room for what is new.
+        // Removals first: a full machine needs room for new patterns.
         for change in self.patterns.diff(&to.patterns) {
             if let DiffItem::Remove(id, _) = change {
                 emit(DrumSetting::DeletePattern(*id));
@@ -440,7 +445,7 @@ impl Refers for DrumMachine {
     }
 }
 
-/// A drum machine as it is read, before it is known to be one.
+/// A drum machine as it is deserialized, before its references are checked.
 #[derive(Deserialize)]
 struct Read {
     swing: Amount,
@@ -474,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_is_deleted_is_neither_current_nor_in_the_chain() {
+    fn deleted_pattern_leaves_chain_and_current() {
         let mut machine = DrumMachine::default();
         let (first, second) = (PatternId(1), PatternId(2));
         let chain = |ids: &[PatternId]| ChainedPatterns::new(ids.to_vec()).unwrap();
@@ -490,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_with_a_dangling_reference_is_refused_from_the_wire() {
+    fn machine_with_dangling_reference_is_not_deserialized() {
         let json = serde_json::to_string(&DrumMachine::default()).unwrap();
         assert!(serde_json::from_str::<DrumMachine>(&json).is_ok());
         for (good, bad) in

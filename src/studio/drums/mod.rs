@@ -1,7 +1,7 @@
-//! The drum machines: one for every instrument whose source is a drum kit.
+//! Drum machines: one for every instrument whose source is a drum kit.
 //!
-//! It knows instruments by their ids, and of their sources only whether one is a
-//! drum kit. Nothing in here plays: it says what is to be played.
+//! This module describes what is to be played and never plays it. It knows
+//! instruments by id, and their sources only as drum kit or not.
 
 mod chopper;
 mod drum_parameter;
@@ -22,15 +22,17 @@ pub use self::{
     pattern::{BadStepRegion, Hit, HitSetting, Pattern, PatternSetting, Step, StepRegion, Steps},
 };
 
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_INSTRUMENTS, MAX_PATTERNS_IN_ALL, MAX_STEPS_IN_ALL},
-    instrument::InstrumentState,
-    reference::{Reference, Refers},
-    source::SourceKind,
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_INSTRUMENTS, MAX_PATTERNS_IN_ALL, MAX_STEPS_IN_ALL},
+            reference::{Reference, Refers},
+        },
+        instrument::InstrumentState,
+        source::SourceKind,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{PadNumber, SliceCount, StepCount, StepNumber},
@@ -42,76 +44,76 @@ use crate::{
 #[serde(from = "Machines", into = "Machines")]
 pub struct Drums {
     machines: OrdMap<InstrumentId, Arc<DrumMachine>>,
-    /// What is in all machines together, counted as it comes and goes.
+    /// Totals over all machines, updated with every edit.
     load: Load,
 }
 
-/// How much is in a drum machine, or in all of them.
+/// The number of steps and patterns in one machine or in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Load {
     steps: usize,
     patterns: usize,
 }
 
-/// What is done to a drum machine.
+/// An edit to one drum machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DrumAction {
-    /// Sets one thing: a pad, a pattern, a step, what follows what.
+    /// Changes one setting: of a pad, a pattern, a step or the chain.
     Set(DrumSetting),
-    /// Edits a step that is on.
+    /// Changes a step that is on.
     Step(PatternId, PadNumber, StepNumber, HitSetting),
-    /// Replaces the steps of a pad by `hits` of them, as evenly as the steps of
-    /// the pattern allow.
+    /// Replaces the steps of a pad by a Euclidean rhythm: `hits` steps, spread
+    /// as evenly as possible over the pattern.
     Euclid {
-        /// In this pattern.
+        /// The pattern to edit.
         pattern: PatternId,
-        /// The steps of this pad.
+        /// The pad whose steps are replaced.
         pad: PadNumber,
-        /// How many there shall be; not more than the pattern has steps.
+        /// The number of steps that will be on; at most the length of the
+        /// pattern.
         hits: StepCount,
-        /// By how many steps the figure starts later.
+        /// The number of steps by which the rhythm starts later.
         rotation: StepNumber,
     },
-    /// Turns off all steps of a region: what is left of it once it is cut.
+    /// Turns off all steps within a region.
     ClearRegion(PatternId, StepRegion),
-    /// Turns on these steps, in the place of those that are there.
+    /// Turns on these steps and replaces those at the same positions.
     Paste(PatternId, Steps),
-    /// Cuts the sample into this many slices of one length, in the place of
-    /// those that are there.
+    /// Replaces all slices by this many slices of equal length.
     Chop(SliceCount),
-    /// Assigns the slices to the pads in their order, from this pad on.
+    /// Assigns the slices in order to consecutive pads, starting at this pad.
     AssignSlices(PadNumber),
 }
 
-/// One change of the drum machines, in a patch.
+/// A change of one drum machine, as a patch carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DrumChange {
-    /// One thing is not what it was.
+    /// A setting has a new value.
     Set(DrumSetting),
-    /// The machine as it is now.
+    /// The complete new value.
     Whole(Arc<DrumMachine>),
 }
 
 impl Drums {
-    /// The drum machine of this instrument, if it is a drum kit.
+    /// The drum machine of this instrument; `None` unless it is a drum kit.
     #[must_use]
     pub fn machine(&self, id: InstrumentId) -> Option<&DrumMachine> {
         self.machines.get(&id).map(Arc::as_ref)
     }
 
-    /// All drum machines, by instrument.
+    /// All drum machines, by instrument id.
     pub fn machines(&self) -> impl Iterator<Item = (InstrumentId, &DrumMachine)> {
         self.machines.iter().map(|(id, machine)| (*id, machine.as_ref()))
     }
 
-    /// How many steps are on in all patterns of all machines together.
+    /// The number of steps that are on, over all machines.
     #[must_use]
     pub const fn steps(&self) -> usize {
         self.load.steps
     }
 
-    /// Makes a machine for this instrument if it is a drum kit, and else removes
-    /// the one it has.
+    /// Creates the machine of a drum kit, or removes that of an instrument that
+    /// is none.
     pub(super) fn follow_one(&mut self, id: InstrumentId, instruments: &InstrumentState) {
         let is_kit = |id| instruments.get(id).map(|i| i.source.kind()) == Some(SourceKind::DrumKit);
         match (self.machines.contains_key(&id), is_kit(id)) {
@@ -121,7 +123,7 @@ impl Drums {
         }
     }
 
-    /// Makes and removes machines so that each drum kit has one.
+    /// Creates and removes machines so that every drum kit has exactly one.
     pub(super) fn follow(&mut self, instruments: &InstrumentState) {
         let concerned: Vec<_> = self.machines.keys().copied().chain(instruments.ids()).collect();
         for id in concerned {
@@ -129,19 +131,19 @@ impl Drums {
         }
     }
 
-    /// Whether each drum kit has a machine, and nothing else has one.
+    /// Whether every drum kit has a machine and no other instrument does.
     pub(super) fn match_kits(&self, instruments: &InstrumentState) -> bool {
         let kits = instruments.iter().filter(|(_, i)| i.source.kind() == SourceKind::DrumKit);
         kits.map(|(id, _)| id).eq(self.machines.keys().copied())
     }
 
-    /// Whether both are the same in memory, and so equal.
+    /// Whether both share the same memory, which implies that they are equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.machines.ptr_eq(&other.machines)
     }
 
-    /// Hands to `emit` what makes `to` of these machines, but for which machines
-    /// there are: that follows from the instruments.
+    /// Emits the changes that turn these machines into `to`. Which machines
+    /// exist is omitted, because it follows from the instruments.
     pub(super) fn diff(&self, to: &Self, emit: &mut dyn FnMut(InstrumentId, DrumChange)) {
         for change in self.machines.diff(&to.machines) {
             match change {
@@ -158,14 +160,14 @@ impl Drums {
         }
     }
 
-    /// Machine by machine, down to the step.
+    /// Digests machine by machine, down to the step.
     pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         delta.entries(Some(&self.machines), Some(&to.machines), |delta, old, new| {
             DrumMachine::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
         });
     }
 
-    /// Carries out what [`diff`](Self::diff) found.
+    /// Applies a change that [`diff`](Self::diff) emitted.
     pub(super) fn apply(&mut self, id: InstrumentId, change: &DrumChange) -> Result<(), Invalid> {
         self.edit(id, |machine| match change {
             DrumChange::Set(setting) => machine.apply(setting.clone()),
@@ -176,7 +178,7 @@ impl Drums {
         })
     }
 
-    /// Edits a machine, and keeps count of what is in it.
+    /// Edits a machine and updates the totals.
     fn edit(
         &mut self,
         id: InstrumentId,
@@ -223,10 +225,10 @@ impl Load {
 }
 
 impl Drums {
-    /// Checks that there is room for all steps and patterns there are.
+    /// Checks the limits on steps and patterns.
     pub(super) fn check(&self) -> Result<(), Invalid> {
-        bounded::at_most(self.load.steps, MAX_STEPS_IN_ALL, "drum steps in all")?;
-        bounded::at_most(self.load.patterns, MAX_PATTERNS_IN_ALL, "patterns in all")
+        bounded::at_most(self.load.steps, MAX_STEPS_IN_ALL, "drum steps in total")?;
+        bounded::at_most(self.load.patterns, MAX_PATTERNS_IN_ALL, "patterns in total")
     }
 }
 
@@ -253,12 +255,12 @@ pub(super) fn reduce(
     let before = state.drums.load;
     state.drums.edit(id, |machine| machine.act(action))?;
     let after = state.drums.load;
-    // Who is over a limit may still remove.
+    // Check only what has grown, so that a state over a limit can still shrink.
     if after.steps > before.steps {
-        bounded::at_most(after.steps, MAX_STEPS_IN_ALL, "drum steps in all")?;
+        bounded::at_most(after.steps, MAX_STEPS_IN_ALL, "drum steps in total")?;
     }
     if after.patterns > before.patterns {
-        bounded::at_most(after.patterns, MAX_PATTERNS_IN_ALL, "patterns in all")?;
+        bounded::at_most(after.patterns, MAX_PATTERNS_IN_ALL, "patterns in total")?;
     }
     if let DrumAction::Set(DrumSetting::Pad(_, PadSetting::Sound(_))) = action
         && let Some(edited) = state.drums.machine(id)
@@ -268,7 +270,7 @@ pub(super) fn reduce(
     Ok(Vec::new())
 }
 
-/// Drum machines as they are written: the count follows from them.
+/// The serialized form of [`Drums`]; the totals are recomputed when it is read.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Machines(

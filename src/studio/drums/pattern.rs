@@ -1,13 +1,13 @@
-//! A pattern: which pads are struck at which steps, and how.
+//! A drum pattern: a grid of pads and steps.
 //!
-//! It knows nothing of what a pad sounds like, nor of other patterns.
+//! It must not know how a pad sounds, nor any other pattern.
 
 use serde::{Deserialize, Serialize};
 
 use super::PatternId;
 use crate::{
     model::{DigestDelta, Invalid},
-    studio::{
+    studio::common::{
         bounded::{self, MAX_STEPS_PASTED},
         name::Name,
         rhythm::NoteValue,
@@ -20,14 +20,14 @@ use crate::{
 };
 
 settings! {
-    /// How a pad is struck.
+    /// How a step strikes its pad.
     #[derive(Copy)]
     Hit, HitSetting {
-        /// How hard.
+        /// The velocity.
         velocity: Velocity(Velocity) = Velocity::of(100);
-        /// How likely: never at 0, always at 1.
+        /// The probability that the step sounds: 0 is never, 1 is always.
         probability: Probability(Amount) = Amount::of(1.0);
-        /// How far it is transposed.
+        /// The transposition in semitones.
         pitch: Pitch(Semitones) = Semitones::of(0);
     }
 }
@@ -35,20 +35,20 @@ settings! {
 /// A step that is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Which pad is struck.
+    /// The pad that it strikes.
     pub pad: PadNumber,
-    /// When, counted from 0.
+    /// The position in the pattern, from 0.
     pub step: StepNumber,
-    /// How hard.
+    /// The velocity.
     pub velocity: Velocity,
-    /// How likely: never at 0, always at 1.
+    /// The probability that the step sounds: 0 is never, 1 is always.
     pub probability: Amount,
-    /// How far it is transposed.
+    /// The transposition in semitones.
     pub pitch: Semitones,
 }
 
 impl Step {
-    /// A pad that is struck at a step as by default.
+    /// A step with the default velocity, probability and pitch.
     #[must_use]
     pub fn new(pad: PadNumber, step: StepNumber) -> Self {
         Hit::default().at((pad, step))
@@ -66,15 +66,16 @@ impl Hit {
     }
 }
 
-/// What tells a step from the others of its pattern.
+/// The position of a step; it identifies the step within its pattern.
 type Cell = (PadNumber, StepNumber);
 
-/// The steps that are on, at most one a pad and step. Written as a list.
+/// The steps that are on, at most one per pad and position. It is serialized as
+/// a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "List", into = "List")]
 pub struct Steps(OrdMap<Cell, Hit>);
 
-/// A region of a pattern, never empty: some pads, and some steps of each.
+/// A non-empty rectangle of a pattern: a range of pads and a range of steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Corners", into = "Corners")]
 pub struct StepRegion {
@@ -82,21 +83,21 @@ pub struct StepRegion {
     last: Cell,
 }
 
-/// A region would have ended before it began.
+/// A region ends before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a region of a pattern must not end before it begins")]
+#[error("a pattern region must not end before it starts")]
 pub struct BadStepRegion;
 
 impl StepRegion {
-    /// All pads and steps.
+    /// All pads and all steps.
     pub const ALL: Self =
         Self { first: (PadNumber::MIN, StepNumber::MIN), last: (PadNumber::MAX, StepNumber::MAX) };
 
-    /// The steps `first.1` to `last.1` of the pads `first.0` to `last.0`, both
+    /// The region from the pad and step in `first` to those in `last`, both
     /// inclusive.
     ///
     /// # Errors
-    /// If a last one is before its first one.
+    /// [`BadStepRegion`] if either in `last` is less than in `first`.
     pub fn new(
         first: (PadNumber, StepNumber),
         last: (PadNumber, StepNumber),
@@ -105,13 +106,13 @@ impl StepRegion {
         if fits { Ok(Self { first, last }) } else { Err(BadStepRegion) }
     }
 
-    /// Its first pad and its first step.
+    /// The first pad and the first step.
     #[must_use]
     pub const fn first(self) -> (PadNumber, StepNumber) {
         self.first
     }
 
-    /// Whether this step of this pad is in it.
+    /// Whether the region contains this step of this pad.
     #[must_use]
     pub fn contains(self, (pad, step): (PadNumber, StepNumber)) -> bool {
         (self.first.0..=self.last.0).contains(&pad) && (self.first.1..=self.last.1).contains(&step)
@@ -125,24 +126,24 @@ impl Steps {
         self.0.get(&(pad, step)).map(|hit| hit.at((pad, step)))
     }
 
-    /// All steps that are on, by pad.
+    /// All steps that are on, by pad, then by position.
     pub fn iter(&self) -> impl Iterator<Item = Step> {
         self.0.iter().map(|(place, hit)| hit.at(*place))
     }
 
-    /// What is struck at a step, by pad.
+    /// The steps at one position, by pad.
     pub fn at(&self, step: StepNumber) -> impl Iterator<Item = Step> {
         let pads =
             (PadNumber::MIN.get()..=PadNumber::MAX.get()).filter_map(|n| PadNumber::new(n).ok());
         pads.filter_map(move |pad| self.step(pad, step))
     }
 
-    /// The steps of a region, by pad.
+    /// The steps within a region, by pad, then by position.
     pub fn within(&self, region: StepRegion) -> impl Iterator<Item = Step> {
         self.iter().filter(move |step| region.contains((step.pad, step.step)))
     }
 
-    /// How many steps are on.
+    /// The number of steps that are on.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -160,7 +161,7 @@ impl Steps {
 }
 
 impl FromIterator<Step> for Steps {
-    /// Of steps at the same place, the last one counts.
+    /// If two steps have the same position, the last one wins.
     fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
         Self(steps.into_iter().map(|step| ((step.pad, step.step), step.hit())).collect())
     }
@@ -168,38 +169,37 @@ impl FromIterator<Step> for Steps {
 
 /// A pattern of a drum machine.
 ///
-/// Steps beyond its length are not played; they are there again when it is made
-/// longer.
+/// Steps beyond the length are kept but not played.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pattern {
-    /// What it is called.
+    /// The display name.
     pub name: Name,
-    /// How many steps it has.
+    /// The number of steps.
     pub length: StepCount,
-    /// How long a step lasts.
+    /// The note value of one step.
     pub resolution: NoteValue,
     steps: Steps,
 }
 
-/// One change of a [`Pattern`].
+/// A change of a [`Pattern`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PatternSetting {
-    /// What it is called.
+    /// The display name.
     Name(Name),
-    /// How many steps it has.
+    /// The number of steps.
     Length(StepCount),
-    /// How long a step lasts.
+    /// The note value of one step.
     Resolution(NoteValue),
-    /// A step is on, or is not what it was.
+    /// A step was turned on or changed.
     On(Step),
-    /// A step is off.
+    /// A step was turned off.
     Off(PadNumber, StepNumber),
-    /// All steps, as they are now.
+    /// The complete new set of steps.
     Steps(Steps),
 }
 
 impl Default for Pattern {
-    /// A bar of common time in sixteenths.
+    /// One 4/4 bar of sixteenths, without steps.
     fn default() -> Self {
         Self {
             name: Name::given("Pattern"),
@@ -237,8 +237,8 @@ impl Pattern {
         }
     }
 
-    /// Spreads `hits` over the steps of a pad. A step is on where the running
-    /// share of the hits passes a whole number.
+    /// Replaces the steps of a pad by an even distribution of `hits`: a step is
+    /// on where `n * hits / length` reaches the next whole number.
     pub(super) fn euclid(
         &mut self,
         pad: PadNumber,
@@ -247,7 +247,7 @@ impl Pattern {
     ) -> Result<(), Invalid> {
         let (hits, length) = (u16::from(hits.get()), u16::from(self.length.get()));
         if hits > length {
-            return Err(Invalid::unfit("there cannot be more hits than the pattern has steps"));
+            return Err(Invalid::unfit("a pattern cannot have more hits than steps"));
         }
         self.clear(|(other, _)| other == pad);
         for n in (0..length).filter(|n| n * hits % length < hits) {
@@ -309,7 +309,7 @@ impl Settings for Pattern {
         }
     }
 
-    /// Step by step, unless the steps as a whole are shorter than that.
+    /// Emits the difference step by step, or all steps if that is shorter.
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(PatternSetting)) {
         if self.name != to.name {
             emit(PatternSetting::Name(to.name.clone()));
@@ -337,7 +337,7 @@ impl Settings for Pattern {
 }
 
 fn no_step(pad: PadNumber, step: StepNumber) -> Invalid {
-    // As people count.
+    // People count from 1.
     Invalid::missing("step", format_args!("{} of pad {}", step.get() + 1, pad.get() + 1))
 }
 
@@ -345,7 +345,7 @@ pub(super) fn no_pattern(id: PatternId) -> Invalid {
     Invalid::missing("pattern", id)
 }
 
-/// Steps as they are written.
+/// The serialized form of [`Steps`].
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct List(#[serde(deserialize_with = "bounded::list::<MAX_STEPS_PASTED, _, _>")] Vec<Step>);
@@ -362,7 +362,7 @@ impl From<Steps> for List {
     }
 }
 
-/// How a region is written.
+/// The serialized form of a [`StepRegion`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Corners {
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn hits_are_spread_as_evenly_as_the_steps_allow() {
+    fn euclid_spreads_hits_evenly() {
         assert_eq!(euclid(8, 3, 0), "x..x..x.");
         assert_eq!(euclid(8, 3, 1), ".x..x..x");
         assert_eq!(euclid(8, 5, 0), "x.x.xx.x");
@@ -408,11 +408,11 @@ mod tests {
         assert_eq!(euclid(4, 4, 2), "xxxx");
         assert_eq!(euclid(128, 1, 127).rfind('x'), Some(127));
         let five = Pattern::default().euclid(PAD, StepCount::of(17), StepNumber::MIN);
-        assert!(five.is_err(), "there are 16 steps");
+        assert!(five.is_err(), "17 hits in 16 steps");
     }
 
     #[test]
-    fn a_figure_replaces_the_steps_of_its_pad_and_of_no_other() {
+    fn euclid_replaces_the_steps_of_one_pad_only() {
         let mut pattern = Pattern::default();
         let other = Step::new(PadNumber::of(1), StepNumber::of(5));
         pattern.paste(&[Step::new(PAD, StepNumber::of(5)), other].into_iter().collect());
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_sent_whole_only_when_that_is_shorter() {
+    fn diff_sends_all_steps_only_if_shorter() {
         let mut full = Pattern::default();
         full.euclid(PAD, StepCount::of(16), StepNumber::MIN).unwrap();
         let changes = |to: &Pattern| {

@@ -1,59 +1,62 @@
-//! Effects that change how loud the sound is, by how loud it is.
+//! Dynamics processors: compressor, limiter and gate.
+//!
+//! Parameter tables only; no signal processing belongs here.
 
 use crate::{
-    studio::{mixer::BusId, settings::settings},
+    studio::{common::settings::settings, mixer::BusId},
     util::quantity::{Amount, CompressionRatio, Decibels, Gain, Seconds},
 };
 
 settings! {
-    /// Makes what is over a threshold softer.
+    /// A compressor: reduces the level of what exceeds the threshold.
     #[derive(Copy)]
     Compressor, CompressorSetting, CompressorParameter {
-        /// Where it begins to work.
+        /// The level in dB above which it works.
         threshold: Threshold(Decibels) = Decibels::of(-18.0);
-        /// By how much it divides what is over the threshold.
+        /// The compression ratio: the excess over the threshold is divided by
+        /// it.
         ratio: Ratio(CompressionRatio) = CompressionRatio::of(4.0);
-        /// How long it takes to begin.
+        /// The attack time in seconds.
         attack: Attack(Seconds) = Seconds::of(0.01);
-        /// How long it takes to end.
+        /// The release time in seconds.
         release: Release(Seconds) = Seconds::of(0.1);
-        /// How much it makes up for afterwards.
+        /// The make-up gain in dB.
         makeup: Makeup(Gain) = Gain::of(0.0);
-        /// The bus that it listens to instead of its own input.
+        /// The bus that drives the compressor; `None` is its own input.
         side_chain: SideChain(Option<BusId>) = None;
-        /// How much of the result is heard, against the untreated sound.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
 }
 
 settings! {
-    /// Lets nothing through over a ceiling.
+    /// A limiter: no peak exceeds the ceiling.
     #[derive(Copy)]
     Limiter, LimiterSetting, LimiterParameter {
-        /// The loudest that passes.
+        /// The highest output level in dB.
         ceiling: Ceiling(Decibels) = Decibels::of(-1.0);
-        /// How much louder the sound is made before it.
+        /// The input gain in dB.
         drive: Drive(Gain) = Gain::of(0.0);
-        /// How far it looks ahead.
+        /// The look-ahead in seconds.
         look_ahead: LookAhead(Seconds) = Seconds::of(0.005);
-        /// How long it takes to let go.
+        /// The release time in seconds.
         release: Release(Seconds) = Seconds::of(0.05);
     }
 }
 
 settings! {
-    /// Lets nothing through under a threshold.
+    /// A noise gate: attenuates what is below the threshold.
     #[derive(Copy)]
     Gate, GateSetting, GateParameter {
-        /// Where it closes.
+        /// The level in dB below which the gate closes.
         threshold: Threshold(Decibels) = Decibels::of(-40.0);
-        /// How soft the sound is while it is closed.
+        /// The level in dB while the gate is closed.
         floor: Floor(Decibels) = Decibels::of(-80.0);
-        /// How long it takes to open.
+        /// The time in seconds that it takes to open.
         attack: Attack(Seconds) = Seconds::of(0.001);
-        /// How long it stays open.
+        /// The time in seconds for which it stays open.
         hold: Hold(Seconds) = Seconds::of(0.05);
-        /// How long it takes to close.
+        /// The time in seconds that it takes to close.
         release: Release(Seconds) = Seconds::of(0.1);
     }
 }

@@ -1,8 +1,10 @@
-//! What a chain is made of: one of several kinds of effect, each with parameters
-//! of its own.
+//! The effects that a chain can hold; each kind has its own parameters.
 //!
-//! A new kind is a table of parameters and a row in `kinds!`. It knows how an
-//! effect is described, never how one is made, nor what it is a part of.
+//! A new kind needs a table of parameters and a row in `kinds!`. This module
+//! describes effects. It must not process audio, and must not know which chain
+//! an effect is in.
+
+pub(super) mod chain;
 
 mod dynamics;
 mod modulation;
@@ -31,43 +33,45 @@ pub use self::{
     },
 };
 
-use super::{
-    hosted::{Hosted, Loaded, PluginId},
-    kinds::kinds,
-    reference::{Reference, Refers},
-    tone::Filter,
+use crate::studio::{
+    common::{
+        kinds::kinds,
+        reference::{Reference, Refers},
+        tone::Filter,
+    },
+    plugin::{Hosted, Loaded, PluginId},
 };
 
 kinds! {
-    /// What a slot of a chain does to the sound.
+    /// An effect and its parameters.
     Effect, EffectKind, EffectSetting, EffectParameter, "the effect in this slot is of another kind" {
         /// A filter.
         Filter(Filter);
-        /// An equaliser of several bands.
+        /// A six-band equaliser.
         Equaliser(Arc<Equaliser>);
-        /// Echoes.
+        /// A delay line with feedback.
         Delay(Delay);
-        /// A room.
+        /// An algorithmic reverb.
         Reverb(Reverb);
-        /// Several detuned copies.
+        /// Several copies with modulated delays.
         Chorus(Chorus);
-        /// A copy whose delay sweeps.
+        /// A copy with a short, modulated delay.
         Flanger(Flanger);
-        /// Notches that sweep.
+        /// Notches that sweep through the spectrum.
         Phaser(Phaser);
-        /// Overtones by bending the wave.
+        /// A waveshaper.
         Distortion(Distortion);
-        /// Fewer bits and fewer samples.
+        /// A reduction of bit depth and sample rate.
         BitCrusher(BitCrusher);
-        /// Makes loud parts softer.
+        /// A compressor.
         Compressor(Compressor);
-        /// Lets nothing through over a ceiling.
+        /// A limiter.
         Limiter(Limiter);
-        /// Lets nothing through under a threshold.
+        /// A noise gate.
         Gate(Gate);
-        /// Loudness that goes up and down.
+        /// A periodic change of the level.
         Tremolo(Tremolo);
-        /// A room as it was recorded.
+        /// A reverb from a recorded impulse response.
         Convolution(Arc<Convolution>);
         /// A plug-in.
         Vst(Arc<Loaded<PluginId>>);
@@ -75,7 +79,7 @@ kinds! {
 }
 
 impl Effect {
-    /// The plug-in, if it is one.
+    /// The hosted plug-in, if the effect is one.
     #[must_use]
     pub fn hosted(&self) -> Option<&dyn Hosted> {
         if let Self::Vst(plugin) = self { Some(plugin.as_ref()) } else { None }

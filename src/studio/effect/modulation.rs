@@ -1,76 +1,82 @@
-//! Effects that go round and round by themselves.
+//! Modulation effects: chorus, flanger, phaser and tremolo.
+//!
+//! Parameter tables only; no signal processing belongs here.
 
 use crate::{
-    studio::{modulator::LfoShape, rhythm::NoteValue, settings::settings},
+    studio::{
+        common::{rhythm::NoteValue, settings::settings},
+        instrument::modulator::LfoShape,
+    },
     util::quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
 };
 
 settings! {
-    /// Several copies, each detuned by a delay that sweeps.
+    /// A chorus: several copies, detuned by modulated delays.
     #[derive(Copy)]
     Chorus, ChorusSetting, ChorusParameter {
-        /// How fast the delays sweep.
+        /// The modulation rate in Hz.
         rate: Rate(ModulationRate) = ModulationRate::of(0.6);
-        /// How far they sweep.
+        /// The modulation depth, from 0 to 1.
         depth: Depth(Amount) = Amount::of(0.3);
-        /// How long they are.
+        /// The mean delay in seconds.
         delay: Delay(Seconds) = Seconds::of(0.015);
-        /// How many copies there are.
+        /// The number of copies.
         voices: Voices(VoiceCount) = VoiceCount::of(3);
-        /// How far the copies are spread between the loudspeakers.
+        /// The stereo width of the copies, from 0 to 1.
         spread: Spread(Amount) = Amount::of(0.7);
-        /// How much of the copies is heard.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(0.4);
     }
 }
 
 settings! {
-    /// A copy whose very short delay sweeps.
+    /// A flanger: a copy with a short, modulated delay.
     #[derive(Copy)]
     Flanger, FlangerSetting, FlangerParameter {
-        /// How fast the delay sweeps.
+        /// The modulation rate in Hz.
         rate: Rate(ModulationRate) = ModulationRate::of(0.2);
-        /// How far it sweeps.
+        /// The modulation depth, from 0 to 1.
         depth: Depth(Amount) = Amount::of(0.6);
-        /// How long it is.
+        /// The mean delay in seconds.
         delay: Delay(Seconds) = Seconds::of(0.003);
-        /// How much of the copy is fed back: negative is inverted.
+        /// The feedback of the delay; a negative value inverts the phase.
         feedback: Feedback(Feedback) = Feedback::of(0.4);
-        /// How much of the copy is heard.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(0.5);
     }
 }
 
 settings! {
-    /// Notches that sweep through the spectrum.
+    /// A phaser: notches that sweep through the spectrum.
     #[derive(Copy)]
     Phaser, PhaserSetting, PhaserParameter {
-        /// How fast the notches sweep.
+        /// The modulation rate in Hz.
         rate: Rate(ModulationRate) = ModulationRate::of(0.3);
-        /// The middle of the sweep.
+        /// The centre of the sweep in Hz.
         centre: Centre(Hertz) = Hertz::of(800.0);
-        /// How far they sweep to either side.
+        /// The sweep to either side of the centre, in octaves.
         depth: Depth(Octaves) = Octaves::of(1.5);
-        /// How much is fed back.
+        /// The feedback, from 0 to 1.
         feedback: Feedback(Amount) = Amount::of(0.3);
-        /// How much of the result is heard.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(0.5);
     }
 }
 
 settings! {
-    /// Loudness that goes up and down.
+    /// A tremolo: a periodic change of the level.
     #[derive(Copy)]
     Tremolo, TremoloSetting, TremoloParameter {
-        /// The shape of the movement.
+        /// The waveform of the modulation.
         shape: Shape(LfoShape) = LfoShape::Sine;
-        /// How fast it is.
+        /// The modulation rate in Hz.
         rate: Rate(ModulationRate) = ModulationRate::of(5.0);
-        /// How long it lasts instead, if it follows the tempo.
+        /// The period as a note value; replaces `rate`. `None` ignores the
+        /// tempo.
         sync: Sync(Option<NoteValue>) = None;
-        /// How far it goes down.
+        /// The modulation depth, from 0 to 1.
         depth: Depth(Amount) = Amount::of(0.5);
-        /// How far the right is behind the left, as a part of a period.
+        /// The lag of the right channel, as a fraction of a period.
         phase: Phase(Amount) = Amount::of(0.0);
     }
 }

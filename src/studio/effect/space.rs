@@ -1,60 +1,63 @@
-//! Effects that put the sound into a space.
+//! Time-based effects: delay, reverb and convolution.
+//!
+//! Parameter tables only; no signal processing belongs here.
 
 use crate::{
-    studio::{content::Content, rhythm::NoteValue, settings::settings},
+    studio::common::{content::Content, rhythm::NoteValue, settings::settings},
     util::quantity::{Amount, Gain, Hertz, Seconds},
 };
 
 settings! {
-    /// Echoes.
+    /// A delay line with feedback.
     #[derive(Copy)]
     Delay, DelaySetting, DelayParameter {
-        /// How long after the sound the first one comes.
+        /// The delay in seconds.
         time: Time(Seconds) = Seconds::of(0.375);
-        /// How long after it instead, if it follows the tempo.
+        /// The delay as a note value; replaces `time`. `None` ignores the
+        /// tempo.
         sync: Sync(Option<NoteValue>) = None;
-        /// How much of an echo is echoed.
+        /// The part of each echo that is fed back, from 0 to 1.
         feedback: Feedback(Amount) = Amount::of(0.35);
-        /// What is cut off above, with every echo.
+        /// The cutoff in Hz of the low-pass filter in the feedback path.
         damping: Damping(Hertz) = Hertz::of(6000.0);
-        /// Whether the echoes go from side to side.
+        /// Whether the echoes alternate between left and right.
         ping_pong: PingPong(bool) = false;
-        /// How much of the echoes is heard.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(0.25);
     }
 }
 
 settings! {
-    /// A room.
+    /// An algorithmic reverb.
     #[derive(Copy)]
     Reverb, ReverbSetting, ReverbParameter {
-        /// How large it is.
+        /// The size of the simulated room, from 0 to 1.
         size: Size(Amount) = Amount::of(0.5);
-        /// How long it takes to fall silent.
+        /// The decay time in seconds.
         decay: Decay(Seconds) = Seconds::of(2.0);
-        /// How long after the sound its answer begins.
+        /// The time in seconds before the reverb starts.
         pre_delay: PreDelay(Seconds) = Seconds::of(0.02);
-        /// How soon the treble falls silent.
+        /// The damping of high frequencies, from 0 to 1.
         damping: Damping(Amount) = Amount::of(0.4);
-        /// How wide it is.
+        /// The stereo width, from 0 to 1.
         width: Width(Amount) = Amount::of(1.0);
-        /// How much of the room is heard.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(0.25);
     }
 }
 
 settings! {
-    /// A room as it was recorded.
+    /// A reverb from a recorded impulse response.
     Convolution, ConvolutionSetting, ConvolutionParameter {
-        /// The recording of its answer to a click.
+        /// The impulse response; `None` if no file is chosen.
         impulse: Impulse(Option<Content>) = None;
-        /// How long after the sound its answer begins.
+        /// The time in seconds before the reverb starts.
         pre_delay: PreDelay(Seconds) = Seconds::of(0.0);
-        /// How much of the recording is used.
+        /// The part of the impulse response that is used, from 0 to 1.
         length: Length(Amount) = Amount::of(1.0);
-        /// How much louder the answer is made.
+        /// The gain of the wet signal in dB.
         gain: Gain(Gain) = Gain::of(0.0);
-        /// How much of the room is heard.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(0.25);
     }
 }

@@ -1,9 +1,11 @@
-//! Effects that change the spectrum of the sound.
+//! Spectral effects: equaliser, distortion and bit crusher.
+//!
+//! Parameter tables only; no signal processing belongs here.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    studio::settings::settings,
+    studio::common::settings::settings,
     util::quantity::{Amount, BitDepth, Gain, Hertz, Quality},
 };
 
@@ -11,11 +13,11 @@ settings! {
     /// One band of an equaliser.
     #[derive(Copy)]
     Band, BandSetting, BandParameter {
-        /// Where it is.
+        /// The centre or corner frequency in Hz.
         frequency: Frequency(Hertz) = Hertz::of(1000.0);
-        /// How much it adds or takes away.
+        /// The gain in dB.
         gain: Gain(Gain) = Gain::of(0.0);
-        /// How narrow it is.
+        /// The quality factor Q; a higher one is narrower.
         quality: Quality(Quality) = Quality::of(0.7);
     }
 }
@@ -27,65 +29,65 @@ impl Band {
 }
 
 settings! {
-    /// An equaliser of six bands, the outer two of which are shelves.
+    /// A six-band equaliser. The lowest and the highest band are shelves.
     #[derive(Copy)]
     Equaliser, EqualiserSetting, EqualiserParameter {
-        /// All below its frequency.
+        /// The low shelf.
         low: Low[Band] = Band::at(80.0);
-        /// Warmth.
+        /// The band around 250 Hz.
         low_mid: LowMid[Band] = Band::at(250.0);
-        /// Body.
+        /// The band around 800 Hz.
         mid: Mid[Band] = Band::at(800.0);
-        /// Presence.
+        /// The band around 2.5 kHz.
         high_mid: HighMid[Band] = Band::at(2500.0);
-        /// Brilliance.
+        /// The band around 6 kHz.
         presence: Presence[Band] = Band::at(6000.0);
-        /// All above its frequency.
+        /// The high shelf.
         high: High[Band] = Band::at(12_000.0);
     }
 }
 
-/// How a wave is bent.
+/// The transfer curve of a waveshaper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DistortionCurve {
-    /// Rounded, as by a valve.
+    /// Soft clipping, as a valve does.
     Soft,
-    /// Cut off, as by a transistor.
+    /// Hard clipping, as a transistor does.
     Hard,
-    /// Folded back.
+    /// Wavefolding.
     Fold,
-    /// Its lower half turned up.
+    /// Full-wave rectification.
     Rectify,
 }
 
 settings! {
-    /// Overtones by bending the wave.
+    /// A waveshaper that adds overtones.
     #[derive(Copy)]
     Distortion, DistortionSetting, DistortionParameter {
-        /// How it is bent.
+        /// The transfer curve.
         curve: Curve(DistortionCurve) = DistortionCurve::Soft;
-        /// How far it is driven into the bend.
+        /// The input drive, from 0 to 1.
         drive: Drive(Amount) = Amount::of(0.3);
-        /// What is cut off above, afterwards.
+        /// The cutoff in Hz of the low-pass filter at the output.
         tone: Tone(Hertz) = Hertz::of(8000.0);
-        /// How much louder the result is made.
+        /// The output gain in dB.
         level: Level(Gain) = Gain::of(0.0);
-        /// How much of the result is heard.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
 }
 
 settings! {
-    /// Fewer bits and fewer samples.
+    /// A reduction of bit depth and sample rate.
     #[derive(Copy)]
     BitCrusher, BitCrusherSetting, BitCrusherParameter {
-        /// How many bits are left.
+        /// The bit depth.
         bits: Bits(BitDepth) = BitDepth::of(8);
-        /// How many samples a second are left.
+        /// The sample rate in Hz.
         rate: Rate(Hertz) = Hertz::of(11_025.0);
-        /// How much noise hides the steps.
+        /// The level of dither noise, from 0 to 1.
         dither: Dither(Amount) = Amount::of(0.0);
-        /// How much of the result is heard.
+        /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
 }

@@ -1,8 +1,7 @@
 //! The piano roll: one track of notes for every instrument.
 //!
-//! A note is known by where it starts and which key it is, so that two edits of
-//! different notes can never disturb each other. It knows instruments by their
-//! ids only.
+//! Start and pitch identify a note, so edits to different notes never conflict.
+//! This module knows instruments by id only.
 
 mod notes;
 mod track;
@@ -17,15 +16,17 @@ pub use self::{
     track::{Track, TrackSetting, Voices},
 };
 
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL},
-    instrument::InstrumentState,
-    playback::LoopRegion,
-    settings::Settings,
-};
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL},
+            settings::Settings,
+        },
+        globals::playback::LoopRegion,
+        instrument::InstrumentState,
+    },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
@@ -37,84 +38,84 @@ use crate::{
 #[serde(from = "Tracks", into = "Tracks")]
 pub struct PianoRoll {
     tracks: OrdMap<InstrumentId, Arc<Track>>,
-    /// The notes in all tracks together, counted as they come and go.
+    /// The number of notes in all tracks, updated with every edit.
     notes: usize,
 }
 
-/// What is done to a track.
+/// An edit to one track.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PianoRollAction {
-    /// Adds a note where there is none.
+    /// Adds a note. It is refused if a note with this start and pitch exists.
     Add(Note),
-    /// Removes the note that starts there.
+    /// Removes the note with this start and pitch.
     Remove(Ticks, Pitch),
-    /// Moves a note to where there is none.
+    /// Moves a note. It is refused if another note has the new start and pitch.
     Move {
-        /// Where it starts.
+        /// The current start.
         tick: Ticks,
-        /// Which key it is.
+        /// The current pitch.
         pitch: Pitch,
-        /// Where it shall start.
+        /// The new start.
         to_tick: Ticks,
-        /// Which key it shall be.
+        /// The new pitch.
         to_pitch: Pitch,
     },
-    /// Makes a note longer or shorter.
+    /// Changes the length of a note.
     Resize(Ticks, Pitch, NoteLength),
-    /// Makes a note louder or softer.
+    /// Changes the velocity of a note.
     Velocity(Ticks, Pitch, Velocity),
-    /// Makes a note more or less likely to be played.
+    /// Changes the probability of a note.
     Probability(Ticks, Pitch, Probability),
-    /// Adds notes, in the place of any that start where they do. What was
-    /// played while the track was armed comes like this too.
+    /// Writes notes and replaces those with the same start and pitch. Recorded
+    /// notes arrive as this action too.
     Paste(Notes),
-    /// Removes the notes that start within the region.
+    /// Removes all notes that start within the region.
     DeleteRegion(LoopRegion),
     /// Removes all notes.
     Clear,
-    /// Sets how the track is played, or whether it records.
+    /// Changes a setting of the track.
     Set(TrackSetting),
 }
 
-/// One change of a track, in a patch.
+/// A change of one track, as a patch carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TrackChange {
-    /// A note is new, or is not what it was.
+    /// A note was added or changed.
     Put(Note),
-    /// A note is gone.
+    /// The note with this start and pitch was removed.
     Remove(Ticks, Pitch),
-    /// A setting of the track.
+    /// A setting has a new value.
     Set(TrackSetting),
-    /// The track as it is now.
+    /// The complete new value.
     Whole(Arc<Track>),
 }
 
 impl PianoRoll {
-    /// Track by track, and note by note.
+    /// Digests track by track and note by note.
     pub(super) fn digest_delta(&self, to: &Self, delta: &mut DigestDelta) {
         delta.entries(Some(&self.tracks), Some(&to.tracks), |delta, old, new| {
             Track::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
         });
     }
 
-    /// The track of this instrument, if there is such an instrument.
+    /// The track of this instrument; `None` if the instrument does not exist.
     #[must_use]
     pub fn track(&self, id: InstrumentId) -> Option<&Track> {
         self.tracks.get(&id).map(Arc::as_ref)
     }
 
-    /// All tracks, by instrument.
+    /// All tracks, by instrument id.
     pub fn tracks(&self) -> impl Iterator<Item = (InstrumentId, &Track)> {
         self.tracks.iter().map(|(id, track)| (*id, track.as_ref()))
     }
 
-    /// How many notes there are in all tracks together.
+    /// The number of notes in all tracks.
     #[must_use]
     pub const fn notes(&self) -> usize {
         self.notes
     }
 
-    /// How many tracks there are: one for every instrument.
+    /// The number of tracks, which is that of instruments.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tracks.len()
@@ -140,8 +141,7 @@ impl PianoRoll {
         }
     }
 
-    /// Makes a track for every instrument that has none, and removes those of
-    /// instruments that are gone.
+    /// Adds and removes tracks so that every instrument has exactly one.
     pub(super) fn follow(&mut self, instruments: &InstrumentState) {
         let gone: Vec<_> = self.ids().filter(|id| !instruments.contains(*id)).collect();
         for id in gone {
@@ -152,7 +152,7 @@ impl PianoRoll {
         }
     }
 
-    /// Whether both are the same in memory, and so equal.
+    /// Whether both share the same memory, which implies that they are equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.tracks.ptr_eq(&other.tracks)
     }
@@ -161,13 +161,13 @@ impl PianoRoll {
         self.tracks.get(&id).map(Arc::clone)
     }
 
-    /// Checks that there is room for all notes there are.
+    /// Checks the limit on notes.
     pub(super) fn check(&self) -> Result<(), Invalid> {
-        bounded::at_most(self.notes, MAX_NOTES_IN_ALL, "notes in all")
+        bounded::at_most(self.notes, MAX_NOTES_IN_ALL, "notes in total")
     }
 
-    /// Hands to `emit` what makes the tracks of `to` of these tracks, but for
-    /// which tracks there are: that follows from the instruments.
+    /// Emits the changes that turn these tracks into those of `to`. Which
+    /// tracks exist is omitted, because it follows from the instruments.
     pub(super) fn diff(&self, to: &Self, emit: &mut dyn FnMut(InstrumentId, TrackChange)) {
         for change in self.tracks.diff(&to.tracks) {
             match change {
@@ -182,7 +182,7 @@ impl PianoRoll {
         }
     }
 
-    /// Carries out what [`diff`](Self::diff) found.
+    /// Applies a change that [`diff`](Self::diff) emitted.
     pub(super) fn apply(&mut self, id: InstrumentId, change: &TrackChange) -> Result<(), Invalid> {
         self.edit(id, |track| match change {
             TrackChange::Put(note) => {
@@ -198,7 +198,7 @@ impl PianoRoll {
         })
     }
 
-    /// Edits a track, and keeps count of the notes.
+    /// Edits a track and updates the number of notes.
     fn edit(
         &mut self,
         id: InstrumentId,
@@ -228,7 +228,8 @@ pub(super) fn reduce(
     Ok(Vec::new())
 }
 
-/// A piano roll as it is written: the count follows from the tracks.
+/// The serialized form of [`PianoRoll`]; the number of notes is recomputed when
+/// it is read.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Tracks(
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_is_never_drawn_or_moved_over_another() {
+    fn adding_or_moving_onto_another_note_is_refused() {
         let mut state = studio([note(0, 60), note(480, 60)]);
         let to_the_other = PianoRollAction::Move {
             tick: Ticks::of(0),
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_can_be_moved_to_where_it_is() {
+    fn moving_a_note_to_its_own_place_succeeds() {
         let mut state = studio([note(0, 60)]);
         let (tick, pitch) = (Ticks::of(0), Pitch::of(60));
         let stay = PianoRollAction::Move { tick, pitch, to_tick: tick, to_pitch: pitch };
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn pasted_notes_take_the_place_of_those_that_start_there() {
+    fn pasted_notes_replace_notes_at_the_same_place() {
         let mut state = studio([note(0, 60), note(480, 60)]);
         let soft = Note { velocity: Velocity::of(20), ..note(480, 60) };
         let paste = PianoRollAction::Paste([soft, note(960, 60)].into_iter().collect());
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_is_sent_whole_only_when_that_is_shorter() {
+    fn diff_sends_the_whole_track_only_if_shorter() {
         let full = studio((0..64).map(|n| note(n * 120, 60)));
         let mut edited = full.clone();
         let remove = PianoRollAction::Remove(Ticks::of(120), Pitch::of(60));
@@ -327,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_notes_is_bounded() {
+    fn number_of_notes_is_limited() {
         let notes = |first: u32, count: u32| (first..first + count).map(|n| note(n, 60));
         let paste = |notes: Notes| PianoRollAction::Paste(notes);
         let mut state = StudioState::starter();

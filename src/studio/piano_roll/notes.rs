@@ -1,6 +1,6 @@
-//! Notes, as a track or a clip holds them.
+//! A set of notes, as tracks and clips hold them.
 //!
-//! It knows where each note is, and nothing of the instrument that plays it.
+//! It must not know the instrument that plays the notes.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use serde::{
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        bounded::{self, MAX_NOTES, MAX_PASTED},
-        playback::LoopRegion,
+        common::bounded::{self, MAX_NOTES, MAX_PASTED},
+        globals::playback::LoopRegion,
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -22,34 +22,35 @@ use crate::{
     },
 };
 
-/// A note in a track or a clip.
+/// A note of a track or a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Where it starts.
+    /// The start.
     pub tick: Ticks,
-    /// Which key it is.
+    /// The MIDI pitch.
     pub pitch: Pitch,
-    /// How long it lasts.
+    /// The length in ticks.
     pub length: NoteLength,
-    /// How hard it is struck.
+    /// The velocity.
     pub velocity: Velocity,
-    /// How likely it is to be played, each time the playhead reaches it.
+    /// The probability in percent that it sounds, decided each time the
+    /// playhead reaches it.
     pub probability: Probability,
 }
 
-/// One change of some [`Notes`].
+/// A change of a set of [`Notes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::studio) enum NoteChange {
-    /// A note is new, or is not what it was.
+    /// A note was added or changed.
     Put(Note),
-    /// A note is gone.
+    /// The note with this start and pitch was removed.
     Remove(Ticks, Pitch),
 }
 
-/// What tells a note from the others beside it.
+/// The start and pitch that identify a note.
 type Place = (Ticks, Pitch);
 
-/// What a note is, besides where it is.
+/// A note without its start and pitch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Body {
     length: NoteLength,
@@ -57,12 +58,12 @@ struct Body {
     probability: Probability,
 }
 
-/// Some notes, no two of which start at the same place on the same key.
+/// Notes, at most one per start and pitch.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Notes(OrdMap<Place, Body>);
 
 impl Note {
-    /// The first tick after it.
+    /// The first tick after the note.
     #[must_use]
     pub const fn end(&self) -> u32 {
         self.tick.get() + self.length.get()
@@ -86,13 +87,13 @@ impl Body {
 }
 
 impl Notes {
-    /// The note that starts there, if there is one.
+    /// The note with this start and pitch.
     #[must_use]
     pub fn note(&self, tick: Ticks, pitch: Pitch) -> Option<Note> {
         self.0.get(&(tick, pitch)).map(|body| body.at((tick, pitch)))
     }
 
-    /// All notes, by where they start, then by pitch.
+    /// All notes, by start, then by pitch.
     pub fn iter(&self) -> impl Iterator<Item = Note> {
         self.0.iter().map(|(place, body)| body.at(*place))
     }
@@ -103,13 +104,13 @@ impl Notes {
         notes.take_while(move |((tick, _), _)| *tick < to).map(|(place, body)| body.at(*place))
     }
 
-    /// How many notes there are.
+    /// The number of notes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no note.
+    /// Whether there are no notes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -120,12 +121,13 @@ impl Notes {
         self.starting(region.start(), region.end())
     }
 
-    /// Puts a note, in the place of any that starts where it does.
+    /// Writes a note and replaces one with the same start and pitch. The limit
+    /// is not checked.
     pub(in crate::studio) fn put(&mut self, note: Note) {
         self.0.insert(note.place(), note.body());
     }
 
-    /// Puts notes, in the place of any that start where they do.
+    /// Writes notes and replaces those with the same start and pitch.
     pub(in crate::studio) fn paste(&mut self, notes: &Self) -> Result<(), Invalid> {
         if notes.len() > MAX_PASTED {
             return Err(Invalid::full("notes to paste", bounded::count(MAX_PASTED)));
@@ -148,7 +150,7 @@ impl Notes {
         self.0.remove(&place).map(|body| body.at(place)).ok_or_else(|| no_note(tick, pitch))
     }
 
-    /// Removes the notes that start within `region`.
+    /// Removes all notes that start within `region`.
     pub(in crate::studio) fn clear(&mut self, region: LoopRegion) {
         let gone: Vec<_> = self.within(region).map(|note| note.place()).collect();
         for place in gone {
@@ -156,7 +158,7 @@ impl Notes {
         }
     }
 
-    /// Edits the note that starts there, but for where it is.
+    /// Edits a note; its start and pitch cannot change.
     pub(in crate::studio) fn edit(
         &mut self,
         tick: Ticks,
@@ -171,7 +173,7 @@ impl Notes {
         Ok(())
     }
 
-    /// Note by note, or `None` if all of `to` is shorter than that.
+    /// The changes note by note, or `None` if the whole of `to` is shorter.
     pub(in crate::studio) fn diff(&self, to: &Self) -> Option<Vec<NoteChange>> {
         let mut changes = Vec::new();
         for change in self.0.diff(&to.0) {
@@ -209,7 +211,7 @@ fn no_note(tick: Ticks, pitch: Pitch) -> Invalid {
 }
 
 impl FromIterator<Note> for Notes {
-    /// Of notes that start at the same place, the last one counts.
+    /// If two notes have the same start and pitch, the last one wins.
     fn from_iter<I: IntoIterator<Item = Note>>(notes: I) -> Self {
         Self(notes.into_iter().map(|note| (note.place(), note.body())).collect())
     }
@@ -221,10 +223,10 @@ impl fmt::Debug for Notes {
     }
 }
 
-/// They are written as a list.
+/// Serialized as a list of notes.
 impl Serialize for Notes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Not from the iterator alone: a binary codec must know how many come.
+        // Postcard writes the number of elements first, so it must be known.
         let mut list = serializer.serialize_seq(Some(self.len()))?;
         for note in self.iter() {
             list.serialize_element(&note)?;
@@ -262,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_are_written_as_a_list_which_refuses_one_place_twice() {
+    fn notes_are_a_list_without_duplicate_places() {
         let json = r#"[{"tick":0,"pitch":60,"length":480,"velocity":100,"probability":75}]"#;
         let notes: Notes = serde_json::from_str(json).unwrap();
         assert_eq!(notes.iter().next().map(|note| note.probability), Some(Probability::of(75)));

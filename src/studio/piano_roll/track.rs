@@ -1,7 +1,6 @@
-//! A track: the notes of an instrument, how they are played, and whether what
-//! is played becomes notes.
+//! A track: the notes of one instrument, and how they are played and recorded.
 //!
-//! It knows nothing of the instrument, nor of other tracks.
+//! It must not know its instrument, nor any other track.
 
 use std::sync::Arc;
 
@@ -14,50 +13,50 @@ use super::{
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        playback::LoopRegion,
-        settings::{Settings, settings},
+        common::settings::{Settings, settings},
+        globals::playback::LoopRegion,
     },
     util::quantity::{Pitch, Ticks},
 };
 
-/// How many notes of a track sound at a time.
+/// The polyphony of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Voices {
-    /// As many as there are.
+    /// Any number of notes sound together.
     Poly,
-    /// One: each note ends the one before.
+    /// A new note ends the one before.
     Mono,
 }
 
 settings! {
-    /// The track of an instrument.
+    /// The track of one instrument.
     Track, TrackSetting {
-        /// How many of its notes sound at a time.
+        /// The polyphony.
         voices: Voices(Voices) = Voices::Poly;
-        /// Whether the keys that are played while the transport records become
-        /// notes.
+        /// Whether played keys are written into the track while the transport
+        /// records.
         armed: Armed(bool) = false;
-        /// Whether its region repeats for as long as the music goes, whatever
-        /// the other tracks do.
+        /// Whether the region repeats during playback, independently of other
+        /// tracks.
         looping: Looping(bool) = false;
-        /// What repeats: the playhead of the piece enters it as it is, and goes
-        /// round in it from then on.
+        /// The region that repeats. Playback passes through up to its end, and
+        /// stays within it from then on.
         region: Region(LoopRegion) = LoopRegion::TWO_BARS;
     }
     beside {
-        /// Its notes.
+        /// The notes of the track.
         notes: Notes;
     }
 }
 
 impl Track {
-    /// The note that starts there, if there is one.
+    /// The note with this start and pitch.
     #[must_use]
     pub fn note(&self, tick: Ticks, pitch: Pitch) -> Option<Note> {
         self.notes.note(tick, pitch)
     }
 
-    /// All notes, by where they start, then by pitch.
+    /// All notes, by start, then by pitch.
     pub fn notes(&self) -> impl Iterator<Item = Note> {
         self.notes.iter()
     }
@@ -67,27 +66,27 @@ impl Track {
         self.notes.starting(from, to)
     }
 
-    /// How many notes there are.
+    /// The number of notes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.notes.len()
     }
 
-    /// Whether there is no note.
+    /// Whether there are no notes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.notes.is_empty()
     }
 
-    /// Which tick of the track is played when the playhead is at `tick`.
+    /// The tick of the track that is played when the playhead is at `tick`.
     #[must_use]
     pub fn local(&self, tick: u32) -> u32 {
         let (start, end) = (self.region.start().get(), self.region.end().get());
         if self.looping && tick >= end { start + (tick - start) % (end - start) } else { tick }
     }
 
-    /// Setting by setting and note by note, unless the track as a whole is
-    /// shorter than that.
+    /// Emits the difference setting by setting and note by note, or the whole
+    /// track if that is shorter.
     pub(super) fn diff_track(&self, to: &Self, emit: &mut dyn FnMut(TrackChange)) {
         let Some(notes) = self.notes.diff(&to.notes) else {
             return emit(TrackChange::Whole(Arc::new(to.clone())));

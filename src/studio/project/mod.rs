@@ -1,8 +1,8 @@
-//! Projects: under which name the session is kept, which others there are, and
-//! what became of the last attempt to save or load one.
+//! Projects: the name of the open one, which others exist, and the outcome of
+//! the last project action.
 //!
-//! It knows names only, never a path or a disk: what has to be done there is an
-//! effect, and what came of it is an action that only the engine may say.
+//! This module knows names only, never paths or disks. Work on the disk is an
+//! effect; its outcome returns as an action that only the engine may send.
 
 mod project_name;
 
@@ -11,140 +11,144 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::project_name::{BadProjectName, ProjectName};
-use super::{
-    StudioEffect, StudioState,
-    bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
-    settings::settings,
+use crate::{
+    model::Invalid,
+    studio::{
+        StudioEffect, StudioState,
+        common::{
+            bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
+            settings::settings,
+        },
+    },
 };
-use crate::model::Invalid;
 
 settings! {
-    /// Under which name the session is kept, and which others there are.
+    /// The open project, and which projects and checkpoints exist.
     Projects, ProjectSetting {
-        /// The project that is open; none if it has not been saved yet.
+        /// The open project; `None` before it is first saved.
         current: Current(Option<ProjectName>) = None;
-        /// All projects that can be loaded, in order.
+        /// The projects that can be loaded, sorted.
         known: Known(Names) = Names::default();
-        /// The checkpoints of the project that is open, in order.
+        /// The checkpoints of the open project, sorted.
         checkpoints: Checkpoints(Names) = Names::default();
-        /// What became of the last attempt to do something.
+        /// The outcome of the last project action.
         notice: Notice(ProjectNotice) = ProjectNotice::Nothing;
     }
 }
 
-/// Names of projects or of checkpoints, in order; 1,024 at most.
+/// Names of projects or checkpoints, sorted; at most 1,024.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Names(
     #[serde(deserialize_with = "bounded::list::<MAX_PROJECTS, _, _>")] Vec<ProjectName>,
 );
 
-/// What became of the last attempt to do something.
+/// The outcome of the last project action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProjectNotice {
-    /// There was none.
+    /// No action so far.
     Nothing,
-    /// It is under way. Until it is done nothing else can be begun.
+    /// The action is in progress. Other project actions are refused meanwhile.
     Working(ProjectAction),
-    /// It is done.
+    /// The action succeeded.
     Done(ProjectAction),
-    /// It was not possible. The session is as it was.
+    /// The action failed. The session did not change.
     Failed(ProjectAction, ProjectFailure),
 }
 
-/// What is done to projects.
+/// An action on projects and checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProjectAction {
-    /// Begins a new session, without a name. What is not saved is lost.
+    /// Starts a new session without a name. Unsaved changes are lost.
     New,
-    /// Saves the session under the name that it has.
+    /// Saves the session under its current name. It is refused if it has none.
     Save,
-    /// Saves the session under this name from now on. A project that had it
-    /// before is replaced.
+    /// Saves the session under this name, which becomes the current one. An
+    /// existing project of this name is replaced.
     SaveAs(ProjectName),
-    /// Replaces the session by this project. What is not saved is lost.
+    /// Replaces the session by this project. Unsaved changes are lost.
     Load(ProjectName),
-    /// Looks which projects there are.
+    /// Refreshes the list of projects.
     List,
-    /// Keeps the session as it is now beside its project.
+    /// Saves the present state as a checkpoint of the open project.
     CreateCheckpoint(ProjectName),
-    /// Replaces the session by this checkpoint of its project.
+    /// Replaces the session by this checkpoint of the open project.
     RestoreCheckpoint(ProjectName),
-    /// Deletes a checkpoint.
+    /// Deletes a checkpoint of the open project.
     DeleteCheckpoint(ProjectName),
 }
 
-/// What came of an action. Only the engine says it.
+/// The outcome of a project action. Only the engine may send it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectReport {
-    /// What was to be done.
+    /// The action.
     pub task: ProjectAction,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: ProjectOutcome,
 }
 
-/// What came of an action.
+/// The outcome of a project action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProjectOutcome {
-    /// It is done.
+    /// The action succeeded.
     Done(Shelf),
-    /// It is done, and this is the session now.
+    /// The action succeeded, and this is the new session.
     Loaded(Shelf, Arc<StudioState>),
-    /// It was not possible.
+    /// The action failed.
     Failed(ProjectFailure),
 }
 
-/// What there is on the disk.
+/// The projects and checkpoints on the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shelf {
     /// All projects.
     pub known: Names,
-    /// The checkpoints of the one that is open.
+    /// The checkpoints of the open project.
     pub checkpoints: Names,
 }
 
-/// Why a project could not be saved or loaded.
+/// The reason why a project action failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ProjectFailure {
-    /// The host was started without a directory for projects.
-    #[error("the host keeps no projects: it was started without a directory for them")]
+    /// The host was started without a project directory.
+    #[error("the host was started without a project directory")]
     NoDirectory,
-    /// There is nothing of this name.
-    #[error("there is nothing of this name")]
+    /// No project or checkpoint has this name.
+    #[error("no project or checkpoint has this name")]
     Missing,
-    /// The end of the file is missing.
-    #[error("the file is not complete")]
+    /// The file ends too early.
+    #[error("the file is incomplete")]
     Truncated,
-    /// The file is something else.
+    /// The file has another format.
     #[error("the file is not a project")]
     NotAProject,
-    /// The file is of another version of the format.
-    #[error("the file is of version {found} of the format, and {expected} can be read")]
+    /// The file has another version of the project format.
+    #[error("the file has format version {found}, but only version {expected} is supported")]
     OtherVersion {
-        /// Of which one.
+        /// The version of the file.
         found: u32,
-        /// Of which one it would have to be.
+        /// The version that can be read.
         expected: u32,
     },
-    /// The file is a project, and what is in it cannot be.
+    /// The file is a project, but its content is invalid.
     #[error("the file is damaged: {detail}")]
     Damaged {
-        /// What the reader said.
+        /// The error of the reader.
         detail: String,
     },
-    /// The file is larger than any project can be.
+    /// The file exceeds the size limit of projects.
     #[error("the file is too large to be a project")]
     TooLarge,
-    /// The disk, or the operating system, did not let it be done.
+    /// The disk or the operating system reported an error.
     #[error("{detail}")]
     Disk {
-        /// What the operating system said.
+        /// The error of the operating system.
         detail: String,
     },
 }
 
 impl Names {
-    /// The names in order, each once; the first 1,024 of them.
+    /// Sorts the names and removes duplicates. Only the first 1,024 are kept.
     #[must_use]
     pub fn new(names: impl IntoIterator<Item = ProjectName>) -> Self {
         let mut names: Vec<_> = names.into_iter().collect();
@@ -154,24 +158,24 @@ impl Names {
         Self(names)
     }
 
-    /// The names, in order.
+    /// The names, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &ProjectName> {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// The number of names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no names.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this name is among them.
+    /// Whether `name` is one of them.
     #[must_use]
     pub fn contains(&self, name: &ProjectName) -> bool {
         self.0.contains(name)
@@ -196,15 +200,15 @@ pub(super) fn reduce(
 
 fn check(projects: &Projects, action: &ProjectAction) -> Result<(), Invalid> {
     if let ProjectNotice::Working(_) = projects.notice {
-        return Err(Invalid::unfit("a project is being saved or loaded at the moment"));
+        return Err(Invalid::unfit("another project action is in progress"));
     }
     let unnamed = projects.current.is_none();
     match action {
         ProjectAction::Save if unnamed => {
-            Err(Invalid::unfit("the project has no name yet: save it under one"))
+            Err(Invalid::unfit("the project has no name yet; save it under a name first"))
         }
         ProjectAction::CreateCheckpoint(_) if unnamed => {
-            Err(Invalid::unfit("a project must be saved before it can have checkpoints"))
+            Err(Invalid::unfit("save the project before you create checkpoints"))
         }
         ProjectAction::CreateCheckpoint(name) if projects.checkpoints.contains(name) => {
             Err(Invalid::exists("checkpoint", name))
@@ -266,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_is_done_after_the_other() {
+    fn project_actions_do_not_overlap() {
         let mut state = StudioState::starter();
         assert!(act(&mut state, ProjectAction::Save).is_err(), "it has no name");
         let save = ProjectAction::SaveAs(song());
@@ -280,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_loaded_leaves_the_session_as_it_was() {
+    fn failed_load_leaves_the_session_unchanged() {
         let mut state = StudioState::starter();
         let load = ProjectAction::Load(song());
         act(&mut state, load.clone()).unwrap();
@@ -291,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_is_silent_and_at_rest() {
+    fn loaded_session_is_silent_and_stopped() {
         let mut state = StudioState::starter();
         let (instrument, pitch) = (InstrumentId(1), Pitch::of(60));
         let play = InstrumentAction::Play(pitch, Velocity::MAX);

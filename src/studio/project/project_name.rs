@@ -1,52 +1,52 @@
-//! Names of projects and checkpoints: such as can be the name of a file, on any
-//! system, and of no file elsewhere.
+//! Names of projects and checkpoints that are valid file names on every system
+//! and cannot lead to another directory.
 //!
-//! It knows what a file may be called, never where files are.
+//! This file knows what a file may be called, never where files are.
 
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::studio::bounded::MAX_NAME;
-use crate::util::text::is_plain;
+use crate::{studio::common::bounded::MAX_NAME, util::text::is_plain};
 
-/// Bytes in a project's name: the name of a file must not have more than 255,
-/// and this one gets an ending.
+/// The limit on bytes: file systems allow 255, and an extension is added.
 const MAX_BYTES: usize = 200;
 
 /// The name of a project or a checkpoint.
 ///
-/// It has 1 to 64 characters, no separator of paths nor anything else that some
-/// system gives a meaning to, and does not begin or end with a dot or a blank.
+/// It has 1 to 64 characters and at most 200 bytes. It contains no path
+/// separator and no character with a special meaning on some system, and
+/// neither starts nor ends with a dot or a blank.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ProjectName(Arc<str>);
 
-/// Why a text is not a [`ProjectName`].
+/// The reason why a text is not a [`ProjectName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadProjectName {
-    /// There is nothing in it.
+    /// The text is empty.
     #[error("a project's name must not be empty")]
     Empty,
-    /// It does not fit.
+    /// The text exceeds 64 characters or 200 bytes.
     #[error("a project's name must not be longer than {MAX_NAME} characters or {MAX_BYTES} bytes")]
     TooLong,
-    /// It has a character in it that would lead elsewhere, or nowhere.
+    /// The text contains a character that is not allowed in file names
+    /// everywhere.
     #[error("a project's name must not contain {0:?}")]
     Character(char),
-    /// It begins or ends with a dot or a blank.
-    #[error("a project's name must not begin or end with a dot or a blank")]
+    /// The text starts or ends with a dot or a blank.
+    #[error("a project's name must not start or end with a dot or a blank")]
     Edge,
-    /// It is the name of a device on some systems.
-    #[error("some systems keep this name for a device")]
+    /// The text is a device name on some systems.
+    #[error("this name is reserved for a device on some systems")]
     Reserved,
 }
 
 impl ProjectName {
-    /// Takes `text` if it can be a name.
+    /// Checks `text` and makes it a name.
     ///
     /// # Errors
-    /// If it cannot.
+    /// The rule that `text` breaks.
     pub fn new(text: &str) -> Result<Self, BadProjectName> {
         let is_bad =
             |c: &char| !is_plain(c.encode_utf8(&mut [0; 4])) || r#"/\:*?"<>|"#.contains(*c);
@@ -73,7 +73,7 @@ impl ProjectName {
     }
 }
 
-/// Whether some system takes it for a device, whatever its ending.
+/// Whether some system reserves the name for a device, with any extension.
 fn is_reserved(text: &str) -> bool {
     let stem = text.split('.').next().unwrap_or(text).trim_end().to_ascii_uppercase();
     let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_would_leave_its_directory_is_refused_from_the_wire_too() {
+    fn unsafe_file_name_is_not_deserialized() {
         for bad in [
             "",
             ".",
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_be_in_any_language() {
+    fn names_in_any_language_are_accepted() {
         for good in ["Song", "Lied für Élise", "曲 no. 1", "v1.2-final_final (3)", "communion"] {
             assert!(ProjectName::new(good).is_ok(), "{good:?}");
         }

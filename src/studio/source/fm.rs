@@ -1,75 +1,77 @@
-//! Sources in which one sine moves the frequency of another.
+//! Frequency and ring modulation sources.
+//!
+//! Parameter tables only; no synthesis belongs here.
 
 use serde::{Deserialize, Serialize};
 
 use super::Wave;
 use crate::{
-    studio::settings::settings,
+    studio::common::settings::settings,
     util::quantity::{Amount, Cents, FrequencyRatio, ModulationIndex},
 };
 
-/// Which operator of four moves which.
+/// The routing of the four operators of a [`FourOperator`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FmAlgorithm {
-    /// Four in a row.
+    /// A series: each operator modulates the next.
     Stack,
-    /// Two rows of two.
+    /// Two pairs of a modulator and a carrier.
     Pairs,
-    /// Three move one.
+    /// Three operators modulate the fourth.
     Star,
-    /// One moves three.
+    /// One operator modulates the other three.
     Fan,
-    /// None moves another.
+    /// No modulation: the operators are added, as the drawbars of an organ.
     Organ,
 }
 
 settings! {
-    /// Two sines, one of which modulates the frequency of the other.
+    /// Two-operator FM: a modulator and a carrier.
     #[derive(Copy)]
     Fm, FmSetting, FmParameter {
-        /// The frequency of the modulator, as a multiple of the carrier's.
+        /// The modulator frequency as a multiple of the carrier's.
         ratio: Ratio(FrequencyRatio) = FrequencyRatio::of(2.0);
-        /// How deep the modulation is.
+        /// The modulation index.
         index: Index(ModulationIndex) = ModulationIndex::of(2.0);
-        /// How much of the modulator modulates itself.
+        /// The self-modulation of the modulator, from 0 to 1.
         feedback: Feedback(Amount) = Amount::of(0.0);
     }
 }
 
 settings! {
-    /// Four sines.
+    /// Four-operator FM.
     #[derive(Copy)]
     FourOperator, FourOperatorSetting, FourOperatorParameter {
-        /// Which moves which.
+        /// The routing of the operators.
         algorithm: Algorithm(FmAlgorithm) = FmAlgorithm::Stack;
-        /// The frequency of the second, as a multiple of the first.
+        /// The frequency of operator 2 as a multiple of operator 1's.
         ratio2: Ratio2(FrequencyRatio) = FrequencyRatio::of(1.0);
-        /// That of the third.
+        /// The frequency of operator 3 as a multiple of operator 1's.
         ratio3: Ratio3(FrequencyRatio) = FrequencyRatio::of(2.0);
-        /// That of the fourth.
+        /// The frequency of operator 4 as a multiple of operator 1's.
         ratio4: Ratio4(FrequencyRatio) = FrequencyRatio::of(3.0);
-        /// How deep the second modulates.
+        /// The modulation index of operator 2.
         index2: Index2(ModulationIndex) = ModulationIndex::of(1.0);
-        /// How deep the third does.
+        /// The modulation index of operator 3.
         index3: Index3(ModulationIndex) = ModulationIndex::of(0.5);
-        /// How deep the fourth does.
+        /// The modulation index of operator 4.
         index4: Index4(ModulationIndex) = ModulationIndex::of(0.25);
-        /// How much of the fourth modulates itself.
+        /// The self-modulation of operator 4, from 0 to 1.
         feedback: Feedback(Amount) = Amount::of(0.0);
     }
 }
 
 settings! {
-    /// A sine whose amplitude another one multiplies.
+    /// Ring modulation: a sine multiplied by a modulator.
     #[derive(Copy)]
     RingModulation, RingModulationSetting, RingModulationParameter {
-        /// The frequency of the other, as a multiple of its own.
+        /// The modulator frequency as a multiple of the carrier's.
         ratio: Ratio(FrequencyRatio) = FrequencyRatio::of(1.5);
-        /// The shape of the other.
+        /// The waveform of the modulator.
         wave: Wave(Wave) = Wave::Sine;
-        /// How far the other is out of tune.
+        /// The detuning of the modulator in cents.
         detune: Detune(Cents) = Cents::of(0.0);
-        /// How much of the product is heard.
+        /// The wet part of the output: 0 is the plain sine, 1 the product only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
 }

@@ -1,45 +1,49 @@
-//! Sources that are summed up of very many very short or very simple sounds.
+//! Granular and additive sources.
+//!
+//! Parameter tables only; no synthesis belongs here.
 
 use crate::{
-    studio::{content::Content, settings::settings},
+    studio::common::{content::Content, settings::settings},
     util::quantity::{Amount, Cents, GrainRate, Harmonics, Pitch, Seconds},
 };
 
 settings! {
-    /// Grains of a recording.
+    /// A granular source: short grains of a sample.
     Granular, GranularSetting, GranularParameter {
-        /// The recording.
+        /// The sample; `None` if no file is chosen.
         sample: Sample(Option<Content>) = None;
-        /// Where in it the grains are from, as a part of its length.
+        /// The position of the grains, as a fraction of the sample's length.
         position: Position(Amount) = Amount::of(0.0);
-        /// How far around that place.
+        /// The random deviation from `position`, as a fraction of the sample's
+        /// length.
         scatter: Scatter(Amount) = Amount::of(0.1);
-        /// How many there are.
+        /// The number of grains per second.
         rate: Rate(GrainRate) = GrainRate::of(25.0);
-        /// How long each is.
+        /// The length of a grain in seconds.
         size: Size(Seconds) = Seconds::of(0.08);
-        /// How far they differ in pitch.
+        /// The random deviation of the pitch in cents.
         detune: Detune(Cents) = Cents::of(0.0);
-        /// How far they are spread between the loudspeakers.
+        /// The stereo width of the grains, from 0 to 1.
         spread: Spread(Amount) = Amount::of(0.5);
-        /// The key at which they are as they were recorded.
+        /// The key that plays the sample at its original pitch.
         root: Root(Pitch) = Pitch::of(60);
     }
 }
 
 settings! {
-    /// A sum of harmonics.
+    /// An additive source: a sum of harmonics.
     #[derive(Copy)]
     Additive, AdditiveSetting, AdditiveParameter {
-        /// How many.
+        /// The number of harmonics.
         harmonics: Harmonics(Harmonics) = Harmonics::of(16);
-        /// How fast they get softer.
+        /// The level drop from each harmonic to the next, from 0 to 1.
         slope: Slope(Amount) = Amount::of(0.5);
-        /// From odd ones only to even ones only.
+        /// The balance of odd and even harmonics: 0 is odd only, 1 is even
+        /// only.
         odd_even: OddEven(Amount) = Amount::of(0.5);
-        /// How far they are from whole multiples.
+        /// The deviation from whole-number multiples, from 0 to 1.
         stretch: Stretch(Amount) = Amount::of(0.0);
-        /// How far each wanders.
+        /// The random deviation of each harmonic in cents.
         detune: Detune(Cents) = Cents::of(0.0);
     }
 }

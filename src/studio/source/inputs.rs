@@ -1,34 +1,36 @@
-//! Sources that come from elsewhere.
+//! Live inputs: the sound card and the buses.
+//!
+//! Parameter tables only; no audio routing belongs here.
 
 use crate::{
-    studio::{mixer::BusId, settings::settings},
+    studio::{common::settings::settings, mixer::BusId},
     util::quantity::{Decibels, Gain, InputChannel},
 };
 
 settings! {
-    /// An input of the sound card.
+    /// An input of the host's sound card.
     #[derive(Copy)]
     AudioInput, AudioInputSetting, AudioInputParameter {
-        /// The input, or the left one of two.
+        /// The input channel, from 1; the left one of a stereo pair.
         channel: Channel(InputChannel) = InputChannel::of(1);
-        /// How much louder it is made.
+        /// The gain in dB.
         gain: Gain(Gain) = Gain::of(0.0);
-        /// Under which level it is silent.
+        /// The level in dB below which the input is muted.
         gate: Gate(Decibels) = Decibels::MIN;
-        /// Whether it is heard without a key being held.
+        /// Whether the input is heard without a held key.
         monitor: Monitor(bool) = true;
     }
 }
 
 settings! {
-    /// What a bus carries.
+    /// The signal of a bus.
     #[derive(Copy)]
     BusInput, BusInputSetting, BusInputParameter {
-        /// Which one.
+        /// The bus; `None` if no bus is chosen.
         bus: Bus(Option<BusId>) = None;
-        /// How much louder it is made.
+        /// The gain in dB.
         gain: Gain(Gain) = Gain::of(0.0);
-        /// Whether it is heard only while a key is held.
+        /// Whether the bus is heard only while a key is held.
         keyed: Keyed(bool) = false;
     }
 }

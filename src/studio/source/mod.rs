@@ -1,8 +1,8 @@
-//! What an instrument's sound begins with: one of several kinds, each with
-//! parameters of its own, one file a family.
+//! The sound sources of instruments; each kind has its own parameters. One file
+//! per family.
 //!
-//! A new kind is a table of parameters and a row in `kinds!`. It knows how a
-//! sound is described, never how one is made.
+//! A new kind needs a table of parameters and a row in `kinds!`. This module
+//! describes sources and must not synthesise audio.
 
 mod fm;
 mod granular;
@@ -47,64 +47,66 @@ pub use self::{
     },
 };
 
-use super::{
-    hosted::{Hosted, Loaded, PluginId, SynthDefId},
-    kinds::kinds,
-    reference::{Reference, Refers},
+use crate::studio::{
+    common::{
+        kinds::kinds,
+        reference::{Reference, Refers},
+    },
+    plugin::{Hosted, Loaded, PluginId, SynthDefId},
 };
 
 kinds! {
-    /// What an instrument's sound begins with.
+    /// The sound source of an instrument and its parameters.
     Source, SourceKind, SourceSetting, SourceParameter, "the source of this instrument is of another kind" {
-        /// A periodic wave.
+        /// A periodic waveform.
         Oscillator(Oscillator);
-        /// Many saws, slightly out of tune.
+        /// Several detuned saws.
         SuperSaw(SuperSaw);
-        /// A wave that restarts with every period of another.
+        /// A saw that is hard-synced to another oscillator.
         SyncSaw(SyncSaw);
-        /// One wave of a table, and those between.
+        /// A wavetable with interpolation.
         Wavetable(Arc<Wavetable>);
         /// Noise.
         Noise(Noise);
-        /// Two sines, one of which modulates the other.
+        /// Two-operator FM.
         Fm(Fm);
-        /// Four sines that modulate one another.
+        /// Four-operator FM.
         FourOperator(FourOperator);
-        /// A sine whose amplitude another one multiplies.
+        /// A ring modulator.
         RingModulation(RingModulation);
         /// A plucked string.
         Pluck(Pluck);
         /// A bowed string.
         Bow(Bow);
-        /// A pipe that is blown.
+        /// A blown pipe.
         Pipe(Pipe);
-        /// A bar that is struck.
+        /// A struck bar.
         Mallet(Mallet);
-        /// A stretched skin.
+        /// A struck membrane.
         Membrane(Membrane);
-        /// A drum whose pitch falls.
+        /// A synthesised bass drum.
         Kick(Kick);
-        /// A drum with wires under its skin.
+        /// A synthesised snare drum.
         Snare(Snare);
-        /// Two cymbals on a stand.
+        /// A synthesised hi-hat.
         HiHat(HiHat);
-        /// Hands.
+        /// A synthesised hand clap.
         Clap(Clap);
-        /// A drum that can be tuned.
+        /// A synthesised tom.
         Tom(Tom);
-        /// A cowbell.
+        /// A synthesised cowbell.
         Cowbell(Cowbell);
-        /// A recording, at the pitch of the key.
+        /// A sample at the pitch of the key.
         Sampler(Arc<Sampler>);
         /// The pads of a drum machine.
         DrumKit(DrumKit);
-        /// Grains of a recording.
+        /// Grains of a sample.
         Granular(Arc<Granular>);
         /// A sum of harmonics.
         Additive(Additive);
         /// An input of the sound card.
         AudioInput(AudioInput);
-        /// What a bus carries.
+        /// The signal of a bus.
         BusInput(BusInput);
         /// A plug-in.
         Vst(Arc<Loaded<PluginId>>);
@@ -120,7 +122,7 @@ impl Default for Source {
 }
 
 impl Source {
-    /// The plug-in or the custom `SynthDef`, if it is one.
+    /// The hosted plug-in or custom `SynthDef`, if the source is one.
     #[must_use]
     pub fn hosted(&self) -> Option<&dyn Hosted> {
         match self {
@@ -173,12 +175,12 @@ impl Refers for Source {
 mod tests {
     use super::*;
     use crate::{
-        studio::settings::Settings,
+        studio::common::settings::Settings,
         util::quantity::{Amount, ModulationIndex},
     };
 
     #[test]
-    fn another_kind_is_sent_with_only_the_parameters_that_are_not_its_defaults() {
+    fn diff_of_new_kind_omits_default_parameters() {
         let fm = Fm { index: ModulationIndex::of(9.0), ..Fm::default() };
         let mut settings = Vec::new();
         Source::default().diff(&Source::Fm(fm), &mut |setting| settings.push(setting));
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_of_another_kind_is_refused() {
+    fn parameter_of_another_kind_is_refused() {
         let setting = SourceSetting::Kick(KickSetting::Click(Amount::MAX));
         let mut source = Source::of(SourceKind::Pluck);
         assert!(source.set(setting).is_err());

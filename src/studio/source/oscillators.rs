@@ -1,13 +1,15 @@
-//! Sources that repeat a wave.
+//! Oscillators, wavetables and noise.
+//!
+//! Parameter tables only; no synthesis belongs here.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    studio::{content::Content, settings::settings},
+    studio::common::{content::Content, settings::settings},
     util::quantity::{Amount, Cents, FrequencyRatio, Octaves, VoiceCount},
 };
 
-/// The shape of a wave.
+/// The shape of a waveform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Wave {
@@ -18,7 +20,7 @@ pub enum Wave {
     Noise,
 }
 
-/// How a noise is distributed over the spectrum.
+/// The spectrum of a noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum NoiseColour {
@@ -30,79 +32,79 @@ pub enum NoiseColour {
 }
 
 settings! {
-    /// A periodic wave.
+    /// A single oscillator.
     #[derive(Copy)]
     Oscillator, OscillatorSetting, OscillatorParameter {
-        /// The shape.
+        /// The waveform.
         wave: Wave(Wave) = Wave::Saw;
-        /// How far it is out of tune.
+        /// The detuning in cents.
         detune: Detune(Cents) = Cents::of(0.0);
-        /// The width of the pulse of a square wave, as a part of its period.
+        /// The pulse width of a square wave, as a fraction of its period.
         width: Width(Amount) = Amount::of(0.5);
-        /// How much of a copy an octave below is mixed in.
+        /// The level of a sub-oscillator one octave below, from 0 to 1.
         sub: Sub(Amount) = Amount::of(0.0);
     }
 }
 
 settings! {
-    /// Many saws, slightly out of tune.
+    /// Several detuned saws.
     #[derive(Copy)]
     SuperSaw, SuperSawSetting, SuperSawParameter {
-        /// How many.
+        /// The number of saws.
         voices: Voices(VoiceCount) = VoiceCount::of(7);
-        /// How far the outermost is out of tune.
+        /// The detuning of the outermost saw in cents.
         detune: Detune(Cents) = Cents::of(25.0);
-        /// How far they are spread between the loudspeakers.
+        /// The stereo width of the saws, from 0 to 1.
         spread: Spread(Amount) = Amount::of(0.8);
-        /// How loud the others are against the one in the middle.
+        /// The level of the side saws relative to the centre one, from 0 to 1.
         mix: Mix(Amount) = Amount::of(0.6);
-        /// How much of a square an octave below is mixed in.
+        /// The level of a square sub-oscillator one octave below, from 0 to 1.
         sub: Sub(Amount) = Amount::of(0.0);
     }
 }
 
 settings! {
-    /// A wave that restarts with every period of another.
+    /// A saw that is hard-synced to a master oscillator.
     #[derive(Copy)]
     SyncSaw, SyncSawSetting, SyncSawParameter {
-        /// Its frequency, as a multiple of the one that restarts it.
+        /// The frequency as a multiple of the master's.
         ratio: Ratio(FrequencyRatio) = FrequencyRatio::of(2.0);
-        /// How far the envelope moves that ratio.
+        /// The modulation of `ratio` by the envelope, in octaves.
         sweep: Sweep(Octaves) = Octaves::of(0.0);
-        /// How far it is out of tune.
+        /// The detuning in cents.
         detune: Detune(Cents) = Cents::of(0.0);
-        /// How much of the other is mixed in.
+        /// The level of the master in the output, from 0 to 1.
         level: Level(Amount) = Amount::of(0.0);
     }
 }
 
 settings! {
-    /// One wave of a table, and those between.
+    /// A wavetable oscillator; neighbouring waves are interpolated.
     Wavetable, WavetableSetting, WavetableParameter {
-        /// The recording of the table; the built-in one if there is none.
+        /// The file with the table; `None` is the built-in one.
         table: Table(Option<Content>) = None;
-        /// Where in the table.
+        /// The position in the table, from 0 to 1.
         position: Position(Amount) = Amount::of(0.0);
-        /// How far the envelope moves that place.
+        /// The modulation of `position` by the envelope, from 0 to 1.
         sweep: Sweep(Amount) = Amount::of(0.0);
-        /// How far it is out of tune.
+        /// The detuning in cents.
         detune: Detune(Cents) = Cents::of(0.0);
-        /// How many of it sound.
+        /// The number of unison voices.
         voices: Voices(VoiceCount) = VoiceCount::of(1);
-        /// How far these are spread between the loudspeakers.
+        /// The stereo width of the unison voices, from 0 to 1.
         spread: Spread(Amount) = Amount::of(0.5);
     }
 }
 
 settings! {
-    /// Noise.
+    /// A noise generator.
     #[derive(Copy)]
     Noise, NoiseSetting, NoiseParameter {
-        /// How it is distributed over the spectrum.
+        /// The spectrum.
         colour: Colour(NoiseColour) = NoiseColour::White;
-        /// How many clicks there are, if it crackles.
+        /// The density of the clicks of [`NoiseColour::Crackle`], from 0 to 1.
         density: Density(Amount) = Amount::of(0.5);
-        /// How far it follows the keyboard.
+        /// The keyboard tracking, from 0 to 1.
         tone: Tone(Amount) = Amount::of(0.0);
     }
 }

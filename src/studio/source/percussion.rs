@@ -1,81 +1,83 @@
-//! Sources that make one drum each, out of nothing but waves and noise.
+//! Synthesised drums, one table each.
+//!
+//! Parameter tables only; no synthesis belongs here.
 
 use crate::{
-    studio::settings::settings,
+    studio::common::settings::settings,
     util::quantity::{Amount, FrequencyRatio, Hertz, Octaves, Seconds, VoiceCount},
 };
 
 settings! {
-    /// A drum whose pitch falls from a click to a boom.
+    /// A bass drum: a sine with a falling pitch.
     #[derive(Copy)]
     Kick, KickSetting, KickParameter {
-        /// Where the pitch comes to rest.
+        /// The final pitch in Hz.
         tone: Tone(Hertz) = Hertz::of(50.0);
-        /// How long the pitch takes to fall.
+        /// The duration of the pitch fall in seconds.
         sweep: Sweep(Seconds) = Seconds::of(0.06);
-        /// How long it booms.
+        /// The decay time in seconds.
         decay: Decay(Seconds) = Seconds::of(0.4);
-        /// How loud the beater is.
+        /// The level of the beater click, from 0 to 1.
         click: Click(Amount) = Amount::of(0.3);
     }
 }
 
 settings! {
-    /// A drum with wires under its skin.
+    /// A snare drum.
     #[derive(Copy)]
     Snare, SnareSetting, SnareParameter {
-        /// The pitch of the skin.
+        /// The pitch of the membrane in Hz.
         tone: Tone(Hertz) = Hertz::of(180.0);
-        /// How loud the wires are.
+        /// The level of the snare wires, from 0 to 1.
         wires: Wires(Amount) = Amount::of(0.6);
-        /// How bright they are.
+        /// The brightness of the snare wires, from 0 to 1.
         brightness: Brightness(Amount) = Amount::of(0.6);
-        /// How long it sounds.
+        /// The decay time in seconds.
         decay: Decay(Seconds) = Seconds::of(0.2);
     }
 }
 
 settings! {
-    /// Two cymbals on a stand.
+    /// A hi-hat.
     #[derive(Copy)]
     HiHat, HiHatSetting, HiHatParameter {
-        /// Where its spectrum begins.
+        /// The cutoff in Hz of the high-pass filter.
         tone: Tone(Hertz) = Hertz::of(6000.0);
-        /// How much of it is pitched.
+        /// The pitched part of the sound, from 0 to 1.
         metal: Metal(Amount) = Amount::of(0.5);
-        /// How long it sounds if it is open.
+        /// The decay time in seconds of the open hi-hat.
         decay: Decay(Seconds) = Seconds::of(0.3);
-        /// How far it is closed.
+        /// The pedal: 0 is open, 1 is closed.
         closed: Closed(Amount) = Amount::of(1.0);
     }
 }
 
 settings! {
-    /// Hands.
+    /// A hand clap.
     #[derive(Copy)]
     Clap, ClapSetting, ClapParameter {
-        /// How many.
+        /// The number of claps.
         hands: Hands(VoiceCount) = VoiceCount::of(4);
-        /// How far they are apart in time.
+        /// The time in seconds over which the claps are spread.
         spread: Spread(Seconds) = Seconds::of(0.03);
-        /// The middle of their spectrum.
+        /// The centre frequency in Hz.
         tone: Tone(Hertz) = Hertz::of(1200.0);
-        /// How long the room answers.
+        /// The decay time of the room in seconds.
         decay: Decay(Seconds) = Seconds::of(0.2);
     }
 }
 
 settings! {
-    /// A drum that can be tuned.
+    /// A tom.
     #[derive(Copy)]
     Tom, TomSetting, TomParameter {
-        /// Its pitch.
+        /// The pitch in Hz.
         tone: Tone(Hertz) = Hertz::of(110.0);
-        /// How far the pitch falls.
+        /// The pitch fall in octaves.
         sweep: Sweep(Octaves) = Octaves::of(0.5);
-        /// How long it sounds.
+        /// The decay time in seconds.
         decay: Decay(Seconds) = Seconds::of(0.5);
-        /// How much of the stick is heard.
+        /// The level of the stick noise, from 0 to 1.
         noise: Noise(Amount) = Amount::of(0.15);
     }
 }
@@ -84,11 +86,11 @@ settings! {
     /// A cowbell.
     #[derive(Copy)]
     Cowbell, CowbellSetting, CowbellParameter {
-        /// Its lower pitch.
+        /// The lower pitch in Hz.
         tone: Tone(Hertz) = Hertz::of(540.0);
-        /// The upper one, as a multiple of it.
+        /// The upper pitch as a multiple of the lower one.
         ratio: Ratio(FrequencyRatio) = FrequencyRatio::of(1.48);
-        /// How long it sounds.
+        /// The decay time in seconds.
         decay: Decay(Seconds) = Seconds::of(0.3);
     }
 }

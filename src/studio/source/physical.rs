@@ -1,7 +1,9 @@
-//! Sources that behave like things that are struck, plucked, bowed or blown.
+//! Physical models: strings, pipes, bars and membranes.
+//!
+//! Parameter tables only; no synthesis belongs here.
 
 use crate::{
-    studio::settings::settings,
+    studio::common::settings::settings,
     util::quantity::{Amount, Seconds},
 };
 
@@ -9,11 +11,11 @@ settings! {
     /// A plucked string.
     #[derive(Copy)]
     Pluck, PluckSetting, PluckParameter {
-        /// How soon the string comes to rest.
+        /// The damping of the string, from 0 to 1.
         damping: Damping(Amount) = Amount::of(0.3);
-        /// How hard the plectrum is.
+        /// The hardness of the plectrum, from 0 to 1.
         brightness: Brightness(Amount) = Amount::of(0.6);
-        /// Where the string is plucked, as a part of its length.
+        /// The plucking point, as a fraction of the string's length.
         place: Place(Amount) = Amount::of(0.2);
     }
 }
@@ -22,64 +24,64 @@ settings! {
     /// A bowed string.
     #[derive(Copy)]
     Bow, BowSetting, BowParameter {
-        /// How hard the bow is pressed.
+        /// The bow pressure, from 0 to 1.
         pressure: Pressure(Amount) = Amount::of(0.5);
-        /// How fast it is drawn.
+        /// The bow speed, from 0 to 1.
         speed: Speed(Amount) = Amount::of(0.5);
-        /// Where it touches the string, as a part of its length.
+        /// The bowing point, as a fraction of the string's length.
         place: Place(Amount) = Amount::of(0.13);
-        /// How far the pitch swings.
+        /// The depth of the vibrato, from 0 to 1.
         vibrato: Vibrato(Amount) = Amount::of(0.1);
-        /// How soon the string comes to rest.
+        /// The damping of the string, from 0 to 1.
         damping: Damping(Amount) = Amount::of(0.2);
     }
 }
 
 settings! {
-    /// A pipe that is blown.
+    /// A blown pipe.
     #[derive(Copy)]
     Pipe, PipeSetting, PipeParameter {
-        /// How hard it is blown.
+        /// The breath pressure, from 0 to 1.
         breath: Breath(Amount) = Amount::of(0.6);
-        /// How much of the breath is heard.
+        /// The level of the breath noise, from 0 to 1.
         noise: Noise(Amount) = Amount::of(0.2);
-        /// How far the lips are from the edge.
+        /// The distance from the lips to the edge, from 0 to 1.
         jet: Jet(Amount) = Amount::of(0.4);
-        /// How far the pitch swings.
+        /// The depth of the vibrato, from 0 to 1.
         vibrato: Vibrato(Amount) = Amount::of(0.1);
-        /// Whether its end is closed.
+        /// Whether the end of the pipe is closed.
         stopped: Stopped(bool) = false;
     }
 }
 
 settings! {
-    /// A bar that is struck.
+    /// A struck bar, such as that of a marimba.
     #[derive(Copy)]
     Mallet, MalletSetting, MalletParameter {
-        /// How hard the mallet is.
+        /// The hardness of the mallet, from 0 to 1.
         hardness: Hardness(Amount) = Amount::of(0.5);
-        /// Where it strikes, as a part of the length.
+        /// The striking point, as a fraction of the bar's length.
         place: Place(Amount) = Amount::of(0.3);
-        /// How long the bar rings.
+        /// The decay time in seconds.
         decay: Decay(Seconds) = Seconds::of(1.5);
-        /// How far its overtones are from a string's.
+        /// The deviation of the overtones from a harmonic series, from 0 to 1.
         inharmonicity: Inharmonicity(Amount) = Amount::of(0.5);
-        /// How far the resonator beats.
+        /// The depth of the resonator's tremolo, from 0 to 1.
         tremolo: Tremolo(Amount) = Amount::of(0.0);
     }
 }
 
 settings! {
-    /// A stretched skin.
+    /// A struck membrane.
     #[derive(Copy)]
     Membrane, MembraneSetting, MembraneParameter {
-        /// How tight it is.
+        /// The tension, from 0 to 1.
         tension: Tension(Amount) = Amount::of(0.5);
-        /// How hard the stick is.
+        /// The hardness of the stick, from 0 to 1.
         hardness: Hardness(Amount) = Amount::of(0.4);
-        /// Where it strikes, from the middle to the rim.
+        /// The striking point: 0 is the centre, 1 the rim.
         place: Place(Amount) = Amount::of(0.3);
-        /// How long it rings.
+        /// The decay time in seconds.
         decay: Decay(Seconds) = Seconds::of(0.6);
     }
 }

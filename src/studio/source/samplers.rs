@@ -1,54 +1,57 @@
-//! Sources that play recordings.
+//! Sources that play samples.
+//!
+//! Parameter tables only; files and their content do not belong here.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    studio::{content::Content, settings::settings},
+    studio::common::{content::Content, settings::settings},
     util::quantity::{Amount, Gain, Pitch, Semitones},
 };
 
-/// What becomes of a sample at its end.
+/// The behaviour of a sampler at the end of the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SampleLoop {
-    /// It ends.
+    /// It stops.
     Once,
-    /// It begins again while the key is held.
+    /// It restarts while the key is held.
     Forward,
-    /// It goes back and forth while the key is held.
+    /// It alternates forwards and backwards while the key is held.
     PingPong,
 }
 
 settings! {
-    /// A recording, at the pitch of the key.
+    /// A sample at the pitch of the key.
     Sampler, SamplerSetting, SamplerParameter {
-        /// The recording.
+        /// The sample; `None` if no file is chosen.
         sample: Sample(Option<Content>) = None;
-        /// The key at which it is as it was recorded.
+        /// The key that plays the sample at its original pitch.
         root: Root(Pitch) = Pitch::of(60);
-        /// Where it begins, as a part of its length.
+        /// The start of playback, as a fraction of the sample's length.
         start: Start(Amount) = Amount::of(0.0);
-        /// Where it ends.
+        /// The end of playback, as a fraction of the sample's length.
         end: End(Amount) = Amount::of(1.0);
-        /// What becomes of it at its end.
+        /// The behaviour at the end.
         looping: Looping(SampleLoop) = SampleLoop::Once;
-        /// Whether it is played backwards.
+        /// Whether the sample is played backwards.
         reverse: Reverse(bool) = false;
-        /// How far it is transposed.
+        /// The transposition in semitones.
         transpose: Transpose(Semitones) = Semitones::of(0);
-        /// How much louder it is made.
+        /// The gain in dB.
         gain: Gain(Gain) = Gain::of(0.0);
     }
 }
 
 settings! {
-    /// The pads of a drum kit; what they sound like is said in its drum machine.
+    /// The settings that all pads of a drum kit share. Its [drum
+    /// machine](crate::studio::DrumMachine) holds the pads.
     #[derive(Copy)]
     DrumKit, DrumKitSetting, DrumKitParameter {
-        /// How far all pads are transposed.
+        /// The transposition of all pads in semitones.
         tune: Tune(Semitones) = Semitones::of(0);
-        /// How far the velocity goes into the loudness.
+        /// The effect of the velocity on the level, from 0 to 1.
         sensitivity: Sensitivity(Amount) = Amount::of(0.8);
-        /// How much of its decay each pad keeps.
+        /// The part of its decay that each pad keeps, from 0 to 1.
         decay: Decay(Amount) = Amount::of(1.0);
     }
 }

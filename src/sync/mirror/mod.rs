@@ -19,7 +19,6 @@ use std::{collections::VecDeque, sync::Arc};
 use op::Op;
 
 use crate::{
-    dispatcher::{Event, Resync, event},
     model::Model,
     protocol::{
         ActionNumber, ClientId, ClientMessage, NetworkState, OwnerInfo, OwnershipRefusal,
@@ -27,7 +26,9 @@ use crate::{
         StateDigest, StatePatch, Welcome,
     },
     sync::{
+        Resync, SessionEvent,
         digester::Digester,
+        roster_events,
         undo::{Direction, UndoLog},
     },
     util::time::Timestamp,
@@ -68,7 +69,7 @@ pub struct Mirror<M: Model> {
     rejected: Vec<Rejection>,
     /// Whether one came in as somebody new.
     is_new: bool,
-    events: Vec<Event<M>>,
+    events: Vec<SessionEvent<M>>,
     settled: Vec<(ActionNumber, Result<(), Refusal>)>,
 }
 
@@ -102,7 +103,7 @@ impl<M: Model> Mirror<M> {
     pub fn new(welcome: Welcome<M>, backlog: usize) -> Self {
         let Welcome { session, client_id, name, token, refused, state, .. } = welcome;
         let mut mirror = Self::of(session, client_id, name, token, state, backlog);
-        mirror.events.extend(mirror.me().map(Event::Joined));
+        mirror.events.extend(mirror.me().map(SessionEvent::Joined));
         mirror.events.extend(refusals(refused));
         mirror
     }
@@ -117,7 +118,7 @@ impl<M: Model> Mirror<M> {
         mirror.sent = last_action;
         mirror.answered = last_action;
         mirror.is_new = false;
-        mirror.events.extend(mirror.me().map(Event::Resumed));
+        mirror.events.extend(mirror.me().map(SessionEvent::Resumed));
         mirror
     }
 
@@ -207,7 +208,7 @@ impl<M: Model> Mirror<M> {
     }
 
     /// What happened since the last call.
-    pub fn take_events(&mut self) -> Vec<Event<M>> {
+    pub fn take_events(&mut self) -> Vec<SessionEvent<M>> {
         std::mem::take(&mut self.events)
     }
 
@@ -339,7 +340,7 @@ impl<M: Model> Mirror<M> {
             }
             ServerMessage::PrivilegeDenied { holder } => {
                 self.heard(|said| matches!(said, ClientMessage::RequestPrivilege));
-                self.events.push(Event::PrivilegeDenied { holder });
+                self.events.push(SessionEvent::PrivilegeDenied { holder });
             }
             ServerMessage::Pong { nonce } => {
                 self.heard(|said| *said == ClientMessage::Ping { nonce });
@@ -420,7 +421,7 @@ impl<M: Model> Mirror<M> {
             return;
         }
         let why = self.lacking.take().unwrap_or(Resync::Routine);
-        self.events.push(Event::Resynchronised(why));
+        self.events.push(SessionEvent::Resynchronised(why));
         // It shares nothing with what is known, which may have been wrong.
         self.digester = Digester::default();
         self.confirm(state);
@@ -447,7 +448,11 @@ impl<M: Model> Mirror<M> {
     fn handle_undone(&mut self, number: ActionNumber, kept: u32) {
         let at = self.pending.binary_search_by_key(&number, |pending| pending.number);
         let again = at.is_ok_and(|at| self.pending[at].op.is_redo());
-        self.events.push(if again { Event::Redone { kept } } else { Event::Undone { kept } });
+        self.events.push(if again {
+            SessionEvent::Redone { kept }
+        } else {
+            SessionEvent::Undone { kept }
+        });
     }
 
     /// Takes a refused action out. The caller rebases.
@@ -457,8 +462,8 @@ impl<M: Model> Mirror<M> {
         {
             self.settled.push((number, Err(reason.clone())));
             self.events.push(match op.into_action() {
-                Some(action) => Event::Refused { action, reason },
-                None => Event::NothingUndone { reason },
+                Some(action) => SessionEvent::Refused { action, reason },
+                None => SessionEvent::NothingUndone { reason },
             });
         }
     }
@@ -466,7 +471,7 @@ impl<M: Model> Mirror<M> {
     fn confirm(&mut self, state: NetworkState<M>) {
         let old = std::mem::replace(&mut self.confirmed, Arc::new(state));
         if !Arc::ptr_eq(&old.roster, &self.confirmed.roster) {
-            self.events.extend(event::between(&old.roster, &self.confirmed.roster));
+            self.events.extend(roster_events(&old.roster, &self.confirmed.roster));
         }
         self.rebase();
     }
@@ -513,12 +518,12 @@ impl<M: Model> Mirror<M> {
     }
 
     /// The session is another one. One's actions that the old one did not answer
-    /// are handed back with [`Event::NewSession`].
+    /// are handed back with [`SessionEvent::NewSession`].
     pub fn start_anew(&mut self, welcome: Welcome<M>) {
         let anew = Self::new(welcome, self.backlog);
         let old = std::mem::replace(self, anew);
         let unanswered = old.pending.into_iter().filter(|pending| pending.contained_in.is_none());
-        let event = Event::NewSession {
+        let event = SessionEvent::NewSession {
             session: self.session,
             unanswered: unanswered.filter_map(|pending| pending.op.into_action()).collect(),
         };
@@ -540,9 +545,8 @@ fn is_wish<M: Model>(message: &ClientMessage<M>) -> bool {
 }
 
 /// What was not granted of what was asked for.
-fn refusals<M: Model>(refused: Vec<OwnershipRefusal>) -> impl Iterator<Item = Event<M>> {
-    refused.into_iter().map(|OwnershipRefusal { instrument, reason }| Event::OwnershipRefused {
-        instrument,
-        reason,
+fn refusals<M: Model>(refused: Vec<OwnershipRefusal>) -> impl Iterator<Item = SessionEvent<M>> {
+    refused.into_iter().map(|OwnershipRefusal { instrument, reason }| {
+        SessionEvent::OwnershipRefused { instrument, reason }
     })
 }

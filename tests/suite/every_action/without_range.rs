@@ -1,5 +1,5 @@
-//! What has no range and so cannot be turned: samples, side chains, what is
-//! loaded. Every such setting of every source and effect, once from a guest.
+//! Settings without a range, which no lane can move: samples, side chains, loaded definitions.
+//! Every such setting of every source and effect is sent once by a guest.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::*;
 use imbolc_net::studio::{Effect, Source, SourceParameter};
 
-/// Something that has a name and is kept elsewhere.
+/// A reference to a file.
 fn content() -> Value {
     json!({ "name": "Rain", "digest": "00112233445566778899aabbccddeeff" })
 }
 
-/// What is set of a kind, one after the other.
+/// Settings of one kind, in the order in which they are sent.
 type Settings = Vec<(&'static str, Value)>;
 
 fn loaded() -> Settings {
@@ -44,13 +44,17 @@ fn of_effects() -> Vec<(&'static str, Settings)> {
     ]
 }
 
-/// The settings without a range of a kind that is written like this, by name.
+/// The names of the settings without a range, from a serialized source or effect and the
+/// parameters of all kinds.
 fn without_range(kind: &impl Serialize, parameters: &[Value]) -> BTreeSet<String> {
     let kind = serde_json::to_value(kind).unwrap();
-    let (kind, fields) = kind.as_object().and_then(|kind| kind.iter().next()).expect("a kind");
-    let fields = fields.as_object().expect("its fields");
+    let (kind, fields) = kind
+        .as_object()
+        .and_then(|kind| kind.iter().next())
+        .expect("an object with the kind as key");
+    let fields = fields.as_object().expect("an object of fields");
     if fields.contains_key("definition") {
-        // Its parameters are known by a table.
+        // The parameters of a hosted device are in the registry.
         let all = all_variants().into_iter();
         let settings = all.filter_map(|family| {
             let setting = family.strip_prefix("LoadedSetting<PluginId>::")?;
@@ -66,7 +70,7 @@ fn without_range(kind: &impl Serialize, parameters: &[Value]) -> BTreeSet<String
     names.filter(|name| !turned(name)).map(|name| format!("{kind} {name}")).collect()
 }
 
-/// `side_chain` as the setting is called: `SideChain`.
+/// The name of the setting of a field: `SideChain` for `side_chain`.
 fn camel(field: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     field.split('_').map(capital).collect()
@@ -77,7 +81,7 @@ fn written(all: &[impl Serialize]) -> Vec<Value> {
 }
 
 #[test]
-fn all_that_has_no_range_is_in_these_lists() {
+fn lists_hold_every_setting_without_a_range() {
     let named = |lists: Vec<(&str, Settings)>| {
         let names = lists.into_iter().flat_map(|(kind, settings)| {
             settings.into_iter().map(move |(setting, _)| format!("{kind} {setting}"))
@@ -95,7 +99,7 @@ fn all_that_has_no_range_is_in_these_lists() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_has_no_range_is_set_from_afar() {
+async fn settings_without_a_range_can_be_set_remotely() {
     let directory = Directory::new();
     let (host, address) = host(&directory).await;
     host.release_privilege().unwrap();

@@ -66,7 +66,7 @@ fn differs(room: &mut Room, guest: &mut Guest, seq: Seq) -> bool {
 }
 
 #[test]
-fn what_is_remembered_is_thinned_with_age_and_does_not_grow_with_the_edits() {
+fn old_bases_are_thinned_out() {
     let mut jam = Jam::new(SessionConfig::default());
     let mut sent = VecDeque::new();
     for _ in 0..6000 {
@@ -96,7 +96,7 @@ fn what_is_remembered_is_thinned_with_age_and_does_not_grow_with_the_edits() {
 }
 
 #[test]
-fn what_somebody_had_when_it_was_last_heard_is_remembered_for_as_long_as_it_may_come_back() {
+fn base_of_a_suspended_client_is_kept() {
     // At two a second, one in 14 would be kept by chance.
     for late in 0..4 {
         for noticed in [true, false] {
@@ -124,7 +124,7 @@ fn what_somebody_had_when_it_was_last_heard_is_remembered_for_as_long_as_it_may_
 }
 
 #[test]
-fn what_somebody_had_who_is_gone_is_forgotten() {
+fn base_of_a_removed_client_is_forgotten() {
     let mut jam = Jam::new(SessionConfig::default());
     let mut ana = jam.room.join("Ana", &[]);
     for _ in 0..200 {
@@ -137,7 +137,7 @@ fn what_somebody_had_who_is_gone_is_forgotten() {
 }
 
 #[test]
-fn no_more_is_remembered_than_there_is_room_for_whoever_may_need_it() {
+fn number_of_bases_is_bounded() {
     let mut jam = Jam::new(SessionConfig { max_bases: 10, ..SessionConfig::default() });
     let mut ana = jam.room.join("Ana", &[]);
     jam.tick(&mut [&mut ana]);
@@ -154,7 +154,7 @@ fn no_more_is_remembered_than_there_is_room_for_whoever_may_need_it() {
 }
 
 #[test]
-fn who_is_cut_off_right_after_the_welcome_gets_the_difference() {
+fn resume_right_after_welcome_gets_a_patch() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[]);
     room.cut(&mut ana);
@@ -191,7 +191,7 @@ fn rejections(room: &mut Room, guest: &mut Guest, answered: u64) -> Vec<u64> {
 }
 
 #[test]
-fn who_comes_back_is_told_of_the_rejections_that_it_does_not_know_and_of_no_other() {
+fn resume_repeats_only_unknown_rejections() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[]);
     for number in 1..=5 {
@@ -203,7 +203,7 @@ fn who_comes_back_is_told_of_the_rejections_that_it_does_not_know_and_of_no_othe
 }
 
 #[test]
-fn only_the_latest_rejections_are_remembered() {
+fn only_latest_rejections_are_kept() {
     let mut room = Room::with(SessionConfig { max_rejections: 3, ..SessionConfig::default() });
     let mut ana = room.join("Ana", &[]);
     for number in 1..=5 {
@@ -213,7 +213,7 @@ fn only_the_latest_rejections_are_remembered() {
 }
 
 #[test]
-fn a_note_does_not_hang_when_somebody_takes_over_a_connection_that_looks_alive() {
+fn superseding_a_connection_ends_its_notes() {
     let mut room = Room::new();
     let mut ana = room.join("Ana", &[BASS]);
     ana.dispatch(play_key(BASS, 40)).unwrap();
@@ -226,7 +226,7 @@ fn a_note_does_not_hang_when_somebody_takes_over_a_connection_that_looks_alive()
 }
 
 #[test]
-fn a_list_that_is_too_long_ends_the_connection_also_after_joining() {
+fn too_long_list_ends_the_connection() {
     let mut room = Room::new();
     let ana = room.join("Ana", &[BASS]);
     let too_long = Err(ProtocolError::ListTooLong { limit: 1024 });
@@ -243,7 +243,7 @@ fn a_list_that_is_too_long_ends_the_connection_also_after_joining() {
 }
 
 #[test]
-fn answers_that_wait_are_counted_by_what_is_in_them() {
+fn waiting_answers_count_their_items() {
     let mut room = Room::new();
     let ana = room.join("Ana", &[]);
     let instruments = (100..200).map(imbolc_net::model::InstrumentId).collect();
@@ -258,7 +258,7 @@ fn answers_that_wait_are_counted_by_what_is_in_them() {
 }
 
 #[test]
-fn what_is_asked_for_twice_is_answered_once() {
+fn repeated_instrument_is_answered_once() {
     let mut room = Room::new();
     let ana = room.join("Ana", &[]);
     let missing = imbolc_net::model::InstrumentId(404);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    ClientMessage, Event, ServerMessage,
+    ClientMessage, ServerMessage, SessionEvent,
     protocol::{ActionNumber, ClientId, Refusal},
     sync::session::SessionConfig,
 };
@@ -42,7 +42,7 @@ fn hears_answers_only(room: &mut Room, ana: &mut Guest) {
 }
 
 #[test]
-fn a_refusal_shows_at_once_and_what_was_granted_and_is_not_here_yet_stays() {
+fn refusal_keeps_accepted_actions_predicted() {
     let (mut room, mut ana) = held_back();
     let before = ana.cutoff(BASS);
     // What Ana does not know yet.
@@ -63,7 +63,7 @@ fn a_refusal_shows_at_once_and_what_was_granted_and_is_not_here_yet_stays() {
 }
 
 #[test]
-fn what_was_granted_is_not_handed_back_by_a_new_session() {
+fn new_session_does_not_return_accepted_actions() {
     let (mut room, mut ana) = held_back();
     ana.dispatch(cutoff(BASS, 77.0)).unwrap();
     hears_answers_only(&mut room, &mut ana);
@@ -71,7 +71,7 @@ fn what_was_granted_is_not_handed_back_by_a_new_session() {
     let (_, welcome) = Room::new().welcome(&hello("Ana"));
     ana.mirror.start_anew(welcome);
     let unanswered = ana.mirror.take_events().into_iter().find_map(|event| match event {
-        Event::NewSession { unanswered, .. } => Some(unanswered),
+        SessionEvent::NewSession { unanswered, .. } => Some(unanswered),
         _ => None,
     });
     assert_eq!(unanswered, Some(vec![cutoff(LEAD, 88.0)]));
@@ -79,7 +79,7 @@ fn what_was_granted_is_not_handed_back_by_a_new_session() {
 }
 
 #[test]
-fn what_is_older_than_what_one_has_is_discarded() {
+fn outdated_messages_are_discarded() {
     let (mut room, mut ana) = held_back();
     let before = (**ana.mirror.confirmed()).clone();
     ana.dispatch(cutoff(BASS, 77.0)).unwrap();
@@ -114,7 +114,7 @@ fn acknowledged(room: &mut Room, ana: &mut Guest) -> Option<ActionNumber> {
 }
 
 #[test]
-fn in_a_sweep_what_was_decided_is_told_with_the_patch_that_contains_it() {
+fn sweep_is_acknowledged_with_its_patch() {
     let (mut room, mut ana) = held_back();
     room.pass(Duration::from_millis(40));
     let mut told = Vec::new();
@@ -135,7 +135,7 @@ fn in_a_sweep_what_was_decided_is_told_with_the_patch_that_contains_it() {
 }
 
 #[test]
-fn nobody_waits_for_the_patch_who_has_much_unanswered() {
+fn many_unacknowledged_actions_do_not_wait_for_a_patch() {
     let (mut room, mut ana) = held_back();
     let most = SessionConfig::default().max_unacknowledged;
     for turn in 1..most {
@@ -147,7 +147,7 @@ fn nobody_waits_for_the_patch_who_has_much_unanswered() {
 }
 
 #[test]
-fn a_full_state_does_not_overtake_what_it_contains() {
+fn acknowledgement_precedes_the_full_state() {
     let (mut room, mut ana) = held_back();
     room.pass(Duration::from_millis(40));
     ana.dispatch(cutoff(BASS, 500.0)).unwrap();

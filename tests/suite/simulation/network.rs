@@ -1,48 +1,45 @@
-//! Lines of bytes with everything that goes wrong with them.
+//! Simulated connections: delays, stalls, breaks, and bounded buffers.
 
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use imbolc_net::{
-    protocol::{framing, limits},
-    util::time::Timestamp,
-};
+use imbolc_net::{protocol::limits, transport::frame_splitter, util::time::Timestamp};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
-use super::{dice::Dice, plan::Person};
+use super::{plan::Participant, rng::Rng};
 
-/// What goes at once at most: some packets.
+/// The largest chunk that arrives at once, in bytes.
 const CHUNK: usize = 8 * 1024;
 
-/// One direction of a line: what is written comes out in order, later, and in
-/// other pieces.
+/// One direction of a connection. Bytes arrive in order, later, and in other
+/// chunks than they were written.
 pub struct Pipe {
-    dice: Dice,
+    rng: Rng,
     delay: u64,
     jitter: u64,
     room: usize,
     in_flight: VecDeque<(Timestamp, BytesMut)>,
-    /// What has arrived and is not read yet.
+    /// Arrived and not read.
     inbox: BytesMut,
-    /// Nothing arrives before this.
+    /// Nothing arrives before this time.
     not_before: Timestamp,
-    /// The writer has hung up; the reader sees it after the last byte.
+    /// When the reader sees the end, set once the writer has closed.
     ended: Option<Timestamp>,
-    /// The reader has seen that, or does not care any more.
+    /// The reader has seen the end, or has closed its side.
     closed: bool,
-    /// How many bytes still arrive before the line breaks.
+    /// Bytes that still arrive before the connection breaks.
     breaks_after: Option<usize>,
     /// Nothing arrives any more.
     pub broken: bool,
 }
 
 impl Pipe {
-    fn new(dice: Dice, person: &Person) -> Self {
+    fn new(rng: Rng, participant: &Participant) -> Self {
         Self {
-            dice,
-            delay: person.delay,
-            jitter: person.jitter,
-            room: person.buffer,
+            rng,
+            delay: participant.delay,
+            jitter: participant.jitter,
+            room: participant.buffer,
             in_flight: VecDeque::new(),
             inbox: BytesMut::new(),
             not_before: Timestamp::ZERO,
@@ -53,7 +50,7 @@ impl Pipe {
         }
     }
 
-    /// What the socket buffers hold.
+    /// Bytes in flight and in the inbox.
     pub fn held(&self) -> usize {
         self.inbox.len() + self.in_flight.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
     }
@@ -62,11 +59,11 @@ impl Pipe {
         self.room
     }
 
-    /// Takes from `bytes` what there is room for.
+    /// Takes as many bytes as there is room for.
     pub fn write(&mut self, now: Timestamp, bytes: &mut Vec<u8>) {
         let mut takes = bytes.len().min(self.room.saturating_sub(self.held()));
         while takes > 0 {
-            let size = if self.dice.percent(20) { 1 + self.dice.index(takes) } else { takes };
+            let size = if self.rng.percent(20) { 1 + self.rng.index(takes) } else { takes };
             let chunk: BytesMut = bytes.drain(..size.min(CHUNK)).collect();
             takes -= chunk.len();
             let at = self.arrival(now);
@@ -81,7 +78,7 @@ impl Pipe {
     }
 
     fn arrival(&mut self, now: Timestamp) -> Timestamp {
-        let takes = self.delay + self.dice.below(self.jitter);
+        let takes = self.delay + self.rng.below(self.jitter);
         let last = self.in_flight.back().map_or(self.not_before, |(at, _)| *at);
         (now + Duration::from_micros(takes)).max(last).max(self.not_before)
     }
@@ -105,7 +102,8 @@ impl Pipe {
         if self.broken { None } else { self.in_flight.front().map(|(at, _)| *at) }
     }
 
-    /// The next bytes arrive. Returns whether the line broke over them.
+    /// Delivers the next bytes. Returns whether the connection broke within
+    /// them.
     pub fn arrive(&mut self) -> bool {
         let Some((_, mut chunk)) = self.in_flight.pop_front() else { return false };
         let Some(left) = self.breaks_after else {
@@ -118,12 +116,13 @@ impl Pipe {
             return false;
         }
         self.inbox.unsplit(chunk.split_to(left));
-        // What did not arrive is not acknowledged, and fills the writer's buffer.
+        // Bytes that did not arrive are not acknowledged, and keep the writer's
+        // buffer full.
         self.in_flight.push_front((Timestamp::ZERO, chunk));
         true
     }
 
-    /// When the reader sees that there is nothing more.
+    /// When the reader sees the end.
     pub fn end_due(&self) -> Option<Timestamp> {
         let over = self.broken || self.closed || !self.in_flight.is_empty();
         if over { None } else { self.ended }
@@ -133,14 +132,14 @@ impl Pipe {
         !self.inbox.is_empty()
     }
 
-    /// What has arrived goes to the reader.
+    /// Moves everything that has arrived to the reader.
     pub fn read(&mut self, reader: &mut Reader) {
         reader.rest.extend_from_slice(&self.inbox);
         self.inbox.advance(self.inbox.len());
     }
 }
 
-/// Finds the frames in what was read.
+/// Splits what was read into frames.
 pub struct Reader {
     splitter: LengthDelimitedCodec,
     rest: BytesMut,
@@ -148,54 +147,54 @@ pub struct Reader {
 
 impl Reader {
     pub fn new() -> Self {
-        Self { splitter: framing::splitter(limits::SERVER_FRAME), rest: BytesMut::new() }
+        Self { splitter: frame_splitter(limits::SERVER_FRAME), rest: BytesMut::new() }
     }
 
     pub fn next(&mut self) -> Option<BytesMut> {
         self.splitter.decode(&mut self.rest).unwrap()
     }
 
-    /// How much waits for the rest of a frame, or to be handled.
+    /// Bytes that are not handled yet.
     pub fn held(&self) -> usize {
         self.rest.len()
     }
 }
 
-/// A line between a client and the host, and who knows what of it.
+/// A connection between a client and the host.
 pub struct Wire {
-    pub who: usize,
+    pub index: usize,
     pub up: Pipe,
     pub down: Pipe,
-    /// Who is told when it breaks.
-    seen_by: (bool, bool),
-    /// When each end hears that it broke.
-    pub client_hears: Option<Timestamp>,
-    pub host_hears: Option<Timestamp>,
+    /// Whether client and host notice when it breaks.
+    noticed_by: (bool, bool),
+    /// When each end sees the break.
+    pub client_sees_break: Option<Timestamp>,
+    pub host_sees_break: Option<Timestamp>,
 }
 
 impl Wire {
-    pub fn new(dice: &mut Dice, who: usize, person: &Person) -> Self {
-        let mut pipe = || Pipe::new(Dice::new(dice.throw()), person);
+    pub fn new(rng: &mut Rng, index: usize, participant: &Participant) -> Self {
+        let mut pipe = || Pipe::new(Rng::new(rng.next_u64()), participant);
         Self {
-            who,
+            index,
             up: pipe(),
             down: pipe(),
-            seen_by: (true, true),
-            client_hears: None,
-            host_hears: None,
+            noticed_by: (true, true),
+            client_sees_break: None,
+            host_sees_break: None,
         }
     }
 
-    pub const fn will_break(&mut self, upwards: bool, after: usize, seen_by: (bool, bool)) {
+    pub const fn schedule_break(&mut self, upwards: bool, after: usize, noticed_by: (bool, bool)) {
         if upwards {
             self.up.break_after(after);
         } else {
             self.down.break_after(after);
         }
-        self.seen_by = seen_by;
+        self.noticed_by = noticed_by;
     }
 
-    /// Nothing more goes wrong than has.
+    /// Cancels a break that has not happened yet.
     pub const fn heal(&mut self) {
         self.up.breaks_after = None;
         self.down.breaks_after = None;
@@ -204,7 +203,7 @@ impl Wire {
     pub fn breaks(&mut self, now: Timestamp) {
         self.up.broken = true;
         self.down.broken = true;
-        self.client_hears = self.seen_by.0.then_some(now);
-        self.host_hears = self.seen_by.1.then_some(now);
+        self.client_sees_break = self.noticed_by.0.then_some(now);
+        self.host_sees_break = self.noticed_by.1.then_some(now);
     }
 }

@@ -1,5 +1,5 @@
-//! What must hold, whatever happens: the authority's side. It sees every call of
-//! the session, with the state before and after it, and every answer.
+//! The invariants on the authority's side. The oracle sees every call of the
+//! session, with the state before and after it, and every answer.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,7 +19,7 @@ use imbolc_net::{
 
 pub type State = Arc<NetworkState<Studio>>;
 
-/// What does not hold.
+/// A broken rule.
 #[derive(Clone, Debug)]
 pub struct Violation {
     pub rule: &'static str,
@@ -29,8 +29,8 @@ pub struct Violation {
 pub type Checked<T = ()> = Result<T, Violation>;
 
 /// # Errors
-/// If `holds` is false.
-pub fn demand(holds: bool, rule: &'static str, detail: impl FnOnce() -> String) -> Checked {
+/// Returns a violation of `rule` unless `holds`.
+pub fn ensure(holds: bool, rule: &'static str, detail: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(Violation { rule, detail: detail() }) }
 }
 
@@ -38,21 +38,21 @@ pub fn demand(holds: bool, rule: &'static str, detail: impl FnOnce() -> String) 
 #[derive(Debug)]
 pub enum Cause<'a> {
     Act(ClientId, &'a NetworkAction),
-    Trace(ClientId),
+    UndoOrRedo(ClientId),
     Engine(&'a NetworkAction),
     Claim(ClientId),
     Release(ClientId, &'a [InstrumentId]),
-    AskForPrivilege(ClientId),
-    GivePrivilegeUp(ClientId),
-    /// Somebody came, went or was silent for too long.
+    RequestPrivilege(ClientId),
+    ReleasePrivilege(ClientId),
+    /// A participant joined, left or timed out.
     Presence,
-    /// Nothing that is about the state.
-    Talk,
+    /// A message that must not change the state.
+    Unrelated,
 }
 
-/// What a client has numbered.
+/// A numbered request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub enum NumberedRequest {
     Act(NetworkAction),
     Undo,
     Redo,
@@ -60,37 +60,37 @@ pub enum Said {
 
 /// What is known of one client in this session.
 #[derive(Default)]
-pub struct Book {
-    /// What the client says under which number.
-    pub said: BTreeMap<u64, Said>,
-    /// What became of each number, from 1 on.
-    pub decided: Vec<Result<(), Refusal>>,
+pub struct ClientRecord {
+    /// Requests by number.
+    pub requests: BTreeMap<u64, NumberedRequest>,
+    /// The outcome of each number, starting at 1.
+    pub outcomes: Vec<Result<(), Refusal>>,
     /// Its newest connection.
-    pub ticket: Option<ConnectionId>,
-    /// When anything was last heard on it.
-    pub heard: Timestamp,
-    /// What was sent to it.
+    pub connection: Option<ConnectionId>,
+    /// When the host last received anything on it.
+    pub last_received: Timestamp,
+    /// States sent to it.
     pub sent: VecDeque<Sent>,
 }
 
-/// A moment that was sent to a client, or with which it came back.
+/// A state that was sent to a client, or with which it resumed.
 #[derive(Clone, Copy)]
 pub struct Sent {
     pub seq: Seq,
-    /// When it was sent, or the client came back with it.
+    /// When it was sent, or when the client resumed with it.
     pub at: Timestamp,
-    /// When it was sent first.
+    /// When it was sent for the first time.
     pub first: Timestamp,
 }
 
 /// What is known of a session.
 pub struct Oracle {
     config: SessionConfig,
-    pub books: BTreeMap<ClientId, Book>,
-    moments: BTreeMap<Seq, State>,
-    /// The secrets that work, and whose they are.
+    pub records: BTreeMap<ClientId, ClientRecord>,
+    snapshots: BTreeMap<Seq, State>,
+    /// Valid tokens and their owners.
     live: Vec<(SessionToken, ClientId)>,
-    /// Some of those that do not work any more.
+    /// Some tokens that are no longer valid.
     pub dead: VecDeque<SessionToken>,
 }
 
@@ -98,32 +98,32 @@ impl Oracle {
     pub fn new(config: &SessionConfig, state: &State) -> Self {
         Self {
             config: config.clone(),
-            books: BTreeMap::new(),
-            moments: BTreeMap::from([(state.seq, Arc::clone(state))]),
+            records: BTreeMap::new(),
+            snapshots: BTreeMap::from([(state.seq, Arc::clone(state))]),
             live: Vec::new(),
             dead: VecDeque::new(),
         }
     }
 
-    pub fn book(&mut self, client: ClientId) -> &mut Book {
-        self.books.entry(client).or_default()
+    pub fn record(&mut self, client: ClientId) -> &mut ClientRecord {
+        self.records.entry(client).or_default()
     }
 
-    /// The authority's moment `seq`, if it ever stood.
-    pub fn moment(&self, seq: Seq) -> Option<&State> {
-        self.moments.get(&seq)
+    /// The authority's state at `seq`, if it existed.
+    pub fn snapshot(&self, seq: Seq) -> Option<&State> {
+        self.snapshots.get(&seq)
     }
 
     pub fn owner_of(&self, token: SessionToken) -> Option<ClientId> {
         self.live.iter().find(|(live, _)| *live == token).map(|(_, client)| *client)
     }
 
-    pub fn gave(&mut self, client: ClientId, token: SessionToken) {
+    pub fn token_issued(&mut self, client: ClientId, token: SessionToken) {
         self.live.push((token, client));
     }
 
-    /// `client` has shown `shown`, and with it that it does not need the others.
-    pub fn used(&mut self, client: ClientId, shown: SessionToken) {
+    /// `client` presented `shown`, which invalidates its other tokens.
+    pub fn token_used(&mut self, client: ClientId, shown: SessionToken) {
         let (gone, live) =
             self.live.drain(..).partition(|(token, whose)| *whose == client && *token != shown);
         self.live = live;
@@ -134,96 +134,103 @@ impl Oracle {
         }
     }
 
-    /// What is numbered counts once, in order, as it was said.
+    /// Numbered requests count once, in order, as they were sent.
     ///
     /// # Errors
-    /// If it does not.
-    pub fn decided(
+    /// Returns the rule that is broken.
+    pub fn check_outcome(
         &mut self,
         client: ClientId,
-        (number, said): (ActionNumber, Said),
+        (number, request): (ActionNumber, NumberedRequest),
         outcome: Result<(), Refusal>,
         unchanged: bool,
     ) -> Checked {
-        let book = self.book(client);
-        let done = book.decided.len() as u64;
+        let record = self.record(client);
+        let done = record.outcomes.len() as u64;
         if number.0 <= done {
-            return demand(unchanged && outcome.is_ok(), "no action counts twice", || {
-                format!("{client} said {number} again: {said:?}")
+            return ensure(unchanged && outcome.is_ok(), "no action counts twice", || {
+                format!("{client} repeated {number}: {request:?}")
             });
         }
-        demand(number.0 == done + 1, "actions count in order", || {
+        ensure(number.0 == done + 1, "actions count in order", || {
             format!("{client}: {number} after {done}")
         })?;
-        demand(book.said.get(&number.0) == Some(&said), "what counts is what was said", || {
-            format!("{client}: {number} is {:?}, not {said:?}", book.said.get(&number.0))
+        ensure(
+            record.requests.get(&number.0) == Some(&request),
+            "the request that counts is the one that was sent",
+            || {
+                format!(
+                    "{client}: {number} is {:?}, not {request:?}",
+                    record.requests.get(&number.0)
+                )
+            },
+        )?;
+        ensure(outcome.is_ok() || unchanged, "a refused action changes nothing", || {
+            format!("{client}: {number}, {request:?}")
         })?;
-        demand(outcome.is_ok() || unchanged, "nothing refused is applied", || {
-            format!("{client}: {number}, {said:?}")
-        })?;
-        book.decided.push(outcome);
+        record.outcomes.push(outcome);
         Ok(())
     }
 
-    /// The session went from one state to another.
+    /// Checks a state change against its cause.
     ///
     /// # Errors
-    /// If it must not, for this reason.
-    pub fn moved(&mut self, before: &State, after: &State, cause: &Cause) -> Checked {
+    /// Returns the rule that is broken.
+    pub fn check_transition(&mut self, before: &State, after: &State, cause: &Cause) -> Checked {
         if Arc::ptr_eq(before, after) {
             return Ok(());
         }
-        self.moments.insert(after.seq, Arc::clone(after));
-        demand(after.seq > before.seq, "every moment has a number of its own", String::new)?;
-        Self::model_moved(before, after, cause)?;
+        self.snapshots.insert(after.seq, Arc::clone(after));
+        ensure(after.seq > before.seq, "every state has its own seq", String::new)?;
+        Self::check_model(before, after, cause)?;
         if !Arc::ptr_eq(&before.roster, &after.roster) {
-            Self::privilege_moved(before, after, cause)?;
-            Self::owners_moved(before, after, cause)?;
+            Self::check_privilege(before, after, cause)?;
+            Self::check_owners(before, after, cause)?;
         }
         for (id, instrument) in after.model.instruments.iter() {
             let held = !instrument.sounding.is_empty();
             let here = |id| {
                 after.roster.owner(id).is_some_and(|owner| !after.roster.is_away(owner.client_id))
             };
-            demand(!held || here(id), "nobody who is away holds a key", || {
+            ensure(!held || here(id), "an absent participant holds no key", || {
                 format!("{id} sounds after {cause:?}")
             })?;
         }
         Ok(())
     }
 
-    fn model_moved(before: &State, after: &State, cause: &Cause) -> Checked {
+    fn check_model(before: &State, after: &State, cause: &Cause) -> Checked {
         let holds = match cause {
             Cause::Act(_, action) | Cause::Engine(action) => {
                 let mut expected = before.model.clone();
                 Studio::reduce(&mut expected, action).is_ok()
                     && Studio::diff(&expected, &after.model).is_none()
             }
-            Cause::Trace(_) => true,
+            Cause::UndoOrRedo(_) => true,
             Cause::Release(..) | Cause::Presence => {
                 Studio::diff_reversible(&before.model, &after.model).is_empty()
             }
             Cause::Claim(_)
-            | Cause::AskForPrivilege(_)
-            | Cause::GivePrivilegeUp(_)
-            | Cause::Talk => Studio::diff(&before.model, &after.model).is_none(),
+            | Cause::RequestPrivilege(_)
+            | Cause::ReleasePrivilege(_)
+            | Cause::Unrelated => Studio::diff(&before.model, &after.model).is_none(),
         };
-        demand(holds, "the state is what the accepted actions make of it", || format!("{cause:?}"))
+        ensure(holds, "the state is the result of the accepted actions", || format!("{cause:?}"))
     }
 
-    fn privilege_moved(before: &State, after: &State, cause: &Cause) -> Checked {
+    fn check_privilege(before: &State, after: &State, cause: &Cause) -> Checked {
         let holder = |state: &State| state.roster.privileged.as_ref().map(|info| info.client_id);
         let (from, to) = (holder(before), holder(after));
         let here = |client| after.roster.participants.contains_key(&client);
         let holds = from == to
             || match (from, to) {
                 (Some(from), None) => {
-                    !here(from) || matches!(cause, Cause::GivePrivilegeUp(by) if *by == from)
+                    !here(from) || matches!(cause, Cause::ReleasePrivilege(by) if *by == from)
                 }
                 (from, Some(to)) => {
                     let asked = match cause {
-                        Cause::AskForPrivilege(by) => *by == to,
-                        // A Hello may ask for it.
+                        Cause::RequestPrivilege(by) => *by == to,
+                        // A `Hello` may request it.
                         Cause::Presence => true,
                         _ => false,
                     };
@@ -233,29 +240,29 @@ impl Oracle {
                 (None, None) => true,
             };
         let there = to.is_none_or(here);
-        demand(holds && there, "one participant at most has the privilege", || {
+        ensure(holds && there, "at most one participant holds the privilege", || {
             format!("from {from:?} to {to:?} by {cause:?}")
         })
     }
 
-    fn owners_moved(before: &State, after: &State, cause: &Cause) -> Checked {
-        let rule = "an instrument has one owner, until that one lets go or is gone";
+    fn check_owners(before: &State, after: &State, cause: &Cause) -> Checked {
+        let rule = "an instrument has one owner until it is released or the owner leaves";
         let (old, new) = (&before.roster.owners, &after.roster.owners);
         for (&id, owner) in new {
             let client = owner.client_id;
-            demand(after.roster.participants.contains_key(&client), rule, || {
-                format!("{id} belongs to {client}, who is gone")
+            ensure(after.roster.participants.contains_key(&client), rule, || {
+                format!("{id} belongs to {client}, who has left")
             })?;
             let holds = match old.get(&id) {
                 Some(owner) => owner.client_id == client,
                 None => match cause {
-                    Cause::Act(by, _) | Cause::Trace(by) | Cause::Claim(by) => *by == client,
-                    // A Hello may ask for it.
+                    Cause::Act(by, _) | Cause::UndoOrRedo(by) | Cause::Claim(by) => *by == client,
+                    // A `Hello` may request it.
                     Cause::Presence => true,
                     _ => false,
                 },
             };
-            demand(holds, rule, || format!("{id} is now {client}'s: {cause:?}"))?;
+            ensure(holds, rule, || format!("{id} is now {client}'s: {cause:?}"))?;
         }
         for (&id, owner) in old {
             let client = owner.client_id;
@@ -265,63 +272,67 @@ impl Oracle {
                 || given_up
                 || !after.model.instruments.contains(id)
                 || !after.roster.participants.contains_key(&client);
-            demand(holds, rule, || format!("{id} is no more {client}'s: {cause:?}"))?;
+            ensure(holds, rule, || format!("{id} is no longer {client}'s: {cause:?}"))?;
         }
         Ok(())
     }
 
-    /// What must hold at any time.
+    /// Checks what must hold at any time.
     ///
     /// # Errors
-    /// If it does not.
-    pub fn look(&self, now: Timestamp, session: &Session<Studio>) -> Checked {
-        let SessionConfig { idle_timeout: silence, resume_window, max_bases: max_history, .. } =
-            self.config;
+    /// Returns the rule that is broken.
+    pub fn check_invariants(&self, now: Timestamp, session: &Session<Studio>) -> Checked {
+        let SessionConfig { idle_timeout, resume_window, max_bases, .. } = self.config;
         for (&client, participant) in &session.state().roster.participants {
             if client == ClientId::HOST {
                 continue;
             }
             match participant.presence {
                 Presence::Here => {
-                    let heard = self.books.get(&client).map_or(now, |book| book.heard);
-                    demand(now.since(heard) <= silence, "who is silent is away", || {
-                        format!("{client}, last heard at {heard}")
-                    })?;
+                    let last_received =
+                        self.records.get(&client).map_or(now, |record| record.last_received);
+                    ensure(
+                        now.since(last_received) <= idle_timeout,
+                        "a silent participant is marked absent",
+                        || format!("{client}, last heard at {last_received}"),
+                    )?;
                 }
                 Presence::Away { since } => {
-                    demand(
+                    ensure(
                         now.since(since) <= resume_window,
-                        "what was owned is free after the window",
+                        "ownership ends with the resume window",
                         || format!("{client}, away since {since}"),
                     )?;
                 }
             }
         }
-        demand(session.history_len() <= max_history, "memory is bounded: history", || {
+        ensure(session.history_len() <= max_bases, "memory is bounded: history", || {
             session.history_len().to_string()
         })
     }
 
-    /// When what `client` has at `seq` was first sent to it, if the session has to
-    /// remember that: it was sent at about the time when the client was last heard
-    /// from, and no longer ago than anybody can be away.
-    pub fn stands_on(&self, now: Timestamp, client: ClientId, seq: Seq) -> Option<Timestamp> {
+    /// When the state at `seq` was first sent to `client`, if the session must
+    /// remember it: sent at about the time when the client was last heard from,
+    /// and no longer ago than the resume window allows.
+    pub fn base_first_sent(&self, now: Timestamp, client: ClientId, seq: Seq) -> Option<Timestamp> {
         const BREAK: Duration = Duration::from_secs(5);
-        let Book { sent, heard, .. } = self.books.get(&client)?;
+        let ClientRecord { sent, last_received, .. } = self.records.get(&client)?;
         let reach = self.config.idle_timeout + self.config.resume_window;
         let sent = sent.iter().find(|sent| sent.seq == seq)?;
-        let about = sent.at + BREAK >= *heard && sent.at <= *heard + BREAK;
+        let about = sent.at + BREAK >= *last_received && sent.at <= *last_received + BREAK;
         let overflows = self.config.max_bases < 1024;
         (about && now.since(sent.first) <= reach && !overflows).then_some(sent.first)
     }
 }
 
-/// What a message numbers, if it does.
-pub fn numbered(message: &ClientMessage<Studio>) -> Option<(ActionNumber, Said)> {
+/// The number and content of a numbered message.
+pub fn numbered(message: &ClientMessage<Studio>) -> Option<(ActionNumber, NumberedRequest)> {
     match message {
-        ClientMessage::Action { number, action, .. } => Some((*number, Said::Act(action.clone()))),
-        ClientMessage::Undo { number } => Some((*number, Said::Undo)),
-        ClientMessage::Redo { number } => Some((*number, Said::Redo)),
+        ClientMessage::Action { number, action, .. } => {
+            Some((*number, NumberedRequest::Act(action.clone())))
+        }
+        ClientMessage::Undo { number } => Some((*number, NumberedRequest::Undo)),
+        ClientMessage::Redo { number } => Some((*number, NumberedRequest::Redo)),
         _ => None,
     }
 }

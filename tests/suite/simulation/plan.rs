@@ -1,5 +1,5 @@
-//! What happens in a run: who does what and what goes wrong, and when.
-//! All of it comes from a seed, and any part of it can be left out.
+//! The plan of a run: who does what, what fails, and when. It is derived from a
+//! seed, and any of its steps can be left out.
 
 use std::{
     collections::BTreeMap,
@@ -19,112 +19,113 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use super::dice::Dice;
+use super::rng::Rng;
 use crate::studio::vocabulary;
 
-/// How many steps a plan has.
+/// Steps of a plan.
 const STEPS: u64 = 800;
 
-/// How many lists of random actions there are. A list is dear to make, and
-/// which of its actions are done, when and by whom, is another matter.
+/// Number of lists of random actions. A list is expensive to generate, so that
+/// plans share them; each plan chooses actions, times and participants itself.
 const POOLS: u64 = 64;
 const POOL: usize = 512;
 
-/// What is spoken in three runs of eight; in the others it is JSON.
+/// The format of three runs of eight; the others use JSON.
 const BINARY: Format = Format { codec: Codec::Postcard, compression: Some(Compression::Lz4) };
 
-/// A run, but for what comes of it.
+/// Everything that determines a run.
 #[derive(Clone)]
 pub struct Plan {
     pub seed: u64,
     pub session: SessionConfig,
     pub client: ClientConfig,
-    /// What everybody speaks.
+    /// The wire format of all connections.
     pub format: Format,
-    pub people: Vec<Person>,
+    pub participants: Vec<Participant>,
     pub steps: Vec<Step>,
     pub pool: Arc<Vec<NetworkAction>>,
 }
 
-/// Somebody who takes part, and what the line is like.
+/// A participant and its connection.
 #[derive(Clone, Debug)]
-pub struct Person {
-    /// One way, in microseconds.
+pub struct Participant {
+    /// One-way latency in microseconds.
     pub delay: u64,
-    /// What may be added to that.
+    /// Upper limit of additional latency, in microseconds.
     pub jitter: u64,
-    /// How many bytes a socket takes before it blocks.
+    /// Bytes that a socket buffers before it blocks.
     pub buffer: usize,
-    /// Undoes things. Who does not is watched while it turns a knob.
+    /// Uses undo. The knob of a participant that does not is checked for jumps.
     pub undoes: bool,
 }
 
-/// One thing that happens.
+/// One event of the plan.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Microseconds since the run began.
+    /// Microseconds since the start of the run.
     pub at: u64,
-    pub deed: Deed,
+    pub kind: StepKind,
 }
 
 #[derive(Clone, Debug)]
-pub enum Deed {
-    /// A participant does something.
-    Do(usize, Doing),
-    /// Something happens to a participant.
-    Suffer(usize, Fault),
-    /// The host does something.
-    Host(Hosting),
+pub enum StepKind {
+    /// A participant acts.
+    Do(usize, UserAction),
+    /// A fault hits a participant.
+    Fault(usize, Fault),
+    /// The host acts.
+    Host(HostAction),
 }
 
 #[derive(Clone, Debug)]
-pub enum Doing {
-    /// The first of the actions from this one on that it may do.
+pub enum UserAction {
+    /// Dispatches the first action of the pool, from this index on, that is
+    /// permitted.
     Act(usize),
-    /// A key of its own instrument.
+    /// Plays a key on its own instrument.
     Play(u8),
-    /// Turns a knob that nobody else turns, always to the right.
+    /// Turns its own knob, always upwards.
     Sweep,
     Undo,
     Redo,
     Claim(u32),
     Release(u32),
-    AskForPrivilege,
-    GivePrivilegeUp,
-    AskForEverything,
-    /// Leaves, and is back after so many milliseconds.
+    RequestPrivilege,
+    ReleasePrivilege,
+    RequestFullSync,
+    /// Leaves, and returns after this many milliseconds.
     Goodbye(u64),
 }
 
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// The line breaks after so many more bytes in one direction.
+    /// The connection breaks after this many bytes in one direction.
     Break { upwards: bool, after: usize, client_sees: bool, host_sees: bool },
-    /// Nothing arrives for so many milliseconds, and then all of it.
+    /// Nothing arrives for this many milliseconds, then everything does.
     Stall(u64),
-    /// The client does not read for so long, but is alive.
+    /// The client does not read for this many milliseconds, but runs.
     StopReading(u64),
-    /// The client does nothing at all for so long.
+    /// The client does nothing for this many milliseconds.
     Sleep(u64),
-    /// The client forgets everything, but perhaps its token.
+    /// The client loses its state, and possibly its token.
     Crash { keeps_token: bool, away: u64 },
-    /// The host's next patch is lost, as no TCP would lose it.
+    /// The host's next patch is dropped, which TCP would never do.
     LosePatch,
-    /// Somebody comes with a token of this participant that was used up.
+    /// Another party presents an expired token of this participant.
     Thief(usize),
 }
 
 #[derive(Clone, Debug)]
-pub enum Hosting {
+pub enum HostAction {
     Act(usize),
     Undo,
     Redo,
     Claim(u32),
     Release(u32),
-    /// Takes the privilege, whoever has it.
+    /// Takes the privilege back.
     Revoke,
-    GivePrivilegeUp,
-    /// The engine reports something, e.g. that a project was loaded.
+    ReleasePrivilege,
+    /// The engine reports an event, such as a loaded project.
     Engine(usize),
     /// The session ends and another begins.
     Restart,
@@ -132,48 +133,49 @@ pub enum Hosting {
 
 impl Plan {
     pub fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        let people: Vec<_> = (0..dice.between(2, 6)).map(|_| Person::random(&mut dice)).collect();
-        // Half of the plans are calm, so that it can be seen that a jam is.
-        let trouble = dice.pick(&[2, 6, 12, 25]);
-        let restarts = dice.percent(20);
+        let mut rng = Rng::new(seed);
+        let participants: Vec<_> =
+            (0..rng.between(2, 6)).map(|_| Participant::random(&mut rng)).collect();
+        // Half of the plans are calm, to cover the normal case too.
+        let trouble = rng.pick(&[2, 6, 12, 25]);
+        let restarts = rng.percent(20);
         let mut at = 0;
         let mut steps = Vec::new();
         for _ in 0..STEPS {
-            at += match dice.below(100) {
-                0..70 => dice.below(10_000),
-                70..97 => dice.below(80_000),
-                _ => dice.below(2_500_000),
+            at += match rng.below(100) {
+                0..70 => rng.below(10_000),
+                70..97 => rng.below(80_000),
+                _ => rng.below(2_500_000),
             };
-            let deed = deed(&mut dice, &people, trouble, restarts);
-            steps.push(Step { at, deed });
+            let kind = kind(&mut rng, &participants, trouble, restarts);
+            steps.push(Step { at, kind });
         }
         Self {
             seed,
-            session: session(&mut dice),
+            session: session(&mut rng),
             client: client(),
             format: if [1, 3, 6].contains(&(seed % 8)) { BINARY } else { Format::default() },
-            people,
+            participants,
             steps,
             pool: pool(seed % POOLS),
         }
     }
 }
 
-/// Everything is some five times quicker than in a jam, so that less time is
-/// spent on waiting, and keeps less, so that what is kept overflows.
-fn session(dice: &mut Dice) -> SessionConfig {
+/// Timeouts are about five times shorter than the defaults, to spend less time
+/// on waiting; limits are smaller, so that they are reached.
+fn session(rng: &mut Rng) -> SessionConfig {
     SessionConfig {
         heartbeat_interval: Duration::from_secs(1),
         idle_timeout: Duration::from_secs(3),
         resume_window: Duration::from_secs(12),
-        full_sync_interval: Duration::from_secs(dice.pick(&[6, 30, 300])),
+        full_sync_interval: Duration::from_secs(rng.pick(&[6, 30, 300])),
         max_answers: 12,
         max_unacknowledged: 8,
         max_rejections: 48,
         base_fresh_for: Duration::from_secs(1),
         base_spacing: Duration::from_millis(100),
-        max_bases: dice.pick(&[24, 1024]),
+        max_bases: rng.pick(&[24, 1024]),
         ..SessionConfig::default()
     }
 }
@@ -190,86 +192,87 @@ fn client() -> ClientConfig {
     }
 }
 
-impl Person {
-    fn random(dice: &mut Dice) -> Self {
-        let delay = dice.pick(&[100, 2_000, 20_000, 150_000]);
+impl Participant {
+    fn random(rng: &mut Rng) -> Self {
+        let delay = rng.pick(&[100, 2_000, 20_000, 150_000]);
         Self {
             delay,
-            jitter: dice.pick(&[1, delay / 2, delay * 3]),
-            // What is on its way at once must be enough to come in, in time.
-            buffer: if delay > 100_000 { 150_000 } else { dice.pick(&[10_000, 40_000, 200_000]) },
-            undoes: dice.percent(60),
+            jitter: rng.pick(&[1, delay / 2, delay * 3]),
+            // The buffer must hold enough in flight for a handshake to complete
+            // in time.
+            buffer: if delay > 100_000 { 150_000 } else { rng.pick(&[10_000, 40_000, 200_000]) },
+            undoes: rng.percent(60),
         }
     }
 }
 
-fn deed(dice: &mut Dice, people: &[Person], trouble: u64, restarts: bool) -> Deed {
-    let who = dice.index(people.len());
-    if dice.percent(trouble) {
-        Deed::Suffer(who, fault(dice))
-    } else if dice.percent(12) {
-        Deed::Host(hosting(dice, restarts))
+fn kind(rng: &mut Rng, participants: &[Participant], trouble: u64, restarts: bool) -> StepKind {
+    let index = rng.index(participants.len());
+    if rng.percent(trouble) {
+        StepKind::Fault(index, fault(rng))
+    } else if rng.percent(12) {
+        StepKind::Host(hosting(rng, restarts))
     } else {
-        Deed::Do(who, doing(dice, people[who].undoes))
+        StepKind::Do(index, action(rng, participants[index].undoes))
     }
 }
 
-fn doing(dice: &mut Dice, undoes: bool) -> Doing {
-    match dice.below(100) {
-        0..45 => Doing::Act(dice.index(POOL)),
-        45..52 => Doing::Play(dice.pick(&[60, 61, 62])),
-        52..76 => Doing::Sweep,
-        76..82 if undoes => Doing::Undo,
-        82..85 if undoes => Doing::Redo,
-        76..91 => Doing::Claim(instrument(dice)),
-        91..94 => Doing::Release(instrument(dice)),
-        94..97 => Doing::AskForPrivilege,
-        97 => Doing::GivePrivilegeUp,
-        98 => Doing::AskForEverything,
-        _ => Doing::Goodbye(dice.below(3_000)),
+fn action(rng: &mut Rng, undoes: bool) -> UserAction {
+    match rng.below(100) {
+        0..45 => UserAction::Act(rng.index(POOL)),
+        45..52 => UserAction::Play(rng.pick(&[60, 61, 62])),
+        52..76 => UserAction::Sweep,
+        76..82 if undoes => UserAction::Undo,
+        82..85 if undoes => UserAction::Redo,
+        76..91 => UserAction::Claim(instrument(rng)),
+        91..94 => UserAction::Release(instrument(rng)),
+        94..97 => UserAction::RequestPrivilege,
+        97 => UserAction::ReleasePrivilege,
+        98 => UserAction::RequestFullSync,
+        _ => UserAction::Goodbye(rng.below(3_000)),
     }
 }
 
-fn hosting(dice: &mut Dice, restarts: bool) -> Hosting {
-    match dice.below(100) {
-        0..50 => Hosting::Act(dice.index(POOL)),
-        50..58 => Hosting::Undo,
-        58..62 => Hosting::Redo,
-        62..72 => Hosting::Claim(instrument(dice)),
-        72..80 => Hosting::Release(instrument(dice)),
-        80..88 => Hosting::Revoke,
-        88..95 => Hosting::GivePrivilegeUp,
-        95..98 => Hosting::Engine(dice.index(POOL)),
-        _ if restarts => Hosting::Restart,
-        _ => Hosting::Undo,
+fn hosting(rng: &mut Rng, restarts: bool) -> HostAction {
+    match rng.below(100) {
+        0..50 => HostAction::Act(rng.index(POOL)),
+        50..58 => HostAction::Undo,
+        58..62 => HostAction::Redo,
+        62..72 => HostAction::Claim(instrument(rng)),
+        72..80 => HostAction::Release(instrument(rng)),
+        80..88 => HostAction::Revoke,
+        88..95 => HostAction::ReleasePrivilege,
+        95..98 => HostAction::Engine(rng.index(POOL)),
+        _ if restarts => HostAction::Restart,
+        _ => HostAction::Undo,
     }
 }
 
-fn fault(dice: &mut Dice) -> Fault {
-    match dice.below(100) {
+fn fault(rng: &mut Rng) -> Fault {
+    match rng.below(100) {
         0..45 => Fault::Break {
-            upwards: dice.percent(50),
-            after: usize::try_from(dice.pick(&[1, 40, 400, 4_000])).unwrap() + dice.index(200),
-            client_sees: dice.percent(60),
-            host_sees: dice.percent(60),
+            upwards: rng.percent(50),
+            after: usize::try_from(rng.pick(&[1, 40, 400, 4_000])).unwrap() + rng.index(200),
+            client_sees: rng.percent(60),
+            host_sees: rng.percent(60),
         },
-        45..55 => Fault::Stall(millis(dice)),
-        55..67 => Fault::StopReading(millis(dice)),
-        67..76 => Fault::Sleep(millis(dice)),
-        76..88 => Fault::Crash { keeps_token: dice.percent(70), away: millis(dice) },
+        45..55 => Fault::Stall(millis(rng)),
+        55..67 => Fault::StopReading(millis(rng)),
+        67..76 => Fault::Sleep(millis(rng)),
+        76..88 => Fault::Crash { keeps_token: rng.percent(70), away: millis(rng) },
         88..94 => Fault::LosePatch,
-        _ => Fault::Thief(dice.index(16)),
+        _ => Fault::Thief(rng.index(16)),
     }
 }
 
-/// Mostly short, sometimes as long as it takes to be noticed, or to be gone.
-fn millis(dice: &mut Dice) -> u64 {
-    let most = dice.pick(&[100, 500, 2_000, 5_000, 16_000]);
-    dice.below(most)
+/// Mostly short, sometimes longer than the idle timeout or the resume window.
+fn millis(rng: &mut Rng) -> u64 {
+    let most = rng.pick(&[100, 500, 2_000, 5_000, 16_000]);
+    rng.below(most)
 }
 
-fn instrument(dice: &mut Dice) -> u32 {
-    u32::try_from(dice.below(7)).unwrap()
+fn instrument(rng: &mut Rng) -> u32 {
+    u32::try_from(rng.below(7)).unwrap()
 }
 
 fn pool(number: u64) -> Arc<Vec<NetworkAction>> {
@@ -287,13 +290,14 @@ fn pool(number: u64) -> Arc<Vec<NetworkAction>> {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (who, person) in self.people.iter().enumerate() {
-            writeln!(f, "  {who}: {person:?}")?;
+        for (index, participant) in self.participants.iter().enumerate() {
+            writeln!(f, "  {index}: {participant:?}")?;
         }
-        for Step { at, deed } in &self.steps {
-            write!(f, "  {:>10} µs  {deed:?}", at)?;
-            match deed {
-                Deed::Do(_, Doing::Act(n)) | Deed::Host(Hosting::Act(n) | Hosting::Engine(n)) => {
+        for Step { at, kind } in &self.steps {
+            write!(f, "  {:>10} µs  {kind:?}", at)?;
+            match kind {
+                StepKind::Do(_, UserAction::Act(n))
+                | StepKind::Host(HostAction::Act(n) | HostAction::Engine(n)) => {
                     writeln!(f, ", from {:?}", self.pool[*n])?;
                 }
                 _ => writeln!(f)?,

@@ -1,27 +1,27 @@
-//! Makes a plan that breaks a rule as small as it gets.
+//! Reduces a plan that breaks a rule.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{
     oracle::{Checked, Violation},
     plan::{Plan, Step},
-    world::{self, Tally},
+    world::{self, RunStats},
 };
 
-/// How many times a plan is tried at most.
+/// Runs of smaller plans at most.
 const TRIES: usize = 600;
 
-/// Runs `plan`. A panic is a rule that does not hold.
-pub fn try_out(plan: &Plan) -> Checked<Tally> {
-    catch_unwind(AssertUnwindSafe(|| world::run(plan))).unwrap_or_else(|panic| {
+/// Runs `plan`; a panic counts as a broken rule.
+pub fn run_caught(plan: &Plan) -> Checked<RunStats> {
+    catch_unwind(AssertUnwindSafe(|| world::run_plan(plan))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.into()));
         Err(Violation { rule: "nothing panics", detail: text.unwrap_or_default() })
     })
 }
 
-/// Leaves out of `plan` what is not needed to break the same rule: halves first,
-/// then ever smaller pieces.
+/// Removes steps that are not needed to break the same rule: first halves, then
+/// smaller ranges.
 pub fn shrink(plan: &Plan, broken: &Violation) -> (Plan, Violation) {
     let mut least = plan.clone();
     let mut why = broken.clone();
@@ -35,7 +35,7 @@ pub fn shrink(plan: &Plan, broken: &Violation) -> (Plan, Violation) {
             let rest: Vec<Step> = [&least.steps[..from], &least.steps[to..]].concat();
             let smaller = Plan { steps: rest, ..least.clone() };
             tries += 1;
-            match try_out(&smaller) {
+            match run_caught(&smaller) {
                 Err(violation) if violation.rule == broken.rule => {
                     least = smaller;
                     why = violation;

@@ -1,5 +1,5 @@
-//! The room, its clock, and the order of events. A run is a function of its
-//! plan: no other clock, no other chance.
+//! The simulated network, its clock, and the order of events. A run depends on
+//! its plan only: there is no other clock and no other source of randomness.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,26 +13,26 @@ use imbolc_net::{
 
 use super::{
     client::Client,
-    dice::Dice,
     host::Socket,
-    musician::own,
+    mirror_checks::OwnershipRequest,
     network::Wire,
-    oracle::{Cause, Checked, Oracle, demand},
-    plan::{Deed, Fault, Plan, Step},
-    watch::Wish,
+    oracle::{Cause, Checked, Oracle, ensure},
+    participant::own,
+    plan::{Fault, Plan, Step, StepKind},
+    rng::Rng,
 };
 use crate::{room, studio::vocabulary};
 
-/// What came of a run.
+/// Counters of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Events: something was done, went wrong, arrived, was due.
+pub struct RunStats {
+    /// Events: steps of the plan, arrivals, timers.
     pub steps: u64,
     pub dispatched: u64,
     pub settled: u64,
     pub refused: u64,
     pub reported: u64,
-    pub heard: u64,
+    pub received: u64,
     pub patches: u64,
     pub fulls: u64,
     pub resumed: u64,
@@ -41,7 +41,7 @@ pub struct Tally {
 
 pub struct World<'a> {
     pub plan: &'a Plan,
-    pub dice: Dice,
+    pub rng: Rng,
     pub now: Timestamp,
     next: usize,
     pub session: Session<Studio>,
@@ -50,17 +50,16 @@ pub struct World<'a> {
     pub wires: BTreeMap<u64, Wire>,
     opened: u64,
     tokens: u128,
-    pub people: Vec<Client>,
+    pub clients: Vec<Client>,
     pub oracle: Oracle,
-    pub wishes: BTreeMap<InstrumentId, Wish>,
+    pub ownership_requests: BTreeMap<InstrumentId, OwnershipRequest>,
     pub tags: u32,
-    /// Whether a line asked what there is to say, and there was nothing: no
-    /// event, and not counted as one.
+    /// Polls that found nothing to send, which do not count as events.
     pub idle: u64,
-    pub tally: Tally,
+    pub stats: RunStats,
 }
 
-/// What is due.
+/// A kind of event.
 #[derive(Clone, Copy)]
 enum Due {
     Plan,
@@ -68,36 +67,37 @@ enum Due {
     Down(u64),
     UpEnds(u64),
     DownEnds(u64),
-    ClientHears(u64),
-    HostHears(u64),
+    ClientSeesBreak(u64),
+    HostSeesBreak(u64),
     Socket(u64),
     Client(usize),
     Session,
 }
 
-/// What a session begins with: something of everything, and a knob for each.
+/// The initial state: the property tests' studio, and a knob for each
+/// participant.
 pub fn initial(plan: &Plan) -> StudioState {
     let mut state = vocabulary::at_work();
-    for who in 0..plan.people.len() {
+    for index in 0..plan.participants.len() {
         let name = Name::new("Swept").unwrap();
         let add =
-            NetworkAction::AddInstrument { id: own(who), name, source: SourceKind::Oscillator };
+            NetworkAction::AddInstrument { id: own(index), name, source: SourceKind::Oscillator };
         Studio::reduce(&mut state, &add).unwrap();
     }
     state
 }
 
-/// Runs a plan to its end and until all is quiet.
+/// Runs a plan to its end, then lets the network heal.
 ///
 /// # Errors
-/// With the first rule that does not hold.
-pub fn run(plan: &Plan) -> Checked<Tally> {
+/// Returns the first rule that is broken.
+pub fn run_plan(plan: &Plan) -> Checked<RunStats> {
     let mut world = World::new(plan);
     while world.next < plan.steps.len() {
         world.step()?;
     }
-    world.calm_down()?;
-    Ok(world.tally)
+    world.settle()?;
+    Ok(world.stats)
 }
 
 impl<'a> World<'a> {
@@ -105,10 +105,10 @@ impl<'a> World<'a> {
         let id = SessionId::new([0; 16]);
         let session = Session::hosted(plan.session.clone(), id, "host", initial(plan));
         let oracle = Oracle::new(&plan.session, session.state());
-        let people = plan.people.iter().map(|_| Client::new(Timestamp::ZERO)).collect();
+        let clients = plan.participants.iter().map(|_| Client::new(Timestamp::ZERO)).collect();
         Self {
             plan,
-            dice: Dice::new(!plan.seed),
+            rng: Rng::new(!plan.seed),
             now: Timestamp::ZERO,
             next: 0,
             session,
@@ -117,12 +117,12 @@ impl<'a> World<'a> {
             wires: BTreeMap::new(),
             opened: 0,
             tokens: 0,
-            people,
+            clients,
             oracle,
-            wishes: BTreeMap::new(),
+            ownership_requests: BTreeMap::new(),
             tags: 1_000_000,
             idle: 0,
-            tally: Tally::default(),
+            stats: RunStats::default(),
         }
     }
 
@@ -138,139 +138,139 @@ impl<'a> World<'a> {
         self.opened
     }
 
-    /// What is due next, and when; of what is due at once, always the same.
+    /// The next event and its time. Ties are broken in a fixed order.
     fn due(&self) -> (Timestamp, Due) {
-        let silence = self.plan.client.idle_timeout;
+        let idle_timeout = self.plan.client.idle_timeout;
         let plan = self.plan.steps.get(self.next);
         let plan = plan.map(|step| (Timestamp::from_micros(step.at), Due::Plan));
         let wires = self.wires.iter().flat_map(|(&id, wire)| {
-            let client = &self.people[wire.who];
+            let client = &self.clients[wire.index];
             let asleep = if client.wire() == Some(id) { client.sleeps_until } else { self.now };
             [
                 wire.up.due().map(|at| (at, Due::Up(id))),
                 wire.down.due().map(|at| (at, Due::Down(id))),
                 wire.up.end_due().map(|at| (at, Due::UpEnds(id))),
                 wire.down.end_due().map(|at| (at.max(asleep), Due::DownEnds(id))),
-                wire.client_hears.map(|at| (at.max(asleep), Due::ClientHears(id))),
-                wire.host_hears.map(|at| (at, Due::HostHears(id))),
+                wire.client_sees_break.map(|at| (at.max(asleep), Due::ClientSeesBreak(id))),
+                wire.host_sees_break.map(|at| (at, Due::HostSeesBreak(id))),
             ]
             .into_iter()
             .flatten()
         });
         let sockets = self.sockets.iter();
         let sockets = sockets.filter_map(|(&id, socket)| Some((socket.due()?, Due::Socket(id))));
-        let people = self.people.iter().enumerate();
-        let people = people.map(|(who, client)| (client.due(silence), Due::Client(who)));
+        let clients = self.clients.iter().enumerate();
+        let clients = clients.map(|(index, client)| (client.due(idle_timeout), Due::Client(index)));
         let session = self.session.next_timeout().map(|at| (at, Due::Session));
         plan.into_iter()
             .chain(wires)
             .chain(sockets)
-            .chain(people)
+            .chain(clients)
             .chain(session)
             .min_by_key(|(at, _)| *at)
             .expect("every participant has something to wait for")
     }
 
-    /// Lets the next thing happen.
+    /// Performs the next event.
     fn step(&mut self) -> Checked {
         let (at, due) = self.due();
         self.now = self.now.max(at);
-        self.tally.steps += 1;
+        self.stats.steps += 1;
         let idle = self.idle;
         match due {
             Due::Plan => {
-                let Step { deed, .. } = &self.plan.steps[self.next];
+                let Step { kind, .. } = &self.plan.steps[self.next];
                 self.next += 1;
-                self.perform(deed)?;
+                self.perform(kind)?;
             }
             Due::Up(id) => self.arrives(id, true)?,
             Due::Down(id) => self.arrives(id, false)?,
-            Due::UpEnds(id) | Due::HostHears(id) => self.host_is_left(id)?,
-            Due::DownEnds(id) | Due::ClientHears(id) => self.client_is_left(id)?,
+            Due::UpEnds(id) | Due::HostSeesBreak(id) => self.host_sees_end(id)?,
+            Due::DownEnds(id) | Due::ClientSeesBreak(id) => self.client_sees_end(id)?,
             Due::Socket(id) => self.host_is_due(id)?,
-            Due::Client(who) => self.client_is_due(who)?,
+            Due::Client(index) => self.client_is_due(index)?,
             Due::Session => self.host_times_out()?,
         }
-        // To look and find nothing is no event.
-        self.tally.steps -= self.idle - idle;
-        self.oracle.look(self.now, &self.session)
+        // A poll that found nothing to send is no event.
+        self.stats.steps -= self.idle - idle;
+        self.oracle.check_invariants(self.now, &self.session)
     }
 
     fn arrives(&mut self, id: u64, upwards: bool) -> Checked {
         let Some(wire) = self.wires.get_mut(&id) else { return Ok(()) };
-        let who = wire.who;
+        let index = wire.index;
         let breaks = if upwards { wire.up.arrive() } else { wire.down.arrive() };
         if breaks {
             wire.breaks(self.now);
-            self.tally.broken += 1;
+            self.stats.broken += 1;
         }
         if upwards {
             self.host_reads(id)?;
-        } else if self.people[who].wire() == Some(id) {
-            self.client_reads(who)?;
+        } else if self.clients[index].wire() == Some(id) {
+            self.client_reads(index)?;
             self.host_writes(id);
         }
-        // What was read makes room for more.
-        if self.people[who].wire() == Some(id) {
-            self.client_says(who)?;
+        // Reading makes room for more.
+        if self.clients[index].wire() == Some(id) {
+            self.client_sends(index)?;
         }
         Ok(())
     }
 
-    fn host_is_left(&mut self, id: u64) -> Checked {
+    fn host_sees_end(&mut self, id: u64) -> Checked {
         self.host_reads(id)?;
         self.host_loses(id)?;
-        self.forget(id, true);
+        self.release_wire(id, true);
         Ok(())
     }
 
-    fn client_is_left(&mut self, id: u64) -> Checked {
+    fn client_sees_end(&mut self, id: u64) -> Checked {
         let Some(wire) = self.wires.get(&id) else { return Ok(()) };
-        let who = wire.who;
-        if self.people[who].wire() == Some(id) {
-            self.client_reads(who)?;
-            // It may have gone on to another one while it read.
-            if self.people[who].wire() == Some(id) {
-                self.client_loses(who);
+        let index = wire.index;
+        if self.clients[index].wire() == Some(id) {
+            self.client_reads(index)?;
+            // It may have reconnected while it read.
+            if self.clients[index].wire() == Some(id) {
+                self.client_loses(index);
             }
         }
-        self.forget(id, false);
+        self.release_wire(id, false);
         Ok(())
     }
 
-    /// One end has seen the last of a line, and then the other.
-    fn forget(&mut self, id: u64, by_host: bool) {
+    /// One end is done with a connection; the connection goes when both are.
+    fn release_wire(&mut self, id: u64, by_host: bool) {
         let Some(wire) = self.wires.get_mut(&id) else { return };
         if by_host {
-            wire.host_hears = None;
+            wire.host_sees_break = None;
             wire.up.close();
         } else {
-            wire.client_hears = None;
+            wire.client_sees_break = None;
             wire.down.close();
         }
-        let held = self.people[wire.who].wire() == Some(id) || self.sockets.contains_key(&id);
+        let held = self.clients[wire.index].wire() == Some(id) || self.sockets.contains_key(&id);
         if !held {
             self.wires.remove(&id);
         }
     }
 
-    fn perform(&mut self, deed: &Deed) -> Checked {
-        match deed {
-            Deed::Do(who, doing) => self.client_does(*who, doing),
-            Deed::Suffer(who, fault) => self.suffer(*who, fault),
-            Deed::Host(hosting) => self.host(hosting),
+    fn perform(&mut self, kind: &StepKind) -> Checked {
+        match kind {
+            StepKind::Do(index, action) => self.perform_user_action(*index, action),
+            StepKind::Fault(index, fault) => self.inject_fault(*index, fault),
+            StepKind::Host(hosting) => self.perform_host_action(hosting),
         }
     }
 
-    fn suffer(&mut self, who: usize, fault: &Fault) -> Checked {
+    fn inject_fault(&mut self, index: usize, fault: &Fault) -> Checked {
         let now = self.now;
         let after = |millis: &u64| now + Duration::from_millis(*millis);
-        let wire = self.people[who].wire();
+        let wire = self.clients[index].wire();
         let line = wire.and_then(|id| self.wires.get_mut(&id));
         match fault {
             Fault::Break { upwards, after, client_sees, host_sees } => {
                 if let Some(line) = line {
-                    line.will_break(*upwards, *after, (*client_sees, *host_sees));
+                    line.schedule_break(*upwards, *after, (*client_sees, *host_sees));
                 }
             }
             Fault::Stall(millis) => {
@@ -279,10 +279,10 @@ impl<'a> World<'a> {
                     line.down.stall(after(millis));
                 }
             }
-            Fault::StopReading(millis) => self.people[who].reads_from = after(millis),
-            Fault::Sleep(millis) => self.people[who].sleeps_until = after(millis),
+            Fault::StopReading(millis) => self.clients[index].reads_from = after(millis),
+            Fault::Sleep(millis) => self.clients[index].sleeps_until = after(millis),
             Fault::Crash { keeps_token, away } => {
-                self.crash(who, *keeps_token, Duration::from_millis(*away));
+                self.crash(index, *keeps_token, Duration::from_millis(*away));
             }
             Fault::LosePatch => {
                 if let Some(socket) = wire.and_then(|id| self.sockets.get_mut(&id)) {
@@ -305,49 +305,49 @@ impl<'a> World<'a> {
         let fresh = self.token();
         let (answer, _) =
             self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, &hello, fresh))?;
-        demand(answer.is_err(), "an old token does not work", String::new)
+        ensure(answer.is_err(), "an expired token is rejected", String::new)
     }
 
-    /// Nothing more is done and nothing more goes wrong; what is wrong is found
-    /// by whoever it concerns, and all come to the same.
-    fn calm_down(&mut self) -> Checked {
-        for client in &mut self.people {
+    /// No more actions and no more faults: every party detects what is wrong,
+    /// recovers, and reaches the same state.
+    fn settle(&mut self) -> Checked {
+        for client in &mut self.clients {
             client.sleeps_until = self.now;
             client.reads_from = self.now;
         }
         self.wires.values_mut().for_each(Wire::heal);
-        // Silence is found out on both sides, what is lost is asked for.
+        // Long enough for both sides to time out and to resume.
         let patience = 4 * self.plan.session.idle_timeout + self.plan.session.resume_window;
         let deadline = self.now + patience;
-        while !self.is_quiet() {
+        while !self.is_settled() {
             self.step()?;
-            for who in 0..self.people.len() {
-                self.client_reads(who)?;
+            for index in 0..self.clients.len() {
+                self.client_reads(index)?;
             }
             if self.now >= deadline {
-                self.unheard()?;
-                demand(false, "when it is quiet all come to the same", || self.unrest())?;
+                self.check_requests_answered()?;
+                ensure(false, "all participants converge", || self.unsettled())?;
             }
         }
-        for client in &self.people {
-            let mirror = client.mirror.as_ref().expect("it is in");
+        for client in &self.clients {
+            let mirror = client.mirror.as_ref().expect("every client is connected");
             let (confirmed, predicted) = (mirror.confirmed(), mirror.predicted());
             let state = self.session.state();
             let same = confirmed == state && predicted == state;
-            demand(same, "when it is quiet all snapshots are equal", || {
+            ensure(same, "all snapshots are equal at the end", || {
                 format!("{:?} {:?}", state.patch_to(confirmed), state.patch_to(predicted))
             })?;
         }
-        self.unheard()
+        self.check_requests_answered()
     }
 
-    fn is_quiet(&self) -> bool {
-        self.unrest().is_empty() && self.unheard().is_ok()
+    fn is_settled(&self) -> bool {
+        self.unsettled().is_empty() && self.check_requests_answered().is_ok()
     }
 
-    fn unrest(&self) -> String {
+    fn unsettled(&self) -> String {
         let seq = self.session.state().seq;
-        let restless = self.people.iter().enumerate().filter_map(|(who, client)| {
+        let restless = self.clients.iter().enumerate().filter_map(|(index, client)| {
             let mirror = client.mirror.as_ref();
             let current = mirror.is_some_and(|mirror| {
                 mirror.confirmed().seq == seq
@@ -356,21 +356,21 @@ impl<'a> World<'a> {
             });
             (!current || !client.is_settled()).then(|| {
                 let at = mirror.map(|mirror| mirror.confirmed().seq);
-                format!("participant {who} is {:?} at {at:?} of {seq}; ", client.stage)
+                format!("participant {index} is {:?} at {at:?} of {seq}; ", client.stage)
             })
         });
         restless.collect()
     }
 }
 
-impl Tally {
+impl RunStats {
     pub const fn add(&mut self, other: Self) {
         self.steps += other.steps;
         self.dispatched += other.dispatched;
         self.settled += other.settled;
         self.refused += other.refused;
         self.reported += other.reported;
-        self.heard += other.heard;
+        self.received += other.received;
         self.patches += other.patches;
         self.fulls += other.fulls;
         self.resumed += other.resumed;

@@ -1,4 +1,4 @@
-//! Who may do what: the table of the design, a row for every action.
+//! Access rules: the required access of every action, one row each.
 
 use std::sync::Arc;
 
@@ -48,17 +48,17 @@ const PATTERN: PatternId = PatternId(1);
 const PAD: PadNumber = PadNumber::MIN;
 const STEP: StepNumber = StepNumber::MIN;
 
-/// Makes a match without a wildcard of the rows, so that an action without a
-/// row does not compile, and tries each row on an example.
+/// Makes an exhaustive match of the rows, so that an action without a row does not compile, and
+/// checks each row with an example.
 macro_rules! table {
     ($( $family:ident { $( $pattern:pat, $example:expr => $access:expr; )+ } )+) => {
         #[test]
-        fn every_action_needs_what_the_table_says() {
+        fn every_action_requires_the_listed_access() {
             $( {
                 let _a_row_for_each = |action: &$family| match action { $( $pattern => (), )+ };
                 $(
                     let example: $family = $example;
-                    assert!(matches!(example, $pattern), "{example:?} is in another's row");
+                    assert!(matches!(example, $pattern), "{example:?} does not match the pattern of its row");
                     let action = Family::action(example);
                     let needed = Studio::access(&StudioState::default(), &action);
                     assert_eq!(needed, $access, "{action:?}");
@@ -250,7 +250,7 @@ fn definition() -> Arc<Definition> {
     Arc::new(Definition { name: Name::default(), parameters: Vec::new() })
 }
 
-/// What is done to one part of the studio.
+/// The actions on one part of the studio.
 trait Family {
     fn action(self) -> NetworkAction;
 }

@@ -1,5 +1,5 @@
-//! The digest of a studio: what is equal has the same one, what differs another
-//! one, and it does not matter by which way one gets there.
+//! Digests of the studio: equal states have equal digests, different states different ones, and an
+//! incremental digest equals one from scratch.
 
 use imbolc_net::{
     model::{Digest, Model},
@@ -22,7 +22,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_digest_is_the_same_whatever_it_is_worked_out_from(
+    fn digest_does_not_depend_on_the_known_base(
         before in actions(), here in actions(), there in actions(),
     ) {
         let base = run(at_work(), &before);
@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn a_digest_that_follows_every_edit_is_that_of_where_it_ends(actions in actions()) {
+    fn incremental_digest_equals_full_digest(actions in actions()) {
         let mut state = at_work();
         let mut known = digest(&state);
         for action in &actions {
@@ -46,12 +46,12 @@ proptest! {
         }
         prop_assert_eq!(known, digest(&state));
         let arrived = through_wire(&state);
-        prop_assert_eq!(known, digest(&arrived), "it shares nothing");
+        prop_assert_eq!(known, digest(&arrived), "without shared memory");
         prop_assert_eq!(Studio::digest(&arrived, Some((&state, known))), known);
     }
 
     #[test]
-    fn whatever_changes_the_state_changes_its_digest(before in actions(), then in actions()) {
+    fn every_change_of_state_changes_the_digest(before in actions(), then in actions()) {
         let mut state = run(at_work(), &before);
         let mut known = digest(&state);
         for action in &then {
@@ -63,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn a_burst_of_edits_of_one_instrument_changes_the_digest(burst in burst()) {
+    fn burst_of_edits_changes_the_digest(burst in burst()) {
         let from = at_work();
         let to = run(from.clone(), &burst);
         prop_assert_eq!(digest(&from) == digest(&to), from == to);
@@ -72,21 +72,21 @@ proptest! {
 }
 
 #[test]
-fn what_changes_places_changes_the_digest() {
+fn digest_depends_on_where_values_are() {
     let put = |state: &StudioState, id, tick, pitch| {
         let add = PianoRollAction::Add(note(tick, pitch));
         after(state, &NetworkAction::PianoRoll(id, add))
     };
     let starter = StudioState::starter();
-    let ways = [
+    let variants = [
         put(&put(&starter, BASS, 0, 60), LEAD, 480, 62),
         put(&put(&starter, BASS, 0, 62), LEAD, 480, 60),
         put(&put(&starter, LEAD, 0, 60), BASS, 480, 62),
         put(&put(&starter, BASS, 0, 60), BASS, 480, 62),
         put(&put(&starter, BASS, 480, 60), BASS, 0, 62),
     ];
-    for (n, one) in ways.iter().enumerate() {
-        for other in &ways[..n] {
+    for (n, one) in variants.iter().enumerate() {
+        for other in &variants[..n] {
             assert_ne!(digest(one), digest(other));
         }
     }

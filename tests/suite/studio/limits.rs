@@ -1,5 +1,4 @@
-//! How large the largest state and the largest action can be: a frame must be
-//! able to hold them.
+//! Size limits: the largest state and the largest action must fit into a frame.
 
 use imbolc_net::{
     model::{InstrumentId, Model},
@@ -24,7 +23,7 @@ use serde::Serialize;
 
 use super::studio;
 
-/// Four bytes each: no character has more.
+/// 64 characters of four bytes, the most that UTF-8 uses.
 fn longest_name() -> Name {
     Name::new(&"\u{1d11e}".repeat(64)).unwrap()
 }
@@ -33,12 +32,12 @@ fn content() -> Content {
     Content { name: longest_name(), digest: ContentHash([255; 16]) }
 }
 
-/// A number that takes as many digits as any.
+/// A value with the longest JSON form.
 fn long_value() -> ParameterValue {
     ParameterValue::of(-100_000.13)
 }
 
-/// The size in a list or a map, as JSON.
+/// The size as an element of a JSON list or map.
 fn size(value: &impl Serialize) -> usize {
     serde_json::to_string(value).unwrap().len() + ",".len()
 }
@@ -55,7 +54,7 @@ fn largest_note() -> usize {
 
 fn largest_step() -> usize {
     let step = Step::new(PadNumber::MAX, StepNumber::MAX);
-    // A probability has ten digits more than 1.0.
+    // The longest probability has ten characters more than `1.0`.
     size(&Step { velocity: Velocity::MAX, pitch: Semitones::MIN, ..step }) + 10
 }
 
@@ -65,7 +64,7 @@ fn largest_parameter() -> usize {
 }
 
 #[test]
-fn the_largest_action_is_not_larger_than_promised() {
+fn largest_action_fits_its_limit() {
     for largest in [
         MAX_PASTED * largest_note(),
         MAX_STEPS_PASTED * largest_step(),
@@ -76,7 +75,7 @@ fn the_largest_action_is_not_larger_than_promised() {
 }
 
 #[test]
-fn the_largest_state_is_not_larger_than_promised() {
+fn largest_state_fits_its_limit() {
     let mut state = studio(1, 0);
     add_buses_and_sends(&mut state);
     for pitch in 0..128 {
@@ -84,7 +83,7 @@ fn the_largest_state_is_not_larger_than_promised() {
         act(&mut state, NetworkAction::Instrument(ID, play));
     }
     fill_chain(&mut state);
-    // 16 digits more for each parameter that is not set above.
+    // Up to 16 more characters for each parameter that is not set above.
     let slack = 100 * 16;
     let instrument = size(state.instruments.get(ID).unwrap()) + slack + touched();
     let bus = size(state.mixer.bus(BusId(u32::MAX)).unwrap()) + slack;
@@ -104,7 +103,7 @@ fn the_largest_state_is_not_larger_than_promised() {
     assert!(largest <= MAX_STATE_BYTES, "{largest}");
 }
 
-/// All tracks but for their notes, all clips and placements, all lanes.
+/// All tracks without their notes, all clips and placements, all lanes.
 fn largest_arrangement() -> usize {
     let track = concat!(
         r#""4294967295":{"voices":"Mono","armed":false,"looping":false,"#,
@@ -147,8 +146,7 @@ fn add_buses_and_sends(state: &mut StudioState) {
     }
 }
 
-/// Fills the chain of the instrument and of a bus with the largest effects. No
-/// other kind is larger than an equaliser.
+/// Fills the chains of the instrument and of a bus with equalisers, the largest effects.
 fn fill_chain(state: &mut StudioState) {
     let gain = || BandSetting::Gain(Gain::of(-12.123_457));
     let bands = [
@@ -172,7 +170,7 @@ fn fill_chain(state: &mut StudioState) {
     }
 }
 
-/// What is touched of the plug-ins of the source and of the chain.
+/// The touched parameters of the plug-ins in the source and in the chain.
 fn touched() -> usize {
     2 * MAX_TOUCHED * (size(&long_value()) + r#""65535":"#.len()) + size(&content())
 }
@@ -197,12 +195,12 @@ fn largest_drum_machine() -> usize {
     set_drums(&mut state, DrumSetting::DeletePattern(PatternId(1)));
     let chain = ChainedPatterns::new(vec![PatternId(u16::MAX); MAX_CHAINED]).unwrap();
     set_drums(&mut state, DrumSetting::Chain(chain));
-    // Some ids of slices have five digits, and some numbers more than these.
+    // Room for slice ids of five digits and for longer numbers.
     size(state.drums.machine(ID).unwrap()) + 500
 }
 
 #[test]
-fn the_parameters_that_are_touched_in_a_chain_are_bounded_together() {
+fn touched_parameters_are_limited_per_chain() {
     let mut state = studio(1, 0);
     let value = ParameterValue::of(0.5);
     let (min, max) = (ParameterValue::of(0.0), ParameterValue::of(1.0));

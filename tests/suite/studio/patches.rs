@@ -1,4 +1,4 @@
-//! What a patch consists of, to the letter.
+//! The exact contents of patches: small edits send small patches, whatever the size of the session.
 
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId, Model, PatchError},
@@ -27,7 +27,7 @@ fn json(from: &StudioState, to: &StudioState) -> String {
 }
 
 #[test]
-fn a_turned_knob_sends_that_knob_alone_at_any_size_of_session() {
+fn knob_patch_holds_one_parameter() {
     for instruments in [16, 1024] {
         let before = studio(instruments, 64);
         let turned = after(&before, &turn_cutoff(7, 1234.5));
@@ -36,7 +36,7 @@ fn a_turned_knob_sends_that_knob_alone_at_any_size_of_session() {
 }
 
 #[test]
-fn a_note_sends_that_note_alone_at_any_size_of_session() {
+fn note_patch_holds_one_note() {
     let before = studio(1024, 64);
     let edit = |action| after(&before, &NetworkAction::PianoRoll(InstrumentId(7), action));
     let put = r#"[{"PianoRoll":[7,{"Put":{"tick":99,"pitch":61,"length":240,"velocity":100,"probability":100}}]}]"#;
@@ -52,7 +52,7 @@ fn a_note_sends_that_note_alone_at_any_size_of_session() {
 }
 
 #[test]
-fn a_struck_key_sends_that_key_alone() {
+fn key_patch_holds_one_key() {
     let before = studio(16, 0);
     let play = InstrumentAction::Play(Pitch::of(60), Velocity::of(100));
     let struck = after(&before, &NetworkAction::Instrument(InstrumentId(7), play));
@@ -61,7 +61,7 @@ fn a_struck_key_sends_that_key_alone() {
 }
 
 #[test]
-fn a_moved_clip_sends_its_placement_alone() {
+fn moved_clip_patch_holds_one_placement() {
     let id = InstrumentId(7);
     let (clip, placement) = (ClipId(1), PlacementId(1));
     let create = ClipAction::Create {
@@ -87,7 +87,7 @@ fn a_moved_clip_sends_its_placement_alone() {
 }
 
 #[test]
-fn an_automation_point_sends_that_point_alone() {
+fn automation_patch_holds_one_point() {
     let lane =
         Target::Instrument(InstrumentId(7), InstrumentParameter::Filter(FilterParameter::Cutoff));
     let edit = |state: &StudioState, action| after(state, &NetworkAction::Automation(lane, action));
@@ -107,7 +107,7 @@ fn an_automation_point_sends_that_point_alone() {
 }
 
 #[test]
-fn what_goes_with_an_instrument_is_not_sent() {
+fn patch_omits_parts_deleted_with_their_instrument() {
     let id = InstrumentId(7);
     let create =
         ClipAction::Create { clip: ClipId(1), name: Name::default(), length: NoteLength::MIN };
@@ -120,7 +120,7 @@ fn what_goes_with_an_instrument_is_not_sent() {
 }
 
 #[test]
-fn a_structural_change_sends_all_instruments() {
+fn structural_change_sends_all_instruments() {
     let before = studio(16, 4);
     let add = NetworkAction::AddInstrument {
         id: InstrumentId(17),
@@ -130,12 +130,16 @@ fn a_structural_change_sends_all_instruments() {
     for action in [add, NetworkAction::DeleteInstrument(InstrumentId(3))] {
         let changed = after(&before, &action);
         let all = StudioChange::Instruments(changed.instruments.clone());
-        assert_eq!(patch(&before, &changed), StudioPatch(vec![all]), "and tracks follow");
+        assert_eq!(
+            patch(&before, &changed),
+            StudioPatch(vec![all]),
+            "tracks follow from instruments"
+        );
     }
 }
 
 #[test]
-fn more_than_half_of_the_instruments_are_sent_as_all() {
+fn edits_of_most_instruments_send_all_instruments() {
     let before = studio(10, 0);
     let turn = |count| (1..=count).fold(before.clone(), |s, id| after(&s, &turn_cutoff(id, 99.0)));
     let (half, more) = (turn(5), turn(6));
@@ -145,15 +149,15 @@ fn more_than_half_of_the_instruments_are_sent_as_all() {
 }
 
 #[test]
-fn what_is_turned_back_is_not_sent() {
+fn reverted_edit_sends_no_patch() {
     let before = studio(16, 0);
-    let there = after(&before, &turn_cutoff(7, 99.0));
-    let and_back = after(&there, &turn_cutoff(7, 8000.0));
-    assert_eq!(Studio::diff(&before, &and_back), None);
+    let turned = after(&before, &turn_cutoff(7, 99.0));
+    let reverted = after(&turned, &turn_cutoff(7, 8000.0));
+    assert_eq!(Studio::diff(&before, &reverted), None);
 }
 
 #[test]
-fn a_ui_learns_which_parts_to_redraw() {
+fn dirty_flags_name_the_changed_parts() {
     let before = studio(4, 4);
     let dirty = |action| Studio::dirty(&before, &after(&before, &action));
     assert_eq!(Studio::dirty(&before, &before), DirtyFlags::NONE);
@@ -177,8 +181,8 @@ fn a_ui_learns_which_parts_to_redraw() {
 }
 
 #[test]
-fn a_patch_for_another_state_is_a_misfit_and_no_panic() {
-    for misfit in [
+fn patch_for_another_state_is_an_error() {
+    for unfit in [
         r#"[{"Instrument":[99,{"Mute":true}]}]"#,
         r#"[{"Instrument":[1,{"Output":{"Bus":9}}]}]"#,
         r#"[{"Instrument":[1,{"Source":{"Kick":{"Click":0.5}}}]}]"#,
@@ -203,13 +207,13 @@ fn a_patch_for_another_state_is_a_misfit_and_no_panic() {
         r#"[{"Registry":{"DeletePlugin":9}}]"#,
         r#"[{"Session":{"Midi":{"Put":[1,{"channel":null,"controller":1,"target":{"Bus":[9,"Level"]},"from":0.0,"to":1.0}]}}}]"#,
     ] {
-        let patch: StudioPatch = serde_json::from_str(misfit).unwrap();
-        let PatchError(_) = Studio::apply(&mut studio(4, 1), &patch).expect_err(misfit);
+        let patch: StudioPatch = serde_json::from_str(unfit).unwrap();
+        let PatchError(_) = Studio::apply(&mut studio(4, 1), &patch).expect_err(unfit);
     }
 }
 
 #[test]
-fn a_drum_step_sends_that_step_alone_at_any_size_of_session() {
+fn drum_patch_holds_one_step() {
     for instruments in [16, 1024] {
         let mut before = studio(instruments, 64);
         let id = InstrumentId(7);
@@ -238,26 +242,34 @@ fn a_drum_step_sends_that_step_alone_at_any_size_of_session() {
 }
 
 #[test]
-fn a_knob_of_an_effect_sends_that_knob_alone_wherever_the_effect_is() {
+fn effect_patch_holds_one_parameter_in_every_chain() {
     let bus = BusId(2);
     let before =
         after(&studio(1024, 0), &NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::default())));
     let slot = SlotId(1);
-    let here = |setting| {
+    let instrument = |setting| {
         let setting = InstrumentSetting::Chain(setting);
         NetworkAction::Instrument(InstrumentId(7), InstrumentAction::Set(setting))
     };
-    let there = |setting| NetworkAction::Mixer(MixerSetting::Bus(bus, BusSetting::Chain(setting)));
-    let last = |setting| NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(setting)));
+    let bus_chain =
+        |setting| NetworkAction::Mixer(MixerSetting::Bus(bus, BusSetting::Chain(setting)));
+    let master =
+        |setting| NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(setting)));
     let chains: [(&dyn Fn(ChainSetting) -> NetworkAction, &str); 3] = [
-        (&here, r#"[{"Instrument":[7,{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}]}]"#),
-        (&there, r#"[{"Mixer":{"Bus":[2,{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}]}}]"#),
-        (&last, r#"[{"Mixer":{"Master":{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}}}]"#),
+        (
+            &instrument,
+            r#"[{"Instrument":[7,{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}]}]"#,
+        ),
+        (
+            &bus_chain,
+            r#"[{"Mixer":{"Bus":[2,{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}]}}]"#,
+        ),
+        (&master, r#"[{"Mixer":{"Master":{"Chain":{"Effect":[1,{"Delay":{"Feedback":0.5}}]}}}}]"#),
     ];
-    for (place, expected) in chains {
-        let added = after(&before, &place(ChainSetting::Add(slot, EffectKind::Delay, 0)));
+    for (chain, expected) in chains {
+        let added = after(&before, &chain(ChainSetting::Add(slot, EffectKind::Delay, 0)));
         let feedback = EffectSetting::Delay(DelaySetting::Feedback(Amount::of(0.5)));
-        let turned = after(&added, &place(ChainSetting::Effect(slot, feedback)));
+        let turned = after(&added, &chain(ChainSetting::Effect(slot, feedback)));
         assert_eq!(json(&added, &turned), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! What holds for every sequence of actions.
+//! Properties that hold for every sequence of actions.
 
 use std::fmt::Debug;
 
@@ -21,7 +21,7 @@ pub fn actions() -> impl Strategy<Value = Vec<NetworkAction>> {
     vec(action(), 0..60)
 }
 
-/// Carries out what can be carried out, as a session does: on a copy.
+/// Applies each action to a copy and keeps the copy if the action succeeds, as a session does.
 pub fn run(mut state: StudioState, actions: &[NetworkAction]) -> StudioState {
     for action in actions {
         let mut copy = state.clone();
@@ -40,7 +40,7 @@ fn patched(from: &StudioState, to: &StudioState) -> StudioState {
     state
 }
 
-/// `value` as it arrives elsewhere, whatever codec it goes by.
+/// `value` after encoding and decoding; asserts that both codecs agree.
 pub fn through_wire<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> T {
     let [binary, text] = Codec::ALL.map(|codec| {
         let mut frame = Vec::new();
@@ -52,7 +52,7 @@ pub fn through_wire<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: 
     binary
 }
 
-/// Looks at everything by itself rather than asking the crate.
+/// Asserts the invariants between the parts of the studio, without the checks of the crate.
 pub fn assert_nothing_dangles(state: &StudioState) {
     let tracks: Vec<_> = state.piano_roll.tracks().map(|(id, _)| id).collect();
     let instruments: Vec<_> = state.instruments.iter().map(|(id, _)| id).collect();
@@ -81,13 +81,13 @@ pub fn assert_nothing_dangles(state: &StudioState) {
     }
     for (id, part) in state.arrangement.parts() {
         assert!(state.instruments.contains(id), "part of {id}");
-        assert!(part.clips().count() > 0, "an empty part of {id} is none");
+        assert!(part.clips().count() > 0, "the part of {id} is empty but stored");
         for (_, placement) in part.placements() {
             assert!(part.clip(placement.clip).is_some(), "placement of {id}");
         }
     }
     for (target, _) in state.automation.lanes() {
-        assert!(is_there(state, target), "lane of {target}");
+        assert!(target_exists(state, target), "lane of {target}");
     }
     state.mixer.buses().for_each(|(_, bus)| assert_chain(state, &bus.chain));
     assert_chain(state, &state.mixer.master.chain);
@@ -114,7 +114,7 @@ fn assert_loaded(state: &StudioState, hosted: &dyn Hosted) {
     let Some(id) = hosted.definition() else {
         return assert_eq!(hosted.count(), 0);
     };
-    let table = state.registry.definition(id).expect("what is loaded is in the registry");
+    let table = state.registry.definition(id).expect("the loaded definition is in the registry");
     let mut found = 0;
     for (n, row) in (0..).zip(&table.parameters) {
         if let Some(value) = hosted.touched(ParameterId(n)) {
@@ -147,7 +147,7 @@ fn assert_no_drum_machine_dangles(state: &StudioState) {
 
 proptest! {
     #[test]
-    fn a_patch_leads_from_any_state_to_any_other(
+    fn patch_leads_from_any_state_to_any_other(
         before in actions(), here in actions(), there in actions(),
     ) {
         let base = run(at_work(), &before);
@@ -156,11 +156,11 @@ proptest! {
             prop_assert_eq!(&patched(from, to), to);
         }
         prop_assert_eq!(Studio::diff(&here, &here), None);
-        prop_assert_eq!(Studio::diff(&here, &through_wire(&here)), None, "equal, though not shared");
+        prop_assert_eq!(Studio::diff(&here, &through_wire(&here)), None, "equal without shared memory");
     }
 
     #[test]
-    fn a_burst_of_edits_of_one_instrument_arrives(before in actions(), burst in burst()) {
+    fn burst_of_edits_arrives(before in actions(), burst in burst()) {
         let from = run(at_work(), &before);
         let to = run(from.clone(), &burst);
         prop_assert_eq!(&patched(&from, &to), &to);
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mirror_that_gets_every_patch_has_the_same_state(actions in actions()) {
+    fn mirror_with_every_patch_has_the_same_state(actions in actions()) {
         let mut state = at_work();
         let mut mirror = through_wire(&state);
         for action in &actions {
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn json_changes_nothing(before in actions(), then in actions()) {
+    fn codecs_preserve_states_actions_and_patches(before in actions(), then in actions()) {
         let from = run(at_work(), &before);
         let to = run(from.clone(), &then);
         prop_assert_eq!(&through_wire(&to), &to);
@@ -194,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_dangles_in_whatever_order_things_happen(actions in actions()) {
+    fn references_never_dangle(actions in actions()) {
         let mut state = at_work();
         for action in &actions {
             state = run(state, std::slice::from_ref(action));
@@ -203,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn an_action_leaves_no_trace_in_the_state_it_was_tried_on_a_copy_of(
+    fn reducing_a_copy_leaves_the_original_unchanged(
         before in actions(), action in action(),
     ) {
         let state = run(at_work(), &before);
@@ -213,7 +213,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_action_has_the_same_outcome_on_a_mirror(before in actions(), action in action()) {
+    fn authority_and_mirror_reduce_alike(before in actions(), action in action()) {
         let mut authority = run(at_work(), &before);
         let mut mirror = through_wire(&authority);
         let outcome = Studio::reduce(&mut authority, &action);
@@ -224,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn a_patch_for_another_state_never_panics(
+    fn patch_for_another_state_never_panics(
         here in actions(), there in actions(), elsewhere in actions(),
     ) {
         let [here, there, mut elsewhere] =
@@ -235,10 +235,9 @@ proptest! {
     }
 }
 
-/// Were the generators to miss each other, everything above would hold of
-/// nothing.
+/// The properties above prove nothing if random actions are mostly refused.
 #[test]
-fn random_actions_do_something_of_everything() {
+fn random_actions_cover_the_vocabulary() {
     let mut runner = TestRunner::deterministic();
     let strategy = actions();
     let mut done = String::new();
@@ -295,12 +294,12 @@ fn random_actions_do_something_of_everything() {
         r#""Sound":{"Slice""#,
         r#""Sound":{"Instrument""#,
     ] {
-        assert!(done.contains(word), "nothing was done of {word}");
+        assert!(done.contains(word), "no action with {word} succeeded");
     }
 }
 
-/// Whether what a lane moves is there.
-fn is_there(state: &StudioState, target: &Target) -> bool {
+/// Whether the target of a lane exists.
+fn target_exists(state: &StudioState, target: &Target) -> bool {
     let has = |chain: &Chain, slot| chain.slot(slot).is_some();
     let instrument = |id| state.instruments.get(id);
     let bus = |id| state.mixer.bus(id);

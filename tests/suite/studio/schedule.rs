@@ -1,4 +1,4 @@
-//! What is played does not depend on how often the engine is called.
+//! The silent engine plays the same notes at the same times, however often it is called.
 
 use std::time::Duration;
 
@@ -16,50 +16,50 @@ use imbolc_net::{
 };
 use proptest::{collection::vec, prelude::*};
 
-use super::vocabulary::{groove, written};
+use super::vocabulary::{composition, groove};
 
-/// The instrument that `written` takes for a drum kit.
+/// The drum kit of `composition`.
 const KIT: InstrumentId = InstrumentId(3);
 
-/// What somebody does to the music while it goes.
+/// An action on the music during playback.
 #[derive(Clone, Debug)]
-enum Move {
+enum LiveEdit {
     Tempo(u16),
     Locate(u32),
-    StopAndGo,
+    Restart,
     Groove(InstrumentId, GrooveSetting),
     Loop(bool),
     Note(u32),
 }
 
-struct Show {
+struct Performance {
     now: Timestamp,
     state: StudioState,
     engine: SilentEngine,
 }
 
-impl Show {
-    fn new(written: &[NetworkAction], region: Option<(u32, u32)>) -> Self {
-        let mut show = Self {
+impl Performance {
+    fn new(composition: &[NetworkAction], region: Option<(u32, u32)>) -> Self {
+        let mut performance = Self {
             now: Timestamp::ZERO,
             state: StudioState::starter(),
             engine: SilentEngine::logging(),
         };
-        show.act(&NetworkAction::DeleteInstrument(KIT));
-        show.act(&NetworkAction::AddInstrument {
+        performance.act(&NetworkAction::DeleteInstrument(KIT));
+        performance.act(&NetworkAction::AddInstrument {
             id: KIT,
             name: Name::default(),
             source: SourceKind::DrumKit,
         });
-        assert!(show.state.drums.machine(KIT).is_some());
-        written.iter().for_each(|action| show.act(action));
+        assert!(performance.state.drums.machine(KIT).is_some());
+        composition.iter().for_each(|action| performance.act(action));
         if let Some((start, length)) = region {
             let region = LoopRegion::new(Ticks::of(start), Ticks::of(start + length)).unwrap();
-            show.act(&NetworkAction::Transport(TransportAction::Region(region)));
-            show.act(&NetworkAction::Transport(TransportAction::Loop(true)));
+            performance.act(&NetworkAction::Transport(TransportAction::Region(region)));
+            performance.act(&NetworkAction::Transport(TransportAction::Loop(true)));
         }
-        show.act(&NetworkAction::Transport(TransportAction::Play));
-        show
+        performance.act(&NetworkAction::Transport(TransportAction::Play));
+        performance
     }
 
     fn act(&mut self, action: &NetworkAction) {
@@ -73,24 +73,24 @@ impl Show {
     }
 
     fn advance(&mut self) {
-        for saying in self.engine.advance(self.now, &self.state) {
-            self.act(&saying);
+        for action in self.engine.advance(self.now, &self.state) {
+            self.act(&action);
         }
     }
 
-    fn make(&mut self, what: &Move) {
+    fn edit(&mut self, edit: &LiveEdit) {
         let transport = NetworkAction::Transport;
-        match what {
-            Move::Tempo(bpm) => {
+        match edit {
+            LiveEdit::Tempo(bpm) => {
                 let tempo = SessionSetting::Tempo(Bpm::of(f32::from(*bpm)));
                 self.act(&NetworkAction::Session(tempo));
             }
-            Move::Groove(id, setting) => {
+            LiveEdit::Groove(id, setting) => {
                 let set = InstrumentAction::Set(InstrumentSetting::Groove(setting.clone()));
                 self.act(&NetworkAction::Instrument(*id, set));
             }
-            Move::Loop(on) => self.act(&transport(TransportAction::Loop(*on))),
-            Move::Note(tick) => {
+            LiveEdit::Loop(on) => self.act(&transport(TransportAction::Loop(*on))),
+            LiveEdit::Note(tick) => {
                 let note = Note {
                     tick: Ticks::of(*tick),
                     pitch: Pitch::of(50),
@@ -100,16 +100,18 @@ impl Show {
                 };
                 self.act(&NetworkAction::PianoRoll(InstrumentId(1), PianoRollAction::Add(note)));
             }
-            Move::Locate(tick) => self.act(&transport(TransportAction::Locate(Ticks::of(*tick)))),
-            Move::StopAndGo => {
+            LiveEdit::Locate(tick) => {
+                self.act(&transport(TransportAction::Locate(Ticks::of(*tick))));
+            }
+            LiveEdit::Restart => {
                 self.act(&transport(TransportAction::Stop));
                 self.act(&transport(TransportAction::Play));
             }
         }
     }
 
-    /// Lets half a second pass, the engine being called after each of `pulses`,
-    /// again and again.
+    /// Advances the clock by half a second and calls the engine after each interval of
+    /// `pulses` (microseconds), which repeat.
     fn wait(&mut self, pulses: &[u32]) {
         let end = self.now + Duration::from_millis(500);
         for pulse in pulses.iter().cycle() {
@@ -121,38 +123,39 @@ impl Show {
         }
     }
 
-    fn play(mut self, moves: &[Move], pulses: &[u32]) -> Vec<Played> {
-        for what in moves {
+    fn play(mut self, edits: &[LiveEdit], pulses: &[u32]) -> Vec<Played> {
+        for edit in edits {
             self.wait(pulses);
-            self.make(what);
+            self.edit(edit);
         }
         self.wait(pulses);
         self.engine.take_log()
     }
 }
 
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let what = prop_oneof![
-        (20u16..=999).prop_map(Move::Tempo),
-        (0u32..2000).prop_map(Move::Locate),
-        Just(Move::StopAndGo),
-        ((1u32..4).prop_map(InstrumentId), groove()).prop_map(|(id, set)| Move::Groove(id, set)),
-        any::<bool>().prop_map(Move::Loop),
-        (0u32..2000).prop_map(Move::Note),
+fn live_edits() -> impl Strategy<Value = Vec<LiveEdit>> {
+    let edit = prop_oneof![
+        (20u16..=999).prop_map(LiveEdit::Tempo),
+        (0u32..2000).prop_map(LiveEdit::Locate),
+        Just(LiveEdit::Restart),
+        ((1u32..4).prop_map(InstrumentId), groove())
+            .prop_map(|(id, set)| LiveEdit::Groove(id, set)),
+        any::<bool>().prop_map(LiveEdit::Loop),
+        (0u32..2000).prop_map(LiveEdit::Note),
     ];
-    vec(what, 0..4)
+    vec(edit, 0..4)
 }
 
 proptest! {
     #[test]
-    fn the_same_is_played_whatever_the_pulse(
-        written in vec(written(), 1..40),
+    fn playback_does_not_depend_on_call_intervals(
+        composition in vec(composition(), 1..40),
         region in prop::option::of((0u32..600, 1u32..600)),
-        moves in moves(),
+        edits in live_edits(),
         pulses in vec(200u32..40_000, 1..8),
         others in vec(200u32..600_000, 1..8),
     ) {
-        let play = |pulses: &[u32]| Show::new(&written, region).play(&moves, pulses);
+        let play = |pulses: &[u32]| Performance::new(&composition, region).play(&edits, pulses);
         prop_assert_eq!(play(&pulses), play(&others));
     }
 }

@@ -1,5 +1,5 @@
-//! What becomes of the rest when something is deleted: nothing refers to what
-//! is not there.
+//! Deleting parts of the studio: references to a deleted part are removed, and no action can refer
+//! to a missing one.
 
 use imbolc_net::{
     model::{InstrumentId, Invalid, Model},
@@ -29,7 +29,7 @@ fn act(state: &mut StudioState, action: &NetworkAction) {
 }
 
 fn refused(state: &StudioState, action: &NetworkAction) -> Invalid {
-    Studio::reduce(&mut state.clone(), action).expect_err("it refers to what is not there")
+    Studio::reduce(&mut state.clone(), action).expect_err("it refers to a missing part")
 }
 
 fn lead(setting: InstrumentSetting) -> NetworkAction {
@@ -70,8 +70,8 @@ fn with_plugin() -> StudioState {
     state
 }
 
-/// After these actions and then this one, everything is as it was before them.
-fn assert_undone_by(mut state: StudioState, last: &NetworkAction, actions: &[NetworkAction]) {
+/// Asserts that `last` leaves no trace of `actions`.
+fn assert_removed_by(mut state: StudioState, last: &NetworkAction, actions: &[NetworkAction]) {
     let mut without = state.clone();
     act(&mut without, last);
     for action in actions {
@@ -82,7 +82,7 @@ fn assert_undone_by(mut state: StudioState, last: &NetworkAction, actions: &[Net
 }
 
 #[test]
-fn a_bus_that_is_deleted_feeds_and_keys_nothing() {
+fn deleted_bus_is_removed_from_inputs_and_side_chains() {
     let mut state = StudioState::starter();
     act(&mut state, &source(SourceSetting::Kind(SourceKind::BusInput)));
     act(&mut state, &master(ChainSetting::Add(SLOT, EffectKind::Compressor, 0)));
@@ -96,28 +96,28 @@ fn a_bus_that_is_deleted_feeds_and_keys_nothing() {
         assert_eq!(refused(&state, action), Invalid::missing("bus", 1));
     }
     act(&mut state, &NetworkAction::Mixer(MixerSetting::AddBus(BUS, Name::default())));
-    assert_undone_by(state, &NetworkAction::Mixer(MixerSetting::DeleteBus(BUS)), &uses);
+    assert_removed_by(state, &NetworkAction::Mixer(MixerSetting::DeleteBus(BUS)), &uses);
 }
 
 #[test]
-fn a_layer_group_that_is_deleted_has_no_instruments() {
+fn deleted_layer_group_is_removed_from_instruments() {
     let mut state = StudioState::starter();
     let group = LayerGroupId(1);
     let join = lead(InstrumentSetting::LayerGroup(Some(group)));
     assert_eq!(refused(&state, &join), Invalid::missing("layer group", 1));
     act(&mut state, &NetworkAction::Mixer(MixerSetting::AddLayerGroup(group, Name::default())));
     let delete = NetworkAction::Mixer(MixerSetting::DeleteLayerGroup(group));
-    assert_undone_by(state, &delete, &[join]);
+    assert_removed_by(state, &delete, &[join]);
 }
 
 #[test]
-fn an_instrument_that_is_deleted_is_on_no_pad_and_under_no_knob() {
+fn deleted_instrument_is_removed_from_pads_and_mappings() {
     let sound = PadSetting::Sound(PadSound::Instrument(LEAD, Pitch::of(60)));
     let uses = [
         drums(DrumSetting::Pad(PAD, sound)),
         map(MidiTarget::Instrument(LEAD, InstrumentKnob::Cutoff)),
     ];
-    assert_undone_by(with_kit(), &NetworkAction::DeleteInstrument(LEAD), &uses);
+    assert_removed_by(with_kit(), &NetworkAction::DeleteInstrument(LEAD), &uses);
     let mut state = with_kit();
     act(&mut state, &NetworkAction::DeleteInstrument(LEAD));
     for action in &uses {
@@ -126,7 +126,7 @@ fn an_instrument_that_is_deleted_is_on_no_pad_and_under_no_knob() {
 }
 
 #[test]
-fn a_plugin_that_is_deleted_is_unloaded_wherever_it_was_loaded() {
+fn deleted_plugin_is_unloaded_everywhere() {
     let mut state = with_plugin();
     act(&mut state, &source(SourceSetting::Kind(SourceKind::Vst)));
     act(&mut state, &master(ChainSetting::Add(SLOT, EffectKind::Vst, 0)));
@@ -136,11 +136,11 @@ fn a_plugin_that_is_deleted_is_unloaded_wherever_it_was_loaded() {
         master(ChainSetting::Effect(SLOT, EffectSetting::Vst(LoadedSetting::Load(PLUGIN)))),
     ];
     let delete = NetworkAction::Registry(RegistrySetting::DeletePlugin(PLUGIN));
-    assert_undone_by(state, &delete, &uses);
+    assert_removed_by(state, &delete, &uses);
 }
 
 #[test]
-fn a_parameter_is_set_within_its_table_only() {
+fn hosted_parameter_stays_within_its_range() {
     let mut state = with_plugin();
     act(&mut state, &source(SourceSetting::Kind(SourceKind::Vst)));
     let set = |id, value| {
@@ -154,7 +154,7 @@ fn a_parameter_is_set_within_its_table_only() {
 }
 
 #[test]
-fn an_endless_knob_starts_at_the_default_and_stays_in_range() {
+fn endless_knob_starts_at_default_and_is_clamped() {
     let mut state = with_plugin();
     act(&mut state, &source(SourceSetting::Kind(SourceKind::Vst)));
     let turn = |by| NetworkAction::Adjust(Device::Source(LEAD), KNOB, ParameterChange::of(by));
@@ -170,7 +170,7 @@ fn an_endless_knob_starts_at_the_default_and_stays_in_range() {
 }
 
 #[test]
-fn a_drum_kit_that_becomes_something_else_has_no_drum_machine() {
+fn changing_the_source_of_a_kit_deletes_its_machine() {
     let mut state = with_kit();
     act(&mut state, &drums(DrumSetting::Swing(Amount::MAX)));
     let kind = |kind| {
@@ -187,7 +187,7 @@ fn a_drum_kit_that_becomes_something_else_has_no_drum_machine() {
 }
 
 #[test]
-fn pads_play_slices_and_fall_silent_when_the_sample_is_cut_anew() {
+fn pads_of_removed_slices_become_silent() {
     let mut state = with_kit();
     let kit = |action| NetworkAction::Drums(KIT, action);
     act(&mut state, &kit(DrumAction::Chop(SliceCount::of(4))));

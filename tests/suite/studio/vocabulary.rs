@@ -1,11 +1,11 @@
-//! Random actions from the whole vocabulary. The ids, places and keys are few,
-//! so that actions meet; the values are from the whole of their range.
-//! Each strategy is boxed: unboxed, a whole vocabulary overflows a test's stack.
+//! Strategies for random actions of every kind.
+//!
+//! Ids, positions and keys come from small sets, so that actions affect each other; values cover
+//! their whole range. Each strategy is boxed, because unboxed ones overflow the stack of a test.
 
 use std::sync::Arc;
 
-/// A strategy for each table of settings: a row for every setting, or it does
-/// not compile.
+/// A strategy for each table of settings. A setting without a row does not compile.
 macro_rules! settings_of {
     ($( $name:ident: $setting:ident { $( $variant:ident: $value:expr, )+ } )+) => { $(
         pub fn $name() -> BoxedStrategy<$setting> {
@@ -61,7 +61,7 @@ use self::{
     modulators::{arpeggiator, lfo},
     sources::source,
 };
-/// A strategy for each quantity: all of its range, and its ends often.
+/// A strategy for each quantity over its whole range, with frequent limits.
 macro_rules! any_of {
     ($($name:ident: $quantity:ident;)+) => { $(
         #[allow(dead_code, reason = "not every family has every quantity")]
@@ -127,7 +127,7 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
         1 => project().prop_map(NetworkAction::Project),
         1 => project_report().prop_map(NetworkAction::ProjectReport),
         12 => (prop_oneof![1 => instrument_id(), 3 => Just(InstrumentId(4))], drum()).prop_map(|(id, a)| NetworkAction::Drums(id, a)),
-        14 => where_it_fits(),
+        14 => fitting_setting(),
         3 => (device(), parameter_id(), change())
             .prop_map(|(device, p, by)| NetworkAction::Adjust(device, p, by)),
         3 => registry().prop_map(NetworkAction::Registry),
@@ -139,8 +139,8 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
     .boxed()
 }
 
-/// What one musician does to one instrument within a moment, most of it to the
-/// source: a patch of this is parameter by parameter.
+/// Several edits of one instrument in a row, mostly of its source, which a patch sends parameter by
+/// parameter.
 pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
     let edit = prop_oneof![
         instrument(),
@@ -153,9 +153,9 @@ pub fn burst() -> BoxedStrategy<Vec<NetworkAction>> {
         .boxed()
 }
 
-/// What a composer writes: notes, clips, lanes and beats within the first bars,
-/// and how they swing. The third instrument is a drum kit.
-pub fn written() -> BoxedStrategy<NetworkAction> {
+/// Notes, clips, lanes, drum steps and grooves within the first bars. Instrument 3 must be a drum
+/// kit.
+pub fn composition() -> BoxedStrategy<NetworkAction> {
     fn tick() -> BoxedStrategy<Ticks> {
         (0u32..900).prop_map(Ticks::of).boxed()
     }
@@ -259,7 +259,7 @@ fn instrument() -> BoxedStrategy<InstrumentAction> {
 settings_of! {
     instrument_setting: InstrumentSetting {
         Name: name(),
-        Source: prop_oneof![source(), source_that_refers()],
+        Source: prop_oneof![source(), source_reference()],
         Filter: filter(),
         Amp: envelope(),
         Chain: chain(),
@@ -292,15 +292,14 @@ settings_of! {
     }
 }
 
-/// Every kind, and often those that refer to something else.
+/// Every kind, with frequent kinds that hold references.
 fn source_kind() -> BoxedStrategy<SourceKind> {
     let others = [SourceKind::DrumKit, SourceKind::Vst, SourceKind::SynthDef, SourceKind::BusInput];
     prop_oneof![select(SourceKind::ALL), select(others.to_vec())].boxed()
 }
 
-/// What seldom meets an instrument that it fits, for those that it fits in a
-/// studio at work.
-fn where_it_fits() -> BoxedStrategy<NetworkAction> {
+/// Settings that fit few instruments, for instruments of [`at_work`] that they fit.
+fn fitting_setting() -> BoxedStrategy<NetworkAction> {
     let bus = maybe(bus_id()).prop_map(|bus| SourceSetting::BusInput(BusInputSetting::Bus(bus)));
     let kind = source_kind().prop_map(SourceSetting::Kind);
     let set = |id, setting: BoxedStrategy<InstrumentSetting>| {
@@ -316,16 +315,15 @@ fn where_it_fits() -> BoxedStrategy<NetworkAction> {
         2 => set(6, source(synth_def().prop_map(SourceSetting::SynthDef).boxed())),
         1 => (2u32..7).prop_flat_map(move |id| set(id, source(kind.clone().boxed()))),
         6 => set(5, chain().prop_map(InstrumentSetting::Chain).boxed()),
-        3 => set(5, effect_that_refers()
+        3 => set(5, effect_reference()
             .prop_map(|s| InstrumentSetting::Chain(ChainSetting::Effect(SlotId(0), s)))
             .boxed()),
     ]
     .boxed()
 }
 
-/// Settings of those sources that refer to something else, more often than one
-/// among all.
-fn source_that_refers() -> BoxedStrategy<SourceSetting> {
+/// Settings of sources that hold references.
+fn source_reference() -> BoxedStrategy<SourceSetting> {
     prop_oneof![
         plugin().prop_map(SourceSetting::Vst),
         synth_def().prop_map(SourceSetting::SynthDef),
@@ -334,8 +332,8 @@ fn source_that_refers() -> BoxedStrategy<SourceSetting> {
     .boxed()
 }
 
-/// The same for effects.
-fn effect_that_refers() -> BoxedStrategy<EffectSetting> {
+/// Settings of effects that hold references.
+fn effect_reference() -> BoxedStrategy<EffectSetting> {
     let side_chain = maybe(bus_id()).prop_map(CompressorSetting::SideChain);
     prop_oneof![
         plugin().prop_map(EffectSetting::Vst),
@@ -352,7 +350,7 @@ fn chain() -> BoxedStrategy<ChainSetting> {
         1 => slot_id().prop_map(ChainSetting::Remove),
         2 => (slot_id(), 0u8..6).prop_map(|(id, at)| ChainSetting::Move(id, at)),
         1 => (slot_id(), any::<bool>()).prop_map(|(id, on)| ChainSetting::Bypass(id, on)),
-        6 => (slot_id(), prop_oneof![effect(), effect_that_refers()])
+        6 => (slot_id(), prop_oneof![effect(), effect_reference()])
             .prop_map(|(id, s)| ChainSetting::Effect(id, s)),
     ]
     .boxed()
@@ -513,7 +511,7 @@ fn piano_roll() -> BoxedStrategy<PianoRollAction> {
     .boxed()
 }
 
-/// A region among the places where things are.
+/// A region between the positions that notes and points have.
 fn region() -> BoxedStrategy<LoopRegion> {
     (place(), place())
         .prop_filter_map("a region is not empty", |(a, b)| LoopRegion::new(a.min(b), a.max(b)).ok())

@@ -1,12 +1,12 @@
-//! How actions and changes are written: whoever joins with twenty lines of
-//! Python depends on every letter of it.
+//! The JSON of actions and changes. Clients in other languages depend on it, so it must not change
+//! within a protocol version.
 
 use std::fmt::Debug;
 
 use imbolc_net::studio::{NetworkAction, StudioChange};
 use serde::{Serialize, de::DeserializeOwned};
 
-fn assert_written<T: Serialize + DeserializeOwned + Debug>(examples: &[&str]) {
+fn assert_round_trip<T: Serialize + DeserializeOwned + Debug>(examples: &[&str]) {
     for json in examples {
         let value: T = serde_json::from_str(json).unwrap_or_else(|e| panic!("{e} in {json}"));
         assert_eq!(&serde_json::to_string(&value).unwrap(), json);
@@ -14,8 +14,8 @@ fn assert_written<T: Serialize + DeserializeOwned + Debug>(examples: &[&str]) {
 }
 
 #[test]
-fn actions_are_written_like_this() {
-    assert_written::<NetworkAction>(&[
+fn actions_have_stable_json() {
+    assert_round_trip::<NetworkAction>(&[
         r#"{"AddInstrument":{"id":3001,"name":"Strings","source":"Fm"}}"#,
         r#"{"DeleteInstrument":3001}"#,
         r#"{"Instrument":[1,{"Set":{"Name":"Sub bass"}}]}"#,
@@ -155,8 +155,8 @@ fn actions_are_written_like_this() {
 }
 
 #[test]
-fn changes_are_written_like_this() {
-    assert_written::<StudioChange>(&[
+fn changes_have_stable_json() {
+    assert_round_trip::<StudioChange>(&[
         r#"{"Session":{"Tempo":128.0}}"#,
         r#"{"Transport":{"Playing":true}}"#,
         r#"{"Transport":{"Position":1920}}"#,

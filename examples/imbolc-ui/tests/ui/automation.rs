@@ -87,7 +87,7 @@ fn point_moves_by_a_twentieth_or_is_added() {
     }
     let dispatched = stage.dispatched();
     assert_eq!(dispatched.last(), Some(&put(point(120, 0.0))));
-    assert!(dispatched.len() < 10, "what changes nothing is not sent");
+    assert!(dispatched.len() < 10, "unchanged values are not sent");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn escape_or_left_end_leaves_the_points() {
         stage.press(keys);
         assert!(stage.screen().contains("Enter: edit the points"), "{}", stage.screen());
     }
-    assert_eq!(stage.press("<down><down>D").dispatched().len(), 1, "among the lanes again");
+    assert_eq!(stage.press("<down><down>D").dispatched().len(), 1, "the list has the keys again");
     assert!(!stage.screen().contains("session tempo  "));
 }
 

@@ -1,7 +1,7 @@
 //! Keys in, actions out.
 
 use imbolc_net::{
-    Event,
+    Event, SessionEvent,
     protocol::Refusal,
     studio::{InstrumentAction, InstrumentSetting, NetworkAction, SessionSetting, TransportAction},
     util::quantity::{Bpm, Decibels},
@@ -46,9 +46,9 @@ fn steps_are_undone_and_redone() {
 #[test]
 fn undo_and_redo_have_different_messages() {
     let mut stage = Stage::new(Scene::Joined);
-    stage.emit(Event::Undone { kept: 0 });
+    stage.emit(Event::Session(SessionEvent::Undone { kept: 0 }));
     assert!(stage.screen().contains("last step undone"));
-    stage.emit(Event::Redone { kept: 2 });
+    stage.emit(Event::Session(SessionEvent::Redone { kept: 2 }));
     let again = "step redone, except 2 changes that others have overwritten";
     assert!(stage.screen().contains(again), "{}", stage.screen());
 }
@@ -71,7 +71,7 @@ fn command_is_typed_and_its_error_is_shown() {
     let tempo = SessionSetting::Tempo(Bpm::of(174.0));
     assert_eq!(stage.dispatched(), [NetworkAction::Session(tempo)]);
     assert!(stage.screen().contains("174.0 bpm"), "{}", stage.screen());
-    assert!(stage.press(":pl<tab><esc> ").dispatched() == [PLAY], "the line is given up");
+    assert!(stage.press(":pl<tab><esc> ").dispatched() == [PLAY], "Esc closes the palette");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn host_with_participants_confirms_quit() {
     assert!(stage.press("q").screen().contains(question), "{}", stage.screen());
     assert!(!stage.app.has_quit());
     stage.press("+q");
-    assert!(!stage.app.has_quit(), "something else was done in between");
+    assert!(!stage.app.has_quit(), "another key cancels the confirmation");
     stage.press("q");
     assert!(stage.app.has_quit());
 
@@ -130,7 +130,7 @@ fn host_with_participants_confirms_quit() {
     assert!(stage.press("+q").screen().contains("1 person is in your session"));
     stage.edit_roster(|roster| drop(roster.participants.remove(&ANA)));
     stage.press("+q");
-    assert!(stage.app.has_quit(), "nobody is left");
+    assert!(stage.app.has_quit(), "no participant is left");
     let mut stage = Stage::new(Scene::Hosting);
     stage.press("<ctrl-c>");
     assert!(stage.app.has_quit(), "that is meant");

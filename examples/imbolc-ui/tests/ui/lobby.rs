@@ -121,11 +121,11 @@ async fn lobby_stays_while_joining() {
 
     let keys = [KeyCode::Enter, KeyCode::Esc];
     let (chosen, screen) = visit(&keys, async |_| pending().await).await;
-    assert_eq!(chosen, None, "given up is the session, and not the lobby");
+    assert_eq!(chosen, None, "Esc cancels the attempt, not the lobby");
     assert!(screen.contains("Enter join"), "{screen}");
     let keys = [KeyCode::Enter, KeyCode::Char('q')];
     let (chosen, _) = visit(&keys, async |_| pending().await).await;
-    assert_eq!(chosen, Some(Ok(None)), "one may leave meanwhile");
+    assert_eq!(chosen, Some(Ok(None)), "q quits while joining");
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,11 +134,11 @@ async fn failed_attempt_returns_to_list_with_reason() {
     let second = async |address: SocketAddr| {
         assert_eq!(address, SocketAddr::from(([192, 168, 1, 20], 9999)));
         tried.set(tried.get() + 1);
-        if tried.get() == 1 { Err("nobody is listening".into()) } else { Ok(tried.get()) }
+        if tried.get() == 1 { Err("nothing is listening".into()) } else { Ok(tried.get()) }
     };
     let (chosen, screen) = visit(&[KeyCode::Enter], second).await;
     assert_eq!(chosen, None);
-    assert!(screen.contains("Friday: nobody is listening"), "{screen}");
+    assert!(screen.contains("Friday: nothing is listening"), "{screen}");
     assert!(screen.contains("192.168.1.20:9999"), "{screen}");
 
     tried.set(0);

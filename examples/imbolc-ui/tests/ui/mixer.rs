@@ -188,7 +188,7 @@ fn effects_are_bypassed_moved_and_deleted() {
     assert_eq!(
         stage.press("<enter>>>").dispatched(),
         [chain(ChainSetting::Bypass(SlotId(1), true)), chain(ChainSetting::Move(SlotId(1), 1)),],
-        "at the end it goes no further"
+        "the last effect stays last"
     );
     assert_eq!(
         stage.press("<up><enter>D<enter>").dispatched(),

@@ -1,7 +1,7 @@
 //! The people pane: what its keys do, and what it shows.
 
 use imbolc_net::{
-    Event,
+    Event, SessionEvent,
     model::InstrumentId,
     protocol::{ClientId, Participant, Presence},
     studio::{Pane, StudioState},
@@ -98,14 +98,14 @@ fn latest_messages_are_at_the_end() {
     assert!(stage.screen().contains("nothing yet"));
     for instrument in [BASS, LEAD, PAD, DRUMS] {
         let owner = stage.owner(ANA);
-        stage.emit(Event::Ownership { instrument, owner });
+        stage.emit(Event::Session(SessionEvent::Ownership { instrument, owner }));
     }
     let screen = stage.screen();
     let at = |text| screen.find(text).unwrap_or_else(|| panic!("{text}: {screen}"));
     assert!(at("ana owns 1 Bass") < at("ana owns 4 Drums"), "{screen}");
     for id in 5..=40 {
         let owner = stage.owner(BEN);
-        stage.emit(Event::Ownership { instrument: InstrumentId(id), owner });
+        stage.emit(Event::Session(SessionEvent::Ownership { instrument: InstrumentId(id), owner }));
     }
     stage.resize(60, 16);
     let screen = stage.screen();

@@ -146,7 +146,7 @@ fn cut_removes_the_notes() {
     assert_eq!(stage.dispatched(), [bass(PianoRollAction::DeleteRegion(region(0, 600)))]);
     assert_eq!(stage.app.client_state().clipboard(), [note(0, 36), note(480, 36)]);
     assert_eq!(stage.studio().piano_roll.track(BASS).unwrap().len(), 6);
-    assert_eq!(stage.press("<home>x").dispatched(), [], "there is nothing left there");
+    assert_eq!(stage.press("<home>x").dispatched(), [], "no notes are left");
     assert!(stage.screen().contains("no note to cut"));
 }
 

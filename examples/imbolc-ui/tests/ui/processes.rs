@@ -197,7 +197,7 @@ mod net {
         mia.wait_for("1 person is in your session: q again to end it");
         mia.press("q");
         assert!(mia.wait_for_exit().success());
-        ana.wait_for("reconnecting failed: nobody is listening");
+        ana.wait_for("reconnecting failed: nothing is listening");
         ana.wait_for("ana reconnecting: the host has ended the session; retrying");
         ana.press("+");
         ana.wait_for("-4.0*");
@@ -248,7 +248,7 @@ mod net {
         assert!(!player.wait_for_exit().success());
         let screen = player.screen();
         assert!(
-            screen.contains(&format!("cannot join {address}: nobody is listening")),
+            screen.contains(&format!("cannot join {address}: nothing is listening")),
             "{screen}"
         );
         assert!(!player.has_screen());
@@ -297,7 +297,7 @@ mod net {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its number").to_string();
         std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("somebody comes");
+            let (mut stream, _) = listener.accept().expect("a connection");
             if let Some(answer) = answer {
                 let length = u32::try_from(answer.len()).expect("short").to_be_bytes();
                 stream.write_all(&[&length[..], answer.as_bytes()].concat()).expect("it listens");

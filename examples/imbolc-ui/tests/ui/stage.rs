@@ -7,7 +7,7 @@ use std::{
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
-    Dispatcher, Event, NetworkState,
+    Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
     model::{DirtyFlags, InstrumentId, Metering, Model as _},
     protocol::{
@@ -160,7 +160,7 @@ impl Stage {
         if scene == Scene::Refused {
             let action = band::cutoff(LEAD, 1234.0);
             let reason = Refusal::NotOwner { instrument: LEAD, owner: stage.owner(BEN) };
-            stage.emit(Event::Refused { action, reason });
+            stage.emit(Event::Session(SessionEvent::Refused { action, reason }));
         }
         if scene == Scene::Reconnecting {
             stage.emit(Event::Status(scene.status()));

@@ -32,12 +32,12 @@ fn loss_reason_stays_while_attempts_fail() {
     let since = Instant::now();
     let lost = |reason, attempt| Status::Reconnecting { since, reason, attempt, until: since };
     stage.set_status(lost(ConnectionError::Shutdown, None));
-    let refused = || Some(ConnectionError::Network("nobody is listening there".into()));
+    let refused = || Some(ConnectionError::Network("nothing is listening there".into()));
     stage.set_status(lost(ConnectionError::Shutdown, refused()));
     let end = "ana reconnecting: the host has ended the session; retrying";
     assert!(line(&mut stage).starts_with(end), "{}", line(&mut stage));
     // Why the attempts fail is in the message log.
-    assert!(stage.screen().contains("reconnecting failed: nobody is listening there"));
+    assert!(stage.screen().contains("reconnecting failed: nothing is listening there"));
     stage.set_status(lost(ConnectionError::Closed, refused()));
     let closed = "ana reconnecting: the host has closed the connection; your place may be gone";
     assert!(line(&mut stage).starts_with(closed), "{}", line(&mut stage));

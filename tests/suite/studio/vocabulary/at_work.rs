@@ -1,12 +1,11 @@
-//! Where random actions begin: an empty studio has nothing for most of them.
+//! The start state of random actions; most of them would be refused in an empty studio.
 
 use imbolc_net::{
     model::Model,
     studio::{Studio, StudioState},
 };
 
-/// A studio in which there is something of everything, so that random actions
-/// find something to edit and something to delete.
+/// A studio with at least one part of every kind, so that random actions can edit and delete it.
 pub fn at_work() -> StudioState {
     let mut state = StudioState::starter();
     let row = |name| format!(r#"{{"name":"{name}","min":-2.0,"max":1.5,"default":0.5}}"#);

@@ -1,4 +1,4 @@
-//! Random edits of drum machines: few patterns, pads and steps.
+//! Strategies for edits of drum machines, with few patterns, pads and steps.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -32,7 +32,7 @@ pub fn drum() -> BoxedStrategy<DrumAction> {
     .boxed()
 }
 
-/// What a drummer programs: any of it, and often what can be heard.
+/// Any edit, with frequent ones that can be heard.
 pub fn beat() -> BoxedStrategy<DrumAction> {
     let sound = prop_oneof![
         content().prop_map(PadSound::Sample),

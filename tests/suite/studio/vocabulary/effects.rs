@@ -1,4 +1,4 @@
-//! Random settings of every kind of effect.
+//! Strategies for the settings of every kind of effect.
 
 use imbolc_net::studio::{
     BandSetting, BitCrusherSetting, ChorusSetting, CompressorSetting, ConvolutionSetting,

@@ -1,4 +1,4 @@
-//! Random settings of what plays with an instrument by itself.
+//! Strategies for the settings of LFOs, arpeggiators and grooves.
 
 use imbolc_net::studio::{
     ArpeggiatorSetting, ArpeggioPattern, GrooveSetting, LfoSetting, LfoTarget, Swing,

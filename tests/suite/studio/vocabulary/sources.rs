@@ -1,4 +1,4 @@
-//! Random settings of every kind of source.
+//! Strategies for the settings of every kind of source.
 
 use imbolc_net::studio::{
     AdditiveSetting, AudioInputSetting, BowSetting, BusInputSetting, ClapSetting, CowbellSetting,

@@ -1,0 +1,132 @@
+//! The main program of a child process.
+
+use std::{io::BufRead, process::ExitCode, time::Duration};
+
+use imbolc_net::{
+    Dispatcher,
+    model::InstrumentId,
+    server::{HostDispatcher, HostOptions, ServerConfig, Stats},
+    studio::SilentEngine,
+    sync::session::SessionConfig,
+};
+use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
+
+use super::{
+    child_protocol::{ChildAnswer, ChildOrder, ChildRole},
+    cpu,
+    peers::{PatchWriter, run_relay, run_welcome_server},
+};
+use crate::fixture::{self, band};
+
+/// The environment variable with the `ChildRole`.
+pub const ROLE: &str = "IMBOLC_REPORT_ROLE";
+
+/// The instrument whose knob the host turns.
+const HOSTS_OWN: InstrumentId = InstrumentId(1);
+
+/// Serves orders until standard input ends.
+pub fn run() -> Option<ExitCode> {
+    let role = std::env::var(ROLE).ok()?;
+    let role = serde_json::from_str(&role).unwrap();
+    let runtime = super::runtime(1);
+    let mut state = runtime.block_on(ChildState::begin(role));
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        match serde_json::from_str(&line).unwrap() {
+            ChildOrder::Cpu => {}
+            ChildOrder::Burst { edits, gap } => state = state.burst(&runtime, edits, gap),
+        }
+        let (written, encoded) = state.updates();
+        let answer = ChildAnswer { cpu: cpu::used(), written, encoded };
+        println!("{}", serde_json::to_string(&answer).unwrap());
+    }
+    Some(ExitCode::SUCCESS)
+}
+
+enum ChildState {
+    Host(Box<BenchHost>),
+    Writer(PatchWriter),
+    /// Runs without orders.
+    Other,
+}
+
+impl ChildState {
+    async fn begin(role: ChildRole) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("{}", listener.local_addr().unwrap());
+        match role {
+            ChildRole::Host { instruments, pace } => {
+                Self::Host(Box::new(BenchHost::open(listener, instruments, pace)))
+            }
+            ChildRole::Writer { clients, patch } => {
+                Self::Writer(PatchWriter::begin(listener, clients, patch))
+            }
+            ChildRole::Relay { clients, action, patch } => {
+                tokio::spawn(run_relay(listener, clients, action, patch));
+                Self::Other
+            }
+            ChildRole::WelcomeServer { codec, instruments, hello } => {
+                tokio::spawn(run_welcome_server(listener, codec.into(), instruments, hello));
+                Self::Other
+            }
+        }
+    }
+
+    fn burst(self, runtime: &Runtime, edits: u32, gap: Duration) -> Self {
+        let burst = async move {
+            match self {
+                Self::Host(mut host) => {
+                    host.burst(edits, gap).await;
+                    Self::Host(host)
+                }
+                Self::Writer(mut writer) => {
+                    writer.burst(edits, gap).await;
+                    Self::Writer(writer)
+                }
+                Self::Other => self,
+            }
+        };
+        super::on(runtime, burst)
+    }
+
+    /// Patches and full states written, and how many of them were encoded.
+    fn updates(&self) -> (u64, u64) {
+        match self {
+            Self::Host(host) => {
+                let Stats { updates_sent, updates_encoded, .. } = host.dispatcher.stats();
+                (updates_sent, updates_encoded)
+            }
+            Self::Writer(writer) => (writer.written, 0),
+            Self::Other => (0, 0),
+        }
+    }
+}
+
+struct BenchHost {
+    dispatcher: HostDispatcher,
+    turn: u64,
+}
+
+impl BenchHost {
+    fn open(listener: TcpListener, instruments: u32, pace: Duration) -> Self {
+        let session = SessionConfig {
+            min_patch_interval: pace,
+            max_participants: 300,
+            ..SessionConfig::default()
+        };
+        let server = ServerConfig { max_connections: 600, ..ServerConfig::default() };
+        let options = HostOptions { session, server };
+        let (model, engine) = (band::session(instruments), SilentEngine::default());
+        let dispatcher = HostDispatcher::open("Host", model, engine, listener, options).unwrap();
+        dispatcher.request_ownership(&[HOSTS_OWN]).unwrap();
+        Self { dispatcher, turn: 0 }
+    }
+
+    async fn burst(&mut self, edits: u32, gap: Duration) {
+        for _ in 0..edits {
+            self.turn += 1;
+            let action = fixture::turn_to(HOSTS_OWN, fixture::cutoff(self.turn));
+            self.dispatcher.dispatch(action).unwrap();
+            sleep(gap).await;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Note values, as musicians name them.
+//!
+//! This file knows durations in ticks, never what is played.
+
+use serde::{Deserialize, Serialize};
+
+/// A note value, such as a quarter or an eighth triplet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum NoteValue {
+    Whole,
+    Half,
+    Quarter,
+    QuarterTriplet,
+    Eighth,
+    EighthTriplet,
+    Sixteenth,
+    SixteenthTriplet,
+    ThirtySecond,
+}
+
+impl NoteValue {
+    /// All note values, from long to short.
+    pub const ALL: &'static [Self] = &[
+        Self::Whole,
+        Self::Half,
+        Self::Quarter,
+        Self::QuarterTriplet,
+        Self::Eighth,
+        Self::EighthTriplet,
+        Self::Sixteenth,
+        Self::SixteenthTriplet,
+        Self::ThirtySecond,
+    ];
+
+    /// The duration in ticks, 480 per quarter note.
+    #[must_use]
+    pub const fn ticks(self) -> u32 {
+        match self {
+            Self::Whole => 1920,
+            Self::Half => 960,
+            Self::Quarter => 480,
+            Self::QuarterTriplet => 320,
+            Self::Eighth => 240,
+            Self::EighthTriplet => 160,
+            Self::Sixteenth => 120,
+            Self::SixteenthTriplet => 80,
+            Self::ThirtySecond => 60,
+        }
+    }
+}

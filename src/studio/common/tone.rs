@@ -1,0 +1,53 @@
+//! The filter and the amplitude envelope of an instrument.
+//!
+//! Parameter tables only; they must not know the instrument.
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::settings;
+use crate::util::quantity::{Amount, Hertz, Octaves, Seconds};
+
+/// The response of a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FilterKind {
+    /// No filtering.
+    Off,
+    /// Passes frequencies below the cutoff.
+    LowPass,
+    /// Passes frequencies around the cutoff.
+    BandPass,
+    /// Passes frequencies above the cutoff.
+    HighPass,
+}
+
+settings! {
+    /// A filter.
+    #[derive(Copy)]
+    Filter, FilterSetting, FilterParameter {
+        /// The response.
+        kind: Kind(FilterKind) = FilterKind::LowPass;
+        /// The cutoff frequency in Hz.
+        cutoff: Cutoff(Hertz) = Hertz::of(8000.0);
+        /// The resonance at the cutoff, from 0 to 1.
+        resonance: Resonance(Amount) = Amount::of(0.1);
+        /// The modulation of the cutoff by the envelope, in octaves.
+        sweep: Sweep(Octaves) = Octaves::of(0.0);
+        /// The keyboard tracking of the cutoff, from 0 to 1.
+        tracking: Tracking(Amount) = Amount::of(0.0);
+    }
+}
+
+settings! {
+    /// An ADSR envelope over the level of a note.
+    #[derive(Copy)]
+    Envelope, EnvelopeSetting, EnvelopeParameter {
+        /// The attack time in seconds.
+        attack: Attack(Seconds) = Seconds::of(0.005);
+        /// The decay time in seconds, from the peak to the sustain level.
+        decay: Decay(Seconds) = Seconds::of(0.1);
+        /// The sustain level, from 0 to 1.
+        sustain: Sustain(Amount) = Amount::of(0.8);
+        /// The release time in seconds.
+        release: Release(Seconds) = Seconds::of(0.2);
+    }
+}
