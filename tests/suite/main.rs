@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 #![allow(clippy::float_cmp, reason = "what was sent must arrive exactly")]
 
+mod architecture;
 mod at_once;
 mod bounces;
 mod byte_cutter;
@@ -23,7 +24,7 @@ mod processes;
 mod projects;
 #[path = "../../examples/chaos/proxy.rs"]
 mod proxy;
-mod purity;
+
 mod raw;
 mod room;
 mod session;
