@@ -171,8 +171,7 @@ impl App {
         let state = self.studio.state();
         let dirty = match &event {
             Event::Changed(dirty) => *dirty,
-            Event::Session(SessionEvent::Resynchronised(_))
-            | Event::Session(SessionEvent::NewSession { .. })
+            Event::Session(SessionEvent::Resynchronised(_) | SessionEvent::NewSession { .. })
             | Event::Missed(_) => DirtyFlags::ALL,
             _ => DirtyFlags::NONE,
         };

@@ -142,13 +142,13 @@ impl MessageLog {
                 self.push(Tone::Good, format!("{participant} has joined"));
             }
             SessionEvent::Left(participant) if others(&participant) => {
-                self.push(Tone::Plain, format!("{participant} has left"))
+                self.push(Tone::Plain, format!("{participant} has left"));
             }
             SessionEvent::Suspended(participant) if others(&participant) => {
                 self.push(Tone::Bad, format!("{participant} is away; their place is kept"));
             }
             SessionEvent::Resumed(participant) if others(&participant) => {
-                self.push(Tone::Good, format!("{participant} is back"))
+                self.push(Tone::Good, format!("{participant} is back"));
             }
             SessionEvent::Refused { action, reason } => {
                 let what = describe::action_text(&now.model, &action);
