@@ -1,9 +1,9 @@
-//! What happens, in words.
+//! Describes actions, changes and values as text.
 //!
-//! Actions and changes are described by the names that they have on the wire, so
-//! that a new one is described without a line in here.
+//! It derives the words from the names on the wire, so that new actions need no code
+//! here; it knows neither events nor the screen.
 
-mod counting;
+mod numbering;
 
 use imbolc_net::{
     model::{InstrumentId, Model as _},
@@ -17,9 +17,9 @@ use imbolc_net::{
 use serde::Serialize;
 use serde_json::Value;
 
-use self::counting::count_from_one;
+use self::numbering::count_from_one;
 
-/// The families in which the first number is an instrument's.
+/// The variants whose first number is an instrument id.
 const OF_AN_INSTRUMENT: [&str; 8] = [
     "Instrument",
     "DeleteInstrument",
@@ -31,21 +31,21 @@ const OF_AN_INSTRUMENT: [&str; 8] = [
     "Pad",
 ];
 
-/// How many items of a list are spelt out.
-const SPELT_OUT: usize = 5;
+/// How many items of a list are spelled out.
+const MAX_SPELLED: usize = 5;
 
 /// An instrument by number and name.
 #[must_use]
-pub fn instrument(studio: &StudioState, id: InstrumentId) -> String {
+pub fn instrument_label(studio: &StudioState, id: InstrumentId) -> String {
     match studio.instruments.get(id) {
         Some(instrument) => format!("{id} {}", instrument.name),
         None => format!("instrument {id}"),
     }
 }
 
-/// A key by its name and octave: 60, middle C, is `C4`.
+/// A pitch by name and octave; 60 (middle C) is `C4`.
 #[must_use]
-pub fn pitch(pitch: Pitch) -> String {
+pub fn pitch_name(pitch: Pitch) -> String {
     const NAMES: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
     let key = pitch.get();
     format!("{}{}", NAMES[usize::from(key % 12)], i16::from(key / 12) - 1)
@@ -53,29 +53,29 @@ pub fn pitch(pitch: Pitch) -> String {
 
 /// An action, e.g. `1 Bass: set filter cutoff 800`.
 #[must_use]
-pub fn action(studio: &StudioState, action: &NetworkAction) -> String {
-    family(studio, action)
+pub fn action_text(studio: &StudioState, action: &NetworkAction) -> String {
+    instrument_first(studio, action)
 }
 
-/// What a lane moves, e.g. `1 Bass: filter cutoff`.
+/// The target of a lane, e.g. `1 Bass: filter cutoff`.
 #[must_use]
-pub fn target(studio: &StudioState, target: &Target) -> String {
-    family(studio, target)
+pub fn target_text(studio: &StudioState, target: &Target) -> String {
+    instrument_first(studio, target)
 }
 
-/// What has changed between two states, each with who alone may have changed it.
+/// The changes between two states, each with the only participant who may have made it.
 #[must_use]
-pub fn changes(
+pub fn change_texts(
     from: &StudioState,
     to: &StudioState,
     roster: &Roster,
 ) -> Vec<(Option<OwnerInfo>, String)> {
     let patch = Studio::diff(from, to);
     let changes = patch.iter().flat_map(|patch| &patch.0);
-    changes.filter_map(|change| change_of(change, from, to, roster)).collect()
+    changes.filter_map(|change| change_text(change, from, to, roster)).collect()
 }
 
-fn change_of(
+fn change_text(
     change: &StudioChange,
     from: &StudioState,
     to: &StudioState,
@@ -84,7 +84,7 @@ fn change_of(
     let holder = || roster.privileged.clone();
     let by = |id| roster.owner(id).cloned();
     Some(match change {
-        // These would be news at every beat.
+        // These change at every beat.
         StudioChange::Key(..)
         | StudioChange::Project(_)
         | StudioChange::Transport(TransportSetting::Position(_)) => return None,
@@ -94,68 +94,71 @@ fn change_of(
             let new = to.instruments.iter().map(|(id, _)| id).find(|id| is_new(*id));
             let gone = from.instruments.iter().map(|(id, _)| id).find(|id| is_gone(*id));
             match (new, gone) {
-                (Some(id), None) => (by(id), format!("{} is new", instrument(to, id))),
-                (None, Some(id)) => (None, format!("{} is gone", instrument(from, id))),
+                (Some(id), None) => (by(id), format!("{} was added", instrument_label(to, id))),
+                (None, Some(id)) => (None, format!("{} was deleted", instrument_label(from, id))),
                 _ => (None, "the instruments have changed".into()),
             }
         }
-        StudioChange::PutInstrument(id, ..) => (by(*id), format!("{} is new", instrument(to, *id))),
-        StudioChange::DropInstrument(id) => (None, format!("{} is gone", instrument(from, *id))),
+        StudioChange::PutInstrument(id, ..) => {
+            (by(*id), format!("{} was added", instrument_label(to, *id)))
+        }
+        StudioChange::DropInstrument(id) => {
+            (None, format!("{} was deleted", instrument_label(from, *id)))
+        }
         StudioChange::WholeMixer(_) => (holder(), "the mixer has changed".into()),
         StudioChange::WholePianoRoll(_) => (None, "the tracks have changed".into()),
         StudioChange::Instrument(id, _)
         | StudioChange::PianoRoll(id, _)
         | StudioChange::Clip(id, ..)
         | StudioChange::Placement(id, _)
-        | StudioChange::Drums(id, _) => (by(*id), family(to, change)),
+        | StudioChange::Drums(id, _) => (by(*id), instrument_first(to, change)),
         StudioChange::Lane(target, change) => {
-            // A lane as a whole is too much to tell.
+            // A lane as a whole is too long to describe.
             let what = match change {
-                LaneChange::Whole(_) => "is new".into(),
-                LaneChange::Gone => "is gone".into(),
-                change => spell(&value(change)),
+                LaneChange::Whole(_) => "added".into(),
+                LaneChange::Gone => "deleted".into(),
+                change => spell(&renumbered_json(change)),
             };
-            let words = format!("lane of {}: {what}", self::target(to, target));
+            let words = format!("lane of {}: {what}", target_text(to, target));
             (target.instrument().map_or_else(holder, by), words)
         }
         StudioChange::Session(_)
         | StudioChange::Transport(_)
         | StudioChange::Registry(_)
         | StudioChange::Mixer(_)
-        | StudioChange::Arrangement(_) => (holder(), family(to, change)),
+        | StudioChange::Arrangement(_) => (holder(), instrument_first(to, change)),
     })
 }
 
-/// What came of saving, loading and the like, if that is news.
+/// The result of saving, loading and the like, if it changed.
 #[must_use]
-pub fn notice(from: &StudioState, to: &StudioState) -> Option<Result<String, String>> {
+pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<String, String>> {
     let (old, new) = (&from.projects.notice, &to.projects.notice);
     if old == new {
         return None;
     }
     match new {
         ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
-        ProjectNotice::Done(done) => Some(Ok(format!("done: {}", task(done)))),
+        ProjectNotice::Done(done) => Some(Ok(format!("done: {}", project_task(done)))),
         ProjectNotice::Failed(failed, why) => {
-            Some(Err(format!("not done: {}: {}", task(failed), failure(why))))
+            Some(Err(format!("failed: {}: {}", project_task(failed), project_failure(why))))
         }
     }
 }
 
-/// Why a project could not be saved or loaded, and what to do about it where this
-/// program knows.
+/// Why a project could not be saved or loaded, and how to fix it if that is known.
 #[must_use]
-pub fn failure(why: &ProjectFailure) -> String {
+pub fn project_failure(why: &ProjectFailure) -> String {
     match why {
         ProjectFailure::NoDirectory => {
-            "the host keeps no projects: start it with --project-dir DIR".into()
+            "the host has no project directory: start it with --project-dir DIR".into()
         }
         why => why.to_string(),
     }
 }
 
-/// What is done to projects. Names stay as they are.
-fn task(action: &ProjectAction) -> String {
+/// A project action; names stay as they are.
+fn project_task(action: &ProjectAction) -> String {
     match action {
         ProjectAction::New => "new project".into(),
         ProjectAction::Save => "save".into(),
@@ -168,21 +171,20 @@ fn task(action: &ProjectAction) -> String {
     }
 }
 
-/// What a thing of one kind among several is called, e.g. `super saw`.
+/// The variant of an enum as words, e.g. `super saw`.
 #[must_use]
-pub fn of(thing: impl Serialize) -> String {
-    spell(&value(&thing))
+pub fn label(thing: impl Serialize) -> String {
+    spell(&renumbered_json(&thing))
 }
 
-/// What something is set to, without what is set: of
-/// `Session(Tempo(120))` that is `120`.
+/// The innermost value: of `Session(Tempo(120))` that is `120`.
 #[must_use]
-pub fn innermost(thing: &impl Serialize) -> String {
-    let mut value = &value(thing);
+pub fn value_text(thing: &impl Serialize) -> String {
+    let mut value = &renumbered_json(thing);
     loop {
         let inner = match value {
             Value::Array(items) => items.last(),
-            other => only(other).map(|(_, inner)| inner),
+            other => single_field(other).map(|(_, inner)| inner),
         };
         match inner {
             Some(inner) => value = inner,
@@ -191,40 +193,39 @@ pub fn innermost(thing: &impl Serialize) -> String {
     }
 }
 
-/// One of the families of actions or changes. Whose instrument it is comes
-/// first.
-fn family(studio: &StudioState, thing: &impl Serialize) -> String {
-    let value = value(thing);
-    let Some((family, content)) = only(&value) else { return spell(&value) };
+/// An action or change; if it belongs to an instrument, that comes first.
+fn instrument_first(studio: &StudioState, thing: &impl Serialize) -> String {
+    let value = renumbered_json(thing);
+    let Some((family, content)) = single_field(&value) else { return spell(&value) };
     if !OF_AN_INSTRUMENT.contains(&family) {
         return spell(&value);
     }
-    let family = if family == "Instrument" { String::new() } else { spread(family) + " " };
+    let family = if family == "Instrument" { String::new() } else { to_words(family) + " " };
     match content {
-        Value::Number(id) => format!("{family}{}", named(studio, id)),
+        Value::Number(id) => format!("{family}{}", instrument_by_number(studio, id)),
         Value::Array(items) => match &items[..] {
             [Value::Number(id), rest @ ..] => {
-                format!("{}: {family}{}", named(studio, id), list(rest))
+                format!("{}: {family}{}", instrument_by_number(studio, id), spell_list(rest))
             }
-            _ => family + &list(items),
+            _ => family + &spell_list(items),
         },
         other => family + &spell(other),
     }
 }
 
-fn named(studio: &StudioState, id: &serde_json::Number) -> String {
+fn instrument_by_number(studio: &StudioState, id: &serde_json::Number) -> String {
     let id = id.as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or_default();
-    instrument(studio, InstrumentId(id))
+    instrument_label(studio, InstrumentId(id))
 }
 
-fn value(thing: &impl Serialize) -> Value {
+fn renumbered_json(thing: &impl Serialize) -> Value {
     let mut value = serde_json::to_value(thing).unwrap_or_default();
     count_from_one(&mut value);
     value
 }
 
-/// The one field of an object that has one only.
-fn only(value: &Value) -> Option<(&str, &Value)> {
+/// The only field of an object that has exactly one.
+fn single_field(value: &Value) -> Option<(&str, &Value)> {
     match value {
         Value::Object(fields) if fields.len() == 1 => {
             fields.iter().next().map(|(name, value)| (name.as_str(), value))
@@ -239,39 +240,39 @@ fn spell(value: &Value) -> String {
         Value::Bool(true) => "on".into(),
         Value::Bool(false) => "off".into(),
         Value::Number(number) => match number.as_f64() {
-            Some(float) if number.is_f64() => shortly(float),
+            Some(float) if number.is_f64() => short_number(float),
             _ => number.to_string(),
         },
-        Value::String(text) => spread(text),
-        Value::Array(items) => list(items),
-        Value::Object(fields) if fields.len() > SPELT_OUT => "…".into(),
+        Value::String(text) => to_words(text),
+        Value::Array(items) => spell_list(items),
+        Value::Object(fields) if fields.len() > MAX_SPELLED => "…".into(),
         Value::Object(fields) => {
             let field = |(name, value): (&String, &Value)| match value {
-                // What somebody has called something stays as it is.
+                // Names that users have chosen stay as they are.
                 Value::String(text) if name == "Name" || name == "name" => format!("name {text}"),
-                _ => format!("{} {}", spread(name), spell(value)).trim_end().to_owned(),
+                _ => format!("{} {}", to_words(name), spell(value)).trim_end().to_owned(),
             };
             fields.iter().map(field).collect::<Vec<_>>().join(", ")
         }
     }
 }
 
-fn list(items: &[Value]) -> String {
-    if items.len() > SPELT_OUT {
-        return format!("{} of them", items.len());
+fn spell_list(items: &[Value]) -> String {
+    if items.len() > MAX_SPELLED {
+        return format!("{} items", items.len());
     }
     items.iter().map(spell).collect::<Vec<_>>().join(" ")
 }
 
-/// A number as one reads it, with three digits after the point at most.
-fn shortly(number: f64) -> String {
+/// A number with at most three decimals.
+fn short_number(number: f64) -> String {
     let number = format!("{number:.3}");
     number.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// `SuperSaw` and `tick_on` as words: `super saw`, `tick on`. What has spaces
-/// already is somebody's name.
-fn spread(name: &str) -> String {
+/// `SuperSaw` and `tick_on` as words: `super saw`, `tick on`. Text with spaces is a
+/// name that a user has chosen, and stays as it is.
+fn to_words(name: &str) -> String {
     if name.contains(' ') || !name.is_ascii() {
         return name.into();
     }
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_described_by_its_names() {
+    fn action_is_described_by_wire_names() {
         let studio = StudioState::starter();
         for (what, words) in [
             (cutoff(), "1 Bass: set filter cutoff 812.5"),
@@ -321,14 +322,14 @@ mod tests {
             ),
             (NetworkAction::Session(SessionSetting::Tempo(Bpm::of(174.0))), "session tempo 174"),
         ] {
-            assert_eq!(action(&studio, &what), words);
+            assert_eq!(action_text(&studio, &what), words);
         }
-        assert_eq!(of(SourceKind::SuperSaw), "super saw");
-        assert_eq!(innermost(&cutoff()), "812.5");
+        assert_eq!(label(SourceKind::SuperSaw), "super saw");
+        assert_eq!(value_text(&cutoff()), "812.5");
     }
 
     #[test]
-    fn a_change_names_who_may_have_made_it() {
+    fn change_names_its_author() {
         let from = StudioState::starter();
         let mut to = from.clone();
         Studio::reduce(&mut to, &cutoff()).unwrap();
@@ -336,11 +337,11 @@ mod tests {
         let mut roster = Roster::default();
         roster.owners.insert(BASS, ana.clone());
         let change = (Some(ana), "1 Bass: filter cutoff 812.5".to_owned());
-        assert_eq!(changes(&from, &to, &roster), [change]);
+        assert_eq!(change_texts(&from, &to, &roster), [change]);
 
         let mut fewer = from.clone();
         Studio::reduce(&mut fewer, &NetworkAction::DeleteInstrument(BASS)).unwrap();
-        let gone = changes(&from, &fewer, &roster).into_iter().map(|(_, what)| what);
-        assert!(gone.eq(["1 Bass is gone"]));
+        let gone = change_texts(&from, &fewer, &roster).into_iter().map(|(_, what)| what);
+        assert!(gone.eq(["1 Bass was deleted"]));
     }
 }

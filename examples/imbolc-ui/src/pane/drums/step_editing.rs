@@ -1,4 +1,6 @@
-//! What keys do with the steps, the patterns and the pads.
+//! The keys of the drum pane: they edit steps, patterns and pads.
+//!
+//! They return intents from a cursor and a view; nothing is drawn here.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -10,27 +12,27 @@ use imbolc_net::{
     util::quantity::{Amount, PadNumber, Semitones, StepNumber, Velocity},
 };
 
-use super::{Drums, last};
+use super::{DrumsPane, last_step};
 use crate::{intent::Intent, theme, view::View};
 
-/// By how much a key makes a step harder or softer.
-const HARDER: i8 = 5;
+/// How much one key changes the velocity of a step.
+const VELOCITY_STEP: i8 = 5;
 
-/// Where the cursor is, and in what.
-pub(super) struct Here<'a> {
+/// The cursor, and what is under it.
+pub(super) struct StepCursor<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) id: InstrumentId,
     pub(super) machine: &'a DrumMachine,
-    /// The pattern that is shown.
+    /// The current pattern.
     pub(super) pattern: Option<(PatternId, &'a Pattern)>,
     pub(super) pad: PadNumber,
     pub(super) step: StepNumber,
 }
 
-impl Here<'_> {
+impl StepCursor<'_> {
     /// The last step of the pattern.
     pub(super) fn last(&self) -> StepNumber {
-        self.pattern.map_or(StepNumber::MIN, |(_, pattern)| last(pattern))
+        self.pattern.map_or(StepNumber::MIN, |(_, pattern)| last_step(pattern))
     }
 
     /// The step at the cursor, if it is on.
@@ -38,10 +40,10 @@ impl Here<'_> {
         self.pattern?.1.steps().step(self.pad, self.step)
     }
 
-    /// Whether everybody has a step as it is.
-    pub(super) fn is_certain(&self, pad: PadNumber, step: StepNumber) -> bool {
+    /// Whether the authority has confirmed a step as it is shown.
+    pub(super) fn is_confirmed(&self, pad: PadNumber, step: StepNumber) -> bool {
         let Some((id, _)) = self.pattern else { return true };
-        self.view.is_certain(|studio| {
+        self.view.is_confirmed(|studio| {
             let pattern = studio.drums.machine(self.id)?.pattern(id)?;
             pattern.steps().step(pad, step)
         })
@@ -61,11 +63,11 @@ impl Here<'_> {
             (Some((id, _)), Some(step)) => {
                 self.act(DrumAction::Step(id, self.pad, self.step, edit(&step)))
             }
-            _ => Intent::Complain("there is no step under the cursor".into()),
+            _ => Intent::ShowError("no step under the cursor".into()),
         }
     }
 
-    /// The pattern that comes so many after the one that is shown.
+    /// Switches to the pattern that is `by` after the current one.
     fn pattern_beside(&self, by: isize) -> Option<Intent> {
         let ids: Vec<_> = self.machine.patterns().map(|(id, _)| id).collect();
         let current = self.machine.current();
@@ -75,15 +77,15 @@ impl Here<'_> {
         Some(if moves { self.set(DrumSetting::Current(Some(beside))) } else { Intent::Nothing })
     }
 
-    /// The number of the pad, as the commands take it.
+    /// The number of the pad, counted from 1 as in commands.
     fn pad_number(&self) -> u8 {
         self.pad.get() + 1
     }
 }
 
-impl Drums {
-    /// What a key stands for at a place.
-    pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
+impl DrumsPane {
+    /// Translates a key at the cursor.
+    pub(super) fn edit(&mut self, key: KeyEvent, here: &StepCursor) -> Option<Intent> {
         let number = here.pad_number();
         Some(match key.code {
             KeyCode::Char('<') => here.pattern_beside(-1)?,
@@ -93,16 +95,16 @@ impl Drums {
                 let add = here.set(DrumSetting::AddPattern(id));
                 (add, here.set(DrumSetting::Current(Some(id)))).into()
             }
-            KeyCode::Char('E') => Intent::Type(format!("euclid {number} ")),
-            KeyCode::Char('H') => Intent::Type("chain ".into()),
+            KeyCode::Char('E') => Intent::OpenPalette(format!("euclid {number} ")),
+            KeyCode::Char('H') => Intent::OpenPalette("chain ".into()),
             KeyCode::Char('h') if here.machine.chain().patterns().is_empty() => {
-                Intent::Type("chain ".into())
+                Intent::OpenPalette("chain ".into())
             }
             KeyCode::Char('h') => here.set(DrumSetting::Chained(!here.machine.chained)),
-            KeyCode::Char('n') => Intent::Type(format!("pad {number} ")),
-            KeyCode::Char('S') => Intent::Type(format!("sound {number} ")),
-            KeyCode::Char('C') => Intent::Type("slice ".into()),
-            KeyCode::Char('V') => Intent::Type(format!("assign {number}")),
+            KeyCode::Char('n') => Intent::OpenPalette(format!("pad {number} ")),
+            KeyCode::Char('S') => Intent::OpenPalette(format!("sound {number} ")),
+            KeyCode::Char('C') => Intent::OpenPalette("slice ".into()),
+            KeyCode::Char('V') => Intent::OpenPalette(format!("assign {number}")),
             code => {
                 let (id, _) = here.pattern?;
                 self.edit_steps(code, here, id)?
@@ -110,7 +112,7 @@ impl Drums {
         })
     }
 
-    fn edit_steps(&mut self, code: KeyCode, here: &Here, id: PatternId) -> Option<Intent> {
+    fn edit_steps(&mut self, code: KeyCode, here: &StepCursor, id: PatternId) -> Option<Intent> {
         Some(match code {
             KeyCode::Enter => here.set(DrumSetting::Pattern(
                 id,
@@ -119,11 +121,11 @@ impl Drums {
                     None => PatternSetting::On(Step::new(here.pad, here.step)),
                 },
             )),
-            KeyCode::Char('+' | '=') => harder(here, HARDER),
-            KeyCode::Char('-') => harder(here, -HARDER),
-            KeyCode::Char('.') => higher(here, 1),
-            KeyCode::Char(',') => higher(here, -1),
-            KeyCode::Char('p') => less_likely(here),
+            KeyCode::Char('+' | '=') => change_step_velocity(here, VELOCITY_STEP),
+            KeyCode::Char('-') => change_step_velocity(here, -VELOCITY_STEP),
+            KeyCode::Char('.') => change_step_pitch(here, 1),
+            KeyCode::Char(',') => change_step_pitch(here, -1),
+            KeyCode::Char('p') => lower_step_probability(here),
             KeyCode::Char('y') => ClipboardAction::CopySteps(id, self.take_region(here)?).into(),
             KeyCode::Char('x') => ClipboardAction::CutSteps(id, self.take_region(here)?).into(),
             KeyCode::Char('v') => ClipboardAction::PasteSteps(id, here.pad, here.step).into(),
@@ -133,8 +135,8 @@ impl Drums {
         })
     }
 
-    /// Ends the marking. What was marked, or else the step at the cursor.
-    fn take_region(&mut self, here: &Here) -> Option<StepRegion> {
+    /// Clears the mark; returns the marked region, or else the step at the cursor.
+    fn take_region(&mut self, here: &StepCursor) -> Option<StepRegion> {
         let at = (here.pad, here.step);
         let marked = self.marked(here);
         self.mark = None;
@@ -142,7 +144,7 @@ impl Drums {
     }
 }
 
-fn harder(here: &Here, by: i8) -> Intent {
+fn change_step_velocity(here: &StepCursor, by: i8) -> Intent {
     here.edit(|step| {
         let velocity = step.velocity.get().saturating_add_signed(by);
         let velocity = velocity.clamp(Velocity::MIN.get(), Velocity::MAX.get());
@@ -150,17 +152,17 @@ fn harder(here: &Here, by: i8) -> Intent {
     })
 }
 
-fn higher(here: &Here, by: i8) -> Intent {
+fn change_step_pitch(here: &StepCursor, by: i8) -> Intent {
     here.edit(|step| {
         let pitch = step.pitch.get().saturating_add(by);
         HitSetting::Pitch(Semitones::new(pitch).unwrap_or(step.pitch))
     })
 }
 
-/// Ten percent less likely, and after never always.
-fn less_likely(here: &Here) -> Intent {
+/// Lowers the probability by ten percent; from 0 it goes back to 100.
+fn lower_step_probability(here: &StepCursor) -> Intent {
     here.edit(|step| {
-        let less = match theme::percent(step.probability) {
+        let less = match theme::to_percent(step.probability) {
             0 => 100,
             percent => percent.saturating_sub(10),
         };

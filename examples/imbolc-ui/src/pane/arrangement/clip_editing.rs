@@ -1,4 +1,6 @@
-//! What keys do with clips and placements.
+//! The keys of the arrangement: they place, move and resize clips.
+//!
+//! They return intents from a cursor and a view; nothing is drawn here.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
@@ -10,22 +12,22 @@ use imbolc_net::{
     util::quantity::{NoteLength, Pitch, Ticks},
 };
 
-use super::Arrangement;
+use super::ArrangementPane;
 use crate::{
     intent::Intent,
-    pane::piano_roll::grid::{Grid, ticks},
+    pane::piano_roll::grid::{Grid, clamped_ticks},
     view::View,
 };
 
-/// Where the cursor is, and what is there.
-pub(super) struct Here<'a> {
+/// The cursor, and what is under it.
+pub(super) struct ClipCursor<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) id: InstrumentId,
     /// The clips and placements of the instrument, if it has any.
     pub(super) part: Option<&'a Part>,
     pub(super) grid: Grid,
     pub(super) tick: Ticks,
-    /// The key at which the cursor of the piano roll is, where it stays.
+    /// The pitch of the piano roll's cursor, which stays as it is.
     pub(super) pitch: Pitch,
     /// The chosen clip.
     pub(super) clip: Option<ClipId>,
@@ -33,45 +35,45 @@ pub(super) struct Here<'a> {
     pub(super) placement: Option<(PlacementId, Placement)>,
 }
 
-impl Here<'_> {
+impl ClipCursor<'_> {
     fn act(&self, action: PlacementAction) -> Intent {
         Action::Placement(self.id, action).into()
     }
 
     fn go_to(&self, tick: i64) -> Intent {
-        SelectionAction::Cursor(ticks(tick), self.pitch).into()
+        SelectionAction::Cursor(clamped_ticks(tick), self.pitch).into()
     }
 
-    /// Goes to the line of a bar so many bars away.
+    /// Moves the cursor by bars, to the start of a bar.
     fn go_bars(&self, bars: i64) -> Intent {
         let (at, bar) = (i64::from(self.tick.get()), i64::from(self.grid.bar));
-        // From within a bar, the first step back goes to its beginning.
+        // From within a bar, the first step back goes to the start of that bar.
         let line = at / bar + i64::from(at % bar != 0 && bars < 0);
         self.go_to((line + bars) * bar)
     }
 
-    /// Moves the placement under the cursor by so many beats, and the cursor with
-    /// it; without one, the cursor alone.
+    /// Moves the placement under the cursor by beats, together with the cursor; without
+    /// a placement, moves the cursor.
     fn go_beats(&self, beats: i64) -> Intent {
         let by = beats * i64::from(self.grid.stride());
         let cursor = self.go_to(i64::from(self.tick.get()) + by);
         let Some((id, placement)) = self.placement else { return cursor };
-        let to = ticks(i64::from(placement.tick.get()) + by);
+        let to = clamped_ticks(i64::from(placement.tick.get()) + by);
         if to == placement.tick {
             return Intent::Nothing;
         }
         (self.act(PlacementAction::Move(id, to)), cursor).into()
     }
 
-    /// Does something with the placement under the cursor.
+    /// Edits the placement under the cursor.
     fn edit(&self, edit: impl FnOnce(PlacementId, Placement) -> Intent) -> Intent {
         match self.placement {
             Some((id, placement)) => edit(id, placement),
-            None => Intent::Complain("no clip is placed here".into()),
+            None => Intent::ShowError("no placement under the cursor".into()),
         }
     }
 
-    /// Places the chosen clip, or removes what is placed here.
+    /// Places the chosen clip, or removes the placement under the cursor.
     fn toggle(&self) -> Intent {
         match (self.placement, self.part, self.clip) {
             (Some((id, _)), ..) => self.act(PlacementAction::Remove(id)),
@@ -79,11 +81,11 @@ impl Here<'_> {
                 let placement = part.free_placement();
                 self.act(PlacementAction::Place { placement, clip, tick: self.tick })
             }
-            _ => Intent::Complain("there is no clip to place: a adds one".into()),
+            _ => Intent::ShowError("no clip to place: press a to add one".into()),
         }
     }
 
-    /// Makes the placement longer or shorter by a bar, but not shorter than one.
+    /// Makes the placement longer or shorter by bars, but not shorter than one bar.
     fn resize(&self, bars: i64) -> Intent {
         self.edit(|id, placement| {
             let (length, bar) = (i64::from(placement.length.get()), i64::from(self.grid.bar));
@@ -96,12 +98,12 @@ impl Here<'_> {
         })
     }
 
-    /// Places the same once more where it ends, and goes there.
+    /// Repeats the placement directly after itself, and moves the cursor there.
     fn duplicate(&self) -> Intent {
         self.edit(|placement, original| {
             let Some(part) = self.part else { return Intent::Nothing };
             let Ok(tick) = Ticks::new(original.end()) else {
-                return Intent::Complain("it would begin after the end of time".into());
+                return Intent::ShowError("no room after the placement".into());
             };
             let copy = part.free_placement();
             let duplicate = PlacementAction::Duplicate { placement, copy, tick };
@@ -109,7 +111,7 @@ impl Here<'_> {
         })
     }
 
-    /// So many ticks as one counts them: in bars, or else in beats.
+    /// A length in bars if it is whole bars, else in beats or ticks.
     pub(super) fn length(&self, length: u32) -> String {
         let counted =
             |count: u32, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
@@ -122,9 +124,9 @@ impl Here<'_> {
     }
 }
 
-impl Arrangement {
-    /// What a key stands for at a place.
-    pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
+impl ArrangementPane {
+    /// Translates a key at the cursor.
+    pub(super) fn edit(&mut self, key: KeyEvent, here: &ClipCursor) -> Option<Intent> {
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);
         Some(match key.code {
             KeyCode::Left if shift => here.go_beats(-1),
@@ -141,10 +143,10 @@ impl Arrangement {
             KeyCode::Char('d') => here.duplicate(),
             KeyCode::Char('<') => self.choose(here, -1),
             KeyCode::Char('>') => self.choose(here, 1),
-            KeyCode::Char('a') => Intent::Type("clip ".into()),
-            KeyCode::Char('C') => Intent::Type("capture ".into()),
+            KeyCode::Char('a') => Intent::OpenPalette("clip ".into()),
+            KeyCode::Char('C') => Intent::OpenPalette("capture ".into()),
             KeyCode::Char('n') => {
-                with_clip(here, |clip, name| Intent::Type(format!("clipname {clip} {name}")))
+                with_clip(here, |clip, name| Intent::OpenPalette(format!("clipname {clip} {name}")))
             }
             KeyCode::Char('D') => {
                 with_clip(here, |clip, _| Action::Clip(here.id, ClipAction::Delete(clip)).into())
@@ -153,15 +155,15 @@ impl Arrangement {
         })
     }
 
-    /// Selects the instrument so many rows below.
+    /// Selects the instrument that is `rows` below.
     fn beside(&self, id: InstrumentId, rows: isize) -> Option<Intent> {
         let at = self.ids.iter().position(|other| *other == id)?;
         let at = at.saturating_add_signed(rows).min(self.ids.len() - 1);
         Some(SelectionAction::Instrument(self.ids[at]).into())
     }
 
-    /// Chooses the clip that comes so many after the chosen one.
-    fn choose(&mut self, here: &Here, clips: isize) -> Intent {
+    /// Chooses the clip that is `clips` after the chosen one.
+    fn choose(&mut self, here: &ClipCursor, clips: isize) -> Intent {
         let ids: Vec<_> = here.part.into_iter().flat_map(Part::clips).map(|(id, _)| id).collect();
         let at = ids.iter().position(|id| Some(*id) == here.clip).unwrap_or_default();
         let at = at.saturating_add_signed(clips).min(ids.len().saturating_sub(1));
@@ -170,16 +172,16 @@ impl Arrangement {
     }
 }
 
-/// Does something with the chosen clip, by its name.
-fn with_clip(here: &Here, act: impl FnOnce(ClipId, &str) -> Intent) -> Intent {
+/// Calls `act` with the id and name of the chosen clip.
+fn with_clip(here: &ClipCursor, act: impl FnOnce(ClipId, &str) -> Intent) -> Intent {
     let chosen = here.clip.and_then(|id| Some((id, here.part?.clip(id)?)));
     match chosen {
         Some((id, clip)) => act(id, clip.name.as_str()),
-        None => Intent::Complain("there is no clip: a adds one".into()),
+        None => Intent::ShowError("no clip: press a to add one".into()),
     }
 }
 
-/// Lets the tracks be played instead of the clips, or the other way round.
+/// Switches between playing the piano roll and the arrangement.
 pub(super) fn next_mode(view: &View) -> Intent {
     let play = match view.studio().arrangement.play {
         PlayMode::PianoRoll => PlayMode::Arrangement,
@@ -188,7 +190,7 @@ pub(super) fn next_mode(view: &View) -> Intent {
     Action::Arrangement(ArrangementSetting::Play(play)).into()
 }
 
-/// Lets something else happen at the end.
+/// Switches to the next behaviour at the end of the arrangement.
 pub(super) fn next_end(view: &View) -> Intent {
     let at_end = match view.studio().arrangement.at_end {
         AtEnd::GoOn => AtEnd::Stop,

@@ -1,4 +1,6 @@
-//! What keys do with notes.
+//! The keys of the piano roll: they add, move, resize and delete notes.
+//!
+//! They return intents from a cursor and a view; nothing is drawn here.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
@@ -11,16 +13,16 @@ use imbolc_net::{
 };
 
 use super::{
-    PianoRoll,
-    grid::{Grid, ticks},
+    PianoRollPane,
+    grid::{Grid, clamped_ticks},
 };
-use crate::{app::place, intent::Intent, view::View, words};
+use crate::{app::bar_beat_tick, describe, intent::Intent, view::View};
 
-/// By how much a key makes a note louder or softer.
-const LOUDER: i8 = 5;
+/// How much one key changes the velocity of a note.
+const NOTE_VELOCITY_STEP: i8 = 5;
 
-/// Where the cursor is, and what is there.
-pub(super) struct Here<'a> {
+/// The cursor, and what is under it.
+pub(super) struct NoteCursor<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) id: InstrumentId,
     pub(super) track: &'a Track,
@@ -31,7 +33,7 @@ pub(super) struct Here<'a> {
     pub(super) note: Option<Note>,
 }
 
-impl Here<'_> {
+impl NoteCursor<'_> {
     fn act(&self, action: PianoRollAction) -> Intent {
         Action::PianoRoll(self.id, action).into()
     }
@@ -48,57 +50,58 @@ impl Here<'_> {
         }
     }
 
-    /// Moves the cursor by so many strides and keys.
+    /// Moves the cursor by grid strides and semitones.
     fn go(&self, strides: i32, keys: i8) -> Intent {
-        go_to(self.grid.beside(self.tick, strides), key_beside(self.pitch, keys))
+        move_cursor(self.grid.beside(self.tick, strides), transposed(self.pitch, keys))
     }
 
-    /// Moves the note under the cursor, and the cursor with it.
-    fn carry(&self, strides: i32, keys: i8) -> Intent {
+    /// Moves the note under the cursor, together with the cursor.
+    fn move_note(&self, strides: i32, keys: i8) -> Intent {
         let Some(Note { tick, pitch, .. }) = self.note else {
             return no_note();
         };
         let by = i64::from(strides) * i64::from(self.grid.stride());
-        let (to_tick, to_pitch) = (ticks(i64::from(tick.get()) + by), key_beside(pitch, keys));
+        let (to_tick, to_pitch) =
+            (clamped_ticks(i64::from(tick.get()) + by), transposed(pitch, keys));
         if (to_tick, to_pitch) == (tick, pitch) {
             return Intent::Nothing;
         }
         if self.track.note(to_tick, to_pitch).is_some() {
-            let place = place(to_tick, &self.view.studio().session);
-            let key = words::pitch(to_pitch);
-            return Intent::Complain(format!("there is a note at {place} {key} already"));
+            let bar_beat_tick = bar_beat_tick(to_tick, &self.view.studio().session);
+            let key = describe::pitch_name(to_pitch);
+            return Intent::ShowError(format!("{bar_beat_tick} {key} is occupied"));
         }
-        let carry = PianoRollAction::Move { tick, pitch, to_tick, to_pitch };
-        (self.act(carry), self.go(strides, keys)).into()
+        let move_note = PianoRollAction::Move { tick, pitch, to_tick, to_pitch };
+        (self.act(move_note), self.go(strides, keys)).into()
     }
 }
 
-impl PianoRoll {
-    /// What a key stands for at a place.
-    pub(super) fn edit(&mut self, key: KeyEvent, here: &Here) -> Option<Intent> {
+impl PianoRollPane {
+    /// Translates a key at the cursor.
+    pub(super) fn edit(&mut self, key: KeyEvent, here: &NoteCursor) -> Option<Intent> {
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);
         Some(match key.code {
-            KeyCode::Left if shift => here.carry(-1, 0),
-            KeyCode::Right if shift => here.carry(1, 0),
-            KeyCode::Up if shift => here.carry(0, 1),
-            KeyCode::Down if shift => here.carry(0, -1),
+            KeyCode::Left if shift => here.move_note(-1, 0),
+            KeyCode::Right if shift => here.move_note(1, 0),
+            KeyCode::Up if shift => here.move_note(0, 1),
+            KeyCode::Down if shift => here.move_note(0, -1),
             KeyCode::Left => here.go(-1, 0),
             KeyCode::Right => here.go(1, 0),
             KeyCode::Up => here.go(0, 1),
             KeyCode::Down => here.go(0, -1),
             KeyCode::PageUp => here.go(0, 12),
             KeyCode::PageDown => here.go(0, -12),
-            KeyCode::Home => go_to(Ticks::MIN, here.pitch),
+            KeyCode::Home => move_cursor(Ticks::MIN, here.pitch),
             KeyCode::End => {
                 let last = here.track.notes().last()?;
-                go_to(last.tick, last.pitch)
+                move_cursor(last.tick, last.pitch)
             }
             KeyCode::Enter => self.toggle(here),
             KeyCode::Char('+' | '=') => self.resize(here, 1),
             KeyCode::Char('-') => self.resize(here, -1),
-            KeyCode::Char('>') => louder(here, LOUDER),
-            KeyCode::Char('<') => louder(here, -LOUDER),
-            KeyCode::Char('p') => less_likely(here),
+            KeyCode::Char('>') => change_note_velocity(here, NOTE_VELOCITY_STEP),
+            KeyCode::Char('<') => change_note_velocity(here, -NOTE_VELOCITY_STEP),
+            KeyCode::Char('p') => lower_note_probability(here),
             KeyCode::Char('y') => self.copy(here),
             KeyCode::Char('x') => self.cut(here),
             KeyCode::Char('v') => ClipboardAction::Paste.into(),
@@ -113,7 +116,7 @@ impl PianoRoll {
         })
     }
 
-    fn toggle(&self, here: &Here) -> Intent {
+    fn toggle(&self, here: &NoteCursor) -> Intent {
         if let Some(Note { tick, pitch, .. }) = here.note {
             return here.act(PianoRollAction::Remove(tick, pitch));
         }
@@ -127,9 +130,9 @@ impl PianoRoll {
         }))
     }
 
-    /// Makes the note under the cursor longer or shorter by a stride; what is
-    /// added next is as long.
-    fn resize(&mut self, here: &Here, by: i64) -> Intent {
+    /// Makes the note under the cursor longer or shorter by a stride; the next new note
+    /// gets the same length.
+    fn resize(&mut self, here: &NoteCursor, by: i64) -> Intent {
         here.edit(|note| {
             let stride = i64::from(here.grid.stride());
             let length = i64::from(note.length.get());
@@ -141,37 +144,37 @@ impl PianoRoll {
         })
     }
 
-    /// What is marked, up to and with the column of the cursor.
-    pub(super) fn marked(&self, here: &Here) -> Option<LoopRegion> {
+    /// The marked region, including the column of the cursor.
+    pub(super) fn marked(&self, here: &NoteCursor) -> Option<LoopRegion> {
         let mark = self.mark?;
-        column(here, here.tick.min(mark), here.tick.max(mark))
+        columns_between(here, here.tick.min(mark), here.tick.max(mark))
     }
 
-    /// Ends the marking. What was marked, or else the column of the cursor.
-    fn take_region(&mut self, here: &Here) -> Option<LoopRegion> {
+    /// Clears the mark; returns the marked region, or else the column of the cursor.
+    fn take_region(&mut self, here: &NoteCursor) -> Option<LoopRegion> {
         let marked = self.marked(here);
         self.mark = None;
-        marked.or_else(|| column(here, here.tick, here.tick))
+        marked.or_else(|| columns_between(here, here.tick, here.tick))
     }
 
-    fn copy(&mut self, here: &Here) -> Intent {
+    fn copy(&mut self, here: &NoteCursor) -> Intent {
         match self.take_region(here) {
-            Some(region) if any(here, region) => copied(region),
-            _ => Intent::Complain("there is no note to copy".into()),
+            Some(region) if has_notes(here, region) => copy_notes(region),
+            _ => Intent::ShowError("no note to copy".into()),
         }
     }
 
-    fn cut(&mut self, here: &Here) -> Intent {
+    fn cut(&mut self, here: &NoteCursor) -> Intent {
         match self.take_region(here) {
-            Some(region) if any(here, region) => {
-                (copied(region), here.act(PianoRollAction::DeleteRegion(region))).into()
+            Some(region) if has_notes(here, region) => {
+                (copy_notes(region), here.act(PianoRollAction::DeleteRegion(region))).into()
             }
-            _ => Intent::Complain("there is no note to cut".into()),
+            _ => Intent::ShowError("no note to cut".into()),
         }
     }
 
-    /// Deletes the notes that are marked, or else the one under the cursor.
-    fn delete(&mut self, here: &Here) -> Intent {
+    /// Deletes the marked notes, or else the note under the cursor.
+    fn delete(&mut self, here: &NoteCursor) -> Intent {
         match self.marked(here) {
             Some(region) => {
                 self.mark = None;
@@ -181,8 +184,8 @@ impl PianoRoll {
         }
     }
 
-    /// Lets what is marked repeat; without a mark, switches the repetition.
-    fn repeat(&mut self, here: &Here) -> Intent {
+    /// Loops the marked region; without a mark, turns the loop on or off.
+    fn repeat(&mut self, here: &NoteCursor) -> Intent {
         match self.marked(here) {
             Some(region) => {
                 self.mark = None;
@@ -194,29 +197,29 @@ impl PianoRoll {
     }
 }
 
-fn go_to(tick: Ticks, pitch: Pitch) -> Intent {
+fn move_cursor(tick: Ticks, pitch: Pitch) -> Intent {
     SelectionAction::Cursor(tick, pitch).into()
 }
 
 fn no_note() -> Intent {
-    Intent::Complain("there is no note under the cursor".into())
+    Intent::ShowError("no note under the cursor".into())
 }
 
-/// From `first` up to and with the column at `last`.
-fn column(here: &Here, first: Ticks, last: Ticks) -> Option<LoopRegion> {
+/// The region from `first` to the end of the column at `last`.
+fn columns_between(here: &NoteCursor, first: Ticks, last: Ticks) -> Option<LoopRegion> {
     let end = i64::from(last.get()) + i64::from(here.grid.stride());
-    LoopRegion::new(first, ticks(end)).ok()
+    LoopRegion::new(first, clamped_ticks(end)).ok()
 }
 
-fn any(here: &Here, region: LoopRegion) -> bool {
+fn has_notes(here: &NoteCursor, region: LoopRegion) -> bool {
     here.track.starting(region.start(), region.end()).next().is_some()
 }
 
-fn copied(region: LoopRegion) -> Intent {
+fn copy_notes(region: LoopRegion) -> Intent {
     ClipboardAction::Copy { from: region.start(), to: region.end() }.into()
 }
 
-fn louder(here: &Here, by: i8) -> Intent {
+fn change_note_velocity(here: &NoteCursor, by: i8) -> Intent {
     here.edit(|note| {
         let velocity = note.velocity.get().saturating_add_signed(by);
         let velocity = velocity.clamp(Velocity::MIN.get(), Velocity::MAX.get());
@@ -225,8 +228,8 @@ fn louder(here: &Here, by: i8) -> Intent {
     })
 }
 
-/// Ten percent less likely, and after never always.
-fn less_likely(here: &Here) -> Intent {
+/// Lowers the probability by ten percent; from 0 it goes back to 100.
+fn lower_note_probability(here: &NoteCursor) -> Intent {
     here.edit(|note| {
         let less = match note.probability.get() {
             0 => 100,
@@ -237,8 +240,8 @@ fn less_likely(here: &Here) -> Intent {
     })
 }
 
-/// The key so many above, as far as there are keys.
-fn key_beside(pitch: Pitch, keys: i8) -> Pitch {
+/// A pitch moved by semitones, within the range of MIDI.
+fn transposed(pitch: Pitch, keys: i8) -> Pitch {
     let key = pitch.get().saturating_add_signed(keys).min(Pitch::MAX.get());
     Pitch::new(key).unwrap_or(pitch)
 }

@@ -1,16 +1,19 @@
-//! Pads and steps, which people count from 1 and the wire from 0.
+//! Renumbers pads and steps: users count them from 1, the wire from 0.
+//!
+//! It changes JSON values by the names of their fields, and knows no types of the
+//! studio.
 
 use serde_json::Value;
 
 /// Counts the pads and steps in an action, a change or a target from 1.
 ///
-/// They are numbers like others there: what they are is told by what they are in.
+/// They are plain numbers: only the enclosing variant tells what they are.
 pub(super) fn count_from_one(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(count_from_one),
         Value::Object(fields) => {
             for (name, content) in fields {
-                places(name, content).into_iter().for_each(raise);
+                zero_based_numbers(name, content).into_iter().for_each(increment);
                 count_from_one(content);
             }
         }
@@ -18,8 +21,8 @@ pub(super) fn count_from_one(value: &mut Value) {
     }
 }
 
-/// The pads and steps that `content` names itself, if `name` is what it is of.
-fn places<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
+/// The pad and step numbers directly in `content`, the content of `name`.
+fn zero_based_numbers<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
     match (name, content) {
         (
             "pad" | "step" | "first_pad" | "last_pad" | "first_step" | "last_step" | "Chokes"
@@ -27,7 +30,7 @@ fn places<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
             number @ Value::Number(_),
         ) => vec![number],
         (name, Value::Array(items)) => match (name, &mut items[..]) {
-            // Of a drum machine, and what a lane moves of an instrument.
+            // As a setting of a drum machine, and as the target of a lane.
             ("Pad", [pad, _] | [_, pad, _]) => vec![pad],
             ("Step", [_, pad, step, _]) | ("Off", [pad, step]) => vec![pad, step],
             _ => Vec::new(),
@@ -36,7 +39,7 @@ fn places<'a>(name: &str, content: &'a mut Value) -> Vec<&'a mut Value> {
     }
 }
 
-fn raise(number: &mut Value) {
+fn increment(number: &mut Value) {
     if let Some(from_zero) = number.as_u64() {
         *number = (from_zero + 1).into();
     }
@@ -53,10 +56,10 @@ mod tests {
         util::quantity::{Amount, PadNumber, StepCount, StepNumber, Velocity},
     };
 
-    use crate::words;
+    use crate::describe;
 
     #[test]
-    fn pads_and_steps_are_counted_from_one_wherever_they_are_told() {
+    fn pads_and_steps_are_counted_from_one() {
         let studio = StudioState::starter();
         let (pad, step) = (PadNumber::of(2), StepNumber::of(4));
         let pattern = PatternId(1);
@@ -85,9 +88,9 @@ mod tests {
             (set(DrumSetting::Swing(Amount::of(0.5))), "set swing 0.5"),
         ] {
             let action = NetworkAction::Drums(InstrumentId(1), action);
-            assert_eq!(words::action(&studio, &action), format!("1 Bass: drums {told}"));
+            assert_eq!(describe::action_text(&studio, &action), format!("1 Bass: drums {told}"));
         }
         let level = Target::Pad(InstrumentId(1), pad, PadParameter::Level);
-        assert_eq!(words::target(&studio, &level), "1 Bass: pad 3 level");
+        assert_eq!(describe::target_text(&studio, &level), "1 Bass: pad 3 level");
     }
 }

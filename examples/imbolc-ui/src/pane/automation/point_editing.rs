@@ -1,4 +1,6 @@
-//! What keys do with the points of a lane.
+//! The keys of the automation pane: they add, move and delete points of a lane.
+//!
+//! They return intents from a cursor and a view; nothing is drawn here.
 
 use crossterm::event::KeyCode;
 use imbolc_net::{
@@ -9,32 +11,32 @@ use imbolc_net::{
     util::quantity::{Amount, Pitch, Ticks},
 };
 
-use super::{Automation, turned};
+use super::{AutomationPane, shifted};
 use crate::{
+    describe,
     intent::Intent,
-    pane::piano_roll::grid::{Grid, ticks},
+    pane::piano_roll::grid::{Grid, clamped_ticks},
     view::View,
-    words,
 };
 
-/// How a value may get to the next point, in the order of the keys.
+/// The curves to the next point, in the order in which the keys step through them.
 const CURVES: [Curve; 5] =
     [Curve::Hold, Curve::Linear, Curve::SlowStart, Curve::SlowEnd, Curve::Smooth];
 
-/// Where the cursor is, and what is there.
-pub(super) struct Here<'a> {
+/// The cursor, and what is under it.
+pub(super) struct PointCursor<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) target: Target,
     pub(super) lane: &'a Lane,
     pub(super) grid: Grid,
     pub(super) tick: Ticks,
-    /// The key at which the cursor of the piano roll is, where it stays.
+    /// The pitch of the piano roll's cursor, which stays as it is.
     pub(super) pitch: Pitch,
-    /// The first point within the step of the cursor.
+    /// The first point within the grid step of the cursor.
     pub(super) point: Option<Point>,
 }
 
-impl Here<'_> {
+impl PointCursor<'_> {
     fn act(&self, action: AutomationAction) -> Intent {
         Action::Automation(self.target, action).into()
     }
@@ -43,43 +45,41 @@ impl Here<'_> {
         SelectionAction::Cursor(tick, self.pitch).into()
     }
 
-    /// Moves the cursor by so many steps of the grid.
+    /// Moves the cursor by grid steps.
     fn go(&self, strides: i32) -> Intent {
         self.go_to(self.grid.beside(self.tick, strides))
     }
 
-    /// Moves the cursor by so many bars.
+    /// Moves the cursor by bars.
     fn go_bars(&self, bars: i64) -> Intent {
-        self.go_to(ticks(i64::from(self.tick.get()) + bars * i64::from(self.grid.bar)))
+        self.go_to(clamped_ticks(i64::from(self.tick.get()) + bars * i64::from(self.grid.bar)))
     }
 
-    /// What the parameter is at the cursor: as the points say, or else as it is
-    /// set.
+    /// The value at the cursor: of the lane if it has points, else of the parameter.
     pub(super) fn value(&self) -> Amount {
         let points = self.lane.points.value(self.tick);
         let set = || self.target.part(self.view.studio());
         points.or_else(set).unwrap_or(Amount::of(0.5))
     }
 
-    /// What the parameter is set to by a value, in its own unit.
+    /// The value in the unit of the parameter.
     pub(super) fn meaning(&self, value: Amount) -> String {
         let studio = self.view.studio();
         let action = self.target.action(value, studio);
-        action.map(|action| words::innermost(&action)).unwrap_or_default()
+        action.map(|action| describe::value_text(&action)).unwrap_or_default()
     }
 
-    /// A point at the cursor that changes nothing yet.
+    /// A new point at the cursor that leaves the curve unchanged.
     fn new_point(&self) -> Point {
         let before = self.lane.points.iter().take_while(|point| point.tick < self.tick).last();
         let curve = before.map_or(Curve::Linear, |point| point.curve);
         Point { tick: self.tick, value: self.value(), curve }
     }
 
-    /// Moves the point by so many twentieths of the range; adds one if there is
-    /// none.
+    /// Moves the point by twentieths of the range; adds one if there is none.
     fn turn(&self, twentieths: f32) -> Intent {
         let point = self.point.unwrap_or_else(|| self.new_point());
-        let value = turned(point.value, twentieths);
+        let value = shifted(point.value, twentieths);
         if self.point.is_some() && value == point.value {
             return Intent::Nothing;
         }
@@ -93,24 +93,24 @@ impl Here<'_> {
         })
     }
 
-    /// Gives the point the curve that comes so many after its own.
-    fn bend(&self, by: usize) -> Intent {
+    /// Gives the point the curve that is `by` after its own.
+    fn change_curve(&self, by: usize) -> Intent {
         let Some(point) = self.point else { return no_point() };
         let at = CURVES.iter().position(|curve| *curve == point.curve).unwrap_or_default();
         let curve = CURVES[(at + by) % CURVES.len()];
         self.act(AutomationAction::Put(Point { curve, ..point }))
     }
 
-    /// From `first` up to and with the step at `last`.
+    /// The region from `first` to the end of the grid step at `last`.
     fn steps(&self, first: Ticks, last: Ticks) -> Option<LoopRegion> {
         let end = i64::from(last.get()) + i64::from(self.grid.stride());
-        LoopRegion::new(first, ticks(end)).ok()
+        LoopRegion::new(first, clamped_ticks(end)).ok()
     }
 }
 
-impl Automation {
-    /// What a key stands for among the points.
-    pub(super) fn edit(&mut self, key: KeyCode, here: &Here) -> Option<Intent> {
+impl AutomationPane {
+    /// Translates a key at the cursor.
+    pub(super) fn edit(&mut self, key: KeyCode, here: &PointCursor) -> Option<Intent> {
         Some(match key {
             KeyCode::Esc if self.mark.is_some() => {
                 self.mark = None;
@@ -127,15 +127,15 @@ impl Automation {
             KeyCode::Up | KeyCode::Char('+' | '=') => here.turn(1.0),
             KeyCode::Down | KeyCode::Char('-') => here.turn(-1.0),
             KeyCode::Enter => here.toggle(),
-            KeyCode::Char('.') => here.bend(1),
-            KeyCode::Char(',') => here.bend(CURVES.len() - 1),
+            KeyCode::Char('.') => here.change_curve(1),
+            KeyCode::Char(',') => here.change_curve(CURVES.len() - 1),
             KeyCode::Char('b') => {
                 self.mark = Some(here.tick);
                 Intent::Nothing
             }
-            KeyCode::Char('y') => self.with_region(here, |region| copied(here, region)),
+            KeyCode::Char('y') => self.with_region(here, |region| copy_points(here, region)),
             KeyCode::Char('x') => self.with_region(here, |region| {
-                (copied(here, region), here.act(AutomationAction::DeleteRegion(region))).into()
+                (copy_points(here, region), here.act(AutomationAction::DeleteRegion(region))).into()
             }),
             KeyCode::Char('v') => ClipboardAction::PastePoints(here.target).into(),
             KeyCode::Delete => {
@@ -145,22 +145,26 @@ impl Automation {
         })
     }
 
-    /// Back to the list.
+    /// Goes back to the list.
     fn leave(&mut self) -> Intent {
         self.on_points = false;
         self.mark = None;
         Intent::Nothing
     }
 
-    /// What is marked, up to and with the step of the cursor.
-    pub(super) fn marked(&self, here: &Here) -> Option<LoopRegion> {
+    /// The marked region, including the grid step of the cursor.
+    pub(super) fn marked(&self, here: &PointCursor) -> Option<LoopRegion> {
         let mark = self.mark?;
         here.steps(here.tick.min(mark), here.tick.max(mark))
     }
 
-    /// Ends the marking, and does something with what was marked, or else with
-    /// the step of the cursor, if there is a point in it.
-    fn with_region(&mut self, here: &Here, act: impl FnOnce(LoopRegion) -> Intent) -> Intent {
+    /// Clears the mark and calls `act` with the marked region, or with the grid step of
+    /// the cursor, provided that it contains a point.
+    fn with_region(
+        &mut self,
+        here: &PointCursor,
+        act: impl FnOnce(LoopRegion) -> Intent,
+    ) -> Intent {
         let region = self.marked(here).or_else(|| here.steps(here.tick, here.tick));
         self.mark = None;
         match region.filter(|region| here.lane.points.within(*region).next().is_some()) {
@@ -171,9 +175,9 @@ impl Automation {
 }
 
 fn no_point() -> Intent {
-    Intent::Complain("there is no point here".into())
+    Intent::ShowError("no point under the cursor".into())
 }
 
-fn copied(here: &Here, region: LoopRegion) -> Intent {
+fn copy_points(here: &PointCursor, region: LoopRegion) -> Intent {
     ClipboardAction::CopyPoints(here.target, region).into()
 }

@@ -1,6 +1,7 @@
-//! How the roll is drawn: the ruler, the keys at the left, and the notes.
+//! Draws the piano roll: the ruler, the note names at the left, and the notes.
 //!
-//! It draws into the cells at once, and looks only at the notes that are shown.
+//! It writes cells directly, and looks only at notes that are visible; no key arrives
+//! here.
 
 use std::sync::Arc;
 
@@ -15,29 +16,29 @@ use ratatui::{
 };
 
 use super::{
-    edit::Here,
-    grid::{Line, Window},
-    is_certain,
-    survey::Survey,
+    grid::{GridLine, RollWindow},
+    note_editing::NoteCursor,
+    note_index::NoteIndex,
+    note_is_confirmed,
 };
-use crate::{theme, words};
+use crate::{describe, theme};
 
-/// The columns of the names of the keys.
-pub(super) const NAMES: u16 = 5;
+/// The columns of the note names.
+pub(super) const NAME_COLUMNS: u16 = 5;
 
-/// All that the roll shows.
-pub(super) struct Paint<'a> {
-    pub(super) here: &'a Here<'a>,
-    pub(super) survey: &'a Survey,
-    pub(super) window: Window,
-    /// What is being marked.
+/// Draws the roll.
+pub(super) struct RollPainter<'a> {
+    pub(super) here: &'a NoteCursor<'a>,
+    pub(super) note_index: &'a NoteIndex,
+    pub(super) window: RollWindow,
+    /// The marked region.
     pub(super) region: Option<LoopRegion>,
 }
 
-impl Paint<'_> {
-    /// Draws the ruler in the first line, and the keys below.
+impl RollPainter<'_> {
+    /// Draws the ruler in the first line and the pitches below it.
     pub(super) fn draw(&self, area: Rect, buffer: &mut Buffer) {
-        let ruler = Rect { x: area.x + NAMES.min(area.width), height: 1, ..area };
+        let ruler = Rect { x: area.x + NAME_COLUMNS.min(area.width), height: 1, ..area };
         let rows = Rect { y: area.y + 1, height: self.window.rows, ..area };
         self.draw_ruler(ruler, buffer);
         self.draw_names(rows, buffer);
@@ -52,7 +53,7 @@ impl Paint<'_> {
         self.window.left + u32::from(column) * self.here.grid.column
     }
 
-    /// Which tick of the track the playhead is at.
+    /// The tick of the playhead within the track.
     fn playhead(&self) -> u32 {
         let view = self.here.view;
         let stands = view.studio().transport.position;
@@ -69,13 +70,13 @@ impl Paint<'_> {
                 tick < region.end().get() && tick + grid.column > region.start().get()
             };
             let (symbol, style) = if track.looping && within(track.region) {
-                ('═', theme::CAREFUL)
+                ('═', theme::WARNING)
             } else if transport.looping && within(transport.region) {
-                ('─', theme::WELL)
+                ('─', theme::GOOD)
             } else {
-                (if grid.line(tick) == Line::Beat { '·' } else { ' ' }, theme::QUIET)
+                (if grid.line(tick) == GridLine::Beat { '·' } else { ' ' }, theme::DIM)
             };
-            put(buffer, area, (column, 0), symbol, style);
+            put_cell(buffer, area, (column, 0), symbol, style);
         }
         for column in 0..self.window.columns {
             if let Some(bar) = grid.number(self.tick(column)) {
@@ -85,7 +86,7 @@ impl Paint<'_> {
             }
         }
         if let Some(column) = self.window.column(self.playhead(), grid) {
-            put(buffer, area, (column, 0), '▼', self.playhead_style());
+            put_cell(buffer, area, (column, 0), '▼', self.playhead_style());
         }
     }
 
@@ -94,15 +95,15 @@ impl Paint<'_> {
         for (y, pitch) in (area.y..).zip(self.window.pitches()) {
             let held = instrument.is_some_and(|it| it.sounding.held(pitch).is_some());
             let style = match pitch {
-                _ if held => theme::WELL,
+                _ if held => theme::GOOD,
                 pitch if pitch == self.here.pitch => theme::SELECTED,
-                pitch if is_black(pitch) => theme::QUIET,
+                pitch if is_black(pitch) => theme::DIM,
                 _ => Style::new(),
             };
             let mark = if held { "♪" } else { " " };
-            buffer.set_stringn(area.x, y, words::pitch(pitch), NAMES.into(), style);
+            buffer.set_stringn(area.x, y, describe::pitch_name(pitch), NAME_COLUMNS.into(), style);
             buffer.set_string(
-                area.x + NAMES - 1,
+                area.x + NAME_COLUMNS - 1,
                 y,
                 mark,
                 style.remove_modifier(Modifier::REVERSED),
@@ -110,7 +111,7 @@ impl Paint<'_> {
         }
     }
 
-    /// Bars, beats and octaves, the playhead, and what is marked.
+    /// Draws bars, beats, octaves, the playhead and the marked region.
     fn draw_lines(&self, area: Rect, buffer: &mut Buffer) {
         let playhead = self.window.column(self.playhead(), &self.here.grid);
         for column in 0..self.window.columns {
@@ -123,48 +124,51 @@ impl Paint<'_> {
                 let octave = pitch.get() % 12 == 0;
                 let (symbol, style) = match (line, octave) {
                     _ if playhead == Some(column) => ('┃', self.playhead_style()),
-                    (Line::Bar, true) => ('┼', theme::QUIET),
-                    (Line::Bar, false) => ('│', theme::QUIET),
-                    (_, true) => ('─', theme::QUIET),
-                    (Line::Beat, false) => ('·', theme::QUIET),
-                    (Line::Nothing, false) => (' ', theme::QUIET),
+                    (GridLine::Bar, true) => ('┼', theme::DIM),
+                    (GridLine::Bar, false) => ('│', theme::DIM),
+                    (_, true) => ('─', theme::DIM),
+                    (GridLine::Beat, false) => ('·', theme::DIM),
+                    (GridLine::Nothing, false) => (' ', theme::DIM),
                 };
                 let style = if marked { style.patch(theme::MARKED) } else { style };
-                put(buffer, area, (column, row), symbol, style);
+                put_cell(buffer, area, (column, row), symbol, style);
             }
         }
     }
 
     fn playhead_style(&self) -> Style {
-        if self.here.view.metering.playing { theme::WELL } else { theme::QUIET }
+        if self.here.view.metering.playing { theme::GOOD } else { theme::DIM }
     }
 
-    /// Notes that one has removed, but that everybody else still hears.
+    /// Draws notes that are removed here but not yet by the authority.
     fn draw_removed(&self, area: Rect, buffer: &mut Buffer) {
-        let Here { view, id, track, grid, .. } = self.here;
+        let NoteCursor { view, id, track, grid, .. } = self.here;
         let Some(confirmed) = view.confirmed.model.piano_roll.track(*id) else { return };
         if Arc::ptr_eq(&view.state, &view.confirmed) {
             return;
         }
         let right = self.window.right(grid);
-        for note in self.survey.sounding(confirmed, self.window.left, right) {
+        for note in self.note_index.sounding(confirmed, self.window.left, right) {
             let column = self.window.column(note.tick.get(), grid);
             let gone = track.note(note.tick, note.pitch).is_none();
             if let (true, Some(column), Some(row)) = (gone, column, self.window.row(note.pitch)) {
-                put(buffer, area, (column, row), '×', theme::CAREFUL);
+                put_cell(buffer, area, (column, row), '×', theme::WARNING);
             }
         }
     }
 
     fn draw_notes(&self, area: Rect, buffer: &mut Buffer) {
-        let Here { view, id, track, grid, .. } = self.here;
-        let owner = view.owner(*id).map(|owner| theme::of(owner.client_id)).unwrap_or_default();
+        let NoteCursor { view, id, track, grid, .. } = self.here;
+        let owner = view
+            .owner(*id)
+            .map(|owner| theme::participant_style(owner.client_id))
+            .unwrap_or_default();
         let playhead = view.metering.playing.then(|| self.playhead());
-        for note in self.survey.sounding(track, self.window.left, self.window.right(grid)) {
+        for note in self.note_index.sounding(track, self.window.left, self.window.right(grid)) {
             if let Some(row) = self.window.row(note.pitch) {
                 let sounds = |at: u32| (note.tick.get()..note.end()).contains(&at);
                 let style = if playhead.is_some_and(sounds) {
-                    theme::WELL.add_modifier(Modifier::BOLD)
+                    theme::GOOD.add_modifier(Modifier::BOLD)
                 } else {
                     owner
                 };
@@ -175,29 +179,29 @@ impl Paint<'_> {
 
     fn draw_note(&self, note: &Note, row: u16, style: Style, area: Rect, buffer: &mut Buffer) {
         let grid = &self.here.grid;
-        let certain = is_certain(self.here.view, self.here.id, note);
-        let style = style.patch(theme::certain(certain));
+        let certain = note_is_confirmed(self.here.view, self.here.id, note);
+        let style = style.patch(theme::value_style(certain));
         let percent = note.probability.get();
         let tail = if certain && percent == 100 { '━' } else { '╌' };
         let first = self.window.column(note.tick.get(), grid);
         let last = self.window.column(note.end() - 1, grid);
         let last = last.unwrap_or(self.window.columns.saturating_sub(1));
         for column in first.map_or(0, |first| first + 1)..=last {
-            put(buffer, area, (column, row), tail, style);
+            put_cell(buffer, area, (column, row), tail, style);
         }
         if let Some(first) = first {
-            let head = theme::head(note.velocity, percent, certain);
-            put(buffer, area, (first, row), head, style);
+            let head = theme::velocity_symbol(note.velocity, percent, certain);
+            put_cell(buffer, area, (first, row), head, style);
         }
     }
 
     fn draw_cursor(&self, area: Rect, buffer: &mut Buffer) {
-        let Here { tick, pitch, grid, .. } = self.here;
+        let NoteCursor { tick, pitch, grid, .. } = self.here;
         let Some(row) = self.window.row(*pitch) else { return };
         for column in 0..self.window.columns {
             let at = self.tick(column);
             let covered = at < tick.get() + grid.stride() && at + grid.column > tick.get();
-            if let Some(cell) = cell(buffer, area, (column, row)).filter(|_| covered) {
+            if let Some(cell) = cell_at(buffer, area, (column, row)).filter(|_| covered) {
                 cell.set_style(theme::SELECTED);
             }
         }
@@ -208,7 +212,7 @@ fn is_black(pitch: Pitch) -> bool {
     matches!(pitch.get() % 12, 1 | 3 | 6 | 8 | 10)
 }
 
-pub(in crate::pane) fn cell(
+pub(in crate::pane) fn cell_at(
     buffer: &mut Buffer,
     area: Rect,
     (column, row): (u16, u16),
@@ -216,15 +220,15 @@ pub(in crate::pane) fn cell(
     buffer.cell_mut(Position::new(area.x + column, area.y + row))
 }
 
-/// Draws one cell; what lies below shows through where `style` says nothing.
-pub(in crate::pane) fn put(
+/// Writes a cell; where `style` sets nothing, the style below shows through.
+pub(in crate::pane) fn put_cell(
     buffer: &mut Buffer,
     area: Rect,
     at: (u16, u16),
     symbol: char,
     style: Style,
 ) {
-    if let Some(cell) = cell(buffer, area, at) {
+    if let Some(cell) = cell_at(buffer, area, at) {
         cell.set_char(symbol).set_style(style);
     }
 }
