@@ -10,6 +10,8 @@
 //!   30 edits per second with and without a client that stops reading. The minute is
 //!   virtual; the times are those of the work.
 
+#![allow(unsafe_code, reason = "an allocator that counts bytes cannot be written without it")]
+
 #[allow(dead_code, reason = "the tests also count attempts")]
 #[path = "../tests/suite/cable.rs"]
 mod cable;

@@ -20,7 +20,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, Mode, NetworkState,
+    Dispatcher, Event, Mode, NetworkState, SessionEvent,
     client::JoinOptions,
     dispatcher::{Events, Status},
     model::InstrumentId,
@@ -369,8 +369,9 @@ impl Band {
             format_args!("its last step: {}", player.take_changes().join(", ")),
         );
         let answer = |event| match event {
-            Event::Undone { kept } | Event::Redone { kept } => Some(Ok(kept)),
-            Event::NothingUndone { reason } => Some(Err(reason)),
+            Event::Session(SessionEvent::Undone { kept })
+            | Event::Session(SessionEvent::Redone { kept }) => Some(Ok(kept)),
+            Event::Session(SessionEvent::NothingUndone { reason }) => Some(Err(reason)),
             _ => None,
         };
         let kept = player.wait_for("the answer to undo", answer).await??;
@@ -413,8 +414,12 @@ impl Band {
         line(player.name, "asks", "for the privilege");
         player.studio.request_privilege()?;
         let answer = |event| match event {
-            Event::PrivilegeDenied { holder } => Some(format!("no: {holder} has it")),
-            Event::Privilege { holder: Some(holder) } if holder.client_id == me => {
+            Event::Session(SessionEvent::PrivilegeDenied { holder }) => {
+                Some(format!("no: {holder} has it"))
+            }
+            Event::Session(SessionEvent::Privilege { holder: Some(holder) })
+                if holder.client_id == me =>
+            {
                 Some("yes".into())
             }
             _ => None,
@@ -433,7 +438,7 @@ impl Band {
         let reason = self.0[index].wait_for("the loss of the connection", lost).await?;
         line(self.0[index].name, "hears", format_args!("{reason}; the last snapshot remains"));
         let away = |event| match event {
-            Event::Suspended(participant) => Some(participant),
+            Event::Session(SessionEvent::Suspended(participant)) => Some(participant),
             _ => None,
         };
         let away = self.0[MIA].wait_for("the suspension", away).await?;
@@ -462,7 +467,7 @@ impl Band {
     /// Waits until the host refuses an edit that was made offline.
     async fn wait_until_undone(&mut self, index: usize) -> Outcome {
         let refused = |event| match event {
-            Event::Refused { reason, .. } => Some(reason),
+            Event::Session(SessionEvent::Refused { reason, .. }) => Some(reason),
             _ => None,
         };
         let reason = self.0[index].wait_for("the refusal", refused).await?;

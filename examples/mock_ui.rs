@@ -12,7 +12,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, NetworkState,
+    Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
     model::{InstrumentId, Metering, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
@@ -54,11 +54,15 @@ impl<D: Dispatcher> Ui<D> {
 
     fn handle_event(&mut self, event: Event) {
         match event {
-            Event::Refused { reason, .. } => self.message = format!("undone: {reason}"),
-            Event::PrivilegeDenied { holder } => {
+            Event::Session(SessionEvent::Refused { reason, .. }) => {
+                self.message = format!("undone: {reason}")
+            }
+            Event::Session(SessionEvent::PrivilegeDenied { holder }) => {
                 self.message = format!("{holder} has the privilege")
             }
-            Event::Joined(participant) => self.message = format!("{participant} has joined"),
+            Event::Session(SessionEvent::Joined(participant)) => {
+                self.message = format!("{participant} has joined")
+            }
             _ => {}
         }
     }
@@ -242,7 +246,10 @@ fn refusal_is_shown() {
 
     let action = NetworkAction::Instrument(BASS, set_cutoff(4000.0));
     let reason = Refusal::NotOwner { instrument: BASS, owner: Some(ben()) };
-    fixture.events.send(Event::Refused { action, reason }).expect("the UI listens");
+    fixture
+        .events
+        .send(Event::Session(SessionEvent::Refused { action, reason }))
+        .expect("the UI listens");
     let shown = ui.frame(None);
     assert_eq!(shown.last().map(String::as_str), Some("undone: instrument 1 belongs to ben"));
 }

@@ -1,9 +1,8 @@
-//! Several musicians, one session.
+//! Several musicians, one session, over a LAN.
 //!
-//! Imbolc is a music studio in a terminal. With this crate several of them work
-//! in one session: one machine holds the authoritative state and makes the
-//! sound, the others send actions and get state. Audio never crosses the
-//! network.
+//! Imbolc is a music studio in a terminal. With this crate, several musicians work
+//! in one session: one machine holds the authoritative state and produces the sound;
+//! the others send actions and receive state. Audio never crosses the network.
 //!
 //! ```text
 //!       panes ── Action ──▶ ┌──────────────┐ ◀── state(): a snapshot, lock-free
@@ -11,21 +10,20 @@
 //!                           └──────┬───────┘
 //!           ┌──────────────────────┼──────────────────────┐
 //!    LocalDispatcher         HostDispatcher         RemoteDispatcher
-//!     alone                   Local + a door          over the network
+//!     local session           local + TCP server      over the network
 //!           └──────────┬───────────┘                      │
 //!                  Authority                            Mirror
-//!       Session (the rules) + Engine (the sound)   (confirmed + predicted)
+//!       Session (rules) + Engine (sound)    confirmed + predicted state
 //!                      │                                  │
 //!                  NetServer  ◀───── frames over TCP ─────┘
 //! ```
 //!
-//! To a UI all of it is one trait, [`Dispatcher`]. Which of its implementations
-//! runs is decided once, by [`open`]:
+//! A UI sees a single trait, [`Dispatcher`]. [`open`] selects its implementation once,
+//! at start-up:
 //!
 //! ```
 //! use imbolc_net::{
 //!     Mode,
-//!     dispatcher,
 //!     studio::{NetworkAction, SessionSetting},
 //!     util::quantity::Bpm,
 //! };
@@ -39,20 +37,22 @@
 //! # }
 //! ```
 //!
-//! # Finding one's way
+//! # Finding your way
 //!
-//! | for | see |
+//! | you want to | see |
 //! |---|---|
-//! | the author of a UI | [`dispatcher`], [`studio`], [`event`], [`status`] |
-//! | who wants to be found, or to find | `discovery`, with the feature `mdns` |
-//! | whose state is not the studio's | [`model`], [`engine`], [`ordmap`] |
-//! | who keeps sessions on disk | [`projects`] |
-//! | who runs a session by hand | [`authority`], [`server`], [`client`], [`transport`] |
-//! | who writes a client in another language | [`protocol`], [`framing`], ARCHITECTURE.md |
-//! | who wants to know the rules | [`session`], [`mirror`] |
+//! | write a UI | [`Dispatcher`], [`Event`], [`dispatcher::Status`], [`studio`] |
+//! | test a UI | `dispatcher::MockDispatcher`, with the feature `mock` |
+//! | choose between a local session, hosting and joining | [`Mode`], [`open`] |
+//! | announce a session on the LAN, or find one | `discovery`, with the feature `mdns` |
+//! | keep projects on disk | [`projects`] |
+//! | share your own state instead of the studio's | [`model`], [`util::ordmap`], docs/extending.md |
+//! | set up a host or a client yourself | [`authority`], [`server`], [`client`], [`transport`] |
+//! | write a client in another language | docs/protocol.md; its types are in [`protocol`] |
+//! | know the rules of a session | [`sync::session`], [`sync::mirror`] |
+//! | understand the whole | ARCHITECTURE.md |
 
 #![forbid(unsafe_code)]
-#![deny(missing_docs)]
 #![warn(clippy::pedantic)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
@@ -85,14 +85,15 @@ pub use self::{
     },
     server::{HostDispatcher, NetServer},
     studio::NetworkAction,
+    sync::SessionEvent,
 };
 
-/// The examples of the README compile, and those that need no network run.
+/// Compiles the examples of the README, and runs those that need no network.
 #[cfg(all(doctest, feature = "mock"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// So does the model in the guide to extending it.
+/// Compiles the model in the guide to extending the crate.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/extending.md")]
 struct Extending;

@@ -1,4 +1,6 @@
-//! The switch at start-up: which dispatcher runs is decided here, once.
+//! The choice at start-up: [`open`] creates the dispatcher of a [`Mode`].
+//!
+//! It is the only place that knows all implementations; nothing else may choose.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -12,60 +14,60 @@ use crate::{
     transport,
 };
 
-/// How one wants to play.
+/// How to take part in a session.
 #[derive(Debug)]
 pub enum Mode {
-    /// Alone.
+    /// In a local session, without a network.
     Local {
-        /// What one is called.
+        /// Your name.
         name: String,
-        /// Where projects are kept, if they are. It is made if it is not there.
+        /// The directory of projects, which is created if it does not exist. Without it
+        /// projects cannot be saved or loaded.
         projects: Option<PathBuf>,
     },
-    /// With others, here.
+    /// As the host of a session that others join.
     Host {
-        /// What one is called.
+        /// Your name.
         name: String,
-        /// Where to listen, as `address:port`; port 0 is any that is free, and `[::]`
-        /// is every address that there is, also by IPv4.
+        /// The address to listen at, in the form `address:port`. Port 0 selects a free
+        /// port; `[::]` means all addresses of this machine, IPv4 included.
         address: String,
-        /// What the session is called; `Untitled` without.
+        /// The name of the session; `Untitled` by default.
         session_name: Option<Name>,
-        /// Where projects are kept, if they are. It is made if it is not there.
+        /// The directory of projects, which is created if it does not exist. Without it
+        /// projects cannot be saved or loaded.
         projects: Option<PathBuf>,
-        /// What else can be set.
+        /// Further options.
         options: HostOptions,
     },
-    /// With others, there.
+    /// As a participant in the session of another host.
     Remote {
-        /// Where the host is, as `host:port`.
+        /// The address of the host, in the form `host:port`.
         address: String,
-        /// As whom, and with what.
+        /// The name, the requested instruments and further options.
         options: JoinOptions,
     },
 }
 
-/// Opens the dispatcher of `mode`, on the built-in studio and the engine that
-/// makes no sound.
+/// Opens the dispatcher of `mode`, with the built-in studio and its silent engine.
 ///
 /// # Errors
-/// If the host cannot listen, or the client cannot join, or the directory for
-/// projects cannot be used. The message is one
-/// line, fit to be shown.
+/// If the host cannot listen, the client cannot join, the name is not allowed, or the
+/// directory of projects cannot be used. The error text is one line that a UI can show.
 ///
 /// # Panics
-/// If it is not called within a tokio runtime, unless `mode` is local.
+/// If it is called outside a tokio runtime, unless `mode` is local.
 pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
     match mode {
         Mode::Local { name, projects } => {
-            let (model, engine) = studio(projects)?;
+            let (model, engine) = initial_studio(projects)?;
             Ok(Arc::new(LocalDispatcher::open(&name, model, engine)?))
         }
         Mode::Host { name, address, session_name, projects, options } => {
             let listener = transport::listen(&address)
                 .await
                 .map_err(|source| OpenError::Listen { address, source })?;
-            let (mut model, engine) = studio(projects)?;
+            let (mut model, engine) = initial_studio(projects)?;
             if let Some(name) = session_name {
                 Arc::make_mut(&mut model.session).name = name;
             }
@@ -77,8 +79,8 @@ pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
     }
 }
 
-/// What a session begins with, and what plays it.
-fn studio(
+/// The initial state of a session, and its engine.
+fn initial_studio(
     directory: Option<PathBuf>,
 ) -> Result<(StudioState, WithProjects<SilentEngine>), OpenError> {
     let mut model = StudioState::starter();

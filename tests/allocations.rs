@@ -1,7 +1,8 @@
-//! How often the ways that an edit takes ask for memory. It is the same on every
-//! machine, loaded or not, so what makes them dearer is seen at once.
+//! The number of allocations on the path of an edit. Unlike time, it is the same on
+//! every machine and under any load, so a regression shows at once.
 //!
-//! A limit is what it is today. Who needs more raises it, and says why.
+//! Each limit is the current number. If a change needs more, raise the limit and give
+//! the reason.
 
 #[path = "../benches/fixture/mod.rs"]
 mod fixture;
@@ -21,16 +22,16 @@ use imbolc_net::{
     studio::Studio,
     sync::{
         mirror::Mirror,
-        session::{Session, SessionConfig, Update},
+        session::{Session, SessionConfig, SessionOutput, Update},
     },
     util::time::{Millis, Timestamp},
 };
 
-/// A jam, and far more instruments than anybody plays.
+/// The numbers of instruments: a jam's, and far more than a session has.
 const SIZES: [u32; 3] = [16, 64, 1024];
 
-/// The most allocations, and the most bytes, that a call of `run` takes. The first
-/// calls make room for what comes later.
+/// The most allocations and the most allocated bytes of a call of `run`. The first
+/// calls are not counted, because buffers grow in them.
 fn most(mut run: impl FnMut()) -> (u64, u64) {
     (0..140).for_each(|_| run());
     let calls: Vec<_> = (0..32).map(|_| measure(&mut run)).collect();
@@ -38,18 +39,25 @@ fn most(mut run: impl FnMut()) -> (u64, u64) {
     (count, calls.iter().map(|call| call.bytes_total).max().unwrap())
 }
 
-/// Holds what `run` takes to its limits, at every size.
-fn holds(what: &str, (count, bytes): (u64, u64), mut run: impl FnMut(u32) -> (u64, u64)) {
+/// Compares the allocations and bytes of `run` with their limits, at every size.
+fn assert_allocations(
+    what: &str,
+    (count, bytes): (u64, u64),
+    mut run: impl FnMut(u32) -> (u64, u64),
+) {
     for size in SIZES {
-        let (took, took_bytes) = run(size);
-        println!("{what}, {size} instruments: {took} allocations, {took_bytes} bytes");
-        assert!(took <= count, "{what}, {size} instruments: {took} allocations, not {count}");
-        assert!(took_bytes <= bytes, "{what}, {size} instruments: {took_bytes} bytes, not {bytes}");
+        let (found, found_bytes) = run(size);
+        println!("{what}, {size} instruments: {found} allocations, {found_bytes} bytes");
+        assert!(found <= count, "{what}, {size} instruments: {found} allocations, not {count}");
+        assert!(
+            found_bytes <= bytes,
+            "{what}, {size} instruments: {found_bytes} bytes, not {bytes}"
+        );
     }
 }
 
-/// Two moments of a session, a turned knob apart.
-fn moments(instruments: u32) -> (NetworkState, NetworkState) {
+/// Two snapshots of a session that differ by a knob.
+fn snapshots(instruments: u32) -> (NetworkState, NetworkState) {
     let (seq, roster) = (Seq(1000), Arc::default());
     let before = NetworkState { seq, model: studio(instruments), roster };
     let mut after = NetworkState { seq: seq.next(), ..before.clone() };
@@ -58,12 +66,13 @@ fn moments(instruments: u32) -> (NetworkState, NetworkState) {
     (before, after)
 }
 
+/// The patch of a turned knob.
 fn knob(instruments: u32) -> ServerMessage {
-    let (before, after) = moments(instruments);
+    let (before, after) = snapshots(instruments);
     ServerMessage::StatePatchUpdate(before.patch_to(&after))
 }
 
-/// A mirror of a studio in which it owns the knob that is turned.
+/// A mirror of a client that owns the instrument whose knob is turned.
 fn mirror(instruments: u32) -> Mirror<Studio> {
     let mut roster = Roster::default();
     let me = ClientId(1);
@@ -89,24 +98,24 @@ fn mirror(instruments: u32) -> Mirror<Studio> {
 }
 
 #[test]
-fn reading_a_snapshot_takes_no_memory() {
-    holds("read", (0, 0), |size| {
+fn reading_a_snapshot_allocates_nothing() {
+    assert_allocations("read", (0, 0), |size| {
         let studio = open(size);
         most(|| drop(studio.state()))
     });
 }
 
 #[test]
-fn dispatching_takes_what_is_touched() {
-    holds("dispatch alone", (7, 1600), |size| {
+fn local_dispatch_allocates_what_it_changes() {
+    assert_allocations("local dispatch", (7, 1600), |size| {
         let studio = open(size);
         most(turning(&studio, touched(size)))
     });
 }
 
 #[test]
-fn predicting_takes_what_is_touched() {
-    holds("dispatch, predicted", (7, 1600), |size| {
+fn prediction_allocates_what_it_changes() {
+    assert_allocations("dispatch, predicted", (7, 1600), |size| {
         let mut mirror = mirror(size);
         let mut turn = 0;
         most(|| {
@@ -117,11 +126,11 @@ fn predicting_takes_what_is_touched() {
     });
 }
 
-/// An action as it comes in, until its patch is written.
+/// From the arrival of an action to its encoded patch.
 #[test]
-fn deciding_takes_what_is_touched() {
-    holds("decide and tell", (10, 3600), |size| {
-        // What is looked after now and then is not part of it.
+fn session_allocates_what_it_changes() {
+    assert_allocations("decide and encode", (10, 3600), |size| {
+        // Periodic work is not counted.
         let rarely = Duration::from_secs(3600);
         let config = SessionConfig {
             heartbeat_interval: rarely,
@@ -144,38 +153,44 @@ fn deciding_takes_what_is_touched() {
         };
         let token = SessionToken::new([0; 16]);
         let admitted = session.handle_hello(Timestamp::ZERO, &hello, token);
-        let ticket = admitted.ok().unwrap().ticket;
+        let ticket = admitted.ok().unwrap().connection;
         let (mut turn, mut buffer) = (0, Vec::new());
         most(|| {
             turn += 1;
-            // Far enough apart that each patch may leave.
+            // Longer than the minimum interval between patches.
             let now = Timestamp::from_micros(turn * 40_000);
             let (number, action) = (ActionNumber(turn), turn_to(touched(size), cutoff(turn)));
             let action = ClientMessage::Action { number, continues: true, action };
             session.handle(now, ticket, action).unwrap();
-            drop((session.take_effects(), session.take_forgotten()));
+            drain(&mut session);
             let outgoing = session.pull(now, ticket).unwrap();
             let Some(Update::Patch { from, to }) = &outgoing.update else { panic!("no patch") };
             let patch = ServerMessage::<Studio>::StatePatchUpdate(from.patch_to(to));
             buffer.clear();
             framing::encode(Codec::Postcard, &patch, &mut buffer).unwrap();
-            drop((outgoing, session.take_forgotten()));
+            drop(outgoing);
+            drain(&mut session);
         })
     });
 }
 
+/// Polls the session until it waits.
+fn drain(session: &mut Session<Studio>) {
+    while !matches!(session.poll(), SessionOutput::Wait(_)) {}
+}
+
 #[test]
-fn comparing_takes_what_differs() {
-    holds("patch", (1, 300), |size| {
-        let (before, after) = moments(size);
+fn diff_allocates_what_differs() {
+    assert_allocations("patch", (1, 300), |size| {
+        let (before, after) = snapshots(size);
         most(|| drop(before.patch_to(&after)))
     });
 }
 
 #[test]
-fn encoding_takes_no_memory_but_the_buffer() {
+fn encoding_allocates_only_the_buffer() {
     for codec in Codec::ALL {
-        holds(&format!("encode, {}", codec.name()), (0, 0), |size| {
+        assert_allocations(&format!("encode, {}", codec.name()), (0, 0), |size| {
             let knob = knob(size);
             let mut buffer = Vec::new();
             most(|| {
@@ -187,9 +202,9 @@ fn encoding_takes_no_memory_but_the_buffer() {
 }
 
 #[test]
-fn decoding_takes_what_is_in_the_message() {
+fn decoding_allocates_what_the_message_contains() {
     for codec in Codec::ALL {
-        holds(&format!("decode, {}", codec.name()), (1, 300), |size| {
+        assert_allocations(&format!("decode, {}", codec.name()), (1, 300), |size| {
             let mut frame = Vec::new();
             framing::encode(codec, &knob(size), &mut frame).unwrap();
             most(|| drop(framing::decode::<ServerMessage>(codec, &frame[4..]).unwrap()))
@@ -198,9 +213,9 @@ fn decoding_takes_what_is_in_the_message() {
 }
 
 #[test]
-fn applying_takes_what_is_touched() {
-    holds("apply", (5, 1100), |size| {
-        let (before, after) = moments(size);
+fn applying_a_patch_allocates_what_it_changes() {
+    assert_allocations("apply", (5, 1100), |size| {
+        let (before, after) = snapshots(size);
         let patch: StatePatch = before.patch_to(&after);
         most(|| drop(before.patched(&patch).unwrap()))
     });

@@ -14,7 +14,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     authority::LocalDispatcher,
     dispatcher::{DispatchError, Events},
     model::InstrumentId,
@@ -152,7 +152,9 @@ impl Player {
     pub async fn count_losses(counters: Arc<Counters>, mut events: Events) {
         while let Some(event) = events.next().await {
             match event {
-                Event::NothingUndone { .. } => counters.nothing_undone.fetch_add(1, Relaxed),
+                Event::Session(SessionEvent::NothingUndone { .. }) => {
+                    counters.nothing_undone.fetch_add(1, Relaxed)
+                }
                 Event::Missed(_) => counters.reported.fetch_add(1, Relaxed),
                 _ => 0,
             };

@@ -9,10 +9,11 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, NetworkState,
+    Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Events, Status},
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
+    studio::Studio,
 };
 use tokio::time::timeout;
 
@@ -94,67 +95,81 @@ impl News {
     }
 
     fn print(&mut self, event: Event) {
+        match event {
+            Event::Session(event) => self.print_session_event(event),
+            Event::Changed(_) => self.print_changes(),
+            Event::Status(status) => self.print_status(status),
+            Event::Missed(count) => happens(format_args!("{count} events were missed")),
+            _ => {}
+        }
+    }
+
+    fn print_session_event(&mut self, event: SessionEvent<Studio>) {
         let me = self.studio.identity().client_id;
         let label = |id| words::label(&self.studio.state().model, id);
         let is_other = |info: &OwnerInfo| info.client_id != me;
         match event {
-            Event::Changed(_) => self.print_changes(),
-            Event::Joined(other) if is_other(&other) => happens(format_args!("{other} has joined")),
-            Event::Left(other) if is_other(&other) => happens(format_args!("{other} has left")),
-            Event::Suspended(other) if is_other(&other) => {
+            SessionEvent::Joined(other) if is_other(&other) => {
+                happens(format_args!("{other} has joined"))
+            }
+            SessionEvent::Left(other) if is_other(&other) => {
+                happens(format_args!("{other} has left"))
+            }
+            SessionEvent::Suspended(other) if is_other(&other) => {
                 happens(format_args!("{other} is away, and can resume for a minute"));
             }
-            Event::Resumed(other) if is_other(&other) => happens(format_args!("{other} is back")),
-            Event::Ownership { instrument, owner: Some(owner) } => {
+            SessionEvent::Resumed(other) if is_other(&other) => {
+                happens(format_args!("{other} is back"))
+            }
+            SessionEvent::Ownership { instrument, owner: Some(owner) } => {
                 let (name, verb) =
                     if is_other(&owner) { (&*owner.name, "owns") } else { ("you", "own") };
                 happens(format_args!("{name} {verb} {}", label(instrument)));
             }
-            Event::Ownership { instrument, owner: None } => {
+            SessionEvent::Ownership { instrument, owner: None } => {
                 // A deletion is printed as such.
                 if self.studio.state().model.instruments.contains(instrument) {
                     happens(format_args!("{} is free", label(instrument)));
                 }
             }
-            Event::OwnershipRefused { instrument, reason } => {
+            SessionEvent::OwnershipRefused { instrument, reason } => {
                 self.denied += 1;
                 complain(format_args!("you do not get {}: {reason}", label(instrument)));
             }
-            Event::Privilege { holder: Some(holder) } => {
+            SessionEvent::Privilege { holder: Some(holder) } => {
                 let (name, verb) =
                     if is_other(&holder) { (&*holder.name, "has") } else { ("you", "have") };
                 happens(format_args!("{name} {verb} the privilege"));
             }
-            Event::Privilege { holder: None } => happens("the privilege is free"),
-            Event::PrivilegeDenied { holder } => {
+            SessionEvent::Privilege { holder: None } => happens("the privilege is free"),
+            SessionEvent::PrivilegeDenied { holder } => {
                 self.denied += 1;
                 complain(format_args!("you do not get the privilege: {holder} has it"));
             }
-            Event::Refused { action, reason } => {
+            SessionEvent::Refused { action, reason } => {
                 let what = words::action(&self.studio.state().model, &action);
                 let why = words::refusal(&action, &reason);
                 complain(format_args!("undone: {what}: {why}"));
             }
-            Event::Undone { kept } => self.print_step(Step::Undo, kept),
-            Event::Redone { kept } => self.print_step(Step::Redo, kept),
-            Event::NothingUndone { reason } => {
+            SessionEvent::Undone { kept } => self.print_step(Step::Undo, kept),
+            SessionEvent::Redone { kept } => self.print_step(Step::Redo, kept),
+            SessionEvent::NothingUndone { reason } => {
                 self.steps.pop_front();
                 complain(reason);
             }
-            Event::NewSession { session, unanswered } => {
+            SessionEvent::NewSession { session, unanswered } => {
                 self.print_new_session(session, unanswered.len());
             }
-            Event::Status(status) => self.print_status(status),
-            Event::Missed(count) => happens(format_args!("{count} events were missed")),
-            Event::Resynchronised(why) if why.is_repair() => {
+            SessionEvent::Resynchronised(why) if why.is_repair() => {
                 happens(format_args!("full state received: {why}"));
             }
             // Routine full syncs, and your own presence.
-            Event::Resynchronised(_)
-            | Event::Joined(_)
-            | Event::Left(_)
-            | Event::Suspended(_)
-            | Event::Resumed(_) => {}
+            SessionEvent::Resynchronised(_)
+            | SessionEvent::Joined(_)
+            | SessionEvent::Left(_)
+            | SessionEvent::Suspended(_)
+            | SessionEvent::Resumed(_)
+            | _ => {}
         }
     }
 

@@ -1,32 +1,33 @@
-//! The place at the authority itself: what the one who is alone and the one who
-//! hosts have in common.
+//! The host's place at the authority: what the dispatcher of a local session and
+//! that of a hosted one have in common.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     authority::Authority,
-    dispatcher::{CloseReason, DispatchError, Event, Events, Identity, Resync, Status},
+    dispatcher::{CloseReason, DispatchError, Event, Events, Identity, Status},
     model::{InstrumentId, Model},
     protocol::{ClientId, SessionId},
+    sync::{Resync, SessionEvent},
     util::snapshot::SnapshotCell,
 };
 
 const ME: ClientId = ClientId::HOST;
 
-/// Sits at the authority.
+/// The host's own access to the authority.
 pub(crate) struct InProcess<M: Model> {
     authority: Arc<Authority<M>>,
     session: SessionId,
     status: SnapshotCell<Status>,
-    /// What happened before anybody could subscribe.
-    early: Mutex<Vec<Event<M>>>,
+    /// What happened before the first subscriber.
+    early: Mutex<Vec<SessionEvent<M>>>,
 }
 
 impl<M: Model> InProcess<M> {
     pub(crate) fn new(authority: Arc<Authority<M>>, status: Status) -> Self {
         let session = authority.session_id();
         let me = authority.state().roster.as_owner(ME);
-        let early = Mutex::new(me.map(Event::Joined).into_iter().collect());
+        let early = Mutex::new(me.map(SessionEvent::Joined).into_iter().collect());
         Self { authority, session, status: SnapshotCell::new(Arc::new(status)), early }
     }
 
@@ -60,14 +61,14 @@ impl<M: Model> InProcess<M> {
     pub(crate) fn undo(&self) -> Result<(), DispatchError> {
         self.check_open()?;
         let kept = self.authority.decide(|session, _| session.undo())?;
-        self.authority.announce(Event::Undone { kept });
+        self.authority.announce(Event::Session(SessionEvent::Undone { kept }));
         Ok(())
     }
 
     pub(crate) fn redo(&self) -> Result<(), DispatchError> {
         self.check_open()?;
         let kept = self.authority.decide(|session, _| session.redo())?;
-        self.authority.announce(Event::Redone { kept });
+        self.authority.announce(Event::Session(SessionEvent::Redone { kept }));
         Ok(())
     }
 
@@ -95,7 +96,8 @@ impl<M: Model> InProcess<M> {
         let answer = self.authority.decide(|session, _| session.claim(ME, instruments));
         for refused in answer.refused {
             let (instrument, reason) = (refused.instrument, refused.reason);
-            self.authority.announce(Event::OwnershipRefused { instrument, reason });
+            self.authority
+                .announce(Event::Session(SessionEvent::OwnershipRefused { instrument, reason }));
         }
         Ok(())
     }
@@ -112,7 +114,7 @@ impl<M: Model> InProcess<M> {
     pub(crate) fn request_privilege(&self) -> Result<(), DispatchError> {
         self.check_open()?;
         if let Err(holder) = self.authority.decide(|session, _| session.request_privilege(ME)) {
-            self.authority.announce(Event::PrivilegeDenied { holder });
+            self.authority.announce(Event::Session(SessionEvent::PrivilegeDenied { holder }));
         }
         Ok(())
     }
@@ -123,16 +125,16 @@ impl<M: Model> InProcess<M> {
         Ok(())
     }
 
-    /// What one sees is the authority's own state: it is in order already.
+    /// The state is the authority's own, so there is nothing to replace.
     pub(crate) fn resynchronise(&self) -> Result<(), DispatchError> {
         self.check_open()?;
-        self.authority.announce(Event::Resynchronised(Resync::Routine));
+        self.authority.announce(Event::Session(SessionEvent::Resynchronised(Resync::Routine)));
         Ok(())
     }
 }
 
-/// Implements what a dispatcher with a `in_process` does like any other, but for what
-/// is `async`: `async_trait` does not look into macros.
+/// Implements the methods of a dispatcher that has an `in_process`, except the
+/// `async` ones: `async_trait` does not look into macros.
 macro_rules! delegate_to_in_process {
     () => {
         fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {

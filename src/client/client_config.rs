@@ -1,32 +1,32 @@
-//! The options of a client, each default with its reason.
+//! The options of a client's connection, each default with its reason.
 
 use std::time::Duration;
 
 use crate::protocol::framing::{Codec, Compression};
 
-/// How a client keeps its connection.
+/// How a client maintains its connection.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// How long connecting and shaking hands may take. 5 s.
+    /// How long connecting and the handshake may take together. Default: 5 s.
     pub connect_timeout: Duration,
-    /// After how long without a sign of life from the host the client
-    /// reconnects. 15 s, three of the host's heartbeats.
+    /// How long the host may be silent before the client reconnects. Default: 15 s,
+    /// three heartbeats of the host.
     pub idle_timeout: Duration,
-    /// How often the client measures the round trip. 2 s.
+    /// How often the client measures the round trip. Default: 2 s.
     pub ping_interval: Duration,
-    /// How long the client waits before it tries again the first time. 0.1 s:
-    /// most cuts are over at once.
+    /// The pause before the first attempt to reconnect. Default: 0.1 s, because
+    /// most interruptions are short. It doubles with each attempt.
     pub initial_backoff: Duration,
-    /// How long the client waits at most, after doubling. 5 s: nobody stares at
-    /// a screen for longer.
+    /// The longest pause between two attempts. Default: 5 s; a longer wait feels
+    /// unresponsive.
     pub max_backoff: Duration,
-    /// How many actions may be unanswered, e.g. while there is no connection.
-    /// 1,024: minutes of editing, and a fraction of a second to send.
+    /// How many actions may be unanswered, e.g. while disconnected. Default: 1,024,
+    /// which holds minutes of editing and is sent in a fraction of a second.
     pub backlog: usize,
-    /// The codecs that the client speaks, the favourite first. All of them, the
-    /// best one first; JSON alone lets a person read along.
+    /// The codecs to offer, preferred first. Default: all. With JSON alone the
+    /// traffic is readable.
     pub codecs: Vec<Codec>,
-    /// What the client can expand, the favourite first. All there is.
+    /// The compressions to offer, preferred first. Default: all.
     pub compression: Vec<Compression>,
 }
 
@@ -46,8 +46,8 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    /// The same, but speaks `codec` and no other, and compresses nothing: so one
-    /// can see what it comes to, and read along if it is JSON.
+    /// Offers only `codec`, without compression. Useful to compare codecs, or to
+    /// read the traffic as JSON.
     #[must_use]
     pub fn speaking(self, codec: Codec) -> Self {
         Self { codecs: vec![codec], compression: vec![], ..self }

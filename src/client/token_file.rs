@@ -1,5 +1,5 @@
-//! The secret with which a client comes back, kept in a file so that it
-//! survives the client's process.
+//! The file that keeps a client's resume token, so that it survives the client's
+//! process. Knows nothing of connections.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -13,55 +13,55 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::{SessionId, SessionToken};
 
 /// How many clients of one name may keep tokens for one host on one machine.
-const SLOTS: u32 = 32;
+const MAX_SLOTS: u32 = 32;
 
 /// A file that holds a client's token, readable by its owner only.
 ///
-/// The file belongs to one living process at a time, which holds a lock on a
-/// file beside it; the lock goes with the process, however that ends. So a
-/// second client of the same name on the same machine gets a file of its own
-/// and does not push the first one out of the session, and a client that was
-/// killed finds its token when it is started again.
+/// The file belongs to one running process at a time, which holds a lock on a file
+/// beside it. The operating system releases the lock when the process ends, even
+/// if it is killed. So a second client of the same name on the same machine gets
+/// its own file and does not supersede the first, and a client that was killed
+/// finds its token when it starts again.
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
-    /// Held for as long as this lives.
+    /// Held until the value is dropped.
     _lock: File,
 }
 
-/// What is in the file.
+/// The content of a [`TokenFile`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedToken {
-    /// The session that it is for.
+    /// The session that issued the token.
     pub session: SessionId,
-    /// The secret.
+    /// The secret that authorises the resume.
     pub token: SessionToken,
 }
 
 impl TokenFile {
-    /// The token file of a client called `name` for the host at `address`, in
-    /// `directory`, which is made if it is not there.
+    /// Claims the first free token file of a client called `name` for the host at
+    /// `address`, in `directory`, which is created if it does not exist.
     ///
     /// # Errors
-    /// If the directory or the lock cannot be made, or all places are taken by
-    /// living processes.
+    /// If the directory or the lock cannot be created, or running processes hold
+    /// all 32 files.
     pub fn claim(directory: &Path, address: &str, name: &str) -> io::Result<Self> {
         make_private_directory(directory)?;
-        let stem = format!("{}@{}", file_name(name), file_name(address));
-        for slot in 1..=SLOTS {
+        let stem = format!("{}@{}", encoded_file_name(name), encoded_file_name(address));
+        for slot in 1..=MAX_SLOTS {
             let path = directory.join(format!("{stem}-{slot}.json"));
-            let lock = private().truncate(false).open(path.with_extension("lock"))?;
+            let lock = private_file_options().truncate(false).open(path.with_extension("lock"))?;
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { path, _lock: lock }),
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
-        Err(io::Error::new(io::ErrorKind::WouldBlock, "too many clients of this name"))
+        Err(io::Error::new(io::ErrorKind::WouldBlock, "too many clients of this name are running"))
     }
 
-    /// Where a user's tokens are kept unless another place is named:
-    /// `$XDG_STATE_HOME/imbolc`, or `~/.local/state/imbolc`.
+    /// The default directory of a user's tokens: `$XDG_STATE_HOME/imbolc`, or
+    /// `~/.local/state/imbolc`. `None` if neither variable is set.
     #[must_use]
     pub fn default_directory() -> Option<PathBuf> {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
@@ -77,28 +77,28 @@ impl TokenFile {
         &self.path
     }
 
-    /// What was saved; `None` if there is nothing that can be read.
+    /// The saved token; `None` if there is none or it cannot be read.
     #[must_use]
     pub fn load(&self) -> Option<SavedToken> {
         serde_json::from_slice(&fs::read(&self.path).ok()?).ok()
     }
 
-    /// Replaces what was saved, whole or not at all.
+    /// Replaces the saved token atomically.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, saved: SavedToken) -> io::Result<()> {
-        let beside = self.path.with_extension("new");
-        let mut file = private().truncate(true).open(&beside)?;
+        let temporary = self.path.with_extension("new");
+        let mut file = private_file_options().truncate(true).open(&temporary)?;
         file.write_all(serde_json::to_string(&saved)?.as_bytes())?;
         drop(file);
-        fs::rename(beside, &self.path)
+        fs::rename(temporary, &self.path)
     }
 
-    /// Removes what was saved: there is nothing to come back to.
+    /// Removes the saved token, because there is nothing to resume.
     ///
     /// # Errors
-    /// If the file is there and cannot be removed.
+    /// If the file exists and cannot be removed.
     pub fn forget(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -107,30 +107,31 @@ impl TokenFile {
     }
 }
 
-/// How long a part of a file's name may be: two of them, and what is added to
-/// them, must fit into the 255 bytes that file systems allow.
-const LONGEST: usize = 80;
+/// The longest part of a file name. Two parts and their suffixes must fit into the
+/// 255 bytes that file systems allow.
+const MAX_NAME_PART: usize = 80;
 
-/// Letters, digits and dots as they are, and everything else by its code, so
-/// that different texts make different names, none of which leads elsewhere.
-fn file_name(text: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || character == '.';
+/// Encodes `text` as a part of a file name: letters, digits and dots stay, other
+/// characters become their code points. Different texts have different names, and
+/// none contains a path separator.
+fn encoded_file_name(text: &str) -> String {
+    let is_kept = |character: char| character.is_ascii_alphanumeric() || character == '.';
     let name: String = text
         .chars()
         .map(|character| match character {
-            character if plain(character) => character.to_string(),
+            character if is_kept(character) => character.to_string(),
             other => format!("_{:x}_", u32::from(other)),
         })
         .collect();
-    if name.len() <= LONGEST {
+    if name.len() <= MAX_NAME_PART {
         return name;
     }
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
-    format!("{}-{:016x}", &name[..LONGEST], hasher.finish())
+    format!("{}-{:016x}", &name[..MAX_NAME_PART], hasher.finish())
 }
 
-fn private() -> OpenOptions {
+fn private_file_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true);
     #[cfg(unix)]
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_survives_the_one_who_saved_it_and_is_forgotten_when_told() {
+    fn token_survives_its_process_until_forgotten() {
         let directory = directory("survives");
         TokenFile::claim(&directory, "stage:9999", "ana").unwrap().save(saved(7)).unwrap();
         let again = TokenFile::claim(&directory, "stage:9999", "ana").unwrap();
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn two_living_clients_of_one_name_do_not_share_a_token() {
+    fn running_clients_do_not_share_a_token() {
         let directory = directory("living");
         let first = TokenFile::claim(&directory, "stage:9999", "ana").unwrap();
         first.save(saved(1)).unwrap();
@@ -182,10 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_get_files_that_differ_and_stay_in_the_directory() {
+    fn encoded_names_are_distinct_and_stay_in_the_directory() {
         let long = "🎹".repeat(64);
-        let names =
-            [&long, &long[4..], "../../etc/passwd", "a b", "a_b", "a/b", "", "a"].map(file_name);
+        let names = [&long, &long[4..], "../../etc/passwd", "a b", "a_b", "a/b", "", "a"]
+            .map(encoded_file_name);
         for (at, name) in names.iter().enumerate() {
             assert!(!name.contains('/'), "{name}");
             assert!(name.len() <= 100, "{name}");
@@ -195,7 +196,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nobody_but_its_owner_can_read_a_token() {
+    fn token_is_readable_by_its_owner_only() {
         use std::os::unix::fs::PermissionsExt;
 
         let directory = directory("private");

@@ -1,5 +1,5 @@
-//! What a session says of itself, and how it stands in a TXT record. Knows no
-//! socket and no clock; whatever is read here was written by a stranger.
+//! What a session announces about itself, and its encoding as a TXT record.
+//! Pure: no socket, no clock. Every record that is parsed here is untrusted.
 
 use crate::{
     model::Model,
@@ -9,39 +9,39 @@ use crate::{
     util::text::is_plain,
 };
 
-/// What a session says of itself on the LAN.
+/// What a session announces about itself on the LAN.
 ///
-/// The name of the machine is added when it is announced.
+/// [`DiscoveryServer`](super::DiscoveryServer) adds the name of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advert {
-    /// What the session is called: 1 to 64 plain characters.
+    /// The session's display name: 1 to 64 plain characters.
     pub session: String,
-    /// The version of the protocol that its host speaks.
+    /// The protocol version of the host.
     pub protocol: u32,
-    /// The [`Model::NAME`] that its host runs.
+    /// The host's [`Model::NAME`].
     pub model: String,
-    /// The [`Model::VERSION`] that its host runs.
+    /// The host's [`Model::VERSION`].
     pub model_version: u32,
-    /// How many take part now, with the host and with those who are away.
+    /// The current number of participants, including the host and suspended ones.
     pub participants: u32,
-    /// How many may take part.
+    /// The largest number of participants that the host admits.
     pub max_participants: u32,
-    /// Whether the session asks for a secret. The protocol has none yet, so no
-    /// host of this version says so.
+    /// Whether joining needs a secret. The current protocol has none, so a host
+    /// of this version announces `false`.
     pub secret: bool,
 }
 
 impl Advert {
-    /// A session of the built-in studio called `session`, with its host in it
-    /// and room for as many as [`SessionConfig`] gives by default.
+    /// An advert for a session of the built-in studio: one participant, and the
+    /// default limit of [`SessionConfig`].
     ///
     /// # Errors
-    /// [`ProtocolError::BadName`] if a session cannot be called that.
+    /// [`ProtocolError::BadName`] if `session` is not a valid name.
     pub fn new(session: &str) -> Result<Self, ProtocolError> {
         Self::of::<Studio>(session)
     }
 
-    /// As [`new`](Self::new), of a session of another model.
+    /// As [`new`](Self::new), for a session of the model `M`.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -57,8 +57,8 @@ impl Advert {
         })
     }
 
-    /// The TXT record of this session on the machine `host`. Of two records of
-    /// one session, that with the higher `revision` is the newer.
+    /// The TXT record of this session on the machine `host`. A higher `revision`
+    /// supersedes a lower one.
     pub(super) fn to_txt(&self, host: &str, revision: u32) -> Vec<(&'static str, String)> {
         let number = |number: u32| number.to_string();
         let mut txt = vec![
@@ -74,8 +74,8 @@ impl Advert {
             (key::REVISION, number(revision)),
         ];
         for (key, value) in &mut txt {
-            // An entry is at most 255 bytes, with the sign between key and value.
-            *value = fitting(value, 254 - key.len()).to_owned();
+            // An entry holds at most 255 bytes, including the `=`.
+            *value = truncated(value, 254 - key.len()).to_owned();
         }
         txt
     }
@@ -109,19 +109,18 @@ mod key {
     ];
 }
 
-/// The versions that a session runs on.
+/// The versions that a session's host runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versions {
-    /// Of the protocol.
+    /// The protocol version.
     pub protocol: u32,
     /// The name of the model.
     pub model: String,
-    /// Of the model.
+    /// The version of the model.
     pub model_version: u32,
 }
 
-/// What was made of a stranger's TXT record. What is missing or cannot be
-/// believed is `None`.
+/// A parsed TXT record. A missing or invalid entry is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TxtRecord {
     pub session: Option<String>,
@@ -134,16 +133,16 @@ pub(super) struct TxtRecord {
 }
 
 impl TxtRecord {
-    /// Reads a TXT record. `None` if it has nothing of a session's: then it is
-    /// not there yet, or is something else's.
+    /// Parses a TXT record. `None` if it contains no key of ours: the record has
+    /// not arrived yet, or belongs to another kind of service.
     ///
-    /// Of a key that stands there twice the first one counts, as RFC 6763 says.
-    pub(super) fn read(txt: &[(&str, Option<&[u8]>)]) -> Option<Self> {
+    /// The first of two entries with the same key counts (RFC 6763, section 6.4).
+    pub(super) fn parse(txt: &[(&str, Option<&[u8]>)]) -> Option<Self> {
         let entry = |key: &str| txt.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
         key::ALL.iter().find_map(|key| entry(key))?;
         let value = |key| std::str::from_utf8(entry(key)?.1?).ok();
         let name = |key| checked_name(value(key)?).ok().map(str::to_owned);
-        let number = |key| whole(value(key)?);
+        let number = |key| parse_decimal(value(key)?);
         let versions = || {
             Some(Versions {
                 protocol: number(key::PROTOCOL)?,
@@ -163,14 +162,14 @@ impl TxtRecord {
     }
 }
 
-/// A number in plain decimal.
-fn whole(text: &str) -> Option<u32> {
+/// Digits only; [`str::parse`] would accept a leading `+`.
+fn parse_decimal(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
 }
 
-/// The beginning of `text` that takes `bytes` bytes at most.
-fn fitting(text: &str, bytes: usize) -> &str {
+/// The longest prefix of `text` that fits into `bytes` bytes.
+fn truncated(text: &str, bytes: usize) -> &str {
     let mut end = bytes.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -178,23 +177,24 @@ fn fitting(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// The name of the DNS record: `session on host`, and `tag`, which tells apart
-/// sessions of the same name. It is one label without dots, of 63 bytes at most.
+/// The instance name of the DNS record: `session on host`, followed by `tag`,
+/// which distinguishes sessions of the same name. One label without dots, at
+/// most 63 bytes.
 ///
-/// It is in lower case, for `mdns-sd` compares names of its own in lower case
-/// with names as they were given; the TXT record has the name as it is.
-pub(super) fn label(session: &str, host: &str, tag: u32) -> String {
+/// It is in lower case because `mdns-sd` compares some names in lower case with
+/// names as they were registered. The TXT record keeps the original spelling.
+pub(super) fn record_label(session: &str, host: &str, tag: u32) -> String {
     let tag = format!(" {tag:08x}");
     let name = format!("{session} on {host}").to_lowercase().replace(['.', '\\'], "-");
-    format!("{}{tag}", fitting(&name, 63 - tag.len()))
+    format!("{}{tag}", truncated(&name, 63 - tag.len()))
 }
 
-/// A name that can be shown, of a session that does not say how it is called:
-/// what is plain of its DNS record's name.
-pub(super) fn name_of_label(label: &str) -> String {
+/// A display name for a session whose TXT record has none: the plain characters
+/// of its label.
+pub(super) fn name_from_label(label: &str) -> String {
     let plain = label.chars().filter(|character| is_plain(character.encode_utf8(&mut [0; 4])));
     let name: String = plain.take(limits::NAME as usize).collect();
-    checked_name(&name).unwrap_or("a session without a name").to_owned()
+    checked_name(&name).unwrap_or("unnamed session").to_owned()
 }
 
 #[cfg(test)]
@@ -203,9 +203,9 @@ mod tests {
 
     use super::*;
 
-    fn read(txt: &[(String, Option<Vec<u8>>)]) -> Option<TxtRecord> {
+    fn parse(txt: &[(String, Option<Vec<u8>>)]) -> Option<TxtRecord> {
         let txt = txt.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
-        TxtRecord::read(&txt.collect::<Vec<_>>())
+        TxtRecord::parse(&txt.collect::<Vec<_>>())
     }
 
     fn record(advert: &Advert, host: &str, revision: u32) -> Vec<(String, Option<Vec<u8>>)> {
@@ -233,17 +233,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_stranger_says_can_be_shown(txt in any_txt()) {
-            let Some(said) = read(&txt) else { return Ok(()) };
-            let model = said.versions.map(|versions| versions.model);
-            for name in [said.session, said.host, model].into_iter().flatten() {
+        fn parsed_names_are_safe_to_display(txt in any_txt()) {
+            let Some(record) = parse(&txt) else { return Ok(()) };
+            let model = record.versions.map(|versions| versions.model);
+            for name in [record.session, record.host, model].into_iter().flatten() {
                 prop_assert!(is_plain(&name), "{name:?}");
                 prop_assert!((1..=limits::NAME as usize).contains(&name.chars().count()));
             }
         }
 
         #[test]
-        fn what_is_announced_is_what_is_heard(
+        fn parsing_inverts_encoding(
             session in "[^\\p{C}\\p{Z}]{1,50}",
             host in "[a-z]([a-z0-9-]{0,40}[a-z0-9])?",
             numbers in any::<[u32; 5]>(),
@@ -260,8 +260,8 @@ mod tests {
                 max_participants,
                 secret,
             };
-            let said = read(&record(&advert, &host, revision)).unwrap();
-            prop_assert_eq!(said, TxtRecord {
+            let parsed = parse(&record(&advert, &host, revision)).unwrap();
+            prop_assert_eq!(parsed, TxtRecord {
                 session: Some(session),
                 host: Some(host),
                 versions: Some(Versions { protocol, model: "studio".into(), model_version }),
@@ -273,7 +273,7 @@ mod tests {
         }
 
         #[test]
-        fn an_entry_never_takes_more_than_255_bytes(session in ".{0,300}", host in ".{0,300}") {
+        fn entries_take_at_most_255_bytes(session in ".{0,300}", host in ".{0,300}") {
             let advert = Advert { session, ..Advert::new("jam").unwrap() };
             for (key, value) in advert.to_txt(&host, u32::MAX) {
                 prop_assert!(key.len() + 1 + value.len() <= 255);
@@ -281,12 +281,12 @@ mod tests {
         }
 
         #[test]
-        fn a_record_is_named_by_one_label_in_lower_case(
+        fn record_label_is_one_lower_case_label(
             session in ".{0,80}",
             host in ".{0,80}",
             tag in any::<u32>(),
         ) {
-            let label = label(&session, &host, tag);
+            let label = record_label(&session, &host, tag);
             prop_assert!(label.len() <= 63);
             prop_assert_eq!(&label, &label.to_lowercase());
             prop_assert!(!label.contains(['.', '\\']));
@@ -295,25 +295,25 @@ mod tests {
         }
 
         #[test]
-        fn a_session_without_a_name_can_be_shown_too(label in ".{0,300}") {
-            prop_assert!(checked_name(&name_of_label(&label)).is_ok());
+        fn name_from_label_is_a_valid_name(label in ".{0,300}") {
+            prop_assert!(checked_name(&name_from_label(&label)).is_ok());
         }
     }
 
     #[test]
-    fn the_longest_names_are_cut_between_two_characters() {
+    fn long_names_are_cut_at_a_character_boundary() {
         let session = "🎹".repeat(64);
         let txt = Advert::new(&session).unwrap().to_txt("host", 0);
         assert!(txt.contains(&("name", "🎹".repeat(62))), "{txt:?}");
     }
 
     #[test]
-    fn what_is_garbled_is_unknown_and_what_is_not_is_known() {
+    fn invalid_entries_do_not_hide_valid_ones() {
         let good = record(&Advert::new("Friday jam").unwrap(), "ana", 7);
         let with = |key: &str, value: &str| {
             let mut txt = good.clone();
             txt.iter_mut().find(|(name, _)| name == key).unwrap().1 = Some(value.into());
-            read(&txt).unwrap()
+            parse(&txt).unwrap()
         };
         assert_eq!(with("name", "a\u{1b}[2J").session, None);
         assert_eq!(with("name", &"x".repeat(65)).session, None);
@@ -326,10 +326,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_two_counts_and_what_has_nothing_of_ours_is_no_session() {
-        let said = read(&[entry("NAME", "first"), entry("name", "second")]).unwrap();
-        assert_eq!(said.session.as_deref(), Some("first"));
-        assert_eq!(read(&[entry("path", "/printer")]), None);
-        assert_eq!(read(&[]), None);
+    fn first_duplicate_counts_and_foreign_records_are_ignored() {
+        let record = parse(&[entry("NAME", "first"), entry("name", "second")]).unwrap();
+        assert_eq!(record.session.as_deref(), Some("first"));
+        assert_eq!(parse(&[entry("path", "/printer")]), None);
+        assert_eq!(parse(&[]), None);
     }
 }

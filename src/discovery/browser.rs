@@ -1,7 +1,8 @@
-//! Looks for sessions: moves what `mdns-sd` hears into the listing, and does
-//! what the listing asks for.
+//! Browses for sessions: feeds the events of `mdns-sd` into the tracker, and runs
+//! the commands that the tracker returns. Decides nothing; the rules are in
+//! [`tracker`](super::tracker).
 
-use std::{collections::VecDeque, net::IpAddr, time::Duration};
+use std::{collections::VecDeque, fmt, net::IpAddr, time::Duration};
 
 use if_addrs::IfAddr;
 use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceEvent, TryRecvError};
@@ -12,91 +13,88 @@ use crate::{
     discovery::{
         DiscoveryConfig, DiscoveryError, DiscoveryEvent, FoundSession, SERVICE,
         advert::TxtRecord,
-        daemon::{Daemon, refused},
-        reachability::{Candidate, Own, usable},
-        tracker::{Answer, PATIENCE, SessionTracker, Step},
+        daemon::{Daemon, daemon_error},
+        reachability::{Candidate, LocalAddress, ranked_addresses},
+        tracker::{Announcement, SessionTracker, TrackerOutput, VERIFY_TIMEOUT},
     },
     dispatcher::Clock,
 };
 
-/// Looks for sessions on the LAN, for as long as it lives.
+/// Browses for sessions on the LAN until it is dropped.
 ///
-/// What it sees is pulled out of it: by [`next`](Self::next), or in a frame loop
-/// by [`try_next`](Self::try_next). It only looks after the sessions that it
-/// knows while somebody pulls.
+/// Pull events with [`next`](Self::next), or in a frame loop with
+/// [`try_next`](Self::try_next). Known sessions are only verified while you pull.
 ///
 /// A session that ends without a goodbye is lost within 7 seconds.
+#[must_use = "dropping it stops browsing"]
 pub struct DiscoveryClient {
     daemon: Daemon,
-    /// What is heard, the oldest subscription first. Each is read to its end
-    /// before the next one.
-    heard: VecDeque<Receiver<ServiceEvent>>,
-    listing: SessionTracker,
+    /// Oldest first. Each is drained to its end before the next one is read.
+    subscriptions: VecDeque<Receiver<ServiceEvent>>,
+    tracker: SessionTracker,
     clock: Clock,
 }
 
 impl DiscoveryClient {
-    /// Begins to look.
+    /// Starts browsing.
     ///
     /// # Errors
-    /// If mDNS cannot be used. That UDP port 5353 is taken is no error: nothing
-    /// is found then.
+    /// If mDNS cannot be used. A UDP port 5353 that is in use is not an error:
+    /// nothing is found then.
     pub fn browse(config: &DiscoveryConfig) -> Result<Self, DiscoveryError> {
         let clock = Clock::system();
         Ok(Self {
             daemon: Daemon::start(config)?,
-            heard: VecDeque::new(),
-            listing: SessionTracker::new(clock.now()),
+            subscriptions: VecDeque::new(),
+            tracker: SessionTracker::new(clock.now()),
             clock,
         })
     }
 
-    /// What is seen next. `None` if nothing can be seen any more. Nothing is
-    /// missed if the future is dropped.
+    /// Waits for the next event; `None` once the daemon has ended. Cancel safe.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime whose time is enabled.
     pub async fn next(&mut self) -> Option<DiscoveryEvent> {
         loop {
-            match self.act() {
-                Ok(Some(sighting)) => return Some(sighting),
+            match self.run_commands() {
+                Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
-                Err(Over) => return None,
+                Err(DaemonEnded) => return None,
             }
-            let wait = self.listing.next_timeout() - self.clock.now();
-            let Some(heard) = self.heard.front() else { continue };
-            match timeout(wait, heard.recv_async()).await {
-                Ok(Ok(event)) => self.hear(event),
+            let wait = self.tracker.next_timeout() - self.clock.now();
+            let Some(subscription) = self.subscriptions.front() else { continue };
+            match timeout(wait, subscription.recv_async()).await {
+                Ok(Ok(event)) => self.handle_event(event),
                 Ok(Err(_)) => self.subscription_ended(),
                 Err(_) => {}
             }
         }
     }
 
-    /// What was seen since the last call, one after the other; `None` if that was
-    /// all. Call it a few times a second at least.
+    /// The next event that has already arrived; `None` if there is none. Call it a
+    /// few times a second at least.
     pub fn try_next(&mut self) -> Option<DiscoveryEvent> {
         loop {
-            if let Some(sighting) = self.act().ok()? {
-                return Some(sighting);
+            if let Some(event) = self.run_commands().ok()? {
+                return Some(event);
             }
-            match self.heard.front()?.try_recv() {
-                Ok(event) => self.hear(event),
+            match self.subscriptions.front()?.try_recv() {
+                Ok(event) => self.handle_event(event),
                 Err(TryRecvError::Empty) => return None,
                 Err(TryRecvError::Disconnected) => self.subscription_ended(),
             }
         }
     }
 
-    /// The sessions that are there, as far as was seen, in no order that means
-    /// anything; it does not change by itself.
+    /// The known sessions, in a stable order without meaning.
     pub fn sessions(&self) -> impl Iterator<Item = &FoundSession> {
-        self.listing.sessions()
+        self.tracker.sessions()
     }
 
-    /// Looks for so long, and returns the sessions that are there at the end of
-    /// it. Two seconds will do on a LAN: a host that has just answered somebody
-    /// else keeps silent for one.
+    /// Browses for `duration`, and returns the sessions that are known then. On a
+    /// LAN two seconds suffice: a host that has just answered another client stays
+    /// silent for one.
     ///
     /// # Panics
     /// As [`next`](Self::next).
@@ -106,88 +104,95 @@ impl DiscoveryClient {
         self.sessions().cloned().collect()
     }
 
-    /// Does what is due, up to the next sighting.
-    fn act(&mut self) -> Result<Option<DiscoveryEvent>, Over> {
-        self.listing.handle_timeout(self.clock.now());
-        while let Some(step) = self.listing.poll() {
-            let asked = match step {
-                Step::Tell(sighting) => return Ok(Some(*sighting)),
-                // If it is not asked now, it is in the next round.
-                Step::Verify(id) => self.daemon.verify(id, PATIENCE),
-                Step::Browse => match self.daemon.browse(SERVICE) {
-                    Ok(heard) => {
-                        self.heard.push_back(heard);
+    /// Runs the commands that are due, up to the next event.
+    fn run_commands(&mut self) -> Result<Option<DiscoveryEvent>, DaemonEnded> {
+        self.tracker.handle_timeout(self.clock.now());
+        while let Some(output) = self.tracker.poll() {
+            let result = match output {
+                TrackerOutput::Event(event) => return Ok(Some(*event)),
+                // A failed verification is repeated in the next round.
+                TrackerOutput::Verify(id) => self.daemon.verify(id, VERIFY_TIMEOUT),
+                TrackerOutput::Browse => match self.daemon.browse(SERVICE) {
+                    Ok(subscription) => {
+                        self.subscriptions.push_back(subscription);
                         Ok(())
                     }
                     Err(error) => {
-                        self.listing.browse_soon(self.clock.now());
+                        self.tracker.browse_soon(self.clock.now());
                         Err(error)
                     }
                 },
             };
-            match asked.map_err(refused) {
+            match result.map_err(daemon_error) {
                 Ok(()) => {}
-                Err(DiscoveryError::Over) => return Err(Over),
-                Err(error) => debug!(%error, "a question is not asked"),
+                Err(DiscoveryError::Ended) => return Err(DaemonEnded),
+                Err(error) => debug!(%error, "mDNS query not sent"),
             }
         }
         Ok(None)
     }
 
-    fn hear(&mut self, event: ServiceEvent) {
+    fn handle_event(&mut self, event: ServiceEvent) {
         let now = self.clock.now();
         match event {
             ServiceEvent::ServiceResolved(service) => {
-                self.listing.answered(now, answer(&service));
+                self.tracker.handle_announcement(now, announcement(&service));
             }
-            ServiceEvent::ServiceFound(_, id) => self.listing.pointed_at(now, &id),
-            ServiceEvent::ServiceRemoved(_, id) => self.listing.removed(now, &id),
+            ServiceEvent::ServiceFound(_, id) => self.tracker.handle_pointer(now, &id),
+            ServiceEvent::ServiceRemoved(_, id) => self.tracker.handle_removal(now, &id),
             _ => {}
         }
     }
 
-    /// The oldest subscription has ended. If a newer one replaced it, that is as
-    /// it should be; if not, nobody pulled for too long.
+    /// The oldest subscription has ended. That is expected if a newer one replaces
+    /// it; otherwise its channel overflowed because events were not pulled.
     fn subscription_ended(&mut self) {
-        self.heard.pop_front();
-        if self.heard.is_empty() {
-            self.listing.interrupted(self.clock.now());
+        self.subscriptions.pop_front();
+        if self.subscriptions.is_empty() {
+            self.tracker.handle_gap(self.clock.now());
         }
     }
 }
 
-/// Nothing can be heard any more.
-struct Over;
+impl fmt::Debug for DiscoveryClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sessions: Vec<_> = self.sessions().map(|session| &session.id).collect();
+        f.debug_struct("DiscoveryClient").field("sessions", &sessions).finish_non_exhaustive()
+    }
+}
 
-fn answer(service: &ResolvedService) -> Answer {
+/// The mDNS daemon has ended.
+struct DaemonEnded;
+
+fn announcement(service: &ResolvedService) -> Announcement {
     let entries = service.txt_properties.iter().map(|entry| (entry.key(), entry.val()));
     let label = service.fullname.strip_suffix(SERVICE).unwrap_or(&service.fullname);
     let candidates: Vec<_> = service.addresses.iter().map(candidate).collect();
-    Answer {
+    Announcement {
         id: service.fullname.clone(),
         label: label.trim_end_matches('.').replace('\\', ""),
-        said: TxtRecord::read(&entries.collect::<Vec<_>>()),
-        addresses: usable(&candidates, service.port, &own_addresses()),
+        txt: TxtRecord::parse(&entries.collect::<Vec<_>>()),
+        addresses: ranked_addresses(&candidates, service.port, &local_addresses()),
     }
 }
 
 fn candidate(address: &ScopedIp) -> Candidate {
-    let heard_on = match address {
+    let received_on = match address {
         ScopedIp::V4(v4) => v4.interface_ids().iter().map(|interface| interface.index).collect(),
         ScopedIp::V6(v6) => vec![v6.scope_id().index],
         _ => Vec::new(),
     };
-    Candidate { ip: address.to_ip_addr(), heard_on }
+    Candidate { ip: address.to_ip_addr(), received_on }
 }
 
-/// The addresses of this machine; none if the operating system does not say.
-fn own_addresses() -> Vec<Own> {
-    let own = |interface: if_addrs::Interface| {
+/// The addresses of this machine; empty if the operating system does not tell.
+fn local_addresses() -> Vec<LocalAddress> {
+    let local = |interface: if_addrs::Interface| {
         let mask = match &interface.addr {
             IfAddr::V4(v4) => IpAddr::V4(v4.netmask),
             IfAddr::V6(v6) => IpAddr::V6(v6.netmask),
         };
-        Own { ip: interface.ip(), mask, interface: interface.index.unwrap_or_default() }
+        LocalAddress { ip: interface.ip(), mask, interface: interface.index.unwrap_or_default() }
     };
-    if_addrs::get_if_addrs().unwrap_or_default().into_iter().map(own).collect()
+    if_addrs::get_if_addrs().unwrap_or_default().into_iter().map(local).collect()
 }

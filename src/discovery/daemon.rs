@@ -1,5 +1,6 @@
-//! The thread that speaks mDNS: started on the interfaces that are asked for,
-//! and ended with whoever started it.
+//! The mDNS daemon: a thread of `mdns-sd`, restricted to the configured
+//! interfaces and shut down when its owner is dropped. Knows nothing about
+//! sessions.
 
 use std::{
     thread,
@@ -10,15 +11,16 @@ use mdns_sd::{Error, IfKind, ServiceDaemon};
 
 use crate::discovery::{DiscoveryConfig, DiscoveryError, Interfaces};
 
-/// How often it looks whether interfaces have come or gone, in seconds. 2: a
-/// wireless net that comes up is used before one wonders.
+/// How often the daemon checks for new or removed interfaces, in seconds. 2, so
+/// that a wireless network that comes up is used almost at once.
 const INTERFACE_CHECK: u32 = 2;
 
-/// How long its end may take, with the goodbyes that belong to it. 0.25 s: it
-/// takes a few milliseconds.
-const END: Duration = Duration::from_millis(250);
+/// How long the shutdown may take, including the goodbye packets. 0.25 s; it
+/// usually takes a few milliseconds.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A `ServiceDaemon` that ends when it is dropped; by itself it would go on.
+/// A `ServiceDaemon` that shuts down when it is dropped. Without this wrapper its
+/// thread would keep running.
 pub(super) struct Daemon(ServiceDaemon);
 
 impl Daemon {
@@ -26,14 +28,14 @@ impl Daemon {
         let daemon = ServiceDaemon::new_with_port(config.port)
             .map_err(|error| DiscoveryError::Start(error.to_string()))?;
         let daemon = Self(daemon);
-        daemon.set_ip_check_interval(INTERFACE_CHECK).map_err(refused)?;
-        let chosen = match &config.interfaces {
+        daemon.set_ip_check_interval(INTERFACE_CHECK).map_err(daemon_error)?;
+        let selected = match &config.interfaces {
             Interfaces::All => return Ok(daemon),
             Interfaces::Loopback => vec![IfKind::LoopbackV4, IfKind::LoopbackV6],
             Interfaces::Named(names) => names.iter().map(IfKind::from).collect(),
         };
-        daemon.disable_interface(IfKind::All).map_err(refused)?;
-        daemon.enable_interface(chosen).map_err(refused)?;
+        daemon.disable_interface(IfKind::All).map_err(daemon_error)?;
+        daemon.enable_interface(selected).map_err(daemon_error)?;
         Ok(daemon)
     }
 }
@@ -46,14 +48,15 @@ impl std::ops::Deref for Daemon {
     }
 }
 
-/// Waits until the goodbyes are sent: the process may end right after.
+/// Blocks until the goodbye packets are sent, because the process may exit right
+/// after.
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let deadline = Instant::now() + END;
+        let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
         loop {
             match self.0.shutdown() {
-                Ok(ended) => {
-                    let _ = ended.recv_deadline(deadline);
+                Ok(done) => {
+                    let _ = done.recv_deadline(deadline);
                     return;
                 }
                 Err(Error::Again) if Instant::now() < deadline => {
@@ -65,11 +68,11 @@ impl Drop for Daemon {
     }
 }
 
-/// Why the daemon did not take a command.
-pub(super) fn refused(error: Error) -> DiscoveryError {
+/// Maps the error of a daemon command.
+pub(super) fn daemon_error(error: Error) -> DiscoveryError {
     match error {
         Error::Again => DiscoveryError::Busy,
-        Error::DaemonShutdown => DiscoveryError::Over,
+        Error::DaemonShutdown => DiscoveryError::Ended,
         other => DiscoveryError::Start(other.to_string()),
     }
 }

@@ -1,12 +1,14 @@
-//! Where sessions are announced and looked for.
+//! The options of discovery, each default with its reason. The announcing and the
+//! browsing side use the same ones.
 
-/// Where sessions are announced and looked for.
+/// Which interfaces and which port discovery uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoveryConfig {
-    /// On which interfaces. All of them: who plays along may be on any.
+    /// The network interfaces. Default: all, because a participant may be
+    /// reachable on any of them.
     pub interfaces: Interfaces,
-    /// The UDP port. 5353, that of mDNS; another one is heard by those only who
-    /// use it too.
+    /// The UDP port. Default: 5353, the port of mDNS. Only programs that use the
+    /// same port find each other.
     pub port: u16,
 }
 
@@ -16,14 +18,14 @@ impl Default for DiscoveryConfig {
     }
 }
 
-/// Some of the network interfaces of this machine.
+/// A selection of the network interfaces of this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Interfaces {
-    /// All of them, also those that come up later.
+    /// All interfaces, including those that come up later.
     #[default]
     All,
-    /// Only those that lead to this machine itself.
+    /// The loopback interface only.
     Loopback,
-    /// Those with these names, e.g. `eth0`.
+    /// The interfaces with these names, e.g. `eth0`.
     Named(Vec<String>),
 }

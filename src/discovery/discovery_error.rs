@@ -1,23 +1,24 @@
-//! Errors of discovery.
+//! The errors of discovery.
 
 use crate::protocol::ProtocolError;
 
-/// Why a session cannot be announced, or looked for.
+/// Why a session cannot be announced, or browsing cannot start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DiscoveryError {
-    /// mDNS cannot be used.
+    /// The mDNS daemon cannot be started, or rejects a command.
     #[error("mDNS cannot be used: {0}")]
     Start(String),
-    /// The operating system has no random bytes.
-    #[error("the operating system has no random bytes: {0}")]
+    /// The operating system provides no random bytes.
+    #[error("the operating system provides no random bytes: {0}")]
     Random(getrandom::Error),
-    /// The session cannot be called that.
+    /// The session's name is not valid.
     #[error("{0}")]
     Name(ProtocolError),
-    /// Too much is asked at once. In a moment it may do.
-    #[error("mDNS has too much to do at the moment")]
+    /// The daemon's command queue is full. Try again in a moment.
+    #[error("mDNS is busy; try again in a moment")]
     Busy,
-    /// Nothing can be said or heard any more.
+    /// The daemon has ended; create a new one.
     #[error("mDNS has ended")]
-    Over,
+    Ended,
 }

@@ -1,10 +1,11 @@
-//! Being found, and finding: sessions announced and looked for by mDNS, so that
-//! nobody has to type an address. With the feature `mdns`.
+//! Discovery: sessions announced and found by mDNS, so that a user need not type
+//! an address. Requires the feature `mdns`.
 //!
-//! A [`DiscoveryServer`] announces a session as `_imbolc._tcp.local.` and keeps
-//! current how many take part; a [`DiscoveryClient`] tells which sessions are
-//! found, changed and lost. Neither knows what a session is about, and neither
-//! opens a connection: who has found one joins it by its address.
+//! A [`DiscoveryServer`] announces a session as `_imbolc._tcp.local.` with its
+//! current number of participants; a [`DiscoveryClient`] reports which sessions
+//! are found, changed and lost. Neither knows the content of a session or opens a
+//! connection to one: to join, pass [`FoundSession::address`] to
+//! [`open`](crate::open()).
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -12,13 +13,13 @@
 //! use imbolc_net::{
 //!     Mode,
 //!     discovery::{Advert, DiscoveryClient, DiscoveryConfig, DiscoveryServer},
-//!     dispatcher::{Status},
+//!     dispatcher::Status,
 //!     server::HostOptions,
 //! };
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // On one machine: host a session, and be found.
+//! // On one machine: host a session and announce it.
 //! let (name, address) = ("Ana".into(), "[::]:9999".into());
 //! let options = HostOptions::default();
 //! let mode = Mode::Host { name, address, session_name: None, projects: None, options };
@@ -34,7 +35,7 @@
 //!     });
 //! }
 //!
-//! // On another: look around for two seconds.
+//! // On another: browse for two seconds.
 //! let mut client = DiscoveryClient::browse(&DiscoveryConfig::default())?;
 //! for session in client.browse_for(Duration::from_secs(2)).await {
 //!     println!("{} at {}", session.name, session.address());
@@ -55,80 +56,78 @@ mod tracker;
 
 use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
+use crate::{model::Model, protocol::PROTOCOL_VERSION};
+
 pub use advert::{Advert, Versions};
 pub use announcer::DiscoveryServer;
 pub use browser::DiscoveryClient;
 pub use discovery_config::{DiscoveryConfig, Interfaces};
 pub use discovery_error::DiscoveryError;
 
-/// The names of the network interfaces that this machine has at the moment; none
-/// if the operating system does not say.
+/// The DNS-SD service type of sessions (RFC 6763).
+pub const SERVICE: &str = "_imbolc._tcp.local.";
+
+/// The names of this machine's network interfaces; empty if the operating system
+/// does not tell.
 #[must_use]
 pub fn interfaces() -> BTreeSet<String> {
     let all = if_addrs::get_if_addrs().unwrap_or_default();
     all.into_iter().map(|interface| interface.name).collect()
 }
 
-use crate::{model::Model, protocol::PROTOCOL_VERSION};
-
-/// What sessions are announced as: a service of DNS-SD (RFC 6763).
-pub const SERVICE: &str = "_imbolc._tcp.local.";
-
-/// What is seen on the LAN, as it happens.
+/// A change in the set of sessions on the LAN.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DiscoveryEvent {
-    /// A session is there that was not there before.
+    /// A new session.
     Found(FoundSession),
-    /// Something that it says has changed, or where it can be reached. It has
-    /// the same [`id`](FoundSession::id) as when it was found.
+    /// The announcement or the addresses of a session have changed. Its
+    /// [`id`](FoundSession::id) stays the same.
     Changed(FoundSession),
-    /// The session is gone: it said goodbye, or does not answer any more. This is
-    /// how it was last seen.
+    /// A session has said goodbye or stopped answering. The value is its last
+    /// known state.
     Lost(FoundSession),
 }
 
 /// A session on the LAN.
 ///
-/// All of it but the addresses is what its host says of itself, checked for
-/// length and for what could upset a terminal. What it does not say, or says in
-/// a way that cannot be read, is unknown; the session is listed nevertheless.
+/// Everything except the addresses is claimed by its host. Texts are checked for
+/// length and control characters; a missing or invalid entry is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundSession {
-    /// Tells it apart from all others, also from those of the same name. It is
-    /// the name of its DNS record, and not fit to be shown.
+    /// Unique, even among sessions of the same name. It is the name of the DNS
+    /// record and not meant for display.
     pub id: String,
-    /// What it is called; 1 to 64 plain characters. If it does not say so, what
-    /// can be shown of its record's name.
+    /// The display name: 1 to 64 plain characters. Derived from the record's name
+    /// if the announcement contains none.
     pub name: String,
-    /// What its host's machine is called; 1 to 64 plain characters.
+    /// The name of the host's machine: 1 to 64 plain characters.
     pub host: Option<String>,
-    /// What it runs on.
+    /// The versions that the host runs.
     pub versions: Option<Versions>,
-    /// How many take part.
+    /// The number of participants.
     pub participants: Option<u32>,
-    /// How many may take part.
+    /// The largest number of participants.
     pub max_participants: Option<u32>,
-    /// Whether it asks for a secret; `false` if it does not say so.
+    /// Whether joining needs a secret; `false` if not announced.
     pub secret: bool,
-    /// Where it can be reached, the best address first: on this machine, in a
-    /// net that this machine is in, by a link-local address with its scope,
-    /// elsewhere. At least one.
+    /// Where it can be reached, best first: on this machine, in one of its
+    /// subnets, at a link-local address with its scope, elsewhere. At least one.
     pub addresses: Vec<SocketAddr>,
 }
 
 impl FoundSession {
-    /// Where it can be reached best. As text it can be joined as it is, also if
-    /// it is a link-local one.
+    /// The best address. Its text form can be joined, even if it is link-local.
     ///
     /// # Panics
-    /// If [`addresses`](Self::addresses) is empty, which it never is in a session
-    /// that was found.
+    /// If [`addresses`](Self::addresses) is empty, which never holds for a session
+    /// that a [`DiscoveryClient`] returns.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
     }
 
-    /// Whether a client with the model `M` can join.
+    /// Whether a client of the model `M` can join.
     #[must_use]
     pub fn compatibility<M: Model>(&self) -> Compatibility {
         match &self.versions {
@@ -140,7 +139,7 @@ impl FoundSession {
         }
     }
 
-    /// Whether nobody else may take part, as far as is known.
+    /// Whether the session is known to admit no further participant.
     #[must_use]
     pub fn is_full(&self) -> bool {
         let (now, most) = (self.participants, self.max_participants);
@@ -148,16 +147,16 @@ impl FoundSession {
     }
 }
 
-/// Whether a session runs on the same versions as this crate.
+/// Whether a session's host runs the same versions as this client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compatibility {
-    /// It does, and can be joined.
+    /// It does; you can join.
     Same,
-    /// Its host speaks another version of the protocol.
+    /// The host has another version of the protocol.
     OtherProtocol,
-    /// Its host has another model, or another version of it.
+    /// The host has another model, or another version of it.
     OtherModel,
-    /// It does not say. The handshake will.
+    /// It does not announce them. The handshake will tell.
     Unknown,
 }
 
@@ -191,30 +190,24 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_joined_shows_it() {
+    fn compatibility_compares_versions_and_model() {
         let ours = Versions {
             protocol: PROTOCOL_VERSION,
             model: Studio::NAME.into(),
             model_version: Studio::VERSION,
         };
-        let fit = |versions| session(versions).compatibility::<Studio>();
-        assert_eq!(fit(Some(ours.clone())), Compatibility::Same);
+        let of = |versions| session(versions).compatibility::<Studio>();
+        assert_eq!(of(Some(ours.clone())), Compatibility::Same);
         let protocol = PROTOCOL_VERSION + 1;
-        assert_eq!(fit(Some(Versions { protocol, ..ours.clone() })), Compatibility::OtherProtocol);
+        assert_eq!(of(Some(Versions { protocol, ..ours.clone() })), Compatibility::OtherProtocol);
         let model_version = Studio::VERSION + 1;
-        assert_eq!(
-            fit(Some(Versions { model_version, ..ours.clone() })),
-            Compatibility::OtherModel
-        );
-        assert_eq!(
-            fit(Some(Versions { model: "chess".into(), ..ours })),
-            Compatibility::OtherModel
-        );
-        assert_eq!(fit(None), Compatibility::Unknown);
+        assert_eq!(of(Some(Versions { model_version, ..ours.clone() })), Compatibility::OtherModel);
+        assert_eq!(of(Some(Versions { model: "chess".into(), ..ours })), Compatibility::OtherModel);
+        assert_eq!(of(None), Compatibility::Unknown);
     }
 
     #[test]
-    fn a_session_is_full_if_it_says_so() {
+    fn session_is_full_at_its_announced_limit() {
         let with = |max_participants| FoundSession { max_participants, ..session(None) };
         assert!(with(Some(3)).is_full());
         assert!(!with(Some(4)).is_full() && !with(None).is_full());

@@ -1,19 +1,19 @@
-//! At which of the addresses that a host announces it can be reached from here.
-//! Knows no socket: the addresses of this machine are handed in.
+//! Which of a host's announced addresses can be reached from this machine, and in
+//! which order to try them. Pure: the addresses of this machine are arguments.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// An address of this machine, and the net around it.
+/// An address of this machine, with its subnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Own {
+pub(super) struct LocalAddress {
     pub ip: IpAddr,
     pub mask: IpAddr,
-    /// The number of its interface.
+    /// The index of its interface.
     pub interface: u32,
 }
 
-impl Own {
-    fn shares_a_net_with(&self, other: IpAddr) -> bool {
+impl LocalAddress {
+    fn shares_subnet_with(&self, other: IpAddr) -> bool {
         match (self.ip, self.mask, other) {
             (IpAddr::V4(own), IpAddr::V4(mask), IpAddr::V4(other)) => {
                 let (own, mask, other) = (u32::from(own), u32::from(mask), u32::from(other));
@@ -32,56 +32,59 @@ impl Own {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub ip: IpAddr,
-    /// The numbers of the interfaces that it was heard on.
-    pub heard_on: Vec<u32>,
+    /// The indices of the interfaces that received the announcement.
+    pub received_on: Vec<u32>,
 }
 
-/// How many addresses of one host are kept. 16: a machine with several
-/// interfaces has about three on each.
-const MOST_ADDRESSES: usize = 16;
+/// How many addresses of one host are kept. 16: a machine has about three per
+/// interface.
+const MAX_ADDRESSES: usize = 16;
 
-/// How good an address is, the best one first.
+/// How promising an address is, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    /// The host is this machine.
-    Here,
-    /// In a net that this machine is in too.
-    Near,
-    /// On a wire that this machine is on too.
-    Link,
-    /// Somewhere else; a router may know the way.
-    Far,
-    /// It leads to this machine, and came from another one.
-    Strange,
+enum AddressRank {
+    /// The host runs on this machine.
+    Loopback,
+    /// In a subnet of this machine.
+    SameSubnet,
+    /// Link-local, on a link of this machine.
+    LinkLocal,
+    /// Anywhere else; a router may know the way.
+    Routed,
+    /// A loopback address announced by another machine.
+    ForeignLoopback,
 }
 
-/// Where a host with these addresses can be reached at `port`, the best one
-/// first.
-pub(super) fn usable(candidates: &[Candidate], port: u16, own: &[Own]) -> Vec<SocketAddr> {
+/// The addresses at which a host can be reached at `port`, best first.
+pub(super) fn ranked_addresses(
+    candidates: &[Candidate],
+    port: u16,
+    local: &[LocalAddress],
+) -> Vec<SocketAddr> {
     if port == 0 {
         return Vec::new();
     }
     let mut ranked: Vec<_> = candidates
         .iter()
-        .filter_map(|candidate| Some((rank(candidate, own)?, candidate)))
+        .filter_map(|candidate| Some((address_rank(candidate, local)?, candidate)))
         .flat_map(|(rank, candidate)| {
-            addresses(candidate, port).into_iter().map(move |address| (rank, address))
+            socket_addresses(candidate, port).into_iter().map(move |address| (rank, address))
         })
         .collect();
-    // Between equals IPv4 comes first, as `SocketAddr` is ordered.
+    // Within a rank, IPv4 comes first: that is the order of `SocketAddr`.
     ranked.sort_unstable();
     ranked.dedup();
-    // What leads here and was heard elsewhere is tried if there is nothing else.
-    if ranked.first().is_some_and(|(best, _)| *best < Rank::Strange) {
-        ranked.retain(|(rank, _)| *rank < Rank::Strange);
+    // A foreign loopback address is a last resort.
+    if ranked.first().is_some_and(|(best, _)| *best < AddressRank::ForeignLoopback) {
+        ranked.retain(|(rank, _)| *rank < AddressRank::ForeignLoopback);
     }
-    ranked.truncate(MOST_ADDRESSES);
+    ranked.truncate(MAX_ADDRESSES);
     ranked.into_iter().map(|(_, address)| address).collect()
 }
 
-fn rank(candidate: &Candidate, own: &[Own]) -> Option<Rank> {
-    let Candidate { ip, heard_on } = candidate;
-    let heard = |own: &Own| heard_on.contains(&own.interface);
+/// `None` if the address cannot belong to a host.
+fn address_rank(candidate: &Candidate, local: &[LocalAddress]) -> Option<AddressRank> {
+    let Candidate { ip, received_on } = candidate;
     let is_host = match ip {
         IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
         IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
@@ -90,14 +93,15 @@ fn rank(candidate: &Candidate, own: &[Own]) -> Option<Rank> {
         return None;
     }
     Some(if ip.is_loopback() {
-        let on_loopback = own.iter().any(|own| own.ip.is_loopback() && heard(own));
-        if on_loopback { Rank::Here } else { Rank::Strange }
+        let received_on_loopback =
+            local.iter().any(|own| own.ip.is_loopback() && received_on.contains(&own.interface));
+        if received_on_loopback { AddressRank::Loopback } else { AddressRank::ForeignLoopback }
     } else if is_link_local(*ip) {
-        Rank::Link
-    } else if own.iter().any(|own| own.shares_a_net_with(*ip)) {
-        Rank::Near
+        AddressRank::LinkLocal
+    } else if local.iter().any(|own| own.shares_subnet_with(*ip)) {
+        AddressRank::SameSubnet
     } else {
-        Rank::Far
+        AddressRank::Routed
     })
 }
 
@@ -108,13 +112,13 @@ const fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// The addresses to connect to. A link-local one of IPv6 needs to know the
-/// interface, and is one on each.
-fn addresses(candidate: &Candidate, port: u16) -> Vec<SocketAddr> {
+/// The socket addresses of a candidate. A link-local IPv6 address needs a scope,
+/// so it yields one address per interface.
+fn socket_addresses(candidate: &Candidate, port: u16) -> Vec<SocketAddr> {
     let on = |ip, scope| SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope));
     match candidate.ip {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => {
-            let interfaces = candidate.heard_on.iter().filter(|&&interface| interface != 0);
+            let interfaces = candidate.received_on.iter().filter(|&&interface| interface != 0);
             interfaces.map(|&interface| on(ip, interface)).collect()
         }
         IpAddr::V6(ip) => vec![on(ip, 0)],
@@ -132,8 +136,8 @@ mod tests {
     const LAN: u32 = 2;
     const WIFI: u32 = 3;
 
-    fn own() -> Vec<Own> {
-        let own = |ip: &str, mask: &str, interface| Own {
+    fn local() -> Vec<LocalAddress> {
+        let own = |ip: &str, mask: &str, interface| LocalAddress {
             ip: ip.parse().unwrap(),
             mask: mask.parse().unwrap(),
             interface,
@@ -148,71 +152,71 @@ mod tests {
         ]
     }
 
-    fn from(candidates: &[(&str, &[u32])]) -> Vec<String> {
-        let candidate = |(ip, heard_on): &(&str, &[u32])| Candidate {
+    fn ranked(candidates: &[(&str, &[u32])]) -> Vec<String> {
+        let candidate = |(ip, received_on): &(&str, &[u32])| Candidate {
             ip: ip.parse().unwrap(),
-            heard_on: heard_on.to_vec(),
+            received_on: received_on.to_vec(),
         };
         let candidates: Vec<_> = candidates.iter().map(candidate).collect();
-        usable(&candidates, 9999, &own()).iter().map(ToString::to_string).collect()
+        ranked_addresses(&candidates, 9999, &local()).iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn an_address_in_a_net_of_ours_comes_before_one_that_is_not() {
+    fn own_subnets_come_before_routed_addresses() {
         assert_eq!(
-            from(&[("172.17.0.1", &[LAN]), ("fd00::7", &[LAN]), ("10.0.200.1", &[WIFI])]),
+            ranked(&[("172.17.0.1", &[LAN]), ("fd00::7", &[LAN]), ("10.0.200.1", &[WIFI])]),
             ["10.0.200.1:9999", "[fd00::7]:9999", "172.17.0.1:9999"]
         );
     }
 
     #[test]
-    fn a_link_local_address_carries_its_scope_and_is_none_without() {
+    fn link_local_ipv6_needs_a_scope() {
         assert_eq!(
-            from(&[("fe80::7", &[LAN, WIFI]), ("203.0.113.5", &[LAN])]),
+            ranked(&[("fe80::7", &[LAN, WIFI]), ("203.0.113.5", &[LAN])]),
             ["[fe80::7%2]:9999", "[fe80::7%3]:9999", "203.0.113.5:9999"]
         );
-        assert!(from(&[("fe80::7", &[])]).is_empty());
-        assert!(from(&[("fe80::7", &[0])]).is_empty());
+        assert!(ranked(&[("fe80::7", &[])]).is_empty());
+        assert!(ranked(&[("fe80::7", &[0])]).is_empty());
         let address: SocketAddr = "[fe80::7%2]:9999".parse().unwrap();
         assert!(matches!(address, SocketAddr::V6(v6) if v6.scope_id() == 2));
     }
 
     #[test]
-    fn loopback_is_for_a_host_on_this_machine_or_if_there_is_nothing_else() {
+    fn foreign_loopback_is_a_last_resort() {
         assert_eq!(
-            from(&[("192.168.1.20", &[LAN]), ("127.0.0.1", &[LO])]),
+            ranked(&[("192.168.1.20", &[LAN]), ("127.0.0.1", &[LO])]),
             ["127.0.0.1:9999", "192.168.1.20:9999"]
         );
         assert_eq!(
-            from(&[("127.0.0.1", &[LAN]), ("203.0.113.5", &[LAN])]),
+            ranked(&[("127.0.0.1", &[LAN]), ("203.0.113.5", &[LAN])]),
             ["203.0.113.5:9999"],
-            "what is not heard on the loopback interface is another's"
+            "received on another interface, it belongs to another machine"
         );
-        assert_eq!(from(&[("127.0.0.1", &[LAN])]), ["127.0.0.1:9999"]);
+        assert_eq!(ranked(&[("127.0.0.1", &[LAN])]), ["127.0.0.1:9999"]);
     }
 
     #[test]
-    fn what_cannot_be_a_host_is_none() {
+    fn non_host_addresses_are_dropped() {
         for ip in ["0.0.0.0", "224.0.0.251", "255.255.255.255", "::", "ff02::fb"] {
-            assert!(from(&[(ip, &[LAN])]).is_empty(), "{ip}");
+            assert!(ranked(&[(ip, &[LAN])]).is_empty(), "{ip}");
         }
-        let candidate = Candidate { ip: "192.168.1.7".parse().unwrap(), heard_on: vec![LAN] };
-        assert!(usable(&[candidate], 0, &own()).is_empty());
+        let candidate = Candidate { ip: "192.168.1.7".parse().unwrap(), received_on: vec![LAN] };
+        assert!(ranked_addresses(&[candidate], 0, &local()).is_empty());
     }
 
     proptest! {
         #[test]
-        fn the_choice_does_not_depend_on_the_order_and_has_an_end(
+        fn ranking_ignores_input_order_and_is_bounded(
             mut candidates in proptest::collection::vec(
                 (any::<IpAddr>(), proptest::collection::vec(0..5_u32, 0..4))
-                    .prop_map(|(ip, heard_on)| Candidate { ip, heard_on }),
+                    .prop_map(|(ip, received_on)| Candidate { ip, received_on }),
                 0..40,
             ),
         ) {
-            let there = usable(&candidates, 1, &own());
+            let addresses = ranked_addresses(&candidates, 1, &local());
             candidates.reverse();
-            prop_assert_eq!(&there, &usable(&candidates, 1, &own()));
-            prop_assert!(there.len() <= MOST_ADDRESSES);
+            prop_assert_eq!(&addresses, &ranked_addresses(&candidates, 1, &local()));
+            prop_assert!(addresses.len() <= MAX_ADDRESSES);
         }
     }
 }

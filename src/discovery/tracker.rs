@@ -1,11 +1,11 @@
-//! Makes found, changed and lost of the answers that come in. Knows no socket
-//! and no clock: time is handed in, and what is to be done is polled.
+//! Turns announcements into found, changed and lost events. Pure: time is an
+//! argument, and commands and events are drained by [`SessionTracker::poll`].
 //!
-//! A session that is gone without a goodbye is noticed by asking: every session
-//! is verified again and again, and whoever does not answer is *missing*. Whether
-//! it is, or said goodbye, or has only lost two packets on a bad wireless link,
-//! is found out by browsing anew: what has not said goodbye is pointed at still,
-//! and gets another chance.
+//! A session that disappears without a goodbye is detected by asking: each known
+//! session is verified in turns, and one that does not answer is *missing*. It may
+//! be gone, or two packets were lost on a bad wireless link. To tell which, the
+//! tracker browses again: a session that has not said goodbye is still listed in a
+//! PTR record, and gets a second chance to answer.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -16,236 +16,244 @@ use std::{
 use crate::{
     discovery::{
         DiscoveryEvent, FoundSession,
-        advert::{self, TxtRecord},
+        advert::{TxtRecord, name_from_label},
     },
     util::time::Timestamp,
 };
 
-/// How long an answer to a question may take. 2 s: `mdns-sd` asks twice, one
+/// How long a verification waits for an answer. 2 s: `mdns-sd` asks twice, one
 /// second apart.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const VERIFY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long after the end of one question about a session the next one is
-/// asked. Were it none, the next one would put off the end of the one before.
-const PAUSE: Duration = Duration::from_millis(500);
+/// The pause between two verifications of a session. Without it, the next one
+/// would start before the previous one has ended, and postpone its result.
+const VERIFY_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long a missing session may take to be pointed at again, if it is. 0.5 s:
-/// what is known is pointed at at once, and what is asked for answers in 0.1 s.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long a missing session has to appear in a PTR record. 0.5 s: cached
+/// records arrive at once, and a responder answers within 0.1 s.
+const POINTER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long one that is pointed at again has to answer. 2 s: `mdns-sd` asks
-/// after 0.2 s, 0.6 s and 1.4 s.
-const CHANCE: Duration = Duration::from_secs(2);
+/// How long a missing session that appears in a PTR record has to answer. 2 s:
+/// `mdns-sd` asks after 0.2 s, 0.6 s and 1.4 s.
+const SECOND_CHANCE: Duration = Duration::from_secs(2);
 
-/// How often everything is asked for anew. 30 s: `mdns-sd` asks after 0, 1, 3, 7
-/// and 15 s of each, and then ever more rarely.
-const ROUND: Duration = Duration::from_secs(30);
+/// How often browsing restarts. 30 s: `mdns-sd` asks 0, 1, 3, 7 and 15 s after
+/// each start, and then at ever longer intervals.
+const BROWSE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The least time between two of these, whoever provokes them. 0.1 s.
-const BROWSE_PACE: Duration = Duration::from_millis(100);
+/// The least time between two starts, whatever requests them. 0.1 s.
+const MIN_BROWSE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many sessions are listed; more are ignored. 256: nobody reads on.
-const MOST_SESSIONS: usize = 256;
+/// How many sessions are tracked; further ones are ignored. 256 is more than a
+/// user reads, and bounds the memory that a flood of announcements can take.
+const MAX_SESSIONS: usize = 256;
 
-/// What is known of a session from one answer.
+/// One answer of a responder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    /// The name of the DNS record, as its responder chose it.
+pub(super) struct Announcement {
+    /// The full name of the DNS record.
     pub id: String,
-    /// The part of it that is for people.
+    /// The instance part of that name.
     pub label: String,
-    /// `None` if the TXT record is not there yet.
-    pub said: Option<TxtRecord>,
-    /// Where it can be reached, the best address first; empty if that is not
-    /// known yet.
+    /// `None` if the TXT record has not arrived yet.
+    pub txt: Option<TxtRecord>,
+    /// Where the session can be reached, best address first; empty if no usable
+    /// address has arrived yet.
     pub addresses: Vec<SocketAddr>,
 }
 
-/// What is to be done.
+/// What [`SessionTracker::poll`] hands to its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Tell whoever listens.
-    Tell(Box<DiscoveryEvent>),
-    /// Ask whether the session with this record is still there, for
-    /// [`PATIENCE`].
+pub(super) enum TrackerOutput {
+    /// Report this to the user.
+    Event(Box<DiscoveryEvent>),
+    /// Ask whether the session with this record still answers, and wait for
+    /// [`VERIFY_TIMEOUT`].
     Verify(String),
-    /// Ask for everything anew, and see what is known already.
+    /// Start browsing again, which also replays the cached records.
     Browse,
 }
 
-/// The sessions that are there.
+/// The sessions that are currently known.
 pub(super) struct SessionTracker {
-    sessions: BTreeMap<String, Listed>,
-    steps: VecDeque<Step>,
+    sessions: BTreeMap<String, TrackedSession>,
+    outputs: VecDeque<TrackerOutput>,
     browse_at: Timestamp,
     last_browse: Option<Timestamp>,
 }
 
-struct Listed {
+struct TrackedSession {
     session: FoundSession,
     revision: Option<u32>,
-    presence: Presence,
+    liveness: Liveness,
 }
 
 #[derive(Clone, Copy)]
-enum Presence {
-    /// It answers; it is asked again then.
-    There { verify_at: Timestamp },
-    /// It did not answer, and is lost then.
-    Missing { until: Timestamp, pointed_at: bool },
+enum Liveness {
+    /// It answers; the next verification is due at `verify_at`.
+    Alive { verify_at: Timestamp },
+    /// It did not answer, and is lost at `until`. `in_pointer`: a PTR record has
+    /// listed it since.
+    Missing { until: Timestamp, in_pointer: bool },
 }
 
-impl Presence {
+impl Liveness {
     const fn deadline(self) -> Timestamp {
         match self {
-            Self::There { verify_at } => verify_at,
+            Self::Alive { verify_at } => verify_at,
             Self::Missing { until, .. } => until,
         }
     }
 
-    fn there(now: Timestamp) -> Self {
-        Self::There { verify_at: now + PAUSE }
+    fn alive(now: Timestamp) -> Self {
+        Self::Alive { verify_at: now + VERIFY_PAUSE }
     }
 
     fn missing(now: Timestamp) -> Self {
-        Self::Missing { until: now + GRACE, pointed_at: false }
+        Self::Missing { until: now + POINTER_TIMEOUT, in_pointer: false }
     }
 }
 
 impl SessionTracker {
-    /// Nothing is known, and everything is to be asked for.
+    /// An empty tracker; its first output is [`TrackerOutput::Browse`].
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
             sessions: BTreeMap::new(),
-            steps: VecDeque::new(),
+            outputs: VecDeque::new(),
             browse_at: now,
             last_browse: None,
         }
     }
 
-    /// The sessions that are there, in the order of their records' names.
+    /// The known sessions, ordered by their ids.
     pub(super) fn sessions(&self) -> impl Iterator<Item = &FoundSession> {
-        self.sessions.values().map(|listed| &listed.session)
+        self.sessions.values().map(|tracked| &tracked.session)
     }
 
-    /// Somebody answered. What repeats what is known tells nothing; what is not
-    /// complete yet is waited for.
-    pub(super) fn answered(&mut self, now: Timestamp, answer: Answer) {
-        let Answer { id, label, said, addresses } = answer;
+    /// Records an answer. A repetition emits no event; an incomplete answer is
+    /// ignored until the rest of it arrives.
+    pub(super) fn handle_announcement(&mut self, now: Timestamp, announcement: Announcement) {
+        let Announcement { id, label, txt, addresses } = announcement;
         if addresses.is_empty() {
             return;
         }
-        if let Some(listed) = self.sessions.get_mut(&id) {
-            if matches!(listed.presence, Presence::Missing { .. }) {
-                listed.presence = Presence::there(now);
+        if let Some(tracked) = self.sessions.get_mut(&id) {
+            if matches!(tracked.liveness, Liveness::Missing { .. }) {
+                tracked.liveness = Liveness::alive(now);
             }
-            let mut session = listed.session.clone();
+            let mut session = tracked.session.clone();
             session.addresses = addresses;
-            // An answer that was overtaken says nothing that is not known.
-            if let Some(said) = said.filter(|said| said.revision >= listed.revision) {
-                listed.revision = said.revision;
-                session = session_of(&id, &label, said, session.addresses);
+            // Packets may be reordered: an older revision is ignored.
+            if let Some(txt) = txt.filter(|txt| txt.revision >= tracked.revision) {
+                tracked.revision = txt.revision;
+                session = found_session(&id, &label, txt, session.addresses);
             }
-            if session != listed.session {
-                listed.session = session.clone();
-                self.tell(DiscoveryEvent::Changed(session));
+            if session != tracked.session {
+                tracked.session = session.clone();
+                self.emit(DiscoveryEvent::Changed(session));
             }
-        } else if let Some(said) = said
-            && self.sessions.len() < MOST_SESSIONS
+        } else if let Some(txt) = txt
+            && self.sessions.len() < MAX_SESSIONS
         {
-            let revision = said.revision;
-            let session = session_of(&id, &label, said, addresses);
-            let presence = Presence::there(now);
-            self.sessions.insert(id, Listed { session: session.clone(), revision, presence });
-            self.tell(DiscoveryEvent::Found(session));
+            let revision = txt.revision;
+            let session = found_session(&id, &label, txt, addresses);
+            let liveness = Liveness::alive(now);
+            self.sessions
+                .insert(id, TrackedSession { session: session.clone(), revision, liveness });
+            self.emit(DiscoveryEvent::Found(session));
         }
     }
 
-    /// The record `id` is pointed at: nobody has said goodbye for it.
-    pub(super) fn pointed_at(&mut self, now: Timestamp, id: &str) {
-        if let Some(Listed { presence: Presence::Missing { until, pointed_at }, .. }) =
+    /// A PTR record lists `id`, so it has not said goodbye.
+    pub(super) fn handle_pointer(&mut self, now: Timestamp, id: &str) {
+        if let Some(TrackedSession { liveness: Liveness::Missing { until, in_pointer }, .. }) =
             self.sessions.get_mut(id)
-            && !*pointed_at
+            && !*in_pointer
         {
-            *pointed_at = true;
-            *until = now + CHANCE;
+            *in_pointer = true;
+            *until = now + SECOND_CHANCE;
         }
     }
 
-    /// The record `id` is gone: it said goodbye, or did not answer in time.
-    pub(super) fn removed(&mut self, now: Timestamp, id: &str) {
-        if let Some(listed) = self.sessions.get_mut(id)
-            && matches!(listed.presence, Presence::There { .. })
+    /// The record `id` was removed: a goodbye, or an unanswered verification.
+    pub(super) fn handle_removal(&mut self, now: Timestamp, id: &str) {
+        if let Some(tracked) = self.sessions.get_mut(id)
+            && matches!(tracked.liveness, Liveness::Alive { .. })
         {
-            listed.presence = Presence::missing(now);
+            tracked.liveness = Liveness::missing(now);
             self.browse_soon(now);
         }
     }
 
-    /// Answers were missed: whoever does not answer anew is lost.
-    pub(super) fn interrupted(&mut self, now: Timestamp) {
-        for listed in self.sessions.values_mut() {
-            listed.presence = Presence::Missing { until: now + CHANCE, pointed_at: true };
+    /// Announcements may have been missed: each session has to answer again.
+    pub(super) fn handle_gap(&mut self, now: Timestamp) {
+        for tracked in self.sessions.values_mut() {
+            tracked.liveness = Liveness::Missing { until: now + SECOND_CHANCE, in_pointer: true };
         }
         self.browse_soon(now);
     }
 
-    /// What is due is done.
+    /// Emits what is due at `now`.
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         let mut lost = Vec::new();
-        for (id, listed) in &mut self.sessions {
-            match &mut listed.presence {
-                Presence::There { verify_at } if *verify_at <= now => {
-                    *verify_at = now + PATIENCE + PAUSE;
-                    self.steps.push_back(Step::Verify(id.clone()));
+        for (id, tracked) in &mut self.sessions {
+            match &mut tracked.liveness {
+                Liveness::Alive { verify_at } if *verify_at <= now => {
+                    *verify_at = now + VERIFY_TIMEOUT + VERIFY_PAUSE;
+                    self.outputs.push_back(TrackerOutput::Verify(id.clone()));
                 }
-                Presence::Missing { until, .. } if *until <= now => lost.push(id.clone()),
+                Liveness::Missing { until, .. } if *until <= now => lost.push(id.clone()),
                 _ => {}
             }
         }
         for id in lost {
-            if let Some(listed) = self.sessions.remove(&id) {
-                self.tell(DiscoveryEvent::Lost(listed.session));
+            if let Some(tracked) = self.sessions.remove(&id) {
+                self.emit(DiscoveryEvent::Lost(tracked.session));
             }
         }
         if self.browse_at <= now {
             self.last_browse = Some(now);
-            self.browse_at = now + ROUND;
-            self.steps.push_back(Step::Browse);
+            self.browse_at = now + BROWSE_INTERVAL;
+            self.outputs.push_back(TrackerOutput::Browse);
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    /// When [`handle_timeout`](Self::handle_timeout) is due next.
     pub(super) fn next_timeout(&self) -> Timestamp {
-        let deadlines = self.sessions.values().map(|listed| listed.presence.deadline());
+        let deadlines = self.sessions.values().map(|tracked| tracked.liveness.deadline());
         deadlines.fold(self.browse_at, Timestamp::min)
     }
 
-    /// The next thing to do, if there is one.
-    pub(super) fn poll(&mut self) -> Option<Step> {
-        self.steps.pop_front()
+    /// The next output; `None` once all are drained.
+    pub(super) fn poll(&mut self) -> Option<TrackerOutput> {
+        self.outputs.pop_front()
     }
 
-    fn tell(&mut self, sighting: DiscoveryEvent) {
-        self.steps.push_back(Step::Tell(Box::new(sighting)));
+    fn emit(&mut self, event: DiscoveryEvent) {
+        self.outputs.push_back(TrackerOutput::Event(Box::new(event)));
     }
 
-    /// Has everything asked for anew, as soon as the pace allows it.
+    /// Schedules a restart of browsing, as soon as [`MIN_BROWSE_INTERVAL`] allows.
     pub(super) fn browse_soon(&mut self, now: Timestamp) {
-        let earliest = self.last_browse.map_or(now, |last| (last + BROWSE_PACE).max(now));
+        let earliest = self.last_browse.map_or(now, |last| (last + MIN_BROWSE_INTERVAL).max(now));
         self.browse_at = self.browse_at.min(earliest);
     }
 }
 
-fn session_of(id: &str, label: &str, said: TxtRecord, addresses: Vec<SocketAddr>) -> FoundSession {
+fn found_session(
+    id: &str,
+    label: &str,
+    txt: TxtRecord,
+    addresses: Vec<SocketAddr>,
+) -> FoundSession {
     FoundSession {
         id: id.to_owned(),
-        name: said.session.unwrap_or_else(|| advert::name_of_label(label)),
-        host: said.host,
-        versions: said.versions,
-        participants: said.participants,
-        max_participants: said.max_participants,
-        secret: said.secret,
+        name: txt.session.unwrap_or_else(|| name_from_label(label)),
+        host: txt.host,
+        versions: txt.versions,
+        participants: txt.participants,
+        max_participants: txt.max_participants,
+        secret: txt.secret,
         addresses,
     }
 }
@@ -258,7 +266,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
-    fn said(participants: u32, revision: u32) -> TxtRecord {
+    fn txt(participants: u32, revision: u32) -> TxtRecord {
         TxtRecord {
             session: Some("Friday jam".into()),
             participants: Some(participants),
@@ -267,212 +275,221 @@ mod tests {
         }
     }
 
-    fn answer(id: &str, said: TxtRecord) -> Answer {
+    fn announcement(id: &str, txt: TxtRecord) -> Announcement {
         let addresses = vec!["192.168.1.20:9999".parse().unwrap()];
-        Answer { id: id.into(), label: id.into(), said: Some(said), addresses }
+        Announcement { id: id.into(), label: id.into(), txt: Some(txt), addresses }
     }
 
-    /// What is told, and what is asked.
-    fn steps(listing: &mut SessionTracker) -> Vec<String> {
-        std::iter::from_fn(|| listing.poll())
-            .map(|step| match step {
-                Step::Tell(sighting) => match *sighting {
+    /// Drains the outputs, as text.
+    fn outputs(tracker: &mut SessionTracker) -> Vec<String> {
+        std::iter::from_fn(|| tracker.poll())
+            .map(|output| match output {
+                TrackerOutput::Event(event) => match *event {
                     DiscoveryEvent::Found(session) => format!("found {}", session.id),
                     DiscoveryEvent::Changed(session) => {
                         format!("changed {} {:?}", session.id, session.participants)
                     }
                     DiscoveryEvent::Lost(session) => format!("lost {}", session.id),
                 },
-                Step::Verify(id) => format!("verify {id}"),
-                Step::Browse => "browse".into(),
+                TrackerOutput::Verify(id) => format!("verify {id}"),
+                TrackerOutput::Browse => "browse".into(),
             })
             .collect()
     }
 
-    /// Lets time pass, and what is due happen, and returns what was told.
-    fn pass(listing: &mut SessionTracker, now: &mut Timestamp, time: Duration) -> Vec<String> {
+    /// Advances the clock, runs what is due, and returns the outputs.
+    fn advance(tracker: &mut SessionTracker, now: &mut Timestamp, time: Duration) -> Vec<String> {
         let end = *now + time;
-        let mut told = Vec::new();
-        while listing.next_timeout() <= end {
-            *now = (*now).max(listing.next_timeout());
-            listing.handle_timeout(*now);
-            told.extend(steps(listing));
+        let mut emitted = Vec::new();
+        while tracker.next_timeout() <= end {
+            *now = (*now).max(tracker.next_timeout());
+            tracker.handle_timeout(*now);
+            emitted.extend(outputs(tracker));
         }
         *now = end;
-        told
+        emitted
     }
 
-    /// A listing in which `jam` was found.
-    fn with_a_jam() -> (SessionTracker, Timestamp) {
-        let mut listing = SessionTracker::new(NOW);
-        listing.handle_timeout(NOW);
-        listing.answered(NOW, answer("jam", said(1, 1)));
-        assert_eq!(steps(&mut listing), ["browse", "found jam"]);
-        (listing, NOW)
-    }
-
-    #[test]
-    fn repeated_answers_are_one_and_a_different_one_is_a_change() {
-        let (mut listing, now) = with_a_jam();
-        listing.answered(now, answer("jam", said(1, 1)));
-        assert!(steps(&mut listing).is_empty());
-        listing.answered(now, answer("jam", said(2, 2)));
-        assert_eq!(steps(&mut listing), ["changed jam Some(2)"]);
-        assert_eq!(listing.sessions().count(), 1);
+    /// A tracker that knows the session `jam`.
+    fn with_jam() -> (SessionTracker, Timestamp) {
+        let mut tracker = SessionTracker::new(NOW);
+        tracker.handle_timeout(NOW);
+        tracker.handle_announcement(NOW, announcement("jam", txt(1, 1)));
+        assert_eq!(outputs(&mut tracker), ["browse", "found jam"]);
+        (tracker, NOW)
     }
 
     #[test]
-    fn an_answer_that_was_overtaken_changes_nothing() {
-        let (mut listing, now) = with_a_jam();
-        listing.answered(now, answer("jam", said(3, 3)));
-        listing.answered(now, answer("jam", said(2, 2)));
-        listing.answered(now, Answer { said: None, ..answer("jam", said(0, 0)) });
-        assert_eq!(steps(&mut listing), ["changed jam Some(3)"]);
+    fn only_a_different_announcement_is_a_change() {
+        let (mut tracker, now) = with_jam();
+        tracker.handle_announcement(now, announcement("jam", txt(1, 1)));
+        assert!(outputs(&mut tracker).is_empty());
+        tracker.handle_announcement(now, announcement("jam", txt(2, 2)));
+        assert_eq!(outputs(&mut tracker), ["changed jam Some(2)"]);
+        assert_eq!(tracker.sessions().count(), 1);
     }
 
     #[test]
-    fn an_answer_is_waited_for_until_it_has_an_address_and_says_something() {
-        let mut listing = SessionTracker::new(NOW);
-        listing.answered(NOW, Answer { addresses: vec![], ..answer("jam", said(1, 1)) });
-        listing.answered(NOW, Answer { said: None, ..answer("jam", said(1, 1)) });
-        assert!(steps(&mut listing).is_empty());
-        listing.answered(NOW, answer("jam", said(1, 1)));
-        assert_eq!(steps(&mut listing), ["found jam"]);
+    fn older_revisions_are_ignored() {
+        let (mut tracker, now) = with_jam();
+        tracker.handle_announcement(now, announcement("jam", txt(3, 3)));
+        tracker.handle_announcement(now, announcement("jam", txt(2, 2)));
+        tracker
+            .handle_announcement(now, Announcement { txt: None, ..announcement("jam", txt(0, 0)) });
+        assert_eq!(outputs(&mut tracker), ["changed jam Some(3)"]);
     }
 
     #[test]
-    fn another_address_is_a_change() {
-        let (mut listing, now) = with_a_jam();
+    fn incomplete_announcements_are_not_found() {
+        let mut tracker = SessionTracker::new(NOW);
+        tracker.handle_announcement(
+            NOW,
+            Announcement { addresses: vec![], ..announcement("jam", txt(1, 1)) },
+        );
+        tracker
+            .handle_announcement(NOW, Announcement { txt: None, ..announcement("jam", txt(1, 1)) });
+        assert!(outputs(&mut tracker).is_empty());
+        tracker.handle_announcement(NOW, announcement("jam", txt(1, 1)));
+        assert_eq!(outputs(&mut tracker), ["found jam"]);
+    }
+
+    #[test]
+    fn new_address_is_a_change() {
+        let (mut tracker, now) = with_jam();
         let addresses = vec!["10.0.0.1:9999".parse().unwrap()];
-        listing.answered(now, Answer { addresses, ..answer("jam", said(1, 1)) });
-        assert_eq!(steps(&mut listing), ["changed jam Some(1)"]);
+        tracker
+            .handle_announcement(now, Announcement { addresses, ..announcement("jam", txt(1, 1)) });
+        assert_eq!(outputs(&mut tracker), ["changed jam Some(1)"]);
     }
 
     #[test]
-    fn everyone_is_verified_again_and_again_and_never_before_the_last_answer_is_due() {
-        let (mut listing, mut now) = with_a_jam();
-        let mut asked = Vec::new();
+    fn verifications_repeat_and_never_overlap() {
+        let (mut tracker, mut now) = with_jam();
+        let mut verified_at = Vec::new();
         let end = now + Duration::from_secs(20);
         while now < end {
-            let told = pass(&mut listing, &mut now, Duration::from_millis(100));
-            asked.extend(told.iter().any(|step| step == "verify jam").then_some(now));
+            let emitted = advance(&mut tracker, &mut now, Duration::from_millis(100));
+            verified_at.extend(emitted.iter().any(|output| output == "verify jam").then_some(now));
         }
-        assert!(asked.len() >= 7, "{asked:?}");
-        assert!(asked.windows(2).all(|pair| pair[1] - pair[0] > PATIENCE), "{asked:?}");
+        assert!(verified_at.len() >= 7, "{verified_at:?}");
+        assert!(
+            verified_at.windows(2).all(|pair| pair[1] - pair[0] > VERIFY_TIMEOUT),
+            "{verified_at:?}"
+        );
     }
 
     #[test]
-    fn who_says_goodbye_is_lost_at_once() {
-        let (mut listing, mut now) = with_a_jam();
-        listing.removed(now, "jam");
-        assert_eq!(pass(&mut listing, &mut now, GRACE), ["browse", "lost jam"]);
-        assert_eq!(listing.sessions().count(), 0);
+    fn goodbye_loses_the_session_at_once() {
+        let (mut tracker, mut now) = with_jam();
+        tracker.handle_removal(now, "jam");
+        assert_eq!(advance(&mut tracker, &mut now, POINTER_TIMEOUT), ["browse", "lost jam"]);
+        assert_eq!(tracker.sessions().count(), 0);
     }
 
     #[test]
-    fn who_only_missed_a_question_gets_another_chance() {
-        let (mut listing, mut now) = with_a_jam();
-        listing.removed(now, "jam");
-        pass(&mut listing, &mut now, Duration::from_millis(200));
-        listing.pointed_at(now, "jam");
-        assert!(pass(&mut listing, &mut now, GRACE).is_empty());
-        listing.answered(now, answer("jam", said(1, 1)));
-        let told = pass(&mut listing, &mut now, CHANCE);
-        assert_eq!(told, ["verify jam"], "it was never away");
+    fn missed_verification_gets_a_second_chance() {
+        let (mut tracker, mut now) = with_jam();
+        tracker.handle_removal(now, "jam");
+        advance(&mut tracker, &mut now, Duration::from_millis(200));
+        tracker.handle_pointer(now, "jam");
+        assert!(advance(&mut tracker, &mut now, POINTER_TIMEOUT).is_empty());
+        tracker.handle_announcement(now, announcement("jam", txt(1, 1)));
+        let emitted = advance(&mut tracker, &mut now, SECOND_CHANCE);
+        assert_eq!(emitted, ["verify jam"], "it was never lost");
     }
 
     #[test]
-    fn who_does_not_take_its_chance_is_lost_however_often_it_is_pointed_at() {
-        let (mut listing, mut now) = with_a_jam();
-        listing.removed(now, "jam");
-        let mut told = Vec::new();
+    fn second_chance_is_not_extended_by_pointers() {
+        let (mut tracker, mut now) = with_jam();
+        tracker.handle_removal(now, "jam");
+        let mut emitted = Vec::new();
         for _ in 0..10 {
-            listing.pointed_at(now, "jam");
-            listing.removed(now, "jam");
-            told.extend(pass(&mut listing, &mut now, CHANCE / 8));
+            tracker.handle_pointer(now, "jam");
+            tracker.handle_removal(now, "jam");
+            emitted.extend(advance(&mut tracker, &mut now, SECOND_CHANCE / 8));
         }
-        assert_eq!(told, ["browse", "lost jam"]);
+        assert_eq!(emitted, ["browse", "lost jam"]);
     }
 
     #[test]
-    fn who_does_not_answer_after_an_interruption_is_lost() {
-        let (mut listing, mut now) = with_a_jam();
-        listing.answered(now, answer("other", said(1, 1)));
-        listing.interrupted(now);
-        listing.answered(now, answer("other", said(1, 1)));
-        let told = pass(&mut listing, &mut now, CHANCE);
-        assert!(told.contains(&"lost jam".into()) && !told.contains(&"lost other".into()));
+    fn silent_session_is_lost_after_a_gap() {
+        let (mut tracker, mut now) = with_jam();
+        tracker.handle_announcement(now, announcement("other", txt(1, 1)));
+        tracker.handle_gap(now);
+        tracker.handle_announcement(now, announcement("other", txt(1, 1)));
+        let emitted = advance(&mut tracker, &mut now, SECOND_CHANCE);
+        assert!(emitted.contains(&"lost jam".into()) && !emitted.contains(&"lost other".into()));
     }
 
     #[test]
-    fn browsing_anew_has_a_pace_whoever_provokes_it() {
-        let (mut listing, mut now) = with_a_jam();
-        let mut browsed = 0;
+    fn browse_restarts_are_rate_limited() {
+        let (mut tracker, mut now) = with_jam();
+        let mut restarts = 0;
         for _ in 0..100 {
-            listing.answered(now, answer("jam", said(1, 1)));
-            listing.removed(now, "jam");
-            let told = pass(&mut listing, &mut now, Duration::from_millis(10));
-            browsed += told.iter().filter(|step| *step == "browse").count();
+            tracker.handle_announcement(now, announcement("jam", txt(1, 1)));
+            tracker.handle_removal(now, "jam");
+            let emitted = advance(&mut tracker, &mut now, Duration::from_millis(10));
+            restarts += emitted.iter().filter(|output| *output == "browse").count();
         }
-        assert!((5..=11).contains(&browsed), "{browsed}");
+        assert!((5..=11).contains(&restarts), "{restarts}");
     }
 
     #[test]
-    fn a_crowd_of_sessions_is_cut_off() {
-        let mut listing = SessionTracker::new(NOW);
-        for number in 0..MOST_SESSIONS + 10 {
-            listing.answered(NOW, answer(&number.to_string(), said(1, 1)));
+    fn tracked_sessions_are_bounded() {
+        let mut tracker = SessionTracker::new(NOW);
+        for number in 0..MAX_SESSIONS + 10 {
+            tracker.handle_announcement(NOW, announcement(&number.to_string(), txt(1, 1)));
         }
-        assert_eq!(listing.sessions().count(), MOST_SESSIONS);
+        assert_eq!(tracker.sessions().count(), MAX_SESSIONS);
     }
 
     #[derive(Clone, Debug)]
-    enum Happening {
-        Answered(u8, u32, u32),
-        PointedAt(u8),
-        Removed(u8),
-        Interrupted,
-        Passed(u64),
+    enum Input {
+        Announcement(u8, u32, u32),
+        Pointer(u8),
+        Removal(u8),
+        Gap,
+        Elapse(u64),
     }
 
-    fn happening() -> impl Strategy<Value = Happening> {
+    fn input() -> impl Strategy<Value = Input> {
         prop_oneof![
             3 => (0..3_u8, 0..3_u32, 0..3_u32)
-                .prop_map(|(id, participants, rev)| Happening::Answered(id, participants, rev)),
-            1 => (0..3_u8).prop_map(Happening::PointedAt),
-            2 => (0..3_u8).prop_map(Happening::Removed),
-            1 => Just(Happening::Interrupted),
-            3 => (0..4_000_u64).prop_map(Happening::Passed),
+                .prop_map(|(id, participants, rev)| Input::Announcement(id, participants, rev)),
+            1 => (0..3_u8).prop_map(Input::Pointer),
+            2 => (0..3_u8).prop_map(Input::Removal),
+            1 => Just(Input::Gap),
+            3 => (0..4_000_u64).prop_map(Input::Elapse),
         ]
     }
 
     proptest! {
-        /// Whoever keeps a list by what it is told has the right list: nothing is
-        /// found twice, or changed or lost unless it was found.
+        /// A list kept by the events equals `sessions()`: nothing is found twice, or
+        /// changed or lost without having been found.
         #[test]
-        fn what_is_told_adds_up_to_what_is_there(
-            happenings in proptest::collection::vec(happening(), 0..60),
+        fn events_add_up_to_the_known_sessions(
+            inputs in proptest::collection::vec(input(), 0..60),
         ) {
-            let mut listing = SessionTracker::new(NOW);
+            let mut tracker = SessionTracker::new(NOW);
             let mut now = NOW;
             let mut list = BTreeMap::new();
-            for happening in happenings {
-                match happening {
-                    Happening::Answered(id, participants, revision) => {
-                        listing.answered(now, answer(&id.to_string(), said(participants, revision)));
+            for input in inputs {
+                match input {
+                    Input::Announcement(id, participants, revision) => {
+                        tracker.handle_announcement(now, announcement(&id.to_string(), txt(participants, revision)));
                     }
-                    Happening::PointedAt(id) => listing.pointed_at(now, &id.to_string()),
-                    Happening::Removed(id) => listing.removed(now, &id.to_string()),
-                    Happening::Interrupted => listing.interrupted(now),
-                    Happening::Passed(millis) => {
+                    Input::Pointer(id) => tracker.handle_pointer(now, &id.to_string()),
+                    Input::Removal(id) => tracker.handle_removal(now, &id.to_string()),
+                    Input::Gap => tracker.handle_gap(now),
+                    Input::Elapse(millis) => {
                         now = now + Duration::from_millis(millis);
-                        listing.handle_timeout(now);
-                        prop_assert!(listing.next_timeout() > now);
+                        tracker.handle_timeout(now);
+                        prop_assert!(tracker.next_timeout() > now);
                     }
                 }
-                while let Some(step) = listing.poll() {
-                    let Step::Tell(sighting) = step else { continue };
-                    match *sighting {
+                while let Some(output) = tracker.poll() {
+                    let TrackerOutput::Event(event) = output else { continue };
+                    match *event {
                         DiscoveryEvent::Found(session) => {
                             prop_assert!(list.insert(session.id.clone(), session).is_none());
                         }
@@ -485,7 +502,7 @@ mod tests {
                         }
                     }
                 }
-                prop_assert!(list.values().eq(listing.sessions()));
+                prop_assert!(list.values().eq(tracker.sessions()));
             }
         }
     }

@@ -1,30 +1,31 @@
-//! The clock from which the dispatchers take session time.
+//! The clock that gives session time to the dispatchers.
+//!
+//! The pure layers never see it: they get a [`Timestamp`] as an argument.
 
 use std::{fmt, sync::Arc, time::Instant};
 
 use crate::util::time::Timestamp;
 
-/// Where the shell gets the time from. Clones share their beginning.
+/// A source of session time. Clones share their start.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// The clock of the operating system, which begins now.
+    /// The monotonic clock of the operating system, which starts at zero now.
     #[must_use]
     pub fn system() -> Self {
-        let beginning = Instant::now();
-        Self(Arc::new(move || Timestamp::ZERO + beginning.elapsed()))
+        let start = Instant::now();
+        Self(Arc::new(move || Timestamp::ZERO + start.elapsed()))
     }
 
-    /// The clock of the tokio runtime, which begins now: the operating system's,
-    /// unless a test has paused it.
+    /// The clock of the tokio runtime, which starts at zero now. A test can pause it.
     #[must_use]
     pub fn runtime() -> Self {
-        let beginning = tokio::time::Instant::now();
-        Self(Arc::new(move || Timestamp::ZERO + beginning.elapsed()))
+        let start = tokio::time::Instant::now();
+        Self(Arc::new(move || Timestamp::ZERO + start.elapsed()))
     }
 
-    /// What time it is.
+    /// The current session time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0)()

@@ -1,6 +1,7 @@
-//! What can go wrong, one enum for each domain: opening a dispatcher, using
-//! one, and being found. What can go wrong on the wire is in
-//! [`protocol`](crate::protocol).
+//! The errors of opening and of using a dispatcher.
+//!
+//! Why a connection was lost is in `status`; refusals and errors that cross the wire
+//! are in [`protocol`](crate::protocol).
 
 use std::{io, path::PathBuf};
 
@@ -13,60 +14,62 @@ use crate::{
 
 /// Why a dispatcher could not be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
-    /// The host cannot listen at the address.
+    /// The host cannot listen at an address.
     #[error("cannot listen at {address}: {}", describe(source))]
     Listen {
-        /// Where.
+        /// The address.
         address: String,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The host cannot be reached, or does not let one in.
+    /// The host cannot be reached, or rejects the handshake.
     #[error("cannot join {address}: {reason}")]
     Join {
-        /// Where.
+        /// The address of the host.
         address: String,
-        /// Why not.
+        /// The reason.
         reason: ConnectionError,
     },
     /// The directory for projects cannot be used.
     #[error("cannot keep projects in {}: {}", directory.display(), describe(source))]
     Projects {
-        /// Which one.
+        /// The directory.
         directory: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// One cannot be called that.
+    /// The participant's name is not allowed.
     #[error("{0}")]
     Name(ProtocolError),
-    /// The operating system has no random bytes.
-    #[error("the operating system has no random bytes: {0}")]
+    /// The operating system does not provide random bytes.
+    #[error("the operating system does not provide random bytes: {0}")]
     Random(getrandom::Error),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
 }
 
-/// Why a dispatcher does not do something.
+/// Why a dispatcher does not perform a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DispatchError {
-    /// It may not be done, or makes no sense. Nothing has changed.
+    /// The action is not allowed, or impossible. Nothing has changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Too many actions are unanswered: the connection is gone, or slow.
+    /// Too many actions are unanswered, because the connection is lost or slow.
     #[error("{limit} actions are unanswered already")]
     Backlog {
-        /// How many may be.
+        /// The most unanswered actions.
         limit: usize,
     },
-    /// There is no connection at the moment. Actions are kept until there is
-    /// one; wishes for ownership and privilege are not.
+    /// The connection is lost at the moment. Actions are queued until it returns;
+    /// requests for ownership, the privilege and a full state are not.
     #[error("there is no connection to the host at the moment")]
     Offline,
-    /// The session ended before the action was answered, and cannot be resumed.
-    #[error("the session ended before the host had answered")]
+    /// The session ended before it answered the action, and cannot be resumed.
+    #[error("the session ended before the host answered")]
     Unanswered,
     /// The dispatcher is closed.
     #[error("the session is closed: {0}")]
@@ -74,8 +77,8 @@ pub enum DispatchError {
 }
 
 impl From<MirrorError> for DispatchError {
-    fn from(not_taken: MirrorError) -> Self {
-        match not_taken {
+    fn from(error: MirrorError) -> Self {
+        match error {
             MirrorError::Refused(refusal) => Self::Refused(refusal),
             MirrorError::Backlog { limit } => Self::Backlog { limit },
         }

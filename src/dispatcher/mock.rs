@@ -1,4 +1,6 @@
-//! A dispatcher that does what a test tells it to, for the tests of a UI.
+//! A mock of the trait `Dispatcher`, for the tests of a UI.
+//!
+//! It has no session behind it: every call returns what the test specified.
 
 use std::sync::Arc;
 
@@ -13,9 +15,9 @@ use crate::{
 };
 
 mock! {
-    /// A [`Dispatcher`] that is told what to expect and what to return. It
-    /// panics if it is asked for anything else, and if something that it
-    /// expects does not happen. See [`mockall`] for how to tell it.
+    /// A [`Dispatcher`] with expected calls and fixed results, which a test sets as
+    /// [`mockall`] describes. It panics on an unexpected call, and if an expected call
+    /// does not happen.
     pub Dispatcher<M: Model> {}
 
     #[async_trait]

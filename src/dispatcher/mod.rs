@@ -1,19 +1,12 @@
-//! The seam between a UI and the session: one trait, and what is behind it.
+//! The trait [`Dispatcher`], the only interface between a UI and a session, with its
+//! events, status and errors.
 //!
-//! ```text
-//!   panes ── Action ──▶ ┌──────────────┐ ◀── state(): a snapshot, lock-free
-//!                       │  Dispatcher  │      metering(), status(), events()
-//!                       └──────┬───────┘
-//!        ┌─────────────────────┼─────────────────────┐
-//! LocalDispatcher        HostDispatcher       RemoteDispatcher
-//!  alone                  Local + a door       through that door
-//! ```
-//!
-//! Which one runs is decided once, by [`open`].
+//! It must not know its implementations: `LocalDispatcher`, `HostDispatcher` and
+//! `RemoteDispatcher` stand beside what they wrap, and `open` selects one.
 
 mod clock;
 mod error;
-pub(crate) mod event;
+mod event;
 #[cfg(feature = "mock")]
 mod mock;
 mod status;
@@ -29,7 +22,7 @@ use tokio::sync::broadcast::{
 pub use self::{
     clock::Clock,
     error::{DispatchError, OpenError},
-    event::{Event, Resync},
+    event::Event,
     status::{CloseReason, ConnectionError, Identity, Status},
 };
 #[cfg(feature = "mock")]
@@ -39,137 +32,142 @@ use crate::{
     model::{InstrumentId, Metering, Model},
     protocol::NetworkState,
     studio::Studio,
+    sync::SessionEvent,
     util::time::Timestamp,
 };
 
-/// Takes actions and shows what comes of them, wherever the session lives.
+/// Sends actions to a session and shows its state, wherever the session runs.
 ///
-/// Everything but [`commit`](Self::commit) and [`close`](Self::close) returns
+/// Every method except [`commit`](Self::commit) and [`close`](Self::close) returns
 /// at once, in every state of the connection, so a frame loop may call it.
+///
+/// The methods come in four groups: actions, the state and what belongs to it,
+/// ownership and privilege, and the connection.
 #[async_trait]
 pub trait Dispatcher<M: Model = Studio>: Send + Sync {
-    /// Carries out `action`. [`state`](Self::state) shows it already: done, or
-    /// predicted. If the authority refuses what was predicted, it is undone and
-    /// [`Event::Refused`] says why.
+    /// Performs `action`. When the call returns, [`state`](Self::state) shows the
+    /// result, which a client only predicts. If the authority refuses the action, the
+    /// prediction is taken back and [`SessionEvent::Refused`] gives the reason.
     ///
     /// # Errors
-    /// If the action may not be carried out or makes no sense as far as can be
-    /// told at once, if too many are unanswered, or if it is all over.
+    /// If the action is not allowed or impossible in the current state, if too many
+    /// actions are unanswered, or if the dispatcher is closed.
     fn dispatch(&self, action: M::Action) -> Result<(), DispatchError>;
 
-    /// Carries out `action`, and waits for the authority's word. It waits
-    /// through a lost connection; dropping the future does not take the action
-    /// back.
+    /// Performs `action`, and waits until the authority has accepted it, even through
+    /// a lost connection. Dropping the future does not cancel the action.
     ///
     /// # Errors
-    /// As [`dispatch`](Self::dispatch), and if the authority refuses.
+    /// As [`dispatch`](Self::dispatch), and if the authority refuses the action, or the
+    /// session ends before it answers.
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
 
-    /// Takes back one's own last step: what one action changed, or one sweep of a
-    /// knob. What somebody else has changed since stays as they left it;
-    /// [`Event::Undone`] says how much that is.
+    /// Undoes your own last step: an action, or the sweep of a knob. Values that
+    /// another participant has edited since stay as they are; [`SessionEvent::Undone`] gives
+    /// their number.
     ///
     /// # Errors
-    /// If it is known at once that there is nothing to undo (elsewhere
-    /// [`Event::NothingUndone`] says so later), if too many actions are
-    /// unanswered, or if it is all over.
+    /// In a local session and on the host, if there is nothing to undo; a client is told
+    /// later by [`SessionEvent::NothingUndone`]. Also if too many actions are unanswered, or if
+    /// the dispatcher is closed.
     fn undo(&self) -> Result<(), DispatchError>;
 
-    /// Does the step again that was undone last; [`Event::Redone`] says so.
+    /// Redoes the step that you undid last. [`SessionEvent::Redone`] confirms it.
     ///
     /// # Errors
     /// As [`undo`](Self::undo).
     fn redo(&self) -> Result<(), DispatchError>;
 
-    /// Everything, at one moment. Lock-free. Take it once a frame, so that a
-    /// frame draws one moment.
+    /// The current snapshot. Lock-free. Call it once per frame, so that the whole
+    /// frame shows the same snapshot.
     fn state(&self) -> Arc<NetworkState<M>>;
 
-    /// Everything as the authority has confirmed it: as [`state`](Self::state),
-    /// but without one's own edits that it has not answered yet. What differs
-    /// between the two is not certain. Lock-free.
+    /// The current snapshot without your own edits that the authority has not answered.
+    /// Lock-free. What differs from [`state`](Self::state) is a prediction.
     fn confirmed(&self) -> Arc<NetworkState<M>>;
 
-    /// The session's clock, by which the roster tells since when somebody is
-    /// away; elsewhere as near as the last heartbeat tells. Lock-free.
+    /// The session time, in which the roster states since when a participant is
+    /// suspended. A client estimates it from the last heartbeat. Lock-free.
     fn clock(&self) -> Timestamp;
 
     /// The playhead and the meters. Lock-free.
     fn metering(&self) -> Metering;
 
-    /// How the dispatcher is doing. Lock-free.
+    /// The status of the dispatcher. Lock-free.
     fn status(&self) -> Status;
 
-    /// Who one is. Lock-free.
+    /// Your participant in the session. Lock-free.
     fn identity(&self) -> Identity;
 
-    /// What happens from now on, for this subscriber alone. The first one is told
-    /// how one came in: [`Event::Joined`] or [`Event::Resumed`], and what one
-    /// asked for and did not get.
+    /// Subscribes to events from now on. The first subscriber also gets the events of
+    /// the handshake: [`SessionEvent::Joined`] or [`SessionEvent::Resumed`], and refused requests.
     fn events(&self) -> Events<M>;
 
-    /// Asks to own instruments. What is granted shows in the roster; what is
-    /// not, as [`Event::OwnershipRefused`].
+    /// Requests ownership of instruments. The roster shows what is granted;
+    /// [`SessionEvent::OwnershipRefused`] reports what is not.
     ///
     /// # Errors
-    /// If there is no connection.
+    /// If there is no connection, or if the dispatcher is closed.
     fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
-    /// Gives instruments up.
+    /// Releases instruments.
     ///
     /// # Errors
-    /// If there is no connection.
+    /// As [`request_ownership`](Self::request_ownership).
     fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
-    /// Asks for the privilege. If it is granted, the roster shows it; if not,
-    /// [`Event::PrivilegeDenied`] says who has it. The host always gets it.
+    /// Requests the privilege. The roster shows it if it is granted; otherwise
+    /// [`SessionEvent::PrivilegeDenied`] names its holder. The host always gets it.
     ///
     /// # Errors
-    /// If there is no connection.
+    /// As [`request_ownership`](Self::request_ownership).
     fn request_privilege(&self) -> Result<(), DispatchError>;
 
-    /// Gives the privilege up.
+    /// Releases the privilege.
     ///
     /// # Errors
-    /// If there is no connection.
+    /// As [`request_ownership`](Self::request_ownership).
     fn release_privilege(&self) -> Result<(), DispatchError>;
 
-    /// Asks for everything anew. [`Event::Resynchronised`] says when it is
-    /// there.
+    /// Requests a full state. [`SessionEvent::Resynchronised`] reports its arrival.
     ///
     /// # Errors
-    /// If there is no connection.
+    /// As [`request_ownership`](Self::request_ownership).
     fn resynchronise(&self) -> Result<(), DispatchError>;
 
-    /// Leaves: what was dispatched is sent, everyone is told, and what one owned
-    /// is free. Returns when that is done, or cannot be done.
+    /// Leaves the session: sends pending actions, and releases your instruments. A host
+    /// ends the session for all. Returns when that is done or has failed.
     async fn close(&self);
 }
 
-/// How many events a subscriber may leave uncollected.
+/// The most events that wait for a subscriber. It loses older ones.
 pub(crate) const EVENT_BACKLOG: usize = 1024;
 
-/// What happens in a session, for one subscriber.
+/// A subscription to the events of a session.
+///
+/// A subscriber that falls behind gets [`Event::Missed`] instead of the events that it
+/// lost.
+#[derive(Debug)]
+#[must_use]
 pub struct Events<M: Model = Studio> {
+    /// Delivered before the events of the channel.
     early: VecDeque<Event<M>>,
     receiver: broadcast::Receiver<Event<M>>,
 }
 
 impl<M: Model> Events<M> {
-    /// Events out of a channel, e.g. of a mock's.
-    #[must_use]
+    /// The events of a channel, e.g. of a mock's.
     pub const fn new(receiver: broadcast::Receiver<Event<M>>) -> Self {
         Self { early: VecDeque::new(), receiver }
     }
 
-    /// These first.
-    #[must_use]
-    pub(crate) fn preceded_by(mut self, early: Vec<Event<M>>) -> Self {
-        self.early = early.into();
+    /// Delivers `early` before the events of the channel.
+    pub(crate) fn preceded_by(mut self, early: Vec<SessionEvent<M>>) -> Self {
+        self.early = early.into_iter().map(Event::Session).collect();
         self
     }
 
-    /// The next event, if there is one already. For frame loops.
+    /// The next event, if one is waiting. For frame loops.
     #[must_use]
     pub fn try_next(&mut self) -> Option<Event<M>> {
         if let Some(event) = self.early.pop_front() {
@@ -182,7 +180,7 @@ impl<M: Model> Events<M> {
         }
     }
 
-    /// The next event; `None` if there will be no more.
+    /// Waits for the next event; `None` if there will be no more. Cancel safe.
     pub async fn next(&mut self) -> Option<Event<M>> {
         if let Some(event) = self.early.pop_front() {
             return Some(event);

@@ -1,4 +1,6 @@
-//! How a dispatcher is doing, and who one is in it.
+//! The status of a dispatcher, and the identity of its participant.
+//!
+//! Only values; the implementations of the trait decide when they change.
 
 use std::{
     fmt,
@@ -11,45 +13,44 @@ use crate::{
     protocol::{ClientId, PrivilegeLevel, ProtocolError, ReconnectRefusal, SessionId},
 };
 
-/// How a dispatcher is doing.
+/// The status of a dispatcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// There is nobody else, and nobody can come.
+    /// A local session, which no other participant can join.
     Alone,
-    /// Others can join.
+    /// A host, which other participants can join.
     Hosting {
-        /// Where; `None` if that is not a network address.
+        /// The address at which it listens; `None` if it is not a network address.
         address: Option<SocketAddr>,
     },
     /// Connected to the host.
     Connected {
-        /// How long a message takes there and back; `None` until it was
-        /// measured.
+        /// The round-trip time; `None` before the first measurement.
         round_trip: Option<Duration>,
     },
-    /// The connection was lost and is being made again. The snapshot stands
-    /// still but for one's own edits, which are kept and sent later.
+    /// The connection was lost, and the client tries to reconnect. The snapshot shows
+    /// only your own further edits, which are sent when the connection returns.
     Reconnecting {
-        /// Since when.
+        /// When the connection was lost.
         since: Instant,
-        /// Why it was lost.
+        /// Why the connection was lost.
         reason: ConnectionError,
-        /// Why the last attempt to make it again failed; `None` before one has.
+        /// Why the last attempt to reconnect failed; `None` before the first failure.
         attempt: Option<ConnectionError>,
-        /// Until when one's place is kept at the least. After that one may come
-        /// in as somebody new, without one's instruments.
+        /// The earliest time at which the resume window may end. Afterwards you may
+        /// rejoin as a new participant, without your instruments.
         until: Instant,
     },
-    /// It is over: the dispatcher takes no more actions.
+    /// The dispatcher has ended and accepts no more actions.
     Closed {
-        /// Why.
+        /// The reason.
         reason: CloseReason,
     },
 }
 
 impl Status {
-    /// How long one's place is still kept at the least, while the connection is
-    /// lost; zero if it may be gone.
+    /// The time that is left of the resume window while reconnecting; zero if it may
+    /// be over, `None` in any other status.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         match self {
@@ -83,37 +84,39 @@ impl fmt::Display for Status {
     }
 }
 
-/// Why a connection was lost, or could not be made. Another attempt may do.
+/// Why a connection was lost or could not be opened. Unless it [is
+/// final](Self::is_final), another attempt may succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectionError {
-    /// The host ended the session. It may come back.
+    /// The host ended the session. It may start again.
     #[error("the host has ended the session")]
     Shutdown,
-    /// Nothing was heard from the host for too long.
+    /// The host sent nothing for this time.
     #[error("the host has been silent for {} s", .0.as_secs())]
     Silent(Duration),
-    /// The connection was closed.
+    /// The host closed the connection.
     #[error("the host has closed the connection")]
     Closed,
-    /// The network said no.
+    /// The operating system reported an error, described by this text.
     #[error("{0}")]
     Network(String),
     /// The host did not answer in time.
     #[error("the host does not answer")]
     Timeout,
-    /// The host said what was wrong.
+    /// The host reported an error.
     #[error("{0}")]
     Host(ProtocolError),
-    /// The host sent something that cannot be understood.
-    #[error("the host sent something that cannot be understood: {0}")]
+    /// The host sent an invalid message.
+    #[error("the host sent an invalid message: {0}")]
     Malformed(String),
-    /// The host does not know the token any more. A new place is asked for.
+    /// The host refused to resume. The client joins again as a new participant.
     #[error("{0}")]
     ResumeRefused(ReconnectRefusal),
 }
 
 impl ConnectionError {
-    /// Whether trying again cannot help.
+    /// Whether another attempt would fail for the same reason.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(
@@ -121,8 +124,7 @@ impl ConnectionError {
             Self::Malformed(_)
                 | Self::Host(
                     ProtocolError::WrongProtocol { .. }
-                    // What the host cannot read now it cannot read later, and it
-                    // would be sent again.
+                    // The client would send the same message again after a resume.
                     | ProtocolError::FrameTooLong { .. }
                     | ProtocolError::Malformed { .. }
                     | ProtocolError::HelloExpected
@@ -138,28 +140,29 @@ impl ConnectionError {
     }
 }
 
-/// Why a dispatcher takes no more actions.
+/// Why a dispatcher accepts no more actions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CloseReason {
-    /// It was asked to close.
-    #[error("as asked")]
+    /// [`close`](crate::dispatcher::Dispatcher::close) was called.
+    #[error("as requested")]
     ByRequest,
-    /// The connection cannot be made again.
+    /// The connection was lost, and another attempt would fail.
     #[error(transparent)]
     ConnectionLost(ConnectionError),
 }
 
-/// Who one is in a session.
+/// Your participant in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Which session.
+    /// The id of the session.
     pub session: SessionId,
-    /// One's number in it; the host is 0.
+    /// Your number in it; the host is 0.
     pub client_id: ClientId,
-    /// One's name in it.
+    /// Your name in it, which may have a number appended.
     pub name: String,
-    /// Whether one may control transport, session and buses.
+    /// Your privilege level.
     pub privilege: PrivilegeLevel,
-    /// What one owns.
+    /// The instruments that you own.
     pub instruments: Vec<InstrumentId>,
 }

@@ -1,9 +1,9 @@
-//! The other plug: what makes the sound, on the authority only.
+//! The trait [`Engine`]: what makes the sound, on the authority only.
 //!
-//! An [`Engine`] performs the effects of accepted actions, keeps musical time
-//! and reports [`Metering`]. It never sees the network, and nothing that it
-//! holds is synchronised: what it has to say about the state it says in
-//! actions, which go through the same reducer as everybody's.
+//! An engine performs the effects of accepted actions, keeps musical time and
+//! reports [`Metering`]. It never sees the network, and its own data is never
+//! synchronised: to change the shared state it returns actions, which go through
+//! the same reducer as those of participants.
 
 use std::time::Duration;
 
@@ -17,22 +17,22 @@ use crate::{
     },
 };
 
-/// What moves while nobody edits: the playhead and the meters.
+/// The values that change continuously: the playhead and the meters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metering {
-    /// Where the music is.
+    /// The playback position.
     pub playhead: Ticks,
-    /// How fast it goes at this moment.
+    /// The tempo at the playhead.
     pub tempo: Bpm,
-    /// Whether it goes at all.
+    /// Whether playback runs.
     pub playing: bool,
-    /// The peak of the left and of the right master channel, in decibels
+    /// The peak levels of the left and the right master channel, in decibels
     /// relative to full scale.
     pub peaks: [Decibels; 2],
 }
 
 impl Default for Metering {
-    /// At rest at the beginning, at 120 bpm, in silence.
+    /// Stopped at tick 0, at 120 bpm, silent.
     fn default() -> Self {
         Self {
             playhead: Ticks::MIN,
@@ -43,27 +43,29 @@ impl Default for Metering {
     }
 }
 
-/// Performs what a session decides.
+/// Performs the effects of accepted actions.
 ///
-/// The authority calls it under its lock, so no method may block.
+/// The authority calls it while holding its lock, so no method may block.
 pub trait Engine<M: Model>: Send + 'static {
-    /// Carries out an effect of an accepted action; `state` is the one that the
-    /// action led to.
+    /// Performs one effect of an accepted action. `state` is the state after the
+    /// action.
     fn perform(&mut self, now: Timestamp, state: &M::State, effect: M::Effect);
 
-    /// Moves on to `now`, and returns what the engine has to say about the
-    /// state. Called at every [`pulse`](Self::pulse), and after effects.
+    /// Advances the engine's time to `now`, and returns the actions with which the
+    /// engine changes the state. Called at every [`pulse`](Self::pulse), and after
+    /// effects.
+    #[must_use]
     fn advance(&mut self, now: Timestamp, state: &M::State) -> Vec<M::Action>;
 
-    /// The playhead and the meters, as of the last `advance`.
+    /// The playhead and the meters, as of the last [`advance`](Self::advance).
     fn metering(&self) -> Metering;
 
-    /// After how long `advance` wants to be called again; `None` while nothing
-    /// moves. At most once an effect changes that.
+    /// The time until [`advance`](Self::advance) must be called again; `None` while
+    /// nothing moves. Valid until the next call of another method.
     fn pulse(&self) -> Option<Duration>;
 }
 
-/// An engine for a model that has nothing to perform.
+/// The engine of a model without effects: it does nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoEngine;
 

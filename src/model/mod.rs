@@ -1,10 +1,10 @@
-//! The plug: what the session machinery asks of the thing that is shared.
+//! The trait [`Model`]: the shared state, the actions that change it, and the
+//! difference between two states.
 //!
-//! The machinery (`session`, `mirror`, `server`, `client`) knows nothing of
-//! music. All it needs is a [`Model`]: a state, the actions that change it, and
-//! the difference between two states. [`Studio`](crate::studio::Studio) is the
-//! built-in one; an application with state types of its own implements this
-//! trait and gets everything else.
+//! The layers above (`sync`, `server`, `client`, …) handle any model and know
+//! nothing of music; nothing here may know of them. The built-in model is
+//! [`Studio`](crate::studio::Studio). An application with other state implements
+//! the trait and uses the rest of the crate as it is: see docs/extending.md.
 
 mod digest;
 mod engine;
@@ -17,11 +17,11 @@ pub use digest::Digest;
 pub(crate) use digest::DigestDelta;
 pub use engine::{Engine, Metering, NoEngine};
 
-/// Names the unit of ownership: in the studio, an instrument.
+/// Identifies what participants own: in the studio, an instrument.
 ///
-/// A model that is not musical uses it for whatever its participants own.
-/// It is unique within a session at any moment; what is deleted may leave its
-/// number to something new.
+/// A model without instruments uses it for its own unit of ownership. No two
+/// units of a session have the same number at the same time; the number of a deleted
+/// unit may be reused.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -34,76 +34,77 @@ impl fmt::Display for InstrumentId {
     }
 }
 
-/// What the sender of an action must have for it to be accepted.
+/// The right that an action requires of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Nothing: anybody may.
+    /// None: every participant may send it.
     Anyone,
-    /// Nothing, and whoever sends the action owns this instrument afterwards.
+    /// None. The action creates this instrument, and the sender owns it afterwards.
     Create(InstrumentId),
-    /// To own this instrument, which is there afterwards as well.
+    /// Ownership of this instrument, which still exists afterwards.
     Own(InstrumentId),
-    /// To own this instrument, which is gone afterwards.
+    /// Ownership of this instrument, which the action deletes.
     Delete(InstrumentId),
-    /// The privilege, which one participant at most holds at a time.
+    /// The privilege, which at most one participant holds.
     Privilege,
-    /// To be the engine: no participant may.
+    /// No participant may send it; only the engine may.
     Engine,
 }
 
-/// Why an action makes no sense in a state, whoever sends it.
+/// Why an action is impossible in a state, whatever the sender's rights.
 ///
 /// It crosses the wire inside
 /// [`ServerMessage::ActionRejected`](crate::protocol::ServerMessage::ActionRejected).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum Invalid {
-    /// The action refers to something that is not there.
+    /// The action refers to something that does not exist.
     #[error("there is no {what} {id}")]
     Missing {
         /// The kind of thing, e.g. `instrument`.
         what: Cow<'static, str>,
-        /// Which one.
+        /// Its id, as text.
         id: String,
     },
-    /// The action would make something that is there already.
-    #[error("{what} {id} exists already")]
+    /// The action would create something that exists already.
+    #[error("{what} {id} already exists")]
     Exists {
         /// The kind of thing, e.g. `bus`.
         what: Cow<'static, str>,
-        /// Which one.
+        /// Its id, as text.
         id: String,
     },
-    /// There is no room for more of them.
-    #[error("there is room for {limit} {what} only")]
+    /// The action would exceed a limit.
+    #[error("there may be at most {limit} {what}")]
     Full {
         /// The kind of thing, in the plural.
         what: Cow<'static, str>,
-        /// How many there may be.
+        /// The largest allowed number.
         limit: u32,
     },
-    /// The action does not fit what it is meant for.
+    /// Any other reason, as a text.
     #[error("{0}")]
     Unfit(Cow<'static, str>),
 }
 
 impl Invalid {
-    /// There is no `what` called `id`.
+    /// [`Missing`](Self::Missing): there is no `what` called `id`.
     pub fn missing(what: &'static str, id: impl fmt::Display) -> Self {
         Self::Missing { what: what.into(), id: id.to_string() }
     }
 
-    /// There is a `what` called `id` already.
+    /// [`Exists`](Self::Exists): there already is a `what` called `id`.
     pub fn exists(what: &'static str, id: impl fmt::Display) -> Self {
         Self::Exists { what: what.into(), id: id.to_string() }
     }
 
-    /// There are as many `what` (plural) as there may be.
+    /// [`Full`](Self::Full): there are `limit` of `what` (plural) already.
     #[must_use]
     pub fn full(what: &'static str, limit: u32) -> Self {
         Self::Full { what: what.into(), limit }
     }
 
-    /// Anything else, in words that stand on their own.
+    /// [`Unfit`](Self::Unfit): `why` is a text that makes sense on its own.
     #[must_use]
     pub fn unfit(why: &'static str) -> Self {
         Self::Unfit(why.into())
@@ -112,22 +113,22 @@ impl Invalid {
 
 /// A patch was applied to a state that it was not made for.
 ///
-/// The mirror that meets one asks for a full state.
+/// A mirror that gets this error requests a full state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the patch does not fit the state: {0}")]
+#[error("the patch does not match the state: {0}")]
 pub struct PatchError(pub Cow<'static, str>);
 
-/// Which parts of a model differ between two states: one bit a part.
+/// The parts of a session that differ between two states: one bit per part.
 ///
-/// The bits are the model's own; [`Studio`](crate::studio::Studio) names those
-/// of its subsystems. [`DirtyFlags::ROSTER`] is the machinery's.
+/// The model defines bits 0 to 30; [`Studio`](crate::studio::Studio) names those of
+/// its subsystems. Bit 31, [`ROSTER`](Self::ROSTER), belongs to the session.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct DirtyFlags(u32);
 
 impl DirtyFlags {
     /// Nothing differs.
     pub const NONE: Self = Self(0);
-    /// Who takes part, who owns what, or who has the privilege.
+    /// The participants, the owners, or the holder of the privilege.
     pub const ROSTER: Self = Self(1 << 31);
     /// Everything may differ.
     pub const ALL: Self = Self(u32::MAX);
@@ -138,35 +139,35 @@ impl DirtyFlags {
     /// If `part` is over 30; in a constant that is a compile error.
     #[must_use]
     pub const fn part(part: u32) -> Self {
-        assert!(part < 31, "bit 31 is the machinery's");
+        assert!(part < 31, "bit 31 is ROSTER");
         Self(1 << part)
     }
 
-    /// The flags of both.
+    /// The union of both.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// These flags if `condition` holds, else none.
+    /// These flags if `condition` is true, else [`NONE`](Self::NONE).
     #[must_use]
     pub const fn when(self, condition: bool) -> Self {
         if condition { self } else { Self::NONE }
     }
 
-    /// Whether all of `other` is among these.
+    /// Whether all flags of `other` are set here.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether any of `other` is among these.
+    /// Whether any flag of `other` is set here.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether nothing differs.
+    /// Whether no flag is set.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -187,42 +188,42 @@ impl fmt::Debug for DirtyFlags {
     }
 }
 
-/// What an action means to the history of whoever sends it.
+/// How an action affects the undo history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UndoPolicy {
-    /// It is a step that can be undone.
+    /// The action is a step that its sender can undo.
     Step,
-    /// It cannot be undone, and does not stand in the way of undoing what was
-    /// done before.
+    /// The action cannot be undone, and leaves the history as it is.
     Nothing,
-    /// It cannot be undone, and neither can what anybody did before it, e.g.
-    /// because it replaces everything.
+    /// The action cannot be undone, and clears the history of every participant,
+    /// e.g. because it replaces the whole state.
     Barrier,
 }
 
-/// One thing that differs between two states, and nothing else.
+/// A single difference between two states, as patches in both directions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReversibleChange<P> {
-    /// What leads from the first to the second.
+    /// Leads from the first state to the second.
     pub forward: P,
-    /// What leads back.
+    /// Leads from the second state to the first.
     pub backward: P,
 }
 
-/// What a session shares: a state, and the rules by which it changes.
+/// The shared state of a session, and the rules by which it changes.
 ///
 /// All functions are pure: the same arguments give the same results, on the
-/// authority and on every client. That is what makes prediction possible.
+/// authority and on every client. Prediction depends on it.
 ///
-/// A model may compare coarsely, by whole parts; it then sends more than it
-/// must, and is right all the same.
+/// Patches may be coarse: a model that compares whole parts sends more than
+/// necessary, but is still correct.
 pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
-    /// Compared in the handshake: both sides must run the same model.
+    /// The name of the model. Both sides of a handshake must have the same.
     const NAME: &'static str;
-    /// Compared in the handshake: both sides must run the same version of it.
+    /// The version of the model. Both sides of a handshake must have the same.
     const VERSION: u32;
 
-    /// What everyone mirrors. Cloned on every action: let its parts be shared.
+    /// The state that every participant mirrors. It is cloned for every action, so
+    /// its parts should be shared (`Arc`, [`OrdMap`](crate::util::ordmap::OrdMap)).
     type State: Clone
         + fmt::Debug
         + PartialEq
@@ -231,7 +232,7 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         + Send
         + Sync
         + 'static;
-    /// What may cross the wire.
+    /// A change that a participant, or the engine, asks for.
     type Action: Clone
         + fmt::Debug
         + PartialEq
@@ -240,7 +241,7 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         + Send
         + Sync
         + 'static;
-    /// The difference of two states.
+    /// The difference between two states.
     type Patch: Clone
         + fmt::Debug
         + PartialEq
@@ -249,60 +250,71 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         + Send
         + Sync
         + 'static;
-    /// What the [`Engine`](crate::model::Engine) must do. Never crosses the wire.
+    /// A task for the [`Engine`]. It never crosses the wire.
     type Effect: fmt::Debug + Send + 'static;
 
-    /// What the sender of `action` must have.
+    /// The right that `action` requires.
+    #[must_use]
     fn access(state: &Self::State, action: &Self::Action) -> Access;
 
-    /// Carries out `action`, and returns what the engine must do for it.
+    /// Applies `action` to `state`, and returns the effects for the engine.
     ///
     /// # Errors
-    /// If the action makes no sense in this state. What is left of `state`
-    /// then does not matter: the machinery works on a copy.
+    /// If the action is impossible in this state. `state` may then be left
+    /// half-changed: the caller works on a copy and drops it.
     fn reduce(state: &mut Self::State, action: &Self::Action)
     -> Result<Vec<Self::Effect>, Invalid>;
 
-    /// What leads from one state to the other; `None` if they are equal.
+    /// The patch that leads from `from` to `to`; `None` if they are equal.
+    #[must_use]
     fn diff(from: &Self::State, to: &Self::State) -> Option<Self::Patch>;
 
-    /// Carries out what [`diff`](Self::diff) found:
-    /// `apply(a, diff(a, b))` makes `b` of `a`.
+    /// Applies a patch of [`diff`](Self::diff): after `apply(a, diff(a, b))`, `a`
+    /// equals `b`.
     ///
     /// # Errors
-    /// If the patch was made for another state. What is left of `state` then
-    /// does not matter.
+    /// If the patch was made for another state. `state` may then be left
+    /// half-changed.
     fn apply(state: &mut Self::State, patch: &Self::Patch) -> Result<(), PatchError>;
 
-    /// What there is to be owned.
+    /// Everything in `state` that can be owned.
+    #[must_use]
     fn instruments(state: &Self::State) -> Vec<InstrumentId>;
 
-    /// Whether `instrument` is there to be owned. Worth a quick way if there is
-    /// one: it is asked for every action that needs ownership.
+    /// Whether `instrument` exists in `state`. Override it if there is a faster way
+    /// than a search: it is called for every action that requires ownership.
+    #[must_use]
     fn exists(state: &Self::State, instrument: InstrumentId) -> bool {
         Self::instruments(state).contains(&instrument)
     }
 
-    /// What must be done with an instrument whose owner lets go of it or drops
-    /// out, e.g. release the keys that were held down.
+    /// The action to apply to an instrument when its owner releases it or loses the
+    /// connection, e.g. to end the notes of keys that are held down.
+    #[must_use]
     fn on_release(_state: &Self::State, _instrument: InstrumentId) -> Option<Self::Action> {
         None
     }
 
-    /// What `action` means to the history of whoever sends it.
+    /// How `action` affects the undo history.
+    #[must_use]
     fn undo_policy(_action: &Self::Action) -> UndoPolicy {
         UndoPolicy::Step
     }
 
-    /// Whether `next` edits the same thing as `previous`, so that the two can be
-    /// one step of the history, as in a sweep of a knob.
+    /// Whether `next` edits the same value as `previous`, so that both can be one
+    /// undo step, as in the sweep of a knob.
+    #[must_use]
     fn continues(_previous: &Self::Action, _next: &Self::Action) -> bool {
         false
     }
 
-    /// As [`diff`](Self::diff), but each thing that changed alone, both ways, and
-    /// without what is not edited but played: what undoing needs. A patch in it
-    /// must apply to any state in which what it refers to is there.
+    /// The differences between two states for the undo history: one
+    /// [`ReversibleChange`] per changed value, without values that are played rather
+    /// than edited, such as sounding notes. Each patch must apply to every state in
+    /// which its target exists.
+    ///
+    /// By default, a single change that consists of whole patches.
+    #[must_use]
     fn diff_reversible(from: &Self::State, to: &Self::State) -> Vec<ReversibleChange<Self::Patch>> {
         let forward = Self::diff(from, to);
         let backward = Self::diff(to, from);
@@ -313,34 +325,38 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
             .collect()
     }
 
-    /// Whether there is room for all that is in `state`. Actions see to that by
-    /// themselves; undoing asks, for others may have filled the room meanwhile.
+    /// Checks `state` against the model's limits. Actions check their own limits;
+    /// undo uses this function, because other participants may have added things
+    /// since the step.
     ///
     /// # Errors
-    /// If there is more than there may be.
+    /// [`Invalid::Full`] if `state` exceeds a limit.
     fn check_limits(_state: &Self::State) -> Result<(), Invalid> {
         Ok(())
     }
 
-    /// What the engine must do when the state leaps from one to another by
-    /// anything else than an action, e.g. end the notes of an instrument whose
+    /// The effects for the engine when something other than an action, such as undo,
+    /// replaces state `from` by `to`: e.g. end the notes of an instrument whose
     /// creation is undone.
+    #[must_use]
     fn effects_between(_from: &Self::State, _to: &Self::State) -> Vec<Self::Effect> {
         Vec::new()
     }
 
-    /// Which parts differ between two states, for a UI that redraws only those.
-    /// It must be quick, and may name too many.
+    /// The parts that differ between two states, for a UI that redraws only those.
+    /// It must be fast; it may include parts that are equal.
+    #[must_use]
     fn dirty(from: &Self::State, to: &Self::State) -> DirtyFlags {
         DirtyFlags::ALL.when(from != to)
     }
 
-    /// The digest of a state, by which a mirror notices that it does not have
-    /// what the authority has. It is asked for once a heartbeat.
+    /// The digest of `state`, with which a mirror detects that it differs from the
+    /// authority. It is computed once per heartbeat.
     ///
-    /// If another state and its digest are `known`, usually an earlier one, it
-    /// may be worked out from them, at the cost of what differs. Equal states
-    /// must have the same digest whatever is known, on every machine.
+    /// `known` is another state with its digest, usually an earlier one. An
+    /// implementation may compute the digest from it, at the cost of the differences.
+    /// Equal states must have equal digests, with any `known` and on every machine.
+    #[must_use]
     fn digest(state: &Self::State, _known: Option<(&Self::State, Digest)>) -> Digest {
         Digest::of(state)
     }

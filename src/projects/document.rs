@@ -1,6 +1,6 @@
-//! A project as it is written: JSON that says what it is, and of which version.
+//! The project document: a JSON object with a format name, a version and the state.
 //!
-//! It knows bytes, never files.
+//! It converts between state and bytes, and never touches a file.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,71 +9,80 @@ use crate::{
     studio::{ProjectFailure, Studio, StudioState},
 };
 
-/// What a file must say of itself.
-const FORMAT: &str = "imbolc-net project";
+/// The value of the field `format`.
+const DOCUMENT_FORMAT: &str = "imbolc-net project";
 
-/// The document changes whenever what a studio is does.
-const VERSION: u32 = Studio::VERSION;
+/// The value of the field `version`: the document changes with the model's state.
+const DOCUMENT_VERSION: u32 = Studio::VERSION;
 
-/// Characters of a reader's complaint that are kept.
-const DETAIL: usize = 200;
+/// Characters of a parser's error text that are kept.
+const MAX_DETAIL: usize = 200;
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct DocumentOut<'a> {
     format: &'static str,
     version: u32,
     studio: &'a StudioState,
 }
 
-/// What is looked at before the rest is.
+/// The fields that are checked before the state is parsed.
 #[derive(Deserialize)]
-struct Header {
+struct DocumentHeader {
     format: String,
     version: u32,
 }
 
 #[derive(Deserialize)]
-struct Read {
+struct DocumentBody {
     studio: StudioState,
 }
 
-/// The piece in `state` as a document, without what is not part of it.
-pub(super) fn write(state: &StudioState) -> Result<Vec<u8>, ProjectFailure> {
+/// Encodes `state` as a document, without what a project does not keep, such as
+/// sounding notes.
+///
+/// # Errors
+/// If the state cannot be serialized.
+pub(super) fn encode_project(state: &StudioState) -> Result<Vec<u8>, ProjectFailure> {
     let studio = &state.at_rest();
-    let document = Written { format: FORMAT, version: VERSION, studio };
+    let document = DocumentOut { format: DOCUMENT_FORMAT, version: DOCUMENT_VERSION, studio };
     serde_json::to_vec(&document).map_err(|error| damaged(&error))
 }
 
-/// The piece in a document.
-pub(super) fn read(document: &[u8]) -> Result<StudioState, ProjectFailure> {
-    let header: Header = serde_json::from_slice(document).map_err(|error| {
+/// Decodes a document.
+///
+/// # Errors
+/// If it is not a project, has another version, ends early, or is damaged.
+pub(super) fn decode_project(document: &[u8]) -> Result<StudioState, ProjectFailure> {
+    let header: DocumentHeader = serde_json::from_slice(document).map_err(|error| {
         if ends_early(document, &error) {
             ProjectFailure::Truncated
         } else {
             ProjectFailure::NotAProject
         }
     })?;
-    if header.format != FORMAT {
+    if header.format != DOCUMENT_FORMAT {
         return Err(ProjectFailure::NotAProject);
     }
-    if header.version != VERSION {
-        return Err(ProjectFailure::OtherVersion { found: header.version, expected: VERSION });
+    if header.version != DOCUMENT_VERSION {
+        let (found, expected) = (header.version, DOCUMENT_VERSION);
+        return Err(ProjectFailure::OtherVersion { found, expected });
     }
-    let Read { studio } = serde_json::from_slice(document).map_err(|error| damaged(&error))?;
+    let DocumentBody { studio } =
+        serde_json::from_slice(document).map_err(|error| damaged(&error))?;
     Ok(studio.at_rest())
 }
 
-/// Whether a reader came as far as the end of something, and wanted more.
+/// Whether the parser failed because `document` is truncated.
 fn ends_early(document: &[u8], error: &serde_json::Error) -> bool {
     let mut lines = document.split(|byte| *byte == b'\n');
     let (count, last) = (lines.clone().count(), lines.next_back().unwrap_or_default());
-    // A number that is cut off is wrong rather than missing.
+    // A truncated number is a syntax error, not an unexpected end.
     let at_end = error.line() == count && error.column() >= last.len();
     document.starts_with(b"{") && (error.is_eof() || error.is_syntax() && at_end)
 }
 
 fn damaged(error: &serde_json::Error) -> ProjectFailure {
-    ProjectFailure::Damaged { detail: error.to_string().chars().take(DETAIL).collect() }
+    ProjectFailure::Damaged { detail: error.to_string().chars().take(MAX_DETAIL).collect() }
 }
 
 #[cfg(test)]
@@ -81,31 +90,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_says_what_it_is_and_is_read_exactly() {
-        let document = write(&StudioState::starter()).unwrap();
-        let beginning = format!(r#"{{"format":"imbolc-net project","version":{VERSION},"studio":"#);
+    fn document_round_trips_with_its_header() {
+        let document = encode_project(&StudioState::starter()).unwrap();
+        let beginning =
+            format!(r#"{{"format":"imbolc-net project","version":{DOCUMENT_VERSION},"studio":"#);
         assert!(document.starts_with(beginning.as_bytes()));
-        assert_eq!(read(&document), Ok(StudioState::starter()));
+        assert_eq!(decode_project(&document), Ok(StudioState::starter()));
     }
 
     #[test]
-    fn what_is_not_a_whole_project_is_told_apart() {
-        let document = String::from_utf8(write(&StudioState::starter()).unwrap()).unwrap();
-        let read = |text: &str| read(text.as_bytes()).unwrap_err();
+    fn each_kind_of_bad_document_has_its_failure() {
+        let document = String::from_utf8(encode_project(&StudioState::starter()).unwrap()).unwrap();
+        let failure = |text: &str| decode_project(text.as_bytes()).unwrap_err();
         for length in [1, 30, 60, document.len() / 2, document.len() - 1] {
-            assert_eq!(read(&document[..length]), ProjectFailure::Truncated, "{length} bytes");
+            assert_eq!(failure(&document[..length]), ProjectFailure::Truncated, "{length} bytes");
         }
         for other in ["", "hello", "[]", "{}", "null", r#"{"format":"song","version":2}"#] {
-            assert_eq!(read(other), ProjectFailure::NotAProject, "{other:?}");
+            assert_eq!(failure(other), ProjectFailure::NotAProject, "{other:?}");
         }
-        let (found, expected) = (VERSION + 1, VERSION);
+        let (found, expected) = (DOCUMENT_VERSION + 1, DOCUMENT_VERSION);
         let newer = document.replacen(
             &format!(r#""version":{expected}"#),
             &format!(r#""version":{found}"#),
             1,
         );
-        assert_eq!(read(&newer), ProjectFailure::OtherVersion { found, expected });
+        assert_eq!(failure(&newer), ProjectFailure::OtherVersion { found, expected });
         let dangling = document.replacen(r#""output":"Master""#, r#""output":{"Bus":7}"#, 1);
-        assert!(matches!(read(&dangling), ProjectFailure::Damaged { .. }));
+        assert!(matches!(failure(&dangling), ProjectFailure::Damaged { .. }));
     }
 }

@@ -1,8 +1,8 @@
-//! Projects on disk: an engine that saves and loads sessions beside what the
-//! engine within it does.
+//! Projects on disk: an engine that saves and loads the session, and passes everything
+//! else to the engine that it wraps.
 //!
-//! Files are read and written in a thread of its own, for an engine must never
-//! block. It never decides what may be saved or loaded: that is in the rules.
+//! A worker thread reads and writes the files, because an engine must never block.
+//! Nothing here decides who may save or load: the rules in `studio` do.
 
 mod document;
 mod store;
@@ -29,58 +29,59 @@ use crate::{
     util::time::Timestamp,
 };
 
-/// How often it is looked whether a file is written: sooner than anybody
-/// notices.
-const PULSE: Duration = Duration::from_millis(10);
+/// The interval at which the result of a task is polled while one runs. 10 ms is not
+/// noticeable.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// An [`Engine`] that keeps projects in a directory, and leaves everything else
-/// to the engine within it.
+/// An [`Engine`] that saves and loads projects in a directory, and passes everything
+/// else to the engine that it wraps.
 ///
-/// Without a directory it is the engine within it, which says that there is
-/// none.
+/// Without a directory it passes project tasks on, too, and the inner engine reports
+/// [`ProjectFailure::NoDirectory`].
 #[derive(Debug)]
 pub struct WithProjects<E> {
     inner: E,
-    desk: Option<ProjectWorker>,
-    /// What is under way.
+    worker: Option<ProjectWorker>,
+    /// The task that the worker performs.
     task: Option<ProjectAction>,
 }
 
-/// Where files are read and written.
+/// The thread that reads and writes files.
 #[derive(Debug)]
 struct ProjectWorker {
-    /// Taken away to end the thread.
+    /// Dropped to end the thread.
     jobs: Option<Sender<Job>>,
     reports: Receiver<ProjectReport>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What is to be done, and with what.
+/// A task with the data that it needs.
 #[derive(Debug)]
 struct Job {
     task: ProjectAction,
-    /// The project that is open.
+    /// The name of the open project.
     current: Option<ProjectName>,
-    /// The session at that moment.
+    /// The state when the task was accepted.
     state: StudioState,
 }
 
 impl<E> WithProjects<E> {
-    /// Wraps `inner`. The directory is made if it is not there.
+    /// Wraps `inner`. The directory is created if it does not exist.
     ///
     /// # Errors
-    /// If it is not there and cannot be made, or the operating system has no
-    /// thread.
+    /// If the directory cannot be created, or a thread cannot be started.
     pub fn open(inner: E, directory: Option<PathBuf>) -> io::Result<Self> {
-        let desk = directory.map(|directory| ProjectWorker::open(&directory)).transpose()?;
-        Ok(Self { inner, desk, task: None })
+        let worker = directory.map(|directory| ProjectWorker::open(&directory)).transpose()?;
+        Ok(Self { inner, worker, task: None })
     }
 }
 
-/// What a session knows of the projects in `directory` when it begins.
+/// The projects in `directory`, as the initial value of
+/// [`StudioState::projects`](crate::studio::StudioState::projects). The directory is
+/// created if it does not exist.
 ///
 /// # Errors
-/// If the directory is not there and cannot be made, or cannot be read.
+/// If the directory cannot be created or read.
 pub fn known(directory: &Path) -> io::Result<Arc<Projects>> {
     let known = Store::open(directory)?.list()?;
     Ok(Arc::new(Projects { known, ..Projects::default() }))
@@ -88,21 +89,21 @@ pub fn known(directory: &Path) -> io::Result<Arc<Projects>> {
 
 impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
-        match (&self.desk, effect) {
-            (Some(desk), StudioEffect::Project) => self.task = desk.begin(state),
+        match (&self.worker, effect) {
+            (Some(worker), StudioEffect::Project) => self.task = worker.begin(state),
             _ => self.inner.perform(now, state, effect),
         }
     }
 
     fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
-        let mut sayings = self.inner.advance(now, state);
-        if let (Some(desk), Some(task)) = (&self.desk, &self.task)
-            && let Some(report) = desk.report(task)
+        let mut actions = self.inner.advance(now, state);
+        if let (Some(worker), Some(task)) = (&self.worker, &self.task)
+            && let Some(report) = worker.report(task)
         {
-            sayings.push(NetworkAction::ProjectReport(report));
+            actions.push(NetworkAction::ProjectReport(report));
             self.task = None;
         }
-        sayings
+        actions
     }
 
     fn metering(&self) -> Metering {
@@ -110,7 +111,7 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
     }
 
     fn pulse(&self) -> Option<Duration> {
-        let waiting = self.task.as_ref().map(|_| PULSE);
+        let waiting = self.task.as_ref().map(|_| POLL_INTERVAL);
         [self.inner.pulse(), waiting].into_iter().flatten().min()
     }
 }
@@ -118,19 +119,19 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
 impl ProjectWorker {
     fn open(directory: &Path) -> io::Result<Self> {
         let store = Store::open(directory)?;
-        let (jobs, accepted) = channel::<Job>();
+        let (jobs, job_queue) = channel::<Job>();
         let (done, reports) = channel();
         let work = move || {
-            for job in accepted {
-                // Nobody may be there any more to hear of it.
-                let _ = done.send(job.carry_out(&store));
+            for job in job_queue {
+                // The engine may be dropped already.
+                let _ = done.send(job.run(&store));
             }
         };
         let thread = thread::Builder::new().name("imbolc-projects".into()).spawn(work)?;
         Ok(Self { jobs: Some(jobs), reports, thread: Some(thread) })
     }
 
-    /// Begins what the notice says is under way.
+    /// Starts the task that the state's notice announces, and returns it.
     fn begin(&self, state: &StudioState) -> Option<ProjectAction> {
         let ProjectNotice::Working(task) = &state.projects.notice else { return None };
         let job = Job {
@@ -138,20 +139,20 @@ impl ProjectWorker {
             current: state.projects.current.clone(),
             state: state.clone(),
         };
-        // If the thread is gone, that shows when the report does not come.
+        // If the thread has ended, `report` returns an error.
         if let Some(jobs) = &self.jobs {
             let _ = jobs.send(job);
         }
         Some(task.clone())
     }
 
-    /// What came of `task`, once something has.
+    /// The result of `task`, if it has ended.
     fn report(&self, task: &ProjectAction) -> Option<ProjectReport> {
         match self.reports.try_recv() {
             Ok(report) => Some(report),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => {
-                let detail = "whoever reads and writes the files is gone".into();
+                let detail = "the thread that reads and writes files has ended".into();
                 let outcome = ProjectOutcome::Failed(ProjectFailure::Disk { detail });
                 Some(ProjectReport { task: task.clone(), outcome })
             }
@@ -160,25 +161,24 @@ impl ProjectWorker {
 }
 
 impl Drop for ProjectWorker {
-    /// Waits until what was begun is done: a save is not lost because somebody
-    /// leaves.
+    /// Waits for the running task, so that a save is not lost when the program ends.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // That it panicked has been said, or nobody is there to hear it.
+            // The panic hook has reported a panic of the thread already.
             let _ = thread.join();
         }
     }
 }
 
 impl Job {
-    fn carry_out(self, store: &Store) -> ProjectReport {
-        let outcome = self.attempt(store).unwrap_or_else(ProjectOutcome::Failed);
+    fn run(self, store: &Store) -> ProjectReport {
+        let outcome = self.try_run(store).unwrap_or_else(ProjectOutcome::Failed);
         ProjectReport { task: self.task, outcome }
     }
 
-    fn attempt(&self, store: &Store) -> Result<ProjectOutcome, ProjectFailure> {
-        // The rules let nobody come here who needs a name and has none.
+    fn try_run(&self, store: &Store) -> Result<ProjectOutcome, ProjectFailure> {
+        // The rules refuse these tasks if no project is open.
         let current = || self.current.as_ref().ok_or(ProjectFailure::Missing);
         let mut open = self.current.as_ref();
         let mut loaded = None;

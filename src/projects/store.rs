@@ -1,8 +1,8 @@
-//! A directory of projects, in which no moment exists where a file is half
-//! written.
+//! A directory of project files. A file is replaced as a whole or not at all, even
+//! if the program crashes.
 //!
-//! It blocks, and knows nothing of sessions. No name leads out of the directory:
-//! that is what [`ProjectName`] is for.
+//! Its functions block, and know nothing of sessions. A [`ProjectName`] cannot
+//! lead out of the directory.
 
 use std::{
     fs::{self, File},
@@ -13,12 +13,11 @@ use std::{
 use super::document;
 use crate::studio::{MAX_STATE_BYTES, Names, ProjectFailure, ProjectName, StudioState};
 
-/// How the files of projects end.
-const ENDING: &str = ".imbolc.json";
+/// The suffix of project files.
+const SUFFIX: &str = ".imbolc.json";
 
-/// Bytes of the largest file that is read: the largest state, and what is
-/// around it.
-const MAX_BYTES: u64 = MAX_STATE_BYTES as u64 + 1024;
+/// The largest file that is read, in bytes: the largest state and its header.
+const MAX_FILE_BYTES: u64 = MAX_STATE_BYTES as u64 + 1024;
 
 /// A directory of projects, or of the checkpoints of one.
 #[derive(Clone, Debug)]
@@ -27,34 +26,34 @@ pub struct Store {
 }
 
 impl Store {
-    /// The projects in `directory`, which is made if it is not there.
+    /// The projects in `directory`, which is created if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If the directory cannot be created.
     pub fn open(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         Ok(Self { directory: directory.into() })
     }
 
-    /// The checkpoints of a project.
+    /// The checkpoints of a project, in a directory of their own.
     ///
     /// # Errors
-    /// If there is no place for them.
+    /// If the directory cannot be created.
     pub fn checkpoints(&self, name: &ProjectName) -> Result<Self, ProjectFailure> {
         Ok(Self::open(&self.checkpoint_directory(name))?)
     }
 
-    /// Which checkpoints a project has.
+    /// The names of a project's checkpoints.
     ///
     /// # Errors
-    /// If that cannot be read.
+    /// If their directory cannot be read.
     pub fn list_checkpoints(&self, name: &ProjectName) -> Result<Names, ProjectFailure> {
         let directory = self.checkpoint_directory(name);
-        // To look is no reason to make it.
+        // Listing must not create the directory.
         if directory.is_dir() { Ok(Self { directory }.list()?) } else { Ok(Names::default()) }
     }
 
-    /// Which projects there are. What is not a project by its name is left out.
+    /// The names of the projects. Other files are ignored.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -62,20 +61,19 @@ impl Store {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let file = entry?.file_name();
-            let stem = file.to_str().and_then(|file| file.strip_suffix(ENDING));
+            let stem = file.to_str().and_then(|file| file.strip_suffix(SUFFIX));
             names.extend(stem.and_then(|stem| ProjectName::new(stem).ok()));
         }
         Ok(Names::new(names))
     }
 
-    /// Writes the piece in `state` under `name`. What was there before is kept
-    /// beside it, with `.bak` at its end.
+    /// Saves `state` under `name`. The previous file is kept with the suffix `.bak`.
     ///
     /// # Errors
-    /// If the disk is full, or the like. What was there before is still there
-    /// then.
+    /// If the file cannot be written, e.g. because the disk is full. The previous file
+    /// is unchanged then.
     pub fn save(&self, name: &ProjectName, state: &StudioState) -> Result<(), ProjectFailure> {
-        let document = document::write(state)?;
+        let document = document::encode_project(state)?;
         let new = self.file(name, ".new");
         let mut file = File::create(&new)?;
         file.write_all(&document)?;
@@ -87,8 +85,8 @@ impl Store {
         Ok(())
     }
 
-    /// Makes what is there under `name` available as its backup too. It is
-    /// never not there.
+    /// Makes the file of `name` available as its backup, too. The file itself stays
+    /// in place all the time.
     fn back_up(&self, name: &ProjectName) -> io::Result<()> {
         let (file, backup) = (self.file(name, ""), self.file(name, ".bak"));
         if !file.exists() {
@@ -97,34 +95,33 @@ impl Store {
         if backup.exists() {
             fs::remove_file(&backup)?;
         }
-        // Not every file system can have a file under two names.
+        // Not every file system supports hard links.
         fs::hard_link(&file, &backup).or_else(|_| fs::copy(&file, &backup).map(drop))
     }
 
-    /// Has the directory itself written, so that the new name outlives a loss
-    /// of power.
+    /// Flushes the directory to disk, so that a renamed file survives a power loss.
     fn sync(&self) -> io::Result<()> {
         if cfg!(unix) { File::open(&self.directory)?.sync_all() } else { Ok(()) }
     }
 
-    /// Reads the piece under `name`.
+    /// Loads the state saved under `name`.
     ///
     /// # Errors
-    /// If there is none, or it cannot be read.
+    /// If the file does not exist, is too large, or is not a valid project.
     pub fn load(&self, name: &ProjectName) -> Result<StudioState, ProjectFailure> {
         let file = File::open(self.file(name, ""))?;
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MAX_BYTES {
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(ProjectFailure::TooLarge);
         }
-        document::read(&bytes)
+        document::decode_project(&bytes)
     }
 
-    /// Deletes what is under `name`, and its backup.
+    /// Deletes the file of `name` and its backup.
     ///
     /// # Errors
-    /// If there is nothing, or it cannot be deleted.
+    /// If the file does not exist or cannot be deleted.
     pub fn delete(&self, name: &ProjectName) -> Result<(), ProjectFailure> {
         fs::remove_file(self.file(name, ""))?;
         match fs::remove_file(self.file(name, ".bak")) {
@@ -133,8 +130,8 @@ impl Store {
         }
     }
 
-    fn file(&self, name: &ProjectName, ending: &str) -> PathBuf {
-        self.directory.join(format!("{name}{ENDING}{ending}"))
+    fn file(&self, name: &ProjectName, suffix: &str) -> PathBuf {
+        self.directory.join(format!("{name}{SUFFIX}{suffix}"))
     }
 
     fn checkpoint_directory(&self, name: &ProjectName) -> PathBuf {

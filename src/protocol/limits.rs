@@ -1,19 +1,22 @@
 //! Limits on input from the network, checked before memory is allocated.
+//!
+//! Options that a program may set are in the configuration of their layer.
 
-/// A frame before the handshake is done: room for a `Hello` with the most
-/// instruments in it. 16 KiB.
+/// Bytes of a frame during the handshake: enough for a `Hello` that requests the most
+/// instruments. 16 KiB.
 pub const HELLO_FRAME: usize = 16 * 1024;
-/// A frame from a client. 1 MiB: the largest action is a pasted region.
+/// Bytes of a frame from a client. 1 MiB: the largest action is a pasted region.
 pub const CLIENT_FRAME: usize = 1024 * 1024;
-/// A frame from the authority. 256 MiB: a full state of the largest
+/// Bytes of a frame from the authority. 256 MiB: the full state of the largest
 /// session.
 pub const SERVER_FRAME: usize = 256 * 1024 * 1024;
-/// A frame from the authority that is worth compressing, its length included.
-/// 4 KiB: the patch of an edit is far smaller, and stays as quick as it is.
+/// The smallest frame from the authority that is compressed, in bytes, with its
+/// length prefix. 4 KiB: the patch of an edit is far smaller, so compression does
+/// not delay it.
 pub const COMPRESSED_FROM: usize = 4 * 1024;
-/// Characters of a name.
+/// Characters of a participant's name.
 pub const NAME: u32 = 64;
-/// Instruments in one request.
+/// Instruments in one request for ownership.
 pub const REQUESTED_INSTRUMENTS: u32 = 1024;
-/// Characters of a decoder's complaint that are sent back.
+/// Characters of a decoder's error text that are sent back.
 pub const DETAIL: usize = 300;

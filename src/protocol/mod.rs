@@ -1,15 +1,16 @@
-//! The whole wire vocabulary: what a client and the authority say to each
-//! other. How it becomes bytes is in [`framing`](crate::protocol::framing); who may say
-//! what, and when, is in [`session`](crate::sync::session).
+//! The messages between a client and the authority. docs/protocol.md describes them
+//! for clients in other languages.
 //!
-//! A conversation in one breath: the client says [`Hello`]; the authority
-//! answers [`Welcome`] with everything, or [`Reconnected`] to somebody who
-//! comes back; from then on the client sends numbered actions, and the
-//! authority acknowledges them and sends a [`StatePatch`] whenever the state
-//! has moved on.
+//! Only data: how messages become bytes is in [`framing`]; which message is allowed
+//! when is decided in [`sync::session`](crate::sync::session).
 //!
-//! One set of types serves every codec, so: enums are externally tagged,
-//! nothing is flattened, untagged or left out, and map keys are integers.
+//! In short: the client sends [`Hello`]; the authority answers with [`Welcome`] and
+//! the full state, or with [`Reconnected`] if the client resumes. From then on the
+//! client sends numbered actions. The authority acknowledges them, and sends a
+//! [`StatePatch`] whenever the state has changed.
+//!
+//! The same types serve every codec, so enums are externally tagged, nothing is
+//! flattened, untagged or skipped, and map keys are integers.
 
 pub mod framing;
 pub mod limits;
@@ -33,13 +34,13 @@ pub use roster::{
     ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Roster, RosterChange,
 };
 
-/// The version of this vocabulary. Both sides must speak the same.
+/// The version of the protocol. Both sides of a handshake must have the same.
 pub const PROTOCOL_VERSION: u32 = 3;
 
-/// The port that a session is found at unless another is named.
+/// The TCP port of a session unless another is given.
 pub const DEFAULT_PORT: u16 = 9999;
 
-/// Numbers the actions of one client within its session: 1, 2, 3, …
+/// The number of an action, per client and session: 1, 2, 3, …
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -60,394 +61,393 @@ impl fmt::Display for ActionNumber {
     }
 }
 
-/// What a client says.
+/// A message from a client to the authority.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum ClientMessage<M: Model = Studio> {
-    /// The first message of every connection, and only the first.
+    /// Opens a connection: the first message, and only the first.
     Hello(Hello),
-    /// Asks for an action to be carried out. Answered, sooner or later and
-    /// perhaps together with others, by `ActionsApplied`, after an
-    /// `ActionRejected` if it was refused.
+    /// Requests an action. `ActionsApplied` answers it, possibly together with later
+    /// actions; if it is refused, `ActionRejected` comes first.
     Action {
-        /// One more than that of the action before.
+        /// The number of the previous action plus one.
         number: ActionNumber,
-        /// Whether it goes on with the action before, as in a sweep of a knob,
-        /// so that the two are undone in one step. May be left out, and is
-        /// ignored if the two do not edit the same thing.
+        /// Whether the action continues the previous one, as in the sweep of a knob,
+        /// so that both are one undo step. It may be left out, and is ignored if
+        /// the two do not edit the same value.
         #[serde(default)]
         continues: bool,
-        /// What to do.
+        /// The action.
         action: M::Action,
     },
-    /// Asks for the client's own last step to be taken back. It is numbered and
-    /// answered like an action, with an `Undone` before it if it was done.
+    /// Requests to undo the client's own last step. Numbered and answered like an
+    /// action; `Undone` precedes the answer on success.
     Undo {
-        /// One more than that of the action before.
+        /// The number of the previous action plus one.
         number: ActionNumber,
     },
-    /// Asks for the step that was undone last to be done again. Answered like an
-    /// `Undo`.
+    /// Requests to redo the step that the client undid last. Numbered and answered
+    /// like `Undo`.
     Redo {
-        /// One more than that of the action before.
+        /// The number of the previous action plus one.
         number: ActionNumber,
     },
-    /// Asks to own these instruments. Answered by `OwnershipAnswer`.
+    /// Requests ownership of instruments. Answered by `OwnershipAnswer`.
     RequestOwnership {
-        /// Which ones.
+        /// The instruments.
         instruments: Vec<InstrumentId>,
     },
-    /// Gives up these instruments. The next patch shows it.
+    /// Releases instruments. The next patch shows it.
     ReleaseOwnership {
-        /// Which ones.
+        /// The instruments.
         instruments: Vec<InstrumentId>,
     },
-    /// Asks for the privilege. Answered by `PrivilegeGranted` or
+    /// Requests the privilege. Answered by `PrivilegeGranted` or
     /// `PrivilegeDenied`.
     RequestPrivilege,
-    /// Gives up the privilege. The next patch shows it.
+    /// Releases the privilege. The next patch shows it.
     ReleasePrivilege,
-    /// Asks for a `FullStateSync`.
+    /// Requests a `FullStateSync`.
     RequestFullSync,
-    /// Asks for a `Pong`, to measure the round trip.
+    /// Requests a `Pong`, to measure the round-trip time.
     Ping {
-        /// Comes back in the `Pong`.
+        /// Returned in the `Pong`.
         nonce: u64,
     },
     /// Answers a `Ping`.
     Pong {
-        /// The one of the `Ping`.
+        /// The nonce of the `Ping`.
         nonce: u64,
     },
-    /// Leaves for good: what the client owns is free at once.
+    /// Leaves the session: the client's instruments are released at once.
     Goodbye,
 }
 
-/// Opens a conversation.
+/// The handshake request of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// The version of the vocabulary that the client speaks.
+    /// The client's [`PROTOCOL_VERSION`].
     pub protocol: u32,
-    /// The [`Model::NAME`] that the client runs.
+    /// The client's [`Model::NAME`].
     pub model: String,
-    /// The [`Model::VERSION`] that the client runs.
+    /// The client's [`Model::VERSION`].
     pub model_version: u32,
-    /// What the client is to be called: 1 to 64 characters, none of them a
-    /// control character. Who is called so already makes it `name 2`.
+    /// The requested name: 1 to 64 characters, without control characters. If the
+    /// name is taken, a number is appended: `name 2`.
     pub name: String,
-    /// The instruments that the client asks to own.
+    /// The instruments that the client requests ownership of.
     pub own: Vec<InstrumentId>,
-    /// Whether the client asks for the privilege.
+    /// Whether the client requests the privilege.
     pub privilege: bool,
-    /// The codecs that the client speaks, the favourite first; none means
-    /// JSON. This message itself is always JSON.
+    /// The client's codecs, in order of preference; an empty list means JSON. This
+    /// message itself is always JSON.
     pub codecs: Vec<String>,
-    /// The ways to compress that the client can expand, the favourite first. May
-    /// be left out.
+    /// The compressions that the client can expand, in order of preference. May be
+    /// left out.
     #[serde(default)]
     pub compression: Vec<String>,
-    /// Set if the client was here before.
+    /// Set if the client resumes its place after a lost connection.
     pub resume: Option<Resume>,
 }
 
-/// What a client shows who comes back.
+/// The part of [`Hello`] with which a client resumes its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
-    /// The token of the last `Welcome` or `ReconnectSuccessful`.
+    /// The token from the last `Welcome` or `ReconnectSuccessful`.
     pub token: SessionToken,
-    /// The moment that the client has; without it, a full state is sent.
+    /// The snapshot that the client has. Without it, a full state is sent.
     pub seq: Option<Seq>,
-    /// The last action whose fate the client knows; without it, the client
-    /// knows of none that are on their way.
+    /// The last action whose result the client knows; `None` if it has no pending
+    /// actions.
     pub answered: Option<ActionNumber>,
 }
 
-/// What the authority says.
+/// A message from the authority to a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum ServerMessage<M: Model = Studio> {
-    /// Answers a `Hello` of somebody new.
+    /// Accepts a `Hello` without `resume`.
     Welcome(Welcome<M>),
-    /// Answers a `Hello` of somebody who comes back in time. The state follows,
-    /// as a patch if that is possible.
+    /// Accepts a `Hello` with `resume`. The state follows, as a patch if possible.
     ReconnectSuccessful(Reconnected),
-    /// Answers a `Hello` of somebody who cannot be let back in. The connection
-    /// is closed; the client may join anew.
+    /// Rejects a `Hello` with `resume`. The connection is closed; the client may
+    /// join again as a new participant.
     ReconnectFailed {
-        /// Why not.
+        /// The reason.
         reason: ReconnectRefusal,
     },
-    /// What leads on from the moment that the client has.
+    /// The changes since the snapshot that the client has.
     StatePatchUpdate(StatePatch<M>),
-    /// Everything; it replaces what the client has.
+    /// The full state; it replaces the client's.
     FullStateSync {
-        /// The moment.
+        /// The snapshot.
         state: NetworkState<M>,
     },
-    /// The playhead and the meters, about 30 times a second while they move.
+    /// The playhead and the meters, about 30 times per second while they change.
     Metering(Metering),
-    /// Every action through this number has been decided, and the moment `seq`
-    /// contains those that were not rejected. It precedes the patch to that
-    /// moment.
+    /// Acknowledges every action up to a number. Snapshot `seq` contains those that
+    /// were not rejected. It precedes the patch to that snapshot.
     ActionsApplied {
-        /// The last number that was decided.
+        /// The number of the last action that was decided.
         through: ActionNumber,
-        /// The moment that contains it.
+        /// The snapshot that contains it.
         seq: Seq,
     },
-    /// An action was refused; it changed nothing.
+    /// Refuses an action, which changed nothing.
     ActionRejected {
-        /// Which one.
+        /// The number of the action.
         number: ActionNumber,
-        /// Why.
+        /// The reason.
         reason: Refusal,
     },
-    /// A step was taken back, or done again.
+    /// Reports the result of an `Undo` or `Redo`.
     Undone {
         /// The number of the `Undo` or `Redo`.
         number: ActionNumber,
-        /// How many of its changes stay as they are, because somebody else has
-        /// changed the same things since.
+        /// How many changes of the step were skipped, because another participant has
+        /// edited the same values since.
         kept: u32,
     },
     /// Answers a `RequestOwnership`.
     OwnershipAnswer {
-        /// What the client owns of what it asked for.
+        /// The requested instruments that the client owns now.
         granted: Vec<InstrumentId>,
-        /// What it does not get, and why.
+        /// The requested instruments that it does not own, and why.
         refused: Vec<OwnershipRefusal>,
     },
-    /// The client has the privilege.
+    /// Grants the privilege.
     PrivilegeGranted,
-    /// The client does not get the privilege.
+    /// Denies the privilege.
     PrivilegeDenied {
-        /// Who has it.
+        /// The participant who has it.
         holder: OwnerInfo,
     },
-    /// The client had the privilege, and it is with somebody else now.
+    /// The privilege was taken from the client.
     PrivilegeRevoked {
-        /// Who has it.
+        /// The participant who has it now.
         by: OwnerInfo,
     },
-    /// Asks for a `Pong`. Sent every 5 seconds.
+    /// The heartbeat, every 5 seconds by default. Answered by `Pong`.
     Ping {
-        /// Comes back in the `Pong`.
+        /// Returned in the `Pong`.
         nonce: u64,
-        /// The session's clock.
+        /// The current session time.
         clock: Timestamp,
-        /// The digest of the moment that the client was sent last. `None` if it
-        /// is about to be sent everything.
+        /// The digest of the snapshot that was sent last; `None` if a full state is
+        /// about to be sent.
         digest: Option<StateDigest>,
     },
     /// Answers a `Ping`.
     Pong {
-        /// The one of the `Ping`.
+        /// The nonce of the `Ping`.
         nonce: u64,
     },
-    /// The client did something that cannot be answered otherwise. The
-    /// connection is closed, and the client suspended if it had joined.
+    /// Reports an error that ends the connection. A participant is suspended.
     Error(ProtocolError),
     /// The session ends.
     Shutdown,
 }
 
-/// What somebody new gets.
+/// The answer to the [`Hello`] of a new participant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Welcome<M: Model = Studio> {
-    /// Which session this is.
+    /// The id of the session.
     pub session: SessionId,
-    /// The number that the client goes by.
+    /// The client's number.
     pub client_id: ClientId,
-    /// The name that the client goes by.
+    /// The client's name.
     pub name: String,
-    /// Lets the client come back. It is a secret.
+    /// The secret with which the client can resume.
     pub token: SessionToken,
-    /// The codec of this and every further message, in both directions.
+    /// The codec of this and all further messages, in both directions.
     pub codec: String,
-    /// How the authority compresses large frames, if it does.
+    /// The compression of large frames from the authority, if any.
     pub compression: Option<String>,
-    /// What the client owns.
+    /// The requested instruments that the client owns.
     pub granted: Vec<InstrumentId>,
-    /// What the client asked for and does not own, and why.
+    /// The requested instruments that it does not own, and why.
     pub refused: Vec<OwnershipRefusal>,
-    /// Whether the client has the privilege.
+    /// The client's privilege level.
     pub privilege: PrivilegeLevel,
-    /// The session's clock.
+    /// The current session time.
     pub clock: Timestamp,
-    /// How long the place of a client is kept that cannot be reached.
+    /// How long the place of a client is reserved after its connection is lost.
     pub resume_window: Millis,
-    /// Everything.
+    /// The full state.
     pub state: NetworkState<M>,
 }
 
-/// What somebody gets who comes back in time.
+/// The answer to the [`Hello`] of a client that resumes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconnected {
-    /// Which session this is.
+    /// The id of the session.
     pub session: SessionId,
-    /// The number that the client goes by, as before.
+    /// The client's number, as before.
     pub client_id: ClientId,
-    /// The name that the client goes by, as before.
+    /// The client's name, as before.
     pub name: String,
-    /// The token for the next time. The old one stops working once this one
-    /// has been used.
+    /// The token for the next resume. The previous token works until this one is
+    /// used.
     pub token: SessionToken,
-    /// The codec of this and every further message, in both directions.
+    /// The codec of this and all further messages, in both directions.
     pub codec: String,
-    /// How the authority compresses large frames, if it does.
+    /// The compression of large frames from the authority, if any.
     pub compression: Option<String>,
-    /// The last action of this client that was decided. What comes after it
-    /// must be sent again.
+    /// The number of the last action that was decided. The client sends later ones
+    /// again.
     pub last_action: ActionNumber,
-    /// The first moment that contains them.
+    /// A snapshot that contains all decided actions.
     pub seq: Seq,
-    /// Those of them that were rejected and whose fate the client does not know.
+    /// The rejected actions whose result the client does not know.
     pub rejected: Vec<Rejection>,
-    /// Whether the client still has the privilege.
+    /// The client's privilege level, which may have changed.
     pub privilege: PrivilegeLevel,
-    /// The session's clock.
+    /// The current session time.
     pub clock: Timestamp,
-    /// How long the place of a client is kept that cannot be reached.
+    /// How long the place of a client is reserved after its connection is lost.
     pub resume_window: Millis,
 }
 
-/// Why somebody is not let back in.
+/// Why a client cannot resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReconnectRefusal {
-    /// The token was never given out here, was used up, or its window is over:
-    /// which of them is nobody's business who has to guess.
-    #[error("the session does not know this token, or no longer")]
+    /// The token is unknown, was replaced, or its resume window is over. The three
+    /// are not told apart, so that a guessed token reveals nothing.
+    #[error("the token is unknown or has expired")]
     UnknownToken,
 }
 
-/// Why an action, or a wish, was refused.
+/// Why an action or a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The sender does not own the instrument.
-    #[error("instrument {instrument} belongs to {}", owner.as_ref().map_or("nobody: own it first", |owner| &*owner.name))]
+    #[error("instrument {instrument} {}", owner.as_ref().map_or("has no owner: request it first".into(), |owner| format!("belongs to {owner}")))]
     NotOwner {
-        /// Which one.
+        /// The instrument.
         instrument: InstrumentId,
-        /// Who does, if anybody.
+        /// The owner, if it has one.
         owner: Option<OwnerInfo>,
     },
     /// The sender does not have the privilege.
-    #[error("this needs the privilege, which {} has", holder.as_ref().map_or("nobody", |holder| &*holder.name))]
+    #[error("this needs the privilege, which {} has", holder.as_ref().map_or("no participant", |holder| &*holder.name))]
     NotPrivileged {
-        /// Who does, if anybody.
+        /// The participant who has it, if any.
         holder: Option<OwnerInfo>,
     },
-    /// Only the engine says this, whoever has the privilege.
-    #[error("only the engine says this")]
+    /// Only the engine may send this action.
+    #[error("only the engine may send this")]
     EngineOnly,
-    /// The action makes no sense in the state as it is.
+    /// The action is impossible in the current state.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// The action could not be read, e.g. because a value is out of range.
-    #[error("the action cannot be read: {detail}")]
+    /// The action could not be decoded, e.g. because a value is out of range.
+    #[error("the action cannot be decoded: {detail}")]
     Malformed {
-        /// What the decoder said.
+        /// The error text of the decoder.
         detail: String,
     },
 }
 
-/// An action that was refused.
+/// A refused action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// Which one.
+    /// The number of the action.
     pub number: ActionNumber,
-    /// Why.
+    /// The reason.
     pub reason: Refusal,
 }
 
-/// An instrument that somebody does not get.
+/// An instrument whose ownership was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnershipRefusal {
-    /// Which one.
+    /// The instrument.
     pub instrument: InstrumentId,
-    /// Why not.
+    /// The reason.
     pub reason: Refusal,
 }
 
-/// What a client did wrong, or what ended its connection.
+/// Why the authority ends a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProtocolError {
-    /// The client speaks another version of the protocol.
-    #[error("the host speaks protocol version {speaks}")]
+    /// The client uses another version of the protocol.
+    #[error("the host uses protocol version {speaks}")]
     WrongProtocol {
-        /// The version that the authority speaks.
+        /// The version of the authority.
         speaks: u32,
     },
-    /// The client runs another model, or another version of it.
-    #[error("the host runs model {name} version {version}")]
+    /// The client uses another model, or another version of it.
+    #[error("the host uses model {name} version {version}")]
     WrongModel {
-        /// The model that the authority runs.
+        /// The model of the authority.
         name: String,
         /// Its version.
         version: u32,
     },
-    /// The authority speaks none of the client's codecs.
-    #[error("the host speaks these codecs: {}", speaks.join(", "))]
+    /// The authority supports none of the client's codecs.
+    #[error("the host supports these codecs: {}", speaks.join(", "))]
     NoCommonCodec {
-        /// The codecs that it speaks.
+        /// The codecs that it supports.
         speaks: Vec<String>,
     },
-    /// The client cannot be called that.
-    #[error("a name has 1 to {limit} characters, none of them a control character")]
+    /// The requested name is not allowed.
+    #[error("a name must have 1 to {limit} characters, and no control characters")]
     BadName {
-        /// The most characters a name may have.
+        /// The most characters of a name.
         limit: u32,
     },
     /// A list in a message has too many items.
-    #[error("a list may have {limit} items")]
+    #[error("a list may have at most {limit} items")]
     ListTooLong {
-        /// The most items it may have.
+        /// The most items of the list.
         limit: u32,
     },
     /// The first message was not `Hello`.
     #[error("the first message must be Hello")]
     HelloExpected,
-    /// `Hello` came a second time.
-    #[error("Hello may be said once only")]
+    /// A second `Hello` came.
+    #[error("Hello may be sent only once")]
     HelloRepeated,
     /// `Hello` did not come in time.
     #[error("the handshake took longer than {seconds} s")]
     HandshakeTimeout {
-        /// How long it may take.
+        /// The time limit, in seconds.
         seconds: u64,
     },
-    /// A frame was announced that is longer than allowed.
-    #[error("a frame may have {limit} bytes")]
+    /// The length prefix of a frame exceeds the limit.
+    #[error("a frame may have at most {limit} bytes")]
     FrameTooLong {
-        /// The most bytes a frame may have at this point.
+        /// The most bytes of a frame at this point of the connection.
         limit: u64,
     },
-    /// A message could not be read.
-    #[error("the message cannot be read: {detail}")]
+    /// A message could not be decoded.
+    #[error("the message cannot be decoded: {detail}")]
     Malformed {
-        /// What the decoder said.
+        /// The error text of the decoder.
         detail: String,
     },
     /// The number of an action was not the next one.
     #[error("the next action must have number {expected}")]
     ActionOutOfOrder {
-        /// The number that was expected.
+        /// The expected number.
         expected: ActionNumber,
     },
-    /// There are as many participants or connections as there may be.
-    #[error("there is room for {limit}")]
+    /// The limit of participants or connections is reached.
+    #[error("the session is full: {limit} is the limit")]
     SessionFull {
-        /// How many there may be.
+        /// The limit.
         limit: u32,
     },
-    /// Somebody with the client's token has taken its place.
+    /// Another connection resumed with the client's token.
     #[error("another connection has taken over")]
     Superseded,
-    /// Nothing was heard from the client for too long.
-    #[error("nothing was heard for {seconds} s")]
+    /// The client sent nothing for too long.
+    #[error("the client sent nothing for {seconds} s")]
     Silent {
-        /// For how long.
+        /// The time limit, in seconds.
         seconds: u64,
     },
 }

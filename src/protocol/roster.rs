@@ -1,8 +1,8 @@
-//! Who takes part, who owns what, and who has the privilege: the part of the
-//! shared state that belongs to the session and not to the model.
+//! The roster: participants, owners and the privilege. It is the part of the shared
+//! state that belongs to the session and not to the model.
 //!
-//! Only data and its comparison; who may change it is the business of
-//! `session`.
+//! Only data and its difference; the rules by which it changes are in
+//! `sync::session`.
 
 use std::{fmt, sync::Arc};
 
@@ -16,8 +16,7 @@ use crate::{
     },
 };
 
-/// Names a participant within a session. The host is 0; numbers are not given
-/// out twice.
+/// Identifies a participant of a session. The host is 0; a number is never reused.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -25,7 +24,7 @@ use crate::{
 pub struct ClientId(pub u32);
 
 impl ClientId {
-    /// The participant at the machine that holds the session.
+    /// The participant at the machine that runs the session.
     pub const HOST: Self = Self(0);
 }
 
@@ -35,12 +34,12 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// Whose an instrument, or the privilege, is.
+/// The owner of an instrument, or the holder of the privilege.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnerInfo {
     /// The participant.
     pub client_id: ClientId,
-    /// What it is called.
+    /// Its name.
     pub name: Arc<str>,
 }
 
@@ -50,62 +49,62 @@ impl fmt::Display for OwnerInfo {
     }
 }
 
-/// Whether a participant may control transport, session settings and buses.
+/// Whether a participant may control the transport, session settings and buses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PrivilegeLevel {
-    /// It may not.
+    /// Without the privilege.
     #[default]
     Normal,
-    /// It may, and it is the only one.
+    /// With the privilege, which at most one participant has.
     Privileged,
 }
 
-/// Whether a participant can be reached.
+/// Whether a participant is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Presence {
-    /// It is connected.
+    /// Connected.
     Here,
-    /// It is suspended: what it owns is kept for it until the window is over.
+    /// Suspended: its instruments are reserved until the resume window ends.
     Away {
-        /// Since when, by the session's clock.
+        /// The session time at which the connection was lost.
         since: Timestamp,
     },
 }
 
-/// Somebody who takes part.
+/// A participant, as shown to all others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
-    /// What it is called; no two participants of a session are called the same.
+    /// The name, which is unique within the session.
     pub name: Arc<str>,
-    /// Whether it can be reached.
+    /// Whether the participant is connected.
     pub presence: Presence,
-    /// About how long a message to it and back takes, rounded up to 1, 2, 5, 10,
-    /// … ms, as the last heartbeat found; `None` for the host, for who is away,
-    /// and until it was measured.
+    /// The round-trip time that the last heartbeat measured, rounded up to 1, 2, 5,
+    /// 10, … ms; `None` for the host, for a suspended participant, and before the
+    /// first measurement.
     pub round_trip: Option<Millis>,
 }
 
 impl Participant {
-    /// Somebody who has just come in.
+    /// A participant who has just connected.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { name: name.into(), presence: Presence::Here, round_trip: None }
     }
 }
 
-/// Who takes part, who owns what, and who has the privilege.
+/// The participants, the owners and the privilege.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roster {
-    /// Everyone, also those who are away.
+    /// All participants, including suspended ones.
     pub participants: OrdMap<ClientId, Participant>,
     /// The owner of each instrument that has one.
     pub owners: OrdMap<InstrumentId, OwnerInfo>,
-    /// Who has the privilege.
+    /// The holder of the privilege, if there is one.
     pub privileged: Option<OwnerInfo>,
 }
 
 impl Roster {
-    /// Who owns `instrument`, if anybody does.
+    /// The owner of `instrument`, if it has one.
     #[must_use]
     pub fn owner(&self, instrument: InstrumentId) -> Option<&OwnerInfo> {
         self.owners.get(&instrument)
@@ -117,7 +116,7 @@ impl Roster {
         self.owner(instrument).is_some_and(|owner| owner.client_id == client)
     }
 
-    /// What `client` owns, in the order of the numbers.
+    /// The instruments of `client`, in ascending order.
     pub fn owned_by(&self, client: ClientId) -> impl Iterator<Item = InstrumentId> + '_ {
         self.owners
             .iter()
@@ -131,13 +130,13 @@ impl Roster {
         self.privileged.as_ref().is_some_and(|holder| holder.client_id == client)
     }
 
-    /// The privilege of `client`.
+    /// The privilege level of `client`.
     #[must_use]
     pub fn privilege(&self, client: ClientId) -> PrivilegeLevel {
         if self.is_privileged(client) { PrivilegeLevel::Privileged } else { PrivilegeLevel::Normal }
     }
 
-    /// Whether `client` takes part and cannot be reached.
+    /// Whether `client` is a suspended participant.
     #[must_use]
     pub fn is_away(&self, client: ClientId) -> bool {
         self.participants
@@ -145,17 +144,17 @@ impl Roster {
             .is_some_and(|participant| matches!(participant.presence, Presence::Away { .. }))
     }
 
-    /// `client` as an owner; `None` if it does not take part.
+    /// `client` as an owner; `None` if it is not a participant.
     #[must_use]
     pub fn as_owner(&self, client: ClientId) -> Option<OwnerInfo> {
         let name = Arc::clone(&self.participants.get(&client)?.name);
         Some(OwnerInfo { client_id: client, name })
     }
 
-    /// What leads from this roster to `newer`.
+    /// The changes that lead from this roster to `newer`.
     #[must_use]
     pub fn diff(&self, newer: &Self) -> Vec<RosterChange> {
-        let people = self.participants.diff(&newer.participants).map(|item| match item {
+        let participants = self.participants.diff(&newer.participants).map(|item| match item {
             DiffItem::Add(&id, participant) | DiffItem::Update { new: (&id, participant), .. } => {
                 RosterChange::Participant(id, participant.clone())
             }
@@ -169,10 +168,11 @@ impl Roster {
         });
         let privilege = (self.privileged != newer.privileged)
             .then(|| RosterChange::Privilege(newer.privileged.clone()));
-        people.chain(owners).chain(privilege).collect()
+        participants.chain(owners).chain(privilege).collect()
     }
 
-    /// The digest of this roster, from that of another one if it is known.
+    /// The digest of this roster. It is computed from `known`, another roster and
+    /// its digest, if given; the result is the same.
     #[must_use]
     pub fn digest(&self, known: Option<(&Self, Digest)>) -> Digest {
         let empty = Self::default();
@@ -185,7 +185,7 @@ impl Roster {
         delta.digest()
     }
 
-    /// Carries out one change.
+    /// Applies one change of [`diff`](Self::diff).
     pub fn apply(&mut self, change: &RosterChange) {
         match change {
             RosterChange::Participant(id, participant) => {
@@ -205,17 +205,17 @@ impl Roster {
     }
 }
 
-/// One difference between two rosters.
+/// A single difference between two rosters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RosterChange {
-    /// Somebody joined, or its presence or round trip changed.
+    /// A participant joined, or its presence or round trip changed.
     Participant(ClientId, Participant),
-    /// Somebody is gone.
+    /// A participant left.
     Left(ClientId),
-    /// An instrument has this owner from now on.
+    /// An instrument has a new owner.
     Owned(InstrumentId, OwnerInfo),
-    /// An instrument has no owner any more.
+    /// An instrument has no owner now.
     Freed(InstrumentId),
-    /// The privilege is with this participant, or with nobody.
+    /// The privilege has a new holder, or none.
     Privilege(Option<OwnerInfo>),
 }

@@ -1,4 +1,6 @@
-//! What is synchronised, and the difference between two moments of it.
+//! The synchronised state, and the patch between two snapshots of it.
+//!
+//! Only data; when a patch is sent and to whom is decided in `sync`.
 
 use std::{fmt, sync::Arc};
 
@@ -10,7 +12,8 @@ use crate::{
     studio::Studio,
 };
 
-/// Numbers the moments of a session's state: one more with every change.
+/// The sequence number of a session's state, which increases by one with every
+/// change.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -18,7 +21,7 @@ use crate::{
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// The number of the next moment.
+    /// The number of the next snapshot.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -31,23 +34,23 @@ impl fmt::Display for Seq {
     }
 }
 
-/// One moment of everything that is synchronised.
+/// A snapshot of everything that is synchronised: the state at one [`Seq`].
 ///
-/// It is made of shared parts: a clone costs a few reference counts.
+/// Its parts are shared: a clone costs a few reference counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct NetworkState<M: Model = Studio> {
-    /// Which moment this is. A prediction carries the number of the confirmed
-    /// moment that it stands on.
+    /// The number of the snapshot. A predicted state has the number of the confirmed
+    /// snapshot that it is based on.
     pub seq: Seq,
-    /// What the session is about: in a studio, the music.
+    /// The state of the model: in the studio, the music.
     pub model: M::State,
-    /// Who takes part, who owns what, and who has the privilege.
+    /// The participants, the owners and the privilege.
     pub roster: Arc<Roster>,
 }
 
 impl<M: Model> NetworkState<M> {
-    /// What leads from this moment to `newer`.
+    /// The patch that leads from this snapshot to `newer`.
     #[must_use]
     pub fn patch_to(&self, newer: &Self) -> StatePatch<M> {
         let same = Arc::ptr_eq(&self.roster, &newer.roster);
@@ -56,15 +59,13 @@ impl<M: Model> NetworkState<M> {
         StatePatch { base: self.seq, seq: newer.seq, roster, model }
     }
 
-    /// The moment that `patch` leads to.
+    /// The snapshot that `patch` leads to.
     ///
     /// # Errors
-    /// If the patch was made for another moment.
+    /// If the patch was made for another snapshot.
     pub fn patched(&self, patch: &StatePatch<M>) -> Result<Self, PatchError> {
         if patch.base != self.seq {
-            return Err(PatchError(
-                format!("it stands on {}, not {}", patch.base, self.seq).into(),
-            ));
+            return Err(PatchError(format!("its base is {}, not {}", patch.base, self.seq).into()));
         }
         let mut state = self.clone();
         state.seq = patch.seq;
@@ -78,7 +79,7 @@ impl<M: Model> NetworkState<M> {
         Ok(state)
     }
 
-    /// Which parts differ between this moment and `other`.
+    /// The parts that differ between this snapshot and `other`.
     #[must_use]
     pub fn dirty(&self, other: &Self) -> DirtyFlags {
         M::dirty(&self.model, &other.model)
@@ -86,30 +87,30 @@ impl<M: Model> NetworkState<M> {
     }
 }
 
-/// The digest of one moment. A client whose moment of this `seq` has another one
-/// does not have what the authority has.
+/// The digest of a snapshot. A client whose snapshot of this `seq` has another
+/// digest differs from the authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateDigest {
-    /// Which moment.
+    /// The number of the snapshot.
     pub seq: Seq,
-    /// Its digest.
+    /// The digest of the roster and the model.
     pub digest: Digest,
 }
 
-/// What leads from the moment `base` to the moment `seq`.
+/// The difference between the snapshots `base` and `seq`.
 ///
-/// In text, what does not differ is left out.
+/// In JSON, an empty `roster` and an absent `model` are left out.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(bound = "")]
 pub struct StatePatch<M: Model = Studio> {
-    /// The moment it was made for, and the only one it may be applied to.
+    /// The snapshot that the patch was made for, and the only one that it applies to.
     pub base: Seq,
-    /// The moment it leads to.
+    /// The snapshot that it leads to.
     pub seq: Seq,
-    /// What differs of the session itself.
+    /// The changes of the roster.
     #[serde(default)]
     pub roster: Vec<RosterChange>,
-    /// What differs of what it is about.
+    /// The changes of the model; `None` if it is unchanged.
     #[serde(default)]
     pub model: Option<M::Patch>,
 }
@@ -117,7 +118,7 @@ pub struct StatePatch<M: Model = Studio> {
 impl<M: Model> Serialize for StatePatch<M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { base, seq, roster, model } = self;
-        // Binary has no names to tell by what was left out.
+        // A binary format has no field names, so every field must be present.
         let all = !serializer.is_human_readable();
         let (has_roster, has_model) = (all || !roster.is_empty(), all || model.is_some());
         let fields = 2 + usize::from(has_roster) + usize::from(has_model);

@@ -1,20 +1,22 @@
-//! Secrets and names made of random bytes. The bytes come from the caller:
-//! nothing here rolls dice.
+//! Identifiers of 128 random bits: session tokens and session ids.
+//!
+//! The caller provides the bytes: nothing here generates random numbers.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use subtle::ConstantTimeEq;
 
-/// Proves who somebody was when it comes back: 128 random bits.
+/// The secret with which a client resumes its place in a session: 128 random bits.
 ///
-/// Written as 32 hexadecimal digits in text. Compared in constant time, and not shown
-/// by `Debug`.
+/// In JSON it is a string of 32 hexadecimal digits. Comparison takes constant time,
+/// and `Debug` does not show the value.
 #[derive(Clone, Copy, Eq)]
 pub struct SessionToken([u8; 16]);
 
 impl SessionToken {
-    /// A token of these bytes, which must come from the operating system.
+    /// A token of `bytes`, which must come from the operating system's random number
+    /// generator.
     #[must_use]
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
@@ -35,22 +37,24 @@ impl fmt::Debug for SessionToken {
 
 impl Serialize for SessionToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(&self.0, serializer)
+        serialize_hex(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SessionToken {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer, "a token").map(Self)
+        deserialize_hex(deserializer, "a token").map(Self)
     }
 }
 
-/// Tells one session from another, e.g. after the host was restarted.
+/// Identifies a session. A restarted host has a new one.
+///
+/// In JSON it is a string of 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
-    /// A session named by these bytes.
+    /// The id with these bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
@@ -71,18 +75,18 @@ impl fmt::Debug for SessionId {
 
 impl Serialize for SessionId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(&self.0, serializer)
+        serialize_hex(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SessionId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer, "a session's id").map(Self)
+        deserialize_hex(deserializer, "a session id").map(Self)
     }
 }
 
-/// As digits where people read, as it is elsewhere.
-fn serialize<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
+/// Hexadecimal digits in a human-readable format, else the bytes.
+fn serialize_hex<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
     if serializer.is_human_readable() {
         serializer.collect_str(&Hex(bytes))
     } else {
@@ -90,7 +94,7 @@ fn serialize<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S:
     }
 }
 
-fn deserialize<'de, D: Deserializer<'de>>(
+fn deserialize_hex<'de, D: Deserializer<'de>>(
     deserializer: D,
     what: &str,
 ) -> Result<[u8; 16], D::Error> {
@@ -98,7 +102,8 @@ fn deserialize<'de, D: Deserializer<'de>>(
         return Deserialize::deserialize(deserializer);
     }
     let digits = String::deserialize(deserializer)?;
-    bytes(&digits).ok_or_else(|| D::Error::custom(format_args!("{what} is 32 hexadecimal digits")))
+    parse_hex(&digits)
+        .ok_or_else(|| D::Error::custom(format_args!("{what} is 32 hexadecimal digits")))
 }
 
 struct Hex<'a>(&'a [u8; 16]);
@@ -109,7 +114,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-fn bytes(digits: &str) -> Option<[u8; 16]> {
+fn parse_hex(digits: &str) -> Option<[u8; 16]> {
     if digits.len() != 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }

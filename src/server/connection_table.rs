@@ -1,4 +1,5 @@
-//! Who is connected, and what went over the wires.
+//! Which connection belongs to which client, and counters of the traffic. Knows no
+//! session: who takes part is in the roster.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -19,36 +20,37 @@ pub struct ParticipantInfo {
     pub client_id: ClientId,
     /// Its name.
     pub name: String,
-    /// Whether it controls transport, session and buses.
+    /// Whether it controls transport, session settings and buses.
     pub privilege: PrivilegeLevel,
     /// Whether it is suspended.
     pub away: bool,
-    /// The other end of its connection; `None` for the host, and for those who
-    /// are away.
+    /// The remote end of its connection; `None` for the host and for suspended
+    /// participants.
     pub peer: Option<String>,
-    /// The last round trip that was measured.
+    /// The last measured round trip.
     pub round_trip: Option<Duration>,
 }
 
-/// What a server did since it began.
+/// Counters since the server started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
-    /// Connections that were taken.
+    /// Accepted connections.
     pub accepted: u64,
-    /// Connections that were turned away because there were too many.
-    pub turned_away: u64,
-    /// Connections that ended because of what the client did.
+    /// Connections rejected because `max_connections` were open.
+    pub rejected: u64,
+    /// Connections closed because of a fault of the client.
     pub faulted: u64,
     /// Connections that are open now.
     pub open: u64,
-    /// Bytes that were read.
+    /// Bytes read.
     pub bytes_in: u64,
-    /// Bytes that were written.
+    /// Bytes written.
     pub bytes_out: u64,
-    /// Patches and full states that were encoded.
+    /// Patches and full states encoded.
     pub updates_encoded: u64,
-    /// Patches and full states that were sent. The more clients share one, the
-    /// more this exceeds `updates_encoded`.
+    /// Patches and full states sent. It exceeds `updates_encoded` when clients
+    /// share a frame.
     pub updates_sent: u64,
 }
 
@@ -56,7 +58,7 @@ pub struct Stats {
 pub(super) struct ConnectionTable {
     peers: DashMap<ClientId, (ConnectionId, String)>,
     accepted: Counter,
-    pub(super) turned_away: Counter,
+    pub(super) rejected: Counter,
     pub(super) faulted: Counter,
     closed: Counter,
     pub(super) bytes_in: Counter,
@@ -66,20 +68,21 @@ pub(super) struct ConnectionTable {
 }
 
 impl ConnectionTable {
-    /// Counts a connection that was taken. It is open until what is returned is
-    /// dropped, however it ends.
-    pub(super) fn open(&self) -> Open<'_> {
+    /// Counts an accepted connection. It counts as open until the guard is
+    /// dropped.
+    pub(super) fn count_open(&self) -> OpenGuard<'_> {
         self.accepted.add(1);
-        Open(self)
+        OpenGuard(self)
     }
 
-    pub(super) fn enter(&self, ticket: ConnectionId, peer: &str) {
-        self.peers.insert(ticket.client, (ticket, peer.to_owned()));
+    /// Records the peer of a joined client's connection.
+    pub(super) fn insert(&self, connection: ConnectionId, peer: &str) {
+        self.peers.insert(connection.client, (connection, peer.to_owned()));
     }
 
-    /// Forgets a connection, unless a newer one of its client has replaced it.
-    pub(super) fn leave(&self, ticket: ConnectionId) {
-        self.peers.remove_if(&ticket.client, |_, (current, _)| *current == ticket);
+    /// Removes a connection, unless a newer one of its client has replaced it.
+    pub(super) fn remove(&self, connection: ConnectionId) {
+        self.peers.remove_if(&connection.client, |_, (current, _)| *current == connection);
     }
 
     pub(super) fn peer(&self, client: ClientId) -> Option<String> {
@@ -91,7 +94,7 @@ impl ConnectionTable {
         let accepted = self.accepted.get();
         Stats {
             accepted,
-            turned_away: self.turned_away.get(),
+            rejected: self.rejected.get(),
             faulted: self.faulted.get(),
             open: accepted.saturating_sub(closed),
             bytes_in: self.bytes_in.get(),
@@ -102,10 +105,11 @@ impl ConnectionTable {
     }
 }
 
-/// A connection that is open.
-pub(super) struct Open<'a>(&'a ConnectionTable);
+/// Counts a connection as closed when it is dropped.
+#[must_use = "dropping it counts the connection as closed"]
+pub(super) struct OpenGuard<'a>(&'a ConnectionTable);
 
-impl Drop for Open<'_> {
+impl Drop for OpenGuard<'_> {
     fn drop(&mut self) {
         self.0.closed.add(1);
     }

@@ -5,13 +5,14 @@ use std::time::Duration;
 /// How a server treats its connections.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// How long a handshake may take. 5 s: it is one message.
+    /// How long a handshake may take. Default: 5 s, because it is one message.
     pub handshake_timeout: Duration,
-    /// How many connections may be open at once, shaking hands or joined. 128,
-    /// twice the participants: everyone may be coming back at the same time.
+    /// How many connections may be open at once, including unfinished handshakes.
+    /// Default: 128, twice the participants, because all of them may reconnect at
+    /// the same time.
     pub max_connections: usize,
-    /// How long writing one batch of messages may take. 15 s, as the silence
-    /// that a client may keep.
+    /// How long writing one batch of messages may take. Default: 15 s, the same as
+    /// the session's idle timeout.
     pub write_timeout: Duration,
 }
 

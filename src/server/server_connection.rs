@@ -1,51 +1,41 @@
-//! One connection, from the handshake to the last word.
+//! The task of one connection, from the handshake to the close: hands incoming
+//! messages to the authority, and writes what it pulls from there. Decides
+//! nothing.
 
 use std::{io, pin::pin, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     task::yield_now,
     time::{Instant, sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
-use super::ServerInner;
+use super::{
+    connection_io::{
+        CLOSE_TIMEOUT, ConnectionEnd, linger_close, read_failure, send_final, write_frames,
+    },
+    server_handshake::{ConnectionGuard, admit, receive_hello},
+    server_inner::ServerInner,
+};
 use crate::{
     authority::Incoming,
     model::Model,
     protocol::{
-        ClientMessage, Hello, PROTOCOL_VERSION, ProtocolError, ServerMessage, SessionToken,
+        ProtocolError, ServerMessage,
         framing::{self, Codec, Format},
         limits,
     },
-    sync::session::{Admission, ConnectionId, MessageOutcome, Outgoing, Rejected},
+    sync::session::{ConnectionId, MessageOutcome, Outgoing},
     transport::{Frames, Reader, Writer},
 };
 
-/// How a connection ended.
-enum End {
-    /// The client said goodbye.
-    Goodbye,
-    /// The other end is gone.
-    Gone,
-    /// The client did something wrong, or is not welcome any more.
-    Fault(ProtocolError),
-    /// The client was turned away at the door, and has been told.
-    Unwelcome,
-}
+/// How many actions are handed over at once. 64: about as many as one read brings,
+/// and too few to delay the other connections.
+const MAX_BATCH: usize = 64;
 
-/// How long a client has to take the last words, and to hang up.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// How much of what a client still sends is read after the last words. To close
-/// with unread bytes would reset the connection, and the words might be lost.
-const UNREAD: u64 = 4 * 1024 * 1024;
-
-/// How many messages are decided at once at most. 64: what one read brings, and
-/// too few to keep others waiting.
-const BATCH: usize = 64;
-
+/// Serves a new connection until it ends.
 pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     inner: &ServerInner<M>,
     reader: R,
@@ -53,7 +43,8 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     peer: &str,
 ) {
     let mut frames = Frames::new(reader, limits::HELLO_FRAME);
-    // Once it has said hello, it is answered: who is let in must hear of it whole.
+    // A shutdown interrupts only the wait for the Hello. Its answer is written in
+    // full, because an admitted client has to learn its token.
     let hello = tokio::select! {
         hello = receive_hello::<M, R>(inner, &mut frames) => hello,
         () = inner.shutdown.cancelled() => {
@@ -61,162 +52,73 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
             return;
         }
     };
-    let guard = match hello {
-        Ok(hello) => answer(inner, &hello, &mut writer).await,
+    let admitted = match hello {
+        Ok(hello) => admit(inner, &hello, &mut writer).await,
         Err(end) => Err(end),
     };
-    let guard = match guard {
+    let guard = match admitted {
         Ok(guard) => guard,
         Err(end) => {
-            report(inner, peer, None, &end);
-            if let End::Fault(error) = end {
+            log_end(inner, peer, None, &end);
+            if let ConnectionEnd::Fault(error) = end {
                 send_final::<M, W>(&mut writer, Codec::Json, &ServerMessage::Error(error)).await;
             }
             linger_close(frames.into_reader()).await;
             return;
         }
     };
-    let ConnectionGuard { ticket, format, .. } = guard;
-    info!(%peer, client = %ticket.client, "joined");
-    inner.connections.enter(ticket, peer);
+    let ConnectionGuard { connection: id, format, .. } = guard;
+    info!(%peer, client = %id.client, "client joined");
+    inner.connections.insert(id, peer);
     frames.set_limit(limits::CLIENT_FRAME);
 
-    let connection = Connection { inner, ticket, format, peer };
+    let connection = Connection { inner, id, format, peer };
     let end = connection.run(&mut frames, &mut writer).await;
     drop(guard);
-    report(inner, peer, Some(ticket), &end);
-    // The last words may still be on their way.
-    let _ = timeout(LAST_WORDS, writer.shutdown()).await;
+    log_end(inner, peer, Some(id), &end);
+    // The final message may still be in the send buffer.
+    let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
     linger_close(frames.into_reader()).await;
 }
 
-/// Tells a client that there is no room, without waiting for it.
-pub(super) async fn reject<M: Model, W: Writer>(mut writer: W, limit: usize) {
-    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    let message = ServerMessage::<M>::Error(ProtocolError::SessionFull { limit });
-    let mut buffer = Vec::new();
-    if framing::encode(Codec::Json, &message, &mut buffer).is_ok() {
-        // A new connection has room for this; one that has not is not waited
-        // for, since nobody else could come in meanwhile.
-        let _ = timeout(Duration::from_millis(10), writer.write_all(&buffer)).await;
-        let _ = timeout(Duration::from_millis(10), writer.shutdown()).await;
-    }
-}
-
-/// What a client has that was let in. However its connection ends, even if it
-/// is cut short, the session hears of it.
-struct ConnectionGuard<'a, M: Model> {
-    inner: &'a ServerInner<M>,
-    ticket: ConnectionId,
-    format: Format,
-}
-
-impl<M: Model> Drop for ConnectionGuard<'_, M> {
-    fn drop(&mut self) {
-        self.inner.authority.disconnected(self.ticket);
-        self.inner.connections.leave(self.ticket);
-    }
-}
-
-async fn receive_hello<M: Model, R: Reader>(
-    inner: &ServerInner<M>,
-    frames: &mut Frames<R>,
-) -> Result<Hello, End> {
-    let limit = inner.config.handshake_timeout;
-    let seconds = limit.as_secs();
-    timeout(limit, hello::<M, R>(frames))
-        .await
-        .map_err(|_| End::Fault(ProtocolError::HandshakeTimeout { seconds }))?
-}
-
-async fn answer<'a, M: Model, W: Writer>(
-    inner: &'a ServerInner<M>,
-    hello: &Hello,
-    writer: &mut W,
-) -> Result<ConnectionGuard<'a, M>, End> {
-    let (answer, format, guard) = match inner.authority.hello(hello, fresh_token()?) {
-        Ok(Admission { ticket, format, answer }) => {
-            (answer, format, Ok(ConnectionGuard { inner, ticket, format }))
-        }
-        Err(Rejected::Unfit(error)) => return Err(End::Fault(error)),
-        Err(Rejected::Unknown(reason)) => {
-            let answer = ServerMessage::ReconnectFailed { reason };
-            (answer, Format::default(), Err(End::Unwelcome))
-        }
-    };
-    let mut buffer = Vec::new();
-    let written = match format.encode(&answer, &mut buffer) {
-        Ok(()) => write(inner, writer, &buffer).await,
-        Err(error) => Err(io::Error::other(error)),
-    };
-    match written {
-        Ok(()) => guard,
-        Err(_) => guard.and(Err(End::Gone)),
-    }
-}
-
-async fn hello<M: Model, R: Reader>(frames: &mut Frames<R>) -> Result<Hello, End> {
-    let payload = match frames.next().await {
-        Ok(Some(payload)) => payload,
-        Ok(None) => return Err(End::Gone),
-        Err(error) => return Err(unreadable(&error, limits::HELLO_FRAME)),
-    };
-    let fault = match framing::decode::<ClientMessage<M>>(Codec::Json, &payload) {
-        Ok(ClientMessage::Hello(hello)) => return Ok(hello),
-        Ok(_) => ProtocolError::HelloExpected,
-        // A Hello of another version may have other fields.
-        Err(error) => match framing::protocol_version(&payload) {
-            Some(version) if version != PROTOCOL_VERSION => {
-                ProtocolError::WrongProtocol { speaks: PROTOCOL_VERSION }
-            }
-            _ => ProtocolError::Malformed { detail: error.detail() },
-        },
-    };
-    Err(End::Fault(fault))
-}
-
-fn fresh_token() -> Result<SessionToken, End> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        warn!(%error, "the operating system has no random bytes");
-        End::Gone
-    })?;
-    Ok(SessionToken::new(bytes))
-}
-
-/// A joined client's connection.
+/// The connection of an admitted client.
 struct Connection<'a, M: Model> {
     inner: &'a ServerInner<M>,
-    ticket: ConnectionId,
+    id: ConnectionId,
     format: Format,
-    /// What to call the other end in a log.
+    /// The remote end, for logs.
     peer: &'a str,
 }
 
 impl<M: Model> Connection<'_, M> {
-    /// Says what there is to say, whenever there is something and the socket can
-    /// take it, and hears what the client says, until the connection ends.
-    async fn run<R: Reader, W: Writer>(&self, frames: &mut Frames<R>, writer: &mut W) -> End {
+    /// Pulls and sends whenever there is something to send, and receives at the
+    /// same time, until the connection ends.
+    async fn run<R: Reader, W: Writer>(
+        &self,
+        frames: &mut Frames<R>,
+        writer: &mut W,
+    ) -> ConnectionEnd {
         let ServerInner { authority, shutdown, .. } = self.inner;
         let mut changes = authority.changes();
         let mut buffer = Vec::new();
-        // It is moved, not made anew: a timer that is set has its costs.
+        // One timer is reset instead of creating a new one per turn, which costs
+        // more.
         let mut alarm = pin!(sleep(Duration::ZERO));
         let mut alarm_at = None;
         loop {
             if shutdown.is_cancelled() {
                 send_final::<M, W>(writer, self.format.codec, &ServerMessage::Shutdown).await;
-                return End::Gone;
+                return ConnectionEnd::Lost;
             }
             changes.mark_unchanged();
-            let outgoing = match authority.pull(self.ticket) {
+            let outgoing = match authority.pull(self.id) {
                 Ok(outgoing) => outgoing,
                 Err(error) => return self.fault(writer, error).await,
             };
             if !outgoing.is_empty() {
                 match self.send(frames, writer, &mut buffer, &outgoing).await {
                     Ok(()) => continue,
-                    Err(End::Fault(error)) => return self.fault(writer, error).await,
+                    Err(ConnectionEnd::Fault(error)) => return self.fault(writer, error).await,
                     Err(end) => return end,
                 }
             }
@@ -228,49 +130,49 @@ impl<M: Model> Connection<'_, M> {
             let arrived = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => continue,
-                // However much there is to say, it is heard.
+                // Before `changes`, so that a busy session cannot starve it.
                 arrived = frames.next() => arrived,
                 _ = changes.changed(), if next.on_change => continue,
                 () = alarm.as_mut() => continue,
             };
-            // What waited for `changes` above is dropped, so this task does not wake
-            // itself by what it does now.
+            // The future of `changes` is dropped by now, so the change that
+            // `receive` makes does not wake this task.
             match self.receive(arrived, frames) {
-                // What came of it is news to the others, and they go first: who
-                // said it has shown it already.
+                // The other connections send first: for them the change is news,
+                // while this client has predicted it.
                 Ok(()) => yield_now().await,
-                Err(End::Fault(error)) => return self.fault(writer, error).await,
+                Err(ConnectionEnd::Fault(error)) => return self.fault(writer, error).await,
                 Err(end) => return end,
             }
         }
     }
 
-    /// Sends `outgoing`, and hears what the client says for as long as the socket
-    /// cannot take it.
+    /// Sends `outgoing`, and receives while the socket is not writable.
     ///
     /// # Errors
-    /// If that ended the connection. It is between two frames then if it is a
-    /// fault.
+    /// How the connection ended. If that is a fault, the last frame was written
+    /// completely.
     async fn send<R: Reader, W: Writer>(
         &self,
         frames: &mut Frames<R>,
         writer: &mut W,
         buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
-    ) -> Result<(), End> {
+    ) -> Result<(), ConnectionEnd> {
         let mut fault = Ok(());
         let deadline = self.inner.config.write_timeout;
-        let in_time =
+        let writing =
             async { timeout(deadline, self.write_outgoing(writer, buffer, outgoing)).await? };
-        let hear = async {
-            // Who does not listen is not listened to.
-            while self.inner.authority.has_room(self.ticket) {
+        let receiving = async {
+            // Backpressure: stop reading from a client that does not drain its
+            // answers.
+            while self.inner.authority.has_room(self.id) {
                 let arrived = frames.next().await;
                 match self.receive(arrived, frames) {
-                    // Who never stops does not keep the thread from others.
+                    // A client that never pauses must not occupy the thread.
                     Ok(()) => yield_now().await,
-                    // It can be told when the frame is out.
-                    Err(end @ End::Fault(_)) => {
+                    // The error can be sent only after the current frame.
+                    Err(end @ ConnectionEnd::Fault(_)) => {
                         fault = Err(end);
                         break;
                     }
@@ -281,50 +183,52 @@ impl<M: Model> Connection<'_, M> {
         };
         tokio::select! {
             biased;
-            sent = in_time => sent.map_err(|error| {
-                debug!(%error, client = %self.ticket.client, "cannot write");
-                End::Gone
+            written = writing => written.map_err(|error| {
+                debug!(%error, client = %self.id.client, "write failed");
+                ConnectionEnd::Lost
             })?,
-            end = hear => return Err(end),
+            end = receiving => return Err(end),
         }
         fault
     }
 
-    /// Hands what the client says to the authority: the message that has `arrived`,
-    /// and those that came along with it.
+    /// Hands the message in `arrived`, and any actions that arrived along with it,
+    /// to the authority.
     ///
     /// # Errors
-    /// If that ended the connection.
+    /// How the connection ended.
     fn receive<R: Reader>(
         &self,
         arrived: io::Result<Option<BytesMut>>,
         frames: &mut Frames<R>,
-    ) -> Result<(), End> {
-        let unreadable = |error| unreadable(&error, limits::CLIENT_FRAME);
-        let first = arrived.map_err(unreadable)?.ok_or(End::Gone)?;
-        let mut messages = vec![self.read(&first).map_err(End::Fault)?];
+    ) -> Result<(), ConnectionEnd> {
+        let failure = |error| read_failure(&error, limits::CLIENT_FRAME);
+        let first = arrived.map_err(failure)?.ok_or(ConnectionEnd::Lost)?;
+        let mut messages = vec![self.decode_incoming(&first).map_err(ConnectionEnd::Fault)?];
         let mut fault = Ok(());
-        // The answer to anything but an action may be long: first it is asked
-        // whether there is room for more.
-        while messages.len() < BATCH
+        // Only actions are batched: the answer to any other message may be large,
+        // so the room for answers is checked before the next one.
+        while messages.len() < MAX_BATCH
             && fault.is_ok()
             && messages.last().is_some_and(Incoming::is_action)
         {
             match frames.arrived() {
-                Ok(Some(payload)) => match self.read(&payload) {
+                Ok(Some(payload)) => match self.decode_incoming(&payload) {
                     Ok(message) => messages.push(message),
-                    Err(error) => fault = Err(End::Fault(error)),
+                    Err(error) => fault = Err(ConnectionEnd::Fault(error)),
                 },
                 Ok(None) => break,
-                Err(error) => fault = Err(unreadable(error)),
+                Err(error) => fault = Err(failure(error)),
             }
         }
-        // What was said before a fault counts.
+        // Messages before a fault still count.
         self.hand_over(messages)?;
         fault
     }
 
-    fn read(&self, payload: &[u8]) -> Result<Incoming<M>, ProtocolError> {
+    /// An action that cannot be decoded is rejected by its number; any other such
+    /// message is an error.
+    fn decode_incoming(&self, payload: &[u8]) -> Result<Incoming<M>, ProtocolError> {
         self.inner.connections.bytes_in.add(payload.len() + 4);
         framing::decode(self.format.codec, payload).map(Incoming::Message).or_else(|error| {
             let detail = error.detail();
@@ -335,30 +239,31 @@ impl<M: Model> Connection<'_, M> {
         })
     }
 
-    fn hand_over(&self, messages: Vec<Incoming<M>>) -> Result<(), End> {
+    fn hand_over(&self, messages: Vec<Incoming<M>>) -> Result<(), ConnectionEnd> {
         let mut refused = Vec::new();
-        let heard = self.inner.authority.handle(self.ticket, messages, &mut refused);
+        let outcome = self.inner.authority.handle(self.id, messages, &mut refused);
         for reason in refused {
-            info!(peer = %self.peer, client = %self.ticket.client, %reason, "refused");
+            info!(peer = %self.peer, client = %self.id.client, %reason, "refused");
         }
-        match heard.map_err(End::Fault)? {
+        match outcome.map_err(ConnectionEnd::Fault)? {
             MessageOutcome::Staying | MessageOutcome::Refused(_) => Ok(()),
-            MessageOutcome::Leaving => Err(End::Goodbye),
+            MessageOutcome::Leaving => Err(ConnectionEnd::Goodbye),
         }
     }
 
-    async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> End {
+    async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> ConnectionEnd {
         send_final::<M, W>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
-        End::Fault(error)
+        ConnectionEnd::Fault(error)
     }
 
+    /// Writes messages, update and metering, in this order.
     async fn write_outgoing<W: Writer>(
         &self,
         writer: &mut W,
         buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
     ) -> io::Result<()> {
-        empty(buffer);
+        clear_and_shrink(buffer);
         for message in &outgoing.messages {
             self.format.encode(message, buffer).map_err(io::Error::other)?;
         }
@@ -368,12 +273,12 @@ impl<M: Model> Connection<'_, M> {
             let connections = &self.inner.connections;
             connections.updates_sent.add(1);
             connections.updates_encoded.add(usize::from(fresh));
-            if frame.len() <= COPIED {
+            if frame.len() <= MAX_COPIED {
                 buffer.extend_from_slice(&frame);
             } else {
-                write(self.inner, writer, buffer).await?;
-                empty(buffer);
-                write(self.inner, writer, &frame).await?;
+                write_frames(self.inner, writer, buffer).await?;
+                clear_and_shrink(buffer);
+                write_frames(self.inner, writer, &frame).await?;
             }
         }
         if let Some(metering) = outgoing.metering {
@@ -381,79 +286,40 @@ impl<M: Model> Connection<'_, M> {
                 .encode(&ServerMessage::<M>::Metering(metering), buffer)
                 .map_err(io::Error::other)?;
         }
-        write(self.inner, writer, buffer).await
+        write_frames(self.inner, writer, buffer).await
     }
 }
 
-/// A shared frame up to this size is copied behind the messages before it, for
-/// one write is cheaper than two.
-const COPIED: usize = 16 * 1024;
+/// A shared frame up to this size is copied into the buffer: one write is cheaper
+/// than two.
+const MAX_COPIED: usize = 16 * 1024;
 
-/// How much room a connection keeps for its next messages. Once in a while there
-/// is much more to say, and what that took is given back.
-const ROOM: usize = 64 * 1024;
+/// The capacity that a buffer keeps. A larger one, from a rare large batch, is
+/// freed.
+const KEPT_CAPACITY: usize = 64 * 1024;
 
-fn empty(buffer: &mut Vec<u8>) {
+fn clear_and_shrink(buffer: &mut Vec<u8>) {
     buffer.clear();
-    if buffer.capacity() > ROOM {
+    if buffer.capacity() > KEPT_CAPACITY {
         *buffer = Vec::new();
     }
 }
 
-/// Writes all of `bytes`, or fails: a connection that was left in the middle of
-/// a frame must not be written to again.
-async fn write<M: Model, W: Writer>(
+fn log_end<M: Model>(
     inner: &ServerInner<M>,
-    writer: &mut W,
-    bytes: &[u8],
-) -> io::Result<()> {
-    if bytes.is_empty() {
-        return Ok(());
-    }
-    inner.connections.bytes_out.add(bytes.len());
-    let writing = async {
-        writer.write_all(bytes).await?;
-        writer.flush().await
-    };
-    timeout(inner.config.write_timeout, writing).await?
-}
-
-async fn send_final<M: Model, W: Writer>(writer: &mut W, codec: Codec, message: &ServerMessage<M>) {
-    let mut buffer = Vec::new();
-    if framing::encode(codec, message, &mut buffer).is_ok() {
-        let words = async {
-            writer.write_all(&buffer).await?;
-            writer.shutdown().await
-        };
-        let _ = timeout(LAST_WORDS, words).await;
-    }
-}
-
-/// Waits for the other end to hang up, for a moment.
-async fn linger_close<R: Reader>(reader: R) {
-    let mut rest = reader.take(UNREAD);
-    let mut sink = tokio::io::sink();
-    let _ = timeout(LAST_WORDS, tokio::io::copy(&mut rest, &mut sink)).await;
-}
-
-fn unreadable(error: &io::Error, limit: usize) -> End {
-    if error.kind() == io::ErrorKind::InvalidData {
-        End::Fault(ProtocolError::FrameTooLong { limit: limit as u64 })
-    } else {
-        End::Gone
-    }
-}
-
-fn report<M: Model>(inner: &ServerInner<M>, peer: &str, ticket: Option<ConnectionId>, end: &End) {
-    let client = ticket.map(|ticket| ticket.client.0);
+    peer: &str,
+    connection: Option<ConnectionId>,
+    end: &ConnectionEnd,
+) {
+    let client = connection.map(|connection| connection.client.0);
     match end {
-        End::Goodbye => info!(%peer, client, "left"),
-        End::Gone => info!(%peer, client, "connection lost"),
-        End::Fault(error) => {
+        ConnectionEnd::Goodbye => info!(%peer, client, "client left"),
+        ConnectionEnd::Lost => info!(%peer, client, "connection lost"),
+        ConnectionEnd::Fault(error) => {
             inner.connections.faulted.add(1);
-            warn!(%peer, client, %error, "connection ended");
+            warn!(%peer, client, %error, "connection closed");
         }
-        End::Unwelcome => info!(%peer, "could not come back"),
+        ConnectionEnd::ResumeRefused => info!(%peer, "resume refused"),
     }
 }
 
@@ -462,13 +328,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_large_batch_took_is_given_back() {
+    fn capacity_of_a_large_batch_is_freed() {
         let mut buffer = Vec::new();
-        buffer.extend_from_slice(&vec![0; ROOM / 2]);
-        empty(&mut buffer);
-        assert!(buffer.is_empty() && buffer.capacity() >= ROOM / 2);
-        buffer.extend_from_slice(&vec![0; 4 * ROOM]);
-        empty(&mut buffer);
-        assert!(buffer.is_empty() && buffer.capacity() <= ROOM);
+        buffer.extend_from_slice(&vec![0; KEPT_CAPACITY / 2]);
+        clear_and_shrink(&mut buffer);
+        assert!(buffer.is_empty() && buffer.capacity() >= KEPT_CAPACITY / 2);
+        buffer.extend_from_slice(&vec![0; 4 * KEPT_CAPACITY]);
+        clear_and_shrink(&mut buffer);
+        assert!(buffer.is_empty() && buffer.capacity() <= KEPT_CAPACITY);
     }
 }

@@ -1,8 +1,7 @@
-//! What the sender of an action must have, family by family.
+//! The ownership or privilege that each action needs.
 //!
-//! It knows the table, never who owns what or who has the privilege: that is
-//! the session's business. The matches are exhaustive on purpose, so that no new
-//! action is open to everybody by accident.
+//! It reads the action only, never the state: who owns what is decided by the
+//! session.
 
 use super::{
     arrangement::{ArrangementSetting, ClipAction, PlacementAction},

@@ -1,16 +1,17 @@
 //! The built-in model: a studio of instruments, tracks, a mixer and a transport.
 //!
-//! It knows music and nothing else: no network, no participants, no time, no
-//! sound. Each subsystem has a file of its own, with its state, its actions and
-//! its reducer; [`Settings`] is the idea that they share.
+//! It knows music only. It must not know the network, participants, wall-clock
+//! time or sound. Each subsystem has a folder with its state, its actions and its
+//! reducer; [`Settings`] is the idea that they share. Dependencies point downwards:
 //!
-//! To add a subsystem: a file in `studio/`, a field in [`StudioState`], a variant
-//! in [`NetworkAction`], [`Action`] and [`StudioChange`]. The compiler then asks
-//! for its route, its access, its reducer and how its change is applied. It does
-//! not ask for what compares, i.e. `diff` and `dirty` in `patch`, for what undoing
-//! takes back, in `pieces`, nor for what must hold between the parts, in
-//! `StudioState::check`: that is asked for by the property tests, once the
-//! vocabulary from which they draw has the actions.
+//! - `silent_engine` and `client_state` use everything below;
+//! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
+//!   `access`, `lookup`, `patch`, `reversible`, `state_digest`;
+//! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
+//!   `instrument`, then `source` and `effect`, then `plugin`;
+//! - `project`, `globals`, and lowest `common`.
+//!
+//! `docs/extending.md` says how to add a subsystem.
 
 mod access;
 mod arrangement;

@@ -1,8 +1,7 @@
-//! The difference between two moments of the studio, as small as what was
-//! edited.
+//! The difference between two states of the studio, and how it is applied.
 //!
-//! It knows how parts are compared, never which action changed them: nothing is
-//! marked by hand, so nothing can be forgotten.
+//! It compares parts and must never know which action changed them: nothing is
+//! marked dirty by hand.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! What undoing asks of the studio: which actions are steps, which edit the same
-//! thing, and the difference between two moments thing by thing.
+//! What undo asks of the studio: which actions are steps, which of them continue
+//! the one before, and the difference between two states, one thing at a time.
 //!
-//! It knows nothing of who did what: that is the session's business.
+//! It must not know who performed an action; that is the session's business.
 
 use std::{
     collections::BTreeMap,

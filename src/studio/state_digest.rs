@@ -1,8 +1,7 @@
-//! The digest of a studio, at the cost of what differs from another one.
+//! The digest of a studio, at the cost of its difference from a known state.
 //!
-//! Each part tallies its own, thing by thing: an instrument, a note, a point, a
-//! step. What is not a map of things is tallied as a whole, so that no field can
-//! be forgotten.
+//! Maps are digested entry by entry (an instrument, a note, a point, a step);
+//! everything else as a whole, so that no field can be forgotten.
 
 use std::sync::Arc;
 

@@ -1,68 +1,67 @@
-//! Where connections come from: TCP, or memory.
+//! Byte streams between client and host: over TCP, or in memory.
 //!
-//! The server takes them from a [`Listener`] and the client from a
-//! [`Connector`], so both run the same over TCP, over an in-memory pipe, and in
-//! a simulated network.
+//! The server accepts connections from a [`Listener`], and the client opens them
+//! with a [`Connector`]. So both run unchanged over TCP, over an in-memory pipe, and
+//! in a simulated network. This layer moves payloads and never looks into them.
 
 mod address;
+mod frames;
 mod listening;
 
 use std::{
     future::Future,
     io,
     net::{IpAddr, SocketAddr},
-    time::Duration,
 };
 
-use bytes::BytesMut;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadHalf, WriteHalf},
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadHalf, WriteHalf},
     net::{TcpListener, TcpStream, tcp},
     sync::mpsc,
-    time::timeout,
 };
-use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
+pub(crate) use self::frames::Frames;
 pub use self::{
-    address::{PORT, seen_from_elsewhere, where_to_join, with_port},
+    address::{seen_from_elsewhere, where_to_join, with_port},
+    frames::frame_splitter,
     listening::listen,
 };
 
-/// The half of a connection that is read.
+/// The receiving half of a connection.
 pub trait Reader: AsyncRead + Unpin + Send + 'static {}
 
 impl<T: AsyncRead + Unpin + Send + 'static> Reader for T {}
 
-/// The half of a connection that is written.
+/// The sending half of a connection.
 pub trait Writer: AsyncWrite + Unpin + Send + 'static {}
 
 impl<T: AsyncWrite + Unpin + Send + 'static> Writer for T {}
 
-/// Takes connections from clients.
+/// Accepts connections from clients.
 pub trait Listener: Send + 'static {
-    /// What is read.
+    /// The receiving half of its connections.
     type Reader: Reader;
-    /// What is written.
+    /// The sending half of its connections.
     type Writer: Writer;
 
-    /// The next connection, and what to call its other end in a log.
-    /// Cancelling it loses no connection.
+    /// Accepts the next connection, and returns its halves and a name of the peer for
+    /// the log. Cancel safe: dropping the future loses no connection.
     fn accept(
         &mut self,
     ) -> impl Future<Output = io::Result<(Self::Reader, Self::Writer, String)>> + Send;
 
-    /// Where it listens, if that is a network address.
+    /// The address at which it listens, if it is a network address.
     fn address(&self) -> Option<SocketAddr>;
 }
 
-/// Makes connections to a host.
+/// Opens connections to a host.
 pub trait Connector: Send + Sync + 'static {
-    /// What is read.
+    /// The receiving half of its connections.
     type Reader: Reader;
-    /// What is written.
+    /// The sending half of its connections.
     type Writer: Writer;
 
-    /// Makes a new connection.
+    /// Opens a new connection.
     fn connect(&self) -> impl Future<Output = io::Result<(Self::Reader, Self::Writer)>> + Send;
 }
 
@@ -72,10 +71,10 @@ impl Listener for TcpListener {
 
     async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, String)> {
         let (stream, peer) = Self::accept(self).await?;
-        // Messages are small, and wanted now.
+        // Small messages must not wait for more data.
         stream.set_nodelay(true)?;
         let (reader, writer) = stream.into_split();
-        Ok((reader, writer, plain(peer).to_string()))
+        Ok((reader, writer, canonical_peer(peer).to_string()))
     }
 
     fn address(&self) -> Option<SocketAddr> {
@@ -83,21 +82,21 @@ impl Listener for TcpListener {
     }
 }
 
-/// Who listens at `[::]` sees callers by IPv4 at an IPv6 address that stands for
-/// theirs.
-fn plain(peer: SocketAddr) -> SocketAddr {
+/// The address of `peer`, as IPv4 if it is an IPv4-mapped IPv6 address: a listener at
+/// `[::]` sees IPv4 peers at such addresses.
+fn canonical_peer(peer: SocketAddr) -> SocketAddr {
     match peer.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, peer.port()),
-        // With its scope.
+        // Unchanged, because `ip` has lost the scope.
         IpAddr::V6(_) => peer,
     }
 }
 
-/// Connects over TCP. The name is resolved anew for each connection: the host
-/// may have got another address meanwhile.
+/// Connects over TCP. The host name is resolved for each connection, because the
+/// address of the host may change.
 #[derive(Clone, Debug)]
 pub struct TcpConnector {
-    /// `host:port`.
+    /// The address of the host, in the form `host:port`.
     pub address: String,
 }
 
@@ -112,18 +111,18 @@ impl Connector for TcpConnector {
     }
 }
 
-/// How many bytes an in-memory connection holds in each direction.
+/// The buffer of an in-memory connection, in bytes per direction. 64 KiB.
 const PIPE: usize = 64 * 1024;
 
-/// The listening end of connections within this process.
+/// Accepts connections from within this process. Made by [`in_memory`].
 #[derive(Debug)]
 pub struct MemoryListener(mpsc::Receiver<DuplexStream>);
 
-/// The calling end of connections within this process.
+/// Opens connections within this process. Made by [`in_memory`].
 #[derive(Clone, Debug)]
 pub struct MemoryConnector(mpsc::Sender<DuplexStream>);
 
-/// A listener and the connector that reaches it, within this process.
+/// A listener, and the connector that reaches it, within this process.
 #[must_use]
 pub fn in_memory() -> (MemoryListener, MemoryConnector) {
     let (sender, receiver) = mpsc::channel(16);
@@ -136,7 +135,7 @@ impl Listener for MemoryListener {
 
     async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, String)> {
         let Some(stream) = self.0.recv().await else {
-            // Nobody is left who could call.
+            // Every connector is dropped.
             return std::future::pending().await;
         };
         let (reader, writer) = tokio::io::split(stream);
@@ -157,87 +156,5 @@ impl Connector for MemoryConnector {
         let refused = |_| io::Error::from(io::ErrorKind::ConnectionRefused);
         self.0.send(far).await.map_err(refused)?;
         Ok(tokio::io::split(near))
-    }
-}
-
-/// How many bytes are read at once at least, if so many are there. 4 KiB: dozens
-/// of edits.
-const READ_AHEAD: usize = 4 * 1024;
-
-/// How many it may become while more and more is there. 32 KiB.
-const MOST_AHEAD: usize = 32 * 1024;
-
-/// Splits what is read into frames.
-pub(crate) struct Frames<R> {
-    reader: R,
-    buffer: BytesMut,
-    splitter: LengthDelimitedCodec,
-    /// How many bytes to read at once.
-    ahead: usize,
-}
-
-impl<R: Reader> Frames<R> {
-    /// Refuses frames of over `limit` bytes.
-    pub(crate) fn new(reader: R, limit: usize) -> Self {
-        Self {
-            reader,
-            buffer: BytesMut::new(),
-            splitter: crate::protocol::framing::splitter(limit),
-            ahead: READ_AHEAD,
-        }
-    }
-
-    pub(crate) fn set_limit(&mut self, limit: usize) {
-        self.splitter.set_max_frame_length(limit);
-    }
-
-    /// The payload of the next frame; `None` at the end. Cancelling it loses
-    /// nothing.
-    ///
-    /// # Errors
-    /// `InvalidData` if a frame is too long, `UnexpectedEof` if one is cut
-    /// short, and whatever the network says.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<BytesMut>> {
-        self.next_within(Duration::MAX).await
-    }
-
-    /// As [`next`](Self::next), but it may not be silent for longer than
-    /// `silence`; a long frame that keeps coming is not silent.
-    ///
-    /// # Errors
-    /// `TimedOut` if it is.
-    pub(crate) async fn next_within(&mut self, silence: Duration) -> io::Result<Option<BytesMut>> {
-        loop {
-            if let Some(payload) = self.arrived()? {
-                return Ok(Some(payload));
-            }
-            // The splitter asks for no more than the frame it is at. With room for
-            // what follows, one read takes all that has arrived.
-            self.buffer.reserve(self.ahead);
-            let read = timeout(silence, self.reader.read_buf(&mut self.buffer)).await??;
-            // If it took all the room there was, more has come meanwhile.
-            let full = self.buffer.len() == self.buffer.capacity();
-            self.ahead = if full { MOST_AHEAD.min(self.ahead * 2) } else { READ_AHEAD };
-            if read == 0 {
-                return if self.buffer.is_empty() {
-                    Ok(None)
-                } else {
-                    Err(io::ErrorKind::UnexpectedEof.into())
-                };
-            }
-        }
-    }
-
-    /// The payload of the next frame, if it has been read already.
-    ///
-    /// # Errors
-    /// `InvalidData` if it is too long.
-    pub(crate) fn arrived(&mut self) -> io::Result<Option<BytesMut>> {
-        self.splitter.decode(&mut self.buffer)
-    }
-
-    /// Gives back the reader, without what was read ahead.
-    pub(crate) fn into_reader(self) -> R {
-        self.reader
     }
 }

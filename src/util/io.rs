@@ -1,14 +1,17 @@
-//! Words for the errors of the operating system.
+//! Readable texts for the errors of the operating system.
+//!
+//! It knows error kinds only, never what the caller tried to do.
 
 use std::io;
 
-/// What the operating system said, without its error number.
+/// A description of `error` without its number, to follow a text such as
+/// "cannot join".
 pub(crate) fn describe(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "the address is in use".into(),
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),
-        io::ErrorKind::ConnectionRefused => "nobody is listening there".into(),
+        io::ErrorKind::ConnectionRefused => "nothing is listening there".into(),
         io::ErrorKind::ConnectionReset => "the connection was reset".into(),
         io::ErrorKind::UnexpectedEof => "the connection was cut".into(),
         io::ErrorKind::TimedOut => "it does not answer".into(),

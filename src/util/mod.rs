@@ -1,5 +1,7 @@
-//! What every layer may use and what uses none of them: quantities, ordered
-//! maps, session time, text, and the snapshot cell.
+//! Helpers without a domain: quantities, ordered maps, session time, text checks
+//! and the snapshot cell.
+//!
+//! Every layer may use this one. It must never name another module of the crate.
 
 pub(crate) mod io;
 pub mod ordmap;

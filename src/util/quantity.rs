@@ -1,26 +1,27 @@
 //! Quantities as types: a value out of range cannot be built, not even from
-//! the wire, and a hertz is not a decibel.
+//! the wire, and a frequency is not a level.
 //!
-//! Every number is finite, so that quantities can be compared (`Eq`) and can
-//! be written as JSON.
+//! Every number is finite, so quantities implement `Eq` and `Ord` and can be
+//! encoded as JSON. Nothing here knows where a quantity is used.
 
 use std::{cmp::Ordering, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A number was outside what its quantity allows.
+/// A number is outside the range of its quantity.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 #[error("{quantity} must be from {min} to {max}{unit}, not {value}")]
 pub struct OutOfRange {
     /// The name of the quantity.
     pub quantity: &'static str,
-    /// The value that was refused.
+    /// The rejected value.
     pub value: f64,
     /// The smallest allowed value.
     pub min: f64,
     /// The largest allowed value.
     pub max: f64,
-    /// The unit with a space before it, or nothing.
+    /// The unit with a space before it, or an empty string.
     pub unit: &'static str,
 }
 
@@ -53,10 +54,10 @@ macro_rules! quantity {
             /// The largest value.
             pub const MAX: Self = Self($max);
 
-            /// Takes `value` if it is in range.
+            /// A quantity of `value`.
             ///
             /// # Errors
-            /// If it is out of range or not a number.
+            /// If `value` is out of range or not a number.
             #[allow(clippy::cast_lossless, reason = "one macro for several widths")]
             pub fn new(value: $inner) -> Result<Self, OutOfRange> {
                 if ($min..=$max).contains(&value) {
@@ -72,7 +73,7 @@ macro_rules! quantity {
                 }
             }
 
-            /// A constant.
+            /// A quantity of `value`, for constants.
             ///
             /// # Panics
             /// If `value` is out of range; in a constant that is a compile error.
@@ -83,7 +84,7 @@ macro_rules! quantity {
                 Self(value)
             }
 
-            /// The value as a plain number.
+            /// The value as a number.
             #[must_use]
             pub const fn get(self) -> $inner {
                 self.0
@@ -112,11 +113,11 @@ macro_rules! quantity {
 }
 
 quantity! {
-    /// A place in musical time, in ticks of 1/480 of a quarter note.
+    /// A position in musical time, in ticks of 1/480 of a quarter note.
     Ticks: u32 in 0 ..= 2_000_000_000, " ticks"
 }
 quantity! {
-    /// Tempo.
+    /// A tempo, in quarter notes per minute.
     Bpm: f32 in 20.0 ..= 999.0, " bpm"
 }
 quantity! {
@@ -124,44 +125,44 @@ quantity! {
     Decibels: f32 in -120.0 ..= 12.0, " dB"
 }
 quantity! {
-    /// How long a note lasts, in ticks of 1/480 of a quarter note.
+    /// The length of a note, in ticks of 1/480 of a quarter note.
     NoteLength: u32 in 1 ..= 2_000_000_000, " ticks"
 }
 quantity! {
-    /// A key, as MIDI numbers it: 60 is middle C.
+    /// A key by its MIDI note number: 60 is middle C.
     Pitch: u8 in 0 ..= 127, ""
 }
 quantity! {
-    /// How hard a key is struck. MIDI's velocity 0 means a release, and is not
-    /// one.
+    /// The MIDI velocity of a note-on. 0 is excluded, because in MIDI it means
+    /// note-off.
     Velocity: u8 in 1 ..= 127, ""
 }
 quantity! {
-    /// How likely it is that something is played: never at 0, always at 100.
+    /// The probability that a note or step plays: never at 0, always at 100.
     Probability: u8 in 0 ..= 100, " %"
 }
 quantity! {
-    /// A frequency that can be heard.
+    /// An audible frequency.
     Hertz: f32 in 20.0 ..= 20_000.0, " Hz"
 }
 quantity! {
-    /// A duration in real time, such as that of an attack.
+    /// A duration in real time, such as an envelope's attack.
     Seconds: f32 in 0.0 ..= 60.0, " s"
 }
 quantity! {
-    /// How much of something: none at 0, all of it at 1.
+    /// A proportion: none at 0, all at 1.
     Amount: f32 in 0.0 ..= 1.0, ""
 }
 quantity! {
-    /// A place between the loudspeakers: left at -1, centre at 0, right at 1.
+    /// A position in the stereo field: left at -1, centre at 0, right at 1.
     Pan: f32 in -1.0 ..= 1.0, ""
 }
 quantity! {
-    /// How much of what comes out goes in again: turned over below 0.
+    /// The gain of a feedback path: below 0 the signal is inverted.
     Feedback: f32 in -1.0 ..= 1.0, ""
 }
 quantity! {
-    /// A small interval, in hundredths of a semitone.
+    /// A detuning, in hundredths of a semitone.
     Cents: f32 in -1200.0 ..= 1200.0, " cents"
 }
 quantity! {
@@ -169,31 +170,32 @@ quantity! {
     Octaves: f32 in -8.0 ..= 8.0, " octaves"
 }
 quantity! {
-    /// The frequency of a modulator, as a multiple of the carrier's.
+    /// The frequency of an FM modulator, as a multiple of the carrier's.
     FrequencyRatio: f32 in 0.0625 ..= 32.0, ""
 }
 quantity! {
-    /// The depth of frequency modulation: peak deviation by modulator frequency.
+    /// The depth of frequency modulation: peak deviation divided by modulator
+    /// frequency.
     ModulationIndex: f32 in 0.0 ..= 32.0, ""
 }
 quantity! {
-    /// How often a modulator repeats.
+    /// The rate of a modulator such as an LFO.
     ModulationRate: f32 in 0.01 ..= 50.0, " Hz"
 }
 quantity! {
-    /// How much a band or a make-up stage adds or takes away.
+    /// The gain of an equaliser band or a make-up stage.
     Gain: f32 in -24.0 ..= 24.0, " dB"
 }
 quantity! {
-    /// How narrow a resonance is: its frequency by its width.
+    /// The Q of a resonance: centre frequency divided by bandwidth.
     Quality: f32 in 0.1 ..= 30.0, ""
 }
 quantity! {
-    /// By how much a compressor divides what is over its threshold.
+    /// The ratio of a compressor: input change per output change above the threshold.
     CompressionRatio: f32 in 1.0 ..= 20.0, ""
 }
 quantity! {
-    /// How many bits a sample is cut down to.
+    /// The resolution that a bit crusher reduces a sample to.
     BitDepth: u8 in 1 ..= 24, " bits"
 }
 quantity! {
@@ -205,36 +207,36 @@ quantity! {
     OctaveShift: i8 in -4 ..= 4, " octaves"
 }
 quantity! {
-    /// How many octaves a figure goes through.
+    /// The range of an arpeggio.
     OctaveSpan: u8 in 1 ..= 4, " octaves"
 }
 quantity! {
-    /// How many voices sound as one.
+    /// The number of unison voices.
     VoiceCount: u8 in 1 ..= 16, " voices"
 }
 quantity! {
-    /// How early, or how late, an instrument plays.
+    /// How late an instrument plays; negative values are early.
     TimingOffset: f32 in -100.0 ..= 100.0, " ms"
 }
 quantity! {
-    /// How many grains begin in a second.
+    /// The density of granular synthesis: new grains per second.
     GrainRate: f32 in 0.5 ..= 200.0, " grains/s"
 }
 quantity! {
-    /// How many harmonics are added up.
+    /// The number of harmonics in additive synthesis.
     Harmonics: u8 in 1 ..= 64, " harmonics"
 }
 quantity! {
-    /// The frequency that the A above middle C is tuned to.
+    /// The tuning frequency of the A above middle C.
     ConcertPitch: f32 in 380.0 ..= 500.0, " Hz"
 }
 quantity! {
     /// A parameter of a custom `SynthDef` or a plug-in, in the unit that its
-    /// table gives to it.
+    /// parameter table states.
     ParameterValue: f32 in -1_000_000.0 ..= 1_000_000.0, ""
 }
 quantity! {
-    /// By how much such a parameter changes.
+    /// A relative change of a [`ParameterValue`].
     ParameterChange: f32 in -2_000_000.0 ..= 2_000_000.0, ""
 }
 quantity! {
@@ -250,7 +252,7 @@ quantity! {
     MidiController: u8 in 0 ..= 127, ""
 }
 quantity! {
-    /// A pad of a drum kit, counted from 0.
+    /// A pad of a drum machine, counted from 0.
     PadNumber: u8 in 0 ..= 15, ""
 }
 
@@ -265,14 +267,14 @@ quantity! {
     StepNumber: u8 in 0 ..= 127, ""
 }
 quantity! {
-    /// How many steps a pattern has.
+    /// The number of steps in a pattern.
     StepCount: u8 in 1 ..= 128, " steps"
 }
 quantity! {
-    /// How many slices a sample is cut into.
+    /// The number of slices of a chopped sample.
     SliceCount: u8 in 1 ..= 64, " slices"
 }
 quantity! {
-    /// How many bars are counted in before the music begins.
+    /// The number of bars counted in before playback.
     CountIn: u8 in 0 ..= 4, " bars"
 }

@@ -1,13 +1,13 @@
-//! The cell that the UI reads and the session writes.
+//! The cell through which the session publishes snapshots and the UI reads them.
 //!
-//! A reader takes what stands with one load, waits for nobody and makes nobody
-//! wait, not even a writer that was stopped half-way.
+//! Readers and writers never wait for each other, not even for a writer that was
+//! interrupted. The cell knows nothing of its content.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-/// Holds the latest of something, shared between threads.
+/// Holds the latest version of a value that threads share.
 #[derive(Debug)]
 pub struct SnapshotCell<T>(ArcSwap<T>);
 
@@ -18,20 +18,20 @@ impl<T> SnapshotCell<T> {
         Self(ArcSwap::new(value))
     }
 
-    /// What stands now. Lock-free.
+    /// The current value. Lock-free.
     #[must_use]
     pub fn load(&self) -> Arc<T> {
         self.0.load_full()
     }
 
-    /// Looks at what stands now without keeping it. Lock-free, and cheaper than
-    /// [`load`](Self::load).
+    /// Calls `look` with the current value. Lock-free, and cheaper than
+    /// [`load`](Self::load), because no reference count changes.
     pub fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         look(&self.0.load())
     }
 
-    /// Puts `value` in place, and returns what stood before, so that it can be
-    /// dropped where that holds up nobody.
+    /// Replaces the value, and returns the previous one, so that the caller decides
+    /// where it is dropped: dropping a large value takes time.
     pub fn publish(&self, value: Arc<T>) -> Arc<T> {
         self.0.swap(value)
     }

@@ -1,14 +1,16 @@
-//! What a text may contain that is shown on everyone's terminal.
+//! The check for texts that other participants' terminals show, such as names.
+//!
+//! It knows characters only, never what a text is used for.
 
-/// Whether `text` shows as what it is: it has no control character, which could
-/// do things to a terminal, and no invisible one or one that turns the direction
-/// of writing, which could make one name look like another.
+/// Whether `text` is safe to display: it contains no control character, which could
+/// control a terminal, and no character that is invisible or changes the writing
+/// direction, which could make one name look like another.
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
     !text.chars().any(|character| character.is_control() || is_invisible(character))
 }
 
-/// Unicode's format characters and separators of lines and paragraphs, but for
+/// Unicode's format characters (`Cf`) and separators of lines and paragraphs, except
 /// those that join emoji and letters.
 const fn is_invisible(character: char) -> bool {
     matches!(
@@ -31,7 +33,7 @@ mod tests {
     use super::is_plain;
 
     #[test]
-    fn names_of_all_kinds_are_plain_and_tricks_are_not() {
+    fn plain_text_has_no_control_or_invisible_characters() {
         for name in ["Ana", "Łukasz", "山田", "Zoë 🎹", "👩\u{200d}🎤", "می\u{200c}خواهم"]
         {
             assert!(is_plain(name), "{name}");

@@ -1,5 +1,5 @@
-//! Session time as a plain number. The pure layers take a [`Timestamp`] as an
-//! argument and never read a clock.
+//! Session time as a number. The pure layers take a [`Timestamp`] as an argument;
+//! nothing here reads a clock.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// A moment, in microseconds since the session began.
+/// A point in session time, in microseconds since the session began.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -20,7 +20,7 @@ impl Timestamp {
     /// The beginning of the session.
     pub const ZERO: Self = Self(0);
 
-    /// The moment `micros` microseconds after the beginning.
+    /// The time `micros` microseconds after the beginning.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
@@ -32,7 +32,7 @@ impl Timestamp {
         self.0
     }
 
-    /// How long ago `earlier` was; zero if it is still to come.
+    /// The time from `earlier` to this one; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -64,14 +64,14 @@ impl Sub for Timestamp {
 pub struct Millis(pub u32);
 
 impl Millis {
-    /// `duration` in whole milliseconds, rounded up; 49 days at most.
+    /// `duration` in whole milliseconds, rounded up, and limited to 49 days.
     #[must_use]
     pub fn of(duration: Duration) -> Self {
         Self(u32::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u32::MAX))
     }
 
-    /// `duration` rounded up to 1, 2, 5, 10, 20, 50, … ms, so that what is about
-    /// the same is the same.
+    /// `duration` rounded up to 1, 2, 5, 10, 20, 50, … ms, so that small variations
+    /// give the same value.
     #[must_use]
     pub fn about(duration: Duration) -> Self {
         let exact = Self::of(duration);
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_about_the_same_is_the_same() {
+    fn about_rounds_up_to_1_2_or_5() {
         let about = |micros| Millis::about(Duration::from_micros(micros)).0;
         for (micros, millis) in [
             (0, 1),

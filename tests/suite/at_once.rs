@@ -1,5 +1,5 @@
-//! A UI never freezes: what it calls in each frame returns at once, whatever the
-//! connection is doing. In real time, over TCP, in a large session.
+//! A UI never freezes: the calls that it makes in each frame return at once, in
+//! every state of the connection. Runs in real time, over TCP, in a large session.
 
 use std::{
     hint::black_box,
@@ -18,14 +18,14 @@ use imbolc_net::{
 use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
+    harness::cutoff,
     proxy::{Ending, Proxy},
-    room::cutoff,
 };
 
-/// As many as one client may have unanswered.
+/// The default limit of unanswered actions.
 const BACKLOG: usize = 1024;
 
-/// What nobody notices.
+/// Too short to notice in a frame.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 const MINE: InstrumentId = InstrumentId(100);
@@ -40,8 +40,8 @@ fn large_studio() -> StudioState {
     state
 }
 
-/// Turns a knob and looks at what there is, as often as this, and returns how long
-/// each call took.
+/// Turns a knob and reads the state `times` times. Adds the duration of each call
+/// to `took`, and returns the errors.
 fn frames(ana: &RemoteDispatcher, times: u16, took: &mut Vec<Duration>) -> Vec<DispatchError> {
     let mut errors = Vec::new();
     for turn in 0..times {
@@ -62,7 +62,7 @@ fn look(ana: &RemoteDispatcher, took: &mut Vec<Duration>) {
     took.push(begun.elapsed());
 }
 
-/// Nearly all of them are at once; a test machine does other things as well.
+/// Checks the 99th percentile, because other processes run on a test machine.
 fn assert_at_once(state: &str, mut took: Vec<Duration>) {
     took.sort();
     let p99 = took[(took.len() - 1) * 99 / 100];
@@ -71,7 +71,7 @@ fn assert_at_once(state: &str, mut took: Vec<Duration>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_calls_of_a_ui_return_at_once_in_every_state_of_the_connection() {
+async fn ui_calls_return_at_once_in_every_connection_state() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (model, engine) = (large_studio(), SilentEngine::default());
@@ -88,7 +88,7 @@ async fn the_calls_of_a_ui_return_at_once_in_every_state_of_the_connection() {
             sleep(Duration::from_millis(1)).await;
         }
     };
-    until("the host has heard of her", &|ana| {
+    until("the round trip is measured", &|ana| {
         matches!(ana.status(), Status::Connected { round_trip: Some(_) })
     })
     .await;
@@ -96,57 +96,58 @@ async fn the_calls_of_a_ui_return_at_once_in_every_state_of_the_connection() {
     let mut took = Vec::new();
     for _ in 0..20 {
         frames(&ana, 20, &mut took);
-        until("it is answered", &|ana| ana.unanswered() == 0).await;
+        until("all actions are answered", &|ana| ana.unanswered() == 0).await;
     }
     assert_at_once("connected", took);
 
-    // The link stalls, and nobody knows yet.
+    // The link stalls, and neither side knows yet.
     proxy.stall(true);
     let mut took = Vec::new();
     frames(&ana, 500, &mut took);
     assert!(matches!(ana.status(), Status::Connected { .. }));
     assert!(ana.unanswered() >= 400, "{}", ana.unanswered());
-    assert_at_once("connected, and nothing comes through", took);
+    assert_at_once("connected over a stalled link", took);
 
     proxy.pull(Ending::Fin);
     proxy.stall(false);
-    until("it is lost", &|ana| matches!(ana.status(), Status::Reconnecting { .. })).await;
+    until("the connection is lost", &|ana| matches!(ana.status(), Status::Reconnecting { .. }))
+        .await;
 
-    // The host is called, and does not answer.
+    // The client connects, and the host does not answer.
     proxy.stall(true);
-    let calls = host.stats().accepted;
+    let accepted_before = host.stats().accepted;
     proxy.plug();
-    until("it is called", &|_| host.stats().accepted > calls).await;
+    until("the host accepts", &|_| host.stats().accepted > accepted_before).await;
     let mut took = Vec::new();
     frames(&ana, 200, &mut took);
     assert!(matches!(ana.status(), Status::Reconnecting { .. }));
-    assert_at_once("shaking hands", took);
+    assert_at_once("during the handshake", took);
 
     proxy.pull(Ending::Fin);
     proxy.stall(false);
     let mut took = Vec::new();
     frames(&ana, u16::try_from(BACKLOG).unwrap(), &mut took);
     assert_eq!(ana.unanswered(), BACKLOG);
-    // From here on it refuses, at once as well.
+    // The backlog is full; the refusals return at once, too.
     let errors = frames(&ana, 100, &mut took);
     assert_eq!(errors, vec![DispatchError::Backlog { limit: BACKLOG }; 100]);
-    assert_at_once("reconnecting, until no more is taken", took);
+    assert_at_once("reconnecting, up to a full backlog", took);
 
-    // While 1,024 actions are answered, and are predicted anew again and again.
+    // While 1,024 actions are answered, each answer rebases the prediction.
     proxy.plug();
     let mut took = Vec::new();
     let begun = Instant::now();
     while ana.unanswered() > 0 || !matches!(ana.status(), Status::Connected { .. }) {
-        assert!(begun.elapsed() < Duration::from_secs(30), "it never gets through");
+        assert!(begun.elapsed() < Duration::from_secs(30), "it never resumes");
         if begun.elapsed() < Duration::from_secs(1) {
-            // There may be room for one more, or not yet.
+            // The backlog may have room for another action.
             frames(&ana, 1, &mut took);
         }
         look(&ana, &mut took);
         sleep(Duration::from_micros(200)).await;
     }
     assert_at_once("resuming", took);
-    until("both agree", &|ana| ana.state() == host.state()).await;
+    until("both states are equal", &|ana| ana.state() == host.state()).await;
 
     ana.close().await;
     let mut took = Vec::new();

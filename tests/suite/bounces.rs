@@ -1,5 +1,5 @@
-//! A hundred interruptions of each kind, over real sockets: everything counts
-//! once, and who was cut off is back before it is missed.
+//! A hundred interruptions of each kind, over real sockets: each action counts
+//! exactly once, and the client resumes quickly.
 
 use std::{
     net::SocketAddr,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     model::{InstrumentId, NoEngine},
@@ -23,15 +23,15 @@ use tokio::{
 };
 
 use crate::{
+    harness::BASS,
     ledger::{Ledger, Pages, Write},
     processes,
     proxy::{Ending, Proxy},
-    room::BASS,
 };
 
 const BOUNCES: u32 = 100;
 
-async fn door() -> (TcpListener, SocketAddr) {
+async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
@@ -61,10 +61,10 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
     timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("not in 30 s: {what}"));
 }
 
-/// Ana is cut off a hundred times, with something on its way each time, and Ben
-/// is not. Returns how long each of it took, the shortest first.
+/// Cuts Ana's connection a hundred times, each time with a message in flight, and
+/// leaves Ben's alone. Returns the sorted times from the cut to the resume.
 async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) -> Vec<Duration> {
-    let (listener, address) = door().await;
+    let (listener, address) = listen().await;
     let options = HostOptions { session, server: ServerConfig::default() };
     let host = HostDispatcher::<Ledger>::open("Mia", Pages::empty(2), NoEngine, listener, options)
         .unwrap();
@@ -72,7 +72,7 @@ async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) ->
     let ana = join(proxy.address, 1, &config).await;
     let ben = join(address, 2, &ClientConfig::default()).await;
     let me = ana.identity();
-    until("the host has heard of her", || {
+    until("the round trip is measured", || {
         matches!(ana.status(), Status::Connected { round_trip: Some(_) })
     })
     .await;
@@ -85,8 +85,8 @@ async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) ->
         };
         ben.dispatch(Write { page: 2, line: bounce }).unwrap();
         commits.push(write(2 * bounce));
-        // It is dispatched now, and its answer on its way or not.
-        until("it shows", || ana.state().model.lines(1).last() == Some(&(2 * bounce))).await;
+        // It is dispatched now; its answer may or may not be in flight.
+        until("it is predicted", || ana.state().model.lines(1).last() == Some(&(2 * bounce))).await;
         if bounce % 2 == 0 {
             sleep(Duration::from_millis(u64::from(bounce % 20))).await;
         }
@@ -103,7 +103,8 @@ async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) ->
     for commit in commits {
         assert_eq!(commit.await.unwrap(), Ok(()));
     }
-    until("all agree", || ana.state() == host.state() && ben.state() == host.state()).await;
+    until("all states are equal", || ana.state() == host.state() && ben.state() == host.state())
+        .await;
     let book = host.state();
     assert_eq!(book.model.lines(1), (0..2 * BOUNCES).collect::<Vec<_>>(), "once, and in order");
     assert_eq!(book.model.lines(2), (0..BOUNCES).collect::<Vec<_>>());
@@ -114,50 +115,51 @@ async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) ->
     times
 }
 
-/// Waits for a status, and makes sure that nothing is reported lost meanwhile.
+/// Waits for a status, and checks that no action is reported lost until then.
 async fn wait_for(
     events: &mut imbolc_net::dispatcher::Events<Ledger>,
     wanted: impl Fn(&Status) -> bool,
 ) {
     let wait = async {
         loop {
-            match events.next().await.expect("it goes on") {
+            match events.next().await.expect("the events go on") {
                 Event::Status(status) if wanted(&status) => break,
-                lost @ (Event::NewSession { .. } | Event::Refused { .. }) => panic!("{lost:?}"),
+                lost @ (Event::Session(SessionEvent::NewSession { .. })
+                | Event::Session(SessionEvent::Refused { .. })) => panic!("{lost:?}"),
                 _ => {}
             }
         }
     };
-    timeout(Duration::from_secs(30), wait).await.expect("it comes back");
+    timeout(Duration::from_secs(30), wait).await.expect("it reconnects");
 }
 
 fn report(what: &str, times: &[Duration]) {
     let at = |percent: usize| times[(times.len() - 1) * percent / 100];
-    println!("{what}: p50 {:.0?}, p99 {:.0?} from the cut to the resumption", at(50), at(99));
+    println!("{what}: p50 {:.0?}, p99 {:.0?} from the cut to the resume", at(50), at(99));
 }
 
-/// Many times what it takes on a machine that has nothing else to do.
+/// Many times what a resume takes on an idle machine.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_connections_that_end_in_peace_cost_nothing() {
+async fn hundred_closed_connections_lose_nothing() {
     let times = bounce(Ending::Fin, SessionConfig::default(), ClientConfig::default()).await;
     report("FIN", &times);
     assert!(times[times.len() / 2] < PATIENCE, "{times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_connections_that_are_reset_cost_nothing() {
+async fn hundred_reset_connections_lose_nothing() {
     let times = bounce(Ending::Rst, SessionConfig::default(), ClientConfig::default()).await;
     report("RST", &times);
     assert!(times[times.len() / 2] < PATIENCE, "{times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_connections_that_go_silent_cost_nothing() {
+async fn hundred_silent_connections_lose_nothing() {
     let ms = Duration::from_millis;
-    // The host is a little slower to notice: its old connection looks alive when
-    // the client is back, and is taken over.
+    // The host notices later than the client, so the resume supersedes a
+    // connection that looks alive.
     let session = SessionConfig {
         heartbeat_interval: ms(25),
         idle_timeout: ms(2000),
@@ -172,48 +174,48 @@ async fn a_hundred_connections_that_go_silent_cost_nothing() {
     };
     let times = bounce(Ending::BlackHole, session, config).await;
     report("black hole, with 100 ms of silence", &times);
-    assert!(times[0] >= silence / 2, "silence is what tells: {times:?}");
+    assert!(times[0] >= silence / 2, "only the timeout detects it: {times:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_is_killed_a_hundred_times_is_who_it_was_each_time() {
-    let (listener, address) = door().await;
+async fn client_killed_a_hundred_times_keeps_its_place() {
+    let (listener, address) = listen().await;
     let (model, engine) = (StudioState::starter(), SilentEngine::default());
     let host =
         HostDispatcher::open("Mia", model, engine, listener, HostOptions::default()).unwrap();
     let host = Arc::new(host);
-    let lives = {
+    let runs = {
         let host = Arc::clone(&host);
-        tokio::task::spawn_blocking(move || live_and_die(&host, address))
+        tokio::task::spawn_blocking(move || run_and_kill(&host, address))
     };
-    let mut times = lives.await.unwrap();
+    let mut times = runs.await.unwrap();
     times.sort();
     report("SIGKILL, from start to owning an instrument again,", &times);
     let state = host.state();
     let track = state.model.piano_roll.track(BASS).unwrap();
-    assert_eq!(track.len(), BOUNCES as usize, "a note for each life");
-    assert_eq!(state.roster.participants.len(), 2, "and nobody's ghost");
+    assert_eq!(track.len(), BOUNCES as usize, "one note per process");
+    assert_eq!(state.roster.participants.len(), 2, "no stale participant");
 }
 
-/// Starts a process, has it play a note, and kills it, again and again.
-fn live_and_die(host: &HostDispatcher, address: SocketAddr) -> Vec<Duration> {
-    let state = processes::StateDir::new("hundred-lives");
+/// Starts a process, has it add a note, and kills it, a hundred times.
+fn run_and_kill(host: &HostDispatcher, address: SocketAddr) -> Vec<Duration> {
+    let state = processes::StateDir::new("hundred-kills");
     let mut me = None;
     let mut times = Vec::new();
-    for life in 0..BOUNCES {
+    for run in 0..BOUNCES {
         let begun = Instant::now();
         let mut ana = processes::Session::join("ana", &address.to_string(), "1", &state);
         times.push(begun.elapsed());
         let owner = host.state().roster.owner(BASS).map(|owner| owner.client_id);
-        assert!(owner.is_some() && *me.get_or_insert(owner) == owner, "life {life}: {owner:?}");
-        ana.types(&format!("note 1 {} 60", life + 1));
+        assert!(owner.is_some() && *me.get_or_insert(owner) == owner, "run {run}: {owner:?}");
+        ana.types(&format!("note 1 {} 60", run + 1));
         let deadline = Instant::now() + Duration::from_secs(30);
         let there = |state: &StudioState| {
             let track = state.piano_roll.track(BASS).unwrap();
-            track.note(Ticks::of(life * 480), Pitch::of(60)).is_some()
+            track.note(Ticks::of(run * 480), Pitch::of(60)).is_some()
         };
         while !there(&host.state().model) {
-            assert!(Instant::now() < deadline, "life {life}: the note does not arrive");
+            assert!(Instant::now() < deadline, "run {run}: the note does not arrive");
             std::thread::sleep(Duration::from_millis(1));
         }
         ana.kill();

@@ -1,5 +1,5 @@
-//! A cable that can come out: a connector whose connections a test can cut,
-//! and count.
+//! A connector that a test can disconnect like a cable, and that counts its
+//! attempts to connect. It wraps any other connector.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use tokio::{
     time::Instant,
 };
 
-/// Leads where another connector leads.
+/// Connects where another connector connects.
 #[derive(Clone)]
 pub struct Cable<C> {
     inner: C,
@@ -23,21 +23,21 @@ pub struct Cable<C> {
 struct State {
     plugged: bool,
     attempts: Vec<Instant>,
-    wires: Vec<AbortHandle>,
+    tasks: Vec<AbortHandle>,
 }
 
 impl<C: Connector> Cable<C> {
     pub fn new(inner: C) -> Self {
-        let state = State { plugged: true, attempts: Vec::new(), wires: Vec::new() };
+        let state = State { plugged: true, attempts: Vec::new(), tasks: Vec::new() };
         Self { inner, state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Pulls the cable out: what is on it is lost, and no call gets through.
+    /// Cuts all connections and loses their bytes in flight. New ones fail.
     pub fn pull(&self) {
         let mut state = self.state.lock().unwrap();
         state.plugged = false;
-        for wire in state.wires.drain(..) {
-            wire.abort();
+        for task in state.tasks.drain(..) {
+            task.abort();
         }
     }
 
@@ -45,7 +45,7 @@ impl<C: Connector> Cable<C> {
         self.state.lock().unwrap().plugged = true;
     }
 
-    /// When it was tried to connect.
+    /// The times of the attempts to connect.
     pub fn attempts(&self) -> Vec<Instant> {
         self.state.lock().unwrap().attempts.clone()
     }
@@ -75,7 +75,7 @@ impl<C: Connector> Connector for Cable<C> {
             let _ = writer.shutdown().await;
         });
         let mut state = self.state.lock().unwrap();
-        state.wires.extend([up.abort_handle(), down.abort_handle()]);
+        state.tasks.extend([up.abort_handle(), down.abort_handle()]);
         drop(state);
         Ok(tokio::io::split(near))
     }

@@ -1,4 +1,4 @@
-//! What both sides speak, as it is agreed on in the handshake.
+//! The negotiation of codec and compression in the handshake.
 
 use imbolc_net::{
     Dispatcher,
@@ -17,14 +17,14 @@ use imbolc_net::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    room::{BASS, cutoff, cutoff_of, hello},
+    harness::{BASS, cutoff, cutoff_of, hello},
     shell::{Raw, host},
 };
 
-/// Begins a payload that is compressed.
+/// The first byte of a compressed payload.
 const COMPRESSED: u8 = 0xff;
 
-fn speaking(codecs: &[&str], compression: &[&str]) -> Hello {
+fn offering(codecs: &[&str], compression: &[&str]) -> Hello {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Hello {
         codecs: names(codecs),
@@ -34,7 +34,7 @@ fn speaking(codecs: &[&str], compression: &[&str]) -> Hello {
     }
 }
 
-/// A host whose full state is large.
+/// A host whose full state is large enough to be compressed.
 fn large_host() -> (HostDispatcher, MemoryConnector) {
     let (host, connector) = host();
     for id in 10..40 {
@@ -46,15 +46,15 @@ fn large_host() -> (HostDispatcher, MemoryConnector) {
     (host, connector)
 }
 
-/// Joins, and returns the answer as it came.
+/// Sends `hello`, and returns the connection and the payload of the answer.
 async fn answer(connector: &MemoryConnector, hello: Hello) -> (Raw, Vec<u8>) {
     let mut raw = Raw::join(connector, hello).await;
-    let payload = raw.hear_payload().await.unwrap();
+    let payload = raw.receive_payload().await.unwrap();
     (raw, payload.to_vec())
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_codec_that_both_speak_is_spoken_from_the_answer_on() {
+async fn first_common_codec_is_used_from_the_answer_on() {
     let (host, connector) = host();
     for (codecs, agreed) in [
         (&["postcard", "json"][..], Codec::Postcard),
@@ -63,7 +63,7 @@ async fn the_first_codec_that_both_speak_is_spoken_from_the_answer_on() {
         (&["json"], Codec::Json),
         (&[], Codec::Json),
     ] {
-        let (mut raw, payload) = answer(&connector, speaking(codecs, &[])).await;
+        let (mut raw, payload) = answer(&connector, offering(codecs, &[])).await;
         assert_eq!(Codec::of(&payload), agreed, "{codecs:?}");
         let Ok(ServerMessage::<Studio>::Welcome(welcome)) = framing::decode(agreed, &payload)
         else {
@@ -75,13 +75,13 @@ async fn the_first_codec_that_both_speak_is_spoken_from_the_answer_on() {
 
         let action = cutoff(BASS, 500.0 + welcome.client_id.0 as f32);
         let number = ActionNumber(1);
-        raw.say_in(
+        raw.send_in(
             agreed,
             &ClientMessage::Action { number, continues: false, action: action.clone() },
         )
         .await;
         loop {
-            let payload = raw.hear_payload().await.unwrap();
+            let payload = raw.receive_payload().await.unwrap();
             let heard = framing::decode::<ServerMessage>(agreed, &payload).unwrap();
             if let ServerMessage::ActionsApplied { through, .. } = heard {
                 assert_eq!(through, number);
@@ -89,35 +89,35 @@ async fn the_first_codec_that_both_speak_is_spoken_from_the_answer_on() {
             }
         }
         assert_eq!(cutoff_of(&host.state().model, BASS), 500.0 + welcome.client_id.0 as f32);
-        raw.say_in(agreed, &ClientMessage::Goodbye).await;
-        while raw.hear_payload().await.is_some() {}
+        raw.send_in(agreed, &ClientMessage::Goodbye).await;
+        while raw.receive_payload().await.is_some() {}
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn large_frames_are_compressed_for_those_who_can_expand_them_and_for_nobody_else() {
+async fn large_frames_are_compressed_if_the_client_can_expand() {
     let (host, connector) = large_host();
     for codec in Codec::ALL {
         let mut lengths = Vec::new();
-        for ways in [&[][..], &["zip"], &["zip", "lz4"]] {
-            let (mut raw, payload) = answer(&connector, speaking(&[codec.name()], ways)).await;
-            let compressed = ways.contains(&"lz4");
-            assert_eq!(payload[0] == COMPRESSED, compressed, "{codec:?} {ways:?}");
+        for offered in [&[][..], &["zip"], &["zip", "lz4"]] {
+            let (mut raw, payload) = answer(&connector, offering(&[codec.name()], offered)).await;
+            let compressed = offered.contains(&"lz4");
+            assert_eq!(payload[0] == COMPRESSED, compressed, "{codec:?} {offered:?}");
             lengths.push(payload.len());
-            let plain = framing::expand(&payload, limits::SERVER_FRAME).unwrap();
-            let Ok(ServerMessage::<Studio>::Welcome(welcome)) = framing::decode(codec, &plain)
+            let expanded = framing::expand(&payload, limits::SERVER_FRAME).unwrap();
+            let Ok(ServerMessage::<Studio>::Welcome(welcome)) = framing::decode(codec, &expanded)
             else {
-                panic!("{codec:?} {ways:?}");
+                panic!("{codec:?} {offered:?}");
             };
             assert_eq!(welcome.compression.as_deref(), compressed.then_some("lz4"));
             assert_eq!(welcome.state.model, host.state().model);
 
-            // What comes later too: everything once more.
-            raw.say_in(codec, &ClientMessage::RequestFullSync).await;
+            // Later frames are compressed, too.
+            raw.send_in(codec, &ClientMessage::RequestFullSync).await;
             loop {
-                let payload = raw.hear_payload().await.unwrap();
-                let plain = framing::expand(&payload, limits::SERVER_FRAME).unwrap();
-                let heard = framing::decode::<ServerMessage>(codec, &plain).unwrap();
+                let payload = raw.receive_payload().await.unwrap();
+                let expanded = framing::expand(&payload, limits::SERVER_FRAME).unwrap();
+                let heard = framing::decode::<ServerMessage>(codec, &expanded).unwrap();
                 if matches!(heard, ServerMessage::FullStateSync { .. }) {
                     assert_eq!(payload[0] == COMPRESSED, compressed);
                     break;
@@ -125,13 +125,13 @@ async fn large_frames_are_compressed_for_those_who_can_expand_them_and_for_nobod
                 assert_ne!(payload[0], COMPRESSED, "{heard:?} is small");
             }
         }
-        let [plain, _, compressed] = lengths[..] else { panic!() };
-        assert!(compressed * 3 < plain, "{codec:?}: {compressed} of {plain}");
+        let [original, _, compressed] = lengths[..] else { panic!() };
+        assert!(compressed * 3 < original, "{codec:?}: {compressed} of {original}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_says_what_it_was_told_to_speak() {
+async fn client_offers_the_configured_codec_only() {
     for codec in Codec::ALL {
         let (mut listener, connector) = in_memory();
         let config = ClientConfig::default().speaking(codec);
@@ -151,7 +151,7 @@ async fn a_client_says_what_it_was_told_to_speak() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_that_would_expand_to_more_than_allowed_ends_the_connection() {
+async fn frame_that_expands_over_the_limit_ends_connection() {
     let (mut listener, connector) = in_memory();
     let joining = tokio::spawn(RemoteDispatcher::<Studio>::join(connector, JoinOptions::default()));
     let (_reader, mut writer, _) = listener.accept().await.unwrap();
@@ -163,16 +163,16 @@ async fn a_frame_that_would_expand_to_more_than_allowed_ends_the_connection() {
     assert!(why.contains("expand"), "{why}");
 }
 
-/// Joins a host that answers with `codec` and `compression`, whatever it was
-/// offered.
-async fn join_a_host_that_says(
+/// Joins a host that answers with `codec` and `compression`, regardless of the
+/// client's offer.
+async fn join_host_that_selects(
     codec: &str,
     compression: Option<&str>,
     config: ClientConfig,
 ) -> ConnectionError {
     let (_real, real) = host();
-    let mut there = Raw::join(&real, speaking(&["json"], &[])).await;
-    let payload = there.hear_payload().await.unwrap();
+    let mut raw = Raw::join(&real, offering(&["json"], &[])).await;
+    let payload = raw.receive_payload().await.unwrap();
     let Ok(ServerMessage::<Studio>::Welcome(welcome)) = framing::decode(Codec::Json, &payload)
     else {
         panic!()
@@ -192,21 +192,21 @@ async fn join_a_host_that_says(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_speaks_what_it_was_not_offered_is_not_listened_to() {
+async fn host_that_selects_something_not_offered_is_rejected() {
     let json = || ClientConfig::default().speaking(Codec::Json);
     for (codec, compression) in [("postcard", None), ("morse", None), ("json", Some("lz4"))] {
-        let lost = join_a_host_that_says(codec, compression, json()).await;
+        let lost = join_host_that_selects(codec, compression, json()).await;
         assert!(matches!(lost, ConnectionError::Malformed(_)), "{codec} {compression:?}: {lost}");
         assert!(lost.is_final());
     }
-    let lost = join_a_host_that_says("json", Some("zip"), ClientConfig::default()).await;
+    let lost = join_host_that_selects("json", Some("zip"), ClientConfig::default()).await;
     assert!(matches!(lost, ConnectionError::Malformed(_)), "{lost}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_offered_to_expand_is_not_expanded() {
+async fn compressed_frame_is_rejected_unless_negotiated() {
     let (_host, real) = large_host();
-    let (_there, payload) = answer(&real, speaking(&["json"], &["lz4"])).await;
+    let (_raw, payload) = answer(&real, offering(&["json"], &["lz4"])).await;
     assert_eq!(payload[0], COMPRESSED);
     let (mut listener, connector) = in_memory();
     let config = ClientConfig::default().speaking(Codec::Json);

@@ -1,5 +1,5 @@
-//! What every dispatcher does, whatever is behind it: one suite, and each of
-//! the three runs through it unchanged.
+//! What every dispatcher does: one test sequence that runs unchanged on the local,
+//! the host's and the remote dispatcher.
 
 use std::{
     future::Future,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use imbolc_net::{
-    Dispatcher, Event, Mode,
+    Dispatcher, Event, Mode, SessionEvent,
     client::{ClientConfig, JoinOptions},
     dispatcher::{CloseReason, DispatchError, Events, Status},
     model::{DirtyFlags, InstrumentId},
@@ -25,48 +25,48 @@ use imbolc_net::{
 };
 use tokio::time::{sleep, timeout};
 
-use crate::room::{BASS, LEAD, PAD, cutoff, cutoff_of};
+use crate::harness::{BASS, LEAD, PAD, cutoff, cutoff_of};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The next event that `wanted` makes something of.
+/// Waits for the first event for which `wanted` returns a value.
 pub async fn event<T>(events: &mut Events, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
     let search = async {
         loop {
-            let event = events.next().await.expect("the events have ended");
+            let event = events.next().await.expect("the events go on");
             if let Some(found) = wanted(event) {
                 return found;
             }
         }
     };
-    timeout(PATIENCE, search).await.expect("the event never came")
+    timeout(PATIENCE, search).await.expect("the event arrives")
 }
 
-/// Waits until what a dispatcher shows is as it should be.
+/// Waits until `holds`.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let wait = async {
         while !holds() {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("it never happened that {what}"));
+    timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("not in time: {what}"));
 }
 
 async fn conforms(dispatcher: Arc<dyn Dispatcher>) {
-    takes_its_place(&*dispatcher).await;
-    tells_what_is_certain_and_what_time_it_is(&*dispatcher).await;
-    shows_an_edit_at_once(&*dispatcher).await;
-    refuses_what_makes_no_sense(&*dispatcher).await;
-    shows_before_it_tells(&dispatcher);
-    tells_what_changed(&*dispatcher).await;
-    edits_what_it_owns_and_nothing_else(&*dispatcher).await;
+    joins_with_ownership_and_privilege(&*dispatcher).await;
+    confirms_and_keeps_the_session_clock(&*dispatcher).await;
+    predicts_edits(&*dispatcher).await;
+    refuses_invalid_actions(&*dispatcher).await;
+    publishes_before_it_notifies(&dispatcher);
+    reports_dirty_flags(&*dispatcher).await;
+    edits_only_owned_instruments(&*dispatcher).await;
     controls_the_transport_with_the_privilege(&*dispatcher).await;
     undoes_and_redoes(&*dispatcher).await;
     resynchronises(&*dispatcher).await;
-    ends_when_it_is_closed(&*dispatcher).await;
+    closes(&*dispatcher).await;
 }
 
-async fn takes_its_place(d: &dyn Dispatcher) {
+async fn joins_with_ownership_and_privilege(d: &dyn Dispatcher) {
     assert!(!matches!(d.status(), Status::Closed { .. } | Status::Reconnecting { .. }));
     assert_eq!(d.state().model.instruments.len(), 3);
     let me = d.identity();
@@ -74,7 +74,7 @@ async fn takes_its_place(d: &dyn Dispatcher) {
 
     d.request_ownership(&[BASS, LEAD]).unwrap();
     d.request_privilege().unwrap();
-    eventually("one owns what one asked for and has the privilege", || {
+    eventually("it owns what it requested and has the privilege", || {
         let me = d.identity();
         me.instruments.starts_with(&[BASS, LEAD]) && me.privilege == PrivilegeLevel::Privileged
     })
@@ -82,21 +82,24 @@ async fn takes_its_place(d: &dyn Dispatcher) {
     let mut events = d.events();
     d.request_ownership(&[InstrumentId(404)]).unwrap();
     let reason = event(&mut events, |event| match event {
-        Event::OwnershipRefused { instrument: InstrumentId(404), reason } => Some(reason),
+        Event::Session(SessionEvent::OwnershipRefused {
+            instrument: InstrumentId(404),
+            reason,
+        }) => Some(reason),
         _ => None,
     })
     .await;
     assert!(matches!(reason, Refusal::Invalid(_)), "{reason}");
 }
 
-async fn tells_what_is_certain_and_what_time_it_is(d: &dyn Dispatcher) {
+async fn confirms_and_keeps_the_session_clock(d: &dyn Dispatcher) {
     d.commit(cutoff(BASS, 770.0)).await.unwrap();
-    eventually("everything is certain", || d.confirmed() == d.state()).await;
+    eventually("everything is confirmed", || d.confirmed() == d.state()).await;
     let before = d.clock();
-    eventually("the session's clock moves on", || d.clock() > before).await;
+    eventually("the session's clock advances", || d.clock() > before).await;
 }
 
-async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
+async fn predicts_edits(d: &dyn Dispatcher) {
     let before = d.state();
     d.dispatch(cutoff(BASS, 777.0)).unwrap();
     assert_eq!(cutoff_of(&d.state().model, BASS), 777.0);
@@ -107,7 +110,10 @@ async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
     let id = d.state().model.instruments.free_id(d.identity().client_id.0);
     let name = Name::new("Organ").unwrap();
     d.dispatch(NetworkAction::AddInstrument { id, name, source: SourceKind::Fm }).unwrap();
-    assert!(d.identity().instruments.contains(&id), "who adds it owns it");
+    assert!(
+        d.identity().instruments.contains(&id),
+        "the participant that adds an instrument owns it"
+    );
     d.dispatch(cutoff(id, 555.0)).unwrap();
     d.commit(NetworkAction::DeleteInstrument(id)).await.unwrap();
     assert!(!d.state().model.instruments.contains(id));
@@ -115,7 +121,7 @@ async fn shows_an_edit_at_once(d: &dyn Dispatcher) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_hears_of_a_change_finds_it_in_the_snapshot() {
+async fn snapshot_contains_the_change_of_an_event() {
     let local = imbolc_net::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap();
     let mut events = local.events();
     let listener = {
@@ -138,7 +144,7 @@ async fn whoever_hears_of_a_change_finds_it_in_the_snapshot() {
 }
 
 #[tokio::test]
-async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
+async fn first_events_tell_the_identity_and_the_denials() {
     let (host, address) = host("host").await;
     let options = JoinOptions {
         name: "Ana".into(),
@@ -153,9 +159,9 @@ async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
         matches!(
             &early[..],
             [
-                Event::Joined(me),
-                Event::OwnershipRefused { instrument: InstrumentId(404), .. },
-                Event::PrivilegeDenied { holder },
+                Event::Session(SessionEvent::Joined(me)),
+                Event::Session(SessionEvent::OwnershipRefused { instrument: InstrumentId(404), .. }),
+                Event::Session(SessionEvent::PrivilegeDenied { holder }),
                 ..
             ] if &*me.name == "Ana" && &*holder.name == "host"
         ),
@@ -166,7 +172,7 @@ async fn who_comes_in_is_told_as_whom_and_what_it_did_not_get() {
 }
 
 #[tokio::test]
-async fn nobody_can_be_called_something_that_upsets_a_terminal() {
+async fn control_characters_in_names_are_rejected() {
     for name in ["", " ", "\u{1b}[2J", "a\nb"] {
         let local = imbolc_net::open(Mode::Local { name: name.into(), projects: None }).await;
         assert!(local.is_err(), "{name:?}");
@@ -181,7 +187,7 @@ async fn nobody_can_be_called_something_that_upsets_a_terminal() {
     }
 }
 
-async fn refuses_what_makes_no_sense(d: &dyn Dispatcher) {
+async fn refuses_invalid_actions(d: &dyn Dispatcher) {
     let before = d.state();
     let missing = InstrumentId(404);
     let error = d.dispatch(cutoff(missing, 500.0)).unwrap_err();
@@ -193,20 +199,20 @@ async fn refuses_what_makes_no_sense(d: &dyn Dispatcher) {
         task: ProjectAction::List,
         outcome: ProjectOutcome::Failed(ProjectFailure::Missing),
     };
-    let spoken_for_the_engine = d.dispatch(NetworkAction::ProjectReport(report));
-    assert_eq!(spoken_for_the_engine, Err(DispatchError::Refused(Refusal::EngineOnly)));
+    let report = d.dispatch(NetworkAction::ProjectReport(report));
+    assert_eq!(report, Err(DispatchError::Refused(Refusal::EngineOnly)));
     assert_eq!(d.state().model, before.model);
 }
 
-/// Looks at the snapshot at the very moment at which this thread tells of
-/// something.
-struct Look {
+/// A waker that reads the snapshot at the instant at which this thread sends an
+/// event.
+struct SnapshotProbe {
     dispatcher: Arc<dyn Dispatcher>,
     thread: ThreadId,
     seen: Mutex<Vec<f32>>,
 }
 
-impl Wake for Look {
+impl Wake for SnapshotProbe {
     fn wake(self: Arc<Self>) {
         if thread::current().id() == self.thread {
             self.seen.lock().unwrap().push(cutoff_of(&self.dispatcher.state().model, LEAD));
@@ -214,27 +220,27 @@ impl Wake for Look {
     }
 }
 
-fn shows_before_it_tells(dispatcher: &Arc<dyn Dispatcher>) {
+fn publishes_before_it_notifies(dispatcher: &Arc<dyn Dispatcher>) {
     let (dispatcher, thread) = (Arc::clone(dispatcher), thread::current().id());
-    let look = Arc::new(Look { dispatcher, thread, seen: Mutex::default() });
-    let waker = Waker::from(Arc::clone(&look));
-    let mut events = look.dispatcher.events();
+    let probe = Arc::new(SnapshotProbe { dispatcher, thread, seen: Mutex::default() });
+    let waker = Waker::from(Arc::clone(&probe));
+    let mut events = probe.dispatcher.events();
     let mut expected = vec![];
     while expected.len() < 10 {
         let mut next = pin!(events.next());
         if next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            let hertz = 400.0 + look.seen.lock().unwrap().len() as f32;
-            look.dispatcher.dispatch(cutoff(LEAD, hertz)).unwrap();
-            // Unless another thread has just told of something else.
-            if look.seen.lock().unwrap().len() > expected.len() {
+            let hertz = 400.0 + probe.seen.lock().unwrap().len() as f32;
+            probe.dispatcher.dispatch(cutoff(LEAD, hertz)).unwrap();
+            // Unless another thread has just sent another event.
+            if probe.seen.lock().unwrap().len() > expected.len() {
                 expected.push(hertz);
             }
         }
     }
-    assert_eq!(*look.seen.lock().unwrap(), expected);
+    assert_eq!(*probe.seen.lock().unwrap(), expected);
 }
 
-async fn tells_what_changed(d: &dyn Dispatcher) {
+async fn reports_dirty_flags(d: &dyn Dispatcher) {
     let mut events = d.events();
     d.commit(cutoff(LEAD, 333.0)).await.unwrap();
     let dirty = event(&mut events, |event| match event {
@@ -245,19 +251,22 @@ async fn tells_what_changed(d: &dyn Dispatcher) {
     assert_eq!(dirty, DirtyFlags::INSTRUMENTS);
 }
 
-async fn edits_what_it_owns_and_nothing_else(d: &dyn Dispatcher) {
+async fn edits_only_owned_instruments(d: &dyn Dispatcher) {
     d.release_ownership(&[LEAD]).unwrap();
-    // Whoever is alone keeps it; anybody else loses it.
+    // In a local session the participant keeps it.
     let alone = d.status() == Status::Alone;
-    eventually("what was released is gone", || d.identity().instruments.contains(&LEAD) == alone)
-        .await;
+    eventually("the released instrument is gone", || {
+        d.identity().instruments.contains(&LEAD) == alone
+    })
+    .await;
     for instrument in [BASS, LEAD, PAD] {
         let owned = d.identity().instruments.contains(&instrument);
         let edited = d.commit(cutoff(instrument, 222.0)).await;
         assert_eq!(edited.is_ok(), owned, "{instrument}: {edited:?}");
     }
     d.request_ownership(&[LEAD]).unwrap();
-    eventually("what was released is back", || d.identity().instruments.contains(&LEAD)).await;
+    eventually("the released instrument is back", || d.identity().instruments.contains(&LEAD))
+        .await;
 }
 
 async fn controls_the_transport_with_the_privilege(d: &dyn Dispatcher) {
@@ -271,7 +280,7 @@ async fn controls_the_transport_with_the_privilege(d: &dyn Dispatcher) {
     })
     .await;
     d.commit(NetworkAction::Transport(TransportAction::Stop)).await.unwrap();
-    eventually("the playhead rests where it was stopped", || {
+    eventually("the playhead stays where it was stopped", || {
         let state = d.state();
         !state.model.transport.playing
             && state.model.transport.position.get() > 0
@@ -289,9 +298,9 @@ async fn undoes_and_redoes(d: &dyn Dispatcher) {
     assert_eq!(cutoff_of(&d.state().model, BASS), 500.0, "at once");
     let mut kept = async || {
         event(&mut events, |event| match event {
-            Event::Undone { kept } => Some(("undone", kept)),
-            Event::Redone { kept } => Some(("redone", kept)),
-            Event::NothingUndone { reason } => panic!("{reason}"),
+            Event::Session(SessionEvent::Undone { kept }) => Some(("undone", kept)),
+            Event::Session(SessionEvent::Redone { kept }) => Some(("redone", kept)),
+            Event::Session(SessionEvent::NothingUndone { reason }) => panic!("{reason}"),
             _ => None,
         })
         .await
@@ -306,11 +315,14 @@ async fn resynchronises(d: &dyn Dispatcher) {
     let mut events = d.events();
     let before = d.state();
     d.resynchronise().unwrap();
-    event(&mut events, |event| matches!(event, Event::Resynchronised(_)).then_some(())).await;
+    event(&mut events, |event| {
+        matches!(event, Event::Session(SessionEvent::Resynchronised(_))).then_some(())
+    })
+    .await;
     assert_eq!(d.state().model, before.model);
 }
 
-async fn ends_when_it_is_closed(d: &dyn Dispatcher) {
+async fn closes(d: &dyn Dispatcher) {
     let before = d.state();
     let mut events = d.events();
     d.close().await;
@@ -357,29 +369,30 @@ async fn join_speaking(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_local_dispatcher_conforms() {
+async fn local_dispatcher_conforms() {
     conforms(imbolc_net::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap())
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_host_dispatcher_conforms() {
+async fn host_dispatcher_conforms() {
     conforms(host("Ana").await.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_remote_dispatcher_conforms() {
+async fn remote_dispatcher_conforms() {
     let (host, address) = host("host").await;
     host.release_privilege().unwrap();
     for codec in Codec::ALL {
         let config = ClientConfig::default().speaking(codec);
         conforms(join_speaking(config, &address, "Ana", &[]).await).await;
-        eventually("who has left is gone", || host.state().roster.participants.len() == 1).await;
+        eventually("the participant is removed", || host.state().roster.participants.len() == 1)
+            .await;
     }
 }
 
 #[test]
-fn the_local_dispatcher_needs_no_async_runtime() {
+fn local_dispatcher_needs_no_runtime() {
     use imbolc_net::{
         authority::LocalDispatcher,
         studio::{SilentEngine, StudioState},
@@ -398,7 +411,7 @@ fn the_local_dispatcher_needs_no_async_runtime() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_several_do_at_once_everyone_sees() {
+async fn concurrent_edits_converge() {
     let (host, address) = host("host").await;
     let players: Vec<_> = {
         let mut players = Vec::new();
@@ -436,13 +449,12 @@ async fn what_several_do_at_once_everyone_sees() {
     for instrument in [BASS, LEAD, PAD] {
         assert_eq!(cutoff_of(&host.state().model, instrument), 5000.0);
     }
-    // Each of the edits counted: 1,503 of them, 3 who joined, and at most the
-    // same number of claims.
+    // Each edit counted: 1,503 edits, 3 joins, and at most 3 grants of ownership.
     let seq = host.state().seq.0;
     assert!((1506..=1509).contains(&seq), "{seq}");
     host.close().await;
     for (player, _) in &players {
-        eventually("the end of the session shows", || {
+        eventually("the clients see the end of the session", || {
             matches!(player.status(), Status::Reconnecting { .. })
         })
         .await;
@@ -452,7 +464,7 @@ async fn what_several_do_at_once_everyone_sees() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
+async fn goodbye_arrives_under_load() {
     let (host, address) = host("host").await;
     host.request_ownership(&[BASS]).unwrap();
     let mut events = host.events();
@@ -464,8 +476,11 @@ async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
         }
         guest.close().await;
         event(&mut events, |event| {
-            assert!(!matches!(event, Event::Suspended(_)), "the goodbye was lost");
-            matches!(event, Event::Left(_)).then_some(())
+            assert!(
+                !matches!(event, Event::Session(SessionEvent::Suspended(_))),
+                "the goodbye was lost"
+            );
+            matches!(event, Event::Session(SessionEvent::Left(_))).then_some(())
         })
         .await;
     }
@@ -473,7 +488,7 @@ async fn a_goodbye_arrives_however_much_is_being_said_meanwhile() {
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_used_is_told_in_one_line() {
+async fn unusable_addresses_are_reported_in_one_line() {
     let (host, address) = host("host").await;
     let taken = Mode::Host {
         session_name: None,
@@ -482,18 +497,18 @@ async fn an_address_that_cannot_be_used_is_told_in_one_line() {
         address: address.clone(),
         options: HostOptions::default(),
     };
-    let nobody = |address: &str| Mode::Remote {
+    let remote = |address: &str| Mode::Remote {
         address: address.into(),
         options: JoinOptions { name: "Ana".into(), ..JoinOptions::default() },
     };
     let error = |mode| async { imbolc_net::open(mode).await.err().unwrap().to_string() };
     assert_eq!(error(taken).await, format!("cannot listen at {address}: the address is in use"));
     assert_eq!(
-        error(nobody("127.0.0.1:1")).await,
-        "cannot join 127.0.0.1:1: nobody is listening there"
+        error(remote("127.0.0.1:1")).await,
+        "cannot join 127.0.0.1:1: nothing is listening there"
     );
     for unknown in ["no.such.host.invalid:9999", "nonsense", ""] {
-        let line = error(nobody(unknown)).await;
+        let line = error(remote(unknown)).await;
         assert!(line.starts_with(&format!("cannot join {unknown}: ")), "{line}");
         assert_eq!(line.lines().count(), 1, "{line}");
     }

@@ -1,5 +1,5 @@
-//! A mirror that differs from the authority notices by itself: at the next
-//! heartbeat it asks for everything, once, and says so.
+//! A mirror that differs from the authority detects it at the next heartbeat: it
+//! requests a full state once, and reports it.
 
 mod lengthy;
 mod pinned;
@@ -13,13 +13,13 @@ use std::{
 };
 
 use imbolc_net::{
-    ClientMessage, Dispatcher, Event, ServerMessage,
+    ClientMessage, Dispatcher, Event, ServerMessage, SessionEvent,
     client::{JoinOptions, RemoteDispatcher},
-    dispatcher::Resync,
     model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError},
     protocol::{ClientId, StateDigest},
     server::{HostDispatcher, HostOptions},
     studio::{FilterSetting, InstrumentSetting, StudioChange, StudioPatch},
+    sync::Resync,
     sync::session::SessionConfig,
     transport::in_memory,
     util::quantity::Hertz,
@@ -28,38 +28,38 @@ use tokio::time::sleep;
 
 use crate::{
     conformance::eventually,
-    room::{BASS, Guest, Room, cutoff},
+    harness::{BASS, Guest, Harness, cutoff},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A room in which the host can turn the knobs of the bass, and somebody in it.
-fn room() -> (Room, Guest) {
-    let mut room = Room::new();
-    room.session.claim(ClientId::HOST, &[BASS]);
-    let mut ana = room.join("Ana", &[]);
-    room.settle(&mut [&mut ana]);
-    ana.mirror.take_events();
-    (room, ana)
+/// A session in which the host owns the bass, with one guest.
+fn harness() -> (Harness, Guest) {
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let mut ana = harness.join("Ana", &[]);
+    harness.settle(&mut [&mut ana]);
+    ana.take_events();
+    (harness, ana)
 }
 
-/// Turns a knob, and has `guest` hear that it was turned to somewhere else.
-fn deceive(room: &mut Room, guest: &mut Guest) {
-    room.session.act(room.now, &cutoff(BASS, 800.0)).unwrap();
-    room.say(guest).unwrap();
-    let lie = InstrumentSetting::Filter(FilterSetting::Cutoff(Hertz::of(801.0)));
+/// Turns a knob, and changes the value in the patch that `guest` receives.
+fn falsify_patch(harness: &mut Harness, guest: &mut Guest) {
+    harness.session.act(harness.now, &cutoff(BASS, 800.0)).unwrap();
+    harness.transmit(guest).unwrap();
+    let wrong = InstrumentSetting::Filter(FilterSetting::Cutoff(Hertz::of(801.0)));
     for message in &mut guest.to_guest {
         if let ServerMessage::StatePatchUpdate(patch) = message {
-            let changes = vec![StudioChange::Instrument(BASS, lie.clone())];
+            let changes = vec![StudioChange::Instrument(BASS, wrong.clone())];
             patch.model = Some(StudioPatch(changes));
         }
     }
-    guest.listen();
-    assert_eq!((room.cutoff(BASS), guest.cutoff(BASS)), (800.0, 801.0));
+    guest.receive();
+    assert_eq!((harness.cutoff(BASS), guest.cutoff(BASS)), (800.0, 801.0));
 }
 
-/// The digests in the pings that are on their way to `guest`.
-fn told(guest: &Guest) -> Vec<Option<StateDigest>> {
+/// The digests in the heartbeats on their way to `guest`.
+fn sent_digests(guest: &Guest) -> Vec<Option<StateDigest>> {
     let digests = guest.to_guest.iter().filter_map(|message| match message {
         ServerMessage::Ping { digest, .. } => Some(*digest),
         _ => None,
@@ -67,70 +67,69 @@ fn told(guest: &Guest) -> Vec<Option<StateDigest>> {
     digests.collect()
 }
 
-/// What there was to repair at `guest`'s.
+/// The repairs that `guest` has reported since the last call.
 fn repairs(guest: &mut Guest) -> Vec<Resync> {
-    let events = guest.mirror.take_events().into_iter();
+    let events = guest.take_events().into_iter();
     let resyncs = events.filter_map(|event| match event {
-        Event::Resynchronised(why) => Some(why),
+        SessionEvent::Resynchronised(why) => Some(why),
         _ => None,
     });
     resyncs.filter(Resync::is_repair).collect()
 }
 
 #[test]
-fn a_mirror_that_differs_notices_at_the_next_heartbeat_and_asks_for_everything_once() {
-    let (mut room, mut ana) = room();
-    deceive(&mut room, &mut ana);
+fn differing_mirror_requests_one_full_state() {
+    let (mut harness, mut ana) = harness();
+    falsify_patch(&mut harness, &mut ana);
     let seq = ana.mirror.confirmed().seq;
 
     for expected in [1, 0] {
-        room.pass(5 * SECOND);
-        room.say(&mut ana).unwrap();
-        assert_eq!(told(&ana).len(), 1);
-        ana.listen();
-        ana.speak();
+        harness.pass(5 * SECOND);
+        harness.transmit(&mut ana).unwrap();
+        assert_eq!(sent_digests(&ana).len(), 1);
+        ana.receive();
+        ana.transmit();
         let asked = |message: &&ClientMessage| **message == ClientMessage::RequestFullSync;
         assert_eq!(ana.to_session.iter().filter(asked).count(), expected, "{:?}", ana.to_session);
-        // The wish does not arrive before another heartbeat; the answer to the
-        // first does.
+        // The request is delayed beyond the next heartbeat; the `Pong` is not.
         ana.to_session.retain(|message| matches!(message, ClientMessage::Pong { .. }));
-        room.listen(&mut ana).unwrap();
+        harness.receive(&mut ana).unwrap();
     }
-    assert_eq!(repairs(&mut ana), [], "nothing is repaired yet");
-    room.session.handle(room.now, ana.ticket, ClientMessage::RequestFullSync).unwrap();
-    room.settle(&mut [&mut ana]);
+    assert_eq!(repairs(&mut ana), [], "before the full state arrives");
+    harness.session.handle(harness.now, ana.connection, ClientMessage::RequestFullSync).unwrap();
+    harness.settle(&mut [&mut ana]);
     assert_eq!(repairs(&mut ana), [Resync::Digest { seq }]);
-    assert_eq!(ana.mirror.confirmed(), room.session.state());
+    assert_eq!(ana.mirror.confirmed(), harness.session.state());
     assert_eq!(ana.cutoff(BASS), 800.0);
 
     for _ in 0..3 {
-        room.pass(5 * SECOND);
-        room.settle(&mut [&mut ana]);
+        harness.pass(5 * SECOND);
+        harness.settle(&mut [&mut ana]);
     }
-    assert_eq!(repairs(&mut ana), [], "and all is well from then on");
+    assert_eq!(repairs(&mut ana), [], "after the repair");
 }
 
 #[test]
-fn who_has_what_the_authority_has_is_never_disturbed() {
-    let (mut room, mut ana) = room();
-    let mut ben = room.join("Ben", &[]);
+fn equal_mirror_never_requests_full_state() {
+    let (mut harness, mut ana) = harness();
+    let mut ben = harness.join("Ben", &[]);
     let mut heartbeats = 0;
     for turn in 0..600_u16 {
-        // The heartbeats fall before, between and into the edits, and Ben hears
-        // of most of them later than Ana.
-        room.pass(Duration::from_millis(33));
-        room.session.act(room.now, &cutoff(BASS, 100.0 + f32::from(turn))).unwrap();
-        room.say(&mut ana).unwrap();
-        heartbeats += told(&ana).len();
-        ana.listen();
-        ana.speak();
-        room.listen(&mut ana).unwrap();
+        // Heartbeats fall before, between and into the edits, and Ben receives most
+        // edits later than Ana.
+        harness.pass(Duration::from_millis(33));
+        harness.session.act(harness.now, &cutoff(BASS, 100.0 + f32::from(turn))).unwrap();
+        harness.transmit(&mut ana).unwrap();
+        heartbeats += sent_digests(&ana).len();
+        ana.receive();
+        ana.transmit();
+        harness.receive(&mut ana).unwrap();
         if turn % 10 == 0 {
-            room.say(&mut ben).unwrap();
-            heartbeats += told(&ben).len();
-            ben.listen();
-            ben.speak();
-            room.listen(&mut ben).unwrap();
+            harness.transmit(&mut ben).unwrap();
+            heartbeats += sent_digests(&ben).len();
+            ben.receive();
+            ben.transmit();
+            harness.receive(&mut ben).unwrap();
         }
     }
     assert!(heartbeats >= 6, "{heartbeats}");
@@ -140,82 +139,85 @@ fn who_has_what_the_authority_has_is_never_disturbed() {
 }
 
 #[test]
-fn a_patch_that_is_missing_and_that_no_other_follows_is_noticed_at_the_next_heartbeat() {
-    let (mut room, mut ana) = room();
+fn lost_last_patch_is_detected_at_the_next_heartbeat() {
+    let (mut harness, mut ana) = harness();
     let have = ana.mirror.confirmed().seq;
-    room.session.act(room.now, &cutoff(BASS, 900.0)).unwrap();
-    room.say(&mut ana).unwrap();
-    let base = room.session.state().seq;
+    harness.session.act(harness.now, &cutoff(BASS, 900.0)).unwrap();
+    harness.transmit(&mut ana).unwrap();
+    let base = harness.session.state().seq;
     ana.to_guest.clear();
-    room.pass(5 * SECOND);
-    room.settle(&mut [&mut ana]);
+    harness.pass(5 * SECOND);
+    harness.settle(&mut [&mut ana]);
     assert_eq!(repairs(&mut ana), [Resync::Gap { have, base }]);
-    assert_eq!(ana.mirror.confirmed(), room.session.state());
+    assert_eq!(ana.mirror.confirmed(), harness.session.state());
 }
 
 #[test]
-fn the_digest_of_a_heartbeat_is_that_of_the_moment_the_client_was_sent_last() {
-    let (mut room, mut ana) = room();
+fn heartbeat_digest_is_that_of_the_last_sent_snapshot() {
+    let (mut harness, mut ana) = harness();
     let before = Arc::clone(ana.mirror.confirmed());
-    room.pass(5 * SECOND);
-    room.session.act(room.now, &cutoff(BASS, 900.0)).unwrap();
-    room.say(&mut ana).unwrap();
-    let digests = told(&ana);
+    harness.pass(5 * SECOND);
+    harness.session.act(harness.now, &cutoff(BASS, 900.0)).unwrap();
+    harness.transmit(&mut ana).unwrap();
+    let digests = sent_digests(&ana);
     assert_eq!(digests.iter().flatten().map(|digest| digest.seq).collect::<Vec<_>>(), [before.seq]);
-    // A digest of an earlier moment says nothing about this one.
+    // The digest of an earlier snapshot must be ignored.
     ana.to_guest.retain(|message| !matches!(message, ServerMessage::Ping { .. }));
-    ana.listen();
+    ana.receive();
     assert_ne!(ana.mirror.confirmed().seq, before.seq);
-    let clock = room.now;
+    let clock = harness.now;
     for digest in digests {
         ana.mirror.handle(ServerMessage::Ping { nonce: 1, clock, digest });
     }
-    ana.speak();
+    ana.transmit();
     assert_eq!(ana.to_session, [ClientMessage::Pong { nonce: 1 }]);
 }
 
 #[test]
-fn a_roster_that_differs_is_noticed_too() {
-    let (mut room, mut ana) = room();
-    room.session.release(ClientId::HOST, &[BASS]);
-    room.say(&mut ana).unwrap();
+fn differing_roster_is_detected() {
+    let (mut harness, mut ana) = harness();
+    harness.session.release(ClientId::HOST, &[BASS]);
+    harness.transmit(&mut ana).unwrap();
     for message in &mut ana.to_guest {
         if let ServerMessage::StatePatchUpdate(patch) = message {
             patch.roster.clear();
         }
     }
-    ana.listen();
+    ana.receive();
     assert!(ana.mirror.confirmed().roster.owner(BASS).is_some());
-    room.pass(5 * SECOND);
-    room.settle(&mut [&mut ana]);
+    harness.pass(5 * SECOND);
+    harness.settle(&mut [&mut ana]);
     assert!(matches!(repairs(&mut ana)[..], [Resync::Digest { .. }]));
-    assert_eq!(ana.mirror.confirmed(), room.session.state());
+    assert_eq!(ana.mirror.confirmed(), harness.session.state());
 }
 
 #[test]
-fn a_moment_is_not_kept_for_longer_than_until_the_next_one_is_digested() {
+fn snapshot_is_kept_only_until_the_next_digest() {
     let config = SessionConfig { max_bases: 1, ..SessionConfig::default() };
-    let mut room = Room::with(config);
-    let mut ana = room.join("Ana", &[]);
-    room.pass(5 * SECOND);
-    let digested = Arc::downgrade(room.session.state());
-    room.settle(&mut [&mut ana]);
+    let mut harness = Harness::with(config);
+    let mut ana = harness.join("Ana", &[]);
+    harness.pass(5 * SECOND);
+    let digested = Arc::downgrade(harness.session.state());
+    harness.settle(&mut [&mut ana]);
     for owned in 0..3 {
-        room.session.claim(ClientId::HOST, &[InstrumentId(1 + owned)]);
-        room.settle(&mut [&mut ana]);
-        room.session.take_forgotten();
+        harness.session.claim(ClientId::HOST, &[InstrumentId(1 + owned)]);
+        harness.settle(&mut [&mut ana]);
+        harness.take_forgotten();
     }
-    assert!(digested.upgrade().is_some(), "it is what the next digest is worked out from");
-    room.pass(5 * SECOND);
-    room.settle(&mut [&mut ana]);
-    let forgotten = room.session.take_forgotten();
-    assert!(digested.upgrade().is_some(), "it is handed out, and not dropped under a lock");
+    assert!(digested.upgrade().is_some(), "the next digest is computed from it");
+    harness.pass(5 * SECOND);
+    harness.settle(&mut [&mut ana]);
+    let forgotten = harness.take_forgotten();
+    assert!(
+        digested.upgrade().is_some(),
+        "it is handed out, so that no lock is held when it is dropped"
+    );
     drop(forgotten);
     assert!(digested.upgrade().is_none());
 }
 
-/// One number, which is applied wrongly if it is unlucky, and digests that mean
-/// nothing if [`BROKEN`](Abacus) ones are asked for.
+/// A number. A patch to [`UNLUCKY`] is applied wrongly, and if `BROKEN`, every digest
+/// differs from every other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Abacus<const BROKEN: bool>;
 
@@ -258,8 +260,8 @@ impl<const BROKEN: bool> Model for Abacus<BROKEN> {
     }
 }
 
-/// What happens to who joins a session in which the number is set to `number`,
-/// within a minute: how often everything was repaired, and what it has then.
+/// Joins a session in which the number is set to `number`. Returns the repairs of a
+/// minute, and the number that the client shows then.
 async fn a_minute_with<const BROKEN: bool>(number: u32) -> (Vec<Resync>, u32) {
     let (listener, connector) = in_memory();
     let options = HostOptions::default();
@@ -269,12 +271,14 @@ async fn a_minute_with<const BROKEN: bool>(number: u32) -> (Vec<Resync>, u32) {
     let remote = RemoteDispatcher::<Abacus<BROKEN>>::join(connector, ana).await.unwrap();
     let mut events = remote.events();
     host.dispatch(number).unwrap();
-    eventually("it arrives", || remote.confirmed().seq == host.state().seq).await;
+    eventually("the patch arrives", || remote.confirmed().seq == host.state().seq).await;
     sleep(60 * SECOND).await;
     let mut repairs = Vec::new();
     while let Some(event) = events.try_next() {
         match event {
-            Event::Resynchronised(why) if why.is_repair() => repairs.push(why),
+            Event::Session(SessionEvent::Resynchronised(why)) if why.is_repair() => {
+                repairs.push(why)
+            }
             Event::Status(status) => panic!("{status:?}"),
             _ => {}
         }
@@ -287,7 +291,7 @@ async fn a_minute_with<const BROKEN: bool>(number: u32) -> (Vec<Resync>, u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_the_network_a_mirror_that_differs_is_put_right_and_says_so() {
+async fn differing_client_is_repaired_over_the_network() {
     let (repairs, shown) = a_minute_with::<false>(UNLUCKY).await;
     assert!(matches!(repairs[..], [Resync::Digest { .. }]), "{repairs:?}");
     assert_eq!(shown, UNLUCKY);
@@ -295,7 +299,7 @@ async fn over_the_network_a_mirror_that_differs_is_put_right_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_digest_that_is_always_wrong_costs_a_full_state_a_heartbeat_and_no_more() {
+async fn broken_digest_costs_one_full_state_per_heartbeat() {
     let (repairs, shown) = a_minute_with::<true>(7).await;
     assert!((8..=12).contains(&repairs.len()), "{repairs:?}");
     assert_eq!(shown, 7);

@@ -1,5 +1,5 @@
-//! Being found and finding, by real mDNS on the loopback interface. Each test
-//! has a UDP port of its own, and hears no other.
+//! Announcing and browsing, by real mDNS on the loopback interface. Each test uses
+//! its own UDP port, so the tests do not see each other.
 
 mod namespaces;
 mod raw;
@@ -25,10 +25,10 @@ use imbolc_net::{
 };
 use tokio::time::{Instant, timeout};
 
-/// What only a broken program reaches.
+/// Only a broken program exceeds it.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A LAN of this test's.
+/// A configuration that no other test shares.
 fn lan() -> DiscoveryConfig {
     let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
     DiscoveryConfig { interfaces: Interfaces::Loopback, port }
@@ -44,10 +44,10 @@ fn browse(lan: &DiscoveryConfig) -> DiscoveryClient {
 }
 
 async fn next(client: &mut DiscoveryClient) -> DiscoveryEvent {
-    timeout(LIMIT, client.next()).await.expect("something is seen").expect("it goes on")
+    timeout(LIMIT, client.next()).await.expect("an event arrives").expect("browsing goes on")
 }
 
-/// The next session that is found.
+/// The next event, which must be `Found`.
 async fn found(client: &mut DiscoveryClient) -> FoundSession {
     match next(client).await {
         DiscoveryEvent::Found(session) => session,
@@ -55,20 +55,19 @@ async fn found(client: &mut DiscoveryClient) -> FoundSession {
     }
 }
 
-/// Waits until a session is lost, and returns how long that took and which one it
-/// was.
+/// Waits until a session is lost. Returns the time that took, and the session.
 async fn lost(client: &mut DiscoveryClient) -> (Duration, FoundSession) {
     let since = Instant::now();
     loop {
         match next(client).await {
             DiscoveryEvent::Lost(session) => return (since.elapsed(), session),
             DiscoveryEvent::Changed(_) => {}
-            DiscoveryEvent::Found(session) => panic!("found {session:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }
 
-/// Waits until so many are said to take part.
+/// Waits until the session announces `participants`.
 async fn changed_to(client: &mut DiscoveryClient, participants: u32) -> FoundSession {
     loop {
         match next(client).await {
@@ -82,7 +81,7 @@ async fn changed_to(client: &mut DiscoveryClient, participants: u32) -> FoundSes
 }
 
 #[tokio::test]
-async fn a_session_is_found_with_where_it_is_and_what_it_says() {
+async fn found_session_carries_its_announcement() {
     let lan = lan();
     let since = Instant::now();
     let _server = announce("Łukasz' Jam. Nr \\ 7 🎹", 9999, &lan);
@@ -99,7 +98,7 @@ async fn a_session_is_found_with_where_it_is_and_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_session_that_begins_later_is_found_at_once() {
+async fn later_session_is_found_at_once() {
     let lan = lan();
     let mut client = browse(&lan);
     assert!(client.browse_for(Duration::from_millis(300)).await.is_empty());
@@ -113,7 +112,7 @@ async fn a_session_that_begins_later_is_found_at_once() {
 }
 
 #[tokio::test]
-async fn browsing_for_a_while_finds_all_that_are_there() {
+async fn browse_for_finds_all_sessions() {
     let lan = lan();
     let _servers = [announce("one", 1, &lan), announce("two", 2, &lan)];
     let sessions = browse(&lan).browse_for(Duration::from_millis(2500)).await;
@@ -123,7 +122,7 @@ async fn browsing_for_a_while_finds_all_that_are_there() {
 }
 
 #[tokio::test]
-async fn a_frame_loop_sees_the_same_without_waiting() {
+async fn try_next_serves_a_frame_loop() {
     let lan = lan();
     let mut client = browse(&lan);
     let server = announce("jam", 9999, &lan);
@@ -131,7 +130,7 @@ async fn a_frame_loop_sees_the_same_without_waiting() {
         let deadline = std::time::Instant::now() + LIMIT;
         while std::time::Instant::now() < deadline {
             match client.try_next() {
-                Some(sighting) if seen(&sighting) => return true,
+                Some(event) if seen(&event) => return true,
                 Some(_) => {}
                 None => std::thread::sleep(Duration::from_millis(16)),
             }
@@ -144,7 +143,7 @@ async fn a_frame_loop_sees_the_same_without_waiting() {
 }
 
 #[tokio::test]
-async fn how_many_take_part_is_kept_current_and_what_is_known_is_not_repeated() {
+async fn participant_count_is_kept_current() {
     let lan = lan();
     let server = announce("jam", 9999, &lan);
     let mut client = browse(&lan);
@@ -154,20 +153,20 @@ async fn how_many_take_part_is_kept_current_and_what_is_known_is_not_repeated() 
     server.update(2).unwrap();
     changed_to(&mut client, 2).await;
     println!("changed after {:?}", since.elapsed());
-    // There and back within a second: the last word counts.
+    // Several changes within a second: the last one counts.
     for participants in [3, 2, 3, 2, 5, 2] {
         server.update(participants).unwrap();
     }
     let deadline = Instant::now() + Duration::from_secs(4);
-    while let Ok(Some(sighting)) = tokio::time::timeout_at(deadline, client.next()).await {
-        assert!(matches!(sighting, DiscoveryEvent::Changed(_)), "{sighting:?}");
+    while let Ok(Some(event)) = tokio::time::timeout_at(deadline, client.next()).await {
+        assert!(matches!(event, DiscoveryEvent::Changed(_)), "{event:?}");
     }
     let sessions: Vec<_> = client.sessions().map(|session| session.participants).collect();
     assert_eq!(sessions, [Some(2)]);
 }
 
 #[tokio::test]
-async fn a_session_that_gets_another_name_is_the_same_one() {
+async fn renamed_session_keeps_its_id() {
     let lan = lan();
     let server = announce("jam", 9999, &lan);
     let mut client = browse(&lan);
@@ -187,7 +186,7 @@ async fn a_session_that_gets_another_name_is_the_same_one() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_followed_says_who_comes_and_goes_and_when_it_ends() {
+async fn follow_announces_joins_leaves_and_the_end() {
     let lan = lan();
     let (name, address) = ("mia".into(), "127.0.0.1:0".into());
     let mode = Mode::Host {
@@ -209,7 +208,7 @@ async fn a_host_that_is_followed_says_who_comes_and_goes_and_when_it_ends() {
     let mut client = browse(&lan);
     let session = found(&mut client).await;
     assert_eq!(session.address(), address);
-    // What was found can be joined as it is.
+    // The address of a found session can be joined.
     let (address, options) =
         (session.address().to_string(), JoinOptions { name: "ana".into(), ..Default::default() });
     let guest = imbolc_net::open(Mode::Remote { address, options }).await.unwrap();
@@ -223,7 +222,7 @@ async fn a_host_that_is_followed_says_who_comes_and_goes_and_when_it_ends() {
 }
 
 #[tokio::test]
-async fn a_session_that_says_goodbye_is_lost_at_once() {
+async fn goodbye_loses_the_session_at_once() {
     let lan = lan();
     let mut client = browse(&lan);
     for graceful in [true, false] {
@@ -243,7 +242,7 @@ async fn a_session_that_says_goodbye_is_lost_at_once() {
 }
 
 #[tokio::test]
-async fn sessions_of_the_same_name_are_told_apart() {
+async fn sessions_of_the_same_name_are_distinct() {
     let lan = lan();
     let mut client = browse(&lan);
     let one = announce("jam", 1001, &lan);
@@ -261,7 +260,7 @@ async fn sessions_of_the_same_name_are_told_apart() {
 }
 
 #[tokio::test]
-async fn two_who_look_see_the_same() {
+async fn two_browsers_see_the_same() {
     let lan = lan();
     let server = announce("jam", 9999, &lan);
     let mut clients = [browse(&lan), browse(&lan)];
@@ -274,15 +273,15 @@ async fn two_who_look_see_the_same() {
 }
 
 #[tokio::test]
-async fn a_session_that_stays_is_not_lost_though_it_is_verified() {
+async fn verified_session_is_not_lost() {
     let lan = lan();
     let _server = announce("jam", 9999, &lan);
     let mut clients = [browse(&lan), browse(&lan), browse(&lan)];
     let deadline = Instant::now() + Duration::from_secs(9);
     let look = async |client: &mut DiscoveryClient| {
         found(client).await;
-        while let Ok(sighting) = tokio::time::timeout_at(deadline, client.next()).await {
-            assert!(matches!(sighting, Some(DiscoveryEvent::Changed(_))), "{sighting:?}");
+        while let Ok(event) = tokio::time::timeout_at(deadline, client.next()).await {
+            assert!(matches!(event, Some(DiscoveryEvent::Changed(_))), "{event:?}");
         }
     };
     let [one, two, three] = &mut clients;
@@ -290,8 +289,8 @@ async fn a_session_that_stays_is_not_lost_though_it_is_verified() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_killed_is_lost_within_seconds() {
-    const TEST: &str = "discovery::a_host_that_is_killed_is_lost_within_seconds";
+async fn killed_host_is_lost_within_seconds() {
+    const TEST: &str = "discovery::killed_host_is_lost_within_seconds";
     if let Some(port) = role("announce") {
         let lan = DiscoveryConfig { interfaces: Interfaces::Loopback, port: port.parse().unwrap() };
         let _server = announce("jam", 9999, &lan);
@@ -301,7 +300,7 @@ async fn a_host_that_is_killed_is_lost_within_seconds() {
     let _stays = announce("another", 1, &lan);
     let mut client = browse(&lan);
     found(&mut client).await;
-    let mut host = part(TEST, "announce", &lan.port.to_string());
+    let mut host = role_command(TEST, "announce", &lan.port.to_string());
     let mut host = host.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     assert_eq!(found(&mut client).await.name, "jam");
     host.kill().unwrap();
@@ -310,25 +309,25 @@ async fn a_host_that_is_killed_is_lost_within_seconds() {
     println!("lost after {took:?}");
     assert_eq!(session.name, "jam");
     assert!(took < Duration::from_secs(8), "{took:?}");
-    assert_eq!(client.sessions().count(), 1, "the other one is still there");
+    assert_eq!(client.sessions().count(), 1, "the other session is still known");
 }
 
 const ROLE: &str = "IMBOLC_NET_TEST_ROLE";
 
-/// What this process is to do as `role`, if it was started to play that.
+/// The argument of the role `name`, if this process was started in that role.
 fn role(name: &str) -> Option<String> {
     let role = env::var(ROLE).ok()?;
     role.strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
 }
 
-/// The command that runs `test` in another process, which plays `role` in it.
-fn part(test: &str, role: &str, what: &str) -> Command {
+/// The command that runs `test` in another process, in the role `role`.
+fn role_command(test: &str, role: &str, what: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(ROLE, format!("{role}={what}"));
     command
 }
 
-/// So that no process outlives the test that started it.
+/// Blocks until the test that started this process ends.
 fn wait_for_the_end_of_input() {
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
 }

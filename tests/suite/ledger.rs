@@ -1,24 +1,23 @@
-//! A model that shows how often and in which order everything was done: each
-//! action adds a line to a page, and nothing ever takes one away.
+//! A model that records how often and in which order actions were applied: each action
+//! appends a line to a page, and no action removes one.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use imbolc_net::model::{Access, InstrumentId, Invalid, Model, PatchError};
 use serde::{Deserialize, Serialize};
 
-/// Pages that belong to somebody, as instruments do, and page 0, for which one
-/// needs the privilege.
+/// Pages with owners, and page 0, which needs the privilege.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ledger;
 
-/// The page for which one needs the privilege.
+/// The page that needs the privilege.
 pub const MARGIN: u32 = 0;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pages(BTreeMap<u32, Arc<Vec<u32>>>);
 
 impl Pages {
-    /// The margin, and `count` pages, which are empty.
+    /// The margin and `count` pages, all empty.
     pub fn empty(count: u32) -> Self {
         Self((MARGIN..=count).map(|page| (page, Arc::default())).collect())
     }
@@ -28,14 +27,14 @@ impl Pages {
     }
 }
 
-/// Adds a line to a page.
+/// Appends a line to a page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Write {
     pub page: u32,
     pub line: u32,
 }
 
-/// From this line on, a page goes on like this.
+/// The lines of a page from number `from` on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Growth {
     page: u32,

@@ -1,14 +1,15 @@
-//! What the crate promises to those who use it, from the outside.
-//! One binary for all of it: linking is slower than testing.
+//! The tests of the public API. They form one binary, because linking takes longer
+//! than running them.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 #![allow(clippy::float_cmp, reason = "what was sent must arrive exactly")]
 
+mod architecture;
 mod at_once;
 mod bounces;
+mod byte_cutter;
 mod cable;
 mod codecs;
 mod conformance;
-mod deaf;
 mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;
@@ -17,19 +18,18 @@ mod every_action;
 mod every_byte;
 #[path = "../../benches/fixture/mod.rs"]
 mod fixture;
+mod harness;
 mod ledger;
 mod other_model;
 mod processes;
 mod projects;
 #[path = "../../examples/chaos/proxy.rs"]
 mod proxy;
-mod purity;
 mod raw;
-mod room;
-mod scissors;
 mod session;
 mod shell;
 mod simulation;
+mod slow_reader;
 mod snippet;
 mod studio;
 mod turmoil;

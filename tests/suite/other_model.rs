@@ -1,11 +1,10 @@
-//! The seam holds: a model that has nothing to do with music, whose state is
-//! not persistent and whose patches are whole parts, runs through the same
-//! machinery without a single change in it.
+//! A model without music runs on the same server and client: its state is not made of
+//! persistent maps, and its patches replace whole parts.
 
 use std::collections::BTreeMap;
 
 use imbolc_net::{
-    Dispatcher, Event,
+    Dispatcher, Event, SessionEvent,
     authority::LocalDispatcher,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{ConnectionError, DispatchError},
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{cable::Cable, conformance::eventually};
 
-/// A kitchen: shelves that belong to somebody, and a blackboard.
+/// A kitchen: shelves with owners, and a blackboard that needs the privilege.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Kitchen;
 
@@ -36,7 +35,7 @@ enum Chore {
     Take(u32, String),
     Unmount(u32),
     Write(String),
-    /// Everything anew.
+    /// Replaces all shelves.
     Refit(Vec<u32>),
 }
 
@@ -60,7 +59,6 @@ impl Model for Kitchen {
             Chore::Mount(shelf) => Access::Create(InstrumentId(*shelf)),
             Chore::Put(shelf, _) => Access::Own(InstrumentId(*shelf)),
             Chore::Unmount(shelf) => Access::Delete(InstrumentId(*shelf)),
-            // Everybody may take.
             Chore::Take(..) => Access::Anyone,
             Chore::Write(_) | Chore::Refit(_) => Access::Privilege,
         }
@@ -136,7 +134,7 @@ fn options(name: &str) -> JoinOptions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_model_without_music_runs_through_the_same_server_and_client() {
+async fn model_without_music_runs_on_server_and_client() {
     let (listener, connector) = in_memory();
     let host = HostDispatcher::<Kitchen>::open(
         "cook",
@@ -161,7 +159,7 @@ async fn a_model_without_music_runs_through_the_same_server_and_client() {
         BTreeMap::from([(1, vec!["pepper".into()]), (2, vec![])])
     );
 
-    // The machinery undoes what it does not understand.
+    // Undo works without knowledge of the model.
     ben.undo().unwrap();
     eventually("the salt is back", || ana.state().model.shelves[&1] == ["salt", "pepper"]).await;
     ben.redo().unwrap();
@@ -176,27 +174,27 @@ async fn a_model_without_music_runs_through_the_same_server_and_client() {
     assert_eq!(refused.to_string(), "there is no thing salt");
     host.dispatch(Chore::Write("Tuesdays: rice".into())).unwrap();
 
-    // What is done in the dark counts once, and what is lost is lost for all.
+    // Actions during a lost connection count once.
     let mut events = ana.events();
     cable.pull();
     ana.dispatch(Chore::Put(1, "sugar".into())).unwrap();
     ana.dispatch(Chore::Unmount(2)).unwrap();
     cable.plug();
-    crate::conformance::eventually("Ana is back", || ana.unanswered() == 0).await;
+    eventually("Ana is back", || ana.unanswered() == 0).await;
     eventually("all agree", || ana.state() == host.state() && ben.state() == host.state()).await;
     assert_eq!(
         ben.state().model.shelves,
         BTreeMap::from([(1, vec!["pepper".into(), "sugar".into()])])
     );
     assert_eq!(ben.state().model.blackboard, "Tuesdays: rice");
-    assert_eq!(ana.state().roster.owner(InstrumentId(2)), None, "a shelf that is gone is nobody's");
+    assert_eq!(ana.state().roster.owner(InstrumentId(2)), None, "a removed shelf has no owner");
     let resynchronised = std::iter::from_fn(|| events.try_next())
-        .any(|event| matches!(event, Event::Resynchronised(_)));
-    assert!(!resynchronised, "a difference was enough");
+        .any(|event| matches!(event, Event::Session(SessionEvent::Resynchronised(_))));
+    assert!(!resynchronised, "a patch was enough");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_whole_replacement_does_not_have_any_more_is_nobodys() {
+async fn replacement_frees_what_it_does_not_contain() {
     let (listener, connector) = in_memory();
     let host = HostDispatcher::<Kitchen>::open(
         "cook",
@@ -212,13 +210,13 @@ async fn what_a_whole_replacement_does_not_have_any_more_is_nobodys() {
     host.dispatch(Chore::Refit(vec![2, 4])).unwrap();
     eventually("Ana sees it", || ana.state() == host.state()).await;
     assert_eq!(ana.identity().instruments, [InstrumentId(2)]);
-    // What comes back under an old number is somebody's only when it is asked for.
+    // A number that is used again has no owner at first.
     host.dispatch(Chore::Refit(vec![1, 2, 3])).unwrap();
     assert_eq!(host.state().roster.owners.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_runs_another_model_is_told_so() {
+async fn client_of_another_model_is_rejected() {
     let (listener, connector) = in_memory();
     let _host = HostDispatcher::<Kitchen>::open(
         "cook",
@@ -229,12 +227,12 @@ async fn who_runs_another_model_is_told_so() {
     )
     .unwrap();
     let error = RemoteDispatcher::<Studio>::join(connector, options("Ana")).await.err().unwrap();
-    assert_eq!(error.to_string(), "the host runs model kitchen version 7");
+    assert_eq!(error.to_string(), "the host uses model kitchen version 7");
     assert!(matches!(error, ConnectionError::Host(_)) && error.is_final());
 }
 
 #[test]
-fn alone_one_owns_every_shelf() {
+fn local_session_owns_every_shelf() {
     let local = LocalDispatcher::<Kitchen>::open("cook", pantry(), NoEngine).unwrap();
     local.dispatch(Chore::Put(1, "pepper".into())).unwrap();
     local.dispatch(Chore::Write("".into())).unwrap();

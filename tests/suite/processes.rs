@@ -1,7 +1,7 @@
-//! The real thing: separate processes, typed commands, TCP, and `SIGKILL`.
+//! The example `session` in separate processes: typed commands, TCP and `SIGKILL`.
 //!
-//! Every wait is for a line that a participant prints, with a limit that only a
-//! broken program reaches.
+//! Each wait is for a line that a process prints, with a limit that only a broken
+//! program exceeds.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -15,14 +15,14 @@ use std::{
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A `session` that runs. It is killed when it is dropped.
+/// A running `session`. Dropping it kills the process.
 pub struct Session {
     name: String,
     child: Child,
     /// Closed by taking it.
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
-    heard: Vec<String>,
+    printed: Vec<String>,
 }
 
 impl Session {
@@ -45,10 +45,10 @@ impl Session {
             }
         });
         let stdin = child.stdin.take();
-        Self { name: name.into(), child, stdin, lines, heard: Vec::new() }
+        Self { name: name.into(), child, stdin, lines, printed: Vec::new() }
     }
 
-    /// A host, and the address at which it can be joined.
+    /// A host, and its address.
     fn host(address: &str) -> (Self, String) {
         Self::host_with(&["host", address])
     }
@@ -57,7 +57,7 @@ impl Session {
         let mut host = Self::start("mia", arguments);
         let hosting = host.hears("hosting at");
         let address = hosting.split_whitespace().find(|word| word.contains("127.0.0.1:"));
-        let address = address.expect("it says where").to_owned();
+        let address = address.expect("it prints its address").to_owned();
         (host, address)
     }
 
@@ -73,45 +73,45 @@ impl Session {
     }
 
     pub fn types(&mut self, line: &str) {
-        let stdin = self.stdin.as_mut().expect("it still listens");
+        let stdin = self.stdin.as_mut().expect("its standard input is open");
         writeln!(stdin, "{line}").unwrap();
     }
 
-    /// Waits for a line with `text` in it, after those that were heard already.
+    /// Waits for a new line that contains `text`.
     fn hears(&mut self, text: &str) -> String {
         let deadline = Instant::now() + LIMIT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("{} has not heard `{text}`, but:\n{}", self.name, self.heard.join("\n"));
+                panic!("{} did not print `{text}`, but:\n{}", self.name, self.printed.join("\n"));
             };
-            self.heard.push(line.clone());
+            self.printed.push(line.clone());
             if line.contains(text) {
                 return line;
             }
         }
     }
 
-    /// Types a command and waits until `text` shows in what it prints.
+    /// Types a command and waits until its output contains `text`.
     fn sees(&mut self, command: &str, text: &str) {
         self.types(&format!("wait {} {command} {text}", LIMIT.as_secs()));
-        let done = format!("seen-{}", self.heard.len());
+        let done = format!("seen-{}", self.printed.len());
         self.types(&done);
-        // What is no command is named in the complaint, so this tells when the
-        // wait is over.
-        let heard = self.heard.len();
+        // The error about this unknown command tells that the wait is over.
+        let printed = self.printed.len();
         self.hears(&done);
-        let failed = self.heard[heard..].iter().any(|line| line.contains("did not show within"));
-        assert!(!failed, "{} does not see `{text}`:\n{}", self.name, self.heard.join("\n"));
+        let failed =
+            self.printed[printed..].iter().any(|line| line.contains("did not show within"));
+        assert!(!failed, "{} does not see `{text}`:\n{}", self.name, self.printed.join("\n"));
     }
 
-    /// Ends it as a power cut would.
+    /// Ends it without a goodbye.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Closes its standard input, and returns whether it ended well.
+    /// Closes its standard input, and returns whether it exited with success.
     fn finish(mut self) -> bool {
         self.stdin = None;
         let deadline = Instant::now() + LIMIT;
@@ -121,7 +121,7 @@ impl Session {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        panic!("{} does not end:\n{}", self.name, self.heard.join("\n"));
+        panic!("{} does not exit:\n{}", self.name, self.printed.join("\n"));
     }
 }
 
@@ -132,7 +132,7 @@ impl Drop for Session {
     }
 }
 
-/// Where the tokens of one test are kept.
+/// The directory for the tokens of a test.
 pub struct StateDir(PathBuf);
 
 impl StateDir {
@@ -149,21 +149,21 @@ impl Drop for StateDir {
     }
 }
 
-/// Cargo puts the examples beside the directory of the tests.
+/// The path of the example: Cargo puts it beside the directory of the tests.
 fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     profile.join("examples").join("session").with_extension(std::env::consts::EXE_EXTENSION)
 }
 
-/// An address that nobody listens at.
+/// An address without a listener.
 fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
 #[test]
-fn an_edit_in_one_process_shows_in_the_others() {
+fn edit_in_one_process_shows_in_the_others() {
     let state = StateDir::new("edit");
     let (mut host, address) = Session::host("127.0.0.1:0");
     let mut ana = Session::join("ana", &address, "1", &state);
@@ -191,7 +191,7 @@ fn an_edit_in_one_process_shows_in_the_others() {
 }
 
 #[test]
-fn a_save_in_one_process_and_a_load_show_in_another() {
+fn save_and_load_show_in_another_process() {
     let state = StateDir::new("projects");
     let projects = state.0.join("projects");
     let arguments = ["host", "127.0.0.1:0", "--project-dir", projects.to_str().unwrap()];
@@ -223,7 +223,7 @@ fn a_save_in_one_process_and_a_load_show_in_another() {
 }
 
 #[test]
-fn what_is_taken_back_and_done_again_is_named() {
+fn undo_and_redo_name_the_change() {
     let state = StateDir::new("undo");
     let (mut host, address) = Session::host("127.0.0.1:0");
     let mut ana = Session::join("ana", &address, "1", &state);
@@ -243,7 +243,7 @@ fn what_is_taken_back_and_done_again_is_named() {
 }
 
 #[test]
-fn a_script_is_carried_out_to_its_last_line() {
+fn script_runs_to_its_last_line() {
     let state = StateDir::new("script");
     let (mut host, address) = Session::host("127.0.0.1:0");
     let mut ana = Session::join("ana", &address, "", &state);
@@ -254,27 +254,27 @@ fn a_script_is_carried_out_to_its_last_line() {
 
     let mut ben = Session::join("ben", &address, "", &state);
     ben.types("filter 1 99");
-    assert!(!ben.finish(), "the exit code tells that a line could not be done");
+    assert!(!ben.finish(), "the exit code tells that a line failed");
 }
 
 #[test]
-fn what_is_not_granted_to_who_joins_is_said_once() {
+fn denied_join_requests_are_printed_once() {
     let state = StateDir::new("once");
     let (_host, address) = Session::host("127.0.0.1:0");
     let _ana = Session::join("ana", &address, "1", &state);
     let directory = state.0.to_str().unwrap();
-    let wishes = ["join", &address, "--own", "1", "--privilege", "--state-dir", directory];
-    let mut ben = Session::start("ben", &wishes);
+    let arguments = ["join", &address, "--own", "1", "--privilege", "--state-dir", directory];
+    let mut ben = Session::start("ben", &arguments);
     ben.hears("you do not get the privilege: mia has it");
-    // The answer to this comes after those to all that was asked before.
+    // The answer to this arrives after those to all earlier requests.
     ben.types("own 2");
     ben.hears("you own 2 Lead");
-    let refused = ben.heard.iter().filter(|line| line.starts_with("! you do not get")).count();
-    assert_eq!(refused, 2, "{}", ben.heard.join("\n"));
+    let refused = ben.printed.iter().filter(|line| line.starts_with("! you do not get")).count();
+    assert_eq!(refused, 2, "{}", ben.printed.join("\n"));
 }
 
 #[test]
-fn a_client_that_was_killed_gets_its_instruments_back_when_it_is_started_again() {
+fn killed_client_resumes_with_its_instruments() {
     let state = StateDir::new("killed");
     let (mut host, address) = Session::host("127.0.0.1:0");
     let mut ana = Session::join("ana", &address, "1,2", &state);
@@ -286,7 +286,7 @@ fn a_client_that_was_killed_gets_its_instruments_back_when_it_is_started_again()
     ben.types("own 1");
     ben.hears("you do not get 1 Bass: instrument 1 belongs to ana");
 
-    // It asks for nothing, and has what it had.
+    // It requests nothing, and still owns its instruments.
     let mut ana =
         Session::start("ana", &["join", &address, "--state-dir", state.0.to_str().unwrap()]);
     let welcome = ana.hears("connected as ana");
@@ -298,7 +298,7 @@ fn a_client_that_was_killed_gets_its_instruments_back_when_it_is_started_again()
 }
 
 #[test]
-fn when_the_host_is_killed_the_others_say_so_and_rejoin_the_next_one() {
+fn clients_report_a_killed_host_and_rejoin_the_next() {
     let state = StateDir::new("host");
     let (host, address) = Session::host("127.0.0.1:0");
     let mut ana = Session::join("ana", &address, "1", &state);
@@ -318,7 +318,7 @@ fn when_the_host_is_killed_the_others_say_so_and_rejoin_the_next_one() {
         guest.hears("connected again");
         guest.hears("this is a new session");
         guest.hears(&format!("you own {own} again"));
-        // The new host begins anew.
+        // The new host starts with the starter state.
         guest.sees("show", "8000 Hz");
     }
     ana.types("filter 1 600");
@@ -327,17 +327,17 @@ fn when_the_host_is_killed_the_others_say_so_and_rejoin_the_next_one() {
 }
 
 #[test]
-fn a_python_client_made_from_the_document_joins_edits_and_is_refused() {
+fn python_client_joins_edits_and_is_refused() {
     let state = StateDir::new("python");
     let (mut host, address) = Session::host("127.0.0.1:0");
     let mut ana = Session::join("ana", &address, "2", &state);
 
-    // It stays until it has answered a ping.
+    // It leaves after answering a ping.
     let visit = python_client(&[&address, "--name", "py", "--own", "1", "--stay", "1"]);
-    let (said, error) = (text(&visit.stdout), text(&visit.stderr));
-    assert!(visit.status.success(), "{said}{error}");
+    let (output, error) = (text(&visit.stdout), text(&visit.stderr));
+    assert!(visit.status.success(), "{output}{error}");
     assert!(error.is_empty(), "{error}");
-    let mut lines = said.lines();
+    let mut lines = output.lines();
     for expected in [
         "> Hello, I am py and would like to own instrument 1",
         "< Welcome, py, you are client 2",
@@ -355,14 +355,17 @@ fn a_python_client_made_from_the_document_joins_edits_and_is_refused() {
         "> Goodbye",
         "< the host has closed the connection",
     ] {
-        assert!(lines.any(|line| line.contains(expected)), "no `{expected}` in its place:\n{said}");
+        assert!(
+            lines.any(|line| line.contains(expected)),
+            "no `{expected}` in its place:\n{output}"
+        );
     }
     for other in [&mut host, &mut ana] {
         other.hears("py: 1 Bass: filter cutoff 880 Hz");
         other.hears("1 Bass is free");
     }
 
-    // What somebody else owns it does not get, and says so in one line.
+    // An instrument of another participant is refused, in one line.
     let visit = python_client(&[&address, "--own", "2"]);
     assert_eq!(visit.status.code(), Some(1));
     assert_eq!(
@@ -371,7 +374,7 @@ fn a_python_client_made_from_the_document_joins_edits_and_is_refused() {
     );
 }
 
-/// Runs the example that knows the session from the document alone.
+/// Runs the example client that is written from the protocol document.
 fn python_client(arguments: &[&str]) -> Output {
     Command::new("python3")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/client.py"))
@@ -385,16 +388,16 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
-fn what_cannot_be_opened_is_said_in_one_line() {
+fn open_errors_take_one_line() {
     let state = StateDir::new("bad");
     let directory = state.0.to_str().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let nobody = free_address();
+    let free = free_address();
     let cases: [(&[&str], &str); 4] = [
         (&["host", &taken], "the address is in use"),
         (&["host", "nonsense"], "that is not an address of the form host:port"),
-        (&["join", &nobody, "--state-dir", directory], "nobody is listening there"),
+        (&["join", &free, "--state-dir", directory], "nothing is listening there"),
         (&["join", "no host:1", "--state-dir", directory], "cannot join no host:1"),
     ];
     for (arguments, expected) in cases {

@@ -1,5 +1,4 @@
-//! Projects on disk: saved and loaded through dispatchers, and what becomes of
-//! files that are not what they should be.
+//! Projects on disk: saving and loading through dispatchers, and invalid files.
 
 use std::{
     env, fs,
@@ -28,10 +27,10 @@ use tokio::time::timeout;
 
 use crate::{
     conformance::join,
-    room::{BASS, cutoff, cutoff_of, play_key},
+    harness::{BASS, cutoff, cutoff_of, play_key},
 };
 
-/// A directory that is gone at the end of the test.
+/// A temporary directory that is deleted at the end of the test.
 pub struct Directory(pub PathBuf);
 
 impl Directory {
@@ -56,12 +55,12 @@ fn name(text: &str) -> ProjectName {
     ProjectName::new(text).unwrap()
 }
 
-async fn alone(directory: Option<&Path>) -> Arc<dyn Dispatcher> {
+async fn open_local(directory: Option<&Path>) -> Arc<dyn Dispatcher> {
     let mode = Mode::Local { name: "Ana".into(), projects: directory.map(Into::into) };
     imbolc_net::open(mode).await.unwrap()
 }
 
-/// Has it done, and waits until it is, or cannot be.
+/// Dispatches `task`, and waits for its result.
 async fn attempt(d: &dyn Dispatcher, task: ProjectAction) -> Result<(), ProjectFailure> {
     let mut events = d.events();
     d.dispatch(NetworkAction::Project(task.clone())).unwrap();
@@ -74,10 +73,11 @@ async fn attempt(d: &dyn Dispatcher, task: ProjectAction) -> Result<(), ProjectF
             };
         }
     };
-    timeout(Duration::from_secs(20), done).await.expect("an answer")
+    timeout(Duration::from_secs(20), done).await.expect("the task ends")
 }
 
-fn piece(d: &dyn Dispatcher) -> StudioState {
+/// The part of the state that a project contains.
+fn saved_part(d: &dyn Dispatcher) -> StudioState {
     d.state().model.at_rest()
 }
 
@@ -87,45 +87,45 @@ fn is_refused(d: &dyn Dispatcher, task: ProjectAction) -> bool {
 }
 
 #[tokio::test]
-async fn what_is_saved_is_loaded_exactly() {
+async fn loaded_project_equals_the_saved_one() {
     let directory = Directory::new();
-    let d = alone(Some(&directory.0)).await;
+    let d = open_local(Some(&directory.0)).await;
     d.dispatch(cutoff(BASS, 1234.567)).unwrap();
     d.dispatch(play_key(BASS, 60)).unwrap();
-    let song = piece(&*d);
-    assert!(is_refused(&*d, ProjectAction::Save), "it has no name");
+    let song = saved_part(&*d);
+    assert!(is_refused(&*d, ProjectAction::Save), "the project has no name");
     attempt(&*d, ProjectAction::SaveAs(name("Song"))).await.unwrap();
     attempt(&*d, ProjectAction::New).await.unwrap();
-    assert_eq!(piece(&*d), StudioState::starter());
-    assert!(is_refused(&*d, ProjectAction::Save), "a new session has no name");
+    assert_eq!(saved_part(&*d), StudioState::starter());
+    assert!(is_refused(&*d, ProjectAction::Save), "a new project has no name");
     d.dispatch(NetworkAction::DeleteInstrument(BASS)).unwrap();
     attempt(&*d, ProjectAction::SaveAs(name("Another"))).await.unwrap();
     attempt(&*d, ProjectAction::Load(name("Song"))).await.unwrap();
-    assert_eq!(piece(&*d), song);
+    assert_eq!(saved_part(&*d), song);
     let projects = d.state().model.projects.clone();
     assert_eq!(projects.current, Some(name("Song")));
     assert!(projects.known.iter().eq(&[name("Another"), name("Song")]));
 
     d.close().await;
-    let later = alone(Some(&directory.0)).await;
-    assert_eq!(later.state().model.projects.known, projects.known, "known from the start");
+    let later = open_local(Some(&directory.0)).await;
+    assert_eq!(later.state().model.projects.known, projects.known, "listed from the start");
     attempt(&*later, ProjectAction::Load(name("Song"))).await.unwrap();
-    assert_eq!(piece(&*later), song);
+    assert_eq!(saved_part(&*later), song);
 }
 
 #[tokio::test]
-async fn a_checkpoint_is_created_restored_and_deleted() {
+async fn checkpoint_is_created_restored_and_deleted() {
     let directory = Directory::new();
-    let d = alone(Some(&directory.0)).await;
+    let d = open_local(Some(&directory.0)).await;
     let verse = name("verse");
-    assert!(is_refused(&*d, ProjectAction::CreateCheckpoint(verse.clone())), "of what?");
+    assert!(is_refused(&*d, ProjectAction::CreateCheckpoint(verse.clone())), "no project is open");
     attempt(&*d, ProjectAction::SaveAs(name("Song"))).await.unwrap();
     attempt(&*d, ProjectAction::CreateCheckpoint(verse.clone())).await.unwrap();
-    assert!(is_refused(&*d, ProjectAction::CreateCheckpoint(verse.clone())), "it is there");
+    assert!(is_refused(&*d, ProjectAction::CreateCheckpoint(verse.clone())), "it exists");
     d.dispatch(cutoff(BASS, 500.0)).unwrap();
     attempt(&*d, ProjectAction::Save).await.unwrap();
     attempt(&*d, ProjectAction::RestoreCheckpoint(verse.clone())).await.unwrap();
-    assert_eq!(piece(&*d), StudioState::starter());
+    assert_eq!(saved_part(&*d), StudioState::starter());
     let projects = d.state().model.projects.clone();
     assert_eq!(projects.current, Some(name("Song")));
     assert!(projects.known.iter().eq(&[name("Song")]), "a checkpoint is not a project");
@@ -138,38 +138,38 @@ async fn a_checkpoint_is_created_restored_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_a_project_leaves_the_session_as_it_was() {
+async fn invalid_file_leaves_the_session_unchanged() {
     let directory = Directory::new();
-    let d = alone(Some(&directory.0)).await;
+    let d = open_local(Some(&directory.0)).await;
     attempt(&*d, ProjectAction::SaveAs(name("Song"))).await.unwrap();
     d.dispatch(cutoff(BASS, 500.0)).unwrap();
-    let before = piece(&*d);
+    let before = saved_part(&*d);
     let file = directory.file("Song.imbolc.json");
     let whole = fs::read_to_string(&file).unwrap();
     let newer = whole.replacen(r#""version":3"#, r#""version":9"#, 1);
-    for (text, why) in [
+    for (text, failure) in [
         (&whole[..whole.len() / 2], ProjectFailure::Truncated),
         (r#"{"format":"a song","version":3}"#, ProjectFailure::NotAProject),
         ("", ProjectFailure::NotAProject),
         (&newer, ProjectFailure::OtherVersion { found: 9, expected: 3 }),
     ] {
         fs::write(&file, text).unwrap();
-        assert_eq!(attempt(&*d, ProjectAction::Load(name("Song"))).await, Err(why));
-        assert_eq!(piece(&*d), before);
+        assert_eq!(attempt(&*d, ProjectAction::Load(name("Song"))).await, Err(failure));
+        assert_eq!(saved_part(&*d), before);
     }
     fs::write(&file, whole.replacen("8000.0", "-1.0", 1)).unwrap();
     let damaged = attempt(&*d, ProjectAction::Load(name("Song"))).await.unwrap_err();
     assert!(matches!(damaged, ProjectFailure::Damaged { .. }), "{damaged}");
     let missing = attempt(&*d, ProjectAction::Load(name("No such song"))).await;
     assert_eq!(missing, Err(ProjectFailure::Missing));
-    assert_eq!(piece(&*d), before);
+    assert_eq!(saved_part(&*d), before);
     attempt(&*d, ProjectAction::Save).await.unwrap();
     attempt(&*d, ProjectAction::Load(name("Song"))).await.unwrap();
 }
 
 #[tokio::test]
-async fn without_a_directory_nothing_is_kept_and_that_is_said() {
-    let d = alone(None).await;
+async fn without_directory_project_tasks_fail() {
+    let d = open_local(None).await;
     let song = || name("Song");
     for task in [ProjectAction::List, ProjectAction::SaveAs(song()), ProjectAction::Load(song())] {
         assert_eq!(attempt(&*d, task).await, Err(ProjectFailure::NoDirectory));
@@ -178,7 +178,7 @@ async fn without_a_directory_nothing_is_kept_and_that_is_said() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_used_is_said_at_the_start() {
+async fn unusable_directory_is_an_error_at_start() {
     let directory = Directory::new();
     fs::write(&directory.0, "a file").unwrap();
     let projects = Some(directory.0.clone());
@@ -188,7 +188,7 @@ async fn a_directory_that_cannot_be_used_is_said_at_the_start() {
 }
 
 #[test]
-fn what_was_there_before_is_kept_and_what_a_crash_left_is_no_obstacle() {
+fn save_keeps_a_backup_and_survives_crash_remains() {
     let directory = Directory::new();
     let store = Store::open(&directory.0).unwrap();
     let (song, first) = (name("Song"), StudioState::starter());
@@ -196,11 +196,11 @@ fn what_was_there_before_is_kept_and_what_a_crash_left_is_no_obstacle() {
     let file = directory.file("Song.imbolc.json");
     let written = fs::read(&file).unwrap();
 
-    // A crash while it was being written leaves a part of the new one.
+    // A crash during a save leaves a partial new file.
     let new = directory.file("Song.imbolc.json.new");
     fs::write(&new, r#"{"format":"imb"#).unwrap();
     assert_eq!(store.load(&song), Ok(first));
-    assert!(store.list().unwrap().iter().eq([&song]), "and it is not listed");
+    assert!(store.list().unwrap().iter().eq([&song]), "the partial file is not listed");
 
     let second = StudioState::default();
     store.save(&song, &second).unwrap();
@@ -211,14 +211,14 @@ fn what_was_there_before_is_kept_and_what_a_crash_left_is_no_obstacle() {
     store.save(&song, &second).unwrap();
     assert_eq!(fs::read(&backup).unwrap(), fs::read(&file).unwrap());
 
-    // What cannot be written leaves what is there.
+    // A failed save leaves the previous file.
     fs::create_dir(&new).unwrap();
     assert!(matches!(store.save(&song, &second), Err(ProjectFailure::Disk { .. })));
     assert_eq!(store.load(&song), Ok(second));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everyone_sees_a_load_at_once_and_only_the_privileged_can() {
+async fn load_is_atomic_for_all_and_needs_the_privilege() {
     let directory = Directory::new();
     let mode = Mode::Host {
         session_name: None,
@@ -240,7 +240,7 @@ async fn everyone_sees_a_load_at_once_and_only_the_privileged_can() {
     let add = NetworkAction::AddInstrument { id: strings, name: called, source: SourceKind::Fm };
     host.dispatch(add).unwrap();
     attempt(&*host, ProjectAction::SaveAs(name("Song"))).await.unwrap();
-    let song = piece(&*host);
+    let song = saved_part(&*host);
 
     host.dispatch(NetworkAction::DeleteInstrument(strings)).unwrap();
     host.dispatch(NetworkAction::Transport(TransportAction::Play)).unwrap();
@@ -256,7 +256,7 @@ async fn everyone_sees_a_load_at_once_and_only_the_privileged_can() {
         while let Some(event) = events.next().await {
             let state = guest.state();
             if state.model.instruments.contains(strings) {
-                // Whoever sees one part of it sees all of it.
+                // A snapshot contains the loaded project completely or not at all.
                 assert_eq!(state.model.at_rest(), song);
                 assert!(!state.model.transport.playing);
                 assert!(state.model.instruments.get(BASS).unwrap().sounding.is_empty());
@@ -267,5 +267,5 @@ async fn everyone_sees_a_load_at_once_and_only_the_privileged_can() {
         }
     };
     timeout(Duration::from_secs(20), seen).await.expect("the guest sees it");
-    assert!(host.state().roster.owner(strings).is_none(), "what was deleted is nobody's");
+    assert!(host.state().roster.owner(strings).is_none(), "the loaded instrument has no owner");
 }

@@ -1,5 +1,5 @@
-//! Runs `examples/patches.py`, which applies patches in Python, on random ones.
-//! Clients in other languages start from it, so it must perform every change.
+//! Tests `examples/patches.py`, the Python code that applies patches, with random
+//! patches. Clients in other languages start from it, so it must support every change.
 
 use std::{
     fs,
@@ -26,35 +26,35 @@ use serde::Serialize;
 
 use crate::studio::vocabulary::{action, at_work};
 
-/// Applies the patches of each show to its first state, and prints the states
-/// that result.
+/// Applies the patches of each case to its first state, and prints the resulting
+/// states.
 const RUN: &str = r#"
 import json, sys
-shows = json.load(sys.stdin)
-for state, patches in shows:
+cases = json.load(sys.stdin)
+for state, patches in cases:
     for patch in patches:
         assert patch["base"] == state["seq"]
         put_patch(state, patch)
-json.dump([state for state, _ in shows], sys.stdout)
+json.dump([state for state, _ in cases], sys.stdout)
 "#;
 
-/// How many sequences of actions are tried, and how long each is: short enough
-/// that an error is not overwritten before the states are compared.
-const SHOWS: u32 = 200;
+/// The number of cases, and the actions of each. Cases are short, so that a later patch
+/// does not hide an error before the states are compared.
+const CASES: u32 = 200;
 const LENGTH: usize = 15;
 
 type State = NetworkState<Studio>;
 
-/// A state, and the patches that lead from it, one after the other.
+/// A state, and a sequence of patches from it.
 #[derive(Serialize)]
-struct Show(State, Vec<StatePatch<Studio>>);
+struct Case(State, Vec<StatePatch<Studio>>);
 
 fn patches_py() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/patches.py");
     fs::read_to_string(path).unwrap()
 }
 
-/// The snapshot after `state`, if the action makes sense. Owners come and go.
+/// The snapshot after `action`, if it is possible. Now and then the owners change, too.
 fn after(state: &State, action: &NetworkAction) -> Option<State> {
     let mut next = state.clone();
     Studio::reduce(&mut next.model, action).ok()?;
@@ -68,8 +68,8 @@ fn after(state: &State, action: &NetworkAction) -> Option<State> {
     Some(next)
 }
 
-/// A show that begins with `first`, and its last state.
-fn show(first: State, actions: &[NetworkAction]) -> (Show, State) {
+/// A case that starts with `first`, and its last state.
+fn case(first: State, actions: &[NetworkAction]) -> (Case, State) {
     let (mut state, mut patches) = (first.clone(), Vec::new());
     for action in actions {
         if let Some(next) = after(&state, action) {
@@ -77,10 +77,10 @@ fn show(first: State, actions: &[NetworkAction]) -> (Show, State) {
             state = next;
         }
     }
-    (Show(first, patches), state)
+    (Case(first, patches), state)
 }
 
-/// Adds points and removes one: random actions hardly ever do.
+/// Adds points and removes one, which random actions rarely do.
 fn points() -> Vec<NetworkAction> {
     let point =
         |tick| Point { tick: Ticks::of(tick), value: Amount::of(0.5), curve: Curve::Linear };
@@ -112,19 +112,19 @@ fn python_example_applies_random_patches() {
     let actions = vec(action(), LENGTH);
     let at_work = State { seq: Seq(1), model: at_work(), roster: Arc::new(Roster::default()) };
     let mut last = at_work.clone();
-    let shows = (0..SHOWS).map(|n| {
-        // Long enough for all kinds of things to exist, but not too many of them.
+    let cases = (0..CASES).map(|n| {
+        // Long enough for many kinds of parts to exist, but not too many.
         let first = if n % 10 == 0 { at_work.clone() } else { last.clone() };
         let mut actions = actions.new_tree(&mut runner).unwrap().current();
         actions.extend(points());
-        let (show, end) = show(first, &actions);
+        let (case, end) = case(first, &actions);
         last = end.clone();
-        (show, end)
+        (case, end)
     });
-    let (shows, expected): (Vec<_>, Vec<_>) = shows.unzip();
-    let patches: usize = shows.iter().map(|Show(_, patches)| patches.len()).sum();
+    let (cases, expected): (Vec<_>, Vec<_>) = cases.unzip();
+    let patches: usize = cases.iter().map(|Case(_, patches)| patches.len()).sum();
     assert!(patches > 1000, "{patches}");
-    let read = python(&(patches_py() + RUN), serde_json::to_vec(&shows).unwrap());
+    let read = python(&(patches_py() + RUN), serde_json::to_vec(&cases).unwrap());
     let read: Vec<State> = serde_json::from_slice(&read).unwrap();
     assert_eq!(read, expected);
 }

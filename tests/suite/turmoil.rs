@@ -1,10 +1,9 @@
-//! The shell in a simulated network: hosts that crash, cables that come out,
-//! links that stall, on a virtual clock. Server and client are the real ones,
-//! over turmoil's TCP.
+//! The real server and client over turmoil's simulated TCP, on a virtual clock:
+//! hosts crash, partitions and stalls come and go.
 //!
-//! Each participant carries out the orders that a test leaves for it, and shows
-//! what it sees. Every order is a line in a ledger, so what counted twice, or
-//! not at all, or in another order, is there to be read.
+//! Each participant runs the commands that a test queues for it, and publishes what
+//! it sees. A command writes a line in a ledger, so an action that counts twice,
+//! not at all or out of order shows in the final state.
 
 mod faults;
 
@@ -41,15 +40,15 @@ const HOST: &str = "host";
 const PORT: u16 = 9999;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How often a participant looks after its orders.
+/// How often a participant runs its commands and publishes its view.
 const FRAME: Duration = Duration::from_millis(10);
 
-/// In which steps time passes.
+/// The step of the virtual clock.
 const TICK: Duration = Duration::from_millis(4);
 
-struct Door(TcpListener);
+struct SimulatedListener(TcpListener);
 
-impl Listener for Door {
+impl Listener for SimulatedListener {
     type Reader = OwnedReadHalf;
     type Writer = OwnedWriteHalf;
 
@@ -64,9 +63,9 @@ impl Listener for Door {
     }
 }
 
-struct Street;
+struct SimulatedConnector;
 
-impl Connector for Street {
+impl Connector for SimulatedConnector {
     type Reader = OwnedReadHalf;
     type Writer = OwnedWriteHalf;
 
@@ -75,92 +74,92 @@ impl Connector for Street {
     }
 }
 
-/// What a participant is to do.
-enum Order {
-    /// On its own page.
+/// A command to a participant.
+enum Command {
+    /// Write this line on its own page.
     Write(u32),
-    AskForPrivilege,
+    RequestPrivilege,
 }
 
-/// What a participant sees, as of its last frame.
+/// What a participant showed in its last frame.
 #[derive(Clone)]
 struct View {
     state: Arc<NetworkState<Ledger>>,
     status: Status,
     identity: Identity,
     unanswered: usize,
-    /// Of the host.
+    /// The server's counters; only for the host.
     stats: Stats,
 }
 
-/// A participant as the test knows it: what is left of it when it crashes.
+/// A participant's queue and record, which survive its crash.
 #[derive(Default)]
-struct Seat {
+struct Participant {
     name: &'static str,
     page: u32,
-    orders: VecDeque<Order>,
-    /// Lines that were taken over from the orders, and lines that were answered.
-    taken: Vec<u32>,
+    commands: VecDeque<Command>,
+    /// The lines that were dispatched, and those that were answered.
+    dispatched: Vec<u32>,
     answered: Vec<(u32, Result<(), DispatchError>)>,
-    news: Vec<Event<Ledger>>,
+    events: Vec<Event<Ledger>>,
     view: Option<View>,
 }
 
-type Shared = Arc<Mutex<Seat>>;
+type Shared = Arc<Mutex<Participant>>;
 
-fn lock(seat: &Shared) -> MutexGuard<'_, Seat> {
-    seat.lock().unwrap()
+fn lock(participant: &Shared) -> MutexGuard<'_, Participant> {
+    participant.lock().unwrap()
 }
 
-/// Carries out orders and shows what it sees, for ever.
-async fn play(
-    seat: &Shared,
+/// Runs commands and publishes the view, until the simulation ends.
+async fn run_participant(
+    participant: &Shared,
     studio: Arc<dyn Dispatcher<Ledger>>,
-    sees: impl Fn() -> (usize, Stats),
+    counters: impl Fn() -> (usize, Stats),
 ) {
     let mut events = studio.events();
     loop {
-        while let Some(order) = { lock(seat).orders.pop_front() } {
-            match order {
-                Order::Write(line) => {
-                    let page = lock(seat).page;
-                    lock(seat).taken.push(line);
-                    let (seat, studio) = (Arc::clone(seat), Arc::clone(&studio));
+        while let Some(command) = { lock(participant).commands.pop_front() } {
+            match command {
+                Command::Write(line) => {
+                    let page = lock(participant).page;
+                    lock(participant).dispatched.push(line);
+                    let (participant, studio) = (Arc::clone(participant), Arc::clone(&studio));
                     tokio::spawn(async move {
                         let answer = studio.commit(Write { page, line }).await;
-                        lock(&seat).answered.push((line, answer));
+                        lock(&participant).answered.push((line, answer));
                     });
-                    // It is dispatched when it is polled, before the next one is.
+                    // The task dispatches in its first poll, before the next command.
                     tokio::task::yield_now().await;
                 }
-                Order::AskForPrivilege => studio.request_privilege().unwrap(),
+                Command::RequestPrivilege => studio.request_privilege().unwrap(),
             }
         }
-        let (unanswered, stats) = sees();
+        let (unanswered, stats) = counters();
         {
-            let mut seat = lock(seat);
-            seat.news.extend(std::iter::from_fn(|| events.try_next()));
+            let mut participant = lock(participant);
+            participant.events.extend(std::iter::from_fn(|| events.try_next()));
             let (state, status, identity) = (studio.state(), studio.status(), studio.identity());
-            seat.view = Some(View { state, status, identity, unanswered, stats });
+            participant.view = Some(View { state, status, identity, unanswered, stats });
         }
         sleep(FRAME).await;
     }
 }
 
-async fn host(seat: Shared, pages: u32) -> turmoil::Result {
-    let listener = Door(TcpListener::bind(("0.0.0.0", PORT)).await?);
+async fn host(participant: Shared, pages: u32) -> turmoil::Result {
+    let listener = SimulatedListener(TcpListener::bind(("0.0.0.0", PORT)).await?);
     let (pages, options) = (Pages::empty(pages), HostOptions::default());
     let studio = HostDispatcher::open(HOST, pages, NoEngine, listener, options)?;
     let studio = Arc::new(studio);
     let stats = || (0, studio.stats());
-    play(&seat, Arc::clone(&studio) as _, stats).await;
+    run_participant(&participant, Arc::clone(&studio) as _, stats).await;
     Ok(())
 }
 
-async fn join(seat: Shared, directory: PathBuf) -> turmoil::Result {
+async fn join(participant: Shared, directory: PathBuf) -> turmoil::Result {
     let (name, page) = {
-        let seat = lock(&seat);
-        (seat.name, seat.page)
+        let participant = lock(&participant);
+        (participant.name, participant.page)
     };
     let studio = loop {
         let options = JoinOptions {
@@ -169,78 +168,79 @@ async fn join(seat: Shared, directory: PathBuf) -> turmoil::Result {
             token_file: Some(TokenFile::claim(&directory, HOST, name)?),
             ..JoinOptions::default()
         };
-        match RemoteDispatcher::<Ledger>::join(Street, options).await {
+        match RemoteDispatcher::<Ledger>::join(SimulatedConnector, options).await {
             Ok(studio) => break Arc::new(studio),
             Err(_) => sleep(SECOND / 10).await,
         }
     };
     let unanswered = || (studio.unanswered(), Stats::default());
-    play(&seat, Arc::clone(&studio) as _, unanswered).await;
+    run_participant(&participant, Arc::clone(&studio) as _, unanswered).await;
     Ok(())
 }
 
-/// Everybody, and the network between them.
-struct Stage {
+/// All participants, and the network between them.
+struct Simulation {
     sim: Sim<'static>,
-    seats: Vec<Shared>,
+    participants: Vec<Shared>,
     directory: PathBuf,
     line: u32,
 }
 
-impl Stage {
-    /// The host and these guests, who have all come in and own a page each.
+impl Simulation {
+    /// A host and these guests. All have joined and own a page each.
     fn with(test: &str, guests: &[&'static str], network: &mut turmoil::Builder) -> Self {
         let directory = format!("imbolc-turmoil-{test}-{}", std::process::id());
         let directory = std::env::temp_dir().join(directory);
         let mut sim = network.simulation_duration(3600 * SECOND).tick_duration(TICK).build();
         let count = u32::try_from(guests.len()).unwrap();
-        let mut seats = Vec::new();
+        let mut participants = Vec::new();
         for (page, &name) in (0..).zip([HOST].iter().chain(guests)) {
-            let seat = Shared::new(Mutex::new(Seat { name, page, ..Seat::default() }));
-            seats.push(Arc::clone(&seat));
+            let participant =
+                Shared::new(Mutex::new(Participant { name, page, ..Participant::default() }));
+            participants.push(Arc::clone(&participant));
             if name == HOST {
-                sim.host(name, move || host(Arc::clone(&seat), count));
+                sim.host(name, move || host(Arc::clone(&participant), count));
             } else {
                 let directory = directory.clone();
-                sim.host(name, move || join(Arc::clone(&seat), directory.clone()));
+                sim.host(name, move || join(Arc::clone(&participant), directory.clone()));
             }
         }
-        let mut stage = Self { sim, seats, directory, line: 0 };
-        stage.until("everybody is in", Self::is_quiet);
-        stage
+        let mut simulation = Self { sim, participants, directory, line: 0 };
+        simulation.until("all have joined", Self::is_settled);
+        simulation
     }
 
-    fn seat(&self, name: &str) -> MutexGuard<'_, Seat> {
-        lock(self.seats.iter().find(|seat| lock(seat).name == name).unwrap())
+    fn participant(&self, name: &str) -> MutexGuard<'_, Participant> {
+        lock(self.participants.iter().find(|participant| lock(participant).name == name).unwrap())
     }
 
-    fn sees(&self, name: &str) -> View {
-        self.seat(name).view.clone().expect("it is in")
+    fn view(&self, name: &str) -> View {
+        self.participant(name).view.clone().expect("it has joined")
     }
 
     fn is_connected(&self, name: &str) -> bool {
-        matches!(self.sees(name).status, Status::Connected { .. })
+        matches!(self.view(name).status, Status::Connected { .. })
     }
 
     fn is_away(&self, name: &str) -> bool {
-        self.sees(HOST).state.roster.is_away(self.sees(name).identity.client_id)
+        self.view(HOST).state.roster.is_away(self.view(name).identity.client_id)
     }
 
-    /// Has somebody write a line on its own page; the host, in the margin.
+    /// Has a participant write a line on its own page; the host writes in the margin.
     fn write(&mut self, name: &str) {
         self.line += 1;
         let line = self.line;
-        self.seat(name).orders.push_back(Order::Write(line));
+        self.participant(name).commands.push_back(Command::Write(line));
     }
 
-    fn lets_pass(&mut self, time: Duration) {
+    fn advance(&mut self, time: Duration) {
         let end = self.sim.elapsed() + time;
         while self.sim.elapsed() < end {
             self.sim.step().unwrap();
         }
     }
 
-    /// Lets time pass until something holds, and returns how long that took.
+    /// Advances the clock until `holds`, and returns how long that took.
     fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) -> Duration {
         let begun = self.sim.elapsed();
         while !holds(self) {
@@ -253,69 +253,73 @@ impl Stage {
 
     fn describe(&self) -> String {
         let mut text = String::new();
-        for seat in &self.seats {
-            let seat = lock(seat);
-            let Some(view) = &seat.view else { continue };
+        for participant in &self.participants {
+            let participant = lock(participant);
+            let Some(view) = &participant.view else { continue };
             let (status, seq) = (&view.status, view.state.seq);
-            let waiting = (seat.orders.len(), view.unanswered);
-            writeln!(text, "{}: {status}, seq {seq}, waiting {waiting:?}", seat.name).unwrap();
+            let waiting = (participant.commands.len(), view.unanswered);
+            writeln!(text, "{}: {status}, seq {seq}, waiting {waiting:?}", participant.name)
+                .unwrap();
         }
         text
     }
 
-    /// Everybody is there, nothing is on its way, and all snapshots are equal.
-    fn is_quiet(&self) -> bool {
-        let Some(host) = self.seat(HOST).view.clone() else { return false };
-        self.seats[1..].iter().all(|seat| {
-            let seat = lock(seat);
-            seat.orders.is_empty()
-                && seat.view.as_ref().is_some_and(|view| {
+    /// All are connected, nothing is unanswered, and all states are equal.
+    fn is_settled(&self) -> bool {
+        let Some(host) = self.participant(HOST).view.clone() else { return false };
+        self.participants[1..].iter().all(|participant| {
+            let participant = lock(participant);
+            participant.commands.is_empty()
+                && participant.view.as_ref().is_some_and(|view| {
                     matches!(view.status, Status::Connected { .. })
                         && view.unanswered == 0
                         && view.state == host.state
-                        && view.identity.instruments == [InstrumentId(seat.page)]
+                        && view.identity.instruments == [InstrumentId(participant.page)]
                 })
-        }) && lock(&self.seats[0]).orders.is_empty()
+        }) && lock(&self.participants[0]).commands.is_empty()
     }
 
-    /// Waits for quiet, and checks every line that was ever ordered: what was
-    /// granted is in the ledger once, what was not is not, and each page is in
-    /// its writer's order. Returns how long it took to become quiet.
-    fn account(&mut self) -> Duration {
-        let took = self.until("all agree and nothing is open", Self::is_quiet);
-        let book = self.sees(HOST).state;
-        for seat in &self.seats {
-            let seat = lock(seat);
-            let name = seat.name;
+    /// Waits until all is settled, and checks each line: an applied one is in the
+    /// ledger once, a refused one is not, and each page is in the order of its
+    /// writer. Returns how long it took to settle.
+    fn settle_and_check(&mut self) -> Duration {
+        let took = self.until("all is answered and all states are equal", Self::is_settled);
+        let book = self.view(HOST).state;
+        for participant in &self.participants {
+            let participant = lock(participant);
+            let name = participant.name;
             let mut seen: Vec<u32> = Vec::new();
-            for (line, answer) in &seat.answered {
+            for (line, answer) in &participant.answered {
                 assert!(!seen.contains(line), "{name}: {line} was answered twice");
                 seen.push(*line);
-                let times = book.model.lines(seat.page).iter().filter(|at| *at == line).count();
+                let times =
+                    book.model.lines(participant.page).iter().filter(|at| *at == line).count();
                 match answer {
-                    Ok(()) => assert_eq!(times, 1, "{name}: {line} was granted"),
-                    // Its place was given up before the answer came.
+                    Ok(()) => assert_eq!(times, 1, "{name}: {line} was applied"),
+                    // The host may have applied it before it removed the participant.
                     Err(DispatchError::Unanswered) => assert!(times <= 1, "{name}: {line}"),
                     Err(error) => assert_eq!(times, 0, "{name}: {line}: {error}"),
                 }
             }
-            let page = book.model.lines(seat.page);
+            let page = book.model.lines(participant.page);
             assert!(page.is_sorted_by(|a, b| a < b), "{name} wrote in order: {page:?}");
-            assert!(page.iter().all(|line| seat.taken.contains(line)), "{name}: {page:?}");
+            assert!(
+                page.iter().all(|line| participant.dispatched.contains(line)),
+                "{name}: {page:?}"
+            );
         }
         took
     }
 
-    /// Whether everything that somebody was ordered has an answer, and which was
-    /// yes.
-    fn all_granted(&self, name: &str) -> bool {
-        let seat = self.seat(name);
-        seat.answered.len() == seat.taken.len()
-            && seat.answered.iter().all(|(_, answer)| answer.is_ok())
+    /// Whether all lines of a participant were answered and applied.
+    fn all_applied(&self, name: &str) -> bool {
+        let participant = self.participant(name);
+        participant.answered.len() == participant.dispatched.len()
+            && participant.answered.iter().all(|(_, answer)| answer.is_ok())
     }
 }
 
-impl Drop for Stage {
+impl Drop for Simulation {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
     }

@@ -1,5 +1,5 @@
-//! A frame is written whole, or the connection ends: writers that stop or fail
-//! in the middle of one, and would take more afterwards if anybody tried.
+//! A frame is written completely, or the connection ends. The writers here stop or
+//! fail in the middle of a frame, and would accept more bytes afterwards.
 
 use std::{
     io,
@@ -35,67 +35,67 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Longer than anybody may try to write.
+/// Longer than every write timeout.
 const STALL: Duration = Duration::from_secs(20);
 
-/// Less than anybody waits, even with the last words.
+/// Shorter than every timeout, including that of the final message.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What becomes of a writer.
+/// How a writer fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum How {
-    /// It takes nothing for so long that it is given up, and then goes on.
+enum Failure {
+    /// It accepts nothing until the write times out, and then continues.
     Stalls,
-    /// It takes nothing for a moment, and then goes on.
+    /// It accepts nothing for a moment, and then continues.
     Pauses,
-    /// It fails once, and then goes on.
+    /// It fails once, and then continues.
     Fails,
 }
 
-/// What a writer does, and what was tried with it.
-struct Fate {
-    /// How many bytes it takes before it breaks.
+/// The script and the record of a writer.
+struct WriterState {
+    /// How many bytes it accepts before the failure.
     room: usize,
-    how: How,
+    failure: Failure,
     broken: Option<Instant>,
-    /// What it took, before and after.
+    /// The bytes that it accepted, before and after the failure.
     taken: Vec<u8>,
-    /// How many bytes it was handed after it was broken.
+    /// How many of them it accepted after the failure.
     after: usize,
 }
 
-/// A writer that breaks, and tells.
-struct Brittle {
+/// A writer that fails as its state says, and records.
+struct FailingWriter {
     inner: WriteHalf<DuplexStream>,
-    fate: Arc<Mutex<Fate>>,
+    state: Arc<Mutex<WriterState>>,
 }
 
-fn fate(room: usize, how: How) -> Arc<Mutex<Fate>> {
-    Arc::new(Mutex::new(Fate { room, how, broken: None, taken: Vec::new(), after: 0 }))
+fn writer_state(room: usize, failure: Failure) -> Arc<Mutex<WriterState>> {
+    Arc::new(Mutex::new(WriterState { room, failure, broken: None, taken: Vec::new(), after: 0 }))
 }
 
-impl AsyncWrite for Brittle {
+impl AsyncWrite for FailingWriter {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { inner, fate } = self.get_mut();
-        let mut fate = fate.lock().unwrap();
-        if fate.room > 0 {
-            let part = &bytes[..bytes.len().min(fate.room)];
+        let Self { inner, state } = self.get_mut();
+        let mut state = state.lock().unwrap();
+        if state.room > 0 {
+            let part = &bytes[..bytes.len().min(state.room)];
             let taken = ready!(Pin::new(inner).poll_write(context, part))?;
-            fate.room -= taken;
-            fate.taken.extend(&bytes[..taken]);
+            state.room -= taken;
+            state.taken.extend(&bytes[..taken]);
             return Poll::Ready(Ok(taken));
         }
-        let first = fate.broken.is_none();
-        let broken = *fate.broken.get_or_insert_with(Instant::now);
-        let goes_on = match fate.how {
-            How::Fails if first => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            How::Fails => broken,
-            How::Stalls => broken + STALL,
-            How::Pauses => broken + PAUSE,
+        let first = state.broken.is_none();
+        let broken = *state.broken.get_or_insert_with(Instant::now);
+        let goes_on = match state.failure {
+            Failure::Fails if first => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Failure::Fails => broken,
+            Failure::Stalls => broken + STALL,
+            Failure::Pauses => broken + PAUSE,
         };
         if Instant::now() < goes_on {
             let waker = context.waker().clone();
@@ -105,8 +105,8 @@ impl AsyncWrite for Brittle {
             });
             return Poll::Pending;
         }
-        fate.after += bytes.len();
-        fate.taken.extend(bytes);
+        state.after += bytes.len();
+        state.taken.extend(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -119,25 +119,25 @@ impl AsyncWrite for Brittle {
     }
 }
 
-/// A listener whose first connection is brittle on the host's side.
-struct Door {
+/// A listener whose first connection has a failing writer.
+struct FailingListener {
     inner: MemoryListener,
-    fate: Option<Arc<Mutex<Fate>>>,
+    state: Option<Arc<Mutex<WriterState>>>,
 }
 
-/// A fate that never comes.
-fn whole() -> Arc<Mutex<Fate>> {
-    fate(usize::MAX, How::Fails)
+/// A writer that never fails.
+fn unlimited() -> Arc<Mutex<WriterState>> {
+    writer_state(usize::MAX, Failure::Fails)
 }
 
-impl Listener for Door {
+impl Listener for FailingListener {
     type Reader = ReadHalf<DuplexStream>;
-    type Writer = Brittle;
+    type Writer = FailingWriter;
 
     async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, String)> {
         let (reader, inner, peer) = self.inner.accept().await?;
-        let fate = self.fate.take().unwrap_or_else(whole);
-        Ok((reader, Brittle { inner, fate }, peer))
+        let state = self.state.take().unwrap_or_else(unlimited);
+        Ok((reader, FailingWriter { inner, state }, peer))
     }
 
     fn address(&self) -> Option<SocketAddr> {
@@ -145,20 +145,20 @@ impl Listener for Door {
     }
 }
 
-/// A connector whose first connection is brittle on the client's side.
-struct Street {
+/// A connector whose first connection has a failing writer.
+struct FailingConnector {
     inner: MemoryConnector,
-    fate: Mutex<Option<Arc<Mutex<Fate>>>>,
+    state: Mutex<Option<Arc<Mutex<WriterState>>>>,
 }
 
-impl Connector for Street {
+impl Connector for FailingConnector {
     type Reader = ReadHalf<DuplexStream>;
-    type Writer = Brittle;
+    type Writer = FailingWriter;
 
     async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
         let (reader, inner) = self.inner.connect().await?;
-        let fate = self.fate.lock().unwrap().take().unwrap_or_else(whole);
-        Ok((reader, Brittle { inner, fate }))
+        let state = self.state.lock().unwrap().take().unwrap_or_else(unlimited);
+        Ok((reader, FailingWriter { inner, state }))
     }
 }
 
@@ -191,19 +191,19 @@ fn hello() -> ClientMessage<Ledger> {
     })
 }
 
-/// What happens on the host's side while a frame is half written.
+/// What happens at the host while a frame is half written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Meanwhile {
-    /// There is more and more to say.
+    /// There are more updates to send.
     Edits,
-    /// The client breaks the protocol, and is to be told.
+    /// The client violates the protocol, so there is an error to send.
     Nonsense,
-    /// The session ends, and everybody is to be told.
-    TheEnd,
+    /// The session ends, so there is a shutdown to send.
+    Shutdown,
 }
 
-/// Whether this is a row of whole messages.
-fn are_whole(mut bytes: &[u8]) -> bool {
+/// Whether `bytes` is a sequence of complete messages.
+fn are_complete(mut bytes: &[u8]) -> bool {
     while let Some((length, rest)) = bytes.split_first_chunk() {
         let length = u32::from_be_bytes(*length) as usize;
         let Some((payload, rest)) = rest.split_at_checked(length) else { return false };
@@ -215,15 +215,15 @@ fn are_whole(mut bytes: &[u8]) -> bool {
     bytes.is_empty()
 }
 
-/// Has the host's writer break after `room` bytes, and returns how many it was
-/// handed after that, and whether it was handed whole messages all in all; `None`
-/// if there was not so much to say.
-async fn host_breaks(room: usize, how: How, meanwhile: Meanwhile) -> Option<(usize, bool)> {
+/// Has the host's writer fail after `room` bytes. Returns how many bytes it
+/// accepted afterwards, and whether it accepted complete messages overall; `None`
+/// if fewer than `room` bytes were written.
+async fn host_fails(room: usize, failure: Failure, meanwhile: Meanwhile) -> Option<(usize, bool)> {
     let (listener, connector) = in_memory();
-    let fate = fate(room, how);
-    let host = open(Door { inner: listener, fate: Some(Arc::clone(&fate)) });
+    let state = writer_state(room, failure);
+    let host = open(FailingListener { inner: listener, state: Some(Arc::clone(&state)) });
     let (mut reader, mut writer) = connector.connect().await.unwrap();
-    // The client takes whatever comes.
+    // The client reads everything.
     tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
     writer.write_all(&framed(&hello())).await.unwrap();
     writer.write_all(&framed(&ClientMessage::Ping { nonce: 1 })).await.unwrap();
@@ -232,7 +232,7 @@ async fn host_breaks(room: usize, how: How, meanwhile: Meanwhile) -> Option<(usi
         host.dispatch(Write { page: 0, line }).unwrap();
     }
     sleep(SECOND / 10).await;
-    fate.lock().unwrap().broken?;
+    state.lock().unwrap().broken?;
     match meanwhile {
         Meanwhile::Edits => {
             for line in 4..40 {
@@ -241,30 +241,34 @@ async fn host_breaks(room: usize, how: How, meanwhile: Meanwhile) -> Option<(usi
             }
         }
         Meanwhile::Nonsense => {
-            // It may have been hung up on by now.
+            // The host may have closed the connection by now.
             let _ = writer.write_all(&framed(&hello())).await;
         }
-        Meanwhile::TheEnd => host.close().await,
+        Meanwhile::Shutdown => host.close().await,
     }
     sleep(60 * SECOND).await;
-    assert_eq!(host.stats().open, 0, "{room} {how:?} {meanwhile:?}: the connection goes on");
-    let fate = fate.lock().unwrap();
-    Some((fate.after, are_whole(&fate.taken)))
+    assert_eq!(
+        host.stats().open,
+        0,
+        "{room} {failure:?} {meanwhile:?}: the connection is still open"
+    );
+    let state = state.lock().unwrap();
+    Some((state.after, are_complete(&state.taken)))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
+async fn host_stops_after_an_incomplete_frame() {
     let mut broken = 0;
-    for how in [How::Stalls, How::Fails, How::Pauses] {
-        for meanwhile in [Meanwhile::Edits, Meanwhile::Nonsense, Meanwhile::TheEnd] {
+    for failure in [Failure::Stalls, Failure::Fails, Failure::Pauses] {
+        for meanwhile in [Meanwhile::Edits, Meanwhile::Nonsense, Meanwhile::Shutdown] {
             for room in (0..).step_by(13) {
-                let Some((after, whole)) = host_breaks(room, how, meanwhile).await else {
-                    // The welcome and some updates were cut through.
+                let Some((after, whole)) = host_fails(room, failure, meanwhile).await else {
+                    // The failures covered the welcome and some updates.
                     assert!(room > 800, "{room}");
                     break;
                 };
-                let holds = if how == How::Pauses { whole } else { after == 0 };
-                assert!(holds, "after {room} bytes: {how:?} {meanwhile:?}: {after} more");
+                let holds = if failure == Failure::Pauses { whole } else { after == 0 };
+                assert!(holds, "after {room} bytes: {failure:?} {meanwhile:?}: {after} more");
                 broken += 1;
             }
         }
@@ -273,69 +277,71 @@ async fn a_host_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_writes_nothing_after_a_frame_that_it_could_not_write_whole() {
-    for how in [How::Stalls, How::Fails] {
+async fn client_stops_after_an_incomplete_frame() {
+    for failure in [Failure::Stalls, Failure::Fails] {
         let mut broken = 0;
-        // Behind the first words, without which no place is kept.
+        // After the first ping: without it the host does not keep the place.
         let ping = ClientMessage::Ping { nonce: u64::MAX };
-        let behind = framed(&hello()).len() + framed(&ping).len();
-        for room in (behind..).step_by(13) {
+        let start = framed(&hello()).len() + framed(&ping).len();
+        for room in (start..).step_by(13) {
             let (listener, connector) = in_memory();
-            // The host is patient, so that it is the client who gives up.
+            // A long timeout at the host, so that the client times out first.
             let session = SessionConfig { idle_timeout: 60 * SECOND, ..SessionConfig::default() };
             let host = open_with(listener, session);
-            let fate = fate(room, how);
-            let street = Street { inner: connector, fate: Mutex::new(Some(Arc::clone(&fate))) };
+            let state = writer_state(room, failure);
+            let connector =
+                FailingConnector { inner: connector, state: Mutex::new(Some(Arc::clone(&state))) };
             let options = JoinOptions {
                 name: "Ana".into(),
                 own: vec![InstrumentId(1)],
                 config: ClientConfig { codecs: vec![Codec::Json], ..ClientConfig::default() },
                 ..JoinOptions::default()
             };
-            let ana = RemoteDispatcher::<Ledger>::join(street, options).await.unwrap();
+            let ana = RemoteDispatcher::<Ledger>::join(connector, options).await.unwrap();
             sleep(SECOND / 10).await;
             for line in 0..4 {
                 ana.dispatch(Write { page: 1, line }).unwrap();
                 sleep(SECOND / 10).await;
             }
-            if fate.lock().unwrap().broken.is_none() {
+            if state.lock().unwrap().broken.is_none() {
                 break;
             }
             for line in 4..40 {
                 ana.dispatch(Write { page: 1, line }).unwrap();
                 sleep(SECOND).await;
             }
-            eventually("she is back and both agree", || {
+            eventually("she has resumed and both states are equal", || {
                 matches!(ana.status(), Status::Connected { .. })
                     && ana.unanswered() == 0
                     && ana.state() == host.state()
             })
             .await;
-            assert_eq!(fate.lock().unwrap().after, 0, "after {room} bytes: {how:?}");
+            assert_eq!(state.lock().unwrap().after, 0, "after {room} bytes: {failure:?}");
             assert_eq!(host.state().model.lines(1), (0..40).collect::<Vec<_>>(), "{room}");
             broken += 1;
         }
-        assert!(broken > 10, "{how:?}: {broken}");
+        assert!(broken > 10, "{failure:?}: {broken}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_does_not_wait_for_a_host_that_takes_nothing() {
+async fn close_does_not_wait_for_a_stalled_host() {
     let (listener, connector) = in_memory();
     let _host = open(listener);
-    let fate = fate(400, How::Stalls);
-    let street = Street { inner: connector, fate: Mutex::new(Some(Arc::clone(&fate))) };
+    let state = writer_state(400, Failure::Stalls);
+    let connector =
+        FailingConnector { inner: connector, state: Mutex::new(Some(Arc::clone(&state))) };
     let options =
         JoinOptions { name: "Ana".into(), own: vec![InstrumentId(1)], ..JoinOptions::default() };
-    let ana = RemoteDispatcher::<Ledger>::join(street, options).await.unwrap();
+    let ana = RemoteDispatcher::<Ledger>::join(connector, options).await.unwrap();
     for line in 0..40 {
         ana.dispatch(Write { page: 1, line }).unwrap();
     }
-    eventually("it is stuck", || fate.lock().unwrap().broken.is_some()).await;
+    eventually("the write stalls", || state.lock().unwrap().broken.is_some()).await;
     let begun = Instant::now();
     ana.close().await;
     assert!(begun.elapsed() <= 3 * SECOND, "{:?}", begun.elapsed());
     assert_eq!(ana.status(), Status::Closed { reason: CloseReason::ByRequest });
     sleep(60 * SECOND).await;
-    assert_eq!(fate.lock().unwrap().after, 0);
+    assert_eq!(state.lock().unwrap().after, 0);
 }

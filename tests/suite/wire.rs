@@ -1,4 +1,5 @@
-//! The wire: the bytes of every message, and what becomes of other bytes.
+//! The wire format: the bytes of every message are pinned, and invalid bytes are
+//! rejected without a panic.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ use imbolc_net::{
         FilterSetting, InstrumentAction, InstrumentSetting, Note, PianoRollAction, Studio,
         StudioChange, StudioPatch, StudioState, TrackChange,
     },
+    transport::frame_splitter,
     util::{
         quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
         time::{Millis, Timestamp},
@@ -26,7 +28,7 @@ use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::codec::Decoder;
 
-use crate::room::{BASS, LEAD, cutoff};
+use crate::harness::{BASS, LEAD, cutoff};
 
 const TOKEN: SessionToken = SessionToken::new([0xab; 16]);
 const SESSION: SessionId = SessionId::new([0x12; 16]);
@@ -90,8 +92,8 @@ fn patch() -> StatePatch {
     }
 }
 
-/// The number of a message's variant. A new variant does not compile without
-/// one, and the test below asks for a sample of each number.
+/// The index of a message's variant. A new variant does not compile without one, and
+/// the tests below require a sample of each.
 fn client_variant(message: &ClientMessage) -> usize {
     match message {
         ClientMessage::Hello(_) => 0,
@@ -182,7 +184,7 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     ]
 }
 
-/// What does not differ is left out.
+/// A patch without changes of the roster, which JSON leaves out.
 fn knob_patch() -> StatePatch {
     let StatePatch { base, seq, mut model, .. } = patch();
     model.as_mut().unwrap().0.pop();
@@ -275,9 +277,8 @@ fn frame<T: Serialize>(codec: Codec, message: &T) -> Vec<u8> {
     buffer
 }
 
-/// Compares a message's payload in each codec with its golden file, byte for
-/// byte, and reads it back. `UPDATE_GOLDEN=1` writes the files instead; look at
-/// what changed.
+/// Compares the payload of a message in each codec with its golden file, byte for byte,
+/// and decodes it again. `UPDATE_GOLDEN=1` writes the files; review the difference.
 fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
     side: &str,
     name: &str,
@@ -287,7 +288,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
         let frame = frame(codec, message);
         let mut frame = &frame[..];
         let length = frame.get_u32() as usize;
-        assert_eq!(length, frame.len(), "{name}: the length is that of the payload");
+        assert_eq!(length, frame.len(), "{name}: the length prefix is wrong");
         let (text, kind) = match codec {
             Codec::Json => (String::from_utf8(frame.to_vec()).unwrap(), "json"),
             Codec::Postcard => (hex(frame), "postcard"),
@@ -302,53 +303,53 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(
         let golden = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert_eq!(text, golden, "{side}/{file}: the bytes on the wire have changed");
-        assert_eq!(Codec::of(frame), codec, "{side}/{file}: a payload tells its codec");
+        assert_eq!(Codec::of(frame), codec, "{side}/{file}: the codec is not recognised");
         assert_eq!(framing::decode::<T>(codec, frame).unwrap(), *message, "{side}/{file}");
     }
 }
 
-/// 32 bytes a line, as hexadecimal digits.
+/// Hexadecimal digits, 32 bytes per line.
 fn hex(bytes: &[u8]) -> String {
     let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     bytes.chunks(32).map(|bytes| line(bytes) + "\n").collect()
 }
 
 #[test]
-fn every_message_of_a_client_has_the_bytes_it_always_had() {
+fn client_messages_are_pinned() {
     let samples = client_samples();
     for (name, message) in &samples {
         check("client", name, message);
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| client_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..12).collect::<Vec<_>>(), "every variant has a sample");
+    assert_eq!(seen, (0..12).collect::<Vec<_>>(), "a variant has no sample");
 }
 
 #[test]
-fn every_message_of_the_authority_has_the_bytes_it_always_had() {
+fn server_messages_are_pinned() {
     let samples = server_samples();
     for (name, message) in &samples {
         check("server", name, message);
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..17).collect::<Vec<_>>(), "every variant has a sample");
+    assert_eq!(seen, (0..17).collect::<Vec<_>>(), "a variant has no sample");
 }
 
 #[test]
-fn a_frame_that_is_too_long_is_refused_before_memory_is_taken() {
-    let mut splitter = framing::splitter(1000);
+fn long_frame_is_rejected_before_memory_is_allocated() {
+    let mut splitter = frame_splitter(1000);
     let mut bytes = BytesMut::from(&1001_u32.to_be_bytes()[..]);
     let error = splitter.decode(&mut bytes).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
     assert!(bytes.capacity() < 1000, "{}", bytes.capacity());
 
     let mut bytes = BytesMut::from(&u32::MAX.to_be_bytes()[..]);
-    assert!(framing::splitter(1000).decode(&mut bytes).is_err());
+    assert!(frame_splitter(1000).decode(&mut bytes).is_err());
 }
 
 #[test]
-fn frames_come_out_as_they_went_in_however_they_are_cut() {
+fn frames_survive_any_split_of_the_stream() {
     let samples = client_samples();
     for (codec, size) in
         Codec::ALL.into_iter().flat_map(|codec| [1, 2, 3, 5, 7, 64, 1000].map(|size| (codec, size)))
@@ -357,20 +358,20 @@ fn frames_come_out_as_they_went_in_however_they_are_cut() {
         for (_, message) in &samples {
             framing::encode(codec, message, &mut stream).unwrap();
         }
-        let (mut splitter, mut buffer) = (framing::splitter(10_000), BytesMut::new());
-        let mut heard = Vec::new();
-        for piece in stream.chunks(size) {
-            buffer.extend_from_slice(piece);
+        let (mut splitter, mut buffer) = (frame_splitter(10_000), BytesMut::new());
+        let mut decoded = Vec::new();
+        for chunk in stream.chunks(size) {
+            buffer.extend_from_slice(chunk);
             while let Some(payload) = splitter.decode(&mut buffer).unwrap() {
-                heard.push(framing::decode::<ClientMessage>(codec, &payload).unwrap());
+                decoded.push(framing::decode::<ClientMessage>(codec, &payload).unwrap());
             }
         }
-        assert!(heard.iter().eq(samples.iter().map(|(_, message)| message)), "pieces of {size}");
+        assert!(decoded.iter().eq(samples.iter().map(|(_, message)| message)), "chunks of {size}");
     }
 }
 
 #[test]
-fn numbers_that_json_cannot_carry_are_refused() {
+fn invalid_numbers_in_json_are_rejected() {
     let knob = |value: &str| {
         let json = format!(
             r#"{{"Action":{{"number":1,"action":{{"Instrument":[1,{{"Set":{{"Filter":{{"Cutoff":{value}}}}}}}]}}}}}}"#
@@ -386,7 +387,7 @@ fn numbers_that_json_cannot_carry_are_refused() {
 }
 
 #[test]
-fn numbers_that_are_none_are_refused_in_binary_too() {
+fn invalid_numbers_in_postcard_are_rejected() {
     let knob = ClientMessage::<Studio>::Action {
         number: ActionNumber(1),
         continues: false,
@@ -398,14 +399,14 @@ fn numbers_that_are_none_are_refused_in_binary_too() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 19.0, 20_001.0] {
         payload[at..].copy_from_slice(&value.to_le_bytes());
         assert!(framing::decode::<ClientMessage>(Codec::Postcard, &payload).is_err(), "{value}");
-        // It is refused by its number, and its sender goes on.
+        // With its number, the action is refused and the connection goes on.
         let number = framing::unreadable_action(Codec::Postcard, &payload);
         assert_eq!(number, Some(ActionNumber(1)));
     }
 }
 
 #[test]
-fn what_follows_a_message_is_not_overlooked() {
+fn bytes_after_a_message_are_rejected() {
     for codec in Codec::ALL {
         let mut payload = frame(codec, &ClientMessage::<Studio>::Ping { nonce: 7 }).split_off(4);
         payload.extend_from_slice(b"0");
@@ -414,58 +415,58 @@ fn what_follows_a_message_is_not_overlooked() {
 }
 
 #[test]
-fn a_large_message_is_compressed_if_that_was_agreed_on_and_a_small_one_never() {
-    let agreed = |names: &[&str]| {
+fn only_large_messages_are_compressed_if_negotiated() {
+    let agree = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|name| (*name).into()).collect();
         Compression::agree(&names)
     };
-    assert_eq!(agreed(&["zip", "lz4"]), Some(Compression::Lz4));
-    assert_eq!(agreed(&["zip"]), None);
-    assert_eq!(agreed(&[]), None);
+    assert_eq!(agree(&["zip", "lz4"]), Some(Compression::Lz4));
+    assert_eq!(agree(&["zip"]), None);
+    assert_eq!(agree(&[]), None);
     for codec in Codec::ALL {
         for (name, message) in server_samples() {
-            let plain = frame(codec, &message);
+            let uncompressed = frame(codec, &message);
             for compression in [None, Some(Compression::Lz4)] {
-                let mut written = Vec::new();
-                Format { codec, compression }.encode(&message, &mut written).unwrap();
-                let payload = &written[4..];
+                let mut buffer = Vec::new();
+                Format { codec, compression }.encode(&message, &mut buffer).unwrap();
+                let payload = &buffer[4..];
                 assert_eq!(
-                    u32::from_be_bytes(written[..4].try_into().unwrap()) as usize,
+                    u32::from_be_bytes(buffer[..4].try_into().unwrap()) as usize,
                     payload.len()
                 );
-                if compression.is_some() && plain.len() >= limits::COMPRESSED_FROM {
-                    assert!(written.len() < plain.len() / 2, "{name}: {}", written.len());
+                if compression.is_some() && uncompressed.len() >= limits::COMPRESSED_FROM {
+                    assert!(buffer.len() < uncompressed.len() / 2, "{name}: {}", buffer.len());
                 } else {
-                    assert_eq!(written, plain, "{name}");
+                    assert_eq!(buffer, uncompressed, "{name}");
                 }
-                let payload = framing::expand(payload, plain.len()).unwrap();
-                assert_eq!(*payload, plain[4..], "{name}");
+                let payload = framing::expand(payload, uncompressed.len()).unwrap();
+                assert_eq!(*payload, uncompressed[4..], "{name}");
             }
         }
     }
 }
 
 #[test]
-fn a_token_does_not_show_in_a_log() {
+fn debug_output_hides_the_token() {
     let hello = &client_samples()[1].1;
     assert!(!format!("{hello:?}").contains("abab"), "{hello:?}");
     assert!(String::from_utf8_lossy(&frame(Codec::Json, hello)).contains("abab"));
 }
 
 #[test]
-fn an_action_that_cannot_be_read_still_has_a_number() {
-    let salvaged = |json: &str| framing::unreadable_action(Codec::Json, json.as_bytes());
+fn undecodable_action_still_has_a_number() {
+    let number_in = |json: &str| framing::unreadable_action(Codec::Json, json.as_bytes());
     let number = Some(ActionNumber(7));
-    assert_eq!(salvaged(r#"{"Action":{"number":7,"action":{"What":["ever"]}}}"#), number);
-    assert_eq!(salvaged(r#"{"Action":{"action":{"What":["ever"]},"number":7}}"#), number);
-    assert_eq!(salvaged(r#"{"Action":{"action":{"What":["ever"]}}}"#), None);
-    assert_eq!(salvaged(r#"{"Ping":{"number":7}}"#), None);
-    assert_eq!(salvaged("{"), None);
+    assert_eq!(number_in(r#"{"Action":{"number":7,"action":{"What":["ever"]}}}"#), number);
+    assert_eq!(number_in(r#"{"Action":{"action":{"What":["ever"]},"number":7}}"#), number);
+    assert_eq!(number_in(r#"{"Action":{"action":{"What":["ever"]}}}"#), None);
+    assert_eq!(number_in(r#"{"Ping":{"number":7}}"#), None);
+    assert_eq!(number_in("{"), None);
 }
 
 proptest! {
     #[test]
-    fn decoding_never_panics_whatever_the_bytes(
+    fn decoding_random_bytes_never_panics(
         bytes in prop::collection::vec(any::<u8>(), 0..512),
     ) {
         for codec in Codec::ALL {
@@ -476,7 +477,7 @@ proptest! {
         if let Ok(expanded) = framing::expand(&bytes, 4096) {
             prop_assert!(expanded.len() <= 4096);
         }
-        let mut splitter = framing::splitter(4096);
+        let mut splitter = frame_splitter(4096);
         let mut buffer = BytesMut::from(&bytes[..]);
         while let Ok(Some(payload)) = splitter.decode(&mut buffer) {
             prop_assert!(payload.len() <= 4096);
@@ -484,7 +485,7 @@ proptest! {
     }
 
     #[test]
-    fn decoding_never_panics_on_a_message_with_a_wound(
+    fn decoding_damaged_messages_never_panics(
         which in any::<prop::sample::Index>(),
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
@@ -498,7 +499,7 @@ proptest! {
         let at = at.index(payload.len());
         payload[at] = byte;
         payload.truncate(payload.len().max(1) - cut.index(payload.len()) / 4);
-        // What can be read all the same can be written again.
+        // A damaged message that still decodes can be encoded again.
         if let Ok(message) = framing::decode::<ClientMessage>(codec, &payload) {
             prop_assert!(!frame(codec, &message).is_empty());
         }
@@ -509,7 +510,7 @@ proptest! {
 }
 
 #[test]
-fn a_timestamp_is_a_number_of_microseconds() {
+fn timestamp_is_in_microseconds() {
     let time = Timestamp::ZERO + Duration::from_millis(1500);
     assert_eq!(serde_json::to_string(&time).unwrap(), "1500000");
 }

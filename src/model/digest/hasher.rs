@@ -1,18 +1,21 @@
-//! The hash of what [`Serialize`] tells of a value: 64 bits, and the same on
-//! every machine.
+//! A 64-bit hash of the [`Serialize`] representation of a value, equal on every
+//! machine.
 //!
-//! A value is told as a row of 64-bit words, each of which is stirred in by the
-//! mixer of `SplitMix64` (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
-//! Generators", 2014). How the words come about:
+//! It must never change: both sides of a session compare digests. It knows the data
+//! model of serde, never what a value means.
 //!
-//! - integers as they are, of any width; `f32` and `f64` by their bits, with one
-//!   zero and one NaN; `char` by its number;
-//! - text and bytes by their length and then eight bytes a word, the lowest
-//!   first, filled up with zeros;
-//! - an `Option` by whether there is something, a variant by its number;
-//! - a list, a tuple or a struct by a mark, its items, and their number; names
-//!   of fields do not count;
-//! - a map by a mark, the sum of the hashes of its entries, and their number.
+//! A value is serialized to a sequence of 64-bit words, each of which is mixed in
+//! with the finalizer of `SplitMix64` (Steele, Lea, Flood: "Fast Splittable
+//! Pseudorandom Number Generators", 2014). The words are:
+//!
+//! - integer: its value, whatever its width; `f32` and `f64`: the bits of the
+//!   `f64`, with a single zero and a single NaN; `char`: its code point;
+//! - text, bytes: the length, then eight bytes per word, little-endian, padded with
+//!   zeros;
+//! - `Option`: 0 or 1, then the value; enum variant: its index, then its content;
+//! - sequence, tuple, struct: a mark, the items, and their number; field names are
+//!   ignored;
+//! - map: a mark, the sum of the hashes of the entries, and their number.
 
 use serde::{
     Serialize,
@@ -20,15 +23,16 @@ use serde::{
     ser::{self, Serializer},
 };
 
-/// What has been told so far.
+/// The hash of the words so far.
 #[derive(Clone, Copy)]
 pub(super) struct Hasher(u64);
 
 /// The increment of `SplitMix64`: the golden ratio as a fraction of 2⁶⁴.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Begins a list, and a map.
-const LIST: u64 = 1;
+/// The mark before a sequence, a tuple or a struct.
+const SEQUENCE: u64 = 1;
+/// The mark before a map.
 const MAP: u64 = 2;
 
 impl Default for Hasher {
@@ -38,9 +42,9 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    pub(super) fn take(&mut self, value: &impl Serialize) {
-        // A value may refuse to be told. Then it cannot be sent either, and what
-        // was told of it until then has to do.
+    pub(super) fn add(&mut self, value: &impl Serialize) {
+        // A value whose serialization fails cannot be sent either. The words until
+        // the failure have to do.
         let _ = value.serialize(&mut *self);
     }
 
@@ -66,24 +70,24 @@ impl Hasher {
         }
     }
 
-    const fn list(&mut self) -> List<'_> {
-        self.word(LIST);
-        List { hasher: self, items: 0 }
+    const fn sequence(&mut self) -> SequenceHasher<'_> {
+        self.word(SEQUENCE);
+        SequenceHasher { hasher: self, items: 0 }
     }
 
-    const fn map(&mut self) -> Map<'_> {
+    const fn map(&mut self) -> MapHasher<'_> {
         self.word(MAP);
-        Map { hasher: self, sum: 0, entries: 0, entry: Hasher(GOLDEN) }
+        MapHasher { hasher: self, sum: 0, entries: 0, entry: Hasher(GOLDEN) }
     }
 }
 
-/// Takes the items of a list, a tuple or a struct.
-pub(super) struct List<'a> {
+/// Hashes the items of a sequence, a tuple or a struct.
+pub(super) struct SequenceHasher<'a> {
     hasher: &'a mut Hasher,
     items: u64,
 }
 
-impl List<'_> {
+impl SequenceHasher<'_> {
     fn item(&mut self, item: &(impl Serialize + ?Sized)) -> Result<(), Error> {
         self.items += 1;
         item.serialize(&mut *self.hasher)
@@ -94,15 +98,16 @@ impl List<'_> {
     }
 }
 
-/// Takes the entries of a map.
-pub(super) struct Map<'a> {
+/// Hashes the entries of a map, in any order.
+pub(super) struct MapHasher<'a> {
     hasher: &'a mut Hasher,
     sum: u64,
     entries: u64,
-    /// The one of which the key was told.
+    /// The hash of the current entry: so far, of its key.
     entry: Hasher,
 }
 
+/// Implements the methods that hash a value as a single word.
 macro_rules! words {
     ($($function:ident($type:ty) by $word:expr;)+) => { $(
         fn $function(self, value: $type) -> Result<(), Error> {
@@ -116,13 +121,13 @@ macro_rules! words {
 impl<'a> Serializer for &'a mut Hasher {
     type Ok = ();
     type Error = Error;
-    type SerializeSeq = List<'a>;
-    type SerializeTuple = List<'a>;
-    type SerializeTupleStruct = List<'a>;
-    type SerializeTupleVariant = List<'a>;
-    type SerializeMap = Map<'a>;
-    type SerializeStruct = List<'a>;
-    type SerializeStructVariant = List<'a>;
+    type SerializeSeq = SequenceHasher<'a>;
+    type SerializeTuple = SequenceHasher<'a>;
+    type SerializeTupleStruct = SequenceHasher<'a>;
+    type SerializeTupleVariant = SequenceHasher<'a>;
+    type SerializeMap = MapHasher<'a>;
+    type SerializeStruct = SequenceHasher<'a>;
+    type SerializeStructVariant = SequenceHasher<'a>;
 
     words! {
         serialize_bool(bool) by u64::from;
@@ -134,8 +139,8 @@ impl<'a> Serializer for &'a mut Hasher {
         serialize_u16(u16) by u64::from;
         serialize_u32(u32) by u64::from;
         serialize_u64(u64) by |value| value;
-        serialize_f32(f32) by |value| bits(f64::from(value));
-        serialize_f64(f64) by bits;
+        serialize_f32(f32) by |value| canonical_bits(f64::from(value));
+        serialize_f64(f64) by canonical_bits;
         serialize_char(char) by |value| u64::from(u32::from(value));
     }
 
@@ -168,7 +173,7 @@ impl<'a> Serializer for &'a mut Hasher {
     }
 
     fn serialize_unit(self) -> Result<(), Error> {
-        self.list().close();
+        self.sequence().close();
         Ok(())
     }
 
@@ -199,16 +204,20 @@ impl<'a> Serializer for &'a mut Hasher {
         value.serialize(self)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<List<'a>, Error> {
-        Ok(self.list())
+    fn serialize_seq(self, _: Option<usize>) -> Result<SequenceHasher<'a>, Error> {
+        Ok(self.sequence())
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<List<'a>, Error> {
-        Ok(self.list())
+    fn serialize_tuple(self, _: usize) -> Result<SequenceHasher<'a>, Error> {
+        Ok(self.sequence())
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<List<'a>, Error> {
-        Ok(self.list())
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<SequenceHasher<'a>, Error> {
+        Ok(self.sequence())
     }
 
     fn serialize_tuple_variant(
@@ -217,17 +226,17 @@ impl<'a> Serializer for &'a mut Hasher {
         index: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<List<'a>, Error> {
+    ) -> Result<SequenceHasher<'a>, Error> {
         self.word(u64::from(index));
-        Ok(self.list())
+        Ok(self.sequence())
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Map<'a>, Error> {
+    fn serialize_map(self, _: Option<usize>) -> Result<MapHasher<'a>, Error> {
         Ok(self.map())
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<List<'a>, Error> {
-        Ok(self.list())
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<SequenceHasher<'a>, Error> {
+        Ok(self.sequence())
     }
 
     fn serialize_struct_variant(
@@ -236,14 +245,14 @@ impl<'a> Serializer for &'a mut Hasher {
         index: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<List<'a>, Error> {
+    ) -> Result<SequenceHasher<'a>, Error> {
         self.word(u64::from(index));
-        Ok(self.list())
+        Ok(self.sequence())
     }
 }
 
-/// The bits of a number: of equal numbers the same, and one NaN.
-fn bits(value: f64) -> u64 {
+/// The bits of a number, equal for equal numbers and for all NaNs.
+fn canonical_bits(value: f64) -> u64 {
     if value.is_nan() {
         f64::NAN.to_bits()
     } else if value == 0.0 {
@@ -253,10 +262,10 @@ fn bits(value: f64) -> u64 {
     }
 }
 
-/// What takes items one by one, each under the name that serde has for it.
-macro_rules! takes_items {
+/// Implements the serde traits whose only method adds an item.
+macro_rules! item_serializers {
     ($($trait:ident::$function:ident;)+) => { $(
-        impl ser::$trait for List<'_> {
+        impl ser::$trait for SequenceHasher<'_> {
             type Ok = ();
             type Error = Error;
 
@@ -272,16 +281,17 @@ macro_rules! takes_items {
     )+ };
 }
 
-takes_items! {
+item_serializers! {
     SerializeSeq::serialize_element;
     SerializeTuple::serialize_element;
     SerializeTupleStruct::serialize_field;
     SerializeTupleVariant::serialize_field;
 }
 
-macro_rules! takes_fields {
+/// Implements the serde traits that add the fields of a struct.
+macro_rules! field_serializers {
     ($($trait:ident;)+) => { $(
-        impl ser::$trait for List<'_> {
+        impl ser::$trait for SequenceHasher<'_> {
             type Ok = ();
             type Error = Error;
 
@@ -293,7 +303,7 @@ macro_rules! takes_fields {
                 self.item(value)
             }
 
-            /// Which one is left out counts.
+            /// The name, so that structs which skip different fields differ.
             fn skip_field(&mut self, name: &'static str) -> Result<(), Error> {
                 self.item(name)
             }
@@ -306,12 +316,12 @@ macro_rules! takes_fields {
     )+ };
 }
 
-takes_fields! {
+field_serializers! {
     SerializeStruct;
     SerializeStructVariant;
 }
 
-impl ser::SerializeMap for Map<'_> {
+impl ser::SerializeMap for MapHasher<'_> {
     type Ok = ();
     type Error = Error;
 

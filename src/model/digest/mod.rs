@@ -1,13 +1,13 @@
-//! A digest of a state: a number by which two sides can tell that what they
-//! have is not the same, without sending it.
+//! The digest of a state: a number with which two sides detect that their states
+//! differ, without sending them.
 //!
-//! It finds mistakes, not forgeries. It is the same on every machine, for equal
-//! states however they came about.
+//! Equal states have equal digests on every machine, whatever led to them. A digest
+//! detects mistakes, not forgeries: it is not cryptographic.
 //!
-//! A state of many parts is digested as a sum with a term for each thing in it,
-//! so that the digest of one state follows from that of another at the cost of
-//! what differs: a `DigestDelta` takes the old term away and adds the new one. Only
-//! what is digested is known here, never what it means.
+//! The digest of a state of many parts is a sum with one term per part. So the
+//! digest of a new state follows from that of an old one at the cost of the
+//! differences: a `DigestDelta` subtracts the old terms and adds the new ones.
+//! Nothing here knows what a value means.
 
 mod hasher;
 
@@ -20,21 +20,21 @@ use crate::util::ordmap::{DiffItem, OrdMap};
 
 /// The digest of a state.
 ///
-/// Written as 16 hexadecimal digits in text: a number of 64 bits is more than many
-/// readers of JSON can hold.
+/// In JSON it is a string of 16 hexadecimal digits, because many JSON parsers lose
+/// precision in 64-bit numbers.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Digest(pub u64);
 
 impl Digest {
-    /// The digest of a value as a whole: of what [`Serialize`] tells of it.
+    /// The digest of the [`Serialize`] representation of a whole value.
     ///
-    /// The entries of a map count in any order, so a `HashMap` has the digest of
-    /// an equal one. The items of a list count in theirs, so what holds a
-    /// `HashSet` needs another way.
+    /// The order of map entries does not matter, so equal `HashMap`s have equal
+    /// digests. The order of sequence items does, so equal `HashSet`s may differ: do
+    /// not use this function for a state that contains one.
     #[must_use]
     pub fn of(value: &impl Serialize) -> Self {
         let mut hasher = Hasher::default();
-        hasher.take(value);
+        hasher.add(value);
         Self(hasher.finish())
     }
 }
@@ -73,50 +73,51 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// A digest on its way from one state to another: a sum, to which each thing
-/// that is there adds the hash of where it is and what it is.
+/// Computes the digest of a state from that of another state. Each value
+/// contributes the hash of its path and its content to a sum.
 pub(crate) struct DigestDelta {
     sum: u64,
-    /// Where what comes next is.
+    /// The hash of the current path.
     path: Hasher,
 }
 
 impl DigestDelta {
-    /// Starts from a state of this digest.
+    /// Starts from a state whose digest is `known`.
     pub(crate) fn from(known: Digest) -> Self {
         Self { sum: known.0, path: Hasher::default() }
     }
 
-    /// The digest of the state that was arrived at.
+    /// The digest of the new state.
     pub(crate) const fn digest(&self) -> Digest {
         Digest(self.sum)
     }
 
-    /// What `delta` counts is at `place`, seen from here.
-    pub(crate) fn at(&mut self, place: impl Serialize, delta: impl FnOnce(&mut Self)) {
+    /// Calls `delta` with `step` appended to the current path.
+    pub(crate) fn at(&mut self, step: impl Serialize, delta: impl FnOnce(&mut Self)) {
         let here = self.path;
-        self.path.take(&place);
+        self.path.add(&step);
         delta(self);
         self.path = here;
     }
 
-    /// What is here now, and what was.
+    /// Replaces the value at the current path. `None` means that there is no value.
     pub(crate) fn replace<T: Serialize + PartialEq>(&mut self, old: Option<T>, new: Option<T>) {
         if old != new {
             self.sum = self.sum.wrapping_sub(self.term(old)).wrapping_add(self.term(new));
         }
     }
 
-    fn term(&self, thing: Option<impl Serialize>) -> u64 {
-        thing.map_or(0, |thing| {
+    fn term(&self, value: Option<impl Serialize>) -> u64 {
+        value.map_or(0, |value| {
             let mut hasher = self.path;
-            hasher.take(&thing);
+            hasher.add(&value);
             hasher.finish()
         })
     }
 
-    /// Hands each entry of two maps that differs to `delta`, at its key: what it
-    /// was, and what it is. No map is an empty one.
+    /// Calls `delta` for each entry that differs between two maps, with the key
+    /// appended to the path: with the old and the new value. `None` stands for an
+    /// empty map.
     pub(crate) fn entries<K: Ord + Serialize, V: PartialEq>(
         &mut self,
         old: Option<&OrdMap<K, V>>,
@@ -134,7 +135,7 @@ impl DigestDelta {
         }
     }
 
-    /// Each entry of two maps that differs, as a whole.
+    /// Replaces each entry that differs between two maps as a single value.
     pub(crate) fn map<K: Ord + Serialize, V: Serialize + PartialEq>(
         &mut self,
         old: Option<&OrdMap<K, V>>,
@@ -152,22 +153,21 @@ mod tests {
 
     use super::*;
 
-    /// So that a machine of another kind, or a later version, notices that it
-    /// would not agree with this one.
+    /// Fails on a platform, or in a version, that would disagree with others.
     #[test]
-    fn a_digest_is_the_same_everywhere() {
+    fn digest_of_a_value_is_pinned() {
         let value = (-7_i8, "bass", Some(440.1_f32), [1.5_f64], BTreeMap::from([(1_u16, 'x')]));
         assert_eq!(Digest::of(&value).to_string(), "a674fffb0527c504");
     }
 
     #[test]
-    fn what_is_equal_has_one_digest_and_what_differs_another() {
+    fn digests_are_equal_exactly_for_equal_values() {
         assert_eq!(Digest::of(&0.0_f32), Digest::of(&-0.0_f32));
         let forward: HashMap<_, _> = (0..100).map(|n| (n, n * n)).collect();
         let backward: HashMap<_, _> = (0..100).rev().map(|n| (n, n * n)).collect();
         assert_eq!(Digest::of(&forward), Digest::of(&backward));
 
-        // What stands in one place is of one type.
+        // Values at the same path have the same type, so no types are mixed here.
         let lists: [&[&[u8]]; 6] =
             [&[], &[&[]], &[&[], &[]], &[&[1, 2]], &[&[1], &[2]], &[&[2, 1]]];
         assert_all_differ(&lists);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_written_as_16_digits() {
+    fn digest_is_16_digits_in_json() {
         let json = "\"00000000000000ff\"";
         assert_eq!(serde_json::to_string(&Digest(255)).unwrap(), json);
         assert_eq!(serde_json::from_str::<Digest>(json).unwrap(), Digest(255));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_arrives_at_one_sum_by_every_way() {
+    fn digest_delta_is_independent_of_the_path_taken() {
         let delta = |known, old: &OrdMap<u32, u32>, new: &OrdMap<u32, u32>| {
             let mut delta = DigestDelta::from(known);
             delta.at("numbers", |delta| delta.map(Some(old), Some(new)));
@@ -207,8 +207,8 @@ mod tests {
         let few: OrdMap<u32, u32> = (0..10_u32).map(|n| (n, n)).collect();
         let many: OrdMap<u32, u32> = (5..1000_u32).map(|n| (n, n + n % 7)).collect();
         let direct = delta(Digest::default(), &empty, &many);
-        let by_way_of_few = delta(delta(Digest::default(), &empty, &few), &few, &many);
-        assert_eq!(direct, by_way_of_few);
+        let via_few = delta(delta(Digest::default(), &empty, &few), &few, &many);
+        assert_eq!(direct, via_few);
         assert_eq!(delta(direct, &many, &empty), Digest::default());
     }
 }

@@ -1,39 +1,38 @@
-//! How messages become bytes: a length, and a payload in the codec that was
-//! agreed on. Pure: bytes in, values out.
+//! The encoding of messages as frames: a length prefix, and a payload in the agreed
+//! codec.
 //!
 //! ```text
 //! [u32 length of the payload, big-endian][payload: one message]
 //! ```
 //!
-//! A large payload may be [compressed](Compression).
+//! A large payload may be [compressed](Compression). Everything here works on byte
+//! slices and never sees a stream: `transport` splits a stream into frames.
 
 mod compression;
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio_util::codec::LengthDelimitedCodec;
 
 pub use self::compression::{Compression, expand};
 use crate::protocol::{ActionNumber, limits};
 
-/// How a payload is written.
+/// The encoding of a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// Text, so that any language can join with what it has.
+    /// JSON, which clients in other languages can use without a special library.
     #[default]
     Json,
-    /// [Postcard](https://postcard.jamesmunns.com/wire-format), for whoever has
-    /// the same types: a ninth of the bytes of a state, and a fifth of those
-    /// of an edit.
+    /// [Postcard](https://postcard.jamesmunns.com/wire-format), for clients with the
+    /// same types: a ninth of JSON's size for a state, a fifth for an edit.
     Postcard,
 }
 
 impl Codec {
-    /// All there are, the best one first.
+    /// Every codec, the preferred one first.
     pub const ALL: [Self; 2] = [Self::Postcard, Self::Json];
 
-    /// What it is called in the handshake.
+    /// The name in the handshake.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -42,14 +41,14 @@ impl Codec {
         }
     }
 
-    /// The codec of this name.
+    /// The codec called `name` in the handshake.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| codec.name() == name)
     }
 
-    /// The first of a client's codecs that is known here; who names none means
-    /// JSON.
+    /// The first supported entry of a client's list; JSON if the list is empty, and
+    /// `None` if no entry is supported.
     #[must_use]
     pub fn agree(names: &[String]) -> Option<Self> {
         if names.is_empty() {
@@ -58,9 +57,9 @@ impl Codec {
         names.iter().find_map(|name| Self::from_name(name))
     }
 
-    /// The codec of a payload that may be in either, as the answer to a `Hello`
-    /// may. A message is a string or an object in JSON, and in Postcard it
-    /// begins with the number of its variant, of which there are fewer.
+    /// The codec of a payload that may be in any codec, such as the answer to a
+    /// `Hello`. In JSON a message starts with `"` or `{`; in Postcard it starts with
+    /// the index of its variant, which is smaller than either character.
     #[must_use]
     pub fn of(payload: &[u8]) -> Self {
         match payload.first() {
@@ -71,30 +70,31 @@ impl Codec {
 }
 
 impl FromStr for Codec {
-    type Err = NoSuchCodec;
+    type Err = UnknownCodec;
 
-    fn from_str(name: &str) -> Result<Self, NoSuchCodec> {
-        Self::from_name(name).ok_or(NoSuchCodec)
+    fn from_str(name: &str) -> Result<Self, UnknownCodec> {
+        Self::from_name(name).ok_or(UnknownCodec)
     }
 }
 
-/// A name that is not one of a codec's.
+/// The name of a codec is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the codecs are called {}", Codec::ALL.map(Codec::name).join(" and "))]
-pub struct NoSuchCodec;
+#[error("the codecs are {}", Codec::ALL.map(Codec::name).join(" and "))]
+#[non_exhaustive]
+pub struct UnknownCodec;
 
-/// What was agreed on in the handshake.
+/// The encoding that the handshake agreed on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Format {
-    /// How both sides write.
+    /// The codec of both directions.
     pub codec: Codec,
-    /// How the authority makes large frames small, if the client can expand them.
+    /// The compression of large frames from the authority, if the client supports it.
     pub compression: Option<Compression>,
 }
 
 impl Format {
-    /// Appends `message` to `buffer` as a frame, compressed if it is
-    /// [large](limits::COMPRESSED_FROM) and that was agreed on.
+    /// Appends `message` to `buffer` as a frame. The frame is compressed if it is
+    /// [large enough](limits::COMPRESSED_FROM) and compression is agreed on.
     ///
     /// # Errors
     /// As [`encode`].
@@ -110,32 +110,26 @@ impl Format {
     }
 }
 
-/// Why bytes are not a message, or a message cannot become bytes.
+/// A message cannot be decoded or encoded.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct CodecError(String);
 
 impl CodecError {
-    /// The complaint, short enough to be sent back.
+    /// The error text, cut to [`limits::DETAIL`] characters so that it can be sent
+    /// back.
     #[must_use]
     pub fn detail(&self) -> String {
         self.0.chars().take(limits::DETAIL).collect()
     }
 }
 
-/// The splitter of a byte stream into payloads of at most `limit` bytes. A
-/// longer one is refused when its length is read, before memory is taken.
-#[must_use]
-pub fn splitter(limit: usize) -> LengthDelimitedCodec {
-    LengthDelimitedCodec::builder().max_frame_length(limit).new_codec()
-}
-
 /// Appends `message` to `buffer` as a frame.
 ///
 /// # Errors
-/// If the message cannot be written, which does not happen for messages of
-/// [`protocol`](crate::protocol), or is longer than 4 GiB. `buffer` is as it
-/// was then.
+/// If the message cannot be serialized, which does not happen for messages of
+/// [`protocol`](crate::protocol), or if its payload exceeds 4 GiB. `buffer` is
+/// unchanged then.
 pub fn encode<T: Serialize>(
     codec: Codec,
     message: &T,
@@ -143,13 +137,13 @@ pub fn encode<T: Serialize>(
 ) -> Result<(), CodecError> {
     let start = buffer.len();
     buffer.extend([0; 4]);
-    let written = match codec {
+    let serialized = match codec {
         Codec::Json => serde_json::to_writer(&mut *buffer, message)
             .map_err(|error| CodecError(error.to_string())),
-        Codec::Postcard => postcard::serialize_with_flavor(message, Behind(buffer))
+        Codec::Postcard => postcard::serialize_with_flavor(message, AppendTo(buffer))
             .map_err(|error| CodecError(error.to_string())),
     };
-    let length = written.and_then(|()| {
+    let length = serialized.and_then(|()| {
         u32::try_from(buffer.len() - start - 4)
             .map_err(|_| CodecError("a frame cannot be longer than 4 GiB".into()))
     });
@@ -165,10 +159,10 @@ pub fn encode<T: Serialize>(
     }
 }
 
-/// What Postcard writes goes behind what is there.
-struct Behind<'a>(&'a mut Vec<u8>);
+/// Makes Postcard append to a buffer, which its own flavors replace.
+struct AppendTo<'a>(&'a mut Vec<u8>);
 
-impl postcard::ser_flavors::Flavor for Behind<'_> {
+impl postcard::ser_flavors::Flavor for AppendTo<'_> {
     type Output = ();
 
     #[inline]
@@ -179,8 +173,8 @@ impl postcard::ser_flavors::Flavor for Behind<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        // Most are a number of a few bytes: one by one is quicker than a copy of a
-        // length that is not known before.
+        // Most are numbers of a few bytes: pushing each byte is faster than a copy of
+        // a length that is not known at compile time.
         self.0.extend(bytes.iter().copied());
         Ok(())
     }
@@ -190,10 +184,10 @@ impl postcard::ser_flavors::Flavor for Behind<'_> {
     }
 }
 
-/// Reads the message in `payload`.
+/// Decodes the message in `payload`. It never panics, whatever the bytes.
 ///
 /// # Errors
-/// If it is not one. It never panics, whatever the bytes.
+/// If `payload` is not exactly one message.
 pub fn decode<T: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<T, CodecError> {
     match codec {
         Codec::Json => {
@@ -207,41 +201,41 @@ pub fn decode<T: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<T, Co
     }
 }
 
-/// The number of the action in a payload that could not be read, e.g. because a
-/// value in it is out of range: it can then be refused by its number, and its
-/// sender may go on.
+/// The number of the action in a payload that cannot be decoded, e.g. because a value
+/// is out of range. With it the authority can refuse the action without closing the
+/// connection. `None` if the payload is not an action.
 #[must_use]
 pub fn unreadable_action(codec: Codec, payload: &[u8]) -> Option<ActionNumber> {
     #[derive(Deserialize)]
-    enum Salvaged {
+    enum ActionOnly {
         Action { number: ActionNumber },
     }
-    /// As `ClientMessage` begins.
+    /// The first variants of `ClientMessage`, in its order.
     #[derive(Deserialize)]
-    enum Beginning {
+    enum FirstVariants {
         Hello,
         Action { number: ActionNumber },
     }
     match codec {
         Codec::Json => {
-            let Salvaged::Action { number } = serde_json::from_slice(payload).ok()?;
+            let ActionOnly::Action { number } = serde_json::from_slice(payload).ok()?;
             Some(number)
         }
         Codec::Postcard => match postcard::take_from_bytes(payload).ok()? {
-            (Beginning::Action { number }, _) => Some(number),
-            (Beginning::Hello, _) => None,
+            (FirstVariants::Action { number }, _) => Some(number),
+            (FirstVariants::Hello, _) => None,
         },
     }
 }
 
-/// The protocol version that a `Hello` names which could not be read, e.g.
-/// because that version has other fields.
+/// The protocol version in a `Hello` that cannot be decoded, e.g. because that version
+/// has other fields.
 #[must_use]
 pub fn protocol_version(hello: &[u8]) -> Option<u32> {
     #[derive(Deserialize)]
-    enum Salvaged {
+    enum HelloOnly {
         Hello { protocol: u32 },
     }
-    let Salvaged::Hello { protocol } = serde_json::from_slice(hello).ok()?;
+    let HelloOnly::Hello { protocol } = serde_json::from_slice(hello).ok()?;
     Some(protocol)
 }

@@ -1,34 +1,36 @@
-//! A walk through a tree, and one through two of them that skips what they
-//! share.
+//! Iteration over one tree, and the comparison of two trees that skips their shared
+//! nodes.
+//!
+//! Everything here only reads.
 
-use std::{cmp::Ordering, iter::FusedIterator, slice};
+use std::{cmp::Ordering, fmt, iter::FusedIterator, slice};
 
 use arrayvec::ArrayVec;
 
 use super::node::{Kind, Node, find};
 
-/// How many branches there are above a leaf at most. Two nodes beside each other
-/// have seven entries or children between them, so each level has three times the
-/// nodes of the one above it: this many stand over more than memory holds.
+/// The most branches above a leaf. Two adjacent nodes have at least seven entries or
+/// children in total, so each level has about three times the nodes of the level
+/// above it: a tree of this height would not fit in memory.
 const HEIGHT: usize = 24;
 
-/// A place in a tree: before an entry, or between two nodes.
+/// A position in a tree: before an entry, or between two nodes.
 pub(super) struct Cursor<'a, K, V> {
-    /// What comes after the leaf, the nearest last.
+    /// The nodes that follow the leaf, one iterator per level, the lowest level last.
     above: ArrayVec<slice::Iter<'a, Node<K, V>>, HEIGHT>,
-    /// What is left of the leaf that was entered.
+    /// The remaining entries of the current leaf.
     leaf: slice::Iter<'a, (K, V)>,
-    /// The root, if it was not entered yet.
+    /// The root, until it is entered.
     root: Option<&'a Node<K, V>>,
 }
 
 impl<'a, K, V> Cursor<'a, K, V> {
-    /// Before everything.
+    /// A cursor before the first entry.
     pub(super) fn new(root: Option<&'a Node<K, V>>) -> Self {
         Self { above: ArrayVec::new(), leaf: [].iter(), root }
     }
 
-    /// Before the first entry that is not before `key`.
+    /// A cursor before the first entry whose key is `key` or greater.
     pub(super) fn seek(root: Option<&'a Node<K, V>>, key: &K) -> Self
     where
         K: Ord,
@@ -56,7 +58,7 @@ impl<'a, K, V> Cursor<'a, K, V> {
         self.leaf.next()
     }
 
-    /// The next entry. To get there, nodes are entered.
+    /// The next entry, without moving past it. Enters nodes as needed.
     fn peek(&mut self) -> Option<&'a (K, V)> {
         loop {
             if let Some(entry) = self.leaf.as_slice().first() {
@@ -71,7 +73,7 @@ impl<'a, K, V> Cursor<'a, K, V> {
         !self.leaf.as_slice().is_empty()
     }
 
-    /// The node that comes next, of those that are not entered yet.
+    /// The next node that is not entered yet.
     fn node(&mut self) -> Option<&'a Node<K, V>> {
         if self.root.is_some() {
             return self.root;
@@ -84,7 +86,7 @@ impl<'a, K, V> Cursor<'a, K, V> {
         }
     }
 
-    /// Goes past that node.
+    /// Moves past the next node, and returns it.
     fn take_node(&mut self) -> Option<&'a Node<K, V>> {
         let node = self.node()?;
         if self.root.take().is_none()
@@ -106,20 +108,20 @@ impl<'a, K, V> Cursor<'a, K, V> {
 /// A difference between two maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffItem<'a, K, V> {
-    /// There was nothing at this key.
+    /// The key is new.
     Add(&'a K, &'a V),
-    /// There was something else at this key.
+    /// The value at the key changed.
     Update {
-        /// The entry that was there.
+        /// The old entry.
         old: (&'a K, &'a V),
-        /// The entry that is there now.
+        /// The new entry.
         new: (&'a K, &'a V),
     },
-    /// There is nothing at this key any more.
+    /// The key is gone; this was its value.
     Remove(&'a K, &'a V),
 }
 
-/// The differences between two maps, in the order of their keys.
+/// The differences between two maps, in key order.
 pub struct Diff<'a, K, V> {
     old: Cursor<'a, K, V>,
     new: Cursor<'a, K, V>,
@@ -132,8 +134,8 @@ impl<'a, K, V> Diff<'a, K, V> {
         Self { old: Cursor::new(old), new: Cursor::new(new) }
     }
 
-    /// Goes past the nodes that the two share, if both are between two nodes. Their
-    /// roots are not the same.
+    /// Moves both cursors past shared nodes, if both are between two nodes. The roots
+    /// must differ.
     fn skip_shared(&mut self) {
         let Self { old, new } = self;
         while !old.is_in_leaf() && !new.is_in_leaf() {
@@ -144,7 +146,7 @@ impl<'a, K, V> Diff<'a, K, V> {
                 *right = right.as_slice()[same..].iter();
             }
             let (Some(left), Some(right)) = (old.node(), new.node()) else { return };
-            // Those below may be the same, and can be if they are equally high.
+            // Only nodes of equal height can be shared: enter the higher one, or both.
             let higher = left.height().cmp(&right.height());
             if higher.is_ge() {
                 old.take_node();
@@ -159,8 +161,8 @@ impl<'a, K, V> Diff<'a, K, V> {
 }
 
 impl<'a, K: Ord, V: PartialEq> Diff<'a, K, V> {
-    /// The next value that differs, for as long as both have the same keys ahead
-    /// of them in their leaves: most have.
+    /// The next changed value, as long as both leaves continue with the same keys,
+    /// which is the common case.
     fn next_update(&mut self) -> Option<DiffItem<'a, K, V>> {
         let Self { old: Cursor { leaf: left, .. }, new: Cursor { leaf: right, .. } } = self;
         let (before, after) = (left.as_slice(), right.as_slice());
@@ -172,6 +174,12 @@ impl<'a, K: Ord, V: PartialEq> Diff<'a, K, V> {
             right.next();
             DiffItem::Update { old: (at, old), new: (key, new) }
         })
+    }
+}
+
+impl<K, V> fmt::Debug for Diff<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Diff").finish_non_exhaustive()
     }
 }
 

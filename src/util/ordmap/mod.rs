@@ -1,10 +1,10 @@
-//! An ordered map of which every version stays as it was.
+//! A persistent ordered map: a B+ tree of shared nodes, of which the snapshots of
+//! a session are made.
 //!
-//! A clone shares everything with what it was made from; an edit copies the few
-//! nodes on the way to what it touches; and two versions are compared without a
-//! look at what they share. The snapshots of a session are made of such maps.
-//!
-//! It is a B+ tree of shared nodes. It knows nothing of what is kept in it.
+//! A clone shares all nodes with its original. An edit copies only the nodes on
+//! the path to the entry. A comparison of two versions skips the nodes that they
+//! share. The map knows nothing of the keys and values except their order and
+//! equality.
 //!
 //! ```
 //! use imbolc_net::util::ordmap::{DiffItem, OrdMap};
@@ -30,38 +30,40 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-/// An ordered map. Cheap to clone.
+/// A persistent ordered map. A clone costs one reference count.
 pub struct OrdMap<K, V> {
-    /// A node of the tree has at least one entry.
+    /// `None` if the map is empty: every node has at least one entry.
     root: Option<Node<K, V>>,
     len: usize,
 }
 
-/// A list in which one key comes twice is no map.
+/// A list of entries contains a key twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 #[error("the same key twice")]
 pub struct Repeated;
 
 impl<K, V> OrdMap<K, V> {
-    /// A map without entries.
+    /// An empty map.
     #[must_use]
     pub const fn new() -> Self {
         Self { root: None, len: 0 }
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether the map has no entries.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Whether the two share everything. They may be equal if they do not.
+    /// Whether the two maps share their root. If so they are equal; if not, they may
+    /// still be.
     #[must_use]
     pub fn ptr_eq(&self, other: &Self) -> bool {
         match (&self.root, &other.root) {
@@ -71,19 +73,19 @@ impl<K, V> OrdMap<K, V> {
         }
     }
 
-    /// All entries, in the order of their keys.
+    /// All entries, in key order.
     #[must_use]
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter { cursor: Cursor::new(self.root.as_ref()), left: self.len }
     }
 
-    /// All keys, in their order.
+    /// All keys, in order.
     #[must_use]
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> {
         self.iter().map(|(key, _)| key)
     }
 
-    /// All values, in the order of their keys.
+    /// All values, in key order.
     #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &V> {
         self.iter().map(|(_, value)| value)
@@ -91,7 +93,7 @@ impl<K, V> OrdMap<K, V> {
 }
 
 impl<K: Ord, V> OrdMap<K, V> {
-    /// What is at `key`.
+    /// The value at `key`.
     #[must_use]
     pub fn get(&self, key: &K) -> Option<&V> {
         self.root.as_ref()?.get(key)
@@ -109,7 +111,7 @@ impl<K: Ord, V> OrdMap<K, V> {
         self.root.as_ref()?.last()
     }
 
-    /// The entries at `key` and after it, in the order of their keys.
+    /// The entries from `key` on, in key order.
     pub fn iter_from<'a>(
         &'a self,
         key: &K,
@@ -124,14 +126,14 @@ impl<K: Ord, V> OrdMap<K, V> {
         self.root.as_ref()?.at_or_before(key)
     }
 
-    /// Whether there is something at `key`.
+    /// Whether the map has an entry at `key`.
     #[must_use]
     pub fn contains_key(&self, key: &K) -> bool {
         self.get(key).is_some()
     }
 
-    /// What leads from `self` to `other`, in the order of the keys. What the two
-    /// share is not looked at.
+    /// The changes that lead from `self` to `other`, in key order. Shared nodes are
+    /// skipped, so the cost depends on the differences and not on the size.
     #[must_use]
     pub fn diff<'a>(&'a self, other: &'a Self) -> Diff<'a, K, V> {
         Diff::new(self.root.as_ref(), other.root.as_ref())
@@ -145,14 +147,14 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         Self::from_sorted(vec![(key, value)])
     }
 
-    /// What is at `key`, to be changed. The way there is copied if another version
-    /// has it as well, even if there is nothing at its end.
+    /// The value at `key`, mutably. Nodes on the path that other versions share are
+    /// copied, even if there is no entry at `key`.
     #[must_use]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.root.as_mut()?.get_mut(key)
     }
 
-    /// What is at `key`, to be changed. What was not there is made.
+    /// The value at `key`, mutably. A missing entry is inserted with its default.
     pub fn get_or_default(&mut self, key: &K) -> &mut V
     where
         V: Default,
@@ -164,7 +166,7 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         root.unwrap_or_else(|| unreachable!("it is there"))
     }
 
-    /// Puts `value` at `key`, and returns what was there.
+    /// Sets the value at `key`, and returns the previous one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let Some(root) = &mut self.root else {
             *self = Self::unit(key, value);
@@ -179,9 +181,9 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         None
     }
 
-    /// Takes away what is at `key`, and returns it.
+    /// Removes the entry at `key`, and returns its value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        // Nothing is copied for what is not there.
+        // A missing key must not cause nodes to be copied.
         if !self.contains_key(key) {
             return None;
         }
@@ -191,10 +193,10 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
         Some(removed)
     }
 
-    /// The map of these entries, in any order.
+    /// A map of `entries`, which may be in any order.
     ///
     /// # Errors
-    /// If a key comes twice.
+    /// If two entries have the same key.
     pub fn from_unique(mut entries: Vec<(K, V)>) -> Result<Self, Repeated> {
         if !is_sorted(&entries) {
             entries.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -210,7 +212,7 @@ impl<K: Ord + Clone, V: Clone> OrdMap<K, V> {
     }
 }
 
-/// Whether each key is greater than the one before.
+/// Whether the keys are strictly ascending.
 fn is_sorted<K: Ord, V>(entries: &[(K, V)]) -> bool {
     entries.is_sorted_by(|(a, _), (b, _)| a < b)
 }
@@ -227,15 +229,13 @@ impl<K, V> Default for OrdMap<K, V> {
     }
 }
 
-/// As that of a `BTreeMap`.
-///
 /// # Panics
-/// If there is nothing at the key.
+/// If the map has no entry at the key, as `BTreeMap` does.
 impl<K: Ord, V> Index<&K> for OrdMap<K, V> {
     type Output = V;
 
     fn index(&self, key: &K) -> &V {
-        self.get(key).unwrap_or_else(|| panic!("there is nothing at this key"))
+        self.get(key).unwrap_or_else(|| panic!("no entry at this key"))
     }
 }
 
@@ -253,7 +253,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for OrdMap<K, V> {
     }
 }
 
-/// Of entries with the same key, the last one stays.
+/// If several entries have the same key, the last one is kept.
 impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for OrdMap<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
@@ -280,10 +280,16 @@ impl<'a, K, V> IntoIterator for &'a OrdMap<K, V> {
     }
 }
 
-/// The entries of an [`OrdMap`], in the order of their keys.
+/// The entries of an [`OrdMap`], in key order.
 pub struct Iter<'a, K, V> {
     cursor: Cursor<'a, K, V>,
     left: usize,
+}
+
+impl<K, V> fmt::Debug for Iter<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").field("left", &self.left).finish_non_exhaustive()
+    }
 }
 
 impl<'a, K, V> Iterator for Iter<'a, K, V> {
@@ -315,13 +321,13 @@ where
     V: Deserialize<'de> + Clone,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Entries(PhantomData))
+        deserializer.deserialize_map(MapVisitor(PhantomData))
     }
 }
 
-struct Entries<K, V>(PhantomData<(K, V)>);
+struct MapVisitor<K, V>(PhantomData<(K, V)>);
 
-impl<'de, K, V> Visitor<'de> for Entries<K, V>
+impl<'de, K, V> Visitor<'de> for MapVisitor<K, V>
 where
     K: Deserialize<'de> + Ord + Clone,
     V: Deserialize<'de> + Clone,
@@ -352,45 +358,45 @@ mod tests {
 
     use super::*;
 
-    /// What may be done to a map; keys come again often.
+    /// An edit of a map. The key range is small, so keys repeat often.
     #[derive(Clone, Debug)]
-    enum Act {
+    enum Edit {
         Insert(u16, u8),
         Change(u16, u8),
         Default(u16),
         Remove(u16),
-        /// Makes room below, so that nodes are joined.
+        /// Removes a run of keys, so that nodes are merged.
         RemoveFrom(u16, u16),
     }
 
-    fn acts() -> impl Strategy<Value = Vec<Act>> {
-        let act = prop_oneof![
-            6 => (0..400_u16, 0..3_u8).prop_map(|(key, value)| Act::Insert(key, value)),
-            1 => (0..400_u16, 0..3_u8).prop_map(|(key, value)| Act::Change(key, value)),
-            1 => (0..400_u16).prop_map(Act::Default),
-            2 => (0..400_u16).prop_map(Act::Remove),
-            1 => (0..400_u16, 0..60_u16).prop_map(|(key, count)| Act::RemoveFrom(key, count)),
+    fn edits() -> impl Strategy<Value = Vec<Edit>> {
+        let edit = prop_oneof![
+            6 => (0..400_u16, 0..3_u8).prop_map(|(key, value)| Edit::Insert(key, value)),
+            1 => (0..400_u16, 0..3_u8).prop_map(|(key, value)| Edit::Change(key, value)),
+            1 => (0..400_u16).prop_map(Edit::Default),
+            2 => (0..400_u16).prop_map(Edit::Remove),
+            1 => (0..400_u16, 0..60_u16).prop_map(|(key, count)| Edit::RemoveFrom(key, count)),
         ];
-        vec(act, 0..300)
+        vec(edit, 0..300)
     }
 
-    fn carry_out(act: &Act, ours: &mut OrdMap<u16, u8>, model: &mut BTreeMap<u16, u8>) {
-        match *act {
-            Act::Insert(key, value) => {
+    fn perform(edit: &Edit, ours: &mut OrdMap<u16, u8>, model: &mut BTreeMap<u16, u8>) {
+        match *edit {
+            Edit::Insert(key, value) => {
                 assert_eq!(ours.insert(key, value), model.insert(key, value));
             }
-            Act::Change(key, value) => {
+            Edit::Change(key, value) => {
                 let (ours, model) = (ours.get_mut(&key), model.get_mut(&key));
                 assert_eq!(ours, model);
                 if let (Some(ours), Some(model)) = (ours, model) {
                     (*ours, *model) = (value, value);
                 }
             }
-            Act::Default(key) => {
+            Edit::Default(key) => {
                 assert_eq!(ours.get_or_default(&key), model.entry(key).or_default());
             }
-            Act::Remove(key) => assert_eq!(ours.remove(&key), model.remove(&key)),
-            Act::RemoveFrom(key, count) => {
+            Edit::Remove(key) => assert_eq!(ours.remove(&key), model.remove(&key)),
+            Edit::RemoveFrom(key, count) => {
                 for key in key..key + count {
                     assert_eq!(ours.remove(&key), model.remove(&key));
                 }
@@ -410,7 +416,7 @@ mod tests {
         }
     }
 
-    /// A key, what was there, and what is there.
+    /// A key, its old value, and its new value.
     type Change = (u16, Option<u8>, Option<u8>);
 
     fn differences(old: &BTreeMap<u16, u8>, new: &BTreeMap<u16, u8>) -> Vec<Change> {
@@ -429,32 +435,32 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_as_a_map_does_and_every_version_stays_as_it_was(
+        fn ordmap_behaves_as_btreemap_and_versions_are_immutable(
             begin in vec((0..400_u16, 0..3_u8), 0..300),
-            acts in acts(),
+            edits in edits(),
         ) {
             let mut ours: OrdMap<_, _> = begin.iter().copied().collect();
             let mut model: BTreeMap<_, _> = begin.into_iter().collect();
             assert_same(&ours, &model);
             let mut versions = vec![(ours.clone(), model.clone())];
-            for some in acts.chunks(40) {
-                for act in some {
-                    carry_out(act, &mut ours, &mut model);
+            for chunk in edits.chunks(40) {
+                for edit in chunk {
+                    perform(edit, &mut ours, &mut model);
                 }
                 versions.push((ours.clone(), model.clone()));
             }
             for (ours, model) in &versions {
                 assert_same(ours, model);
-                for (other, its) in &versions {
+                for (other, other_model) in &versions {
                     let diff: Vec<_> = ours.diff(other).map(flat).collect();
-                    prop_assert_eq!(diff, differences(model, its));
-                    prop_assert_eq!(ours == other, model == its);
+                    prop_assert_eq!(diff, differences(model, other_model));
+                    prop_assert_eq!(ours == other, model == other_model);
                 }
             }
         }
     }
 
-    /// Counts how often one is compared.
+    /// A value that counts its comparisons.
     struct Counted<'a>(u32, &'a Cell<u32>);
 
     impl Clone for Counted<'_> {
@@ -471,12 +477,12 @@ mod tests {
     }
 
     #[test]
-    fn what_two_share_is_not_looked_at() {
+    fn diff_skips_shared_nodes() {
         let compared = Cell::new(0);
         let before: OrdMap<_, _> = (0..10_000).map(|n| (n, Counted(n, &compared))).collect();
         assert!(before.diff(&before.clone()).next().is_none());
         assert_eq!(compared.get(), 0);
-        // Also where a node was split, or is gone, and all the others moved.
+        // Also if a node was merged or removed, which moves its siblings.
         let edits: [fn(&mut OrdMap<u32, Counted>); 3] = [
             |map| map.get_mut(&5_000).unwrap().0 = 1,
             |map| assert!(map.remove(&0).is_some()),
@@ -487,12 +493,12 @@ mod tests {
             edit(&mut after);
             compared.set(0);
             assert!((1..=6).contains(&before.diff(&after).count()));
-            assert!(compared.get() < 50, "{} were compared", compared.get());
+            assert!(compared.get() < 50, "{} comparisons", compared.get());
         }
     }
 
     #[test]
-    fn a_root_that_grew_is_compared_as_well() {
+    fn diff_skips_shared_nodes_below_a_new_root() {
         let compared = Cell::new(0);
         let mut before = OrdMap::new();
         for n in 0..100_000 {
@@ -500,13 +506,13 @@ mod tests {
             after.insert(n, Counted(n, &compared));
             compared.set(0);
             assert_eq!(before.diff(&after).count(), 1);
-            assert!(compared.get() < 50, "{} were compared at {n}", compared.get());
+            assert!(compared.get() < 50, "{} comparisons at {n}", compared.get());
             before = after;
         }
     }
 
     #[test]
-    fn of_a_key_that_comes_twice_the_last_stays_or_it_is_no_map() {
+    fn duplicate_keys_are_rejected_or_the_last_is_kept() {
         let twice = vec![(2, 'a'), (1, 'b'), (2, 'c')];
         let map: OrdMap<_, _> = twice.iter().copied().collect();
         assert!(map.iter().eq([(&1, &'b'), (&2, &'c')]));

@@ -1,45 +1,47 @@
-//! The nodes of the tree: leaves with the entries, branches above them. All
-//! leaves are equally deep.
+//! The nodes of the tree: leaves hold the entries, branches hold nodes. All leaves
+//! have the same depth.
+//!
+//! A node keeps its own keys in order; it never knows which maps share it.
 
 use std::{mem, sync::Arc};
 
 use arrayvec::ArrayVec;
 
-/// How many entries a leaf has at most, and how many children a branch. An edit
-/// copies one node of each level: of wide ones there are fewer, but each costs
-/// more. 12: of 6, 8, 12 and 16 the one with which a note and a knob among 64 and
-/// among 1,024 took the least time all in all.
+/// The most entries in a leaf, and the most children of a branch. An edit copies
+/// one node per level: wide nodes make fewer levels, but each copy costs more. Of
+/// 6, 8, 12 and 16, 12 took the least time in total for a note and a knob among 64
+/// and among 1,024 instruments.
 const WIDTH: usize = 12;
 
-type Few<T> = ArrayVec<T, WIDTH>;
+type Items<T> = ArrayVec<T, WIDTH>;
 
-/// A leaf or a branch, which others may have as well.
+/// A leaf or a branch, which several maps may share.
 pub(super) struct Node<K, V>(Arc<Kind<K, V>>);
 
 #[derive(Clone)]
 pub(super) enum Kind<K, V> {
-    /// Entries, in the order of their keys.
-    Leaf(Few<(K, V)>),
+    /// Entries, in key order.
+    Leaf(Items<(K, V)>),
     Branch(Branch<K, V>),
 }
 
 #[derive(Clone)]
 pub(super) struct Branch<K, V> {
-    /// How many levels there are below.
+    /// The number of levels below this node.
     height: u8,
-    /// The first key in each child.
-    firsts: Few<K>,
-    /// In the order of their keys.
-    pub(super) children: Few<Node<K, V>>,
+    /// The first key of each child.
+    firsts: Items<K>,
+    /// In key order.
+    pub(super) children: Items<Node<K, V>>,
 }
 
-/// What came of putting in an entry.
+/// The result of an insertion into a node.
 pub(super) enum Inserted<K, V> {
-    /// There was one of this key.
+    /// The key existed; this is its previous value.
     Replaced(V),
-    /// There was room.
+    /// The node had room.
     Fitted,
-    /// There was not: this is what comes after the node now.
+    /// The node was split; this new node follows it.
     Split(Node<K, V>),
 }
 
@@ -56,7 +58,7 @@ impl<K, V> Node<K, V> {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// How many levels there are below.
+    /// The number of levels below this node.
     pub(super) fn height(&self) -> u8 {
         match self.kind() {
             Kind::Leaf(_) => 0,
@@ -64,7 +66,7 @@ impl<K, V> Node<K, V> {
         }
     }
 
-    /// How many entries or children it has.
+    /// The number of entries or children.
     fn width(&self) -> usize {
         match self.kind() {
             Kind::Leaf(entries) => entries.len(),
@@ -95,7 +97,7 @@ impl<K: Ord, V> Node<K, V> {
         entries[..after].last().map(|(key, value)| (key, value))
     }
 
-    /// The leaf in which the entry of this key is, or would be.
+    /// The leaf that contains `key`, or would contain it.
     fn leaf_of(&self, key: &K) -> &[(K, V)] {
         let mut node = self;
         loop {
@@ -108,17 +110,17 @@ impl<K: Ord, V> Node<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> Node<K, V> {
-    /// The tree of these entries, which are in the order of their keys.
+    /// A tree of `entries`, which must be in key order; `None` if there are none.
     pub(super) fn of(entries: Vec<(K, V)>) -> Option<Self> {
-        let mut level = evenly(entries, |entries| Self::new(Kind::Leaf(entries)));
+        let mut level = group_evenly(entries, |entries| Self::new(Kind::Leaf(entries)));
         while level.len() > 1 {
-            level = evenly(level, Self::above);
+            level = group_evenly(level, Self::above);
         }
         level.pop()
     }
 
-    /// A branch of these nodes, of which there is at least one.
-    fn above(children: Few<Self>) -> Self {
+    /// A branch of `children`, which must not be empty.
+    fn above(children: Items<Self>) -> Self {
         let height = children[0].height() + 1;
         let firsts = children.iter().map(|child| child.first().clone()).collect();
         Self::new(Kind::Branch(Branch { height, firsts, children }))
@@ -131,7 +133,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         }
     }
 
-    /// What is at `key`. The way there is copied if others have it as well.
+    /// The value at `key`. Shared nodes on the path are copied.
     pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let mut node = self;
         loop {
@@ -151,7 +153,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         match Arc::make_mut(&mut self.0) {
             Kind::Leaf(entries) => match find(entries, &key) {
                 Ok(at) => Inserted::Replaced(mem::replace(&mut entries[at].1, value)),
-                Err(at) => match put(entries, at, (key, value)) {
+                Err(at) => match insert_or_split(entries, at, (key, value)) {
                     Some(right) => Inserted::Split(Self::new(Kind::Leaf(right))),
                     None => Inserted::Fitted,
                 },
@@ -162,32 +164,32 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
                     branch.firsts[at] = key.clone();
                 }
                 match branch.children[at].insert(key, value) {
-                    Inserted::Split(right) => branch.put(at + 1, right),
+                    Inserted::Split(right) => branch.insert_child(at + 1, right),
                     done => done,
                 }
             }
         }
     }
 
-    /// Becomes the root of what it was and `right`, into which it was split.
+    /// Turns this root, which was split, into a new root above itself and `right`.
     pub(super) fn grow(&mut self, right: Self) {
         *self = Self::above([self.clone(), right].into_iter().collect());
     }
 
-    /// Takes away what is at `key`. It may have nothing left then.
+    /// Removes the entry at `key`. The node may be empty afterwards.
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         match Arc::make_mut(&mut self.0) {
             Kind::Leaf(entries) => find(entries, key).ok().map(|at| entries.remove(at).1),
             Kind::Branch(branch) => {
                 let at = branch.child_of(key);
                 let removed = branch.children[at].remove(key);
-                branch.tidy(at);
+                branch.rebalance(at);
                 removed
             }
         }
     }
 
-    /// The root without levels that are of no use any more.
+    /// The root without levels that have only one child; `None` if it is empty.
     pub(super) fn shrunk(self) -> Option<Self> {
         let mut root = self;
         while let Kind::Branch(branch) = root.kind()
@@ -198,7 +200,8 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         (root.width() > 0).then_some(root)
     }
 
-    /// Puts what comes after it behind what it has. There must be room.
+    /// Appends the items of `right`, the next node of the same level. There must be
+    /// room.
     fn append(&mut self, right: Self) {
         match (Arc::make_mut(&mut self.0), Arc::unwrap_or_clone(right.0)) {
             (Kind::Leaf(left), Kind::Leaf(right)) => left.extend(right),
@@ -206,40 +209,41 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
                 left.firsts.extend(right.firsts);
                 left.children.extend(right.children);
             }
-            _ => unreachable!("nodes of one level are of one kind"),
+            _ => unreachable!("all nodes of a level are of one kind"),
         }
     }
 }
 
-/// Where in a leaf the entry of this key is, or would be.
+/// The index of `key` in a leaf: `Err` holds the index at which it would be
+/// inserted.
 pub(super) fn find<K: Ord, V>(entries: &[(K, V)], key: &K) -> Result<usize, usize> {
     entries.binary_search_by(|(known, _)| known.cmp(key))
 }
 
 impl<K: Ord, V> Branch<K, V> {
-    /// The child in which the entry of this key is, or would be.
+    /// The index of the child that contains `key`, or would contain it.
     pub(super) fn child_of(&self, key: &K) -> usize {
         self.firsts.partition_point(|first| first <= key).saturating_sub(1)
     }
 }
 
 impl<K: Ord + Clone, V: Clone> Branch<K, V> {
-    fn put(&mut self, at: usize, child: Node<K, V>) -> Inserted<K, V> {
-        let firsts = put(&mut self.firsts, at, child.first().clone());
-        let children = put(&mut self.children, at, child);
+    fn insert_child(&mut self, at: usize, child: Node<K, V>) -> Inserted<K, V> {
+        let firsts = insert_or_split(&mut self.firsts, at, child.first().clone());
+        let children = insert_or_split(&mut self.children, at, child);
         let right = firsts.zip(children).map(|(firsts, children)| {
             Node::new(Kind::Branch(Self { height: self.height, firsts, children }))
         });
         right.map_or(Inserted::Fitted, Inserted::Split)
     }
 
-    /// Sees to the child out of which something was taken: it goes if it is empty,
-    /// and is joined to a neighbour if it is narrow and there is room.
-    fn tidy(&mut self, at: usize) {
+    /// Restores the invariants after a removal from the child at `at`: an empty child
+    /// is removed, and a narrow one is merged with a neighbour if both fit in a node.
+    fn rebalance(&mut self, at: usize) {
         let child = &self.children[at];
         let width = child.width();
         if width == 0 {
-            self.take(at);
+            self.remove_child(at);
             return;
         }
         if *child.first() != self.firsts[at] {
@@ -249,13 +253,13 @@ impl<K: Ord + Clone, V: Clone> Branch<K, V> {
             let pairs = [Some(at), at.checked_sub(1)];
             let roomy = pairs.into_iter().flatten().find(|&left| self.fit_together(left));
             if let Some(left) = roomy {
-                let right = self.take(left + 1);
+                let right = self.remove_child(left + 1);
                 self.children[left].append(right);
             }
         }
     }
 
-    fn take(&mut self, at: usize) -> Node<K, V> {
+    fn remove_child(&mut self, at: usize) -> Node<K, V> {
         self.firsts.remove(at);
         self.children.remove(at)
     }
@@ -266,21 +270,21 @@ impl<K: Ord + Clone, V: Clone> Branch<K, V> {
     }
 }
 
-// Derived, it would ask for more of the types than sharing takes.
+// A derived implementation would require `K: Clone` and `V: Clone`.
 impl<K, V> Clone for Node<K, V> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-/// Puts `item` at its place. Where there is no room, the second half goes, and is
+/// Inserts `item` at index `at`. If `items` is full, its second half is split off and
 /// returned.
-fn put<T>(items: &mut Few<T>, at: usize, item: T) -> Option<Few<T>> {
+fn insert_or_split<T>(items: &mut Items<T>, at: usize, item: T) -> Option<Items<T>> {
     if !items.is_full() {
         items.insert(at, item);
         return None;
     }
-    let mut right: Few<T> = items.drain(WIDTH / 2..).collect();
+    let mut right: Items<T> = items.drain(WIDTH / 2..).collect();
     if at <= items.len() {
         items.insert(at, item);
     } else {
@@ -289,8 +293,8 @@ fn put<T>(items: &mut Few<T>, at: usize, item: T) -> Option<Few<T>> {
     Some(right)
 }
 
-/// Groups of much the same size, as few as there can be.
-fn evenly<T, G>(items: Vec<T>, mut group: impl FnMut(Few<T>) -> G) -> Vec<G> {
+/// Groups `items` into as few groups as possible, of nearly equal size.
+fn group_evenly<T, G>(items: Vec<T>, mut group: impl FnMut(Items<T>) -> G) -> Vec<G> {
     let mut left = items.len();
     let mut items = items.into_iter();
     let groups = (1..=left.div_ceil(WIDTH)).rev().map(|groups| {

@@ -1,5 +1,5 @@
-//! A digest that takes long holds up nobody: it is worked out beside the locks,
-//! and from the one before.
+//! A slow digest blocks no call: it is computed without a lock, and from the previous
+//! digest.
 
 use std::{
     cell::RefCell,
@@ -21,39 +21,38 @@ use tokio::time::sleep;
 
 use super::SECOND;
 
-/// A number whose digest takes as long as the test wants it to, at the host or
-/// at the client.
+/// A number whose digest waits for the test, on the host or on the client.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Lengthy<const AT_HOST: bool>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Number {
     value: u32,
-    /// What is read from the wire is not there.
+    /// Lost on the wire, so it is false on a client.
     #[serde(skip)]
     at_host: bool,
 }
 
-/// Where a digest is held up.
+/// Blocks the computation of digests.
 struct Gate {
-    state: Mutex<State>,
+    state: Mutex<GateState>,
     moved: Condvar,
 }
 
 #[derive(PartialEq)]
-enum State {
+enum GateState {
     Open,
     Shut,
-    /// Somebody waits before it.
+    /// A computation is waiting.
     Reached,
 }
 
 static GATES: [Gate; 2] =
-    [const { Gate { state: Mutex::new(State::Open), moved: Condvar::new() } }; 2];
+    [const { Gate { state: Mutex::new(GateState::Open), moved: Condvar::new() } }; 2];
 
 thread_local! {
-    /// How often a digest was worked out from nothing, at clients and at the host.
-    static FROM_NOTHING: RefCell<[usize; 2]> = const { RefCell::new([0; 2]) };
+    /// How often a digest was computed from scratch, on clients and on the host.
+    static FROM_SCRATCH: RefCell<[usize; 2]> = const { RefCell::new([0; 2]) };
 }
 
 impl Gate {
@@ -61,13 +60,13 @@ impl Gate {
         &GATES[usize::from(at_host)]
     }
 
-    fn set(&self, state: State) {
+    fn set(&self, state: GateState) {
         *self.state.lock().unwrap() = state;
         self.moved.notify_all();
     }
 
-    /// Whether the gate comes to where it is not in this state any more.
-    fn leaves(&self, old: &State) -> bool {
+    /// Waits until the state is not `old`; false after 30 seconds.
+    fn leaves(&self, old: &GateState) -> bool {
         let state = self.state.lock().unwrap();
         let waited = self.moved.wait_timeout_while(state, 30 * SECOND, |state| state == old);
         !waited.unwrap().1.timed_out()
@@ -75,11 +74,11 @@ impl Gate {
 
     fn pass(&self) {
         let mut state = self.state.lock().unwrap();
-        if *state == State::Shut {
-            *state = State::Reached;
+        if *state == GateState::Shut {
+            *state = GateState::Reached;
             drop(state);
             self.moved.notify_all();
-            self.leaves(&State::Reached);
+            self.leaves(&GateState::Reached);
         }
     }
 }
@@ -117,7 +116,7 @@ impl<const AT_HOST: bool> Model for Lengthy<AT_HOST> {
 
     fn digest(number: &Number, known: Option<(&Number, Digest)>) -> Digest {
         if known.is_none() {
-            FROM_NOTHING.with_borrow_mut(|counts| counts[usize::from(number.at_host)] += 1);
+            FROM_SCRATCH.with_borrow_mut(|counts| counts[usize::from(number.at_host)] += 1);
         }
         if number.at_host == AT_HOST {
             Gate::of(AT_HOST).pass();
@@ -126,8 +125,8 @@ impl<const AT_HOST: bool> Model for Lengthy<AT_HOST> {
     }
 }
 
-/// Whether one's calls return while a digest is being worked out where one is.
-async fn is_free_meanwhile<const AT_HOST: bool>() -> bool {
+/// Whether calls of a dispatcher return while its side computes a digest.
+async fn returns_during_digest<const AT_HOST: bool>() -> bool {
     let (listener, connector) = in_memory();
     let heartbeat = Duration::from_millis(10);
     let session = SessionConfig { heartbeat_interval: heartbeat, ..SessionConfig::default() };
@@ -137,36 +136,36 @@ async fn is_free_meanwhile<const AT_HOST: bool>() -> bool {
     let host = Arc::new(host.unwrap());
     let options = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
     let ana = Arc::new(RemoteDispatcher::join(connector, options).await.unwrap());
-    let one: Arc<dyn Dispatcher<Lengthy<AT_HOST>>> =
+    let dispatcher: Arc<dyn Dispatcher<Lengthy<AT_HOST>>> =
         if AT_HOST { Arc::clone(&host) as _ } else { Arc::clone(&ana) as _ };
 
     let gate = Gate::of(AT_HOST);
-    gate.set(State::Shut);
-    // Something new is to be digested.
+    gate.set(GateState::Shut);
+    // A new state requires a new digest.
     host.dispatch(1).unwrap();
-    assert!(gate.leaves(&State::Shut), "nothing is digested");
+    assert!(gate.leaves(&GateState::Shut), "no digest is computed");
     let (returned, returns) = mpsc::channel();
     thread::spawn(move || {
-        one.dispatch(2).unwrap();
-        returned.send(one.state().model.value)
+        dispatcher.dispatch(2).unwrap();
+        returned.send(dispatcher.state().model.value)
     });
     let value = returns.recv_timeout(10 * SECOND);
-    gate.set(State::Open);
+    gate.set(GateState::Open);
     value == Ok(2)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_host_goes_on_while_a_digest_is_worked_out() {
-    assert!(is_free_meanwhile::<true>().await, "it waits for the digest");
+async fn host_is_not_blocked_by_its_digest() {
+    assert!(returns_during_digest::<true>().await, "the call waits for the digest");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_goes_on_while_a_digest_is_worked_out() {
-    assert!(is_free_meanwhile::<false>().await, "it waits for the digest");
+async fn client_is_not_blocked_by_its_digest() {
+    assert!(returns_during_digest::<false>().await, "the call waits for the digest");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_digest_is_worked_out_from_the_one_before_but_for_that_of_a_full_state() {
+async fn digest_is_incremental_except_after_a_full_state() {
     let (listener, connector) = in_memory();
     let (zero, options) = (Number { value: 0, at_host: true }, HostOptions::default());
     let host = HostDispatcher::<Lengthy<true>>::open("Mia", zero, NoEngine, listener, options);
@@ -178,6 +177,6 @@ async fn a_digest_is_worked_out_from_the_one_before_but_for_that_of_a_full_state
         sleep(SECOND).await;
     }
     assert_eq!(ana.confirmed().model.value, 39);
-    // She was sent everything twice: as she came, and after half a minute.
-    assert_eq!(FROM_NOTHING.with_borrow(|counts| *counts), [2, 1]);
+    // Ana got two full states: in the welcome, and after half a minute.
+    assert_eq!(FROM_SCRATCH.with_borrow(|counts| *counts), [2, 1]);
 }

@@ -1,5 +1,6 @@
-//! Digests that a change of code alone must not change: both sides of a session
-//! compare them, and the labels in them are literals that a renaming would miss.
+//! Digests of known states. Both sides of a session compare digests, so a change of the
+//! code must not change them. The labels in them are string literals, which the
+//! compiler does not check when a name changes.
 
 use imbolc_net::{
     model::{Digest, InstrumentId, Model},

@@ -1,5 +1,5 @@
-//! Two machines and two cables between them, made of network namespaces, where
-//! the operating system lets one make those.
+//! Two machines with two links between them, made of network namespaces. Skipped
+//! where the operating system does not allow to create those.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -12,12 +12,12 @@ use imbolc_net::discovery::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{LIMIT, browse, found, lost, part, role, wait_for_the_end_of_input};
+use super::{LIMIT, browse, found, lost, role, role_command, wait_for_the_end_of_input};
 
-const TEST: &str = "discovery::namespaces::a_session_is_followed_from_cable_to_cable";
+const TEST: &str = "discovery::namespaces::session_survives_interface_changes";
 
-/// Makes two machines, `here` and `there`, with two cables between them, runs the
-/// test in both, and ends with the one that is here. `$@` runs the test.
+/// Creates two machines, `here` and `there`, with two links between them, runs the
+/// test in both, and ends with the one in `here`. `$@` runs the test.
 const TWO_MACHINES: &str = r#"
 ip link set lo up
 sleep 1000 | unshare -n cat & sleeper=$!
@@ -42,28 +42,28 @@ exit $status
 "#;
 
 #[tokio::test]
-async fn a_session_is_followed_from_cable_to_cable() {
+async fn session_survives_interface_changes() {
     let lan = DiscoveryConfig { interfaces: Interfaces::All, port: 5353 };
     if role("there").is_some() {
         let (advert, address) = (Advert::new("jam").unwrap(), "[::]:9999".parse().unwrap());
         let _server = DiscoveryServer::announce(advert, address, &lan).unwrap();
         wait_for_the_end_of_input();
     } else if role("here").is_some() {
-        follow_from_cable_to_cable(&lan).await;
+        follow_interface_changes(&lan).await;
     } else if can_make_namespaces() {
-        let test = part(TEST, "", "");
-        // Whatever is started in there ends with it.
+        let test = role_command(TEST, "", "");
+        // All processes in the namespace end along with it.
         let mut machines = Command::new("unshare");
         machines.args(["-r", "-n", "-p", "-f", "--kill-child", "--mount-proc"]);
         machines.args(["sh", "-ec", TWO_MACHINES, "sh"]);
         machines.arg(test.get_program()).args(test.get_args());
         let output = machines.stdin(Stdio::null()).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        let complained = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}\n{complained}");
-        println!("{said}");
+        let output_text = String::from_utf8_lossy(&output.stdout);
+        let error_text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{output_text}\n{error_text}");
+        println!("{output_text}");
     } else {
-        println!("skipped: network namespaces cannot be made here");
+        println!("skipped: network namespaces cannot be created here");
     }
 }
 
@@ -74,38 +74,38 @@ fn can_make_namespaces() -> bool {
     probe.output().is_ok_and(|output| output.status.success())
 }
 
-async fn follow_from_cable_to_cable(lan: &DiscoveryConfig) {
+async fn follow_interface_changes(lan: &DiscoveryConfig) {
     let mut client = browse(lan);
     let session = found(&mut client).await;
     assert_eq!(session.address().port(), 9999);
-    let cables = [Cable(0), Cable(1)];
+    let links = [Link(0), Link(1)];
     reached_by(&mut client, &[true, true]).await;
     let scoped = |address: &SocketAddr| matches!(address, SocketAddr::V6(v6) if v6.scope_id() > 0);
     until(&mut client, "a link-local address", |addresses| addresses.iter().any(scoped)).await;
 
-    cables[0].set("down");
+    links[0].set("down");
     reached_by(&mut client, &[false, true]).await;
-    cables[0].set("up");
+    links[0].set("up");
     reached_by(&mut client, &[true, true]).await;
-    cables[1].set("down");
+    links[1].set("down");
     reached_by(&mut client, &[true, false]).await;
 
-    cables[0].set("down");
+    links[0].set("down");
     let (took, session) = lost(&mut client).await;
-    println!("lost {took:?} after the last cable came out");
+    println!("lost {took:?} after the last link went down");
     assert_eq!(session.name, "jam");
     assert!(took < Duration::from_secs(10), "{took:?}");
 
     let since = Instant::now();
-    cables[1].set("up");
+    links[1].set("up");
     assert_eq!(found(&mut client).await.id, session.id);
-    println!("found {:?} after a cable was plugged in", since.elapsed());
+    println!("found {:?} after a link came up", since.elapsed());
     reached_by(&mut client, &[false, true]).await;
 }
 
-struct Cable(u8);
+struct Link(u8);
 
-impl Cable {
+impl Link {
     fn set(&self, state: &str) {
         let name = format!("here{}", self.0);
         let status = Command::new("ip").args(["link", "set", &name, state]).status().unwrap();
@@ -113,18 +113,18 @@ impl Cable {
     }
 }
 
-/// Waits until the session can be reached by these of the cables and by no other,
-/// without ever being lost.
-async fn reached_by(client: &mut DiscoveryClient, cables: &[bool]) {
+/// Waits until the session is reachable over exactly these links, without ever
+/// being lost.
+async fn reached_by(client: &mut DiscoveryClient, links: &[bool]) {
     let is_reached = |addresses: &[SocketAddr]| {
-        (0..).zip(cables).all(|(n, &plugged)| {
+        (0..).zip(links).all(|(n, &up)| {
             let ip = IpAddr::from([10, 77, n, 2]);
-            addresses.iter().any(|address| address.ip() == ip) == plugged
+            addresses.iter().any(|address| address.ip() == ip) == up
         })
     };
     let since = Instant::now();
-    until(client, &format!("{cables:?}"), is_reached).await;
-    println!("reached by {cables:?} after {:?}", since.elapsed());
+    until(client, &format!("{links:?}"), is_reached).await;
+    println!("reached by {links:?} after {:?}", since.elapsed());
 }
 
 async fn until(

@@ -1,5 +1,5 @@
-//! What is on the wire, without the library that puts it there: a question, and
-//! the answers of strangers.
+//! The mDNS packets themselves, written and parsed without the library: a query to
+//! an announced session, and announcements of an untrusted responder.
 
 use std::{
     collections::BTreeMap,
@@ -25,24 +25,24 @@ const PTR: u16 = 12;
 const TXT: u16 = 16;
 const SRV: u16 = 33;
 
-/// Speaks mDNS on the loopback interface.
-struct Stranger {
+/// A raw mDNS socket on the loopback interface.
+struct RawResponder {
     socket: UdpSocket,
     group: SocketAddr,
 }
 
-impl Stranger {
+impl RawResponder {
     fn on(lan: &DiscoveryConfig) -> Self {
-        // From this address, multicast goes out on the loopback interface.
+        // Bound to this address, it sends multicast on the loopback interface.
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         Self { socket, group: (Ipv4Addr::new(224, 0, 0, 251), lan.port).into() }
     }
 
-    /// Asks one question, and returns the answers to it and what is told besides.
-    fn ask(&self, name: &str, kind: u16) -> Vec<Record> {
+    /// Sends a query, and returns all records of the first response.
+    fn query(&self, name: &str, kind: u16) -> Vec<Record> {
         let mut question = vec![0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        question.extend(written(name));
+        question.extend(encoded_name(name));
         question.extend([kind.to_be_bytes(), 1_u16.to_be_bytes()].concat());
         let mut answer = [0; 9000];
         let deadline = Instant::now() + LIMIT;
@@ -52,22 +52,21 @@ impl Stranger {
                 return Reader { packet: &answer[..size], at: 0 }.records();
             }
         }
-        panic!("nobody answers")
+        panic!("no response")
     }
 
-    /// Answers, though nobody has asked.
-    fn say(&self, records: &[Record]) {
-        self.say_for(120, records);
+    /// Announces `records` for 120 s.
+    fn send(&self, records: &[Record]) {
+        self.send_with_ttl(120, records);
     }
 
-    /// Answers something that is true for so many seconds; for none, it is a
-    /// goodbye.
-    fn say_for(&self, seconds: u32, records: &[Record]) {
+    /// Announces `records` with a TTL in seconds; 0 is a goodbye.
+    fn send_with_ttl(&self, seconds: u32, records: &[Record]) {
         let count = u8::try_from(records.len()).unwrap();
         let mut answer = vec![0, 0, 0x84, 0, 0, 0, 0, count, 0, 0, 0, 0];
         for (name, kind, data) in records {
             let size = u16::try_from(data.len()).unwrap();
-            answer.extend(written(name));
+            answer.extend(encoded_name(name));
             answer.extend([kind.to_be_bytes(), 1_u16.to_be_bytes()].concat());
             answer.extend(seconds.to_be_bytes());
             answer.extend(size.to_be_bytes());
@@ -77,11 +76,11 @@ impl Stranger {
     }
 }
 
-/// Name, kind, and data.
+/// Name, type and data.
 type Record = (String, u16, Vec<u8>);
 
-/// A name without dots in its labels.
-fn written(name: &str) -> Vec<u8> {
+/// The wire format of a name whose labels contain no dots.
+fn encoded_name(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for label in name.split('.') {
         bytes.push(u8::try_from(label.len()).unwrap());
@@ -161,39 +160,39 @@ fn entries(mut txt: &[u8]) -> BTreeMap<String, String> {
     entries
 }
 
-/// The records of a session that a stranger announces.
-fn session(label: &str, port: u16, said: &[&[u8]]) -> [Record; 4] {
+/// The records of a session on another machine.
+fn session(label: &str, port: u16, entries: &[&[u8]]) -> [Record; 4] {
     let name = format!("{label}.{SERVICE}");
-    let srv = [&[0, 0, 0, 0], &port.to_be_bytes()[..], &written("stranger.local")].concat();
+    let srv = [&[0, 0, 0, 0], &port.to_be_bytes()[..], &encoded_name("stranger.local")].concat();
     [
-        (SERVICE.into(), PTR, written(&name)),
+        (SERVICE.into(), PTR, encoded_name(&name)),
         (name.clone(), SRV, srv),
-        (name, TXT, txt(said)),
+        (name, TXT, txt(entries)),
         ("stranger.local".into(), A, vec![127, 0, 0, 1]),
     ]
 }
 
 #[test]
-fn what_is_announced_stands_on_the_wire_as_documented() {
+fn announcement_matches_the_protocol_document() {
     let lan = lan();
     let _server = announce("Friday Jam", 9999, &lan);
-    let records = Stranger::on(&lan).ask(SERVICE, PTR);
+    let records = RawResponder::on(&lan).query(SERVICE, PTR);
     let of = |kind| {
         let found = records.iter().find(|(_, one, _)| *one == kind);
-        found.unwrap_or_else(|| panic!("there is no record of kind {kind} in {records:?}"))
+        found.unwrap_or_else(|| panic!("no record of type {kind} in {records:?}"))
     };
     let instance = String::from_utf8(of(PTR).2.clone()).unwrap();
     assert!(instance.starts_with("friday jam on ") && instance.ends_with(SERVICE), "{instance}");
     assert_eq!(of(SRV).0, instance);
     assert_eq!(of(SRV).2[4..6], 9999_u16.to_be_bytes());
     assert_eq!(of(TXT).0, instance);
-    let mut said = entries(&of(TXT).2);
-    assert!(said.remove("host").is_some_and(|host| !host.is_empty()));
-    let said: Vec<_> = said.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mut announced = entries(&of(TXT).2);
+    assert!(announced.remove("host").is_some_and(|host| !host.is_empty()));
+    let announced: Vec<_> = announced.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let model = Studio::NAME;
     let version = Studio::VERSION;
     assert_eq!(
-        said,
+        announced,
         [
             "here=1",
             "max=64",
@@ -210,29 +209,29 @@ fn what_is_announced_stands_on_the_wire_as_documented() {
 }
 
 #[tokio::test]
-async fn an_answer_without_an_address_is_waited_for() {
+async fn answer_without_address_is_not_found() {
     let lan = lan();
     let mut client = browse(&lan);
     assert!(client.browse_for(Duration::from_millis(500)).await.is_empty());
-    let stranger = Stranger::on(&lan);
+    let responder = RawResponder::on(&lan);
     let records = session("jam", 7777, &[b"name=Jam", b"here=2"]);
-    stranger.say(&records[..3]);
+    responder.send(&records[..3]);
     assert!(client.browse_for(Duration::from_millis(500)).await.is_empty());
-    stranger.say(&records[3..]);
+    responder.send(&records[3..]);
     let session = found(&mut client).await;
     assert_eq!(session.address(), SocketAddr::from(([127, 0, 0, 1], 7777)));
     assert_eq!((session.name.as_str(), session.participants), ("Jam", Some(2)));
 }
 
 #[tokio::test]
-async fn what_a_stranger_garbles_is_unknown_and_upsets_nothing() {
+async fn garbled_entries_are_unknown() {
     let lan = lan();
     let mut client = browse(&lan);
     client.browse_for(Duration::from_millis(500)).await;
-    let stranger = Stranger::on(&lan);
+    let responder = RawResponder::on(&lan);
     let garbled: [&[u8]; 6] =
         [b"name=\x1b[2J", b"proto=99999999999", b"here=\xff", b"=", b"max", b"host=a\nb"];
-    stranger.say(&session("e\u{1b}vil\u{202e}", 7777, &garbled));
+    responder.send(&session("e\u{1b}vil\u{202e}", 7777, &garbled));
     let session = found(&mut client).await;
     assert_eq!(session.name, "evil");
     assert_eq!(session.compatibility::<Studio>(), Compatibility::Unknown);
@@ -240,48 +239,48 @@ async fn what_a_stranger_garbles_is_unknown_and_upsets_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_of_another_version_shows_it() {
+async fn session_of_another_version_is_incompatible() {
     let lan = lan();
     let mut client = browse(&lan);
     client.browse_for(Duration::from_millis(500)).await;
-    let said: [&[u8]; 4] = [b"name=Old Jam", b"proto=99", b"model=studio", b"modelver=1"];
-    Stranger::on(&lan).say(&session("old", 7777, &said));
+    let entries: [&[u8]; 4] = [b"name=Old Jam", b"proto=99", b"model=studio", b"modelver=1"];
+    RawResponder::on(&lan).send(&session("old", 7777, &entries));
     assert_eq!(found(&mut client).await.compatibility::<Studio>(), Compatibility::OtherProtocol);
 }
 
 #[tokio::test]
-async fn two_who_say_goodbye_in_one_breath_are_both_lost() {
+async fn one_packet_can_end_two_sessions() {
     let lan = lan();
     let mut client = browse(&lan);
     client.browse_for(Duration::from_millis(500)).await;
-    let stranger = Stranger::on(&lan);
+    let responder = RawResponder::on(&lan);
     let records =
         [session("one", 1001, &[b"name=One"]), session("two", 1002, &[b"name=Two"])].concat();
-    stranger.say(&records);
+    responder.send(&records);
     assert_eq!(client.browse_for(Duration::from_millis(200)).await.len(), 2);
-    stranger.say_for(0, &records);
+    responder.send_with_ttl(0, &records);
     assert!(client.browse_for(Duration::from_millis(2000)).await.is_empty());
 }
 
-/// On a wireless link that is busy, two answers are lost now and then.
+/// On a busy wireless link two answers in a row may be lost.
 #[tokio::test]
-async fn who_misses_two_questions_and_answers_the_third_was_never_away() {
+async fn two_missed_queries_do_not_lose_a_session() {
     let lan = lan();
     let mut client = browse(&lan);
     client.browse_for(Duration::from_millis(500)).await;
-    let stranger = Stranger::on(&lan);
+    let responder = RawResponder::on(&lan);
     let records = session("jam", 7777, &[b"name=Jam", b"here=1"]);
-    stranger.say(&records);
+    responder.send(&records);
     found(&mut client).await;
-    // It is asked after 0.5 s and 1.5 s, and missing after 2.5 s.
+    // It is queried after 0.5 s and 1.5 s, and missing after 2.5 s.
     for pause in [3500, 1500] {
         assert_eq!(client.browse_for(Duration::from_millis(pause)).await.len(), 1);
-        stranger.say(&records);
+        responder.send(&records);
     }
 }
 
 #[tokio::test]
-async fn a_crowd_that_comes_and_goes_is_told_of_once_a_second_at_most() {
+async fn announcements_are_limited_to_one_a_second() {
     let lan = lan();
     let (name, address) = ("mia".into(), "127.0.0.1:0".into());
     let mode = Mode::Host {
@@ -294,7 +293,7 @@ async fn a_crowd_that_comes_and_goes_is_told_of_once_a_second_at_most() {
     let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
     let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();
-    let coming_and_going = async {
+    let joins_and_leaves = async {
         for number in 0..10 {
             let options = JoinOptions { name: format!("guest {number}"), ..Default::default() };
             let address = address.to_string();
@@ -304,13 +303,13 @@ async fn a_crowd_that_comes_and_goes_is_told_of_once_a_second_at_most() {
     };
     let since = Instant::now();
     tokio::select! {
-        () = server.follow(&*host, host.events()) => panic!("it goes on"),
-        () = coming_and_going => {}
+        () = server.follow(&*host, host.events()) => panic!("the session has not ended"),
+        () = joins_and_leaves => {}
     }
-    let stranger = Stranger::on(&lan);
-    let records = tokio::task::spawn_blocking(move || stranger.ask(SERVICE, PTR)).await.unwrap();
-    let (_, _, said) = records.iter().find(|(_, kind, _)| *kind == TXT).unwrap();
-    let revision: u64 = entries(said)["rev"].parse().unwrap();
+    let responder = RawResponder::on(&lan);
+    let records = tokio::task::spawn_blocking(move || responder.query(SERVICE, PTR)).await.unwrap();
+    let (_, _, data) = records.iter().find(|(_, kind, _)| *kind == TXT).unwrap();
+    let revision: u64 = entries(data)["rev"].parse().unwrap();
     assert!(revision <= 1 + since.elapsed().as_secs(), "{revision}");
 }
 
@@ -319,14 +318,14 @@ async fn repeated_answers_are_one_session() {
     let lan = lan();
     let mut client = browse(&lan);
     client.browse_for(Duration::from_millis(500)).await;
-    let stranger = Stranger::on(&lan);
+    let responder = RawResponder::on(&lan);
     for _ in 0..5 {
-        stranger.say(&session("jam", 7777, &[b"name=Jam", b"here=1"]));
+        responder.send(&session("jam", 7777, &[b"name=Jam", b"here=1"]));
     }
     found(&mut client).await;
-    stranger.say(&session("jam", 7777, &[b"name=Jam", b"here=9"]));
+    responder.send(&session("jam", 7777, &[b"name=Jam", b"here=9"]));
     changed_to(&mut client, 9).await;
-    // The stranger does not answer when it is asked whether it is there.
+    // The responder does not answer the verification.
     let since = Instant::now();
     assert!(matches!(next(&mut client).await, DiscoveryEvent::Lost(_)));
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());

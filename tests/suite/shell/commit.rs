@@ -1,4 +1,4 @@
-//! Each `commit` is answered, once, whatever becomes of the connection.
+//! Each `commit` is answered exactly once, whatever happens to the connection.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use super::{Remote, SECOND, host, options};
 use crate::{
     cable::Cable,
     conformance::eventually,
-    room::{BASS, cutoff},
+    harness::{BASS, cutoff},
 };
 
-/// Commits without waiting for the answer.
+/// Starts a commit in a task of its own.
 fn commit(
     ana: &Arc<RemoteDispatcher>,
     action: NetworkAction,
@@ -28,15 +28,15 @@ fn commit(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_host_refuses_though_one_could_not_know_is_answered_with_the_reason() {
+async fn commit_refused_by_the_host_returns_the_reason() {
     let (host, connector) = host();
     let ana = Remote::join(connector, options("Ana", &[])).await.unwrap();
     host.release_privilege().unwrap();
-    eventually("she hears of it", || ana.state().roster.privileged.is_none()).await;
+    eventually("she sees it", || ana.state().roster.privileged.is_none()).await;
     ana.request_privilege().unwrap();
     let me = ana.identity().client_id;
     eventually("she has it", || ana.state().roster.is_privileged(me)).await;
-    // She has not heard of it when she presses the key.
+    // Her action is sent before this change reaches her.
     host.request_privilege().unwrap();
     let play = NetworkAction::Transport(TransportAction::Play);
     let answer = timeout(10 * SECOND, ana.commit(play)).await.expect("it is answered");
@@ -48,7 +48,7 @@ async fn what_the_host_refuses_though_one_could_not_know_is_answered_with_the_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_open_when_one_leaves_is_answered_by_that() {
+async fn close_answers_open_commits() {
     let (_host, connector) = host();
     let cable = Cable::new(connector);
     let ana = Remote::join(cable.clone(), options("Ana", &[BASS])).await.unwrap();

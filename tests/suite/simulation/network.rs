@@ -3,10 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::{Buf, BytesMut};
-use imbolc_net::{
-    protocol::{framing, limits},
-    util::time::Timestamp,
-};
+use imbolc_net::{protocol::limits, transport::frame_splitter, util::time::Timestamp};
 use tokio_util::codec::{Decoder, LengthDelimitedCodec};
 
 use super::{plan::Participant, rng::Rng};
@@ -150,7 +147,7 @@ pub struct Reader {
 
 impl Reader {
     pub fn new() -> Self {
-        Self { splitter: framing::splitter(limits::SERVER_FRAME), rest: BytesMut::new() }
+        Self { splitter: frame_splitter(limits::SERVER_FRAME), rest: BytesMut::new() }
     }
 
     pub fn next(&mut self) -> Option<BytesMut> {

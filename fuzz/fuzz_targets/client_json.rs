@@ -1,0 +1,9 @@
+//! Any payload, read as a client's message in JSON.
+
+#![no_main]
+
+use imbolc_fuzz::decode_client_message;
+use imbolc_net::protocol::framing::Codec;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|payload: &[u8]| decode_client_message(Codec::Json, payload));

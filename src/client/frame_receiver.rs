@@ -1,0 +1,75 @@
+//! Receives and decodes the host's messages. Knows no session: what a message
+//! means is decided by its reader.
+
+use std::{borrow::Cow, io, time::Duration};
+
+use crate::{
+    dispatcher::ConnectionError,
+    model::Model,
+    protocol::{
+        ServerMessage,
+        framing::{self, Codec, Compression, Format},
+        limits,
+    },
+    transport::{Frames, Reader},
+    util::io::describe,
+};
+
+/// How a received payload may be encoded.
+#[derive(Clone, Copy)]
+pub(super) struct PayloadFormat {
+    /// `None` before the host has chosen: the payload itself tells.
+    pub(super) codec: Option<Codec>,
+    /// The only compression that is accepted.
+    pub(super) compression: Option<Compression>,
+}
+
+impl From<Format> for PayloadFormat {
+    fn from(Format { codec, compression }: Format) -> Self {
+        Self { codec: Some(codec), compression }
+    }
+}
+
+/// The next message, however long it takes.
+pub(super) async fn receive_message<M: Model, R: Reader>(
+    frames: &mut Frames<R>,
+    format: PayloadFormat,
+) -> Result<ServerMessage<M>, ConnectionError> {
+    receive_within(frames, format, Duration::MAX).await
+}
+
+/// The next message.
+///
+/// # Errors
+/// [`ConnectionError::Silent`] if no byte arrives for `idle_timeout`.
+pub(super) async fn receive_within<M: Model, R: Reader>(
+    frames: &mut Frames<R>,
+    format: PayloadFormat,
+    idle_timeout: Duration,
+) -> Result<ServerMessage<M>, ConnectionError> {
+    let payload = match frames.next_within(idle_timeout).await {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut && idle_timeout < Duration::MAX => {
+            return Err(ConnectionError::Silent(idle_timeout));
+        }
+        Ok(Some(payload)) => payload,
+        Ok(None) => return Err(ConnectionError::Closed),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(ConnectionError::Malformed(describe(&error)));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let expanded = match format.compression {
+        Some(Compression::Lz4) => framing::expand(&payload, limits::SERVER_FRAME),
+        None => Ok(Cow::Borrowed(&payload[..])),
+    };
+    let message = expanded.and_then(|expanded| {
+        framing::decode(format.codec.unwrap_or_else(|| Codec::of(&expanded)), &expanded)
+    });
+    message.map_err(|error| ConnectionError::Malformed(error.detail()))
+}
+
+impl From<io::Error> for ConnectionError {
+    fn from(error: io::Error) -> Self {
+        Self::Network(describe(&error))
+    }
+}

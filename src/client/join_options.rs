@@ -1,0 +1,20 @@
+//! What a client asks for when it joins.
+
+use super::{ClientConfig, TokenFile};
+use crate::model::InstrumentId;
+
+/// What a client asks for when it joins.
+#[derive(Debug, Default)]
+pub struct JoinOptions {
+    /// Your name. If it is taken, the host appends a number.
+    pub name: String,
+    /// The instruments that you want to own.
+    pub own: Vec<InstrumentId>,
+    /// Whether you want the privilege.
+    pub privilege: bool,
+    /// Where to keep the resume token, so that the client can resume even after its
+    /// process was killed. With `None` only this dispatcher can resume.
+    pub token_file: Option<TokenFile>,
+    /// The options of the connection.
+    pub config: ClientConfig,
+}

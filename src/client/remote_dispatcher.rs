@@ -1,0 +1,248 @@
+//! The dispatcher of a client: a [`Mirror`](crate::sync::mirror::Mirror) and a task
+//! that keeps it connected.
+//!
+//! The UI's calls touch the mirror only, never the network, so they return at once
+//! in every state of the connection.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+};
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{
+    JoinOptions, TokenFile, ownership_requests::ownership_batches, reconnector::Reconnector,
+    shared::Shared,
+};
+use crate::{
+    dispatcher::{
+        Clock, CloseReason, ConnectionError, DispatchError, Dispatcher, Events, Identity,
+        OpenError, Status,
+    },
+    model::{InstrumentId, Metering, Model},
+    protocol::{ClientMessage, NetworkState, Resume},
+    studio::Studio,
+    sync::{
+        SessionEvent,
+        mirror::{Mirror, MirrorOutput},
+    },
+    transport::{Connector, TcpConnector},
+    util::time::Timestamp,
+};
+
+/// A session on another machine. It reconnects by itself; until then it keeps
+/// predicting on its last snapshot.
+///
+/// Dropping it cuts the connection, as a crash would.
+/// [`close`](Dispatcher::close) says goodbye.
+#[must_use = "dropping it cuts the connection"]
+pub struct RemoteDispatcher<M: Model = Studio> {
+    shared: Arc<Shared<M>>,
+    stop: CancellationToken,
+}
+
+impl RemoteDispatcher {
+    /// Joins the studio session at `address`, which has the form `host:port`.
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or rejects the handshake.
+    ///
+    /// # Panics
+    /// If it is not called within a tokio runtime.
+    pub async fn connect(address: &str, options: JoinOptions) -> Result<Self, OpenError> {
+        let connector = TcpConnector { address: address.into() };
+        Self::join(connector, options)
+            .await
+            .map_err(|reason| OpenError::Join { address: address.into(), reason })
+    }
+}
+
+impl<M: Model> RemoteDispatcher<M> {
+    /// Joins the session that `connector` connects to, or resumes it with the
+    /// token in [`JoinOptions::token_file`].
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or rejects the handshake.
+    ///
+    /// # Panics
+    /// If it is not called within a tokio runtime.
+    pub async fn join<C: Connector>(
+        connector: C,
+        options: JoinOptions,
+    ) -> Result<Self, ConnectionError> {
+        let saved = options.token_file.as_ref().and_then(TokenFile::load);
+        let resume = saved.map(|saved| Resume { token: saved.token, seq: None, answered: None });
+        let mut reconnector = Reconnector::new(connector, options);
+        let handshake = match reconnector.handshake::<M>(resume).await {
+            Err(ConnectionError::ResumeRefused(_)) => reconnector.handshake(None).await?,
+            other => other?,
+        };
+        let clock = Clock::runtime();
+        let session_clock = handshake.reply.clock();
+        let received = clock.now();
+        let (connection, mut mirror) = reconnector.first_mirror(handshake).await?;
+        let early = [first_events(&mut mirror), reconnector.privilege_denial(&mirror)].concat();
+        reconnector.save_token(&mirror);
+        info!(client = %mirror.client(), session = %mirror.session(), "joined");
+
+        let session_clock = session_clock + (clock.now() - received);
+        let shared = Arc::new(Shared::new(mirror, early, clock, session_clock));
+        let stop = CancellationToken::new();
+        let mut task = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move { reconnector.run(&shared, connection).await }
+        });
+        tokio::spawn({
+            let (shared, stop) = (Arc::clone(&shared), stop.clone());
+            async move {
+                let _done = shared.done.clone().drop_guard();
+                tokio::select! {
+                    // The task ends when the dispatcher is closed, or by a panic.
+                    // After a panic the status must not stay `Connected`.
+                    ended = &mut task => {
+                        if let Err(panic) = ended {
+                            let reason = ConnectionError::Malformed(panic.to_string());
+                            shared.close(&CloseReason::ConnectionLost(reason));
+                        }
+                    }
+                    () = stop.cancelled() => task.abort(),
+                }
+            }
+        });
+        Ok(Self { shared, stop })
+    }
+
+    /// The number of actions that the authority has not answered yet.
+    #[must_use]
+    pub fn unanswered(&self) -> usize {
+        self.shared.lock().mirror.unanswered()
+    }
+
+    /// Sends a message that is not an action.
+    fn request(&self, message: ClientMessage<M>) -> Result<(), DispatchError> {
+        self.shared.status.peek(|status| match status {
+            Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
+            Status::Reconnecting { .. } => Err(DispatchError::Offline),
+            Status::Alone | Status::Hosting { .. } | Status::Connected { .. } => Ok(()),
+        })?;
+        self.shared.lock().mirror.request(message)?;
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+}
+
+impl<M: Model> Drop for RemoteDispatcher<M> {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl<M: Model> fmt::Debug for RemoteDispatcher<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteDispatcher").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
+    fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
+        self.shared.submit(None, |mirror, now| mirror.dispatch(now, action))
+    }
+
+    async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+        let (sender, receiver) = oneshot::channel();
+        self.shared.submit(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
+        // The sender is dropped along with the dispatcher.
+        receiver.await.unwrap_or(Err(DispatchError::Closed(CloseReason::ByRequest)))
+    }
+
+    fn undo(&self) -> Result<(), DispatchError> {
+        self.shared.submit(None, |mirror, _| mirror.undo())
+    }
+
+    fn redo(&self) -> Result<(), DispatchError> {
+        self.shared.submit(None, |mirror, _| mirror.redo())
+    }
+
+    fn state(&self) -> Arc<NetworkState<M>> {
+        self.shared.snapshot.load()
+    }
+
+    fn confirmed(&self) -> Arc<NetworkState<M>> {
+        self.shared.confirmed.load()
+    }
+
+    fn clock(&self) -> Timestamp {
+        self.shared.session_clock()
+    }
+
+    fn metering(&self) -> Metering {
+        self.shared.metering.peek(|metering| *metering)
+    }
+
+    fn status(&self) -> Status {
+        self.shared.status.peek(Status::clone)
+    }
+
+    fn identity(&self) -> Identity {
+        let identity = self.shared.identity.load();
+        let roster = Arc::clone(&self.state().roster);
+        Identity {
+            session: identity.session,
+            client_id: identity.client,
+            name: identity.name.clone(),
+            privilege: roster.privilege(identity.client),
+            instruments: roster.owned_by(identity.client).collect(),
+        }
+    }
+
+    fn events(&self) -> Events<M> {
+        let mut early = self.shared.early.lock().unwrap_or_else(PoisonError::into_inner);
+        Events::new(self.shared.events.subscribe()).preceded_by(std::mem::take(&mut early))
+    }
+
+    fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
+        ownership_batches(instruments).try_for_each(|instruments| {
+            self.request(ClientMessage::RequestOwnership { instruments })
+        })
+    }
+
+    fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {
+        ownership_batches(instruments).try_for_each(|instruments| {
+            self.request(ClientMessage::ReleaseOwnership { instruments })
+        })
+    }
+
+    fn request_privilege(&self) -> Result<(), DispatchError> {
+        self.request(ClientMessage::RequestPrivilege)
+    }
+
+    fn release_privilege(&self) -> Result<(), DispatchError> {
+        self.request(ClientMessage::ReleasePrivilege)
+    }
+
+    fn resynchronise(&self) -> Result<(), DispatchError> {
+        self.request(ClientMessage::RequestFullSync)
+    }
+
+    async fn close(&self) {
+        self.shared.leave.cancel();
+        self.shared.done.cancelled().await;
+    }
+}
+
+/// The events of joining. The connection task finds the first messages by itself.
+fn first_events<M: Model>(mirror: &mut Mirror<M>) -> Vec<SessionEvent<M>> {
+    let mut events = Vec::new();
+    loop {
+        match mirror.poll() {
+            MirrorOutput::Event(event) => events.push(event),
+            MirrorOutput::Wait { .. } => return events,
+            _ => {}
+        }
+    }
+}

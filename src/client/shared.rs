@@ -1,0 +1,211 @@
+//! What the UI's calls and the connection task share: the mirror and what is
+//! published of it. Knows no socket, and neither of its two users.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
+
+use tokio::sync::{Notify, broadcast, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Status},
+    model::{DirtyFlags, Metering, Model},
+    protocol::{ActionNumber, ClientId, NetworkState, SessionId},
+    sync::{
+        SessionEvent,
+        mirror::{Mirror, MirrorError, MirrorOutput},
+    },
+    util::{snapshot::SnapshotCell, time::Timestamp},
+};
+
+/// What the UI's calls and the connection task share.
+pub(super) struct Shared<M: Model> {
+    state: Mutex<MirrorState<M>>,
+    pub(super) snapshot: SnapshotCell<NetworkState<M>>,
+    pub(super) confirmed: SnapshotCell<NetworkState<M>>,
+    pub(super) identity: SnapshotCell<SessionIdentity>,
+    pub(super) metering: SnapshotCell<Metering>,
+    pub(super) status: SnapshotCell<Status>,
+    pub(super) events: broadcast::Sender<Event<M>>,
+    /// Events of joining, for the first subscriber.
+    pub(super) early: Mutex<Vec<SessionEvent<M>>>,
+    clock: Clock,
+    /// The session's clock minus `clock`, in microseconds.
+    clock_offset: AtomicI64,
+    /// There may be something to send.
+    pub(super) wake: Notify,
+    /// The UI wants to leave.
+    pub(super) leave: CancellationToken,
+    /// The connection task has ended.
+    pub(super) done: CancellationToken,
+}
+
+/// The participant's identity in the session.
+pub(super) struct SessionIdentity {
+    pub(super) session: SessionId,
+    pub(super) client: ClientId,
+    pub(super) name: String,
+}
+
+impl SessionIdentity {
+    pub(super) fn of<M: Model>(mirror: &Mirror<M>) -> Arc<Self> {
+        let name = mirror.name().to_owned();
+        Arc::new(Self { session: mirror.session(), client: mirror.client(), name })
+    }
+}
+
+/// The result of a commit, for its caller.
+pub(super) type CommitSender = oneshot::Sender<Result<(), DispatchError>>;
+
+/// What the lock protects.
+pub(super) struct MirrorState<M: Model> {
+    pub(super) mirror: Mirror<M>,
+    /// The commits that are not decided yet.
+    pub(super) waiting: HashMap<ActionNumber, CommitSender>,
+}
+
+impl<M: Model> Shared<M> {
+    /// `session_clock` is the session's time now.
+    pub(super) fn new(
+        mirror: Mirror<M>,
+        early: Vec<SessionEvent<M>>,
+        clock: Clock,
+        session_clock: Timestamp,
+    ) -> Self {
+        Self {
+            snapshot: SnapshotCell::new(Arc::clone(mirror.predicted())),
+            confirmed: SnapshotCell::new(Arc::clone(mirror.confirmed())),
+            identity: SnapshotCell::new(SessionIdentity::of(&mirror)),
+            state: Mutex::new(MirrorState { mirror, waiting: HashMap::new() }),
+            metering: SnapshotCell::new(Arc::default()),
+            status: SnapshotCell::new(Arc::new(Status::Connected { round_trip: None })),
+            events: broadcast::Sender::new(EVENT_BACKLOG),
+            early: Mutex::new(early),
+            clock_offset: AtomicI64::new(clock_offset(session_clock, clock.now())),
+            clock,
+            wake: Notify::new(),
+            leave: CancellationToken::new(),
+            done: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, MirrorState<M>> {
+        // A model that panics does so on a copy of the state, so the state behind
+        // a poisoned lock is consistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs an operation that takes an action number, and registers `commit` for
+    /// its result.
+    pub(super) fn submit(
+        &self,
+        commit: Option<CommitSender>,
+        operation: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, MirrorError>,
+    ) -> Result<(), DispatchError> {
+        let now = self.clock.now();
+        if self.leave.is_cancelled() {
+            return Err(DispatchError::Closed(CloseReason::ByRequest));
+        }
+        self.update(|state| {
+            // Checked under the lock: `close` answers each commit that is registered
+            // by then.
+            self.status.peek(|status| match status {
+                Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
+                _ => Ok(()),
+            })?;
+            let number = operation(&mut state.mirror, now)?;
+            state.waiting.extend(commit.map(|commit| (number, commit)));
+            Ok(())
+        })
+    }
+
+    /// Changes the mirror, then drains it: publishes the states, tells the events
+    /// and answers the commits.
+    pub(super) fn update<R>(&self, change: impl FnOnce(&mut MirrorState<M>) -> R) -> R {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        let MirrorState { mirror, waiting } = &mut *state;
+        // The last reference to a large state may be among these.
+        let mut replaced = (None, None);
+        let mut dirty = DirtyFlags::NONE;
+        let has_messages = loop {
+            let output = mirror.poll();
+            if !matches!(output, MirrorOutput::Event(_)) && !dirty.is_empty() {
+                self.tell(Event::Changed(std::mem::take(&mut dirty)));
+            }
+            match output {
+                MirrorOutput::Confirmed { before, after } => {
+                    replaced.0 = Some((before, self.confirmed.publish(after)));
+                }
+                MirrorOutput::Predicted { before, after } => {
+                    if self.events.receiver_count() > 0 {
+                        dirty = before.dirty(&after);
+                    }
+                    replaced.1 = Some((before, self.snapshot.publish(after)));
+                }
+                MirrorOutput::Event(event) => self.tell_session_event(event),
+                MirrorOutput::Settled(number, result) => {
+                    if let Some(commit) = waiting.remove(&number) {
+                        let _ = commit.send(result.map_err(DispatchError::Refused));
+                    }
+                }
+                MirrorOutput::Wait { has_messages } => break has_messages,
+            }
+        };
+        drop(state);
+        drop(replaced);
+        if has_messages {
+            self.wake.notify_one();
+        }
+        result
+    }
+
+    fn tell_session_event(&self, event: SessionEvent<M>) {
+        if let SessionEvent::Resynchronised(why) = &event
+            && why.is_repair()
+        {
+            warn!(%why, "the host sent a full state");
+        }
+        self.tell(Event::Session(event));
+    }
+
+    pub(super) fn tell(&self, event: Event<M>) {
+        // An error means that there is no subscriber.
+        let _ = self.events.send(event);
+    }
+
+    /// The session's time now.
+    pub(super) fn session_clock(&self) -> Timestamp {
+        let own = self.clock.now().micros();
+        Timestamp::from_micros(own.saturating_add_signed(self.clock_offset.load(Relaxed)))
+    }
+
+    /// Sets the session's time, as the host has just reported it.
+    pub(super) fn set_session_clock(&self, session: Timestamp) {
+        self.clock_offset.store(clock_offset(session, self.clock.now()), Relaxed);
+    }
+
+    pub(super) fn set_status(&self, status: Status) {
+        self.status.publish(Arc::new(status.clone()));
+        self.tell(Event::Status(status));
+    }
+
+    /// Closes the dispatcher, and answers the commits that are not decided.
+    pub(super) fn close(&self, reason: &CloseReason) {
+        self.set_status(Status::Closed { reason: reason.clone() });
+        for (_, commit) in self.lock().waiting.drain() {
+            let _ = commit.send(Err(DispatchError::Closed(reason.clone())));
+        }
+    }
+}
+
+/// `session` minus `own`, in microseconds.
+fn clock_offset(session: Timestamp, own: Timestamp) -> i64 {
+    session.micros().checked_signed_diff(own.micros()).unwrap_or_default()
+}

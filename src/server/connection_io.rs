@@ -1,0 +1,89 @@
+//! Writing to a connection and closing it. Knows no session: what to send is an
+//! argument.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+use super::server_inner::ServerInner;
+use crate::{
+    model::Model,
+    protocol::{
+        ProtocolError, ServerMessage,
+        framing::{self, Codec},
+    },
+    transport::{Reader, Writer},
+};
+
+/// How long a client has to take the final message, and then to close its end.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How much is read after the final message. Closing with unread bytes would reset
+/// the connection, and the final message might be lost.
+const MAX_UNREAD: u64 = 4 * 1024 * 1024;
+
+/// How a connection ended.
+pub(super) enum ConnectionEnd {
+    /// The client said goodbye.
+    Goodbye,
+    /// The connection is lost.
+    Lost,
+    /// The client violated the protocol, or has lost its place.
+    Fault(ProtocolError),
+    /// The resume was refused, and the client has been told.
+    ResumeRefused,
+}
+
+/// Writes all of `bytes`, or fails. After an error the connection must not be
+/// written to again: it may have stopped in the middle of a frame.
+pub(super) async fn write_frames<M: Model, W: Writer>(
+    inner: &ServerInner<M>,
+    writer: &mut W,
+    bytes: &[u8],
+) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    inner.connections.bytes_out.add(bytes.len());
+    let writing = async {
+        writer.write_all(bytes).await?;
+        writer.flush().await
+    };
+    timeout(inner.config.write_timeout, writing).await?
+}
+
+/// Sends the last message of a connection and shuts down its writer, within
+/// [`CLOSE_TIMEOUT`].
+pub(super) async fn send_final<M: Model, W: Writer>(
+    writer: &mut W,
+    codec: Codec,
+    message: &ServerMessage<M>,
+) {
+    let mut buffer = Vec::new();
+    if framing::encode(codec, message, &mut buffer).is_ok() {
+        let sending = async {
+            writer.write_all(&buffer).await?;
+            writer.shutdown().await
+        };
+        let _ = timeout(CLOSE_TIMEOUT, sending).await;
+    }
+}
+
+/// Waits until the client closes its end, within [`CLOSE_TIMEOUT`].
+pub(super) async fn linger_close<R: Reader>(reader: R) {
+    let mut rest = reader.take(MAX_UNREAD);
+    let mut sink = tokio::io::sink();
+    let _ = timeout(CLOSE_TIMEOUT, tokio::io::copy(&mut rest, &mut sink)).await;
+}
+
+/// The end of a connection that failed to read a frame of at most `limit` bytes.
+pub(super) fn read_failure(error: &io::Error, limit: usize) -> ConnectionEnd {
+    if error.kind() == io::ErrorKind::InvalidData {
+        ConnectionEnd::Fault(ProtocolError::FrameTooLong { limit: limit as u64 })
+    } else {
+        ConnectionEnd::Lost
+    }
+}

@@ -1,0 +1,123 @@
+//! The server's side of the handshake: reads the `Hello`, asks the authority, and
+//! writes its answer. Knows nothing of what follows.
+
+use std::{io, time::Duration};
+
+use tokio::{io::AsyncWriteExt, time::timeout};
+use tracing::warn;
+
+use super::{
+    connection_io::{ConnectionEnd, read_failure, write_frames},
+    server_inner::ServerInner,
+};
+use crate::{
+    model::Model,
+    protocol::{
+        ClientMessage, Hello, PROTOCOL_VERSION, ProtocolError, ServerMessage, SessionToken,
+        framing::{self, Codec, Format},
+        limits,
+    },
+    sync::session::{Admission, ConnectionId, Rejected},
+    transport::{Frames, Reader, Writer},
+};
+
+/// How long a rejected client may delay the accept loop.
+const REJECT_TIMEOUT: Duration = Duration::from_millis(10);
+
+/// Tells a client that `limit` connections are open already.
+pub(super) async fn reject<M: Model, W: Writer>(mut writer: W, limit: usize) {
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let message = ServerMessage::<M>::Error(ProtocolError::SessionFull { limit });
+    let mut buffer = Vec::new();
+    if framing::encode(Codec::Json, &message, &mut buffer).is_ok() {
+        // The send buffer of a new connection has room for this. If it has not,
+        // waiting would keep other clients from connecting.
+        let _ = timeout(REJECT_TIMEOUT, writer.write_all(&buffer)).await;
+        let _ = timeout(REJECT_TIMEOUT, writer.shutdown()).await;
+    }
+}
+
+/// An admitted client's connection. Dropping it tells the session that the
+/// connection has ended, even if its task is aborted.
+#[must_use = "dropping it ends the connection in the session"]
+pub(super) struct ConnectionGuard<'a, M: Model> {
+    inner: &'a ServerInner<M>,
+    pub(super) connection: ConnectionId,
+    pub(super) format: Format,
+}
+
+impl<M: Model> Drop for ConnectionGuard<'_, M> {
+    fn drop(&mut self) {
+        self.inner.authority.disconnected(self.connection);
+        self.inner.connections.remove(self.connection);
+    }
+}
+
+/// Reads the `Hello` within the handshake timeout.
+pub(super) async fn receive_hello<M: Model, R: Reader>(
+    inner: &ServerInner<M>,
+    frames: &mut Frames<R>,
+) -> Result<Hello, ConnectionEnd> {
+    let limit = inner.config.handshake_timeout;
+    let seconds = limit.as_secs();
+    timeout(limit, read_hello::<M, R>(frames))
+        .await
+        .map_err(|_| ConnectionEnd::Fault(ProtocolError::HandshakeTimeout { seconds }))?
+}
+
+async fn read_hello<M: Model, R: Reader>(frames: &mut Frames<R>) -> Result<Hello, ConnectionEnd> {
+    let payload = match frames.next().await {
+        Ok(Some(payload)) => payload,
+        Ok(None) => return Err(ConnectionEnd::Lost),
+        Err(error) => return Err(read_failure(&error, limits::HELLO_FRAME)),
+    };
+    let fault = match framing::decode::<ClientMessage<M>>(Codec::Json, &payload) {
+        Ok(ClientMessage::Hello(hello)) => return Ok(hello),
+        Ok(_) => ProtocolError::HelloExpected,
+        // The Hello of another version may have other fields.
+        Err(error) => match framing::protocol_version(&payload) {
+            Some(version) if version != PROTOCOL_VERSION => {
+                ProtocolError::WrongProtocol { speaks: PROTOCOL_VERSION }
+            }
+            _ => ProtocolError::Malformed { detail: error.detail() },
+        },
+    };
+    Err(ConnectionEnd::Fault(fault))
+}
+
+/// Has the authority decide about `hello`, and sends its answer unless that is a
+/// fault.
+pub(super) async fn admit<'a, M: Model, W: Writer>(
+    inner: &'a ServerInner<M>,
+    hello: &Hello,
+    writer: &mut W,
+) -> Result<ConnectionGuard<'a, M>, ConnectionEnd> {
+    let (answer, format, guard) = match inner.authority.hello(hello, fresh_token()?) {
+        Ok(Admission { connection, format, answer }) => {
+            (answer, format, Ok(ConnectionGuard { inner, connection, format }))
+        }
+        Err(Rejected::Unfit(error)) => return Err(ConnectionEnd::Fault(error)),
+        Err(Rejected::Unknown(reason)) => {
+            let answer = ServerMessage::ReconnectFailed { reason };
+            (answer, Format::default(), Err(ConnectionEnd::ResumeRefused))
+        }
+    };
+    let mut buffer = Vec::new();
+    let written = match format.encode(&answer, &mut buffer) {
+        Ok(()) => write_frames(inner, writer, &buffer).await,
+        Err(error) => Err(io::Error::other(error)),
+    };
+    match written {
+        Ok(()) => guard,
+        Err(_) => guard.and(Err(ConnectionEnd::Lost)),
+    }
+}
+
+fn fresh_token() -> Result<SessionToken, ConnectionEnd> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        warn!(%error, "the operating system provides no random bytes");
+        ConnectionEnd::Lost
+    })?;
+    Ok(SessionToken::new(bytes))
+}

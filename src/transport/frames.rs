@@ -1,0 +1,104 @@
+//! Splits a byte stream into frames.
+//!
+//! It checks the length of each frame against a limit before it allocates memory
+//! for it, and never looks into a payload.
+
+use std::{io, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{io::AsyncReadExt as _, time::timeout};
+use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
+
+use super::Reader;
+
+/// A decoder that splits a byte stream into payloads of at most `limit` bytes. A longer
+/// one is rejected when its length prefix is read, before memory is allocated.
+#[must_use]
+pub fn frame_splitter(limit: usize) -> LengthDelimitedCodec {
+    LengthDelimitedCodec::builder().max_frame_length(limit).new_codec()
+}
+
+/// The smallest buffer for a read, in bytes. 4 KiB: dozens of edits.
+const MIN_READ: usize = 4 * 1024;
+
+/// The largest buffer for a read, in bytes, to which it grows while reads fill it.
+/// 32 KiB.
+const MAX_READ: usize = 32 * 1024;
+
+/// Reads frames from a byte stream.
+pub(crate) struct Frames<R> {
+    reader: R,
+    buffer: BytesMut,
+    splitter: LengthDelimitedCodec,
+    /// The buffer for the next read, in bytes.
+    read_size: usize,
+}
+
+impl<R: Reader> Frames<R> {
+    /// Reads from `reader`, and rejects payloads of over `limit` bytes.
+    pub(crate) fn new(reader: R, limit: usize) -> Self {
+        Self {
+            reader,
+            buffer: BytesMut::new(),
+            splitter: frame_splitter(limit),
+            read_size: MIN_READ,
+        }
+    }
+
+    /// Changes the limit for the following frames.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.splitter.set_max_frame_length(limit);
+    }
+
+    /// The payload of the next frame; `None` at the end of the stream. Cancel safe.
+    ///
+    /// # Errors
+    /// `InvalidData` if a frame is too long, `UnexpectedEof` if the stream ends within
+    /// a frame, and errors of the network.
+    pub(crate) async fn next(&mut self) -> io::Result<Option<BytesMut>> {
+        self.next_within(Duration::MAX).await
+    }
+
+    /// As [`next`](Self::next), but fails if no byte arrives for `idle_timeout`. A
+    /// long frame may take longer in total.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next), and `TimedOut`.
+    pub(crate) async fn next_within(
+        &mut self,
+        idle_timeout: Duration,
+    ) -> io::Result<Option<BytesMut>> {
+        loop {
+            if let Some(payload) = self.arrived()? {
+                return Ok(Some(payload));
+            }
+            // The splitter reserves room for the current frame only. With more room, one
+            // read takes everything that has arrived.
+            self.buffer.reserve(self.read_size);
+            let read = timeout(idle_timeout, self.reader.read_buf(&mut self.buffer)).await??;
+            // A read that fills the buffer has probably left data behind.
+            let full = self.buffer.len() == self.buffer.capacity();
+            self.read_size = if full { MAX_READ.min(self.read_size * 2) } else { MIN_READ };
+            if read == 0 {
+                return if self.buffer.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
+            }
+        }
+    }
+
+    /// The payload of the next frame, if it is in the buffer already.
+    ///
+    /// # Errors
+    /// `InvalidData` if it is too long.
+    pub(crate) fn arrived(&mut self) -> io::Result<Option<BytesMut>> {
+        self.splitter.decode(&mut self.buffer)
+    }
+
+    /// The reader. Bytes in the buffer are dropped.
+    pub(crate) fn into_reader(self) -> R {
+        self.reader
+    }
+}
