@@ -1,7 +1,8 @@
 //! The ownership or privilege that each action needs.
 //!
 //! It reads the action only, never the state: who owns what is decided by the
-//! session.
+//! session. The matches are exhaustive, so that a new action is never open to
+//! everybody by accident.
 
 use super::{
     arrangement::{ArrangementSetting, ClipAction, PlacementAction},

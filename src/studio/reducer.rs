@@ -130,8 +130,8 @@ impl StudioState {
     fn reduce_report(&mut self, report: &ProjectReport) -> Vec<StudioEffect> {
         let ProjectReport { task, outcome } = report;
         let (done, loaded) = match outcome {
-            ProjectOutcome::Done(shelf) => (Ok(shelf), None),
-            ProjectOutcome::Loaded(shelf, loaded) => (Ok(shelf), Some(loaded)),
+            ProjectOutcome::Done(found) => (Ok(found), None),
+            ProjectOutcome::Loaded(found, loaded) => (Ok(found), Some(loaded)),
             ProjectOutcome::Failed(why) => (Err(why), None),
         };
         Arc::make_mut(&mut self.projects).finish(task, done);

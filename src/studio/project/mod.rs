@@ -173,15 +173,15 @@ impl Projects {
 
     /// Notes what came of a task.
     pub(super) fn finish(&mut self, task: &ProjectAction, done: Result<&Shelf, &ProjectFailure>) {
-        let shelf = match done {
-            Ok(shelf) => shelf,
+        let found = match done {
+            Ok(found) => found,
             Err(why) => {
                 self.notice = ProjectNotice::Failed(task.clone(), why.clone());
                 return;
             }
         };
-        self.known.clone_from(&shelf.known);
-        self.checkpoints.clone_from(&shelf.checkpoints);
+        self.known.clone_from(&found.known);
+        self.checkpoints.clone_from(&found.checkpoints);
         self.notice = ProjectNotice::Done(task.clone());
         if let ProjectAction::SaveAs(name) | ProjectAction::Load(name) = task {
             self.current = Some(name.clone());
