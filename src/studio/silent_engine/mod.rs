@@ -114,6 +114,7 @@ pub struct Played {
 
 /// What can happen because the playhead reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PlaybackEvent {
     /// A note began.
     NoteOn {
