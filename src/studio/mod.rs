@@ -183,7 +183,7 @@ impl Model for Studio {
     }
 
     fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), PatchError> {
-        patch::apply(state, patch)
+        patch::apply_patch(state, patch)
     }
 
     fn instruments(state: &StudioState) -> Vec<InstrumentId> {

@@ -211,7 +211,7 @@ pub(super) fn diff_arrangement(
     });
 }
 
-pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), PatchError> {
+pub(super) fn apply_patch(state: &mut StudioState, patch: &StudioPatch) -> Result<(), PatchError> {
     for change in &patch.0 {
         apply_change(state, change).map_err(|invalid| misfit(&invalid))?;
     }
