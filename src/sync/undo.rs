@@ -154,19 +154,19 @@ impl<M: Model> UndoLog<M> {
             UndoPolicy::Barrier => return *self = Self::default(),
             UndoPolicy::Step => {}
         }
-        let continued = self
+        let extended = self
             .done
             .top
             .as_ref()
             .filter(|_| continues && self.undone.is_empty())
             .filter(|step| M::continues(&step.action, action));
-        let first = continued
+        let first = extended
             .map_or_else(|| (Arc::clone(before), Arc::clone(after)), |step| step.first.clone());
-        let is_continued = continued.is_some();
+        let is_extended = extended.is_some();
         let access = M::access(&before.model, action);
         let last = Arc::clone(after);
         let step = Arc::new(UndoStep { access, action: action.clone(), at: now, first, last });
-        if is_continued {
+        if is_extended {
             self.done.top = Some(step);
         } else {
             self.done.push(step);
