@@ -1,15 +1,13 @@
-//! The difference between two moments of the studio, as small as what was
-//! edited.
+//! The difference between two states of the studio, and how it is applied.
 //!
-//! It knows how parts are compared, never which action changed them: nothing is
-//! marked by hand, so nothing can be forgotten.
+//! It compares parts and must never know which action changed them: nothing is
+//! marked dirty by hand.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    StudioState,
     arrangement::{ArrangementSetting, ClipChange, ClipId, PartChange, PlacementChange},
     automation::{LaneChange, Target},
     common::settings::Settings,
@@ -21,6 +19,7 @@ use super::{
     piano_roll::{PianoRoll, Track, TrackChange},
     plugin::registry::RegistrySetting,
     project::ProjectSetting,
+    studio_state::StudioState,
 };
 use crate::{
     model::{DirtyFlags, InstrumentId, Invalid, PatchError},
@@ -114,7 +113,7 @@ pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
         | DirtyFlags::REGISTRY.when(!from.registry.is_same(&to.registry))
 }
 
-pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
+pub(super) fn diff_studio(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
     let mut changes = Vec::new();
     if !Arc::ptr_eq(&from.session, &to.session) {
         from.session.diff(&to.session, &mut |s| changes.push(StudioChange::Session(s)));

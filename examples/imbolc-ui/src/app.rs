@@ -15,7 +15,7 @@ use imbolc_net::{
     dispatcher::{DispatchError, Status},
     model::{DirtyFlags, InstrumentId, Metering},
     studio::{
-        self, Action, ClientState, Layer, LayerAction, NavigationAction, Route, SelectionAction,
+        self, Action, ClientState, Layer, LayerAction, NavigationAction, SelectionAction,
         TransportAction,
     },
     util::quantity::Decibels,
@@ -350,7 +350,7 @@ impl App {
             }
             KeyCode::Tab => Intent::go(self.pane_after(1)?),
             KeyCode::BackTab => Intent::go(self.pane_after(self.panes.len() - 1)?),
-            KeyCode::Backspace => Action::Navigation(NavigationAction::Back).into(),
+            KeyCode::Backspace => Action::from(NavigationAction::Back).into(),
             KeyCode::Char('[') => select_relative(&view, -1)?,
             KeyCode::Char(']') => select_relative(&view, 1)?,
             KeyCode::Char(' ') if transport.playing => TransportAction::Stop.into(),
@@ -365,9 +365,9 @@ impl App {
             }
             KeyCode::Char('P') if view.is_privileged() => Intent::ReleasePrivilege,
             KeyCode::Char('P') => Intent::RequestPrivilege,
-            KeyCode::Char('k') => Action::Layer(LayerAction::Push(Layer::Keyboard)).into(),
+            KeyCode::Char('k') => Action::from(LayerAction::Push(Layer::Keyboard)).into(),
             KeyCode::Char(':') => Intent::OpenPalette(String::new()),
-            KeyCode::Char('?') => Action::Layer(LayerAction::Push(Layer::Help)).into(),
+            KeyCode::Char('?') => Action::from(LayerAction::Push(Layer::Help)).into(),
             KeyCode::Char('q') => Intent::Quit,
             _ => return None,
         };
@@ -406,9 +406,9 @@ impl App {
     }
 
     fn act(&mut self, action: Action) {
-        match action.route() {
-            Route::Network(action) => self.dispatch(&action),
-            Route::Local(action) => {
+        match action {
+            Action::Network(action) => self.dispatch(&action),
+            Action::Local(action) => {
                 let state = self.studio.state();
                 if let Some(action) = self.client.handle(action, &state.model) {
                     self.dispatch(&action);
@@ -418,7 +418,7 @@ impl App {
     }
 
     fn local(&mut self, action: LayerAction) {
-        self.act(Action::Layer(action));
+        self.act(Action::from(action));
     }
 
     fn dispatch(&mut self, action: &studio::NetworkAction) {
@@ -445,5 +445,5 @@ fn select_relative(view: &View, steps: i64) -> Option<Intent> {
     };
     let id =
         ids.get(usize::try_from(at.rem_euclid(i64::try_from(ids.len()).ok()?.max(1))).ok()?)?;
-    Some(Action::Selection(SelectionAction::Instrument(*id)).into())
+    Some(Action::from(SelectionAction::Instrument(*id)).into())
 }

@@ -5,8 +5,8 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, ClipboardAction, InstrumentAction, InstrumentSetting, MixerSetting,
-        NavigationAction, Pane, SelectionAction, SessionSetting, TransportAction,
+        Action, ClipboardAction, InstrumentAction, InstrumentSetting, LocalAction, MixerSetting,
+        NavigationAction, NetworkAction, Pane, SelectionAction, SessionSetting, TransportAction,
     },
 };
 
@@ -45,13 +45,13 @@ impl Intent {
     /// Shows another pane.
     #[must_use]
     pub const fn go(pane: Pane) -> Self {
-        Self::Do(Action::Navigation(NavigationAction::Go(pane)))
+        Self::Do(Action::Local(LocalAction::Navigation(NavigationAction::Go(pane))))
     }
 
     /// Changes a setting of an instrument.
     #[must_use]
     pub const fn set(id: InstrumentId, setting: InstrumentSetting) -> Self {
-        Self::Do(Action::Instrument(id, InstrumentAction::Set(setting)))
+        Self::Do(Action::Network(NetworkAction::Instrument(id, InstrumentAction::Set(setting))))
     }
 }
 
@@ -68,32 +68,38 @@ impl From<Action> for Intent {
     }
 }
 
+impl From<NetworkAction> for Intent {
+    fn from(action: NetworkAction) -> Self {
+        Self::Do(action.into())
+    }
+}
+
 impl From<TransportAction> for Intent {
     fn from(action: TransportAction) -> Self {
-        Self::Do(Action::Transport(action))
+        NetworkAction::Transport(action).into()
     }
 }
 
 impl From<SessionSetting> for Intent {
     fn from(setting: SessionSetting) -> Self {
-        Self::Do(Action::Session(setting))
+        NetworkAction::Session(setting).into()
     }
 }
 
 impl From<SelectionAction> for Intent {
     fn from(action: SelectionAction) -> Self {
-        Self::Do(Action::Selection(action))
+        Self::Do(action.into())
     }
 }
 
 impl From<ClipboardAction> for Intent {
     fn from(action: ClipboardAction) -> Self {
-        Self::Do(Action::Clipboard(action))
+        Self::Do(action.into())
     }
 }
 
 impl From<MixerSetting> for Intent {
     fn from(setting: MixerSetting) -> Self {
-        Self::Do(Action::Mixer(setting))
+        NetworkAction::Mixer(setting).into()
     }
 }

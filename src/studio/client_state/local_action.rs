@@ -8,8 +8,8 @@ use crate::{
     model::InstrumentId,
     studio::{
         automation::Target,
+        common::loop_region::LoopRegion,
         drums::{PatternId, StepRegion},
-        globals::playback::LoopRegion,
     },
     util::quantity::{PadNumber, Pitch, StepNumber, Ticks},
 };
@@ -105,9 +105,7 @@ pub enum LayerAction {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Layer {
     Keyboard,
-    TextEntry,
     Command,
-    Confirmation,
     Help,
 }
 

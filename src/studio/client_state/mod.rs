@@ -4,11 +4,13 @@
 //! It lives next to the UI and never reaches a dispatcher: none of it can be
 //! serialised. It reads the shared state and never changes it.
 
+mod action;
 mod local_action;
 mod step_clipboard;
 
 use std::collections::BTreeSet;
 
+pub use self::action::Action;
 pub use self::local_action::{
     ClipboardAction, Layer, LayerAction, LocalAction, MidiAction, MidiPort, NavigationAction, Pane,
     SelectionAction,
@@ -19,9 +21,8 @@ use crate::{
     studio::{
         StudioState,
         automation::{AutomationAction, Point, Points, Target},
-        common::bounded::MAX_PASTED,
+        common::{bounded::MAX_PASTED, loop_region::LoopRegion},
         drums::{DrumAction, DrumMachine, Step},
-        globals::playback::LoopRegion,
         network_action::NetworkAction,
         piano_roll::{Note, Notes, PianoRollAction},
     },

@@ -135,12 +135,12 @@ macro_rules! kinds {
                 }
             }
 
-            fn place(setting: &$setting, place: &mut $crate::studio::common::settings::Place) {
+            fn path(setting: &$setting, path: &mut $crate::studio::common::settings::ParamPath) {
                 match setting {
                     // The parameters come and go with the kind.
                     $setting::Kind(_) => {}
                     $( $setting::$variant(setting) => {
-                        <$type as $crate::studio::common::settings::Settings>::place(setting, place);
+                        <$type as $crate::studio::common::settings::Settings>::path(setting, path);
                     } )+
                 }
             }

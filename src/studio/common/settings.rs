@@ -23,10 +23,10 @@ pub trait Settings {
     /// of another kind of source.
     fn set(&mut self, setting: Self::Setting) -> Result<(), Invalid>;
 
-    /// Appends to `place` what it is that a setting sets. A setting on which
-    /// others depend, such as one that adds what they refer to, has a place that
+    /// Appends to `path` what it is that a setting sets. A setting on which
+    /// others depend, such as one that adds what they refer to, has a path that
     /// theirs begin with.
-    fn place(setting: &Self::Setting, place: &mut Place);
+    fn path(setting: &Self::Setting, path: &mut ParamPath);
 
     /// Hands to `emit`, in the order in which they must be set, the settings
     /// that make `to` of `self`.
@@ -42,8 +42,8 @@ impl<T: Settings + Clone> Settings for Arc<T> {
         Arc::make_mut(self).set(setting)
     }
 
-    fn place(setting: &T::Setting, place: &mut Place) {
-        T::place(setting, place);
+    fn path(setting: &T::Setting, path: &mut ParamPath) {
+        T::path(setting, path);
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(T::Setting)) {
@@ -55,7 +55,7 @@ impl<T: Settings + Clone> Settings for Arc<T> {
 
 /// What it is that a setting sets, from the whole to the part. It asks for no
 /// memory: each turn of a knob is held against the one before.
-pub type Place = ArrayVec<PlaceName, DEEPEST>;
+pub type ParamPath = ArrayVec<PathStep, DEEPEST>;
 
 /// Twice as many steps as the longest way has, which is that to a step of a drum
 /// machine.
@@ -63,7 +63,7 @@ const DEEPEST: usize = 16;
 
 /// One step of the way to what is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PlaceName {
+pub enum PathStep {
     /// One of a few.
     Part(&'static str),
     /// One of many.
@@ -137,11 +137,11 @@ macro_rules! settings {
                 Ok(())
             }
 
-            fn place(setting: &$setting, place: &mut $crate::studio::common::settings::Place) {
+            fn path(setting: &$setting, path: &mut $crate::studio::common::settings::ParamPath) {
                 match setting {
                     $( $setting::$variant(_value) => {
-                        place.push($crate::studio::common::settings::PlaceName::Part(stringify!($variant)));
-                        $crate::studio::common::settings::place_field!($kind, _value, place);
+                        path.push($crate::studio::common::settings::PathStep::Part(stringify!($variant)));
+                        $crate::studio::common::settings::path_of_field!($kind, _value, path);
                     } )+
                 }
             }
@@ -182,10 +182,10 @@ macro_rules! set_field {
     };
 }
 
-macro_rules! place_field {
-    (($type:ty), $value:ident, $place:ident) => {};
-    ([$type:ty], $value:ident, $place:ident) => {
-        <$type as $crate::studio::common::settings::Settings>::place($value, $place)
+macro_rules! path_of_field {
+    (($type:ty), $value:ident, $path:ident) => {};
+    ([$type:ty], $value:ident, $path:ident) => {
+        <$type as $crate::studio::common::settings::Settings>::path($value, $path)
     };
 }
 
@@ -201,4 +201,4 @@ macro_rules! diff_field {
     };
 }
 
-pub(crate) use {diff_field, field_type, place_field, set_field, setting_type, settings};
+pub(crate) use {diff_field, field_type, path_of_field, set_field, setting_type, settings};

@@ -13,8 +13,9 @@ use std::{collections::BTreeMap, ops::Range, ptr, sync::Arc};
 
 use super::{
     beats,
-    groove::{Beat, swing_lane},
-    schedule::{self, Player, Strike, Written},
+    groove::{SessionGroove, swing_lane},
+    schedule::{self, Player},
+    strike::{Strike, WrittenStrike},
 };
 use crate::{
     model::InstrumentId,
@@ -232,7 +233,7 @@ impl Plan {
         (id, player): (InstrumentId, Player<'_>),
         found: &mut Found,
     ) {
-        let groove = Beat::of(state, way.tempo).groove(state.instruments.get(id));
+        let groove = SessionGroove::of(state, way.tempo).groove(state.instruments.get(id));
         let (start, end) = (found.time.start, found.time.end);
         let (from, lead) = (Self::place(&self.ahead, id, start), groove.lead());
         if lead > 0 {
@@ -240,7 +241,7 @@ impl Plan {
         }
         found.follows_tempo |= groove.follows_tempo();
         pieces(from..from.max(i64::from(end) + lead), way, |span, pass, offset| {
-            player.strike(state, id, span, &mut |mut written: Written| {
+            player.strike(state, id, span, &mut |mut written: WrittenStrike| {
                 // Who comes early to what is next is to be out of the way.
                 let cut = way.away.filter(|away| lead > 0 && written.tick < away.at);
                 written.end = cut.map_or(written.end, |away| written.end.min(away.at));
@@ -267,8 +268,8 @@ fn machines_swing_alike(before: &StudioState, now: &StudioState) -> bool {
     // What learns does not move.
     let recording = before.transport.recording == now.transport.recording;
     let alike = |(kit, _)| {
-        beats::swing_lane(before, kit).map(ptr::from_ref)
-            == beats::swing_lane(now, kit).map(ptr::from_ref)
+        beats::kit_swing_lane(before, kit).map(ptr::from_ref)
+            == beats::kit_swing_lane(now, kit).map(ptr::from_ref)
     };
     recording && before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
 }

@@ -9,10 +9,11 @@ mod lane_commands;
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
-        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, NoteValue,
-        Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting, SessionSetting,
-        SourceKind, SourceSetting, TimeSignature, TransportAction, TuningSetting,
+        BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
+        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name,
+        NetworkAction, NoteValue, Output, PianoRollAction, ProjectAction, ProjectName,
+        SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
+        TuningSetting,
     },
     util::quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
 };
@@ -72,10 +73,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
         let (kind, name) = what.split_once(' ').unwrap_or((what, what));
         let source = parse_kind(kind, SourceKind::ALL, "source")?;
         let id = view.studio().instruments.free_id(view.identity.client_id.0);
-        single(Action::AddInstrument { id, name: parse_name(name)?, source })
+        single(NetworkAction::AddInstrument { id, name: parse_name(name)?, source })
     };
     "delete" "" "delete the selected instrument" => |_, view| {
-        single(Action::DeleteInstrument(selected_instrument(view)?))
+        single(NetworkAction::DeleteInstrument(selected_instrument(view)?))
     };
     "rename" "NAME" "rename the selected instrument" => |name, view| {
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Name(parse_name(name)?))])
@@ -175,7 +176,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         single(TransportAction::Region(region.map_err(|error| error.to_string())?))
     };
     "clear" "" "delete all notes of the selected instrument" => |_, view| {
-        single(Action::PianoRoll(selected_instrument(view)?, PianoRollAction::Clear))
+        single(NetworkAction::PianoRoll(selected_instrument(view)?, PianoRollAction::Clear))
     };
     "euclid" "PAD HITS [ROTATION]" "spread hits evenly over the steps of a pad" => drum_commands::euclid;
     "chain" "1 1 2|on|off" "play patterns in sequence" => drum_commands::set_chain;
@@ -198,23 +199,23 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "undo" "" "undo your last step" => |_, _| Ok(vec![Intent::Undo]);
     "redo" "" "redo it" => |_, _| Ok(vec![Intent::Redo]);
     "save" "[NAME]" "save the project" => |name, _| match name {
-        "" => single(Action::Project(ProjectAction::Save)),
-        name => single(Action::Project(ProjectAction::SaveAs(parse_project_name(name)?))),
+        "" => single(NetworkAction::Project(ProjectAction::Save)),
+        name => single(NetworkAction::Project(ProjectAction::SaveAs(parse_project_name(name)?))),
     };
     "load" "NAME" "load a project; unsaved changes are lost" => |name, _| {
-        single(Action::Project(ProjectAction::Load(parse_project_name(name)?)))
+        single(NetworkAction::Project(ProjectAction::Load(parse_project_name(name)?)))
     };
     "new" "" "start a new project; unsaved changes are lost" => |_, _| {
-        single(Action::Project(ProjectAction::New))
+        single(NetworkAction::Project(ProjectAction::New))
     };
     "checkpoint" "NAME" "create a checkpoint of the project" => |name, _| {
-        single(Action::Project(ProjectAction::CreateCheckpoint(parse_project_name(name)?)))
+        single(NetworkAction::Project(ProjectAction::CreateCheckpoint(parse_project_name(name)?)))
     };
     "forget" "NAME" "delete a checkpoint" => |name, _| {
-        single(Action::Project(ProjectAction::DeleteCheckpoint(parse_project_name(name)?)))
+        single(NetworkAction::Project(ProjectAction::DeleteCheckpoint(parse_project_name(name)?)))
     };
     "restore" "NAME" "restore a checkpoint" => |name, _| {
-        single(Action::Project(ProjectAction::RestoreCheckpoint(parse_project_name(name)?)))
+        single(NetworkAction::Project(ProjectAction::RestoreCheckpoint(parse_project_name(name)?)))
     };
     "sync" "" "fetch the full state again" => |_, _| Ok(vec![Intent::Resynchronise]);
     "quit" "" "quit" => |_, _| Ok(vec![Intent::Quit]);

@@ -11,7 +11,9 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::DirtyFlags,
-    studio::{Action, AutomationAction, Curve, Lane, LaneSetting, Point, StudioState, Target},
+    studio::{
+        AutomationAction, Curve, Lane, LaneSetting, NetworkAction, Point, StudioState, Target,
+    },
     util::quantity::{Amount, Ticks},
 };
 use ratatui::{
@@ -86,7 +88,7 @@ impl Pane for AutomationPane {
             return Some(Intent::OpenPalette("automate ".into()));
         }
         let here = self.here(view)?;
-        let act = |action| Some(Action::Automation(here.target, action).into());
+        let act = |action| Some(NetworkAction::Automation(here.target, action).into());
         match key.code {
             KeyCode::Char('D') => return act(AutomationAction::Delete),
             KeyCode::Char('e') => {

@@ -120,7 +120,7 @@ impl InstrumentsPane {
     fn beside(&self, id: InstrumentId, lines: isize) -> Option<Intent> {
         let at = self.ids.iter().position(|other| *other == id)?;
         let at = at.saturating_add_signed(lines).min(self.ids.len() - 1);
-        Some(Action::Selection(SelectionAction::Instrument(self.ids[at])).into())
+        Some(Action::from(SelectionAction::Instrument(self.ids[at])).into())
     }
 
     fn turn(&self, id: InstrumentId, instrument: &Instrument, by: f32) -> Option<Intent> {

@@ -139,7 +139,7 @@ impl MixerPane {
         let id = self.strips.get(at).copied().unwrap_or(StripId::Master);
         if let StripId::Instrument(id) = id {
             self.elsewhere = None;
-            return Action::Selection(SelectionAction::Instrument(id)).into();
+            return Action::from(SelectionAction::Instrument(id)).into();
         }
         self.elsewhere = Some(id);
         Intent::Nothing

@@ -211,7 +211,7 @@ fn show_first_instrument(id: ClientId, view: &View) -> Intent {
     let there = |id: &_| view.studio().instruments.contains(*id);
     if let Some(instrument) = view.state.roster.owned_by(id).find(there) {
         return Intent::Each(vec![
-            Action::Selection(SelectionAction::Instrument(instrument)).into(),
+            Action::from(SelectionAction::Instrument(instrument)).into(),
             Intent::go(studio::Pane::Instruments),
         ]);
     }

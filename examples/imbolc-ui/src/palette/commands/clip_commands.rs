@@ -4,7 +4,7 @@
 
 use imbolc_net::{
     model::InstrumentId,
-    studio::{Action, ClipAction, ClipId, LoopRegion, Part},
+    studio::{ClipAction, ClipId, LoopRegion, NetworkAction, Part},
     util::quantity::NoteLength,
 };
 
@@ -15,7 +15,7 @@ use crate::{app::bar_beat_tick, view::View};
 pub(super) fn capture(name: &str, view: &View) -> Parsed {
     let (id, clip) = free_clip(view)?;
     let (name, region) = (parse_name(name)?, capture_region(id, view)?);
-    single(Action::Clip(id, ClipAction::Capture { clip, name, region }))
+    single(NetworkAction::Clip(id, ClipAction::Capture { clip, name, region }))
 }
 
 /// `NAME [BARS]`
@@ -26,14 +26,14 @@ pub(super) fn create(what: &str, view: &View) -> Parsed {
     let bar = view.studio().session.time_signature.bar();
     let length = bars.checked_mul(bar).and_then(|length| NoteLength::new(length).ok());
     let length = length.ok_or_else(|| format!("a clip cannot have {bars} bars"))?;
-    single(Action::Clip(id, ClipAction::Create { clip, name: parse_name(name)?, length }))
+    single(NetworkAction::Clip(id, ClipAction::Create { clip, name: parse_name(name)?, length }))
 }
 
 /// `CLIP NAME`
 pub(super) fn rename(what: &str, view: &View) -> Parsed {
     let (id, _) = view.selected().ok_or(NOTHING_SELECTED)?;
     let (clip, name) = split_number(what, "a clip number")?;
-    single(Action::Clip(id, ClipAction::Rename(ClipId(clip), parse_name(name)?)))
+    single(NetworkAction::Clip(id, ClipAction::Rename(ClipId(clip), parse_name(name)?)))
 }
 
 /// The selected instrument, and an unused clip id.

@@ -6,7 +6,7 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, ChainedPatterns, DrumAction, DrumMachine, DrumSetting, PadSetting, PadSound,
+        ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, PadSetting, PadSound,
         PatternId, PatternSetting, SliceId,
     },
     util::quantity::{Amount, PadNumber, Pitch, SliceCount, StepCount, StepNumber},
@@ -117,7 +117,7 @@ fn current_pattern(view: &View) -> Result<PatternId, String> {
 }
 
 fn drum_action(view: &View, action: DrumAction) -> Parsed {
-    single(Action::Drums(selected_machine(view)?.0, action))
+    single(NetworkAction::Drums(selected_machine(view)?.0, action))
 }
 
 fn drum_setting(view: &View, setting: DrumSetting) -> Parsed {

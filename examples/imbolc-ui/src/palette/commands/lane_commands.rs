@@ -4,8 +4,8 @@
 
 use imbolc_net::{
     studio::{
-        Action, AutomationAction, BusParameter, DrumParameter, InstrumentParameter,
-        LayerGroupParameter, MasterParameter, PadParameter, SessionParameter, StudioState, Target,
+        AutomationAction, BusParameter, DrumParameter, InstrumentParameter, LayerGroupParameter,
+        MasterParameter, NetworkAction, PadParameter, SessionParameter, StudioState, Target,
     },
     util::quantity::PadNumber,
 };
@@ -23,7 +23,7 @@ pub(super) fn automate(what: &str, view: &View) -> Parsed {
         let what = describe::target_text(view.studio(), &target);
         return Err(format!("a lane for {what} exists already"));
     }
-    single(Action::Automation(target, AutomationAction::Add))
+    single(NetworkAction::Automation(target, AutomationAction::Add))
 }
 
 /// The parameter with exactly this name, or the only one that contains all the given

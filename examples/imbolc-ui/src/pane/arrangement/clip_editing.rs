@@ -6,8 +6,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, ArrangementSetting, AtEnd, ClipAction, ClipId, Part, Placement, PlacementAction,
-        PlacementId, PlayMode, SelectionAction,
+        ArrangementSetting, AtEnd, ClipAction, ClipId, NetworkAction, Part, Placement,
+        PlacementAction, PlacementId, PlayMode, SelectionAction,
     },
     util::quantity::{NoteLength, Pitch, Ticks},
 };
@@ -37,7 +37,7 @@ pub(super) struct ClipCursor<'a> {
 
 impl ClipCursor<'_> {
     fn act(&self, action: PlacementAction) -> Intent {
-        Action::Placement(self.id, action).into()
+        NetworkAction::Placement(self.id, action).into()
     }
 
     fn go_to(&self, tick: i64) -> Intent {
@@ -148,9 +148,9 @@ impl ArrangementPane {
             KeyCode::Char('n') => {
                 with_clip(here, |clip, name| Intent::OpenPalette(format!("clipname {clip} {name}")))
             }
-            KeyCode::Char('D') => {
-                with_clip(here, |clip, _| Action::Clip(here.id, ClipAction::Delete(clip)).into())
-            }
+            KeyCode::Char('D') => with_clip(here, |clip, _| {
+                NetworkAction::Clip(here.id, ClipAction::Delete(clip)).into()
+            }),
             _ => return None,
         })
     }
@@ -187,7 +187,7 @@ pub(super) fn next_mode(view: &View) -> Intent {
         PlayMode::PianoRoll => PlayMode::Arrangement,
         PlayMode::Arrangement => PlayMode::PianoRoll,
     };
-    Action::Arrangement(ArrangementSetting::Play(play)).into()
+    NetworkAction::Arrangement(ArrangementSetting::Play(play)).into()
 }
 
 /// Switches to the next behaviour at the end of the arrangement.
@@ -197,5 +197,5 @@ pub(super) fn next_end(view: &View) -> Intent {
         AtEnd::Stop => AtEnd::Repeat,
         AtEnd::Repeat => AtEnd::GoOn,
     };
-    Action::Arrangement(ArrangementSetting::AtEnd(at_end)).into()
+    NetworkAction::Arrangement(ArrangementSetting::AtEnd(at_end)).into()
 }

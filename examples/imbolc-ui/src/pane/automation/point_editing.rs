@@ -5,8 +5,8 @@
 use crossterm::event::KeyCode;
 use imbolc_net::{
     studio::{
-        Action, AutomationAction, ClipboardAction, Curve, Lane, LoopRegion, Point, SelectionAction,
-        Target,
+        AutomationAction, ClipboardAction, Curve, Lane, LoopRegion, NetworkAction, Point,
+        SelectionAction, Target,
     },
     util::quantity::{Amount, Pitch, Ticks},
 };
@@ -38,7 +38,7 @@ pub(super) struct PointCursor<'a> {
 
 impl PointCursor<'_> {
     fn act(&self, action: AutomationAction) -> Intent {
-        Action::Automation(self.target, action).into()
+        NetworkAction::Automation(self.target, action).into()
     }
 
     fn go_to(&self, tick: Ticks) -> Intent {

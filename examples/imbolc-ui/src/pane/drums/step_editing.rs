@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, ClipboardAction, DrumAction, DrumMachine, DrumSetting, HitSetting, Pattern,
+        ClipboardAction, DrumAction, DrumMachine, DrumSetting, HitSetting, NetworkAction, Pattern,
         PatternId, PatternSetting, Step, StepRegion,
     },
     util::quantity::{Amount, PadNumber, Semitones, StepNumber, Velocity},
@@ -50,7 +50,7 @@ impl StepCursor<'_> {
     }
 
     fn act(&self, action: DrumAction) -> Intent {
-        Action::Drums(self.id, action).into()
+        NetworkAction::Drums(self.id, action).into()
     }
 
     fn set(&self, setting: DrumSetting) -> Intent {

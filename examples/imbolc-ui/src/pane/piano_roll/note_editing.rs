@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, ClipboardAction, LoopRegion, Note, PianoRollAction, SelectionAction, Track,
+        ClipboardAction, LoopRegion, NetworkAction, Note, PianoRollAction, SelectionAction, Track,
         TrackSetting, Voices,
     },
     util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
@@ -35,7 +35,7 @@ pub(super) struct NoteCursor<'a> {
 
 impl NoteCursor<'_> {
     fn act(&self, action: PianoRollAction) -> Intent {
-        Action::PianoRoll(self.id, action).into()
+        NetworkAction::PianoRoll(self.id, action).into()
     }
 
     fn set(&self, setting: TrackSetting) -> Intent {

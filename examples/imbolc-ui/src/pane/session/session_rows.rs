@@ -4,9 +4,9 @@
 
 use imbolc_net::{
     studio::{
-        Action, ClickSetting, HumaniseSetting, Key, LoopRegion, MidiMapSetting, Names, NoteValue,
-        ProjectNotice, Scale, SessionSetting, StudioState, TimeSignature, TransportAction,
-        TuningSetting, TuningSystem,
+        ClickSetting, HumaniseSetting, Key, LoopRegion, MidiMapSetting, Names, NetworkAction,
+        NoteValue, ProjectNotice, Scale, SessionSetting, StudioState, TimeSignature,
+        TransportAction, TuningSetting, TuningSystem,
     },
     util::quantity::{Amount, Bpm, ConcertPitch, CountIn, MidiChannel, Ticks},
 };
@@ -239,7 +239,7 @@ fn privilege_holder(view: &View) -> Vec<Span<'static>> {
 
 #[expect(clippy::unnecessary_wraps, reason = "every step returns an option")]
 fn set_session(setting: SessionSetting) -> Option<Intent> {
-    Some(Action::Session(setting).into())
+    Some(NetworkAction::Session(setting).into())
 }
 
 fn set_click(setting: ClickSetting) -> Option<Intent> {
