@@ -80,7 +80,9 @@ pub(crate) fn fresh_session_id() -> Result<SessionId, OpenError> {
 
 impl<M: Model> fmt::Debug for LocalDispatcher<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalDispatcher").field("status", &self.in_process.status()).finish()
+        f.debug_struct("LocalDispatcher")
+            .field("status", &self.in_process.status())
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn apply_checked<M: Model>(
 ) -> Result<Outcome<M>, Refusal> {
     let access = M::access(&state.model, action);
     authorise::<M>(state, actor, access)?;
-    apply(state, actor, access, action)
+    apply_action(state, actor, access, action)
 }
 
 /// Applies an action on behalf of the session itself: ownership and privilege
@@ -29,7 +29,7 @@ pub(crate) fn apply_unchecked<M: Model>(
     actor: ClientId,
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
-    apply(state, actor, M::access(&state.model, action), action)
+    apply_action(state, actor, M::access(&state.model, action), action)
 }
 
 pub(super) fn authorise<M: Model>(
@@ -58,7 +58,7 @@ pub(super) fn authorise<M: Model>(
     }
 }
 
-fn apply<M: Model>(
+fn apply_action<M: Model>(
     state: &Arc<NetworkState<M>>,
     actor: ClientId,
     access: Access,

@@ -44,9 +44,9 @@ impl<M: Model> Default for UndoLog<M> {
 /// A stack of steps that is cheap to clone and to trim. The top is kept apart,
 /// because a sweep replaces it with each edit.
 struct StepStack<M: Model> {
-    top: Option<Arc<Step<M>>>,
+    top: Option<Arc<UndoStep<M>>>,
     /// The other steps by ascending number.
-    below: OrdMap<u64, Arc<Step<M>>>,
+    below: OrdMap<u64, Arc<UndoStep<M>>>,
 }
 
 impl<M: Model> Clone for StepStack<M> {
@@ -67,7 +67,7 @@ impl<M: Model> StepStack<M> {
     }
 
     /// Pushes a step, and drops the oldest if there are too many.
-    fn push(&mut self, step: Arc<Step<M>>) {
+    fn push(&mut self, step: Arc<UndoStep<M>>) {
         let Some(covered) = self.top.replace(step) else { return };
         let number = self.below.last().map_or(0, |(newest, _)| newest + 1);
         self.below.insert(number, covered);
@@ -78,7 +78,7 @@ impl<M: Model> StepStack<M> {
         }
     }
 
-    fn pop(&mut self) -> Option<Arc<Step<M>>> {
+    fn pop(&mut self) -> Option<Arc<UndoStep<M>>> {
         let uncovered = self.below.last().map(|(&newest, _)| newest);
         let uncovered = uncovered.and_then(|newest| self.below.remove(&newest));
         std::mem::replace(&mut self.top, uncovered)
@@ -100,7 +100,7 @@ impl<M: Model> StepStack<M> {
 ///
 /// The snapshots share their parts, so they cost little. The differences between
 /// them are computed only when they are needed.
-struct Step<M: Model> {
+struct UndoStep<M: Model> {
     access: Access,
     /// The last of the actions, and when it was dispatched.
     action: M::Action,
@@ -154,19 +154,19 @@ impl<M: Model> UndoLog<M> {
             UndoPolicy::Barrier => return *self = Self::default(),
             UndoPolicy::Step => {}
         }
-        let continued = self
+        let extended = self
             .done
             .top
             .as_ref()
             .filter(|_| continues && self.undone.is_empty())
             .filter(|step| M::continues(&step.action, action));
-        let first = continued
+        let first = extended
             .map_or_else(|| (Arc::clone(before), Arc::clone(after)), |step| step.first.clone());
-        let is_continued = continued.is_some();
+        let is_extended = extended.is_some();
         let access = M::access(&before.model, action);
         let last = Arc::clone(after);
-        let step = Arc::new(Step { access, action: action.clone(), at: now, first, last });
-        if is_continued {
+        let step = Arc::new(UndoStep { access, action: action.clone(), at: now, first, last });
+        if is_extended {
             self.done.top = Some(step);
         } else {
             self.done.push(step);
@@ -237,7 +237,7 @@ impl<M: Model> UndoLog<M> {
     }
 }
 
-impl<M: Model> Step<M> {
+impl<M: Model> UndoStep<M> {
     fn authorise(&self, state: &NetworkState<M>, actor: ClientId) -> Result<(), Refusal> {
         match self.access {
             // An instrument that does not exist has no owner: the participant
