@@ -10,7 +10,8 @@ use std::{
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
-    Attribute, Item, ItemFn, ItemMod, ItemUse, Macro, TypeParam, UseTree, Visibility,
+    Attribute, Item, ItemFn, ItemMod, ItemUse, Macro, TypeParam, UseTree, VisRestricted,
+    Visibility,
     visit::{self, Visit},
 };
 
@@ -311,6 +312,9 @@ impl<'ast> Visit<'ast> for Source {
         }
         visit::visit_path(self, path);
     }
+
+    /// `pub(in crate::studio)` is not an import.
+    fn visit_vis_restricted(&mut self, _: &'ast VisRestricted) {}
 
     /// Without its default.
     fn visit_type_param(&mut self, parameter: &'ast TypeParam) {
