@@ -304,6 +304,9 @@ impl<'ast> Visit<'ast> for Source {
         }
     }
 
+    /// The module in `pub(in module)` is not imported.
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let parts: Vec<_> = path.segments.iter().map(|part| part.ident.to_string()).collect();
         self.names_studio |= parts.last().is_some_and(|name| name == "Studio");
