@@ -10,8 +10,7 @@ use std::{
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
-    Attribute, Item, ItemFn, ItemMod, ItemUse, Macro, TypeParam, UseTree, VisRestricted,
-    Visibility,
+    Attribute, Item, ItemFn, ItemMod, ItemUse, Macro, TypeParam, UseTree, Visibility,
     visit::{self, Visit},
 };
 
@@ -315,9 +314,6 @@ impl<'ast> Visit<'ast> for Source {
         }
         visit::visit_path(self, path);
     }
-
-    /// `pub(in crate::studio)` is not an import.
-    fn visit_vis_restricted(&mut self, _: &'ast VisRestricted) {}
 
     /// Without its default.
     fn visit_type_param(&mut self, parameter: &'ast TypeParam) {
