@@ -39,7 +39,7 @@ pub(super) const fn access_of(action: &NetworkAction) -> Access {
     }
 }
 
-/// Its sends and its output are the instrument's, though they name a bus.
+/// Sends and output belong to the instrument, although they name a bus.
 const fn instrument_access(id: InstrumentId, action: &InstrumentAction) -> Access {
     match action {
         InstrumentAction::Set(_)
@@ -92,7 +92,7 @@ const fn arrangement_access(setting: &ArrangementSetting) -> Access {
     }
 }
 
-/// A lane is the instrument's whose parameter it moves.
+/// A lane belongs to the instrument whose parameter it moves.
 const fn automation_access(target: Target, action: &AutomationAction) -> Access {
     match action {
         AutomationAction::Add
@@ -123,7 +123,8 @@ const fn project_access(action: &ProjectAction) -> Access {
     }
 }
 
-/// A pad may play another's instrument: what is edited is the kit alone.
+/// A pad may play another participant's instrument, because only the kit is
+/// edited.
 const fn drums_access(id: InstrumentId, action: &DrumAction) -> Access {
     match action {
         DrumAction::Set(_)

@@ -1,5 +1,5 @@
-//! Finds in a studio what a [`Target`] moves and what a [`Device`] has loaded, and
-//! builds the action that sets it.
+//! Looks up what a [`Target`] moves and what a [`Device`] has loaded, and builds
+//! the action that sets it.
 
 use crate::{
     model::Invalid,

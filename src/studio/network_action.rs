@@ -1,6 +1,6 @@
-//! All that changes what everybody shares.
+//! The shared actions: everything that changes the studio.
 //!
-//! It knows every family of actions, and carries none of them out.
+//! It lists the actions of every subsystem and carries none of them out.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{model::InstrumentId, util::quantity::ParameterChange};
 
-/// What may cross the wire: all that changes what everybody shares.
+/// A shared action, as it crosses the wire.
 ///
 /// ```
 /// use imbolc_net::studio::{NetworkAction, TransportAction};
@@ -31,13 +31,14 @@ use crate::{model::InstrumentId, util::quantity::ParameterChange};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NetworkAction {
-    /// Adds an instrument and its empty track; who adds it owns it.
+    /// Adds an instrument and its empty track. Its owner is the participant who
+    /// adds it.
     AddInstrument {
         /// A free id; see [`InstrumentState::free_id`](super::InstrumentState::free_id).
         id: InstrumentId,
         /// The display name.
         name: Name,
-        /// What its sound begins with.
+        /// The sound source.
         source: SourceKind,
     },
     /// Deletes an instrument and its track.
@@ -48,25 +49,25 @@ pub enum NetworkAction {
     PianoRoll(InstrumentId, PianoRollAction),
     /// Edits an instrument's clips.
     Clip(InstrumentId, ClipAction),
-    /// Edits where an instrument's clips are placed.
+    /// Edits the placements of an instrument's clips.
     Placement(InstrumentId, PlacementAction),
-    /// Sets what holds for the arrangement as a whole.
+    /// Sets how the arrangement is played.
     Arrangement(ArrangementSetting),
     /// Edits the lane of a parameter.
     Automation(Target, AutomationAction),
-    /// Saves, loads and the like.
+    /// Saves or loads a project, and the like.
     Project(ProjectAction),
-    /// What came of that. Only the engine says it.
+    /// The outcome of a project action. Only the engine sends it.
     ProjectReport(ProjectReport),
     /// Edits the drum machine of a drum kit.
     Drums(InstrumentId, DrumAction),
-    /// Turns an endless knob of a custom `SynthDef` or a plug-in.
+    /// Changes a parameter of a custom `SynthDef` or a plug-in relative to its value.
     Adjust(Device, ParameterId, ParameterChange),
     /// Edits the list of custom `SynthDef`s and plug-ins.
     Registry(RegistrySetting),
-    /// Sets what holds for the session as a whole.
+    /// Changes the session settings.
     Session(SessionSetting),
-    /// Starts, stops, goes somewhere, repeats.
+    /// Controls the transport.
     Transport(TransportAction),
     /// Edits the buses, the strips of layer groups, or the master.
     Mixer(MixerSetting),

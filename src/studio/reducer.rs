@@ -1,7 +1,7 @@
 //! Carries out actions.
 //!
-//! Each subsystem changes itself; what an action means for the others is said
-//! here. After an error the state is to be thrown away.
+//! Each subsystem reduces its own state; the consequences for other subsystems are
+//! here. After an error, discard the state.
 
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ use crate::{
     },
 };
 
-/// Playing, the transport and saving are not steps.
+/// Playing, the transport and project actions are not steps.
 pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
     match action {
         NetworkAction::Instrument(_, InstrumentAction::Set(_))
@@ -54,7 +54,7 @@ pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
         | NetworkAction::Registry(_)
         | NetworkAction::Session(_)
         | NetworkAction::Mixer(_) => UndoPolicy::Step,
-        // What comes in the place of everything leaves nothing to go back to.
+        // Nothing that an undo could restore survives a replaced studio.
         NetworkAction::Project(ProjectAction::New)
         | NetworkAction::ProjectReport(ProjectReport {
             outcome: ProjectOutcome::Loaded(..), ..
@@ -79,7 +79,8 @@ pub(super) fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool 
     }
 }
 
-/// What can be swept: a parameter, or the velocity or length of a note.
+/// The path of what an action sweeps: a parameter, or the velocity or length of
+/// a note.
 fn swept(action: &NetworkAction) -> Option<ParamPath> {
     let change = match action {
         NetworkAction::Instrument(_, InstrumentAction::Set(InstrumentSetting::Chain(setting)))
@@ -135,7 +136,7 @@ fn touched(device: Device, parameter: ParameterId) -> StudioChange {
     }
 }
 
-/// What a change changes, from the whole to the part.
+/// The path of what a change changes.
 fn path_of_change(change: &StudioChange) -> ParamPath {
     use PathStep::{Number, Part};
 
@@ -217,14 +218,14 @@ fn path_of_change(change: &StudioChange) -> ParamPath {
     }
 }
 
-/// Where a note is in its track or clip.
+/// The path of a note within its track or clip.
 fn at(tick: Ticks, pitch: Pitch) -> [PathStep; 3] {
     use PathStep::{Number, Part};
 
     [Part("Note"), Number(tick.get().into()), Number(pitch.get().into())]
 }
 
-/// A lane is a part of what it moves, so that it comes and goes with it.
+/// A lane is part of what it moves, so that undo restores both together.
 fn lane_path(target: Target) -> ParamPath {
     use PathStep::{Number, Part};
 
@@ -248,7 +249,7 @@ fn lane_path(target: Target) -> ParamPath {
     if target.slot().is_some() {
         path.push(Part("Chain"));
     }
-    // It need not be the same elsewhere: a path never leaves the process.
+    // The hash may differ between processes, because a path never leaves its own.
     let mut hasher = DefaultHasher::new();
     target.hash(&mut hasher);
     path.extend([Part("Lane"), Number(hasher.finish())]);
@@ -264,7 +265,7 @@ fn path_within<S: Settings>(mut path: ParamPath, setting: &S::Setting) -> ParamP
     path
 }
 
-/// The difference of two moments, thing by thing.
+/// The difference between two states, one thing at a time.
 pub(super) fn diff_reversible(
     from: &StudioState,
     to: &StudioState,
@@ -277,7 +278,7 @@ pub(super) fn diff_reversible(
             .entry(path_of_change(change))
             .or_insert_with(|| ReversibleChange { forward: nothing(), backward: nothing() });
     }
-    // What depends on something else that changes goes with it.
+    // A change goes with the change on which it depends.
     let wholes: Vec<_> = reversible.keys().cloned().collect();
     reversible.retain(|path, _| {
         !wholes.iter().any(|whole| whole.len() < path.len() && path.starts_with(whole))
@@ -297,7 +298,7 @@ pub(super) fn diff_reversible(
     reversible.into_values().collect()
 }
 
-/// The difference as fine as it can be said, but for what is played.
+/// The difference in the smallest possible changes, without held keys.
 fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
     let mut changes = Vec::new();
     if !Arc::ptr_eq(&from.session, &to.session) {
@@ -328,12 +329,12 @@ fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
     from.automation.diff(&to.automation, &to.instruments, &mut |target, change| {
         changes.push(StudioChange::Lane(target, change));
     });
-    // The machine of a drum kit that is put comes after it.
+    // The machine of a new drum kit follows the instrument.
     from.drums.diff(&to.drums, &mut |id, change| changes.push(StudioChange::Drums(id, change)));
     changes
 }
 
-/// The instrument as it is made, not as it is played.
+/// Puts an instrument without its held keys.
 fn put_instrument(
     state: &StudioState,
     id: InstrumentId,

@@ -1,4 +1,4 @@
-//! All that a studio shares, and what must hold between its parts.
+//! The shared state of a studio, and the invariants between its parts.
 //!
 //! It knows every subsystem and no action.
 
@@ -30,17 +30,16 @@ use crate::{
     },
 };
 
-/// All that a studio shares. Cheap to clone: its parts are shared.
+/// The shared state of a studio. It is cheap to clone.
 ///
-/// Every instrument has a track, every drum kit a drum machine, and no track,
-/// drum machine, clip or lane is without its instrument; nothing refers to what
-/// is not there.
+/// Every instrument has a track and every drum kit a drum machine; every track,
+/// drum machine, clip and lane has its instrument; no reference dangles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedStudio")]
 pub struct StudioState {
-    /// What holds for the session as a whole.
+    /// The session settings.
     pub session: Arc<SessionState>,
-    /// Whether the music goes, and from where.
+    /// The transport.
     pub transport: Transport,
     /// The custom `SynthDef`s and the plug-ins.
     pub registry: Registry,
@@ -52,11 +51,11 @@ pub struct StudioState {
     pub drums: Drums,
     /// The instruments.
     pub instruments: InstrumentState,
-    /// The clips, and where in the piece they are placed.
+    /// The clips and their placements.
     pub arrangement: Arrangement,
-    /// What moves parameters while the music goes.
+    /// The automation lanes.
     pub automation: Automation,
-    /// Under which name all this is kept.
+    /// The name of the project, and the list of projects.
     pub projects: Arc<Projects>,
 }
 
@@ -77,8 +76,8 @@ impl StudioState {
         state
     }
 
-    /// The piece alone, as it is kept: nothing sounds, nothing moves, and under
-    /// which name it is kept is not part of it.
+    /// The piece as a project stores it: no held keys, transport stopped, without
+    /// the list of projects.
     #[must_use]
     pub fn at_rest(&self) -> Self {
         let mut state = self.clone();
@@ -118,7 +117,7 @@ impl StudioState {
         Ok(silence(id, &instrument.sounding))
     }
 
-    /// Puts another piece in the place of this one.
+    /// Replaces this piece by another.
     pub(super) fn replace(&mut self, other: &Self) -> Vec<StudioEffect> {
         let mut effects: Vec<_> = self
             .instruments
@@ -133,8 +132,7 @@ impl StudioState {
         effects
     }
 
-    /// Checks what must hold between the parts; within a part its types see to
-    /// it.
+    /// Checks the invariants between the parts. Each part keeps its own.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         if !self.instruments.ids().eq(self.piano_roll.ids()) {
             return Err("instruments and tracks do not match");
@@ -157,7 +155,7 @@ impl StudioState {
         checked.map_err(|_| "something refers to what is not there")
     }
 
-    /// Lets go of what is gone, wherever it is referred to.
+    /// Removes every reference to what was deleted.
     pub(super) fn forget(&mut self, gone: Reference) {
         forget_in_session(&mut self.session, gone);
         self.mixer.forget(gone);
@@ -206,7 +204,7 @@ impl StudioState {
     }
 }
 
-/// A state as it is read, before it is known to be one.
+/// A state as it is deserialized, before its invariants are checked.
 #[derive(Deserialize)]
 struct UncheckedStudio {
     session: Arc<SessionState>,

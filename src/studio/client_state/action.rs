@@ -1,11 +1,11 @@
-//! What a UI asks for: an action for everybody, or one for itself.
+//! The actions of a UI: shared ones and its own.
 
 use super::local_action::{
     ClipboardAction, LayerAction, LocalAction, MidiAction, NavigationAction, SelectionAction,
 };
 use crate::studio::network_action::NetworkAction;
 
-/// What a UI asks for.
+/// An action of a UI.
 ///
 /// ```
 /// use imbolc_net::studio::{Action, NavigationAction, NetworkAction, Pane, TransportAction};
@@ -16,9 +16,9 @@ use crate::studio::network_action::NetworkAction;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// For the dispatcher, and so for everybody.
+    /// A shared action, for the dispatcher.
     Network(NetworkAction),
-    /// For the [`ClientState`](super::ClientState) next to the UI.
+    /// An action for the [`ClientState`](super::ClientState) next to the UI.
     Local(LocalAction),
 }
 

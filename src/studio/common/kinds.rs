@@ -1,9 +1,9 @@
-//! One table makes a choice of several kinds, each with parameters of its own: a
-//! source, an effect.
+//! `kinds!`: one table declares something of several kinds, each with parameters
+//! of its own: a source, an effect.
 //!
-//! It knows how kinds are told apart and changed, and not one of them by name.
+//! No kind may be named here.
 
-/// Declares the kinds of something, and what is set of each.
+/// Declares an enum of kinds, with their settings and parameters.
 ///
 /// A row is `Kind(Type);`, whose type is [`Settings`](super::Settings). Between
 /// two kinds, the difference is the new kind and those of its parameters that

@@ -1,9 +1,8 @@
-//! One table makes a group of parameters: its struct, its defaults, the enum of
-//! its settings, how one is set, and which ones differ.
+//! `settings!`: one table declares a group of parameters, with its struct, its
+//! defaults, the enum of its settings, its setter and its difference.
 //!
-//! The same enum is what a UI sends when a knob turns and what a patch carries
-//! to the others, so that no parameter can be edited without being synchronised.
-//! Nothing in here knows a single parameter by name.
+//! A UI sends the same enum that a patch carries, so every parameter that can be
+//! edited is synchronised. No parameter may be named here.
 
 use std::sync::Arc;
 
@@ -19,21 +18,21 @@ pub trait Settings {
     /// Sets one parameter.
     ///
     /// # Errors
-    /// If the group has no such parameter in its present form, e.g. a parameter
-    /// of another kind of source.
+    /// If the group has no such parameter at the moment, e.g. a parameter of
+    /// another kind of source.
     fn set(&mut self, setting: Self::Setting) -> Result<(), Invalid>;
 
-    /// Appends to `path` what it is that a setting sets. A setting on which
-    /// others depend, such as one that adds what they refer to, has a path that
-    /// theirs begin with.
+    /// Appends the path of what a setting sets to `path`. A setting on which
+    /// others depend, such as one that adds what they refer to, has a prefix of
+    /// their paths.
     fn path(setting: &Self::Setting, path: &mut ParamPath);
 
-    /// Hands to `emit`, in the order in which they must be set, the settings
-    /// that make `to` of `self`.
+    /// Emits the settings that turn `self` into `to`, in the order in which they
+    /// must be set.
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(Self::Setting));
 }
 
-/// A group that is rarely edited is shared, so that what it is in stays cheap to
+/// A rarely edited group is shared, so that the struct around it stays cheap to
 /// copy.
 impl<T: Settings + Clone> Settings for Arc<T> {
     type Setting = T::Setting;
@@ -53,20 +52,21 @@ impl<T: Settings + Clone> Settings for Arc<T> {
     }
 }
 
-/// What it is that a setting sets, from the whole to the part. It asks for no
-/// memory: each turn of a knob is held against the one before.
+/// The path to what a setting sets, from the whole to the part.
+///
+/// It does not allocate, because each turn of a knob is compared with the one
+/// before.
 pub type ParamPath = ArrayVec<PathStep, DEEPEST>;
 
-/// Twice as many steps as the longest way has, which is that to a step of a drum
-/// machine.
+/// Twice the length of the longest path, which leads to a step of a drum machine.
 const DEEPEST: usize = 16;
 
-/// One step of the way to what is set.
+/// One step of a [`ParamPath`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PathStep {
-    /// One of a few.
+    /// A field or a variant.
     Part(&'static str),
-    /// One of many.
+    /// An id, a tick or an index.
     Number(u64),
 }
 
@@ -77,8 +77,8 @@ pub enum PathStep {
 /// is itself [`Settings`]. Fields in the `beside` block are state, but not
 /// settings: the owner of the struct compares them itself.
 ///
-/// With a third name, what has a range of it can be moved by lanes, and that is
-/// the name of which.
+/// The optional third name is that of the enum of the parameters that lanes can
+/// move: all whose type has a range.
 macro_rules! settings {
     (
         $(#[$meta:meta])*

@@ -1,7 +1,7 @@
-//! What the drum machines strike between two ticks.
+//! The beats of the drum machines between two ticks.
 //!
-//! A machine begins with the music and goes round: where it is follows from the
-//! tick alone, so that a seek finds it in step with everything else.
+//! A machine starts with the music and repeats. Its position follows from the tick
+//! alone, so it is in step after a seek.
 
 use super::{
     schedule::{Span, chance_of, is_mono, moves},

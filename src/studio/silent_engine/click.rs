@@ -1,6 +1,6 @@
-//! What beats time: where the beats of the session's metre are.
+//! The positions of the beats in the session's time signature.
 //!
-//! It knows nothing of what is played to them.
+//! It knows nothing of what is played.
 
 use crate::studio::{StudioState, TimeSignature};
 

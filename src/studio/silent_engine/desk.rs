@@ -1,7 +1,7 @@
-//! What the meters of a desk would show, from the state and the notes that sound.
+//! Meter levels, estimated from the state and the sounding notes.
 //!
-//! An estimate by velocities, faders, pans, mutes and solos: it knows nothing
-//! of sources, filters and envelopes, and nothing of time.
+//! It considers velocities, faders, pans, mutes and solos; it knows nothing of
+//! sources, filters, envelopes or time.
 
 use std::iter;
 

@@ -1,9 +1,7 @@
-//! How an instrument stands to the beat: from where something is written to
-//! where, and how hard, it is played.
+//! Moves written notes to the tick and velocity at which an instrument plays them.
 //!
-//! What is left to chance follows from the place, the instrument and the key:
-//! it is the same however often it is asked for. It knows nothing of the
-//! playhead.
+//! Chance is a hash of position, instrument and key, so that every query gives the
+//! same result. It knows nothing of the playhead.
 
 use super::{
     schedule,

@@ -1,8 +1,7 @@
-//! An engine that keeps musical time, plays what is written, and makes no sound.
+//! An engine that keeps musical time, plays the written notes and makes no sound.
 //!
-//! It stands in where there is no sound card: in tests, in examples, and for a
-//! jam whose sound comes from elsewhere. It never reads a clock: it is told what
-//! time it is.
+//! It serves where there is no sound card: in tests, in examples, and in sessions
+//! whose sound is made elsewhere. It never reads a clock: time is passed in.
 
 mod beats;
 mod click;

@@ -1,7 +1,7 @@
-//! A performance: the playhead on its way, and everything that it reaches.
+//! A performance: the moving playhead, and everything that it reaches.
 //!
-//! Each tick is played once each time it is passed, in order, however the time
-//! is cut into pieces. It knows the state as it reads it, and changes nothing.
+//! Each tick is played once per pass and in order, however time is divided. It
+//! reads the state and never changes it.
 
 use std::{collections::BTreeMap, time::Duration};
 

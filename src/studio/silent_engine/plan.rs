@@ -1,13 +1,12 @@
-//! What is going to be struck, a little ahead of the playhead.
+//! The upcoming strikes, a little ahead of the playhead.
 //!
-//! What is written is looked up once for a stretch of time, and again only when
-//! it has changed: a pulse looks at what is due and at nothing else.
+//! Written notes are looked up once per stretch of time, and again only after a
+//! change, so that a pulse looks at due strikes only.
 //!
-//! Each instrument has come to a place of its own in what is written: that of
-//! the playhead, or further if it plays early. What it has come by is settled;
-//! the rest can still change. So nothing is played twice and nothing left out
-//! when tempo or groove change in between, and how the time is cut into pieces
-//! makes no difference.
+//! Each instrument has a position of its own in the written notes: that of the
+//! playhead, or a later one if it plays early. Everything before it is settled,
+//! everything after it can still change. So no note is played twice or left out if
+//! tempo or groove change, however time is divided.
 
 use std::{collections::BTreeMap, ops::Range, ptr, sync::Arc};
 

@@ -1,8 +1,8 @@
-//! Musical time, exactly: however the time that passes is cut into pieces, the
-//! playhead comes to the same place.
+//! Exact musical time: however elapsed time is divided, the playhead arrives at
+//! the same position.
 //!
-//! It counts in whole numbers and never rounds while the tempo stays. It knows
-//! nothing of what there is to be played.
+//! It counts in whole numbers and does not round while the tempo is constant. It
+//! knows nothing of what is played.
 
 use std::time::Duration;
 

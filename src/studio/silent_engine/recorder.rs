@@ -1,8 +1,7 @@
-//! What becomes of playing and turning while the transport records: notes on
-//! armed tracks, points on armed lanes.
+//! Recording: notes on armed tracks, points on armed lanes.
 //!
-//! It says what is to be written down in actions, and writes nothing itself. It
-//! does not know whether the playhead moves.
+//! It returns the actions that write them down and writes nothing itself. It does
+//! not know whether the playhead moves.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,7 @@
-//! What is written between two ticks: notes of tracks and of clips, beats of drum
-//! machines, and the values of lanes.
+//! The written notes, beats and lane values between two ticks.
 //!
-//! It only reads. Intervals are half-open, so that what is asked for piece by
-//! piece is what would have been asked for at once. Whatever else strikes notes
-//! is one of the [`players`].
+//! It only reads. Intervals are half-open, so that adjacent queries give the same
+//! result as one query. Every source of strikes is one of the [`players`].
 
 use super::beats;
 use crate::{

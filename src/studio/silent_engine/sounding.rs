@@ -1,7 +1,7 @@
-//! Which of the scheduled notes sound.
+//! The scheduled notes that sound.
 //!
-//! It sees to it that every note that begins ends once. Keys that somebody
-//! holds are in the state, not here.
+//! Every note that begins ends once. Keys held by a participant are in the state,
+//! not here.
 
 use std::collections::{BTreeMap, BTreeSet};
 

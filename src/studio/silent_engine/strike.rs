@@ -1,4 +1,4 @@
-//! What is struck: a note or a pad, as it is written and as it is played.
+//! A strike of a note or a pad, as written and as played.
 //!
 //! It knows nothing of where strikes come from.
 

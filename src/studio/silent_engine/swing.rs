@@ -1,6 +1,6 @@
-//! How swing moves what is written to where it is played.
+//! Swing: from the written tick to the tick that is played.
 //!
-//! It stretches the first eighth of every two and squeezes the second, so that
+//! It stretches the first eighth of each pair and compresses the second, so that
 //! order is kept and no beat moves. It knows nothing of what is played.
 
 use crate::{studio::TimeSignature, util::quantity::Amount};
