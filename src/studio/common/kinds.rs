@@ -5,7 +5,7 @@
 
 /// Declares an enum of kinds, with their settings and parameters.
 ///
-/// A row is `Kind(Type);`, whose type is [`Settings`](super::Settings). Between
+/// A row is `Kind(Type);`, whose type is [`Settings`](crate::studio::Settings). Between
 /// two kinds, the difference is the new kind and those of its parameters that
 /// are not at their defaults.
 macro_rules! kinds {
