@@ -2,7 +2,7 @@
 //!
 //! It knows the dispatcher and the discovery layer, never the terminal or a pane.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use imbolc_net::{
     Dispatcher, Event,
@@ -17,6 +17,12 @@ use tracing::warn;
 pub struct Announcement {
     server: Arc<DiscoveryServer>,
     tasks: [JoinHandle<()>; 2],
+}
+
+impl fmt::Debug for Announcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Announcement").finish_non_exhaustive()
+    }
 }
 
 impl Announcement {

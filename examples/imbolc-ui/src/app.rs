@@ -7,7 +7,7 @@ mod join_address;
 mod keyboard;
 mod layout;
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, sync::Arc, time::Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use imbolc_net::{
@@ -75,6 +75,12 @@ pub struct App {
     /// Whether the last key asked to quit and a confirmation is pending.
     confirm_quit: bool,
     quit_requested: bool,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 struct PaneSlot {
