@@ -18,7 +18,7 @@ use imbolc_net::{
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{
         Action, ClientState, FilterSetting, InstrumentAction, InstrumentSetting, LocalAction,
-        NetworkAction, Route, SelectionAction, Studio, StudioState, TransportAction,
+        NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
     },
     util::quantity::Hertz,
 };
@@ -76,9 +76,9 @@ impl<D: Dispatcher> Ui<D> {
             return;
         }
         let Some(action) = self.action(key, &state.model) else { return };
-        match action.route() {
-            Route::Network(action) => self.show_error(self.studio.dispatch(action)),
-            Route::Local(action) => {
+        match action {
+            Action::Network(action) => self.show_error(self.studio.dispatch(action)),
+            Action::Local(action) => {
                 if let Some(action) = self.local.handle(action, &state.model) {
                     self.show_error(self.studio.dispatch(action));
                 }
@@ -91,7 +91,7 @@ impl<D: Dispatcher> Ui<D> {
         match key {
             '0'..='9' => {
                 let id = InstrumentId(key.to_digit(10)?);
-                Some(Action::Selection(SelectionAction::Instrument(id)))
+                Some(Action::from(SelectionAction::Instrument(id)))
             }
             '+' | '-' => {
                 let id = self.local.instrument()?;
@@ -99,10 +99,12 @@ impl<D: Dispatcher> Ui<D> {
                 let cutoff = studio.instruments.get(id)?.filter.cutoff.get() * factor;
                 // A knob stops at the end of its range.
                 let cutoff = cutoff.clamp(Hertz::MIN.get(), Hertz::MAX.get());
-                Some(Action::Instrument(id, set_cutoff(cutoff)))
+                Some(NetworkAction::Instrument(id, set_cutoff(cutoff)).into())
             }
-            'p' if studio.transport.playing => Some(Action::Transport(TransportAction::Stop)),
-            'p' => Some(Action::Transport(TransportAction::Play)),
+            'p' if studio.transport.playing => {
+                Some(NetworkAction::Transport(TransportAction::Stop).into())
+            }
+            'p' => Some(NetworkAction::Transport(TransportAction::Play).into()),
             _ => None,
         }
     }
@@ -224,8 +226,8 @@ fn local_action_is_not_sent() {
     ui.frame(Some('2'));
     assert_eq!(ui.local.instrument(), Some(InstrumentId(2)));
     assert!(matches!(
-        Action::Selection(SelectionAction::Nothing).route(),
-        Route::Local(LocalAction::Selection(_))
+        Action::from(SelectionAction::Nothing),
+        Action::Local(LocalAction::Selection(_))
     ));
 }
 

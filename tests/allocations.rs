@@ -22,7 +22,7 @@ use imbolc_net::{
     studio::Studio,
     sync::{
         mirror::Mirror,
-        session::{Session, SessionConfig, Update},
+        session::{Session, SessionConfig, SessionOutput, Update},
     },
     util::time::{Millis, Timestamp},
 };
@@ -153,7 +153,7 @@ fn session_allocates_what_it_changes() {
         };
         let token = SessionToken::new([0; 16]);
         let admitted = session.handle_hello(Timestamp::ZERO, &hello, token);
-        let ticket = admitted.ok().unwrap().ticket;
+        let ticket = admitted.ok().unwrap().connection;
         let (mut turn, mut buffer) = (0, Vec::new());
         most(|| {
             turn += 1;
@@ -162,15 +162,21 @@ fn session_allocates_what_it_changes() {
             let (number, action) = (ActionNumber(turn), turn_to(touched(size), cutoff(turn)));
             let action = ClientMessage::Action { number, continues: true, action };
             session.handle(now, ticket, action).unwrap();
-            drop((session.take_effects(), session.take_forgotten()));
+            drain(&mut session);
             let outgoing = session.pull(now, ticket).unwrap();
             let Some(Update::Patch { from, to }) = &outgoing.update else { panic!("no patch") };
             let patch = ServerMessage::<Studio>::StatePatchUpdate(from.patch_to(to));
             buffer.clear();
             framing::encode(Codec::Postcard, &patch, &mut buffer).unwrap();
-            drop((outgoing, session.take_forgotten()));
+            drop(outgoing);
+            drain(&mut session);
         })
     });
+}
+
+/// Polls the session until it waits.
+fn drain(session: &mut Session<Studio>) {
+    while !matches!(session.poll(), SessionOutput::Wait(_)) {}
 }
 
 #[test]

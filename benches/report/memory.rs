@@ -13,7 +13,7 @@ use imbolc_net::{
     },
     server::{HostDispatcher, HostOptions},
     studio::{SilentEngine, Studio},
-    sync::session::{ConnectionId, Session, SessionConfig},
+    sync::session::{ConnectionId, Session, SessionConfig, SessionOutput},
     util::time::Timestamp,
 };
 use tokio::{
@@ -176,7 +176,7 @@ fn minute_of_edits() -> Figure {
     let Ok(admission) = session.handle_hello(now, &hello, token) else {
         unreachable!("the session is empty")
     };
-    let ticket = admission.ticket;
+    let ticket = admission.connection;
     let id = touched(INSTRUMENTS);
     session.claim(ClientId::HOST, &[id]);
     let counted = count(|| {
@@ -196,9 +196,8 @@ fn minute_of_edits() -> Figure {
 
 /// Drives a session for a client that is always up to date.
 fn keep_up(session: &mut Session<Studio>, now: Timestamp, ticket: ConnectionId) {
-    drop(session.take_effects());
     session.handle_timeout(now);
     session.handle(now, ticket, ClientMessage::Pong { nonce: now.micros() }).ok().unwrap();
     drop(session.pull(now, ticket).ok().unwrap());
-    drop(session.take_forgotten());
+    while !matches!(session.poll(), SessionOutput::Wait(_)) {}
 }

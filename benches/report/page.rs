@@ -67,9 +67,9 @@ const OVERVIEW: [(&str, &[&str]); 10] = [
 ];
 
 fn write_overview(page: &mut String, rows: &[Row]) -> fmt::Result {
-    writeln!(page, "\n| | | row |\n|---|--:|---|")?;
+    writeln!(page, "| | | row |\n|---|--:|---|")?;
     for (meaning, keys) in OVERVIEW {
-        let found = rows.iter().filter(|row| keys.contains(&&*row.key));
+        let found = keys.iter().filter_map(|key| rows.iter().find(|row| row.key == *key));
         let (values, names): (Vec<_>, Vec<_>) =
             found.map(|row| (row.ours.to_string(), format!("`{}`", row.key))).unzip();
         if !values.is_empty() {
@@ -88,11 +88,11 @@ fn page(bench: &Bench) -> String {
 fn write_page(page: &mut String, bench: &Bench) -> fmt::Result {
     writeln!(page, "# Benchmark results\n")?;
     writeln!(page, "`cargo bench --bench report` writes this page.\n")?;
-    writeln!(page, "| | |\n|---|---|")?;
+    write_overview(page, &bench.rows)?;
+    writeln!(page, "\n| machine | |\n|---|---|")?;
     for (what, value) in &bench.machine {
         writeln!(page, "| {what} | {value} |")?;
     }
-    write_overview(page, &bench.rows)?;
     writeln!(page, "\n## All rows\n\n{HOW_TO_READ}")?;
     for group in groups(&bench.rows) {
         write_group(page, bench, group)?;

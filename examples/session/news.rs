@@ -13,6 +13,7 @@ use imbolc_net::{
     dispatcher::{CloseReason, Events, Status},
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
+    studio::Studio,
 };
 use tokio::time::timeout;
 
@@ -103,7 +104,7 @@ impl News {
         }
     }
 
-    fn print_session_event(&mut self, event: SessionEvent) {
+    fn print_session_event(&mut self, event: SessionEvent<Studio>) {
         let me = self.studio.identity().client_id;
         let label = |id| words::label(&self.studio.state().model, id);
         let is_other = |info: &OwnerInfo| info.client_id != me;

@@ -1,5 +1,5 @@
-//! The place at the authority itself: what the one who is alone and the one who
-//! hosts have in common.
+//! The host's place at the authority: what the dispatcher of a local session and
+//! that of a hosted one have in common.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,12 +14,12 @@ use crate::{
 
 const ME: ClientId = ClientId::HOST;
 
-/// Sits at the authority.
+/// The host's own access to the authority.
 pub(crate) struct InProcess<M: Model> {
     authority: Arc<Authority<M>>,
     session: SessionId,
     status: SnapshotCell<Status>,
-    /// What happened before anybody could subscribe.
+    /// What happened before the first subscriber.
     early: Mutex<Vec<SessionEvent<M>>>,
 }
 
@@ -125,7 +125,7 @@ impl<M: Model> InProcess<M> {
         Ok(())
     }
 
-    /// What one sees is the authority's own state: it is in order already.
+    /// The state is the authority's own, so there is nothing to replace.
     pub(crate) fn resynchronise(&self) -> Result<(), DispatchError> {
         self.check_open()?;
         self.authority.announce(Event::Session(SessionEvent::Resynchronised(Resync::Routine)));
@@ -133,8 +133,8 @@ impl<M: Model> InProcess<M> {
     }
 }
 
-/// Implements what a dispatcher with a `in_process` does like any other, but for what
-/// is `async`: `async_trait` does not look into macros.
+/// Implements the methods of a dispatcher that has an `in_process`, except the
+/// `async` ones: `async_trait` does not look into macros.
 macro_rules! delegate_to_in_process {
     () => {
         fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {

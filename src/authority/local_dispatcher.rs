@@ -1,6 +1,7 @@
-//! Alone: the session lives in the UI's own process, and nobody can join.
+//! A local session: it lives in the UI's own process, and no client can join.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -23,19 +24,19 @@ use crate::{
     util::time::Timestamp,
 };
 
-/// A session of one. It needs no async runtime: a thread of its own keeps the
-/// engine moving, and sleeps while nothing moves.
+/// A local session. It needs no async runtime: a thread of its own advances the
+/// engine, and sleeps while nothing plays.
 pub struct LocalDispatcher<M: Model = Studio> {
     in_process: InProcess<M>,
     closed: Arc<AtomicBool>,
 }
 
 impl<M: Model> LocalDispatcher<M> {
-    /// Opens a session that begins with `model`, for somebody called `name`.
+    /// Opens a session that begins with `model`, for a user called `name`.
     ///
     /// # Errors
-    /// If one cannot be called `name`, or the operating system has no random bytes
-    /// or no thread.
+    /// If the name is not valid, or the operating system has no random bytes or no
+    /// thread.
     pub fn open(name: &str, model: M::State, engine: impl Engine<M>) -> Result<Self, OpenError> {
         let setup = Setup {
             host: checked_name(name).map_err(OpenError::Name)?.into(),
@@ -43,9 +44,9 @@ impl<M: Model> LocalDispatcher<M> {
             engine: Box::new(engine),
             config: SessionConfig::default(),
         };
-        let authority = Authority::alone(setup, fresh_session_id()?);
+        let authority = Authority::local(setup, fresh_session_id()?);
         let closed = Arc::new(AtomicBool::new(false));
-        keep(Arc::clone(&authority), Arc::clone(&closed)).map_err(OpenError::Thread)?;
+        spawn_timers(Arc::clone(&authority), Arc::clone(&closed)).map_err(OpenError::Thread)?;
         Ok(Self { in_process: InProcess::new(authority, Status::Alone), closed })
     }
 
@@ -55,8 +56,8 @@ impl<M: Model> LocalDispatcher<M> {
     }
 }
 
-/// Moves the engine on, in a thread, until `closed`.
-fn keep<M: Model>(
+/// Runs the authority's timers in a thread until `closed`.
+fn spawn_timers<M: Model>(
     authority: Arc<Authority<M>>,
     closed: Arc<AtomicBool>,
 ) -> std::io::Result<thread::JoinHandle<()>> {
@@ -75,6 +76,14 @@ pub(crate) fn fresh_session_id() -> Result<SessionId, OpenError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(OpenError::Random)?;
     Ok(SessionId::new(bytes))
+}
+
+impl<M: Model> fmt::Debug for LocalDispatcher<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalDispatcher")
+            .field("status", &self.in_process.status())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<M: Model> Drop for LocalDispatcher<M> {

@@ -1,16 +1,16 @@
-//! Where decisions are made: a session, an engine and a snapshot, shared
-//! between threads.
+//! The authority: a session, an engine and the published snapshot, shared between
+//! threads.
 //!
-//! Everything that changes the session goes through one short critical
-//! section; what it led to is published as it ends, so a reader never waits.
-//! The authority knows no sockets: it is served by a
-//! [`NetServer`](crate::server::NetServer), and used by the host's own
-//! dispatcher, through the same rules.
+//! Every change of the session happens in one short critical section, which ends
+//! by publishing the result, so a reader never waits. The authority knows no
+//! sockets: a [`NetServer`](crate::server::NetServer) serves it, and the host's own
+//! dispatcher uses it, through the same rules.
 
 pub(crate) mod in_process;
 pub(crate) mod local_dispatcher;
 
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread::Thread,
     time::Duration,
@@ -32,29 +32,37 @@ use crate::{
         roster_events,
         session::{
             Admission, ConnectionId, MessageOutcome, Outgoing, Rejected, Session, SessionConfig,
+            SessionOutput,
         },
     },
     util::{snapshot::SnapshotCell, time::Timestamp},
 };
 
-/// Holds a session, and decides.
+/// Holds a session and an engine, and decides.
 pub struct Authority<M: Model = Studio> {
     core: Mutex<Core<M>>,
     snapshot: SnapshotCell<NetworkState<M>>,
     metering: SnapshotCell<Metering>,
     events: broadcast::Sender<Event<M>>,
-    /// Moves on with every change that somebody may have to be told.
+    /// Notified after each change that a client may have to be sent.
     changed: watch::Sender<()>,
-    /// Somebody must look after the session sooner than it was said.
+    /// Notified when the timers are due sooner than they were.
     deadline_changed: Notify,
-    keeper: OnceLock<Thread>,
+    /// Unparked then, too.
+    timer_thread: OnceLock<Thread>,
     clock: Clock,
 }
 
-/// What a client said.
+impl<M: Model> fmt::Debug for Authority<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("seq", &self.state().seq).finish_non_exhaustive()
+    }
+}
+
+/// A message of a client.
 pub(crate) enum Incoming<M: Model> {
     Message(ClientMessage<M>),
-    /// An action, of which no more than its number can be read.
+    /// An action of which only the number could be decoded.
     Unreadable {
         number: ActionNumber,
         detail: String,
@@ -62,7 +70,7 @@ pub(crate) enum Incoming<M: Model> {
 }
 
 impl<M: Model> Incoming<M> {
-    /// Whether it is numbered, and answered by a word or two.
+    /// Whether it is numbered, and answered by a short message.
     pub(crate) const fn is_action(&self) -> bool {
         matches!(
             self,
@@ -79,36 +87,51 @@ impl<M: Model> Incoming<M> {
 struct Core<M: Model> {
     session: Session<M>,
     engine: Box<dyn Engine<M>>,
-    /// When the engine moves on, while something moves.
+    /// When the engine is to be advanced, while it is playing.
     pulse: Option<Timestamp>,
-    /// The meters, if they have moved and were not published yet.
+    /// When the session's timers are due.
+    wait: Option<Timestamp>,
+    /// The published state, if the session has another one by now.
+    outdated: Option<Arc<NetworkState<M>>>,
+    /// To be dropped without the lock.
+    forgotten: Vec<Arc<NetworkState<M>>>,
+    /// The meters, if they have changed and were not published yet.
     metering: Option<Metering>,
 }
 
-/// What a new authority is made of.
+/// The parts of a new authority.
 pub struct Setup<M: Model = Studio> {
-    /// What the host is called.
+    /// The name of the host.
     pub host: String,
-    /// What the session begins with.
+    /// The initial state.
     pub model: M::State,
-    /// What makes the sound.
+    /// The engine.
     pub engine: Box<dyn Engine<M>>,
-    /// The rules that can be set.
+    /// The adjustable rules.
     pub config: SessionConfig,
 }
 
+impl<M: Model> fmt::Debug for Setup<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("host", &self.host)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<M: Model> Authority<M> {
-    /// An authority whose session others can join, on the runtime's clock.
+    /// The authority of a session that clients can join, on the runtime's clock.
     #[must_use]
     pub fn hosting(setup: Setup<M>, id: SessionId) -> Arc<Self> {
         let session = Session::hosted(setup.config, id, &setup.host, setup.model);
         Self::new(session, setup.engine, Clock::runtime())
     }
 
-    /// An authority of somebody who is alone, on the system's clock.
+    /// The authority of a local session, on the system's clock.
     #[must_use]
-    pub fn alone(setup: Setup<M>, id: SessionId) -> Arc<Self> {
-        let session = Session::alone(setup.config, id, &setup.host, setup.model);
+    pub fn local(setup: Setup<M>, id: SessionId) -> Arc<Self> {
+        let session = Session::local(setup.config, id, &setup.host, setup.model);
         Self::new(session, setup.engine, Clock::system())
     }
 
@@ -116,22 +139,30 @@ impl<M: Model> Authority<M> {
         Arc::new(Self {
             snapshot: SnapshotCell::new(Arc::clone(session.state())),
             metering: SnapshotCell::new(Arc::new(engine.metering())),
-            core: Mutex::new(Core { session, engine, pulse: None, metering: None }),
+            core: Mutex::new(Core {
+                session,
+                engine,
+                pulse: None,
+                wait: None,
+                outdated: None,
+                forgotten: Vec::new(),
+                metering: None,
+            }),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             changed: watch::Sender::new(()),
             deadline_changed: Notify::new(),
-            keeper: OnceLock::new(),
+            timer_thread: OnceLock::new(),
             clock,
         })
     }
 
-    /// Everything, as it stands. Lock-free.
+    /// The current state. Lock-free.
     #[must_use]
     pub fn state(&self) -> Arc<NetworkState<M>> {
         self.snapshot.load()
     }
 
-    /// The cell in which it stands.
+    /// The cell that holds the current state.
     #[must_use]
     pub const fn snapshot(&self) -> &SnapshotCell<NetworkState<M>> {
         &self.snapshot
@@ -143,83 +174,84 @@ impl<M: Model> Authority<M> {
         self.metering.peek(|metering| *metering)
     }
 
-    /// What time it is in the session. Lock-free.
+    /// The session's clock. Lock-free.
     #[must_use]
     pub fn clock(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Which session this is.
+    /// The id of the session.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
         self.lock().session.id()
     }
 
-    /// What happens from now on.
+    /// The events from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Event<M>> {
         self.events.subscribe()
     }
 
-    /// Tells the subscribers of something that does not come from the session.
+    /// Tells the subscribers of an event.
     pub(crate) fn announce(&self, event: Event<M>) {
-        // Nobody may be listening.
+        // There may be no subscriber.
         let _ = self.events.send(event);
     }
 
-    /// The last round trip to `client` that was measured.
+    /// The last measured round trip to `client`.
     #[must_use]
     pub fn round_trip(&self, client: ClientId) -> Option<Duration> {
         self.lock().session.round_trip(client)
     }
 
-    /// Decides, and publishes what it led to: `decide` sees nobody else's
-    /// changes while it runs, and its own are seen by everyone at once.
+    /// Changes the session, and publishes the result as one change.
     pub fn decide<R>(&self, decide: impl FnOnce(&mut Session<M>, Timestamp) -> R) -> R {
         self.transact(|core, now| decide(&mut core.session, now))
     }
 
-    /// Moves the engine and the session's timers on, and returns when that is
-    /// due again. Somebody must call it then, and whenever
-    /// [`sooner`](Self::deadline_changed) says so: the server does, and a dispatcher that
-    /// is alone has a thread for it.
+    /// Advances the engine and the session's timers, and returns when to call this
+    /// again. Also call it whenever [`deadline_changed`](Self::deadline_changed)
+    /// resolves: the server does, and a local dispatcher has a thread for it.
     pub fn poll_timers(&self) -> Option<Timestamp> {
         self.transact(|core, now| {
             core.session.handle_timeout(now);
             if core.pulse.is_some_and(|due| now >= due) {
                 core.advance(now);
             }
-            [core.pulse, core.session.next_timeout()].into_iter().flatten().min()
+            core.drain(now);
+            core.deadline()
         })
     }
 
-    fn transact<R>(&self, act: impl FnOnce(&mut Core<M>, Timestamp) -> R) -> R {
+    /// Changes the session, drains it, and publishes the result.
+    fn transact<R>(&self, change: impl FnOnce(&mut Core<M>, Timestamp) -> R) -> R {
         let mut core = self.lock();
         let now = self.clock.now();
-        let before = Arc::clone(core.session.state());
-        let due = core.pulse;
-        let result = act(&mut core, now);
-        core.perform(now);
+        let due = core.deadline();
+        let result = change(&mut core, now);
+        core.drain(now);
 
-        let after = Arc::clone(core.session.state());
-        let changed = !Arc::ptr_eq(&before, &after);
-        let replaced = changed.then(|| self.snapshot.publish(Arc::clone(&after)));
-        // After that: whoever hears of something must find it in the snapshot.
-        if changed && self.events.receiver_count() > 0 {
-            self.tell(&before, &after);
+        let changed = core.outdated.take().map(|before| (before, Arc::clone(core.session.state())));
+        let replaced = changed.as_ref().map(|(_, after)| self.snapshot.publish(Arc::clone(after)));
+        // After publishing, so that a subscriber finds the change in the snapshot.
+        if let Some((before, after)) = &changed
+            && self.events.receiver_count() > 0
+        {
+            self.tell(before, after);
         }
         let metering = core.metering.take();
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering))).is_some();
-        let sooner = core.pulse.is_some_and(|pulse| due.is_none_or(|due| pulse < due));
-        let forgotten = core.session.take_forgotten();
+        let is_sooner = core.deadline().is_some_and(|next| due.is_none_or(|due| next < due));
+        let forgotten = std::mem::take(&mut core.forgotten);
         drop(core);
 
-        // The last reference to much may be among these: not under the lock.
-        drop((before, after, replaced, forgotten));
-        if (changed || metered) && self.changed.receiver_count() > 0 {
+        let has_changed = changed.is_some();
+        // The last reference to a large state may be among these.
+        drop((changed, replaced, forgotten));
+        if (has_changed || metered) && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }
-        if sooner {
+        if is_sooner {
             self.wake_timers();
         }
         result
@@ -237,27 +269,28 @@ impl<M: Model> Authority<M> {
         }
     }
 
-    /// Resolves when [`poll_timers`](Self::poll_timers) is due sooner than it last said.
+    /// Resolves when [`poll_timers`](Self::poll_timers) is due sooner than it last
+    /// returned.
     pub async fn deadline_changed(&self) {
         self.deadline_changed.notified().await;
     }
 
     /// Makes the current thread the one that is unparked when
-    /// [`poll_timers`](Self::poll_timers) is due sooner than it last said.
+    /// [`poll_timers`](Self::poll_timers) is due sooner than it last returned.
     pub(crate) fn run_timers_here(&self) {
-        let _ = self.keeper.set(std::thread::current());
+        let _ = self.timer_thread.set(std::thread::current());
     }
 
     pub(crate) fn wake_timers(&self) {
         self.deadline_changed.notify_one();
-        if let Some(thread) = self.keeper.get() {
+        if let Some(thread) = self.timer_thread.get() {
             thread.unpark();
         }
     }
 
-    /// How long it is until `moment`.
-    pub(crate) fn until(&self, moment: Timestamp) -> Duration {
-        moment.since(self.clock.now())
+    /// How long it is until `time`.
+    pub(crate) fn until(&self, time: Timestamp) -> Duration {
+        time.since(self.clock.now())
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
@@ -270,54 +303,52 @@ impl<M: Model> Authority<M> {
         token: SessionToken,
     ) -> Result<Admission<M>, Rejected> {
         let admission = self.decide(|session, now| session.handle_hello(now, hello, token));
-        // There is somebody now whose silence must be noticed, and perhaps an old
-        // connection of the same that must learn that it is not wanted any more.
-        self.wake_timers();
+        // An old connection of the same client must learn that it is superseded.
         self.changed.send_replace(());
         admission
     }
 
-    /// Handles what has arrived together, in one go: it is published once. Tells
-    /// `refused` of what was, and returns whether the client stays.
+    /// Handles messages that arrived together, and publishes the result once.
+    /// Appends the refusals to `refused`, and returns whether the client stays.
     ///
     /// # Errors
-    /// As [`Session::handle`]. What comes after it is not handled then.
+    /// As [`Session::handle`]. The messages after the faulty one are not handled.
     pub(crate) fn handle(
         &self,
-        ticket: ConnectionId,
+        connection: ConnectionId,
         messages: Vec<Incoming<M>>,
         refused: &mut Vec<Refusal>,
     ) -> Result<MessageOutcome, ProtocolError> {
         self.transact(|core, now| {
             for message in messages {
-                let heard = match message {
-                    Incoming::Message(message) => core.session.handle(now, ticket, message),
+                let outcome = match message {
+                    Incoming::Message(message) => core.session.handle(now, connection, message),
                     Incoming::Unreadable { number, detail } => {
-                        core.session.handle_unreadable_action(now, ticket, number, detail)
+                        core.session.handle_unreadable_action(now, connection, number, detail)
                     }
                 };
-                match heard? {
+                match outcome? {
                     MessageOutcome::Staying => {}
                     MessageOutcome::Refused(reason) => refused.push(reason),
                     MessageOutcome::Leaving => return Ok(MessageOutcome::Leaving),
                 }
-                // In the state that it belongs to.
-                core.perform(now);
+                // The engine sees each effect with the state that it belongs to.
+                core.drain(now);
             }
             Ok(MessageOutcome::Staying)
         })
     }
 
-    pub(crate) fn has_room(&self, ticket: ConnectionId) -> bool {
-        self.lock().session.has_room(ticket)
+    pub(crate) fn has_room(&self, connection: ConnectionId) -> bool {
+        self.lock().session.has_room(connection)
     }
 
-    pub(crate) fn pull(&self, ticket: ConnectionId) -> Result<Outgoing<M>, ProtocolError> {
+    pub(crate) fn pull(&self, connection: ConnectionId) -> Result<Outgoing<M>, ProtocolError> {
         let now = self.clock.now();
         let mut core = self.lock();
-        if let Some((base, mut digester)) = core.session.digest_due(now, ticket) {
+        if let Some((base, mut digester)) = core.session.digest_due(now, connection) {
             drop(core);
-            // Of much it takes a while: not under the lock.
+            // It takes long after a large change, so it is done without the lock.
             let forgotten = digester.digest(&base);
             core = self.lock();
             let replaced = core.session.put_digester(digester);
@@ -325,45 +356,46 @@ impl<M: Model> Authority<M> {
             drop((forgotten, replaced));
             core = self.lock();
         }
-        let outgoing = core.session.pull(now, ticket);
-        let forgotten = core.session.take_forgotten();
+        let outgoing = core.session.pull(now, connection);
+        core.poll_session(now);
+        let forgotten = std::mem::take(&mut core.forgotten);
         drop(core);
-        // Not under the lock, as above.
         drop(forgotten);
         outgoing
     }
 
-    pub(crate) fn disconnected(&self, ticket: ConnectionId) {
-        self.decide(|session, now| session.disconnected(now, ticket));
-        self.wake_timers();
+    pub(crate) fn disconnected(&self, connection: ConnectionId) {
+        self.decide(|session, now| session.disconnected(now, connection));
     }
 
     fn lock(&self) -> MutexGuard<'_, Core<M>> {
-        // A model that panicked did so on a copy of the state: what stands is
-        // whole.
+        // A model that panicked did so on a copy of the state: the session is
+        // consistent.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<M: Model> Core<M> {
-    /// Has the engine perform what was accepted.
-    fn perform(&mut self, now: Timestamp) {
-        let effects = self.session.take_effects();
-        if !effects.is_empty() {
-            self.hand_over(now, effects);
+    /// When the engine or the session's timers are due.
+    fn deadline(&self) -> Option<Timestamp> {
+        [self.pulse, self.wait].into_iter().flatten().min()
+    }
+
+    /// Drains the session, and advances the engine if it had effects to perform.
+    fn drain(&mut self, now: Timestamp) {
+        if self.poll_session(now) {
             self.advance(now);
         }
     }
 
-    /// Moves the engine on, and carries out what it has to say about the state.
+    /// Advances the engine, and applies what it reports about the state.
     fn advance(&mut self, now: Timestamp) {
         let state = Arc::clone(self.session.state());
-        for saying in self.engine.advance(now, &state.model) {
-            self.session.act_for_engine(&saying);
+        for report in self.engine.advance(now, &state.model) {
+            self.session.act_for_engine(&report);
         }
-        // What the engine said may have effects of its own.
-        let effects = self.session.take_effects();
-        self.hand_over(now, effects);
+        // A report may have effects of its own.
+        self.poll_session(now);
         self.pulse = self.engine.pulse().map(|pulse| now + pulse);
         let metering = self.engine.metering();
         if self.session.meter(metering) {
@@ -371,140 +403,29 @@ impl<M: Model> Core<M> {
         }
     }
 
-    fn hand_over(&mut self, now: Timestamp, effects: Vec<M::Effect>) {
-        let state = Arc::clone(self.session.state());
-        for effect in effects {
-            self.engine.perform(now, &state.model, effect);
+    /// Polls the session until it waits. Returns whether the engine had effects to
+    /// perform.
+    fn poll_session(&mut self, now: Timestamp) -> bool {
+        let mut performed = false;
+        loop {
+            match self.session.poll() {
+                SessionOutput::Effect(effect) => {
+                    self.engine.perform(now, &self.session.state().model, effect);
+                    performed = true;
+                }
+                SessionOutput::Changed { before, .. } => match &self.outdated {
+                    None => self.outdated = Some(before),
+                    Some(_) => self.forgotten.push(before),
+                },
+                SessionOutput::Forgotten(state) => self.forgotten.push(state),
+                SessionOutput::Wait(deadline) => {
+                    self.wait = deadline;
+                    return performed;
+                }
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{thread, time::Instant};
-
-    use super::*;
-    use crate::{
-        model::InstrumentId,
-        protocol::PROTOCOL_VERSION,
-        studio::{NetworkAction, SilentEngine, StudioEffect, StudioState, TransportAction},
-    };
-
-    const BASS: InstrumentId = InstrumentId(1);
-
-    /// An authority whose keeper is this thread.
-    fn kept_here(engine: impl Engine<Studio>, config: SessionConfig) -> Arc<Authority> {
-        let id = SessionId::new([7; 16]);
-        let session = Session::hosted(config, id, "host", StudioState::starter());
-        let authority = Authority::new(session, Box::new(engine), Clock::system());
-        authority.run_timers_here();
-        authority
-    }
-
-    /// Whether the keeper, who has gone to rest, is woken by `act`.
-    fn wakes(act: impl FnOnce()) -> bool {
-        // Nobody has woken it before.
-        thread::park_timeout(Duration::ZERO);
-        act();
-        let begun = Instant::now();
-        thread::park_timeout(Duration::from_secs(5));
-        begun.elapsed() < Duration::from_secs(5)
-    }
-
-    fn act(authority: &Authority, action: &NetworkAction) {
-        authority.decide(|session, now| session.act(now, action)).unwrap();
-    }
-
-    fn hello() -> Hello {
-        Hello {
-            protocol: PROTOCOL_VERSION,
-            model: Studio::NAME.into(),
-            model_version: Studio::VERSION,
-            name: "Ana".into(),
-            own: vec![],
-            privilege: false,
-            codecs: vec![],
-            compression: vec![],
-            resume: None,
-        }
-    }
-
-    #[test]
-    fn who_rests_is_woken_when_something_starts_to_move() {
-        let authority = kept_here(SilentEngine::default(), SessionConfig::default());
-        assert_eq!(authority.poll_timers(), None, "nothing moves");
-        let play = NetworkAction::Transport(TransportAction::Play);
-        assert!(wakes(|| act(&authority, &play)));
-        assert!(authority.poll_timers().is_some());
-    }
-
-    /// Wants to move on once an hour, and once a second after a second effect.
-    #[derive(Default)]
-    struct Hasty {
-        effects: u32,
-    }
-
-    impl Engine<Studio> for Hasty {
-        fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {
-            self.effects += 1;
-        }
-
-        fn advance(&mut self, _: Timestamp, _: &StudioState) -> Vec<NetworkAction> {
-            vec![]
-        }
-
-        fn metering(&self) -> Metering {
-            Metering::default()
-        }
-
-        fn pulse(&self) -> Option<Duration> {
-            let hour = Duration::from_hours(1);
-            [None, Some(hour), Some(Duration::from_secs(1))][self.effects as usize]
-        }
-    }
-
-    #[test]
-    fn who_waits_for_a_slow_pulse_is_woken_when_it_becomes_a_quick_one() {
-        let authority = kept_here(Hasty::default(), SessionConfig::default());
-        act(&authority, &NetworkAction::Transport(TransportAction::Play));
-        let slow = authority.poll_timers().unwrap();
-        assert!(wakes(|| act(&authority, &NetworkAction::Transport(TransportAction::Stop))));
-        assert!(authority.poll_timers().unwrap() < slow);
-    }
-
-    #[test]
-    fn who_rests_is_woken_when_a_place_is_to_be_given_up_sooner_than_silence_would_show() {
-        let resume_window = Duration::from_secs(1);
-        let config = SessionConfig { resume_window, ..SessionConfig::default() };
-        let authority = kept_here(SilentEngine::default(), config);
-        let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
-        // It has its token, so its place is kept.
-        let pong = Incoming::Message(ClientMessage::Pong { nonce: 0 });
-        authority.handle(admission.ticket, vec![pong], &mut vec![]).unwrap();
-        let silent = authority.poll_timers().unwrap();
-        assert!(wakes(|| authority.disconnected(admission.ticket)));
-        assert!(authority.poll_timers().unwrap() < silent);
-    }
-
-    #[test]
-    fn what_the_session_forgets_is_handed_out_and_not_kept() {
-        let patch_pace = Duration::ZERO;
-        let config = SessionConfig {
-            max_bases: 2,
-            min_patch_interval: patch_pace,
-            ..SessionConfig::default()
-        };
-        let authority = kept_here(SilentEngine::default(), config);
-        let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
-        let first = Arc::downgrade(&authority.state());
-        for _ in 0..3 {
-            authority.decide(|session, _| {
-                session.claim(ClientId::HOST, &[BASS]);
-                session.release(ClientId::HOST, &[BASS]);
-            });
-            assert!(authority.pull(admission.ticket).ok().unwrap().update.is_some());
-        }
-        assert!(first.upgrade().is_none());
-        assert!(authority.lock().session.take_forgotten().is_empty());
-    }
-}
+mod tests;

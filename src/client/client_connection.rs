@@ -169,10 +169,10 @@ async fn run_writer<M: Model, W: Writer>(
             () = shared.wake.notified() => {}
             _ = pings.tick() => {
                 let nonce = u64::try_from(started.elapsed().as_micros()).unwrap_or_default();
-                shared.lock().mirror.say(ClientMessage::Ping { nonce });
+                shared.lock().mirror.enqueue(ClientMessage::Ping { nonce });
             }
             () = shared.leave.cancelled() => {
-                shared.lock().mirror.say(ClientMessage::Goodbye);
+                shared.lock().mirror.enqueue(ClientMessage::Goodbye);
                 loop {
                     match send_batch(shared, writer, codec, config, &mut buffer).await {
                         Ok(true) => {}
@@ -196,7 +196,7 @@ async fn send_batch<M: Model, W: Writer>(
     buffer.clear();
     let batch: Vec<_> = {
         let mut state = shared.lock();
-        std::iter::from_fn(|| state.mirror.poll_message()).take(MAX_WRITE_BATCH).collect()
+        std::iter::from_fn(|| state.mirror.pull()).take(MAX_WRITE_BATCH).collect()
     };
     for message in &batch {
         framing::encode(codec, message, buffer)

@@ -94,10 +94,10 @@ impl<C: Connector> Reconnector<C> {
         let remaining: Vec<_> =
             wanted[decided..].iter().copied().filter(|&id| !roster.owns(me, id)).collect();
         for instruments in ownership_batches(&remaining) {
-            mirror.say(ClientMessage::RequestOwnership { instruments });
+            mirror.enqueue(ClientMessage::RequestOwnership { instruments });
         }
         if self.options.privilege && !mirror.is_new() && !roster.is_privileged(me) {
-            mirror.say(ClientMessage::RequestPrivilege);
+            mirror.enqueue(ClientMessage::RequestPrivilege);
         }
     }
 

@@ -26,6 +26,10 @@ use crate::{
     model::{InstrumentId, Metering, Model},
     protocol::{ClientMessage, NetworkState, Resume},
     studio::Studio,
+    sync::{
+        SessionEvent,
+        mirror::{Mirror, MirrorOutput},
+    },
     transport::{Connector, TcpConnector},
     util::time::Timestamp,
 };
@@ -81,7 +85,7 @@ impl<M: Model> RemoteDispatcher<M> {
         let session_clock = handshake.reply.clock();
         let received = clock.now();
         let (connection, mut mirror) = reconnector.first_mirror(handshake).await?;
-        let early = [mirror.take_events(), reconnector.privilege_denial(&mirror)].concat();
+        let early = [first_events(&mut mirror), reconnector.privilege_denial(&mirror)].concat();
         reconnector.save_token(&mirror);
         info!(client = %mirror.client(), session = %mirror.session(), "joined");
 
@@ -125,7 +129,7 @@ impl<M: Model> RemoteDispatcher<M> {
             Status::Reconnecting { .. } => Err(DispatchError::Offline),
             Status::Alone | Status::Hosting { .. } | Status::Connected { .. } => Ok(()),
         })?;
-        self.shared.lock().mirror.wish(message)?;
+        self.shared.lock().mirror.request(message)?;
         self.shared.wake.notify_one();
         Ok(())
     }
@@ -228,5 +232,17 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     async fn close(&self) {
         self.shared.leave.cancel();
         self.shared.done.cancelled().await;
+    }
+}
+
+/// The events of joining. The connection task finds the first messages by itself.
+fn first_events<M: Model>(mirror: &mut Mirror<M>) -> Vec<SessionEvent<M>> {
+    let mut events = Vec::new();
+    loop {
+        match mirror.poll() {
+            MirrorOutput::Event(event) => events.push(event),
+            MirrorOutput::Wait { .. } => return events,
+            _ => {}
+        }
     }
 }

@@ -15,11 +15,11 @@ use tracing::warn;
 
 use crate::{
     dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Status},
-    model::{Metering, Model},
+    model::{DirtyFlags, Metering, Model},
     protocol::{ActionNumber, ClientId, NetworkState, SessionId},
     sync::{
         SessionEvent,
-        mirror::{Mirror, MirrorError},
+        mirror::{Mirror, MirrorError, MirrorOutput},
     },
     util::{snapshot::SnapshotCell, time::Timestamp},
 };
@@ -125,46 +125,54 @@ impl<M: Model> Shared<M> {
         })
     }
 
-    /// Changes the mirror, and publishes what came of it.
+    /// Changes the mirror, then drains it: publishes the states, tells the events
+    /// and answers the commits.
     pub(super) fn update<R>(&self, change: impl FnOnce(&mut MirrorState<M>) -> R) -> R {
         let mut state = self.lock();
-        let before = Arc::clone(state.mirror.predicted());
-        let confirmed_before = Arc::clone(state.mirror.confirmed());
         let result = change(&mut state);
-        let after = Arc::clone(state.mirror.predicted());
-        let changed = !Arc::ptr_eq(&before, &after);
-        let confirmed = state.mirror.confirmed();
-        let confirmed = (!Arc::ptr_eq(&confirmed_before, confirmed))
-            .then(|| self.confirmed.publish(Arc::clone(confirmed)));
-        let replaced = changed.then(|| self.snapshot.publish(Arc::clone(&after)));
-        // After that: whoever hears of something must find it in the snapshot.
-        for event in state.mirror.take_events() {
-            if let SessionEvent::Resynchronised(why) = &event
-                && why.is_repair()
-            {
-                warn!(%why, "everything was sent anew");
+        let MirrorState { mirror, waiting } = &mut *state;
+        // The last reference to a large state may be among these.
+        let mut replaced = (None, None);
+        let mut dirty = DirtyFlags::NONE;
+        let has_messages = loop {
+            let output = mirror.poll();
+            if !matches!(output, MirrorOutput::Event(_)) && !dirty.is_empty() {
+                self.tell(Event::Changed(std::mem::take(&mut dirty)));
             }
-            self.tell(Event::Session(event));
-        }
-        if changed && self.events.receiver_count() > 0 {
-            let dirty = before.dirty(&after);
-            if !dirty.is_empty() {
-                self.tell(Event::Changed(dirty));
+            match output {
+                MirrorOutput::Confirmed { before, after } => {
+                    replaced.0 = Some((before, self.confirmed.publish(after)));
+                }
+                MirrorOutput::Predicted { before, after } => {
+                    if self.events.receiver_count() > 0 {
+                        dirty = before.dirty(&after);
+                    }
+                    replaced.1 = Some((before, self.snapshot.publish(after)));
+                }
+                MirrorOutput::Event(event) => self.tell_session_event(event),
+                MirrorOutput::Settled(number, result) => {
+                    if let Some(commit) = waiting.remove(&number) {
+                        let _ = commit.send(result.map_err(DispatchError::Refused));
+                    }
+                }
+                MirrorOutput::Wait { has_messages } => break has_messages,
             }
-        }
-        for (number, fate) in state.mirror.take_settled() {
-            if let Some(waiting) = state.waiting.remove(&number) {
-                let _ = waiting.send(fate.map_err(DispatchError::Refused));
-            }
-        }
-        let speaks = state.mirror.has_messages();
+        };
         drop(state);
-        // The last reference to much may be among these: not under the lock.
-        drop((before, after, replaced, confirmed_before, confirmed));
-        if speaks {
+        drop(replaced);
+        if has_messages {
             self.wake.notify_one();
         }
         result
+    }
+
+    fn tell_session_event(&self, event: SessionEvent<M>) {
+        if let SessionEvent::Resynchronised(why) = &event
+            && why.is_repair()
+        {
+            warn!(%why, "the host sent a full state");
+        }
+        self.tell(Event::Session(event));
     }
 
     pub(super) fn tell(&self, event: Event<M>) {

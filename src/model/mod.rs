@@ -63,7 +63,7 @@ pub enum Invalid {
     Missing {
         /// The kind of thing, e.g. `instrument`.
         what: Cow<'static, str>,
-        /// Which one.
+        /// Its id, as text.
         id: String,
     },
     /// The action would create something that exists already.
@@ -71,7 +71,7 @@ pub enum Invalid {
     Exists {
         /// The kind of thing, e.g. `bus`.
         what: Cow<'static, str>,
-        /// Which one.
+        /// Its id, as text.
         id: String,
     },
     /// The action would exceed a limit.

@@ -93,7 +93,7 @@ pub(super) async fn admit<'a, M: Model, W: Writer>(
     writer: &mut W,
 ) -> Result<ConnectionGuard<'a, M>, ConnectionEnd> {
     let (answer, format, guard) = match inner.authority.hello(hello, fresh_token()?) {
-        Ok(Admission { ticket: connection, format, answer }) => {
+        Ok(Admission { connection, format, answer }) => {
             (answer, format, Ok(ConnectionGuard { inner, connection, format }))
         }
         Err(Rejected::Unfit(error)) => return Err(ConnectionEnd::Fault(error)),

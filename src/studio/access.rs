@@ -1,8 +1,8 @@
-//! What the sender of an action must have, family by family.
+//! The ownership or privilege that each action needs.
 //!
-//! It knows the table, never who owns what or who has the privilege: that is
-//! the session's business. The matches are exhaustive on purpose, so that no new
-//! action is open to everybody by accident.
+//! It reads the action only, never the state: who owns what is decided by the
+//! session. The matches are exhaustive, so that a new action is never open to
+//! everybody by accident.
 
 use super::{
     arrangement::{ArrangementSetting, ClipAction, PlacementAction},
@@ -13,34 +13,34 @@ use super::{
     mixer::MixerSetting,
     network_action::NetworkAction,
     piano_roll::PianoRollAction,
-    plugin::{Device, registry::RegistrySetting},
+    plugin::{device::Device, registry::RegistrySetting},
     project::ProjectAction,
 };
 use crate::model::{Access, InstrumentId};
 
-pub(super) const fn access(action: &NetworkAction) -> Access {
+pub(super) const fn access_of(action: &NetworkAction) -> Access {
     match action {
         NetworkAction::AddInstrument { id, .. } => Access::Create(*id),
         NetworkAction::DeleteInstrument(id) => Access::Delete(*id),
-        NetworkAction::Instrument(id, action) => instrument(*id, action),
-        NetworkAction::PianoRoll(id, action) => piano_roll(*id, action),
-        NetworkAction::Clip(id, action) => clip(*id, action),
-        NetworkAction::Placement(id, action) => placement(*id, action),
-        NetworkAction::Arrangement(setting) => arrangement(setting),
-        NetworkAction::Automation(target, action) => automation(*target, action),
-        NetworkAction::Project(action) => project(action),
+        NetworkAction::Instrument(id, action) => instrument_access(*id, action),
+        NetworkAction::PianoRoll(id, action) => piano_roll_access(*id, action),
+        NetworkAction::Clip(id, action) => clip_access(*id, action),
+        NetworkAction::Placement(id, action) => placement_access(*id, action),
+        NetworkAction::Arrangement(setting) => arrangement_access(setting),
+        NetworkAction::Automation(target, action) => automation_access(*target, action),
+        NetworkAction::Project(action) => project_access(action),
         NetworkAction::ProjectReport(_) => Access::Engine,
-        NetworkAction::Drums(id, action) => drums(*id, action),
-        NetworkAction::Adjust(device, ..) => adjust(*device),
-        NetworkAction::Registry(setting) => registry(setting),
-        NetworkAction::Session(setting) => session(setting),
-        NetworkAction::Transport(action) => transport(action),
-        NetworkAction::Mixer(setting) => mixer(setting),
+        NetworkAction::Drums(id, action) => drums_access(*id, action),
+        NetworkAction::Adjust(device, ..) => adjust_access(*device),
+        NetworkAction::Registry(setting) => registry_access(setting),
+        NetworkAction::Session(setting) => session_access(setting),
+        NetworkAction::Transport(action) => transport_access(action),
+        NetworkAction::Mixer(setting) => mixer_access(setting),
     }
 }
 
-/// Its sends and its output are the instrument's, though they name a bus.
-const fn instrument(id: InstrumentId, action: &InstrumentAction) -> Access {
+/// Sends and output belong to the instrument, although they name a bus.
+const fn instrument_access(id: InstrumentId, action: &InstrumentAction) -> Access {
     match action {
         InstrumentAction::Set(_)
         | InstrumentAction::Play(..)
@@ -49,7 +49,7 @@ const fn instrument(id: InstrumentId, action: &InstrumentAction) -> Access {
     }
 }
 
-const fn piano_roll(id: InstrumentId, action: &PianoRollAction) -> Access {
+const fn piano_roll_access(id: InstrumentId, action: &PianoRollAction) -> Access {
     match action {
         PianoRollAction::Add(_)
         | PianoRollAction::Remove(..)
@@ -64,7 +64,7 @@ const fn piano_roll(id: InstrumentId, action: &PianoRollAction) -> Access {
     }
 }
 
-const fn clip(id: InstrumentId, action: &ClipAction) -> Access {
+const fn clip_access(id: InstrumentId, action: &ClipAction) -> Access {
     match action {
         ClipAction::Create { .. }
         | ClipAction::Capture { .. }
@@ -76,7 +76,7 @@ const fn clip(id: InstrumentId, action: &ClipAction) -> Access {
     }
 }
 
-const fn placement(id: InstrumentId, action: &PlacementAction) -> Access {
+const fn placement_access(id: InstrumentId, action: &PlacementAction) -> Access {
     match action {
         PlacementAction::Place { .. }
         | PlacementAction::Move(..)
@@ -86,14 +86,14 @@ const fn placement(id: InstrumentId, action: &PlacementAction) -> Access {
     }
 }
 
-const fn arrangement(setting: &ArrangementSetting) -> Access {
+const fn arrangement_access(setting: &ArrangementSetting) -> Access {
     match setting {
         ArrangementSetting::Play(_) | ArrangementSetting::AtEnd(_) => Access::Privilege,
     }
 }
 
-/// A lane is the instrument's whose parameter it moves.
-const fn automation(target: Target, action: &AutomationAction) -> Access {
+/// A lane belongs to the instrument whose parameter it moves.
+const fn automation_access(target: Target, action: &AutomationAction) -> Access {
     match action {
         AutomationAction::Add
         | AutomationAction::Delete
@@ -110,7 +110,7 @@ const fn automation(target: Target, action: &AutomationAction) -> Access {
     }
 }
 
-const fn project(action: &ProjectAction) -> Access {
+const fn project_access(action: &ProjectAction) -> Access {
     match action {
         ProjectAction::New
         | ProjectAction::Save
@@ -123,8 +123,9 @@ const fn project(action: &ProjectAction) -> Access {
     }
 }
 
-/// A pad may play another's instrument: what is edited is the kit alone.
-const fn drums(id: InstrumentId, action: &DrumAction) -> Access {
+/// A pad may play another participant's instrument, because only the kit is
+/// edited.
+const fn drums_access(id: InstrumentId, action: &DrumAction) -> Access {
     match action {
         DrumAction::Set(_)
         | DrumAction::Step(..)
@@ -136,14 +137,14 @@ const fn drums(id: InstrumentId, action: &DrumAction) -> Access {
     }
 }
 
-const fn adjust(device: Device) -> Access {
+const fn adjust_access(device: Device) -> Access {
     match device {
         Device::Source(id) | Device::Slot(id, _) => Access::Own(id),
         Device::BusSlot(..) | Device::MasterSlot(_) => Access::Privilege,
     }
 }
 
-const fn registry(setting: &RegistrySetting) -> Access {
+const fn registry_access(setting: &RegistrySetting) -> Access {
     match setting {
         RegistrySetting::AddSynthDef(..)
         | RegistrySetting::DeleteSynthDef(_)
@@ -152,7 +153,7 @@ const fn registry(setting: &RegistrySetting) -> Access {
     }
 }
 
-const fn session(setting: &SessionSetting) -> Access {
+const fn session_access(setting: &SessionSetting) -> Access {
     match setting {
         SessionSetting::Name(_)
         | SessionSetting::Tempo(_)
@@ -168,7 +169,7 @@ const fn session(setting: &SessionSetting) -> Access {
     }
 }
 
-const fn transport(action: &TransportAction) -> Access {
+const fn transport_access(action: &TransportAction) -> Access {
     match action {
         TransportAction::Play
         | TransportAction::Stop
@@ -179,7 +180,7 @@ const fn transport(action: &TransportAction) -> Access {
     }
 }
 
-const fn mixer(setting: &MixerSetting) -> Access {
+const fn mixer_access(setting: &MixerSetting) -> Access {
     match setting {
         MixerSetting::AddBus(..)
         | MixerSetting::DeleteBus(_)

@@ -1,15 +1,13 @@
-//! The difference between two moments of the studio, as small as what was
-//! edited.
+//! The difference between two states of the studio, and how it is applied.
 //!
-//! It knows how parts are compared, never which action changed them: nothing is
-//! marked by hand, so nothing can be forgotten.
+//! It compares parts and must never know which action changed them: nothing is
+//! marked dirty by hand.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    StudioState,
     arrangement::{ArrangementSetting, ClipChange, ClipId, PartChange, PlacementChange},
     automation::{LaneChange, Target},
     common::settings::Settings,
@@ -21,20 +19,21 @@ use super::{
     piano_roll::{PianoRoll, Track, TrackChange},
     plugin::registry::RegistrySetting,
     project::ProjectSetting,
+    studio_state::StudioState,
 };
 use crate::{
     model::{DirtyFlags, InstrumentId, Invalid, PatchError},
     util::ordmap::DiffItem,
 };
 
-/// What leads from one [`StudioState`] to another.
+/// The difference between two [`StudioState`]s.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StudioPatch(pub Vec<StudioChange>);
 
 /// One item of a [`StudioPatch`].
 ///
-/// They are carried out in order; only after the last one does all fit together.
+/// Items are applied in order. The state is consistent only after the last one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StudioChange {
     /// A setting of the session.
@@ -45,14 +44,14 @@ pub enum StudioChange {
     Registry(RegistrySetting),
     /// A strip of the mixer.
     Mixer(MixerSetting),
-    /// The mixer as it is now.
+    /// The whole mixer.
     WholeMixer(Mixer),
-    /// All instruments as they are now. Tracks and drum machines come and go
-    /// with them.
+    /// All instruments. Tracks and drum machines are added and removed with
+    /// them.
     Instruments(InstrumentState),
-    /// An instrument that was not there, with its track.
+    /// A new instrument, with its track.
     PutInstrument(InstrumentId, Arc<Instrument>, Arc<Track>),
-    /// An instrument that is not there any more, and neither is its track.
+    /// An instrument that was deleted, with its track.
     DropInstrument(InstrumentId),
     /// A parameter of an instrument.
     Instrument(InstrumentId, InstrumentSetting),
@@ -60,7 +59,7 @@ pub enum StudioChange {
     Key(InstrumentId, KeyChange),
     /// A note of a track, or a track.
     PianoRoll(InstrumentId, TrackChange),
-    /// All tracks as they are now.
+    /// All tracks.
     WholePianoRoll(PianoRoll),
     /// A setting of the arrangement as a whole.
     Arrangement(ArrangementSetting),
@@ -70,17 +69,17 @@ pub enum StudioChange {
     Placement(InstrumentId, PlacementChange),
     /// A point of a lane, or a lane.
     Lane(Target, LaneChange),
-    /// Under which name the session is kept, and the like.
+    /// The name of the project, and the like.
     Project(ProjectSetting),
     /// A step, a pad, a pattern of a drum machine, or the machine.
     Drums(InstrumentId, DrumChange),
 }
 
-/// The parts of the studio.
+/// The flags of the studio.
 impl DirtyFlags {
-    /// What holds for the session as a whole.
+    /// The session settings.
     pub const SESSION: Self = Self::part(0);
-    /// Whether the music goes, and from where.
+    /// The transport.
     pub const TRANSPORT: Self = Self::part(1);
     /// The buses, the strips of layer groups, and the master.
     pub const MIXER: Self = Self::part(2);
@@ -88,11 +87,11 @@ impl DirtyFlags {
     pub const PIANO_ROLL: Self = Self::part(3);
     /// The instruments.
     pub const INSTRUMENTS: Self = Self::part(4);
-    /// The clips and where they are placed.
+    /// The clips and placements.
     pub const ARRANGEMENT: Self = Self::part(8);
-    /// The lanes.
+    /// The automation lanes.
     pub const AUTOMATION: Self = Self::part(9);
-    /// Under which name the session is kept, and which others there are.
+    /// The name of the project, and the list of projects.
     pub const PROJECTS: Self = Self::part(10);
     /// The drum machines.
     pub const DRUMS: Self = Self::part(5);
@@ -114,7 +113,7 @@ pub(super) fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {
         | DirtyFlags::REGISTRY.when(!from.registry.is_same(&to.registry))
 }
 
-pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
+pub(super) fn diff_studio(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
     let mut changes = Vec::new();
     if !Arc::ptr_eq(&from.session, &to.session) {
         from.session.diff(&to.session, &mut |s| changes.push(StudioChange::Session(s)));
@@ -137,7 +136,7 @@ pub(super) fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> 
     if changes.is_empty() { None } else { Some(StudioPatch(changes)) }
 }
 
-/// Strip by strip, unless there are more changes than strips.
+/// One strip at a time, unless there are more changes than strips.
 fn diff_mixer(from: &Mixer, to: &Mixer, changes: &mut Vec<StudioChange>) {
     if from.is_same(to) {
         return;
@@ -150,8 +149,8 @@ fn diff_mixer(from: &Mixer, to: &Mixer, changes: &mut Vec<StudioChange>) {
     }
 }
 
-/// Parameter by parameter, unless the set of instruments changed or more than
-/// half of them did; of one or two instruments, more than half is more than one.
+/// One parameter at a time, unless the set of instruments or more than half of
+/// them changed. Of one or two instruments, one may change.
 fn diff_instruments(from: &InstrumentState, to: &InstrumentState, changes: &mut Vec<StudioChange>) {
     let before = changes.len();
     let mut dirty = 0;
@@ -182,7 +181,7 @@ fn diff_instrument(
     from.sounding.diff(&to.sounding, &mut |key| changes.push(StudioChange::Key(id, key)));
 }
 
-/// Track by track, unless every track would be sent as a whole anyway.
+/// One track at a time, unless every track would be sent as a whole anyway.
 fn diff_piano_roll(from: &PianoRoll, to: &PianoRoll, changes: &mut Vec<StudioChange>) {
     let before = changes.len();
     let mut whole = 0;
@@ -196,7 +195,7 @@ fn diff_piano_roll(from: &PianoRoll, to: &PianoRoll, changes: &mut Vec<StudioCha
     }
 }
 
-/// Clip by clip and placement by placement.
+/// One clip and one placement at a time.
 pub(super) fn diff_arrangement(
     from: &StudioState,
     to: &StudioState,
@@ -212,7 +211,7 @@ pub(super) fn diff_arrangement(
     });
 }
 
-pub(super) fn apply(state: &mut StudioState, patch: &StudioPatch) -> Result<(), PatchError> {
+pub(super) fn apply_patch(state: &mut StudioState, patch: &StudioPatch) -> Result<(), PatchError> {
     for change in &patch.0 {
         apply_change(state, change).map_err(|invalid| misfit(&invalid))?;
     }
@@ -229,7 +228,7 @@ fn misfit(invalid: &Invalid) -> PatchError {
     PatchError(invalid.to_string().into())
 }
 
-/// Only a look at everything tells whether one did that.
+/// Whether only a check of the whole state tells that no reference dangles.
 const fn may_leave_something_dangling(change: &StudioChange) -> bool {
     matches!(
         change,
@@ -239,7 +238,7 @@ const fn may_leave_something_dangling(change: &StudioChange) -> bool {
             | StudioChange::PutInstrument(..)
             | StudioChange::DropInstrument(_)
             | StudioChange::WholePianoRoll(_)
-            // Lanes move the effects.
+            // A lane may move a parameter of the effect.
             | StudioChange::Instrument(_, InstrumentSetting::Chain(ChainSetting::Remove(_)))
             | StudioChange::Mixer(
                 MixerSetting::DeleteBus(_)
@@ -250,7 +249,7 @@ const fn may_leave_something_dangling(change: &StudioChange) -> bool {
     )
 }
 
-/// Checks that all is there that the part refers to that was changed.
+/// Checks that everything to which the changed part refers exists.
 fn check_references(state: &StudioState, change: &StudioChange) -> Result<(), Invalid> {
     match change {
         StudioChange::Session(SessionSetting::Midi(_)) => {

@@ -1,7 +1,7 @@
-//! What undoing asks of the studio: which actions are steps, which edit the same
-//! thing, and the difference between two moments thing by thing.
+//! What undo asks of the studio: which actions are steps, which of them continue
+//! the one before, and the difference between two states, one thing at a time.
 //!
-//! It knows nothing of who did what: that is the session's business.
+//! It must not know who performed an action; that is the session's business.
 
 use std::{
     collections::BTreeMap,
@@ -10,21 +10,25 @@ use std::{
 };
 
 use super::{
-    StudioChange, StudioPatch, StudioState,
     arrangement::{Arrangement, Clip, ClipChange, PlacementAction, PlacementChange},
     automation::{Lane, LaneChange, Target},
-    common::settings::{Place, PlaceName, Settings},
+    common::{
+        ids::ParameterId,
+        settings::{ParamPath, PathStep, Settings},
+    },
     drums::{DrumAction, DrumChange, DrumMachine, DrumSetting, PatternSetting},
     effect::{EffectSetting, chain::ChainSetting},
     globals::{playback::Transport, session_settings::SessionState},
     instrument::{Instrument, InstrumentAction, InstrumentSetting, keys::Keys},
     mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
     network_action::NetworkAction,
-    patch::diff_arrangement,
+    patch::{StudioChange, StudioPatch, diff_arrangement},
     piano_roll::{PianoRollAction, Track, TrackChange},
-    plugin::{Device, LoadedSetting, ParameterId, registry::Registry},
-    project::{ProjectAction, ProjectOutcome, ProjectReport, Projects},
+    plugin::{LoadedSetting, device::Device, registry::Registry},
+    project::{ProjectAction, Projects},
+    project_report::{ProjectOutcome, ProjectReport},
     source::SourceSetting,
+    studio_state::StudioState,
 };
 use crate::{
     model::{InstrumentId, ReversibleChange, UndoPolicy},
@@ -34,7 +38,7 @@ use crate::{
     },
 };
 
-/// Playing, the transport and saving are not steps.
+/// Playing, the transport and project actions are not steps.
 pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
     match action {
         NetworkAction::Instrument(_, InstrumentAction::Set(_))
@@ -50,7 +54,7 @@ pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
         | NetworkAction::Registry(_)
         | NetworkAction::Session(_)
         | NetworkAction::Mixer(_) => UndoPolicy::Step,
-        // What comes in the place of everything leaves nothing to go back to.
+        // Nothing that an undo could restore survives a replaced studio.
         NetworkAction::Project(ProjectAction::New)
         | NetworkAction::ProjectReport(ProjectReport {
             outcome: ProjectOutcome::Loaded(..), ..
@@ -75,8 +79,9 @@ pub(super) fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool 
     }
 }
 
-/// What can be swept: a parameter, or the velocity or length of a note.
-fn swept(action: &NetworkAction) -> Option<Place> {
+/// The path of what an action sweeps: a parameter, or the velocity or length of
+/// a note.
+fn swept(action: &NetworkAction) -> Option<ParamPath> {
     let change = match action {
         NetworkAction::Instrument(_, InstrumentAction::Set(InstrumentSetting::Chain(setting)))
         | NetworkAction::Mixer(
@@ -108,7 +113,7 @@ fn swept(action: &NetworkAction) -> Option<Place> {
         ) => StudioChange::Placement(*id, PlacementChange::Remove(*placement)),
         _ => return None,
     };
-    Some(place(&change))
+    Some(path_of_change(&change))
 }
 
 /// A change of this parameter.
@@ -131,150 +136,160 @@ fn touched(device: Device, parameter: ParameterId) -> StudioChange {
     }
 }
 
-/// What a change changes, from the whole to the part.
-fn place(change: &StudioChange) -> Place {
-    use PlaceName::{Number, Part};
+/// The path of what a change changes.
+fn path_of_change(change: &StudioChange) -> ParamPath {
+    use PathStep::{Number, Part};
 
-    let instrument = |id: &InstrumentId| way([Part("Instrument"), Number(id.0.into())]);
+    let instrument = |id: &InstrumentId| path_of([Part("Instrument"), Number(id.0.into())]);
     match change {
-        StudioChange::Session(setting) => placed::<SessionState>(way([Part("Session")]), setting),
-        StudioChange::Transport(setting) => placed::<Transport>(way([Part("Transport")]), setting),
-        StudioChange::Registry(setting) => placed::<Registry>(way([Part("Registry")]), setting),
-        StudioChange::Drums(id, DrumChange::Set(setting)) => {
-            let mut place = instrument(id);
-            place.push(Part("Drums"));
-            DrumMachine::place(setting, &mut place);
-            place
+        StudioChange::Session(setting) => {
+            path_within::<SessionState>(path_of([Part("Session")]), setting)
         }
-        StudioChange::Mixer(setting) => placed::<Mixer>(way([Part("Mixer")]), setting),
+        StudioChange::Transport(setting) => {
+            path_within::<Transport>(path_of([Part("Transport")]), setting)
+        }
+        StudioChange::Registry(setting) => {
+            path_within::<Registry>(path_of([Part("Registry")]), setting)
+        }
+        StudioChange::Drums(id, DrumChange::Set(setting)) => {
+            let mut path = instrument(id);
+            path.push(Part("Drums"));
+            DrumMachine::path(setting, &mut path);
+            path
+        }
+        StudioChange::Mixer(setting) => path_within::<Mixer>(path_of([Part("Mixer")]), setting),
         StudioChange::PutInstrument(id, ..)
         | StudioChange::DropInstrument(id)
         | StudioChange::Drums(id, DrumChange::Whole(_)) => instrument(id),
-        StudioChange::Instrument(id, setting) => placed::<Instrument>(instrument(id), setting),
+        StudioChange::Instrument(id, setting) => path_within::<Instrument>(instrument(id), setting),
         StudioChange::Key(id, change) => {
-            let mut place = instrument(id);
-            place.push(Part("Key"));
-            placed::<Keys>(place, change)
+            let mut path = instrument(id);
+            path.push(Part("Key"));
+            path_within::<Keys>(path, change)
         }
         StudioChange::PianoRoll(id, change) => {
-            let mut place = instrument(id);
-            place.push(Part("Track"));
+            let mut path = instrument(id);
+            path.push(Part("Track"));
             match change {
-                TrackChange::Put(note) => place.extend(at(note.tick, note.pitch)),
-                TrackChange::Remove(tick, pitch) => place.extend(at(*tick, *pitch)),
-                TrackChange::Set(setting) => return placed::<Track>(place, setting),
+                TrackChange::Put(note) => path.extend(at(note.tick, note.pitch)),
+                TrackChange::Remove(tick, pitch) => path.extend(at(*tick, *pitch)),
+                TrackChange::Set(setting) => return path_within::<Track>(path, setting),
                 TrackChange::Whole(_) => {}
             }
-            place
+            path
         }
         StudioChange::Arrangement(setting) => {
-            placed::<Arrangement>(way([Part("Arrangement")]), setting)
+            path_within::<Arrangement>(path_of([Part("Arrangement")]), setting)
         }
         StudioChange::Clip(id, clip, change) => {
-            let mut place = instrument(id);
-            place.extend([Part("Clip"), Number(clip.0.into())]);
+            let mut path = instrument(id);
+            path.extend([Part("Clip"), Number(clip.0.into())]);
             match change {
-                ClipChange::Put(note) => place.extend(at(note.tick, note.pitch)),
-                ClipChange::Remove(tick, pitch) => place.extend(at(*tick, *pitch)),
-                ClipChange::Set(setting) => return placed::<Clip>(place, setting),
+                ClipChange::Put(note) => path.extend(at(note.tick, note.pitch)),
+                ClipChange::Remove(tick, pitch) => path.extend(at(*tick, *pitch)),
+                ClipChange::Set(setting) => return path_within::<Clip>(path, setting),
                 ClipChange::Whole(_) | ClipChange::Gone => {}
             }
-            place
+            path
         }
         StudioChange::Placement(id, change) => {
             let (PlacementChange::Put(placement, _) | PlacementChange::Remove(placement)) = change;
-            let mut place = instrument(id);
-            place.extend([Part("Placement"), Number(placement.0.into())]);
-            place
+            let mut path = instrument(id);
+            path.extend([Part("Placement"), Number(placement.0.into())]);
+            path
         }
         StudioChange::Lane(target, change) => {
-            let mut place = lane(*target);
+            let mut path = lane_path(*target);
             match change {
-                LaneChange::Put(point) => place.push(Number(point.tick.get().into())),
-                LaneChange::Remove(tick) => place.push(Number(tick.get().into())),
-                LaneChange::Set(setting) => return placed::<Lane>(place, setting),
+                LaneChange::Put(point) => path.push(Number(point.tick.get().into())),
+                LaneChange::Remove(tick) => path.push(Number(tick.get().into())),
+                LaneChange::Set(setting) => return path_within::<Lane>(path, setting),
                 LaneChange::Whole(_) | LaneChange::Gone => {}
             }
-            place
+            path
         }
-        StudioChange::Project(setting) => placed::<Projects>(way([Part("Projects")]), setting),
-        StudioChange::WholeMixer(_) => way([Part("Mixer")]),
-        StudioChange::Instruments(_) | StudioChange::WholePianoRoll(_) => way([Part("Instrument")]),
+        StudioChange::Project(setting) => {
+            path_within::<Projects>(path_of([Part("Projects")]), setting)
+        }
+        StudioChange::WholeMixer(_) => path_of([Part("Mixer")]),
+        StudioChange::Instruments(_) | StudioChange::WholePianoRoll(_) => {
+            path_of([Part("Instrument")])
+        }
     }
 }
 
-/// Where a note is in its track or clip.
-fn at(tick: Ticks, pitch: Pitch) -> [PlaceName; 3] {
-    use PlaceName::{Number, Part};
+/// The path of a note within its track or clip.
+fn at(tick: Ticks, pitch: Pitch) -> [PathStep; 3] {
+    use PathStep::{Number, Part};
 
     [Part("Note"), Number(tick.get().into()), Number(pitch.get().into())]
 }
 
-/// A lane is a part of what it moves, so that it comes and goes with it.
-fn lane(target: Target) -> Place {
-    use PlaceName::{Number, Part};
+/// A lane is part of what it moves, so that undo restores both together.
+fn lane_path(target: Target) -> ParamPath {
+    use PathStep::{Number, Part};
 
-    let mixer = |setting| placed::<Mixer>(way([Part("Mixer")]), &setting);
-    let mut place = match target {
+    let mixer = |setting| path_within::<Mixer>(path_of([Part("Mixer")]), &setting);
+    let mut path = match target {
         Target::Instrument(id, _)
         | Target::Pad(id, ..)
         | Target::Drums(id, _)
         | Target::Hosted(Device::Source(id) | Device::Slot(id, _), _) => {
-            way([Part("Instrument"), Number(id.0.into())])
+            path_of([Part("Instrument"), Number(id.0.into())])
         }
         Target::Bus(id, _) | Target::Hosted(Device::BusSlot(id, _), _) => {
             mixer(MixerSetting::DeleteBus(id))
         }
         Target::LayerGroup(id, _) => mixer(MixerSetting::DeleteLayerGroup(id)),
         Target::Master(_) | Target::Hosted(Device::MasterSlot(_), _) => {
-            way([Part("Mixer"), Part("Master")])
+            path_of([Part("Mixer"), Part("Master")])
         }
-        Target::Session(_) => way([Part("Session")]),
+        Target::Session(_) => path_of([Part("Session")]),
     };
     if target.slot().is_some() {
-        place.push(Part("Chain"));
+        path.push(Part("Chain"));
     }
-    // It need not be the same elsewhere: a place never leaves the process.
+    // The hash may differ between processes, because a path never leaves its own.
     let mut hasher = DefaultHasher::new();
     target.hash(&mut hasher);
-    place.extend([Part("Lane"), Number(hasher.finish())]);
-    place
+    path.extend([Part("Lane"), Number(hasher.finish())]);
+    path
 }
 
-fn way<const STEPS: usize>(names: [PlaceName; STEPS]) -> Place {
+fn path_of<const STEPS: usize>(names: [PathStep; STEPS]) -> ParamPath {
     names.into_iter().collect()
 }
 
-fn placed<S: Settings>(mut place: Place, setting: &S::Setting) -> Place {
-    S::place(setting, &mut place);
-    place
+fn path_within<S: Settings>(mut path: ParamPath, setting: &S::Setting) -> ParamPath {
+    S::path(setting, &mut path);
+    path
 }
 
-/// The difference of two moments, thing by thing.
+/// The difference between two states, one thing at a time.
 pub(super) fn diff_reversible(
     from: &StudioState,
     to: &StudioState,
 ) -> Vec<ReversibleChange<StudioPatch>> {
-    let mut reversible: BTreeMap<Place, ReversibleChange<StudioPatch>> = BTreeMap::new();
+    let mut reversible: BTreeMap<ParamPath, ReversibleChange<StudioPatch>> = BTreeMap::new();
     let (forward, backward) = (changes(from, to), changes(to, from));
     for change in forward.iter().chain(&backward) {
         let nothing = || StudioPatch(Vec::new());
         reversible
-            .entry(place(change))
+            .entry(path_of_change(change))
             .or_insert_with(|| ReversibleChange { forward: nothing(), backward: nothing() });
     }
-    // What depends on something else that changes goes with it.
+    // A change goes with the change on which it depends.
     let wholes: Vec<_> = reversible.keys().cloned().collect();
-    reversible.retain(|place, _| {
-        !wholes.iter().any(|whole| whole.len() < place.len() && place.starts_with(whole))
+    reversible.retain(|path, _| {
+        !wholes.iter().any(|whole| whole.len() < path.len() && path.starts_with(whole))
     });
     for (changes, is_forward) in [(forward, true), (backward, false)] {
         for change in changes {
-            let place = place(&change);
+            let path = path_of_change(&change);
             let whole = reversible
-                .range_mut(..=place.clone())
+                .range_mut(..=path.clone())
                 .rev()
-                .find(|(whole, _)| place.starts_with(whole));
+                .find(|(whole, _)| path.starts_with(whole));
             if let Some((_, whole)) = whole {
                 if is_forward { &mut whole.forward } else { &mut whole.backward }.0.push(change);
             }
@@ -283,7 +298,7 @@ pub(super) fn diff_reversible(
     reversible.into_values().collect()
 }
 
-/// The difference as fine as it can be said, but for what is played.
+/// The difference in the smallest possible changes, without held keys.
 fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
     let mut changes = Vec::new();
     if !Arc::ptr_eq(&from.session, &to.session) {
@@ -297,7 +312,7 @@ fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
     }
     for difference in from.instruments.diff(&to.instruments) {
         match difference {
-            DiffItem::Add(&id, instrument) => changes.push(put(to, id, instrument)),
+            DiffItem::Add(&id, instrument) => changes.push(put_instrument(to, id, instrument)),
             DiffItem::Remove(id, _) => changes.push(StudioChange::DropInstrument(*id)),
             DiffItem::Update { old: (id, old), new: (_, new) } => {
                 old.diff(new, &mut |s| changes.push(StudioChange::Instrument(*id, s)));
@@ -314,13 +329,17 @@ fn changes(from: &StudioState, to: &StudioState) -> Vec<StudioChange> {
     from.automation.diff(&to.automation, &to.instruments, &mut |target, change| {
         changes.push(StudioChange::Lane(target, change));
     });
-    // The machine of a drum kit that is put comes after it.
+    // The machine of a new drum kit follows the instrument.
     from.drums.diff(&to.drums, &mut |id, change| changes.push(StudioChange::Drums(id, change)));
     changes
 }
 
-/// The instrument as it is made, not as it is played.
-fn put(state: &StudioState, id: InstrumentId, instrument: &Arc<Instrument>) -> StudioChange {
+/// Puts an instrument without its held keys.
+fn put_instrument(
+    state: &StudioState,
+    id: InstrumentId,
+    instrument: &Arc<Instrument>,
+) -> StudioChange {
     let mut instrument = Arc::clone(instrument);
     if !instrument.sounding.is_empty() {
         Arc::make_mut(&mut instrument).sounding = Keys::default();

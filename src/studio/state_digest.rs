@@ -1,17 +1,16 @@
-//! The digest of a studio, at the cost of what differs from another one.
+//! The digest of a studio, at the cost of its difference from a known state.
 //!
-//! Each part tallies its own, thing by thing: an instrument, a note, a point, a
-//! step. What is not a map of things is tallied as a whole, so that no field can
-//! be forgotten.
+//! Maps are digested entry by entry (an instrument, a note, a point, a step);
+//! everything else as a whole, so that no field can be forgotten.
 
 use std::sync::Arc;
 
-use super::StudioState;
+use super::studio_state::StudioState;
 use crate::model::{Digest, DigestDelta};
 
 /// The digest of `state`. If nothing is known, it starts from an empty studio:
 /// there is one way only.
-pub(super) fn digest(state: &StudioState, known: Option<(&StudioState, Digest)>) -> Digest {
+pub(super) fn digest_studio(state: &StudioState, known: Option<(&StudioState, Digest)>) -> Digest {
     let empty = StudioState::default();
     let (from, digest) = known.unwrap_or((&empty, Digest::default()));
     let mut delta = DigestDelta::from(digest);

@@ -1,8 +1,8 @@
-//! The digests of one moment after another, each worked out from the one before;
-//! shared with the mirror.
+//! Digests of successive snapshots, each computed from the one before. Used by
+//! the authority and by the mirror.
 //!
-//! Where much has changed that takes a while. So a shell that has a lock to hold
-//! lets a copy do it, and hands that back once it knows.
+//! A digest takes long after a large change. A shell therefore clones the
+//! digester, lets the clone compute without the lock, and puts it back.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     protocol::{NetworkState, StateDigest},
 };
 
-/// Remembers the moment that was digested last, and nothing else.
+/// Remembers the last digested snapshot, and nothing else.
 #[derive(Clone)]
 pub(crate) struct Digester<M: Model> {
     known: Option<Known<M>>,
@@ -31,8 +31,8 @@ impl<M: Model> Default for Digester<M> {
 }
 
 impl<M: Model> Digester<M> {
-    /// The digest of a moment, and the moment that is not remembered any more:
-    /// dropping it may take time.
+    /// The digest of a snapshot, and the snapshot that was remembered before:
+    /// dropping it may take long.
     pub(crate) fn digest(
         &mut self,
         state: &Arc<NetworkState<M>>,

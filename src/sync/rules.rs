@@ -1,5 +1,5 @@
-//! Who may do what, and what an action leads to: one function for the
-//! authority, which decides by it, and for a mirror, which predicts by it.
+//! Who may do what, and what an action leads to. The authority decides with the
+//! same functions with which a mirror predicts.
 
 use std::sync::Arc;
 
@@ -8,27 +8,28 @@ use crate::{
     protocol::{ClientId, NetworkState, Refusal},
 };
 
-/// What an action leads to: the next state, and what the engine must do.
+/// The next state, and what the engine must do.
 pub(crate) type Outcome<M> = (Arc<NetworkState<M>>, Vec<<M as Model>::Effect>);
 
-/// Carries out an action of `actor`, if it may.
-pub(crate) fn carry_out<M: Model>(
+/// Applies an action of `actor`, if `actor` may do it.
+pub(crate) fn apply_checked<M: Model>(
     state: &Arc<NetworkState<M>>,
     actor: ClientId,
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
     let access = M::access(&state.model, action);
     authorise::<M>(state, actor, access)?;
-    follow(state, actor, access, action)
+    apply_action(state, actor, access, action)
 }
 
-/// Carries out an action on the session's own behalf, whoever owns what.
-pub(crate) fn carry_out_unasked<M: Model>(
+/// Applies an action on behalf of the session itself: ownership and privilege
+/// are not checked.
+pub(crate) fn apply_unchecked<M: Model>(
     state: &Arc<NetworkState<M>>,
     actor: ClientId,
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
-    follow(state, actor, M::access(&state.model, action), action)
+    apply_action(state, actor, M::access(&state.model, action), action)
 }
 
 pub(super) fn authorise<M: Model>(
@@ -57,13 +58,13 @@ pub(super) fn authorise<M: Model>(
     }
 }
 
-fn follow<M: Model>(
+fn apply_action<M: Model>(
     state: &Arc<NetworkState<M>>,
     actor: ClientId,
     access: Access,
     action: &M::Action,
 ) -> Result<Outcome<M>, Refusal> {
-    // In its place from the beginning: it is large, and moving it costs time.
+    // Built behind its `Arc` from the beginning: the state is large to move.
     let mut shared = Arc::clone(state);
     let next = Arc::make_mut(&mut shared);
     let effects = M::reduce(&mut next.model, action)?;
@@ -78,22 +79,23 @@ fn follow<M: Model>(
             Arc::make_mut(&mut next.roster).owners.remove(&instrument);
         }
         // These can replace everything, e.g. by loading a project.
-        Access::Privilege | Access::Anyone | Access::Engine => forget_what_is_gone(next),
+        Access::Privilege | Access::Anyone | Access::Engine => release_missing(next),
     }
     Ok((shared, effects))
 }
 
-pub(super) fn forget_what_is_gone<M: Model>(state: &mut NetworkState<M>) {
-    let gone: Vec<_> = state
+/// Removes the owners of instruments that do not exist.
+pub(super) fn release_missing<M: Model>(state: &mut NetworkState<M>) {
+    let missing: Vec<_> = state
         .roster
         .owners
         .keys()
         .copied()
         .filter(|&instrument| !M::exists(&state.model, instrument))
         .collect();
-    if !gone.is_empty() {
+    if !missing.is_empty() {
         let roster = Arc::make_mut(&mut state.roster);
-        for instrument in gone {
+        for instrument in missing {
             roster.owners.remove(&instrument);
         }
     }

@@ -7,14 +7,13 @@ use std::{fmt, sync::Arc};
 use crate::{
     model::{InstrumentId, Model, PatchError},
     protocol::{ClientId, OwnerInfo, Participant, Presence, Refusal, Roster, Seq, SessionId},
-    studio::Studio,
     util::ordmap::DiffItem::{Add, Remove, Update},
 };
 
 /// Something happened in the session.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum SessionEvent<M: Model = Studio> {
+pub enum SessionEvent<M: Model> {
     /// A participant joined.
     Joined(OwnerInfo),
     /// A participant left for good.

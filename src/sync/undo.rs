@@ -1,33 +1,32 @@
-//! What one has done and can take back: a history for each participant, which
-//! never leaves the one who keeps it.
+//! The undo history of one participant. It never leaves the machine that keeps
+//! it.
 //!
-//! A step is what one action changed, or one sweep of a knob. Taking it back
-//! undoes what it changed and nothing else: a change that somebody else has
-//! changed again since stays as they left it. The authority and the mirrors
-//! run the same code, so undoing is predicted like any action.
+//! A step is the change of one action, or of one sweep of a knob. Undoing it
+//! reverts that change and nothing else: a value that another participant has
+//! changed since keeps its value. The authority and the mirrors run the same
+//! code, so an undo is predicted like any action.
 
 use std::{sync::Arc, time::Duration};
-
-use imbl::Vector;
 
 use crate::{
     model::{Access, InstrumentId, Invalid, Model, ReversibleChange, UndoPolicy},
     protocol::{ClientId, NetworkState, Refusal},
     sync::rules,
-    util::time::Timestamp,
+    util::{ordmap::OrdMap, time::Timestamp},
 };
 
-/// How many steps are kept. More than anybody remembers having done.
+/// How many steps are kept: more than a user remembers.
 const MAX_STEPS: usize = 200;
 
-/// Edits of the same thing that are less than this apart are one step: a hand
-/// on a knob makes some thirty of them a second.
+/// Edits of the same value less than this apart are one step. A hand on a knob
+/// makes some thirty edits a second.
 const SWEEP: Duration = Duration::from_millis(500);
 
-/// The steps of one participant. Cheap to clone.
+/// The steps of one participant. A clone costs O(1): every pending operation of
+/// a mirror holds one.
 pub(crate) struct UndoLog<M: Model> {
-    done: Vector<Arc<Step<M>>>,
-    undone: Vector<Arc<Step<M>>>,
+    done: StepStack<M>,
+    undone: StepStack<M>,
 }
 
 impl<M: Model> Clone for UndoLog<M> {
@@ -38,55 +37,110 @@ impl<M: Model> Clone for UndoLog<M> {
 
 impl<M: Model> Default for UndoLog<M> {
     fn default() -> Self {
-        Self { done: Vector::new(), undone: Vector::new() }
+        Self { done: StepStack::default(), undone: StepStack::default() }
     }
 }
 
-/// What one action did, or several that edited the same thing in a row.
+/// A stack of steps that is cheap to clone and to trim. The top is kept apart,
+/// because a sweep replaces it with each edit.
+struct StepStack<M: Model> {
+    top: Option<Arc<UndoStep<M>>>,
+    /// The other steps by ascending number.
+    below: OrdMap<u64, Arc<UndoStep<M>>>,
+}
+
+impl<M: Model> Clone for StepStack<M> {
+    fn clone(&self) -> Self {
+        Self { top: self.top.clone(), below: self.below.clone() }
+    }
+}
+
+impl<M: Model> Default for StepStack<M> {
+    fn default() -> Self {
+        Self { top: None, below: OrdMap::new() }
+    }
+}
+
+impl<M: Model> StepStack<M> {
+    const fn is_empty(&self) -> bool {
+        self.top.is_none()
+    }
+
+    /// Pushes a step, and drops the oldest if there are too many.
+    fn push(&mut self, step: Arc<UndoStep<M>>) {
+        let Some(covered) = self.top.replace(step) else { return };
+        let number = self.below.last().map_or(0, |(newest, _)| newest + 1);
+        self.below.insert(number, covered);
+        if self.below.len() >= MAX_STEPS
+            && let Some((&oldest, _)) = self.below.first()
+        {
+            self.below.remove(&oldest);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Arc<UndoStep<M>>> {
+        let uncovered = self.below.last().map(|(&newest, _)| newest);
+        let uncovered = uncovered.and_then(|newest| self.below.remove(&newest));
+        std::mem::replace(&mut self.top, uncovered)
+    }
+
+    fn remove_if(&mut self, is_gone: impl Fn(Access) -> bool) {
+        let below = self.below.iter();
+        let gone = below.filter(|(_, step)| is_gone(step.access)).map(|(&number, _)| number);
+        for number in gone.collect::<Vec<_>>() {
+            self.below.remove(&number);
+        }
+        if self.top.as_ref().is_some_and(|step| is_gone(step.access)) {
+            self.pop();
+        }
+    }
+}
+
+/// The change of one action, or of several in a row that edited the same value.
 ///
-/// The moments share their parts, so they cost little; the differences between
-/// them are only taken when they are needed.
-struct Step<M: Model> {
+/// The snapshots share their parts, so they cost little. The differences between
+/// them are computed only when they are needed.
+struct UndoStep<M: Model> {
     access: Access,
     /// The last of the actions, and when it was dispatched.
     action: M::Action,
     at: Timestamp,
-    /// The moments before and after the first action.
+    /// The snapshots before and after the first action.
     first: (Arc<NetworkState<M>>, Arc<NetworkState<M>>),
-    /// The moment after the last action. If that is another one, there are other
-    /// participants' changes in between as well.
+    /// The snapshot after the last action. If it is not the one after the first,
+    /// changes of other participants may lie in between.
     last: Arc<NetworkState<M>>,
 }
 
 /// Which way through the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
-    /// Back: undo.
+    /// Undo.
     Back,
-    /// Forth again: redo.
+    /// Redo.
     Forth,
 }
 
-/// What came of undoing or redoing a step.
-pub(crate) struct Traced<M: Model> {
+/// The result of an undo or redo.
+pub(crate) struct AppliedUndo<M: Model> {
     pub(crate) state: NetworkState<M>,
     pub(crate) effects: Vec<M::Effect>,
-    /// How many of its changes stay as they are, because somebody else has
-    /// changed the same things since.
+    /// How many of the step's changes stay because another participant has
+    /// changed the same values since.
     pub(crate) kept: u32,
 }
 
 impl<M: Model> UndoLog<M> {
-    /// Whether `action`, dispatched at `now`, goes on with the last step.
+    /// Whether `action`, dispatched at `now`, belongs to the last step.
     pub(crate) fn continues(&self, now: Timestamp, action: &M::Action) -> bool {
         self.undone.is_empty()
-            && self.done.back().is_some_and(|step| {
+            && self.done.top.as_ref().is_some_and(|step| {
                 now.since(step.at) < SWEEP && M::continues(&step.action, action)
             })
     }
 
-    /// Remembers an action that led from one moment to another. `continues` says
-    /// whether whoever dispatched it found that it goes on with the last step.
+    /// Records an action that led from `before` to `after`. `continues` is what
+    /// [`continues`](Self::continues) returned where the action was dispatched.
     pub(crate) fn record(
         &mut self,
         now: Timestamp,
@@ -100,25 +154,27 @@ impl<M: Model> UndoLog<M> {
             UndoPolicy::Barrier => return *self = Self::default(),
             UndoPolicy::Step => {}
         }
-        let mut first = (Arc::clone(before), Arc::clone(after));
-        if continues
-            && self.undone.is_empty()
-            && self.done.back().is_some_and(|step| M::continues(&step.action, action))
-            && let Some(step) = self.done.pop_back()
-        {
-            first = step.first.clone();
-        }
+        let extended = self
+            .done
+            .top
+            .as_ref()
+            .filter(|_| continues && self.undone.is_empty())
+            .filter(|step| M::continues(&step.action, action));
+        let first = extended
+            .map_or_else(|| (Arc::clone(before), Arc::clone(after)), |step| step.first.clone());
+        let is_extended = extended.is_some();
         let access = M::access(&before.model, action);
         let last = Arc::clone(after);
-        let step = Step { access, action: action.clone(), at: now, first, last };
-        self.done.push_back(Arc::new(step));
-        if self.done.len() > MAX_STEPS {
-            self.done.pop_front();
+        let step = Arc::new(UndoStep { access, action: action.clone(), at: now, first, last });
+        if is_extended {
+            self.done.top = Some(step);
+        } else {
+            self.done.push(step);
         }
-        self.undone = Vector::new();
+        self.undone = StepStack::default();
     }
 
-    /// Forgets the steps on an instrument that is given up.
+    /// Forgets the steps on an instrument that is released.
     pub(crate) fn forget_instrument(&mut self, instrument: InstrumentId) {
         self.forget(|access| match access {
             Access::Own(id) | Access::Create(id) | Access::Delete(id) => id == instrument,
@@ -126,51 +182,49 @@ impl<M: Model> UndoLog<M> {
         });
     }
 
-    /// Forgets the steps that needed the privilege, which is given up.
+    /// Forgets the steps that needed the privilege, which is released.
     pub(crate) fn forget_privileged(&mut self) {
         self.forget(|access| access == Access::Privilege);
     }
 
     fn forget(&mut self, is_gone: impl Fn(Access) -> bool) {
-        self.done.retain(|step| !is_gone(step.access));
-        self.undone.retain(|step| !is_gone(step.access));
+        self.done.remove_if(&is_gone);
+        self.undone.remove_if(&is_gone);
     }
 
-    /// Undoes the last step that is left, or redoes the one that was undone
-    /// last, in `state`. `unchecked` is for whoever may do everything.
+    /// Undoes the last step in `state`, or redoes the step that was undone last.
+    /// `unchecked` skips the rights of `actor`, for a local session.
     ///
     /// # Errors
-    /// If there is none, or `actor` may not any more; such a step is forgotten.
-    pub(crate) fn trace(
+    /// If there is no step, or `actor` may not do it any more; that step is then
+    /// forgotten.
+    pub(crate) fn apply_undo(
         &mut self,
         direction: Direction,
         state: &NetworkState<M>,
         actor: ClientId,
         unchecked: bool,
-    ) -> Result<Traced<M>, Refusal> {
+    ) -> Result<AppliedUndo<M>, Refusal> {
         loop {
             let taken = match direction {
-                Direction::Back => self.done.pop_back(),
-                Direction::Forth => self.undone.pop_back(),
+                Direction::Back => self.done.pop(),
+                Direction::Forth => self.undone.pop(),
             };
             let step = taken.ok_or_else(|| Self::nothing(direction))?;
             if !unchecked {
                 step.authorise(state, actor)?;
             }
             let changes = step.changes(direction);
-            // An action that changed nothing is not worth a key press.
+            // A step that changed nothing is not worth a key press.
             if !changes.is_empty() {
-                let traced = step.trace(changes, state, actor);
-                // What finds no room stays where it was, until there is some.
-                match (direction, traced.is_ok()) {
-                    (Direction::Back, true) | (Direction::Forth, false) => {
-                        self.undone.push_back(step);
-                    }
-                    (Direction::Forth, true) | (Direction::Back, false) => {
-                        self.done.push_back(step);
-                    }
+                let applied = step.apply_changes(changes, state, actor);
+                // A step that exceeds a limit stays where it was, so that it can
+                // be tried again.
+                match (direction, applied.is_ok()) {
+                    (Direction::Back, true) | (Direction::Forth, false) => self.undone.push(step),
+                    (Direction::Forth, true) | (Direction::Back, false) => self.done.push(step),
                 }
-                return traced;
+                return applied;
             }
         }
     }
@@ -183,11 +237,11 @@ impl<M: Model> UndoLog<M> {
     }
 }
 
-impl<M: Model> Step<M> {
+impl<M: Model> UndoStep<M> {
     fn authorise(&self, state: &NetworkState<M>, actor: ClientId) -> Result<(), Refusal> {
         match self.access {
-            // What is gone belongs to nobody; whoever deleted it may have it
-            // back.
+            // An instrument that does not exist has no owner: the participant
+            // that deleted it may restore it.
             Access::Own(id) | Access::Create(id) | Access::Delete(id)
                 if state.roster.owner(id).is_none() && !M::exists(&state.model, id) =>
             {
@@ -198,14 +252,13 @@ impl<M: Model> Step<M> {
         }
     }
 
-    /// What must change, one by one; what takes each change back again is its
-    /// other half.
+    /// The changes to make, each with the change that reverts it.
     fn changes(&self, direction: Direction) -> Vec<ReversibleChange<M::Patch>> {
         let (before, after) = &self.first;
         let mut changes = M::diff_reversible(&before.model, &after.model);
         if !Arc::ptr_eq(after, &self.last) {
-            // A sweep of one thing: what leads from where that began to where it
-            // ended, and not what else has happened meanwhile.
+            // A sweep: the difference between where the value began and where it
+            // ended, without what else has changed meanwhile.
             let mut began = self.last.model.clone();
             let fits = changes.iter().all(|change| M::apply(&mut began, &change.backward).is_ok());
             changes = if fits { M::diff_reversible(&began, &self.last.model) } else { Vec::new() };
@@ -213,21 +266,22 @@ impl<M: Model> Step<M> {
         changes.into_iter().map(|change| directed(direction, change)).collect()
     }
 
-    fn trace(
+    fn apply_changes(
         &self,
         changes: Vec<ReversibleChange<M::Patch>>,
         state: &NetworkState<M>,
         actor: ClientId,
-    ) -> Result<Traced<M>, Refusal> {
+    ) -> Result<AppliedUndo<M>, Refusal> {
         let mut next = state.clone();
-        let kept = make_all::<M>(&mut next.model, changes);
+        let kept = apply_unconflicted::<M>(&mut next.model, changes);
         M::check_limits(&next.model)?;
         let effects = M::effects_between(&state.model, &next.model);
         self.settle_ownership(&mut next, actor);
-        Ok(Traced { state: next, effects, kept })
+        Ok(AppliedUndo { state: next, effects, kept })
     }
 
-    /// What was created or deleted came or went with its owner.
+    /// A restored instrument belongs to `actor` again; a removed one to no
+    /// participant.
     fn settle_ownership(&self, state: &mut NetworkState<M>, actor: ClientId) {
         if let Access::Create(id) | Access::Delete(id) = self.access
             && M::exists(&state.model, id)
@@ -236,11 +290,11 @@ impl<M: Model> Step<M> {
         {
             Arc::make_mut(&mut state.roster).owners.insert(id, owner);
         }
-        rules::forget_what_is_gone(state);
+        rules::release_missing(state);
     }
 }
 
-/// The change as it is to be made: forth is where one goes.
+/// The change with `forward` in the given direction.
 fn directed<P>(direction: Direction, change: ReversibleChange<P>) -> ReversibleChange<P> {
     match direction {
         Direction::Back => ReversibleChange { forward: change.backward, backward: change.forward },
@@ -248,13 +302,16 @@ fn directed<P>(direction: Direction, change: ReversibleChange<P>) -> ReversibleC
     }
 }
 
-/// Makes the changes that nobody has interfered with, and returns how many are
-/// left. One that does not fit yet, because it refers to what another one
-/// brings, is tried again after the others.
-fn make_all<M: Model>(state: &mut M::State, mut changes: Vec<ReversibleChange<M::Patch>>) -> u32 {
+/// Makes the changes that no other participant has interfered with, and returns
+/// how many are left. A change that does not apply yet, because it refers to
+/// what another change brings, is retried after the others.
+fn apply_unconflicted<M: Model>(
+    state: &mut M::State,
+    mut changes: Vec<ReversibleChange<M::Patch>>,
+) -> u32 {
     loop {
         let before = changes.len();
-        changes.retain(|change| match made::<M>(state, change) {
+        changes.retain(|change| match apply_if_reversible::<M>(state, change) {
             Some(next) => {
                 *state = next;
                 false
@@ -267,12 +324,15 @@ fn make_all<M: Model>(state: &mut M::State, mut changes: Vec<ReversibleChange<M:
     }
 }
 
-/// The state with the change made, if what it changes is as it was left: then,
-/// and only then, unmaking it again leads back to where it began.
-fn made<M: Model>(state: &M::State, change: &ReversibleChange<M::Patch>) -> Option<M::State> {
-    let mut made = state.clone();
-    M::apply(&mut made, &change.forward).ok()?;
-    let mut unmade = made.clone();
-    M::apply(&mut unmade, &change.backward).ok()?;
-    M::diff_reversible(state, &unmade).is_empty().then_some(made)
+/// The state with the change made, if reverting it leads back to `state`: only
+/// then is the changed value as the step left it.
+fn apply_if_reversible<M: Model>(
+    state: &M::State,
+    change: &ReversibleChange<M::Patch>,
+) -> Option<M::State> {
+    let mut changed = state.clone();
+    M::apply(&mut changed, &change.forward).ok()?;
+    let mut reverted = changed.clone();
+    M::apply(&mut reverted, &change.backward).ok()?;
+    M::diff_reversible(state, &reverted).is_empty().then_some(changed)
 }

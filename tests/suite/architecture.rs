@@ -164,7 +164,10 @@ fn names_are_unique_in_the_crate() {
     let sources = Sources::of_crate();
     let mut places: BTreeMap<&str, Vec<&Module>> = BTreeMap::new();
     for (module, name) in sources.names() {
-        places.entry(name).or_default().push(module);
+        // A file may be named after the function that it is for, as `open` is.
+        if module.last().is_none_or(|file| file != name) {
+            places.entry(name).or_default().push(module);
+        }
     }
     places.retain(|_, modules| modules.len() > 1);
     assert!(places.is_empty(), "{places:#?}");

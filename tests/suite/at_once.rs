@@ -18,8 +18,8 @@ use imbolc_net::{
 use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
+    harness::cutoff,
     proxy::{Ending, Proxy},
-    room::cutoff,
 };
 
 /// The default limit of unanswered actions.

@@ -23,10 +23,10 @@ use tokio::{
 };
 
 use crate::{
+    harness::BASS,
     ledger::{Ledger, Pages, Write},
     processes,
     proxy::{Ending, Proxy},
-    room::BASS,
 };
 
 const BOUNCES: u32 = 100;

@@ -17,7 +17,7 @@ use imbolc_net::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    room::{BASS, cutoff, cutoff_of, hello},
+    harness::{BASS, cutoff, cutoff_of, hello},
     shell::{Raw, host},
 };
 

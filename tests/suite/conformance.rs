@@ -25,7 +25,7 @@ use imbolc_net::{
 };
 use tokio::time::{sleep, timeout};
 
-use crate::room::{BASS, LEAD, PAD, cutoff, cutoff_of};
+use crate::harness::{BASS, LEAD, PAD, cutoff, cutoff_of};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -28,25 +28,25 @@ use tokio::time::sleep;
 
 use crate::{
     conformance::eventually,
-    room::{BASS, Guest, Room, cutoff},
+    harness::{BASS, Guest, Harness, cutoff},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A session in which the host owns the bass, with one guest.
-fn room() -> (Room, Guest) {
-    let mut room = Room::new();
-    room.session.claim(ClientId::HOST, &[BASS]);
-    let mut ana = room.join("Ana", &[]);
-    room.settle(&mut [&mut ana]);
-    ana.mirror.take_events();
-    (room, ana)
+fn harness() -> (Harness, Guest) {
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let mut ana = harness.join("Ana", &[]);
+    harness.settle(&mut [&mut ana]);
+    ana.take_events();
+    (harness, ana)
 }
 
 /// Turns a knob, and changes the value in the patch that `guest` receives.
-fn falsify_patch(room: &mut Room, guest: &mut Guest) {
-    room.session.act(room.now, &cutoff(BASS, 800.0)).unwrap();
-    room.say(guest).unwrap();
+fn falsify_patch(harness: &mut Harness, guest: &mut Guest) {
+    harness.session.act(harness.now, &cutoff(BASS, 800.0)).unwrap();
+    harness.transmit(guest).unwrap();
     let wrong = InstrumentSetting::Filter(FilterSetting::Cutoff(Hertz::of(801.0)));
     for message in &mut guest.to_guest {
         if let ServerMessage::StatePatchUpdate(patch) = message {
@@ -54,8 +54,8 @@ fn falsify_patch(room: &mut Room, guest: &mut Guest) {
             patch.model = Some(StudioPatch(changes));
         }
     }
-    guest.listen();
-    assert_eq!((room.cutoff(BASS), guest.cutoff(BASS)), (800.0, 801.0));
+    guest.receive();
+    assert_eq!((harness.cutoff(BASS), guest.cutoff(BASS)), (800.0, 801.0));
 }
 
 /// The digests in the heartbeats on their way to `guest`.
@@ -69,7 +69,7 @@ fn sent_digests(guest: &Guest) -> Vec<Option<StateDigest>> {
 
 /// The repairs that `guest` has reported since the last call.
 fn repairs(guest: &mut Guest) -> Vec<Resync> {
-    let events = guest.mirror.take_events().into_iter();
+    let events = guest.take_events().into_iter();
     let resyncs = events.filter_map(|event| match event {
         SessionEvent::Resynchronised(why) => Some(why),
         _ => None,
@@ -79,57 +79,57 @@ fn repairs(guest: &mut Guest) -> Vec<Resync> {
 
 #[test]
 fn differing_mirror_requests_one_full_state() {
-    let (mut room, mut ana) = room();
-    falsify_patch(&mut room, &mut ana);
+    let (mut harness, mut ana) = harness();
+    falsify_patch(&mut harness, &mut ana);
     let seq = ana.mirror.confirmed().seq;
 
     for expected in [1, 0] {
-        room.pass(5 * SECOND);
-        room.say(&mut ana).unwrap();
+        harness.pass(5 * SECOND);
+        harness.transmit(&mut ana).unwrap();
         assert_eq!(sent_digests(&ana).len(), 1);
-        ana.listen();
-        ana.speak();
+        ana.receive();
+        ana.transmit();
         let asked = |message: &&ClientMessage| **message == ClientMessage::RequestFullSync;
         assert_eq!(ana.to_session.iter().filter(asked).count(), expected, "{:?}", ana.to_session);
         // The request is delayed beyond the next heartbeat; the `Pong` is not.
         ana.to_session.retain(|message| matches!(message, ClientMessage::Pong { .. }));
-        room.listen(&mut ana).unwrap();
+        harness.receive(&mut ana).unwrap();
     }
     assert_eq!(repairs(&mut ana), [], "before the full state arrives");
-    room.session.handle(room.now, ana.ticket, ClientMessage::RequestFullSync).unwrap();
-    room.settle(&mut [&mut ana]);
+    harness.session.handle(harness.now, ana.connection, ClientMessage::RequestFullSync).unwrap();
+    harness.settle(&mut [&mut ana]);
     assert_eq!(repairs(&mut ana), [Resync::Digest { seq }]);
-    assert_eq!(ana.mirror.confirmed(), room.session.state());
+    assert_eq!(ana.mirror.confirmed(), harness.session.state());
     assert_eq!(ana.cutoff(BASS), 800.0);
 
     for _ in 0..3 {
-        room.pass(5 * SECOND);
-        room.settle(&mut [&mut ana]);
+        harness.pass(5 * SECOND);
+        harness.settle(&mut [&mut ana]);
     }
     assert_eq!(repairs(&mut ana), [], "after the repair");
 }
 
 #[test]
 fn equal_mirror_never_requests_full_state() {
-    let (mut room, mut ana) = room();
-    let mut ben = room.join("Ben", &[]);
+    let (mut harness, mut ana) = harness();
+    let mut ben = harness.join("Ben", &[]);
     let mut heartbeats = 0;
     for turn in 0..600_u16 {
         // Heartbeats fall before, between and into the edits, and Ben receives most
         // edits later than Ana.
-        room.pass(Duration::from_millis(33));
-        room.session.act(room.now, &cutoff(BASS, 100.0 + f32::from(turn))).unwrap();
-        room.say(&mut ana).unwrap();
+        harness.pass(Duration::from_millis(33));
+        harness.session.act(harness.now, &cutoff(BASS, 100.0 + f32::from(turn))).unwrap();
+        harness.transmit(&mut ana).unwrap();
         heartbeats += sent_digests(&ana).len();
-        ana.listen();
-        ana.speak();
-        room.listen(&mut ana).unwrap();
+        ana.receive();
+        ana.transmit();
+        harness.receive(&mut ana).unwrap();
         if turn % 10 == 0 {
-            room.say(&mut ben).unwrap();
+            harness.transmit(&mut ben).unwrap();
             heartbeats += sent_digests(&ben).len();
-            ben.listen();
-            ben.speak();
-            room.listen(&mut ben).unwrap();
+            ben.receive();
+            ben.transmit();
+            harness.receive(&mut ben).unwrap();
         }
     }
     assert!(heartbeats >= 6, "{heartbeats}");
@@ -140,74 +140,74 @@ fn equal_mirror_never_requests_full_state() {
 
 #[test]
 fn lost_last_patch_is_detected_at_the_next_heartbeat() {
-    let (mut room, mut ana) = room();
+    let (mut harness, mut ana) = harness();
     let have = ana.mirror.confirmed().seq;
-    room.session.act(room.now, &cutoff(BASS, 900.0)).unwrap();
-    room.say(&mut ana).unwrap();
-    let base = room.session.state().seq;
+    harness.session.act(harness.now, &cutoff(BASS, 900.0)).unwrap();
+    harness.transmit(&mut ana).unwrap();
+    let base = harness.session.state().seq;
     ana.to_guest.clear();
-    room.pass(5 * SECOND);
-    room.settle(&mut [&mut ana]);
+    harness.pass(5 * SECOND);
+    harness.settle(&mut [&mut ana]);
     assert_eq!(repairs(&mut ana), [Resync::Gap { have, base }]);
-    assert_eq!(ana.mirror.confirmed(), room.session.state());
+    assert_eq!(ana.mirror.confirmed(), harness.session.state());
 }
 
 #[test]
 fn heartbeat_digest_is_that_of_the_last_sent_snapshot() {
-    let (mut room, mut ana) = room();
+    let (mut harness, mut ana) = harness();
     let before = Arc::clone(ana.mirror.confirmed());
-    room.pass(5 * SECOND);
-    room.session.act(room.now, &cutoff(BASS, 900.0)).unwrap();
-    room.say(&mut ana).unwrap();
+    harness.pass(5 * SECOND);
+    harness.session.act(harness.now, &cutoff(BASS, 900.0)).unwrap();
+    harness.transmit(&mut ana).unwrap();
     let digests = sent_digests(&ana);
     assert_eq!(digests.iter().flatten().map(|digest| digest.seq).collect::<Vec<_>>(), [before.seq]);
     // The digest of an earlier snapshot must be ignored.
     ana.to_guest.retain(|message| !matches!(message, ServerMessage::Ping { .. }));
-    ana.listen();
+    ana.receive();
     assert_ne!(ana.mirror.confirmed().seq, before.seq);
-    let clock = room.now;
+    let clock = harness.now;
     for digest in digests {
         ana.mirror.handle(ServerMessage::Ping { nonce: 1, clock, digest });
     }
-    ana.speak();
+    ana.transmit();
     assert_eq!(ana.to_session, [ClientMessage::Pong { nonce: 1 }]);
 }
 
 #[test]
 fn differing_roster_is_detected() {
-    let (mut room, mut ana) = room();
-    room.session.release(ClientId::HOST, &[BASS]);
-    room.say(&mut ana).unwrap();
+    let (mut harness, mut ana) = harness();
+    harness.session.release(ClientId::HOST, &[BASS]);
+    harness.transmit(&mut ana).unwrap();
     for message in &mut ana.to_guest {
         if let ServerMessage::StatePatchUpdate(patch) = message {
             patch.roster.clear();
         }
     }
-    ana.listen();
+    ana.receive();
     assert!(ana.mirror.confirmed().roster.owner(BASS).is_some());
-    room.pass(5 * SECOND);
-    room.settle(&mut [&mut ana]);
+    harness.pass(5 * SECOND);
+    harness.settle(&mut [&mut ana]);
     assert!(matches!(repairs(&mut ana)[..], [Resync::Digest { .. }]));
-    assert_eq!(ana.mirror.confirmed(), room.session.state());
+    assert_eq!(ana.mirror.confirmed(), harness.session.state());
 }
 
 #[test]
 fn snapshot_is_kept_only_until_the_next_digest() {
     let config = SessionConfig { max_bases: 1, ..SessionConfig::default() };
-    let mut room = Room::with(config);
-    let mut ana = room.join("Ana", &[]);
-    room.pass(5 * SECOND);
-    let digested = Arc::downgrade(room.session.state());
-    room.settle(&mut [&mut ana]);
+    let mut harness = Harness::with(config);
+    let mut ana = harness.join("Ana", &[]);
+    harness.pass(5 * SECOND);
+    let digested = Arc::downgrade(harness.session.state());
+    harness.settle(&mut [&mut ana]);
     for owned in 0..3 {
-        room.session.claim(ClientId::HOST, &[InstrumentId(1 + owned)]);
-        room.settle(&mut [&mut ana]);
-        room.session.take_forgotten();
+        harness.session.claim(ClientId::HOST, &[InstrumentId(1 + owned)]);
+        harness.settle(&mut [&mut ana]);
+        harness.take_forgotten();
     }
     assert!(digested.upgrade().is_some(), "the next digest is computed from it");
-    room.pass(5 * SECOND);
-    room.settle(&mut [&mut ana]);
-    let forgotten = room.session.take_forgotten();
+    harness.pass(5 * SECOND);
+    harness.settle(&mut [&mut ana]);
+    let forgotten = harness.take_forgotten();
     assert!(
         digested.upgrade().is_some(),
         "it is handed out, so that no lock is held when it is dropped"

@@ -26,8 +26,8 @@ use imbolc_net::{
 
 use crate::{
     conformance::{eventually, join},
+    harness::{BASS, LEAD, PAD},
     projects::Directory,
-    room::{BASS, LEAD, PAD},
 };
 
 /// The actions in an order in which each one is valid.

@@ -18,15 +18,14 @@ mod every_action;
 mod every_byte;
 #[path = "../../benches/fixture/mod.rs"]
 mod fixture;
+mod harness;
 mod ledger;
 mod other_model;
 mod processes;
 mod projects;
 #[path = "../../examples/chaos/proxy.rs"]
 mod proxy;
-
 mod raw;
-mod room;
 mod session;
 mod shell;
 mod simulation;

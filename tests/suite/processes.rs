@@ -334,10 +334,10 @@ fn python_client_joins_edits_and_is_refused() {
 
     // It leaves after answering a ping.
     let visit = python_client(&[&address, "--name", "py", "--own", "1", "--stay", "1"]);
-    let (said, error) = (text(&visit.stdout), text(&visit.stderr));
-    assert!(visit.status.success(), "{said}{error}");
+    let (output, error) = (text(&visit.stdout), text(&visit.stderr));
+    assert!(visit.status.success(), "{output}{error}");
     assert!(error.is_empty(), "{error}");
-    let mut lines = said.lines();
+    let mut lines = output.lines();
     for expected in [
         "> Hello, I am py and would like to own instrument 1",
         "< Welcome, py, you are client 2",
@@ -355,14 +355,17 @@ fn python_client_joins_edits_and_is_refused() {
         "> Goodbye",
         "< the host has closed the connection",
     ] {
-        assert!(lines.any(|line| line.contains(expected)), "no `{expected}` in its place:\n{said}");
+        assert!(
+            lines.any(|line| line.contains(expected)),
+            "no `{expected}` in its place:\n{output}"
+        );
     }
     for other in [&mut host, &mut ana] {
         other.hears("py: 1 Bass: filter cutoff 880 Hz");
         other.hears("1 Bass is free");
     }
 
-    // What somebody else owns it does not get, and says so in one line.
+    // An instrument of another participant is refused, in one line.
     let visit = python_client(&[&address, "--own", "2"]);
     assert_eq!(visit.status.code(), Some(1));
     assert_eq!(

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 use crate::{
     conformance::join,
-    room::{BASS, cutoff, cutoff_of, play_key},
+    harness::{BASS, cutoff, cutoff_of, play_key},
 };
 
 /// A temporary directory that is deleted at the end of the test.

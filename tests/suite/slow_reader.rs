@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     conformance::eventually,
-    room::{BASS, LEAD, PAD, cutoff, cutoff_of, hello},
+    harness::{BASS, LEAD, PAD, cutoff, cutoff_of, hello},
 };
 
 /// The interval of a knob's edits.

@@ -20,7 +20,7 @@ use imbolc_net::{
 use proptest::prelude::*;
 
 use crate::{
-    room::{BASS, Guest, LEAD, Room, cutoff, play_key},
+    harness::{BASS, Guest, Harness, LEAD, cutoff, play_key},
     studio::{
         properties::{assert_nothing_dangles, through_wire},
         vocabulary,
@@ -44,35 +44,35 @@ fn output(instrument: InstrumentId, output: Output) -> NetworkAction {
 }
 
 /// Does this some time after what was done before.
-fn later(room: &mut Room, guest: &mut Guest, action: NetworkAction) {
-    pass(room, guest, SECOND);
+fn later(harness: &mut Harness, guest: &mut Guest, action: NetworkAction) {
+    pass(harness, guest, SECOND);
     guest.dispatch(action).unwrap();
-    room.settle(&mut [guest]);
+    harness.settle(&mut [guest]);
 }
 
-fn pass(room: &mut Room, guest: &mut Guest, time: Duration) {
-    room.now = room.now + time;
-    guest.now = room.now;
+fn pass(harness: &mut Harness, guest: &mut Guest, time: Duration) {
+    harness.now = harness.now + time;
+    guest.now = harness.now;
 }
 
-fn undo(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
+fn undo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     guest.mirror.undo().unwrap();
-    answered(room, guest)
+    answered(harness, guest)
 }
 
-fn redo(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
+fn redo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     guest.mirror.redo().unwrap();
-    answered(room, guest)
+    answered(harness, guest)
 }
 
 /// What the authority says to it; what was predicted must be what it says.
-fn answered(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
+fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     let predicted = guest.mirror.predicted().model.clone();
-    guest.mirror.take_events();
-    room.settle(&mut [guest]);
+    guest.take_events();
+    harness.settle(&mut [guest]);
     assert_eq!(guest.mirror.predicted().model, predicted, "it was predicted");
-    assert_eq!(room.session.state().model, predicted);
-    let answer = |event: &SessionEvent| {
+    assert_eq!(harness.session.state().model, predicted);
+    let answer = |event: &SessionEvent<Studio>| {
         matches!(
             event,
             SessionEvent::Undone { .. }
@@ -80,49 +80,49 @@ fn answered(room: &mut Room, guest: &mut Guest) -> Vec<SessionEvent> {
                 | SessionEvent::NothingUndone { .. }
         )
     };
-    guest.mirror.take_events().into_iter().filter(answer).collect()
+    guest.take_events().into_iter().filter(answer).collect()
 }
 
-fn undone(kept: u32) -> Vec<SessionEvent> {
+fn undone(kept: u32) -> Vec<SessionEvent<Studio>> {
     vec![SessionEvent::Undone { kept }]
 }
 
-fn redone(kept: u32) -> Vec<SessionEvent> {
+fn redone(kept: u32) -> Vec<SessionEvent<Studio>> {
     vec![SessionEvent::Redone { kept }]
 }
 
 #[test]
-fn the_last_step_is_taken_back_and_done_again_and_predicted() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS]);
+fn undo_and_redo_are_predicted() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
     let start = ana.cutoff(BASS);
-    later(&mut room, &mut ana, cutoff(BASS, 100.0));
-    later(&mut room, &mut ana, cutoff(BASS, 200.0));
+    later(&mut harness, &mut ana, cutoff(BASS, 100.0));
+    later(&mut harness, &mut ana, cutoff(BASS, 200.0));
     ana.mirror.undo().unwrap();
     assert_eq!(ana.cutoff(BASS), 100.0, "at once");
-    assert_eq!(answered(&mut room, &mut ana), undone(0));
-    assert_eq!(undo(&mut room, &mut ana), undone(0));
+    assert_eq!(answered(&mut harness, &mut ana), undone(0));
+    assert_eq!(undo(&mut harness, &mut ana), undone(0));
     assert_eq!(ana.cutoff(BASS), start);
-    assert_eq!(redo(&mut room, &mut ana), redone(0));
-    assert_eq!(redo(&mut room, &mut ana), redone(0));
+    assert_eq!(redo(&mut harness, &mut ana), redone(0));
+    assert_eq!(redo(&mut harness, &mut ana), redone(0));
     assert_eq!(ana.cutoff(BASS), 200.0);
-    assert!(matches!(redo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]));
-    undo(&mut room, &mut ana);
-    later(&mut room, &mut ana, cutoff(BASS, 300.0));
+    assert!(matches!(redo(&mut harness, &mut ana)[..], [SessionEvent::NothingUndone { .. }]));
+    undo(&mut harness, &mut ana);
+    later(&mut harness, &mut ana, cutoff(BASS, 300.0));
     assert!(
-        matches!(redo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]),
+        matches!(redo(&mut harness, &mut ana)[..], [SessionEvent::NothingUndone { .. }]),
         "what is done anew takes the place of what was undone"
     );
 }
 
 #[test]
-fn a_sweep_of_one_knob_is_one_step() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS]);
+fn sweep_of_one_knob_is_one_step() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
     let start = ana.mirror.predicted().model.clone();
     let pan = |to| set(BASS, InstrumentSetting::Pan(Pan::new(to).unwrap()));
     for hertz in 100..150_u16 {
-        pass(&mut room, &mut ana, Duration::from_millis(499));
+        pass(&mut harness, &mut ana, Duration::from_millis(499));
         ana.dispatch(cutoff(BASS, f32::from(hertz))).unwrap();
     }
     let swept = ana.mirror.predicted().model.clone();
@@ -130,142 +130,150 @@ fn a_sweep_of_one_knob_is_one_step() {
     ana.dispatch(pan(0.5)).unwrap();
     let panned = ana.mirror.predicted().model.clone();
     ana.dispatch(cutoff(BASS, 150.0)).unwrap();
-    room.settle(&mut [&mut ana]);
-    undo(&mut room, &mut ana);
+    harness.settle(&mut [&mut ana]);
+    undo(&mut harness, &mut ana);
     assert_eq!(ana.mirror.predicted().model, panned);
-    undo(&mut room, &mut ana);
+    undo(&mut harness, &mut ana);
     assert_eq!(ana.mirror.predicted().model, swept);
-    undo(&mut room, &mut ana);
+    undo(&mut harness, &mut ana);
     assert_eq!(ana.mirror.predicted().model, start);
-    redo(&mut room, &mut ana);
+    redo(&mut harness, &mut ana);
     assert_eq!(ana.mirror.predicted().model, swept, "the whole sweep");
 }
 
 #[test]
-fn a_hand_that_rests_on_a_knob_for_half_a_second_begins_anew() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS]);
+fn pause_within_a_sweep_begins_a_new_step() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
     ana.dispatch(cutoff(BASS, 100.0)).unwrap();
-    pass(&mut room, &mut ana, Duration::from_millis(500));
+    pass(&mut harness, &mut ana, Duration::from_millis(500));
     ana.dispatch(cutoff(BASS, 200.0)).unwrap();
     // Even if both arrive at the same moment, e.g. after an outage.
-    room.settle(&mut [&mut ana]);
-    undo(&mut room, &mut ana);
+    harness.settle(&mut [&mut ana]);
+    undo(&mut harness, &mut ana);
     assert_eq!(ana.cutoff(BASS), 100.0);
 }
 
 #[test]
-fn a_sweep_of_the_host_is_one_step_too() {
-    let mut room = Room::new();
+fn sweep_of_the_host_is_one_step() {
+    let mut harness = Harness::new();
     for step in 0..20_u16 {
-        room.session.act(room.now, &tempo(100.0 + f32::from(step))).unwrap();
-        room.now = room.now + Duration::from_millis(33);
+        harness.session.act(harness.now, &tempo(100.0 + f32::from(step))).unwrap();
+        harness.now = harness.now + Duration::from_millis(33);
     }
-    assert_eq!(room.session.undo(), Ok(0));
-    assert_eq!(room.session.state().model.session.tempo.get(), 120.0);
-    assert!(matches!(room.session.undo(), Err(Refusal::Invalid(_))));
-    assert_eq!(room.session.redo(), Ok(0));
-    assert_eq!(room.session.state().model.session.tempo.get(), 119.0);
+    assert_eq!(harness.session.undo(), Ok(0));
+    assert_eq!(harness.session.state().model.session.tempo.get(), 120.0);
+    assert!(matches!(harness.session.undo(), Err(Refusal::Invalid(_))));
+    assert_eq!(harness.session.redo(), Ok(0));
+    assert_eq!(harness.session.state().model.session.tempo.get(), 119.0);
 }
 
 #[test]
-fn each_takes_back_what_is_its_own() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS]);
-    let mut ben = room.join("Ben", &[LEAD]);
+fn each_participant_undoes_its_own_steps() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
+    let mut ben = harness.join("Ben", &[LEAD]);
     let start = ana.cutoff(BASS);
-    later(&mut room, &mut ana, cutoff(BASS, 100.0));
-    later(&mut room, &mut ben, cutoff(LEAD, 200.0));
-    room.settle(&mut [&mut ana]);
-    undo(&mut room, &mut ana);
-    assert_eq!((room.cutoff(BASS), room.cutoff(LEAD)), (start, 200.0));
-    assert!(matches!(undo(&mut room, &mut ana)[..], [SessionEvent::NothingUndone { .. }]));
+    later(&mut harness, &mut ana, cutoff(BASS, 100.0));
+    later(&mut harness, &mut ben, cutoff(LEAD, 200.0));
+    harness.settle(&mut [&mut ana]);
+    undo(&mut harness, &mut ana);
+    assert_eq!((harness.cutoff(BASS), harness.cutoff(LEAD)), (start, 200.0));
+    assert!(matches!(undo(&mut harness, &mut ana)[..], [SessionEvent::NothingUndone { .. }]));
 }
 
 #[test]
-fn what_somebody_else_has_changed_since_stays_and_the_event_says_so() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS, LEAD]);
+fn undo_keeps_and_reports_changes_of_others() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS, LEAD]);
     let add = |bus, name| NetworkAction::Mixer(MixerSetting::AddBus(bus, Name::new(name).unwrap()));
-    room.session.act(room.now, &add(TRUNK, "trunk")).unwrap();
-    room.session.act(room.now, &add(BRANCH, "branch")).unwrap();
-    room.settle(&mut [&mut ana]);
-    later(&mut room, &mut ana, output(BASS, Output::Bus(TRUNK)));
-    later(&mut room, &mut ana, output(LEAD, Output::Bus(TRUNK)));
-    room.session.act(room.now, &NetworkAction::Mixer(MixerSetting::DeleteBus(TRUNK))).unwrap();
-    room.settle(&mut [&mut ana]);
-    later(&mut room, &mut ana, output(LEAD, Output::Bus(BRANCH)));
+    harness.session.act(harness.now, &add(TRUNK, "trunk")).unwrap();
+    harness.session.act(harness.now, &add(BRANCH, "branch")).unwrap();
+    harness.settle(&mut [&mut ana]);
+    later(&mut harness, &mut ana, output(BASS, Output::Bus(TRUNK)));
+    later(&mut harness, &mut ana, output(LEAD, Output::Bus(TRUNK)));
+    harness
+        .session
+        .act(harness.now, &NetworkAction::Mixer(MixerSetting::DeleteBus(TRUNK)))
+        .unwrap();
+    harness.settle(&mut [&mut ana]);
+    later(&mut harness, &mut ana, output(LEAD, Output::Bus(BRANCH)));
 
     // The bus comes back, and with it what went to it and was not moved since.
-    assert_eq!(room.session.undo(), Ok(1));
-    let outputs = |room: &Room| {
-        let instruments = &room.session.state().model.instruments;
+    assert_eq!(harness.session.undo(), Ok(1));
+    let outputs = |harness: &Harness| {
+        let instruments = &harness.session.state().model.instruments;
         [BASS, LEAD].map(|id| instruments.get(id).unwrap().output)
     };
-    assert!(room.session.state().model.mixer.bus(TRUNK).is_some());
-    assert_eq!(outputs(&room), [Output::Bus(TRUNK), Output::Bus(BRANCH)]);
+    assert!(harness.session.state().model.mixer.bus(TRUNK).is_some());
+    assert_eq!(outputs(&harness), [Output::Bus(TRUNK), Output::Bus(BRANCH)]);
 
     // And a step that refers to a bus which is gone cannot be taken.
     let send = set(BASS, InstrumentSetting::Sends(SendsSetting::Add(BRANCH)));
-    later(&mut room, &mut ana, send);
+    later(&mut harness, &mut ana, send);
     let level = BusSendSetting::Level(Decibels::of(-3.0));
     later(
-        &mut room,
+        &mut harness,
         &mut ana,
         set(BASS, InstrumentSetting::Sends(SendsSetting::Set(BRANCH, level))),
     );
-    room.session.act(room.now, &NetworkAction::Mixer(MixerSetting::DeleteBus(BRANCH))).unwrap();
-    room.settle(&mut [&mut ana]);
-    assert_eq!(undo(&mut room, &mut ana), undone(1));
-    assert!(room.session.state().model.instruments.get(BASS).unwrap().sends.to(BRANCH).is_none());
+    harness
+        .session
+        .act(harness.now, &NetworkAction::Mixer(MixerSetting::DeleteBus(BRANCH)))
+        .unwrap();
+    harness.settle(&mut [&mut ana]);
+    assert_eq!(undo(&mut harness, &mut ana), undone(1));
+    assert!(
+        harness.session.state().model.instruments.get(BASS).unwrap().sends.to(BRANCH).is_none()
+    );
 }
 
 #[test]
-fn giving_up_an_instrument_drops_its_steps_and_no_others() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS, LEAD]);
-    later(&mut room, &mut ana, cutoff(LEAD, 100.0));
-    later(&mut room, &mut ana, cutoff(BASS, 100.0));
-    ana.mirror.say(ClientMessage::ReleaseOwnership { instruments: vec![BASS] });
-    room.settle(&mut [&mut ana]);
+fn release_forgets_the_steps_of_the_instrument() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS, LEAD]);
+    later(&mut harness, &mut ana, cutoff(LEAD, 100.0));
+    later(&mut harness, &mut ana, cutoff(BASS, 100.0));
+    ana.mirror.enqueue(ClientMessage::ReleaseOwnership { instruments: vec![BASS] });
+    harness.settle(&mut [&mut ana]);
     ana.mirror.undo().unwrap();
-    room.settle(&mut [&mut ana]);
-    assert_eq!(room.cutoff(BASS), 100.0);
-    assert_ne!(room.cutoff(LEAD), 100.0);
+    harness.settle(&mut [&mut ana]);
+    assert_eq!(harness.cutoff(BASS), 100.0);
+    assert_ne!(harness.cutoff(LEAD), 100.0);
     assert_eq!(ana.mirror.predicted(), ana.mirror.confirmed());
 }
 
 #[test]
-fn giving_up_the_privilege_drops_the_steps_that_needed_it() {
-    let mut room = Room::new();
-    let ben = room.join("Ben", &[]);
-    room.session.act(room.now, &tempo(99.0)).unwrap();
-    room.session.release_privilege(ClientId::HOST);
-    room.session.request_privilege(ben.id()).unwrap();
-    assert!(room.session.undo().is_err());
-    assert_eq!(room.session.state().model.session.tempo.get(), 99.0);
+fn release_of_privilege_forgets_its_steps() {
+    let mut harness = Harness::new();
+    let ben = harness.join("Ben", &[]);
+    harness.session.act(harness.now, &tempo(99.0)).unwrap();
+    harness.session.release_privilege(ClientId::HOST);
+    harness.session.request_privilege(ben.id()).unwrap();
+    assert!(harness.session.undo().is_err());
+    assert_eq!(harness.session.state().model.session.tempo.get(), 99.0);
 }
 
 #[test]
-fn what_is_played_and_where_the_music_is_are_not_steps() {
-    let mut room = Room::new();
-    room.session.claim(ClientId::HOST, &[BASS]);
-    let start = room.session.state().model.clone();
-    room.session.act(room.now, &tempo(99.0)).unwrap();
-    room.session.act(room.now, &play_key(BASS, 40)).unwrap();
-    room.session.act(room.now, &NetworkAction::Transport(TransportAction::Play)).unwrap();
-    assert_eq!(room.session.undo(), Ok(0));
-    let state = &room.session.state().model;
+fn notes_and_transport_are_not_steps() {
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let start = harness.session.state().model.clone();
+    harness.session.act(harness.now, &tempo(99.0)).unwrap();
+    harness.session.act(harness.now, &play_key(BASS, 40)).unwrap();
+    harness.session.act(harness.now, &NetworkAction::Transport(TransportAction::Play)).unwrap();
+    assert_eq!(harness.session.undo(), Ok(0));
+    let state = &harness.session.state().model;
     assert_eq!(state.session.tempo, start.session.tempo);
     assert!(state.transport.playing, "the music goes on");
     assert!(state.instruments.get(BASS).unwrap().sounding.held(Pitch::of(40)).is_some());
-    assert!(room.session.undo().is_err());
+    assert!(harness.session.undo().is_err());
 }
 
 #[test]
-fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS]);
+fn undo_restores_a_deleted_instrument_to_its_owner() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
     let note = Note {
         tick: Ticks::of(0),
         pitch: Pitch::of(60),
@@ -273,65 +281,69 @@ fn an_instrument_comes_back_to_its_owner_with_its_notes_and_goes_again() {
         velocity: Velocity::of(100),
         probability: Probability::MAX,
     };
-    later(&mut room, &mut ana, NetworkAction::PianoRoll(BASS, PianoRollAction::Add(note)));
-    later(&mut room, &mut ana, cutoff(BASS, 100.0));
+    later(&mut harness, &mut ana, NetworkAction::PianoRoll(BASS, PianoRollAction::Add(note)));
+    later(&mut harness, &mut ana, cutoff(BASS, 100.0));
     let before = ana.mirror.predicted().model.clone();
     ana.dispatch(play_key(BASS, 40)).unwrap();
-    later(&mut room, &mut ana, NetworkAction::DeleteInstrument(BASS));
+    later(&mut harness, &mut ana, NetworkAction::DeleteInstrument(BASS));
     assert!(!ana.mirror.predicted().model.instruments.contains(BASS));
-    assert_eq!(undo(&mut room, &mut ana), undone(0));
+    assert_eq!(undo(&mut harness, &mut ana), undone(0));
     assert_eq!(ana.mirror.predicted().model, before, "but nobody holds the key any more");
     assert!(ana.mirror.predicted().roster.owns(ana.id(), BASS));
-    assert!(room.session.state().roster.owns(ana.id(), BASS));
-    assert_eq!(redo(&mut room, &mut ana), redone(0));
-    assert!(room.session.state().roster.owner(BASS).is_none());
+    assert!(harness.session.state().roster.owns(ana.id(), BASS));
+    assert_eq!(redo(&mut harness, &mut ana), redone(0));
+    assert!(harness.session.state().roster.owner(BASS).is_none());
 
     let id = InstrumentId(1001);
     let name = Name::default();
-    later(&mut room, &mut ana, NetworkAction::AddInstrument { id, name, source: SourceKind::Kick });
+    later(
+        &mut harness,
+        &mut ana,
+        NetworkAction::AddInstrument { id, name, source: SourceKind::Kick },
+    );
     ana.dispatch(play_key(id, 40)).unwrap();
-    room.settle(&mut [&mut ana]);
-    room.session.take_effects();
-    assert_eq!(undo(&mut room, &mut ana), undone(0));
-    assert!(!room.session.state().model.instruments.contains(id));
-    assert_eq!(room.session.take_effects().len(), 1, "the note ends");
+    harness.settle(&mut [&mut ana]);
+    harness.take_effects();
+    assert_eq!(undo(&mut harness, &mut ana), undone(0));
+    assert!(!harness.session.state().model.instruments.contains(id));
+    assert_eq!(harness.take_effects().len(), 1, "the note ends");
 }
 
 #[test]
-fn what_belongs_to_somebody_else_by_now_is_not_touched() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[]);
-    let mut ben = room.join("Ben", &[]);
+fn undo_does_not_touch_an_instrument_of_another_owner() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
+    let mut ben = harness.join("Ben", &[]);
     let id = InstrumentId(77);
     let add =
         || NetworkAction::AddInstrument { id, name: Name::default(), source: SourceKind::Kick };
-    later(&mut room, &mut ana, add());
-    later(&mut room, &mut ana, cutoff(id, 8000.0));
-    later(&mut room, &mut ana, NetworkAction::DeleteInstrument(id));
-    later(&mut room, &mut ben, add());
-    room.settle(&mut [&mut ana, &mut ben]);
+    later(&mut harness, &mut ana, add());
+    later(&mut harness, &mut ana, cutoff(id, 8000.0));
+    later(&mut harness, &mut ana, NetworkAction::DeleteInstrument(id));
+    later(&mut harness, &mut ben, add());
+    harness.settle(&mut [&mut ana, &mut ben]);
     for _ in 0..3 {
         ana.mirror.undo().unwrap();
-        room.settle(&mut [&mut ana, &mut ben]);
+        harness.settle(&mut [&mut ana, &mut ben]);
     }
-    assert!(room.session.state().roster.owns(ben.id(), id));
-    assert_eq!(ben.mirror.predicted(), room.session.state());
+    assert!(harness.session.state().roster.owns(ben.id(), id));
+    assert_eq!(ben.mirror.predicted(), harness.session.state());
 }
 
 #[test]
-fn what_finds_no_room_any_more_is_not_brought_back_until_there_is_some() {
+fn undo_over_a_limit_can_be_repeated_later() {
     use imbolc_net::studio::{AutomationAction, InstrumentParameter, MAX_LANES, Target};
 
-    let mut room = Room::new();
-    room.session.claim(ClientId::HOST, &[BASS]);
-    let mut ana = room.join("Ana", &[]);
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let mut ana = harness.join("Ana", &[]);
     let lane = |id, parameter, action| {
         NetworkAction::Automation(Target::Instrument(InstrumentId(id), parameter), action)
     };
     // Ana fills all the room with lanes but for one that is the host's.
     let all = InstrumentParameter::all();
     let level = InstrumentParameter::Level;
-    room.session.act(room.now, &lane(1, level, AutomationAction::Add)).unwrap();
+    harness.session.act(harness.now, &lane(1, level, AutomationAction::Add)).unwrap();
     let mut lanes = 1;
     'full: for id in 1001.. {
         let name = Name::default();
@@ -345,78 +357,78 @@ fn what_finds_no_room_any_more_is_not_brought_back_until_there_is_some() {
                 lanes += 1;
             }
         }
-        room.settle(&mut [&mut ana]);
+        harness.settle(&mut [&mut ana]);
     }
-    room.settle(&mut [&mut ana]);
-    room.session.act(room.now, &lane(1, level, AutomationAction::Delete)).unwrap();
-    room.settle(&mut [&mut ana]);
+    harness.settle(&mut [&mut ana]);
+    harness.session.act(harness.now, &lane(1, level, AutomationAction::Delete)).unwrap();
+    harness.settle(&mut [&mut ana]);
     ana.dispatch(lane(1001, all[0], AutomationAction::Delete)).unwrap();
     ana.dispatch(lane(1001, all[0], AutomationAction::Add)).unwrap();
     let last = ana.mirror.predicted().model.instruments.iter().last().unwrap().0;
     let unused = all
         .iter()
         .find(|parameter| ana.dispatch(lane(last.0, **parameter, AutomationAction::Add)).is_ok())
-        .expect("the room that the host has left is taken");
-    room.settle(&mut [&mut ana]);
-    assert!(matches!(room.session.undo(), Err(Refusal::Invalid(_))), "there is no room");
+        .expect("the harness that the host has left is taken");
+    harness.settle(&mut [&mut ana]);
+    assert!(matches!(harness.session.undo(), Err(Refusal::Invalid(_))), "there is no harness");
     ana.dispatch(lane(last.0, *unused, AutomationAction::Delete)).unwrap();
-    room.settle(&mut [&mut ana]);
-    assert_eq!(room.session.undo(), Ok(0), "there is room again");
+    harness.settle(&mut [&mut ana]);
+    assert_eq!(harness.session.undo(), Ok(0), "there is harness again");
 }
 
 #[test]
 fn two_hundred_steps_are_kept() {
-    let mut room = Room::new();
+    let mut harness = Harness::new();
     for step in 0..250_u16 {
-        room.now = room.now + SECOND;
-        room.session.act(room.now, &tempo(100.0 + f32::from(step))).unwrap();
+        harness.now = harness.now + SECOND;
+        harness.session.act(harness.now, &tempo(100.0 + f32::from(step))).unwrap();
     }
     for step in 0..200 {
-        assert_eq!(room.session.undo(), Ok(0), "{step}");
+        assert_eq!(harness.session.undo(), Ok(0), "{step}");
     }
-    assert!(room.session.undo().is_err());
-    assert_eq!(room.session.state().model.session.tempo.get(), 149.0);
+    assert!(harness.session.undo().is_err());
+    assert_eq!(harness.session.state().model.session.tempo.get(), 149.0);
 }
 
 #[test]
-fn undo_counts_once_however_often_the_cable_comes_out() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS]);
+fn undo_counts_once_across_reconnections() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
     for hertz in [100.0, 200.0, 300.0] {
-        later(&mut room, &mut ana, cutoff(BASS, hertz));
+        later(&mut harness, &mut ana, cutoff(BASS, hertz));
     }
     ana.mirror.undo().unwrap();
-    ana.speak();
-    room.listen(&mut ana).unwrap();
+    ana.transmit();
+    harness.receive(&mut ana).unwrap();
     // It has arrived, its answer has not; and another one is lost on the way.
-    room.cut(&mut ana);
+    harness.cut(&mut ana);
     ana.mirror.undo().unwrap();
     assert_eq!(ana.cutoff(BASS), 100.0);
-    room.resume(&mut ana).ok().unwrap();
-    room.settle(&mut [&mut ana]);
-    assert_eq!((room.cutoff(BASS), ana.cutoff(BASS)), (100.0, 100.0));
+    harness.resume(&mut ana).ok().unwrap();
+    harness.settle(&mut [&mut ana]);
+    assert_eq!((harness.cutoff(BASS), ana.cutoff(BASS)), (100.0, 100.0));
 }
 
 #[test]
-fn who_was_restarted_can_still_undo_though_it_cannot_predict() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS]);
+fn restarted_client_can_undo_without_prediction() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
     let start = ana.cutoff(BASS);
-    later(&mut room, &mut ana, cutoff(BASS, 100.0));
+    later(&mut harness, &mut ana, cutoff(BASS, 100.0));
     // The mirror forgets everything, as after a restart.
     let resume = imbolc_net::protocol::Resume { seq: None, answered: None, ..ana.mirror.resume() };
-    room.cut(&mut ana);
-    room.resume_with(&mut ana, resume).ok().unwrap();
-    room.settle(&mut [&mut ana]);
-    let mut fresh = room.join("fresh", &[]);
+    harness.cut(&mut ana);
+    harness.resume_with(&mut ana, resume).ok().unwrap();
+    harness.settle(&mut [&mut ana]);
+    let mut fresh = harness.join("fresh", &[]);
     std::mem::swap(&mut fresh.mirror, &mut ana.mirror);
-    assert_eq!(room.session.state().model, fresh.mirror.predicted().model);
+    assert_eq!(harness.session.state().model, fresh.mirror.predicted().model);
     fresh.mirror.undo().unwrap();
     assert_eq!(fresh.cutoff(BASS), start);
 }
 
 #[test]
-fn an_effect_that_somebody_has_put_points_on_is_not_taken_back_from_under_them() {
+fn undo_keeps_an_effect_that_others_automate() {
     use imbolc_net::studio::{
         AutomationAction, BusParameter, BusSetting, ChainParameter, ChainSetting, Curve,
         EffectKind, InstrumentParameter, MasterParameter, MasterSetting, Point, SlotId, Target,
@@ -442,20 +454,20 @@ fn an_effect_that_somebody_has_put_points_on_is_not_taken_back_from_under_them()
             Target::Master(MasterParameter::Chain(bypass)),
         ),
     ] {
-        let mut room = Room::new();
-        room.session.claim(ClientId::HOST, &[BASS]);
+        let mut harness = Harness::new();
+        harness.session.claim(ClientId::HOST, &[BASS]);
         let name = Name::default();
-        room.session.act(room.now, &mix(MixerSetting::AddBus(bus, name))).unwrap();
+        harness.session.act(harness.now, &mix(MixerSetting::AddBus(bus, name))).unwrap();
         let lane = |action| NetworkAction::Automation(target, action);
-        room.session.act(room.now, &add).unwrap();
-        room.session.act(room.now, &lane(AutomationAction::Add)).unwrap();
+        harness.session.act(harness.now, &add).unwrap();
+        harness.session.act(harness.now, &lane(AutomationAction::Add)).unwrap();
         let tick = Ticks::of(480);
         let value = imbolc_net::util::quantity::Amount::MAX;
         let point = Point { tick, value, curve: Curve::Hold };
-        room.session.act_for_engine(&lane(AutomationAction::Put(point)));
-        assert_eq!(room.session.undo(), Ok(1), "the lane has somebody else's point");
-        assert_eq!(room.session.undo(), Ok(1), "and so has the effect");
-        let state = &room.session.state().model;
+        harness.session.act_for_engine(&lane(AutomationAction::Put(point)));
+        assert_eq!(harness.session.undo(), Ok(1), "the lane has somebody else's point");
+        assert_eq!(harness.session.undo(), Ok(1), "and so has the effect");
+        let state = &harness.session.state().model;
         assert_eq!(&through_wire(state), state);
         assert!(state.automation.lane(&target).is_some());
     }
@@ -465,13 +477,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn undoing_everything_gives_back_the_start_and_redoing_it_the_end(
+    fn undoing_everything_restores_the_start(
         actions in prop::collection::vec(vocabulary::action(), 1..40),
     ) {
         let id = SessionId::new([1; 16]);
         let start = vocabulary::at_work();
         let mut session: Session<Studio> =
-            Session::alone(SessionConfig::default(), id, "me", start.clone());
+            Session::local(SessionConfig::default(), id, "me", start.clone());
         let mut now = Timestamp::ZERO;
         // Before what replaces everything there is nothing to go back to.
         let steps = |action: &&NetworkAction| Studio::undo_policy(action) != UndoPolicy::Barrier;
@@ -494,10 +506,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_dangles_whatever_is_taken_back_while_others_are_at_work(
+    fn undo_never_leaves_dangling_references(
         steps in prop::collection::vec((0..6, vocabulary::action()), 1..40),
     ) {
-        let mut session: Session<Studio> = Session::alone(
+        let mut session: Session<Studio> = Session::local(
             SessionConfig::default(),
             SessionId::new([1; 16]),
             "me",
@@ -520,7 +532,7 @@ proptest! {
     }
 
     #[test]
-    fn the_pieces_of_a_difference_are_the_difference(
+    fn reversible_changes_add_up_to_the_difference(
         before in prop::collection::vec(vocabulary::action(), 0..20),
         after in prop::collection::vec(vocabulary::action(), 1..20),
     ) {

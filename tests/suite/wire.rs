@@ -28,7 +28,7 @@ use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::codec::Decoder;
 
-use crate::room::{BASS, LEAD, cutoff};
+use crate::harness::{BASS, LEAD, cutoff};
 
 const TOKEN: SessionToken = SessionToken::new([0xab; 16]);
 const SESSION: SessionId = SessionId::new([0x12; 16]);

@@ -1,4 +1,6 @@
-//! Being found on the LAN for as long as one hosts.
+//! Announces the hosted session on the LAN (mDNS) and keeps the advert current.
+//!
+//! It knows the dispatcher and the discovery layer, never the terminal or a pane.
 
 use std::sync::Arc;
 
@@ -11,17 +13,18 @@ use imbolc_net::{
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-/// An announced session. [`end`](Self::end) says goodbye.
+/// An announced session. Call [`end`](Self::end) to withdraw it.
 pub struct Announcement {
     server: Arc<DiscoveryServer>,
     tasks: [JoinHandle<()>; 2],
 }
 
 impl Announcement {
-    /// Announces the session of `studio`, if it hosts one, by its name.
+    /// Announces the session that `studio` hosts, under its name; `None` if it does not
+    /// host over the network.
     ///
     /// # Errors
-    /// If mDNS cannot be used. The session can be joined all the same.
+    /// If mDNS is not available. The session can still be joined by address.
     pub fn begin(
         studio: &Arc<dyn Dispatcher>,
         config: &DiscoveryConfig,
@@ -39,11 +42,11 @@ impl Announcement {
         Ok(Some(Self { server, tasks: [people, name] }))
     }
 
-    /// Says goodbye.
+    /// Withdraws the announcement.
     pub async fn end(self) {
         for task in self.tasks {
             task.abort();
-            // It was aborted, or had ended.
+            // The task is aborted or has ended already: there is no result to handle.
             let _ = task.await;
         }
         if let Some(server) = Arc::into_inner(self.server) {
@@ -52,7 +55,7 @@ impl Announcement {
     }
 }
 
-/// The session is found by the name that it has now.
+/// Keeps the announced name equal to the name of the session.
 async fn follow_name(server: Arc<DiscoveryServer>, studio: Arc<dyn Dispatcher>) {
     let mut events = studio.events();
     while let Some(event) = events.next().await {
@@ -64,7 +67,7 @@ async fn follow_name(server: Arc<DiscoveryServer>, studio: Arc<dyn Dispatcher>) 
         if named {
             let renamed = server.rename(studio.state().model.session.name.as_str());
             if let Err(error) = renamed {
-                warn!(%error, "the session is still found by its old name");
+                warn!(%error, "cannot announce the new name of the session");
             }
         }
     }

@@ -1,7 +1,9 @@
-//! The studio on the screen: what a key does, what an event changes, what a
-//! frame draws. It never waits, and knows no terminal.
+//! The studio on the screen: what a key does, what an event changes, what a frame
+//! draws.
+//!
+//! It never waits, and it knows no terminal: the event loop feeds it and draws it.
 
-mod door;
+mod join_address;
 mod keyboard;
 mod layout;
 
@@ -13,83 +15,83 @@ use imbolc_net::{
     dispatcher::{DispatchError, Status},
     model::{DirtyFlags, InstrumentId, Metering},
     studio::{
-        self, Action, ClientState, Layer, LayerAction, NavigationAction, Route, SelectionAction,
+        self, Action, ClientState, Layer, LayerAction, NavigationAction, SelectionAction,
         TransportAction,
     },
     util::quantity::Decibels,
 };
 use ratatui::Frame;
 
-pub(crate) use self::layout::place;
+pub(crate) use self::layout::bar_beat_tick;
 
-use self::{door::Door, keyboard::Keyboard};
+use self::{join_address::JoinAddress, keyboard::Keyboard};
 use crate::{
+    describe,
     intent::Intent,
-    news::{News, Tone},
-    palette::{Palette, Typed},
-    pane::{self, Key, Pane},
+    messages::{MessageLog, Tone},
+    palette::{Palette, PaletteOutcome},
+    pane::{self, KeyHelp, Pane},
     view::View,
-    words,
 };
 
-/// The keys that every pane has.
-pub const KEYS: &[Key] = &[
-    ("1-8 Tab", "another pane"),
-    ("[ ]", "select the instrument before, after"),
+/// The keys that work in every pane.
+pub const GLOBAL_KEYS: &[KeyHelp] = &[
+    ("1-8 Tab", "next pane"),
+    ("[ ]", "previous, next instrument"),
     ("Space", "play or stop"),
-    ("R L", "record, loop"),
+    ("R L", "record, loop on/off"),
     ("u U", "undo, redo"),
     ("c", "claim or release the instrument"),
-    ("P", "request or release the privilege"),
-    ("k", "play notes on the keyboard, Esc ends it"),
-    (":", "a command"),
-    ("?", "this help"),
+    ("P", "take or release the privilege"),
+    ("k", "play notes on the keyboard; Esc: back"),
+    (":", "enter a command"),
+    ("?", "show this help"),
     ("q Ctrl-C", "quit"),
 ];
 
-/// For how long the screen is kept moving after the last thing that moved: the
-/// meters follow the state a little later.
-const AFTERGLOW: std::time::Duration = std::time::Duration::from_millis(300);
+/// How long frames are drawn at full rate after the last change: the meters follow the
+/// state with a small delay.
+const SETTLE_TIME: std::time::Duration = std::time::Duration::from_millis(300);
 
-/// More keys than any pane has.
-const MOST_KEYS: u16 = 64;
+/// An upper bound of the keys of any pane.
+const MAX_KEYS: u16 = 64;
 
-/// The studio on the screen.
+/// The application: its panes, the palette, the message log and the user's own state.
 pub struct App {
     studio: Arc<dyn Dispatcher>,
-    mine: ClientState,
-    panes: Vec<Shown>,
+    client: ClientState,
+    panes: Vec<PaneSlot>,
     palette: Palette,
-    news: News,
+    messages: MessageLog,
     keyboard: Keyboard,
-    door: Door,
-    /// What was drawn last of what moves by itself.
-    drawn: Option<Metering>,
-    /// When something moved last.
-    moved: Instant,
-    /// From which key on the help is shown.
+    join_address: JoinAddress,
+    /// The metering that was drawn last.
+    last_metering: Option<Metering>,
+    /// When something changed last.
+    changed_at: Instant,
+    /// The index of the first key that the help shows.
     help_from: u16,
     stale: bool,
-    /// Whether the last key asked to leave, and was asked back.
-    asked: bool,
-    ended: bool,
+    /// Whether the last key asked to quit and a confirmation is pending.
+    confirm_quit: bool,
+    quit_requested: bool,
 }
 
-struct Shown {
+struct PaneSlot {
     which: studio::Pane,
     pane: Box<dyn Pane>,
-    /// What has changed since it was refreshed.
+    /// What has changed since the last refresh.
     dirty: DirtyFlags,
-    /// Which instrument was selected then.
+    /// The instrument that was selected at the last refresh.
     refreshed_for: Option<InstrumentId>,
 }
 
-impl Shown {
-    /// Lets the pane work out anew what it keeps, if that has changed, or if
-    /// another instrument is selected.
+impl PaneSlot {
+    /// Lets the pane rebuild its cache if the cached parts have changed, or if another
+    /// instrument is selected.
     fn refresh(&mut self, view: &View) {
-        let selected = view.mine.instrument();
-        if self.dirty.intersects(self.pane.keeps()) || self.refreshed_for != selected {
+        let selected = view.client.instrument();
+        if self.dirty.intersects(self.pane.cached_parts()) || self.refreshed_for != selected {
             self.pane.refresh(view);
         }
         self.refreshed_for = selected;
@@ -102,30 +104,30 @@ impl Shown {
 pub enum Pace {
     /// When something happens.
     Rest,
-    /// In a while: a clock is on the screen.
+    /// Soon: a clock is on the screen.
     Slow,
-    /// As soon as a screen can show it.
+    /// At the full frame rate.
     Fast,
 }
 
 impl App {
-    /// The screen of a participant in `studio`.
+    /// A screen for the participant that `studio` belongs to.
     #[must_use]
     pub fn new(studio: Arc<dyn Dispatcher>) -> Self {
         let state = studio.state();
-        let mut mine = ClientState::default();
+        let mut client = ClientState::default();
         let me = studio.identity();
         let own = me.instruments.first().copied();
         let first = own.or_else(|| state.model.instruments.iter().map(|(id, _)| id).next());
         if let Some(id) = first {
-            let select = SelectionAction::Instrument(id);
-            mine.handle(studio::LocalAction::Selection(select), &state.model);
+            let select_relative = SelectionAction::Instrument(id);
+            client.handle(studio::LocalAction::Selection(select_relative), &state.model);
         }
-        let panes = pane::all().into_iter();
+        let panes = pane::all_panes().into_iter();
         Self {
-            mine,
+            client,
             panes: panes
-                .map(|(which, pane)| Shown {
+                .map(|(which, pane)| PaneSlot {
                     which,
                     pane,
                     dirty: DirtyFlags::ALL,
@@ -133,81 +135,80 @@ impl App {
                 })
                 .collect(),
             palette: Palette::default(),
-            news: News::new(state),
+            messages: MessageLog::new(state),
             keyboard: Keyboard::default(),
-            door: Door::default(),
-            drawn: None,
-            moved: Instant::now(),
+            join_address: JoinAddress::default(),
+            last_metering: None,
+            changed_at: Instant::now(),
             help_from: 0,
             stale: true,
-            asked: false,
-            ended: false,
+            confirm_quit: false,
+            quit_requested: false,
             studio,
         }
     }
 
-    /// Whether it is over.
+    /// Whether the user has quit.
     #[must_use]
-    pub const fn has_ended(&self) -> bool {
-        self.ended
+    pub const fn has_quit(&self) -> bool {
+        self.quit_requested
     }
 
-    /// What is one's own business.
+    /// The state that belongs to this client alone.
     #[must_use]
-    pub const fn mine(&self) -> &ClientState {
-        &self.mine
+    pub const fn client_state(&self) -> &ClientState {
+        &self.client
     }
 
-    /// The lines of news.
-    pub const fn news(&mut self) -> &mut News {
-        &mut self.news
+    /// The message log.
+    pub const fn messages(&mut self) -> &mut MessageLog {
+        &mut self.messages
     }
 
-    /// Takes note of what happened.
-    pub fn notice(&mut self, event: Event) {
-        self.stir();
+    /// Handles an event of the dispatcher.
+    pub fn handle_event(&mut self, event: Event) {
+        self.mark_changed();
         let state = self.studio.state();
         let dirty = match &event {
             Event::Changed(dirty) => *dirty,
-            Event::Session(SessionEvent::Resynchronised(_))
-            | Event::Session(SessionEvent::NewSession { .. })
+            Event::Session(SessionEvent::Resynchronised(_) | SessionEvent::NewSession { .. })
             | Event::Missed(_) => DirtyFlags::ALL,
             _ => DirtyFlags::NONE,
         };
         for shown in &mut self.panes {
             shown.dirty = shown.dirty | dirty;
         }
-        self.mine.follow(&state.model);
-        self.news.take(event, &state, &self.studio.identity());
+        self.client.follow(&state.model);
+        self.messages.record(event, &state, &self.studio.identity());
     }
 
-    /// Does what a key stands for.
-    pub fn key(&mut self, key: KeyEvent) {
+    /// Handles a key.
+    pub fn handle_key(&mut self, key: KeyEvent) {
         if key.kind == KeyEventKind::Release {
             return;
         }
-        self.stir();
+        self.mark_changed();
         if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            self.ended = true;
+            self.quit_requested = true;
             return;
         }
         let state = self.studio.state();
-        self.mine.follow(&state.model);
-        let asked = std::mem::take(&mut self.asked);
-        match self.mine.layers().last() {
+        self.client.follow(&state.model);
+        let confirm_quit = std::mem::take(&mut self.confirm_quit);
+        match self.client.layers().last() {
             Some(Layer::Command) => self.type_command(key),
             Some(Layer::Help) => self.read_help(key),
-            Some(Layer::Keyboard) => self.play(key),
-            _ => match self.meaning(key) {
-                Some(Intent::Quit) if asked => self.ended = true,
-                Some(intent) => self.carry_out(intent),
+            Some(Layer::Keyboard) => self.play_note(key),
+            _ => match self.translate(key) {
+                Some(Intent::Quit) if confirm_quit => self.quit_requested = true,
+                Some(intent) => self.perform(intent),
                 None => {}
             },
         }
     }
 
-    /// Leaves. For a host that is the end of the session, so if it takes others
-    /// with it, it has to be meant.
+    /// Quits. If this would end the session for other participants, it asks for a
+    /// second `q` first.
     fn quit(&mut self) {
         let others = match self.studio.status() {
             Status::Hosting { .. } => {
@@ -216,19 +217,20 @@ impl App {
             _ => 0,
         };
         let people = match others {
-            0 => return self.ended = true,
+            0 => return self.quit_requested = true,
             1 => "1 person is".into(),
             others => format!("{others} people are"),
         };
-        self.asked = true;
-        self.news.tell(Tone::Bad, format!("{people} in your session: q again to end it"));
+        self.confirm_quit = true;
+        self.messages.push(Tone::Bad, format!("{people} in your session: q again to end it"));
     }
 
     fn read_help(&mut self, key: KeyEvent) {
         match key.code {
             KeyCode::Up => self.help_from = self.help_from.saturating_sub(1),
-            // Where the end is depends on the screen.
-            KeyCode::Down => self.help_from = (self.help_from + 1).min(MOST_KEYS),
+            // The end depends on the height of the screen, which is known only when
+            // drawing.
+            KeyCode::Down => self.help_from = (self.help_from + 1).min(MAX_KEYS),
             _ => {
                 self.help_from = 0;
                 self.local(LayerAction::Pop);
@@ -236,9 +238,9 @@ impl App {
         }
     }
 
-    /// Releases the keys whose time is over.
+    /// Releases the notes whose time is over.
     pub fn tick(&mut self, now: Instant) {
-        for action in self.keyboard.over(now) {
+        for action in self.keyboard.release_expired(now) {
             self.dispatch(&action);
         }
     }
@@ -247,76 +249,80 @@ impl App {
     #[must_use]
     pub fn pace(&self, now: Instant) -> Pace {
         let metering = self.studio.metering();
-        let moves = metering.playing || self.drawn.is_some_and(|drawn| drawn != metering);
+        let moves = metering.playing
+            || self.last_metering.is_some_and(|last_metering| last_metering != metering);
         let sounds = metering.peaks.iter().any(|peak| *peak > Decibels::MIN);
-        if self.stale || moves || sounds || now < self.moved + AFTERGLOW {
+        if self.stale || moves || sounds || now < self.changed_at + SETTLE_TIME {
             return Pace::Fast;
         }
         let state = self.studio.state();
         let anybody_away = state.roster.participants.keys().any(|id| state.roster.is_away(*id));
         let reconnecting = matches!(self.studio.status(), Status::Reconnecting { .. });
-        if anybody_away || reconnecting || self.keyboard.sounds() { Pace::Slow } else { Pace::Rest }
+        if anybody_away || reconnecting || self.keyboard.is_sounding() {
+            Pace::Slow
+        } else {
+            Pace::Rest
+        }
     }
 
-    /// Whether a frame drawn now would differ from the last one as far as can be
-    /// told without drawing it.
+    /// Whether a frame drawn now could differ from the last one.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.stale || self.drawn != Some(self.studio.metering())
+        self.stale || self.last_metering != Some(self.studio.metering())
     }
 
     /// Draws a frame.
     pub fn draw(&mut self, frame: &mut Frame) {
-        let view = View::of(&*self.studio, &self.mine, &self.news);
-        self.drawn = Some(view.metering);
-        let door = match view.status {
+        let view = View::new(&*self.studio, &self.client, &self.messages);
+        self.last_metering = Some(view.metering);
+        let join_address = match view.status {
             Status::Hosting { address: Some(address) } => {
-                Some(self.door.of(address, Instant::now()))
+                Some(self.join_address.get(address, Instant::now()))
             }
             _ => None,
         };
         self.stale = false;
-        let at = self.panes.iter().position(|shown| shown.which == view.mine.pane());
+        let at = self.panes.iter().position(|shown| shown.which == view.client.pane());
         if let Some(shown) = self.panes.get_mut(at.unwrap_or_default()) {
             shown.refresh(&view);
         }
         let titles: Vec<_> = self.panes.iter().map(|shown| shown.pane.title()).collect();
         if let Some(shown) = self.panes.get(at.unwrap_or_default()) {
-            let screen = layout::Screen {
+            let screen = layout::FrameLayout {
                 view: &view,
                 titles: &titles,
                 at: at.unwrap_or_default(),
                 pane: &*shown.pane,
                 palette: &self.palette,
-                door,
+                join_address,
                 help_from: self.help_from,
             };
             screen.draw(frame);
         }
     }
 
-    /// Something moves, or has changed.
-    fn stir(&mut self) {
+    /// Marks the screen as changed.
+    fn mark_changed(&mut self) {
         self.stale = true;
-        self.moved = Instant::now();
+        self.changed_at = Instant::now();
     }
 
     fn type_command(&mut self, key: KeyEvent) {
-        let view = View::of(&*self.studio, &self.mine, &self.news);
-        match self.palette.key(key, &view) {
-            Typed::More => {}
-            Typed::Nothing => self.local(LayerAction::Pop),
-            Typed::Command(intents) => {
+        let view = View::new(&*self.studio, &self.client, &self.messages);
+        match self.palette.handle_key(key, &view) {
+            PaletteOutcome::Editing => {}
+            PaletteOutcome::Cancelled => self.local(LayerAction::Pop),
+            PaletteOutcome::Run(intents) => {
                 self.local(LayerAction::Pop);
                 for intent in intents {
-                    self.carry_out(intent);
+                    self.perform(intent);
                 }
             }
         }
     }
 
-    fn play(&mut self, key: KeyEvent) {
-        let selected = self.mine.instrument();
+    fn play_note(&mut self, key: KeyEvent) {
+        let selected = self.client.instrument();
         match (key.code, selected) {
             (KeyCode::Esc, _) | (_, None) => self.local(LayerAction::Pop),
             (code, Some(id)) => {
@@ -327,12 +333,12 @@ impl App {
         }
     }
 
-    /// What a key stands for: in the pane, or else everywhere.
-    fn meaning(&mut self, key: KeyEvent) -> Option<Intent> {
-        let view = View::of(&*self.studio, &self.mine, &self.news);
-        if let Some(shown) = self.panes.iter_mut().find(|shown| shown.which == view.mine.pane()) {
+    /// What a key means: in the pane, or else in every pane.
+    fn translate(&mut self, key: KeyEvent) -> Option<Intent> {
+        let view = View::new(&*self.studio, &self.client, &self.messages);
+        if let Some(shown) = self.panes.iter_mut().find(|shown| shown.which == view.client.pane()) {
             shown.refresh(&view);
-            if let Some(intent) = shown.pane.key(key, &view) {
+            if let Some(intent) = shown.pane.handle_key(key, &view) {
                 return Some(intent);
             }
         }
@@ -342,11 +348,11 @@ impl App {
                 let at = digit.to_digit(10)? as usize - 1;
                 Intent::go(self.panes.get(at)?.which)
             }
-            KeyCode::Tab => Intent::go(self.beside(1)?),
-            KeyCode::BackTab => Intent::go(self.beside(self.panes.len() - 1)?),
-            KeyCode::Backspace => Action::Navigation(NavigationAction::Back).into(),
-            KeyCode::Char('[') => select(&view, -1)?,
-            KeyCode::Char(']') => select(&view, 1)?,
+            KeyCode::Tab => Intent::go(self.pane_after(1)?),
+            KeyCode::BackTab => Intent::go(self.pane_after(self.panes.len() - 1)?),
+            KeyCode::Backspace => Action::from(NavigationAction::Back).into(),
+            KeyCode::Char('[') => select_relative(&view, -1)?,
+            KeyCode::Char(']') => select_relative(&view, 1)?,
             KeyCode::Char(' ') if transport.playing => TransportAction::Stop.into(),
             KeyCode::Char(' ') => TransportAction::Play.into(),
             KeyCode::Char('R') => TransportAction::Record(!transport.recording).into(),
@@ -359,28 +365,28 @@ impl App {
             }
             KeyCode::Char('P') if view.is_privileged() => Intent::ReleasePrivilege,
             KeyCode::Char('P') => Intent::RequestPrivilege,
-            KeyCode::Char('k') => Action::Layer(LayerAction::Push(Layer::Keyboard)).into(),
-            KeyCode::Char(':') => Intent::Type(String::new()),
-            KeyCode::Char('?') => Action::Layer(LayerAction::Push(Layer::Help)).into(),
+            KeyCode::Char('k') => Action::from(LayerAction::Push(Layer::Keyboard)).into(),
+            KeyCode::Char(':') => Intent::OpenPalette(String::new()),
+            KeyCode::Char('?') => Action::from(LayerAction::Push(Layer::Help)).into(),
             KeyCode::Char('q') => Intent::Quit,
             _ => return None,
         };
         Some(intent)
     }
 
-    /// The pane that comes so many after the one that is shown.
-    fn beside(&self, steps: usize) -> Option<studio::Pane> {
-        let at = self.panes.iter().position(|shown| shown.which == self.mine.pane())?;
+    /// The pane that is `steps` after the current one, wrapping around.
+    fn pane_after(&self, steps: usize) -> Option<studio::Pane> {
+        let at = self.panes.iter().position(|shown| shown.which == self.client.pane())?;
         Some(self.panes[(at + steps) % self.panes.len()].which)
     }
 
-    fn carry_out(&mut self, intent: Intent) {
+    fn perform(&mut self, intent: Intent) {
         let studio = Arc::clone(&self.studio);
         let done = match intent {
             Intent::Nothing => Ok(()),
             Intent::Do(action) => return self.act(action),
             Intent::Each(intents) => {
-                return intents.into_iter().for_each(|intent| self.carry_out(intent));
+                return intents.into_iter().for_each(|intent| self.perform(intent));
             }
             Intent::Undo => studio.undo(),
             Intent::Redo => studio.redo(),
@@ -389,22 +395,22 @@ impl App {
             Intent::RequestPrivilege => studio.request_privilege(),
             Intent::ReleasePrivilege => studio.release_privilege(),
             Intent::Resynchronise => studio.resynchronise(),
-            Intent::Type(text) => {
+            Intent::OpenPalette(text) => {
                 self.palette.open(text);
                 return self.local(LayerAction::Push(Layer::Command));
             }
-            Intent::Complain(why) => return self.news.tell(Tone::Bad, why),
+            Intent::ShowError(why) => return self.messages.push(Tone::Bad, why),
             Intent::Quit => return self.quit(),
         };
-        self.tell(done);
+        self.report(done);
     }
 
     fn act(&mut self, action: Action) {
-        match action.route() {
-            Route::Network(action) => self.dispatch(&action),
-            Route::Local(action) => {
+        match action {
+            Action::Network(action) => self.dispatch(&action),
+            Action::Local(action) => {
                 let state = self.studio.state();
-                if let Some(action) = self.mine.handle(action, &state.model) {
+                if let Some(action) = self.client.handle(action, &state.model) {
                     self.dispatch(&action);
                 }
             }
@@ -412,32 +418,32 @@ impl App {
     }
 
     fn local(&mut self, action: LayerAction) {
-        self.act(Action::Layer(action));
+        self.act(Action::from(action));
     }
 
     fn dispatch(&mut self, action: &studio::NetworkAction) {
         if let Err(why) = self.studio.dispatch(action.clone()) {
-            let what = words::action(&self.studio.state().model, action);
-            self.news.tell(Tone::Bad, format!("{why} (not done: {what})"));
+            let what = describe::action_text(&self.studio.state().model, action);
+            self.messages.push(Tone::Bad, format!("{why} (rejected: {what})"));
         }
     }
 
-    fn tell(&mut self, done: Result<(), DispatchError>) {
+    fn report(&mut self, done: Result<(), DispatchError>) {
         if let Err(why) = done {
-            self.news.tell(Tone::Bad, why.to_string());
+            self.messages.push(Tone::Bad, why.to_string());
         }
     }
 }
 
-/// Selects the instrument that comes so many after the selected one.
-fn select(view: &View, steps: i64) -> Option<Intent> {
+/// Selects the instrument that is `steps` after the selected one, wrapping around.
+fn select_relative(view: &View, steps: i64) -> Option<Intent> {
     let ids: Vec<_> = view.studio().instruments.iter().map(|(id, _)| id).collect();
-    let at = view.mine.instrument().and_then(|id| ids.iter().position(|other| *other == id));
+    let at = view.client.instrument().and_then(|id| ids.iter().position(|other| *other == id));
     let at = match at {
         Some(at) => i64::try_from(at).ok()? + steps,
         None => 0,
     };
     let id =
         ids.get(usize::try_from(at.rem_euclid(i64::try_from(ids.len()).ok()?.max(1))).ok()?)?;
-    Some(Action::Selection(SelectionAction::Instrument(*id)).into())
+    Some(Action::from(SelectionAction::Instrument(*id)).into())
 }

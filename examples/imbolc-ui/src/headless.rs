@@ -1,4 +1,6 @@
-//! A host without a screen: lines of what happens, and one of how it stands.
+//! Host mode without a screen: prints messages, and a status line below them.
+//!
+//! It reads events and snapshots of a dispatcher; it never dispatches an action.
 
 use std::{
     io::{self, IsTerminal as _, Write as _, stdout},
@@ -12,26 +14,28 @@ use imbolc_net::{
 };
 
 use crate::{
-    news::{Item, News},
-    theme, words,
+    describe,
+    messages::{Message, MessageLog},
+    theme,
 };
 
-/// Tells what happens, and whether the session is announced on the LAN, until somebody wants it to end, or the session is over.
+/// Prints messages and the status until the program is asked to end, or the session is
+/// over. `announced` says whether the session is announced on the LAN.
 ///
 /// # Errors
-/// If the session is over, or nobody reads any more. The message is one line.
-pub async fn run(
+/// If the session is over, or if standard output is closed. The message is one line.
+pub async fn print_events(
     studio: &Arc<dyn Dispatcher>,
     mut events: Events,
     announced: bool,
 ) -> Result<(), String> {
-    let mut report = Report::new(Arc::clone(studio));
-    report.greet(announced).map_err(|error| gone(&error))?;
-    let mut leave = std::pin::pin!(crate::run::asked_to_leave());
+    let mut printer = Printer::new(Arc::clone(studio));
+    printer.print_greeting(announced).map_err(|error| output_error(&error))?;
+    let mut shutdown = std::pin::pin!(crate::event_loop::shutdown_signal());
     loop {
         let event = tokio::select! {
             event = events.next() => event,
-            _ = &mut leave => break,
+            _ = &mut shutdown => break,
         };
         match event {
             Some(Event::Status(Status::Closed {
@@ -39,37 +43,38 @@ pub async fn run(
             })) => {
                 return Err(format!("the session is over: {reason}"));
             }
-            Some(event) => report.take(event).map_err(|error| gone(&error))?,
+            Some(event) => printer.print_event(event).map_err(|error| output_error(&error))?,
             None => return Err("the session is over".into()),
         }
     }
-    report.status.clear();
-    report.line("the session ends").map_err(|error| gone(&error))
+    printer.status.clear();
+    printer.print_line("the session has ended").map_err(|error| output_error(&error))
 }
 
-fn gone(error: &io::Error) -> String {
-    format!("nobody reads what is printed: {error}")
+fn output_error(error: &io::Error) -> String {
+    format!("cannot write to standard output: {error}")
 }
 
-/// What is printed.
-struct Report {
+/// The printed output.
+struct Printer {
     studio: Arc<dyn Dispatcher>,
-    news: News,
-    /// Whether the status can stay below what is printed.
-    stays: bool,
-    /// The status that was printed last.
+    messages: MessageLog,
+    /// Whether the status line can be rewritten in place: standard output is a
+    /// terminal.
+    rewrites: bool,
+    /// The status line that was printed last.
     status: String,
 }
 
-impl Report {
+impl Printer {
     fn new(studio: Arc<dyn Dispatcher>) -> Self {
-        let news = News::new(studio.state());
-        Self { studio, news, stays: stdout().is_terminal(), status: String::new() }
+        let messages = MessageLog::new(studio.state());
+        Self { studio, messages, rewrites: stdout().is_terminal(), status: String::new() }
     }
 
-    fn greet(&mut self, announced: bool) -> io::Result<()> {
+    fn print_greeting(&mut self, announced: bool) -> io::Result<()> {
         let state = self.studio.state();
-        self.line(&format!(
+        self.print_line(&format!(
             "{} is {}, as {}",
             state.model.session.name,
             self.studio.status(),
@@ -77,7 +82,7 @@ impl Report {
         ))?;
         if let Status::Hosting { address: Some(address) } = self.studio.status() {
             let there = where_to_join(address);
-            self.line(&format!("others join with: imbolc-ui --connect {there}"))?;
+            self.print_line(&format!("join with: imbolc-ui --connect {there}"))?;
         }
         let reaches_others = match self.studio.status() {
             Status::Hosting { address: Some(address) } => !address.ip().is_loopback(),
@@ -85,43 +90,47 @@ impl Report {
         };
         if announced && reaches_others {
             let name = &state.model.session.name;
-            self.line(&format!("on the LAN it is found as {name}: imbolc-ui --discover"))?;
+            self.print_line(&format!("announced on the LAN as {name}: imbolc-ui --discover"))?;
         }
         self.print_status()
     }
 
-    fn take(&mut self, event: Event) -> io::Result<()> {
-        let told = self.news.latest().next().cloned();
-        self.news.take(event, &self.studio.state(), &self.studio.identity());
-        let new: Vec<_> =
-            self.news.latest().take_while(|item| Some(*item) != told.as_ref()).cloned().collect();
-        for Item { text, .. } in new.into_iter().rev() {
-            self.line(&text)?;
+    fn print_event(&mut self, event: Event) -> io::Result<()> {
+        let last = self.messages.latest().next().cloned();
+        self.messages.record(event, &self.studio.state(), &self.studio.identity());
+        let new: Vec<_> = self
+            .messages
+            .latest()
+            .take_while(|item| Some(*item) != last.as_ref())
+            .cloned()
+            .collect();
+        for Message { text, .. } in new.into_iter().rev() {
+            self.print_line(&text)?;
         }
         self.print_status()
     }
 
-    /// Prints a line above the status.
-    fn line(&mut self, text: &str) -> io::Result<()> {
+    /// Prints a line above the status line.
+    fn print_line(&mut self, text: &str) -> io::Result<()> {
         let mut out = stdout().lock();
-        if self.stays && !self.status.is_empty() {
+        if self.rewrites && !self.status.is_empty() {
             write!(out, "\r\x1b[K")?;
         }
         writeln!(out, "{text}")?;
-        if self.stays {
+        if self.rewrites {
             write!(out, "{}", self.status)?;
         }
         out.flush()
     }
 
     fn print_status(&mut self) -> io::Result<()> {
-        let status = self.how_it_stands();
+        let status = self.status_line();
         if status == self.status {
             return Ok(());
         }
         self.status = status;
         let mut out = stdout().lock();
-        if self.stays {
+        if self.rewrites {
             write!(out, "\r\x1b[K{}", self.status)?;
         } else {
             writeln!(out, "{}", self.status)?;
@@ -130,20 +139,20 @@ impl Report {
     }
 
     /// The session in one line.
-    fn how_it_stands(&self) -> String {
+    fn status_line(&self) -> String {
         let state = self.studio.state();
         let roster = &state.roster;
         let away = roster.participants.keys().filter(|id| roster.is_away(**id)).count();
         let here = roster.participants.len() - away;
-        let goes = if state.model.transport.playing { "playing" } else { "stopped" };
+        let playback = if state.model.transport.playing { "playing" } else { "stopped" };
         let away = if away == 0 { String::new() } else { format!(", {away} away") };
-        let holder = roster.privileged.as_ref().map_or("nobody", |holder| &*holder.name);
+        let holder = roster.privileged.as_ref().map_or("free", |holder| &*holder.name);
         let instruments = state.model.instruments.len();
         let tempo = state.model.session.tempo;
-        let key = words::of(state.model.session.key);
-        theme::fit(
+        let key = describe::label(state.model.session.key);
+        theme::truncate(
             &format!(
-                "[{here} here{away} | {goes}, {tempo}, {key} | {instruments} instruments | \
+                "[{here} here{away} | {playback}, {tempo}, {key} | {instruments} instruments | \
                  privilege: {holder}]"
             ),
             100,

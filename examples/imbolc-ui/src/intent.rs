@@ -1,61 +1,62 @@
-//! What a key stands for: an action, or a wish that only a dispatcher can
-//! fulfil.
+//! What a key or a command asks for: an action, or a request to the dispatcher.
+//!
+//! Panes return intents; only `app` carries them out.
 
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, ClipboardAction, InstrumentAction, InstrumentSetting, MixerSetting,
-        NavigationAction, Pane, SelectionAction, SessionSetting, TransportAction,
+        Action, ClipboardAction, InstrumentAction, InstrumentSetting, LocalAction, MixerSetting,
+        NavigationAction, NetworkAction, Pane, SelectionAction, SessionSetting, TransportAction,
     },
 };
 
-/// What a participant wants.
+/// What the user asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Intent {
-    /// Nothing more: the key did what it does.
+    /// Nothing more: the pane has handled the key itself.
     Nothing,
-    /// To do something, with what is shared or with what is one's own.
+    /// An action on the shared state or on the client's own state.
     Do(Action),
-    /// Several things, one after the other.
+    /// Several intents, in this order.
     Each(Vec<Self>),
-    /// To take back one's own last step.
+    /// Undo the user's last step.
     Undo,
-    /// To do it again.
+    /// Redo it.
     Redo,
-    /// To own an instrument.
+    /// Own an instrument.
     Claim(InstrumentId),
-    /// To give an instrument up.
+    /// Give an instrument up.
     Release(InstrumentId),
-    /// To have the privilege.
+    /// Take the privilege.
     RequestPrivilege,
-    /// To give the privilege up.
+    /// Give the privilege up.
     ReleasePrivilege,
-    /// To have everything anew.
+    /// Fetch the full state again.
     Resynchronise,
-    /// To go on typing in the command palette, which begins with this.
-    Type(String),
-    /// To know why something cannot be done.
-    Complain(String),
-    /// To leave.
+    /// Open the command palette with this text.
+    OpenPalette(String),
+    /// Show why something cannot be done.
+    ShowError(String),
+    /// Quit.
     Quit,
 }
 
 impl Intent {
-    /// To see another pane.
+    /// Shows another pane.
     #[must_use]
     pub const fn go(pane: Pane) -> Self {
-        Self::Do(Action::Navigation(NavigationAction::Go(pane)))
+        Self::Do(Action::Local(LocalAction::Navigation(NavigationAction::Go(pane))))
     }
 
-    /// To set something of an instrument.
+    /// Changes a setting of an instrument.
     #[must_use]
     pub const fn set(id: InstrumentId, setting: InstrumentSetting) -> Self {
-        Self::Do(Action::Instrument(id, InstrumentAction::Set(setting)))
+        Self::Do(Action::Network(NetworkAction::Instrument(id, InstrumentAction::Set(setting))))
     }
 }
 
 impl<A: Into<Intent>, B: Into<Intent>> From<(A, B)> for Intent {
-    /// First the one, then the other.
+    /// The first intent, then the second.
     fn from((first, second): (A, B)) -> Self {
         Self::Each(vec![first.into(), second.into()])
     }
@@ -67,32 +68,38 @@ impl From<Action> for Intent {
     }
 }
 
+impl From<NetworkAction> for Intent {
+    fn from(action: NetworkAction) -> Self {
+        Self::Do(action.into())
+    }
+}
+
 impl From<TransportAction> for Intent {
     fn from(action: TransportAction) -> Self {
-        Self::Do(Action::Transport(action))
+        NetworkAction::Transport(action).into()
     }
 }
 
 impl From<SessionSetting> for Intent {
     fn from(setting: SessionSetting) -> Self {
-        Self::Do(Action::Session(setting))
+        NetworkAction::Session(setting).into()
     }
 }
 
 impl From<SelectionAction> for Intent {
     fn from(action: SelectionAction) -> Self {
-        Self::Do(Action::Selection(action))
+        Self::Do(action.into())
     }
 }
 
 impl From<ClipboardAction> for Intent {
     fn from(action: ClipboardAction) -> Self {
-        Self::Do(Action::Clipboard(action))
+        Self::Do(action.into())
     }
 }
 
 impl From<MixerSetting> for Intent {
     fn from(setting: MixerSetting) -> Self {
-        Self::Do(Action::Mixer(setting))
+        NetworkAction::Mixer(setting).into()
     }
 }

@@ -1,13 +1,13 @@
-//! A studio in the terminal, on an `imbolc-net` dispatcher.
+//! A music studio in the terminal, on top of an `imbolc-net` dispatcher.
 //!
 //! ```text
-//!  keys ─▶ App ─▶ pane.key() ─▶ Action ─▶ Dispatcher
-//!           │                                 │
-//!           └── pane.draw() ◀── one snapshot ─┘
+//!  keys ─▶ App ─▶ pane.handle_key() ─▶ Intent ─▶ Dispatcher
+//!           │                                       │
+//!           └── pane.draw() ◀──── one snapshot ─────┘
 //! ```
 //!
-//! Which dispatcher it is, [`mode`] decides once; nothing else in here knows.
-//! A pane gets a [`View`](view::View) of one moment and returns an
+//! [`mode`] chooses the dispatcher once; nothing else knows which one it is. A pane
+//! gets a [`View`](view::View) of one snapshot and returns an
 //! [`Intent`](intent::Intent), so every pane is tested without a session.
 
 #![forbid(unsafe_code)]
@@ -17,20 +17,20 @@
 pub mod announce;
 pub mod app;
 pub mod cli;
+pub mod describe;
+pub mod event_loop;
 #[cfg(feature = "net")]
 pub mod headless;
 pub mod intent;
 #[cfg(feature = "mdns")]
 pub mod lobby;
+pub mod messages;
 pub mod mode;
-pub mod news;
 pub mod palette;
 pub mod pane;
-pub mod run;
 pub mod terminal;
 pub mod theme;
 pub mod view;
-pub mod words;
 
 #[cfg(feature = "mdns")]
 use std::net::SocketAddr;
@@ -46,8 +46,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     cli::Arguments,
+    event_loop::{Exit, Input},
     mode::Start,
-    run::{End, Input},
 };
 use tokio::sync::mpsc::Receiver;
 
@@ -64,22 +64,21 @@ pub fn main() -> ExitCode {
 }
 
 fn start(arguments: &Arguments) -> Result<(), String> {
-    log_to(arguments)?;
-    // One thread serves everybody: a second one would be woken for what the first
-    // is about to do.
+    init_log(arguments)?;
+    // One worker thread: a second one would be woken only to compete for the same work.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let done = runtime.block_on(play(arguments));
-    // Whoever still reads from the terminal need not be waited for.
+    let done = runtime.block_on(launch(arguments));
+    // Do not wait for the thread that is blocked reading the terminal.
     runtime.shutdown_background();
     done
 }
 
-/// What happens underneath is written to a file, and never onto the screen.
-fn log_to(arguments: &Arguments) -> Result<(), String> {
+/// Sends the log to a file: on the screen it would destroy the frame.
+fn init_log(arguments: &Arguments) -> Result<(), String> {
     let Some(path) = &arguments.log else { return Ok(()) };
     let file = File::options().create(true).append(true).open(path);
     let file = file.map_err(|error| format!("cannot write to {}: {error}", path.display()))?;
@@ -92,11 +91,11 @@ fn log_to(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
-async fn play(arguments: &Arguments) -> Result<(), String> {
-    let mode = mode::of(arguments)?;
+async fn launch(arguments: &Arguments) -> Result<(), String> {
+    let mode = mode::from_arguments(arguments)?;
     match mode {
         #[cfg(feature = "net")]
-        Start::Serve(mode) => serve(arguments, open(mode).await?).await,
+        Start::Serve(mode) => host_headless(arguments, open(mode).await?).await,
         Start::Play(mode) => {
             terminal::probe()?;
             if let Mode::Remote { address, .. } = &mode {
@@ -104,59 +103,59 @@ async fn play(arguments: &Arguments) -> Result<(), String> {
             }
             let studio = open(mode).await?;
             let mut screen = terminal::take()?;
-            show(arguments, studio, &mut screen, run::inputs()).await
+            show(arguments, studio, &mut screen, event_loop::inputs()).await
         }
         #[cfg(feature = "mdns")]
-        Start::Choose => choose(arguments).await,
+        Start::Choose => browse_and_join(arguments).await,
     }
 }
 
-/// Opens a dispatcher. It can be given up.
+/// Opens a dispatcher; a signal interrupts it.
 async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
     tokio::select! {
         opened = imbolc_net::open(mode) => opened.map_err(|error| error.to_string()),
-        _ = run::asked_to_leave() => Err("given up".into()),
+        _ = event_loop::shutdown_signal() => Err("interrupted".into()),
     }
 }
 
-/// Shows the studio until it ends, and gives the terminal back.
+/// Shows the studio until it ends, then restores the terminal.
 async fn show(
     arguments: &Arguments,
     studio: Arc<dyn Dispatcher>,
     screen: &mut terminal::Screen,
     inputs: Receiver<Input>,
 ) -> Result<(), String> {
-    // Before anybody else's: the first ones are told how one came in.
+    // Subscribe first: the earliest events say how this client joined.
     let events = studio.events();
-    let found = Found::begin(arguments, &studio);
-    let end = run::run(&studio, events, screen, inputs).await;
+    let presence = LanPresence::begin(arguments, &studio);
+    let end = event_loop::run(&studio, events, screen, inputs).await;
     terminal::restore();
-    found.end().await;
+    presence.end().await;
     match end {
-        End::Left => {
+        Exit::Quit => {
             studio.close().await;
             Ok(())
         }
-        End::Over(why) => {
+        Exit::SessionOver(why) => {
             studio.close().await;
             Err(why)
         }
-        // Nobody has said goodbye.
-        End::Gone => Err("the terminal is gone".into()),
+        // The participant has not left: its place in the session is kept.
+        Exit::TerminalGone => Err("the terminal is gone".into()),
     }
 }
 
-/// Lists the sessions on the LAN, and joins the one that is chosen.
+/// Lists the sessions on the LAN and joins the chosen one.
 #[cfg(feature = "mdns")]
-async fn choose(arguments: &Arguments) -> Result<(), String> {
+async fn browse_and_join(arguments: &Arguments) -> Result<(), String> {
     terminal::probe()?;
-    let config = mode::discovery(arguments);
+    let config = mode::discovery_config(arguments);
     let mut client = imbolc_net::discovery::DiscoveryClient::browse(&config)
         .map_err(|error| error.to_string())?;
     let mut screen = terminal::take()?;
-    let mut inputs = run::inputs();
+    let mut inputs = event_loop::inputs();
     let join = async |address: SocketAddr| {
-        let mode = mode::join(arguments, &address.to_string())?;
+        let mode = mode::join_mode(arguments, &address.to_string())?;
         imbolc_net::open(mode).await.map_err(|error| error.to_string())
     };
     let next = async || client.next().await;
@@ -164,34 +163,34 @@ async fn choose(arguments: &Arguments) -> Result<(), String> {
     drop(client);
     match chosen {
         Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs).await,
-        nobody => {
+        quit => {
             terminal::restore();
-            nobody.map(drop)
+            quit.map(drop)
         }
     }
 }
 
 /// Hosts without a screen.
 #[cfg(feature = "net")]
-async fn serve(arguments: &Arguments, studio: Arc<dyn Dispatcher>) -> Result<(), String> {
+async fn host_headless(arguments: &Arguments, studio: Arc<dyn Dispatcher>) -> Result<(), String> {
     let events = studio.events();
-    let found = Found::begin(arguments, &studio);
-    let served = headless::run(&studio, events, found.is_announced()).await;
-    found.end().await;
+    let presence = LanPresence::begin(arguments, &studio);
+    let served = headless::print_events(&studio, events, presence.is_announced()).await;
+    presence.end().await;
     studio.close().await;
     served
 }
 
-/// Being found on the LAN, where that is possible.
-struct Found {
+/// The announcement on the LAN, if this build supports it.
+struct LanPresence {
     #[cfg(feature = "mdns")]
     announcement: Option<announce::Announcement>,
 }
 
 #[cfg(feature = "mdns")]
-impl Found {
+impl LanPresence {
     fn begin(arguments: &Arguments, studio: &Arc<dyn Dispatcher>) -> Self {
-        let begun = announce::Announcement::begin(studio, &mode::discovery(arguments));
+        let begun = announce::Announcement::begin(studio, &mode::discovery_config(arguments));
         let announcement = begun.unwrap_or_else(|error| {
             tracing::warn!(%error, "the session is not announced");
             None
@@ -211,8 +210,8 @@ impl Found {
 }
 
 #[cfg(not(feature = "mdns"))]
-#[expect(clippy::unused_self, reason = "with the feature it is used")]
-impl Found {
+#[expect(clippy::unused_self, reason = "used with the feature")]
+impl LanPresence {
     const fn begin(_: &Arguments, _: &Arc<dyn Dispatcher>) -> Self {
         Self {}
     }

@@ -1,4 +1,6 @@
-//! The sessions on the LAN, and the choice of one.
+//! The list of sessions on the LAN, and the choice of one.
+//!
+//! It knows discovery events and keys; how to join is passed in as a function.
 
 use std::{
     future::{Future, pending},
@@ -21,38 +23,38 @@ use ratatui::{
 use tokio::sync::mpsc;
 
 use crate::{
-    run::{Input, asked_to_leave},
+    event_loop::{Input, shutdown_signal},
     theme,
 };
 
-/// The sessions that are there, in the order in which they were found.
+/// The sessions that were found, in the order in which they were found.
 #[derive(Debug, Default)]
 pub struct Lobby {
     sessions: Vec<FoundSession>,
     at: usize,
     /// The name of the session that is being joined.
     joining: Option<String>,
-    wrong: Option<String>,
+    error: Option<String>,
 }
 
-/// What became of a key.
+/// The result of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// None yet.
+    /// No choice yet.
     Stay,
-    /// The session at this address.
+    /// Join the session at this address.
     Join(SocketAddr),
-    /// Not the one that is being joined.
-    GiveUp,
-    /// None at all.
-    Leave,
+    /// Abandon the attempt to join.
+    AbandonJoin,
+    /// Quit.
+    Quit,
 }
 
 impl Lobby {
-    /// Takes note of what is seen on the LAN. The choice stays with its session.
-    pub fn see(&mut self, sighting: DiscoveryEvent) {
+    /// Applies a discovery event. The selection stays on its session.
+    pub fn update(&mut self, event: DiscoveryEvent) {
         let place = |sessions: &[FoundSession], id: &str| sessions.iter().position(|s| s.id == id);
-        match sighting {
+        match event {
             DiscoveryEvent::Found(session) | DiscoveryEvent::Changed(session) => {
                 match place(&self.sessions, &session.id) {
                     Some(at) => self.sessions[at] = session,
@@ -73,16 +75,16 @@ impl Lobby {
         self.at = self.at.min(self.sessions.len().saturating_sub(1));
     }
 
-    /// Does what a key stands for.
-    pub fn key(&mut self, key: KeyEvent) -> Choice {
+    /// Handles a key.
+    pub fn handle_key(&mut self, key: KeyEvent) -> Choice {
         if key.kind == KeyEventKind::Release {
             return Choice::Stay;
         }
-        self.wrong = None;
+        self.error = None;
         match key.code {
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Choice::Leave,
-            KeyCode::Esc if self.joining.take().is_some() => Choice::GiveUp,
-            KeyCode::Char('q') | KeyCode::Esc => Choice::Leave,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Choice::Quit,
+            KeyCode::Esc if self.joining.take().is_some() => Choice::AbandonJoin,
+            KeyCode::Char('q') | KeyCode::Esc => Choice::Quit,
             _ if self.joining.is_some() => Choice::Stay,
             KeyCode::Up => self.choose(self.at.saturating_sub(1)),
             KeyCode::Down => self.choose(self.at + 1),
@@ -98,18 +100,18 @@ impl Lobby {
 
     fn enter(&mut self) -> Choice {
         let Some(session) = self.sessions.get(self.at) else { return Choice::Stay };
-        if let Some(why) = obstacle(session) {
-            self.wrong = Some(format!("{} cannot be joined: {why}", session.name));
+        if let Some(why) = join_obstacle(session) {
+            self.error = Some(format!("{} cannot be joined: {why}", session.name));
             return Choice::Stay;
         }
         self.joining = Some(session.name.clone());
         Choice::Join(session.address())
     }
 
-    /// The session that was being joined cannot be.
+    /// The attempt to join has failed.
     fn fail(&mut self, why: &str) {
         if let Some(name) = self.joining.take() {
-            self.wrong = Some(format!("{name}: {why}"));
+            self.error = Some(format!("{name}: {why}"));
         }
     }
 
@@ -126,16 +128,16 @@ impl Lobby {
             lines.push(self.row(at, session));
         }
         if self.sessions.is_empty() {
-            lines.push(Line::styled("looking for sessions…", theme::QUIET));
+            lines.push(Line::styled("looking for sessions…", theme::DIM));
         }
         frame.render_widget(Paragraph::new(lines).block(block), list);
-        let line = match (&self.joining, &self.wrong) {
+        let line = match (&self.joining, &self.error) {
             (Some(name), _) => Line::styled(
-                format!("joining {}…  Esc gives it up", theme::fit(name, 28).trim_end()),
-                theme::CAREFUL,
+                format!("joining {}…  Esc cancels", theme::truncate(name, 28).trim_end()),
+                theme::WARNING,
             ),
-            (None, Some(wrong)) => Line::styled(wrong.as_str(), theme::WRONG),
-            (None, None) => Line::styled("↑ ↓ choose  Enter joins  q leaves", theme::QUIET),
+            (None, Some(error)) => Line::styled(error.as_str(), theme::ERROR),
+            (None, None) => Line::styled("↑ ↓ select  Enter join  q quit", theme::DIM),
         };
         frame.render_widget(line, below);
     }
@@ -144,16 +146,16 @@ impl Lobby {
         let count = |count: Option<u32>| count.map_or("?".into(), |count| count.to_string());
         let people = format!("{}/{}", count(session.participants), count(session.max_participants));
         let host = session.host.as_deref().unwrap_or("?");
-        let obstacle = obstacle(session);
+        let obstacle = join_obstacle(session);
         let place = obstacle.map_or_else(|| session.address().to_string(), Into::into);
         let mut line = Line::from(format!(
             "{} {:<28} {:<16} {people:<7} {place}",
             if at == self.at { '>' } else { ' ' },
-            theme::fit(&session.name, 28),
-            theme::fit(host, 16),
+            theme::truncate(&session.name, 28),
+            theme::truncate(host, 16),
         ));
         if obstacle.is_some() {
-            line = line.patch_style(theme::QUIET);
+            line = line.patch_style(theme::DIM);
         }
         if at == self.at {
             line = line.patch_style(theme::SELECTED);
@@ -162,27 +164,28 @@ impl Lobby {
     }
 }
 
-/// Why a session cannot be joined, as far as is known.
-fn obstacle(session: &FoundSession) -> Option<&'static str> {
+/// Why a session cannot be joined, as far as its advert tells.
+fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
     match session.compatibility::<Studio>() {
-        Compatibility::OtherProtocol => Some("it speaks another version"),
-        Compatibility::OtherModel => Some("it is another version of the studio"),
-        Compatibility::Same | Compatibility::Unknown if session.is_full() => Some("it is full"),
+        Compatibility::OtherProtocol => Some("incompatible protocol version"),
+        Compatibility::OtherModel => Some("incompatible studio version"),
+        Compatibility::Same | Compatibility::Unknown if session.is_full() => {
+            Some("the session is full")
+        }
         Compatibility::Same | Compatibility::Unknown => None,
     }
 }
 
-/// Lists the sessions until one is joined; `None` if none is. `next` says what is
-/// seen on the LAN, as [`DiscoveryClient::next`] does, and `join` joins the session
-/// at an address or says why not, in one line.
+/// Shows the list until a session is joined; `None` if the user quits. `next` returns
+/// the next discovery event, as [`DiscoveryClient::next`] does; `join` joins the
+/// session at an address, or fails with one line of explanation.
 ///
-/// The list stays, and moves, while a session is being joined.
+/// The list stays current while a session is being joined.
 ///
 /// [`DiscoveryClient::next`]: imbolc_net::discovery::DiscoveryClient::next
 ///
 /// # Errors
-/// If the terminal is gone, or nothing can be seen any more. The message is one
-/// line.
+/// If the terminal is closed or discovery has stopped. The message is one line.
 pub async fn choose<B: Backend, T>(
     mut next: impl AsyncFnMut() -> Option<DiscoveryEvent>,
     join: impl AsyncFn(SocketAddr) -> Result<T, String>,
@@ -190,10 +193,10 @@ pub async fn choose<B: Backend, T>(
     inputs: &mut mpsc::Receiver<Input>,
 ) -> Result<Option<T>, String> {
     let mut lobby = Lobby::default();
-    let mut leave = std::pin::pin!(asked_to_leave());
-    let mut attempt: Option<Attempt<T>> = None;
+    let mut shutdown = std::pin::pin!(shutdown_signal());
+    let mut attempt: Option<JoinAttempt<T>> = None;
     loop {
-        terminal.draw(|frame| lobby.draw(frame)).map_err(|_| GONE)?;
+        terminal.draw(|frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
         let answer = async {
             match &mut attempt {
                 Some(attempt) => attempt.await,
@@ -201,19 +204,19 @@ pub async fn choose<B: Backend, T>(
             }
         };
         tokio::select! {
-            sighting = next() => match sighting {
-                Some(sighting) => lobby.see(sighting),
-                None => return Err("nothing can be seen on the LAN any more".into()),
+            event = next() => match event {
+                Some(event) => lobby.update(event),
+                None => return Err("discovery on the LAN has stopped".into()),
             },
             input = inputs.recv() => match input {
-                Some(Input::Key(key)) => match lobby.key(key) {
+                Some(Input::Key(key)) => match lobby.handle_key(key) {
                     Choice::Stay => {}
                     Choice::Join(address) => attempt = Some(Box::pin(join(address))),
-                    Choice::GiveUp => attempt = None,
-                    Choice::Leave => return Ok(None),
+                    Choice::AbandonJoin => attempt = None,
+                    Choice::Quit => return Ok(None),
                 },
                 Some(Input::Resized) => {}
-                Some(Input::Gone) | None => return Err(GONE.into()),
+                Some(Input::Gone) | None => return Err(TERMINAL_GONE.into()),
             },
             answer = answer => match answer {
                 Ok(joined) => return Ok(Some(joined)),
@@ -222,12 +225,12 @@ pub async fn choose<B: Backend, T>(
                     lobby.fail(&why);
                 }
             },
-            _ = &mut leave => return Ok(None),
+            _ = &mut shutdown => return Ok(None),
         }
     }
 }
 
-/// Joining a session.
-type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + 'a>>;
+/// An attempt to join a session.
+type JoinAttempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + 'a>>;
 
-const GONE: &str = "the terminal is gone";
+const TERMINAL_GONE: &str = "the terminal is gone";

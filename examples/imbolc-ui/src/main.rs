@@ -1,4 +1,4 @@
-//! The program: see `imbolc-ui --help`.
+//! The program `imbolc-ui`. See `imbolc-ui --help`; everything else is in the library.
 
 use std::process::ExitCode;
 

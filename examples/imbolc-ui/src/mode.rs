@@ -1,4 +1,6 @@
-//! Which dispatcher: decided here, once, from the command line.
+//! Chooses the dispatcher from the command line, once, at start-up.
+//!
+//! After this nothing in the UI knows whether it runs locally, hosts or has joined.
 
 use imbolc_net::Mode;
 
@@ -7,41 +9,41 @@ use crate::cli::Arguments;
 /// How the program starts.
 #[derive(Debug)]
 pub enum Start {
-    /// With the studio on the screen.
+    /// Show the studio.
     Play(Mode),
-    /// With a session, and without a screen.
+    /// Host without a screen.
     #[cfg(feature = "net")]
     Serve(Mode),
-    /// With a choice of the sessions on the LAN.
+    /// List the sessions on the LAN first.
     #[cfg(feature = "mdns")]
     Choose,
 }
 
-/// What the command line asks for.
+/// Chooses how to start.
 ///
 /// # Errors
-/// If this program was built without what it takes, or a name cannot be one. The
-/// message is one line.
-pub fn of(arguments: &Arguments) -> Result<Start, String> {
+/// If options contradict each other, a name is invalid, or this build lacks a needed
+/// feature. The message is one line.
+pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
     if !arguments.own.is_empty() && arguments.connect.is_none() && !arguments.discover {
         return Err("--own needs --connect or --discover".into());
     }
     check_interface(arguments)?;
     if arguments.server {
-        return host(arguments);
+        return host_mode(arguments);
     }
     if arguments.discover {
-        return discover();
+        return discover_mode();
     }
     if let Some(address) = &arguments.connect {
-        return join(arguments, address).map(Start::Play);
+        return join_mode(arguments, address).map(Start::Play);
     }
     let (name, projects) = (arguments.name.clone(), arguments.project_dir.clone());
     Ok(Start::Play(Mode::Local { name, projects }))
 }
 
 #[cfg(feature = "net")]
-fn host(arguments: &Arguments) -> Result<Start, String> {
+fn host_mode(arguments: &Arguments) -> Result<Start, String> {
     use imbolc_net::{server::HostOptions, studio::Name};
 
     let session_name = arguments.session_name.as_deref().map(Name::new).transpose();
@@ -56,7 +58,7 @@ fn host(arguments: &Arguments) -> Result<Start, String> {
 }
 
 #[cfg(feature = "net")]
-pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String> {
+pub(crate) fn join_mode(arguments: &Arguments, address: &str) -> Result<Mode, String> {
     use imbolc_net::{
         client::{ClientConfig, JoinOptions, TokenFile},
         model::InstrumentId,
@@ -64,7 +66,7 @@ pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String>
 
     let address = imbolc_net::transport::with_port(address);
     let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
-    let directory = directory.ok_or("there is no home directory: name one with --state-dir")?;
+    let directory = directory.ok_or("no home directory: set --state-dir")?;
     let token_file = TokenFile::claim(&directory, &address, &arguments.name)
         .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
     let options = JoinOptions {
@@ -81,52 +83,52 @@ pub(crate) fn join(arguments: &Arguments, address: &str) -> Result<Mode, String>
 }
 
 #[cfg(not(feature = "net"))]
-fn host(_: &Arguments) -> Result<Start, String> {
-    Err(lacks("net", "--server"))
+fn host_mode(_: &Arguments) -> Result<Start, String> {
+    Err(missing_feature("net", "--server"))
 }
 
 #[cfg(not(feature = "net"))]
-pub(crate) fn join(_: &Arguments, address: &str) -> Result<Mode, String> {
-    Err(lacks("net", &format!("--connect {address}")))
+pub(crate) fn join_mode(_: &Arguments, address: &str) -> Result<Mode, String> {
+    Err(missing_feature("net", &format!("--connect {address}")))
 }
 
 #[cfg(not(feature = "mdns"))]
-fn discover() -> Result<Start, String> {
-    Err(lacks("mdns", "--discover"))
+fn discover_mode() -> Result<Start, String> {
+    Err(missing_feature("mdns", "--discover"))
 }
 
 #[cfg(feature = "mdns")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature it is an error")]
-const fn discover() -> Result<Start, String> {
+#[expect(clippy::unnecessary_wraps, reason = "fails without the feature")]
+const fn discover_mode() -> Result<Start, String> {
     Ok(Start::Choose)
 }
 
 #[cfg(not(feature = "mdns"))]
 fn check_interface(arguments: &Arguments) -> Result<(), String> {
     let named = arguments.interface.as_deref();
-    named.map_or(Ok(()), |name| Err(lacks("mdns", &format!("--interface {name}"))))
+    named.map_or(Ok(()), |name| Err(missing_feature("mdns", &format!("--interface {name}"))))
 }
 
-/// A name that is mistyped would be silence: nothing found, and found by nobody.
+/// Rejects unknown interfaces: a mistyped name would silently find nothing.
 #[cfg(feature = "mdns")]
 fn check_interface(arguments: &Arguments) -> Result<(), String> {
     use imbolc_net::discovery::Interfaces;
 
-    let Interfaces::Named(names) = discovery(arguments).interfaces else { return Ok(()) };
-    let there = imbolc_net::discovery::interfaces();
-    // An operating system that does not say may have it.
-    match names.iter().find(|name| !there.contains(*name)) {
-        Some(name) if !there.is_empty() => {
-            let there: Vec<_> = there.into_iter().collect();
-            Err(format!("there is no network interface {name}, but {}", there.join(", ")))
+    let Interfaces::Named(names) = discovery_config(arguments).interfaces else { return Ok(()) };
+    let known = imbolc_net::discovery::interfaces();
+    // An empty list means that the operating system does not say.
+    match names.iter().find(|name| !known.contains(*name)) {
+        Some(name) if !known.is_empty() => {
+            let known: Vec<_> = known.into_iter().collect();
+            Err(format!("no network interface {name}; available: {}", known.join(", ")))
         }
         _ => Ok(()),
     }
 }
 
-/// Where to look for sessions, and to be found.
+/// On which interfaces to announce and browse.
 #[cfg(feature = "mdns")]
-pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::discovery::DiscoveryConfig {
+pub(crate) fn discovery_config(arguments: &Arguments) -> imbolc_net::discovery::DiscoveryConfig {
     use imbolc_net::discovery::{DiscoveryConfig, Interfaces};
 
     let interfaces = match arguments.interface.as_deref() {
@@ -137,9 +139,9 @@ pub(crate) fn discovery(arguments: &Arguments) -> imbolc_net::discovery::Discove
     DiscoveryConfig { interfaces, ..DiscoveryConfig::default() }
 }
 
-/// What to do about a feature that this program was built without.
-#[cfg_attr(feature = "mdns", expect(dead_code, reason = "it has everything"))]
-pub(crate) fn lacks(feature: &str, option: &str) -> String {
+/// How to build with a feature that this build lacks.
+#[cfg_attr(feature = "mdns", expect(dead_code, reason = "unused if all features are enabled"))]
+pub(crate) fn missing_feature(feature: &str, option: &str) -> String {
     let option = option.trim();
     let word = option.split(' ').next().unwrap_or_default();
     format!(

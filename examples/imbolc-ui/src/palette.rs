@@ -1,4 +1,6 @@
-//! The command palette: a line that is typed, with completion.
+//! The command palette: a line of text with completion and history.
+//!
+//! It edits the line; `commands` says what a command means.
 
 mod commands;
 
@@ -14,49 +16,49 @@ use ratatui::{
 use self::commands::{COMMANDS, Command};
 use crate::{intent::Intent, theme, view::View};
 
-/// A line that is being typed.
+/// The line that is being typed.
 #[derive(Debug, Default)]
 pub struct Palette {
     text: String,
-    /// Where the next letter goes, in letters from the beginning.
+    /// The position of the cursor, in characters.
     cursor: usize,
-    /// What was wrong with what was typed.
-    wrong: Option<String>,
-    /// Whether all that could be meant is shown.
+    /// Why the line was rejected.
+    error: Option<String>,
+    /// Whether all matching commands are listed.
     lists: bool,
-    /// The lines that were typed before.
-    past: Vec<String>,
-    /// Which of them is shown.
+    /// The history of accepted lines.
+    history: Vec<String>,
+    /// The index of the recalled line in the history.
     recalled: usize,
 }
 
-/// What became of a key.
+/// The result of a key.
 #[derive(Debug)]
-pub enum Typed {
-    /// The line goes on.
-    More,
-    /// The line is given up.
-    Nothing,
-    /// The line is a command.
-    Command(Vec<Intent>),
+pub enum PaletteOutcome {
+    /// The user is still typing.
+    Editing,
+    /// The palette was closed without a command.
+    Cancelled,
+    /// A command was entered.
+    Run(Vec<Intent>),
 }
 
 impl Palette {
-    /// Begins a line with `text`.
+    /// Opens the palette with `text`.
     pub fn open(&mut self, text: String) {
         self.cursor = text.chars().count();
         self.text = text;
-        self.wrong = None;
+        self.error = None;
         self.lists = false;
-        self.recalled = self.past.len();
+        self.recalled = self.history.len();
     }
 
-    /// Takes a key.
-    pub fn key(&mut self, key: KeyEvent, view: &View) -> Typed {
-        self.wrong = None;
+    /// Handles a key.
+    pub fn handle_key(&mut self, key: KeyEvent, view: &View) -> PaletteOutcome {
+        self.error = None;
         self.lists = false;
         match key.code {
-            KeyCode::Esc => return Typed::Nothing,
+            KeyCode::Esc => return PaletteOutcome::Cancelled,
             KeyCode::Enter => return self.enter(view),
             KeyCode::Tab => self.complete(),
             KeyCode::Left => self.cursor = self.cursor.saturating_sub(1),
@@ -65,75 +67,78 @@ impl Palette {
             KeyCode::End => self.cursor = self.text.chars().count(),
             KeyCode::Up => self.recall(self.recalled.saturating_sub(1)),
             KeyCode::Down => self.recall(self.recalled + 1),
-            KeyCode::Backspace if self.text.is_empty() => return Typed::Nothing,
+            KeyCode::Backspace if self.text.is_empty() => return PaletteOutcome::Cancelled,
             KeyCode::Backspace if self.cursor > 0 => {
                 self.cursor -= 1;
-                self.text.remove(self.byte());
+                self.text.remove(self.byte_offset());
             }
             KeyCode::Delete if self.cursor < self.text.chars().count() => {
-                self.text.remove(self.byte());
+                self.text.remove(self.byte_offset());
             }
             KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                 self.open(String::new());
             }
             KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                self.text.insert(self.byte(), letter);
+                self.text.insert(self.byte_offset(), letter);
                 self.cursor += 1;
             }
             _ => {}
         }
-        Typed::More
+        PaletteOutcome::Editing
     }
 
-    /// Where in the text the cursor is, in bytes.
-    fn byte(&self) -> usize {
-        self.text.char_indices().nth(self.cursor).map_or(self.text.len(), |(byte, _)| byte)
+    /// The byte offset of the cursor.
+    fn byte_offset(&self) -> usize {
+        self.text
+            .char_indices()
+            .nth(self.cursor)
+            .map_or(self.text.len(), |(byte_offset, _)| byte_offset)
     }
 
     fn recall(&mut self, which: usize) {
-        self.recalled = which.min(self.past.len());
-        self.text = self.past.get(self.recalled).cloned().unwrap_or_default();
+        self.recalled = which.min(self.history.len());
+        self.text = self.history.get(self.recalled).cloned().unwrap_or_default();
         self.cursor = self.text.chars().count();
     }
 
-    fn enter(&mut self, view: &View) -> Typed {
+    fn enter(&mut self, view: &View) -> PaletteOutcome {
         let line = self.text.trim().to_owned();
         if line.is_empty() {
-            return Typed::Nothing;
+            return PaletteOutcome::Cancelled;
         }
-        match commands::meaning(&line, view) {
+        match commands::parse_line(&line, view) {
             Ok(intents) => {
-                self.past.push(line);
-                Typed::Command(intents)
+                self.history.push(line);
+                PaletteOutcome::Run(intents)
             }
             Err(why) => {
-                self.wrong = Some(why);
-                Typed::More
+                self.error = Some(why);
+                PaletteOutcome::Editing
             }
         }
     }
 
-    /// Completes what can only be meant so; if that is not all, what could be meant
-    /// is listed.
+    /// Completes the command as far as it is unambiguous, and lists the candidates.
     fn complete(&mut self) {
-        let mut fitting = self.fitting();
-        let Some(first) = fitting.next() else { return };
-        let others: Vec<_> = fitting.collect();
+        let mut candidates = self.candidates();
+        let Some(first) = candidates.next() else { return };
+        let others: Vec<_> = candidates.collect();
         if others.is_empty() {
             return self.open(format!("{} ", first.name));
         }
-        let common = others.iter().fold(first.name, |common, other| shared(common, other.name));
+        let common =
+            others.iter().fold(first.name, |common, other| common_prefix(common, other.name));
         self.open(common.into());
         self.lists = true;
     }
 
-    /// The commands that begin as the line does.
-    fn fitting(&self) -> impl Iterator<Item = &'static Command> {
+    /// The commands whose names start with the line.
+    fn candidates(&self) -> impl Iterator<Item = &'static Command> {
         COMMANDS.iter().filter(|command| command.name.starts_with(&*self.text))
     }
 
-    /// Draws the line at the bottom of `area`, and above it, in as many lines as it
-    /// takes, what could be meant or what is wrong.
+    /// Draws the line at the bottom of `area`, and above it the candidates, a hint or
+    /// the error.
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let room = area.height.saturating_sub(1);
         let hints = if self.lists { self.list(area.width, room) } else { vec![self.hint()] };
@@ -151,45 +156,45 @@ impl Palette {
     }
 
     fn hint(&self) -> Line<'_> {
-        if let Some(wrong) = &self.wrong {
-            return Line::styled(&**wrong, theme::WRONG);
+        if let Some(error) = &self.error {
+            return Line::styled(&**error, theme::ERROR);
         }
         let name = self.text.split(' ').next().unwrap_or_default();
         if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
-            return explain(command);
+            return command_help(command);
         }
-        let names: Vec<_> = self.fitting().map(|command| command.name).collect();
-        Line::styled(names.join(" "), theme::QUIET)
+        let names: Vec<_> = self.candidates().map(|command| command.name).collect();
+        Line::styled(names.join(" "), theme::DIM)
     }
 
-    /// All that could be meant: a line each if there is room, or else in columns.
+    /// The candidates: one per line with an explanation if they fit, else in columns.
     fn list(&self, width: u16, room: u16) -> Vec<Line<'_>> {
         let (width, room) = (usize::from(width), usize::from(room));
-        let fitting: Vec<_> = self.fitting().collect();
-        if fitting.len() <= room {
-            return fitting.into_iter().map(explain).collect();
+        let candidates: Vec<_> = self.candidates().collect();
+        if candidates.len() <= room {
+            return candidates.into_iter().map(command_help).collect();
         }
-        let longest = fitting.iter().map(|command| command.name.len()).max().unwrap_or_default();
+        let longest = candidates.iter().map(|command| command.name.len()).max().unwrap_or_default();
         let column = longest + 2;
-        let rows = fitting.chunks((width / column).max(1));
+        let rows = candidates.chunks((width / column).max(1));
         let names = |row: &[&Command]| {
             let names = row.iter().map(|command| format!("{:<column$}", command.name));
-            Line::styled(names.collect::<String>(), theme::QUIET)
+            Line::styled(names.collect::<String>(), theme::DIM)
         };
         rows.take(room).map(names).collect()
     }
 }
 
-/// What a command takes, and what it does.
-fn explain(command: &Command) -> Line<'static> {
+/// The arguments of a command and what it does.
+fn command_help(command: &Command) -> Line<'static> {
     Line::from(vec![
-        Span::styled(format!("{} {}", command.name, command.takes), theme::HEADING),
-        Span::styled(format!("  {}", command.what), theme::QUIET),
+        Span::styled(format!("{} {}", command.name, command.arguments), theme::HEADING),
+        Span::styled(format!("  {}", command.help), theme::DIM),
     ])
 }
 
-/// What both begin with.
-fn shared<'a>(a: &'a str, b: &str) -> &'a str {
+/// The common prefix of two names.
+fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
     let same = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b);
     &a[..same.map_or(a.len().min(b.len()), |((at, _), _)| at)]
 }

@@ -1,7 +1,6 @@
-//! The panes: each shows one part of the studio, and turns keys into what they
-//! stand for there.
+//! The panes: each shows one part of the studio and translates keys into intents.
 //!
-//! A pane sees a [`View`] and nothing else, least of all a dispatcher.
+//! A pane sees a [`View`] and nothing else: never a dispatcher, a socket or a terminal.
 
 pub mod arrangement;
 pub mod automation;
@@ -19,45 +18,45 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{intent::Intent, view::View};
 
 /// A key and what it does, for the help.
-pub type Key = (&'static str, &'static str);
+pub type KeyHelp = (&'static str, &'static str);
 
 /// One part of the studio on the screen.
 pub trait Pane {
-    /// What is shown above it.
+    /// The title of the pane.
     fn title(&self) -> &'static str;
 
-    /// The keys that it knows, for the help.
-    fn keys(&self) -> &'static [Key];
+    /// The keys of the pane, for the help.
+    fn key_help(&self) -> &'static [KeyHelp];
 
-    /// Of which parts of the studio it keeps something: if any of them changes,
-    /// it is asked to [`refresh`](Self::refresh), as it is when another
-    /// instrument is selected.
-    fn keeps(&self) -> DirtyFlags {
+    /// The parts of the state that the pane caches something of. If one of them
+    /// changes, or another instrument is selected, [`refresh`](Self::refresh) is
+    /// called.
+    fn cached_parts(&self) -> DirtyFlags {
         DirtyFlags::NONE
     }
 
-    /// Works out anew what it keeps.
+    /// Rebuilds the cache.
     fn refresh(&mut self, _view: &View) {}
 
-    /// What a key stands for; `None` if it stands for nothing here. A pane may
-    /// move its own cursor and return [`Intent::Nothing`].
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent>;
+    /// Translates a key; `None` if it means nothing in this pane. A pane may move its
+    /// own cursor and return [`Intent::Nothing`].
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent>;
 
-    /// Draws it.
+    /// Draws the pane into `area`.
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer);
 }
 
 /// All panes, in the order of their numbers.
 #[must_use]
-pub fn all() -> Vec<(studio::Pane, Box<dyn Pane>)> {
+pub fn all_panes() -> Vec<(studio::Pane, Box<dyn Pane>)> {
     vec![
-        (studio::Pane::Instruments, Box::new(instruments::Instruments::default())),
-        (studio::Pane::Mixer, Box::new(mixer::Mixer::default())),
-        (studio::Pane::PianoRoll, Box::new(piano_roll::PianoRoll::default())),
-        (studio::Pane::Drums, Box::new(drums::Drums::default())),
-        (studio::Pane::Automation, Box::new(automation::Automation::default())),
-        (studio::Pane::Arrangement, Box::new(arrangement::Arrangement::default())),
-        (studio::Pane::Session, Box::new(session::Session::default())),
-        (studio::Pane::People, Box::new(people::People::default())),
+        (studio::Pane::Instruments, Box::new(instruments::InstrumentsPane::default())),
+        (studio::Pane::Mixer, Box::new(mixer::MixerPane::default())),
+        (studio::Pane::PianoRoll, Box::new(piano_roll::PianoRollPane::default())),
+        (studio::Pane::Drums, Box::new(drums::DrumsPane::default())),
+        (studio::Pane::Automation, Box::new(automation::AutomationPane::default())),
+        (studio::Pane::Arrangement, Box::new(arrangement::ArrangementPane::default())),
+        (studio::Pane::Session, Box::new(session::SessionPane::default())),
+        (studio::Pane::People, Box::new(people::PeoplePane::default())),
     ]
 }

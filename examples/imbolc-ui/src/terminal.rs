@@ -1,34 +1,35 @@
-//! The terminal: taken, and given back whatever happens.
+//! The terminal: it is taken once, and restored in every case.
+//!
+//! It knows nothing about the studio except the smallest size it fits on.
 
 use std::io::{self, IsTerminal as _, Stdout, stdin, stdout};
 
 use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
 
-/// The least that a studio fits on.
-pub const SMALLEST: Size = Size::new(60, 16);
+/// The smallest terminal that the studio fits on.
+pub const MIN_SIZE: Size = Size::new(60, 16);
 
 /// A real terminal.
 pub type Screen = Terminal<CrosstermBackend<Stdout>>;
 
-/// Whether there is a terminal, and a studio fits on it.
+/// Checks that there is a terminal, and that it is large enough.
 ///
 /// # Errors
 /// If not. The message is one line.
 pub fn probe() -> Result<(), String> {
     if !stdin().is_terminal() || !stdout().is_terminal() {
-        return Err("there is no terminal: run it in one, or use --server".into());
+        return Err("no terminal: run it in one, or use --server".into());
     }
-    let (width, height) = crossterm::terminal::size().map_err(|error| plainly(&error))?;
-    check(Size::new(width, height))
+    let (width, height) = crossterm::terminal::size().map_err(|error| terminal_error(&error))?;
+    check_size(Size::new(width, height))
 }
 
-/// Takes the terminal. It is given back by [`restore`], and before a panic is
-/// reported.
+/// Takes the terminal. It is given back by [`restore`], and before a panic is reported.
 ///
 /// # Errors
-/// If it cannot be taken. The message is one line.
+/// If it is not available. The message is one line.
 pub fn take() -> Result<Screen, String> {
-    ratatui::try_init().map_err(|error| plainly(&error))
+    ratatui::try_init().map_err(|error| terminal_error(&error))
 }
 
 /// Gives the terminal back.
@@ -36,21 +37,21 @@ pub fn restore() {
     ratatui::restore();
 }
 
-/// Whether a studio fits on a terminal of this size.
+/// Checks that a terminal of this size is large enough.
 ///
 /// # Errors
-/// If not. The message says what would do.
-pub fn check(size: Size) -> Result<(), String> {
-    if size.width >= SMALLEST.width && size.height >= SMALLEST.height {
+/// If not. The message says which size is needed.
+pub fn check_size(size: Size) -> Result<(), String> {
+    if size.width >= MIN_SIZE.width && size.height >= MIN_SIZE.height {
         return Ok(());
     }
-    let Size { width, height } = SMALLEST;
+    let Size { width, height } = MIN_SIZE;
     Err(format!(
         "the terminal has {} columns and {} lines, and {width} by {height} are needed",
         size.width, size.height
     ))
 }
 
-fn plainly(error: &io::Error) -> String {
+fn terminal_error(error: &io::Error) -> String {
     format!("the terminal cannot be used: {error}")
 }

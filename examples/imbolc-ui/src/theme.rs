@@ -1,4 +1,6 @@
-//! Colours and marks, in one place.
+//! Colours, symbols and number formats that all panes share.
+//!
+//! Functions from values to text and styles: it knows neither a view nor the screen.
 
 use std::time::Duration;
 
@@ -8,59 +10,59 @@ use imbolc_net::{
 };
 use ratatui::style::{Color, Modifier, Style};
 
-/// What is not certain yet is followed by this.
-pub const UNCERTAIN: &str = "*";
+/// Follows a value that the authority has not confirmed.
+pub const UNCONFIRMED: &str = "*";
 
-/// What is there, but not what one looks at.
-pub const QUIET: Style = Style::new().fg(Color::DarkGray);
-/// What one looks at.
+/// Background information.
+pub const DIM: Style = Style::new().fg(Color::DarkGray);
+/// What the cursor is on.
 pub const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
-/// What belongs to the region that is being marked.
+/// The marked region.
 pub const MARKED: Style = Style::new().bg(Color::DarkGray);
-/// What heads a table.
+/// Headings.
 pub const HEADING: Style = Style::new().add_modifier(Modifier::BOLD);
-/// What went wrong.
-pub const WRONG: Style = Style::new().fg(Color::Red);
-/// What needs attention.
-pub const CAREFUL: Style = Style::new().fg(Color::Yellow);
-/// What is going well.
-pub const WELL: Style = Style::new().fg(Color::Green);
+/// Errors.
+pub const ERROR: Style = Style::new().fg(Color::Red);
+/// Warnings.
+pub const WARNING: Style = Style::new().fg(Color::Yellow);
+/// A good state.
+pub const GOOD: Style = Style::new().fg(Color::Green);
 
 /// The colour of a participant, the same on every screen.
 #[must_use]
-pub const fn colour(client: ClientId) -> Color {
+pub const fn participant_colour(client: ClientId) -> Color {
     const COLOURS: [Color; 6] =
         [Color::Cyan, Color::Magenta, Color::Yellow, Color::Green, Color::Blue, Color::LightRed];
     COLOURS[client.0 as usize % COLOURS.len()]
 }
 
-/// A participant's colour as a style.
+/// The colour of a participant as a style.
 #[must_use]
-pub const fn of(client: ClientId) -> Style {
-    Style::new().fg(colour(client))
+pub const fn participant_style(client: ClientId) -> Style {
+    Style::new().fg(participant_colour(client))
 }
 
-/// How a value is drawn that is `certain`, or not yet.
+/// The style of a value that is confirmed, or not yet.
 #[must_use]
-pub const fn certain(certain: bool) -> Style {
-    if certain { Style::new() } else { Style::new().add_modifier(Modifier::ITALIC) }
+pub const fn value_style(confirmed: bool) -> Style {
+    if confirmed { Style::new() } else { Style::new().add_modifier(Modifier::ITALIC) }
 }
 
-/// What follows a value that is `certain`, or not yet.
+/// The mark after a value that is confirmed, or not yet.
 #[must_use]
-pub const fn mark(certain: bool) -> &'static str {
-    if certain { "" } else { UNCERTAIN }
+pub const fn unconfirmed_mark(confirmed: bool) -> &'static str {
+    if confirmed { "" } else { UNCONFIRMED }
 }
 
 /// A meter of `width` cells, from -60 dB to full scale.
 #[must_use]
 pub fn meter(peak: Decibels, width: usize) -> String {
-    bar((peak.get() + 60.0) / 60.0, width)
+    horizontal_bar((peak.get() + 60.0) / 60.0, width)
 }
 
-/// A bar that fills a `part` of `width` cells, to the eighth of a cell.
+/// A horizontal bar that fills a `part` of `width` cells, in eighths of a cell.
 #[must_use]
-pub fn bar(part: f32, width: usize) -> String {
+pub fn horizontal_bar(part: f32, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = eighths(part, width);
     let mut bar = "█".repeat(eighths / 8);
@@ -70,32 +72,32 @@ pub fn bar(part: f32, width: usize) -> String {
     bar
 }
 
-/// A bar that stands: the part of `height` cells that is filled from below, to
-/// the eighth of a cell, from the top down.
+/// A vertical bar of `height` cells that is filled from below, in eighths of a cell;
+/// the top cell comes first.
 #[must_use]
-pub fn column(part: f32, height: usize) -> Vec<&'static str> {
+pub fn vertical_bar(part: f32, height: usize) -> Vec<&'static str> {
     const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
     let eighths = eighths(part, height);
     (0..height).rev().map(|row| EIGHTHS[eighths.saturating_sub(row * 8).min(8)]).collect()
 }
 
-/// How many eighths of a cell a part of so many cells fills.
+/// How many eighths of a cell a part of `cells` fills.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "a screen is not that wide"
+    reason = "a screen is never that large"
 )]
 fn eighths(part: f32, cells: usize) -> usize {
     (part.clamp(0.0, 1.0) * (cells * 8) as f32).round() as usize
 }
 
-/// How the head of a note or a step is drawn: by a shade for its velocity, by
-/// the tens of its probability (in percent) if it may not be played, and hollow
-/// if it is not `certain` yet.
+/// The symbol at the start of a note or step: a shade for its velocity; a digit for the
+/// tens of its probability (in percent) if that is below 100; hollow if it is not
+/// `confirmed`.
 #[must_use]
-pub fn head(velocity: Velocity, probability: u8, certain: bool) -> char {
-    match (certain, probability) {
+pub fn velocity_symbol(velocity: Velocity, probability: u8, confirmed: bool) -> char {
+    match (confirmed, probability) {
         (false, _) => '□',
         (true, ..100) => char::from(b'0' + probability / 10),
         (true, _) => ['░', '▒', '▓', '█'][usize::from(velocity.get() / 32)],
@@ -104,8 +106,8 @@ pub fn head(velocity: Velocity, probability: u8, certain: bool) -> char {
 
 /// A part of a whole in percent, rounded.
 #[must_use]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is at most 100")]
-pub fn percent(part: Amount) -> u8 {
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 100")]
+pub fn to_percent(part: Amount) -> u8 {
     (part.get() * 100.0).round() as u8
 }
 
@@ -113,24 +115,24 @@ pub fn percent(part: Amount) -> u8 {
 #[must_use]
 pub fn meter_style(peak: Decibels) -> Style {
     match peak.get() {
-        ..-12.0 => WELL,
-        ..-3.0 => CAREFUL,
-        _ => WRONG,
+        ..-12.0 => GOOD,
+        ..-3.0 => WARNING,
+        _ => ERROR,
     }
 }
 
-/// A duration as one reads it: `7 s`, `2 min 5 s`.
+/// A duration as text: `7 s`, `2 min 5 s`.
 #[must_use]
-pub fn duration(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ ..60 => format!("{seconds} s"),
         seconds => format!("{} min {} s", seconds / 60, seconds % 60),
     }
 }
 
-/// `text` in `width` columns at the most, with an ellipsis if it was longer.
+/// `text` cut to `width` columns, with an ellipsis if it was longer.
 #[must_use]
-pub fn fit(text: &str, width: usize) -> String {
+pub fn truncate(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.into();
     }
@@ -144,23 +146,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_is_as_wide_as_it_should_be_and_as_full() {
-        assert_eq!(bar(0.0, 4), "    ");
-        assert_eq!(bar(0.5, 4), "██  ");
-        assert_eq!(bar(0.53, 4), "██▏ ");
-        assert_eq!(bar(2.0, 4), "████");
-        assert_eq!(column(0.0, 2), [" ", " "]);
-        assert_eq!(column(0.53, 4), [" ", "▁", "█", "█"]);
-        assert_eq!(column(2.0, 2), ["█", "█"]);
+    fn bars_fill_in_eighths() {
+        assert_eq!(horizontal_bar(0.0, 4), "    ");
+        assert_eq!(horizontal_bar(0.5, 4), "██  ");
+        assert_eq!(horizontal_bar(0.53, 4), "██▏ ");
+        assert_eq!(horizontal_bar(2.0, 4), "████");
+        assert_eq!(vertical_bar(0.0, 2), [" ", " "]);
+        assert_eq!(vertical_bar(0.53, 4), [" ", "▁", "█", "█"]);
+        assert_eq!(vertical_bar(2.0, 2), ["█", "█"]);
         assert_eq!(meter(Decibels::MIN, 3), "   ");
         assert_eq!(meter(Decibels::of(0.0), 3), "███");
     }
 
     #[test]
-    fn what_is_too_long_is_cut() {
-        assert_eq!(fit("Bass", 4), "Bass");
-        assert_eq!(fit("Basso", 4), "Bas…");
-        assert_eq!(duration(Duration::from_secs(59)), "59 s");
-        assert_eq!(duration(Duration::from_secs(125)), "2 min 5 s");
+    fn long_text_is_truncated() {
+        assert_eq!(truncate("Bass", 4), "Bass");
+        assert_eq!(truncate("Basso", 4), "Bas…");
+        assert_eq!(duration_text(Duration::from_secs(59)), "59 s");
+        assert_eq!(duration_text(Duration::from_secs(125)), "2 min 5 s");
     }
 }

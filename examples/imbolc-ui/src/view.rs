@@ -1,4 +1,7 @@
-//! What one frame draws: one moment, seen by one participant.
+//! What a pane sees: one snapshot of the session from the point of view of one
+//! participant.
+//!
+//! A view is read-only; it offers no way to reach the dispatcher.
 
 use std::time::Duration;
 
@@ -13,84 +16,84 @@ use imbolc_net::{
 
 use std::sync::Arc;
 
-use crate::news::News;
+use crate::messages::MessageLog;
 
-/// One moment of a session, as a pane gets it.
+/// A snapshot of the session, as panes see it.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
-    /// Everything, one's own edits included.
+    /// The predicted state: confirmed, plus the user's own pending edits.
     pub state: Arc<NetworkState>,
-    /// Everything that is certain.
+    /// The state that the authority has confirmed.
     pub confirmed: Arc<NetworkState>,
     /// The playhead and the meters.
     pub metering: Metering,
-    /// How the dispatcher is doing.
+    /// The status of the dispatcher.
     pub status: Status,
-    /// Who one is.
-    pub me: Identity,
-    /// What time it is in the session.
+    /// This participant.
+    pub identity: Identity,
+    /// The session clock.
     pub clock: Timestamp,
-    /// What is one's own business.
-    pub mine: &'a ClientState,
-    /// What has happened lately.
-    pub news: &'a News,
+    /// The state that belongs to this client alone.
+    pub client: &'a ClientState,
+    /// The message log.
+    pub messages: &'a MessageLog,
 }
 
 impl<'a> View<'a> {
-    /// This moment of `studio`: one load of its snapshot.
+    /// The current view of `studio`; it loads the snapshot once.
     #[must_use]
-    pub fn of(studio: &dyn Dispatcher, mine: &'a ClientState, news: &'a News) -> Self {
+    pub fn new(studio: &dyn Dispatcher, client: &'a ClientState, messages: &'a MessageLog) -> Self {
         Self {
             state: studio.state(),
             confirmed: studio.confirmed(),
             metering: studio.metering(),
             status: studio.status(),
-            me: studio.identity(),
+            identity: studio.identity(),
             clock: studio.clock(),
-            mine,
-            news,
+            client,
+            messages,
         }
     }
 
-    /// The studio, one's own edits included.
+    /// The predicted state of the model.
     #[must_use]
     pub fn studio(&self) -> &StudioState {
         &self.state.model
     }
 
-    /// Whether the authority has confirmed what `part` takes out of the studio.
+    /// Whether the authority has confirmed the part of the model that `part` selects.
     #[must_use]
-    pub fn is_certain<T: PartialEq>(&self, part: impl Fn(&StudioState) -> T) -> bool {
+    pub fn is_confirmed<T: PartialEq>(&self, part: impl Fn(&StudioState) -> T) -> bool {
         Arc::ptr_eq(&self.state, &self.confirmed)
             || part(&self.state.model) == part(&self.confirmed.model)
     }
 
-    /// The selected instrument, if there is one.
+    /// The selected instrument.
     #[must_use]
     pub fn selected(&self) -> Option<(InstrumentId, &Instrument)> {
-        let id = self.mine.instrument()?;
+        let id = self.client.instrument()?;
         Some((id, self.studio().instruments.get(id)?))
     }
 
-    /// Who owns `instrument`, if anybody does.
+    /// The owner of `instrument`, if it has one.
     #[must_use]
     pub fn owner(&self, instrument: InstrumentId) -> Option<&OwnerInfo> {
         self.state.roster.owner(instrument)
     }
 
-    /// Whether one owns `instrument`.
+    /// Whether this participant owns `instrument`.
     #[must_use]
     pub fn is_mine(&self, instrument: InstrumentId) -> bool {
-        self.state.roster.owns(self.me.client_id, instrument)
+        self.state.roster.owns(self.identity.client_id, instrument)
     }
 
-    /// Whether one has the privilege.
+    /// Whether this participant holds the privilege.
     #[must_use]
     pub fn is_privileged(&self) -> bool {
-        self.state.roster.is_privileged(self.me.client_id)
+        self.state.roster.is_privileged(self.identity.client_id)
     }
 
-    /// For how long somebody has been away; `None` for who is here.
+    /// How long a participant has been away; `None` if they are here.
     #[must_use]
     pub fn away(&self, client: ClientId) -> Option<Duration> {
         match self.state.roster.participants.get(&client)?.presence {

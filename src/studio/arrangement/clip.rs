@@ -12,10 +12,10 @@ use crate::{
     model::{DigestDelta, Invalid},
     studio::{
         common::{
+            loop_region::LoopRegion,
             name::Name,
             settings::{Settings, settings},
         },
-        globals::playback::LoopRegion,
         piano_roll::{Note, NoteChange, Notes},
     },
     util::quantity::{NoteLength, Pitch, Ticks},

@@ -20,15 +20,15 @@ pub use self::{
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
     studio::{
-        StudioEffect, StudioState,
         common::{
             bounded::{
                 self, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS,
                 MAX_PLACEMENTS_IN_ALL,
             },
-            settings::{Settings, settings},
+            settings::settings,
         },
         instrument::InstrumentState,
+        piano_roll::Track,
     },
     util::ordmap::{DiffItem, OrdMap},
 };
@@ -70,7 +70,7 @@ settings! {
 
 /// The clips and placements of every instrument that has at least one clip.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(from = "WrittenParts", into = "WrittenParts")]
 pub struct Parts(OrdMap<InstrumentId, Arc<Part>>);
 
 impl Arrangement {
@@ -187,56 +187,45 @@ pub(super) enum PartChange {
     Placement(PlacementChange),
 }
 
-pub(super) fn reduce(
-    state: &mut StudioState,
-    setting: &ArrangementSetting,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    state.arrangement.set(setting.clone())?;
-    Ok(Vec::new())
-}
-
-pub(super) fn reduce_clip(
-    state: &mut StudioState,
-    id: InstrumentId,
-    action: &ClipAction,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    let track = state.piano_roll.track(id).ok_or_else(|| Invalid::missing("instrument", id))?;
-    state.arrangement.edit(id, |part| part.act_on_clip(action, track))?;
-    if action.adds() {
-        state.arrangement.check()?;
+impl Arrangement {
+    /// Edits the clips of an instrument, whose track this is.
+    pub(super) fn reduce_clip(
+        &mut self,
+        id: InstrumentId,
+        action: &ClipAction,
+        track: &Track,
+    ) -> Result<(), Invalid> {
+        self.edit(id, |part| part.act_on_clip(action, track))?;
+        if action.adds() { self.check() } else { Ok(()) }
     }
-    Ok(Vec::new())
-}
 
-pub(super) fn reduce_placement(
-    state: &mut StudioState,
-    id: InstrumentId,
-    action: &PlacementAction,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    state.require_instrument(id)?;
-    state.arrangement.edit(id, |part| part.act_on_placement(action))?;
-    if action.adds() {
-        state.arrangement.check()?;
+    /// Edits the placements of an instrument, which is there.
+    pub(super) fn reduce_placement(
+        &mut self,
+        id: InstrumentId,
+        action: &PlacementAction,
+    ) -> Result<(), Invalid> {
+        self.edit(id, |part| part.act_on_placement(action))?;
+        if action.adds() { self.check() } else { Ok(()) }
     }
-    Ok(Vec::new())
 }
 
 /// The serialized form of [`Parts`]; empty parts are dropped when it is read.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Written(
+struct WrittenParts(
     #[serde(deserialize_with = "bounded::map::<MAX_INSTRUMENTS, _, _, _>")]
     OrdMap<InstrumentId, Arc<Part>>,
 );
 
-impl From<Written> for Parts {
-    fn from(Written(mut parts): Written) -> Self {
+impl From<WrittenParts> for Parts {
+    fn from(WrittenParts(mut parts): WrittenParts) -> Self {
         bounded::remove(&mut parts, |_, part| part.is_empty());
         Self(parts)
     }
 }
 
-impl From<Parts> for Written {
+impl From<Parts> for WrittenParts {
     fn from(Parts(parts): Parts) -> Self {
         Self(parts)
     }
@@ -247,7 +236,7 @@ mod tests {
     use super::*;
     use crate::{
         model::Model,
-        studio::{Name, NetworkAction, Studio},
+        studio::{Studio, StudioState, common::name::Name, network_action::NetworkAction},
         util::quantity::{NoteLength, Ticks},
     };
 

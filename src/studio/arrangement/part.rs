@@ -23,7 +23,7 @@ use crate::{
 
 /// The clips and placements of one instrument.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "UncheckedPart")]
 pub struct Part {
     clips: OrdMap<ClipId, Arc<Clip>>,
     placements: OrdMap<PlacementId, Placement>,
@@ -267,17 +267,17 @@ fn free(highest: Option<u32>, taken: impl Iterator<Item = u32>) -> u32 {
 
 /// A part as it is deserialized, before its placements are checked.
 #[derive(Deserialize)]
-struct Unchecked {
+struct UncheckedPart {
     #[serde(deserialize_with = "bounded::map::<MAX_CLIPS, _, _, _>")]
     clips: OrdMap<ClipId, Arc<Clip>>,
     #[serde(deserialize_with = "bounded::map::<MAX_PLACEMENTS, _, _, _>")]
     placements: OrdMap<PlacementId, Placement>,
 }
 
-impl TryFrom<Unchecked> for Part {
+impl TryFrom<UncheckedPart> for Part {
     type Error = &'static str;
 
-    fn try_from(Unchecked { clips, placements }: Unchecked) -> Result<Self, Self::Error> {
+    fn try_from(UncheckedPart { clips, placements }: UncheckedPart) -> Result<Self, Self::Error> {
         if placements.values().all(|placement| clips.contains_key(&placement.clip)) {
             Ok(Self { clips, placements })
         } else {

@@ -9,12 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{DigestDelta, Invalid},
-    studio::{
-        common::{
-            bounded::{self, MAX_PASTED, MAX_POINTS},
-            settings::{Settings, settings},
-        },
-        globals::playback::LoopRegion,
+    studio::common::{
+        bounded::{self, MAX_PASTED, MAX_POINTS},
+        loop_region::LoopRegion,
+        settings::{Settings, settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -153,7 +151,7 @@ impl Points {
         let (Some(from), Some(to)) = (before, after) else {
             return before.or(after).map(|point| point.value);
         };
-        Some(between(from, to, tick))
+        Some(value_between(from, to, tick))
     }
 
     pub(super) fn put(&mut self, Point { tick, value, curve }: Point) {
@@ -223,7 +221,7 @@ impl FromIterator<Point> for Points {
 
 /// The interpolated value at `tick`, where `from.tick <= tick <= to.tick`.
 #[expect(clippy::cast_possible_truncation, reason = "a fraction, which need not be exact")]
-fn between(from: Point, to: Point, tick: Ticks) -> Amount {
+fn value_between(from: Point, to: Point, tick: Ticks) -> Amount {
     if from.tick == to.tick {
         return from.value;
     }

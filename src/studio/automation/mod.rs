@@ -19,15 +19,13 @@ pub use self::{
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
     studio::{
-        StudioEffect, StudioState,
         common::{
             bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
+            ids::{BusId, LayerGroupId, SlotId},
+            loop_region::LoopRegion,
             settings::Settings,
         },
-        effect::chain::SlotId,
-        globals::playback::LoopRegion,
         instrument::InstrumentState,
-        mixer::{BusId, layer_group::LayerGroupId},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -266,42 +264,42 @@ fn no_lane(target: Target) -> Invalid {
     Invalid::missing("lane of", target)
 }
 
-pub(super) fn reduce(
-    state: &mut StudioState,
-    target: Target,
-    action: &AutomationAction,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    target.check(state)?;
-    let automation = &mut state.automation;
-    match action {
-        AutomationAction::Add => automation.add(target)?,
-        AutomationAction::Delete => automation.apply(target, &LaneChange::Gone)?,
-        AutomationAction::Set(setting) => {
-            automation.edit(target, |lane| lane.set(setting.clone()))?;
+impl Automation {
+    /// Edits the lane of a parameter, which is there.
+    pub(super) fn reduce(
+        &mut self,
+        target: Target,
+        action: &AutomationAction,
+    ) -> Result<(), Invalid> {
+        match action {
+            AutomationAction::Add => self.add(target)?,
+            AutomationAction::Delete => self.apply(target, &LaneChange::Gone)?,
+            AutomationAction::Set(setting) => {
+                self.edit(target, |lane| lane.set(setting.clone()))?;
+            }
+            AutomationAction::Put(point) => {
+                self.edit_points(target, |points| points.paste([*point]))?;
+            }
+            AutomationAction::Remove(tick) => {
+                self.edit_points(target, |points| points.take(*tick).map(drop))?;
+            }
+            AutomationAction::Move(tick, point) => self.edit_points(target, |points| {
+                points.take(*tick)?;
+                points.add(*point)
+            })?,
+            AutomationAction::DeleteRegion(region) => self.edit_points(target, |points| {
+                points.clear(*region);
+                Ok(())
+            })?,
+            AutomationAction::CopyRegion(region, to) => {
+                self.edit_points(target, |points| points.copy(*region, *to))?;
+            }
+            AutomationAction::Paste(pasted) => {
+                self.edit_points(target, |points| points.paste(pasted.iter()))?;
+            }
         }
-        AutomationAction::Put(point) => {
-            automation.edit_points(target, |points| points.paste([*point]))?;
-        }
-        AutomationAction::Remove(tick) => {
-            automation.edit_points(target, |points| points.take(*tick).map(drop))?;
-        }
-        AutomationAction::Move(tick, point) => automation.edit_points(target, |points| {
-            points.take(*tick)?;
-            points.add(*point)
-        })?,
-        AutomationAction::DeleteRegion(region) => automation.edit_points(target, |points| {
-            points.clear(*region);
-            Ok(())
-        })?,
-        AutomationAction::CopyRegion(region, to) => {
-            automation.edit_points(target, |points| points.copy(*region, *to))?;
-        }
-        AutomationAction::Paste(pasted) => {
-            automation.edit_points(target, |points| points.paste(pasted.iter()))?;
-        }
+        self.check()
     }
-    automation.check()?;
-    Ok(Vec::new())
 }
 
 #[cfg(test)]
@@ -310,10 +308,21 @@ mod tests {
     use crate::{
         model::Model,
         studio::{
-            BusParameter, BusSendParameter, ChainParameter, ChainSetting, EffectKind,
-            InstrumentAction, InstrumentParameter, InstrumentSetting, LayerGroupParameter,
-            MasterParameter, MasterSetting, MixerSetting, Name, NetworkAction, SendsParameter,
-            Studio,
+            Studio, StudioState,
+            common::name::Name,
+            effect::{
+                EffectKind,
+                chain::{ChainParameter, ChainSetting},
+            },
+            instrument::{
+                InstrumentAction, InstrumentParameter, InstrumentSetting,
+                sends::{BusSendParameter, SendsParameter},
+            },
+            mixer::{
+                BusParameter, MasterParameter, MasterSetting, MixerSetting,
+                layer_group::LayerGroupParameter,
+            },
+            network_action::NetworkAction,
         },
         util::quantity::Amount,
     };
@@ -323,6 +332,14 @@ mod tests {
 
     fn point(tick: u32, value: f32) -> Point {
         Point { tick: Ticks::of(tick), value: Amount::of(value), curve: Curve::Linear }
+    }
+
+    fn reduce(
+        state: &mut StudioState,
+        target: Target,
+        action: &AutomationAction,
+    ) -> Result<(), Invalid> {
+        Studio::reduce(state, &NetworkAction::Automation(target, action.clone())).map(drop)
     }
 
     fn studio(points: impl IntoIterator<Item = Point>) -> StudioState {

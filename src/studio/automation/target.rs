@@ -9,18 +9,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{InstrumentId, Invalid},
+    model::InstrumentId,
     studio::{
-        Bus, BusId, BusParameter, Chain, Device, DrumAction, DrumParameter, DrumSetting,
-        Instrument, InstrumentAction, InstrumentParameter, InstrumentState, LayerGroupId,
-        LayerGroupParameter, MasterParameter, MixerSetting, NetworkAction, PadParameter,
-        ParameterId, SessionParameter, SlotId, StudioState,
-        common::{
-            automated::{ChainParameter, SendsParameter},
-            range,
-        },
+        common::ids::{BusId, LayerGroupId, ParameterId, SlotId},
+        drums::{DrumParameter, PadParameter},
+        globals::session_settings::SessionParameter,
+        instrument::{InstrumentParameter, InstrumentState, sends::SendsParameter},
+        mixer::{BusParameter, MasterParameter, layer_group::LayerGroupParameter},
+        plugin::device::Device,
     },
-    util::quantity::{Amount, PadNumber, ParameterValue},
+    util::quantity::PadNumber,
 };
 
 /// The parameter that a lane moves.
@@ -131,97 +129,8 @@ impl Target {
         }
     }
 
-    /// The current value as a fraction of the parameter's range; `None` if the
-    /// parameter does not exist at the moment.
-    #[must_use]
-    pub fn part(self, state: &StudioState) -> Option<Amount> {
-        match self {
-            Self::Instrument(id, parameter) => parameter.part(state.instruments.get(id)?),
-            Self::Pad(id, pad, parameter) => parameter.part(&state.drums.machine(id)?.pad(pad)),
-            Self::Drums(id, parameter) => Some(parameter.part(state.drums.machine(id)?)),
-            Self::Hosted(device, parameter) => {
-                let hosted = device.hosted(state)?;
-                let row = state.registry.definition(hosted.definition()?)?.parameter(parameter)?;
-                let value = hosted.touched(parameter).unwrap_or(row.default());
-                let (min, max) = row.range();
-                let part = (value.get() - min.get()) / (max.get() - min.get());
-                Some(if part.is_finite() { range::amount(part) } else { Amount::MIN })
-            }
-            Self::Bus(id, parameter) => parameter.part(state.mixer.bus(id)?),
-            Self::LayerGroup(id, parameter) => parameter.part(state.mixer.layer_group(id)?),
-            Self::Master(parameter) => parameter.part(&state.mixer.master),
-            Self::Session(parameter) => parameter.part(&state.session),
-        }
-    }
-
-    /// The action that puts the parameter at this fraction of its range; `None`
-    /// if the range is unknown, because no definition is loaded.
-    #[must_use]
-    pub fn action(self, part: Amount, state: &StudioState) -> Option<NetworkAction> {
-        Some(match self {
-            Self::Instrument(id, parameter) => {
-                NetworkAction::Instrument(id, InstrumentAction::Set(parameter.setting(part)))
-            }
-            Self::Pad(id, pad, parameter) => {
-                let setting = DrumSetting::Pad(pad, parameter.setting(part));
-                NetworkAction::Drums(id, DrumAction::Set(setting))
-            }
-            Self::Drums(id, parameter) => {
-                NetworkAction::Drums(id, DrumAction::Set(parameter.setting(part)))
-            }
-            Self::Hosted(device, parameter) => {
-                let definition = device.hosted(state)?.definition()?;
-                let row = state.registry.definition(definition)?.parameter(parameter)?;
-                let (min, max) = (row.range().0.get(), row.range().1.get());
-                let value = (min + (max - min) * part.get()).clamp(min, max);
-                device.set(definition, parameter, ParameterValue::new(value).ok()?)
-            }
-            Self::Bus(id, parameter) => {
-                NetworkAction::Mixer(MixerSetting::Bus(id, parameter.setting(part)))
-            }
-            Self::LayerGroup(id, parameter) => {
-                NetworkAction::Mixer(MixerSetting::LayerGroup(id, parameter.setting(part)))
-            }
-            Self::Master(parameter) => {
-                NetworkAction::Mixer(MixerSetting::Master(parameter.setting(part)))
-            }
-            Self::Session(parameter) => NetworkAction::Session(parameter.setting(part)),
-        })
-    }
-
     pub(super) fn is_orphan(self, instruments: &InstrumentState) -> bool {
         self.instrument().is_some_and(|id| !instruments.contains(id))
-    }
-
-    /// Checks that what has the parameter exists. It need not have the right
-    /// kind: a lane without its parameter has no effect.
-    pub(in crate::studio) fn check(self, state: &StudioState) -> Result<(), Invalid> {
-        if let Some(id) = self.instrument().filter(|id| !state.instruments.contains(*id)) {
-            return Err(Invalid::missing("instrument", id));
-        }
-        if let Some(id) = self.bus().filter(|id| state.mixer.bus(*id).is_none()) {
-            return Err(Invalid::missing("bus", id));
-        }
-        if let Some(id) = self.layer_group().filter(|id| state.mixer.layer_group(*id).is_none()) {
-            return Err(Invalid::missing("layer group", id));
-        }
-        if let Some((chain, slot)) = self.slot()
-            && chain.of(state).is_none_or(|chain| chain.slot(slot).is_none())
-        {
-            return Err(Invalid::missing("effect", slot));
-        }
-        Ok(())
-    }
-}
-
-impl ChainOf {
-    /// The chain, if it exists.
-    fn of(self, state: &StudioState) -> Option<&Chain> {
-        match self {
-            Self::Instrument(id) => state.instruments.get(id).map(|Instrument { chain, .. }| chain),
-            Self::Bus(id) => state.mixer.bus(id).map(|Bus { chain, .. }| chain),
-            Self::Master => Some(&state.mixer.master.chain),
-        }
     }
 }
 
@@ -255,11 +164,12 @@ impl fmt::Display for Target {
     }
 }
 
-impl fmt::Display for ChainParameter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bypass(slot) => write!(f, "bypass of effect {slot}"),
-            Self::Effect(slot, parameter) => write!(f, "{parameter:?} of effect {slot}"),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_small() {
+        assert!(size_of::<Target>() <= 16);
     }
 }

@@ -1,6 +1,6 @@
-//! What a participant does in its own UI: a vocabulary that cannot be serialised.
+//! The actions that concern one UI only. They cannot be serialised.
 //!
-//! It knows nothing of what becomes of it.
+//! They are data; `ClientState` carries them out.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use crate::{
     model::InstrumentId,
     studio::{
         automation::Target,
+        common::loop_region::LoopRegion,
         drums::{PatternId, StepRegion},
-        globals::playback::LoopRegion,
     },
     util::quantity::{PadNumber, Pitch, StepNumber, Ticks},
 };
 
-/// What a participant does in its own UI.
+/// An action that concerns one UI only.
 ///
-/// What everybody shares can be sent:
+/// Shared actions can be serialised:
 /// ```
 /// # use imbolc_net::studio::{NetworkAction, TransportAction};
 /// fn send(action: &impl serde::Serialize) {}
 /// send(&NetworkAction::Transport(TransportAction::Play));
 /// ```
-/// What is one's own cannot, not even by mistake:
+/// Local actions cannot, not even by mistake:
 /// ```compile_fail,E0277
 /// # use imbolc_net::studio::{LayerAction, LocalAction};
 /// fn send(action: &impl serde::Serialize) {}
@@ -32,11 +32,11 @@ use crate::{
 pub enum LocalAction {
     /// Copies or pastes notes, steps or points.
     Clipboard(ClipboardAction),
-    /// Goes to another pane.
+    /// Shows another pane.
     Navigation(NavigationAction),
     /// Opens or closes a layer.
     Layer(LayerAction),
-    /// Selects an instrument, or a place in its track.
+    /// Selects an instrument, or a position in its track.
     Selection(SelectionAction),
     /// Connects or disconnects a MIDI port.
     Midi(MidiAction),
@@ -53,26 +53,26 @@ pub enum ClipboardAction {
         /// The first tick after.
         to: Ticks,
     },
-    /// Pastes the notes that were copied, at the cursor.
+    /// Pastes the copied notes at the cursor.
     Paste,
     /// Copies the points of a lane within a region.
     CopyPoints(Target, LoopRegion),
-    /// Pastes the points that were copied into a lane, at the cursor.
+    /// Pastes the copied points into a lane, at the cursor.
     PastePoints(Target),
     /// Copies the steps of a region of a pattern.
     CopySteps(PatternId, StepRegion),
-    /// Copies them, and turns them off for everybody.
+    /// Copies the steps of a region and turns them off in the shared pattern.
     CutSteps(PatternId, StepRegion),
-    /// Pastes the steps that were copied, the corner of their region here.
+    /// Pastes the copied steps, with the corner of their region here.
     PasteSteps(PatternId, PadNumber, StepNumber),
 }
 
-/// Goes to another pane.
+/// Shows another pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NavigationAction {
-    /// To this one.
+    /// Shows this pane.
     Go(Pane),
-    /// To where one came from.
+    /// Returns to the previous pane.
     Back,
 }
 
@@ -94,40 +94,38 @@ pub enum Pane {
 /// Opens or closes a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LayerAction {
-    /// Opens one on top of the others, unless it is there already.
+    /// Opens a layer on top of the others, unless it is open already.
     Push(Layer),
-    /// Closes the topmost one.
+    /// Closes the topmost layer.
     Pop,
 }
 
-/// A mode of the UI that takes the keys before the pane below gets them.
+/// A mode of the UI that receives key presses before the pane below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Layer {
     Keyboard,
-    TextEntry,
     Command,
-    Confirmation,
     Help,
 }
 
-/// Selects an instrument, or a place in its track.
+/// Selects an instrument, or a position in its track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SelectionAction {
-    /// Selects this one, if there is one of this id.
+    /// Selects this instrument, if it exists.
     Instrument(InstrumentId),
-    /// Selects none.
+    /// Clears the selection.
     Nothing,
-    /// Puts the cursor there.
+    /// Moves the cursor here.
     Cursor(Ticks, Pitch),
 }
 
 /// Connects or disconnects a MIDI port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MidiAction {
-    /// Listens to this port.
+    /// Connects this port.
     Connect(MidiPort),
-    /// Listens to it no longer.
+    /// Disconnects this port.
     Disconnect(MidiPort),
 }
 

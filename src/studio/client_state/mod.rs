@@ -1,14 +1,16 @@
-//! What is a participant's own business: clipboard, navigation, layers,
-//! selection, MIDI connections.
+//! The state of one UI: clipboard, navigation, layers, selection, MIDI
+//! connections.
 //!
-//! It lives next to the UI and never reaches a dispatcher: none of it can be
-//! serialised. It reads the shared state and never changes it.
+//! It lives next to the UI, never reaches a dispatcher and cannot be serialised.
+//! It reads the shared state and never changes it.
 
+mod action;
 mod local_action;
 mod step_clipboard;
 
 use std::collections::BTreeSet;
 
+pub use self::action::Action;
 pub use self::local_action::{
     ClipboardAction, Layer, LayerAction, LocalAction, MidiAction, MidiPort, NavigationAction, Pane,
     SelectionAction,
@@ -19,16 +21,15 @@ use crate::{
     studio::{
         StudioState,
         automation::{AutomationAction, Point, Points, Target},
-        common::bounded::MAX_PASTED,
+        common::{bounded::MAX_PASTED, loop_region::LoopRegion},
         drums::{DrumAction, DrumMachine, Step},
-        globals::playback::LoopRegion,
         network_action::NetworkAction,
         piano_roll::{Note, Notes, PianoRollAction},
     },
     util::quantity::{Pitch, Ticks},
 };
 
-/// The own business of one participant.
+/// The state of one UI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientState {
     clipboard: Vec<Note>,
@@ -43,7 +44,7 @@ pub struct ClientState {
 }
 
 impl Default for ClientState {
-    /// On the pane of the instruments, the cursor at the beginning on middle C.
+    /// The instruments pane, with the cursor at tick 0 on middle C.
     fn default() -> Self {
         Self {
             clipboard: Vec::new(),
@@ -59,12 +60,12 @@ impl Default for ClientState {
     }
 }
 
-/// How many panes one can go back.
+/// How many panes the history holds.
 const TRAIL: usize = 32;
 
 impl ClientState {
-    /// Carries out what a participant does, and returns what follows from it for
-    /// everybody: what a paste adds, or a cut removes.
+    /// Carries out an action. A paste or a cut returns the shared action that
+    /// follows from it.
     pub fn handle(&mut self, action: LocalAction, studio: &StudioState) -> Option<NetworkAction> {
         match action {
             LocalAction::Clipboard(action) => return self.clip(&action, studio),
@@ -81,25 +82,25 @@ impl ClientState {
         None
     }
 
-    /// Lets go of what is no longer there. To be called with each new snapshot:
-    /// somebody else may have deleted what is selected here.
+    /// Drops what no longer exists. Call it with each new snapshot: another
+    /// participant may have deleted the selection.
     pub fn follow(&mut self, studio: &StudioState) {
         self.instrument = self.instrument.filter(|id| studio.instruments.contains(*id));
     }
 
-    /// The notes that were copied, with the first one at tick 0.
+    /// The copied notes, with the first one at tick 0.
     #[must_use]
     pub fn clipboard(&self) -> &[Note] {
         &self.clipboard
     }
 
-    /// The drum steps that were copied, with the corner of their region at 0.
+    /// The copied drum steps, with the corner of their region at 0.
     #[must_use]
     pub fn copied_steps(&self) -> &[Step] {
         self.steps.steps()
     }
 
-    /// The pane that is shown.
+    /// The visible pane.
     #[must_use]
     pub const fn pane(&self) -> Pane {
         self.pane
@@ -117,13 +118,13 @@ impl ClientState {
         self.instrument
     }
 
-    /// Where the cursor is in the piano roll.
+    /// The cursor in the piano roll.
     #[must_use]
     pub const fn cursor(&self) -> (Ticks, Pitch) {
         self.cursor
     }
 
-    /// The MIDI ports that are listened to, by name.
+    /// The connected MIDI ports, by name.
     pub fn midi(&self) -> impl Iterator<Item = &MidiPort> {
         self.midi.iter()
     }
@@ -173,7 +174,7 @@ impl ClientState {
             return;
         };
         let notes: Vec<_> = track.starting(from, to).take(MAX_PASTED).collect();
-        // An empty copy keeps what was copied before.
+        // An empty copy leaves the clipboard unchanged.
         let Some(first) = notes.first().map(|note| note.tick.get()) else { return };
         self.clipboard = notes
             .into_iter()
@@ -187,7 +188,7 @@ impl ClientState {
     fn paste(&self, studio: &StudioState) -> Option<NetworkAction> {
         let id = self.instrument.filter(|id| studio.instruments.contains(*id))?;
         let start = self.cursor.0.get();
-        // What would lie beyond the end of time is left out.
+        // Drop what lies beyond the last tick.
         let notes: Notes = self
             .clipboard
             .iter()
@@ -212,7 +213,7 @@ impl ClientState {
                 Some(Point { tick, ..point })
             })
             .collect();
-        // An empty copy keeps what was copied before.
+        // An empty copy leaves the clipboard unchanged.
         if !points.is_empty() {
             self.points = points;
         }
@@ -221,7 +222,7 @@ impl ClientState {
     fn paste_points(&self, target: Target, studio: &StudioState) -> Option<NetworkAction> {
         studio.automation.lane(&target)?;
         let start = self.cursor.0.get();
-        // What would lie beyond the end of time is left out.
+        // Drop what lies beyond the last tick.
         let points: Points = self
             .points
             .iter()

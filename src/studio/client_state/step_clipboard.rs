@@ -1,20 +1,19 @@
-//! The steps of a drum pattern that a participant has copied or cut.
+//! The clipboard for drum steps.
 //!
-//! It keeps them itself: what somebody else does to the pattern meanwhile does
-//! not change them.
+//! It holds copies, so later edits to the pattern do not change them.
 
 use crate::{
     studio::drums::{DrumMachine, PatternId, Step, StepRegion, Steps},
     util::quantity::{PadNumber, StepNumber},
 };
 
-/// The steps that were copied, with the corner of their region at 0.
+/// The copied steps, with the corner of their region at 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StepClipboard(Vec<Step>);
 
 impl StepClipboard {
-    /// Takes the steps of a region. An empty one keeps what was copied before;
-    /// whether there was anything is returned.
+    /// Copies the steps of a region and returns whether it has any. An empty
+    /// region leaves the clipboard unchanged.
     pub(super) fn copy(
         &mut self,
         machine: &DrumMachine,
@@ -39,8 +38,8 @@ impl StepClipboard {
         any
     }
 
-    /// The steps with the corner of their region here. What would lie beyond
-    /// the last pad or step is left out.
+    /// The steps with the corner of their region here, without those beyond the
+    /// last pad or step.
     pub(super) fn at(&self, pad: PadNumber, step: StepNumber) -> Steps {
         let moved = self.0.iter().filter_map(|copied| {
             let pad = PadNumber::new(copied.pad.get() + pad.get()).ok()?;

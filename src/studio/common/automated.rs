@@ -10,15 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    studio::{
-        BusId, BusSend, BusSendParameter, Chain, ChainSetting, Effect, EffectParameter, Instrument,
-        InstrumentParameter, Sends, SendsSetting, SlotId, common::settings::Settings,
-    },
-    util::quantity::Amount,
-};
-
-use super::range::Range;
+use crate::{studio::common::settings::Settings, util::quantity::Amount};
 
 /// A group of settings, some of which a lane can move.
 pub trait Automated: Settings {
@@ -57,103 +49,6 @@ impl<T: Automated + Clone> Automated for Arc<T> {
 /// them; [`Target::Hosted`](crate::studio::Target::Hosted) moves those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum NoParameter {}
-
-/// A parameter of an effect in a chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum ChainParameter {
-    /// Whether the effect is bypassed.
-    Bypass(SlotId),
-    /// A parameter of the effect itself.
-    Effect(SlotId, EffectParameter),
-}
-
-impl ChainParameter {
-    /// The slot of the effect.
-    #[must_use]
-    pub const fn slot(self) -> SlotId {
-        match self {
-            Self::Bypass(slot) | Self::Effect(slot, _) => slot,
-        }
-    }
-}
-
-impl Automated for Chain {
-    type Parameter = ChainParameter;
-
-    fn every() -> Vec<ChainParameter> {
-        Vec::new()
-    }
-
-    fn part(&self, parameter: ChainParameter) -> Option<Amount> {
-        let slot = self.slot(parameter.slot())?;
-        match parameter {
-            ChainParameter::Bypass(_) => Some(slot.bypass.part()),
-            ChainParameter::Effect(_, parameter) => slot.effect.part(parameter),
-        }
-    }
-
-    fn setting(parameter: ChainParameter, part: Amount) -> ChainSetting {
-        match parameter {
-            ChainParameter::Bypass(slot) => ChainSetting::Bypass(slot, bool::at(part)),
-            ChainParameter::Effect(slot, parameter) => {
-                ChainSetting::Effect(slot, Effect::setting(parameter, part))
-            }
-        }
-    }
-}
-
-impl Chain {
-    /// The parameters of the effects that are in the chain.
-    #[must_use]
-    pub fn parameters(&self) -> Vec<ChainParameter> {
-        let kinds = EffectParameter::all();
-        let mut there = Vec::new();
-        for slot in self.slots() {
-            there.push(ChainParameter::Bypass(slot.id));
-            let turned = kinds.iter().filter(|parameter| slot.effect.part(**parameter).is_some());
-            there.extend(turned.map(|parameter| ChainParameter::Effect(slot.id, *parameter)));
-        }
-        there
-    }
-}
-
-impl Instrument {
-    /// The parameters of this instrument, including those of its effects and
-    /// sends.
-    #[must_use]
-    pub fn parameters(&self) -> Vec<InstrumentParameter> {
-        let own = InstrumentParameter::all();
-        let mut there: Vec<_> =
-            own.into_iter().filter(|parameter| parameter.part(self).is_some()).collect();
-        there.extend(self.chain.parameters().into_iter().map(InstrumentParameter::Chain));
-        let sends = self.sends.iter().flat_map(|(bus, _)| {
-            BusSendParameter::all().into_iter().map(move |send| SendsParameter(bus, send))
-        });
-        there.extend(sends.map(InstrumentParameter::Sends));
-        there
-    }
-}
-
-/// A parameter of the send to a bus. Without effect while there is no such
-/// send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SendsParameter(pub BusId, pub BusSendParameter);
-
-impl Automated for Sends {
-    type Parameter = SendsParameter;
-
-    fn every() -> Vec<SendsParameter> {
-        Vec::new()
-    }
-
-    fn part(&self, SendsParameter(bus, parameter): SendsParameter) -> Option<Amount> {
-        self.to(bus)?.part(parameter)
-    }
-
-    fn setting(SendsParameter(bus, parameter): SendsParameter, part: Amount) -> SendsSetting {
-        SendsSetting::Set(bus, BusSend::setting(parameter, part))
-    }
-}
 
 /// Declares the parameters of a group of settings, one for each setting with a
 /// range.
@@ -319,66 +214,3 @@ macro_rules! if_it_has_a_range {
 }
 
 pub(in crate::studio) use {if_it_has_a_range, parameters};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::studio::{EffectKind, Source, SourceKind};
-
-    /// Puts a parameter at several fractions of its range and checks that it
-    /// reads back as that fraction or the nearest step.
-    fn reads_back<S: Automated + Clone>(there: &S, parameter: S::Parameter) -> bool {
-        [0.0, 0.3, 0.5, 1.0].into_iter().all(|part| {
-            let mut there = there.clone();
-            let mut set = |part| {
-                there.set(S::setting(parameter, part)).ok()?;
-                there.part(parameter)
-            };
-            let Some(first) = set(Amount::of(part)) else { return false };
-            // A value that was rounded to a step stays there.
-            let again = set(first);
-            let near = (first.get() - part).abs() < 0.51;
-            let ends = part < 1.0 || first.get() > 0.999;
-            near && ends && again.is_some_and(|again| (again.get() - first.get()).abs() < 1e-4)
-        })
-    }
-
-    #[test]
-    fn every_parameter_reads_back_what_a_lane_sets() {
-        let of = |kind| Instrument { source: Source::of(kind), ..Instrument::default() };
-        for parameter in InstrumentParameter::all() {
-            let mut instruments = SourceKind::ALL.iter().map(|kind| of(*kind));
-            let there = instruments.find(|i| parameter.part(i).is_some()).unwrap();
-            assert!(reads_back(&there, parameter), "{parameter:?}");
-        }
-        for parameter in EffectParameter::all() {
-            let mut effects = EffectKind::ALL.iter().map(|kind| Effect::of(*kind));
-            let there = effects.find(|effect| effect.part(parameter).is_some()).unwrap();
-            assert!(reads_back(&there, parameter), "{parameter:?}");
-        }
-    }
-
-    #[test]
-    fn every_knob_can_be_automated() {
-        // Six bands with three knobs each: nested groups.
-        let equaliser = Effect::of(EffectKind::Equaliser);
-        let bands = EffectParameter::all().into_iter().filter(|p| equaliser.part(*p).is_some());
-        assert_eq!(bands.count(), 18);
-        assert!(InstrumentParameter::all().len() > 120);
-        assert!(EffectParameter::all().len() > 70);
-    }
-
-    #[test]
-    fn parameter_of_another_source_kind_is_absent() {
-        use crate::studio::{KickParameter, SourceParameter};
-
-        let tone = InstrumentParameter::Source(SourceParameter::Kick(KickParameter::Tone));
-        assert_eq!(tone.part(&Instrument::default()), None);
-        assert!(!Instrument::default().parameters().contains(&tone));
-    }
-
-    #[test]
-    fn targets_are_small() {
-        assert!(size_of::<crate::studio::Target>() <= 16);
-    }
-}

@@ -144,12 +144,12 @@ where
     T: Deserialize<'de>,
     D: Deserializer<'de>,
 {
-    deserializer.deserialize_seq(List::<MAX, T>(PhantomData))
+    deserializer.deserialize_seq(BoundedList::<MAX, T>(PhantomData))
 }
 
-struct List<const MAX: usize, T>(PhantomData<T>);
+struct BoundedList<const MAX: usize, T>(PhantomData<T>);
 
-impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for List<MAX, T> {
+impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for BoundedList<MAX, T> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,11 @@
-//! One table makes a choice of several kinds, each with parameters of its own: a
-//! source, an effect.
+//! `kinds!`: one table declares something of several kinds, each with parameters
+//! of its own: a source, an effect.
 //!
-//! It knows how kinds are told apart and changed, and not one of them by name.
+//! No kind may be named here.
 
-/// Declares the kinds of something, and what is set of each.
+/// Declares an enum of kinds, with their settings and parameters.
 ///
-/// A row is `Kind(Type);`, whose type is [`Settings`](super::Settings). Between
+/// A row is `Kind(Type);`, whose type is [`Settings`](crate::studio::Settings). Between
 /// two kinds, the difference is the new kind and those of its parameters that
 /// are not at their defaults.
 macro_rules! kinds {
@@ -135,12 +135,12 @@ macro_rules! kinds {
                 }
             }
 
-            fn place(setting: &$setting, place: &mut $crate::studio::common::settings::Place) {
+            fn path(setting: &$setting, path: &mut $crate::studio::common::settings::ParamPath) {
                 match setting {
                     // The parameters come and go with the kind.
                     $setting::Kind(_) => {}
                     $( $setting::$variant(setting) => {
-                        <$type as $crate::studio::common::settings::Settings>::place(setting, place);
+                        <$type as $crate::studio::common::settings::Settings>::path(setting, path);
                     } )+
                 }
             }

@@ -5,10 +5,13 @@
 pub(super) mod automated;
 pub(super) mod bounded;
 pub(super) mod content;
+pub(super) mod ids;
 pub(super) mod kinds;
+pub(super) mod loop_region;
 pub(super) mod name;
 pub(super) mod range;
 pub(super) mod reference;
 pub(super) mod rhythm;
 pub(super) mod settings;
+pub(super) mod studio_effect;
 pub(super) mod tone;

@@ -1,19 +1,14 @@
 //! The conversion between lane values, from 0 to 1, and parameter values.
 //!
-//! To automate a new quantity or enum, add it to one of the lists below. No
-//! parameter may be named here.
+//! To automate a new quantity, add it to one of the lists below; to automate a
+//! new enum, list its variants with `choices!` beside it. No parameter may be
+//! named here.
 
-use crate::{
-    studio::{
-        ArpeggioPattern, Channels, ChordShape, DistortionCurve, FilterKind, FmAlgorithm, Key,
-        LfoShape, LfoTarget, NoiseColour, NoteValue, SampleLoop, Scale, Swing, TuningSystem, Wave,
-    },
-    util::quantity::{
-        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
-        FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, ModulationIndex,
-        ModulationRate, OctaveShift, OctaveSpan, Octaves, Pan, Pitch, Quality, Seconds, Semitones,
-        TimingOffset, VoiceCount,
-    },
+use crate::util::quantity::{
+    Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
+    FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, ModulationIndex,
+    ModulationRate, OctaveShift, OctaveSpan, Octaves, Pan, Pitch, Quality, Seconds, Semitones,
+    TimingOffset, VoiceCount,
 };
 
 /// A type that a lane can move: a mapping between its range and 0 to 1.
@@ -30,7 +25,7 @@ pub(in crate::studio) fn amount(part: f32) -> Amount {
 }
 
 /// A linear mapping from the smallest to the largest value.
-macro_rules! evenly {
+macro_rules! linear {
     ($($quantity:ident)+) => { $(
         impl Range for $quantity {
             fn at(part: Amount) -> Self {
@@ -84,27 +79,30 @@ macro_rules! in_steps {
     )+ };
 }
 
-/// A mapping to the variants of an enum, in this order and of equal size.
+/// Maps a range to the variants of an enum, in this order and of equal size.
 macro_rules! choices {
     ($($choice:ident: $($one:ident)+;)+) => { $(
         // A new variant does not compile until it is listed here.
         const _: fn($choice) = |choice| match choice { $( $choice::$one => (), )+ };
 
-        impl Range for $choice {
-            fn at(part: Amount) -> Self {
+        impl $crate::studio::common::range::Range for $choice {
+            fn at(part: $crate::util::quantity::Amount) -> Self {
                 const ALL: &[$choice] = &[$( $choice::$one, )+];
-                ALL[nearest(part, ALL.len())]
+                ALL[$crate::studio::common::range::nearest(part, ALL.len())]
             }
 
-            fn part(self) -> Amount {
+            fn part(self) -> $crate::util::quantity::Amount {
                 const ALL: &[$choice] = &[$( $choice::$one, )+];
-                place(ALL.iter().position(|one| *one == self).unwrap_or_default(), ALL.len())
+                let at = ALL.iter().position(|one| *one == self).unwrap_or_default();
+                $crate::studio::common::range::part_of_choice(at, ALL.len())
             }
         }
     )+ };
 }
 
-evenly! {
+pub(in crate::studio) use choices;
+
+linear! {
     Amount Bpm Cents Decibels Feedback Gain ModulationIndex Octaves Pan Seconds TimingOffset
 }
 by_factor! {
@@ -113,26 +111,6 @@ by_factor! {
 in_steps! {
     BitDepth(u8) CountIn(u8) Harmonics(u8) InputChannel(u8) OctaveShift(i8) OctaveSpan(u8)
     Pitch(u8) Semitones(i8) VoiceCount(u8)
-}
-choices! {
-    ArpeggioPattern: Up Down UpAndDown AsStruck Random AllAtOnce;
-    Channels: Mono Stereo;
-    ChordShape: Single Octave Power Major Minor Diminished Augmented SuspendedSecond
-        SuspendedFourth Sixth DominantSeventh MajorSeventh MinorSeventh Ninth;
-    DistortionCurve: Soft Hard Fold Rectify;
-    FilterKind: Off LowPass BandPass HighPass;
-    FmAlgorithm: Stack Pairs Star Fan Organ;
-    Key: C CSharp D EFlat E F FSharp G AFlat A BFlat B;
-    LfoShape: Sine Triangle RampUp RampDown Square SampleAndHold;
-    LfoTarget: Pitch Level Pan Cutoff Resonance Timbre;
-    NoteValue: Whole Half Quarter QuarterTriplet Eighth EighthTriplet Sixteenth SixteenthTriplet
-        ThirtySecond;
-    NoiseColour: White Pink Brown Blue Crackle;
-    SampleLoop: Once Forward PingPong;
-    Scale: Major Minor HarmonicMinor Dorian Phrygian Lydian Mixolydian MajorPentatonic
-        MinorPentatonic Blues Chromatic;
-    TuningSystem: Equal Just Pythagorean Meantone Werckmeister;
-    Wave: Sine Triangle Saw Square Noise;
 }
 
 /// `false` in the lower half, `true` in the upper.
@@ -146,34 +124,6 @@ impl Range for bool {
     }
 }
 
-/// `None` first, then the note values.
-impl Range for Option<NoteValue> {
-    fn at(part: Amount) -> Self {
-        let at = nearest(part, NoteValue::ALL.len() + 1);
-        at.checked_sub(1).map(|at| NoteValue::ALL[at])
-    }
-
-    fn part(self) -> Amount {
-        let at = self.and_then(|value| NoteValue::ALL.iter().position(|one| *one == value));
-        place(at.map_or(0, |at| at + 1), NoteValue::ALL.len() + 1)
-    }
-}
-
-/// A lane always sets a swing of the groove's own; [`Swing::AsSession`] reads
-/// as 0.
-impl Range for Swing {
-    fn at(part: Amount) -> Self {
-        Self::Own(part)
-    }
-
-    fn part(self) -> Amount {
-        match self {
-            Self::AsSession => Amount::MIN,
-            Self::Own(swing) => swing,
-        }
-    }
-}
-
 /// The index of the variant at this fraction, of `count` variants.
 #[expect(
     clippy::cast_possible_truncation,
@@ -181,13 +131,13 @@ impl Range for Swing {
     clippy::cast_sign_loss,
     reason = "there are a few"
 )]
-fn nearest(part: Amount, count: usize) -> usize {
+pub(in crate::studio) fn nearest(part: Amount, count: usize) -> usize {
     let last = count - 1;
     ((part.get() * last as f32).round() as usize).min(last)
 }
 
 /// The fraction at which the variant with this index lies, of `count` variants.
 #[expect(clippy::cast_precision_loss, reason = "there are a few")]
-fn place(at: usize, count: usize) -> Amount {
+pub(in crate::studio) fn part_of_choice(at: usize, count: usize) -> Amount {
     amount(at as f32 / (count - 1) as f32)
 }

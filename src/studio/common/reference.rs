@@ -5,12 +5,8 @@
 //! never what refers to it.
 
 use crate::{
-    model::{InstrumentId, Invalid},
-    studio::{
-        StudioState,
-        mixer::{BusId, layer_group::LayerGroupId},
-        plugin::{DefinitionId, ParameterId},
-    },
+    model::InstrumentId,
+    studio::common::ids::{BusId, DefinitionId, LayerGroupId, ParameterId},
     util::quantity::ParameterValue,
 };
 
@@ -42,37 +38,5 @@ pub(in crate::studio) trait Refers {
         let mut found = false;
         self.references(&mut |reference| found |= reference == what);
         found
-    }
-}
-
-impl StudioState {
-    /// Checks that the part exists.
-    fn require(&self, what: Reference) -> Result<(), Invalid> {
-        let (there, name, id) = match what {
-            Reference::Instrument(id) => (self.instruments.contains(id), "instrument", id.0),
-            Reference::Bus(id) => (self.mixer.bus(id).is_some(), "bus", id.0),
-            Reference::LayerGroup(id) => {
-                (self.mixer.layer_group(id).is_some(), "layer group", id.0)
-            }
-            Reference::Definition(id) => {
-                (self.registry.definition(id).is_some(), id.what(), id.number())
-            }
-            Reference::Parameter(id, parameter, value) => {
-                let table = self.registry.definition(id);
-                return table.map_or(Ok(()), |table| table.check(parameter, value));
-            }
-        };
-        if there { Ok(()) } else { Err(Invalid::missing(name, id)) }
-    }
-
-    /// Checks that everything to which `part` refers exists.
-    pub(in crate::studio) fn check_references(&self, part: &impl Refers) -> Result<(), Invalid> {
-        let mut checked = Ok(());
-        part.references(&mut |reference| {
-            if checked.is_ok() {
-                checked = self.require(reference);
-            }
-        });
-        checked
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! This file knows durations in ticks, never what is played.
 
+use crate::{
+    studio::common::range::{Range, choices, nearest, part_of_choice},
+    util::quantity::Amount,
+};
 use serde::{Deserialize, Serialize};
 
 /// A note value, such as a quarter or an eighth triplet.
@@ -47,5 +51,23 @@ impl NoteValue {
             Self::SixteenthTriplet => 80,
             Self::ThirtySecond => 60,
         }
+    }
+}
+
+choices! {
+    NoteValue: Whole Half Quarter QuarterTriplet Eighth EighthTriplet Sixteenth SixteenthTriplet
+        ThirtySecond;
+}
+
+/// `None` first, then the note values.
+impl Range for Option<NoteValue> {
+    fn at(part: Amount) -> Self {
+        let at = nearest(part, NoteValue::ALL.len() + 1);
+        at.checked_sub(1).map(|at| NoteValue::ALL[at])
+    }
+
+    fn part(self) -> Amount {
+        let at = self.and_then(|value| NoteValue::ALL.iter().position(|one| *one == value));
+        part_of_choice(at.map_or(0, |at| at + 1), NoteValue::ALL.len() + 1)
     }
 }

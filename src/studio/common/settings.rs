@@ -1,9 +1,8 @@
-//! One table makes a group of parameters: its struct, its defaults, the enum of
-//! its settings, how one is set, and which ones differ.
+//! `settings!`: one table declares a group of parameters, with its struct, its
+//! defaults, the enum of its settings, its setter and its difference.
 //!
-//! The same enum is what a UI sends when a knob turns and what a patch carries
-//! to the others, so that no parameter can be edited without being synchronised.
-//! Nothing in here knows a single parameter by name.
+//! A UI sends the same enum that a patch carries, so every parameter that can be
+//! edited is synchronised. No parameter may be named here.
 
 use std::sync::Arc;
 
@@ -19,21 +18,21 @@ pub trait Settings {
     /// Sets one parameter.
     ///
     /// # Errors
-    /// If the group has no such parameter in its present form, e.g. a parameter
-    /// of another kind of source.
+    /// If the group has no such parameter at the moment, e.g. a parameter of
+    /// another kind of source.
     fn set(&mut self, setting: Self::Setting) -> Result<(), Invalid>;
 
-    /// Appends to `place` what it is that a setting sets. A setting on which
-    /// others depend, such as one that adds what they refer to, has a place that
-    /// theirs begin with.
-    fn place(setting: &Self::Setting, place: &mut Place);
+    /// Appends the path of what a setting sets to `path`. A setting on which
+    /// others depend, such as one that adds what they refer to, has a prefix of
+    /// their paths.
+    fn path(setting: &Self::Setting, path: &mut ParamPath);
 
-    /// Hands to `emit`, in the order in which they must be set, the settings
-    /// that make `to` of `self`.
+    /// Emits the settings that turn `self` into `to`, in the order in which they
+    /// must be set.
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(Self::Setting));
 }
 
-/// A group that is rarely edited is shared, so that what it is in stays cheap to
+/// A rarely edited group is shared, so that the struct around it stays cheap to
 /// copy.
 impl<T: Settings + Clone> Settings for Arc<T> {
     type Setting = T::Setting;
@@ -42,8 +41,8 @@ impl<T: Settings + Clone> Settings for Arc<T> {
         Arc::make_mut(self).set(setting)
     }
 
-    fn place(setting: &T::Setting, place: &mut Place) {
-        T::place(setting, place);
+    fn path(setting: &T::Setting, path: &mut ParamPath) {
+        T::path(setting, path);
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(T::Setting)) {
@@ -53,20 +52,21 @@ impl<T: Settings + Clone> Settings for Arc<T> {
     }
 }
 
-/// What it is that a setting sets, from the whole to the part. It asks for no
-/// memory: each turn of a knob is held against the one before.
-pub type Place = ArrayVec<PlaceName, DEEPEST>;
+/// The path to what a setting sets, from the whole to the part.
+///
+/// It does not allocate, because each turn of a knob is compared with the one
+/// before.
+pub type ParamPath = ArrayVec<PathStep, DEEPEST>;
 
-/// Twice as many steps as the longest way has, which is that to a step of a drum
-/// machine.
+/// Twice the length of the longest path, which leads to a step of a drum machine.
 const DEEPEST: usize = 16;
 
-/// One step of the way to what is set.
+/// One step of a [`ParamPath`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PlaceName {
-    /// One of a few.
+pub enum PathStep {
+    /// A field or a variant.
     Part(&'static str),
-    /// One of many.
+    /// An id, a tick or an index.
     Number(u64),
 }
 
@@ -77,8 +77,8 @@ pub enum PlaceName {
 /// is itself [`Settings`]. Fields in the `beside` block are state, but not
 /// settings: the owner of the struct compares them itself.
 ///
-/// With a third name, what has a range of it can be moved by lanes, and that is
-/// the name of which.
+/// The optional third name is that of the enum of the parameters that lanes can
+/// move: all whose type has a range.
 macro_rules! settings {
     (
         $(#[$meta:meta])*
@@ -137,11 +137,11 @@ macro_rules! settings {
                 Ok(())
             }
 
-            fn place(setting: &$setting, place: &mut $crate::studio::common::settings::Place) {
+            fn path(setting: &$setting, path: &mut $crate::studio::common::settings::ParamPath) {
                 match setting {
                     $( $setting::$variant(_value) => {
-                        place.push($crate::studio::common::settings::PlaceName::Part(stringify!($variant)));
-                        $crate::studio::common::settings::place_field!($kind, _value, place);
+                        path.push($crate::studio::common::settings::PathStep::Part(stringify!($variant)));
+                        $crate::studio::common::settings::path_of_field!($kind, _value, path);
                     } )+
                 }
             }
@@ -182,10 +182,10 @@ macro_rules! set_field {
     };
 }
 
-macro_rules! place_field {
-    (($type:ty), $value:ident, $place:ident) => {};
-    ([$type:ty], $value:ident, $place:ident) => {
-        <$type as $crate::studio::common::settings::Settings>::place($value, $place)
+macro_rules! path_of_field {
+    (($type:ty), $value:ident, $path:ident) => {};
+    ([$type:ty], $value:ident, $path:ident) => {
+        <$type as $crate::studio::common::settings::Settings>::path($value, $path)
     };
 }
 
@@ -201,4 +201,4 @@ macro_rules! diff_field {
     };
 }
 
-pub(crate) use {diff_field, field_type, place_field, set_field, setting_type, settings};
+pub(crate) use {diff_field, field_type, path_of_field, set_field, setting_type, settings};

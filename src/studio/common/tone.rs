@@ -2,10 +2,25 @@
 //!
 //! Parameter tables only; they must not know the instrument.
 
+use crate::{
+    studio::common::range::choices,
+    util::quantity::{Amount, Hertz, Octaves, Seconds},
+};
 use serde::{Deserialize, Serialize};
 
 use super::settings::settings;
-use crate::util::quantity::{Amount, Hertz, Octaves, Seconds};
+
+/// The waveform of an LFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LfoShape {
+    Sine,
+    Triangle,
+    RampUp,
+    RampDown,
+    Square,
+    SampleAndHold,
+}
 
 /// The response of a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,4 +65,9 @@ settings! {
         /// The release time in seconds.
         release: Release(Seconds) = Seconds::of(0.2);
     }
+}
+
+choices! {
+    FilterKind: Off LowPass BandPass HighPass;
+    LfoShape: Sine Triangle RampUp RampDown Square SampleAndHold;
 }

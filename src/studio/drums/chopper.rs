@@ -12,7 +12,7 @@ use crate::{
     studio::common::{
         bounded::{self, MAX_SLICES},
         content::Content,
-        settings::{Place, PlaceName, Settings},
+        settings::{ParamPath, PathStep, Settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -135,11 +135,11 @@ impl Settings for Chopper {
         }
     }
 
-    fn place(setting: &ChopperSetting, place: &mut Place) {
-        place.push(match setting {
-            ChopperSetting::Sample(_) => PlaceName::Part("Sample"),
+    fn path(setting: &ChopperSetting, path: &mut ParamPath) {
+        path.push(match setting {
+            ChopperSetting::Sample(_) => PathStep::Part("Sample"),
             ChopperSetting::Put(id, _) | ChopperSetting::Remove(id) => {
-                PlaceName::Number(id.0.into())
+                PathStep::Number(id.0.into())
             }
         });
     }

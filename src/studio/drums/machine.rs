@@ -19,7 +19,7 @@ use crate::{
         content::Content,
         name::Name,
         reference::{Reference, Refers},
-        settings::{Place, PlaceName, Settings, settings},
+        settings::{ParamPath, PathStep, Settings, settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -100,7 +100,7 @@ impl ChainedPatterns {
 
 /// The drum machine of an instrument whose source is a drum kit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Read")]
+#[serde(try_from = "UncheckedMachine")]
 pub struct DrumMachine {
     /// The delay of every second step: 0 is straight.
     pub swing: Amount,
@@ -349,28 +349,28 @@ impl DrumMachine {
     }
 
     /// The parameter path of a setting.
-    pub(in crate::studio) fn place(setting: &DrumSetting, place: &mut Place) {
-        use PlaceName::{Number, Part};
+    pub(in crate::studio) fn path(setting: &DrumSetting, path: &mut ParamPath) {
+        use PathStep::{Number, Part};
         match setting {
-            DrumSetting::Swing(_) => place.push(Part("Swing")),
+            DrumSetting::Swing(_) => path.push(Part("Swing")),
             DrumSetting::Chopper(setting) => {
-                place.push(Part("Chopper"));
-                Chopper::place(setting, place);
+                path.push(Part("Chopper"));
+                Chopper::path(setting, path);
             }
             DrumSetting::Pad(number, setting) => {
-                place.extend([Part("Pad"), Number(number.get().into())]);
-                Pad::place(setting, place);
+                path.extend([Part("Pad"), Number(number.get().into())]);
+                Pad::path(setting, path);
             }
             DrumSetting::AddPattern(id) | DrumSetting::DeletePattern(id) => {
-                place.extend([Part("Pattern"), Number(id.0.into())]);
+                path.extend([Part("Pattern"), Number(id.0.into())]);
             }
             DrumSetting::Pattern(id, setting) => {
-                place.extend([Part("Pattern"), Number(id.0.into())]);
-                Pattern::place(setting, place);
+                path.extend([Part("Pattern"), Number(id.0.into())]);
+                Pattern::path(setting, path);
             }
-            DrumSetting::Current(_) => place.push(Part("Current")),
-            DrumSetting::Chain(_) => place.push(Part("Chain")),
-            DrumSetting::Chained(_) => place.push(Part("Chained")),
+            DrumSetting::Current(_) => path.push(Part("Current")),
+            DrumSetting::Chain(_) => path.push(Part("Chain")),
+            DrumSetting::Chained(_) => path.push(Part("Chained")),
         }
     }
 
@@ -447,7 +447,7 @@ impl Refers for DrumMachine {
 
 /// A drum machine as it is deserialized, before its references are checked.
 #[derive(Deserialize)]
-struct Read {
+struct UncheckedMachine {
     swing: Amount,
     chained: bool,
     current: Option<PatternId>,
@@ -459,11 +459,11 @@ struct Read {
     chopper: Arc<Chopper>,
 }
 
-impl TryFrom<Read> for DrumMachine {
+impl TryFrom<UncheckedMachine> for DrumMachine {
     type Error = Invalid;
 
-    fn try_from(read: Read) -> Result<Self, Invalid> {
-        let Read { swing, chained, current, chain, pads, patterns, chopper } = read;
+    fn try_from(read: UncheckedMachine) -> Result<Self, Invalid> {
+        let UncheckedMachine { swing, chained, current, chain, pads, patterns, chopper } = read;
         let machine = Self { swing, chained, current, chain, pads, patterns, chopper };
         machine.check()?;
         Ok(machine)

@@ -25,7 +25,6 @@ pub use self::{
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
     studio::{
-        StudioEffect, StudioState,
         common::{
             bounded::{self, MAX_INSTRUMENTS, MAX_PATTERNS_IN_ALL, MAX_STEPS_IN_ALL},
             reference::{Reference, Refers},
@@ -247,27 +246,21 @@ impl Refers for Drums {
     }
 }
 
-pub(super) fn reduce(
-    state: &mut StudioState,
-    id: InstrumentId,
-    action: &DrumAction,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    let before = state.drums.load;
-    state.drums.edit(id, |machine| machine.act(action))?;
-    let after = state.drums.load;
-    // Check only what has grown, so that a state over a limit can still shrink.
-    if after.steps > before.steps {
-        bounded::at_most(after.steps, MAX_STEPS_IN_ALL, "drum steps in total")?;
+impl Drums {
+    /// Edits a drum machine. What it refers to is not checked here.
+    pub(super) fn reduce(&mut self, id: InstrumentId, action: &DrumAction) -> Result<(), Invalid> {
+        let before = self.load;
+        self.edit(id, |machine| machine.act(action))?;
+        let after = self.load;
+        // Check only what has grown, so that a state over a limit can still shrink.
+        if after.steps > before.steps {
+            bounded::at_most(after.steps, MAX_STEPS_IN_ALL, "drum steps in total")?;
+        }
+        if after.patterns > before.patterns {
+            bounded::at_most(after.patterns, MAX_PATTERNS_IN_ALL, "patterns in total")?;
+        }
+        Ok(())
     }
-    if after.patterns > before.patterns {
-        bounded::at_most(after.patterns, MAX_PATTERNS_IN_ALL, "patterns in total")?;
-    }
-    if let DrumAction::Set(DrumSetting::Pad(_, PadSetting::Sound(_))) = action
-        && let Some(edited) = state.drums.machine(id)
-    {
-        state.check_references(edited)?;
-    }
-    Ok(Vec::new())
 }
 
 /// The serialized form of [`Drums`]; the totals are recomputed when it is read.

@@ -11,7 +11,7 @@ use crate::{
         bounded::{self, MAX_STEPS_PASTED},
         name::Name,
         rhythm::NoteValue,
-        settings::{Place, PlaceName, Settings, settings},
+        settings::{ParamPath, PathStep, Settings, settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -72,7 +72,7 @@ type Cell = (PadNumber, StepNumber);
 /// The steps that are on, at most one per pad and position. It is serialized as
 /// a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "List", into = "List")]
+#[serde(from = "StepList", into = "StepList")]
 pub struct Steps(OrdMap<Cell, Hit>);
 
 /// A non-empty rectangle of a pattern: a range of pads and a range of steps.
@@ -291,21 +291,21 @@ impl Settings for Pattern {
         Ok(())
     }
 
-    fn place(setting: &PatternSetting, place: &mut Place) {
+    fn path(setting: &PatternSetting, path: &mut ParamPath) {
         let step = |pad: PadNumber, step: StepNumber| {
             [
-                PlaceName::Part("Step"),
-                PlaceName::Number(pad.get().into()),
-                PlaceName::Number(step.get().into()),
+                PathStep::Part("Step"),
+                PathStep::Number(pad.get().into()),
+                PathStep::Number(step.get().into()),
             ]
         };
         match setting {
-            PatternSetting::Name(_) => place.push(PlaceName::Part("Name")),
-            PatternSetting::Length(_) => place.push(PlaceName::Part("Length")),
-            PatternSetting::Resolution(_) => place.push(PlaceName::Part("Resolution")),
-            PatternSetting::On(on) => place.extend(step(on.pad, on.step)),
-            PatternSetting::Off(pad, number) => place.extend(step(*pad, *number)),
-            PatternSetting::Steps(_) => place.push(PlaceName::Part("Step")),
+            PatternSetting::Name(_) => path.push(PathStep::Part("Name")),
+            PatternSetting::Length(_) => path.push(PathStep::Part("Length")),
+            PatternSetting::Resolution(_) => path.push(PathStep::Part("Resolution")),
+            PatternSetting::On(on) => path.extend(step(on.pad, on.step)),
+            PatternSetting::Off(pad, number) => path.extend(step(*pad, *number)),
+            PatternSetting::Steps(_) => path.push(PathStep::Part("Step")),
         }
     }
 
@@ -348,15 +348,15 @@ pub(super) fn no_pattern(id: PatternId) -> Invalid {
 /// The serialized form of [`Steps`].
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-struct List(#[serde(deserialize_with = "bounded::list::<MAX_STEPS_PASTED, _, _>")] Vec<Step>);
+struct StepList(#[serde(deserialize_with = "bounded::list::<MAX_STEPS_PASTED, _, _>")] Vec<Step>);
 
-impl From<List> for Steps {
-    fn from(List(steps): List) -> Self {
+impl From<StepList> for Steps {
+    fn from(StepList(steps): StepList) -> Self {
         steps.into_iter().collect()
     }
 }
 
-impl From<Steps> for List {
+impl From<Steps> for StepList {
     fn from(steps: Steps) -> Self {
         Self(steps.iter().collect())
     }

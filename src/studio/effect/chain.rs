@@ -12,24 +12,18 @@ use crate::{
     model::Invalid,
     studio::{
         common::{
+            automated::Automated,
             bounded::{self, MAX_SLOTS, MAX_TOUCHED},
+            ids::SlotId,
+            range::Range as _,
             reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings},
+            settings::{ParamPath, PathStep, Settings},
         },
+        effect::EffectParameter,
         plugin::Hosted,
     },
+    util::quantity::Amount,
 };
-
-/// The id of a slot, unique within its chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SlotId(pub u16);
-
-impl fmt::Display for SlotId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// An effect in a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,16 +180,16 @@ impl Settings for Chain {
         }
     }
 
-    fn place(setting: &ChainSetting, place: &mut Place) {
-        let slot = |id: &SlotId| PlaceName::Number(id.0.into());
+    fn path(setting: &ChainSetting, path: &mut ParamPath) {
+        let slot = |id: &SlotId| PathStep::Number(id.0.into());
         match setting {
             // The index of an effect depends on all others, so order is one
             // parameter.
             ChainSetting::Add(..) | ChainSetting::Remove(_) | ChainSetting::Move(..) => {}
-            ChainSetting::Bypass(id, _) => place.extend([slot(id), PlaceName::Part("Bypass")]),
+            ChainSetting::Bypass(id, _) => path.extend([slot(id), PathStep::Part("Bypass")]),
             ChainSetting::Effect(id, setting) => {
-                place.push(slot(id));
-                Effect::place(setting, place);
+                path.push(slot(id));
+                Effect::path(setting, path);
             }
         }
     }
@@ -257,6 +251,74 @@ impl TryFrom<Slots> for Chain {
         let chain = Self(Arc::new(slots));
         chain.check()?;
         Ok(chain)
+    }
+}
+
+/// A parameter of an effect in a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ChainParameter {
+    /// Whether the effect is bypassed.
+    Bypass(SlotId),
+    /// A parameter of the effect itself.
+    Effect(SlotId, EffectParameter),
+}
+
+impl ChainParameter {
+    /// The slot of the effect.
+    #[must_use]
+    pub const fn slot(self) -> SlotId {
+        match self {
+            Self::Bypass(slot) | Self::Effect(slot, _) => slot,
+        }
+    }
+}
+
+impl Automated for Chain {
+    type Parameter = ChainParameter;
+
+    fn every() -> Vec<ChainParameter> {
+        Vec::new()
+    }
+
+    fn part(&self, parameter: ChainParameter) -> Option<Amount> {
+        let slot = self.slot(parameter.slot())?;
+        match parameter {
+            ChainParameter::Bypass(_) => Some(slot.bypass.part()),
+            ChainParameter::Effect(_, parameter) => slot.effect.part(parameter),
+        }
+    }
+
+    fn setting(parameter: ChainParameter, part: Amount) -> ChainSetting {
+        match parameter {
+            ChainParameter::Bypass(slot) => ChainSetting::Bypass(slot, bool::at(part)),
+            ChainParameter::Effect(slot, parameter) => {
+                ChainSetting::Effect(slot, Effect::setting(parameter, part))
+            }
+        }
+    }
+}
+
+impl Chain {
+    /// The parameters of the effects that are in the chain.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<ChainParameter> {
+        let kinds = EffectParameter::all();
+        let mut there = Vec::new();
+        for slot in self.slots() {
+            there.push(ChainParameter::Bypass(slot.id));
+            let turned = kinds.iter().filter(|parameter| slot.effect.part(**parameter).is_some());
+            there.extend(turned.map(|parameter| ChainParameter::Effect(slot.id, *parameter)));
+        }
+        there
+    }
+}
+
+impl fmt::Display for ChainParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bypass(slot) => write!(f, "bypass of effect {slot}"),
+            Self::Effect(slot, parameter) => write!(f, "{parameter:?} of effect {slot}"),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Parameter tables only; no signal processing belongs here.
 
 use crate::{
-    studio::{common::settings::settings, mixer::BusId},
+    studio::common::{ids::BusId, settings::settings},
     util::quantity::{Amount, CompressionRatio, Decibels, Gain, Seconds},
 };
 

@@ -35,11 +35,12 @@ pub use self::{
 
 use crate::studio::{
     common::{
+        ids::PluginId,
         kinds::kinds,
         reference::{Reference, Refers},
         tone::Filter,
     },
-    plugin::{Hosted, Loaded, PluginId},
+    plugin::{Hosted, Loaded},
 };
 
 kinds! {

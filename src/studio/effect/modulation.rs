@@ -3,10 +3,7 @@
 //! Parameter tables only; no signal processing belongs here.
 
 use crate::{
-    studio::{
-        common::{rhythm::NoteValue, settings::settings},
-        instrument::modulator::LfoShape,
-    },
+    studio::common::{rhythm::NoteValue, settings::settings, tone::LfoShape},
     util::quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
 };
 

@@ -2,12 +2,11 @@
 //!
 //! Parameter tables only; no signal processing belongs here.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    studio::common::settings::settings,
+    studio::common::{range::choices, settings::settings},
     util::quantity::{Amount, BitDepth, Gain, Hertz, Quality},
 };
+use serde::{Deserialize, Serialize};
 
 settings! {
     /// One band of an equaliser.
@@ -90,4 +89,8 @@ settings! {
         /// The wet part of the output: 0 is dry only, 1 is wet only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
+}
+
+choices! {
+    DistortionCurve: Soft Hard Fold Rectify;
 }

@@ -11,13 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{InstrumentId, Invalid},
-    studio::{
-        common::{
-            bounded::{self, MAX_MAPPINGS},
-            reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings},
-        },
-        mixer::BusId,
+    studio::common::{
+        bounded::{self, MAX_MAPPINGS},
+        ids::BusId,
+        reference::{Reference, Refers},
+        settings::{ParamPath, PathStep, Settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -148,11 +146,11 @@ impl Settings for MidiMap {
         }
     }
 
-    fn place(setting: &MidiMapSetting, place: &mut Place) {
-        place.push(match setting {
-            MidiMapSetting::Channel(_) => PlaceName::Part("Channel"),
+    fn path(setting: &MidiMapSetting, path: &mut ParamPath) {
+        path.push(match setting {
+            MidiMapSetting::Channel(_) => PathStep::Part("Channel"),
             MidiMapSetting::Put(id, _) | MidiMapSetting::Remove(id) => {
-                PlaceName::Number(id.0.into())
+                PathStep::Number(id.0.into())
             }
         });
     }

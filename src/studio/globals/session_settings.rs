@@ -2,24 +2,21 @@
 //!
 //! This file must not know participants; access rules are in `access`.
 
+use crate::{
+    studio::common::{
+        name::Name,
+        range::choices,
+        reference::{Reference, Refers},
+        rhythm::NoteValue,
+        settings::settings,
+    },
+    util::quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels},
+};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::midi_map::{MidiMap, MidiMapSetting};
-use crate::{
-    model::Invalid,
-    studio::{
-        StudioEffect, StudioState,
-        common::{
-            name::Name,
-            reference::{Reference, Refers},
-            rhythm::NoteValue,
-            settings::{Settings, settings},
-        },
-    },
-    util::quantity::{Amount, Bpm, ConcertPitch, CountIn, Decibels},
-};
+use super::midi_map::MidiMap;
 
 settings! {
     /// The settings of the session as a whole.
@@ -107,19 +104,8 @@ impl TuningSystem {
         &[Self::Equal, Self::Just, Self::Pythagorean, Self::Meantone, Self::Werckmeister];
 }
 
-pub(in crate::studio) fn reduce(
-    state: &mut StudioState,
-    setting: &SessionSetting,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    Arc::make_mut(&mut state.session).set(setting.clone())?;
-    if let SessionSetting::Midi(MidiMapSetting::Put(..)) = setting {
-        state.check_references(&state.session.midi)?;
-    }
-    Ok(Vec::new())
-}
-
 /// Removes references from the session's settings to what was deleted.
-pub(in crate::studio) fn forget(session: &mut Arc<SessionState>, gone: Reference) {
+pub(in crate::studio) fn forget_in_session(session: &mut Arc<SessionState>, gone: Reference) {
     if session.midi.refers_to(gone) {
         Arc::make_mut(session).midi.forget(gone);
     }
@@ -261,6 +247,13 @@ impl From<TimeSignature> for Fraction {
     fn from(signature: TimeSignature) -> Self {
         Self { beats: signature.beats, unit: signature.unit }
     }
+}
+
+choices! {
+    Key: C CSharp D EFlat E F FSharp G AFlat A BFlat B;
+    Scale: Major Minor HarmonicMinor Dorian Phrygian Lydian Mixolydian MajorPentatonic
+        MinorPentatonic Blues Chromatic;
+    TuningSystem: Equal Just Pythagorean Meantone Werckmeister;
 }
 
 #[cfg(test)]

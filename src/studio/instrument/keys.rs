@@ -8,7 +8,7 @@ use crate::{
     model::Invalid,
     studio::common::{
         bounded,
-        settings::{Place, PlaceName, Settings},
+        settings::{ParamPath, PathStep, Settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -62,9 +62,9 @@ impl Settings for Keys {
         Ok(())
     }
 
-    fn place(change: &KeyChange, place: &mut Place) {
+    fn path(change: &KeyChange, path: &mut ParamPath) {
         let (KeyChange::Down(pitch, _) | KeyChange::Up(pitch)) = change;
-        place.push(PlaceName::Number(pitch.get().into()));
+        path.push(PathStep::Number(pitch.get().into()));
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(KeyChange)) {

@@ -7,36 +7,35 @@ pub(super) mod keys;
 pub(super) mod modulator;
 pub(super) mod sends;
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
     studio::{
-        StudioEffect, StudioState,
-        automation::ChainOf,
         common::{
             bounded::{self, MAX_INSTRUMENTS},
+            ids::{BusId, LayerGroupId},
             name::Name,
+            range::choices,
             reference::{Reference, Refers},
             settings::{Settings, settings},
+            studio_effect::StudioEffect,
             tone::{Envelope, Filter},
         },
-        effect::chain::{Chain, ChainSetting},
+        effect::chain::Chain,
         instrument::{
             keys::{KeyChange, Keys},
             modulator::{Arpeggiator, ChordShape, Groove, Lfo},
-            sends::Sends,
+            sends::{BusSendParameter, Sends, SendsParameter},
         },
-        mixer::{BusId, layer_group::LayerGroupId},
-        source::{Source, SourceKind},
+        source::Source,
     },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
     },
 };
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 /// The output of an instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,6 +270,23 @@ impl Instrument {
     }
 }
 
+impl Instrument {
+    /// The parameters of this instrument, including those of its effects and
+    /// sends.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<InstrumentParameter> {
+        let own = InstrumentParameter::all();
+        let mut there: Vec<_> =
+            own.into_iter().filter(|parameter| parameter.part(self).is_some()).collect();
+        there.extend(self.chain.parameters().into_iter().map(InstrumentParameter::Chain));
+        let sends = self.sends.iter().flat_map(|(bus, _)| {
+            BusSendParameter::all().into_iter().map(move |send| SendsParameter(bus, send))
+        });
+        there.extend(sends.map(InstrumentParameter::Sends));
+        there
+    }
+}
+
 impl Refers for Instrument {
     fn references(&self, each: &mut dyn FnMut(Reference)) {
         self.source.references(each);
@@ -298,55 +314,26 @@ impl Refers for Instrument {
     }
 }
 
-pub(super) fn add(
-    state: &mut StudioState,
-    id: InstrumentId,
-    name: &Name,
-    source: SourceKind,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    let instrument =
-        Instrument { name: name.clone(), source: Source::of(source), ..Instrument::default() };
-    state.instruments.put(id, &Arc::new(instrument))?;
-    state.piano_roll.add_track(id);
-    state.drums.follow_one(id, &state.instruments);
-    Ok(Vec::new())
-}
-
-pub(super) fn delete(
-    state: &mut StudioState,
-    id: InstrumentId,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    let instrument = state.instruments.take(id)?;
-    state.piano_roll.remove_track(id);
-    state.arrangement.remove_part(id);
-    state.automation.forget_instrument(id);
-    state.drums.follow_one(id, &state.instruments);
-    state.forget(Reference::Instrument(id));
-    Ok(silence(id, &instrument.sounding))
-}
-
-pub(super) fn reduce(
-    state: &mut StudioState,
-    id: InstrumentId,
-    action: &InstrumentAction,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    let instrument = state.instruments.get_mut(id)?;
-    match action {
-        InstrumentAction::Set(setting) => {
-            instrument.set(setting.clone())?;
-            instrument.check()?;
-            if let Some(edited) = state.instruments.get(id) {
-                state.check_references(edited)?;
+impl InstrumentState {
+    /// Edits or plays an instrument. What it refers to is not checked here.
+    pub(super) fn reduce(
+        &mut self,
+        id: InstrumentId,
+        action: &InstrumentAction,
+    ) -> Result<Vec<StudioEffect>, Invalid> {
+        let instrument = self.get_mut(id)?;
+        match action {
+            InstrumentAction::Set(setting) => {
+                instrument.set(setting.clone())?;
+                instrument.check()?;
+                Ok(Vec::new())
             }
-            state.drums.follow_one(id, &state.instruments);
-            if let InstrumentSetting::Chain(ChainSetting::Remove(slot)) = setting {
-                state.automation.forget_slot(ChainOf::Instrument(id), *slot);
+            InstrumentAction::Play(pitch, velocity) => play(id, instrument, *pitch, *velocity),
+            InstrumentAction::Release(pitch) => release(id, instrument, *pitch),
+            InstrumentAction::ReleaseAll => {
+                Ok(silence(id, &std::mem::take(&mut instrument.sounding)))
             }
-            Ok(Vec::new())
         }
-        InstrumentAction::Play(pitch, velocity) => play(id, instrument, *pitch, *velocity),
-        InstrumentAction::Release(pitch) => release(id, instrument, *pitch),
-        InstrumentAction::ReleaseAll => Ok(silence(id, &std::mem::take(&mut instrument.sounding))),
     }
 }
 
@@ -380,12 +367,22 @@ pub(super) fn silence(id: InstrumentId, keys: &Keys) -> Vec<StudioEffect> {
     keys.iter().map(|(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch }).collect()
 }
 
+choices! {
+    Channels: Mono Stereo;
+}
+
+#[cfg(test)]
+mod parameter_tests;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         model::Model,
-        studio::{MixerSetting, NetworkAction, SendsSetting, Studio},
+        studio::{
+            Studio, StudioState, instrument::sends::SendsSetting, mixer::MixerSetting,
+            network_action::NetworkAction, source::SourceKind,
+        },
     };
 
     const LEAD: InstrumentId = InstrumentId(2);
@@ -393,11 +390,11 @@ mod tests {
     const LOUD: Velocity = Velocity::of(100);
 
     fn act(state: &mut StudioState, action: &InstrumentAction) -> Vec<StudioEffect> {
-        reduce(state, LEAD, action).unwrap()
+        state.instruments.reduce(LEAD, action).unwrap()
     }
 
     fn add_at(state: &mut StudioState, id: u32) {
-        add(state, InstrumentId(id), &Name::default(), SourceKind::Pluck).unwrap();
+        state.add_instrument(InstrumentId(id), &Name::default(), SourceKind::Pluck).unwrap();
     }
 
     #[test]
@@ -417,9 +414,9 @@ mod tests {
         let mut state = StudioState::starter();
         act(&mut state, &InstrumentAction::Play(C, LOUD));
         let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
-        assert_eq!(delete(&mut state, LEAD), Ok(vec![off]));
+        assert_eq!(state.delete_instrument(LEAD), Ok(vec![off]));
         assert_eq!(state.piano_roll.track(LEAD), None);
-        assert_eq!(delete(&mut state, LEAD), Err(Invalid::missing("instrument", 2)));
+        assert_eq!(state.delete_instrument(LEAD), Err(Invalid::missing("instrument", 2)));
     }
 
     #[test]
@@ -445,7 +442,8 @@ mod tests {
         let missing = Invalid::missing("bus", 1);
         for setting in [&output, &send] {
             let set = InstrumentAction::Set(setting.clone());
-            let refused = reduce(&mut state.clone(), LEAD, &set);
+            let refused =
+                Studio::reduce(&mut state.clone(), &NetworkAction::Instrument(LEAD, set)).map(drop);
             assert_eq!(refused, Err(missing.clone()));
         }
         mixer(&mut state, MixerSetting::AddBus(bus, Name::default())).unwrap();
@@ -486,10 +484,10 @@ mod tests {
     fn instruments_are_unique_and_limited() {
         let mut state = StudioState::default();
         let add = |state: &mut StudioState, id| {
-            add(state, InstrumentId(id), &Name::default(), SourceKind::Kick)
+            state.add_instrument(InstrumentId(id), &Name::default(), SourceKind::Kick)
         };
         for id in 1..=2048 {
-            assert_eq!(add(&mut state, id), Ok(vec![]));
+            assert_eq!(add(&mut state, id), Ok(()));
         }
         assert_eq!(add(&mut state, 2048), Err(Invalid::exists("instrument", 2048)));
         assert_eq!(add(&mut state, 2049), Err(Invalid::full("instruments", 2048)));

@@ -2,27 +2,19 @@
 //!
 //! Parameter tables only; they must not know the instrument, nor time.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     studio::{
-        common::{rhythm::NoteValue, settings::settings},
+        common::{
+            range::{Range, choices},
+            rhythm::NoteValue,
+            settings::settings,
+            tone::LfoShape,
+        },
         globals::session_settings::TimeSignature,
     },
     util::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset},
 };
-
-/// The waveform of an LFO.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum LfoShape {
-    Sine,
-    Triangle,
-    RampUp,
-    RampDown,
-    Square,
-    SampleAndHold,
-}
+use serde::{Deserialize, Serialize};
 
 /// The parameter that an LFO moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,4 +169,26 @@ pub enum Swing {
     AsSession,
     /// This swing: 0 is straight.
     Own(Amount),
+}
+
+choices! {
+    LfoTarget: Pitch Level Pan Cutoff Resonance Timbre;
+    ArpeggioPattern: Up Down UpAndDown AsStruck Random AllAtOnce;
+    ChordShape: Single Octave Power Major Minor Diminished Augmented SuspendedSecond
+        SuspendedFourth Sixth DominantSeventh MajorSeventh MinorSeventh Ninth;
+}
+
+/// A lane always sets a swing of the groove's own; [`Swing::AsSession`] reads
+/// as 0.
+impl Range for Swing {
+    fn at(part: Amount) -> Self {
+        Self::Own(part)
+    }
+
+    fn part(self) -> Amount {
+        match self {
+            Self::AsSession => Amount::MIN,
+            Self::Own(swing) => swing,
+        }
+    }
 }

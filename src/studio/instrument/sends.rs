@@ -6,17 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::Invalid,
-    studio::{
-        common::{
-            bounded::{self, MAX_BUSES},
-            reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings, settings},
-        },
-        mixer::BusId,
+    studio::common::{
+        automated::Automated,
+        bounded::{self, MAX_BUSES},
+        ids::BusId,
+        reference::{Reference, Refers},
+        settings::{ParamPath, PathStep, Settings, settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
-        quantity::Decibels,
+        quantity::{Amount, Decibels},
     },
 };
 
@@ -82,12 +81,12 @@ impl Settings for Sends {
         }
     }
 
-    fn place(setting: &SendsSetting, place: &mut Place) {
+    fn path(setting: &SendsSetting, path: &mut ParamPath) {
         let (SendsSetting::Add(bus) | SendsSetting::Remove(bus) | SendsSetting::Set(bus, _)) =
             setting;
-        place.push(PlaceName::Number(bus.0.into()));
+        path.push(PathStep::Number(bus.0.into()));
         if let SendsSetting::Set(_, setting) = setting {
-            BusSend::place(setting, place);
+            BusSend::path(setting, path);
         }
     }
 
@@ -116,5 +115,26 @@ impl Refers for Sends {
         if let Reference::Bus(bus) = gone {
             self.0.remove(&bus);
         }
+    }
+}
+
+/// A parameter of the send to a bus. Without effect while there is no such
+/// send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SendsParameter(pub BusId, pub BusSendParameter);
+
+impl Automated for Sends {
+    type Parameter = SendsParameter;
+
+    fn every() -> Vec<SendsParameter> {
+        Vec::new()
+    }
+
+    fn part(&self, SendsParameter(bus, parameter): SendsParameter) -> Option<Amount> {
+        self.to(bus)?.part(parameter)
+    }
+
+    fn setting(SendsParameter(bus, parameter): SendsParameter, part: Amount) -> SendsSetting {
+        SendsSetting::Set(bus, BusSend::setting(parameter, part))
     }
 }

@@ -5,40 +5,26 @@
 
 pub(super) mod layer_group;
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        StudioEffect, StudioState,
-        automation::ChainOf,
         common::{
             bounded::{self, MAX_BUSES, MAX_LAYER_GROUPS},
+            ids::{BusId, LayerGroupId},
             name::Name,
             reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings, settings},
+            settings::{ParamPath, PathStep, Settings, settings},
         },
-        effect::chain::{Chain, ChainSetting, SlotId},
-        mixer::layer_group::{LayerGroup, LayerGroupId, LayerGroupSetting},
+        effect::chain::Chain,
+        mixer::layer_group::{LayerGroup, LayerGroupSetting},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Decibels, Pan},
     },
 };
-
-/// The id of a bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct BusId(pub u32);
-
-impl fmt::Display for BusId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 settings! {
     /// A bus: a strip that receives outputs and sends.
@@ -49,7 +35,7 @@ settings! {
         level: Level(Decibels) = Decibels::of(0.0);
         /// The stereo position, from -1 (left) to 1 (right).
         pan: Pan(Pan) = Pan::of(0.0);
-        /// Whether the bus is muted.
+        /// Whether the master is muted.
         mute: Mute(bool) = false;
         /// Whether buses that are not soloed are muted.
         solo: Solo(bool) = false;
@@ -173,6 +159,12 @@ impl Mixer {
         self.buses.get_mut(&id).ok_or_else(|| Invalid::missing("bus", id))
     }
 
+    /// Changes a strip. What it refers to is not checked here.
+    pub(super) fn reduce(&mut self, setting: &MixerSetting) -> Result<(), Invalid> {
+        self.set(setting.clone())?;
+        self.check(setting)
+    }
+
     /// Checks the chain that a setting edits, once the action is done.
     pub(super) fn check(&self, setting: &MixerSetting) -> Result<(), Invalid> {
         match setting {
@@ -199,40 +191,6 @@ impl Refers for Mixer {
                 bus.chain.forget(gone);
             }
         }
-    }
-}
-
-pub(super) fn reduce(
-    state: &mut StudioState,
-    setting: &MixerSetting,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    state.mixer.set(setting.clone())?;
-    match setting {
-        MixerSetting::DeleteBus(id) => state.forget(Reference::Bus(*id)),
-        MixerSetting::DeleteLayerGroup(id) => state.forget(Reference::LayerGroup(*id)),
-        MixerSetting::Bus(_, BusSetting::Chain(_))
-        | MixerSetting::Master(MasterSetting::Chain(_)) => {
-            state.mixer.check(setting)?;
-            state.check_references(&state.mixer)?;
-            if let Some((chain, slot)) = removed(setting) {
-                state.automation.forget_slot(chain, slot);
-            }
-        }
-        _ => {}
-    }
-    Ok(Vec::new())
-}
-
-/// The effect that a setting removes.
-const fn removed(setting: &MixerSetting) -> Option<(ChainOf, SlotId)> {
-    match setting {
-        MixerSetting::Bus(id, BusSetting::Chain(ChainSetting::Remove(slot))) => {
-            Some((ChainOf::Bus(*id), *slot))
-        }
-        MixerSetting::Master(MasterSetting::Chain(ChainSetting::Remove(slot))) => {
-            Some((ChainOf::Master, *slot))
-        }
-        _ => None,
     }
 }
 
@@ -276,25 +234,25 @@ impl Settings for Mixer {
         }
     }
 
-    fn place(setting: &MixerSetting, place: &mut Place) {
+    fn path(setting: &MixerSetting, path: &mut ParamPath) {
         match setting {
             MixerSetting::AddBus(id, _) | MixerSetting::DeleteBus(id) => {
-                place.extend([PlaceName::Part("Bus"), PlaceName::Number(id.0.into())]);
+                path.extend([PathStep::Part("Bus"), PathStep::Number(id.0.into())]);
             }
             MixerSetting::Bus(id, setting) => {
-                place.extend([PlaceName::Part("Bus"), PlaceName::Number(id.0.into())]);
-                Bus::place(setting, place);
+                path.extend([PathStep::Part("Bus"), PathStep::Number(id.0.into())]);
+                Bus::path(setting, path);
             }
             MixerSetting::Master(setting) => {
-                place.push(PlaceName::Part("Master"));
-                Master::place(setting, place);
+                path.push(PathStep::Part("Master"));
+                Master::path(setting, path);
             }
             MixerSetting::AddLayerGroup(id, _) | MixerSetting::DeleteLayerGroup(id) => {
-                place.extend([PlaceName::Part("LayerGroup"), PlaceName::Number(id.0.into())]);
+                path.extend([PathStep::Part("LayerGroup"), PathStep::Number(id.0.into())]);
             }
             MixerSetting::LayerGroup(id, setting) => {
-                place.extend([PlaceName::Part("LayerGroup"), PlaceName::Number(id.0.into())]);
-                LayerGroup::place(setting, place);
+                path.extend([PathStep::Part("LayerGroup"), PathStep::Number(id.0.into())]);
+                LayerGroup::path(setting, path);
             }
         }
     }

@@ -19,12 +19,11 @@ pub use self::{
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
     studio::{
-        StudioEffect, StudioState,
         common::{
             bounded::{self, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL},
+            loop_region::LoopRegion,
             settings::Settings,
         },
-        globals::playback::LoopRegion,
         instrument::InstrumentState,
     },
     util::{
@@ -214,18 +213,17 @@ impl PianoRoll {
     }
 }
 
-pub(super) fn reduce(
-    state: &mut StudioState,
-    id: InstrumentId,
-    action: &PianoRollAction,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    let before = state.piano_roll.notes;
-    state.piano_roll.edit(id, |track| track.act(action))?;
-    let after = state.piano_roll.notes;
-    if after > before {
-        state.piano_roll.check()?;
+impl PianoRoll {
+    /// Edits a track.
+    pub(super) fn reduce(
+        &mut self,
+        id: InstrumentId,
+        action: &PianoRollAction,
+    ) -> Result<(), Invalid> {
+        let before = self.notes;
+        self.edit(id, |track| track.act(action))?;
+        if self.notes > before { self.check() } else { Ok(()) }
     }
-    Ok(Vec::new())
 }
 
 /// The serialized form of [`PianoRoll`]; the number of notes is recomputed when
@@ -253,6 +251,10 @@ impl From<PianoRoll> for Tracks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        model::Model,
+        studio::{Studio, StudioEffect, StudioState, network_action::NetworkAction},
+    };
 
     const BASS: InstrumentId = InstrumentId(1);
 
@@ -264,6 +266,14 @@ mod tests {
             velocity: Velocity::of(100),
             probability: Probability::MAX,
         }
+    }
+
+    fn reduce(
+        state: &mut StudioState,
+        id: InstrumentId,
+        action: &PianoRollAction,
+    ) -> Result<Vec<StudioEffect>, Invalid> {
+        Studio::reduce(state, &NetworkAction::PianoRoll(id, action.clone()))
     }
 
     fn studio(notes: impl IntoIterator<Item = Note>) -> StudioState {

@@ -12,9 +12,9 @@ use serde::{
 
 use crate::{
     model::{DigestDelta, Invalid},
-    studio::{
-        common::bounded::{self, MAX_NOTES, MAX_PASTED},
-        globals::playback::LoopRegion,
+    studio::common::{
+        bounded::{self, MAX_NOTES, MAX_PASTED},
+        loop_region::LoopRegion,
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -48,7 +48,7 @@ pub(in crate::studio) enum NoteChange {
 }
 
 /// The start and pitch that identify a note.
-type Place = (Ticks, Pitch);
+type NoteKey = (Ticks, Pitch);
 
 /// A note without its start and pitch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,7 +60,7 @@ struct Body {
 
 /// Notes, at most one per start and pitch.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Notes(OrdMap<Place, Body>);
+pub struct Notes(OrdMap<NoteKey, Body>);
 
 impl Note {
     /// The first tick after the note.
@@ -69,7 +69,7 @@ impl Note {
         self.tick.get() + self.length.get()
     }
 
-    const fn place(&self) -> Place {
+    const fn place(&self) -> NoteKey {
         (self.tick, self.pitch)
     }
 
@@ -80,7 +80,7 @@ impl Note {
 }
 
 impl Body {
-    const fn at(self, (tick, pitch): Place) -> Note {
+    const fn at(self, (tick, pitch): NoteKey) -> Note {
         let Self { length, velocity, probability } = self;
         Note { tick, pitch, length, velocity, probability }
     }

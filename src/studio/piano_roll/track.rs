@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     model::{DigestDelta, Invalid},
-    studio::{
-        common::settings::{Settings, settings},
-        globals::playback::LoopRegion,
+    studio::common::{
+        loop_region::LoopRegion,
+        settings::{Settings, settings},
     },
     util::quantity::{Pitch, Ticks},
 };

@@ -4,102 +4,33 @@
 //! A device knows its definition by id only: parameter tables are in the
 //! registry, plug-ins in the engine.
 
+pub(super) mod device;
 pub(super) mod registry;
-
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{InstrumentId, Invalid},
-    studio::{
-        StudioEffect, StudioState,
-        common::{
-            automated::{Automated, NoParameter},
-            bounded::{self, MAX_TOUCHED},
-            content::Content,
-            reference::{Reference, Refers},
-            settings::{Place, PlaceName, Settings},
-        },
-        effect::{
-            EffectSetting,
-            chain::{ChainSetting, SlotId},
-        },
-        instrument::{InstrumentAction, InstrumentSetting},
-        mixer::{BusId, BusSetting, MasterSetting, MixerSetting},
-        network_action::NetworkAction,
-        source::SourceSetting,
+    model::Invalid,
+    studio::common::{
+        automated::{Automated, NoParameter},
+        bounded::{self, MAX_TOUCHED},
+        content::Content,
+        ids::{DefinitionId, ParameterId},
+        reference::{Reference, Refers},
+        settings::{ParamPath, PathStep, Settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
-        quantity::{Amount, ParameterChange, ParameterValue},
+        quantity::{Amount, ParameterValue},
     },
 };
-
-/// The id of a custom `SynthDef` in the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SynthDefId(pub u32);
-
-/// The id of a plug-in in the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PluginId(pub u32);
-
-/// The id of a definition in the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum DefinitionId {
-    /// A custom `SynthDef`.
-    SynthDef(SynthDefId),
-    /// A plug-in.
-    Plugin(PluginId),
-}
-
-impl DefinitionId {
-    /// The kind of definition, as error texts name it.
-    pub(super) const fn what(self) -> &'static str {
-        match self {
-            Self::SynthDef(_) => "SynthDef",
-            Self::Plugin(_) => "plug-in",
-        }
-    }
-
-    pub(super) const fn number(self) -> u32 {
-        match self {
-            Self::SynthDef(SynthDefId(number)) | Self::Plugin(PluginId(number)) => number,
-        }
-    }
-}
-
-impl From<SynthDefId> for DefinitionId {
-    fn from(id: SynthDefId) -> Self {
-        Self::SynthDef(id)
-    }
-}
-
-impl From<PluginId> for DefinitionId {
-    fn from(id: PluginId) -> Self {
-        Self::Plugin(id)
-    }
-}
-
-/// A parameter, by its row in the table of its definition, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ParameterId(pub u16);
-
-impl fmt::Display for ParameterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// A loaded definition and its settings.
 ///
 /// An untouched parameter has its value in the saved state, or without one the
 /// default of the definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written<K>")]
+#[serde(try_from = "WrittenLoaded<K>")]
 pub struct Loaded<K> {
     definition: Option<K>,
     touched: OrdMap<ParameterId, ParameterValue>,
@@ -214,14 +145,14 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Settings for Loaded<K> {
         }
     }
 
-    fn place(setting: &LoadedSetting<K>, place: &mut Place) {
+    fn path(setting: &LoadedSetting<K>, path: &mut ParamPath) {
         match setting {
             // Both replace everything below them, so their path is empty.
             LoadedSetting::Load(_) | LoadedSetting::Unload => {}
             LoadedSetting::Set(parameter, _) | LoadedSetting::Reset(parameter) => {
-                place.push(PlaceName::Number(parameter.0.into()));
+                path.push(PathStep::Number(parameter.0.into()));
             }
-            LoadedSetting::Saved(_) => place.push(PlaceName::Part("Saved")),
+            LoadedSetting::Saved(_) => path.push(PathStep::Part("Saved")),
         }
     }
 
@@ -283,120 +214,20 @@ impl<K: Copy + Into<DefinitionId>> Refers for Loaded<K> {
     }
 }
 
-/// A place where a definition can be loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Device {
-    /// The source of an instrument.
-    Source(InstrumentId),
-    /// An effect of an instrument.
-    Slot(InstrumentId, SlotId),
-    /// An effect of a bus.
-    BusSlot(BusId, SlotId),
-    /// An effect of the master.
-    MasterSlot(SlotId),
-}
-
-impl Device {
-    /// The device, if the place exists and is for hosted devices.
-    pub(super) fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
-        let chain = match self {
-            Self::Source(id) => return state.instruments.get(id)?.source.hosted(),
-            Self::Slot(id, _) => &state.instruments.get(id)?.chain,
-            Self::BusSlot(id, _) => &state.mixer.bus(id)?.chain,
-            Self::MasterSlot(_) => &state.mixer.master.chain,
-        };
-        chain.slot(self.slot()?)?.effect.hosted()
-    }
-
-    const fn slot(self) -> Option<SlotId> {
-        match self {
-            Self::Source(_) => None,
-            Self::Slot(_, slot) | Self::BusSlot(_, slot) | Self::MasterSlot(slot) => Some(slot),
-        }
-    }
-
-    /// The action that sets a parameter of the device.
-    pub(super) fn set(
-        self,
-        definition: DefinitionId,
-        parameter: ParameterId,
-        value: ParameterValue,
-    ) -> NetworkAction {
-        let source = || match definition {
-            DefinitionId::SynthDef(_) => {
-                SourceSetting::SynthDef(LoadedSetting::Set(parameter, value))
-            }
-            DefinitionId::Plugin(_) => SourceSetting::Vst(LoadedSetting::Set(parameter, value)),
-        };
-        let effect = |slot| {
-            ChainSetting::Effect(slot, EffectSetting::Vst(LoadedSetting::Set(parameter, value)))
-        };
-        let instrument =
-            |id, setting| NetworkAction::Instrument(id, InstrumentAction::Set(setting));
-        match self {
-            Self::Source(id) => instrument(id, InstrumentSetting::Source(source())),
-            Self::Slot(id, slot) => instrument(id, InstrumentSetting::Chain(effect(slot))),
-            Self::BusSlot(id, slot) => {
-                NetworkAction::Mixer(MixerSetting::Bus(id, BusSetting::Chain(effect(slot))))
-            }
-            Self::MasterSlot(slot) => {
-                NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(effect(slot))))
-            }
-        }
-    }
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Source(id) => write!(f, "the source of instrument {id}"),
-            Self::Slot(id, slot) => write!(f, "effect {slot} of instrument {id}"),
-            Self::BusSlot(id, slot) => write!(f, "effect {slot} of bus {id}"),
-            Self::MasterSlot(slot) => write!(f, "effect {slot} of the master"),
-        }
-    }
-}
-
-/// Changes a parameter relative to its current value, within its range.
-/// Concurrent turns of an endless knob add up.
-pub(super) fn adjust(
-    state: &mut StudioState,
-    device: Device,
-    parameter: ParameterId,
-    by: ParameterChange,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    let hosted = match device {
-        Device::Source(id) => state.instruments.get_mut(id)?.source.hosted_mut(),
-        Device::Slot(id, slot) => state.instruments.get_mut(id)?.chain.hosted_mut(slot)?,
-        Device::BusSlot(id, slot) => state.mixer.bus_mut(id)?.chain.hosted_mut(slot)?,
-        Device::MasterSlot(slot) => state.mixer.master.chain.hosted_mut(slot)?,
-    };
-    let Some(hosted) = hosted else {
-        return Err(Invalid::unfit("this source or effect is neither a SynthDef nor a plug-in"));
-    };
-    let table = hosted.definition().and_then(|id| state.registry.definition(id));
-    let Some(row) = table.and_then(|table| table.parameter(parameter)) else {
-        return Err(Invalid::missing("parameter", parameter));
-    };
-    let value = hosted.touched(parameter).unwrap_or(row.default());
-    hosted.touch(parameter, row.moved(value, by))?;
-    Ok(Vec::new())
-}
-
 /// A [`Loaded`] as it is deserialized, before it is checked.
 #[derive(Deserialize)]
-struct Written<K> {
+struct WrittenLoaded<K> {
     definition: Option<K>,
     #[serde(deserialize_with = "bounded::map::<MAX_TOUCHED, _, _, _>")]
     touched: OrdMap<ParameterId, ParameterValue>,
     saved: Option<Content>,
 }
 
-impl<K> TryFrom<Written<K>> for Loaded<K> {
+impl<K> TryFrom<WrittenLoaded<K>> for Loaded<K> {
     type Error = &'static str;
 
-    fn try_from(read: Written<K>) -> Result<Self, Self::Error> {
-        let Written { definition, touched, saved } = read;
+    fn try_from(read: WrittenLoaded<K>) -> Result<Self, Self::Error> {
+        let WrittenLoaded { definition, touched, saved } = read;
         if definition.is_none() && !(touched.is_empty() && saved.is_none()) {
             return Err("there are settings, but nothing is loaded");
         }

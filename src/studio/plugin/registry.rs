@@ -8,17 +8,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DefinitionId, ParameterId, PluginId, SynthDefId};
 use crate::{
     model::{DigestDelta, Invalid},
-    studio::{
-        StudioEffect, StudioState,
-        common::{
-            bounded::{self, MAX_DEFINITIONS, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL},
-            name::Name,
-            reference::Reference,
-            settings::{Place, PlaceName, Settings},
-        },
+    studio::common::{
+        bounded::{self, MAX_DEFINITIONS, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL},
+        ids::{DefinitionId, ParameterId, PluginId, SynthDefId},
+        name::Name,
+        settings::{ParamPath, PathStep, Settings},
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -183,21 +179,21 @@ impl Registry {
     }
 }
 
-pub(in crate::studio) fn reduce(
-    state: &mut StudioState,
-    setting: &RegistrySetting,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    state.registry.set(setting.clone())?;
-    let gone: DefinitionId = match setting {
-        RegistrySetting::AddSynthDef(..) | RegistrySetting::AddPlugin(..) => {
-            state.registry.check()?;
-            return Ok(Vec::new());
+impl Registry {
+    /// Adds or deletes a definition, and returns the one that is gone.
+    pub(in crate::studio) fn reduce(
+        &mut self,
+        setting: &RegistrySetting,
+    ) -> Result<Option<DefinitionId>, Invalid> {
+        self.set(setting.clone())?;
+        match setting {
+            RegistrySetting::AddSynthDef(..) | RegistrySetting::AddPlugin(..) => {
+                self.check().map(|()| None)
+            }
+            RegistrySetting::DeleteSynthDef(id) => Ok(Some((*id).into())),
+            RegistrySetting::DeletePlugin(id) => Ok(Some((*id).into())),
         }
-        RegistrySetting::DeleteSynthDef(id) => (*id).into(),
-        RegistrySetting::DeletePlugin(id) => (*id).into(),
-    };
-    state.forget(Reference::Definition(gone));
-    Ok(Vec::new())
+    }
 }
 
 impl Settings for Registry {
@@ -207,36 +203,38 @@ impl Settings for Registry {
     fn set(&mut self, setting: RegistrySetting) -> Result<(), Invalid> {
         match setting {
             RegistrySetting::AddSynthDef(id, definition) => {
-                add(&mut self.synth_defs, id, definition)
+                add_definition(&mut self.synth_defs, id, definition)
             }
-            RegistrySetting::DeleteSynthDef(id) => delete(&mut self.synth_defs, id),
-            RegistrySetting::AddPlugin(id, definition) => add(&mut self.plugins, id, definition),
-            RegistrySetting::DeletePlugin(id) => delete(&mut self.plugins, id),
+            RegistrySetting::DeleteSynthDef(id) => delete_definition(&mut self.synth_defs, id),
+            RegistrySetting::AddPlugin(id, definition) => {
+                add_definition(&mut self.plugins, id, definition)
+            }
+            RegistrySetting::DeletePlugin(id) => delete_definition(&mut self.plugins, id),
         }
     }
 
-    fn place(setting: &RegistrySetting, place: &mut Place) {
+    fn path(setting: &RegistrySetting, path: &mut ParamPath) {
         let id: DefinitionId = match setting {
             RegistrySetting::AddSynthDef(id, _) | RegistrySetting::DeleteSynthDef(id) => {
                 (*id).into()
             }
             RegistrySetting::AddPlugin(id, _) | RegistrySetting::DeletePlugin(id) => (*id).into(),
         };
-        place.extend([PlaceName::Part(id.what()), PlaceName::Number(id.number().into())]);
+        path.extend([PathStep::Part(id.what()), PathStep::Number(id.number().into())]);
     }
 
     fn diff(&self, to: &Self, emit: &mut dyn FnMut(RegistrySetting)) {
         use RegistrySetting::{AddPlugin, AddSynthDef, DeletePlugin, DeleteSynthDef};
-        diff(&self.synth_defs, &to.synth_defs, |id, new| {
+        diff_definitions(&self.synth_defs, &to.synth_defs, |id, new| {
             emit(new.map_or(DeleteSynthDef(id), |definition| AddSynthDef(id, definition)));
         });
-        diff(&self.plugins, &to.plugins, |id, new| {
+        diff_definitions(&self.plugins, &to.plugins, |id, new| {
             emit(new.map_or(DeletePlugin(id), |definition| AddPlugin(id, definition)));
         });
     }
 }
 
-fn add<K: Copy + Ord + Into<DefinitionId>>(
+fn add_definition<K: Copy + Ord + Into<DefinitionId>>(
     map: &mut OrdMap<K, Arc<Definition>>,
     id: K,
     definition: Arc<Definition>,
@@ -248,7 +246,7 @@ fn add<K: Copy + Ord + Into<DefinitionId>>(
     bounded::at_most(map.len(), MAX_DEFINITIONS, "definitions in the registry")
 }
 
-fn delete<K: Copy + Ord + Into<DefinitionId>>(
+fn delete_definition<K: Copy + Ord + Into<DefinitionId>>(
     map: &mut OrdMap<K, Arc<Definition>>,
     id: K,
 ) -> Result<(), Invalid> {
@@ -258,7 +256,7 @@ fn delete<K: Copy + Ord + Into<DefinitionId>>(
 }
 
 /// Emits removals first: a full registry needs room for new definitions.
-fn diff<K: Copy + Ord>(
+fn diff_definitions<K: Copy + Ord>(
     from: &OrdMap<K, Arc<Definition>>,
     to: &OrdMap<K, Arc<Definition>>,
     mut emit: impl FnMut(K, Option<Arc<Definition>>),

@@ -6,19 +6,14 @@
 
 mod project_name;
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 pub use self::project_name::{BadProjectName, ProjectName};
 use crate::{
     model::Invalid,
-    studio::{
-        StudioEffect, StudioState,
-        common::{
-            bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
-            settings::settings,
-        },
+    studio::common::{
+        bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
+        settings::settings,
     },
 };
 
@@ -76,26 +71,6 @@ pub enum ProjectAction {
     RestoreCheckpoint(ProjectName),
     /// Deletes a checkpoint of the open project.
     DeleteCheckpoint(ProjectName),
-}
-
-/// The outcome of a project action. Only the engine may send it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProjectReport {
-    /// The action.
-    pub task: ProjectAction,
-    /// Its outcome.
-    pub outcome: ProjectOutcome,
-}
-
-/// The outcome of a project action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ProjectOutcome {
-    /// The action succeeded.
-    Done(Shelf),
-    /// The action succeeded, and this is the new session.
-    Loaded(Shelf, Arc<StudioState>),
-    /// The action failed.
-    Failed(ProjectFailure),
 }
 
 /// The projects and checkpoints on the disk.
@@ -182,77 +157,78 @@ impl Names {
     }
 }
 
-pub(super) fn reduce(
-    state: &mut StudioState,
-    action: &ProjectAction,
-) -> Result<Vec<StudioEffect>, Invalid> {
-    check(&state.projects, action)?;
-    if let ProjectAction::New = action {
-        let projects = Arc::make_mut(&mut state.projects);
-        projects.current = None;
-        projects.checkpoints = Names::default();
-        projects.notice = ProjectNotice::Done(ProjectAction::New);
-        return Ok(state.replace(&StudioState::starter()));
+impl Projects {
+    /// Begins a task, if nothing else is under way.
+    pub(super) fn reduce(&mut self, action: &ProjectAction) -> Result<(), Invalid> {
+        self.check(action)?;
+        if let ProjectAction::New = action {
+            self.current = None;
+            self.checkpoints = Names::default();
+            self.notice = ProjectNotice::Done(ProjectAction::New);
+        } else {
+            self.notice = ProjectNotice::Working(action.clone());
+        }
+        Ok(())
     }
-    Arc::make_mut(&mut state.projects).notice = ProjectNotice::Working(action.clone());
-    Ok(vec![StudioEffect::Project])
-}
 
-fn check(projects: &Projects, action: &ProjectAction) -> Result<(), Invalid> {
-    if let ProjectNotice::Working(_) = projects.notice {
-        return Err(Invalid::unfit("another project action is in progress"));
+    /// Notes what came of a task.
+    pub(super) fn finish(&mut self, task: &ProjectAction, done: Result<&Shelf, &ProjectFailure>) {
+        let found = match done {
+            Ok(found) => found,
+            Err(why) => {
+                self.notice = ProjectNotice::Failed(task.clone(), why.clone());
+                return;
+            }
+        };
+        self.known.clone_from(&found.known);
+        self.checkpoints.clone_from(&found.checkpoints);
+        self.notice = ProjectNotice::Done(task.clone());
+        if let ProjectAction::SaveAs(name) | ProjectAction::Load(name) = task {
+            self.current = Some(name.clone());
+        }
     }
-    let unnamed = projects.current.is_none();
-    match action {
-        ProjectAction::Save if unnamed => {
-            Err(Invalid::unfit("the project has no name yet; save it under a name first"))
-        }
-        ProjectAction::CreateCheckpoint(_) if unnamed => {
-            Err(Invalid::unfit("save the project before you create checkpoints"))
-        }
-        ProjectAction::CreateCheckpoint(name) if projects.checkpoints.contains(name) => {
-            Err(Invalid::exists("checkpoint", name))
-        }
-        ProjectAction::CreateCheckpoint(_) if projects.checkpoints.len() >= MAX_CHECKPOINTS => {
-            Err(Invalid::full("checkpoints", bounded::count(MAX_CHECKPOINTS)))
-        }
-        ProjectAction::RestoreCheckpoint(name) | ProjectAction::DeleteCheckpoint(name)
-            if !projects.checkpoints.contains(name) =>
-        {
-            Err(Invalid::missing("checkpoint", name))
-        }
-        _ => Ok(()),
-    }
-}
 
-pub(super) fn reduce_report(
-    state: &mut StudioState,
-    ProjectReport { task, outcome }: &ProjectReport,
-) -> Vec<StudioEffect> {
-    let projects = Arc::make_mut(&mut state.projects);
-    let (shelf, loaded) = match outcome {
-        ProjectOutcome::Done(shelf) => (shelf, None),
-        ProjectOutcome::Loaded(shelf, loaded) => (shelf, Some(loaded)),
-        ProjectOutcome::Failed(why) => {
-            projects.notice = ProjectNotice::Failed(task.clone(), why.clone());
-            return Vec::new();
+    /// Whether this can be begun.
+    fn check(&self, action: &ProjectAction) -> Result<(), Invalid> {
+        if let ProjectNotice::Working(_) = self.notice {
+            return Err(Invalid::unfit("another project action is in progress"));
         }
-    };
-    projects.known.clone_from(&shelf.known);
-    projects.checkpoints.clone_from(&shelf.checkpoints);
-    projects.notice = ProjectNotice::Done(task.clone());
-    if let ProjectAction::SaveAs(name) | ProjectAction::Load(name) = task {
-        projects.current = Some(name.clone());
+        let unnamed = self.current.is_none();
+        match action {
+            ProjectAction::Save if unnamed => {
+                Err(Invalid::unfit("the project has no name yet; save it under a name first"))
+            }
+            ProjectAction::CreateCheckpoint(_) if unnamed => {
+                Err(Invalid::unfit("save the project before you create checkpoints"))
+            }
+            ProjectAction::CreateCheckpoint(name) if self.checkpoints.contains(name) => {
+                Err(Invalid::exists("checkpoint", name))
+            }
+            ProjectAction::CreateCheckpoint(_) if self.checkpoints.len() >= MAX_CHECKPOINTS => {
+                Err(Invalid::full("checkpoints", bounded::count(MAX_CHECKPOINTS)))
+            }
+            ProjectAction::RestoreCheckpoint(name) | ProjectAction::DeleteCheckpoint(name)
+                if !self.checkpoints.contains(name) =>
+            {
+                Err(Invalid::missing("checkpoint", name))
+            }
+            _ => Ok(()),
+        }
     }
-    loaded.map(|loaded| state.replace(loaded)).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         model::{InstrumentId, Model},
-        studio::{InstrumentAction, NetworkAction, Studio, TransportAction},
+        studio::{
+            ProjectOutcome, ProjectReport, Studio, StudioEffect, StudioState,
+            globals::playback::TransportAction, instrument::InstrumentAction,
+            network_action::NetworkAction,
+        },
         util::quantity::{Pitch, Ticks, Velocity},
     };
 

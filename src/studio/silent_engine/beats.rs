@@ -1,10 +1,11 @@
-//! What the drum machines strike between two ticks.
+//! The beats of the drum machines between two ticks.
 //!
-//! A machine begins with the music and goes round: where it is follows from the
-//! tick alone, so that a seek finds it in step with everything else.
+//! A machine starts with the music and repeats. Its position follows from the tick
+//! alone, so it is in step after a seek.
 
 use super::{
-    schedule::{Key, Span, Struck, Written, chance_of, is_mono, moves},
+    schedule::{Span, chance_of, is_mono, moves},
+    strike::{Struck, Struckable, WrittenStrike},
     swing,
 };
 use crate::{
@@ -22,13 +23,13 @@ pub(super) fn strike_machine(
     kit: InstrumentId,
     machine: &DrumMachine,
     span: Span,
-    emit: &mut dyn FnMut(Written),
+    emit: &mut dyn FnMut(WrittenStrike),
 ) {
     let round: u32 = patterns(machine).map(length).sum();
     if round == 0 || patterns(machine).all(|pattern| pattern.steps().is_empty()) {
         return;
     }
-    let lane = swing_lane(state, kit);
+    let lane = kit_swing_lane(state, kit);
     let mut start = span.start - span.start % round;
     while start < span.end {
         for pattern in patterns(machine) {
@@ -38,7 +39,7 @@ pub(super) fn strike_machine(
                 let local = shared.start - start..shared.end - start;
                 let swing = |tick| swing_at(machine, lane, start + tick);
                 struck(pattern, swing, local, |step, tick| {
-                    strike(state, kit, machine, pattern, step, start + tick)
+                    strike_pad(state, kit, machine, pattern, step, start + tick)
                         .into_iter()
                         .for_each(&mut *emit);
                 });
@@ -62,7 +63,7 @@ fn length(pattern: &Pattern) -> u32 {
 }
 
 /// The lane that moves the swing of a drum machine, if one does.
-pub(super) fn swing_lane(state: &StudioState, kit: InstrumentId) -> Option<&Lane> {
+pub(super) fn kit_swing_lane(state: &StudioState, kit: InstrumentId) -> Option<&Lane> {
     let target = Target::Drums(kit, DrumParameter::Swing);
     state.automation.lane(&target).filter(|lane| moves(state, target, lane))
 }
@@ -94,29 +95,29 @@ fn struck(
     }
 }
 
-fn strike(
+fn strike_pad(
     state: &StudioState,
     kit: InstrumentId,
     machine: &DrumMachine,
     pattern: &Pattern,
     step: Step,
     tick: u32,
-) -> Option<Written> {
+) -> Option<WrittenStrike> {
     let pad = machine.pad(step.pad);
     let transposed = transposed(pad.pitch, step.pitch);
     let (instrument, key, mono) = match pad.sound {
         PadSound::Nothing => return None,
-        PadSound::Sample(_) | PadSound::Slice(_) => (kit, Key::Pad(step.pad), false),
+        PadSound::Sample(_) | PadSound::Slice(_) => (kit, Struckable::Pad(step.pad), false),
         PadSound::Instrument(id, pitch) => {
             let mono = state.piano_roll.track(id).is_some_and(is_mono);
-            (id, Key::Note(moved(pitch, transposed)), mono)
+            (id, Struckable::Note(moved(pitch, transposed)), mono)
         }
     };
-    let chokes = pad.chokes.map(|pad: PadNumber| (kit, Key::Pad(pad)));
+    let chokes = pad.chokes.map(|pad: PadNumber| (kit, Struckable::Pad(pad)));
     let end = tick.saturating_add(pattern.resolution.ticks());
     let (velocity, chance) = (step.velocity, chance_of(step.probability));
     let what = Struck { instrument, key, velocity, mono, transposed, chokes };
-    Some(Written { tick, end, chance, what })
+    Some(WrittenStrike { tick, end, chance, what })
 }
 
 /// Both transpositions together, as far as there are intervals.

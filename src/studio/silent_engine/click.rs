@@ -1,17 +1,17 @@
-//! What beats time: where the beats of the session's metre are.
+//! The positions of the beats in the session's time signature.
 //!
-//! It knows nothing of what is played to them.
+//! It knows nothing of what is played.
 
 use crate::studio::{StudioState, TimeSignature};
 
 /// The beats of a metre, the first of them at tick 0.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Beats {
+pub(super) struct ClickBeats {
     beat: u32,
     bar: u32,
 }
 
-impl Beats {
+impl ClickBeats {
     pub(super) fn of(metre: TimeSignature) -> Self {
         Self { beat: metre.bar() / u32::from(metre.beats()), bar: metre.bar() }
     }
@@ -38,7 +38,7 @@ impl Beats {
 pub(super) fn count_in(state: &StudioState) -> u32 {
     let click = state.session.click;
     let bars = if click.on { u32::from(click.count_in.get()) } else { 0 };
-    bars * Beats::of(state.session.time_signature).bar
+    bars * ClickBeats::of(state.session.time_signature).bar
 }
 
 #[cfg(test)]
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_metre_has_its_own_beats_and_bars() {
-        let beats = Beats::of(TimeSignature::new(7, 8).unwrap());
+        let beats = ClickBeats::of(TimeSignature::new(7, 8).unwrap());
         assert_eq!([0, 1, 240, 241].map(|tick| beats.next(tick)), [0, 240, 240, 480].map(Some));
         assert!(beats.begins_bar(1680) && !beats.begins_bar(1920));
         assert_eq!([240, 299, 300].map(|tick| beats.sounding(tick)), [Some(240), Some(240), None]);

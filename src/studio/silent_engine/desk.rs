@@ -1,13 +1,13 @@
-//! What the meters of a desk would show, from the state and the notes that sound.
+//! Meter levels, estimated from the state and the sounding notes.
 //!
-//! An estimate by velocities, faders, pans, mutes and solos: it knows nothing
-//! of sources, filters and envelopes, and nothing of time.
+//! It considers velocities, faders, pans, mutes and solos; it knows nothing of
+//! sources, filters, envelopes or time.
 
 use std::iter;
 
 use super::{
-    schedule::Key,
-    sounding::{Place, Sounding},
+    sounding::Sounding,
+    strike::{Struckable, VoiceKey},
 };
 use crate::{
     model::InstrumentId,
@@ -29,7 +29,7 @@ pub(super) struct Levels {
 /// The levels of the held keys, of the scheduled notes that sound, and of the
 /// click.
 pub(super) fn levels(state: &StudioState, sounding: &Sounding, clicks: bool) -> Levels {
-    let desk = MeterBridge::of(state);
+    let desk = StripGains::of(state);
     Levels { peaks: desk.sum(sounding, clicks).map(decibels), keys_held: desk.keys_held }
 }
 
@@ -53,7 +53,7 @@ pub(super) const fn reads(target: Target) -> bool {
 }
 
 /// The state as a mixing desk sees it.
-struct MeterBridge<'a> {
+struct StripGains<'a> {
     state: &'a StudioState,
     /// Whether an instrument or a layer group is soloed.
     solo: bool,
@@ -61,7 +61,7 @@ struct MeterBridge<'a> {
     keys_held: bool,
 }
 
-impl<'a> MeterBridge<'a> {
+impl<'a> StripGains<'a> {
     fn of(state: &'a StudioState) -> Self {
         let mut solo = state.mixer.layer_groups().any(|(_, group)| group.solo);
         let mut keys_held = false;
@@ -84,7 +84,7 @@ impl<'a> MeterBridge<'a> {
             let own = iter::from_fn(|| voices.next_if(|((of, _), _)| *of == id));
             let loudness = self.loudness(instrument, own);
             if loudness > 0.0 {
-                sum = add(sum, self.gains(instrument).map(|gain| gain * loudness));
+                sum = sum_of(sum, self.gains(instrument).map(|gain| gain * loudness));
             }
         }
         let master = &self.state.mixer.master;
@@ -95,11 +95,11 @@ impl<'a> MeterBridge<'a> {
     fn loudness(
         &self,
         instrument: &Instrument,
-        scheduled: impl Iterator<Item = (Place, Velocity)>,
+        scheduled: impl Iterator<Item = (VoiceKey, Velocity)>,
     ) -> f32 {
         let scheduled = scheduled.map(|((id, key), velocity)| match key {
-            Key::Note(_) => amplitude(velocity),
-            Key::Pad(pad) => amplitude(velocity) * self.pad_gain(id, pad),
+            Struckable::Note(_) => amplitude(velocity),
+            Struckable::Pad(pad) => amplitude(velocity) * self.pad_gain(id, pad),
         });
         let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
         let loudness: f32 = scheduled.chain(keys).sum();
@@ -128,7 +128,7 @@ impl<'a> MeterBridge<'a> {
         for (bus, send) in instrument.sends.iter() {
             let tap = if send.pre_fader { strip(Decibels::of(0.0), instrument.pan) } else { post };
             let sent = tap.map(|gain| gain * gain_of(send.level));
-            gains = add(gains, times(sent, self.bus_gains(bus)));
+            gains = sum_of(gains, times(sent, self.bus_gains(bus)));
         }
         gains
     }
@@ -145,7 +145,7 @@ impl<'a> MeterBridge<'a> {
     }
 }
 
-fn add(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+fn sum_of(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
     [a[0] + b[0], a[1] + b[1]]
 }
 

@@ -1,20 +1,18 @@
-//! How an instrument stands to the beat: from where something is written to
-//! where, and how hard, it is played.
+//! Moves written notes to the tick and velocity at which an instrument plays them.
 //!
-//! What is left to chance follows from the place, the instrument and the key:
-//! it is the same however often it is asked for. It knows nothing of the
-//! playhead.
+//! Chance is a hash of position, instrument and key, so that every query gives the
+//! same result. It knows nothing of the playhead.
 
 use super::{
-    schedule::{self, CERTAIN, Key, Strike, Written},
-    sounding::Place,
-    swing::{self, Swing},
+    schedule,
+    strike::{CERTAIN, Strike, Struckable, VoiceKey, WrittenStrike},
+    swing::{self, SwingCurve},
 };
 use crate::{
     model::InstrumentId,
     studio::{
-        Humanise, Instrument, Lane, SessionParameter, SessionSetting, StudioState,
-        Swing as InstrumentSwing, Target, TimeSignature,
+        Humanise, Instrument, Lane, SessionParameter, SessionSetting, StudioState, Swing, Target,
+        TimeSignature,
     },
     util::quantity::{Amount, Bpm, Ticks, Velocity},
 };
@@ -30,7 +28,7 @@ const SPREAD: f32 = 32.0;
 
 /// What holds for all instruments that have nothing of their own.
 #[derive(Clone, Copy)]
-pub(super) struct Beat<'a> {
+pub(super) struct SessionGroove<'a> {
     swing: Amount,
     /// What moves the swing, if something does.
     lane: Option<&'a Lane>,
@@ -41,7 +39,7 @@ pub(super) struct Beat<'a> {
 
 /// How one instrument stands to the beat.
 #[derive(Clone, Copy)]
-pub(super) struct Groove<'a> {
+pub(super) struct InstrumentGroove<'a> {
     swing: Amount,
     lane: Option<&'a Lane>,
     metre: TimeSignature,
@@ -53,7 +51,7 @@ pub(super) struct Groove<'a> {
     spread: i64,
 }
 
-impl<'a> Beat<'a> {
+impl<'a> SessionGroove<'a> {
     /// The beat of a session that goes at this tempo.
     pub(super) fn of(state: &'a StudioState, tempo: Bpm) -> Self {
         let session = &state.session;
@@ -66,12 +64,12 @@ impl<'a> Beat<'a> {
         }
     }
 
-    pub(super) fn groove(self, instrument: Option<&Instrument>) -> Groove<'a> {
+    pub(super) fn groove(self, instrument: Option<&Instrument>) -> InstrumentGroove<'a> {
         let own = instrument.map(|instrument| &*instrument.groove);
         let metre = own.and_then(|own| own.time_signature).unwrap_or(self.metre);
         let (swing, lane) = match own.map(|own| own.swing) {
-            Some(InstrumentSwing::Own(swing)) => (swing, None),
-            Some(InstrumentSwing::AsSession) | None => (self.swing, self.lane),
+            Some(Swing::Own(swing)) => (swing, None),
+            Some(Swing::AsSession) | None => (self.swing, self.lane),
         };
         let both = |session: Amount, own: Option<Amount>| {
             (session.get() + own.map_or(0.0, Amount::get)).min(1.0)
@@ -80,13 +78,13 @@ impl<'a> Beat<'a> {
         let velocity = both(self.humanise.velocity, own.map(|own| own.humanise_velocity));
         let beat = QUARTER * 4.0 / f32::from(metre.unit());
         let millis = own.map_or(0.0, |own| own.offset.get());
-        Groove {
+        InstrumentGroove {
             swing,
             lane,
             metre,
-            offset: whole(millis * self.tempo.get() * QUARTER / 60_000.0),
-            stray: whole(timing * beat / 8.0),
-            spread: whole(velocity * SPREAD),
+            offset: rounded(millis * self.tempo.get() * QUARTER / 60_000.0),
+            stray: rounded(timing * beat / 8.0),
+            spread: rounded(velocity * SPREAD),
         }
     }
 }
@@ -96,7 +94,7 @@ pub(super) fn swing_lane(state: &StudioState) -> Option<&Lane> {
     state.automation.lane(&SWING).filter(|lane| schedule::moves(state, SWING, lane))
 }
 
-impl Groove<'_> {
+impl InstrumentGroove<'_> {
     /// How long before it is written something may be played, in ticks.
     pub(super) fn lead(&self) -> i64 {
         (self.stray - self.offset).max(0)
@@ -109,8 +107,13 @@ impl Groove<'_> {
 
     /// What is played of what is written, and where, if it is played in this
     /// pass. `by` whom it is written has this groove.
-    pub(super) fn play(&self, by: InstrumentId, written: &Written, pass: u32) -> Option<Strike> {
-        let Written { tick, end, chance, mut what } = *written;
+    pub(super) fn play(
+        &self,
+        by: InstrumentId,
+        written: &WrittenStrike,
+        pass: u32,
+    ) -> Option<Strike> {
+        let WrittenStrike { tick, end, chance, mut what } = *written;
         let dice = |throw| dice((what.instrument, what.key), tick, pass, throw);
         let certain = chance >= CERTAIN;
         if !certain && dice(Throw::Whether) % u64::from(CERTAIN) >= u64::from(chance) {
@@ -127,7 +130,7 @@ impl Groove<'_> {
     }
 
     /// How it swings at a tick. A lane says it for two eighths at a time.
-    fn swing_at(&self, tick: u32) -> Swing {
+    fn swing_at(&self, tick: u32) -> SwingCurve {
         let at =
             self.lane.and(swing::pair(tick, self.metre)).and_then(|tick| Ticks::new(tick).ok());
         let value = self.lane.zip(at).and_then(|(lane, at)| lane.value(at));
@@ -135,7 +138,7 @@ impl Groove<'_> {
             Some(SessionSetting::Swing(swing)) => swing,
             _ => self.swing,
         };
-        Swing::of(swing, self.metre)
+        SwingCurve::of(swing, self.metre)
     }
 }
 
@@ -149,11 +152,11 @@ enum Throw {
 
 /// A number by chance: the same for the same place, key and pass, wherever and
 /// whenever it is asked for.
-fn dice((instrument, key): Place, tick: u32, pass: u32, throw: Throw) -> u64 {
+fn dice((instrument, key): VoiceKey, tick: u32, pass: u32, throw: Throw) -> u64 {
     let place = u64::from(tick) << 32 | u64::from(instrument.0);
     let key = match key {
-        Key::Note(pitch) => pitch.get(),
-        Key::Pad(pad) => 128 + pad.get(),
+        Struckable::Note(pitch) => pitch.get(),
+        Struckable::Pad(pad) => 128 + pad.get(),
     };
     let time = (throw as u64) << 40 | u64::from(pass) << 8 | u64::from(key);
     mixed(mixed(place) ^ time)
@@ -179,7 +182,7 @@ fn louder(velocity: Velocity, by: i64) -> Velocity {
     u8::try_from(moved).ok().and_then(|moved| Velocity::new(moved).ok()).unwrap_or(velocity)
 }
 
-fn whole(number: f32) -> i64 {
+fn rounded(number: f32) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "some hundred ticks")]
     let whole = number.round() as i64;
     whole

@@ -1,8 +1,7 @@
-//! An engine that keeps musical time, plays what is written, and makes no sound.
+//! An engine that keeps musical time, plays the written notes and makes no sound.
 //!
-//! It stands in where there is no sound card: in tests, in examples, and for a
-//! jam whose sound comes from elsewhere. It never reads a clock: it is told what
-//! time it is.
+//! It serves where there is no sound card: in tests, in examples, and in sessions
+//! whose sound is made elsewhere. It never reads a clock: time is passed in.
 
 mod beats;
 mod click;
@@ -14,6 +13,7 @@ mod playhead;
 mod recorder;
 mod schedule;
 mod sounding;
+mod strike;
 mod swing;
 #[cfg(test)]
 mod tests;
@@ -79,7 +79,7 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 ///   velocities are what the meters show of them, one after the other or not.
 /// - Layer groups as what is struck together: whoever plays strikes the keys of
 ///   each instrument; the strips of the groups it does follow.
-/// - Key, scale and snap: they are for who writes.
+/// - Struckable, scale and snap: they are for who writes.
 /// - Lanes of chance and offset, of the session and of instruments, and of the
 ///   pitch of a pad: they are logged, and what is played goes by what is set. Of
 ///   lanes it plays those of tempo, of the swing of the session and of drum
@@ -113,6 +113,7 @@ pub struct Played {
 
 /// What can happen because the playhead reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PlaybackEvent {
     /// A note began.
     NoteOn {

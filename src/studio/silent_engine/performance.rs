@@ -1,17 +1,18 @@
-//! A performance: the playhead on its way, and everything that it reaches.
+//! A performance: the moving playhead, and everything that it reaches.
 //!
-//! Each tick is played once each time it is passed, in order, however the time
-//! is cut into pieces. It knows the state as it reads it, and changes nothing.
+//! Each tick is played once per pass and in order, however time is divided. It
+//! reads the state and never changes it.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     PlaybackEvent, Played,
-    click::{self, Beats},
+    click::{self, ClickBeats},
     plan::{Away, Plan, Way},
     playhead::Playhead,
-    schedule::{self, Key, Shift, Strike},
-    sounding::{Place, Sounding},
+    schedule::{self, Shift},
+    sounding::Sounding,
+    strike::{Strike, Struckable, VoiceKey},
 };
 use crate::{
     studio::{
@@ -138,7 +139,7 @@ impl Performance {
             Some(count) => (count.playhead, 0),
             None => (self.playhead, self.entered),
         };
-        let last = Beats::of(state.session.time_signature).sounding(playhead.tick());
+        let last = ClickBeats::of(state.session.time_signature).sounding(playhead.tick());
         self.click(state).on && last.is_some_and(|beat| beat >= from)
     }
 
@@ -210,7 +211,7 @@ impl Performance {
         };
         count.playhead.move_on(time, self.tempo);
         let until = count.length.min(count.playhead.tick().saturating_add(1));
-        let beats = Beats::of(state.session.time_signature);
+        let beats = ClickBeats::of(state.session.time_signature);
         while let Some(beat) = beats.next(count.due).filter(|beat| *beat < until) {
             self.beat(state, self.playhead.tick(), beats.begins_bar(beat));
             count.due = beat + 1;
@@ -311,7 +312,7 @@ impl Performance {
     fn play_planned(&mut self, state: &StudioState, until: u32) {
         let shifts = schedule::shifts(state, self.due, until, self.chase);
         let mut shifts = shifts.iter().peekable();
-        let beats = Beats::of(state.session.time_signature);
+        let beats = ClickBeats::of(state.session.time_signature);
         let mut beat = beats.next(self.due);
         loop {
             let shift = shifts.peek().map(|shift| shift.tick);
@@ -359,8 +360,8 @@ impl Performance {
         self.sounding.begin(strike);
         let (instrument, velocity, transposed) = (what.instrument, what.velocity, what.transposed);
         let what = match what.key {
-            Key::Note(pitch) => PlaybackEvent::NoteOn { instrument, pitch, velocity },
-            Key::Pad(pad) => PlaybackEvent::Pad { instrument, pad, velocity, transposed },
+            Struckable::Note(pitch) => PlaybackEvent::NoteOn { instrument, pitch, velocity },
+            Struckable::Pad(pad) => PlaybackEvent::Pad { instrument, pad, velocity, transposed },
         };
         self.note(tick, what);
     }
@@ -380,8 +381,8 @@ impl Performance {
     }
 
     /// Says that a note has ended; pads are struck and left alone.
-    fn note_off(&mut self, tick: u32, (instrument, key): Place) {
-        if let Key::Note(pitch) = key {
+    fn note_off(&mut self, tick: u32, (instrument, key): VoiceKey) {
+        if let Struckable::Note(pitch) = key {
             self.note(tick, PlaybackEvent::NoteOff { instrument, pitch });
         }
     }

@@ -1,20 +1,20 @@
-//! What is going to be struck, a little ahead of the playhead.
+//! The upcoming strikes, a little ahead of the playhead.
 //!
-//! What is written is looked up once for a stretch of time, and again only when
-//! it has changed: a pulse looks at what is due and at nothing else.
+//! Written notes are looked up once per stretch of time, and again only after a
+//! change, so that a pulse looks at due strikes only.
 //!
-//! Each instrument has come to a place of its own in what is written: that of
-//! the playhead, or further if it plays early. What it has come by is settled;
-//! the rest can still change. So nothing is played twice and nothing left out
-//! when tempo or groove change in between, and how the time is cut into pieces
-//! makes no difference.
+//! Each instrument has a position of its own in the written notes: that of the
+//! playhead, or a later one if it plays early. Everything before it is settled,
+//! everything after it can still change. So no note is played twice or left out if
+//! tempo or groove change, however time is divided.
 
 use std::{collections::BTreeMap, ops::Range, ptr, sync::Arc};
 
 use super::{
     beats,
-    groove::{Beat, swing_lane},
-    schedule::{self, Player, Strike, Written},
+    groove::{SessionGroove, swing_lane},
+    schedule::{self, Player},
+    strike::{Strike, WrittenStrike},
 };
 use crate::{
     model::InstrumentId,
@@ -232,7 +232,7 @@ impl Plan {
         (id, player): (InstrumentId, Player<'_>),
         found: &mut Found,
     ) {
-        let groove = Beat::of(state, way.tempo).groove(state.instruments.get(id));
+        let groove = SessionGroove::of(state, way.tempo).groove(state.instruments.get(id));
         let (start, end) = (found.time.start, found.time.end);
         let (from, lead) = (Self::place(&self.ahead, id, start), groove.lead());
         if lead > 0 {
@@ -240,7 +240,7 @@ impl Plan {
         }
         found.follows_tempo |= groove.follows_tempo();
         pieces(from..from.max(i64::from(end) + lead), way, |span, pass, offset| {
-            player.strike(state, id, span, &mut |mut written: Written| {
+            player.strike(state, id, span, &mut |mut written: WrittenStrike| {
                 // Who comes early to what is next is to be out of the way.
                 let cut = way.away.filter(|away| lead > 0 && written.tick < away.at);
                 written.end = cut.map_or(written.end, |away| written.end.min(away.at));
@@ -267,8 +267,8 @@ fn machines_swing_alike(before: &StudioState, now: &StudioState) -> bool {
     // What learns does not move.
     let recording = before.transport.recording == now.transport.recording;
     let alike = |(kit, _)| {
-        beats::swing_lane(before, kit).map(ptr::from_ref)
-            == beats::swing_lane(now, kit).map(ptr::from_ref)
+        beats::kit_swing_lane(before, kit).map(ptr::from_ref)
+            == beats::kit_swing_lane(now, kit).map(ptr::from_ref)
     };
     recording && before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
 }

@@ -1,8 +1,8 @@
-//! Musical time, exactly: however the time that passes is cut into pieces, the
-//! playhead comes to the same place.
+//! Exact musical time: however elapsed time is divided, the playhead arrives at
+//! the same position.
 //!
-//! It counts in whole numbers and never rounds while the tempo stays. It knows
-//! nothing of what there is to be played.
+//! It counts in whole numbers and does not round while the tempo is constant. It
+//! knows nothing of what is played.
 
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ fn pace(tempo: Bpm) -> u128 {
     millionths * 8
 }
 
-fn parts(tick: u32) -> u128 {
+fn parts_of_ticks(tick: u32) -> u128 {
     u128::from(tick) * TICK
 }
 
 impl Playhead {
     /// At the beginning of `tick`.
     pub(super) fn at(tick: u32) -> Self {
-        Self { place: parts(tick) }
+        Self { place: parts_of_ticks(tick) }
     }
 
     /// The tick that has begun.
@@ -44,23 +44,23 @@ impl Playhead {
 
     /// Whether `tick` has begun.
     pub(super) fn has_reached(self, tick: u32) -> bool {
-        self.place >= parts(tick)
+        self.place >= parts_of_ticks(tick)
     }
 
     /// Moves on for a time.
     pub(super) fn move_on(&mut self, time: Duration, tempo: Bpm) {
-        let end = parts(Ticks::MAX.get());
+        let end = parts_of_ticks(Ticks::MAX.get());
         self.place = (self.place + time.as_micros().saturating_mul(pace(tempo))).min(end);
     }
 
     /// Goes on at `to` from `tick` on, which has begun.
     pub(super) fn jump(&mut self, tick: u32, to: u32) {
-        self.place = parts(to) + self.place.saturating_sub(parts(tick));
+        self.place = parts_of_ticks(to) + self.place.saturating_sub(parts_of_ticks(tick));
     }
 
     /// Goes on by what another one has gone beyond `tick`, which has begun for that.
     pub(super) fn take_over(&mut self, other: Self, tick: u32) {
-        self.place += other.place.saturating_sub(parts(tick));
+        self.place += other.place.saturating_sub(parts_of_ticks(tick));
     }
 
     /// Has gone at another tempo since `tick`, if that has begun.
@@ -68,8 +68,8 @@ impl Playhead {
         if !self.has_reached(tick) {
             return;
         }
-        let beyond = self.place.saturating_sub(parts(tick));
-        self.place = parts(tick) + beyond * pace(to) / pace(from);
+        let beyond = self.place.saturating_sub(parts_of_ticks(tick));
+        self.place = parts_of_ticks(tick) + beyond * pace(to) / pace(from);
     }
 }
 

@@ -1,8 +1,7 @@
-//! What becomes of playing and turning while the transport records: notes on
-//! armed tracks, points on armed lanes.
+//! Recording: notes on armed tracks, points on armed lanes.
 //!
-//! It says what is to be written down in actions, and writes nothing itself. It
-//! does not know whether the playhead moves.
+//! It returns the actions that write them down and writes nothing itself. It does
+//! not know whether the playhead moves.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +75,7 @@ impl Recorder {
     /// Looks where the parameters are, before anything is recorded; and lets go of
     /// the keys if nothing will be.
     pub(super) fn wait(&mut self, state: &StudioState) {
-        self.turned = parts(state);
+        self.turned = parameter_parts(state);
         if !state.transport.recording {
             self.keys.clear();
         }
@@ -89,7 +88,7 @@ impl Recorder {
             return Vec::new();
         }
         let Ok(tick) = Ticks::new(tick) else { return Vec::new() };
-        let was = std::mem::replace(&mut self.turned, parts(state));
+        let was = std::mem::replace(&mut self.turned, parameter_parts(state));
         let turned = |(target, value): (&Target, &Amount)| {
             // Where a lane that was just armed is, nobody has turned it to.
             was.get(target).filter(|was| *was != value)?;
@@ -101,7 +100,7 @@ impl Recorder {
 }
 
 /// Where the parameters of armed lanes are.
-fn parts(state: &StudioState) -> BTreeMap<Target, Amount> {
+fn parameter_parts(state: &StudioState) -> BTreeMap<Target, Amount> {
     let armed = state.automation.lanes().filter(|(_, lane)| lane.armed);
     armed.filter_map(|(target, _)| Some((*target, target.part(state)?))).collect()
 }

@@ -1,98 +1,21 @@
-//! What is written between two ticks: notes of tracks and of clips, beats of drum
-//! machines, and the values of lanes.
+//! The written notes, beats and lane values between two ticks.
 //!
-//! It only reads. Intervals are half-open, so that what is asked for piece by
-//! piece is what would have been asked for at once. Whatever else strikes notes
-//! is one of the [`players`].
+//! It only reads. Intervals are half-open, so that adjacent queries give the same
+//! result as one query. Every source of strikes is one of the [`players`].
 
-use super::{beats, sounding::Place};
+use super::beats;
 use crate::{
     model::InstrumentId,
     studio::{
         Clip, DrumMachine, Lane, Note, Notes, Part, Placement, PlayMode, StudioState, Target,
         Track, Voices,
+        silent_engine::strike::{CERTAIN, Struck, Struckable, WrittenStrike},
     },
-    util::quantity::{Amount, PadNumber, Pitch, Probability, Semitones, Ticks, Velocity},
+    util::quantity::{Amount, Probability, Semitones, Ticks},
 };
 
 /// How often a lane says where it is, in ticks: 31 ms at 120 bpm.
 pub(super) const GRID: u32 = 30;
-
-/// What can be struck on an instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    /// A key, as MIDI numbers it.
-    Note(Pitch),
-    /// A pad of a drum kit.
-    Pad(PadNumber),
-}
-
-/// What is struck, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Struck {
-    pub(super) instrument: InstrumentId,
-    pub(super) key: Key,
-    pub(super) velocity: Velocity,
-    /// Whether it ends what other notes its instrument plays.
-    pub(super) mono: bool,
-    /// How far the sound of a pad is transposed; of a key, that is in the key.
-    pub(super) transposed: Semitones,
-    /// What else it silences.
-    pub(super) chokes: Option<Place>,
-}
-
-/// A note, or a beat, as it is written.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
-    pub(super) tick: u32,
-    /// The first tick after it.
-    pub(super) end: u32,
-    /// How likely it is: never at 0, always at [`CERTAIN`].
-    pub(super) chance: u32,
-    pub(super) what: Struck,
-}
-
-/// A note, or a beat, as it is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Strike {
-    pub(super) tick: i64,
-    pub(super) what: Struck,
-    /// The first tick after it.
-    pub(super) end: i64,
-    /// Who plays it: the drum machine, if that strikes another instrument.
-    pub(super) by: InstrumentId,
-    /// Where it is written.
-    pub(super) written: i64,
-    /// In which pass.
-    pub(super) pass: u32,
-    /// How much later it is played, besides swinging.
-    pub(super) late: i64,
-}
-
-impl Struck {
-    pub(super) const fn place(&self) -> Place {
-        (self.instrument, self.key)
-    }
-}
-
-impl Strike {
-    /// The same, so many ticks later.
-    #[must_use]
-    pub(super) const fn moved(self, by: i64) -> Self {
-        let Self { tick, end, written, .. } = self;
-        Self { tick: tick + by, end: end + by, written: written + by, ..self }
-    }
-
-    /// The same, but at the earliest at `tick`.
-    #[must_use]
-    pub(super) fn not_before(self, tick: u32) -> Self {
-        let tick = self.tick.max(tick.into());
-        Self { tick, end: self.end.max(tick + 1), ..self }
-    }
-}
-
-/// The chance of what is always played.
-pub(super) const CERTAIN: u32 = 1_000_000;
 
 /// A parameter that is to be moved.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,7 +57,7 @@ impl Player<'_> {
         state: &StudioState,
         id: InstrumentId,
         span: Span,
-        emit: &mut dyn FnMut(Written),
+        emit: &mut dyn FnMut(WrittenStrike),
     ) {
         match self {
             Self::Track(track) => strike_track(id, track, span, emit),
@@ -151,23 +74,23 @@ pub(super) fn is_mono(track: &Track) -> bool {
     track.voices == Voices::Mono
 }
 
-fn strike_track(id: InstrumentId, track: &Track, span: Span, emit: &mut dyn FnMut(Written)) {
+fn strike_track(id: InstrumentId, track: &Track, span: Span, emit: &mut dyn FnMut(WrittenStrike)) {
     let mono = is_mono(track);
     if !track.looping {
         return strike_notes(&track.notes, span.clone(), span.start, |note, tick| {
-            emit(strike(id, note, tick, u32::MAX, mono));
+            emit(strike_note(id, note, tick, u32::MAX, mono));
         });
     }
     let (start, end) = (track.region.start().get(), track.region.end().get());
     let once = span.start..span.end.min(end);
     strike_notes(&track.notes, once.clone(), once.start, |note, tick| {
-        emit(strike(id, note, tick, end, mono));
+        emit(strike_note(id, note, tick, end, mono));
     });
     let again = span.start.max(end)..span.end;
     round_and_round(again, start, end - start, |local, tick| {
         strike_notes(&track.notes, start + local.start..start + local.end, tick, |note, tick| {
             let round_ends = tick + (end - note.tick.get());
-            emit(strike(id, note, tick, round_ends, mono));
+            emit(strike_note(id, note, tick, round_ends, mono));
         });
     });
 }
@@ -177,7 +100,7 @@ fn strike_part(
     part: &Part,
     mono: bool,
     span: Span,
-    emit: &mut dyn FnMut(Written),
+    emit: &mut dyn FnMut(WrittenStrike),
 ) {
     for (_, placement) in part.placements() {
         let shared = span.start.max(placement.tick.get())..span.end.min(placement.end());
@@ -193,11 +116,11 @@ fn strike_clip(
     placement: &Placement,
     mono: bool,
     span: Span,
-    emit: &mut dyn FnMut(Written),
+    emit: &mut dyn FnMut(WrittenStrike),
 ) {
     round_and_round(span, placement.tick.get(), clip.length.get(), |local, tick| {
         strike_notes(&clip.notes, local, tick, |note, tick| {
-            emit(strike(id, note, tick, placement.end(), mono));
+            emit(strike_note(id, note, tick, placement.end(), mono));
         });
     });
 }
@@ -222,10 +145,16 @@ fn strike_notes(notes: &Notes, span: Span, tick: u32, mut emit: impl FnMut(Note,
     }
 }
 
-fn strike(instrument: InstrumentId, note: Note, tick: u32, cut: u32, mono: bool) -> Written {
+fn strike_note(
+    instrument: InstrumentId,
+    note: Note,
+    tick: u32,
+    cut: u32,
+    mono: bool,
+) -> WrittenStrike {
     let Note { pitch, length, velocity, probability, .. } = note;
-    let (key, transposed) = (Key::Note(pitch), Semitones::of(0));
-    Written {
+    let (key, transposed) = (Struckable::Note(pitch), Semitones::of(0));
+    WrittenStrike {
         tick,
         end: tick.saturating_add(length.get()).min(cut),
         chance: percent(probability),

@@ -1,25 +1,23 @@
-//! Which of the scheduled notes sound.
+//! The scheduled notes that sound.
 //!
-//! It sees to it that every note that begins ends once. Keys that somebody
-//! holds are in the state, not here.
+//! Every note that begins ends once. Keys held by a participant are in the state,
+//! not here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::schedule::{Key, Strike, Struck};
+use super::strike::{Strike, Struck, Struckable};
 use crate::{
     model::InstrumentId,
+    studio::silent_engine::strike::VoiceKey,
     util::quantity::{Pitch, Velocity},
 };
-
-/// A key of an instrument, or a pad of a kit.
-pub(super) type Place = (InstrumentId, Key);
 
 /// The scheduled notes that sound, and the pads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sounding {
-    voices: BTreeMap<Place, Voice>,
+    voices: BTreeMap<VoiceKey, Voice>,
     /// The same, by when they end.
-    ends: BTreeSet<(i64, Place)>,
+    ends: BTreeSet<(i64, VoiceKey)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +32,7 @@ struct Voice {
 
 impl Sounding {
     /// What sounds, by instrument, and how hard it was struck.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, Velocity)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (VoiceKey, Velocity)> {
         self.voices.iter().map(|(place, voice)| (*place, voice.velocity))
     }
 
@@ -52,14 +50,14 @@ impl Sounding {
     }
 
     /// Ends the first of the notes that end at or before `tick`.
-    pub(super) fn end_by(&mut self, tick: i64) -> Option<Place> {
+    pub(super) fn end_by(&mut self, tick: i64) -> Option<VoiceKey> {
         let (end, place) = *self.ends.first()?;
         (end <= tick && self.end(place)).then_some(place)
     }
 
     /// Ends one of the notes that cannot sound together with `strike`.
-    pub(super) fn make_room(&mut self, strike: &Struck) -> Option<Place> {
-        let notes = |key| (strike.instrument, Key::Note(key));
+    pub(super) fn make_room(&mut self, strike: &Struck) -> Option<VoiceKey> {
+        let notes = |key| (strike.instrument, Struckable::Note(key));
         let all = notes(Pitch::MIN)..=notes(Pitch::MAX);
         let beside = if strike.mono { self.voices.range(all).next() } else { None };
         let beside = beside.map(|(place, _)| *place);
@@ -68,7 +66,7 @@ impl Sounding {
     }
 
     /// Ends one of the notes of instruments that are not `there`.
-    pub(super) fn end_unless(&mut self, there: impl Fn(InstrumentId) -> bool) -> Option<Place> {
+    pub(super) fn end_unless(&mut self, there: impl Fn(InstrumentId) -> bool) -> Option<VoiceKey> {
         let gone = self.voices.keys().copied().find(|(instrument, _)| !there(*instrument))?;
         self.end(gone).then_some(gone)
     }
@@ -92,7 +90,7 @@ impl Sounding {
         self.ends = self.voices.iter().map(|(place, voice)| (voice.end, *place)).collect();
     }
 
-    fn end(&mut self, place: Place) -> bool {
+    fn end(&mut self, place: VoiceKey) -> bool {
         let ended = self.voices.remove(&place);
         ended.is_some_and(|voice| self.ends.remove(&(voice.end, place)))
     }

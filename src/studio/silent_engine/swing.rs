@@ -1,6 +1,6 @@
-//! How swing moves what is written to where it is played.
+//! Swing: from the written tick to the tick that is played.
 //!
-//! It stretches the first eighth of every two and squeezes the second, so that
+//! It stretches the first eighth of each pair and compresses the second, so that
 //! order is kept and no beat moves. It knows nothing of what is played.
 
 use crate::{studio::TimeSignature, util::quantity::Amount};
@@ -29,13 +29,13 @@ pub(super) fn pair(tick: u32, metre: TimeSignature) -> Option<u32> {
 
 /// How far every second eighth swings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Swing {
+pub(super) struct SwingCurve {
     /// How long the first eighth lasts.
     first: u32,
     metre: TimeSignature,
 }
 
-impl Swing {
+impl SwingCurve {
     pub(super) fn of(amount: Amount, metre: TimeSignature) -> Self {
         Self { first: EIGHTH + delay(amount, EIGHTH), metre }
     }
@@ -66,7 +66,7 @@ mod tests {
     fn order_is_kept_and_nothing_is_early() {
         for swing in [0.0, 0.1, 0.5, 2.0 / 3.0, 0.99, 1.0] {
             for metre in [metre(4, 4), metre(7, 8), metre(5, 32)] {
-                let swing = Swing::of(Amount::of(swing), metre);
+                let swing = SwingCurve::of(Amount::of(swing), metre);
                 for tick in 0..3 * metre.bar() {
                     assert!(swing.played(tick) >= tick);
                     assert!(swing.played(tick + 1) >= swing.played(tick));
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn beats_stay_and_second_eighths_are_late() {
-        let played = |swing, tick| Swing::of(Amount::of(swing), metre(4, 4)).played(tick);
+        let played = |swing, tick| SwingCurve::of(Amount::of(swing), metre(4, 4)).played(tick);
         assert_eq!([0, 1, 240, 300, 479].map(|tick| played(0.0, tick)), [0, 1, 240, 300, 479]);
         assert_eq!([0, 120, 240, 360, 480].map(|tick| played(1.0, tick)), [0, 180, 360, 420, 480]);
         assert_eq!(played(2.0 / 3.0, 240), 320, "a triplet");
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_bar_begins_with_two_eighths_and_what_is_left_over_is_straight() {
-        let swing = Swing::of(Amount::of(1.0), metre(7, 8));
+        let swing = SwingCurve::of(Amount::of(1.0), metre(7, 8));
         let bar = 7 * 240;
         let eighths = [0, 1, 5, 6, 7, 8].map(|eighth| swing.played(eighth * 240));
         assert_eq!(eighths, [0, 360, 1320, 1440, bar, bar + 360]);

@@ -2,13 +2,13 @@
 //!
 //! Parameter tables only; no synthesis belongs here.
 
+use crate::{
+    studio::common::{range::choices, settings::settings},
+    util::quantity::{Amount, Cents, FrequencyRatio, ModulationIndex},
+};
 use serde::{Deserialize, Serialize};
 
 use super::Wave;
-use crate::{
-    studio::common::settings::settings,
-    util::quantity::{Amount, Cents, FrequencyRatio, ModulationIndex},
-};
 
 /// The routing of the four operators of a [`FourOperator`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,4 +74,8 @@ settings! {
         /// The wet part of the output: 0 is the plain sine, 1 the product only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
+}
+
+choices! {
+    FmAlgorithm: Stack Pairs Star Fan Organ;
 }

@@ -49,10 +49,11 @@ pub use self::{
 
 use crate::studio::{
     common::{
+        ids::{PluginId, SynthDefId},
         kinds::kinds,
         reference::{Reference, Refers},
     },
-    plugin::{Hosted, Loaded, PluginId, SynthDefId},
+    plugin::{Hosted, Loaded},
 };
 
 kinds! {

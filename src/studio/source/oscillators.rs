@@ -2,12 +2,11 @@
 //!
 //! Parameter tables only; no synthesis belongs here.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    studio::common::{content::Content, settings::settings},
+    studio::common::{content::Content, range::choices, settings::settings},
     util::quantity::{Amount, Cents, FrequencyRatio, Octaves, VoiceCount},
 };
+use serde::{Deserialize, Serialize};
 
 /// The shape of a waveform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,4 +106,9 @@ settings! {
         /// The keyboard tracking, from 0 to 1.
         tone: Tone(Amount) = Amount::of(0.0);
     }
+}
+
+choices! {
+    NoiseColour: White Pink Brown Blue Crackle;
+    Wave: Sine Triangle Saw Square Noise;
 }

@@ -2,12 +2,11 @@
 //!
 //! Parameter tables only; files and their content do not belong here.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    studio::common::{content::Content, settings::settings},
+    studio::common::{content::Content, range::choices, settings::settings},
     util::quantity::{Amount, Gain, Pitch, Semitones},
 };
+use serde::{Deserialize, Serialize};
 
 /// The behaviour of a sampler at the end of the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,4 +53,8 @@ settings! {
         /// The part of its decay that each pad keeps, from 0 to 1.
         decay: Decay(Amount) = Amount::of(1.0);
     }
+}
+
+choices! {
+    SampleLoop: Once Forward PingPong;
 }

@@ -1,550 +1,434 @@
-//! A client's side of a session: what the authority has confirmed, and on top
-//! of it what one has done since.
+//! A client's side of a session: the state that the authority has confirmed, and
+//! a prediction of what the client's own operations make of it.
 //!
 //! A [`Mirror`] is a plain value, like the authority's
-//! [`Session`](crate::sync::session::Session): no socket, no clock, nothing musical.
-//! Messages go in at [`handle`](Mirror::handle) and come out at
-//! [`poll_message`](Mirror::poll_message).
+//! [`Session`](crate::sync::session::Session): it knows no socket, no clock and
+//! nothing of the model's meaning. The shell around it
 //!
-//! What is shown is the *predicted* state: the confirmed one, with the actions
-//! on top that the confirmed one does not contain yet. The authority tells
-//! which those are: `ActionsApplied` names the moment that contains an action,
-//! and arrives before it. So an action is in what is shown exactly once at
-//! every step, and a fader never jumps back.
+//! 1. changes it: by [`dispatch`](Mirror::dispatch) and its neighbours, and by
+//!    [`handle`](Mirror::handle) for each message of the authority;
+//! 2. after each change calls [`poll`](Mirror::poll) until it gets
+//!    [`MirrorOutput::Wait`];
+//! 3. [`pull`](Mirror::pull)s messages when the connection can take more.
+//!
+//! The *predicted* state is the confirmed one with the operations applied that it
+//! does not contain yet. `ActionsApplied` names the snapshot that contains an
+//! operation, and arrives before it. So the predicted state contains each
+//! operation exactly once at every moment, and a fader never jumps back.
 
+mod confirmation;
+mod mirror_output;
 mod op;
+mod outbox;
+mod prediction;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, fmt, sync::Arc};
 
+pub use mirror_output::MirrorOutput;
+
+use confirmation::Confirmation;
+use mirror_output::Outputs;
 use op::Op;
+use outbox::Outbox;
+use prediction::Prediction;
 
 use crate::{
     model::Model,
     protocol::{
-        ActionNumber, ClientId, ClientMessage, NetworkState, OwnerInfo, OwnershipRefusal,
-        Reconnected, Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken,
-        StateDigest, StatePatch, Welcome,
+        ActionNumber, ClientId, ClientMessage, NetworkState, OwnershipRefusal, Reconnected,
+        Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken, StateDigest,
+        StatePatch, Welcome,
     },
-    sync::{
-        Resync, SessionEvent,
-        digester::Digester,
-        roster_events,
-        undo::{Direction, UndoLog},
-    },
+    sync::{Resync, SessionEvent, digester::Digester, roster_events, undo::Direction},
     util::time::Timestamp,
 };
 
-/// What a client has of a session.
+/// A client's copy of a session.
 pub struct Mirror<M: Model> {
+    me: Participation,
+    /// How many operations, and how many requests, may be unanswered.
+    backlog: usize,
+    confirmation: Confirmation<M>,
+    prediction: Prediction<M>,
+    outbox: Outbox<M>,
+    outputs: Outputs<M>,
+}
+
+/// The place of this client in the session.
+#[derive(Debug)]
+struct Participation {
     session: SessionId,
     client: ClientId,
     name: String,
     token: SessionToken,
-    confirmed: Arc<NetworkState<M>>,
-    predicted: Arc<NetworkState<M>>,
-    /// What one can take back of what the confirmed state contains.
-    log: UndoLog<M>,
-    /// One's actions that the confirmed state does not contain yet, in order.
-    pending: VecDeque<PendingOp<M>>,
-    /// How many of `pending` may be unanswered.
-    backlog: usize,
-    /// The number of the last action of all.
-    last: ActionNumber,
-    /// The number of the last action that was handed out to be sent.
-    sent: ActionNumber,
-    /// The number of the last action whose fate is known.
-    answered: ActionNumber,
-    /// Why a full state was asked for, until it is there.
-    lacking: Option<Resync>,
-    /// The digest of the confirmed state, or of one before it.
-    digester: Digester<M>,
-    /// Messages that are not actions. Each is sent after the actions that were
-    /// dispatched before it: who stops the music and then gives the privilege
-    /// up must not be found without it.
-    replies: VecDeque<(ActionNumber, ClientMessage<M>)>,
-    /// Those that were sent and that the authority is not known to have heard.
-    unheard: VecDeque<(ActionNumber, ClientMessage<M>)>,
-    /// Those that were refused, until the acknowledgement that covers them: they
-    /// are taken out together.
-    rejected: Vec<Rejection>,
-    /// Whether one came in as somebody new.
+    /// Whether the client joined as a new participant.
     is_new: bool,
-    events: Vec<SessionEvent<M>>,
-    settled: Vec<(ActionNumber, Result<(), Refusal>)>,
 }
 
-struct PendingOp<M: Model> {
-    number: ActionNumber,
-    op: Op<M>,
-    /// What one can take back once this is done.
-    log: UndoLog<M>,
-    /// The moment that contains it, once the authority has told.
-    contained_in: Option<Seq>,
-}
-
-/// Why a mirror does not take an action.
+/// Why a mirror does not take an operation or a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MirrorError {
-    /// As far as can be seen from here, the authority would refuse it.
+    /// The authority would refuse it, as far as the mirror can tell.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Too many actions are unanswered.
+    /// Too many are unanswered.
     #[error("{limit} actions are unanswered already")]
     Backlog {
-        /// How many may be.
+        /// How many may be unanswered.
         limit: usize,
     },
 }
 
+impl<M: Model> fmt::Debug for Mirror<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirror")
+            .field("me", &self.me)
+            .field("confirmed", &self.confirmation.state.seq)
+            .field("pending", &self.prediction.pending.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Construction and inspection.
 impl<M: Model> Mirror<M> {
-    /// The mirror of somebody new, which keeps up to `backlog` unanswered
-    /// actions.
+    /// The mirror of a new participant. It takes up to `backlog` unanswered
+    /// operations.
     #[must_use]
     pub fn new(welcome: Welcome<M>, backlog: usize) -> Self {
         let Welcome { session, client_id, name, token, refused, state, .. } = welcome;
-        let mut mirror = Self::of(session, client_id, name, token, state, backlog);
-        mirror.events.extend(mirror.me().map(SessionEvent::Joined));
-        mirror.events.extend(refusals(refused));
+        let me = Participation { session, client: client_id, name, token, is_new: true };
+        let mut mirror = Self::of(me, state, ActionNumber::default(), backlog);
+        let owner = mirror.confirmation.state.roster.as_owner(client_id);
+        mirror.outputs.events.extend(owner.map(SessionEvent::Joined));
+        mirror.outputs.events.extend(refusals(refused));
         mirror
     }
 
-    /// The mirror of somebody who has come back without a memory, e.g. after a
-    /// restart. `state` is the full state that follows the `ReconnectSuccessful`.
+    /// The mirror of a participant that resumed without a state, e.g. after a
+    /// restart of the program. `state` is the full state that follows the
+    /// `ReconnectSuccessful`.
     #[must_use]
     pub fn resumed(back: Reconnected, state: NetworkState<M>, backlog: usize) -> Self {
         let Reconnected { session, client_id, name, token, last_action, .. } = back;
-        let mut mirror = Self::of(session, client_id, name, token, state, backlog);
-        mirror.last = last_action;
-        mirror.sent = last_action;
-        mirror.answered = last_action;
-        mirror.is_new = false;
-        mirror.events.extend(mirror.me().map(SessionEvent::Resumed));
+        let me = Participation { session, client: client_id, name, token, is_new: false };
+        let mut mirror = Self::of(me, state, last_action, backlog);
+        let owner = mirror.confirmation.state.roster.as_owner(client_id);
+        mirror.outputs.events.extend(owner.map(SessionEvent::Resumed));
         mirror
     }
 
-    fn me(&self) -> Option<OwnerInfo> {
-        self.confirmed.roster.as_owner(self.client)
-    }
-
-    fn of(
-        session: SessionId,
-        client: ClientId,
-        name: String,
-        token: SessionToken,
-        state: NetworkState<M>,
-        backlog: usize,
-    ) -> Self {
-        let confirmed = Arc::new(state);
+    fn of(me: Participation, state: NetworkState<M>, last: ActionNumber, backlog: usize) -> Self {
+        let state = Arc::new(state);
         Self {
-            session,
-            client,
-            name,
-            token,
-            predicted: Arc::clone(&confirmed),
-            log: UndoLog::default(),
-            confirmed,
-            pending: VecDeque::new(),
+            me,
             backlog,
-            last: ActionNumber::default(),
-            sent: ActionNumber::default(),
-            answered: ActionNumber::default(),
-            lacking: None,
-            digester: Digester::default(),
-            replies: VecDeque::new(),
-            unheard: VecDeque::new(),
-            rejected: Vec::new(),
-            is_new: true,
-            events: Vec::new(),
-            settled: Vec::new(),
+            confirmation: Confirmation::new(Arc::clone(&state)),
+            prediction: Prediction::new(Arc::clone(&state), last),
+            outbox: Outbox::new(last),
+            outputs: Outputs {
+                confirmed: Arc::clone(&state),
+                predicted: state,
+                events: VecDeque::new(),
+                settled: VecDeque::new(),
+            },
         }
     }
 
-    /// Which session this mirrors.
+    /// The session that this mirrors.
     #[must_use]
     pub const fn session(&self) -> SessionId {
-        self.session
+        self.me.session
     }
 
-    /// One's number in it.
+    /// Your number in it.
     #[must_use]
     pub const fn client(&self) -> ClientId {
-        self.client
+        self.me.client
     }
 
-    /// One's name in it.
+    /// Your name in it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.me.name
     }
 
-    /// Whether one came in as somebody new, and not as somebody who came back.
+    /// Whether you joined as a new participant, and did not resume.
     #[must_use]
     pub const fn is_new(&self) -> bool {
-        self.is_new
+        self.me.is_new
     }
 
-    /// The secret with which to come back.
+    /// The secret with which to resume.
     #[must_use]
     pub const fn token(&self) -> SessionToken {
-        self.token
+        self.me.token
     }
 
-    /// What is to be shown: the confirmed state, and one's own actions.
+    /// The state to show: the confirmed one, with your pending operations applied.
     #[must_use]
     pub const fn predicted(&self) -> &Arc<NetworkState<M>> {
-        &self.predicted
+        &self.prediction.state
     }
 
-    /// What the authority has told.
+    /// The state that the authority has confirmed.
     #[must_use]
     pub const fn confirmed(&self) -> &Arc<NetworkState<M>> {
-        &self.confirmed
+        &self.confirmation.state
     }
 
-    /// How many of one's actions the authority has not answered.
+    /// How many of your operations the authority has not answered.
     #[must_use]
     pub fn unanswered(&self) -> usize {
-        self.pending.len() - self.pending.partition_point(|pending| pending.contained_in.is_some())
+        self.prediction.unanswered()
     }
+}
 
-    /// What happened since the last call.
-    pub fn take_events(&mut self) -> Vec<SessionEvent<M>> {
-        std::mem::take(&mut self.events)
-    }
-
-    /// The fates of actions that became known since the last call.
-    pub fn take_settled(&mut self) -> Vec<(ActionNumber, Result<(), Refusal>)> {
-        std::mem::take(&mut self.settled)
-    }
-
-    /// Carries out an action of one's own, as the authority will in a moment.
+/// Your own operations and requests.
+impl<M: Model> Mirror<M> {
+    /// Dispatches an action, and predicts it.
     ///
     /// # Errors
-    /// If the authority would refuse it, as far as can be seen from here, or if
-    /// too many are unanswered. Nothing has changed then.
+    /// If the authority would refuse it, as far as the mirror can tell, or if too
+    /// many are unanswered. Then nothing changes.
     pub fn dispatch(
         &mut self,
         now: Timestamp,
         action: M::Action,
     ) -> Result<ActionNumber, MirrorError> {
-        let continues = self.log_so_far().continues(now, &action);
+        let log = self.prediction.log(&self.confirmation);
+        let continues = log.continues(now, &action);
         let op = Op::Act { at: now, continues, action };
-        self.make_room()?;
-        let mut log = self.log_so_far().clone();
-        self.predicted = op.predict(&self.predicted, &mut log, self.client)?;
-        Ok(self.push(op, log))
+        self.check_backlog()?;
+        let mut log = self.prediction.log(&self.confirmation).clone();
+        self.prediction.state = op.predict(&self.prediction.state, &mut log, self.me.client)?;
+        Ok(self.prediction.push(op, log))
     }
 
-    /// Takes back one's own last step, as the authority will in a moment.
+    /// Undoes your last step.
     ///
     /// # Errors
-    /// If too many actions are unanswered. That there is nothing to undo is for
-    /// the authority to say, who may remember more.
+    /// If too many operations are unanswered. Whether there is a step to undo is
+    /// the authority's decision: it may remember more.
     pub fn undo(&mut self) -> Result<ActionNumber, MirrorError> {
-        self.trace(Direction::Back)
+        self.apply_undo(Direction::Back)
     }
 
-    /// Does the step again that was undone last.
+    /// Redoes the step that you undid last.
     ///
     /// # Errors
     /// As [`undo`](Self::undo).
     pub fn redo(&mut self) -> Result<ActionNumber, MirrorError> {
-        self.trace(Direction::Forth)
+        self.apply_undo(Direction::Forth)
     }
 
-    fn trace(&mut self, direction: Direction) -> Result<ActionNumber, MirrorError> {
-        self.make_room()?;
-        let op = Op::Trace(direction);
-        let mut log = self.log_so_far().clone();
-        if let Ok(state) = op.predict(&self.predicted, &mut log, self.client) {
-            self.predicted = state;
+    fn apply_undo(&mut self, direction: Direction) -> Result<ActionNumber, MirrorError> {
+        self.check_backlog()?;
+        let op = Op::Undo(direction);
+        let mut log = self.prediction.log(&self.confirmation).clone();
+        if let Ok(state) = op.predict(&self.prediction.state, &mut log, self.me.client) {
+            self.prediction.state = state;
         }
-        Ok(self.push(op, log))
+        Ok(self.prediction.push(op, log))
     }
 
-    fn make_room(&self) -> Result<(), MirrorError> {
+    fn check_backlog(&self) -> Result<(), MirrorError> {
         let limit = self.backlog;
         if self.unanswered() < limit { Ok(()) } else { Err(MirrorError::Backlog { limit }) }
     }
 
-    fn push(&mut self, op: Op<M>, log: UndoLog<M>) -> ActionNumber {
-        self.last = self.last.next();
-        self.pending.push_back(PendingOp { number: self.last, op, log, contained_in: None });
-        self.last
-    }
-
-    /// What one can take back, all that is pending included.
-    fn log_so_far(&self) -> &UndoLog<M> {
-        self.pending.back().map_or(&self.log, |pending| &pending.log)
-    }
-
-    /// Asks for something that is not an action.
+    /// Sends a request that is not an operation.
     ///
     /// # Errors
-    /// If too much is unanswered.
-    pub fn wish(&mut self, wish: ClientMessage<M>) -> Result<(), MirrorError> {
-        if self.replies.len() + self.unheard.len() >= self.backlog {
+    /// If too many are unanswered.
+    pub fn request(&mut self, request: ClientMessage<M>) -> Result<(), MirrorError> {
+        if self.outbox.len() >= self.backlog {
             return Err(MirrorError::Backlog { limit: self.backlog });
         }
-        self.say(wish);
+        self.enqueue(request);
         Ok(())
     }
 
-    /// Sends `message` after the actions so far, and before any further one.
-    pub fn say(&mut self, message: ClientMessage<M>) {
-        self.replies.push_back((self.last, message));
+    /// Sends `message` after all operations so far, and before any further one.
+    pub fn enqueue(&mut self, message: ClientMessage<M>) {
+        self.outbox.enqueue(self.prediction.last, message);
     }
 
-    /// The next message that is to be sent.
-    pub fn poll_message(&mut self) -> Option<ClientMessage<M>> {
-        let next = self.pending.partition_point(|pending| pending.number <= self.sent);
-        let next = self.pending.get(next);
-        let reply =
-            self.replies.pop_front_if(|(after, _)| next.is_none_or(|next| next.number > *after));
-        if let Some((after, reply)) = reply {
-            if is_wish(&reply) || matches!(reply, ClientMessage::Ping { .. }) {
-                self.unheard.push_back((after, reply.clone()));
-            }
-            return Some(reply);
-        }
-        let PendingOp { number, op, .. } = next?;
-        self.sent = *number;
-        Some(op.message(*number))
+    /// The next message for the connection. It counts as sent.
+    #[must_use = "what is pulled counts as sent"]
+    pub fn pull(&mut self) -> Option<ClientMessage<M>> {
+        self.outbox.pull(&self.prediction)
     }
+}
 
-    /// Whether there is something to be sent.
-    #[must_use]
-    pub fn has_messages(&self) -> bool {
-        !self.replies.is_empty()
-            || self.pending.back().is_some_and(|pending| pending.number > self.sent)
-    }
-
-    /// Handles what the authority says. The answers to a `Hello`, and what is
-    /// not about the state, are the shell's business and ignored here.
+/// Messages of the authority.
+impl<M: Model> Mirror<M> {
+    /// Handles a message of the authority. Answers to a `Hello`, and messages
+    /// that do not concern the state, are ignored: they concern the shell.
     pub fn handle(&mut self, message: ServerMessage<M>) {
         match message {
             ServerMessage::StatePatchUpdate(patch) => self.handle_patch(&patch),
             ServerMessage::FullStateSync { state } => self.handle_full(state),
             ServerMessage::ActionsApplied { through, seq } => self.handle_applied(through, seq),
             ServerMessage::ActionRejected { number, reason } => {
-                self.rejected.push(Rejection { number, reason });
+                self.prediction.rejected.push(Rejection { number, reason });
             }
             ServerMessage::Undone { number, kept } => self.handle_undone(number, kept),
             ServerMessage::OwnershipAnswer { refused, .. } => {
-                self.heard(|said| matches!(said, ClientMessage::RequestOwnership { .. }));
-                self.events.extend(refusals(refused));
+                self.outbox.acknowledge(|sent| {
+                    matches!(sent, ClientMessage::RequestOwnership { .. })
+                });
+                self.outputs.events.extend(refusals(refused));
             }
-            // That it was granted shows in the roster.
+            // The roster shows the grant.
             ServerMessage::PrivilegeGranted => {
-                self.heard(|said| matches!(said, ClientMessage::RequestPrivilege));
+                self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
             }
             ServerMessage::PrivilegeDenied { holder } => {
-                self.heard(|said| matches!(said, ClientMessage::RequestPrivilege));
-                self.events.push(SessionEvent::PrivilegeDenied { holder });
+                self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
+                self.outputs.events.push_back(SessionEvent::PrivilegeDenied { holder });
             }
             ServerMessage::Pong { nonce } => {
-                self.heard(|said| *said == ClientMessage::Ping { nonce });
+                self.outbox.acknowledge(|sent| *sent == ClientMessage::Ping { nonce });
             }
             ServerMessage::Ping { nonce, digest, .. } => {
-                self.say(ClientMessage::Pong { nonce });
-                if let Some(digest) = digest {
-                    self.compare(digest);
+                self.enqueue(ClientMessage::Pong { nonce });
+                if let Some(Err(resync)) = digest.map(|theirs| self.confirmation.compare(theirs)) {
+                    self.start_resync(resync);
                 }
             }
             ServerMessage::Welcome(_)
             | ServerMessage::ReconnectSuccessful(_)
             | ServerMessage::ReconnectFailed { .. }
             | ServerMessage::Metering(_)
-            // It shows in the roster.
+            // The roster shows it.
             | ServerMessage::PrivilegeRevoked { .. }
             | ServerMessage::Error(_)
             | ServerMessage::Shutdown => {}
         }
     }
 
-    /// The authority has answered this, so it has heard all that was said before.
-    fn heard(&mut self, is: impl Fn(&ClientMessage<M>) -> bool) {
-        if let Some(at) = self.unheard.iter().position(|(_, said)| is(said)) {
-            self.unheard.drain(..=at);
-        }
-    }
-
     fn handle_patch(&mut self, patch: &StatePatch<M>) {
-        let have = self.confirmed.seq;
-        if patch.seq <= have || self.lacking.is_some() {
-            return;
+        match self.confirmation.patched(patch) {
+            Ok(Some(state)) => self.confirm(state),
+            Ok(None) => {}
+            Err(resync) => self.start_resync(resync),
         }
-        if patch.base != have {
-            self.lack(Resync::Gap { have, base: patch.base });
-            return;
-        }
-        match self.confirmed.patched(patch) {
-            Ok(state) => self.confirm(state),
-            Err(misfit) => self.lack(Resync::PatchError(misfit)),
-        }
-    }
-
-    /// A digester that may work out beforehand what a `Ping` with this digest is
-    /// to be compared with, if there is something to compare.
-    pub(crate) fn digest_due(&self, theirs: StateDigest) -> Option<Digester<M>> {
-        (theirs.seq == self.confirmed.seq).then(|| self.digester.clone())
-    }
-
-    /// Takes a digester that has worked it out, and returns the one it replaces.
-    pub(crate) const fn put_digester(&mut self, digester: Digester<M>) -> Digester<M> {
-        std::mem::replace(&mut self.digester, digester)
-    }
-
-    /// Notices if what is confirmed is not what the authority has sent.
-    fn compare(&mut self, theirs: StateDigest) {
-        let have = self.confirmed.seq;
-        if self.lacking.is_some() || theirs.seq < have {
-            return;
-        }
-        if theirs.seq > have {
-            self.lack(Resync::Gap { have, base: theirs.seq });
-            return;
-        }
-        let (own, _) = self.digester.digest(&self.confirmed);
-        if own != theirs {
-            self.lack(Resync::Digest { seq: theirs.seq });
-        }
-    }
-
-    fn lack(&mut self, why: Resync) {
-        self.lacking = Some(why);
-        self.say(ClientMessage::RequestFullSync);
     }
 
     fn handle_full(&mut self, state: NetworkState<M>) {
-        if state.seq < self.confirmed.seq {
+        if state.seq < self.confirmation.state.seq {
             return;
         }
-        let why = self.lacking.take().unwrap_or(Resync::Routine);
-        self.events.push(SessionEvent::Resynchronised(why));
-        // It shares nothing with what is known, which may have been wrong.
-        self.digester = Digester::default();
+        let resync = self.confirmation.take_resync();
+        self.outputs.events.push_back(SessionEvent::Resynchronised(resync));
         self.confirm(state);
     }
 
     fn handle_applied(&mut self, through: ActionNumber, seq: Seq) {
-        let rejected = std::mem::take(&mut self.rejected);
+        let rejected = std::mem::take(&mut self.prediction.rejected);
         let some_were_rejected = !rejected.is_empty();
         for Rejection { number, reason } in rejected {
-            self.take_out(number, reason);
+            self.handle_rejection(number, reason);
         }
-        for pending in &mut self.pending {
-            if pending.number <= through && pending.contained_in.is_none() {
-                pending.contained_in = Some(seq);
-                self.settled.push((pending.number, Ok(())));
-            }
-        }
-        self.answered = self.answered.max(through);
-        if some_were_rejected || seq <= self.confirmed.seq {
+        let settled = &mut self.outputs.settled;
+        self.prediction.accept(through, seq, |number, result| settled.push_back((number, result)));
+        if some_were_rejected || seq <= self.confirmation.state.seq {
             self.rebase();
         }
     }
 
-    fn handle_undone(&mut self, number: ActionNumber, kept: u32) {
-        let at = self.pending.binary_search_by_key(&number, |pending| pending.number);
-        let again = at.is_ok_and(|at| self.pending[at].op.is_redo());
-        self.events.push(if again {
-            SessionEvent::Redone { kept }
-        } else {
-            SessionEvent::Undone { kept }
-        });
-    }
-
-    /// Takes a refused action out. The caller rebases.
-    fn take_out(&mut self, number: ActionNumber, reason: Refusal) {
-        if let Ok(at) = self.pending.binary_search_by_key(&number, |pending| pending.number)
-            && let Some(PendingOp { op, .. }) = self.pending.remove(at)
-        {
-            self.settled.push((number, Err(reason.clone())));
-            self.events.push(match op.into_action() {
+    fn handle_rejection(&mut self, number: ActionNumber, reason: Refusal) {
+        if let Some(op) = self.prediction.remove(number) {
+            self.outputs.settled.push_back((number, Err(reason.clone())));
+            self.outputs.events.push_back(match op.into_action() {
                 Some(action) => SessionEvent::Refused { action, reason },
                 None => SessionEvent::NothingUndone { reason },
             });
         }
     }
 
+    fn handle_undone(&mut self, number: ActionNumber, kept: u32) {
+        let is_redo = self.prediction.get(number).is_some_and(|pending| pending.op.is_redo());
+        let event =
+            if is_redo { SessionEvent::Redone { kept } } else { SessionEvent::Undone { kept } };
+        self.outputs.events.push_back(event);
+    }
+
+    fn start_resync(&mut self, resync: Resync) {
+        self.confirmation.resync = Some(resync);
+        self.enqueue(ClientMessage::RequestFullSync);
+    }
+
     fn confirm(&mut self, state: NetworkState<M>) {
-        let old = std::mem::replace(&mut self.confirmed, Arc::new(state));
-        if !Arc::ptr_eq(&old.roster, &self.confirmed.roster) {
-            self.events.extend(roster_events(&old.roster, &self.confirmed.roster));
+        let old = std::mem::replace(&mut self.confirmation.state, Arc::new(state));
+        let new = &self.confirmation.state;
+        if !Arc::ptr_eq(&old.roster, &new.roster) {
+            self.outputs.events.extend(roster_events(&old.roster, &new.roster));
         }
         self.rebase();
     }
 
-    /// Predicts anew: the confirmed state, and on it what it does not contain.
     fn rebase(&mut self) {
-        let have = self.confirmed.seq;
-        let contained =
-            |pending: &mut PendingOp<M>| pending.contained_in.is_some_and(|seq| seq <= have);
-        while let Some(pending) = self.pending.pop_front_if(contained) {
-            self.log = pending.log;
-        }
-        let mut state = Arc::clone(&self.confirmed);
-        let mut log = self.log.clone();
-        for pending in &mut self.pending {
-            // What cannot be done any more is about to be refused.
-            if let Ok(next) = pending.op.predict(&state, &mut log, self.client) {
-                state = next;
-            }
-            pending.log = log.clone();
-        }
-        self.predicted = state;
+        self.prediction.rebase(&mut self.confirmation, self.me.client);
     }
 
-    /// What to show the authority when coming back.
+    /// A digester that may compute beforehand what a `Ping` with this digest is
+    /// compared with, if it is compared.
+    pub(crate) fn digest_due(&self, theirs: StateDigest) -> Option<Digester<M>> {
+        let confirmation = &self.confirmation;
+        (theirs.seq == confirmation.state.seq).then(|| confirmation.digester.clone())
+    }
+
+    /// Takes a digester that has computed the digest, and returns the old one.
+    pub(crate) const fn put_digester(&mut self, digester: Digester<M>) -> Digester<M> {
+        std::mem::replace(&mut self.confirmation.digester, digester)
+    }
+}
+
+/// New connections.
+impl<M: Model> Mirror<M> {
+    /// What to send in a `Hello` to resume.
     #[must_use]
     pub fn resume(&self) -> Resume {
-        Resume { token: self.token, seq: Some(self.confirmed.seq), answered: Some(self.answered) }
+        Resume {
+            token: self.me.token,
+            seq: Some(self.confirmation.state.seq),
+            answered: Some(self.prediction.decided),
+        }
     }
 
-    /// The authority has let one back in: what it has not seen is sent again.
+    /// The authority has accepted a resume. What it has not received is sent
+    /// again.
     pub fn reconnected(&mut self, back: Reconnected) {
-        self.token = back.token;
-        // What was wished for may have been lost, and does no harm twice; what
-        // else there was to say was about the old connection.
-        self.replies = self.unheard.drain(..).chain(self.replies.drain(..)).collect();
-        self.replies.retain(|(_, reply)| is_wish(reply));
-        self.lacking = None;
-        self.rejected.retain(|known| back.rejected.iter().all(|new| new.number != known.number));
-        self.rejected.extend(back.rejected);
-        self.sent = back.last_action;
+        self.me.token = back.token;
+        self.outbox.resume(back.last_action);
+        self.confirmation.resync = None;
+        let rejected = &mut self.prediction.rejected;
+        rejected.retain(|known| back.rejected.iter().all(|new| new.number != known.number));
+        rejected.extend(back.rejected);
         self.handle_applied(back.last_action, back.seq);
         self.rebase();
     }
 
-    /// The session is another one. One's actions that the old one did not answer
-    /// are handed back with [`SessionEvent::NewSession`].
+    /// The client has joined another session. The actions that the old one did
+    /// not answer are returned with [`SessionEvent::NewSession`].
     pub fn start_anew(&mut self, welcome: Welcome<M>) {
         let anew = Self::new(welcome, self.backlog);
         let old = std::mem::replace(self, anew);
-        let unanswered = old.pending.into_iter().filter(|pending| pending.contained_in.is_none());
+        let pending = old.prediction.pending.into_iter();
+        let unanswered = pending.filter(|pending| pending.contained_in.is_none());
         let event = SessionEvent::NewSession {
-            session: self.session,
+            session: self.me.session,
             unanswered: unanswered.filter_map(|pending| pending.op.into_action()).collect(),
         };
-        self.settled = old.settled;
-        self.events = [old.events, vec![event], self.take_events()].concat();
+        let joined = std::mem::replace(&mut self.outputs, old.outputs);
+        self.outputs.events.push_back(event);
+        self.outputs.events.extend(joined.events);
     }
 }
 
-/// Whether this asks for something that does no harm if it is asked for twice.
-fn is_wish<M: Model>(message: &ClientMessage<M>) -> bool {
-    matches!(
-        message,
-        ClientMessage::RequestOwnership { .. }
-            | ClientMessage::ReleaseOwnership { .. }
-            | ClientMessage::RequestPrivilege
-            | ClientMessage::ReleasePrivilege
-            | ClientMessage::RequestFullSync
-    )
-}
-
-/// What was not granted of what was asked for.
+/// The events for the instruments that were not granted.
 fn refusals<M: Model>(refused: Vec<OwnershipRefusal>) -> impl Iterator<Item = SessionEvent<M>> {
     refused.into_iter().map(|OwnershipRefusal { instrument, reason }| {
         SessionEvent::OwnershipRefused { instrument, reason }

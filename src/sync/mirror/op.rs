@@ -1,4 +1,4 @@
-//! What one does and the authority has not confirmed: an action, or undoing one.
+//! A numbered operation of this participant: an action, an undo or a redo.
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use crate::{
     util::time::Timestamp,
 };
 
-/// Something that one does, and that is numbered.
+/// A numbered operation.
 #[derive(Clone)]
 pub(super) enum Op<M: Model> {
     Act {
-        /// When, by the clock of whoever dispatches.
+        /// When it was dispatched, by this participant's clock.
         at: Timestamp,
-        /// Whether it goes on with the op before.
+        /// Whether it belongs to the same undo step as the action before.
         continues: bool,
         action: M::Action,
     },
-    Trace(Direction),
+    Undo(Direction),
 }
 
 impl<M: Model> Op<M> {
-    /// Does it on what is predicted so far.
+    /// Applies the operation to the state predicted so far.
     ///
     /// # Errors
-    /// If the authority would refuse it, as far as can be seen from here.
+    /// If the authority would refuse it, as far as the mirror can tell.
     pub(super) fn predict(
         &self,
         state: &Arc<NetworkState<M>>,
@@ -38,11 +38,13 @@ impl<M: Model> Op<M> {
     ) -> Result<Arc<NetworkState<M>>, Refusal> {
         match self {
             Self::Act { at, continues, action } => {
-                let (after, _) = rules::carry_out(state, me, action)?;
+                let (after, _) = rules::apply_checked(state, me, action)?;
                 log.record(*at, *continues, action, state, &after);
                 Ok(after)
             }
-            Self::Trace(direction) => Ok(Arc::new(log.trace(*direction, state, me, false)?.state)),
+            Self::Undo(direction) => {
+                Ok(Arc::new(log.apply_undo(*direction, state, me, false)?.state))
+            }
         }
     }
 
@@ -51,19 +53,19 @@ impl<M: Model> Op<M> {
             Self::Act { continues, action, .. } => {
                 ClientMessage::Action { number, continues: *continues, action: action.clone() }
             }
-            Self::Trace(Direction::Back) => ClientMessage::Undo { number },
-            Self::Trace(Direction::Forth) => ClientMessage::Redo { number },
+            Self::Undo(Direction::Back) => ClientMessage::Undo { number },
+            Self::Undo(Direction::Forth) => ClientMessage::Redo { number },
         }
     }
 
     pub(super) const fn is_redo(&self) -> bool {
-        matches!(self, Self::Trace(Direction::Forth))
+        matches!(self, Self::Undo(Direction::Forth))
     }
 
     pub(super) fn into_action(self) -> Option<M::Action> {
         match self {
             Self::Act { action, .. } => Some(action),
-            Self::Trace(_) => None,
+            Self::Undo(_) => None,
         }
     }
 }

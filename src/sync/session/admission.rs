@@ -1,4 +1,4 @@
-//! The handshake: who gets in, as whom, and who gets back in.
+//! The handshake: a client joins as a new participant, or resumes its place.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -20,30 +20,34 @@ use crate::{
     },
 };
 
-/// Somebody was let in.
+/// An accepted handshake.
+#[derive(Debug)]
+#[must_use = "the client waits for the answer"]
 pub struct Admission<M: Model> {
-    /// What its connection goes by from now on.
-    pub ticket: ConnectionId,
-    /// What both sides speak from now on.
+    /// The id of the connection from now on.
+    pub connection: ConnectionId,
+    /// The format of both directions from now on.
     pub format: Format,
-    /// What to answer, in that format.
+    /// The answer, to be sent in that format.
     pub answer: ServerMessage<M>,
 }
 
-/// Somebody was not let in.
+/// A rejected handshake.
+#[derive(Debug)]
+#[non_exhaustive]
 pub enum Rejected {
-    /// Its `Hello` does not do.
+    /// The `Hello` is not acceptable.
     Unfit(ProtocolError),
-    /// It cannot be let back in, but it may join anew.
+    /// The client cannot resume, but it may join as a new participant.
     Unknown(ReconnectRefusal),
 }
 
 impl<M: Model> Session<M> {
-    /// Handles the first message of a connection. `token` must be fresh from
-    /// the operating system; it becomes the client's.
+    /// Handles the first message of a connection. `token` becomes the client's
+    /// secret and must be fresh random bytes of the operating system.
     ///
     /// # Errors
-    /// If the client does not fit, or cannot be let (back) in.
+    /// If the `Hello` is not acceptable, or the client cannot resume.
     pub fn handle_hello(
         &mut self,
         now: Timestamp,
@@ -51,10 +55,12 @@ impl<M: Model> Session<M> {
         token: SessionToken,
     ) -> Result<Admission<M>, Rejected> {
         let format = Self::agree(hello).map_err(Rejected::Unfit)?;
-        match &hello.resume {
+        let admission = match &hello.resume {
             Some(resume) => self.readmit(now, resume, token, format),
             None => self.admit(now, hello, token, format).map_err(Rejected::Unfit),
-        }
+        };
+        self.update_deadline();
+        admission
     }
 
     fn agree(hello: &Hello) -> Result<Format, ProtocolError> {
@@ -93,15 +99,15 @@ impl<M: Model> Session<M> {
         });
         let ownership = self.claim(client, &hello.own);
         if hello.privilege {
-            // Whether it was granted is in the Welcome, and who has it, in the
-            // roster.
+            // The `Welcome` tells whether it is granted, its roster the holder.
             let _ = self.request_privilege(client);
         }
-        let ticket = self.next_ticket(client);
+        let connection = self.next_connection(client);
         let base = Some(Arc::clone(&self.state));
-        let link = Link::new(ticket.connection, now, base, now + self.config.full_sync_interval);
-        self.history.remember(now, &self.state, &self.config);
-        self.guests.insert(
+        let link =
+            Link::new(connection.connection, now, base, now + self.config.full_sync_interval);
+        self.bases.remember(now, &self.state, &self.config);
+        self.members.insert(
             client,
             Member {
                 tokens: Tokens::new(token),
@@ -125,7 +131,7 @@ impl<M: Model> Session<M> {
             resume_window: Millis::of(self.config.resume_window),
             state: (*self.state).clone(),
         });
-        Ok(Admission { ticket, format, answer })
+        Ok(Admission { connection, format, answer })
     }
 
     fn readmit(
@@ -135,20 +141,21 @@ impl<M: Model> Session<M> {
         token: SessionToken,
         format: Format,
     ) -> Result<Admission<M>, Rejected> {
-        let known = self.guests.iter().find(|(_, member)| member.tokens.knows(resume.token));
+        let known = self.members.iter().find(|(_, member)| member.tokens.knows(resume.token));
         let Some((&client, _)) = known else {
             return Err(Rejected::Unknown(ReconnectRefusal::UnknownToken));
         };
-        // Whoever shows the token takes over, even if the old connection still
-        // looks alive: it has not noticed yet.
-        self.let_go_of_all(client);
+        // The token takes over even if the old connection still looks alive: it
+        // may be dead without having noticed.
+        self.apply_on_release_of_all(client);
         self.set_presence(client, Presence::Here);
-        let ticket = self.next_ticket(client);
-        let base = resume.seq.and_then(|seq| self.history.find(seq)).cloned();
-        let link = Link::new(ticket.connection, now, base, now + self.config.full_sync_interval);
+        let connection = self.next_connection(client);
+        let base = resume.seq.and_then(|seq| self.bases.find(seq)).cloned();
+        let link =
+            Link::new(connection.connection, now, base, now + self.config.full_sync_interval);
         let mut last_action = ActionNumber::default();
         let mut rejected = Vec::new();
-        if let Some(member) = self.guests.get_mut(&client) {
+        if let Some(member) = self.members.get_mut(&client) {
             member.has_token = true;
             member.tokens.renew(resume.token, token);
             member.link_state = LinkState::Connected(Box::new(link));
@@ -172,15 +179,15 @@ impl<M: Model> Session<M> {
             clock: now,
             resume_window: Millis::of(self.config.resume_window),
         });
-        Ok(Admission { ticket, format, answer })
+        Ok(Admission { connection, format, answer })
     }
 
-    fn next_ticket(&mut self, client: ClientId) -> ConnectionId {
+    fn next_connection(&mut self, client: ClientId) -> ConnectionId {
         self.connections += 1;
         ConnectionId { client, connection: self.connections }
     }
 
-    /// `name`, or `name 2` and so on if somebody is called that already.
+    /// `name`, or `name 2` and so on if the name is taken.
     fn unique_name(&self, name: &str) -> Arc<str> {
         let taken = |name: &str| {
             self.state.roster.participants.values().any(|participant| &*participant.name == name)
@@ -205,7 +212,7 @@ pub(super) fn too_many_instruments() -> ProtocolError {
     ProtocolError::ListTooLong { limit: limits::REQUESTED_INSTRUMENTS }
 }
 
-/// `name` as somebody may be called it, without space around it.
+/// A participant's name, without the space around it.
 ///
 /// # Errors
 /// If it is empty, too long, or not [plain](is_plain).

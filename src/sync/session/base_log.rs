@@ -1,12 +1,12 @@
-//! The moments that clients may still stand on, so that who comes back gets
-//! the difference and not everything.
+//! The snapshots from which a resumed client can be sent a difference instead of
+//! the full state.
 //!
-//! They share their parts, so each costs little more than what changed in it;
-//! but what changed may be a pasted song, thirty times a second. So everything
-//! is kept for as long as most cuts take to be noticed, and after that a moment
-//! now and then, and those at which somebody was last heard from. Who stands on
-//! one that was thinned out gets a full state. What is forgotten is handed out:
-//! dropping much takes time, and not here.
+//! Snapshots share their parts, so each costs little more than its changes; but a
+//! change may be a pasted song, thirty times a second. Therefore all snapshots
+//! are kept for as long as most cuts take to be noticed, and after that one in a
+//! while, plus those that a member may have had when it was last heard from. A
+//! client whose snapshot was thinned out gets a full state. Forgotten snapshots
+//! are handed out, because dropping a large one takes long.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -21,37 +21,37 @@ use crate::{
 };
 
 pub(super) struct BaseLog<M: Model> {
-    /// In the order of their numbers, which is that of their times.
-    moments: VecDeque<(Timestamp, Arc<NetworkState<M>>)>,
+    /// When each was sent, in ascending order of time and `seq`.
+    snapshots: VecDeque<(Timestamp, Arc<NetworkState<M>>)>,
     /// When they were last thinned out.
     thinned: Timestamp,
-    forgotten: Vec<Arc<NetworkState<M>>>,
+    forgotten: VecDeque<Arc<NetworkState<M>>>,
 }
 
 impl<M: Model> BaseLog<M> {
     pub(super) const fn new() -> Self {
-        Self { moments: VecDeque::new(), thinned: Timestamp::ZERO, forgotten: Vec::new() }
+        Self { snapshots: VecDeque::new(), thinned: Timestamp::ZERO, forgotten: VecDeque::new() }
     }
 
-    /// Remembers a moment that is sent to somebody at `now`.
+    /// Remembers a snapshot that is sent to a member at `now`.
     pub(super) fn remember(
         &mut self,
         now: Timestamp,
         state: &Arc<NetworkState<M>>,
         config: &SessionConfig,
     ) {
-        let newest = self.moments.back().map(|(_, state)| state.seq);
+        let newest = self.snapshots.back().map(|(_, state)| state.seq);
         if newest.is_none_or(|newest| newest < state.seq) {
-            self.moments.push_back((now, Arc::clone(state)));
+            self.snapshots.push_back((now, Arc::clone(state)));
         }
-        while self.moments.len() > config.max_bases {
+        while self.snapshots.len() > config.max_bases {
             self.forget_oldest();
         }
     }
 
-    /// Thins out what is no longer fresh at `now`, but for what is `needed`, and
-    /// forgets what nobody can come back to. What is needed changes, so all is
-    /// looked at again, but not at every moment.
+    /// Forgets snapshots that no member can resume from, and thins out those that
+    /// are not fresh at `now`, except the `needed` ones. Which are needed changes,
+    /// so all are looked at again, but not at every call.
     pub(super) fn thin(
         &mut self,
         now: Timestamp,
@@ -62,48 +62,47 @@ impl<M: Model> BaseLog<M> {
             return;
         }
         self.thinned = now;
-        // A moment serves until the one after it is too old: who has it may
-        // have had nothing newer when the silence before a suspension began.
-        let reach = config.idle_timeout + config.resume_window;
-        while self.moments.get(1).is_some_and(|(sent, _)| now.since(*sent) > reach) {
+        // A snapshot is useful until the next one is too old: a client may have
+        // had nothing newer when the silence before its suspension began.
+        let useful = config.idle_timeout + config.resume_window;
+        while self.snapshots.get(1).is_some_and(|(sent, _)| now.since(*sent) > useful) {
             self.forget_oldest();
         }
         let needed = needed();
         let mut last = None;
-        for (sent, state) in std::mem::take(&mut self.moments) {
+        for (sent, state) in std::mem::take(&mut self.snapshots) {
             let fresh = now.since(sent) <= config.base_fresh_for;
             let apart = last.is_none_or(|last| sent.since(last) >= config.base_spacing);
             if apart {
                 last = Some(sent);
             }
             if fresh || apart || needed.contains(&state.seq) {
-                self.moments.push_back((sent, state));
+                self.snapshots.push_back((sent, state));
             } else {
-                self.forgotten.push(state);
+                self.forgotten.push_back(state);
             }
         }
     }
 
-    /// Has a moment dropped where that holds up nobody.
+    /// Hands out a snapshot of another part of the session as a forgotten one.
     pub(super) fn discard(&mut self, state: Option<Arc<NetworkState<M>>>) {
         self.forgotten.extend(state);
     }
 
-    /// What was forgotten since the last call.
-    pub(super) fn take_forgotten(&mut self) -> Vec<Arc<NetworkState<M>>> {
-        std::mem::take(&mut self.forgotten)
+    pub(super) fn take_forgotten(&mut self) -> Option<Arc<NetworkState<M>>> {
+        self.forgotten.pop_front()
     }
 
     fn forget_oldest(&mut self) {
-        self.forgotten.extend(self.moments.pop_front().map(|(_, state)| state));
+        self.forgotten.extend(self.snapshots.pop_front().map(|(_, state)| state));
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<&Arc<NetworkState<M>>> {
-        let at = self.moments.binary_search_by_key(&seq, |(_, state)| state.seq).ok()?;
-        self.moments.get(at).map(|(_, state)| state)
+        let at = self.snapshots.binary_search_by_key(&seq, |(_, state)| state.seq).ok()?;
+        self.snapshots.get(at).map(|(_, state)| state)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.moments.len()
+        self.snapshots.len()
     }
 }

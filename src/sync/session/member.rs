@@ -1,4 +1,5 @@
-//! What the session remembers of one guest.
+//! What the session knows of one client: its connection, its last action, its
+//! tokens.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -8,73 +9,72 @@ use crate::{
     util::time::Timestamp,
 };
 
-/// A guest, here or away.
+/// A client, connected or suspended.
 pub(super) struct Member<M: Model> {
     pub(super) tokens: Tokens,
-    /// The last action that was decided.
+    /// The last decided action.
     pub(super) last_action: ActionNumber,
-    /// The latest of its actions that were rejected, in case the answers are
-    /// lost with the connection.
+    /// The latest rejections, in case the answers are lost with the connection.
     pub(super) rejections: VecDeque<Rejection>,
-    /// Whether it has said anything since it was let in, so that it is known to
-    /// have its token.
+    /// Whether it has sent anything since its handshake, which proves that it has
+    /// its token.
     pub(super) has_token: bool,
     pub(super) link_state: LinkState<M>,
 }
 
-/// Whether a guest can be reached.
+/// Whether a client can be reached.
 pub(super) enum LinkState<M: Model> {
     Connected(Box<Link<M>>),
     Suspended {
         until: Timestamp,
-        /// The last sign of life.
+        /// When the last message arrived.
         heard: Timestamp,
-        /// What it may have nothing newer than.
+        /// The snapshots of which the client may have one.
         sent_log: SentLog,
     },
 }
 
-/// Tells a client's connections apart, so that an old one cannot speak for it
-/// once a new one has taken over.
+/// One connection of a client. An old connection of the same client has another
+/// id, so that it cannot act for the client after a resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionId {
     /// The client.
     pub client: ClientId,
-    /// Which of its connections.
+    /// The number of the connection in this session.
     pub(super) connection: u64,
 }
 
-/// A guest's connection.
+/// A client's current connection.
 pub(super) struct Link<M: Model> {
     pub(super) connection: u64,
-    /// The last sign of life.
+    /// When the last message arrived.
     pub(super) heard: Timestamp,
     pub(super) pinged: Timestamp,
-    /// Which ping is not answered yet.
-    pub(super) awaited: Option<Timestamp>,
+    /// When the last ping was sent, until it is answered.
+    pub(super) unanswered_ping: Option<Timestamp>,
     pub(super) round_trip: Option<Duration>,
-    /// The moment that the client has; `None` if it must be sent everything.
+    /// The client's snapshot; `None` if it must be sent the full state.
     pub(super) base: Option<Arc<NetworkState<M>>>,
-    /// What the client may have nothing newer than, if it is not heard again.
+    /// The snapshots of which the client may have one if it is not heard again.
     pub(super) sent_log: SentLog,
     /// When the next patch may leave.
     pub(super) patch_due: Timestamp,
-    /// When everything is sent again.
+    /// When the next full state is sent.
     pub(super) full_due: Timestamp,
-    /// When everything was last sent.
+    /// When the last full state was sent.
     pub(super) full_sent: Option<Timestamp>,
     /// When the next metering may leave.
     pub(super) metering_due: Timestamp,
-    /// Which metering the client has.
+    /// The version of the metering that the client has.
     pub(super) metered: u64,
-    /// An acknowledgement that is to be sent: with the next patch, unless
-    /// something else is to be said before or there is too much of it.
+    /// An acknowledgement to be sent: with the next patch, unless another message
+    /// is sent before or too many actions wait for it.
     pub(super) acknowledge: Option<(ActionNumber, Seq)>,
     /// How many actions it acknowledges.
     pub(super) unacknowledged: usize,
     pub(super) pong: Option<u64>,
     pub(super) answers: VecDeque<ServerMessage<M>>,
-    /// How many items those have, themselves included.
+    /// How many items the answers hold.
     pub(super) answer_items: usize,
 }
 
@@ -93,14 +93,14 @@ impl<M: Model> Member<M> {
         }
     }
 
-    /// The moments of which one may be the newest that it has, now or when it
-    /// comes back.
-    pub(super) fn may_stand_on(&self) -> impl Iterator<Item = Seq> + '_ {
+    /// The snapshots of which one may be the client's newest, now or when it
+    /// resumes.
+    pub(super) fn needed_bases(&self) -> impl Iterator<Item = Seq> + '_ {
         let (sent_log, heard) = match &self.link_state {
             LinkState::Connected(link) => (&link.sent_log, link.heard),
             LinkState::Suspended { heard, sent_log, .. } => (sent_log, *heard),
         };
-        sent_log.about(heard)
+        sent_log.around(heard)
     }
 }
 
@@ -113,13 +113,13 @@ impl<M: Model> Link<M> {
     ) -> Self {
         let mut sent_log = SentLog::default();
         if let Some(base) = &base {
-            sent_log.sent(now, base.seq, now);
+            sent_log.record(now, base.seq, now);
         }
         Self {
             connection,
             heard: now,
             pinged: now,
-            awaited: None,
+            unanswered_ping: None,
             round_trip: None,
             base,
             sent_log,
@@ -137,24 +137,25 @@ impl<M: Model> Link<M> {
     }
 }
 
-/// How long before and after the last sign of life of a client its connection
-/// may have broken. 5 s: who is there answers a ping every 5 s, and what was on
-/// its way is not older than that on a line that still works.
+/// How long before and after a client's last message its connection may have
+/// broken. 5 s: a connected client answers a ping every 5 s, and a message on a
+/// working connection is not under way for longer.
 const BREAK: Duration = Duration::from_secs(5);
 
-/// The moments that were sent to a client since shortly before it was last heard
-/// from. If its connection is broken, it has one of the first of these, and
-/// nothing newer.
+/// The snapshots that were sent to a client since shortly before its last
+/// message. If its connection is broken, the client has one of the first of
+/// these, and nothing newer.
 #[derive(Default)]
 pub(super) struct SentLog {
-    /// When, and which, in order.
+    /// In ascending order.
     sent: VecDeque<(Timestamp, Seq)>,
 }
 
 impl SentLog {
-    /// `seq` is sent at `now` to a client that was last heard from at `heard`.
-    pub(super) fn sent(&mut self, now: Timestamp, seq: Seq, heard: Timestamp) {
-        // One from before that time stays: nothing may have been sent since.
+    /// Records that `seq` is sent at `now` to a client whose last message arrived
+    /// at `heard`.
+    pub(super) fn record(&mut self, now: Timestamp, seq: Seq, heard: Timestamp) {
+        // One from before that time stays, in case nothing was sent since.
         while self.sent.get(1).is_some_and(|(sent, _)| *sent + BREAK < heard) {
             self.sent.pop_front();
         }
@@ -164,15 +165,14 @@ impl SentLog {
         }
     }
 
-    fn about(&self, heard: Timestamp) -> impl Iterator<Item = Seq> + '_ {
+    fn around(&self, heard: Timestamp) -> impl Iterator<Item = Seq> + '_ {
         self.sent.iter().take_while(move |(sent, _)| *sent <= heard + BREAK).map(|(_, seq)| *seq)
     }
 }
 
-/// The secrets by which a guest is known when it comes back.
+/// The secrets with which a client can resume.
 ///
-/// There are two for as long as nobody knows whether the answer that carried
-/// the new one arrived.
+/// There are two until the client proves that it received the new one.
 pub(super) struct Tokens {
     /// The one that the client has shown.
     shown: Option<SessionToken>,
@@ -186,7 +186,7 @@ impl Tokens {
     }
 
     pub(super) fn knows(&self, token: SessionToken) -> bool {
-        // Both are compared, so that the time tells nothing.
+        // Both are compared, so that the time reveals nothing.
         let given = self.given == token;
         let shown = self.shown.is_some_and(|shown| shown == token);
         given | shown

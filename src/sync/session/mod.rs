@@ -1,52 +1,58 @@
-//! The rules of a session, as the authority follows them: who takes part, who
-//! may do what, what is sent to whom, who is gone and who may come back.
+//! The rules of a session, as the authority applies them: participation,
+//! ownership, privilege, undo, and what each client is sent.
 //!
-//! A [`Session`] is a plain value. It knows no socket and no clock, and nothing
-//! of what the session is about: time comes in as an argument, random bytes
-//! come in as arguments, and what is to happen comes out as values. Given the
-//! same inputs it does the same.
+//! A [`Session`] is a plain value. It knows no socket, no clock, no randomness
+//! and nothing of the model's meaning: time and random bytes come in as
+//! arguments, and what should happen comes out as values.
 //!
-//! The shell around it
+//! The shell around it changes the session, then drains it:
 //!
-//! 1. hands every connection's first message to
-//!    [`handle_hello`](Session::handle_hello), and every further one to
-//!    [`handle`](Session::handle);
-//! 2. says when a connection is lost ([`disconnected`](Session::disconnected));
-//! 3. calls [`handle_timeout`](Session::handle_timeout) no later than
-//!    [`next_timeout`](Session::next_timeout) says;
-//! 4. after each of these, performs what
-//!    [`take_effects`](Session::take_effects) returns, publishes
-//!    [`state`](Session::state), and drops what
-//!    [`take_forgotten`](Session::take_forgotten) returns;
-//! 5. for every connection that can take more, [`pull`](Session::pull)s what is
-//!    to be sent, and does the same with what was forgotten.
+//! 1. It passes the first message of a connection to
+//!    [`handle_hello`](Session::handle_hello), further ones to
+//!    [`handle`](Session::handle), the end of a connection to
+//!    [`disconnected`](Session::disconnected), and the host's own actions to
+//!    [`act`](Session::act) and its neighbours.
+//! 2. After each change it calls [`poll`](Session::poll) until it gets
+//!    [`SessionOutput::Wait`], and calls
+//!    [`handle_timeout`](Session::handle_timeout) at the time in it.
+//! 3. For each connection that can take more, it calls
+//!    [`pull`](Session::pull), which is a change like any other.
 
 mod admission;
 mod base_log;
+mod incoming;
 mod member;
 mod ownership;
 mod pacer;
 mod presence;
 mod privilege;
 mod session_config;
+mod session_output;
 mod transmit;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 pub use admission::{Admission, Rejected, checked_name};
 use base_log::BaseLog;
+pub use incoming::MessageOutcome;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
 pub use ownership::OwnershipAnswer;
 use pacer::Pacer;
 pub use session_config::SessionConfig;
+pub use session_output::SessionOutput;
 pub use transmit::{Next, Outgoing, Update};
 
 use crate::{
-    model::{Access, InstrumentId, Metering, Model, UndoPolicy},
+    model::{Access, Metering, Model, UndoPolicy},
     protocol::{
-        ActionNumber, ClientId, ClientMessage, NetworkState, Participant, ProtocolError, Refusal,
-        Rejection, Roster, Seq, ServerMessage, SessionId, limits,
+        ClientId, NetworkState, Participant, ProtocolError, Refusal, Roster, Seq, ServerMessage,
+        SessionId,
     },
     sync::{
         digester::Digester,
@@ -56,372 +62,212 @@ use crate::{
     util::time::Timestamp,
 };
 
-/// Everyone together, and their rules.
+/// All participants together, and the rules between them.
 pub struct Session<M: Model> {
     config: SessionConfig,
     id: SessionId,
-    /// Nobody can join: the host owns everything.
-    alone: bool,
+    /// No client can join, and the host owns everything.
+    is_local: bool,
     state: Arc<NetworkState<M>>,
-    guests: BTreeMap<ClientId, Member<M>>,
+    /// The clients. The host is not one of them.
+    members: BTreeMap<ClientId, Member<M>>,
     next_client: u32,
     connections: u64,
-    history: BaseLog<M>,
+    bases: BaseLog<M>,
     digester: Digester<M>,
-    /// The meters, and how often they have moved.
+    /// The meters, and how often they have changed.
     metering: (u64, Metering),
     pacers: Pacers,
-    effects: Vec<M::Effect>,
-    /// What each participant has done and can take back.
+    /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
+    /// What [`poll`](Self::poll) returns next.
+    effects: VecDeque<M::Effect>,
+    /// The last state that [`poll`](Self::poll) returned.
+    polled: Arc<NetworkState<M>>,
+    /// No timer is due before this.
+    deadline: Option<Timestamp>,
 }
 
-/// When what may leave.
+/// When patches and meterings may leave.
 struct Pacers {
     patches: Pacer,
     meterings: Pacer,
 }
 
-/// What became of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MessageOutcome {
-    /// The client is still there.
-    Staying,
-    /// The client is still there, and what it asked for was refused.
-    Refused(Refusal),
-    /// The client has left for good; its connection is to be closed.
-    Leaving,
+impl<M: Model> fmt::Debug for Session<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("seq", &self.state.seq)
+            .field("roster", &self.state.roster)
+            .finish_non_exhaustive()
+    }
 }
 
+/// Construction and inspection.
 impl<M: Model> Session<M> {
-    /// A session that others can join. The host has the privilege, and owns
+    /// A session that clients can join. The host holds the privilege and owns
     /// nothing yet.
     #[must_use]
     pub fn hosted(config: SessionConfig, id: SessionId, host: &str, model: M::State) -> Self {
         Self::new(config, id, host, model, false)
     }
 
-    /// A session that nobody can join. The host owns everything.
+    /// A session that no client can join. The host owns everything.
     #[must_use]
-    pub fn alone(config: SessionConfig, id: SessionId, host: &str, model: M::State) -> Self {
+    pub fn local(config: SessionConfig, id: SessionId, host: &str, model: M::State) -> Self {
         Self::new(config, id, host, model, true)
     }
 
-    fn new(config: SessionConfig, id: SessionId, host: &str, model: M::State, alone: bool) -> Self {
+    fn new(
+        config: SessionConfig,
+        id: SessionId,
+        host: &str,
+        model: M::State,
+        is_local: bool,
+    ) -> Self {
         let mut roster = Roster::default();
-        let participant = Participant::new(host);
-        roster.participants.insert(ClientId::HOST, participant);
+        roster.participants.insert(ClientId::HOST, Participant::new(host));
         roster.privileged = roster.as_owner(ClientId::HOST);
+        let state = Arc::new(NetworkState { seq: Seq::default(), model, roster: Arc::new(roster) });
         let mut session = Self {
             config,
             id,
-            alone,
-            state: Arc::new(NetworkState { seq: Seq::default(), model, roster: Arc::new(roster) }),
-            guests: BTreeMap::new(),
+            is_local,
+            polled: Arc::clone(&state),
+            state,
+            members: BTreeMap::new(),
             next_client: 1,
             connections: 0,
-            history: BaseLog::new(),
+            bases: BaseLog::new(),
             digester: Digester::default(),
             metering: (0, Metering::default()),
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
-            effects: Vec::new(),
             logs: BTreeMap::new(),
+            effects: VecDeque::new(),
+            deadline: None,
         };
-        session.claim_all_if_alone();
+        session.claim_all_if_local();
+        session.polled = Arc::clone(&session.state);
         session
     }
 
-    /// Which session this is.
+    /// The id of this session.
     #[must_use]
     pub const fn id(&self) -> SessionId {
         self.id
     }
 
-    /// Everything, as it stands.
+    /// The current state.
     #[must_use]
     pub const fn state(&self) -> &Arc<NetworkState<M>> {
         &self.state
     }
 
-    /// What the engine must do for what was accepted since the last call.
-    pub fn take_effects(&mut self) -> Vec<M::Effect> {
-        std::mem::take(&mut self.effects)
-    }
-
-    /// The last round trip to `client` that was measured.
+    /// The last measured round trip to `client`.
     #[must_use]
     pub fn round_trip(&self, client: ClientId) -> Option<Duration> {
-        self.guests.get(&client)?.link()?.round_trip
+        self.members.get(&client)?.link()?.round_trip
     }
 
-    /// The moments that were forgotten since the last call. The last reference to
-    /// much may be among them: drop them where nobody waits.
-    pub fn take_forgotten(&mut self) -> Vec<Arc<NetworkState<M>>> {
-        self.history.take_forgotten()
-    }
-
-    /// How many moments are kept for those who come back.
+    /// How many snapshots are kept as bases for resumed clients.
     #[must_use]
-    pub fn history_len(&self) -> usize {
-        self.history.len()
+    pub fn base_count(&self) -> usize {
+        self.bases.len()
     }
+}
 
-    /// Carries out an action of the host.
+/// Actions of the host and the engine.
+impl<M: Model> Session<M> {
+    /// Applies an action of the host.
     ///
     /// # Errors
-    /// If the host may not, or the action makes no sense. Nothing has changed
-    /// then.
+    /// If the host may not do it, or it makes no sense. Then nothing changes.
     pub fn act(&mut self, now: Timestamp, action: &M::Action) -> Result<(), Refusal> {
         let continues = self.log(ClientId::HOST).continues(now, action);
-        self.carry_out(now, ClientId::HOST, action, continues)
+        self.apply(now, ClientId::HOST, action, continues)
     }
 
-    /// Takes back the last step of the host, and returns how many of its changes
-    /// stay as they are because somebody else has changed the same things since.
+    /// Undoes the host's last step. Returns how many of its changes stay because
+    /// another participant has changed the same values since.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no step to undo.
     pub fn undo(&mut self) -> Result<u32, Refusal> {
-        self.trace(ClientId::HOST, Direction::Back)
+        self.apply_undo(ClientId::HOST, Direction::Back)
     }
 
-    /// Does the step again that the host undid last. Returns as
-    /// [`undo`](Self::undo).
+    /// Redoes the step that the host undid last. Returns what
+    /// [`undo`](Self::undo) returns.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no step to redo.
     pub fn redo(&mut self) -> Result<u32, Refusal> {
-        self.trace(ClientId::HOST, Direction::Forth)
+        self.apply_undo(ClientId::HOST, Direction::Forth)
     }
 
-    /// Carries out what the engine has to say about the state. It needs nobody's
-    /// leave; what makes no sense any more is ignored.
+    /// Applies an action of the engine, without checking rights. An action that
+    /// makes no sense any more is ignored.
     pub fn act_for_engine(&mut self, action: &M::Action) {
-        self.carry_out_unasked(ClientId::HOST, action);
+        self.apply_unchecked(ClientId::HOST, action);
     }
 
-    /// Takes the meters as they stand, and returns whether they have moved.
+    /// Takes the current meters, and returns whether they have changed.
     pub fn meter(&mut self, metering: Metering) -> bool {
-        let moved = self.metering.1 != metering;
-        if moved {
+        let changed = self.metering.1 != metering;
+        if changed {
             self.metering = (self.metering.0 + 1, metering);
         }
-        moved
+        changed
     }
+}
 
-    /// Handles a message that is not the first of its connection.
-    ///
-    /// # Errors
-    /// If the client broke the protocol, or the connection is not its client's
-    /// any more. The connection is to be closed with this error.
-    pub fn handle(
-        &mut self,
-        now: Timestamp,
-        ticket: ConnectionId,
-        message: ClientMessage<M>,
-    ) -> Result<MessageOutcome, ProtocolError> {
-        self.check(ticket)?;
-        let client = ticket.client;
-        self.hear_from(now, client);
-        match message {
-            ClientMessage::Hello(_) => return Err(ProtocolError::HelloRepeated),
-            ClientMessage::Action { number, continues, action } => {
-                return self.handle_action(client, number, |session| {
-                    session.carry_out(now, client, &action, continues)
-                });
-            }
-            ClientMessage::Undo { number } => {
-                return self.handle_trace(client, number, Direction::Back);
-            }
-            ClientMessage::Redo { number } => {
-                return self.handle_trace(client, number, Direction::Forth);
-            }
-            ClientMessage::RequestOwnership { instruments } => {
-                bounded(&instruments)?;
-                let OwnershipAnswer { granted, refused } = self.claim(client, &instruments);
-                self.answer(client, ServerMessage::OwnershipAnswer { granted, refused });
-            }
-            ClientMessage::ReleaseOwnership { instruments } => {
-                bounded(&instruments)?;
-                self.release(client, &instruments);
-            }
-            ClientMessage::RequestPrivilege => {
-                let answer = match self.request_privilege(client) {
-                    Ok(()) => ServerMessage::PrivilegeGranted,
-                    Err(holder) => ServerMessage::PrivilegeDenied { holder },
-                };
-                self.answer(client, answer);
-            }
-            ClientMessage::ReleasePrivilege => self.release_privilege(client),
-            ClientMessage::RequestFullSync => self.request_full_sync(now, client),
-            ClientMessage::Ping { nonce } => {
-                if let Some(link) = self.link_mut(client) {
-                    link.pong = Some(nonce);
-                }
-            }
-            ClientMessage::Pong { nonce } => {
-                self.measure(now, client, Timestamp::from_micros(nonce));
-            }
-            ClientMessage::Goodbye => {
-                self.remove(client);
-                return Ok(MessageOutcome::Leaving);
-            }
-        }
-        Ok(MessageOutcome::Staying)
-    }
-
-    fn hear_from(&mut self, now: Timestamp, client: ClientId) {
-        if let Some(member) = self.guests.get_mut(&client) {
-            member.has_token = true;
-            if let Some(link) = member.link_mut() {
-                link.heard = now;
-            }
-        }
-    }
-
-    /// Refuses an action that could not be read, so that its sender may go on.
-    ///
-    /// # Errors
-    /// As [`handle`](Self::handle).
-    pub fn handle_unreadable_action(
-        &mut self,
-        now: Timestamp,
-        ticket: ConnectionId,
-        number: ActionNumber,
-        detail: String,
-    ) -> Result<MessageOutcome, ProtocolError> {
-        self.check(ticket)?;
-        self.hear_from(now, ticket.client);
-        self.handle_action(ticket.client, number, |_| Err(Refusal::Malformed { detail }))
-    }
-
-    /// Decides the action called `number`, unless that was done already.
-    fn handle_action(
-        &mut self,
-        client: ClientId,
-        number: ActionNumber,
-        decide: impl FnOnce(&mut Self) -> Result<(), Refusal>,
-    ) -> Result<MessageOutcome, ProtocolError> {
-        let Some(member) = self.guests.get_mut(&client) else { return Ok(MessageOutcome::Staying) };
-        let mut heard = MessageOutcome::Staying;
-        let expected = member.last_action.next();
-        if number > expected {
-            return Err(ProtocolError::ActionOutOfOrder { expected });
-        }
-        if number == expected {
-            member.last_action = number;
-            if let Err(reason) = decide(self) {
-                heard = MessageOutcome::Refused(reason.clone());
-                self.reject(client, number, reason);
-            }
-        }
-        // An action that was decided before the connection was lost is
-        // acknowledged again: its answer may have been lost with it.
-        let seq = self.state.seq;
-        let through = number.max(ActionNumber(expected.0 - 1));
-        if let Some(link) = self.link_mut(client) {
-            link.acknowledge = Some((through, seq));
-            link.unacknowledged += 1;
-        }
-        Ok(heard)
-    }
-
-    fn handle_trace(
-        &mut self,
-        client: ClientId,
-        number: ActionNumber,
-        direction: Direction,
-    ) -> Result<MessageOutcome, ProtocolError> {
-        self.handle_action(client, number, |session| {
-            let kept = session.trace(client, direction)?;
-            session.answer(client, ServerMessage::Undone { number, kept });
-            Ok(())
-        })
-    }
-
-    fn trace(&mut self, client: ClientId, direction: Direction) -> Result<u32, Refusal> {
-        let state = Arc::clone(&self.state);
-        let alone = self.alone;
-        let traced = self.log(client).trace(direction, &state, client, alone)?;
-        self.move_on(Arc::new(traced.state), traced.effects);
-        Ok(traced.kept)
-    }
-
-    fn log(&mut self, client: ClientId) -> &mut UndoLog<M> {
-        self.logs.entry(client).or_default()
-    }
-
-    fn reject(&mut self, client: ClientId, number: ActionNumber, reason: Refusal) {
-        let keep = self.config.max_rejections;
-        if let Some(member) = self.guests.get_mut(&client) {
-            member.rejections.push_back(Rejection { number, reason: reason.clone() });
-            while member.rejections.len() > keep {
-                member.rejections.pop_front();
-            }
-        }
-        self.answer(client, ServerMessage::ActionRejected { number, reason });
-    }
-
-    fn request_full_sync(&mut self, now: Timestamp, client: ClientId) {
-        let pace = self.config.min_full_sync_interval;
-        if let Some(link) = self.link_mut(client) {
-            let due = link.full_sent.map_or(now, |sent| now.max(sent + pace));
-            link.full_due = link.full_due.min(due);
-        }
-    }
-
-    /// Whether more may be read from this connection: a client that asks and
-    /// never listens has to wait until it has listened.
-    #[must_use]
-    pub fn has_room(&self, ticket: ConnectionId) -> bool {
-        self.guests
-            .get(&ticket.client)
-            .and_then(Member::link)
-            .is_none_or(|link| link.answer_items < self.config.max_answers)
-    }
-
-    fn carry_out(
+/// How the state changes: every change ends in `advance`.
+impl<M: Model> Session<M> {
+    fn apply(
         &mut self,
         now: Timestamp,
         actor: ClientId,
         action: &M::Action,
         continues: bool,
     ) -> Result<(), Refusal> {
-        let (state, effects) = if self.alone {
-            // Whoever is alone may do everything but speak for the engine.
+        let (state, effects) = if self.is_local {
+            // In a local session the host may do everything but act as the engine.
             if M::access(&self.state.model, action) == Access::Engine {
                 return Err(Refusal::EngineOnly);
             }
-            rules::carry_out_unasked(&self.state, actor, action)?
+            rules::apply_unchecked(&self.state, actor, action)?
         } else {
-            rules::carry_out(&self.state, actor, action)?
+            rules::apply_checked(&self.state, actor, action)?
         };
         let before = Arc::clone(&self.state);
-        self.move_on(state, effects);
+        self.advance(state, effects);
         let after = Arc::clone(&self.state);
         self.log(actor).record(now, continues, action, &before, &after);
-        self.heed_barrier(action);
+        self.clear_history(action);
         Ok(())
     }
 
-    /// What replaces everything leaves nothing to take back, to anybody.
-    fn heed_barrier(&mut self, action: &M::Action) {
+    fn apply_unchecked(&mut self, actor: ClientId, action: &M::Action) {
+        if let Ok((state, effects)) = rules::apply_unchecked(&self.state, actor, action) {
+            self.advance(state, effects);
+            self.clear_history(action);
+        }
+    }
+
+    fn apply_undo(&mut self, client: ClientId, direction: Direction) -> Result<u32, Refusal> {
+        let state = Arc::clone(&self.state);
+        let is_local = self.is_local;
+        let applied = self.log(client).apply_undo(direction, &state, client, is_local)?;
+        self.advance(Arc::new(applied.state), applied.effects);
+        Ok(applied.kept)
+    }
+
+    /// Clears every undo history if the action replaces everything.
+    fn clear_history(&mut self, action: &M::Action) {
         if M::undo_policy(action) == UndoPolicy::Barrier {
             self.logs.clear();
         }
-    }
-
-    fn carry_out_unasked(&mut self, actor: ClientId, action: &M::Action) {
-        if let Ok((state, effects)) = rules::carry_out_unasked(&self.state, actor, action) {
-            self.move_on(state, effects);
-            self.heed_barrier(action);
-        }
-    }
-
-    fn move_on(&mut self, mut state: Arc<NetworkState<M>>, effects: Vec<M::Effect>) {
-        Arc::make_mut(&mut state).seq = self.state.seq.next();
-        self.state = state;
-        self.effects.extend(effects);
     }
 
     fn edit_roster(&mut self, edit: impl FnOnce(&mut Roster)) {
@@ -430,25 +276,39 @@ impl<M: Model> Session<M> {
         if roster != *self.state.roster {
             let mut state = Arc::clone(&self.state);
             Arc::make_mut(&mut state).roster = Arc::new(roster);
-            self.move_on(state, Vec::new());
+            self.advance(state, Vec::new());
         }
     }
 
+    fn advance(&mut self, mut state: Arc<NetworkState<M>>, effects: Vec<M::Effect>) {
+        Arc::make_mut(&mut state).seq = self.state.seq.next();
+        self.state = state;
+        self.effects.extend(effects);
+    }
+
+    fn log(&mut self, client: ClientId) -> &mut UndoLog<M> {
+        self.logs.entry(client).or_default()
+    }
+}
+
+/// Access to the members' connections.
+impl<M: Model> Session<M> {
+    /// Queues an answer. It is dropped if the client is suspended.
     fn answer(&mut self, client: ClientId, answer: ServerMessage<M>) {
         if let Some(link) = self.link_mut(client) {
-            link.answer_items += items(&answer);
+            link.answer_items += answer_items(&answer);
             link.answers.push_back(answer);
         }
     }
 
     fn link_mut(&mut self, client: ClientId) -> Option<&mut Link<M>> {
-        self.guests.get_mut(&client)?.link_mut()
+        self.members.get_mut(&client)?.link_mut()
     }
 
-    /// Whether `ticket` is still its client's connection.
-    fn check(&self, ticket: ConnectionId) -> Result<(), ProtocolError> {
-        match self.guests.get(&ticket.client).map(|member| &member.link_state) {
-            Some(LinkState::Connected(link)) if link.connection == ticket.connection => Ok(()),
+    /// Whether `connection` is still the current one of its client.
+    fn check(&self, connection: ConnectionId) -> Result<(), ProtocolError> {
+        match self.members.get(&connection.client).map(|member| &member.link_state) {
+            Some(LinkState::Connected(link)) if link.connection == connection.connection => Ok(()),
             Some(LinkState::Connected(_)) => Err(ProtocolError::Superseded),
             Some(LinkState::Suspended { .. }) | None => {
                 Err(ProtocolError::Silent { seconds: self.config.idle_timeout.as_secs() })
@@ -457,17 +317,10 @@ impl<M: Model> Session<M> {
     }
 }
 
-/// How many things an answer says: what it costs to keep.
-fn items<M: Model>(answer: &ServerMessage<M>) -> usize {
+/// How many items an answer holds: what it costs to keep.
+fn answer_items<M: Model>(answer: &ServerMessage<M>) -> usize {
     match answer {
         ServerMessage::OwnershipAnswer { granted, refused } => 1 + granted.len() + refused.len(),
         _ => 1,
     }
-}
-
-fn bounded(instruments: &[InstrumentId]) -> Result<(), ProtocolError> {
-    if instruments.len() > limits::REQUESTED_INSTRUMENTS as usize {
-        return Err(admission::too_many_instruments());
-    }
-    Ok(())
 }

@@ -1,5 +1,5 @@
-//! Who owns what: granted when it is free, kept while its owner is away, and
-//! free when its owner is gone.
+//! Ownership: an instrument is granted when it is free, kept while its owner is
+//! away, and free again when its owner is gone.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use crate::{
     sync::session::Session,
 };
 
-/// What became of a wish to own some instruments.
+/// The answer to a request for ownership.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnershipAnswer {
-    /// What the participant owns now of what it asked for.
+    /// The requested instruments that the participant owns now.
     pub granted: Vec<InstrumentId>,
-    /// What it does not get, and why.
+    /// The others, each with the reason.
     pub refused: Vec<OwnershipRefusal>,
 }
 
 impl<M: Model> Session<M> {
-    /// Gives `client` what is free of `instruments`.
+    /// Gives `client` the free ones of `instruments`.
     pub fn claim(&mut self, client: ClientId, instruments: &[InstrumentId]) -> OwnershipAnswer {
         let mut answer = OwnershipAnswer::default();
         let Some(owner) = self.state.roster.as_owner(client) else { return answer };
@@ -50,10 +50,10 @@ impl<M: Model> Session<M> {
             .then(|| Refusal::NotOwner { instrument, owner: Some(owner.clone()) })
     }
 
-    /// Takes from `client` what it owns of `instruments`. Whoever is alone keeps
-    /// everything.
+    /// Takes from `client` the ones of `instruments` that it owns. In a local
+    /// session the host keeps everything.
     pub fn release(&mut self, client: ClientId, instruments: &[InstrumentId]) {
-        if self.alone {
+        if self.is_local {
             return;
         }
         let owned: Vec<_> = instruments
@@ -61,7 +61,7 @@ impl<M: Model> Session<M> {
             .copied()
             .filter(|&instrument| self.state.roster.owns(client, instrument))
             .collect();
-        self.let_go(client, &owned);
+        self.apply_on_release(client, &owned);
         for &instrument in &owned {
             self.log(client).forget_instrument(instrument);
         }
@@ -72,18 +72,24 @@ impl<M: Model> Session<M> {
         });
     }
 
-    /// Does what the model wants done with instruments that are let go of.
-    pub(super) fn let_go(&mut self, client: ClientId, instruments: &[InstrumentId]) {
+    /// Applies the model's action for the release of each instrument, e.g. one
+    /// that ends its notes.
+    fn apply_on_release(&mut self, client: ClientId, instruments: &[InstrumentId]) {
         for &instrument in instruments {
             if let Some(action) = M::on_release(&self.state.model, instrument) {
-                self.carry_out_unasked(client, &action);
+                self.apply_unchecked(client, &action);
             }
         }
     }
 
-    /// Whoever is alone owns everything.
-    pub(super) fn claim_all_if_alone(&mut self) {
-        if self.alone {
+    /// The same for everything that `client` owns. The ownership stays.
+    pub(super) fn apply_on_release_of_all(&mut self, client: ClientId) {
+        let owned: Vec<_> = self.state.roster.owned_by(client).collect();
+        self.apply_on_release(client, &owned);
+    }
+
+    pub(super) fn claim_all_if_local(&mut self) {
+        if self.is_local {
             let all = M::instruments(&self.state.model);
             self.claim(ClientId::HOST, &all);
         }

@@ -1,18 +1,19 @@
-//! When patches and meterings leave: to each client at most once a beat, and the
-//! beat is everyone's. So all stay on the same base, and what is made for one suits
-//! the others.
+//! When patches and meterings may leave: each client gets at most one per
+//! interval, and all clients share the intervals. So they stay on the same base,
+//! and a patch made for one can be sent to the others.
 
 use std::time::Duration;
 
 use crate::util::time::Timestamp;
 
-/// How late somebody may come and still keep the beat. 3 ms: a timer of the runtime
-/// counts whole milliseconds and may be two late, and then a thread must be woken.
+/// How late a send may be without moving the next interval. 3 ms: a timer of the
+/// runtime counts whole milliseconds and may be two late, and then a thread must
+/// be woken.
 const GRACE: Duration = Duration::from_millis(3);
 
-/// Goes on for as long as something leaves.
+/// Shared intervals. They continue for as long as something is sent.
 pub(super) struct Pacer {
-    /// When the next one begins.
+    /// When the next interval begins.
     next: Timestamp,
 }
 
@@ -21,13 +22,13 @@ impl Pacer {
         Self { next: Timestamp::ZERO }
     }
 
-    /// Something leaves at `now`. Returns when the same client may be sent the next.
-    pub(super) fn strike(&mut self, now: Timestamp, pace: Duration) -> Timestamp {
+    /// Records a send at `now`. Returns when the same client may be sent the next.
+    pub(super) fn record_send(&mut self, now: Timestamp, interval: Duration) -> Timestamp {
         if now >= self.next {
-            // What is a little late does not put off the next, or each would add
-            // to it.
-            let kept = now.since(self.next) <= GRACE.min(pace / 2);
-            self.next = if kept { self.next } else { now } + pace;
+            // A slightly late send does not move the next interval: the delays
+            // would add up.
+            let in_time = now.since(self.next) <= GRACE.min(interval / 2);
+            self.next = if in_time { self.next } else { now } + interval;
         }
         self.next
     }

@@ -1,4 +1,5 @@
-//! Who is here, who is away, and who is gone.
+//! Presence: a silent or disconnected client is suspended, and removed when its
+//! resume window is over. Round trips are measured here, too.
 
 use std::time::Duration;
 
@@ -13,61 +14,64 @@ use crate::{
 };
 
 impl<M: Model> Session<M> {
-    /// A connection was lost: its client is suspended, unless it has a newer
-    /// one. Who never said anything may never have had its `Welcome`, and so no
-    /// token to come back with: its place is not kept, lest it stand in its own
-    /// way.
-    pub fn disconnected(&mut self, now: Timestamp, ticket: ConnectionId) {
-        if self.check(ticket).is_ok() {
-            match self.guests.get(&ticket.client) {
-                Some(member) if member.has_token => self.suspend(now, ticket.client),
-                _ => self.remove(ticket.client),
+    /// A connection was lost. Its client is suspended, unless it has a newer
+    /// connection. A client that never sent anything after its `Hello` may not
+    /// have its token, so it could not resume: it is removed, so that its place
+    /// does not block its next attempt.
+    pub fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
+        if self.check(connection).is_ok() {
+            match self.members.get(&connection.client) {
+                Some(member) if member.has_token => self.suspend(now, connection.client),
+                _ => self.remove(connection.client),
             }
         }
     }
 
-    /// Suspends who has been silent for too long, and lets go of who has been
-    /// away for too long.
+    /// Suspends clients that were silent for too long, and removes those that
+    /// were away for too long.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let silence = self.config.idle_timeout;
-        let due = |member: &Member<M>| now >= deadline(member, silence);
-        let late: Vec<_> = self
-            .guests
+        let idle_timeout = self.config.idle_timeout;
+        let due: Vec<_> = self
+            .members
             .iter()
-            .filter(|(_, member)| due(member))
+            .filter(|(_, member)| now >= deadline_of(member, idle_timeout))
             .map(|(&client, member)| (client, member.link().is_some()))
             .collect();
-        for (client, connected) in late {
-            if connected {
+        for (client, is_connected) in due {
+            if is_connected {
                 self.suspend(now, client);
             } else {
                 self.remove(client);
             }
         }
+        self.update_deadline();
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
-    #[must_use]
-    pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.guests.values().map(|member| deadline(member, self.config.idle_timeout)).min()
+    /// Computes when the next timer is due. To be called when a member is added,
+    /// removed or suspended; a message only moves a deadline back.
+    pub(super) fn update_deadline(&mut self) {
+        let idle_timeout = self.config.idle_timeout;
+        self.deadline = self.members.values().map(|member| deadline_of(member, idle_timeout)).min();
     }
 
     fn suspend(&mut self, now: Timestamp, client: ClientId) {
         let until = now + self.config.resume_window;
-        if let Some(member) = self.guests.get_mut(&client)
+        if let Some(member) = self.members.get_mut(&client)
             && let Some(link) = member.link_mut()
         {
             let (heard, sent_log) = (link.heard, std::mem::take(&mut link.sent_log));
-            self.history.discard(link.base.take());
+            self.bases.discard(link.base.take());
             member.link_state = LinkState::Suspended { until, heard, sent_log };
         }
-        self.let_go_of_all(client);
+        self.update_deadline();
+        self.apply_on_release_of_all(client);
         self.set_presence(client, Presence::Away { since: now });
     }
 
     pub(super) fn remove(&mut self, client: ClientId) {
-        self.let_go_of_all(client);
-        self.guests.remove(&client);
+        self.apply_on_release_of_all(client);
+        self.members.remove(&client);
+        self.update_deadline();
         self.logs.remove(&client);
         let owned: Vec<_> = self.state.roster.owned_by(client).collect();
         self.edit_roster(|roster| {
@@ -81,16 +85,11 @@ impl<M: Model> Session<M> {
         });
     }
 
-    pub(super) fn let_go_of_all(&mut self, client: ClientId) {
-        let owned: Vec<_> = self.state.roster.owned_by(client).collect();
-        self.let_go(client, &owned);
-    }
-
-    /// A client has answered the ping that was sent at `sent`. Only the last one
-    /// counts: what answers nothing says nothing about the line.
+    /// A client has answered the ping that was sent at `sent`. Only the answer to
+    /// the last ping counts: a client could make up any other.
     pub(super) fn measure(&mut self, now: Timestamp, client: ClientId, sent: Timestamp) {
         let Some(link) = self.link_mut(client) else { return };
-        if link.awaited.take_if(|ping| *ping == sent).is_none() {
+        if link.unanswered_ping.take_if(|ping| *ping == sent).is_none() {
             return;
         }
         let round_trip = now.since(sent);
@@ -116,9 +115,10 @@ impl<M: Model> Session<M> {
     }
 }
 
-fn deadline<M: Model>(member: &Member<M>, silence: Duration) -> Timestamp {
+/// When the member is to be suspended or removed.
+fn deadline_of<M: Model>(member: &Member<M>, idle_timeout: Duration) -> Timestamp {
     match &member.link_state {
-        LinkState::Connected(link) => link.heard + silence,
+        LinkState::Connected(link) => link.heard + idle_timeout,
         LinkState::Suspended { until, .. } => *until,
     }
 }

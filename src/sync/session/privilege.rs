@@ -1,5 +1,5 @@
-//! Who controls the transport, the session's settings and the buses: one
-//! participant at most.
+//! The privilege to control the transport, the session's settings and the buses.
+//! At most one participant holds it.
 
 use crate::{
     model::Model,
@@ -8,11 +8,11 @@ use crate::{
 };
 
 impl<M: Model> Session<M> {
-    /// Gives `client` the privilege if nobody has it, if who has it is away (a
-    /// stage must be able to stop the music), or if `client` is the host.
+    /// Gives `client` the privilege if it is free, if its holder is away (on
+    /// stage, the music must be stoppable), or if `client` is the host.
     ///
     /// # Errors
-    /// Otherwise, with who has it.
+    /// Otherwise, with the holder.
     pub fn request_privilege(&mut self, client: ClientId) -> Result<(), OwnerInfo> {
         let roster = &self.state.roster;
         match &roster.privileged {
@@ -31,10 +31,10 @@ impl<M: Model> Session<M> {
         Ok(())
     }
 
-    /// Takes the privilege from `client`, if it has it. Whoever is alone keeps
-    /// it.
+    /// Takes the privilege from `client`, if it holds it. In a local session the
+    /// host keeps it.
     pub fn release_privilege(&mut self, client: ClientId) {
-        if self.alone {
+        if self.is_local {
             return;
         }
         if self.state.roster.is_privileged(client) {

@@ -1,6 +1,6 @@
-//! What is to be sent to whom, and when: the session has no queues of patches;
-//! each connection asks, when it can take more, and gets the difference from
-//! what its client has to what stands now.
+//! What a connection is sent, and when. The session queues no patches: each
+//! connection pulls when it can take more, and gets the difference from its
+//! client's snapshot to the current state.
 
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use crate::{
     sync::{
         digester::Digester,
         session::{
-            Session,
-            member::{ConnectionId, Member},
+            Pacers, Session, SessionConfig,
+            base_log::BaseLog,
+            member::{ConnectionId, Link, Member},
         },
     },
     util::time::Timestamp,
@@ -19,16 +20,19 @@ use crate::{
 
 /// What is to be sent over one connection now.
 ///
-/// It is consistent: what the update contains is acknowledged by the messages, or
-/// was before, and they go first. An acknowledgement may be ahead of its update.
+/// Send the messages first: they acknowledge the actions that the update
+/// contains, unless those were acknowledged before. An acknowledgement may be
+/// ahead of its update.
+#[derive(Debug)]
+#[must_use = "what is pulled counts as sent"]
 pub struct Outgoing<M: Model> {
     /// To be sent first, in this order.
     pub messages: Vec<ServerMessage<M>>,
-    /// The state, as far as it has moved on.
+    /// The change of the state.
     pub update: Option<Update<M>>,
-    /// The meters, if they have moved.
+    /// The meters, if they have changed.
     pub metering: Option<Metering>,
-    /// When to ask again.
+    /// When to pull again.
     pub next: Next,
 }
 
@@ -40,139 +44,199 @@ impl<M: Model> Outgoing<M> {
     }
 }
 
-/// How a client gets from what it has to what stands now.
-#[derive(Clone)]
+/// How a client gets from its snapshot to the current one.
+#[derive(Clone, Debug)]
 pub enum Update<M: Model> {
-    /// By the difference between two moments. Whoever stands on the same moment
-    /// gets the same bytes.
+    /// The difference between two snapshots. Clients with the same base get the
+    /// same bytes.
     Patch {
-        /// What the client has.
+        /// The client's snapshot.
         from: Arc<NetworkState<M>>,
-        /// What stands now.
+        /// The current snapshot.
         to: Arc<NetworkState<M>>,
     },
-    /// By everything.
+    /// The full state.
     Full(Arc<NetworkState<M>>),
 }
 
-/// When a connection must ask again.
+/// When a connection must pull again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
-    /// At this time, whatever happens.
+    /// At this time in any case.
     pub at: Timestamp,
-    /// As soon as the session has changed. `false` until the next beat, when
-    /// something has just left, so that a flood of edits wakes nobody. What comes of
-    /// a client's own messages is asked for after they were handled.
+    /// Also as soon as the session has changed. `false` within the interval in
+    /// which something was sent, so that a flood of edits wakes no connection.
+    /// After a client's own messages its connection pulls in any case.
     pub on_change: bool,
 }
 
 impl<M: Model> Session<M> {
-    /// The moment whose digest the next [`pull`](Self::pull) at `now` tells, if it
-    /// tells one, and a digester that may work it out beforehand.
+    /// The snapshot whose digest the next [`pull`](Self::pull) at `now` sends, if
+    /// it sends one, and a digester that may compute it beforehand.
     pub(crate) fn digest_due(
         &self,
         now: Timestamp,
-        ticket: ConnectionId,
+        connection: ConnectionId,
     ) -> Option<(Arc<NetworkState<M>>, Digester<M>)> {
-        let link = self.guests.get(&ticket.client)?.link()?;
-        let is_due = now >= link.pinged + self.config.heartbeat_interval;
+        let link = self.members.get(&connection.client)?.link()?;
+        let is_due = link.ping_is_due(now, &self.config);
         let base = link.base.as_ref().filter(|_| is_due)?;
         Some((Arc::clone(base), self.digester.clone()))
     }
 
-    /// Takes a digester that has worked it out, and returns the one it replaces.
+    /// Takes a digester that has computed the digest, and returns the old one.
     pub(crate) const fn put_digester(&mut self, digester: Digester<M>) -> Digester<M> {
         std::mem::replace(&mut self.digester, digester)
     }
 
-    /// What is to be sent over the connection of `ticket` now. What is returned
-    /// counts as sent: it must be written whole, or the connection ended.
+    /// What to send over `connection` now. It counts as sent: write all of it, or
+    /// close the connection.
     ///
     /// # Errors
-    /// If the connection is not its client's any more; it is to be closed with
-    /// this error.
+    /// If the connection is not its client's current one. Close it with this
+    /// error.
     pub fn pull(
         &mut self,
         now: Timestamp,
-        ticket: ConnectionId,
+        connection: ConnectionId,
     ) -> Result<Outgoing<M>, ProtocolError> {
-        self.check(ticket)?;
-        let Self { config, state, guests, history, digester, metering, pacers, .. } = self;
-        let link = guests
-            .get_mut(&ticket.client)
+        self.check(connection)?;
+        let Self { config, state, members, bases, digester, metering, pacers, .. } = self;
+        let link = members
+            .get_mut(&connection.client)
             .and_then(|member| member.link_mut())
             .ok_or(ProtocolError::Superseded)?;
 
-        let update = match &link.base {
-            Some(_) if now >= link.full_due => Some(Update::Full(Arc::clone(state))),
-            Some(from) if !Arc::ptr_eq(from, state) && now >= link.patch_due => {
+        let update = link.next_update(now, state);
+        let mut messages = link.take_answers(now, update.is_some(), config);
+        // The ping describes the client's state before the update, which is sent
+        // last.
+        messages.extend(link.take_ping(now, config, digester, bases));
+        if let Some(update) = &update {
+            link.record_update(now, state, update, (config, pacers, bases));
+        }
+        let latest = link.take_metering(now, *metering, config, pacers);
+        let next = link.schedule(now, state, metering.0, config);
+        if update.is_some() {
+            bases.thin(now, config, || members.values().flat_map(Member::needed_bases).collect());
+        }
+        Ok(Outgoing { messages, update, metering: latest, next })
+    }
+}
+
+impl<M: Model> Link<M> {
+    fn next_update(&self, now: Timestamp, state: &Arc<NetworkState<M>>) -> Option<Update<M>> {
+        match &self.base {
+            Some(_) if now >= self.full_due => Some(Update::Full(Arc::clone(state))),
+            Some(from) if !Arc::ptr_eq(from, state) && now >= self.patch_due => {
                 Some(Update::Patch { from: Arc::clone(from), to: Arc::clone(state) })
             }
             Some(_) => None,
             None => Some(Update::Full(Arc::clone(state))),
-        };
+        }
+    }
 
-        let mut messages: Vec<_> = std::mem::take(&mut link.answers).into();
-        link.answer_items = 0;
-        // In a sweep one is told what was decided with the patch that contains it:
-        // a frame for each edit would be most of what is written.
-        let tells = update.is_some()
-            || now >= link.patch_due
-            || link.pong.is_some()
+    /// The answers, the acknowledgement and the pong.
+    fn take_answers(
+        &mut self,
+        now: Timestamp,
+        has_update: bool,
+        config: &SessionConfig,
+    ) -> Vec<ServerMessage<M>> {
+        let mut messages: Vec<_> = std::mem::take(&mut self.answers).into();
+        self.answer_items = 0;
+        // During a sweep an acknowledgement waits for the patch that contains the
+        // edits: a frame for each edit would be most of the traffic.
+        let acknowledges = has_update
+            || now >= self.patch_due
+            || self.pong.is_some()
             || !messages.is_empty()
-            || link.unacknowledged >= config.max_unacknowledged;
-        if let Some((through, seq)) = link.acknowledge.take_if(|_| tells) {
-            link.unacknowledged = 0;
+            || self.unacknowledged >= config.max_unacknowledged;
+        if let Some((through, seq)) = self.acknowledge.take_if(|_| acknowledges) {
+            self.unacknowledged = 0;
             messages.push(ServerMessage::ActionsApplied { through, seq });
         }
-        if let Some(nonce) = link.pong.take() {
+        if let Some(nonce) = self.pong.take() {
             messages.push(ServerMessage::Pong { nonce });
         }
-        if now >= link.pinged + config.heartbeat_interval {
-            link.pinged = now;
-            link.awaited = Some(now);
-            // Of what the client has before the update, which goes last.
-            let digest = link.base.as_ref().map(|base| {
-                let (digest, replaced) = digester.digest(base);
-                history.discard(replaced);
-                digest
-            });
-            messages.push(ServerMessage::Ping { nonce: now.micros(), clock: now, digest });
-        }
+        messages
+    }
 
-        if let Some(update) = &update {
-            history.discard(link.base.replace(Arc::clone(state)));
-            link.sent_log.sent(now, state.seq, link.heard);
-            link.patch_due = pacers.patches.strike(now, config.min_patch_interval);
-            if matches!(update, Update::Full(_)) {
-                link.full_due = now + config.full_sync_interval;
-                link.full_sent = Some(now);
-            }
-            history.remember(now, state, config);
-        }
+    fn ping_is_due(&self, now: Timestamp, config: &SessionConfig) -> bool {
+        now >= self.pinged + config.heartbeat_interval
+    }
 
-        let (version, latest) = *metering;
-        let metering_waits = link.metered != version;
-        let metering = (metering_waits && now >= link.metering_due).then(|| {
-            link.metered = version;
-            link.metering_due = pacers.meterings.strike(now, config.min_metering_interval);
-            latest
+    /// The heartbeat, with the digest of the client's snapshot.
+    fn take_ping(
+        &mut self,
+        now: Timestamp,
+        config: &SessionConfig,
+        digester: &mut Digester<M>,
+        bases: &mut BaseLog<M>,
+    ) -> Option<ServerMessage<M>> {
+        if !self.ping_is_due(now, config) {
+            return None;
+        }
+        self.pinged = now;
+        self.unanswered_ping = Some(now);
+        let digest = self.base.as_ref().map(|base| {
+            let (digest, replaced) = digester.digest(base);
+            bases.discard(replaced);
+            digest
         });
+        Some(ServerMessage::Ping { nonce: now.micros(), clock: now, digest })
+    }
 
-        let patch_waits = link.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
-        let mut at = link.full_due.min(link.pinged + config.heartbeat_interval);
-        // Until then a patch has to wait, and the rest can.
-        let paced = now < link.patch_due;
-        if paced || patch_waits || link.acknowledge.is_some() {
-            at = at.min(link.patch_due.max(now));
+    fn record_update(
+        &mut self,
+        now: Timestamp,
+        state: &Arc<NetworkState<M>>,
+        update: &Update<M>,
+        (config, pacers, bases): (&SessionConfig, &mut Pacers, &mut BaseLog<M>),
+    ) {
+        bases.discard(self.base.replace(Arc::clone(state)));
+        self.sent_log.record(now, state.seq, self.heard);
+        self.patch_due = pacers.patches.record_send(now, config.min_patch_interval);
+        if matches!(update, Update::Full(_)) {
+            self.full_due = now + config.full_sync_interval;
+            self.full_sent = Some(now);
         }
-        if link.metered != version {
-            at = at.min(link.metering_due.max(now));
+        bases.remember(now, state, config);
+    }
+
+    fn take_metering(
+        &mut self,
+        now: Timestamp,
+        (version, metering): (u64, Metering),
+        config: &SessionConfig,
+        pacers: &mut Pacers,
+    ) -> Option<Metering> {
+        if self.metered == version || now < self.metering_due {
+            return None;
         }
-        let on_change = !patch_waits && !paced;
-        if update.is_some() {
-            history.thin(now, config, || guests.values().flat_map(Member::may_stand_on).collect());
+        self.metered = version;
+        self.metering_due = pacers.meterings.record_send(now, config.min_metering_interval);
+        Some(metering)
+    }
+
+    /// When to pull again, after everything that may be sent now was taken.
+    fn schedule(
+        &self,
+        now: Timestamp,
+        state: &Arc<NetworkState<M>>,
+        metering_version: u64,
+        config: &SessionConfig,
+    ) -> Next {
+        let patch_waits = self.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
+        let mut at = self.full_due.min(self.pinged + config.heartbeat_interval);
+        // Until then a patch must wait, and everything else can.
+        let is_paced = now < self.patch_due;
+        if is_paced || patch_waits || self.acknowledge.is_some() {
+            at = at.min(self.patch_due.max(now));
         }
-        Ok(Outgoing { messages, update, metering, next: Next { at, on_change } })
+        if self.metered != metering_version {
+            at = at.min(self.metering_due.max(now));
+        }
+        Next { at, on_change: !patch_waits && !is_paced }
     }
 }

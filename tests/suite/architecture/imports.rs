@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    sync::LazyLock,
 };
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -17,7 +18,10 @@ use syn::{
 pub type Module = Vec<String>;
 
 /// Every file of a crate.
-pub struct Sources(BTreeMap<Module, Source>);
+pub struct Sources {
+    files: BTreeMap<Module, Source>,
+    imports: BTreeMap<Module, BTreeSet<Module>>,
+}
 
 /// What one file says.
 #[derive(Default)]
@@ -40,8 +44,13 @@ struct Use {
 }
 
 impl Sources {
-    /// The files below `src`.
-    pub fn of_crate() -> Self {
+    /// The files below `src`, read once.
+    pub fn of_crate() -> &'static Self {
+        static SOURCES: LazyLock<Sources> = LazyLock::new(Sources::read);
+        &SOURCES
+    }
+
+    fn read() -> Self {
         fn walk(folder: &Path, found: &mut Vec<(String, String)>, root: &Path) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -77,55 +86,62 @@ impl Sources {
                 source,
             )
         };
-        Self(files.iter().map(source).collect())
+        let files = files.iter().map(source).collect();
+        let mut sources = Self { files, imports: BTreeMap::new() };
+        let imports = |module| (Clone::clone(module), sources.imports_of(module));
+        sources.imports = sources.files.keys().map(imports).collect();
+        sources
     }
 
     pub fn modules(&self) -> impl Iterator<Item = &Module> {
-        self.0.keys()
+        self.files.keys()
     }
 
     pub fn lines(&self) -> impl Iterator<Item = (&Module, usize)> {
-        self.0.iter().map(|(module, source)| (module, source.lines))
+        self.files.iter().map(|(module, source)| (module, source.lines))
     }
 
     pub fn names(&self) -> impl Iterator<Item = (&Module, &str)> {
-        self.0.iter().flat_map(|(module, source)| {
+        self.files.iter().flat_map(|(module, source)| {
             source.names.iter().map(move |name| (module, name.as_str()))
         })
     }
 
     /// The modules that name the studio's type other than as a default.
     pub fn naming_studio(&self) -> impl Iterator<Item = &Module> {
-        self.0.iter().filter(|(_, source)| source.names_studio).map(|(module, _)| module)
+        self.files.iter().filter(|(_, source)| source.names_studio).map(|(module, _)| module)
     }
 
     /// The folder that the file of `module` lies in.
     pub fn folder(&self, module: &Module) -> Module {
         let parent = || module[..module.len().saturating_sub(1)].to_vec();
-        if self.0[module].is_folder { module.clone() } else { parent() }
+        if self.files[module].is_folder { module.clone() } else { parent() }
     }
 
-    /// Who imports whom.
+    /// Each pair of an importing and an imported module.
     pub fn imports(&self) -> impl Iterator<Item = (&Module, &Module)> {
-        self.0.keys().flat_map(|module| {
-            let imported: BTreeSet<_> = self
-                .paths_of(module)
-                .filter(|path| !is_default_parameter(module, path))
-                .filter_map(|path| self.definition(&path))
-                .filter(|imported| *imported != module)
-                .collect();
-            imported.into_iter().map(move |imported| (module, imported))
-        })
+        self.imports
+            .iter()
+            .flat_map(|(module, imported)| imported.iter().map(move |imported| (module, imported)))
+    }
+
+    fn imports_of(&self, module: &Module) -> BTreeSet<Module> {
+        self.paths_of(module)
+            .filter(|path| !is_default_parameter(module, path))
+            .filter_map(|path| self.definition(&path))
+            .filter(|imported| *imported != module)
+            .cloned()
+            .collect()
     }
 
     /// `module` and what it imports, directly or not.
     pub fn reachable(&self, module: &Module) -> BTreeSet<Module> {
         let mut reached = BTreeSet::from([module.clone()]);
-        let mut next = vec![module.clone()];
+        let mut next = vec![module];
         while let Some(importer) = next.pop() {
-            for (from, imported) in self.imports() {
-                if *from == importer && reached.insert(imported.clone()) {
-                    next.push(imported.clone());
+            for imported in &self.imports[importer] {
+                if reached.insert(imported.clone()) {
+                    next.push(imported);
                 }
             }
         }
@@ -134,7 +150,7 @@ impl Sources {
 
     /// The paths outside the crate that `module` names.
     pub fn externals(&self, module: &Module) -> impl Iterator<Item = String> {
-        let source = &self.0[module];
+        let source = &self.files[module];
         let used = source.uses.iter().map(|used| used.path.clone());
         let named = source.paths.iter().map(|path| source.expanded(path));
         let external: BTreeSet<_> = used
@@ -148,7 +164,7 @@ impl Sources {
     /// The paths of the crate that `module` names, from the root. What it
     /// re-exports of its children is not imported.
     fn paths_of<'a>(&'a self, module: &'a Module) -> impl Iterator<Item = Vec<String>> + 'a {
-        let source = &self.0[module];
+        let source = &self.files[module];
         let used = source.uses.iter().filter_map(move |used| {
             let path = self.absolute(module, &used.path)?;
             (!(used.is_public && path.starts_with(module))).then_some(path)
@@ -174,7 +190,7 @@ impl Sources {
             }
             child => {
                 let child = below(module, &[child.to_owned()]);
-                self.0.contains_key(&child).then(|| below(module, path))
+                self.files.contains_key(&child).then(|| below(module, path))
             }
         }
     }
@@ -182,8 +198,9 @@ impl Sources {
     /// The module that defines the last name of `path`, through re-exports.
     fn definition(&self, path: &[String]) -> Option<&Module> {
         let path: Vec<_> = path.iter().filter(|part| *part != "self").cloned().collect();
-        let depth = (0..=path.len()).rev().find(|depth| self.0.contains_key(&path[..*depth]))?;
-        let (module, source) = self.0.get_key_value(&path[..depth])?;
+        let depth =
+            (0..=path.len()).rev().find(|depth| self.files.contains_key(&path[..*depth]))?;
+        let (module, source) = self.files.get_key_value(&path[..depth])?;
         let Some(name) = path.get(depth) else { return Some(module) };
         let exported = source.uses.iter().find(|used| used.name == *name && used.path.len() > 1);
         let exported = exported.and_then(|used| self.absolute(module, &used.path));
@@ -285,6 +302,9 @@ impl<'ast> Visit<'ast> for Source {
             visit::visit_item_fn(self, item);
         }
     }
+
+    /// The module in `pub(in module)` is not imported.
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let parts: Vec<_> = path.segments.iter().map(|part| part.ident.to_string()).collect();

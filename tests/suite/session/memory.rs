@@ -12,61 +12,64 @@ use imbolc_net::{
 };
 
 use super::{SECOND, updates};
-use crate::room::{BASS, Guest, LEAD, Room, cutoff, hello, play_key};
+use crate::harness::{BASS, Guest, Harness, LEAD, cutoff, hello, play_key};
 
 const TICK: Duration = Duration::from_millis(35);
 
 /// A room in which the host turns a knob at every tick, and somebody who is told.
 struct Jam {
-    room: Room,
+    harness: Harness,
     ben: Guest,
     turns: u16,
 }
 
 impl Jam {
     fn new(config: SessionConfig) -> Self {
-        let mut room = Room::with(config);
-        room.session.claim(ClientId::HOST, &[BASS]);
-        let ben = room.join("Ben", &[]);
-        Self { room, ben, turns: 0 }
+        let mut harness = Harness::with(config);
+        harness.session.claim(ClientId::HOST, &[BASS]);
+        let ben = harness.join("Ben", &[]);
+        Self { harness, ben, turns: 0 }
     }
 
     /// Goes on for a tick. Of `audience`, everyone is sent what there is.
     fn tick(&mut self, audience: &mut [&mut Guest]) {
-        self.room.pass(TICK);
+        self.harness.pass(TICK);
         self.turns += 1;
         let action = cutoff(BASS, 100.0 + f32::from(self.turns));
-        self.room.session.act(self.room.now, &action).unwrap();
-        alive(&mut self.room, &self.ben);
-        self.room.say(&mut self.ben).unwrap();
+        self.harness.session.act(self.harness.now, &action).unwrap();
+        alive(&mut self.harness, &self.ben);
+        self.harness.transmit(&mut self.ben).unwrap();
         for guest in audience {
             // Who has been silent for too long is not sent anything.
-            let _ = self.room.say(guest);
+            let _ = self.harness.transmit(guest);
         }
-        self.room.session.take_forgotten();
+        self.harness.take_forgotten();
     }
 
     fn go_on(&mut self, time: Duration) {
-        let until = self.room.now + time;
-        while self.room.now < until {
+        let until = self.harness.now + time;
+        while self.harness.now < until {
             self.tick(&mut []);
         }
     }
 }
 
-fn alive(room: &mut Room, guest: &Guest) {
-    room.session.handle(room.now, guest.ticket, ClientMessage::Pong { nonce: 0 }).unwrap();
+fn alive(harness: &mut Harness, guest: &Guest) {
+    harness
+        .session
+        .handle(harness.now, guest.connection, ClientMessage::Pong { nonce: 0 })
+        .unwrap();
 }
 
 /// Whether a difference is enough for `guest` if it comes back with this moment.
-fn differs(room: &mut Room, guest: &mut Guest, seq: Seq) -> bool {
+fn differs(harness: &mut Harness, guest: &mut Guest, seq: Seq) -> bool {
     let resume = Resume { seq: Some(seq), ..guest.mirror.resume() };
-    room.resume_with(guest, resume).ok().unwrap();
-    updates(room, guest).0 != ["full"]
+    harness.resume_with(guest, resume).ok().unwrap();
+    updates(harness, guest).0 != ["full"]
 }
 
 #[test]
-fn what_is_remembered_is_thinned_with_age_and_does_not_grow_with_the_edits() {
+fn old_bases_are_thinned_out() {
     let mut jam = Jam::new(SessionConfig::default());
     let mut sent = VecDeque::new();
     for _ in 0..6000 {
@@ -76,17 +79,17 @@ fn what_is_remembered_is_thinned_with_age_and_does_not_grow_with_the_edits() {
             ServerMessage::FullStateSync { state } => Some(state.seq),
             _ => None,
         });
-        sent.extend(newest.map(|seq| (jam.room.now, seq)));
-        assert!(jam.room.session.history_len() <= 330, "{}", jam.room.session.history_len());
+        sent.extend(newest.map(|seq| (jam.harness.now, seq)));
+        assert!(jam.harness.session.base_count() <= 330, "{}", jam.harness.session.base_count());
     }
     assert_eq!(sent.len(), 6000, "there was a moment at every tick");
 
     // Who has the newest needs nothing.
     sent.pop_back();
     let (mut fresh, mut old) = (vec![], vec![]);
-    let now = jam.room.now;
+    let now = jam.harness.now;
     for (at, seq) in sent {
-        let found = differs(&mut jam.room, &mut jam.ben, seq);
+        let found = differs(&mut jam.harness, &mut jam.ben, seq);
         if now - at <= 5 * SECOND { &mut fresh } else { &mut old }.push((now - at, found));
     }
     assert!(fresh.len() > 140 && fresh.iter().all(|(_, found)| *found), "{fresh:?}");
@@ -96,88 +99,88 @@ fn what_is_remembered_is_thinned_with_age_and_does_not_grow_with_the_edits() {
 }
 
 #[test]
-fn what_somebody_had_when_it_was_last_heard_is_remembered_for_as_long_as_it_may_come_back() {
+fn base_of_a_suspended_client_is_kept() {
     // At two a second, one in 14 would be kept by chance.
     for late in 0..4 {
         for noticed in [true, false] {
             let mut jam = Jam::new(SessionConfig::default());
-            let mut ana = jam.room.join("Ana", &[LEAD]);
+            let mut ana = jam.harness.join("Ana", &[LEAD]);
             for _ in 0..200 + late {
                 jam.tick(&mut [&mut ana]);
-                ana.listen();
-                alive(&mut jam.room, &ana);
+                ana.receive();
+                alive(&mut jam.harness, &ana);
             }
             if noticed {
-                jam.room.cut(&mut ana);
+                jam.harness.cut(&mut ana);
             } else {
                 // What is still said to her is lost, and the silence shows late.
-                while !jam.room.session.state().roster.is_away(ana.id()) {
+                while !jam.harness.session.state().roster.is_away(ana.id()) {
                     jam.tick(&mut [&mut ana]);
                 }
             }
             let before = ana.mirror.confirmed().seq;
             jam.go_on(59 * SECOND);
-            assert!(differs(&mut jam.room, &mut ana, before), "{late}, noticed: {noticed}");
-            assert!(jam.room.session.history_len() <= 650);
+            assert!(differs(&mut jam.harness, &mut ana, before), "{late}, noticed: {noticed}");
+            assert!(jam.harness.session.base_count() <= 650);
         }
     }
 }
 
 #[test]
-fn what_somebody_had_who_is_gone_is_forgotten() {
+fn base_of_a_removed_client_is_forgotten() {
     let mut jam = Jam::new(SessionConfig::default());
-    let mut ana = jam.room.join("Ana", &[]);
+    let mut ana = jam.harness.join("Ana", &[]);
     for _ in 0..200 {
         jam.tick(&mut [&mut ana]);
-        alive(&mut jam.room, &ana);
+        alive(&mut jam.harness, &ana);
     }
-    jam.room.cut(&mut ana);
+    jam.harness.cut(&mut ana);
     jam.go_on(150 * SECOND);
-    assert!(jam.room.session.history_len() <= 330, "{}", jam.room.session.history_len());
+    assert!(jam.harness.session.base_count() <= 330, "{}", jam.harness.session.base_count());
 }
 
 #[test]
-fn no_more_is_remembered_than_there_is_room_for_whoever_may_need_it() {
+fn number_of_bases_is_bounded() {
     let mut jam = Jam::new(SessionConfig { max_bases: 10, ..SessionConfig::default() });
-    let mut ana = jam.room.join("Ana", &[]);
+    let mut ana = jam.harness.join("Ana", &[]);
     jam.tick(&mut [&mut ana]);
-    ana.listen();
+    ana.receive();
     let before = ana.mirror.confirmed().seq;
-    jam.room.cut(&mut ana);
+    jam.harness.cut(&mut ana);
     for _ in 0..100 {
         jam.tick(&mut []);
-        assert!(jam.room.session.history_len() <= 10);
+        assert!(jam.harness.session.base_count() <= 10);
     }
-    assert!(!differs(&mut jam.room, &mut ana, before));
-    let newest = jam.room.session.state().seq;
-    assert!(differs(&mut jam.room, &mut ana, Seq(newest.0 - 2)), "the newest are kept");
+    assert!(!differs(&mut jam.harness, &mut ana, before));
+    let newest = jam.harness.session.state().seq;
+    assert!(differs(&mut jam.harness, &mut ana, Seq(newest.0 - 2)), "the newest are kept");
 }
 
 #[test]
-fn who_is_cut_off_right_after_the_welcome_gets_the_difference() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[]);
-    room.cut(&mut ana);
-    room.resume(&mut ana).ok().unwrap();
-    assert_eq!(updates(&mut room, &ana).0, ["patch"]);
+fn resume_right_after_welcome_gets_a_patch() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
+    harness.cut(&mut ana);
+    harness.resume(&mut ana).ok().unwrap();
+    assert_eq!(updates(&mut harness, &ana).0, ["patch"]);
 }
 
 /// Has `guest` dispatch an action that is not for it, and lose the answer.
-fn refused(room: &mut Room, guest: &Guest, number: u64) {
+fn refused(harness: &mut Harness, guest: &Guest, number: u64) {
     let action = cutoff(BASS, 99.0);
     let action = ClientMessage::Action { number: ActionNumber(number), continues: false, action };
-    room.session.handle(room.now, guest.ticket, action).unwrap();
+    harness.session.handle(harness.now, guest.connection, action).unwrap();
 }
 
 /// Which rejections `guest` is told if it knows of those up to `answered`.
-fn rejections(room: &mut Room, guest: &mut Guest, answered: u64) -> Vec<u64> {
-    room.cut(guest);
+fn rejections(harness: &mut Harness, guest: &mut Guest, answered: u64) -> Vec<u64> {
+    harness.cut(guest);
     let answered = Some(ActionNumber(answered));
     let resume = Resume { answered, ..guest.mirror.resume() };
     let mut hello = hello("Ana");
     hello.resume = Some(resume);
-    let admission = room.knock(&hello).ok().unwrap();
-    guest.ticket = admission.ticket;
+    let admission = harness.handshake(&hello).ok().unwrap();
+    guest.connection = admission.connection;
     let ServerMessage::ReconnectSuccessful(back) = admission.answer else { panic!() };
     let Reconnected { token, rejected, .. } = back.clone();
     assert_eq!(guest.mirror.resume().answered, Some(ActionNumber(0)), "it has no part in this");
@@ -191,77 +194,78 @@ fn rejections(room: &mut Room, guest: &mut Guest, answered: u64) -> Vec<u64> {
 }
 
 #[test]
-fn who_comes_back_is_told_of_the_rejections_that_it_does_not_know_and_of_no_other() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[]);
+fn resume_repeats_only_unknown_rejections() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
     for number in 1..=5 {
-        refused(&mut room, &ana, number);
+        refused(&mut harness, &ana, number);
     }
-    assert_eq!(rejections(&mut room, &mut ana, 0), [1, 2, 3, 4, 5]);
-    assert_eq!(rejections(&mut room, &mut ana, 3), [4, 5]);
-    assert!(rejections(&mut room, &mut ana, 5).is_empty());
+    assert_eq!(rejections(&mut harness, &mut ana, 0), [1, 2, 3, 4, 5]);
+    assert_eq!(rejections(&mut harness, &mut ana, 3), [4, 5]);
+    assert!(rejections(&mut harness, &mut ana, 5).is_empty());
 }
 
 #[test]
-fn only_the_latest_rejections_are_remembered() {
-    let mut room = Room::with(SessionConfig { max_rejections: 3, ..SessionConfig::default() });
-    let mut ana = room.join("Ana", &[]);
+fn only_latest_rejections_are_kept() {
+    let mut harness =
+        Harness::with(SessionConfig { max_rejections: 3, ..SessionConfig::default() });
+    let mut ana = harness.join("Ana", &[]);
     for number in 1..=5 {
-        refused(&mut room, &ana, number);
+        refused(&mut harness, &ana, number);
     }
-    assert_eq!(rejections(&mut room, &mut ana, 0), [3, 4, 5]);
+    assert_eq!(rejections(&mut harness, &mut ana, 0), [3, 4, 5]);
 }
 
 #[test]
-fn a_note_does_not_hang_when_somebody_takes_over_a_connection_that_looks_alive() {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS]);
+fn superseding_a_connection_ends_its_notes() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
     ana.dispatch(play_key(BASS, 40)).unwrap();
-    room.settle(&mut [&mut ana]);
-    room.session.take_effects();
-    room.resume(&mut ana).ok().unwrap();
-    let studio = &room.session.state().model;
+    harness.settle(&mut [&mut ana]);
+    harness.take_effects();
+    harness.resume(&mut ana).ok().unwrap();
+    let studio = &harness.session.state().model;
     assert_eq!(studio.instruments.get(BASS).unwrap().sounding.held(Pitch::of(40)), None);
-    assert!(!room.session.take_effects().is_empty(), "the engine is told");
+    assert!(!harness.take_effects().is_empty(), "the engine is told");
 }
 
 #[test]
-fn a_list_that_is_too_long_ends_the_connection_also_after_joining() {
-    let mut room = Room::new();
-    let ana = room.join("Ana", &[BASS]);
+fn too_long_list_ends_the_connection() {
+    let mut harness = Harness::new();
+    let ana = harness.join("Ana", &[BASS]);
     let too_long = Err(ProtocolError::ListTooLong { limit: 1024 });
     for wish in [
         |instruments| ClientMessage::RequestOwnership { instruments },
         |instruments| ClientMessage::ReleaseOwnership { instruments },
     ] {
-        let before = room.session.state().seq;
-        let heard = room.session.handle(room.now, ana.ticket, wish(vec![BASS; 1025]));
+        let before = harness.session.state().seq;
+        let heard = harness.session.handle(harness.now, ana.connection, wish(vec![BASS; 1025]));
         assert_eq!(heard, too_long);
-        assert_eq!(room.session.state().seq, before);
-        room.session.handle(room.now, ana.ticket, wish(vec![LEAD; 1024])).unwrap();
+        assert_eq!(harness.session.state().seq, before);
+        harness.session.handle(harness.now, ana.connection, wish(vec![LEAD; 1024])).unwrap();
     }
 }
 
 #[test]
-fn answers_that_wait_are_counted_by_what_is_in_them() {
-    let mut room = Room::new();
-    let ana = room.join("Ana", &[]);
+fn waiting_answers_count_their_items() {
+    let mut harness = Harness::new();
+    let ana = harness.join("Ana", &[]);
     let instruments = (100..200).map(imbolc_net::model::InstrumentId).collect();
     let ask = ClientMessage::RequestOwnership { instruments };
     for _ in 0..3 {
-        assert!(room.session.has_room(ana.ticket));
-        room.session.handle(room.now, ana.ticket, ask.clone()).unwrap();
+        assert!(harness.session.has_room(ana.connection));
+        harness.session.handle(harness.now, ana.connection, ask.clone()).unwrap();
     }
-    assert!(!room.session.has_room(ana.ticket), "three answers of a hundred refusals each");
-    assert_eq!(updates(&mut room, &ana).1.len(), 3);
-    assert!(room.session.has_room(ana.ticket));
+    assert!(!harness.session.has_room(ana.connection), "three answers of a hundred refusals each");
+    assert_eq!(updates(&mut harness, &ana).1.len(), 3);
+    assert!(harness.session.has_room(ana.connection));
 }
 
 #[test]
-fn what_is_asked_for_twice_is_answered_once() {
-    let mut room = Room::new();
-    let ana = room.join("Ana", &[]);
+fn repeated_instrument_is_answered_once() {
+    let mut harness = Harness::new();
+    let ana = harness.join("Ana", &[]);
     let missing = imbolc_net::model::InstrumentId(404);
-    let answer = room.session.claim(ana.id(), &[missing, BASS, missing, BASS]);
+    let answer = harness.session.claim(ana.id(), &[missing, BASS, missing, BASS]);
     assert_eq!((answer.granted.len(), answer.refused.len()), (1, 1));
 }

@@ -8,27 +8,27 @@ use imbolc_net::{
     sync::session::SessionConfig,
 };
 
-use crate::room::{BASS, Guest, LEAD, PAD, Room, cutoff, hello};
+use crate::harness::{BASS, Guest, Harness, LEAD, PAD, cutoff, hello};
 
 /// Ana owns the bass and the lead, and was sent a patch just now, so that the pace
 /// holds the next one back.
-fn held_back() -> (Room, Guest) {
-    let mut room = Room::new();
-    let mut ana = room.join("Ana", &[BASS, LEAD]);
-    room.settle(&mut [&mut ana]);
-    room.session.claim(ClientId::HOST, &[PAD]);
-    room.say(&mut ana).unwrap();
-    ana.listen();
-    (room, ana)
+fn held_back() -> (Harness, Guest) {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS, LEAD]);
+    harness.settle(&mut [&mut ana]);
+    harness.session.claim(ClientId::HOST, &[PAD]);
+    harness.transmit(&mut ana).unwrap();
+    ana.receive();
+    (harness, ana)
 }
 
 /// What Ana has done is decided, and she hears that, but has no new state yet.
-fn hears_answers_only(room: &mut Room, ana: &mut Guest) {
+fn hears_answers_only(harness: &mut Harness, ana: &mut Guest) {
     // With a pong, answers do not wait for the patch.
-    ana.mirror.say(ClientMessage::Ping { nonce: 7 });
-    ana.speak();
-    room.listen(ana).unwrap();
-    room.say(ana).unwrap();
+    ana.mirror.enqueue(ClientMessage::Ping { nonce: 7 });
+    ana.transmit();
+    harness.receive(ana).unwrap();
+    harness.transmit(ana).unwrap();
     let is_answer = |message: &ServerMessage| {
         matches!(
             message,
@@ -38,21 +38,21 @@ fn hears_answers_only(room: &mut Room, ana: &mut Guest) {
         )
     };
     assert!(ana.to_guest.iter().all(is_answer), "{:?}", ana.to_guest);
-    ana.listen();
+    ana.receive();
 }
 
 #[test]
-fn a_refusal_shows_at_once_and_what_was_granted_and_is_not_here_yet_stays() {
-    let (mut room, mut ana) = held_back();
+fn refusal_keeps_accepted_actions_predicted() {
+    let (mut harness, mut ana) = held_back();
     let before = ana.cutoff(BASS);
     // What Ana does not know yet.
-    room.session.release(ana.id(), &[BASS]);
+    harness.session.release(ana.id(), &[BASS]);
     ana.dispatch(cutoff(LEAD, 88.0)).unwrap();
     ana.dispatch(cutoff(BASS, 99.0)).unwrap();
-    hears_answers_only(&mut room, &mut ana);
-    assert_ne!(ana.mirror.confirmed().seq, room.session.state().seq);
+    hears_answers_only(&mut harness, &mut ana);
+    assert_ne!(ana.mirror.confirmed().seq, harness.session.state().seq);
     assert_eq!((ana.cutoff(BASS), ana.cutoff(LEAD)), (before, 88.0));
-    let fates = ana.mirror.take_settled();
+    let fates = ana.take_settled();
     assert!(
         matches!(
             fates[..],
@@ -63,29 +63,29 @@ fn a_refusal_shows_at_once_and_what_was_granted_and_is_not_here_yet_stays() {
 }
 
 #[test]
-fn what_was_granted_is_not_handed_back_by_a_new_session() {
-    let (mut room, mut ana) = held_back();
+fn new_session_does_not_return_accepted_actions() {
+    let (mut harness, mut ana) = held_back();
     ana.dispatch(cutoff(BASS, 77.0)).unwrap();
-    hears_answers_only(&mut room, &mut ana);
+    hears_answers_only(&mut harness, &mut ana);
     ana.dispatch(cutoff(LEAD, 88.0)).unwrap();
-    let (_, welcome) = Room::new().welcome(&hello("Ana"));
+    let (_, welcome) = Harness::new().welcome(&hello("Ana"));
     ana.mirror.start_anew(welcome);
-    let unanswered = ana.mirror.take_events().into_iter().find_map(|event| match event {
+    let unanswered = ana.take_events().into_iter().find_map(|event| match event {
         SessionEvent::NewSession { unanswered, .. } => Some(unanswered),
         _ => None,
     });
     assert_eq!(unanswered, Some(vec![cutoff(LEAD, 88.0)]));
-    assert_eq!(ana.mirror.take_settled(), [(ActionNumber(1), Ok(()))], "nobody has asked yet");
+    assert_eq!(ana.take_settled(), [(ActionNumber(1), Ok(()))], "nobody has asked yet");
 }
 
 #[test]
-fn what_is_older_than_what_one_has_is_discarded() {
-    let (mut room, mut ana) = held_back();
+fn outdated_messages_are_discarded() {
+    let (mut harness, mut ana) = held_back();
     let before = (**ana.mirror.confirmed()).clone();
     ana.dispatch(cutoff(BASS, 77.0)).unwrap();
-    room.settle(&mut [&mut ana]);
+    harness.settle(&mut [&mut ana]);
     let now = (**ana.mirror.confirmed()).clone();
-    ana.mirror.take_events();
+    ana.take_events();
     let patch = before.patch_to(&now);
     assert!(patch.base < patch.seq);
     for old in [
@@ -96,72 +96,72 @@ fn what_is_older_than_what_one_has_is_discarded() {
         assert_eq!(**ana.mirror.confirmed(), now);
         assert_eq!(ana.cutoff(BASS), 77.0);
     }
-    assert_eq!(ana.mirror.take_events(), []);
-    assert!(!ana.mirror.has_messages(), "nothing is asked for");
+    assert_eq!(ana.take_events(), []);
+    assert!(!ana.has_messages(), "nothing is asked for");
 }
 
 /// Through which of Ana's actions she is told now that they were decided.
-fn acknowledged(room: &mut Room, ana: &mut Guest) -> Option<ActionNumber> {
-    ana.speak();
-    room.listen(ana).unwrap();
-    room.say(ana).unwrap();
+fn acknowledged(harness: &mut Harness, ana: &mut Guest) -> Option<ActionNumber> {
+    ana.transmit();
+    harness.receive(ana).unwrap();
+    harness.transmit(ana).unwrap();
     let through = ana.to_guest.iter().find_map(|message| match message {
         ServerMessage::ActionsApplied { through, .. } => Some(*through),
         _ => None,
     });
-    ana.listen();
+    ana.receive();
     through
 }
 
 #[test]
-fn in_a_sweep_what_was_decided_is_told_with_the_patch_that_contains_it() {
-    let (mut room, mut ana) = held_back();
-    room.pass(Duration::from_millis(40));
+fn sweep_is_acknowledged_with_its_patch() {
+    let (mut harness, mut ana) = held_back();
+    harness.pass(Duration::from_millis(40));
     let mut told = Vec::new();
     for turn in 1..=100_u16 {
         ana.dispatch(cutoff(BASS, 100.0 + f32::from(turn))).unwrap();
-        let through = acknowledged(&mut room, &mut ana);
+        let through = acknowledged(&mut harness, &mut ana);
         if through.is_some() {
-            assert_eq!(ana.mirror.confirmed().seq, room.session.state().seq, "{turn}");
+            assert_eq!(ana.mirror.confirmed().seq, harness.session.state().seq, "{turn}");
         }
         told.extend(through);
-        room.pass(Duration::from_millis(2));
+        harness.pass(Duration::from_millis(2));
     }
     // The first at once, and the others every 33 ms in the mean.
     let expected = [1, 18, 34, 51, 67, 84, 100].map(ActionNumber);
     assert_eq!(told, expected);
-    room.settle(&mut [&mut ana]);
+    harness.settle(&mut [&mut ana]);
     assert_eq!(ana.mirror.unanswered(), 0);
 }
 
 #[test]
-fn nobody_waits_for_the_patch_who_has_much_unanswered() {
-    let (mut room, mut ana) = held_back();
+fn many_unacknowledged_actions_do_not_wait_for_a_patch() {
+    let (mut harness, mut ana) = held_back();
     let most = SessionConfig::default().max_unacknowledged;
     for turn in 1..most {
         ana.dispatch(cutoff(BASS, 100.0 + turn as f32)).unwrap();
     }
-    assert_eq!(acknowledged(&mut room, &mut ana), None);
+    assert_eq!(acknowledged(&mut harness, &mut ana), None);
     ana.dispatch(cutoff(BASS, 99.0)).unwrap();
-    assert_eq!(acknowledged(&mut room, &mut ana), Some(ActionNumber(most as u64)));
+    assert_eq!(acknowledged(&mut harness, &mut ana), Some(ActionNumber(most as u64)));
 }
 
 #[test]
-fn a_full_state_does_not_overtake_what_it_contains() {
-    let (mut room, mut ana) = held_back();
-    room.pass(Duration::from_millis(40));
+fn acknowledgement_precedes_the_full_state() {
+    let (mut harness, mut ana) = held_back();
+    harness.pass(Duration::from_millis(40));
     ana.dispatch(cutoff(BASS, 500.0)).unwrap();
-    assert!(acknowledged(&mut room, &mut ana).is_some());
+    assert!(acknowledged(&mut harness, &mut ana).is_some());
     // Within the pace. Were it not acknowledged, it would be done on top of itself.
     ana.dispatch(cutoff(LEAD, 600.0)).unwrap();
-    ana.mirror.say(ClientMessage::RequestFullSync);
-    ana.speak();
-    room.listen(&mut ana).unwrap();
-    room.pass(Duration::from_millis(1));
-    room.say(&mut ana).unwrap();
+    ana.mirror.enqueue(ClientMessage::RequestFullSync);
+    ana.transmit();
+    harness.receive(&mut ana).unwrap();
+    harness.pass(Duration::from_millis(1));
+    harness.transmit(&mut ana).unwrap();
     let full = |message: &ServerMessage| matches!(message, ServerMessage::FullStateSync { .. });
     assert!(ana.to_guest.iter().any(full), "{:?}", ana.to_guest);
-    ana.listen();
-    assert_eq!(ana.mirror.predicted().model, room.session.state().model);
+    ana.receive();
+    assert_eq!(ana.mirror.predicted().model, harness.session.state().model);
     assert_eq!(ana.mirror.unanswered(), 0);
 }

@@ -15,7 +15,7 @@ use super::{Remote, SECOND, host, options};
 use crate::{
     cable::Cable,
     conformance::eventually,
-    room::{BASS, cutoff},
+    harness::{BASS, cutoff},
 };
 
 /// Starts a commit in a task of its own.

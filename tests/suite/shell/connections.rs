@@ -24,7 +24,7 @@ use super::{Raw, Remote, SECOND, host, host_with, options};
 use crate::{
     cable::Cable,
     conformance::{event, eventually},
-    room::{BASS, LEAD, cutoff, cutoff_of, hello},
+    harness::{BASS, LEAD, cutoff, cutoff_of, hello},
 };
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +245,7 @@ async fn host_lists_present_and_suspended_participants() {
     sleep(SECOND).await;
     cable.pull();
     let suspended = event(&mut events, |event| match event {
-        Event::Session(SessionEvent::Suspended(who)) => Some(who),
+        Event::Session(SessionEvent::Suspended(owner)) => Some(owner),
         _ => None,
     })
     .await;

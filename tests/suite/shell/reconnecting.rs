@@ -24,7 +24,7 @@ use super::{Raw, Remote, SECOND, host, options};
 use crate::{
     cable::Cable,
     conformance::{event, eventually},
-    room::{BASS, cutoff, cutoff_of, hello, play_key},
+    harness::{BASS, cutoff, cutoff_of, hello, play_key},
 };
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use tokio::{
 use super::{Raw, Remote, SECOND, host, host_with, options};
 use crate::{
     conformance::eventually,
-    room::{BASS, cutoff, cutoff_of, hello},
+    harness::{BASS, cutoff, cutoff_of, hello},
 };
 
 #[tokio::test(start_paused = true)]

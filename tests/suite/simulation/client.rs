@@ -18,13 +18,13 @@ use imbolc_net::{
 };
 
 use super::{
-    mirror_checks::MirrorLog,
+    mirror_checks::{MirrorLog, drain},
     network::{Reader, Wire},
     oracle::{Checked, NumberedRequest, Violation, ensure},
     participant::own,
     world::World,
 };
-use crate::room;
+use crate::harness;
 
 /// Messages encoded at once.
 const BATCH: usize = 32;
@@ -121,7 +121,7 @@ impl World<'_> {
             compression: compression.iter().map(|way| way.name().into()).collect(),
             own: vec![own(index), InstrumentId(others)],
             resume,
-            ..room::hello(&format!("P{index}"))
+            ..harness::hello(&format!("P{index}"))
         };
         client.stage = ClientStage::Handshaking(wire, by);
         client.reader = Reader::new();
@@ -176,7 +176,7 @@ impl World<'_> {
                 client.ping_at = self.now + self.plan.client.ping_interval;
                 let nonce = self.now.micros();
                 if let Some(mirror) = &mut client.mirror {
-                    mirror.say(ClientMessage::Ping { nonce });
+                    mirror.enqueue(ClientMessage::Ping { nonce });
                 }
                 self.client_sends(index)?;
             }
@@ -207,7 +207,7 @@ impl World<'_> {
             else {
                 return Ok(());
             };
-            let batch: Vec<_> = std::iter::from_fn(|| mirror.poll_message()).take(BATCH).collect();
+            let batch: Vec<_> = std::iter::from_fn(|| mirror.pull()).take(BATCH).collect();
             for message in &batch {
                 if matches!(message, ClientMessage::RequestFullSync) {
                     client.log.must_ask = false;
@@ -323,7 +323,7 @@ impl World<'_> {
                         NumberedRequest::Undo | NumberedRequest::Redo => None,
                     })
                     .collect();
-                let told = mirror.take_events().into_iter().find_map(|event| match event {
+                let told = drain(mirror).0.into_iter().find_map(|event| match event {
                     SessionEvent::NewSession { unanswered, .. } => Some(unanswered),
                     _ => None,
                 });

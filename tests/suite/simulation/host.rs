@@ -11,7 +11,9 @@ use imbolc_net::{
         framing::{self, Format},
     },
     studio::{NetworkAction, Studio},
-    sync::session::{Admission, ConnectionId, MessageOutcome, Rejected, Session, Update},
+    sync::session::{
+        Admission, ConnectionId, MessageOutcome, Rejected, Session, SessionOutput, Update,
+    },
     util::time::Timestamp,
 };
 
@@ -99,9 +101,17 @@ impl World<'_> {
                 socket.pull_at = now;
             }
         }
-        self.session.take_effects();
-        self.session.take_forgotten();
+        self.drain_session();
         Ok((result, before))
+    }
+
+    /// Polls the session until it waits, and keeps when its timers are due.
+    fn drain_session(&mut self) {
+        self.session_due = loop {
+            if let SessionOutput::Wait(due) = self.session.poll() {
+                break due;
+            }
+        };
     }
 
     pub fn host_times_out(&mut self) -> Checked {
@@ -168,6 +178,7 @@ impl World<'_> {
         self.sessions += 1;
         let id = SessionId::new([self.sessions; 16]);
         let config = self.plan.session.clone();
+        self.session_due = None;
         self.session = Session::hosted(config, id, "host", initial(self.plan));
         self.oracle = Oracle::new(&self.plan.session, self.session.state());
         for wire in std::mem::take(&mut self.sockets).into_keys() {
@@ -277,7 +288,7 @@ impl World<'_> {
         let (answer, _) =
             self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, hello, token))?;
         let (stage, answer) = match answer {
-            Ok(Admission { ticket: connection, format, answer }) => {
+            Ok(Admission { connection, format, answer }) => {
                 let resumed = hello.resume.is_some();
                 ensure(
                     !resumed || known == Some(connection.client),
@@ -297,6 +308,7 @@ impl World<'_> {
                 (HostStage::Closing, ServerMessage::ReconnectFailed { reason })
             }
             Err(Rejected::Unfit(error)) => (HostStage::Closing, ServerMessage::Error(error)),
+            Err(other) => panic!("{other:?}"),
         };
         let by = self.now + IO_TIMEOUT;
         let socket = self.sockets.get_mut(&id).unwrap();
@@ -421,7 +433,7 @@ impl World<'_> {
             Ok(outgoing) => outgoing,
             Err(error) => return self.host_closes(id, Some(error)),
         };
-        self.session.take_forgotten();
+        self.drain_session();
         // Besides answers: an acknowledgement, a pong, a ping and one more
         // message.
         let bound = self.plan.session.max_answers + 4;

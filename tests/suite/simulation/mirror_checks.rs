@@ -9,10 +9,13 @@ use std::{
 use imbolc_net::{
     model::Model,
     protocol::{
-        ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Seq, SessionId,
+        ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Refusal, Seq, SessionId,
     },
     studio::{NetworkAction, Studio},
-    sync::{SessionEvent, mirror::Mirror},
+    sync::{
+        SessionEvent,
+        mirror::{Mirror, MirrorOutput},
+    },
     util::time::Millis,
 };
 
@@ -73,6 +76,22 @@ fn replaces(request: &NumberedRequest) -> bool {
     )
 }
 
+/// An operation of a mirror that the authority has decided.
+type Settled = (ActionNumber, Result<(), Refusal>);
+
+/// Polls the mirror until it waits, and returns the events and the decisions.
+pub fn drain(mirror: &mut Mirror<Studio>) -> (Vec<SessionEvent<Studio>>, Vec<Settled>) {
+    let (mut events, mut settled) = (Vec::new(), Vec::new());
+    loop {
+        match mirror.poll() {
+            MirrorOutput::Confirmed { .. } | MirrorOutput::Predicted { .. } => {}
+            MirrorOutput::Event(event) => events.push(event),
+            MirrorOutput::Settled(number, outcome) => settled.push((number, outcome)),
+            MirrorOutput::Wait { .. } => return (events, settled),
+        }
+    }
+}
+
 impl World<'_> {
     /// Checks a mirror after a change.
     pub fn check_mirror(&mut self, index: usize) -> Checked {
@@ -80,7 +99,8 @@ impl World<'_> {
         let Some(mirror) = &mut client.mirror else { return Ok(()) };
         let (id, session) = (mirror.client(), mirror.session());
         let same = session == self.session.id();
-        for (number, outcome) in mirror.take_settled() {
+        let (events, settled) = drain(mirror);
+        for (number, outcome) in settled {
             let log = &mut client.log;
             ensure(log.settled.insert(number.0), "an action is settled once", || {
                 format!("participant {index}: {number}")
@@ -105,7 +125,7 @@ impl World<'_> {
                 format!("participant {index}, {number}: told {outcome:?}, decided {decided:?}")
             })?;
         }
-        for event in mirror.take_events() {
+        for event in events {
             if let SessionEvent::OwnershipRefused { instrument, .. } = event
                 && let Some(request) = self.ownership_requests.get_mut(&instrument)
             {

@@ -306,8 +306,8 @@ impl Oracle {
                 }
             }
         }
-        ensure(session.history_len() <= max_bases, "memory is bounded: history", || {
-            session.history_len().to_string()
+        ensure(session.base_count() <= max_bases, "memory is bounded: history", || {
+            session.base_count().to_string()
         })
     }
 

@@ -114,7 +114,7 @@ impl World<'_> {
     fn send_request(&mut self, index: usize, request: ClientMessage) {
         if let Some(mirror) = &mut self.clients[index].mirror {
             // A full backlog refuses it, which is fine here.
-            let _ = mirror.wish(request);
+            let _ = mirror.request(request);
         }
     }
 
@@ -129,7 +129,7 @@ impl World<'_> {
         } else {
             ClientMessage::ReleaseOwnership { instruments }
         };
-        if mirror.wish(request).is_ok() {
+        if mirror.request(request).is_ok() {
             let (session, after) = (mirror.session(), client.log.last);
             let request =
                 OwnershipRequest { index, session, after, received: false, asks, answered: false };
@@ -140,7 +140,7 @@ impl World<'_> {
     fn leave(&mut self, index: usize, away: Duration) -> Checked {
         if let ClientStage::Connected(_) = self.clients[index].stage {
             if let Some(mirror) = &mut self.clients[index].mirror {
-                mirror.say(ClientMessage::Goodbye);
+                mirror.enqueue(ClientMessage::Goodbye);
             }
             self.client_sends(index)?;
         }

@@ -21,7 +21,7 @@ use super::{
     plan::{Fault, Plan, Step, StepKind},
     rng::Rng,
 };
-use crate::{room, studio::vocabulary};
+use crate::{harness, studio::vocabulary};
 
 /// Counters of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct World<'a> {
     pub now: Timestamp,
     next: usize,
     pub session: Session<Studio>,
+    /// When its timers are due.
+    pub session_due: Option<Timestamp>,
     pub sessions: u8,
     pub sockets: BTreeMap<u64, Socket>,
     pub wires: BTreeMap<u64, Wire>,
@@ -112,6 +114,7 @@ impl<'a> World<'a> {
             now: Timestamp::ZERO,
             next: 0,
             session,
+            session_due: None,
             sessions: 0,
             sockets: BTreeMap::new(),
             wires: BTreeMap::new(),
@@ -161,7 +164,7 @@ impl<'a> World<'a> {
         let sockets = sockets.filter_map(|(&id, socket)| Some((socket.due()?, Due::Socket(id))));
         let clients = self.clients.iter().enumerate();
         let clients = clients.map(|(index, client)| (client.due(idle_timeout), Due::Client(index)));
-        let session = self.session.next_timeout().map(|at| (at, Due::Session));
+        let session = self.session_due.map(|at| (at, Due::Session));
         plan.into_iter()
             .chain(wires)
             .chain(sockets)
@@ -301,7 +304,7 @@ impl<'a> World<'a> {
         }
         let token = dead[n % dead.len()];
         let resume = Some(Resume { token, seq: None, answered: None });
-        let hello = Hello { resume, ..room::hello("Thief") };
+        let hello = Hello { resume, ..harness::hello("Thief") };
         let fresh = self.token();
         let (answer, _) =
             self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, &hello, fresh))?;

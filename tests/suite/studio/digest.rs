@@ -12,7 +12,7 @@ use super::{
     properties::{actions, run, through_wire},
     vocabulary::{at_work, burst},
 };
-use crate::room::{BASS, LEAD};
+use crate::harness::{BASS, LEAD};
 
 fn digest(state: &StudioState) -> Digest {
     Studio::digest(state, None)

@@ -1,5 +1,7 @@
-//! Notes on the keys of the computer: the row of `a` is the white keys, the row
-//! above the black ones.
+//! Plays notes on the computer keyboard: the row of `a` holds the white keys, the row
+//! above it the black ones.
+//!
+//! It turns keys into actions, and knows neither the dispatcher nor the screen.
 
 use std::time::{Duration, Instant};
 
@@ -10,29 +12,29 @@ use imbolc_net::{
     util::quantity::{Pitch, Velocity},
 };
 
-/// For how long a key sounds: a terminal tells when one is pressed, and not when
-/// it is released. While it is held, it repeats and goes on.
-const LENGTH: Duration = Duration::from_millis(400);
+/// How long a note sounds after a key press. A terminal reports key presses but not
+/// releases; while a key is held, it repeats and prolongs the note.
+const NOTE_LENGTH: Duration = Duration::from_millis(400);
 
-/// The keys from C upwards.
-const KEYS: &str = "awsedftgyhujkolp";
+/// The letters from C upwards.
+const PIANO_KEYS: &str = "awsedftgyhujkolp";
 
-/// Notes that are played on the keys of the computer.
+/// The notes that are held on the computer keyboard.
 #[derive(Debug)]
 pub(super) struct Keyboard {
-    /// The C below `a`.
-    base: u8,
+    /// The pitch of `a`, always a C.
+    lowest: u8,
     held: Vec<(InstrumentId, Pitch, Instant)>,
 }
 
 impl Default for Keyboard {
     fn default() -> Self {
-        Self { base: 60, held: Vec::new() }
+        Self { lowest: 60, held: Vec::new() }
     }
 }
 
 impl Keyboard {
-    /// What pressing a key does on `instrument`.
+    /// Presses a key; returns the action that starts a note, if one does.
     pub(super) fn press(
         &mut self,
         code: KeyCode,
@@ -41,13 +43,13 @@ impl Keyboard {
     ) -> Option<NetworkAction> {
         let KeyCode::Char(letter) = code else { return None };
         match letter {
-            'z' => self.base = self.base.saturating_sub(12),
-            'x' => self.base = (self.base + 12).min(108),
+            'z' => self.lowest = self.lowest.saturating_sub(12),
+            'x' => self.lowest = (self.lowest + 12).min(108),
             _ => {}
         }
-        let above = u8::try_from(KEYS.find(letter)?).ok()?;
-        let pitch = Pitch::new(self.base + above).ok()?;
-        let until = now + LENGTH;
+        let semitones = u8::try_from(PIANO_KEYS.find(letter)?).ok()?;
+        let pitch = Pitch::new(self.lowest + semitones).ok()?;
+        let until = now + NOTE_LENGTH;
         let held = |(id, other, _): &&mut (InstrumentId, Pitch, Instant)| {
             *id == instrument && *other == pitch
         };
@@ -60,15 +62,15 @@ impl Keyboard {
         Some(NetworkAction::Instrument(instrument, play))
     }
 
-    /// The releases of the keys whose time is over.
-    pub(super) fn over(&mut self, now: Instant) -> Vec<NetworkAction> {
+    /// Ends the notes whose time is over; returns the actions that release them.
+    pub(super) fn release_expired(&mut self, now: Instant) -> Vec<NetworkAction> {
         let over = self.held.extract_if(.., |(_, _, end)| *end <= now);
         over.map(|(id, pitch, _)| NetworkAction::Instrument(id, InstrumentAction::Release(pitch)))
             .collect()
     }
 
-    /// Whether any key sounds.
-    pub(super) const fn sounds(&self) -> bool {
+    /// Whether any note sounds.
+    pub(super) const fn is_sounding(&self) -> bool {
         !self.held.is_empty()
     }
 }
@@ -80,22 +82,22 @@ mod tests {
     const BASS: InstrumentId = InstrumentId(1);
 
     #[test]
-    fn a_key_that_is_held_sounds_once_and_is_released_when_it_repeats_no_more() {
+    fn held_key_sounds_once_until_it_stops_repeating() {
         let mut keyboard = Keyboard::default();
         let now = Instant::now();
         let play = InstrumentAction::Play(Pitch::of(62), Velocity::of(100));
         let pressed = keyboard.press(KeyCode::Char('s'), BASS, now);
         assert_eq!(pressed, Some(NetworkAction::Instrument(BASS, play)));
-        assert_eq!(keyboard.press(KeyCode::Char('s'), BASS, now + LENGTH / 2), None);
-        assert_eq!(keyboard.over(now + LENGTH), []);
-        assert!(keyboard.sounds());
+        assert_eq!(keyboard.press(KeyCode::Char('s'), BASS, now + NOTE_LENGTH / 2), None);
+        assert_eq!(keyboard.release_expired(now + NOTE_LENGTH), []);
+        assert!(keyboard.is_sounding());
         let release = NetworkAction::Instrument(BASS, InstrumentAction::Release(Pitch::of(62)));
-        assert_eq!(keyboard.over(now + LENGTH * 2), [release]);
-        assert!(!keyboard.sounds());
+        assert_eq!(keyboard.release_expired(now + NOTE_LENGTH * 2), [release]);
+        assert!(!keyboard.is_sounding());
     }
 
     #[test]
-    fn the_octaves_end_where_midi_does() {
+    fn octaves_stay_in_midi_range() {
         let mut keyboard = Keyboard::default();
         for _ in 0..20 {
             assert_eq!(keyboard.press(KeyCode::Char('x'), BASS, Instant::now()), None);

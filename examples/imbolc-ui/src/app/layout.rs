@@ -1,4 +1,6 @@
-//! The screen around the pane: what is where.
+//! The frame around the pane: tabs, transport, messages, status, help and palette.
+//!
+//! It draws a view and decides nothing: no key and no event arrives here.
 
 use std::net::SocketAddr;
 
@@ -17,35 +19,35 @@ use ratatui::{
     widgets::{Block, Clear, Paragraph, Widget as _},
 };
 
-use super::KEYS;
+use super::GLOBAL_KEYS;
 use crate::{
     palette::Palette,
-    pane::{Key, Pane},
+    pane::{KeyHelp, Pane},
     terminal, theme,
     view::View,
 };
 
-/// All that a frame shows.
-pub(super) struct Screen<'a> {
+/// Everything that one frame shows.
+pub(super) struct FrameLayout<'a> {
     pub(super) view: &'a View<'a>,
     pub(super) titles: &'a [&'a str],
-    /// Which of them is shown.
+    /// The index of the pane that is shown.
     pub(super) at: usize,
     pub(super) pane: &'a dyn Pane,
     pub(super) palette: &'a Palette,
-    /// Where others join, if they can.
-    pub(super) door: Option<SocketAddr>,
-    /// From which key on the help is shown.
+    /// The address at which others join, if this client hosts.
+    pub(super) join_address: Option<SocketAddr>,
+    /// The index of the first key that the help shows.
     pub(super) help_from: u16,
 }
 
-impl Screen<'_> {
+impl FrameLayout<'_> {
     pub(super) fn draw(&self, frame: &mut Frame) {
         let area = frame.area();
-        if let Err(why) = terminal::check(Size::new(area.width, area.height)) {
+        if let Err(why) = terminal::check_size(Size::new(area.width, area.height)) {
             return Paragraph::new(why).render(area, frame.buffer_mut());
         }
-        let [titles, transport, body, news, status] = Layout::vertical([
+        let [titles, transport, body, messages, status] = Layout::vertical([
             Constraint::Length(1),
             Constraint::Length(1),
             Constraint::Fill(1),
@@ -60,20 +62,20 @@ impl Screen<'_> {
         let inside = block.inner(body);
         block.render(body, buffer);
         self.pane.draw(self.view, inside, buffer);
-        self.view.news.line(usize::from(news.width)).render(news, buffer);
+        self.view.messages.line(usize::from(messages.width)).render(messages, buffer);
         self.draw_status(status, buffer);
-        match self.view.mine.layers().last() {
+        match self.view.client.layers().last() {
             Some(Layer::Help) => self.draw_help(body, buffer),
             Some(Layer::Command) => {
-                // It may cover the pane, and leaves how the network is doing.
-                self.palette.draw(body.union(news), buffer);
+                // The palette may cover the pane, but never the status line.
+                self.palette.draw(body.union(messages), buffer);
             }
             _ => {}
         }
     }
 
-    /// The panes by number and name; where there is no room for all the names,
-    /// the others have their first letters only.
+    /// The panes by number and title. If there is not enough room, only the current
+    /// pane has its full title.
     fn titles(&self, width: u16) -> Line<'_> {
         const LETTERS: usize = 3;
         let whole: usize = self.titles.iter().map(|title| title.len() + 3).sum();
@@ -92,21 +94,24 @@ impl Screen<'_> {
     fn draw_transport(&self, area: Rect, buffer: &mut Buffer) {
         let view = self.view;
         let (session, transport) = (&view.studio().session, &view.studio().transport);
-        let certain = view.is_certain(|studio| studio.transport);
+        let certain = view.is_confirmed(|studio| studio.transport);
         let goes = if transport.playing { "▶" } else { "■" };
         let at = if view.metering.playing { view.metering.playhead } else { transport.position };
         let bpm = if view.metering.playing { view.metering.tempo } else { session.tempo };
         let mut line = Line::from(vec![
-            Span::styled(format!("{goes}{}", theme::mark(certain)), theme::certain(certain)),
-            Span::raw(format!(" {}  {:.1} bpm", place(at, session), bpm.get())),
+            Span::styled(
+                format!("{goes}{}", theme::unconfirmed_mark(certain)),
+                theme::value_style(certain),
+            ),
+            Span::raw(format!(" {}  {:.1} bpm", bar_beat_tick(at, session), bpm.get())),
         ]);
         if transport.recording {
-            line.push_span(Span::styled("  ● rec", theme::WRONG));
+            line.push_span(Span::styled("  ● rec", theme::ERROR));
         }
         if transport.looping {
             line.push_span(Span::raw("  loop"));
         }
-        line.push_span(Span::styled(format!("  {}", session.name), theme::QUIET));
+        line.push_span(Span::styled(format!("  {}", session.name), theme::DIM));
         line.render(area, buffer);
 
         let [left, right] = view.metering.peaks;
@@ -120,22 +125,22 @@ impl Screen<'_> {
 
     fn draw_status(&self, area: Rect, buffer: &mut Buffer) {
         let view = self.view;
-        let (what, style) = status(&view.status, self.door);
+        let (text, style) = status_text(&view.status, self.join_address);
         let mut line = Line::from(vec![
-            Span::styled(&*view.me.name, theme::of(view.me.client_id)),
+            Span::styled(&*view.identity.name, theme::participant_style(view.identity.client_id)),
             Span::raw(" "),
-            Span::styled(what, style),
+            Span::styled(text, style),
         ]);
-        if view.me.privilege == PrivilegeLevel::Privileged {
-            line.push_span(Span::styled("  ★ privilege", theme::CAREFUL));
+        if view.identity.privilege == PrivilegeLevel::Privileged {
+            line.push_span(Span::styled("  ★ privilege", theme::WARNING));
         }
-        if view.mine.layers().last() == Some(&Layer::Keyboard) {
+        if view.client.layers().last() == Some(&Layer::Keyboard) {
             line.push_span(Span::styled(
                 "  ♪ keyboard: a-p plays, z x octave, Esc",
-                theme::CAREFUL,
+                theme::WARNING,
             ));
         }
-        let keys = Line::styled("? keys  : command  q quit", theme::QUIET).right_aligned();
+        let keys = Line::styled("? keys  : command  q quit", theme::DIM).right_aligned();
         if line.width() + keys.width() < usize::from(area.width) {
             keys.render(area, buffer);
         }
@@ -146,16 +151,17 @@ impl Screen<'_> {
         Clear.render(area, buffer);
         let block = Block::bordered();
         let inside = block.inner(area);
-        let here = [("", self.pane.title())].into_iter().chain(self.pane.keys().iter().copied());
-        let everywhere = [("", "Everywhere")].into_iter().chain(KEYS.iter().copied());
+        let here =
+            [("", self.pane.title())].into_iter().chain(self.pane.key_help().iter().copied());
+        let everywhere = [("", "Everywhere")].into_iter().chain(GLOBAL_KEYS.iter().copied());
         let keys: Vec<_> = here.chain(everywhere).collect();
         let rows = usize::from(inside.height).max(1);
-        // What does not fit in two columns can be gone through.
+        // If two columns cannot hold all keys, the help scrolls.
         let from = usize::from(self.help_from).min(keys.len().saturating_sub(rows * 2));
         let title = if keys.len() > rows * 2 {
-            " Keys: ↓ ↑ for more, any other key closes this "
+            " Keys: ↓ ↑ scroll, any other key closes "
         } else {
-            " Keys: any key closes this "
+            " Keys: any key closes "
         };
         block.title(title).render(area, buffer);
         let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
@@ -166,43 +172,43 @@ impl Screen<'_> {
     }
 }
 
-/// Draws keys; what has none is a heading.
-fn draw_keys<'a>(keys: impl Iterator<Item = &'a Key>, area: Rect, buffer: &mut Buffer) {
-    let line = |(key, what): &'a Key| match *key {
+/// Draws keys with their meaning; an entry without a key is a heading.
+fn draw_keys<'a>(keys: impl Iterator<Item = &'a KeyHelp>, area: Rect, buffer: &mut Buffer) {
+    let line = |(key, what): &'a KeyHelp| match *key {
         "" => Line::styled(*what, theme::HEADING),
-        key => Line::from(vec![Span::styled(format!("{key:<10}"), theme::WELL), Span::raw(*what)]),
+        key => Line::from(vec![Span::styled(format!("{key:<10}"), theme::GOOD), Span::raw(*what)]),
     };
     Paragraph::new(keys.map(line).collect::<Vec<_>>()).render(area, buffer);
 }
 
-/// How the dispatcher is doing, in a few words.
-fn status(status: &Status, door: Option<SocketAddr>) -> (String, Style) {
+/// The status of the dispatcher in a few words.
+fn status_text(status: &Status, join_address: Option<SocketAddr>) -> (String, Style) {
     match status {
-        Status::Alone => ("alone".into(), theme::QUIET),
+        Status::Alone => ("local session".into(), theme::DIM),
         Status::Hosting { .. } => {
-            let at = door.map_or_else(String::new, |door| format!(" at {door}"));
-            (format!("hosting{at}"), theme::WELL)
+            let at = join_address.map_or_else(String::new, |address| format!(" at {address}"));
+            (format!("hosting{at}"), theme::GOOD)
         }
-        Status::Connected { round_trip: None } => ("connected".into(), theme::WELL),
+        Status::Connected { round_trip: None } => ("connected".into(), theme::GOOD),
         Status::Connected { round_trip: Some(time) } => {
-            (format!("connected, {:.1} ms", time.as_secs_f64() * 1e3), theme::WELL)
+            (format!("connected, {:.1} ms", time.as_secs_f64() * 1e3), theme::GOOD)
         }
         Status::Reconnecting { reason, .. } => {
             let left = status.time_left().unwrap_or_default();
             let kept = match (reason, left.as_secs()) {
-                // The places in it are gone with it.
-                (ConnectionError::Shutdown, _) => "trying again".into(),
+                // A host that shuts down drops the places of its participants.
+                (ConnectionError::Shutdown, _) => "retrying".into(),
                 (_, 0) => "your place may be gone".into(),
                 (_, seconds) => format!("your place is kept for {seconds} s"),
             };
-            (format!("reconnecting: {reason}; {kept}"), theme::CAREFUL)
+            (format!("reconnecting: {reason}; {kept}"), theme::WARNING)
         }
-        Status::Closed { reason } => (format!("the session is over: {reason}"), theme::WRONG),
+        Status::Closed { reason } => (format!("the session is over: {reason}"), theme::ERROR),
     }
 }
 
-/// A place in the piece as bar, beat and tick, the first bar and beat being 1.
-pub(crate) fn place(at: Ticks, session: &SessionState) -> String {
+/// A position as bar, beat and tick, where the first bar and beat are 1.
+pub(crate) fn bar_beat_tick(at: Ticks, session: &SessionState) -> String {
     let bar = session.time_signature.bar();
     let beat = bar / u32::from(session.time_signature.beats());
     let (bars, rest) = (at.get() / bar, at.get() % bar);

@@ -1,16 +1,19 @@
-//! The commands of the palette: one table.
+//! The table of commands: name, arguments, help text and meaning of each.
+//!
+//! A command reads a view and returns intents; it never touches a dispatcher.
 
-mod arrangement;
-mod automation;
-mod drums;
+mod clip_commands;
+mod drum_commands;
+mod lane_commands;
 
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
-        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name, NoteValue,
-        Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting, SessionSetting,
-        SourceKind, SourceSetting, TimeSignature, TransportAction, TuningSetting,
+        BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
+        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name,
+        NetworkAction, NoteValue, Output, PianoRollAction, ProjectAction, ProjectName,
+        SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
+        TuningSetting,
     },
     util::quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
 };
@@ -18,104 +21,107 @@ use serde::de::DeserializeOwned;
 
 use crate::{intent::Intent, view::View};
 
-/// A command that can be typed.
+/// A command of the palette.
 pub(super) struct Command {
     pub(super) name: &'static str,
-    /// What follows it.
-    pub(super) takes: &'static str,
-    pub(super) what: &'static str,
-    /// What it means, followed by this.
-    meaning: fn(&str, &View) -> Result<Vec<Intent>, String>,
+    /// Its arguments, as the help shows them.
+    pub(super) arguments: &'static str,
+    pub(super) help: &'static str,
+    /// Parses the arguments.
+    parse: fn(&str, &View) -> Parsed,
 }
+
+/// The intents of a command, or one line of explanation.
+type Parsed = Result<Vec<Intent>, String>;
 
 /// Declares the table.
 macro_rules! commands {
-    ($( $name:literal $takes:literal $what:literal => $meaning:expr; )+) => {
-        &[$( Command { name: $name, takes: $takes, what: $what, meaning: $meaning }, )+]
+    ($( $name:literal $arguments:literal $what:literal => $parse:expr; )+) => {
+        &[$( Command { name: $name, arguments: $arguments, help: $what, parse: $parse }, )+]
     };
 }
 
 pub(super) const COMMANDS: &[Command] = commands! {
-    "play" "" "starts the music" => |_, _| one(TransportAction::Play);
-    "stop" "" "stops it" => |_, _| one(TransportAction::Stop);
-    "goto" "BAR" "goes to a bar" => |bar, view| {
-        one(TransportAction::Locate(start_of(bar, view)?))
+    "play" "" "start playback" => |_, _| single(TransportAction::Play);
+    "stop" "" "stop playback" => |_, _| single(TransportAction::Stop);
+    "goto" "BAR" "go to a bar" => |bar, view| {
+        single(TransportAction::Locate(bar_start(bar, view)?))
     };
-    "tempo" "BPM" "sets the tempo" => |bpm, _| {
-        one(SessionSetting::Tempo(Bpm::new(number(bpm, "a tempo")?).map_err(|error| error.to_string())?))
+    "tempo" "BPM" "set the tempo" => |bpm, _| {
+        single(SessionSetting::Tempo(Bpm::new(parse_number(bpm, "a tempo")?).map_err(|error| error.to_string())?))
     };
-    "metre" "4/4" "sets the time signature" => |metre, _| {
-        let (beats, unit) = metre.split_once('/').ok_or("a metre is written like 4/4")?;
-        let (beats, unit) = (number(beats, "the beats")?, number(unit, "the unit")?);
-        one(SessionSetting::TimeSignature(TimeSignature::new(beats, unit).map_err(|error| error.to_string())?))
+    "metre" "4/4" "set the time signature" => |metre, _| {
+        let (beats, unit) = metre.split_once('/').ok_or("write a time signature like 4/4")?;
+        let (beats, unit) = (parse_number(beats, "the beats")?, parse_number(unit, "the unit")?);
+        single(SessionSetting::TimeSignature(TimeSignature::new(beats, unit).map_err(|error| error.to_string())?))
     };
-    "key" "C|CSharp|D|…" "sets the key" => |key, _| {
-        one(SessionSetting::Key(named(key, "key")?))
+    "key" "C|CSharp|D|…" "set the key" => |key, _| {
+        single(SessionSetting::Key(parse_variant(key, "key")?))
     };
-    "scale" "Major|Minor|…" "sets the scale" => |scale, _| {
-        one(SessionSetting::Scale(named(scale, "scale")?))
+    "scale" "Major|Minor|…" "set the scale" => |scale, _| {
+        single(SessionSetting::Scale(parse_variant(scale, "scale")?))
     };
-    "snap" "Sixteenth|…|off" "sets the grid" => |snap, _| {
+    "snap" "Sixteenth|…|off" "set the grid" => |snap, _| {
         let snap: Option<NoteValue> =
-            if snap == "off" { None } else { Some(named(snap, "note value")?) };
-        one(SessionSetting::Snap(snap))
+            if snap == "off" { None } else { Some(parse_variant(snap, "note value")?) };
+        single(SessionSetting::Snap(snap))
     };
-    "title" "NAME" "names the session" => |name, _| {
-        one(SessionSetting::Name(called(name)?))
+    "title" "NAME" "rename the session" => |name, _| {
+        single(SessionSetting::Name(parse_name(name)?))
     };
-    "add" "KIND [NAME]" "adds an instrument, which is yours" => |what, view| {
+    "add" "KIND [NAME]" "add an instrument of your own" => |what, view| {
         let (kind, name) = what.split_once(' ').unwrap_or((what, what));
-        let source = kind_of(kind, SourceKind::ALL, "source")?;
-        let id = view.studio().instruments.free_id(view.me.client_id.0);
-        one(Action::AddInstrument { id, name: called(name)?, source })
+        let source = parse_kind(kind, SourceKind::ALL, "source")?;
+        let id = view.studio().instruments.free_id(view.identity.client_id.0);
+        single(NetworkAction::AddInstrument { id, name: parse_name(name)?, source })
     };
-    "delete" "" "deletes the selected instrument" => |_, view| {
-        one(Action::DeleteInstrument(selected(view)?))
+    "delete" "" "delete the selected instrument" => |_, view| {
+        single(NetworkAction::DeleteInstrument(selected_instrument(view)?))
     };
-    "rename" "NAME" "renames the selected instrument" => |name, view| {
-        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Name(called(name)?))])
+    "rename" "NAME" "rename the selected instrument" => |name, view| {
+        Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Name(parse_name(name)?))])
     };
-    "source" "KIND" "gives the selected instrument another source" => |kind, view| {
-        let source = SourceSetting::Kind(kind_of(kind, SourceKind::ALL, "source")?);
-        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Source(source))])
+    "source" "KIND" "set the source of the selected instrument" => |kind, view| {
+        let source = SourceSetting::Kind(parse_kind(kind, SourceKind::ALL, "source")?);
+        Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Source(source))])
     };
-    "effect" "KIND" "adds an effect to the selected instrument" => |kind, view| {
-        let effect = kind_of(kind, EffectKind::ALL, "effect")?;
+    "effect" "KIND" "add an effect to the selected instrument" => |kind, view| {
+        let effect = parse_kind(kind, EffectKind::ALL, "effect")?;
         let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
         let add = ChainSetting::Add(instrument.chain.free_id(), effect, u8::MAX);
         Ok(vec![Intent::set(id, InstrumentSetting::Chain(add))])
     };
-    "output" "master|BUS" "sends the selected instrument there" => |output, view| {
+    "output" "master|BUS" "set the output of the selected instrument" => |output, view| {
         let output = match output {
             "master" => Output::Master,
-            bus => Output::Bus(BusId(number(bus, BUS)?)),
+            bus => Output::Bus(BusId(parse_number(bus, BUS)?)),
         };
-        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Output(output))])
+        Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Output(output))])
     };
-    "bus" "NAME" "adds a bus" => |name, view| {
-        one(MixerSetting::AddBus(view.studio().mixer.free_id(), called(name)?))
+    "bus" "NAME" "add a bus" => |name, view| {
+        single(MixerSetting::AddBus(view.studio().mixer.free_id(), parse_name(name)?))
     };
-    "delbus" "BUS" "deletes a bus" => |bus, _| {
-        one(MixerSetting::DeleteBus(BusId(number(bus, BUS)?)))
+    "delbus" "BUS" "delete a bus" => |bus, _| {
+        single(MixerSetting::DeleteBus(BusId(parse_number(bus, BUS)?)))
     };
-    "busname" "BUS NAME" "renames a bus" => |what, _| {
-        let (bus, name) = numbered(what, BUS)?;
-        one(MixerSetting::Bus(BusId(bus), BusSetting::Name(called(name)?)))
+    "busname" "BUS NAME" "rename a bus" => |what, _| {
+        let (bus, name) = split_number(what, BUS)?;
+        single(MixerSetting::Bus(BusId(bus), BusSetting::Name(parse_name(name)?)))
     };
-    "buseffect" "BUS KIND" "adds an effect to a bus" => |what, view| {
-        let (bus, kind) = numbered(what, BUS)?;
+    "buseffect" "BUS KIND" "add an effect to a bus" => |what, view| {
+        let (bus, kind) = split_number(what, BUS)?;
         let bus = BusId(bus);
         let chain = &view.studio().mixer.bus(bus).ok_or(NO_BUS)?.chain;
-        let add = ChainSetting::Add(chain.free_id(), kind_of(kind, EffectKind::ALL, "effect")?, u8::MAX);
-        one(MixerSetting::Bus(bus, BusSetting::Chain(add)))
+        let add = ChainSetting::Add(chain.free_id(), parse_kind(kind, EffectKind::ALL, "effect")?, u8::MAX);
+        single(MixerSetting::Bus(bus, BusSetting::Chain(add)))
     };
-    "mastereffect" "KIND" "adds an effect to the master" => |kind, view| {
+    "mastereffect" "KIND" "add an effect to the master" => |kind, view| {
         let chain = &view.studio().mixer.master.chain;
-        let add = ChainSetting::Add(chain.free_id(), kind_of(kind, EffectKind::ALL, "effect")?, u8::MAX);
-        one(MixerSetting::Master(MasterSetting::Chain(add)))
+        let add = ChainSetting::Add(chain.free_id(), parse_kind(kind, EffectKind::ALL, "effect")?, u8::MAX);
+        single(MixerSetting::Master(MasterSetting::Chain(add)))
     };
-    "send" "BUS [DB]" "sends the selected instrument to a bus as well" => |what, view| {
-        let (bus, level) = numbered(what, BUS)?;
+    "send" "BUS [DB]" "add a send to a bus, or set its level" => |what, view| {
+        let (bus, level) = split_number(what, BUS)?;
         let bus = BusId(bus);
         view.studio().mixer.bus(bus).ok_or(NO_BUS)?;
         let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
@@ -125,170 +131,170 @@ pub(super) const COMMANDS: &[Command] = commands! {
             intents.push(sends(SendsSetting::Add(bus)));
         }
         if !level.is_empty() {
-            let level = Decibels::new(number(level, "a level")?).map_err(|error| error.to_string())?;
+            let level = Decibels::new(parse_number(level, "a level")?).map_err(|error| error.to_string())?;
             intents.push(sends(SendsSetting::Set(bus, BusSendSetting::Level(level))));
         }
-        if intents.is_empty() { Err(format!("there is a send to bus {bus} already")) } else { Ok(intents) }
+        if intents.is_empty() { Err(format!("a send to bus {bus} exists already")) } else { Ok(intents) }
     };
-    "unsend" "BUS" "ends a send of the selected instrument" => |bus, view| {
-        let remove = SendsSetting::Remove(BusId(number(bus, BUS)?));
-        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::Sends(remove))])
+    "unsend" "BUS" "remove a send of the selected instrument" => |bus, view| {
+        let remove = SendsSetting::Remove(BusId(parse_number(bus, BUS)?));
+        Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Sends(remove))])
     };
-    "group" "NAME" "adds a layer group" => |name, view| {
+    "group" "NAME" "add a layer group" => |name, view| {
         let there = |id: &LayerGroupId| view.studio().mixer.layer_group(*id).is_some();
-        let free = (1..=u32::MAX).map(LayerGroupId).find(|id| !there(id)).ok_or("there are too many")?;
-        one(MixerSetting::AddLayerGroup(free, called(name)?))
+        let free = (1..=u32::MAX).map(LayerGroupId).find(|id| !there(id)).ok_or("too many layer groups")?;
+        single(MixerSetting::AddLayerGroup(free, parse_name(name)?))
     };
-    "groupname" "GROUP NAME" "renames a layer group" => |what, _| {
-        let (group, name) = numbered(what, GROUP)?;
-        let name = LayerGroupSetting::Name(called(name)?);
-        one(MixerSetting::LayerGroup(LayerGroupId(group), name))
+    "groupname" "GROUP NAME" "rename a layer group" => |what, _| {
+        let (group, name) = split_number(what, GROUP)?;
+        let name = LayerGroupSetting::Name(parse_name(name)?);
+        single(MixerSetting::LayerGroup(LayerGroupId(group), name))
     };
-    "delgroup" "GROUP" "deletes a layer group, not its instruments" => |group, _| {
-        one(MixerSetting::DeleteLayerGroup(LayerGroupId(number(group, GROUP)?)))
+    "delgroup" "GROUP" "delete a layer group, but not its instruments" => |group, _| {
+        single(MixerSetting::DeleteLayerGroup(LayerGroupId(parse_number(group, GROUP)?)))
     };
-    "join" "GROUP|none" "puts the selected instrument into a layer group" => |group, view| {
+    "join" "GROUP|none" "move the selected instrument to a layer group" => |group, view| {
         let group = match group {
             "none" => None,
-            group => Some(LayerGroupId(number(group, GROUP)?)),
+            group => Some(LayerGroupId(parse_number(group, GROUP)?)),
         };
-        Ok(vec![Intent::set(selected(view)?, InstrumentSetting::LayerGroup(group))])
+        Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::LayerGroup(group))])
     };
-    "swing" "PERCENT" "makes every second eighth late" => |percent, _| {
-        let percent: f32 = number(percent, "a percentage")?;
-        let swing = Amount::new(percent / 100.0).map_err(|_| "from 0 to 100 per cent")?;
-        one(SessionSetting::Swing(swing))
+    "swing" "PERCENT" "delay every second eighth note" => |percent, _| {
+        let percent: f32 = parse_number(percent, "a percentage")?;
+        let swing = Amount::new(percent / 100.0).map_err(|_| "swing is from 0 to 100 percent")?;
+        single(SessionSetting::Swing(swing))
     };
-    "pitch" "HZ" "sets the concert pitch" => |hertz, _| {
-        let pitch = ConcertPitch::new(number(hertz, "a frequency")?);
+    "pitch" "HZ" "set the concert pitch" => |hertz, _| {
+        let pitch = ConcertPitch::new(parse_number(hertz, "a frequency")?);
         let pitch = pitch.map_err(|error| error.to_string())?;
-        one(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
+        single(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
     };
-    "region" "BAR BAR" "loops from the start of a bar to that of another" => |bars, view| {
-        let (from, to) = bars.split_once(' ').ok_or("two bars are needed")?;
-        let region = LoopRegion::new(start_of(from, view)?, start_of(to.trim(), view)?);
-        one(TransportAction::Region(region.map_err(|error| error.to_string())?))
+    "region" "BAR BAR" "loop from the start of one bar to that of another" => |bars, view| {
+        let (from, to) = bars.split_once(' ').ok_or("two bar numbers are needed")?;
+        let region = LoopRegion::new(bar_start(from, view)?, bar_start(to.trim(), view)?);
+        single(TransportAction::Region(region.map_err(|error| error.to_string())?))
     };
-    "clear" "" "removes all notes of the selected instrument" => |_, view| {
-        one(Action::PianoRoll(selected(view)?, PianoRollAction::Clear))
+    "clear" "" "delete all notes of the selected instrument" => |_, view| {
+        single(NetworkAction::PianoRoll(selected_instrument(view)?, PianoRollAction::Clear))
     };
-    "euclid" "PAD HITS [ROTATION]" "spreads hits evenly over a pad's steps" => drums::euclid;
-    "chain" "1 1 2|on|off" "plays patterns one after the other" => drums::chain;
-    "slice" "COUNT" "cuts the kit's sample into so many slices" => drums::slice;
-    "assign" "PAD" "gives the slices to the pads, from this one on" => drums::assign;
-    "pad" "PAD NAME" "names a pad" => drums::name;
-    "sound" "PAD nothing|slice N|key INSTRUMENT NOTE" "gives a pad a sound" => drums::sound;
-    "pattern" "NAME" "names the pattern" => drums::rename_pattern;
-    "steps" "COUNT" "makes the pattern longer or shorter" => drums::steps;
-    "resolution" "Sixteenth|…" "sets how long a step lasts" => drums::resolution;
-    "drumswing" "PERCENT" "sets how late every second step is" => drums::swing;
-    "automate" "PARAMETER" "lets a lane move a parameter" => automation::automate;
-    "capture" "NAME" "makes a clip of what repeats on the track" => arrangement::capture;
-    "clip" "NAME [BARS]" "adds a clip without notes" => arrangement::create;
-    "clipname" "CLIP NAME" "renames a clip" => arrangement::rename;
-    "own" "1,2,…" "asks to own instruments" => |ids, _| instruments(ids, Intent::Claim);
-    "release" "1,2,…" "gives instruments up" => |ids, _| instruments(ids, Intent::Release);
-    "privilege" "" "asks for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);
-    "yield" "" "gives the privilege up" => |_, _| Ok(vec![Intent::ReleasePrivilege]);
-    "undo" "" "takes back your last step" => |_, _| Ok(vec![Intent::Undo]);
-    "redo" "" "does it again" => |_, _| Ok(vec![Intent::Redo]);
-    "save" "[NAME]" "saves the project" => |name, _| match name {
-        "" => one(Action::Project(ProjectAction::Save)),
-        name => one(Action::Project(ProjectAction::SaveAs(project(name)?))),
+    "euclid" "PAD HITS [ROTATION]" "spread hits evenly over the steps of a pad" => drum_commands::euclid;
+    "chain" "1 1 2|on|off" "play patterns in sequence" => drum_commands::set_chain;
+    "slice" "COUNT" "cut the sample of the kit into slices" => drum_commands::chop;
+    "assign" "PAD" "assign the slices to pads, starting at this one" => drum_commands::assign_slices;
+    "pad" "PAD NAME" "rename a pad" => drum_commands::name_pad;
+    "sound" "PAD nothing|slice N|key INSTRUMENT NOTE" "set the sound of a pad" => drum_commands::set_pad_sound;
+    "pattern" "NAME" "rename the pattern" => drum_commands::rename_pattern;
+    "steps" "COUNT" "set the length of the pattern" => drum_commands::set_length;
+    "resolution" "Sixteenth|…" "set the length of a step" => drum_commands::set_resolution;
+    "drumswing" "PERCENT" "delay every second step" => drum_commands::set_swing;
+    "automate" "PARAMETER" "add an automation lane for a parameter" => lane_commands::automate;
+    "capture" "NAME" "make a clip of the looped region" => clip_commands::capture;
+    "clip" "NAME [BARS]" "add an empty clip" => clip_commands::create;
+    "clipname" "CLIP NAME" "rename a clip" => clip_commands::rename;
+    "own" "1,2,…" "ask to own instruments" => |ids, _| for_each_instrument(ids, Intent::Claim);
+    "release" "1,2,…" "release instruments" => |ids, _| for_each_instrument(ids, Intent::Release);
+    "privilege" "" "ask for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);
+    "yield" "" "release the privilege" => |_, _| Ok(vec![Intent::ReleasePrivilege]);
+    "undo" "" "undo your last step" => |_, _| Ok(vec![Intent::Undo]);
+    "redo" "" "redo it" => |_, _| Ok(vec![Intent::Redo]);
+    "save" "[NAME]" "save the project" => |name, _| match name {
+        "" => single(NetworkAction::Project(ProjectAction::Save)),
+        name => single(NetworkAction::Project(ProjectAction::SaveAs(parse_project_name(name)?))),
     };
-    "load" "NAME" "loads a project; what is not saved is lost" => |name, _| {
-        one(Action::Project(ProjectAction::Load(project(name)?)))
+    "load" "NAME" "load a project; unsaved changes are lost" => |name, _| {
+        single(NetworkAction::Project(ProjectAction::Load(parse_project_name(name)?)))
     };
-    "new" "" "begins a new project; what is not saved is lost" => |_, _| {
-        one(Action::Project(ProjectAction::New))
+    "new" "" "start a new project; unsaved changes are lost" => |_, _| {
+        single(NetworkAction::Project(ProjectAction::New))
     };
-    "checkpoint" "NAME" "keeps the project as it is now" => |name, _| {
-        one(Action::Project(ProjectAction::CreateCheckpoint(project(name)?)))
+    "checkpoint" "NAME" "create a checkpoint of the project" => |name, _| {
+        single(NetworkAction::Project(ProjectAction::CreateCheckpoint(parse_project_name(name)?)))
     };
-    "forget" "NAME" "deletes a checkpoint" => |name, _| {
-        one(Action::Project(ProjectAction::DeleteCheckpoint(project(name)?)))
+    "forget" "NAME" "delete a checkpoint" => |name, _| {
+        single(NetworkAction::Project(ProjectAction::DeleteCheckpoint(parse_project_name(name)?)))
     };
-    "restore" "NAME" "goes back to a checkpoint" => |name, _| {
-        one(Action::Project(ProjectAction::RestoreCheckpoint(project(name)?)))
+    "restore" "NAME" "restore a checkpoint" => |name, _| {
+        single(NetworkAction::Project(ProjectAction::RestoreCheckpoint(parse_project_name(name)?)))
     };
-    "sync" "" "asks for everything anew" => |_, _| Ok(vec![Intent::Resynchronise]);
-    "quit" "" "leaves" => |_, _| Ok(vec![Intent::Quit]);
+    "sync" "" "fetch the full state again" => |_, _| Ok(vec![Intent::Resynchronise]);
+    "quit" "" "quit" => |_, _| Ok(vec![Intent::Quit]);
 };
 
-const BUS: &str = "the number of a bus";
-const NO_BUS: &str = "there is no such bus";
-const GROUP: &str = "the number of a layer group";
-const NOTHING_SELECTED: &str = "no instrument is selected";
+const BUS: &str = "a bus number";
+const NO_BUS: &str = "no such bus";
+const GROUP: &str = "a layer group number";
+const NOTHING_SELECTED: &str = "no instrument selected";
 
-/// What a line means.
+/// Parses a line; the name may be abbreviated as long as it is unambiguous.
 ///
 /// # Errors
-/// If it means nothing. The message is one line.
-pub(super) fn meaning(line: &str, view: &View) -> Result<Vec<Intent>, String> {
+/// If the line is invalid. The message is one line.
+pub(super) fn parse_line(line: &str, view: &View) -> Parsed {
     let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
     let mut fitting = COMMANDS.iter().filter(|command| command.name.starts_with(name));
     let exact = COMMANDS.iter().find(|command| command.name == name);
     let command = match (exact, fitting.next(), fitting.next()) {
         (Some(command), ..) | (None, Some(command), None) => command,
-        (None, None, _) => return Err(format!("there is no command {name}")),
-        (None, Some(_), Some(_)) => return Err(format!("{name} may be several commands")),
+        (None, None, _) => return Err(format!("no command {name}")),
+        (None, Some(_), Some(_)) => return Err(format!("{name} is ambiguous")),
     };
-    (command.meaning)(rest.trim(), view)
+    (command.parse)(rest.trim(), view)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it ends the meaning of a command")]
-fn one(intent: impl Into<Intent>) -> Result<Vec<Intent>, String> {
+#[expect(clippy::unnecessary_wraps, reason = "every command returns a result")]
+fn single(intent: impl Into<Intent>) -> Parsed {
     Ok(vec![intent.into()])
 }
 
-fn selected(view: &View) -> Result<InstrumentId, String> {
+fn selected_instrument(view: &View) -> Result<InstrumentId, String> {
     Ok(view.selected().ok_or(NOTHING_SELECTED)?.0)
 }
 
-fn instruments(ids: &str, intent: fn(InstrumentId) -> Intent) -> Result<Vec<Intent>, String> {
-    let id = |id: &str| number(id.trim(), "the number of an instrument").map(InstrumentId);
+fn for_each_instrument(ids: &str, intent: fn(InstrumentId) -> Intent) -> Parsed {
+    let id = |id: &str| parse_number(id.trim(), "an instrument number").map(InstrumentId);
     ids.split(',').map(|each| id(each).map(intent)).collect()
 }
 
-/// The first tick of a bar, the first of which is 1.
-fn start_of(bar: &str, view: &View) -> Result<Ticks, String> {
-    let bar: u32 = number(bar, "a bar")?;
+/// The first tick of a bar; bars are counted from 1.
+fn bar_start(bar: &str, view: &View) -> Result<Ticks, String> {
+    let bar: u32 = parse_number(bar, "a bar")?;
     let length = view.studio().session.time_signature.bar();
     let tick = bar.checked_sub(1).and_then(|bar| bar.checked_mul(length));
-    Ok(tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("there is no such bar")?)
+    Ok(tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("no such bar")?)
 }
 
-/// A number, and what follows it.
-fn numbered<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String> {
+/// A number, and the text after it.
+fn split_number<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String> {
     let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
-    Ok((number(first, what)?, rest.trim()))
+    Ok((parse_number(first, what)?, rest.trim()))
 }
 
-fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
+fn parse_number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text:?} is not {what}"))
 }
 
-fn called(name: &str) -> Result<Name, String> {
+fn parse_name(name: &str) -> Result<Name, String> {
     Name::new(name).map_err(|error| error.to_string())
 }
 
-fn project(name: &str) -> Result<ProjectName, String> {
+fn parse_project_name(name: &str) -> Result<ProjectName, String> {
     ProjectName::new(name).map_err(|error| error.to_string())
 }
 
-/// One of a few, by its name on the wire.
-fn named<T: DeserializeOwned>(name: &str, what: &str) -> Result<T, String> {
-    serde_json::from_value(name.into()).map_err(|_| format!("there is no {what} {name}"))
+/// A variant of an enum, by its name on the wire.
+fn parse_variant<T: DeserializeOwned>(name: &str, what: &str) -> Result<T, String> {
+    serde_json::from_value(name.into()).map_err(|_| format!("no {what} {name}"))
 }
 
-/// One of the kinds, by its name in any case.
-fn kind_of<T: Copy + std::fmt::Debug>(name: &str, kinds: &[T], what: &str) -> Result<T, String> {
-    let called = |kind: &T| format!("{kind:?}").to_lowercase();
-    if let Some(kind) = kinds.iter().find(|kind| called(kind) == name.to_lowercase()) {
+/// A kind by its name, ignoring case.
+fn parse_kind<T: Copy + std::fmt::Debug>(name: &str, kinds: &[T], what: &str) -> Result<T, String> {
+    let name_of = |kind: &T| format!("{kind:?}").to_lowercase();
+    if let Some(kind) = kinds.iter().find(|kind| name_of(kind) == name.to_lowercase()) {
         return Ok(*kind);
     }
-    let all: Vec<_> = kinds.iter().map(called).collect();
-    Err(format!("there is no {what} {name:?}, but {}", all.join(" ")))
+    let all: Vec<_> = kinds.iter().map(name_of).collect();
+    Err(format!("no {what} {name:?}; available: {}", all.join(" ")))
 }
 
 #[cfg(test)]
@@ -298,7 +304,7 @@ mod tests {
     use super::COMMANDS;
 
     #[test]
-    fn no_two_commands_have_the_same_name() {
+    fn command_names_are_unique() {
         let names: BTreeSet<_> = COMMANDS.iter().map(|command| command.name).collect();
         assert_eq!(names.len(), COMMANDS.len());
     }

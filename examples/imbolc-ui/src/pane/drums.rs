@@ -1,9 +1,10 @@
-//! The drum machine of the selected drum kit: its pads, and when they are
-//! struck.
+//! The drum pane: the pads of a drum machine, and the steps at which they are struck.
+//!
+//! It shows the machine of the selected instrument; sounds are the engine's business.
 
-mod edit;
-mod paint;
-mod playing;
+mod pattern_painter;
+mod pattern_playback;
+mod step_editing;
 
 use std::cell::Cell;
 
@@ -21,61 +22,61 @@ use ratatui::{
 };
 
 use self::{
-    edit::Here,
-    paint::{Paint, Window},
+    pattern_painter::{PatternPainter, StepWindow},
+    step_editing::StepCursor,
 };
-use super::{Key, Pane, instruments::owner};
-use crate::{intent::Intent, theme, view::View, words};
+use super::{KeyHelp, Pane, instruments::owner_spans};
+use crate::{describe, intent::Intent, theme, view::View};
 
-/// The drum machine.
+/// The drum pane.
 #[derive(Debug)]
-pub struct Drums {
+pub struct DrumsPane {
     pad: PadNumber,
     step: StepNumber,
-    /// The corner from which steps are being marked, up to the cursor.
+    /// The corner where the marked region begins; it extends to the cursor.
     mark: Option<(PadNumber, StepNumber)>,
-    /// What was shown last.
-    window: Cell<Window>,
+    /// What the last frame showed.
+    window: Cell<StepWindow>,
 }
 
-impl Default for Drums {
+impl Default for DrumsPane {
     fn default() -> Self {
         Self { pad: PadNumber::MIN, step: StepNumber::MIN, mark: None, window: Cell::default() }
     }
 }
 
-impl Pane for Drums {
+impl Pane for DrumsPane {
     fn title(&self) -> &'static str {
         "Drums"
     }
 
-    fn keys(&self) -> &'static [Key] {
+    fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("arrows", "another pad, another step"),
-            ("Home End", "to the first step, to the last"),
-            ("Enter", "strike the pad at the step, or not"),
-            ("+ -", "harder, softer"),
-            ("p", "less likely"),
-            (", .", "lower, higher"),
-            ("b", "mark from here on, Esc ends it"),
+            ("arrows", "move the cursor"),
+            ("Home End", "first, last step"),
+            ("Enter", "step on or off"),
+            ("+ -", "velocity up, down"),
+            ("p", "lower the probability"),
+            (", .", "pitch down, up"),
+            ("b", "start marking; Esc: cancel"),
             ("y x v", "copy, cut, paste"),
             ("Delete", "delete steps"),
-            ("< >", "the pattern before, after"),
-            ("a D", "add a pattern, delete it"),
-            ("E", "spread hits over the pattern"),
-            ("h H", "chain on and off, another chain"),
-            ("n S", "name the pad, another sound for it"),
-            ("C V", "cut into slices, give them to pads"),
+            ("< >", "previous, next pattern"),
+            ("a D", "add, delete a pattern"),
+            ("E", "Euclidean rhythm"),
+            ("h H", "chain on/off, edit the chain"),
+            ("n S", "name, sound of the pad"),
+            ("C V", "slice the sample, assign slices"),
         ]
     }
 
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
         let here = self.here(view)?;
         match key.code {
-            KeyCode::Up => self.pad = pad(here.pad.get().saturating_sub(1)),
-            KeyCode::Down => self.pad = pad(here.pad.get() + 1),
-            KeyCode::Left => self.step = step(here.step.get().saturating_sub(1)),
-            KeyCode::Right => self.step = here.last().min(step(here.step.get() + 1)),
+            KeyCode::Up => self.pad = clamped_pad(here.pad.get().saturating_sub(1)),
+            KeyCode::Down => self.pad = clamped_pad(here.pad.get() + 1),
+            KeyCode::Left => self.step = clamped_step(here.step.get().saturating_sub(1)),
+            KeyCode::Right => self.step = here.last().min(clamped_step(here.step.get() + 1)),
             KeyCode::Home => self.step = StepNumber::MIN,
             KeyCode::End => self.step = here.last(),
             KeyCode::Char('b') => self.mark = Some((here.pad, here.step)),
@@ -87,17 +88,17 @@ impl Pane for Drums {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let Some(here) = self.here(view) else {
-            return Line::styled(hint(view), theme::QUIET).render(area, buffer);
+            return Line::styled(no_machine_hint(view), theme::DIM).render(area, buffer);
         };
         let [heading, pads, detail] =
             Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)])
                 .areas(area);
-        heading_of(&here).render(heading, buffer);
+        pattern_heading(&here).render(heading, buffer);
         let window = self.window.get().showing((here.pad, here.step), pads);
         self.window.set(window);
-        let playing = playing::step(view, here.machine);
+        let playing = pattern_playback::playing_step(view, here.machine);
         let playing = playing.filter(|(id, _)| Some(*id) == here.machine.current());
-        Paint {
+        PatternPainter {
             here: &here,
             window,
             region: self.marked(&here),
@@ -108,27 +109,28 @@ impl Pane for Drums {
     }
 }
 
-impl Drums {
-    /// Where the cursor is, in the machine of the selected kit.
-    fn here<'a>(&self, view: &'a View<'a>) -> Option<Here<'a>> {
+impl DrumsPane {
+    /// The cursor, in the drum machine of the selected instrument.
+    fn here<'a>(&self, view: &'a View<'a>) -> Option<StepCursor<'a>> {
         let (id, _) = view.selected()?;
         let machine = view.studio().drums.machine(id)?;
         let current = machine.current();
         let pattern = current.and_then(|id| Some((id, machine.pattern(id)?)));
-        // Somebody may have made the pattern shorter.
-        let step = pattern.map_or(StepNumber::MIN, |(_, pattern)| self.step.min(last(pattern)));
-        Some(Here { view, id, machine, pattern, pad: self.pad, step })
+        // Another participant may have shortened the pattern.
+        let step =
+            pattern.map_or(StepNumber::MIN, |(_, pattern)| self.step.min(last_step(pattern)));
+        Some(StepCursor { view, id, machine, pattern, pad: self.pad, step })
     }
 
-    /// What is marked, up to and with the cursor.
-    fn marked(&self, here: &Here) -> Option<StepRegion> {
+    /// The marked region, including the step of the cursor.
+    fn marked(&self, here: &StepCursor) -> Option<StepRegion> {
         let (pad, step) = self.mark?;
         let first = (pad.min(here.pad), step.min(here.step));
         StepRegion::new(first, (pad.max(here.pad), step.max(here.step))).ok()
     }
 
-    /// What is at the cursor, or is being marked.
-    fn detail<'a>(&self, here: &Here) -> Line<'a> {
+    /// What is under the cursor, or the marked region.
+    fn detail<'a>(&self, here: &StepCursor) -> Line<'a> {
         let pad = here.machine.pad(here.pad);
         let at = format!("pad {} step {}", here.pad.get() + 1, here.step.get() + 1);
         if let Some((from, step)) = self.mark {
@@ -136,58 +138,62 @@ impl Drums {
                 format!("marked from pad {} step {} to {at}", from.get() + 1, step.get() + 1);
             return Line::from(vec![
                 Span::styled(from, theme::MARKED),
-                Span::styled("  y copy  x cut", theme::QUIET),
+                Span::styled("  y copy  x cut", theme::DIM),
             ]);
         }
         let Some(struck) = here.struck() else {
-            return Line::styled(format!("{at}: {}", played(here, &pad.sound)), theme::QUIET);
+            return Line::styled(
+                format!("{at}: {}", pad_description(here, &pad.sound)),
+                theme::DIM,
+            );
         };
-        let certain = here.is_certain(here.pad, here.step);
+        let certain = here.is_confirmed(here.pad, here.step);
         let Step { velocity, pitch, .. } = struck;
         let pitch = match pitch.get() {
             0 => String::new(),
             by => format!("  pitch {by:+}"),
         };
-        let likely = match theme::percent(struck.probability) {
+        let likely = match theme::to_percent(struck.probability) {
             100 => String::new(),
             percent => format!("  {percent} % likely"),
         };
-        let words = format!("{at}{}: velocity {velocity}{pitch}{likely}", theme::mark(certain));
-        Line::styled(words, theme::certain(certain))
+        let text =
+            format!("{at}{}: velocity {velocity}{pitch}{likely}", theme::unconfirmed_mark(certain));
+        Line::styled(text, theme::value_style(certain))
     }
 }
 
-/// What a pad plays, and of a slice where in the sample it is.
-fn played(here: &Here, sound: &PadSound) -> String {
-    let words = paint::sound(here, sound);
+/// What a pad plays; for a slice, its range in the sample.
+fn pad_description(here: &StepCursor, sound: &PadSound) -> String {
+    let text = pattern_painter::sound_label(here, sound);
     let chopper = here.machine.chopper();
     match sound {
-        PadSound::Nothing => "plays nothing, S gives it a sound".into(),
+        PadSound::Nothing => "no sound: press S to set one".into(),
         PadSound::Slice(id) => {
             let sample = chopper.sample.as_ref().map_or("no sample", |it| it.name.as_str());
             let slice = chopper.slice(*id);
-            let part = slice.map(|it| [it.start(), it.end()].map(theme::percent));
+            let part = slice.map(|it| [it.start(), it.end()].map(theme::to_percent));
             let [start, end] = part.unwrap_or_default();
-            format!("{words} of {}: {start}–{end} % of {sample}", chopper.slices().count())
+            format!("{text} of {}: {start}–{end} % of {sample}", chopper.slices().count())
         }
-        _ => words,
+        _ => text,
     }
 }
 
-/// What to do when there is no drum machine to be seen.
-fn hint(view: &View) -> String {
+/// What to do if there is no drum machine to show.
+fn no_machine_hint(view: &View) -> String {
     match view.selected() {
-        None => "no instrument is selected: [ ] selects one".into(),
+        None => "no instrument selected: press [ or ]".into(),
         Some((id, _)) => {
-            let name = words::instrument(view.studio(), id);
-            format!("{name} is no drum kit: [ ] selects another instrument")
+            let name = describe::instrument_label(view.studio(), id);
+            format!("{name} is not a drum kit: press [ or ] to select one")
         }
     }
 }
 
-/// Whose machine it is, and which pattern is shown.
-fn heading_of<'a>(here: &Here) -> Line<'a> {
-    let Here { view, id, machine, pattern, .. } = here;
+/// The instrument, its owner and the current pattern.
+fn pattern_heading<'a>(here: &StepCursor) -> Line<'a> {
+    let StepCursor { view, id, machine, pattern, .. } = here;
     let settings = |studio: &StudioState| {
         let machine = studio.drums.machine(*id)?;
         let pattern = machine.pattern(machine.current()?)?;
@@ -195,43 +201,43 @@ fn heading_of<'a>(here: &Here) -> Line<'a> {
         let pattern = (pattern.name.clone(), pattern.length, pattern.resolution);
         Some((machine.current(), machine.swing, chain, pattern))
     };
-    let certain = view.is_certain(settings);
-    let mut line = Line::styled(words::instrument(view.studio(), *id), theme::HEADING);
+    let certain = view.is_confirmed(settings);
+    let mut line = Line::styled(describe::instrument_label(view.studio(), *id), theme::HEADING);
     line.push_span(Span::raw(" "));
-    line.extend(owner(view, *id));
+    line.extend(owner_spans(view, *id));
     let shown = match pattern {
         Some((id, pattern)) => {
             let count = machine.patterns().count();
             let at = machine.patterns().take_while(|(other, _)| other <= id).count();
-            let (steps, lasts) = (pattern.length.get(), words::of(pattern.resolution));
-            let mark = theme::mark(certain);
+            let (steps, lasts) = (pattern.length.get(), describe::label(pattern.resolution));
+            let mark = theme::unconfirmed_mark(certain);
             format!("  {id} {} ({at} of {count})  {steps} × {lasts}{mark}", pattern.name)
         }
-        None => "  no pattern: a adds one".into(),
+        None => "  no pattern: press a to add one".into(),
     };
-    line.push_span(Span::styled(shown, theme::certain(certain)));
-    match theme::percent(machine.swing) {
+    line.push_span(Span::styled(shown, theme::value_style(certain)));
+    match theme::to_percent(machine.swing) {
         0 => {}
         swing => line.push_span(Span::raw(format!("  swing {swing} %"))),
     }
-    line.extend(chain(here));
+    line.extend(chain_spans(here));
     line
 }
 
-/// The chain, with the pattern that is played.
-fn chain<'a>(here: &Here) -> Vec<Span<'a>> {
+/// The pattern chain, with the playing link marked.
+fn chain_spans<'a>(here: &StepCursor) -> Vec<Span<'a>> {
     let patterns = here.machine.chain().patterns();
     if patterns.is_empty() {
         return Vec::new();
     }
     let chained = here.machine.chained;
     let (name, style) =
-        if chained { ("  chain", Style::new()) } else { ("  chain off:", theme::QUIET) };
-    let at = playing::link(here.view, here.machine);
+        if chained { ("  chain", Style::new()) } else { ("  chain off:", theme::DIM) };
+    let at = pattern_playback::playing_link(here.view, here.machine);
     let mut spans = vec![Span::styled(name, style)];
     spans.extend(patterns.iter().enumerate().map(|(n, id)| {
         if at == Some(n) {
-            Span::styled(format!(" ▸{id}"), theme::WELL)
+            Span::styled(format!(" ▸{id}"), theme::GOOD)
         } else {
             Span::styled(format!(" {id}"), style)
         }
@@ -240,16 +246,16 @@ fn chain<'a>(here: &Here) -> Vec<Span<'a>> {
 }
 
 /// The last step of a pattern.
-fn last(pattern: &Pattern) -> StepNumber {
-    step(pattern.length.get() - 1)
+fn last_step(pattern: &Pattern) -> StepNumber {
+    clamped_step(pattern.length.get() - 1)
 }
 
-/// The step of this number, or the last there is.
-fn step(number: u8) -> StepNumber {
+/// The step with this number, or the last possible one.
+fn clamped_step(number: u8) -> StepNumber {
     StepNumber::new(number).unwrap_or(StepNumber::MAX)
 }
 
-/// The pad of this number, or the last there is.
-fn pad(number: u8) -> PadNumber {
+/// The pad with this number, or the last possible one.
+fn clamped_pad(number: u8) -> PadNumber {
     PadNumber::new(number).unwrap_or(PadNumber::MAX)
 }

@@ -1,4 +1,7 @@
-//! The instruments: whose they are, and what can be turned on each.
+//! The instruments pane: the list with owners and levels, and the parameters of one
+//! instrument.
+//!
+//! It reads a view and returns intents; it never asks who may do what.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -13,46 +16,46 @@ use ratatui::{
     widgets::{Paragraph, Widget as _},
 };
 
-use super::{Key, Pane, mixer};
-use crate::{intent::Intent, theme, view::View, words};
+use super::{KeyHelp, Pane, mixer};
+use crate::{describe, intent::Intent, theme, view::View};
 
-/// The instruments.
+/// The instruments pane.
 #[derive(Debug, Default)]
-pub struct Instruments {
-    /// All of them, in order.
+pub struct InstrumentsPane {
+    /// All instruments, in order.
     ids: Vec<InstrumentId>,
-    /// Whether the knobs have the keys, and not the list.
+    /// Whether the keys go to the parameters instead of the list.
     on_knobs: bool,
-    /// Which knob.
+    /// The index of the parameter under the cursor.
     knob: usize,
 }
 
-/// How many columns the list and the knobs take side by side.
-const BOTH: u16 = 90;
+/// The width from which list and parameters fit side by side.
+const TWO_COLUMNS: u16 = 90;
 
-/// How far one key turns a knob.
-const STEP: f32 = 0.01;
+/// How far one key turns a parameter, as a part of its range.
+const KNOB_STEP: f32 = 0.01;
 
-impl Pane for Instruments {
+impl Pane for InstrumentsPane {
     fn title(&self) -> &'static str {
         "Instruments"
     }
 
-    fn keys(&self) -> &'static [Key] {
+    fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("↑ ↓", "another instrument, or knob"),
-            ("→ ←", "to the knobs, and back"),
-            ("+ -", "turn the knob, or the fader"),
+            ("↑ ↓", "previous, next row"),
+            ("→ ←", "to the parameters, and back"),
+            ("+ -", "change the parameter, or the level"),
             ("m s", "mute, solo"),
             ("a", "add an instrument"),
             ("n", "rename it"),
-            ("S", "another source"),
+            ("S", "change the source"),
             ("e", "add an effect"),
             ("D", "delete it"),
         ]
     }
 
-    fn keeps(&self) -> DirtyFlags {
+    fn cached_parts(&self) -> DirtyFlags {
         DirtyFlags::INSTRUMENTS
     }
 
@@ -60,9 +63,9 @@ impl Pane for Instruments {
         self.ids = view.studio().instruments.iter().map(|(id, _)| id).collect();
     }
 
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
         if key.code == KeyCode::Char('a') {
-            return Some(Intent::Type("add ".into()));
+            return Some(Intent::OpenPalette("add ".into()));
         }
         let (id, instrument) = view.selected()?;
         let knobs = knobs(instrument);
@@ -73,21 +76,21 @@ impl Pane for Instruments {
             KeyCode::Down => self.beside(id, 1)?,
             KeyCode::Right | KeyCode::Enter => self.focus(true),
             KeyCode::Left | KeyCode::Esc => self.focus(false),
-            KeyCode::Char('+' | '=') => self.turn(id, instrument, STEP)?,
-            KeyCode::Char('-') => self.turn(id, instrument, -STEP)?,
+            KeyCode::Char('+' | '=') => self.turn(id, instrument, KNOB_STEP)?,
+            KeyCode::Char('-') => self.turn(id, instrument, -KNOB_STEP)?,
             KeyCode::Char('m') => Intent::set(id, InstrumentSetting::Mute(!instrument.mute)),
             KeyCode::Char('s') => Intent::set(id, InstrumentSetting::Solo(!instrument.solo)),
-            KeyCode::Char('n') => Intent::Type(format!("rename {}", instrument.name)),
-            KeyCode::Char('S') => Intent::Type("source ".into()),
-            KeyCode::Char('e') => Intent::Type("effect ".into()),
-            KeyCode::Char('D') => Intent::Type("delete".into()),
+            KeyCode::Char('n') => Intent::OpenPalette(format!("rename {}", instrument.name)),
+            KeyCode::Char('S') => Intent::OpenPalette("source ".into()),
+            KeyCode::Char('e') => Intent::OpenPalette("effect ".into()),
+            KeyCode::Char('D') => Intent::OpenPalette("delete".into()),
             _ => return None,
         })
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
-        if area.width < BOTH {
-            // Whose an instrument is comes first.
+        if area.width < TWO_COLUMNS {
+            // The list is more important: it shows who owns an instrument.
             if self.on_knobs {
                 self.draw_knobs(view, area, buffer);
             } else {
@@ -102,7 +105,7 @@ impl Pane for Instruments {
     }
 }
 
-impl Instruments {
+impl InstrumentsPane {
     fn focus(&mut self, on_knobs: bool) -> Intent {
         self.on_knobs = on_knobs;
         Intent::Nothing
@@ -113,11 +116,11 @@ impl Instruments {
         Intent::Nothing
     }
 
-    /// Selects the instrument so many lines below.
+    /// Selects the instrument that is `lines` below.
     fn beside(&self, id: InstrumentId, lines: isize) -> Option<Intent> {
         let at = self.ids.iter().position(|other| *other == id)?;
         let at = at.saturating_add_signed(lines).min(self.ids.len() - 1);
-        Some(Action::Selection(SelectionAction::Instrument(self.ids[at])).into())
+        Some(Action::from(SelectionAction::Instrument(self.ids[at])).into())
     }
 
     fn turn(&self, id: InstrumentId, instrument: &Instrument, by: f32) -> Option<Intent> {
@@ -125,13 +128,14 @@ impl Instruments {
         let level = InstrumentParameter::Level;
         let knob = if self.on_knobs { *knobs.get(self.knob)? } else { level };
         if knob == level {
-            // A fader is turned by decibels.
-            let level = mixer::strip::moved(instrument.level, by.signum());
+            // A fader moves in decibels.
+            let level = mixer::strip::level_moved(instrument.level, by.signum());
             return Some(Intent::set(id, InstrumentSetting::Level(level)));
         }
         let now = knob.part(instrument)?;
         let at = |part: f32| Amount::new(part.clamp(0.0, 1.0)).ok().map(|part| knob.setting(part));
-        // What has steps goes on to the next one; at the end there is none.
+        // A parameter with steps goes on to the next step; past the last one nothing
+        // changes.
         let mut parts = (1..=100u8).map(|steps| at(now.get() + by * f32::from(steps)));
         let next = parts.find(|setting| *setting != Some(knob.setting(now)));
         Some(next.flatten().map_or(Intent::Nothing, |setting| Intent::set(id, setting)))
@@ -140,9 +144,9 @@ impl Instruments {
     fn draw_list(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let width = usize::from(area.width);
         let heading = format!("{:>5} {:<12} {:<14} {:>7}  owner", "", "name", "source", "level");
-        let mut lines = vec![Line::styled(theme::fit(&heading, width), theme::HEADING)];
+        let mut lines = vec![Line::styled(theme::truncate(&heading, width), theme::HEADING)];
         let rows = usize::from(area.height.saturating_sub(1));
-        let at = self.ids.iter().position(|id| Some(*id) == view.mine.instrument()).unwrap_or(0);
+        let at = self.ids.iter().position(|id| Some(*id) == view.client.instrument()).unwrap_or(0);
         let first = (at + 1).saturating_sub(rows);
         for id in self.ids.iter().skip(first).take(rows) {
             if let Some(instrument) = view.studio().instruments.get(*id) {
@@ -150,7 +154,7 @@ impl Instruments {
             }
         }
         if self.ids.is_empty() {
-            lines.push(Line::styled("no instruments: a adds one", theme::QUIET));
+            lines.push(Line::styled("no instruments: press a to add one", theme::DIM));
         }
         Paragraph::new(lines).render(area, buffer);
     }
@@ -159,8 +163,8 @@ impl Instruments {
         let of = |studio: &imbolc_net::studio::StudioState| {
             studio.instruments.get(id).map(|i| (i.level, i.mute, i.solo, i.name.clone()))
         };
-        let certain = view.is_certain(of);
-        let source = theme::fit(&words::of(instrument.source.kind()), 14);
+        let certain = view.is_confirmed(of);
+        let source = theme::truncate(&describe::label(instrument.source.kind()), 14);
         let level = match instrument.level {
             Decibels::MIN => "-∞".into(),
             level => format!("{:.1}", level.get()),
@@ -170,16 +174,16 @@ impl Instruments {
             Span::raw(format!(
                 "{id:>4}{} {:<12} {source:<14} {level:>6}{:1}{}{}",
                 flag(!instrument.sounding.is_empty(), "♪"),
-                theme::fit(instrument.name.as_str(), 12),
-                theme::mark(certain),
+                theme::truncate(instrument.name.as_str(), 12),
+                theme::unconfirmed_mark(certain),
                 flag(instrument.mute, "M"),
                 flag(instrument.solo, "S"),
             ))
-            .style(theme::certain(certain)),
+            .style(theme::value_style(certain)),
             Span::raw(" "),
         ]);
-        line.extend(owner(view, id));
-        if view.mine.instrument() == Some(id) && !self.on_knobs {
+        line.extend(owner_spans(view, id));
+        if view.client.instrument() == Some(id) && !self.on_knobs {
             line = line.patch_style(theme::SELECTED);
         }
         line
@@ -194,14 +198,19 @@ impl Instruments {
         let first = (self.knob + 1).saturating_sub(rows);
         for (at, knob) in knobs.iter().enumerate().skip(first).take(rows) {
             let part = knob.part(instrument).unwrap_or(Amount::MIN);
-            let certain = view
-                .is_certain(|studio| studio.instruments.get(id).and_then(|other| knob.part(other)));
+            let certain = view.is_confirmed(|studio| {
+                studio.instruments.get(id).and_then(|other| knob.part(other))
+            });
             let mut line = Line::from(vec![
-                Span::styled(theme::bar(part.get(), 8), theme::WELL),
+                Span::styled(theme::horizontal_bar(part.get(), 8), theme::GOOD),
                 Span::raw(" "),
                 Span::styled(
-                    format!("{}{}", words::of(knob.setting(part)), theme::mark(certain)),
-                    theme::certain(certain),
+                    format!(
+                        "{}{}",
+                        describe::label(knob.setting(part)),
+                        theme::unconfirmed_mark(certain)
+                    ),
+                    theme::value_style(certain),
                 ),
             ]);
             if self.on_knobs && at == self.knob {
@@ -213,19 +222,20 @@ impl Instruments {
     }
 }
 
-/// The knobs that an instrument has, as it is now.
+/// The parameters that the instrument has now.
 fn knobs(instrument: &Instrument) -> Vec<InstrumentParameter> {
     instrument.parameters()
 }
 
-/// Whose an instrument is, and whether its owner is here.
-pub(crate) fn owner<'a>(view: &View, id: InstrumentId) -> Vec<Span<'a>> {
+/// The owner of an instrument, and how long they have been away.
+pub(crate) fn owner_spans<'a>(view: &View, id: InstrumentId) -> Vec<Span<'a>> {
     let Some(owner) = view.owner(id) else {
-        return vec![Span::styled("-", theme::QUIET)];
+        return vec![Span::styled("-", theme::DIM)];
     };
-    let mut spans = vec![Span::styled(owner.name.to_string(), theme::of(owner.client_id))];
+    let mut spans =
+        vec![Span::styled(owner.name.to_string(), theme::participant_style(owner.client_id))];
     if let Some(away) = view.away(owner.client_id) {
-        spans.push(Span::styled(format!(" away {}", theme::duration(away)), theme::CAREFUL));
+        spans.push(Span::styled(format!(" away {}", theme::duration_text(away)), theme::WARNING));
     }
     spans
 }

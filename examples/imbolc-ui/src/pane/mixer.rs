@@ -1,9 +1,10 @@
-//! The mixer: the strips side by side, as on a desk, and the master always at
-//! the right.
+//! The mixer pane: the strips side by side, and the master always at the right.
+//!
+//! It reads a view and returns intents; what a strip can do is in `strip`.
 
-mod column;
 mod effects;
 pub(crate) mod strip;
+mod strip_view;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -17,47 +18,47 @@ use ratatui::{
     widgets::{Block, Borders, Widget as _},
 };
 
-pub(crate) use self::column::level;
+pub(crate) use self::strip_view::level_text;
 use self::{
-    column::WIDTH,
-    effects::Effects,
-    strip::{NO_EFFECTS, Strip, StripId, moved, panned},
+    effects::EffectCursor,
+    strip::{NO_EFFECTS, Strip, StripId, level_moved, pan_moved},
+    strip_view::STRIP_WIDTH,
 };
-use super::{Key, Pane};
+use super::{KeyHelp, Pane};
 use crate::{intent::Intent, theme, view::View};
 
-/// The mixer.
+/// The mixer pane.
 #[derive(Debug, Default)]
-pub struct Mixer {
-    /// All strips but the master's, from left to right.
+pub struct MixerPane {
+    /// All strips except the master, from left to right.
     strips: Vec<StripId>,
-    /// The strip under the cursor, unless that is the selected instrument's.
+    /// The strip under the cursor, unless it is that of the selected instrument.
     elsewhere: Option<StripId>,
-    /// The cursor inside the strip, if it is open.
-    inside: Option<Effects>,
+    /// The cursor inside the strip, if the strip is open.
+    inside: Option<EffectCursor>,
 }
 
 /// How many decibels one key moves a fader.
-const STEP: f32 = 1.0;
+const FADER_STEP: f32 = 1.0;
 
-impl Pane for Mixer {
+impl Pane for MixerPane {
     fn title(&self) -> &'static str {
         "Mixer"
     }
 
-    fn keys(&self) -> &'static [Key] {
+    fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("← →", "another strip"),
+            ("← →", "previous, next strip"),
             ("↑ ↓ + -", "move the fader"),
-            ("< >", "pan; inside: move the effect"),
+            ("< >", "pan; open: move the effect"),
             ("m s", "mute, solo"),
-            ("o", "another output"),
-            ("t T", "add a send, end one"),
-            ("Enter", "inside: effects and sends"),
-            ("  ↑ ↓", "inside: another effect"),
-            ("  Enter", "inside: bypass it or not"),
-            ("  D", "inside: delete it"),
-            ("  Esc ←", "out again"),
+            ("o", "change the output"),
+            ("t T", "add, remove a send"),
+            ("Enter", "open the strip: effects, sends"),
+            ("  ↑ ↓", "open: previous, next effect"),
+            ("  Enter", "open: bypass on/off"),
+            ("  D", "open: delete the effect"),
+            ("  Esc ←", "close the strip"),
             ("e", "add an effect"),
             ("b g", "add a bus, a layer group"),
             ("n", "rename the strip"),
@@ -65,7 +66,7 @@ impl Pane for Mixer {
         ]
     }
 
-    fn keeps(&self) -> DirtyFlags {
+    fn cached_parts(&self) -> DirtyFlags {
         DirtyFlags::INSTRUMENTS | DirtyFlags::MIXER
     }
 
@@ -73,7 +74,7 @@ impl Pane for Mixer {
         self.strips = StripId::all(view.studio());
     }
 
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
         let id = self.under_cursor(view);
         let strip = id.of(view.studio())?;
         if let Some(effects) = &mut self.inside {
@@ -81,40 +82,41 @@ impl Pane for Mixer {
                 self.inside = None;
                 return Some(Intent::Nothing);
             }
-            if let Some(intent) = effects.key(key, id, &strip) {
+            if let Some(intent) = effects.handle_key(key, id, &strip) {
                 return Some(intent);
             }
         }
-        self.move_cursor(key.code, id, &strip).or_else(|| on_strip(key.code, id, &strip, view))
+        self.move_cursor(key.code, id, &strip).or_else(|| strip_intent(key.code, id, &strip, view))
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let id = self.under_cursor(view);
         let [left, master] =
-            Layout::horizontal([Constraint::Fill(1), Constraint::Length(WIDTH + 2)]).areas(area);
-        let block = Block::new().borders(Borders::LEFT).border_style(theme::QUIET);
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(STRIP_WIDTH + 2)])
+                .areas(area);
+        let block = Block::new().borders(Borders::LEFT).border_style(theme::DIM);
         let inside = block.inner(master);
         block.render(master, buffer);
-        let inside = Rect { x: inside.x + 1, width: WIDTH, ..inside }.intersection(area);
-        column::draw(StripId::Master, id == StripId::Master, view, inside, buffer);
+        let inside = Rect { x: inside.x + 1, width: STRIP_WIDTH, ..inside }.intersection(area);
+        strip_view::draw_strip(StripId::Master, id == StripId::Master, view, inside, buffer);
         match &self.inside {
-            Some(effects) => draw_inside(effects, id, view, left, buffer),
+            Some(effects) => draw_open_strip(effects, id, view, left, buffer),
             None => self.draw_strips(id, view, left, buffer),
         }
     }
 }
 
-impl Mixer {
-    /// The strip under the cursor, which is always one that is there.
+impl MixerPane {
+    /// The strip under the cursor, which always exists.
     fn under_cursor(&self, view: &View) -> StripId {
         let there = |id: &StripId| id.of(view.studio()).is_some();
         let selected = || view.selected().map(|(id, _)| StripId::Instrument(id));
         self.elsewhere.filter(there).or_else(selected).unwrap_or(StripId::Master)
     }
 
-    /// What a key does to the cursor.
+    /// Translates a key that moves the cursor.
     fn move_cursor(&mut self, key: KeyCode, id: StripId, strip: &Strip) -> Option<Intent> {
-        // The master comes after the last of them.
+        // The master comes last.
         let last = self.strips.len();
         let at = self.strips.iter().position(|other| *other == id).unwrap_or(last);
         match key {
@@ -126,52 +128,54 @@ impl Mixer {
                 self.inside.get_or_insert_default();
                 Some(Intent::Nothing)
             }
-            KeyCode::Enter => Some(Intent::Complain(NO_EFFECTS.into())),
+            KeyCode::Enter => Some(Intent::ShowError(NO_EFFECTS.into())),
             _ => None,
         }
     }
 
-    /// Goes to the strip at this place.
+    /// Moves the cursor to the strip with this index.
     fn go(&mut self, at: usize) -> Intent {
         self.inside = None;
         let id = self.strips.get(at).copied().unwrap_or(StripId::Master);
         if let StripId::Instrument(id) = id {
             self.elsewhere = None;
-            return Action::Selection(SelectionAction::Instrument(id)).into();
+            return Action::from(SelectionAction::Instrument(id)).into();
         }
         self.elsewhere = Some(id);
         Intent::Nothing
     }
 
-    /// Draws as many strips as there is room for, around the cursor.
+    /// Draws as many strips as fit, scrolled so that the cursor is visible.
     fn draw_strips(&self, id: StripId, view: &View, area: Rect, buffer: &mut Buffer) {
-        let room = usize::from(area.width.saturating_sub(1) / (WIDTH + 1)).max(1);
+        let room = usize::from(area.width.saturating_sub(1) / (STRIP_WIDTH + 1)).max(1);
         let at = self.strips.iter().position(|other| *other == id).unwrap_or(self.strips.len());
         let first = at.saturating_sub(room / 2).min(self.strips.len().saturating_sub(room));
         let shown = self.strips.iter().skip(first).take(room);
-        for (x, strip) in (area.x + 1..).step_by(usize::from(WIDTH) + 1).zip(shown) {
-            let column = Rect { x, width: WIDTH, ..area }.intersection(area);
-            column::draw(*strip, *strip == id, view, column, buffer);
+        for (x, strip) in (area.x + 1..).step_by(usize::from(STRIP_WIDTH) + 1).zip(shown) {
+            let column = Rect { x, width: STRIP_WIDTH, ..area }.intersection(area);
+            strip_view::draw_strip(*strip, *strip == id, view, column, buffer);
         }
         if first > 0 {
-            buffer.set_string(area.x, area.y, "‹", theme::CAREFUL);
+            buffer.set_string(area.x, area.y, "‹", theme::WARNING);
         }
         if first + room < self.strips.len() {
-            buffer.set_string(area.right().saturating_sub(1), area.y, "›", theme::CAREFUL);
+            buffer.set_string(area.right().saturating_sub(1), area.y, "›", theme::WARNING);
         }
         if self.strips.is_empty() {
-            buffer.set_string(area.x + 1, area.y, "no strips: b adds a bus", theme::QUIET);
+            buffer.set_string(area.x + 1, area.y, "no strips: press b to add a bus", theme::DIM);
         }
     }
 }
 
-/// What a key does to a strip.
-fn on_strip(key: KeyCode, id: StripId, strip: &Strip, view: &View) -> Option<Intent> {
+/// Translates a key that edits a strip.
+fn strip_intent(key: KeyCode, id: StripId, strip: &Strip, view: &View) -> Option<Intent> {
     let mixer = &view.studio().mixer;
-    let pan = |steps| id.set_pan(panned(strip.pan.unwrap_or(Pan::of(0.0)), steps));
+    let pan = |steps| id.set_pan(pan_moved(strip.pan.unwrap_or(Pan::of(0.0)), steps));
     Some(match key {
-        KeyCode::Up | KeyCode::Char('+' | '=') => id.set_level(moved(strip.level, STEP)),
-        KeyCode::Down | KeyCode::Char('-') => id.set_level(moved(strip.level, -STEP)),
+        KeyCode::Up | KeyCode::Char('+' | '=') => {
+            id.set_level(level_moved(strip.level, FADER_STEP))
+        }
+        KeyCode::Down | KeyCode::Char('-') => id.set_level(level_moved(strip.level, -FADER_STEP)),
         KeyCode::Char('<') => pan(-1.0),
         KeyCode::Char('>') => pan(1.0),
         KeyCode::Char('m') => id.set_mute(!strip.mute),
@@ -180,26 +184,32 @@ fn on_strip(key: KeyCode, id: StripId, strip: &Strip, view: &View) -> Option<Int
         KeyCode::Char('t') => id.send("send", mixer),
         KeyCode::Char('T') => id.send("unsend", mixer),
         KeyCode::Char('e') => id.add_effect(),
-        KeyCode::Char('b') => Intent::Type("bus ".into()),
-        KeyCode::Char('g') => Intent::Type("group ".into()),
+        KeyCode::Char('b') => Intent::OpenPalette("bus ".into()),
+        KeyCode::Char('g') => Intent::OpenPalette("group ".into()),
         KeyCode::Char('n') => id.rename(strip),
         KeyCode::Char('D') | KeyCode::Delete => id.delete(),
         _ => return None,
     })
 }
 
-/// Draws the strip at the left, and what is inside of it.
-fn draw_inside(effects: &Effects, id: StripId, view: &View, area: Rect, buffer: &mut Buffer) {
+/// Draws the open strip at the left, and its effects and sends beside it.
+fn draw_open_strip(
+    effects: &EffectCursor,
+    id: StripId,
+    view: &View,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     if id == StripId::Master {
         return effects.draw(id, view, area, buffer);
     }
     let [_, strip, _, list] = Layout::horizontal([
         Constraint::Length(1),
-        Constraint::Length(WIDTH),
+        Constraint::Length(STRIP_WIDTH),
         Constraint::Length(2),
         Constraint::Fill(1),
     ])
     .areas(area);
-    column::draw(id, true, view, strip, buffer);
+    strip_view::draw_strip(id, true, view, strip, buffer);
     effects.draw(id, view, list, buffer);
 }

@@ -1,5 +1,7 @@
-//! The people: who takes part, what is theirs, how far away they are, and what
-//! has happened lately.
+//! The people pane: the participants, what they own, their round-trip times, and the
+//! message log.
+//!
+//! It reads the roster of a view; presence is decided by the authority, not here.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -16,35 +18,35 @@ use ratatui::{
     widgets::{Paragraph, Widget as _},
 };
 
-use super::{Key, Pane};
-use crate::{intent::Intent, theme, view::View, words};
+use super::{KeyHelp, Pane};
+use crate::{describe, intent::Intent, theme, view::View};
 
-/// The people.
+/// The people pane.
 #[derive(Debug, Default)]
-pub struct People {
-    /// Everyone, in the order of their numbers.
+pub struct PeoplePane {
+    /// All participants, ordered by their ids.
     ids: Vec<ClientId>,
-    /// Who is under the cursor; oneself to begin with.
+    /// The participant under the cursor; at first this client.
     at: Option<ClientId>,
 }
 
-/// How wide the names are.
-const NAME: usize = 12;
-/// How wide it is what somebody is.
-const ROLE: usize = 9;
-/// How wide round-trip times are.
-const TRIP: usize = 9;
+/// The columns of the names.
+const NAME_WIDTH: usize = 12;
+/// The columns of the roles.
+const ROLE_WIDTH: usize = 9;
+/// The columns of the round-trip times.
+const TRIP_WIDTH: usize = 9;
 
-impl Pane for People {
+impl Pane for PeoplePane {
     fn title(&self) -> &'static str {
         "People"
     }
 
-    fn keys(&self) -> &'static [Key] {
-        &[("↑ ↓", "another one"), ("Enter", "to the first instrument of this one")]
+    fn key_help(&self) -> &'static [KeyHelp] {
+        &[("↑ ↓", "previous, next participant"), ("Enter", "show their first instrument")]
     }
 
-    fn keeps(&self) -> DirtyFlags {
+    fn cached_parts(&self) -> DirtyFlags {
         DirtyFlags::ROSTER
     }
 
@@ -52,33 +54,33 @@ impl Pane for People {
         self.ids = view.state.roster.participants.keys().copied().collect();
     }
 
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
         let at = self.under_cursor(view);
         Some(match key.code {
             KeyCode::Up => self.choose(at.saturating_sub(1)),
             KeyCode::Down => self.choose(at + 1),
             KeyCode::Home => self.choose(0),
             KeyCode::End => self.choose(self.ids.len()),
-            KeyCode::Enter => first_instrument(*self.ids.get(at)?, view),
+            KeyCode::Enter => show_first_instrument(*self.ids.get(at)?, view),
             _ => return None,
         })
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
-        // The people take what they need, up to half of the room.
+        // The participants get the rows that they need, up to half of the area.
         let rows = u16::try_from(self.ids.len() + 2).unwrap_or(u16::MAX).min(area.height / 2);
-        let [people, news] =
+        let [people, messages] =
             Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(area);
         self.draw_people(view, people, buffer);
-        draw_news(view, news, buffer);
+        draw_messages(view, messages, buffer);
     }
 }
 
-impl People {
-    /// Where the cursor is: on somebody who takes part.
+impl PeoplePane {
+    /// The index of the participant under the cursor.
     fn under_cursor(&self, view: &View) -> usize {
         let find = |id| self.ids.iter().position(|other| *other == id);
-        self.at.and_then(find).or_else(|| find(view.me.client_id)).unwrap_or_default()
+        self.at.and_then(find).or_else(|| find(view.identity.client_id)).unwrap_or_default()
     }
 
     fn choose(&mut self, at: usize) -> Intent {
@@ -96,7 +98,7 @@ impl People {
         let presence = shown.iter().map(|(_, person)| person.presence.chars().count());
         let presence = presence.max().unwrap_or_default().max("presence".len());
         let heading = format!(
-            "  {:<NAME$} {:<ROLE$} {:<TRIP$} {:<presence$} owns",
+            "  {:<NAME_WIDTH$} {:<ROLE_WIDTH$} {:<TRIP_WIDTH$} {:<presence$} owns",
             "name", "", "trip", "presence"
         );
         let mut lines = vec![Line::styled(heading, theme::HEADING)];
@@ -111,22 +113,22 @@ impl People {
     }
 }
 
-/// Somebody, in words.
+/// A participant as text.
 struct Person<'a> {
     id: ClientId,
     name: &'a str,
     role: &'static str,
     trip: String,
     presence: String,
-    /// How good it is how present it is.
+    /// The style of the presence.
     style: Style,
 }
 
 impl<'a> Person<'a> {
     fn new(id: ClientId, view: &'a View) -> Option<Self> {
         let participant = view.state.roster.participants.get(&id)?;
-        let is_me = id == view.me.client_id;
-        let (presence, style) = presence(id, is_me, view);
+        let is_me = id == view.identity.client_id;
+        let (presence, style) = presence_text(id, is_me, view);
         Some(Self {
             id,
             name: &participant.name,
@@ -136,7 +138,7 @@ impl<'a> Person<'a> {
                 (false, true) => "host",
                 (false, false) => "",
             },
-            trip: trip(participant, is_me, view),
+            trip: round_trip_text(participant, is_me, view),
             presence,
             style,
         })
@@ -146,37 +148,40 @@ impl<'a> Person<'a> {
     fn line(&self, presence: usize, width: usize, view: &View) -> Line<'static> {
         let star = if view.state.roster.is_privileged(self.id) { "★ " } else { "  " };
         let mut line = Line::from(vec![
-            Span::styled(star, theme::CAREFUL),
-            Span::styled(format!("{:<NAME$} ", theme::fit(self.name, NAME)), theme::of(self.id)),
-            Span::styled(format!("{:<ROLE$} ", self.role), theme::QUIET),
-            Span::raw(format!("{:<TRIP$} ", self.trip)),
+            Span::styled(star, theme::WARNING),
+            Span::styled(
+                format!("{:<NAME_WIDTH$} ", theme::truncate(self.name, NAME_WIDTH)),
+                theme::participant_style(self.id),
+            ),
+            Span::styled(format!("{:<ROLE_WIDTH$} ", self.role), theme::DIM),
+            Span::raw(format!("{:<TRIP_WIDTH$} ", self.trip)),
             Span::styled(format!("{:<presence$} ", self.presence), self.style),
         ]);
         let room = width.saturating_sub(line.width());
-        line.push_span(Span::raw(theme::fit(&owned(self.id, room, view), room)));
+        line.push_span(Span::raw(theme::truncate(&owned_text(self.id, room, view), room)));
         line
     }
 }
 
-/// Whether somebody is here; if not, for how long, or how long the place is kept.
-/// That one knows of oneself only.
-fn presence(id: ClientId, is_me: bool, view: &View) -> (String, Style) {
+/// Whether a participant is here, and if not, for how long. If this client is
+/// disconnected, how long its own place is kept.
+fn presence_text(id: ClientId, is_me: bool, view: &View) -> (String, Style) {
     if is_me && let Some(left) = view.status.time_left() {
         let left = match left.as_secs() {
-            0 => "cut off".into(),
-            _ => format!("kept for {}", theme::duration(left)),
+            0 => "disconnected".into(),
+            _ => format!("kept for {}", theme::duration_text(left)),
         };
-        return (left, theme::CAREFUL);
+        return (left, theme::WARNING);
     }
     match view.away(id) {
-        Some(away) => (format!("away {}", theme::duration(away)), theme::CAREFUL),
-        None => ("here".into(), theme::WELL),
+        Some(away) => (format!("away {}", theme::duration_text(away)), theme::WARNING),
+        None => ("here".into(), theme::GOOD),
     }
 }
 
-/// How long a message to somebody and back takes. One's own is exact; those of
-/// others are rounded up.
-fn trip(participant: &Participant, is_me: bool, view: &View) -> String {
+/// The round-trip time of a participant: exact for this client, an upper bound for
+/// others.
+fn round_trip_text(participant: &Participant, is_me: bool, view: &View) -> String {
     match (&view.status, participant.round_trip) {
         (Status::Connected { round_trip: Some(time) }, _) if is_me => {
             format!("{:.1} ms", time.as_secs_f64() * 1e3)
@@ -186,14 +191,14 @@ fn trip(participant: &Participant, is_me: bool, view: &View) -> String {
     }
 }
 
-/// What somebody owns, by number and name; no more than can be seen.
-fn owned(id: ClientId, room: usize, view: &View) -> String {
+/// What a participant owns, by number and name; not more than fits.
+fn owned_text(id: ClientId, room: usize, view: &View) -> String {
     let mut owned = String::new();
     for instrument in view.state.roster.owned_by(id) {
         if !owned.is_empty() {
             owned.push_str(", ");
         }
-        owned.push_str(&words::instrument(view.studio(), instrument));
+        owned.push_str(&describe::instrument_label(view.studio(), instrument));
         if owned.chars().count() > room {
             break;
         }
@@ -201,27 +206,27 @@ fn owned(id: ClientId, room: usize, view: &View) -> String {
     if owned.is_empty() { "-".into() } else { owned }
 }
 
-/// Selects the first instrument that somebody owns, and goes to it.
-fn first_instrument(id: ClientId, view: &View) -> Intent {
+/// Selects the first instrument that a participant owns, and shows it.
+fn show_first_instrument(id: ClientId, view: &View) -> Intent {
     let there = |id: &_| view.studio().instruments.contains(*id);
     if let Some(instrument) = view.state.roster.owned_by(id).find(there) {
         return Intent::Each(vec![
-            Action::Selection(SelectionAction::Instrument(instrument)).into(),
+            Action::from(SelectionAction::Instrument(instrument)).into(),
             Intent::go(studio::Pane::Instruments),
         ]);
     }
-    let who = view.state.roster.as_owner(id).map_or("nobody".into(), |who| who.to_string());
-    Intent::Complain(format!("{who} owns no instrument"))
+    let name = view.state.roster.as_owner(id).map_or("no one".into(), |owner| owner.to_string());
+    Intent::ShowError(format!("{name} owns no instrument"))
 }
 
-/// Draws what has happened lately, the latest at the end.
-fn draw_news(view: &View, area: Rect, buffer: &mut Buffer) {
+/// Draws the message log, the latest message at the end.
+fn draw_messages(view: &View, area: Rect, buffer: &mut Buffer) {
     let rows = usize::from(area.height.saturating_sub(1));
-    let mut lines: Vec<_> = view.news.latest().take(rows).map(|item| item.line()).collect();
+    let mut lines: Vec<_> = view.messages.latest().take(rows).map(|item| item.line()).collect();
     if lines.is_empty() {
-        lines.push(Line::styled("nothing yet", theme::QUIET));
+        lines.push(Line::styled("nothing yet", theme::DIM));
     }
-    lines.push(Line::styled("News", theme::HEADING));
+    lines.push(Line::styled("Messages", theme::HEADING));
     lines.reverse();
     Paragraph::new(lines).render(area, buffer);
 }

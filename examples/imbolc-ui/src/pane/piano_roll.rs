@@ -1,9 +1,11 @@
-//! The piano roll: the notes of the selected instrument, in time.
+//! The piano roll: the notes of the selected instrument over time.
+//!
+//! It keeps a cursor and a cache of the track; notes live in the model.
 
-mod edit;
 pub(super) mod grid;
-pub(super) mod paint;
-mod survey;
+mod note_editing;
+mod note_index;
+pub(super) mod roll_painter;
 
 use std::cell::Cell;
 
@@ -21,66 +23,65 @@ use ratatui::{
 };
 
 use self::{
-    edit::Here,
-    grid::{Grid, Window, Zoom},
-    paint::{NAMES, Paint},
-    survey::Survey,
+    grid::{Grid, RollWindow, Zoom},
+    note_editing::NoteCursor,
+    note_index::NoteIndex,
+    roll_painter::{NAME_COLUMNS, RollPainter},
 };
-use super::{Key, Pane, instruments::owner};
-use crate::{app::place, intent::Intent, theme, view::View, words};
+use super::{KeyHelp, Pane, instruments::owner_spans};
+use crate::{app::bar_beat_tick, describe, intent::Intent, theme, view::View};
 
 /// The piano roll.
 #[derive(Debug, Default)]
-pub struct PianoRoll {
+pub struct PianoRollPane {
     zoom: Zoom,
-    /// How long the next note is: as the last one that was resized, or else as
-    /// the grid.
+    /// The length of the next note: that of the last resized note, else one grid step.
     length: Option<NoteLength>,
-    /// From where on notes are being marked, up to the cursor.
+    /// Where the marked region begins; it extends to the cursor.
     mark: Option<Ticks>,
-    /// Whether what is shown goes with the music.
+    /// Whether the window follows the playhead.
     following: bool,
-    survey: Survey,
-    /// What was shown last, of which instrument.
-    window: Cell<Option<(InstrumentId, Window)>>,
+    note_index: NoteIndex,
+    /// The instrument and the window of the last frame.
+    window: Cell<Option<(InstrumentId, RollWindow)>>,
 }
 
-impl Pane for PianoRoll {
+impl Pane for PianoRollPane {
     fn title(&self) -> &'static str {
         "Roll"
     }
 
-    fn keys(&self) -> &'static [Key] {
+    fn key_help(&self) -> &'static [KeyHelp] {
         &[
             ("arrows", "move the cursor"),
-            ("Page ↑ ↓", "by an octave"),
-            ("Home End", "to the beginning, to the last note"),
+            ("Page ↑ ↓", "move by an octave"),
+            ("Home End", "move to the start, the last note"),
             ("Enter", "add or remove a note"),
             ("Shift ↑ →", "move the note"),
             ("+ -", "longer, shorter"),
-            ("< >", "softer, louder"),
-            ("p", "less likely"),
-            ("b", "mark from here on, Esc ends it"),
+            ("< >", "velocity down, up"),
+            ("p", "lower the probability"),
+            ("b", "start marking; Esc: cancel"),
             ("y x v", "copy, cut, paste"),
             ("D", "delete"),
-            ("l", "loop what is marked, or on and off"),
+            ("l", "loop the marked region, or on/off"),
             ("A", "arm for recording"),
-            ("o", "one note at a time, or many"),
-            ("z Z", "closer, further away"),
-            ("f", "follow the music"),
+            ("o", "mono or poly"),
+            ("z Z", "zoom in, out"),
+            ("f", "follow the playhead"),
         ]
     }
 
-    fn keeps(&self) -> DirtyFlags {
+    fn cached_parts(&self) -> DirtyFlags {
         DirtyFlags::PIANO_ROLL
     }
 
     fn refresh(&mut self, view: &View) {
         let track = view.selected().and_then(|(id, _)| view.studio().piano_roll.track(id));
-        self.survey = track.map(Survey::of).unwrap_or_default();
+        self.note_index = track.map(NoteIndex::of).unwrap_or_default();
     }
 
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
         let here = self.here(view)?;
         match key.code {
             KeyCode::Char('z') => self.zoom = self.zoom.by(1),
@@ -95,8 +96,8 @@ impl Pane for PianoRoll {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let Some(here) = self.here(view) else {
-            let hint = "no instrument is selected: [ ] selects one";
-            return Line::styled(hint, theme::QUIET).render(area, buffer);
+            let hint = "no instrument selected: press [ or ]";
+            return Line::styled(hint, theme::DIM).render(area, buffer);
         };
         let [heading, roll, detail] =
             Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)])
@@ -104,34 +105,37 @@ impl Pane for PianoRoll {
         let window = self.window(&here, roll);
         self.heading(&here, window).render(heading, buffer);
         let region = self.marked(&here);
-        Paint { here: &here, survey: &self.survey, window, region }.draw(roll, buffer);
+        RollPainter { here: &here, note_index: &self.note_index, window, region }
+            .draw(roll, buffer);
         self.detail(&here).render(detail, buffer);
     }
 }
 
-impl PianoRoll {
-    /// Where the cursor is, in the track of the selected instrument.
-    fn here<'a>(&self, view: &'a View<'a>) -> Option<Here<'a>> {
+impl PianoRollPane {
+    /// The cursor, in the track of the selected instrument.
+    fn here<'a>(&self, view: &'a View<'a>) -> Option<NoteCursor<'a>> {
         let (id, _) = view.selected()?;
         let track = view.studio().piano_roll.track(id)?;
         let grid = Grid::of(&view.studio().session, self.zoom);
-        let (tick, pitch) = view.mine.cursor();
-        let note = self.survey.note_at(track, (tick, pitch), grid.stride());
-        Some(Here { view, id, track, grid, tick, pitch, note })
+        let (tick, pitch) = view.client.cursor();
+        let note = self.note_index.note_at(track, (tick, pitch), grid.stride());
+        Some(NoteCursor { view, id, track, grid, tick, pitch, note })
     }
 
-    /// What is shown: what was shown before, as far as the cursor, or the music,
-    /// allows.
-    fn window(&self, here: &Here, area: Rect) -> Window {
-        let (columns, rows) = (area.width.saturating_sub(NAMES), area.height.saturating_sub(1));
+    /// The visible window: that of the last frame, scrolled as little as the cursor or
+    /// the playhead requires.
+    fn window(&self, here: &NoteCursor, area: Rect) -> RollWindow {
+        let (columns, rows) =
+            (area.width.saturating_sub(NAME_COLUMNS), area.height.saturating_sub(1));
         let before = self.window.get();
         let was = before.map(|(_, window)| window).unwrap_or_default();
         let mut window = was.sized(columns, rows, &here.grid);
         if before.is_none_or(|(id, _)| id != here.id) {
-            // What one has not seen yet is shown where its notes are.
+            // A track that was not shown before is scrolled to its notes.
             let here = u16::from(here.pitch.get());
             let middle = |(low, high): (_, _)| u16::midpoint(low, high);
-            let range = self.survey.range.map(|(low, high)| (low.get().into(), high.get().into()));
+            let range =
+                self.note_index.range.map(|(low, high)| (low.get().into(), high.get().into()));
             window = window.around(range.map_or(here, middle));
         }
         let at = (here.tick, here.pitch);
@@ -149,93 +153,97 @@ impl PianoRoll {
         window
     }
 
-    /// Whose track it is, and how it is played.
-    fn heading<'a>(&self, here: &Here, window: Window) -> Line<'a> {
-        let Here { view, id, track, .. } = here;
+    /// The instrument, its owner and how it is played.
+    fn heading<'a>(&self, here: &NoteCursor, window: RollWindow) -> Line<'a> {
+        let NoteCursor { view, id, track, .. } = here;
         let session = &view.studio().session;
         let settings = |studio: &StudioState| {
             let track = studio.piano_roll.track(*id);
             track.map(|track| (track.voices, track.armed, track.looping, track.region))
         };
-        let certain = view.is_certain(settings);
-        let mut line = Line::styled(words::instrument(view.studio(), *id), theme::HEADING);
+        let certain = view.is_confirmed(settings);
+        let mut line = Line::styled(describe::instrument_label(view.studio(), *id), theme::HEADING);
         line.push_span(Span::raw(" "));
-        line.extend(owner(view, *id));
+        line.extend(owner_spans(view, *id));
         let voices = match track.voices {
             Voices::Poly => "poly",
             Voices::Mono => "mono",
         };
-        let voices = format!("  {voices}{}", theme::mark(certain));
-        line.push_span(Span::styled(voices, theme::certain(certain)));
+        let voices = format!("  {voices}{}", theme::unconfirmed_mark(certain));
+        line.push_span(Span::styled(voices, theme::value_style(certain)));
         if track.armed {
-            line.push_span(Span::styled("  ● armed", theme::WRONG));
+            line.push_span(Span::styled("  ● armed", theme::ERROR));
         }
         if track.looping {
-            let region = span(here, track.region);
-            line.push_span(Span::styled(format!("  ⟲ {region}"), theme::CAREFUL));
+            let region = region_text(here, track.region);
+            line.push_span(Span::styled(format!("  ⟲ {region}"), theme::WARNING));
         }
         if self.following {
-            line.push_span(Span::styled("  follows", theme::WELL));
+            line.push_span(Span::styled("  following", theme::GOOD));
         }
-        let notes = match self.survey.range {
+        let notes = match self.note_index.range {
             Some((low, high)) => {
                 let there = |key, arrow| if window.row(key).is_none() { arrow } else { "" };
                 let arrows = [there(low, "↓"), there(high, "↑")].concat();
-                let (low, high) = (words::pitch(low), words::pitch(high));
+                let (low, high) = (describe::pitch_name(low), describe::pitch_name(high));
                 format!("{} notes {low}–{high}{arrows}", track.len())
             }
             None => "no notes".into(),
         };
-        line.push_span(Span::styled(format!("  {notes}"), theme::QUIET));
-        let snap = session.snap.map_or_else(|| "off".into(), words::of);
+        line.push_span(Span::styled(format!("  {notes}"), theme::DIM));
+        let snap = session.snap.map_or_else(|| "off".into(), describe::label);
         let grid = format!("  grid {snap}{}", self.zoom.name());
-        line.push_span(Span::styled(grid, theme::QUIET));
+        line.push_span(Span::styled(grid, theme::DIM));
         line
     }
 
-    /// What is under the cursor, or is being marked.
-    fn detail<'a>(&self, here: &Here) -> Line<'a> {
+    /// What is under the cursor, or the marked region.
+    fn detail<'a>(&self, here: &NoteCursor) -> Line<'a> {
         if let Some(region) = self.marked(here) {
             let keys = "  y copy  x cut  D delete  l loop";
             return Line::from(vec![
-                Span::styled(format!("marked {}", span(here, region)), theme::MARKED),
-                Span::styled(keys, theme::QUIET),
+                Span::styled(format!("marked {}", region_text(here, region)), theme::MARKED),
+                Span::styled(keys, theme::DIM),
             ]);
         }
         let session = &here.view.studio().session;
         let Some(note) = here.note else {
-            let at = format!("{} {}", place(here.tick, session), words::pitch(here.pitch));
+            let at = format!(
+                "{} {}",
+                bar_beat_tick(here.tick, session),
+                describe::pitch_name(here.pitch)
+            );
             return Line::from(vec![
                 Span::raw(at),
-                Span::styled("  Enter adds a note", theme::QUIET),
+                Span::styled("  Enter: add a note", theme::DIM),
             ]);
         };
         let Note { tick, pitch, length, velocity, probability } = note;
-        let certain = is_certain(here.view, here.id, &note);
+        let certain = note_is_confirmed(here.view, here.id, &note);
         let likely = match probability {
             Probability::MAX => String::new(),
             less => format!("  {less} likely"),
         };
-        let words = format!(
+        let text = format!(
             "{} {}{}  length {length}  velocity {velocity}{likely}",
-            place(tick, session),
-            words::pitch(pitch),
-            theme::mark(certain),
+            bar_beat_tick(tick, session),
+            describe::pitch_name(pitch),
+            theme::unconfirmed_mark(certain),
         );
-        Line::styled(words, theme::certain(certain))
+        Line::styled(text, theme::value_style(certain))
     }
 }
 
-/// Whether everybody has this note as it is.
-fn is_certain(view: &View, id: InstrumentId, note: &Note) -> bool {
+/// Whether the authority has confirmed this note as it is shown.
+fn note_is_confirmed(view: &View, id: InstrumentId, note: &Note) -> bool {
     let track = |studio: &StudioState| -> Option<Note> {
         studio.piano_roll.track(id).and_then(|track| track.note(note.tick, note.pitch))
     };
-    view.is_certain(track)
+    view.is_confirmed(track)
 }
 
-/// A region by its first bar and the first after it.
-fn span(here: &Here, region: LoopRegion) -> String {
+/// A region as text.
+fn region_text(here: &NoteCursor, region: LoopRegion) -> String {
     let session = &here.view.studio().session;
-    format!("{} – {}", place(region.start(), session), place(region.end(), session))
+    format!("{} – {}", bar_beat_tick(region.start(), session), bar_beat_tick(region.end(), session))
 }

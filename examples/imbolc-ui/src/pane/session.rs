@@ -1,6 +1,8 @@
-//! The session: what holds for everybody, from the tempo to the project.
+//! The session pane: the settings that all participants share, from tempo to project.
+//!
+//! It moves a cursor over rows; `session_rows` says what each row shows and changes.
 
-mod rows;
+mod session_rows;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{
@@ -11,45 +13,45 @@ use ratatui::{
     widgets::{Paragraph, Widget as _},
 };
 
-use self::rows::{LEFT, ROWS, Row, Shows};
-use super::{Key, Pane};
+use self::session_rows::{LEFT_ROWS, ROWS, Row, RowContent};
+use super::{KeyHelp, Pane};
 use crate::{intent::Intent, theme, view::View};
 
-/// The session.
+/// The session pane.
 #[derive(Debug, Default)]
-pub struct Session {
-    /// The row under the cursor.
+pub struct SessionPane {
+    /// The index of the row under the cursor.
     at: usize,
 }
 
-/// From this width on there are two columns.
-const WIDE: u16 = 80;
+/// The width from which there are two columns.
+const TWO_COLUMN_WIDTH: u16 = 80;
 
-/// How wide the labels are.
-const LABEL: usize = 14;
+/// The columns of the labels.
+const LABEL_WIDTH: usize = 14;
 
-/// How many small steps a large one is.
-const LARGE: i16 = 10;
+/// How many small steps a large step is.
+const LARGE_STEP: i16 = 10;
 
-impl Pane for Session {
+impl Pane for SessionPane {
     fn title(&self) -> &'static str {
         "Session"
     }
 
-    fn keys(&self) -> &'static [Key] {
+    fn key_help(&self) -> &'static [KeyHelp] {
         &[
-            ("↑ ↓", "another row"),
-            ("+ - ← →", "change it: the next, the one before"),
-            ("PgUp PgDn", "change it by ten"),
-            ("Shift ← →", "the same"),
-            ("Enter", "type it, or turn it on or off"),
+            ("↑ ↓", "previous, next row"),
+            ("+ - ← →", "next, previous value"),
+            ("PgUp PgDn", "change by ten"),
+            ("Shift ← →", "change by ten"),
+            ("Enter", "type the value, or on/off"),
             ("n", "rename the session"),
         ]
     }
 
-    fn key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
+    fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
         let large = key.modifiers.contains(KeyModifiers::SHIFT);
-        let sideways = if large { LARGE } else { 1 };
+        let sideways = if large { LARGE_STEP } else { 1 };
         let row = ROWS.get(self.at)?;
         match key.code {
             KeyCode::Up => Some(self.choose(self.at.saturating_sub(1))),
@@ -60,39 +62,39 @@ impl Pane for Session {
             KeyCode::Left => row.change(view, -sideways),
             KeyCode::Char('+' | '=') => row.change(view, 1),
             KeyCode::Char('-') => row.change(view, -1),
-            KeyCode::PageUp => row.change(view, LARGE),
-            KeyCode::PageDown => row.change(view, -LARGE),
+            KeyCode::PageUp => row.change(view, LARGE_STEP),
+            KeyCode::PageDown => row.change(view, -LARGE_STEP),
             KeyCode::Enter => match row.enter {
                 Some(enter) => Some(enter(view)),
                 None => row.change(view, 1),
             },
             KeyCode::Char('n') => {
-                Some(Intent::Type(format!("title {}", view.studio().session.name)))
+                Some(Intent::OpenPalette(format!("title {}", view.studio().session.name)))
             }
             _ => None,
         }
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
-        if area.width < WIDE {
+        if area.width < TWO_COLUMN_WIDTH {
             return self.draw_rows(0, ROWS, view, area, buffer);
         }
         let [left, right] =
             Layout::horizontal([Constraint::Fill(2), Constraint::Fill(3)]).areas(area);
-        let (first, rest) = ROWS.split_at(LEFT);
+        let (first, rest) = ROWS.split_at(LEFT_ROWS);
         self.draw_rows(0, first, view, left, buffer);
-        self.draw_rows(LEFT, rest, view, right, buffer);
+        self.draw_rows(LEFT_ROWS, rest, view, right, buffer);
     }
 }
 
-impl Session {
+impl SessionPane {
     fn choose(&mut self, at: usize) -> Intent {
         self.at = at.min(ROWS.len() - 1);
         Intent::Nothing
     }
 
-    /// Draws rows, of which the first is number `from`, each group under its
-    /// heading, so that the cursor is seen if it is among them.
+    /// Draws rows, the first of which has the index `from`, with a heading per group;
+    /// scrolls so that the cursor is visible.
     fn draw_rows(&self, from: usize, rows: &[Row], view: &View, area: Rect, buffer: &mut Buffer) {
         let mut lines = Vec::new();
         let mut cursor = 0;
@@ -116,25 +118,25 @@ impl Session {
 }
 
 impl Row {
-    /// What comes so many steps later; what has no steps stays as it is.
+    /// Changes the row by steps; a row at its limit stays as it is.
     fn change(&self, view: &View, by: i16) -> Option<Intent> {
         let step = self.step?;
         Some(step(view.studio(), by).unwrap_or(Intent::Nothing))
     }
 
     fn line(&self, view: &View, width: usize) -> Line<'static> {
-        let mut line = Line::raw(format!(" {:<LABEL$}", self.label));
+        let mut line = Line::raw(format!(" {:<LABEL_WIDTH$}", self.label));
         match self.shows {
-            Shows::Other(shows) => line.extend(shows(view)),
-            Shows::Studio(shows) => {
-                let certain = view.is_certain(shows);
+            RowContent::Other(shows) => line.extend(shows(view)),
+            RowContent::Studio(shows) => {
+                let certain = view.is_confirmed(shows);
                 let text = shows(view.studio());
-                // A blank stays at the right, and there is room for the mark.
-                let room = width.saturating_sub(LABEL + 2 + theme::UNCERTAIN.len());
-                let text = theme::fit(&text, room) + theme::mark(certain);
+                // Leaves room for the mark, and a blank at the right.
+                let room = width.saturating_sub(LABEL_WIDTH + 2 + theme::UNCONFIRMED.len());
+                let text = theme::truncate(&text, room) + theme::unconfirmed_mark(certain);
                 let changes = self.step.is_some() || self.enter.is_some();
-                let style = if changes { Style::new() } else { theme::QUIET };
-                line.push_span(Span::styled(text, style.patch(theme::certain(certain))));
+                let style = if changes { Style::new() } else { theme::DIM };
+                line.push_span(Span::styled(text, style.patch(theme::value_style(certain))));
             }
         }
         line

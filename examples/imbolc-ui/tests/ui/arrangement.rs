@@ -1,4 +1,4 @@
-//! The arrangement: what its keys do, and what it shows.
+//! The arrangement pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -45,7 +45,7 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-/// The line of an instrument.
+/// The row of an instrument.
 fn row(stage: &mut Stage, name: &str) -> String {
     let screen = stage.screen();
     let line = screen.lines().find(|line| line.trim_start_matches('│').starts_with(name));
@@ -53,7 +53,7 @@ fn row(stage: &mut Stage, name: &str) -> String {
 }
 
 #[test]
-fn the_chosen_clip_is_placed_at_the_cursor_and_what_is_there_is_removed() {
+fn enter_places_clip_or_removes_placement() {
     let mut stage = arrangement(Scene::Joined);
     stage.press("<enter>><enter><enter>");
     let expected = [
@@ -64,7 +64,7 @@ fn the_chosen_clip_is_placed_at_the_cursor_and_what_is_there_is_removed() {
             tick: Ticks::MIN,
         }),
     ];
-    // Below the chorus there is the second verse, which begins later.
+    // Under the chorus lies the second verse, which starts later.
     assert_eq!(stage.dispatched()[..2], expected);
     stage.press("<").press("<end><enter>");
     let expected =
@@ -73,9 +73,9 @@ fn the_chosen_clip_is_placed_at_the_cursor_and_what_is_there_is_removed() {
 }
 
 #[test]
-fn the_cursor_goes_by_bars_by_beats_and_to_the_ends() {
+fn cursor_moves_by_bars_beats_and_to_ends() {
     let mut stage = arrangement(Scene::Joined);
-    let mut go = |keys: &str| stage.press(keys).app.mine().cursor().0.get();
+    let mut go = |keys: &str| stage.press(keys).app.client_state().cursor().0.get();
     assert_eq!(go("<right><right>"), 3840);
     assert_eq!(go("<left><left><left>"), 0);
     assert_eq!(go("<end>"), 8 * 1920);
@@ -86,7 +86,7 @@ fn the_cursor_goes_by_bars_by_beats_and_to_the_ends() {
 }
 
 #[test]
-fn a_placement_is_carried_resized_and_repeated() {
+fn placement_moves_resizes_and_repeats() {
     let mut stage = arrangement(Scene::Joined);
     stage.press("<home><s-left><s-right>+---");
     let first = PlacementId(1);
@@ -97,7 +97,7 @@ fn a_placement_is_carried_resized_and_repeated() {
         placed(PlacementAction::Resize(first, length(1920))),
     ];
     assert_eq!(stage.dispatched(), expected, "never shorter than a bar");
-    assert_eq!(stage.app.mine().cursor().0, tick(480));
+    assert_eq!(stage.app.client_state().cursor().0, tick(480));
     stage.press("dd");
     let duplicate = |placement, copy, at| {
         let (placement, copy) = (PlacementId(placement), PlacementId(copy));
@@ -106,7 +106,7 @@ fn a_placement_is_carried_resized_and_repeated() {
     let expected = [duplicate(1, 4, 2400), duplicate(4, 5, 4320)];
     assert_eq!(stage.dispatched(), expected);
     assert_eq!(stage.press("<end>+d").dispatched(), []);
-    assert!(stage.screen().contains("no clip is placed here"), "{}", stage.screen());
+    assert!(stage.screen().contains("no placement under the cursor"), "{}", stage.screen());
 }
 
 #[test]
@@ -127,34 +127,34 @@ fn clips_are_added_captured_renamed_and_deleted() {
     ];
     assert_eq!(stage.dispatched(), expected);
     stage.press("aHuge 99999999<enter>");
-    assert!(stage.screen().contains("no clip has 99999999 bars"), "{}", stage.screen());
+    assert!(stage.screen().contains("a clip cannot have 99999999 bars"), "{}", stage.screen());
 }
 
 #[test]
-fn what_repeats_is_captured_that_of_the_track_before_that_of_all() {
+fn capture_prefers_track_loop_to_transport_loop() {
     let mut stage = arrangement(Scene::Joined);
     let region = |start, end| LoopRegion::new(tick(start), tick(end)).unwrap();
-    stage.somebody(&NetworkAction::Transport(TransportAction::Region(region(0, 1920))));
-    stage.somebody(&NetworkAction::Transport(TransportAction::Loop(true)));
+    stage.remote_edit(&NetworkAction::Transport(TransportAction::Region(region(0, 1920))));
+    stage.remote_edit(&NetworkAction::Transport(TransportAction::Loop(true)));
     let captured = |stage: &mut Stage| match stage.press("Cx<enter>").dispatched().pop() {
         Some(NetworkAction::Clip(BASS, ClipAction::Capture { region, .. })) => Some(region),
         _ => None,
     };
     assert_eq!(captured(&mut stage), Some(region(0, 1920)));
     let set = |setting| NetworkAction::PianoRoll(BASS, PianoRollAction::Set(setting));
-    stage.somebody(&set(TrackSetting::Region(region(960, 2880))));
-    stage.somebody(&set(TrackSetting::Looping(true)));
+    stage.remote_edit(&set(TrackSetting::Region(region(960, 2880))));
+    stage.remote_edit(&set(TrackSetting::Looping(true)));
     assert_eq!(captured(&mut stage), Some(region(960, 2880)));
-    stage.somebody(&set(TrackSetting::Region(region(9600, 19_200))));
+    stage.remote_edit(&set(TrackSetting::Region(region(9600, 19_200))));
     assert_eq!(captured(&mut stage), None);
-    assert!(stage.screen().contains("there are no notes from 6.1.000"), "{}", stage.screen());
+    assert!(stage.screen().contains("no notes from 6.1.000"), "{}", stage.screen());
 }
 
 #[test]
-fn what_is_played_and_what_happens_at_the_end_is_set_and_shown() {
+fn play_mode_and_end_are_set_and_shown() {
     let mut stage = arrangement(Scene::Joined);
     let screen = stage.screen();
-    assert!(screen.contains("plays the piano roll  ends at 9.1.000  goes on there"), "{screen}");
+    assert!(screen.contains("plays the piano roll  ends at 9.1.000  then continues"), "{screen}");
     stage.press("oeeeo");
     let set = NetworkAction::Arrangement;
     let expected = [
@@ -166,35 +166,35 @@ fn what_is_played_and_what_happens_at_the_end_is_set_and_shown() {
     ];
     assert_eq!(stage.dispatched(), expected);
     stage.press("oe");
-    assert!(stage.screen().contains("plays the arrangement  ends at 9.1.000  stops there"));
+    assert!(stage.screen().contains("plays the arrangement  ends at 9.1.000  then stops"));
 }
 
 #[test]
-fn another_row_is_another_instrument_with_its_own_clips() {
+fn each_row_is_an_instrument_with_its_clips() {
     let mut stage = arrangement(Scene::Hosting);
-    assert_eq!(stage.press("<up><down>").app.mine().instrument(), Some(LEAD));
-    assert!(stage.screen().contains("none: a adds one"), "{}", stage.screen());
+    assert_eq!(stage.press("<up><down>").app.client_state().instrument(), Some(LEAD));
+    assert!(stage.screen().contains("none: press a to add one"), "{}", stage.screen());
     for keys in ["<enter>", "D", "n", "d", "+"] {
         assert_eq!(stage.press(keys).dispatched(), [], "{keys}");
     }
-    assert_eq!(stage.press("<down>").app.mine().instrument(), Some(PAD));
+    assert_eq!(stage.press("<down>").app.client_state().instrument(), Some(PAD));
     assert!(stage.screen().contains("1 Warm"), "{}", stage.screen());
 }
 
 #[test]
-fn placements_are_blocks_with_the_name_of_their_clip() {
+fn placements_are_blocks_with_clip_names() {
     let mut stage = arrangement(Scene::Joined);
     let line = row(&mut stage, "1 Bass");
     assert!(line.contains("▌Verse━━▌Verse━━▌Chorus━━━━━━━━━"), "{line}");
     assert_eq!(stage.colour_of("Verse"), stage.colour_of("ana"));
-    stage.plays(4000, -6.0);
+    stage.play_at(4000, -6.0);
     assert!(stage.screen().contains('▼'), "{}", stage.screen());
     let line = row(&mut stage, "2 Lead");
     assert!(line.contains('┃'), "{line}");
 }
 
 #[test]
-fn what_nobody_has_confirmed_is_dashed_and_what_one_removed_is_crossed_out() {
+fn unconfirmed_is_dashed_and_removed_is_crossed_out() {
     let mut stage = arrangement(Scene::Reconnecting);
     stage.press("+");
     let line = row(&mut stage, "1 Bass");
@@ -208,28 +208,28 @@ fn what_nobody_has_confirmed_is_dashed_and_what_one_removed_is_crossed_out() {
 }
 
 #[test]
-fn somebody_elses_placement_appears_and_an_edit_that_is_refused_says_why() {
+fn remote_placement_appears_and_refusal_is_explained() {
     let mut stage = arrangement(Scene::Hosting);
     let place =
         PlacementAction::Place { placement: PlacementId(9), clip: VERSE, tick: tick(10 * 1920) };
-    stage.somebody(&placed(place));
+    stage.remote_edit(&placed(place));
     let line = row(&mut stage, "1 Bass");
     assert_eq!(line.matches("▌Verse━━").count(), 3, "{line}");
     let owner = stage.owner(ANA);
-    stage.refuses(Refusal::NotOwner { instrument: BASS, owner });
+    stage.refuse_all(Refusal::NotOwner { instrument: BASS, owner });
     let screen = stage.press("<enter>").screen();
     assert!(screen.contains("ana"), "{screen}");
     assert_eq!(stage.dispatched().len(), 1);
 }
 
 #[test]
-fn the_selected_row_and_the_cursor_are_seen_on_the_smallest_terminal() {
+fn selection_and_cursor_are_visible_on_smallest_terminal() {
     let mut studio = StudioState::default();
     for id in 1..=200 {
         let (id, name, source) = (InstrumentId(id), Name::default(), SourceKind::Oscillator);
         act(&mut studio, &NetworkAction::AddInstrument { id, name, source });
     }
-    let mut stage = Stage::with(Scene::Hosting, studio);
+    let mut stage = Stage::with_studio(Scene::Hosting, studio);
     stage.resize(60, 16);
     stage.show(Pane::Arrangement).press("[");
     assert!(row(&mut stage, "200 ").starts_with("│200 Untitled"));
@@ -241,15 +241,15 @@ fn the_selected_row_and_the_cursor_are_seen_on_the_smallest_terminal() {
     let screen = stage.screen();
     assert!(screen.contains("10.1.000"), "{screen}");
     insta::assert_snapshot!("arrangement-smallest", screen);
-    let mut stage = Stage::with(Scene::Hosting, StudioState::default());
+    let mut stage = Stage::with_studio(Scene::Hosting, StudioState::default());
     let screen = stage.show(Pane::Arrangement).press("<enter>").screen();
-    assert!(screen.contains("no instrument is selected"), "{screen}");
+    assert!(screen.contains("no instrument selected"), "{screen}");
 }
 
 #[test]
-fn an_arrangement_that_is_played() {
+fn playing_arrangement() {
     let mut stage = arrangement(Scene::Hosting);
     stage.press("oee<right><right>>");
-    stage.plays(5000, -6.0);
+    stage.play_at(5000, -6.0);
     insta::assert_snapshot!("arrangement-playing", stage.screen());
 }

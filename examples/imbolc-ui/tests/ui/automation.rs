@@ -1,4 +1,4 @@
-//! Automation: what its keys do, and what it shows.
+//! The automation pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -34,7 +34,7 @@ fn region(start: u32, end: u32) -> LoopRegion {
 }
 
 #[test]
-fn the_lanes_of_the_selected_instrument_come_first_and_then_everybodys() {
+fn lanes_of_selected_instrument_precede_shared_lanes() {
     let mut stage = lanes(Scene::Hosting);
     let order = |stage: &mut Stage| {
         let screen = stage.screen();
@@ -51,7 +51,7 @@ fn the_lanes_of_the_selected_instrument_come_first_and_then_everybodys() {
 }
 
 #[test]
-fn a_lane_is_switched_armed_and_deleted() {
+fn lane_is_switched_armed_and_deleted() {
     let mut stage = lanes(Scene::Joined);
     stage.press("eAD");
     let expected = [
@@ -66,19 +66,19 @@ fn a_lane_is_switched_armed_and_deleted() {
     assert_eq!(stage.dispatched(), [NetworkAction::Automation(deleted, AutomationAction::Delete)]);
     stage.press("D");
     assert_eq!(stage.dispatched(), [NetworkAction::Automation(TEMPO, AutomationAction::Delete)]);
-    assert!(stage.screen().contains("no lanes here: a lets one move"), "{}", stage.screen());
+    assert!(stage.screen().contains("no lanes: press a to automate"), "{}", stage.screen());
     assert_eq!(stage.press("DeA<enter><up>").dispatched(), []);
 }
 
 #[test]
-fn a_point_is_moved_by_a_twentieth_and_one_is_added_where_there_is_none() {
+fn point_moves_by_a_twentieth_or_is_added() {
     let mut stage = lanes(Scene::Joined);
     stage.press("<enter><up>+-<right><down>");
     let expected = [
         put(point(0, 0.25)),
         put(point(0, 0.3)),
         put(point(0, 0.25)),
-        // From where the line is, an eighth of the way from 0.25 to 0.9.
+        // On the curve, an eighth of the way from 0.25 to 0.9.
         put(point(120, 0.28)),
     ];
     assert_eq!(stage.dispatched(), expected);
@@ -87,11 +87,11 @@ fn a_point_is_moved_by_a_twentieth_and_one_is_added_where_there_is_none() {
     }
     let dispatched = stage.dispatched();
     assert_eq!(dispatched.last(), Some(&put(point(120, 0.0))));
-    assert!(dispatched.len() < 10, "what changes nothing is not sent");
+    assert!(dispatched.len() < 10, "unchanged values are not sent");
 }
 
 #[test]
-fn enter_adds_a_point_where_the_line_is_and_removes_the_one_there_is() {
+fn enter_adds_point_on_curve_or_removes_it() {
     let mut stage = lanes(Scene::Joined);
     stage.press("<enter><home><pagedown><right><enter><enter>");
     let hold = Point { curve: Curve::Hold, ..point(2040, 0.3) };
@@ -100,14 +100,14 @@ fn enter_adds_a_point_where_the_line_is_and_removes_the_one_there_is() {
 }
 
 #[test]
-fn a_point_gets_another_curve() {
+fn comma_and_dot_change_the_curve() {
     let mut stage = lanes(Scene::Joined);
     stage.press("<enter>.,,");
     let with = |curve| put(Point { curve, ..point(0, 0.2) });
     let expected = [with(Curve::SlowStart), with(Curve::Linear), with(Curve::Hold)];
     assert_eq!(stage.dispatched(), expected);
     assert_eq!(stage.press("<right>.").dispatched(), []);
-    assert!(stage.screen().contains("there is no point here"));
+    assert!(stage.screen().contains("no point under the cursor"));
 }
 
 #[test]
@@ -128,22 +128,22 @@ fn points_are_copied_cut_pasted_and_deleted_by_region() {
         cutoff(AutomationAction::DeleteRegion(region(0, 240))),
     ];
     assert_eq!(stage.dispatched(), expected);
-    assert!(stage.screen().contains("there is no point here"), "{}", stage.screen());
+    assert!(stage.screen().contains("no point under the cursor"), "{}", stage.screen());
 }
 
 #[test]
-fn one_leaves_the_points_with_escape_or_at_the_left_end() {
+fn escape_or_left_end_leaves_the_points() {
     let mut stage = lanes(Scene::Joined);
     for keys in ["<enter><esc>", "<enter><left>", "<enter>b<esc><esc>"] {
         stage.press(keys);
-        assert!(stage.screen().contains("Enter: to the points"), "{}", stage.screen());
+        assert!(stage.screen().contains("Enter: edit the points"), "{}", stage.screen());
     }
-    assert_eq!(stage.press("<down><down>D").dispatched().len(), 1, "among the lanes again");
+    assert_eq!(stage.press("<down><down>D").dispatched().len(), 1, "the list has the keys again");
     assert!(!stage.screen().contains("session tempo  "));
 }
 
 #[test]
-fn a_lane_is_added_by_the_words_of_its_parameter() {
+fn lane_is_added_by_words_of_its_parameter() {
     let mut stage = lanes(Scene::Joined);
     let mut added = |what: &str| {
         stage.press(&format!("a{what}<enter>"));
@@ -164,27 +164,27 @@ fn a_lane_is_added_by_the_words_of_its_parameter() {
     let add = NetworkAction::Automation(pad, AutomationAction::Add);
     assert_eq!(added("pad 2 level"), Some(add));
     assert_eq!(added("bus 1 pan"), None);
-    assert!(stage.screen().contains("there is a lane for bus 1 pan already"));
+    assert!(stage.screen().contains("a lane for bus 1 pan exists already"));
     stage.press("<esc>afilter<enter>");
-    assert!(stage.screen().contains("fit: filter kind, filter cutoff"), "{}", stage.screen());
+    assert!(stage.screen().contains("match: filter kind, filter cutoff"), "{}", stage.screen());
     stage.press("<esc>anonsense<enter>");
-    assert!(stage.screen().contains("there is no parameter \"nonsense\""), "{}", stage.screen());
+    assert!(stage.screen().contains("no parameter \"nonsense\""), "{}", stage.screen());
 }
 
 #[test]
-fn the_value_is_where_the_music_is() {
+fn value_follows_the_playhead() {
     let mut stage = lanes(Scene::Joined);
     assert!(stage.screen().contains("(20 %)"), "{}", stage.screen());
-    stage.plays(2000, -6.0);
+    stage.play_at(2000, -6.0);
     let screen = stage.screen();
     assert!(screen.contains("(30 %)"), "{screen}");
     assert!(screen.contains('▼'), "{screen}");
-    stage.somebody(&cutoff(AutomationAction::Set(LaneSetting::Enabled(false))));
+    stage.remote_edit(&cutoff(AutomationAction::Set(LaneSetting::Enabled(false))));
     assert!(!stage.screen().contains("(30 %)"), "what is off moves nothing");
 }
 
 #[test]
-fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
+fn unconfirmed_is_hollow_and_removed_is_crossed_out() {
     let mut stage = lanes(Scene::Reconnecting);
     let count = |stage: &mut Stage, letter| stage.screen().matches(letter).count();
     assert_eq!((count(&mut stage, '○'), count(&mut stage, '×')), (0, 0));
@@ -199,20 +199,20 @@ fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
 }
 
 #[test]
-fn somebody_elses_point_appears_and_an_edit_that_is_refused_says_why() {
+fn remote_point_appears_and_refusal_is_explained() {
     let mut stage = lanes(Scene::Hosting);
     let before = stage.screen().matches('●').count();
-    stage.somebody(&put(point(480, 0.5)));
+    stage.remote_edit(&put(point(480, 0.5)));
     assert_eq!(stage.screen().matches('●').count(), before + 1);
     let owner = stage.owner(ANA);
-    stage.refuses(Refusal::NotOwner { instrument: BASS, owner });
+    stage.refuse_all(Refusal::NotOwner { instrument: BASS, owner });
     let screen = stage.press("<enter><enter>").screen();
     assert!(screen.contains("ana"), "{screen}");
     assert_eq!(stage.dispatched().len(), 1);
 }
 
 #[test]
-fn the_lane_under_the_cursor_is_seen_on_the_smallest_terminal() {
+fn lane_under_cursor_is_visible_on_smallest_terminal() {
     let mut studio = StudioState::default();
     for id in 1..=20 {
         let bus = imbolc_net::studio::MixerSetting::AddBus(BusId(id), Name::default());
@@ -220,7 +220,7 @@ fn the_lane_under_the_cursor_is_seen_on_the_smallest_terminal() {
         let target = Target::Bus(BusId(id), BusParameter::Level);
         act(&mut studio, &NetworkAction::Automation(target, AutomationAction::Add));
     }
-    let mut stage = Stage::with(Scene::Hosting, studio);
+    let mut stage = Stage::with_studio(Scene::Hosting, studio);
     stage.resize(60, 16);
     stage.show(Pane::Automation);
     for id in 1..=20 {
@@ -236,14 +236,14 @@ fn the_lane_under_the_cursor_is_seen_on_the_smallest_terminal() {
 #[test]
 fn points_in_the_middle_of_a_song() {
     let mut stage = lanes(Scene::Hosting);
-    stage.somebody(&cutoff(AutomationAction::Set(LaneSetting::Armed(true))));
+    stage.remote_edit(&cutoff(AutomationAction::Set(LaneSetting::Armed(true))));
     stage.press("<enter><pagedown>b<right><right><right>");
-    stage.plays(1000, -6.0);
+    stage.play_at(1000, -6.0);
     insta::assert_snapshot!("automation-points", stage.screen());
 }
 
 #[test]
-fn of_two_hundred_instruments_each_has_its_own_lanes() {
+fn two_hundred_instruments_have_their_own_lanes() {
     let mut studio = StudioState::default();
     for id in 1..=200 {
         let (id, name, source) = (InstrumentId(id), Name::default(), SourceKind::Oscillator);
@@ -252,8 +252,8 @@ fn of_two_hundred_instruments_each_has_its_own_lanes() {
     let level = imbolc_net::studio::InstrumentParameter::Level;
     let target = Target::Instrument(InstrumentId(200), level);
     act(&mut studio, &NetworkAction::Automation(target, AutomationAction::Add));
-    let mut stage = Stage::with(Scene::Hosting, studio);
+    let mut stage = Stage::with_studio(Scene::Hosting, studio);
     stage.show(Pane::Automation);
-    assert!(stage.screen().contains("no lanes here"), "{}", stage.screen());
+    assert!(stage.screen().contains("no lanes"), "{}", stage.screen());
     assert!(stage.press("[").screen().contains("200 Untitled: level"));
 }

@@ -1,4 +1,4 @@
-//! A studio with something of everything in it.
+//! The studio that the tests show: it contains something of everything.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use imbolc_net::{
 
 use crate::stage::{BASS, DRUMS, LEAD, PAD};
 
-/// The band.
+/// The studio of the tests.
 pub fn studio() -> StudioState {
     let mut studio = StudioState::starter();
     let name = |text| Name::new(text).expect("a name");
@@ -37,8 +37,8 @@ pub fn studio() -> StudioState {
         let add = PianoRollAction::Add(note(tick, pitch));
         act(&mut studio, &NetworkAction::PianoRoll(BASS, add));
     }
-    desk(&mut studio);
-    shelf(&mut studio);
+    mixer_setup(&mut studio);
+    session_setup(&mut studio);
     second_bar(&mut studio);
     pads_and_patterns(&mut studio);
     lanes(&mut studio);
@@ -46,8 +46,8 @@ pub fn studio() -> StudioState {
     studio
 }
 
-/// What the mixer shows besides faders.
-fn desk(studio: &mut StudioState) {
+/// The mixer: buses, effects, sends, a layer group.
+fn mixer_setup(studio: &mut StudioState) {
     let name = |text| Name::new(text).expect("a name");
     let mut mix = |setting| act(studio, &NetworkAction::Mixer(setting));
     mix(MixerSetting::AddBus(BusId(2), name("Echo")));
@@ -70,8 +70,8 @@ fn desk(studio: &mut StudioState) {
     set(PAD, InstrumentSetting::LayerGroup(Some(LayerGroupId(1))));
 }
 
-/// What the session has besides music: definitions, mappings and projects.
-fn shelf(studio: &mut StudioState) {
+/// The session: definitions, mappings and projects.
+fn session_setup(studio: &mut StudioState) {
     let name = |text| Name::new(text).expect("a name");
     for (id, text) in [(1, "Warble"), (2, "Rumble")] {
         let definition = Arc::new(Definition { name: name(text), parameters: Vec::new() });
@@ -138,13 +138,13 @@ fn pads_and_patterns(studio: &mut StudioState) {
     set(DrumSetting::Swing(Amount::of(0.2)));
 }
 
-/// What the lane of the bass moves.
+/// The target of the bass's lane.
 pub const CUTOFF: Target =
     Target::Instrument(BASS, InstrumentParameter::Filter(FilterParameter::Cutoff));
-/// What everybody's lane moves.
+/// The target of the shared lane.
 pub const TEMPO: Target = Target::Session(SessionParameter::Tempo);
 
-/// A lane for the bass, one for the lead and two for everybody.
+/// A lane for the bass, one for the lead and two shared ones.
 fn lanes(studio: &mut StudioState) {
     let level = Target::Instrument(LEAD, InstrumentParameter::Level);
     let pan = Target::Bus(BusId(1), BusParameter::Pan);
@@ -164,13 +164,13 @@ fn lanes(studio: &mut StudioState) {
     act(studio, &NetworkAction::Automation(pan, off));
 }
 
-/// A point, from which the value goes on evenly.
+/// A point with a linear curve.
 pub fn point(tick: u32, value: f32) -> Point {
     let tick = Ticks::new(tick).expect("in range");
     Point { tick, value: Amount::new(value).expect("in range"), curve: Curve::Linear }
 }
 
-/// Two clips for the bass and one for the pad, and where they are played.
+/// Two clips for the bass and one for the pad, with placements.
 fn clips(studio: &mut StudioState) {
     let name = |text| Name::new(text).expect("a name");
     let mut clip = |id, action| act(studio, &NetworkAction::Clip(id, action));
@@ -191,13 +191,13 @@ fn clips(studio: &mut StudioState) {
     place(PAD, 1, verse, 2 * 1920);
 }
 
-/// A step that is struck as by default.
+/// A step with default values.
 pub fn step(pad: u8, step: u8) -> Step {
     let pad = PadNumber::new(pad).expect("in range");
     Step::new(pad, StepNumber::new(step).expect("in range"))
 }
 
-/// A soft note, one that may not be played and one that lasts, for the bass.
+/// For the bass: a soft note, one with a probability and a long one.
 fn second_bar(studio: &mut StudioState) {
     let soft = Note { velocity: Velocity::of(20), ..note(1920, 48) };
     let maybe = Note { probability: Probability::of(70), ..note(2400, 50) };
@@ -207,12 +207,12 @@ fn second_bar(studio: &mut StudioState) {
     }
 }
 
-/// Does something in a studio.
+/// Applies an action to a studio.
 pub fn act(studio: &mut StudioState, action: &NetworkAction) {
     Studio::reduce(studio, action).unwrap_or_else(|why| panic!("{action:?}: {why}"));
 }
 
-/// A note of an eighth.
+/// An eighth note.
 pub fn note(tick: u32, pitch: u8) -> Note {
     Note {
         tick: Ticks::new(tick).expect("in range"),
@@ -230,7 +230,7 @@ pub fn add(studio: &mut StudioState, id: u32, name: &str) {
     act(studio, &NetworkAction::AddInstrument { id, name, source: SourceKind::Fm });
 }
 
-/// Turns the cutoff of an instrument.
+/// An action that sets the cutoff of an instrument.
 pub fn cutoff(id: InstrumentId, hertz: f32) -> NetworkAction {
     let setting = FilterSetting::Cutoff(Hertz::new(hertz).expect("in range"));
     NetworkAction::Instrument(id, InstrumentAction::Set(InstrumentSetting::Filter(setting)))

@@ -1,4 +1,4 @@
-//! The drum machine: what its keys do, and what it shows.
+//! The drum pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -45,7 +45,7 @@ fn region(first: (u8, u8), last: (u8, u8)) -> StepRegion {
     StepRegion::new(corner(first), corner(last)).unwrap()
 }
 
-/// The line of a pad.
+/// The row of a pad.
 fn row(stage: &mut Stage, name: &str) -> String {
     let screen = stage.screen();
     let line = screen.lines().find(|line| line.contains(name));
@@ -53,13 +53,13 @@ fn row(stage: &mut Stage, name: &str) -> String {
     line.trim_start_matches('│').to_owned()
 }
 
-/// What the palette makes of a line.
+/// The actions that a palette command dispatches.
 fn typed(stage: &mut Stage, line: &str) -> Vec<NetworkAction> {
     stage.press(":").press(line).press("<enter>").dispatched()
 }
 
 #[test]
-fn enter_turns_a_step_on_and_off() {
+fn enter_turns_step_on_and_off() {
     let mut stage = drums(Scene::Joined);
     stage.press("<right><enter><enter><down><enter>");
     let expected = [
@@ -71,7 +71,7 @@ fn enter_turns_a_step_on_and_off() {
 }
 
 #[test]
-fn a_step_is_struck_harder_less_likely_and_higher() {
+fn step_velocity_probability_and_pitch_are_edited() {
     let mut stage = drums(Scene::Joined);
     stage.press("+--p.,,");
     let hit = |setting| kit(DrumAction::Step(BEAT, KICK, StepNumber::MIN, setting));
@@ -93,10 +93,10 @@ fn a_step_is_struck_harder_less_likely_and_higher() {
 }
 
 #[test]
-fn what_is_off_cannot_be_struck_harder() {
+fn step_that_is_off_cannot_be_edited() {
     let mut stage = drums(Scene::Joined);
     assert_eq!(stage.press("<right>+").dispatched(), []);
-    assert!(stage.screen().contains("there is no step under the cursor"));
+    assert!(stage.screen().contains("no step under the cursor"));
 }
 
 #[test]
@@ -113,12 +113,12 @@ fn patterns_are_chosen_added_and_deleted() {
     ];
     assert_eq!(stage.dispatched(), expected);
     let screen = stage.press("DD").screen();
-    assert!(screen.contains("no pattern: a adds one"), "{screen}");
+    assert!(screen.contains("no pattern: press a to add one"), "{screen}");
     assert!(stage.press("<enter>a").screen().contains("1 Pattern (1 of 1)"));
 }
 
 #[test]
-fn what_is_marked_is_copied_and_pasted_elsewhere() {
+fn marked_steps_are_copied_and_pasted() {
     let mut stage = drums(Scene::Joined);
     stage.press("<down>b<up><right><right><right><right>y<right>v");
     let pasted = [step(0, 5), step(0, 9), step(1, 9)].into_iter().collect();
@@ -126,11 +126,11 @@ fn what_is_marked_is_copied_and_pasted_elsewhere() {
 }
 
 #[test]
-fn what_is_marked_is_cut_or_cleared_and_without_a_mark_one_step_is() {
+fn cut_and_clear_take_marked_steps_or_current_step() {
     let mut stage = drums(Scene::Joined);
     stage.press("<end>b<home><down>x");
     assert_eq!(stage.dispatched(), [kit(DrumAction::ClearRegion(BEAT, region((0, 0), (1, 15))))]);
-    assert_eq!(stage.app.mine().copied_steps().len(), 6);
+    assert_eq!(stage.app.client_state().copied_steps().len(), 6);
     stage.press("<down><right><right><delete>b<right><esc><delete>");
     let expected = [
         kit(DrumAction::ClearRegion(BEAT, region((2, 2), (2, 2)))),
@@ -140,7 +140,7 @@ fn what_is_marked_is_cut_or_cleared_and_without_a_mark_one_step_is() {
 }
 
 #[test]
-fn hits_are_spread_over_the_pad_under_the_cursor() {
+fn euclid_spreads_hits_over_current_pad() {
     let mut stage = drums(Scene::Joined);
     stage.press("<down>E5<enter>E3 2<enter>");
     let euclid = |hits, rotation| {
@@ -153,7 +153,7 @@ fn hits_are_spread_over_the_pad_under_the_cursor() {
 }
 
 #[test]
-fn a_chain_is_typed_and_switched() {
+fn chain_is_typed_and_switched() {
     let mut stage = drums(Scene::Joined);
     stage.press("h1 1 2<enter>hh");
     let chain = ChainedPatterns::new(vec![BEAT, BEAT, FILL]).unwrap();
@@ -167,11 +167,11 @@ fn a_chain_is_typed_and_switched() {
     assert_eq!(typed(&mut stage, "chain off"), [set(DrumSetting::Chained(false))]);
     assert!(stage.screen().contains("chain off: 1 1 2"), "{}", stage.screen());
     assert_eq!(typed(&mut stage, "chain 9"), []);
-    assert!(stage.screen().contains("there is no pattern 9"));
+    assert!(stage.screen().contains("no pattern 9"));
 }
 
 #[test]
-fn a_sample_is_cut_and_its_slices_are_given_to_the_pads() {
+fn sample_is_sliced_and_assigned_to_pads() {
     let mut stage = drums(Scene::Joined);
     stage.press("C4<enter><down><down>V<enter>");
     let expected =
@@ -184,7 +184,7 @@ fn a_sample_is_cut_and_its_slices_are_given_to_the_pads() {
 }
 
 #[test]
-fn a_pad_gets_a_name_and_a_sound() {
+fn pad_gets_name_and_sound() {
     let mut stage = drums(Scene::Joined);
     stage.press("nBoom<enter>Sslice 1<enter>Skey 2 c#3<enter>Snothing<enter>");
     let pad = |setting| set(DrumSetting::Pad(KICK, setting));
@@ -199,7 +199,7 @@ fn a_pad_gets_a_name_and_a_sound() {
 }
 
 #[test]
-fn the_pattern_is_named_and_measured_by_commands() {
+fn commands_set_pattern_name_length_and_resolution() {
     let mut stage = drums(Scene::Joined);
     let name = Name::new("Verse").unwrap();
     assert_eq!(typed(&mut stage, "pattern Verse"), [beat(PatternSetting::Name(name))]);
@@ -214,18 +214,18 @@ fn the_pattern_is_named_and_measured_by_commands() {
 }
 
 #[test]
-fn commands_for_drums_need_a_drum_kit() {
+fn drum_commands_need_a_drum_kit() {
     let mut stage = Stage::new(Scene::Joined);
     assert_eq!(typed(&mut stage, "slice 4"), []);
-    assert!(stage.screen().contains("1 Bass is no drum kit"), "{}", stage.screen());
+    assert!(stage.screen().contains("1 Bass is not a drum kit"), "{}", stage.screen());
 }
 
 #[test]
-fn the_step_that_is_played_is_shown() {
+fn playing_step_is_shown() {
     let mut stage = drums(Scene::Joined);
     assert!(!stage.screen().contains('▼'));
-    // The second round of 16 sixteenths, the fourth step.
-    stage.plays(1920 + 3 * 120 + 60, -6.0);
+    // In the second pass of 16 sixteenths: the fourth step.
+    stage.play_at(1920 + 3 * 120 + 60, -6.0);
     let screen = stage.screen();
     let ruler = screen.lines().find(|line| line.contains('▼')).expect("it plays");
     let column = |line: &str, mark| line.chars().position(|letter| letter == mark);
@@ -233,14 +233,14 @@ fn the_step_that_is_played_is_shown() {
 }
 
 #[test]
-fn in_a_chain_the_pattern_that_is_played_is_shown_as_such() {
+fn playing_link_of_chain_is_marked() {
     let mut stage = drums(Scene::Joined);
     typed(&mut stage, "chain 1 2 1");
-    // The chain is 16, 8 and 16 sixteenths long.
+    // The chain has 16, 8 and 16 sixteenths.
     for (step, at, here) in
         [(3, "chain ▸1 2 1", true), (17, "chain 1 ▸2 1", false), (43, "chain ▸1 2 1", true)]
     {
-        stage.plays(step * 120, -6.0);
+        stage.play_at(step * 120, -6.0);
         let screen = stage.screen();
         assert!(screen.contains(at), "{screen}");
         assert_eq!(screen.contains('▼'), here, "the pattern that is shown is the first");
@@ -248,7 +248,7 @@ fn in_a_chain_the_pattern_that_is_played_is_shown_as_such() {
 }
 
 #[test]
-fn steps_are_drawn_by_how_hard_how_likely_and_how_high_they_are() {
+fn steps_show_velocity_probability_and_pitch() {
     let mut stage = drums(Scene::Joined);
     assert!(row(&mut stage, "Kick").contains("kick.wav    █ · · ·│█ · · ·│█ · · ·│█ · · ·│"));
     assert!(row(&mut stage, "Hat").contains("slice 1     · · ▒ ·│· · ▒ ·│· · ▒ ·│· · 6 ·│"));
@@ -257,7 +257,7 @@ fn steps_are_drawn_by_how_hard_how_likely_and_how_high_they_are() {
 }
 
 #[test]
-fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
+fn unconfirmed_is_hollow_and_removed_is_crossed_out() {
     let mut stage = drums(Scene::Reconnecting);
     stage.press("<enter><right><enter>");
     assert!(row(&mut stage, "Kick").contains("× □ · ·│█"), "{}", stage.screen());
@@ -267,7 +267,7 @@ fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
 }
 
 #[test]
-fn what_is_set_is_marked_until_it_is_confirmed() {
+fn setting_is_marked_until_confirmed() {
     let mut stage = drums(Scene::Reconnecting);
     stage.press(">").press("n").press("Boom<enter>");
     let screen = stage.screen();
@@ -278,20 +278,20 @@ fn what_is_set_is_marked_until_it_is_confirmed() {
 }
 
 #[test]
-fn a_step_has_the_colour_of_the_owner_and_of_the_music_while_it_sounds() {
+fn step_has_owner_colour_and_playing_colour() {
     let mut stage = drums(Scene::Joined);
     let owners = stage.colour_of("▒ ·│");
     assert_eq!(owners, stage.colour_of("ana"));
-    stage.plays(2 * 120, -6.0);
+    stage.play_at(2 * 120, -6.0);
     assert_ne!(stage.colour_of("▒ ·│"), owners);
 }
 
 #[test]
-fn somebody_elses_step_appears_and_the_cursor_stays_in_a_shorter_pattern() {
+fn remote_edit_appears_and_cursor_stays_in_pattern() {
     let mut stage = drums(Scene::Hosting);
     stage.press("<end>");
-    stage.somebody(&beat(PatternSetting::On(step(0, 1))));
-    stage.somebody(&beat(PatternSetting::Length(StepCount::of(4))));
+    stage.remote_edit(&beat(PatternSetting::On(step(0, 1))));
+    stage.remote_edit(&beat(PatternSetting::Length(StepCount::of(4))));
     assert!(row(&mut stage, "Kick").contains("kick.wav    █ █ · ·│"), "{}", stage.screen());
     stage.press("<enter>");
     let expected = beat(PatternSetting::On(step(0, 3)));
@@ -299,7 +299,7 @@ fn somebody_elses_step_appears_and_the_cursor_stays_in_a_shorter_pattern() {
 }
 
 #[test]
-fn the_cursor_is_seen_wherever_it_goes_on_the_smallest_terminal() {
+fn cursor_is_visible_on_smallest_terminal() {
     let mut stage = drums(Scene::Joined);
     typed(&mut stage, "steps 128");
     stage.resize(60, 16);
@@ -317,23 +317,23 @@ fn the_cursor_is_seen_wherever_it_goes_on_the_smallest_terminal() {
 }
 
 #[test]
-fn what_is_no_drum_kit_says_what_to_do() {
+fn missing_drum_kit_shows_a_hint() {
     let mut stage = Stage::new(Scene::Joined);
     let screen = stage.show(Pane::Drums).press("<enter>+").screen();
-    assert!(screen.contains("1 Bass is no drum kit: [ ] selects another instrument"), "{screen}");
-    let mut stage = Stage::with(Scene::Joined, StudioState::default());
-    assert!(stage.show(Pane::Drums).screen().contains("no instrument is selected"));
+    assert!(screen.contains("1 Bass is not a drum kit: press [ or ] to select one"), "{screen}");
+    let mut stage = Stage::with_studio(Scene::Joined, StudioState::default());
+    assert!(stage.show(Pane::Drums).screen().contains("no instrument selected"));
     assert_eq!(stage.dispatched(), []);
 }
 
 #[test]
-fn the_two_hundredth_kit_is_as_good_as_the_first() {
+fn two_hundredth_kit_works_like_the_first() {
     let mut studio = StudioState::default();
     for id in 1..=200 {
         let (id, name, source) = (InstrumentId(id), Name::default(), SourceKind::DrumKit);
         act(&mut studio, &NetworkAction::AddInstrument { id, name, source });
     }
-    let mut stage = Stage::with(Scene::Hosting, studio);
+    let mut stage = Stage::with_studio(Scene::Hosting, studio);
     stage.show(Pane::Drums).press("[<enter>");
     let on = DrumSetting::Pattern(BEAT, PatternSetting::On(step(0, 0)));
     let expected = NetworkAction::Drums(InstrumentId(200), DrumAction::Set(on));
@@ -341,11 +341,11 @@ fn the_two_hundredth_kit_is_as_good_as_the_first() {
 }
 
 #[test]
-fn a_kit_in_the_middle_of_a_song() {
+fn kit_in_the_middle_of_a_song() {
     let mut stage = drums(Scene::Hosting);
-    stage.somebody(&set(DrumSetting::Chain(ChainedPatterns::new(vec![BEAT, FILL]).unwrap())));
-    stage.somebody(&set(DrumSetting::Chained(true)));
+    stage.remote_edit(&set(DrumSetting::Chain(ChainedPatterns::new(vec![BEAT, FILL]).unwrap())));
+    stage.remote_edit(&set(DrumSetting::Chained(true)));
     stage.press("<down>b<down><right><right>");
-    stage.plays(500, -6.0);
+    stage.play_at(500, -6.0);
     insta::assert_snapshot!("drums-playing", stage.screen());
 }

@@ -18,68 +18,68 @@ fn level(decibels: f32) -> NetworkAction {
 }
 
 #[test]
-fn the_space_bar_plays_and_stops() {
-    let mut stage = Stage::new(Scene::Alone);
+fn space_plays_and_stops() {
+    let mut stage = Stage::new(Scene::Local);
     assert_eq!(stage.press("  ").dispatched(), [PLAY, STOP]);
 }
 
 #[test]
-fn a_fader_is_turned_by_a_decibel() {
+fn fader_moves_by_one_decibel() {
     let mut stage = Stage::new(Scene::Joined);
     assert_eq!(stage.press("+--").dispatched(), [level(-5.0), level(-6.0), level(-7.0)]);
 }
 
 #[test]
-fn what_is_ones_own_is_given_up_and_what_is_not_is_asked_for() {
+fn claim_and_release_depend_on_ownership() {
     let mut stage = Stage::new(Scene::Joined);
-    assert_eq!(stage.press("c").wishes(), ["release [InstrumentId(1)]"]);
-    assert_eq!(stage.press("]c").wishes(), ["own [InstrumentId(2)]"]);
-    assert_eq!(stage.press("P").wishes(), ["privilege"]);
-    assert_eq!(Stage::new(Scene::Hosting).press("P").wishes(), ["yield"]);
+    assert_eq!(stage.press("c").requests(), ["release [InstrumentId(1)]"]);
+    assert_eq!(stage.press("]c").requests(), ["own [InstrumentId(2)]"]);
+    assert_eq!(stage.press("P").requests(), ["privilege"]);
+    assert_eq!(Stage::new(Scene::Hosting).press("P").requests(), ["yield"]);
 }
 
 #[test]
 fn steps_are_undone_and_redone() {
-    assert_eq!(Stage::new(Scene::Joined).press("uU").wishes(), ["undo", "redo"]);
+    assert_eq!(Stage::new(Scene::Joined).press("uU").requests(), ["undo", "redo"]);
 }
 
 #[test]
-fn what_is_undone_and_what_is_redone_are_told_apart() {
+fn undo_and_redo_have_different_messages() {
     let mut stage = Stage::new(Scene::Joined);
-    stage.happens(Event::Session(SessionEvent::Undone { kept: 0 }));
-    assert!(stage.screen().contains("your last step is taken back"));
-    stage.happens(Event::Session(SessionEvent::Redone { kept: 2 }));
-    let again = "your step is done again, but for 2 things that others have changed";
+    stage.emit(Event::Session(SessionEvent::Undone { kept: 0 }));
+    assert!(stage.screen().contains("last step undone"));
+    stage.emit(Event::Session(SessionEvent::Redone { kept: 2 }));
+    let again = "step redone, except 2 changes that others have overwritten";
     assert!(stage.screen().contains(again), "{}", stage.screen());
 }
 
 #[test]
-fn what_is_refused_at_once_is_told_and_nothing_stops() {
+fn immediate_refusal_is_shown_and_ui_continues() {
     let mut stage = Stage::new(Scene::Joined);
-    stage.refuses(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
+    stage.refuse_all(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
     let screen = stage.press(" ").screen();
     assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
     assert_eq!(stage.press(" ").dispatched(), [PLAY, PLAY]);
 }
 
 #[test]
-fn a_command_is_typed_and_what_is_wrong_with_it_is_told() {
-    let mut stage = Stage::new(Scene::Alone);
+fn command_is_typed_and_its_error_is_shown() {
+    let mut stage = Stage::new(Scene::Local);
     stage.press(":tempo 17x<enter>");
     assert!(stage.screen().contains("\"17x\" is not a tempo"), "{}", stage.screen());
     stage.press("<backspace>4<enter>");
     let tempo = SessionSetting::Tempo(Bpm::of(174.0));
     assert_eq!(stage.dispatched(), [NetworkAction::Session(tempo)]);
     assert!(stage.screen().contains("174.0 bpm"), "{}", stage.screen());
-    assert!(stage.press(":pl<tab><esc> ").dispatched() == [PLAY], "the line is given up");
+    assert!(stage.press(":pl<tab><esc> ").dispatched() == [PLAY], "Esc closes the palette");
 }
 
 #[test]
-fn a_beginning_that_may_be_several_commands_lists_them() {
-    let mut stage = Stage::new(Scene::Alone);
+fn ambiguous_prefix_lists_commands() {
+    let mut stage = Stage::new(Scene::Local);
     let screen = stage.press(":de<tab>").screen();
-    // What they have in common is typed, and each has a line with what it does.
-    for line in ["delete   deletes the selected instrument", "delgroup GROUP  deletes a layer"] {
+    // The common prefix is completed, and each candidate has a line of help.
+    for line in ["delete   delete the selected instrument", "delgroup GROUP  delete a layer"] {
         assert!(screen.lines().any(|shown| shown.starts_with(line)), "{line}: {screen}");
     }
     assert!(screen.lines().any(|line| line == ":del"), "{screen}");
@@ -87,7 +87,7 @@ fn a_beginning_that_may_be_several_commands_lists_them() {
     stage.press("<tab>");
     assert!(stage.screen().lines().any(|line| line == ":delete"), "{}", stage.screen());
 
-    // There are more than lines, also on the smallest terminal: as many as fit.
+    // If there are more candidates than lines, as many as fit are shown.
     stage.press("<esc>:<tab>");
     for (width, height) in [(100, 30), (60, 16)] {
         stage.resize(width, height);
@@ -96,57 +96,57 @@ fn a_beginning_that_may_be_several_commands_lists_them() {
         let shown = names.iter().filter(|name| screen.contains(**name)).count();
         assert!(shown >= if height == 30 { 6 } else { 4 }, "{screen}");
         assert!(screen.lines().any(|line| line == ":"), "{screen}");
-        assert!(screen.contains("mia alone"), "{screen}");
+        assert!(screen.contains("mia local session"), "{screen}");
     }
 }
 
 #[test]
-fn one_leaves_with_q_or_ctrl_c_but_not_while_typing() {
-    let mut stage = Stage::new(Scene::Alone);
+fn q_and_ctrl_c_quit_but_q_can_be_typed() {
+    let mut stage = Stage::new(Scene::Local);
     stage.press(":q");
-    assert!(!stage.app.has_ended());
+    assert!(!stage.app.has_quit());
     stage.press("<esc>q");
-    assert!(stage.app.has_ended());
-    let mut stage = Stage::new(Scene::Alone);
+    assert!(stage.app.has_quit());
+    let mut stage = Stage::new(Scene::Local);
     stage.press(":<ctrl-c>");
-    assert!(stage.app.has_ended());
+    assert!(stage.app.has_quit());
 }
 
 #[test]
-fn a_host_with_people_in_its_session_is_asked_before_it_leaves() {
+fn host_with_participants_confirms_quit() {
     let mut stage = Stage::new(Scene::Hosting);
     let question = "2 people are in your session: q again to end it";
     assert!(stage.press("q").screen().contains(question), "{}", stage.screen());
-    assert!(!stage.app.has_ended());
+    assert!(!stage.app.has_quit());
     stage.press("+q");
-    assert!(!stage.app.has_ended(), "something else was done in between");
+    assert!(!stage.app.has_quit(), "another key cancels the confirmation");
     stage.press("q");
-    assert!(stage.app.has_ended());
+    assert!(stage.app.has_quit());
 
     let mut stage = Stage::new(Scene::Hosting);
     stage.press(":quit<enter>");
-    assert!(!stage.app.has_ended());
-    stage.reseat(|roster| drop(roster.participants.remove(&BEN)));
+    assert!(!stage.app.has_quit());
+    stage.edit_roster(|roster| drop(roster.participants.remove(&BEN)));
     assert!(stage.press("+q").screen().contains("1 person is in your session"));
-    stage.reseat(|roster| drop(roster.participants.remove(&ANA)));
+    stage.edit_roster(|roster| drop(roster.participants.remove(&ANA)));
     stage.press("+q");
-    assert!(stage.app.has_ended(), "nobody is left");
+    assert!(stage.app.has_quit(), "no participant is left");
     let mut stage = Stage::new(Scene::Hosting);
     stage.press("<ctrl-c>");
-    assert!(stage.app.has_ended(), "that is meant");
+    assert!(stage.app.has_quit(), "that is meant");
 }
 
 #[test]
-fn who_has_joined_leaves_without_a_question() {
+fn client_quits_without_confirmation() {
     for scene in [Scene::Joined, Scene::Reconnecting] {
-        assert!(Stage::new(scene).press("q").app.has_ended(), "{scene:?}");
+        assert!(Stage::new(scene).press("q").app.has_quit(), "{scene:?}");
     }
 }
 
 #[test]
-fn a_knob_with_steps_goes_on_to_the_next_one_and_stays_at_the_end() {
+fn stepped_parameter_advances_and_stops_at_the_end() {
     let mut stage = Stage::new(Scene::Joined);
-    // The wave of the oscillator is the first knob: a saw, then square and noise.
+    // The wave of the oscillator is the first parameter: saw, then square and noise.
     stage.press("<right>+");
     assert_eq!(wave(&stage), "square");
     stage.press("+++");
@@ -158,7 +158,9 @@ fn a_knob_with_steps_goes_on_to_the_next_one_and_stays_at_the_end() {
 fn wave(stage: &Stage) -> String {
     let studio = stage.studio();
     match &studio.instruments.get(BASS).unwrap().source {
-        imbolc_net::studio::Source::Oscillator(oscillator) => imbolc_ui::words::of(oscillator.wave),
+        imbolc_net::studio::Source::Oscillator(oscillator) => {
+            imbolc_ui::describe::label(oscillator.wave)
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! The sessions on the LAN: sightings in, a list out; keys in, a choice out.
+//! The lobby: discovery events in, a list out; keys in, a choice out.
 
 use std::{cell::Cell, future::pending, net::SocketAddr, time::Duration};
 
@@ -10,8 +10,8 @@ use imbolc_net::{
     studio::Studio,
 };
 use imbolc_ui::{
+    event_loop::Input,
     lobby::{self, Choice, Lobby},
-    run::Input,
 };
 use ratatui::{Terminal, backend::TestBackend};
 use tokio::{sync::mpsc, time::timeout};
@@ -40,47 +40,46 @@ fn screen(lobby: &Lobby) -> String {
 }
 
 fn press(lobby: &mut Lobby, code: KeyCode) -> Choice {
-    lobby.key(KeyEvent::from(code))
+    lobby.handle_key(KeyEvent::from(code))
 }
 
 #[test]
-fn sessions_are_listed_as_they_come_and_go_and_the_choice_stays_with_its_session() {
+fn selection_stays_on_session_while_list_changes() {
     let mut lobby = Lobby::default();
     assert!(screen(&lobby).contains("looking for sessions"));
     for number in [20, 21, 22] {
-        lobby.see(DiscoveryEvent::Found(session("Friday", number)));
+        lobby.update(DiscoveryEvent::Found(session("Friday", number)));
     }
     let mut old = session("Old", 23);
     old.versions.as_mut().expect("it has some").protocol = 1;
-    lobby.see(DiscoveryEvent::Found(old));
+    lobby.update(DiscoveryEvent::Found(old));
     let full = FoundSession { participants: Some(64), ..session("Full", 24) };
-    lobby.see(DiscoveryEvent::Found(full));
+    lobby.update(DiscoveryEvent::Found(full));
     press(&mut lobby, KeyCode::Down);
     insta::assert_snapshot!("lobby", screen(&lobby));
 
-    lobby.see(DiscoveryEvent::Lost(session("Friday", 20)));
+    lobby.update(DiscoveryEvent::Lost(session("Friday", 20)));
     let renamed = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
-    lobby.see(DiscoveryEvent::Changed(renamed));
+    lobby.update(DiscoveryEvent::Changed(renamed));
     assert!(screen(&lobby).contains("Saturday"));
     let there = ([192, 168, 1, 21], 9999).into();
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Join(there));
 }
 
 #[test]
-fn what_cannot_be_joined_is_not_and_why_is_said() {
+fn incompatible_session_is_not_joined() {
     let mut lobby = Lobby::default();
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     let mut old = session("Old", 23);
     old.versions.as_mut().expect("it has some").protocol = 1;
-    lobby.see(DiscoveryEvent::Found(old));
+    lobby.update(DiscoveryEvent::Found(old));
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
-    assert!(screen(&lobby).contains("Old cannot be joined: it speaks another version"));
-    assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Leave);
+    assert!(screen(&lobby).contains("Old cannot be joined: incompatible protocol version"));
+    assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Quit);
 }
 
-/// What becomes of keys that are pressed in a lobby where Friday is found, if it is
-/// joined in this way; and what is on the screen in the end, or when nothing
-/// happens any more.
+/// Runs the lobby with one session, Friday, and presses `keys`. Returns the result, if
+/// it ends within a second of virtual time, and the final screen.
 async fn visit(
     keys: &[KeyCode],
     join: impl AsyncFn(SocketAddr) -> Result<u8, String>,
@@ -96,7 +95,7 @@ async fn visit(
         let choosing = lobby::choose(next, join, &mut terminal, &mut inputs);
         let pressing = async {
             for key in keys {
-                // When nothing else happens.
+                // After everything else has been handled.
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 sender.send(Input::Key(KeyEvent::from(*key))).await.expect("it reads");
             }
@@ -114,23 +113,23 @@ async fn visit(
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_session_is_joined_the_lobby_stays_and_says_so() {
+async fn lobby_stays_while_joining() {
     let (chosen, screen) = visit(&[KeyCode::Enter, KeyCode::Down], async |_| pending().await).await;
     assert_eq!(chosen, None);
-    assert!(screen.contains("joining Friday…  Esc gives it up"), "{screen}");
+    assert!(screen.contains("joining Friday…  Esc cancels"), "{screen}");
     assert!(screen.contains("192.168.1.20:9999"), "{screen}");
 
     let keys = [KeyCode::Enter, KeyCode::Esc];
     let (chosen, screen) = visit(&keys, async |_| pending().await).await;
-    assert_eq!(chosen, None, "given up is the session, and not the lobby");
-    assert!(screen.contains("Enter joins"), "{screen}");
+    assert_eq!(chosen, None, "Esc cancels the attempt, not the lobby");
+    assert!(screen.contains("Enter join"), "{screen}");
     let keys = [KeyCode::Enter, KeyCode::Char('q')];
     let (chosen, _) = visit(&keys, async |_| pending().await).await;
-    assert_eq!(chosen, Some(Ok(None)), "one may leave meanwhile");
+    assert_eq!(chosen, Some(Ok(None)), "q quits while joining");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_fails_leads_back_to_the_list_and_says_why() {
+async fn failed_attempt_returns_to_list_with_reason() {
     let tried = Cell::new(0);
     let second = async |address: SocketAddr| {
         assert_eq!(address, SocketAddr::from(([192, 168, 1, 20], 9999)));

@@ -1,5 +1,5 @@
-//! The UI without a session: a mock dispatcher behind it, a terminal in memory
-//! before it.
+//! Tests of the UI: a mock dispatcher behind it, an in-memory terminal in front of it;
+//! `processes` runs the real program.
 
 mod arrangement;
 mod automation;
@@ -13,6 +13,7 @@ mod mixer;
 mod pace;
 mod people;
 mod piano_roll;
+mod picture;
 #[cfg(unix)]
 mod player;
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! The mixer.
+//! The mixer pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -43,7 +43,7 @@ fn level(decibels: f32) -> Decibels {
 }
 
 #[test]
-fn the_fader_pan_mute_and_solo_of_an_instrument_are_on_its_strip() {
+fn instrument_strip_sets_level_pan_mute_and_solo() {
     let mut stage = mixer(Scene::Joined);
     assert_eq!(
         stage.press("<up>-<right>").dispatched(),
@@ -52,7 +52,7 @@ fn the_fader_pan_mute_and_solo_of_an_instrument_are_on_its_strip() {
             set(BASS, InstrumentSetting::Level(level(-6.0))),
         ]
     );
-    assert_eq!(stage.app.mine().instrument(), Some(LEAD));
+    assert_eq!(stage.app.client_state().instrument(), Some(LEAD));
     assert_eq!(
         stage.press(">ms").dispatched(),
         [
@@ -65,8 +65,8 @@ fn the_fader_pan_mute_and_solo_of_an_instrument_are_on_its_strip() {
 }
 
 #[test]
-fn groups_buses_and_the_master_come_after_the_instruments() {
-    let mut stage = mixer(Scene::Alone);
+fn groups_buses_and_master_follow_instruments() {
+    let mut stage = mixer(Scene::Local);
     let group = |setting| NetworkAction::Mixer(MixerSetting::LayerGroup(LayerGroupId(1), setting));
     assert_eq!(
         stage.press("<right><right><right><right>+m").dispatched(),
@@ -84,20 +84,20 @@ fn groups_buses_and_the_master_come_after_the_instruments() {
     assert!(stage.screen().contains("the master has no solo"), "{}", stage.screen());
     assert_eq!(stage.press("<left>m").dispatched(), [bus(2, BusSetting::Mute(false))]);
     stage.press("<home>");
-    assert_eq!(stage.app.mine().instrument(), Some(BASS));
+    assert_eq!(stage.app.client_state().instrument(), Some(BASS));
     assert_eq!(stage.press("<end>m").dispatched(), [master(MasterSetting::Mute(false))]);
 }
 
 #[test]
-fn an_output_goes_round_the_buses_back_to_the_master() {
+fn output_cycles_through_buses_and_master() {
     let to = |output| set(BASS, InstrumentSetting::Output(output));
     assert_eq!(
         mixer(Scene::Joined).press("ooo").dispatched(),
         [to(Output::Bus(BusId(1))), to(Output::Bus(BusId(2))), to(Output::Master)]
     );
-    let mut none = Stage::with(Scene::Alone, StudioState::starter());
+    let mut none = Stage::with_studio(Scene::Local, StudioState::starter());
     assert!(none.show(Pane::Mixer).press("o").dispatched().is_empty());
-    assert!(none.screen().contains("there is no bus: b adds one"), "{}", none.screen());
+    assert!(none.screen().contains("no bus: press b to add one"), "{}", none.screen());
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn sends_are_typed_by_bus_and_level() {
     );
     assert!(stage.screen().contains("2 sends"), "{}", stage.screen());
     assert!(stage.press("t2<enter>").dispatched().is_empty());
-    assert!(stage.screen().contains("there is a send to bus 2 already"), "{}", stage.screen());
+    assert!(stage.screen().contains("a send to bus 2 exists already"), "{}", stage.screen());
     stage.press("<esc>t7<enter>");
-    assert!(stage.screen().contains("there is no such bus"), "{}", stage.screen());
+    assert!(stage.screen().contains("no such bus"), "{}", stage.screen());
     assert!(stage.press("<esc>").dispatched().is_empty());
     let louder = SendsSetting::Set(BusId(2), BusSendSetting::Level(level(-3.0)));
     assert_eq!(stage.press("t2 -3<enter>").dispatched(), [sends(louder)]);
@@ -125,11 +125,11 @@ fn sends_are_typed_by_bus_and_level() {
 }
 
 #[test]
-fn the_only_bus_need_not_be_typed() {
+fn only_bus_need_not_be_typed() {
     let mut studio = StudioState::starter();
     let name = Name::new("Room").unwrap();
     act(&mut studio, &NetworkAction::Mixer(MixerSetting::AddBus(BusId(1), name)));
-    let mut stage = Stage::with(Scene::Alone, studio);
+    let mut stage = Stage::with_studio(Scene::Local, studio);
     let sends = |setting| set(BASS, InstrumentSetting::Sends(setting));
     assert_eq!(
         stage.show(Pane::Mixer).press("t-9<enter>T<enter>").dispatched(),
@@ -142,8 +142,8 @@ fn the_only_bus_need_not_be_typed() {
 }
 
 #[test]
-fn buses_and_groups_come_and_go_by_command_and_the_cursor_lives_on() {
-    let mut stage = mixer(Scene::Alone);
+fn cursor_survives_deletion_of_its_strip() {
+    let mut stage = mixer(Scene::Local);
     let name = |text| Name::new(text).unwrap();
     let mix = NetworkAction::Mixer;
     assert_eq!(
@@ -158,13 +158,13 @@ fn buses_and_groups_come_and_go_by_command_and_the_cursor_lives_on() {
         stage.press("<end><left>n<backspace><backspace>ry<enter>D<enter>").dispatched(),
         [bus(3, BusSetting::Name(name("Dry"))), mix(MixerSetting::DeleteBus(BusId(3))),]
     );
-    // The strip under the cursor is gone: the selected instrument has it again.
+    // The strip under the cursor was deleted: the cursor is on the selected instrument.
     assert_eq!(stage.press("m").dispatched(), [set(BASS, InstrumentSetting::Mute(true))]);
 }
 
 #[test]
-fn an_effect_is_added_to_the_strip_under_the_cursor() {
-    let mut stage = mixer(Scene::Alone);
+fn effect_is_added_to_current_strip() {
+    let mut stage = mixer(Scene::Local);
     let add = |slot, kind| ChainSetting::Add(SlotId(slot), kind, u8::MAX);
     assert_eq!(stage.press("edelay<enter>").dispatched(), [chain(add(3, EffectKind::Delay))]);
     assert_eq!(
@@ -180,7 +180,7 @@ fn an_effect_is_added_to_the_strip_under_the_cursor() {
 }
 
 #[test]
-fn inside_a_strip_effects_are_bypassed_moved_and_deleted() {
+fn effects_are_bypassed_moved_and_deleted() {
     let mut stage = mixer(Scene::Joined);
     let screen = stage.press("<enter>").screen();
     assert!(screen.contains("1 distortion"), "{screen}");
@@ -188,7 +188,7 @@ fn inside_a_strip_effects_are_bypassed_moved_and_deleted() {
     assert_eq!(
         stage.press("<enter>>>").dispatched(),
         [chain(ChainSetting::Bypass(SlotId(1), true)), chain(ChainSetting::Move(SlotId(1), 1)),],
-        "at the end it goes no further"
+        "the last effect stays last"
     );
     assert_eq!(
         stage.press("<up><enter>D<enter>").dispatched(),
@@ -199,13 +199,13 @@ fn inside_a_strip_effects_are_bypassed_moved_and_deleted() {
         ]
     );
     assert_eq!(stage.press("<delete>").dispatched(), [chain(ChainSetting::Remove(SlotId(1)))]);
-    assert!(stage.screen().contains("none: e adds one"), "{}", stage.screen());
-    // The fader moves inside as well, and Escape leads out.
+    assert!(stage.screen().contains("none: press e to add one"), "{}", stage.screen());
+    // The fader works inside a strip, too, and Escape closes the strip.
     assert_eq!(
         stage.press("+<esc><right>").dispatched(),
         [set(BASS, InstrumentSetting::Level(level(-5.0)))]
     );
-    assert_eq!(stage.app.mine().instrument(), Some(LEAD));
+    assert_eq!(stage.app.client_state().instrument(), Some(LEAD));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn inside_a_strip() {
 }
 
 #[test]
-fn what_is_not_confirmed_is_marked_value_by_value() {
+fn unconfirmed_values_are_marked_one_by_one() {
     let mut stage = mixer(Scene::Reconnecting);
     let screen = stage.press("+>o").screen();
     for marked in ["-5.0 dB*", "R10*", "→ Reverb*"] {
@@ -228,31 +228,31 @@ fn what_is_not_confirmed_is_marked_value_by_value() {
 }
 
 #[test]
-fn the_meters_of_the_master_move_and_keys_that_sound_are_shown() {
+fn master_meters_and_held_notes_are_shown() {
     let mut stage = mixer(Scene::Joined);
     let still = stage.screen();
-    stage.plays(0, -6.0);
+    stage.play_at(0, -6.0);
     let moved = stage.screen();
     assert_ne!(still, moved);
     assert!(!still.contains('♪'));
     let play = InstrumentAction::Play(Pitch::of(60), Velocity::of(100));
-    stage.somebody(&NetworkAction::Instrument(DRUMS, play));
+    stage.remote_edit(&NetworkAction::Instrument(DRUMS, play));
     assert!(stage.screen().contains("4 Drums ♪"), "{}", stage.screen());
     insta::assert_snapshot!(stage.screen());
 }
 
 #[test]
-fn a_fader_that_somebody_else_moves_is_seen_and_one_that_is_not_ones_own_is_refused() {
+fn remote_fader_moves_and_refusal_is_shown() {
     let mut stage = mixer(Scene::Joined);
-    stage.somebody(&set(LEAD, InstrumentSetting::Level(level(-23.0))));
+    stage.remote_edit(&set(LEAD, InstrumentSetting::Level(level(-23.0))));
     assert!(stage.screen().contains("-23.0 dB"), "{}", stage.screen());
-    stage.refuses(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
+    stage.refuse_all(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
     let screen = stage.press("<end>-").screen();
     assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
     assert_eq!(stage.dispatched(), [master(MasterSetting::Level(level(-1.0)))]);
 }
 
-/// Two hundred instruments, the last of which is called Horn.
+/// Two hundred instruments; the last one is called Horn.
 fn orchestra() -> StudioState {
     let mut studio = StudioState::default();
     for id in 1..=200 {
@@ -264,9 +264,9 @@ fn orchestra() -> StudioState {
 }
 
 #[test]
-fn the_strip_under_the_cursor_and_the_master_are_seen_however_many_there_are() {
+fn current_strip_and_master_are_always_visible() {
     for (width, height) in [(100, 30), (60, 16)] {
-        let mut stage = Stage::with(Scene::Alone, orchestra());
+        let mut stage = Stage::with_studio(Scene::Local, orchestra());
         stage.show(Pane::Mixer).resize(width, height);
         for (keys, strip) in [("", "1 Viola"), ("<end><left>", "200 Horn"), ("<left>", "199 Viola")]
         {
@@ -279,7 +279,7 @@ fn the_strip_under_the_cursor_and_the_master_are_seen_however_many_there_are() {
 }
 
 #[test]
-fn on_the_smallest_terminal() {
+fn mixer_on_smallest_terminal() {
     let mut stage = mixer(Scene::Joined);
     stage.resize(60, 16);
     insta::assert_snapshot!(stage.screen());
@@ -287,9 +287,9 @@ fn on_the_smallest_terminal() {
 }
 
 #[test]
-fn an_empty_studio_has_a_master() {
-    let mut stage = Stage::with(Scene::Alone, StudioState::default());
+fn empty_studio_has_a_master() {
+    let mut stage = Stage::with_studio(Scene::Local, StudioState::default());
     let screen = stage.show(Pane::Mixer).screen();
-    assert!(screen.contains("no strips: b adds a bus"), "{screen}");
+    assert!(screen.contains("no strips: press b to add a bus"), "{screen}");
     assert_eq!(stage.press("+").dispatched(), [master(MasterSetting::Level(level(1.0)))]);
 }

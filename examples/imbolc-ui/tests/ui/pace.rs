@@ -1,21 +1,21 @@
-//! When a frame is drawn, and what it costs.
+//! When frames are drawn, and what they cost.
 
 use std::time::{Duration, Instant};
 
 use imbolc_net::{Event, model::DirtyFlags};
-use imbolc_ui::{app::Pace, run};
+use imbolc_ui::{app::Pace, event_loop};
 use ratatui::{Terminal, backend::TestBackend};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::stage::{ANA, LEAD, Scene, Stage};
 
-/// Long after the last thing that happened.
+/// Long after the last change.
 fn later() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
 
 #[test]
-fn a_frame_loads_one_snapshot() {
+fn frame_loads_one_snapshot() {
     let mut stage = Stage::new(Scene::Joined);
     stage.screen();
     stage.loads();
@@ -24,8 +24,8 @@ fn a_frame_loads_one_snapshot() {
 }
 
 #[test]
-fn nothing_is_drawn_while_nothing_moves() {
-    let mut stage = Stage::new(Scene::Alone);
+fn idle_screen_is_not_drawn() {
+    let mut stage = Stage::new(Scene::Local);
     stage.screen();
     assert_eq!(stage.app.pace(later()), Pace::Rest);
     assert!(!stage.app.is_stale());
@@ -37,10 +37,10 @@ fn nothing_is_drawn_while_nothing_moves() {
 }
 
 #[test]
-fn sixty_frames_a_second_are_drawn_while_the_music_goes() {
-    let mut stage = Stage::new(Scene::Alone);
+fn playback_draws_at_full_rate() {
+    let mut stage = Stage::new(Scene::Local);
     stage.screen();
-    stage.plays(480, -12.0);
+    stage.play_at(480, -12.0);
     assert!(stage.app.is_stale());
     stage.screen();
     assert_eq!(stage.app.pace(later()), Pace::Fast);
@@ -52,32 +52,32 @@ async fn frames_in_a_second(stage: &Stage) -> usize {
     let (_keys, inputs) = mpsc::channel(1);
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
     let second = Duration::from_secs(1);
-    let looping = run::run(&studio, events, &mut terminal, inputs);
+    let looping = event_loop::run(&studio, events, &mut terminal, inputs);
     assert!(timeout(second, looping).await.is_err(), "it goes on");
     terminal.get_frame().count()
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_second_in_which_a_meter_moves_sixty_frames_are_drawn() {
-    let mut stage = Stage::new(Scene::Alone);
-    stage.plays(480, -12.0);
-    // Whenever it is looked at it is somewhere else.
-    stage.moves();
+async fn moving_meter_draws_sixty_frames_per_second() {
+    let mut stage = Stage::new(Scene::Local);
+    stage.play_at(480, -12.0);
+    // The playhead differs each time it is read.
+    stage.animate_meters();
     assert_eq!(frames_in_a_second(&stage).await, 60);
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_second_in_which_nothing_moves_none_is_drawn_but_the_first() {
-    assert_eq!(frames_in_a_second(&Stage::new(Scene::Alone)).await, 1);
+async fn idle_loop_draws_one_frame() {
+    assert_eq!(frames_in_a_second(&Stage::new(Scene::Local)).await, 1);
 }
 
 #[test]
-fn while_somebody_is_away_a_clock_moves_on_slowly() {
+fn absent_participant_keeps_clock_running() {
     // Ben is away.
     let mut stage = Stage::new(Scene::Hosting);
     stage.screen();
     assert_eq!(stage.app.pace(later()), Pace::Slow);
-    stage.reseat(|roster| {
+    stage.edit_roster(|roster| {
         let ben = roster.participants.remove(&crate::stage::BEN);
         assert!(ben.is_some());
         roster.owners.remove(&LEAD);
@@ -88,16 +88,17 @@ fn while_somebody_is_away_a_clock_moves_on_slowly() {
 }
 
 #[test]
-fn only_what_an_event_says_has_changed_is_worked_out_anew() {
-    let mut stage = Stage::new(Scene::Alone);
+fn only_dirty_parts_are_refreshed() {
+    let mut stage = Stage::new(Scene::Local);
     stage.screen();
     let count = stage.studio().instruments.len();
-    // The snapshot is ahead of its event: the list is not looked at again yet.
-    stage.replace(|studio| crate::band::add(studio, 77, "Late"));
-    stage.happens(Event::Changed(DirtyFlags::TRANSPORT));
-    // The news may know better: the row has two blanks.
+    // The snapshot is ahead of its event: the cached list stays until the event
+    // arrives.
+    stage.replace_state(|studio| crate::band::add(studio, 77, "Late"));
+    stage.emit(Event::Changed(DirtyFlags::TRANSPORT));
+    // The message log may mention it already; the row of the list has two blanks.
     assert!(!stage.screen().contains("77  Late"));
-    stage.happens(Event::Changed(DirtyFlags::INSTRUMENTS));
+    stage.emit(Event::Changed(DirtyFlags::INSTRUMENTS));
     assert!(stage.screen().contains("77  Late"));
     assert_eq!(stage.studio().instruments.len(), count + 1);
 }

@@ -1,4 +1,4 @@
-//! The people.
+//! The people pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     Event, SessionEvent,
@@ -16,7 +16,7 @@ fn people(scene: Scene) -> Stage {
     stage
 }
 
-/// The line on which somebody is.
+/// The row of a participant.
 fn line_of(stage: &mut Stage, name: &str) -> String {
     let screen = stage.screen();
     let mut lines = screen.lines().filter(|line| line.starts_with('│'));
@@ -25,7 +25,7 @@ fn line_of(stage: &mut Stage, name: &str) -> String {
 }
 
 #[test]
-fn everyone_is_shown_with_what_is_theirs() {
+fn participants_are_shown_with_instruments() {
     let mut stage = people(Scene::Joined);
     for (who, shown) in [
         ("mia", &["★", "host", "here", "-"][..]),
@@ -45,9 +45,9 @@ fn everyone_is_shown_with_what_is_theirs() {
 }
 
 #[test]
-fn the_privilege_and_the_presence_follow_the_roster() {
+fn privilege_and_presence_follow_roster() {
     let mut stage = people(Scene::Joined);
-    stage.reseat(|roster| {
+    stage.edit_roster(|roster| {
         roster.privileged = roster.as_owner(ANA);
         let since = Timestamp::from_micros(25_000_000);
         let away = Participant { presence: Presence::Away { since }, ..Participant::new("mia") };
@@ -63,52 +63,49 @@ fn the_privilege_and_the_presence_follow_the_roster() {
 }
 
 #[test]
-fn who_is_cut_off_sees_how_long_the_place_is_kept() {
+fn disconnected_client_sees_time_left() {
     let mut stage = people(Scene::Reconnecting);
     assert!(line_of(&mut stage, "ana").contains("kept for 42 s"));
 }
 
 #[test]
-fn enter_leads_to_the_first_instrument_of_whoever_is_under_the_cursor() {
+fn enter_shows_first_instrument_of_participant() {
     let mut stage = people(Scene::Joined);
     stage.press("<down><enter>");
-    assert_eq!(stage.app.mine().instrument(), Some(LEAD));
-    assert_eq!(stage.app.mine().pane(), Pane::Instruments);
+    assert_eq!(stage.app.client_state().instrument(), Some(LEAD));
+    assert_eq!(stage.app.client_state().pane(), Pane::Instruments);
     stage.show(Pane::People).press("<up><enter>");
-    assert_eq!(stage.app.mine().instrument(), Some(BASS));
+    assert_eq!(stage.app.client_state().instrument(), Some(BASS));
     stage.show(Pane::People).press("<home><enter>");
-    assert_eq!(stage.app.mine().pane(), Pane::People);
+    assert_eq!(stage.app.client_state().pane(), Pane::People);
     let screen = stage.screen();
     assert!(screen.contains("mia owns no instrument"), "{screen}");
 }
 
 #[test]
-fn who_leaves_takes_the_cursor_back_to_oneself() {
+fn cursor_returns_to_self_when_participant_leaves() {
     let mut stage = people(Scene::Joined);
-    stage.press("<end>").reseat(|roster| {
+    stage.press("<end>").edit_roster(|roster| {
         roster.participants.remove(&BEN);
     });
     stage.press("<enter>");
-    assert_eq!(stage.app.mine().instrument(), Some(BASS));
+    assert_eq!(stage.app.client_state().instrument(), Some(BASS));
 }
 
 #[test]
-fn the_latest_news_are_at_the_end_and_as_many_as_there_is_room_for() {
+fn latest_messages_are_at_the_end() {
     let mut stage = people(Scene::Hosting);
     assert!(stage.screen().contains("nothing yet"));
     for instrument in [BASS, LEAD, PAD, DRUMS] {
         let owner = stage.owner(ANA);
-        stage.happens(Event::Session(SessionEvent::Ownership { instrument, owner }));
+        stage.emit(Event::Session(SessionEvent::Ownership { instrument, owner }));
     }
     let screen = stage.screen();
     let at = |text| screen.find(text).unwrap_or_else(|| panic!("{text}: {screen}"));
     assert!(at("ana owns 1 Bass") < at("ana owns 4 Drums"), "{screen}");
     for id in 5..=40 {
         let owner = stage.owner(BEN);
-        stage.happens(Event::Session(SessionEvent::Ownership {
-            instrument: InstrumentId(id),
-            owner,
-        }));
+        stage.emit(Event::Session(SessionEvent::Ownership { instrument: InstrumentId(id), owner }));
     }
     stage.resize(60, 16);
     let screen = stage.screen();
@@ -118,9 +115,9 @@ fn the_latest_news_are_at_the_end_and_as_many_as_there_is_room_for() {
 }
 
 #[test]
-fn a_crowd_scrolls_with_the_cursor_and_leaves_room_for_the_news() {
-    let mut stage = Stage::with(Scene::Joined, StudioState::default());
-    stage.show(Pane::People).reseat(|roster| {
+fn long_list_scrolls_and_leaves_room_for_messages() {
+    let mut stage = Stage::with_studio(Scene::Joined, StudioState::default());
+    stage.show(Pane::People).edit_roster(|roster| {
         for id in 3..=60 {
             roster.participants.insert(ClientId(id), Participant::new(&format!("cellist {id}")));
         }
@@ -134,7 +131,7 @@ fn a_crowd_scrolls_with_the_cursor_and_leaves_room_for_the_news() {
         stage.press("<end>");
         let line = line_of(&mut stage, "cellist 60");
         assert!(line.trim_end_matches('│').ends_with('…'), "{line}");
-        assert!(stage.screen().contains("News"));
+        assert!(stage.screen().contains("Messages"));
         stage.press("<home>");
         assert!(line_of(&mut stage, "mia").contains("host"));
     }

@@ -16,7 +16,7 @@ use crate::{
     stage::{BASS, Scene, Stage},
 };
 
-/// Where the cursor is at first: the beginning, middle C.
+/// The initial pitch of the cursor.
 const MIDDLE_C: Pitch = Pitch::of(60);
 
 fn roll(scene: Scene) -> Stage {
@@ -33,7 +33,7 @@ fn set(setting: TrackSetting) -> NetworkAction {
     bass(PianoRollAction::Set(setting))
 }
 
-/// What a new note is like.
+/// A note with the values of a new one.
 fn drawn(tick: u32, pitch: u8) -> Note {
     Note { length: NoteLength::of(120), ..note(tick, pitch) }
 }
@@ -42,7 +42,7 @@ fn region(start: u32, end: u32) -> LoopRegion {
     LoopRegion::new(Ticks::new(start).unwrap(), Ticks::new(end).unwrap()).unwrap()
 }
 
-/// The line in which a key is.
+/// The row of a pitch.
 fn row(stage: &mut Stage, name: &str) -> String {
     let screen = stage.screen();
     let inside = |line: &str| line.trim_matches('│').to_owned();
@@ -51,7 +51,7 @@ fn row(stage: &mut Stage, name: &str) -> String {
 }
 
 #[test]
-fn enter_draws_a_note_where_there_is_none_and_removes_the_one_there_is() {
+fn enter_adds_or_removes_note() {
     let mut stage = roll(Scene::Joined);
     stage.press("<right><right><up><enter><enter>");
     let expected = [
@@ -62,7 +62,7 @@ fn enter_draws_a_note_where_there_is_none_and_removes_the_one_there_is() {
 }
 
 #[test]
-fn a_note_is_edited_from_every_column_that_it_lasts_through() {
+fn note_is_edited_from_each_of_its_columns() {
     let mut stage = roll(Scene::Joined);
     stage.press("<end><right><right><right>>").dispatched();
     stage.press("<").press("p");
@@ -75,7 +75,7 @@ fn a_note_is_edited_from_every_column_that_it_lasts_through() {
 }
 
 #[test]
-fn the_next_note_is_as_long_as_the_last_one_that_was_resized() {
+fn next_note_has_length_of_last_resize() {
     let mut stage = roll(Scene::Joined);
     stage.press("<enter>++-----<down><enter>");
     let dispatched = stage.dispatched();
@@ -91,7 +91,7 @@ fn the_next_note_is_as_long_as_the_last_one_that_was_resized() {
 }
 
 #[test]
-fn what_is_less_and_less_likely_becomes_certain_after_never() {
+fn probability_wraps_from_zero_to_certain() {
     let mut stage = roll(Scene::Joined);
     stage.press("<enter>pppppppppp").dispatched();
     let always = PianoRollAction::Probability(Ticks::MIN, MIDDLE_C, Probability::MAX);
@@ -99,7 +99,7 @@ fn what_is_less_and_less_likely_becomes_certain_after_never() {
 }
 
 #[test]
-fn velocity_ends_where_midi_ends() {
+fn velocity_stays_in_midi_range() {
     let mut stage = roll(Scene::Joined);
     stage.press("<enter>>>>>>>>");
     let loudest = PianoRollAction::Velocity(Ticks::MIN, MIDDLE_C, Velocity::MAX);
@@ -112,7 +112,7 @@ fn velocity_ends_where_midi_ends() {
 }
 
 #[test]
-fn a_note_is_carried_along_with_the_cursor_and_never_onto_another() {
+fn note_moves_with_cursor_but_not_onto_another() {
     let mut stage = roll(Scene::Joined);
     stage.press("<enter><s-right><s-up>");
     let carry = |tick, pitch, to_tick, to_pitch| {
@@ -122,16 +122,16 @@ fn a_note_is_carried_along_with_the_cursor_and_never_onto_another() {
     };
     let expected = [carry(0, 60, 120, 60), carry(120, 60, 120, 61)];
     assert_eq!(stage.dispatched()[1..], expected);
-    assert_eq!(stage.app.mine().cursor(), (Ticks::of(120), Pitch::of(61)));
+    assert_eq!(stage.app.client_state().cursor(), (Ticks::of(120), Pitch::of(61)));
 
     stage.press("<left><enter>").dispatched();
     assert_eq!(stage.press("<s-right><s-left>").dispatched(), []);
     let screen = stage.screen();
-    assert!(screen.contains("there is a note at 1.1.120 C#4 already"), "{screen}");
+    assert!(screen.contains("1.1.120 C#4 is occupied"), "{screen}");
 }
 
 #[test]
-fn what_is_copied_is_pasted_at_the_cursor() {
+fn copy_is_pasted_at_cursor() {
     let mut stage = roll(Scene::Joined);
     // The first beat and a half: two notes.
     stage.press("b<right><right><right><right>y<end><right>v");
@@ -140,21 +140,21 @@ fn what_is_copied_is_pasted_at_the_cursor() {
 }
 
 #[test]
-fn what_is_cut_is_gone_for_everybody() {
+fn cut_removes_the_notes() {
     let mut stage = roll(Scene::Joined);
     stage.press("b<right><right><right><right>x");
     assert_eq!(stage.dispatched(), [bass(PianoRollAction::DeleteRegion(region(0, 600)))]);
-    assert_eq!(stage.app.mine().clipboard(), [note(0, 36), note(480, 36)]);
+    assert_eq!(stage.app.client_state().clipboard(), [note(0, 36), note(480, 36)]);
     assert_eq!(stage.studio().piano_roll.track(BASS).unwrap().len(), 6);
-    assert_eq!(stage.press("<home>x").dispatched(), [], "there is nothing left there");
-    assert!(stage.screen().contains("there is no note to cut"));
+    assert_eq!(stage.press("<home>x").dispatched(), [], "no notes are left");
+    assert!(stage.screen().contains("no note to cut"));
 }
 
 #[test]
-fn only_what_is_marked_is_deleted_with_the_region() {
+fn delete_removes_marked_region_only() {
     let mut stage = roll(Scene::Joined);
     assert_eq!(stage.press("D").dispatched(), []);
-    assert!(stage.screen().contains("there is no note under the cursor"));
+    assert!(stage.screen().contains("no note under the cursor"));
     stage.press("<right>b<left>");
     assert!(stage.screen().contains("marked 1.1.000 – 1.1.240"), "{}", stage.screen());
     stage.press("<delete><end>b<esc>D");
@@ -166,7 +166,7 @@ fn only_what_is_marked_is_deleted_with_the_region() {
 }
 
 #[test]
-fn a_track_is_armed_made_mono_and_looped() {
+fn track_is_armed_made_mono_and_looped() {
     let mut stage = roll(Scene::Joined);
     stage.press("Aob<right>lllo");
     let expected = [
@@ -184,10 +184,10 @@ fn a_track_is_armed_made_mono_and_looped() {
 }
 
 #[test]
-fn the_cursor_goes_by_the_grid_by_octaves_and_to_the_ends() {
+fn cursor_moves_by_grid_octave_and_to_ends() {
     let mut stage = roll(Scene::Joined);
     let mut go = |keys: &str| {
-        let (tick, pitch) = stage.press(keys).app.mine().cursor();
+        let (tick, pitch) = stage.press(keys).app.client_state().cursor();
         (tick.get(), pitch.get())
     };
     assert_eq!(go("<left><pageup>"), (0, 72));
@@ -200,20 +200,20 @@ fn the_cursor_goes_by_the_grid_by_octaves_and_to_the_ends() {
     }
     assert_eq!(go("<pagedown>"), (360, 0));
     band_with(&mut stage, SessionSetting::Snap(Some(NoteValue::Quarter)));
-    let (tick, _) = stage.press("<left>").app.mine().cursor();
+    let (tick, _) = stage.press("<left>").app.client_state().cursor();
     assert_eq!(tick, Ticks::MIN);
     band_with(&mut stage, SessionSetting::Snap(None));
-    assert_eq!(stage.press("<right>").app.mine().cursor().0, Ticks::of(20));
+    assert_eq!(stage.press("<right>").app.client_state().cursor().0, Ticks::of(20));
 }
 
 fn band_with(stage: &mut Stage, setting: SessionSetting) {
-    stage.somebody(&NetworkAction::Session(setting));
+    stage.remote_edit(&NetworkAction::Session(setting));
 }
 
 #[test]
-fn notes_are_drawn_by_how_hard_how_likely_and_how_long_they_are() {
+fn notes_show_velocity_probability_and_length() {
     let mut stage = roll(Scene::Joined);
-    // Softly, then for two beats; a note that may not be played beside it.
+    // Soft, then for two beats; beside it a note with a probability.
     let line = row(&mut stage, "C3");
     assert!(line.contains("░━──────█━━━━━━━"), "{line}");
     assert!(row(&mut stage, "D3").contains("7╌"));
@@ -223,7 +223,7 @@ fn notes_are_drawn_by_how_hard_how_likely_and_how_long_they_are() {
 }
 
 #[test]
-fn a_note_that_began_before_what_is_shown_reaches_into_it() {
+fn note_from_before_the_window_is_visible() {
     let mut studio = band::studio();
     for (pitch, length) in [(60, 3000), (62, 40_000)] {
         let length = NoteLength::new(length).unwrap();
@@ -232,51 +232,51 @@ fn a_note_that_began_before_what_is_shown_reaches_into_it() {
     let into = Note { length: NoteLength::of(4000), ..note(14_400, 60) };
     act(&mut studio, &bass(PianoRollAction::Add(into)));
     act(&mut studio, &bass(PianoRollAction::Add(drawn(28_800, 62))));
-    let mut stage = Stage::with(Scene::Joined, studio);
+    let mut stage = Stage::with_studio(Scene::Joined, studio);
     stage.show(Pane::PianoRoll).press("<end><pagedown><pageup>");
     let line = row(&mut stage, "D4");
     assert!(line.starts_with("D4   ━━━━━━━━"), "{line}");
     let line = row(&mut stage, "C4");
     let reaching = line.chars().filter(|letter| *letter == '━').count();
-    // Up to tick 18,400, of a window of 93 columns that ends with tick 28,920.
+    // To tick 18,400, in a window of 93 columns that ends at tick 28,920.
     assert_eq!(reaching, 6, "{line}");
 }
 
 #[test]
-fn the_playhead_moves_with_the_music_and_goes_round_in_the_loop_of_the_track() {
+fn playhead_follows_loop_of_track() {
     let mut stage = roll(Scene::Joined);
-    stage.plays(480, -6.0);
+    stage.play_at(480, -6.0);
     assert!(row(&mut stage, "B3").starts_with("B3   │   ┃"));
-    stage.somebody(&set(TrackSetting::Region(region(0, 1920))));
-    stage.somebody(&set(TrackSetting::Looping(true)));
-    stage.plays(1920 + 240, -6.0);
+    stage.remote_edit(&set(TrackSetting::Region(region(0, 1920))));
+    stage.remote_edit(&set(TrackSetting::Looping(true)));
+    stage.play_at(1920 + 240, -6.0);
     let line = row(&mut stage, "B3");
     assert!(line.starts_with("B3   │ ┃"), "{line}");
     assert!(stage.screen().contains("1═▼══"), "{}", stage.screen());
 }
 
 #[test]
-fn the_view_follows_the_music_only_when_asked_to() {
+fn window_follows_playhead_on_request() {
     let mut stage = roll(Scene::Joined);
-    stage.plays(100 * 1920, -6.0);
+    stage.play_at(100 * 1920, -6.0);
     assert!(!stage.screen().contains('▼'));
     stage.press("f");
     let screen = stage.screen();
-    assert!(screen.contains("▼") && screen.contains("follows"), "{screen}");
+    assert!(screen.contains("▼") && screen.contains("following"), "{screen}");
     assert!(!stage.press("f").screen().contains('▼'));
 }
 
 #[test]
-fn held_keys_are_shown_at_the_left() {
+fn held_notes_are_shown_at_the_left() {
     let mut stage = roll(Scene::Hosting);
     assert!(!stage.screen().contains('♪'));
     let press = InstrumentAction::Play(MIDDLE_C, Velocity::of(90));
-    stage.somebody(&NetworkAction::Instrument(BASS, press));
+    stage.remote_edit(&NetworkAction::Instrument(BASS, press));
     assert!(row(&mut stage, "C4").starts_with("C4  ♪"));
 }
 
 #[test]
-fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
+fn unconfirmed_is_hollow_and_removed_is_crossed_out() {
     let mut stage = roll(Scene::Reconnecting);
     stage.press("<enter>");
     assert!(row(&mut stage, "C4").starts_with("C4   □"));
@@ -290,7 +290,7 @@ fn what_nobody_has_confirmed_is_hollow_and_what_one_removed_is_crossed_out() {
 }
 
 #[test]
-fn what_is_set_is_marked_until_it_is_confirmed() {
+fn setting_is_marked_until_confirmed() {
     let screen = roll(Scene::Reconnecting).press("o").screen();
     assert!(screen.contains("mono* "), "{screen}");
     let screen = roll(Scene::Joined).press("o").screen();
@@ -298,16 +298,16 @@ fn what_is_set_is_marked_until_it_is_confirmed() {
 }
 
 #[test]
-fn a_note_has_the_colour_of_the_owner_and_of_the_music_while_it_sounds() {
+fn note_has_owner_colour_and_playing_colour() {
     let mut stage = roll(Scene::Joined);
     let owners = stage.colour_of("7╌");
     assert_eq!(owners, stage.colour_of("ana"));
-    stage.plays(2500, -6.0);
+    stage.play_at(2500, -6.0);
     assert_ne!(stage.colour_of("7╌"), owners);
 }
 
 #[test]
-fn closer_a_step_has_more_columns_and_further_away_a_column_more_steps() {
+fn zoom_changes_columns_per_step() {
     let mut stage = roll(Scene::Joined);
     assert!(row(&mut stage, "D3").contains(" 7╌ "));
     stage.press("zz");
@@ -321,34 +321,34 @@ fn closer_a_step_has_more_columns_and_further_away_a_column_more_steps() {
 }
 
 #[test]
-fn somebody_elses_note_appears_where_it_is_played() {
+fn remote_note_appears() {
     let mut stage = roll(Scene::Hosting);
-    stage.somebody(&bass(PianoRollAction::Add(note(480, 55))));
+    stage.remote_edit(&bass(PianoRollAction::Add(note(480, 55))));
     assert!(row(&mut stage, "G3").contains("█━"));
 }
 
 #[test]
-fn an_edit_of_what_is_not_ones_own_says_why_not() {
+fn refused_edit_is_explained() {
     let mut stage = roll(Scene::Hosting);
     let owner = stage.owner(crate::stage::ANA);
-    stage.refuses(Refusal::NotOwner { instrument: BASS, owner });
+    stage.refuse_all(Refusal::NotOwner { instrument: BASS, owner });
     stage.press("<enter>");
     assert!(stage.screen().contains("ana"), "{}", stage.screen());
-    let mut stage = roll(Scene::Alone);
-    stage.refuses(Refusal::Invalid(Invalid::full("notes in a track", 65_536)));
+    let mut stage = roll(Scene::Local);
+    stage.refuse_all(Refusal::Invalid(Invalid::full("notes in a track", 65_536)));
     let screen = stage.press("<enter>").screen();
     assert!(screen.contains("65536") || screen.contains("65_536"), "{screen}");
 }
 
 #[test]
-fn the_cursor_is_seen_wherever_it_goes_on_the_smallest_terminal() {
+fn cursor_is_visible_on_smallest_terminal() {
     let mut stage = roll(Scene::Joined);
     stage.resize(60, 16);
     for keys in ["<pageup><pageup>", "<pagedown><pagedown><pagedown><pagedown>", "<end>", "<home>"]
     {
         stage.press(keys);
-        let (_, pitch) = stage.app.mine().cursor();
-        let name = imbolc_ui::words::pitch(pitch);
+        let (_, pitch) = stage.app.client_state().cursor();
+        let name = imbolc_ui::describe::pitch_name(pitch);
         assert!(row(&mut stage, &name).starts_with(&name));
     }
     for _ in 0..60 {
@@ -360,12 +360,12 @@ fn the_cursor_is_seen_wherever_it_goes_on_the_smallest_terminal() {
 }
 
 #[test]
-fn it_says_where_the_notes_are_that_are_not_shown_and_whose_they_are() {
+fn heading_shows_owner_and_hidden_notes() {
     let mut stage = roll(Scene::Joined);
     assert!(stage.screen().contains("1 Bass ana  poly  8 notes C2–D3↓"), "{}", stage.screen());
     stage.press("<pagedown><pagedown>");
     assert!(stage.screen().contains("8 notes C2–D3  "), "{}", stage.screen());
-    stage.reseat(|roster| {
+    stage.edit_roster(|roster| {
         roster.owners.remove(&BASS);
     });
     assert!(stage.screen().contains("1 Bass -  poly"), "{}", stage.screen());
@@ -374,7 +374,7 @@ fn it_says_where_the_notes_are_that_are_not_shown_and_whose_they_are() {
 }
 
 #[test]
-fn the_view_stays_until_the_cursor_leaves_it() {
+fn window_stays_until_cursor_leaves_it() {
     let mut stage = roll(Scene::Joined);
     stage.resize(60, 16);
     let lines = |stage: &mut Stage| -> Vec<String> {
@@ -389,27 +389,27 @@ fn the_view_stays_until_the_cursor_leaves_it() {
 }
 
 #[test]
-fn every_instrument_has_a_roll_and_nothing_selected_says_what_to_do() {
+fn missing_selection_shows_a_hint() {
     let mut studio = StudioState::default();
     for id in 1..=200 {
         let (id, name, source) = (InstrumentId(id), Name::default(), SourceKind::Oscillator);
         act(&mut studio, &NetworkAction::AddInstrument { id, name, source });
     }
-    let mut stage = Stage::with(Scene::Hosting, studio);
+    let mut stage = Stage::with_studio(Scene::Hosting, studio);
     stage.show(Pane::PianoRoll).press("[");
     assert!(stage.screen().contains("200 "), "{}", stage.screen());
-    let mut stage = Stage::with(Scene::Hosting, StudioState::default());
+    let mut stage = Stage::with_studio(Scene::Hosting, StudioState::default());
     let screen = stage.show(Pane::PianoRoll).press("<enter>").screen();
-    assert!(screen.contains("no instrument is selected"), "{screen}");
+    assert!(screen.contains("no instrument selected"), "{screen}");
     assert_eq!(stage.dispatched(), []);
 }
 
 #[test]
-fn a_roll_in_the_middle_of_a_song() {
+fn roll_in_the_middle_of_a_song() {
     let mut stage = roll(Scene::Hosting);
-    stage.somebody(&NetworkAction::Transport(TransportAction::Loop(true)));
-    stage.somebody(&set(TrackSetting::Armed(true)));
+    stage.remote_edit(&NetworkAction::Transport(TransportAction::Loop(true)));
+    stage.remote_edit(&set(TrackSetting::Armed(true)));
     stage.press("<end>b<right><right><right>");
-    stage.plays(2500, -6.0);
+    stage.play_at(2500, -6.0);
     insta::assert_snapshot!("piano-roll-playing", stage.screen());
 }

@@ -1,4 +1,4 @@
-//! A real process on a real terminal, driven by keys.
+//! A real process in a pseudo-terminal, driven by keys.
 
 use std::{
     io::{Read as _, Write as _},
@@ -14,18 +14,18 @@ use std::{
 
 use pty_process::{Size, blocking};
 
-/// How long something may take that happens at all.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout of every wait.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 const LINES: u16 = 30;
 const COLUMNS: u16 = 100;
 
-/// A process on a terminal.
+/// A process in a pseudo-terminal.
 pub struct Player {
     child: Child,
     terminal: Arc<blocking::Pty>,
     screen: Arc<Mutex<vt100::Parser>>,
-    /// How many bytes the program has written.
+    /// The bytes that the program has written.
     written: Arc<AtomicUsize>,
 }
 
@@ -56,7 +56,7 @@ impl Player {
             let written = Arc::clone(&written);
             move || {
                 let mut bytes = [0; 4096];
-                // It ends when the program does.
+                // The read fails when the program ends.
                 while let Ok(count @ 1..) = (&*terminal).read(&mut bytes) {
                     screen.lock().expect("not poisoned").process(&bytes[..count]);
                     written.fetch_add(count, Relaxed);
@@ -70,7 +70,7 @@ impl Player {
         self.screen.lock().expect("not poisoned")
     }
 
-    /// What is on the screen.
+    /// The current screen.
     pub fn screen(&self) -> String {
         self.parser().screen().contents()
     }
@@ -85,19 +85,19 @@ impl Player {
         self.parser().screen().alternate_screen()
     }
 
-    /// Presses keys, as the bytes that a terminal sends for them.
+    /// Sends keys, as the bytes that a terminal sends for them.
     pub fn press(&mut self, keys: &str) {
         (&*self.terminal).write_all(keys.as_bytes()).expect("the program reads");
     }
 
     /// Waits until `text` is on the screen.
-    pub fn sees(&self, text: &str) {
-        self.waits(&format!("{text:?} is on the screen"), |screen| screen.contains(text));
+    pub fn wait_for(&self, text: &str) {
+        self.wait_until(&format!("{text:?} is on the screen"), |screen| screen.contains(text));
     }
 
-    /// Waits until the screen is as it should be.
-    pub fn waits(&self, what: &str, is: impl Fn(&str) -> bool) {
-        let end = Instant::now() + PATIENCE;
+    /// Waits until `is` accepts the screen.
+    pub fn wait_until(&self, what: &str, is: impl Fn(&str) -> bool) {
+        let end = Instant::now() + TIMEOUT;
         loop {
             let screen = self.screen();
             if is(&screen) {
@@ -108,12 +108,12 @@ impl Player {
         }
     }
 
-    /// Waits until the program ends by itself.
-    pub fn ends(&mut self) -> ExitStatus {
-        let end = Instant::now() + PATIENCE;
+    /// Waits until the program ends.
+    pub fn wait_for_exit(&mut self) -> ExitStatus {
+        let end = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().expect("it is a child") {
-                // What it said last may still be on its way to the screen.
+                // Its last output may still be in the pseudo-terminal.
                 thread::sleep(Duration::from_millis(50));
                 return status;
             }
@@ -129,7 +129,7 @@ impl Player {
         self.child.wait().expect("it ends");
     }
 
-    /// Sends the program a signal by name.
+    /// Sends a signal to the program, by name.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
@@ -145,7 +145,7 @@ impl Drop for Player {
     }
 }
 
-/// Runs the program without a terminal, until it ends.
+/// Runs the program without a terminal until it ends.
 pub fn without_terminal(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).output().expect("the program starts")
 }

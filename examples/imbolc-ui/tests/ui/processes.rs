@@ -1,11 +1,11 @@
-//! Real processes on real terminals.
+//! Real processes in pseudo-terminals: start-up, errors, hosting and joining.
 
 use std::time::Duration;
 
 use crate::player::{Player, without_terminal};
 
-/// What the program says before it ends, in one line.
-fn complaint(arguments: &[&str]) -> String {
+/// The one line that a failing program prints.
+fn error_line(arguments: &[&str]) -> String {
     let output = without_terminal(arguments);
     assert!(!output.status.success(), "{arguments:?} succeeds");
     assert!(output.stdout.is_empty());
@@ -15,57 +15,57 @@ fn complaint(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn one_plays_alone_and_the_terminal_is_given_back() {
+fn local_session_restores_the_terminal() {
     let mut player = Player::start(&["--name", "mia"]);
-    player.sees("1  Bass");
-    player.sees("mia alone");
+    player.wait_for("1  Bass");
+    player.wait_for("mia local session");
     player.press("+");
-    player.sees("-5.0");
+    player.wait_for("-5.0");
     player.press("u");
-    player.sees("-6.0");
+    player.wait_for("-6.0");
     assert!(player.has_screen());
     player.press("q");
-    assert!(player.ends().success());
+    assert!(player.wait_for_exit().success());
     assert!(!player.has_screen());
 }
 
 #[test]
-fn a_terminal_that_is_too_small_or_none_is_one_clear_line() {
+fn unusable_terminal_is_one_line() {
     let mut player = Player::start_in(59, 16, &[]);
-    assert!(!player.ends().success());
+    assert!(!player.wait_for_exit().success());
     let screen = player.screen().replace('\n', "");
     assert!(
         screen.contains("the terminal has 59 columns and 16 lines, and 60 by 16 are"),
         "{screen}"
     );
-    assert!(complaint(&[]).contains("there is no terminal"));
+    assert!(error_line(&[]).contains("no terminal"));
 }
 
 #[test]
-fn nothing_is_written_while_nothing_moves_and_much_while_the_music_goes() {
+fn idle_program_writes_nothing() {
     let mut player = Player::start(&["--name", "mia"]);
-    player.sees("mia alone");
+    player.wait_for("mia local session");
     std::thread::sleep(Duration::from_secs(1));
     let before = player.written();
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(player.written(), before);
     player.press(" ");
-    player.sees("▶");
+    player.wait_for("▶");
     let before = player.written();
     std::thread::sleep(Duration::from_secs(1));
     assert!(player.written() > before + 100, "the playhead moves");
 }
 
 #[test]
-fn who_saves_without_a_place_for_it_is_told_which_option_names_one() {
+fn saving_without_directory_names_the_option() {
     let mut player = Player::start(&["--name", "mia"]);
-    player.sees("mia alone");
+    player.wait_for("mia local session");
     player.press(":save Song\r");
-    player.sees("the host keeps no projects: start it with --project-dir DIR");
+    player.wait_for("the host has no project directory: start it with --project-dir DIR");
 }
 
 #[test]
-fn the_help_has_examples() {
+fn help_has_examples() {
     let help = without_terminal(&["--help"]);
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).expect("text");
@@ -73,48 +73,48 @@ fn the_help_has_examples() {
 }
 
 #[test]
-fn whoever_is_told_to_end_gives_the_terminal_back() {
+fn sigterm_restores_the_terminal() {
     let mut player = Player::start(&["--name", "mia"]);
-    player.sees("mia alone");
+    player.wait_for("mia local session");
     player.signal("TERM");
-    assert!(player.ends().success());
+    assert!(player.wait_for_exit().success());
     assert!(!player.has_screen());
 }
 
-/// In the process that this starts, it is the one that panics.
+/// The test starts itself in a process, which panics.
 #[test]
-fn a_panic_gives_the_terminal_back_before_it_is_reported() {
+fn panic_restores_terminal_before_report() {
     const PANICS: &str = "IMBOLC_UI_TEST_PANICS";
     if std::env::var_os(PANICS).is_some() {
         let _screen = imbolc_ui::terminal::take().expect("a terminal");
         panic!("on purpose");
     }
-    let this = "processes::a_panic_gives_the_terminal_back_before_it_is_reported";
+    let this = "processes::panic_restores_terminal_before_report";
     let program = pty_process::blocking::Command::new(std::env::current_exe().expect("a file"))
         .args(["--exact", this, "--nocapture"])
         .env(PANICS, "1");
     let mut player = Player::start_program(100, 30, program);
-    assert!(!player.ends().success());
+    assert!(!player.wait_for_exit().success());
     assert!(!player.has_screen());
     assert!(player.screen().contains("on purpose"), "{}", player.screen());
 }
 
 #[cfg(not(feature = "net"))]
 #[test]
-fn without_the_feature_it_says_which_one_to_build_with() {
+fn missing_net_feature_is_named() {
     assert_eq!(
-        complaint(&["--server"]),
+        error_line(&["--server"]),
         "imbolc-ui: --server needs the feature net: \
          cargo run -p imbolc-ui --features net -- --server"
     );
-    assert!(complaint(&["--connect", "there:1"]).ends_with("--features net -- --connect there:1"));
+    assert!(error_line(&["--connect", "there:1"]).ends_with("--features net -- --connect there:1"));
 }
 
 #[cfg(not(feature = "mdns"))]
 #[test]
-fn without_the_feature_nothing_is_discovered() {
-    assert!(complaint(&["--discover"]).ends_with("--features mdns -- --discover"));
-    let interface = complaint(&["--interface", "lo"]);
+fn missing_mdns_feature_is_named() {
+    assert!(error_line(&["--discover"]).ends_with("--features mdns -- --discover"));
+    let interface = error_line(&["--interface", "lo"]);
     assert!(interface.ends_with("--features mdns -- --interface lo"), "{interface}");
 }
 
@@ -129,7 +129,7 @@ mod net {
 
     use super::*;
 
-    /// A directory of this test's own, empty at the beginning and gone at the end.
+    /// A temporary directory, removed at the end of the test.
     struct Directory(PathBuf);
 
     impl Directory {
@@ -152,9 +152,9 @@ mod net {
         }
     }
 
-    /// The address at which a host says that it listens.
+    /// The address that the host shows.
     fn address(host: &Player) -> String {
-        host.sees("hosting at ");
+        host.wait_for("hosting at ");
         let screen = host.screen();
         let after = screen.split("hosting at ").nth(1).expect("it is there");
         after.split_whitespace().next().expect("an address").to_owned()
@@ -163,50 +163,50 @@ mod net {
     const HOST: [&str; 6] = ["--server", "--tui", "--name", "mia", "--bind", "127.0.0.1:0"];
 
     #[test]
-    fn two_play_together_and_who_is_killed_comes_back() {
+    fn killed_client_rejoins_as_itself() {
         let state = Directory::new("together");
         let mut mia = Player::start(&HOST);
         let address = address(&mia);
         let join =
             ["--connect", &address, "--own", "1,2", "--name", "ana", "--state-dir", state.path()];
         let mut ana = Player::start(&join);
-        ana.sees("ana connected");
-        mia.sees("ana has joined");
+        ana.wait_for("ana connected");
+        mia.wait_for("ana has joined");
 
-        // An edit on one screen is read on the other.
+        // An edit on one screen appears on the other.
         ana.press("++");
-        mia.waits("the fader is up", |screen| {
+        mia.wait_until("the fader is up", |screen| {
             screen.lines().any(|line| line.contains("1  Bass") && line.contains("-4.0"))
         });
-        mia.sees("ana: 1 Bass: level -4");
+        mia.wait_for("ana: 1 Bass: level -4");
 
-        // What is Ana's, Mia does not edit.
+        // Mia cannot edit what Ana owns.
         mia.press("+");
-        mia.sees("instrument 1 belongs to ana");
+        mia.wait_for("instrument 1 belongs to ana");
 
         ana.kill();
-        mia.sees("ana away");
+        mia.wait_for("ana away");
         let mut ana = Player::start(&join);
-        ana.sees("ana connected");
-        mia.sees("ana is back");
+        ana.wait_for("ana connected");
+        mia.wait_for("ana is back");
         ana.press("-");
-        mia.sees("ana: 1 Bass: level -5");
+        mia.wait_for("ana: 1 Bass: level -5");
 
-        // The host ends the session, and whoever was in it goes on looking.
+        // The host ends the session; the client keeps working on its own copy.
         mia.press("q");
-        mia.sees("1 person is in your session: q again to end it");
+        mia.wait_for("1 person is in your session: q again to end it");
         mia.press("q");
-        assert!(mia.ends().success());
-        ana.sees("trying again: nothing is listening");
-        ana.sees("ana reconnecting: the host has ended the session; trying again");
+        assert!(mia.wait_for_exit().success());
+        ana.wait_for("reconnecting failed: nothing is listening");
+        ana.wait_for("ana reconnecting: the host has ended the session; retrying");
         ana.press("+");
-        ana.sees("-4.0*");
+        ana.wait_for("-4.0*");
         ana.press("q");
-        assert!(ana.ends().success());
+        assert!(ana.wait_for_exit().success());
     }
 
     #[test]
-    fn who_listens_everywhere_says_where_others_join() {
+    fn host_on_all_interfaces_shows_reachable_address() {
         let state = Directory::new("everywhere");
         // Announced on the loopback interface only.
         let host = ["--server", "--tui", "--name", "mia", "--bind", "[::]:0", "--interface", "lo"];
@@ -215,37 +215,37 @@ mod net {
         let address = address(&mia);
         let join = ["--connect", &address, "--name", "ana", "--state-dir", state.path()];
         let ana = Player::start(&join);
-        ana.sees("ana connected");
-        mia.sees("ana has joined");
+        ana.wait_for("ana connected");
+        mia.wait_for("ana has joined");
     }
 
     #[test]
-    fn a_window_that_is_closed_keeps_the_place() {
+    fn closed_window_keeps_the_place() {
         let state = Directory::new("window");
         let mia = Player::start(&HOST);
         let address = address(&mia);
         let join =
             ["--connect", &address, "--own", "1", "--name", "ana", "--state-dir", state.path()];
         let mut ana = Player::start(&join);
-        ana.sees("ana connected");
+        ana.wait_for("ana connected");
         ana.signal("HUP");
-        assert!(!ana.ends().success());
-        mia.sees("ana away");
+        assert!(!ana.wait_for_exit().success());
+        mia.wait_for("ana away");
     }
 
     #[test]
-    fn what_cannot_be_opened_is_one_clear_line() {
+    fn failed_open_is_one_line() {
         let state = Directory::new("complaints");
         let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = taken.local_addr().expect("its number").to_string();
         assert_eq!(
-            complaint(&["--server", "--bind", &address]),
+            error_line(&["--server", "--bind", &address]),
             format!("imbolc-ui: cannot listen at {address}: the address is in use")
         );
         drop(taken);
         let join = ["--connect", &address, "--state-dir", state.path()];
         let mut player = Player::start(&join);
-        assert!(!player.ends().success());
+        assert!(!player.wait_for_exit().success());
         let screen = player.screen();
         assert!(
             screen.contains(&format!("cannot join {address}: nothing is listening")),
@@ -256,11 +256,11 @@ mod net {
 
     #[cfg(feature = "mdns")]
     #[test]
-    fn an_interface_that_is_not_there_is_one_clear_line() {
+    fn unknown_interface_is_one_line() {
         for what in [&HOST[..], &["--discover"]] {
-            let said = complaint(&[what, &["--interface", "wlan99"]].concat());
+            let said = error_line(&[what, &["--interface", "wlan99"]].concat());
             assert!(
-                said.starts_with("imbolc-ui: there is no network interface wlan99, but "),
+                said.starts_with("imbolc-ui: no network interface wlan99; available: "),
                 "{said}"
             );
         }
@@ -268,54 +268,54 @@ mod net {
 
     #[cfg(feature = "mdns")]
     #[test]
-    fn a_session_is_found_on_the_lan_and_joined() {
+    fn session_is_discovered_and_joined() {
         let state = Directory::new("discover");
         let name = format!("Jam {}", std::process::id());
         let lo = ["--interface", "lo"];
         let host = [&HOST[..], &["--session-name", &name], &lo].concat();
         let mia = Player::start(&host);
-        mia.sees("mia hosting at ");
+        mia.wait_for("mia hosting at ");
         let look = ["--discover", "--name", "ana", "--own", "3", "--state-dir", state.path()];
         let mut ana = Player::start(&[&look[..], &lo].concat());
-        ana.waits("the session is listed", |screen| {
+        ana.wait_until("the session is listed", |screen| {
             screen.lines().any(|line| line.contains(&name) && line.contains(" 1/64 "))
         });
-        // Others may be listed above it.
+        // Other sessions may be listed above it.
         let screen = ana.screen();
         let row = screen.lines().position(|line| line.contains(&name)).expect("it is listed");
         for _ in 2..row {
             ana.press("\x1b[B");
         }
         ana.press("\r");
-        ana.sees("ana connected");
-        mia.sees("ana owns 3 Pad");
+        ana.wait_for("ana connected");
+        mia.wait_for("ana owns 3 Pad");
     }
 
-    /// Somebody who takes connections, and answers as told.
-    fn stranger(answer: Option<&'static str>) -> String {
+    /// A listener that accepts one connection and sends `answer`.
+    fn fake_host(answer: Option<&'static str>) -> String {
         use std::io::Write as _;
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its number").to_string();
         std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("somebody comes");
+            let (mut stream, _) = listener.accept().expect("a connection");
             if let Some(answer) = answer {
                 let length = u32::try_from(answer.len()).expect("short").to_be_bytes();
                 stream.write_all(&[&length[..], answer.as_bytes()].concat()).expect("it listens");
             }
-            // Until it hangs up.
+            // Until the client closes the connection.
             let _ = stream.read_to_end(&mut Vec::new());
         });
         address
     }
 
     #[test]
-    fn a_host_that_does_not_answer_or_does_not_match_is_one_clear_line() {
+    fn unusable_host_is_one_line() {
         let state = Directory::new("strangers");
         let other = r#"{"Error":{"WrongProtocol":{"speaks":99}}}"#;
         for (answer, why) in [(None, "the host does not answer"), (Some(other), "version 99")] {
-            let address = stranger(answer);
+            let address = fake_host(answer);
             let mut player = Player::start(&["--connect", &address, "--state-dir", state.path()]);
-            assert!(!player.ends().success());
+            assert!(!player.wait_for_exit().success());
             let screen = player.screen();
             assert!(screen.contains(&format!("cannot join {address}:")), "{screen}");
             assert!(screen.contains(why), "{screen}");
@@ -339,8 +339,8 @@ mod net {
             Self { child, lines }
         }
 
-        /// Waits for a line in which `text` is.
-        fn prints(&mut self, text: &str) -> String {
+        /// Waits for a line that contains `text`.
+        fn wait_for_line(&mut self, text: &str) -> String {
             let mut said = Vec::new();
             for line in self.lines.by_ref() {
                 let line = line.expect("text");
@@ -361,7 +361,7 @@ mod net {
     }
 
     #[test]
-    fn a_host_without_a_screen_says_who_comes_and_goes_and_tells_them_when_it_ends() {
+    fn headless_host_prints_joins_leaves_and_its_end() {
         let state = Directory::new("headless");
         let mut host = Headless::start(&[
             "--server",
@@ -372,30 +372,30 @@ mod net {
             "--bind",
             "127.0.0.1:0",
         ]);
-        let greeting = host.prints("Friday is hosting at ");
+        let greeting = host.wait_for_line("Friday is hosting at ");
         let address = greeting.split_whitespace().nth(4).expect("an address").trim_end_matches(',');
-        host.prints("[1 here | stopped, 120 bpm, c");
+        host.wait_for_line("[1 here | stopped, 120 bpm, c");
         let join = ["--connect", address, "--name", "ana", "--state-dir", state.path()];
         let mut ana = Player::start(&join);
-        ana.sees("Friday");
-        host.prints("ana has joined");
-        host.prints("[2 here |");
+        ana.wait_for("Friday");
+        host.wait_for_line("ana has joined");
+        host.wait_for_line("[2 here |");
         ana.press("q");
-        assert!(ana.ends().success());
-        host.prints("ana has left");
+        assert!(ana.wait_for_exit().success());
+        host.wait_for_line("ana has left");
 
         let mut ben =
             Player::start(&["--connect", address, "--name", "ben", "--state-dir", state.path()]);
-        ben.sees("ben connected");
-        host.prints("ben has joined");
+        ben.wait_for("ben connected");
+        host.wait_for_line("ben has joined");
         let id = host.child.id().to_string();
         assert!(
             Command::new("kill").args(["-s", "INT", &id]).status().expect("kill runs").success()
         );
-        ben.sees("ben reconnecting: ");
-        host.prints("the session ends");
+        ben.wait_for("ben reconnecting: ");
+        host.wait_for_line("the session has ended");
         assert!(host.child.wait().expect("it ends").success());
         ben.press("q");
-        assert!(ben.ends().success());
+        assert!(ben.wait_for_exit().success());
     }
 }

@@ -1,12 +1,12 @@
-//! Snapshots in, screens out: every pane in every scene.
+//! Every pane in every scene, as snapshots.
 //!
-//! `INSTA_UPDATE=always cargo test -p imbolc-ui --test ui` writes them anew.
+//! Update them with `INSTA_UPDATE=always cargo test -p imbolc-ui --test ui`.
 
 use imbolc_net::studio::Pane;
 
 use crate::stage::{BASS, LEAD, Scene, Stage};
 
-/// The panes, and which keys lead to what there is to be seen.
+/// The panes, and the keys that lead to something to see.
 pub const PANES: [(Pane, &str); 8] = [
     (Pane::Instruments, ""),
     (Pane::Mixer, ""),
@@ -18,7 +18,7 @@ pub const PANES: [(Pane, &str); 8] = [
     (Pane::People, ""),
 ];
 
-/// What they are called.
+/// Their titles.
 const TITLES: [&str; 8] =
     ["Instruments", "Mixer", "Roll", "Drums", "Auto", "Arrange", "Session", "People"];
 
@@ -35,20 +35,20 @@ fn every_pane_in_every_scene() {
 }
 
 #[test]
-fn whoever_is_away_is_so_for_a_counted_time() {
+fn absence_shows_its_duration() {
     let screen = Stage::new(Scene::Joined).screen();
     assert!(screen.contains("ben away 7 s"), "{screen}");
 }
 
 #[test]
-fn a_participant_has_one_colour() {
+fn participants_have_different_colours() {
     let mut stage = Stage::new(Scene::Hosting);
     let (ana, ben) = (stage.colour_of("ana"), stage.colour_of("ben"));
     assert!(ana.is_some() && ben.is_some() && ana != ben, "{ana:?} {ben:?}");
 }
 
 #[test]
-fn an_edit_that_is_not_confirmed_is_marked_until_it_is() {
+fn unconfirmed_edit_is_marked() {
     let mut stage = Stage::new(Scene::Reconnecting);
     stage.press("+");
     assert!(stage.screen().contains("-5.0*"), "{}", stage.screen());
@@ -58,30 +58,30 @@ fn an_edit_that_is_not_confirmed_is_marked_until_it_is() {
 }
 
 #[test]
-fn somebody_elses_edit_is_shown_and_told() {
+fn remote_edit_is_shown_with_a_message() {
     let mut stage = Stage::new(Scene::Joined);
-    stage.somebody(&crate::band::cutoff(LEAD, 512.0));
+    stage.remote_edit(&crate::band::cutoff(LEAD, 512.0));
     let screen = stage.press("]").screen();
     assert!(screen.contains("filter cutoff 512"), "{screen}");
     assert!(screen.contains("ben: 2 Lead: filter cutoff 512"), "{screen}");
-    stage.somebody(&crate::band::cutoff(BASS, 99.0));
-    assert!(!stage.screen().contains("ana: 1 Bass"), "one's own edits are no news");
+    stage.remote_edit(&crate::band::cutoff(BASS, 99.0));
+    assert!(!stage.screen().contains("ana: 1 Bass"), "own edits are not reported");
 }
 
 #[test]
-fn all_keys_can_be_read_also_on_the_smallest_terminal() {
-    let mut stage = Stage::new(Scene::Alone);
+fn help_scrolls_on_smallest_terminal() {
+    let mut stage = Stage::new(Scene::Local);
     assert!(stage.press("?").screen().contains("Ctrl-C"));
     stage.resize(60, 16);
     assert!(!stage.screen().contains("Ctrl-C"));
     assert!(stage.press("<down><down><down><down><down>").screen().contains("Ctrl-C"));
     assert!(!stage.press("<esc>").screen().contains("Ctrl-C"), "{}", stage.screen());
-    assert!(stage.press("?").screen().contains("another instrument"), "from the beginning");
+    assert!(stage.press("?").screen().contains("previous, next row"), "from the start");
 }
 
 #[test]
-fn a_terminal_that_has_become_too_small_says_so() {
-    let mut stage = Stage::new(Scene::Alone);
+fn too_small_terminal_shows_a_hint() {
+    let mut stage = Stage::new(Scene::Local);
     stage.resize(59, 16);
     let screen = stage.screen();
     assert!(screen.starts_with("the terminal has 59 columns and 16 lines"), "{screen}");
@@ -90,8 +90,8 @@ fn a_terminal_that_has_become_too_small_says_so() {
 }
 
 #[test]
-fn every_pane_has_its_number_on_the_smallest_terminal() {
-    let mut stage = Stage::new(Scene::Alone);
+fn tabs_fit_on_smallest_terminal() {
+    let mut stage = Stage::new(Scene::Local);
     stage.resize(60, 16);
     for (at, (pane, _)) in PANES.into_iter().enumerate() {
         let screen = stage.show(pane).screen();
@@ -104,7 +104,7 @@ fn every_pane_has_its_number_on_the_smallest_terminal() {
 }
 
 #[test]
-fn on_eighty_columns_it_is_seen_whose_an_instrument_is_and_who_is_away() {
+fn owner_and_absence_fit_on_eighty_columns() {
     let mut stage = Stage::new(Scene::Joined);
     stage.resize(80, 24);
     assert!(stage.screen().contains("ben away 7 s"), "{}", stage.screen());
@@ -114,7 +114,7 @@ fn on_eighty_columns_it_is_seen_whose_an_instrument_is_and_who_is_away() {
 }
 
 #[test]
-fn how_the_network_is_doing_is_seen_while_one_types() {
+fn status_is_visible_while_typing() {
     let mut stage = Stage::new(Scene::Reconnecting);
     let screen = stage.press(":tempo").screen();
     assert!(screen.contains(":tempo") && screen.contains("kept for 42 s"), "{screen}");

@@ -1,4 +1,4 @@
-//! The session.
+//! The session pane: what its keys do, and what it shows.
 
 use imbolc_net::{
     protocol::Refusal,
@@ -18,9 +18,9 @@ fn session(scene: Scene) -> Stage {
     stage
 }
 
-/// What keys do with the cursor so many rows from the top.
+/// The actions that keys dispatch with the cursor on a row.
 fn on_row(row: usize, keys: &str) -> Vec<NetworkAction> {
-    let mut stage = session(Scene::Alone);
+    let mut stage = session(Scene::Local);
     stage.press(&"<down>".repeat(row)).press(keys).dispatched()
 }
 
@@ -78,7 +78,7 @@ fn every_row_changes_what_it_shows() {
 }
 
 #[test]
-fn what_is_better_typed_is_typed() {
+fn enter_opens_palette_with_value() {
     let name = |text| Name::new(text).unwrap();
     let project = |text| ProjectName::new(text).unwrap();
     for (row, keys, done) in [
@@ -105,28 +105,28 @@ fn what_is_better_typed_is_typed() {
 }
 
 #[test]
-fn what_can_only_be_looked_at_stays_as_it_is() {
+fn read_only_rows_do_not_change() {
     for row in [17, 18, 19, 21, 25] {
         assert!(on_row(row, "+-<right><left><pageup>").is_empty(), "row {row}");
     }
 }
 
 #[test]
-fn the_privilege_is_asked_for_and_given_up() {
+fn enter_requests_or_releases_privilege() {
     let down = "<down>".repeat(17);
     let mut ana = session(Scene::Joined);
-    assert_eq!(ana.press(&down).press("<enter>").wishes(), ["privilege"]);
-    assert_eq!(session(Scene::Hosting).press(&down).press("<enter>").wishes(), ["yield"]);
-    ana.reseat(|roster| roster.privileged = roster.as_owner(BEN));
+    assert_eq!(ana.press(&down).press("<enter>").requests(), ["privilege"]);
+    assert_eq!(session(Scene::Hosting).press(&down).press("<enter>").requests(), ["yield"]);
+    ana.edit_roster(|roster| roster.privileged = roster.as_owner(BEN));
     assert!(ana.screen().contains("★ ben away 7 s"), "{}", ana.screen());
-    ana.reseat(|roster| roster.privileged = None);
-    assert!(ana.screen().contains("nobody: Enter asks for it"), "{}", ana.screen());
+    ana.edit_roster(|roster| roster.privileged = None);
+    assert!(ana.screen().contains("free: Enter takes it"), "{}", ana.screen());
 }
 
 #[test]
-fn without_the_privilege_an_edit_is_refused_and_said_so() {
+fn edit_without_privilege_is_refused() {
     let mut stage = session(Scene::Joined);
-    stage.refuses(Refusal::NotPrivileged { holder: stage.owner(MIA) });
+    stage.refuse_all(Refusal::NotPrivileged { holder: stage.owner(MIA) });
     let screen = stage.press("<down>+").screen();
     assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
     assert_eq!(stage.dispatched(), [set(SessionSetting::Tempo(Bpm::of(121.0)))]);
@@ -134,18 +134,18 @@ fn without_the_privilege_an_edit_is_refused_and_said_so() {
 }
 
 #[test]
-fn what_is_not_confirmed_is_marked_and_what_others_change_is_shown() {
+fn unconfirmed_is_marked_and_remote_edit_appears() {
     let mut stage = session(Scene::Reconnecting);
     let screen = stage.press("<down>+").screen();
     assert!(screen.contains("121.0 bpm*"), "{screen}");
     assert_eq!(screen.matches('*').count(), 1, "{screen}");
     let mut stage = session(Scene::Joined);
-    stage.somebody(&set(SessionSetting::Key(Key::FSharp)));
+    stage.remote_edit(&set(SessionSetting::Key(Key::FSharp)));
     assert!(stage.screen().contains("F♯"), "{}", stage.screen());
 }
 
 #[test]
-fn the_row_under_the_cursor_is_seen_on_the_smallest_terminal() {
+fn current_row_is_visible_on_smallest_terminal() {
     let mut stage = session(Scene::Joined);
     stage.resize(60, 16);
     insta::assert_snapshot!(stage.screen());
@@ -159,8 +159,8 @@ fn the_row_under_the_cursor_is_seen_on_the_smallest_terminal() {
 }
 
 #[test]
-fn nothing_much_in_a_new_session() {
-    let mut stage = Stage::with(Scene::Alone, StudioState::default());
+fn new_session_shows_defaults() {
+    let mut stage = Stage::with_studio(Scene::Local, StudioState::default());
     let screen = stage.show(Pane::Session).screen();
     for shown in ["not saved yet", "nothing yet", "SynthDefs     none"] {
         assert!(screen.contains(shown), "{shown}: {screen}");

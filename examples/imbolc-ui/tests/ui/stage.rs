@@ -1,4 +1,4 @@
-//! What a test sets up: what the UI is shown, and what happens to it.
+//! The test harness: a UI on a mock dispatcher and an in-memory terminal.
 
 use std::{
     sync::{Arc, Mutex},
@@ -20,7 +20,7 @@ use imbolc_net::{
     },
 };
 use imbolc_ui::app::App;
-use ratatui::{Terminal, backend::TestBackend, style::Color};
+use ratatui::{Terminal, backend::TestBackend, buffer::Buffer, style::Color};
 use tokio::sync::broadcast;
 
 use crate::band;
@@ -34,35 +34,35 @@ pub const MIA: ClientId = ClientId::HOST;
 pub const ANA: ClientId = ClientId(1);
 pub const BEN: ClientId = ClientId(2);
 
-/// As whom, and how, one sees the session.
+/// Which participant the UI belongs to, and how it is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scene {
-    /// Mia, alone.
-    Alone,
+    /// Mia, in a local session.
+    Local,
     /// Mia, who hosts Ana and Ben; Ben is away.
     Hosting,
     /// Ana, who has joined.
     Joined,
-    /// Ana, of whom an edit was just refused.
+    /// Ana, who has just had an edit rejected.
     Refused,
-    /// Ana, who has lost the connection and goes on editing.
+    /// Ana, who has lost the connection and keeps editing.
     Reconnecting,
 }
 
 impl Scene {
     pub const ALL: [Self; 5] =
-        [Self::Alone, Self::Hosting, Self::Joined, Self::Refused, Self::Reconnecting];
+        [Self::Local, Self::Hosting, Self::Joined, Self::Refused, Self::Reconnecting];
 
     fn me(self) -> ClientId {
         match self {
-            Self::Alone | Self::Hosting => MIA,
+            Self::Local | Self::Hosting => MIA,
             Self::Joined | Self::Refused | Self::Reconnecting => ANA,
         }
     }
 
     fn status(self) -> Status {
         match self {
-            Self::Alone => Status::Alone,
+            Self::Local => Status::Alone,
             Self::Hosting => Status::Hosting { address: "192.168.1.20:9999".parse().ok() },
             Self::Joined | Self::Refused => {
                 Status::Connected { round_trip: Some(Duration::from_micros(2400)) }
@@ -71,7 +71,7 @@ impl Scene {
                 since: Instant::now(),
                 reason: ConnectionError::Closed,
                 attempt: None,
-                // Half a second more, so that it says 42 for a while.
+                // Half a second more, so that the screen says 42 during the test.
                 until: Instant::now() + Duration::from_millis(42_500),
             },
         }
@@ -81,7 +81,7 @@ impl Scene {
         let mut roster = Roster::default();
         let mut join = |id, participant| roster.participants.insert(id, participant);
         join(MIA, Participant::new("mia"));
-        if self != Self::Alone {
+        if self != Self::Local {
             join(ANA, Participant { round_trip: Some(Millis(5)), ..Participant::new("ana") });
             let since = Timestamp::from_micros(80_000_000);
             join(
@@ -90,7 +90,7 @@ impl Scene {
             );
         }
         let owners: &[(InstrumentId, ClientId)] = match self {
-            Self::Alone => &[(BASS, MIA), (LEAD, MIA), (PAD, MIA), (DRUMS, MIA)],
+            Self::Local => &[(BASS, MIA), (LEAD, MIA), (PAD, MIA), (DRUMS, MIA)],
             _ => &[(BASS, ANA), (LEAD, BEN), (DRUMS, ANA)],
         };
         for (instrument, owner) in owners {
@@ -102,7 +102,7 @@ impl Scene {
     }
 }
 
-/// A UI on a stage.
+/// A UI with a mock dispatcher.
 pub struct Stage {
     pub app: App,
     me: ClientId,
@@ -112,31 +112,31 @@ pub struct Stage {
     terminal: Terminal<TestBackend>,
 }
 
-/// What the dispatcher shows, and what it was asked.
+/// The state of the mock dispatcher, and the calls it received.
 struct Shown {
     state: Arc<NetworkState>,
     confirmed: Arc<NetworkState>,
     metering: Metering,
-    /// Whether the playhead is somewhere else whenever it is looked at.
+    /// Whether the playhead moves each time it is read.
     moves: bool,
     status: Status,
     /// How often the snapshot was loaded.
     loads: u32,
-    /// Whether what is dispatched is confirmed at once.
+    /// Whether dispatched actions are confirmed immediately.
     online: bool,
     dispatched: Vec<NetworkAction>,
-    wishes: Vec<String>,
+    requests: Vec<String>,
     refuses: Option<Refusal>,
 }
 
 impl Stage {
-    /// The band of [`band::studio`], seen as in `scene`.
+    /// The studio of [`band::studio`] in a scene.
     pub fn new(scene: Scene) -> Self {
-        Self::with(scene, band::studio())
+        Self::with_studio(scene, band::studio())
     }
 
-    /// Another studio, seen as in `scene`.
-    pub fn with(scene: Scene, model: StudioState) -> Self {
+    /// Another studio in a scene.
+    pub fn with_studio(scene: Scene, model: StudioState) -> Self {
         let state = NetworkState { seq: Seq(1), model, roster: Arc::new(scene.roster()) };
         let state = Arc::new(state);
         let shown = Arc::new(Mutex::new(Shown {
@@ -148,7 +148,7 @@ impl Stage {
             loads: 0,
             online: scene != Scene::Reconnecting,
             dispatched: Vec::new(),
-            wishes: Vec::new(),
+            requests: Vec::new(),
             refuses: None,
         }));
         let sender = broadcast::Sender::new(64);
@@ -160,10 +160,10 @@ impl Stage {
         if scene == Scene::Refused {
             let action = band::cutoff(LEAD, 1234.0);
             let reason = Refusal::NotOwner { instrument: LEAD, owner: stage.owner(BEN) };
-            stage.happens(Event::Session(SessionEvent::Refused { action, reason }));
+            stage.emit(Event::Session(SessionEvent::Refused { action, reason }));
         }
         if scene == Scene::Reconnecting {
-            stage.happens(Event::Status(scene.status()));
+            stage.emit(Event::Status(scene.status()));
         }
         stage
     }
@@ -177,15 +177,15 @@ impl Stage {
         self.shown().state.roster.as_owner(client)
     }
 
-    /// The studio as it is shown now.
+    /// The current state of the model.
     pub fn studio(&self) -> StudioState {
         self.shown().state.model.clone()
     }
 
-    /// Somebody else does something.
-    pub fn somebody(&mut self, action: &NetworkAction) {
-        self.shown().carry_out(action, true);
-        self.happens(Event::Changed(DirtyFlags::ALL));
+    /// Another participant applies an action.
+    pub fn remote_edit(&mut self, action: &NetworkAction) {
+        self.shown().apply(action, true);
+        self.emit(Event::Changed(DirtyFlags::ALL));
     }
 
     /// How often the snapshot was loaded since the last call.
@@ -193,8 +193,8 @@ impl Stage {
         std::mem::take(&mut self.shown().loads)
     }
 
-    /// The studio becomes another one, and nobody is told.
-    pub fn replace(&mut self, edit: impl FnOnce(&mut StudioState)) {
+    /// Replaces the state without an event.
+    pub fn replace_state(&mut self, edit: impl FnOnce(&mut StudioState)) {
         let mut shown = self.shown();
         let mut state = (*shown.state).clone();
         edit(&mut state.model);
@@ -202,8 +202,8 @@ impl Stage {
         shown.confirmed = Arc::clone(&shown.state);
     }
 
-    /// The roster becomes another one.
-    pub fn reseat(&mut self, edit: impl FnOnce(&mut Roster)) {
+    /// Edits the roster.
+    pub fn edit_roster(&mut self, edit: impl FnOnce(&mut Roster)) {
         {
             let mut shown = self.shown();
             let mut state = (*shown.state).clone();
@@ -211,13 +211,13 @@ impl Stage {
             shown.state = Arc::new(state);
             shown.confirmed = Arc::clone(&shown.state);
         }
-        self.happens(Event::Changed(DirtyFlags::ROSTER));
+        self.emit(Event::Changed(DirtyFlags::ROSTER));
     }
 
-    /// The music goes, and is here.
-    pub fn plays(&mut self, playhead: u32, peak: f32) {
+    /// Starts playback at a position with a peak level.
+    pub fn play_at(&mut self, playhead: u32, peak: f32) {
         let peak = Decibels::new(peak).expect("in range");
-        self.replace(|studio| studio.transport.playing = true);
+        self.replace_state(|studio| studio.transport.playing = true);
         self.shown().metering = Metering {
             playhead: Ticks::new(playhead).expect("in range"),
             tempo: Bpm::of(120.0),
@@ -226,44 +226,44 @@ impl Stage {
         };
     }
 
-    /// The dispatcher does differently, and tells of it.
-    pub fn becomes(&mut self, status: Status) {
+    /// Changes the status of the dispatcher, with its event.
+    pub fn set_status(&mut self, status: Status) {
         self.shown().status = status.clone();
-        self.happens(Event::Status(status));
+        self.emit(Event::Status(status));
     }
 
-    /// From now on the meters are never twice the same.
-    pub fn moves(&mut self) {
+    /// From now on the meters differ each time they are read.
+    pub fn animate_meters(&mut self) {
         self.shown().moves = true;
     }
 
-    /// A dispatcher that shows the same, and what it tells.
+    /// A second dispatcher with the same state, and its events.
     pub fn dispatcher(&self) -> (Arc<dyn Dispatcher>, Events) {
         let me = self.me;
         (Arc::new(mock(me, &self.shown, &self.sender)), Events::new(self.sender.subscribe()))
     }
 
-    /// From now on the dispatcher refuses everything at once.
-    pub fn refuses(&mut self, why: Refusal) {
+    /// From now on the dispatcher refuses every action.
+    pub fn refuse_all(&mut self, why: Refusal) {
         self.shown().refuses = Some(why);
     }
 
-    /// The dispatcher tells of something.
-    pub fn happens(&mut self, event: Event) {
+    /// Emits an event.
+    pub fn emit(&mut self, event: Event) {
         self.sender.send(event).expect("the UI listens");
-        self.settle();
+        self.drain_events();
     }
 
-    fn settle(&mut self) {
+    fn drain_events(&mut self) {
         while let Some(event) = self.events.try_next() {
-            self.app.notice(event);
+            self.app.handle_event(event);
         }
     }
 
-    /// Goes to a pane, as by its number.
+    /// Switches to a pane.
     pub fn show(&mut self, pane: Pane) -> &mut Self {
         for _ in 0..8 {
-            if self.app.mine().pane() == pane {
+            if self.app.client_state().pane() == pane {
                 return self;
             }
             self.press("<tab>");
@@ -271,31 +271,31 @@ impl Stage {
         panic!("there is no pane {pane:?}");
     }
 
-    /// Presses keys, one after the other: a letter is itself, `<up>` a key.
+    /// Presses keys: a letter is itself, `<up>` is a named key.
     pub fn press(&mut self, keys: &str) -> &mut Self {
         for key in parse(keys) {
-            self.app.key(key);
-            self.settle();
+            self.app.handle_key(key);
+            self.drain_events();
         }
         self
     }
 
-    /// What was dispatched since the last call.
+    /// The actions dispatched since the last call.
     pub fn dispatched(&mut self) -> Vec<NetworkAction> {
         std::mem::take(&mut self.shown().dispatched)
     }
 
-    /// What else was asked of the dispatcher since the last call.
-    pub fn wishes(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.shown().wishes)
+    /// The other requests to the dispatcher since the last call.
+    pub fn requests(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.shown().requests)
     }
 
-    /// What is on the screen.
+    /// The current screen as text.
     pub fn screen(&mut self) -> String {
-        self.settle();
+        self.drain_events();
         self.terminal.draw(|frame| self.app.draw(frame)).expect("in memory");
         let screen = self.terminal.backend().to_string();
-        // As it is, without the quotation marks of the backend.
+        // Without the quotation marks that the backend adds.
         let line = |line: &str| {
             let line = line.strip_prefix('"').unwrap_or(line);
             line.strip_suffix('"').unwrap_or(line).trim_end().to_owned()
@@ -303,12 +303,18 @@ impl Stage {
         screen.lines().map(line).collect::<Vec<_>>().join("\n")
     }
 
-    /// The screen from now on.
+    /// The current screen in colour.
+    pub fn buffer(&mut self) -> Buffer {
+        self.screen();
+        self.terminal.backend().buffer().clone()
+    }
+
+    /// Changes the size of the terminal.
     pub fn resize(&mut self, width: u16, height: u16) {
         self.terminal = Terminal::new(TestBackend::new(width, height)).expect("in memory");
     }
 
-    /// The colour in which `text` is on the screen.
+    /// The colour of `text` on the screen.
     pub fn colour_of(&mut self, text: &str) -> Option<Color> {
         let screen = self.screen();
         let (y, line) = screen.lines().enumerate().find(|(_, line)| line.contains(text))?;
@@ -320,7 +326,7 @@ impl Stage {
 }
 
 impl Shown {
-    fn carry_out(&mut self, action: &NetworkAction, certain: bool) {
+    fn apply(&mut self, action: &NetworkAction, certain: bool) {
         let mut state = (*self.state).clone();
         Studio::reduce(&mut state.model, action).expect("it makes sense");
         state.seq = Seq(state.seq.0 + 1);
@@ -331,7 +337,7 @@ impl Shown {
     }
 }
 
-/// A dispatcher that shows what `shown` says, and lets actions show in it.
+/// A mock dispatcher that reads and changes `shown`.
 fn mock(
     me: ClientId,
     shown: &Arc<Mutex<Shown>>,
@@ -385,39 +391,39 @@ fn mock(
         let mut tried = shown.state.model.clone();
         Studio::reduce(&mut tried, &action).map_err(Refusal::Invalid)?;
         let certain = shown.online;
-        shown.carry_out(&action, certain);
+        shown.apply(&action, certain);
         drop(shown);
         let _ = events.send(Event::Changed(DirtyFlags::ALL));
         Ok(())
     });
-    macro_rules! wishes {
+    macro_rules! requests {
         ($expect:ident, $words:literal) => {{
             let shown = with();
             mock.$expect().returning(move || {
-                shown.lock().expect("no test has panicked").wishes.push($words.into());
+                shown.lock().expect("no test has panicked").requests.push($words.into());
                 Ok(())
             });
         }};
         ($expect:ident, $words:literal, of) => {{
             let shown = with();
             mock.$expect().returning(move |ids| {
-                let wish = format!("{} {ids:?}", $words);
-                shown.lock().expect("no test has panicked").wishes.push(wish);
+                let request = format!("{} {ids:?}", $words);
+                shown.lock().expect("no test has panicked").requests.push(request);
                 Ok(())
             });
         }};
     }
-    wishes!(expect_undo, "undo");
-    wishes!(expect_redo, "redo");
-    wishes!(expect_request_privilege, "privilege");
-    wishes!(expect_release_privilege, "yield");
-    wishes!(expect_resynchronise, "sync");
-    wishes!(expect_request_ownership, "own", of);
-    wishes!(expect_release_ownership, "release", of);
+    requests!(expect_undo, "undo");
+    requests!(expect_redo, "redo");
+    requests!(expect_request_privilege, "privilege");
+    requests!(expect_release_privilege, "yield");
+    requests!(expect_resynchronise, "sync");
+    requests!(expect_request_ownership, "own", of);
+    requests!(expect_release_ownership, "release", of);
     mock
 }
 
-/// Keys as they are written in a test.
+/// Parses the keys of a test.
 fn parse(keys: &str) -> Vec<KeyEvent> {
     let mut parsed = Vec::new();
     let mut rest = keys;

@@ -1,4 +1,4 @@
-//! How one is doing, in the last line of the screen.
+//! The status line, the last line of the screen.
 
 use std::time::Instant;
 
@@ -6,39 +6,39 @@ use imbolc_net::dispatcher::{ConnectionError, Status};
 
 use crate::stage::{Scene, Stage};
 
-/// The last line of the screen.
+/// The status line.
 fn line(stage: &mut Stage) -> String {
     let screen = stage.screen();
     screen.lines().last().expect("there are lines").to_owned()
 }
 
 #[test]
-fn a_host_that_listens_everywhere_shows_an_address_that_can_be_typed() {
+fn host_on_all_interfaces_shows_one_to_join() {
     let mut stage = Stage::new(Scene::Hosting);
     for everywhere in ["0.0.0.0:9999", "[::]:9999"] {
-        stage.becomes(Status::Hosting { address: everywhere.parse().ok() });
+        stage.set_status(Status::Hosting { address: everywhere.parse().ok() });
         let line = line(&mut stage);
         assert!(line.contains("mia hosting at "), "{line}");
         assert!(line.contains(":9999") && !line.contains(everywhere), "{line}");
     }
-    stage.becomes(Status::Hosting { address: "192.168.1.7:7000".parse().ok() });
+    stage.set_status(Status::Hosting { address: "192.168.1.7:7000".parse().ok() });
     let line = line(&mut stage);
     assert!(line.contains("mia hosting at 192.168.1.7:7000 "), "{line}");
 }
 
 #[test]
-fn why_the_connection_is_lost_stays_while_attempts_fail() {
+fn loss_reason_stays_while_attempts_fail() {
     let mut stage = Stage::new(Scene::Joined);
     let since = Instant::now();
     let lost = |reason, attempt| Status::Reconnecting { since, reason, attempt, until: since };
-    stage.becomes(lost(ConnectionError::Shutdown, None));
+    stage.set_status(lost(ConnectionError::Shutdown, None));
     let refused = || Some(ConnectionError::Network("nothing is listening there".into()));
-    stage.becomes(lost(ConnectionError::Shutdown, refused()));
-    let end = "ana reconnecting: the host has ended the session; trying again";
+    stage.set_status(lost(ConnectionError::Shutdown, refused()));
+    let end = "ana reconnecting: the host has ended the session; retrying";
     assert!(line(&mut stage).starts_with(end), "{}", line(&mut stage));
-    // Why the attempts fail is told beside it.
-    assert!(stage.screen().contains("trying again: nothing is listening there"));
-    stage.becomes(lost(ConnectionError::Closed, refused()));
+    // Why the attempts fail is in the message log.
+    assert!(stage.screen().contains("reconnecting failed: nothing is listening there"));
+    stage.set_status(lost(ConnectionError::Closed, refused()));
     let closed = "ana reconnecting: the host has closed the connection; your place may be gone";
     assert!(line(&mut stage).starts_with(closed), "{}", line(&mut stage));
 }

@@ -1,5 +1,7 @@
-//! Inside a strip: its effects, in the order in which the sound goes through
-//! them, and its sends.
+//! Inside a strip: its effects in the order of the signal, and its sends.
+//!
+//! It reads a view and returns intents; the parameters of an effect are shown, not
+//! edited.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::studio::{BusSend, ChainSetting, Sends, Slot, SlotId};
@@ -11,21 +13,26 @@ use ratatui::{
 };
 
 use super::{
-    column,
     strip::{Strip, StripId},
+    strip_view,
 };
-use crate::{intent::Intent, theme, view::View, words};
+use crate::{describe, intent::Intent, theme, view::View};
 
 /// The cursor inside a strip.
 #[derive(Debug, Default)]
-pub(super) struct Effects {
-    /// The effect under it, or that was under it.
+pub(super) struct EffectCursor {
+    /// The effect under the cursor; it may have been deleted since.
     slot: Option<SlotId>,
 }
 
-impl Effects {
-    /// What a key stands for; `None` if it is for the strip.
-    pub(super) fn key(&mut self, key: KeyEvent, id: StripId, strip: &Strip) -> Option<Intent> {
+impl EffectCursor {
+    /// Translates a key; `None` leaves it to the strip.
+    pub(super) fn handle_key(
+        &mut self,
+        key: KeyEvent,
+        id: StripId,
+        strip: &Strip,
+    ) -> Option<Intent> {
         let slots = strip.chain.as_ref()?.slots();
         let at = self.at(slots);
         let slot = slots.get(at)?;
@@ -40,7 +47,7 @@ impl Effects {
                 self.shift(id, slot.id, Some(at + 1).filter(|to| *to < slots.len()))
             }
             KeyCode::Char('D') | KeyCode::Delete => {
-                // The cursor goes to what comes in its place.
+                // The cursor moves to the effect that takes its place.
                 self.choose(
                     slots,
                     if at + 1 < slots.len() { at + 1 } else { at.saturating_sub(1) },
@@ -51,7 +58,7 @@ impl Effects {
         })
     }
 
-    /// Where in the chain the cursor is.
+    /// The index of the cursor in the chain.
     fn at(&self, slots: &[Slot]) -> usize {
         slots.iter().position(|slot| Some(slot.id) == self.slot).unwrap_or_default()
     }
@@ -61,7 +68,7 @@ impl Effects {
         Intent::Nothing
     }
 
-    /// Moves an effect there, and the cursor with it.
+    /// Moves an effect within the chain, together with the cursor.
     fn shift(&mut self, id: StripId, slot: SlotId, to: Option<usize>) -> Intent {
         self.slot = Some(slot);
         let to = to.and_then(|to| u8::try_from(to).ok());
@@ -73,18 +80,18 @@ impl Effects {
         let Some(strip) = id.of(view.studio()) else { return };
         let slots = strip.chain.as_ref().map_or(&[][..], |chain| chain.slots());
         let sends = strip.sends.as_ref();
-        // The sends take what they need, up to half of the room.
+        // The sends get the rows that they need, up to half of the area.
         let rows = usize::from(area.height);
         let below = sends.map_or(0, |sends| (sends.iter().count() + 2).min(rows / 2));
         let rows = rows.saturating_sub(below + 1);
         let mut lines = vec![Line::styled("Effects", theme::HEADING)];
         if slots.is_empty() {
-            lines.push(Line::styled("none: e adds one", theme::QUIET));
+            lines.push(Line::styled("none: press e to add one", theme::DIM));
         }
         let at = self.at(slots);
         let first = (at + 1).saturating_sub(rows);
         for (place, slot) in slots.iter().enumerate().skip(first).take(rows) {
-            let mut line = effect(place, slot, id, view, area.width.into());
+            let mut line = effect_line(place, slot, id, view, area.width.into());
             if place == at {
                 line = line.style(theme::SELECTED);
             }
@@ -93,45 +100,52 @@ impl Effects {
         if let Some(sends) = sends {
             lines.push(Line::default());
             lines.push(Line::styled("Sends", theme::HEADING));
-            lines.extend(draw_sends(sends, id, view));
+            lines.extend(send_lines(sends, id, view));
         }
         Paragraph::new(lines).render(area, buffer);
     }
 }
 
-/// An effect: its place, what it is, and how its knobs are.
-fn effect(place: usize, slot: &Slot, id: StripId, view: &View, width: usize) -> Line<'static> {
-    let certain = view.is_certain(|studio| {
+/// An effect: its index, its kind and its parameters.
+fn effect_line(place: usize, slot: &Slot, id: StripId, view: &View, width: usize) -> Line<'static> {
+    let certain = view.is_confirmed(|studio| {
         let chain = id.of(studio)?.chain?;
         let at = chain.slots().iter().position(|other| other.id == slot.id)?;
         Some((at, chain.slots()[at].clone()))
     });
-    let kind = words::of(slot.effect.kind());
-    let knobs = words::of(&slot.effect);
-    // Of an effect with many knobs there is but an ellipsis: it says nothing.
+    let kind = describe::label(slot.effect.kind());
+    let knobs = describe::label(&slot.effect);
+    // An effect with many parameters is described by an ellipsis, which says nothing.
     let knobs = knobs.strip_prefix(&kind).unwrap_or(&knobs).trim().trim_matches('…').to_owned();
     let bypass = if slot.bypass { "bypassed" } else { "" };
-    let style = if slot.bypass { theme::QUIET } else { theme::certain(certain) };
+    let style = if slot.bypass { theme::DIM } else { theme::value_style(certain) };
     let mut line = Line::from(vec![
-        Span::styled(format!("{:>2} {kind:<12}{:1}", place + 1, theme::mark(certain)), style),
-        Span::styled(format!(" {bypass:<8} "), theme::CAREFUL),
+        Span::styled(
+            format!("{:>2} {kind:<12}{:1}", place + 1, theme::unconfirmed_mark(certain)),
+            style,
+        ),
+        Span::styled(format!(" {bypass:<8} "), theme::WARNING),
     ]);
-    let knobs = theme::fit(&knobs, width.saturating_sub(line.width()));
-    line.push_span(Span::styled(knobs, theme::QUIET));
+    let knobs = theme::truncate(&knobs, width.saturating_sub(line.width()));
+    line.push_span(Span::styled(knobs, theme::DIM));
     line
 }
 
-fn draw_sends(sends: &Sends, id: StripId, view: &View) -> Vec<Line<'static>> {
+fn send_lines(sends: &Sends, id: StripId, view: &View) -> Vec<Line<'static>> {
     let send = |(bus, send): (_, &BusSend)| {
-        let certain = view.is_certain(|studio| id.of(studio)?.sends?.to(bus).copied());
+        let certain = view.is_confirmed(|studio| id.of(studio)?.sends?.to(bus).copied());
         let name = view.studio().mixer.bus(bus).map_or("?", |bus| bus.name.as_str());
-        let before = if send.pre_fader { ", before the fader" } else { "" };
-        let level = column::level(send.level);
+        let before = if send.pre_fader { ", pre-fader" } else { "" };
+        let level = strip_view::level_text(send.level);
         Line::styled(
-            format!("→ B{bus} {name} {level}{before}{}", theme::mark(certain)),
-            theme::certain(certain),
+            format!("→ B{bus} {name} {level}{before}{}", theme::unconfirmed_mark(certain)),
+            theme::value_style(certain),
         )
     };
     let lines: Vec<_> = sends.iter().map(send).collect();
-    if lines.is_empty() { vec![Line::styled("none: t adds one", theme::QUIET)] } else { lines }
+    if lines.is_empty() {
+        vec![Line::styled("none: press t to add one", theme::DIM)]
+    } else {
+        lines
+    }
 }

@@ -1,7 +1,7 @@
-//! A strip of the mixer, whatever it is the strip of: what is on it, and what
-//! moves it.
+//! A mixer strip of any kind (instrument, layer group, bus, master): its values, and
+//! the intents that change them.
 //!
-//! It knows nothing of the screen.
+//! It knows nothing about the screen.
 
 use imbolc_net::{
     model::InstrumentId,
@@ -14,16 +14,16 @@ use imbolc_net::{
 
 use crate::intent::Intent;
 
-/// Where a fader ends: what is below is silence.
-const BOTTOM: f32 = -60.0;
+/// The bottom of a fader: everything below it is silence.
+const FADER_BOTTOM: f32 = -60.0;
 
-/// How far one key moves a strip between the loudspeakers.
+/// How far one key moves the pan.
 const PAN_STEP: f32 = 0.1;
 
-/// Why nothing is inside the strip of a layer group.
+/// Why the strip of a layer group cannot be opened.
 pub(super) const NO_EFFECTS: &str = "a layer group has no effects: its instruments do";
 
-/// Which strip.
+/// The identity of a strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StripId {
     Instrument(InstrumentId),
@@ -32,7 +32,7 @@ pub(super) enum StripId {
     Master,
 }
 
-/// What is on a strip. What a strip of its kind does not have is `None`.
+/// The values of a strip; `None` is what a strip of its kind does not have.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Strip {
     pub(super) name: Option<Name>,
@@ -46,7 +46,7 @@ pub(super) struct Strip {
 }
 
 impl StripId {
-    /// All strips but the master's, from left to right.
+    /// All strips except the master, from left to right.
     pub(super) fn all(studio: &StudioState) -> Vec<Self> {
         let instruments = studio.instruments.iter().map(|(id, _)| Self::Instrument(id));
         let groups = studio.mixer.layer_groups().map(|(id, _)| Self::LayerGroup(id));
@@ -54,7 +54,7 @@ impl StripId {
         instruments.chain(groups).chain(buses).collect()
     }
 
-    /// What is on it; `None` if it is gone.
+    /// The values of the strip; `None` if it no longer exists.
     pub(super) fn of(self, studio: &StudioState) -> Option<Strip> {
         let mixer = &studio.mixer;
         match self {
@@ -101,7 +101,7 @@ impl StripId {
         }
     }
 
-    /// To move its fader there.
+    /// Sets the level.
     pub(super) fn set_level(self, level: Decibels) -> Intent {
         match self {
             Self::Instrument(id) => Intent::set(id, InstrumentSetting::Level(level)),
@@ -113,17 +113,17 @@ impl StripId {
         }
     }
 
-    /// To move it there between the loudspeakers.
+    /// Sets the pan.
     pub(super) fn set_pan(self, pan: Pan) -> Intent {
         match self {
             Self::Instrument(id) => Intent::set(id, InstrumentSetting::Pan(pan)),
-            Self::LayerGroup(_) => complain("a layer group has no pan: its instruments do"),
+            Self::LayerGroup(_) => show_error("a layer group has no pan: its instruments do"),
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Pan(pan)).into(),
             Self::Master => MixerSetting::Master(MasterSetting::Pan(pan)).into(),
         }
     }
 
-    /// To silence it, or not.
+    /// Sets mute.
     pub(super) fn set_mute(self, on: bool) -> Intent {
         match self {
             Self::Instrument(id) => Intent::set(id, InstrumentSetting::Mute(on)),
@@ -135,7 +135,7 @@ impl StripId {
         }
     }
 
-    /// To silence what is not soloed, or not.
+    /// Sets solo.
     pub(super) fn set_solo(self, on: bool) -> Intent {
         match self {
             Self::Instrument(id) => Intent::set(id, InstrumentSetting::Solo(on)),
@@ -143,101 +143,101 @@ impl StripId {
                 MixerSetting::LayerGroup(id, LayerGroupSetting::Solo(on)).into()
             }
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Solo(on)).into(),
-            Self::Master => complain("the master has no solo: everything ends in it"),
+            Self::Master => show_error("the master has no solo"),
         }
     }
 
-    /// To change its effects.
+    /// Changes the effect chain.
     pub(super) fn set_chain(self, setting: ChainSetting) -> Intent {
         match self {
             Self::Instrument(id) => Intent::set(id, InstrumentSetting::Chain(setting)),
-            Self::LayerGroup(_) => complain(NO_EFFECTS),
+            Self::LayerGroup(_) => show_error(NO_EFFECTS),
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Chain(setting)).into(),
             Self::Master => MixerSetting::Master(MasterSetting::Chain(setting)).into(),
         }
     }
 
-    /// To send it where the next bus leads, and after the last one to the master.
+    /// Routes an instrument to the next bus, and after the last bus to the master.
     pub(super) fn next_output(self, strip: &Strip, mixer: &Mixer) -> Intent {
         let Self::Instrument(id) = self else {
-            return complain("only an instrument can go elsewhere");
+            return show_error("only an instrument can change its output");
         };
         let next = match strip.output {
             Some(Output::Bus(now)) => mixer.buses().map(|(bus, _)| bus).find(|bus| *bus > now),
             _ => mixer.buses().map(|(bus, _)| bus).next(),
         };
         if next.is_none() && strip.output == Some(Output::Master) {
-            return complain("there is no bus: b adds one");
+            return show_error("no bus: press b to add one");
         }
         Intent::set(id, InstrumentSetting::Output(next.map_or(Output::Master, Output::Bus)))
     }
 
-    /// To type the effect that it gets.
+    /// Opens the palette to add an effect.
     pub(super) fn add_effect(self) -> Intent {
         match self {
-            Self::Instrument(_) => Intent::Type("effect ".into()),
-            Self::LayerGroup(_) => complain(NO_EFFECTS),
-            Self::Bus(id) => Intent::Type(format!("buseffect {id} ")),
-            Self::Master => Intent::Type("mastereffect ".into()),
+            Self::Instrument(_) => Intent::OpenPalette("effect ".into()),
+            Self::LayerGroup(_) => show_error(NO_EFFECTS),
+            Self::Bus(id) => Intent::OpenPalette(format!("buseffect {id} ")),
+            Self::Master => Intent::OpenPalette("mastereffect ".into()),
         }
     }
 
-    /// To type what it is called.
+    /// Opens the palette to rename the strip.
     pub(super) fn rename(self, strip: &Strip) -> Intent {
         let name = strip.name.as_ref().map_or("", Name::as_str);
         match self {
-            Self::Instrument(_) => Intent::Type(format!("rename {name}")),
-            Self::LayerGroup(id) => Intent::Type(format!("groupname {id} {name}")),
-            Self::Bus(id) => Intent::Type(format!("busname {id} {name}")),
-            Self::Master => complain("the master is called that"),
+            Self::Instrument(_) => Intent::OpenPalette(format!("rename {name}")),
+            Self::LayerGroup(id) => Intent::OpenPalette(format!("groupname {id} {name}")),
+            Self::Bus(id) => Intent::OpenPalette(format!("busname {id} {name}")),
+            Self::Master => show_error("the master cannot be renamed"),
         }
     }
 
-    /// To type that it is to go.
+    /// Opens the palette to delete the strip.
     pub(super) fn delete(self) -> Intent {
         match self {
-            Self::Instrument(_) => Intent::Type("delete".into()),
-            Self::LayerGroup(id) => Intent::Type(format!("delgroup {id}")),
-            Self::Bus(id) => Intent::Type(format!("delbus {id}")),
-            Self::Master => complain("the master stays"),
+            Self::Instrument(_) => Intent::OpenPalette("delete".into()),
+            Self::LayerGroup(id) => Intent::OpenPalette(format!("delgroup {id}")),
+            Self::Bus(id) => Intent::OpenPalette(format!("delbus {id}")),
+            Self::Master => show_error("the master cannot be deleted"),
         }
     }
 
-    /// To type a send, or one that ends.
+    /// Opens the palette to add or remove a send.
     pub(super) fn send(self, command: &str, mixer: &Mixer) -> Intent {
         if !matches!(self, Self::Instrument(_)) {
-            return complain("only an instrument sends to buses");
+            return show_error("only an instrument sends to buses");
         }
         let mut buses = mixer.buses();
         match (buses.next(), buses.next()) {
-            (None, _) => complain("there is no bus: b adds one"),
-            (Some((only, _)), None) => Intent::Type(format!("{command} {only} ")),
-            _ => Intent::Type(format!("{command} ")),
+            (None, _) => show_error("no bus: press b to add one"),
+            (Some((only, _)), None) => Intent::OpenPalette(format!("{command} {only} ")),
+            _ => Intent::OpenPalette(format!("{command} ")),
         }
     }
 }
 
-fn complain(why: &str) -> Intent {
-    Intent::Complain(why.into())
+fn show_error(why: &str) -> Intent {
+    Intent::ShowError(why.into())
 }
 
-/// A fader that is moved `by` so many decibels.
-pub(crate) fn moved(level: Decibels, by: f32) -> Decibels {
-    let to = if level.get() < BOTTOM && by > 0.0 { BOTTOM } else { level.get() + by };
-    let silent = to < BOTTOM;
+/// A level moved by `by` decibels.
+pub(crate) fn level_moved(level: Decibels, by: f32) -> Decibels {
+    let to = if level.get() < FADER_BOTTOM && by > 0.0 { FADER_BOTTOM } else { level.get() + by };
+    let silent = to < FADER_BOTTOM;
     if silent { Decibels::MIN } else { Decibels::new(to).unwrap_or(Decibels::MAX) }
 }
 
-/// A strip that is moved so many steps to the right.
-pub(super) fn panned(pan: Pan, steps: f32) -> Pan {
-    // On a grid, so that the centre is met again.
+/// A pan moved by `steps` to the right.
+pub(super) fn pan_moved(pan: Pan, steps: f32) -> Pan {
+    // On a grid, so that the centre is reached again.
     let to = (pan.get() / PAN_STEP).round() + steps;
     Pan::new((to * PAN_STEP).clamp(Pan::MIN.get(), Pan::MAX.get())).unwrap_or(pan)
 }
 
-/// How far up a fader is, from 0 to 1.
-pub(super) fn part(level: Decibels) -> f32 {
-    (level.get() - BOTTOM) / (Decibels::MAX.get() - BOTTOM)
+/// The position of a fader, from 0 to 1.
+pub(super) fn fader_position(level: Decibels) -> f32 {
+    (level.get() - FADER_BOTTOM) / (Decibels::MAX.get() - FADER_BOTTOM)
 }
 
 #[cfg(test)]
@@ -245,22 +245,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fader_leads_to_silence_and_back() {
-        assert_eq!(moved(Decibels::of(-6.0), 1.0), Decibels::of(-5.0));
-        assert_eq!(moved(Decibels::of(12.0), 1.0), Decibels::MAX);
-        assert_eq!(moved(Decibels::of(-60.0), -1.0), Decibels::MIN);
-        assert_eq!(moved(Decibels::MIN, -1.0), Decibels::MIN);
-        assert_eq!(moved(Decibels::MIN, 1.0), Decibels::of(-60.0));
+    fn fader_reaches_silence_and_returns() {
+        assert_eq!(level_moved(Decibels::of(-6.0), 1.0), Decibels::of(-5.0));
+        assert_eq!(level_moved(Decibels::of(12.0), 1.0), Decibels::MAX);
+        assert_eq!(level_moved(Decibels::of(-60.0), -1.0), Decibels::MIN);
+        assert_eq!(level_moved(Decibels::MIN, -1.0), Decibels::MIN);
+        assert_eq!(level_moved(Decibels::MIN, 1.0), Decibels::of(-60.0));
     }
 
     #[test]
-    fn the_centre_is_met_again() {
+    fn pan_returns_to_exact_centre() {
         let mut pan = Pan::of(0.0);
         for steps in [1.0, 1.0, 1.0, -1.0, -1.0, -1.0] {
-            pan = panned(pan, steps);
+            pan = pan_moved(pan, steps);
         }
         assert_eq!(pan, Pan::of(0.0));
-        assert_eq!(panned(Pan::MAX, 1.0), Pan::MAX);
-        assert_eq!(panned(Pan::MIN, -1.0), Pan::MIN);
+        assert_eq!(pan_moved(Pan::MAX, 1.0), Pan::MAX);
+        assert_eq!(pan_moved(Pan::MIN, -1.0), Pan::MIN);
     }
 }

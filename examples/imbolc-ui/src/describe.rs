@@ -1,0 +1,347 @@
+//! Describes actions, changes and values as text.
+//!
+//! It derives the words from the names on the wire, so that new actions need no code
+//! here; it knows neither events nor the screen.
+
+mod numbering;
+
+use imbolc_net::{
+    model::{InstrumentId, Model as _},
+    protocol::{OwnerInfo, Roster},
+    studio::{
+        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, Studio,
+        StudioChange, StudioState, Target, TransportSetting,
+    },
+    util::quantity::Pitch,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use self::numbering::count_from_one;
+
+/// The variants whose first number is an instrument id.
+const OF_AN_INSTRUMENT: [&str; 8] = [
+    "Instrument",
+    "DeleteInstrument",
+    "PianoRoll",
+    "Clip",
+    "Placement",
+    "Drums",
+    "DropInstrument",
+    "Pad",
+];
+
+/// How many items of a list are spelled out.
+const MAX_SPELLED: usize = 5;
+
+/// An instrument by number and name.
+#[must_use]
+pub fn instrument_label(studio: &StudioState, id: InstrumentId) -> String {
+    match studio.instruments.get(id) {
+        Some(instrument) => format!("{id} {}", instrument.name),
+        None => format!("instrument {id}"),
+    }
+}
+
+/// A pitch by name and octave; 60 (middle C) is `C4`.
+#[must_use]
+pub fn pitch_name(pitch: Pitch) -> String {
+    const NAMES: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
+    let key = pitch.get();
+    format!("{}{}", NAMES[usize::from(key % 12)], i16::from(key / 12) - 1)
+}
+
+/// An action, e.g. `1 Bass: set filter cutoff 800`.
+#[must_use]
+pub fn action_text(studio: &StudioState, action: &NetworkAction) -> String {
+    instrument_first(studio, action)
+}
+
+/// The target of a lane, e.g. `1 Bass: filter cutoff`.
+#[must_use]
+pub fn target_text(studio: &StudioState, target: &Target) -> String {
+    instrument_first(studio, target)
+}
+
+/// The changes between two states, each with the only participant who may have made it.
+#[must_use]
+pub fn change_texts(
+    from: &StudioState,
+    to: &StudioState,
+    roster: &Roster,
+) -> Vec<(Option<OwnerInfo>, String)> {
+    let patch = Studio::diff(from, to);
+    let changes = patch.iter().flat_map(|patch| &patch.0);
+    changes.filter_map(|change| change_text(change, from, to, roster)).collect()
+}
+
+fn change_text(
+    change: &StudioChange,
+    from: &StudioState,
+    to: &StudioState,
+    roster: &Roster,
+) -> Option<(Option<OwnerInfo>, String)> {
+    let holder = || roster.privileged.clone();
+    let by = |id| roster.owner(id).cloned();
+    Some(match change {
+        // These change at every beat.
+        StudioChange::Key(..)
+        | StudioChange::Project(_)
+        | StudioChange::Transport(TransportSetting::Position(_)) => return None,
+        StudioChange::Instruments(_) => {
+            let is_new = |id| to.instruments.contains(id) && !from.instruments.contains(id);
+            let is_gone = |id| from.instruments.contains(id) && !to.instruments.contains(id);
+            let new = to.instruments.iter().map(|(id, _)| id).find(|id| is_new(*id));
+            let gone = from.instruments.iter().map(|(id, _)| id).find(|id| is_gone(*id));
+            match (new, gone) {
+                (Some(id), None) => (by(id), format!("{} was added", instrument_label(to, id))),
+                (None, Some(id)) => (None, format!("{} was deleted", instrument_label(from, id))),
+                _ => (None, "the instruments have changed".into()),
+            }
+        }
+        StudioChange::PutInstrument(id, ..) => {
+            (by(*id), format!("{} was added", instrument_label(to, *id)))
+        }
+        StudioChange::DropInstrument(id) => {
+            (None, format!("{} was deleted", instrument_label(from, *id)))
+        }
+        StudioChange::WholeMixer(_) => (holder(), "the mixer has changed".into()),
+        StudioChange::WholePianoRoll(_) => (None, "the tracks have changed".into()),
+        StudioChange::Instrument(id, _)
+        | StudioChange::PianoRoll(id, _)
+        | StudioChange::Clip(id, ..)
+        | StudioChange::Placement(id, _)
+        | StudioChange::Drums(id, _) => (by(*id), instrument_first(to, change)),
+        StudioChange::Lane(target, change) => {
+            // A lane as a whole is too long to describe.
+            let what = match change {
+                LaneChange::Whole(_) => "added".into(),
+                LaneChange::Gone => "deleted".into(),
+                change => spell(&renumbered_json(change)),
+            };
+            let words = format!("lane of {}: {what}", target_text(to, target));
+            (target.instrument().map_or_else(holder, by), words)
+        }
+        StudioChange::Session(_)
+        | StudioChange::Transport(_)
+        | StudioChange::Registry(_)
+        | StudioChange::Mixer(_)
+        | StudioChange::Arrangement(_) => (holder(), instrument_first(to, change)),
+    })
+}
+
+/// The result of saving, loading and the like, if it changed.
+#[must_use]
+pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<String, String>> {
+    let (old, new) = (&from.projects.notice, &to.projects.notice);
+    if old == new {
+        return None;
+    }
+    match new {
+        ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
+        ProjectNotice::Done(done) => Some(Ok(format!("done: {}", project_task(done)))),
+        ProjectNotice::Failed(failed, why) => {
+            Some(Err(format!("failed: {}: {}", project_task(failed), project_failure(why))))
+        }
+    }
+}
+
+/// Why a project could not be saved or loaded, and how to fix it if that is known.
+#[must_use]
+pub fn project_failure(why: &ProjectFailure) -> String {
+    match why {
+        ProjectFailure::NoDirectory => {
+            "the host has no project directory: start it with --project-dir DIR".into()
+        }
+        why => why.to_string(),
+    }
+}
+
+/// A project action; names stay as they are.
+fn project_task(action: &ProjectAction) -> String {
+    match action {
+        ProjectAction::New => "new project".into(),
+        ProjectAction::Save => "save".into(),
+        ProjectAction::SaveAs(name) => format!("save as “{name}”"),
+        ProjectAction::Load(name) => format!("load “{name}”"),
+        ProjectAction::List => "list".into(),
+        ProjectAction::CreateCheckpoint(name) => format!("checkpoint “{name}”"),
+        ProjectAction::RestoreCheckpoint(name) => format!("restore “{name}”"),
+        ProjectAction::DeleteCheckpoint(name) => format!("delete checkpoint “{name}”"),
+    }
+}
+
+/// The variant of an enum as words, e.g. `super saw`.
+#[must_use]
+pub fn label(thing: impl Serialize) -> String {
+    spell(&renumbered_json(&thing))
+}
+
+/// The innermost value: of `Session(Tempo(120))` that is `120`.
+#[must_use]
+pub fn value_text(thing: &impl Serialize) -> String {
+    let mut value = &renumbered_json(thing);
+    loop {
+        let inner = match value {
+            Value::Array(items) => items.last(),
+            other => single_field(other).map(|(_, inner)| inner),
+        };
+        match inner {
+            Some(inner) => value = inner,
+            None => return spell(value),
+        }
+    }
+}
+
+/// An action or change; if it belongs to an instrument, that comes first.
+fn instrument_first(studio: &StudioState, thing: &impl Serialize) -> String {
+    let value = renumbered_json(thing);
+    let Some((family, content)) = single_field(&value) else { return spell(&value) };
+    if !OF_AN_INSTRUMENT.contains(&family) {
+        return spell(&value);
+    }
+    let family = if family == "Instrument" { String::new() } else { to_words(family) + " " };
+    match content {
+        Value::Number(id) => format!("{family}{}", instrument_by_number(studio, id)),
+        Value::Array(items) => match &items[..] {
+            [Value::Number(id), rest @ ..] => {
+                format!("{}: {family}{}", instrument_by_number(studio, id), spell_list(rest))
+            }
+            _ => family + &spell_list(items),
+        },
+        other => family + &spell(other),
+    }
+}
+
+fn instrument_by_number(studio: &StudioState, id: &serde_json::Number) -> String {
+    let id = id.as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or_default();
+    instrument_label(studio, InstrumentId(id))
+}
+
+fn renumbered_json(thing: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(thing).unwrap_or_default();
+    count_from_one(&mut value);
+    value
+}
+
+/// The only field of an object that has exactly one.
+fn single_field(value: &Value) -> Option<(&str, &Value)> {
+    match value {
+        Value::Object(fields) if fields.len() == 1 => {
+            fields.iter().next().map(|(name, value)| (name.as_str(), value))
+        }
+        _ => None,
+    }
+}
+
+fn spell(value: &Value) -> String {
+    match value {
+        Value::Null => "none".into(),
+        Value::Bool(true) => "on".into(),
+        Value::Bool(false) => "off".into(),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => short_number(float),
+            _ => number.to_string(),
+        },
+        Value::String(text) => to_words(text),
+        Value::Array(items) => spell_list(items),
+        Value::Object(fields) if fields.len() > MAX_SPELLED => "…".into(),
+        Value::Object(fields) => {
+            let field = |(name, value): (&String, &Value)| match value {
+                // Names that users have chosen stay as they are.
+                Value::String(text) if name == "Name" || name == "name" => format!("name {text}"),
+                _ => format!("{} {}", to_words(name), spell(value)).trim_end().to_owned(),
+            };
+            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn spell_list(items: &[Value]) -> String {
+    if items.len() > MAX_SPELLED {
+        return format!("{} items", items.len());
+    }
+    items.iter().map(spell).collect::<Vec<_>>().join(" ")
+}
+
+/// A number with at most three decimals.
+fn short_number(number: f64) -> String {
+    let number = format!("{number:.3}");
+    number.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `SuperSaw` and `tick_on` as words: `super saw`, `tick on`. Text with spaces is a
+/// name that a user has chosen, and stays as it is.
+fn to_words(name: &str) -> String {
+    if name.contains(' ') || !name.is_ascii() {
+        return name.into();
+    }
+    let mut words = String::new();
+    for (at, letter) in name.char_indices() {
+        if letter == '_' {
+            words.push(' ');
+        } else {
+            if at > 0 && letter.is_ascii_uppercase() {
+                words.push(' ');
+            }
+            words.push(letter.to_ascii_lowercase());
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use imbolc_net::{
+        studio::{
+            FilterSetting, InstrumentAction, InstrumentSetting, SessionSetting, SourceKind,
+            TransportAction,
+        },
+        util::quantity::{Bpm, Hertz, Ticks},
+    };
+
+    use super::*;
+
+    const BASS: InstrumentId = InstrumentId(1);
+
+    fn cutoff() -> NetworkAction {
+        let setting = FilterSetting::Cutoff(Hertz::of(812.5));
+        NetworkAction::Instrument(BASS, InstrumentAction::Set(InstrumentSetting::Filter(setting)))
+    }
+
+    #[test]
+    fn action_is_described_by_wire_names() {
+        let studio = StudioState::starter();
+        for (what, words) in [
+            (cutoff(), "1 Bass: set filter cutoff 812.5"),
+            (NetworkAction::DeleteInstrument(BASS), "delete instrument 1 Bass"),
+            (NetworkAction::Transport(TransportAction::Play), "transport play"),
+            (
+                NetworkAction::Transport(TransportAction::Locate(Ticks::of(960))),
+                "transport locate 960",
+            ),
+            (NetworkAction::Session(SessionSetting::Tempo(Bpm::of(174.0))), "session tempo 174"),
+        ] {
+            assert_eq!(action_text(&studio, &what), words);
+        }
+        assert_eq!(label(SourceKind::SuperSaw), "super saw");
+        assert_eq!(value_text(&cutoff()), "812.5");
+    }
+
+    #[test]
+    fn change_names_its_author() {
+        let from = StudioState::starter();
+        let mut to = from.clone();
+        Studio::reduce(&mut to, &cutoff()).unwrap();
+        let ana = OwnerInfo { client_id: imbolc_net::protocol::ClientId(1), name: "ana".into() };
+        let mut roster = Roster::default();
+        roster.owners.insert(BASS, ana.clone());
+        let change = (Some(ana), "1 Bass: filter cutoff 812.5".to_owned());
+        assert_eq!(change_texts(&from, &to, &roster), [change]);
+
+        let mut fewer = from.clone();
+        Studio::reduce(&mut fewer, &NetworkAction::DeleteInstrument(BASS)).unwrap();
+        let gone = change_texts(&from, &fewer, &roster).into_iter().map(|(_, what)| what);
+        assert!(gone.eq(["1 Bass was deleted"]));
+    }
+}

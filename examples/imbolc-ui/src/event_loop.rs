@@ -1,0 +1,196 @@
+//! The event loop: keys and dispatcher events in, frames out.
+//!
+//! It decides when to draw; what a key or an event means is decided by `App`.
+
+use std::{sync::Arc, time::Duration};
+
+use crossterm::event::{self, KeyEvent};
+use imbolc_net::{
+    Dispatcher, Event,
+    dispatcher::{CloseReason, Events, Status},
+};
+use ratatui::{Terminal, backend::Backend};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::app::{App, Pace};
+
+/// The minimum time between two frames: 60 per second.
+const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
+
+/// How often a clock on the screen advances.
+const CLOCK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Input from the terminal.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// A key.
+    Key(KeyEvent),
+    /// The terminal was resized.
+    Resized,
+    /// The terminal was closed.
+    Gone,
+}
+
+/// How the loop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The user has quit.
+    Quit,
+    /// The session is over; why, in one line.
+    SessionOver(String),
+    /// The terminal was closed, e.g. its window. The participant does not leave, so its
+    /// place in the session is kept.
+    TerminalGone,
+}
+
+/// Shows the studio until the user quits or it cannot be shown any more.
+pub async fn run<B: Backend>(
+    studio: &Arc<dyn Dispatcher>,
+    mut events: Events,
+    terminal: &mut Terminal<B>,
+    mut inputs: mpsc::Receiver<Input>,
+) -> Exit {
+    let mut app = App::new(Arc::clone(studio));
+    let mut shutdown = std::pin::pin!(shutdown_signal());
+    let mut base = Instant::now();
+    let mut due = true;
+    let mut batch = Vec::new();
+    while !app.has_quit() {
+        while let Some(event) = events.try_next() {
+            if let Some(exit) = exit_for(&event) {
+                return exit;
+            }
+            app.handle_event(event);
+        }
+        let now = Instant::now();
+        app.tick(now.into_std());
+        if due || app.is_stale() {
+            if terminal.draw(|frame| app.draw(frame)).is_err() {
+                return Exit::TerminalGone;
+            }
+            base = frame_base(base, now);
+            due = false;
+        }
+        let interval = match app.pace(now.into_std()) {
+            Pace::Fast => Some(FRAME_INTERVAL),
+            Pace::Slow => Some(CLOCK_INTERVAL),
+            Pace::Rest => None,
+        };
+        let earliest = now + FRAME_INTERVAL / 4;
+        let pause = pause_until(interval.map(|interval| (base + interval).max(earliest)));
+        tokio::select! {
+            count = inputs.recv_many(&mut batch, 64) => {
+                if count == 0 {
+                    return Exit::TerminalGone;
+                }
+                for input in batch.drain(..) {
+                    match input {
+                        Input::Key(key) => app.handle_key(key),
+                        Input::Resized => {}
+                        Input::Gone => return Exit::TerminalGone,
+                    }
+                }
+                due = true;
+            }
+            event = events.next() => match event {
+                Some(event) => {
+                    if let Some(exit) = exit_for(&event) {
+                        return exit;
+                    }
+                    app.handle_event(event);
+                    // Events that arrive together are drawn in one frame.
+                    sleep(FRAME_INTERVAL.saturating_sub(base.elapsed())).await;
+                }
+                None => return Exit::SessionOver("the session is over".into()),
+            },
+            leaves = &mut shutdown => return if leaves { Exit::Quit } else { Exit::TerminalGone },
+            () = pause => due = interval == Some(CLOCK_INTERVAL),
+        }
+    }
+    Exit::Quit
+}
+
+/// Waits until a time; `None` waits forever.
+async fn pause_until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The time from which the next frame is counted, if a frame is drawn at `now` and the
+/// last one was counted from `last`. Small delays of the timer do not add up.
+fn frame_base(last: Instant, now: Instant) -> Instant {
+    let next = last + FRAME_INTERVAL;
+    if next <= now && now < next + FRAME_INTERVAL { next } else { now }
+}
+
+/// How the loop ends because of an event, if it does.
+fn exit_for(event: &Event) -> Option<Exit> {
+    match event {
+        Event::Status(Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) }) => {
+            Some(Exit::SessionOver(format!("the session is over: {reason}")))
+        }
+        _ => None,
+    }
+}
+
+/// Resolves when the operating system asks the program to end: to `true` if it should
+/// leave the session, to `false` if the terminal was closed. Signals are handled from
+/// the call on, not from the first poll.
+///
+/// # Panics
+/// If it is called outside a tokio runtime.
+pub fn shutdown_signal() -> impl Future<Output = bool> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{Signal, SignalKind, signal};
+        // If no handler can be installed, the default handler ends the program.
+        let [interrupt, end, hang_up] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+                .map(|kind| signal(kind).ok());
+        let came = async |signal: Option<Signal>| match signal {
+            Some(mut signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        };
+        async move {
+            tokio::select! {
+                () = came(interrupt) => true,
+                () = came(end) => true,
+                () = came(hang_up) => false,
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    async {
+        // If no handler can be installed, the default handler ends the program.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        true
+    }
+}
+
+/// Input from the terminal, read on a thread of its own that does not keep the program
+/// from ending.
+#[must_use]
+pub fn inputs() -> mpsc::Receiver<Input> {
+    let (sender, receiver) = mpsc::channel(64);
+    std::thread::spawn(move || {
+        loop {
+            let input = match event::read() {
+                Ok(event::Event::Key(key)) => Input::Key(key),
+                Ok(event::Event::Resize(..)) => Input::Resized,
+                Ok(_) => continue,
+                Err(_) => Input::Gone,
+            };
+            if sender.blocking_send(input).is_err() || matches!(input, Input::Gone) {
+                break;
+            }
+        }
+    });
+    receiver
+}

@@ -1,0 +1,272 @@
+//! The message log: what happened in the session, one line each.
+//!
+//! It turns events and state changes into text, and knows no terminal.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use imbolc_net::{
+    Event, NetworkState, SessionEvent,
+    dispatcher::{CloseReason, Identity, Status},
+    protocol::OwnerInfo,
+    studio::Studio,
+};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{describe, theme};
+
+/// How many messages are kept.
+const CAPACITY: usize = 200;
+
+/// The message log.
+#[derive(Debug)]
+pub struct MessageLog {
+    lines: VecDeque<Message>,
+    /// The snapshot up to which changes have been reported.
+    reported: Arc<NetworkState>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The text, in one line.
+    pub text: String,
+    /// Whether it is good or bad news.
+    pub tone: Tone,
+    /// How often it was repeated in a row.
+    pub times: u32,
+}
+
+/// Whether a message is good or bad news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Neutral.
+    Plain,
+    /// Something was restored or completed.
+    Good,
+    /// Something was rejected, undone or lost.
+    Bad,
+}
+
+impl MessageLog {
+    /// An empty log; changes are reported relative to `state`.
+    #[must_use]
+    pub const fn new(state: Arc<NetworkState>) -> Self {
+        Self { lines: VecDeque::new(), reported: state }
+    }
+
+    /// The messages, the latest first.
+    pub fn latest(&self) -> impl Iterator<Item = &Message> {
+        self.lines.iter().rev()
+    }
+
+    /// As many of the latest messages as fit into `width` columns, the latest first.
+    #[must_use]
+    pub fn line(&self, width: usize) -> Line<'_> {
+        const BETWEEN: &str = "  ·  ";
+        let mut line = Line::default();
+        for (at, item) in self.latest().enumerate() {
+            let next = item.line();
+            let first = at == 0;
+            let more = next.width() + if first { 0 } else { BETWEEN.chars().count() };
+            if !first && line.width() + more > width {
+                break;
+            }
+            if !first {
+                line.push_span(Span::styled(BETWEEN, theme::DIM));
+            }
+            line.extend(next);
+        }
+        line
+    }
+
+    /// Adds a message; a repetition is counted instead.
+    pub fn push(&mut self, tone: Tone, text: impl Into<String>) {
+        let text = text.into();
+        match self.lines.back_mut() {
+            Some(last) if last.text == text => last.times += 1,
+            _ => {
+                if self.lines.len() == CAPACITY {
+                    self.lines.pop_front();
+                }
+                self.lines.push_back(Message { text, tone, times: 1 });
+            }
+        }
+    }
+
+    /// Adds a change. Sweeping a parameter yields one message with the latest value.
+    fn push_change(&mut self, text: String) {
+        let subject = |text: &str| text.rsplit_once(' ').map(|(subject, _)| subject.to_owned());
+        match self.lines.back_mut() {
+            Some(last) if last.tone == Tone::Plain && subject(&last.text) == subject(&text) => {
+                last.text = text;
+            }
+            _ => self.push(Tone::Plain, text),
+        }
+    }
+
+    /// Adds an undo or redo, and how many of its changes others have overwritten.
+    fn push_undo(&mut self, done: &str, kept: u32) {
+        let rest = match kept {
+            0 => String::new(),
+            1 => ", except one change that another participant has overwritten".into(),
+            kept => format!(", except {kept} changes that others have overwritten"),
+        };
+        self.push(Tone::Plain, format!("{done}{rest}"));
+    }
+
+    /// Adds the message of an event, from the point of view of `me`. `now` is the
+    /// current snapshot.
+    pub fn record(&mut self, event: Event, now: &Arc<NetworkState>, me: &Identity) {
+        match event {
+            Event::Session(event) => self.record_session_event(event, now, me),
+            Event::Changed(_) => self.record_changes(now, me),
+            Event::Status(status) => self.record_status(status),
+            Event::Missed(count) => {
+                self.push(Tone::Bad, format!("{count} events were missed"));
+            }
+            _ => {}
+        }
+    }
+
+    fn record_session_event(
+        &mut self,
+        event: SessionEvent<Studio>,
+        now: &Arc<NetworkState>,
+        me: &Identity,
+    ) {
+        let others = |participant: &OwnerInfo| participant.client_id != me.client_id;
+        match event {
+            SessionEvent::Joined(participant) if others(&participant) => {
+                self.push(Tone::Good, format!("{participant} has joined"));
+            }
+            SessionEvent::Left(participant) if others(&participant) => {
+                self.push(Tone::Plain, format!("{participant} has left"));
+            }
+            SessionEvent::Suspended(participant) if others(&participant) => {
+                self.push(Tone::Bad, format!("{participant} is away; their place is kept"));
+            }
+            SessionEvent::Resumed(participant) if others(&participant) => {
+                self.push(Tone::Good, format!("{participant} is back"));
+            }
+            SessionEvent::Refused { action, reason } => {
+                let what = describe::action_text(&now.model, &action);
+                self.push(Tone::Bad, format!("rejected: {what}: {reason}"));
+            }
+            SessionEvent::Undone { kept } => self.push_undo("last step undone", kept),
+            SessionEvent::Redone { kept } => self.push_undo("step redone", kept),
+            SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
+            SessionEvent::NewSession { unanswered, .. } => {
+                let lost = match unanswered.len() {
+                    0 => String::new(),
+                    lost => format!("; {lost} of your edits are lost"),
+                };
+                self.reported = Arc::clone(now);
+                self.push(Tone::Bad, format!("this is a new session{lost}"));
+            }
+            SessionEvent::Resynchronised(why) if why.is_repair() => {
+                self.push(Tone::Bad, format!("resynchronised: {why}"));
+            }
+            // Routine, or about this participant itself.
+            SessionEvent::Resynchronised(_)
+            | SessionEvent::Joined(_)
+            | SessionEvent::Left(_)
+            | SessionEvent::Suspended(_)
+            | SessionEvent::Resumed(_) => {}
+            rights => self.record_rights(rights, now, me),
+        }
+    }
+
+    /// Adds the message of an event about ownership or the privilege.
+    fn record_rights(
+        &mut self,
+        event: SessionEvent<Studio>,
+        now: &Arc<NetworkState>,
+        me: &Identity,
+    ) {
+        let others = |participant: &OwnerInfo| participant.client_id != me.client_id;
+        let named = |id| describe::instrument_label(&now.model, id);
+        match event {
+            SessionEvent::Ownership { instrument, owner: Some(owner) } if others(&owner) => {
+                self.push(Tone::Plain, format!("{owner} owns {}", named(instrument)));
+            }
+            SessionEvent::Ownership { instrument, owner: Some(_) } => {
+                self.push(Tone::Good, format!("you own {}", named(instrument)));
+            }
+            SessionEvent::Ownership { instrument, owner: None }
+                if now.model.instruments.contains(instrument) =>
+            {
+                self.push(Tone::Plain, format!("{} has no owner", named(instrument)));
+            }
+            SessionEvent::OwnershipRefused { instrument, reason } => {
+                let text = format!("{} is not yours: {reason}", named(instrument));
+                self.push(Tone::Bad, text);
+            }
+            SessionEvent::Privilege { holder: Some(holder) } if others(&holder) => {
+                self.push(Tone::Plain, format!("{holder} has the privilege"));
+            }
+            SessionEvent::Privilege { holder: Some(_) } => {
+                self.push(Tone::Good, "you have the privilege");
+            }
+            SessionEvent::Privilege { holder: None } => {
+                self.push(Tone::Plain, "the privilege is free");
+            }
+            SessionEvent::PrivilegeDenied { holder } => {
+                self.push(Tone::Bad, format!("privilege denied: {holder} has it"));
+            }
+            _ => {}
+        }
+    }
+
+    fn record_status(&mut self, status: Status) {
+        match status {
+            Status::Reconnecting { attempt: Some(why), .. } => {
+                self.push(Tone::Bad, format!("reconnecting failed: {why}"));
+            }
+            Status::Reconnecting { reason, .. } => {
+                self.push(Tone::Bad, format!("connection lost: {reason}"));
+            }
+            Status::Connected { .. } => self.push(Tone::Good, "reconnected"),
+            Status::Closed { reason: reason @ CloseReason::ConnectionLost(_) } => {
+                self.push(Tone::Bad, format!("the session is over: {reason}"));
+            }
+            Status::Closed { .. } | Status::Alone | Status::Hosting { .. } => {}
+        }
+    }
+
+    /// Adds the changes that other participants have made since the last call.
+    fn record_changes(&mut self, now: &Arc<NetworkState>, me: &Identity) {
+        let old = std::mem::replace(&mut self.reported, Arc::clone(now));
+        match describe::project_notice(&old.model, &now.model) {
+            Some(Ok(done)) => self.push(Tone::Good, done),
+            Some(Err(failed)) => self.push(Tone::Bad, failed),
+            None => {}
+        }
+        for (by, what) in describe::change_texts(&old.model, &now.model, &now.roster) {
+            match by {
+                Some(by) if by.client_id == me.client_id => {}
+                Some(by) => self.push_change(format!("{by}: {what}")),
+                None => self.push_change(what),
+            }
+        }
+    }
+}
+
+impl Message {
+    /// The message as a line of text on the screen.
+    #[must_use]
+    pub fn line(&self) -> Line<'_> {
+        let style = match self.tone {
+            Tone::Plain => Style::new(),
+            Tone::Good => theme::GOOD,
+            Tone::Bad => theme::ERROR,
+        };
+        let mut line = Line::from(Span::styled(&*self.text, style));
+        if self.times > 1 {
+            line.push_span(Span::styled(format!(" ×{}", self.times), theme::DIM));
+        }
+        line
+    }
+}

@@ -1,0 +1,125 @@
+//! The authority's timers, and what it drops.
+
+use std::{thread, time::Instant};
+
+use super::*;
+use crate::{
+    model::InstrumentId,
+    protocol::PROTOCOL_VERSION,
+    studio::{NetworkAction, SilentEngine, StudioEffect, StudioState, TransportAction},
+};
+
+const BASS: InstrumentId = InstrumentId(1);
+
+/// An authority whose timers run on this thread.
+fn timed_here(engine: impl Engine<Studio>, config: SessionConfig) -> Arc<Authority> {
+    let id = SessionId::new([7; 16]);
+    let session = Session::hosted(config, id, "host", StudioState::starter());
+    let authority = Authority::new(session, Box::new(engine), Clock::system());
+    authority.run_timers_here();
+    authority
+}
+
+/// Whether `act` unparks this thread.
+fn wakes(act: impl FnOnce()) -> bool {
+    // Consumes an earlier wake-up.
+    thread::park_timeout(Duration::ZERO);
+    act();
+    let begun = Instant::now();
+    thread::park_timeout(Duration::from_secs(5));
+    begun.elapsed() < Duration::from_secs(5)
+}
+
+fn act(authority: &Authority, action: &NetworkAction) {
+    authority.decide(|session, now| session.act(now, action)).unwrap();
+}
+
+fn hello() -> Hello {
+    Hello {
+        protocol: PROTOCOL_VERSION,
+        model: Studio::NAME.into(),
+        model_version: Studio::VERSION,
+        name: "Ana".into(),
+        own: vec![],
+        privilege: false,
+        codecs: vec![],
+        compression: vec![],
+        resume: None,
+    }
+}
+
+#[test]
+fn timers_wake_when_the_engine_starts() {
+    let authority = timed_here(SilentEngine::default(), SessionConfig::default());
+    assert_eq!(authority.poll_timers(), None, "nothing is playing");
+    let play = NetworkAction::Transport(TransportAction::Play);
+    assert!(wakes(|| act(&authority, &play)));
+    assert!(authority.poll_timers().is_some());
+}
+
+/// Has a pulse of an hour, and of a second after a second effect.
+#[derive(Default)]
+struct Hasty {
+    effects: u32,
+}
+
+impl Engine<Studio> for Hasty {
+    fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {
+        self.effects += 1;
+    }
+
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Vec<NetworkAction> {
+        vec![]
+    }
+
+    fn metering(&self) -> Metering {
+        Metering::default()
+    }
+
+    fn pulse(&self) -> Option<Duration> {
+        let hour = Duration::from_hours(1);
+        [None, Some(hour), Some(Duration::from_secs(1))][self.effects as usize]
+    }
+}
+
+#[test]
+fn timers_wake_when_the_pulse_gets_faster() {
+    let authority = timed_here(Hasty::default(), SessionConfig::default());
+    act(&authority, &NetworkAction::Transport(TransportAction::Play));
+    let slow = authority.poll_timers().unwrap();
+    assert!(wakes(|| act(&authority, &NetworkAction::Transport(TransportAction::Stop))));
+    assert!(authority.poll_timers().unwrap() < slow);
+}
+
+#[test]
+fn timers_wake_when_a_suspension_ends_before_the_idle_timeout() {
+    let resume_window = Duration::from_secs(1);
+    let config = SessionConfig { resume_window, ..SessionConfig::default() };
+    let authority = timed_here(SilentEngine::default(), config);
+    let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
+    // It proves that it has its token, so its place is kept.
+    let pong = Incoming::Message(ClientMessage::Pong { nonce: 0 });
+    authority.handle(admission.connection, vec![pong], &mut vec![]).unwrap();
+    let silent = authority.poll_timers().unwrap();
+    assert!(wakes(|| authority.disconnected(admission.connection)));
+    assert!(authority.poll_timers().unwrap() < silent);
+}
+
+#[test]
+fn forgotten_snapshots_are_dropped() {
+    let patch_pace = Duration::ZERO;
+    let config =
+        SessionConfig { max_bases: 2, min_patch_interval: patch_pace, ..SessionConfig::default() };
+    let authority = timed_here(SilentEngine::default(), config);
+    let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
+    let first = Arc::downgrade(&authority.state());
+    for _ in 0..3 {
+        authority.decide(|session, _| {
+            session.claim(ClientId::HOST, &[BASS]);
+            session.release(ClientId::HOST, &[BASS]);
+        });
+        assert!(authority.pull(admission.connection).ok().unwrap().update.is_some());
+    }
+    assert!(first.upgrade().is_none());
+    assert!(authority.lock().forgotten.is_empty());
+}

@@ -1,0 +1,189 @@
+//! Looks up what a [`Target`] moves and what a [`Device`] has loaded, and builds
+//! the action that sets it.
+
+use crate::{
+    model::Invalid,
+    studio::{
+        automation::{ChainOf, Target},
+        common::{
+            ids::{DefinitionId, ParameterId},
+            range,
+        },
+        drums::{DrumAction, DrumSetting},
+        effect::{
+            EffectSetting,
+            chain::{Chain, ChainSetting},
+        },
+        instrument::{Instrument, InstrumentAction, InstrumentSetting},
+        mixer::{Bus, BusSetting, MasterSetting, MixerSetting},
+        network_action::NetworkAction,
+        plugin::{Hosted, LoadedSetting, device::Device},
+        source::SourceSetting,
+        studio_state::StudioState,
+    },
+    util::quantity::{Amount, ParameterChange, ParameterValue},
+};
+
+impl Target {
+    /// The current value as a fraction of the parameter's range; `None` if the
+    /// parameter does not exist at the moment.
+    #[must_use]
+    pub fn part(self, state: &StudioState) -> Option<Amount> {
+        match self {
+            Self::Instrument(id, parameter) => parameter.part(state.instruments.get(id)?),
+            Self::Pad(id, pad, parameter) => parameter.part(&state.drums.machine(id)?.pad(pad)),
+            Self::Drums(id, parameter) => Some(parameter.part(state.drums.machine(id)?)),
+            Self::Hosted(device, parameter) => {
+                let hosted = device.hosted(state)?;
+                let row = state.registry.definition(hosted.definition()?)?.parameter(parameter)?;
+                let value = hosted.touched(parameter).unwrap_or(row.default());
+                let (min, max) = row.range();
+                let part = (value.get() - min.get()) / (max.get() - min.get());
+                Some(if part.is_finite() { range::amount(part) } else { Amount::MIN })
+            }
+            Self::Bus(id, parameter) => parameter.part(state.mixer.bus(id)?),
+            Self::LayerGroup(id, parameter) => parameter.part(state.mixer.layer_group(id)?),
+            Self::Master(parameter) => parameter.part(&state.mixer.master),
+            Self::Session(parameter) => parameter.part(&state.session),
+        }
+    }
+
+    /// The action that puts the parameter at this fraction of its range; `None`
+    /// if the range is unknown, because no definition is loaded.
+    #[must_use]
+    pub fn action(self, part: Amount, state: &StudioState) -> Option<NetworkAction> {
+        Some(match self {
+            Self::Instrument(id, parameter) => {
+                NetworkAction::Instrument(id, InstrumentAction::Set(parameter.setting(part)))
+            }
+            Self::Pad(id, pad, parameter) => {
+                let setting = DrumSetting::Pad(pad, parameter.setting(part));
+                NetworkAction::Drums(id, DrumAction::Set(setting))
+            }
+            Self::Drums(id, parameter) => {
+                NetworkAction::Drums(id, DrumAction::Set(parameter.setting(part)))
+            }
+            Self::Hosted(device, parameter) => {
+                let definition = device.hosted(state)?.definition()?;
+                let row = state.registry.definition(definition)?.parameter(parameter)?;
+                let (min, max) = (row.range().0.get(), row.range().1.get());
+                let value = (min + (max - min) * part.get()).clamp(min, max);
+                device.set(definition, parameter, ParameterValue::new(value).ok()?)
+            }
+            Self::Bus(id, parameter) => {
+                NetworkAction::Mixer(MixerSetting::Bus(id, parameter.setting(part)))
+            }
+            Self::LayerGroup(id, parameter) => {
+                NetworkAction::Mixer(MixerSetting::LayerGroup(id, parameter.setting(part)))
+            }
+            Self::Master(parameter) => {
+                NetworkAction::Mixer(MixerSetting::Master(parameter.setting(part)))
+            }
+            Self::Session(parameter) => NetworkAction::Session(parameter.setting(part)),
+        })
+    }
+
+    /// Checks that what has the parameter exists. It need not have the right
+    /// kind: a lane without its parameter has no effect.
+    pub(in crate::studio) fn check(self, state: &StudioState) -> Result<(), Invalid> {
+        if let Some(id) = self.instrument().filter(|id| !state.instruments.contains(*id)) {
+            return Err(Invalid::missing("instrument", id));
+        }
+        if let Some(id) = self.bus().filter(|id| state.mixer.bus(*id).is_none()) {
+            return Err(Invalid::missing("bus", id));
+        }
+        if let Some(id) = self.layer_group().filter(|id| state.mixer.layer_group(*id).is_none()) {
+            return Err(Invalid::missing("layer group", id));
+        }
+        if let Some((chain, slot)) = self.slot()
+            && chain.of(state).is_none_or(|chain| chain.slot(slot).is_none())
+        {
+            return Err(Invalid::missing("effect", slot));
+        }
+        Ok(())
+    }
+}
+
+impl ChainOf {
+    /// The chain, if it exists.
+    fn of(self, state: &StudioState) -> Option<&Chain> {
+        match self {
+            Self::Instrument(id) => state.instruments.get(id).map(|Instrument { chain, .. }| chain),
+            Self::Bus(id) => state.mixer.bus(id).map(|Bus { chain, .. }| chain),
+            Self::Master => Some(&state.mixer.master.chain),
+        }
+    }
+}
+
+impl Device {
+    /// The device, if the place exists and is for hosted devices.
+    pub(super) fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
+        let chain = match self {
+            Self::Source(id) => return state.instruments.get(id)?.source.hosted(),
+            Self::Slot(id, _) => &state.instruments.get(id)?.chain,
+            Self::BusSlot(id, _) => &state.mixer.bus(id)?.chain,
+            Self::MasterSlot(_) => &state.mixer.master.chain,
+        };
+        chain.slot(self.slot()?)?.effect.hosted()
+    }
+
+    /// The action that sets a parameter of the device.
+    pub(super) fn set(
+        self,
+        definition: DefinitionId,
+        parameter: ParameterId,
+        value: ParameterValue,
+    ) -> NetworkAction {
+        let source = || match definition {
+            DefinitionId::SynthDef(_) => {
+                SourceSetting::SynthDef(LoadedSetting::Set(parameter, value))
+            }
+            DefinitionId::Plugin(_) => SourceSetting::Vst(LoadedSetting::Set(parameter, value)),
+        };
+        let effect = |slot| {
+            ChainSetting::Effect(slot, EffectSetting::Vst(LoadedSetting::Set(parameter, value)))
+        };
+        let instrument =
+            |id, setting| NetworkAction::Instrument(id, InstrumentAction::Set(setting));
+        match self {
+            Self::Source(id) => instrument(id, InstrumentSetting::Source(source())),
+            Self::Slot(id, slot) => instrument(id, InstrumentSetting::Chain(effect(slot))),
+            Self::BusSlot(id, slot) => {
+                NetworkAction::Mixer(MixerSetting::Bus(id, BusSetting::Chain(effect(slot))))
+            }
+            Self::MasterSlot(slot) => {
+                NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(effect(slot))))
+            }
+        }
+    }
+}
+
+impl StudioState {
+    /// Changes a parameter relative to its current value, within its range.
+    /// Concurrent turns of an endless knob add up.
+    pub(super) fn adjust(
+        &mut self,
+        device: Device,
+        parameter: ParameterId,
+        by: ParameterChange,
+    ) -> Result<(), Invalid> {
+        let hosted = match device {
+            Device::Source(id) => self.instruments.get_mut(id)?.source.hosted_mut(),
+            Device::Slot(id, slot) => self.instruments.get_mut(id)?.chain.hosted_mut(slot)?,
+            Device::BusSlot(id, slot) => self.mixer.bus_mut(id)?.chain.hosted_mut(slot)?,
+            Device::MasterSlot(slot) => self.mixer.master.chain.hosted_mut(slot)?,
+        };
+        let Some(hosted) = hosted else {
+            return Err(Invalid::unfit(
+                "this source or effect is neither a SynthDef nor a plug-in",
+            ));
+        };
+        let table = hosted.definition().and_then(|id| self.registry.definition(id));
+        let Some(row) = table.and_then(|table| table.parameter(parameter)) else {
+            return Err(Invalid::missing("parameter", parameter));
+        };
+        let value = hosted.touched(parameter).unwrap_or(row.default());
+        hosted.touch(parameter, row.moved(value, by))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! What the mirror owes the authority: operations that were not sent, and
+//! requests that were not sent or not acknowledged.
+
+use std::collections::VecDeque;
+
+use super::prediction::{PendingOp, Prediction};
+use crate::{
+    model::Model,
+    protocol::{ActionNumber, ClientMessage},
+};
+
+pub(super) struct Outbox<M: Model> {
+    /// The number of the last operation that was sent.
+    pub(super) sent: ActionNumber,
+    /// Messages that are not operations. Each is sent after the operations that
+    /// were dispatched before it: a client that stops the music and then releases
+    /// the privilege must still hold it when the stop arrives.
+    outgoing: VecDeque<(ActionNumber, ClientMessage<M>)>,
+    /// Messages that were sent, and that the authority may not have received.
+    unacked: VecDeque<(ActionNumber, ClientMessage<M>)>,
+}
+
+impl<M: Model> Outbox<M> {
+    pub(super) const fn new(sent: ActionNumber) -> Self {
+        Self { sent, outgoing: VecDeque::new(), unacked: VecDeque::new() }
+    }
+
+    /// How many messages wait to be sent or acknowledged.
+    pub(super) fn len(&self) -> usize {
+        self.outgoing.len() + self.unacked.len()
+    }
+
+    /// Queues a message to be sent after the operation `last`.
+    pub(super) fn enqueue(&mut self, last: ActionNumber, message: ClientMessage<M>) {
+        self.outgoing.push_back((last, message));
+    }
+
+    pub(super) fn has_messages(&self, prediction: &Prediction<M>) -> bool {
+        !self.outgoing.is_empty()
+            || prediction.pending.back().is_some_and(|pending| pending.number > self.sent)
+    }
+
+    /// The next message to be sent.
+    pub(super) fn pull(&mut self, prediction: &Prediction<M>) -> Option<ClientMessage<M>> {
+        let next = prediction.after(self.sent);
+        let message =
+            self.outgoing.pop_front_if(|(after, _)| next.is_none_or(|next| next.number > *after));
+        if let Some((after, message)) = message {
+            if is_request(&message) || matches!(message, ClientMessage::Ping { .. }) {
+                self.unacked.push_back((after, message.clone()));
+            }
+            return Some(message);
+        }
+        let PendingOp { number, op, .. } = next?;
+        self.sent = *number;
+        Some(op.message(*number))
+    }
+
+    /// The authority has answered this message, so it has received all that were
+    /// sent before it.
+    pub(super) fn acknowledge(&mut self, is_answered: impl Fn(&ClientMessage<M>) -> bool) {
+        if let Some(at) = self.unacked.iter().position(|(_, message)| is_answered(message)) {
+            self.unacked.drain(..=at);
+        }
+    }
+
+    /// A new connection of the same session: the operations after `decided` are
+    /// sent again, and the requests, too.
+    pub(super) fn resume(&mut self, decided: ActionNumber) {
+        self.sent = decided;
+        // A request may have been lost, and repeating it is harmless. The other
+        // messages were about the old connection.
+        self.outgoing = self.unacked.drain(..).chain(self.outgoing.drain(..)).collect();
+        self.outgoing.retain(|(_, message)| is_request(message));
+    }
+}
+
+/// Whether the message is a request that may be repeated.
+fn is_request<M: Model>(message: &ClientMessage<M>) -> bool {
+    matches!(
+        message,
+        ClientMessage::RequestOwnership { .. }
+            | ClientMessage::ReleaseOwnership { .. }
+            | ClientMessage::RequestPrivilege
+            | ClientMessage::ReleasePrivilege
+            | ClientMessage::RequestFullSync
+    )
+}

@@ -1,0 +1,107 @@
+//! What the mirror predicts: the confirmed state, with the operations applied
+//! that it does not contain yet.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use super::{confirmation::Confirmation, op::Op};
+use crate::{
+    model::Model,
+    protocol::{ActionNumber, ClientId, NetworkState, Refusal, Rejection, Seq},
+    sync::undo::UndoLog,
+};
+
+pub(super) struct Prediction<M: Model> {
+    pub(super) state: Arc<NetworkState<M>>,
+    /// The operations that the confirmed state does not contain, in order.
+    pub(super) pending: VecDeque<PendingOp<M>>,
+    /// The number of the last operation of all.
+    pub(super) last: ActionNumber,
+    /// The number of the last operation that the authority has decided.
+    pub(super) decided: ActionNumber,
+    /// Rejections that wait for the acknowledgement that covers them: both are
+    /// applied together.
+    pub(super) rejected: Vec<Rejection>,
+}
+
+pub(super) struct PendingOp<M: Model> {
+    pub(super) number: ActionNumber,
+    pub(super) op: Op<M>,
+    /// The undo history once this operation is applied.
+    pub(super) log: UndoLog<M>,
+    /// The snapshot that contains the operation, once the authority has told.
+    pub(super) contained_in: Option<Seq>,
+}
+
+impl<M: Model> Prediction<M> {
+    pub(super) fn new(state: Arc<NetworkState<M>>, last: ActionNumber) -> Self {
+        Self { state, pending: VecDeque::new(), last, decided: last, rejected: Vec::new() }
+    }
+
+    pub(super) fn unanswered(&self) -> usize {
+        self.pending.len() - self.pending.partition_point(|pending| pending.contained_in.is_some())
+    }
+
+    /// The undo history with everything that is pending.
+    pub(super) fn log<'a>(&'a self, confirmation: &'a Confirmation<M>) -> &'a UndoLog<M> {
+        self.pending.back().map_or(&confirmation.log, |pending| &pending.log)
+    }
+
+    pub(super) fn push(&mut self, op: Op<M>, log: UndoLog<M>) -> ActionNumber {
+        self.last = self.last.next();
+        self.pending.push_back(PendingOp { number: self.last, op, log, contained_in: None });
+        self.last
+    }
+
+    pub(super) fn get(&self, number: ActionNumber) -> Option<&PendingOp<M>> {
+        let at = self.pending.binary_search_by_key(&number, |pending| pending.number).ok()?;
+        self.pending.get(at)
+    }
+
+    /// The first operation after `number`.
+    pub(super) fn after(&self, number: ActionNumber) -> Option<&PendingOp<M>> {
+        self.pending.get(self.pending.partition_point(|pending| pending.number <= number))
+    }
+
+    /// Removes a refused operation. The caller rebases.
+    pub(super) fn remove(&mut self, number: ActionNumber) -> Option<Op<M>> {
+        let at = self.pending.binary_search_by_key(&number, |pending| pending.number).ok()?;
+        self.pending.remove(at).map(|pending| pending.op)
+    }
+
+    /// The authority has decided the operations up to `through`; the snapshot
+    /// `seq` contains them. Reports each accepted one once.
+    pub(super) fn accept(
+        &mut self,
+        through: ActionNumber,
+        seq: Seq,
+        mut report: impl FnMut(ActionNumber, Result<(), Refusal>),
+    ) {
+        for pending in &mut self.pending {
+            if pending.number <= through && pending.contained_in.is_none() {
+                pending.contained_in = Some(seq);
+                report(pending.number, Ok(()));
+            }
+        }
+        self.decided = self.decided.max(through);
+    }
+
+    /// Predicts again from the confirmed state.
+    pub(super) fn rebase(&mut self, confirmation: &mut Confirmation<M>, me: ClientId) {
+        let have = confirmation.state.seq;
+        let is_contained =
+            |pending: &mut PendingOp<M>| pending.contained_in.is_some_and(|seq| seq <= have);
+        while let Some(pending) = self.pending.pop_front_if(is_contained) {
+            confirmation.log = pending.log;
+        }
+        let mut state = Arc::clone(&confirmation.state);
+        let mut log = confirmation.log.clone();
+        for pending in &mut self.pending {
+            // An operation that cannot be applied any more is about to be refused.
+            if let Ok(next) = pending.op.predict(&state, &mut log, me) {
+                state = next;
+            }
+            pending.log = log.clone();
+        }
+        self.state = state;
+    }
+}

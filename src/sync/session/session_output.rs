@@ -1,0 +1,45 @@
+//! What the shell must do after a change of the session.
+
+use std::sync::Arc;
+
+use crate::{model::Model, protocol::NetworkState, sync::session::Session, util::time::Timestamp};
+
+/// One thing that the shell must do after a change.
+#[derive(Debug)]
+#[must_use = "an output is returned once"]
+pub enum SessionOutput<M: Model> {
+    /// The engine must perform this.
+    Effect(M::Effect),
+    /// The state has changed since it was last returned.
+    Changed {
+        /// The state that was returned before.
+        before: Arc<NetworkState<M>>,
+        /// The current state, which is to be published.
+        after: Arc<NetworkState<M>>,
+    },
+    /// A snapshot that the session does not need any more. This may be the last
+    /// reference to a large state: drop it without holding a lock.
+    Forgotten(Arc<NetworkState<M>>),
+    /// There is nothing left to do until the next change. Call
+    /// [`handle_timeout`](Session::handle_timeout) at this time; the call may
+    /// find that it is still too early.
+    Wait(Option<Timestamp>),
+}
+
+impl<M: Model> Session<M> {
+    /// The next thing that the shell must do. Call it after each change until it
+    /// returns [`SessionOutput::Wait`].
+    pub fn poll(&mut self) -> SessionOutput<M> {
+        if let Some(effect) = self.effects.pop_front() {
+            return SessionOutput::Effect(effect);
+        }
+        if !Arc::ptr_eq(&self.polled, &self.state) {
+            let before = std::mem::replace(&mut self.polled, Arc::clone(&self.state));
+            return SessionOutput::Changed { before, after: Arc::clone(&self.state) };
+        }
+        match self.bases.take_forgotten() {
+            Some(state) => SessionOutput::Forgotten(state),
+            None => SessionOutput::Wait(self.deadline),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Ownership of instruments: granted, refused, released.
+
+use imbolc_net::{
+    model::{InstrumentId, Invalid},
+    protocol::{ActionNumber, ClientId, ClientMessage, Refusal, ServerMessage},
+    studio::NetworkAction,
+    sync::mirror::MirrorError,
+    util::quantity::Pitch,
+};
+
+use super::{SECOND, add, updates};
+use crate::harness::{BASS, Harness, LEAD, PAD, cutoff, play_key};
+
+#[test]
+fn only_the_owner_edits_an_instrument() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
+    let mut ben = harness.join("Ben", &[LEAD]);
+    harness.settle(&mut [&mut ana, &mut ben]);
+    ana.dispatch(cutoff(BASS, 500.0)).unwrap();
+    harness.settle(&mut [&mut ana, &mut ben]);
+    assert_eq!((harness.cutoff(BASS), ben.cutoff(BASS)), (500.0, 500.0));
+
+    let refused = ben.dispatch(cutoff(BASS, 900.0)).unwrap_err();
+    let MirrorError::Refused(Refusal::NotOwner { instrument: BASS, owner: Some(owner) }) = refused
+    else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(&*owner.name, "Ana");
+    // Who asks all the same, past its own mirror, is refused by the authority.
+    let action = ClientMessage::Action {
+        number: ActionNumber(1),
+        continues: false,
+        action: cutoff(BASS, 900.0),
+    };
+    harness.session.handle(harness.now, ben.connection, action).unwrap();
+    let (_, messages) = updates(&mut harness, &ben);
+    assert!(
+        messages.iter().any(|message| matches!(
+            message,
+            ServerMessage::ActionRejected {
+                number: ActionNumber(1),
+                reason: Refusal::NotOwner { .. }
+            }
+        )),
+        "{messages:?}"
+    );
+    assert_eq!(harness.cutoff(BASS), 500.0);
+}
+
+#[test]
+fn host_owns_only_what_it_claims() {
+    let mut harness = Harness::new();
+    assert!(matches!(
+        harness.session.act(harness.now, &cutoff(PAD, 500.0)),
+        Err(Refusal::NotOwner { .. })
+    ));
+    assert_eq!(harness.session.claim(ClientId::HOST, &[PAD]).granted, [PAD]);
+    harness.session.act(harness.now, &cutoff(PAD, 500.0)).unwrap();
+}
+
+#[test]
+fn claim_of_an_owned_instrument_names_its_owner() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
+    let mut ben = harness.join("Ben", &[]);
+    let missing = InstrumentId(77);
+    let ask = ClientMessage::RequestOwnership { instruments: vec![BASS, LEAD, LEAD, missing] };
+    harness.session.handle(harness.now, ben.connection, ask).unwrap();
+    harness.transmit(&mut ben).unwrap();
+    let Some(ServerMessage::OwnershipAnswer { granted, refused }) = ben.to_guest.front() else {
+        panic!("{:?}", ben.to_guest);
+    };
+    assert_eq!(granted, &[LEAD]);
+    assert_eq!(refused.len(), 2);
+    assert!(matches!(&refused[0].reason, Refusal::NotOwner { owner: Some(owner), .. }
+        if &*owner.name == "Ana"));
+    assert!(matches!(refused[1].reason, Refusal::Invalid(Invalid::Missing { .. })));
+
+    let give = ClientMessage::ReleaseOwnership { instruments: vec![BASS, LEAD] };
+    harness.session.handle(harness.now, ana.connection, give).unwrap();
+    harness.settle(&mut [&mut ana, &mut ben]);
+    let roster = &ana.mirror.confirmed().roster;
+    assert_eq!(roster.owner(BASS), None);
+    assert!(roster.owns(ben.id(), LEAD), "it was not Ana's to give");
+    assert_eq!(ben.mirror.confirmed().roster, *roster);
+}
+
+#[test]
+fn adding_an_instrument_grants_ownership() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
+    ana.dispatch(add(1001)).unwrap();
+    // Before anybody else has heard of it, one can go on.
+    ana.dispatch(cutoff(InstrumentId(1001), 300.0)).unwrap();
+    harness.settle(&mut [&mut ana]);
+    assert!(harness.session.state().roster.owns(ana.id(), InstrumentId(1001)));
+    assert_eq!(harness.cutoff(InstrumentId(1001)), 300.0);
+    ana.dispatch(NetworkAction::DeleteInstrument(InstrumentId(1001))).unwrap();
+    harness.settle(&mut [&mut ana]);
+    assert_eq!(harness.session.state().roster.owner(InstrumentId(1001)), None);
+    assert!(ana.mirror.predicted().roster.owners.is_empty());
+}
+
+#[test]
+fn notes_end_when_their_player_is_gone() {
+    let ways: [fn(&mut Harness, &mut crate::harness::Guest); 4] = [
+        |harness, ana| harness.cut(ana),
+        |harness, _| {
+            harness.pass(16 * SECOND);
+        },
+        |harness, ana| {
+            let give = ClientMessage::ReleaseOwnership { instruments: vec![BASS] };
+            harness.session.handle(harness.now, ana.connection, give).unwrap();
+        },
+        |harness, ana| {
+            harness.session.handle(harness.now, ana.connection, ClientMessage::Goodbye).unwrap();
+        },
+    ];
+    for drop_out in ways {
+        let mut harness = Harness::new();
+        let mut ana = harness.join("Ana", &[BASS]);
+        ana.dispatch(play_key(BASS, 40)).unwrap();
+        harness.settle(&mut [&mut ana]);
+        let held = |harness: &Harness| {
+            harness
+                .session
+                .state()
+                .model
+                .instruments
+                .get(BASS)
+                .unwrap()
+                .sounding
+                .held(Pitch::of(40))
+        };
+        assert!(held(&harness).is_some());
+        drop_out(&mut harness, &mut ana);
+        assert_eq!(held(&harness), None);
+        assert!(!harness.take_effects().is_empty(), "the engine is told");
+    }
+}
