@@ -413,10 +413,11 @@ impl<M: Model> Core<M> {
                     self.engine.perform(now, &self.session.state().model, effect);
                     performed = true;
                 }
-                SessionOutput::Changed { before, .. } => match &self.outdated {
-                    None => self.outdated = Some(before),
-                    Some(_) => self.forgotten.push(before),
-                },
+                // Between the messages of a batch, snapshots differ by one edit:
+                // dropping one is cheap, and keeping all of them is not.
+                SessionOutput::Changed { before, .. } => {
+                    self.outdated.get_or_insert(before);
+                }
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Wait(deadline) => {
                     self.wait = deadline;
