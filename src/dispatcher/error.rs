@@ -68,8 +68,8 @@ pub enum DispatchError {
     /// requests for ownership, the privilege and a full state are not.
     #[error("there is no connection to the host at the moment")]
     Offline,
-    /// The session ended before it answered the action, and cannot be resumed.
-    #[error("the session ended before the host answered")]
+    /// The client lost its place before the action was answered.
+    #[error("your place in the session was lost before the host answered")]
     Unanswered,
     /// The dispatcher is closed.
     #[error("the session is closed: {0}")]

@@ -60,6 +60,10 @@ pub use self::{
             MAX_STATE_BYTES, MAX_STEPS_IN_ALL, MAX_STEPS_PASTED, MAX_TOUCHED,
         },
         content::{BadContentHash, Content, ContentHash},
+        filter::{
+            Envelope, EnvelopeParameter, EnvelopeSetting, Filter, FilterKind, FilterParameter,
+            FilterSetting, LfoShape,
+        },
         ids::{BusId, DefinitionId, LayerGroupId, ParameterId, PluginId, SlotId, SynthDefId},
         loop_region::{BadRegion, LoopRegion},
         name::{BadName, Name},
@@ -67,10 +71,6 @@ pub use self::{
         rhythm::NoteValue,
         settings::Settings,
         studio_effect::StudioEffect,
-        tone::{
-            Envelope, EnvelopeParameter, EnvelopeSetting, Filter, FilterKind, FilterParameter,
-            FilterSetting, LfoShape,
-        },
     },
     drums::{
         BadSlice, BadStepRegion, ChainedPatterns, Chopper, ChopperSetting, DrumAction, DrumChange,

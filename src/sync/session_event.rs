@@ -72,11 +72,12 @@ pub enum SessionEvent<M: Model> {
     },
     /// The snapshot was replaced as a whole.
     Resynchronised(Resync),
-    /// The host has another session now, and you joined it as a new participant.
+    /// The client joined as a new participant, because the host has another session
+    /// or no longer keeps its place.
     NewSession {
-        /// The new session.
+        /// The session, which may be the same as before.
         session: SessionId,
-        /// The actions that the old session did not answer, in order. They are
+        /// The actions that were not answered before, in order. They are
         /// lost unless the UI dispatches them again.
         unanswered: Vec<M::Action>,
     },

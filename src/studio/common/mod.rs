@@ -5,6 +5,7 @@
 pub(super) mod automated;
 pub(super) mod bounded;
 pub(super) mod content;
+pub(super) mod filter;
 pub(super) mod ids;
 pub(super) mod kinds;
 pub(super) mod loop_region;
@@ -14,4 +15,3 @@ pub(super) mod reference;
 pub(super) mod rhythm;
 pub(super) mod settings;
 pub(super) mod studio_effect;
-pub(super) mod tone;

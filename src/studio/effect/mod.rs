@@ -35,10 +35,10 @@ pub use self::{
 
 use crate::studio::{
     common::{
+        filter::Filter,
         ids::PluginId,
         kinds::kinds,
         reference::{Reference, Refers},
-        tone::Filter,
     },
     plugin::{Hosted, Loaded},
 };

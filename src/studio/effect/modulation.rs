@@ -3,7 +3,7 @@
 //! Parameter tables only; no signal processing belongs here.
 
 use crate::{
-    studio::common::{rhythm::NoteValue, settings::settings, tone::LfoShape},
+    studio::common::{filter::LfoShape, rhythm::NoteValue, settings::settings},
     util::quantity::{Amount, Feedback, Hertz, ModulationRate, Octaves, Seconds, VoiceCount},
 };
 

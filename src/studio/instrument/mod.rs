@@ -12,13 +12,13 @@ use crate::{
     studio::{
         common::{
             bounded::{self, MAX_INSTRUMENTS},
+            filter::{Envelope, Filter},
             ids::{BusId, LayerGroupId},
             name::Name,
             range::choices,
             reference::{Reference, Refers},
             settings::{Settings, settings},
             studio_effect::StudioEffect,
-            tone::{Envelope, Filter},
         },
         effect::chain::Chain,
         instrument::{

@@ -5,10 +5,10 @@
 use crate::{
     studio::{
         common::{
+            filter::LfoShape,
             range::{Range, choices},
             rhythm::NoteValue,
             settings::settings,
-            tone::LfoShape,
         },
         globals::session_settings::TimeSignature,
     },

@@ -411,8 +411,8 @@ impl<M: Model> Mirror<M> {
         self.rebase();
     }
 
-    /// The client has joined another session. The actions that the old one did
-    /// not answer are returned with [`SessionEvent::NewSession`].
+    /// The client has joined as a new participant. The actions that were not
+    /// answered before are returned with [`SessionEvent::NewSession`].
     pub fn start_anew(&mut self, welcome: Welcome<M>) {
         let anew = Self::new(welcome, self.backlog);
         let old = std::mem::replace(self, anew);

@@ -1,4 +1,5 @@
-//! The filter and the amplitude envelope of an instrument.
+//! The filter and the envelope, of an instrument and as an effect, and the
+//! waveforms of an LFO.
 //!
 //! Parameter tables only; they must not know the instrument.
 
