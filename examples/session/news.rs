@@ -222,7 +222,10 @@ impl News {
     fn print_new_session(&mut self, session: SessionId, lost: usize) {
         let identity = self.studio.identity();
         let state = self.studio.state();
-        happens(format_args!("this is a new session ({}): the old one has ended", short(session)));
+        happens(format_args!(
+            "you joined session {} as a new participant: your previous place is gone",
+            short(session)
+        ));
         let got: BTreeSet<_> = identity.instruments.into_iter().collect();
         if !got.is_empty() {
             let labels: Vec<_> = got.iter().map(|&id| words::label(&state.model, id)).collect();

@@ -316,7 +316,7 @@ fn clients_report_a_killed_host_and_rejoin_the_next() {
     let (mut host, _) = Session::host(&address);
     for (guest, own) in [(&mut ana, "1 Bass"), (&mut ben, "2 Lead")] {
         guest.hears("connected again");
-        guest.hears("this is a new session");
+        guest.hears("as a new participant");
         guest.hears(&format!("you own {own} again"));
         // The new host starts with the starter state.
         guest.sees("show", "8000 Hz");

@@ -164,7 +164,7 @@ impl MessageLog {
                     lost => format!("; {lost} of your edits are lost"),
                 };
                 self.reported = Arc::clone(now);
-                self.push(Tone::Bad, format!("this is a new session{lost}"));
+                self.push(Tone::Bad, format!("you joined again as a new participant{lost}"));
             }
             SessionEvent::Resynchronised(why) if why.is_repair() => {
                 self.push(Tone::Bad, format!("resynchronised: {why}"));
