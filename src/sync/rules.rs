@@ -1,4 +1,4 @@
-//! Who may do what, and what an action leads to. The authority decides with the
+//! Access rules, and the result of an action. The authority decides with the
 //! same functions with which a mirror predicts.
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Undo: one's own last step and nothing else, on the authority and on a mirror.
+//! Undo reverts the last step of the participant that asks and nothing else, on the
+//! authority and on a mirror.
 
 use std::time::Duration;
 
@@ -288,7 +289,7 @@ fn undo_restores_a_deleted_instrument_to_its_owner() {
     later(&mut harness, &mut ana, NetworkAction::DeleteInstrument(BASS));
     assert!(!ana.mirror.predicted().model.instruments.contains(BASS));
     assert_eq!(undo(&mut harness, &mut ana), undone(0));
-    assert_eq!(ana.mirror.predicted().model, before, "but nobody holds the key any more");
+    assert_eq!(ana.mirror.predicted().model, before, "but the key is not held any more");
     assert!(ana.mirror.predicted().roster.owns(ana.id(), BASS));
     assert!(harness.session.state().roster.owns(ana.id(), BASS));
     assert_eq!(redo(&mut harness, &mut ana), redone(0));
@@ -465,7 +466,7 @@ fn undo_keeps_an_effect_that_others_automate() {
         let value = imbolc_net::util::quantity::Amount::MAX;
         let point = Point { tick, value, curve: Curve::Hold };
         harness.session.act_for_engine(&lane(AutomationAction::Put(point)));
-        assert_eq!(harness.session.undo(), Ok(1), "the lane has somebody else's point");
+        assert_eq!(harness.session.undo(), Ok(1), "the lane has another participant's point");
         assert_eq!(harness.session.undo(), Ok(1), "and so has the effect");
         let state = &harness.session.state().model;
         assert_eq!(&through_wire(state), state);
@@ -494,7 +495,7 @@ proptest! {
         let end = session.state().model.clone();
         let mut undone = 0;
         while let Ok(kept) = session.undo() {
-            prop_assert_eq!(kept, 0, "nobody else was at work");
+            prop_assert_eq!(kept, 0, "no other participant was at work");
             undone += 1;
             prop_assert!(undone <= actions.len());
         }
@@ -520,7 +521,7 @@ proptest! {
             now = now + SECOND;
             match what {
                 0..=2 => drop(session.act(now, action)),
-                // Somebody who is asked for no leave, and has no history.
+                // An actor without access checks and without a history.
                 3 => session.act_for_engine(action),
                 4 => drop(session.undo()),
                 _ => drop(session.redo()),

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_copied_is_pasted_at_the_cursor() {
+    fn paste_inserts_at_the_cursor() {
         let studio = studio();
         let mut client = with_bass_selected(&studio);
         client.handle(copy(480, 961), &studio);

@@ -77,9 +77,9 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 ///   which pitches sound of it no meter tells.
 /// - The arpeggiator: it changes what the held keys sound like, and their
 ///   velocities are what the meters show of them, one after the other or not.
-/// - Layer groups as what is struck together: whoever plays strikes the keys of
+/// - Layer groups as a way to play together: the UI plays the keys of
 ///   each instrument; the strips of the groups it does follow.
-/// - Struckable, scale and snap: they are for who writes.
+/// - Scale, snap and whether an instrument can be struck: they are for the UI.
 /// - Lanes of chance and offset, of the session and of instruments, and of the
 ///   pitch of a pad: they are logged, and what is played goes by what is set. Of
 ///   lanes it plays those of tempo, of the swing of the session and of drum
@@ -189,8 +189,8 @@ impl Engine<Studio> for SilentEngine {
         self.move_on(now, state);
         match effect {
             StudioEffect::Play => {
-                // Who stopped a moment ago goes on from there: the transport has
-                // not heard yet where that is.
+                // If it stopped just now, it continues there: the transport does not know
+                // that position yet.
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
@@ -207,7 +207,7 @@ impl Engine<Studio> for SilentEngine {
                 self.measured = None;
             }
             StudioEffect::Stop => {}
-            // It keeps nothing: whoever wraps it with projects does not ask it.
+            // It has no directory. An engine that wraps it handles this itself.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
                 self.all_up(state);
@@ -268,8 +268,7 @@ fn no_directory(state: &StudioState) -> Option<NetworkAction> {
 }
 
 impl SilentEngine {
-    /// An engine that keeps what happens, for whoever
-    /// [takes](Self::take_log) it.
+    /// An engine that logs its events for [`take_log`](Self::take_log).
     #[must_use]
     pub fn logging() -> Self {
         let mut engine = Self::default();
@@ -277,9 +276,8 @@ impl SilentEngine {
         engine
     }
 
-    /// What has happened since it was last asked, in order; 65,536 happenings
-    /// at most, the first ones. Keys that somebody plays are not among them:
-    /// they are in the effects.
+    /// The events since the last call, in order: the first 65,536 of them. Keys that
+    /// participants play are not among them; they are effects.
     pub fn take_log(&mut self) -> Vec<Played> {
         self.performance.log.as_mut().map(std::mem::take).unwrap_or_default()
     }

@@ -22,7 +22,7 @@ use crate::{
     util::quantity::{Amount, Bpm, Ticks},
 };
 
-/// How many happenings are kept until somebody takes them.
+/// How many events are kept until they are taken.
 const LOG: usize = 65_536;
 
 /// The lane that moves the tempo moves time itself.
@@ -42,7 +42,7 @@ pub(super) struct Performance {
     end: (Arrangement, u32),
     /// What lanes have moved since the music began.
     pub(super) moved: BTreeMap<Target, Amount>,
-    /// What has happened, if somebody wants to know.
+    /// The events since they were last taken, if they are kept.
     pub(super) log: Option<Vec<Played>>,
     /// The first tick of which nothing has been played yet.
     due: u32,
@@ -225,8 +225,8 @@ impl Performance {
         done
     }
 
-    /// Sends the playhead back. Who plays early is there already, and who plays
-    /// late has still something to say of before.
+    /// Sends the playhead back. An early instrument is there already, and a late one
+    /// still has strikes from before.
     fn turn_back(&mut self, until: u32, to: u32) {
         self.sounding.trim(self.pass, until.into());
         self.end_notes(until);
@@ -262,7 +262,7 @@ impl Performance {
             (PlayMode::Arrangement, AtEnd::Repeat) => Some(Some(0)),
         };
         let piece = piece.map(|to| Away { at: self.end_of(&state.arrangement), to });
-        // Who was put behind an end does not run into it.
+        // A playhead beyond the end does not run into it.
         let ahead = |away: &Away| self.entered < away.at && self.due <= away.at;
         // Where both are the same, it is the region that is asked first.
         let away = [region, piece].into_iter().flatten().filter(ahead).min_by_key(|away| away.at);

@@ -241,7 +241,7 @@ impl Plan {
         found.follows_tempo |= groove.follows_tempo();
         pieces(from..from.max(i64::from(end) + lead), way, |span, pass, offset| {
             player.strike(state, id, span, &mut |mut written: WrittenStrike| {
-                // Who comes early to what is next is to be out of the way.
+                // An early note must end before the next one begins.
                 let cut = way.away.filter(|away| lead > 0 && written.tick < away.at);
                 written.end = cut.map_or(written.end, |away| written.end.min(away.at));
                 let strike = groove.play(id, &written, pass);

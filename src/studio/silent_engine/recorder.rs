@@ -90,7 +90,7 @@ impl Recorder {
         let Ok(tick) = Ticks::new(tick) else { return Vec::new() };
         let was = std::mem::replace(&mut self.turned, parameter_parts(state));
         let turned = |(target, value): (&Target, &Amount)| {
-            // Where a lane that was just armed is, nobody has turned it to.
+            // The value of a lane that was just armed was not turned to.
             was.get(target).filter(|was| *was != value)?;
             let point = Point { tick, value: *value, curve: Curve::Hold };
             Some(NetworkAction::Automation(*target, AutomationAction::Put(point)))

@@ -51,7 +51,7 @@ pub(super) struct Strike {
     pub(super) what: Struck,
     /// The first tick after it.
     pub(super) end: i64,
-    /// Who plays it: the drum machine, if that strikes another instrument.
+    /// The instrument that plays it: the drum machine, if it strikes another one.
     pub(super) by: InstrumentId,
     /// Where it is written.
     pub(super) written: i64,

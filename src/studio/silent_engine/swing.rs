@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_begins_with_two_eighths_and_what_is_left_over_is_straight() {
+    fn incomplete_pair_of_eighths_is_straight() {
         let swing = SwingCurve::of(Amount::of(1.0), metre(7, 8));
         let bar = 7 * 240;
         let eighths = [0, 1, 5, 6, 7, 8].map(|eighth| swing.played(eighth * 240));

@@ -16,7 +16,8 @@ use crate::harness::{BASS, Guest, Harness, LEAD, cutoff, hello, play_key};
 
 const TICK: Duration = Duration::from_millis(35);
 
-/// A room in which the host turns a knob at every tick, and somebody who is told.
+/// A session in which the host turns a knob at every tick, and a client that is sent
+/// the patches.
 struct Jam {
     harness: Harness,
     ben: Guest,
@@ -40,7 +41,7 @@ impl Jam {
         alive(&mut self.harness, &self.ben);
         self.harness.transmit(&mut self.ben).unwrap();
         for guest in audience {
-            // Who has been silent for too long is not sent anything.
+            // A client that was silent for too long is sent nothing.
             let _ = self.harness.transmit(guest);
         }
         self.harness.take_forgotten();
@@ -84,7 +85,7 @@ fn old_bases_are_thinned_out() {
     }
     assert_eq!(sent.len(), 6000, "there was a moment at every tick");
 
-    // Who has the newest needs nothing.
+    // A client that has the newest snapshot needs nothing.
     sent.pop_back();
     let (mut fresh, mut old) = (vec![], vec![]);
     let now = jam.harness.now;

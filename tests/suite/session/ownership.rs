@@ -27,7 +27,7 @@ fn only_the_owner_edits_an_instrument() {
         panic!("{refused:?}");
     };
     assert_eq!(&*owner.name, "Ana");
-    // Who asks all the same, past its own mirror, is refused by the authority.
+    // A request that skips the mirror is refused by the authority.
     let action = ClientMessage::Action {
         number: ActionNumber(1),
         continues: false,

@@ -75,7 +75,7 @@ fn new_session_does_not_return_accepted_actions() {
         _ => None,
     });
     assert_eq!(unanswered, Some(vec![cutoff(LEAD, 88.0)]));
-    assert_eq!(ana.take_settled(), [(ActionNumber(1), Ok(()))], "nobody has asked yet");
+    assert_eq!(ana.take_settled(), [(ActionNumber(1), Ok(()))], "not taken yet");
 }
 
 #[test]

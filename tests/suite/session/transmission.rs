@@ -80,7 +80,7 @@ fn slightly_late_pull_keeps_the_interval() {
         let due = late(&mut harness, Duration::from_millis(2));
         assert_eq!(due, begun + number * Duration::from_millis(33));
     }
-    // Who is later than that could be sent two at once.
+    // Later than that, a client could be sent two at once.
     let due = late(&mut harness, Duration::from_millis(20));
     assert_eq!(late(&mut harness, Duration::ZERO), due + Duration::from_millis(20 + 33));
 }

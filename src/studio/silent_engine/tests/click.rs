@@ -32,7 +32,7 @@ impl Rig {
 }
 
 #[test]
-fn each_beat_of_the_metre_clicks_and_the_first_of_a_bar_is_an_accent() {
+fn each_beat_clicks_and_each_bar_begins_with_an_accent() {
     let mut rig = Rig::clicking([]);
     rig.metre(3, 8);
     rig.wait(1000);
@@ -78,7 +78,7 @@ fn bars_are_counted_in_before_the_playhead_moves() {
 }
 
 #[test]
-fn who_stops_while_it_is_counted_in_has_not_moved() {
+fn stop_during_count_in_keeps_the_position() {
     let mut rig = Rig::clicking([ClickSetting::CountIn(CountIn::of(1))]);
     rig.transport(TransportAction::Play);
     rig.wait(700);
@@ -88,7 +88,7 @@ fn who_stops_while_it_is_counted_in_has_not_moved() {
     assert_eq!(rig.engine.pulse(), None);
     rig.click(ClickSetting::On(false));
     rig.transport(TransportAction::Play);
-    assert_eq!(rig.wait(500), 480, "what nobody hears is not counted");
+    assert_eq!(rig.wait(500), 480, "a silent click is not counted in");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_click_has_its_own_level_and_goes_through_the_master() {
 }
 
 #[test]
-fn a_lane_moves_the_click_in_what_is_played_and_on_the_meters_alike() {
+fn lane_moves_click_level_in_events_and_meters() {
     let mut rig = Rig::clicking([]);
     rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(60.0))));
     for (parameter, points) in [

@@ -93,7 +93,7 @@ fn an_instrument_plays_late_and_early_by_its_offset() {
 }
 
 #[test]
-fn who_is_early_comes_at_the_beginning_of_the_music_at_the_earliest() {
+fn early_groove_never_plays_before_the_beginning() {
     let mut rig = late(-50.0, [note(0, 60, 100), note(1000, 62, 100)]);
     rig.transport(TransportAction::Play);
     rig.wait(200);
@@ -104,7 +104,7 @@ fn who_is_early_comes_at_the_beginning_of_the_music_at_the_earliest() {
 }
 
 #[test]
-fn who_is_early_plays_what_comes_next_before_the_loop_ends() {
+fn early_groove_plays_loop_start_before_loop_end() {
     let mut rig = late(-50.0, [note(0, 60, 100), note(400, 62, 400)]).goes_round(0, 480);
     rig.wait(900);
     let expected = [
@@ -120,7 +120,7 @@ fn who_is_early_plays_what_comes_next_before_the_loop_ends() {
 }
 
 #[test]
-fn who_is_late_plays_what_was_left_after_the_loop_has_begun_anew() {
+fn late_groove_plays_the_rest_after_loop_start() {
     let mut rig = late(50.0, [note(470, 60, 100)]).goes_round(0, 480);
     rig.wait(600);
     assert_eq!(rig.played(), [(38, 60, true), (48, 60, false)]);
@@ -145,7 +145,7 @@ fn a_change_of_tempo_neither_drops_nor_doubles_what_is_early() {
 }
 
 #[test]
-fn chance_moves_notes_and_velocities_a_little_and_the_same_way_every_time() {
+fn humanise_varies_notes_slightly_and_repeatably() {
     let perform = |own: bool| {
         let mut rig = Rig::with((0..64).map(|n| note(240 + n * 480, 60, 100)));
         let (half, all) = (Amount::of(0.5), Amount::of(1.0));
@@ -179,7 +179,7 @@ fn chance_moves_notes_and_velocities_a_little_and_the_same_way_every_time() {
 }
 
 #[test]
-fn swing_begins_anew_with_each_bar_of_the_metre_of_the_instrument() {
+fn swing_restarts_at_each_bar_of_the_instrument() {
     let mut rig = Rig::with([240, 1440, 1680, 1920].map(|tick| note(tick, 60, 10)));
     let begun = |rig: &mut Rig| {
         rig.transport(TransportAction::Locate(Ticks::MIN));

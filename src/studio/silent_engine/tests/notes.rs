@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn notes_begin_and_end_at_their_ticks_however_late_the_engine_is_called() {
+fn notes_keep_their_ticks_when_the_engine_is_late() {
     let mut rig = Rig::with([note(0, 60, 480), note(480, 60, 240), note(480, 64, 960)]);
     rig.transport(TransportAction::Play);
     rig.now = rig.now + Duration::from_secs(3);
@@ -33,7 +33,7 @@ fn a_loop_plays_its_first_tick_every_time_and_its_end_never() {
 }
 
 #[test]
-fn who_seeks_hears_what_starts_there_and_nothing_goes_on_sounding() {
+fn seek_ends_sounding_notes_and_starts_those_there() {
     let mut rig = Rig::with([note(0, 60, 4000), note(2000, 62, 10)]);
     rig.transport(TransportAction::Play);
     rig.wait(500);
@@ -77,7 +77,7 @@ fn a_note_of_a_mono_track_ends_the_one_before() {
 }
 
 #[test]
-fn a_note_is_played_as_often_as_is_likely_and_the_same_way_every_time() {
+fn note_probability_is_met_and_repeatable() {
     let perform = |probability: u8| {
         let mut rig =
             Rig::with([Note { probability: Probability::of(probability), ..note(0, 60, 1) }]);

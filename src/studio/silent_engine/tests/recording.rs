@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn keys_that_are_played_while_an_armed_track_records_become_notes() {
+fn armed_track_records_keys_as_notes() {
     let mut rig = Rig::new();
     rig.roll(PianoRollAction::Set(TrackSetting::Armed(true)));
     rig.transport(TransportAction::Record(true));
@@ -19,11 +19,11 @@ fn keys_that_are_played_while_an_armed_track_records_become_notes() {
     let velocity = Velocity::of(77);
     let expected = [note(480, 40, 240), note(720, 43, 240)].map(|n| Note { velocity, ..n });
     assert_eq!(written, expected);
-    assert_eq!(rig.played(), [], "nobody hears a note twice");
+    assert_eq!(rig.played(), [], "no note sounds twice");
 }
 
 #[test]
-fn what_is_turned_while_an_armed_lane_records_becomes_points() {
+fn armed_lane_records_turned_parameters_as_points() {
     let mut rig = Rig::new();
     let target = Target::Instrument(BASS, InstrumentParameter::Mute);
     rig.automate(target, AutomationAction::Add);
@@ -112,7 +112,7 @@ fn a_key_that_is_held_when_the_count_is_broken_off_is_no_note() {
 }
 
 #[test]
-fn a_key_that_is_held_is_no_note_if_recording_ends_before_the_count() {
+fn key_held_in_count_in_is_no_note_if_recording_ends() {
     let mut rig = Rig::recording_after_a_bar();
     rig.transport(TransportAction::Play);
     rig.wait(500);
@@ -124,7 +124,7 @@ fn a_key_that_is_held_is_no_note_if_recording_ends_before_the_count() {
 }
 
 #[test]
-fn what_is_turned_while_the_playhead_stands_is_not_recorded() {
+fn turns_are_not_recorded_while_stopped() {
     let mut rig = Rig::recording_after_a_bar();
     rig.act(&NetworkAction::Session(SessionSetting::Click(ClickSetting::On(false))));
     rig.transport(TransportAction::Play);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_playhead_moves_at_the_tempo_and_stays_where_it_is_stopped() {
+fn playhead_follows_tempo_and_keeps_its_place_on_stop() {
     let mut rig = Rig::new();
     rig.transport(TransportAction::Locate(Ticks::of(480)));
     assert_eq!(rig.engine.pulse(), None);
