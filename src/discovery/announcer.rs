@@ -94,7 +94,7 @@ impl DiscoveryServer {
     /// one.
     ///
     /// # Errors
-    /// [`DiscoveryError::Busy`] if you should try again in a moment.
+    /// [`DiscoveryError::Busy`] if the command queue is full; try again later.
     pub fn update(&self, participants: u32) -> Result<(), DiscoveryError> {
         self.change(|advert| advert.participants = participants)
     }

@@ -408,10 +408,10 @@ pub enum ProtocolError {
     /// The first message was not `Hello`.
     #[error("the first message must be Hello")]
     HelloExpected,
-    /// A second `Hello` came.
+    /// The client sent a second `Hello`.
     #[error("Hello may be sent only once")]
     HelloRepeated,
-    /// `Hello` did not come in time.
+    /// `Hello` did not arrive in time.
     #[error("the handshake took longer than {seconds} s")]
     HandshakeTimeout {
         /// The time limit, in seconds.

@@ -1,5 +1,5 @@
-//! Who may do what, and what an action leads to. The authority decides with the
-//! same functions with which a mirror predicts.
+//! Permissions and effects of actions. The authority decides with the same
+//! functions with which a mirror predicts.
 
 use std::sync::Arc;
 

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_is_gone_for_everybody_and_is_pasted_elsewhere() {
+    fn cut_steps_are_removed_and_can_be_pasted() {
         let mut studio = studio();
         let mut client = ClientState::default();
         let mut handle = |action, studio: &StudioState| client.handle(action, studio);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_cut_from_an_empty_region_and_nothing_pasted_from_an_empty_clipboard() {
+    fn empty_region_and_empty_clipboard_return_no_action() {
         let studio = studio();
         let mut client = ClientState::default();
         client.handle(LocalAction::Selection(SelectionAction::Instrument(KIT)), &studio);

@@ -47,8 +47,8 @@ pub struct SessionConfig {
     /// the snapshots that a silent or suspended client may have are kept until it
     /// resumes or is removed; these were sent within 5 s of its last message.
     pub base_fresh_for: Duration,
-    /// How far apart the others are that are kept after that. 0.5 s: 150 of them
-    /// reach back as far as any client can resume.
+    /// The interval between the snapshots that are kept after that. 0.5 s: 150 of
+    /// them reach back as far as any client can resume.
     pub base_spacing: Duration,
     /// How many snapshots are kept at most, needed or not; the oldest go first.
     /// 1,024: enough for a session of six that is edited at the full pace while
