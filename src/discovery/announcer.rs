@@ -142,7 +142,7 @@ impl DiscoveryServer {
         }
     }
 
-    /// Sends the goodbye twice, in case one is lost. A drop sends it once.
+    /// Sends the goodbye twice, because a datagram can be lost. A drop sends it once.
     pub async fn shut_down(self) {
         let name = format!("{}.{SERVICE}", self.record.label);
         if let Ok(done) = self.daemon.unregister(&name) {

@@ -22,8 +22,8 @@ pub struct SessionConfig {
     /// full state is expensive, and a request is cheap.
     pub min_full_sync_interval: Duration,
     /// The pacing interval of patches: a client gets at most one in each, full
-    /// states aside. 33 ms, i.e. about 30 a second: a shorter one is not visible,
-    /// a longer one is.
+    /// states aside. 33 ms, i.e. about 30 a second: a shorter interval makes no
+    /// visible difference, a longer interval does.
     pub min_patch_interval: Duration,
     /// The pacing interval of meterings: a client gets at most one in each.
     /// 33 ms.
