@@ -349,7 +349,7 @@ impl Band {
         let Err(reason) = studio.dispatch(action.clone()) else {
             return Err(format!("{name} was allowed to do that").into());
         };
-        line(name, "hears", reason);
+        line(name, "learns", reason);
         Ok(())
     }
 
@@ -377,7 +377,7 @@ impl Band {
         let kept = player.wait_for("the answer to undo", answer).await??;
         if kept > 0 {
             let rest = format_args!("kept {kept} that others have changed since");
-            line(player.name, "hears", rest);
+            line(player.name, "learns", rest);
         }
         self.agree().await?;
         self.print_changes();
@@ -425,7 +425,7 @@ impl Band {
             _ => None,
         };
         let answer = player.wait_for("the answer", answer).await?;
-        line(player.name, "hears", answer);
+        line(player.name, "learns", answer);
         Ok(())
     }
 
@@ -436,7 +436,7 @@ impl Band {
             _ => None,
         };
         let reason = self.0[index].wait_for("the loss of the connection", lost).await?;
-        line(self.0[index].name, "hears", format_args!("{reason}; the last snapshot remains"));
+        line(self.0[index].name, "learns", format_args!("{reason}; the last snapshot remains"));
         let away = |event| match event {
             Event::Session(SessionEvent::Suspended(participant)) => Some(participant),
             _ => None,
@@ -444,7 +444,7 @@ impl Band {
         let away = self.0[MIA].wait_for("the suspension", away).await?;
         line(
             self.0[MIA].name,
-            "hears",
+            "learns",
             format_args!("{away} is away, and keeps its instruments for now"),
         );
         self.agree().await
@@ -471,7 +471,7 @@ impl Band {
             _ => None,
         };
         let reason = self.0[index].wait_for("the refusal", refused).await?;
-        line(self.0[index].name, "hears", format_args!("{reason}: undone"));
+        line(self.0[index].name, "learns", format_args!("{reason}: undone"));
         self.agree().await?;
         self.print_changes();
         Ok(())

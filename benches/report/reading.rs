@@ -30,7 +30,7 @@ use crate::{
 
 const INSTRUMENTS: u32 = 64;
 
-/// Reads per sample, because one is shorter than reading the clock.
+/// Reads per sample: a single read is shorter than reading the clock.
 const BATCH: u32 = 100;
 
 const ARC: &str = "`Arc`";

@@ -87,7 +87,7 @@ impl<M: Model> Incoming<M> {
 struct Core<M: Model> {
     session: Session<M>,
     engine: Box<dyn Engine<M>>,
-    /// When the engine is to be advanced, while it is playing.
+    /// When the engine must be advanced next, while it is playing.
     pulse: Option<Timestamp>,
     /// When the session's timers are due.
     wait: Option<Timestamp>,

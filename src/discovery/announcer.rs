@@ -94,7 +94,7 @@ impl DiscoveryServer {
     /// one.
     ///
     /// # Errors
-    /// [`DiscoveryError::Busy`] if you should try again in a moment.
+    /// [`DiscoveryError::Busy`] if the command queue is full; try again later.
     pub fn update(&self, participants: u32) -> Result<(), DiscoveryError> {
         self.change(|advert| advert.participants = participants)
     }
@@ -142,7 +142,7 @@ impl DiscoveryServer {
         }
     }
 
-    /// Sends the goodbye twice, in case one is lost. A drop sends it once.
+    /// Sends the goodbye twice, because a datagram can be lost. A drop sends it once.
     pub async fn shut_down(self) {
         let name = format!("{}.{SERVICE}", self.record.label);
         if let Ok(done) = self.daemon.unregister(&name) {

@@ -165,7 +165,7 @@ impl fmt::Display for Compatibility {
         f.write_str(match self {
             Self::Same => "the same version",
             Self::OtherProtocol => "another version of the protocol",
-            Self::OtherModel => "another version of what is shared",
+            Self::OtherModel => "another model, or another version of it",
             Self::Unknown => "an unknown version",
         })
     }

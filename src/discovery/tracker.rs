@@ -26,7 +26,7 @@ use crate::{
 pub(super) const VERIFY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The pause between two verifications of a session. Without it, the next one
-/// would start before the previous one has ended, and postpone its result.
+/// would start before the end of the previous one, and postpone its result.
 const VERIFY_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a missing session has to appear in a PTR record. 0.5 s: cached

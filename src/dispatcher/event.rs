@@ -1,5 +1,5 @@
-//! What a UI is told as it happens. Each event can also be read off a snapshot;
-//! the event says that there is something new to read.
+//! Notifications for a UI. Everything that an event reports can also be read from a
+//! snapshot; the event says that there is something new to read.
 
 use crate::{
     dispatcher::Status,

@@ -2,7 +2,7 @@
 //! else to the engine that it wraps.
 //!
 //! A worker thread reads and writes the files, because an engine must never block.
-//! Nothing here decides who may save or load: the rules in `studio` do.
+//! Permission to save or load is decided by the rules in `studio`.
 
 mod document;
 mod store;

@@ -219,12 +219,12 @@ pub enum ServerMessage<M: Model = Studio> {
     PrivilegeGranted,
     /// Denies the privilege.
     PrivilegeDenied {
-        /// The participant who has it.
+        /// The participant that has it.
         holder: OwnerInfo,
     },
     /// The privilege was taken from the client.
     PrivilegeRevoked {
-        /// The participant who has it now.
+        /// The participant that has it now.
         by: OwnerInfo,
     },
     /// The heartbeat, every 5 seconds by default. Answered by `Pong`.
@@ -287,8 +287,8 @@ pub struct Reconnected {
     pub client_id: ClientId,
     /// The client's name, as before.
     pub name: String,
-    /// The token for the next resume. The previous token works until this one is
-    /// used.
+    /// The token for the next resume. The previous token works until this token
+    /// is used.
     pub token: SessionToken,
     /// The codec of this and all further messages, in both directions.
     pub codec: String,
@@ -334,7 +334,7 @@ pub enum Refusal {
     /// The sender does not have the privilege.
     #[error("this needs the privilege, which {} has", holder.as_ref().map_or("no participant", |holder| &*holder.name))]
     NotPrivileged {
-        /// The participant who has it, if any.
+        /// The participant that has it, if any.
         holder: Option<OwnerInfo>,
     },
     /// Only the engine may send this action.
@@ -408,10 +408,10 @@ pub enum ProtocolError {
     /// The first message was not `Hello`.
     #[error("the first message must be Hello")]
     HelloExpected,
-    /// A second `Hello` came.
+    /// The client sent a second `Hello`.
     #[error("Hello may be sent only once")]
     HelloRepeated,
-    /// `Hello` did not come in time.
+    /// `Hello` did not arrive in time.
     #[error("the handshake took longer than {seconds} s")]
     HandshakeTimeout {
         /// The time limit, in seconds.

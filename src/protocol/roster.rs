@@ -85,7 +85,7 @@ pub struct Participant {
 }
 
 impl Participant {
-    /// A participant who has just connected.
+    /// A participant that has just connected.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { name: name.into(), presence: Presence::Here, round_trip: None }

@@ -44,7 +44,7 @@ pub struct NetServer<M: Model = Studio> {
 
 impl<M: Model> NetServer<M> {
     /// Serves `authority` on `listener`, which is already bound, until `shutdown`
-    /// is cancelled. Then the clients are told, and [`finished`](Self::finished)
+    /// is cancelled. Then the clients are notified, and [`finished`](Self::finished)
     /// resolves.
     ///
     /// # Panics

@@ -1,8 +1,7 @@
 //! The ownership or privilege that each action needs.
 //!
-//! It reads the action only, never the state: who owns what is decided by the
-//! session. The matches are exhaustive, so that a new action is never open to
-//! everybody by accident.
+//! It reads the action only, never the state: the session knows the owners. The
+//! matches are exhaustive, so that no new action is open to everyone by accident.
 
 use super::{
     arrangement::{ArrangementSetting, ClipAction, PlacementAction},

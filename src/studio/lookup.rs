@@ -83,7 +83,7 @@ impl Target {
         })
     }
 
-    /// Checks that what has the parameter exists. It need not have the right
+    /// Checks that the owner of the parameter exists. It need not have the right
     /// kind: a lane without its parameter has no effect.
     pub(in crate::studio) fn check(self, state: &StudioState) -> Result<(), Invalid> {
         if let Some(id) = self.instrument().filter(|id| !state.instruments.contains(*id)) {

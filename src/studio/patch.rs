@@ -150,7 +150,8 @@ fn diff_mixer(from: &Mixer, to: &Mixer, changes: &mut Vec<StudioChange>) {
 }
 
 /// One parameter at a time, unless the set of instruments or more than half of
-/// them changed. Of one or two instruments, one may change.
+/// them changed. With one or two instruments, a single change is still sent by
+/// parameter.
 fn diff_instruments(from: &InstrumentState, to: &InstrumentState, changes: &mut Vec<StudioChange>) {
     let before = changes.len();
     let mut dirty = 0;

@@ -136,7 +136,7 @@ fn touched(device: Device, parameter: ParameterId) -> StudioChange {
     }
 }
 
-/// The path of what a change changes.
+/// The path of the value that a change sets.
 fn path_of_change(change: &StudioChange) -> ParamPath {
     use PathStep::{Number, Part};
 

@@ -152,7 +152,7 @@ impl StudioState {
             .and_then(|()| self.check_references(&self.mixer))
             .and_then(|()| self.check_references(&self.drums))
             .and_then(|()| self.check_references(&self.instruments));
-        checked.map_err(|_| "something refers to what is not there")
+        checked.map_err(|_| "the state contains a reference to a missing item")
     }
 
     /// Removes every reference to what was deleted.

@@ -1,5 +1,5 @@
-//! Access rules, and the result of an action. The authority decides with the
-//! same functions with which a mirror predicts.
+//! Permissions and effects of actions. The authority decides with the same
+//! functions with which a mirror predicts.
 
 use std::sync::Arc;
 

@@ -257,8 +257,8 @@ impl<M: Model> UndoStep<M> {
         let (before, after) = &self.first;
         let mut changes = M::diff_reversible(&before.model, &after.model);
         if !Arc::ptr_eq(after, &self.last) {
-            // A sweep: the difference between where the value began and where it
-            // ended, without what else has changed meanwhile.
+            // A sweep: the difference between the first and the last value, without
+            // other changes made in between.
             let mut began = self.last.model.clone();
             let fits = changes.iter().all(|change| M::apply(&mut began, &change.backward).is_ok());
             changes = if fits { M::diff_reversible(&began, &self.last.model) } else { Vec::new() };

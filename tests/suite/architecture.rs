@@ -65,7 +65,7 @@ fn dependencies_point_downwards() {
     let upward: Vec<_> = sources
         .imports()
         .filter(|(importer, imported)| {
-            // The root of the crate exports everything and is not imported.
+            // The root of the crate exports everything; no file imports it.
             let Some(from) = layer(importer) else { return false };
             layer(imported).is_none_or(|to| to < from)
         })

@@ -141,8 +141,8 @@ impl Harness {
 
     pub fn join(&mut self, name: &str, own: &[InstrumentId]) -> Guest {
         let (connection, welcome) = self.welcome(&Hello { own: own.into(), ..hello(name) });
-        // A client that never sends anything may not have its token, and loses its
-        // place.
+        // A client that never sends a message may not have its token; its place is
+        // not kept.
         let pong = ClientMessage::Pong { nonce: self.now.micros() };
         self.session.handle(self.now, connection, pong).unwrap();
         Guest {
@@ -198,7 +198,7 @@ impl Harness {
         }
     }
 
-    /// The guest's connection is lost, with what was under way.
+    /// The guest's connection is lost, with all messages in flight.
     pub fn cut(&mut self, guest: &mut Guest) {
         guest.to_guest.clear();
         guest.to_session.clear();
@@ -211,7 +211,7 @@ impl Harness {
     }
 
     pub fn resume_with(&mut self, guest: &mut Guest, resume: Resume) -> Result<(), Rejected> {
-        let admission = self.handshake(&Hello { resume: Some(resume), ..hello("whoever") })?;
+        let admission = self.handshake(&Hello { resume: Some(resume), ..hello("resuming") })?;
         let ServerMessage::ReconnectSuccessful(back) = admission.answer else {
             panic!("{:?}", admission.answer);
         };

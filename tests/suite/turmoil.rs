@@ -279,9 +279,9 @@ impl Simulation {
         }) && lock(&self.participants[0]).commands.is_empty()
     }
 
-    /// Waits until all is settled, and checks each line: an applied one is in the
-    /// ledger once, a refused one is not, and each page is in the order of its
-    /// writer. Returns how long it took to settle.
+    /// Waits until all states are settled, and checks the ledger: an applied line is
+    /// in it once, a refused line is not, and each page has the order of its writer.
+    /// Returns the time until everything was settled.
     fn settle_and_check(&mut self) -> Duration {
         let took = self.until("all is answered and all states are equal", Self::is_settled);
         let book = self.view(HOST).state;

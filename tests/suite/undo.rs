@@ -1,5 +1,4 @@
-//! Undo reverts the last step of the participant that asks and nothing else, on the
-//! authority and on a mirror.
+//! Undo reverts a participant's own last step only, on the authority and a mirror.
 
 use std::time::Duration;
 
@@ -44,7 +43,7 @@ fn output(instrument: InstrumentId, output: Output) -> NetworkAction {
     set(instrument, InstrumentSetting::Output(output))
 }
 
-/// Does this some time after what was done before.
+/// Dispatches `action` a second later, as a step of its own.
 fn later(harness: &mut Harness, guest: &mut Guest, action: NetworkAction) {
     pass(harness, guest, SECOND);
     guest.dispatch(action).unwrap();
@@ -66,7 +65,7 @@ fn redo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     answered(harness, guest)
 }
 
-/// What the authority says to it; what was predicted must be what it says.
+/// The answers of the authority, which must agree with the prediction.
 fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     let predicted = guest.mirror.predicted().model.clone();
     guest.take_events();
@@ -100,7 +99,7 @@ fn undo_and_redo_are_predicted() {
     later(&mut harness, &mut ana, cutoff(BASS, 100.0));
     later(&mut harness, &mut ana, cutoff(BASS, 200.0));
     ana.mirror.undo().unwrap();
-    assert_eq!(ana.cutoff(BASS), 100.0, "at once");
+    assert_eq!(ana.cutoff(BASS), 100.0, "predicted immediately");
     assert_eq!(answered(&mut harness, &mut ana), undone(0));
     assert_eq!(undo(&mut harness, &mut ana), undone(0));
     assert_eq!(ana.cutoff(BASS), start);
@@ -112,7 +111,7 @@ fn undo_and_redo_are_predicted() {
     later(&mut harness, &mut ana, cutoff(BASS, 300.0));
     assert!(
         matches!(redo(&mut harness, &mut ana)[..], [SessionEvent::NothingUndone { .. }]),
-        "what is done anew takes the place of what was undone"
+        "a new action discards the redo steps"
     );
 }
 
@@ -127,7 +126,7 @@ fn sweep_of_one_knob_is_one_step() {
         ana.dispatch(cutoff(BASS, f32::from(hertz))).unwrap();
     }
     let swept = ana.mirror.predicted().model.clone();
-    // Another knob right after it, and the first one again: three steps.
+    // Another knob immediately after it, then the first again: three steps.
     ana.dispatch(pan(0.5)).unwrap();
     let panned = ana.mirror.predicted().model.clone();
     ana.dispatch(cutoff(BASS, 150.0)).unwrap();
@@ -149,7 +148,7 @@ fn pause_within_a_sweep_begins_a_new_step() {
     ana.dispatch(cutoff(BASS, 100.0)).unwrap();
     pass(&mut harness, &mut ana, Duration::from_millis(500));
     ana.dispatch(cutoff(BASS, 200.0)).unwrap();
-    // Even if both arrive at the same moment, e.g. after an outage.
+    // Even if both arrive at the same time, e.g. after an outage.
     harness.settle(&mut [&mut ana]);
     undo(&mut harness, &mut ana);
     assert_eq!(ana.cutoff(BASS), 100.0);
@@ -200,7 +199,7 @@ fn undo_keeps_and_reports_changes_of_others() {
     harness.settle(&mut [&mut ana]);
     later(&mut harness, &mut ana, output(LEAD, Output::Bus(BRANCH)));
 
-    // The bus comes back, and with it what went to it and was not moved since.
+    // The bus is restored, with the outputs to it that were not changed since.
     assert_eq!(harness.session.undo(), Ok(1));
     let outputs = |harness: &Harness| {
         let instruments = &harness.session.state().model.instruments;
@@ -209,7 +208,7 @@ fn undo_keeps_and_reports_changes_of_others() {
     assert!(harness.session.state().model.mixer.bus(TRUNK).is_some());
     assert_eq!(outputs(&harness), [Output::Bus(TRUNK), Output::Bus(BRANCH)]);
 
-    // And a step that refers to a bus which is gone cannot be taken.
+    // A step that refers to a deleted bus fails.
     let send = set(BASS, InstrumentSetting::Sends(SendsSetting::Add(BRANCH)));
     later(&mut harness, &mut ana, send);
     let level = BusSendSetting::Level(Decibels::of(-3.0));
@@ -266,7 +265,7 @@ fn notes_and_transport_are_not_steps() {
     assert_eq!(harness.session.undo(), Ok(0));
     let state = &harness.session.state().model;
     assert_eq!(state.session.tempo, start.session.tempo);
-    assert!(state.transport.playing, "the music goes on");
+    assert!(state.transport.playing, "playing continues");
     assert!(state.instruments.get(BASS).unwrap().sounding.held(Pitch::of(40)).is_some());
     assert!(harness.session.undo().is_err());
 }
@@ -341,7 +340,7 @@ fn undo_over_a_limit_can_be_repeated_later() {
     let lane = |id, parameter, action| {
         NetworkAction::Automation(Target::Instrument(InstrumentId(id), parameter), action)
     };
-    // Ana fills all the room with lanes but for one that is the host's.
+    // Ana adds all possible lanes except one, which the host adds.
     let all = InstrumentParameter::all();
     let level = InstrumentParameter::Level;
     harness.session.act(harness.now, &lane(1, level, AutomationAction::Add)).unwrap();
@@ -369,12 +368,15 @@ fn undo_over_a_limit_can_be_repeated_later() {
     let unused = all
         .iter()
         .find(|parameter| ana.dispatch(lane(last.0, **parameter, AutomationAction::Add)).is_ok())
-        .expect("the harness that the host has left is taken");
+        .expect("the lane that the host deleted leaves room for another");
     harness.settle(&mut [&mut ana]);
-    assert!(matches!(harness.session.undo(), Err(Refusal::Invalid(_))), "there is no harness");
+    assert!(
+        matches!(harness.session.undo(), Err(Refusal::Invalid(_))),
+        "there is no room for the lane"
+    );
     ana.dispatch(lane(last.0, *unused, AutomationAction::Delete)).unwrap();
     harness.settle(&mut [&mut ana]);
-    assert_eq!(harness.session.undo(), Ok(0), "there is harness again");
+    assert_eq!(harness.session.undo(), Ok(0), "there is room again");
 }
 
 #[test]
@@ -401,7 +403,7 @@ fn undo_counts_once_across_reconnections() {
     ana.mirror.undo().unwrap();
     ana.transmit();
     harness.receive(&mut ana).unwrap();
-    // It has arrived, its answer has not; and another one is lost on the way.
+    // The undo has arrived but not its answer; another undo is lost.
     harness.cut(&mut ana);
     ana.mirror.undo().unwrap();
     assert_eq!(ana.cutoff(BASS), 100.0);
@@ -416,7 +418,7 @@ fn restarted_client_can_undo_without_prediction() {
     let mut ana = harness.join("Ana", &[BASS]);
     let start = ana.cutoff(BASS);
     later(&mut harness, &mut ana, cutoff(BASS, 100.0));
-    // The mirror forgets everything, as after a restart.
+    // A new mirror, as after a restart.
     let resume = imbolc_net::protocol::Resume { seq: None, answered: None, ..ana.mirror.resume() };
     harness.cut(&mut ana);
     harness.resume_with(&mut ana, resume).ok().unwrap();
@@ -486,7 +488,7 @@ proptest! {
         let mut session: Session<Studio> =
             Session::local(SessionConfig::default(), id, "me", start.clone());
         let mut now = Timestamp::ZERO;
-        // Before what replaces everything there is nothing to go back to.
+        // A barrier clears the history.
         let steps = |action: &&NetworkAction| Studio::undo_policy(action) != UndoPolicy::Barrier;
         for action in actions.iter().filter(steps) {
             now = now + SECOND;
@@ -495,7 +497,7 @@ proptest! {
         let end = session.state().model.clone();
         let mut undone = 0;
         while let Ok(kept) = session.undo() {
-            prop_assert_eq!(kept, 0, "no other participant was at work");
+            prop_assert_eq!(kept, 0, "no other participant made an edit");
             undone += 1;
             prop_assert!(undone <= actions.len());
         }
@@ -521,7 +523,7 @@ proptest! {
             now = now + SECOND;
             match what {
                 0..=2 => drop(session.act(now, action)),
-                // An actor without access checks and without a history.
+                // The engine needs no permission and has no history.
                 3 => session.act_for_engine(action),
                 4 => drop(session.undo()),
                 _ => drop(session.redo()),
@@ -551,7 +553,7 @@ proptest! {
         for (from, to) in [(&from, &to), (&to, &from)] {
             let mut pieces = Studio::diff_reversible(from, to);
             let mut state = from.clone();
-            // In any order in which they fit.
+            // The changes can be applied in any order that succeeds.
             while !pieces.is_empty() {
                 let before = pieces.len();
                 pieces.retain(|piece| {

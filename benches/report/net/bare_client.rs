@@ -43,7 +43,7 @@ impl BareClient {
         writer.write_all(&hello(codec, own)).await.unwrap();
         let answer = frames.next().await.unwrap();
         let ServerMessage::Welcome(welcome) = decode(codec, &answer) else { panic!("not let in") };
-        assert!(welcome.refused.is_empty(), "it is to own what it asks for");
+        assert!(welcome.refused.is_empty(), "it owns the requested instruments");
         Self { codec, frames, writer }
     }
 

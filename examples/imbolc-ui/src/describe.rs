@@ -63,7 +63,8 @@ pub fn target_text(studio: &StudioState, target: &Target) -> String {
     instrument_first(studio, target)
 }
 
-/// The changes between two states, each with the only participant who may have made it.
+/// The changes between two states, each with the only participant that can have made
+/// it.
 #[must_use]
 pub fn change_texts(
     from: &StudioState,

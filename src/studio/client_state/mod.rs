@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn paste_inserts_at_the_cursor() {
+    fn copied_notes_are_pasted_at_the_cursor() {
         let studio = studio();
         let mut client = with_bass_selected(&studio);
         client.handle(copy(480, 961), &studio);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn points_that_were_copied_keep_their_place_in_the_region() {
+    fn copied_points_keep_their_place_in_the_region() {
         let mut studio = studio();
         let target = Target::Instrument(BASS, InstrumentParameter::Level);
         let act = |studio: &mut StudioState, action| {
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_selection_lets_go_of_an_instrument_that_somebody_deletes() {
+    fn selection_drops_a_deleted_instrument() {
         let mut studio = studio();
         let mut client = with_bass_selected(&studio);
         Studio::reduce(&mut studio, &NetworkAction::DeleteInstrument(BASS)).unwrap();

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_steps_move_by_paste() {
+    fn cut_steps_are_removed_and_can_be_pasted() {
         let mut studio = studio();
         let mut client = ClientState::default();
         let mut handle = |action, studio: &StudioState| client.handle(action, studio);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_region_cuts_nothing_empty_clipboard_pastes_nothing() {
+    fn empty_region_and_empty_clipboard_return_no_action() {
         let studio = studio();
         let mut client = ClientState::default();
         client.handle(LocalAction::Selection(SelectionAction::Instrument(KIT)), &studio);

@@ -1,4 +1,4 @@
-//! What an action asks of the engine.
+//! The effects that actions have on the engine.
 
 use crate::{
     model::InstrumentId,
@@ -10,27 +10,27 @@ use crate::{
 pub enum StudioEffect {
     /// A note begins, and lasts until its [`NoteOff`](Self::NoteOff).
     NoteOn {
-        /// On which instrument.
+        /// The instrument.
         instrument: InstrumentId,
-        /// Which key.
+        /// The key.
         pitch: Pitch,
-        /// How hard.
+        /// How hard it is struck.
         velocity: Velocity,
     },
     /// A note ends. The instrument may be gone already.
     NoteOff {
-        /// On which instrument.
+        /// The instrument.
         instrument: InstrumentId,
-        /// Which key.
+        /// The key.
         pitch: Pitch,
     },
-    /// The playhead starts to move, from where the transport says.
+    /// The playhead starts to move, from the position in the transport.
     Play,
     /// The playhead stops.
     Stop,
-    /// The playhead is put somewhere.
+    /// The playhead moves to this tick.
     Locate(Ticks),
-    /// What the notice of [`Projects`](crate::studio::Projects) says is under way is to be done, and
-    /// reported.
+    /// Carry out and report the task in the notice of
+    /// [`Projects`](crate::studio::Projects).
     Project,
 }

@@ -1,6 +1,6 @@
 //! Drum machines: one for every instrument whose source is a drum kit.
 //!
-//! This module describes what is to be played and never plays it. It knows
+//! This module describes drum machines and never plays them. It knows
 //! instruments by id, and their sources only as drum kit or not.
 
 mod chopper;

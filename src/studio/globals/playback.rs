@@ -51,7 +51,7 @@ pub enum TransportAction {
 }
 
 impl Transport {
-    /// Starts, stops, goes somewhere, repeats.
+    /// Carries out a transport action.
     pub(in crate::studio) fn reduce(
         &mut self,
         action: TransportAction,

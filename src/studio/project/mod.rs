@@ -171,7 +171,7 @@ impl Projects {
         Ok(())
     }
 
-    /// Notes what came of a task.
+    /// Records the outcome of a task.
     pub(super) fn finish(&mut self, task: &ProjectAction, done: Result<&Shelf, &ProjectFailure>) {
         let found = match done {
             Ok(found) => found,

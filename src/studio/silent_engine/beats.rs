@@ -16,8 +16,7 @@ use crate::{
     util::quantity::{Amount, PadNumber, Pitch, Semitones, StepNumber, Ticks},
 };
 
-/// Hands out what the machine of a kit strikes at or after `span.start` and before
-/// `span.end`.
+/// Emits the strikes of a kit's machine within `span`.
 pub(super) fn strike_machine(
     state: &StudioState,
     kit: InstrumentId,
@@ -49,33 +48,33 @@ pub(super) fn strike_machine(
     }
 }
 
-/// The patterns that follow one another: those of the chain, or else the current
-/// one. A chain of none is no chain.
+/// The patterns that are played in turn: those of the chain, or the current
+/// pattern if the chain is off or empty.
 fn patterns(machine: &DrumMachine) -> impl Iterator<Item = &Pattern> {
     let chain: &[PatternId] = if machine.chained { machine.chain().patterns() } else { &[] };
     let alone = if chain.is_empty() { machine.current() } else { None };
     chain.iter().copied().chain(alone).filter_map(|id| machine.pattern(id))
 }
 
-/// How long a pattern lasts, in ticks.
+/// The length of a pattern, in ticks.
 fn length(pattern: &Pattern) -> u32 {
     u32::from(pattern.length.get()) * pattern.resolution.ticks()
 }
 
-/// The lane that moves the swing of a drum machine, if one does.
+/// The active swing lane of a drum machine, if any.
 pub(super) fn kit_swing_lane(state: &StudioState, kit: InstrumentId) -> Option<&Lane> {
     let target = Target::Drums(kit, DrumParameter::Swing);
     state.automation.lane(&target).filter(|lane| moves(state, target, lane))
 }
 
-/// How a machine swings at a tick: as its lane says, if it has one.
+/// The swing of a machine at a tick, from its lane if it has one.
 fn swing_at(machine: &DrumMachine, lane: Option<&Lane>, tick: u32) -> Amount {
     let at = lane.zip(Ticks::new(tick).ok());
     at.and_then(|(lane, tick)| lane.value(tick)).unwrap_or(machine.swing)
 }
 
-/// Hands out the steps that are struck within `span` of the pattern, and when.
-/// `swing` is asked at the first of every two.
+/// Emits the steps within `span` of the pattern and their ticks. `swing` is called
+/// with the first tick of each pair of steps.
 fn struck(
     pattern: &Pattern,
     swing: impl Fn(u32) -> Amount,
@@ -120,13 +119,13 @@ fn strike_pad(
     Some(WrittenStrike { tick, end, chance, what })
 }
 
-/// Both transpositions together, as far as there are intervals.
+/// The sum of both transpositions, clamped to the valid range.
 fn transposed(pad: Semitones, step: Semitones) -> Semitones {
     let sum = (pad.get() + step.get()).clamp(Semitones::MIN.get(), Semitones::MAX.get());
     Semitones::new(sum).unwrap_or(pad)
 }
 
-/// The key so far from another one, as far as there are keys.
+/// The transposed key, clamped to the valid range.
 fn moved(pitch: Pitch, by: Semitones) -> Pitch {
     let key = pitch.get().saturating_add_signed(by.get()).min(Pitch::MAX.get());
     Pitch::new(key).unwrap_or(pitch)

@@ -4,7 +4,7 @@
 
 use crate::studio::{StudioState, TimeSignature};
 
-/// The beats of a metre, the first of them at tick 0.
+/// The beats of a time signature; the first is at tick 0.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClickBeats {
     beat: u32,
@@ -26,15 +26,15 @@ impl ClickBeats {
         tick.is_multiple_of(self.bar)
     }
 
-    /// The last beat at or before `tick`, while its click is heard: for a quarter
-    /// of it.
+    /// The last beat at or before `tick` if its click still sounds, for a quarter of
+    /// a beat.
     pub(super) fn sounding(self, tick: u32) -> Option<u32> {
         let within = tick % self.beat;
         (within * 4 < self.beat).then(|| tick - within)
     }
 }
 
-/// How long is counted in, in ticks: not at all while the click is off.
+/// The length of the count-in, in ticks: 0 while the click is off.
 pub(super) fn count_in(state: &StudioState) -> u32 {
     let click = state.session.click;
     let bars = if click.on { u32::from(click.count_in.get()) } else { 0 };
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metre_has_its_own_beats_and_bars() {
+    fn time_signature_determines_beats_and_bars() {
         let beats = ClickBeats::of(TimeSignature::new(7, 8).unwrap());
         assert_eq!([0, 1, 240, 241].map(|tick| beats.next(tick)), [0, 240, 240, 480].map(Some));
         assert!(beats.begins_bar(1680) && !beats.begins_bar(1920));

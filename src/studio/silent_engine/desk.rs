@@ -18,22 +18,20 @@ use crate::{
     util::quantity::{Decibels, PadNumber, Pan, Velocity},
 };
 
-/// What the meters show.
 pub(super) struct Levels {
     /// The left and the right channel of the master.
     pub(super) peaks: [Decibels; 2],
-    /// Whether anybody holds a key, audible or not.
+    /// Whether any key is held, audible or not.
     pub(super) keys_held: bool,
 }
 
-/// The levels of the held keys, of the scheduled notes that sound, and of the
-/// click.
+/// The levels of held keys, sounding notes and the click.
 pub(super) fn levels(state: &StudioState, sounding: &Sounding, clicks: bool) -> Levels {
     let desk = StripGains::of(state);
     Levels { peaks: desk.sum(sounding, clicks).map(decibels), keys_held: desk.keys_held }
 }
 
-/// Whether a meter may move when this is moved.
+/// Whether the meters depend on this parameter.
 pub(super) const fn reads(target: Target) -> bool {
     use InstrumentParameter::{Level, Mute, Pan, Sends, Solo};
 
@@ -52,7 +50,7 @@ pub(super) const fn reads(target: Target) -> bool {
     }
 }
 
-/// The state as a mixing desk sees it.
+/// The gains of all strips in one state.
 struct StripGains<'a> {
     state: &'a StudioState,
     /// Whether an instrument or a layer group is soloed.
@@ -73,8 +71,8 @@ impl<'a> StripGains<'a> {
         Self { state, solo, bus_solo, keys_held }
     }
 
-    /// What all instruments together make of the left and of the right. The click
-    /// goes straight to the master: no solo silences it.
+    /// The sum of all instruments, left and right. The click goes directly to the
+    /// master, so no solo silences it.
     fn sum(&self, sounding: &Sounding, clicks: bool) -> [f32; 2] {
         let mut sum = [if clicks { gain_of(self.state.session.click.level) } else { 0.0 }; 2];
         // Both are in the order of the instruments, so neither is searched.
@@ -91,7 +89,7 @@ impl<'a> StripGains<'a> {
         if master.mute { [0.0; 2] } else { times(sum, strip(master.level, master.pan)) }
     }
 
-    /// How loud the notes of an instrument are together, before its fader.
+    /// The total amplitude of an instrument's notes, before its fader.
     fn loudness(
         &self,
         instrument: &Instrument,
@@ -117,7 +115,7 @@ impl<'a> StripGains<'a> {
         self.state.drums.machine(kit).map_or(0.0, |machine| gain_of(machine.pad(pad).level))
     }
 
-    /// From the notes of an instrument to the master, by output and sends.
+    /// The gains from an instrument's notes to the master, by output and sends.
     fn gains(&self, instrument: &Instrument) -> [f32; 2] {
         let group = self.group(instrument).map_or(1.0, |group| gain_of(group.level));
         let post = strip(instrument.level, instrument.pan).map(|gain| gain * group);
@@ -157,8 +155,8 @@ fn amplitude(velocity: Velocity) -> f32 {
     f32::from(velocity.get()) / f32::from(Velocity::MAX.get())
 }
 
-/// What a strip does to the left and to the right. A balance: in the centre
-/// both pass as they are.
+/// The gains of a strip, left and right. The pan is a balance: in the centre, both
+/// are unchanged.
 fn strip(level: Decibels, pan: Pan) -> [f32; 2] {
     let (gain, pan) = (gain_of(level), pan.get());
     [gain * (1.0 - pan).min(1.0), gain * (1.0 + pan).min(1.0)]

@@ -17,42 +17,41 @@ use crate::{
     util::quantity::{Amount, Bpm, Ticks, Velocity},
 };
 
-/// The lane that moves the swing of the session.
+/// The target of the session's swing lane.
 pub(super) const SWING: Target = Target::Session(SessionParameter::Swing);
 
-/// How many ticks a beat of a quarter note has.
+/// The ticks of a quarter note.
 const QUARTER: f32 = 480.0;
 
-/// How far a velocity is at most from what is written: a quarter of all.
+/// The largest change of a velocity: a quarter of the range.
 const SPREAD: f32 = 32.0;
 
-/// What holds for all instruments that have nothing of their own.
+/// The session's groove, for instruments without settings of their own.
 #[derive(Clone, Copy)]
 pub(super) struct SessionGroove<'a> {
     swing: Amount,
-    /// What moves the swing, if something does.
+    /// The active swing lane, if any.
     lane: Option<&'a Lane>,
     metre: TimeSignature,
     humanise: Humanise,
     tempo: Bpm,
 }
 
-/// How one instrument stands to the beat.
+/// The groove of one instrument.
 #[derive(Clone, Copy)]
 pub(super) struct InstrumentGroove<'a> {
     swing: Amount,
     lane: Option<&'a Lane>,
     metre: TimeSignature,
-    /// How much later it plays, in ticks; earlier, if negative.
+    /// The delay in ticks; negative if it plays early.
     offset: i64,
-    /// How far it is at most from there by chance, in ticks.
+    /// The largest random shift, in ticks.
     stray: i64,
-    /// How far its velocities are at most from what is written.
+    /// The largest random change of a velocity.
     spread: i64,
 }
 
 impl<'a> SessionGroove<'a> {
-    /// The beat of a session that goes at this tempo.
     pub(super) fn of(state: &'a StudioState, tempo: Bpm) -> Self {
         let session = &state.session;
         Self {
@@ -89,24 +88,24 @@ impl<'a> SessionGroove<'a> {
     }
 }
 
-/// The lane that moves the swing of the session, if one does.
+/// The session's swing lane, if it is active.
 pub(super) fn swing_lane(state: &StudioState) -> Option<&Lane> {
     state.automation.lane(&SWING).filter(|lane| schedule::moves(state, SWING, lane))
 }
 
 impl InstrumentGroove<'_> {
-    /// How long before it is written something may be played, in ticks.
+    /// How many ticks a note may be played before its written tick.
     pub(super) fn lead(&self) -> i64 {
         (self.stray - self.offset).max(0)
     }
 
-    /// Whether the tempo has a say.
+    /// Whether the result depends on the tempo.
     pub(super) fn follows_tempo(&self) -> bool {
         self.offset != 0
     }
 
-    /// What is played of what is written, and where, if it is played in this
-    /// pass. `by` whom it is written has this groove.
+    /// The strike as played in this pass; `None` if chance skips it. `by` is the
+    /// instrument whose notes these are, and whose groove this is.
     pub(super) fn play(
         &self,
         by: InstrumentId,
@@ -124,12 +123,12 @@ impl InstrumentGroove<'_> {
         let swing = self.swing_at(tick);
         let played = |tick| i64::from(swing.played(tick)) + shift;
         let (written, late) = (i64::from(tick), shift.max(0));
-        // What is squeezed still lasts.
+        // A compressed note still lasts at least one tick.
         let end = played(end).max(played(tick) + 1);
         Some(Strike { tick: played(tick), what, end, by, written, pass, late })
     }
 
-    /// How it swings at a tick. A lane says it for two eighths at a time.
+    /// The swing at a tick. A lane is read once per pair of eighths.
     fn swing_at(&self, tick: u32) -> SwingCurve {
         let at =
             self.lane.and(swing::pair(tick, self.metre)).and_then(|tick| Ticks::new(tick).ok());
@@ -142,7 +141,7 @@ impl InstrumentGroove<'_> {
     }
 }
 
-/// What is left to chance.
+/// The random choices for a note.
 #[derive(Clone, Copy)]
 enum Throw {
     Whether = 0,
@@ -150,8 +149,7 @@ enum Throw {
     HowHard = 2,
 }
 
-/// A number by chance: the same for the same place, key and pass, wherever and
-/// whenever it is asked for.
+/// A pseudo-random number: the same for the same position, key, pass and choice.
 fn dice((instrument, key): VoiceKey, tick: u32, pass: u32, throw: Throw) -> u64 {
     let place = u64::from(tick) << 32 | u64::from(instrument.0);
     let key = match key {
@@ -162,13 +160,13 @@ fn dice((instrument, key): VoiceKey, tick: u32, pass: u32, throw: Throw) -> u64 
     mixed(mixed(place) ^ time)
 }
 
-/// From `-most` to `most`, by chance.
+/// A number from `-most` to `most`.
 fn stray(dice: u64, most: i64) -> i64 {
     let thrown = dice % (most.unsigned_abs() * 2 + 1);
     i64::try_from(thrown).unwrap_or_default() - most
 }
 
-/// Spreads a number over all numbers.
+/// A hash of `number` (SplitMix64).
 const fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -33,58 +33,61 @@ use crate::{
     },
 };
 
-/// How often the playhead is moved on while the music goes: no note is noticed
-/// later than that.
+/// How often the playhead advances while playing: the longest delay of a note.
 const PULSE: Duration = Duration::from_millis(5);
 
-/// How often the meters move: as often as a screen is drawn that has to look
-/// fluent.
+/// The interval between meter updates: the frame time of a screen that looks
+/// fluid.
 const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 
 /// An [`Engine`] for the [`Studio`] that makes no sound.
 ///
-/// The playhead moves at the tempo of the session, or of the lane that moves
-/// it. Notes of tracks or clips begin and end, drum machines strike their pads,
-/// and lanes move parameters as it reaches them, however often the engine is
-/// called: a late call plays all that was due, each at its own tick. The meters
-/// show what the held keys, those notes and those pads, each for a step, would
-/// sound like, as far as velocities, faders, pans, mutes and solos tell.
+/// The playhead moves at the tempo of the session or of its tempo lane. As it
+/// passes, notes of tracks or clips begin and end, drum machines strike their
+/// pads, and lanes move parameters. The result does not depend on how often the
+/// engine is called: a late call plays all due events, each at its own tick. The
+/// meters estimate the level of the held keys, the sounding notes, and the pads
+/// (one step each) from velocities, faders, pans, mutes and solos.
 ///
-/// All of it stands to the beat as the grooves of the instruments and the
-/// session say. Swing makes every second eighth late, at 1 by half of what it
-/// lasts; each bar of the metre, which may be the instrument's own, begins with a
-/// first one. An offset moves an instrument as a whole, and who is early plays
-/// what follows the end of a loop before it. Chance moves notes by an eighth of a
-/// beat at most and velocities by 32 at most, at 1; that of the session and of
-/// the instrument add up to 1 at most. It follows from the place, the key and how
-/// often the playhead was sent back, so that the same is played every time. What
-/// is edited where an instrument has come to already is heard the next time.
+/// Timing follows the grooves of the session and of the instruments:
 ///
-/// The click beats time on the beats of the session's metre, at its level and
-/// straight into the master, each for a quarter of a beat. While it is on, its
-/// bars are counted in before the playhead moves: as they are set, for lanes move
-/// nothing until then.
+/// - Swing delays every second eighth, at 1 by half an eighth. The pairs are
+///   counted from the start of each bar; an instrument may have its own time
+///   signature.
+/// - An offset moves an instrument as a whole. With a negative offset, it plays
+///   the notes after the end of a loop before that end.
+/// - Humanising at 1 moves notes by up to an eighth of a beat and velocities by
+///   up to 32. The amounts of session and instrument are added, up to 1. The
+///   result depends only on the position, the key and the pass, so that it is
+///   repeatable.
 ///
-/// What is played and turned while the playhead moves and the transport records
-/// it reports in actions, and so it does when an arrangement comes to its end. A
-/// key that is still held when all is counted in is a note from there on.
+/// An edit at a position that an instrument has already played is heard in the
+/// next pass.
 ///
-/// Some of what is described it does not play:
+/// The click sounds on each beat of the session's time signature for a quarter of
+/// a beat, and goes directly into the master. While it is on, the playhead starts
+/// after the count-in, which lanes do not affect.
 ///
-/// - Sources, filters, envelopes, slow oscillators, effects, what is loaded, and
-///   the tuning: they are how something sounds, and it makes no sound.
-/// - Octave and chord of an instrument: a key is logged as it is struck, and
-///   which pitches sound of it no meter tells.
-/// - The arpeggiator: it changes what the held keys sound like, and their
-///   velocities are what the meters show of them, one after the other or not.
-/// - Layer groups as a way to play together: the UI plays the keys of
-///   each instrument; the strips of the groups it does follow.
-/// - Scale, snap and whether an instrument can be struck: they are for the UI.
-/// - Lanes of chance and offset, of the session and of instruments, and of the
-///   pitch of a pad: they are logged, and what is played goes by what is set. Of
-///   lanes it plays those of tempo, of the swing of the session and of drum
-///   machines, of the click but for what is counted in, and of what its meters
-///   read: levels, pans of strips, mutes, solos and sends.
+/// While the playhead moves and the transport records, the engine returns actions
+/// that write down played keys and turned parameters. It also returns actions
+/// when an arrangement reaches its end. A key that is still held at the end of
+/// the count-in is recorded from there.
+///
+/// It does not play:
+///
+/// - Sources, filters, envelopes, LFOs, effects, loaded files and the tuning: they
+///   affect sound only.
+/// - Octave and chord of an instrument: the log has the key as struck, and the
+///   meters do not depend on pitch.
+/// - The arpeggiator: the meters show the velocities of all held keys.
+/// - Layer groups as keyboards: a UI strikes the keys of each instrument. The
+///   strips of groups are metered.
+/// - Key, scale and snap: they matter to editors only.
+/// - Lanes of humanising and offset, of the session and of instruments, and of
+///   pad pitch: they are logged, but playing uses the stored values. The lanes
+///   that are played are those of tempo, of the swing of the session and of drum
+///   machines, of the click (except the count-in), and of the metered parameters:
+///   levels, pans of strips, mutes, solos and sends.
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
@@ -93,78 +96,79 @@ pub struct SilentEngine {
     last: Timestamp,
     /// Whether a key may be held.
     keys_held: bool,
-    /// When the meters were last moved; they must at once if never.
+    /// When the meters were last updated; `None` if an update is due now.
     measured: Option<Timestamp>,
     metering: Metering,
-    /// What is to be said at the next opportunity.
+    /// The actions that the next `advance` returns.
     sayings: Vec<NetworkAction>,
 }
 
-/// Something that happened because the playhead reached it.
+/// An event that the playhead has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Played {
-    /// Where, to the tick.
+    /// The tick of the event.
     pub tick: Ticks,
-    /// How often the playhead had been sent back by then, since the music began.
+    /// How often the playhead had jumped back before it, since playing began.
     pub pass: u32,
-    /// What.
+    /// The event.
     pub what: PlaybackEvent,
 }
 
-/// What can happen because the playhead reaches it.
+/// The kinds of event that the playhead can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlaybackEvent {
     /// A note began.
     NoteOn {
-        /// On which instrument.
+        /// The instrument.
         instrument: InstrumentId,
-        /// Which key.
+        /// The key.
         pitch: Pitch,
-        /// How hard.
+        /// How hard it was struck.
         velocity: Velocity,
     },
     /// A note ended.
     NoteOff {
-        /// On which instrument.
+        /// The instrument.
         instrument: InstrumentId,
-        /// Which key.
+        /// The key.
         pitch: Pitch,
     },
-    /// A pad of a drum kit was struck. It has no end: a sample is played to its
-    /// own. A pad that plays a key of another instrument is a note of that.
+    /// A pad of a drum kit was struck. It has no end event: its sample is played
+    /// completely. A pad that plays a key of another instrument is reported as a
+    /// note of that instrument.
     Pad {
-        /// Of which drum kit.
+        /// The drum kit.
         instrument: InstrumentId,
-        /// Which pad.
+        /// The pad.
         pad: PadNumber,
-        /// How hard.
+        /// How hard it was struck.
         velocity: Velocity,
-        /// How far it was transposed, by the pad and the step together.
+        /// The sum of the transpositions of pad and step.
         transposed: Semitones,
     },
-    /// A beat was clicked.
+    /// The click sounded.
     Click {
-        /// Whether it is the first of a bar, and sounds different.
+        /// Whether it has the accent of the first beat of a bar.
         accent: bool,
     },
     /// A lane moved a parameter.
     Automated {
-        /// Which one.
+        /// The parameter.
         target: Target,
-        /// To which part of its range.
+        /// The new value, as a part of its range.
         value: Amount,
     },
 }
 
-/// What the playhead does.
+/// The motion of the playhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Motion {
-    /// It stands where the transport says.
+    /// It stands at the position in the transport.
     Still,
     /// It moves.
     Moving,
-    /// It has just stopped, and the transport has not been told where.
+    /// It has stopped; its position is not in the transport yet.
     Stopped,
 }
 
@@ -189,8 +193,8 @@ impl Engine<Studio> for SilentEngine {
         self.move_on(now, state);
         match effect {
             StudioEffect::Play => {
-                // If it stopped just now, it continues there: the transport does not know
-                // that position yet.
+                // After a stop that is not in the transport yet, continue from the
+                // current position: the transport's is outdated.
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
@@ -199,7 +203,7 @@ impl Engine<Studio> for SilentEngine {
                 self.motion = Motion::Moving;
                 self.measured = None;
             }
-            // An end of which it knows was its own.
+            // If it is not moving, the engine itself reported this stop.
             StudioEffect::Stop if self.motion == Motion::Moving => {
                 self.all_up(state);
                 self.performance.stop();
@@ -207,7 +211,7 @@ impl Engine<Studio> for SilentEngine {
                 self.measured = None;
             }
             StudioEffect::Stop => {}
-            // It has no directory. An engine that wraps it handles this itself.
+            // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
                 self.all_up(state);
@@ -221,7 +225,7 @@ impl Engine<Studio> for SilentEngine {
                     self.recorder.key_down(state, tick, (instrument, pitch), velocity);
                 }
             }
-            // The meters find out whether it was the last one.
+            // `measure` finds out whether it was the last held key.
             StudioEffect::NoteOff { instrument, pitch } => {
                 let tick = self.performance.playhead.tick();
                 let note = self.recorder.key_up(state, tick, (instrument, pitch));
@@ -260,7 +264,7 @@ impl Engine<Studio> for SilentEngine {
     }
 }
 
-/// What becomes of what is under way if nothing can be kept.
+/// The report that ends a running project task: there is no directory.
 fn no_directory(state: &StudioState) -> Option<NetworkAction> {
     let ProjectNotice::Working(task) = &state.projects.notice else { return None };
     let (task, outcome) = (task.clone(), ProjectOutcome::Failed(ProjectFailure::NoDirectory));
@@ -276,20 +280,20 @@ impl SilentEngine {
         engine
     }
 
-    /// The events since the last call, in order: the first 65,536 of them. Keys that
-    /// participants play are not among them; they are effects.
+    /// Takes the events since the last call, in order: at most the first 65,536.
+    /// Keys that a participant plays are not logged; they are in the effects.
     pub fn take_log(&mut self) -> Vec<Played> {
         self.performance.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The tick that has begun, as of the last call.
+    /// The current tick, as of the last call.
     #[must_use]
     pub fn playhead(&self) -> Ticks {
         Ticks::new(self.performance.playhead.tick()).unwrap_or(Ticks::MAX)
     }
 
-    /// Moves the playhead to `now`. The time that has passed is reckoned by the
-    /// tempo that held while it passed, so that a change of tempo is no jump.
+    /// Moves the playhead to `now`, at the tempo of the elapsed time, so that a
+    /// change of tempo causes no jump.
     fn move_on(&mut self, now: Timestamp, state: &StudioState) {
         match self.motion {
             Motion::Moving => {
@@ -306,8 +310,7 @@ impl SilentEngine {
         self.performance.follow_tempo(state);
     }
 
-    /// The arrangement has come to its end: the transport is told that, and
-    /// where.
+    /// Reports the end of the arrangement, and its position, to the transport.
     fn end(&mut self) {
         self.motion = Motion::Still;
         self.measured = None;
@@ -315,7 +318,7 @@ impl SilentEngine {
         self.sayings.extend([position, TransportAction::Stop].map(NetworkAction::Transport));
     }
 
-    /// Ends what is recorded, before the playhead stops or is put elsewhere.
+    /// Ends the recorded notes before the playhead stops or jumps.
     fn all_up(&mut self, state: &StudioState) {
         let tick = self.performance.playhead.tick();
         let notes = self.recorder.all_up(state, tick);
@@ -325,8 +328,8 @@ impl SilentEngine {
         self.recorder.look_afresh();
     }
 
-    /// Moves the meters, while something moves no more often than is seen: a
-    /// burst of effects must not cost a burst of measurements.
+    /// Updates the meters, at most once per `METERS` while anything moves, so
+    /// that a burst of effects does not cost a burst of measurements.
     fn measure(&mut self, now: Timestamp, state: &StudioState) {
         let rests = self.pulse().is_none();
         let due = self.measured.is_none_or(|last| now.since(last) >= METERS);
@@ -346,13 +349,13 @@ impl SilentEngine {
         self.metering = Metering { playhead, tempo, playing, peaks };
     }
 
-    /// The state as if the lanes had moved the faders themselves. What no meter
-    /// reads stays as it is: there may be thousands of lanes.
+    /// The state with the values of the lanes applied: only those that meters
+    /// read, because there may be thousands of lanes.
     fn as_moved(&self, state: &StudioState) -> StudioState {
         let mut moved = state.clone();
         let lanes = self.performance.moved.iter();
         for (target, value) in lanes.filter(|(target, _)| desk::reads(**target)) {
-            // One that cannot be moved any more stays where it is.
+            // A value that no longer fits the state is skipped.
             if let Some(action) = target.action(*value, state) {
                 let _ = Studio::reduce(&mut moved, &action);
             }

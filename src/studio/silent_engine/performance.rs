@@ -22,58 +22,58 @@ use crate::{
     util::quantity::{Amount, Bpm, Ticks},
 };
 
-/// How many events are kept until they are taken.
+/// The most events in the log.
 const LOG: usize = 65_536;
 
-/// The lane that moves the tempo moves time itself.
+/// The target of the tempo lane.
 const TEMPO: Target = Target::Session(SessionParameter::Tempo);
 
-/// The playhead on its way, and what sounds meanwhile.
+/// The moving playhead and the sounding notes.
 #[derive(Clone, Debug)]
 pub(super) struct Performance {
     pub(super) playhead: Playhead,
-    /// What the time that passes is reckoned by.
+    /// The current tempo, from the session or a lane.
     pub(super) tempo: Bpm,
     pub(super) sounding: Sounding,
     plan: Plan,
-    /// What is counted in before the playhead moves.
+    /// The count-in, until it is over.
     count: Option<Count>,
-    /// Where the arrangement ends, and the one of which that was last asked.
+    /// The end of the arrangement, cached with the arrangement it is computed for.
     end: (Arrangement, u32),
-    /// What lanes have moved since the music began.
+    /// The values that lanes have set since playing began.
     pub(super) moved: BTreeMap<Target, Amount>,
-    /// The events since they were last taken, if they are kept.
+    /// The events, if they are logged.
     pub(super) log: Option<Vec<Played>>,
-    /// The first tick of which nothing has been played yet.
+    /// The first tick that has not been played yet.
     due: u32,
-    /// Where the playhead was put last: it leaves a region at its end only if it
-    /// was before that.
+    /// The target of the last jump. The playhead loops at the end of a region only
+    /// if it entered before that end.
     entered: u32,
-    /// How often it was sent back since the music began.
+    /// How often the playhead has jumped back since playing began.
     pass: u32,
-    /// Whether the lanes have to say where they are at once.
+    /// Whether all lanes report their value at the next tick.
     chase: bool,
-    /// Where the tempo was last taken from its lane.
+    /// The tick at which the tempo was last read from its lane.
     paced: u32,
 }
 
-/// Bars that are counted in.
+/// The progress of the count-in.
 #[derive(Clone, Copy, Debug)]
 struct Count {
-    /// How far.
+    /// The position within the count-in.
     playhead: Playhead,
-    /// The first tick the beat of which has not been heard.
+    /// The first tick whose beat has not been played yet.
     due: u32,
-    /// How long, in ticks.
+    /// The length of the count-in, in ticks.
     length: u32,
 }
 
-/// Where the playhead does not simply go on.
+/// The next ticks at which the playhead jumps, stops or changes its tempo.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Turns {
-    /// Where it is sent away, if it is.
+    /// The next jump or end, if any.
     away: Option<Away>,
-    /// Where the tempo may change, if that is before.
+    /// The next possible change of tempo, if it is before `away`.
     tempo: Option<u32>,
 }
 
@@ -96,7 +96,7 @@ impl Performance {
         }
     }
 
-    /// Puts the playhead somewhere. What sounds is cut off.
+    /// Moves the playhead to `tick`. Sounding notes are cut off.
     pub(super) fn locate(&mut self, tick: u32) {
         self.cut(self.playhead.tick());
         self.plan.clear();
@@ -104,8 +104,7 @@ impl Performance {
         self.enter(tick);
     }
 
-    /// Goes from where the playhead is, as if it were for the first time, once
-    /// that is counted in.
+    /// Starts at the current position, in the first pass, after the count-in.
     pub(super) fn start(&mut self, state: &StudioState) {
         self.pass = 0;
         self.chase = true;
@@ -114,7 +113,7 @@ impl Performance {
         self.count = (length > 0).then_some(count);
     }
 
-    /// Cuts off what sounds, and lets go of what lanes have moved.
+    /// Cuts off sounding notes and drops the values of the lanes.
     pub(super) fn stop(&mut self) {
         self.cut(self.playhead.tick());
         self.plan.clear();
@@ -122,7 +121,7 @@ impl Performance {
         self.moved.clear();
     }
 
-    /// Whether it is still counted in, and the playhead does not move.
+    /// Whether the count-in is running; the playhead does not move then.
     pub(super) fn is_counting(&self) -> bool {
         self.count.is_some()
     }
@@ -133,7 +132,7 @@ impl Performance {
         self.chase = true;
     }
 
-    /// Whether a click is heard, at which the playhead, or the count, has been.
+    /// Whether a click that the playhead or the count-in has passed still sounds.
     pub(super) fn clicks(&self, state: &StudioState) -> bool {
         let (playhead, from) = match &self.count {
             Some(count) => (count.playhead, 0),
@@ -143,8 +142,7 @@ impl Performance {
         self.click(state).on && last.is_some_and(|beat| beat >= from)
     }
 
-    /// The click as the lanes have moved it: as it is set while it is counted in,
-    /// for they move nothing then.
+    /// The click with the values of its lanes; during the count-in, there are none.
     fn click(&self, state: &StudioState) -> Click {
         let mut click = state.session.click;
         for parameter in [ClickParameter::On, ClickParameter::Accent] {
@@ -158,8 +156,8 @@ impl Performance {
         click
     }
 
-    /// Plays on for a time, and returns whether the music has ended. `leaves` is
-    /// told where the playhead leaves for somewhere else.
+    /// Plays for `time` and returns whether the arrangement has ended. `leaves` is
+    /// called with each tick at which the playhead jumps or ends.
     pub(super) fn play_on(
         &mut self,
         state: &StudioState,
@@ -200,7 +198,7 @@ impl Performance {
         }
     }
 
-    /// Lets a time pass, and returns whether the playhead moves.
+    /// Advances the count-in by `time` and returns whether the playhead moves.
     fn count_in(&mut self, state: &StudioState, time: Duration) -> bool {
         if self.count.is_some() && self.chase {
             self.take_tempo(state, self.due);
@@ -225,8 +223,8 @@ impl Performance {
         done
     }
 
-    /// Sends the playhead back. An early instrument is there already, and a late one
-    /// still has strikes from before.
+    /// Jumps back from `until` to `to`. Early instruments have already played notes
+    /// after the jump, and late ones still play notes from before it.
     fn turn_back(&mut self, until: u32, to: u32) {
         self.sounding.trim(self.pass, until.into());
         self.end_notes(until);
@@ -237,7 +235,7 @@ impl Performance {
         self.enter(to);
     }
 
-    /// Lets go of what is no longer there.
+    /// Drops the notes of deleted instruments and the values of inactive lanes.
     fn forget(&mut self, state: &StudioState) {
         if self.plan.lost(state) {
             let tick = self.playhead.tick().min(self.due);
@@ -251,7 +249,6 @@ impl Performance {
         self.moved.retain(|target, _| moves(target));
     }
 
-    /// The first ticks from which on the playhead may not simply go on.
     fn next_turns(&mut self, state: &StudioState) -> Turns {
         let transport = &state.transport;
         let (start, end) = (transport.region.start().get(), transport.region.end().get());
@@ -262,16 +259,15 @@ impl Performance {
             (PlayMode::Arrangement, AtEnd::Repeat) => Some(Some(0)),
         };
         let piece = piece.map(|to| Away { at: self.end_of(&state.arrangement), to });
-        // A playhead beyond the end does not run into it.
+        // A playhead that was placed after an end does not reach it.
         let ahead = |away: &Away| self.entered < away.at && self.due <= away.at;
-        // Where both are the same, it is the region that is asked first.
+        // At the same tick, the loop region takes precedence.
         let away = [region, piece].into_iter().flatten().filter(ahead).min_by_key(|away| away.at);
 
         let lane = state.automation.lane(&TEMPO);
         let lane = lane.filter(|lane| schedule::moves(state, TEMPO, lane));
         let step = lane.and_then(|lane| schedule::next_step(lane, self.paced.saturating_add(1)));
-        // The tempo goes last: at a place where the playhead is sent away it has
-        // nothing to say.
+        // The tempo at the tick of a jump does not matter.
         let tempo = step.filter(|step| away.is_none_or(|away| *step < away.at));
         Turns { away, tempo: tempo.map(|step| step.max(self.due)) }
     }
@@ -283,7 +279,7 @@ impl Performance {
         self.end.1
     }
 
-    /// Goes at the tempo of `tick` since then.
+    /// Applies the tempo at `tick` to the time since `tick`.
     fn take_tempo(&mut self, state: &StudioState, tick: u32) {
         let tempo = tempo_at(&state.automation, state, tick).unwrap_or(state.session.tempo);
         self.playhead.change_tempo(tick, self.tempo, tempo);
@@ -291,15 +287,14 @@ impl Performance {
         self.paced = tick;
     }
 
-    /// Goes at the tempo of the session from now on, unless a lane says
-    /// otherwise.
+    /// Uses the tempo of the session from now on, unless a lane sets the tempo.
     pub(super) fn follow_tempo(&mut self, state: &StudioState) {
         if tempo_at(&state.automation, state, self.paced).is_none() {
             self.tempo = state.session.tempo;
         }
     }
 
-    /// Plays the ticks that are due and before `until`.
+    /// Plays the due ticks before `until`.
     fn play(&mut self, state: &StudioState, until: u32, away: Option<Away>) {
         while self.due < until {
             let way = Way { due: self.due, pass: self.pass, away, tempo: self.tempo };
@@ -344,7 +339,6 @@ impl Performance {
         }
     }
 
-    /// Clicks, if the click is on.
     fn beat(&mut self, state: &StudioState, tick: u32, begins_bar: bool) {
         let click = self.click(state);
         if click.on {
@@ -380,7 +374,7 @@ impl Performance {
         }
     }
 
-    /// Says that a note has ended; pads are struck and left alone.
+    /// Logs the end of a note; pads have no end event.
     fn note_off(&mut self, tick: u32, (instrument, key): VoiceKey) {
         if let Struckable::Note(pitch) = key {
             self.note(tick, PlaybackEvent::NoteOff { instrument, pitch });
@@ -397,7 +391,7 @@ impl Performance {
     }
 }
 
-/// The tempo at `tick`, if it is a lane that says it.
+/// The tempo at `tick` if a lane sets it.
 fn tempo_at(automation: &Automation, state: &StudioState, tick: u32) -> Option<Bpm> {
     let lane = automation.lane(&TEMPO).filter(|lane| schedule::moves(state, TEMPO, lane))?;
     match SessionParameter::Tempo.setting(lane.value(Ticks::new(tick).ok()?)?) {

@@ -22,59 +22,59 @@ use crate::{
     util::{ordmap::DiffItem, quantity::Bpm},
 };
 
-/// How far is looked ahead at once, in ticks: a quarter of a second at 120 bpm.
+/// The length of a stretch, in ticks: a quarter of a second at 120 bpm.
 const STRETCH: u32 = 240;
 
-/// How many instruments are asked in one pulse for what comes after that.
+/// How many players one pulse looks up for the next stretch.
 const AT_ONCE: usize = 64;
 
-/// Where the playhead is sent away: at a tick, and back to another one, or
-/// nowhere.
+/// A jump of the playhead at tick `at`, back to tick `to`, or the end if `to` is
+/// `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Away {
     pub(super) at: u32,
     pub(super) to: Option<u32>,
 }
 
-/// Where the playhead is on its way.
+/// The position of the playhead and its next jump.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Way {
-    /// The first tick of which nothing has been played yet.
+    /// The first tick that has not been played yet.
     pub(super) due: u32,
-    /// How often it was sent back.
+    /// How often the playhead has jumped back.
     pub(super) pass: u32,
     pub(super) away: Option<Away>,
     pub(super) tempo: Bpm,
 }
 
-/// What is going to be struck. Ticks count from where the playhead counts: what
-/// comes after it has been sent back has a tick beyond that.
+/// The upcoming strikes. Ticks are counted from the playhead without jumps:
+/// strikes after the next jump have ticks beyond it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
-    /// The next one last.
+    /// In reverse order: the next strike is last.
     strikes: Vec<Strike>,
-    /// What is written before it has been looked up.
+    /// The end of the stretch that has been looked up.
     until: u32,
-    /// What has been found after it so far, in no order.
+    /// The strikes found so far in the stretch after `until`, unordered.
     next: Vec<Strike>,
-    /// How many have been asked for that.
+    /// How many players have been looked up for `next`.
     looked_up: usize,
     /// The instruments that are, or were, ahead of the playhead.
     ahead: BTreeMap<InstrumentId, Ahead>,
-    /// What it was made of, if it was.
+    /// The inputs of the plan, if there is one.
     made_of: Option<MadeOf>,
 }
 
 /// How far an instrument is ahead of the playhead.
 #[derive(Clone, Copy, Debug)]
 struct Ahead {
-    /// Where it had come to when this was planned.
+    /// The position of the instrument when the plan was made.
     from: i64,
-    /// By how much it is ahead, unless it had come further already.
+    /// How far it is ahead, unless `from` is further.
     lead: i64,
 }
 
-/// What has been found within a time.
+/// The result of looking up `time`.
 #[derive(Default)]
 struct Found {
     time: Range<u32>,
@@ -87,13 +87,13 @@ struct Found {
 struct MadeOf {
     state: StudioState,
     away: Option<Away>,
-    /// If it had a say.
+    /// `None` if the plan does not depend on it.
     tempo: Option<Bpm>,
 }
 
 impl Plan {
-    /// Plans again if there is a reason to, and returns up to where it can be
-    /// played, which is not beyond where the playhead is sent away.
+    /// Renews the plan if necessary, and returns the tick up to which it can be
+    /// played. That is never beyond the next jump.
     pub(super) fn follow(&mut self, state: &StudioState, way: Way) -> u32 {
         if way.due >= self.until || !self.holds(state, way) {
             self.settle(way.due);
@@ -102,17 +102,16 @@ impl Plan {
         self.until
     }
 
-    /// Takes the next one, if it is to be struck at `tick`.
+    /// Takes the next strike if it is due at `tick`.
     pub(super) fn next_if(&mut self, tick: i64) -> Option<Strike> {
         self.strikes.pop_if(|strike| strike.tick <= tick)
     }
 
-    /// When the next one is to be struck.
     pub(super) fn next_tick(&self) -> Option<i64> {
         self.strikes.last().map(|strike| strike.tick)
     }
 
-    /// The playhead is sent from `at` to `to` as this pass ends.
+    /// Ends the pass: the playhead jumps from `at` to `to`.
     pub(super) fn turn_back(&mut self, pass: u32, at: u32, to: u32) {
         self.settle(at);
         let by = i64::from(to) - i64::from(at);
@@ -130,7 +129,6 @@ impl Plan {
         self.looked_up = 0;
     }
 
-    /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.strikes.clear();
         self.ahead.clear();
@@ -140,7 +138,7 @@ impl Plan {
         self.made_of = None;
     }
 
-    /// Whether instruments may have gone since this was planned.
+    /// Whether instruments may have been deleted since the plan was made.
     pub(super) fn lost(&self, state: &StudioState) -> bool {
         let made_of = self.made_of.as_ref();
         made_of.is_none_or(|made_of| !made_of.state.instruments.is_same(&state.instruments))
@@ -154,12 +152,12 @@ impl Plan {
             && before.piano_roll.is_same(&state.piano_roll)
             && before.drums.is_same(&state.drums)
             && before.arrangement.is_same(&state.arrangement)
-            // Both are there, so one that stands where the other does is the same.
+            // Both states are alive, so equal addresses mean the same lane.
             && swing_lane(before).map(ptr::from_ref) == swing_lane(state).map(ptr::from_ref)
             && machines_swing_alike(before, state)
             && groove_alike(&before.instruments, &state.instruments);
         if holds {
-            // What is no other plan need not be compared again.
+            // Differences without effect need not be compared again.
             before.instruments = state.instruments.clone();
             before.automation = state.automation.clone();
             before.transport.recording = state.transport.recording;
@@ -167,13 +165,14 @@ impl Plan {
         holds
     }
 
-    /// Where an instrument has come to when the playhead is at `due`.
+    /// The position of an instrument when the playhead is at `due`.
     fn place(ahead: &BTreeMap<InstrumentId, Ahead>, id: InstrumentId, due: u32) -> i64 {
         let due = i64::from(due);
         ahead.get(&id).map_or(due, |ahead| ahead.from.max(due + ahead.lead))
     }
 
-    /// Keeps what instruments have come by, and forgets the rest.
+    /// Keeps the strikes before the positions of their instruments, and drops the
+    /// others.
     fn settle(&mut self, due: u32) {
         let Self { strikes, ahead, .. } = self;
         strikes.retain(|strike| strike.written < Self::place(ahead, strike.by, due));
@@ -201,8 +200,8 @@ impl Plan {
         self.made_of = Some(MadeOf { state: state.clone(), away: way.away, tempo });
     }
 
-    /// Looks up a part of what comes after what is planned, so that no pulse has
-    /// to look up all of it. To be called where the plan holds.
+    /// Looks up a part of the next stretch, to spread the work over several pulses.
+    /// Call it only while the plan is valid.
     pub(super) fn look_ahead(&mut self, state: &StudioState, way: Way) {
         let until = way.end_of_stretch(self.until);
         if until == self.until || self.until - way.due >= STRETCH {
@@ -224,7 +223,7 @@ impl Plan {
         }
     }
 
-    /// Looks up what a player plays within a time.
+    /// Adds the strikes of a player within `found.time`.
     fn look_up(
         &self,
         state: &StudioState,
@@ -241,7 +240,8 @@ impl Plan {
         found.follows_tempo |= groove.follows_tempo();
         pieces(from..from.max(i64::from(end) + lead), way, |span, pass, offset| {
             player.strike(state, id, span, &mut |mut written: WrittenStrike| {
-                // An early note must end before the next one begins.
+                // An instrument that is early plays the next pass before this
+                // one ends, so its notes end at the jump.
                 let cut = way.away.filter(|away| lead > 0 && written.tick < away.at);
                 written.end = cut.map_or(written.end, |away| written.end.min(away.at));
                 let strike = groove.play(id, &written, pass);
@@ -256,7 +256,6 @@ impl Plan {
 }
 
 impl Way {
-    /// Up to where is looked ahead from a tick on.
     fn end_of_stretch(self, from: u32) -> u32 {
         from.saturating_add(STRETCH).min(self.away.map_or(u32::MAX, |away| away.at))
     }
@@ -264,7 +263,7 @@ impl Way {
 
 /// Whether the same lanes move the swing of the same drum machines.
 fn machines_swing_alike(before: &StudioState, now: &StudioState) -> bool {
-    // What learns does not move.
+    // An armed lane does not move its parameter while the transport records.
     let recording = before.transport.recording == now.transport.recording;
     let alike = |(kit, _)| {
         beats::kit_swing_lane(before, kit).map(ptr::from_ref)
@@ -273,7 +272,7 @@ fn machines_swing_alike(before: &StudioState, now: &StudioState) -> bool {
     recording && before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
 }
 
-/// Whether the same instruments are there, and stand to the beat as before.
+/// Whether both states have the same instruments with the same grooves.
 fn groove_alike(before: &InstrumentState, now: &InstrumentState) -> bool {
     let alike = |change| match change {
         DiffItem::Update { old: (_, old), new: (_, new) } => {
@@ -285,8 +284,8 @@ fn groove_alike(before: &InstrumentState, now: &InstrumentState) -> bool {
     before.is_same(now) || before.diff(now).all(alike)
 }
 
-/// Cuts a stretch of time where the playhead will be sent away. Hands out each
-/// piece as it is written, its pass, and how much later it comes than written.
+/// Divides a stretch of time at the next jumps. Calls `piece` with the written
+/// ticks of each piece, its pass, and the offset from written to played ticks.
 fn pieces(time: Range<i64>, way: Way, mut piece: impl FnMut(Range<u32>, u32, i64)) {
     let (mut from, mut pass, mut offset) = (time.start, way.pass, 0);
     let tick = |tick: i64| u32::try_from(tick).unwrap_or(u32::MAX);

@@ -8,20 +8,20 @@ use std::time::Duration;
 
 use crate::util::quantity::{Bpm, Ticks};
 
-/// How many parts a tick is counted in.
+/// The parts of a tick.
 const TICK: u128 = 1_000_000_000_000;
 
-/// Where the music is.
+/// A position in the music.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Playhead {
     /// In parts of a tick.
     place: u128,
 }
 
-/// How many parts of a tick pass in a microsecond.
+/// The parts of a tick per microsecond.
 fn pace(tempo: Bpm) -> u128 {
-    // A tempo of one is 480 ticks a minute, which is 8 millionths of a tick in a
-    // microsecond. The tempo counts in millionths too.
+    // 1 bpm is 480 ticks per minute, which is 8 millionths of a tick per
+    // microsecond. The tempo is counted in millionths too.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "20 to 999")]
     let millionths = (f64::from(tempo.get()) * 1e6).round() as u128;
     millionths * 8
@@ -37,7 +37,7 @@ impl Playhead {
         Self { place: parts_of_ticks(tick) }
     }
 
-    /// The tick that has begun.
+    /// The current tick.
     pub(super) fn tick(self) -> u32 {
         u32::try_from(self.place / TICK).unwrap_or(u32::MAX).min(Ticks::MAX.get())
     }
@@ -47,23 +47,22 @@ impl Playhead {
         self.place >= parts_of_ticks(tick)
     }
 
-    /// Moves on for a time.
     pub(super) fn move_on(&mut self, time: Duration, tempo: Bpm) {
         let end = parts_of_ticks(Ticks::MAX.get());
         self.place = (self.place + time.as_micros().saturating_mul(pace(tempo))).min(end);
     }
 
-    /// Goes on at `to` from `tick` on, which has begun.
+    /// Jumps from `tick`, which has begun, to `to`, and keeps the distance from it.
     pub(super) fn jump(&mut self, tick: u32, to: u32) {
         self.place = parts_of_ticks(to) + self.place.saturating_sub(parts_of_ticks(tick));
     }
 
-    /// Goes on by what another one has gone beyond `tick`, which has begun for that.
+    /// Advances by the distance that `other` has passed `tick`.
     pub(super) fn take_over(&mut self, other: Self, tick: u32) {
         self.place += other.place.saturating_sub(parts_of_ticks(tick));
     }
 
-    /// Has gone at another tempo since `tick`, if that has begun.
+    /// Corrects the position as if the tempo had changed at `tick`, if it has begun.
     pub(super) fn change_tempo(&mut self, tick: u32, from: Bpm, to: Bpm) {
         if !self.has_reached(tick) {
             return;
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_short_whiles_lead_as_far_as_a_long_one() {
+    fn short_intervals_add_up_to_a_long_one() {
         let tempo = Bpm::of(133.7);
         let mut short = Playhead::default();
         for _ in 0..100_000 {
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_tempo_is_where_it_was_however_late_it_is_noticed() {
+    fn late_tempo_change_applies_at_its_tick() {
         let (slow, fast) = (Bpm::of(97.3), Bpm::of(211.1));
         let late = |whiles: &[u64]| {
             let mut playhead = Playhead::default();

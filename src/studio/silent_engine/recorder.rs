@@ -14,17 +14,17 @@ use crate::{
     util::quantity::{Amount, NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
-/// Listens while the transport records.
+/// The held keys and the parameters of armed lanes while the transport records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recorder {
-    /// The keys that are held, and since when.
+    /// The held keys, with start tick and velocity.
     keys: BTreeMap<(InstrumentId, Pitch), (u32, Velocity)>,
-    /// Where the parameters of armed lanes were last.
+    /// The last known values of the parameters of armed lanes.
     turned: BTreeMap<Target, Amount>,
 }
 
 impl Recorder {
-    /// A key goes down at `tick`.
+    /// Starts a note at `tick` if the key's track is armed.
     pub(super) fn key_down(
         &mut self,
         state: &StudioState,
@@ -38,7 +38,7 @@ impl Recorder {
         }
     }
 
-    /// A key comes up at `tick`: what was played is a note now.
+    /// Ends a note at `tick` and returns the action that writes it down.
     pub(super) fn key_up(
         &mut self,
         state: &StudioState,
@@ -59,21 +59,20 @@ impl Recorder {
         Some(NetworkAction::PianoRoll(id, PianoRollAction::Paste(notes)))
     }
 
-    /// The playhead leaves where it is for somewhere else, or stops: what is
-    /// held ends at `tick`.
+    /// Ends all held keys at `tick`, before the playhead jumps or stops.
     pub(super) fn all_up(&mut self, state: &StudioState, tick: u32) -> Vec<NetworkAction> {
         let held: Vec<_> = self.keys.keys().copied().collect();
         held.into_iter().filter_map(|key| self.key_up(state, tick, key)).collect()
     }
 
-    /// Forgets where the parameters were: what was turned while the playhead was
-    /// elsewhere, or stood, is not written down where it goes on.
+    /// Forgets the values of the parameters: changes made before the playhead
+    /// starts or jumps are not recorded after it.
     pub(super) fn look_afresh(&mut self) {
         self.turned.clear();
     }
 
-    /// Looks where the parameters are, before anything is recorded; and lets go of
-    /// the keys if nothing will be.
+    /// Reads the parameters during the count-in, and forgets the keys if the
+    /// transport does not record.
     pub(super) fn wait(&mut self, state: &StudioState) {
         self.turned = parameter_parts(state);
         if !state.transport.recording {
@@ -81,7 +80,7 @@ impl Recorder {
         }
     }
 
-    /// Looks at `tick` whether parameters of armed lanes were turned.
+    /// Returns points at `tick` for the parameters of armed lanes that changed.
     pub(super) fn watch(&mut self, state: &StudioState, tick: u32) -> Vec<NetworkAction> {
         if !state.transport.recording {
             self.turned.clear();
@@ -90,7 +89,7 @@ impl Recorder {
         let Ok(tick) = Ticks::new(tick) else { return Vec::new() };
         let was = std::mem::replace(&mut self.turned, parameter_parts(state));
         let turned = |(target, value): (&Target, &Amount)| {
-            // The value of a lane that was just armed was not turned to.
+            // A lane that was just armed has no earlier value, and no change.
             was.get(target).filter(|was| *was != value)?;
             let point = Point { tick, value: *value, curve: Curve::Hold };
             Some(NetworkAction::Automation(*target, AutomationAction::Put(point)))
@@ -99,7 +98,7 @@ impl Recorder {
     }
 }
 
-/// Where the parameters of armed lanes are.
+/// The values of the parameters of armed lanes.
 fn parameter_parts(state: &StudioState) -> BTreeMap<Target, Amount> {
     let armed = state.automation.lanes().filter(|(_, lane)| lane.armed);
     armed.filter_map(|(target, _)| Some((*target, target.part(state)?))).collect()

@@ -14,10 +14,10 @@ use crate::{
     util::quantity::{Amount, Probability, Semitones, Ticks},
 };
 
-/// How often a lane says where it is, in ticks: 31 ms at 120 bpm.
+/// The interval at which a lane is read, in ticks: 31 ms at 120 bpm.
 pub(super) const GRID: u32 = 30;
 
-/// A parameter that is to be moved.
+/// A new value for a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Shift {
     pub(super) tick: u32,
@@ -25,10 +25,10 @@ pub(super) struct Shift {
     pub(super) value: Amount,
 }
 
-/// A stretch of what is written, in ticks.
+/// A range of written ticks.
 pub(super) type Span = std::ops::Range<u32>;
 
-/// Something that strikes.
+/// A source of strikes.
 pub(super) enum Player<'a> {
     /// The track of an instrument.
     Track(&'a Track),
@@ -38,7 +38,7 @@ pub(super) enum Player<'a> {
     Machine(&'a DrumMachine),
 }
 
-/// Everything that strikes, and for which instrument.
+/// All sources of strikes, each with its instrument.
 pub(super) fn players(state: &StudioState) -> impl Iterator<Item = (InstrumentId, Player<'_>)> {
     let (roll, parts) = (&state.piano_roll, &state.arrangement);
     let tracks = (parts.play == PlayMode::PianoRoll).then(|| roll.tracks());
@@ -51,7 +51,7 @@ pub(super) fn players(state: &StudioState) -> impl Iterator<Item = (InstrumentId
 }
 
 impl Player<'_> {
-    /// Hands out what is written at or after `span.start` and before `span.end`.
+    /// Emits the written strikes within `span`.
     pub(super) fn strike(
         &self,
         state: &StudioState,
@@ -125,8 +125,8 @@ fn strike_clip(
     });
 }
 
-/// Cuts `span` where what began at `origin` and lasts `length` begins anew.
-/// Hands out each piece as it is counted within, and the tick it is at.
+/// Divides `span` at the repetitions of a loop that starts at `origin` and lasts
+/// `length`. Calls `piece` with the ticks within the loop and the absolute tick.
 fn round_and_round(span: Span, origin: u32, length: u32, mut piece: impl FnMut(Span, u32)) {
     let mut tick = span.start;
     while tick < span.end {
@@ -137,7 +137,7 @@ fn round_and_round(span: Span, origin: u32, length: u32, mut piece: impl FnMut(S
     }
 }
 
-/// The notes that start within `span`, the beginning of which is at `tick`.
+/// Emits the notes that start within `span`; `tick` is the played tick of its start.
 fn strike_notes(notes: &Notes, span: Span, tick: u32, mut emit: impl FnMut(Note, u32)) {
     let place = |tick: u32| Ticks::new(tick).unwrap_or(Ticks::MAX);
     for note in notes.starting(place(span.start), place(span.end)) {
@@ -166,15 +166,15 @@ fn percent(probability: Probability) -> u32 {
     u32::from(probability.get()) * (CERTAIN / 100)
 }
 
-/// The chance of what is never played at 0, and always at 1.
+/// The chance for a probability from 0 (never) to 1 (always).
 pub(super) fn chance_of(probability: Amount) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
     let chance = (f64::from(probability.get()) * f64::from(CERTAIN)).round() as u32;
     chance
 }
 
-/// Where enabled lanes are at or after `from` and before `to`, in order: at
-/// every point and on a grid between them; with `at_once`, at `from` as well.
+/// The values of active lanes from `from` to before `to`, in order: at every point
+/// and on the grid between them; with `at_once`, also at `from`.
 pub(super) fn shifts(state: &StudioState, from: u32, to: u32, at_once: bool) -> Vec<Shift> {
     let mut shifts = Vec::new();
     for (target, lane) in state.automation.lanes() {
@@ -191,14 +191,14 @@ pub(super) fn shifts(state: &StudioState, from: u32, to: u32, at_once: bool) -> 
     shifts
 }
 
-/// Whether a lane moves its parameter: it does not while it learns from it, nor
-/// while there is no such parameter.
+/// Whether a lane is active, i.e. moves its parameter. It does not while it records
+/// the parameter, or if the parameter does not exist.
 pub(super) fn moves(state: &StudioState, target: Target, lane: &Lane) -> bool {
     let learns = lane.armed && state.transport.recording;
     lane.enabled && !lane.points.is_empty() && !learns && target.part(state).is_some()
 }
 
-/// The first tick from `from` on at which a lane may be elsewhere.
+/// The first tick at or after `from` at which the value of a lane may change.
 pub(super) fn next_step(lane: &Lane, from: u32) -> Option<u32> {
     let on_grid = from.checked_next_multiple_of(GRID)?;
     let point = Ticks::new(from).ok().and_then(|from| lane.points.next(from));

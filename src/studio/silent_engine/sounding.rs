@@ -12,11 +12,11 @@ use crate::{
     util::quantity::{Pitch, Velocity},
 };
 
-/// The scheduled notes that sound, and the pads.
+/// The sounding notes and pads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sounding {
     voices: BTreeMap<VoiceKey, Voice>,
-    /// The same, by when they end.
+    /// The same voices, ordered by their ends.
     ends: BTreeSet<(i64, VoiceKey)>,
 }
 
@@ -24,24 +24,23 @@ pub(super) struct Sounding {
 struct Voice {
     velocity: Velocity,
     end: i64,
-    /// In which pass it is written.
+    /// The pass it belongs to.
     pass: u32,
-    /// How much later it plays than it is written.
+    /// The delay from the written to the played tick, without swing.
     late: i64,
 }
 
 impl Sounding {
-    /// What sounds, by instrument, and how hard it was struck.
+    /// The sounding voices, ordered by instrument, with their velocities.
     pub(super) fn iter(&self) -> impl Iterator<Item = (VoiceKey, Velocity)> {
         self.voices.iter().map(|(place, voice)| (*place, voice.velocity))
     }
 
-    /// When the next note ends.
     pub(super) fn next_end(&self) -> Option<i64> {
         self.ends.first().map(|(end, _)| *end)
     }
 
-    /// Begins a note. The one that sounded there has been ended.
+    /// Begins a note. An earlier one on the same key must have been ended.
     pub(super) fn begin(&mut self, strike: &Strike) {
         let Strike { what, end, pass, late, .. } = *strike;
         let place = what.place();
@@ -71,7 +70,7 @@ impl Sounding {
         self.end(gone).then_some(gone)
     }
 
-    /// No note of this pass lasts beyond `tick`, but for as long as it is late.
+    /// Cuts the notes of this pass at `tick`, plus their delay.
     pub(super) fn trim(&mut self, pass: u32, tick: i64) {
         self.change(|voice| {
             if voice.pass == pass {
@@ -80,7 +79,7 @@ impl Sounding {
         });
     }
 
-    /// Counts all ticks from somewhere else.
+    /// Shifts the origin of all ticks.
     pub(super) fn shift(&mut self, by: i64) {
         self.change(|voice| voice.end += by);
     }

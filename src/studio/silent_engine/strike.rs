@@ -19,45 +19,46 @@ pub(super) enum Struckable {
     Pad(PadNumber),
 }
 
-/// What is struck, and how.
+/// A struck key or pad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Struck {
     pub(super) instrument: InstrumentId,
     pub(super) key: Struckable,
     pub(super) velocity: Velocity,
-    /// Whether it ends what other notes its instrument plays.
+    /// Whether it ends the other notes of its instrument.
     pub(super) mono: bool,
-    /// How far the sound of a pad is transposed; of a key, that is in the key.
+    /// The transposition of a pad. For a key, `key` contains it.
     pub(super) transposed: Semitones,
-    /// What else it silences.
+    /// Another voice that it silences.
     pub(super) chokes: Option<VoiceKey>,
 }
 
-/// A note, or a beat, as it is written.
+/// A written note or drum step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WrittenStrike {
     pub(super) tick: u32,
     /// The first tick after it.
     pub(super) end: u32,
-    /// How likely it is: never at 0, always at [`CERTAIN`].
+    /// The chance to be played, from 0 (never) to [`CERTAIN`] (always).
     pub(super) chance: u32,
     pub(super) what: Struck,
 }
 
-/// A note, or a beat, as it is played.
+/// A note or drum step as played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Strike {
     pub(super) tick: i64,
     pub(super) what: Struck,
     /// The first tick after it.
     pub(super) end: i64,
-    /// The instrument that plays it: the drum machine, if it strikes another one.
+    /// The player's instrument: the drum kit if its machine strikes another
+    /// instrument.
     pub(super) by: InstrumentId,
-    /// Where it is written.
+    /// The written tick.
     pub(super) written: i64,
-    /// In which pass.
+    /// The pass it belongs to.
     pub(super) pass: u32,
-    /// How much later it is played, besides swinging.
+    /// The delay from the written to the played tick, without swing.
     pub(super) late: i64,
 }
 
@@ -68,14 +69,14 @@ impl Struck {
 }
 
 impl Strike {
-    /// The same, so many ticks later.
+    /// The same strike, `by` ticks later.
     #[must_use]
     pub(super) const fn moved(self, by: i64) -> Self {
         let Self { tick, end, written, .. } = self;
         Self { tick: tick + by, end: end + by, written: written + by, ..self }
     }
 
-    /// The same, but at the earliest at `tick`.
+    /// The same strike, but not before `tick`.
     #[must_use]
     pub(super) fn not_before(self, tick: u32) -> Self {
         let tick = self.tick.max(tick.into());
@@ -83,5 +84,5 @@ impl Strike {
     }
 }
 
-/// The chance of what is always played.
+/// The chance of a strike that is always played.
 pub(super) const CERTAIN: u32 = 1_000_000;

@@ -8,29 +8,29 @@ use crate::{studio::TimeSignature, util::quantity::Amount};
 /// An eighth, in ticks.
 const EIGHTH: u32 = 240;
 
-/// The stretch of time within which swing moves things.
+/// The pair of eighths within which swing moves notes, in ticks.
 const PAIR: u32 = 2 * EIGHTH;
 
-/// How late every second part is, of parts that last `length` ticks: at most
-/// half a part, and two thirds of that is a triplet.
+/// The delay of every second part, for parts of `length` ticks: at most half a
+/// part. Two thirds of that is a triplet.
 pub(super) fn delay(swing: Amount, length: u32) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to half of it")]
     let ticks = (f64::from(swing.get()) * f64::from(length) / 2.0).round() as u32;
     ticks
 }
 
-/// The first tick of the two eighths within which `tick` is. Each bar begins with
-/// two: of what is left over at its end, which does not swing, there is none.
+/// The first tick of the pair of eighths that contains `tick`. Pairs are counted
+/// from the start of each bar; `None` for the remainder, which does not swing.
 pub(super) fn pair(tick: u32, metre: TimeSignature) -> Option<u32> {
     let within_bar = tick % metre.bar();
     let within = within_bar % PAIR;
     (within_bar - within + PAIR <= metre.bar()).then(|| tick - within)
 }
 
-/// How far every second eighth swings.
+/// The map from written to played ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SwingCurve {
-    /// How long the first eighth lasts.
+    /// The length of the first eighth, in ticks.
     first: u32,
     metre: TimeSignature,
 }
@@ -40,8 +40,7 @@ impl SwingCurve {
         Self { first: EIGHTH + delay(amount, EIGHTH), metre }
     }
 
-    /// The tick at which that is played which is written at `tick`: never before
-    /// it.
+    /// The played tick for a written `tick`; never before it.
     pub(super) fn played(self, tick: u32) -> u32 {
         let Some(start) = pair(tick, self.metre) else { return tick };
         let within = tick - start;
@@ -63,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_kept_and_nothing_is_early() {
+    fn swing_keeps_order_and_plays_no_note_early() {
         for swing in [0.0, 0.1, 0.5, 2.0 / 3.0, 0.99, 1.0] {
             for metre in [metre(4, 4), metre(7, 8), metre(5, 32)] {
                 let swing = SwingCurve::of(Amount::of(swing), metre);
@@ -76,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn beats_stay_and_second_eighths_are_late() {
+    fn swing_delays_second_eighths_only() {
         let played = |swing, tick| SwingCurve::of(Amount::of(swing), metre(4, 4)).played(tick);
         assert_eq!([0, 1, 240, 300, 479].map(|tick| played(0.0, tick)), [0, 1, 240, 300, 479]);
         assert_eq!([0, 120, 240, 360, 480].map(|tick| played(1.0, tick)), [0, 180, 360, 420, 480]);
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn incomplete_pair_of_eighths_is_straight() {
+    fn remainder_of_a_bar_is_straight() {
         let swing = SwingCurve::of(Amount::of(1.0), metre(7, 8));
         let bar = 7 * 240;
         let eighths = [0, 1, 5, 6, 7, 8].map(|eighth| swing.played(eighth * 240));

@@ -56,7 +56,7 @@ impl<M: Model> Confirmation<M> {
 
     /// Accepts a full state, and returns why it was sent.
     pub(super) fn take_resync(&mut self) -> Resync {
-        // The new state is digested on its own: the known one may be wrong.
+        // Digest the new state from scratch, because the known state may be wrong.
         self.digester = Digester::default();
         self.resync.take().unwrap_or(Resync::Routine)
     }

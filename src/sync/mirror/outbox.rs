@@ -1,5 +1,5 @@
-//! What the mirror owes the authority: operations that were not sent, and
-//! requests that were not sent or not acknowledged.
+//! The outbox of a mirror: operations that were not sent, and requests that were not
+//! sent or not acknowledged.
 
 use std::collections::VecDeque;
 

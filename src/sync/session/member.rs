@@ -93,8 +93,7 @@ impl<M: Model> Member<M> {
         }
     }
 
-    /// The snapshots of which one may be the client's newest, now or when it
-    /// resumes.
+    /// The snapshots that may be the client's newest, now or when it resumes.
     pub(super) fn needed_bases(&self) -> impl Iterator<Item = Seq> + '_ {
         let (sent_log, heard) = match &self.link_state {
             LinkState::Connected(link) => (&link.sent_log, link.heard),

@@ -182,7 +182,7 @@ impl<M: Model> Session<M> {
     /// Applies an action of the host.
     ///
     /// # Errors
-    /// If the host may not do it, or it makes no sense. Then nothing changes.
+    /// If the host may not do it, or it is impossible. Then nothing changes.
     pub fn act(&mut self, now: Timestamp, action: &M::Action) -> Result<(), Refusal> {
         let continues = self.log(ClientId::HOST).continues(now, action);
         self.apply(now, ClientId::HOST, action, continues)

@@ -22,8 +22,8 @@ pub struct SessionConfig {
     /// full state is expensive, and a request is cheap.
     pub min_full_sync_interval: Duration,
     /// The pacing interval of patches: a client gets at most one in each, full
-    /// states aside. 33 ms, i.e. about 30 a second: a shorter one is not visible,
-    /// a longer one is.
+    /// states aside. 33 ms, i.e. about 30 a second: a shorter interval makes no
+    /// visible difference, a longer interval does.
     pub min_patch_interval: Duration,
     /// The pacing interval of meterings: a client gets at most one in each.
     /// 33 ms.
@@ -47,8 +47,8 @@ pub struct SessionConfig {
     /// the snapshots that a silent or suspended client may have are kept until it
     /// resumes or is removed; these were sent within 5 s of its last message.
     pub base_fresh_for: Duration,
-    /// How far apart the others are that are kept after that. 0.5 s: 150 of them
-    /// reach back as far as any client can resume.
+    /// The interval between the snapshots that are kept after that. 0.5 s: 150 of
+    /// them reach back as far as any client can resume.
     pub base_spacing: Duration,
     /// How many snapshots are kept at most, needed or not; the oldest go first.
     /// 1,024: enough for a session of six that is edited at the full pace while

@@ -1,4 +1,4 @@
-//! What a connection is sent, and when. The session queues no patches: each
+//! What is sent over a connection, and when. The session queues no patches: each
 //! connection pulls when it can take more, and gets the difference from its
 //! client's snapshot to the current state.
 
@@ -18,7 +18,7 @@ use crate::{
     util::time::Timestamp,
 };
 
-/// What is to be sent over one connection now.
+/// What to send over one connection now.
 ///
 /// Send the messages first: they acknowledge the actions that the update
 /// contains, unless those were acknowledged before. An acknowledgement may be

@@ -1,4 +1,4 @@
-//! What a mirror shows of its own operations, and what it sends again.
+//! A mirror's own operations: their prediction, and sending them again.
 
 use std::time::Duration;
 
@@ -16,8 +16,7 @@ fn predicted_sweep_never_jumps_back() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     let mut shown = Vec::new();
-    // A sweep of an edit each 5 ms over a line that takes 100 ms in each
-    // direction.
+    // A sweep with an edit every 5 ms and a latency of 100 ms in each direction.
     let mut wire_up = std::collections::VecDeque::new();
     let mut wire_down = std::collections::VecDeque::new();
     for step in 0..400_u16 {
@@ -52,7 +51,7 @@ fn refusal_reverts_only_the_refused_action() {
     let mut ana = harness.join("Ana", &[BASS, LEAD]);
     harness.settle(&mut [&mut ana]);
     let before = ana.cutoff(BASS);
-    // What Ana does not know yet.
+    // Ana does not know this yet.
     harness.session.release(ana.id(), &[BASS]);
     ana.dispatch(cutoff(BASS, 99.0)).unwrap();
     ana.dispatch(cutoff(LEAD, 88.0)).unwrap();
@@ -87,11 +86,11 @@ fn lost_request_is_sent_again_after_resume() {
     harness.cut(&mut ana);
     harness.resume(&mut ana).ok().unwrap();
     ana.transmit();
-    assert_eq!(ana.to_session.len(), 2, "but what was about the old connection is not");
+    assert_eq!(ana.to_session.len(), 2, "requests about the old connection are not sent again");
     harness.settle(&mut [&mut ana]);
     assert!(harness.session.state().roster.owned_by(ana.id()).eq([LEAD]));
 
-    // What was heard is not sent again.
+    // An answered request is not sent again.
     harness.session.claim(ClientId::HOST, &[BASS]);
     harness.cut(&mut ana);
     harness.resume(&mut ana).ok().unwrap();
@@ -120,7 +119,7 @@ fn backlog_of_requests_is_bounded() {
     for turn in 0..1024 {
         ana.mirror.request(ask()).unwrap();
         if turn == 500 {
-            // What was sent and not answered waits as well.
+            // A request that was sent but not answered counts as well.
             ana.transmit();
         }
     }
@@ -151,7 +150,7 @@ fn late_acknowledgement_does_not_predict_twice() {
     ana.dispatch(cutoff(BASS, 500.0)).unwrap();
     ana.transmit();
     harness.receive(&mut ana).unwrap();
-    // What the engine did after that.
+    // A later action of the engine.
     harness.session.act_for_engine(&cutoff(BASS, 900.0));
     harness.transmit(&mut ana).unwrap();
     ana.to_guest.make_contiguous().reverse();

@@ -66,7 +66,7 @@ fn resume_repeats_a_lost_rejection() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     harness.settle(&mut [&mut ana]);
-    // What Ana does not know yet.
+    // Ana does not know this yet.
     harness.session.release(ana.id(), &[BASS]);
     ana.dispatch(cutoff(BASS, 99.0)).unwrap();
     ana.transmit();

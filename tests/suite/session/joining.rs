@@ -39,7 +39,7 @@ fn taken_name_gets_a_number() {
 }
 
 #[test]
-fn rejected_hello_names_what_is_accepted() {
+fn rejected_hello_names_the_accepted_values() {
     let mut harness = Harness::new();
     let mut refusal = |hello: Hello| match harness.handshake(&hello) {
         Err(Rejected::Unfit(error)) => error,
@@ -80,7 +80,7 @@ fn away_participants_count_towards_the_limit() {
     assert!(
         matches!(harness.handshake(&hello("Cho")), Err(Rejected::Unfit(error)) if error == full)
     );
-    assert!(harness.resume(&mut ana).is_ok(), "a kept place is not taken away");
+    assert!(harness.resume(&mut ana).is_ok(), "a reserved place can still be resumed");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the session remembers for those who come back, and how much of it.
+//! What the session keeps for clients that resume, and its bounds.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -16,8 +16,7 @@ use crate::harness::{BASS, Guest, Harness, LEAD, cutoff, hello, play_key};
 
 const TICK: Duration = Duration::from_millis(35);
 
-/// A session in which the host turns a knob at every tick, and a client that is sent
-/// the patches.
+/// A session in which the host turns a knob at every tick, and a client.
 struct Jam {
     harness: Harness,
     ben: Guest,
@@ -32,7 +31,7 @@ impl Jam {
         Self { harness, ben, turns: 0 }
     }
 
-    /// Goes on for a tick. Of `audience`, everyone is sent what there is.
+    /// Advances by a tick and sends the news to each of `audience`.
     fn tick(&mut self, audience: &mut [&mut Guest]) {
         self.harness.pass(TICK);
         self.turns += 1;
@@ -41,7 +40,7 @@ impl Jam {
         alive(&mut self.harness, &self.ben);
         self.harness.transmit(&mut self.ben).unwrap();
         for guest in audience {
-            // A client that was silent for too long is sent nothing.
+            // A suspended guest is sent nothing.
             let _ = self.harness.transmit(guest);
         }
         self.harness.take_forgotten();
@@ -62,7 +61,7 @@ fn alive(harness: &mut Harness, guest: &Guest) {
         .unwrap();
 }
 
-/// Whether a difference is enough for `guest` if it comes back with this moment.
+/// Whether `guest` gets a patch if it resumes with this snapshot.
 fn differs(harness: &mut Harness, guest: &mut Guest, seq: Seq) -> bool {
     let resume = Resume { seq: Some(seq), ..guest.mirror.resume() };
     harness.resume_with(guest, resume).ok().unwrap();
@@ -83,9 +82,9 @@ fn old_bases_are_thinned_out() {
         sent.extend(newest.map(|seq| (jam.harness.now, seq)));
         assert!(jam.harness.session.base_count() <= 330, "{}", jam.harness.session.base_count());
     }
-    assert_eq!(sent.len(), 6000, "there was a moment at every tick");
+    assert_eq!(sent.len(), 6000, "there was a snapshot at every tick");
 
-    // A client that has the newest snapshot needs nothing.
+    // A client with the newest snapshot needs no update.
     sent.pop_back();
     let (mut fresh, mut old) = (vec![], vec![]);
     let now = jam.harness.now;
@@ -114,7 +113,7 @@ fn base_of_a_suspended_client_is_kept() {
             if noticed {
                 jam.harness.cut(&mut ana);
             } else {
-                // What is still said to her is lost, and the silence shows late.
+                // Messages to her are lost, and her silence is noticed late.
                 while !jam.harness.session.state().roster.is_away(ana.id()) {
                     jam.tick(&mut [&mut ana]);
                 }
@@ -166,14 +165,14 @@ fn resume_right_after_welcome_gets_a_patch() {
     assert_eq!(updates(&mut harness, &ana).0, ["patch"]);
 }
 
-/// Has `guest` dispatch an action that is not for it, and lose the answer.
+/// Has `guest` dispatch an action that is refused, and lose the answer.
 fn refused(harness: &mut Harness, guest: &Guest, number: u64) {
     let action = cutoff(BASS, 99.0);
     let action = ClientMessage::Action { number: ActionNumber(number), continues: false, action };
     harness.session.handle(harness.now, guest.connection, action).unwrap();
 }
 
-/// Which rejections `guest` is told if it knows of those up to `answered`.
+/// The rejections that `guest` gets if it knows those up to `answered`.
 fn rejections(harness: &mut Harness, guest: &mut Guest, answered: u64) -> Vec<u64> {
     harness.cut(guest);
     let answered = Some(ActionNumber(answered));
@@ -184,7 +183,11 @@ fn rejections(harness: &mut Harness, guest: &mut Guest, answered: u64) -> Vec<u6
     guest.connection = admission.connection;
     let ServerMessage::ReconnectSuccessful(back) = admission.answer else { panic!() };
     let Reconnected { token, rejected, .. } = back.clone();
-    assert_eq!(guest.mirror.resume().answered, Some(ActionNumber(0)), "it has no part in this");
+    assert_eq!(
+        guest.mirror.resume().answered,
+        Some(ActionNumber(0)),
+        "the mirror has sent no action"
+    );
     guest.mirror.reconnected(Reconnected {
         token,
         rejected: vec![],
@@ -227,7 +230,7 @@ fn superseding_a_connection_ends_its_notes() {
     harness.resume(&mut ana).ok().unwrap();
     let studio = &harness.session.state().model;
     assert_eq!(studio.instruments.get(BASS).unwrap().sounding.held(Pitch::of(40)), None);
-    assert!(!harness.take_effects().is_empty(), "the engine is told");
+    assert!(!harness.take_effects().is_empty(), "the engine gets the note-off");
 }
 
 #[test]

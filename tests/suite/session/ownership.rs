@@ -27,7 +27,7 @@ fn only_the_owner_edits_an_instrument() {
         panic!("{refused:?}");
     };
     assert_eq!(&*owner.name, "Ana");
-    // A request that skips the mirror is refused by the authority.
+    // Without the check of the mirror, the authority refuses the action.
     let action = ClientMessage::Action {
         number: ActionNumber(1),
         continues: false,
@@ -82,7 +82,7 @@ fn claim_of_an_owned_instrument_names_its_owner() {
     harness.settle(&mut [&mut ana, &mut ben]);
     let roster = &ana.mirror.confirmed().roster;
     assert_eq!(roster.owner(BASS), None);
-    assert!(roster.owns(ben.id(), LEAD), "it was not Ana's to give");
+    assert!(roster.owns(ben.id(), LEAD), "Ana could not release it");
     assert_eq!(ben.mirror.confirmed().roster, *roster);
 }
 
@@ -91,7 +91,7 @@ fn adding_an_instrument_grants_ownership() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[]);
     ana.dispatch(add(1001)).unwrap();
-    // Before anybody else has heard of it, one can go on.
+    // Ana can edit it before the authority answers.
     ana.dispatch(cutoff(InstrumentId(1001), 300.0)).unwrap();
     harness.settle(&mut [&mut ana]);
     assert!(harness.session.state().roster.owns(ana.id(), InstrumentId(1001)));
@@ -136,6 +136,6 @@ fn notes_end_when_their_player_is_gone() {
         assert!(held(&harness).is_some());
         drop_out(&mut harness, &mut ana);
         assert_eq!(held(&harness), None);
-        assert!(!harness.take_effects().is_empty(), "the engine is told");
+        assert!(!harness.take_effects().is_empty(), "the engine gets the note-off");
     }
 }

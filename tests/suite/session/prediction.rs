@@ -1,4 +1,4 @@
-//! What a mirror shows between an answer and the state that goes with it.
+//! The predicted state between an answer and the patch that contains its actions.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use imbolc_net::{
 
 use crate::harness::{BASS, Guest, Harness, LEAD, PAD, cutoff, hello};
 
-/// Ana owns the bass and the lead, and was sent a patch just now, so that the pace
-/// holds the next one back.
+/// Ana owns the bass and the lead, and was just sent a patch, so that pacing
+/// delays the next one.
 fn held_back() -> (Harness, Guest) {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS, LEAD]);
@@ -22,8 +22,8 @@ fn held_back() -> (Harness, Guest) {
     (harness, ana)
 }
 
-/// What Ana has done is decided, and she hears that, but has no new state yet.
-fn hears_answers_only(harness: &mut Harness, ana: &mut Guest) {
+/// Ana's actions are decided and acknowledged, but she has no new state yet.
+fn receive_answers_only(harness: &mut Harness, ana: &mut Guest) {
     // With a pong, answers do not wait for the patch.
     ana.mirror.enqueue(ClientMessage::Ping { nonce: 7 });
     ana.transmit();
@@ -45,11 +45,11 @@ fn hears_answers_only(harness: &mut Harness, ana: &mut Guest) {
 fn refusal_keeps_accepted_actions_predicted() {
     let (mut harness, mut ana) = held_back();
     let before = ana.cutoff(BASS);
-    // What Ana does not know yet.
+    // Ana does not know this yet.
     harness.session.release(ana.id(), &[BASS]);
     ana.dispatch(cutoff(LEAD, 88.0)).unwrap();
     ana.dispatch(cutoff(BASS, 99.0)).unwrap();
-    hears_answers_only(&mut harness, &mut ana);
+    receive_answers_only(&mut harness, &mut ana);
     assert_ne!(ana.mirror.confirmed().seq, harness.session.state().seq);
     assert_eq!((ana.cutoff(BASS), ana.cutoff(LEAD)), (before, 88.0));
     let fates = ana.take_settled();
@@ -66,7 +66,7 @@ fn refusal_keeps_accepted_actions_predicted() {
 fn new_session_does_not_return_accepted_actions() {
     let (mut harness, mut ana) = held_back();
     ana.dispatch(cutoff(BASS, 77.0)).unwrap();
-    hears_answers_only(&mut harness, &mut ana);
+    receive_answers_only(&mut harness, &mut ana);
     ana.dispatch(cutoff(LEAD, 88.0)).unwrap();
     let (_, welcome) = Harness::new().welcome(&hello("Ana"));
     ana.mirror.start_anew(welcome);
@@ -75,7 +75,7 @@ fn new_session_does_not_return_accepted_actions() {
         _ => None,
     });
     assert_eq!(unanswered, Some(vec![cutoff(LEAD, 88.0)]));
-    assert_eq!(ana.take_settled(), [(ActionNumber(1), Ok(()))], "not taken yet");
+    assert_eq!(ana.take_settled(), [(ActionNumber(1), Ok(()))], "the result was not taken yet");
 }
 
 #[test]
@@ -97,10 +97,10 @@ fn outdated_messages_are_discarded() {
         assert_eq!(ana.cutoff(BASS), 77.0);
     }
     assert_eq!(ana.take_events(), []);
-    assert!(!ana.has_messages(), "nothing is asked for");
+    assert!(!ana.has_messages(), "the mirror sends no request");
 }
 
-/// Through which of Ana's actions she is told now that they were decided.
+/// The number up to which Ana's actions are acknowledged now.
 fn acknowledged(harness: &mut Harness, ana: &mut Guest) -> Option<ActionNumber> {
     ana.transmit();
     harness.receive(ana).unwrap();
@@ -127,7 +127,7 @@ fn sweep_is_acknowledged_with_its_patch() {
         told.extend(through);
         harness.pass(Duration::from_millis(2));
     }
-    // The first at once, and the others every 33 ms in the mean.
+    // The first immediately, the others every 33 ms on average.
     let expected = [1, 18, 34, 51, 67, 84, 100].map(ActionNumber);
     assert_eq!(told, expected);
     harness.settle(&mut [&mut ana]);
@@ -152,7 +152,8 @@ fn acknowledgement_precedes_the_full_state() {
     harness.pass(Duration::from_millis(40));
     ana.dispatch(cutoff(BASS, 500.0)).unwrap();
     assert!(acknowledged(&mut harness, &mut ana).is_some());
-    // Within the pace. Were it not acknowledged, it would be done on top of itself.
+    // Within the pacing interval. Without the acknowledgement, the mirror would
+    // apply the action twice.
     ana.dispatch(cutoff(LEAD, 600.0)).unwrap();
     ana.mirror.enqueue(ClientMessage::RequestFullSync);
     ana.transmit();

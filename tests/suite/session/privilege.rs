@@ -34,7 +34,7 @@ fn denied_privilege_names_its_holder() {
     assert!(ben.mirror.confirmed().model.transport.playing);
     assert!(
         harness.session.act(harness.now, &STOP).is_err(),
-        "not even the host, while Ana has it"
+        "the host is refused too while Ana has it"
     );
 
     ben.mirror.enqueue(ClientMessage::RequestPrivilege);

@@ -55,14 +55,14 @@ fn roster_shows_rounded_round_trips() {
     };
     assert_eq!(ping(&mut harness, &mut ana, 0), Some(Millis(1)));
     assert_eq!(ping(&mut harness, &mut ana, 7), Some(Millis(10)));
-    let moment = harness.session.state().seq;
+    let seq = harness.session.state().seq;
     assert_eq!(ping(&mut harness, &mut ana, 9), Some(Millis(10)));
-    assert_eq!(harness.session.state().seq, moment, "about the same is nothing new");
+    assert_eq!(harness.session.state().seq, seq, "a similar value is not published");
 
-    // What answers no ping says nothing about the line.
+    // A pong without a ping is no measurement.
     let nonsense = ClientMessage::Pong { nonce: 1 };
     harness.session.handle(harness.now, ana.connection, nonsense).unwrap();
-    assert_eq!(harness.session.state().seq, moment);
+    assert_eq!(harness.session.state().seq, seq);
 
     harness.cut(&mut ana);
     assert_eq!(harness.session.state().roster.participants[&ana.id()].round_trip, None);
@@ -144,7 +144,7 @@ fn resume_without_a_base_gets_the_full_state() {
     harness.cut(&mut ana);
     let resume = Resume { seq: Some(Seq(999_999)), ..ana.mirror.resume() };
     harness.resume_with(&mut ana, resume).ok().unwrap();
-    assert_eq!(updates(&mut harness, &ana).0, ["full"], "a moment that never was");
+    assert_eq!(updates(&mut harness, &ana).0, ["full"], "a snapshot that never existed");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn used_token_invalidates_the_one_before() {
     let second = ana.mirror.resume();
     assert_ne!(first.token, second.token);
 
-    // The answer with the second token may have been lost: the first still does.
+    // The answer with the second token may be lost, so the first token still works.
     harness.cut(&mut ana);
     harness.resume_with(&mut ana, first.clone()).ok().unwrap();
     let third = ana.mirror.resume();
@@ -220,7 +220,7 @@ fn resume_supersedes_stale_connection() {
         harness.session.handle(harness.now, old, edit.clone()),
         Err(ProtocolError::Superseded)
     );
-    // That the old one is noticed to be dead does not suspend the new one.
+    // The end of the old connection does not suspend the new one.
     harness.session.disconnected(harness.now, old);
     assert!(!harness.session.state().roster.is_away(ana.id()));
     harness.session.handle(harness.now, ana.connection, edit).unwrap();

@@ -1,4 +1,4 @@
-//! What a connection is sent, and when.
+//! What is sent over a connection, and when.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn first_patch_is_immediate_then_paced() {
     assert_eq!(updates(&mut harness, &ana).0, ["patch"]);
     harness.pass(SECOND);
     let mut sent = Vec::new();
-    // Ten seconds of an edit each millisecond.
+    // An edit every millisecond for ten seconds.
     for millisecond in 0..10_000_u16 {
         harness.session.act(harness.now, &cutoff(BASS, 100.0 + f32::from(millisecond))).unwrap();
         if updates(&mut harness, &ana).0 == ["patch"] {
@@ -31,7 +31,7 @@ fn first_patch_is_immediate_then_paced() {
             harness.session.handle(harness.now, ana.connection, pong).unwrap();
         }
     }
-    assert_eq!(sent[0], 0, "the first edit after a quiet moment waits for nothing");
+    assert_eq!(sent[0], 0, "the first edit after a pause is sent immediately");
     assert!(sent.windows(2).all(|pair| pair[1] - pair[0] >= 33), "{sent:?}");
     assert!((290..=310).contains(&sent.len()), "{}", sent.len());
 }
@@ -54,7 +54,7 @@ fn waiting_patch_needs_no_further_wake_up() {
     assert_eq!(out.next.at, harness.now + Duration::from_millis(33));
     harness.now = out.next.at;
     assert!(harness.session.pull(harness.now, ana.connection).unwrap().update.is_some());
-    // Nothing has changed when the pace would allow it, so from then on it counts.
+    // There is no change when the interval ends, so from then on a change wakes it.
     harness.now = harness.now + Duration::from_millis(33);
     assert!(harness.session.pull(harness.now, ana.connection).unwrap().next.on_change);
 }
@@ -80,7 +80,7 @@ fn slightly_late_pull_keeps_the_interval() {
         let due = late(&mut harness, Duration::from_millis(2));
         assert_eq!(due, begun + number * Duration::from_millis(33));
     }
-    // Later than that, a client could be sent two at once.
+    // A larger delay moves the interval; otherwise two patches could follow at once.
     let due = late(&mut harness, Duration::from_millis(20));
     assert_eq!(late(&mut harness, Duration::ZERO), due + Duration::from_millis(20 + 33));
 }
@@ -91,7 +91,7 @@ fn clients_share_the_pacing_intervals() {
     let guests = [harness.join("Ana", &[]), harness.join("Ben", &[])];
     harness.session.claim(ClientId::HOST, &[BASS]);
     let mut due = [0, 1].map(|guest: usize| {
-        // One of them was held up.
+        // The second guest joins the pacing late.
         harness.now = harness.now + Duration::from_millis(10);
         harness.session.pull(harness.now, guests[guest].connection).unwrap().next.at
     });
@@ -166,7 +166,7 @@ fn missing_patch_requests_one_full_state() {
     ana.to_guest.clear();
     ana.to_guest.extend([first.clone(), third.clone(), second, third, first]);
     ana.receive();
-    assert_eq!(ana.cutoff(BASS), 100.0, "what does not fit is not applied");
+    assert_eq!(ana.cutoff(BASS), 100.0, "a patch to another base is not applied");
     ana.transmit();
     assert_eq!(ana.to_session, [ClientMessage::RequestFullSync]);
     harness.settle(&mut [&mut ana]);

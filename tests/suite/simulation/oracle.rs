@@ -251,7 +251,7 @@ impl Oracle {
         for (&id, owner) in new {
             let client = owner.client_id;
             ensure(after.roster.participants.contains_key(&client), rule, || {
-                format!("{id} belongs to {client}, who has left")
+                format!("{id} belongs to {client}, which has left")
             })?;
             let holds = match old.get(&id) {
                 Some(owner) => owner.client_id == client,

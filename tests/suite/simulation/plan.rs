@@ -1,4 +1,4 @@
-//! The plan of a run: who does what, what fails, and when. It is derived from a
+//! The plan of a run: actions and faults, with their times. It is derived from a
 //! seed, and any of its steps can be left out.
 
 use std::{

@@ -233,7 +233,7 @@ fn lane_row<'a>(view: &View, target: Target, lane: &Lane, width: usize) -> Line<
     ])
 }
 
-/// The current value of the parameter, and who owns it.
+/// The current value of the parameter, and its owner.
 fn lane_heading<'a>(here: &PointCursor) -> Line<'a> {
     let PointCursor { view, target, lane, .. } = here;
     let now = lane_painter::playhead_tick(view);

@@ -1,7 +1,7 @@
 //! The instruments pane: the list with owners and levels, and the parameters of one
 //! instrument.
 //!
-//! It reads a view and returns intents; it never asks who may do what.
+//! It reads a view and returns intents; it does not check permissions.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -90,7 +90,7 @@ impl Pane for InstrumentsPane {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         if area.width < TWO_COLUMNS {
-            // The list is more important: it shows who owns an instrument.
+            // The list is more important: it shows the owners.
             if self.on_knobs {
                 self.draw_knobs(view, area, buffer);
             } else {

@@ -39,13 +39,13 @@ pub const BEN: ClientId = ClientId(2);
 pub enum Scene {
     /// Mia, in a local session.
     Local,
-    /// Mia, who hosts Ana and Ben; Ben is away.
+    /// Mia hosts Ana and Ben; Ben is away.
     Hosting,
-    /// Ana, who has joined.
+    /// Ana has joined.
     Joined,
-    /// Ana, who has just had an edit rejected.
+    /// Ana has joined, and an edit of hers was just rejected.
     Refused,
-    /// Ana, who has lost the connection and keeps editing.
+    /// Ana has lost the connection and keeps editing.
     Reconnecting,
 }
 

@@ -1,9 +1,9 @@
-//! The click, and what is counted in.
+//! The click and the count-in.
 
 use super::*;
 
 impl Rig {
-    /// A rig whose click is on, and set like this.
+    /// A rig whose click is on, with these settings.
     fn clicking(settings: impl IntoIterator<Item = ClickSetting>) -> Self {
         let mut rig = Self::new();
         rig.click(ClickSetting::On(true));
@@ -20,7 +20,7 @@ impl Rig {
         self.act(&NetworkAction::Session(SessionSetting::TimeSignature(metre)));
     }
 
-    /// Where it clicked, and whether it was an accent.
+    /// The clicks: `(tick, accent)`.
     fn clicks(&mut self) -> Vec<(u32, bool)> {
         let log = self.engine.take_log();
         let clicks = log.iter().filter_map(|played| match played.what {
@@ -32,7 +32,7 @@ impl Rig {
 }
 
 #[test]
-fn each_beat_clicks_and_each_bar_begins_with_an_accent() {
+fn click_sounds_on_each_beat_with_an_accent_per_bar() {
     let mut rig = Rig::clicking([]);
     rig.metre(3, 8);
     rig.wait(1000);
@@ -53,7 +53,7 @@ fn each_beat_clicks_and_each_bar_begins_with_an_accent() {
 }
 
 #[test]
-fn the_click_goes_round_with_the_loop() {
+fn click_follows_the_loop() {
     let mut rig = Rig::clicking([]);
     rig.transport(TransportAction::Region(region(0, 960)));
     rig.transport(TransportAction::Loop(true));
@@ -63,7 +63,7 @@ fn the_click_goes_round_with_the_loop() {
 }
 
 #[test]
-fn bars_are_counted_in_before_the_playhead_moves() {
+fn playhead_moves_after_the_count_in() {
     let mut rig = Rig::clicking([ClickSetting::CountIn(CountIn::of(2))]);
     rig.metre(3, 4);
     rig.roll(PianoRollAction::Add(note(1000, 60, 10)));
@@ -78,7 +78,7 @@ fn bars_are_counted_in_before_the_playhead_moves() {
 }
 
 #[test]
-fn stop_during_count_in_keeps_the_position() {
+fn stop_during_count_in_leaves_the_playhead() {
     let mut rig = Rig::clicking([ClickSetting::CountIn(CountIn::of(1))]);
     rig.transport(TransportAction::Play);
     rig.wait(700);
@@ -88,11 +88,11 @@ fn stop_during_count_in_keeps_the_position() {
     assert_eq!(rig.engine.pulse(), None);
     rig.click(ClickSetting::On(false));
     rig.transport(TransportAction::Play);
-    assert_eq!(rig.wait(500), 480, "a silent click is not counted in");
+    assert_eq!(rig.wait(500), 480, "no count-in while the click is off");
 }
 
 #[test]
-fn the_click_has_its_own_level_and_goes_through_the_master() {
+fn click_has_its_own_level_and_goes_through_the_master() {
     let mut rig = Rig::clicking([ClickSetting::Level(Decibels::of(-20.0))]);
     rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(20.0))));
     let solo = InstrumentAction::Set(InstrumentSetting::Solo(true));
@@ -107,7 +107,7 @@ fn the_click_has_its_own_level_and_goes_through_the_master() {
 }
 
 #[test]
-fn lane_moves_click_level_in_events_and_meters() {
+fn click_lane_affects_playback_and_meters() {
     let mut rig = Rig::clicking([]);
     rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(60.0))));
     for (parameter, points) in [
@@ -123,7 +123,7 @@ fn lane_moves_click_level_in_events_and_meters() {
         }
     }
     rig.transport(TransportAction::Play);
-    assert_eq!(rig.peaks(), [-120, -120], "it is set to be on, and the lane is not");
+    assert_eq!(rig.peaks(), [-120, -120], "the setting is on, the lane is off");
     rig.wait(3970);
     assert_eq!(rig.peaks(), [-12, -12]);
     rig.wait(4000);

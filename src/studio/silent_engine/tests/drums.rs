@@ -1,9 +1,9 @@
-//! What drum machines strike.
+//! The strikes of drum machines.
 
 use super::*;
 
 #[test]
-fn a_pattern_goes_round_in_step_with_the_music() {
+fn pattern_repeats_in_step_with_the_music() {
     let mut rig = Rig::drumming();
     rig.step(FIRST, 0, 0);
     rig.step(FIRST, 0, 15);
@@ -14,7 +14,7 @@ fn a_pattern_goes_round_in_step_with_the_music() {
 }
 
 #[test]
-fn patterns_of_a_chain_follow_one_another_each_at_its_own_pace() {
+fn chained_patterns_play_in_turn_at_their_resolutions() {
     let mut rig = Rig::drumming();
     let second = PatternId(2);
     rig.drums(DrumSetting::AddPattern(second));
@@ -35,7 +35,7 @@ fn patterns_of_a_chain_follow_one_another_each_at_its_own_pace() {
 }
 
 #[test]
-fn a_pad_may_play_a_key_of_another_instrument() {
+fn pad_can_play_a_key_of_another_instrument() {
     let mut rig = Rig::drumming();
     rig.step(FIRST, 1, 1);
     let up = PadSetting::Pitch(Semitones::of(12));

@@ -1,9 +1,9 @@
-//! How instruments stand to the beat.
+//! Groove: swing, offset and chance.
 
 use super::*;
 
 #[test]
-fn every_second_step_is_late_and_the_session_swings_on_top() {
+fn machine_swing_adds_to_session_swing() {
     let mut rig = Rig::drumming();
     (0..4).for_each(|step| rig.step(FIRST, 0, step));
     rig.drums(DrumSetting::Swing(Amount::of(0.5)));
@@ -21,7 +21,7 @@ fn every_second_step_is_late_and_the_session_swings_on_top() {
 }
 
 #[test]
-fn a_lane_moves_the_swing_of_a_drum_machine_two_steps_at_a_time() {
+fn swing_lane_of_a_machine_is_read_per_pair_of_steps() {
     let mut rig = Rig::drumming();
     (0..6).for_each(|step| rig.step(FIRST, 0, step));
     rig.drums(DrumSetting::Swing(Amount::of(0.25)));
@@ -38,7 +38,7 @@ fn a_lane_moves_the_swing_of_a_drum_machine_two_steps_at_a_time() {
     rig.wait(300);
     // Straight at first, half-way at 240, and all the way at 480.
     assert_eq!(rig.beats(), [0, 120, 240]);
-    // What is changed meanwhile is heard.
+    // A change while playing is heard.
     rig.act(&point(480, 0.5));
     rig.wait(450);
     assert_eq!(rig.beats(), [375, 480, 630]);
@@ -48,11 +48,11 @@ fn a_lane_moves_the_swing_of_a_drum_machine_two_steps_at_a_time() {
     rig.transport(TransportAction::Locate(Ticks::of(0)));
     rig.transport(TransportAction::Play);
     rig.wait(300);
-    assert_eq!(rig.beats(), [0, 135, 240], "as it was set");
+    assert_eq!(rig.beats(), [0, 135, 240], "the lane is disabled");
 }
 
 #[test]
-fn notes_swing_with_the_session_but_on_the_beat() {
+fn notes_swing_with_the_session_except_on_beats() {
     let mut rig = Rig::with([note(0, 60, 240), note(240, 60, 240)]);
     rig.act(&NetworkAction::Session(SessionSetting::Swing(Amount::of(0.5))));
     rig.transport(TransportAction::Play);
@@ -61,7 +61,7 @@ fn notes_swing_with_the_session_but_on_the_beat() {
     assert_eq!(rig.played(), swung);
 }
 
-/// A bass with these notes that plays so many milliseconds late.
+/// A bass with these notes and an offset of `millis`.
 fn late(millis: f32, notes: impl IntoIterator<Item = Note>) -> Rig {
     let mut rig = Rig::with(notes);
     rig.groove(GrooveSetting::Offset(TimingOffset::of(millis)));
@@ -82,7 +82,7 @@ impl Rig {
 }
 
 #[test]
-fn an_instrument_plays_late_and_early_by_its_offset() {
+fn offset_makes_an_instrument_late_or_early() {
     for (millis, ticks) in [(50.0, 48), (-50.0, -48), (-100.0, -96)] {
         let mut rig = late(millis, [note(480, 60, 100)]);
         rig.transport(TransportAction::Play);
@@ -93,7 +93,7 @@ fn an_instrument_plays_late_and_early_by_its_offset() {
 }
 
 #[test]
-fn early_groove_never_plays_before_the_beginning() {
+fn early_notes_do_not_precede_the_start() {
     let mut rig = late(-50.0, [note(0, 60, 100), note(1000, 62, 100)]);
     rig.transport(TransportAction::Play);
     rig.wait(200);
@@ -104,7 +104,7 @@ fn early_groove_never_plays_before_the_beginning() {
 }
 
 #[test]
-fn early_groove_plays_loop_start_before_loop_end() {
+fn early_notes_play_before_the_loop_ends() {
     let mut rig = late(-50.0, [note(0, 60, 100), note(400, 62, 400)]).goes_round(0, 480);
     rig.wait(900);
     let expected = [
@@ -120,14 +120,14 @@ fn early_groove_plays_loop_start_before_loop_end() {
 }
 
 #[test]
-fn late_groove_plays_the_rest_after_loop_start() {
+fn late_notes_play_after_the_loop_restarts() {
     let mut rig = late(50.0, [note(470, 60, 100)]).goes_round(0, 480);
     rig.wait(600);
     assert_eq!(rig.played(), [(38, 60, true), (48, 60, false)]);
 }
 
 #[test]
-fn a_change_of_tempo_neither_drops_nor_doubles_what_is_early() {
+fn tempo_change_neither_drops_nor_doubles_early_notes() {
     for (before, after, at) in [(60.0, 240.0, 420), (240.0, 60.0, 288)] {
         let tempo = |bpm| NetworkAction::Session(SessionSetting::Tempo(Bpm::of(bpm)));
         let mut rig = late(-100.0, [note(480, 60, 100)]);
@@ -145,7 +145,7 @@ fn a_change_of_tempo_neither_drops_nor_doubles_what_is_early() {
 }
 
 #[test]
-fn humanise_varies_notes_slightly_and_repeatably() {
+fn humanised_playback_is_bounded_and_repeatable() {
     let perform = |own: bool| {
         let mut rig = Rig::with((0..64).map(|n| note(240 + n * 480, 60, 100)));
         let (half, all) = (Amount::of(0.5), Amount::of(1.0));
@@ -175,11 +175,11 @@ fn humanise_varies_notes_slightly_and_repeatably() {
     assert!((68..78).contains(&velocities().min().unwrap()));
     assert!((120..=127).contains(&velocities().max().unwrap()));
     assert_eq!(perform(true), played);
-    assert_eq!(perform(false), played, "the session's and its own are of one kind");
+    assert_eq!(perform(false), played, "the session's and the instrument's amounts are equivalent");
 }
 
 #[test]
-fn swing_restarts_at_each_bar_of_the_instrument() {
+fn swing_restarts_with_each_bar_of_the_instrument() {
     let mut rig = Rig::with([240, 1440, 1680, 1920].map(|tick| note(tick, 60, 10)));
     let begun = |rig: &mut Rig| {
         rig.transport(TransportAction::Locate(Ticks::MIN));

@@ -1,9 +1,9 @@
-//! What the meters show.
+//! The meters.
 
 use super::*;
 
 #[test]
-fn the_meters_follow_key_fader_pan_bus_and_master() {
+fn meters_follow_key_fader_pan_bus_and_master() {
     let mut rig = Rig::new();
     let key = Pitch::of(40);
     rig.set(InstrumentSetting::Level(Decibels::of(0.0)));
@@ -31,7 +31,7 @@ fn the_meters_follow_key_fader_pan_bus_and_master() {
 }
 
 #[test]
-fn a_soloed_instrument_silences_the_others() {
+fn soloed_instrument_silences_the_others() {
     let mut rig = Rig::new();
     rig.key(InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
     assert_eq!(rig.peaks(), [-6, -6]);
@@ -41,7 +41,7 @@ fn a_soloed_instrument_silences_the_others() {
 }
 
 #[test]
-fn the_notes_under_the_playhead_move_the_meters() {
+fn notes_under_the_playhead_move_the_meters() {
     let mut rig = Rig::new();
     let note = Note {
         tick: Ticks::of(480),
@@ -61,7 +61,7 @@ fn the_notes_under_the_playhead_move_the_meters() {
 }
 
 #[test]
-fn a_lane_moves_the_meters_while_the_music_goes() {
+fn lane_moves_the_meters_while_playing() {
     let mut rig = Rig::with([note(0, 40, 4000)]);
     let target = Target::Instrument(BASS, InstrumentParameter::Mute);
     rig.automate(target, AutomationAction::Add);
@@ -74,11 +74,11 @@ fn a_lane_moves_the_meters_while_the_music_goes() {
     assert_eq!(rig.peaks(), [-120, -120]);
     rig.wait(500);
     assert_eq!(rig.peaks(), [-8, -8]);
-    assert!(!rig.state.instruments.get(BASS).unwrap().mute, "the state is as it was set");
+    assert!(!rig.state.instruments.get(BASS).unwrap().mute, "the state is unchanged");
 }
 
 #[test]
-fn a_pad_moves_the_meters_through_the_strip_of_its_kit() {
+fn pad_moves_the_meters_through_the_strip_of_its_kit() {
     let mut rig = Rig::drumming();
     rig.step(FIRST, 0, 0);
     let tempo = SessionSetting::Tempo(Bpm::of(60.0));
@@ -92,7 +92,7 @@ fn a_pad_moves_the_meters_through_the_strip_of_its_kit() {
 }
 
 #[test]
-fn the_strip_of_a_layer_group_moves_those_of_its_instruments() {
+fn layer_group_strip_affects_its_instruments() {
     let mut rig = Rig::new();
     let group = LayerGroupId(1);
     let mixer = |rig: &mut Rig, setting| rig.act(&NetworkAction::Mixer(setting));
@@ -108,7 +108,7 @@ fn the_strip_of_a_layer_group_moves_those_of_its_instruments() {
 }
 
 #[test]
-fn no_meter_moves_with_what_the_desk_does_not_read() {
+fn meters_ignore_parameters_that_are_not_metered() {
     let mut rig = Rig::drumming();
     let (group, send) = (LayerGroupId(1), BusId(2));
     let mixer = |rig: &mut Rig, setting| rig.act(&NetworkAction::Mixer(setting));

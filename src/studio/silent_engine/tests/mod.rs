@@ -66,7 +66,7 @@ impl Rig {
         self.act(&NetworkAction::Instrument(BASS, action));
     }
 
-    /// Lets `millis` pass, pulse by pulse, and returns where the playhead is.
+    /// Advances by `millis`, pulse by pulse, and returns the playhead.
     fn wait(&mut self, millis: u64) -> u32 {
         let end = self.now + Duration::from_millis(millis);
         while self.now < end {
@@ -111,7 +111,7 @@ impl Rig {
         rig
     }
 
-    /// What was played: `(tick, pitch, whether it began)`.
+    /// The played notes: `(tick, pitch, whether it began)`.
     fn played(&mut self) -> Vec<(u32, u8, bool)> {
         let log = self.engine.take_log();
         let entry = |played: &Played| match played.what {
@@ -146,7 +146,7 @@ impl Rig {
         self.drums(DrumSetting::Pattern(pattern, PatternSetting::On(step)));
     }
 
-    /// When pads were struck.
+    /// The ticks at which pads were struck.
     fn beats(&mut self) -> Vec<u32> {
         let log = self.engine.take_log();
         let pads = log.iter().filter(|played| matches!(played.what, PlaybackEvent::Pad { .. }));

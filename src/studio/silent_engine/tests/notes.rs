@@ -1,9 +1,9 @@
-//! What is played of tracks and of the arrangement.
+//! Playback of tracks and the arrangement.
 
 use super::*;
 
 #[test]
-fn notes_keep_their_ticks_when_the_engine_is_late() {
+fn late_calls_do_not_move_notes() {
     let mut rig = Rig::with([note(0, 60, 480), note(480, 60, 240), note(480, 64, 960)]);
     rig.transport(TransportAction::Play);
     rig.now = rig.now + Duration::from_secs(3);
@@ -21,7 +21,7 @@ fn notes_keep_their_ticks_when_the_engine_is_late() {
 }
 
 #[test]
-fn a_loop_plays_its_first_tick_every_time_and_its_end_never() {
+fn loop_plays_its_first_tick_but_not_its_end() {
     let mut rig = Rig::with([note(0, 60, 100), note(400, 62, 400), note(480, 64, 10)]);
     rig.transport(TransportAction::Region(region(0, 480)));
     rig.transport(TransportAction::Loop(true));
@@ -29,11 +29,11 @@ fn a_loop_plays_its_first_tick_every_time_and_its_end_never() {
     rig.wait(1000);
     let round = [(0, 60, true), (100, 60, false), (400, 62, true), (480, 62, false)];
     let expected: Vec<_> = round.iter().chain(&round).copied().chain([(0, 60, true)]).collect();
-    assert_eq!(rig.played(), expected, "what would last beyond the end is cut off there");
+    assert_eq!(rig.played(), expected, "notes are cut off at the end");
 }
 
 #[test]
-fn seek_ends_sounding_notes_and_starts_those_there() {
+fn seek_ends_notes_and_plays_those_that_start_there() {
     let mut rig = Rig::with([note(0, 60, 4000), note(2000, 62, 10)]);
     rig.transport(TransportAction::Play);
     rig.wait(500);
@@ -44,11 +44,11 @@ fn seek_ends_sounding_notes_and_starts_those_there() {
     rig.transport(TransportAction::Stop);
     rig.transport(TransportAction::Play);
     rig.wait(100);
-    assert_eq!(rig.played(), [], "who goes on hears nothing twice");
+    assert_eq!(rig.played(), [], "no note is repeated");
 }
 
 #[test]
-fn a_looping_track_goes_round_while_the_piece_goes_on() {
+fn looping_track_repeats_while_the_playhead_moves_on() {
     let mut rig = Rig::with([note(0, 60, 50), note(100, 62, 900)]);
     rig.roll(PianoRollAction::Set(TrackSetting::Region(region(100, 340))));
     rig.roll(PianoRollAction::Set(TrackSetting::Looping(true)));
@@ -67,7 +67,7 @@ fn a_looping_track_goes_round_while_the_piece_goes_on() {
 }
 
 #[test]
-fn a_note_of_a_mono_track_ends_the_one_before() {
+fn note_of_a_mono_track_ends_the_previous_one() {
     let mut rig = Rig::with([note(0, 60, 480), note(240, 64, 480)]);
     rig.roll(PianoRollAction::Set(TrackSetting::Voices(Voices::Mono)));
     rig.transport(TransportAction::Play);
@@ -77,7 +77,7 @@ fn a_note_of_a_mono_track_ends_the_one_before() {
 }
 
 #[test]
-fn note_probability_is_met_and_repeatable() {
+fn note_probability_is_respected_and_repeatable() {
     let perform = |probability: u8| {
         let mut rig =
             Rig::with([Note { probability: Probability::of(probability), ..note(0, 60, 1) }]);
@@ -95,7 +95,7 @@ fn note_probability_is_met_and_repeatable() {
 }
 
 #[test]
-fn an_arrangement_plays_its_clips_and_stops_at_its_end() {
+fn arrangement_plays_its_clips_and_stops_at_its_end() {
     let mut rig = Rig::with([note(0, 60, 100), note(1000, 99, 100)]);
     let capture =
         ClipAction::Capture { clip: ClipId(1), name: Name::default(), region: region(0, 240) };

@@ -1,9 +1,9 @@
-//! What becomes of what is played and turned meanwhile.
+//! Recording of keys and parameters.
 
 use super::*;
 
 #[test]
-fn armed_track_records_keys_as_notes() {
+fn armed_track_records_played_keys() {
     let mut rig = Rig::new();
     rig.roll(PianoRollAction::Set(TrackSetting::Armed(true)));
     rig.transport(TransportAction::Record(true));
@@ -19,11 +19,11 @@ fn armed_track_records_keys_as_notes() {
     let velocity = Velocity::of(77);
     let expected = [note(480, 40, 240), note(720, 43, 240)].map(|n| Note { velocity, ..n });
     assert_eq!(written, expected);
-    assert_eq!(rig.played(), [], "no note sounds twice");
+    assert_eq!(rig.played(), [], "a recorded note is not played again");
 }
 
 #[test]
-fn armed_lane_records_turned_parameters_as_points() {
+fn armed_lane_records_parameter_changes() {
     let mut rig = Rig::new();
     let target = Target::Instrument(BASS, InstrumentParameter::Mute);
     rig.automate(target, AutomationAction::Add);
@@ -79,7 +79,7 @@ impl Rig {
 const MUTE: Target = Target::Instrument(BASS, InstrumentParameter::Mute);
 
 #[test]
-fn nothing_is_recorded_while_it_is_counted_in() {
+fn count_in_is_not_recorded() {
     let mut rig = Rig::recording_after_a_bar();
     rig.transport(TransportAction::Play);
     rig.wait(500);
@@ -91,14 +91,18 @@ fn nothing_is_recorded_while_it_is_counted_in() {
     rig.strike(43);
     rig.wait(1000);
     rig.release(43);
-    assert_eq!(rig.notes(), [note(0, 43, 480)], "who is early and holds on begins with the music");
+    assert_eq!(
+        rig.notes(),
+        [note(0, 43, 480)],
+        "a key held through the count-in starts at its end"
+    );
     assert_eq!(rig.points(), [(0, 0.0)]);
     rig.set(InstrumentSetting::Mute(false));
-    assert_eq!(rig.points(), [(0, 0.0), (480, 0.0)], "from then on it is");
+    assert_eq!(rig.points(), [(0, 0.0), (480, 0.0)], "recorded from then on");
 }
 
 #[test]
-fn a_key_that_is_held_when_the_count_is_broken_off_is_no_note() {
+fn cancelled_count_in_records_no_held_key() {
     for broken_off in [TransportAction::Stop, TransportAction::Locate(Ticks::of(960))] {
         let mut rig = Rig::recording_after_a_bar();
         rig.transport(TransportAction::Play);
@@ -112,7 +116,7 @@ fn a_key_that_is_held_when_the_count_is_broken_off_is_no_note() {
 }
 
 #[test]
-fn key_held_in_count_in_is_no_note_if_recording_ends() {
+fn key_is_not_recorded_if_recording_ends_in_the_count_in() {
     let mut rig = Rig::recording_after_a_bar();
     rig.transport(TransportAction::Play);
     rig.wait(500);
@@ -124,7 +128,7 @@ fn key_held_in_count_in_is_no_note_if_recording_ends() {
 }
 
 #[test]
-fn turns_are_not_recorded_while_stopped() {
+fn parameter_changes_while_stopped_are_not_recorded() {
     let mut rig = Rig::recording_after_a_bar();
     rig.act(&NetworkAction::Session(SessionSetting::Click(ClickSetting::On(false))));
     rig.transport(TransportAction::Play);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn playhead_follows_tempo_and_keeps_its_place_on_stop() {
+fn playhead_moves_at_the_tempo_and_keeps_its_place() {
     let mut rig = Rig::new();
     rig.transport(TransportAction::Locate(Ticks::of(480)));
     assert_eq!(rig.engine.pulse(), None);
@@ -17,7 +17,7 @@ fn playhead_follows_tempo_and_keeps_its_place_on_stop() {
 }
 
 #[test]
-fn stop_and_play_in_one_breath_go_on_from_the_same_place() {
+fn play_right_after_stop_continues_from_the_same_place() {
     let mut rig = Rig::new();
     rig.transport(TransportAction::Play);
     rig.wait(1000);
@@ -28,7 +28,7 @@ fn stop_and_play_in_one_breath_go_on_from_the_same_place() {
 }
 
 #[test]
-fn a_change_of_tempo_is_no_jump() {
+fn tempo_change_causes_no_jump() {
     let mut rig = Rig::new();
     rig.transport(TransportAction::Play);
     rig.wait(1000);
@@ -38,7 +38,7 @@ fn a_change_of_tempo_is_no_jump() {
 }
 
 #[test]
-fn the_playhead_can_be_moved_while_it_moves() {
+fn playhead_can_be_located_while_playing() {
     let mut rig = Rig::new();
     rig.transport(TransportAction::Play);
     rig.wait(1000);
@@ -47,7 +47,7 @@ fn the_playhead_can_be_moved_while_it_moves() {
 }
 
 #[test]
-fn a_loop_repeats_for_who_runs_into_its_end_only() {
+fn loop_repeats_only_if_the_playhead_reaches_its_end() {
     let mut rig = Rig::new();
     let region = LoopRegion::new(Ticks::of(480), Ticks::of(960)).unwrap();
     rig.transport(TransportAction::Region(region));
@@ -59,14 +59,14 @@ fn a_loop_repeats_for_who_runs_into_its_end_only() {
 }
 
 #[test]
-fn a_saved_session_shows_its_playhead_before_anything_happens() {
+fn saved_playhead_is_metered_from_the_start() {
     let mut rig = Rig::new();
     rig.state.transport.position = Ticks::of(777);
     assert_eq!(rig.wait(34), 777);
 }
 
 #[test]
-fn a_lane_moves_the_tempo_and_with_it_time() {
+fn tempo_lane_moves_the_playhead_faster() {
     let mut rig = Rig::new();
     let target = Target::Session(SessionParameter::Tempo);
     rig.automate(target, AutomationAction::Add);

@@ -99,7 +99,7 @@ impl StripView<'_> {
         instrument.is_some_and(|instrument| !instrument.sounding.is_empty())
     }
 
-    /// The participant that may edit the strip: the owner, or the holder of the privilege.
+    /// The participant that may edit the strip: its owner or the privilege holder.
     fn owner(&self) -> Line<'static> {
         if let StripId::Instrument(id) = self.id {
             let owner = Line::from(instruments::owner_spans(self.view, id));
