@@ -26,6 +26,7 @@ use crate::{
 
 /// A local session. It needs no async runtime: a thread of its own advances the
 /// engine, and sleeps while nothing plays.
+#[must_use = "dropping it ends the session"]
 pub struct LocalDispatcher<M: Model = Studio> {
     in_process: InProcess<M>,
     closed: Arc<AtomicBool>,

@@ -48,7 +48,7 @@ pub struct Authority<M: Model = Studio> {
     changed: watch::Sender<()>,
     /// Notified when the timers are due sooner than they were.
     deadline_changed: Notify,
-    /// Unparked then, too.
+    /// The thread that runs the timers, if there is one: it is unparked then, too.
     timer_thread: OnceLock<Thread>,
     clock: Clock,
 }

@@ -69,7 +69,7 @@ pub enum StudioChange {
     Placement(InstrumentId, PlacementChange),
     /// A point of a lane, or a lane.
     Lane(Target, LaneChange),
-    /// The name of the project, and the like.
+    /// A setting of the project, such as its name.
     Project(ProjectSetting),
     /// A step, a pad, a pattern of a drum machine, or the machine.
     Drums(InstrumentId, DrumChange),

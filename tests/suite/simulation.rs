@@ -3,7 +3,7 @@
 //! all invariants are checked after each event: `oracle` holds the authority's,
 //! `mirror_checks` the mirrors'.
 //!
-//! `IMBOLC_SEED=… cargo nextest run simulation` repeats one seed;
+//! `IMBOLC_SEED=… cargo test --test suite simulation` repeats one seed;
 //! `IMBOLC_STEPS=…` sets the number of events in all.
 
 mod client;
@@ -60,7 +60,7 @@ fn run_seed(seed: u64) -> RunStats {
     let (least, why) = shrink(&plan, &broken);
     panic!(
         "\"{}\" does not hold: {}\nThe smallest plan of seed {seed} that shows it, {} of {} steps:\n\
-         {least}Repeat: IMBOLC_SEED={seed} cargo nextest run --test suite simulation",
+         {least}Repeat: IMBOLC_SEED={seed} cargo test --all-features --test suite simulation",
         why.rule,
         why.detail,
         least.steps.len(),

@@ -126,8 +126,8 @@ impl App {
         let own = me.instruments.first().copied();
         let first = own.or_else(|| state.model.instruments.iter().map(|(id, _)| id).next());
         if let Some(id) = first {
-            let select_relative = SelectionAction::Instrument(id);
-            client.handle(studio::LocalAction::Selection(select_relative), &state.model);
+            let select = SelectionAction::Instrument(id);
+            client.handle(studio::LocalAction::Selection(select), &state.model);
         }
         let panes = pane::all_panes().into_iter();
         Self {

@@ -29,7 +29,8 @@ pub struct ContentHash(pub [u8; 16]);
 
 /// The text is not 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest must have 32 hexadecimal digits")]
+#[error("a content hash must have 32 hexadecimal digits")]
+#[non_exhaustive]
 pub struct BadContentHash;
 
 impl fmt::Display for ContentHash {

@@ -16,6 +16,7 @@ pub struct LoopRegion {
 /// A region ends before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a region must end after it starts")]
+#[non_exhaustive]
 pub struct BadRegion;
 
 impl LoopRegion {

@@ -17,6 +17,7 @@ pub struct Name(Arc<str>);
 
 /// The reason why a text is not a [`Name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BadName {
     /// The text is empty or blank.
     #[error("a name must not be empty")]

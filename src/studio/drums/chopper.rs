@@ -42,6 +42,7 @@ pub struct Slice {
 /// The end of a slice is not after its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a slice must end after it starts")]
+#[non_exhaustive]
 pub struct BadSlice;
 
 impl Slice {

@@ -86,6 +86,7 @@ pub struct StepRegion {
 /// A region ends before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a pattern region must not end before it starts")]
+#[non_exhaustive]
 pub struct BadStepRegion;
 
 impl StepRegion {

@@ -192,6 +192,7 @@ pub struct TimeSignature {
 /// The fraction is not a supported time signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a time signature has 1 to 32 beats of a whole, half, 4th, 8th, 16th or 32nd note")]
+#[non_exhaustive]
 pub struct BadTimeSignature;
 
 impl TimeSignature {

@@ -35,6 +35,7 @@ pub struct Parameter {
 /// The default of a parameter is outside its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the default of a parameter must lie within its range")]
+#[non_exhaustive]
 pub struct BadParameter;
 
 impl Parameter {

@@ -84,6 +84,7 @@ pub struct Shelf {
 
 /// The reason why a project action failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProjectFailure {
     /// The host was started without a project directory.
     #[error("the host was started without a project directory")]

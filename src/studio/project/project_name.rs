@@ -23,6 +23,7 @@ pub struct ProjectName(Arc<str>);
 
 /// The reason why a text is not a [`ProjectName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BadProjectName {
     /// The text is empty.
     #[error("a project's name must not be empty")]

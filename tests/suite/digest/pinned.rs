@@ -1,5 +1,5 @@
-//! Digests of known states. Both sides of a session compare digests, so a change of the
-//! code must not change them. The labels in them are string literals, which the
+//! Digests of known states. Both sides of a session compare digests, so only a change of the
+//! model may change them. The labels in them are string literals, which the
 //! compiler does not check when a name changes.
 
 use imbolc_net::{
