@@ -144,10 +144,13 @@ impl<M: Model> Shared<M> {
                     replaced.0 = Some((before, self.confirmed.publish(after)));
                 }
                 MirrorOutput::Predicted { before, after } => {
+                    let published = self.snapshot.publish(Arc::clone(&after));
+                    // After publishing: a later subscriber finds the change in the
+                    // snapshot.
                     if self.events.receiver_count() > 0 {
                         dirty = before.dirty(&after);
                     }
-                    replaced.1 = Some((before, self.snapshot.publish(after)));
+                    replaced.1 = Some((before, published));
                 }
                 MirrorOutput::Event(event) => self.tell_session_event(event),
                 MirrorOutput::Settled(number, result) => {
