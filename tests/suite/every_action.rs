@@ -221,8 +221,7 @@ pub const ACTIONS: &[&str] = &[
 ];
 
 /// An action that only the engine may send.
-const REPORT: &str =
-    r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[]}}}}"#;
+const REPORT: &str = r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[],"saved":null}}}}"#;
 
 /// Names the variants of each family in an exhaustive match, so that a missing variant does not
 /// compile.
