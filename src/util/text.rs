@@ -1,6 +1,8 @@
-//! The check for texts that other participants' terminals show, such as names.
+//! The checks for texts that other participants' terminals show, such as names.
 //!
 //! It knows characters only, never what a text is used for.
+
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Whether `text` is safe to display: it contains no control character, which could
 /// control a terminal, and no character that is invisible or changes the writing
@@ -8,6 +10,27 @@
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
     !text.chars().any(|character| character.is_control() || is_invisible(character))
+}
+
+/// `text` in NFC, the form in which names are kept and compared: an accent typed on
+/// one system must equal the same accent typed on another.
+#[must_use]
+pub fn normalised(text: &str) -> String {
+    text.nfc().collect()
+}
+
+/// The nearest text to `text` that is [plain](is_plain), in NFC and trimmed, and has at most
+/// `limit` characters. It may be empty.
+#[must_use]
+pub fn cleaned(text: &str, limit: usize) -> String {
+    let visible = |character| match character {
+        '\t' | '\n' | '\r' => Some(' '),
+        hidden if hidden.is_control() || is_invisible(hidden) => None,
+        visible => Some(visible),
+    };
+    let text: String = normalised(text).chars().filter_map(visible).collect();
+    let text: String = text.trim().chars().take(limit).collect();
+    text.trim_end().to_owned()
 }
 
 /// Unicode's format characters (`Cf`) and separators of lines and paragraphs, except
