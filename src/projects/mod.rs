@@ -51,7 +51,7 @@ pub struct WithProjects<E> {
     worker: Option<ProjectWorker>,
     /// The task that the worker performs, and how often it has done so before.
     running: Option<(Job, u32)>,
-    /// Why the last task failed.
+    /// What the last save did not save, and why.
     failure: Option<String>,
 }
 
@@ -135,7 +135,7 @@ impl<E> WithProjects<E> {
         {
             let job = Job { task: task.clone(), state: state.clone() };
             worker.begin(job.clone());
-            (self.running, self.failure) = (Some((job, repeats)), None);
+            self.running = Some((job, repeats));
         }
     }
 }
@@ -161,8 +161,13 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
                 self.begin(state, repeats);
                 return actions;
             }
-            if let ProjectOutcome::Failed(why) = &report.outcome {
-                self.failure = Some(describe_failure(&job, why));
+            match (&report.outcome, unsaved_target(job)) {
+                (ProjectOutcome::Failed(why), Some(what)) => {
+                    self.failure = Some(format!("{what}: {why}"));
+                }
+                (ProjectOutcome::Failed(_), None) => {}
+                (ProjectOutcome::Loaded(..), _) | (_, Some(_)) => self.failure = None,
+                (ProjectOutcome::Done(_), None) => {}
             }
             actions.push(NetworkAction::ProjectReport(report));
             self.running = None;
@@ -188,16 +193,13 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
     }
 }
 
-/// What was not saved, and why.
-fn describe_failure(job: &Job, why: &ProjectFailure) -> String {
-    let unnamed = "the session".to_owned();
-    let current = || job.state.projects.current.as_ref().map_or(unnamed, ProjectName::to_string);
+/// What was not saved.
+fn unsaved_target(job: &Job) -> Option<String> {
+    let current = job.state.projects.current.as_ref();
     match &job.task {
-        ProjectAction::SaveAs(name) => format!("{name} was not saved: {why}"),
-        ProjectAction::Save => format!("{} was not saved: {why}", current()),
-        ProjectAction::CreateCheckpoint(name) => {
-            format!("checkpoint {name} of {} was not saved: {why}", current())
-        }
-        _ => why.to_string(),
+        ProjectAction::SaveAs(name) => Some(name.to_string()),
+        ProjectAction::Save => current.map(ProjectName::to_string),
+        ProjectAction::CreateCheckpoint(name) => Some(format!("checkpoint {name}")),
+        _ => None,
     }
 }

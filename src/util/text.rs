@@ -53,7 +53,14 @@ const fn is_invisible(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_plain;
+    use super::{cleaned, is_plain};
+
+    #[test]
+    fn cleaned_text_is_plain_and_fits() {
+        assert_eq!(cleaned("  E\u{301}lise\n\u{1b}[2J ", 64), "\u{c9}lise [2J");
+        assert_eq!(cleaned("a \u{202e}b", 2), "a");
+        assert_eq!(cleaned("\u{200b}\0", 64), "");
+    }
 
     #[test]
     fn plain_text_has_no_control_or_invisible_characters() {
