@@ -54,6 +54,8 @@ impl<C: Connector> Reconnector<C> {
             privilege: self.options.privilege,
             codecs: config.codecs.iter().map(|codec| codec.name().into()).collect(),
             compression: config.compression.iter().map(|offer| offer.name().into()).collect(),
+            attempt: 0,
+            checks_digests: false,
             resume,
         };
         timeout(config.connect_timeout, perform_handshake(&self.connector, hello))
@@ -108,7 +110,8 @@ impl<C: Connector> Reconnector<C> {
         let denied =
             self.options.privilege && mirror.is_new() && !roster.is_privileged(mirror.client());
         let holder = roster.privileged.clone().filter(|_| denied);
-        holder.map(|holder| SessionEvent::PrivilegeDenied { holder }).into_iter().collect()
+        let event = |holder| SessionEvent::PrivilegeDenied { holder, reserved: None };
+        holder.map(event).into_iter().collect()
     }
 
     /// Runs `connection`, and each one that replaces it, until the dispatcher is

@@ -146,6 +146,14 @@ pub struct Hello {
     /// left out.
     #[serde(default)]
     pub compression: Vec<String>,
+    /// The number of this attempt to connect, which rises with each attempt of the
+    /// same participant; 0 if the client does not count. May be left out.
+    #[serde(default)]
+    pub attempt: u64,
+    /// Whether the client compares the digest in each `Ping` with its own state, so
+    /// that it needs no full state as a precaution. May be left out.
+    #[serde(default)]
+    pub checks_digests: bool,
     /// Set if the client resumes its place after a lost connection.
     pub resume: Option<Resume>,
 }
@@ -221,6 +229,9 @@ pub enum ServerMessage<M: Model = Studio> {
     PrivilegeDenied {
         /// The participant that has it.
         holder: OwnerInfo,
+        /// For how long it is still reserved for the holder, which is away; `None` if
+        /// the holder is connected.
+        reserved: Option<Millis>,
     },
     /// The privilege was taken from the client.
     PrivilegeRevoked {
@@ -441,13 +452,22 @@ pub enum ProtocolError {
         /// The limit.
         limit: u32,
     },
-    /// Another connection resumed with the client's token.
+    /// Another connection has resumed with the client's token, by a later attempt.
     #[error("another connection has taken over")]
     Superseded,
-    /// The client sent nothing for too long.
+    /// The client sent nothing for too long, and is suspended.
     #[error("the client sent nothing for {seconds} s")]
     Silent {
         /// The time limit, in seconds.
         seconds: u64,
     },
+    /// The client was away for longer than its place is kept.
+    #[error("the client was away for over {seconds} s, so its place is gone")]
+    Expired {
+        /// The resume window, in seconds.
+        seconds: u64,
+    },
+    /// The client has left the session.
+    #[error("the client has left the session")]
+    Left,
 }

@@ -55,6 +55,8 @@ pub fn hello(name: &str) -> Hello {
         privilege: false,
         codecs: vec![Codec::Json.name().into()],
         compression: vec![],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     }
 }
@@ -158,8 +160,18 @@ impl Harness {
 
     /// Advances the clock and the session's timers.
     pub fn pass(&mut self, time: Duration) {
-        self.now = self.now + time;
+        let end = self.now + time;
+        while let Some(due) = self.deadline().filter(|due| *due < end) {
+            self.now = self.now.max(due);
+            self.session.handle_timeout(self.now);
+        }
+        self.now = end;
         self.session.handle_timeout(self.now);
+    }
+
+    /// The host is stopped: the clock advances, and no timer runs.
+    pub fn pause(&mut self, time: Duration) {
+        self.now = self.now + time;
     }
 
     /// The session sends what it has for `guest`.

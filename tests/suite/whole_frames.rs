@@ -187,6 +187,8 @@ fn hello() -> ClientMessage<Ledger> {
         privilege: false,
         codecs: vec![],
         compression: vec![],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     })
 }

@@ -143,6 +143,8 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
         privilege: true,
         codecs: vec!["postcard".into(), "json".into()],
         compression: vec!["lz4".into()],
+        attempt: 7,
+        checks_digests: true,
         resume: None,
     };
     let resume = Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)) };
@@ -260,7 +262,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
             ServerMessage::OwnershipAnswer { granted: vec![BASS], refused: refused() },
         ),
         ("PrivilegeGranted", ServerMessage::PrivilegeGranted),
-        ("PrivilegeDenied", ServerMessage::PrivilegeDenied { holder: ana() }),
+        ("PrivilegeDenied", ServerMessage::PrivilegeDenied { holder: ana(), reserved: None }),
         ("PrivilegeRevoked", ServerMessage::PrivilegeRevoked { by: ana() }),
         ("Ping", ServerMessage::Ping { nonce: 1_500_000, clock, digest: Some(digest) }),
         ("Ping-bare", ServerMessage::Ping { nonce: 1_500_000, clock, digest: None }),
