@@ -135,7 +135,7 @@ impl<M: Model> Session<M> {
             if let Some(link) = member.link_mut() {
                 // Its deadline moves back, so the session's stays a lower bound.
                 link.heard = link.heard.max(now);
-                link.silent_at = link.silent_at.max(now + self.config.idle_timeout);
+                link.silent_at = link.heard + self.config.idle_timeout;
             }
         }
         Ok(())
