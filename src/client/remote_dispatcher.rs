@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     dispatcher::{
-        Clock, CloseReason, ConnectionError, DispatchError, Dispatcher, Events, Identity,
-        OpenError, Status,
+        Clock, CloseError, CloseReason, ConnectionError, DispatchError, Dispatcher, Events,
+        Identity, OpenError, Status,
     },
     model::{InstrumentId, Metering, Model},
     protocol::{ClientMessage, NetworkState},
@@ -123,7 +123,7 @@ impl<M: Model> RemoteDispatcher<M> {
     /// The number of actions that the authority has not answered yet.
     #[must_use]
     pub fn unanswered(&self) -> usize {
-        self.shared.lock().mirror.unanswered()
+        self.shared.unanswered()
     }
 
     /// Sends a message that is not an action.
@@ -155,6 +155,10 @@ impl<M: Model> fmt::Debug for RemoteDispatcher<M> {
 impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
         self.shared.submit(None, |mirror, now| mirror.dispatch(now, action))
+    }
+
+    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError> {
+        self.shared.submit(None, |mirror, now| mirror.dispatch_all(now, actions))
     }
 
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
@@ -233,9 +237,13 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
         self.request(ClientMessage::RequestFullSync)
     }
 
-    async fn close(&self) {
+    async fn close(&self) -> Result<(), CloseError> {
         self.shared.leave.cancel();
         self.shared.done.cancelled().await;
+        match self.shared.unanswered() {
+            0 => Ok(()),
+            actions => Err(CloseError::Unanswered { actions }),
+        }
     }
 }
 

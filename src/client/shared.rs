@@ -191,6 +191,11 @@ impl<M: Model> Shared<M> {
         let _ = self.events.send(event);
     }
 
+    /// How many actions the authority has not answered.
+    pub(super) fn unanswered(&self) -> usize {
+        if self.has_left.load(Relaxed) { 0 } else { self.lock().mirror.unanswered() }
+    }
+
     /// The session's time now.
     pub(super) fn session_clock(&self) -> Timestamp {
         let own = self.clock.now().micros();

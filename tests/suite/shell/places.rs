@@ -3,14 +3,13 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     client::{JoinOptions, SavedToken, TokenFile},
     dispatcher::{CloseError, CloseReason, ConnectionError, Status},
-    protocol::{ClientMessage, ReconnectRefusal, ServerMessage},
+    protocol::{ReconnectRefusal, ServerMessage},
     sync::PlaceLoss,
     transport::{Connector, MemoryConnector},
 };
