@@ -223,10 +223,7 @@ impl News {
     fn print_new_session(&mut self, session: SessionId, why: PlaceLoss, lost: usize) {
         let identity = self.studio.identity();
         let state = self.studio.state();
-        happens(format_args!(
-            "you joined session {} as a new participant: {why}",
-            short(session)
-        ));
+        happens(format_args!("you joined session {} as a new participant: {why}", short(session)));
         let got: BTreeSet<_> = identity.instruments.into_iter().collect();
         if !got.is_empty() {
             let labels: Vec<_> = got.iter().map(|&id| words::label(&state.model, id)).collect();
