@@ -5,7 +5,7 @@ use std::sync::Arc;
 use imbolc_net::{
     Dispatcher,
     client::RemoteDispatcher,
-    dispatcher::{CloseReason, DispatchError},
+    dispatcher::{CloseError, CloseReason, DispatchError},
     protocol::Refusal,
     studio::{NetworkAction, TransportAction},
 };
