@@ -31,6 +31,7 @@ use imbolc_net::{
     model::InstrumentId,
     protocol::framing::Codec,
     server::HostOptions,
+    studio::ProjectNotice,
     transport::{seen_from_elsewhere, with_port},
 };
 use tokio::sync::mpsc;
@@ -257,9 +258,6 @@ fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
     }
     if let ProjectNotice::Kept(name) = &state.model.projects.notice {
         happens(words::left_behind(name));
-    }
-    if requests.saved.is_some() && !resumed {
-        happens("you joined as a new participant: your previous place is gone");
     }
     resumed
 }
