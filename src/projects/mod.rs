@@ -25,7 +25,7 @@ use crate::{
     model::{Engine, Metering, Model as _},
     studio::{
         NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, ProjectOutcome,
-        Studio, StudioEffect, StudioState, UnsavedMark,
+        Studio, StudioEffect, StudioState,
     },
     util::time::Timestamp,
 };
