@@ -189,7 +189,7 @@ impl<C: Connector> Reconnector<C> {
     fn carry_over_requests<M: Model>(&mut self, shared: &Shared<M>) {
         let state = shared.lock();
         let (roster, me) = (&state.mirror.confirmed().roster, state.mirror.client());
-        let exists = |id| M::exists(&state.mirror.confirmed().model, id);
+        let exists = |id| state.mirror.confirmed().has_instrument(id);
         // An instrument that does not exist in this session may exist in the next.
         let mut own: Vec<_> = roster.owned_by(me).collect();
         own.extend(self.options.own.iter().copied().filter(|&id| !exists(id)));

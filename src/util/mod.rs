@@ -5,6 +5,7 @@
 
 pub(crate) mod io;
 pub mod ordmap;
+pub mod panics;
 pub mod quantity;
 pub mod snapshot;
 pub mod text;
