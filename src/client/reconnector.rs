@@ -162,7 +162,7 @@ impl<C: Connector> Reconnector<C> {
                 shared.set_status(status);
             }
             sleep(jittered(backoff)).await;
-            backoff = (backoff * 2).min(self.options.config.max_backoff);
+            backoff = backoff.saturating_mul(2).min(self.options.config.max_backoff);
             let resume = shared.lock().mirror.resume();
             let handshake = match self.handshake(Some(resume)).await {
                 Err(ConnectionError::ResumeRefused(_)) => {
