@@ -223,6 +223,7 @@ fn decode_payload<T: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<T
 pub fn unreadable_action(codec: Codec, payload: &[u8]) -> Option<ActionNumber> {
     #[derive(Deserialize)]
     enum ActionOnly {
+        #[serde(alias = "Batch")]
         Action { number: ActionNumber },
     }
     /// The first variants of `ClientMessage`, in its order.
@@ -230,6 +231,7 @@ pub fn unreadable_action(codec: Codec, payload: &[u8]) -> Option<ActionNumber> {
     enum FirstVariants {
         Hello,
         Action { number: ActionNumber },
+        Batch { number: ActionNumber },
     }
     match codec {
         Codec::Json => {
@@ -237,7 +239,7 @@ pub fn unreadable_action(codec: Codec, payload: &[u8]) -> Option<ActionNumber> {
             Some(number)
         }
         Codec::Postcard => match postcard::take_from_bytes(payload).ok()? {
-            (FirstVariants::Action { number }, _) => Some(number),
+            (FirstVariants::Action { number } | FirstVariants::Batch { number }, _) => Some(number),
             (FirstVariants::Hello, _) => None,
         },
     }
