@@ -380,10 +380,17 @@ pub enum Refusal {
         /// Why the action was refused.
         reason: Box<Refusal>,
     },
-    /// The action could not be decoded, e.g. because a value is out of range.
-    #[error("the action cannot be decoded: {detail}")]
+    /// The action cannot be encoded or decoded, e.g. because a value is out of range
+    /// or a number is not finite.
+    #[error("the action cannot be encoded or decoded: {detail}")]
     Malformed {
-        /// The error text of the decoder.
+        /// The error text of the encoder or decoder.
+        detail: String,
+    },
+    /// The model's code failed. Nothing has changed.
+    #[error("the program failed in this action: {detail}")]
+    Panicked {
+        /// The text of the panic.
         detail: String,
     },
 }

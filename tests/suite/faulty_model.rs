@@ -14,7 +14,7 @@ use imbolc_net::{
     protocol::{Refusal, framing::Codec},
     server::{HostDispatcher, HostOptions},
     transport::{MemoryConnector, in_memory},
-    util::panics,
+    util::panics::is_caught,
 };
 
 use self::board::{Board, Faulty};
@@ -38,11 +38,7 @@ fn options(name: &str, codec: Codec) -> JoinOptions {
     }
 }
 
-async fn join(
-    connector: &MemoryConnector,
-    name: &str,
-    codec: Codec,
-) -> RemoteDispatcher<Faulty> {
+async fn join(connector: &MemoryConnector, name: &str, codec: Codec) -> RemoteDispatcher<Faulty> {
     RemoteDispatcher::join(connector.clone(), options(name, codec)).await.unwrap()
 }
 
@@ -52,7 +48,7 @@ fn silence_caught_panics() {
     ONCE.call_once(|| {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if !panics::is_caught() {
+            if !is_caught() {
                 hook(panic);
             }
         }));

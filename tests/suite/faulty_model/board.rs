@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use imbolc_net::{
-    model::{
-        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
-    },
+use imbolc_net::model::{
+    Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
 };
 use serde::{Deserialize, Serialize, Serializer};
 

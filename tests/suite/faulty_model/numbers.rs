@@ -22,9 +22,8 @@ use super::{
 use crate::{conformance::eventually, harness::hello};
 
 fn not_finite() -> Vec<Move> {
-    let mut moves: Vec<_> = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY]
-        .map(|level| Move::Fader(1, level))
-        .into();
+    let mut moves: Vec<_> =
+        [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].map(|level| Move::Fader(1, level)).into();
     moves.extend([f64::NAN, f64::INFINITY].map(|pan| Move::Pan(Some(pan))));
     moves
 }
@@ -141,7 +140,11 @@ fn json_refuses_what_it_cannot_hold() {
     let mut model = Board { pan: Some(f64::NAN), ..Board::default() };
     let mut buffer = Vec::new();
     let encode = |model: &Board, buffer: &mut Vec<u8>| {
-        let state = NetworkState { seq: Default::default(), model: model.clone(), roster: Default::default() };
+        let state = NetworkState {
+            seq: Default::default(),
+            model: model.clone(),
+            roster: Default::default(),
+        };
         framing::encode(Codec::Json, &ServerMessage::<Faulty>::FullStateSync { state }, buffer)
     };
     assert_eq!(encode(&model, &mut buffer).unwrap_err().to_string(), "a number is not finite");
@@ -154,7 +157,9 @@ fn json_refuses_what_it_cannot_hold() {
 /// does not accept fails in one of them.
 #[test]
 fn portable_is_what_every_codec_returns_unchanged() {
-    fn comes_back<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq>(value: &T) -> bool {
+    fn comes_back<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq>(
+        value: &T,
+    ) -> bool {
         Codec::ALL.into_iter().all(|codec| {
             let mut frame = Vec::new();
             // As a codec would do it without the check.
