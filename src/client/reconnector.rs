@@ -110,7 +110,8 @@ impl<C: Connector> Reconnector<C> {
         let denied =
             self.options.privilege && mirror.is_new() && !roster.is_privileged(mirror.client());
         let holder = roster.privileged.clone().filter(|_| denied);
-        holder.map(|holder| SessionEvent::PrivilegeDenied { holder }).into_iter().collect()
+        let event = |holder| SessionEvent::PrivilegeDenied { holder, reserved: None };
+        holder.map(event).into_iter().collect()
     }
 
     /// Runs `connection`, and each one that replaces it, until the dispatcher is
