@@ -351,12 +351,12 @@ fn mismatch_is_answered_with_the_supported_version() {
     };
     expect_error_before_hello(
         hello("protocol", json!(1)),
-        &json!({"WrongProtocol": {"speaks": 3}}),
+        &json!({"WrongProtocol": {"speaks": 4}}),
     );
-    let of_the_future = json!({"Hello": {"protocol": 4, "who": "Eve"}});
+    let of_the_future = json!({"Hello": {"protocol": 99, "who": "Eve"}});
     expect_error_before_hello(
         |wire| wire.send(&of_the_future),
-        &json!({"WrongProtocol": {"speaks": 3}}),
+        &json!({"WrongProtocol": {"speaks": 4}}),
     );
     let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 3}});
     expect_error_before_hello(hello("model", json!("chess")), &model);
