@@ -156,14 +156,14 @@ impl Model for Faulty {
     }
 
     fn removed(from: &Board, to: &Board) -> Vec<InstrumentId> {
-        to.check(Part::Instruments);
+        from.check(Part::Instruments);
         let left = |id: &&u32| !to.faders.contains_key(id);
         from.faders.keys().filter(left).copied().map(InstrumentId).collect()
     }
 
     fn on_release(board: &Board, _: InstrumentId) -> Option<Move> {
         board.check(Part::Release);
-        Some(Move::Count)
+        Some(Move::Write("released".into()))
     }
 
     fn continues(previous: &Move, next: &Move) -> bool {
