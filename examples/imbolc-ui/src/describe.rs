@@ -159,7 +159,8 @@ pub fn project_failure(why: &ProjectFailure) -> String {
 }
 
 /// A project action; names stay as they are.
-fn project_task(action: &ProjectAction) -> String {
+#[must_use]
+pub fn project_task(action: &ProjectAction) -> String {
     match action {
         ProjectAction::New => "new project".into(),
         ProjectAction::Save => "save".into(),

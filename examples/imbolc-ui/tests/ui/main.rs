@@ -5,6 +5,8 @@ mod arrangement;
 mod automation;
 mod band;
 mod drums;
+#[cfg(unix)]
+mod ending;
 mod gallery;
 mod keys;
 #[cfg(feature = "mdns")]

@@ -131,9 +131,7 @@ impl Player {
 
     /// Sends a signal to the program, by name.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
-        assert!(sent.success());
+        send_signal(&self.child, name);
     }
 }
 
@@ -145,9 +143,16 @@ impl Drop for Player {
     }
 }
 
+/// Sends a signal to a process, by name.
+pub fn send_signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
 /// Runs the program without a terminal until it ends.
 pub fn without_terminal(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).output().expect("the program starts")
 }
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_imbolc-ui");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_imbolc-ui");

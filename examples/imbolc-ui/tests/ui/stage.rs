@@ -13,7 +13,9 @@ use imbolc_net::{
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
     },
-    studio::{NetworkAction, Pane, Studio, StudioState},
+    studio::{
+        NetworkAction, Pane, ProjectAction, ProjectName, ProjectNotice, Studio, StudioState,
+    },
     util::{
         quantity::{Bpm, Decibels, Ticks},
         time::{Millis, Timestamp},
@@ -200,6 +202,14 @@ impl Stage {
         edit(&mut state.model);
         shown.state = Arc::new(state);
         shown.confirmed = Arc::clone(&shown.state);
+    }
+
+    /// A save under a name has begun, and does not end.
+    pub fn save_forever(&mut self, name: &str) {
+        let task = ProjectAction::SaveAs(ProjectName::new(name).expect("a name"));
+        self.replace_state(|studio| {
+            Arc::make_mut(&mut studio.projects).notice = ProjectNotice::Working(task);
+        });
     }
 
     /// Edits the roster.
