@@ -6,6 +6,7 @@
 mod join_address;
 mod keyboard;
 mod layout;
+mod question;
 
 use std::{fmt, sync::Arc, time::Instant};
 
@@ -24,14 +25,14 @@ use ratatui::Frame;
 
 pub(crate) use self::layout::bar_beat_tick;
 
-use self::{join_address::JoinAddress, keyboard::Keyboard};
+use self::{join_address::JoinAddress, keyboard::Keyboard, question::Question};
 use crate::{
     describe,
     intent::Intent,
     messages::{MessageLog, Tone},
     palette::{Palette, PaletteOutcome},
     pane::{self, KeyHelp, Pane},
-    view::View,
+    view::{UnsavedWork, View},
 };
 
 /// The keys that work in every pane.
@@ -72,8 +73,9 @@ pub struct App {
     /// The index of the first key that the help shows.
     help_from: u16,
     stale: bool,
-    /// Whether the last key asked to quit and a confirmation is pending.
-    confirm_quit: bool,
+    /// What waits for a confirmation.
+    question: Option<Question>,
+    unsaved: UnsavedWork,
     quit_requested: bool,
 }
 
@@ -148,7 +150,8 @@ impl App {
             changed_at: Instant::now(),
             help_from: 0,
             stale: true,
-            confirm_quit: false,
+            question: None,
+            unsaved: UnsavedWork::default(),
             quit_requested: false,
             studio,
         }
@@ -194,41 +197,46 @@ impl App {
             return;
         }
         self.mark_changed();
-        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            self.quit_requested = true;
-            return;
-        }
         let state = self.studio.state();
         self.client.follow(&state.model);
-        let confirm_quit = std::mem::take(&mut self.confirm_quit);
+        let question = self.question.take();
+        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
+            if matches!(self.client.layers().last(), Some(Layer::Command | Layer::Help)) {
+                self.local(LayerAction::Pop);
+            }
+            return self.request(Intent::Quit, question);
+        }
         match self.client.layers().last() {
-            Some(Layer::Command) => self.type_command(key),
+            Some(Layer::Command) => self.type_command(key, question),
             Some(Layer::Help) => self.read_help(key),
             Some(Layer::Keyboard) => self.play_note(key),
-            _ => match self.translate(key) {
-                Some(Intent::Quit) if confirm_quit => self.quit_requested = true,
-                Some(intent) => self.perform(intent),
-                None => {}
+            _ => match (question, key.code) {
+                (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
+                (question, _) => match self.translate(key) {
+                    Some(open @ Intent::OpenPalette(_)) => {
+                        // The same command may be entered again.
+                        self.question = question;
+                        self.perform(open);
+                    }
+                    Some(intent) => self.request(intent, question),
+                    None => {}
+                },
             },
         }
     }
 
-    /// Quits. If this would end the session for other participants, it asks for a
-    /// second `q` first.
-    fn quit(&mut self) {
-        let others = match self.studio.status() {
-            Status::Hosting { .. } => {
-                self.studio.state().roster.participants.len().saturating_sub(1)
-            }
-            _ => 0,
-        };
-        let people = match others {
-            0 => return self.quit_requested = true,
-            1 => "1 person is".into(),
-            others => format!("{others} people are"),
-        };
-        self.confirm_quit = true;
-        self.messages.push(Tone::Bad, format!("{people} in your session: q again to end it"));
+    /// Performs an intent. If it loses something for good, it asks first, unless
+    /// `question` has asked already.
+    fn request(&mut self, intent: Intent, question: Option<Question>) {
+        let asked = question.is_some_and(|question| question.intent == intent);
+        if !asked {
+            let view =
+                View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
+            self.question = Question::before(&intent, &view);
+        }
+        if self.question.is_none() {
+            self.perform(intent);
+        }
     }
 
     fn read_help(&mut self, key: KeyEvent) {
@@ -263,8 +271,10 @@ impl App {
         }
         let state = self.studio.state();
         let anybody_away = state.roster.participants.keys().any(|id| state.roster.is_away(*id));
-        let reconnecting = matches!(self.studio.status(), Status::Reconnecting { .. });
-        if anybody_away || reconnecting || self.keyboard.is_sounding() {
+        // A client counts the seconds of a silence, and of its place after that.
+        let is_client =
+            matches!(self.studio.status(), Status::Connected { .. } | Status::Reconnecting { .. });
+        if anybody_away || is_client || self.keyboard.is_sounding() {
             Pace::Slow
         } else {
             Pace::Rest
@@ -279,7 +289,7 @@ impl App {
 
     /// Draws a frame.
     pub fn draw(&mut self, frame: &mut Frame) {
-        let view = View::new(&*self.studio, &self.client, &self.messages);
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
         self.last_metering = Some(view.metering);
         let join_address = match view.status {
             Status::Hosting { address: Some(address) } => {
@@ -300,6 +310,7 @@ impl App {
                 at: at.unwrap_or_default(),
                 pane: &*shown.pane,
                 palette: &self.palette,
+                question: self.question.as_ref(),
                 join_address,
                 help_from: self.help_from,
             };
@@ -313,16 +324,14 @@ impl App {
         self.changed_at = Instant::now();
     }
 
-    fn type_command(&mut self, key: KeyEvent) {
-        let view = View::new(&*self.studio, &self.client, &self.messages);
+    fn type_command(&mut self, key: KeyEvent, question: Option<Question>) {
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
         match self.palette.handle_key(key, &view) {
-            PaletteOutcome::Editing => {}
+            PaletteOutcome::Editing => self.question = question,
             PaletteOutcome::Cancelled => self.local(LayerAction::Pop),
-            PaletteOutcome::Run(intents) => {
+            PaletteOutcome::Run(intent) => {
                 self.local(LayerAction::Pop);
-                for intent in intents {
-                    self.perform(intent);
-                }
+                self.request(intent, question);
             }
         }
     }
@@ -341,7 +350,7 @@ impl App {
 
     /// What a key means: in the pane, or else in every pane.
     fn translate(&mut self, key: KeyEvent) -> Option<Intent> {
-        let view = View::new(&*self.studio, &self.client, &self.messages);
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
         if let Some(shown) = self.panes.iter_mut().find(|shown| shown.which == view.client.pane()) {
             shown.refresh(&view);
             if let Some(intent) = shown.pane.handle_key(key, &view) {
@@ -406,7 +415,7 @@ impl App {
                 return self.local(LayerAction::Push(Layer::Command));
             }
             Intent::ShowError(why) => return self.messages.push(Tone::Bad, why),
-            Intent::Quit => return self.quit(),
+            Intent::Quit => return self.quit_requested = true,
         };
         self.report(done);
     }

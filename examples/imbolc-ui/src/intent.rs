@@ -42,6 +42,15 @@ pub enum Intent {
 }
 
 impl Intent {
+    /// Several intents, in this order.
+    #[must_use]
+    pub fn each(intents: Vec<Self>) -> Self {
+        match <[Self; 1]>::try_from(intents) {
+            Ok([intent]) => intent,
+            Err(intents) => Self::Each(intents),
+        }
+    }
+
     /// Shows another pane.
     #[must_use]
     pub const fn go(pane: Pane) -> Self {

@@ -40,7 +40,7 @@ pub enum PaletteOutcome {
     /// The palette was closed without a command.
     Cancelled,
     /// A command was entered.
-    Run(Vec<Intent>),
+    Run(Intent),
 }
 
 impl Palette {
@@ -109,7 +109,7 @@ impl Palette {
         match commands::parse_line(&line, view) {
             Ok(intents) => {
                 self.history.push(line);
-                PaletteOutcome::Run(intents)
+                PaletteOutcome::Run(Intent::each(intents))
             }
             Err(why) => {
                 self.error = Some(why);

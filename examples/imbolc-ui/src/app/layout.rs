@@ -19,7 +19,7 @@ use ratatui::{
     widgets::{Block, Clear, Paragraph, Widget as _},
 };
 
-use super::GLOBAL_KEYS;
+use super::{GLOBAL_KEYS, question::Question};
 use crate::{
     palette::Palette,
     pane::{KeyHelp, Pane},
@@ -35,6 +35,7 @@ pub(super) struct FrameLayout<'a> {
     pub(super) at: usize,
     pub(super) pane: &'a dyn Pane,
     pub(super) palette: &'a Palette,
+    pub(super) question: Option<&'a Question>,
     /// The address at which others join, if this client hosts.
     pub(super) join_address: Option<SocketAddr>,
     /// The index of the first key that the help shows.
@@ -70,7 +71,14 @@ impl FrameLayout<'_> {
                 // The palette may cover the pane, but never the status line.
                 self.palette.draw(body.union(messages), buffer);
             }
-            _ => {}
+            layer => {
+                let plays = layer == Some(&Layer::Keyboard);
+                if let Some(question) = self.question {
+                    Clear.render(messages, buffer);
+                    let style = theme::WARNING.patch(theme::SELECTED);
+                    Line::styled(question.text(plays), style).render(messages, buffer);
+                }
+            }
         }
     }
 
@@ -112,6 +120,9 @@ impl FrameLayout<'_> {
             line.push_span(Span::raw("  loop"));
         }
         line.push_span(Span::styled(format!("  {}", session.name), theme::DIM));
+        if view.unsaved {
+            line.push_span(Span::styled("  unsaved", theme::WARNING));
+        }
         line.render(area, buffer);
 
         let [left, right] = view.metering.peaks;
