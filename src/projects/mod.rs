@@ -23,8 +23,8 @@ pub use store::Store;
 use crate::{
     model::{Engine, Metering},
     studio::{
-        NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, ProjectOutcome,
-        ProjectReport, Projects, Shelf, Studio, StudioEffect, StudioState,
+        Names, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
+        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, UnsavedMark,
     },
     util::time::Timestamp,
 };
@@ -77,14 +77,13 @@ impl<E> WithProjects<E> {
 }
 
 /// The projects in `directory`, as the initial value of
-/// [`StudioState::projects`](crate::studio::StudioState::projects). The directory is
-/// created if it does not exist.
+/// [`Projects::known`](crate::studio::Projects::known). The
+/// directory is created if it does not exist.
 ///
 /// # Errors
 /// If the directory cannot be created or read.
-pub fn known(directory: &Path) -> io::Result<Arc<Projects>> {
-    let known = Store::open(directory)?.list()?;
-    Ok(Arc::new(Projects { known, ..Projects::default() }))
+pub fn known(directory: &Path) -> io::Result<Names> {
+    Store::open(directory)?.list()
 }
 
 impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
@@ -181,13 +180,16 @@ impl Job {
         // The rules refuse these tasks if no project is open.
         let current = || self.current.as_ref().ok_or(ProjectFailure::Missing);
         let mut open = self.current.as_ref();
-        let mut loaded = None;
+        let (mut saved, mut loaded) = (None, None);
         match &self.task {
             ProjectAction::New | ProjectAction::List => {}
-            ProjectAction::Save => store.save(current()?, &self.state)?,
+            ProjectAction::Save => {
+                store.save(current()?, &self.state)?;
+                saved = Some(&self.state);
+            }
             ProjectAction::SaveAs(name) => {
                 store.save(name, &self.state)?;
-                open = Some(name);
+                (open, saved) = (Some(name), Some(&self.state));
             }
             ProjectAction::Load(name) => {
                 loaded = Some(store.load(name)?);
@@ -203,7 +205,8 @@ impl Job {
         }
         let known = store.list()?;
         let checkpoints = open.map(|name| store.list_checkpoints(name)).transpose()?;
-        let on_disk = Shelf { known, checkpoints: checkpoints.unwrap_or_default() };
+        let saved = saved.or(loaded.as_ref()).map(|state| UnsavedMark::default().digest(state));
+        let on_disk = Shelf { known, checkpoints: checkpoints.unwrap_or_default(), saved };
         Ok(match loaded {
             Some(state) => ProjectOutcome::Loaded(on_disk, Arc::new(state)),
             None => ProjectOutcome::Done(on_disk),

@@ -6,7 +6,7 @@
 //!
 //! - `silent_engine` and `client_state` use everything below;
 //! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
-//!   `access`, `lookup`, `patch`, `reversible`, `state_digest`;
+//!   `access`, `lookup`, `patch`, `reversible`, `state_digest`, `unsaved_mark`, `starter`;
 //! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
 //!   `instrument`, then `source` and `effect`, then `plugin`;
 //! - `project`, `globals`, and lowest `common`.
@@ -34,8 +34,10 @@ mod reducer;
 mod reversible;
 mod silent_engine;
 mod source;
+mod starter;
 mod state_digest;
 mod studio_state;
+mod unsaved_mark;
 
 pub use self::{
     arrangement::{
@@ -148,6 +150,7 @@ pub use self::{
         TomParameter, TomSetting, Wave, Wavetable, WavetableParameter, WavetableSetting,
     },
     studio_state::StudioState,
+    unsaved_mark::UnsavedMark,
 };
 use crate::model::{
     Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
@@ -160,7 +163,7 @@ pub struct Studio;
 
 impl Model for Studio {
     const NAME: &'static str = "imbolc-studio";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     type State = StudioState;
     type Action = NetworkAction;

@@ -122,7 +122,9 @@ impl StudioState {
     fn reduce_project(&mut self, action: &ProjectAction) -> Result<Vec<StudioEffect>, Invalid> {
         Arc::make_mut(&mut self.projects).reduce(action)?;
         if let ProjectAction::New = action {
-            return Ok(self.replace(&Self::starter()));
+            let starter = Self::starter();
+            Arc::make_mut(&mut self.projects).saved = starter.projects.saved;
+            return Ok(self.replace(&starter));
         }
         Ok(vec![StudioEffect::Project])
     }

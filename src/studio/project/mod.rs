@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::project_name::{BadProjectName, ProjectName};
 use crate::{
-    model::Invalid,
+    model::{Digest, Invalid},
     studio::common::{
         bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
         settings::settings,
@@ -26,6 +26,9 @@ settings! {
         known: Known(Names) = Names::default();
         /// The checkpoints of the open project, sorted.
         checkpoints: Checkpoints(Names) = Names::default();
+        /// The digest of the piece as it was last saved, loaded or begun; see
+        /// [`UnsavedMark`](crate::studio::UnsavedMark).
+        saved: Saved(Digest) = Digest::default();
         /// The outcome of the last project action.
         notice: Notice(ProjectNotice) = ProjectNotice::Nothing;
     }
@@ -80,6 +83,8 @@ pub struct Shelf {
     pub known: Names,
     /// The checkpoints of the open project.
     pub checkpoints: Names,
+    /// The digest of the piece that was saved or loaded, if one was.
+    pub saved: Option<Digest>,
 }
 
 /// The reason why a project action failed.
@@ -98,12 +103,13 @@ pub enum ProjectFailure {
     /// The file has another format.
     #[error("the file is not a project")]
     NotAProject,
-    /// The file has another version of the project format.
-    #[error("the file has format version {found}, but only version {expected} is supported")]
+    /// The file has a version of the project format that cannot be read, such as a newer
+    /// one.
+    #[error("the file has format version {found}; this program reads versions up to {expected}")]
     OtherVersion {
         /// The version of the file.
         found: u32,
-        /// The version that can be read.
+        /// The newest version that can be read.
         expected: u32,
     },
     /// The file is a project, but its content is invalid.
@@ -183,6 +189,7 @@ impl Projects {
         };
         self.known.clone_from(&found.known);
         self.checkpoints.clone_from(&found.checkpoints);
+        self.saved = found.saved.unwrap_or(self.saved);
         self.notice = ProjectNotice::Done(task.clone());
         if let ProjectAction::SaveAs(name) | ProjectAction::Load(name) = task {
             self.current = Some(name.clone());
@@ -267,8 +274,7 @@ mod tests {
         act(&mut state, load.clone()).unwrap();
         report(&mut state, load.clone(), ProjectOutcome::Failed(ProjectFailure::Missing));
         assert_eq!(state.projects.notice, ProjectNotice::Failed(load, ProjectFailure::Missing));
-        state.projects = Arc::default();
-        assert_eq!(state, StudioState::starter());
+        assert_eq!(state.at_rest(), StudioState::starter().at_rest());
     }
 
     #[test]
@@ -286,7 +292,6 @@ mod tests {
         let effects = Studio::reduce(&mut state, &report).unwrap();
         let off = StudioEffect::NoteOff { instrument, pitch };
         assert_eq!(effects, [off, StudioEffect::Stop, StudioEffect::Locate(Ticks::MIN)]);
-        state.projects = Arc::default();
-        assert_eq!(state, StudioState::starter());
+        assert_eq!(state.at_rest(), StudioState::starter().at_rest());
     }
 }

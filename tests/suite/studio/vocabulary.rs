@@ -27,7 +27,7 @@ mod modulators;
 mod sources;
 
 use imbolc_net::{
-    model::InstrumentId,
+    model::{Digest, InstrumentId},
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
         BusSendParameter, BusSendSetting, BusSetting, ChainParameter, ChainSetting, Channels,
@@ -648,8 +648,10 @@ fn project() -> BoxedStrategy<ProjectAction> {
 
 fn project_report() -> BoxedStrategy<ProjectReport> {
     let names = || prop::collection::vec(project_name(), 0..3).prop_map(Names::new);
-    let shelf =
-        (names(), names()).prop_map(|(known, checkpoints)| Shelf { known, checkpoints }).boxed();
+    let saved = maybe(any::<u64>().prop_map(Digest).boxed());
+    let shelf = (names(), names(), saved)
+        .prop_map(|(known, checkpoints, saved)| Shelf { known, checkpoints, saved })
+        .boxed();
     let piece = prop_oneof![Just(StudioState::default()), Just(StudioState::starter())];
     let outcome = prop_oneof![
         3 => shelf.clone().prop_map(ProjectOutcome::Done),
