@@ -7,7 +7,7 @@ use imbolc_net::{
     util::quantity::{Bpm, Decibels},
 };
 
-use crate::stage::{ANA, BASS, BEN, Scene, Stage};
+use crate::stage::{BASS, Scene, Stage};
 
 const PLAY: NetworkAction = NetworkAction::Transport(TransportAction::Play);
 const STOP: NetworkAction = NetworkAction::Transport(TransportAction::Stop);
@@ -110,30 +110,6 @@ fn q_and_ctrl_c_quit_but_q_can_be_typed() {
     let mut stage = Stage::new(Scene::Local);
     stage.press(":<ctrl-c>");
     assert!(stage.app.has_quit());
-}
-
-#[test]
-fn host_with_participants_confirms_quit() {
-    let mut stage = Stage::new(Scene::Hosting);
-    let question = "2 people are in your session: q again to end it";
-    assert!(stage.press("q").screen().contains(question), "{}", stage.screen());
-    assert!(!stage.app.has_quit());
-    stage.press("+q");
-    assert!(!stage.app.has_quit(), "another key cancels the confirmation");
-    stage.press("q");
-    assert!(stage.app.has_quit());
-
-    let mut stage = Stage::new(Scene::Hosting);
-    stage.press(":quit<enter>");
-    assert!(!stage.app.has_quit());
-    stage.edit_roster(|roster| drop(roster.participants.remove(&BEN)));
-    assert!(stage.press("+q").screen().contains("1 person is in your session"));
-    stage.edit_roster(|roster| drop(roster.participants.remove(&ANA)));
-    stage.press("+q");
-    assert!(stage.app.has_quit(), "no participant is left");
-    let mut stage = Stage::new(Scene::Hosting);
-    stage.press("<ctrl-c>");
-    assert!(stage.app.has_quit(), "that is meant");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod picture;
 mod player;
 #[cfg(unix)]
 mod processes;
+mod questions;
 mod screens;
 mod session;
 mod stage;

@@ -194,7 +194,7 @@ mod net {
 
         // The host ends the session; the client keeps working on its own copy.
         mia.press("q");
-        mia.wait_for("1 person is in your session: q again to end it");
+        mia.wait_for("1 other person is in the session, and unsaved changes will be lost: y, or");
         mia.press("q");
         assert!(mia.wait_for_exit().success());
         ana.wait_for("reconnecting failed: nothing is listening");

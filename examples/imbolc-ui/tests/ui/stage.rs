@@ -139,7 +139,8 @@ impl Stage {
 
     /// Another studio in a scene.
     pub fn with_studio(scene: Scene, model: StudioState) -> Self {
-        let state = NetworkState { seq: Seq(1), model, roster: Arc::new(scene.roster()) };
+        let (model, roster) = (model.regarded_as_saved(), Arc::new(scene.roster()));
+        let state = NetworkState { seq: Seq(1), model, roster };
         let state = Arc::new(state);
         let shown = Arc::new(Mutex::new(Shown {
             confirmed: Arc::clone(&state),
@@ -253,6 +254,16 @@ impl Stage {
         (Arc::new(mock(me, &self.shown, &self.sender)), Events::new(self.sender.subscribe()))
     }
 
+    /// The sender of its events.
+    pub fn sender(&self) -> broadcast::Sender<Event> {
+        self.sender.clone()
+    }
+
+    /// Counts what is dispatched meanwhile.
+    pub fn observer(&self) -> Observer {
+        Observer(Arc::clone(&self.shown))
+    }
+
     /// From now on the dispatcher refuses every action.
     pub fn refuse_all(&mut self, why: Refusal) {
         self.shown().refuses = Some(why);
@@ -332,6 +343,15 @@ impl Stage {
         let cell =
             self.terminal.backend().buffer().cell((u16::try_from(x).ok()?, u16::try_from(y).ok()?));
         Some(cell?.fg)
+    }
+}
+
+/// Sees what is dispatched while the stage is in use.
+pub struct Observer(Arc<Mutex<Shown>>);
+
+impl Observer {
+    pub fn count_dispatched(&self) -> usize {
+        self.0.lock().expect("no test has panicked").dispatched.len()
     }
 }
 
