@@ -15,6 +15,7 @@ use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     dispatcher::{DispatchError, Status},
     model::{DirtyFlags, InstrumentId, Metering},
+    protocol::Refusal,
     studio::{
         self, Action, ClientState, Layer, LayerAction, NavigationAction, SelectionAction,
         TransportAction,
@@ -255,7 +256,7 @@ impl App {
     /// Releases the notes whose time is over.
     pub fn tick(&mut self, now: Instant) {
         for action in self.keyboard.release_expired(now) {
-            self.dispatch(&action);
+            self.perform(action.into());
         }
     }
 
@@ -342,7 +343,7 @@ impl App {
             (KeyCode::Esc, _) | (_, None) => self.local(LayerAction::Pop),
             (code, Some(id)) => {
                 if let Some(action) = self.keyboard.press(code, id, Instant::now()) {
-                    self.dispatch(&action);
+                    self.perform(action.into());
                 }
             }
         }
@@ -376,7 +377,7 @@ impl App {
             KeyCode::Char('U') => Intent::Redo,
             KeyCode::Char('c') => {
                 let (id, _) = view.selected()?;
-                if view.is_mine(id) { Intent::Release(id) } else { Intent::Claim(id) }
+                if view.is_mine(id) { Intent::Release(vec![id]) } else { Intent::Claim(vec![id]) }
             }
             KeyCode::Char('P') if view.is_privileged() => Intent::ReleasePrivilege,
             KeyCode::Char('P') => Intent::RequestPrivilege,
@@ -395,18 +396,36 @@ impl App {
         Some(self.panes[(at + steps) % self.panes.len()].which)
     }
 
+    /// Performs an intent. The actions of one intent are one step.
     fn perform(&mut self, intent: Intent) {
+        let mut actions = Vec::new();
+        self.carry_out(intent, &mut actions);
+        let Some(last) = actions.last().cloned() else { return };
+        let done = match actions.len() {
+            1 => self.studio.dispatch(last),
+            _ => self.studio.dispatch_all(actions.clone()),
+        };
+        if let Err(why) = done {
+            self.reject(&actions, &why);
+        }
+    }
+
+    /// Does what an intent asks for, and collects its actions on the shared state.
+    fn carry_out(&mut self, intent: Intent, actions: &mut Vec<studio::NetworkAction>) {
         let studio = Arc::clone(&self.studio);
         let done = match intent {
             Intent::Nothing => Ok(()),
-            Intent::Do(action) => return self.act(action),
+            Intent::Do(Action::Network(action)) => return actions.push(action),
+            Intent::Do(Action::Local(action)) => {
+                return actions.extend(self.client.handle(action, &studio.state().model));
+            }
             Intent::Each(intents) => {
-                return intents.into_iter().for_each(|intent| self.perform(intent));
+                return intents.into_iter().for_each(|intent| self.carry_out(intent, actions));
             }
             Intent::Undo => studio.undo(),
             Intent::Redo => studio.redo(),
-            Intent::Claim(id) => studio.request_ownership(&[id]),
-            Intent::Release(id) => studio.release_ownership(&[id]),
+            Intent::Claim(ids) => studio.request_ownership(&ids),
+            Intent::Release(ids) => studio.release_ownership(&ids),
             Intent::RequestPrivilege => studio.request_privilege(),
             Intent::ReleasePrivilege => studio.release_privilege(),
             Intent::Resynchronise => studio.resynchronise(),
@@ -417,36 +436,27 @@ impl App {
             Intent::ShowError(why) => return self.messages.push(Tone::Bad, why),
             Intent::Quit => return self.quit_requested = true,
         };
-        self.report(done);
-    }
-
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Network(action) => self.dispatch(&action),
-            Action::Local(action) => {
-                let state = self.studio.state();
-                if let Some(action) = self.client.handle(action, &state.model) {
-                    self.dispatch(&action);
-                }
-            }
-        }
-    }
-
-    fn local(&mut self, action: LayerAction) {
-        self.act(Action::from(action));
-    }
-
-    fn dispatch(&mut self, action: &studio::NetworkAction) {
-        if let Err(why) = self.studio.dispatch(action.clone()) {
-            let what = describe::action_text(&self.studio.state().model, action);
-            self.messages.push(Tone::Bad, format!("{why} (rejected: {what})"));
-        }
-    }
-
-    fn report(&mut self, done: Result<(), DispatchError>) {
         if let Err(why) = done {
             self.messages.push(Tone::Bad, why.to_string());
         }
+    }
+
+    /// Says why actions were not performed.
+    fn reject(&mut self, actions: &[studio::NetworkAction], why: &DispatchError) {
+        let (at, why) = match why {
+            DispatchError::Refused(Refusal::InBatch { index, reason }) => {
+                (usize::try_from(*index).unwrap_or_default(), reason.to_string())
+            }
+            why => (0, why.to_string()),
+        };
+        let state = self.studio.state();
+        let what = actions.get(at).map(|action| describe::action_text(&state.model, action));
+        let what = what.unwrap_or_default();
+        self.messages.push(Tone::Bad, format!("{why} (rejected: {what})"));
+    }
+
+    fn local(&mut self, action: LayerAction) {
+        self.perform(Action::from(action).into());
     }
 }
 

@@ -145,18 +145,25 @@ async fn show(
             Err(why)
         }
         // The participant has not left: its place in the session is kept.
-        Exit::TerminalGone if is_client => Err("the terminal is gone".into()),
-        Exit::TerminalGone => {
-            close(&studio).await;
-            Err("the terminal is gone".into())
-        }
+        Exit::TerminalGone if is_client => Err(TERMINAL_GONE.into()),
+        Exit::TerminalGone => match close(&studio).await {
+            ExitCode::SUCCESS => Err(TERMINAL_GONE.into()),
+            not_saved => Ok(not_saved),
+        },
     }
 }
 
+const TERMINAL_GONE: &str = "the terminal is gone";
+
 /// Leaves the session, and says what could not be saved.
 async fn close(studio: &Arc<dyn Dispatcher>) -> ExitCode {
-    studio.close().await;
-    ExitCode::SUCCESS
+    match studio.close().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(lost) => {
+            eprintln!("imbolc-ui: {lost}");
+            ending::NOT_SAVED.into()
+        }
+    }
 }
 
 /// Lists the sessions on the LAN and joins the chosen one.

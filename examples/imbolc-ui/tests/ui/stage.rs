@@ -411,21 +411,27 @@ fn mock(
     mock.expect_clock().returning(|| Timestamp::from_micros(87_000_000));
     assert_eq!(PrivilegeLevel::default(), PrivilegeLevel::Normal);
 
-    let (dispatch, events) = (with(), events.clone());
-    mock.expect_dispatch().returning(move |action| {
-        let mut shown = dispatch.lock().expect("no test has panicked");
-        shown.dispatched.push(action.clone());
-        if let Some(why) = &shown.refuses {
-            return Err(DispatchError::Refused(why.clone()));
+    let act = {
+        let (shown, events) = (with(), events.clone());
+        move |actions: Vec<NetworkAction>| {
+            let mut shown = shown.lock().expect("no test has panicked");
+            shown.dispatched.extend(actions.iter().cloned());
+            if let Some(why) = &shown.refuses {
+                return Err(DispatchError::Refused(why.clone()));
+            }
+            let mut tried = shown.state.model.clone();
+            for action in &actions {
+                Studio::reduce(&mut tried, action).map_err(Refusal::Invalid)?;
+            }
+            let certain = shown.online;
+            actions.iter().for_each(|action| shown.apply(action, certain));
+            drop(shown);
+            let _ = events.send(Event::Changed(DirtyFlags::ALL));
+            Ok(())
         }
-        let mut tried = shown.state.model.clone();
-        Studio::reduce(&mut tried, &action).map_err(Refusal::Invalid)?;
-        let certain = shown.online;
-        shown.apply(&action, certain);
-        drop(shown);
-        let _ = events.send(Event::Changed(DirtyFlags::ALL));
-        Ok(())
-    });
+    };
+    mock.expect_dispatch_all().returning(act.clone());
+    mock.expect_dispatch().returning(move |action| act(vec![action]));
     macro_rules! requests {
         ($expect:ident, $words:literal) => {{
             let shown = with();
