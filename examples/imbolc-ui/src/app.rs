@@ -444,7 +444,7 @@ impl App {
     /// Says why actions were not performed.
     fn reject(&mut self, actions: &[studio::NetworkAction], why: &DispatchError) {
         let (at, why) = match why {
-            DispatchError::Refused(Refusal::InBatch { index, reason }) => {
+            DispatchError::Refused(Refusal::InBatch { index, reason, .. }) => {
                 (usize::try_from(*index).unwrap_or_default(), reason.to_string())
             }
             why => (0, why.to_string()),

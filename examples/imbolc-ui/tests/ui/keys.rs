@@ -45,19 +45,29 @@ fn steps_are_undone_and_redone() {
 }
 
 #[test]
-fn undo_and_redo_have_different_messages() {
+fn undo_says_what_it_has_changed() {
     let mut stage = Stage::new(Scene::Joined);
-    stage.emit(Event::Session(SessionEvent::Undone(UndoReport {
-        changed: 1,
-        ..UndoReport::default()
-    })));
-    assert!(stage.screen().contains("last step undone"));
-    stage.emit(Event::Session(SessionEvent::Redone(UndoReport {
-        kept: 2,
-        ..UndoReport::default()
-    })));
-    let again = "step redone, except 2 changes that others have overwritten";
-    assert!(stage.screen().contains(again), "{}", stage.screen());
+    let step = || "cutoff of 1 Bass".to_owned();
+    let mut said = |event| {
+        stage.emit(Event::Session(event));
+        stage.screen()
+    };
+    for (changed, kept, text) in [
+        (1, 0, "cutoff of 1 Bass"),
+        (3, 1, "cutoff of 1 Bass, except one change that another participant has overwritten"),
+        (3, 2, "cutoff of 1 Bass, except 2 changes that others have overwritten"),
+        (0, 0, "cutoff of 1 Bass: nothing was left to change"),
+        (0, 2, "cutoff of 1 Bass: nothing was left to change, others have overwritten it"),
+    ] {
+        let report = UndoReport { step: step(), changed, kept };
+        let undone = said(SessionEvent::Undone(report.clone()));
+        assert!(undone.contains(&format!("undid: {text}")), "{text}: {undone}");
+        let redone = said(SessionEvent::Redone(report));
+        assert!(redone.contains(&format!("redid: {text}")), "{text}: {redone}");
+    }
+    // An application may describe nothing.
+    let nameless = UndoReport { step: String::new(), changed: 1, kept: 0 };
+    assert!(said(SessionEvent::Undone(nameless)).contains("undid: your last step"));
 }
 
 #[test]
