@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The actions in an order in which each one is valid.
-const ACTIONS: &[&str] = &[
+pub const ACTIONS: &[&str] = &[
     // Parts that others refer to.
     r#"{"Registry":{"AddPlugin":[4,{"name":"Synth","parameters":[{"name":"Cutoff","min":0.0,"max":1.0,"default":0.5}]}]}}"#,
     r#"{"Registry":{"AddSynthDef":[1,{"name":"drone","parameters":[]}]}}"#,
@@ -376,12 +376,12 @@ fn families(action: &NetworkAction) -> Vec<&dyn Family> {
     families
 }
 
-fn read(json: &str) -> NetworkAction {
+pub fn read(json: &str) -> NetworkAction {
     serde_json::from_str(json).unwrap_or_else(|e| panic!("{e} in {json}"))
 }
 
 /// An action for each kind of source and of effect.
-fn every_kind() -> impl Iterator<Item = NetworkAction> {
+pub fn every_kind() -> impl Iterator<Item = NetworkAction> {
     let set = |setting| NetworkAction::Instrument(PAD, InstrumentAction::Set(setting));
     let sources = SourceKind::ALL.iter().map(move |kind| {
         let setting = SourceSetting::Kind(*kind);

@@ -1,5 +1,7 @@
 //! Undo reverts a participant's own last step only, on the authority and a mirror.
 
+mod continuation;
+
 use std::time::Duration;
 
 use imbolc_net::{
