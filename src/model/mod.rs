@@ -308,6 +308,14 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         false
     }
 
+    /// What `action`, which is about to be applied to `state`, does: a few words for
+    /// people, such as `cutoff of 1 Bass`, without control characters. Empty if the
+    /// model has no words for it.
+    #[must_use]
+    fn describe(_state: &Self::State, _action: &Self::Action) -> String {
+        String::new()
+    }
+
     /// The differences between two states for the undo history: one
     /// [`ReversibleChange`] per changed value, without values that are played rather
     /// than edited, such as sounding notes. Each patch must apply to every state in
