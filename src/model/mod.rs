@@ -308,9 +308,8 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         false
     }
 
-    /// What `action`, which is about to be applied to `state`, does: a few words for
-    /// people, such as `cutoff of 1 Bass`, without control characters. Empty if the
-    /// model has no words for it.
+    /// What `action` does in `state`, for an undo history: e.g. `cutoff of 1 Bass`.
+    /// At most 100 characters are kept. By default, nothing is said.
     #[must_use]
     fn describe(_state: &Self::State, _action: &Self::Action) -> String {
         String::new()
