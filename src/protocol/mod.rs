@@ -342,7 +342,7 @@ pub struct Reconnected {
 pub enum ReconnectRefusal {
     /// The token is unknown, was replaced, or its resume window is over. The three
     /// are not told apart, so that a guessed token reveals nothing.
-    #[error("the token is unknown or has expired")]
+    #[error("the host no longer keeps your place")]
     UnknownToken,
 }
 
@@ -479,10 +479,10 @@ pub enum ProtocolError {
         limit: u32,
     },
     /// Another connection resumed with the client's token.
-    #[error("another connection has taken over")]
+    #[error("another program has taken your place")]
     Superseded,
     /// The client sent nothing for too long.
-    #[error("the client sent nothing for {seconds} s")]
+    #[error("nothing was heard from the client for {seconds} s")]
     Silent {
         /// The time limit, in seconds.
         seconds: u64,

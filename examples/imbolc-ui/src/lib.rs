@@ -33,8 +33,6 @@ pub mod terminal;
 pub mod theme;
 pub mod view;
 
-#[cfg(feature = "mdns")]
-use std::net::SocketAddr;
 use std::{
     fs::File,
     process::ExitCode,
@@ -175,10 +173,7 @@ async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitC
         .map_err(|error| error.to_string())?;
     let mut screen = terminal::take()?;
     let mut inputs = event_loop::inputs();
-    let join = async |address: SocketAddr| {
-        let mode = mode::join_mode(arguments, &address.to_string())?;
-        imbolc_net::open(mode).await.map_err(|error| error.to_string())
-    };
+    let join = async |session| mode::join_found(arguments, &session).await;
     let next = async || client.next().await;
     let chosen = lobby::choose(next, join, &mut screen, &mut inputs).await;
     drop(client);

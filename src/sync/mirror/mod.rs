@@ -39,7 +39,10 @@ use crate::{
         Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken, StateDigest,
         StatePatch, Welcome,
     },
-    sync::{Resync, SessionEvent, UndoReport, digester::Digester, roster_events, undo::Direction},
+    sync::{
+        PlaceLoss, Resync, SessionEvent, UndoReport, digester::Digester, roster_events,
+        undo::Direction,
+    },
     util::time::Timestamp,
 };
 
@@ -439,6 +442,7 @@ impl<M: Model> Mirror<M> {
         let unanswered = pending.filter(|pending| pending.contained_in.is_none());
         let event = SessionEvent::NewSession {
             session: self.me.session,
+            why: PlaceLoss::between(old.me.session, self.me.session),
             unanswered: unanswered.flat_map(|pending| pending.op.into_actions()).collect(),
         };
         let joined = std::mem::replace(&mut self.outputs, old.outputs);
