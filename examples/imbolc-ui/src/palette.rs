@@ -44,6 +44,11 @@ pub enum PaletteOutcome {
 }
 
 impl Palette {
+    /// The names of all commands.
+    pub fn commands() -> impl Iterator<Item = &'static str> {
+        COMMANDS.iter().map(|command| command.name)
+    }
+
     /// Opens the palette with `text`.
     pub fn open(&mut self, text: String) {
         self.cursor = text.chars().count();

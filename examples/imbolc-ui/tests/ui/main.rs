@@ -8,6 +8,7 @@ mod drums;
 #[cfg(unix)]
 mod ending;
 mod gallery;
+mod gestures;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;

@@ -461,7 +461,7 @@ fn mock(
 }
 
 /// Parses the keys of a test.
-fn parse(keys: &str) -> Vec<KeyEvent> {
+pub fn parse(keys: &str) -> Vec<KeyEvent> {
     let mut parsed = Vec::new();
     let mut rest = keys;
     while let Some(letter) = rest.chars().next() {
