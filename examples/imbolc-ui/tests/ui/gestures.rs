@@ -164,7 +164,7 @@ const COMMANDS: &[&str] = &[
     "pattern Verse",
     "steps 8",
     "resolution Eighth",
-    "drumswing 20",
+    "drumswing 33",
     "automate tempo",
     "capture Riff",
     "clip Riff 2",

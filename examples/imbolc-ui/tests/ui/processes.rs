@@ -202,6 +202,8 @@ mod net {
         ana.press("+");
         ana.wait_for("-4.0*");
         ana.press("q");
+        ana.wait_for("your last edits were not sent: y, or the same again, to go on");
+        ana.press("y");
         assert!(ana.wait_for_exit().success());
     }
 
