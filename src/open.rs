@@ -88,8 +88,7 @@ fn initial_studio(
     let fail =
         |directory: &PathBuf, source| OpenError::Projects { directory: directory.clone(), source };
     if let Some(directory) = &directory {
-        let known = projects::known(directory).map_err(|source| fail(directory, source))?;
-        Arc::make_mut(&mut model.projects).known = known;
+        projects::list_in(&mut model, directory).map_err(|source| fail(directory, source))?;
     }
     let engine = WithProjects::open(SilentEngine::default(), directory.clone())
         .map_err(|source| fail(&directory.unwrap_or_default(), source))?;

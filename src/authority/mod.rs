@@ -12,6 +12,7 @@ pub(crate) mod local_dispatcher;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    task::Poll,
     thread::Thread,
     time::Duration,
 };
@@ -292,6 +293,10 @@ impl<M: Model> Authority<M> {
     /// How long it is until `time`.
     pub(crate) fn until(&self, time: Timestamp) -> Duration {
         time.since(self.clock.now())
+    }
+
+    pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
+        self.lock().engine.poll_close()
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::{
     model::Model as _,
-    studio::{ProjectFailure, Projects, Studio, StudioState},
+    studio::{MAX_NAME, Name, ProjectFailure, Projects, Studio, StudioState},
+    util::text::cleaned,
 };
 
 /// The value of the field `format`.
@@ -81,7 +82,10 @@ pub(super) fn decode_project(document: &[u8]) -> Result<StudioState, ProjectFail
         return Err(ProjectFailure::NotAProject);
     }
     let DocumentBody { studio } = match header.version {
-        DOCUMENT_VERSION => serde_json::from_slice(document),
+        DOCUMENT_VERSION => serde_json::from_slice(document).or_else(|error| {
+            // The error of the file as it is helps more.
+            lift(document, DOCUMENT_VERSION).map_err(|_| error)
+        }),
         OLDEST_VERSION..DOCUMENT_VERSION => lift(document, header.version),
         found => {
             return Err(ProjectFailure::OtherVersion { found, expected: DOCUMENT_VERSION });
@@ -91,13 +95,30 @@ pub(super) fn decode_project(document: &[u8]) -> Result<StudioState, ProjectFail
     Ok(studio.at_rest())
 }
 
-/// Reads a document of an older version.
+/// Reads a document of an older version, or one with names that are not allowed.
 fn lift(document: &[u8], version: u32) -> serde_json::Result<DocumentBody> {
     let mut document: Value = serde_json::from_slice(document)?;
     if let Some(studio @ Value::Object(_)) = document.get_mut("studio") {
+        clean_texts(studio);
         STEPS.iter().skip((version - OLDEST_VERSION) as usize).for_each(|step| step(studio));
     }
     serde_json::from_value(document)
+}
+
+/// Makes every text one that a [`Name`] may have. Other texts, such as those of choices, are
+/// so already.
+fn clean_texts(value: &mut Value) {
+    match value {
+        Value::String(text) if Name::new(text).is_err() => {
+            *text = cleaned(text, MAX_NAME);
+            if text.is_empty() {
+                *text = Name::default().to_string();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(clean_texts),
+        Value::Object(fields) => fields.values_mut().for_each(clean_texts),
+        _ => {}
+    }
 }
 
 /// Whether the parser failed because `document` is truncated.

@@ -132,6 +132,10 @@ impl App {
             let select = SelectionAction::Instrument(id);
             client.handle(studio::LocalAction::Selection(select), &state.model);
         }
+        let mut messages = MessageLog::new(Arc::clone(&state));
+        if let Some(kept) = describe::kept_work(&state.model) {
+            messages.push(Tone::Good, kept);
+        }
         let panes = pane::all_panes().into_iter();
         Self {
             client,
@@ -144,7 +148,7 @@ impl App {
                 })
                 .collect(),
             palette: Palette::default(),
-            messages: MessageLog::new(state),
+            messages,
             keyboard: Keyboard::default(),
             join_address: JoinAddress::default(),
             last_metering: None,

@@ -39,6 +39,8 @@ pub enum Input {
 pub enum Exit {
     /// The user has quit.
     Quit,
+    /// The operating system asks the program to end.
+    Signal,
     /// The session is over; why, in one line.
     SessionOver(String),
     /// The terminal was closed, e.g. its window. A client does not leave, so that its
@@ -89,7 +91,7 @@ pub async fn run<B: Backend>(
         let pause = pause_until(due.into_iter().chain(look).min());
         tokio::select! {
             biased;
-            leaves = &mut shutdown => return if leaves { Exit::Quit } else { Exit::TerminalGone },
+            leaves = &mut shutdown => return if leaves { Exit::Signal } else { Exit::TerminalGone },
             count = inputs.recv_many(&mut batch, 64) => {
                 if count == 0 {
                     return Exit::TerminalGone;

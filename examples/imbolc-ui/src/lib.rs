@@ -40,7 +40,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use imbolc_net::{Dispatcher, Mode, dispatcher::Status};
+use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -135,16 +135,16 @@ async fn show(
     ending.begin();
     terminal::restore();
     presence.end().await;
-    let is_client = matches!(studio.status(), Status::Connected { .. } | Status::Reconnecting { .. });
     match end {
         Exit::Quit => Ok(close(&studio).await),
+        Exit::Signal => Ok(close_keeping(arguments, &studio).await),
         Exit::SessionOver(why) => {
             close(&studio).await;
             Err(why)
         }
-        // The participant has not left: its place in the session is kept.
-        Exit::TerminalGone if is_client => Err(TERMINAL_GONE.into()),
-        Exit::TerminalGone => match close(&studio).await {
+        // A client has not left: its place in the session is kept.
+        Exit::TerminalGone if is_client(&*studio) => Err(TERMINAL_GONE.into()),
+        Exit::TerminalGone => match close_keeping(arguments, &studio).await {
             ExitCode::SUCCESS => Err(TERMINAL_GONE.into()),
             not_saved => Ok(not_saved),
         },
@@ -153,12 +153,41 @@ async fn show(
 
 const TERMINAL_GONE: &str = "the terminal is gone";
 
+/// Whether the session is another program's.
+fn is_client(studio: &dyn Dispatcher) -> bool {
+    matches!(studio.status(), Status::Connected { .. } | Status::Reconnecting { .. })
+}
+
 /// Leaves the session, and says what could not be saved.
 async fn close(studio: &Arc<dyn Dispatcher>) -> ExitCode {
     match studio.close().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(lost) => {
             eprintln!("imbolc-ui: {lost}");
+            ending::NOT_SAVED.into()
+        }
+    }
+}
+
+/// Leaves the session without having asked the user: unsaved work is kept.
+async fn close_keeping(arguments: &Arguments, studio: &Arc<dyn Dispatcher>) -> ExitCode {
+    let directory = mode::project_directory(arguments).filter(|_| !is_client(&**studio));
+    let Some(directory) = directory else { return close(studio).await };
+    let state = studio.state();
+    let keep = move || projects::keep_unsaved(&directory, &state.model);
+    let (kept, code) = tokio::join!(tokio::task::spawn_blocking(keep), close(studio));
+    match kept {
+        Ok(Ok(None)) => code,
+        Ok(Ok(Some(name))) => {
+            eprintln!("imbolc-ui: unsaved work is kept: “:recover {name}” brings it back");
+            code
+        }
+        Ok(Err(why)) => {
+            eprintln!("imbolc-ui: unsaved work is lost: {why}");
+            ending::NOT_SAVED.into()
+        }
+        Err(panicked) => {
+            eprintln!("imbolc-ui: unsaved work is lost: {panicked}");
             ending::NOT_SAVED.into()
         }
     }
@@ -200,7 +229,7 @@ async fn host_headless(
     let served = headless::print_events(&studio, events, presence.is_announced()).await;
     ending.begin();
     presence.end().await;
-    let code = close(&studio).await;
+    let code = close_keeping(arguments, &studio).await;
     served.map(|()| code)
 }
 

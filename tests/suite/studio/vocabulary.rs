@@ -642,6 +642,7 @@ fn project() -> BoxedStrategy<ProjectAction> {
         project_name().prop_map(ProjectAction::CreateCheckpoint),
         project_name().prop_map(ProjectAction::RestoreCheckpoint),
         project_name().prop_map(ProjectAction::DeleteCheckpoint),
+        project_name().prop_map(ProjectAction::Recover),
     ]
     .boxed()
 }
@@ -649,8 +650,13 @@ fn project() -> BoxedStrategy<ProjectAction> {
 fn project_report() -> BoxedStrategy<ProjectReport> {
     let names = || prop::collection::vec(project_name(), 0..3).prop_map(Names::new);
     let saved = maybe(any::<u64>().prop_map(Digest).boxed());
-    let shelf = (names(), names(), saved)
-        .prop_map(|(known, checkpoints, saved)| Shelf { known, checkpoints, saved })
+    let shelf = (names(), names(), saved, names())
+        .prop_map(|(known, checkpoints, saved, recovered)| Shelf {
+            known,
+            checkpoints,
+            saved,
+            recovered,
+        })
         .boxed();
     let piece = prop_oneof![Just(StudioState::default()), Just(StudioState::starter())];
     let outcome = prop_oneof![

@@ -46,7 +46,7 @@ fn loss(intent: &Intent, view: &View) -> Option<String> {
 }
 
 fn loss_by_quitting(view: &View) -> Option<String> {
-    let unsaved = || view.unsaved.then(|| UNSAVED.to_owned());
+    let unsaved = || view.unsaved.then(|| "unsaved changes will be lost".to_owned());
     match view.status {
         Status::Alone => unsaved(),
         Status::Hosting { .. } => match (others(view), unsaved()) {
@@ -63,8 +63,11 @@ fn loss_by_quitting(view: &View) -> Option<String> {
 fn loss_by_task(task: &ProjectAction, view: &View) -> Option<String> {
     let projects = &view.studio().projects;
     match task {
-        ProjectAction::New | ProjectAction::Load(_) | ProjectAction::RestoreCheckpoint(_) => {
-            if view.unsaved { Some(UNSAVED.into()) } else { others(view) }
+        ProjectAction::New
+        | ProjectAction::Load(_)
+        | ProjectAction::RestoreCheckpoint(_)
+        | ProjectAction::Recover(_) => {
+            if view.unsaved { Some("there are unsaved changes".into()) } else { others(view) }
         }
         ProjectAction::DeleteCheckpoint(name) => {
             Some(format!("the checkpoint “{name}” will be deleted"))
@@ -77,8 +80,6 @@ fn loss_by_task(task: &ProjectAction, view: &View) -> Option<String> {
         ProjectAction::Save | ProjectAction::List | ProjectAction::CreateCheckpoint(_) => None,
     }
 }
-
-const UNSAVED: &str = "unsaved changes will be lost";
 
 /// Who else is in the session, if anybody is.
 fn others(view: &View) -> Option<String> {

@@ -202,10 +202,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
         "" => single(NetworkAction::Project(ProjectAction::Save)),
         name => single(NetworkAction::Project(ProjectAction::SaveAs(parse_project_name(name)?))),
     };
-    "load" "NAME" "load a project; unsaved changes are lost" => |name, _| {
+    "load" "NAME" "load a project" => |name, _| {
         single(NetworkAction::Project(ProjectAction::Load(parse_project_name(name)?)))
     };
-    "new" "" "start a new project; unsaved changes are lost" => |_, _| {
+    "new" "" "start a new project" => |_, _| {
         single(NetworkAction::Project(ProjectAction::New))
     };
     "checkpoint" "NAME" "create a checkpoint of the project" => |name, _| {
@@ -216,6 +216,9 @@ pub(super) const COMMANDS: &[Command] = commands! {
     };
     "restore" "NAME" "restore a checkpoint" => |name, _| {
         single(NetworkAction::Project(ProjectAction::RestoreCheckpoint(parse_project_name(name)?)))
+    };
+    "recover" "NAME" "bring back work that was not saved" => |name, _| {
+        single(NetworkAction::Project(ProjectAction::Recover(parse_project_name(name)?)))
     };
     "sync" "" "fetch the full state again" => |_, _| Ok(vec![Intent::Resynchronise]);
     "quit" "" "quit" => |_, _| Ok(vec![Intent::Quit]);

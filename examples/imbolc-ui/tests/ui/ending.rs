@@ -13,7 +13,7 @@ use imbolc_ui::ending::{Ending, LIMIT, NOT_SAVED};
 use pty_process::{Size, blocking};
 
 use crate::{
-    player::{PROGRAM, send_signal},
+    player::{PROGRAM, Player, send_signal},
     stage::{Scene, Stage},
 };
 
@@ -32,6 +32,8 @@ fn start_without_signals(arguments: &[&str]) -> (Child, blocking::Pty) {
     let child = Command::new(PROGRAM)
         .args(arguments)
         .env("TERM", "xterm-256color")
+        .env("HOME", std::env::temp_dir().join("imbolc-ui-no-home"))
+        .env_remove("XDG_DATA_HOME")
         .stdin(stdio())
         .stdout(stdio())
         .stderr(Stdio::null())
@@ -91,6 +93,39 @@ fn blocked_terminal_does_not_keep_program_alive() {
     }
     send_signal(&child, "TERM");
     assert_eq!(exit_in_time(&mut child).code(), Some(NOT_SAVED.into()));
+}
+
+#[test]
+fn unsaved_work_is_kept_and_the_next_start_says_so() {
+    let home = std::env::temp_dir().join(format!("imbolc-ui-kept-{}", std::process::id()));
+    let project_dir = home.to_str().expect("text");
+    let hosting = ["--server", "--tui", "--bind", "127.0.0.1:0"];
+    let hosting = if cfg!(feature = "net") { &hosting[..] } else { &[] };
+    for (how, modes) in [("HUP", hosting), ("TERM", &[]), ("INT", &[])] {
+        let arguments = [&["--name", "mia", "--project-dir", project_dir], modes].concat();
+        let mut player = Player::start(&arguments);
+        player.wait_for("1  Bass");
+        player.press("+");
+        player.wait_for("unsaved");
+        player.signal(how);
+        assert_eq!(player.wait_for_exit().success(), how != "HUP", "{how}");
+
+        let mut player = Player::start(&arguments);
+        player.wait_for("unsaved work of the last time is kept: “:recover ");
+        let screen = player.screen();
+        let name = screen.split("“:recover ").nth(1).and_then(|rest| rest.split('”').next());
+        player.press(&format!(":recover {}\r", name.expect("a name")));
+        player.wait_for("-5.0");
+        player.wait_for("unsaved");
+        player.press("qq");
+        assert!(player.wait_for_exit().success());
+        let mut player = Player::start(&arguments);
+        player.wait_for("1  Bass");
+        assert!(!player.screen().contains("is kept"), "{how}: {}", player.screen());
+        player.press("q");
+        assert!(player.wait_for_exit().success(), "nothing was lost");
+    }
+    std::fs::remove_dir_all(&home).expect("it is there");
 }
 
 /// The test starts itself in a process, which is never closed.

@@ -190,6 +190,7 @@ const OTHERS: &[&str] = &[
     "checkpoint now",
     "forget now",
     "restore now",
+    "recover now",
     "sync",
     "quit",
 ];

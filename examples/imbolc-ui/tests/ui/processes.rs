@@ -57,11 +57,16 @@ fn idle_program_writes_nothing() {
 }
 
 #[test]
-fn saving_without_directory_names_the_option() {
+fn first_command_can_save() {
     let mut player = Player::start(&["--name", "mia"]);
     player.wait_for("mia local session");
+    player.press("+");
+    player.wait_for("unsaved");
     player.press(":save Song\r");
-    player.wait_for("the host has no project directory: start it with --project-dir DIR");
+    player.wait_for("done: save as “Song”");
+    player.wait_until("the mark is cleared", |screen| !screen.contains("unsaved"));
+    player.press("q");
+    assert!(player.wait_for_exit().success());
 }
 
 #[test]

@@ -27,14 +27,15 @@ fn unsaved() -> Stage {
 }
 
 /// The commands that lose something for good in an unsaved session.
-fn losses() -> [(&'static str, &'static str, ProjectAction); 7] {
-    let lost = "unsaved changes will be lost";
+fn losses() -> [(&'static str, &'static str, ProjectAction); 8] {
+    let lost = "there are unsaved changes";
     [
         ("new", lost, ProjectAction::New),
         ("n", lost, ProjectAction::New),
         ("load monday", lost, ProjectAction::Load(name("monday"))),
         ("lo monday", lost, ProjectAction::Load(name("monday"))),
         ("restore before", lost, ProjectAction::RestoreCheckpoint(name("before"))),
+        ("recover before", lost, ProjectAction::Recover(name("before"))),
         (
             "forget before",
             "the checkpoint “before” will be deleted",
