@@ -105,7 +105,7 @@ fn unsaved_work_is_kept_and_the_next_start_says_so() {
         let arguments = [&["--name", "mia", "--project-dir", project_dir], modes].concat();
         let mut player = Player::start(&arguments);
         player.wait_for("1  Bass");
-        player.press("+");
+        player.press(":tempo 90\r");
         player.wait_for("unsaved");
         player.signal(how);
         assert_eq!(player.wait_for_exit().success(), how != "HUP", "{how}");
@@ -115,7 +115,7 @@ fn unsaved_work_is_kept_and_the_next_start_says_so() {
         let screen = player.screen();
         let name = screen.split("“:recover ").nth(1).and_then(|rest| rest.split('”').next());
         player.press(&format!(":recover {}\r", name.expect("a name")));
-        player.wait_for("-5.0");
+        player.wait_for("90.0 bpm");
         player.wait_for("unsaved");
         player.press("qq");
         assert!(player.wait_for_exit().success());

@@ -165,7 +165,7 @@ const COMMANDS: &[&str] = &[
     "steps 8",
     "resolution Eighth",
     "drumswing 33",
-    "automate tempo",
+    "automate swing",
     "capture Riff",
     "clip Riff 2",
     "clipname 1 Riff",

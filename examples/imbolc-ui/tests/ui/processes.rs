@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use imbolc_ui::ending::NOT_SAVED;
+
 use crate::player::{Player, without_terminal};
 
 /// The one line that a failing program prints.
@@ -209,7 +211,7 @@ mod net {
         ana.press("q");
         ana.wait_for("your last edits were not sent: y, or the same again, to go on");
         ana.press("y");
-        assert!(ana.wait_for_exit().success());
+        assert_eq!(ana.wait_for_exit().code(), Some(NOT_SAVED.into()));
     }
 
     #[test]
