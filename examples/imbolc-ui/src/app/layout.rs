@@ -113,6 +113,10 @@ impl FrameLayout<'_> {
             ),
             Span::raw(format!(" {}  {:.1} bpm", bar_beat_tick(at, session), bpm.get())),
         ]);
+        // First, so that nothing pushes it off a small screen.
+        if view.unsaved {
+            line.push_span(Span::styled("  unsaved", theme::WARNING));
+        }
         if transport.recording {
             line.push_span(Span::styled("  ● rec", theme::ERROR));
         }
@@ -120,9 +124,6 @@ impl FrameLayout<'_> {
             line.push_span(Span::raw("  loop"));
         }
         line.push_span(Span::styled(format!("  {}", session.name), theme::DIM));
-        if view.unsaved {
-            line.push_span(Span::styled("  unsaved", theme::WARNING));
-        }
         line.render(area, buffer);
 
         let [left, right] = view.metering.peaks;

@@ -169,7 +169,7 @@ fn unsaved_work_is_marked_on_every_screen() {
             assert!(!stage.show(pane).press(keys).screen().contains("unsaved"), "{pane:?}");
             let before = stage.studio();
             stage.remote_edit(&band::cutoff(BASS, 99.0));
-            assert!(stage.screen().contains("Friday  unsaved"), "{}", stage.screen());
+            assert!(stage.screen().contains(" bpm  unsaved"), "{}", stage.screen());
             stage.replace_state(|studio| *studio = before);
             assert!(!stage.screen().contains("unsaved"), "an undo clears the mark");
         }
