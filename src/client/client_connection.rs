@@ -65,7 +65,7 @@ impl<C: Connector> ClientConnection<C> {
                 message = receive_message::<M, _>(frames, (*format).into()) => message?,
                 _ = pings.tick() => {
                     buffer.clear();
-                    encode(format.codec, &ClientMessage::<M>::Ping { nonce: 0 }, &mut buffer)?;
+                    encode_own(format.codec, &ClientMessage::<M>::Ping { nonce: 0 }, &mut buffer)?;
                     write_flushed(writer, &buffer).await?;
                     continue;
                 }
@@ -215,14 +215,14 @@ async fn send_batch<M: Model, W: Writer>(
         std::iter::from_fn(|| state.mirror.pull()).take(MAX_WRITE_BATCH).collect()
     };
     for message in &batch {
-        encode(codec, message, buffer)?;
+        encode_own(codec, message, buffer)?;
     }
     write_within(writer, buffer, config.idle_timeout).await?;
     Ok(!batch.is_empty())
 }
 
 /// Encodes a message of this client: a failure is not the host's.
-pub(super) fn encode(
+pub(super) fn encode_own(
     codec: Codec,
     message: &impl Serialize,
     buffer: &mut Vec<u8>,
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn unencodable_message_is_not_blamed_on_the_host() {
-        let failure = encode(Codec::Json, &Unencodable, &mut Vec::new()).unwrap_err();
+        let failure = encode_own(Codec::Json, &Unencodable, &mut Vec::new()).unwrap_err();
         assert_eq!(failure, ConnectionError::Internal("not today".into()));
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    client_connection::{ClientConnection, encode, write_flushed},
+    client_connection::{ClientConnection, encode_own, write_flushed},
     frame_receiver::{PayloadFormat, receive_message},
     heard::Heard,
 };
@@ -67,7 +67,7 @@ pub(super) async fn perform_handshake<M: Model, C: Connector>(
     let expected =
         PayloadFormat { codec: None, compression: Compression::agree(&hello.compression) };
     let request = ClientMessage::<M>::Hello(hello.clone());
-    encode(Codec::Json, &request, &mut buffer)?;
+    encode_own(Codec::Json, &request, &mut buffer)?;
     let written = write_flushed(&mut writer, &buffer).await;
     // A host that rejects the connection may have closed it before the Hello was
     // written, but it has sent the reason.

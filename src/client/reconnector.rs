@@ -62,16 +62,14 @@ impl<C: Connector> Reconnector<C> {
         self.attempt = saved.attempt;
         let resume = Resume { token: saved.token, seq: None, answered: None };
         match self.resume(saved.session, resume).await {
-            Err(ConnectionError::ResumeRefused(_)) => {
-                Ok((self.join().await?, Some(saved.session)))
-            }
+            Err(ConnectionError::ResumeRefused(_)) => Ok((self.join().await?, Some(saved.session))),
             other => Ok((other?, None)),
         }
     }
 
     /// Joins as a new participant.
     async fn join<M: Model>(&mut self) -> Result<Handshake<M, C>, ConnectionError> {
-        self.attempt += 1;
+        self.attempt = self.attempt.saturating_add(1);
         self.handshake(None).await
     }
 
@@ -96,7 +94,7 @@ impl<C: Connector> Reconnector<C> {
         session: SessionId,
         resume: Resume,
     ) -> Result<Handshake<M, C>, ConnectionError> {
-        self.attempt += 1;
+        self.attempt = self.attempt.saturating_add(1);
         // Before the attempt: if this process is killed, its next one must beat it.
         let (token, attempt) = (resume.token, self.attempt);
         self.keeper.save(SavedToken { session, token, attempt }).await;
@@ -179,7 +177,8 @@ impl<C: Connector> Reconnector<C> {
         let denied =
             self.options.privilege && mirror.is_new() && !roster.is_privileged(mirror.client());
         let holder = roster.privileged.clone().filter(|_| denied);
-        holder.map(|holder| SessionEvent::PrivilegeDenied { holder }).into_iter().collect()
+        let event = |holder| SessionEvent::PrivilegeDenied { holder, reserved: None };
+        holder.map(event).into_iter().collect()
     }
 
     /// Runs `connection`, and each one that replaces it, until the dispatcher is

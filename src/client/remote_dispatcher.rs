@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    JoinOptions, ownership_requests::ownership_batches, reconnector::Reconnector,
-    shared::Shared,
+    JoinOptions, ownership_requests::ownership_batches, reconnector::Reconnector, shared::Shared,
 };
 use crate::{
     dispatcher::{
@@ -94,7 +93,8 @@ impl<M: Model> RemoteDispatcher<M> {
         info!(client = %mirror.client(), %session, "joined");
 
         let session_clock = session_clock + (clock.now() - received);
-        let shared = Arc::new(Shared::new(mirror, reconnector.heard(), early, clock, session_clock));
+        let shared =
+            Arc::new(Shared::new(mirror, reconnector.heard(), early, clock, session_clock));
         let stop = CancellationToken::new();
         let mut task = tokio::spawn({
             let shared = Arc::clone(&shared);

@@ -158,7 +158,11 @@ mod tests {
     use super::*;
 
     fn saved(byte: u8) -> SavedToken {
-        SavedToken { session: SessionId::new([byte; 16]), token: SessionToken::new([byte; 16]), attempt: 0 }
+        SavedToken {
+            session: SessionId::new([byte; 16]),
+            token: SessionToken::new([byte; 16]),
+            attempt: 0,
+        }
     }
 
     fn directory(name: &str) -> PathBuf {

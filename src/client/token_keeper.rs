@@ -22,10 +22,10 @@ struct Kept {
     file: Mutex<TokenFile>,
     /// What is to be written next. A later content replaces an earlier one, so what
     /// is written last is the newest, in whatever order the threads run.
-    newest: Mutex<Option<Content>>,
+    newest: Mutex<Option<FileContent>>,
 }
 
-enum Content {
+enum FileContent {
     Saved(SavedToken),
     Nothing,
 }
@@ -39,30 +39,30 @@ impl TokenKeeper {
     /// The saved token, if there is one and it can be read in time.
     pub(super) async fn load(&self) -> Option<SavedToken> {
         let kept = Arc::clone(self.0.as_ref()?);
-        let reading = spawn_blocking(move || lock(&kept.file).load());
+        let reading = spawn_blocking(move || kept.file().load());
         timeout(WRITE_TIMEOUT, reading).await.ok()?.ok()?
     }
 
     /// Saves `token`, and waits until it is written, or for a second.
     pub(super) async fn save(&self, token: SavedToken) {
-        self.put(Content::Saved(token)).await;
+        self.put(FileContent::Saved(token)).await;
     }
 
     /// Saves `token` soon.
     pub(super) fn save_soon(&self, token: SavedToken) {
         // A task is not needed to drive it: the thread runs by itself.
-        drop(self.put(Content::Saved(token)));
+        drop(self.put(FileContent::Saved(token)));
     }
 
     /// Removes the saved token, and waits as [`save`](Self::save) does.
     pub(super) async fn forget(&self) {
-        self.put(Content::Nothing).await;
+        self.put(FileContent::Nothing).await;
     }
 
     /// Begins to write at once, and waits when polled.
-    fn put(&self, content: Content) -> impl Future<Output = ()> + use<> {
+    fn put(&self, content: FileContent) -> impl Future<Output = ()> + use<> {
         let writing = self.0.as_ref().map(|kept| {
-            *lock(&kept.newest) = Some(content);
+            *kept.newest() = Some(content);
             let kept = Arc::clone(kept);
             spawn_blocking(move || kept.write_newest())
         });
@@ -77,21 +77,25 @@ impl TokenKeeper {
 }
 
 impl Kept {
+    fn file(&self) -> MutexGuard<'_, TokenFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Option<FileContent>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn write_newest(&self) {
-        let file = lock(&self.file);
-        let written = match lock(&self.newest).take() {
+        let file = self.file();
+        let written = match self.newest().take() {
             None => return,
-            Some(Content::Saved(token)) => file.save(token),
-            Some(Content::Nothing) => file.forget(),
+            Some(FileContent::Saved(token)) => file.save(token),
+            Some(FileContent::Nothing) => file.forget(),
         };
         if let Err(error) = written {
             warn!(%error, path = %file.path().display(), "cannot write the resume token");
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -111,7 +115,7 @@ mod tests {
         let keeper = TokenKeeper::new(Some(file));
         let kept = Arc::clone(keeper.0.as_ref().unwrap());
         // A disk that does not answer.
-        let disk = lock(&kept.file);
+        let disk = kept.file();
         for attempt in 1..=3 {
             keeper.save_soon(token(attempt));
         }

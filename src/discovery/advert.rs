@@ -16,8 +16,9 @@ use crate::{
 pub struct Advert {
     /// The session's display name: 1 to 64 plain characters.
     pub session: String,
-    /// The id of the session, by which a client finds it again at another address.
-    /// [`DiscoveryServer::follow`](super::DiscoveryServer::follow) sets it.
+    /// The id of the session, as in the host's
+    /// [`identity`](crate::Dispatcher::identity). By it a client finds the session again
+    /// at another address; it cannot if this is `None`, the default.
     pub session_id: Option<SessionId>,
     /// The protocol version of the host.
     pub protocol: u32,

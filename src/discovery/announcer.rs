@@ -123,19 +123,15 @@ impl DiscoveryServer {
         Ok(())
     }
 
-    /// Announces the id of the session of `studio`, and the number of its participants
-    /// until it is closed. It announces at most once a second, and then the current number.
+    /// Announces the number of participants in the session of `studio` until that
+    /// is closed. It announces at most once a second, and then the current number.
     ///
     /// `events` are those of `studio`. Subscribe your UI first: the first
     /// subscriber also receives the events of joining.
     pub async fn follow<M: Model>(&self, studio: &dyn Dispatcher<M>, mut events: Events<M>) {
         while !matches!(studio.status(), Status::Closed { .. }) {
             let participants = studio.state().roster.participants.len();
-            let session_id = Some(studio.identity().session);
-            let updated = self.change(|advert| {
-                advert.session_id = session_id;
-                advert.participants = u32::try_from(participants).unwrap_or(u32::MAX);
-            });
+            let updated = self.update(u32::try_from(participants).unwrap_or(u32::MAX));
             let earliest = Instant::now() + MIN_ANNOUNCE_INTERVAL;
             match updated {
                 Ok(()) if !participants_may_change(&mut events).await => return,

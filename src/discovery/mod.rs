@@ -27,7 +27,9 @@
 //! let events = studio.events();
 //! if let Status::Hosting { address: Some(address) } = studio.status() {
 //!     let config = DiscoveryConfig::default();
-//!     let server = DiscoveryServer::announce(Advert::new("Friday jam")?, address, &config)?;
+//!     let session_id = Some(studio.identity().session);
+//!     let advert = Advert { session_id, ..Advert::new("Friday jam")? };
+//!     let server = DiscoveryServer::announce(advert, address, &config)?;
 //!     let studio = studio.clone();
 //!     tokio::spawn(async move {
 //!         server.follow(&*studio, studio.events()).await;

@@ -5,7 +5,7 @@ use std::{
     fmt, io,
     net::SocketAddr,
     pin::pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -52,13 +52,13 @@ impl SessionConnector {
     /// that was found.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        *lock(&self.address)
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where discovery lists the session, except at `known`, best address first.
     fn addresses_elsewhere(&self, known: SocketAddr) -> Vec<SocketAddr> {
         let Some(session) = self.session else { return Vec::new() };
-        let mut browser = lock(&self.browser);
+        let mut browser = self.browser.lock().unwrap_or_else(PoisonError::into_inner);
         if browser.is_none() {
             let browsing = DiscoveryClient::browse(&self.config);
             *browser =
@@ -71,8 +71,8 @@ impl SessionConnector {
     }
 
     fn connected(&self, address: SocketAddr) {
-        *lock(&self.address) = address;
-        if let Some(browser) = lock(&self.browser).take() {
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = address;
+        if let Some(browser) = self.browser.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Its end blocks until the goodbye packets are sent.
             spawn_blocking(|| drop(browser));
         }
@@ -117,12 +117,6 @@ impl Connector for SessionConnector {
     }
 }
 
-async fn connect_to(
-    address: SocketAddr,
-) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> {
+async fn connect_to(address: SocketAddr) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> {
     TcpConnector { address: address.to_string() }.connect().await
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -246,6 +246,9 @@ pub enum ServerMessage<M: Model = Studio> {
     PrivilegeDenied {
         /// The participant that has it.
         holder: OwnerInfo,
+        /// For how long it is still reserved for the holder, which is away; `None` if
+        /// the holder is connected.
+        reserved: Option<Millis>,
     },
     /// The privilege was taken from the client.
     PrivilegeRevoked {
@@ -478,13 +481,22 @@ pub enum ProtocolError {
         /// The limit.
         limit: u32,
     },
-    /// Another connection resumed with the client's token.
+    /// Another connection has resumed with the client's token, by a later attempt.
     #[error("another program has taken your place")]
     Superseded,
-    /// The client sent nothing for too long.
-    #[error("nothing was heard from the client for {seconds} s")]
+    /// The client sent nothing for too long, and is suspended.
+    #[error("the client sent nothing for {seconds} s")]
     Silent {
         /// The time limit, in seconds.
         seconds: u64,
     },
+    /// The client was away for longer than its place is kept.
+    #[error("the client was away for over {seconds} s, so its place is gone")]
+    Expired {
+        /// The resume window, in seconds.
+        seconds: u64,
+    },
+    /// The client has left the session.
+    #[error("the client has left the session")]
+    Left,
 }

@@ -305,9 +305,9 @@ impl<M: Model> Mirror<M> {
             ServerMessage::PrivilegeGranted => {
                 self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
             }
-            ServerMessage::PrivilegeDenied { holder } => {
+            ServerMessage::PrivilegeDenied { holder, reserved } => {
                 self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
-                self.outputs.events.push_back(SessionEvent::PrivilegeDenied { holder });
+                self.outputs.events.push_back(SessionEvent::PrivilegeDenied { holder, reserved });
             }
             ServerMessage::Pong { nonce } => {
                 self.outbox.acknowledge(|sent| *sent == ClientMessage::Ping { nonce });

@@ -71,8 +71,7 @@ async fn client_follows_its_session_to_another_address() {
     ana.dispatch(cutoff(BASS, 800.0)).unwrap();
     // Another session of the same name appears first. It learns nothing.
     let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let _other =
-        announce(SessionId::new([1; 16]), other.local_addr().unwrap(), &lan);
+    let _other = announce(SessionId::new([1; 16]), other.local_addr().unwrap(), &lan);
     tokio::select! {
         _ = other.accept() => panic!("it connects to another session"),
         () = sleep(Duration::from_secs(3)) => {}

@@ -15,7 +15,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Remote, SECOND, options, scripted_host::{Accepted, ScriptedHost, frame}};
+use super::{
+    Remote, SECOND, options,
+    scripted_host::{Accepted, ScriptedHost, frame},
+};
 use crate::harness::{BASS, cutoff};
 
 const PIPE: usize = 64 * 1024;
