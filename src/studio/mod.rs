@@ -6,7 +6,8 @@
 //!
 //! - `silent_engine` and `client_state` use everything below;
 //! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
-//!   `access`, `lookup`, `patch`, `reversible`, `state_digest`, `unsaved_mark`, `starter`;
+//!   `access`, `lookup`, `patch`, `reversible`, `description`, `state_digest`,
+//!   `unsaved_mark`, `starter`;
 //! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
 //!   `instrument`, then `source` and `effect`, then `plugin`;
 //! - `project`, `globals`, and lowest `common`.
@@ -18,6 +19,7 @@ mod arrangement;
 mod automation;
 mod client_state;
 mod common;
+mod description;
 mod drums;
 mod effect;
 mod globals;
@@ -214,6 +216,10 @@ impl Model for Studio {
 
     fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool {
         reversible::continues(previous, next)
+    }
+
+    fn describe(state: &StudioState, action: &NetworkAction) -> String {
+        description::describe(state, action)
     }
 
     fn diff_reversible(from: &StudioState, to: &StudioState) -> Vec<ReversibleChange<StudioPatch>> {

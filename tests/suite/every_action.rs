@@ -383,7 +383,7 @@ pub fn read(json: &str) -> NetworkAction {
 }
 
 /// An action for each kind of source and of effect.
-fn every_kind() -> impl Iterator<Item = NetworkAction> {
+pub fn every_kind() -> impl Iterator<Item = NetworkAction> {
     let set = |setting| NetworkAction::Instrument(PAD, InstrumentAction::Set(setting));
     let sources = SourceKind::ALL.iter().map(move |kind| {
         let setting = SourceSetting::Kind(*kind);
