@@ -31,6 +31,7 @@ use imbolc_net::{
     model::InstrumentId,
     protocol::framing::Codec,
     server::HostOptions,
+    studio::ProjectNotice,
     transport::{seen_from_elsewhere, with_port},
 };
 use tokio::sync::mpsc;
@@ -255,8 +256,8 @@ fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
     {
         happens(format_args!("others join with: session join {there}"));
     }
-    if requests.saved.is_some() && !resumed {
-        happens("you joined as a new participant: your previous place is gone");
+    if let ProjectNotice::Kept(name) = &state.model.projects.notice {
+        happens(words::left_behind(name));
     }
     resumed
 }
