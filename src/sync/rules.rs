@@ -17,6 +17,9 @@ pub(crate) struct Applied<M: Model> {
     pub(crate) access: Access,
 }
 
+/// What a batch leads to, and the right that each of its actions required.
+pub(crate) type BatchOutcome<M> = (Arc<NetworkState<M>>, Vec<<M as Model>::Effect>, Vec<Access>);
+
 /// Runs functions of the model. `call` must not change what outlives a panic.
 ///
 /// # Errors
@@ -64,7 +67,7 @@ pub(crate) fn apply_batch<M: Model>(
     state: &Arc<NetworkState<M>>,
     actions: &[M::Action],
     apply: impl Fn(&Arc<NetworkState<M>>, &M::Action) -> Result<Applied<M>, Refusal>,
-) -> Result<(Arc<NetworkState<M>>, Vec<M::Effect>, Vec<Access>), Refusal> {
+) -> Result<BatchOutcome<M>, Refusal> {
     if actions.is_empty() || actions.len() > limits::BATCH {
         return Err(Refusal::Invalid(Invalid::unfit("a batch has 1 to 1,024 actions")));
     }
