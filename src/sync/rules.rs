@@ -37,7 +37,7 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Refusal>) -> Result<T,
 ///
 /// # Errors
 /// [`Refusal::Malformed`] if not.
-pub(crate) fn check_portable<M: Model>(action: &M::Action) -> Result<(), Refusal> {
+pub(crate) fn check_encodable<M: Model>(action: &M::Action) -> Result<(), Refusal> {
     framing::check_portable(action).map_err(|error| Refusal::Malformed { detail: error.detail() })
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn check_portable<M: Model>(action: &M::Action) -> Result<(), Refusal
 /// [`Refusal::InBatch`] for the first one that is not portable.
 pub(crate) fn check_batch<M: Model>(actions: &[M::Action]) -> Result<(), Refusal> {
     (0..).zip(actions).try_for_each(|(index, action)| {
-        check_portable::<M>(action).map_err(in_batch(actions, index))
+        check_encodable::<M>(action).map_err(in_batch(actions, index))
     })
 }
 
