@@ -219,7 +219,7 @@ impl<M: Model> Mirror<M> {
     }
 
     fn submit(&mut self, op: Op<M>) -> Result<ActionNumber, MirrorError> {
-        op.check_portable()?;
+        op.check_encodable()?;
         let mut log = self.prediction.log(&self.confirmation).clone();
         self.prediction.state = op.predict(&self.prediction.state, &mut log, self.me.client)?;
         Ok(self.prediction.push(op, log))

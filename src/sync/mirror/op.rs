@@ -34,9 +34,9 @@ impl<M: Model> Op<M> {
     ///
     /// # Errors
     /// If not.
-    pub(super) fn check_portable(&self) -> Result<(), Refusal> {
+    pub(super) fn check_encodable(&self) -> Result<(), Refusal> {
         match self {
-            Self::Act { action, .. } => rules::check_portable::<M>(action),
+            Self::Act { action, .. } => rules::check_encodable::<M>(action),
             Self::Batch { actions, .. } => rules::check_batch::<M>(actions),
             Self::Undo(_) => Ok(()),
         }

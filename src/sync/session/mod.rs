@@ -288,7 +288,7 @@ impl<M: Model> Session<M> {
         actor: ClientId,
         action: &M::Action,
     ) -> Result<Applied<M>, Refusal> {
-        rules::check_portable::<M>(action)?;
+        rules::check_encodable::<M>(action)?;
         if !self.is_local {
             return rules::apply_checked(state, actor, action);
         }
@@ -301,7 +301,7 @@ impl<M: Model> Session<M> {
 
     fn apply_unchecked(&mut self, actor: ClientId, action: &M::Action) {
         let applied = rules::guarded(|| {
-            rules::check_portable::<M>(action)?;
+            rules::check_encodable::<M>(action)?;
             let applied = rules::apply_unchecked(&self.state, actor, action)?;
             Ok((applied, is_barrier::<M>(std::slice::from_ref(action))))
         });
