@@ -351,7 +351,7 @@ fn mismatch_is_answered_with_the_supported_version() {
     };
     expect_error_before_hello(
         hello("protocol", json!(1)),
-        &json!({"WrongProtocol": {"speaks": 3}}),
+        &json!({"WrongProtocol": {"speaks": 4}}),
     );
     let of_the_future = json!({"Hello": {"protocol": 4, "who": "Eve"}});
     expect_error_before_hello(
