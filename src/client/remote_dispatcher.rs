@@ -75,7 +75,8 @@ impl<M: Model> RemoteDispatcher<M> {
         options: JoinOptions,
     ) -> Result<Self, ConnectionError> {
         let saved = options.token_file.as_ref().and_then(TokenFile::load);
-        let resume = saved.map(|saved| Resume { token: saved.token, seq: None, answered: None });
+        let resume =
+            saved.map(|saved| Resume { token: saved.token, seq: None, answered: None, history: 0 });
         let mut reconnector = Reconnector::new(connector, options);
         let handshake = match reconnector.handshake::<M>(resume).await {
             Err(ConnectionError::ResumeRefused(_)) => reconnector.handshake(None).await?,

@@ -63,6 +63,14 @@ pub enum SessionEvent<M: Model> {
         /// Why it is refused.
         reason: Refusal,
     },
+    /// Something that you played during a take, or as the host anybody, was not
+    /// recorded. Reported once for each reason and take.
+    NotRecorded {
+        /// What was not recorded, in words.
+        what: String,
+        /// The reason.
+        reason: Refusal,
+    },
     /// The snapshot was replaced as a whole.
     Resynchronised(Resync),
     /// The client joined as a new participant, because the host has another session

@@ -149,7 +149,7 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
         checks_digests: false,
         resume: None,
     };
-    let resume = Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)) };
+    let resume = Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)), history: 2 };
     let again = Hello { resume: Some(resume), own: vec![], privilege: false, ..hello.clone() };
     let put = imbolc_net::studio::NetworkAction::PianoRoll(LEAD, PianoRollAction::Add(note()));
     let key = imbolc_net::studio::NetworkAction::Instrument(

@@ -20,6 +20,7 @@
 
 mod admission;
 mod base_log;
+mod history;
 mod incoming;
 mod member;
 mod ownership;
@@ -39,6 +40,7 @@ use std::{
 
 pub use admission::{Admission, Rejected, checked_name};
 use base_log::BaseLog;
+use history::{Take, Unrecorded};
 pub use incoming::MessageOutcome;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
@@ -49,7 +51,7 @@ pub use session_output::SessionOutput;
 pub use transmit::{Next, Outgoing, Update};
 
 use crate::{
-    model::{Access, Metering, Model, UndoPolicy},
+    model::{Access, Metering, Model},
     protocol::{
         ClientId, NetworkState, Participant, ProtocolError, Refusal, Roster, Seq, ServerMessage,
         SessionId,
@@ -81,6 +83,8 @@ pub struct Session<M: Model> {
     pacers: Pacers,
     /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
+    take: Take,
+    unrecorded: VecDeque<Unrecorded>,
     /// What [`poll`](Self::poll) returns next.
     effects: VecDeque<M::Effect>,
     /// The last state that [`poll`](Self::poll) returned.
@@ -145,6 +149,8 @@ impl<M: Model> Session<M> {
             metering: (0, Metering::default()),
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             logs: BTreeMap::new(),
+            take: Take::default(),
+            unrecorded: VecDeque::new(),
             effects: VecDeque::new(),
             deadline: None,
         };
@@ -214,12 +220,6 @@ impl<M: Model> Session<M> {
         self.apply_undo(ClientId::HOST, Direction::Forth)
     }
 
-    /// Applies an action of the engine, without checking rights. An action that
-    /// makes no sense any more is ignored.
-    pub fn act_for_engine(&mut self, action: &M::Action) {
-        self.apply_unchecked(ClientId::HOST, action);
-    }
-
     /// Takes the current meters, and returns whether they have changed.
     pub fn meter(&mut self, metering: Metering) -> bool {
         let changed = self.metering.1 != metering;
@@ -245,6 +245,7 @@ impl<M: Model> Session<M> {
         let after = Arc::clone(&self.state);
         self.log(actor).record(now, continues, (action, access), &before, &after);
         self.clear_history(std::slice::from_ref(action));
+        self.settle_histories(now);
         Ok(())
     }
 
@@ -263,6 +264,7 @@ impl<M: Model> Session<M> {
         let after = Arc::clone(&self.state);
         self.log(actor).record_batch(now, (actions, rights), &before, &after);
         self.clear_history(actions);
+        self.settle_histories(now);
         Ok(())
     }
 
@@ -289,25 +291,6 @@ impl<M: Model> Session<M> {
         }
     }
 
-    fn apply_undo(
-        &mut self,
-        client: ClientId,
-        direction: Direction,
-    ) -> Result<UndoReport, Refusal> {
-        let state = Arc::clone(&self.state);
-        let is_local = self.is_local;
-        let applied = self.log(client).apply_undo(direction, &state, client, is_local)?;
-        self.advance(Arc::new(applied.state), applied.effects);
-        Ok(applied.report)
-    }
-
-    /// Clears every undo history if one of the actions replaces everything.
-    fn clear_history(&mut self, actions: &[M::Action]) {
-        if actions.iter().any(|action| M::undo_policy(action) == UndoPolicy::Barrier) {
-            self.logs.clear();
-        }
-    }
-
     fn edit_roster(&mut self, edit: impl FnOnce(&mut Roster)) {
         let mut roster = (*self.state.roster).clone();
         edit(&mut roster);
@@ -320,12 +303,9 @@ impl<M: Model> Session<M> {
 
     fn advance(&mut self, mut state: Arc<NetworkState<M>>, effects: Vec<M::Effect>) {
         Arc::make_mut(&mut state).seq = self.state.seq.next();
+        self.follow_take(&state);
         self.state = state;
         self.effects.extend(effects);
-    }
-
-    fn log(&mut self, client: ClientId) -> &mut UndoLog<M> {
-        self.logs.entry(client).or_default()
     }
 }
 

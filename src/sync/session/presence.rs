@@ -45,6 +45,7 @@ impl<M: Model> Session<M> {
             }
         }
         self.update_deadline();
+        self.settle_histories(now);
     }
 
     /// Computes when the next timer is due. To be called when a member is added,

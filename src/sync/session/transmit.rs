@@ -102,10 +102,9 @@ impl<M: Model> Session<M> {
     ) -> Result<Outgoing<M>, ProtocolError> {
         self.check(connection)?;
         let Self { config, state, members, bases, digester, metering, pacers, .. } = self;
-        let link = members
-            .get_mut(&connection.client)
-            .and_then(|member| member.link_mut())
-            .ok_or(ProtocolError::Superseded)?;
+        let member = members.get_mut(&connection.client).ok_or(ProtocolError::Superseded)?;
+        member.queue_history();
+        let link = member.link_mut().ok_or(ProtocolError::Superseded)?;
 
         let update = link.next_update(now, state);
         let mut messages = link.take_answers(now, update.is_some(), config);
