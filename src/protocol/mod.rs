@@ -237,18 +237,6 @@ pub enum ServerMessage<M: Model = Studio> {
         /// edited the same values since.
         kept: u32,
     },
-    /// The client's undo history has changed by something other than its own
-    /// numbered requests.
-    HistoryChanged(HistoryChange),
-    /// Something that was played during a take was not recorded. Sent once for each
-    /// reason and take.
-    NotRecorded {
-        /// What was not recorded, in at most 100 characters; empty if the model does
-        /// not say.
-        what: String,
-        /// The reason.
-        reason: Refusal,
-    },
     /// Answers a `RequestOwnership`.
     OwnershipAnswer {
         /// The requested instruments that the client owns now.
@@ -289,6 +277,18 @@ pub enum ServerMessage<M: Model = Studio> {
     Goodbye,
     /// The session ends.
     Shutdown,
+    /// The client's undo history has changed by something other than its own
+    /// numbered requests.
+    HistoryChanged(HistoryChange),
+    /// Something that was played during a take was not recorded. Sent once for each
+    /// reason and take.
+    NotRecorded {
+        /// What was not recorded, in at most 100 characters; empty if the model does
+        /// not say.
+        what: String,
+        /// The reason.
+        reason: Refusal,
+    },
 }
 
 /// A change of a client's undo history that is not due to a request of the client.

@@ -1,0 +1,1 @@
+//! What the histories of a session keep alive is bounded.
