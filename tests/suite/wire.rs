@@ -373,7 +373,7 @@ fn server_messages_are_pinned() {
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..18).collect::<Vec<_>>(), "a variant has no sample");
+    assert_eq!(seen, (0..20).collect::<Vec<_>>(), "a variant has no sample");
 }
 
 #[test]

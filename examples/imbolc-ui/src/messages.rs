@@ -157,6 +157,9 @@ impl MessageLog {
             }
             SessionEvent::Undone(report) => self.push_undo("last step undone", report.kept),
             SessionEvent::Redone(report) => self.push_undo("step redone", report.kept),
+            SessionEvent::NotRecorded { what, reason } => {
+                self.push(Tone::Bad, format!("not recorded: {what}: {reason}"));
+            }
             SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
             SessionEvent::NewSession { unanswered, .. } => {
                 let lost = match unanswered.len() {

@@ -85,7 +85,10 @@ fn take_is_one_step_of_its_player() {
     later(
         &mut harness,
         &mut ana,
-        NetworkAction::PianoRoll(BASS, PianoRollAction::Add(note(0, 40))),
+        NetworkAction::PianoRoll(
+            BASS,
+            PianoRollAction::Add(Note { velocity: Velocity::of(50), ..note(0, 40) }),
+        ),
     );
     let start = harness.session.state().model.piano_roll.clone();
     record(&mut harness);
