@@ -250,6 +250,9 @@ pub enum ServerMessage<M: Model = Studio> {
     PrivilegeDenied {
         /// The participant that has it.
         holder: OwnerInfo,
+        /// For how long it is still reserved for the holder, which is away; `None` if
+        /// the holder is connected.
+        reserved: Option<Millis>,
     },
     /// The privilege was taken from the client.
     PrivilegeRevoked {
@@ -373,7 +376,7 @@ pub struct Reconnected {
 pub enum ReconnectRefusal {
     /// The token is unknown, was replaced, or its resume window is over. The three
     /// are not told apart, so that a guessed token reveals nothing.
-    #[error("the token is unknown or has expired")]
+    #[error("the host no longer keeps your place")]
     UnknownToken,
 }
 
@@ -509,13 +512,22 @@ pub enum ProtocolError {
         /// The limit.
         limit: u32,
     },
-    /// Another connection resumed with the client's token.
-    #[error("another connection has taken over")]
+    /// Another connection has resumed with the client's token, by a later attempt.
+    #[error("another program has taken your place")]
     Superseded,
-    /// The client sent nothing for too long.
+    /// The client sent nothing for too long, and is suspended.
     #[error("the client sent nothing for {seconds} s")]
     Silent {
         /// The time limit, in seconds.
         seconds: u64,
     },
+    /// The client was away for longer than its place is kept.
+    #[error("the client was away for over {seconds} s, so its place is gone")]
+    Expired {
+        /// The resume window, in seconds.
+        seconds: u64,
+    },
+    /// The client has left the session.
+    #[error("the client has left the session")]
+    Left,
 }

@@ -39,7 +39,10 @@ use crate::{
         Reconnected, Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken,
         StateDigest, StatePatch, Welcome,
     },
-    sync::{Resync, SessionEvent, UndoReport, digester::Digester, roster_events, undo::Direction},
+    sync::{
+        PlaceLoss, Resync, SessionEvent, UndoReport, digester::Digester, roster_events,
+        undo::Direction,
+    },
     util::time::Timestamp,
 };
 
@@ -311,9 +314,9 @@ impl<M: Model> Mirror<M> {
             ServerMessage::PrivilegeGranted => {
                 self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
             }
-            ServerMessage::PrivilegeDenied { holder } => {
+            ServerMessage::PrivilegeDenied { holder, reserved } => {
                 self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
-                self.outputs.events.push_back(SessionEvent::PrivilegeDenied { holder });
+                self.outputs.events.push_back(SessionEvent::PrivilegeDenied { holder, reserved });
             }
             ServerMessage::Pong { nonce } => {
                 self.outbox.acknowledge(|sent| *sent == ClientMessage::Ping { nonce });
@@ -460,6 +463,7 @@ impl<M: Model> Mirror<M> {
         let unanswered = pending.filter(|pending| pending.contained_in.is_none());
         let event = SessionEvent::NewSession {
             session: self.me.session,
+            why: PlaceLoss::between(old.me.session, self.me.session),
             unanswered: unanswered.flat_map(|pending| pending.op.into_actions()).collect(),
         };
         let joined = std::mem::replace(&mut self.outputs, old.outputs);

@@ -91,6 +91,13 @@ pub struct Session<M: Model> {
     polled: Arc<NetworkState<M>>,
     /// No timer is due before this.
     deadline: Option<Timestamp>,
+    /// When the host last ran, as far as the session can tell.
+    awake: Timestamp,
+    /// The full state that was made last, and when.
+    latest_full: Option<(Timestamp, Arc<NetworkState<M>>)>,
+    /// The last connections of the latest clients that are gone, and why they are
+    /// gone: such a connection may be open still.
+    gone: VecDeque<(ConnectionId, ProtocolError)>,
 }
 
 /// When patches and meterings may leave.
@@ -153,6 +160,9 @@ impl<M: Model> Session<M> {
             unrecorded: VecDeque::new(),
             effects: VecDeque::new(),
             deadline: None,
+            awake: Timestamp::ZERO,
+            latest_full: None,
+            gone: VecDeque::new(),
         };
         session.claim_all_if_local();
         session.polled = Arc::clone(&session.state);
@@ -325,13 +335,27 @@ impl<M: Model> Session<M> {
 
     /// Whether `connection` is still the current one of its client.
     fn check(&self, connection: ConnectionId) -> Result<(), ProtocolError> {
-        match self.members.get(&connection.client).map(|member| &member.link_state) {
-            Some(LinkState::Connected(link)) if link.connection == connection.connection => Ok(()),
-            Some(LinkState::Connected(_)) => Err(ProtocolError::Superseded),
-            Some(LinkState::Suspended { .. }) | None => {
-                Err(ProtocolError::Silent { seconds: self.config.idle_timeout.as_secs() })
-            }
+        let Some(member) = self.members.get(&connection.client) else {
+            let last = self.gone.iter().find(|(last, _)| last.client == connection.client);
+            return Err(match last {
+                Some((last, _)) if *last != connection => ProtocolError::Superseded,
+                Some((_, reason)) => reason.clone(),
+                None => self.expired(),
+            });
+        };
+        match &member.link_state {
+            _ if member.connection != connection => Err(ProtocolError::Superseded),
+            LinkState::Connected(_) => Ok(()),
+            LinkState::Suspended { .. } => Err(self.silent()),
         }
+    }
+
+    const fn silent(&self) -> ProtocolError {
+        ProtocolError::Silent { seconds: self.config.idle_timeout.as_secs() }
+    }
+
+    const fn expired(&self) -> ProtocolError {
+        ProtocolError::Expired { seconds: self.config.resume_window.as_secs() }
     }
 }
 

@@ -56,11 +56,11 @@ fn steps_survive_giving_up_the_privilege() {
     let ben = harness.join("Ben", &[]);
     harness.session.act(harness.now, &tempo(99.0)).unwrap();
     harness.session.release_privilege(ClientId::HOST);
-    harness.session.request_privilege(ben.id()).unwrap();
+    harness.session.request_privilege(harness.now, ben.id()).unwrap();
     let refused = harness.session.undo();
     assert!(matches!(refused, Err(Refusal::NotPrivileged { holder: Some(_) })), "{refused:?}");
     assert_eq!(harness.session.state().model.session.tempo.get(), 99.0);
-    harness.session.request_privilege(ClientId::HOST).unwrap();
+    harness.session.request_privilege(harness.now, ClientId::HOST).unwrap();
     assert_eq!(kept(harness.session.undo()), Ok(0));
     assert_eq!(harness.session.state().model.session.tempo.get(), 120.0);
 }
