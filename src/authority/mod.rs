@@ -11,7 +11,9 @@ pub(crate) mod local_dispatcher;
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    task::Poll,
     thread::Thread,
     time::Duration,
 };
@@ -232,7 +234,8 @@ impl<M: Model> Authority<M> {
         let mut core = self.lock();
         let now = self.clock.now();
         let due = core.deadline();
-        let result = change(&mut core, now);
+        // After a panic, what was done before it is published all the same.
+        let result = catch_unwind(AssertUnwindSafe(|| change(&mut core, now)));
         core.drain(now);
 
         let changed = core.outdated.take().map(|before| (before, Arc::clone(core.session.state())));
@@ -261,7 +264,7 @@ impl<M: Model> Authority<M> {
         if is_sooner {
             self.wake_timers();
         }
-        result
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn tell(&self, before: &NetworkState<M>, after: &NetworkState<M>) {
@@ -298,6 +301,10 @@ impl<M: Model> Authority<M> {
     /// How long it is until `time`.
     pub(crate) fn until(&self, time: Timestamp) -> Duration {
         time.since(self.clock.now())
+    }
+
+    pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
+        self.lock().engine.poll_close()
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {

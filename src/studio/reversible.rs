@@ -28,7 +28,7 @@ use super::{
     patch::{StudioChange, StudioPatch, diff_arrangement},
     piano_roll::{PianoRollAction, Track, TrackChange},
     plugin::{LoadedSetting, device::Device, registry::Registry},
-    project::{ProjectAction, Projects},
+    project::Projects,
     project_report::{ProjectOutcome, ProjectReport},
     source::SourceSetting,
     studio_state::StudioState,
@@ -58,8 +58,7 @@ pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
         | NetworkAction::Session(_)
         | NetworkAction::Mixer(_) => UndoPolicy::Step,
         // Nothing that an undo could restore survives a replaced studio.
-        NetworkAction::Project(ProjectAction::New)
-        | NetworkAction::ProjectReport(ProjectReport {
+        NetworkAction::ProjectReport(ProjectReport {
             outcome: ProjectOutcome::Loaded(..), ..
         }) => UndoPolicy::Barrier,
         NetworkAction::Instrument(

@@ -216,13 +216,14 @@ pub const ACTIONS: &[&str] = &[
     r#"{"Project":{"RestoreCheckpoint":"before the bridge"}}"#,
     r#"{"Project":{"DeleteCheckpoint":"before the bridge"}}"#,
     r#"{"Project":"List"}"#,
+    // What the restored checkpoint replaced.
+    r#"{"Project":{"Recover":"0001 Song"}}"#,
     r#"{"Project":"New"}"#,
     r#"{"Project":{"Load":"Song"}}"#,
 ];
 
 /// An action that only the engine may send.
-const REPORT: &str =
-    r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[]}}}}"#;
+const REPORT: &str = r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[],"saved":null,"recovered":[]}}}}"#;
 
 /// Names the variants of each family in an exhaustive match, so that a missing variant does not
 /// compile.
@@ -267,6 +268,7 @@ families! {
     Target { Instrument, Pad, Drums, Hosted, Bus, LayerGroup, Master, Session, }
     ProjectAction {
         New, Save, SaveAs, Load, List, CreateCheckpoint, RestoreCheckpoint, DeleteCheckpoint,
+        Recover,
     }
     DrumAction { Set, Step, Euclid, ClearRegion, Paste, Chop, AssignSlices, }
     DrumSetting {

@@ -16,10 +16,12 @@ mod discovery;
 mod documents;
 mod every_action;
 mod every_byte;
+mod faulty_model;
 #[path = "../../benches/fixture/mod.rs"]
 mod fixture;
 mod harness;
 mod ledger;
+mod old_projects;
 mod other_model;
 mod processes;
 mod projects;

@@ -9,8 +9,8 @@ use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{OwnerInfo, Roster},
     studio::{
-        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, Studio,
-        StudioChange, StudioState, Target, TransportSetting,
+        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
+        Studio, StudioChange, StudioState, Target, TransportSetting,
     },
     util::quantity::Pitch,
 };
@@ -140,11 +140,18 @@ pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<Str
     }
     match new {
         ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
+        ProjectNotice::Kept(name) => Some(Ok(left_behind(name))),
         ProjectNotice::Done(done) => Some(Ok(format!("done: {}", project_task(done)))),
         ProjectNotice::Failed(failed, why) => {
             Some(Err(format!("failed: {}: {}", project_task(failed), project_failure(why))))
         }
     }
+}
+
+/// What a program left behind that ended with unsaved work.
+#[must_use]
+pub fn left_behind(name: &ProjectName) -> String {
+    format!("a session ended with unsaved work; bring it back with :recover {name}")
 }
 
 /// Why a project could not be saved or loaded, and how to fix it if that is known.
@@ -153,6 +160,9 @@ pub fn project_failure(why: &ProjectFailure) -> String {
     match why {
         ProjectFailure::NoDirectory => {
             "the host has no project directory: start it with --project-dir DIR".into()
+        }
+        ProjectFailure::BackupIsWhole { why, backup } => {
+            format!("{why}; its backup is whole: load it with :load {backup}")
         }
         why => why.to_string(),
     }
@@ -169,6 +179,7 @@ fn project_task(action: &ProjectAction) -> String {
         ProjectAction::CreateCheckpoint(name) => format!("checkpoint “{name}”"),
         ProjectAction::RestoreCheckpoint(name) => format!("restore “{name}”"),
         ProjectAction::DeleteCheckpoint(name) => format!("delete checkpoint “{name}”"),
+        ProjectAction::Recover(name) => format!("recover “{name}”"),
     }
 }
 

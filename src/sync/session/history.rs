@@ -44,23 +44,31 @@ impl<M: Model> Session<M> {
     /// player and the host are told.
     pub fn act_for_engine(&mut self, action: &M::Action) {
         let before = Arc::clone(&self.state);
-        let recorded = M::undo_policy(action) == UndoPolicy::Step;
-        match rules::apply_unchecked(&before, ClientId::HOST, action) {
+        let policy = rules::guarded(|| Ok(M::undo_policy(action)));
+        let is_recorded = policy == Ok(UndoPolicy::Step);
+        let applied = rules::guarded(|| {
+            rules::check_portable::<M>(action)?;
+            rules::apply_unchecked(&before, ClientId::HOST, action)
+        });
+        match applied {
             Ok(Applied { state, effects, access }) => {
-                self.advance(state, effects);
-                self.clear_history(std::slice::from_ref(action));
-                if recorded && let Some(player) = self.player(access) {
+                let state = self.numbered(state);
+                self.advance(state, effects, policy == Ok(UndoPolicy::Barrier));
+                if is_recorded && let Some(player) = self.player(access) {
                     self.record_take(player, (action, access), &before);
                 }
             }
-            Err(reason) if recorded => self.tell_unrecorded(action, reason),
+            Err(reason) if is_recorded => self.tell_unrecorded(action, reason),
             Err(_) => {}
         }
     }
 
     /// Begins a take if the engine records in `next` and did not before.
     pub(super) fn follow_take(&mut self, next: &NetworkState<M>) {
-        if M::is_recording(&next.model) && !M::is_recording(&self.state.model) {
+        let is_recording = |state: &NetworkState<M>| {
+            rules::guarded(|| Ok(M::is_recording(&state.model))).unwrap_or_default()
+        };
+        if is_recording(next) && !is_recording(&self.state) {
             let roster = Some(Arc::clone(&next.roster));
             self.take = Take { number: self.take.number + 1, roster, told: Vec::new() };
         }
@@ -90,19 +98,25 @@ impl<M: Model> Session<M> {
         before: &Arc<NetworkState<M>>,
     ) {
         let (take, after) = (self.take.number, Arc::clone(&self.state));
-        if self.log(player).record_take(take, (action, access), before, &after) {
+        let log = self.log(player);
+        let is_new = rules::guarded(|| Ok(log.record_take(take, (action, access), before, &after)));
+        if is_new == Ok(true) {
             self.note_history_change(player, false);
         }
     }
 
     fn tell_unrecorded(&mut self, action: &M::Action, reason: Refusal) {
-        let player = self.player(M::access(&self.state.model, action));
+        let words = || {
+            let model = &self.state.model;
+            Ok((M::access(model, action), M::describe(model, action)))
+        };
+        let Ok((access, what)) = rules::guarded(words) else { return };
+        let player = self.player(access);
         let news = (player, reason);
         if self.take.told.contains(&news) || self.take.told.len() >= MAX_REASONS {
             return;
         }
         self.take.told.push(news.clone());
-        let what = M::describe(&self.state.model, action);
         let (player, reason) = news;
         if let Some(player) = player {
             let (what, reason) = (what.clone(), reason.clone());
@@ -119,20 +133,20 @@ impl<M: Model> Session<M> {
     ) -> Result<UndoReport, Refusal> {
         let state = Arc::clone(&self.state);
         let is_local = self.is_local;
-        let applied = self.log(client).apply_undo(direction, &state, client, is_local)?;
+        let log = self.log(client);
+        let applied = rules::guarded(|| log.apply_undo(direction, &state, client, is_local))?;
         if applied.report.changed > 0 {
-            self.advance(Arc::new(applied.state), applied.effects);
+            let state = self.numbered(Arc::new(applied.state));
+            self.advance(state, applied.effects, false);
         }
         Ok(applied.report)
     }
 
-    /// Clears every undo history if one of the actions replaces everything.
-    pub(super) fn clear_history(&mut self, actions: &[M::Action]) {
-        if actions.iter().any(|action| M::undo_policy(action) == UndoPolicy::Barrier) {
-            self.logs.clear();
-            for client in self.members.keys().copied().collect::<Vec<_>>() {
-                self.note_history_change(client, true);
-            }
+    /// Clears every undo history: the whole state was replaced.
+    pub(super) fn clear_histories(&mut self) {
+        self.logs.clear();
+        for client in self.members.keys().copied().collect::<Vec<_>>() {
+            self.note_history_change(client, true);
         }
     }
 

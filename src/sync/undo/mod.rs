@@ -19,6 +19,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     model::{Access, Invalid, Model, UndoPolicy},
     protocol::{ClientId, HistoryChange, NetworkState, Refusal},
+    sync::rules,
     util::time::Timestamp,
 };
 
@@ -58,6 +59,9 @@ impl<M: Model> UndoLog<M> {
     /// Records an action, with the right that it required, that led from `before`
     /// to `after`. `continues` is what [`continues`](Self::continues) returned where
     /// the action was dispatched.
+    ///
+    /// It changes nothing before the last call of the model, because the model may
+    /// panic.
     pub(crate) fn record(
         &mut self,
         now: Timestamp,
@@ -84,7 +88,8 @@ impl<M: Model> UndoLog<M> {
         self.undone = StepStack::default();
     }
 
-    /// Records a batch, with the right that each action required, as one step.
+    /// Records a batch, with the right that each action required, as one step. As
+    /// [`record`](Self::record), it changes nothing before the last call of the model.
     pub(crate) fn record_batch(
         &mut self,
         now: Timestamp,
@@ -146,8 +151,12 @@ impl<M: Model> UndoLog<M> {
     /// Settles the steps that no action at `now` or later, in the state `current`,
     /// extends, and drops the oldest ones if that is too much.
     pub(crate) fn settle(&mut self, now: Timestamp, current: &Arc<NetworkState<M>>) {
-        self.done.settle(|step| step.is_final(now, current));
-        self.undone.settle(|_| true);
+        // A step that the model cannot settle stays as it is.
+        let _ = rules::guarded(|| {
+            self.done.settle(|step| step.is_final(now, current));
+            self.undone.settle(|_| true);
+            Ok(())
+        });
         while self.weight() > MAX_WEIGHT && self.drop_oldest() {}
     }
 
@@ -167,6 +176,7 @@ impl<M: Model> UndoLog<M> {
     /// # Errors
     /// If there is no step, only the authority knows which it is, or `actor` may not
     /// do it now. A step that is refused stays, so that it can be tried again.
+    /// It is forgotten if the model panics.
     pub(crate) fn apply_undo(
         &mut self,
         direction: Direction,
