@@ -9,8 +9,8 @@ use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{OwnerInfo, Roster},
     studio::{
-        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
-        Studio, StudioChange, StudioState, Target, TransportSetting,
+        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, Studio,
+        StudioChange, StudioState, Target, TransportSetting,
     },
     util::quantity::Pitch,
 };
@@ -139,8 +139,7 @@ pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<Str
         return None;
     }
     match new {
-        ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
-        ProjectNotice::Kept(name) => Some(Ok(left_behind(name))),
+        ProjectNotice::Nothing | ProjectNotice::Kept(_) | ProjectNotice::Working(_) => None,
         ProjectNotice::Done(done) => Some(Ok(format!("done: {}", project_task(done)))),
         ProjectNotice::Failed(failed, why) => {
             Some(Err(format!("failed: {}: {}", project_task(failed), project_failure(why))))
@@ -148,10 +147,15 @@ pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<Str
     }
 }
 
-/// What a program left behind that ended with unsaved work.
+/// That an earlier program has kept unsaved work, and how to bring it back.
 #[must_use]
-pub fn left_behind(name: &ProjectName) -> String {
-    format!("a session ended with unsaved work; bring it back with :recover {name}")
+pub fn kept_work(studio: &StudioState) -> Option<String> {
+    match &studio.projects.notice {
+        ProjectNotice::Kept(name) => {
+            Some(format!("unsaved work of the last time is kept: “:recover {name}” brings it back"))
+        }
+        _ => None,
+    }
 }
 
 /// Why a project could not be saved or loaded, and how to fix it if that is known.
@@ -169,7 +173,8 @@ pub fn project_failure(why: &ProjectFailure) -> String {
 }
 
 /// A project action; names stay as they are.
-fn project_task(action: &ProjectAction) -> String {
+#[must_use]
+pub fn project_task(action: &ProjectAction) -> String {
     match action {
         ProjectAction::New => "new project".into(),
         ProjectAction::Save => "save".into(),
