@@ -158,6 +158,9 @@ impl News {
             }
             SessionEvent::Undone(report) => self.print_step(Step::Undo, report.kept),
             SessionEvent::Redone(report) => self.print_step(Step::Redo, report.kept),
+            SessionEvent::NotRecorded { what, reason } => {
+                complain(format_args!("not recorded: {what}: {reason}"));
+            }
             SessionEvent::NothingUndone { reason } => {
                 self.steps.pop_front();
                 complain(reason);

@@ -93,6 +93,14 @@ impl<M: Model> Op<M> {
         }
     }
 
+    /// When it was dispatched; `None` for an undo.
+    pub(super) const fn dispatched_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Act { at, .. } | Self::Batch { at, .. } => Some(*at),
+            Self::Undo(_) => None,
+        }
+    }
+
     pub(super) const fn is_redo(&self) -> bool {
         matches!(self, Self::Undo(Direction::Forth))
     }

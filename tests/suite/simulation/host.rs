@@ -9,7 +9,7 @@ use imbolc_net::{
         ClientId, Hello, ProtocolError, Resume, SessionId, SessionToken,
         framing::{self, Format},
     },
-    studio::NetworkAction,
+    studio::{AutomationAction, NetworkAction, PianoRollAction},
     sync::session::{
         Admission, ConnectionId, MessageOutcome, Rejected, Session, SessionOutput, Update,
     },
@@ -216,8 +216,13 @@ impl World<'_> {
             }
             HostAction::Engine(n) => {
                 let pool = self.plan.pool.iter().cycle().skip(*n).take(self.plan.pool.len());
-                let is_report = |action: &&_| matches!(action, NetworkAction::ProjectReport(_));
-                let Some(action) = pool.into_iter().find(is_report) else { return Ok(()) };
+                let is_of_engine = |action: &&_| match action {
+                    NetworkAction::ProjectReport(_) => n % 4 == 0,
+                    NetworkAction::PianoRoll(_, PianoRollAction::Paste(_))
+                    | NetworkAction::Automation(_, AutomationAction::Put(_)) => n % 4 != 0,
+                    _ => false,
+                };
+                let Some(action) = pool.into_iter().find(is_of_engine) else { return Ok(()) };
                 self.with_session(&Cause::Engine(action), |s, _| s.act_for_engine(action)).map(drop)
             }
             HostAction::Restart => {
