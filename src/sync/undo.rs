@@ -12,7 +12,10 @@ use crate::{
     model::{Access, InstrumentId, Invalid, Model, ReversibleChange, UndoPolicy},
     protocol::{ClientId, NetworkState, Refusal},
     sync::rules,
-    util::{ordmap::OrdMap, time::Timestamp},
+    util::{
+        ordmap::{Merged, OrdMap},
+        time::Timestamp,
+    },
 };
 
 /// How many steps are kept: more than a user remembers.
@@ -214,10 +217,8 @@ impl<M: Model> UndoLog<M> {
             if !unchecked {
                 step.authorise(state, actor)?;
             }
-            let changes = step.changes(direction);
             // A step that changed nothing is not worth a key press.
-            if !changes.is_empty() {
-                let applied = step.apply_changes(changes, state, actor);
+            if let Some(applied) = step.apply(direction, state, actor) {
                 // A step that exceeds a limit stays where it was, so that it can
                 // be tried again.
                 match (direction, applied.is_ok()) {
@@ -252,32 +253,43 @@ impl<M: Model> UndoStep<M> {
         }
     }
 
-    /// The changes to make, each with the change that reverts it.
-    fn changes(&self, direction: Direction) -> Vec<ReversibleChange<M::Patch>> {
+    /// The states before and after the step alone; `None` if changes of other
+    /// participants have made them impossible.
+    fn span(&self) -> Option<(M::State, M::State)> {
         let (before, after) = &self.first;
-        let mut changes = M::diff_reversible(&before.model, &after.model);
-        if !Arc::ptr_eq(after, &self.last) {
-            // A sweep: the difference between the first and the last value, without
-            // other changes made in between.
-            let mut began = self.last.model.clone();
-            let fits = changes.iter().all(|change| M::apply(&mut began, &change.backward).is_ok());
-            changes = if fits { M::diff_reversible(&began, &self.last.model) } else { Vec::new() };
+        if Arc::ptr_eq(after, &self.last) {
+            return Some((before.model.clone(), after.model.clone()));
         }
-        changes.into_iter().map(|change| directed(direction, change)).collect()
+        // A sweep: the difference between the first and the last value, without
+        // other changes made in between.
+        let mut began = self.last.model.clone();
+        let mut changes = M::diff_reversible(&before.model, &after.model).into_iter();
+        let fits = changes.all(|change| M::apply(&mut began, &change.backward).is_ok());
+        fits.then(|| (began, self.last.model.clone()))
     }
 
-    fn apply_changes(
+    /// Makes the change of the step in this direction; `None` if there is none.
+    fn apply(
         &self,
-        changes: Vec<ReversibleChange<M::Patch>>,
+        direction: Direction,
         state: &NetworkState<M>,
         actor: ClientId,
-    ) -> Result<AppliedUndo<M>, Refusal> {
+    ) -> Option<Result<AppliedUndo<M>, Refusal>> {
+        let (began, ended) = self.span()?;
+        let (mut from, to) = match direction {
+            Direction::Back => (ended, began),
+            Direction::Forth => (began, ended),
+        };
         let mut next = state.clone();
-        let kept = apply_unconflicted::<M>(&mut next.model, changes);
-        M::check_limits(&next.model)?;
-        let effects = M::effects_between(&state.model, &next.model);
-        self.settle_ownership(&mut next, actor);
-        Ok(AppliedUndo { state: next, effects, kept })
+        let mut merged = M::merge_collections(&mut next.model, &mut from, &to);
+        merged += apply_unconflicted::<M>(&mut next.model, &M::diff_reversible(&from, &to));
+        (merged != Merged::default()).then(|| {
+            M::check_limits(&next.model)?;
+            let effects = M::effects_between(&state.model, &next.model);
+            self.settle_ownership(&mut next, actor);
+            let kept = u32::try_from(merged.kept).unwrap_or(u32::MAX);
+            Ok(AppliedUndo { state: next, effects, kept })
+        })
     }
 
     /// A restored instrument belongs to `actor` again; a removed one to no
@@ -294,45 +306,55 @@ impl<M: Model> UndoStep<M> {
     }
 }
 
-/// The change with `forward` in the given direction.
-fn directed<P>(direction: Direction, change: ReversibleChange<P>) -> ReversibleChange<P> {
-    match direction {
-        Direction::Back => ReversibleChange { forward: change.backward, backward: change.forward },
-        Direction::Forth => change,
-    }
-}
-
-/// Makes the changes that no other participant has interfered with, and returns
-/// how many are left. A change that does not apply yet, because it refers to
-/// what another change brings, is retried after the others.
+/// Makes the changes that no other participant has interfered with. A change that
+/// does not apply yet, because it refers to what another change brings, is retried
+/// after the others.
 fn apply_unconflicted<M: Model>(
     state: &mut M::State,
-    mut changes: Vec<ReversibleChange<M::Patch>>,
-) -> u32 {
+    changes: &[ReversibleChange<M::Patch>],
+) -> Merged {
+    let mut left: Vec<_> = changes.iter().collect();
     loop {
-        let before = changes.len();
-        changes.retain(|change| match apply_if_reversible::<M>(state, change) {
-            Some(next) => {
-                *state = next;
-                false
-            }
-            None => true,
-        });
-        if changes.is_empty() || changes.len() == before {
-            return u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        let before = left.len();
+        left = apply_together::<M>(state, &left);
+        if left.is_empty() || left.len() == before {
+            return Merged { changed: changes.len() - left.len(), kept: left.len() };
         }
     }
 }
 
-/// The state with the change made, if reverting it leads back to `state`: only
-/// then is the changed value as the step left it.
+/// Makes the changes together, or else those of each half, and returns those that
+/// are left. Without interference it takes time in proportion to the changes.
+fn apply_together<'a, M: Model>(
+    state: &mut M::State,
+    changes: &[&'a ReversibleChange<M::Patch>],
+) -> Vec<&'a ReversibleChange<M::Patch>> {
+    if let Some(next) = apply_if_reversible::<M>(state, changes) {
+        *state = next;
+        return Vec::new();
+    }
+    if changes.len() == 1 {
+        return changes.to_vec();
+    }
+    let (first, second) = changes.split_at(changes.len() / 2);
+    let mut left = apply_together::<M>(state, first);
+    left.extend(apply_together::<M>(state, second));
+    left
+}
+
+/// The state with the changes made, if reverting them leads back to `state`: only
+/// then are the changed values as the step left them.
 fn apply_if_reversible<M: Model>(
     state: &M::State,
-    change: &ReversibleChange<M::Patch>,
+    changes: &[&ReversibleChange<M::Patch>],
 ) -> Option<M::State> {
     let mut changed = state.clone();
-    M::apply(&mut changed, &change.forward).ok()?;
+    for change in changes {
+        M::apply(&mut changed, &change.forward).ok()?;
+    }
     let mut reverted = changed.clone();
-    M::apply(&mut reverted, &change.backward).ok()?;
+    for change in changes.iter().rev() {
+        M::apply(&mut reverted, &change.backward).ok()?;
+    }
     M::diff_reversible(state, &reverted).is_empty().then_some(changed)
 }
