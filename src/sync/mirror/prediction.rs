@@ -124,7 +124,8 @@ impl<M: Model> Prediction<M> {
         let rehearsal = rehearsal.filter(|rehearsal| rehearsal.fits(&confirmation.state, others));
         let mut replayed = 0;
         let (mut state, mut log) = (Arc::clone(&confirmation.state), confirmation.log.clone());
-        if let Some(Rehearsal { pending, state: ahead, log: ahead_log, .. }) = rehearsal {
+        if let Some(Rehearsal { pending, state: ahead, log: ahead_log, spent, .. }) = rehearsal {
+            *spent = true;
             replayed = pending.len();
             let late = self.pending.split_off(contained + replayed);
             let known = self.pending.range(contained..);

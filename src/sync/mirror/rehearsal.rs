@@ -27,6 +27,8 @@ pub(crate) struct Rehearsal<M: Model> {
     pub(super) pending: VecDeque<PendingOp<M>>,
     /// How many of them are predicted again.
     replayed: usize,
+    /// Whether the mirror has used it.
+    pub(super) spent: bool,
     /// The prediction and the undo history after these.
     pub(super) state: Arc<NetworkState<M>>,
     pub(super) log: UndoLog<M>,
@@ -54,6 +56,7 @@ impl<M: Model> Mirror<M> {
             rejected: prediction.rejected.iter().map(|rejection| rejection.number).collect(),
             pending: prediction.pending.clone(),
             replayed: 0,
+            spent: false,
             state: Arc::clone(&confirmation.state),
             log: confirmation.log.clone(),
         })
@@ -117,6 +120,12 @@ impl<M: Model> Rehearsal<M> {
         self.replayed += 1;
         pending.replay(&mut self.state, &mut self.log, self.me);
         true
+    }
+
+    /// Whether the mirror had nothing to compute.
+    #[cfg(test)]
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.spent
     }
 
     /// Whether this is the prediction for `confirmed` with the first of `pending`.
