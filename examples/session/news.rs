@@ -14,6 +14,7 @@ use imbolc_net::{
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
     studio::Studio,
+    sync::PlaceLoss,
 };
 use tokio::time::timeout;
 
@@ -142,9 +143,13 @@ impl News {
                 happens(format_args!("{name} {verb} the privilege"));
             }
             SessionEvent::Privilege { holder: None } => happens("the privilege is free"),
-            SessionEvent::PrivilegeDenied { holder } => {
+            SessionEvent::PrivilegeDenied { holder, reserved } => {
                 self.denied += 1;
-                complain(format_args!("you do not get the privilege: {holder} has it"));
+                let state = match reserved {
+                    Some(left) => format!("is away, and keeps it for {} s", left.0.div_ceil(1000)),
+                    None => "has it".into(),
+                };
+                complain(format_args!("you do not get the privilege: {holder} {state}"));
             }
             SessionEvent::Refused { action, reason } => {
                 let what = words::action(&self.studio.state().model, &action);
@@ -157,8 +162,8 @@ impl News {
                 self.steps.pop_front();
                 complain(reason);
             }
-            SessionEvent::NewSession { session, unanswered } => {
-                self.print_new_session(session, unanswered.len());
+            SessionEvent::NewSession { session, why, unanswered } => {
+                self.print_new_session(session, why, unanswered.len());
             }
             SessionEvent::Resynchronised(why) if why.is_repair() => {
                 happens(format_args!("full state received: {why}"));
@@ -219,13 +224,10 @@ impl News {
         }
     }
 
-    fn print_new_session(&mut self, session: SessionId, lost: usize) {
+    fn print_new_session(&mut self, session: SessionId, why: PlaceLoss, lost: usize) {
         let identity = self.studio.identity();
         let state = self.studio.state();
-        happens(format_args!(
-            "you joined session {} as a new participant: your previous place is gone",
-            short(session)
-        ));
+        happens(format_args!("you joined session {} as a new participant: {why}", short(session)));
         let got: BTreeSet<_> = identity.instruments.into_iter().collect();
         if !got.is_empty() {
             let labels: Vec<_> = got.iter().map(|&id| words::label(&state.model, id)).collect();

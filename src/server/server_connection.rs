@@ -2,8 +2,9 @@
 //! messages to the authority, and writes what it pulls from there. Decides
 //! nothing.
 
-use std::{collections::VecDeque, io, pin::pin, time::Duration};
+use std::{collections::VecDeque, io, pin::pin, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::{
     io::AsyncWriteExt,
     task::yield_now,
@@ -23,10 +24,10 @@ use crate::{
     model::Model,
     protocol::{
         ProtocolError, ServerMessage,
-        framing::{self, Codec, Format},
+        framing::{self, Codec, CodecError, Format},
         limits,
     },
-    sync::session::{ConnectionId, MessageOutcome, Outgoing},
+    sync::session::{ConnectionId, MessageOutcome, Outgoing, Update},
     transport::{Frames, Reader, Writer},
 };
 
@@ -162,8 +163,8 @@ impl<M: Model> Connection<'_, M> {
     /// Sends `outgoing`, and receives while the socket is not writable.
     ///
     /// # Errors
-    /// How the connection ended. If that is a fault, the last frame was written
-    /// completely.
+    /// How the connection ended. If that is a fault or a goodbye, the last frame was
+    /// written completely.
     async fn send<R: Reader, W: Writer>(
         &self,
         inbox: &mut Inbox<M, R>,
@@ -171,7 +172,7 @@ impl<M: Model> Connection<'_, M> {
         buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
     ) -> Result<(), ConnectionEnd> {
-        let mut fault = Ok(());
+        let mut end = Ok(());
         let deadline = self.inner.config.write_timeout;
         let writing =
             async { timeout(deadline, self.write_outgoing(writer, buffer, outgoing)).await? };
@@ -183,12 +184,12 @@ impl<M: Model> Connection<'_, M> {
                 match arrived.and_then(|()| self.hand_over(inbox)) {
                     // A client that never pauses must not occupy the thread.
                     Ok(()) => yield_now().await,
-                    // The error can be sent only after the current frame.
-                    Err(end @ ConnectionEnd::Fault(_)) => {
-                        fault = Err(end);
+                    // It is answered, which is possible only after the current frame.
+                    Err(last @ (ConnectionEnd::Fault(_) | ConnectionEnd::Goodbye)) => {
+                        end = Err(last);
                         break;
                     }
-                    Err(end) => return end,
+                    Err(lost) => return lost,
                 }
             }
             std::future::pending().await
@@ -199,9 +200,9 @@ impl<M: Model> Connection<'_, M> {
                 debug!(%error, client = %self.id.client, "write failed");
                 ConnectionEnd::Lost
             })?,
-            end = receiving => return Err(end),
+            lost = receiving => return Err(lost),
         }
-        fault
+        end
     }
 
     /// Waits for a message, and decodes any actions that arrived along with it.
@@ -268,6 +269,19 @@ impl<M: Model> Connection<'_, M> {
         }
     }
 
+    /// The frame of `update`, or of the full state if the model cannot make or
+    /// encode the patch.
+    fn update_frame(&self, update: &Update<M>) -> Result<(Bytes, bool), Arc<CodecError>> {
+        let broadcast = &self.inner.broadcast;
+        broadcast.frame(self.format, update).or_else(|error| match update {
+            Update::Patch { to, .. } => {
+                warn!(%error, client = %self.id.client, "a full state replaces a patch");
+                broadcast.frame(self.format, &Update::Full(Arc::clone(to)))
+            }
+            Update::Full(_) => Err(error),
+        })
+    }
+
     async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> ConnectionEnd {
         send_final::<M, W>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
         ConnectionEnd::Fault(error)
@@ -285,8 +299,7 @@ impl<M: Model> Connection<'_, M> {
             self.format.encode(message, buffer).map_err(io::Error::other)?;
         }
         if let Some(update) = &outgoing.update {
-            let (frame, fresh) =
-                self.inner.broadcast.frame(self.format, update).map_err(io::Error::other)?;
+            let (frame, fresh) = self.update_frame(update).map_err(io::Error::other)?;
             let connections = &self.inner.connections;
             connections.updates_sent.add(1);
             connections.updates_encoded.add(usize::from(fresh));

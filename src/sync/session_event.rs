@@ -7,7 +7,10 @@ use std::{fmt, sync::Arc};
 use crate::{
     model::{InstrumentId, Model, PatchError},
     protocol::{ClientId, OwnerInfo, Participant, Presence, Refusal, Roster, Seq, SessionId},
-    util::ordmap::DiffItem::{Add, Remove, Update},
+    util::{
+        ordmap::DiffItem::{Add, Remove, Update},
+        time::Millis,
+    },
 };
 
 /// Something happened in the session.
@@ -45,6 +48,9 @@ pub enum SessionEvent<M: Model> {
     PrivilegeDenied {
         /// The holder.
         holder: OwnerInfo,
+        /// For how long it is still reserved for the holder, if that is away and this
+        /// is known.
+        reserved: Option<Millis>,
     },
     /// The authority refused an action that had been predicted. The prediction
     /// is taken back, with the whole batch if the action is part of one.
@@ -65,15 +71,36 @@ pub enum SessionEvent<M: Model> {
     },
     /// The snapshot was replaced as a whole.
     Resynchronised(Resync),
-    /// The client joined as a new participant, because the host has another session
-    /// or no longer keeps its place.
+    /// The client joined as a new participant, because its place is gone.
     NewSession {
         /// The session, which may be the same as before.
         session: SessionId,
+        /// Why the place is gone.
+        why: PlaceLoss,
         /// The actions that were not answered before, in order. They are
         /// lost unless the UI dispatches them again.
         unanswered: Vec<M::Action>,
     },
+}
+
+/// Why a client's place is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceLoss {
+    /// The host has another session now, e.g. because it was restarted.
+    #[error("the host has another session")]
+    OtherSession,
+    /// The session is the same, but it no longer keeps the place.
+    #[error("your place has expired")]
+    Expired,
+}
+
+impl PlaceLoss {
+    /// The loss of a place in session `before`, for a client that joined `now`.
+    #[must_use]
+    pub fn between(before: SessionId, now: SessionId) -> Self {
+        if before == now { Self::Expired } else { Self::OtherSession }
+    }
 }
 
 /// What an undo or redo has done.

@@ -3,7 +3,10 @@
 
 mod commit;
 mod connections;
+mod places;
 mod reconnecting;
+mod scripted_host;
+mod silence;
 mod timing;
 
 use std::time::Duration;

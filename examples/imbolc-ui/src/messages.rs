@@ -158,13 +158,13 @@ impl MessageLog {
             SessionEvent::Undone(report) => self.push_undo("last step undone", report.kept),
             SessionEvent::Redone(report) => self.push_undo("step redone", report.kept),
             SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
-            SessionEvent::NewSession { unanswered, .. } => {
+            SessionEvent::NewSession { why, unanswered, .. } => {
                 let lost = match unanswered.len() {
                     0 => String::new(),
                     lost => format!("; {lost} of your edits are lost"),
                 };
                 self.reported = Arc::clone(now);
-                self.push(Tone::Bad, format!("you joined again as a new participant{lost}"));
+                self.push(Tone::Bad, format!("you joined again as a new participant: {why}{lost}"));
             }
             SessionEvent::Resynchronised(why) if why.is_repair() => {
                 self.push(Tone::Bad, format!("resynchronised: {why}"));
@@ -213,8 +213,13 @@ impl MessageLog {
             SessionEvent::Privilege { holder: None } => {
                 self.push(Tone::Plain, "the privilege is free");
             }
-            SessionEvent::PrivilegeDenied { holder } => {
+            SessionEvent::PrivilegeDenied { holder, reserved: None } => {
                 self.push(Tone::Bad, format!("privilege denied: {holder} has it"));
+            }
+            SessionEvent::PrivilegeDenied { holder, reserved: Some(left) } => {
+                let seconds = left.0.div_ceil(1000);
+                let text = format!("privilege denied: reserved for {holder} for {seconds} s");
+                self.push(Tone::Bad, text);
             }
             _ => {}
         }

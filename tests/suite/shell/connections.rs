@@ -196,7 +196,7 @@ async fn shutdown_follows_a_welcome_in_progress() {
         sleep(SECOND).await;
         listen.await;
     };
-    tokio::join!(host.close(), slowly);
+    let _ = tokio::join!(host.close(), slowly);
     assert_eq!(host.state().roster.participants.len(), 1);
 }
 

@@ -9,15 +9,15 @@ use std::{
 
 use imbolc_net::{
     model::{InstrumentId, Model},
-    protocol::{
-        ActionNumber, ClientId, ClientMessage, NetworkState, Presence, Refusal, Seq, SessionToken,
-    },
+    protocol::{ActionNumber, ClientId, NetworkState, Presence, Refusal, Seq, SessionToken},
     studio::{NetworkAction, Studio},
     sync::session::{ConnectionId, Session, SessionConfig},
     util::time::Timestamp,
 };
 
-pub type State = Arc<NetworkState<Studio>>;
+use super::rigged::{ClientMessage, Rigged};
+
+pub type State = Arc<NetworkState<Rigged>>;
 
 /// A broken rule.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ pub fn ensure(holds: bool, rule: &'static str, detail: impl FnOnce() -> String) 
 #[derive(Debug)]
 pub enum Cause<'a> {
     Act(ClientId, &'a NetworkAction),
+    Batch(ClientId, &'a [NetworkAction]),
     UndoOrRedo(ClientId),
     Engine(&'a NetworkAction),
     Claim(ClientId),
@@ -54,6 +55,7 @@ pub enum Cause<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum NumberedRequest {
     Act(NetworkAction),
+    Batch(Vec<NetworkAction>),
     Undo,
     Redo,
 }
@@ -69,6 +71,10 @@ pub struct ClientRecord {
     pub connection: Option<ConnectionId>,
     /// When the host last received anything on it.
     pub last_received: Timestamp,
+    /// The pauses of the host since then, or since the client is away.
+    pub pauses: Pauses,
+    /// The highest attempt that was admitted.
+    pub attempt: u64,
     /// States sent to it.
     pub sent: VecDeque<Sent>,
 }
@@ -81,6 +87,13 @@ pub struct Sent {
     pub at: Timestamp,
     /// When it was sent for the first time.
     pub first: Timestamp,
+}
+
+/// How much longer than usual a client keeps its place.
+#[derive(Clone, Copy, Default)]
+pub struct Pauses {
+    at_least: Duration,
+    at_most: Duration,
 }
 
 /// What is known of a session.
@@ -176,15 +189,26 @@ impl Oracle {
     ///
     /// # Errors
     /// Returns the rule that is broken.
-    pub fn check_transition(&mut self, before: &State, after: &State, cause: &Cause) -> Checked {
+    pub fn check_transition(
+        &mut self,
+        now: Timestamp,
+        before: &State,
+        after: &State,
+        cause: &Cause,
+    ) -> Checked {
         if Arc::ptr_eq(before, after) {
             return Ok(());
         }
         self.snapshots.insert(after.seq, Arc::clone(after));
+        for (client, record) in &mut self.records {
+            if before.roster.is_away(*client) != after.roster.is_away(*client) {
+                record.pauses = Pauses::default();
+            }
+        }
         ensure(after.seq > before.seq, "every state has its own seq", String::new)?;
         Self::check_model(before, after, cause)?;
         if !Arc::ptr_eq(&before.roster, &after.roster) {
-            Self::check_privilege(before, after, cause)?;
+            self.check_privilege(now, before, after, cause)?;
             Self::check_owners(before, after, cause)?;
         }
         for (id, instrument) in after.model.instruments.iter() {
@@ -200,12 +224,14 @@ impl Oracle {
     }
 
     fn check_model(before: &State, after: &State, cause: &Cause) -> Checked {
+        let reduced = |actions: &[NetworkAction]| {
+            let mut expected = before.model.clone();
+            actions.iter().all(|action| Studio::reduce(&mut expected, action).is_ok())
+                && Studio::diff(&expected, &after.model).is_none()
+        };
         let holds = match cause {
-            Cause::Act(_, action) | Cause::Engine(action) => {
-                let mut expected = before.model.clone();
-                Studio::reduce(&mut expected, action).is_ok()
-                    && Studio::diff(&expected, &after.model).is_none()
-            }
+            Cause::Batch(_, actions) => reduced(actions),
+            Cause::Act(_, action) | Cause::Engine(action) => reduced(std::slice::from_ref(*action)),
             Cause::UndoOrRedo(_) => true,
             Cause::Release(..) | Cause::Presence => {
                 Studio::diff_reversible(&before.model, &after.model).is_empty()
@@ -218,7 +244,18 @@ impl Oracle {
         ensure(holds, "the state is the result of the accepted actions", || format!("{cause:?}"))
     }
 
-    fn check_privilege(before: &State, after: &State, cause: &Cause) -> Checked {
+    fn check_privilege(
+        &self,
+        now: Timestamp,
+        before: &State,
+        after: &State,
+        cause: &Cause,
+    ) -> Checked {
+        let privilege_hold = self.config.privilege_hold;
+        let away_for = |client| match before.roster.participants[&client].presence {
+            Presence::Here => Duration::ZERO,
+            Presence::Away { since } => now.since(since),
+        };
         let holder = |state: &State| state.roster.privileged.as_ref().map(|info| info.client_id);
         let (from, to) = (holder(before), holder(after));
         let here = |client| after.roster.participants.contains_key(&client);
@@ -234,7 +271,7 @@ impl Oracle {
                         Cause::Presence => true,
                         _ => false,
                     };
-                    let free = from.is_none_or(|from| before.roster.is_away(from));
+                    let free = from.is_none_or(|from| away_for(from) >= privilege_hold);
                     asked && (free || to == ClientId::HOST)
                 }
                 (None, None) => true,
@@ -256,7 +293,10 @@ impl Oracle {
             let holds = match old.get(&id) {
                 Some(owner) => owner.client_id == client,
                 None => match cause {
-                    Cause::Act(by, _) | Cause::UndoOrRedo(by) | Cause::Claim(by) => *by == client,
+                    Cause::Act(by, _)
+                    | Cause::Batch(by, _)
+                    | Cause::UndoOrRedo(by)
+                    | Cause::Claim(by) => *by == client,
                     // A `Hello` may request it.
                     Cause::Presence => true,
                     _ => false,
@@ -277,29 +317,69 @@ impl Oracle {
         Ok(())
     }
 
+    /// The host was stopped for `pause`. The session notices a gap of 2 s between
+    /// two of its timers, which are a second apart, and adds 5 s to read what is
+    /// waiting.
+    pub fn host_paused(&mut self, pause: Duration) {
+        for record in self.records.values_mut() {
+            if pause >= Duration::from_secs(2) {
+                record.pauses.at_least += pause;
+            }
+            if pause >= Duration::from_secs(1) {
+                record.pauses.at_most += pause + Duration::from_secs(6);
+            }
+        }
+    }
+
+    /// Checks whom the session's timers have suspended or removed.
+    ///
+    /// # Errors
+    /// Returns the rule that is broken.
+    pub fn check_timeouts(&self, now: Timestamp, before: &State, after: &State) -> Checked {
+        let SessionConfig { idle_timeout, resume_window, .. } = self.config;
+        for (&client, participant) in &before.roster.participants {
+            let Some(record) = self.records.get(&client) else { continue };
+            let gone = !after.roster.participants.contains_key(&client);
+            let (is_over, since, limit) = match participant.presence {
+                Presence::Here => {
+                    (gone || after.roster.is_away(client), record.last_received, idle_timeout)
+                }
+                Presence::Away { since } => (gone, since, resume_window),
+            };
+            ensure(
+                !is_over || now.since(since) >= limit + record.pauses.at_least,
+                "a pause of the host costs nobody its place",
+                || format!("{client}, since {since}"),
+            )?;
+        }
+        Ok(())
+    }
+
     /// Checks what must hold at any time.
     ///
     /// # Errors
     /// Returns the rule that is broken.
-    pub fn check_invariants(&self, now: Timestamp, session: &Session<Studio>) -> Checked {
+    pub fn check_invariants(&self, now: Timestamp, session: &Session<Rigged>) -> Checked {
         let SessionConfig { idle_timeout, resume_window, max_bases, .. } = self.config;
         for (&client, participant) in &session.state().roster.participants {
             if client == ClientId::HOST {
                 continue;
             }
+            let record = self.records.get(&client);
+            let pauses = record.map_or(Duration::ZERO, |record| record.pauses.at_most);
             match participant.presence {
                 Presence::Here => {
                     let last_received =
                         self.records.get(&client).map_or(now, |record| record.last_received);
                     ensure(
-                        now.since(last_received) <= idle_timeout,
+                        now.since(last_received) <= idle_timeout + pauses,
                         "a silent participant is marked absent",
                         || format!("{client}, last heard at {last_received}"),
                     )?;
                 }
                 Presence::Away { since } => {
                     ensure(
-                        now.since(since) <= resume_window,
+                        now.since(since) <= resume_window + pauses,
                         "ownership ends with the resume window",
                         || format!("{client}, away since {since}"),
                     )?;
@@ -326,10 +406,13 @@ impl Oracle {
 }
 
 /// The number and content of a numbered message.
-pub fn numbered(message: &ClientMessage<Studio>) -> Option<(ActionNumber, NumberedRequest)> {
+pub fn numbered(message: &ClientMessage) -> Option<(ActionNumber, NumberedRequest)> {
     match message {
         ClientMessage::Action { number, action, .. } => {
             Some((*number, NumberedRequest::Act(action.clone())))
+        }
+        ClientMessage::Batch { number, actions } => {
+            Some((*number, NumberedRequest::Batch(actions.clone())))
         }
         ClientMessage::Undo { number } => Some((*number, NumberedRequest::Undo)),
         ClientMessage::Redo { number } => Some((*number, NumberedRequest::Redo)),

@@ -82,6 +82,9 @@ pub enum UserAction {
     /// Dispatches the first action of the pool, from this index on, that is
     /// permitted.
     Act(usize),
+    /// Dispatches this many actions of the pool as one, from the first index on at
+    /// which they are permitted.
+    Batch(usize, usize),
     /// Plays a key on its own instrument.
     Play(u8),
     /// Turns its own knob, always upwards.
@@ -118,6 +121,8 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub enum HostAction {
     Act(usize),
+    /// As a participant's.
+    Batch(usize, usize),
     Undo,
     Redo,
     Claim(u32),
@@ -129,6 +134,9 @@ pub enum HostAction {
     Engine(usize),
     /// The session ends and another begins.
     Restart,
+    /// The host is stopped for this many milliseconds: it reads, writes and times
+    /// nothing, while connections and bytes queue.
+    Pause(u64),
 }
 
 impl Plan {
@@ -169,6 +177,7 @@ fn session(rng: &mut Rng) -> SessionConfig {
         heartbeat_interval: Duration::from_secs(1),
         idle_timeout: Duration::from_secs(3),
         resume_window: Duration::from_secs(12),
+        privilege_hold: Duration::from_secs(3),
         full_sync_interval: Duration::from_secs(rng.pick(&[6, 30, 300])),
         max_answers: 12,
         max_unacknowledged: 8,
@@ -189,6 +198,13 @@ fn client() -> ClientConfig {
         max_backoff: Duration::from_secs(1),
         backlog: 48,
         ..ClientConfig::default()
+    }
+}
+
+impl Plan {
+    /// `length` actions of the pool, from `start` on.
+    pub fn batch(&self, start: usize, length: usize) -> Vec<NetworkAction> {
+        self.pool.iter().cycle().skip(start).take(length).cloned().collect()
     }
 }
 
@@ -219,7 +235,8 @@ fn kind(rng: &mut Rng, participants: &[Participant], trouble: u64, restarts: boo
 
 fn action(rng: &mut Rng, undoes: bool) -> UserAction {
     match rng.below(100) {
-        0..45 => UserAction::Act(rng.index(POOL)),
+        0..39 => UserAction::Act(rng.index(POOL)),
+        39..45 => UserAction::Batch(rng.index(POOL), rng.index(4)),
         45..52 => UserAction::Play(rng.pick(&[60, 61, 62])),
         52..76 => UserAction::Sweep,
         76..82 if undoes => UserAction::Undo,
@@ -235,14 +252,16 @@ fn action(rng: &mut Rng, undoes: bool) -> UserAction {
 
 fn hosting(rng: &mut Rng, restarts: bool) -> HostAction {
     match rng.below(100) {
-        0..50 => HostAction::Act(rng.index(POOL)),
+        0..40 => HostAction::Act(rng.index(POOL)),
+        40..50 => HostAction::Batch(rng.index(POOL), 1 + rng.index(4)),
         50..58 => HostAction::Undo,
         58..62 => HostAction::Redo,
         62..72 => HostAction::Claim(instrument(rng)),
         72..80 => HostAction::Release(instrument(rng)),
         80..88 => HostAction::Revoke,
         88..95 => HostAction::ReleasePrivilege,
-        95..98 => HostAction::Engine(rng.index(POOL)),
+        95..97 => HostAction::Engine(rng.index(POOL)),
+        97 => HostAction::Pause(millis(rng)),
         _ if restarts => HostAction::Restart,
         _ => HostAction::Undo,
     }

@@ -19,6 +19,7 @@ use super::{
     oracle::{Cause, Checked, Oracle, ensure},
     participant::own,
     plan::{Fault, Plan, Step, StepKind},
+    rigged::{self, Rigged},
     rng::Rng,
 };
 use crate::{harness, studio::vocabulary};
@@ -37,6 +38,9 @@ pub struct RunStats {
     pub fulls: u64,
     pub resumed: u64,
     pub broken: u64,
+    pub batches: u64,
+    /// Panics of the model that were caught.
+    pub panics: u64,
 }
 
 pub struct World<'a> {
@@ -44,10 +48,12 @@ pub struct World<'a> {
     pub rng: Rng,
     pub now: Timestamp,
     next: usize,
-    pub session: Session<Studio>,
+    pub session: Session<Rigged>,
     /// When its timers are due.
     pub session_due: Option<Timestamp>,
     pub sessions: u8,
+    /// Since when the host is stopped, and until when.
+    pub host_paused: Option<(Timestamp, Timestamp)>,
     pub sockets: BTreeMap<u64, Socket>,
     pub wires: BTreeMap<u64, Wire>,
     opened: u64,
@@ -74,6 +80,7 @@ enum Due {
     Socket(u64),
     Client(usize),
     Session,
+    HostWakes,
 }
 
 /// The initial state: the property tests' studio, and a knob for each
@@ -95,10 +102,12 @@ pub fn initial(plan: &Plan) -> StudioState {
 /// Returns the first rule that is broken.
 pub fn run_plan(plan: &Plan) -> Checked<RunStats> {
     let mut world = World::new(plan);
+    let panics = rigged::panics();
     while world.next < plan.steps.len() {
         world.step()?;
     }
     world.settle()?;
+    world.stats.panics = rigged::panics() - panics;
     Ok(world.stats)
 }
 
@@ -116,6 +125,7 @@ impl<'a> World<'a> {
             session,
             session_due: None,
             sessions: 0,
+            host_paused: None,
             sockets: BTreeMap::new(),
             wires: BTreeMap::new(),
             opened: 0,
@@ -144,6 +154,8 @@ impl<'a> World<'a> {
     /// The next event and its time. Ties are broken in a fixed order.
     fn due(&self) -> (Timestamp, Due) {
         let idle_timeout = self.plan.client.idle_timeout;
+        let wakes = self.host_paused.map(|(_, until)| until);
+        let asleep_host = wakes.unwrap_or_default();
         let plan = self.plan.steps.get(self.next);
         let plan = plan.map(|step| (Timestamp::from_micros(step.at), Due::Plan));
         let wires = self.wires.iter().flat_map(|(&id, wire)| {
@@ -152,20 +164,24 @@ impl<'a> World<'a> {
             [
                 wire.up.due().map(|at| (at, Due::Up(id))),
                 wire.down.due().map(|at| (at, Due::Down(id))),
-                wire.up.end_due().map(|at| (at, Due::UpEnds(id))),
+                wire.up.end_due().map(|at| (at.max(asleep_host), Due::UpEnds(id))),
                 wire.down.end_due().map(|at| (at.max(asleep), Due::DownEnds(id))),
                 wire.client_sees_break.map(|at| (at.max(asleep), Due::ClientSeesBreak(id))),
-                wire.host_sees_break.map(|at| (at, Due::HostSeesBreak(id))),
+                wire.host_sees_break.map(|at| (at.max(asleep_host), Due::HostSeesBreak(id))),
             ]
             .into_iter()
             .flatten()
         });
         let sockets = self.sockets.iter();
-        let sockets = sockets.filter_map(|(&id, socket)| Some((socket.due()?, Due::Socket(id))));
+        let sockets = sockets
+            .filter_map(|(&id, socket)| Some((socket.due()?.max(asleep_host), Due::Socket(id))));
         let clients = self.clients.iter().enumerate();
         let clients = clients.map(|(index, client)| (client.due(idle_timeout), Due::Client(index)));
-        let session = self.session_due.map(|at| (at, Due::Session));
-        plan.into_iter()
+        let session = self.session_due.map(|at| (at.max(asleep_host), Due::Session));
+        let wakes = wakes.map(|at| (at, Due::HostWakes));
+        wakes
+            .into_iter()
+            .chain(plan)
             .chain(wires)
             .chain(sockets)
             .chain(clients)
@@ -193,9 +209,13 @@ impl<'a> World<'a> {
             Due::Socket(id) => self.host_is_due(id)?,
             Due::Client(index) => self.client_is_due(index)?,
             Due::Session => self.host_times_out()?,
+            Due::HostWakes => self.host_wakes()?,
         }
         // A poll that found nothing to send is no event.
         self.stats.steps -= self.idle - idle;
+        if self.host_is_stopped() {
+            return Ok(());
+        }
         self.oracle.check_invariants(self.now, &self.session)
     }
 
@@ -220,7 +240,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn host_sees_end(&mut self, id: u64) -> Checked {
+    pub fn host_sees_end(&mut self, id: u64) -> Checked {
         self.host_reads(id)?;
         self.host_loses(id)?;
         self.release_wire(id, true);
@@ -299,7 +319,7 @@ impl<'a> World<'a> {
 
     fn thief(&mut self, n: usize) -> Checked {
         let dead = &self.oracle.dead;
-        if dead.is_empty() {
+        if dead.is_empty() || self.host_is_stopped() {
             return Ok(());
         }
         let token = dead[n % dead.len()];
@@ -319,6 +339,7 @@ impl<'a> World<'a> {
             client.reads_from = self.now;
         }
         self.wires.values_mut().for_each(Wire::heal);
+        self.host_paused = self.host_paused.map(|(since, _)| (since, self.now));
         // Long enough for both sides to time out and to resume.
         let patience = 4 * self.plan.session.idle_timeout + self.plan.session.resume_window;
         let deadline = self.now + patience;
@@ -378,5 +399,7 @@ impl RunStats {
         self.fulls += other.fulls;
         self.resumed += other.resumed;
         self.broken += other.broken;
+        self.batches += other.batches;
+        self.panics += other.panics;
     }
 }
