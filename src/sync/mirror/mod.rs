@@ -412,8 +412,12 @@ impl<M: Model> Mirror<M> {
     }
 
     fn rebase(&mut self) {
-        let rehearsal = self.rehearsal.as_mut();
-        self.prediction.rebase(&mut self.confirmation, self.me.client, rehearsal);
+        let Self { confirmation, prediction, rehearsal, .. } = self;
+        let is_done =
+            rehearsal.as_mut().is_some_and(|rehearsal| rehearsal.install(prediction, confirmation));
+        if !is_done {
+            prediction.rebase(confirmation, self.me.client);
+        }
     }
 
     /// A digester that may compute beforehand what a `Ping` with this digest is

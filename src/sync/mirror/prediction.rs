@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{confirmation::Confirmation, op::Op, rehearsal::Rehearsal};
+use super::{confirmation::Confirmation, op::Op};
 use crate::{
     model::Model,
     protocol::{ActionNumber, ClientId, NetworkState, Refusal, Rejection, Seq},
@@ -116,40 +116,21 @@ impl<M: Model> Prediction<M> {
         self.decided = self.decided.max(through);
     }
 
-    /// Predicts again from the confirmed state, unless that was rehearsed. The
-    /// rehearsal is left with what was replaced.
-    pub(super) fn rebase(
-        &mut self,
-        confirmation: &mut Confirmation<M>,
-        me: ClientId,
-        rehearsal: Option<&mut Rehearsal<M>>,
-    ) {
+    /// Predicts again from the confirmed state.
+    pub(super) fn rebase(&mut self, confirmation: &mut Confirmation<M>, me: ClientId) {
         let have = confirmation.state.seq;
-        let contained = self.pending.iter().take_while(|pending| pending.is_in(have)).count();
-        if let Some(last) = contained.checked_sub(1).and_then(|last| self.pending.get(last)) {
-            confirmation.log = last.log.clone();
+        while let Some(pending) = self.pending.pop_front_if(|pending| pending.is_in(have)) {
+            confirmation.log = pending.log;
         }
-        let others = self.pending.range(contained..);
-        let rehearsal = rehearsal.filter(|rehearsal| rehearsal.fits(&confirmation.state, others));
-        let mut replayed = 0;
-        let (mut state, mut log) = (Arc::clone(&confirmation.state), confirmation.log.clone());
-        if let Some(Rehearsal { pending, state: ahead, log: ahead_log, spent, .. }) = rehearsal {
-            *spent = true;
-            replayed = pending.len();
-            let late = self.pending.split_off(contained + replayed);
-            let known = self.pending.range(contained..);
-            for (new, old) in pending.iter_mut().zip(known) {
-                new.contained_in = old.contained_in;
-            }
-            pending.extend(late);
-            std::mem::swap(&mut self.pending, pending);
-            (state, log) = (Arc::clone(ahead), ahead_log.clone());
-        } else {
-            self.pending.drain(..contained);
+        self.state = Arc::clone(&confirmation.state);
+        self.replay_from(0, confirmation.log.clone(), me);
+    }
+
+    /// Predicts again the operations from index `first` on. `state` and `log` are
+    /// as of the one before.
+    pub(super) fn replay_from(&mut self, first: usize, mut log: UndoLog<M>, me: ClientId) {
+        for pending in self.pending.range_mut(first..) {
+            pending.replay(&mut self.state, &mut log, me);
         }
-        for pending in self.pending.range_mut(replayed..) {
-            pending.replay(&mut state, &mut log, me);
-        }
-        self.state = state;
     }
 }

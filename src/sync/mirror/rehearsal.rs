@@ -7,7 +7,11 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Mirror, prediction::PendingOp};
+use super::{
+    Mirror,
+    confirmation::Confirmation,
+    prediction::{PendingOp, Prediction},
+};
 use crate::{
     model::Model,
     protocol::{ActionNumber, ClientId, NetworkState, Seq, ServerMessage},
@@ -21,17 +25,17 @@ const MAX_LATE: usize = 4;
 /// A prediction for a confirmed state that the mirror does not have yet.
 pub(crate) struct Rehearsal<M: Model> {
     me: ClientId,
-    pub(super) confirmed: Arc<NetworkState<M>>,
+    confirmed: Arc<NetworkState<M>>,
     rejected: Vec<ActionNumber>,
     /// The operations that `confirmed` does not contain, in order.
-    pub(super) pending: VecDeque<PendingOp<M>>,
+    pending: VecDeque<PendingOp<M>>,
     /// How many of them are predicted again.
     replayed: usize,
     /// Whether the mirror has used it.
-    pub(super) spent: bool,
+    spent: bool,
     /// The prediction and the undo history after these.
-    pub(super) state: Arc<NetworkState<M>>,
-    pub(super) log: UndoLog<M>,
+    state: Arc<NetworkState<M>>,
+    log: UndoLog<M>,
 }
 
 impl<M: Model> Mirror<M> {
@@ -128,17 +132,36 @@ impl<M: Model> Rehearsal<M> {
         self.spent
     }
 
-    /// Whether this is the prediction for `confirmed` with the first of `pending`.
-    pub(super) fn fits<'a>(
-        &self,
-        confirmed: &Arc<NetworkState<M>>,
-        pending: impl Iterator<Item = &'a PendingOp<M>>,
+    /// Rebases `prediction`, if this is the prediction for its confirmed state, and
+    /// returns whether it is. It is left with what was replaced.
+    pub(super) fn install(
+        &mut self,
+        prediction: &mut Prediction<M>,
+        confirmation: &mut Confirmation<M>,
     ) -> bool {
-        let ours = self.pending.iter().map(|pending| pending.number);
-        let theirs = pending.map(|pending| pending.number).take(self.pending.len());
-        Arc::ptr_eq(&self.confirmed, confirmed)
+        let have = confirmation.state.seq;
+        let contained = prediction.pending.iter().take_while(|pending| pending.is_in(have)).count();
+        let known = prediction.pending.range(contained..).map(|pending| pending.number);
+        let fits = Arc::ptr_eq(&self.confirmed, &confirmation.state)
             && self.replayed == self.pending.len()
-            && ours.eq(theirs)
+            && self.pending.iter().map(|pending| pending.number).eq(known.take(self.replayed));
+        if !fits {
+            return false;
+        }
+        if let Some(last) = contained.checked_sub(1).and_then(|last| prediction.pending.get(last)) {
+            confirmation.log = last.log.clone();
+        }
+        let late = prediction.pending.split_off(contained + self.replayed);
+        let known = prediction.pending.range(contained..);
+        for (new, old) in self.pending.iter_mut().zip(known) {
+            new.contained_in = old.contained_in;
+        }
+        self.pending.extend(late);
+        std::mem::swap(&mut prediction.pending, &mut self.pending);
+        std::mem::swap(&mut prediction.state, &mut self.state);
+        prediction.replay_from(self.replayed, self.log.clone(), self.me);
+        self.spent = true;
+        true
     }
 
     /// The confirmed state, if it has this number.
