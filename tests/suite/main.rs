@@ -22,6 +22,7 @@ mod fixture;
 mod harness;
 mod ledger;
 mod load;
+mod old_projects;
 mod other_model;
 mod processes;
 mod projects;
