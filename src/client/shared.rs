@@ -4,12 +4,13 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
+use parking_lot::{Mutex as FairMutex, MutexGuard};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -28,7 +29,7 @@ use crate::{
 
 /// What the UI's calls and the connection task share.
 pub(super) struct Shared<M: Model> {
-    state: Mutex<MirrorState<M>>,
+    state: FairMutex<MirrorState<M>>,
     pub(super) snapshot: SnapshotCell<NetworkState<M>>,
     pub(super) confirmed: SnapshotCell<NetworkState<M>>,
     pub(super) identity: SnapshotCell<SessionIdentity>,
@@ -88,7 +89,7 @@ impl<M: Model> Shared<M> {
             snapshot: SnapshotCell::new(Arc::clone(mirror.predicted())),
             confirmed: SnapshotCell::new(Arc::clone(mirror.confirmed())),
             identity: SnapshotCell::new(SessionIdentity::of(&mirror)),
-            state: Mutex::new(MirrorState { mirror, waiting: HashMap::new() }),
+            state: FairMutex::new(MirrorState { mirror, waiting: HashMap::new() }),
             metering: SnapshotCell::new(Arc::default()),
             status: SnapshotCell::new(Arc::new(connected(None, &heard))),
             heard,
@@ -104,9 +105,9 @@ impl<M: Model> Shared<M> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, MirrorState<M>> {
-        // A model that panics does so on a copy of the state, so the state behind
-        // a poisoned lock is consistent.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        // A model that panics does so on a copy of the state, so the state is
+        // consistent, and this lock knows no poison.
+        self.state.lock()
     }
 
     /// Runs an operation that takes an action number, and registers `commit` for
