@@ -31,8 +31,9 @@ key ID KEY on|off           play or release a key
 play  stop  bpm N           start or stop the transport, set the tempo
 undo  redo                  undo or redo your own last step
 save [NAME]                 save the project, under a new name if given
-load NAME                   load a project for all participants; unsaved changes are lost
-new                         start a new project for all; unsaved changes are lost
+load NAME                   load a project for all participants
+new                         start a new project for all
+recover NAME                bring back work that was not saved
 projects                    list the saved projects
 show  who  status           print the studio, the participants, the connection
 wait SECONDS                print events for this long
@@ -85,6 +86,9 @@ pub async fn run_line(
         }
         ["load", ref name @ ..] if !name.is_empty() => {
             return project(ProjectAction::Load(project_name(name)?), studio, news).await;
+        }
+        ["recover", ref name @ ..] if !name.is_empty() => {
+            return project(ProjectAction::Recover(project_name(name)?), studio, news).await;
         }
         ["new"] => return project(ProjectAction::New, studio, news).await,
         ref edit => dispatch(parse_action(edit, &**studio)?, &**studio)?,

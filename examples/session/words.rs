@@ -94,7 +94,7 @@ pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, S
         return None;
     }
     match notice {
-        ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
+        ProjectNotice::Nothing | ProjectNotice::Kept(_) | ProjectNotice::Working(_) => None,
         ProjectNotice::Done(task) => Some(Ok(match task {
             ProjectAction::New => "new project started".into(),
             ProjectAction::Save => match &new.model.projects.current {
@@ -121,7 +121,10 @@ pub fn is_replaced(old: &NetworkState, new: &NetworkState) -> bool {
         && matches!(
             notice,
             ProjectNotice::Done(
-                ProjectAction::New | ProjectAction::Load(_) | ProjectAction::RestoreCheckpoint(_)
+                ProjectAction::New
+                    | ProjectAction::Load(_)
+                    | ProjectAction::RestoreCheckpoint(_)
+                    | ProjectAction::Recover(_)
             )
         )
 }
