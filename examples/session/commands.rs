@@ -31,10 +31,10 @@ key ID KEY on|off           play or release a key
 play  stop  bpm N           start or stop the transport, set the tempo
 undo  redo                  undo or redo your own last step
 save [NAME]                 save the project, under a new name if given
-load NAME                   load a project for all participants
-new                         start a new project for all
-recover NAME                bring back work that was not saved
-projects                    list the saved projects
+load NAME                   load a project for all participants; unsaved work is kept
+new                         start a new project for all; unsaved work is kept
+recover NAME                bring unsaved work back that was kept
+projects                    list the saved projects and the unsaved work that was kept
 show  who  status           print the studio, the participants, the connection
 wait SECONDS                print events for this long
 wait show|who|status TEXT   … until the output has TEXT (`wait 5 show TEXT`: at most 5 s)

@@ -351,6 +351,9 @@ fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
     {
         happens(format_args!("others join with: session join {there}"));
     }
+    if let ProjectNotice::Kept(name) = &state.model.projects.notice {
+        happens(words::left_behind(name));
+    }
     resumed
 }
 

@@ -9,8 +9,8 @@ use imbolc_net::{
     protocol::{ClientId, OwnerInfo, Refusal},
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Key, KeyChange, MixerSetting,
-        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectNotice, SessionSetting,
-        Settings, Studio, StudioChange, StudioState, TrackChange, TransportAction,
+        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
+        SessionSetting, Settings, Studio, StudioChange, StudioState, TrackChange, TransportAction,
         TransportSetting,
     },
     util::quantity::{Pitch, Ticks},
@@ -94,7 +94,8 @@ pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, S
         return None;
     }
     match notice {
-        ProjectNotice::Nothing | ProjectNotice::Kept(_) | ProjectNotice::Working(_) => None,
+        ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
+        ProjectNotice::Kept(name) => Some(Ok(left_behind(name))),
         ProjectNotice::Done(task) => Some(Ok(match task {
             ProjectAction::New => "new project started".into(),
             ProjectAction::Save => match &new.model.projects.current {
@@ -103,6 +104,7 @@ pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, S
             },
             ProjectAction::SaveAs(name) => format!("{name} is saved"),
             ProjectAction::Load(name) => format!("{name} is loaded"),
+            ProjectAction::Recover(name) => format!("{name} is back, and not saved yet"),
             other => format!("done: {}", wire_words(other)),
         })),
         ProjectNotice::Failed(task, why) => Some(Err(match task {
@@ -112,6 +114,11 @@ pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, S
             other => format!("not done: {}: {why}", wire_words(other)),
         })),
     }
+}
+
+/// What a program left behind that ended with unsaved work.
+pub fn left_behind(name: &ProjectName) -> String {
+    format!("a session ended with unsaved work; to bring it back: recover {name}")
 }
 
 /// Whether a project task has replaced the whole studio.

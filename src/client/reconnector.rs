@@ -241,7 +241,7 @@ impl<C: Connector> Reconnector<C> {
                 shared.set_status(status);
             }
             sleep(jittered(backoff)).await;
-            backoff = (backoff * 2).min(self.options.config.max_backoff);
+            backoff = backoff.saturating_mul(2).min(self.options.config.max_backoff);
             let (session, resume) = {
                 let mirror = &shared.lock().mirror;
                 (mirror.session(), mirror.resume())
@@ -271,7 +271,7 @@ impl<C: Connector> Reconnector<C> {
     fn carry_over_requests<M: Model>(&mut self, shared: &Shared<M>) {
         let state = shared.lock();
         let (roster, me) = (&state.mirror.confirmed().roster, state.mirror.client());
-        let exists = |id| M::exists(&state.mirror.confirmed().model, id);
+        let exists = |id| state.mirror.confirmed().has_instrument(id);
         // An instrument that does not exist in this session may exist in the next.
         let mut own: Vec<_> = roster.owned_by(me).collect();
         own.extend(self.options.own.iter().copied().filter(|&id| !exists(id)));

@@ -261,8 +261,9 @@ mod tests {
             id in proptest::option::of(any::<[u8; 16]>()),
         ) {
             let [protocol, model_version, participants, max_participants, revision] = numbers;
-            session: checked_name(session)?,
-            session_id: None,
+            let session = checked_name(&session).unwrap_or_default();
+            prop_assume!((1..=50).contains(&session.chars().count()));
+            let session_id = id.map(SessionId::new);
             let advert = Advert {
                 session: session.clone(),
                 session_id,

@@ -165,9 +165,10 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
                 (ProjectOutcome::Failed(why), Some(what)) => {
                     self.failure = Some(format!("{what}: {why}"));
                 }
-                (ProjectOutcome::Failed(_), None) => {}
-                (ProjectOutcome::Loaded(..), _) | (_, Some(_)) => self.failure = None,
-                (ProjectOutcome::Done(_), None) => {}
+                (ProjectOutcome::Loaded(..), _) | (ProjectOutcome::Done(_), Some(_)) => {
+                    self.failure = None;
+                }
+                _ => {}
             }
             actions.push(NetworkAction::ProjectReport(report));
             self.running = None;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::ser::Error as _;
 
 use crate::{
     model::Model,
@@ -15,6 +16,7 @@ use crate::{
         framing::{CodecError, Format},
     },
     sync::session::Update,
+    util::panics::catch_panic,
 };
 
 /// How many patches are cached. 16: those of a few bases, until each connection has
@@ -53,7 +55,9 @@ impl Broadcast {
         let mut fresh = false;
         let frame = slot.get_or_init(|| {
             fresh = true;
-            encode_update(format, update).map_err(Arc::new)
+            catch_panic(|| encode_update(format, update))
+                .unwrap_or_else(|panic| Err(CodecError::custom(panic)))
+                .map_err(Arc::new)
         });
         if fresh {
             self.evict();

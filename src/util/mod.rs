@@ -6,6 +6,7 @@
 pub(crate) mod io;
 pub(crate) mod limited;
 pub mod ordmap;
+pub mod panics;
 pub mod quantity;
 pub mod snapshot;
 pub mod text;

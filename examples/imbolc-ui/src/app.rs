@@ -235,8 +235,7 @@ impl App {
     fn request(&mut self, intent: Intent, question: Option<Question>) {
         let asked = question.is_some_and(|question| question.intent == intent);
         if !asked {
-            let view =
-                View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
+            let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
             self.question = Question::before(&intent, &view);
         }
         if self.question.is_none() {

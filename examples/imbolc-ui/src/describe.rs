@@ -165,6 +165,9 @@ pub fn project_failure(why: &ProjectFailure) -> String {
         ProjectFailure::NoDirectory => {
             "the host has no project directory: start it with --project-dir DIR".into()
         }
+        ProjectFailure::BackupIsWhole { why, backup } => {
+            format!("{why}; its backup is whole: load it with :load {backup}")
+        }
         why => why.to_string(),
     }
 }

@@ -11,11 +11,7 @@ use std::{
     time::Duration,
 };
 
-use imbolc_net::{
-    Dispatcher,
-    dispatcher::Status,
-    studio::ProjectNotice,
-};
+use imbolc_net::{Dispatcher, dispatcher::Status, studio::ProjectNotice};
 use tokio::sync::Notify;
 
 use crate::{describe, event_loop, terminal};

@@ -86,8 +86,8 @@ pub async fn run<B: Backend>(
             continue;
         }
         // Nobody reports that the meters have moved: look again after a frame.
-        let look = (pace == Pace::Fast)
-            .then(|| (base + FRAME_INTERVAL).max(now + FRAME_INTERVAL / 4));
+        let look =
+            (pace == Pace::Fast).then(|| (base + FRAME_INTERVAL).max(now + FRAME_INTERVAL / 4));
         let pause = pause_until(due.into_iter().chain(look).min());
         tokio::select! {
             biased;

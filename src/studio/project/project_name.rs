@@ -57,7 +57,7 @@ impl ProjectName {
             Err(BadProjectName::Empty)
         } else if text.len() > MAX_BYTES || text.chars().nth(MAX_NAME).is_some() {
             Err(BadProjectName::TooLong)
-        } else if let Some(bad) = text.chars().find(is_bad) {
+        } else if let Some(bad) = text.chars().find(|c| is_bad(*c)) {
             Err(BadProjectName::Character(bad))
         } else if text.starts_with(is_edge) || text.ends_with(is_edge) {
             Err(BadProjectName::Edge)
@@ -72,7 +72,7 @@ impl ProjectName {
     #[must_use]
     pub(crate) fn cleaned(text: &str, ending: &str) -> Self {
         let text = cleaned(text, MAX_NAME - ending.chars().count());
-        let mut text = text.replace(|c| is_bad(&c), "_");
+        let mut text = text.replace(is_bad, "_");
         while text.len() > MAX_BYTES - ending.len() {
             text.pop();
         }
@@ -89,8 +89,8 @@ impl ProjectName {
 }
 
 /// Whether a character has a special meaning in paths or is not plain.
-fn is_bad(c: &char) -> bool {
-    !is_plain(c.encode_utf8(&mut [0; 4])) || r#"/\:*?"<>|"#.contains(*c)
+fn is_bad(c: char) -> bool {
+    !is_plain(c.encode_utf8(&mut [0; 4])) || r#"/\:*?"<>|"#.contains(c)
 }
 
 /// Whether a name must not start or end with a character.

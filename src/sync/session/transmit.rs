@@ -194,7 +194,7 @@ impl<M: Model> Link<M> {
         }
         self.pinged = now;
         self.unanswered_ping = Some(now);
-        let digest = self.base.as_ref().map(|base| {
+        let digest = self.base.as_ref().and_then(|base| {
             let (digest, replaced) = digester.digest(base);
             bases.discard(replaced);
             digest

@@ -67,7 +67,11 @@ fn loss_by_task(task: &ProjectAction, view: &View) -> Option<String> {
         | ProjectAction::Load(_)
         | ProjectAction::RestoreCheckpoint(_)
         | ProjectAction::Recover(_) => {
-            if view.unsaved { Some("there are unsaved changes".into()) } else { others(view) }
+            if view.unsaved {
+                Some("there are unsaved changes".into())
+            } else {
+                others(view)
+            }
         }
         ProjectAction::DeleteCheckpoint(name) => {
             Some(format!("the checkpoint “{name}” will be deleted"))

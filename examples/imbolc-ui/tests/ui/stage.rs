@@ -13,9 +13,7 @@ use imbolc_net::{
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
     },
-    studio::{
-        NetworkAction, Pane, ProjectAction, ProjectName, ProjectNotice, Studio, StudioState,
-    },
+    studio::{NetworkAction, Pane, ProjectAction, ProjectName, ProjectNotice, Studio, StudioState},
     util::{
         quantity::{Bpm, Decibels, Ticks},
         time::{Millis, Timestamp},
