@@ -341,11 +341,6 @@ fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
     let welcome = if resumed { "welcome back: " } else { "" };
     let session = short(identity.session);
     happens(format_args!("{welcome}{status} as {}{with} (session {session})", identity.name));
-    if let ProjectNotice::Kept(name) = &state.model.projects.notice {
-        happens(format_args!(
-            "unsaved work of the last time is kept: `recover {name}` brings it back"
-        ));
-    }
     if let Status::Hosting { address: Some(address) } = studio.status()
         && let Some(there) = seen_from_elsewhere(address)
     {

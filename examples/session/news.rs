@@ -14,8 +14,8 @@ use imbolc_net::{
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
     studio::Studio,
-    sync::UndoReport,
     sync::PlaceLoss,
+    sync::UndoReport,
 };
 use tokio::time::timeout;
 

@@ -25,7 +25,11 @@ pub fn loss(line: &str, studio: &dyn Dispatcher) -> Option<String> {
         // Without the privilege it is refused.
         _ if !state.roster.is_privileged(studio.identity().client_id) => None,
         ["new"] | ["load" | "recover", _, ..] => {
-            if unsaved() { Some("there are unsaved changes".into()) } else { others(studio) }
+            if unsaved() {
+                Some("there are unsaved changes".into())
+            } else {
+                others(studio)
+            }
         }
         ["save", ref name @ ..] => {
             let name = ProjectName::new(&name.join(" ")).ok()?;
