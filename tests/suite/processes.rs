@@ -247,9 +247,9 @@ fn signalled_host_keeps_unsaved_work() {
         assert_eq!(host.finish(), signal != "-HUP", "{signal}");
 
         let (mut host, _) = Session::host_with(&arguments);
-        let kept = host.hears("unsaved work of the last time is kept: `recover ");
-        let name = kept.split("`recover ").nth(1).and_then(|rest| rest.split('`').next());
-        host.types(&format!("recover {}", name.unwrap()));
+        let kept = host.hears("to bring it back: recover ");
+        let (_, name) = kept.split_once("recover ").unwrap();
+        host.types(&format!("recover {name}"));
         host.sees("show", "90 bpm");
     }
 }
