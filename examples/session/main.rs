@@ -11,7 +11,9 @@
 //! ```
 
 mod commands;
+mod ending;
 mod news;
+mod question;
 mod show;
 mod words;
 
@@ -29,15 +31,17 @@ use imbolc_net::{
     client::{ClientConfig, JoinOptions, SavedToken, TokenFile},
     dispatcher::{CloseReason, Status},
     model::InstrumentId,
+    projects,
     protocol::framing::Codec,
     server::HostOptions,
     studio::ProjectNotice,
     transport::{seen_from_elsewhere, with_port},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tracing_subscriber::EnvFilter;
 
 use commands::Then;
+use ending::Ending;
 use news::{News, complain, happens, short};
 
 #[derive(Parser)]
@@ -109,7 +113,7 @@ struct Identity {
 
 #[derive(Args)]
 struct Storage {
-    /// Where projects are saved; created if it does not exist
+    /// Where projects are saved, instead of in your data directory
     #[arg(long, value_name = "DIR")]
     project_dir: Option<PathBuf>,
 }
@@ -129,7 +133,15 @@ struct JoinRequests {
 async fn main() -> ExitCode {
     let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(log).with_writer(io::stderr).init();
-    match run(Arguments::parse().command).await {
+    let command = Arguments::parse().command;
+    let ending = match Ending::watch() {
+        Ok(ending) => ending,
+        Err(error) => {
+            eprintln!("session: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(command, &ending).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("session: {error}");
@@ -138,70 +150,148 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+/// Why the program ends.
+#[derive(PartialEq)]
+enum End {
+    /// The user quits, or a script is over.
+    Quit,
+    /// Without having been asked: by a signal, or at the end of the input of a terminal.
+    Told,
+    /// The terminal was closed.
+    HungUp,
+}
+
+async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let directory = command.project_directory();
     let (mode, requests) = command.mode()?;
     let keeps_running = matches!(mode, Mode::Host { .. });
     let studio = imbolc_net::open(mode).await?;
+    ending.attend(&studio);
     let mut news = News::new(Arc::clone(&studio));
     if greet(&*studio, &requests) {
         request_missing(&*studio, &requests);
     }
 
     let mut terminated = std::pin::pin!(termination_signal());
-    let mut lines = stdin_lines();
+    let (mut lines, hung_up) = stdin_lines();
     let mut code = ExitCode::SUCCESS;
     let at_terminal = io::stdin().is_terminal();
     let mut reading = true;
+    // The line that waits for a confirmation.
+    let mut asked = None;
+    let mut end = End::Quit;
     while news.ended.is_none() {
-        tokio::select! {
+        let gone = async {
+            tokio::select! {
+                leaves = &mut terminated => if leaves { End::Told } else { End::HungUp },
+                () = hung_up.notified() => End::HungUp,
+            }
+        };
+        let line = tokio::select! {
             biased;
-            () = &mut terminated => break,
-            () = news.next() => {}
-            line = lines.recv(), if reading => match line {
-                Some(line) => {
-                    let outcome = tokio::select! {
-                        outcome = commands::run_line(&line, &studio, &mut news) => outcome,
-                        () = &mut terminated => break,
-                    };
-                    news.catch_up();
-                    match outcome {
-                        Ok(Then::Continue) => {}
-                        Ok(Then::Failed) => code = ExitCode::FAILURE,
-                        Ok(Then::Quit) => break,
-                        Err(error) => {
-                            complain(error);
-                            code = ExitCode::FAILURE;
-                        }
-                    }
-                }
-                // The terminal window was closed: exit without `Goodbye`, so that
-                // the host keeps the place.
-                None if at_terminal && !io::stdin().is_terminal() => {
-                    return Ok(ExitCode::FAILURE);
-                }
-                None if keeps_running && !at_terminal => reading = false,
-                None => break,
-            },
+            why = gone => {
+                end = why;
+                break;
+            }
+            () = news.next() => continue,
+            line = lines.recv(), if reading => line,
+        };
+        let Some(line) = line else {
+            if keeps_running && !at_terminal {
+                reading = false;
+                continue;
+            }
+            end = if at_terminal { End::Told } else { End::Quit };
+            break;
+        };
+        let loss = question::loss(&line, &*studio);
+        if let Some(why) = loss.filter(|_| at_terminal && asked.as_ref() != Some(&line)) {
+            complain(format_args!("{why}: enter the same again to go on"));
+            asked = Some(line);
+            continue;
+        }
+        asked = None;
+        let outcome = tokio::select! {
+            outcome = commands::run_line(&line, &studio, &mut news) => outcome,
+            leaves = &mut terminated => {
+                end = if leaves { End::Told } else { End::HungUp };
+                break;
+            }
+            () = hung_up.notified() => {
+                end = End::HungUp;
+                break;
+            }
+        };
+        news.catch_up();
+        match outcome {
+            Ok(Then::Continue) => {}
+            Ok(Then::Failed) => code = ExitCode::FAILURE,
+            Ok(Then::Quit) => break,
+            Err(error) => {
+                complain(error);
+                code = ExitCode::FAILURE;
+            }
         }
     }
+    ending.begin();
     if let Some(reason @ CloseReason::ConnectionLost(_)) = news.ended {
         return Err(format!("session ended: {reason}").into());
     }
-    studio.close().await?;
-    // At a prompt the user has seen which lines failed.
-    Ok(if at_terminal { ExitCode::SUCCESS } else { code })
+    // The host keeps the place of a client whose terminal was closed: no `Goodbye`.
+    if end == End::HungUp && directory.is_none() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let kept = directory.filter(|_| end != End::Quit).map(|directory| {
+        let state = studio.state();
+        tokio::task::spawn_blocking(move || projects::keep_unsaved(&directory, &state.model))
+    });
+    let mut saved = true;
+    if let Err(lost) = studio.close().await {
+        eprintln!("session: {lost}");
+        saved = false;
+    }
+    if let Some(kept) = kept {
+        match kept.await? {
+            Ok(None) => {}
+            Ok(Some(name)) => {
+                eprintln!("session: unsaved work is kept: `recover {name}` brings it back");
+            }
+            Err(why) => {
+                eprintln!("session: unsaved work is lost: {why}");
+                saved = false;
+            }
+        }
+    }
+    Ok(match saved {
+        false => ending::NOT_SAVED.into(),
+        true if end == End::HungUp => ExitCode::FAILURE,
+        // At a prompt the user has seen which lines failed.
+        true if at_terminal => ExitCode::SUCCESS,
+        true => code,
+    })
 }
 
 impl Command {
+    /// Where the projects of the session are; `None` if it is another program's.
+    fn project_directory(&self) -> Option<PathBuf> {
+        match self {
+            Self::Local { storage, .. } | Self::Host { storage, .. } => {
+                storage.project_dir.clone().or_else(projects::default_directory)
+            }
+            Self::Join { .. } => None,
+        }
+    }
+
     /// The dispatcher to open, and what to ask it for.
     fn mode(self) -> Result<(Mode, JoinRequests), String> {
+        let projects = self.project_directory();
         Ok(match self {
-            Self::Local { identity, storage } => {
-                let mode = Mode::Local { name: identity.name, projects: storage.project_dir };
+            Self::Local { identity, .. } => {
+                let mode = Mode::Local { name: identity.name, projects };
                 (mode, JoinRequests::default())
             }
-            Self::Host { address, identity, storage } => {
-                let (name, projects) = (identity.name, storage.project_dir);
+            Self::Host { address, identity, .. } => {
+                let name = identity.name;
                 let options = HostOptions::default();
                 (
                     Mode::Host { name, address, session_name: None, projects, options },
@@ -279,21 +369,29 @@ fn request_missing(studio: &dyn Dispatcher, requests: &JoinRequests) {
     }
 }
 
-/// Reads standard input on its own thread, which does not keep the process alive.
-fn stdin_lines() -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel(1);
+/// Reads standard input on its own thread, which does not keep the process alive. Also
+/// tells when the terminal was closed.
+fn stdin_lines() -> (mpsc::Receiver<String>, Arc<Notify>) {
+    let (sender, receiver) = mpsc::channel(64);
+    let hung_up = Arc::new(Notify::new());
+    let tell = Arc::clone(&hung_up);
     std::thread::spawn(move || {
+        let at_terminal = io::stdin().is_terminal();
         for line in io::stdin().lock().lines().map_while(Result::ok) {
             if sender.blocking_send(line).is_err() {
-                break;
+                return;
             }
         }
+        if at_terminal && !io::stdin().is_terminal() {
+            tell.notify_one();
+        }
     });
-    receiver
+    (receiver, hung_up)
 }
 
-/// Resolves on Ctrl-C or SIGTERM.
-async fn termination_signal() {
+/// Resolves when the operating system asks the program to end: to `true` if it should
+/// leave the session, to `false` if the terminal was closed.
+async fn termination_signal() -> bool {
     let interrupt = async {
         // If no handler can be installed, the default one ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -303,12 +401,20 @@ async fn termination_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return interrupt.await };
+        let of = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        let [Ok(mut terminate), Ok(mut hang_up)] = of else {
+            interrupt.await;
+            return true;
+        };
         tokio::select! {
-            () = interrupt => {}
-            _ = terminate.recv() => {}
+            () = interrupt => true,
+            _ = terminate.recv() => true,
+            _ = hang_up.recv() => false,
         }
     }
     #[cfg(not(unix))]
-    interrupt.await;
+    {
+        interrupt.await;
+        true
+    }
 }

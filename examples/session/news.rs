@@ -15,6 +15,7 @@ use imbolc_net::{
     protocol::{OwnerInfo, SessionId},
     studio::Studio,
     sync::PlaceLoss,
+    sync::UndoReport,
 };
 use tokio::time::timeout;
 
@@ -156,8 +157,8 @@ impl News {
                 let why = words::refusal(&action, &reason);
                 complain(format_args!("undone: {what}: {why}"));
             }
-            SessionEvent::Undone(report) => self.print_step(Step::Undo, report.kept),
-            SessionEvent::Redone(report) => self.print_step(Step::Redo, report.kept),
+            SessionEvent::Undone(report) => self.print_step(Step::Undo, &report),
+            SessionEvent::Redone(report) => self.print_step(Step::Redo, &report),
             SessionEvent::NotRecorded { what, reason } => {
                 complain(format_args!("not recorded: {what}: {reason}"));
             }
@@ -210,20 +211,22 @@ impl News {
         }
     }
 
-    fn print_step(&mut self, step: Step, kept: u32) {
+    fn print_step(&mut self, step: Step, report: &UndoReport) {
         // After a new session, the predicted changes of a step are unknown.
         let (_, what) = self.steps.pop_front().unwrap_or((step, String::new()));
         let done = match step {
             Step::Undo => "undo",
             Step::Redo => "redo",
         };
-        let what = if what.is_empty() { "no visible change" } else { &what };
-        if kept == 0 {
-            happens(format_args!("{done}: {what}"));
+        let what = if what.is_empty() { &report.step } else { &what };
+        let kept = match report.kept {
+            0 => String::new(),
+            kept => format!("; kept {kept} that other participants have changed since"),
+        };
+        if report.changed == 0 {
+            complain(format_args!("{done}: {}: nothing was left to change{kept}", report.step));
         } else {
-            happens(format_args!(
-                "{done}: {what}; kept {kept} that other participants have changed since"
-            ));
+            happens(format_args!("{done}: {what}{kept}"));
         }
     }
 

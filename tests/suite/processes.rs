@@ -31,6 +31,8 @@ impl Session {
             .args(arguments)
             .args(["--name", name])
             .env_remove("RUST_LOG")
+            .env_remove("XDG_DATA_HOME")
+            .env("HOME", env!("CARGO_TARGET_TMPDIR"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -232,6 +234,63 @@ fn save_and_load_show_in_another_process() {
     for player in [&mut host, &mut ana] {
         player.hears("Second song is not loaded: no project or checkpoint has this name");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn signalled_host_keeps_unsaved_work() {
+    for signal in ["-HUP", "-TERM", "-INT"] {
+        let state = StateDir::new(&format!("kept{signal}"));
+        let projects = state.0.join("projects");
+        let arguments = ["host", "127.0.0.1:0", "--project-dir", projects.to_str().unwrap()];
+        let (mut host, address) = Session::host_with(&arguments);
+        let mut ana = Session::join("ana", &address, "", &state);
+        host.types("bpm 90");
+        ana.hears("tempo 90 bpm");
+        host.signal(signal);
+        ana.hears("the host has ended the session");
+        assert_eq!(host.finish(), signal != "-HUP", "{signal}");
+
+        let (mut host, _) = Session::host_with(&arguments);
+        let kept = host.hears("to bring it back: recover ");
+        let (_, name) = kept.split_once("recover ").unwrap();
+        host.types(&format!("recover {name}"));
+        host.sees("show", "90 bpm");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn blocked_output_does_not_keep_program_alive() {
+    let mut child = Command::new(program())
+        .args(["local", "--name", "mia"])
+        .env_remove("XDG_DATA_HOME")
+        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
+        .stdin(Stdio::piped())
+        // Nobody reads it.
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    for _ in 0..1000 {
+        writeln!(stdin, "show").unwrap();
+    }
+    thread::sleep(Duration::from_secs(1));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let told = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if told.elapsed() > Duration::from_secs(4) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it does not end");
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(status.code(), Some(3));
 }
 
 #[test]
