@@ -124,6 +124,7 @@ impl<M: Model> Session<M> {
             if let Some(link) = member.link_mut() {
                 // Its deadline moves back, so the session's stays a lower bound.
                 link.heard = now;
+                link.alive = now;
             }
         }
     }

@@ -49,6 +49,9 @@ pub(super) struct Link<M: Model> {
     pub(super) connection: u64,
     /// When the last message arrived.
     pub(super) heard: Timestamp,
+    /// When there was the last sign of life: a message, or bytes of one in either
+    /// direction.
+    pub(super) alive: Timestamp,
     pub(super) pinged: Timestamp,
     /// When the last ping was sent, until it is answered.
     pub(super) unanswered_ping: Option<Timestamp>,
@@ -117,6 +120,7 @@ impl<M: Model> Link<M> {
         Self {
             connection,
             heard: now,
+            alive: now,
             pinged: now,
             unanswered_ping: None,
             round_trip: None,

@@ -13,6 +13,10 @@ use crate::{
     util::time::{Millis, Timestamp},
 };
 
+/// How long clients are not judged after the host has stood still. 1 s: the
+/// connections read what has arrived in far less.
+const EXCUSE: Duration = Duration::from_secs(1);
+
 impl<M: Model> Session<M> {
     /// A connection was lost. Its client is suspended, unless it has a newer
     /// connection. A client that never sent anything after its `Hello` may not
@@ -24,6 +28,27 @@ impl<M: Model> Session<M> {
                 Some(member) if member.has_token => self.suspend(now, connection.client),
                 _ => self.remove(connection.client),
             }
+        }
+    }
+
+    /// Bytes have crossed `connection`, even if they complete no message yet. Its client
+    /// is not silent.
+    pub fn heard(&mut self, now: Timestamp, connection: ConnectionId) {
+        if self.check(connection).is_ok()
+            && let Some(link) = self.link_mut(connection.client)
+        {
+            // Its deadline moves back, so the session's stays a lower bound.
+            link.alive = now;
+        }
+    }
+
+    /// The host itself stood still until `now`, so what clients sent meanwhile may not
+    /// be read yet. No client counts as silent within the next second.
+    pub fn excuse_silence(&mut self, now: Timestamp) {
+        let idle_timeout = u64::try_from(self.config.idle_timeout.as_micros()).unwrap_or(u64::MAX);
+        let latest = (now + EXCUSE).micros().saturating_sub(idle_timeout);
+        for link in self.members.values_mut().filter_map(Member::link_mut) {
+            link.alive = link.alive.max(Timestamp::from_micros(latest));
         }
     }
 
@@ -118,7 +143,7 @@ impl<M: Model> Session<M> {
 /// When the member is to be suspended or removed.
 fn deadline_of<M: Model>(member: &Member<M>, idle_timeout: Duration) -> Timestamp {
     match &member.link_state {
-        LinkState::Connected(link) => link.heard + idle_timeout,
+        LinkState::Connected(link) => link.alive + idle_timeout,
         LinkState::Suspended { until, .. } => *until,
     }
 }
