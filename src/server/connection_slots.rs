@@ -35,7 +35,7 @@ struct Unfinished {
 
 /// The slot of one connection, until it is dropped.
 #[must_use = "dropping it makes room for another connection"]
-pub(super) struct Slot {
+pub(super) struct ConnectionSlot {
     slots: Arc<ConnectionSlots>,
     number: u64,
     evicted: CancellationToken,
@@ -51,7 +51,7 @@ impl ConnectionSlots {
     ///
     /// If there is none left, the oldest unfinished handshake makes room: that of the
     /// same address if it has 32 of them, or that of the address that has the most.
-    pub(super) fn take(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Slot> {
+    pub(super) fn take(self: &Arc<Self>, address: Option<IpAddr>) -> Option<ConnectionSlot> {
         let mut open = self.lock();
         let same = open.unfinished.values().filter(|other| other.address == address);
         if address.is_some() && same.count() >= MAX_HANDSHAKES {
@@ -64,7 +64,7 @@ impl ConnectionSlots {
         open.next += 1;
         let evicted = CancellationToken::new();
         open.unfinished.insert(number, Unfinished { address, evicted: evicted.clone() });
-        Some(Slot { slots: Arc::clone(self), number, evicted })
+        Some(ConnectionSlot { slots: Arc::clone(self), number, evicted })
     }
 
     fn lock(&self) -> MutexGuard<'_, OpenSlots> {
@@ -93,7 +93,7 @@ impl OpenSlots {
     }
 }
 
-impl Slot {
+impl ConnectionSlot {
     /// Resolves when the connection has to make room.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;
@@ -107,7 +107,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut open = self.slots.lock();
         open.unfinished.remove(&self.number);
@@ -123,7 +123,7 @@ mod tests {
         Some([192, 0, 2, last].into())
     }
 
-    fn is_evicted(slot: &Slot) -> bool {
+    fn is_evicted(slot: &ConnectionSlot) -> bool {
         slot.evicted.is_cancelled()
     }
 
@@ -142,7 +142,7 @@ mod tests {
     fn busiest_address_makes_room_when_all_slots_are_taken() {
         let slots = ConnectionSlots::new(10);
         let admitted: Vec<_> = (0..4).map(|_| slots.take(address(1)).unwrap()).collect();
-        admitted.iter().for_each(Slot::admit);
+        admitted.iter().for_each(ConnectionSlot::admit);
         let busy: Vec<_> = (0..3).map(|_| slots.take(address(2)).unwrap()).collect();
         let others: Vec<_> = (3..6).map(|last| slots.take(address(last)).unwrap()).collect();
         let _member = slots.take(address(9)).unwrap();

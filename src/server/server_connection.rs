@@ -16,7 +16,7 @@ use super::{
     connection_io::{
         CLOSE_TIMEOUT, ConnectionEnd, linger_close, read_failure, send_final, write_frames,
     },
-    connection_slots::Slot,
+    connection_slots::ConnectionSlot,
     server_handshake::{ConnectionGuard, admit, receive_hello, reject},
     server_inner::ServerInner,
 };
@@ -42,7 +42,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     reader: R,
     mut writer: W,
     peer: &str,
-    slot: Slot,
+    slot: ConnectionSlot,
 ) {
     let mut frames = Frames::new(reader, limits::HELLO_FRAME);
     // A shutdown interrupts only the wait for the Hello. Its answer is written in

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{
     connection_io::{ConnectionEnd, read_failure, write_frames},
-    connection_slots::Slot,
+    connection_slots::ConnectionSlot,
     server_inner::ServerInner,
 };
 use crate::{
@@ -109,7 +109,7 @@ async fn read_hello<M: Model, R: Reader>(frames: &mut Frames<R>) -> Result<Hello
 pub(super) async fn admit<'a, M: Model, W: Writer>(
     inner: &'a ServerInner<M>,
     hello: &Hello,
-    slot: &Slot,
+    slot: &ConnectionSlot,
     writer: &mut W,
 ) -> Result<ConnectionGuard<'a, M>, ConnectionEnd> {
     let (answer, format, guard) = match inner.authority.hello(hello, fresh_token()?) {

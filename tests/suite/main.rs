@@ -20,6 +20,7 @@ mod every_byte;
 mod fixture;
 mod harness;
 mod ledger;
+mod options;
 mod other_model;
 mod processes;
 mod projects;

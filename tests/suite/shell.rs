@@ -3,7 +3,11 @@
 
 mod commit;
 mod connections;
+mod faults;
+mod logs;
 mod reconnecting;
+mod slow_links;
+mod strangers;
 mod timing;
 
 use std::time::Duration;

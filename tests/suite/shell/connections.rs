@@ -233,7 +233,7 @@ async fn slow_reader_does_not_delay_the_shutdown() {
     let _ = timeout(5 * SECOND, sending).await;
     let begun = Instant::now();
     host.close().await;
-    assert!(begun.elapsed() <= 3 * SECOND, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 2 * SECOND, "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
