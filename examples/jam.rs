@@ -86,7 +86,7 @@ async fn jam() -> Outcome {
     scene("At the end");
     band.compare().await?;
     for player in band.0.iter().rev() {
-        player.studio.close().await;
+        player.studio.close().await?;
     }
     Ok(())
 }
@@ -369,8 +369,8 @@ impl Band {
             format_args!("its last step: {}", player.take_changes().join(", ")),
         );
         let answer = |event| match event {
-            Event::Session(SessionEvent::Undone { kept })
-            | Event::Session(SessionEvent::Redone { kept }) => Some(Ok(kept)),
+            Event::Session(SessionEvent::Undone(report))
+            | Event::Session(SessionEvent::Redone(report)) => Some(Ok(report.kept)),
             Event::Session(SessionEvent::NothingUndone { reason }) => Some(Err(reason)),
             _ => None,
         };

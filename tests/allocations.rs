@@ -149,6 +149,8 @@ fn session_allocates_what_it_changes() {
             privilege: false,
             codecs: vec![],
             compression: vec![],
+            attempt: 0,
+            checks_digests: false,
             resume: None,
         };
         let token = SessionToken::new([0; 16]);

@@ -169,6 +169,8 @@ fn minute_of_edits() -> Figure {
         privilege: false,
         codecs: vec![Codec::Json.name().into()],
         compression: vec![],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     };
     let mut now = Timestamp::ZERO;

@@ -186,7 +186,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     if let Some(reason @ CloseReason::ConnectionLost(_)) = news.ended {
         return Err(format!("session ended: {reason}").into());
     }
-    studio.close().await;
+    studio.close().await?;
     // At a prompt the user has seen which lines failed.
     Ok(if at_terminal { ExitCode::SUCCESS } else { code })
 }

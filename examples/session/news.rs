@@ -152,8 +152,8 @@ impl News {
                 let why = words::refusal(&action, &reason);
                 complain(format_args!("undone: {what}: {why}"));
             }
-            SessionEvent::Undone { kept } => self.print_step(Step::Undo, kept),
-            SessionEvent::Redone { kept } => self.print_step(Step::Redo, kept),
+            SessionEvent::Undone(report) => self.print_step(Step::Undo, report.kept),
+            SessionEvent::Redone(report) => self.print_step(Step::Redo, report.kept),
             SessionEvent::NothingUndone { reason } => {
                 self.steps.pop_front();
                 complain(reason);

@@ -99,6 +99,8 @@ pub fn hello(name: &str) -> Vec<u8> {
         privilege: false,
         codecs: vec![],
         compression: vec![],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     });
     serde_json::to_vec(&hello).expect("a Hello can be encoded")

@@ -58,17 +58,23 @@ impl<M: Model> InProcess<M> {
         Ok(())
     }
 
+    pub(crate) fn dispatch_all(&self, actions: &[M::Action]) -> Result<(), DispatchError> {
+        self.check_open()?;
+        self.authority.decide(|session, now| session.act_all(now, actions))?;
+        Ok(())
+    }
+
     pub(crate) fn undo(&self) -> Result<(), DispatchError> {
         self.check_open()?;
-        let kept = self.authority.decide(|session, _| session.undo())?;
-        self.authority.announce(Event::Session(SessionEvent::Undone { kept }));
+        let report = self.authority.decide(|session, _| session.undo())?;
+        self.authority.announce(Event::Session(SessionEvent::Undone(report)));
         Ok(())
     }
 
     pub(crate) fn redo(&self) -> Result<(), DispatchError> {
         self.check_open()?;
-        let kept = self.authority.decide(|session, _| session.redo())?;
-        self.authority.announce(Event::Session(SessionEvent::Redone { kept }));
+        let report = self.authority.decide(|session, _| session.redo())?;
+        self.authority.announce(Event::Session(SessionEvent::Redone(report)));
         Ok(())
     }
 
@@ -139,6 +145,10 @@ macro_rules! delegate_to_in_process {
     () => {
         fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
             self.in_process.dispatch(&action)
+        }
+
+        fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError> {
+            self.in_process.dispatch_all(&actions)
         }
 
         fn state(&self) -> Arc<NetworkState<M>> {

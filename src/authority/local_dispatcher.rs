@@ -16,7 +16,7 @@ use crate::{
         Authority, Setup,
         in_process::{InProcess, delegate_to_in_process},
     },
-    dispatcher::{DispatchError, Dispatcher, Events, Identity, OpenError, Status},
+    dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
     model::{Engine, InstrumentId, Metering, Model},
     protocol::{NetworkState, SessionId},
     studio::Studio,
@@ -101,8 +101,9 @@ impl<M: Model> Dispatcher<M> for LocalDispatcher<M> {
         self.in_process.dispatch(&action)
     }
 
-    async fn close(&self) {
+    async fn close(&self) -> Result<(), CloseError> {
         self.in_process.close();
         self.stop();
+        Ok(())
     }
 }

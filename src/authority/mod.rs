@@ -94,6 +94,7 @@ impl<M: Model> Incoming<M> {
             Self::Unreadable { .. }
                 | Self::Message(
                     ClientMessage::Action { .. }
+                        | ClientMessage::Batch { .. }
                         | ClientMessage::Undo { .. }
                         | ClientMessage::Redo { .. }
                 )

@@ -44,6 +44,8 @@ fn hello() -> Hello {
         privilege: false,
         codecs: vec![],
         compression: vec![],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     }
 }

@@ -54,6 +54,8 @@ impl<C: Connector> Reconnector<C> {
             privilege: self.options.privilege,
             codecs: config.codecs.iter().map(|codec| codec.name().into()).collect(),
             compression: config.compression.iter().map(|offer| offer.name().into()).collect(),
+            attempt: 0,
+            checks_digests: false,
             resume,
         };
         timeout(config.connect_timeout, perform_handshake(&self.connector, hello))

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     dispatcher::{
-        Clock, CloseReason, ConnectionError, DispatchError, Dispatcher, Events, Identity,
-        OpenError, Status,
+        Clock, CloseError, CloseReason, ConnectionError, DispatchError, Dispatcher, Events,
+        Identity, OpenError, Status,
     },
     model::{InstrumentId, Metering, Model},
     protocol::{ClientMessage, NetworkState, Resume},
@@ -157,6 +157,10 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
         self.shared.submit(None, |mirror, now| mirror.dispatch(now, action))
     }
 
+    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError> {
+        self.shared.submit(None, |mirror, now| mirror.dispatch_all(now, actions))
+    }
+
     async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
         let (sender, receiver) = oneshot::channel();
         self.shared.submit(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
@@ -233,9 +237,10 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
         self.request(ClientMessage::RequestFullSync)
     }
 
-    async fn close(&self) {
+    async fn close(&self) -> Result<(), CloseError> {
         self.shared.leave.cancel();
         self.shared.done.cancelled().await;
+        Ok(())
     }
 }
 

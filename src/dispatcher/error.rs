@@ -79,6 +79,15 @@ pub enum DispatchError {
     Closed(CloseReason),
 }
 
+/// What is lost when a dispatcher closes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// A save was accepted and has failed, for this reason.
+    #[error("not saved: {0}")]
+    NotSaved(String),
+}
+
 impl From<MirrorError> for DispatchError {
     fn from(error: MirrorError) -> Self {
         match error {

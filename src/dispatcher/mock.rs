@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mockall::mock;
 
 use crate::{
-    dispatcher::{DispatchError, Dispatcher, Events, Identity, Status},
+    dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, Status},
     model::{InstrumentId, Metering, Model},
     protocol::NetworkState,
     util::time::Timestamp,
@@ -23,6 +23,7 @@ mock! {
     #[async_trait]
     impl<M: Model> Dispatcher<M> for Dispatcher<M> {
         fn dispatch(&self, action: M::Action) -> Result<(), DispatchError>;
+        fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError>;
         async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
         fn undo(&self) -> Result<(), DispatchError>;
         fn redo(&self) -> Result<(), DispatchError>;
@@ -38,6 +39,6 @@ mock! {
         fn request_privilege(&self) -> Result<(), DispatchError>;
         fn release_privilege(&self) -> Result<(), DispatchError>;
         fn resynchronise(&self) -> Result<(), DispatchError>;
-        async fn close(&self);
+        async fn close(&self) -> Result<(), CloseError>;
     }
 }

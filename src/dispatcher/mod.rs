@@ -21,7 +21,7 @@ use tokio::sync::broadcast::{
 
 pub use self::{
     clock::Clock,
-    error::{DispatchError, OpenError},
+    error::{CloseError, DispatchError, OpenError},
     event::Event,
     status::{CloseReason, ConnectionError, Identity, Status},
 };
@@ -53,6 +53,17 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// If the action is not allowed or impossible in the current state, if too many
     /// actions are unanswered, or if the dispatcher is closed.
     fn dispatch(&self, action: M::Action) -> Result<(), DispatchError>;
+
+    /// Performs several actions as one: each as in the state that those before it
+    /// lead to, all or none. Together they are one undo step, and no participant
+    /// sees a part of them.
+    ///
+    /// # Errors
+    /// As [`dispatch`](Self::dispatch), with [`Refusal::InBatch`] for the first action
+    /// that is refused; also if there are none, or over 1,024.
+    ///
+    /// [`Refusal::InBatch`]: crate::protocol::Refusal::InBatch
+    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError>;
 
     /// Performs `action`, and waits until the authority has accepted it, even through
     /// a lost connection. Dropping the future does not cancel the action.
@@ -136,8 +147,11 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn resynchronise(&self) -> Result<(), DispatchError>;
 
     /// Leaves the session: sends pending actions, and releases your instruments. A host
-    /// ends the session for all. Returns when that is done or has failed.
-    async fn close(&self);
+    /// ends the session for all. Returns when that is done or has failed. Cancel safe.
+    ///
+    /// # Errors
+    /// If something that was accepted is not kept.
+    async fn close(&self) -> Result<(), CloseError>;
 }
 
 /// The most events that wait for a subscriber. It loses older ones.

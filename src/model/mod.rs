@@ -308,6 +308,13 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         false
     }
 
+    /// What `action` does in `state`, for an undo history: e.g. `cutoff of 1 Bass`.
+    /// At most 100 characters are kept. By default, nothing is said.
+    #[must_use]
+    fn describe(_state: &Self::State, _action: &Self::Action) -> String {
+        String::new()
+    }
+
     /// The differences between two states for the undo history: one
     /// [`ReversibleChange`] per changed value, without values that are played rather
     /// than edited, such as sounding notes. Each patch must apply to every state in

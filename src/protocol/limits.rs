@@ -16,6 +16,8 @@ pub const SERVER_FRAME: usize = 256 * 1024 * 1024;
 pub const COMPRESSED_FROM: usize = 4 * 1024;
 /// Characters of a participant's name.
 pub const NAME: u32 = 64;
+/// Actions in a batch.
+pub const BATCH: usize = 1024;
 /// Instruments in one request for ownership.
 pub const REQUESTED_INSTRUMENTS: u32 = 1024;
 /// Characters of a decoder's error text that are sent back.

@@ -28,6 +28,7 @@ pub use token::{SessionId, SessionToken};
 use crate::{
     model::{InstrumentId, Invalid, Metering, Model},
     studio::Studio,
+    util::limited::bounded_list,
     util::time::{Millis, Timestamp},
 };
 pub use roster::{
@@ -35,7 +36,7 @@ pub use roster::{
 };
 
 /// The version of the protocol. Both sides of a handshake must have the same.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// The TCP port of a session unless another is given.
 pub const DEFAULT_PORT: u16 = 9999;
@@ -80,6 +81,16 @@ pub enum ClientMessage<M: Model = Studio> {
         /// The action.
         action: M::Action,
     },
+    /// Requests several actions as one: all are applied, or none. Each is checked
+    /// against the state that those before it lead to. Answered like an action;
+    /// together they are one undo step.
+    Batch {
+        /// The number of the previous action plus one.
+        number: ActionNumber,
+        /// The actions, in order: 1 to 1,024.
+        #[serde(deserialize_with = "bounded_list::<{ limits::BATCH }, _, _>")]
+        actions: Vec<M::Action>,
+    },
     /// Requests to undo the client's own last step. Numbered and answered like an
     /// action; `Undone` precedes the answer on success.
     Undo {
@@ -119,7 +130,8 @@ pub enum ClientMessage<M: Model = Studio> {
         /// The nonce of the `Ping`.
         nonce: u64,
     },
-    /// Leaves the session: the client's instruments are released at once.
+    /// Leaves the session: the client's instruments are released at once. Answered
+    /// by `Goodbye`.
     Goodbye,
 }
 
@@ -146,6 +158,14 @@ pub struct Hello {
     /// left out.
     #[serde(default)]
     pub compression: Vec<String>,
+    /// The number of this attempt to connect, which rises with each attempt of the
+    /// same participant; 0 if the client does not count. May be left out.
+    #[serde(default)]
+    pub attempt: u64,
+    /// Whether the client compares the digest in each `Ping` with its own state, so
+    /// that it needs no full state as a precaution. May be left out.
+    #[serde(default)]
+    pub checks_digests: bool,
     /// Set if the client resumes its place after a lost connection.
     pub resume: Option<Resume>,
 }
@@ -204,6 +224,11 @@ pub enum ServerMessage<M: Model = Studio> {
     Undone {
         /// The number of the `Undo` or `Redo`.
         number: ActionNumber,
+        /// What the step did, in at most 100 characters, e.g. `cutoff of 1 Bass`;
+        /// empty if the model does not say.
+        step: String,
+        /// How many changes were made. 0 if the step had nothing left to change.
+        changed: u32,
         /// How many changes of the step were skipped, because another participant has
         /// edited the same values since.
         kept: u32,
@@ -244,6 +269,8 @@ pub enum ServerMessage<M: Model = Studio> {
     },
     /// Reports an error that ends the connection. A participant is suspended.
     Error(ProtocolError),
+    /// Answers a `Goodbye`: the client has left the session.
+    Goodbye,
     /// The session ends.
     Shutdown,
 }
@@ -343,6 +370,16 @@ pub enum Refusal {
     /// The action is impossible in the current state.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// An action of a batch was refused, and with it the batch.
+    #[error("action {} of {count}: {reason}", index + 1)]
+    InBatch {
+        /// The position of the action in the batch, from 0.
+        index: u32,
+        /// How many actions the batch has.
+        count: u32,
+        /// Why the action was refused.
+        reason: Box<Refusal>,
+    },
     /// The action could not be decoded, e.g. because a value is out of range.
     #[error("the action cannot be decoded: {detail}")]
     Malformed {

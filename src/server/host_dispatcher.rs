@@ -12,7 +12,7 @@ use crate::{
         in_process::{InProcess, delegate_to_in_process},
         local_dispatcher::fresh_session_id,
     },
-    dispatcher::{DispatchError, Dispatcher, Events, Identity, OpenError, Status},
+    dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
     model::{Engine, InstrumentId, Metering, Model},
     protocol::NetworkState,
     server::{NetServer, ParticipantInfo, ServerConfig, Stats},
@@ -103,8 +103,9 @@ impl<M: Model> Dispatcher<M> for HostDispatcher<M> {
         self.in_process.dispatch(&action)
     }
 
-    async fn close(&self) {
+    async fn close(&self) -> Result<(), CloseError> {
         self.in_process.close();
         self.server.shut_down().await;
+        Ok(())
     }
 }

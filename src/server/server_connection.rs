@@ -87,6 +87,9 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     let end = connection.run(&mut frames, &mut writer).await;
     drop(guard);
     log_end(inner, peer, Some(id), &end);
+    if let ConnectionEnd::Goodbye = end {
+        send_final::<M, W>(&mut writer, format.codec, &ServerMessage::Goodbye).await;
+    }
     // The final message may still be in the send buffer.
     let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
     linger_close(frames.into_reader()).await;

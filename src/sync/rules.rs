@@ -5,18 +5,53 @@ use std::sync::Arc;
 
 use crate::{
     model::{Access, Invalid, Model},
-    protocol::{ClientId, NetworkState, Refusal},
+    protocol::{ClientId, NetworkState, Refusal, limits},
 };
 
-/// The next state, and what the engine must do.
-pub(crate) type Outcome<M> = (Arc<NetworkState<M>>, Vec<<M as Model>::Effect>);
+/// What an action leads to.
+pub(crate) struct Applied<M: Model> {
+    pub(crate) state: Arc<NetworkState<M>>,
+    pub(crate) effects: Vec<M::Effect>,
+    /// The right that the action required.
+    pub(crate) access: Access,
+}
+
+/// Applies several actions as one: all, or none. `apply` applies a single one.
+/// Returns what they lead to, and the right that each required.
+///
+/// # Errors
+/// [`Refusal::InBatch`] for the first action that is refused, and if there are
+/// none or too many.
+pub(crate) fn apply_batch<M: Model>(
+    state: &Arc<NetworkState<M>>,
+    actions: &[M::Action],
+    apply: impl Fn(&Arc<NetworkState<M>>, &M::Action) -> Result<Applied<M>, Refusal>,
+) -> Result<(Arc<NetworkState<M>>, Vec<M::Effect>, Vec<Access>), Refusal> {
+    if actions.is_empty() || actions.len() > limits::BATCH {
+        return Err(Refusal::Invalid(Invalid::unfit("a batch has 1 to 1,024 actions")));
+    }
+    let count = u32::try_from(actions.len()).unwrap_or(u32::MAX);
+    let mut state = Arc::clone(state);
+    let (mut effects, mut rights) = (Vec::new(), Vec::new());
+    for (index, action) in (0..).zip(actions) {
+        let applied = apply(&state, action).map_err(|reason| Refusal::InBatch {
+            index,
+            count,
+            reason: Box::new(reason),
+        })?;
+        state = applied.state;
+        effects.extend(applied.effects);
+        rights.push(applied.access);
+    }
+    Ok((state, effects, rights))
+}
 
 /// Applies an action of `actor`, if `actor` may do it.
 pub(crate) fn apply_checked<M: Model>(
     state: &Arc<NetworkState<M>>,
     actor: ClientId,
     action: &M::Action,
-) -> Result<Outcome<M>, Refusal> {
+) -> Result<Applied<M>, Refusal> {
     let access = M::access(&state.model, action);
     authorise::<M>(state, actor, access)?;
     apply_action(state, actor, access, action)
@@ -28,7 +63,7 @@ pub(crate) fn apply_unchecked<M: Model>(
     state: &Arc<NetworkState<M>>,
     actor: ClientId,
     action: &M::Action,
-) -> Result<Outcome<M>, Refusal> {
+) -> Result<Applied<M>, Refusal> {
     apply_action(state, actor, M::access(&state.model, action), action)
 }
 
@@ -63,7 +98,7 @@ fn apply_action<M: Model>(
     actor: ClientId,
     access: Access,
     action: &M::Action,
-) -> Result<Outcome<M>, Refusal> {
+) -> Result<Applied<M>, Refusal> {
     // Built behind its `Arc` from the beginning: the state is large to move.
     let mut shared = Arc::clone(state);
     let next = Arc::make_mut(&mut shared);
@@ -81,7 +116,7 @@ fn apply_action<M: Model>(
         // These can replace everything, e.g. by loading a project.
         Access::Privilege | Access::Anyone | Access::Engine => release_missing(next),
     }
-    Ok((shared, effects))
+    Ok(Applied { state: shared, effects, access })
 }
 
 /// Removes the owners of instruments that do not exist.

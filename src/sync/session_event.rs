@@ -47,7 +47,7 @@ pub enum SessionEvent<M: Model> {
         holder: OwnerInfo,
     },
     /// The authority refused an action that had been predicted. The prediction
-    /// is taken back.
+    /// is taken back, with the whole batch if the action is part of one.
     Refused {
         /// The refused action.
         action: M::Action,
@@ -55,16 +55,9 @@ pub enum SessionEvent<M: Model> {
         reason: Refusal,
     },
     /// Your last step was undone.
-    Undone {
-        /// How many of its changes stay because another participant has changed
-        /// the same values since.
-        kept: u32,
-    },
+    Undone(UndoReport),
     /// The step that you undid last was redone.
-    Redone {
-        /// As in [`Undone`](Self::Undone).
-        kept: u32,
-    },
+    Redone(UndoReport),
     /// The authority refused an undo or redo.
     NothingUndone {
         /// Why it is refused.
@@ -81,6 +74,18 @@ pub enum SessionEvent<M: Model> {
         /// lost unless the UI dispatches them again.
         unanswered: Vec<M::Action>,
     },
+}
+
+/// What an undo or redo has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UndoReport {
+    /// What the step did, as [`Model::describe`] says it.
+    pub step: String,
+    /// How many of its changes were made. 0 if it had nothing left to change.
+    pub changed: u32,
+    /// How many of its changes stay because another participant has changed the
+    /// same values since.
+    pub kept: u32,
 }
 
 /// Why a snapshot was replaced as a whole.

@@ -4,6 +4,7 @@
 //! Every layer may use this one. It must never name another module of the crate.
 
 pub(crate) mod io;
+pub(crate) mod limited;
 pub(crate) mod log_limit;
 pub mod option;
 pub mod ordmap;

@@ -149,7 +149,7 @@ async fn ui_calls_return_at_once_in_every_connection_state() {
     assert_at_once("resuming", took);
     until("both states are equal", &|ana| ana.state() == host.state()).await;
 
-    ana.close().await;
+    ana.close().await.unwrap();
     let mut took = Vec::new();
     let errors = frames(&ana, 500, &mut took);
     assert!(errors.iter().all(|error| matches!(error, DispatchError::Closed(_))));

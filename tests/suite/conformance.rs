@@ -61,6 +61,7 @@ async fn conforms(dispatcher: Arc<dyn Dispatcher>) {
     reports_dirty_flags(&*dispatcher).await;
     edits_only_owned_instruments(&*dispatcher).await;
     controls_the_transport_with_the_privilege(&*dispatcher).await;
+    dispatches_all_or_none(&*dispatcher).await;
     undoes_and_redoes(&*dispatcher).await;
     resynchronises(&*dispatcher).await;
     closes(&*dispatcher).await;
@@ -167,8 +168,8 @@ async fn first_events_tell_the_identity_and_the_denials() {
         ),
         "{early:?}"
     );
-    ana.close().await;
-    host.close().await;
+    ana.close().await.unwrap();
+    host.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -289,6 +290,19 @@ async fn controls_the_transport_with_the_privilege(d: &dyn Dispatcher) {
     .await;
 }
 
+async fn dispatches_all_or_none(d: &dyn Dispatcher) {
+    let before = cutoff_of(&d.state().model, BASS);
+    let missing = cutoff(InstrumentId(404), 90.0);
+    assert!(d.dispatch_all(vec![cutoff(BASS, 90.0), missing]).is_err());
+    assert_eq!(cutoff_of(&d.state().model, BASS), before);
+    sleep(Duration::from_millis(501)).await;
+    d.dispatch_all(vec![cutoff(BASS, 901.0), cutoff(LEAD, 902.0)]).unwrap();
+    assert_eq!(cutoff_of(&d.state().model, LEAD), 902.0, "at once");
+    eventually("the batch is confirmed", || cutoff_of(&d.confirmed().model, LEAD) == 902.0).await;
+    d.undo().unwrap();
+    eventually("the batch is undone", || cutoff_of(&d.confirmed().model, BASS) == before).await;
+}
+
 async fn undoes_and_redoes(d: &dyn Dispatcher) {
     d.commit(cutoff(BASS, 500.0)).await.unwrap();
     sleep(Duration::from_millis(501)).await;
@@ -298,8 +312,8 @@ async fn undoes_and_redoes(d: &dyn Dispatcher) {
     assert_eq!(cutoff_of(&d.state().model, BASS), 500.0, "at once");
     let mut kept = async || {
         event(&mut events, |event| match event {
-            Event::Session(SessionEvent::Undone { kept }) => Some(("undone", kept)),
-            Event::Session(SessionEvent::Redone { kept }) => Some(("redone", kept)),
+            Event::Session(SessionEvent::Undone(report)) => Some(("undone", report.kept)),
+            Event::Session(SessionEvent::Redone(report)) => Some(("redone", report.kept)),
             Event::Session(SessionEvent::NothingUndone { reason }) => panic!("{reason}"),
             _ => None,
         })
@@ -325,7 +339,7 @@ async fn resynchronises(d: &dyn Dispatcher) {
 async fn closes(d: &dyn Dispatcher) {
     let before = d.state();
     let mut events = d.events();
-    d.close().await;
+    d.close().await.unwrap();
     assert_eq!(d.status(), Status::Closed { reason: CloseReason::ByRequest });
     event(&mut events, |event| matches!(event, Event::Status(Status::Closed { .. })).then_some(()))
         .await;
@@ -335,7 +349,7 @@ async fn closes(d: &dyn Dispatcher) {
     assert_eq!(d.request_privilege(), Err(error.clone()));
     assert_eq!(d.request_ownership(&[PAD]), Err(error));
     assert_eq!(d.state().model, before.model, "the last snapshot can still be read");
-    d.close().await;
+    d.close().await.unwrap();
 }
 
 pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
@@ -452,14 +466,14 @@ async fn concurrent_edits_converge() {
     // Each edit counted: 1,503 edits, 3 joins, and at most 3 grants of ownership.
     let seq = host.state().seq.0;
     assert!((1506..=1509).contains(&seq), "{seq}");
-    host.close().await;
+    host.close().await.unwrap();
     for (player, _) in &players {
         eventually("the clients see the end of the session", || {
             matches!(player.status(), Status::Reconnecting { .. })
         })
         .await;
         assert_eq!(cutoff_of(&player.state().model, BASS), 5000.0);
-        player.close().await;
+        player.close().await.unwrap();
     }
 }
 
@@ -474,7 +488,7 @@ async fn goodbye_arrives_under_load() {
             host.dispatch(cutoff(BASS, 1000.0 + f32::from(turn * 100 + step))).unwrap();
             guest.resynchronise().unwrap();
         }
-        guest.close().await;
+        guest.close().await.unwrap();
         event(&mut events, |event| {
             assert!(
                 !matches!(event, Event::Session(SessionEvent::Suspended(_))),
@@ -484,7 +498,7 @@ async fn goodbye_arrives_under_load() {
         })
         .await;
     }
-    host.close().await;
+    host.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -512,5 +526,5 @@ async fn unusable_addresses_are_reported_in_one_line() {
         assert!(line.starts_with(&format!("cannot join {unknown}: ")), "{line}");
         assert_eq!(line.lines().count(), 1, "{line}");
     }
-    host.close().await;
+    host.close().await.unwrap();
 }

@@ -285,8 +285,8 @@ async fn a_minute_with<const BROKEN: bool>(number: u32) -> (Vec<Resync>, u32) {
     }
     assert_eq!(remote.confirmed().seq, host.state().seq);
     let shown = remote.state().model;
-    remote.close().await;
-    host.close().await;
+    remote.close().await.unwrap();
+    host.close().await.unwrap();
     (repairs, shown)
 }
 

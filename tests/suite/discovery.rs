@@ -213,9 +213,9 @@ async fn follow_announces_joins_leaves_and_the_end() {
         (session.address().to_string(), JoinOptions { name: "ana".into(), ..Default::default() });
     let guest = imbolc_net::open(Mode::Remote { address, options }).await.unwrap();
     changed_to(&mut client, 2).await;
-    guest.close().await;
+    guest.close().await.unwrap();
     changed_to(&mut client, 1).await;
-    host.close().await;
+    host.close().await.unwrap();
     let (_, session) = lost(&mut client).await;
     assert_eq!(session.name, "jam");
     following.await.unwrap();

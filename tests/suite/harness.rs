@@ -55,6 +55,8 @@ pub fn hello(name: &str) -> Hello {
         privilege: false,
         codecs: vec![Codec::Json.name().into()],
         compression: vec![],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     }
 }

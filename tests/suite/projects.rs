@@ -106,7 +106,7 @@ async fn loaded_project_equals_the_saved_one() {
     assert_eq!(projects.current, Some(name("Song")));
     assert!(projects.known.iter().eq(&[name("Another"), name("Song")]));
 
-    d.close().await;
+    d.close().await.unwrap();
     let later = open_local(Some(&directory.0)).await;
     assert_eq!(later.state().model.projects.known, projects.known, "listed from the start");
     attempt(&*later, ProjectAction::Load(name("Song"))).await.unwrap();

@@ -11,7 +11,10 @@ use imbolc_net::{
         NetworkAction, Note, Output, PianoRollAction, SendsSetting, SessionSetting, SourceKind,
         Studio, StudioState, TransportAction,
     },
-    sync::session::{Session, SessionConfig},
+    sync::{
+        UndoReport,
+        session::{Session, SessionConfig},
+    },
     util::{
         quantity::{Bpm, Decibels, NoteLength, Pan, Pitch, Probability, Ticks, Velocity},
         time::Timestamp,
@@ -75,20 +78,27 @@ fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio
     let answer = |event: &SessionEvent<Studio>| {
         matches!(
             event,
-            SessionEvent::Undone { .. }
-                | SessionEvent::Redone { .. }
-                | SessionEvent::NothingUndone { .. }
+            SessionEvent::Undone(_) | SessionEvent::Redone(_) | SessionEvent::NothingUndone { .. }
         )
     };
-    guest.take_events().into_iter().filter(answer).collect()
+    let only_kept = |event| match event {
+        SessionEvent::Undone(report) => undone(report.kept),
+        SessionEvent::Redone(report) => redone(report.kept),
+        other => vec![other],
+    };
+    guest.take_events().into_iter().filter(answer).flat_map(only_kept).collect()
+}
+
+fn kept(undone: Result<UndoReport, Refusal>) -> Result<u32, Refusal> {
+    undone.map(|report| report.kept)
 }
 
 fn undone(kept: u32) -> Vec<SessionEvent<Studio>> {
-    vec![SessionEvent::Undone { kept }]
+    vec![SessionEvent::Undone(UndoReport { kept, ..UndoReport::default() })]
 }
 
 fn redone(kept: u32) -> Vec<SessionEvent<Studio>> {
-    vec![SessionEvent::Redone { kept }]
+    vec![SessionEvent::Redone(UndoReport { kept, ..UndoReport::default() })]
 }
 
 #[test]
@@ -161,10 +171,10 @@ fn sweep_of_the_host_is_one_step() {
         harness.session.act(harness.now, &tempo(100.0 + f32::from(step))).unwrap();
         harness.now = harness.now + Duration::from_millis(33);
     }
-    assert_eq!(harness.session.undo(), Ok(0));
+    assert_eq!(kept(harness.session.undo()), Ok(0));
     assert_eq!(harness.session.state().model.session.tempo.get(), 120.0);
     assert!(matches!(harness.session.undo(), Err(Refusal::Invalid(_))));
-    assert_eq!(harness.session.redo(), Ok(0));
+    assert_eq!(kept(harness.session.redo()), Ok(0));
     assert_eq!(harness.session.state().model.session.tempo.get(), 119.0);
 }
 
@@ -200,7 +210,7 @@ fn undo_keeps_and_reports_changes_of_others() {
     later(&mut harness, &mut ana, output(LEAD, Output::Bus(BRANCH)));
 
     // The bus is restored, with the outputs to it that were not changed since.
-    assert_eq!(harness.session.undo(), Ok(1));
+    assert_eq!(kept(harness.session.undo()), Ok(1));
     let outputs = |harness: &Harness| {
         let instruments = &harness.session.state().model.instruments;
         [BASS, LEAD].map(|id| instruments.get(id).unwrap().output)
@@ -262,7 +272,7 @@ fn notes_and_transport_are_not_steps() {
     harness.session.act(harness.now, &tempo(99.0)).unwrap();
     harness.session.act(harness.now, &play_key(BASS, 40)).unwrap();
     harness.session.act(harness.now, &NetworkAction::Transport(TransportAction::Play)).unwrap();
-    assert_eq!(harness.session.undo(), Ok(0));
+    assert_eq!(kept(harness.session.undo()), Ok(0));
     let state = &harness.session.state().model;
     assert_eq!(state.session.tempo, start.session.tempo);
     assert!(state.transport.playing, "playing continues");
@@ -376,7 +386,7 @@ fn undo_over_a_limit_can_be_repeated_later() {
     );
     ana.dispatch(lane(last.0, *unused, AutomationAction::Delete)).unwrap();
     harness.settle(&mut [&mut ana]);
-    assert_eq!(harness.session.undo(), Ok(0), "there is room again");
+    assert_eq!(kept(harness.session.undo()), Ok(0), "there is room again");
 }
 
 #[test]
@@ -387,7 +397,7 @@ fn two_hundred_steps_are_kept() {
         harness.session.act(harness.now, &tempo(100.0 + f32::from(step))).unwrap();
     }
     for step in 0..200 {
-        assert_eq!(harness.session.undo(), Ok(0), "{step}");
+        assert_eq!(kept(harness.session.undo()), Ok(0), "{step}");
     }
     assert!(harness.session.undo().is_err());
     assert_eq!(harness.session.state().model.session.tempo.get(), 149.0);
@@ -468,8 +478,8 @@ fn undo_keeps_an_effect_that_others_automate() {
         let value = imbolc_net::util::quantity::Amount::MAX;
         let point = Point { tick, value, curve: Curve::Hold };
         harness.session.act_for_engine(&lane(AutomationAction::Put(point)));
-        assert_eq!(harness.session.undo(), Ok(1), "the lane has another participant's point");
-        assert_eq!(harness.session.undo(), Ok(1), "and so has the effect");
+        assert_eq!(kept(harness.session.undo()), Ok(1), "the lane has another participant's point");
+        assert_eq!(kept(harness.session.undo()), Ok(1), "and so has the effect");
         let state = &harness.session.state().model;
         assert_eq!(&through_wire(state), state);
         assert!(state.automation.lane(&target).is_some());
@@ -496,14 +506,14 @@ proptest! {
         }
         let end = session.state().model.clone();
         let mut undone = 0;
-        while let Ok(kept) = session.undo() {
-            prop_assert_eq!(kept, 0, "no other participant made an edit");
+        while let Ok(report) = session.undo() {
+            prop_assert_eq!(report.kept, 0, "no other participant made an edit");
             undone += 1;
             prop_assert!(undone <= actions.len());
         }
         prop_assert_eq!(Studio::diff_reversible(&start, &session.state().model), vec![]);
-        while let Ok(kept) = session.redo() {
-            prop_assert_eq!(kept, 0);
+        while let Ok(report) = session.redo() {
+            prop_assert_eq!(report.kept, 0);
         }
         prop_assert_eq!(Studio::diff_reversible(&end, &session.state().model), vec![]);
     }

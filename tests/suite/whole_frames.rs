@@ -187,6 +187,8 @@ fn hello() -> ClientMessage<Ledger> {
         privilege: false,
         codecs: vec![],
         compression: vec![],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     })
 }
@@ -244,7 +246,7 @@ async fn host_fails(room: usize, failure: Failure, meanwhile: Meanwhile) -> Opti
             // The host may have closed the connection by now.
             let _ = writer.write_all(&framed(&hello())).await;
         }
-        Meanwhile::Shutdown => host.close().await,
+        Meanwhile::Shutdown => host.close().await.unwrap(),
     }
     sleep(60 * SECOND).await;
     assert_eq!(
@@ -339,7 +341,7 @@ async fn close_does_not_wait_for_a_stalled_host() {
     }
     eventually("the write stalls", || state.lock().unwrap().broken.is_some()).await;
     let begun = Instant::now();
-    ana.close().await;
+    ana.close().await.unwrap();
     assert!(begun.elapsed() <= 3 * SECOND, "{:?}", begun.elapsed());
     assert_eq!(ana.status(), Status::Closed { reason: CloseReason::ByRequest });
     sleep(60 * SECOND).await;

@@ -98,16 +98,17 @@ fn client_variant(message: &ClientMessage) -> usize {
     match message {
         ClientMessage::Hello(_) => 0,
         ClientMessage::Action { .. } => 1,
-        ClientMessage::Undo { .. } => 2,
-        ClientMessage::Redo { .. } => 3,
-        ClientMessage::RequestOwnership { .. } => 4,
-        ClientMessage::ReleaseOwnership { .. } => 5,
-        ClientMessage::RequestPrivilege => 6,
-        ClientMessage::ReleasePrivilege => 7,
-        ClientMessage::RequestFullSync => 8,
-        ClientMessage::Ping { .. } => 9,
-        ClientMessage::Pong { .. } => 10,
-        ClientMessage::Goodbye => 11,
+        ClientMessage::Batch { .. } => 2,
+        ClientMessage::Undo { .. } => 3,
+        ClientMessage::Redo { .. } => 4,
+        ClientMessage::RequestOwnership { .. } => 5,
+        ClientMessage::ReleaseOwnership { .. } => 6,
+        ClientMessage::RequestPrivilege => 7,
+        ClientMessage::ReleasePrivilege => 8,
+        ClientMessage::RequestFullSync => 9,
+        ClientMessage::Ping { .. } => 10,
+        ClientMessage::Pong { .. } => 11,
+        ClientMessage::Goodbye => 12,
     }
 }
 
@@ -129,7 +130,8 @@ fn server_variant(message: &ServerMessage) -> usize {
         ServerMessage::Ping { .. } => 13,
         ServerMessage::Pong { .. } => 14,
         ServerMessage::Error(_) => 15,
-        ServerMessage::Shutdown => 16,
+        ServerMessage::Goodbye => 16,
+        ServerMessage::Shutdown => 17,
     }
 }
 
@@ -143,6 +145,8 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
         privilege: true,
         codecs: vec!["postcard".into(), "json".into()],
         compression: vec!["lz4".into()],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     };
     let resume = Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)) };
@@ -170,6 +174,13 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
         (
             "Action-key",
             ClientMessage::Action { number: ActionNumber(19), continues: false, action: key },
+        ),
+        (
+            "Batch",
+            ClientMessage::Batch {
+                number: ActionNumber(20),
+                actions: vec![cutoff(BASS, 440.1), cutoff(BASS, 880.0)],
+            },
         ),
         ("Undo", ClientMessage::Undo { number: ActionNumber(20) }),
         ("Redo", ClientMessage::Redo { number: ActionNumber(21) }),
@@ -254,7 +265,19 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ("ActionRejected-engine", rejected(Refusal::EngineOnly)),
         ("ActionRejected-invalid", rejected(Refusal::Invalid(Invalid::exists("instrument", 1)))),
         ("ActionRejected-malformed", rejected(Refusal::Malformed { detail: "why".into() })),
-        ("Undone", ServerMessage::Undone { number: ActionNumber(20), kept: 1 }),
+        (
+            "ActionRejected-batch",
+            rejected(Refusal::InBatch { index: 1, count: 2, reason: Box::new(not_owner()) }),
+        ),
+        (
+            "Undone",
+            ServerMessage::Undone {
+                number: ActionNumber(20),
+                step: "cutoff of 1 Bass".into(),
+                changed: 2,
+                kept: 1,
+            },
+        ),
         (
             "OwnershipAnswer",
             ServerMessage::OwnershipAnswer { granted: vec![BASS], refused: refused() },
@@ -267,6 +290,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ("Pong", ServerMessage::Pong { nonce: 7 }),
         ("Error", ServerMessage::Error(ProtocolError::WrongProtocol { speaks: 1 })),
         ("Error-bare", ServerMessage::Error(ProtocolError::HelloExpected)),
+        ("Goodbye", ServerMessage::Goodbye),
         ("Shutdown", ServerMessage::Shutdown),
     ]
 }
@@ -322,7 +346,7 @@ fn client_messages_are_pinned() {
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| client_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..12).collect::<Vec<_>>(), "a variant has no sample");
+    assert_eq!(seen, (0..13).collect::<Vec<_>>(), "a variant has no sample");
 }
 
 #[test]
@@ -333,7 +357,7 @@ fn server_messages_are_pinned() {
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..17).collect::<Vec<_>>(), "a variant has no sample");
+    assert_eq!(seen, (0..18).collect::<Vec<_>>(), "a variant has no sample");
 }
 
 #[test]
@@ -460,6 +484,7 @@ fn undecodable_action_still_has_a_number() {
     assert_eq!(number_in(r#"{"Action":{"number":7,"action":{"What":["ever"]}}}"#), number);
     assert_eq!(number_in(r#"{"Action":{"action":{"What":["ever"]},"number":7}}"#), number);
     assert_eq!(number_in(r#"{"Action":{"action":{"What":["ever"]}}}"#), None);
+    assert_eq!(number_in(r#"{"Batch":{"number":7,"actions":[{"What":["ever"]}]}}"#), number);
     assert_eq!(number_in(r#"{"Ping":{"number":7}}"#), None);
     assert_eq!(number_in("{"), None);
 }

@@ -90,6 +90,8 @@ pub fn hello(codec: Codec, own: Vec<InstrumentId>) -> Vec<u8> {
             privilege: false,
             codecs: vec![codec.name().into()],
             compression: vec![],
+            attempt: 0,
+            checks_digests: false,
             resume: None,
         }),
     )

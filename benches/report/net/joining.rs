@@ -78,7 +78,7 @@ async fn joining(host: &ChildProcess, codec: Codec) -> Duration {
     let instruments = joined.state().model.instruments.len();
     let took = begun.elapsed();
     assert_eq!(instruments, INSTRUMENTS as usize);
-    joined.close().await;
+    joined.close().await.expect("the goodbye is answered");
     took
 }
 

@@ -132,14 +132,11 @@ async fn show(
     terminal::restore();
     presence.end().await;
     match end {
-        Exit::Quit => {
-            studio.close().await;
-            Ok(())
-        }
-        Exit::SessionOver(why) => {
-            studio.close().await;
-            Err(why)
-        }
+        Exit::Quit => studio.close().await.map_err(|lost| lost.to_string()),
+        Exit::SessionOver(why) => match studio.close().await {
+            Ok(()) => Err(why),
+            Err(lost) => Err(format!("{why}; {lost}")),
+        },
         // The participant has not left: its place in the session is kept.
         Exit::TerminalGone => Err("the terminal is gone".into()),
     }
@@ -177,8 +174,8 @@ async fn host_headless(arguments: &Arguments, studio: Arc<dyn Dispatcher>) -> Re
     let presence = LanPresence::begin(arguments, &studio);
     let served = headless::print_events(&studio, events, presence.is_announced()).await;
     presence.end().await;
-    studio.close().await;
-    served
+    let closed = studio.close().await.map_err(|lost| lost.to_string());
+    served.and(closed)
 }
 
 /// The announcement on the LAN, if this build supports it.

@@ -156,8 +156,8 @@ impl MessageLog {
                 let what = describe::action_text(&now.model, &action);
                 self.push(Tone::Bad, format!("rejected: {what}: {reason}"));
             }
-            SessionEvent::Undone { kept } => self.push_undo("last step undone", kept),
-            SessionEvent::Redone { kept } => self.push_undo("step redone", kept),
+            SessionEvent::Undone(report) => self.push_undo("last step undone", report.kept),
+            SessionEvent::Redone(report) => self.push_undo("step redone", report.kept),
             SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
             SessionEvent::NewSession { unanswered, .. } => {
                 let lost = match unanswered.len() {

@@ -208,6 +208,7 @@ pub fn decode<T: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<T, Co
 pub fn unreadable_action(codec: Codec, payload: &[u8]) -> Option<ActionNumber> {
     #[derive(Deserialize)]
     enum ActionOnly {
+        #[serde(alias = "Batch")]
         Action { number: ActionNumber },
     }
     /// The first variants of `ClientMessage`, in its order.
@@ -215,6 +216,7 @@ pub fn unreadable_action(codec: Codec, payload: &[u8]) -> Option<ActionNumber> {
     enum FirstVariants {
         Hello,
         Action { number: ActionNumber },
+        Batch { number: ActionNumber },
     }
     match codec {
         Codec::Json => {
@@ -222,7 +224,7 @@ pub fn unreadable_action(codec: Codec, payload: &[u8]) -> Option<ActionNumber> {
             Some(number)
         }
         Codec::Postcard => match postcard::take_from_bytes(payload).ok()? {
-            (FirstVariants::Action { number }, _) => Some(number),
+            (FirstVariants::Action { number } | FirstVariants::Batch { number }, _) => Some(number),
             (FirstVariants::Hello, _) => None,
         },
     }

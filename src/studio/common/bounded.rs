@@ -136,38 +136,6 @@ pub(in crate::studio) fn at_most(
     if there <= limit { Ok(()) } else { Err(Invalid::full(what, count(limit))) }
 }
 
-/// Deserializes a list; fails at more than `MAX` elements.
-pub(in crate::studio) fn list<'de, const MAX: usize, T, D>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    deserializer.deserialize_seq(BoundedList::<MAX, T>(PhantomData))
-}
-
-struct BoundedList<const MAX: usize, T>(PhantomData<T>);
-
-impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for BoundedList<MAX, T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list of at most {MAX} elements")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(element) = elements.next_element()? {
-            if list.len() == MAX {
-                return Err(A::Error::custom(format_args!("more than {MAX} elements")));
-            }
-            list.push(element);
-        }
-        Ok(list)
-    }
-}
-
 /// Deserializes a map; fails at more than `MAX` entries or a repeated key.
 pub(in crate::studio) fn map<'de, const MAX: usize, K, V, D>(
     deserializer: D,

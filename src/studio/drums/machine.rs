@@ -22,6 +22,7 @@ use crate::{
         settings::{ParamPath, PathStep, Settings, settings},
     },
     util::{
+        limited::bounded_list,
         ordmap::{DiffItem, OrdMap},
         quantity::{Amount, Decibels, PadNumber, Pan, Pitch, Semitones},
     },
@@ -78,7 +79,7 @@ settings! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ChainedPatterns(
-    #[serde(deserialize_with = "bounded::list::<MAX_CHAINED, _, _>")] Vec<PatternId>,
+    #[serde(deserialize_with = "bounded_list::<MAX_CHAINED, _, _>")] Vec<PatternId>,
 );
 
 impl ChainedPatterns {

@@ -8,12 +8,13 @@ use super::PatternId;
 use crate::{
     model::{DigestDelta, Invalid},
     studio::common::{
-        bounded::{self, MAX_STEPS_PASTED},
+        bounded::MAX_STEPS_PASTED,
         name::Name,
         rhythm::NoteValue,
         settings::{ParamPath, PathStep, Settings, settings},
     },
     util::{
+        limited::bounded_list,
         ordmap::{DiffItem, OrdMap},
         quantity::{Amount, PadNumber, Semitones, StepCount, StepNumber, Velocity},
     },
@@ -349,7 +350,7 @@ pub(super) fn no_pattern(id: PatternId) -> Invalid {
 /// The serialized form of [`Steps`].
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-struct StepList(#[serde(deserialize_with = "bounded::list::<MAX_STEPS_PASTED, _, _>")] Vec<Step>);
+struct StepList(#[serde(deserialize_with = "bounded_list::<MAX_STEPS_PASTED, _, _>")] Vec<Step>);
 
 impl From<StepList> for Steps {
     fn from(StepList(steps): StepList) -> Self {

@@ -22,7 +22,7 @@ use crate::{
         effect::EffectParameter,
         plugin::Hosted,
     },
-    util::quantity::Amount,
+    util::{limited::bounded_list, quantity::Amount},
 };
 
 /// An effect in a chain.
@@ -238,7 +238,7 @@ impl Refers for Chain {
 /// A chain as it is deserialized, before its ids are checked.
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Slots(#[serde(deserialize_with = "bounded::list::<MAX_SLOTS, _, _>")] Vec<Slot>);
+struct Slots(#[serde(deserialize_with = "bounded_list::<MAX_SLOTS, _, _>")] Vec<Slot>);
 
 impl TryFrom<Slots> for Chain {
     type Error = Invalid;

@@ -17,6 +17,7 @@ use crate::{
         settings::{ParamPath, PathStep, Settings},
     },
     util::{
+        limited::bounded_list,
         ordmap::{DiffItem, OrdMap},
         quantity::{ParameterChange, ParameterValue},
     },
@@ -89,7 +90,7 @@ pub struct Definition {
     /// The display name.
     pub name: Name,
     /// The parameters, at most 512.
-    #[serde(deserialize_with = "bounded::list::<MAX_PARAMETERS, _, _>")]
+    #[serde(deserialize_with = "bounded_list::<MAX_PARAMETERS, _, _>")]
     pub parameters: Vec<Parameter>,
 }
 

@@ -15,6 +15,7 @@ use crate::{
         bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
         settings::settings,
     },
+    util::limited::bounded_list,
 };
 
 settings! {
@@ -35,7 +36,7 @@ settings! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Names(
-    #[serde(deserialize_with = "bounded::list::<MAX_PROJECTS, _, _>")] Vec<ProjectName>,
+    #[serde(deserialize_with = "bounded_list::<MAX_PROJECTS, _, _>")] Vec<ProjectName>,
 );
 
 /// The outcome of the last project action.

@@ -39,7 +39,7 @@ use crate::{
         Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken, StateDigest,
         StatePatch, Welcome,
     },
-    sync::{Resync, SessionEvent, digester::Digester, roster_events, undo::Direction},
+    sync::{Resync, SessionEvent, UndoReport, digester::Digester, roster_events, undo::Direction},
     util::time::Timestamp,
 };
 
@@ -198,8 +198,24 @@ impl<M: Model> Mirror<M> {
     ) -> Result<ActionNumber, MirrorError> {
         let log = self.prediction.log(&self.confirmation);
         let continues = log.continues(now, &action);
-        let op = Op::Act { at: now, continues, action };
         self.check_backlog()?;
+        self.submit(Op::Act { at: now, continues, action })
+    }
+
+    /// Dispatches several actions as one, and predicts them: all, or none.
+    ///
+    /// # Errors
+    /// As [`dispatch`](Self::dispatch), and if there are none or too many.
+    pub fn dispatch_all(
+        &mut self,
+        now: Timestamp,
+        actions: Vec<M::Action>,
+    ) -> Result<ActionNumber, MirrorError> {
+        self.check_backlog()?;
+        self.submit(Op::Batch { at: now, actions: actions.into() })
+    }
+
+    fn submit(&mut self, op: Op<M>) -> Result<ActionNumber, MirrorError> {
         let mut log = self.prediction.log(&self.confirmation).clone();
         self.prediction.state = op.predict(&self.prediction.state, &mut log, self.me.client)?;
         Ok(self.prediction.push(op, log))
@@ -273,7 +289,9 @@ impl<M: Model> Mirror<M> {
             ServerMessage::ActionRejected { number, reason } => {
                 self.prediction.rejected.push(Rejection { number, reason });
             }
-            ServerMessage::Undone { number, kept } => self.handle_undone(number, kept),
+            ServerMessage::Undone { number, step, changed, kept } => {
+                self.handle_undone(number, UndoReport { step, changed, kept });
+            }
             ServerMessage::OwnershipAnswer { refused, .. } => {
                 self.outbox.acknowledge(|sent| {
                     matches!(sent, ClientMessage::RequestOwnership { .. })
@@ -304,6 +322,7 @@ impl<M: Model> Mirror<M> {
             // The roster shows it.
             | ServerMessage::PrivilegeRevoked { .. }
             | ServerMessage::Error(_)
+            | ServerMessage::Goodbye
             | ServerMessage::Shutdown => {}
         }
     }
@@ -341,17 +360,17 @@ impl<M: Model> Mirror<M> {
     fn handle_rejection(&mut self, number: ActionNumber, reason: Refusal) {
         if let Some(op) = self.prediction.remove(number) {
             self.outputs.settled.push_back((number, Err(reason.clone())));
-            self.outputs.events.push_back(match op.into_action() {
+            self.outputs.events.push_back(match op.refused_action(&reason) {
                 Some(action) => SessionEvent::Refused { action, reason },
                 None => SessionEvent::NothingUndone { reason },
             });
         }
     }
 
-    fn handle_undone(&mut self, number: ActionNumber, kept: u32) {
+    fn handle_undone(&mut self, number: ActionNumber, report: UndoReport) {
         let is_redo = self.prediction.get(number).is_some_and(|pending| pending.op.is_redo());
         let event =
-            if is_redo { SessionEvent::Redone { kept } } else { SessionEvent::Undone { kept } };
+            if is_redo { SessionEvent::Redone(report) } else { SessionEvent::Undone(report) };
         self.outputs.events.push_back(event);
     }
 
@@ -420,7 +439,7 @@ impl<M: Model> Mirror<M> {
         let unanswered = pending.filter(|pending| pending.contained_in.is_none());
         let event = SessionEvent::NewSession {
             session: self.me.session,
-            unanswered: unanswered.filter_map(|pending| pending.op.into_action()).collect(),
+            unanswered: unanswered.flat_map(|pending| pending.op.into_actions()).collect(),
         };
         let joined = std::mem::replace(&mut self.outputs, old.outputs);
         self.outputs.events.push_back(event);

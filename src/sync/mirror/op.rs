@@ -6,7 +6,7 @@ use crate::{
     model::Model,
     protocol::{ActionNumber, ClientId, ClientMessage, NetworkState, Refusal},
     sync::{
-        rules,
+        rules::{self, Applied},
         undo::{Direction, UndoLog},
     },
     util::time::Timestamp,
@@ -21,6 +21,10 @@ pub(super) enum Op<M: Model> {
         /// Whether it belongs to the same undo step as the action before.
         continues: bool,
         action: M::Action,
+    },
+    Batch {
+        at: Timestamp,
+        actions: Arc<[M::Action]>,
     },
     Undo(Direction),
 }
@@ -38,8 +42,15 @@ impl<M: Model> Op<M> {
     ) -> Result<Arc<NetworkState<M>>, Refusal> {
         match self {
             Self::Act { at, continues, action } => {
-                let (after, _) = rules::apply_checked(state, me, action)?;
-                log.record(*at, *continues, action, state, &after);
+                let Applied { state: after, access, .. } = rules::apply_checked(state, me, action)?;
+                log.record(*at, *continues, (action, access), state, &after);
+                Ok(after)
+            }
+            Self::Batch { at, actions } => {
+                let (after, _, rights) = rules::apply_batch(state, actions, |state, action| {
+                    rules::apply_checked(state, me, action)
+                })?;
+                log.record_batch(*at, (actions, rights), state, &after);
                 Ok(after)
             }
             Self::Undo(direction) => {
@@ -53,6 +64,9 @@ impl<M: Model> Op<M> {
             Self::Act { continues, action, .. } => {
                 ClientMessage::Action { number, continues: *continues, action: action.clone() }
             }
+            Self::Batch { actions, .. } => {
+                ClientMessage::Batch { number, actions: actions.to_vec() }
+            }
             Self::Undo(Direction::Back) => ClientMessage::Undo { number },
             Self::Undo(Direction::Forth) => ClientMessage::Redo { number },
         }
@@ -62,10 +76,26 @@ impl<M: Model> Op<M> {
         matches!(self, Self::Undo(Direction::Forth))
     }
 
-    pub(super) fn into_action(self) -> Option<M::Action> {
+    /// The action that `reason` refuses; `None` for an undo.
+    pub(super) fn refused_action(self, reason: &Refusal) -> Option<M::Action> {
         match self {
             Self::Act { action, .. } => Some(action),
+            Self::Batch { actions, .. } => {
+                let index = match reason {
+                    Refusal::InBatch { index, .. } => *index as usize,
+                    _ => 0,
+                };
+                actions.get(index).or(actions.first()).cloned()
+            }
             Self::Undo(_) => None,
+        }
+    }
+
+    pub(super) fn into_actions(self) -> Vec<M::Action> {
+        match self {
+            Self::Act { action, .. } => vec![action],
+            Self::Batch { actions, .. } => actions.to_vec(),
+            Self::Undo(_) => Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
         limits,
     },
     sync::{
+        UndoReport,
         session::{
             Session, admission,
             member::{ConnectionId, Member},
@@ -49,6 +50,11 @@ impl<M: Model> Session<M> {
             ClientMessage::Action { number, continues, action } => {
                 return self.handle_action(client, number, |session| {
                     session.apply(now, client, &action, continues)
+                });
+            }
+            ClientMessage::Batch { number, actions } => {
+                return self.handle_action(client, number, |session| {
+                    session.apply_batch(now, client, &actions)
                 });
             }
             ClientMessage::Undo { number } => {
@@ -169,8 +175,8 @@ impl<M: Model> Session<M> {
         direction: Direction,
     ) -> Result<MessageOutcome, ProtocolError> {
         self.handle_action(client, number, |session| {
-            let kept = session.apply_undo(client, direction)?;
-            session.answer(client, ServerMessage::Undone { number, kept });
+            let UndoReport { step, changed, kept } = session.apply_undo(client, direction)?;
+            session.answer(client, ServerMessage::Undone { number, step, changed, kept });
             Ok(())
         })
     }

@@ -55,8 +55,9 @@ use crate::{
         SessionId,
     },
     sync::{
+        UndoReport,
         digester::Digester,
-        rules,
+        rules::{self, Applied},
         undo::{Direction, UndoLog},
     },
     util::time::Timestamp,
@@ -188,21 +189,28 @@ impl<M: Model> Session<M> {
         self.apply(now, ClientId::HOST, action, continues)
     }
 
-    /// Undoes the host's last step. Returns how many of its changes stay because
-    /// another participant has changed the same values since.
+    /// Applies several actions of the host as one: all, or none.
+    ///
+    /// # Errors
+    /// If the host may not do one of them, or it is impossible, or there are none
+    /// or too many. Then nothing changes.
+    pub fn act_all(&mut self, now: Timestamp, actions: &[M::Action]) -> Result<(), Refusal> {
+        self.apply_batch(now, ClientId::HOST, actions)
+    }
+
+    /// Undoes the host's last step.
     ///
     /// # Errors
     /// If there is no step to undo.
-    pub fn undo(&mut self) -> Result<u32, Refusal> {
+    pub fn undo(&mut self) -> Result<UndoReport, Refusal> {
         self.apply_undo(ClientId::HOST, Direction::Back)
     }
 
-    /// Redoes the step that the host undid last. Returns what
-    /// [`undo`](Self::undo) returns.
+    /// Redoes the step that the host undid last.
     ///
     /// # Errors
     /// If there is no step to redo.
-    pub fn redo(&mut self) -> Result<u32, Refusal> {
+    pub fn redo(&mut self) -> Result<UndoReport, Refusal> {
         self.apply_undo(ClientId::HOST, Direction::Forth)
     }
 
@@ -231,41 +239,71 @@ impl<M: Model> Session<M> {
         action: &M::Action,
         continues: bool,
     ) -> Result<(), Refusal> {
-        let (state, effects) = if self.is_local {
-            // In a local session the host may do everything but act as the engine.
-            if M::access(&self.state.model, action) == Access::Engine {
-                return Err(Refusal::EngineOnly);
-            }
-            rules::apply_unchecked(&self.state, actor, action)?
-        } else {
-            rules::apply_checked(&self.state, actor, action)?
-        };
+        let Applied { state, effects, access } = self.try_apply(&self.state, actor, action)?;
         let before = Arc::clone(&self.state);
         self.advance(state, effects);
         let after = Arc::clone(&self.state);
-        self.log(actor).record(now, continues, action, &before, &after);
-        self.clear_history(action);
+        self.log(actor).record(now, continues, (action, access), &before, &after);
+        self.clear_history(std::slice::from_ref(action));
         Ok(())
     }
 
+    fn apply_batch(
+        &mut self,
+        now: Timestamp,
+        actor: ClientId,
+        actions: &[M::Action],
+    ) -> Result<(), Refusal> {
+        let (state, effects, rights) =
+            rules::apply_batch(&self.state, actions, |state, action| {
+                self.try_apply(state, actor, action)
+            })?;
+        let before = Arc::clone(&self.state);
+        self.advance(state, effects);
+        let after = Arc::clone(&self.state);
+        self.log(actor).record_batch(now, (actions, rights), &before, &after);
+        self.clear_history(actions);
+        Ok(())
+    }
+
+    fn try_apply(
+        &self,
+        state: &Arc<NetworkState<M>>,
+        actor: ClientId,
+        action: &M::Action,
+    ) -> Result<Applied<M>, Refusal> {
+        if !self.is_local {
+            return rules::apply_checked(state, actor, action);
+        }
+        // In a local session the host may do everything but act as the engine.
+        if M::access(&state.model, action) == Access::Engine {
+            return Err(Refusal::EngineOnly);
+        }
+        rules::apply_unchecked(state, actor, action)
+    }
+
     fn apply_unchecked(&mut self, actor: ClientId, action: &M::Action) {
-        if let Ok((state, effects)) = rules::apply_unchecked(&self.state, actor, action) {
-            self.advance(state, effects);
-            self.clear_history(action);
+        if let Ok(applied) = rules::apply_unchecked(&self.state, actor, action) {
+            self.advance(applied.state, applied.effects);
+            self.clear_history(std::slice::from_ref(action));
         }
     }
 
-    fn apply_undo(&mut self, client: ClientId, direction: Direction) -> Result<u32, Refusal> {
+    fn apply_undo(
+        &mut self,
+        client: ClientId,
+        direction: Direction,
+    ) -> Result<UndoReport, Refusal> {
         let state = Arc::clone(&self.state);
         let is_local = self.is_local;
         let applied = self.log(client).apply_undo(direction, &state, client, is_local)?;
         self.advance(Arc::new(applied.state), applied.effects);
-        Ok(applied.kept)
+        Ok(applied.report)
     }
 
-    /// Clears every undo history if the action replaces everything.
-    fn clear_history(&mut self, action: &M::Action) {
-        if M::undo_policy(action) == UndoPolicy::Barrier {
+    /// Clears every undo history if one of the actions replaces everything.
+    fn clear_history(&mut self, actions: &[M::Action]) {
+        if actions.iter().any(|action| M::undo_policy(action) == UndoPolicy::Barrier) {
             self.logs.clear();
         }
     }

@@ -298,7 +298,7 @@ async fn announcements_are_limited_to_one_a_second() {
             let options = JoinOptions { name: format!("guest {number}"), ..Default::default() };
             let address = address.to_string();
             let guest = imbolc_net::open(Mode::Remote { address, options }).await.unwrap();
-            guest.close().await;
+            guest.close().await.unwrap();
         }
     };
     let since = Instant::now();

@@ -57,7 +57,7 @@ async fn close_answers_open_commits() {
     let open = commit(&ana, cutoff(BASS, 99.0));
     sleep(SECOND).await;
     assert!(!open.is_finished());
-    ana.close().await;
+    ana.close().await.unwrap();
     let answer = timeout(SECOND, open).await.expect("it is answered").unwrap();
     assert_eq!(answer, Err(DispatchError::Closed(CloseReason::ByRequest)));
 }

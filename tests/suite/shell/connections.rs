@@ -135,7 +135,7 @@ async fn connections_are_limited_and_freed_when_closed() {
     let three = Remote::join(connector.clone(), options("three", &[])).await;
     assert_eq!(three.err(), Some(full));
     assert_eq!(host.stats().rejected, 1);
-    one.close().await;
+    one.close().await.unwrap();
     sleep(2 * SECOND).await;
     let _three = Remote::join(connector, options("three", &[])).await.unwrap();
 }
@@ -149,7 +149,7 @@ async fn shutdown_is_sent_to_every_client() {
     let ben = Remote::join(connector, options("Ben", &[])).await.unwrap();
     let mut events = ben.events();
     assert!(matches!(raw.receive().await, Some(ServerMessage::Welcome(_))));
-    host.close().await;
+    host.close().await.unwrap();
     loop {
         match raw.receive().await {
             Some(ServerMessage::Shutdown) => break,
@@ -210,7 +210,7 @@ async fn shutdown_removes_a_client_stuck_in_its_welcome() {
     }
     let _raw = Raw::join(&connector, hello("Ana")).await;
     eventually("she is admitted", || host.state().roster.participants.len() == 2).await;
-    host.close().await;
+    host.close().await.unwrap();
     assert_eq!(host.state().roster.participants.len(), 1);
 }
 
@@ -232,7 +232,7 @@ async fn slow_reader_does_not_delay_the_shutdown() {
     };
     let _ = timeout(5 * SECOND, sending).await;
     let begun = Instant::now();
-    host.close().await;
+    host.close().await.unwrap();
     assert!(begun.elapsed() < 2 * SECOND, "{:?}", begun.elapsed());
 }
 
@@ -266,7 +266,7 @@ async fn host_lists_present_and_suspended_participants() {
     assert!(!people[1].away);
     assert_eq!(people[1].peer.as_deref(), Some("memory"));
     assert!(people[1].round_trip.is_some());
-    ana.close().await;
+    ana.close().await.unwrap();
     event(&mut events, |event| {
         matches!(event, Event::Session(SessionEvent::Left(_))).then_some(())
     })

@@ -390,7 +390,7 @@ async fn restarted_client_resumes_with_its_saved_token() {
     assert_eq!(cutoff_of(&again.state().model, BASS), 100.0);
     again.commit(cutoff(BASS, 200.0)).await.unwrap();
     assert_eq!(cutoff_of(&host.state().model, BASS), 200.0);
-    again.close().await;
+    again.close().await.unwrap();
     drop(again);
 
     // After a goodbye the client joins as a new participant.

@@ -4,6 +4,7 @@ use imbolc_net::{
     Event, SessionEvent,
     protocol::Refusal,
     studio::{InstrumentAction, InstrumentSetting, NetworkAction, SessionSetting, TransportAction},
+    sync::UndoReport,
     util::quantity::{Bpm, Decibels},
 };
 
@@ -46,9 +47,15 @@ fn steps_are_undone_and_redone() {
 #[test]
 fn undo_and_redo_have_different_messages() {
     let mut stage = Stage::new(Scene::Joined);
-    stage.emit(Event::Session(SessionEvent::Undone { kept: 0 }));
+    stage.emit(Event::Session(SessionEvent::Undone(UndoReport {
+        changed: 1,
+        ..UndoReport::default()
+    })));
     assert!(stage.screen().contains("last step undone"));
-    stage.emit(Event::Session(SessionEvent::Redone { kept: 2 }));
+    stage.emit(Event::Session(SessionEvent::Redone(UndoReport {
+        kept: 2,
+        ..UndoReport::default()
+    })));
     let again = "step redone, except 2 changes that others have overwritten";
     assert!(stage.screen().contains(again), "{}", stage.screen());
 }

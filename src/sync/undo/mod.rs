@@ -6,14 +6,18 @@
 //! changed since keeps its value. The authority and the mirrors run the same
 //! code, so an undo is predicted like any action.
 
+mod step;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    model::{Access, InstrumentId, Invalid, Model, ReversibleChange, UndoPolicy},
+    model::{Access, InstrumentId, Invalid, Model, UndoPolicy},
     protocol::{ClientId, NetworkState, Refusal},
-    sync::rules,
     util::{ordmap::OrdMap, time::Timestamp},
 };
+
+use step::UndoStep;
+pub(crate) use step::{AppliedUndo, Direction};
 
 /// How many steps are kept: more than a user remembers.
 const MAX_STEPS: usize = 200;
@@ -86,66 +90,34 @@ impl<M: Model> StepStack<M> {
 
     fn remove_if(&mut self, is_gone: impl Fn(Access) -> bool) {
         let below = self.below.iter();
-        let gone = below.filter(|(_, step)| is_gone(step.access)).map(|(&number, _)| number);
+        let gone = below.filter(|(_, step)| step.rights().any(&is_gone)).map(|(&number, _)| number);
         for number in gone.collect::<Vec<_>>() {
             self.below.remove(&number);
         }
-        if self.top.as_ref().is_some_and(|step| is_gone(step.access)) {
+        if self.top.as_ref().is_some_and(|step| step.rights().any(&is_gone)) {
             self.pop();
         }
     }
-}
-
-/// The change of one action, or of several in a row that edited the same value.
-///
-/// The snapshots share their parts, so they cost little. The differences between
-/// them are computed only when they are needed.
-struct UndoStep<M: Model> {
-    access: Access,
-    /// The last of the actions, and when it was dispatched.
-    action: M::Action,
-    at: Timestamp,
-    /// The snapshots before and after the first action.
-    first: (Arc<NetworkState<M>>, Arc<NetworkState<M>>),
-    /// The snapshot after the last action. If it is not the one after the first,
-    /// changes of other participants may lie in between.
-    last: Arc<NetworkState<M>>,
-}
-
-/// Which way through the history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// Undo.
-    Back,
-    /// Redo.
-    Forth,
-}
-
-/// The result of an undo or redo.
-pub(crate) struct AppliedUndo<M: Model> {
-    pub(crate) state: NetworkState<M>,
-    pub(crate) effects: Vec<M::Effect>,
-    /// How many of the step's changes stay because another participant has
-    /// changed the same values since.
-    pub(crate) kept: u32,
 }
 
 impl<M: Model> UndoLog<M> {
     /// Whether `action`, dispatched at `now`, belongs to the last step.
     pub(crate) fn continues(&self, now: Timestamp, action: &M::Action) -> bool {
         self.undone.is_empty()
-            && self.done.top.as_ref().is_some_and(|step| {
-                now.since(step.at) < SWEEP && M::continues(&step.action, action)
-            })
+            && self
+                .done
+                .top
+                .as_ref()
+                .is_some_and(|step| now.since(step.at) < SWEEP && step.continues(action))
     }
 
-    /// Records an action that led from `before` to `after`. `continues` is what
+    /// Records an action, with the right that it required, that led from `before` to `after`. `continues` is what
     /// [`continues`](Self::continues) returned where the action was dispatched.
     pub(crate) fn record(
         &mut self,
         now: Timestamp,
         continues: bool,
-        action: &M::Action,
+        (action, access): (&M::Action, Access),
         before: &Arc<NetworkState<M>>,
         after: &Arc<NetworkState<M>>,
     ) {
@@ -159,18 +131,41 @@ impl<M: Model> UndoLog<M> {
             .top
             .as_ref()
             .filter(|_| continues && self.undone.is_empty())
-            .filter(|step| M::continues(&step.action, action));
+            .filter(|step| step.continues(action));
         let first = extended
             .map_or_else(|| (Arc::clone(before), Arc::clone(after)), |step| step.first.clone());
         let is_extended = extended.is_some();
-        let access = M::access(&before.model, action);
         let last = Arc::clone(after);
-        let step = Arc::new(UndoStep { access, action: action.clone(), at: now, first, last });
+        let action = action.clone();
+        let step = Arc::new(UndoStep { access, further: Vec::new(), action, at: now, first, last });
         if is_extended {
             self.done.top = Some(step);
         } else {
             self.done.push(step);
         }
+        self.undone = StepStack::default();
+    }
+
+    /// Records a batch, with the right that each action required, as one step.
+    pub(crate) fn record_batch(
+        &mut self,
+        now: Timestamp,
+        (actions, rights): (&[M::Action], Vec<Access>),
+        before: &Arc<NetworkState<M>>,
+        after: &Arc<NetworkState<M>>,
+    ) {
+        let has = |policy| actions.iter().any(|action| M::undo_policy(action) == policy);
+        if has(UndoPolicy::Barrier) {
+            return *self = Self::default();
+        }
+        let steps = actions.iter().zip(rights);
+        let mut steps = steps.filter(|(action, _)| M::undo_policy(action) == UndoPolicy::Step);
+        let Some((action, access)) = steps.next() else { return };
+        let action = action.clone();
+        let further = steps.map(|(_, access)| access).collect();
+        let first = (Arc::clone(before), Arc::clone(after));
+        let last = Arc::clone(after);
+        self.done.push(Arc::new(UndoStep { access, further, action, at: now, first, last }));
         self.undone = StepStack::default();
     }
 
@@ -235,104 +230,4 @@ impl<M: Model> UndoLog<M> {
             Direction::Forth => "there is nothing to redo",
         }))
     }
-}
-
-impl<M: Model> UndoStep<M> {
-    fn authorise(&self, state: &NetworkState<M>, actor: ClientId) -> Result<(), Refusal> {
-        match self.access {
-            // An instrument that does not exist has no owner: the participant
-            // that deleted it may restore it.
-            Access::Own(id) | Access::Create(id) | Access::Delete(id)
-                if state.roster.owner(id).is_none() && !M::exists(&state.model, id) =>
-            {
-                Ok(())
-            }
-            Access::Create(id) => rules::authorise(state, actor, Access::Own(id)),
-            access => rules::authorise(state, actor, access),
-        }
-    }
-
-    /// The changes to make, each with the change that reverts it.
-    fn changes(&self, direction: Direction) -> Vec<ReversibleChange<M::Patch>> {
-        let (before, after) = &self.first;
-        let mut changes = M::diff_reversible(&before.model, &after.model);
-        if !Arc::ptr_eq(after, &self.last) {
-            // A sweep: the difference between the first and the last value, without
-            // other changes made in between.
-            let mut began = self.last.model.clone();
-            let fits = changes.iter().all(|change| M::apply(&mut began, &change.backward).is_ok());
-            changes = if fits { M::diff_reversible(&began, &self.last.model) } else { Vec::new() };
-        }
-        changes.into_iter().map(|change| directed(direction, change)).collect()
-    }
-
-    fn apply_changes(
-        &self,
-        changes: Vec<ReversibleChange<M::Patch>>,
-        state: &NetworkState<M>,
-        actor: ClientId,
-    ) -> Result<AppliedUndo<M>, Refusal> {
-        let mut next = state.clone();
-        let kept = apply_unconflicted::<M>(&mut next.model, changes);
-        M::check_limits(&next.model)?;
-        let effects = M::effects_between(&state.model, &next.model);
-        self.settle_ownership(&mut next, actor);
-        Ok(AppliedUndo { state: next, effects, kept })
-    }
-
-    /// A restored instrument belongs to `actor` again; a removed one to no
-    /// participant.
-    fn settle_ownership(&self, state: &mut NetworkState<M>, actor: ClientId) {
-        if let Access::Create(id) | Access::Delete(id) = self.access
-            && M::exists(&state.model, id)
-            && state.roster.owner(id).is_none()
-            && let Some(owner) = state.roster.as_owner(actor)
-        {
-            Arc::make_mut(&mut state.roster).owners.insert(id, owner);
-        }
-        rules::release_missing(state);
-    }
-}
-
-/// The change with `forward` in the given direction.
-fn directed<P>(direction: Direction, change: ReversibleChange<P>) -> ReversibleChange<P> {
-    match direction {
-        Direction::Back => ReversibleChange { forward: change.backward, backward: change.forward },
-        Direction::Forth => change,
-    }
-}
-
-/// Makes the changes that no other participant has interfered with, and returns
-/// how many are left. A change that does not apply yet, because it refers to
-/// what another change brings, is retried after the others.
-fn apply_unconflicted<M: Model>(
-    state: &mut M::State,
-    mut changes: Vec<ReversibleChange<M::Patch>>,
-) -> u32 {
-    loop {
-        let before = changes.len();
-        changes.retain(|change| match apply_if_reversible::<M>(state, change) {
-            Some(next) => {
-                *state = next;
-                false
-            }
-            None => true,
-        });
-        if changes.is_empty() || changes.len() == before {
-            return u32::try_from(changes.len()).unwrap_or(u32::MAX);
-        }
-    }
-}
-
-/// The state with the change made, if reverting it leads back to `state`: only
-/// then is the changed value as the step left it.
-fn apply_if_reversible<M: Model>(
-    state: &M::State,
-    change: &ReversibleChange<M::Patch>,
-) -> Option<M::State> {
-    let mut changed = state.clone();
-    M::apply(&mut changed, &change.forward).ok()?;
-    let mut reverted = changed.clone();
-    M::apply(&mut reverted, &change.backward).ok()?;
-    M::diff_reversible(state, &reverted).is_empty().then_some(changed)
 }
