@@ -21,7 +21,7 @@ use crate::{
         SessionEvent,
         mirror::{Mirror, MirrorError, MirrorOutput},
     },
-    util::{snapshot::SnapshotCell, time::Timestamp},
+    util::{log_limit::LogLimit, snapshot::SnapshotCell, time::Timestamp},
 };
 
 /// What the UI's calls and the connection task share.
@@ -38,6 +38,8 @@ pub(super) struct Shared<M: Model> {
     clock: Clock,
     /// The session's clock minus `clock`, in microseconds.
     clock_offset: AtomicI64,
+    /// Limits what the host can write to the log.
+    log_limit: Mutex<LogLimit>,
     /// There may be something to send.
     pub(super) wake: Notify,
     /// The UI wants to leave.
@@ -89,6 +91,7 @@ impl<M: Model> Shared<M> {
             early: Mutex::new(early),
             clock_offset: AtomicI64::new(clock_offset(session_clock, clock.now())),
             clock,
+            log_limit: Mutex::default(),
             wake: Notify::new(),
             leave: CancellationToken::new(),
             done: CancellationToken::new(),
@@ -169,11 +172,20 @@ impl<M: Model> Shared<M> {
         result
     }
 
+    /// How many lines were left out before this one; `None` if this one is to be left
+    /// out, too.
+    pub(super) fn may_log(&self) -> Option<u64> {
+        let mut limit = self.log_limit.lock().unwrap_or_else(PoisonError::into_inner);
+        limit.allow(self.clock.now())
+    }
+
     fn tell_session_event(&self, event: SessionEvent<M>) {
         if let SessionEvent::Resynchronised(why) = &event
             && why.is_repair()
         {
-            warn!(%why, "the host sent a full state");
+            if let Some(left_out) = self.may_log() {
+                warn!(%why, left_out, "the host sent a full state");
+            }
         }
         self.tell(Event::Session(event));
     }

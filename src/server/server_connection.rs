@@ -237,8 +237,9 @@ impl<M: Model> Connection<'_, M> {
                 Err(error) => fault = Err(failure(error)),
             }
         }
-        // Messages before a fault still count.
+        // Messages before a fault still count, and are themselves a sign of life.
         self.hand_over(messages)?;
+        frames.take_heard();
         fault
     }
 
