@@ -143,9 +143,13 @@ impl News {
                 happens(format_args!("{name} {verb} the privilege"));
             }
             SessionEvent::Privilege { holder: None } => happens("the privilege is free"),
-            SessionEvent::PrivilegeDenied { holder } => {
+            SessionEvent::PrivilegeDenied { holder, reserved } => {
                 self.denied += 1;
-                complain(format_args!("you do not get the privilege: {holder} has it"));
+                let state = match reserved {
+                    Some(left) => format!("is away, and keeps it for {} s", left.0.div_ceil(1000)),
+                    None => "has it".into(),
+                };
+                complain(format_args!("you do not get the privilege: {holder} {state}"));
             }
             SessionEvent::Refused { action, reason } => {
                 let what = words::action(&self.studio.state().model, &action);

@@ -1,14 +1,9 @@
 //! Catches the panics of the engine and of the timers: the session goes on, and the
 //! failure is logged and announced, within limits. Knows no session.
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
-
 use tracing::error;
 
-use crate::util::{log_limit::LogLimit, time::Timestamp};
+use crate::util::{log_limit::LogLimit, panics::catch_panic, time::Timestamp};
 
 /// The failures of the authority's parts.
 #[derive(Default)]
@@ -19,26 +14,21 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// The result of `call`, or `None` if it panics: then `part` has failed.
+    /// The result of `call`, or `None` if it panics: then `part` has failed. Only that
+    /// part itself may be half changed.
     pub(super) fn catch<R>(
         &mut self,
         now: Timestamp,
         part: &str,
         call: impl FnOnce() -> R,
     ) -> Option<R> {
-        // Whoever panicked may be inconsistent in itself; nothing else is.
-        catch_unwind(AssertUnwindSafe(call))
-            .map_err(|panic| self.record(now, part, &*panic))
-            .ok()
+        catch_panic(call).map_err(|panic| self.record(now, part, &panic)).ok()
     }
 
-    pub(super) fn record(&mut self, now: Timestamp, part: &str, panic: &(dyn Any + Send)) {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let fault = format!("{part} failed: {}", text.unwrap_or("no reason is given"));
+    pub(super) fn record(&mut self, now: Timestamp, part: &str, panic: &str) {
         if let Some(left_out) = self.limit.allow(now) {
-            error!(left_out, "{fault}");
-            self.pending.push(fault);
+            error!(left_out, panic, "{part} failed");
+            self.pending.push(format!("{part} failed: {panic}"));
         }
     }
 

@@ -12,7 +12,6 @@ pub(crate) mod local_dispatcher;
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread::Thread,
     time::Duration,
@@ -38,15 +37,11 @@ use crate::{
             SessionOutput,
         },
     },
-    util::{option::OptionError, snapshot::SnapshotCell, time::Timestamp},
+    util::{option::OptionError, panics::catch_panic, snapshot::SnapshotCell, time::Timestamp},
 };
 
 /// What a failure of the engine is announced as.
 const ENGINE: &str = "the engine";
-
-/// How late the timers may be before the process counts as having stood still, e.g.
-/// because the machine was asleep. 0.5 s: no load of ours delays them as long.
-const STALL: Duration = Duration::from_millis(500);
 
 /// How soon an engine that failed is called again. It doubles with each failure in
 /// succession, up to [`MAX_RETRY`].
@@ -247,21 +242,15 @@ impl<M: Model> Authority<M> {
     /// A panic does not leave it: the failure is announced, and the next call is due
     /// soon.
     pub fn poll_timers(&self) -> Option<Timestamp> {
-        // The mutex serialises what another thread may see of a change in progress.
-        let polled = catch_unwind(AssertUnwindSafe(|| self.advance_timers()));
-        polled.unwrap_or_else(|panic| {
+        catch_panic(|| self.advance_timers()).unwrap_or_else(|panic| {
             let now = self.clock.now();
-            self.lock().faults.record(now, "a timer", &*panic);
-            self.transact(|_, _| ());
+            self.transact(|core, now| core.faults.record(now, "a timer", &panic));
             Some(now + MAX_RETRY)
         })
     }
 
     fn advance_timers(&self) -> Option<Timestamp> {
         self.transact(|core, now| {
-            if core.deadline().is_some_and(|due| now.since(due) > STALL) {
-                core.session.excuse_silence(now);
-            }
             core.session.handle_timeout(now);
             if core.pulse.is_some_and(|due| now >= due) {
                 core.advance(now);
@@ -416,9 +405,15 @@ impl<M: Model> Authority<M> {
         outgoing
     }
 
-    /// Bytes have crossed `connection`.
+    /// Bytes have arrived over `connection`.
     pub(crate) fn heard(&self, connection: ConnectionId) {
-        self.lock().session.heard(self.clock.now(), connection);
+        // A connection that is not current any more learns it when it pulls.
+        let _ = self.lock().session.heard(self.clock.now(), connection);
+    }
+
+    /// Bytes were taken by the client of `connection`.
+    pub(crate) fn progressed(&self, connection: ConnectionId) {
+        self.lock().session.progressed(self.clock.now(), connection);
     }
 
     pub(crate) fn disconnected(&self, connection: ConnectionId) {

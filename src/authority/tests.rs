@@ -107,34 +107,6 @@ fn timers_wake_when_a_suspension_ends_before_the_idle_timeout() {
     assert!(authority.poll_timers().unwrap() < silent);
 }
 
-#[tokio::test(start_paused = true)]
-async fn clients_are_not_blamed_for_the_hosts_pause() {
-    let setup = Setup {
-        host: "host".into(),
-        model: StudioState::starter(),
-        engine: Box::new(SilentEngine::default()),
-        config: SessionConfig::default(),
-    };
-    let authority = Authority::hosting(setup, SessionId::new([7; 16])).unwrap();
-    let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
-    let pong = || vec![Incoming::Message(ClientMessage::Pong { nonce: 0 })];
-    authority.handle(admission.connection, pong(), &mut vec![]).unwrap();
-    let is_away = || authority.state().roster.is_away(ClientId(1));
-    for answers in [true, false] {
-        // The timers are due after 15 s, and are called after 20 s.
-        tokio::time::advance(Duration::from_secs(20)).await;
-        let next = authority.poll_timers().unwrap();
-        assert!(!is_away(), "what it has sent is not read yet");
-        assert!(authority.until(next) <= Duration::from_secs(1));
-        if answers {
-            authority.handle(admission.connection, pong(), &mut vec![]).unwrap();
-        }
-        tokio::time::advance(Duration::from_millis(1100)).await;
-        authority.poll_timers();
-        assert_eq!(is_away(), !answers);
-    }
-}
-
 #[test]
 fn forgotten_snapshots_are_dropped() {
     let patch_pace = Duration::ZERO;

@@ -17,8 +17,9 @@ use crate::{
     dispatcher::{ConnectionError, Status},
     model::Model,
     protocol::{
-        ClientMessage, NetworkState, ServerMessage, StateDigest,
+        ClientMessage, NetworkState, Refusal, ServerMessage, StateDigest,
         framing::{self, Codec, Format},
+        limits,
     },
     transport::{Connector, Frames, Reader, Writer},
 };
@@ -199,13 +200,39 @@ async fn send_batch<M: Model, W: Writer>(
         std::iter::from_fn(|| state.mirror.pull()).take(MAX_WRITE_BATCH).collect()
     };
     for message in &batch {
-        framing::encode(codec, message, buffer)
-            .map_err(|error| ConnectionError::Malformed(error.detail()))?;
+        encode(shared, codec, message, buffer)?;
     }
     timeout(config.idle_timeout, write_flushed(writer, buffer))
         .await
         .map_err(|_| ConnectionError::Silent(config.idle_timeout))??;
     Ok(!batch.is_empty())
+}
+
+/// Appends `message` as a frame. An action that the host would not take is refused
+/// here, and a batch without actions takes its number.
+fn encode<M: Model>(
+    shared: &Shared<M>,
+    codec: Codec,
+    message: &ClientMessage<M>,
+    buffer: &mut Vec<u8>,
+) -> Result<(), ConnectionError> {
+    let start = buffer.len();
+    let detail = match framing::encode(codec, message, buffer) {
+        Ok(()) if buffer.len() - start <= limits::CLIENT_FRAME => return Ok(()),
+        Ok(()) => {
+            buffer.truncate(start);
+            format!("it is longer than {} bytes", limits::CLIENT_FRAME)
+        }
+        Err(error) => error.detail(),
+    };
+    let (ClientMessage::Action { number, .. } | ClientMessage::Batch { number, .. }) = message
+    else {
+        return Err(ConnectionError::Malformed(detail));
+    };
+    let number = *number;
+    shared.lock().mirror.refuse_unsent(number, Refusal::Malformed { detail });
+    framing::encode(codec, &ClientMessage::<M>::Batch { number, actions: Vec::new() }, buffer)
+        .map_err(|error| ConnectionError::Malformed(error.detail()))
 }
 
 pub(super) async fn write_flushed<W: Writer>(

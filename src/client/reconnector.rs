@@ -110,7 +110,8 @@ impl<C: Connector> Reconnector<C> {
         let denied =
             self.options.privilege && mirror.is_new() && !roster.is_privileged(mirror.client());
         let holder = roster.privileged.clone().filter(|_| denied);
-        holder.map(|holder| SessionEvent::PrivilegeDenied { holder }).into_iter().collect()
+        let event = |holder| SessionEvent::PrivilegeDenied { holder, reserved: None };
+        holder.map(event).into_iter().collect()
     }
 
     /// Runs `connection`, and each one that replaces it, until the dispatcher is
@@ -166,7 +167,7 @@ impl<C: Connector> Reconnector<C> {
                 shared.set_status(status);
             }
             sleep(jittered(backoff)).await;
-            backoff = (backoff * 2).min(self.options.config.max_backoff);
+            backoff = backoff.saturating_mul(2).min(self.options.config.max_backoff);
             let resume = shared.lock().mirror.resume();
             let handshake = match self.handshake(Some(resume)).await {
                 Err(ConnectionError::ResumeRefused(_)) => {
@@ -193,7 +194,7 @@ impl<C: Connector> Reconnector<C> {
     fn carry_over_requests<M: Model>(&mut self, shared: &Shared<M>) {
         let state = shared.lock();
         let (roster, me) = (&state.mirror.confirmed().roster, state.mirror.client());
-        let exists = |id| M::exists(&state.mirror.confirmed().model, id);
+        let exists = |id| state.mirror.confirmed().has_instrument(id);
         // An instrument that does not exist in this session may exist in the next.
         let mut own: Vec<_> = roster.owned_by(me).collect();
         own.extend(self.options.own.iter().copied().filter(|&id| !exists(id)));

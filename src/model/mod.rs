@@ -9,7 +9,7 @@
 mod digest;
 mod engine;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -212,7 +212,13 @@ pub struct ReversibleChange<P> {
 /// The shared state of a session, and the rules by which it changes.
 ///
 /// All functions are pure: the same arguments give the same results, on the
-/// authority and on every client. Prediction depends on it.
+/// authority and on every client. Prediction depends on it. A panic in one of them
+/// is caught: an action that panics is refused, and a patch is replaced by the full
+/// state.
+///
+/// Not every client could be sent a number that is not finite, so an action that
+/// contains one is refused. A reducer that computes one from finite numbers must
+/// refuse the action itself.
 ///
 /// Patches may be coarse: a model that compares whole parts sends more than
 /// necessary, but is still correct.
@@ -286,6 +292,15 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     #[must_use]
     fn exists(state: &Self::State, instrument: InstrumentId) -> bool {
         Self::instruments(state).contains(&instrument)
+    }
+
+    /// The instruments that `from` has and `to` has not: they lose their owners.
+    /// Override it if there is a faster way than a search: it is called for every
+    /// action that requires no ownership.
+    #[must_use]
+    fn removed(from: &Self::State, to: &Self::State) -> Vec<InstrumentId> {
+        let left: BTreeSet<_> = Self::instruments(to).into_iter().collect();
+        Self::instruments(from).into_iter().filter(|id| !left.contains(id)).collect()
     }
 
     /// The action to apply to an instrument when its owner releases it or loses the

@@ -246,6 +246,9 @@ pub enum ServerMessage<M: Model = Studio> {
     PrivilegeDenied {
         /// The participant that has it.
         holder: OwnerInfo,
+        /// For how long it is still reserved for the holder, which is away; `None` if
+        /// the holder is connected.
+        reserved: Option<Millis>,
     },
     /// The privilege was taken from the client.
     PrivilegeRevoked {
@@ -380,10 +383,17 @@ pub enum Refusal {
         /// Why the action was refused.
         reason: Box<Refusal>,
     },
-    /// The action could not be decoded, e.g. because a value is out of range.
-    #[error("the action cannot be decoded: {detail}")]
+    /// The action cannot be encoded or decoded, e.g. because a value is out of range
+    /// or a number is not finite.
+    #[error("the action cannot be encoded or decoded: {detail}")]
     Malformed {
-        /// The error text of the decoder.
+        /// The error text of the encoder or decoder.
+        detail: String,
+    },
+    /// The model's code failed. Nothing has changed.
+    #[error("the program failed in this action: {detail}")]
+    Panicked {
+        /// The text of the panic.
         detail: String,
     },
 }
@@ -478,13 +488,22 @@ pub enum ProtocolError {
         /// The limit.
         limit: u32,
     },
-    /// Another connection resumed with the client's token.
+    /// Another connection has resumed with the client's token, by a later attempt.
     #[error("another connection has taken over")]
     Superseded,
-    /// The client sent nothing for too long.
+    /// The client sent nothing for too long, and is suspended.
     #[error("the client sent nothing for {seconds} s")]
     Silent {
         /// The time limit, in seconds.
         seconds: u64,
     },
+    /// The client was away for longer than its place is kept.
+    #[error("the client was away for over {seconds} s, so its place is gone")]
+    Expired {
+        /// The resume window, in seconds.
+        seconds: u64,
+    },
+    /// The client has left the session.
+    #[error("the client has left the session")]
+    Left,
 }

@@ -7,9 +7,10 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{
-    model::{Digest, DirtyFlags, Model, PatchError},
+    model::{Digest, DirtyFlags, InstrumentId, Model, PatchError},
     protocol::{Roster, RosterChange},
     studio::Studio,
+    util::panics::catch_panic,
 };
 
 /// The sequence number of a session's state, which increases by one with every
@@ -62,7 +63,7 @@ impl<M: Model> NetworkState<M> {
     /// The snapshot that `patch` leads to.
     ///
     /// # Errors
-    /// If the patch was made for another snapshot.
+    /// If the patch was made for another snapshot, or the model panics.
     pub fn patched(&self, patch: &StatePatch<M>) -> Result<Self, PatchError> {
         if patch.base != self.seq {
             return Err(PatchError(format!("its base is {}, not {}", patch.base, self.seq).into()));
@@ -74,15 +75,23 @@ impl<M: Model> NetworkState<M> {
             patch.roster.iter().for_each(|change| roster.apply(change));
         }
         if let Some(patch) = &patch.model {
-            M::apply(&mut state.model, patch)?;
+            catch_panic(|| M::apply(&mut state.model, patch))
+                .unwrap_or_else(|panic| Err(PatchError(panic.into())))?;
         }
         Ok(state)
     }
 
-    /// The parts that differ between this snapshot and `other`.
+    /// Whether `instrument` exists; `false` if the model panics.
+    #[must_use]
+    pub fn has_instrument(&self, instrument: InstrumentId) -> bool {
+        catch_panic(|| M::exists(&self.model, instrument)).unwrap_or(false)
+    }
+
+    /// The parts that differ between this snapshot and `other`; all of them if the
+    /// model panics.
     #[must_use]
     pub fn dirty(&self, other: &Self) -> DirtyFlags {
-        M::dirty(&self.model, &other.model)
+        catch_panic(|| M::dirty(&self.model, &other.model)).unwrap_or(DirtyFlags::ALL)
             | DirtyFlags::ROSTER.when(!Arc::ptr_eq(&self.roster, &other.roster))
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::ser::Error as _;
 
 use crate::{
     model::Model,
@@ -15,24 +16,28 @@ use crate::{
         framing::{CodecError, Format},
     },
     sync::session::Update,
+    util::panics::catch_panic,
 };
 
-/// How many frames are cached. 16: those of a few bases, until each connection has
+/// How many patches are cached. 16: those of a few bases, until each connection has
 /// pulled its own.
 const MAX_FRAMES: usize = 16;
 
-/// The total size of the cached frames; the newest one may exceed it. 32 MiB holds
-/// many patches and a few full states of a large session.
+/// The total size of the cached patches; the newest one may exceed it. 32 MiB holds
+/// many.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// The base (`None` for a full state), the target, and the format.
-type FrameKey = (Option<Seq>, Seq, Format);
+/// The base, the target, and the format.
+type PatchKey = (Seq, Seq, Format);
 type FrameSlot = Arc<OnceLock<Result<Bytes, Arc<CodecError>>>>;
 
 /// The most recently encoded frames.
 #[derive(Default)]
 pub(super) struct Broadcast {
-    slots: Mutex<VecDeque<(FrameKey, FrameSlot)>>,
+    patches: Mutex<VecDeque<(PatchKey, FrameSlot)>>,
+    /// The newest full state in each format. It is the most expensive frame and
+    /// serves a quarter of a second, so no patch evicts it.
+    fulls: Mutex<Vec<(Format, Seq, FrameSlot)>>,
 }
 
 impl Broadcast {
@@ -42,16 +47,17 @@ impl Broadcast {
         format: Format,
         update: &Update<M>,
     ) -> Result<(Bytes, bool), Arc<CodecError>> {
-        let key = match update {
-            Update::Patch { from, to } => (Some(from.seq), to.seq, format),
-            Update::Full(state) => (None, state.seq, format),
-        };
         // Encoded outside the lock, because other connections may need other frames.
-        let slot = self.slot(key);
+        let slot = match update {
+            Update::Patch { from, to } => self.patch_slot((from.seq, to.seq, format)),
+            Update::Full(state) => self.full_slot(format, state.seq),
+        };
         let mut fresh = false;
         let frame = slot.get_or_init(|| {
             fresh = true;
-            encode_update(format, update).map_err(Arc::new)
+            catch_panic(|| encode_update(format, update))
+                .unwrap_or_else(|panic| Err(CodecError::custom(panic)))
+                .map_err(Arc::new)
         });
         if fresh {
             self.evict();
@@ -59,9 +65,9 @@ impl Broadcast {
         frame.clone().map(|frame| (frame, fresh))
     }
 
-    /// Drops the oldest frames while the total exceeds [`MAX_BYTES`].
+    /// Drops the oldest patches while the total exceeds [`MAX_BYTES`].
     fn evict(&self) {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.patches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = 0;
         let excess = slots.iter().rev().position(|(_, slot)| {
             bytes += slot.get().and_then(|frame| frame.as_ref().ok()).map_or(0, Bytes::len);
@@ -76,8 +82,26 @@ impl Broadcast {
         drop(dropped);
     }
 
-    fn slot(&self, key: FrameKey) -> FrameSlot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+    fn full_slot(&self, format: Format, seq: Seq) -> FrameSlot {
+        let mut fulls = self.fulls.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = fulls.iter().position(|(known, ..)| *known == format);
+        let slot = FrameSlot::default();
+        let Some(known) = known.map(|index| &mut fulls[index]) else {
+            fulls.push((format, seq, Arc::clone(&slot)));
+            return slot;
+        };
+        if known.1 == seq {
+            return Arc::clone(&known.2);
+        }
+        let replaced = std::mem::replace(known, (format, seq, Arc::clone(&slot)));
+        drop(fulls);
+        // Freed after the lock is released, because it may be large.
+        drop(replaced);
+        slot
+    }
+
+    fn patch_slot(&self, key: PatchKey) -> FrameSlot {
+        let mut slots = self.patches.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, slot)) = slots.iter().find(|(known, _)| *known == key) {
             return Arc::clone(slot);
         }
@@ -106,26 +130,32 @@ fn encode_update<M: Model>(format: Format, update: &Update<M>) -> Result<Bytes, 
 mod tests {
     use super::*;
     use crate::{
-        protocol::NetworkState,
+        protocol::{NetworkState, framing::Codec},
         studio::{Studio, StudioState},
     };
 
-    fn full(seq: u64) -> Update<Studio> {
+    fn state(seq: u64) -> Arc<NetworkState<Studio>> {
         let model = StudioState::starter();
-        Update::Full(Arc::new(NetworkState { seq: Seq(seq), model, roster: Arc::default() }))
+        Arc::new(NetworkState { seq: Seq(seq), model, roster: Arc::default() })
     }
 
     fn encode(broadcast: &Broadcast, seq: u64) -> bool {
-        broadcast.frame(Format::default(), &full(seq)).unwrap().1
+        let patch = Update::Patch { from: state(0), to: state(seq) };
+        broadcast.frame(Format::default(), &patch).unwrap().1
+    }
+
+    fn encode_full(broadcast: &Broadcast, codec: Codec, seq: u64) -> bool {
+        let format = Format { codec, compression: None };
+        broadcast.frame(format, &Update::Full(state(seq))).unwrap().1
     }
 
     fn cached(broadcast: &Broadcast) -> Vec<u64> {
-        broadcast.slots.lock().unwrap().iter().map(|((_, to, _), _)| to.0).collect()
+        broadcast.patches.lock().unwrap().iter().map(|((_, to, _), _)| to.0).collect()
     }
 
     /// Caches a frame of `bytes` zeros.
     fn put(broadcast: &Broadcast, seq: u64, bytes: usize) {
-        let slot = broadcast.slot((None, Seq(seq), Format::default()));
+        let slot = broadcast.patch_slot((Seq(0), Seq(seq), Format::default()));
         slot.set(Ok(Bytes::from(vec![0; bytes]))).unwrap();
         broadcast.evict();
     }
@@ -138,6 +168,21 @@ mod tests {
         assert!(encode(&broadcast, 17));
         assert_eq!(cached(&broadcast), (2..=17).collect::<Vec<_>>());
         assert!(encode(&broadcast, 1));
+    }
+
+    #[test]
+    fn full_state_is_encoded_once_among_many_patches() {
+        let broadcast = Broadcast::default();
+        for codec in Codec::ALL {
+            assert!(encode_full(&broadcast, codec, 1));
+        }
+        assert!((2..=40).all(|seq| encode(&broadcast, seq)));
+        put(&broadcast, 41, MAX_BYTES + 1);
+        for codec in Codec::ALL {
+            assert!(!encode_full(&broadcast, codec, 1), "{codec:?}");
+            assert!(encode_full(&broadcast, codec, 2), "a newer one replaces it");
+        }
+        assert_eq!(broadcast.fulls.lock().unwrap().len(), Codec::ALL.len());
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub(super) async fn write_frames<M: Model, W: Writer>(
             && let Some(connection) = connection
         {
             told = Instant::now();
-            inner.authority.heard(connection);
+            inner.authority.progressed(connection);
         }
     }
     timeout(inner.config.write_timeout, writer.flush()).await?

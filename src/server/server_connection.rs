@@ -2,9 +2,9 @@
 //! messages to the authority, and writes what it pulls from there. Decides
 //! nothing.
 
-use std::{io, pin::pin, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::AsyncWriteExt,
     task::yield_now,
@@ -25,10 +25,10 @@ use crate::{
     model::Model,
     protocol::{
         ProtocolError, ServerMessage,
-        framing::{self, Codec, Format},
+        framing::{self, Codec, CodecError, Format},
         limits,
     },
-    sync::session::{ConnectionId, MessageOutcome, Outgoing},
+    sync::session::{ConnectionId, MessageOutcome, Outgoing, Update},
     transport::{Frames, Reader, Writer},
 };
 
@@ -270,6 +270,19 @@ impl<M: Model> Connection<'_, M> {
         }
     }
 
+    /// The frame of `update`, or of the full state if the model cannot make or
+    /// encode the patch.
+    fn update_frame(&self, update: &Update<M>) -> Result<(Bytes, bool), Arc<CodecError>> {
+        let broadcast = &self.inner.broadcast;
+        broadcast.frame(self.format, update).or_else(|error| match update {
+            Update::Patch { to, .. } => {
+                warn!(%error, client = %self.id.client, "a full state replaces a patch");
+                broadcast.frame(self.format, &Update::Full(Arc::clone(to)))
+            }
+            Update::Full(_) => Err(error),
+        })
+    }
+
     async fn fault<W: Writer>(&self, writer: &mut W, error: ProtocolError) -> ConnectionEnd {
         send_final::<M, W>(writer, self.format.codec, &ServerMessage::Error(error.clone())).await;
         ConnectionEnd::Fault(error)
@@ -287,8 +300,7 @@ impl<M: Model> Connection<'_, M> {
             self.format.encode(message, buffer).map_err(io::Error::other)?;
         }
         if let Some(update) = &outgoing.update {
-            let (frame, fresh) =
-                self.inner.broadcast.frame(self.format, update).map_err(io::Error::other)?;
+            let (frame, fresh) = self.update_frame(update).map_err(io::Error::other)?;
             let connections = &self.inner.connections;
             connections.updates_sent.add(1);
             connections.updates_encoded.add(usize::from(fresh));

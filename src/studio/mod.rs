@@ -194,6 +194,10 @@ impl Model for Studio {
         state.instruments.contains(instrument)
     }
 
+    fn removed(from: &StudioState, to: &StudioState) -> Vec<InstrumentId> {
+        from.instruments.removed(&to.instruments)
+    }
+
     /// Releases the keys that are held down.
     fn on_release(state: &StudioState, id: InstrumentId) -> Option<NetworkAction> {
         let instrument = state.instruments.get(id)?;

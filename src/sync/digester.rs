@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::{
     model::{Digest, Model},
     protocol::{NetworkState, StateDigest},
+    util::panics::catch_panic,
 };
 
 /// Remembers the last digested snapshot, and nothing else.
@@ -31,23 +32,25 @@ impl<M: Model> Default for Digester<M> {
 }
 
 impl<M: Model> Digester<M> {
-    /// The digest of a snapshot, and the snapshot that was remembered before:
-    /// dropping it may take long.
+    /// The digest of a snapshot (`None` if the model panics), and the snapshot that
+    /// was remembered before: dropping it may take long.
     pub(crate) fn digest(
         &mut self,
         state: &Arc<NetworkState<M>>,
-    ) -> (StateDigest, Option<Arc<NetworkState<M>>>) {
+    ) -> (Option<StateDigest>, Option<Arc<NetworkState<M>>>) {
         let known = self.known.take();
-        let (model, roster) = match &known {
+        let digests = catch_panic(|| match &known {
             Some(known) if Arc::ptr_eq(&known.state, state) => (known.model, known.roster),
             Some(Known { state: from, model, roster }) => (
                 M::digest(&state.model, Some((&from.model, *model))),
                 state.roster.digest(Some((&from.roster, *roster))),
             ),
             None => (M::digest(&state.model, None), state.roster.digest(None)),
-        };
-        self.known = Some(Known { state: Arc::clone(state), model, roster });
-        let digest = StateDigest { seq: state.seq, digest: Digest::of(&(model.0, roster.0)) };
+        });
+        let digest = digests.ok().map(|(model, roster)| {
+            self.known = Some(Known { state: Arc::clone(state), model, roster });
+            StateDigest { seq: state.seq, digest: Digest::of(&(model.0, roster.0)) }
+        });
         (digest, known.map(|known| known.state))
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::{
     model::{Access, Invalid, Model},
-    protocol::{ClientId, NetworkState, Refusal, limits},
+    protocol::{ClientId, NetworkState, Refusal, framing, limits},
+    util::panics::catch_panic,
 };
 
 /// What an action leads to.
@@ -14,6 +15,43 @@ pub(crate) struct Applied<M: Model> {
     pub(crate) effects: Vec<M::Effect>,
     /// The right that the action required.
     pub(crate) access: Access,
+}
+
+/// Runs functions of the model. `call` must not change what outlives a panic.
+///
+/// # Errors
+/// As `call`, and [`Refusal::Panicked`].
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    catch_panic(call).unwrap_or_else(|panic| {
+        let detail = panic.chars().take(limits::DETAIL).collect();
+        Err(Refusal::Panicked { detail })
+    })
+}
+
+/// Checks that every participant could be sent the action. It is cheaper than to
+/// check what the action leads to, and a model whose numbers are limited needs no
+/// more.
+///
+/// # Errors
+/// [`Refusal::Malformed`] if not.
+pub(crate) fn check_portable<M: Model>(action: &M::Action) -> Result<(), Refusal> {
+    framing::check_portable(action).map_err(|error| Refusal::Malformed { detail: error.detail() })
+}
+
+/// The same for each action of a batch.
+///
+/// # Errors
+/// [`Refusal::InBatch`] for the first one that is not portable.
+pub(crate) fn check_batch<M: Model>(actions: &[M::Action]) -> Result<(), Refusal> {
+    (0..).zip(actions).try_for_each(|(index, action)| {
+        check_portable::<M>(action).map_err(in_batch(actions, index))
+    })
+}
+
+/// The refusal of the batch because of the action at `index`.
+fn in_batch<T>(actions: &[T], index: u32) -> impl FnOnce(Refusal) -> Refusal {
+    let count = u32::try_from(actions.len()).unwrap_or(u32::MAX);
+    move |reason| Refusal::InBatch { index, count, reason: Box::new(reason) }
 }
 
 /// Applies several actions as one: all, or none. `apply` applies a single one.
@@ -30,15 +68,10 @@ pub(crate) fn apply_batch<M: Model>(
     if actions.is_empty() || actions.len() > limits::BATCH {
         return Err(Refusal::Invalid(Invalid::unfit("a batch has 1 to 1,024 actions")));
     }
-    let count = u32::try_from(actions.len()).unwrap_or(u32::MAX);
     let mut state = Arc::clone(state);
     let (mut effects, mut rights) = (Vec::new(), Vec::new());
     for (index, action) in (0..).zip(actions) {
-        let applied = apply(&state, action).map_err(|reason| Refusal::InBatch {
-            index,
-            count,
-            reason: Box::new(reason),
-        })?;
+        let applied = apply(&state, action).map_err(in_batch(actions, index))?;
         state = applied.state;
         effects.extend(applied.effects);
         rights.push(applied.access);
@@ -114,24 +147,21 @@ fn apply_action<M: Model>(
             Arc::make_mut(&mut next.roster).owners.remove(&instrument);
         }
         // These can replace everything, e.g. by loading a project.
-        Access::Privilege | Access::Anyone | Access::Engine => release_missing(next),
+        Access::Privilege | Access::Anyone | Access::Engine => {
+            release_removed(&state.model, next);
+        }
     }
     Ok(Applied { state: shared, effects, access })
 }
 
-/// Removes the owners of instruments that do not exist.
-pub(super) fn release_missing<M: Model>(state: &mut NetworkState<M>) {
-    let missing: Vec<_> = state
-        .roster
-        .owners
-        .keys()
-        .copied()
-        .filter(|&instrument| !M::exists(&state.model, instrument))
-        .collect();
-    if !missing.is_empty() {
-        let roster = Arc::make_mut(&mut state.roster);
-        for instrument in missing {
-            roster.owners.remove(&instrument);
+/// Removes the owners of the instruments that `before` has and `state` has not.
+pub(super) fn release_removed<M: Model>(before: &M::State, state: &mut NetworkState<M>) {
+    if state.roster.owners.is_empty() {
+        return;
+    }
+    for instrument in M::removed(before, &state.model) {
+        if state.roster.owner(instrument).is_some() {
+            Arc::make_mut(&mut state.roster).owners.remove(&instrument);
         }
     }
 }

@@ -7,7 +7,10 @@ use std::{fmt, sync::Arc};
 use crate::{
     model::{InstrumentId, Model, PatchError},
     protocol::{ClientId, OwnerInfo, Participant, Presence, Refusal, Roster, Seq, SessionId},
-    util::ordmap::DiffItem::{Add, Remove, Update},
+    util::{
+        ordmap::DiffItem::{Add, Remove, Update},
+        time::Millis,
+    },
 };
 
 /// Something happened in the session.
@@ -45,6 +48,9 @@ pub enum SessionEvent<M: Model> {
     PrivilegeDenied {
         /// The holder.
         holder: OwnerInfo,
+        /// For how long it is still reserved for the holder, if that is away and this
+        /// is known.
+        reserved: Option<Millis>,
     },
     /// The authority refused an action that had been predicted. The prediction
     /// is taken back, with the whole batch if the action is part of one.

@@ -8,6 +8,7 @@ pub(crate) mod limited;
 pub(crate) mod log_limit;
 pub mod option;
 pub mod ordmap;
+pub mod panics;
 pub mod quantity;
 pub mod snapshot;
 pub mod text;

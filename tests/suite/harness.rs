@@ -160,8 +160,18 @@ impl Harness {
 
     /// Advances the clock and the session's timers.
     pub fn pass(&mut self, time: Duration) {
-        self.now = self.now + time;
+        let end = self.now + time;
+        while let Some(due) = self.deadline().filter(|due| *due < end) {
+            self.now = self.now.max(due);
+            self.session.handle_timeout(self.now);
+        }
+        self.now = end;
         self.session.handle_timeout(self.now);
+    }
+
+    /// The host is stopped: the clock advances, and no timer runs.
+    pub fn pause(&mut self, time: Duration) {
+        self.now = self.now + time;
     }
 
     /// The session sends what it has for `guest`.

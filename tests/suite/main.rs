@@ -16,6 +16,7 @@ mod discovery;
 mod documents;
 mod every_action;
 mod every_byte;
+mod faulty_model;
 #[path = "../../benches/fixture/mod.rs"]
 mod fixture;
 mod harness;

@@ -37,13 +37,15 @@ fn refused<C: Clone>(good: &C, check: impl Fn(&C) -> Result<(), OptionError>, ro
 
 #[test]
 fn senseless_session_options_are_refused_by_name() {
-    let rows: [Row<SessionConfig>; 24] = [
+    let rows: [Row<SessionConfig>; 26] = [
         ("heartbeat_interval", |config| config.heartbeat_interval = ZERO),
         ("heartbeat_interval", |config| config.heartbeat_interval = MAX),
         ("heartbeat_interval", |config| config.heartbeat_interval = config.idle_timeout),
         ("idle_timeout", |config| config.idle_timeout = ZERO),
         ("idle_timeout", |config| config.idle_timeout = MAX),
         ("resume_window", |config| config.resume_window = MAX),
+        ("privilege_hold", |config| config.privilege_hold = MAX),
+        ("full_share_interval", |config| config.full_share_interval = MAX),
         ("full_sync_interval", |config| config.full_sync_interval = ZERO),
         ("full_sync_interval", |config| config.full_sync_interval = MAX),
         ("min_full_sync_interval", |config| config.min_full_sync_interval = MAX),
@@ -69,6 +71,8 @@ fn senseless_session_options_are_refused_by_name() {
         heartbeat_interval: _,
         idle_timeout: _,
         resume_window: _,
+        privilege_hold: _,
+        full_share_interval: _,
         full_sync_interval: _,
         min_full_sync_interval: _,
         min_patch_interval: _,

@@ -7,6 +7,7 @@ mod exactly_once;
 mod joining;
 mod memory;
 mod ownership;
+mod places;
 mod prediction;
 mod privilege;
 mod resumption;

@@ -259,7 +259,7 @@ fn release_of_privilege_forgets_its_steps() {
     let ben = harness.join("Ben", &[]);
     harness.session.act(harness.now, &tempo(99.0)).unwrap();
     harness.session.release_privilege(ClientId::HOST);
-    harness.session.request_privilege(ben.id()).unwrap();
+    harness.session.request_privilege(harness.now, ben.id()).unwrap();
     assert!(harness.session.undo().is_err());
     assert_eq!(harness.session.state().model.session.tempo.get(), 99.0);
 }

@@ -214,8 +214,13 @@ impl MessageLog {
             SessionEvent::Privilege { holder: None } => {
                 self.push(Tone::Plain, "the privilege is free");
             }
-            SessionEvent::PrivilegeDenied { holder } => {
+            SessionEvent::PrivilegeDenied { holder, reserved: None } => {
                 self.push(Tone::Bad, format!("privilege denied: {holder} has it"));
+            }
+            SessionEvent::PrivilegeDenied { holder, reserved: Some(left) } => {
+                let seconds = left.0.div_ceil(1000);
+                let text = format!("privilege denied: reserved for {holder} for {seconds} s");
+                self.push(Tone::Bad, text);
             }
             _ => {}
         }

@@ -2,8 +2,12 @@
 //!
 //! It knows nothing about the studio except the smallest size it fits on.
 
-use std::io::{self, IsTerminal as _, Stdout, stdin, stdout};
+use std::{
+    io::{self, IsTerminal as _, Stdout, stdin, stdout},
+    panic,
+};
 
+use imbolc_net::util::panics;
 use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
 
 /// The smallest terminal that the studio fits on.
@@ -24,12 +28,20 @@ pub fn probe() -> Result<(), String> {
     check_size(Size::new(width, height))
 }
 
-/// Takes the terminal. It is given back by [`restore`], and before a panic is reported.
+/// Takes the terminal. It is given back by [`restore`], and before a panic is reported,
+/// unless the panic is caught and reported as a refusal.
 ///
 /// # Errors
 /// If it is not available. The message is one line.
 pub fn take() -> Result<Screen, String> {
-    ratatui::try_init().map_err(|error| terminal_error(&error))
+    let screen = ratatui::try_init().map_err(|error| terminal_error(&error))?;
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !panics::is_caught() {
+            hook(info);
+        }
+    }));
+    Ok(screen)
 }
 
 /// Gives the terminal back.

@@ -9,13 +9,20 @@
 //! slices and never sees a stream: `transport` splits a stream into frames.
 
 mod compression;
+mod portable;
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub use self::compression::{Compression, expand};
-use crate::protocol::{ActionNumber, limits};
+pub use self::{
+    compression::{Compression, expand},
+    portable::check_portable,
+};
+use crate::{
+    protocol::{ActionNumber, limits},
+    util::panics::catch_panic,
+};
 
 /// The encoding of a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -127,8 +134,8 @@ impl CodecError {
 /// Appends `message` to `buffer` as a frame.
 ///
 /// # Errors
-/// If the message cannot be serialized, which does not happen for messages of
-/// [`protocol`](crate::protocol), or if its payload exceeds 4 GiB. `buffer` is
+/// If the message cannot be serialized, because a model's part of it is not
+/// [portable](check_portable), or if its payload exceeds 4 GiB. `buffer` is
 /// unchanged then.
 pub fn encode<T: Serialize>(
     codec: Codec,
@@ -137,13 +144,16 @@ pub fn encode<T: Serialize>(
 ) -> Result<(), CodecError> {
     let start = buffer.len();
     buffer.extend([0; 4]);
-    let serialized = match codec {
-        Codec::Json => serde_json::to_writer(&mut *buffer, message)
-            .map_err(|error| CodecError(error.to_string())),
+    let serialized = catch_panic(|| match codec {
+        // serde_json would write `null` for a number that is not finite.
+        Codec::Json => check_portable(message).and_then(|()| {
+            serde_json::to_writer(&mut *buffer, message)
+                .map_err(|error| CodecError(error.to_string()))
+        }),
         Codec::Postcard => postcard::serialize_with_flavor(message, AppendTo(buffer))
             .map_err(|error| CodecError(error.to_string())),
-    };
-    let length = serialized.and_then(|()| {
+    });
+    let length = serialized.map_err(CodecError).flatten().and_then(|()| {
         u32::try_from(buffer.len() - start - 4)
             .map_err(|_| CodecError("a frame cannot be longer than 4 GiB".into()))
     });
@@ -184,11 +194,16 @@ impl postcard::ser_flavors::Flavor for AppendTo<'_> {
     }
 }
 
-/// Decodes the message in `payload`. It never panics, whatever the bytes.
+/// Decodes the message in `payload`. It never panics, whatever the bytes and the
+/// model.
 ///
 /// # Errors
 /// If `payload` is not exactly one message.
 pub fn decode<T: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<T, CodecError> {
+    catch_panic(|| decode_payload(codec, payload)).map_err(CodecError).flatten()
+}
+
+fn decode_payload<T: DeserializeOwned>(codec: Codec, payload: &[u8]) -> Result<T, CodecError> {
     match codec {
         Codec::Json => {
             serde_json::from_slice(payload).map_err(|error| CodecError(error.to_string()))

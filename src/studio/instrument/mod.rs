@@ -149,6 +149,15 @@ impl InstrumentState {
         self.0.iter().map(|(id, instrument)| (*id, instrument.as_ref()))
     }
 
+    /// The instruments that do not exist in `to`.
+    pub(in crate::studio) fn removed(&self, to: &Self) -> Vec<InstrumentId> {
+        let removed = self.0.diff(&to.0).filter_map(|item| match item {
+            DiffItem::Remove(id, _) => Some(*id),
+            DiffItem::Add(..) | DiffItem::Update { .. } => None,
+        });
+        removed.collect()
+    }
+
     /// The number of instruments.
     #[must_use]
     pub fn len(&self) -> usize {

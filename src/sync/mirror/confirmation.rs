@@ -50,8 +50,10 @@ impl<M: Model> Confirmation<M> {
         if theirs.seq > have {
             return Err(Resync::Gap { have, base: theirs.seq });
         }
-        let (own, _) = self.digester.digest(&self.state);
-        if own == theirs { Ok(()) } else { Err(Resync::Digest { seq: theirs.seq }) }
+        match self.digester.digest(&self.state) {
+            (Some(own), _) if own != theirs => Err(Resync::Digest { seq: theirs.seq }),
+            _ => Ok(()),
+        }
     }
 
     /// Accepts a full state, and returns why it was sent.

@@ -39,7 +39,9 @@ use crate::{
         Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken, StateDigest,
         StatePatch, Welcome,
     },
-    sync::{Resync, SessionEvent, UndoReport, digester::Digester, roster_events, undo::Direction},
+    sync::{
+        Resync, SessionEvent, UndoReport, digester::Digester, roster_events, rules, undo::Direction,
+    },
     util::time::Timestamp,
 };
 
@@ -196,9 +198,9 @@ impl<M: Model> Mirror<M> {
         now: Timestamp,
         action: M::Action,
     ) -> Result<ActionNumber, MirrorError> {
-        let log = self.prediction.log(&self.confirmation);
-        let continues = log.continues(now, &action);
         self.check_backlog()?;
+        let log = self.prediction.log(&self.confirmation);
+        let continues = rules::guarded(|| Ok(log.continues(now, &action)))?;
         self.submit(Op::Act { at: now, continues, action })
     }
 
@@ -216,6 +218,7 @@ impl<M: Model> Mirror<M> {
     }
 
     fn submit(&mut self, op: Op<M>) -> Result<ActionNumber, MirrorError> {
+        op.check_portable()?;
         let mut log = self.prediction.log(&self.confirmation).clone();
         self.prediction.state = op.predict(&self.prediction.state, &mut log, self.me.client)?;
         Ok(self.prediction.push(op, log))
@@ -270,6 +273,14 @@ impl<M: Model> Mirror<M> {
         self.outbox.enqueue(self.prediction.last, message);
     }
 
+    /// Refuses an operation that was pulled and cannot be sent, e.g. because it is
+    /// too long. Send an empty batch with its `number` instead, which the authority
+    /// refuses: the numbers of actions have no gap. The operation stays predicted
+    /// until then.
+    pub fn refuse_unsent(&mut self, number: ActionNumber, reason: Refusal) {
+        self.prediction.reject(number, reason);
+    }
+
     /// The next message for the connection. It counts as sent.
     #[must_use = "what is pulled counts as sent"]
     pub fn pull(&mut self) -> Option<ClientMessage<M>> {
@@ -287,7 +298,7 @@ impl<M: Model> Mirror<M> {
             ServerMessage::FullStateSync { state } => self.handle_full(state),
             ServerMessage::ActionsApplied { through, seq } => self.handle_applied(through, seq),
             ServerMessage::ActionRejected { number, reason } => {
-                self.prediction.rejected.push(Rejection { number, reason });
+                self.prediction.reject(number, reason);
             }
             ServerMessage::Undone { number, step, changed, kept } => {
                 self.handle_undone(number, UndoReport { step, changed, kept });
@@ -302,9 +313,9 @@ impl<M: Model> Mirror<M> {
             ServerMessage::PrivilegeGranted => {
                 self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
             }
-            ServerMessage::PrivilegeDenied { holder } => {
+            ServerMessage::PrivilegeDenied { holder, reserved } => {
                 self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
-                self.outputs.events.push_back(SessionEvent::PrivilegeDenied { holder });
+                self.outputs.events.push_back(SessionEvent::PrivilegeDenied { holder, reserved });
             }
             ServerMessage::Pong { nonce } => {
                 self.outbox.acknowledge(|sent| *sent == ClientMessage::Ping { nonce });
@@ -345,7 +356,11 @@ impl<M: Model> Mirror<M> {
     }
 
     fn handle_applied(&mut self, through: ActionNumber, seq: Seq) {
-        let rejected = std::mem::take(&mut self.prediction.rejected);
+        let rejected: Vec<_> = self
+            .prediction
+            .rejected
+            .extract_if(.., |rejection| rejection.number <= through)
+            .collect();
         let some_were_rejected = !rejected.is_empty();
         for Rejection { number, reason } in rejected {
             self.handle_rejection(number, reason);
@@ -423,9 +438,9 @@ impl<M: Model> Mirror<M> {
         self.me.token = back.token;
         self.outbox.resume(back.last_action);
         self.confirmation.resync = None;
-        let rejected = &mut self.prediction.rejected;
-        rejected.retain(|known| back.rejected.iter().all(|new| new.number != known.number));
-        rejected.extend(back.rejected);
+        for Rejection { number, reason } in back.rejected {
+            self.prediction.reject(number, reason);
+        }
         self.handle_applied(back.last_action, back.seq);
         self.rebase();
     }

@@ -30,11 +30,32 @@ pub(super) enum Op<M: Model> {
 }
 
 impl<M: Model> Op<M> {
+    /// Whether the authority could be sent it.
+    ///
+    /// # Errors
+    /// If not.
+    pub(super) fn check_portable(&self) -> Result<(), Refusal> {
+        match self {
+            Self::Act { action, .. } => rules::check_portable::<M>(action),
+            Self::Batch { actions, .. } => rules::check_batch::<M>(actions),
+            Self::Undo(_) => Ok(()),
+        }
+    }
+
     /// Applies the operation to the state predicted so far.
     ///
     /// # Errors
     /// If the authority would refuse it, as far as the mirror can tell.
     pub(super) fn predict(
+        &self,
+        state: &Arc<NetworkState<M>>,
+        log: &mut UndoLog<M>,
+        me: ClientId,
+    ) -> Result<Arc<NetworkState<M>>, Refusal> {
+        rules::guarded(|| self.predict_unguarded(state, log, me))
+    }
+
+    fn predict_unguarded(
         &self,
         state: &Arc<NetworkState<M>>,
         log: &mut UndoLog<M>,

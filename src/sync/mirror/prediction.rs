@@ -62,6 +62,15 @@ impl<M: Model> Prediction<M> {
         self.pending.get(self.pending.partition_point(|pending| pending.number <= number))
     }
 
+    /// Remembers that the operation `number` is rejected, until the authority has
+    /// acknowledged it. Of two reasons the first counts.
+    pub(super) fn reject(&mut self, number: ActionNumber, reason: Refusal) {
+        let is_known = self.rejected.iter().any(|known| known.number == number);
+        if !is_known && self.get(number).is_some() {
+            self.rejected.push(Rejection { number, reason });
+        }
+    }
+
     /// Removes a refused operation. The caller rebases.
     pub(super) fn remove(&mut self, number: ActionNumber) -> Option<Op<M>> {
         let at = self.pending.binary_search_by_key(&number, |pending| pending.number).ok()?;

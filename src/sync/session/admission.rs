@@ -1,17 +1,18 @@
 //! The handshake: a client joins as a new participant, or resumes its place.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     model::Model,
     protocol::{
-        ActionNumber, ClientId, Hello, PROTOCOL_VERSION, Participant, Presence, ProtocolError,
-        ReconnectRefusal, Reconnected, Rejection, Resume, ServerMessage, SessionToken, Welcome,
+        ActionNumber, ClientId, Hello, NetworkState, PROTOCOL_VERSION, Participant, Presence,
+        ProtocolError, ReconnectRefusal, Reconnected, Rejection, Resume, Seq, ServerMessage,
+        SessionToken, Welcome,
         framing::{Codec, Compression, Format},
         limits,
     },
     sync::session::{
-        Session,
+        Session, SessionConfig,
         member::{ConnectionId, Link, LinkState, Member, Tokens},
     },
     util::{
@@ -55,8 +56,9 @@ impl<M: Model> Session<M> {
         token: SessionToken,
     ) -> Result<Admission<M>, Rejected> {
         let format = Self::agree(hello).map_err(Rejected::Unfit)?;
+        self.notice_pause(now);
         let admission = match &hello.resume {
-            Some(resume) => self.readmit(now, resume, token, format),
+            Some(resume) => self.readmit(now, hello, resume, token, format),
             None => self.admit(now, hello, token, format).map_err(Rejected::Unfit),
         };
         self.update_deadline();
@@ -100,16 +102,16 @@ impl<M: Model> Session<M> {
         let ownership = self.claim(client, &hello.own);
         if hello.privilege {
             // The `Welcome` tells whether it is granted, its roster the holder.
-            let _ = self.request_privilege(client);
+            let _ = self.request_privilege(now, client);
         }
         let connection = self.next_connection(client);
-        let base = Some(Arc::clone(&self.state));
-        let link =
-            Link::new(connection.connection, now, base, now + self.config.full_sync_interval);
+        let link = self.new_link(now, hello, Some(Arc::clone(&self.state)), self.state.seq);
         self.bases.remember(now, &self.state, &self.config);
         self.members.insert(
             client,
             Member {
+                connection,
+                attempt: hello.attempt,
                 tokens: Tokens::new(token),
                 last_action: ActionNumber::default(),
                 rejections: VecDeque::new(),
@@ -137,26 +139,33 @@ impl<M: Model> Session<M> {
     fn readmit(
         &mut self,
         now: Timestamp,
+        hello: &Hello,
         resume: &Resume,
         token: SessionToken,
         format: Format,
     ) -> Result<Admission<M>, Rejected> {
         let known = self.members.iter().find(|(_, member)| member.tokens.knows(resume.token));
-        let Some((&client, _)) = known else {
+        let Some((&client, member)) = known else {
             return Err(Rejected::Unknown(ReconnectRefusal::UnknownToken));
         };
+        // After a pause of the host, attempts that the client has given up may be read
+        // after the one that counts.
+        if (1..=member.attempt).contains(&hello.attempt) {
+            return Err(Rejected::Unfit(ProtocolError::Superseded));
+        }
         // The token takes over even if the old connection still looks alive: it
         // may be dead without having noticed.
         self.apply_on_release_of_all(client);
         self.set_presence(client, Presence::Here);
         let connection = self.next_connection(client);
         let base = resume.seq.and_then(|seq| self.bases.find(seq)).cloned();
-        let link =
-            Link::new(connection.connection, now, base, now + self.config.full_sync_interval);
+        let link = self.new_link(now, hello, base, resume.seq.unwrap_or_default());
         let mut last_action = ActionNumber::default();
         let mut rejected = Vec::new();
         if let Some(member) = self.members.get_mut(&client) {
             member.has_token = true;
+            member.connection = connection;
+            member.attempt = member.attempt.max(hello.attempt);
             member.tokens.renew(resume.token, token);
             member.link_state = LinkState::Connected(Box::new(link));
             last_action = member.last_action;
@@ -180,6 +189,18 @@ impl<M: Model> Session<M> {
             resume_window: Millis::of(self.config.resume_window),
         });
         Ok(Admission { connection, format, answer })
+    }
+
+    fn new_link(
+        &self,
+        now: Timestamp,
+        hello: &Hello,
+        base: Option<Arc<NetworkState<M>>>,
+        newest: Seq,
+    ) -> Link<M> {
+        let SessionConfig { full_sync_interval, idle_timeout, .. } = self.config;
+        let interval = if hello.checks_digests { Duration::MAX } else { full_sync_interval };
+        Link::new(now, base, newest, interval, now + idle_timeout)
     }
 
     fn next_connection(&mut self, client: ClientId) -> ConnectionId {

@@ -64,7 +64,7 @@ impl<M: Model> BaseLog<M> {
         self.thinned = now;
         // A snapshot is useful until the next one is too old: a client may have
         // had nothing newer when the silence before its suspension began.
-        let useful = config.idle_timeout + config.resume_window;
+        let useful = config.idle_timeout.saturating_add(config.resume_window);
         while self.snapshots.get(1).is_some_and(|(sent, _)| now.since(*sent) > useful) {
             self.forget_oldest();
         }

@@ -42,9 +42,8 @@ impl<M: Model> Session<M> {
         connection: ConnectionId,
         message: ClientMessage<M>,
     ) -> Result<MessageOutcome, ProtocolError> {
-        self.check(connection)?;
+        self.heard(now, connection)?;
         let client = connection.client;
-        self.mark_heard(now, client);
         match message {
             ClientMessage::Hello(_) => return Err(ProtocolError::HelloRepeated),
             ClientMessage::Action { number, continues, action } => {
@@ -73,9 +72,9 @@ impl<M: Model> Session<M> {
                 self.release(client, &instruments);
             }
             ClientMessage::RequestPrivilege => {
-                let answer = match self.request_privilege(client) {
+                let answer = match self.request_privilege(now, client) {
                     Ok(()) => ServerMessage::PrivilegeGranted,
-                    Err(holder) => ServerMessage::PrivilegeDenied { holder },
+                    Err((holder, reserved)) => ServerMessage::PrivilegeDenied { holder, reserved },
                 };
                 self.answer(client, answer);
             }
@@ -90,7 +89,7 @@ impl<M: Model> Session<M> {
                 self.measure(now, client, Timestamp::from_micros(nonce));
             }
             ClientMessage::Goodbye => {
-                self.remove(client);
+                self.remove(client, ProtocolError::Left);
                 return Ok(MessageOutcome::Leaving);
             }
         }
@@ -109,8 +108,7 @@ impl<M: Model> Session<M> {
         number: ActionNumber,
         detail: String,
     ) -> Result<MessageOutcome, ProtocolError> {
-        self.check(connection)?;
-        self.mark_heard(now, connection.client);
+        self.heard(now, connection)?;
         self.handle_action(connection.client, number, |_| Err(Refusal::Malformed { detail }))
     }
 
@@ -124,15 +122,29 @@ impl<M: Model> Session<M> {
             .is_none_or(|link| link.answer_items < self.config.max_answers)
     }
 
-    fn mark_heard(&mut self, now: Timestamp, client: ClientId) {
-        if let Some(member) = self.members.get_mut(&client) {
+    /// Something arrived on a connection, even if it is only a part of a message or
+    /// is not handled yet. So a client that is heard is not suspended because its
+    /// messages wait for others. [`handle`](Self::handle) does this, too.
+    ///
+    /// # Errors
+    /// If the connection is not its client's current one. Close it with this
+    /// error.
+    pub fn heard(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+    ) -> Result<(), ProtocolError> {
+        self.notice_pause(now);
+        self.check(connection)?;
+        if let Some(member) = self.members.get_mut(&connection.client) {
             member.has_token = true;
             if let Some(link) = member.link_mut() {
                 // Its deadline moves back, so the session's stays a lower bound.
-                link.heard = now;
-                link.alive = now;
+                link.heard = link.heard.max(now);
+                link.silent_at = link.heard + self.config.idle_timeout;
             }
         }
+        Ok(())
     }
 
     /// Decides the action `number`, unless it was decided before.
@@ -147,7 +159,7 @@ impl<M: Model> Session<M> {
         };
         let mut outcome = MessageOutcome::Staying;
         let expected = member.last_action.next();
-        if number > expected {
+        if number > expected || number == ActionNumber::default() {
             return Err(ProtocolError::ActionOutOfOrder { expected });
         }
         if number == expected {

@@ -11,6 +11,10 @@ use crate::{
 
 /// A client, connected or suspended.
 pub(super) struct Member<M: Model> {
+    /// Its newest connection.
+    pub(super) connection: ConnectionId,
+    /// The highest attempt of its connections; 0 if the client does not count them.
+    pub(super) attempt: u64,
     pub(super) tokens: Tokens,
     /// The last decided action.
     pub(super) last_action: ActionNumber,
@@ -27,7 +31,7 @@ pub(super) enum LinkState<M: Model> {
     Connected(Box<Link<M>>),
     Suspended {
         until: Timestamp,
-        /// When the last message arrived.
+        /// When the client was last heard.
         heard: Timestamp,
         /// The snapshots of which the client may have one.
         sent_log: SentLog,
@@ -46,22 +50,25 @@ pub struct ConnectionId {
 
 /// A client's current connection.
 pub(super) struct Link<M: Model> {
-    pub(super) connection: u64,
-    /// When the last message arrived.
+    /// When the client was last heard.
     pub(super) heard: Timestamp,
-    /// When there was the last sign of life: a message, or bytes of one in either
-    /// direction.
-    pub(super) alive: Timestamp,
+    /// When the client is suspended unless it is heard.
+    pub(super) silent_at: Timestamp,
     pub(super) pinged: Timestamp,
     /// When the last ping was sent, until it is answered.
     pub(super) unanswered_ping: Option<Timestamp>,
     pub(super) round_trip: Option<Duration>,
     /// The client's snapshot; `None` if it must be sent the full state.
     pub(super) base: Option<Arc<NetworkState<M>>>,
+    /// The client's snapshot, also if the session does not have it any more. An
+    /// older one would be ignored.
+    pub(super) newest: Seq,
     /// The snapshots of which the client may have one if it is not heard again.
     pub(super) sent_log: SentLog,
     /// When the next patch may leave.
     pub(super) patch_due: Timestamp,
+    /// How often the client is sent a full state without asking.
+    pub(super) full_interval: Duration,
     /// When the next full state is sent.
     pub(super) full_due: Timestamp,
     /// When the last full state was sent.
@@ -108,27 +115,29 @@ impl<M: Model> Member<M> {
 
 impl<M: Model> Link<M> {
     pub(super) fn new(
-        connection: u64,
         now: Timestamp,
         base: Option<Arc<NetworkState<M>>>,
-        full_due: Timestamp,
+        newest: Seq,
+        full_interval: Duration,
+        silent_at: Timestamp,
     ) -> Self {
         let mut sent_log = SentLog::default();
         if let Some(base) = &base {
             sent_log.record(now, base.seq, now);
         }
         Self {
-            connection,
             heard: now,
-            alive: now,
+            silent_at,
             pinged: now,
             unanswered_ping: None,
             round_trip: None,
-            base,
             sent_log,
             patch_due: Timestamp::ZERO,
-            full_due,
+            full_interval,
+            full_due: if base.is_some() { now + full_interval } else { now },
             full_sent: None,
+            base,
+            newest,
             metering_due: Timestamp::ZERO,
             metered: 0,
             acknowledge: None,

@@ -87,6 +87,13 @@ pub struct Session<M: Model> {
     polled: Arc<NetworkState<M>>,
     /// No timer is due before this.
     deadline: Option<Timestamp>,
+    /// When the host last ran, as far as the session can tell.
+    awake: Timestamp,
+    /// The full state that was made last, and when.
+    latest_full: Option<(Timestamp, Arc<NetworkState<M>>)>,
+    /// The last connections of the latest clients that are gone, and why they are
+    /// gone: such a connection may be open still.
+    gone: VecDeque<(ConnectionId, ProtocolError)>,
 }
 
 /// When patches and meterings may leave.
@@ -147,6 +154,9 @@ impl<M: Model> Session<M> {
             logs: BTreeMap::new(),
             effects: VecDeque::new(),
             deadline: None,
+            awake: Timestamp::ZERO,
+            latest_full: None,
+            gone: VecDeque::new(),
         };
         session.claim_all_if_local();
         session.polled = Arc::clone(&session.state);
@@ -185,7 +195,7 @@ impl<M: Model> Session<M> {
     /// # Errors
     /// If the host may not do it, or it is impossible. Then nothing changes.
     pub fn act(&mut self, now: Timestamp, action: &M::Action) -> Result<(), Refusal> {
-        let continues = self.log(ClientId::HOST).continues(now, action);
+        let continues = rules::guarded(|| Ok(self.log(ClientId::HOST).continues(now, action)))?;
         self.apply(now, ClientId::HOST, action, continues)
     }
 
@@ -239,12 +249,15 @@ impl<M: Model> Session<M> {
         action: &M::Action,
         continues: bool,
     ) -> Result<(), Refusal> {
-        let Applied { state, effects, access } = self.try_apply(&self.state, actor, action)?;
         let before = Arc::clone(&self.state);
-        self.advance(state, effects);
-        let after = Arc::clone(&self.state);
-        self.log(actor).record(now, continues, (action, access), &before, &after);
-        self.clear_history(std::slice::from_ref(action));
+        let (after, effects, is_barrier) = rules::guarded(|| {
+            let Applied { state, effects, access } = self.try_apply(&before, actor, action)?;
+            let after = self.numbered(state);
+            let is_barrier = is_barrier::<M>(std::slice::from_ref(action));
+            self.log(actor).record(now, continues, (action, access), &before, &after);
+            Ok((after, effects, is_barrier))
+        })?;
+        self.advance(after, effects, is_barrier);
         Ok(())
     }
 
@@ -254,15 +267,18 @@ impl<M: Model> Session<M> {
         actor: ClientId,
         actions: &[M::Action],
     ) -> Result<(), Refusal> {
-        let (state, effects, rights) =
-            rules::apply_batch(&self.state, actions, |state, action| {
-                self.try_apply(state, actor, action)
-            })?;
         let before = Arc::clone(&self.state);
-        self.advance(state, effects);
-        let after = Arc::clone(&self.state);
-        self.log(actor).record_batch(now, (actions, rights), &before, &after);
-        self.clear_history(actions);
+        let (after, effects, is_barrier) = rules::guarded(|| {
+            let (state, effects, rights) =
+                rules::apply_batch(&before, actions, |state, action| {
+                    self.try_apply(state, actor, action)
+                })?;
+            let after = self.numbered(state);
+            let is_barrier = is_barrier::<M>(actions);
+            self.log(actor).record_batch(now, (actions, rights), &before, &after);
+            Ok((after, effects, is_barrier))
+        })?;
+        self.advance(after, effects, is_barrier);
         Ok(())
     }
 
@@ -272,6 +288,7 @@ impl<M: Model> Session<M> {
         actor: ClientId,
         action: &M::Action,
     ) -> Result<Applied<M>, Refusal> {
+        rules::check_portable::<M>(action)?;
         if !self.is_local {
             return rules::apply_checked(state, actor, action);
         }
@@ -283,9 +300,14 @@ impl<M: Model> Session<M> {
     }
 
     fn apply_unchecked(&mut self, actor: ClientId, action: &M::Action) {
-        if let Ok(applied) = rules::apply_unchecked(&self.state, actor, action) {
-            self.advance(applied.state, applied.effects);
-            self.clear_history(std::slice::from_ref(action));
+        let applied = rules::guarded(|| {
+            rules::check_portable::<M>(action)?;
+            let applied = rules::apply_unchecked(&self.state, actor, action)?;
+            Ok((applied, is_barrier::<M>(std::slice::from_ref(action))))
+        });
+        if let Ok((applied, is_barrier)) = applied {
+            let state = self.numbered(applied.state);
+            self.advance(state, applied.effects, is_barrier);
         }
     }
 
@@ -296,16 +318,11 @@ impl<M: Model> Session<M> {
     ) -> Result<UndoReport, Refusal> {
         let state = Arc::clone(&self.state);
         let is_local = self.is_local;
-        let applied = self.log(client).apply_undo(direction, &state, client, is_local)?;
-        self.advance(Arc::new(applied.state), applied.effects);
+        let log = self.log(client);
+        let applied = rules::guarded(|| log.apply_undo(direction, &state, client, is_local))?;
+        let state = self.numbered(Arc::new(applied.state));
+        self.advance(state, applied.effects, false);
         Ok(applied.report)
-    }
-
-    /// Clears every undo history if one of the actions replaces everything.
-    fn clear_history(&mut self, actions: &[M::Action]) {
-        if actions.iter().any(|action| M::undo_policy(action) == UndoPolicy::Barrier) {
-            self.logs.clear();
-        }
     }
 
     fn edit_roster(&mut self, edit: impl FnOnce(&mut Roster)) {
@@ -314,14 +331,24 @@ impl<M: Model> Session<M> {
         if roster != *self.state.roster {
             let mut state = Arc::clone(&self.state);
             Arc::make_mut(&mut state).roster = Arc::new(roster);
-            self.advance(state, Vec::new());
+            let state = self.numbered(state);
+            self.advance(state, Vec::new(), false);
         }
     }
 
-    fn advance(&mut self, mut state: Arc<NetworkState<M>>, effects: Vec<M::Effect>) {
+    /// `state` as the next snapshot.
+    fn numbered(&self, mut state: Arc<NetworkState<M>>) -> Arc<NetworkState<M>> {
         Arc::make_mut(&mut state).seq = self.state.seq.next();
+        state
+    }
+
+    /// Makes `state` the current one. A barrier clears every undo history.
+    fn advance(&mut self, state: Arc<NetworkState<M>>, effects: Vec<M::Effect>, is_barrier: bool) {
         self.state = state;
         self.effects.extend(effects);
+        if is_barrier {
+            self.logs.clear();
+        }
     }
 
     fn log(&mut self, client: ClientId) -> &mut UndoLog<M> {
@@ -345,14 +372,33 @@ impl<M: Model> Session<M> {
 
     /// Whether `connection` is still the current one of its client.
     fn check(&self, connection: ConnectionId) -> Result<(), ProtocolError> {
-        match self.members.get(&connection.client).map(|member| &member.link_state) {
-            Some(LinkState::Connected(link)) if link.connection == connection.connection => Ok(()),
-            Some(LinkState::Connected(_)) => Err(ProtocolError::Superseded),
-            Some(LinkState::Suspended { .. }) | None => {
-                Err(ProtocolError::Silent { seconds: self.config.idle_timeout.as_secs() })
-            }
+        let Some(member) = self.members.get(&connection.client) else {
+            let last = self.gone.iter().find(|(last, _)| last.client == connection.client);
+            return Err(match last {
+                Some((last, _)) if *last != connection => ProtocolError::Superseded,
+                Some((_, reason)) => reason.clone(),
+                None => self.expired(),
+            });
+        };
+        match &member.link_state {
+            _ if member.connection != connection => Err(ProtocolError::Superseded),
+            LinkState::Connected(_) => Ok(()),
+            LinkState::Suspended { .. } => Err(self.silent()),
         }
     }
+
+    const fn silent(&self) -> ProtocolError {
+        ProtocolError::Silent { seconds: self.config.idle_timeout.as_secs() }
+    }
+
+    const fn expired(&self) -> ProtocolError {
+        ProtocolError::Expired { seconds: self.config.resume_window.as_secs() }
+    }
+}
+
+/// Whether one of the actions replaces everything.
+fn is_barrier<M: Model>(actions: &[M::Action]) -> bool {
+    actions.iter().any(|action| M::undo_policy(action) == UndoPolicy::Barrier)
 }
 
 /// How many items an answer holds: what it costs to keep.

@@ -7,6 +7,7 @@ use crate::{
     model::{InstrumentId, Invalid, Model},
     protocol::{ClientId, OwnershipRefusal, Refusal},
     sync::session::Session,
+    util::panics::catch_panic,
 };
 
 /// The answer to a request for ownership.
@@ -42,7 +43,7 @@ impl<M: Model> Session<M> {
     }
 
     fn obstacle(&self, client: ClientId, instrument: InstrumentId) -> Option<Refusal> {
-        if !M::exists(&self.state.model, instrument) {
+        if !self.state.has_instrument(instrument) {
             return Some(Refusal::Invalid(Invalid::missing("instrument", instrument)));
         }
         let owner = self.state.roster.owner(instrument)?;
@@ -76,7 +77,8 @@ impl<M: Model> Session<M> {
     /// that ends its notes.
     fn apply_on_release(&mut self, client: ClientId, instruments: &[InstrumentId]) {
         for &instrument in instruments {
-            if let Some(action) = M::on_release(&self.state.model, instrument) {
+            let action = catch_panic(|| M::on_release(&self.state.model, instrument));
+            if let Ok(Some(action)) = action {
                 self.apply_unchecked(client, &action);
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     model::Model,
-    protocol::{ClientId, Presence},
+    protocol::{ClientId, Presence, ProtocolError},
     sync::session::{
         Session,
         member::{ConnectionId, LinkState, Member},
@@ -13,9 +13,17 @@ use crate::{
     util::time::{Millis, Timestamp},
 };
 
-/// How long clients are not judged after the host has stood still. 1 s: the
-/// connections read what has arrived in far less.
-const EXCUSE: Duration = Duration::from_secs(1);
+/// How often the timers are due at least while there are members. 1 s: so a longer
+/// gap shows that the host itself was stopped.
+const TICK: Duration = Duration::from_secs(1);
+
+/// From which gap on the host was stopped: a lid, a debugger, a machine without
+/// memory. 2 s: a timer of a busy machine is not a second late.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// How long the host has to read what arrived while it was stopped. 5 s: it may be
+/// the backlog of every client, and the client's next attempt.
+const CATCH_UP: Duration = Duration::from_secs(5);
 
 impl<M: Model> Session<M> {
     /// A connection was lost. Its client is suspended, unless it has a newer
@@ -24,59 +32,69 @@ impl<M: Model> Session<M> {
     /// does not block its next attempt.
     pub fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
         if self.check(connection).is_ok() {
-            match self.members.get(&connection.client) {
-                Some(member) if member.has_token => self.suspend(now, connection.client),
-                _ => self.remove(connection.client),
-            }
+            self.lose(now, connection.client, self.silent());
         }
     }
 
-    /// Bytes have crossed `connection`, even if they complete no message yet. Its client
-    /// is not silent.
-    pub fn heard(&mut self, now: Timestamp, connection: ConnectionId) {
+    /// The client of `connection` takes bytes of what is sent to it, so it is not
+    /// silent: it may not have the means to say anything while a large frame arrives.
+    pub fn progressed(&mut self, now: Timestamp, connection: ConnectionId) {
+        let silent_at = now + self.config.idle_timeout;
         if self.check(connection).is_ok()
             && let Some(link) = self.link_mut(connection.client)
         {
-            // Its deadline moves back, so the session's stays a lower bound.
-            link.alive = now;
-        }
-    }
-
-    /// The host itself stood still until `now`, so what clients sent meanwhile may not
-    /// be read yet. No client counts as silent within the next second.
-    pub fn excuse_silence(&mut self, now: Timestamp) {
-        let idle_timeout = u64::try_from(self.config.idle_timeout.as_micros()).unwrap_or(u64::MAX);
-        let latest = (now + EXCUSE).micros().saturating_sub(idle_timeout);
-        for link in self.members.values_mut().filter_map(Member::link_mut) {
-            link.alive = link.alive.max(Timestamp::from_micros(latest));
+            link.silent_at = link.silent_at.max(silent_at);
         }
     }
 
     /// Suspends clients that were silent for too long, and removes those that
-    /// were away for too long.
+    /// were away for too long. The time for which the host itself was stopped does
+    /// not count.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let idle_timeout = self.config.idle_timeout;
+        self.notice_pause(now);
         let due: Vec<_> = self
             .members
             .iter()
-            .filter(|(_, member)| now >= deadline_of(member, idle_timeout))
+            .filter(|(_, member)| now >= deadline_of(member))
             .map(|(&client, member)| (client, member.link().is_some()))
             .collect();
         for (client, is_connected) in due {
             if is_connected {
-                self.suspend(now, client);
+                self.lose(now, client, self.silent());
             } else {
-                self.remove(client);
+                self.remove(client, self.expired());
             }
         }
         self.update_deadline();
     }
 
+    /// Moves all deadlines if the host was stopped: what the clients sent meanwhile
+    /// has to be read before one of them counts as silent or as gone.
+    pub(super) fn notice_pause(&mut self, now: Timestamp) {
+        let gap = now.since(self.awake);
+        self.awake = self.awake.max(now);
+        if gap >= PAUSE && !self.members.is_empty() {
+            for member in self.members.values_mut() {
+                let deadline = deadline_of_mut(member);
+                *deadline = *deadline + gap + CATCH_UP;
+            }
+            self.update_deadline();
+        }
+    }
+
     /// Computes when the next timer is due. To be called when a member is added,
     /// removed or suspended; a message only moves a deadline back.
     pub(super) fn update_deadline(&mut self) {
-        let idle_timeout = self.config.idle_timeout;
-        self.deadline = self.members.values().map(|member| deadline_of(member, idle_timeout)).min();
+        let first = self.members.values().map(deadline_of).min();
+        self.deadline = first.map(|first| first.min(self.awake + TICK));
+    }
+
+    /// Suspends a client, or removes it if it could not resume.
+    fn lose(&mut self, now: Timestamp, client: ClientId, reason: ProtocolError) {
+        match self.members.get(&client) {
+            Some(member) if member.has_token => self.suspend(now, client),
+            _ => self.remove(client, reason),
+        }
     }
 
     fn suspend(&mut self, now: Timestamp, client: ClientId) {
@@ -93,9 +111,14 @@ impl<M: Model> Session<M> {
         self.set_presence(client, Presence::Away { since: now });
     }
 
-    pub(super) fn remove(&mut self, client: ClientId) {
+    pub(super) fn remove(&mut self, client: ClientId, reason: ProtocolError) {
         self.apply_on_release_of_all(client);
-        self.members.remove(&client);
+        if let Some(member) = self.members.remove(&client) {
+            self.gone.push_back((member.connection, reason));
+            if self.gone.len() > self.config.max_participants as usize {
+                self.gone.pop_front();
+            }
+        }
         self.update_deadline();
         self.logs.remove(&client);
         let owned: Vec<_> = self.state.roster.owned_by(client).collect();
@@ -141,9 +164,16 @@ impl<M: Model> Session<M> {
 }
 
 /// When the member is to be suspended or removed.
-fn deadline_of<M: Model>(member: &Member<M>, idle_timeout: Duration) -> Timestamp {
+const fn deadline_of<M: Model>(member: &Member<M>) -> Timestamp {
     match &member.link_state {
-        LinkState::Connected(link) => link.alive + idle_timeout,
+        LinkState::Connected(link) => link.silent_at,
         LinkState::Suspended { until, .. } => *until,
+    }
+}
+
+const fn deadline_of_mut<M: Model>(member: &mut Member<M>) -> &mut Timestamp {
+    match &mut member.link_state {
+        LinkState::Connected(link) => &mut link.silent_at,
+        LinkState::Suspended { until, .. } => until,
     }
 }

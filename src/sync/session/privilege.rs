@@ -1,26 +1,38 @@
 //! The privilege to control the transport, the session's settings and the buses.
 //! At most one participant holds it.
 
+use std::time::Duration;
+
 use crate::{
     model::Model,
     protocol::{ClientId, OwnerInfo, ServerMessage},
-    sync::session::Session,
+    sync::session::{Session, SessionConfig, member::LinkState},
+    util::time::{Millis, Timestamp},
 };
 
 impl<M: Model> Session<M> {
-    /// Gives `client` the privilege if it is free, if its holder is away (on
-    /// stage, the music must be stoppable), or if `client` is the host.
+    /// Gives `client` the privilege if it is free, if `client` is the host, or if
+    /// its holder has been away for [`SessionConfig::privilege_hold`]: on stage, the
+    /// music must be stoppable, but a short cut must cost nobody the privilege.
     ///
     /// # Errors
-    /// Otherwise, with the holder.
-    pub fn request_privilege(&mut self, client: ClientId) -> Result<(), OwnerInfo> {
+    /// Otherwise, with the holder, and how long the privilege is still reserved for
+    /// it if it is away.
+    pub fn request_privilege(
+        &mut self,
+        now: Timestamp,
+        client: ClientId,
+    ) -> Result<(), (OwnerInfo, Option<Millis>)> {
+        self.notice_pause(now);
         let roster = &self.state.roster;
-        match &roster.privileged {
-            Some(holder) if holder.client_id == client => return Ok(()),
-            Some(holder) if client != ClientId::HOST && !roster.is_away(holder.client_id) => {
-                return Err(holder.clone());
+        if let Some(holder) = roster.privileged.as_ref().filter(|_| client != ClientId::HOST) {
+            let reserved = self.reserved_privilege(now, holder.client_id);
+            if holder.client_id != client && reserved != Some(Duration::ZERO) {
+                return Err((holder.clone(), reserved.map(Millis::of)));
             }
-            Some(_) | None => {}
+        }
+        if roster.is_privileged(client) {
+            return Ok(());
         }
         let Some(taker) = roster.as_owner(client) else { return Ok(()) };
         if let Some(holder) = roster.privileged.clone() {
@@ -29,6 +41,17 @@ impl<M: Model> Session<M> {
         }
         self.edit_roster(|roster| roster.privileged = Some(taker));
         Ok(())
+    }
+
+    /// How long the privilege is reserved for `holder` if it is away.
+    fn reserved_privilege(&self, now: Timestamp, holder: ClientId) -> Option<Duration> {
+        let SessionConfig { privilege_hold, resume_window, .. } = self.config;
+        match self.members.get(&holder)?.link_state {
+            LinkState::Suspended { until, .. } => {
+                Some((until + privilege_hold).since(now + resume_window))
+            }
+            LinkState::Connected(_) => None,
+        }
     }
 
     /// Takes the privilege from `client`, if it holds it. In a local session the

@@ -17,12 +17,20 @@ pub struct SessionConfig {
     /// plug a cable in or restart a program, short enough not to block an
     /// instrument for the rest of the song.
     pub resume_window: Duration,
-    /// How often a client is sent the full state without asking. 30 s: the last
-    /// resort against a mirror that differs.
+    /// How long the privilege of an absent participant is reserved for it; only the
+    /// host may take it before. 15 s: a lost connection is back within seconds, and
+    /// a new project, which nobody can undo, takes one message.
+    pub privilege_hold: Duration,
+    /// How often a client that does not compare digests is sent the full state
+    /// without asking. 30 s: the last resort against a mirror that differs.
     pub full_sync_interval: Duration,
-    /// The least time between two full states that a client asks for. 1 s: a
+    /// The least time between two full states that a client asks for. 2 s: a
     /// full state is expensive, and a request is cheap.
     pub min_full_sync_interval: Duration,
+    /// For how long a full state is sent to every client that is due after it was
+    /// made for one. 250 ms: at most four are encoded a second for each format,
+    /// and what such a client lacks is a small patch.
+    pub full_share_interval: Duration,
     /// The pacing interval of patches: a client gets at most one in each, full
     /// states aside. 33 ms, i.e. about 30 a second: a shorter interval makes no
     /// visible difference, a longer interval does.
@@ -65,8 +73,10 @@ impl Default for SessionConfig {
             heartbeat_interval: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(15),
             resume_window: Duration::from_mins(1),
+            privilege_hold: Duration::from_secs(15),
             full_sync_interval: Duration::from_secs(30),
-            min_full_sync_interval: Duration::from_secs(1),
+            min_full_sync_interval: Duration::from_secs(2),
+            full_share_interval: Duration::from_millis(250),
             min_patch_interval: Duration::from_millis(33),
             min_metering_interval: Duration::from_millis(33),
             max_participants: 64,
@@ -101,6 +111,8 @@ impl SessionConfig {
         }
         for (name, duration) in [
             ("resume_window", self.resume_window),
+            ("privilege_hold", self.privilege_hold),
+            ("full_share_interval", self.full_share_interval),
             ("min_full_sync_interval", self.min_full_sync_interval),
             ("min_patch_interval", self.min_patch_interval),
             ("min_metering_interval", self.min_metering_interval),

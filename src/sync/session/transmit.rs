@@ -55,7 +55,7 @@ pub enum Update<M: Model> {
         /// The current snapshot.
         to: Arc<NetworkState<M>>,
     },
-    /// The full state.
+    /// A full state. It may be older than the current one.
     Full(Arc<NetworkState<M>>),
 }
 
@@ -102,18 +102,22 @@ impl<M: Model> Session<M> {
     ) -> Result<Outgoing<M>, ProtocolError> {
         self.check(connection)?;
         let Self { config, state, members, bases, digester, metering, pacers, .. } = self;
+        let fulls = &mut self.latest_full;
+        if fulls.as_ref().is_some_and(|(made, _)| now >= *made + config.full_share_interval) {
+            bases.discard(fulls.take().map(|(_, full)| full));
+        }
         let link = members
             .get_mut(&connection.client)
             .and_then(|member| member.link_mut())
             .ok_or(ProtocolError::Superseded)?;
 
-        let update = link.next_update(now, state);
+        let update = link.next_update(now, state, fulls, config);
         let mut messages = link.take_answers(now, update.is_some(), config);
         // The ping describes the client's state before the update, which is sent
         // last.
         messages.extend(link.take_ping(now, config, digester, bases));
         if let Some(update) = &update {
-            link.record_update(now, state, update, (config, pacers, bases));
+            link.record_update(now, update, (config, pacers, bases));
         }
         let latest = link.take_metering(now, *metering, config, pacers);
         let next = link.schedule(now, state, metering.0, config);
@@ -125,15 +129,26 @@ impl<M: Model> Session<M> {
 }
 
 impl<M: Model> Link<M> {
-    fn next_update(&self, now: Timestamp, state: &Arc<NetworkState<M>>) -> Option<Update<M>> {
-        match &self.base {
-            Some(_) if now >= self.full_due => Some(Update::Full(Arc::clone(state))),
-            Some(from) if !Arc::ptr_eq(from, state) && now >= self.patch_due => {
-                Some(Update::Patch { from: Arc::clone(from), to: Arc::clone(state) })
+    /// The difference, or the full state if one is due. One full state serves every
+    /// client that is due while it is fresh, because it is expensive to encode;
+    /// what is newer follows in a patch.
+    fn next_update(
+        &mut self,
+        now: Timestamp,
+        state: &Arc<NetworkState<M>>,
+        latest_full: &mut Option<(Timestamp, Arc<NetworkState<M>>)>,
+        config: &SessionConfig,
+    ) -> Option<Update<M>> {
+        if now >= self.full_due {
+            let (made, full) = latest_full.get_or_insert_with(|| (now, Arc::clone(state)));
+            if full.seq >= self.newest || *made == now {
+                return Some(Update::Full(Arc::clone(full)));
             }
-            Some(_) => None,
-            None => Some(Update::Full(Arc::clone(state))),
+            self.full_due = *made + config.full_share_interval;
         }
+        let from = self.base.as_ref()?;
+        (!Arc::ptr_eq(from, state) && now >= self.patch_due)
+            .then(|| Update::Patch { from: Arc::clone(from), to: Arc::clone(state) })
     }
 
     /// The answers, the acknowledgement and the pong.
@@ -179,7 +194,7 @@ impl<M: Model> Link<M> {
         }
         self.pinged = now;
         self.unanswered_ping = Some(now);
-        let digest = self.base.as_ref().map(|base| {
+        let digest = self.base.as_ref().and_then(|base| {
             let (digest, replaced) = digester.digest(base);
             bases.discard(replaced);
             digest
@@ -190,15 +205,16 @@ impl<M: Model> Link<M> {
     fn record_update(
         &mut self,
         now: Timestamp,
-        state: &Arc<NetworkState<M>>,
         update: &Update<M>,
         (config, pacers, bases): (&SessionConfig, &mut Pacers, &mut BaseLog<M>),
     ) {
+        let (Update::Patch { to: state, .. } | Update::Full(state)) = update;
         bases.discard(self.base.replace(Arc::clone(state)));
+        self.newest = state.seq;
         self.sent_log.record(now, state.seq, self.heard);
         self.patch_due = pacers.patches.record_send(now, config.min_patch_interval);
         if matches!(update, Update::Full(_)) {
-            self.full_due = now + config.full_sync_interval;
+            self.full_due = now + self.full_interval;
             self.full_sent = Some(now);
         }
         bases.remember(now, state, config);
@@ -227,7 +243,7 @@ impl<M: Model> Link<M> {
         metering_version: u64,
         config: &SessionConfig,
     ) -> Next {
-        let patch_waits = self.base.as_ref().is_none_or(|base| !Arc::ptr_eq(base, state));
+        let patch_waits = self.base.as_ref().is_some_and(|base| !Arc::ptr_eq(base, state));
         let mut at = self.full_due.min(self.pinged + config.heartbeat_interval);
         // Until then a patch must wait, and everything else can.
         let is_paced = now < self.patch_due;

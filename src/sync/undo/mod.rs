@@ -113,6 +113,9 @@ impl<M: Model> UndoLog<M> {
 
     /// Records an action, with the right that it required, that led from `before` to `after`. `continues` is what
     /// [`continues`](Self::continues) returned where the action was dispatched.
+    ///
+    /// It changes nothing before the last call of the model, because the model may
+    /// panic.
     pub(crate) fn record(
         &mut self,
         now: Timestamp,
@@ -146,7 +149,8 @@ impl<M: Model> UndoLog<M> {
         self.undone = StepStack::default();
     }
 
-    /// Records a batch, with the right that each action required, as one step.
+    /// Records a batch, with the right that each action required, as one step. As
+    /// [`record`](Self::record), it changes nothing before the last call of the model.
     pub(crate) fn record_batch(
         &mut self,
         now: Timestamp,
@@ -192,7 +196,7 @@ impl<M: Model> UndoLog<M> {
     ///
     /// # Errors
     /// If there is no step, or `actor` may not do it any more; that step is then
-    /// forgotten.
+    /// forgotten, as it is if the model panics.
     pub(crate) fn apply_undo(
         &mut self,
         direction: Direction,

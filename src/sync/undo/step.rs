@@ -109,13 +109,18 @@ impl<M: Model> UndoStep<M> {
         let report = UndoReport { step, changed: all - kept, kept };
         M::check_limits(&next.model)?;
         let effects = M::effects_between(&state.model, &next.model);
-        self.settle_ownership(&mut next, actor);
+        self.settle_ownership(state, &mut next, actor);
         Ok(AppliedUndo { state: next, effects, report })
     }
 
     /// A restored instrument belongs to `actor` again; a removed one to no
     /// participant.
-    fn settle_ownership(&self, state: &mut NetworkState<M>, actor: ClientId) {
+    fn settle_ownership(
+        &self,
+        before: &NetworkState<M>,
+        state: &mut NetworkState<M>,
+        actor: ClientId,
+    ) {
         for access in self.rights() {
             if let Access::Create(id) | Access::Delete(id) = access
                 && M::exists(&state.model, id)
@@ -125,7 +130,7 @@ impl<M: Model> UndoStep<M> {
                 Arc::make_mut(&mut state.roster).owners.insert(id, owner);
             }
         }
-        rules::release_missing(state);
+        rules::release_removed(&before.model, state);
     }
 }
 

@@ -62,6 +62,25 @@ fn number_out_of_order_ends_the_connection() {
 }
 
 #[test]
+fn action_number_zero_ends_the_connection() {
+    let mut harness = Harness::new();
+    let ana = harness.join("Ana", &[BASS]);
+    let number = ActionNumber(0);
+    let error = Err(ProtocolError::ActionOutOfOrder { expected: ActionNumber(1) });
+    let action = ClientMessage::Action { number, continues: false, action: cutoff(BASS, 99.0) };
+    for message in [action, ClientMessage::Undo { number }, ClientMessage::Redo { number }] {
+        assert_eq!(harness.session.handle(harness.now, ana.connection, message), error);
+    }
+    let unreadable = harness.session.handle_unreadable_action(
+        harness.now,
+        ana.connection,
+        number,
+        String::new(),
+    );
+    assert_eq!(unreadable, error);
+}
+
+#[test]
 fn resume_repeats_a_lost_rejection() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);

@@ -103,9 +103,16 @@ fn poll_says_when_the_timers_are_due() {
     let mut harness = Harness::new();
     assert_eq!(harness.deadline(), None);
     let mut ana = harness.join("Ana", &[]);
-    assert_eq!(harness.deadline(), Some(harness.now + 15 * SECOND));
+    // While there are clients, every second: a longer gap shows a pause of the host.
+    assert_eq!(harness.deadline(), Some(harness.now + SECOND));
+    harness.pass(Duration::from_millis(14_500));
+    assert_eq!(harness.deadline(), Some(harness.now + SECOND / 2));
     harness.cut(&mut ana);
-    assert_eq!(harness.deadline(), Some(harness.now + 60 * SECOND));
+    assert_eq!(harness.deadline(), Some(harness.now + SECOND));
+    harness.pass(Duration::from_millis(59_500));
+    assert_eq!(harness.deadline(), Some(harness.now + SECOND / 2));
+    harness.pass(SECOND / 2);
+    assert_eq!(harness.deadline(), None);
 }
 
 #[test]
@@ -243,7 +250,7 @@ fn release_is_sent_after_earlier_actions() {
     let mut harness = Harness::new();
     harness.session.release_privilege(ClientId::HOST);
     let mut ana = harness.join("Ana", &[BASS]);
-    harness.session.request_privilege(ana.id()).unwrap();
+    harness.session.request_privilege(harness.now, ana.id()).unwrap();
     harness.settle(&mut [&mut ana]);
 
     ana.dispatch(PLAY).unwrap();

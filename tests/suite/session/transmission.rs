@@ -1,15 +1,18 @@
 //! What is sent over a connection, and when.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use imbolc_net::{
     SessionEvent,
-    protocol::{ClientId, ClientMessage},
-    sync::Resync,
+    protocol::{ClientId, ClientMessage, Hello, Seq},
+    sync::{
+        Resync,
+        session::{ConnectionId, Update},
+    },
 };
 
 use super::{SECOND, updates};
-use crate::harness::{BASS, Harness, LEAD, cutoff};
+use crate::harness::{BASS, Harness, LEAD, cutoff, hello};
 
 #[test]
 fn first_patch_is_immediate_then_paced() {
@@ -133,6 +136,76 @@ fn full_states_are_periodic_and_rate_limited() {
         harness.now = harness.now + Duration::from_millis(10);
     }
     assert_eq!(answered, 1);
+}
+
+/// Pulls, and returns the `seq` of a full state.
+fn full(harness: &mut Harness, connection: ConnectionId) -> Option<Seq> {
+    match harness.session.pull(harness.now, connection).unwrap().update {
+        Some(Update::Full(state)) => Some(state.seq),
+        _ => None,
+    }
+}
+
+#[test]
+fn client_that_checks_digests_gets_full_states_on_request() {
+    let mut harness = Harness::new();
+    let (ana, _) = harness.welcome(&Hello { checks_digests: true, ..hello("Ana") });
+    let mut fulls = Vec::new();
+    for second in 1..=95 {
+        harness.pass(SECOND);
+        let message = match second {
+            50..=53 => ClientMessage::RequestFullSync,
+            _ => ClientMessage::Pong { nonce: 0 },
+        };
+        harness.session.handle(harness.now, ana, message).unwrap();
+        fulls.extend(full(&mut harness, ana).map(|_| second));
+    }
+    assert_eq!(fulls, [50, 52, 54], "at most one in two seconds");
+}
+
+#[test]
+fn one_full_state_serves_all_that_are_due() {
+    let mut harness = Harness::new();
+    let guests: Vec<_> = (0..9).map(|_| harness.join("Ana", &[]).connection).collect();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let mut made = BTreeSet::new();
+    for (hertz, &guest) in (100_u16..).zip(&guests) {
+        harness.session.act(harness.now, &cutoff(BASS, hertz.into())).unwrap();
+        harness.session.handle(harness.now, guest, ClientMessage::RequestFullSync).unwrap();
+        let full = full(&mut harness, guest).unwrap();
+        made.insert(full);
+        // What the client lacks follows in a patch from there.
+        harness.now = harness.now + Duration::from_millis(33);
+        let update = harness.session.pull(harness.now, guest).unwrap().update;
+        let now = harness.session.state().seq;
+        assert!(
+            matches!(&update, Some(Update::Patch { from, to }) if from.seq == full && to.seq == now)
+                || (full == now && update.is_none()),
+            "{update:?}"
+        );
+    }
+    assert_eq!(made.len(), 2, "the last one asks after 264 ms");
+}
+
+#[test]
+fn client_with_a_newer_state_waits_for_the_next_full_one() {
+    let mut harness = Harness::new();
+    let (ana, ben) = (harness.join("Ana", &[]), harness.join("Ben", &[]));
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    harness.session.handle(harness.now, ana.connection, ClientMessage::RequestFullSync).unwrap();
+    let made = harness.now;
+    assert!(full(&mut harness, ana.connection).is_some());
+
+    harness.now = harness.now + Duration::from_millis(50);
+    harness.session.act(harness.now, &cutoff(BASS, 100.0)).unwrap();
+    assert_eq!(updates(&mut harness, &ben).0, ["patch"]);
+    harness.session.handle(harness.now, ben.connection, ClientMessage::RequestFullSync).unwrap();
+    let out = harness.session.pull(harness.now, ben.connection).unwrap();
+    assert!(out.update.is_none(), "it would ignore an older state");
+    harness.now = made + Duration::from_millis(250);
+    assert!(out.next.at <= harness.now);
+    let newest = harness.session.state().seq;
+    assert_eq!(full(&mut harness, ben.connection), Some(newest));
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub struct Client {
     back: Option<Reconnected>,
     /// The token, which survives some crashes.
     pub token: Option<SessionToken>,
+    /// How often it tried to connect, which survives every crash.
+    attempts: u64,
     last_received: Timestamp,
     ping_at: Timestamp,
     pub sleeps_until: Timestamp,
@@ -69,6 +71,7 @@ impl Client {
             mirror: None,
             back: None,
             token: None,
+            attempts: 0,
             last_received: at,
             ping_at: at,
             sleeps_until: Timestamp::ZERO,
@@ -110,6 +113,7 @@ impl World<'_> {
         let wire = self.open(wire);
         let by = self.now + self.plan.client.connect_timeout;
         let client = &mut self.clients[index];
+        client.attempts += 1;
         let resume = match &client.mirror {
             Some(mirror) if client.token.is_some() => Some(mirror.resume()),
             _ => client.token.map(|token| Resume { token, seq: None, answered: None }),
@@ -120,6 +124,8 @@ impl World<'_> {
             codecs: vec![codec.name().into()],
             compression: compression.iter().map(|way| way.name().into()).collect(),
             own: vec![own(index), InstrumentId(others)],
+            attempt: client.attempts,
+            checks_digests: index % 2 == 1,
             resume,
             ..harness::hello(&format!("P{index}"))
         };

@@ -19,7 +19,7 @@ use imbolc_net::{
 
 use super::{
     network::Reader,
-    oracle::{Cause, Checked, Oracle, Sent, State, Violation, ensure, numbered},
+    oracle::{Cause, Checked, Oracle, Pauses, Sent, State, Violation, ensure, numbered},
     plan::HostAction,
     world::{World, initial},
 };
@@ -94,7 +94,7 @@ impl World<'_> {
         let before = Arc::clone(self.session.state());
         let result = call(&mut self.session, self.now);
         let after = self.session.state();
-        self.oracle.check_transition(&before, after, cause)?;
+        self.oracle.check_transition(self.now, &before, after, cause)?;
         if !Arc::ptr_eq(&before, after) {
             let now = self.now;
             for socket in self.sockets.values_mut().filter(|socket| socket.pull_on_change) {
@@ -115,11 +115,47 @@ impl World<'_> {
     }
 
     pub fn host_times_out(&mut self) -> Checked {
-        self.with_session(&Cause::Presence, Session::handle_timeout).map(drop)
+        let (_, before) = self.with_session(&Cause::Presence, Session::handle_timeout)?;
+        let after = Arc::clone(self.session.state());
+        // Most of these calls only show that the host runs.
+        self.idle += u64::from(Arc::ptr_eq(&before, &after));
+        self.oracle.check_timeouts(self.now, &before, &after)
+    }
+
+    pub fn host_is_stopped(&self) -> bool {
+        self.host_paused.is_some_and(|(_, until)| self.now < until)
+    }
+
+    /// The host runs again. What has queued meanwhile is handled in any order.
+    pub fn host_wakes(&mut self) -> Checked {
+        let Some((since, _)) = self.host_paused.take() else { return Ok(()) };
+        self.oracle.host_paused(self.now.since(since));
+        let mut tasks: Vec<_> = self.sockets.keys().copied().map(Some).collect();
+        // The timers.
+        tasks.push(None);
+        while !tasks.is_empty() {
+            match tasks.swap_remove(self.rng.index(tasks.len())) {
+                None => self.host_times_out()?,
+                Some(id) => {
+                    self.host_writes(id);
+                    self.host_reads(id)?;
+                    let end = self.wires.get(&id).and_then(|wire| {
+                        wire.up.end_due().into_iter().chain(wire.host_sees_break).min()
+                    });
+                    if end.is_some_and(|end| end <= self.now) {
+                        self.host_sees_end(id)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     pub fn perform_host_action(&mut self, action: &HostAction) -> Checked {
         let host = ClientId::HOST;
+        if self.host_is_stopped() {
+            return Ok(());
+        }
         match action {
             HostAction::Act(n) => {
                 let plan = self.plan;
@@ -153,7 +189,7 @@ impl World<'_> {
             }
             HostAction::Revoke => {
                 let cause = Cause::RequestPrivilege(host);
-                let (granted, _) = self.with_session(&cause, |s, _| s.request_privilege(host))?;
+                let (granted, _) = self.with_session(&cause, |s, now| s.request_privilege(now, host))?;
                 ensure(granted.is_ok(), "the host can take the privilege", String::new)
             }
             HostAction::ReleasePrivilege => {
@@ -168,6 +204,11 @@ impl World<'_> {
             }
             HostAction::Restart => {
                 self.restart();
+                Ok(())
+            }
+            HostAction::Pause(millis) => {
+                let until = self.now + Duration::from_millis(*millis);
+                self.host_paused = Some((self.now, until));
                 Ok(())
             }
         }
@@ -220,6 +261,9 @@ impl World<'_> {
 
     /// Writes as much of `out` as the connection has room for.
     pub fn host_writes(&mut self, id: u64) {
+        if self.host_is_stopped() {
+            return;
+        }
         let (Some(socket), Some(wire)) = (self.sockets.get_mut(&id), self.wires.get_mut(&id))
         else {
             return;
@@ -239,6 +283,9 @@ impl World<'_> {
     /// Reads and handles what has arrived, unless the client does not drain its
     /// answers.
     pub fn host_reads(&mut self, id: u64) -> Checked {
+        if self.host_is_stopped() {
+            return Ok(());
+        }
         loop {
             let (Some(socket), Some(wire)) = (self.sockets.get_mut(&id), self.wires.get_mut(&id))
             else {
@@ -287,9 +334,17 @@ impl World<'_> {
         let known = known.filter(|client| roster.participants.contains_key(client));
         let (answer, _) =
             self.with_session(&Cause::Presence, |s, now| s.handle_hello(now, hello, token))?;
+        let newest = known.map_or(0, |client| self.oracle.record(client).attempt);
+        let is_newer = hello.attempt == 0 || hello.attempt > newest;
+        let superseded = matches!(answer, Err(Rejected::Unfit(ProtocolError::Superseded)));
+        ensure(superseded != is_newer, "a newer attempt beats an older one", || {
+            format!("{known:?}: {} after {newest}", hello.attempt)
+        })?;
         let (stage, answer) = match answer {
             Ok(Admission { connection, format, answer }) => {
                 let resumed = hello.resume.is_some();
+                let record = self.oracle.record(connection.client);
+                record.attempt = record.attempt.max(hello.attempt);
                 ensure(
                     !resumed || known == Some(connection.client),
                     "a token is valid once, and for its owner",
@@ -346,6 +401,7 @@ impl World<'_> {
         let record = self.oracle.record(client);
         record.connection = Some(connection);
         record.last_received = now;
+        record.pauses = Pauses::default();
         // The state that the client resumed with counts only if the session
         // must remember it.
         let base = match (seq, owes) {
@@ -364,8 +420,8 @@ impl World<'_> {
         message: ClientMessage,
     ) -> Checked {
         let client = connection.client;
-        let gone = !self.session.state().roster.participants.contains_key(&client)
-            || self.session.state().roster.is_away(client);
+        let is_member = self.session.state().roster.participants.contains_key(&client);
+        let gone = !is_member || self.session.state().roster.is_away(client);
         let stale = self.oracle.record(client).connection != Some(connection);
         let request = numbered(&message);
         let cause = match &message {
@@ -383,9 +439,12 @@ impl World<'_> {
             self.with_session(&cause, |s, now| s.handle(now, connection, copy))?;
         let outcome = match result {
             Err(error) => {
-                let expected =
-                    matches!(error, ProtocolError::Superseded | ProtocolError::Silent { .. })
-                        && (stale || gone);
+                let expected = match error {
+                    ProtocolError::Superseded => stale,
+                    ProtocolError::Silent { .. } => !stale && gone,
+                    ProtocolError::Expired { .. } => !stale && !is_member,
+                    _ => false,
+                };
                 ensure(expected, "no party violates the protocol", || {
                     format!("{client}: {error}")
                 })?;
@@ -402,7 +461,10 @@ impl World<'_> {
         ensure(!stale && !gone, "a superseded connection has no effect", || {
             format!("{client}: {message:?}")
         })?;
-        self.oracle.record(client).last_received = self.now;
+        let now = self.now;
+        let record = self.oracle.record(client);
+        record.last_received = now;
+        record.pauses = Pauses::default();
         self.stats.received += 1;
         if let Some(request) = request {
             self.stats.refused += u64::from(outcome.is_err());

@@ -69,6 +69,10 @@ pub struct ClientRecord {
     pub connection: Option<ConnectionId>,
     /// When the host last received anything on it.
     pub last_received: Timestamp,
+    /// The pauses of the host since then, or since the client is away.
+    pub pauses: Pauses,
+    /// The highest attempt that was admitted.
+    pub attempt: u64,
     /// States sent to it.
     pub sent: VecDeque<Sent>,
 }
@@ -81,6 +85,13 @@ pub struct Sent {
     pub at: Timestamp,
     /// When it was sent for the first time.
     pub first: Timestamp,
+}
+
+/// How much longer than usual a client keeps its place.
+#[derive(Clone, Copy, Default)]
+pub struct Pauses {
+    at_least: Duration,
+    at_most: Duration,
 }
 
 /// What is known of a session.
@@ -176,15 +187,26 @@ impl Oracle {
     ///
     /// # Errors
     /// Returns the rule that is broken.
-    pub fn check_transition(&mut self, before: &State, after: &State, cause: &Cause) -> Checked {
+    pub fn check_transition(
+        &mut self,
+        now: Timestamp,
+        before: &State,
+        after: &State,
+        cause: &Cause,
+    ) -> Checked {
         if Arc::ptr_eq(before, after) {
             return Ok(());
         }
         self.snapshots.insert(after.seq, Arc::clone(after));
+        for (client, record) in &mut self.records {
+            if before.roster.is_away(*client) != after.roster.is_away(*client) {
+                record.pauses = Pauses::default();
+            }
+        }
         ensure(after.seq > before.seq, "every state has its own seq", String::new)?;
         Self::check_model(before, after, cause)?;
         if !Arc::ptr_eq(&before.roster, &after.roster) {
-            Self::check_privilege(before, after, cause)?;
+            self.check_privilege(now, before, after, cause)?;
             Self::check_owners(before, after, cause)?;
         }
         for (id, instrument) in after.model.instruments.iter() {
@@ -218,7 +240,18 @@ impl Oracle {
         ensure(holds, "the state is the result of the accepted actions", || format!("{cause:?}"))
     }
 
-    fn check_privilege(before: &State, after: &State, cause: &Cause) -> Checked {
+    fn check_privilege(
+        &self,
+        now: Timestamp,
+        before: &State,
+        after: &State,
+        cause: &Cause,
+    ) -> Checked {
+        let privilege_hold = self.config.privilege_hold;
+        let away_for = |client| match before.roster.participants[&client].presence {
+            Presence::Here => Duration::ZERO,
+            Presence::Away { since } => now.since(since),
+        };
         let holder = |state: &State| state.roster.privileged.as_ref().map(|info| info.client_id);
         let (from, to) = (holder(before), holder(after));
         let here = |client| after.roster.participants.contains_key(&client);
@@ -234,7 +267,7 @@ impl Oracle {
                         Cause::Presence => true,
                         _ => false,
                     };
-                    let free = from.is_none_or(|from| before.roster.is_away(from));
+                    let free = from.is_none_or(|from| away_for(from) >= privilege_hold);
                     asked && (free || to == ClientId::HOST)
                 }
                 (None, None) => true,
@@ -277,6 +310,44 @@ impl Oracle {
         Ok(())
     }
 
+    /// The host was stopped for `pause`. The session notices a gap of 2 s between
+    /// two of its timers, which are a second apart, and adds 5 s to read what is
+    /// waiting.
+    pub fn host_paused(&mut self, pause: Duration) {
+        for record in self.records.values_mut() {
+            if pause >= Duration::from_secs(2) {
+                record.pauses.at_least += pause;
+            }
+            if pause >= Duration::from_secs(1) {
+                record.pauses.at_most += pause + Duration::from_secs(6);
+            }
+        }
+    }
+
+    /// Checks whom the session's timers have suspended or removed.
+    ///
+    /// # Errors
+    /// Returns the rule that is broken.
+    pub fn check_timeouts(&self, now: Timestamp, before: &State, after: &State) -> Checked {
+        let SessionConfig { idle_timeout, resume_window, .. } = self.config;
+        for (&client, participant) in &before.roster.participants {
+            let Some(record) = self.records.get(&client) else { continue };
+            let gone = !after.roster.participants.contains_key(&client);
+            let (is_over, since, limit) = match participant.presence {
+                Presence::Here => {
+                    (gone || after.roster.is_away(client), record.last_received, idle_timeout)
+                }
+                Presence::Away { since } => (gone, since, resume_window),
+            };
+            ensure(
+                !is_over || now.since(since) >= limit + record.pauses.at_least,
+                "a pause of the host costs nobody its place",
+                || format!("{client}, since {since}"),
+            )?;
+        }
+        Ok(())
+    }
+
     /// Checks what must hold at any time.
     ///
     /// # Errors
@@ -287,19 +358,21 @@ impl Oracle {
             if client == ClientId::HOST {
                 continue;
             }
+            let record = self.records.get(&client);
+            let pauses = record.map_or(Duration::ZERO, |record| record.pauses.at_most);
             match participant.presence {
                 Presence::Here => {
                     let last_received =
                         self.records.get(&client).map_or(now, |record| record.last_received);
                     ensure(
-                        now.since(last_received) <= idle_timeout,
+                        now.since(last_received) <= idle_timeout + pauses,
                         "a silent participant is marked absent",
                         || format!("{client}, last heard at {last_received}"),
                     )?;
                 }
                 Presence::Away { since } => {
                     ensure(
-                        now.since(since) <= resume_window,
+                        now.since(since) <= resume_window + pauses,
                         "ownership ends with the resume window",
                         || format!("{client}, away since {since}"),
                     )?;

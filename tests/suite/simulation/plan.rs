@@ -129,6 +129,9 @@ pub enum HostAction {
     Engine(usize),
     /// The session ends and another begins.
     Restart,
+    /// The host is stopped for this many milliseconds: it reads, writes and times
+    /// nothing, while connections and bytes queue.
+    Pause(u64),
 }
 
 impl Plan {
@@ -169,6 +172,7 @@ fn session(rng: &mut Rng) -> SessionConfig {
         heartbeat_interval: Duration::from_secs(1),
         idle_timeout: Duration::from_secs(3),
         resume_window: Duration::from_secs(12),
+        privilege_hold: Duration::from_secs(3),
         full_sync_interval: Duration::from_secs(rng.pick(&[6, 30, 300])),
         max_answers: 12,
         max_unacknowledged: 8,
@@ -242,7 +246,8 @@ fn hosting(rng: &mut Rng, restarts: bool) -> HostAction {
         72..80 => HostAction::Release(instrument(rng)),
         80..88 => HostAction::Revoke,
         88..95 => HostAction::ReleasePrivilege,
-        95..98 => HostAction::Engine(rng.index(POOL)),
+        95..97 => HostAction::Engine(rng.index(POOL)),
+        97 => HostAction::Pause(millis(rng)),
         _ if restarts => HostAction::Restart,
         _ => HostAction::Undo,
     }

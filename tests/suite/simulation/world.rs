@@ -48,6 +48,8 @@ pub struct World<'a> {
     /// When its timers are due.
     pub session_due: Option<Timestamp>,
     pub sessions: u8,
+    /// Since when the host is stopped, and until when.
+    pub host_paused: Option<(Timestamp, Timestamp)>,
     pub sockets: BTreeMap<u64, Socket>,
     pub wires: BTreeMap<u64, Wire>,
     opened: u64,
@@ -74,6 +76,7 @@ enum Due {
     Socket(u64),
     Client(usize),
     Session,
+    HostWakes,
 }
 
 /// The initial state: the property tests' studio, and a knob for each
@@ -116,6 +119,7 @@ impl<'a> World<'a> {
             session,
             session_due: None,
             sessions: 0,
+            host_paused: None,
             sockets: BTreeMap::new(),
             wires: BTreeMap::new(),
             opened: 0,
@@ -144,6 +148,8 @@ impl<'a> World<'a> {
     /// The next event and its time. Ties are broken in a fixed order.
     fn due(&self) -> (Timestamp, Due) {
         let idle_timeout = self.plan.client.idle_timeout;
+        let wakes = self.host_paused.map(|(_, until)| until);
+        let asleep_host = wakes.unwrap_or_default();
         let plan = self.plan.steps.get(self.next);
         let plan = plan.map(|step| (Timestamp::from_micros(step.at), Due::Plan));
         let wires = self.wires.iter().flat_map(|(&id, wire)| {
@@ -152,20 +158,25 @@ impl<'a> World<'a> {
             [
                 wire.up.due().map(|at| (at, Due::Up(id))),
                 wire.down.due().map(|at| (at, Due::Down(id))),
-                wire.up.end_due().map(|at| (at, Due::UpEnds(id))),
+                wire.up.end_due().map(|at| (at.max(asleep_host), Due::UpEnds(id))),
                 wire.down.end_due().map(|at| (at.max(asleep), Due::DownEnds(id))),
                 wire.client_sees_break.map(|at| (at.max(asleep), Due::ClientSeesBreak(id))),
-                wire.host_sees_break.map(|at| (at, Due::HostSeesBreak(id))),
+                wire.host_sees_break.map(|at| (at.max(asleep_host), Due::HostSeesBreak(id))),
             ]
             .into_iter()
             .flatten()
         });
         let sockets = self.sockets.iter();
-        let sockets = sockets.filter_map(|(&id, socket)| Some((socket.due()?, Due::Socket(id))));
+        let sockets = sockets.filter_map(|(&id, socket)| {
+            Some((socket.due()?.max(asleep_host), Due::Socket(id)))
+        });
         let clients = self.clients.iter().enumerate();
         let clients = clients.map(|(index, client)| (client.due(idle_timeout), Due::Client(index)));
-        let session = self.session_due.map(|at| (at, Due::Session));
-        plan.into_iter()
+        let session = self.session_due.map(|at| (at.max(asleep_host), Due::Session));
+        let wakes = wakes.map(|at| (at, Due::HostWakes));
+        wakes
+            .into_iter()
+            .chain(plan)
             .chain(wires)
             .chain(sockets)
             .chain(clients)
@@ -193,9 +204,13 @@ impl<'a> World<'a> {
             Due::Socket(id) => self.host_is_due(id)?,
             Due::Client(index) => self.client_is_due(index)?,
             Due::Session => self.host_times_out()?,
+            Due::HostWakes => self.host_wakes()?,
         }
         // A poll that found nothing to send is no event.
         self.stats.steps -= self.idle - idle;
+        if self.host_is_stopped() {
+            return Ok(());
+        }
         self.oracle.check_invariants(self.now, &self.session)
     }
 
@@ -220,7 +235,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn host_sees_end(&mut self, id: u64) -> Checked {
+    pub fn host_sees_end(&mut self, id: u64) -> Checked {
         self.host_reads(id)?;
         self.host_loses(id)?;
         self.release_wire(id, true);
@@ -299,7 +314,7 @@ impl<'a> World<'a> {
 
     fn thief(&mut self, n: usize) -> Checked {
         let dead = &self.oracle.dead;
-        if dead.is_empty() {
+        if dead.is_empty() || self.host_is_stopped() {
             return Ok(());
         }
         let token = dead[n % dead.len()];
@@ -319,6 +334,7 @@ impl<'a> World<'a> {
             client.reads_from = self.now;
         }
         self.wires.values_mut().for_each(Wire::heal);
+        self.host_paused = self.host_paused.map(|(since, _)| (since, self.now));
         // Long enough for both sides to time out and to resume.
         let patience = 4 * self.plan.session.idle_timeout + self.plan.session.resume_window;
         let deadline = self.now + patience;
