@@ -461,7 +461,8 @@ impl<M: Model> Core<M> {
         // A report may have effects of its own.
         self.poll_session(now);
         let Self { engine, faults, .. } = self;
-        let (pulse, metering) = faults.catch(now, ENGINE, || (engine.pulse(), engine.metering()))?;
+        let (pulse, metering) =
+            faults.catch(now, ENGINE, || (engine.pulse(), engine.metering()))?;
         self.pulse = pulse.map(|pulse| now + pulse);
         if self.session.meter(metering) {
             self.metering = Some(metering);

@@ -1,6 +1,10 @@
 //! The authority's timers, and what it drops.
 
-use std::{thread, time::Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::Instant,
+};
 
 use super::*;
 use crate::{
@@ -124,4 +128,26 @@ fn forgotten_snapshots_are_dropped() {
     }
     assert!(first.upgrade().is_none());
     assert!(authority.lock().forgotten.is_empty());
+}
+
+#[test]
+fn panic_of_a_timer_is_announced_and_timers_go_on() {
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let clock = Clock::of({
+        let is_broken = Arc::clone(&is_broken);
+        move || {
+            assert!(!is_broken.swap(false, Relaxed), "on purpose");
+            Timestamp::from_micros(1)
+        }
+    });
+    let engine = Box::new(SilentEngine::default());
+    let session = SessionConfig::default();
+    let session = Session::hosted(session, SessionId::new([7; 16]), "host", StudioState::starter());
+    let authority = Authority::<Studio>::new(session, engine, clock);
+    let mut events = authority.subscribe();
+    is_broken.store(true, Relaxed);
+    let again = authority.poll_timers();
+    assert_eq!(again, Some(Timestamp::from_micros(1) + MAX_RETRY));
+    assert_eq!(events.try_recv(), Ok(Event::Fault("a timer failed: on purpose".into())));
+    assert_eq!(authority.poll_timers(), None);
 }

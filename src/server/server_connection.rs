@@ -82,6 +82,8 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     }
     inner.connections.insert(id, peer);
     frames.set_limit(limits::CLIENT_FRAME);
+    // The Hello does not show that the client has its token.
+    frames.take_heard();
 
     let connection = Connection { inner, id, format, peer };
     let end = connection.run(&mut frames, &mut writer).await;

@@ -24,11 +24,7 @@ use crate::{
 
 /// Tells a client that there is no room for its connection, and closes it. Waits for
 /// nothing.
-pub(super) async fn reject<M: Model, W: Writer>(
-    inner: &ServerInner<M>,
-    mut writer: W,
-    peer: &str,
-) {
+pub(super) async fn reject<M: Model, W: Writer>(inner: &ServerInner<M>, mut writer: W, peer: &str) {
     inner.connections.rejected.add(1);
     if let Some(left_out) = inner.may_log(&inner.logs.connections) {
         warn!(%peer, left_out, "connection rejected: too many are open");

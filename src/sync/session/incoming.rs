@@ -129,11 +129,7 @@ impl<M: Model> Session<M> {
     /// # Errors
     /// If the connection is not its client's current one. Close it with this
     /// error.
-    pub fn heard(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-    ) -> Result<(), ProtocolError> {
+    pub fn heard(&mut self, now: Timestamp, connection: ConnectionId) -> Result<(), ProtocolError> {
         self.notice_pause(now);
         self.check(connection)?;
         if let Some(member) = self.members.get_mut(&connection.client) {

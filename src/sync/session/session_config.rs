@@ -131,6 +131,10 @@ impl SessionConfig {
         }
         // 0 acknowledges each action at once.
         check_range("max_unacknowledged", self.max_unacknowledged, 0..=1_000_000)?;
-        check_below("heartbeat_interval", self.heartbeat_interval, ("idle_timeout", self.idle_timeout))
+        check_below(
+            "heartbeat_interval",
+            self.heartbeat_interval,
+            ("idle_timeout", self.idle_timeout),
+        )
     }
 }

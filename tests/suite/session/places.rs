@@ -54,8 +54,7 @@ fn newer_attempt_beats_older_one() {
         assert_eq!(fault(&mut harness, admission.connection), None, "{order:?}");
 
         // The token that the newest attempt was given is valid still.
-        let ServerMessage::ReconnectSuccessful(back) = admission.answer
-        else {
+        let ServerMessage::ReconnectSuccessful(back) = admission.answer else {
             panic!("{:?}", admission.answer);
         };
         let resume = Resume { token: back.token, ..resume };

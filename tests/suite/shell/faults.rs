@@ -1,5 +1,4 @@
-//! An engine or a timer that panics: it is announced and called again, and the
-//! session goes on.
+//! An engine that panics: it is announced and called again, and the session goes on.
 
 use std::{
     sync::{
@@ -14,24 +13,16 @@ use imbolc_net::{
     Dispatcher, Event,
     authority::LocalDispatcher,
     dispatcher::Events,
-    model::{Access, Engine, InstrumentId, Invalid, Metering, Model, NoEngine, PatchError},
-    protocol::{
-        ClientId, ClientMessage, Hello,
-        framing::{self, Codec},
-    },
+    model::{Engine, Metering},
     server::{HostDispatcher, HostOptions},
     studio::{NetworkAction, SilentEngine, Studio, StudioEffect, StudioState, TransportAction},
-    transport::{Connector, MemoryConnector, in_memory},
+    transport::in_memory,
     util::{quantity::Ticks, time::Timestamp},
 };
-use serde::{Deserialize, Serialize};
-use tokio::{io::AsyncWriteExt, time::sleep};
+use tokio::time::sleep;
 
 use super::{Remote, SECOND, options};
-use crate::{
-    conformance::eventually,
-    harness::hello,
-};
+use crate::conformance::eventually;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Method {
@@ -93,7 +84,7 @@ impl Engine<Studio> for Fragile {
 const PLAY: NetworkAction = NetworkAction::Transport(TransportAction::Play);
 const STOP: NetworkAction = NetworkAction::Transport(TransportAction::Stop);
 
-async fn fault<M: Model>(events: &mut Events<M>) -> String {
+async fn fault(events: &mut Events) -> String {
     loop {
         if let Event::Fault(text) = events.next().await.expect("the host runs") {
             return text;
@@ -172,77 +163,4 @@ fn engine_of_a_local_session_is_called_again() {
         assert!(begun.elapsed() < 20 * SECOND, "the playhead stands");
         thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// A model whose instrument panics when it is released for the first time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Mine;
-
-static RELEASED: AtomicU32 = AtomicU32::new(0);
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Nothing {}
-
-impl Model for Mine {
-    const NAME: &'static str = "mine";
-    const VERSION: u32 = 1;
-
-    type State = Nothing;
-    type Action = Nothing;
-    type Patch = Nothing;
-    type Effect = ();
-
-    fn access(_: &Nothing, _: &Nothing) -> Access {
-        Access::Anyone
-    }
-
-    fn reduce(_: &mut Nothing, _: &Nothing) -> Result<Vec<()>, Invalid> {
-        Ok(vec![])
-    }
-
-    fn diff(_: &Nothing, _: &Nothing) -> Option<Nothing> {
-        None
-    }
-
-    fn apply(_: &mut Nothing, _: &Nothing) -> Result<(), PatchError> {
-        Ok(())
-    }
-
-    fn instruments(_: &Nothing) -> Vec<InstrumentId> {
-        vec![InstrumentId(1)]
-    }
-
-    fn on_release(_: &Nothing, _: InstrumentId) -> Option<Nothing> {
-        assert!(RELEASED.fetch_add(1, Relaxed) > 0, "on purpose");
-        None
-    }
-}
-
-/// Joins, and says nothing more than that it has its token.
-async fn join_silently(connector: &MemoryConnector, name: &str, own: &[u32]) -> impl Sized {
-    let (reader, mut writer) = connector.connect().await.unwrap();
-    let own = own.iter().copied().map(InstrumentId).collect();
-    let model = Mine::NAME.into();
-    let hello = Hello { model, model_version: Mine::VERSION, own, ..hello(name) };
-    let mut frames = Vec::new();
-    for message in [ClientMessage::<Mine>::Hello(hello), ClientMessage::Ping { nonce: 1 }] {
-        framing::encode(Codec::Json, &message, &mut frames).unwrap();
-    }
-    writer.write_all(&frames).await.unwrap();
-    (reader, writer)
-}
-
-#[tokio::test(start_paused = true)]
-async fn timers_go_on_after_a_panic() {
-    let (listener, connector) = in_memory();
-    let (nothing, no_options) = (Nothing::default(), HostOptions::default());
-    let host = HostDispatcher::<Mine>::open("host", nothing, NoEngine, listener, no_options);
-    let host = host.unwrap();
-    let mut events = host.events();
-    let _ana = join_silently(&connector, "Ana", &[1]).await;
-    eventually("she owns it", || host.state().roster.owners.len() == 1).await;
-    let _ben = join_silently(&connector, "Ben", &[]).await;
-    eventually("all are there", || host.state().roster.participants.len() == 3).await;
-    assert_eq!(fault(&mut events).await, "a timer failed: on purpose");
-    eventually("Ben is suspended", || host.state().roster.is_away(ClientId(2))).await;
 }

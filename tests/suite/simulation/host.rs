@@ -189,7 +189,8 @@ impl World<'_> {
             }
             HostAction::Revoke => {
                 let cause = Cause::RequestPrivilege(host);
-                let (granted, _) = self.with_session(&cause, |s, now| s.request_privilege(now, host))?;
+                let (granted, _) =
+                    self.with_session(&cause, |s, now| s.request_privilege(now, host))?;
                 ensure(granted.is_ok(), "the host can take the privilege", String::new)
             }
             HostAction::ReleasePrivilege => {

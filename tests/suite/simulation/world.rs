@@ -167,9 +167,8 @@ impl<'a> World<'a> {
             .flatten()
         });
         let sockets = self.sockets.iter();
-        let sockets = sockets.filter_map(|(&id, socket)| {
-            Some((socket.due()?.max(asleep_host), Due::Socket(id)))
-        });
+        let sockets = sockets
+            .filter_map(|(&id, socket)| Some((socket.due()?.max(asleep_host), Due::Socket(id))));
         let clients = self.clients.iter().enumerate();
         let clients = clients.map(|(index, client)| (client.due(idle_timeout), Due::Client(index)));
         let session = self.session_due.map(|at| (at.max(asleep_host), Due::Session));
