@@ -170,8 +170,8 @@ impl<M: Model> Connection<'_, M> {
     /// Sends `outgoing`, and receives while the socket is not writable.
     ///
     /// # Errors
-    /// How the connection ended. If that is a fault, the last frame was written
-    /// completely.
+    /// How the connection ended. If that is a fault or a goodbye, the last frame was
+    /// written completely.
     async fn send<R: Reader, W: Writer>(
         &self,
         frames: &mut Frames<R>,
@@ -179,7 +179,7 @@ impl<M: Model> Connection<'_, M> {
         buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
     ) -> Result<(), ConnectionEnd> {
-        let mut fault = Ok(());
+        let mut end = Ok(());
         let writing = self.write_outgoing(writer, buffer, outgoing);
         let receiving = async {
             // Backpressure: stop reading from a client that does not drain its
@@ -189,12 +189,12 @@ impl<M: Model> Connection<'_, M> {
                 match self.receive(arrived, frames) {
                     // A client that never pauses must not occupy the thread.
                     Ok(()) => yield_now().await,
-                    // The error can be sent only after the current frame.
-                    Err(end @ ConnectionEnd::Fault(_)) => {
-                        fault = Err(end);
+                    // It is answered, which is possible only after the current frame.
+                    Err(last @ (ConnectionEnd::Fault(_) | ConnectionEnd::Goodbye)) => {
+                        end = Err(last);
                         break;
                     }
-                    Err(end) => return end,
+                    Err(lost) => return lost,
                 }
             }
             std::future::pending().await
@@ -205,9 +205,9 @@ impl<M: Model> Connection<'_, M> {
                 debug!(%error, client = %self.id.client, "write failed");
                 ConnectionEnd::Lost
             })?,
-            end = receiving => return Err(end),
+            lost = receiving => return Err(lost),
         }
-        fault
+        end
     }
 
     /// Hands the message in `arrived`, and any actions that arrived along with it,

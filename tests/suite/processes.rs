@@ -105,6 +105,13 @@ impl Session {
         assert!(!failed, "{} does not see `{text}`:\n{}", self.name, self.printed.join("\n"));
     }
 
+    /// Stops it, or lets it continue, as a closed lid does.
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
     /// Ends it without a goodbye.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -295,6 +302,47 @@ fn killed_client_resumes_with_its_instruments() {
     host.hears("ana is back");
     ana.types("filter 1 700");
     ben.hears("ana: 1 Bass: filter cutoff 700 Hz");
+}
+
+/// `IMBOLC_PAUSE` sets the seconds of the pause, `IMBOLC_PAUSES` the number of runs.
+#[cfg(unix)]
+#[test]
+fn paused_host_costs_no_guest_its_place() {
+    let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
+    let pause = Duration::from_secs(number("IMBOLC_PAUSE", 20));
+    for run in 1..=number("IMBOLC_PAUSES", 1) {
+        let state = StateDir::new("paused");
+        let (mut host, address) = Session::host("127.0.0.1:0");
+        let mut ana = Session::join("ana", &address, "1", &state);
+        let mut ben = Session::join("ben", &address, "2", &state);
+        ana.types("filter 1 800");
+        host.hears("ana: 1 Bass: filter cutoff 800 Hz");
+        ben.types("filter 2 700");
+        host.hears("ben: 2 Lead: filter cutoff 700 Hz");
+
+        host.signal("-STOP");
+        let stopped = Instant::now();
+        for guest in [&mut ana, &mut ben] {
+            guest.hears("connection lost");
+        }
+        ana.types("filter 1 500");
+        thread::sleep(pause.saturating_sub(stopped.elapsed()));
+        host.signal("-CONT");
+
+        for guest in [&mut ana, &mut ben] {
+            guest.hears("connected again");
+            let anew = guest.printed.iter().find(|line| line.contains("new participant"));
+            assert_eq!(anew, None, "run {run}");
+        }
+        host.hears("ana: 1 Bass: filter cutoff 500 Hz");
+        host.sees("who", "ana owns 1 Bass");
+        host.sees("who", "ben owns 2 Lead");
+        for hertz in ["800", "8000"] {
+            ana.types("undo");
+            ana.hears(&format!("undo: 1 Bass: filter cutoff {hertz} Hz"));
+        }
+        println!("run {run}: paused for {pause:?}");
+    }
 }
 
 #[test]

@@ -170,7 +170,40 @@ fn raw_client_joins_edits_and_is_refused() {
     let full = ben.receive_kind("FullStateSync");
     assert_eq!(full["state"]["model"]["instruments"]["1"]["filter"]["cutoff"], 440.5);
     ben.send(&json!("Goodbye"));
-    while !ben.receive().is_null() {}
+    assert_eq!(last_message(&mut ben), "Goodbye");
+}
+
+fn last_message(wire: &mut RawConnection) -> Value {
+    std::iter::from_fn(|| Some(wire.receive()).filter(|message| !message.is_null()))
+        .last()
+        .unwrap_or_default()
+}
+
+#[test]
+fn every_goodbye_is_answered() {
+    let server = TestHost::new();
+    // Right after the handshake, together with the rest of a batch, and after a resume.
+    let (mut ana, _) = server.join("Ana", &[1]);
+    ana.send(&json!("Goodbye"));
+    assert_eq!(last_message(&mut ana), "Goodbye");
+
+    let (mut ana, _) = server.join("Ana", &[1]);
+    for number in 1..=200 {
+        ana.send(&knob(number, 1, 440.5));
+        ana.send(&json!("RequestFullSync"));
+    }
+    ana.send(&json!("Goodbye"));
+    assert_eq!(last_message(&mut ana), "Goodbye");
+
+    let (ana, welcome) = server.join("Ana", &[1]);
+    let mut again = server.connect();
+    let mut hello = hello("ignored", &[]);
+    hello["Hello"]["resume"] = json!({"token": welcome["token"], "seq": null, "answered": null});
+    again.send(&hello);
+    again.send(&json!("Goodbye"));
+    assert_eq!(last_message(&mut again), "Goodbye");
+    assert_eq!(server.participants(), 1);
+    drop(ana);
 }
 
 #[test]
@@ -351,12 +384,12 @@ fn mismatch_is_answered_with_the_supported_version() {
     };
     expect_error_before_hello(
         hello("protocol", json!(1)),
-        &json!({"WrongProtocol": {"speaks": 3}}),
+        &json!({"WrongProtocol": {"speaks": 4}}),
     );
-    let of_the_future = json!({"Hello": {"protocol": 4, "who": "Eve"}});
+    let of_the_future = json!({"Hello": {"protocol": 99, "who": "Eve"}});
     expect_error_before_hello(
         |wire| wire.send(&of_the_future),
-        &json!({"WrongProtocol": {"speaks": 3}}),
+        &json!({"WrongProtocol": {"speaks": 4}}),
     );
     let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 3}});
     expect_error_before_hello(hello("model", json!("chess")), &model);

@@ -200,21 +200,27 @@ enum Meanwhile {
     Edits,
     /// The client violates the protocol, so there is an error to send.
     Nonsense,
+    /// The client leaves, so there is a goodbye to answer.
+    Goodbye,
     /// The session ends, so there is a shutdown to send.
     Shutdown,
 }
 
-/// Whether `bytes` is a sequence of complete messages.
-fn are_complete(mut bytes: &[u8]) -> bool {
+/// Whether `bytes` is a sequence of complete messages, and the answer to a goodbye is
+/// the last one if the client leaves.
+fn are_complete(mut bytes: &[u8], meanwhile: Meanwhile) -> bool {
+    let mut last = None;
     while let Some((length, rest)) = bytes.split_first_chunk() {
         let length = u32::from_be_bytes(*length) as usize;
         let Some((payload, rest)) = rest.split_at_checked(length) else { return false };
-        if framing::decode::<ServerMessage<Ledger>>(Codec::Json, payload).is_err() {
+        let Ok(message) = framing::decode::<ServerMessage<Ledger>>(Codec::Json, payload) else {
             return false;
-        }
+        };
+        last = Some(message);
         bytes = rest;
     }
-    bytes.is_empty()
+    let is_answered = last == Some(ServerMessage::Goodbye);
+    bytes.is_empty() && is_answered == (meanwhile == Meanwhile::Goodbye)
 }
 
 /// Has the host's writer fail after `room` bytes. Returns how many bytes it
@@ -246,6 +252,9 @@ async fn host_fails(room: usize, failure: Failure, meanwhile: Meanwhile) -> Opti
             // The host may have closed the connection by now.
             let _ = writer.write_all(&framed(&hello())).await;
         }
+        Meanwhile::Goodbye => {
+            let _ = writer.write_all(&framed(&ClientMessage::Goodbye)).await;
+        }
         Meanwhile::Shutdown => host.close().await.unwrap(),
     }
     sleep(60 * SECOND).await;
@@ -255,14 +264,16 @@ async fn host_fails(room: usize, failure: Failure, meanwhile: Meanwhile) -> Opti
         "{room} {failure:?} {meanwhile:?}: the connection is still open"
     );
     let state = state.lock().unwrap();
-    Some((state.after, are_complete(&state.taken)))
+    Some((state.after, are_complete(&state.taken, meanwhile)))
 }
 
 #[tokio::test(start_paused = true)]
 async fn host_stops_after_an_incomplete_frame() {
     let mut broken = 0;
     for failure in [Failure::Stalls, Failure::Fails, Failure::Pauses] {
-        for meanwhile in [Meanwhile::Edits, Meanwhile::Nonsense, Meanwhile::Shutdown] {
+        for meanwhile in
+            [Meanwhile::Edits, Meanwhile::Nonsense, Meanwhile::Goodbye, Meanwhile::Shutdown]
+        {
             for room in (0..).step_by(13) {
                 let Some((after, whole)) = host_fails(room, failure, meanwhile).await else {
                     // The failures covered the welcome and some updates.
@@ -275,7 +286,7 @@ async fn host_stops_after_an_incomplete_frame() {
             }
         }
     }
-    assert!(broken > 9 * 50, "{broken}");
+    assert!(broken > 12 * 50, "{broken}");
 }
 
 #[tokio::test(start_paused = true)]

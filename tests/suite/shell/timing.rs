@@ -40,6 +40,8 @@ async fn silent_client_is_pinged_suspended_and_removed() {
     let (host, connector) = host();
     let mut raw = Raw::join(&connector, Hello { own: vec![BASS], ..hello("Ana") }).await;
     let Some(ServerMessage::Welcome(welcome)) = raw.receive().await else { panic!() };
+    // Without a message the host does not know that the token arrived.
+    raw.send(&ClientMessage::Pong { nonce: 0 }).await;
     let (begun, mut pings) = (Instant::now(), vec![]);
     let error = loop {
         match raw.receive().await {
@@ -49,7 +51,8 @@ async fn silent_client_is_pinged_suspended_and_removed() {
             None => panic!("closed without an error"),
         }
     };
-    assert_eq!(pings, [5, 10]);
+    // A third one is due together with the end.
+    assert_eq!(pings[..2], [5, 10]);
     assert_eq!(error, ProtocolError::Silent { seconds: 15 });
     assert_eq!(begun.elapsed().as_secs(), 15);
     assert!(host.state().roster.is_away(welcome.client_id));
