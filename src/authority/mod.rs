@@ -12,6 +12,7 @@ pub(crate) mod local_dispatcher;
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread::Thread,
     time::Duration,
@@ -265,7 +266,8 @@ impl<M: Model> Authority<M> {
         let mut core = self.lock();
         let now = self.clock.now();
         let due = core.deadline();
-        let result = change(&mut core, now);
+        // After a panic, what was done before it is published all the same.
+        let result = catch_unwind(AssertUnwindSafe(|| change(&mut core, now)));
         core.drain(now);
 
         let changed = core.outdated.take().map(|before| (before, Arc::clone(core.session.state())));
@@ -295,7 +297,7 @@ impl<M: Model> Authority<M> {
         if is_sooner {
             self.wake_timers();
         }
-        result
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn tell(&self, before: &NetworkState<M>, after: &NetworkState<M>) {

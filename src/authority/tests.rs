@@ -127,7 +127,26 @@ fn forgotten_snapshots_are_dropped() {
         assert!(authority.pull(admission.connection).ok().unwrap().update.is_some());
     }
     assert!(first.upgrade().is_none());
-    assert!(authority.lock().forgotten.is_empty());
+    let mut core = authority.lock();
+    assert!(core.forgotten.is_empty());
+    assert!(matches!(core.session.poll(), SessionOutput::Wait(_)), "nothing is left in it");
+}
+
+#[test]
+fn panic_in_a_change_publishes_what_was_done() {
+    let authority = timed_here(SilentEngine::default(), SessionConfig::default());
+    let changes = authority.changes();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        authority.decide(|session, _| {
+            session.claim(ClientId::HOST, &[BASS]);
+            panic!("after the claim");
+        });
+    }));
+    assert!(panicked.is_err());
+    assert!(authority.state().roster.owns(ClientId::HOST, BASS));
+    assert_eq!(authority.state().seq, authority.lock().session.state().seq);
+    assert!(changes.has_changed().unwrap());
+    act(&authority, &NetworkAction::Transport(TransportAction::Play));
 }
 
 #[test]

@@ -18,9 +18,9 @@ mod roster;
 mod state;
 mod token;
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 pub use state::{NetworkState, Seq, StateDigest, StatePatch};
 pub use token::{SessionId, SessionToken};
@@ -374,13 +374,14 @@ pub enum Refusal {
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// An action of a batch was refused, and with it the batch.
-    #[error("action {} of {count}: {reason}", index + 1)]
+    #[error("action {} of {count}: {reason}", index.saturating_add(1))]
     InBatch {
         /// The position of the action in the batch, from 0.
         index: u32,
         /// How many actions the batch has.
         count: u32,
-        /// Why the action was refused.
+        /// Why the action was refused. Not a refused batch again.
+        #[serde(deserialize_with = "unnested")]
         reason: Box<Refusal>,
     },
     /// The action cannot be encoded or decoded, e.g. because a value is out of range
@@ -396,6 +397,25 @@ pub enum Refusal {
         /// The text of the panic.
         detail: String,
     },
+}
+
+/// Deserializes the reason in a refused batch. A reason in a reason, and so on, would
+/// exhaust the stack.
+fn unnested<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Refusal>, D::Error> {
+    thread_local! {
+        static IN_BATCH: Cell<bool> = const { Cell::new(false) };
+    }
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            IN_BATCH.set(false);
+        }
+    }
+    if IN_BATCH.replace(true) {
+        return Err(D::Error::custom("a batch is not part of a batch"));
+    }
+    let _leave = Leave;
+    Box::deserialize(deserializer)
 }
 
 /// A refused action.

@@ -6,7 +6,7 @@ use imbolc_net::{
     dispatcher::ConnectionError,
     model::InstrumentId,
     protocol::{
-        ActionNumber, ClientMessage, Hello, ServerMessage, Welcome,
+        ActionNumber, ClientMessage, Hello, Refusal, ServerMessage, Welcome,
         framing::{self, Codec},
         limits,
     },
@@ -217,4 +217,24 @@ async fn compressed_frame_is_rejected_unless_negotiated() {
     writer.write_all(&[&length[..], &payload].concat()).await.unwrap();
     let lost = joining.await.unwrap().err().unwrap();
     assert!(matches!(lost, ConnectionError::Malformed(_)), "{lost}");
+}
+
+/// A host that means harm must not end the process of a client.
+#[test]
+fn refusal_nested_in_refusals_is_rejected() {
+    let refused = |index, reason| Refusal::InBatch { index, count: 1, reason: Box::new(reason) };
+    let encoded = |refusal: &Refusal| {
+        let mut frame = Vec::new();
+        framing::encode(Codec::Postcard, refusal, &mut frame).unwrap();
+        frame.split_off(4)
+    };
+    let (once, reason) = (refused(0, Refusal::EngineOnly), encoded(&Refusal::EngineOnly));
+    let once = encoded(&once);
+    assert!(framing::decode::<Refusal>(Codec::Postcard, &once).is_ok());
+    let level = once.strip_suffix(&reason[..]).unwrap();
+    let deep = [level.repeat(1_000_000), reason].concat();
+    assert!(framing::decode::<Refusal>(Codec::Postcard, &deep).is_err());
+    assert!(framing::decode::<Refusal>(Codec::Postcard, &once).is_ok(), "again");
+    let last = refused(u32::MAX, Refusal::EngineOnly).to_string();
+    assert_eq!(last, "action 4294967295 of 1: only the engine may send this");
 }

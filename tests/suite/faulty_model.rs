@@ -43,7 +43,7 @@ async fn join(connector: &MemoryConnector, name: &str, codec: Codec) -> RemoteDi
 }
 
 /// As a UI does: a panic that is caught is not reported.
-fn silence_caught_panics() {
+pub fn silence_caught_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let hook = std::panic::take_hook();

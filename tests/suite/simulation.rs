@@ -13,6 +13,7 @@ mod network;
 mod oracle;
 mod participant;
 mod plan;
+mod rigged;
 mod rng;
 mod shrink;
 mod world;
@@ -22,6 +23,8 @@ use std::time::Instant;
 use plan::Plan;
 use shrink::{run_caught, shrink};
 use world::RunStats;
+
+use crate::faulty_model::silence_caught_panics;
 
 /// Seeds that once broke a rule.
 const FAILED_ONCE: [u64; 9] = [
@@ -51,6 +54,7 @@ fn seed() -> Option<u64> {
 /// Runs the plan of `seed`. If it breaks a rule, panics with the smallest plan that
 /// breaks the same rule.
 fn run_seed(seed: u64) -> RunStats {
+    silence_caught_panics();
     let plan = Plan::new(seed);
     let broken = match run_caught(&plan) {
         Ok(stats) => return stats,
@@ -82,6 +86,7 @@ fn run_share() {
         total.add(run_seed(first.wrapping_add(runs)));
         runs += 1;
     }
+    assert!(total.batches > 0 && total.panics > 0, "{total:?}");
     let took = began.elapsed();
     let rate = total.steps as f64 / took.as_secs_f64();
     println!("{runs} seeds from {first}, {rate:.0} steps per second: {total:?}");

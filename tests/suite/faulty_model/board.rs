@@ -1,11 +1,16 @@
 //! The model: a board whose state says which of its functions is broken.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use imbolc_net::model::{
     Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
 };
 use serde::{Deserialize, Serialize, Serializer};
+
+thread_local! {
+    /// How often it was asked in this thread whether an instrument exists.
+    pub static LOOKUPS: Cell<u32> = const { Cell::new(0) };
+}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Faulty;
@@ -62,6 +67,8 @@ pub enum Move {
     /// Has keys that JSON does not allow.
     Pairs(BTreeMap<(u8, u8), u8>),
     Secret(Secret),
+    /// Replaces all instruments.
+    Refit(BTreeMap<u32, f32>),
 }
 
 /// Cannot be encoded.
@@ -120,6 +127,7 @@ impl Model for Faulty {
                 board.check(Part::Reduce);
             }
             Move::PanicAt(count) => assert_ne!(board.count, *count, "the count is {count}"),
+            Move::Refit(faders) => board.faders.clone_from(faders),
             Move::Pairs(_) | Move::Secret(_) => board.count += 1,
         }
         Ok(vec![])
@@ -141,9 +149,21 @@ impl Model for Faulty {
         board.faders.keys().copied().map(InstrumentId).collect()
     }
 
+    fn exists(board: &Board, instrument: InstrumentId) -> bool {
+        board.check(Part::Instruments);
+        LOOKUPS.set(LOOKUPS.get() + 1);
+        board.faders.contains_key(&instrument.0)
+    }
+
+    fn removed(from: &Board, to: &Board) -> Vec<InstrumentId> {
+        from.check(Part::Instruments);
+        let left = |id: &&u32| !to.faders.contains_key(id);
+        from.faders.keys().filter(left).copied().map(InstrumentId).collect()
+    }
+
     fn on_release(board: &Board, _: InstrumentId) -> Option<Move> {
         board.check(Part::Release);
-        Some(Move::Count)
+        Some(Move::Write("released".into()))
     }
 
     fn continues(previous: &Move, next: &Move) -> bool {

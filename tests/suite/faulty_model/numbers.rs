@@ -108,11 +108,9 @@ fn number_that_is_not_finite_is_refused_by_the_session() {
         assert!(expected, "{number}: {outcome:?}");
     }
     assert_eq!(session.state().model, Board::default());
-    // JSON has no infinity, but numbers that are one as an `f32`.
+    // JSON has no infinity, and a number that would be one as an `f32` is no number.
     let text = br#"{"Action":{"number":6,"continues":false,"action":{"Fader":[1,1e39]}}}"#;
-    let message = framing::decode::<ClientMessage<Faulty>>(Codec::Json, text).unwrap();
-    let outcome = session.handle(Timestamp::ZERO, connection, message).unwrap();
-    assert!(matches!(outcome, MessageOutcome::Refused(Refusal::Malformed { .. })), "{outcome:?}");
+    assert!(framing::decode::<ClientMessage<Faulty>>(Codec::Json, text).is_err());
 }
 
 #[test]
@@ -221,6 +219,6 @@ async fn action_that_is_too_long_is_refused() {
         after.unwrap();
         eventually("both agree", || ana.state() == host.state()).await;
         assert_eq!(host.state().model.text.len(), limits::CLIENT_FRAME / 2);
-        ana.close().await;
+        ana.close().await.unwrap();
     }
 }

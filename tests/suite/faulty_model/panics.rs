@@ -1,6 +1,6 @@
 //! Panics of the model: the action is refused, and everything else goes on.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
@@ -18,14 +18,13 @@ use imbolc_net::{
 };
 
 use super::{
-    board::{Board, Faulty, Move, Part},
+    board::{Board, Faulty, LOOKUPS, Move, Part},
     host, is_panic, join, options,
 };
 use crate::{cable::Cable, conformance::eventually, harness::hello};
 
 async fn agree(host: &HostDispatcher<Faulty>, client: &RemoteDispatcher<Faulty>) {
-    eventually("both agree", || client.state() == host.state()).await;
-    assert_eq!(client.unanswered(), 0);
+    eventually("both agree", || client.unanswered() == 0 && client.state() == host.state()).await;
     assert!(matches!(client.status(), Status::Connected { .. }), "{:?}", client.status());
 }
 
@@ -68,6 +67,8 @@ async fn panic_at_the_host_alone_is_a_refusal() {
     for codec in Codec::ALL {
         let cable = Cable::new(connector.clone());
         let ana = RemoteDispatcher::join(cable.clone(), options("Ana", codec)).await.unwrap();
+        // The host keeps the place of a client that it has heard.
+        ana.commit(Move::Pan(None)).await.unwrap();
         cable.pull();
         host.dispatch(Move::Break(Some(Part::Reduce))).unwrap();
         let mut events = ana.events();
@@ -86,17 +87,18 @@ async fn panic_at_the_host_alone_is_a_refusal() {
             .collect();
         assert!(matches!(&refused[..], [(Move::Count, Refusal::Panicked { .. })]), "{refused:?}");
         host.dispatch(Move::Break(None)).unwrap();
-        ana.close().await;
+        ana.close().await.unwrap();
     }
 }
 
-/// The state that is confirmed makes a pending action panic at the client, and the
-/// host, which decides it in another state, accepts it.
+/// The action is predicted, and panics in the state that is confirmed later.
 #[tokio::test(start_paused = true)]
 async fn panic_while_rebasing_keeps_the_client() {
     let (host, connector) = host();
     let cable = Cable::new(connector);
     let ana = RemoteDispatcher::join(cable.clone(), options("Ana", Codec::Json)).await.unwrap();
+    // The host keeps the place of a client that it has heard.
+    ana.commit(Move::Pan(None)).await.unwrap();
     cable.pull();
     host.dispatch(Move::Count).unwrap();
     host.dispatch(Move::Count).unwrap();
@@ -107,7 +109,6 @@ async fn panic_while_rebasing_keeps_the_client() {
     later.await.unwrap();
     agree(&host, &ana).await;
     assert_eq!((host.state().model.count, host.state().model.pan), (3, Some(0.5)));
-    assert_eq!(ana.unanswered(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,10 +155,11 @@ async fn undo_that_panics_is_refused() {
     let (host, connector) = host();
     let ana = join(&connector, "Ana", Codec::Postcard).await;
     for part in [Part::Reversible, Part::Limits, Part::Effects] {
-        ana.commit(Move::Count).await.unwrap();
         ana.commit(Move::Break(Some(part))).await.unwrap();
-        // Undoes the mending, so the function is broken again.
-        ana.commit(Move::Break(None)).await.unwrap();
+        if part != Part::Reversible {
+            // Its undo would break the function again.
+            ana.commit(Move::Break(None)).await.unwrap();
+        }
         let mut events = ana.events();
         ana.undo().unwrap();
         agree(&host, &ana).await;
@@ -167,8 +169,8 @@ async fn undo_that_panics_is_refused() {
                 Event::Session(SessionEvent::NothingUndone { reason: Refusal::Panicked { .. } })
             )
         });
-        assert!(refused || part == Part::Reversible, "{part:?}");
-        assert_eq!(host.state().model.broken, None);
+        assert!(refused, "{part:?}");
+        ana.commit(Move::Break(None)).await.unwrap();
         ana.commit(Move::Count).await.unwrap();
         agree(&host, &ana).await;
     }
@@ -183,7 +185,7 @@ async fn panic_on_release_keeps_no_place() {
     eventually("it is free", || host.state().roster.owners.is_empty()).await;
     ana.request_ownership(&[InstrumentId(1)]).unwrap();
     eventually("it is hers", || host.state().roster.owners.len() == 1).await;
-    ana.close().await;
+    ana.close().await.unwrap();
     eventually("she has left", || host.state().roster.participants.len() == 1).await;
 }
 
@@ -199,8 +201,31 @@ async fn panic_when_asked_what_exists_refuses_the_request() {
             .any(|event| matches!(event, Event::Session(SessionEvent::OwnershipRefused { .. })))
     })
     .await;
-    ana.commit(Move::Break(None)).await.unwrap();
+    let refused = ana.dispatch(Move::Break(None)).unwrap_err();
+    assert!(is_panic(&refused), "it cannot be told what is removed: {refused}");
+    ana.commit(Move::Fader(1, 0.25)).await.unwrap();
     agree(&host, &ana).await;
+}
+
+/// The model knows best what an action has removed.
+#[test]
+fn no_owner_is_looked_up_when_nothing_is_removed() {
+    let id = SessionId::new([0; 16]);
+    let faders: BTreeMap<_, _> = (1..=100).map(|id| (id, 0.5)).collect();
+    let board = Board { faders: faders.clone(), ..Board::default() };
+    let mut session = Session::<Faulty>::hosted(SessionConfig::default(), id, "host", board);
+    let all: Vec<_> = faders.keys().copied().map(InstrumentId).collect();
+    assert_eq!(session.claim(ClientId::HOST, &all).granted.len(), 100);
+    let before = LOOKUPS.get();
+    session.act(Timestamp::ZERO, &Move::Count).unwrap();
+    session.act_for_engine(&Move::Count);
+    assert_eq!(LOOKUPS.get() - before, 0);
+    // What is removed has no owner, neither then nor when it is there again.
+    let fewer = faders.iter().filter(|(id, _)| **id != 7).map(|(id, level)| (*id, *level));
+    session.act(Timestamp::ZERO, &Move::Refit(fewer.collect())).unwrap();
+    assert_eq!(session.state().roster.owners.len(), 99);
+    session.act(Timestamp::ZERO, &Move::Refit(faders)).unwrap();
+    assert_eq!(session.state().roster.owner(InstrumentId(7)), None);
 }
 
 /// As a client sends it: each of its actions is answered, in order.

@@ -6,12 +6,10 @@ use std::time::Duration;
 use imbolc_net::{
     model::InstrumentId,
     protocol::{
-        ClientMessage, Hello, NetworkState, ProtocolError, Reconnected, Resume, ServerMessage,
-        SessionToken, Welcome,
+        Hello, NetworkState, ProtocolError, Reconnected, Resume, SessionToken, Welcome,
         framing::{self, Codec, Format},
         limits,
     },
-    studio::Studio,
     sync::SessionEvent,
     sync::mirror::Mirror,
     util::time::Timestamp,
@@ -22,6 +20,7 @@ use super::{
     network::{Reader, Wire},
     oracle::{Checked, NumberedRequest, Violation, ensure},
     participant::own,
+    rigged::{ClientMessage, Rigged, ServerMessage},
     world::World,
 };
 use crate::harness;
@@ -35,7 +34,7 @@ pub struct Client {
     reader: Reader,
     out: Vec<u8>,
     write_by: Option<Timestamp>,
-    pub mirror: Option<Mirror<Studio>>,
+    pub mirror: Option<Mirror<Rigged>>,
     /// Resumed without a mirror (after a crash), waiting for the full state.
     back: Option<Reconnected>,
     /// The token, which survives some crashes.
@@ -134,8 +133,7 @@ impl World<'_> {
         client.out.clear();
         client.back = None;
         client.write_by = None;
-        framing::encode(Codec::Json, &ClientMessage::<Studio>::Hello(hello), &mut client.out)
-            .unwrap();
+        framing::encode(Codec::Json, &ClientMessage::Hello(hello), &mut client.out).unwrap();
         self.client_writes(index);
     }
 
@@ -315,7 +313,7 @@ impl World<'_> {
         }
     }
 
-    fn client_welcomed(&mut self, index: usize, wire: u64, welcome: Welcome<Studio>) -> Checked {
+    fn client_welcomed(&mut self, index: usize, wire: u64, welcome: Welcome<Rigged>) -> Checked {
         self.clients[index].token = Some(welcome.token);
         self.ownership_requests.retain(|_, request| request.index != index);
         let client = &mut self.clients[index];
@@ -324,9 +322,10 @@ impl World<'_> {
                 mirror.start_anew(welcome);
                 let lost: Vec<_> = std::mem::take(&mut client.log.pending)
                     .into_values()
-                    .filter_map(|request| match request {
-                        NumberedRequest::Act(action) => Some(action),
-                        NumberedRequest::Undo | NumberedRequest::Redo => None,
+                    .flat_map(|request| match request {
+                        NumberedRequest::Act(action) => vec![action],
+                        NumberedRequest::Batch(actions) => actions,
+                        NumberedRequest::Undo | NumberedRequest::Redo => vec![],
                     })
                     .collect();
                 let told = drain(mirror).0.into_iter().find_map(|event| match event {
@@ -345,7 +344,7 @@ impl World<'_> {
     }
 
     /// The full state arrived after a resumption without a mirror.
-    fn client_restored(&mut self, index: usize, wire: u64, state: NetworkState<Studio>) -> Checked {
+    fn client_restored(&mut self, index: usize, wire: u64, state: NetworkState<Rigged>) -> Checked {
         let client = &mut self.clients[index];
         let Some(back) = client.back.take() else { return Ok(()) };
         self.stats.resumed += 1;

@@ -6,11 +6,10 @@ use std::{sync::Arc, time::Duration};
 use imbolc_net::{
     model::InstrumentId,
     protocol::{
-        ClientId, ClientMessage, Hello, ProtocolError, Resume, ServerMessage, SessionId,
-        SessionToken,
+        ClientId, Hello, ProtocolError, Resume, SessionId, SessionToken,
         framing::{self, Format},
     },
-    studio::{NetworkAction, Studio},
+    studio::NetworkAction,
     sync::session::{
         Admission, ConnectionId, MessageOutcome, Rejected, Session, SessionOutput, Update,
     },
@@ -21,6 +20,7 @@ use super::{
     network::Reader,
     oracle::{Cause, Checked, Oracle, Pauses, Sent, State, Violation, ensure, numbered},
     plan::HostAction,
+    rigged::{ClientMessage, Rigged, ServerMessage, on_host},
     world::{World, initial},
 };
 
@@ -89,10 +89,10 @@ impl World<'_> {
     pub fn with_session<T>(
         &mut self,
         cause: &Cause,
-        call: impl FnOnce(&mut Session<Studio>, Timestamp) -> T,
+        call: impl FnOnce(&mut Session<Rigged>, Timestamp) -> T,
     ) -> Checked<(T, State)> {
         let before = Arc::clone(self.session.state());
-        let result = call(&mut self.session, self.now);
+        let result = on_host(|| call(&mut self.session, self.now));
         let after = self.session.state();
         self.oracle.check_transition(self.now, &before, after, cause)?;
         if !Arc::ptr_eq(&before, after) {
@@ -168,6 +168,24 @@ impl World<'_> {
                     let unchanged = Arc::ptr_eq(&before, self.session.state());
                     ensure(unchanged, "a refused action changes nothing", || {
                         format!("{action:?}")
+                    })?;
+                }
+                Ok(())
+            }
+            HostAction::Batch(n, length) => {
+                let plan = self.plan;
+                for start in *n..n + 8 {
+                    let actions = plan.batch(start, *length);
+                    let cause = Cause::Batch(host, &actions);
+                    let (done, before) =
+                        self.with_session(&cause, |s, now| s.act_all(now, &actions))?;
+                    if done.is_ok() {
+                        self.stats.batches += 1;
+                        break;
+                    }
+                    let unchanged = Arc::ptr_eq(&before, self.session.state());
+                    ensure(unchanged, "a refused batch changes nothing", || {
+                        format!("{actions:?}")
                     })?;
                 }
                 Ok(())
@@ -427,6 +445,7 @@ impl World<'_> {
         let request = numbered(&message);
         let cause = match &message {
             ClientMessage::Action { action, .. } => Cause::Act(client, action),
+            ClientMessage::Batch { actions, .. } => Cause::Batch(client, actions),
             ClientMessage::Undo { .. } | ClientMessage::Redo { .. } => Cause::UndoOrRedo(client),
             ClientMessage::RequestOwnership { .. } => Cause::Claim(client),
             ClientMessage::ReleaseOwnership { instruments } => Cause::Release(client, instruments),
@@ -492,7 +511,7 @@ impl World<'_> {
     }
 
     fn pull(&mut self, id: u64, connection: ConnectionId) -> Checked {
-        let outgoing = match self.session.pull(self.now, connection) {
+        let outgoing = match on_host(|| self.session.pull(self.now, connection)) {
             Ok(outgoing) => outgoing,
             Err(error) => return self.host_closes(id, Some(error)),
         };

@@ -8,9 +8,7 @@ use std::{
 
 use imbolc_net::{
     model::Model,
-    protocol::{
-        ActionNumber, ClientId, ClientMessage, PrivilegeLevel, Reconnected, Refusal, Seq, SessionId,
-    },
+    protocol::{ActionNumber, ClientId, PrivilegeLevel, Reconnected, Refusal, Seq, SessionId},
     studio::{NetworkAction, Studio},
     sync::{
         SessionEvent,
@@ -22,6 +20,7 @@ use imbolc_net::{
 use super::{
     oracle::{Checked, NumberedRequest, State, ensure},
     participant::{FIRST, own},
+    rigged::{ClientMessage, Rigged},
     world::World,
 };
 
@@ -70,23 +69,47 @@ pub struct OwnershipRequest {
 }
 
 fn replaces(request: &NumberedRequest) -> bool {
-    matches!(
-        request,
-        NumberedRequest::Act(NetworkAction::Project(_) | NetworkAction::AddInstrument { .. })
-    )
+    let replaces = |action: &NetworkAction| {
+        matches!(action, NetworkAction::Project(_) | NetworkAction::AddInstrument { .. })
+    };
+    match request {
+        NumberedRequest::Act(action) => replaces(action),
+        NumberedRequest::Batch(actions) => actions.iter().any(replaces),
+        NumberedRequest::Undo | NumberedRequest::Redo => false,
+    }
 }
 
 /// An operation of a mirror that the authority has decided.
 type Settled = (ActionNumber, Result<(), Refusal>);
 
-/// Polls the mirror until it waits, and returns the events and the decisions.
-pub fn drain(mirror: &mut Mirror<Studio>) -> (Vec<SessionEvent<Studio>>, Vec<Settled>) {
+/// Polls the mirror until it waits, and returns the events and the decisions. The
+/// states come first and once, then the events, then the decisions.
+pub fn drain(mirror: &mut Mirror<Rigged>) -> (Vec<SessionEvent<Rigged>>, Vec<Settled>) {
     let (mut events, mut settled) = (Vec::new(), Vec::new());
+    // What may come next.
+    let mut stage = 0;
+    let mut expect = |reached: u8, next: u8| {
+        assert!(reached >= stage, "the outputs of a mirror come in order");
+        stage = next;
+    };
     loop {
         match mirror.poll() {
-            MirrorOutput::Confirmed { .. } | MirrorOutput::Predicted { .. } => {}
-            MirrorOutput::Event(event) => events.push(event),
-            MirrorOutput::Settled(number, outcome) => settled.push((number, outcome)),
+            MirrorOutput::Confirmed { after, .. } => {
+                expect(0, 1);
+                assert!(Arc::ptr_eq(&after, mirror.confirmed()), "the confirmed state is current");
+            }
+            MirrorOutput::Predicted { after, .. } => {
+                expect(1, 2);
+                assert!(Arc::ptr_eq(&after, mirror.predicted()), "the predicted state is current");
+            }
+            MirrorOutput::Event(event) => {
+                expect(2, 2);
+                events.push(event);
+            }
+            MirrorOutput::Settled(number, outcome) => {
+                expect(3, 3);
+                settled.push((number, outcome));
+            }
             MirrorOutput::Wait { .. } => return (events, settled),
         }
     }
@@ -176,12 +199,15 @@ impl World<'_> {
             clock: self.now,
             resume_window: Millis::default(),
         };
-        let mut fresh = Mirror::<Studio>::resumed(back, (**confirmed).clone(), FEW);
+        let mut fresh = Mirror::<Rigged>::resumed(back, (**confirmed).clone(), FEW);
         for request in log.pending.values() {
-            // The effect of an undo depends on earlier actions.
-            let NumberedRequest::Act(action) = request else { return Ok(()) };
             // A request that no longer applies will be refused.
-            let _ = fresh.dispatch(self.now, action.clone());
+            let _ = match request {
+                NumberedRequest::Act(action) => fresh.dispatch(self.now, action.clone()),
+                NumberedRequest::Batch(actions) => fresh.dispatch_all(self.now, actions.clone()),
+                // The effect of an undo depends on earlier actions.
+                NumberedRequest::Undo | NumberedRequest::Redo => return Ok(()),
+            };
         }
         let (expected, shown) = (fresh.predicted(), mirror.predicted());
         let equal = Studio::diff(&expected.model, &shown.model).is_none()

@@ -9,15 +9,15 @@ use std::{
 
 use imbolc_net::{
     model::{InstrumentId, Model},
-    protocol::{
-        ActionNumber, ClientId, ClientMessage, NetworkState, Presence, Refusal, Seq, SessionToken,
-    },
+    protocol::{ActionNumber, ClientId, NetworkState, Presence, Refusal, Seq, SessionToken},
     studio::{NetworkAction, Studio},
     sync::session::{ConnectionId, Session, SessionConfig},
     util::time::Timestamp,
 };
 
-pub type State = Arc<NetworkState<Studio>>;
+use super::rigged::{ClientMessage, Rigged};
+
+pub type State = Arc<NetworkState<Rigged>>;
 
 /// A broken rule.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ pub fn ensure(holds: bool, rule: &'static str, detail: impl FnOnce() -> String) 
 #[derive(Debug)]
 pub enum Cause<'a> {
     Act(ClientId, &'a NetworkAction),
+    Batch(ClientId, &'a [NetworkAction]),
     UndoOrRedo(ClientId),
     Engine(&'a NetworkAction),
     Claim(ClientId),
@@ -54,6 +55,7 @@ pub enum Cause<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum NumberedRequest {
     Act(NetworkAction),
+    Batch(Vec<NetworkAction>),
     Undo,
     Redo,
 }
@@ -222,12 +224,14 @@ impl Oracle {
     }
 
     fn check_model(before: &State, after: &State, cause: &Cause) -> Checked {
+        let reduced = |actions: &[NetworkAction]| {
+            let mut expected = before.model.clone();
+            actions.iter().all(|action| Studio::reduce(&mut expected, action).is_ok())
+                && Studio::diff(&expected, &after.model).is_none()
+        };
         let holds = match cause {
-            Cause::Act(_, action) | Cause::Engine(action) => {
-                let mut expected = before.model.clone();
-                Studio::reduce(&mut expected, action).is_ok()
-                    && Studio::diff(&expected, &after.model).is_none()
-            }
+            Cause::Batch(_, actions) => reduced(actions),
+            Cause::Act(_, action) | Cause::Engine(action) => reduced(std::slice::from_ref(*action)),
             Cause::UndoOrRedo(_) => true,
             Cause::Release(..) | Cause::Presence => {
                 Studio::diff_reversible(&before.model, &after.model).is_empty()
@@ -289,7 +293,10 @@ impl Oracle {
             let holds = match old.get(&id) {
                 Some(owner) => owner.client_id == client,
                 None => match cause {
-                    Cause::Act(by, _) | Cause::UndoOrRedo(by) | Cause::Claim(by) => *by == client,
+                    Cause::Act(by, _)
+                    | Cause::Batch(by, _)
+                    | Cause::UndoOrRedo(by)
+                    | Cause::Claim(by) => *by == client,
                     // A `Hello` may request it.
                     Cause::Presence => true,
                     _ => false,
@@ -352,7 +359,7 @@ impl Oracle {
     ///
     /// # Errors
     /// Returns the rule that is broken.
-    pub fn check_invariants(&self, now: Timestamp, session: &Session<Studio>) -> Checked {
+    pub fn check_invariants(&self, now: Timestamp, session: &Session<Rigged>) -> Checked {
         let SessionConfig { idle_timeout, resume_window, max_bases, .. } = self.config;
         for (&client, participant) in &session.state().roster.participants {
             if client == ClientId::HOST {
@@ -399,10 +406,13 @@ impl Oracle {
 }
 
 /// The number and content of a numbered message.
-pub fn numbered(message: &ClientMessage<Studio>) -> Option<(ActionNumber, NumberedRequest)> {
+pub fn numbered(message: &ClientMessage) -> Option<(ActionNumber, NumberedRequest)> {
     match message {
         ClientMessage::Action { number, action, .. } => {
             Some((*number, NumberedRequest::Act(action.clone())))
+        }
+        ClientMessage::Batch { number, actions } => {
+            Some((*number, NumberedRequest::Batch(actions.clone())))
         }
         ClientMessage::Undo { number } => Some((*number, NumberedRequest::Undo)),
         ClientMessage::Redo { number } => Some((*number, NumberedRequest::Redo)),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use imbolc_net::{
     model::InstrumentId,
-    protocol::{ActionNumber, ClientMessage},
+    protocol::ActionNumber,
     studio::{FilterSetting, InstrumentAction, InstrumentSetting, Name, NetworkAction, SourceKind},
     sync::mirror::Mirror,
     util::quantity::{Hertz, Pitch, Velocity},
@@ -15,6 +15,7 @@ use super::{
     mirror_checks::OwnershipRequest,
     oracle::{Checked, NumberedRequest},
     plan::UserAction,
+    rigged::ClientMessage,
     world::World,
 };
 
@@ -36,6 +37,18 @@ impl World<'_> {
             UserAction::Act(n) => {
                 for action in plan.pool.iter().cycle().skip(*n).take(12) {
                     if self.act(index, action.clone()) {
+                        break;
+                    }
+                }
+            }
+            UserAction::Batch(n, length) => {
+                for start in *n..n + 12 {
+                    // With keys of its own, so that some of it is permitted.
+                    let play = InstrumentAction::Play(Pitch::of(64), Velocity::of(100));
+                    let mut actions = vec![NetworkAction::Instrument(own(index), play)];
+                    actions.extend(plan.batch(start, *length));
+                    if self.act_all(index, actions) {
+                        self.stats.batches += 1;
                         break;
                     }
                 }
@@ -77,6 +90,14 @@ impl World<'_> {
         let Some(mirror) = &mut self.clients[index].mirror else { return false };
         let Ok(number) = mirror.dispatch(now, action.clone()) else { return false };
         self.record_request(index, number, NumberedRequest::Act(action));
+        true
+    }
+
+    fn act_all(&mut self, index: usize, actions: Vec<NetworkAction>) -> bool {
+        let now = self.now;
+        let Some(mirror) = &mut self.clients[index].mirror else { return false };
+        let Ok(number) = mirror.dispatch_all(now, actions.clone()) else { return false };
+        self.record_request(index, number, NumberedRequest::Batch(actions));
         true
     }
 

@@ -82,6 +82,9 @@ pub enum UserAction {
     /// Dispatches the first action of the pool, from this index on, that is
     /// permitted.
     Act(usize),
+    /// Dispatches this many actions of the pool as one, from the first index on at
+    /// which they are permitted.
+    Batch(usize, usize),
     /// Plays a key on its own instrument.
     Play(u8),
     /// Turns its own knob, always upwards.
@@ -118,6 +121,8 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub enum HostAction {
     Act(usize),
+    /// As a participant's.
+    Batch(usize, usize),
     Undo,
     Redo,
     Claim(u32),
@@ -196,6 +201,13 @@ fn client() -> ClientConfig {
     }
 }
 
+impl Plan {
+    /// `length` actions of the pool, from `start` on.
+    pub fn batch(&self, start: usize, length: usize) -> Vec<NetworkAction> {
+        self.pool.iter().cycle().skip(start).take(length).cloned().collect()
+    }
+}
+
 impl Participant {
     fn random(rng: &mut Rng) -> Self {
         let delay = rng.pick(&[100, 2_000, 20_000, 150_000]);
@@ -223,7 +235,8 @@ fn kind(rng: &mut Rng, participants: &[Participant], trouble: u64, restarts: boo
 
 fn action(rng: &mut Rng, undoes: bool) -> UserAction {
     match rng.below(100) {
-        0..45 => UserAction::Act(rng.index(POOL)),
+        0..39 => UserAction::Act(rng.index(POOL)),
+        39..45 => UserAction::Batch(rng.index(POOL), rng.index(4)),
         45..52 => UserAction::Play(rng.pick(&[60, 61, 62])),
         52..76 => UserAction::Sweep,
         76..82 if undoes => UserAction::Undo,
@@ -239,7 +252,8 @@ fn action(rng: &mut Rng, undoes: bool) -> UserAction {
 
 fn hosting(rng: &mut Rng, restarts: bool) -> HostAction {
     match rng.below(100) {
-        0..50 => HostAction::Act(rng.index(POOL)),
+        0..40 => HostAction::Act(rng.index(POOL)),
+        40..50 => HostAction::Batch(rng.index(POOL), 1 + rng.index(4)),
         50..58 => HostAction::Undo,
         58..62 => HostAction::Redo,
         62..72 => HostAction::Claim(instrument(rng)),

@@ -9,13 +9,19 @@ use imbolc_net::{
         Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
         UndoPolicy,
     },
-    protocol::framing::{self, Codec},
+    protocol::{
+        self,
+        framing::{self, Codec},
+    },
     studio::{InstrumentAction, NetworkAction, Studio, StudioEffect, StudioPatch, StudioState},
     util::panics,
 };
 use serde::Serialize;
 
 use super::participant::own;
+
+pub type ClientMessage = protocol::ClientMessage<Rigged>;
+pub type ServerMessage = protocol::ServerMessage<Rigged>;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rigged;
@@ -59,7 +65,7 @@ fn hash(value: &impl Serialize) -> u64 {
     })
 }
 
-/// Panics for one in a hundred numbers.
+/// Panics for one number in a hundred.
 fn maybe_panic(number: u64) {
     let panics = match (number >> 20) % 300 {
         0 => true,

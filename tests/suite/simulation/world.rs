@@ -19,6 +19,7 @@ use super::{
     oracle::{Cause, Checked, Oracle, ensure},
     participant::own,
     plan::{Fault, Plan, Step, StepKind},
+    rigged::{self, Rigged},
     rng::Rng,
 };
 use crate::{harness, studio::vocabulary};
@@ -37,6 +38,9 @@ pub struct RunStats {
     pub fulls: u64,
     pub resumed: u64,
     pub broken: u64,
+    pub batches: u64,
+    /// Panics of the model that were caught.
+    pub panics: u64,
 }
 
 pub struct World<'a> {
@@ -44,7 +48,7 @@ pub struct World<'a> {
     pub rng: Rng,
     pub now: Timestamp,
     next: usize,
-    pub session: Session<Studio>,
+    pub session: Session<Rigged>,
     /// When its timers are due.
     pub session_due: Option<Timestamp>,
     pub sessions: u8,
@@ -98,10 +102,12 @@ pub fn initial(plan: &Plan) -> StudioState {
 /// Returns the first rule that is broken.
 pub fn run_plan(plan: &Plan) -> Checked<RunStats> {
     let mut world = World::new(plan);
+    let panics = rigged::panics();
     while world.next < plan.steps.len() {
         world.step()?;
     }
     world.settle()?;
+    world.stats.panics = rigged::panics() - panics;
     Ok(world.stats)
 }
 
@@ -393,5 +399,7 @@ impl RunStats {
         self.fulls += other.fulls;
         self.resumed += other.resumed;
         self.broken += other.broken;
+        self.batches += other.batches;
+        self.panics += other.panics;
     }
 }
