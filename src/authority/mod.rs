@@ -11,13 +11,15 @@ pub(crate) mod in_process;
 pub(crate) mod local_dispatcher;
 
 use std::{
+    collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     thread::Thread,
     time::Duration,
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, broadcast, watch};
 
 use self::faults::Faults;
@@ -51,8 +53,15 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// How soon the timers, or an engine that keeps failing, are called again. 5 s.
 const MAX_RETRY: Duration = Duration::from_secs(5);
 
+/// How long the messages of one client may keep the others waiting; the message
+/// that exceeds it is the last. 1 ms: thousands of turned knobs fit, and nobody
+/// notices the wait.
+const TURN: Duration = Duration::from_millis(1);
+
 /// Holds a session and an engine, and decides.
 pub struct Authority<M: Model = Studio> {
+    /// The lock is fair once it was held for long, so that a client that floods the
+    /// session does not get every turn.
     core: Mutex<Core<M>>,
     snapshot: SnapshotCell<NetworkState<M>>,
     metering: SnapshotCell<Metering>,
@@ -351,19 +360,21 @@ impl<M: Model> Authority<M> {
         admission
     }
 
-    /// Handles messages that arrived together, and publishes the result once.
-    /// Appends the refusals to `refused`, and returns whether the client stays.
+    /// Handles messages that arrived together, and publishes the result once. It
+    /// takes as many of `messages` as fit in one turn, so that the other
+    /// participants get theirs; call it again for the rest. Appends the refusals to
+    /// `refused`, and returns whether the client stays.
     ///
     /// # Errors
-    /// As [`Session::handle`]. The messages after the faulty one are not handled.
+    /// As [`Session::handle`]. Do not hand over the messages after the faulty one.
     pub(crate) fn handle(
         &self,
         connection: ConnectionId,
-        messages: Vec<Incoming<M>>,
+        messages: &mut VecDeque<Incoming<M>>,
         refused: &mut Vec<Refusal>,
     ) -> Result<MessageOutcome, ProtocolError> {
         self.transact(|core, now| {
-            for message in messages {
+            while let Some(message) = messages.pop_front() {
                 let outcome = match message {
                     Incoming::Message(message) => core.session.handle(now, connection, message),
                     Incoming::Unreadable { number, detail } => {
@@ -377,6 +388,9 @@ impl<M: Model> Authority<M> {
                 }
                 // The engine sees each effect with the state that it belongs to.
                 core.drain(now);
+                if self.clock.now().since(now) >= TURN {
+                    break;
+                }
             }
             Ok(MessageOutcome::Staying)
         })
@@ -424,8 +438,8 @@ impl<M: Model> Authority<M> {
 
     fn lock(&self) -> MutexGuard<'_, Core<M>> {
         // A model that panicked did so on a copy of the state: the session is
-        // consistent.
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        // consistent, and this lock knows no poison.
+        self.core.lock()
     }
 }
 

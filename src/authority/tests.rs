@@ -99,13 +99,14 @@ fn timers_wake_when_the_pulse_gets_faster() {
 
 #[test]
 fn timers_wake_when_a_suspension_ends_before_the_idle_timeout() {
-    let resume_window = Duration::from_secs(1);
+    // Less than the interval of the timers.
+    let resume_window = Duration::from_millis(100);
     let config = SessionConfig { resume_window, ..SessionConfig::default() };
     let authority = timed_here(SilentEngine::default(), config);
     let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
     // It proves that it has its token, so its place is kept.
     let pong = Incoming::Message(ClientMessage::Pong { nonce: 0 });
-    authority.handle(admission.connection, vec![pong], &mut vec![]).unwrap();
+    authority.handle(admission.connection, &mut [pong].into(), &mut vec![]).unwrap();
     let silent = authority.poll_timers().unwrap();
     assert!(wakes(|| authority.disconnected(admission.connection)));
     assert!(authority.poll_timers().unwrap() < silent);

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::AsyncWriteExt,
+    task::yield_now,
     time::{Instant, interval, sleep, timeout},
 };
 
@@ -130,9 +131,39 @@ async fn run_reader<M: Model, R: Reader>(
             }
             ServerMessage::Error(error) => return ConnectionError::Host(error),
             ServerMessage::Shutdown => return ConnectionError::Shutdown,
-            message => shared.update(|state| state.mirror.handle(message)),
+            message => handle_rehearsed(shared, message).await,
         }
     }
+}
+
+/// How long a rebase may keep this task's thread.
+const SLICE: Duration = Duration::from_millis(1);
+
+/// Hands `message` to the mirror. The rebase that it causes is computed outside the
+/// lock: with many pending operations it takes longer than a UI may wait.
+async fn handle_rehearsed<M: Model>(shared: &Shared<M>, message: ServerMessage<M>) {
+    let begun = shared.lock().mirror.rehearse(&message);
+    let mut rehearsal = begun.and_then(|begun| begun.confirm(&message));
+    if let Some(rehearsal) = &mut rehearsal {
+        loop {
+            let mut slice = Instant::now();
+            while rehearsal.replay_next() {
+                if slice.elapsed() >= SLICE {
+                    yield_now().await;
+                    slice = Instant::now();
+                }
+            }
+            if !shared.lock().mirror.extend_rehearsal(rehearsal) {
+                break;
+            }
+        }
+    }
+    let replaced = shared.update(|state| {
+        state.mirror.put_rehearsal(rehearsal);
+        state.mirror.handle(message);
+        state.mirror.take_rehearsal()
+    });
+    drop(replaced);
 }
 
 /// Computes the digest that the mirror will compare with `theirs`. It runs outside

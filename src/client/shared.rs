@@ -4,11 +4,12 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
 };
 
+use parking_lot::{Mutex as FairMutex, MutexGuard};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -26,7 +27,7 @@ use crate::{
 
 /// What the UI's calls and the connection task share.
 pub(super) struct Shared<M: Model> {
-    state: Mutex<MirrorState<M>>,
+    state: FairMutex<MirrorState<M>>,
     pub(super) snapshot: SnapshotCell<NetworkState<M>>,
     pub(super) confirmed: SnapshotCell<NetworkState<M>>,
     pub(super) identity: SnapshotCell<SessionIdentity>,
@@ -84,7 +85,7 @@ impl<M: Model> Shared<M> {
             snapshot: SnapshotCell::new(Arc::clone(mirror.predicted())),
             confirmed: SnapshotCell::new(Arc::clone(mirror.confirmed())),
             identity: SnapshotCell::new(SessionIdentity::of(&mirror)),
-            state: Mutex::new(MirrorState { mirror, waiting: HashMap::new() }),
+            state: FairMutex::new(MirrorState { mirror, waiting: HashMap::new() }),
             metering: SnapshotCell::new(Arc::default()),
             status: SnapshotCell::new(Arc::new(Status::Connected { round_trip: None })),
             events: broadcast::Sender::new(EVENT_BACKLOG),
@@ -99,9 +100,9 @@ impl<M: Model> Shared<M> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, MirrorState<M>> {
-        // A model that panics does so on a copy of the state, so the state behind
-        // a poisoned lock is consistent.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        // A model that panics does so on a copy of the state, so the state is
+        // consistent, and this lock knows no poison.
+        self.state.lock()
     }
 
     /// Runs an operation that takes an action number, and registers `commit` for
@@ -175,8 +176,7 @@ impl<M: Model> Shared<M> {
     /// How many lines were left out before this one; `None` if this one is to be left
     /// out, too.
     pub(super) fn may_log(&self) -> Option<u64> {
-        let mut limit = self.log_limit.lock().unwrap_or_else(PoisonError::into_inner);
-        limit.allow(self.clock.now())
+        self.log_limit.lock().allow(self.clock.now())
     }
 
     fn tell_session_event(&self, event: SessionEvent<M>) {

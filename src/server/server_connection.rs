@@ -2,9 +2,9 @@
 //! messages to the authority, and writes what it pulls from there. Decides
 //! nothing.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, pin::pin, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::{
     io::AsyncWriteExt,
     task::yield_now,
@@ -86,7 +86,8 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     frames.take_heard();
 
     let connection = Connection { inner, id, format, peer };
-    let end = connection.run(&mut frames, &mut writer).await;
+    let mut inbox = Inbox { frames, decoded: VecDeque::new(), fault: None };
+    let end = connection.run(&mut inbox, &mut writer).await;
     drop(guard);
     log_end(inner, peer, Some(id), &end);
     if let ConnectionEnd::Goodbye = end {
@@ -94,7 +95,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     }
     // The final message may still be in the send buffer.
     let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
-    linger_close(frames.into_reader()).await;
+    linger_close(inbox.frames.into_reader()).await;
 }
 
 /// The connection of an admitted client.
@@ -106,12 +107,21 @@ struct Connection<'a, M: Model> {
     peer: &'a str,
 }
 
+/// What the client has sent.
+struct Inbox<M: Model, R> {
+    frames: Frames<R>,
+    /// The messages that are not handled yet: those of one read.
+    decoded: VecDeque<Incoming<M>>,
+    /// What follows them.
+    fault: Option<ConnectionEnd>,
+}
+
 impl<M: Model> Connection<'_, M> {
     /// Pulls and sends whenever there is something to send, and receives at the
     /// same time, until the connection ends.
     async fn run<R: Reader, W: Writer>(
         &self,
-        frames: &mut Frames<R>,
+        inbox: &mut Inbox<M, R>,
         writer: &mut W,
     ) -> ConnectionEnd {
         let ServerInner { authority, shutdown, .. } = self.inner;
@@ -127,7 +137,7 @@ impl<M: Model> Connection<'_, M> {
                 return ConnectionEnd::Lost;
             }
             // Bytes that complete no message yet are a sign of life, too.
-            if frames.take_heard() {
+            if inbox.frames.take_heard() {
                 authority.heard(self.id);
             }
             changes.mark_unchanged();
@@ -136,7 +146,7 @@ impl<M: Model> Connection<'_, M> {
                 Err(error) => return self.fault(writer, error).await,
             };
             if !outgoing.is_empty() {
-                match self.send(frames, writer, &mut buffer, &outgoing).await {
+                match self.send(inbox, writer, &mut buffer, &outgoing).await {
                     Ok(()) => continue,
                     Err(ConnectionEnd::Fault(error)) => return self.fault(writer, error).await,
                     Err(end) => return end,
@@ -151,13 +161,13 @@ impl<M: Model> Connection<'_, M> {
                 biased;
                 () = shutdown.cancelled() => continue,
                 // Before `changes`, so that a busy session cannot starve it.
-                arrived = frames.next() => arrived,
+                arrived = self.arrival(inbox) => arrived,
                 _ = changes.changed(), if next.on_change => continue,
                 () = alarm.as_mut() => continue,
             };
             // The future of `changes` is dropped by now, so the change that
             // `receive` makes does not wake this task.
-            match self.receive(arrived, frames) {
+            match arrived.and_then(|()| self.hand_over(inbox)) {
                 // The other connections send first: for them the change is news,
                 // while this client has predicted it.
                 Ok(()) => yield_now().await,
@@ -174,7 +184,7 @@ impl<M: Model> Connection<'_, M> {
     /// written completely.
     async fn send<R: Reader, W: Writer>(
         &self,
-        frames: &mut Frames<R>,
+        inbox: &mut Inbox<M, R>,
         writer: &mut W,
         buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
@@ -185,8 +195,8 @@ impl<M: Model> Connection<'_, M> {
             // Backpressure: stop reading from a client that does not drain its
             // answers.
             while self.inner.authority.has_room(self.id) {
-                let arrived = frames.next().await;
-                match self.receive(arrived, frames) {
+                let arrived = self.arrival(inbox).await;
+                match arrived.and_then(|()| self.hand_over(inbox)) {
                     // A client that never pauses must not occupy the thread.
                     Ok(()) => yield_now().await,
                     // It is answered, which is possible only after the current frame.
@@ -210,39 +220,39 @@ impl<M: Model> Connection<'_, M> {
         end
     }
 
-    /// Hands the message in `arrived`, and any actions that arrived along with it,
-    /// to the authority.
+    /// Waits for a message, and decodes any actions that arrived along with it.
+    /// Cancel safe.
     ///
     /// # Errors
     /// How the connection ended.
-    fn receive<R: Reader>(
-        &self,
-        arrived: io::Result<Option<BytesMut>>,
-        frames: &mut Frames<R>,
-    ) -> Result<(), ConnectionEnd> {
+    async fn arrival<R: Reader>(&self, inbox: &mut Inbox<M, R>) -> Result<(), ConnectionEnd> {
+        let Inbox { frames, decoded, fault } = inbox;
+        if !decoded.is_empty() {
+            return Ok(());
+        }
+        // Messages before a fault still count.
+        if let Some(fault) = fault.take() {
+            return Err(fault);
+        }
         let failure = |error| read_failure(&error, limits::CLIENT_FRAME);
-        let first = arrived.map_err(failure)?.ok_or(ConnectionEnd::Lost)?;
-        let mut messages = vec![self.decode_incoming(&first).map_err(ConnectionEnd::Fault)?];
-        let mut fault = Ok(());
+        let first = frames.next().await.map_err(failure)?.ok_or(ConnectionEnd::Lost)?;
+        decoded.push_back(self.decode_incoming(&first).map_err(ConnectionEnd::Fault)?);
         // Only actions are batched: the answer to any other message may be large,
         // so the room for answers is checked before the next one.
-        while messages.len() < MAX_BATCH
-            && fault.is_ok()
-            && messages.last().is_some_and(Incoming::is_action)
+        while decoded.len() < MAX_BATCH
+            && fault.is_none()
+            && decoded.back().is_some_and(Incoming::is_action)
         {
             match frames.arrived() {
                 Ok(Some(payload)) => match self.decode_incoming(&payload) {
-                    Ok(message) => messages.push(message),
-                    Err(error) => fault = Err(ConnectionEnd::Fault(error)),
+                    Ok(message) => decoded.push_back(message),
+                    Err(error) => *fault = Some(ConnectionEnd::Fault(error)),
                 },
                 Ok(None) => break,
-                Err(error) => fault = Err(failure(error)),
+                Err(error) => *fault = Some(failure(error)),
             }
         }
-        // Messages before a fault still count, and are themselves a sign of life.
-        self.hand_over(messages)?;
-        frames.take_heard();
-        fault
+        Ok(())
     }
 
     /// An action that cannot be decoded is rejected by its number; any other such
@@ -258,9 +268,17 @@ impl<M: Model> Connection<'_, M> {
         })
     }
 
-    fn hand_over(&self, messages: Vec<Incoming<M>>) -> Result<(), ConnectionEnd> {
+    /// Hands decoded messages to the authority, as many as it takes in one turn.
+    ///
+    /// # Errors
+    /// How the connection ended.
+    fn hand_over<R: Reader>(&self, inbox: &mut Inbox<M, R>) -> Result<(), ConnectionEnd> {
         let mut refused = Vec::new();
-        let outcome = self.inner.authority.handle(self.id, messages, &mut refused);
+        let outcome = self.inner.authority.handle(self.id, &mut inbox.decoded, &mut refused);
+        if inbox.decoded.is_empty() {
+            // What was handled has shown already that the client is there.
+            inbox.frames.take_heard();
+        }
         for reason in refused {
             if let Some(left_out) = self.inner.may_log(&self.inner.logs.refusals) {
                 info!(peer = %self.peer, client = %self.id.client, %reason, left_out, "refused");

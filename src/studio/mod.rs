@@ -149,9 +149,12 @@ pub use self::{
     },
     studio_state::StudioState,
 };
-use crate::model::{
-    Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
-    UndoPolicy,
+use crate::{
+    model::{
+        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
+        UndoPolicy,
+    },
+    util::ordmap::Merged,
 };
 
 /// The model of a studio.
@@ -215,6 +218,18 @@ impl Model for Studio {
 
     fn diff_reversible(from: &StudioState, to: &StudioState) -> Vec<ReversibleChange<StudioPatch>> {
         reversible::diff_reversible(from, to)
+    }
+
+    fn merge_collections(
+        state: &mut StudioState,
+        from: &mut StudioState,
+        to: &StudioState,
+    ) -> Merged {
+        let mut merged = state.piano_roll.merge_notes(&mut from.piano_roll, &to.piano_roll);
+        merged += state.arrangement.merge_clip_notes(&mut from.arrangement, &to.arrangement);
+        merged += state.automation.merge_points(&mut from.automation, &to.automation);
+        merged += state.drums.merge_steps(&mut from.drums, &to.drums);
+        merged
     }
 
     fn check_limits(state: &StudioState) -> Result<(), Invalid> {

@@ -21,6 +21,7 @@ mod faulty_model;
 mod fixture;
 mod harness;
 mod ledger;
+mod load;
 mod options;
 mod other_model;
 mod processes;

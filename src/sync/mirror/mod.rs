@@ -21,6 +21,7 @@ mod mirror_output;
 mod op;
 mod outbox;
 mod prediction;
+mod rehearsal;
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
@@ -31,6 +32,7 @@ use mirror_output::Outputs;
 use op::Op;
 use outbox::Outbox;
 use prediction::Prediction;
+pub(crate) use rehearsal::Rehearsal;
 
 use crate::{
     model::Model,
@@ -52,6 +54,8 @@ pub struct Mirror<M: Model> {
     backlog: usize,
     confirmation: Confirmation<M>,
     prediction: Prediction<M>,
+    /// That of the message that is handled.
+    rehearsal: Option<Rehearsal<M>>,
     outbox: Outbox<M>,
     outputs: Outputs<M>,
 }
@@ -127,6 +131,7 @@ impl<M: Model> Mirror<M> {
             backlog,
             confirmation: Confirmation::new(Arc::clone(&state)),
             prediction: Prediction::new(Arc::clone(&state), last),
+            rehearsal: None,
             outbox: Outbox::new(last),
             outputs: Outputs {
                 confirmed: Arc::clone(&state),
@@ -339,7 +344,8 @@ impl<M: Model> Mirror<M> {
     }
 
     fn handle_patch(&mut self, patch: &StatePatch<M>) {
-        match self.confirmation.patched(patch) {
+        let rehearsed = self.rehearsal.as_ref().and_then(|done| done.confirmed_at(patch.seq));
+        match rehearsed.map_or_else(|| self.confirmation.patched(patch), |state| Ok(Some(state))) {
             Ok(Some(state)) => self.confirm(state),
             Ok(None) => {}
             Err(resync) => self.start_resync(resync),
@@ -352,7 +358,8 @@ impl<M: Model> Mirror<M> {
         }
         let resync = self.confirmation.take_resync();
         self.outputs.events.push_back(SessionEvent::Resynchronised(resync));
-        self.confirm(state);
+        let rehearsed = self.rehearsal.as_ref().and_then(|done| done.confirmed_at(state.seq));
+        self.confirm(rehearsed.unwrap_or_else(|| Arc::new(state)));
     }
 
     fn handle_applied(&mut self, through: ActionNumber, seq: Seq) {
@@ -394,8 +401,8 @@ impl<M: Model> Mirror<M> {
         self.enqueue(ClientMessage::RequestFullSync);
     }
 
-    fn confirm(&mut self, state: NetworkState<M>) {
-        let old = std::mem::replace(&mut self.confirmation.state, Arc::new(state));
+    fn confirm(&mut self, state: Arc<NetworkState<M>>) {
+        let old = std::mem::replace(&mut self.confirmation.state, state);
         let new = &self.confirmation.state;
         if !Arc::ptr_eq(&old.roster, &new.roster) {
             self.outputs.events.extend(roster_events(&old.roster, &new.roster));
@@ -404,7 +411,8 @@ impl<M: Model> Mirror<M> {
     }
 
     fn rebase(&mut self) {
-        self.prediction.rebase(&mut self.confirmation, self.me.client);
+        let rehearsal = self.rehearsal.as_mut();
+        self.prediction.rebase(&mut self.confirmation, self.me.client, rehearsal);
     }
 
     /// A digester that may compute beforehand what a `Ping` with this digest is

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{confirmation::Confirmation, op::Op};
+use super::{confirmation::Confirmation, op::Op, rehearsal::Rehearsal};
 use crate::{
     model::Model,
     protocol::{ActionNumber, ClientId, NetworkState, Refusal, Rejection, Seq},
@@ -23,6 +23,7 @@ pub(super) struct Prediction<M: Model> {
     pub(super) rejected: Vec<Rejection>,
 }
 
+#[derive(Clone)]
 pub(super) struct PendingOp<M: Model> {
     pub(super) number: ActionNumber,
     pub(super) op: Op<M>,
@@ -30,6 +31,27 @@ pub(super) struct PendingOp<M: Model> {
     pub(super) log: UndoLog<M>,
     /// The snapshot that contains the operation, once the authority has told.
     pub(super) contained_in: Option<Seq>,
+}
+
+impl<M: Model> PendingOp<M> {
+    /// Whether the snapshot `seq` contains the operation, as far as is known.
+    pub(super) fn is_in(&self, seq: Seq) -> bool {
+        self.contained_in.is_some_and(|first| first <= seq)
+    }
+
+    /// Predicts the operation again. One that cannot be applied any more is about
+    /// to be refused.
+    pub(super) fn replay(
+        &mut self,
+        state: &mut Arc<NetworkState<M>>,
+        log: &mut UndoLog<M>,
+        me: ClientId,
+    ) {
+        if let Ok(next) = self.op.predict(state, log, me) {
+            *state = next;
+        }
+        self.log = log.clone();
+    }
 }
 
 impl<M: Model> Prediction<M> {
@@ -94,22 +116,38 @@ impl<M: Model> Prediction<M> {
         self.decided = self.decided.max(through);
     }
 
-    /// Predicts again from the confirmed state.
-    pub(super) fn rebase(&mut self, confirmation: &mut Confirmation<M>, me: ClientId) {
+    /// Predicts again from the confirmed state, unless that was rehearsed. The
+    /// rehearsal is left with what was replaced.
+    pub(super) fn rebase(
+        &mut self,
+        confirmation: &mut Confirmation<M>,
+        me: ClientId,
+        rehearsal: Option<&mut Rehearsal<M>>,
+    ) {
         let have = confirmation.state.seq;
-        let is_contained =
-            |pending: &mut PendingOp<M>| pending.contained_in.is_some_and(|seq| seq <= have);
-        while let Some(pending) = self.pending.pop_front_if(is_contained) {
-            confirmation.log = pending.log;
+        let contained = self.pending.iter().take_while(|pending| pending.is_in(have)).count();
+        if let Some(last) = contained.checked_sub(1).and_then(|last| self.pending.get(last)) {
+            confirmation.log = last.log.clone();
         }
-        let mut state = Arc::clone(&confirmation.state);
-        let mut log = confirmation.log.clone();
-        for pending in &mut self.pending {
-            // An operation that cannot be applied any more is about to be refused.
-            if let Ok(next) = pending.op.predict(&state, &mut log, me) {
-                state = next;
+        let others = self.pending.range(contained..);
+        let rehearsal = rehearsal.filter(|rehearsal| rehearsal.fits(&confirmation.state, others));
+        let mut replayed = 0;
+        let (mut state, mut log) = (Arc::clone(&confirmation.state), confirmation.log.clone());
+        if let Some(Rehearsal { pending, state: ahead, log: ahead_log, .. }) = rehearsal {
+            replayed = pending.len();
+            let late = self.pending.split_off(contained + replayed);
+            let known = self.pending.range(contained..);
+            for (new, old) in pending.iter_mut().zip(known) {
+                new.contained_in = old.contained_in;
             }
-            pending.log = log.clone();
+            pending.extend(late);
+            std::mem::swap(&mut self.pending, pending);
+            (state, log) = (Arc::clone(ahead), ahead_log.clone());
+        } else {
+            self.pending.drain(..contained);
+        }
+        for pending in self.pending.range_mut(replayed..) {
+            pending.replay(&mut state, &mut log, me);
         }
         self.state = state;
     }

@@ -7,7 +7,7 @@ use crate::{
     model::{Access, Model, ReversibleChange},
     protocol::{ClientId, NetworkState, Refusal},
     sync::{UndoReport, rules},
-    util::time::Timestamp,
+    util::{ordmap::Merged, time::Timestamp},
 };
 
 /// The change of one action, or of several in a row that edited the same value.
@@ -82,31 +82,40 @@ impl<M: Model> UndoStep<M> {
         }
     }
 
-    /// The changes to make, each with the change that reverts it.
-    pub(super) fn changes(&self, direction: Direction) -> Vec<ReversibleChange<M::Patch>> {
+    /// What there is to change in this direction.
+    pub(super) fn changes(&self, direction: Direction) -> StepChanges<M> {
         let (before, after) = &self.first;
-        let mut changes = M::diff_reversible(&before.model, &after.model);
+        let ended = &self.last.model;
+        let mut began = before.model.clone();
         if !Arc::ptr_eq(after, &self.last) {
             // A sweep: the difference between the first and the last value, without
             // other changes made in between.
-            let mut began = self.last.model.clone();
-            let fits = changes.iter().all(|change| M::apply(&mut began, &change.backward).is_ok());
-            changes = if fits { M::diff_reversible(&began, &self.last.model) } else { Vec::new() };
+            began.clone_from(ended);
+            let mut changes = M::diff_reversible(&before.model, &after.model).into_iter();
+            if !changes.all(|change| M::apply(&mut began, &change.backward).is_ok()) {
+                began.clone_from(ended);
+            }
         }
-        changes.into_iter().map(|change| directed(direction, change)).collect()
+        match direction {
+            Direction::Back => StepChanges::between(ended.clone(), began),
+            Direction::Forth => StepChanges::between(began, ended.clone()),
+        }
     }
 
     pub(super) fn apply_changes(
         &self,
-        changes: Vec<ReversibleChange<M::Patch>>,
+        changes: StepChanges<M>,
         state: &NetworkState<M>,
         actor: ClientId,
     ) -> Result<AppliedUndo<M>, Refusal> {
         let mut next = state.clone();
-        let all = u32::try_from(changes.len()).unwrap_or(u32::MAX);
-        let kept = apply_unconflicted::<M>(&mut next.model, changes);
+        let StepChanges { mut from, to, others, .. } = changes;
+        let mut merged = M::merge_collections(&mut next.model, &mut from, &to);
+        merged += apply_unconflicted::<M>(&mut next.model, &others);
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
         let step = M::describe(&self.first.0.model, &self.action);
-        let report = UndoReport { step, changed: all - kept, kept };
+        let (changed, kept) = (count(merged.changed), count(merged.kept));
+        let report = UndoReport { step, changed, kept };
         M::check_limits(&next.model)?;
         let effects = M::effects_between(&state.model, &next.model);
         self.settle_ownership(state, &mut next, actor);
@@ -134,45 +143,77 @@ impl<M: Model> UndoStep<M> {
     }
 }
 
-/// The change with `forward` in the given direction.
-fn directed<P>(direction: Direction, change: ReversibleChange<P>) -> ReversibleChange<P> {
-    match direction {
-        Direction::Back => ReversibleChange { forward: change.backward, backward: change.forward },
-        Direction::Forth => change,
+/// What a step changes: many values in ordered collections, and others, each with
+/// the change that reverts it.
+pub(super) struct StepChanges<M: Model> {
+    from: M::State,
+    to: M::State,
+    collected: usize,
+    others: Vec<ReversibleChange<M::Patch>>,
+}
+
+impl<M: Model> StepChanges<M> {
+    fn between(from: M::State, to: M::State) -> Self {
+        let mut rest = from.clone();
+        let collected = M::merge_collections(&mut from.clone(), &mut rest, &to).changed;
+        let others = M::diff_reversible(&rest, &to);
+        Self { from, to, collected, others }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.collected == 0 && self.others.is_empty()
     }
 }
 
-/// Makes the changes that no other participant has interfered with, and returns
-/// how many are left. A change that does not apply yet, because it refers to
-/// what another change brings, is retried after the others.
+/// Makes the changes that no other participant has interfered with. A change that
+/// does not apply yet, because it refers to what another change brings, is retried
+/// after the others.
 fn apply_unconflicted<M: Model>(
     state: &mut M::State,
-    mut changes: Vec<ReversibleChange<M::Patch>>,
-) -> u32 {
+    changes: &[ReversibleChange<M::Patch>],
+) -> Merged {
+    let mut left: Vec<_> = changes.iter().collect();
     loop {
-        let before = changes.len();
-        changes.retain(|change| match apply_if_reversible::<M>(state, change) {
-            Some(next) => {
-                *state = next;
-                false
-            }
-            None => true,
-        });
-        if changes.is_empty() || changes.len() == before {
-            return u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        let before = left.len();
+        left = apply_together::<M>(state, &left);
+        if left.is_empty() || left.len() == before {
+            return Merged { changed: changes.len() - left.len(), kept: left.len() };
         }
     }
 }
 
-/// The state with the change made, if reverting it leads back to `state`: only
-/// then is the changed value as the step left it.
+/// Makes the changes together, or else those of each half, and returns those that
+/// are left. Without interference it takes time in proportion to the changes.
+fn apply_together<'a, M: Model>(
+    state: &mut M::State,
+    changes: &[&'a ReversibleChange<M::Patch>],
+) -> Vec<&'a ReversibleChange<M::Patch>> {
+    if let Some(next) = apply_if_reversible::<M>(state, changes) {
+        *state = next;
+        return Vec::new();
+    }
+    if changes.len() == 1 {
+        return changes.to_vec();
+    }
+    let (first, second) = changes.split_at(changes.len() / 2);
+    let mut left = apply_together::<M>(state, first);
+    left.extend(apply_together::<M>(state, second));
+    left
+}
+
+/// The state with the changes made, if reverting them leads back to `state`: only
+/// then are the changed values as the step left them.
 fn apply_if_reversible<M: Model>(
     state: &M::State,
-    change: &ReversibleChange<M::Patch>,
+    changes: &[&ReversibleChange<M::Patch>],
 ) -> Option<M::State> {
     let mut changed = state.clone();
-    M::apply(&mut changed, &change.forward).ok()?;
+    for change in changes {
+        M::apply(&mut changed, &change.forward).ok()?;
+    }
     let mut reverted = changed.clone();
-    M::apply(&mut reverted, &change.backward).ok()?;
+    for change in changes.iter().rev() {
+        M::apply(&mut reverted, &change.backward).ok()?;
+    }
     M::diff_reversible(state, &reverted).is_empty().then_some(changed)
 }
