@@ -116,7 +116,7 @@ fn open(listener: impl Listener) -> HostDispatcher {
 async fn join(connector: impl Connector) -> RemoteDispatcher {
     let options = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
     let ana = RemoteDispatcher::join(connector, options).await.unwrap();
-    until(|| matches!(ana.status(), Status::Connected { round_trip: Some(_) })).await;
+    until(|| matches!(ana.status(), Status::Connected { round_trip: Some(_), .. })).await;
     ana
 }
 

@@ -196,7 +196,7 @@ fn ben() -> OwnerInfo {
 }
 
 fn connected() -> Status {
-    Status::Connected { round_trip: None }
+    Status::Connected { round_trip: None, heard: Instant::now() }
 }
 
 /// A key sends exactly one action, and the result is drawn.

@@ -181,10 +181,10 @@ impl Stage {
         let mut line = format!("{second:3} s    mia: {made} made, seq {seq}");
         for (client, player) in self.clients.iter().zip(&self.players[1..]) {
             let status = match client.status() {
-                Status::Connected { round_trip: Some(time) } => {
+                Status::Connected { round_trip: Some(time), .. } => {
                     format!("{:.1} ms", time.as_secs_f64() * 1e3)
                 }
-                Status::Connected { round_trip: None } => "connected".into(),
+                Status::Connected { round_trip: None, .. } => "connected".into(),
                 Status::Reconnecting { since, .. } => {
                     format!("OFFLINE {:.1} s", since.elapsed().as_secs_f64())
                 }

@@ -255,9 +255,6 @@ fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
     {
         happens(format_args!("others join with: session join {there}"));
     }
-    if requests.saved.is_some() && !resumed {
-        happens("you joined as a new participant: your previous place is gone");
-    }
     resumed
 }
 

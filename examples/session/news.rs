@@ -14,6 +14,7 @@ use imbolc_net::{
     model::InstrumentId,
     protocol::{OwnerInfo, SessionId},
     studio::Studio,
+    sync::PlaceLoss,
 };
 use tokio::time::timeout;
 
@@ -162,8 +163,8 @@ impl News {
                 self.steps.pop_front();
                 complain(reason);
             }
-            SessionEvent::NewSession { session, unanswered } => {
-                self.print_new_session(session, unanswered.len());
+            SessionEvent::NewSession { session, why, unanswered } => {
+                self.print_new_session(session, why, unanswered.len());
             }
             SessionEvent::Resynchronised(why) if why.is_repair() => {
                 happens(format_args!("full state received: {why}"));
@@ -224,13 +225,10 @@ impl News {
         }
     }
 
-    fn print_new_session(&mut self, session: SessionId, lost: usize) {
+    fn print_new_session(&mut self, session: SessionId, why: PlaceLoss, lost: usize) {
         let identity = self.studio.identity();
         let state = self.studio.state();
-        happens(format_args!(
-            "you joined session {} as a new participant: your previous place is gone",
-            short(session)
-        ));
+        happens(format_args!("you joined session {} as a new participant: {why}", short(session)));
         let got: BTreeSet<_> = identity.instruments.into_iter().collect();
         if !got.is_empty() {
             let labels: Vec<_> = got.iter().map(|&id| words::label(&state.model, id)).collect();

@@ -10,7 +10,9 @@ use crate::{
 /// How a client maintains its connection.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// How long connecting and the handshake may take together. Default: 5 s.
+    /// How long the host may be silent while connecting and in the handshake, from
+    /// the start until the first byte, and then between two bytes. A large state may
+    /// take longer in total. Default: 5 s.
     pub connect_timeout: Duration,
     /// How long the host may be silent before the client reconnects. Default: 15 s,
     /// three heartbeats of the host.

@@ -1,21 +1,23 @@
 //! One connection to the host, from the completed handshake until it ends: feeds
 //! the mirror and sends what it enqueues. Knows nothing of reconnecting.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, io, sync::Arc, time::Duration};
 
+use serde::Serialize;
 use tokio::{
     io::AsyncWriteExt,
     task::yield_now,
-    time::{Instant, interval, sleep, timeout},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout},
 };
 
 use super::{
     ClientConfig,
     frame_receiver::{receive_message, receive_within},
+    heard::HeardReader,
     shared::Shared,
 };
 use crate::{
-    dispatcher::{ConnectionError, Status},
+    dispatcher::ConnectionError,
     model::Model,
     protocol::{
         ClientMessage, NetworkState, Refusal, ServerMessage, StateDigest,
@@ -28,33 +30,48 @@ use crate::{
 /// The largest number of messages in one write.
 const MAX_WRITE_BATCH: usize = 256;
 
-/// How long the host has to take the goodbye.
+/// How long the host has to answer the goodbye. 1 s, because a UI waits for it.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection whose handshake is complete.
 pub(super) struct ClientConnection<C: Connector> {
-    pub(super) frames: Frames<C::Reader>,
+    pub(super) frames: Frames<HeardReader<C::Reader>>,
     pub(super) writer: C::Writer,
     pub(super) format: Format,
 }
 
 /// Why a connection ended.
 pub(super) enum Disconnect {
-    /// The UI has closed the dispatcher. The goodbye is sent, unless the host does
-    /// not take it.
-    ByRequest,
+    /// The UI has closed the dispatcher, and the host has answered the goodbye.
+    Left,
+    /// The UI has closed the dispatcher, and the host has not answered in time. It
+    /// may not have received the goodbye.
+    Unanswered,
     /// The connection failed, or the host ended it.
     Lost(ConnectionError),
 }
 
 impl<C: Connector> ClientConnection<C> {
     /// The full state, which the host sends first to a client that resumes without
-    /// a state.
+    /// a state. Meanwhile the client pings, because a large state takes a while.
     pub(super) async fn full_state<M: Model>(
         &mut self,
+        config: &ClientConfig,
     ) -> Result<NetworkState<M>, ConnectionError> {
+        let Self { frames, writer, format } = self;
+        let mut pings = ping_timer(config);
+        let mut buffer = Vec::new();
         loop {
-            match receive_message::<M, _>(&mut self.frames, self.format.into()).await? {
+            let message = tokio::select! {
+                message = receive_message::<M, _>(frames, (*format).into()) => message?,
+                _ = pings.tick() => {
+                    buffer.clear();
+                    encode_own(format.codec, &ClientMessage::<M>::Ping { nonce: 0 }, &mut buffer)?;
+                    write_flushed(writer, &buffer).await?;
+                    continue;
+                }
+            };
+            match message {
                 ServerMessage::FullStateSync { state } => return Ok(state),
                 ServerMessage::Error(error) => return Err(ConnectionError::Host(error)),
                 ServerMessage::Shutdown => return Err(ConnectionError::Shutdown),
@@ -72,44 +89,37 @@ impl<C: Connector> ClientConnection<C> {
     ) -> Disconnect {
         let Self { frames, writer, format } = self;
         let started = Instant::now();
-        // The goodbye follows the current frame. If the host does not take that
-        // frame in time, the client leaves without a goodbye.
+        // The goodbye follows the current frame and the pending actions.
         let leave_timeout = async {
             shared.leave.cancelled().await;
             sleep(GOODBYE_TIMEOUT).await;
         };
         let disconnect = tokio::select! {
-            lost = run_reader(shared, frames, *format, config, started) => Disconnect::Lost(lost),
-            disconnect = run_writer(shared, writer, format.codec, config, started) => disconnect,
-            () = leave_timeout => Disconnect::ByRequest,
-        };
-        let closing = async {
-            let _ = writer.shutdown().await;
-            // Closing with unread bytes would reset the connection, and the goodbye
-            // might be lost. So wait until the host, having read it, closes its end.
-            if matches!(disconnect, Disconnect::ByRequest) {
-                while let Ok(Some(_)) = frames.next().await {}
+            ended = run_reader(shared, frames, *format, config, started) => ended,
+            lost = run_writer(shared, writer, format.codec, config, started) => {
+                Disconnect::Lost(lost)
             }
+            () = leave_timeout => Disconnect::Unanswered,
         };
-        let _ = timeout(GOODBYE_TIMEOUT, closing).await;
+        let _ = timeout(GOODBYE_TIMEOUT, writer.shutdown()).await;
         disconnect
     }
 }
 
-/// Feeds the mirror until the connection is lost. `started` is the zero of the
-/// ping nonces.
+/// Feeds the mirror until the connection ends. `started` is the zero of the ping
+/// nonces.
 async fn run_reader<M: Model, R: Reader>(
     shared: &Shared<M>,
     frames: &mut Frames<R>,
     format: Format,
     config: &ClientConfig,
     started: Instant,
-) -> ConnectionError {
+) -> Disconnect {
     loop {
         let received = receive_within::<M, _>(frames, format.into(), config.idle_timeout).await;
         let message = match received {
             Ok(message) => message,
-            Err(lost) => return lost,
+            Err(lost) => return Disconnect::Lost(lost),
         };
         match message {
             ServerMessage::Metering(metering) => {
@@ -117,8 +127,7 @@ async fn run_reader<M: Model, R: Reader>(
             }
             ServerMessage::Pong { nonce } => {
                 let sent = started + Duration::from_micros(nonce);
-                let round_trip = Some(sent.elapsed());
-                shared.status.publish(Status::Connected { round_trip }.into());
+                shared.set_round_trip(sent.elapsed());
                 shared.update(|state| state.mirror.handle(ServerMessage::Pong { nonce }));
             }
             ServerMessage::Ping { nonce, clock, digest } => {
@@ -129,10 +138,14 @@ async fn run_reader<M: Model, R: Reader>(
                 let ping = ServerMessage::Ping { nonce, clock, digest };
                 shared.update(|state| state.mirror.handle(ping));
             }
-            ServerMessage::Error(error) => return ConnectionError::Host(error),
-            ServerMessage::Shutdown => return ConnectionError::Shutdown,
+            ServerMessage::Error(error) => return Disconnect::Lost(ConnectionError::Host(error)),
+            ServerMessage::Shutdown => return Disconnect::Lost(ConnectionError::Shutdown),
+            ServerMessage::Goodbye if shared.leave.is_cancelled() => return Disconnect::Left,
+            ServerMessage::Goodbye => return Disconnect::Lost(ConnectionError::Closed),
             message => handle_rehearsed(shared, message).await,
         }
+        // While a backlog arrives, the writer still has to send signs of life.
+        yield_now().await;
     }
 }
 
@@ -180,22 +193,24 @@ fn prepare_digest<M: Model>(shared: &Shared<M>, theirs: StateDigest) {
     }
 }
 
-/// Sends what the mirror enqueues, and pings, until the UI leaves or the
-/// connection is lost.
+/// Sends what the mirror enqueues, and pings, until the connection is lost. Once the
+/// UI leaves, the last message is the goodbye.
 async fn run_writer<M: Model, W: Writer>(
     shared: &Shared<M>,
     writer: &mut W,
     codec: Codec,
     config: &ClientConfig,
     started: Instant,
-) -> Disconnect {
+) -> ConnectionError {
     let mut buffer = Vec::new();
-    let mut pings = interval(config.ping_interval);
+    let mut pings = ping_timer(config);
+    let mut has_left = false;
     loop {
         match send_batch(shared, writer, codec, config, &mut buffer).await {
             Ok(true) => continue,
+            Ok(false) if has_left => return pending().await,
             Ok(false) => {}
-            Err(lost) => return Disconnect::Lost(lost),
+            Err(lost) => return lost,
         }
         tokio::select! {
             () = shared.wake.notified() => {}
@@ -205,16 +220,16 @@ async fn run_writer<M: Model, W: Writer>(
             }
             () = shared.leave.cancelled() => {
                 shared.lock().mirror.enqueue(ClientMessage::Goodbye);
-                loop {
-                    match send_batch(shared, writer, codec, config, &mut buffer).await {
-                        Ok(true) => {}
-                        Ok(false) => return Disconnect::ByRequest,
-                        Err(lost) => return Disconnect::Lost(lost),
-                    }
-                }
+                has_left = true;
             }
         }
     }
+}
+
+fn ping_timer(config: &ClientConfig) -> Interval {
+    let mut timer = interval(config.ping_interval);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    timer
 }
 
 /// Sends one batch of messages; `false` if there were none.
@@ -233,9 +248,7 @@ async fn send_batch<M: Model, W: Writer>(
     for message in &batch {
         encode(shared, codec, message, buffer)?;
     }
-    timeout(config.idle_timeout, write_flushed(writer, buffer))
-        .await
-        .map_err(|_| ConnectionError::Silent(config.idle_timeout))??;
+    write_within(writer, buffer, config.idle_timeout).await?;
     Ok(!batch.is_empty())
 }
 
@@ -258,12 +271,39 @@ fn encode<M: Model>(
     };
     let (ClientMessage::Action { number, .. } | ClientMessage::Batch { number, .. }) = message
     else {
-        return Err(ConnectionError::Malformed(detail));
+        return Err(ConnectionError::Internal(detail));
     };
     let number = *number;
     shared.lock().mirror.refuse_unsent(number, Refusal::Malformed { detail });
-    framing::encode(codec, &ClientMessage::<M>::Batch { number, actions: Vec::new() }, buffer)
-        .map_err(|error| ConnectionError::Malformed(error.detail()))
+    encode_own(codec, &ClientMessage::<M>::Batch { number, actions: Vec::new() }, buffer)
+}
+
+/// Encodes a message of this client: a failure is not the host's.
+pub(super) fn encode_own(
+    codec: Codec,
+    message: &impl Serialize,
+    buffer: &mut Vec<u8>,
+) -> Result<(), ConnectionError> {
+    framing::encode(codec, message, buffer)
+        .map_err(|error| ConnectionError::Internal(error.detail()))
+}
+
+/// Writes `bytes`, and fails if the host takes none of them for `limit`. All of them
+/// may take longer.
+async fn write_within<W: Writer>(
+    writer: &mut W,
+    mut bytes: &[u8],
+    limit: Duration,
+) -> Result<(), ConnectionError> {
+    let silent = |_| ConnectionError::Silent(limit);
+    while !bytes.is_empty() {
+        let written = timeout(limit, writer.write(bytes)).await.map_err(silent)??;
+        if written == 0 {
+            return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+        }
+        bytes = &bytes[written..];
+    }
+    Ok(timeout(limit, writer.flush()).await.map_err(silent)??)
 }
 
 pub(super) async fn write_flushed<W: Writer>(
@@ -273,4 +313,23 @@ pub(super) async fn write_flushed<W: Writer>(
     writer.write_all(bytes).await?;
     writer.flush().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Unencodable;
+
+    impl Serialize for Unencodable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("not today"))
+        }
+    }
+
+    #[test]
+    fn unencodable_message_is_not_blamed_on_the_host() {
+        let failure = encode_own(Codec::Json, &Unencodable, &mut Vec::new()).unwrap_err();
+        assert_eq!(failure, ConnectionError::Internal("not today".into()));
+    }
 }

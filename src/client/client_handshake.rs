@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use super::{
-    client_connection::{ClientConnection, write_flushed},
+    client_connection::{ClientConnection, encode_own, write_flushed},
     frame_receiver::{PayloadFormat, receive_message},
+    heard::Heard,
 };
 use crate::{
     dispatcher::ConnectionError,
     model::Model,
     protocol::{
         ClientMessage, Hello, ReconnectRefusal, Reconnected, ServerMessage, Welcome,
-        framing::{self, Codec, Compression, Format},
+        framing::{Codec, Compression, Format},
         limits,
     },
     transport::{Connector, Frames},
@@ -51,22 +52,22 @@ pub(super) struct Handshake<M: Model, C: Connector> {
     pub(super) reply: HandshakeReply<M>,
 }
 
-/// Connects and performs the handshake.
+/// Connects and performs the handshake. What arrives counts as `heard`.
 ///
 /// # Errors
 /// If the host cannot be reached, rejects `hello`, or answers what was not asked.
 pub(super) async fn perform_handshake<M: Model, C: Connector>(
     connector: &C,
+    heard: &Heard,
     hello: Hello,
 ) -> Result<Handshake<M, C>, ConnectionError> {
     let (reader, mut writer) = connector.connect().await?;
-    let mut frames = Frames::new(reader, limits::SERVER_FRAME);
+    let mut frames = Frames::new(heard.listen(reader), limits::SERVER_FRAME);
     let mut buffer = Vec::new();
     let expected =
         PayloadFormat { codec: None, compression: Compression::agree(&hello.compression) };
     let request = ClientMessage::<M>::Hello(hello.clone());
-    framing::encode(Codec::Json, &request, &mut buffer)
-        .map_err(|error| ConnectionError::Malformed(error.detail()))?;
+    encode_own(Codec::Json, &request, &mut buffer)?;
     let written = write_flushed(&mut writer, &buffer).await;
     // A host that rejects the connection may have closed it before the Hello was
     // written, but it has sent the reason.

@@ -9,12 +9,14 @@ mod client_config;
 mod client_connection;
 mod client_handshake;
 mod frame_receiver;
+mod heard;
 mod join_options;
 mod ownership_requests;
 mod reconnector;
 mod remote_dispatcher;
 mod shared;
 mod token_file;
+mod token_keeper;
 
 pub use client_config::ClientConfig;
 pub use join_options::JoinOptions;

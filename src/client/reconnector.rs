@@ -3,24 +3,26 @@
 //! as the handshake and the requests at its end.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-use tokio::time::{sleep, timeout};
-use tracing::{debug, info, warn};
+use tokio::time::sleep;
+use tracing::{debug, info};
 
 use super::{
-    JoinOptions, SavedToken, TokenFile,
+    JoinOptions, SavedToken,
     client_connection::{ClientConnection, Disconnect},
     client_handshake::{Handshake, HandshakeReply, perform_handshake},
+    heard::Heard,
     ownership_requests::{MAX_OWNERSHIP_BATCH, ownership_batches},
     shared::{SessionIdentity, Shared},
+    token_keeper::TokenKeeper,
 };
 use crate::{
     dispatcher::{CloseReason, ConnectionError, DispatchError, Event, Status},
     model::Model,
-    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume},
+    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, SessionId},
     sync::{SessionEvent, mirror::Mirror},
     transport::Connector,
 };
@@ -30,17 +32,78 @@ pub(super) struct Reconnector<C> {
     connector: C,
     /// Updated when the client joins again, so that it asks for what it had.
     options: JoinOptions,
+    keeper: TokenKeeper,
+    heard: Heard,
+    /// The number of the last attempt to connect.
+    attempt: u64,
     /// How long the host keeps the place of a disconnected participant.
     resume_window: Duration,
 }
 
 impl<C: Connector> Reconnector<C> {
-    pub(super) const fn new(connector: C, options: JoinOptions) -> Self {
-        Self { connector, options, resume_window: Duration::ZERO }
+    pub(super) fn new(connector: C, mut options: JoinOptions) -> Self {
+        let keeper = TokenKeeper::new(options.token_file.take());
+        let (heard, resume_window) = (Heard::now(), Duration::ZERO);
+        Self { connector, options, keeper, heard, attempt: 0, resume_window }
     }
 
-    /// Connects and performs the handshake, within the connect timeout.
-    pub(super) async fn handshake<M: Model>(
+    pub(super) fn heard(&self) -> Heard {
+        self.heard.clone()
+    }
+
+    /// Connects for the first time: resumes with the saved token, or joins. Returns
+    /// the session whose place is gone, too.
+    pub(super) async fn first_handshake<M: Model>(
+        &mut self,
+    ) -> Result<(Handshake<M, C>, Option<SessionId>), ConnectionError> {
+        let Some(saved) = self.keeper.load().await else {
+            return Ok((self.join().await?, None));
+        };
+        self.attempt = saved.attempt;
+        let resume = Resume { token: saved.token, seq: None, answered: None };
+        match self.resume(saved.session, resume).await {
+            Err(ConnectionError::ResumeRefused(_)) => Ok((self.join().await?, Some(saved.session))),
+            other => Ok((other?, None)),
+        }
+    }
+
+    /// Joins as a new participant.
+    async fn join<M: Model>(&mut self) -> Result<Handshake<M, C>, ConnectionError> {
+        self.attempt = self.attempt.saturating_add(1);
+        self.handshake(None).await
+    }
+
+    /// Resumes the place in `session`. Only a refusal that is repeated counts: an
+    /// attempt that was abandoned may be the cause of the first one.
+    async fn resume<M: Model>(
+        &mut self,
+        session: SessionId,
+        resume: Resume,
+    ) -> Result<Handshake<M, C>, ConnectionError> {
+        match self.resume_once(session, resume.clone()).await {
+            Err(ConnectionError::ResumeRefused(_)) => {
+                sleep(jittered(self.options.config.initial_backoff)).await;
+                self.resume_once(session, resume).await
+            }
+            other => other,
+        }
+    }
+
+    async fn resume_once<M: Model>(
+        &mut self,
+        session: SessionId,
+        resume: Resume,
+    ) -> Result<Handshake<M, C>, ConnectionError> {
+        self.attempt = self.attempt.saturating_add(1);
+        // Before the attempt: if this process is killed, its next one must beat it.
+        let (token, attempt) = (resume.token, self.attempt);
+        self.keeper.save(SavedToken { session, token, attempt }).await;
+        self.handshake(Some(resume)).await
+    }
+
+    /// Connects and performs the handshake, unless the host is silent for the connect
+    /// timeout.
+    async fn handshake<M: Model>(
         &self,
         resume: Option<Resume>,
     ) -> Result<Handshake<M, C>, ConnectionError> {
@@ -54,13 +117,15 @@ impl<C: Connector> Reconnector<C> {
             privilege: self.options.privilege,
             codecs: config.codecs.iter().map(|codec| codec.name().into()).collect(),
             compression: config.compression.iter().map(|offer| offer.name().into()).collect(),
-            attempt: 0,
-            checks_digests: false,
             resume,
+            attempt: self.attempt,
+            checks_digests: true,
         };
-        timeout(config.connect_timeout, perform_handshake(&self.connector, hello))
+        let handshake = perform_handshake(&self.connector, &self.heard, hello);
+        self.heard
+            .within(config.connect_timeout, handshake)
             .await
-            .map_err(|_| ConnectionError::Timeout)?
+            .ok_or(ConnectionError::Timeout)?
     }
 
     /// The mirror that a dispatcher starts with.
@@ -74,10 +139,12 @@ impl<C: Connector> Reconnector<C> {
         let mut mirror = match reply {
             HandshakeReply::Joined(welcome) => Mirror::new(*welcome, backlog),
             HandshakeReply::Resumed(resumed) => {
-                let limit = self.options.config.connect_timeout;
-                let state = timeout(limit, connection.full_state())
+                let config = &self.options.config;
+                let state = self
+                    .heard
+                    .within(config.connect_timeout, connection.full_state(config))
                     .await
-                    .map_err(|_| ConnectionError::Timeout)??;
+                    .ok_or(ConnectionError::Timeout)??;
                 Mirror::resumed(*resumed, state, backlog)
             }
         };
@@ -121,9 +188,14 @@ impl<C: Connector> Reconnector<C> {
         shared: &Shared<M>,
         mut connection: ClientConnection<C>,
     ) {
-        loop {
+        // Whether there is no place to come back to.
+        let place_is_gone = loop {
             let reason = match connection.run(shared, &self.options.config).await {
-                Disconnect::ByRequest => break,
+                Disconnect::Left => {
+                    shared.has_left.store(true, Relaxed);
+                    break true;
+                }
+                Disconnect::Unanswered => break false,
                 Disconnect::Lost(reason) => reason,
             };
             if let Some(left_out) = shared.may_log() {
@@ -133,16 +205,20 @@ impl<C: Connector> Reconnector<C> {
             if reason.is_final() {
                 return shared.close(&CloseReason::ConnectionLost(reason));
             }
+            let session_ended = reason == ConnectionError::Shutdown;
             connection = tokio::select! {
+                biased;
+                () = shared.leave.cancelled() => break session_ended,
                 reconnected = self.reconnect(shared, reason) => match reconnected {
                     Ok(connection) => connection,
                     Err(reason) => return shared.close(&CloseReason::ConnectionLost(reason)),
                 },
-                () = shared.leave.cancelled() => break,
             };
-        }
-        if let Some(Err(error)) = self.options.token_file.as_ref().map(TokenFile::forget) {
-            warn!(%error, "cannot remove the token file");
+        };
+        // Otherwise the token stays: the host keeps the place, and the next start of
+        // the program takes it.
+        if place_is_gone {
+            self.keeper.forget().await;
         }
         shared.close(&CloseReason::ByRequest);
     }
@@ -163,16 +239,19 @@ impl<C: Connector> Reconnector<C> {
         loop {
             let (reason, attempt) = (reason.clone(), last_failure.clone());
             let status = Status::Reconnecting { since, reason, attempt, until };
-            if shared.status.peek(|current| *current != status) {
+            if shared.status() != status {
                 shared.set_status(status);
             }
             sleep(jittered(backoff)).await;
             backoff = backoff.saturating_mul(2).min(self.options.config.max_backoff);
-            let resume = shared.lock().mirror.resume();
-            let handshake = match self.handshake(Some(resume)).await {
+            let (session, resume) = {
+                let mirror = &shared.lock().mirror;
+                (mirror.session(), mirror.resume())
+            };
+            let handshake = match self.resume(session, resume).await {
                 Err(ConnectionError::ResumeRefused(_)) => {
                     self.carry_over_requests(shared);
-                    self.handshake(None).await
+                    self.join().await
                 }
                 other => other,
             };
@@ -205,7 +284,7 @@ impl<C: Connector> Reconnector<C> {
     fn accept_reply<M: Model>(&mut self, shared: &Shared<M>, reply: HandshakeReply<M>) {
         // Before the events of the reply, so that their subscribers see the status
         // that belongs to them.
-        shared.set_status(Status::Connected { round_trip: None });
+        shared.set_connected();
         shared.set_session_clock(reply.clock());
         self.resume_window = reply.resume_window();
         match reply {
@@ -233,15 +312,17 @@ impl<C: Connector> Reconnector<C> {
                 }
             }
         }
-        self.save_token(&shared.lock().mirror);
+        let newest = self.newest_token(&shared.lock().mirror);
+        self.keeper.save_soon(newest);
     }
 
-    pub(super) fn save_token<M: Model>(&self, mirror: &Mirror<M>) {
-        let Some(file) = &self.options.token_file else { return };
-        let saved = SavedToken { session: mirror.session(), token: mirror.token() };
-        if let Err(error) = file.save(saved) {
-            warn!(%error, path = %file.path().display(), "cannot save the resume token");
-        }
+    /// Saves the token of `mirror`, and waits until it is written.
+    pub(super) async fn save_token<M: Model>(&self, mirror: &Mirror<M>) {
+        self.keeper.save(self.newest_token(mirror)).await;
+    }
+
+    fn newest_token<M: Model>(&self, mirror: &Mirror<M>) -> SavedToken {
+        SavedToken { session: mirror.session(), token: mirror.token(), attempt: self.attempt }
     }
 }
 

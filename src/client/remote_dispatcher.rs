@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    JoinOptions, TokenFile, ownership_requests::ownership_batches, reconnector::Reconnector,
-    shared::Shared,
+    JoinOptions, ownership_requests::ownership_batches, reconnector::Reconnector, shared::Shared,
 };
 use crate::{
     dispatcher::{
@@ -24,10 +23,10 @@ use crate::{
         Identity, OpenError, Status,
     },
     model::{InstrumentId, Metering, Model},
-    protocol::{ClientMessage, NetworkState, Resume},
+    protocol::{ClientMessage, NetworkState},
     studio::Studio,
     sync::{
-        SessionEvent,
+        PlaceLoss, SessionEvent,
         mirror::{Mirror, MirrorOutput},
     },
     transport::{Connector, TcpConnector},
@@ -65,7 +64,8 @@ impl RemoteDispatcher {
 
 impl<M: Model> RemoteDispatcher<M> {
     /// Joins the session that `connector` connects to, or resumes it with the
-    /// token in [`JoinOptions::token_file`].
+    /// token in [`JoinOptions::token_file`]. If that place is gone, the first event is
+    /// [`SessionEvent::NewSession`].
     ///
     /// # Errors
     /// If an option makes no sense, the host cannot be reached, or it rejects the
@@ -78,23 +78,27 @@ impl<M: Model> RemoteDispatcher<M> {
         options: JoinOptions,
     ) -> Result<Self, ConnectionError> {
         options.config.check()?;
-        let saved = options.token_file.as_ref().and_then(TokenFile::load);
-        let resume = saved.map(|saved| Resume { token: saved.token, seq: None, answered: None });
         let mut reconnector = Reconnector::new(connector, options);
-        let handshake = match reconnector.handshake::<M>(resume).await {
-            Err(ConnectionError::ResumeRefused(_)) => reconnector.handshake(None).await?,
-            other => other?,
-        };
+        let (handshake, lost_place) = reconnector.first_handshake::<M>().await?;
         let clock = Clock::runtime();
         let session_clock = handshake.reply.clock();
         let received = clock.now();
         let (connection, mut mirror) = reconnector.first_mirror(handshake).await?;
-        let early = [first_events(&mut mirror), reconnector.privilege_denial(&mirror)].concat();
-        reconnector.save_token(&mirror);
-        info!(client = %mirror.client(), session = %mirror.session(), "joined");
+        let session = mirror.session();
+        let new_session = lost_place.map(|before| SessionEvent::NewSession {
+            session,
+            why: PlaceLoss::between(before, session),
+            unanswered: Vec::new(),
+        });
+        let mut early: Vec<_> = new_session.into_iter().collect();
+        early.extend(first_events(&mut mirror));
+        early.extend(reconnector.privilege_denial(&mirror));
+        reconnector.save_token(&mirror).await;
+        info!(client = %mirror.client(), %session, "joined");
 
         let session_clock = session_clock + (clock.now() - received);
-        let shared = Arc::new(Shared::new(mirror, early, clock, session_clock));
+        let shared =
+            Arc::new(Shared::new(mirror, reconnector.heard(), early, clock, session_clock));
         let stop = CancellationToken::new();
         let mut task = tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -109,7 +113,7 @@ impl<M: Model> RemoteDispatcher<M> {
                     // After a panic the status must not stay `Connected`.
                     ended = &mut task => {
                         if let Err(panic) = ended {
-                            let reason = ConnectionError::Malformed(panic.to_string());
+                            let reason = ConnectionError::Internal(panic.to_string());
                             shared.close(&CloseReason::ConnectionLost(reason));
                         }
                     }
@@ -123,16 +127,16 @@ impl<M: Model> RemoteDispatcher<M> {
     /// The number of actions that the authority has not answered yet.
     #[must_use]
     pub fn unanswered(&self) -> usize {
-        self.shared.lock().mirror.unanswered()
+        self.shared.unanswered()
     }
 
     /// Sends a message that is not an action.
     fn request(&self, message: ClientMessage<M>) -> Result<(), DispatchError> {
-        self.shared.status.peek(|status| match status {
-            Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
-            Status::Reconnecting { .. } => Err(DispatchError::Offline),
-            Status::Alone | Status::Hosting { .. } | Status::Connected { .. } => Ok(()),
-        })?;
+        match self.shared.status() {
+            Status::Closed { reason } => return Err(DispatchError::Closed(reason)),
+            Status::Reconnecting { .. } => return Err(DispatchError::Offline),
+            Status::Alone | Status::Hosting { .. } | Status::Connected { .. } => {}
+        }
         self.shared.lock().mirror.request(message)?;
         self.shared.wake.notify_one();
         Ok(())
@@ -193,7 +197,7 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     }
 
     fn status(&self) -> Status {
-        self.shared.status.peek(Status::clone)
+        self.shared.status()
     }
 
     fn identity(&self) -> Identity {
@@ -240,7 +244,10 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     async fn close(&self) -> Result<(), CloseError> {
         self.shared.leave.cancel();
         self.shared.done.cancelled().await;
-        Ok(())
+        match self.shared.unanswered() {
+            0 => Ok(()),
+            actions => Err(CloseError::Unanswered { actions }),
+        }
     }
 }
 

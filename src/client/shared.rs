@@ -5,8 +5,9 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use parking_lot::{Mutex as FairMutex, MutexGuard};
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::heard::Heard;
 use crate::{
     dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Status},
     model::{DirtyFlags, Metering, Model},
@@ -32,7 +34,8 @@ pub(super) struct Shared<M: Model> {
     pub(super) confirmed: SnapshotCell<NetworkState<M>>,
     pub(super) identity: SnapshotCell<SessionIdentity>,
     pub(super) metering: SnapshotCell<Metering>,
-    pub(super) status: SnapshotCell<Status>,
+    status: SnapshotCell<Status>,
+    heard: Heard,
     pub(super) events: broadcast::Sender<Event<M>>,
     /// Events of joining, for the first subscriber.
     pub(super) early: Mutex<Vec<SessionEvent<M>>>,
@@ -40,11 +43,13 @@ pub(super) struct Shared<M: Model> {
     /// The session's clock minus `clock`, in microseconds.
     clock_offset: AtomicI64,
     /// Limits what the host can write to the log.
-    log_limit: Mutex<LogLimit>,
+    log_limit: FairMutex<LogLimit>,
     /// There may be something to send.
     pub(super) wake: Notify,
     /// The UI wants to leave.
     pub(super) leave: CancellationToken,
+    /// The host has answered the goodbye, so it has decided every action.
+    pub(super) has_left: AtomicBool,
     /// The connection task has ended.
     pub(super) done: CancellationToken,
 }
@@ -77,6 +82,7 @@ impl<M: Model> Shared<M> {
     /// `session_clock` is the session's time now.
     pub(super) fn new(
         mirror: Mirror<M>,
+        heard: Heard,
         early: Vec<SessionEvent<M>>,
         clock: Clock,
         session_clock: Timestamp,
@@ -87,14 +93,16 @@ impl<M: Model> Shared<M> {
             identity: SnapshotCell::new(SessionIdentity::of(&mirror)),
             state: FairMutex::new(MirrorState { mirror, waiting: HashMap::new() }),
             metering: SnapshotCell::new(Arc::default()),
-            status: SnapshotCell::new(Arc::new(Status::Connected { round_trip: None })),
+            status: SnapshotCell::new(Arc::new(connected(None, &heard))),
+            heard,
             events: broadcast::Sender::new(EVENT_BACKLOG),
             early: Mutex::new(early),
             clock_offset: AtomicI64::new(clock_offset(session_clock, clock.now())),
             clock,
-            log_limit: Mutex::default(),
+            log_limit: FairMutex::default(),
             wake: Notify::new(),
             leave: CancellationToken::new(),
+            has_left: AtomicBool::new(false),
             done: CancellationToken::new(),
         }
     }
@@ -113,12 +121,12 @@ impl<M: Model> Shared<M> {
         operation: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, MirrorError>,
     ) -> Result<(), DispatchError> {
         let now = self.clock.now();
-        if self.leave.is_cancelled() {
-            return Err(DispatchError::Closed(CloseReason::ByRequest));
-        }
         self.update(|state| {
-            // Checked under the lock: `close` answers each commit that is registered
-            // by then.
+            // Both are checked under the lock: no action follows the goodbye, and
+            // `close` answers each commit that is registered by then.
+            if self.leave.is_cancelled() {
+                return Err(DispatchError::Closed(CloseReason::ByRequest));
+            }
             self.status.peek(|status| match status {
                 Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
                 _ => Ok(()),
@@ -195,6 +203,11 @@ impl<M: Model> Shared<M> {
         let _ = self.events.send(event);
     }
 
+    /// How many actions the authority has not answered.
+    pub(super) fn unanswered(&self) -> usize {
+        if self.has_left.load(Relaxed) { 0 } else { self.lock().mirror.unanswered() }
+    }
+
     /// The session's time now.
     pub(super) fn session_clock(&self) -> Timestamp {
         let own = self.clock.now().micros();
@@ -204,6 +217,23 @@ impl<M: Model> Shared<M> {
     /// Sets the session's time, as the host has just reported it.
     pub(super) fn set_session_clock(&self, session: Timestamp) {
         self.clock_offset.store(clock_offset(session, self.clock.now()), Relaxed);
+    }
+
+    pub(super) fn status(&self) -> Status {
+        match self.status.peek(Status::clone) {
+            Status::Connected { round_trip, .. } => connected(round_trip, &self.heard),
+            other => other,
+        }
+    }
+
+    /// The connection is complete.
+    pub(super) fn set_connected(&self) {
+        self.set_status(connected(None, &self.heard));
+    }
+
+    /// Publishes a measured round trip, without an event.
+    pub(super) fn set_round_trip(&self, round_trip: Duration) {
+        self.status.publish(Arc::new(connected(Some(round_trip), &self.heard)));
     }
 
     pub(super) fn set_status(&self, status: Status) {
@@ -218,6 +248,10 @@ impl<M: Model> Shared<M> {
             let _ = commit.send(Err(DispatchError::Closed(reason.clone())));
         }
     }
+}
+
+fn connected(round_trip: Option<Duration>, heard: &Heard) -> Status {
+    Status::Connected { round_trip, heard: heard.last().into_std() }
 }
 
 /// `session` minus `own`, in microseconds.

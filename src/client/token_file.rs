@@ -3,14 +3,16 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{SessionId, SessionToken};
+use crate::{
+    model::Digest,
+    protocol::{SessionId, SessionToken},
+};
 
 /// How many clients of one name may keep tokens for one host on one machine.
 const MAX_SLOTS: u32 = 32;
@@ -36,6 +38,11 @@ pub struct SavedToken {
     pub session: SessionId,
     /// The secret that authorises the resume.
     pub token: SessionToken,
+    /// The number of the last attempt to connect with it; 0 in a file of an earlier
+    /// version. It is raised before each attempt, so that a newer attempt beats an
+    /// older one that the host reads later.
+    #[serde(default)]
+    pub attempt: u64,
 }
 
 impl TokenFile {
@@ -126,9 +133,8 @@ fn encoded_file_name(text: &str) -> String {
     if name.len() <= MAX_NAME_PART {
         return name;
     }
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    format!("{}-{:016x}", &name[..MAX_NAME_PART], hasher.finish())
+    // The same in every version of the program, unlike the standard library's hasher.
+    format!("{}-{:016x}", &name[..MAX_NAME_PART], Digest::of(&name).0)
 }
 
 fn private_file_options() -> OpenOptions {
@@ -152,7 +158,11 @@ mod tests {
     use super::*;
 
     fn saved(byte: u8) -> SavedToken {
-        SavedToken { session: SessionId::new([byte; 16]), token: SessionToken::new([byte; 16]) }
+        SavedToken {
+            session: SessionId::new([byte; 16]),
+            token: SessionToken::new([byte; 16]),
+            attempt: 0,
+        }
     }
 
     fn directory(name: &str) -> PathBuf {
@@ -170,6 +180,23 @@ mod tests {
         again.forget().unwrap();
         assert_eq!(again.load(), None);
         fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn token_file_without_an_attempt_number_loads() {
+        let directory = directory("numberless");
+        let file = TokenFile::claim(&directory, "stage:9999", "ana").unwrap();
+        let digits = "07".repeat(16);
+        let old = format!(r#"{{"session":"{digits}","token":"{digits}"}}"#);
+        fs::write(file.path(), old).unwrap();
+        assert_eq!(file.load(), Some(saved(7)));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn name_of_a_token_file_never_changes() {
+        let long = encoded_file_name(&"x".repeat(100));
+        assert_eq!(long, format!("{}-PLACEHOLDER", "x".repeat(80)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::{
     model::Model,
-    protocol::{PROTOCOL_VERSION, ProtocolError, limits},
+    protocol::{PROTOCOL_VERSION, ProtocolError, SessionId, limits},
     studio::Studio,
     sync::session::{SessionConfig, checked_name},
     util::text::is_plain,
@@ -16,6 +16,10 @@ use crate::{
 pub struct Advert {
     /// The session's display name: 1 to 64 plain characters.
     pub session: String,
+    /// The id of the session, as in the host's
+    /// [`identity`](crate::Dispatcher::identity). By it a client finds the session again
+    /// at another address; it cannot if this is `None`, the default.
+    pub session_id: Option<SessionId>,
     /// The protocol version of the host.
     pub protocol: u32,
     /// The host's [`Model::NAME`].
@@ -48,6 +52,7 @@ impl Advert {
     pub fn of<M: Model>(session: &str) -> Result<Self, ProtocolError> {
         Ok(Self {
             session: checked_name(session)?.into(),
+            session_id: None,
             protocol: PROTOCOL_VERSION,
             model: M::NAME.into(),
             model_version: M::VERSION,
@@ -73,6 +78,7 @@ impl Advert {
             (key::SECRET, number(self.secret.into())),
             (key::REVISION, number(revision)),
         ];
+        txt.extend(self.session_id.map(|id| (key::SESSION_ID, id.to_string())));
         for (key, value) in &mut txt {
             // An entry holds at most 255 bytes, including the `=`.
             *value = truncated(value, 254 - key.len()).to_owned();
@@ -87,6 +93,7 @@ const FORMAT: u32 = 1;
 mod key {
     pub const FORMAT: &str = "txtvers";
     pub const SESSION: &str = "name";
+    pub const SESSION_ID: &str = "session";
     pub const HOST: &str = "host";
     pub const PROTOCOL: &str = "proto";
     pub const MODEL: &str = "model";
@@ -95,9 +102,10 @@ mod key {
     pub const MAX_PARTICIPANTS: &str = "max";
     pub const SECRET: &str = "secret";
     pub const REVISION: &str = "rev";
-    pub const ALL: [&str; 10] = [
+    pub const ALL: [&str; 11] = [
         FORMAT,
         SESSION,
+        SESSION_ID,
         HOST,
         PROTOCOL,
         MODEL,
@@ -124,6 +132,7 @@ pub struct Versions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TxtRecord {
     pub session: Option<String>,
+    pub session_id: Option<SessionId>,
     pub host: Option<String>,
     pub versions: Option<Versions>,
     pub participants: Option<u32>,
@@ -152,6 +161,7 @@ impl TxtRecord {
         };
         Some(Self {
             session: name(key::SESSION),
+            session_id: value(key::SESSION_ID).and_then(SessionId::parse),
             host: name(key::HOST),
             versions: versions(),
             participants: number(key::PARTICIPANTS),
@@ -248,11 +258,14 @@ mod tests {
             host in "[a-z]([a-z0-9-]{0,40}[a-z0-9])?",
             numbers in any::<[u32; 5]>(),
             secret in any::<bool>(),
+            id in proptest::option::of(any::<[u8; 16]>()),
         ) {
             let [protocol, model_version, participants, max_participants, revision] = numbers;
             prop_assume!(is_plain(&session));
+            let session_id = id.map(SessionId::new);
             let advert = Advert {
                 session: session.clone(),
+                session_id,
                 protocol,
                 model: "studio".into(),
                 model_version,
@@ -263,6 +276,7 @@ mod tests {
             let parsed = parse(&record(&advert, &host, revision)).unwrap();
             prop_assert_eq!(parsed, TxtRecord {
                 session: Some(session),
+                session_id,
                 host: Some(host),
                 versions: Some(Versions { protocol, model: "studio".into(), model_version }),
                 participants: Some(participants),
@@ -320,6 +334,12 @@ mod tests {
         for number in ["", "-1", "+1", "1.0", " 1", "4294967296", "one"] {
             assert_eq!(with("proto", number).versions, None, "{number:?}");
             assert_eq!(with("here", number).participants, None, "{number:?}");
+        }
+        let mut txt = good.clone();
+        for id in ["", "ff", &"g".repeat(32), &"f".repeat(33)] {
+            txt.push(entry("session", id));
+            assert_eq!(parse(&txt).unwrap().session_id, None, "{id:?}");
+            txt.pop();
         }
         assert_eq!(with("here", "nobody").session.as_deref(), Some("Friday jam"));
         assert!(with("secret", "1").secret && !with("secret", "yes").secret);

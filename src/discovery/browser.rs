@@ -6,7 +6,7 @@ use std::{collections::VecDeque, fmt, net::IpAddr, time::Duration};
 
 use if_addrs::IfAddr;
 use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceEvent, TryRecvError};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::debug;
 
 use crate::{
@@ -63,7 +63,10 @@ impl DiscoveryClient {
                 Err(DaemonEnded) => return None,
             }
             let wait = self.tracker.next_timeout() - self.clock.now();
-            let Some(subscription) = self.subscriptions.front() else { continue };
+            let Some(subscription) = self.subscriptions.front() else {
+                sleep(wait).await;
+                continue;
+            };
             match timeout(wait, subscription.recv_async()).await {
                 Ok(Ok(event)) => self.handle_event(event),
                 Ok(Err(_)) => self.subscription_ended(),
@@ -195,4 +198,27 @@ fn local_addresses() -> Vec<LocalAddress> {
         LocalAddress { ip: interface.ip(), mask, interface: interface.index.unwrap_or_default() }
     };
     if_addrs::get_if_addrs().unwrap_or_default().into_iter().map(local).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, net::UdpSocket, pin::pin, task::Poll};
+
+    use super::*;
+    use crate::discovery::Interfaces;
+
+    #[tokio::test]
+    async fn empty_subscription_sleeps_until_browsing_restarts() {
+        let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+        let config = DiscoveryConfig { interfaces: Interfaces::Loopback, port };
+        let mut client = DiscoveryClient::browse(&config).unwrap();
+        assert_eq!(client.try_next(), None);
+        client.subscriptions.truncate(1);
+        client.subscription_ended();
+        let mut next = pin!(client.next());
+        let begun = Instant::now();
+        let polled = poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await;
+        assert!(polled.is_pending());
+        assert!(begun.elapsed() < Duration::from_millis(50), "{:?}", begun.elapsed());
+    }
 }

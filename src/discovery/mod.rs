@@ -3,9 +3,9 @@
 //!
 //! A [`DiscoveryServer`] announces a session as `_imbolc._tcp.local.` with its
 //! current number of participants; a [`DiscoveryClient`] reports which sessions
-//! are found, changed and lost. Neither knows the content of a session or opens a
-//! connection to one: to join, pass [`FoundSession::address`] to
-//! [`open`](crate::open()).
+//! are found, changed and lost. To join one, pass a [`SessionConnector`] to
+//! [`RemoteDispatcher::join`](crate::client::RemoteDispatcher::join): it follows the
+//! session to another address. Nothing here knows the content of a session.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -27,7 +27,9 @@
 //! let events = studio.events();
 //! if let Status::Hosting { address: Some(address) } = studio.status() {
 //!     let config = DiscoveryConfig::default();
-//!     let server = DiscoveryServer::announce(Advert::new("Friday jam")?, address, &config)?;
+//!     let session_id = Some(studio.identity().session);
+//!     let advert = Advert { session_id, ..Advert::new("Friday jam")? };
+//!     let server = DiscoveryServer::announce(advert, address, &config)?;
 //!     let studio = studio.clone();
 //!     tokio::spawn(async move {
 //!         server.follow(&*studio, studio.events()).await;
@@ -52,17 +54,22 @@ mod daemon;
 mod discovery_config;
 mod discovery_error;
 mod reachability;
+mod session_connector;
 mod tracker;
 
 use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
-use crate::{model::Model, protocol::PROTOCOL_VERSION};
+use crate::{
+    model::Model,
+    protocol::{PROTOCOL_VERSION, SessionId},
+};
 
 pub use advert::{Advert, Versions};
 pub use announcer::DiscoveryServer;
 pub use browser::DiscoveryClient;
 pub use discovery_config::{DiscoveryConfig, Interfaces};
 pub use discovery_error::DiscoveryError;
+pub use session_connector::SessionConnector;
 
 /// The DNS-SD service type of sessions (RFC 6763).
 pub const SERVICE: &str = "_imbolc._tcp.local.";
@@ -101,6 +108,8 @@ pub struct FoundSession {
     /// The display name: 1 to 64 plain characters. Derived from the record's name
     /// if the announcement contains none.
     pub name: String,
+    /// The id of the session. A client can find it again at another address.
+    pub session_id: Option<SessionId>,
     /// The name of the host's machine: 1 to 64 plain characters.
     pub host: Option<String>,
     /// The versions that the host runs.
@@ -180,6 +189,7 @@ mod tests {
         FoundSession {
             id: "jam".into(),
             name: "jam".into(),
+            session_id: None,
             host: None,
             versions,
             participants: Some(3),

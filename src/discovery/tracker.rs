@@ -249,6 +249,7 @@ fn found_session(
     FoundSession {
         id: id.to_owned(),
         name: txt.session.unwrap_or_else(|| name_from_label(label)),
+        session_id: txt.session_id,
         host: txt.host,
         versions: txt.versions,
         participants: txt.participants,

@@ -86,6 +86,13 @@ pub enum CloseError {
     /// A save was accepted and has failed, for this reason.
     #[error("not saved: {0}")]
     NotSaved(String),
+    /// The host has not answered this many of your actions, and may never have
+    /// received them.
+    #[error("{actions} of your edits may not have reached the host")]
+    Unanswered {
+        /// Their number: at least 1.
+        actions: usize,
+    },
 }
 
 impl From<MirrorError> for DispatchError {

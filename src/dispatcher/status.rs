@@ -28,6 +28,8 @@ pub enum Status {
     Connected {
         /// The round-trip time; `None` before the first measurement.
         round_trip: Option<Duration>,
+        /// When the last byte from the host arrived.
+        heard: Instant,
     },
     /// The connection was lost, and the client tries to reconnect. The snapshot shows
     /// only your own further edits, which are sent when the connection returns.
@@ -61,7 +63,27 @@ impl Status {
             _ => None,
         }
     }
+
+    /// How long nothing has arrived from the host while connected; `None` in any other
+    /// status. Up to 2 s are normal: that often a client asks for a sign of life.
+    #[must_use]
+    pub fn silent_for(&self) -> Option<Duration> {
+        match self {
+            Self::Connected { heard, .. } => Some(heard.elapsed()),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing has arrived from the host for 3 s or more while connected.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.silent_for().is_some_and(|silent| silent >= QUIET)
+    }
 }
+
+/// The silence that a user should know of. 3 s: a client asks for a
+/// sign of life every 2 s.
+const QUIET: Duration = Duration::from_secs(3);
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,8 +91,11 @@ impl fmt::Display for Status {
             Self::Alone => f.write_str("alone"),
             Self::Hosting { address: Some(address) } => write!(f, "hosting at {address}"),
             Self::Hosting { address: None } => f.write_str("hosting"),
-            Self::Connected { round_trip: None } => f.write_str("connected"),
-            Self::Connected { round_trip: Some(time) } => {
+            Self::Connected { heard, .. } if self.is_quiet() => {
+                write!(f, "connected, no word for {} s", heard.elapsed().as_secs())
+            }
+            Self::Connected { round_trip: None, .. } => f.write_str("connected"),
+            Self::Connected { round_trip: Some(time), .. } => {
                 write!(f, "connected, round trip {:.1} ms", time.as_secs_f64() * 1e3)
             }
             Self::Reconnecting { since, reason, attempt, .. } => {
@@ -117,6 +142,10 @@ pub enum ConnectionError {
     /// The host refused to resume. The client joins again as a new participant.
     #[error("{0}")]
     ResumeRefused(ReconnectRefusal),
+    /// This program itself failed, e.g. it could not encode a message. The host has
+    /// done nothing wrong.
+    #[error("this program has failed: {0}")]
+    Internal(String),
 }
 
 impl ConnectionError {
@@ -127,6 +156,7 @@ impl ConnectionError {
             self,
             Self::Option(_)
                 | Self::Malformed(_)
+                | Self::Internal(_)
                 | Self::Host(
                     ProtocolError::WrongProtocol { .. }
                     // The client would send the same message again after a resume.
@@ -170,4 +200,70 @@ pub struct Identity {
     pub privilege: PrivilegeLevel,
     /// The instruments that you own.
     pub instruments: Vec<InstrumentId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connected(silent: u64) -> Status {
+        let heard = Instant::now().checked_sub(Duration::from_secs(silent)).unwrap();
+        Status::Connected { round_trip: Some(Duration::from_millis(12)), heard }
+    }
+
+    #[test]
+    fn silence_is_told_from_three_seconds_on() {
+        assert_eq!(connected(0).to_string(), "connected, round trip 12.0 ms");
+        assert_eq!(connected(2).to_string(), "connected, round trip 12.0 ms");
+        assert_eq!(connected(3).to_string(), "connected, no word for 3 s");
+        assert_eq!(connected(14).to_string(), "connected, no word for 14 s");
+        assert!(connected(3).silent_for().unwrap() >= QUIET);
+        assert_eq!(Status::Alone.silent_for(), None);
+    }
+
+    #[test]
+    fn countdown_of_the_resume_window_moves() {
+        let now = Instant::now();
+        let until = now + Duration::from_secs(60);
+        let reason = ConnectionError::Closed;
+        let status = Status::Reconnecting { since: now, reason, attempt: None, until };
+        let before = status.time_left().unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(status.time_left().unwrap() < before);
+    }
+
+    #[test]
+    fn each_cause_of_a_lost_connection_has_its_own_words() {
+        let host = ConnectionError::Host;
+        let refused = ConnectionError::ResumeRefused(ReconnectRefusal::UnknownToken);
+        let causes = [
+            (ConnectionError::Shutdown, "the host has ended the session", false),
+            (
+                ConnectionError::Silent(Duration::from_secs(15)),
+                "the host has been silent for 15 s",
+                false,
+            ),
+            (ConnectionError::Closed, "the host has closed the connection", false),
+            (ConnectionError::Network("no route".into()), "no route", false),
+            (ConnectionError::Timeout, "the host does not answer", false),
+            (
+                ConnectionError::Malformed("a gap".into()),
+                "the host sent an invalid message: a gap",
+                true,
+            ),
+            (refused, "the host no longer keeps your place", false),
+            (ConnectionError::Internal("a bug".into()), "this program has failed: a bug", true),
+            (host(ProtocolError::Superseded), "another program has taken your place", true),
+            (
+                host(ProtocolError::Silent { seconds: 15 }),
+                "nothing was heard from the client for 15 s",
+                false,
+            ),
+        ];
+        for (at, (cause, words, is_final)) in causes.iter().enumerate() {
+            assert_eq!(cause.to_string(), *words);
+            assert_eq!(cause.is_final(), *is_final, "{cause}");
+            assert!(causes[..at].iter().all(|(_, other, _)| other != words), "{words}");
+        }
+    }
 }

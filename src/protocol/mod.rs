@@ -345,7 +345,7 @@ pub struct Reconnected {
 pub enum ReconnectRefusal {
     /// The token is unknown, was replaced, or its resume window is over. The three
     /// are not told apart, so that a guessed token reveals nothing.
-    #[error("the token is unknown or has expired")]
+    #[error("the host no longer keeps your place")]
     UnknownToken,
 }
 
@@ -509,7 +509,7 @@ pub enum ProtocolError {
         limit: u32,
     },
     /// Another connection has resumed with the client's token, by a later attempt.
-    #[error("another connection has taken over")]
+    #[error("another program has taken your place")]
     Superseded,
     /// The client sent nothing for too long, and is suspended.
     #[error("the client sent nothing for {seconds} s")]

@@ -59,6 +59,13 @@ impl SessionId {
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
+
+    /// The id whose [`Display`](fmt::Display) is `digits`; `None` unless these are 32
+    /// hexadecimal digits.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        parse_hex(digits).map(Self)
+    }
 }
 
 impl fmt::Display for SessionId {

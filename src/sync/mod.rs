@@ -13,4 +13,4 @@ mod session_event;
 pub(crate) mod undo;
 
 pub(crate) use session_event::roster_events;
-pub use session_event::{Resync, SessionEvent, UndoReport};
+pub use session_event::{PlaceLoss, Resync, SessionEvent, UndoReport};

@@ -71,15 +71,36 @@ pub enum SessionEvent<M: Model> {
     },
     /// The snapshot was replaced as a whole.
     Resynchronised(Resync),
-    /// The client joined as a new participant, because the host has another session
-    /// or no longer keeps its place.
+    /// The client joined as a new participant, because its place is gone.
     NewSession {
         /// The session, which may be the same as before.
         session: SessionId,
+        /// Why the place is gone.
+        why: PlaceLoss,
         /// The actions that were not answered before, in order. They are
         /// lost unless the UI dispatches them again.
         unanswered: Vec<M::Action>,
     },
+}
+
+/// Why a client's place is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceLoss {
+    /// The host has another session now, e.g. because it was restarted.
+    #[error("the host has another session")]
+    OtherSession,
+    /// The session is the same, but it no longer keeps the place.
+    #[error("your place has expired")]
+    Expired,
+}
+
+impl PlaceLoss {
+    /// The loss of a place in session `before`, for a client that joined `now`.
+    #[must_use]
+    pub fn between(before: SessionId, now: SessionId) -> Self {
+        if before == now { Self::Expired } else { Self::OtherSession }
+    }
 }
 
 /// What an undo or redo has done.

@@ -89,7 +89,7 @@ async fn ui_calls_return_at_once_in_every_connection_state() {
         }
     };
     until("the round trip is measured", &|ana| {
-        matches!(ana.status(), Status::Connected { round_trip: Some(_) })
+        matches!(ana.status(), Status::Connected { round_trip: Some(_), .. })
     })
     .await;
 

@@ -73,7 +73,7 @@ async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) ->
     let ben = join(address, 2, &ClientConfig::default()).await;
     let me = ana.identity();
     until("the round trip is measured", || {
-        matches!(ana.status(), Status::Connected { round_trip: Some(_) })
+        matches!(ana.status(), Status::Connected { round_trip: Some(_), .. })
     })
     .await;
     let mut events = ana.events();

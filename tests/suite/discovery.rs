@@ -1,6 +1,7 @@
 //! Announcing and browsing, by real mDNS on the loopback interface. Each test uses
 //! its own UDP port, so the tests do not see each other.
 
+mod following;
 mod namespaces;
 mod raw;
 

@@ -195,7 +195,7 @@ async fn exchange<M: Model, C: Connector + Clone>(
     };
     // The host keeps the place of a client only after its first message.
     until("the round trip is measured", || {
-        matches!(ana.status(), Status::Connected { round_trip: Some(_) })
+        matches!(ana.status(), Status::Connected { round_trip: Some(_), .. })
     })
     .await;
     let mut events = ana.events();

@@ -63,7 +63,7 @@ impl TestHost {
 
 impl Drop for TestHost {
     fn drop(&mut self) {
-        self.runtime.block_on(self.host.close());
+        let _ = self.runtime.block_on(self.host.close());
     }
 }
 

@@ -36,8 +36,9 @@ impl Announcement {
         config: &DiscoveryConfig,
     ) -> Result<Option<Self>, DiscoveryError> {
         let Status::Hosting { address: Some(address) } = studio.status() else { return Ok(None) };
-        let advert = Advert::new(studio.state().model.session.name.as_str())
+        let mut advert = Advert::new(studio.state().model.session.name.as_str())
             .map_err(DiscoveryError::Name)?;
+        advert.session_id = Some(studio.identity().session);
         let server = Arc::new(DiscoveryServer::announce(advert, address, config)?);
         let people = tokio::spawn({
             let (server, studio, events) =

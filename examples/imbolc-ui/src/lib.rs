@@ -32,8 +32,6 @@ pub mod terminal;
 pub mod theme;
 pub mod view;
 
-#[cfg(feature = "mdns")]
-use std::net::SocketAddr;
 use std::{
     fs::File,
     process::ExitCode,
@@ -151,10 +149,7 @@ async fn browse_and_join(arguments: &Arguments) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let mut screen = terminal::take()?;
     let mut inputs = event_loop::inputs();
-    let join = async |address: SocketAddr| {
-        let mode = mode::join_mode(arguments, &address.to_string())?;
-        imbolc_net::open(mode).await.map_err(|error| error.to_string())
-    };
+    let join = async |session| mode::join_found(arguments, &session).await;
     let next = async || client.next().await;
     let chosen = lobby::choose(next, join, &mut screen, &mut inputs).await;
     drop(client);

@@ -4,7 +4,6 @@
 
 use std::{
     future::{Future, pending},
-    net::SocketAddr,
     pin::Pin,
 };
 
@@ -42,8 +41,8 @@ pub struct Lobby {
 pub enum Choice {
     /// No choice yet.
     Stay,
-    /// Join the session at this address.
-    Join(SocketAddr),
+    /// Join this session.
+    Join(Box<FoundSession>),
     /// Abandon the attempt to join.
     AbandonJoin,
     /// Quit.
@@ -105,7 +104,7 @@ impl Lobby {
             return Choice::Stay;
         }
         self.joining = Some(session.name.clone());
-        Choice::Join(session.address())
+        Choice::Join(Box::new(session.clone()))
     }
 
     /// The attempt to join has failed.
@@ -177,8 +176,8 @@ fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
 }
 
 /// Shows the list until a session is joined; `None` if the user quits. `next` returns
-/// the next discovery event, as [`DiscoveryClient::next`] does; `join` joins the
-/// session at an address, or fails with one line of explanation.
+/// the next discovery event, as [`DiscoveryClient::next`] does; `join` joins a
+/// session, or fails with one line of explanation.
 ///
 /// The list stays current while a session is being joined.
 ///
@@ -188,7 +187,7 @@ fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
 /// If the terminal is closed or discovery has stopped. The message is one line.
 pub async fn choose<B: Backend, T>(
     mut next: impl AsyncFnMut() -> Option<DiscoveryEvent>,
-    join: impl AsyncFn(SocketAddr) -> Result<T, String>,
+    join: impl AsyncFn(FoundSession) -> Result<T, String>,
     terminal: &mut Terminal<B>,
     inputs: &mut mpsc::Receiver<Input>,
 ) -> Result<Option<T>, String> {
@@ -211,7 +210,7 @@ pub async fn choose<B: Backend, T>(
             input = inputs.recv() => match input {
                 Some(Input::Key(key)) => match lobby.handle_key(key) {
                     Choice::Stay => {}
-                    Choice::Join(address) => attempt = Some(Box::pin(join(address))),
+                    Choice::Join(session) => attempt = Some(Box::pin(join(*session))),
                     Choice::AbandonJoin => attempt = None,
                     Choice::Quit => return Ok(None),
                 },

@@ -159,13 +159,13 @@ impl MessageLog {
             SessionEvent::Undone(report) => self.push_undo("last step undone", report.kept),
             SessionEvent::Redone(report) => self.push_undo("step redone", report.kept),
             SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
-            SessionEvent::NewSession { unanswered, .. } => {
+            SessionEvent::NewSession { why, unanswered, .. } => {
                 let lost = match unanswered.len() {
                     0 => String::new(),
                     lost => format!("; {lost} of your edits are lost"),
                 };
                 self.reported = Arc::clone(now);
-                self.push(Tone::Bad, format!("you joined again as a new participant{lost}"));
+                self.push(Tone::Bad, format!("you joined again as a new participant: {why}{lost}"));
             }
             SessionEvent::Resynchronised(why) if why.is_repair() => {
                 self.push(Tone::Bad, format!("resynchronised: {why}"));

@@ -58,18 +58,28 @@ fn host_mode(arguments: &Arguments) -> Result<Start, String> {
 }
 
 #[cfg(feature = "net")]
-pub(crate) fn join_mode(arguments: &Arguments, address: &str) -> Result<Mode, String> {
+fn join_mode(arguments: &Arguments, address: &str) -> Result<Mode, String> {
+    let address = imbolc_net::transport::with_port(address);
+    let options = join_options(arguments, &address)?;
+    Ok(Mode::Remote { address, options })
+}
+
+/// What to ask a host for. `place` names the token file: the address, or the session.
+#[cfg(feature = "net")]
+fn join_options(
+    arguments: &Arguments,
+    place: &str,
+) -> Result<imbolc_net::client::JoinOptions, String> {
     use imbolc_net::{
         client::{ClientConfig, JoinOptions, TokenFile},
         model::InstrumentId,
     };
 
-    let address = imbolc_net::transport::with_port(address);
     let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
     let directory = directory.ok_or("no home directory: set --state-dir")?;
-    let token_file = TokenFile::claim(&directory, &address, &arguments.name)
+    let token_file = TokenFile::claim(&directory, place, &arguments.name)
         .map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
-    let options = JoinOptions {
+    Ok(JoinOptions {
         name: arguments.name.clone(),
         own: arguments.own.iter().copied().map(InstrumentId).collect(),
         privilege: arguments.privilege,
@@ -78,8 +88,26 @@ pub(crate) fn join_mode(arguments: &Arguments, address: &str) -> Result<Mode, St
             Some(codec) => ClientConfig::default().speaking(codec),
             None => ClientConfig::default(),
         },
-    };
-    Ok(Mode::Remote { address, options })
+    })
+}
+
+/// Joins a session that was found on the LAN, wherever it goes. Its token is kept by
+/// its id, because its address may change.
+#[cfg(feature = "mdns")]
+pub(crate) async fn join_found(
+    arguments: &Arguments,
+    session: &imbolc_net::discovery::FoundSession,
+) -> Result<std::sync::Arc<dyn imbolc_net::Dispatcher>, String> {
+    use imbolc_net::{client::RemoteDispatcher, discovery::SessionConnector};
+
+    let address = session.address().to_string();
+    let place = session.session_id.map_or_else(|| address.clone(), |id| id.to_string());
+    let options = join_options(arguments, &place)?;
+    let connector = SessionConnector::new(session, discovery_config(arguments));
+    match RemoteDispatcher::join(connector, options).await {
+        Ok(studio) => Ok(std::sync::Arc::new(studio)),
+        Err(reason) => Err(format!("cannot join {address}: {reason}")),
+    }
 }
 
 #[cfg(not(feature = "net"))]
@@ -88,7 +116,7 @@ fn host_mode(_: &Arguments) -> Result<Start, String> {
 }
 
 #[cfg(not(feature = "net"))]
-pub(crate) fn join_mode(_: &Arguments, address: &str) -> Result<Mode, String> {
+fn join_mode(_: &Arguments, address: &str) -> Result<Mode, String> {
     Err(missing_feature("net", &format!("--connect {address}")))
 }
 

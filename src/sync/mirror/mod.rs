@@ -42,7 +42,8 @@ use crate::{
         StatePatch, Welcome,
     },
     sync::{
-        Resync, SessionEvent, UndoReport, digester::Digester, roster_events, rules, undo::Direction,
+        PlaceLoss, Resync, SessionEvent, UndoReport, digester::Digester, roster_events, rules,
+        undo::Direction,
     },
     util::time::Timestamp,
 };
@@ -462,6 +463,7 @@ impl<M: Model> Mirror<M> {
         let unanswered = pending.filter(|pending| pending.contained_in.is_none());
         let event = SessionEvent::NewSession {
             session: self.me.session,
+            why: PlaceLoss::between(old.me.session, self.me.session),
             unanswered: unanswered.flat_map(|pending| pending.op.into_actions()).collect(),
         };
         let joined = std::mem::replace(&mut self.outputs, old.outputs);

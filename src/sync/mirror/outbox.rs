@@ -30,9 +30,14 @@ impl<M: Model> Outbox<M> {
         self.outgoing.len() + self.unacked.len()
     }
 
-    /// Queues a message to be sent after the operation `last`.
+    /// Queues a message to be sent after the operation `last`. A sign of life goes
+    /// first: it must not wait behind a backlog.
     pub(super) fn enqueue(&mut self, last: ActionNumber, message: ClientMessage<M>) {
-        self.outgoing.push_back((last, message));
+        if matches!(message, ClientMessage::Ping { .. } | ClientMessage::Pong { .. }) {
+            self.outgoing.push_front((ActionNumber::default(), message));
+        } else {
+            self.outgoing.push_back((last, message));
+        }
     }
 
     pub(super) fn has_messages(&self, prediction: &Prediction<M>) -> bool {

@@ -176,3 +176,23 @@ fn new_session_returns_unanswered_actions() {
     assert_ne!(ana.cutoff(BASS), 99.0);
     let _ = harness.session.act(harness.now, &PLAY);
 }
+
+#[test]
+fn sign_of_life_overtakes_a_backlog() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
+    for step in 0..10_u16 {
+        ana.dispatch(cutoff(BASS, 1000.0 + f32::from(step))).unwrap();
+    }
+    ana.mirror.enqueue(ClientMessage::RequestPrivilege);
+    ana.mirror.enqueue(ClientMessage::Ping { nonce: 1 });
+    assert_eq!(ana.mirror.pull(), Some(ClientMessage::Ping { nonce: 1 }));
+    let ping = ServerMessage::Ping { nonce: 2, clock: harness.now, digest: None };
+    ana.mirror.handle(ping);
+    assert_eq!(ana.mirror.pull(), Some(ClientMessage::Pong { nonce: 2 }));
+    // The answer does not count for the request behind it.
+    ana.mirror.handle(ServerMessage::Pong { nonce: 1 });
+    let rest: Vec<_> = std::iter::from_fn(|| ana.mirror.pull()).collect();
+    assert_eq!(rest.len(), 11);
+    assert_eq!(rest[10], ClientMessage::RequestPrivilege);
+}

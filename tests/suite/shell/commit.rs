@@ -5,7 +5,7 @@ use std::sync::Arc;
 use imbolc_net::{
     Dispatcher,
     client::RemoteDispatcher,
-    dispatcher::{CloseReason, DispatchError},
+    dispatcher::{CloseError, CloseReason, DispatchError},
     protocol::Refusal,
     studio::{NetworkAction, TransportAction},
 };
@@ -57,7 +57,7 @@ async fn close_answers_open_commits() {
     let open = commit(&ana, cutoff(BASS, 99.0));
     sleep(SECOND).await;
     assert!(!open.is_finished());
-    ana.close().await.unwrap();
+    assert_eq!(ana.close().await, Err(CloseError::Unanswered { actions: 1 }));
     let answer = timeout(SECOND, open).await.expect("it is answered").unwrap();
     assert_eq!(answer, Err(DispatchError::Closed(CloseReason::ByRequest)));
 }

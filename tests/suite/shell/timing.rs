@@ -71,7 +71,7 @@ async fn idle_client_stays_and_gets_a_routine_full_sync() {
     let remote = Remote::join(connector, options("Ana", &[BASS])).await.unwrap();
     let mut events = remote.events();
     sleep(Duration::from_mins(120)).await;
-    assert!(matches!(remote.status(), Status::Connected { round_trip: Some(_) }));
+    assert!(matches!(remote.status(), Status::Connected { round_trip: Some(_), .. }));
     assert!(!host.state().roster.is_away(remote.identity().client_id));
     let mut fulls = 0;
     while let Some(event) = events.try_next() {

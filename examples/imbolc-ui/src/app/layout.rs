@@ -189,8 +189,9 @@ fn status_text(status: &Status, join_address: Option<SocketAddr>) -> (String, St
             let at = join_address.map_or_else(String::new, |address| format!(" at {address}"));
             (format!("hosting{at}"), theme::GOOD)
         }
-        Status::Connected { round_trip: None } => ("connected".into(), theme::GOOD),
-        Status::Connected { round_trip: Some(time) } => {
+        Status::Connected { .. } if status.is_quiet() => (status.to_string(), theme::WARNING),
+        Status::Connected { round_trip: None, .. } => ("connected".into(), theme::GOOD),
+        Status::Connected { round_trip: Some(time), .. } => {
             (format!("connected, {:.1} ms", time.as_secs_f64() * 1e3), theme::GOOD)
         }
         Status::Reconnecting { reason, .. } => {

@@ -183,7 +183,7 @@ fn presence_text(id: ClientId, is_me: bool, view: &View) -> (String, Style) {
 /// others.
 fn round_trip_text(participant: &Participant, is_me: bool, view: &View) -> String {
     match (&view.status, participant.round_trip) {
-        (Status::Connected { round_trip: Some(time) }, _) if is_me => {
+        (Status::Connected { round_trip: Some(time), .. }, _) if is_me => {
             format!("{:.1} ms", time.as_secs_f64() * 1e3)
         }
         (_, Some(time)) if !is_me => format!("≤ {} ms", time.0),

@@ -1,6 +1,6 @@
 //! The lobby: discovery events in, a list out; keys in, a choice out.
 
-use std::{cell::Cell, future::pending, net::SocketAddr, time::Duration};
+use std::{cell::Cell, future::pending, time::Duration};
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -20,6 +20,7 @@ fn session(name: &str, number: u8) -> FoundSession {
     FoundSession {
         id: format!("{name} {number}"),
         name: name.into(),
+        session_id: None,
         host: Some("stage".into()),
         versions: Some(Versions {
             protocol: PROTOCOL_VERSION,
@@ -62,8 +63,8 @@ fn selection_stays_on_session_while_list_changes() {
     let renamed = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
     lobby.update(DiscoveryEvent::Changed(renamed));
     assert!(screen(&lobby).contains("Saturday"));
-    let there = ([192, 168, 1, 21], 9999).into();
-    assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Join(there));
+    let there = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
+    assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Join(Box::new(there)));
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn incompatible_session_is_not_joined() {
 /// it ends within a second of virtual time, and the final screen.
 async fn visit(
     keys: &[KeyCode],
-    join: impl AsyncFn(SocketAddr) -> Result<u8, String>,
+    join: impl AsyncFn(FoundSession) -> Result<u8, String>,
 ) -> (Option<Result<Option<u8>, String>>, String) {
     let mut found = Some(DiscoveryEvent::Found(session("Friday", 20)));
     let (sender, mut inputs) = mpsc::channel(8);

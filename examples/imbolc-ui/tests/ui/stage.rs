@@ -65,7 +65,8 @@ impl Scene {
             Self::Local => Status::Alone,
             Self::Hosting => Status::Hosting { address: "192.168.1.20:9999".parse().ok() },
             Self::Joined | Self::Refused => {
-                Status::Connected { round_trip: Some(Duration::from_micros(2400)) }
+                let round_trip = Some(Duration::from_micros(2400));
+                Status::Connected { round_trip, heard: Instant::now() }
             }
             Self::Reconnecting => Status::Reconnecting {
                 since: Instant::now(),
