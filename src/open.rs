@@ -70,6 +70,7 @@ pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
             let (mut model, engine) = initial_studio(projects)?;
             if let Some(name) = session_name {
                 Arc::make_mut(&mut model.session).name = name;
+                model = model.regarded_as_saved();
             }
             Ok(Arc::new(HostDispatcher::open(&name, model, engine, listener, options)?))
         }
@@ -87,7 +88,7 @@ fn initial_studio(
     let fail =
         |directory: &PathBuf, source| OpenError::Projects { directory: directory.clone(), source };
     if let Some(directory) = &directory {
-        model.projects = projects::known(directory).map_err(|source| fail(directory, source))?;
+        projects::list_in(&mut model, directory).map_err(|source| fail(directory, source))?;
     }
     let engine = WithProjects::open(SilentEngine::default(), directory.clone())
         .map_err(|source| fail(&directory.unwrap_or_default(), source))?;

@@ -31,9 +31,10 @@ key ID KEY on|off           play or release a key
 play  stop  bpm N           start or stop the transport, set the tempo
 undo  redo                  undo or redo your own last step
 save [NAME]                 save the project, under a new name if given
-load NAME                   load a project for all participants; unsaved changes are lost
-new                         start a new project for all; unsaved changes are lost
-projects                    list the saved projects
+load NAME                   load a project for all participants; unsaved work is kept
+new                         start a new project for all; unsaved work is kept
+recover NAME                bring unsaved work back that was kept
+projects                    list the saved projects and the unsaved work that was kept
 show  who  status           print the studio, the participants, the connection
 wait SECONDS                print events for this long
 wait show|who|status TEXT   … until the output has TEXT (`wait 5 show TEXT`: at most 5 s)
@@ -85,6 +86,9 @@ pub async fn run_line(
         }
         ["load", ref name @ ..] if !name.is_empty() => {
             return project(ProjectAction::Load(project_name(name)?), studio, news).await;
+        }
+        ["recover", ref name @ ..] if !name.is_empty() => {
+            return project(ProjectAction::Recover(project_name(name)?), studio, news).await;
         }
         ["new"] => return project(ProjectAction::New, studio, news).await,
         ref edit => dispatch(parse_action(edit, &**studio)?, &**studio)?,

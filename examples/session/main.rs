@@ -31,6 +31,7 @@ use imbolc_net::{
     model::InstrumentId,
     protocol::framing::Codec,
     server::HostOptions,
+    studio::ProjectNotice,
     transport::{seen_from_elsewhere, with_port},
 };
 use tokio::sync::mpsc;
@@ -254,6 +255,9 @@ fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
         && let Some(there) = seen_from_elsewhere(address)
     {
         happens(format_args!("others join with: session join {there}"));
+    }
+    if let ProjectNotice::Kept(name) = &state.model.projects.notice {
+        happens(words::left_behind(name));
     }
     resumed
 }

@@ -42,18 +42,19 @@ pub fn studio(studio: &dyn Dispatcher) -> String {
     lines.join("\n")
 }
 
-/// The saved projects that the host has listed.
+/// The saved projects that the host has listed, and the unsaved work that was kept.
 pub fn projects(studio: &dyn Dispatcher) -> String {
     let state = studio.state();
     let projects = &state.model.projects;
-    if projects.known.is_empty() {
+    if projects.known.is_empty() && projects.recovered.is_empty() {
         return "no projects".into();
     }
     let line = |name: &_| {
         let mark = if projects.current.as_ref() == Some(name) { '>' } else { ' ' };
         format!("{mark} {name}")
     };
-    projects.known.iter().map(line).collect::<Vec<_>>().join("\n")
+    let kept = projects.recovered.iter().map(|name| format!("  to recover: {name}"));
+    projects.known.iter().map(line).chain(kept).collect::<Vec<_>>().join("\n")
 }
 
 /// The participants.

@@ -9,8 +9,8 @@ use imbolc_net::{
     protocol::{ClientId, OwnerInfo, Refusal},
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, Key, KeyChange, MixerSetting,
-        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectNotice, SessionSetting,
-        Settings, Studio, StudioChange, StudioState, TrackChange, TransportAction,
+        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
+        SessionSetting, Settings, Studio, StudioChange, StudioState, TrackChange, TransportAction,
         TransportSetting,
     },
     util::quantity::{Pitch, Ticks},
@@ -95,6 +95,7 @@ pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, S
     }
     match notice {
         ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
+        ProjectNotice::Kept(name) => Some(Ok(left_behind(name))),
         ProjectNotice::Done(task) => Some(Ok(match task {
             ProjectAction::New => "new project started".into(),
             ProjectAction::Save => match &new.model.projects.current {
@@ -103,6 +104,7 @@ pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, S
             },
             ProjectAction::SaveAs(name) => format!("{name} is saved"),
             ProjectAction::Load(name) => format!("{name} is loaded"),
+            ProjectAction::Recover(name) => format!("{name} is back, and not saved yet"),
             other => format!("done: {}", wire_words(other)),
         })),
         ProjectNotice::Failed(task, why) => Some(Err(match task {
@@ -114,6 +116,11 @@ pub fn notice(old: &NetworkState, new: &NetworkState) -> Option<Result<String, S
     }
 }
 
+/// What a program left behind that ended with unsaved work.
+pub fn left_behind(name: &ProjectName) -> String {
+    format!("a session ended with unsaved work; to bring it back: recover {name}")
+}
+
 /// Whether a project task has replaced the whole studio.
 pub fn is_replaced(old: &NetworkState, new: &NetworkState) -> bool {
     let notice = &new.model.projects.notice;
@@ -121,7 +128,10 @@ pub fn is_replaced(old: &NetworkState, new: &NetworkState) -> bool {
         && matches!(
             notice,
             ProjectNotice::Done(
-                ProjectAction::New | ProjectAction::Load(_) | ProjectAction::RestoreCheckpoint(_)
+                ProjectAction::New
+                    | ProjectAction::Load(_)
+                    | ProjectAction::RestoreCheckpoint(_)
+                    | ProjectAction::Recover(_)
             )
         )
 }

@@ -1,11 +1,14 @@
 //! The host's place at the authority: what the dispatcher of a local session and
 //! that of a hosted one have in common.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+};
 
 use crate::{
     authority::Authority,
-    dispatcher::{CloseReason, DispatchError, Event, Events, Identity, Status},
+    dispatcher::{CloseError, CloseReason, DispatchError, Event, Events, Identity, Status},
     model::{InstrumentId, Model},
     protocol::{ClientId, SessionId},
     sync::{Resync, SessionEvent},
@@ -43,6 +46,18 @@ impl<M: Model> InProcess<M> {
         let status = Status::Closed { reason: CloseReason::ByRequest };
         self.status.publish(Arc::new(status.clone()));
         self.authority.announce(Event::Status(status));
+    }
+
+    /// Waits until what the engine has accepted, such as a save, has ended. Cancel safe.
+    pub(crate) async fn settle(&self) -> Result<(), CloseError> {
+        let mut changes = self.authority.changes();
+        loop {
+            if let Poll::Ready(ended) = self.authority.poll_close() {
+                return ended.map_err(CloseError::NotSaved);
+            }
+            // It ends when the authority does.
+            let _ = changes.changed().await;
+        }
     }
 
     fn check_open(&self) -> Result<(), DispatchError> {

@@ -40,7 +40,7 @@ impl<M: Model> LocalDispatcher<M> {
     /// thread.
     pub fn open(name: &str, model: M::State, engine: impl Engine<M>) -> Result<Self, OpenError> {
         let setup = Setup {
-            host: checked_name(name).map_err(OpenError::Name)?.into(),
+            host: checked_name(name).map_err(OpenError::Name)?,
             model,
             engine: Box::new(engine),
             config: SessionConfig::default(),
@@ -103,7 +103,8 @@ impl<M: Model> Dispatcher<M> for LocalDispatcher<M> {
 
     async fn close(&self) -> Result<(), CloseError> {
         self.in_process.close();
+        let settled = self.in_process.settle().await;
         self.stop();
-        Ok(())
+        settled
     }
 }

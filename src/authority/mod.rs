@@ -15,6 +15,7 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, OnceLock},
+    task::Poll,
     thread::Thread,
     time::Duration,
 };
@@ -343,6 +344,10 @@ impl<M: Model> Authority<M> {
     /// How long it is until `time`.
     pub(crate) fn until(&self, time: Timestamp) -> Duration {
         time.since(self.clock.now())
+    }
+
+    pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
+        self.lock().engine.poll_close()
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {

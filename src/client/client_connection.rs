@@ -252,32 +252,6 @@ async fn send_batch<M: Model, W: Writer>(
     Ok(!batch.is_empty())
 }
 
-/// Appends `message` as a frame. An action that the host would not take is refused
-/// here, and a batch without actions takes its number.
-fn encode<M: Model>(
-    shared: &Shared<M>,
-    codec: Codec,
-    message: &ClientMessage<M>,
-    buffer: &mut Vec<u8>,
-) -> Result<(), ConnectionError> {
-    let start = buffer.len();
-    let detail = match framing::encode(codec, message, buffer) {
-        Ok(()) if buffer.len() - start <= limits::CLIENT_FRAME => return Ok(()),
-        Ok(()) => {
-            buffer.truncate(start);
-            format!("it is longer than {} bytes", limits::CLIENT_FRAME)
-        }
-        Err(error) => error.detail(),
-    };
-    let (ClientMessage::Action { number, .. } | ClientMessage::Batch { number, .. }) = message
-    else {
-        return Err(ConnectionError::Internal(detail));
-    };
-    let number = *number;
-    shared.lock().mirror.refuse_unsent(number, Refusal::Malformed { detail });
-    encode_own(codec, &ClientMessage::<M>::Batch { number, actions: Vec::new() }, buffer)
-}
-
 /// Encodes a message of this client: a failure is not the host's.
 pub(super) fn encode_own(
     codec: Codec,
@@ -304,6 +278,32 @@ async fn write_within<W: Writer>(
         bytes = &bytes[written..];
     }
     Ok(timeout(limit, writer.flush()).await.map_err(silent)??)
+}
+
+/// Appends `message` as a frame. An action that the host would not take is refused
+/// here, and a batch without actions takes its number.
+fn encode<M: Model>(
+    shared: &Shared<M>,
+    codec: Codec,
+    message: &ClientMessage<M>,
+    buffer: &mut Vec<u8>,
+) -> Result<(), ConnectionError> {
+    let start = buffer.len();
+    let detail = match framing::encode(codec, message, buffer) {
+        Ok(()) if buffer.len() - start <= limits::CLIENT_FRAME => return Ok(()),
+        Ok(()) => {
+            buffer.truncate(start);
+            format!("it is longer than {} bytes", limits::CLIENT_FRAME)
+        }
+        Err(error) => error.detail(),
+    };
+    let (ClientMessage::Action { number, .. } | ClientMessage::Batch { number, .. }) = message
+    else {
+        return Err(ConnectionError::Internal(detail));
+    };
+    let number = *number;
+    shared.lock().mirror.refuse_unsent(number, Refusal::Malformed { detail });
+    encode_own(codec, &ClientMessage::<M>::Batch { number, actions: Vec::new() }, buffer)
 }
 
 pub(super) async fn write_flushed<W: Writer>(

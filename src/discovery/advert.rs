@@ -51,7 +51,7 @@ impl Advert {
     /// As [`new`](Self::new).
     pub fn of<M: Model>(session: &str) -> Result<Self, ProtocolError> {
         Ok(Self {
-            session: checked_name(session)?.into(),
+            session: checked_name(session)?,
             session_id: None,
             protocol: PROTOCOL_VERSION,
             model: M::NAME.into(),
@@ -150,7 +150,7 @@ impl TxtRecord {
         let entry = |key: &str| txt.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
         key::ALL.iter().find_map(|key| entry(key))?;
         let value = |key| std::str::from_utf8(entry(key)?.1?).ok();
-        let name = |key| checked_name(value(key)?).ok().map(str::to_owned);
+        let name = |key| checked_name(value(key)?).ok();
         let number = |key| parse_decimal(value(key)?);
         let versions = || {
             Some(Versions {
@@ -204,7 +204,7 @@ pub(super) fn record_label(session: &str, host: &str, tag: u32) -> String {
 pub(super) fn name_from_label(label: &str) -> String {
     let plain = label.chars().filter(|character| is_plain(character.encode_utf8(&mut [0; 4])));
     let name: String = plain.take(limits::NAME as usize).collect();
-    checked_name(&name).unwrap_or("unnamed session").to_owned()
+    checked_name(&name).unwrap_or_else(|_| "unnamed session".into())
 }
 
 #[cfg(test)]
@@ -261,7 +261,8 @@ mod tests {
             id in proptest::option::of(any::<[u8; 16]>()),
         ) {
             let [protocol, model_version, participants, max_participants, revision] = numbers;
-            prop_assume!(is_plain(&session));
+            let session = checked_name(&session).unwrap_or_default();
+            prop_assume!((1..=50).contains(&session.chars().count()));
             let session_id = id.map(SessionId::new);
             let advert = Advert {
                 session: session.clone(),

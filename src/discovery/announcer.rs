@@ -106,7 +106,7 @@ impl DiscoveryServer {
     /// As [`update`](Self::update), and if `session` is not a valid name.
     pub fn rename(&self, session: &str) -> Result<(), DiscoveryError> {
         let session = checked_name(session).map_err(DiscoveryError::Name)?;
-        self.change(|advert| session.clone_into(&mut advert.session))
+        self.change(|advert| advert.session = session)
     }
 
     fn change(&self, edit: impl FnOnce(&mut Advert)) -> Result<(), DiscoveryError> {
@@ -201,5 +201,5 @@ fn host_name() -> String {
     let name = hostname::get().unwrap_or_default();
     let name = name.to_string_lossy();
     let name = name.split('.').next().unwrap_or_default();
-    checked_name(name).unwrap_or("unnamed machine").to_owned()
+    checked_name(name).unwrap_or_else(|_| "unnamed machine".into())
 }

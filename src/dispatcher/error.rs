@@ -83,7 +83,7 @@ pub enum DispatchError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {
-    /// A save was accepted and has failed, for this reason.
+    /// A save was accepted and has failed: what was not saved, and why.
     #[error("not saved: {0}")]
     NotSaved(String),
     /// The host has not answered this many of your actions, and may never have

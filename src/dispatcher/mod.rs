@@ -147,10 +147,12 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn resynchronise(&self) -> Result<(), DispatchError>;
 
     /// Leaves the session: sends pending actions, and releases your instruments. A host
-    /// ends the session for all. Returns when that is done or has failed. Cancel safe.
+    /// ends the session for all, and waits for a save that was accepted, however long
+    /// that takes; nothing waits for it if the dispatcher is dropped instead. Returns when
+    /// that is done or has failed. Cancel safe.
     ///
     /// # Errors
-    /// If something that was accepted is not kept.
+    /// If the last save failed.
     async fn close(&self) -> Result<(), CloseError>;
 }
 

@@ -5,7 +5,7 @@
 //! synchronised: to change the shared state it returns actions, which go through
 //! the same reducer as those of participants.
 
-use std::time::Duration;
+use std::{task::Poll, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,13 @@ pub trait Engine<M: Model>: Send + 'static {
     /// The time until [`advance`](Self::advance) must be called again; `None` while
     /// nothing moves. Valid until the next call of another method.
     fn pulse(&self) -> Option<Duration>;
+
+    /// Whether work that must end before the program does, such as a save, has ended; the
+    /// error says what failed of it last. While it is pending, [`pulse`](Self::pulse) must
+    /// be due.
+    fn poll_close(&self) -> Poll<Result<(), String>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// The engine of a model without effects: it does nothing.

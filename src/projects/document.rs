@@ -3,10 +3,12 @@
 //! It converts between state and bytes, and never touches a file.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{
     model::Model as _,
-    studio::{ProjectFailure, Studio, StudioState},
+    studio::{MAX_NAME, Name, ProjectFailure, Projects, Studio, StudioState},
+    util::text::cleaned,
 };
 
 /// The value of the field `format`.
@@ -14,6 +16,21 @@ const DOCUMENT_FORMAT: &str = "imbolc-net project";
 
 /// The value of the field `version`: the document changes with the model's state.
 const DOCUMENT_VERSION: u32 = Studio::VERSION;
+
+/// The oldest version that is read.
+const OLDEST_VERSION: u32 = 3;
+
+/// What makes the state of each version, from the oldest on, one of the next. Older
+/// projects must still open, so a new version does not compile without its step, which may
+/// have nothing to do.
+const STEPS: [fn(&mut Value); 1] = [lift_from_3];
+
+const _: () = assert!(OLDEST_VERSION as usize + STEPS.len() == DOCUMENT_VERSION as usize);
+
+/// Version 4 knows more of the projects on disk, which a project does not keep.
+fn lift_from_3(studio: &mut Value) {
+    studio["projects"] = json!(Projects::default());
+}
 
 /// Characters of a parser's error text that are kept.
 const MAX_DETAIL: usize = 200;
@@ -51,7 +68,8 @@ pub(super) fn encode_project(state: &StudioState) -> Result<Vec<u8>, ProjectFail
 /// Decodes a document.
 ///
 /// # Errors
-/// If it is not a project, has another version, ends early, or is damaged.
+/// If it is not a project, has a newer version or one before the first that was released,
+/// ends early, or is damaged.
 pub(super) fn decode_project(document: &[u8]) -> Result<StudioState, ProjectFailure> {
     let header: DocumentHeader = serde_json::from_slice(document).map_err(|error| {
         if ends_early(document, &error) {
@@ -63,13 +81,44 @@ pub(super) fn decode_project(document: &[u8]) -> Result<StudioState, ProjectFail
     if header.format != DOCUMENT_FORMAT {
         return Err(ProjectFailure::NotAProject);
     }
-    if header.version != DOCUMENT_VERSION {
-        let (found, expected) = (header.version, DOCUMENT_VERSION);
-        return Err(ProjectFailure::OtherVersion { found, expected });
+    let DocumentBody { studio } = match header.version {
+        DOCUMENT_VERSION => serde_json::from_slice(document).or_else(|error| {
+            // The error of the file as it is helps more.
+            lift(document, DOCUMENT_VERSION).map_err(|_| error)
+        }),
+        OLDEST_VERSION..DOCUMENT_VERSION => lift(document, header.version),
+        found => {
+            return Err(ProjectFailure::OtherVersion { found, expected: DOCUMENT_VERSION });
+        }
     }
-    let DocumentBody { studio } =
-        serde_json::from_slice(document).map_err(|error| damaged(&error))?;
+    .map_err(|error| damaged(&error))?;
     Ok(studio.at_rest())
+}
+
+/// Reads a document of an older version, or one with names that are not allowed.
+fn lift(document: &[u8], version: u32) -> serde_json::Result<DocumentBody> {
+    let mut document: Value = serde_json::from_slice(document)?;
+    if let Some(studio @ Value::Object(_)) = document.get_mut("studio") {
+        clean_texts(studio);
+        STEPS.iter().skip((version - OLDEST_VERSION) as usize).for_each(|step| step(studio));
+    }
+    serde_json::from_value(document)
+}
+
+/// Makes every text one that a [`Name`] may have. Other texts, such as those of choices, are
+/// so already.
+fn clean_texts(value: &mut Value) {
+    match value {
+        Value::String(text) if Name::new(text).is_err() => {
+            *text = cleaned(text, MAX_NAME);
+            if text.is_empty() {
+                *text = Name::default().to_string();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(clean_texts),
+        Value::Object(fields) => fields.values_mut().for_each(clean_texts),
+        _ => {}
+    }
 }
 
 /// Whether the parser failed because `document` is truncated.
@@ -95,7 +144,7 @@ mod tests {
         let beginning =
             format!(r#"{{"format":"imbolc-net project","version":{DOCUMENT_VERSION},"studio":"#);
         assert!(document.starts_with(beginning.as_bytes()));
-        assert_eq!(decode_project(&document), Ok(StudioState::starter()));
+        assert_eq!(decode_project(&document), Ok(StudioState::starter().at_rest()));
     }
 
     #[test]

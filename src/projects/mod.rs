@@ -1,30 +1,29 @@
 //! Projects on disk: an engine that saves and loads the session, and passes everything
 //! else to the engine that it wraps.
 //!
-//! A worker thread reads and writes the files, because an engine must never block.
 //! Permission to save or load is decided by the rules in `studio`.
 
 mod document;
+mod project_lock;
 mod store;
+mod worker;
 
 use std::{
-    io,
+    env, fs, io,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender, TryRecvError, channel},
-    },
-    thread::{self, JoinHandle},
+    sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
 pub use store::Store;
 
+use self::worker::{Job, ProjectWorker};
 use crate::{
-    model::{Engine, Metering},
+    model::{Engine, Metering, Model as _},
     studio::{
         NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, ProjectOutcome,
-        ProjectReport, Projects, Shelf, Studio, StudioEffect, StudioState,
+        Studio, StudioEffect, StudioState, UnsavedMark,
     },
     util::time::Timestamp,
 };
@@ -33,36 +32,27 @@ use crate::{
 /// noticeable.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How often a task that replaces the session is performed again because the session was
+/// edited meanwhile.
+const MAX_REPEATS: u32 = 8;
+
+/// The file in the directory of kept work that names what a program left at its end.
+const LEFT_BEHIND: &str = "left-behind";
+
 /// An [`Engine`] that saves and loads projects in a directory, and passes everything
 /// else to the engine that it wraps.
 ///
-/// Without a directory it passes project tasks on, too, and the inner engine reports
+/// Before the session is replaced, its unsaved work is kept in the directory `recovery`
+/// there. Without a directory it passes project tasks on, too, and the inner engine reports
 /// [`ProjectFailure::NoDirectory`].
 #[derive(Debug)]
 pub struct WithProjects<E> {
     inner: E,
     worker: Option<ProjectWorker>,
-    /// The task that the worker performs.
-    task: Option<ProjectAction>,
-}
-
-/// The thread that reads and writes files.
-#[derive(Debug)]
-struct ProjectWorker {
-    /// Dropped to end the thread.
-    jobs: Option<Sender<Job>>,
-    reports: Receiver<ProjectReport>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// A task with the data that it needs.
-#[derive(Debug)]
-struct Job {
-    task: ProjectAction,
-    /// The name of the open project.
-    current: Option<ProjectName>,
-    /// The state when the task was accepted.
-    state: StudioState,
+    /// The task that the worker performs, and how often it has done so before.
+    running: Option<(Job, u32)>,
+    /// What the last save did not save, and why.
+    failure: Option<String>,
 }
 
 impl<E> WithProjects<E> {
@@ -72,36 +62,116 @@ impl<E> WithProjects<E> {
     /// If the directory cannot be created, or a thread cannot be started.
     pub fn open(inner: E, directory: Option<PathBuf>) -> io::Result<Self> {
         let worker = directory.map(|directory| ProjectWorker::open(&directory)).transpose()?;
-        Ok(Self { inner, worker, task: None })
+        Ok(Self { inner, worker, running: None, failure: None })
     }
 }
 
-/// The projects in `directory`, as the initial value of
-/// [`StudioState::projects`](crate::studio::StudioState::projects). The directory is
-/// created if it does not exist.
+/// The platform's directory for a user's projects: on Linux `$XDG_DATA_HOME/imbolc/projects`,
+/// or `~/.local/share/imbolc/projects`. `None` if the environment does not say where the
+/// user's files are.
+#[must_use]
+pub fn default_directory() -> Option<PathBuf> {
+    let path = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = if cfg!(windows) {
+        path("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        path("HOME").map(|home| home.join("Library").join("Application Support"))
+    } else {
+        path("XDG_DATA_HOME").or_else(|| path("HOME").map(|home| home.join(".local").join("share")))
+    };
+    Some(data?.join("imbolc").join("projects"))
+}
+
+/// Lists what is in `directory` in the initial state of a session. The directory is created
+/// if it does not exist. If a program ended with unsaved work since the last call, the
+/// [notice](ProjectNotice::Kept) says so.
 ///
 /// # Errors
 /// If the directory cannot be created or read.
-pub fn known(directory: &Path) -> io::Result<Arc<Projects>> {
-    let known = Store::open(directory)?.list()?;
-    Ok(Arc::new(Projects { known, ..Projects::default() }))
+pub fn list_in(state: &mut StudioState, directory: &Path) -> io::Result<()> {
+    let store = Store::open(directory)?;
+    let projects = Arc::make_mut(&mut state.projects);
+    (projects.known, projects.recovered) = (store.list()?, store.list_recovered()?);
+    let left_behind = directory.join("recovery").join(LEFT_BEHIND);
+    if let Ok(name) = fs::read_to_string(&left_behind) {
+        fs::remove_file(&left_behind)?;
+        let name = ProjectName::new(&name).ok().filter(|name| projects.recovered.contains(name));
+        projects.notice = name.map_or(ProjectNotice::Nothing, ProjectNotice::Kept);
+    }
+    Ok(())
+}
+
+/// Keeps the unsaved work in `state`, if there is any, for a program that must end without
+/// asking. It returns the name of what was kept; the next program that uses `directory`
+/// says so. It blocks, and needs no running session.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn keep_unsaved(
+    directory: &Path,
+    state: &StudioState,
+) -> Result<Option<ProjectName>, ProjectFailure> {
+    let store = Store::open(directory)?;
+    let kept = keep(&store, state)?;
+    if let Some(name) = &kept {
+        fs::write(directory.join("recovery").join(LEFT_BEHIND), name.as_str())?;
+    }
+    Ok(kept)
+}
+
+/// Keeps the unsaved work in `state`, if there is any.
+fn keep(store: &Store, state: &StudioState) -> Result<Option<ProjectName>, ProjectFailure> {
+    if !UnsavedMark::default().is_unsaved(state) {
+        return Ok(None);
+    }
+    let project = state.projects.current.as_ref().map(ProjectName::as_str);
+    store.recovery()?.keep(project.unwrap_or(state.session.name.as_str()), state).map(Some)
+}
+
+impl<E> WithProjects<E> {
+    /// Performs the task that the state's notice announces.
+    fn begin(&mut self, state: &StudioState, repeats: u32) {
+        if let (Some(worker), ProjectNotice::Working(task)) = (&self.worker, &state.projects.notice)
+        {
+            let job = Job { task: task.clone(), state: state.clone() };
+            worker.begin(job.clone());
+            self.running = Some((job, repeats));
+        }
+    }
 }
 
 impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
         match (&self.worker, effect) {
-            (Some(worker), StudioEffect::Project) => self.task = worker.begin(state),
+            (Some(_), StudioEffect::Project) => self.begin(state, 0),
             _ => self.inner.perform(now, state, effect),
         }
     }
 
     fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
         let mut actions = self.inner.advance(now, state);
-        if let (Some(worker), Some(task)) = (&self.worker, &self.task)
-            && let Some(report) = worker.report(task)
+        if let (Some(worker), Some((job, repeats))) = (&self.worker, &self.running)
+            && let Some(report) = worker.report(&job.task)
         {
+            let replaces = matches!(report.outcome, ProjectOutcome::Loaded(..));
+            let edited = || Studio::diff(&job.state.at_rest(), &state.at_rest()).is_some();
+            if replaces && *repeats < MAX_REPEATS && edited() {
+                // Otherwise the edits since would be lost.
+                let repeats = repeats + 1;
+                self.begin(state, repeats);
+                return actions;
+            }
+            match (&report.outcome, unsaved_target(job)) {
+                (ProjectOutcome::Failed(why), Some(what)) => {
+                    self.failure = Some(format!("{what}: {why}"));
+                }
+                (ProjectOutcome::Loaded(..), _) | (ProjectOutcome::Done(_), Some(_)) => {
+                    self.failure = None;
+                }
+                _ => {}
+            }
             actions.push(NetworkAction::ProjectReport(report));
-            self.task = None;
+            self.running = None;
         }
         actions
     }
@@ -111,102 +181,26 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
     }
 
     fn pulse(&self) -> Option<Duration> {
-        let waiting = self.task.as_ref().map(|_| POLL_INTERVAL);
+        let waiting = self.running.as_ref().map(|_| POLL_INTERVAL);
         [self.inner.pulse(), waiting].into_iter().flatten().min()
     }
-}
 
-impl ProjectWorker {
-    fn open(directory: &Path) -> io::Result<Self> {
-        let store = Store::open(directory)?;
-        let (jobs, job_queue) = channel::<Job>();
-        let (done, reports) = channel();
-        let work = move || {
-            for job in job_queue {
-                // The engine may be dropped already.
-                let _ = done.send(job.run(&store));
-            }
-        };
-        let thread = thread::Builder::new().name("imbolc-projects".into()).spawn(work)?;
-        Ok(Self { jobs: Some(jobs), reports, thread: Some(thread) })
-    }
-
-    /// Starts the task that the state's notice announces, and returns it.
-    fn begin(&self, state: &StudioState) -> Option<ProjectAction> {
-        let ProjectNotice::Working(task) = &state.projects.notice else { return None };
-        let job = Job {
-            task: task.clone(),
-            current: state.projects.current.clone(),
-            state: state.clone(),
-        };
-        // If the thread has ended, `report` returns an error.
-        if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(job);
-        }
-        Some(task.clone())
-    }
-
-    /// The result of `task`, if it has ended.
-    fn report(&self, task: &ProjectAction) -> Option<ProjectReport> {
-        match self.reports.try_recv() {
-            Ok(report) => Some(report),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => {
-                let detail = "the thread that reads and writes files has ended".into();
-                let outcome = ProjectOutcome::Failed(ProjectFailure::Disk { detail });
-                Some(ProjectReport { task: task.clone(), outcome })
-            }
+    fn poll_close(&self) -> Poll<Result<(), String>> {
+        match (&self.running, &self.failure) {
+            (Some(_), _) => Poll::Pending,
+            (None, Some(failure)) => Poll::Ready(Err(failure.clone())),
+            (None, None) => self.inner.poll_close(),
         }
     }
 }
 
-impl Drop for ProjectWorker {
-    /// Waits for the running task, so that a save is not lost when the program ends.
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // The panic hook has reported a panic of the thread already.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Job {
-    fn run(self, store: &Store) -> ProjectReport {
-        let outcome = self.try_run(store).unwrap_or_else(ProjectOutcome::Failed);
-        ProjectReport { task: self.task, outcome }
-    }
-
-    fn try_run(&self, store: &Store) -> Result<ProjectOutcome, ProjectFailure> {
-        // The rules refuse these tasks if no project is open.
-        let current = || self.current.as_ref().ok_or(ProjectFailure::Missing);
-        let mut open = self.current.as_ref();
-        let mut loaded = None;
-        match &self.task {
-            ProjectAction::New | ProjectAction::List => {}
-            ProjectAction::Save => store.save(current()?, &self.state)?,
-            ProjectAction::SaveAs(name) => {
-                store.save(name, &self.state)?;
-                open = Some(name);
-            }
-            ProjectAction::Load(name) => {
-                loaded = Some(store.load(name)?);
-                open = Some(name);
-            }
-            ProjectAction::CreateCheckpoint(name) => {
-                store.checkpoints(current()?)?.save(name, &self.state)?;
-            }
-            ProjectAction::RestoreCheckpoint(name) => {
-                loaded = Some(store.checkpoints(current()?)?.load(name)?);
-            }
-            ProjectAction::DeleteCheckpoint(name) => store.checkpoints(current()?)?.delete(name)?,
-        }
-        let known = store.list()?;
-        let checkpoints = open.map(|name| store.list_checkpoints(name)).transpose()?;
-        let on_disk = Shelf { known, checkpoints: checkpoints.unwrap_or_default() };
-        Ok(match loaded {
-            Some(state) => ProjectOutcome::Loaded(on_disk, Arc::new(state)),
-            None => ProjectOutcome::Done(on_disk),
-        })
+/// What was not saved.
+fn unsaved_target(job: &Job) -> Option<String> {
+    let current = job.state.projects.current.as_ref();
+    match &job.task {
+        ProjectAction::SaveAs(name) => Some(name.to_string()),
+        ProjectAction::Save => current.map(ProjectName::to_string),
+        ProjectAction::CreateCheckpoint(name) => Some(format!("checkpoint {name}")),
+        _ => None,
     }
 }

@@ -1,9 +1,10 @@
 //! The dispatcher of a host: a session in this process, served over the network.
 //! Combines [`InProcess`] with [`NetServer`], and holds no rule of its own.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -21,6 +22,9 @@ use crate::{
     transport::Listener,
     util::time::Timestamp,
 };
+
+/// How often the engine is advanced while a save is waited for.
+const CLOSING_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The options of a host.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +64,7 @@ impl<M: Model> HostDispatcher<M> {
         options: HostOptions,
     ) -> Result<Self, OpenError> {
         let setup = Setup {
-            host: checked_name(name).map_err(OpenError::Name)?.into(),
+            host: checked_name(name).map_err(OpenError::Name)?,
             model,
             engine: Box::new(engine),
             config: options.session,
@@ -106,6 +110,17 @@ impl<M: Model> Dispatcher<M> for HostDispatcher<M> {
     async fn close(&self) -> Result<(), CloseError> {
         self.in_process.close();
         self.server.shut_down().await;
-        Ok(())
+        // The server's timers have ended with it.
+        let authority = self.in_process.authority();
+        let timers = async {
+            loop {
+                authority.poll_timers();
+                sleep(CLOSING_INTERVAL).await;
+            }
+        };
+        tokio::select! {
+            settled = self.in_process.settle() => settled,
+            () = timers => Ok(()),
+        }
     }
 }

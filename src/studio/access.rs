@@ -118,7 +118,8 @@ const fn project_access(action: &ProjectAction) -> Access {
         | ProjectAction::List
         | ProjectAction::CreateCheckpoint(_)
         | ProjectAction::RestoreCheckpoint(_)
-        | ProjectAction::DeleteCheckpoint(_) => Access::Privilege,
+        | ProjectAction::DeleteCheckpoint(_)
+        | ProjectAction::Recover(_) => Access::Privilege,
     }
 }
 

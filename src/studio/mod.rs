@@ -6,7 +6,8 @@
 //!
 //! - `silent_engine` and `client_state` use everything below;
 //! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
-//!   `access`, `lookup`, `patch`, `reversible`, `state_digest`;
+//!   `access`, `lookup`, `patch`, `reversible`, `description`, `state_digest`,
+//!   `unsaved_mark`, `starter`;
 //! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
 //!   `instrument`, then `source` and `effect`, then `plugin`;
 //! - `project`, `globals`, and lowest `common`.
@@ -18,6 +19,7 @@ mod arrangement;
 mod automation;
 mod client_state;
 mod common;
+mod description;
 mod drums;
 mod effect;
 mod globals;
@@ -34,8 +36,10 @@ mod reducer;
 mod reversible;
 mod silent_engine;
 mod source;
+mod starter;
 mod state_digest;
 mod studio_state;
+mod unsaved_mark;
 
 pub use self::{
     arrangement::{
@@ -56,8 +60,8 @@ pub use self::{
             MAX_CLIPS_IN_ALL, MAX_DEFINITIONS, MAX_INSTRUMENTS, MAX_LANES, MAX_LAYER_GROUPS,
             MAX_MAPPINGS, MAX_NAME, MAX_NOTES, MAX_NOTES_IN_ALL, MAX_PARAMETERS,
             MAX_PARAMETERS_IN_ALL, MAX_PASTED, MAX_PATTERNS, MAX_PATTERNS_IN_ALL, MAX_PLACEMENTS,
-            MAX_PLACEMENTS_IN_ALL, MAX_POINTS, MAX_POINTS_IN_ALL, MAX_SLICES, MAX_SLOTS,
-            MAX_STATE_BYTES, MAX_STEPS_IN_ALL, MAX_STEPS_PASTED, MAX_TOUCHED,
+            MAX_PLACEMENTS_IN_ALL, MAX_POINTS, MAX_POINTS_IN_ALL, MAX_RECOVERED, MAX_SLICES,
+            MAX_SLOTS, MAX_STATE_BYTES, MAX_STEPS_IN_ALL, MAX_STEPS_PASTED, MAX_TOUCHED,
         },
         content::{BadContentHash, Content, ContentHash},
         filter::{
@@ -148,6 +152,7 @@ pub use self::{
         TomParameter, TomSetting, Wave, Wavetable, WavetableParameter, WavetableSetting,
     },
     studio_state::StudioState,
+    unsaved_mark::UnsavedMark,
 };
 use crate::{
     model::{
@@ -163,7 +168,7 @@ pub struct Studio;
 
 impl Model for Studio {
     const NAME: &'static str = "imbolc-studio";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     type State = StudioState;
     type Action = NetworkAction;
@@ -214,6 +219,10 @@ impl Model for Studio {
 
     fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool {
         reversible::continues(previous, next)
+    }
+
+    fn describe(state: &StudioState, action: &NetworkAction) -> String {
+        description::describe(state, action)
     }
 
     fn diff_reversible(from: &StudioState, to: &StudioState) -> Vec<ReversibleChange<StudioPatch>> {

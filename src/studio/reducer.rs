@@ -18,7 +18,6 @@ use crate::{
         instrument::{InstrumentAction, InstrumentSetting},
         mixer::{BusSetting, MasterSetting, MixerSetting},
         network_action::NetworkAction,
-        project::ProjectAction,
         project_report::{ProjectOutcome, ProjectReport},
         studio_state::StudioState,
     },
@@ -48,7 +47,10 @@ impl StudioState {
                 target.check(self)?;
                 self.automation.reduce(*target, action)?;
             }
-            NetworkAction::Project(action) => return self.reduce_project(action),
+            NetworkAction::Project(action) => {
+                Arc::make_mut(&mut self.projects).reduce(action)?;
+                return Ok(vec![StudioEffect::Project]);
+            }
             NetworkAction::ProjectReport(report) => return Ok(self.reduce_report(report)),
             NetworkAction::Drums(id, action) => self.reduce_drums(*id, action)?,
             NetworkAction::Adjust(device, parameter, by) => {
@@ -117,14 +119,6 @@ impl StudioState {
             _ => {}
         }
         Ok(())
-    }
-
-    fn reduce_project(&mut self, action: &ProjectAction) -> Result<Vec<StudioEffect>, Invalid> {
-        Arc::make_mut(&mut self.projects).reduce(action)?;
-        if let ProjectAction::New = action {
-            return Ok(self.replace(&Self::starter()));
-        }
-        Ok(vec![StudioEffect::Project])
     }
 
     fn reduce_report(&mut self, report: &ProjectReport) -> Vec<StudioEffect> {

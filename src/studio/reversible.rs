@@ -10,22 +10,25 @@ use std::{
 };
 
 use super::{
-    arrangement::{Arrangement, Clip, ClipChange, PlacementAction, PlacementChange},
+    arrangement::{
+        Arrangement, Clip, ClipAction, ClipChange, ClipSetting, PlacementAction, PlacementChange,
+    },
     automation::{Lane, LaneChange, Target},
     common::{
+        automated::Automated as _,
         ids::ParameterId,
         settings::{ParamPath, PathStep, Settings},
     },
-    drums::{DrumAction, DrumChange, DrumMachine, DrumSetting, PatternSetting},
+    drums::{DrumAction, DrumChange, DrumMachine, DrumSetting, Pad, PatternSetting},
     effect::{EffectSetting, chain::ChainSetting},
     globals::{playback::Transport, session_settings::SessionState},
     instrument::{Instrument, InstrumentAction, InstrumentSetting, keys::Keys},
-    mixer::{BusSetting, MasterSetting, Mixer, MixerSetting},
+    mixer::{Bus, BusSetting, Master, MasterSetting, Mixer, MixerSetting, layer_group::LayerGroup},
     network_action::NetworkAction,
     patch::{StudioChange, StudioPatch, diff_arrangement},
     piano_roll::{PianoRollAction, Track, TrackChange},
     plugin::{LoadedSetting, device::Device, registry::Registry},
-    project::{ProjectAction, Projects},
+    project::Projects,
     project_report::{ProjectOutcome, ProjectReport},
     source::SourceSetting,
     studio_state::StudioState,
@@ -55,8 +58,7 @@ pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
         | NetworkAction::Session(_)
         | NetworkAction::Mixer(_) => UndoPolicy::Step,
         // Nothing that an undo could restore survives a replaced studio.
-        NetworkAction::Project(ProjectAction::New)
-        | NetworkAction::ProjectReport(ProjectReport {
+        NetworkAction::ProjectReport(ProjectReport {
             outcome: ProjectOutcome::Loaded(..), ..
         }) => UndoPolicy::Barrier,
         NetworkAction::Instrument(
@@ -71,29 +73,30 @@ pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
     }
 }
 
-/// Whether both set the same parameter, as in a sweep.
+/// Whether both turn the same knob, as in a sweep.
 pub(super) fn continues(previous: &NetworkAction, next: &NetworkAction) -> bool {
-    match (swept(previous), swept(next)) {
+    match (knob(previous), knob(next)) {
         (Some(previous), Some(next)) => previous == next,
         _ => false,
     }
 }
 
-/// The path of what an action sweeps: a parameter, or the velocity or length of
-/// a note.
-fn swept(action: &NetworkAction) -> Option<ParamPath> {
+/// The path of the quantity that an action sets. `None` for everything that adds,
+/// deletes, replaces, switches or reorders: each of those is a step of its own.
+fn knob(action: &NetworkAction) -> Option<ParamPath> {
     let change = match action {
-        NetworkAction::Instrument(_, InstrumentAction::Set(InstrumentSetting::Chain(setting)))
-        | NetworkAction::Mixer(
-            MixerSetting::Bus(_, BusSetting::Chain(setting))
-            | MixerSetting::Master(MasterSetting::Chain(setting)),
-        ) if setting.is_structural() => return None,
-        NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
+        NetworkAction::Instrument(id, InstrumentAction::Set(setting))
+            if Instrument::is_knob(setting) =>
+        {
             StudioChange::Instrument(*id, setting.clone())
         }
-        NetworkAction::Session(setting) => StudioChange::Session(setting.clone()),
-        NetworkAction::Mixer(setting) => StudioChange::Mixer(setting.clone()),
-        NetworkAction::Drums(id, DrumAction::Set(setting)) => {
+        NetworkAction::Session(setting) if SessionState::is_knob(setting) => {
+            StudioChange::Session(setting.clone())
+        }
+        NetworkAction::Mixer(setting) if is_mixer_knob(setting) => {
+            StudioChange::Mixer(setting.clone())
+        }
+        NetworkAction::Drums(id, DrumAction::Set(setting)) if is_drum_knob(setting) => {
             StudioChange::Drums(*id, DrumChange::Set(setting.clone()))
         }
         NetworkAction::Drums(id, DrumAction::Step(pattern, pad, step, _)) => {
@@ -111,9 +114,38 @@ fn swept(action: &NetworkAction) -> Option<ParamPath> {
             id,
             PlacementAction::Move(placement, _) | PlacementAction::Resize(placement, _),
         ) => StudioChange::Placement(*id, PlacementChange::Remove(*placement)),
+        NetworkAction::Clip(id, ClipAction::Resize(clip, length)) => {
+            StudioChange::Clip(*id, *clip, ClipChange::Set(ClipSetting::Length(*length)))
+        }
         _ => return None,
     };
     Some(path_of_change(&change))
+}
+
+fn is_mixer_knob(setting: &MixerSetting) -> bool {
+    match setting {
+        MixerSetting::Bus(_, setting) => Bus::is_knob(setting),
+        MixerSetting::Master(setting) => Master::is_knob(setting),
+        MixerSetting::LayerGroup(_, setting) => LayerGroup::is_knob(setting),
+        MixerSetting::AddBus(..)
+        | MixerSetting::DeleteBus(_)
+        | MixerSetting::AddLayerGroup(..)
+        | MixerSetting::DeleteLayerGroup(_) => false,
+    }
+}
+
+fn is_drum_knob(setting: &DrumSetting) -> bool {
+    match setting {
+        DrumSetting::Swing(_) => true,
+        DrumSetting::Pad(_, setting) => Pad::is_knob(setting),
+        DrumSetting::Chopper(_)
+        | DrumSetting::AddPattern(_)
+        | DrumSetting::DeletePattern(_)
+        | DrumSetting::Pattern(..)
+        | DrumSetting::Current(_)
+        | DrumSetting::Chain(_)
+        | DrumSetting::Chained(_) => false,
+    }
 }
 
 /// A change of this parameter.

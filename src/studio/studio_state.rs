@@ -60,22 +60,6 @@ pub struct StudioState {
 }
 
 impl StudioState {
-    /// A new session with a bass, a lead and a pad, ready to be played.
-    #[must_use]
-    pub fn starter() -> Self {
-        let mut state = Self::default();
-        let band = [
-            ("Bass", SourceKind::Oscillator),
-            ("Lead", SourceKind::Fm),
-            ("Pad", SourceKind::Oscillator),
-        ];
-        for (id, (name, source)) in (1..).zip(band) {
-            let added = state.add_instrument(InstrumentId(id), &Name::given(name), source);
-            debug_assert!(added.is_ok(), "there is room for three in an empty studio");
-        }
-        state
-    }
-
     /// The piece as a project stores it: no held keys, transport stopped, without
     /// the list of projects.
     #[must_use]

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The actions in an order in which each one is valid.
-const ACTIONS: &[&str] = &[
+pub const ACTIONS: &[&str] = &[
     // Parts that others refer to.
     r#"{"Registry":{"AddPlugin":[4,{"name":"Synth","parameters":[{"name":"Cutoff","min":0.0,"max":1.0,"default":0.5}]}]}}"#,
     r#"{"Registry":{"AddSynthDef":[1,{"name":"drone","parameters":[]}]}}"#,
@@ -216,13 +216,14 @@ const ACTIONS: &[&str] = &[
     r#"{"Project":{"RestoreCheckpoint":"before the bridge"}}"#,
     r#"{"Project":{"DeleteCheckpoint":"before the bridge"}}"#,
     r#"{"Project":"List"}"#,
+    // What the restored checkpoint replaced.
+    r#"{"Project":{"Recover":"0001 Song"}}"#,
     r#"{"Project":"New"}"#,
     r#"{"Project":{"Load":"Song"}}"#,
 ];
 
 /// An action that only the engine may send.
-const REPORT: &str =
-    r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[]}}}}"#;
+const REPORT: &str = r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[],"saved":null,"recovered":[]}}}}"#;
 
 /// Names the variants of each family in an exhaustive match, so that a missing variant does not
 /// compile.
@@ -267,6 +268,7 @@ families! {
     Target { Instrument, Pad, Drums, Hosted, Bus, LayerGroup, Master, Session, }
     ProjectAction {
         New, Save, SaveAs, Load, List, CreateCheckpoint, RestoreCheckpoint, DeleteCheckpoint,
+        Recover,
     }
     DrumAction { Set, Step, Euclid, ClearRegion, Paste, Chop, AssignSlices, }
     DrumSetting {
@@ -376,12 +378,12 @@ fn families(action: &NetworkAction) -> Vec<&dyn Family> {
     families
 }
 
-fn read(json: &str) -> NetworkAction {
+pub fn read(json: &str) -> NetworkAction {
     serde_json::from_str(json).unwrap_or_else(|e| panic!("{e} in {json}"))
 }
 
 /// An action for each kind of source and of effect.
-fn every_kind() -> impl Iterator<Item = NetworkAction> {
+pub fn every_kind() -> impl Iterator<Item = NetworkAction> {
     let set = |setting| NetworkAction::Instrument(PAD, InstrumentAction::Set(setting));
     let sources = SourceKind::ALL.iter().map(move |kind| {
         let setting = SourceSetting::Kind(*kind);

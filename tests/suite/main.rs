@@ -22,6 +22,7 @@ mod fixture;
 mod harness;
 mod ledger;
 mod load;
+mod old_projects;
 mod options;
 mod other_model;
 mod processes;

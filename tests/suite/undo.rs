@@ -1,5 +1,8 @@
 //! Undo reverts a participant's own last step only, on the authority and a mirror.
 
+mod continuation;
+mod wording;
+
 use std::time::Duration;
 
 use imbolc_net::{

@@ -6,6 +6,7 @@
 mod join_address;
 mod keyboard;
 mod layout;
+mod question;
 
 use std::{fmt, sync::Arc, time::Instant};
 
@@ -14,6 +15,7 @@ use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     dispatcher::{DispatchError, Status},
     model::{DirtyFlags, InstrumentId, Metering},
+    protocol::Refusal,
     studio::{
         self, Action, ClientState, Layer, LayerAction, NavigationAction, SelectionAction,
         TransportAction,
@@ -24,14 +26,14 @@ use ratatui::Frame;
 
 pub(crate) use self::layout::bar_beat_tick;
 
-use self::{join_address::JoinAddress, keyboard::Keyboard};
+use self::{join_address::JoinAddress, keyboard::Keyboard, question::Question};
 use crate::{
     describe,
     intent::Intent,
     messages::{MessageLog, Tone},
     palette::{Palette, PaletteOutcome},
     pane::{self, KeyHelp, Pane},
-    view::View,
+    view::{UnsavedWork, View},
 };
 
 /// The keys that work in every pane.
@@ -72,8 +74,9 @@ pub struct App {
     /// The index of the first key that the help shows.
     help_from: u16,
     stale: bool,
-    /// Whether the last key asked to quit and a confirmation is pending.
-    confirm_quit: bool,
+    /// What waits for a confirmation.
+    question: Option<Question>,
+    unsaved: UnsavedWork,
     quit_requested: bool,
 }
 
@@ -129,6 +132,10 @@ impl App {
             let select = SelectionAction::Instrument(id);
             client.handle(studio::LocalAction::Selection(select), &state.model);
         }
+        let mut messages = MessageLog::new(Arc::clone(&state));
+        if let Some(kept) = describe::kept_work(&state.model) {
+            messages.push(Tone::Good, kept);
+        }
         let panes = pane::all_panes().into_iter();
         Self {
             client,
@@ -141,14 +148,15 @@ impl App {
                 })
                 .collect(),
             palette: Palette::default(),
-            messages: MessageLog::new(state),
+            messages,
             keyboard: Keyboard::default(),
             join_address: JoinAddress::default(),
             last_metering: None,
             changed_at: Instant::now(),
             help_from: 0,
             stale: true,
-            confirm_quit: false,
+            question: None,
+            unsaved: UnsavedWork::default(),
             quit_requested: false,
             studio,
         }
@@ -194,41 +202,45 @@ impl App {
             return;
         }
         self.mark_changed();
-        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            self.quit_requested = true;
-            return;
-        }
         let state = self.studio.state();
         self.client.follow(&state.model);
-        let confirm_quit = std::mem::take(&mut self.confirm_quit);
+        let question = self.question.take();
+        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
+            if matches!(self.client.layers().last(), Some(Layer::Command | Layer::Help)) {
+                self.local(LayerAction::Pop);
+            }
+            return self.request(Intent::Quit, question);
+        }
         match self.client.layers().last() {
-            Some(Layer::Command) => self.type_command(key),
+            Some(Layer::Command) => self.type_command(key, question),
             Some(Layer::Help) => self.read_help(key),
             Some(Layer::Keyboard) => self.play_note(key),
-            _ => match self.translate(key) {
-                Some(Intent::Quit) if confirm_quit => self.quit_requested = true,
-                Some(intent) => self.perform(intent),
-                None => {}
+            _ => match (question, key.code) {
+                (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
+                (question, _) => match self.translate(key) {
+                    Some(open @ Intent::OpenPalette(_)) => {
+                        // The same command may be entered again.
+                        self.question = question;
+                        self.perform(open);
+                    }
+                    Some(intent) => self.request(intent, question),
+                    None => {}
+                },
             },
         }
     }
 
-    /// Quits. If this would end the session for other participants, it asks for a
-    /// second `q` first.
-    fn quit(&mut self) {
-        let others = match self.studio.status() {
-            Status::Hosting { .. } => {
-                self.studio.state().roster.participants.len().saturating_sub(1)
-            }
-            _ => 0,
-        };
-        let people = match others {
-            0 => return self.quit_requested = true,
-            1 => "1 person is".into(),
-            others => format!("{others} people are"),
-        };
-        self.confirm_quit = true;
-        self.messages.push(Tone::Bad, format!("{people} in your session: q again to end it"));
+    /// Performs an intent. If it loses something for good, it asks first, unless
+    /// `question` has asked already.
+    fn request(&mut self, intent: Intent, question: Option<Question>) {
+        let asked = question.is_some_and(|question| question.intent == intent);
+        if !asked {
+            let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
+            self.question = Question::before(&intent, &view);
+        }
+        if self.question.is_none() {
+            self.perform(intent);
+        }
     }
 
     fn read_help(&mut self, key: KeyEvent) {
@@ -247,7 +259,7 @@ impl App {
     /// Releases the notes whose time is over.
     pub fn tick(&mut self, now: Instant) {
         for action in self.keyboard.release_expired(now) {
-            self.dispatch(&action);
+            self.perform(action.into());
         }
     }
 
@@ -263,8 +275,10 @@ impl App {
         }
         let state = self.studio.state();
         let anybody_away = state.roster.participants.keys().any(|id| state.roster.is_away(*id));
-        let reconnecting = matches!(self.studio.status(), Status::Reconnecting { .. });
-        if anybody_away || reconnecting || self.keyboard.is_sounding() {
+        // A client counts the seconds of a silence, and of its place after that.
+        let is_client =
+            matches!(self.studio.status(), Status::Connected { .. } | Status::Reconnecting { .. });
+        if anybody_away || is_client || self.keyboard.is_sounding() {
             Pace::Slow
         } else {
             Pace::Rest
@@ -279,7 +293,7 @@ impl App {
 
     /// Draws a frame.
     pub fn draw(&mut self, frame: &mut Frame) {
-        let view = View::new(&*self.studio, &self.client, &self.messages);
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
         self.last_metering = Some(view.metering);
         let join_address = match view.status {
             Status::Hosting { address: Some(address) } => {
@@ -300,6 +314,7 @@ impl App {
                 at: at.unwrap_or_default(),
                 pane: &*shown.pane,
                 palette: &self.palette,
+                question: self.question.as_ref(),
                 join_address,
                 help_from: self.help_from,
             };
@@ -313,16 +328,14 @@ impl App {
         self.changed_at = Instant::now();
     }
 
-    fn type_command(&mut self, key: KeyEvent) {
-        let view = View::new(&*self.studio, &self.client, &self.messages);
+    fn type_command(&mut self, key: KeyEvent, question: Option<Question>) {
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
         match self.palette.handle_key(key, &view) {
-            PaletteOutcome::Editing => {}
+            PaletteOutcome::Editing => self.question = question,
             PaletteOutcome::Cancelled => self.local(LayerAction::Pop),
-            PaletteOutcome::Run(intents) => {
+            PaletteOutcome::Run(intent) => {
                 self.local(LayerAction::Pop);
-                for intent in intents {
-                    self.perform(intent);
-                }
+                self.request(intent, question);
             }
         }
     }
@@ -333,7 +346,7 @@ impl App {
             (KeyCode::Esc, _) | (_, None) => self.local(LayerAction::Pop),
             (code, Some(id)) => {
                 if let Some(action) = self.keyboard.press(code, id, Instant::now()) {
-                    self.dispatch(&action);
+                    self.perform(action.into());
                 }
             }
         }
@@ -341,7 +354,7 @@ impl App {
 
     /// What a key means: in the pane, or else in every pane.
     fn translate(&mut self, key: KeyEvent) -> Option<Intent> {
-        let view = View::new(&*self.studio, &self.client, &self.messages);
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
         if let Some(shown) = self.panes.iter_mut().find(|shown| shown.which == view.client.pane()) {
             shown.refresh(&view);
             if let Some(intent) = shown.pane.handle_key(key, &view) {
@@ -367,7 +380,7 @@ impl App {
             KeyCode::Char('U') => Intent::Redo,
             KeyCode::Char('c') => {
                 let (id, _) = view.selected()?;
-                if view.is_mine(id) { Intent::Release(id) } else { Intent::Claim(id) }
+                if view.is_mine(id) { Intent::Release(vec![id]) } else { Intent::Claim(vec![id]) }
             }
             KeyCode::Char('P') if view.is_privileged() => Intent::ReleasePrivilege,
             KeyCode::Char('P') => Intent::RequestPrivilege,
@@ -386,18 +399,36 @@ impl App {
         Some(self.panes[(at + steps) % self.panes.len()].which)
     }
 
+    /// Performs an intent. The actions of one intent are one step.
     fn perform(&mut self, intent: Intent) {
+        let mut actions = Vec::new();
+        self.carry_out(intent, &mut actions);
+        let Some(last) = actions.last().cloned() else { return };
+        let done = match actions.len() {
+            1 => self.studio.dispatch(last),
+            _ => self.studio.dispatch_all(actions.clone()),
+        };
+        if let Err(why) = done {
+            self.reject(&actions, &why);
+        }
+    }
+
+    /// Does what an intent asks for, and collects its actions on the shared state.
+    fn carry_out(&mut self, intent: Intent, actions: &mut Vec<studio::NetworkAction>) {
         let studio = Arc::clone(&self.studio);
         let done = match intent {
             Intent::Nothing => Ok(()),
-            Intent::Do(action) => return self.act(action),
+            Intent::Do(Action::Network(action)) => return actions.push(action),
+            Intent::Do(Action::Local(action)) => {
+                return actions.extend(self.client.handle(action, &studio.state().model));
+            }
             Intent::Each(intents) => {
-                return intents.into_iter().for_each(|intent| self.perform(intent));
+                return intents.into_iter().for_each(|intent| self.carry_out(intent, actions));
             }
             Intent::Undo => studio.undo(),
             Intent::Redo => studio.redo(),
-            Intent::Claim(id) => studio.request_ownership(&[id]),
-            Intent::Release(id) => studio.release_ownership(&[id]),
+            Intent::Claim(ids) => studio.request_ownership(&ids),
+            Intent::Release(ids) => studio.release_ownership(&ids),
             Intent::RequestPrivilege => studio.request_privilege(),
             Intent::ReleasePrivilege => studio.release_privilege(),
             Intent::Resynchronise => studio.resynchronise(),
@@ -406,38 +437,29 @@ impl App {
                 return self.local(LayerAction::Push(Layer::Command));
             }
             Intent::ShowError(why) => return self.messages.push(Tone::Bad, why),
-            Intent::Quit => return self.quit(),
+            Intent::Quit => return self.quit_requested = true,
         };
-        self.report(done);
-    }
-
-    fn act(&mut self, action: Action) {
-        match action {
-            Action::Network(action) => self.dispatch(&action),
-            Action::Local(action) => {
-                let state = self.studio.state();
-                if let Some(action) = self.client.handle(action, &state.model) {
-                    self.dispatch(&action);
-                }
-            }
-        }
-    }
-
-    fn local(&mut self, action: LayerAction) {
-        self.act(Action::from(action));
-    }
-
-    fn dispatch(&mut self, action: &studio::NetworkAction) {
-        if let Err(why) = self.studio.dispatch(action.clone()) {
-            let what = describe::action_text(&self.studio.state().model, action);
-            self.messages.push(Tone::Bad, format!("{why} (rejected: {what})"));
-        }
-    }
-
-    fn report(&mut self, done: Result<(), DispatchError>) {
         if let Err(why) = done {
             self.messages.push(Tone::Bad, why.to_string());
         }
+    }
+
+    /// Says why actions were not performed.
+    fn reject(&mut self, actions: &[studio::NetworkAction], why: &DispatchError) {
+        let (at, why) = match why {
+            DispatchError::Refused(Refusal::InBatch { index, reason, .. }) => {
+                (usize::try_from(*index).unwrap_or_default(), reason.to_string())
+            }
+            why => (0, why.to_string()),
+        };
+        let state = self.studio.state();
+        let what = actions.get(at).map(|action| describe::action_text(&state.model, action));
+        let what = what.unwrap_or_default();
+        self.messages.push(Tone::Bad, format!("{why} (rejected: {what})"));
+    }
+
+    fn local(&mut self, action: LayerAction) {
+        self.perform(Action::from(action).into());
     }
 }
 

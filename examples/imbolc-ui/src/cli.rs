@@ -66,7 +66,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     pub interface: Option<String>,
 
-    /// Directory of the projects; created if it does not exist
+    /// Directory of the projects, instead of the one in your data directory
     #[arg(long, value_name = "DIR")]
     pub project_dir: Option<PathBuf>,
 

@@ -139,11 +139,22 @@ pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<Str
         return None;
     }
     match new {
-        ProjectNotice::Nothing | ProjectNotice::Working(_) => None,
+        ProjectNotice::Nothing | ProjectNotice::Kept(_) | ProjectNotice::Working(_) => None,
         ProjectNotice::Done(done) => Some(Ok(format!("done: {}", project_task(done)))),
         ProjectNotice::Failed(failed, why) => {
             Some(Err(format!("failed: {}: {}", project_task(failed), project_failure(why))))
         }
+    }
+}
+
+/// That an earlier program has kept unsaved work, and how to bring it back.
+#[must_use]
+pub fn kept_work(studio: &StudioState) -> Option<String> {
+    match &studio.projects.notice {
+        ProjectNotice::Kept(name) => {
+            Some(format!("unsaved work of the last time is kept: “:recover {name}” brings it back"))
+        }
+        _ => None,
     }
 }
 
@@ -154,12 +165,16 @@ pub fn project_failure(why: &ProjectFailure) -> String {
         ProjectFailure::NoDirectory => {
             "the host has no project directory: start it with --project-dir DIR".into()
         }
+        ProjectFailure::BackupIsWhole { why, backup } => {
+            format!("{why}; its backup is whole: load it with :load {backup}")
+        }
         why => why.to_string(),
     }
 }
 
 /// A project action; names stay as they are.
-fn project_task(action: &ProjectAction) -> String {
+#[must_use]
+pub fn project_task(action: &ProjectAction) -> String {
     match action {
         ProjectAction::New => "new project".into(),
         ProjectAction::Save => "save".into(),
@@ -169,6 +184,7 @@ fn project_task(action: &ProjectAction) -> String {
         ProjectAction::CreateCheckpoint(name) => format!("checkpoint “{name}”"),
         ProjectAction::RestoreCheckpoint(name) => format!("restore “{name}”"),
         ProjectAction::DeleteCheckpoint(name) => format!("delete checkpoint “{name}”"),
+        ProjectAction::Recover(name) => format!("recover “{name}”"),
     }
 }
 

@@ -12,7 +12,7 @@ use imbolc_net::{
 use ratatui::{Terminal, backend::Backend};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use crate::app::{App, Pace};
@@ -24,7 +24,7 @@ const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
 const CLOCK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Input from the terminal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A key.
     Key(KeyEvent),
@@ -39,9 +39,11 @@ pub enum Input {
 pub enum Exit {
     /// The user has quit.
     Quit,
+    /// The operating system asks the program to end.
+    Signal,
     /// The session is over; why, in one line.
     SessionOver(String),
-    /// The terminal was closed, e.g. its window. The participant does not leave, so its
+    /// The terminal was closed, e.g. its window. A client does not leave, so that its
     /// place in the session is kept.
     TerminalGone,
 }
@@ -56,7 +58,8 @@ pub async fn run<B: Backend>(
     let mut app = App::new(Arc::clone(studio));
     let mut shutdown = std::pin::pin!(shutdown_signal());
     let mut base = Instant::now();
-    let mut due = true;
+    // The first frame, and the answer to a key, are not paced.
+    let mut urgent = true;
     let mut batch = Vec::new();
     while !app.has_quit() {
         while let Some(event) = events.try_next() {
@@ -67,21 +70,28 @@ pub async fn run<B: Backend>(
         }
         let now = Instant::now();
         app.tick(now.into_std());
-        if due || app.is_stale() {
+        let pace = app.pace(now.into_std());
+        let due = match pace {
+            _ if urgent => Some(now),
+            _ if app.is_stale() => Some(base + FRAME_INTERVAL),
+            Pace::Fast | Pace::Slow => Some(base + CLOCK_INTERVAL),
+            Pace::Rest => None,
+        };
+        if due.is_some_and(|due| due <= now) {
             if terminal.draw(|frame| app.draw(frame)).is_err() {
                 return Exit::TerminalGone;
             }
             base = frame_base(base, now);
-            due = false;
+            urgent = false;
+            continue;
         }
-        let interval = match app.pace(now.into_std()) {
-            Pace::Fast => Some(FRAME_INTERVAL),
-            Pace::Slow => Some(CLOCK_INTERVAL),
-            Pace::Rest => None,
-        };
-        let earliest = now + FRAME_INTERVAL / 4;
-        let pause = pause_until(interval.map(|interval| (base + interval).max(earliest)));
+        // Nobody reports that the meters have moved: look again after a frame.
+        let look =
+            (pace == Pace::Fast).then(|| (base + FRAME_INTERVAL).max(now + FRAME_INTERVAL / 4));
+        let pause = pause_until(due.into_iter().chain(look).min());
         tokio::select! {
+            biased;
+            leaves = &mut shutdown => return if leaves { Exit::Signal } else { Exit::TerminalGone },
             count = inputs.recv_many(&mut batch, 64) => {
                 if count == 0 {
                     return Exit::TerminalGone;
@@ -93,7 +103,7 @@ pub async fn run<B: Backend>(
                         Input::Gone => return Exit::TerminalGone,
                     }
                 }
-                due = true;
+                urgent = true;
             }
             event = events.next() => match event {
                 Some(event) => {
@@ -101,13 +111,10 @@ pub async fn run<B: Backend>(
                         return exit;
                     }
                     app.handle_event(event);
-                    // Events that arrive together are drawn in one frame.
-                    sleep(FRAME_INTERVAL.saturating_sub(base.elapsed())).await;
                 }
                 None => return Exit::SessionOver("the session is over".into()),
             },
-            leaves = &mut shutdown => return if leaves { Exit::Quit } else { Exit::TerminalGone },
-            () = pause => due = interval == Some(CLOCK_INTERVAL),
+            () = pause => {}
         }
     }
     Exit::Quit
@@ -174,11 +181,21 @@ pub fn shutdown_signal() -> impl Future<Output = bool> {
     }
 }
 
-/// Input from the terminal, read on a thread of its own that does not keep the program
+/// Input from the terminal, read on threads of its own that do not keep the program
 /// from ending.
 #[must_use]
 pub fn inputs() -> mpsc::Receiver<Input> {
     let (sender, receiver) = mpsc::channel(64);
+    #[cfg(unix)]
+    std::thread::spawn({
+        let sender = sender.clone();
+        move || {
+            if sees_hang_up() {
+                // If nobody receives it, the program ends already.
+                let _ = sender.blocking_send(Input::Gone);
+            }
+        }
+    });
     std::thread::spawn(move || {
         loop {
             let input = match event::read() {
@@ -193,4 +210,26 @@ pub fn inputs() -> mpsc::Receiver<Input> {
         }
     });
     receiver
+}
+
+/// Waits until the other end of the terminal is closed; returns false at once if the
+/// system cannot watch this terminal. Not every process gets a signal then, and
+/// `crossterm` does not report the end of its input: it reads it again and again.
+#[cfg(unix)]
+fn sees_hang_up() -> bool {
+    use rustix::{
+        event::{PollFd, PollFlags, poll},
+        io::Errno,
+    };
+
+    let stdin = std::io::stdin();
+    loop {
+        // A hang-up is reported without being asked for.
+        let mut terminal = [PollFd::new(&stdin, PollFlags::empty())];
+        match poll(&mut terminal, None) {
+            Err(Errno::INTR) => {}
+            Err(_) => return false,
+            Ok(_) => return terminal[0].revents().intersects(PollFlags::HUP | PollFlags::ERR),
+        }
+    }
 }

@@ -92,6 +92,9 @@ impl Printer {
             let name = &state.model.session.name;
             self.print_line(&format!("announced on the LAN as {name}: imbolc-ui --discover"))?;
         }
+        if let Some(kept) = describe::kept_work(&state.model) {
+            self.print_line(&kept)?;
+        }
         self.print_status()
     }
 

@@ -17,16 +17,16 @@ pub enum Intent {
     Nothing,
     /// An action on the shared state or on the client's own state.
     Do(Action),
-    /// Several intents, in this order.
+    /// Several intents, in this order. Their actions on the shared state are one step.
     Each(Vec<Self>),
     /// Undo the user's last step.
     Undo,
     /// Redo it.
     Redo,
-    /// Own an instrument.
-    Claim(InstrumentId),
-    /// Give an instrument up.
-    Release(InstrumentId),
+    /// Own instruments.
+    Claim(Vec<InstrumentId>),
+    /// Give instruments up.
+    Release(Vec<InstrumentId>),
     /// Take the privilege.
     RequestPrivilege,
     /// Give the privilege up.
@@ -42,6 +42,15 @@ pub enum Intent {
 }
 
 impl Intent {
+    /// Several intents, in this order.
+    #[must_use]
+    pub fn each(intents: Vec<Self>) -> Self {
+        match <[Self; 1]>::try_from(intents) {
+            Ok([intent]) => intent,
+            Err(intents) => Self::Each(intents),
+        }
+    }
+
     /// Shows another pane.
     #[must_use]
     pub const fn go(pane: Pane) -> Self {

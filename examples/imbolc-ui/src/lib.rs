@@ -18,6 +18,7 @@ pub mod announce;
 pub mod app;
 pub mod cli;
 pub mod describe;
+pub mod ending;
 pub mod event_loop;
 #[cfg(feature = "net")]
 pub mod headless;
@@ -39,11 +40,12 @@ use std::{
 };
 
 use clap::Parser as _;
-use imbolc_net::{Dispatcher, Mode};
+use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     cli::Arguments,
+    ending::Ending,
     event_loop::{Exit, Input},
     mode::Start,
 };
@@ -53,7 +55,7 @@ use tokio::sync::mpsc::Receiver;
 #[must_use]
 pub fn main() -> ExitCode {
     match start(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(why) => {
             eprintln!("imbolc-ui: {why}");
             ExitCode::FAILURE
@@ -61,15 +63,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn start(arguments: &Arguments) -> Result<(), String> {
+fn start(arguments: &Arguments) -> Result<ExitCode, String> {
     init_log(arguments)?;
+    let ending = Ending::watch()?;
     // One worker thread: a second one would be woken only to compete for the same work.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let done = runtime.block_on(launch(arguments));
+    let done = runtime.block_on(launch(arguments, &ending));
     // Do not wait for the thread that is blocked reading the terminal.
     runtime.shutdown_background();
     done
@@ -89,11 +92,11 @@ fn init_log(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
-async fn launch(arguments: &Arguments) -> Result<(), String> {
+async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, String> {
     let mode = mode::from_arguments(arguments)?;
     match mode {
         #[cfg(feature = "net")]
-        Start::Serve(mode) => host_headless(arguments, open(mode).await?).await,
+        Start::Serve(mode) => host_headless(arguments, open(mode).await?, ending).await,
         Start::Play(mode) => {
             terminal::probe()?;
             if let Mode::Remote { address, .. } = &mode {
@@ -101,10 +104,10 @@ async fn launch(arguments: &Arguments) -> Result<(), String> {
             }
             let studio = open(mode).await?;
             let mut screen = terminal::take()?;
-            show(arguments, studio, &mut screen, event_loop::inputs()).await
+            show(arguments, studio, &mut screen, event_loop::inputs(), ending).await
         }
         #[cfg(feature = "mdns")]
-        Start::Choose => browse_and_join(arguments).await,
+        Start::Choose => browse_and_join(arguments, ending).await,
     }
 }
 
@@ -122,27 +125,77 @@ async fn show(
     studio: Arc<dyn Dispatcher>,
     screen: &mut terminal::Screen,
     inputs: Receiver<Input>,
-) -> Result<(), String> {
+    ending: &Ending,
+) -> Result<ExitCode, String> {
     // Subscribe first: the earliest events say how this client joined.
     let events = studio.events();
+    ending.attend(&studio);
     let presence = LanPresence::begin(arguments, &studio);
     let end = event_loop::run(&studio, events, screen, inputs).await;
+    ending.begin();
     terminal::restore();
     presence.end().await;
     match end {
-        Exit::Quit => studio.close().await.map_err(|lost| lost.to_string()),
-        Exit::SessionOver(why) => match studio.close().await {
-            Ok(()) => Err(why),
-            Err(lost) => Err(format!("{why}; {lost}")),
+        Exit::Quit => Ok(close(&studio).await),
+        Exit::Signal => Ok(close_keeping(arguments, &studio).await),
+        Exit::SessionOver(why) => {
+            close(&studio).await;
+            Err(why)
+        }
+        // A client has not left: its place in the session is kept.
+        Exit::TerminalGone if is_client(&*studio) => Err(TERMINAL_GONE.into()),
+        Exit::TerminalGone => match close_keeping(arguments, &studio).await {
+            ExitCode::SUCCESS => Err(TERMINAL_GONE.into()),
+            not_saved => Ok(not_saved),
         },
-        // The participant has not left: its place in the session is kept.
-        Exit::TerminalGone => Err("the terminal is gone".into()),
+    }
+}
+
+const TERMINAL_GONE: &str = "the terminal is gone";
+
+/// Whether the session is another program's.
+fn is_client(studio: &dyn Dispatcher) -> bool {
+    matches!(studio.status(), Status::Connected { .. } | Status::Reconnecting { .. })
+}
+
+/// Leaves the session, and says what could not be saved.
+async fn close(studio: &Arc<dyn Dispatcher>) -> ExitCode {
+    match studio.close().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(lost) => {
+            eprintln!("imbolc-ui: {lost}");
+            ending::NOT_SAVED.into()
+        }
+    }
+}
+
+/// Leaves the session without having asked the user: unsaved work is kept.
+async fn close_keeping(arguments: &Arguments, studio: &Arc<dyn Dispatcher>) -> ExitCode {
+    let directory = mode::project_directory(arguments).filter(|_| !is_client(&**studio));
+    let Some(directory) = directory else { return close(studio).await };
+    let state = studio.state();
+    let keep = move || projects::keep_unsaved(&directory, &state.model);
+    let (kept, code) = tokio::join!(tokio::task::spawn_blocking(keep), close(studio));
+    match kept {
+        Ok(Ok(None)) => code,
+        Ok(Ok(Some(name))) => {
+            eprintln!("imbolc-ui: unsaved work is kept: “:recover {name}” brings it back");
+            code
+        }
+        Ok(Err(why)) => {
+            eprintln!("imbolc-ui: unsaved work is lost: {why}");
+            ending::NOT_SAVED.into()
+        }
+        Err(panicked) => {
+            eprintln!("imbolc-ui: unsaved work is lost: {panicked}");
+            ending::NOT_SAVED.into()
+        }
     }
 }
 
 /// Lists the sessions on the LAN and joins the chosen one.
 #[cfg(feature = "mdns")]
-async fn browse_and_join(arguments: &Arguments) -> Result<(), String> {
+async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, String> {
     terminal::probe()?;
     let config = mode::discovery_config(arguments);
     let mut client = imbolc_net::discovery::DiscoveryClient::browse(&config)
@@ -154,23 +207,30 @@ async fn browse_and_join(arguments: &Arguments) -> Result<(), String> {
     let chosen = lobby::choose(next, join, &mut screen, &mut inputs).await;
     drop(client);
     match chosen {
-        Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs).await,
+        Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs, ending).await,
         quit => {
+            ending.begin();
             terminal::restore();
-            quit.map(drop)
+            quit.map(|_| ExitCode::SUCCESS)
         }
     }
 }
 
 /// Hosts without a screen.
 #[cfg(feature = "net")]
-async fn host_headless(arguments: &Arguments, studio: Arc<dyn Dispatcher>) -> Result<(), String> {
+async fn host_headless(
+    arguments: &Arguments,
+    studio: Arc<dyn Dispatcher>,
+    ending: &Ending,
+) -> Result<ExitCode, String> {
     let events = studio.events();
+    ending.attend(&studio);
     let presence = LanPresence::begin(arguments, &studio);
     let served = headless::print_events(&studio, events, presence.is_announced()).await;
+    ending.begin();
     presence.end().await;
-    let closed = studio.close().await.map_err(|lost| lost.to_string());
-    served.and(closed)
+    let code = close_keeping(arguments, &studio).await;
+    served.map(|()| code)
 }
 
 /// The announcement on the LAN, if this build supports it.

@@ -9,6 +9,7 @@ use imbolc_net::{
     dispatcher::{CloseReason, Identity, Status},
     protocol::OwnerInfo,
     studio::Studio,
+    sync::UndoReport,
 };
 use ratatui::{
     style::Style,
@@ -107,14 +108,18 @@ impl MessageLog {
         }
     }
 
-    /// Adds an undo or redo, and how many of its changes others have overwritten.
-    fn push_undo(&mut self, done: &str, kept: u32) {
-        let rest = match kept {
-            0 => String::new(),
-            1 => ", except one change that another participant has overwritten".into(),
-            kept => format!(", except {kept} changes that others have overwritten"),
+    /// Adds an undo or redo: what it has changed, and what others have overwritten.
+    fn push_undo(&mut self, done: &str, report: &UndoReport) {
+        let step = if report.step.is_empty() { "your last step" } else { &report.step };
+        let rest = match (report.changed, report.kept) {
+            (0, 0) => ": nothing was left to change".into(),
+            (0, _) => ": nothing was left to change, others have overwritten it".into(),
+            (_, 0) => String::new(),
+            (_, 1) => ", except one change that another participant has overwritten".into(),
+            (_, kept) => format!(", except {kept} changes that others have overwritten"),
         };
-        self.push(Tone::Plain, format!("{done}{rest}"));
+        let tone = if report.changed == 0 { Tone::Bad } else { Tone::Plain };
+        self.push(tone, format!("{done}: {step}{rest}"));
     }
 
     /// Adds the message of an event, from the point of view of `me`. `now` is the
@@ -156,8 +161,8 @@ impl MessageLog {
                 let what = describe::action_text(&now.model, &action);
                 self.push(Tone::Bad, format!("rejected: {what}: {reason}"));
             }
-            SessionEvent::Undone(report) => self.push_undo("last step undone", report.kept),
-            SessionEvent::Redone(report) => self.push_undo("step redone", report.kept),
+            SessionEvent::Undone(report) => self.push_undo("undid", &report),
+            SessionEvent::Redone(report) => self.push_undo("redid", &report),
             SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
             SessionEvent::NewSession { why, unanswered, .. } => {
                 let lost = match unanswered.len() {

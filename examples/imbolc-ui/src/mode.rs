@@ -2,6 +2,8 @@
 //!
 //! After this nothing in the UI knows whether it runs locally, hosts or has joined.
 
+use std::path::PathBuf;
+
 use imbolc_net::Mode;
 
 use crate::cli::Arguments;
@@ -38,8 +40,13 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
     if let Some(address) = &arguments.connect {
         return join_mode(arguments, address).map(Start::Play);
     }
-    let (name, projects) = (arguments.name.clone(), arguments.project_dir.clone());
+    let (name, projects) = (arguments.name.clone(), project_directory(arguments));
     Ok(Start::Play(Mode::Local { name, projects }))
+}
+
+/// Where the projects are.
+pub(crate) fn project_directory(arguments: &Arguments) -> Option<PathBuf> {
+    arguments.project_dir.clone().or_else(imbolc_net::projects::default_directory)
 }
 
 #[cfg(feature = "net")]
@@ -51,7 +58,7 @@ fn host_mode(arguments: &Arguments) -> Result<Start, String> {
         name: arguments.name.clone(),
         address: arguments.bind.clone(),
         session_name: session_name.map_err(|error| error.to_string())?,
-        projects: arguments.project_dir.clone(),
+        projects: project_directory(arguments),
         options: HostOptions::default(),
     };
     Ok(if arguments.tui { Start::Play(mode) } else { Start::Serve(mode) })

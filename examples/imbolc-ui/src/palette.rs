@@ -40,10 +40,15 @@ pub enum PaletteOutcome {
     /// The palette was closed without a command.
     Cancelled,
     /// A command was entered.
-    Run(Vec<Intent>),
+    Run(Intent),
 }
 
 impl Palette {
+    /// The names of all commands.
+    pub fn commands() -> impl Iterator<Item = &'static str> {
+        COMMANDS.iter().map(|command| command.name)
+    }
+
     /// Opens the palette with `text`.
     pub fn open(&mut self, text: String) {
         self.cursor = text.chars().count();
@@ -109,7 +114,7 @@ impl Palette {
         match commands::parse_line(&line, view) {
             Ok(intents) => {
                 self.history.push(line);
-                PaletteOutcome::Run(intents)
+                PaletteOutcome::Run(Intent::each(intents))
             }
             Err(why) => {
                 self.error = Some(why);

@@ -10,7 +10,7 @@ use imbolc_net::{
     dispatcher::{Identity, Status},
     model::{InstrumentId, Metering},
     protocol::{ClientId, OwnerInfo, Presence},
-    studio::{ClientState, Instrument, StudioState},
+    studio::{ClientState, Instrument, StudioState, UnsavedMark},
     util::time::Timestamp,
 };
 
@@ -37,14 +37,42 @@ pub struct View<'a> {
     pub client: &'a ClientState,
     /// The message log.
     pub messages: &'a MessageLog,
+    /// Whether the session has changes that are not saved.
+    pub unsaved: bool,
+}
+
+/// Whether the last snapshot has unsaved changes.
+#[derive(Debug, Default)]
+pub struct UnsavedWork {
+    state: Option<Arc<NetworkState>>,
+    mark: UnsavedMark,
+    is: bool,
+}
+
+impl UnsavedWork {
+    /// Whether `state` has unsaved changes.
+    fn is_in(&mut self, state: &Arc<NetworkState>) -> bool {
+        if !self.state.as_ref().is_some_and(|last| Arc::ptr_eq(last, state)) {
+            self.is = self.mark.is_unsaved(&state.model);
+            self.state = Some(Arc::clone(state));
+        }
+        self.is
+    }
 }
 
 impl<'a> View<'a> {
     /// The current view of `studio`; it loads the snapshot once.
     #[must_use]
-    pub fn new(studio: &dyn Dispatcher, client: &'a ClientState, messages: &'a MessageLog) -> Self {
+    pub fn new(
+        studio: &dyn Dispatcher,
+        client: &'a ClientState,
+        messages: &'a MessageLog,
+        unsaved: &mut UnsavedWork,
+    ) -> Self {
+        let state = studio.state();
         Self {
-            state: studio.state(),
+            unsaved: unsaved.is_in(&state),
+            state,
             confirmed: studio.confirmed(),
             metering: studio.metering(),
             status: studio.status(),

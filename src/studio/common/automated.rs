@@ -27,6 +27,10 @@ pub trait Automated: Settings {
 
     /// The setting that puts the parameter at this fraction of its range.
     fn setting(parameter: Self::Parameter, part: Amount) -> Self::Setting;
+
+    /// Whether it sets the value of a quantity that exists before and after it: not
+    /// whether something is on, and nothing that adds, removes, replaces or moves.
+    fn is_knob(setting: &Self::Setting) -> bool;
 }
 
 impl<T: Automated + Clone> Automated for Arc<T> {
@@ -43,6 +47,10 @@ impl<T: Automated + Clone> Automated for Arc<T> {
     fn setting(parameter: T::Parameter, part: Amount) -> T::Setting {
         T::setting(parameter, part)
     }
+
+    fn is_knob(setting: &T::Setting) -> bool {
+        T::is_knob(setting)
+    }
 }
 
 /// The parameter of something that has none of its own, because a table defines
@@ -58,14 +66,14 @@ pub enum NoParameter {}
 macro_rules! parameters {
     ($name:ident $setting:ident $parameter:ident { $($rows:tt)* }) => {
         $crate::studio::common::automated::parameters! {
-            @($name $setting $parameter this part) [] [] [] [] $($rows)*
+            @($name $setting $parameter this part) [] [] [] [] [] $($rows)*
         }
     };
 
     // All rows are consumed.
     (
         @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
-        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
+        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
     ) => {
         #[doc = concat!("A parameter of [`", stringify!($name), "`] that a lane can move.")]
         #[derive(
@@ -114,21 +122,29 @@ macro_rules! parameters {
             fn setting(parameter: $parameter, $at: $crate::util::quantity::Amount) -> $setting {
                 match parameter { $($set)* }
             }
+
+            fn is_knob(setting: &$setting) -> bool {
+                match setting {
+                    $($knob)*
+                    #[allow(unreachable_patterns, reason = "every setting may have a range")]
+                    _ => false,
+                }
+            }
         }
     };
 
     // MIDI mappings move parameters; lanes must not move the mappings.
     (
-        @$names:tt $variants:tt $all:tt $part:tt $set:tt
+        @$names:tt $variants:tt $all:tt $part:tt $set:tt $knob:tt
         $(#[$meta:meta])* $field:ident: $variant:ident [MidiMap] = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* }
+        $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $knob $($rows)* }
     };
 
     // A nested group.
     (
         @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
-        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
+        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
         $(#[$meta:meta])* $field:ident: $variant:ident [$group:ty] = $default:expr; $($rows:tt)*
     ) => {
         $crate::studio::common::automated::parameters! {
@@ -154,31 +170,38 @@ macro_rules! parameters {
                     <$group as $crate::studio::common::automated::Automated>::setting(inner, $at),
                 ),
             ]
+            [
+                $($knob)*
+                $setting::$variant(inner) => {
+                    <$group as $crate::studio::common::automated::Automated>::is_knob(inner)
+                }
+            ]
             $($rows)*
         }
     };
 
     // A single setting; only one whose type has a range becomes a parameter.
     (
-        @$names:tt $variants:tt $all:tt $part:tt $set:tt
+        @$names:tt $variants:tt $all:tt $part:tt $set:tt $knob:tt
         $(#[$meta:meta])* $field:ident: $variant:ident ($($type:tt)+) = $default:expr; $($rows:tt)*
     ) => {
         $crate::studio::common::automated::if_it_has_a_range! {
             ($($type)+)
             {
                 $crate::studio::common::automated::parameters! {
-                    @@$names $variants $all $part $set { $(#[$meta])* $field $variant } $($rows)*
+                    @@$names $variants $all $part $set $knob
+                    { $(#[$meta])* $field $variant ($($type)+) } $($rows)*
                 }
             }
-            { $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $($rows)* } }
+            { $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $knob $($rows)* } }
         }
     };
 
     // The type has a range.
     (
         @@($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
-        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*]
-        { $(#[$meta:meta])* $field:ident $variant:ident } $($rows:tt)*
+        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
+        { $(#[$meta:meta])* $field:ident $variant:ident ($($type:tt)+) } $($rows:tt)*
     ) => {
         $crate::studio::common::automated::parameters! {
             @($name $setting $parameter $this $at)
@@ -194,6 +217,12 @@ macro_rules! parameters {
                 $($set)*
                 $parameter::$variant => {
                     $setting::$variant($crate::studio::common::range::Range::at($at))
+                }
+            ]
+            [
+                $($knob)*
+                $setting::$variant(_) => {
+                    <$($type)+ as $crate::studio::common::range::Range>::IS_QUANTITY
                 }
             ]
             $($rows)*

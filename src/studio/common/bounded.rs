@@ -64,6 +64,9 @@ pub const MAX_PROJECTS: usize = 1024;
 /// Checkpoints of one project.
 pub const MAX_CHECKPOINTS: usize = 256;
 
+/// Sessions with unsaved work that are kept; older ones are deleted.
+pub const MAX_RECOVERED: usize = 16;
+
 /// Characters in a name, so that it fits a column of the mixer.
 pub const MAX_NAME: usize = 64;
 

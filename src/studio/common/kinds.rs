@@ -117,6 +117,15 @@ macro_rules! kinds {
                     ), )+
                 }
             }
+
+            fn is_knob(setting: &$setting) -> bool {
+                match setting {
+                    $setting::Kind(_) => false,
+                    $( $setting::$variant(setting) => {
+                        <$type as $crate::studio::common::automated::Automated>::is_knob(setting)
+                    } )+
+                }
+            }
         }
 
         impl $crate::studio::common::settings::Settings for $name {

@@ -8,9 +8,9 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::bounded::MAX_NAME;
-use crate::util::text::is_plain;
+use crate::util::text::{is_plain, normalised};
 
-/// A name of 1 to 64 characters, without control or invisible characters.
+/// A name of 1 to 64 characters in NFC, without control or invisible characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Name(Arc<str>);
@@ -37,7 +37,7 @@ impl Name {
     /// The rule that `text` breaks: it is blank, longer than 64 characters, or
     /// not [plain](is_plain).
     pub fn new(text: &str) -> Result<Self, BadName> {
-        let text = text.trim();
+        let text = &*normalised(text.trim());
         if text.is_empty() {
             Err(BadName::Empty)
         } else if !is_plain(text) {

@@ -13,6 +13,9 @@ use crate::util::quantity::{
 
 /// A type that a lane can move: a mapping between its range and 0 to 1.
 pub(in crate::studio) trait Range: Copy {
+    /// Whether it is a quantity, which a hand sweeps, and not a choice.
+    const IS_QUANTITY: bool = true;
+
     /// The value at this fraction of the range.
     fn at(part: Amount) -> Self;
     /// The fraction of the range at which the value lies.
@@ -86,6 +89,8 @@ macro_rules! choices {
         const _: fn($choice) = |choice| match choice { $( $choice::$one => (), )+ };
 
         impl $crate::studio::common::range::Range for $choice {
+            const IS_QUANTITY: bool = false;
+
             fn at(part: $crate::util::quantity::Amount) -> Self {
                 const ALL: &[$choice] = &[$( $choice::$one, )+];
                 ALL[$crate::studio::common::range::nearest(part, ALL.len())]
@@ -115,6 +120,8 @@ in_steps! {
 
 /// `false` in the lower half, `true` in the upper.
 impl Range for bool {
+    const IS_QUANTITY: bool = false;
+
     fn at(part: Amount) -> Self {
         part.get() >= 0.5
     }

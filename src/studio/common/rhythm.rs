@@ -61,6 +61,8 @@ choices! {
 
 /// `None` first, then the note values.
 impl Range for Option<NoteValue> {
+    const IS_QUANTITY: bool = false;
+
     fn at(part: Amount) -> Self {
         let at = nearest(part, NoteValue::ALL.len() + 1);
         at.checked_sub(1).map(|at| NoteValue::ALL[at])

@@ -58,13 +58,6 @@ pub enum ChainSetting {
     Effect(SlotId, EffectSetting),
 }
 
-impl ChainSetting {
-    /// Whether it changes which effects there are, or their order.
-    pub(in crate::studio) const fn is_structural(&self) -> bool {
-        matches!(self, Self::Add(..) | Self::Remove(_) | Self::Move(..))
-    }
-}
-
 impl Chain {
     /// The effects, in the order of the signal.
     #[must_use]
@@ -294,6 +287,16 @@ impl Automated for Chain {
             ChainParameter::Effect(slot, parameter) => {
                 ChainSetting::Effect(slot, Effect::setting(parameter, part))
             }
+        }
+    }
+
+    fn is_knob(setting: &ChainSetting) -> bool {
+        match setting {
+            ChainSetting::Add(..)
+            | ChainSetting::Remove(_)
+            | ChainSetting::Move(..)
+            | ChainSetting::Bypass(..) => false,
+            ChainSetting::Effect(_, setting) => Effect::is_knob(setting),
         }
     }
 }

@@ -137,4 +137,11 @@ impl Automated for Sends {
     fn setting(SendsParameter(bus, parameter): SendsParameter, part: Amount) -> SendsSetting {
         SendsSetting::Set(bus, BusSend::setting(parameter, part))
     }
+
+    fn is_knob(setting: &SendsSetting) -> bool {
+        match setting {
+            SendsSetting::Add(_) | SendsSetting::Remove(_) => false,
+            SendsSetting::Set(_, setting) => BusSend::is_knob(setting),
+        }
+    }
 }

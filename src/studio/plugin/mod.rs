@@ -195,6 +195,10 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Automated for Loaded<K> {
     fn setting(parameter: NoParameter, _: Amount) -> LoadedSetting<K> {
         match parameter {}
     }
+
+    fn is_knob(setting: &LoadedSetting<K>) -> bool {
+        matches!(setting, LoadedSetting::Set(..))
+    }
 }
 
 impl<K: Copy + Into<DefinitionId>> Refers for Loaded<K> {

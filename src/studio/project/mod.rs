@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::project_name::{BadProjectName, ProjectName};
 use crate::{
-    model::Invalid,
+    model::{Digest, Invalid},
     studio::common::{
         bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
         settings::settings,
@@ -27,6 +27,12 @@ settings! {
         known: Known(Names) = Names::default();
         /// The checkpoints of the open project, sorted.
         checkpoints: Checkpoints(Names) = Names::default();
+        /// The digest of the piece as it was last saved, loaded or begun; see
+        /// [`UnsavedMark`](crate::studio::UnsavedMark).
+        saved: Saved(Digest) = Digest::default();
+        /// The unsaved work that was kept when it was replaced, or when a program ended,
+        /// sorted: at most 16. The newest has the highest number.
+        recovered: Recovered(Names) = Names::default();
         /// The outcome of the last project action.
         notice: Notice(ProjectNotice) = ProjectNotice::Nothing;
     }
@@ -44,6 +50,9 @@ pub struct Names(
 pub enum ProjectNotice {
     /// No action so far.
     Nothing,
+    /// No action so far, but a program ended with unsaved work, which was kept under this
+    /// name: [`ProjectAction::Recover`] brings it back.
+    Kept(ProjectName),
     /// The action is in progress. Other project actions are refused meanwhile.
     Working(ProjectAction),
     /// The action succeeded.
@@ -55,23 +64,29 @@ pub enum ProjectNotice {
 /// An action on projects and checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProjectAction {
-    /// Starts a new session without a name. Unsaved changes are lost.
+    /// Replaces the session by a new one without a name. Unsaved work is kept: see
+    /// [`Recover`](Self::Recover).
     New,
     /// Saves the session under its current name. It is refused if it has none.
     Save,
     /// Saves the session under this name, which becomes the current one. An
     /// existing project of this name is replaced.
     SaveAs(ProjectName),
-    /// Replaces the session by this project. Unsaved changes are lost.
+    /// Replaces the session by this project. Unsaved work is kept. The name of a project
+    /// with `.bak` appended is that of its backup, the file before the last save.
     Load(ProjectName),
     /// Refreshes the list of projects.
     List,
     /// Saves the present state as a checkpoint of the open project.
     CreateCheckpoint(ProjectName),
-    /// Replaces the session by this checkpoint of the open project.
+    /// Replaces the session by this checkpoint of the open project. Unsaved work is kept.
     RestoreCheckpoint(ProjectName),
     /// Deletes a checkpoint of the open project.
     DeleteCheckpoint(ProjectName),
+    /// Replaces the session by unsaved work that was kept, one of
+    /// [`Projects::recovered`]. It has no name and is unsaved. Unsaved work of the present
+    /// session is kept in turn.
+    Recover(ProjectName),
 }
 
 /// The projects and checkpoints on the disk.
@@ -81,6 +96,10 @@ pub struct Shelf {
     pub known: Names,
     /// The checkpoints of the open project.
     pub checkpoints: Names,
+    /// The digest of the piece that was saved or loaded, if one was.
+    pub saved: Option<Digest>,
+    /// The unsaved work that was kept.
+    pub recovered: Names,
 }
 
 /// The reason why a project action failed.
@@ -99,12 +118,13 @@ pub enum ProjectFailure {
     /// The file has another format.
     #[error("the file is not a project")]
     NotAProject,
-    /// The file has another version of the project format.
-    #[error("the file has format version {found}, but only version {expected} is supported")]
+    /// The file has a version of the project format that cannot be read, such as a newer
+    /// one.
+    #[error("the file has format version {found}; this program reads versions up to {expected}")]
     OtherVersion {
         /// The version of the file.
         found: u32,
-        /// The version that can be read.
+        /// The newest version that can be read.
         expected: u32,
     },
     /// The file is a project, but its content is invalid.
@@ -116,6 +136,20 @@ pub enum ProjectFailure {
     /// The file exceeds the size limit of projects.
     #[error("the file is too large to be a project")]
     TooLarge,
+    /// The file cannot be read, but its backup, the file before the last save, can.
+    #[error("{why}; its backup is whole: load “{backup}”")]
+    BackupIsWhole {
+        /// Why the file cannot be read.
+        why: Box<ProjectFailure>,
+        /// The name with which [`ProjectAction::Load`] loads the backup.
+        backup: ProjectName,
+    },
+    /// Another session has the project open.
+    #[error("another session has this project open: {holder}")]
+    InUse {
+        /// The program that runs the other session, as it describes itself.
+        holder: String,
+    },
     /// The disk or the operating system reported an error.
     #[error("{detail}")]
     Disk {
@@ -163,13 +197,7 @@ impl Projects {
     /// Begins a task, if nothing else is under way.
     pub(super) fn reduce(&mut self, action: &ProjectAction) -> Result<(), Invalid> {
         self.check(action)?;
-        if let ProjectAction::New = action {
-            self.current = None;
-            self.checkpoints = Names::default();
-            self.notice = ProjectNotice::Done(ProjectAction::New);
-        } else {
-            self.notice = ProjectNotice::Working(action.clone());
-        }
+        self.notice = ProjectNotice::Working(action.clone());
         Ok(())
     }
 
@@ -184,9 +212,15 @@ impl Projects {
         };
         self.known.clone_from(&found.known);
         self.checkpoints.clone_from(&found.checkpoints);
+        self.saved = found.saved.unwrap_or(self.saved);
+        self.recovered.clone_from(&found.recovered);
         self.notice = ProjectNotice::Done(task.clone());
-        if let ProjectAction::SaveAs(name) | ProjectAction::Load(name) = task {
-            self.current = Some(name.clone());
+        match task {
+            ProjectAction::SaveAs(name) | ProjectAction::Load(name) => {
+                self.current = Some(name.clone());
+            }
+            ProjectAction::New | ProjectAction::Recover(_) => self.current = None,
+            _ => {}
         }
     }
 
@@ -213,6 +247,9 @@ impl Projects {
                 if !self.checkpoints.contains(name) =>
             {
                 Err(Invalid::missing("checkpoint", name))
+            }
+            ProjectAction::Recover(name) if !self.recovered.contains(name) => {
+                Err(Invalid::missing("recovered work", name))
             }
             _ => Ok(()),
         }
@@ -268,8 +305,7 @@ mod tests {
         act(&mut state, load.clone()).unwrap();
         report(&mut state, load.clone(), ProjectOutcome::Failed(ProjectFailure::Missing));
         assert_eq!(state.projects.notice, ProjectNotice::Failed(load, ProjectFailure::Missing));
-        state.projects = Arc::default();
-        assert_eq!(state, StudioState::starter());
+        assert_eq!(state.at_rest(), StudioState::starter().at_rest());
     }
 
     #[test]
@@ -287,7 +323,6 @@ mod tests {
         let effects = Studio::reduce(&mut state, &report).unwrap();
         let off = StudioEffect::NoteOff { instrument, pitch };
         assert_eq!(effects, [off, StudioEffect::Stop, StudioEffect::Locate(Ticks::MIN)]);
-        state.projects = Arc::default();
-        assert_eq!(state, StudioState::starter());
+        assert_eq!(state.at_rest(), StudioState::starter().at_rest());
     }
 }

@@ -7,7 +7,10 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::{studio::common::bounded::MAX_NAME, util::text::is_plain};
+use crate::{
+    studio::common::bounded::MAX_NAME,
+    util::text::{cleaned, is_plain, normalised},
+};
 
 /// The limit on bytes: file systems allow 255, and an extension is added.
 const MAX_BYTES: usize = 200;
@@ -44,21 +47,19 @@ pub enum BadProjectName {
 }
 
 impl ProjectName {
-    /// Checks `text` and makes it a name.
+    /// Checks `text` and makes it a name, in NFC.
     ///
     /// # Errors
     /// The rule that `text` breaks.
     pub fn new(text: &str) -> Result<Self, BadProjectName> {
-        let is_bad =
-            |c: &char| !is_plain(c.encode_utf8(&mut [0; 4])) || r#"/\:*?"<>|"#.contains(*c);
-        let edge = |c: char| c == '.' || c.is_whitespace();
+        let text = &*normalised(text);
         if text.is_empty() {
             Err(BadProjectName::Empty)
         } else if text.len() > MAX_BYTES || text.chars().nth(MAX_NAME).is_some() {
             Err(BadProjectName::TooLong)
-        } else if let Some(bad) = text.chars().find(is_bad) {
+        } else if let Some(bad) = text.chars().find(|c| is_bad(*c)) {
             Err(BadProjectName::Character(bad))
-        } else if text.starts_with(edge) || text.ends_with(edge) {
+        } else if text.starts_with(is_edge) || text.ends_with(is_edge) {
             Err(BadProjectName::Edge)
         } else if is_reserved(text) {
             Err(BadProjectName::Reserved)
@@ -67,11 +68,34 @@ impl ProjectName {
         }
     }
 
+    /// The nearest name to `text`, cut so that `ending` can be appended.
+    #[must_use]
+    pub(crate) fn cleaned(text: &str, ending: &str) -> Self {
+        let text = cleaned(text, MAX_NAME - ending.chars().count());
+        let mut text = text.replace(is_bad, "_");
+        while text.len() > MAX_BYTES - ending.len() {
+            text.pop();
+        }
+        let text = format!("{}{ending}", text.trim_matches(is_edge));
+        let reserved = || Self::new(&format!("_{text}"));
+        Self::new(&text).or_else(|_| reserved()).unwrap_or_else(|_| Self("Untitled".into()))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a character has a special meaning in paths or is not plain.
+fn is_bad(c: char) -> bool {
+    !is_plain(c.encode_utf8(&mut [0; 4])) || r#"/\:*?"<>|"#.contains(c)
+}
+
+/// Whether a name must not start or end with a character.
+fn is_edge(c: char) -> bool {
+    c == '.' || c.is_whitespace()
 }
 
 /// Whether some system reserves the name for a device, with any extension.

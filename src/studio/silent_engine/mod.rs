@@ -18,14 +18,14 @@ mod swing;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use self::{performance::Performance, recorder::Recorder};
 use crate::{
     model::{Engine, InstrumentId, Metering, Model as _},
     studio::{
-        NetworkAction, ProjectFailure, ProjectNotice, ProjectOutcome, ProjectReport, Studio,
-        StudioEffect, StudioState, Target, TransportAction,
+        NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, ProjectOutcome, ProjectReport,
+        Shelf, Studio, StudioEffect, StudioState, Target, TransportAction,
     },
     util::{
         quantity::{Amount, Decibels, PadNumber, Pitch, Semitones, Ticks, Velocity},
@@ -264,11 +264,18 @@ impl Engine<Studio> for SilentEngine {
     }
 }
 
-/// The report that ends a running project task: there is no directory.
+/// The report that ends a running project task: there is no directory, and only a new
+/// session needs none.
 fn no_directory(state: &StudioState) -> Option<NetworkAction> {
     let ProjectNotice::Working(task) = &state.projects.notice else { return None };
-    let (task, outcome) = (task.clone(), ProjectOutcome::Failed(ProjectFailure::NoDirectory));
-    Some(NetworkAction::ProjectReport(ProjectReport { task, outcome }))
+    let outcome = if let ProjectAction::New = task {
+        let starter = StudioState::starter();
+        let saved = Some(starter.projects.saved);
+        ProjectOutcome::Loaded(Shelf { saved, ..Shelf::default() }, Arc::new(starter))
+    } else {
+        ProjectOutcome::Failed(ProjectFailure::NoDirectory)
+    };
+    Some(NetworkAction::ProjectReport(ProjectReport { task: task.clone(), outcome }))
 }
 
 impl SilentEngine {

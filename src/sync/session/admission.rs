@@ -16,7 +16,7 @@ use crate::{
         member::{ConnectionId, Link, LinkState, Member, Tokens},
     },
     util::{
-        text::is_plain,
+        text::{is_plain, normalised},
         time::{Millis, Timestamp},
     },
 };
@@ -92,7 +92,7 @@ impl<M: Model> Session<M> {
         if self.state.roster.participants.len() >= limit as usize {
             return Err(ProtocolError::SessionFull { limit });
         }
-        let name = self.unique_name(checked_name(&hello.name)?);
+        let name = self.unique_name(&checked_name(&hello.name)?);
         let client = ClientId(self.next_client);
         self.next_client += 1;
         self.edit_roster(|roster| {
@@ -233,14 +233,14 @@ pub(super) fn too_many_instruments() -> ProtocolError {
     ProtocolError::ListTooLong { limit: limits::REQUESTED_INSTRUMENTS }
 }
 
-/// A participant's name, without the space around it.
+/// A participant's name in NFC, without the space around it.
 ///
 /// # Errors
 /// If it is empty, too long, or not [plain](is_plain).
-pub fn checked_name(name: &str) -> Result<&str, ProtocolError> {
-    let name = name.trim();
+pub fn checked_name(name: &str) -> Result<String, ProtocolError> {
+    let name = normalised(name.trim());
     let fits = (1..=limits::NAME as usize).contains(&name.chars().count());
-    if fits && is_plain(name) {
+    if fits && is_plain(&name) {
         Ok(name)
     } else {
         Err(ProtocolError::BadName { limit: limits::NAME })

@@ -39,6 +39,16 @@ fn taken_name_gets_a_number() {
 }
 
 #[test]
+fn name_typed_on_another_system_is_taken() {
+    let mut harness = Harness::new();
+    let names = ["Zo\u{eb}", "Zoe\u{308}"].map(|name| {
+        let id = harness.join(name, &[]).id();
+        harness.session.state().roster.participants[&id].name.to_string()
+    });
+    assert_eq!(names, ["Zo\u{eb}", "Zo\u{eb} 2"]);
+}
+
+#[test]
 fn rejected_hello_names_the_accepted_values() {
     let mut harness = Harness::new();
     let mut refusal = |hello: Hello| match harness.handshake(&hello) {

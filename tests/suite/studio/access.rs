@@ -190,6 +190,7 @@ table! {
         ProjectAction::CreateCheckpoint(_), ProjectAction::CreateCheckpoint(project()) => Privilege;
         ProjectAction::RestoreCheckpoint(_), ProjectAction::RestoreCheckpoint(project()) => Privilege;
         ProjectAction::DeleteCheckpoint(_), ProjectAction::DeleteCheckpoint(project()) => Privilege;
+        ProjectAction::Recover(_), ProjectAction::Recover(project()) => Privilege;
     }
     DrumAction {
         DrumAction::Set(_), DrumAction::Set(DrumSetting::Chained(true)) => Own(ID);

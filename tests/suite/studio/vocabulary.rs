@@ -27,7 +27,7 @@ mod modulators;
 mod sources;
 
 use imbolc_net::{
-    model::InstrumentId,
+    model::{Digest, InstrumentId},
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusInputSetting, BusParameter,
         BusSendParameter, BusSendSetting, BusSetting, ChainParameter, ChainSetting, Channels,
@@ -642,14 +642,22 @@ fn project() -> BoxedStrategy<ProjectAction> {
         project_name().prop_map(ProjectAction::CreateCheckpoint),
         project_name().prop_map(ProjectAction::RestoreCheckpoint),
         project_name().prop_map(ProjectAction::DeleteCheckpoint),
+        project_name().prop_map(ProjectAction::Recover),
     ]
     .boxed()
 }
 
 fn project_report() -> BoxedStrategy<ProjectReport> {
     let names = || prop::collection::vec(project_name(), 0..3).prop_map(Names::new);
-    let shelf =
-        (names(), names()).prop_map(|(known, checkpoints)| Shelf { known, checkpoints }).boxed();
+    let saved = maybe(any::<u64>().prop_map(Digest).boxed());
+    let shelf = (names(), names(), saved, names())
+        .prop_map(|(known, checkpoints, saved, recovered)| Shelf {
+            known,
+            checkpoints,
+            saved,
+            recovered,
+        })
+        .boxed();
     let piece = prop_oneof![Just(StudioState::default()), Just(StudioState::starter())];
     let outcome = prop_oneof![
         3 => shelf.clone().prop_map(ProjectOutcome::Done),

@@ -101,7 +101,7 @@ fn actions_have_stable_json() {
         r#"{"Project":{"CreateCheckpoint":"before the bridge"}}"#,
         r#"{"Project":{"RestoreCheckpoint":"before the bridge"}}"#,
         r#"{"Project":{"DeleteCheckpoint":"before the bridge"}}"#,
-        r#"{"ProjectReport":{"task":"Save","outcome":{"Done":{"known":["Song"],"checkpoints":[]}}}}"#,
+        r#"{"ProjectReport":{"task":"Save","outcome":{"Done":{"known":["Song"],"checkpoints":[],"saved":null,"recovered":[]}}}}"#,
         r#"{"ProjectReport":{"task":{"Load":"Song"},"outcome":{"Failed":"Missing"}}}"#,
         r#"{"Drums":[1,{"Set":{"Pattern":[1,{"On":{"pad":0,"step":4,"velocity":100,"probability":1.0,"pitch":0}}]}}]}"#,
         r#"{"Drums":[1,{"Set":{"Pattern":[1,{"Off":[0,4]}]}}]}"#,

@@ -19,7 +19,7 @@ use ratatui::{
     widgets::{Block, Clear, Paragraph, Widget as _},
 };
 
-use super::GLOBAL_KEYS;
+use super::{GLOBAL_KEYS, question::Question};
 use crate::{
     palette::Palette,
     pane::{KeyHelp, Pane},
@@ -35,6 +35,7 @@ pub(super) struct FrameLayout<'a> {
     pub(super) at: usize,
     pub(super) pane: &'a dyn Pane,
     pub(super) palette: &'a Palette,
+    pub(super) question: Option<&'a Question>,
     /// The address at which others join, if this client hosts.
     pub(super) join_address: Option<SocketAddr>,
     /// The index of the first key that the help shows.
@@ -70,7 +71,14 @@ impl FrameLayout<'_> {
                 // The palette may cover the pane, but never the status line.
                 self.palette.draw(body.union(messages), buffer);
             }
-            _ => {}
+            layer => {
+                let plays = layer == Some(&Layer::Keyboard);
+                if let Some(question) = self.question {
+                    Clear.render(messages, buffer);
+                    let style = theme::WARNING.patch(theme::SELECTED);
+                    Line::styled(question.text(plays), style).render(messages, buffer);
+                }
+            }
         }
     }
 
@@ -105,6 +113,10 @@ impl FrameLayout<'_> {
             ),
             Span::raw(format!(" {}  {:.1} bpm", bar_beat_tick(at, session), bpm.get())),
         ]);
+        // First, so that nothing pushes it off a small screen.
+        if view.unsaved {
+            line.push_span(Span::styled("  unsaved", theme::WARNING));
+        }
         if transport.recording {
             line.push_span(Span::styled("  ● rec", theme::ERROR));
         }

@@ -192,8 +192,8 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "capture" "NAME" "make a clip of the looped region" => clip_commands::capture;
     "clip" "NAME [BARS]" "add an empty clip" => clip_commands::create;
     "clipname" "CLIP NAME" "rename a clip" => clip_commands::rename;
-    "own" "1,2,…" "ask to own instruments" => |ids, _| for_each_instrument(ids, Intent::Claim);
-    "release" "1,2,…" "release instruments" => |ids, _| for_each_instrument(ids, Intent::Release);
+    "own" "1,2,…" "ask to own instruments" => |ids, _| instruments(ids, Intent::Claim);
+    "release" "1,2,…" "release instruments" => |ids, _| instruments(ids, Intent::Release);
     "privilege" "" "ask for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);
     "yield" "" "release the privilege" => |_, _| Ok(vec![Intent::ReleasePrivilege]);
     "undo" "" "undo your last step" => |_, _| Ok(vec![Intent::Undo]);
@@ -202,10 +202,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
         "" => single(NetworkAction::Project(ProjectAction::Save)),
         name => single(NetworkAction::Project(ProjectAction::SaveAs(parse_project_name(name)?))),
     };
-    "load" "NAME" "load a project; unsaved changes are lost" => |name, _| {
+    "load" "NAME" "load a project" => |name, _| {
         single(NetworkAction::Project(ProjectAction::Load(parse_project_name(name)?)))
     };
-    "new" "" "start a new project; unsaved changes are lost" => |_, _| {
+    "new" "" "start a new project" => |_, _| {
         single(NetworkAction::Project(ProjectAction::New))
     };
     "checkpoint" "NAME" "create a checkpoint of the project" => |name, _| {
@@ -216,6 +216,9 @@ pub(super) const COMMANDS: &[Command] = commands! {
     };
     "restore" "NAME" "restore a checkpoint" => |name, _| {
         single(NetworkAction::Project(ProjectAction::RestoreCheckpoint(parse_project_name(name)?)))
+    };
+    "recover" "NAME" "bring back work that was not saved" => |name, _| {
+        single(NetworkAction::Project(ProjectAction::Recover(parse_project_name(name)?)))
     };
     "sync" "" "fetch the full state again" => |_, _| Ok(vec![Intent::Resynchronise]);
     "quit" "" "quit" => |_, _| Ok(vec![Intent::Quit]);
@@ -251,9 +254,9 @@ fn selected_instrument(view: &View) -> Result<InstrumentId, String> {
     Ok(view.selected().ok_or(NOTHING_SELECTED)?.0)
 }
 
-fn for_each_instrument(ids: &str, intent: fn(InstrumentId) -> Intent) -> Parsed {
+fn instruments(ids: &str, intent: fn(Vec<InstrumentId>) -> Intent) -> Parsed {
     let id = |id: &str| parse_number(id.trim(), "an instrument number").map(InstrumentId);
-    ids.split(',').map(|each| id(each).map(intent)).collect()
+    Ok(vec![intent(ids.split(',').map(id).collect::<Result<_, _>>()?)])
 }
 
 /// The first tick of a bar; bars are counted from 1.

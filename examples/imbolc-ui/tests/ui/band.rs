@@ -95,6 +95,7 @@ fn session_setup(studio: &mut StudioState) {
         known: names(&["friday", "monday", "sketches"]),
         checkpoints: names(&["before the bridge"]),
         notice: ProjectNotice::Done(ProjectAction::Save),
+        ..Projects::default()
     });
 }
 

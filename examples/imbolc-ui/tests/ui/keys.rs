@@ -8,7 +8,7 @@ use imbolc_net::{
     util::quantity::{Bpm, Decibels},
 };
 
-use crate::stage::{ANA, BASS, BEN, Scene, Stage};
+use crate::stage::{BASS, Scene, Stage};
 
 const PLAY: NetworkAction = NetworkAction::Transport(TransportAction::Play);
 const STOP: NetworkAction = NetworkAction::Transport(TransportAction::Stop);
@@ -45,19 +45,29 @@ fn steps_are_undone_and_redone() {
 }
 
 #[test]
-fn undo_and_redo_have_different_messages() {
+fn undo_says_what_it_has_changed() {
     let mut stage = Stage::new(Scene::Joined);
-    stage.emit(Event::Session(SessionEvent::Undone(UndoReport {
-        changed: 1,
-        ..UndoReport::default()
-    })));
-    assert!(stage.screen().contains("last step undone"));
-    stage.emit(Event::Session(SessionEvent::Redone(UndoReport {
-        kept: 2,
-        ..UndoReport::default()
-    })));
-    let again = "step redone, except 2 changes that others have overwritten";
-    assert!(stage.screen().contains(again), "{}", stage.screen());
+    let step = || "cutoff of 1 Bass".to_owned();
+    let mut said = |event| {
+        stage.emit(Event::Session(event));
+        stage.screen()
+    };
+    for (changed, kept, text) in [
+        (1, 0, "cutoff of 1 Bass"),
+        (3, 1, "cutoff of 1 Bass, except one change that another participant has overwritten"),
+        (3, 2, "cutoff of 1 Bass, except 2 changes that others have overwritten"),
+        (0, 0, "cutoff of 1 Bass: nothing was left to change"),
+        (0, 2, "cutoff of 1 Bass: nothing was left to change, others have overwritten it"),
+    ] {
+        let report = UndoReport { step: step(), changed, kept };
+        let undone = said(SessionEvent::Undone(report.clone()));
+        assert!(undone.contains(&format!("undid: {text}")), "{text}: {undone}");
+        let redone = said(SessionEvent::Redone(report));
+        assert!(redone.contains(&format!("redid: {text}")), "{text}: {redone}");
+    }
+    // An application may describe nothing.
+    let nameless = UndoReport { step: String::new(), changed: 1, kept: 0 };
+    assert!(said(SessionEvent::Undone(nameless)).contains("undid: your last step"));
 }
 
 #[test]
@@ -117,30 +127,6 @@ fn q_and_ctrl_c_quit_but_q_can_be_typed() {
     let mut stage = Stage::new(Scene::Local);
     stage.press(":<ctrl-c>");
     assert!(stage.app.has_quit());
-}
-
-#[test]
-fn host_with_participants_confirms_quit() {
-    let mut stage = Stage::new(Scene::Hosting);
-    let question = "2 people are in your session: q again to end it";
-    assert!(stage.press("q").screen().contains(question), "{}", stage.screen());
-    assert!(!stage.app.has_quit());
-    stage.press("+q");
-    assert!(!stage.app.has_quit(), "another key cancels the confirmation");
-    stage.press("q");
-    assert!(stage.app.has_quit());
-
-    let mut stage = Stage::new(Scene::Hosting);
-    stage.press(":quit<enter>");
-    assert!(!stage.app.has_quit());
-    stage.edit_roster(|roster| drop(roster.participants.remove(&BEN)));
-    assert!(stage.press("+q").screen().contains("1 person is in your session"));
-    stage.edit_roster(|roster| drop(roster.participants.remove(&ANA)));
-    stage.press("+q");
-    assert!(stage.app.has_quit(), "no participant is left");
-    let mut stage = Stage::new(Scene::Hosting);
-    stage.press("<ctrl-c>");
-    assert!(stage.app.has_quit(), "that is meant");
 }
 
 #[test]

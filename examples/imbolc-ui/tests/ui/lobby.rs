@@ -132,8 +132,8 @@ async fn lobby_stays_while_joining() {
 #[tokio::test(start_paused = true)]
 async fn failed_attempt_returns_to_list_with_reason() {
     let tried = Cell::new(0);
-    let second = async |address: SocketAddr| {
-        assert_eq!(address, SocketAddr::from(([192, 168, 1, 20], 9999)));
+    let second = async |found: FoundSession| {
+        assert_eq!(found, session("Friday", 20));
         tried.set(tried.get() + 1);
         if tried.get() == 1 { Err("nothing is listening".into()) } else { Ok(tried.get()) }
     };

@@ -5,7 +5,10 @@ mod arrangement;
 mod automation;
 mod band;
 mod drums;
+#[cfg(unix)]
+mod ending;
 mod gallery;
+mod gestures;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
@@ -18,6 +21,7 @@ mod picture;
 mod player;
 #[cfg(unix)]
 mod processes;
+mod questions;
 mod screens;
 mod session;
 mod stage;

@@ -1,11 +1,21 @@
 //! When frames are drawn, and what they cost.
 
-use std::time::{Duration, Instant};
+use std::{
+    future::pending,
+    time::{Duration, Instant},
+};
 
+use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{Event, model::DirtyFlags};
-use imbolc_ui::{app::Pace, event_loop};
+use imbolc_ui::{
+    app::Pace,
+    event_loop::{self, Input},
+};
 use ratatui::{Terminal, backend::TestBackend};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{broadcast, mpsc},
+    time::{sleep, timeout},
+};
 
 use crate::stage::{ANA, LEAD, Scene, Stage};
 
@@ -46,15 +56,75 @@ fn playback_draws_at_full_rate() {
     assert_eq!(stage.app.pace(later()), Pace::Fast);
 }
 
-/// How many frames the loop draws in its first second of virtual time.
-async fn frames_in_a_second(stage: &Stage) -> usize {
-    let (studio, events) = stage.dispatcher();
+/// How many frames the loop draws in its first second of virtual time, while `others`
+/// happens.
+async fn frames_in_a_second(stage: &Stage, others: impl Future<Output = ()>) -> usize {
     let (_keys, inputs) = mpsc::channel(1);
+    frames_while(stage, inputs, others).await
+}
+
+/// The same with keys.
+async fn frames_while(
+    stage: &Stage,
+    inputs: mpsc::Receiver<Input>,
+    others: impl Future<Output = ()>,
+) -> usize {
+    let (studio, events) = stage.dispatcher();
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
-    let second = Duration::from_secs(1);
     let looping = event_loop::run(&studio, events, &mut terminal, inputs);
-    assert!(timeout(second, looping).await.is_err(), "it goes on");
+    let both = async {
+        tokio::join!(looping, others);
+    };
+    assert!(timeout(Duration::from_secs(1), both).await.is_err(), "it goes on");
     terminal.get_frame().count()
+}
+
+/// Emits an event in each millisecond.
+async fn flood(events: broadcast::Sender<Event>) {
+    loop {
+        sleep(Duration::from_millis(1)).await;
+        events.send(Event::Changed(DirtyFlags::TRANSPORT)).expect("it listens");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn key_does_not_wait_for_a_frame() {
+    let stage = Stage::new(Scene::Local);
+    let (keys, inputs) = mpsc::channel(1);
+    let shown = stage.observer();
+    let pressing = async {
+        for count in 1..=20 {
+            // In the middle of the time between two frames.
+            sleep(Duration::from_micros(25_300)).await;
+            let key = KeyEvent::from(KeyCode::Char('+'));
+            keys.send(Input::Key(key)).await.expect("it reads");
+            sleep(Duration::from_micros(500)).await;
+            assert_eq!(shown.count_dispatched(), count, "the key waits");
+        }
+    };
+    let others = async {
+        tokio::join!(flood(stage.sender()), pressing);
+    };
+    frames_while(&stage, inputs, others).await;
+    assert_eq!(shown.count_dispatched(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flood_of_events_draws_sixty_frames_per_second() {
+    let stage = Stage::new(Scene::Local);
+    let count = frames_in_a_second(&stage, flood(stage.sender())).await;
+    assert!((55..=61).contains(&count), "{count} frames");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clock_moves_while_the_playhead_stands() {
+    // The connection was lost while the music played.
+    for scene in [Scene::Joined, Scene::Reconnecting] {
+        let mut stage = Stage::new(scene);
+        stage.play_at(480, -12.0);
+        let count = frames_in_a_second(&stage, pending()).await;
+        assert!((2..=4).contains(&count), "{scene:?}: {count} frames");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,12 +133,12 @@ async fn moving_meter_draws_sixty_frames_per_second() {
     stage.play_at(480, -12.0);
     // The playhead differs each time it is read.
     stage.animate_meters();
-    assert_eq!(frames_in_a_second(&stage).await, 60);
+    assert_eq!(frames_in_a_second(&stage, pending()).await, 60);
 }
 
 #[tokio::test(start_paused = true)]
 async fn idle_loop_draws_one_frame() {
-    assert_eq!(frames_in_a_second(&Stage::new(Scene::Local)).await, 1);
+    assert_eq!(frames_in_a_second(&Stage::new(Scene::Local), pending()).await, 1);
 }
 
 #[test]

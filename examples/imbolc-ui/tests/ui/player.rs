@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     num::NonZeroU16,
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Output},
     sync::{
         Arc, Mutex, MutexGuard,
@@ -27,6 +28,27 @@ pub struct Player {
     screen: Arc<Mutex<vt100::Parser>>,
     /// The bytes that the program has written.
     written: Arc<AtomicUsize>,
+    _home: Home,
+}
+
+/// A home directory, so that no test finds what another one or the user has saved.
+struct Home(PathBuf);
+
+impl Home {
+    fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Relaxed);
+        let name = format!("imbolc-ui-home-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a directory");
+        Self(path)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Player {
@@ -45,7 +67,9 @@ impl Player {
     pub fn start_program(columns: u16, lines: u16, program: blocking::Command) -> Self {
         let (terminal, end) = blocking::open().expect("a terminal");
         terminal.resize(Size::new(lines, columns)).expect("its size");
+        let home = Home::new();
         let program = program.env("TERM", "xterm-256color").env_remove("RUST_LOG");
+        let program = program.env("HOME", &home.0).env_remove("XDG_DATA_HOME");
         let child = program.spawn(end).expect("the program starts");
         let size = |size| NonZeroU16::new(size).expect("not empty");
         let screen = vt100::Parser::new(size(lines), size(columns), 0);
@@ -63,7 +87,7 @@ impl Player {
                 }
             }
         });
-        Self { child, terminal, screen, written }
+        Self { child, terminal, screen, written, _home: home }
     }
 
     fn parser(&self) -> MutexGuard<'_, vt100::Parser> {
@@ -131,9 +155,7 @@ impl Player {
 
     /// Sends a signal to the program, by name.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
-        assert!(sent.success());
+        send_signal(&self.child, name);
     }
 }
 
@@ -145,9 +167,16 @@ impl Drop for Player {
     }
 }
 
+/// Sends a signal to a process, by name.
+pub fn send_signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
 /// Runs the program without a terminal until it ends.
 pub fn without_terminal(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).output().expect("the program starts")
 }
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_imbolc-ui");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_imbolc-ui");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use imbolc_ui::ending::NOT_SAVED;
+
 use crate::player::{Player, without_terminal};
 
 /// The one line that a failing program prints.
@@ -57,11 +59,16 @@ fn idle_program_writes_nothing() {
 }
 
 #[test]
-fn saving_without_directory_names_the_option() {
+fn first_command_can_save() {
     let mut player = Player::start(&["--name", "mia"]);
     player.wait_for("mia local session");
+    player.press("+");
+    player.wait_for("unsaved");
     player.press(":save Song\r");
-    player.wait_for("the host has no project directory: start it with --project-dir DIR");
+    player.wait_for("done: save as “Song”");
+    player.wait_until("the mark is cleared", |screen| !screen.contains("unsaved"));
+    player.press("q");
+    assert!(player.wait_for_exit().success());
 }
 
 #[test]
@@ -194,7 +201,7 @@ mod net {
 
         // The host ends the session; the client keeps working on its own copy.
         mia.press("q");
-        mia.wait_for("1 person is in your session: q again to end it");
+        mia.wait_for("1 other person is in the session, and unsaved changes will be lost: y, or");
         mia.press("q");
         assert!(mia.wait_for_exit().success());
         ana.wait_for("reconnecting failed: nothing is listening");
@@ -202,7 +209,9 @@ mod net {
         ana.press("+");
         ana.wait_for("-4.0*");
         ana.press("q");
-        assert!(ana.wait_for_exit().success());
+        ana.wait_for("your last edits were not sent: y, or the same again, to go on");
+        ana.press("y");
+        assert_eq!(ana.wait_for_exit().code(), Some(NOT_SAVED.into()));
     }
 
     #[test]

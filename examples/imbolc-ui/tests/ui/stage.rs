@@ -13,7 +13,7 @@ use imbolc_net::{
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
     },
-    studio::{NetworkAction, Pane, Studio, StudioState},
+    studio::{NetworkAction, Pane, ProjectAction, ProjectName, ProjectNotice, Studio, StudioState},
     util::{
         quantity::{Bpm, Decibels, Ticks},
         time::{Millis, Timestamp},
@@ -138,7 +138,8 @@ impl Stage {
 
     /// Another studio in a scene.
     pub fn with_studio(scene: Scene, model: StudioState) -> Self {
-        let state = NetworkState { seq: Seq(1), model, roster: Arc::new(scene.roster()) };
+        let (model, roster) = (model.regarded_as_saved(), Arc::new(scene.roster()));
+        let state = NetworkState { seq: Seq(1), model, roster };
         let state = Arc::new(state);
         let shown = Arc::new(Mutex::new(Shown {
             confirmed: Arc::clone(&state),
@@ -203,6 +204,14 @@ impl Stage {
         shown.confirmed = Arc::clone(&shown.state);
     }
 
+    /// A save under a name has begun, and does not end.
+    pub fn save_forever(&mut self, name: &str) {
+        let task = ProjectAction::SaveAs(ProjectName::new(name).expect("a name"));
+        self.replace_state(|studio| {
+            Arc::make_mut(&mut studio.projects).notice = ProjectNotice::Working(task);
+        });
+    }
+
     /// Edits the roster.
     pub fn edit_roster(&mut self, edit: impl FnOnce(&mut Roster)) {
         {
@@ -242,6 +251,16 @@ impl Stage {
     pub fn dispatcher(&self) -> (Arc<dyn Dispatcher>, Events) {
         let me = self.me;
         (Arc::new(mock(me, &self.shown, &self.sender)), Events::new(self.sender.subscribe()))
+    }
+
+    /// The sender of its events.
+    pub fn sender(&self) -> broadcast::Sender<Event> {
+        self.sender.clone()
+    }
+
+    /// Counts what is dispatched meanwhile.
+    pub fn observer(&self) -> Observer {
+        Observer(Arc::clone(&self.shown))
     }
 
     /// From now on the dispatcher refuses every action.
@@ -326,6 +345,15 @@ impl Stage {
     }
 }
 
+/// Sees what is dispatched while the stage is in use.
+pub struct Observer(Arc<Mutex<Shown>>);
+
+impl Observer {
+    pub fn count_dispatched(&self) -> usize {
+        self.0.lock().expect("no test has panicked").dispatched.len()
+    }
+}
+
 impl Shown {
     fn apply(&mut self, action: &NetworkAction, certain: bool) {
         let mut state = (*self.state).clone();
@@ -382,21 +410,27 @@ fn mock(
     mock.expect_clock().returning(|| Timestamp::from_micros(87_000_000));
     assert_eq!(PrivilegeLevel::default(), PrivilegeLevel::Normal);
 
-    let (dispatch, events) = (with(), events.clone());
-    mock.expect_dispatch().returning(move |action| {
-        let mut shown = dispatch.lock().expect("no test has panicked");
-        shown.dispatched.push(action.clone());
-        if let Some(why) = &shown.refuses {
-            return Err(DispatchError::Refused(why.clone()));
+    let act = {
+        let (shown, events) = (with(), events.clone());
+        move |actions: Vec<NetworkAction>| {
+            let mut shown = shown.lock().expect("no test has panicked");
+            shown.dispatched.extend(actions.iter().cloned());
+            if let Some(why) = &shown.refuses {
+                return Err(DispatchError::Refused(why.clone()));
+            }
+            let mut tried = shown.state.model.clone();
+            for action in &actions {
+                Studio::reduce(&mut tried, action).map_err(Refusal::Invalid)?;
+            }
+            let certain = shown.online;
+            actions.iter().for_each(|action| shown.apply(action, certain));
+            drop(shown);
+            let _ = events.send(Event::Changed(DirtyFlags::ALL));
+            Ok(())
         }
-        let mut tried = shown.state.model.clone();
-        Studio::reduce(&mut tried, &action).map_err(Refusal::Invalid)?;
-        let certain = shown.online;
-        shown.apply(&action, certain);
-        drop(shown);
-        let _ = events.send(Event::Changed(DirtyFlags::ALL));
-        Ok(())
-    });
+    };
+    mock.expect_dispatch_all().returning(act.clone());
+    mock.expect_dispatch().returning(move |action| act(vec![action]));
     macro_rules! requests {
         ($expect:ident, $words:literal) => {{
             let shown = with();
@@ -425,7 +459,7 @@ fn mock(
 }
 
 /// Parses the keys of a test.
-fn parse(keys: &str) -> Vec<KeyEvent> {
+pub fn parse(keys: &str) -> Vec<KeyEvent> {
     let mut parsed = Vec::new();
     let mut rest = keys;
     while let Some(letter) = rest.chars().next() {

@@ -212,6 +212,7 @@ pub(super) const ROWS: &[Row] = &[
         .enter(|_| Intent::OpenPalette("checkpoint ".into())),
     Row::of("Project", "last", |studio| match &studio.projects.notice {
         ProjectNotice::Nothing => "nothing yet".into(),
+        ProjectNotice::Kept(name) => format!("kept unsaved: {name}"),
         ProjectNotice::Working(task) => format!("running: {}", describe::label(task)),
         ProjectNotice::Done(task) => format!("done: {}", describe::label(task)),
         ProjectNotice::Failed(task, why) => {

@@ -1,0 +1,147 @@
+//! The thread that reads and writes project files, because an engine must never block.
+//!
+//! It performs tasks in order and knows no rule: whoever gave it one was allowed to.
+
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, TryRecvError, channel},
+    },
+    thread,
+};
+
+use super::{keep, project_lock::ProjectLock, store::Store};
+use crate::studio::{
+    ProjectAction, ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, Shelf, StudioState,
+    UnsavedMark,
+};
+
+/// The thread's other end. If it is dropped, the thread ends after the tasks that it has;
+/// nothing waits for it.
+#[derive(Debug)]
+pub(super) struct ProjectWorker {
+    jobs: Sender<Job>,
+    reports: Receiver<ProjectReport>,
+}
+
+/// A task with the state when it was accepted.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) task: ProjectAction,
+    pub(super) state: StudioState,
+}
+
+impl ProjectWorker {
+    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+        let mut files = Files { store: Store::open(directory)?, held: None };
+        let (jobs, job_queue) = channel::<Job>();
+        let (done, reports) = channel();
+        let work = move || {
+            for job in job_queue {
+                let outcome = files.perform(&job).unwrap_or_else(ProjectOutcome::Failed);
+                // The engine may be dropped already.
+                let _ = done.send(ProjectReport { task: job.task, outcome });
+            }
+        };
+        thread::Builder::new().name("imbolc-projects".into()).spawn(work)?;
+        Ok(Self { jobs, reports })
+    }
+
+    pub(super) fn begin(&self, job: Job) {
+        // If the thread has ended, `report` returns an error.
+        let _ = self.jobs.send(job);
+    }
+
+    /// The result of `task`, if it has ended.
+    pub(super) fn report(&self, task: &ProjectAction) -> Option<ProjectReport> {
+        match self.reports.try_recv() {
+            Ok(report) => Some(report),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => {
+                let detail = "the thread that reads and writes files has ended".into();
+                let outcome = ProjectOutcome::Failed(ProjectFailure::Disk { detail });
+                Some(ProjectReport { task: task.clone(), outcome })
+            }
+        }
+    }
+}
+
+/// The directory, and the lock of the open project.
+struct Files {
+    store: Store,
+    held: Option<(ProjectName, ProjectLock)>,
+}
+
+impl Files {
+    fn perform(&mut self, job: &Job) -> Result<ProjectOutcome, ProjectFailure> {
+        let current = job.state.projects.current.as_ref();
+        // The rules refuse the tasks that need one if no project is open.
+        let require = || current.ok_or(ProjectFailure::Missing);
+        let (mut open, mut saved, mut loaded) = (current, None, None);
+        match &job.task {
+            ProjectAction::List => {}
+            ProjectAction::New => (open, loaded) = (None, Some(StudioState::starter())),
+            ProjectAction::Save => saved = Some(require()?),
+            ProjectAction::SaveAs(name) => (open, saved) = (Some(name), Some(name)),
+            ProjectAction::Load(name) => {
+                (open, loaded) = (Some(name), Some(self.store.load(name)?));
+            }
+            ProjectAction::CreateCheckpoint(name) => {
+                self.hold(require()?)?;
+                self.store.checkpoints(require()?)?.save(name, &job.state)?;
+            }
+            ProjectAction::RestoreCheckpoint(name) => {
+                loaded = Some(self.store.checkpoints(require()?)?.load(name)?);
+            }
+            ProjectAction::DeleteCheckpoint(name) => {
+                self.hold(require()?)?;
+                self.store.checkpoints(require()?)?.delete(name)?;
+            }
+            ProjectAction::Recover(name) => {
+                (open, loaded) = (None, Some(self.store.recovery()?.load(name)?));
+            }
+        }
+        if let Some(name) = saved {
+            self.hold(name)?;
+            self.store.save(name, &job.state)?;
+        }
+        if loaded.is_some() {
+            keep(&self.store, &job.state)?;
+            match open {
+                // Another session may hold it: that is told when this one saves over it.
+                Some(name) => drop(self.hold(name)),
+                None => self.held = None,
+            }
+        }
+        let written = saved.map(|_| &job.state).or(match job.task {
+            ProjectAction::Recover(_) => None,
+            _ => loaded.as_ref(),
+        });
+        let checkpoints = open.map(|name| self.store.list_checkpoints(name)).transpose()?;
+        let on_disk = Shelf {
+            known: self.store.list()?,
+            checkpoints: checkpoints.unwrap_or_default(),
+            saved: written.map(|state| UnsavedMark::default().digest(state)),
+            recovered: self.store.list_recovered()?,
+        };
+        Ok(match loaded {
+            Some(state) => ProjectOutcome::Loaded(on_disk, Arc::new(state)),
+            None => ProjectOutcome::Done(on_disk),
+        })
+    }
+
+    /// Takes the lock of `name` in place of the one that is held.
+    fn hold(&mut self, name: &ProjectName) -> Result<(), ProjectFailure> {
+        if self.held.as_ref().is_some_and(|(held, _)| held == name) {
+            return Ok(());
+        }
+        self.held = None;
+        let lock = ProjectLock::acquire(&self.store.lock_file(name)?)?;
+        self.held = Some((name.clone(), lock));
+        // What cannot be deleted does no harm.
+        let _ = self.store.remove_remains(name);
+        Ok(())
+    }
+}
