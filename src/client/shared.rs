@@ -190,10 +190,9 @@ impl<M: Model> Shared<M> {
     fn tell_session_event(&self, event: SessionEvent<M>) {
         if let SessionEvent::Resynchronised(why) = &event
             && why.is_repair()
+            && let Some(left_out) = self.may_log()
         {
-            if let Some(left_out) = self.may_log() {
-                warn!(%why, left_out, "the host sent a full state");
-            }
+            warn!(%why, left_out, "the host sent a full state");
         }
         self.tell(Event::Session(event));
     }

@@ -57,8 +57,7 @@ impl ConnectionSlots {
         if address.is_some() && same.count() >= MAX_HANDSHAKES {
             open.evict_oldest(address);
         } else if open.unfinished.len() + open.admitted.len() >= self.limit {
-            let address = open.busiest_address()?;
-            open.evict_oldest(address);
+            open.evict_from_busiest()?;
         }
         let number = open.next;
         open.next += 1;
@@ -73,14 +72,17 @@ impl ConnectionSlots {
 }
 
 impl OpenSlots {
-    fn busiest_address(&self) -> Option<Option<IpAddr>> {
+    /// `None` if there is no unfinished handshake.
+    fn evict_from_busiest(&mut self) -> Option<()> {
         let mut counts: BTreeMap<_, (usize, std::cmp::Reverse<u64>)> = BTreeMap::new();
         for (&number, unfinished) in &self.unfinished {
             let count = counts.entry(unfinished.address).or_insert((0, std::cmp::Reverse(number)));
             count.0 += 1;
         }
         // Among equals, the one with the oldest handshake.
-        counts.into_iter().max_by_key(|(_, count)| *count).map(|(address, _)| address)
+        let (address, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        self.evict_oldest(address);
+        Some(())
     }
 
     fn evict_oldest(&mut self, address: Option<IpAddr>) {
@@ -119,8 +121,8 @@ impl Drop for ConnectionSlot {
 mod tests {
     use super::*;
 
-    fn address(last: u8) -> Option<IpAddr> {
-        Some([192, 0, 2, last].into())
+    fn address(last: u8) -> IpAddr {
+        [192, 0, 2, last].into()
     }
 
     fn is_evicted(slot: &ConnectionSlot) -> bool {
@@ -130,8 +132,8 @@ mod tests {
     #[test]
     fn address_has_at_most_32_unfinished_handshakes() {
         let slots = ConnectionSlots::new(128);
-        let ben = slots.take(address(2)).unwrap();
-        let stranger: Vec<_> = (0..128).map(|_| slots.take(address(1)).unwrap()).collect();
+        let ben = slots.take(Some(address(2))).unwrap();
+        let stranger: Vec<_> = (0..128).map(|_| slots.take(Some(address(1))).unwrap()).collect();
         let evicted = stranger.iter().filter(|slot| is_evicted(slot)).count();
         assert_eq!(evicted, 128 - 32);
         assert!(stranger[..96].iter().all(is_evicted), "the oldest make room");
@@ -141,11 +143,11 @@ mod tests {
     #[test]
     fn busiest_address_makes_room_when_all_slots_are_taken() {
         let slots = ConnectionSlots::new(10);
-        let admitted: Vec<_> = (0..4).map(|_| slots.take(address(1)).unwrap()).collect();
+        let admitted: Vec<_> = (0..4).map(|_| slots.take(Some(address(1))).unwrap()).collect();
         admitted.iter().for_each(ConnectionSlot::admit);
-        let busy: Vec<_> = (0..3).map(|_| slots.take(address(2)).unwrap()).collect();
-        let others: Vec<_> = (3..6).map(|last| slots.take(address(last)).unwrap()).collect();
-        let _member = slots.take(address(9)).unwrap();
+        let busy: Vec<_> = (0..3).map(|_| slots.take(Some(address(2))).unwrap()).collect();
+        let others: Vec<_> = (3..6).map(|last| slots.take(Some(address(last))).unwrap()).collect();
+        let _member = slots.take(Some(address(9))).unwrap();
         assert_eq!(busy.iter().map(is_evicted).collect::<Vec<_>>(), [true, false, false]);
         assert!(!others.iter().chain(&admitted).any(is_evicted));
     }
