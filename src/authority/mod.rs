@@ -347,7 +347,11 @@ impl<M: Model> Authority<M> {
     }
 
     pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
-        self.lock().engine.poll_close()
+        let now = self.clock.now();
+        let mut core = self.lock();
+        let Core { engine, faults, .. } = &mut *core;
+        let closed = faults.catch(now, ENGINE, || engine.poll_close());
+        closed.unwrap_or_else(|| Poll::Ready(Err(format!("{ENGINE} failed"))))
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
