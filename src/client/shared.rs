@@ -24,7 +24,7 @@ use crate::{
         SessionEvent,
         mirror::{Mirror, MirrorError, MirrorOutput},
     },
-    util::{snapshot::SnapshotCell, time::Timestamp},
+    util::{log_limit::LogLimit, snapshot::SnapshotCell, time::Timestamp},
 };
 
 /// What the UI's calls and the connection task share.
@@ -42,6 +42,8 @@ pub(super) struct Shared<M: Model> {
     clock: Clock,
     /// The session's clock minus `clock`, in microseconds.
     clock_offset: AtomicI64,
+    /// Limits what the host can write to the log.
+    log_limit: FairMutex<LogLimit>,
     /// There may be something to send.
     pub(super) wake: Notify,
     /// The UI wants to leave.
@@ -97,6 +99,7 @@ impl<M: Model> Shared<M> {
             early: Mutex::new(early),
             clock_offset: AtomicI64::new(clock_offset(session_clock, clock.now())),
             clock,
+            log_limit: FairMutex::default(),
             wake: Notify::new(),
             leave: CancellationToken::new(),
             has_left: AtomicBool::new(false),
@@ -178,11 +181,18 @@ impl<M: Model> Shared<M> {
         result
     }
 
+    /// How many lines were left out before this one; `None` if this one is to be left
+    /// out, too.
+    pub(super) fn may_log(&self) -> Option<u64> {
+        self.log_limit.lock().allow(self.clock.now())
+    }
+
     fn tell_session_event(&self, event: SessionEvent<M>) {
         if let SessionEvent::Resynchronised(why) = &event
             && why.is_repair()
+            && let Some(left_out) = self.may_log()
         {
-            warn!(%why, "the host sent a full state");
+            warn!(%why, left_out, "the host sent a full state");
         }
         self.tell(Event::Session(event));
     }

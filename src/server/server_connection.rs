@@ -16,7 +16,8 @@ use super::{
     connection_io::{
         CLOSE_TIMEOUT, ConnectionEnd, linger_close, read_failure, send_final, write_frames,
     },
-    server_handshake::{ConnectionGuard, admit, receive_hello},
+    connection_slots::ConnectionSlot,
+    server_handshake::{ConnectionGuard, admit, receive_hello, reject},
     server_inner::ServerInner,
 };
 use crate::{
@@ -41,6 +42,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     reader: R,
     mut writer: W,
     peer: &str,
+    slot: ConnectionSlot,
 ) {
     let mut frames = Frames::new(reader, limits::HELLO_FRAME);
     // A shutdown interrupts only the wait for the Hello. Its answer is written in
@@ -51,26 +53,37 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
             send_final::<M, W>(&mut writer, Codec::Json, &ServerMessage::Shutdown).await;
             return;
         }
+        () = slot.evicted() => return reject(inner, writer, peer).await,
     };
     let admitted = match hello {
-        Ok(hello) => admit(inner, &hello, &mut writer).await,
+        Ok(hello) => admit(inner, &hello, &slot, &mut writer).await,
         Err(end) => Err(end),
     };
     let guard = match admitted {
         Ok(guard) => guard,
         Err(end) => {
             log_end(inner, peer, None, &end);
-            if let ConnectionEnd::Fault(error) = end {
-                send_final::<M, W>(&mut writer, Codec::Json, &ServerMessage::Error(error)).await;
-            }
-            linger_close(frames.into_reader()).await;
-            return;
+            let closing = async {
+                if let ConnectionEnd::Fault(error) = end {
+                    let error = ServerMessage::Error(error);
+                    send_final::<M, W>(&mut writer, Codec::Json, &error).await;
+                }
+                linger_close(frames.into_reader()).await;
+            };
+            return tokio::select! {
+                () = closing => {}
+                () = slot.evicted() => {}
+            };
         }
     };
     let ConnectionGuard { connection: id, format, .. } = guard;
-    info!(%peer, client = %id.client, "client joined");
+    if let Some(left_out) = inner.may_log(&inner.logs.connections) {
+        info!(%peer, client = %id.client, left_out, "client joined");
+    }
     inner.connections.insert(id, peer);
     frames.set_limit(limits::CLIENT_FRAME);
+    // The Hello does not show that the client has its token.
+    frames.take_heard();
 
     let connection = Connection { inner, id, format, peer };
     let mut inbox = Inbox { frames, decoded: VecDeque::new(), fault: None };
@@ -123,6 +136,10 @@ impl<M: Model> Connection<'_, M> {
                 send_final::<M, W>(writer, self.format.codec, &ServerMessage::Shutdown).await;
                 return ConnectionEnd::Lost;
             }
+            // Bytes that complete no message yet are a sign of life, too.
+            if inbox.frames.take_heard() {
+                authority.heard(self.id);
+            }
             changes.mark_unchanged();
             let outgoing = match authority.pull(self.id) {
                 Ok(outgoing) => outgoing,
@@ -173,9 +190,7 @@ impl<M: Model> Connection<'_, M> {
         outgoing: &Outgoing<M>,
     ) -> Result<(), ConnectionEnd> {
         let mut end = Ok(());
-        let deadline = self.inner.config.write_timeout;
-        let writing =
-            async { timeout(deadline, self.write_outgoing(writer, buffer, outgoing)).await? };
+        let writing = self.write_outgoing(writer, buffer, outgoing);
         let receiving = async {
             // Backpressure: stop reading from a client that does not drain its
             // answers.
@@ -257,11 +272,17 @@ impl<M: Model> Connection<'_, M> {
     ///
     /// # Errors
     /// How the connection ended.
-    fn hand_over<R>(&self, inbox: &mut Inbox<M, R>) -> Result<(), ConnectionEnd> {
+    fn hand_over<R: Reader>(&self, inbox: &mut Inbox<M, R>) -> Result<(), ConnectionEnd> {
         let mut refused = Vec::new();
         let outcome = self.inner.authority.handle(self.id, &mut inbox.decoded, &mut refused);
+        if inbox.decoded.is_empty() {
+            // What was handled has shown already that the client is there.
+            inbox.frames.take_heard();
+        }
         for reason in refused {
-            info!(peer = %self.peer, client = %self.id.client, %reason, "refused");
+            if let Some(left_out) = self.inner.may_log(&self.inner.logs.refusals) {
+                info!(peer = %self.peer, client = %self.id.client, %reason, left_out, "refused");
+            }
         }
         match outcome.map_err(ConnectionEnd::Fault)? {
             MessageOutcome::Staying | MessageOutcome::Refused(_) => Ok(()),
@@ -306,9 +327,9 @@ impl<M: Model> Connection<'_, M> {
             if frame.len() <= MAX_COPIED {
                 buffer.extend_from_slice(&frame);
             } else {
-                write_frames(self.inner, writer, buffer).await?;
+                write_frames(self.inner, Some(self.id), writer, buffer).await?;
                 clear_and_shrink(buffer);
-                write_frames(self.inner, writer, &frame).await?;
+                write_frames(self.inner, Some(self.id), writer, &frame).await?;
             }
         }
         if let Some(metering) = outgoing.metering {
@@ -316,7 +337,7 @@ impl<M: Model> Connection<'_, M> {
                 .encode(&ServerMessage::<M>::Metering(metering), buffer)
                 .map_err(io::Error::other)?;
         }
-        write_frames(self.inner, writer, buffer).await
+        write_frames(self.inner, Some(self.id), writer, buffer).await
     }
 }
 
@@ -341,15 +362,18 @@ fn log_end<M: Model>(
     connection: Option<ConnectionId>,
     end: &ConnectionEnd,
 ) {
+    if matches!(end, ConnectionEnd::Fault(_)) {
+        inner.connections.faulted.add(1);
+    }
+    let Some(left_out) = inner.may_log(&inner.logs.connections) else { return };
     let client = connection.map(|connection| connection.client.0);
     match end {
-        ConnectionEnd::Goodbye => info!(%peer, client, "client left"),
-        ConnectionEnd::Lost => info!(%peer, client, "connection lost"),
+        ConnectionEnd::Goodbye => info!(%peer, client, left_out, "client left"),
+        ConnectionEnd::Lost => info!(%peer, client, left_out, "connection lost"),
         ConnectionEnd::Fault(error) => {
-            inner.connections.faulted.add(1);
-            warn!(%peer, client, %error, "connection closed");
+            warn!(%peer, client, %error, left_out, "connection closed");
         }
-        ConnectionEnd::ResumeRefused => info!(%peer, "resume refused"),
+        ConnectionEnd::ResumeRefused => info!(%peer, left_out, "resume refused"),
     }
 }
 

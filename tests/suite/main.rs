@@ -23,6 +23,7 @@ mod harness;
 mod ledger;
 mod load;
 mod old_projects;
+mod options;
 mod other_model;
 mod processes;
 mod projects;
