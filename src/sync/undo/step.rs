@@ -20,7 +20,7 @@ const MAX_SPANS: usize = 64;
 const MAX_WORDS: usize = 100;
 
 /// Two snapshots.
-type Span<M> = (Arc<NetworkState<M>>, Arc<NetworkState<M>>);
+type Snapshots<M> = (Arc<NetworkState<M>>, Arc<NetworkState<M>>);
 
 /// The change of one action, or of several in a row that edited the same value, or of
 /// a batch, or of a take.
@@ -41,14 +41,14 @@ pub(super) struct UndoStep<M: Model> {
     pub(super) edits: usize,
     /// The snapshots before and after the first action, the whole batch, or the
     /// first edits of a take.
-    pub(super) first: Span<M>,
+    pub(super) first: Snapshots<M>,
     /// The snapshot after the last action of a sweep. If it is not the one after the
     /// first, changes of other participants may lie in between.
     pub(super) last: Arc<NetworkState<M>>,
     /// Which take it belongs to, and its further edits. Between two spans, others
     /// have changed something.
     pub(super) take: Option<u64>,
-    pub(super) spans: Vec<Span<M>>,
+    pub(super) spans: Vec<Snapshots<M>>,
     /// About how many bytes it keeps alive, once the snapshots are reduced to what
     /// differs.
     pub(super) settled: Option<usize>,
@@ -76,7 +76,7 @@ impl<M: Model> UndoStep<M> {
     pub(super) fn new(
         at: Timestamp,
         (action, access): (&M::Action, Access),
-        first: Span<M>,
+        first: Snapshots<M>,
         last: &Arc<NetworkState<M>>,
     ) -> Self {
         let (action, last) = (action.clone(), Arc::clone(last));
@@ -170,7 +170,7 @@ impl<M: Model> UndoStep<M> {
 
     /// The first span, or that of a whole sweep: from the first value to the last,
     /// without other changes made in between.
-    fn whole(&self) -> Span<M> {
+    fn whole(&self) -> Snapshots<M> {
         let (before, after) = &self.first;
         if Arc::ptr_eq(after, &self.last) {
             return self.first.clone();
@@ -285,7 +285,7 @@ fn with_model<M: Model>(state: &NetworkState<M>, model: M::State) -> Arc<Network
 
 /// The snapshots without what is the same in both. Adds to `weight` about how many
 /// bytes they keep alive.
-fn narrowed<M: Model>((before, after): &Span<M>, weight: &mut usize) -> Span<M> {
+fn narrowed<M: Model>((before, after): &Snapshots<M>, weight: &mut usize) -> Snapshots<M> {
     let (mut from, mut to) = (before.model.clone(), after.model.clone());
     *weight += M::narrow(&mut from, &mut to);
     (with_model(before, from), with_model(after, to))
