@@ -73,7 +73,7 @@ impl<E> WithProjects<E> {
 /// user's files are.
 #[must_use]
 pub fn default_directory() -> Option<PathBuf> {
-    data_directory(|name| env::var_os(name)).map(|data| data.join("imbolc").join("projects"))
+    data_directory(env::var_os).map(|data| data.join("imbolc").join("projects"))
 }
 
 /// The directory of the user's files, in the environment `variable`.

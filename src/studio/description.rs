@@ -300,7 +300,7 @@ impl Describer<'_> {
         let kit = self.instrument(id);
         let in_pattern = |pattern: &PatternId| format!("pattern {pattern} of {kit}");
         match action {
-            DrumAction::Set(setting) => self.drum_setting(&kit, setting),
+            DrumAction::Set(setting) => Self::drum_setting(&kit, setting),
             DrumAction::Step(pattern, pad, step, setting) => {
                 let what = variant(setting);
                 format!("{what} of {} in {}", cell(*pad, *step), in_pattern(pattern))
@@ -319,7 +319,7 @@ impl Describer<'_> {
         }
     }
 
-    fn drum_setting(&self, kit: &str, setting: &DrumSetting) -> String {
+    fn drum_setting(kit: &str, setting: &DrumSetting) -> String {
         match setting {
             DrumSetting::Swing(_) => format!("drum swing of {kit}"),
             DrumSetting::Chopper(ChopperSetting::Sample(_)) => format!("sample of {kit}"),

@@ -23,7 +23,7 @@ pub const LONGEST: Duration = Duration::from_hours(30 * 24);
 pub const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Refuses a `value` outside of `range`.
-pub(crate) fn check_range<T: PartialOrd + Debug>(
+pub(crate) fn check_range<T: PartialOrd + Debug + Copy>(
     name: &'static str,
     value: T,
     range: RangeInclusive<T>,

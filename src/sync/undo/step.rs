@@ -217,7 +217,7 @@ impl<M: Model> UndoStep<M> {
     fn states(&self, direction: Direction) -> Vec<(M::State, M::State)> {
         let whole = self.whole();
         let spans = std::iter::once(&whole).chain(&self.spans);
-        let models = |(before, after): &Span<M>| (before.model.clone(), after.model.clone());
+        let models = |(before, after): &Snapshots<M>| (before.model.clone(), after.model.clone());
         match direction {
             Direction::Forth => spans.map(models).collect(),
             Direction::Back => {
@@ -333,13 +333,13 @@ fn apply_if_reversible<M: Model>(
     state: &M::State,
     changes: &[&ReversibleChange<M::Patch>],
 ) -> Option<M::State> {
-    let mut changed = state.clone();
+    let mut next = state.clone();
     for change in changes {
-        M::apply(&mut changed, &change.forward).ok()?;
+        M::apply(&mut next, &change.forward).ok()?;
     }
-    let mut reverted = changed.clone();
+    let mut reverted = next.clone();
     for change in changes.iter().rev() {
         M::apply(&mut reverted, &change.backward).ok()?;
     }
-    M::diff_reversible(state, &reverted).is_empty().then_some(changed)
+    M::diff_reversible(state, &reverted).is_empty().then_some(next)
 }
