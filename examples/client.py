@@ -86,7 +86,7 @@ class Client:
     def join(self, name, own):
         print(f"> Hello, I am {name} and would like to own instrument {own}")
         self.frames.send({"Hello": {
-            "protocol": 4, "model": "imbolc-studio", "model_version": 3,
+            "protocol": 4, "model": "imbolc-studio", "model_version": 4,
             "name": name, "own": [own], "privilege": False,
             "codecs": ["json"], "resume": None}})
         answer, welcome = self.receive()

@@ -13,18 +13,21 @@ use allocation_counter::measure;
 use fixture::{cutoff, open, studio, touched, turn_to, turning};
 use imbolc_net::{
     Dispatcher, NetworkState, ServerMessage,
-    model::Model as _,
+    model::{InstrumentId, Model as _},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, PROTOCOL_VERSION, Participant,
         PrivilegeLevel, Roster, Seq, SessionId, SessionToken, StatePatch, Welcome,
         framing::{self, Codec},
     },
-    studio::Studio,
+    studio::{NetworkAction, Note, Notes, PianoRollAction, Studio, StudioState},
     sync::{
         mirror::Mirror,
         session::{Session, SessionConfig, SessionOutput, Update},
     },
-    util::time::{Millis, Timestamp},
+    util::{
+        quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
+        time::{Millis, Timestamp},
+    },
 };
 
 /// The numbers of instruments: a jam's, and far more than a session has.
@@ -107,7 +110,7 @@ fn reading_a_snapshot_allocates_nothing() {
 
 #[test]
 fn local_dispatch_allocates_what_it_changes() {
-    assert_allocations("local dispatch", (7, 1600), |size| {
+    assert_allocations("local dispatch", (7, 1620), |size| {
         let studio = open(size);
         most(turning(&studio, touched(size)))
     });
@@ -115,7 +118,7 @@ fn local_dispatch_allocates_what_it_changes() {
 
 #[test]
 fn prediction_allocates_what_it_changes() {
-    assert_allocations("dispatch, predicted", (7, 1600), |size| {
+    assert_allocations("dispatch, predicted", (7, 1620), |size| {
         let mut mirror = mirror(size);
         let mut turn = 0;
         most(|| {
@@ -129,7 +132,7 @@ fn prediction_allocates_what_it_changes() {
 /// From the arrival of an action to its encoded patch.
 #[test]
 fn session_allocates_what_it_changes() {
-    assert_allocations("decide and encode", (10, 3600), |size| {
+    assert_allocations("decide and encode", (10, 3640), |size| {
         // Periodic work is not counted.
         let rarely = Duration::from_secs(3600);
         let config = SessionConfig {
@@ -221,4 +224,66 @@ fn applying_a_patch_allocates_what_it_changes() {
         let patch: StatePatch = before.patch_to(&after);
         most(|| drop(before.patched(&patch).unwrap()))
     });
+}
+
+/// What the undo histories of thirty clients that paste at full pace keep alive,
+/// beside the state.
+#[test]
+fn histories_of_thirty_pasting_clients_are_bounded() {
+    const CLIENTS: u32 = 30;
+    let paste = |instrument, round: u8| {
+        let note = |tick| Note {
+            tick: Ticks::of(tick),
+            pitch: Pitch::of(60),
+            length: NoteLength::of(1),
+            velocity: Velocity::of(round + 1),
+            probability: Probability::MAX,
+        };
+        let notes: Notes = (0..4096).map(note).collect();
+        NetworkAction::PianoRoll(InstrumentId(instrument), PianoRollAction::Paste(notes))
+    };
+    let mut kept = None;
+    let total = measure(|| {
+        let (config, id) = (SessionConfig::default(), SessionId::new([0; 16]));
+        let mut session = Session::<Studio>::hosted(config, id, "host", studio(CLIENTS));
+        let hello = Hello {
+            protocol: PROTOCOL_VERSION,
+            model: Studio::NAME.into(),
+            model_version: Studio::VERSION,
+            name: "Ana".into(),
+            own: vec![],
+            privilege: false,
+            codecs: vec![],
+            compression: vec![],
+            attempt: 0,
+            checks_digests: false,
+            resume: None,
+        };
+        let ids: Vec<_> = session.state().model.instruments.iter().map(|(id, _)| id).collect();
+        let tickets: Vec<_> = (0..)
+            .zip(&ids)
+            .map(|(number, &id)| {
+                let hello = Hello { own: vec![id], ..hello.clone() };
+                let token = SessionToken::new(u128::to_be_bytes(number));
+                session.handle_hello(Timestamp::ZERO, &hello, token).ok().unwrap().connection
+            })
+            .collect();
+        for round in 0..16_u8 {
+            let now = Timestamp::from_micros(u64::from(round) * 1000);
+            for (ticket, id) in tickets.iter().zip(&ids) {
+                let number = ActionNumber(u64::from(round) + 1);
+                let action = paste(id.0, round);
+                let message = ClientMessage::Action { number, continues: false, action };
+                session.handle(now, *ticket, message).unwrap();
+                drain(&mut session);
+            }
+        }
+        kept = Some(session);
+    });
+    let json = serde_json::to_vec(&kept.as_ref().unwrap().state().model).unwrap();
+    let mut copy = None;
+    let state = measure(|| copy = Some(serde_json::from_slice::<StudioState>(&json).unwrap()));
+    let beside = total.bytes_current - state.bytes_current;
+    println!("beside a state of {} bytes: {beside} bytes", state.bytes_current);
+    assert!(beside < 64 * 1024 * 1024, "{beside} bytes");
 }

@@ -159,6 +159,9 @@ impl News {
             }
             SessionEvent::Undone(report) => self.print_step(Step::Undo, &report),
             SessionEvent::Redone(report) => self.print_step(Step::Redo, &report),
+            SessionEvent::NotRecorded { what, reason } => {
+                complain(format_args!("not recorded: {what}: {reason}"));
+            }
             SessionEvent::NothingUndone { reason } => {
                 self.steps.pop_front();
                 complain(reason);

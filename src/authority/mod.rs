@@ -31,7 +31,7 @@ use crate::{
     },
     studio::Studio,
     sync::{
-        roster_events,
+        SessionEvent, roster_events,
         session::{
             Admission, ConnectionId, MessageOutcome, Outgoing, Rejected, Session, SessionConfig,
             SessionOutput,
@@ -98,6 +98,8 @@ struct Core<M: Model> {
     outdated: Option<Arc<NetworkState<M>>>,
     /// To be dropped without the lock.
     forgotten: Vec<Arc<NetworkState<M>>>,
+    /// What the host must be told.
+    notices: Vec<SessionEvent<M>>,
     /// The meters, if they have changed and were not published yet.
     metering: Option<Metering>,
 }
@@ -149,6 +151,7 @@ impl<M: Model> Authority<M> {
                 wait: None,
                 outdated: None,
                 forgotten: Vec::new(),
+                notices: Vec::new(),
                 metering: None,
             }),
             events: broadcast::Sender::new(EVENT_BACKLOG),
@@ -242,6 +245,9 @@ impl<M: Model> Authority<M> {
             && self.events.receiver_count() > 0
         {
             self.tell(before, after);
+        }
+        for notice in core.notices.drain(..) {
+            self.announce(Event::Session(notice));
         }
         let metering = core.metering.take();
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering))).is_some();
@@ -425,6 +431,9 @@ impl<M: Model> Core<M> {
                 // dropping one is cheap, and keeping all of them is not.
                 SessionOutput::Changed { before, .. } => {
                     self.outdated.get_or_insert(before);
+                }
+                SessionOutput::NotRecorded { what, reason } => {
+                    self.notices.push(SessionEvent::NotRecorded { what, reason });
                 }
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Wait(deadline) => {

@@ -60,7 +60,7 @@ impl<C: Connector> Reconnector<C> {
             return Ok((self.join().await?, None));
         };
         self.attempt = saved.attempt;
-        let resume = Resume { token: saved.token, seq: None, answered: None };
+        let resume = Resume { token: saved.token, seq: None, answered: None, history: 0 };
         match self.resume(saved.session, resume).await {
             Err(ConnectionError::ResumeRefused(_)) => Ok((self.join().await?, Some(saved.session))),
             other => Ok((other?, None)),

@@ -108,6 +108,7 @@ mod tests {
         SavedToken { session, token, attempt }
     }
 
+    #[expect(clippy::await_holding_lock, reason = "the lock is the disk that does not answer")]
     #[tokio::test(start_paused = true)]
     async fn slow_disk_delays_a_write_but_not_the_client() {
         let directory = std::env::temp_dir().join(format!("imbolc-slow-{}", std::process::id()));

@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn countdown_of_the_resume_window_moves() {
         let now = Instant::now();
-        let until = now + Duration::from_secs(60);
+        let until = now + Duration::from_mins(1);
         let reason = ConnectionError::Closed;
         let status = Status::Reconnecting { since: now, reason, attempt: None, until };
         let before = status.time_left().unwrap();

@@ -347,6 +347,25 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
             .collect()
     }
 
+    /// Drops from both states what is the same in both, so that an undo step keeps
+    /// only alive what it changed, and returns about how many bytes that is. Their
+    /// [`diff_reversible`](Self::diff_reversible) must stay the same. Nothing else is
+    /// done with them.
+    ///
+    /// By default, nothing is dropped, and a step counts as 64 KiB.
+    #[must_use]
+    fn narrow(_from: &mut Self::State, _to: &mut Self::State) -> usize {
+        64 * 1024
+    }
+
+    /// Whether the engine records a take in `state`. What it changes from then on, until
+    /// the next take begins, is an undo step of the participants who hold the rights that
+    /// the changes need when the take begins.
+    #[must_use]
+    fn is_recording(_state: &Self::State) -> bool {
+        false
+    }
+
     /// Checks `state` against the model's limits. Actions check their own limits;
     /// undo uses this function, because other participants may have added things
     /// since the step.

@@ -9,7 +9,9 @@ mod store;
 mod worker;
 
 use std::{
-    env, fs, io,
+    env,
+    ffi::OsString,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     task::Poll,
@@ -18,12 +20,12 @@ use std::{
 
 pub use store::Store;
 
-use self::worker::{Job, ProjectWorker};
+use self::worker::{Job, ProjectWorker, keep};
 use crate::{
     model::{Engine, Metering, Model as _},
     studio::{
         NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, ProjectOutcome,
-        Studio, StudioEffect, StudioState, UnsavedMark,
+        Studio, StudioEffect, StudioState,
     },
     util::time::Timestamp,
 };
@@ -71,15 +73,19 @@ impl<E> WithProjects<E> {
 /// user's files are.
 #[must_use]
 pub fn default_directory() -> Option<PathBuf> {
-    let path = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = if cfg!(windows) {
+    data_directory(|name| env::var_os(name)).map(|data| data.join("imbolc").join("projects"))
+}
+
+/// The directory of the user's files, in the environment `variable`.
+fn data_directory(variable: impl Fn(&'static str) -> Option<OsString>) -> Option<PathBuf> {
+    let path = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    if cfg!(windows) {
         path("APPDATA")
     } else if cfg!(target_os = "macos") {
         path("HOME").map(|home| home.join("Library").join("Application Support"))
     } else {
         path("XDG_DATA_HOME").or_else(|| path("HOME").map(|home| home.join(".local").join("share")))
-    };
-    Some(data?.join("imbolc").join("projects"))
+    }
 }
 
 /// Lists what is in `directory` in the initial state of a session. The directory is created
@@ -117,15 +123,6 @@ pub fn keep_unsaved(
         fs::write(directory.join("recovery").join(LEFT_BEHIND), name.as_str())?;
     }
     Ok(kept)
-}
-
-/// Keeps the unsaved work in `state`, if there is any.
-fn keep(store: &Store, state: &StudioState) -> Result<Option<ProjectName>, ProjectFailure> {
-    if !UnsavedMark::default().is_unsaved(state) {
-        return Ok(None);
-    }
-    let project = state.projects.current.as_ref().map(ProjectName::as_str);
-    store.recovery()?.keep(project.unwrap_or(state.session.name.as_str()), state).map(Some)
 }
 
 impl<E> WithProjects<E> {
@@ -202,5 +199,25 @@ fn unsaved_target(job: &Job) -> Option<String> {
         ProjectAction::Save => current.map(ProjectName::to_string),
         ProjectAction::CreateCheckpoint(name) => Some(format!("checkpoint {name}")),
         _ => None,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use crate::projects::data_directory;
+
+    #[test]
+    fn data_directory_is_the_one_of_the_platform() {
+        let with = |data: &'static str, home: &'static str| {
+            data_directory(move |name| match name {
+                "XDG_DATA_HOME" => Some(data.into()),
+                "HOME" => Some(home.into()),
+                _ => None,
+            })
+        };
+        assert_eq!(with("/data", "/home/ana"), Some("/data".into()));
+        assert_eq!(with("", "/home/ana"), Some("/home/ana/.local/share".into()));
+        assert_eq!(with("data", "/home/ana"), Some("/home/ana/.local/share".into()));
+        assert_eq!(with("", ""), None);
     }
 }

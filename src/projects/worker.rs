@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use super::{keep, project_lock::ProjectLock, store::Store};
+use super::{project_lock::ProjectLock, store::Store};
 use crate::studio::{
     ProjectAction, ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, Shelf, StudioState,
     UnsavedMark,
@@ -144,4 +144,16 @@ impl Files {
         let _ = self.store.remove_remains(name);
         Ok(())
     }
+}
+
+/// Keeps the unsaved work in `state`, if there is any.
+pub(super) fn keep(
+    store: &Store,
+    state: &StudioState,
+) -> Result<Option<ProjectName>, ProjectFailure> {
+    if !UnsavedMark::default().is_unsaved(state) {
+        return Ok(None);
+    }
+    let project = state.projects.current.as_ref().map(ProjectName::as_str);
+    store.recovery()?.keep(project.unwrap_or(state.session.name.as_str()), state).map(Some)
 }

@@ -180,6 +180,10 @@ pub struct Resume {
     /// The last action whose result the client knows; `None` if it has no pending
     /// actions.
     pub answered: Option<ActionNumber>,
+    /// The number of the last [`HistoryChange`] that the client knows; 0 if it knows
+    /// none, or does not predict undo. May be left out.
+    #[serde(default)]
+    pub history: u64,
 }
 
 /// A message from the authority to a client.
@@ -276,6 +280,31 @@ pub enum ServerMessage<M: Model = Studio> {
     Goodbye,
     /// The session ends.
     Shutdown,
+    /// The client's undo history has changed by something other than its own
+    /// numbered requests.
+    HistoryChanged(HistoryChange),
+    /// Something that was played during a take was not recorded. Sent once for each
+    /// reason and take.
+    NotRecorded {
+        /// What was not recorded, in at most 100 characters; empty if the model does
+        /// not say.
+        what: String,
+        /// The reason.
+        reason: Refusal,
+    },
+}
+
+/// A change of a client's undo history that is not due to a request of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryChange {
+    /// 1, 2, 3, … for each client. One whose number is not higher than an earlier one
+    /// is known already.
+    pub number: u64,
+    /// The last action that was decided before the change.
+    pub after: ActionNumber,
+    /// Whether the history was cleared, because the whole state was replaced. If not,
+    /// a recorded take was added as a step.
+    pub cleared: bool,
 }
 
 /// The answer to the [`Hello`] of a new participant.
@@ -331,6 +360,8 @@ pub struct Reconnected {
     pub seq: Seq,
     /// The rejected actions whose result the client does not know.
     pub rejected: Vec<Rejection>,
+    /// The changes of the undo history that the client does not know, in order.
+    pub history: Vec<HistoryChange>,
     /// The client's privilege level, which may have changed.
     pub privilege: PrivilegeLevel,
     /// The current session time.

@@ -35,7 +35,10 @@ use super::{
 };
 use crate::{
     model::InstrumentId,
-    util::quantity::{Amount, PadNumber, StepNumber},
+    util::{
+        quantity::{Amount, PadNumber, StepNumber},
+        text::shortened,
+    },
 };
 
 /// The most characters of a description.
@@ -44,13 +47,7 @@ const MAX_CHARACTERS: usize = 100;
 /// Describes `action`, which is about to be applied to `state`: 1 to 100 plain
 /// characters.
 pub(super) fn describe(state: &StudioState, action: &NetworkAction) -> String {
-    let mut text = Describer(state).action(action);
-    if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
-        let last = text[..end].char_indices().next_back().map_or(0, |(last, _)| last);
-        text.truncate(last);
-        text.push('…');
-    }
-    text
+    shortened(&Describer(state).action(action), MAX_CHARACTERS)
 }
 
 struct Describer<'a>(&'a StudioState);

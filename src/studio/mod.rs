@@ -226,6 +226,14 @@ impl Model for Studio {
         reversible::diff_reversible(from, to)
     }
 
+    fn narrow(from: &mut StudioState, to: &mut StudioState) -> usize {
+        StudioState::narrow(from, to)
+    }
+
+    fn is_recording(state: &StudioState) -> bool {
+        state.transport.playing && state.transport.recording
+    }
+
     fn check_limits(state: &StudioState) -> Result<(), Invalid> {
         state.piano_roll.check()?;
         state.arrangement.check()?;

@@ -2,7 +2,7 @@
 //!
 //! It knows every subsystem and no action.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,37 @@ impl StudioState {
         effects.push(StudioEffect::Locate(other.transport.position));
         *self = Self { projects: Arc::clone(&self.projects), ..other.at_rest() };
         effects
+    }
+
+    /// Drops from both states what is the same in both and not needed to tell the
+    /// difference, and returns about how many bytes they keep alive then.
+    pub(super) fn narrow(from: &mut Self, to: &mut Self) -> usize {
+        // Snapshots, settings and the paths to them.
+        let mut weight = 2048;
+        let mut concerned = BTreeSet::new();
+        let mut each = |id, bytes| {
+            weight += bytes;
+            concerned.insert(id);
+        };
+        PianoRoll::narrow(&mut from.piano_roll, &mut to.piano_roll, &mut each);
+        Drums::narrow(&mut from.drums, &mut to.drums, &mut each);
+        Arrangement::narrow(&mut from.arrangement, &mut to.arrangement, &mut each);
+        let mut lanes = 0;
+        Automation::narrow(&mut from.automation, &mut to.automation, &mut |id, bytes| {
+            lanes += bytes;
+            concerned.extend(id);
+        });
+        InstrumentState::narrow(&mut from.instruments, &mut to.instruments, &concerned);
+        if from.mixer.is_same(&to.mixer) {
+            (from.mixer, to.mixer) = Default::default();
+        }
+        if from.registry.is_same(&to.registry) {
+            (from.registry, to.registry) = Default::default();
+        } else {
+            weight += 16 * 1024;
+        }
+        (from.projects, to.projects) = Default::default();
+        weight + lanes
     }
 
     /// Checks the invariants between the parts. Each part keeps its own.

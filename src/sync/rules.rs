@@ -17,6 +17,9 @@ pub(crate) struct Applied<M: Model> {
     pub(crate) access: Access,
 }
 
+/// What a batch leads to, and the right that each of its actions required.
+pub(crate) type BatchOutcome<M> = (Arc<NetworkState<M>>, Vec<<M as Model>::Effect>, Vec<Access>);
+
 /// Runs functions of the model. `call` must not change what outlives a panic.
 ///
 /// # Errors
@@ -34,7 +37,7 @@ pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Refusal>) -> Result<T,
 ///
 /// # Errors
 /// [`Refusal::Malformed`] if not.
-pub(crate) fn check_portable<M: Model>(action: &M::Action) -> Result<(), Refusal> {
+pub(crate) fn check_encodable<M: Model>(action: &M::Action) -> Result<(), Refusal> {
     framing::check_portable(action).map_err(|error| Refusal::Malformed { detail: error.detail() })
 }
 
@@ -44,7 +47,7 @@ pub(crate) fn check_portable<M: Model>(action: &M::Action) -> Result<(), Refusal
 /// [`Refusal::InBatch`] for the first one that is not portable.
 pub(crate) fn check_batch<M: Model>(actions: &[M::Action]) -> Result<(), Refusal> {
     (0..).zip(actions).try_for_each(|(index, action)| {
-        check_portable::<M>(action).map_err(in_batch(actions, index))
+        check_encodable::<M>(action).map_err(in_batch(actions, index))
     })
 }
 
@@ -64,7 +67,7 @@ pub(crate) fn apply_batch<M: Model>(
     state: &Arc<NetworkState<M>>,
     actions: &[M::Action],
     apply: impl Fn(&Arc<NetworkState<M>>, &M::Action) -> Result<Applied<M>, Refusal>,
-) -> Result<(Arc<NetworkState<M>>, Vec<M::Effect>, Vec<Access>), Refusal> {
+) -> Result<BatchOutcome<M>, Refusal> {
     if actions.is_empty() || actions.len() > limits::BATCH {
         return Err(Refusal::Invalid(Invalid::unfit("a batch has 1 to 1,024 actions")));
     }

@@ -69,6 +69,14 @@ pub enum SessionEvent<M: Model> {
         /// Why it is refused.
         reason: Refusal,
     },
+    /// Something that you played during a take, or as the host anybody, was not
+    /// recorded. Reported once for each reason and take.
+    NotRecorded {
+        /// What was not recorded, in words.
+        what: String,
+        /// The reason.
+        reason: Refusal,
+    },
     /// The snapshot was replaced as a whole.
     Resynchronised(Resync),
     /// The client joined as a new participant, because its place is gone.

@@ -12,6 +12,16 @@ pub fn is_plain(text: &str) -> bool {
     !text.chars().any(|character| character.is_control() || is_invisible(character))
 }
 
+/// `text` with at most `limit` characters; a longer one ends with `…`.
+#[must_use]
+pub fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().nth(limit).is_none() {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(limit.saturating_sub(1));
+    kept.chain(std::iter::once('…')).collect()
+}
+
 /// `text` in NFC, the form in which names are kept and compared: an accent typed on
 /// one system must equal the same accent typed on another.
 #[must_use]

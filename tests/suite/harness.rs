@@ -69,6 +69,7 @@ pub struct Harness {
     /// What the session has returned and the test has not taken.
     effects: Vec<StudioEffect>,
     forgotten: Vec<Arc<NetworkState>>,
+    unrecorded: Vec<(String, Refusal)>,
 }
 
 /// A client: its mirror, and its connection to the session.
@@ -95,7 +96,8 @@ impl Harness {
         let id = SessionId::new([7; 16]);
         let session = Session::hosted(config, id, "host", StudioState::starter());
         let now = Timestamp::ZERO + Duration::from_secs(1);
-        Self { session, now, tokens: 0, effects: Vec::new(), forgotten: Vec::new() }
+        let (effects, forgotten, unrecorded) = Default::default();
+        Self { session, now, tokens: 0, effects, forgotten, unrecorded }
     }
 
     pub fn token(&mut self) -> SessionToken {
@@ -109,6 +111,9 @@ impl Harness {
             match self.session.poll() {
                 SessionOutput::Effect(effect) => self.effects.push(effect),
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
+                SessionOutput::NotRecorded { what, reason } => {
+                    self.unrecorded.push((what, reason));
+                }
                 SessionOutput::Changed { .. } => {}
                 SessionOutput::Wait(deadline) => return deadline,
             }
@@ -125,6 +130,12 @@ impl Harness {
     pub fn take_forgotten(&mut self) -> Vec<Arc<NetworkState>> {
         self.deadline();
         std::mem::take(&mut self.forgotten)
+    }
+
+    /// What was not recorded since the last call, as the host is told.
+    pub fn take_unrecorded(&mut self) -> Vec<(String, Refusal)> {
+        self.deadline();
+        std::mem::take(&mut self.unrecorded)
     }
 
     pub fn handshake(&mut self, hello: &Hello) -> Result<Admission<Studio>, Rejected> {

@@ -123,6 +123,11 @@ impl Session {
     /// Closes its standard input, and returns whether it exited with success.
     fn finish(mut self) -> bool {
         self.stdin = None;
+        self.ends()
+    }
+
+    /// Waits until it exits, and returns whether that was with success.
+    fn ends(mut self) -> bool {
         let deadline = Instant::now() + LIMIT;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -400,8 +405,22 @@ fn paused_host_costs_no_guest_its_place() {
             ana.types("undo");
             ana.hears(&format!("undo: 1 Bass: filter cutoff {hertz} Hz"));
         }
+        ben.types("filter 2 600");
+        host.hears("ben: 2 Lead: filter cutoff 600 Hz");
         println!("run {run}: paused for {pause:?}");
     }
+}
+
+#[test]
+fn older_of_two_programs_with_one_token_ends() {
+    let state = StateDir::new("twice");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let older = Session::join("ana", &address, "1", &state);
+    let mut newer = Session::join("ana", &address, "", &state);
+    assert!(!older.ends(), "the exit code tells that it did not leave by itself");
+    newer.types("filter 1 800");
+    host.hears("ana: 1 Bass: filter cutoff 800 Hz");
+    newer.sees("who", "ana owns 1 Bass");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Undo reverts a participant's own last step only, on the authority and a mirror.
 
 mod continuation;
+mod memory;
+mod rights;
+mod takes;
 mod wording;
 
 use std::time::Duration;
@@ -8,7 +11,7 @@ use std::time::Duration;
 use imbolc_net::{
     SessionEvent,
     model::{InstrumentId, Model, UndoPolicy},
-    protocol::{ClientId, ClientMessage, Refusal, SessionId},
+    protocol::{ClientId, Refusal, SessionId},
     studio::{
         BusId, BusSendSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name,
         NetworkAction, Note, Output, PianoRollAction, SendsSetting, SessionSetting, SourceKind,
@@ -37,11 +40,11 @@ const SECOND: Duration = Duration::from_secs(1);
 const TRUNK: BusId = BusId(1);
 const BRANCH: BusId = BusId(2);
 
-fn set(instrument: InstrumentId, setting: InstrumentSetting) -> NetworkAction {
+pub fn set(instrument: InstrumentId, setting: InstrumentSetting) -> NetworkAction {
     NetworkAction::Instrument(instrument, InstrumentAction::Set(setting))
 }
 
-fn tempo(bpm: f32) -> NetworkAction {
+pub fn tempo(bpm: f32) -> NetworkAction {
     NetworkAction::Session(SessionSetting::Tempo(Bpm::new(bpm).unwrap()))
 }
 
@@ -50,29 +53,29 @@ fn output(instrument: InstrumentId, output: Output) -> NetworkAction {
 }
 
 /// Dispatches `action` a second later, as a step of its own.
-fn later(harness: &mut Harness, guest: &mut Guest, action: NetworkAction) {
+pub fn later(harness: &mut Harness, guest: &mut Guest, action: NetworkAction) {
     pass(harness, guest, SECOND);
     guest.dispatch(action).unwrap();
     harness.settle(&mut [guest]);
 }
 
-fn pass(harness: &mut Harness, guest: &mut Guest, time: Duration) {
+pub fn pass(harness: &mut Harness, guest: &mut Guest, time: Duration) {
     harness.now = harness.now + time;
     guest.now = harness.now;
 }
 
-fn undo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
+pub fn undo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     guest.mirror.undo().unwrap();
     answered(harness, guest)
 }
 
-fn redo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
+pub fn redo(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     guest.mirror.redo().unwrap();
     answered(harness, guest)
 }
 
 /// The answers of the authority, which must agree with the prediction.
-fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
+pub fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio>> {
     let predicted = guest.mirror.predicted().model.clone();
     guest.take_events();
     harness.settle(&mut [guest]);
@@ -92,11 +95,11 @@ fn answered(harness: &mut Harness, guest: &mut Guest) -> Vec<SessionEvent<Studio
     guest.take_events().into_iter().filter(answer).flat_map(only_kept).collect()
 }
 
-fn kept(undone: Result<UndoReport, Refusal>) -> Result<u32, Refusal> {
+pub fn kept(undone: Result<UndoReport, Refusal>) -> Result<u32, Refusal> {
     undone.map(|report| report.kept)
 }
 
-fn undone(kept: u32) -> Vec<SessionEvent<Studio>> {
+pub fn undone(kept: u32) -> Vec<SessionEvent<Studio>> {
     vec![SessionEvent::Undone(UndoReport { kept, ..UndoReport::default() })]
 }
 
@@ -239,32 +242,6 @@ fn undo_keeps_and_reports_changes_of_others() {
     assert!(
         harness.session.state().model.instruments.get(BASS).unwrap().sends.to(BRANCH).is_none()
     );
-}
-
-#[test]
-fn release_forgets_the_steps_of_the_instrument() {
-    let mut harness = Harness::new();
-    let mut ana = harness.join("Ana", &[BASS, LEAD]);
-    later(&mut harness, &mut ana, cutoff(LEAD, 100.0));
-    later(&mut harness, &mut ana, cutoff(BASS, 100.0));
-    ana.mirror.enqueue(ClientMessage::ReleaseOwnership { instruments: vec![BASS] });
-    harness.settle(&mut [&mut ana]);
-    ana.mirror.undo().unwrap();
-    harness.settle(&mut [&mut ana]);
-    assert_eq!(harness.cutoff(BASS), 100.0);
-    assert_ne!(harness.cutoff(LEAD), 100.0);
-    assert_eq!(ana.mirror.predicted(), ana.mirror.confirmed());
-}
-
-#[test]
-fn release_of_privilege_forgets_its_steps() {
-    let mut harness = Harness::new();
-    let ben = harness.join("Ben", &[]);
-    harness.session.act(harness.now, &tempo(99.0)).unwrap();
-    harness.session.release_privilege(ClientId::HOST);
-    harness.session.request_privilege(harness.now, ben.id()).unwrap();
-    assert!(harness.session.undo().is_err());
-    assert_eq!(harness.session.state().model.session.tempo.get(), 99.0);
 }
 
 #[test]

@@ -7,10 +7,10 @@ use bytes::{Buf, BytesMut};
 use imbolc_net::{
     model::{Digest, InstrumentId, Invalid, Metering},
     protocol::{
-        ActionNumber, ClientId, ClientMessage, Hello, NetworkState, OwnerInfo, OwnershipRefusal,
-        PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError, ReconnectRefusal,
-        Reconnected, Refusal, Rejection, Resume, Roster, RosterChange, Seq, ServerMessage,
-        SessionId, SessionToken, StateDigest, StatePatch, Welcome,
+        ActionNumber, ClientId, ClientMessage, Hello, HistoryChange, NetworkState, OwnerInfo,
+        OwnershipRefusal, PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError,
+        ReconnectRefusal, Reconnected, Refusal, Rejection, Resume, Roster, RosterChange, Seq,
+        ServerMessage, SessionId, SessionToken, StateDigest, StatePatch, Welcome,
         framing::{self, Codec, Compression, Format},
         limits,
     },
@@ -132,6 +132,8 @@ fn server_variant(message: &ServerMessage) -> usize {
         ServerMessage::Error(_) => 15,
         ServerMessage::Goodbye => 16,
         ServerMessage::Shutdown => 17,
+        ServerMessage::HistoryChanged(_) => 18,
+        ServerMessage::NotRecorded { .. } => 19,
     }
 }
 
@@ -149,7 +151,8 @@ fn client_samples() -> Vec<(&'static str, ClientMessage)> {
         checks_digests: false,
         resume: None,
     };
-    let resume = Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)) };
+    let resume =
+        Resume { token: TOKEN, seq: Some(Seq(41)), answered: Some(ActionNumber(17)), history: 2 };
     let again = Hello { resume: Some(resume), own: vec![], privilege: false, ..hello.clone() };
     let put = imbolc_net::studio::NetworkAction::PianoRoll(LEAD, PianoRollAction::Add(note()));
     let key = imbolc_net::studio::NetworkAction::Instrument(
@@ -233,6 +236,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         last_action: ActionNumber(17),
         seq: Seq(41),
         rejected: vec![Rejection { number: ActionNumber(16), reason: not_owner() }],
+        history: vec![HistoryChange { number: 3, after: ActionNumber(16), cleared: false }],
         privilege: PrivilegeLevel::Privileged,
         clock,
         resume_window: Millis(60_000),
@@ -277,6 +281,18 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
                 changed: 2,
                 kept: 1,
             },
+        ),
+        (
+            "HistoryChanged",
+            ServerMessage::HistoryChanged(HistoryChange {
+                number: 3,
+                after: ActionNumber(17),
+                cleared: false,
+            }),
+        ),
+        (
+            "NotRecorded",
+            ServerMessage::NotRecorded { what: "1 note in 1 Bass".into(), reason: not_owner() },
         ),
         (
             "OwnershipAnswer",
@@ -357,7 +373,7 @@ fn server_messages_are_pinned() {
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..18).collect::<Vec<_>>(), "a variant has no sample");
+    assert_eq!(seen, (0..20).collect::<Vec<_>>(), "a variant has no sample");
 }
 
 #[test]

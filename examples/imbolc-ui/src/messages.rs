@@ -162,6 +162,9 @@ impl MessageLog {
             }
             SessionEvent::Undone(report) => self.push_undo("undid", &report),
             SessionEvent::Redone(report) => self.push_undo("redid", &report),
+            SessionEvent::NotRecorded { what, reason } => {
+                self.push(Tone::Bad, format!("not recorded: {what}: {reason}"));
+            }
             SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
             SessionEvent::NewSession { why, unanswered, .. } => {
                 let lost = match unanswered.len() {

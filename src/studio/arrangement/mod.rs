@@ -25,6 +25,7 @@ use crate::{
                 self, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS,
                 MAX_PLACEMENTS_IN_ALL,
             },
+            narrowing,
             settings::settings,
         },
         instrument::InstrumentState,
@@ -108,6 +109,18 @@ impl Arrangement {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.play, self.at_end) == (other.play, other.at_end)
             && self.parts.0.ptr_eq(&other.parts.0)
+    }
+
+    /// Drops the parts that are the same. Passes the instrument of each other one, and
+    /// about how many bytes it keeps alive.
+    pub(super) fn narrow(
+        from: &mut Self,
+        to: &mut Self,
+        each: &mut dyn FnMut(InstrumentId, usize),
+    ) {
+        narrowing::narrow(&mut from.parts.0, &mut to.parts.0, |id, old, new| {
+            each(*id, Part::weight(old.map(Arc::as_ref), new.map(Arc::as_ref)));
+        });
     }
 
     /// Emits the changes that turn the parts of this arrangement into those of

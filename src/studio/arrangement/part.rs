@@ -15,8 +15,11 @@ use super::{
 use crate::{
     model::{DigestDelta, Invalid},
     studio::{
-        common::bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
-        piano_roll::Track,
+        common::{
+            bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
+            narrowing,
+        },
+        piano_roll::{Notes, Track},
     },
     util::ordmap::{DiffItem, OrdMap},
 };
@@ -39,6 +42,18 @@ impl Part {
     /// All clips, by id.
     pub fn clips(&self) -> impl Iterator<Item = (ClipId, &Clip)> {
         self.clips.iter().map(|(id, clip)| (*id, clip.as_ref()))
+    }
+
+    /// About how many bytes the two do not share.
+    pub(super) fn weight(old: Option<&Self>, new: Option<&Self>) -> usize {
+        let nothing = Self::default();
+        let (old, new) = (old.unwrap_or(&nothing), new.unwrap_or(&nothing));
+        let mut weight = narrowing::weight(Some(&old.placements), Some(&new.placements));
+        narrowing::narrow(&mut old.clips.clone(), &mut new.clips.clone(), |_, old, new| {
+            let notes = |clip: Option<&Arc<Clip>>| clip.map(|clip| clip.notes.clone());
+            weight += Notes::weight(notes(old).as_ref(), notes(new).as_ref());
+        });
+        weight
     }
 
     /// The placement with this id.

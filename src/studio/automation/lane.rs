@@ -12,6 +12,7 @@ use crate::{
     studio::common::{
         bounded::{self, MAX_PASTED, MAX_POINTS},
         loop_region::LoopRegion,
+        narrowing,
         settings::{Settings, settings},
     },
     util::{
@@ -112,6 +113,11 @@ impl Bend {
 }
 
 impl Points {
+    /// About how many bytes the two do not share.
+    pub(super) fn weight(old: Option<&Self>, new: Option<&Self>) -> usize {
+        narrowing::weight(old.map(|points| &points.0), new.map(|points| &points.0))
+    }
+
     /// All points, by tick.
     pub fn iter(&self) -> impl Iterator<Item = Point> {
         self.0.iter().map(|(tick, bend)| bend.at(*tick))

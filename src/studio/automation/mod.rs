@@ -23,6 +23,7 @@ use crate::{
             bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
             ids::{BusId, LayerGroupId, SlotId},
             loop_region::LoopRegion,
+            narrowing,
             settings::Settings,
         },
         instrument::InstrumentState,
@@ -166,6 +167,20 @@ impl Automation {
     /// Whether both share the same memory, which implies that they are equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.lanes.ptr_eq(&other.lanes)
+    }
+
+    /// Drops the lanes that are the same. Passes the instrument of each other one, if it
+    /// has one, and about how many bytes it keeps alive.
+    pub(super) fn narrow(
+        from: &mut Self,
+        to: &mut Self,
+        each: &mut dyn FnMut(Option<InstrumentId>, usize),
+    ) {
+        narrowing::narrow(&mut from.lanes, &mut to.lanes, |target, old, new| {
+            let points = |lane: Option<&Arc<Lane>>| lane.map(|lane| lane.points.clone());
+            let weight = Points::weight(points(old).as_ref(), points(new).as_ref());
+            each(target.instrument(), weight);
+        });
     }
 
     /// Emits the changes that turn these lanes into those of `to`. It omits the

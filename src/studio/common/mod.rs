@@ -10,6 +10,7 @@ pub(super) mod ids;
 pub(super) mod kinds;
 pub(super) mod loop_region;
 pub(super) mod name;
+pub(super) mod narrowing;
 pub(super) mod range;
 pub(super) mod reference;
 pub(super) mod rhythm;

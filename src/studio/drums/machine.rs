@@ -18,6 +18,7 @@ use crate::{
         bounded::{self, MAX_CHAINED, MAX_PATTERNS},
         content::Content,
         name::Name,
+        narrowing,
         reference::{Reference, Refers},
         settings::{ParamPath, PathStep, Settings, settings},
     },
@@ -218,6 +219,18 @@ impl DrumMachine {
                 Pattern::digest_delta(old.map(Arc::as_ref), new.map(Arc::as_ref), delta);
             });
         });
+    }
+
+    /// About how many bytes the two do not share.
+    pub(super) fn weight(old: Option<&Self>, new: Option<&Self>) -> usize {
+        let patterns = |machine: Option<&Self>| {
+            machine.map(|machine| machine.patterns.clone()).unwrap_or_default()
+        };
+        let mut weight = 0;
+        narrowing::narrow(&mut patterns(old), &mut patterns(new), |_, old, new| {
+            weight += Pattern::weight(old.map(Arc::as_ref), new.map(Arc::as_ref));
+        });
+        weight
     }
 
     pub(super) fn act(&mut self, action: &DrumAction) -> Result<(), Invalid> {

@@ -27,6 +27,7 @@ use crate::{
     studio::{
         common::{
             bounded::{self, MAX_INSTRUMENTS, MAX_PATTERNS_IN_ALL, MAX_STEPS_IN_ALL},
+            narrowing,
             reference::{Reference, Refers},
         },
         instrument::InstrumentState,
@@ -139,6 +140,18 @@ impl Drums {
     /// Whether both share the same memory, which implies that they are equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.machines.ptr_eq(&other.machines)
+    }
+
+    /// Drops the machines that are the same. Passes each other one, and about how many
+    /// bytes it keeps alive.
+    pub(super) fn narrow(
+        from: &mut Self,
+        to: &mut Self,
+        each: &mut dyn FnMut(InstrumentId, usize),
+    ) {
+        narrowing::narrow(&mut from.machines, &mut to.machines, |id, old, new| {
+            each(*id, DrumMachine::weight(old.map(Arc::as_ref), new.map(Arc::as_ref)));
+        });
     }
 
     /// Emits the changes that turn these machines into `to`. Which machines

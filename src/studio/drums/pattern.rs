@@ -10,6 +10,7 @@ use crate::{
     studio::common::{
         bounded::MAX_STEPS_PASTED,
         name::Name,
+        narrowing,
         rhythm::NoteValue,
         settings::{ParamPath, PathStep, Settings, settings},
     },
@@ -217,6 +218,11 @@ impl Pattern {
     #[must_use]
     pub const fn steps(&self) -> &Steps {
         &self.steps
+    }
+
+    /// About how many bytes the steps of the two do not share.
+    pub(super) fn weight(old: Option<&Self>, new: Option<&Self>) -> usize {
+        narrowing::weight(old.map(|pattern| &pattern.steps.0), new.map(|pattern| &pattern.steps.0))
     }
 
     pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {

@@ -15,6 +15,7 @@ use crate::{
             filter::{Envelope, Filter},
             ids::{BusId, LayerGroupId},
             name::Name,
+            narrowing,
             range::choices,
             reference::{Reference, Refers},
             settings::{Settings, settings},
@@ -33,7 +34,7 @@ use crate::{
         quantity::{Decibels, OctaveShift, Pan, Pitch, Velocity},
     },
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -198,6 +199,19 @@ impl InstrumentState {
             }
         }
         candidates.next()
+    }
+
+    /// Drops the instruments that are the same, unless they are `concerned`.
+    pub(super) fn narrow(from: &mut Self, to: &mut Self, concerned: &BTreeSet<InstrumentId>) {
+        let all = (from.0.clone(), to.0.clone());
+        narrowing::narrow(&mut from.0, &mut to.0, |_, _, _| {});
+        for (narrowed, all) in [(&mut from.0, &all.0), (&mut to.0, &all.1)] {
+            for id in concerned {
+                if let Some(instrument) = all.get(id) {
+                    narrowed.insert(*id, Arc::clone(instrument));
+                }
+            }
+        }
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = InstrumentId> {

@@ -22,6 +22,7 @@ use crate::{
         common::{
             bounded::{self, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL},
             loop_region::LoopRegion,
+            narrowing,
             settings::Settings,
         },
         instrument::InstrumentState,
@@ -154,6 +155,19 @@ impl PianoRoll {
     /// Whether both share the same memory, which implies that they are equal.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.tracks.ptr_eq(&other.tracks)
+    }
+
+    /// Drops the tracks that are the same. Passes each other one, and about how many
+    /// bytes it keeps alive.
+    pub(super) fn narrow(
+        from: &mut Self,
+        to: &mut Self,
+        each: &mut dyn FnMut(InstrumentId, usize),
+    ) {
+        narrowing::narrow(&mut from.tracks, &mut to.tracks, |id, old, new| {
+            let notes = |track: Option<&Arc<Track>>| track.map(|track| track.notes.clone());
+            each(*id, Notes::weight(notes(old).as_ref(), notes(new).as_ref()));
+        });
     }
 
     pub(super) fn shared_track(&self, id: InstrumentId) -> Option<Arc<Track>> {

@@ -15,6 +15,7 @@ use crate::{
     studio::common::{
         bounded::{self, MAX_NOTES, MAX_PASTED},
         loop_region::LoopRegion,
+        narrowing,
     },
     util::{
         ordmap::{DiffItem, OrdMap},
@@ -91,6 +92,11 @@ impl Notes {
     #[must_use]
     pub fn note(&self, tick: Ticks, pitch: Pitch) -> Option<Note> {
         self.0.get(&(tick, pitch)).map(|body| body.at((tick, pitch)))
+    }
+
+    /// About how many bytes the two do not share.
+    pub(in crate::studio) fn weight(old: Option<&Self>, new: Option<&Self>) -> usize {
+        narrowing::weight(old.map(|notes| &notes.0), new.map(|notes| &notes.0))
     }
 
     /// All notes, by start, then by pitch.

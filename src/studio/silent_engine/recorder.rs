@@ -1,7 +1,8 @@
 //! Recording: notes on armed tracks, points on armed lanes.
 //!
-//! It returns the actions that write them down and writes nothing itself. It does
-//! not know whether the playhead moves.
+//! It returns the actions that write them down and writes nothing itself: whether
+//! there is room for them is decided elsewhere. It does not know whether the playhead
+//! moves.
 
 use std::collections::BTreeMap;
 
@@ -47,11 +48,12 @@ impl Recorder {
     ) -> Option<NetworkAction> {
         let (id, pitch) = key;
         let (start, velocity) = self.keys.remove(&key)?;
-        let track = state.piano_roll.track(id)?;
+        // Without a track, the reducer says so.
+        let local = state.piano_roll.track(id).map_or(start, |track| track.local(start));
         let note = Note {
-            tick: Ticks::new(track.local(start)).ok()?,
+            tick: Ticks::new(local).unwrap_or(Ticks::MAX),
             pitch,
-            length: NoteLength::new(tick.saturating_sub(start).max(1)).ok()?,
+            length: NoteLength::new(tick.saturating_sub(start).max(1)).unwrap_or(NoteLength::MAX),
             velocity,
             probability: Probability::MAX,
         };
@@ -86,7 +88,7 @@ impl Recorder {
             self.turned.clear();
             return Vec::new();
         }
-        let Ok(tick) = Ticks::new(tick) else { return Vec::new() };
+        let tick = Ticks::new(tick).unwrap_or(Ticks::MAX);
         let was = std::mem::replace(&mut self.turned, parameter_parts(state));
         let turned = |(target, value): (&Target, &Amount)| {
             // A lane that was just armed has no earlier value, and no change.

@@ -13,6 +13,8 @@ pub(super) struct Confirmation<M: Model> {
     pub(super) state: Arc<NetworkState<M>>,
     /// The undo history as of this state.
     pub(super) log: UndoLog<M>,
+    /// The number of the last change of the history that was told.
+    pub(super) history: u64,
     /// Why a full state was asked for, until it arrives.
     pub(super) resync: Option<Resync>,
     pub(super) digester: Digester<M>,
@@ -20,7 +22,13 @@ pub(super) struct Confirmation<M: Model> {
 
 impl<M: Model> Confirmation<M> {
     pub(super) fn new(state: Arc<NetworkState<M>>) -> Self {
-        Self { state, log: UndoLog::default(), resync: None, digester: Digester::default() }
+        Self {
+            state,
+            log: UndoLog::default(),
+            history: 0,
+            resync: None,
+            digester: Digester::default(),
+        }
     }
 
     /// The state that the patch leads to; `None` if it is of no use.

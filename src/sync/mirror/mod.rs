@@ -30,14 +30,14 @@ use confirmation::Confirmation;
 use mirror_output::Outputs;
 use op::Op;
 use outbox::Outbox;
-use prediction::Prediction;
+use prediction::{PendingOp, Prediction};
 
 use crate::{
     model::Model,
     protocol::{
-        ActionNumber, ClientId, ClientMessage, NetworkState, OwnershipRefusal, Reconnected,
-        Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken, StateDigest,
-        StatePatch, Welcome,
+        ActionNumber, ClientId, ClientMessage, HistoryChange, NetworkState, OwnershipRefusal,
+        Reconnected, Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken,
+        StateDigest, StatePatch, Welcome,
     },
     sync::{
         PlaceLoss, Resync, SessionEvent, UndoReport, digester::Digester, roster_events, rules,
@@ -113,9 +113,11 @@ impl<M: Model> Mirror<M> {
     /// `ReconnectSuccessful`.
     #[must_use]
     pub fn resumed(back: Reconnected, state: NetworkState<M>, backlog: usize) -> Self {
-        let Reconnected { session, client_id, name, token, last_action, .. } = back;
+        let Reconnected { session, client_id, name, token, last_action, history, .. } = back;
         let me = Participation { session, client: client_id, name, token, is_new: false };
         let mut mirror = Self::of(me, state, last_action, backlog);
+        // Nothing is known of the history.
+        mirror.confirmation.history = history.last().map_or(0, |last| last.number);
         let owner = mirror.confirmation.state.roster.as_owner(client_id);
         mirror.outputs.events.extend(owner.map(SessionEvent::Resumed));
         mirror
@@ -219,7 +221,7 @@ impl<M: Model> Mirror<M> {
     }
 
     fn submit(&mut self, op: Op<M>) -> Result<ActionNumber, MirrorError> {
-        op.check_portable()?;
+        op.check_encodable()?;
         let mut log = self.prediction.log(&self.confirmation).clone();
         self.prediction.state = op.predict(&self.prediction.state, &mut log, self.me.client)?;
         Ok(self.prediction.push(op, log))
@@ -304,6 +306,13 @@ impl<M: Model> Mirror<M> {
             ServerMessage::Undone { number, step, changed, kept } => {
                 self.handle_undone(number, UndoReport { step, changed, kept });
             }
+            ServerMessage::HistoryChanged(change) => {
+                self.handle_history(change);
+                self.rebase();
+            }
+            ServerMessage::NotRecorded { what, reason } => {
+                self.outputs.events.push_back(SessionEvent::NotRecorded { what, reason });
+            }
             ServerMessage::OwnershipAnswer { refused, .. } => {
                 self.outbox.acknowledge(|sent| {
                     matches!(sent, ClientMessage::RequestOwnership { .. })
@@ -374,7 +383,10 @@ impl<M: Model> Mirror<M> {
     }
 
     fn handle_rejection(&mut self, number: ActionNumber, reason: Refusal) {
-        if let Some(op) = self.prediction.remove(number) {
+        if let Some(PendingOp { op, history, .. }) = self.prediction.remove(number) {
+            for change in history {
+                self.prediction.place_history(&mut self.confirmation, change);
+            }
             self.outputs.settled.push_back((number, Err(reason.clone())));
             self.outputs.events.push_back(match op.refused_action(&reason) {
                 Some(action) => SessionEvent::Refused { action, reason },
@@ -388,6 +400,13 @@ impl<M: Model> Mirror<M> {
         let event =
             if is_redo { SessionEvent::Redone(report) } else { SessionEvent::Undone(report) };
         self.outputs.events.push_back(event);
+    }
+
+    fn handle_history(&mut self, change: HistoryChange) {
+        if change.number > self.confirmation.history {
+            self.confirmation.history = change.number;
+            self.prediction.place_history(&mut self.confirmation, change);
+        }
     }
 
     fn start_resync(&mut self, resync: Resync) {
@@ -430,6 +449,7 @@ impl<M: Model> Mirror<M> {
             token: self.me.token,
             seq: Some(self.confirmation.state.seq),
             answered: Some(self.prediction.decided),
+            history: self.confirmation.history,
         }
     }
 
@@ -442,6 +462,7 @@ impl<M: Model> Mirror<M> {
         for Rejection { number, reason } in back.rejected {
             self.prediction.reject(number, reason);
         }
+        back.history.into_iter().for_each(|change| self.handle_history(change));
         self.handle_applied(back.last_action, back.seq);
         self.rebase();
     }

@@ -34,9 +34,9 @@ impl<M: Model> Op<M> {
     ///
     /// # Errors
     /// If not.
-    pub(super) fn check_portable(&self) -> Result<(), Refusal> {
+    pub(super) fn check_encodable(&self) -> Result<(), Refusal> {
         match self {
-            Self::Act { action, .. } => rules::check_portable::<M>(action),
+            Self::Act { action, .. } => rules::check_encodable::<M>(action),
             Self::Batch { actions, .. } => rules::check_batch::<M>(actions),
             Self::Undo(_) => Ok(()),
         }
@@ -90,6 +90,14 @@ impl<M: Model> Op<M> {
             }
             Self::Undo(Direction::Back) => ClientMessage::Undo { number },
             Self::Undo(Direction::Forth) => ClientMessage::Redo { number },
+        }
+    }
+
+    /// When it was dispatched; `None` for an undo.
+    pub(super) const fn dispatched_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Act { at, .. } | Self::Batch { at, .. } => Some(*at),
+            Self::Undo(_) => None,
         }
     }
 

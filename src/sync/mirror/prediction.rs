@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc};
 use super::{confirmation::Confirmation, op::Op};
 use crate::{
     model::Model,
-    protocol::{ActionNumber, ClientId, NetworkState, Refusal, Rejection, Seq},
+    protocol::{ActionNumber, ClientId, HistoryChange, NetworkState, Refusal, Rejection, Seq},
     sync::undo::UndoLog,
 };
 
@@ -28,6 +28,9 @@ pub(super) struct PendingOp<M: Model> {
     pub(super) op: Op<M>,
     /// The undo history once this operation is applied.
     pub(super) log: UndoLog<M>,
+    /// The changes of the history that the authority made after this operation and
+    /// before the next one.
+    pub(super) history: Vec<HistoryChange>,
     /// The snapshot that contains the operation, once the authority has told.
     pub(super) contained_in: Option<Seq>,
 }
@@ -48,7 +51,13 @@ impl<M: Model> Prediction<M> {
 
     pub(super) fn push(&mut self, op: Op<M>, log: UndoLog<M>) -> ActionNumber {
         self.last = self.last.next();
-        self.pending.push_back(PendingOp { number: self.last, op, log, contained_in: None });
+        self.pending.push_back(PendingOp {
+            number: self.last,
+            op,
+            log,
+            history: Vec::new(),
+            contained_in: None,
+        });
         self.last
     }
 
@@ -72,9 +81,23 @@ impl<M: Model> Prediction<M> {
     }
 
     /// Removes a refused operation. The caller rebases.
-    pub(super) fn remove(&mut self, number: ActionNumber) -> Option<Op<M>> {
+    pub(super) fn remove(&mut self, number: ActionNumber) -> Option<PendingOp<M>> {
         let at = self.pending.binary_search_by_key(&number, |pending| pending.number).ok()?;
-        self.pending.remove(at).map(|pending| pending.op)
+        self.pending.remove(at)
+    }
+
+    /// Puts a change of the history after the operations that were decided before it.
+    /// The caller rebases.
+    pub(super) fn place_history(
+        &mut self,
+        confirmation: &mut Confirmation<M>,
+        change: HistoryChange,
+    ) {
+        let decided = self.pending.partition_point(|pending| pending.number <= change.after);
+        match decided.checked_sub(1).and_then(|last| self.pending.get_mut(last)) {
+            Some(last) => last.history.push(change),
+            None => confirmation.log.follow(change),
+        }
     }
 
     /// The authority has decided the operations up to `through`; the snapshot
@@ -101,6 +124,8 @@ impl<M: Model> Prediction<M> {
             |pending: &mut PendingOp<M>| pending.contained_in.is_some_and(|seq| seq <= have);
         while let Some(pending) = self.pending.pop_front_if(is_contained) {
             confirmation.log = pending.log;
+            let at = pending.op.dispatched_at().unwrap_or_default();
+            confirmation.log.settle(at, &confirmation.state);
         }
         let mut state = Arc::clone(&confirmation.state);
         let mut log = confirmation.log.clone();
@@ -109,6 +134,7 @@ impl<M: Model> Prediction<M> {
             if let Ok(next) = pending.op.predict(&state, &mut log, me) {
                 state = next;
             }
+            pending.history.iter().for_each(|change| log.follow(*change));
             pending.log = log.clone();
         }
         self.state = state;

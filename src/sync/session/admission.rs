@@ -115,6 +115,7 @@ impl<M: Model> Session<M> {
                 tokens: Tokens::new(token),
                 last_action: ActionNumber::default(),
                 rejections: VecDeque::new(),
+                history: VecDeque::new(),
                 has_token: false,
                 link_state: LinkState::Connected(Box::new(link)),
             },
@@ -159,14 +160,17 @@ impl<M: Model> Session<M> {
         self.set_presence(client, Presence::Here);
         let connection = self.next_connection(client);
         let base = resume.seq.and_then(|seq| self.bases.find(seq)).cloned();
-        let link = self.new_link(now, hello, base, resume.seq.unwrap_or_default());
+        let mut link = self.new_link(now, hello, base, resume.seq.unwrap_or_default());
         let mut last_action = ActionNumber::default();
         let mut rejected = Vec::new();
+        let mut history = Vec::new();
         if let Some(member) = self.members.get_mut(&client) {
             member.has_token = true;
             member.connection = connection;
             member.attempt = member.attempt.max(hello.attempt);
             member.tokens.renew(resume.token, token);
+            history.extend(member.history.iter().filter(|change| change.number > resume.history));
+            link.history_sent = member.history.back().map_or(0, |last| last.number);
             member.link_state = LinkState::Connected(Box::new(link));
             last_action = member.last_action;
             let answered = resume.answered.unwrap_or(last_action);
@@ -184,6 +188,7 @@ impl<M: Model> Session<M> {
             last_action,
             seq: self.state.seq,
             rejected,
+            history,
             privilege: roster.privilege(client),
             clock: now,
             resume_window: Millis::of(self.config.resume_window),

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     model::Model,
-    protocol::{ActionNumber, ClientId, NetworkState, Rejection, Seq, ServerMessage, SessionToken},
+    protocol::{
+        ActionNumber, ClientId, HistoryChange, NetworkState, Rejection, Seq, ServerMessage,
+        SessionToken,
+    },
     util::time::Timestamp,
 };
 
@@ -23,6 +26,9 @@ pub(super) struct Member<M: Model> {
     /// Whether it has sent anything since its handshake, which proves that it has
     /// its token.
     pub(super) has_token: bool,
+    /// The latest changes of its undo history that it did not cause, in case they are
+    /// lost with the connection.
+    pub(super) history: VecDeque<HistoryChange>,
     pub(super) link_state: LinkState<M>,
 }
 
@@ -83,6 +89,8 @@ pub(super) struct Link<M: Model> {
     /// How many actions it acknowledges.
     pub(super) unacknowledged: usize,
     pub(super) pong: Option<u64>,
+    /// The number of the last change of its history that was sent.
+    pub(super) history_sent: u64,
     pub(super) answers: VecDeque<ServerMessage<M>>,
     /// How many items the answers hold.
     pub(super) answer_items: usize,
@@ -101,6 +109,18 @@ impl<M: Model> Member<M> {
             LinkState::Connected(link) => Some(link),
             LinkState::Suspended { .. } => None,
         }
+    }
+
+    /// Moves the changes of the history that were not sent in front of the answers:
+    /// they must arrive before what is decided later is acknowledged.
+    pub(super) fn queue_history(&mut self) {
+        let LinkState::Connected(link) = &mut self.link_state else { return };
+        let unsent =
+            self.history.iter().rev().take_while(|change| change.number > link.history_sent);
+        for &change in unsent {
+            link.answers.push_front(ServerMessage::HistoryChanged(change));
+        }
+        link.history_sent = self.history.back().map_or(0, |last| last.number);
     }
 
     /// The snapshots that may be the client's newest, now or when it resumes.
@@ -143,6 +163,7 @@ impl<M: Model> Link<M> {
             acknowledge: None,
             unacknowledged: 0,
             pong: None,
+            history_sent: 0,
             answers: VecDeque::new(),
             answer_items: 0,
         }

@@ -20,6 +20,7 @@
 
 mod admission;
 mod base_log;
+mod history;
 mod incoming;
 mod member;
 mod ownership;
@@ -39,6 +40,7 @@ use std::{
 
 pub use admission::{Admission, Rejected, checked_name};
 use base_log::BaseLog;
+use history::{Take, Unrecorded};
 pub use incoming::MessageOutcome;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
@@ -81,6 +83,8 @@ pub struct Session<M: Model> {
     pacers: Pacers,
     /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
+    take: Take,
+    unrecorded: VecDeque<Unrecorded>,
     /// What [`poll`](Self::poll) returns next.
     effects: VecDeque<M::Effect>,
     /// The last state that [`poll`](Self::poll) returned.
@@ -152,6 +156,8 @@ impl<M: Model> Session<M> {
             metering: (0, Metering::default()),
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             logs: BTreeMap::new(),
+            take: Take::default(),
+            unrecorded: VecDeque::new(),
             effects: VecDeque::new(),
             deadline: None,
             awake: Timestamp::ZERO,
@@ -224,12 +230,6 @@ impl<M: Model> Session<M> {
         self.apply_undo(ClientId::HOST, Direction::Forth)
     }
 
-    /// Applies an action of the engine, without checking rights. An action that
-    /// makes no sense any more is ignored.
-    pub fn act_for_engine(&mut self, action: &M::Action) {
-        self.apply_unchecked(ClientId::HOST, action);
-    }
-
     /// Takes the current meters, and returns whether they have changed.
     pub fn meter(&mut self, metering: Metering) -> bool {
         let changed = self.metering.1 != metering;
@@ -258,6 +258,7 @@ impl<M: Model> Session<M> {
             Ok((after, effects, is_barrier))
         })?;
         self.advance(after, effects, is_barrier);
+        self.settle_histories(now);
         Ok(())
     }
 
@@ -279,6 +280,7 @@ impl<M: Model> Session<M> {
             Ok((after, effects, is_barrier))
         })?;
         self.advance(after, effects, is_barrier);
+        self.settle_histories(now);
         Ok(())
     }
 
@@ -288,7 +290,7 @@ impl<M: Model> Session<M> {
         actor: ClientId,
         action: &M::Action,
     ) -> Result<Applied<M>, Refusal> {
-        rules::check_portable::<M>(action)?;
+        rules::check_encodable::<M>(action)?;
         if !self.is_local {
             return rules::apply_checked(state, actor, action);
         }
@@ -301,7 +303,7 @@ impl<M: Model> Session<M> {
 
     fn apply_unchecked(&mut self, actor: ClientId, action: &M::Action) {
         let applied = rules::guarded(|| {
-            rules::check_portable::<M>(action)?;
+            rules::check_encodable::<M>(action)?;
             let applied = rules::apply_unchecked(&self.state, actor, action)?;
             Ok((applied, is_barrier::<M>(std::slice::from_ref(action))))
         });
@@ -309,20 +311,6 @@ impl<M: Model> Session<M> {
             let state = self.numbered(applied.state);
             self.advance(state, applied.effects, is_barrier);
         }
-    }
-
-    fn apply_undo(
-        &mut self,
-        client: ClientId,
-        direction: Direction,
-    ) -> Result<UndoReport, Refusal> {
-        let state = Arc::clone(&self.state);
-        let is_local = self.is_local;
-        let log = self.log(client);
-        let applied = rules::guarded(|| log.apply_undo(direction, &state, client, is_local))?;
-        let state = self.numbered(Arc::new(applied.state));
-        self.advance(state, applied.effects, false);
-        Ok(applied.report)
     }
 
     fn edit_roster(&mut self, edit: impl FnOnce(&mut Roster)) {
@@ -344,15 +332,12 @@ impl<M: Model> Session<M> {
 
     /// Makes `state` the current one. A barrier clears every undo history.
     fn advance(&mut self, state: Arc<NetworkState<M>>, effects: Vec<M::Effect>, is_barrier: bool) {
+        self.follow_take(&state);
         self.state = state;
         self.effects.extend(effects);
         if is_barrier {
-            self.logs.clear();
+            self.clear_histories();
         }
-    }
-
-    fn log(&mut self, client: ClientId) -> &mut UndoLog<M> {
-        self.logs.entry(client).or_default()
     }
 }
 

@@ -63,9 +63,6 @@ impl<M: Model> Session<M> {
             .filter(|&instrument| self.state.roster.owns(client, instrument))
             .collect();
         self.apply_on_release(client, &owned);
-        for &instrument in &owned {
-            self.log(client).forget_instrument(instrument);
-        }
         self.edit_roster(|roster| {
             for instrument in &owned {
                 roster.owners.remove(instrument);

@@ -55,6 +55,7 @@ impl<M: Model> Session<M> {
             }
         }
         self.update_deadline();
+        self.settle_histories(now);
     }
 
     /// Moves all deadlines if the host was stopped: what the clients sent meanwhile

@@ -36,7 +36,6 @@ impl<M: Model> Session<M> {
         }
         let Some(taker) = roster.as_owner(client) else { return Ok(()) };
         if let Some(holder) = roster.privileged.clone() {
-            self.log(holder.client_id).forget_privileged();
             self.answer(holder.client_id, ServerMessage::PrivilegeRevoked { by: taker.clone() });
         }
         self.edit_roster(|roster| roster.privileged = Some(taker));
@@ -61,7 +60,6 @@ impl<M: Model> Session<M> {
             return;
         }
         if self.state.roster.is_privileged(client) {
-            self.log(client).forget_privileged();
             self.edit_roster(|roster| roster.privileged = None);
         }
     }

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::{model::Model, protocol::NetworkState, sync::session::Session, util::time::Timestamp};
+use crate::{
+    model::Model,
+    protocol::{NetworkState, Refusal},
+    sync::session::{Session, history::Unrecorded},
+    util::time::Timestamp,
+};
 
 /// One thing that the shell must do after a change.
 #[derive(Debug)]
@@ -16,6 +21,13 @@ pub enum SessionOutput<M: Model> {
         before: Arc<NetworkState<M>>,
         /// The current state, which is to be published.
         after: Arc<NetworkState<M>>,
+    },
+    /// Something that was played during a take was not recorded.
+    NotRecorded {
+        /// What was not recorded, in words.
+        what: String,
+        /// The reason.
+        reason: Refusal,
     },
     /// A snapshot that the session does not need any more. This may be the last
     /// reference to a large state: drop it without holding a lock.
@@ -36,6 +48,9 @@ impl<M: Model> Session<M> {
         if !Arc::ptr_eq(&self.polled, &self.state) {
             let before = std::mem::replace(&mut self.polled, Arc::clone(&self.state));
             return SessionOutput::Changed { before, after: Arc::clone(&self.state) };
+        }
+        if let Some(Unrecorded { what, reason }) = self.unrecorded.pop_front() {
+            return SessionOutput::NotRecorded { what, reason };
         }
         match self.bases.take_forgotten() {
             Some(state) => SessionOutput::Forgotten(state),

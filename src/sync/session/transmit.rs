@@ -106,10 +106,9 @@ impl<M: Model> Session<M> {
         if fulls.as_ref().is_some_and(|(made, _)| now >= *made + config.full_share_interval) {
             bases.discard(fulls.take().map(|(_, full)| full));
         }
-        let link = members
-            .get_mut(&connection.client)
-            .and_then(|member| member.link_mut())
-            .ok_or(ProtocolError::Superseded)?;
+        let member = members.get_mut(&connection.client).ok_or(ProtocolError::Superseded)?;
+        member.queue_history();
+        let link = member.link_mut().ok_or(ProtocolError::Superseded)?;
 
         let update = link.next_update(now, state, fulls, config);
         let mut messages = link.take_answers(now, update.is_some(), config);

@@ -1,42 +1,46 @@
 //! The undo history of one participant. It never leaves the machine that keeps
 //! it.
 //!
-//! A step is the change of one action, or of one sweep of a knob. Undoing it
-//! reverts that change and nothing else: a value that another participant has
-//! changed since keeps its value. The authority and the mirrors run the same
-//! code, so an undo is predicted like any action.
+//! A step is the change of one action, of one sweep of a knob, of one batch, or of
+//! one recorded take. Undoing it reverts that change and nothing else: a value that
+//! another participant has changed since keeps its value. The authority and the
+//! mirrors run the same code, so an undo is predicted like any action, except that
+//! of a take, which only the authority knows.
+//!
+//! A step that cannot be extended any more is *settled*: it keeps the parts that it
+//! changed and not the whole snapshots, so that what others change meanwhile is not
+//! kept alive. What a history keeps alive is bounded by [`MAX_WEIGHT`].
 
+mod stack;
 mod step;
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    model::{Access, InstrumentId, Invalid, Model, UndoPolicy},
-    protocol::{ClientId, NetworkState, Refusal},
-    util::{ordmap::OrdMap, time::Timestamp},
+    model::{Access, Invalid, Model, UndoPolicy},
+    protocol::{ClientId, HistoryChange, NetworkState, Refusal},
+    sync::rules,
+    util::time::Timestamp,
 };
 
+use stack::{Logged, StepStack};
 use step::UndoStep;
 pub(crate) use step::{AppliedUndo, Direction};
-
-/// How many steps are kept: more than a user remembers.
-const MAX_STEPS: usize = 200;
 
 /// Edits of the same value less than this apart are one step. A hand on a knob
 /// makes some thirty edits a second.
 const SWEEP: Duration = Duration::from_millis(500);
 
+/// About how many bytes the steps of all histories of a machine may keep alive. The
+/// oldest steps of the largest history are dropped first.
+pub(crate) const MAX_WEIGHT: usize = 32 * 1024 * 1024;
+
 /// The steps of one participant. A clone costs O(1): every pending operation of
 /// a mirror holds one.
+#[derive(Clone)]
 pub(crate) struct UndoLog<M: Model> {
     done: StepStack<M>,
     undone: StepStack<M>,
-}
-
-impl<M: Model> Clone for UndoLog<M> {
-    fn clone(&self) -> Self {
-        Self { done: self.done.clone(), undone: self.undone.clone() }
-    }
 }
 
 impl<M: Model> Default for UndoLog<M> {
@@ -45,74 +49,16 @@ impl<M: Model> Default for UndoLog<M> {
     }
 }
 
-/// A stack of steps that is cheap to clone and to trim. The top is kept apart,
-/// because a sweep replaces it with each edit.
-struct StepStack<M: Model> {
-    top: Option<Arc<UndoStep<M>>>,
-    /// The other steps by ascending number.
-    below: OrdMap<u64, Arc<UndoStep<M>>>,
-}
-
-impl<M: Model> Clone for StepStack<M> {
-    fn clone(&self) -> Self {
-        Self { top: self.top.clone(), below: self.below.clone() }
-    }
-}
-
-impl<M: Model> Default for StepStack<M> {
-    fn default() -> Self {
-        Self { top: None, below: OrdMap::new() }
-    }
-}
-
-impl<M: Model> StepStack<M> {
-    const fn is_empty(&self) -> bool {
-        self.top.is_none()
-    }
-
-    /// Pushes a step, and drops the oldest if there are too many.
-    fn push(&mut self, step: Arc<UndoStep<M>>) {
-        let Some(covered) = self.top.replace(step) else { return };
-        let number = self.below.last().map_or(0, |(newest, _)| newest + 1);
-        self.below.insert(number, covered);
-        if self.below.len() >= MAX_STEPS
-            && let Some((&oldest, _)) = self.below.first()
-        {
-            self.below.remove(&oldest);
-        }
-    }
-
-    fn pop(&mut self) -> Option<Arc<UndoStep<M>>> {
-        let uncovered = self.below.last().map(|(&newest, _)| newest);
-        let uncovered = uncovered.and_then(|newest| self.below.remove(&newest));
-        std::mem::replace(&mut self.top, uncovered)
-    }
-
-    fn remove_if(&mut self, is_gone: impl Fn(Access) -> bool) {
-        let below = self.below.iter();
-        let gone = below.filter(|(_, step)| step.rights().any(&is_gone)).map(|(&number, _)| number);
-        for number in gone.collect::<Vec<_>>() {
-            self.below.remove(&number);
-        }
-        if self.top.as_ref().is_some_and(|step| step.rights().any(&is_gone)) {
-            self.pop();
-        }
-    }
-}
-
 impl<M: Model> UndoLog<M> {
     /// Whether `action`, dispatched at `now`, belongs to the last step.
     pub(crate) fn continues(&self, now: Timestamp, action: &M::Action) -> bool {
-        self.undone.is_empty()
-            && self
-                .done
-                .top
-                .as_ref()
-                .is_some_and(|step| now.since(step.at) < SWEEP && step.continues(action))
+        let last = self.done.own().filter(|_| self.undone.is_empty());
+        last.is_some_and(|step| now.since(step.at) < SWEEP && step.continues(action))
     }
 
-    /// Records an action, with the right that it required, that led from `before` to `after`. `continues` is what
-    /// [`continues`](Self::continues) returned where the action was dispatched.
+    /// Records an action, with the right that it required, that led from `before`
+    /// to `after`. `continues` is what [`continues`](Self::continues) returned where
+    /// the action was dispatched.
     ///
     /// It changes nothing before the last call of the model, because the model may
     /// panic.
@@ -126,25 +72,18 @@ impl<M: Model> UndoLog<M> {
     ) {
         match M::undo_policy(action) {
             UndoPolicy::Nothing => return,
-            UndoPolicy::Barrier => return *self = Self::default(),
+            UndoPolicy::Barrier => return self.clear(),
             UndoPolicy::Step => {}
         }
-        let extended = self
-            .done
-            .top
-            .as_ref()
-            .filter(|_| continues && self.undone.is_empty())
-            .filter(|step| step.continues(action));
-        let first = extended
-            .map_or_else(|| (Arc::clone(before), Arc::clone(after)), |step| step.first.clone());
-        let is_extended = extended.is_some();
-        let last = Arc::clone(after);
-        let action = action.clone();
-        let step = Arc::new(UndoStep { access, further: Vec::new(), action, at: now, first, last });
-        if is_extended {
-            self.done.top = Some(step);
+        let extended = self.done.own().filter(|_| continues && self.undone.is_empty());
+        if let Some(step) = extended.filter(|step| step.continues(action)) {
+            let (first, words) = (step.first.clone(), step.words.clone());
+            let step = UndoStep { words, ..UndoStep::new(now, (action, access), first, after) };
+            self.done.replace_own(Arc::new(step));
         } else {
-            self.done.push(step);
+            let first = (Arc::clone(before), Arc::clone(after));
+            let step = UndoStep::new(now, (action, access), first, after);
+            self.done.push(Logged::Known(Arc::new(step)));
         }
         self.undone = StepStack::default();
     }
@@ -160,43 +99,84 @@ impl<M: Model> UndoLog<M> {
     ) {
         let has = |policy| actions.iter().any(|action| M::undo_policy(action) == policy);
         if has(UndoPolicy::Barrier) {
-            return *self = Self::default();
+            return self.clear();
         }
         let steps = actions.iter().zip(rights);
         let mut steps = steps.filter(|(action, _)| M::undo_policy(action) == UndoPolicy::Step);
-        let Some((action, access)) = steps.next() else { return };
-        let action = action.clone();
-        let further = steps.map(|(_, access)| access).collect();
-        let first = (Arc::clone(before), Arc::clone(after));
-        let last = Arc::clone(after);
-        self.done.push(Arc::new(UndoStep { access, further, action, at: now, first, last }));
+        let Some(first) = steps.next() else { return };
+        let snapshots = (Arc::clone(before), Arc::clone(after));
+        let mut step = UndoStep::new(now, first, snapshots, after);
+        step.further = steps.map(|(_, access)| access).collect();
+        step.edits += step.further.len();
+        self.done.push(Logged::Known(Arc::new(step)));
         self.undone = StepStack::default();
     }
 
-    /// Forgets the steps on an instrument that is released.
-    pub(crate) fn forget_instrument(&mut self, instrument: InstrumentId) {
-        self.forget(|access| match access {
-            Access::Own(id) | Access::Create(id) | Access::Delete(id) => id == instrument,
-            Access::Anyone | Access::Privilege | Access::Engine => false,
+    /// Records an edit of the engine that belongs to this take. Returns whether it
+    /// is a new step, and not a part of the one that the take has already.
+    pub(crate) fn record_take(
+        &mut self,
+        take: u64,
+        (action, access): (&M::Action, Access),
+        before: &Arc<NetworkState<M>>,
+        after: &Arc<NetworkState<M>>,
+    ) -> bool {
+        let is_extended = self.done.extend_take(take, UndoStep::has_room, |step| {
+            step.extend_take(access, before, after);
         });
+        if !is_extended {
+            let snapshots = (Arc::clone(before), Arc::clone(after));
+            let mut step = UndoStep::new(Timestamp::ZERO, (action, access), snapshots, after);
+            step.take = Some(take);
+            self.done.push(Logged::Known(Arc::new(step)));
+            self.undone = StepStack::default();
+        }
+        !is_extended
     }
 
-    /// Forgets the steps that needed the privilege, which is released.
-    pub(crate) fn forget_privileged(&mut self) {
-        self.forget(|access| access == Access::Privilege);
+    /// Follows a change of the authority's history of this participant: it forgets
+    /// everything, or records a step of which only the authority knows what it is.
+    pub(crate) fn follow(&mut self, change: HistoryChange) {
+        if change.cleared {
+            return self.clear();
+        }
+        self.done.push(Logged::Unknown);
+        self.undone = StepStack::default();
     }
 
-    fn forget(&mut self, is_gone: impl Fn(Access) -> bool) {
-        self.done.remove_if(&is_gone);
-        self.undone.remove_if(&is_gone);
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Settles the steps that no action at `now` or later, in the state `current`,
+    /// extends, and drops the oldest ones if that is too much.
+    pub(crate) fn settle(&mut self, now: Timestamp, current: &Arc<NetworkState<M>>) {
+        // A step that the model cannot settle stays as it is.
+        let _ = rules::guarded(|| {
+            self.done.settle(|step| step.is_final(now, current));
+            self.undone.settle(|_| true);
+            Ok(())
+        });
+        while self.weight() > MAX_WEIGHT && self.drop_oldest() {}
+    }
+
+    /// About how many bytes its settled steps keep alive.
+    pub(crate) const fn weight(&self) -> usize {
+        self.done.weight() + self.undone.weight()
+    }
+
+    /// Drops the oldest step. Returns whether there was one.
+    pub(crate) fn drop_oldest(&mut self) -> bool {
+        self.done.drop_oldest() || self.undone.drop_oldest()
     }
 
     /// Undoes the last step in `state`, or redoes the step that was undone last.
     /// `unchecked` skips the rights of `actor`, for a local session.
     ///
     /// # Errors
-    /// If there is no step, or `actor` may not do it any more; that step is then
-    /// forgotten, as it is if the model panics.
+    /// If there is no step, only the authority knows which it is, or `actor` may not
+    /// do it now. A step that is refused stays, so that it can be tried again.
+    /// It is forgotten if the model panics.
     pub(crate) fn apply_undo(
         &mut self,
         direction: Direction,
@@ -204,34 +184,27 @@ impl<M: Model> UndoLog<M> {
         actor: ClientId,
         unchecked: bool,
     ) -> Result<AppliedUndo<M>, Refusal> {
-        loop {
-            let taken = match direction {
-                Direction::Back => self.done.pop(),
-                Direction::Forth => self.undone.pop(),
-            };
-            let step = taken.ok_or_else(|| Self::nothing(direction))?;
-            if !unchecked {
-                step.authorise(state, actor)?;
+        let (from, to) = match direction {
+            Direction::Back => (&mut self.done, &mut self.undone),
+            Direction::Forth => (&mut self.undone, &mut self.done),
+        };
+        let step = match from.pop().ok_or_else(|| nothing(direction))? {
+            Logged::Known(step) => step,
+            Logged::Unknown => {
+                to.push(Logged::Unknown);
+                return Err(Invalid::unfit("only the host knows this step").into());
             }
-            let changes = step.changes(direction);
-            // A step that changed nothing is not worth a key press.
-            if !changes.is_empty() {
-                let applied = step.apply_changes(changes, state, actor);
-                // A step that exceeds a limit stays where it was, so that it can
-                // be tried again.
-                match (direction, applied.is_ok()) {
-                    (Direction::Back, true) | (Direction::Forth, false) => self.undone.push(step),
-                    (Direction::Forth, true) | (Direction::Back, false) => self.done.push(step),
-                }
-                return applied;
-            }
-        }
+        };
+        let allowed = if unchecked { Ok(()) } else { step.authorise(state, actor) };
+        let applied = allowed.and_then(|()| step.apply(direction, state, actor));
+        if applied.is_ok() { to } else { from }.push(Logged::Known(step));
+        applied
     }
+}
 
-    fn nothing(direction: Direction) -> Refusal {
-        Refusal::Invalid(Invalid::unfit(match direction {
-            Direction::Back => "there is nothing to undo",
-            Direction::Forth => "there is nothing to redo",
-        }))
-    }
+fn nothing(direction: Direction) -> Refusal {
+    Refusal::Invalid(Invalid::unfit(match direction {
+        Direction::Back => "there is nothing to undo",
+        Direction::Forth => "there is nothing to redo",
+    }))
 }

@@ -7,27 +7,53 @@ use crate::{
     model::{Access, Model, ReversibleChange},
     protocol::{ClientId, NetworkState, Refusal},
     sync::{UndoReport, rules},
-    util::time::Timestamp,
+    util::{text::shortened, time::Timestamp},
 };
 
-/// The change of one action, or of several in a row that edited the same value.
+use super::SWEEP;
+
+/// How many spans a step of a take has at most. A longer take goes on in another
+/// step.
+const MAX_SPANS: usize = 64;
+
+/// The most characters of what a step did.
+const MAX_WORDS: usize = 100;
+
+/// Two snapshots.
+type Span<M> = (Arc<NetworkState<M>>, Arc<NetworkState<M>>);
+
+/// The change of one action, or of several in a row that edited the same value, or of
+/// a batch, or of a take.
 ///
 /// The snapshots share their parts, so they cost little. The differences between
 /// them are computed only when they are needed.
+#[derive(Clone)]
 pub(super) struct UndoStep<M: Model> {
-    /// The right that the first action required, and the rights of the other ones
-    /// of a batch.
+    /// The right that the first action required, and the other rights of a batch or
+    /// take.
     pub(super) access: Access,
     pub(super) further: Vec<Access>,
-    /// The last action of a sweep or the first of a batch, and when it was
+    /// The last action of a sweep or the first of a batch or take, and when it was
     /// dispatched.
     pub(super) action: M::Action,
     pub(super) at: Timestamp,
-    /// The snapshots before and after the first action, or the whole batch.
-    pub(super) first: (Arc<NetworkState<M>>, Arc<NetworkState<M>>),
-    /// The snapshot after the last action. If it is not the one after the first,
-    /// changes of other participants may lie in between.
+    /// How many actions a batch or take has.
+    pub(super) edits: usize,
+    /// The snapshots before and after the first action, the whole batch, or the
+    /// first edits of a take.
+    pub(super) first: Span<M>,
+    /// The snapshot after the last action of a sweep. If it is not the one after the
+    /// first, changes of other participants may lie in between.
     pub(super) last: Arc<NetworkState<M>>,
+    /// Which take it belongs to, and its further edits. Between two spans, others
+    /// have changed something.
+    pub(super) take: Option<u64>,
+    pub(super) spans: Vec<Span<M>>,
+    /// About how many bytes it keeps alive, once the snapshots are reduced to what
+    /// differs.
+    pub(super) settled: Option<usize>,
+    /// What the first action did, if the snapshots cannot tell any more.
+    pub(super) words: Option<String>,
 }
 
 /// Which way through the history.
@@ -47,9 +73,113 @@ pub(crate) struct AppliedUndo<M: Model> {
 }
 
 impl<M: Model> UndoStep<M> {
+    pub(super) fn new(
+        at: Timestamp,
+        (action, access): (&M::Action, Access),
+        first: Span<M>,
+        last: &Arc<NetworkState<M>>,
+    ) -> Self {
+        let (action, last) = (action.clone(), Arc::clone(last));
+        let (further, spans) = (Vec::new(), Vec::new());
+        Self {
+            access,
+            further,
+            action,
+            at,
+            edits: 1,
+            first,
+            last,
+            take: None,
+            spans,
+            settled: None,
+            words: None,
+        }
+    }
+
     /// Whether `action` edits the same value as this step did last.
     pub(super) fn continues(&self, action: &M::Action) -> bool {
-        self.further.is_empty() && M::continues(&self.action, action)
+        self.edits == 1 && self.take.is_none() && M::continues(&self.action, action)
+    }
+
+    /// Whether a take can go on in this step.
+    pub(super) fn has_room(&self) -> bool {
+        self.spans.len() < MAX_SPANS
+    }
+
+    /// Adds an edit of the same take.
+    pub(super) fn extend_take(
+        &mut self,
+        access: Access,
+        before: &Arc<NetworkState<M>>,
+        after: &Arc<NetworkState<M>>,
+    ) {
+        if !self.rights().any(|right| right == access) {
+            self.further.push(access);
+        }
+        self.edits += 1;
+        let end = self.spans.last_mut().map_or(&mut self.first.1, |(_, end)| end);
+        if Arc::ptr_eq(end, before) {
+            *end = Arc::clone(after);
+        } else {
+            // What others changed in between is not part of the take.
+            *self = self.settle();
+            self.spans.push((Arc::clone(before), Arc::clone(after)));
+        }
+        self.last = Arc::clone(&self.first.1);
+        self.settled = None;
+    }
+
+    /// Whether no action at `now` or later, in the state `current`, extends it.
+    pub(super) fn is_final(&self, now: Timestamp, current: &Arc<NetworkState<M>>) -> bool {
+        if self.take.is_some() {
+            let end = self.spans.last().map_or(&self.first.1, |(_, end)| end);
+            return !Arc::ptr_eq(end, current);
+        }
+        now.since(self.at) >= SWEEP || !self.continues(&self.action)
+    }
+
+    /// The step with its snapshots reduced to what differs.
+    pub(super) fn settle(&self) -> Self {
+        let mut weight = 0;
+        let first = narrowed::<M>(&self.whole(), &mut weight);
+        let spans = self.spans.iter().map(|span| narrowed::<M>(span, &mut weight)).collect();
+        let (last, words) = (Arc::clone(&first.1), Some(self.first_words()));
+        Self { first, last, spans, words, settled: Some(weight), ..self.clone() }
+    }
+
+    fn first_words(&self) -> String {
+        let describe = || M::describe(&self.first.0.model, &self.action);
+        self.words.clone().unwrap_or_else(describe)
+    }
+
+    /// What the step did, in at most 100 characters.
+    fn description(&self) -> String {
+        let mut words = self.first_words();
+        if words.is_empty() {
+            return words;
+        }
+        if self.take.is_some() {
+            words.insert_str(0, "take: ");
+        }
+        if self.edits > 1 {
+            let more = format!(" and {} more", self.edits - 1);
+            words = shortened(&words, MAX_WORDS - more.len()) + &more;
+        }
+        shortened(&words, MAX_WORDS)
+    }
+
+    /// The first span, or that of a whole sweep: from the first value to the last,
+    /// without other changes made in between.
+    fn whole(&self) -> Span<M> {
+        let (before, after) = &self.first;
+        if Arc::ptr_eq(after, &self.last) {
+            return self.first.clone();
+        }
+        let mut began = self.last.model.clone();
+        let changes = M::diff_reversible(&before.model, &after.model);
+        let fits = changes.iter().all(|change| M::apply(&mut began, &change.backward).is_ok());
+        let last = Arc::clone(&self.last);
+        if fits { (with_model(&self.last, began), last) } else { (Arc::clone(&last), last) }
     }
 
     pub(super) fn rights(&self) -> impl Iterator<Item = Access> + '_ {
@@ -82,31 +212,42 @@ impl<M: Model> UndoStep<M> {
         }
     }
 
-    /// The changes to make, each with the change that reverts it.
-    pub(super) fn changes(&self, direction: Direction) -> Vec<ReversibleChange<M::Patch>> {
-        let (before, after) = &self.first;
-        let mut changes = M::diff_reversible(&before.model, &after.model);
-        if !Arc::ptr_eq(after, &self.last) {
-            // A sweep: the difference between the first and the last value, without
-            // other changes made in between.
-            let mut began = self.last.model.clone();
-            let fits = changes.iter().all(|change| M::apply(&mut began, &change.backward).is_ok());
-            changes = if fits { M::diff_reversible(&began, &self.last.model) } else { Vec::new() };
+    /// The changes to make, each with the change that reverts it: those of each span,
+    /// in the order in which the spans must be applied.
+    fn changes(&self, direction: Direction) -> Vec<Vec<ReversibleChange<M::Patch>>> {
+        let whole = self.whole();
+        let spans = std::iter::once(&whole).chain(&self.spans);
+        let mut changes: Vec<Vec<_>> = spans
+            .map(|(before, after)| M::diff_reversible(&before.model, &after.model))
+            .map(|changes| changes.into_iter().map(|change| directed(direction, change)).collect())
+            .collect();
+        if direction == Direction::Back {
+            changes.reverse();
         }
-        changes.into_iter().map(|change| directed(direction, change)).collect()
+        changes
     }
 
-    pub(super) fn apply_changes(
+    /// Takes the step back in `state`, or makes it again. A step that has nothing
+    /// left to change leads to the same state.
+    ///
+    /// # Errors
+    /// If the result exceeds a limit of the model.
+    pub(super) fn apply(
         &self,
-        changes: Vec<ReversibleChange<M::Patch>>,
+        direction: Direction,
         state: &NetworkState<M>,
         actor: ClientId,
     ) -> Result<AppliedUndo<M>, Refusal> {
         let mut next = state.clone();
-        let all = u32::try_from(changes.len()).unwrap_or(u32::MAX);
-        let kept = apply_unconflicted::<M>(&mut next.model, changes);
-        let step = M::describe(&self.first.0.model, &self.action);
-        let report = UndoReport { step, changed: all - kept, kept };
+        let (mut all, mut kept) = (0, 0);
+        for changes in self.changes(direction) {
+            all += u32::try_from(changes.len()).unwrap_or(u32::MAX);
+            kept += apply_unconflicted::<M>(&mut next.model, changes);
+        }
+        let report = UndoReport { step: self.description(), changed: all - kept, kept };
+        if report.changed == 0 {
+            return Ok(AppliedUndo { state: state.clone(), effects: Vec::new(), report });
+        }
         M::check_limits(&next.model)?;
         let effects = M::effects_between(&state.model, &next.model);
         self.settle_ownership(state, &mut next, actor);
@@ -132,6 +273,18 @@ impl<M: Model> UndoStep<M> {
         }
         rules::release_removed(&before.model, state);
     }
+}
+
+fn with_model<M: Model>(state: &NetworkState<M>, model: M::State) -> Arc<NetworkState<M>> {
+    Arc::new(NetworkState { seq: state.seq, model, roster: Arc::default() })
+}
+
+/// The snapshots without what is the same in both. Adds to `weight` about how many
+/// bytes they keep alive.
+fn narrowed<M: Model>((before, after): &Span<M>, weight: &mut usize) -> Span<M> {
+    let (mut from, mut to) = (before.model.clone(), after.model.clone());
+    *weight += M::narrow(&mut from, &mut to);
+    (with_model(before, from), with_model(after, to))
 }
 
 /// The change with `forward` in the given direction.

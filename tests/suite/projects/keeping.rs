@@ -68,14 +68,19 @@ async fn edits_while_a_project_loads_are_kept() {
     let d = open_local(Some(&directory.0)).await;
     attempt(&*d, ProjectAction::SaveAs(name("Song"))).await.unwrap();
     let load = ProjectAction::Load(name("Song"));
-    d.dispatch(imbolc_net::studio::NetworkAction::Project(load.clone())).unwrap();
-    // Its report is not awaited.
-    d.dispatch(cutoff(BASS, 500.0)).unwrap();
+    loop {
+        d.dispatch(imbolc_net::studio::NetworkAction::Project(load.clone())).unwrap();
+        d.dispatch(cutoff(BASS, 500.0)).unwrap();
+        // On a busy machine the project may be loaded before the edit.
+        if d.state().model.projects.notice == ProjectNotice::Working(load.clone()) {
+            break;
+        }
+    }
     while d.state().model.projects.notice != ProjectNotice::Done(load.clone()) {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
-    assert_eq!(kept(&*d), ["0001 Song"]);
-    attempt(&*d, ProjectAction::Recover(name("0001 Song"))).await.unwrap();
+    let newest = kept(&*d).pop().unwrap();
+    attempt(&*d, ProjectAction::Recover(name(&newest))).await.unwrap();
     assert_eq!(cutoff_of(&d.state().model, BASS), 500.0);
 }
 

@@ -100,6 +100,7 @@ impl ScriptedHost {
             last_action: ActionNumber(0),
             seq: Seq(0),
             rejected: vec![],
+            history: Vec::new(),
             privilege: PrivilegeLevel::Normal,
             clock: Timestamp::ZERO,
             resume_window: Millis(60_000),

@@ -115,7 +115,7 @@ impl World<'_> {
         client.attempts += 1;
         let resume = match &client.mirror {
             Some(mirror) if client.token.is_some() => Some(mirror.resume()),
-            _ => client.token.map(|token| Resume { token, seq: None, answered: None }),
+            _ => client.token.map(|token| Resume { token, seq: None, answered: None, history: 0 }),
         };
         let others = u32::try_from(index).unwrap() + 1;
         let Format { codec, compression } = self.plan.format;

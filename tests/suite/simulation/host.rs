@@ -9,7 +9,7 @@ use imbolc_net::{
         ClientId, Hello, ProtocolError, Resume, SessionId, SessionToken,
         framing::{self, Format},
     },
-    studio::NetworkAction,
+    studio::{AutomationAction, NetworkAction, PianoRollAction},
     sync::session::{
         Admission, ConnectionId, MessageOutcome, Rejected, Session, SessionOutput, Update,
     },
@@ -115,11 +115,10 @@ impl World<'_> {
     }
 
     pub fn host_times_out(&mut self) -> Checked {
-        let (_, before) = self.with_session(&Cause::Presence, Session::handle_timeout)?;
-        let after = Arc::clone(self.session.state());
+        let (_, before) = self.with_session(&Cause::Timers, Session::handle_timeout)?;
         // Most of these calls only show that the host runs.
-        self.idle += u64::from(Arc::ptr_eq(&before, &after));
-        self.oracle.check_timeouts(self.now, &before, &after)
+        self.idle += u64::from(Arc::ptr_eq(&before, self.session.state()));
+        Ok(())
     }
 
     pub fn host_is_stopped(&self) -> bool {
@@ -217,8 +216,13 @@ impl World<'_> {
             }
             HostAction::Engine(n) => {
                 let pool = self.plan.pool.iter().cycle().skip(*n).take(self.plan.pool.len());
-                let is_report = |action: &&_| matches!(action, NetworkAction::ProjectReport(_));
-                let Some(action) = pool.into_iter().find(is_report) else { return Ok(()) };
+                let is_of_engine = |action: &&_| match action {
+                    NetworkAction::ProjectReport(_) => n % 4 == 0,
+                    NetworkAction::PianoRoll(_, PianoRollAction::Paste(_))
+                    | NetworkAction::Automation(_, AutomationAction::Put(_)) => n % 4 != 0,
+                    _ => false,
+                };
+                let Some(action) = pool.into_iter().find(is_of_engine) else { return Ok(()) };
                 self.with_session(&Cause::Engine(action), |s, _| s.act_for_engine(action)).map(drop)
             }
             HostAction::Restart => {

@@ -195,6 +195,7 @@ impl World<'_> {
             last_action: ActionNumber::default(),
             seq: confirmed.seq,
             rejected: Vec::new(),
+            history: Vec::new(),
             privilege: PrivilegeLevel::Normal,
             clock: self.now,
             resume_window: Millis::default(),

@@ -45,8 +45,10 @@ pub enum Cause<'a> {
     Release(ClientId, &'a [InstrumentId]),
     RequestPrivilege(ClientId),
     ReleasePrivilege(ClientId),
-    /// A participant joined, left or timed out.
+    /// A participant joined, left or was lost.
     Presence,
+    /// The session's timers.
+    Timers,
     /// A message that must not change the state.
     Unrelated,
 }
@@ -200,6 +202,9 @@ impl Oracle {
             return Ok(());
         }
         self.snapshots.insert(after.seq, Arc::clone(after));
+        if matches!(cause, Cause::Timers) {
+            self.check_timeouts(now, before, after)?;
+        }
         for (client, record) in &mut self.records {
             if before.roster.is_away(*client) != after.roster.is_away(*client) {
                 record.pauses = Pauses::default();
@@ -233,7 +238,7 @@ impl Oracle {
             Cause::Batch(_, actions) => reduced(actions),
             Cause::Act(_, action) | Cause::Engine(action) => reduced(std::slice::from_ref(*action)),
             Cause::UndoOrRedo(_) => true,
-            Cause::Release(..) | Cause::Presence => {
+            Cause::Release(..) | Cause::Presence | Cause::Timers => {
                 Studio::diff_reversible(&before.model, &after.model).is_empty()
             }
             Cause::Claim(_)
@@ -335,7 +340,7 @@ impl Oracle {
     ///
     /// # Errors
     /// Returns the rule that is broken.
-    pub fn check_timeouts(&self, now: Timestamp, before: &State, after: &State) -> Checked {
+    fn check_timeouts(&self, now: Timestamp, before: &State, after: &State) -> Checked {
         let SessionConfig { idle_timeout, resume_window, .. } = self.config;
         for (&client, participant) in &before.roster.participants {
             let Some(record) = self.records.get(&client) else { continue };

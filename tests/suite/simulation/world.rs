@@ -323,7 +323,7 @@ impl<'a> World<'a> {
             return Ok(());
         }
         let token = dead[n % dead.len()];
-        let resume = Some(Resume { token, seq: None, answered: None });
+        let resume = Some(Resume { token, seq: None, answered: None, history: 0 });
         let hello = Hello { resume, ..harness::hello("Thief") };
         let fresh = self.token();
         let (answer, _) =

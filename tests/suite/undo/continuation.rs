@@ -36,7 +36,7 @@ fn steps() -> Vec<(StudioState, NetworkAction)> {
 }
 
 /// The state after `action`, if it is possible.
-fn after(state: &StudioState, action: &NetworkAction) -> Option<StudioState> {
+pub fn after(state: &StudioState, action: &NetworkAction) -> Option<StudioState> {
     let mut next = state.clone();
     Studio::reduce(&mut next, action).ok()?;
     Some(next)
