@@ -52,8 +52,8 @@ pub enum Mode {
 /// Opens the dispatcher of `mode`, with the built-in studio and its silent engine.
 ///
 /// # Errors
-/// If the host cannot listen, the client cannot join, the name is not allowed, or the
-/// directory of projects cannot be used. The error text is one line that a UI can show.
+/// If the host cannot listen, the client cannot join, the name is not allowed, an option
+/// makes no sense, or the directory of projects cannot be used. The error text is one line that a UI can show.
 ///
 /// # Panics
 /// If it is called outside a tokio runtime, unless `mode` is local.

@@ -81,7 +81,7 @@ fn hosted_authority() -> Arc<Authority> {
         engine: Box::new(SilentEngine::default()),
         config: SessionConfig::default(),
     };
-    Authority::hosting(setup, SessionId::new([7; 16]))
+    Authority::hosting(setup, SessionId::new([7; 16])).unwrap()
 }
 
 /// The host runs in this thread and the clients in another, so that only the

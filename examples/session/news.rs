@@ -101,6 +101,7 @@ impl News {
             Event::Session(event) => self.print_session_event(event),
             Event::Changed(_) => self.print_changes(),
             Event::Status(status) => self.print_status(status),
+            Event::Fault(text) => happens(format_args!("{text}")),
             Event::Missed(count) => happens(format_args!("{count} events were missed")),
             _ => {}
         }

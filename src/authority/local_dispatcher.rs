@@ -45,7 +45,7 @@ impl<M: Model> LocalDispatcher<M> {
             engine: Box::new(engine),
             config: SessionConfig::default(),
         };
-        let authority = Authority::local(setup, fresh_session_id()?);
+        let authority = Authority::local(setup, fresh_session_id()?)?;
         let closed = Arc::new(AtomicBool::new(false));
         spawn_timers(Arc::clone(&authority), Arc::clone(&closed)).map_err(OpenError::Thread)?;
         Ok(Self { in_process: InProcess::new(authority, Status::Alone), closed })

@@ -6,20 +6,24 @@
 //! sockets: a [`NetServer`](crate::server::NetServer) serves it, and the host's own
 //! dispatcher uses it, through the same rules.
 
+mod faults;
 pub(crate) mod in_process;
 pub(crate) mod local_dispatcher;
 
 use std::{
+    collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     task::Poll,
     thread::Thread,
     time::Duration,
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, broadcast, watch};
 
+use self::faults::Faults;
 pub use self::local_dispatcher::LocalDispatcher;
 
 use crate::{
@@ -37,11 +41,28 @@ use crate::{
             SessionOutput,
         },
     },
-    util::{snapshot::SnapshotCell, time::Timestamp},
+    util::{option::OptionError, panics::catch_panic, snapshot::SnapshotCell, time::Timestamp},
 };
+
+/// What a failure of the engine is announced as.
+const ENGINE: &str = "the engine";
+
+/// How soon an engine that failed is called again. It doubles with each failure in
+/// succession, up to [`MAX_RETRY`].
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+
+/// How soon the timers, or an engine that keeps failing, are called again. 5 s.
+const MAX_RETRY: Duration = Duration::from_secs(5);
+
+/// How long the messages of one client may keep the others waiting; the message
+/// that exceeds it is the last. 1 ms: thousands of turned knobs fit, and nobody
+/// notices the wait.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Holds a session and an engine, and decides.
 pub struct Authority<M: Model = Studio> {
+    /// The lock is fair once it was held for long, so that a client that floods the
+    /// session does not get every turn.
     core: Mutex<Core<M>>,
     snapshot: SnapshotCell<NetworkState<M>>,
     metering: SnapshotCell<Metering>,
@@ -102,6 +123,9 @@ struct Core<M: Model> {
     notices: Vec<SessionEvent<M>>,
     /// The meters, if they have changed and were not published yet.
     metering: Option<Metering>,
+    faults: Faults,
+    /// How often in succession the engine could not be advanced.
+    failures: u32,
 }
 
 /// The parts of a new authority.
@@ -127,23 +151,31 @@ impl<M: Model> fmt::Debug for Setup<M> {
 
 impl<M: Model> Authority<M> {
     /// The authority of a session that clients can join, on the runtime's clock.
-    #[must_use]
-    pub fn hosting(setup: Setup<M>, id: SessionId) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// If an option of the session makes no sense.
+    pub fn hosting(setup: Setup<M>, id: SessionId) -> Result<Arc<Self>, OptionError> {
+        setup.config.check()?;
         let session = Session::hosted(setup.config, id, &setup.host, setup.model);
-        Self::new(session, setup.engine, Clock::runtime())
+        Ok(Self::new(session, setup.engine, Clock::runtime()))
     }
 
     /// The authority of a local session, on the system's clock.
-    #[must_use]
-    pub fn local(setup: Setup<M>, id: SessionId) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// If an option of the session makes no sense.
+    pub fn local(setup: Setup<M>, id: SessionId) -> Result<Arc<Self>, OptionError> {
+        setup.config.check()?;
         let session = Session::local(setup.config, id, &setup.host, setup.model);
-        Self::new(session, setup.engine, Clock::system())
+        Ok(Self::new(session, setup.engine, Clock::system()))
     }
 
     fn new(session: Session<M>, engine: Box<dyn Engine<M>>, clock: Clock) -> Arc<Self> {
+        let mut faults = Faults::default();
+        let metering = faults.catch(clock.now(), ENGINE, || engine.metering());
         Arc::new(Self {
             snapshot: SnapshotCell::new(Arc::clone(session.state())),
-            metering: SnapshotCell::new(Arc::new(engine.metering())),
+            metering: SnapshotCell::new(Arc::new(metering.unwrap_or_default())),
             core: Mutex::new(Core {
                 session,
                 engine,
@@ -153,6 +185,8 @@ impl<M: Model> Authority<M> {
                 forgotten: Vec::new(),
                 notices: Vec::new(),
                 metering: None,
+                faults,
+                failures: 0,
             }),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             changed: watch::Sender::new(()),
@@ -218,7 +252,18 @@ impl<M: Model> Authority<M> {
     /// Advances the engine and the session's timers, and returns when to call this
     /// again. Also call it whenever [`deadline_changed`](Self::deadline_changed)
     /// resolves: the server does, and a local dispatcher has a thread for it.
+    ///
+    /// A panic does not leave it: the failure is announced, and the next call is due
+    /// soon.
     pub fn poll_timers(&self) -> Option<Timestamp> {
+        catch_panic(|| self.advance_timers()).unwrap_or_else(|panic| {
+            let now = self.clock.now();
+            self.transact(|core, now| core.faults.record(now, "a timer", &panic));
+            Some(now + MAX_RETRY)
+        })
+    }
+
+    fn advance_timers(&self) -> Option<Timestamp> {
         self.transact(|core, now| {
             core.session.handle_timeout(now);
             if core.pulse.is_some_and(|due| now >= due) {
@@ -253,8 +298,12 @@ impl<M: Model> Authority<M> {
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering))).is_some();
         let is_sooner = core.deadline().is_some_and(|next| due.is_none_or(|due| next < due));
         let forgotten = std::mem::take(&mut core.forgotten);
+        let faults = core.faults.take();
         drop(core);
 
+        for fault in faults {
+            self.announce(Event::Fault(fault));
+        }
         let has_changed = changed.is_some();
         // The last reference to a large state may be among these.
         drop((changed, replaced, forgotten));
@@ -304,7 +353,11 @@ impl<M: Model> Authority<M> {
     }
 
     pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
-        self.lock().engine.poll_close()
+        let now = self.clock.now();
+        let mut core = self.lock();
+        let Core { engine, faults, .. } = &mut *core;
+        let closed = faults.catch(now, ENGINE, || engine.poll_close());
+        closed.unwrap_or_else(|| Poll::Ready(Err(format!("{ENGINE} failed"))))
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
@@ -322,19 +375,21 @@ impl<M: Model> Authority<M> {
         admission
     }
 
-    /// Handles messages that arrived together, and publishes the result once.
-    /// Appends the refusals to `refused`, and returns whether the client stays.
+    /// Handles messages that arrived together, and publishes the result once. It
+    /// takes as many of `messages` as fit in one turn, so that the other
+    /// participants get theirs; call it again for the rest. Appends the refusals to
+    /// `refused`, and returns whether the client stays.
     ///
     /// # Errors
-    /// As [`Session::handle`]. The messages after the faulty one are not handled.
+    /// As [`Session::handle`]. Do not hand over the messages after the faulty one.
     pub(crate) fn handle(
         &self,
         connection: ConnectionId,
-        messages: Vec<Incoming<M>>,
+        messages: &mut VecDeque<Incoming<M>>,
         refused: &mut Vec<Refusal>,
     ) -> Result<MessageOutcome, ProtocolError> {
         self.transact(|core, now| {
-            for message in messages {
+            while let Some(message) = messages.pop_front() {
                 let outcome = match message {
                     Incoming::Message(message) => core.session.handle(now, connection, message),
                     Incoming::Unreadable { number, detail } => {
@@ -348,6 +403,9 @@ impl<M: Model> Authority<M> {
                 }
                 // The engine sees each effect with the state that it belongs to.
                 core.drain(now);
+                if self.clock.now().since(now) >= TURN {
+                    break;
+                }
             }
             Ok(MessageOutcome::Staying)
         })
@@ -378,14 +436,25 @@ impl<M: Model> Authority<M> {
         outgoing
     }
 
+    /// Bytes have arrived over `connection`.
+    pub(crate) fn heard(&self, connection: ConnectionId) {
+        // A connection that is not current any more learns it when it pulls.
+        let _ = self.lock().session.heard(self.clock.now(), connection);
+    }
+
+    /// Bytes were taken by the client of `connection`.
+    pub(crate) fn progressed(&self, connection: ConnectionId) {
+        self.lock().session.progressed(self.clock.now(), connection);
+    }
+
     pub(crate) fn disconnected(&self, connection: ConnectionId) {
         self.decide(|session, now| session.disconnected(now, connection));
     }
 
     fn lock(&self) -> MutexGuard<'_, Core<M>> {
         // A model that panicked did so on a copy of the state: the session is
-        // consistent.
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        // consistent, and this lock knows no poison.
+        self.core.lock()
     }
 }
 
@@ -404,17 +473,32 @@ impl<M: Model> Core<M> {
 
     /// Advances the engine, and applies what it reports about the state.
     fn advance(&mut self, now: Timestamp) {
+        if self.try_to_advance(now).is_some() {
+            self.failures = 0;
+            return;
+        }
+        let retry = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures));
+        self.failures = self.failures.saturating_add(1);
+        self.pulse = Some(now + retry.min(MAX_RETRY));
+    }
+
+    /// `None` if the engine panics.
+    fn try_to_advance(&mut self, now: Timestamp) -> Option<()> {
         let state = Arc::clone(self.session.state());
-        for report in self.engine.advance(now, &state.model) {
+        let Self { engine, faults, .. } = self;
+        for report in faults.catch(now, ENGINE, || engine.advance(now, &state.model))? {
             self.session.act_for_engine(&report);
         }
         // A report may have effects of its own.
         self.poll_session(now);
-        self.pulse = self.engine.pulse().map(|pulse| now + pulse);
-        let metering = self.engine.metering();
+        let Self { engine, faults, .. } = self;
+        let (pulse, metering) =
+            faults.catch(now, ENGINE, || (engine.pulse(), engine.metering()))?;
+        self.pulse = pulse.map(|pulse| now + pulse);
         if self.session.meter(metering) {
             self.metering = Some(metering);
         }
+        Some(())
     }
 
     /// Polls the session until it waits. Returns whether the engine had effects to
@@ -424,7 +508,9 @@ impl<M: Model> Core<M> {
         loop {
             match self.session.poll() {
                 SessionOutput::Effect(effect) => {
-                    self.engine.perform(now, &self.session.state().model, effect);
+                    let Self { session, engine, faults, .. } = self;
+                    let perform = || engine.perform(now, &session.state().model, effect);
+                    let _ = faults.catch(now, ENGINE, perform);
                     performed = true;
                 }
                 // Between the messages of a batch, snapshots differ by one edit:

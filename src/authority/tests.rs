@@ -1,6 +1,10 @@
 //! The authority's timers, and what it drops.
 
-use std::{thread, time::Instant};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::Instant,
+};
 
 use super::*;
 use crate::{
@@ -95,13 +99,14 @@ fn timers_wake_when_the_pulse_gets_faster() {
 
 #[test]
 fn timers_wake_when_a_suspension_ends_before_the_idle_timeout() {
-    let resume_window = Duration::from_secs(1);
+    // Less than the interval of the timers.
+    let resume_window = Duration::from_millis(100);
     let config = SessionConfig { resume_window, ..SessionConfig::default() };
     let authority = timed_here(SilentEngine::default(), config);
     let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
     // It proves that it has its token, so its place is kept.
     let pong = Incoming::Message(ClientMessage::Pong { nonce: 0 });
-    authority.handle(admission.connection, vec![pong], &mut vec![]).unwrap();
+    authority.handle(admission.connection, &mut [pong].into(), &mut vec![]).unwrap();
     let silent = authority.poll_timers().unwrap();
     assert!(wakes(|| authority.disconnected(admission.connection)));
     assert!(authority.poll_timers().unwrap() < silent);
@@ -143,4 +148,26 @@ fn panic_in_a_change_publishes_what_was_done() {
     assert_eq!(authority.state().seq, authority.lock().session.state().seq);
     assert!(changes.has_changed().unwrap());
     act(&authority, &NetworkAction::Transport(TransportAction::Play));
+}
+
+#[test]
+fn panic_of_a_timer_is_announced_and_timers_go_on() {
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let clock = Clock::of({
+        let is_broken = Arc::clone(&is_broken);
+        move || {
+            assert!(!is_broken.swap(false, Relaxed), "on purpose");
+            Timestamp::from_micros(1)
+        }
+    });
+    let engine = Box::new(SilentEngine::default());
+    let session = SessionConfig::default();
+    let session = Session::hosted(session, SessionId::new([7; 16]), "host", StudioState::starter());
+    let authority = Authority::<Studio>::new(session, engine, clock);
+    let mut events = authority.subscribe();
+    is_broken.store(true, Relaxed);
+    let again = authority.poll_timers();
+    assert_eq!(again, Some(Timestamp::from_micros(1) + MAX_RETRY));
+    assert_eq!(events.try_recv(), Ok(Event::Fault("a timer failed: on purpose".into())));
+    assert_eq!(authority.poll_timers(), None);
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::protocol::framing::{Codec, Compression};
+use crate::{
+    protocol::framing::{Codec, Compression},
+    util::option::{LONGEST, OptionError, SHORTEST, check_below, check_range},
+};
 
 /// How a client maintains its connection.
 #[derive(Clone, Debug)]
@@ -48,6 +51,26 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
+    /// Checks that every option makes sense: durations from 1 ms to 30 days,
+    /// `ping_interval` below `idle_timeout`, `initial_backoff` not above `max_backoff`,
+    /// and a backlog of 1 to 1,000,000. Without a codec to offer the client speaks JSON.
+    ///
+    /// # Errors
+    /// The first option that does not.
+    pub fn check(&self) -> Result<(), OptionError> {
+        for (name, duration) in [
+            ("connect_timeout", self.connect_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("ping_interval", self.ping_interval),
+            ("max_backoff", self.max_backoff),
+        ] {
+            check_range(name, duration, SHORTEST..=LONGEST)?;
+        }
+        check_range("initial_backoff", self.initial_backoff, SHORTEST..=self.max_backoff)?;
+        check_range("backlog", self.backlog, 1..=1_000_000)?;
+        check_below("ping_interval", self.ping_interval, ("idle_timeout", self.idle_timeout))
+    }
+
     /// Offers only `codec`, without compression. Useful to compare codecs, or to
     /// read the traffic as JSON.
     #[must_use]

@@ -14,6 +14,7 @@ use super::{
     ClientConfig,
     frame_receiver::{receive_message, receive_within},
     heard::HeardReader,
+    rehearsing::handle_rehearsed,
     shared::Shared,
 };
 use crate::{
@@ -142,7 +143,7 @@ async fn run_reader<M: Model, R: Reader>(
             ServerMessage::Shutdown => return Disconnect::Lost(ConnectionError::Shutdown),
             ServerMessage::Goodbye if shared.leave.is_cancelled() => return Disconnect::Left,
             ServerMessage::Goodbye => return Disconnect::Lost(ConnectionError::Closed),
-            message => shared.update(|state| state.mirror.handle(message)),
+            message => handle_rehearsed(shared, message).await,
         }
         // While a backlog arrives, the writer still has to send signs of life.
         yield_now().await;

@@ -13,6 +13,7 @@ mod heard;
 mod join_options;
 mod ownership_requests;
 mod reconnector;
+mod rehearsing;
 mod remote_dispatcher;
 mod shared;
 mod token_file;

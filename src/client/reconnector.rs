@@ -198,7 +198,9 @@ impl<C: Connector> Reconnector<C> {
                 Disconnect::Unanswered => break false,
                 Disconnect::Lost(reason) => reason,
             };
-            info!(%reason, "connection lost");
+            if let Some(left_out) = shared.may_log() {
+                info!(%reason, left_out, "connection lost");
+            }
             drop(connection);
             if reason.is_final() {
                 return shared.close(&CloseReason::ConnectionLost(reason));
@@ -287,12 +289,16 @@ impl<C: Connector> Reconnector<C> {
         self.resume_window = reply.resume_window();
         match reply {
             HandshakeReply::Resumed(resumed) => {
-                info!("resumed");
+                if let Some(left_out) = shared.may_log() {
+                    info!(left_out, "resumed");
+                }
                 shared.update(|state| state.mirror.reconnected(*resumed));
             }
             HandshakeReply::Joined(welcome) => {
                 let session = welcome.session;
-                info!(%session, "joined as a new participant");
+                if let Some(left_out) = shared.may_log() {
+                    info!(%session, left_out, "joined as a new participant");
+                }
                 shared.update(|state| {
                     for (_, commit) in state.waiting.drain() {
                         let _ = commit.send(Err(DispatchError::Unanswered));

@@ -48,11 +48,13 @@ impl RemoteDispatcher {
     /// Joins the studio session at `address`, which has the form `host:port`.
     ///
     /// # Errors
-    /// If the host cannot be reached, or rejects the handshake.
+    /// If an option makes no sense, the host cannot be reached, or it rejects the
+    /// handshake.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
     pub async fn connect(address: &str, options: JoinOptions) -> Result<Self, OpenError> {
+        options.config.check()?;
         let connector = TcpConnector { address: address.into() };
         Self::join(connector, options)
             .await
@@ -66,7 +68,8 @@ impl<M: Model> RemoteDispatcher<M> {
     /// [`SessionEvent::NewSession`].
     ///
     /// # Errors
-    /// If the host cannot be reached, or rejects the handshake.
+    /// If an option makes no sense, the host cannot be reached, or it rejects the
+    /// handshake.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
@@ -74,6 +77,7 @@ impl<M: Model> RemoteDispatcher<M> {
         connector: C,
         options: JoinOptions,
     ) -> Result<Self, ConnectionError> {
+        options.config.check()?;
         let mut reconnector = Reconnector::new(connector, options);
         let (handshake, lost_place) = reconnector.first_handshake::<M>().await?;
         let clock = Clock::runtime();

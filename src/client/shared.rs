@@ -4,12 +4,13 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
+use parking_lot::{Mutex as FairMutex, MutexGuard};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -23,12 +24,12 @@ use crate::{
         SessionEvent,
         mirror::{Mirror, MirrorError, MirrorOutput},
     },
-    util::{snapshot::SnapshotCell, time::Timestamp},
+    util::{log_limit::LogLimit, snapshot::SnapshotCell, time::Timestamp},
 };
 
 /// What the UI's calls and the connection task share.
 pub(super) struct Shared<M: Model> {
-    state: Mutex<MirrorState<M>>,
+    state: FairMutex<MirrorState<M>>,
     pub(super) snapshot: SnapshotCell<NetworkState<M>>,
     pub(super) confirmed: SnapshotCell<NetworkState<M>>,
     pub(super) identity: SnapshotCell<SessionIdentity>,
@@ -41,6 +42,8 @@ pub(super) struct Shared<M: Model> {
     clock: Clock,
     /// The session's clock minus `clock`, in microseconds.
     clock_offset: AtomicI64,
+    /// Limits what the host can write to the log.
+    log_limit: FairMutex<LogLimit>,
     /// There may be something to send.
     pub(super) wake: Notify,
     /// The UI wants to leave.
@@ -88,7 +91,7 @@ impl<M: Model> Shared<M> {
             snapshot: SnapshotCell::new(Arc::clone(mirror.predicted())),
             confirmed: SnapshotCell::new(Arc::clone(mirror.confirmed())),
             identity: SnapshotCell::new(SessionIdentity::of(&mirror)),
-            state: Mutex::new(MirrorState { mirror, waiting: HashMap::new() }),
+            state: FairMutex::new(MirrorState { mirror, waiting: HashMap::new() }),
             metering: SnapshotCell::new(Arc::default()),
             status: SnapshotCell::new(Arc::new(connected(None, &heard))),
             heard,
@@ -96,6 +99,7 @@ impl<M: Model> Shared<M> {
             early: Mutex::new(early),
             clock_offset: AtomicI64::new(clock_offset(session_clock, clock.now())),
             clock,
+            log_limit: FairMutex::default(),
             wake: Notify::new(),
             leave: CancellationToken::new(),
             has_left: AtomicBool::new(false),
@@ -104,9 +108,9 @@ impl<M: Model> Shared<M> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, MirrorState<M>> {
-        // A model that panics does so on a copy of the state, so the state behind
-        // a poisoned lock is consistent.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        // A model that panics does so on a copy of the state, so the state is
+        // consistent, and this lock knows no poison.
+        self.state.lock()
     }
 
     /// Runs an operation that takes an action number, and registers `commit` for
@@ -177,11 +181,18 @@ impl<M: Model> Shared<M> {
         result
     }
 
+    /// How many lines were left out before this one; `None` if this one is to be left
+    /// out, too.
+    pub(super) fn may_log(&self) -> Option<u64> {
+        self.log_limit.lock().allow(self.clock.now())
+    }
+
     fn tell_session_event(&self, event: SessionEvent<M>) {
         if let SessionEvent::Resynchronised(why) = &event
             && why.is_repair()
+            && let Some(left_out) = self.may_log()
         {
-            warn!(%why, "the host sent a full state");
+            warn!(%why, left_out, "the host sent a full state");
         }
         self.tell(Event::Session(event));
     }

@@ -25,6 +25,7 @@ pub(super) struct Daemon(ServiceDaemon);
 
 impl Daemon {
     pub(super) fn start(config: &DiscoveryConfig) -> Result<Self, DiscoveryError> {
+        config.check()?;
         let daemon = ServiceDaemon::new_with_port(config.port)
             .map_err(|error| DiscoveryError::Start(error.to_string()))?;
         let daemon = Self(daemon);

@@ -1,11 +1,14 @@
 //! The errors of discovery.
 
-use crate::protocol::ProtocolError;
+use crate::{protocol::ProtocolError, util::option::OptionError};
 
 /// Why a session cannot be announced, or browsing cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoveryError {
+    /// An option makes no sense.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// The mDNS daemon cannot be started, or rejects a command.
     #[error("mDNS cannot be used: {0}")]
     Start(String),

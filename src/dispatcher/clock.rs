@@ -25,6 +25,12 @@ impl Clock {
         Self(Arc::new(move || Timestamp::ZERO + start.elapsed()))
     }
 
+    /// A clock that calls `now`.
+    #[cfg(test)]
+    pub(crate) fn of(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
     /// The current session time.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -9,7 +9,7 @@ use crate::{
     dispatcher::{CloseReason, ConnectionError},
     protocol::{ProtocolError, Refusal},
     sync::mirror::MirrorError,
-    util::io::describe,
+    util::{io::describe, option::OptionError},
 };
 
 /// Why a dispatcher could not be opened.
@@ -40,6 +40,9 @@ pub enum OpenError {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// An option makes no sense.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// The participant's name is not allowed.
     #[error("{0}")]
     Name(ProtocolError),

@@ -18,6 +18,9 @@ pub enum Event<M: Model = Studio> {
     Changed(DirtyFlags),
     /// The status of the dispatcher has changed.
     Status(Status),
+    /// Something failed in this program, described by this text, e.g. the engine. The
+    /// session goes on.
+    Fault(String),
     /// This many events were dropped because they were not collected in time.
     /// Read the snapshot instead.
     Missed(u64),

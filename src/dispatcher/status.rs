@@ -11,6 +11,7 @@ use std::{
 use crate::{
     model::InstrumentId,
     protocol::{ClientId, PrivilegeLevel, ProtocolError, ReconnectRefusal, SessionId},
+    util::option::OptionError,
 };
 
 /// The status of a dispatcher.
@@ -114,6 +115,9 @@ impl fmt::Display for Status {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
+    /// An option makes no sense.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// The host ended the session. It may start again.
     #[error("the host has ended the session")]
     Shutdown,
@@ -150,7 +154,8 @@ impl ConnectionError {
     pub const fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Malformed(_)
+            Self::Option(_)
+                | Self::Malformed(_)
                 | Self::Internal(_)
                 | Self::Host(
                     ProtocolError::WrongProtocol { .. }

@@ -17,6 +17,8 @@ pub use digest::Digest;
 pub(crate) use digest::DigestDelta;
 pub use engine::{Engine, Metering, NoEngine};
 
+use crate::util::ordmap::Merged;
+
 /// Identifies what participants own: in the studio, an instrument.
 ///
 /// A model without instruments uses it for its own unit of ownership. No two
@@ -364,6 +366,23 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     #[must_use]
     fn is_recording(_state: &Self::State) -> bool {
         false
+    }
+
+    /// Makes in `state` what consists of many values in ordered maps, such as notes,
+    /// of the change that leads from `from` to `to`, except where a value is not as
+    /// in `from`: see [`OrdMap::merge`](crate::util::ordmap::OrdMap::merge). It
+    /// makes the same part of `from` equal to `to`, so that
+    /// [`diff_reversible`](Self::diff_reversible) is left with the rest. Undo calls
+    /// both.
+    ///
+    /// By default, nothing. Override it if an action can change thousands of values:
+    /// a [`ReversibleChange`] for each takes long, while everybody waits.
+    fn merge_collections(
+        _state: &mut Self::State,
+        _from: &mut Self::State,
+        _to: &Self::State,
+    ) -> Merged {
+        Merged::default()
     }
 
     /// Checks `state` against the model's limits. Actions check their own limits;

@@ -13,6 +13,7 @@
 //! flattened, untagged or skipped, and map keys are integers.
 
 pub mod framing;
+mod history_change;
 pub mod limits;
 mod roster;
 mod state;
@@ -22,6 +23,7 @@ use std::{cell::Cell, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
+pub use history_change::HistoryChange;
 pub use state::{NetworkState, Seq, StateDigest, StatePatch};
 pub use token::{SessionId, SessionToken};
 
@@ -292,19 +294,6 @@ pub enum ServerMessage<M: Model = Studio> {
         /// The reason.
         reason: Refusal,
     },
-}
-
-/// A change of a client's undo history that is not due to a request of the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoryChange {
-    /// 1, 2, 3, … for each client. One whose number is not higher than an earlier one
-    /// is known already.
-    pub number: u64,
-    /// The last action that was decided before the change.
-    pub after: ActionNumber,
-    /// Whether the history was cleared, because the whole state was replaced. If not,
-    /// a recorded take was added as a step.
-    pub cleared: bool,
 }
 
 /// The answer to the [`Hello`] of a new participant.

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::server_inner::ServerInner;
@@ -15,6 +15,7 @@ use crate::{
         ProtocolError, ServerMessage,
         framing::{self, Codec},
     },
+    sync::session::ConnectionId,
     transport::{Reader, Writer},
 };
 
@@ -37,22 +38,38 @@ pub(super) enum ConnectionEnd {
     ResumeRefused,
 }
 
-/// Writes all of `bytes`, or fails. After an error the connection must not be
-/// written to again: it may have stopped in the middle of a frame.
+/// How often the session is told that a client takes bytes.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Writes all of `bytes`, or fails: if no byte is taken for the write timeout, too.
+/// After an error the connection must not be written to again: it may have stopped in
+/// the middle of a frame.
+///
+/// Bytes that are taken are a sign of life of `connection`: a client may not have the
+/// means to send anything while it receives a large frame.
 pub(super) async fn write_frames<M: Model, W: Writer>(
     inner: &ServerInner<M>,
+    connection: Option<ConnectionId>,
     writer: &mut W,
     bytes: &[u8],
 ) -> io::Result<()> {
-    if bytes.is_empty() {
-        return Ok(());
+    let mut rest = bytes;
+    let mut told = Instant::now();
+    while !rest.is_empty() {
+        let taken = timeout(inner.config.write_timeout, writer.write(rest)).await??;
+        if taken == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        rest = &rest[taken..];
+        inner.connections.bytes_out.add(taken);
+        if told.elapsed() >= PROGRESS_INTERVAL
+            && let Some(connection) = connection
+        {
+            told = Instant::now();
+            inner.authority.progressed(connection);
+        }
     }
-    inner.connections.bytes_out.add(bytes.len());
-    let writing = async {
-        writer.write_all(bytes).await?;
-        writer.flush().await
-    };
-    timeout(inner.config.write_timeout, writing).await?
+    timeout(inner.config.write_timeout, writer.flush()).await?
 }
 
 /// Sends the last message of a connection and shuts down its writer, within

@@ -51,7 +51,8 @@ impl<M: Model> HostDispatcher<M> {
     /// serves it on `listener`, which is already bound.
     ///
     /// # Errors
-    /// If `name` is not valid, or the operating system provides no random bytes.
+    /// If `name` is not valid, an option makes no sense, or the operating system
+    /// provides no random bytes.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
@@ -68,13 +69,13 @@ impl<M: Model> HostDispatcher<M> {
             engine: Box::new(engine),
             config: options.session,
         };
-        let authority = Authority::hosting(setup, fresh_session_id()?);
+        let authority = Authority::hosting(setup, fresh_session_id()?)?;
         let server = NetServer::serve_with(
             Arc::clone(&authority),
             listener,
             &CancellationToken::new(),
             options.server,
-        );
+        )?;
         let status = Status::Hosting { address: server.address() };
         Ok(Self { in_process: InProcess::new(authority, status), server })
     }

@@ -8,6 +8,7 @@
 
 mod broadcast;
 mod connection_io;
+mod connection_slots;
 mod connection_table;
 mod host_dispatcher;
 mod net_server;

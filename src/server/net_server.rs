@@ -4,16 +4,20 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::Semaphore,
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
-    ParticipantInfo, ServerConfig, Stats, broadcast::Broadcast, connection_table::ConnectionTable,
-    server_connection::serve, server_handshake::reject, server_inner::ServerInner,
+    ParticipantInfo, ServerConfig, Stats,
+    broadcast::Broadcast,
+    connection_slots::ConnectionSlots,
+    connection_table::ConnectionTable,
+    server_connection::serve,
+    server_handshake::reject,
+    server_inner::{LogLimits, ServerInner},
 };
 use crate::{
     authority::Authority,
@@ -21,14 +25,16 @@ use crate::{
     protocol::{ClientId, Participant, Presence},
     studio::Studio,
     transport::Listener,
+    util::option::OptionError,
 };
 
 /// How long the accept loop pauses after an error, e.g. when the process has too
 /// many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long the connections have to send the end of the session.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the connections have to send the end of the session. 1.5 s: a program
+/// must end within 2 s, whatever its peers do.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// A TCP server: accepts connections for an [`Authority`].
 ///
@@ -54,14 +60,27 @@ impl<M: Model> NetServer<M> {
         listener: L,
         shutdown: &CancellationToken,
     ) -> Self {
-        Self::serve_with(authority, listener, shutdown, ServerConfig::default())
+        Self::start(authority, listener, shutdown, ServerConfig::default())
     }
 
     /// As [`serve`](Self::serve), with options.
     ///
+    /// # Errors
+    /// If an option makes no sense.
+    ///
     /// # Panics
     /// If it is not called within a tokio runtime.
     pub fn serve_with<L: Listener>(
+        authority: Arc<Authority<M>>,
+        listener: L,
+        shutdown: &CancellationToken,
+        config: ServerConfig,
+    ) -> Result<Self, OptionError> {
+        config.check()?;
+        Ok(Self::start(authority, listener, shutdown, config))
+    }
+
+    fn start<L: Listener>(
         authority: Arc<Authority<M>>,
         listener: L,
         shutdown: &CancellationToken,
@@ -75,6 +94,7 @@ impl<M: Model> NetServer<M> {
             connections: ConnectionTable::default(),
             broadcast: Broadcast::default(),
             shutdown: shutdown.clone(),
+            logs: LogLimits::default(),
         });
         let closed = CancellationToken::new();
         let guard = closed.clone().drop_guard();
@@ -115,7 +135,7 @@ impl<M: Model> NetServer<M> {
     }
 
     /// Ends the session for all clients, and waits until their connections are
-    /// closed.
+    /// closed, for less than 2 s: a client that reads nothing is cut off.
     pub async fn shut_down(&self) {
         self.shutdown.cancel();
         self.finished().await;
@@ -145,32 +165,36 @@ impl<M: Model> fmt::Debug for NetServer<M> {
 /// Starts a task per connection until the shutdown, and then waits for them.
 async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, mut listener: L) {
     let mut connections = JoinSet::new();
-    let permits = Arc::new(Semaphore::new(inner.config.max_connections));
+    let slots = ConnectionSlots::new(inner.config.max_connections);
     let timers = tokio::spawn(run_timers(Arc::clone(&inner.authority)));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            Some(_ended) = connections.join_next() => continue,
+            Some(ended) = connections.join_next() => {
+                log_panic(&inner, ended);
+                continue;
+            }
             () = inner.shutdown.cancelled() => break,
         };
         match accepted {
             Ok((reader, writer, peer)) => {
-                if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
+                let slot = slots.take(peer.map(|peer| peer.ip()));
+                let peer = peer.map_or_else(|| "memory".into(), |peer| peer.to_string());
+                if let Some(slot) = slot {
                     debug!(%peer, "connection accepted");
                     let inner = Arc::clone(&inner);
                     connections.spawn(async move {
                         let _open = inner.connections.count_open();
-                        serve(&inner, reader, writer, &peer).await;
-                        drop(permit);
+                        serve(&inner, reader, writer, &peer, slot).await;
                     });
                 } else {
-                    warn!(%peer, "connection rejected: too many are open");
-                    inner.connections.rejected.add(1);
-                    reject::<M, _>(writer, inner.config.max_connections).await;
+                    reject(&inner, writer, &peer).await;
                 }
             }
             Err(error) => {
-                warn!(%error, "cannot accept a connection");
+                if let Some(left_out) = inner.may_log(&inner.logs.connections) {
+                    warn!(%error, left_out, "cannot accept a connection");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -183,6 +207,16 @@ async fn accept_connections<M: Model, L: Listener>(inner: Arc<ServerInner<M>>, m
     }
     timers.abort();
     info!("server closed");
+}
+
+/// Its client is suspended, as after any lost connection.
+fn log_panic<M: Model>(inner: &ServerInner<M>, ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+        && let Some(left_out) = inner.may_log(&inner.logs.connections)
+    {
+        error!(%error, left_out, "the task of a connection failed");
+    }
 }
 
 /// Runs the timers of the session and the engine, until it is aborted.

@@ -2,9 +2,9 @@
 //! messages to the authority, and writes what it pulls from there. Decides
 //! nothing.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, pin::pin, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::{
     io::AsyncWriteExt,
     task::yield_now,
@@ -16,7 +16,8 @@ use super::{
     connection_io::{
         CLOSE_TIMEOUT, ConnectionEnd, linger_close, read_failure, send_final, write_frames,
     },
-    server_handshake::{ConnectionGuard, admit, receive_hello},
+    connection_slots::ConnectionSlot,
+    server_handshake::{ConnectionGuard, admit, receive_hello, reject},
     server_inner::ServerInner,
 };
 use crate::{
@@ -41,6 +42,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     reader: R,
     mut writer: W,
     peer: &str,
+    slot: ConnectionSlot,
 ) {
     let mut frames = Frames::new(reader, limits::HELLO_FRAME);
     // A shutdown interrupts only the wait for the Hello. Its answer is written in
@@ -51,29 +53,41 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
             send_final::<M, W>(&mut writer, Codec::Json, &ServerMessage::Shutdown).await;
             return;
         }
+        () = slot.evicted() => return reject(inner, writer, peer).await,
     };
     let admitted = match hello {
-        Ok(hello) => admit(inner, &hello, &mut writer).await,
+        Ok(hello) => admit(inner, &hello, &slot, &mut writer).await,
         Err(end) => Err(end),
     };
     let guard = match admitted {
         Ok(guard) => guard,
         Err(end) => {
             log_end(inner, peer, None, &end);
-            if let ConnectionEnd::Fault(error) = end {
-                send_final::<M, W>(&mut writer, Codec::Json, &ServerMessage::Error(error)).await;
-            }
-            linger_close(frames.into_reader()).await;
-            return;
+            let closing = async {
+                if let ConnectionEnd::Fault(error) = end {
+                    let error = ServerMessage::Error(error);
+                    send_final::<M, W>(&mut writer, Codec::Json, &error).await;
+                }
+                linger_close(frames.into_reader()).await;
+            };
+            return tokio::select! {
+                () = closing => {}
+                () = slot.evicted() => {}
+            };
         }
     };
     let ConnectionGuard { connection: id, format, .. } = guard;
-    info!(%peer, client = %id.client, "client joined");
+    if let Some(left_out) = inner.may_log(&inner.logs.connections) {
+        info!(%peer, client = %id.client, left_out, "client joined");
+    }
     inner.connections.insert(id, peer);
     frames.set_limit(limits::CLIENT_FRAME);
+    // The Hello does not show that the client has its token.
+    frames.take_heard();
 
     let connection = Connection { inner, id, format, peer };
-    let end = connection.run(&mut frames, &mut writer).await;
+    let mut inbox = Inbox { frames, decoded: VecDeque::new(), fault: None };
+    let end = connection.run(&mut inbox, &mut writer).await;
     drop(guard);
     log_end(inner, peer, Some(id), &end);
     if let ConnectionEnd::Goodbye = end {
@@ -81,7 +95,7 @@ pub(super) async fn serve<M: Model, R: Reader, W: Writer>(
     }
     // The final message may still be in the send buffer.
     let _ = timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
-    linger_close(frames.into_reader()).await;
+    linger_close(inbox.frames.into_reader()).await;
 }
 
 /// The connection of an admitted client.
@@ -93,12 +107,21 @@ struct Connection<'a, M: Model> {
     peer: &'a str,
 }
 
+/// What the client has sent.
+struct Inbox<M: Model, R> {
+    frames: Frames<R>,
+    /// The messages that are not handled yet: those of one read.
+    decoded: VecDeque<Incoming<M>>,
+    /// What follows them.
+    fault: Option<ConnectionEnd>,
+}
+
 impl<M: Model> Connection<'_, M> {
     /// Pulls and sends whenever there is something to send, and receives at the
     /// same time, until the connection ends.
     async fn run<R: Reader, W: Writer>(
         &self,
-        frames: &mut Frames<R>,
+        inbox: &mut Inbox<M, R>,
         writer: &mut W,
     ) -> ConnectionEnd {
         let ServerInner { authority, shutdown, .. } = self.inner;
@@ -113,13 +136,17 @@ impl<M: Model> Connection<'_, M> {
                 send_final::<M, W>(writer, self.format.codec, &ServerMessage::Shutdown).await;
                 return ConnectionEnd::Lost;
             }
+            // Bytes that complete no message yet are a sign of life, too.
+            if inbox.frames.take_heard() {
+                authority.heard(self.id);
+            }
             changes.mark_unchanged();
             let outgoing = match authority.pull(self.id) {
                 Ok(outgoing) => outgoing,
                 Err(error) => return self.fault(writer, error).await,
             };
             if !outgoing.is_empty() {
-                match self.send(frames, writer, &mut buffer, &outgoing).await {
+                match self.send(inbox, writer, &mut buffer, &outgoing).await {
                     Ok(()) => continue,
                     Err(ConnectionEnd::Fault(error)) => return self.fault(writer, error).await,
                     Err(end) => return end,
@@ -134,13 +161,13 @@ impl<M: Model> Connection<'_, M> {
                 biased;
                 () = shutdown.cancelled() => continue,
                 // Before `changes`, so that a busy session cannot starve it.
-                arrived = frames.next() => arrived,
+                arrived = self.arrival(inbox) => arrived,
                 _ = changes.changed(), if next.on_change => continue,
                 () = alarm.as_mut() => continue,
             };
             // The future of `changes` is dropped by now, so the change that
             // `receive` makes does not wake this task.
-            match self.receive(arrived, frames) {
+            match arrived.and_then(|()| self.hand_over(inbox)) {
                 // The other connections send first: for them the change is news,
                 // while this client has predicted it.
                 Ok(()) => yield_now().await,
@@ -157,21 +184,19 @@ impl<M: Model> Connection<'_, M> {
     /// written completely.
     async fn send<R: Reader, W: Writer>(
         &self,
-        frames: &mut Frames<R>,
+        inbox: &mut Inbox<M, R>,
         writer: &mut W,
         buffer: &mut Vec<u8>,
         outgoing: &Outgoing<M>,
     ) -> Result<(), ConnectionEnd> {
         let mut end = Ok(());
-        let deadline = self.inner.config.write_timeout;
-        let writing =
-            async { timeout(deadline, self.write_outgoing(writer, buffer, outgoing)).await? };
+        let writing = self.write_outgoing(writer, buffer, outgoing);
         let receiving = async {
             // Backpressure: stop reading from a client that does not drain its
             // answers.
             while self.inner.authority.has_room(self.id) {
-                let arrived = frames.next().await;
-                match self.receive(arrived, frames) {
+                let arrived = self.arrival(inbox).await;
+                match arrived.and_then(|()| self.hand_over(inbox)) {
                     // A client that never pauses must not occupy the thread.
                     Ok(()) => yield_now().await,
                     // It is answered, which is possible only after the current frame.
@@ -195,38 +220,39 @@ impl<M: Model> Connection<'_, M> {
         end
     }
 
-    /// Hands the message in `arrived`, and any actions that arrived along with it,
-    /// to the authority.
+    /// Waits for a message, and decodes any actions that arrived along with it.
+    /// Cancel safe.
     ///
     /// # Errors
     /// How the connection ended.
-    fn receive<R: Reader>(
-        &self,
-        arrived: io::Result<Option<BytesMut>>,
-        frames: &mut Frames<R>,
-    ) -> Result<(), ConnectionEnd> {
+    async fn arrival<R: Reader>(&self, inbox: &mut Inbox<M, R>) -> Result<(), ConnectionEnd> {
+        let Inbox { frames, decoded, fault } = inbox;
+        if !decoded.is_empty() {
+            return Ok(());
+        }
+        // Messages before a fault still count.
+        if let Some(fault) = fault.take() {
+            return Err(fault);
+        }
         let failure = |error| read_failure(&error, limits::CLIENT_FRAME);
-        let first = arrived.map_err(failure)?.ok_or(ConnectionEnd::Lost)?;
-        let mut messages = vec![self.decode_incoming(&first).map_err(ConnectionEnd::Fault)?];
-        let mut fault = Ok(());
+        let first = frames.next().await.map_err(failure)?.ok_or(ConnectionEnd::Lost)?;
+        decoded.push_back(self.decode_incoming(&first).map_err(ConnectionEnd::Fault)?);
         // Only actions are batched: the answer to any other message may be large,
         // so the room for answers is checked before the next one.
-        while messages.len() < MAX_BATCH
-            && fault.is_ok()
-            && messages.last().is_some_and(Incoming::is_action)
+        while decoded.len() < MAX_BATCH
+            && fault.is_none()
+            && decoded.back().is_some_and(Incoming::is_action)
         {
             match frames.arrived() {
                 Ok(Some(payload)) => match self.decode_incoming(&payload) {
-                    Ok(message) => messages.push(message),
-                    Err(error) => fault = Err(ConnectionEnd::Fault(error)),
+                    Ok(message) => decoded.push_back(message),
+                    Err(error) => *fault = Some(ConnectionEnd::Fault(error)),
                 },
                 Ok(None) => break,
-                Err(error) => fault = Err(failure(error)),
+                Err(error) => *fault = Some(failure(error)),
             }
         }
-        // Messages before a fault still count.
-        self.hand_over(messages)?;
-        fault
+        Ok(())
     }
 
     /// An action that cannot be decoded is rejected by its number; any other such
@@ -242,11 +268,21 @@ impl<M: Model> Connection<'_, M> {
         })
     }
 
-    fn hand_over(&self, messages: Vec<Incoming<M>>) -> Result<(), ConnectionEnd> {
+    /// Hands decoded messages to the authority, as many as it takes in one turn.
+    ///
+    /// # Errors
+    /// How the connection ended.
+    fn hand_over<R: Reader>(&self, inbox: &mut Inbox<M, R>) -> Result<(), ConnectionEnd> {
         let mut refused = Vec::new();
-        let outcome = self.inner.authority.handle(self.id, messages, &mut refused);
+        let outcome = self.inner.authority.handle(self.id, &mut inbox.decoded, &mut refused);
+        if inbox.decoded.is_empty() {
+            // What was handled has shown already that the client is there.
+            inbox.frames.take_heard();
+        }
         for reason in refused {
-            info!(peer = %self.peer, client = %self.id.client, %reason, "refused");
+            if let Some(left_out) = self.inner.may_log(&self.inner.logs.refusals) {
+                info!(peer = %self.peer, client = %self.id.client, %reason, left_out, "refused");
+            }
         }
         match outcome.map_err(ConnectionEnd::Fault)? {
             MessageOutcome::Staying | MessageOutcome::Refused(_) => Ok(()),
@@ -291,9 +327,9 @@ impl<M: Model> Connection<'_, M> {
             if frame.len() <= MAX_COPIED {
                 buffer.extend_from_slice(&frame);
             } else {
-                write_frames(self.inner, writer, buffer).await?;
+                write_frames(self.inner, Some(self.id), writer, buffer).await?;
                 clear_and_shrink(buffer);
-                write_frames(self.inner, writer, &frame).await?;
+                write_frames(self.inner, Some(self.id), writer, &frame).await?;
             }
         }
         if let Some(metering) = outgoing.metering {
@@ -301,7 +337,7 @@ impl<M: Model> Connection<'_, M> {
                 .encode(&ServerMessage::<M>::Metering(metering), buffer)
                 .map_err(io::Error::other)?;
         }
-        write_frames(self.inner, writer, buffer).await
+        write_frames(self.inner, Some(self.id), writer, buffer).await
     }
 }
 
@@ -326,15 +362,18 @@ fn log_end<M: Model>(
     connection: Option<ConnectionId>,
     end: &ConnectionEnd,
 ) {
+    if matches!(end, ConnectionEnd::Fault(_)) {
+        inner.connections.faulted.add(1);
+    }
+    let Some(left_out) = inner.may_log(&inner.logs.connections) else { return };
     let client = connection.map(|connection| connection.client.0);
     match end {
-        ConnectionEnd::Goodbye => info!(%peer, client, "client left"),
-        ConnectionEnd::Lost => info!(%peer, client, "connection lost"),
+        ConnectionEnd::Goodbye => info!(%peer, client, left_out, "client left"),
+        ConnectionEnd::Lost => info!(%peer, client, left_out, "connection lost"),
         ConnectionEnd::Fault(error) => {
-            inner.connections.faulted.add(1);
-            warn!(%peer, client, %error, "connection closed");
+            warn!(%peer, client, %error, left_out, "connection closed");
         }
-        ConnectionEnd::ResumeRefused => info!(%peer, "resume refused"),
+        ConnectionEnd::ResumeRefused => info!(%peer, left_out, "resume refused"),
     }
 }
 

@@ -1,13 +1,14 @@
 //! The server's side of the handshake: reads the `Hello`, asks the authority, and
 //! writes its answer. Knows nothing of what follows.
 
-use std::{io, time::Duration};
+use std::io;
 
 use tokio::{io::AsyncWriteExt, time::timeout};
 use tracing::warn;
 
 use super::{
     connection_io::{ConnectionEnd, read_failure, write_frames},
+    connection_slots::ConnectionSlot,
     server_inner::ServerInner,
 };
 use crate::{
@@ -21,19 +22,28 @@ use crate::{
     transport::{Frames, Reader, Writer},
 };
 
-/// How long a rejected client may delay the accept loop.
-const REJECT_TIMEOUT: Duration = Duration::from_millis(10);
-
-/// Tells a client that `limit` connections are open already.
-pub(super) async fn reject<M: Model, W: Writer>(mut writer: W, limit: usize) {
-    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+/// Tells a client that there is no room for its connection, and closes it. Waits for
+/// nothing.
+pub(super) async fn reject<M: Model, W: Writer>(inner: &ServerInner<M>, mut writer: W, peer: &str) {
+    inner.connections.rejected.add(1);
+    if let Some(left_out) = inner.may_log(&inner.logs.connections) {
+        warn!(%peer, left_out, "connection rejected: too many are open");
+    }
+    let limit = u32::try_from(inner.config.max_connections).unwrap_or(u32::MAX);
     let message = ServerMessage::<M>::Error(ProtocolError::SessionFull { limit });
     let mut buffer = Vec::new();
     if framing::encode(Codec::Json, &message, &mut buffer).is_ok() {
-        // The send buffer of a new connection has room for this. If it has not,
-        // waiting would keep other clients from connecting.
-        let _ = timeout(REJECT_TIMEOUT, writer.write_all(&buffer)).await;
-        let _ = timeout(REJECT_TIMEOUT, writer.shutdown()).await;
+        let telling = async {
+            writer.write_all(&buffer).await?;
+            writer.shutdown().await
+        };
+        tokio::select! {
+            biased;
+            _ = telling => {}
+            // The send buffer of a new connection has room. If it has not, the client
+            // is not told.
+            () = std::future::ready(()) => {}
+        }
     }
 }
 
@@ -53,14 +63,19 @@ impl<M: Model> Drop for ConnectionGuard<'_, M> {
     }
 }
 
-/// Reads the `Hello` within the handshake timeout.
+/// Reads the `Hello` within the handshake timeout. A connection that is closed by then
+/// is lost: nobody would read the answer, and the client may have another one already.
 pub(super) async fn receive_hello<M: Model, R: Reader>(
     inner: &ServerInner<M>,
     frames: &mut Frames<R>,
 ) -> Result<Hello, ConnectionEnd> {
     let limit = inner.config.handshake_timeout;
     let seconds = limit.as_secs();
-    timeout(limit, read_hello::<M, R>(frames))
+    let reading = async {
+        let hello = read_hello::<M, R>(frames).await?;
+        if frames.is_closed().await { Err(ConnectionEnd::Lost) } else { Ok(hello) }
+    };
+    timeout(limit, reading)
         .await
         .map_err(|_| ConnectionEnd::Fault(ProtocolError::HandshakeTimeout { seconds }))?
 }
@@ -90,10 +105,12 @@ async fn read_hello<M: Model, R: Reader>(frames: &mut Frames<R>) -> Result<Hello
 pub(super) async fn admit<'a, M: Model, W: Writer>(
     inner: &'a ServerInner<M>,
     hello: &Hello,
+    slot: &ConnectionSlot,
     writer: &mut W,
 ) -> Result<ConnectionGuard<'a, M>, ConnectionEnd> {
     let (answer, format, guard) = match inner.authority.hello(hello, fresh_token()?) {
         Ok(Admission { connection, format, answer }) => {
+            slot.admit();
             (answer, format, Ok(ConnectionGuard { inner, connection, format }))
         }
         Err(Rejected::Unfit(error)) => return Err(ConnectionEnd::Fault(error)),
@@ -104,7 +121,10 @@ pub(super) async fn admit<'a, M: Model, W: Writer>(
     };
     let mut buffer = Vec::new();
     let written = match format.encode(&answer, &mut buffer) {
-        Ok(()) => write_frames(inner, writer, &buffer).await,
+        Ok(()) => {
+            let connection = guard.as_ref().ok().map(|guard| guard.connection);
+            write_frames(inner, connection, writer, &buffer).await
+        }
         Err(error) => Err(io::Error::other(error)),
     };
     match written {

@@ -1,12 +1,12 @@
 //! What the tasks of a server share. Knows neither listener nor connection task,
 //! so that both may depend on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{ServerConfig, broadcast::Broadcast, connection_table::ConnectionTable};
-use crate::{authority::Authority, model::Model};
+use crate::{authority::Authority, model::Model, util::log_limit::LogLimit};
 
 /// What all connections of a server share.
 pub(super) struct ServerInner<M: Model> {
@@ -15,4 +15,22 @@ pub(super) struct ServerInner<M: Model> {
     pub(super) connections: ConnectionTable,
     pub(super) broadcast: Broadcast,
     pub(super) shutdown: CancellationToken,
+    pub(super) logs: LogLimits,
+}
+
+/// The limits on what clients can write to the log.
+#[derive(Default)]
+pub(super) struct LogLimits {
+    /// Connections that begin, end or fail.
+    pub(super) connections: Mutex<LogLimit>,
+    /// Refused actions.
+    pub(super) refusals: Mutex<LogLimit>,
+}
+
+impl<M: Model> ServerInner<M> {
+    /// How many lines were left out before this one; `None` if this one is to be left
+    /// out, too.
+    pub(super) fn may_log(&self, limit: &Mutex<LogLimit>) -> Option<u64> {
+        limit.lock().unwrap_or_else(PoisonError::into_inner).allow(self.authority.clock())
+    }
 }

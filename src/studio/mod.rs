@@ -154,9 +154,12 @@ pub use self::{
     studio_state::StudioState,
     unsaved_mark::UnsavedMark,
 };
-use crate::model::{
-    Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
-    UndoPolicy,
+use crate::{
+    model::{
+        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
+        UndoPolicy,
+    },
+    util::ordmap::Merged,
 };
 
 /// The model of a studio.
@@ -232,6 +235,18 @@ impl Model for Studio {
 
     fn is_recording(state: &StudioState) -> bool {
         state.transport.playing && state.transport.recording
+    }
+
+    fn merge_collections(
+        state: &mut StudioState,
+        from: &mut StudioState,
+        to: &StudioState,
+    ) -> Merged {
+        let mut merged = state.piano_roll.merge_notes(&mut from.piano_roll, &to.piano_roll);
+        merged += state.arrangement.merge_clip_notes(&mut from.arrangement, &to.arrangement);
+        merged += state.automation.merge_points(&mut from.automation, &to.automation);
+        merged += state.drums.merge_steps(&mut from.drums, &to.drums);
+        merged
     }
 
     fn check_limits(state: &StudioState) -> Result<(), Invalid> {

@@ -311,9 +311,14 @@ pub(super) fn diff_reversible(
             .or_insert_with(|| ReversibleChange { forward: nothing(), backward: nothing() });
     }
     // A change goes with the change on which it depends.
-    let wholes: Vec<_> = reversible.keys().cloned().collect();
+    let mut whole: Option<ParamPath> = None;
     reversible.retain(|path, _| {
-        !wholes.iter().any(|whole| whole.len() < path.len() && path.starts_with(whole))
+        // In order, a path is followed by all that begin with it.
+        if whole.as_ref().is_some_and(|whole| path.starts_with(whole)) {
+            return false;
+        }
+        whole = Some(path.clone());
+        true
     });
     for (changes, is_forward) in [(forward, true), (backward, false)] {
         for change in changes {

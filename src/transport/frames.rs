@@ -6,7 +6,7 @@
 use std::{io, time::Duration};
 
 use bytes::BytesMut;
-use tokio::{io::AsyncReadExt as _, time::timeout};
+use tokio::{io::AsyncReadExt as _, task::yield_now, time::timeout};
 use tokio_util::codec::{Decoder as _, LengthDelimitedCodec};
 
 use super::Reader;
@@ -32,6 +32,8 @@ pub(crate) struct Frames<R> {
     splitter: LengthDelimitedCodec,
     /// The buffer for the next read, in bytes.
     read_size: usize,
+    /// Whether bytes were read since [`take_heard`](Self::take_heard).
+    heard: bool,
 }
 
 impl<R: Reader> Frames<R> {
@@ -42,6 +44,7 @@ impl<R: Reader> Frames<R> {
             buffer: BytesMut::new(),
             splitter: frame_splitter(limit),
             read_size: MIN_READ,
+            heard: false,
         }
     }
 
@@ -72,14 +75,7 @@ impl<R: Reader> Frames<R> {
             if let Some(payload) = self.arrived()? {
                 return Ok(Some(payload));
             }
-            // The splitter reserves room for the current frame only. With more room, one
-            // read takes everything that has arrived.
-            self.buffer.reserve(self.read_size);
-            let read = timeout(idle_timeout, self.reader.read_buf(&mut self.buffer)).await??;
-            // A read that fills the buffer has probably left data behind.
-            let full = self.buffer.len() == self.buffer.capacity();
-            self.read_size = if full { MAX_READ.min(self.read_size * 2) } else { MIN_READ };
-            if read == 0 {
+            if timeout(idle_timeout, self.read()).await?? == 0 {
                 return if self.buffer.is_empty() {
                     Ok(None)
                 } else {
@@ -87,6 +83,42 @@ impl<R: Reader> Frames<R> {
                 };
             }
         }
+    }
+
+    /// Reads what has arrived, and returns how many bytes that are; 0 at the end of the
+    /// stream. Cancel safe.
+    async fn read(&mut self) -> io::Result<usize> {
+        // The splitter reserves room for the current frame only. With more room, one
+        // read takes everything that has arrived.
+        self.buffer.reserve(self.read_size);
+        let read = self.reader.read_buf(&mut self.buffer).await?;
+        // A read that fills the buffer has probably left data behind.
+        let full = self.buffer.len() == self.buffer.capacity();
+        self.read_size = if full { MAX_READ.min(self.read_size * 2) } else { MIN_READ };
+        self.heard |= read > 0;
+        Ok(read)
+    }
+
+    /// Whether bytes were read since the last call, even if they complete no frame.
+    pub(crate) const fn take_heard(&mut self) -> bool {
+        std::mem::replace(&mut self.heard, false)
+    }
+
+    /// Whether the other end has closed its sending side, or the connection is reset.
+    /// Reads what has arrived, up to 32 KiB, and does not wait for more.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        // The end may have arrived after the runtime last asked the operating system.
+        yield_now().await;
+        while self.buffer.len() < MAX_READ {
+            tokio::select! {
+                biased;
+                read = self.read() => if !read.is_ok_and(|read| read > 0) {
+                    return true;
+                },
+                () = std::future::ready(()) => return false,
+            }
+        }
+        false
     }
 
     /// The payload of the next frame, if it is in the buffer already.

@@ -44,11 +44,12 @@ pub trait Listener: Send + 'static {
     /// The sending half of its connections.
     type Writer: Writer;
 
-    /// Accepts the next connection, and returns its halves and a name of the peer for
-    /// the log. Cancel safe: dropping the future loses no connection.
+    /// Accepts the next connection, and returns its halves and the address of the
+    /// peer, if it has a network address. Cancel safe: dropping the future loses no
+    /// connection.
     fn accept(
         &mut self,
-    ) -> impl Future<Output = io::Result<(Self::Reader, Self::Writer, String)>> + Send;
+    ) -> impl Future<Output = io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)>> + Send;
 
     /// The address at which it listens, if it is a network address.
     fn address(&self) -> Option<SocketAddr>;
@@ -69,12 +70,12 @@ impl Listener for TcpListener {
     type Reader = tcp::OwnedReadHalf;
     type Writer = tcp::OwnedWriteHalf;
 
-    async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, String)> {
+    async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)> {
         let (stream, peer) = Self::accept(self).await?;
         // Small messages must not wait for more data.
         stream.set_nodelay(true)?;
         let (reader, writer) = stream.into_split();
-        Ok((reader, writer, canonical_peer(peer).to_string()))
+        Ok((reader, writer, Some(canonical_peer(peer))))
     }
 
     fn address(&self) -> Option<SocketAddr> {
@@ -133,13 +134,13 @@ impl Listener for MemoryListener {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = WriteHalf<DuplexStream>;
 
-    async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, String)> {
+    async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)> {
         let Some(stream) = self.0.recv().await else {
             // Every connector is dropped.
             return std::future::pending().await;
         };
         let (reader, writer) = tokio::io::split(stream);
-        Ok((reader, writer, "memory".into()))
+        Ok((reader, writer, None))
     }
 
     fn address(&self) -> Option<SocketAddr> {

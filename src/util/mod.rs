@@ -1,10 +1,12 @@
-//! Helpers without a domain: quantities, ordered maps, session time, text checks
-//! and the snapshot cell.
+//! Helpers without a domain: quantities, ordered maps, session time, checks of texts
+//! and options, and the snapshot cell.
 //!
 //! Every layer may use this one. It must never name another module of the crate.
 
 pub(crate) mod io;
 pub(crate) mod limited;
+pub(crate) mod log_limit;
+pub mod option;
 pub mod ordmap;
 pub mod panics;
 pub mod quantity;

@@ -484,7 +484,7 @@ fn full_server_rejects_and_keeps_serving() {
     let server = ServerConfig { max_connections: 3, ..ServerConfig::default() };
     let server = TestHost::with(HostOptions { server, ..HostOptions::default() });
     let (mut ana, _) = server.join("Ana", &[1]);
-    let _silent = [server.connect(), server.connect()];
+    let _others = [server.join("Ben", &[]), server.join("Cem", &[])];
     let mut late = server.connect();
     assert_eq!(late.receive_error(), json!({"SessionFull": {"limit": 3}}));
     ana.send(&json!({"Ping": {"nonce": 1}}));

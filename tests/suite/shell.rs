@@ -3,10 +3,14 @@
 
 mod commit;
 mod connections;
+mod faults;
+mod logs;
 mod places;
 mod reconnecting;
 mod scripted_host;
 mod silence;
+mod slow_links;
+mod strangers;
 mod timing;
 
 use std::time::Duration;

@@ -52,10 +52,10 @@ impl Listener for SimulatedListener {
     type Reader = OwnedReadHalf;
     type Writer = OwnedWriteHalf;
 
-    async fn accept(&mut self) -> io::Result<(OwnedReadHalf, OwnedWriteHalf, String)> {
+    async fn accept(&mut self) -> io::Result<(OwnedReadHalf, OwnedWriteHalf, Option<SocketAddr>)> {
         let (stream, peer) = self.0.accept().await?;
         let (reader, writer) = stream.into_split();
-        Ok((reader, writer, peer.to_string()))
+        Ok((reader, writer, Some(peer)))
     }
 
     fn address(&self) -> Option<SocketAddr> {

@@ -134,7 +134,7 @@ impl Listener for FailingListener {
     type Reader = ReadHalf<DuplexStream>;
     type Writer = FailingWriter;
 
-    async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, String)> {
+    async fn accept(&mut self) -> io::Result<(Self::Reader, Self::Writer, Option<SocketAddr>)> {
         let (reader, inner, peer) = self.inner.accept().await?;
         let state = self.state.take().unwrap_or_else(unlimited);
         Ok((reader, FailingWriter { inner, state }, peer))

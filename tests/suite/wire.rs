@@ -283,18 +283,6 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
             },
         ),
         (
-            "HistoryChanged",
-            ServerMessage::HistoryChanged(HistoryChange {
-                number: 3,
-                after: ActionNumber(17),
-                cleared: false,
-            }),
-        ),
-        (
-            "NotRecorded",
-            ServerMessage::NotRecorded { what: "1 note in 1 Bass".into(), reason: not_owner() },
-        ),
-        (
             "OwnershipAnswer",
             ServerMessage::OwnershipAnswer { granted: vec![BASS], refused: refused() },
         ),
@@ -308,6 +296,18 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ("Error-bare", ServerMessage::Error(ProtocolError::HelloExpected)),
         ("Goodbye", ServerMessage::Goodbye),
         ("Shutdown", ServerMessage::Shutdown),
+        (
+            "HistoryChanged",
+            ServerMessage::HistoryChanged(HistoryChange {
+                number: 3,
+                after: ActionNumber(17),
+                cleared: false,
+            }),
+        ),
+        (
+            "NotRecorded",
+            ServerMessage::NotRecorded { what: "1 note in 1 Bass".into(), reason: not_owner() },
+        ),
     ]
 }
 

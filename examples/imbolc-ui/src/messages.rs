@@ -129,6 +129,7 @@ impl MessageLog {
             Event::Session(event) => self.record_session_event(event, now, me),
             Event::Changed(_) => self.record_changes(now, me),
             Event::Status(status) => self.record_status(status),
+            Event::Fault(text) => self.push(Tone::Bad, text),
             Event::Missed(count) => {
                 self.push(Tone::Bad, format!("{count} events were missed"));
             }

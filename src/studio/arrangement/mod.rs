@@ -25,13 +25,14 @@ use crate::{
                 self, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS,
                 MAX_PLACEMENTS_IN_ALL,
             },
+            collection::merge_each,
             narrowing,
             settings::settings,
         },
         instrument::InstrumentState,
         piano_roll::Track,
     },
-    util::ordmap::{DiffItem, OrdMap},
+    util::ordmap::{DiffItem, Merged, OrdMap},
 };
 
 /// Which notes playback uses.
@@ -169,6 +170,27 @@ impl Arrangement {
             self.remove_part(id);
         }
         Ok(())
+    }
+
+    /// Merges the notes of all clips, as [`merge_each`] does.
+    pub(super) fn merge_clip_notes(&mut self, from: &mut Self, to: &Self) -> Merged {
+        let mut edited = Vec::new();
+        for change in from.parts.0.diff(&to.parts.0) {
+            if let DiffItem::Update { old: (id, old), new: (_, new) } = change {
+                let notes = old.edited_clips(new);
+                edited.extend(notes.map(|(clip, old, new)| ((*id, clip), old, new)));
+            }
+        }
+        merge_each(self, from, edited, |state, (id, clip), merge| {
+            // A missing part is not created.
+            if state.part(*id).is_none() {
+                return Err(Invalid::missing("clip", clip));
+            }
+            state.edit(*id, |part| {
+                merge(&mut part.clip_mut(*clip)?.notes);
+                Ok(())
+            })
+        })
     }
 
     /// Checks the limits on clips, notes and placements. It visits every clip,

@@ -196,7 +196,22 @@ impl Part {
         self.clip(id).ok_or_else(|| Invalid::missing("clip", id))
     }
 
-    fn clip_mut(&mut self, id: ClipId) -> Result<&mut Clip, Invalid> {
+    /// The clips whose notes differ, with the notes here and in `to`.
+    pub(super) fn edited_clips<'a>(
+        &'a self,
+        to: &'a Self,
+    ) -> impl Iterator<Item = (ClipId, Notes, Notes)> + 'a {
+        self.clips.diff(&to.clips).filter_map(|change| match change {
+            DiffItem::Update { old: (id, old), new: (_, new) }
+                if !old.notes.is_same(&new.notes) =>
+            {
+                Some((*id, old.notes.clone(), new.notes.clone()))
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn clip_mut(&mut self, id: ClipId) -> Result<&mut Clip, Invalid> {
         self.clips.get_mut(&id).map(Arc::make_mut).ok_or_else(|| Invalid::missing("clip", id))
     }
 

@@ -11,12 +11,13 @@ use crate::{
     model::{DigestDelta, Invalid},
     studio::common::{
         bounded::{self, MAX_PASTED, MAX_POINTS},
+        collection::Collection,
         loop_region::LoopRegion,
         narrowing,
         settings::{Settings, settings},
     },
     util::{
-        ordmap::{DiffItem, OrdMap},
+        ordmap::{DiffItem, Merged, OrdMap},
         quantity::{Amount, Ticks},
     },
 };
@@ -164,6 +165,11 @@ impl Points {
         self.0.insert(tick, Bend { value, curve });
     }
 
+    /// Whether both share the same memory, which implies that they are equal.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
     pub(super) fn add(&mut self, point: Point) -> Result<(), Invalid> {
         if self.0.contains_key(&point.tick) {
             return Err(Invalid::exists("point at", point.tick));
@@ -178,20 +184,18 @@ impl Points {
     }
 
     pub(super) fn clear(&mut self, region: LoopRegion) {
-        let gone: Vec<_> = self.within(region).map(|point| point.tick).collect();
-        for tick in gone {
-            self.0.remove(&tick);
-        }
+        let gone = self.within(region).map(|point| (point.tick, None)).collect();
+        self.0.apply_sorted(gone);
     }
 
-    /// Writes points and replaces those at the same ticks.
+    /// Writes points, which must be in order, and replaces those at the same ticks.
     pub(super) fn paste(&mut self, points: impl IntoIterator<Item = Point>) -> Result<(), Invalid> {
-        for (count, point) in points.into_iter().enumerate() {
-            if count >= MAX_PASTED {
-                return Err(Invalid::full("points to paste", bounded::count(MAX_PASTED)));
-            }
-            self.put(point);
-        }
+        let pasted: Vec<_> = points
+            .into_iter()
+            .map(|Point { tick, value, curve }| (tick, Some(Bend { value, curve })))
+            .collect();
+        bounded::at_most(pasted.len(), MAX_PASTED, "points to paste")?;
+        self.0.apply_sorted(pasted);
         if self.len() > MAX_POINTS {
             return Err(Invalid::full("points of a lane", bounded::count(MAX_POINTS)));
         }
@@ -213,6 +217,12 @@ impl Points {
             self.clear(over);
         }
         self.paste(copies)
+    }
+}
+
+impl Collection for Points {
+    fn merge(&mut self, from: &Self, to: &Self) -> Merged {
+        self.0.merge(&from.0, &to.0)
     }
 }
 

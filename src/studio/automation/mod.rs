@@ -21,6 +21,7 @@ use crate::{
     studio::{
         common::{
             bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
+            collection::merge_each,
             ids::{BusId, LayerGroupId, SlotId},
             loop_region::LoopRegion,
             narrowing,
@@ -29,7 +30,7 @@ use crate::{
         instrument::InstrumentState,
     },
     util::{
-        ordmap::{DiffItem, OrdMap},
+        ordmap::{DiffItem, Merged, OrdMap},
         quantity::Ticks,
     },
 };
@@ -226,6 +227,25 @@ impl Automation {
                 self.edit_points(target, |points| points.take(*tick).map(drop))
             }
         }
+    }
+
+    /// Merges the points of all lanes, as [`merge_each`] does.
+    pub(super) fn merge_points(&mut self, from: &mut Self, to: &Self) -> Merged {
+        let edited = from.lanes.diff(&to.lanes).filter_map(|change| match change {
+            DiffItem::Update { old: (target, old), new: (_, new) }
+                if !old.points.is_same(&new.points) =>
+            {
+                Some((*target, old.points.clone(), new.points.clone()))
+            }
+            _ => None,
+        });
+        let edited = edited.collect();
+        merge_each(self, from, edited, |state, target, merge| {
+            state.edit_points(*target, |points| {
+                merge(points);
+                Ok(())
+            })
+        })
     }
 
     /// Removes a lane and returns whether there was one.

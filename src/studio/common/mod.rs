@@ -4,6 +4,7 @@
 
 pub(super) mod automated;
 pub(super) mod bounded;
+pub(super) mod collection;
 pub(super) mod content;
 pub(super) mod filter;
 pub(super) mod ids;

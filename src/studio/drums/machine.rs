@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     DrumAction, DrumChange,
     chopper::{Chopper, ChopperSetting, SliceId},
-    pattern::{Pattern, PatternSetting, no_pattern},
+    pattern::{Pattern, PatternSetting, Steps, no_pattern},
 };
 use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
@@ -330,7 +330,22 @@ impl DrumMachine {
         }
     }
 
-    fn pattern_mut(&mut self, id: PatternId) -> Result<&mut Pattern, Invalid> {
+    /// The patterns whose steps differ, with the steps here and in `to`.
+    pub(super) fn edited_steps<'a>(
+        &'a self,
+        to: &'a Self,
+    ) -> impl Iterator<Item = (PatternId, Steps, Steps)> + 'a {
+        self.patterns.diff(&to.patterns).filter_map(|change| match change {
+            DiffItem::Update { old: (id, old), new: (_, new) }
+                if !old.steps().is_same(new.steps()) =>
+            {
+                Some((*id, old.steps().clone(), new.steps().clone()))
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn pattern_mut(&mut self, id: PatternId) -> Result<&mut Pattern, Invalid> {
         self.patterns.get_mut(&id).map(Arc::make_mut).ok_or_else(|| no_pattern(id))
     }
 

@@ -27,6 +27,7 @@ use crate::{
     studio::{
         common::{
             bounded::{self, MAX_INSTRUMENTS, MAX_PATTERNS_IN_ALL, MAX_STEPS_IN_ALL},
+            collection::merge_each,
             narrowing,
             reference::{Reference, Refers},
         },
@@ -34,7 +35,7 @@ use crate::{
         source::SourceKind,
     },
     util::{
-        ordmap::{DiffItem, OrdMap},
+        ordmap::{DiffItem, Merged, OrdMap},
         quantity::{PadNumber, SliceCount, StepCount, StepNumber},
     },
 };
@@ -203,6 +204,23 @@ impl Drums {
         edit(Arc::make_mut(machine))?;
         self.load = self.load.without(before).with(Load::of(machine));
         Ok(())
+    }
+
+    /// Merges the steps of all patterns, as [`merge_each`] does.
+    pub(super) fn merge_steps(&mut self, from: &mut Self, to: &Self) -> Merged {
+        let mut edited = Vec::new();
+        for change in from.machines.diff(&to.machines) {
+            if let DiffItem::Update { old: (id, old), new: (_, new) } = change {
+                let steps = old.edited_steps(new);
+                edited.extend(steps.map(|(pattern, old, new)| ((*id, pattern), old, new)));
+            }
+        }
+        merge_each(self, from, edited, |state, (id, pattern), merge| {
+            state.edit(*id, |machine| {
+                merge(machine.pattern_mut(*pattern)?.steps_mut());
+                Ok(())
+            })
+        })
     }
 
     fn insert(&mut self, id: InstrumentId, machine: Arc<DrumMachine>) {

@@ -9,6 +9,7 @@ use crate::{
     model::{DigestDelta, Invalid},
     studio::common::{
         bounded::MAX_STEPS_PASTED,
+        collection::Collection,
         name::Name,
         narrowing,
         rhythm::NoteValue,
@@ -16,7 +17,7 @@ use crate::{
     },
     util::{
         limited::bounded_list,
-        ordmap::{DiffItem, OrdMap},
+        ordmap::{DiffItem, Merged, OrdMap},
         quantity::{Amount, PadNumber, Semitones, StepCount, StepNumber, Velocity},
     },
 };
@@ -158,8 +159,19 @@ impl Steps {
         self.0.is_empty()
     }
 
+    /// Whether both share the same memory, which implies that they are equal.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
     fn put(&mut self, step: Step) {
         self.0.insert((step.pad, step.step), step.hit());
+    }
+}
+
+impl Collection for Steps {
+    fn merge(&mut self, from: &Self, to: &Self) -> Merged {
+        self.0.merge(&from.0, &to.0)
     }
 }
 
@@ -225,6 +237,10 @@ impl Pattern {
         narrowing::weight(old.map(|pattern| &pattern.steps.0), new.map(|pattern| &pattern.steps.0))
     }
 
+    pub(super) const fn steps_mut(&mut self) -> &mut Steps {
+        &mut self.steps
+    }
+
     pub(super) fn digest_delta(old: Option<&Self>, new: Option<&Self>, delta: &mut DigestDelta) {
         let bare = |pattern: &Self| Self { steps: Steps::default(), ..pattern.clone() };
         delta.replace(old.map(bare), new.map(bare));
@@ -272,13 +288,13 @@ impl Pattern {
     }
 
     pub(super) fn paste(&mut self, steps: &Steps) {
-        steps.iter().for_each(|step| self.steps.put(step));
+        let steps = steps.0.iter().map(|(place, hit)| (*place, Some(*hit)));
+        self.steps.0.apply_sorted(steps.collect());
     }
 
     fn clear(&mut self, gone: impl Fn(Cell) -> bool) {
-        for place in self.steps.0.keys().copied().filter(|p| gone(*p)).collect::<Vec<_>>() {
-            self.steps.0.remove(&place);
-        }
+        let gone = self.steps.0.keys().filter(|place| gone(**place)).map(|place| (*place, None));
+        self.steps.0.apply_sorted(gone.collect());
     }
 }
 

@@ -14,11 +14,12 @@ use crate::{
     model::{DigestDelta, Invalid},
     studio::common::{
         bounded::{self, MAX_NOTES, MAX_PASTED},
+        collection::Collection,
         loop_region::LoopRegion,
         narrowing,
     },
     util::{
-        ordmap::{DiffItem, OrdMap},
+        ordmap::{DiffItem, Merged, OrdMap},
         quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
     },
 };
@@ -138,7 +139,8 @@ impl Notes {
         if notes.len() > MAX_PASTED {
             return Err(Invalid::full("notes to paste", bounded::count(MAX_PASTED)));
         }
-        notes.iter().for_each(|note| self.put(note));
+        let notes = notes.0.iter().map(|(place, body)| (*place, Some(*body)));
+        self.0.apply_sorted(notes.collect());
         self.check()
     }
 
@@ -158,10 +160,8 @@ impl Notes {
 
     /// Removes all notes that start within `region`.
     pub(in crate::studio) fn clear(&mut self, region: LoopRegion) {
-        let gone: Vec<_> = self.within(region).map(|note| note.place()).collect();
-        for place in gone {
-            self.0.remove(&place);
-        }
+        let gone = self.within(region).map(|note| (note.place(), None)).collect();
+        self.0.apply_sorted(gone);
     }
 
     /// Edits a note; its start and pitch cannot change.
@@ -177,6 +177,11 @@ impl Notes {
         edit(&mut note);
         *body = note.body();
         Ok(())
+    }
+
+    /// Whether both share the same memory, which implies that they are equal.
+    pub(in crate::studio) fn is_same(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
     }
 
     /// The changes note by note, or `None` if the whole of `to` is shorter.
@@ -209,6 +214,12 @@ impl Notes {
             return Err(Invalid::full("notes in a track", bounded::count(MAX_NOTES)));
         }
         Ok(())
+    }
+}
+
+impl Collection for Notes {
+    fn merge(&mut self, from: &Self, to: &Self) -> Merged {
+        self.0.merge(&from.0, &to.0)
     }
 }
 

@@ -35,7 +35,10 @@ impl<M: Model> Confirmation<M> {
     ///
     /// # Errors
     /// If a full state is needed, with the reason.
-    pub(super) fn patched(&self, patch: &StatePatch<M>) -> Result<Option<NetworkState<M>>, Resync> {
+    pub(super) fn patched(
+        &self,
+        patch: &StatePatch<M>,
+    ) -> Result<Option<Arc<NetworkState<M>>>, Resync> {
         let have = self.state.seq;
         if patch.seq <= have || self.resync.is_some() {
             return Ok(None);
@@ -43,7 +46,8 @@ impl<M: Model> Confirmation<M> {
         if patch.base != have {
             return Err(Resync::Gap { have, base: patch.base });
         }
-        self.state.patched(patch).map(Some).map_err(Resync::PatchError)
+        let patched = self.state.patched(patch).map_err(Resync::PatchError)?;
+        Ok(Some(Arc::new(patched)))
     }
 
     /// Compares the state with the digest in a heartbeat.

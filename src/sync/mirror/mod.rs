@@ -21,6 +21,7 @@ mod mirror_output;
 mod op;
 mod outbox;
 mod prediction;
+mod rehearsal;
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
@@ -31,6 +32,7 @@ use mirror_output::Outputs;
 use op::Op;
 use outbox::Outbox;
 use prediction::{PendingOp, Prediction};
+pub(crate) use rehearsal::Rehearsal;
 
 use crate::{
     model::Model,
@@ -53,6 +55,8 @@ pub struct Mirror<M: Model> {
     backlog: usize,
     confirmation: Confirmation<M>,
     prediction: Prediction<M>,
+    /// That of the message that is handled.
+    rehearsal: Option<Rehearsal<M>>,
     outbox: Outbox<M>,
     outputs: Outputs<M>,
 }
@@ -130,6 +134,7 @@ impl<M: Model> Mirror<M> {
             backlog,
             confirmation: Confirmation::new(Arc::clone(&state)),
             prediction: Prediction::new(Arc::clone(&state), last),
+            rehearsal: None,
             outbox: Outbox::new(last),
             outputs: Outputs {
                 confirmed: Arc::clone(&state),
@@ -349,7 +354,8 @@ impl<M: Model> Mirror<M> {
     }
 
     fn handle_patch(&mut self, patch: &StatePatch<M>) {
-        match self.confirmation.patched(patch) {
+        let rehearsed = self.rehearsal.as_ref().and_then(|done| done.confirmed_at(patch.seq));
+        match rehearsed.map_or_else(|| self.confirmation.patched(patch), |state| Ok(Some(state))) {
             Ok(Some(state)) => self.confirm(state),
             Ok(None) => {}
             Err(resync) => self.start_resync(resync),
@@ -362,7 +368,8 @@ impl<M: Model> Mirror<M> {
         }
         let resync = self.confirmation.take_resync();
         self.outputs.events.push_back(SessionEvent::Resynchronised(resync));
-        self.confirm(state);
+        let rehearsed = self.rehearsal.as_ref().and_then(|done| done.confirmed_at(state.seq));
+        self.confirm(rehearsed.unwrap_or_else(|| Arc::new(state)));
     }
 
     fn handle_applied(&mut self, through: ActionNumber, seq: Seq) {
@@ -414,8 +421,8 @@ impl<M: Model> Mirror<M> {
         self.enqueue(ClientMessage::RequestFullSync);
     }
 
-    fn confirm(&mut self, state: NetworkState<M>) {
-        let old = std::mem::replace(&mut self.confirmation.state, Arc::new(state));
+    fn confirm(&mut self, state: Arc<NetworkState<M>>) {
+        let old = std::mem::replace(&mut self.confirmation.state, state);
         let new = &self.confirmation.state;
         if !Arc::ptr_eq(&old.roster, &new.roster) {
             self.outputs.events.extend(roster_events(&old.roster, &new.roster));
@@ -424,7 +431,12 @@ impl<M: Model> Mirror<M> {
     }
 
     fn rebase(&mut self) {
-        self.prediction.rebase(&mut self.confirmation, self.me.client);
+        let Self { confirmation, prediction, rehearsal, .. } = self;
+        let is_done =
+            rehearsal.as_mut().is_some_and(|rehearsal| rehearsal.install(prediction, confirmation));
+        if !is_done {
+            prediction.rebase(confirmation, self.me.client);
+        }
     }
 
     /// A digester that may compute beforehand what a `Ping` with this digest is

@@ -23,6 +23,7 @@ pub(super) struct Prediction<M: Model> {
     pub(super) rejected: Vec<Rejection>,
 }
 
+#[derive(Clone)]
 pub(super) struct PendingOp<M: Model> {
     pub(super) number: ActionNumber,
     pub(super) op: Op<M>,
@@ -33,6 +34,28 @@ pub(super) struct PendingOp<M: Model> {
     pub(super) history: Vec<HistoryChange>,
     /// The snapshot that contains the operation, once the authority has told.
     pub(super) contained_in: Option<Seq>,
+}
+
+impl<M: Model> PendingOp<M> {
+    /// Whether the snapshot `seq` contains the operation, as far as is known.
+    pub(super) fn is_in(&self, seq: Seq) -> bool {
+        self.contained_in.is_some_and(|first| first <= seq)
+    }
+
+    /// Predicts the operation again. One that cannot be applied any more is about
+    /// to be refused.
+    pub(super) fn replay(
+        &mut self,
+        state: &mut Arc<NetworkState<M>>,
+        log: &mut UndoLog<M>,
+        me: ClientId,
+    ) {
+        if let Ok(next) = self.op.predict(state, log, me) {
+            *state = next;
+        }
+        self.history.iter().for_each(|change| log.follow(*change));
+        self.log = log.clone();
+    }
 }
 
 impl<M: Model> Prediction<M> {
@@ -120,23 +143,20 @@ impl<M: Model> Prediction<M> {
     /// Predicts again from the confirmed state.
     pub(super) fn rebase(&mut self, confirmation: &mut Confirmation<M>, me: ClientId) {
         let have = confirmation.state.seq;
-        let is_contained =
-            |pending: &mut PendingOp<M>| pending.contained_in.is_some_and(|seq| seq <= have);
-        while let Some(pending) = self.pending.pop_front_if(is_contained) {
+        while let Some(pending) = self.pending.pop_front_if(|pending| pending.is_in(have)) {
             confirmation.log = pending.log;
             let at = pending.op.dispatched_at().unwrap_or_default();
             confirmation.log.settle(at, &confirmation.state);
         }
-        let mut state = Arc::clone(&confirmation.state);
-        let mut log = confirmation.log.clone();
-        for pending in &mut self.pending {
-            // An operation that cannot be applied any more is about to be refused.
-            if let Ok(next) = pending.op.predict(&state, &mut log, me) {
-                state = next;
-            }
-            pending.history.iter().for_each(|change| log.follow(*change));
-            pending.log = log.clone();
+        self.state = Arc::clone(&confirmation.state);
+        self.replay_from(0, confirmation.log.clone(), me);
+    }
+
+    /// Predicts again the operations from index `first` on. `state` and `log` are
+    /// as of the one before.
+    pub(super) fn replay_from(&mut self, first: usize, mut log: UndoLog<M>, me: ClientId) {
+        for pending in self.pending.range_mut(first..) {
+            pending.replay(&mut self.state, &mut log, me);
         }
-        self.state = state;
     }
 }

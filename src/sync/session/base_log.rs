@@ -20,9 +20,16 @@ use crate::{
     util::time::Timestamp,
 };
 
+/// How many values of collections, such as notes, the snapshots may have that their
+/// predecessor has not. About 32 bytes each: 16 MiB.
+const MAX_VALUES: usize = 512 * 1024;
+
 pub(super) struct BaseLog<M: Model> {
     /// When each was sent, in ascending order of time and `seq`.
     snapshots: VecDeque<(Timestamp, Arc<NetworkState<M>>)>,
+    /// The `seq` of each snapshot that differs from its predecessor by many values,
+    /// and how many.
+    pasted: VecDeque<(Seq, usize)>,
     /// When they were last thinned out.
     thinned: Timestamp,
     forgotten: VecDeque<Arc<NetworkState<M>>>,
@@ -30,7 +37,12 @@ pub(super) struct BaseLog<M: Model> {
 
 impl<M: Model> BaseLog<M> {
     pub(super) const fn new() -> Self {
-        Self { snapshots: VecDeque::new(), thinned: Timestamp::ZERO, forgotten: VecDeque::new() }
+        Self {
+            snapshots: VecDeque::new(),
+            pasted: VecDeque::new(),
+            thinned: Timestamp::ZERO,
+            forgotten: VecDeque::new(),
+        }
     }
 
     /// Remembers a snapshot that is sent to a member at `now`.
@@ -40,11 +52,21 @@ impl<M: Model> BaseLog<M> {
         state: &Arc<NetworkState<M>>,
         config: &SessionConfig,
     ) {
-        let newest = self.snapshots.back().map(|(_, state)| state.seq);
-        if newest.is_none_or(|newest| newest < state.seq) {
+        let newest = self.snapshots.back().map(|(_, state)| state);
+        if let Some(newest) = newest.filter(|newest| newest.seq < state.seq) {
+            let from = &newest.model;
+            let (mut before, mut rest) = (from.clone(), from.clone());
+            let values = M::merge_collections(&mut before, &mut rest, &state.model).changed;
+            if values > 0 {
+                self.pasted.push_back((state.seq, values));
+            }
+        }
+        if newest.is_none_or(|newest| newest.seq < state.seq) {
             self.snapshots.push_back((now, Arc::clone(state)));
         }
-        while self.snapshots.len() > config.max_bases {
+        while self.snapshots.len() > config.max_bases
+            || self.snapshots.len() > 1 && self.values() > MAX_VALUES
+        {
             self.forget_oldest();
         }
     }
@@ -93,8 +115,18 @@ impl<M: Model> BaseLog<M> {
         self.forgotten.pop_front()
     }
 
+    /// What the snapshots keep alive, apart from the parts that they share.
+    fn values(&self) -> usize {
+        self.pasted.iter().map(|(_, values)| values).sum()
+    }
+
     fn forget_oldest(&mut self) {
         self.forgotten.extend(self.snapshots.pop_front().map(|(_, state)| state));
+        let oldest = self.snapshots.front().map(|(_, state)| state.seq);
+        // What the oldest one has is not shared with one before it.
+        while self.pasted.pop_front_if(|(seq, _)| oldest.is_some_and(|kept| *seq <= kept)).is_some()
+        {
+        }
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<&Arc<NetworkState<M>>> {

@@ -47,7 +47,7 @@ impl<M: Model> Session<M> {
         let policy = rules::guarded(|| Ok(M::undo_policy(action)));
         let is_recorded = policy == Ok(UndoPolicy::Step);
         let applied = rules::guarded(|| {
-            rules::check_portable::<M>(action)?;
+            rules::check_encodable::<M>(action)?;
             rules::apply_unchecked(&before, ClientId::HOST, action)
         });
         match applied {

@@ -36,6 +36,17 @@ impl<M: Model> Session<M> {
         }
     }
 
+    /// The client of `connection` takes bytes of what is sent to it, so it is not
+    /// silent: it may not have the means to say anything while a large frame arrives.
+    pub fn progressed(&mut self, now: Timestamp, connection: ConnectionId) {
+        let silent_at = now + self.config.idle_timeout;
+        if self.check(connection).is_ok()
+            && let Some(link) = self.link_mut(connection.client)
+        {
+            link.silent_at = link.silent_at.max(silent_at);
+        }
+    }
+
     /// Suspends clients that were silent for too long, and removes those that
     /// were away for too long. The time for which the host itself was stopped does
     /// not count.

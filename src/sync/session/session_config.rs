@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::util::option::{LONGEST, OptionError, SHORTEST, check_below, check_range};
+
 /// The adjustable rules of a session.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
@@ -85,5 +87,54 @@ impl Default for SessionConfig {
             base_spacing: Duration::from_millis(500),
             max_bases: 1024,
         }
+    }
+}
+
+impl SessionConfig {
+    /// Checks that every option makes sense.
+    ///
+    /// Intervals after which something is repeated are at least 1 ms, and every
+    /// duration is at most 30 days. A pacing interval, the resume window and the times
+    /// of the snapshots may be 0. Of participants, answers, rejections and snapshots
+    /// there is at least one, and at most 1,000,000. `heartbeat_interval` is below
+    /// `idle_timeout`: otherwise a client that only answers would count as silent.
+    ///
+    /// # Errors
+    /// The first option that does not.
+    pub fn check(&self) -> Result<(), OptionError> {
+        for (name, interval) in [
+            ("heartbeat_interval", self.heartbeat_interval),
+            ("idle_timeout", self.idle_timeout),
+            ("full_sync_interval", self.full_sync_interval),
+        ] {
+            check_range(name, interval, SHORTEST..=LONGEST)?;
+        }
+        for (name, duration) in [
+            ("resume_window", self.resume_window),
+            ("privilege_hold", self.privilege_hold),
+            ("full_share_interval", self.full_share_interval),
+            ("min_full_sync_interval", self.min_full_sync_interval),
+            ("min_patch_interval", self.min_patch_interval),
+            ("min_metering_interval", self.min_metering_interval),
+            ("base_fresh_for", self.base_fresh_for),
+            ("base_spacing", self.base_spacing),
+        ] {
+            check_range(name, duration, Duration::ZERO..=LONGEST)?;
+        }
+        for (name, count) in [
+            ("max_participants", self.max_participants as usize),
+            ("max_answers", self.max_answers),
+            ("max_rejections", self.max_rejections),
+            ("max_bases", self.max_bases),
+        ] {
+            check_range(name, count, 1..=1_000_000)?;
+        }
+        // 0 acknowledges each action at once.
+        check_range("max_unacknowledged", self.max_unacknowledged, 0..=1_000_000)?;
+        check_below(
+            "heartbeat_interval",
+            self.heartbeat_interval,
+            ("idle_timeout", self.idle_timeout),
+        )
     }
 }

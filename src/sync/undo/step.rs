@@ -7,7 +7,7 @@ use crate::{
     model::{Access, Model, ReversibleChange},
     protocol::{ClientId, NetworkState, Refusal},
     sync::{UndoReport, rules},
-    util::{text::shortened, time::Timestamp},
+    util::{ordmap::Merged, text::shortened, time::Timestamp},
 };
 
 use super::SWEEP;
@@ -20,7 +20,7 @@ const MAX_SPANS: usize = 64;
 const MAX_WORDS: usize = 100;
 
 /// Two snapshots.
-type Span<M> = (Arc<NetworkState<M>>, Arc<NetworkState<M>>);
+type Snapshots<M> = (Arc<NetworkState<M>>, Arc<NetworkState<M>>);
 
 /// The change of one action, or of several in a row that edited the same value, or of
 /// a batch, or of a take.
@@ -41,14 +41,14 @@ pub(super) struct UndoStep<M: Model> {
     pub(super) edits: usize,
     /// The snapshots before and after the first action, the whole batch, or the
     /// first edits of a take.
-    pub(super) first: Span<M>,
+    pub(super) first: Snapshots<M>,
     /// The snapshot after the last action of a sweep. If it is not the one after the
     /// first, changes of other participants may lie in between.
     pub(super) last: Arc<NetworkState<M>>,
     /// Which take it belongs to, and its further edits. Between two spans, others
     /// have changed something.
     pub(super) take: Option<u64>,
-    pub(super) spans: Vec<Span<M>>,
+    pub(super) spans: Vec<Snapshots<M>>,
     /// About how many bytes it keeps alive, once the snapshots are reduced to what
     /// differs.
     pub(super) settled: Option<usize>,
@@ -76,7 +76,7 @@ impl<M: Model> UndoStep<M> {
     pub(super) fn new(
         at: Timestamp,
         (action, access): (&M::Action, Access),
-        first: Span<M>,
+        first: Snapshots<M>,
         last: &Arc<NetworkState<M>>,
     ) -> Self {
         let (action, last) = (action.clone(), Arc::clone(last));
@@ -170,7 +170,7 @@ impl<M: Model> UndoStep<M> {
 
     /// The first span, or that of a whole sweep: from the first value to the last,
     /// without other changes made in between.
-    fn whole(&self) -> Span<M> {
+    fn whole(&self) -> Snapshots<M> {
         let (before, after) = &self.first;
         if Arc::ptr_eq(after, &self.last) {
             return self.first.clone();
@@ -212,19 +212,21 @@ impl<M: Model> UndoStep<M> {
         }
     }
 
-    /// The changes to make, each with the change that reverts it: those of each span,
+    /// The states between which the step leads in this direction: those of each span,
     /// in the order in which the spans must be applied.
-    fn changes(&self, direction: Direction) -> Vec<Vec<ReversibleChange<M::Patch>>> {
+    fn states(&self, direction: Direction) -> Vec<(M::State, M::State)> {
         let whole = self.whole();
         let spans = std::iter::once(&whole).chain(&self.spans);
-        let mut changes: Vec<Vec<_>> = spans
-            .map(|(before, after)| M::diff_reversible(&before.model, &after.model))
-            .map(|changes| changes.into_iter().map(|change| directed(direction, change)).collect())
-            .collect();
-        if direction == Direction::Back {
-            changes.reverse();
+        let models = |(before, after): &Span<M>| (before.model.clone(), after.model.clone());
+        match direction {
+            Direction::Forth => spans.map(models).collect(),
+            Direction::Back => {
+                let mut states: Vec<_> =
+                    spans.map(models).map(|(before, after)| (after, before)).collect();
+                states.reverse();
+                states
+            }
         }
-        changes
     }
 
     /// Takes the step back in `state`, or makes it again. A step that has nothing
@@ -239,12 +241,14 @@ impl<M: Model> UndoStep<M> {
         actor: ClientId,
     ) -> Result<AppliedUndo<M>, Refusal> {
         let mut next = state.clone();
-        let (mut all, mut kept) = (0, 0);
-        for changes in self.changes(direction) {
-            all += u32::try_from(changes.len()).unwrap_or(u32::MAX);
-            kept += apply_unconflicted::<M>(&mut next.model, changes);
+        let mut merged = Merged::default();
+        for (mut from, to) in self.states(direction) {
+            merged += M::merge_collections(&mut next.model, &mut from, &to);
+            merged += apply_unconflicted::<M>(&mut next.model, &M::diff_reversible(&from, &to));
         }
-        let report = UndoReport { step: self.description(), changed: all - kept, kept };
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        let (changed, kept) = (count(merged.changed), count(merged.kept));
+        let report = UndoReport { step: self.description(), changed, kept };
         if report.changed == 0 {
             return Ok(AppliedUndo { state: state.clone(), effects: Vec::new(), report });
         }
@@ -281,51 +285,61 @@ fn with_model<M: Model>(state: &NetworkState<M>, model: M::State) -> Arc<Network
 
 /// The snapshots without what is the same in both. Adds to `weight` about how many
 /// bytes they keep alive.
-fn narrowed<M: Model>((before, after): &Span<M>, weight: &mut usize) -> Span<M> {
+fn narrowed<M: Model>((before, after): &Snapshots<M>, weight: &mut usize) -> Snapshots<M> {
     let (mut from, mut to) = (before.model.clone(), after.model.clone());
     *weight += M::narrow(&mut from, &mut to);
     (with_model(before, from), with_model(after, to))
 }
 
-/// The change with `forward` in the given direction.
-fn directed<P>(direction: Direction, change: ReversibleChange<P>) -> ReversibleChange<P> {
-    match direction {
-        Direction::Back => ReversibleChange { forward: change.backward, backward: change.forward },
-        Direction::Forth => change,
-    }
-}
-
-/// Makes the changes that no other participant has interfered with, and returns
-/// how many are left. A change that does not apply yet, because it refers to
-/// what another change brings, is retried after the others.
+/// Makes the changes that no other participant has interfered with. A change that
+/// does not apply yet, because it refers to what another change brings, is retried
+/// after the others.
 fn apply_unconflicted<M: Model>(
     state: &mut M::State,
-    mut changes: Vec<ReversibleChange<M::Patch>>,
-) -> u32 {
+    changes: &[ReversibleChange<M::Patch>],
+) -> Merged {
+    let mut left: Vec<_> = changes.iter().collect();
     loop {
-        let before = changes.len();
-        changes.retain(|change| match apply_if_reversible::<M>(state, change) {
-            Some(next) => {
-                *state = next;
-                false
-            }
-            None => true,
-        });
-        if changes.is_empty() || changes.len() == before {
-            return u32::try_from(changes.len()).unwrap_or(u32::MAX);
+        let before = left.len();
+        left = apply_together::<M>(state, &left);
+        if left.is_empty() || left.len() == before {
+            return Merged { changed: changes.len() - left.len(), kept: left.len() };
         }
     }
 }
 
-/// The state with the change made, if reverting it leads back to `state`: only
-/// then is the changed value as the step left it.
+/// Makes the changes together, or else those of each half, and returns those that
+/// are left. Without interference it takes time in proportion to the changes.
+fn apply_together<'a, M: Model>(
+    state: &mut M::State,
+    changes: &[&'a ReversibleChange<M::Patch>],
+) -> Vec<&'a ReversibleChange<M::Patch>> {
+    if let Some(next) = apply_if_reversible::<M>(state, changes) {
+        *state = next;
+        return Vec::new();
+    }
+    if changes.len() == 1 {
+        return changes.to_vec();
+    }
+    let (first, second) = changes.split_at(changes.len() / 2);
+    let mut left = apply_together::<M>(state, first);
+    left.extend(apply_together::<M>(state, second));
+    left
+}
+
+/// The state with the changes made, if reverting them leads back to `state`: only
+/// then are the changed values as the step left them.
 fn apply_if_reversible<M: Model>(
     state: &M::State,
-    change: &ReversibleChange<M::Patch>,
+    changes: &[&ReversibleChange<M::Patch>],
 ) -> Option<M::State> {
     let mut changed = state.clone();
-    M::apply(&mut changed, &change.forward).ok()?;
+    for change in changes {
+        M::apply(&mut changed, &change.forward).ok()?;
+    }
     let mut reverted = changed.clone();
-    M::apply(&mut reverted, &change.backward).ok()?;
+    for change in changes.iter().rev() {
+        M::apply(&mut reverted, &change.backward).ok()?;
+    }
     M::diff_reversible(state, &reverted).is_empty().then_some(changed)
 }

@@ -17,11 +17,13 @@
 //! assert!(before.diff(&after).eq([item]));
 //! ```
 
+mod bulk;
 mod cursor;
 mod node;
 
 use std::{fmt, iter::FusedIterator, marker::PhantomData, ops::Index};
 
+pub use bulk::Merged;
 use cursor::Cursor;
 pub use cursor::{Diff, DiffItem};
 use node::{Inserted, Node};

@@ -7,8 +7,9 @@ use imbolc_net::{
         ActionNumber, ClientId, ClientMessage, ProtocolError, Reconnected, Resume, Seq,
         ServerMessage,
     },
+    studio::{NetworkAction, Note, PianoRollAction},
     sync::session::SessionConfig,
-    util::quantity::Pitch,
+    util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
 use super::{SECOND, updates};
@@ -154,6 +155,32 @@ fn number_of_bases_is_bounded() {
     assert!(!differs(&mut jam.harness, &mut ana, before));
     let newest = jam.harness.session.state().seq;
     assert!(differs(&mut jam.harness, &mut ana, Seq(newest.0 - 2)), "the newest are kept");
+}
+
+#[test]
+fn pasted_notes_bound_the_bases() {
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let mut ben = harness.join("Ben", &[]);
+    for round in 0..600_u32 {
+        harness.pass(TICK);
+        let note = |tick| Note {
+            tick: Ticks::of(tick),
+            pitch: Pitch::of(60),
+            length: NoteLength::of(120),
+            velocity: Velocity::of(u8::try_from(1 + round % 100).unwrap()),
+            probability: Probability::MAX,
+        };
+        let paste = PianoRollAction::Paste((0..4_096).map(note).collect());
+        harness.session.act(harness.now, &NetworkAction::PianoRoll(BASS, paste)).unwrap();
+        alive(&mut harness, &ben);
+        harness.transmit(&mut ben).unwrap();
+        ben.to_guest.clear();
+        harness.take_forgotten();
+        // Half a million notes, and the snapshot before them.
+        assert!(harness.session.base_count() <= 129, "{}", harness.session.base_count());
+    }
+    assert!(harness.session.base_count() > 100, "{}", harness.session.base_count());
 }
 
 #[test]

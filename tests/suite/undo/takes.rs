@@ -1,6 +1,6 @@
 //! A recorded take is a step of its player.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use imbolc_net::{
     SessionEvent,
@@ -9,7 +9,8 @@ use imbolc_net::{
     studio::{
         AutomationAction, Curve, FilterParameter, InstrumentAction, InstrumentParameter,
         LaneSetting, LoopRegion, MAX_NOTES, NetworkAction, Note, Notes, PianoRollAction, Point,
-        ProjectAction, SilentEngine, Studio, Target, TrackSetting, TransportAction,
+        ProjectAction, ProjectOutcome, ProjectReport, Shelf, SilentEngine, Studio, StudioState,
+        Target, TrackSetting, TransportAction,
     },
     util::quantity::{Amount, NoteLength, Pitch, Probability, Ticks, Velocity},
 };
@@ -305,7 +306,10 @@ fn cleared_history_is_not_predicted() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
     later(&mut harness, &mut ana, cutoff(BASS, 100.0));
-    harness.session.act(harness.now, &NetworkAction::Project(ProjectAction::New)).unwrap();
+    let loaded = Arc::new(StudioState::starter());
+    let outcome = ProjectOutcome::Loaded(Shelf::default(), loaded);
+    let report = ProjectReport { task: ProjectAction::New, outcome };
+    harness.session.act_for_engine(&NetworkAction::ProjectReport(report));
     harness.settle(&mut [&mut ana]);
     let events = undo_unpredicted(&mut harness, &mut ana);
     assert!(matches!(&events[..], [SessionEvent::NothingUndone { .. }]), "{events:?}");

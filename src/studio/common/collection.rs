@@ -1,0 +1,31 @@
+//! Collections of many values, such as notes: undo merges each in one pass.
+//!
+//! It must not know what the values are, nor where a collection is.
+
+use crate::{model::Invalid, util::ordmap::Merged};
+
+/// Values that an edit changes in large numbers. A clone must be cheap.
+pub(in crate::studio) trait Collection: Clone {
+    /// As [`OrdMap::merge`](crate::util::ordmap::OrdMap::merge).
+    fn merge(&mut self, from: &Self, to: &Self) -> Merged;
+}
+
+/// Merges the change of each collection in `edited`, from its old to its new value,
+/// into `state`, and completes it in `from`. `edit` edits the collection at a place
+/// of a state. If `state` has none there, all its values count as kept.
+pub(in crate::studio) fn merge_each<S, P, C: Collection>(
+    state: &mut S,
+    from: &mut S,
+    edited: Vec<(P, C, C)>,
+    edit: impl Fn(&mut S, &P, &mut dyn FnMut(&mut C)) -> Result<(), Invalid>,
+) -> Merged {
+    let mut merged = Merged::default();
+    for (place, old, new) in edited {
+        if edit(state, &place, &mut |values| merged += values.merge(&old, &new)).is_err() {
+            merged.kept += old.clone().merge(&old, &new).changed;
+        }
+        // It is there: it was edited.
+        let _ = edit(from, &place, &mut |values| values.clone_from(&new));
+    }
+    merged
+}
