@@ -82,7 +82,7 @@ fn reading_past_blocked_writer(criterion: &mut Criterion) {
         engine: Box::new(SilentEngine::default()),
         config: SessionConfig::default(),
     };
-    let authority = Authority::<Studio>::local(setup, SessionId::new([7; 16]));
+    let authority = Authority::<Studio>::local(setup, SessionId::new([7; 16])).unwrap();
     let (is_stopped, stopped) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     thread::scope(|scope| {

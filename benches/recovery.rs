@@ -240,6 +240,8 @@ async fn run_slow_reader(connector: MemoryConnector) {
         privilege: false,
         codecs: vec![Codec::Json.name().into()],
         compression: vec![],
+        attempt: 0,
+        checks_digests: false,
         resume: None,
     };
     let mut next = ClientMessage::<Studio>::Hello(hello);

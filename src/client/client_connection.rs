@@ -217,7 +217,7 @@ async fn send_batch<M: Model, W: Writer>(
         std::iter::from_fn(|| state.mirror.pull()).take(MAX_WRITE_BATCH).collect()
     };
     for message in &batch {
-        encode(shared, codec, message, buffer)?;
+        append_frame(shared, codec, message, buffer)?;
     }
     write_within(writer, buffer, config.idle_timeout).await?;
     Ok(!batch.is_empty())
@@ -253,7 +253,7 @@ async fn write_within<W: Writer>(
 
 /// Appends `message` as a frame. An action that the host would not take is refused
 /// here, and a batch without actions takes its number.
-fn encode<M: Model>(
+fn append_frame<M: Model>(
     shared: &Shared<M>,
     codec: Codec,
     message: &ClientMessage<M>,

@@ -46,7 +46,7 @@ const MAX_CHARACTERS: usize = 100;
 
 /// Describes `action`, which is about to be applied to `state`: 1 to 100 plain
 /// characters.
-pub(super) fn describe(state: &StudioState, action: &NetworkAction) -> String {
+pub(super) fn describe_action(state: &StudioState, action: &NetworkAction) -> String {
     shortened(&Describer(state).action(action), MAX_CHARACTERS)
 }
 
@@ -219,7 +219,7 @@ impl Describer<'_> {
             PianoRollAction::Velocity(..) => format!("velocity of a note of {instrument}"),
             PianoRollAction::Probability(..) => format!("probability of a note of {instrument}"),
             PianoRollAction::Paste(notes) => {
-                format!("{} in {instrument}", count(notes.len(), "note"))
+                format!("{} in {instrument}", counted(notes.len(), "note"))
             }
             PianoRollAction::DeleteRegion(_) => format!("deleted region of notes of {instrument}"),
             PianoRollAction::Clear => format!("all notes of {instrument}"),
@@ -291,7 +291,7 @@ impl Describer<'_> {
             AutomationAction::DeleteRegion(_) => format!("deleted region of lane: {lane}"),
             AutomationAction::CopyRegion(..) => format!("copied region of lane: {lane}"),
             AutomationAction::Paste(points) => {
-                format!("{} in lane: {lane}", count(points.len(), "point"))
+                format!("{} in lane: {lane}", counted(points.len(), "point"))
             }
         }
     }
@@ -312,7 +312,7 @@ impl Describer<'_> {
                 format!("cleared steps in {}", in_pattern(pattern))
             }
             DrumAction::Paste(pattern, steps) => {
-                format!("{} in {}", count(steps.len(), "step"), in_pattern(pattern))
+                format!("{} in {}", counted(steps.len(), "step"), in_pattern(pattern))
             }
             DrumAction::Chop(slices) => format!("chop of {kit} into {}", slices.get()),
             DrumAction::AssignSlices(_) => format!("slices on the pads of {kit}"),
@@ -403,7 +403,7 @@ impl Describer<'_> {
 }
 
 /// `1 note`, `4 notes`.
-fn count(how_many: usize, what: &str) -> String {
+fn counted(how_many: usize, what: &str) -> String {
     format!("{how_many} {what}{}", if how_many == 1 { "" } else { "s" })
 }
 

@@ -222,7 +222,7 @@ impl Model for Studio {
     }
 
     fn describe(state: &StudioState, action: &NetworkAction) -> String {
-        description::describe(state, action)
+        description::describe_action(state, action)
     }
 
     fn diff_reversible(from: &StudioState, to: &StudioState) -> Vec<ReversibleChange<StudioPatch>> {

@@ -32,10 +32,10 @@ pub(crate) fn catch_panic<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     CATCHING.set(CATCHING.get().saturating_add(1));
     let result = catch_unwind(AssertUnwindSafe(call));
     CATCHING.set(CATCHING.get().saturating_sub(1));
-    result.map_err(|panic| text(&*panic))
+    result.map_err(|panic| panic_text(&*panic))
 }
 
-fn text(panic: &(dyn Any + Send)) -> String {
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a panic").into()

@@ -53,7 +53,7 @@ fn loss_by_quitting(view: &View) -> Option<String> {
             (Some(others), Some(unsaved)) => Some(format!("{others}, and {unsaved}")),
             (others, unsaved) => others.or(unsaved),
         },
-        Status::Reconnecting { .. } if !view.is_confirmed(|studio| studio.clone()) => {
+        Status::Reconnecting { .. } if !view.is_confirmed(Clone::clone) => {
             Some("your last edits were not sent".into())
         }
         _ => None,
