@@ -256,7 +256,7 @@ mod tests {
             (host(ProtocolError::Superseded), "another program has taken your place", true),
             (
                 host(ProtocolError::Silent { seconds: 15 }),
-                "nothing was heard from the client for 15 s",
+                "the client sent nothing for 15 s",
                 false,
             ),
         ];
