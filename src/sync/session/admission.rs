@@ -13,7 +13,7 @@ use crate::{
     },
     sync::session::{
         Session, SessionConfig,
-        member::{ConnectionId, Link, LinkState, Member, Tokens},
+        member::{CATCH_UP, ConnectionId, Link, LinkState, Member, Tokens},
     },
     util::{
         text::{is_plain, normalised},
@@ -117,6 +117,7 @@ impl<M: Model> Session<M> {
                 rejections: VecDeque::new(),
                 history: VecDeque::new(),
                 has_token: false,
+                catch_up: CATCH_UP,
                 link_state: LinkState::Connected(Box::new(link)),
             },
         );
@@ -166,6 +167,7 @@ impl<M: Model> Session<M> {
         let mut history = Vec::new();
         if let Some(member) = self.members.get_mut(&client) {
             member.has_token = true;
+            member.catch_up = CATCH_UP;
             member.connection = connection;
             member.attempt = member.attempt.max(hello.attempt);
             member.tokens.renew(resume.token, token);
