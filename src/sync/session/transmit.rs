@@ -140,7 +140,8 @@ impl<M: Model> Link<M> {
     ) -> Option<Update<M>> {
         if now >= self.full_due {
             let (made, full) = latest_full.get_or_insert_with(|| (now, Arc::clone(state)));
-            if full.seq >= self.newest || *made == now {
+            // The current one is sent in any case.
+            if full.seq >= self.newest || Arc::ptr_eq(full, state) {
                 return Some(Update::Full(Arc::clone(full)));
             }
             self.full_due = *made + config.full_share_interval;
