@@ -161,7 +161,9 @@ impl<M: Model> Session<M> {
         self.set_presence(client, Presence::Here);
         let connection = self.next_connection(client);
         let base = resume.seq.and_then(|seq| self.bases.find(seq)).cloned();
-        let mut link = self.new_link(now, hello, base, resume.seq.unwrap_or_default());
+        // The client cannot have a state that never was.
+        let newest = resume.seq.filter(|seq| *seq <= self.state.seq).unwrap_or_default();
+        let mut link = self.new_link(now, hello, base, newest);
         let mut last_action = ActionNumber::default();
         let mut rejected = Vec::new();
         let mut history = Vec::new();
