@@ -299,6 +299,14 @@ fn restarted_client_predicts_no_step_that_it_does_not_know() {
     assert_eq!(undo(&mut harness, &mut ana), undone(0));
     undo_unpredicted(&mut harness, &mut ana);
     assert_eq!((notes(&harness, BASS), ana.cutoff(BASS)), (0, 100.0));
+    // Nor does it take the step that it undid first for the one that comes next.
+    ana.mirror.redo().unwrap();
+    assert_eq!(ana.cutoff(BASS), 100.0, "not predicted");
+    harness.settle(&mut [&mut ana]);
+    assert_eq!((notes(&harness, BASS), ana.cutoff(BASS)), (1, 100.0));
+    ana.mirror.redo().unwrap();
+    assert_eq!(ana.cutoff(BASS), 300.0, "predicted");
+    answered(&mut harness, &mut ana);
 }
 
 #[test]
