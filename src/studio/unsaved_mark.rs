@@ -17,11 +17,12 @@ use crate::{model::Digest, util::quantity::Ticks};
 /// use imbolc_net::{
 ///     model::Model,
 ///     studio::{NetworkAction, SessionSetting, Studio, StudioState, UnsavedMark},
+///     util::quantity::Bpm,
 /// };
 ///
 /// let (mut state, mut mark) = (StudioState::starter(), UnsavedMark::default());
 /// assert!(!mark.is_unsaved(&state));
-/// let faster = SessionSetting::Tempo("128".parse()?);
+/// let faster = SessionSetting::Tempo(Bpm::new(128.0)?);
 /// Studio::reduce(&mut state, &NetworkAction::Session(faster))?;
 /// assert!(mark.is_unsaved(&state));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -155,6 +155,17 @@ impl StateDir {
         let _ = std::fs::remove_dir_all(&path);
         Self(path)
     }
+
+    /// A copy with the tokens of this one.
+    fn copied(&self, test: &str) -> Self {
+        let copy = Self::new(test);
+        std::fs::create_dir_all(&copy.0).unwrap();
+        for file in std::fs::read_dir(&self.0).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), copy.0.join(file.file_name())).unwrap();
+        }
+        copy
+    }
 }
 
 impl Drop for StateDir {
@@ -267,7 +278,7 @@ fn blocked_output_does_not_keep_program_alive() {
         .env_remove("XDG_DATA_HOME")
         .env("HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::piped())
-        // Nobody reads it.
+        // It is not read.
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -416,7 +427,10 @@ fn older_of_two_programs_with_one_token_ends() {
     let state = StateDir::new("twice");
     let (mut host, address) = Session::host("127.0.0.1:0");
     let older = Session::join("ana", &address, "1", &state);
-    let mut newer = Session::join("ana", &address, "", &state);
+    // A token of this directory is in use, so another program takes one from a copy of
+    // it, such as that on another laptop.
+    let copy = state.copied("twice-again");
+    let mut newer = Session::join("ana", &address, "", &copy);
     assert!(!older.ends(), "the exit code tells that it did not leave by itself");
     newer.types("filter 1 800");
     host.hears("ana: 1 Bass: filter cutoff 800 Hz");

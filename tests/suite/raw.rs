@@ -391,7 +391,7 @@ fn mismatch_is_answered_with_the_supported_version() {
         |wire| wire.send(&of_the_future),
         &json!({"WrongProtocol": {"speaks": 4}}),
     );
-    let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 3}});
+    let model = json!({"WrongModel": {"name": "imbolc-studio", "version": 4}});
     expect_error_before_hello(hello("model", json!("chess")), &model);
     expect_error_before_hello(hello("model_version", json!(99)), &model);
     let codec = json!({"NoCommonCodec": {"speaks": ["postcard", "json"]}});

@@ -175,8 +175,11 @@ async fn digest_is_incremental_except_after_a_full_state() {
     for value in 1..40 {
         host.dispatch(value).unwrap();
         sleep(SECOND).await;
+        if value == 20 {
+            ana.resynchronise().unwrap();
+        }
     }
     assert_eq!(ana.confirmed().model.value, 39);
-    // Ana got two full states: in the welcome, and after half a minute.
+    // Ana got two full states: in the welcome, and on request.
     assert_eq!(FROM_SCRATCH.with_borrow(|counts| *counts), [2, 1]);
 }
