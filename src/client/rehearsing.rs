@@ -109,7 +109,10 @@ mod tests {
         Arc::make_mut(&mut after.model.session).snap = None;
         let later = NetworkState { seq: Seq(12), ..after.clone() };
         let last = NetworkState { seq: Seq(50), ..after.clone() };
-        let take = HistoryChange { number: 1, after: ActionNumber(8), cleared: false };
+        let take = |number, after| {
+            let after = ActionNumber(after);
+            ServerMessage::HistoryChanged(HistoryChange { number, after, cleared: false })
+        };
         let reason = Refusal::EngineOnly;
         vec![
             ServerMessage::ActionsApplied { through: ActionNumber(5), seq: Seq(9) },
@@ -117,8 +120,9 @@ mod tests {
             ServerMessage::ActionRejected { number: ActionNumber(6), reason },
             ServerMessage::ActionsApplied { through: ActionNumber(6), seq: Seq(9) },
             ServerMessage::FullStateSync { state: later },
-            ServerMessage::HistoryChanged(take),
-            ServerMessage::HistoryChanged(take),
+            take(1, 5),
+            take(2, 8),
+            take(2, 8),
             ServerMessage::ActionsApplied { through: ActionNumber(30), seq: Seq(50) },
             ServerMessage::FullStateSync { state: last },
         ]
@@ -214,5 +218,33 @@ mod tests {
             mirror.redo().unwrap();
             assert_eq!(cutoff_of(&mirror), 555.0);
         }
+    }
+
+    #[test]
+    fn rehearsal_extends_past_actions_that_it_confirms() {
+        let mut mirror = mirror(3);
+        let applied = ServerMessage::ActionsApplied { through: ActionNumber(3), seq: Seq(1) };
+        let late = |mirror: &mut Mirror<Studio>| {
+            for n in 0..40 {
+                let now = Timestamp::from_micros(100_000_000);
+                mirror.dispatch(now, cutoff(500 + n)).unwrap();
+            }
+        };
+        assert!(handle(&mut mirror, applied, late));
+        assert_eq!(cutoff_of(&mirror), 539.0);
+    }
+
+    #[test]
+    fn redo_is_not_predicted_after_undo_of_an_unknown_step() {
+        let mut start = mirror(0);
+        let before = cutoff_of(&start);
+        start.dispatch(Timestamp::ZERO, cutoff(100)).unwrap();
+        // The host may know of a step before this one, e.g. of before a restart.
+        start.undo().unwrap();
+        start.undo().unwrap();
+        start.redo().unwrap();
+        assert_eq!(cutoff_of(&start), before, "that step, of which only the host knows");
+        start.redo().unwrap();
+        assert_eq!(cutoff_of(&start), 100.0);
     }
 }

@@ -147,6 +147,38 @@ fn each_take_is_a_step_of_its_own() {
 }
 
 #[test]
+fn passes_of_a_take_are_undone_from_the_last_to_the_first() {
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let add = NetworkAction::Automation(CUTOFF, AutomationAction::Add);
+    harness.session.act(harness.now, &add).unwrap();
+    let values = |harness: &Harness| -> Vec<f32> {
+        let automation = &harness.session.state().model.automation;
+        automation.lanes().flat_map(|(_, lane)| lane.points.iter()).map(|p| p.value.get()).collect()
+    };
+    record(&mut harness);
+    for value in [0.25, 0.5] {
+        harness.session.act_for_engine(&point(1, value));
+        harness.session.act_for_engine(&point(2, value));
+        // Something else changes between the passes.
+        harness.session.claim(ClientId::HOST, &[LEAD]);
+        harness.session.release(ClientId::HOST, &[LEAD]);
+    }
+    stop(&mut harness);
+    harness.session.release(ClientId::HOST, &[BASS]);
+    let mut ben = harness.join("Ben", &[BASS]);
+    ben.dispatch(point(2, 0.75)).unwrap();
+    ben.mirror.enqueue(ClientMessage::ReleaseOwnership { instruments: vec![BASS] });
+    harness.settle(&mut [&mut ben]);
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let report = harness.session.undo().unwrap();
+    assert_eq!((report.changed, report.kept), (2, 2));
+    assert_eq!(values(&harness), [0.75], "what another participant changed stays");
+    harness.session.redo().unwrap();
+    assert_eq!(values(&harness), [0.5, 0.75]);
+}
+
+#[test]
 fn take_belongs_to_who_held_the_right_when_it_began() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
