@@ -14,9 +14,12 @@ use std::{
 };
 
 use super::{project_lock::ProjectLock, store::Store};
-use crate::studio::{
-    ProjectAction, ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, Shelf, StudioState,
-    UnsavedMark,
+use crate::{
+    studio::{
+        ProjectAction, ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, Shelf,
+        StudioState, UnsavedMark,
+    },
+    util::panics::catch_panic,
 };
 
 /// The thread's other end. If it is dropped, the thread ends after the tasks that it has;
@@ -41,7 +44,7 @@ impl ProjectWorker {
         let (done, reports) = channel();
         let work = move || {
             for job in job_queue {
-                let outcome = files.perform(&job).unwrap_or_else(ProjectOutcome::Failed);
+                let outcome = outcome_of(|| files.perform(&job));
                 // The engine may be dropped already.
                 let _ = done.send(ProjectReport { task: job.task, outcome });
             }
@@ -67,6 +70,12 @@ impl ProjectWorker {
             }
         }
     }
+}
+
+/// The outcome of a task. One that panics has failed, and the next one is performed.
+fn outcome_of(perform: impl FnOnce() -> Result<ProjectOutcome, ProjectFailure>) -> ProjectOutcome {
+    let failed = |detail| Err(ProjectFailure::Disk { detail });
+    catch_panic(perform).unwrap_or_else(failed).unwrap_or_else(ProjectOutcome::Failed)
 }
 
 /// The directory, and the lock of the open project.
@@ -157,4 +166,16 @@ pub(super) fn keep(
     }
     let project = state.projects.current.as_ref().map(ProjectName::as_str);
     store.recovery()?.keep(project.unwrap_or(state.session.name.as_str()), state).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_that_panics_has_failed() {
+        let outcome = outcome_of(|| panic!("on purpose"));
+        let failure = ProjectFailure::Disk { detail: "on purpose".into() };
+        assert_eq!(outcome, ProjectOutcome::Failed(failure));
+    }
 }

@@ -94,7 +94,8 @@ impl<M: Model> Session<M> {
         }
         let name = self.unique_name(&checked_name(&hello.name)?);
         let client = ClientId(self.next_client);
-        self.next_client += 1;
+        // A number that came again, e.g. that of the host, would be another's.
+        self.next_client = client.0.checked_add(1).ok_or(ProtocolError::SessionFull { limit })?;
         self.edit_roster(|roster| {
             let participant = Participant::new(&name);
             roster.participants.insert(client, participant);
