@@ -114,15 +114,16 @@ impl Files {
             }
         }
         if let Some(name) = saved {
-            self.hold(name)?;
+            // If it cannot be saved, the session keeps its project, and the lock of that.
+            let lock = self.lock(name)?;
             self.store.save(name, &job.state)?;
+            self.held = lock.map(|lock| (name.clone(), lock)).or_else(|| self.held.take());
         }
         if loaded.is_some() {
             keep(&self.store, &job.state)?;
-            match open {
-                // Another session may hold it: that is told when this one saves over it.
-                Some(name) => drop(self.hold(name)),
-                None => self.held = None,
+            // Another session may hold it: that is told when this one saves over it.
+            if open.is_none_or(|name| self.hold(name).is_err()) {
+                self.held = None;
             }
         }
         let written = saved.map(|_| &job.state).or(match job.task {
@@ -142,17 +143,23 @@ impl Files {
         })
     }
 
-    /// Takes the lock of `name` in place of the one that is held.
+    /// Takes the lock of `name` in place of the one that is held, which stays if that fails.
     fn hold(&mut self, name: &ProjectName) -> Result<(), ProjectFailure> {
-        if self.held.as_ref().is_some_and(|(held, _)| held == name) {
-            return Ok(());
+        if let Some(lock) = self.lock(name)? {
+            self.held = Some((name.clone(), lock));
         }
-        self.held = None;
+        Ok(())
+    }
+
+    /// Takes the lock of `name`; `None` if it is held already.
+    fn lock(&self, name: &ProjectName) -> Result<Option<ProjectLock>, ProjectFailure> {
+        if self.held.as_ref().is_some_and(|(held, _)| held == name) {
+            return Ok(None);
+        }
         let lock = ProjectLock::acquire(&self.store.lock_file(name)?)?;
-        self.held = Some((name.clone(), lock));
         // What cannot be deleted does no harm.
         let _ = self.store.remove_remains(name);
-        Ok(())
+        Ok(Some(lock))
     }
 }
 
