@@ -125,7 +125,7 @@ pub fn keep_unsaved(
     let store = Store::open(directory)?;
     let kept = keep(&store, state)?;
     if let Some(name) = &kept {
-        fs::write(directory.join("recovery").join(LEFT_BEHIND), name.as_str())?;
+        store::replace_file(&directory.join("recovery").join(LEFT_BEHIND), name.as_str())?;
     }
     Ok(kept)
 }

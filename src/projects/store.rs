@@ -277,6 +277,13 @@ fn number(name: &ProjectName) -> u32 {
     name.as_str().split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
+/// Replaces what is at `path`, which may be a link or a special file.
+pub(super) fn replace_file(path: &Path, content: &str) -> Result<(), ProjectFailure> {
+    let new = write_beside(path, content.as_bytes(), None)?;
+    new.persist(path).map_err(|failed| ProjectFailure::disk(&failed.error))?;
+    Ok(())
+}
+
 /// Writes a whole file beside `path`, which is deleted unless it is renamed.
 fn write_beside(
     path: &Path,

@@ -1,8 +1,10 @@
 //! Unsaved work that is replaced, or left behind by a program, is kept.
 
+use std::sync::Arc;
+
 use imbolc_net::{
     Dispatcher, projects,
-    studio::{MAX_RECOVERED, ProjectAction, ProjectName, ProjectNotice, StudioState},
+    studio::{MAX_RECOVERED, Name, ProjectAction, ProjectName, ProjectNotice, StudioState},
 };
 
 use super::{Directory, attempt, is_refused, name, open_local, saved_part};
@@ -130,8 +132,11 @@ fn special_file_among_kept_work_does_not_hold_up_the_start() {
     std::thread::spawn(move || {
         let mut state = StudioState::starter();
         projects::list_in(&mut state, &path).unwrap();
-        done.send(state.projects.notice.clone())
+        let notice = state.projects.notice.clone();
+        Arc::make_mut(&mut state.session).name = Name::new("Changed").unwrap();
+        done.send((notice, projects::keep_unsaved(&path, &state).unwrap().is_some()))
     });
-    let notice = listed.recv_timeout(std::time::Duration::from_secs(5));
-    assert_eq!(notice, Ok(ProjectNotice::Nothing));
+    let (notice, is_kept) = listed.recv_timeout(std::time::Duration::from_secs(5)).unwrap();
+    assert_eq!(notice, ProjectNotice::Nothing);
+    assert!(is_kept, "it takes the place of the special file");
 }
