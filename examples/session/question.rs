@@ -42,7 +42,7 @@ pub fn loss(line: &str, studio: &dyn Dispatcher) -> Option<String> {
     }
 }
 
-/// Who else is in the session, if anybody is.
+/// How many others are in the session, in words; `None` without any.
 fn others(studio: &dyn Dispatcher) -> Option<String> {
     match studio.state().roster.participants.len().saturating_sub(1) {
         0 => None,

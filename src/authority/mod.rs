@@ -55,8 +55,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const MAX_RETRY: Duration = Duration::from_secs(5);
 
 /// How long the messages of one client may keep the others waiting; the message
-/// that exceeds it is the last. 1 ms: thousands of turned knobs fit, and nobody
-/// notices the wait.
+/// that exceeds it is the last. 1 ms: thousands of turned knobs fit, and no
+/// participant notices the wait.
 const TURN: Duration = Duration::from_millis(1);
 
 /// Holds a session and an engine, and decides.

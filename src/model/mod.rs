@@ -376,7 +376,7 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// both.
     ///
     /// By default, nothing. Override it if an action can change thousands of values:
-    /// a [`ReversibleChange`] for each takes long, while everybody waits.
+    /// a [`ReversibleChange`] for each takes long, while every participant waits.
     fn merge_collections(
         _state: &mut Self::State,
         _from: &mut Self::State,

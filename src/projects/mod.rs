@@ -45,8 +45,9 @@ const LEFT_BEHIND: &str = "left-behind";
 /// else to the engine that it wraps.
 ///
 /// Before the session is replaced, its unsaved work is kept in the directory `recovery`
-/// there. Without a directory it passes project tasks on, too, and the inner engine reports
-/// [`ProjectFailure::NoDirectory`].
+/// there. Without a directory it passes project tasks on, too: the inner engine performs
+/// `New`, which then loses unsaved work, and reports [`ProjectFailure::NoDirectory`] for
+/// the others.
 #[derive(Debug)]
 pub struct WithProjects<E> {
     inner: E,

@@ -45,7 +45,7 @@ impl ProjectLock {
         match file.try_lock() {
             Ok(()) => {
                 // The description is a help, not a condition.
-                let _ = file.set_len(0).and_then(|()| file.write_all(me().as_bytes()));
+                let _ = file.set_len(0).and_then(|()| file.write_all(described().as_bytes()));
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = Vec::new();
@@ -60,8 +60,8 @@ impl ProjectLock {
     }
 }
 
-/// This program, as another one names it.
-fn me() -> String {
+/// This program, as another one describes it to its user.
+fn described() -> String {
     let program = env::current_exe().ok();
     let program = program.as_deref().and_then(Path::file_stem).unwrap_or_default();
     let host = hostname::get().unwrap_or_default();

@@ -198,7 +198,7 @@ impl Store {
         }
     }
 
-    /// The file whose lock whoever saves the project `name` must hold.
+    /// The file whose lock must be held to save the project `name`.
     pub(super) fn lock_file(&self, name: &ProjectName) -> Result<PathBuf, ProjectFailure> {
         let mut file = self.target(name)?.0.into_os_string();
         file.push(".lock");

@@ -1,6 +1,7 @@
 //! The thread that reads and writes project files, because an engine must never block.
 //!
-//! It performs tasks in order and knows no rule: whoever gave it one was allowed to.
+//! It performs tasks in order and knows no rule: the session has decided that each is
+//! allowed.
 
 use std::{
     io,

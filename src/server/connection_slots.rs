@@ -1,5 +1,5 @@
-//! Which connections may be open at once, so that strangers who do not finish their
-//! handshakes keep nobody out. Knows addresses, never messages.
+//! Which connections may be open at once, so that unfinished handshakes of strangers
+//! do not keep clients out. Knows addresses, never messages.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -64,7 +64,7 @@ impl<M: Model> Drop for ConnectionGuard<'_, M> {
 }
 
 /// Reads the `Hello` within the handshake timeout. A connection that is closed by then
-/// is lost: nobody would read the answer, and the client may have another one already.
+/// is lost: the answer would not be read, and the client may have another one already.
 pub(super) async fn receive_hello<M: Model, R: Reader>(
     inner: &ServerInner<M>,
     frames: &mut Frames<R>,

@@ -69,7 +69,7 @@ pub enum SessionEvent<M: Model> {
         /// Why it is refused.
         reason: Refusal,
     },
-    /// Something that you played during a take, or as the host anybody, was not
+    /// Something that you played during a take (on the host: any participant) was not
     /// recorded. Reported once for each reason and take.
     NotRecorded {
         /// What was not recorded, in words.

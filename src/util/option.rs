@@ -16,11 +16,11 @@ pub struct OptionError {
 
 /// The longest duration of an option. 30 days: no arithmetic with it overflows, and it
 /// fits into the milliseconds of the protocol.
-pub const LONGEST: Duration = Duration::from_hours(30 * 24);
+pub(crate) const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 /// The shortest duration after which something is done again. 1 ms: with a shorter one
 /// a program would do nothing else.
-pub const SHORTEST: Duration = Duration::from_millis(1);
+pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Refuses a `value` outside of `range`.
 pub(crate) fn check_range<T: PartialOrd + Debug + Copy>(

@@ -163,7 +163,7 @@ fn full() -> StudioState {
 #[derive(Clone, Debug)]
 enum Move {
     Act(NetworkAction),
-    /// By somebody else, so that it is no step of the participant.
+    /// By another participant, so that it is no step of the participant.
     Interfere(NetworkAction),
     Undo,
     Redo,
@@ -215,7 +215,7 @@ fn session<M: Model<State = StudioState>>() -> Session<M> {
     session
 }
 
-/// Changes what nobody owns at that time, so that it is no step of the host.
+/// Changes what has no owner at that time, so that it is no step of the host.
 fn interfere<M>(session: &mut Session<M>, action: &NetworkAction)
 where
     M: Model<State = StudioState, Action = NetworkAction>,

@@ -278,7 +278,7 @@ fn blocked_output_does_not_keep_program_alive() {
         .env_remove("XDG_DATA_HOME")
         .env("HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::piped())
-        // Nobody reads it.
+        // It is not read.
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

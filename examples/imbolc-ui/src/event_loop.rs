@@ -85,7 +85,7 @@ pub async fn run<B: Backend>(
             urgent = false;
             continue;
         }
-        // Nobody reports that the meters have moved: look again after a frame.
+        // No event reports that the meters have moved: look again after a frame.
         let look =
             (pace == Pace::Fast).then(|| (base + FRAME_INTERVAL).max(now + FRAME_INTERVAL / 4));
         let pause = pause_until(due.into_iter().chain(look).min());
@@ -191,7 +191,7 @@ pub fn inputs() -> mpsc::Receiver<Input> {
         let sender = sender.clone();
         move || {
             if sees_hang_up() {
-                // If nobody receives it, the program ends already.
+                // If it is not received, the program ends already.
                 let _ = sender.blocking_send(Input::Gone);
             }
         }

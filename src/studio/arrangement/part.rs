@@ -17,6 +17,7 @@ use crate::{
     studio::{
         common::{
             bounded::{self, MAX_CLIPS, MAX_PLACEMENTS},
+            collection::edited_collections,
             narrowing,
         },
         piano_roll::{Notes, Track},
@@ -201,14 +202,7 @@ impl Part {
         &'a self,
         to: &'a Self,
     ) -> impl Iterator<Item = (ClipId, Notes, Notes)> + 'a {
-        self.clips.diff(&to.clips).filter_map(|change| match change {
-            DiffItem::Update { old: (id, old), new: (_, new) }
-                if !old.notes.is_same(&new.notes) =>
-            {
-                Some((*id, old.notes.clone(), new.notes.clone()))
-            }
-            _ => None,
-        })
+        edited_collections(&self.clips, &to.clips, |clip| &clip.notes)
     }
 
     pub(super) fn clip_mut(&mut self, id: ClipId) -> Result<&mut Clip, Invalid> {

@@ -165,11 +165,6 @@ impl Points {
         self.0.insert(tick, Bend { value, curve });
     }
 
-    /// Whether both share the same memory, which implies that they are equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.0.ptr_eq(&other.0)
-    }
-
     pub(super) fn add(&mut self, point: Point) -> Result<(), Invalid> {
         if self.0.contains_key(&point.tick) {
             return Err(Invalid::exists("point at", point.tick));

@@ -21,7 +21,7 @@ use crate::{
     studio::{
         common::{
             bounded::{self, MAX_LANES, MAX_POINTS_IN_ALL},
-            collection::merge_each,
+            collection::{edited_collections, merge_each},
             ids::{BusId, LayerGroupId, SlotId},
             loop_region::LoopRegion,
             narrowing,
@@ -231,15 +231,7 @@ impl Automation {
 
     /// Merges the points of all lanes, as [`merge_each`] does.
     pub(super) fn merge_points(&mut self, from: &mut Self, to: &Self) -> Merged {
-        let edited = from.lanes.diff(&to.lanes).filter_map(|change| match change {
-            DiffItem::Update { old: (target, old), new: (_, new) }
-                if !old.points.is_same(&new.points) =>
-            {
-                Some((*target, old.points.clone(), new.points.clone()))
-            }
-            _ => None,
-        });
-        let edited = edited.collect();
+        let edited = edited_collections(&from.lanes, &to.lanes, |lane| &lane.points).collect();
         merge_each(self, from, edited, |state, target, merge| {
             state.edit_points(*target, |points| {
                 merge(points);

@@ -2,12 +2,30 @@
 //!
 //! It must not know what the values are, nor where a collection is.
 
-use crate::{model::Invalid, util::ordmap::Merged};
+use crate::{
+    model::Invalid,
+    util::ordmap::{DiffItem, Merged, OrdMap},
+};
 
 /// Values that an edit changes in large numbers. A clone must be cheap.
-pub(in crate::studio) trait Collection: Clone {
+pub(in crate::studio) trait Collection: Clone + PartialEq {
     /// As [`OrdMap::merge`](crate::util::ordmap::OrdMap::merge).
     fn merge(&mut self, from: &Self, to: &Self) -> Merged;
+}
+
+/// The entries of both maps whose collections differ: the key, and the collection in
+/// `from` and in `to`.
+pub(in crate::studio) fn edited_collections<'a, K: Ord + Copy, V: PartialEq, C: Collection>(
+    from: &'a OrdMap<K, V>,
+    to: &'a OrdMap<K, V>,
+    of: impl Fn(&V) -> &C + 'a,
+) -> impl Iterator<Item = (K, C, C)> + 'a {
+    from.diff(to).filter_map(move |change| match change {
+        DiffItem::Update { old: (key, old), new: (_, new) } if of(old) != of(new) => {
+            Some((*key, of(old).clone(), of(new).clone()))
+        }
+        _ => None,
+    })
 }
 
 /// Merges the change of each collection in `edited`, from its old to its new value,

@@ -16,6 +16,7 @@ use crate::{
     model::{DigestDelta, InstrumentId, Invalid},
     studio::common::{
         bounded::{self, MAX_CHAINED, MAX_PATTERNS},
+        collection::edited_collections,
         content::Content,
         name::Name,
         narrowing,
@@ -335,14 +336,7 @@ impl DrumMachine {
         &'a self,
         to: &'a Self,
     ) -> impl Iterator<Item = (PatternId, Steps, Steps)> + 'a {
-        self.patterns.diff(&to.patterns).filter_map(|change| match change {
-            DiffItem::Update { old: (id, old), new: (_, new) }
-                if !old.steps().is_same(new.steps()) =>
-            {
-                Some((*id, old.steps().clone(), new.steps().clone()))
-            }
-            _ => None,
-        })
+        edited_collections(&self.patterns, &to.patterns, |pattern| pattern.steps())
     }
 
     pub(super) fn pattern_mut(&mut self, id: PatternId) -> Result<&mut Pattern, Invalid> {

@@ -159,11 +159,6 @@ impl Steps {
         self.0.is_empty()
     }
 
-    /// Whether both share the same memory, which implies that they are equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.0.ptr_eq(&other.0)
-    }
-
     fn put(&mut self, step: Step) {
         self.0.insert((step.pad, step.step), step.hit());
     }

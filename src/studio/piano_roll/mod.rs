@@ -21,7 +21,7 @@ use crate::{
     studio::{
         common::{
             bounded::{self, MAX_INSTRUMENTS, MAX_NOTES_IN_ALL},
-            collection::merge_each,
+            collection::{edited_collections, merge_each},
             loop_region::LoopRegion,
             narrowing,
             settings::Settings,
@@ -214,15 +214,7 @@ impl PianoRoll {
 
     /// Merges the notes of all tracks, as [`merge_each`] does.
     pub(super) fn merge_notes(&mut self, from: &mut Self, to: &Self) -> Merged {
-        let edited = from.tracks.diff(&to.tracks).filter_map(|change| match change {
-            DiffItem::Update { old: (id, old), new: (_, new) }
-                if !old.notes.is_same(&new.notes) =>
-            {
-                Some((*id, old.notes.clone(), new.notes.clone()))
-            }
-            _ => None,
-        });
-        let edited = edited.collect();
+        let edited = edited_collections(&from.tracks, &to.tracks, |track| &track.notes).collect();
         merge_each(self, from, edited, |state, id, merge| {
             state.edit(*id, |track| {
                 merge(&mut track.notes);

@@ -179,11 +179,6 @@ impl Notes {
         Ok(())
     }
 
-    /// Whether both share the same memory, which implies that they are equal.
-    pub(in crate::studio) fn is_same(&self, other: &Self) -> bool {
-        self.0.ptr_eq(&other.0)
-    }
-
     /// The changes note by note, or `None` if the whole of `to` is shorter.
     pub(in crate::studio) fn diff(&self, to: &Self) -> Option<Vec<NoteChange>> {
         let mut changes = Vec::new();

@@ -26,7 +26,7 @@ const MAX_REASONS: usize = 16;
 #[derive(Default)]
 pub(super) struct Take {
     number: u64,
-    /// Who held which right when it began; `None` before the first take.
+    /// The roster when it began; `None` before the first take.
     roster: Option<Arc<Roster>>,
     /// What was not recorded, of which player, as far as it was told.
     told: Vec<(Option<ClientId>, Refusal)>,

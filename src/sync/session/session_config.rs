@@ -19,7 +19,7 @@ pub struct SessionConfig {
     pub resume_window: Duration,
     /// How long the privilege of an absent participant is reserved for it; only the
     /// host may take it before. 15 s: a lost connection is back within seconds, and
-    /// a new project, which nobody can undo, takes one message.
+    /// a new project, which cannot be undone, takes one message.
     pub privilege_hold: Duration,
     /// How often a client that does not compare digests is sent the full state
     /// without asking. 30 s: the last resort against a mirror that differs.

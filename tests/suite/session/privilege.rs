@@ -81,7 +81,7 @@ fn only_the_host_takes_the_privilege_in_a_blip() {
     harness.pause(20 * SECOND);
     assert!(harness.session.request_privilege(harness.now, ben.id()).is_err());
 
-    // Whoever is back in time has lost nothing.
+    // A client that is back in time has lost nothing.
     harness.resume(&mut ana).ok().unwrap();
     assert!(harness.session.state().roster.is_privileged(ana.id()));
     harness.cut(&mut ana);

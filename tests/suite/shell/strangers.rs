@@ -1,5 +1,5 @@
-//! Connections that are closed, idle or surplus keep nobody out and wait for
-//! nobody.
+//! Connections that are closed, idle or surplus keep no client out, and none of them is
+//! waited for.
 
 use std::{
     io::{self, Write as _},

@@ -353,7 +353,7 @@ impl Oracle {
             };
             ensure(
                 !is_over || now.since(since) >= limit + record.pauses.at_least,
-                "a pause of the host costs nobody its place",
+                "a pause of the host costs no client its place",
                 || format!("{client}, since {since}"),
             )?;
         }

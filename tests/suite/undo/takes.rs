@@ -157,7 +157,7 @@ fn take_belongs_to_who_held_the_right_when_it_began() {
     ben.mirror.enqueue(ClientMessage::RequestOwnership { instruments: vec![BASS, LEAD] });
     harness.settle(&mut [&mut ana, &mut ben]);
     harness.session.act_for_engine(&recorded(BASS, 0, 40));
-    // Nobody had this one when the take began.
+    // This one was free when the take began.
     harness.session.act_for_engine(&recorded(LEAD, 0, 40));
     harness.settle(&mut [&mut ana, &mut ben]);
     let events = undo_unpredicted(&mut harness, &mut ana);

@@ -85,7 +85,7 @@ fn loss_by_task(task: &ProjectAction, view: &View) -> Option<String> {
     }
 }
 
-/// Who else is in the session, if anybody is.
+/// How many others are in the session, in words; `None` without any.
 fn others(view: &View) -> Option<String> {
     match view.state.roster.participants.len().saturating_sub(1) {
         0 => None,

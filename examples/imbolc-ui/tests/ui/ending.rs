@@ -86,7 +86,7 @@ fn closed_terminal_ends_program_without_signal() {
 fn blocked_terminal_does_not_keep_program_alive() {
     let (mut child, mut terminal) = start_without_signals(&["--name", "mia"]);
     read_until(&mut terminal, "Bass");
-    // It draws pane after pane, and nobody reads them.
+    // It draws pane after pane, and none of them is read.
     for _ in 0..50 {
         terminal.write_all(b"\t").expect("there is room");
         thread::sleep(Duration::from_millis(20));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "net")]
 use imbolc_ui::ending::NOT_SAVED;
 
 use crate::player::{Player, without_terminal};
