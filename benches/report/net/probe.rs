@@ -2,9 +2,9 @@
 //! long a lock is held at most.
 //!
 //! The calls follow each other closely, so one of them falls into each long hold. On a
-//! busy machine the threads also wait for a core: the processor time that this process
-//! uses during a call leaves out that of the holder, and how late the pauses end tells
-//! that of the caller.
+//! busy machine the caller and the holder also wait for a core. A call waits for the
+//! lock no longer than it takes without the caller's wait for a core, and the holder
+//! computes no longer than this process does meanwhile: the lesser of the two counts.
 
 use std::{
     fs, thread,
@@ -26,35 +26,38 @@ const MAX_HOLD: f64 = 10e6;
 /// The longest that a call may take at p99, in nanoseconds.
 const MAX_WAIT: f64 = 2e6;
 
-/// Name of the peer that waits for nothing but a core.
-const TIMER: &str = "a timer at the same time, p99";
-
-/// A call: how long it took, the processor time that this process used meanwhile, and
-/// how late the pause after it ended.
+/// A call: how long it took, and for how long at most another thread computed
+/// meanwhile and held the lock.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Wait {
     took: Duration,
-    cpu: Duration,
-    late: Duration,
+    held: Duration,
 }
 
 /// Calls for `lasts`, with pauses of `gap`.
 pub fn waits(lasts: Duration, gap: Duration, mut call: impl FnMut()) -> Vec<Wait> {
     let (end, mut waits) = (Instant::now() + lasts, Vec::new());
     while Instant::now() < end {
-        let (cpu, begun) = (cpu::used(), Instant::now());
+        let (queued, cpu, begun) = (queued(), cpu::used(), Instant::now());
         call();
-        let (took, cpu, paused) = (begun.elapsed(), cpu::used() - cpu, Instant::now());
+        let (took, cpu) = (begun.elapsed(), cpu::used() - cpu);
+        let runnable = self::queued().saturating_sub(queued);
+        waits.push(Wait { took, held: cpu.min(took.saturating_sub(runnable)) });
         thread::sleep(gap);
-        waits.push(Wait { took, cpu, late: paused.elapsed() - gap });
     }
     waits
 }
 
+/// How long this thread has waited for a core, or 0 if the system does not say.
+fn queued() -> Duration {
+    let schedule = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = schedule.split_whitespace().nth(1).and_then(|queued| queued.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
+}
+
 /// The rows `key-wait` and `key-hold`. Each round is the waits of one turn.
 pub fn rows(bench: &mut Bench, key: &str, what: &str, rounds: &[Vec<Wait>]) {
-    let parts = [|wait: &Wait| wait.took, |wait: &Wait| wait.cpu, |wait: &Wait| wait.late];
-    let [took, cpu, late] = parts.map(|part| {
+    let [took, held] = [|wait: &Wait| wait.took, |wait: &Wait| wait.held].map(|part| {
         let mut samples = Samples::new(Unit::Nanoseconds);
         for waits in rounds {
             samples.push(waits.iter().map(|wait| nanoseconds(part(wait))).collect());
@@ -62,19 +65,19 @@ pub fn rows(bench: &mut Bench, key: &str, what: &str, rounds: &[Vec<Wait>]) {
         samples
     });
     bench.row(
-        Row::new(format!("{key}-wait"), format!("{what}, p99"), took.at(0.99))
-            .peer("median", took.at(0.5))
-            .peer("longest", took.overall(1.0))
-            .peer(TIMER, late.at(0.99))
+        Row::new(format!("{key}-wait"), format!("{what}: wait for the lock, p99"), held.at(0.99))
+            .peer("median", held.at(0.5))
+            .peer("with waits for a core", took.at(0.99))
             .target(Target::AtMost(MAX_WAIT)),
     );
     bench.row(
         Row::new(
             format!("{key}-hold"),
-            "the same: processor time during the longest call, which bounds the longest hold",
-            cpu.overall(1.0),
+            "the same: the longest wait for the lock, which bounds the longest hold",
+            held.overall(1.0),
         )
-        .peer("at p99.9", cpu.overall(0.999))
+        .peer("p99.9", held.overall(0.999))
+        .peer("with waits for a core", took.overall(1.0))
         .target(Target::AtMost(MAX_HOLD)),
     );
 }
