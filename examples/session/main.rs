@@ -168,7 +168,9 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
     let studio = imbolc_net::open(mode).await?;
     ending.attend(&studio);
     let mut news = News::new(Arc::clone(&studio));
-    if greet(&*studio, &requests) {
+    let resumed = requests.saved.is_some() && !news.place_is_lost();
+    greet(&*studio, resumed);
+    if resumed {
         request_missing(&*studio, &requests);
     }
 
@@ -323,9 +325,8 @@ impl Command {
     }
 }
 
-/// Prints the mode, your name and your instruments. Returns whether the session was
-/// resumed.
-fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
+/// Prints the mode, your name and your instruments.
+fn greet(studio: &dyn Dispatcher, resumed: bool) {
     let identity = studio.identity();
     let state = studio.state();
     let owned: Vec<_> =
@@ -337,7 +338,6 @@ fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
         Status::Connected { .. } => "connected".into(),
         status => status.to_string(),
     };
-    let resumed = requests.saved.is_some_and(|saved| saved.session == identity.session);
     let welcome = if resumed { "welcome back: " } else { "" };
     let session = short(identity.session);
     happens(format_args!("{welcome}{status} as {}{with} (session {session})", identity.name));
@@ -349,7 +349,6 @@ fn greet(studio: &dyn Dispatcher, requests: &JoinRequests) -> bool {
     if let ProjectNotice::Kept(name) = &state.model.projects.notice {
         happens(words::left_behind(name));
     }
-    resumed
 }
 
 /// After a resumption, requests what the resumed session does not own. A `Hello` that

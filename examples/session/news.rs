@@ -32,6 +32,8 @@ pub enum Step {
 pub struct News {
     studio: Arc<dyn Dispatcher>,
     events: Events,
+    /// The first event, which is printed after the greeting.
+    first: Option<Event>,
     seen: Arc<NetworkState>,
     session: SessionId,
     mine: BTreeSet<InstrumentId>,
@@ -48,7 +50,7 @@ impl News {
     pub fn new(studio: Arc<dyn Dispatcher>) -> Self {
         // Subscribe before taking the snapshot, so that no change between the two
         // is missed.
-        let events = studio.events();
+        let mut events = studio.events();
         let identity = studio.identity();
         Self {
             seen: studio.state(),
@@ -58,13 +60,22 @@ impl News {
             steps: VecDeque::new(),
             denied: 0,
             ended: None,
+            first: events.try_next(),
             events,
             studio,
         }
     }
 
+    /// Whether the place that was to be resumed is gone.
+    pub fn place_is_lost(&self) -> bool {
+        matches!(self.first, Some(Event::Session(SessionEvent::NewSession { .. })))
+    }
+
     /// Waits for an event, and prints it. Cancel safe.
     pub async fn next(&mut self) {
+        if let Some(first) = self.first.take() {
+            return self.print(first);
+        }
         match self.events.next().await {
             Some(event) => self.print(event),
             None => std::future::pending().await,
@@ -73,7 +84,7 @@ impl News {
 
     /// Prints the events that are queued.
     pub fn catch_up(&mut self) {
-        while let Some(event) = self.events.try_next() {
+        while let Some(event) = self.first.take().or_else(|| self.events.try_next()) {
             self.print(event);
         }
     }

@@ -106,6 +106,10 @@ impl<M: Model> Incoming<M> {
                 )
         )
     }
+
+    pub(crate) const fn is_goodbye(&self) -> bool {
+        matches!(self, Self::Message(ClientMessage::Goodbye))
+    }
 }
 
 struct Core<M: Model> {
@@ -377,7 +381,8 @@ impl<M: Model> Authority<M> {
 
     /// Handles messages that arrived together, and publishes the result once. It
     /// takes as many of `messages` as fit in one turn, so that the other
-    /// participants get theirs; call it again for the rest. Appends the refusals to
+    /// participants get theirs; call it again for the rest. A goodbye is left until the
+    /// answers to what was before it are pulled. Appends the refusals to
     /// `refused`, and returns whether the client stays.
     ///
     /// # Errors
@@ -390,6 +395,10 @@ impl<M: Model> Authority<M> {
     ) -> Result<MessageOutcome, ProtocolError> {
         self.transact(|core, now| {
             while let Some(message) = messages.pop_front() {
+                if message.is_goodbye() && core.session.has_answers(connection) {
+                    messages.push_front(message);
+                    break;
+                }
                 let outcome = match message {
                     Incoming::Message(message) => core.session.handle(now, connection, message),
                     Incoming::Unreadable { number, detail } => {
@@ -411,8 +420,12 @@ impl<M: Model> Authority<M> {
         })
     }
 
-    pub(crate) fn has_room(&self, connection: ConnectionId) -> bool {
-        self.lock().session.has_room(connection)
+    /// Whether more may be handed over before the answers are pulled; `next` has
+    /// arrived already.
+    pub(crate) fn has_room(&self, connection: ConnectionId, next: Option<&Incoming<M>>) -> bool {
+        let core = self.lock();
+        let waits = next.is_some_and(Incoming::is_goodbye) && core.session.has_answers(connection);
+        !waits && core.session.has_room(connection)
     }
 
     pub(crate) fn pull(&self, connection: ConnectionId) -> Result<Outgoing<M>, ProtocolError> {

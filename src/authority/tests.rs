@@ -1,7 +1,7 @@
 //! The authority's timers, and what it drops.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
     time::Instant,
 };
@@ -170,4 +170,30 @@ fn panic_of_a_timer_is_announced_and_timers_go_on() {
     assert_eq!(again, Some(Timestamp::from_micros(1) + MAX_RETRY));
     assert_eq!(events.try_recv(), Ok(Event::Fault("a timer failed: on purpose".into())));
     assert_eq!(authority.poll_timers(), None);
+}
+
+#[test]
+fn messages_of_one_client_end_their_turn_after_one_millisecond() {
+    // Each message takes 0.4 ms.
+    let reads = AtomicU64::new(1);
+    let clock = Clock::of(move || Timestamp::from_micros(400 * reads.fetch_add(1, Relaxed)));
+    let session = SessionConfig::default();
+    let session = Session::hosted(session, SessionId::new([7; 16]), "host", StudioState::starter());
+    let authority = Authority::<Studio>::new(session, Box::new(SilentEngine::default()), clock);
+    let connection = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap().connection;
+    let ping = |nonce| Incoming::Message(ClientMessage::Ping { nonce });
+    let mut messages = (0..10).map(ping).collect();
+    authority.handle(connection, &mut messages, &mut vec![]).unwrap();
+    assert_eq!(messages.len(), 7);
+}
+
+#[test]
+fn client_numbers_never_come_again() {
+    let session = SessionConfig::default();
+    let mut session =
+        Session::<Studio>::hosted(session, SessionId::new([7; 16]), "host", StudioState::starter());
+    session.exhaust_client_numbers();
+    let now = Timestamp::from_micros(1);
+    assert!(session.handle_hello(now, &hello(), SessionToken::new([1; 16])).is_err());
+    assert_eq!(session.state().roster.participants.len(), 1);
 }

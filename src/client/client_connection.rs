@@ -96,6 +96,8 @@ impl<C: Connector> ClientConnection<C> {
             sleep(GOODBYE_TIMEOUT).await;
         };
         let disconnect = tokio::select! {
+            // What the host has said before it closed tells more than a failed write.
+            biased;
             ended = run_reader(shared, frames, *format, config, started) => ended,
             lost = run_writer(shared, writer, format.codec, config, started) => {
                 Disconnect::Lost(lost)

@@ -6,7 +6,7 @@ use crate::model::InstrumentId;
 /// What a client asks for when it joins.
 #[derive(Debug, Default)]
 pub struct JoinOptions {
-    /// Your name. If it is taken, the host appends a number.
+    /// Your name: 1 to 64 plain characters. If it is taken, the host appends a number.
     pub name: String,
     /// The instruments that you want to own.
     pub own: Vec<InstrumentId>,

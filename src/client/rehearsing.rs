@@ -45,8 +45,8 @@ mod tests {
     use crate::{
         model::{InstrumentId, Model as _},
         protocol::{
-            ActionNumber, ClientId, NetworkState, Participant, PrivilegeLevel, Roster, Seq,
-            ServerMessage, SessionId, SessionToken, Welcome,
+            ActionNumber, ClientId, HistoryChange, NetworkState, Participant, PrivilegeLevel,
+            Refusal, Roster, Seq, ServerMessage, SessionId, SessionToken, Welcome,
         },
         studio::{
             FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, Studio, StudioState,
@@ -100,21 +100,53 @@ mod tests {
     }
 
     /// What the host sends: it contains five of the operations, rejects one, and
-    /// another participant has changed the tempo.
+    /// another participant has changed the tempo. Then it has recorded a take, and
+    /// decides all others.
     fn messages() -> Vec<ServerMessage<Studio>> {
         let before = state();
         let mut after = NetworkState { seq: Seq(9), ..before.clone() };
         Studio::reduce(&mut after.model, &cutoff(104)).unwrap();
         Arc::make_mut(&mut after.model.session).snap = None;
         let later = NetworkState { seq: Seq(12), ..after.clone() };
-        let reason = crate::protocol::Refusal::EngineOnly;
+        let last = NetworkState { seq: Seq(50), ..after.clone() };
+        let take = |number, after| {
+            let after = ActionNumber(after);
+            ServerMessage::HistoryChanged(HistoryChange { number, after, cleared: false })
+        };
+        let reason = Refusal::EngineOnly;
         vec![
             ServerMessage::ActionsApplied { through: ActionNumber(5), seq: Seq(9) },
             ServerMessage::StatePatchUpdate(before.patch_to(&after)),
             ServerMessage::ActionRejected { number: ActionNumber(6), reason },
             ServerMessage::ActionsApplied { through: ActionNumber(6), seq: Seq(9) },
             ServerMessage::FullStateSync { state: later },
+            take(1, 5),
+            take(2, 8),
+            take(2, 8),
+            ServerMessage::ActionsApplied { through: ActionNumber(30), seq: Seq(50) },
+            ServerMessage::FullStateSync { state: last },
         ]
+    }
+
+    /// Hands over `message` with a rehearsal, during which `late` is done. Returns
+    /// whether the mirror was spared the work, or there was no rehearsal.
+    fn handle(
+        mirror: &mut Mirror<Studio>,
+        message: ServerMessage<Studio>,
+        late: impl FnOnce(&mut Mirror<Studio>),
+    ) -> bool {
+        let mut rehearsal = mirror.rehearse(&message).and_then(|begun| begun.confirm(&message));
+        late(mirror);
+        while let Some(rehearsal) = &mut rehearsal {
+            while rehearsal.replay_next() {}
+            if !mirror.extend_rehearsal(rehearsal) {
+                break;
+            }
+        }
+        let is_rehearsed = rehearsal.is_some();
+        mirror.put_rehearsal(rehearsal);
+        mirror.handle(message);
+        mirror.take_rehearsal().is_some_and(|spent| spent.is_spent()) == is_rehearsed
     }
 
     #[test]
@@ -122,28 +154,14 @@ mod tests {
         for late in [0, 3, 40] {
             let (mut rehearsed, mut plain) = (mirror(30), mirror(30));
             for message in messages() {
-                let mut rehearsal =
-                    rehearsed.rehearse(&message).and_then(|rehearsal| rehearsal.confirm(&message));
-                for n in 0..late {
-                    let now = Timestamp::from_micros(100_000_000);
-                    rehearsed.dispatch(now, cutoff(500 + n)).unwrap();
-                    plain.dispatch(now, cutoff(500 + n)).unwrap();
-                }
-                while let Some(rehearsal) = &mut rehearsal {
-                    while rehearsal.replay_next() {}
-                    if !rehearsed.extend_rehearsal(rehearsal) {
-                        break;
+                let late = |mirror: &mut Mirror<Studio>| {
+                    for n in 0..late {
+                        let now = Timestamp::from_micros(100_000_000);
+                        mirror.dispatch(now, cutoff(500 + n)).unwrap();
                     }
-                }
-                let is_rehearsed = rehearsal.is_some();
-                rehearsed.put_rehearsal(rehearsal);
-                rehearsed.handle(message.clone());
-                let spent = rehearsed.take_rehearsal();
-                assert_eq!(
-                    spent.is_some_and(|spent| spent.is_spent()),
-                    is_rehearsed,
-                    "{message:?}"
-                );
+                };
+                assert!(handle(&mut rehearsed, message.clone(), late), "{message:?}");
+                late(&mut plain);
                 plain.handle(message);
                 assert_eq!(rehearsed.predicted(), plain.predicted());
                 assert_eq!(rehearsed.confirmed(), plain.confirmed());
@@ -156,5 +174,77 @@ mod tests {
                 assert_eq!(rehearsed.predicted(), plain.predicted());
             }
         }
+    }
+
+    fn cutoff_of(mirror: &Mirror<Studio>) -> f32 {
+        mirror.predicted().model.instruments.get(BASS).unwrap().filter.cutoff.get()
+    }
+
+    /// The host has rejected the second action and found nothing left to undo of the
+    /// first, so that its state is the one that the mirror has already.
+    #[test]
+    fn rejected_action_is_not_in_the_confirmed_history() {
+        for is_recorded in [false, true] {
+            let mut mirror = mirror(1);
+            let first = state();
+            let mut second = NetworkState { seq: Seq(2), ..first.clone() };
+            Studio::reduce(&mut second.model, &cutoff(100)).unwrap();
+            let mut third = NetworkState { seq: Seq(3), ..second.clone() };
+            Studio::reduce(&mut third.model, &cutoff(555)).unwrap();
+            mirror.handle(ServerMessage::ActionsApplied { through: ActionNumber(1), seq: Seq(2) });
+            mirror.handle(ServerMessage::StatePatchUpdate(first.patch_to(&second)));
+            mirror.handle(ServerMessage::StatePatchUpdate(second.patch_to(&third)));
+            mirror.undo().unwrap();
+            mirror.dispatch(Timestamp::from_micros(9_000_000), cutoff(700)).unwrap();
+            let mut last = ActionNumber(3);
+            if is_recorded {
+                // A take was recorded after the rejected action.
+                let take = HistoryChange { number: 1, after: last, cleared: false };
+                mirror.handle(ServerMessage::HistoryChanged(take));
+            } else {
+                mirror.undo().unwrap();
+                mirror.redo().unwrap();
+                last = ActionNumber(5);
+            }
+            let reason = Refusal::EngineOnly;
+            mirror.handle(ServerMessage::ActionRejected { number: ActionNumber(3), reason });
+            let applied = ServerMessage::ActionsApplied { through: last, seq: Seq(3) };
+            assert!(handle(&mut mirror, applied, |_| {}));
+            assert_eq!(mirror.unanswered(), 0);
+            assert_eq!(cutoff_of(&mirror), 555.0);
+            // Only the host knows the take.
+            mirror.undo().unwrap();
+            assert_eq!(cutoff_of(&mirror), 555.0);
+            mirror.redo().unwrap();
+            assert_eq!(cutoff_of(&mirror), 555.0);
+        }
+    }
+
+    #[test]
+    fn rehearsal_extends_past_actions_that_it_confirms() {
+        let mut mirror = mirror(3);
+        let applied = ServerMessage::ActionsApplied { through: ActionNumber(3), seq: Seq(1) };
+        let late = |mirror: &mut Mirror<Studio>| {
+            for n in 0..40 {
+                let now = Timestamp::from_micros(100_000_000);
+                mirror.dispatch(now, cutoff(500 + n)).unwrap();
+            }
+        };
+        assert!(handle(&mut mirror, applied, late));
+        assert_eq!(cutoff_of(&mirror), 539.0);
+    }
+
+    #[test]
+    fn redo_is_not_predicted_after_undo_of_an_unknown_step() {
+        let mut start = mirror(0);
+        let before = cutoff_of(&start);
+        start.dispatch(Timestamp::ZERO, cutoff(100)).unwrap();
+        // The host may know of a step before this one, e.g. of before a restart.
+        start.undo().unwrap();
+        start.undo().unwrap();
+        start.redo().unwrap();
+        assert_eq!(cutoff_of(&start), before, "that step, of which only the host knows");
+        start.redo().unwrap();
+        assert_eq!(cutoff_of(&start), 100.0);
     }
 }

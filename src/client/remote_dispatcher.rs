@@ -28,6 +28,7 @@ use crate::{
     sync::{
         PlaceLoss, SessionEvent,
         mirror::{Mirror, MirrorOutput},
+        session::checked_name,
     },
     transport::{Connector, TcpConnector},
     util::time::Timestamp,
@@ -48,13 +49,14 @@ impl RemoteDispatcher {
     /// Joins the studio session at `address`, which has the form `host:port`.
     ///
     /// # Errors
-    /// If an option makes no sense, the host cannot be reached, or it rejects the
-    /// handshake.
+    /// If an option makes no sense, the name is not valid, the host cannot be reached,
+    /// or it rejects the handshake.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
     pub async fn connect(address: &str, options: JoinOptions) -> Result<Self, OpenError> {
         options.config.check()?;
+        checked_name(&options.name).map_err(OpenError::Name)?;
         let connector = TcpConnector { address: address.into() };
         Self::join(connector, options)
             .await
@@ -68,8 +70,8 @@ impl<M: Model> RemoteDispatcher<M> {
     /// [`SessionEvent::NewSession`].
     ///
     /// # Errors
-    /// If an option makes no sense, the host cannot be reached, or it rejects the
-    /// handshake.
+    /// If an option makes no sense, the name is not valid, the host cannot be reached,
+    /// or it rejects the handshake.
     ///
     /// # Panics
     /// If it is not called within a tokio runtime.
@@ -78,6 +80,7 @@ impl<M: Model> RemoteDispatcher<M> {
         options: JoinOptions,
     ) -> Result<Self, ConnectionError> {
         options.config.check()?;
+        checked_name(&options.name).map_err(ConnectionError::Host)?;
         let mut reconnector = Reconnector::new(connector, options);
         let (handshake, lost_place) = reconnector.first_handshake::<M>().await?;
         let clock = Clock::runtime();

@@ -240,11 +240,14 @@ impl<M: Model> Shared<M> {
         self.tell(Event::Status(status));
     }
 
-    /// Closes the dispatcher, and answers the commits that are not decided.
+    /// Closes the dispatcher, and answers the commits that wait. The host has sent its
+    /// refusals before it answers the goodbye, so it has applied the others by then.
     pub(super) fn close(&self, reason: &CloseReason) {
         self.set_status(Status::Closed { reason: reason.clone() });
+        let applied = self.has_left.load(Relaxed);
         for (_, commit) in self.lock().waiting.drain() {
-            let _ = commit.send(Err(DispatchError::Closed(reason.clone())));
+            let closed = DispatchError::Closed(reason.clone());
+            let _ = commit.send(if applied { Ok(()) } else { Err(closed) });
         }
     }
 }

@@ -100,8 +100,12 @@ pub fn list_in(state: &mut StudioState, directory: &Path) -> io::Result<()> {
     let projects = Arc::make_mut(&mut state.projects);
     (projects.known, projects.recovered) = (store.list()?, store.list_recovered()?);
     let left_behind = directory.join("recovery").join(LEFT_BEHIND);
-    if let Ok(name) = fs::read_to_string(&left_behind) {
-        fs::remove_file(&left_behind)?;
+    // To read a FIFO would wait for a writer.
+    if left_behind.is_file()
+        && let Ok(name) = fs::read_to_string(&left_behind)
+    {
+        // If it cannot be deleted, the next start says so again.
+        let _ = fs::remove_file(&left_behind);
         let name = ProjectName::new(&name).ok().filter(|name| projects.recovered.contains(name));
         projects.notice = name.map_or(ProjectNotice::Nothing, ProjectNotice::Kept);
     }

@@ -14,9 +14,12 @@ use std::{
 };
 
 use super::{project_lock::ProjectLock, store::Store};
-use crate::studio::{
-    ProjectAction, ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, Shelf, StudioState,
-    UnsavedMark,
+use crate::{
+    studio::{
+        ProjectAction, ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, Shelf,
+        StudioState, UnsavedMark,
+    },
+    util::panics::catch_panic,
 };
 
 /// The thread's other end. If it is dropped, the thread ends after the tasks that it has;
@@ -41,7 +44,7 @@ impl ProjectWorker {
         let (done, reports) = channel();
         let work = move || {
             for job in job_queue {
-                let outcome = files.perform(&job).unwrap_or_else(ProjectOutcome::Failed);
+                let outcome = outcome_of(|| files.perform(&job));
                 // The engine may be dropped already.
                 let _ = done.send(ProjectReport { task: job.task, outcome });
             }
@@ -67,6 +70,12 @@ impl ProjectWorker {
             }
         }
     }
+}
+
+/// The outcome of a task. One that panics has failed, and the next one is performed.
+fn outcome_of(perform: impl FnOnce() -> Result<ProjectOutcome, ProjectFailure>) -> ProjectOutcome {
+    let failed = |detail| Err(ProjectFailure::Disk { detail });
+    catch_panic(perform).unwrap_or_else(failed).unwrap_or_else(ProjectOutcome::Failed)
 }
 
 /// The directory, and the lock of the open project.
@@ -105,15 +114,16 @@ impl Files {
             }
         }
         if let Some(name) = saved {
-            self.hold(name)?;
+            // If it cannot be saved, the session keeps its project, and the lock of that.
+            let lock = self.lock(name)?;
             self.store.save(name, &job.state)?;
+            self.held = lock.map(|lock| (name.clone(), lock)).or_else(|| self.held.take());
         }
         if loaded.is_some() {
             keep(&self.store, &job.state)?;
-            match open {
-                // Another session may hold it: that is told when this one saves over it.
-                Some(name) => drop(self.hold(name)),
-                None => self.held = None,
+            // Another session may hold it: that is told when this one saves over it.
+            if open.is_none_or(|name| self.hold(name).is_err()) {
+                self.held = None;
             }
         }
         let written = saved.map(|_| &job.state).or(match job.task {
@@ -133,17 +143,23 @@ impl Files {
         })
     }
 
-    /// Takes the lock of `name` in place of the one that is held.
+    /// Takes the lock of `name` in place of the one that is held, which stays if that fails.
     fn hold(&mut self, name: &ProjectName) -> Result<(), ProjectFailure> {
-        if self.held.as_ref().is_some_and(|(held, _)| held == name) {
-            return Ok(());
+        if let Some(lock) = self.lock(name)? {
+            self.held = Some((name.clone(), lock));
         }
-        self.held = None;
+        Ok(())
+    }
+
+    /// Takes the lock of `name`; `None` if it is held already.
+    fn lock(&self, name: &ProjectName) -> Result<Option<ProjectLock>, ProjectFailure> {
+        if self.held.as_ref().is_some_and(|(held, _)| held == name) {
+            return Ok(None);
+        }
         let lock = ProjectLock::acquire(&self.store.lock_file(name)?)?;
-        self.held = Some((name.clone(), lock));
         // What cannot be deleted does no harm.
         let _ = self.store.remove_remains(name);
-        Ok(())
+        Ok(Some(lock))
     }
 }
 
@@ -157,4 +173,16 @@ pub(super) fn keep(
     }
     let project = state.projects.current.as_ref().map(ProjectName::as_str);
     store.recovery()?.keep(project.unwrap_or(state.session.name.as_str()), state).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_that_panics_has_failed() {
+        let outcome = outcome_of(|| panic!("on purpose"));
+        let failure = ProjectFailure::Disk { detail: "on purpose".into() };
+        assert_eq!(outcome, ProjectOutcome::Failed(failure));
+    }
 }

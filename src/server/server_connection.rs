@@ -194,7 +194,7 @@ impl<M: Model> Connection<'_, M> {
         let receiving = async {
             // Backpressure: stop reading from a client that does not drain its
             // answers.
-            while self.inner.authority.has_room(self.id) {
+            while self.inner.authority.has_room(self.id, inbox.decoded.front()) {
                 let arrived = self.arrival(inbox).await;
                 match arrived.and_then(|()| self.hand_over(inbox)) {
                     // A client that never pauses must not occupy the thread.
@@ -296,7 +296,10 @@ impl<M: Model> Connection<'_, M> {
         let broadcast = &self.inner.broadcast;
         broadcast.frame(self.format, update).or_else(|error| match update {
             Update::Patch { to, .. } => {
-                warn!(%error, client = %self.id.client, "a full state replaces a patch");
+                if let Some(left_out) = self.inner.may_log(&self.inner.logs.connections) {
+                    let client = self.id.client;
+                    warn!(%error, %client, left_out, "a full state replaces a patch");
+                }
                 broadcast.frame(self.format, &Update::Full(Arc::clone(to)))
             }
             Update::Full(_) => Err(error),

@@ -250,9 +250,9 @@ impl Model for Studio {
     }
 
     fn check_limits(state: &StudioState) -> Result<(), Invalid> {
-        state.piano_roll.check()?;
+        state.piano_roll.check_all()?;
         state.arrangement.check()?;
-        state.automation.check()?;
+        state.automation.check_all()?;
         state.drums.check()
     }
 

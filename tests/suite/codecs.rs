@@ -153,7 +153,8 @@ async fn client_offers_the_configured_codec_only() {
 #[tokio::test(start_paused = true)]
 async fn frame_that_expands_over_the_limit_ends_connection() {
     let (mut listener, connector) = in_memory();
-    let joining = tokio::spawn(RemoteDispatcher::<Studio>::join(connector, JoinOptions::default()));
+    let options = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
+    let joining = tokio::spawn(RemoteDispatcher::<Studio>::join(connector, options));
     let (_reader, mut writer, _) = listener.accept().await.unwrap();
     let mut bomb = vec![0, 0, 0, 9, COMPRESSED];
     bomb.extend_from_slice(&u32::MAX.to_be_bytes());

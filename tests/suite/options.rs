@@ -185,6 +185,17 @@ async fn open_refuses_senseless_options() {
 }
 
 #[tokio::test]
+async fn senseless_name_is_refused_before_connecting() {
+    for name in ["", "  ", "a\nb", &"x".repeat(65)] {
+        let options = JoinOptions { name: name.into(), ..JoinOptions::default() };
+        // Nobody listens there.
+        let mode = Mode::Remote { address: "127.0.0.1:1".into(), options };
+        let opened = imbolc_net::open(mode).await.map(drop);
+        assert!(matches!(opened, Err(OpenError::Name(_))), "{name:?}: {opened:?}");
+    }
+}
+
+#[tokio::test]
 async fn serve_with_and_join_refuse_senseless_options() {
     let (listener, connector) = in_memory();
     let setup = |config| Setup::<Studio> {

@@ -379,6 +379,25 @@ fn killed_client_resumes_with_its_instruments() {
     ben.hears("ana: 1 Bass: filter cutoff 700 Hz");
 }
 
+#[test]
+fn guest_whose_place_is_gone_is_not_welcomed_back() {
+    let state = StateDir::new("gone");
+    let (_host, address) = Session::host("127.0.0.1:0");
+    Session::join("ana", &address, "1", &state).kill();
+    // The host does not know this token, as after the resume window.
+    let files = std::fs::read_dir(&state.0).unwrap().map(|file| file.unwrap().path());
+    let path = files.into_iter().find(|path| path.extension() == Some("json".as_ref())).unwrap();
+    let mut saved: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    saved["token"] = "07".repeat(16).into();
+    std::fs::write(&path, saved.to_string()).unwrap();
+
+    let mut ana = Session::join("ana", &address, "2", &state);
+    ana.hears("as a new participant: your place has expired");
+    let back = ana.printed.iter().find(|line| line.contains("welcome back"));
+    assert_eq!(back, None, "{}", ana.printed.join("\n"));
+}
+
 /// `IMBOLC_PAUSE` sets the seconds of the pause, `IMBOLC_PAUSES` the number of runs.
 #[cfg(unix)]
 #[test]

@@ -77,6 +77,15 @@ impl Raw {
         self.writer.write_all(&frame).await.unwrap();
     }
 
+    /// Sends all of them at once.
+    async fn send_all(&mut self, messages: &[ClientMessage]) {
+        let mut frames = Vec::new();
+        for message in messages {
+            framing::encode(Codec::Json, message, &mut frames).unwrap();
+        }
+        self.writer.write_all(&frames).await.unwrap();
+    }
+
     /// The next message; `None` when the connection has ended.
     async fn receive(&mut self) -> Option<ServerMessage> {
         let payload = self.receive_payload().await?;

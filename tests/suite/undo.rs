@@ -1,6 +1,7 @@
 //! Undo reverts a participant's own last step only, on the authority and a mirror.
 
 mod continuation;
+mod limits;
 mod memory;
 mod rights;
 mod takes;

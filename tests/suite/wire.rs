@@ -137,6 +137,19 @@ fn server_variant(message: &ServerMessage) -> usize {
     }
 }
 
+fn refusal_variant(refusal: &Refusal) -> usize {
+    match refusal {
+        Refusal::NotOwner { .. } => 0,
+        Refusal::NotPrivileged { .. } => 1,
+        Refusal::EngineOnly => 2,
+        Refusal::Invalid(_) => 3,
+        Refusal::Malformed { .. } => 4,
+        Refusal::InBatch { .. } => 5,
+        Refusal::Panicked { .. } => 6,
+        other => panic!("a new variant needs an index: {other:?}"),
+    }
+}
+
 fn client_samples() -> Vec<(&'static str, ClientMessage)> {
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
@@ -269,6 +282,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ("ActionRejected-engine", rejected(Refusal::EngineOnly)),
         ("ActionRejected-invalid", rejected(Refusal::Invalid(Invalid::exists("instrument", 1)))),
         ("ActionRejected-malformed", rejected(Refusal::Malformed { detail: "why".into() })),
+        ("ActionRejected-panicked", rejected(Refusal::Panicked { detail: "why".into() })),
         (
             "ActionRejected-batch",
             rejected(Refusal::InBatch { index: 1, count: 2, reason: Box::new(not_owner()) }),
@@ -374,6 +388,15 @@ fn server_messages_are_pinned() {
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
     seen.dedup();
     assert_eq!(seen, (0..20).collect::<Vec<_>>(), "a variant has no sample");
+    let mut refusals: Vec<_> = samples
+        .iter()
+        .filter_map(|(_, message)| match message {
+            ServerMessage::ActionRejected { reason, .. } => Some(refusal_variant(reason)),
+            _ => None,
+        })
+        .collect();
+    refusals.sort_unstable();
+    assert_eq!(refusals, (0..7).collect::<Vec<_>>(), "a refusal has no sample");
 }
 
 #[test]

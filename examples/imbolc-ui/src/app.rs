@@ -217,10 +217,12 @@ impl App {
             Some(Layer::Keyboard) => self.play_note(key),
             _ => match (question, key.code) {
                 (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
+                (Some(_), KeyCode::Char('n')) => self.mark_changed(),
                 (question, _) => match self.translate(key) {
                     Some(open @ Intent::OpenPalette(_)) => {
-                        // The same command may be entered again.
-                        self.question = question;
+                        // The same command may be entered again, but a key that begins another
+                        // one answers no.
+                        self.question = question.filter(|_| key.code == KeyCode::Char(':'));
                         self.perform(open);
                     }
                     Some(intent) => self.request(intent, question),

@@ -196,6 +196,7 @@ impl Arrangement {
     /// Checks the limits on clips, notes and placements. It visits every clip,
     /// so call it only after an action that adds something.
     pub(super) fn check(&self) -> Result<(), Invalid> {
+        self.parts().try_for_each(|(_, part)| part.check())?;
         let clips = || self.parts().flat_map(|(_, part)| part.clips());
         if clips().count() > MAX_CLIPS_IN_ALL {
             return Err(Invalid::full("clips in total", bounded::count(MAX_CLIPS_IN_ALL)));

@@ -144,6 +144,12 @@ impl Part {
         }
     }
 
+    /// Checks the limits of an instrument.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        bounded::at_most(self.clips.len(), MAX_CLIPS, "clips of an instrument")?;
+        bounded::at_most(self.placements.len(), MAX_PLACEMENTS, "placements of an instrument")
+    }
+
     fn add(&mut self, id: ClipId, clip: Clip) -> Result<(), Invalid> {
         if self.clips.contains_key(&id) {
             return Err(Invalid::exists("clip", id));

@@ -191,10 +191,11 @@ impl Points {
             .collect();
         bounded::at_most(pasted.len(), MAX_PASTED, "points to paste")?;
         self.0.apply_sorted(pasted);
-        if self.len() > MAX_POINTS {
-            return Err(Invalid::full("points of a lane", bounded::count(MAX_POINTS)));
-        }
-        Ok(())
+        self.check()
+    }
+
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        bounded::at_most(self.len(), MAX_POINTS, "points of a lane")
     }
 
     /// Replaces the points in a region of equal length from `to` by those in

@@ -280,8 +280,13 @@ impl Automation {
         Ok(())
     }
 
-    /// Checks the limits on lanes and points.
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    /// Checks the limits on lanes and points, also those of each lane.
+    pub(super) fn check_all(&self) -> Result<(), Invalid> {
+        self.lanes.values().try_for_each(|lane| lane.points.check())?;
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
         bounded::at_most(self.lanes.len(), MAX_LANES, "lanes")?;
         bounded::at_most(self.points, MAX_POINTS_IN_ALL, "points in total")
     }

@@ -175,8 +175,13 @@ impl PianoRoll {
         self.tracks.get(&id).map(Arc::clone)
     }
 
-    /// Checks the limit on notes.
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    /// Checks the limits on notes, also that of each track.
+    pub(super) fn check_all(&self) -> Result<(), Invalid> {
+        self.tracks.values().try_for_each(|track| track.notes.check())?;
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Invalid> {
         bounded::at_most(self.notes, MAX_NOTES_IN_ALL, "notes in total")
     }
 

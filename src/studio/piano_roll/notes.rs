@@ -204,7 +204,7 @@ impl Notes {
         delta.map(old.map(|notes| &notes.0), new.map(|notes| &notes.0));
     }
 
-    fn check(&self) -> Result<(), Invalid> {
+    pub(super) fn check(&self) -> Result<(), Invalid> {
         if self.len() > MAX_NOTES {
             return Err(Invalid::full("notes in a track", bounded::count(MAX_NOTES)));
         }

@@ -31,7 +31,7 @@ use confirmation::Confirmation;
 use mirror_output::Outputs;
 use op::Op;
 use outbox::Outbox;
-use prediction::{PendingOp, Prediction};
+use prediction::{PendingOp, Prediction, place_history};
 pub(crate) use rehearsal::Rehearsal;
 
 use crate::{
@@ -312,8 +312,9 @@ impl<M: Model> Mirror<M> {
                 self.handle_undone(number, UndoReport { step, changed, kept });
             }
             ServerMessage::HistoryChanged(change) => {
-                self.handle_history(change);
-                self.rebase();
+                if self.handle_history(change) {
+                    self.rebase();
+                }
             }
             ServerMessage::NotRecorded { what, reason } => {
                 self.outputs.events.push_back(SessionEvent::NotRecorded { what, reason });
@@ -382,9 +383,14 @@ impl<M: Model> Mirror<M> {
         for Rejection { number, reason } in rejected {
             self.handle_rejection(number, reason);
         }
+        let is_confirmed = seq <= self.confirmation.state.seq;
+        if some_were_rejected && is_confirmed && self.prediction.is_pending(through) {
+            // The histories that are confirmed below must not contain what was rejected.
+            self.rebase();
+        }
         let settled = &mut self.outputs.settled;
         self.prediction.accept(through, seq, |number, result| settled.push_back((number, result)));
-        if some_were_rejected || seq <= self.confirmation.state.seq {
+        if some_were_rejected || is_confirmed {
             self.rebase();
         }
     }
@@ -392,7 +398,7 @@ impl<M: Model> Mirror<M> {
     fn handle_rejection(&mut self, number: ActionNumber, reason: Refusal) {
         if let Some(PendingOp { op, history, .. }) = self.prediction.remove(number) {
             for change in history {
-                self.prediction.place_history(&mut self.confirmation, change);
+                self.place_history(change);
             }
             self.outputs.settled.push_back((number, Err(reason.clone())));
             self.outputs.events.push_back(match op.refused_action(&reason) {
@@ -409,11 +415,18 @@ impl<M: Model> Mirror<M> {
         self.outputs.events.push_back(event);
     }
 
-    fn handle_history(&mut self, change: HistoryChange) {
-        if change.number > self.confirmation.history {
+    /// Returns whether the change is a new one. Then the caller rebases.
+    fn handle_history(&mut self, change: HistoryChange) -> bool {
+        let is_new = change.number > self.confirmation.history;
+        if is_new {
             self.confirmation.history = change.number;
-            self.prediction.place_history(&mut self.confirmation, change);
+            self.place_history(change);
         }
+        is_new
+    }
+
+    fn place_history(&mut self, change: HistoryChange) {
+        place_history(&mut self.prediction.pending, &mut self.confirmation.log, change);
     }
 
     fn start_resync(&mut self, resync: Resync) {
@@ -474,9 +487,14 @@ impl<M: Model> Mirror<M> {
         for Rejection { number, reason } in back.rejected {
             self.prediction.reject(number, reason);
         }
-        back.history.into_iter().for_each(|change| self.handle_history(change));
+        let mut has_changed = false;
+        for change in back.history {
+            has_changed |= self.handle_history(change);
+        }
+        if has_changed {
+            self.rebase();
+        }
         self.handle_applied(back.last_action, back.seq);
-        self.rebase();
     }
 
     /// The client has joined as a new participant. The actions that were not

@@ -74,9 +74,7 @@ impl<M: Model> Op<M> {
                 log.record_batch(*at, (actions, rights), state, &after);
                 Ok(after)
             }
-            Self::Undo(direction) => {
-                Ok(Arc::new(log.apply_undo(*direction, state, me, false)?.state))
-            }
+            Self::Undo(direction) => Ok(Arc::new(log.predict_undo(*direction, state, me)?.state)),
         }
     }
 

@@ -89,6 +89,11 @@ impl<M: Model> Prediction<M> {
         self.pending.get(at)
     }
 
+    /// Whether an operation up to `through` is pending.
+    pub(super) fn is_pending(&self, through: ActionNumber) -> bool {
+        self.pending.front().is_some_and(|first| first.number <= through)
+    }
+
     /// The first operation after `number`.
     pub(super) fn after(&self, number: ActionNumber) -> Option<&PendingOp<M>> {
         self.pending.get(self.pending.partition_point(|pending| pending.number <= number))
@@ -107,20 +112,6 @@ impl<M: Model> Prediction<M> {
     pub(super) fn remove(&mut self, number: ActionNumber) -> Option<PendingOp<M>> {
         let at = self.pending.binary_search_by_key(&number, |pending| pending.number).ok()?;
         self.pending.remove(at)
-    }
-
-    /// Puts a change of the history after the operations that were decided before it.
-    /// The caller rebases.
-    pub(super) fn place_history(
-        &mut self,
-        confirmation: &mut Confirmation<M>,
-        change: HistoryChange,
-    ) {
-        let decided = self.pending.partition_point(|pending| pending.number <= change.after);
-        match decided.checked_sub(1).and_then(|last| self.pending.get_mut(last)) {
-            Some(last) => last.history.push(change),
-            None => confirmation.log.follow(change),
-        }
     }
 
     /// The authority has decided the operations up to `through`; the snapshot
@@ -158,5 +149,19 @@ impl<M: Model> Prediction<M> {
         for pending in self.pending.range_mut(first..) {
             pending.replay(&mut self.state, &mut log, me);
         }
+    }
+}
+
+/// Puts a change of the history after the operations that were decided before it.
+/// `log` is the history before all of `pending`. The caller predicts these again.
+pub(super) fn place_history<M: Model>(
+    pending: &mut VecDeque<PendingOp<M>>,
+    log: &mut UndoLog<M>,
+    change: HistoryChange,
+) {
+    let decided = pending.partition_point(|pending| pending.number <= change.after);
+    match decided.checked_sub(1).and_then(|last| pending.get_mut(last)) {
+        Some(last) => last.history.push(change),
+        None => log.follow(change),
     }
 }

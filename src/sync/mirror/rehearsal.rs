@@ -10,7 +10,7 @@ use std::{collections::VecDeque, sync::Arc};
 use super::{
     Mirror,
     confirmation::Confirmation,
-    prediction::{PendingOp, Prediction},
+    prediction::{PendingOp, Prediction, place_history},
 };
 use crate::{
     model::Model,
@@ -27,6 +27,8 @@ pub(crate) struct Rehearsal<M: Model> {
     me: ClientId,
     confirmed: Arc<NetworkState<M>>,
     rejected: Vec<ActionNumber>,
+    /// The last operation that it has taken over.
+    last: ActionNumber,
     /// The operations that `confirmed` does not contain, in order.
     pending: VecDeque<PendingOp<M>>,
     /// How many of them are predicted again.
@@ -54,6 +56,7 @@ impl<M: Model> Mirror<M> {
             ServerMessage::ActionsApplied { seq, .. } => {
                 !prediction.rejected.is_empty() || *seq <= have
             }
+            ServerMessage::HistoryChanged(change) => change.number > confirmation.history,
             _ => false,
         };
         // What the authority has added to the history after a rejected operation goes
@@ -66,6 +69,7 @@ impl<M: Model> Mirror<M> {
             me: self.me.client,
             confirmed: Arc::clone(&confirmation.state),
             rejected: prediction.rejected.iter().map(|rejection| rejection.number).collect(),
+            last: prediction.last,
             pending: prediction.pending.clone(),
             replayed: 0,
             spent: false,
@@ -78,13 +82,14 @@ impl<M: Model> Mirror<M> {
     /// Takes over the operations that were dispatched since, if they are many.
     /// Returns whether there are any to be replayed.
     pub(crate) fn extend_rehearsal(&self, rehearsal: &mut Rehearsal<M>) -> bool {
-        let last = rehearsal.pending.back().map_or(self.prediction.decided, |last| last.number);
+        let last = rehearsal.last;
         let known = self.prediction.pending.partition_point(|pending| pending.number <= last);
         let late = self.prediction.pending.range(known..);
         if late.len() <= MAX_LATE {
             return false;
         }
         rehearsal.pending.extend(late.cloned());
+        rehearsal.last = self.prediction.last;
         true
     }
 
@@ -104,22 +109,32 @@ impl<M: Model> Rehearsal<M> {
     /// Applies `message`, the one that the rehearsal was begun for. `None` if it
     /// turns out to be of no use.
     pub(crate) fn confirm(mut self, message: &ServerMessage<M>) -> Option<Self> {
+        let mut some_were_rejected = false;
         match message {
             ServerMessage::StatePatchUpdate(patch) => {
                 self.confirmed = Arc::new(self.confirmed.patched(patch).ok()?);
             }
             ServerMessage::FullStateSync { state } => self.confirmed = Arc::new(state.clone()),
             ServerMessage::ActionsApplied { through, seq } => {
-                let rejected = std::mem::take(&mut self.rejected);
+                let mut rejected = std::mem::take(&mut self.rejected);
+                rejected.retain(|number| number <= through);
+                some_were_rejected = !rejected.is_empty();
                 self.pending.retain(|pending| !rejected.contains(&pending.number));
                 for pending in self.pending.iter_mut().filter(|pending| pending.number <= *through)
                 {
                     pending.contained_in.get_or_insert(*seq);
                 }
             }
+            ServerMessage::HistoryChanged(change) => {
+                place_history(&mut self.pending, &mut self.log, *change);
+            }
             _ => return None,
         }
         let have = self.confirmed.seq;
+        if some_were_rejected && self.pending.front().is_some_and(|first| first.is_in(have)) {
+            // Its history contains what was rejected: the mirror makes it again.
+            return None;
+        }
         while let Some(pending) = self.pending.pop_front_if(|pending| pending.is_in(have)) {
             self.log = pending.log;
             let at = pending.op.dispatched_at().unwrap_or_default();
@@ -160,9 +175,7 @@ impl<M: Model> Rehearsal<M> {
         if !fits {
             return false;
         }
-        if contained > 0 {
-            confirmation.log = self.confirmed_log.clone();
-        }
+        confirmation.log = self.confirmed_log.clone();
         let late = prediction.pending.split_off(contained + self.replayed);
         let known = prediction.pending.range(contained..);
         for (new, old) in self.pending.iter_mut().zip(known) {

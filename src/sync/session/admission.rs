@@ -13,7 +13,7 @@ use crate::{
     },
     sync::session::{
         Session, SessionConfig,
-        member::{ConnectionId, Link, LinkState, Member, Tokens},
+        member::{CATCH_UP, ConnectionId, Link, LinkState, Member, Tokens},
     },
     util::{
         text::{is_plain, normalised},
@@ -94,7 +94,8 @@ impl<M: Model> Session<M> {
         }
         let name = self.unique_name(&checked_name(&hello.name)?);
         let client = ClientId(self.next_client);
-        self.next_client += 1;
+        // A number that came again, e.g. that of the host, would be another's.
+        self.next_client = client.0.checked_add(1).ok_or(ProtocolError::SessionFull { limit })?;
         self.edit_roster(|roster| {
             let participant = Participant::new(&name);
             roster.participants.insert(client, participant);
@@ -117,6 +118,7 @@ impl<M: Model> Session<M> {
                 rejections: VecDeque::new(),
                 history: VecDeque::new(),
                 has_token: false,
+                catch_up: CATCH_UP,
                 link_state: LinkState::Connected(Box::new(link)),
             },
         );
@@ -160,12 +162,15 @@ impl<M: Model> Session<M> {
         self.set_presence(client, Presence::Here);
         let connection = self.next_connection(client);
         let base = resume.seq.and_then(|seq| self.bases.find(seq)).cloned();
-        let mut link = self.new_link(now, hello, base, resume.seq.unwrap_or_default());
+        // The client cannot have a state that never was.
+        let newest = resume.seq.filter(|seq| *seq <= self.state.seq).unwrap_or_default();
+        let mut link = self.new_link(now, hello, base, newest);
         let mut last_action = ActionNumber::default();
         let mut rejected = Vec::new();
         let mut history = Vec::new();
         if let Some(member) = self.members.get_mut(&client) {
             member.has_token = true;
+            member.catch_up = CATCH_UP;
             member.connection = connection;
             member.attempt = member.attempt.max(hello.attempt);
             member.tokens.renew(resume.token, token);

@@ -11,7 +11,7 @@ use crate::{
         UndoReport,
         session::{
             Session, admission,
-            member::{ConnectionId, Member},
+            member::{CATCH_UP, ConnectionId, Member},
             ownership::OwnershipAnswer,
         },
         undo::Direction,
@@ -122,6 +122,14 @@ impl<M: Model> Session<M> {
             .is_none_or(|link| link.answer_items < self.config.max_answers)
     }
 
+    /// Whether answers wait for this connection. A goodbye drops them, so pull before it
+    /// is handled.
+    #[must_use]
+    pub fn has_answers(&self, connection: ConnectionId) -> bool {
+        let link = self.members.get(&connection.client).and_then(Member::link);
+        self.check(connection).is_ok() && link.is_some_and(|link| !link.answers.is_empty())
+    }
+
     /// Something arrived on a connection, even if it is only a part of a message or
     /// is not handled yet. So a client that is heard is not suspended because its
     /// messages wait for others. [`handle`](Self::handle) does this, too.
@@ -134,6 +142,7 @@ impl<M: Model> Session<M> {
         self.check(connection)?;
         if let Some(member) = self.members.get_mut(&connection.client) {
             member.has_token = true;
+            member.catch_up = CATCH_UP;
             if let Some(link) = member.link_mut() {
                 // Its deadline moves back, so the session's stays a lower bound.
                 link.heard = link.heard.max(now);

@@ -12,6 +12,10 @@ use crate::{
     util::time::Timestamp,
 };
 
+/// How long the host has to read what arrived while it was stopped. 5 s: it may be
+/// the backlog of every client, and the client's next attempt.
+pub(super) const CATCH_UP: Duration = Duration::from_secs(5);
+
 /// A client, connected or suspended.
 pub(super) struct Member<M: Model> {
     /// Its newest connection.
@@ -29,6 +33,9 @@ pub(super) struct Member<M: Model> {
     /// The latest changes of its undo history that it did not cause, in case they are
     /// lost with the connection.
     pub(super) history: VecDeque<HistoryChange>,
+    /// How long the host may catch up with this client after its next pause:
+    /// [`CATCH_UP`], once in a silence or an absence.
+    pub(super) catch_up: Duration,
     pub(super) link_state: LinkState<M>,
 }
 

@@ -187,6 +187,11 @@ impl<M: Model> Session<M> {
         self.members.get(&client)?.link()?.round_trip
     }
 
+    #[cfg(test)]
+    pub(crate) const fn exhaust_client_numbers(&mut self) {
+        self.next_client = u32::MAX;
+    }
+
     /// How many snapshots are kept as bases for resumed clients.
     #[must_use]
     pub fn base_count(&self) -> usize {

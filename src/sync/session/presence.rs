@@ -8,7 +8,7 @@ use crate::{
     protocol::{ClientId, Presence, ProtocolError},
     sync::session::{
         Session,
-        member::{ConnectionId, LinkState, Member},
+        member::{CATCH_UP, ConnectionId, LinkState, Member},
     },
     util::time::{Millis, Timestamp},
 };
@@ -21,16 +21,13 @@ const TICK: Duration = Duration::from_secs(1);
 /// memory. 2 s: a timer of a busy machine is not a second late.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// How long the host has to read what arrived while it was stopped. 5 s: it may be
-/// the backlog of every client, and the client's next attempt.
-const CATCH_UP: Duration = Duration::from_secs(5);
-
 impl<M: Model> Session<M> {
     /// A connection was lost. Its client is suspended, unless it has a newer
     /// connection. A client that never sent anything after its `Hello` may not
     /// have its token, so it could not resume: it is removed, so that its place
     /// does not block its next attempt.
     pub fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
+        self.notice_pause(now);
         if self.check(connection).is_ok() {
             self.lose(now, connection.client, self.silent());
         }
@@ -39,6 +36,7 @@ impl<M: Model> Session<M> {
     /// The client of `connection` takes bytes of what is sent to it, so it is not
     /// silent: it may not have the means to say anything while a large frame arrives.
     pub fn progressed(&mut self, now: Timestamp, connection: ConnectionId) {
+        self.notice_pause(now);
         let silent_at = now + self.config.idle_timeout;
         if self.check(connection).is_ok()
             && let Some(link) = self.link_mut(connection.client)
@@ -71,13 +69,18 @@ impl<M: Model> Session<M> {
 
     /// Moves all deadlines if the host was stopped: what the clients sent meanwhile
     /// has to be read before one of them counts as silent or as gone.
+    ///
+    /// The time in which the host ran between two pauses counts, so that a host which
+    /// is always late loses its silent clients all the same.
     pub(super) fn notice_pause(&mut self, now: Timestamp) {
         let gap = now.since(self.awake);
         self.awake = self.awake.max(now);
         if gap >= PAUSE && !self.members.is_empty() {
             for member in self.members.values_mut() {
+                let catch_up = std::mem::take(&mut member.catch_up);
                 let deadline = deadline_of_mut(member);
-                *deadline = *deadline + gap + CATCH_UP;
+                // It ran for up to a tick before it was stopped.
+                *deadline = *deadline + gap.saturating_sub(TICK) + catch_up;
             }
             self.update_deadline();
         }
@@ -106,6 +109,7 @@ impl<M: Model> Session<M> {
             let (heard, sent_log) = (link.heard, std::mem::take(&mut link.sent_log));
             self.bases.discard(link.base.take());
             member.link_state = LinkState::Suspended { until, heard, sent_log };
+            member.catch_up = CATCH_UP;
         }
         self.update_deadline();
         self.apply_on_release_of_all(client);

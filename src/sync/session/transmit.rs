@@ -140,7 +140,7 @@ impl<M: Model> Link<M> {
     ) -> Option<Update<M>> {
         if now >= self.full_due {
             let (made, full) = latest_full.get_or_insert_with(|| (now, Arc::clone(state)));
-            if full.seq >= self.newest || *made == now {
+            if full.seq >= self.newest {
                 return Some(Update::Full(Arc::clone(full)));
             }
             self.full_due = *made + config.full_share_interval;

@@ -170,6 +170,24 @@ impl<M: Model> UndoLog<M> {
         self.done.drop_oldest() || self.undone.drop_oldest()
     }
 
+    /// As [`apply_undo`](Self::apply_undo), for a mirror: if it knows of no step, the
+    /// authority may.
+    pub(crate) fn predict_undo(
+        &mut self,
+        direction: Direction,
+        state: &NetworkState<M>,
+        me: ClientId,
+    ) -> Result<AppliedUndo<M>, Refusal> {
+        let from = match direction {
+            Direction::Back => &mut self.done,
+            Direction::Forth => &mut self.undone,
+        };
+        if from.is_empty() {
+            from.push(Logged::Unknown);
+        }
+        self.apply_undo(direction, state, me, false)
+    }
+
     /// Undoes the last step in `state`, or redoes the step that was undone last.
     /// `unchecked` skips the rights of `actor`, for a local session.
     ///

@@ -117,3 +117,21 @@ fn only_the_newest_work_is_kept() {
     assert_eq!(kept.len(), MAX_RECOVERED);
     assert_eq!((&*kept[0], &*kept[15]), ("0004 Untitled", "0019 Untitled"));
 }
+
+#[test]
+#[cfg(unix)]
+fn special_file_among_kept_work_does_not_hold_up_the_start() {
+    let directory = Directory::new();
+    std::fs::create_dir_all(directory.file("recovery")).unwrap();
+    let fifo = directory.file("recovery").join("left-behind");
+    assert!(std::process::Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    let (done, listed) = std::sync::mpsc::channel();
+    let path = directory.0.clone();
+    std::thread::spawn(move || {
+        let mut state = StudioState::starter();
+        projects::list_in(&mut state, &path).unwrap();
+        done.send(state.projects.notice.clone())
+    });
+    let notice = listed.recv_timeout(std::time::Duration::from_secs(5));
+    assert_eq!(notice, Ok(ProjectNotice::Nothing));
+}

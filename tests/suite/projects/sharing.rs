@@ -44,6 +44,21 @@ async fn project_that_is_open_elsewhere_loads_and_is_not_saved_over() {
     while attempt(&*ana, ProjectAction::SaveAs(name("Song"))).await.is_err() {}
 }
 
+#[tokio::test]
+async fn failed_save_under_another_name_keeps_the_lock() {
+    let directory = Directory::new();
+    let ana = open_local(Some(&directory.0)).await;
+    let ben = open_local(Some(&directory.0)).await;
+    attempt(&*ana, ProjectAction::SaveAs(name("Song"))).await.unwrap();
+    attempt(&*ben, ProjectAction::SaveAs(name("Song of Ben"))).await.unwrap();
+    fs::create_dir(directory.file("Folder.imbolc.json")).unwrap();
+    for other in ["Song of Ben", "Folder"] {
+        attempt(&*ana, ProjectAction::SaveAs(name(other))).await.unwrap_err();
+        let refused = attempt(&*ben, ProjectAction::SaveAs(name("Song"))).await;
+        assert!(matches!(refused, Err(ProjectFailure::InUse { .. })), "{other}: {refused:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_saves_in_one_directory_leave_whole_files() {
     let directory = Directory::new();

@@ -177,6 +177,35 @@ fn client_that_is_gone_after_a_pause_is_suspended() {
 }
 
 #[test]
+fn host_that_is_always_late_suspends_the_silent() {
+    // A stop after each of these times, and how often it takes to lose a place.
+    for (stop, running) in [(2, 5), (2, 0), (5, 0), (20, 5)] {
+        let mut harness = Harness::new();
+        let ana = harness.join("Ana", &[BASS]);
+        let mut rounds = 0;
+        while harness.session.state().roster.participants.contains_key(&ana.id()) {
+            harness.pause(stop * SECOND);
+            harness.session.handle_timeout(harness.now);
+            harness.pass(running * SECOND);
+            rounds += 1;
+            assert!(rounds <= 100, "{stop} s of every {} s", stop + running);
+        }
+    }
+}
+
+#[test]
+fn place_that_is_lost_in_a_pause_is_kept_as_long_as_any() {
+    let mut harness = Harness::new();
+    let ana = harness.join("Ana", &[BASS]);
+    harness.pause(30 * SECOND);
+    // The end of the connection is read before the timers run.
+    harness.session.disconnected(harness.now, ana.connection);
+    harness.session.handle_timeout(harness.now);
+    harness.pass(60 * SECOND);
+    assert!(!harness.session.state().roster.participants.contains_key(&ana.id()));
+}
+
+#[test]
 fn sign_of_life_counts_before_its_message() {
     let mut harness = Harness::new();
     let ana = harness.join("Ana", &[BASS]);

@@ -189,23 +189,31 @@ fn one_full_state_serves_all_that_are_due() {
 
 #[test]
 fn client_with_a_newer_state_waits_for_the_next_full_one() {
-    let mut harness = Harness::new();
-    let (ana, ben) = (harness.join("Ana", &[]), harness.join("Ben", &[]));
-    harness.session.claim(ClientId::HOST, &[BASS]);
-    harness.session.handle(harness.now, ana.connection, ClientMessage::RequestFullSync).unwrap();
-    let made = harness.now;
-    assert!(full(&mut harness, ana.connection).is_some());
+    for later in [0, 50] {
+        let mut harness = Harness::new();
+        let (ana, ben) = (harness.join("Ana", &[]), harness.join("Ben", &[]));
+        harness.session.claim(ClientId::HOST, &[BASS]);
+        harness
+            .session
+            .handle(harness.now, ana.connection, ClientMessage::RequestFullSync)
+            .unwrap();
+        let made = harness.now;
+        assert!(full(&mut harness, ana.connection).is_some());
 
-    harness.now = harness.now + Duration::from_millis(50);
-    harness.session.act(harness.now, &cutoff(BASS, 100.0)).unwrap();
-    assert_eq!(updates(&mut harness, &ben).0, ["patch"]);
-    harness.session.handle(harness.now, ben.connection, ClientMessage::RequestFullSync).unwrap();
-    let out = harness.session.pull(harness.now, ben.connection).unwrap();
-    assert!(out.update.is_none(), "it would ignore an older state");
-    harness.now = made + Duration::from_millis(250);
-    assert!(out.next.at <= harness.now);
-    let newest = harness.session.state().seq;
-    assert_eq!(full(&mut harness, ben.connection), Some(newest));
+        harness.now = harness.now + Duration::from_millis(later);
+        harness.session.act(harness.now, &cutoff(BASS, 100.0)).unwrap();
+        assert_eq!(updates(&mut harness, &ben).0, ["patch"]);
+        harness
+            .session
+            .handle(harness.now, ben.connection, ClientMessage::RequestFullSync)
+            .unwrap();
+        let out = harness.session.pull(harness.now, ben.connection).unwrap();
+        assert!(out.update.is_none(), "it would ignore an older state");
+        harness.now = made + Duration::from_millis(250);
+        assert!(out.next.at <= harness.now);
+        let newest = harness.session.state().seq;
+        assert_eq!(full(&mut harness, ben.connection), Some(newest));
+    }
 }
 
 #[test]

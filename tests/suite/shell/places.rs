@@ -9,7 +9,9 @@ use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     client::{JoinOptions, SavedToken, TokenFile},
     dispatcher::{CloseError, CloseReason, ConnectionError, Status},
-    protocol::{ReconnectRefusal, ServerMessage},
+    protocol::{
+        ActionNumber, ClientMessage, Hello, NetworkState, ReconnectRefusal, Seq, ServerMessage,
+    },
     sync::PlaceLoss,
     transport::{Connector, MemoryConnector},
 };
@@ -19,13 +21,13 @@ use tokio::{
 };
 
 use super::{
-    Remote, SECOND, host, options,
+    Raw, Remote, SECOND, host, options,
     scripted_host::{Accepted, ScriptedConnector, ScriptedHost},
 };
 use crate::{
     cable::Cable,
     conformance::{event, eventually},
-    harness::{BASS, cutoff, cutoff_of},
+    harness::{BASS, LEAD, cutoff, cutoff_of, hello},
 };
 
 const PIPE: usize = 64 * 1024;
@@ -153,6 +155,50 @@ async fn two_programs_with_one_token_end_with_one() {
         assert!(!matches!(event, Event::Status(_)), "{event:?}");
     }
     assert_eq!(host.state().roster.participants.len(), 2);
+}
+
+/// Ana says goodbye in the same breath as two actions, of which one is refused.
+#[tokio::test(start_paused = true)]
+async fn refusals_arrive_before_the_goodbye() {
+    let (_host, connector) = host();
+    let mut ana = Raw::join(&connector, Hello { own: vec![BASS], ..hello("Ana") }).await;
+    let action = |number, instrument| {
+        let (number, action) = (ActionNumber(number), cutoff(instrument, 700.0));
+        ClientMessage::Action { number, continues: false, action }
+    };
+    ana.send_all(&[action(1, LEAD), action(2, BASS), ClientMessage::Goodbye]).await;
+    let mut refused = Vec::new();
+    loop {
+        match ana.receive().await.expect("the answer to the goodbye") {
+            ServerMessage::ActionRejected { number, .. } => refused.push(number),
+            ServerMessage::Goodbye => break,
+            _ => {}
+        }
+    }
+    assert_eq!(refused, [ActionNumber(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn commit_is_done_when_the_host_answers_the_goodbye() {
+    let (mut host, connector) = ScriptedHost::new(PIPE).await;
+    let (ana, mut accepted) = welcomed(&mut host, &connector, options("Ana", &[BASS])).await;
+    let mut roster = (*host.state().roster).clone();
+    roster.owners.insert(BASS, roster.as_owner(ana.identity().client_id).unwrap());
+    let owning = NetworkState { seq: Seq(99), roster: roster.into(), ..host.state() };
+    accepted.send(&ServerMessage::FullStateSync { state: owning }).await;
+    eventually("she owns it", || ana.identity().instruments == [BASS]).await;
+    let (done, closed, ()) = tokio::join!(
+        ana.commit(cutoff(BASS, 700.0)),
+        async {
+            sleep(SECOND / 10).await;
+            ana.close().await
+        },
+        async {
+            accepted.receive_goodbye().await;
+            accepted.send(&ServerMessage::Goodbye).await;
+        }
+    );
+    assert_eq!((done, closed), (Ok(()), Ok(())));
 }
 
 /// What becomes of the secret when the client closes.

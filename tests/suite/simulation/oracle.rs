@@ -323,12 +323,12 @@ impl Oracle {
     }
 
     /// The host was stopped for `pause`. The session notices a gap of 2 s between
-    /// two of its timers, which are a second apart, and adds 5 s to read what is
-    /// waiting.
+    /// two of its timers, which are a second apart, counts up to a second of it, and
+    /// once adds 5 s to read what is waiting.
     pub fn host_paused(&mut self, pause: Duration) {
         for record in self.records.values_mut() {
             if pause >= Duration::from_secs(2) {
-                record.pauses.at_least += pause;
+                record.pauses.at_least += pause.saturating_sub(Duration::from_secs(1));
             }
             if pause >= Duration::from_secs(1) {
                 record.pauses.at_most += pause + Duration::from_secs(6);

@@ -104,6 +104,23 @@ fn settled_steps_are_undone_and_redone() {
     assert_eq!(ana.mirror.predicted(), harness.session.state());
 }
 
+#[test]
+fn histories_of_all_participants_share_one_budget() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
+    harness.session.claim(imbolc_net::protocol::ClientId::HOST, &[LEAD]);
+    // Each replaces 4,096 notes, about 400 kB: neither exceeds 32 MiB alone.
+    const STEPS: u8 = 60;
+    for velocity in 1..=STEPS {
+        let roll = paste(0, 4096, velocity);
+        harness.session.act(harness.now, &NetworkAction::PianoRoll(LEAD, roll)).unwrap();
+        let roll = paste(0, 4096, velocity);
+        later(&mut harness, &mut ana, NetworkAction::PianoRoll(BASS, roll));
+    }
+    let left = (0..STEPS).take_while(|_| harness.session.undo().is_ok()).count();
+    assert!((30..50).contains(&left), "the oldest steps are dropped: {left}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -147,6 +147,38 @@ fn each_take_is_a_step_of_its_own() {
 }
 
 #[test]
+fn passes_of_a_take_are_undone_from_the_last_to_the_first() {
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let add = NetworkAction::Automation(CUTOFF, AutomationAction::Add);
+    harness.session.act(harness.now, &add).unwrap();
+    let values = |harness: &Harness| -> Vec<f32> {
+        let automation = &harness.session.state().model.automation;
+        automation.lanes().flat_map(|(_, lane)| lane.points.iter()).map(|p| p.value.get()).collect()
+    };
+    record(&mut harness);
+    for value in [0.25, 0.5] {
+        harness.session.act_for_engine(&point(1, value));
+        harness.session.act_for_engine(&point(2, value));
+        // Something else changes between the passes.
+        harness.session.claim(ClientId::HOST, &[LEAD]);
+        harness.session.release(ClientId::HOST, &[LEAD]);
+    }
+    stop(&mut harness);
+    harness.session.release(ClientId::HOST, &[BASS]);
+    let mut ben = harness.join("Ben", &[BASS]);
+    ben.dispatch(point(2, 0.75)).unwrap();
+    ben.mirror.enqueue(ClientMessage::ReleaseOwnership { instruments: vec![BASS] });
+    harness.settle(&mut [&mut ben]);
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let report = harness.session.undo().unwrap();
+    assert_eq!((report.changed, report.kept), (2, 2));
+    assert_eq!(values(&harness), [0.75], "what another participant changed stays");
+    harness.session.redo().unwrap();
+    assert_eq!(values(&harness), [0.5, 0.75]);
+}
+
+#[test]
 fn take_belongs_to_who_held_the_right_when_it_began() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);
@@ -299,6 +331,14 @@ fn restarted_client_predicts_no_step_that_it_does_not_know() {
     assert_eq!(undo(&mut harness, &mut ana), undone(0));
     undo_unpredicted(&mut harness, &mut ana);
     assert_eq!((notes(&harness, BASS), ana.cutoff(BASS)), (0, 100.0));
+    // Nor does it take the step that it undid first for the one that comes next.
+    ana.mirror.redo().unwrap();
+    assert_eq!(ana.cutoff(BASS), 100.0, "not predicted");
+    harness.settle(&mut [&mut ana]);
+    assert_eq!((notes(&harness, BASS), ana.cutoff(BASS)), (1, 100.0));
+    ana.mirror.redo().unwrap();
+    assert_eq!(ana.cutoff(BASS), 300.0, "predicted");
+    answered(&mut harness, &mut ana);
 }
 
 #[test]

@@ -178,3 +178,13 @@ fn unsaved_work_is_marked_on_every_screen() {
     stage.show(Pane::Session);
     assert!(stage.press(":").screen().contains("unsaved"), "{}", stage.screen());
 }
+
+#[test]
+fn key_that_begins_another_command_answers_no() {
+    let mut stage = unsaved();
+    let screen = stage.press("qn").screen();
+    assert!(!screen.contains("will be lost") && !screen.contains(":rename"), "{screen}");
+    let screen = stage.press("<ctrl-c>").screen();
+    assert!(screen.contains("unsaved changes will be lost"), "{screen}");
+    assert!(!stage.app.has_quit());
+}
