@@ -4,7 +4,8 @@
 //! The calls follow each other closely, so one of them falls into each long hold. On a
 //! busy machine the caller and the holder also wait for a core. A call waits for the
 //! lock no longer than it takes without the caller's wait for a core, and the holder
-//! computes no longer than this process does meanwhile: the lesser of the two counts.
+//! computes no longer than this process does meanwhile: the lesser of the two counts. It
+//! leaves out the time in which the holder is interrupted.
 
 use std::{
     fs, thread,
@@ -26,8 +27,8 @@ const MAX_HOLD: f64 = 10e6;
 /// The longest that a call may take at p99, in nanoseconds.
 const MAX_WAIT: f64 = 2e6;
 
-/// A call: how long it took, and for how long at most another thread computed
-/// meanwhile and held the lock.
+/// A call: how long it took, and about how long another thread held the lock
+/// and computed meanwhile.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Wait {
     took: Duration,
@@ -73,7 +74,7 @@ pub fn rows(bench: &mut Bench, key: &str, what: &str, rounds: &[Vec<Wait>]) {
     bench.row(
         Row::new(
             format!("{key}-hold"),
-            "the same: the longest wait for the lock, which bounds the longest hold",
+            "the same: the longest wait for the lock, about the longest hold",
             held.overall(1.0),
         )
         .peer("p99.9", held.overall(0.999))
