@@ -28,6 +28,7 @@ impl fmt::Display for Quantity {
             Unit::Nanoseconds if value >= 1e6 => write!(f, "{:.2} ms", value / 1e6),
             Unit::Nanoseconds if value >= 1e3 => write!(f, "{:.2} µs", value / 1e3),
             Unit::Nanoseconds => write!(f, "{value:.1} ns"),
+            Unit::Bytes if value >= 1e7 => write!(f, "{:.1} MiB", value / 1024.0 / 1024.0),
             Unit::Bytes if value >= 1e4 => write!(f, "{:.1} KiB", value / 1024.0),
             Unit::Bytes => write!(f, "{value:.0} B"),
             Unit::PerSecond => write!(f, "{value:.0} /s"),

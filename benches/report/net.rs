@@ -12,8 +12,11 @@ mod full_sync;
 mod idle;
 mod joining;
 mod knob;
+mod load;
 mod peers;
+mod pending;
 mod pipeline;
+mod probe;
 mod sweep;
 
 use std::{process::ExitCode, time::Duration};
@@ -43,6 +46,8 @@ pub fn measure(bench: &mut Bench) {
     joining::measure(bench, &runtime);
     full_sync::measure(bench, &runtime);
     idle::measure(bench, &runtime);
+    load::measure(bench);
+    pending::measure(bench, &runtime);
 }
 
 fn runtime(threads: usize) -> Runtime {

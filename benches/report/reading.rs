@@ -179,7 +179,7 @@ fn read_authority() -> Arc<Authority> {
         engine: Box::new(SilentEngine::default()),
         config: SessionConfig::default(),
     };
-    Authority::<Studio>::local(setup, SessionId::new([7; 16]))
+    Authority::<Studio>::local(setup, SessionId::new([7; 16])).unwrap()
 }
 
 /// The time of a read while a writer holds the lock.

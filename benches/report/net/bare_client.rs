@@ -127,9 +127,14 @@ impl Frames {
 
     /// Reads and discards everything.
     pub async fn sink(mut self) {
-        while self.reader.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0) {
-            self.buffer.clear();
-        }
+        while self.discard().await {}
+    }
+
+    /// Discards what has arrived, or waits for it. `false` at the end. Cancel safe.
+    pub async fn discard(&mut self) -> bool {
+        self.buffer.clear();
+        self.buffer.reserve(64 * 1024);
+        self.reader.read_buf(&mut self.buffer).await.is_ok_and(|read| read > 0)
     }
 }
 

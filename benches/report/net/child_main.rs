@@ -4,17 +4,18 @@ use std::{io::BufRead, process::ExitCode, time::Duration};
 
 use imbolc_net::{
     Dispatcher,
-    model::InstrumentId,
+    model::{Engine, InstrumentId, NoEngine},
     server::{HostDispatcher, HostOptions, ServerConfig, Stats},
-    studio::SilentEngine,
+    studio::{SilentEngine, Studio, StudioState},
     sync::session::SessionConfig,
 };
 use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
 
 use super::{
     child_protocol::{ChildAnswer, ChildOrder, ChildRole},
-    cpu,
+    cpu, load,
     peers::{PatchWriter, run_relay, run_welcome_server},
+    probe::{self, Wait},
 };
 use crate::fixture::{self, band};
 
@@ -31,12 +32,15 @@ pub fn run() -> Option<ExitCode> {
     let runtime = super::runtime(1);
     let mut state = runtime.block_on(ChildState::begin(role));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let mut waits = Vec::new();
         match serde_json::from_str(&line).unwrap() {
             ChildOrder::Cpu => {}
             ChildOrder::Burst { edits, gap } => state = state.burst(&runtime, edits, gap),
+            ChildOrder::Probe { lasts } => waits = state.probe(lasts),
         }
         let (written, encoded) = state.updates();
-        let answer = ChildAnswer { cpu: cpu::used(), written, encoded };
+        let (cpu, resident) = (cpu::used(), probe::resident());
+        let answer = ChildAnswer { cpu, written, encoded, resident, waits };
         println!("{}", serde_json::to_string(&answer).unwrap());
     }
     Some(ExitCode::SUCCESS)
@@ -55,7 +59,13 @@ impl ChildState {
         println!("{}", listener.local_addr().unwrap());
         match role {
             ChildRole::Host { instruments, pace } => {
-                Self::Host(Box::new(BenchHost::open(listener, instruments, pace)))
+                let (model, engine) = (band::session(instruments), SilentEngine::default());
+                Self::Host(Box::new(BenchHost::open(listener, model, engine, pace, HOSTS_OWN)))
+            }
+            ChildRole::LargeHost { instruments, pages } => {
+                let (model, own) = (load::studio(instruments, pages), InstrumentId(instruments));
+                let pace = SessionConfig::default().min_patch_interval;
+                Self::Host(Box::new(BenchHost::open(listener, model, NoEngine, pace, own)))
             }
             ChildRole::Writer { clients, patch } => {
                 Self::Writer(PatchWriter::begin(listener, clients, patch))
@@ -88,6 +98,12 @@ impl ChildState {
         super::on(runtime, burst)
     }
 
+    /// Edits on this thread, which is none of the runtime's.
+    fn probe(&mut self, lasts: Duration) -> Vec<Wait> {
+        let Self::Host(host) = self else { return Vec::new() };
+        probe::waits(lasts, load::PROBE_GAP, || host.turn_knob())
+    }
+
     /// Patches and full states written, and how many of them were encoded.
     fn updates(&self) -> (u64, u64) {
         match self {
@@ -103,11 +119,18 @@ impl ChildState {
 
 struct BenchHost {
     dispatcher: HostDispatcher,
+    own: InstrumentId,
     turn: u64,
 }
 
 impl BenchHost {
-    fn open(listener: TcpListener, instruments: u32, pace: Duration) -> Self {
+    fn open(
+        listener: TcpListener,
+        model: StudioState,
+        engine: impl Engine<Studio>,
+        pace: Duration,
+        own: InstrumentId,
+    ) -> Self {
         let session = SessionConfig {
             min_patch_interval: pace,
             max_participants: 300,
@@ -115,18 +138,21 @@ impl BenchHost {
         };
         let server = ServerConfig { max_connections: 600, ..ServerConfig::default() };
         let options = HostOptions { session, server };
-        let (model, engine) = (band::session(instruments), SilentEngine::default());
         let dispatcher = HostDispatcher::open("Host", model, engine, listener, options).unwrap();
-        dispatcher.request_ownership(&[HOSTS_OWN]).unwrap();
-        Self { dispatcher, turn: 0 }
+        dispatcher.request_ownership(&[own]).unwrap();
+        Self { dispatcher, own, turn: 0 }
     }
 
     async fn burst(&mut self, edits: u32, gap: Duration) {
         for _ in 0..edits {
-            self.turn += 1;
-            let action = fixture::turn_to(HOSTS_OWN, fixture::cutoff(self.turn));
-            self.dispatcher.dispatch(action).unwrap();
+            self.turn_knob();
             sleep(gap).await;
         }
+    }
+
+    fn turn_knob(&mut self) {
+        self.turn += 1;
+        let action = fixture::turn_to(self.own, fixture::cutoff(self.turn));
+        self.dispatcher.dispatch(action).unwrap();
     }
 }

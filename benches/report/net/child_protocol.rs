@@ -5,11 +5,16 @@ use std::time::Duration;
 use imbolc_net::protocol::framing::Codec;
 use serde::{Deserialize, Serialize};
 
+use super::probe::Wait;
+
 /// The program that a child runs.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum ChildRole {
     /// Our host, with this minimum interval between patches.
     Host { instruments: u32, pace: Duration },
+    /// Our host without an engine. Each instrument has `pages` pages of notes, and the
+    /// last one is the host's own.
+    LargeHost { instruments: u32, pages: u32 },
     /// Reads frames of `action` bytes from each client, and writes a frame of
     /// `patch` bytes to each of the others.
     Relay { clients: usize, action: usize, patch: usize },
@@ -51,10 +56,12 @@ pub enum ChildOrder {
     Cpu,
     /// Send this many edits to all clients, `gap` apart.
     Burst { edits: u32, gap: Duration },
+    /// Make edits for this long, and report how long each one takes.
+    Probe { lasts: Duration },
 }
 
 /// The answer of a child to every order.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChildAnswer {
     /// CPU time used so far.
     pub cpu: Duration,
@@ -62,4 +69,8 @@ pub struct ChildAnswer {
     pub written: u64,
     /// How many of them it has encoded.
     pub encoded: u64,
+    /// Bytes of memory that are resident.
+    pub resident: u64,
+    /// The edits of a probe.
+    pub waits: Vec<Wait>,
 }
