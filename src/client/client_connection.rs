@@ -13,8 +13,8 @@ use tokio::{
 use super::{
     ClientConfig,
     frame_receiver::{receive_message, receive_within},
-    heard::HeardReader,
-    rehearsing::handle_rehearsed,
+    last_heard::HeardReader,
+    rebasing::handle_with_prepared_rebase,
     shared::Shared,
 };
 use crate::{
@@ -145,7 +145,7 @@ async fn run_reader<M: Model, R: Reader>(
             ServerMessage::Shutdown => return Disconnect::Lost(ConnectionError::Shutdown),
             ServerMessage::Goodbye if shared.leave.is_cancelled() => return Disconnect::Left,
             ServerMessage::Goodbye => return Disconnect::Lost(ConnectionError::Closed),
-            message => handle_rehearsed(shared, message).await,
+            message => handle_with_prepared_rebase(shared, message).await,
         }
         // While a backlog arrives, the writer still has to send signs of life.
         yield_now().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     client_connection::{ClientConnection, encode_own, write_flushed},
     frame_receiver::{PayloadFormat, receive_message},
-    heard::Heard,
+    last_heard::LastHeard,
 };
 use crate::{
     dispatcher::ConnectionError,
@@ -58,7 +58,7 @@ pub(super) struct Handshake<M: Model, C: Connector> {
 /// If the host cannot be reached, rejects `hello`, or answers what was not asked.
 pub(super) async fn perform_handshake<M: Model, C: Connector>(
     connector: &C,
-    heard: &Heard,
+    heard: &LastHeard,
     hello: Hello,
 ) -> Result<Handshake<M, C>, ConnectionError> {
     let (reader, mut writer) = connector.connect().await?;

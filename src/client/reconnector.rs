@@ -14,7 +14,7 @@ use super::{
     JoinOptions, SavedToken,
     client_connection::{ClientConnection, Disconnect},
     client_handshake::{Handshake, HandshakeReply, perform_handshake},
-    heard::Heard,
+    last_heard::LastHeard,
     ownership_requests::{MAX_OWNERSHIP_BATCH, ownership_batches},
     shared::{SessionIdentity, Shared},
     token_keeper::TokenKeeper,
@@ -33,7 +33,7 @@ pub(super) struct Reconnector<C> {
     /// Updated when the client joins again, so that it asks for what it had.
     options: JoinOptions,
     keeper: TokenKeeper,
-    heard: Heard,
+    heard: LastHeard,
     /// The number of the last attempt to connect.
     attempt: u64,
     /// How long the host keeps the place of a disconnected participant.
@@ -43,11 +43,11 @@ pub(super) struct Reconnector<C> {
 impl<C: Connector> Reconnector<C> {
     pub(super) fn new(connector: C, mut options: JoinOptions) -> Self {
         let keeper = TokenKeeper::new(options.token_file.take());
-        let (heard, resume_window) = (Heard::now(), Duration::ZERO);
+        let (heard, resume_window) = (LastHeard::now(), Duration::ZERO);
         Self { connector, options, keeper, heard, attempt: 0, resume_window }
     }
 
-    pub(super) fn heard(&self) -> Heard {
+    pub(super) fn heard(&self) -> LastHeard {
         self.heard.clone()
     }
 

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::heard::Heard;
+use super::last_heard::LastHeard;
 use crate::{
     dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Status},
     model::{DirtyFlags, Metering, Model},
@@ -35,7 +35,7 @@ pub(super) struct Shared<M: Model> {
     pub(super) identity: SnapshotCell<SessionIdentity>,
     pub(super) metering: SnapshotCell<Metering>,
     status: SnapshotCell<Status>,
-    heard: Heard,
+    heard: LastHeard,
     pub(super) events: broadcast::Sender<Event<M>>,
     /// Events of joining, for the first subscriber.
     pub(super) early: Mutex<Vec<SessionEvent<M>>>,
@@ -82,7 +82,7 @@ impl<M: Model> Shared<M> {
     /// `session_clock` is the session's time now.
     pub(super) fn new(
         mirror: Mirror<M>,
-        heard: Heard,
+        heard: LastHeard,
         early: Vec<SessionEvent<M>>,
         clock: Clock,
         session_clock: Timestamp,
@@ -252,7 +252,7 @@ impl<M: Model> Shared<M> {
     }
 }
 
-fn connected(round_trip: Option<Duration>, heard: &Heard) -> Status {
+fn connected(round_trip: Option<Duration>, heard: &LastHeard) -> Status {
     Status::Connected { round_trip, heard: heard.last().into_std() }
 }
 

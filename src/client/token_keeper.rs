@@ -16,9 +16,9 @@ use super::{SavedToken, TokenFile};
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The token file of a dispatcher, if it has one.
-pub(super) struct TokenKeeper(Option<Arc<Kept>>);
+pub(super) struct TokenKeeper(Option<Arc<SharedTokenFile>>);
 
-struct Kept {
+struct SharedTokenFile {
     file: Mutex<TokenFile>,
     /// What is to be written next. A later content replaces an earlier one, so what
     /// is written last is the newest, in whatever order the threads run.
@@ -32,7 +32,8 @@ enum FileContent {
 
 impl TokenKeeper {
     pub(super) fn new(file: Option<TokenFile>) -> Self {
-        let kept = |file| Arc::new(Kept { file: Mutex::new(file), newest: Mutex::new(None) });
+        let kept =
+            |file| Arc::new(SharedTokenFile { file: Mutex::new(file), newest: Mutex::new(None) });
         Self(file.map(kept))
     }
 
@@ -76,7 +77,7 @@ impl TokenKeeper {
     }
 }
 
-impl Kept {
+impl SharedTokenFile {
     fn file(&self) -> MutexGuard<'_, TokenFile> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -21,7 +21,7 @@ mod mirror_output;
 mod op;
 mod outbox;
 mod prediction;
-mod rehearsal;
+mod prepared_rebase;
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
@@ -32,7 +32,7 @@ use mirror_output::Outputs;
 use op::Op;
 use outbox::Outbox;
 use prediction::{PendingOp, Prediction, place_history};
-pub(crate) use rehearsal::Rehearsal;
+pub(crate) use prepared_rebase::PreparedRebase;
 
 use crate::{
     model::Model,
@@ -56,7 +56,7 @@ pub struct Mirror<M: Model> {
     confirmation: Confirmation<M>,
     prediction: Prediction<M>,
     /// That of the message that is handled.
-    rehearsal: Option<Rehearsal<M>>,
+    prepared_rebase: Option<PreparedRebase<M>>,
     outbox: Outbox<M>,
     outputs: Outputs<M>,
 }
@@ -134,7 +134,7 @@ impl<M: Model> Mirror<M> {
             backlog,
             confirmation: Confirmation::new(Arc::clone(&state)),
             prediction: Prediction::new(Arc::clone(&state), last),
-            rehearsal: None,
+            prepared_rebase: None,
             outbox: Outbox::new(last),
             outputs: Outputs {
                 confirmed: Arc::clone(&state),
@@ -355,8 +355,8 @@ impl<M: Model> Mirror<M> {
     }
 
     fn handle_patch(&mut self, patch: &StatePatch<M>) {
-        let rehearsed = self.rehearsal.as_ref().and_then(|done| done.confirmed_at(patch.seq));
-        match rehearsed.map_or_else(|| self.confirmation.patched(patch), |state| Ok(Some(state))) {
+        let prepared = self.prepared_rebase.as_ref().and_then(|done| done.confirmed_at(patch.seq));
+        match prepared.map_or_else(|| self.confirmation.patched(patch), |state| Ok(Some(state))) {
             Ok(Some(state)) => self.confirm(state),
             Ok(None) => {}
             Err(resync) => self.start_resync(resync),
@@ -369,8 +369,8 @@ impl<M: Model> Mirror<M> {
         }
         let resync = self.confirmation.take_resync();
         self.outputs.events.push_back(SessionEvent::Resynchronised(resync));
-        let rehearsed = self.rehearsal.as_ref().and_then(|done| done.confirmed_at(state.seq));
-        self.confirm(rehearsed.unwrap_or_else(|| Arc::new(state)));
+        let prepared = self.prepared_rebase.as_ref().and_then(|done| done.confirmed_at(state.seq));
+        self.confirm(prepared.unwrap_or_else(|| Arc::new(state)));
     }
 
     fn handle_applied(&mut self, through: ActionNumber, seq: Seq) {
@@ -444,9 +444,10 @@ impl<M: Model> Mirror<M> {
     }
 
     fn rebase(&mut self) {
-        let Self { confirmation, prediction, rehearsal, .. } = self;
-        let is_done =
-            rehearsal.as_mut().is_some_and(|rehearsal| rehearsal.install(prediction, confirmation));
+        let Self { confirmation, prediction, prepared_rebase, .. } = self;
+        let is_done = prepared_rebase
+            .as_mut()
+            .is_some_and(|prepared_rebase| prepared_rebase.install(prediction, confirmation));
         if !is_done {
             prediction.rebase(confirmation, self.me.client);
         }

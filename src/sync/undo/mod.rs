@@ -23,7 +23,7 @@ use crate::{
     util::time::Timestamp,
 };
 
-use stack::{Logged, StepStack};
+use stack::{LoggedStep, StepStack};
 use step::UndoStep;
 pub(crate) use step::{AppliedUndo, Direction};
 
@@ -83,7 +83,7 @@ impl<M: Model> UndoLog<M> {
         } else {
             let first = (Arc::clone(before), Arc::clone(after));
             let step = UndoStep::new(now, (action, access), first, after);
-            self.done.push(Logged::Known(Arc::new(step)));
+            self.done.push(LoggedStep::Known(Arc::new(step)));
         }
         self.undone = StepStack::default();
     }
@@ -108,7 +108,7 @@ impl<M: Model> UndoLog<M> {
         let mut step = UndoStep::new(now, first, snapshots, after);
         step.further = steps.map(|(_, access)| access).collect();
         step.edits += step.further.len();
-        self.done.push(Logged::Known(Arc::new(step)));
+        self.done.push(LoggedStep::Known(Arc::new(step)));
         self.undone = StepStack::default();
     }
 
@@ -128,7 +128,7 @@ impl<M: Model> UndoLog<M> {
             let snapshots = (Arc::clone(before), Arc::clone(after));
             let mut step = UndoStep::new(Timestamp::ZERO, (action, access), snapshots, after);
             step.take = Some(take);
-            self.done.push(Logged::Known(Arc::new(step)));
+            self.done.push(LoggedStep::Known(Arc::new(step)));
             self.undone = StepStack::default();
         }
         !is_extended
@@ -140,7 +140,7 @@ impl<M: Model> UndoLog<M> {
         if change.cleared {
             return self.clear();
         }
-        self.done.push(Logged::Unknown);
+        self.done.push(LoggedStep::Unknown);
         self.undone = StepStack::default();
     }
 
@@ -183,7 +183,7 @@ impl<M: Model> UndoLog<M> {
             Direction::Forth => &mut self.undone,
         };
         if from.is_empty() {
-            from.push(Logged::Unknown);
+            from.push(LoggedStep::Unknown);
         }
         self.apply_undo(direction, state, me, false)
     }
@@ -207,15 +207,15 @@ impl<M: Model> UndoLog<M> {
             Direction::Forth => (&mut self.undone, &mut self.done),
         };
         let step = match from.pop().ok_or_else(|| nothing(direction))? {
-            Logged::Known(step) => step,
-            Logged::Unknown => {
-                to.push(Logged::Unknown);
+            LoggedStep::Known(step) => step,
+            LoggedStep::Unknown => {
+                to.push(LoggedStep::Unknown);
                 return Err(Invalid::unfit("only the host knows this step").into());
             }
         };
         let allowed = if unchecked { Ok(()) } else { step.authorise(state, actor) };
         let applied = allowed.and_then(|()| step.apply(direction, state, actor));
-        if applied.is_ok() { to } else { from }.push(Logged::Known(step));
+        if applied.is_ok() { to } else { from }.push(LoggedStep::Known(step));
         applied
     }
 }

@@ -11,13 +11,13 @@ use crate::{model::Model, util::ordmap::OrdMap};
 const MAX_STEPS: usize = 200;
 
 /// A step in a stack.
-pub(super) enum Logged<M: Model> {
+pub(super) enum LoggedStep<M: Model> {
     Known(Arc<UndoStep<M>>),
     /// A step of which only the authority knows what it is: a recorded take.
     Unknown,
 }
 
-impl<M: Model> Clone for Logged<M> {
+impl<M: Model> Clone for LoggedStep<M> {
     fn clone(&self) -> Self {
         match self {
             Self::Known(step) => Self::Known(Arc::clone(step)),
@@ -26,7 +26,7 @@ impl<M: Model> Clone for Logged<M> {
     }
 }
 
-impl<M: Model> Logged<M> {
+impl<M: Model> LoggedStep<M> {
     /// The step, unless it is a take.
     fn own(&self) -> Option<&Arc<UndoStep<M>>> {
         match self {
@@ -46,9 +46,9 @@ impl<M: Model> Logged<M> {
 /// The top is kept apart, because a sweep replaces it with each edit.
 #[derive(Clone)]
 pub(super) struct StepStack<M: Model> {
-    top: Option<Logged<M>>,
+    top: Option<LoggedStep<M>>,
     /// The other steps by ascending number, without gaps.
-    below: OrdMap<u64, Logged<M>>,
+    below: OrdMap<u64, LoggedStep<M>>,
     /// How many steps hold whole snapshots, and about how many bytes the others
     /// keep alive.
     unsettled: usize,
@@ -72,7 +72,7 @@ impl<M: Model> StepStack<M> {
     }
 
     /// Pushes a step, and drops the oldest if there are too many.
-    pub(super) fn push(&mut self, step: Logged<M>) {
+    pub(super) fn push(&mut self, step: LoggedStep<M>) {
         self.count(&step);
         let Some(covered) = self.top.replace(step) else { return };
         let number = self.below.last().map_or(0, |(newest, _)| newest + 1);
@@ -82,7 +82,7 @@ impl<M: Model> StepStack<M> {
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<Logged<M>> {
+    pub(super) fn pop(&mut self) -> Option<LoggedStep<M>> {
         let uncovered = self.below.last().map(|(&newest, _)| newest);
         let uncovered = uncovered.and_then(|newest| self.below.remove(&newest));
         let popped = std::mem::replace(&mut self.top, uncovered)?;
@@ -126,7 +126,7 @@ impl<M: Model> StepStack<M> {
         fits: impl Fn(&UndoStep<M>) -> bool,
         edit: impl FnOnce(&mut UndoStep<M>),
     ) -> bool {
-        let belongs = |logged: &Logged<M>| {
+        let belongs = |logged: &LoggedStep<M>| {
             let step = logged.known().filter(|step| step.take == Some(take) && fits(step));
             step.map(Arc::clone)
         };
@@ -171,7 +171,7 @@ impl<M: Model> StepStack<M> {
 
     /// Replaces the step with this number; `None` is the top.
     fn put(&mut self, number: Option<u64>, step: Arc<UndoStep<M>>) {
-        let step = Logged::Known(step);
+        let step = LoggedStep::Known(step);
         self.count(&step);
         let replaced = match number {
             None => self.top.replace(step),
@@ -182,7 +182,7 @@ impl<M: Model> StepStack<M> {
         }
     }
 
-    fn count(&mut self, step: &Logged<M>) {
+    fn count(&mut self, step: &LoggedStep<M>) {
         let Some(step) = step.known() else { return };
         match &step.settled {
             Some(weight) => self.weight += weight,
@@ -190,7 +190,7 @@ impl<M: Model> StepStack<M> {
         }
     }
 
-    fn discount(&mut self, step: &Logged<M>) {
+    fn discount(&mut self, step: &LoggedStep<M>) {
         let Some(step) = step.known() else { return };
         match &step.settled {
             Some(weight) => self.weight -= weight,

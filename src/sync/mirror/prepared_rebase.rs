@@ -1,8 +1,8 @@
 //! A rebase that is computed before the message that causes it is handled.
 //!
 //! To predict a thousand operations again takes long. The shell does it beside the
-//! mirror, without its lock: [`Mirror::rehearse`] copies what is needed, and
-//! [`Mirror::put_rehearsal`] hands the result over right before
+//! mirror, without its lock: [`Mirror::prepare_rebase`] copies what is needed, and
+//! [`Mirror::put_prepared_rebase`] hands the result over right before
 //! [`Mirror::handle`], which makes the same result without it.
 
 use std::{collections::VecDeque, sync::Arc};
@@ -19,11 +19,11 @@ use crate::{
 };
 
 /// How many operations [`Mirror::handle`] may have to predict by itself, because
-/// they were dispatched during the rehearsal.
+/// they were dispatched during the preparation.
 const MAX_LATE: usize = 4;
 
 /// A prediction for a confirmed state that the mirror does not have yet.
-pub(crate) struct Rehearsal<M: Model> {
+pub(crate) struct PreparedRebase<M: Model> {
     me: ClientId,
     confirmed: Arc<NetworkState<M>>,
     rejected: Vec<ActionNumber>,
@@ -45,7 +45,7 @@ pub(crate) struct Rehearsal<M: Model> {
 impl<M: Model> Mirror<M> {
     /// What is needed to compute the rebase that `message` will cause; `None` if
     /// it causes none.
-    pub(crate) fn rehearse(&self, message: &ServerMessage<M>) -> Option<Rehearsal<M>> {
+    pub(crate) fn prepare_rebase(&self, message: &ServerMessage<M>) -> Option<PreparedRebase<M>> {
         let Self { confirmation, prediction, .. } = self;
         let have = confirmation.state.seq;
         let rebases = match message {
@@ -65,7 +65,7 @@ impl<M: Model> Mirror<M> {
             prediction.get(rejection.number).is_none_or(|pending| pending.history.is_empty())
         };
         let rebases = rebases && prediction.rejected.iter().all(is_settled);
-        rebases.then(|| Rehearsal {
+        rebases.then(|| PreparedRebase {
             me: self.me.client,
             confirmed: Arc::clone(&confirmation.state),
             rejected: prediction.rejected.iter().map(|rejection| rejection.number).collect(),
@@ -81,32 +81,32 @@ impl<M: Model> Mirror<M> {
 
     /// Takes over the operations that were dispatched since, if they are many.
     /// Returns whether there are any to be replayed.
-    pub(crate) fn extend_rehearsal(&self, rehearsal: &mut Rehearsal<M>) -> bool {
-        let last = rehearsal.last;
+    pub(crate) fn extend_prepared_rebase(&self, prepared_rebase: &mut PreparedRebase<M>) -> bool {
+        let last = prepared_rebase.last;
         let known = self.prediction.pending.partition_point(|pending| pending.number <= last);
         let late = self.prediction.pending.range(known..);
         if late.len() <= MAX_LATE {
             return false;
         }
-        rehearsal.pending.extend(late.cloned());
-        rehearsal.last = self.prediction.last;
+        prepared_rebase.pending.extend(late.cloned());
+        prepared_rebase.last = self.prediction.last;
         true
     }
 
-    /// Takes the rehearsal of the message that is handled next.
-    pub(crate) fn put_rehearsal(&mut self, rehearsal: Option<Rehearsal<M>>) {
-        self.rehearsal = rehearsal;
+    /// Takes the prepared rebase of the message that is handled next.
+    pub(crate) fn put_prepared_rebase(&mut self, prepared_rebase: Option<PreparedRebase<M>>) {
+        self.prepared_rebase = prepared_rebase;
     }
 
-    /// The rehearsal after the message was handled. It holds what was replaced,
+    /// The prepared rebase after the message was handled. It holds what was replaced,
     /// which may be large: drop it without the lock.
-    pub(crate) const fn take_rehearsal(&mut self) -> Option<Rehearsal<M>> {
-        self.rehearsal.take()
+    pub(crate) const fn take_prepared_rebase(&mut self) -> Option<PreparedRebase<M>> {
+        self.prepared_rebase.take()
     }
 }
 
-impl<M: Model> Rehearsal<M> {
-    /// Applies `message`, the one that the rehearsal was begun for. `None` if it
+impl<M: Model> PreparedRebase<M> {
+    /// Applies `message`, the one that the prepared rebase was begun for. `None` if it
     /// turns out to be of no use.
     pub(crate) fn confirm(mut self, message: &ServerMessage<M>) -> Option<Self> {
         let mut some_were_rejected = false;

@@ -13,27 +13,30 @@ const SLICE: Duration = Duration::from_millis(1);
 
 /// Hands `message` to the mirror. The rebase that it causes is computed outside the
 /// lock: with many pending operations it takes longer than a UI may wait.
-pub(super) async fn handle_rehearsed<M: Model>(shared: &Shared<M>, message: ServerMessage<M>) {
-    let begun = shared.lock().mirror.rehearse(&message);
-    let mut rehearsal = begun.and_then(|begun| begun.confirm(&message));
-    if let Some(rehearsal) = &mut rehearsal {
+pub(super) async fn handle_with_prepared_rebase<M: Model>(
+    shared: &Shared<M>,
+    message: ServerMessage<M>,
+) {
+    let begun = shared.lock().mirror.prepare_rebase(&message);
+    let mut prepared_rebase = begun.and_then(|begun| begun.confirm(&message));
+    if let Some(prepared_rebase) = &mut prepared_rebase {
         loop {
             let mut slice = Instant::now();
-            while rehearsal.replay_next() {
+            while prepared_rebase.replay_next() {
                 if slice.elapsed() >= SLICE {
                     yield_now().await;
                     slice = Instant::now();
                 }
             }
-            if !shared.lock().mirror.extend_rehearsal(rehearsal) {
+            if !shared.lock().mirror.extend_prepared_rebase(prepared_rebase) {
                 break;
             }
         }
     }
     let replaced = shared.update(|state| {
-        state.mirror.put_rehearsal(rehearsal);
+        state.mirror.put_prepared_rebase(prepared_rebase);
         state.mirror.handle(message);
-        state.mirror.take_rehearsal()
+        state.mirror.take_prepared_rebase()
     });
     drop(replaced);
 }
@@ -128,31 +131,32 @@ mod tests {
         ]
     }
 
-    /// Hands over `message` with a rehearsal, during which `late` is done. Returns
-    /// whether the mirror was spared the work, or there was no rehearsal.
+    /// Hands over `message` with a prepared rebase, during which `late` is done. Returns
+    /// whether the mirror was spared the work, or there was no prepared rebase.
     fn handle(
         mirror: &mut Mirror<Studio>,
         message: ServerMessage<Studio>,
         late: impl FnOnce(&mut Mirror<Studio>),
     ) -> bool {
-        let mut rehearsal = mirror.rehearse(&message).and_then(|begun| begun.confirm(&message));
+        let mut prepared_rebase =
+            mirror.prepare_rebase(&message).and_then(|begun| begun.confirm(&message));
         late(mirror);
-        while let Some(rehearsal) = &mut rehearsal {
-            while rehearsal.replay_next() {}
-            if !mirror.extend_rehearsal(rehearsal) {
+        while let Some(prepared_rebase) = &mut prepared_rebase {
+            while prepared_rebase.replay_next() {}
+            if !mirror.extend_prepared_rebase(prepared_rebase) {
                 break;
             }
         }
-        let is_rehearsed = rehearsal.is_some();
-        mirror.put_rehearsal(rehearsal);
+        let is_prepared = prepared_rebase.is_some();
+        mirror.put_prepared_rebase(prepared_rebase);
         mirror.handle(message);
-        mirror.take_rehearsal().is_some_and(|spent| spent.is_spent()) == is_rehearsed
+        mirror.take_prepared_rebase().is_some_and(|spent| spent.is_spent()) == is_prepared
     }
 
     #[test]
-    fn rehearsed_rebase_equals_that_of_the_mirror() {
+    fn prepared_rebase_equals_that_of_the_mirror() {
         for late in [0, 3, 40] {
-            let (mut rehearsed, mut plain) = (mirror(30), mirror(30));
+            let (mut prepared, mut plain) = (mirror(30), mirror(30));
             for message in messages() {
                 let late = |mirror: &mut Mirror<Studio>| {
                     for n in 0..late {
@@ -160,18 +164,18 @@ mod tests {
                         mirror.dispatch(now, cutoff(500 + n)).unwrap();
                     }
                 };
-                assert!(handle(&mut rehearsed, message.clone(), late), "{message:?}");
+                assert!(handle(&mut prepared, message.clone(), late), "{message:?}");
                 late(&mut plain);
                 plain.handle(message);
-                assert_eq!(rehearsed.predicted(), plain.predicted());
-                assert_eq!(rehearsed.confirmed(), plain.confirmed());
-                assert_eq!(rehearsed.unanswered(), plain.unanswered());
+                assert_eq!(prepared.predicted(), plain.predicted());
+                assert_eq!(prepared.confirmed(), plain.confirmed());
+                assert_eq!(prepared.unanswered(), plain.unanswered());
             }
             // The undo histories are the same, too.
             for _ in 0..40 {
-                rehearsed.undo().unwrap();
+                prepared.undo().unwrap();
                 plain.undo().unwrap();
-                assert_eq!(rehearsed.predicted(), plain.predicted());
+                assert_eq!(prepared.predicted(), plain.predicted());
             }
         }
     }
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn rehearsal_extends_past_actions_that_it_confirms() {
+    fn prepared_rebase_extends_past_actions_that_it_confirms() {
         let mut mirror = mirror(3);
         let applied = ServerMessage::ActionsApplied { through: ActionNumber(3), seq: Seq(1) };
         let late = |mirror: &mut Mirror<Studio>| {

@@ -21,13 +21,13 @@ use crate::transport::Reader;
 
 /// When the last byte of the host arrived. Clones share it. Lock-free.
 #[derive(Clone)]
-pub(super) struct Heard {
+pub(super) struct LastHeard {
     start: Instant,
     /// In microseconds after `start`.
     last: Arc<AtomicU64>,
 }
 
-impl Heard {
+impl LastHeard {
     /// As if a byte arrived now.
     pub(super) fn now() -> Self {
         Self { start: Instant::now(), last: Arc::default() }
@@ -71,7 +71,7 @@ impl Heard {
 /// A reader that notes when bytes arrive.
 pub(super) struct HeardReader<R> {
     inner: R,
-    heard: Heard,
+    heard: LastHeard,
 }
 
 impl<R: Reader> AsyncRead for HeardReader<R> {
@@ -99,7 +99,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn deadline_is_for_silence_and_not_for_size() {
-        let heard = Heard::now();
+        let heard = LastHeard::now();
         let trickling = async {
             for _ in 0..10 {
                 sleep(4 * SECOND).await;
