@@ -1,5 +1,5 @@
 //! How long the calls of a participant take while others keep a lock busy, and how
-//! long a lock is held at most.
+//! long a lock is held.
 //!
 //! The calls follow each other closely, so one of them falls into each long hold. On a
 //! busy machine the caller and the holder also wait for a core. A call waits for the
