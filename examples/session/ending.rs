@@ -2,6 +2,8 @@
 //! pipe, a peer.
 
 use std::{
+    fmt,
+    io::{Write as _, stderr},
     process::exit,
     sync::{Arc, OnceLock, Weak},
     thread,
@@ -28,6 +30,12 @@ pub struct Ending {
     studio: Arc<OnceLock<Weak<dyn Dispatcher>>>,
 }
 
+/// Prints a line on standard error, unless it is gone with its terminal: `eprintln` would
+/// panic then.
+pub fn report(line: fmt::Arguments<'_>) {
+    let _ = writeln!(stderr(), "session: {line}");
+}
+
 impl Ending {
     /// Listens for signals from now on.
     pub fn watch() -> std::io::Result<Self> {
@@ -49,7 +57,7 @@ impl Ending {
                     _ => None,
                 });
                 let lost = lost.map_or(String::new(), |lost| format!(": {lost} has not ended"));
-                eprintln!("session: given up after {} s{lost}", LIMIT.as_secs());
+                report(format_args!("given up after {} s{lost}", LIMIT.as_secs()));
             });
             thread::sleep(LAST_WORDS);
             exit(NOT_SAVED.into());

@@ -132,19 +132,23 @@ struct JoinRequests {
 #[tokio::main(worker_threads = 1)]
 async fn main() -> ExitCode {
     let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(log)
+        .with_writer(io::stderr)
+        .log_internal_errors(false)
+        .init();
     let command = Arguments::parse().command;
     let ending = match Ending::watch() {
         Ok(ending) => ending,
         Err(error) => {
-            eprintln!("session: {error}");
+            ending::report(format_args!("{error}"));
             return ExitCode::FAILURE;
         }
     };
     match run(command, &ending).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("session: {error}");
+            ending::report(format_args!("{error}"));
             ExitCode::FAILURE
         }
     }
@@ -249,17 +253,19 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
     });
     let mut saved = true;
     if let Err(lost) = studio.close().await {
-        eprintln!("session: {lost}");
+        ending::report(format_args!("{lost}"));
         saved = false;
     }
     if let Some(kept) = kept {
         match kept.await? {
             Ok(None) => {}
             Ok(Some(name)) => {
-                eprintln!("session: unsaved work is kept: `recover {name}` brings it back");
+                ending::report(format_args!(
+                    "unsaved work is kept: `recover {name}` brings it back"
+                ));
             }
             Err(why) => {
-                eprintln!("session: unsaved work is lost: {why}");
+                ending::report(format_args!("unsaved work is lost: {why}"));
                 saved = false;
             }
         }

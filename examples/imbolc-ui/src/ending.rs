@@ -56,7 +56,7 @@ impl Ending {
                 let studio = studio.get().and_then(Weak::upgrade);
                 let lost = studio.and_then(|studio| unfinished_work(&*studio));
                 let lost = lost.map_or(String::new(), |lost| format!(": {lost}"));
-                eprintln!("imbolc-ui: given up after {} s{lost}", LIMIT.as_secs());
+                terminal::report(format_args!("given up after {} s{lost}", LIMIT.as_secs()));
             });
             thread::sleep(LAST_WORDS);
             exit(NOT_SAVED.into());

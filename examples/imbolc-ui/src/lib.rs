@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
     match start(&Arguments::parse()) {
         Ok(code) => code,
         Err(why) => {
-            eprintln!("imbolc-ui: {why}");
+            terminal::report(format_args!("{why}"));
             ExitCode::FAILURE
         }
     }
@@ -88,6 +88,7 @@ fn init_log(arguments: &Arguments) -> Result<(), String> {
         .with_env_filter(filter)
         .with_ansi(false)
         .with_writer(Mutex::new(file))
+        .log_internal_errors(false)
         .init();
     Ok(())
 }
@@ -163,7 +164,7 @@ async fn close(studio: &Arc<dyn Dispatcher>) -> ExitCode {
     match studio.close().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(lost) => {
-            eprintln!("imbolc-ui: {lost}");
+            terminal::report(format_args!("{lost}"));
             ending::NOT_SAVED.into()
         }
     }
@@ -179,15 +180,17 @@ async fn close_keeping(arguments: &Arguments, studio: &Arc<dyn Dispatcher>) -> E
     match kept {
         Ok(Ok(None)) => code,
         Ok(Ok(Some(name))) => {
-            eprintln!("imbolc-ui: unsaved work is kept: “:recover {name}” brings it back");
+            terminal::report(format_args!(
+                "unsaved work is kept: “:recover {name}” brings it back"
+            ));
             code
         }
         Ok(Err(why)) => {
-            eprintln!("imbolc-ui: unsaved work is lost: {why}");
+            terminal::report(format_args!("unsaved work is lost: {why}"));
             ending::NOT_SAVED.into()
         }
         Err(panicked) => {
-            eprintln!("imbolc-ui: unsaved work is lost: {panicked}");
+            terminal::report(format_args!("unsaved work is lost: {panicked}"));
             ending::NOT_SAVED.into()
         }
     }

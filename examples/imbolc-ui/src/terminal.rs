@@ -3,7 +3,9 @@
 //! It knows nothing about the studio except the smallest size it fits on.
 
 use std::{
-    io::{self, IsTerminal as _, Stdout, stdin, stdout},
+    fmt,
+    io::{self, IsTerminal as _, Stdout, Write as _, stderr, stdin, stdout},
+    mem::ManuallyDrop,
     panic,
 };
 
@@ -13,8 +15,9 @@ use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
 /// The smallest terminal that the studio fits on.
 pub const MIN_SIZE: Size = Size::new(60, 16);
 
-/// A real terminal.
-pub type Screen = Terminal<CrosstermBackend<Stdout>>;
+/// A real terminal. It is never dropped: ratatui 0.30 prints an error then if the terminal
+/// is gone, which panics. [`restore`] does what its `drop` would do.
+pub type Screen = ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>;
 
 /// Checks that there is a terminal, and that it is large enough.
 ///
@@ -41,12 +44,19 @@ pub fn take() -> Result<Screen, String> {
             hook(info);
         }
     }));
-    Ok(screen)
+    Ok(ManuallyDrop::new(screen))
 }
 
-/// Gives the terminal back.
+/// Gives the terminal back, if it is still there.
 pub fn restore() {
-    ratatui::restore();
+    let _ = ratatui::try_restore();
+    let _ = crossterm::execute!(stdout(), crossterm::cursor::Show);
+}
+
+/// Prints a line on standard error, unless it is gone with its terminal: `eprintln` would
+/// panic then.
+pub fn report(line: fmt::Arguments<'_>) {
+    let _ = writeln!(stderr(), "imbolc-ui: {line}");
 }
 
 /// Checks that a terminal of this size is large enough.

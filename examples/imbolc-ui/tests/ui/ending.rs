@@ -36,7 +36,7 @@ fn start_without_signals(arguments: &[&str]) -> (Child, blocking::Pty) {
         .env_remove("XDG_DATA_HOME")
         .stdin(stdio())
         .stdout(stdio())
-        .stderr(Stdio::null())
+        .stderr(stdio())
         .spawn()
         .expect("the program starts");
     (child, terminal)
@@ -80,6 +80,22 @@ fn closed_terminal_ends_program_without_signal() {
         drop(terminal);
         exit_in_time(&mut child);
     }
+}
+
+#[test]
+fn work_outlives_the_terminal_that_is_closed() {
+    let directory = std::env::temp_dir().join(format!("imbolc-ui-closed-{}", std::process::id()));
+    let project_dir = directory.to_str().expect("text");
+    let arguments = ["--name", "mia", "--project-dir", project_dir];
+    let (mut child, mut terminal) = start_without_signals(&arguments);
+    read_until(&mut terminal, "Bass");
+    terminal.write_all(b":tempo 90\r").expect("it reads");
+    read_until(&mut terminal, "unsaved");
+    // Every output of the program is the terminal.
+    drop(terminal);
+    assert_eq!(exit_in_time(&mut child).code(), Some(1), "it does not panic");
+    assert!(directory.join("recovery").join("left-behind").exists());
+    std::fs::remove_dir_all(directory).expect("it is there");
 }
 
 #[test]
