@@ -17,7 +17,7 @@ use imbolc_net::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     runtime,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// Stands in an input for the token of the last answer, which no input can know.
@@ -123,6 +123,9 @@ async fn exchange(connector: &MemoryConnector, stream: &[u8]) -> Vec<ServerMessa
     let send = async {
         // The host may close the connection before it has read everything.
         let _ = writer.write_all(stream).await;
+        // A client whose sending side is closed is not admitted. The clock is paused, so
+        // the host has read everything by then.
+        sleep(Duration::from_secs(1)).await;
         let _ = writer.shutdown().await;
     };
     let receive = reader.read_to_end(&mut answers);
