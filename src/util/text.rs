@@ -1,8 +1,13 @@
-//! The checks for texts that other participants' terminals show, such as names.
+//! Texts from elsewhere, such as names: which are allowed, how they are made safe to
+//! print, and how many columns of a terminal they take.
 //!
 //! It knows characters only, never what a text is used for.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr as _;
 
 /// Whether `text` is safe to display: it contains no control character, which could
 /// control a terminal, and no character that is invisible or changes the writing
@@ -10,6 +15,52 @@ use unicode_normalization::UnicodeNormalization as _;
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
     !text.chars().any(|character| character.is_control() || is_invisible(character))
+}
+
+/// `text` as a terminal or a log may print it, in one line: every character that could
+/// control a terminal or that is invisible is replaced by `\u{fffd}`, a line break or tab by
+/// a space.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let visible = |character: char| match character {
+        '\t' | '\n' | '\r' => ' ',
+        hidden if hidden.is_control() || is_invisible(hidden) => char::REPLACEMENT_CHARACTER,
+        visible => visible,
+    };
+    Cow::Owned(text.chars().map(visible).collect())
+}
+
+/// How many columns of a terminal `text` takes.
+#[must_use]
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// `text` cut to at most `limit` columns; a longer one ends with `…`.
+#[must_use]
+pub fn fitted(text: &str, limit: usize) -> String {
+    if columns(text) <= limit {
+        return text.to_owned();
+    }
+    let mut left = limit.saturating_sub(1);
+    let kept = text.graphemes(true).take_while(|grapheme| {
+        let width = columns(grapheme);
+        let fits = width <= left;
+        left = left.saturating_sub(width);
+        fits
+    });
+    kept.chain((limit > 0).then_some("…")).collect()
+}
+
+/// `text` [fitted] and followed by spaces, so that it takes exactly `limit` columns.
+#[must_use]
+pub fn padded(text: &str, limit: usize) -> String {
+    let mut text = fitted(text, limit);
+    text.push_str(&" ".repeat(limit.saturating_sub(columns(&text))));
+    text
 }
 
 /// `text` with at most `limit` characters; a longer one ends with `…`.
@@ -63,7 +114,23 @@ const fn is_invisible(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cleaned, is_plain};
+    use super::{cleaned, columns, fitted, is_plain, padded, printable};
+
+    #[test]
+    fn printable_text_controls_no_terminal() {
+        assert_eq!(printable("Zoë 🎹"), "Zoë 🎹");
+        assert_eq!(printable("a\u{1b}[2J\nb\u{202e}"), "a\u{fffd}[2J b\u{fffd}");
+    }
+
+    #[test]
+    fn text_is_measured_in_columns() {
+        assert_eq!(columns("山田"), 4);
+        assert_eq!(fitted("山田太郎", 5), "山田…");
+        assert_eq!(fitted("👩\u{200d}🎤👩\u{200d}🎤", 3), "👩\u{200d}🎤…");
+        assert_eq!(padded("山田", 5), "山田 ");
+        assert_eq!(padded("Bass", 3), "Ba…");
+        assert_eq!(fitted("ab", 0), "");
+    }
 
     #[test]
     fn cleaned_text_is_plain_and_fits() {
