@@ -142,6 +142,7 @@ impl Describer<'_> {
             }
             InstrumentAction::Play(..) => format!("key of {instrument}"),
             InstrumentAction::Release(_) => format!("released key of {instrument}"),
+            InstrumentAction::ReleaseLate(..) => format!("key of {instrument}, released late"),
             InstrumentAction::ReleaseAll => format!("all released keys of {instrument}"),
         }
     }
