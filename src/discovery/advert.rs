@@ -6,7 +6,7 @@ use crate::{
     protocol::{PROTOCOL_VERSION, ProtocolError, SessionId, limits},
     studio::Studio,
     sync::session::{SessionConfig, checked_name},
-    util::text::is_plain,
+    util::text::cleaned,
 };
 
 /// What a session announces about itself on the LAN.
@@ -202,9 +202,8 @@ pub(super) fn record_label(session: &str, host: &str, tag: u32) -> String {
 /// A display name for a session whose TXT record has none: the plain characters
 /// of its label.
 pub(super) fn name_from_label(label: &str) -> String {
-    let plain = label.chars().filter(|character| is_plain(character.encode_utf8(&mut [0; 4])));
-    let name: String = plain.take(limits::NAME as usize).collect();
-    checked_name(&name).unwrap_or_else(|_| "unnamed session".into())
+    checked_name(&cleaned(label, limits::NAME as usize))
+        .unwrap_or_else(|_| "unnamed session".into())
 }
 
 #[cfg(test)]
@@ -212,6 +211,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::util::text::is_plain;
 
     fn parse(txt: &[(String, Option<Vec<u8>>)]) -> Option<TxtRecord> {
         let txt = txt.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
