@@ -36,6 +36,7 @@ use imbolc_net::{
     server::HostOptions,
     studio::ProjectNotice,
     transport::{seen_from_elsewhere, with_port},
+    util::log_lines::LogLines,
 };
 use tokio::sync::{Notify, mpsc};
 use tracing_subscriber::EnvFilter;
@@ -134,7 +135,7 @@ async fn main() -> ExitCode {
     let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt()
         .with_env_filter(log)
-        .with_writer(io::stderr)
+        .with_writer(|| LogLines(io::stderr()))
         .log_internal_errors(false)
         .init();
     let command = Arguments::parse().command;

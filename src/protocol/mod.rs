@@ -31,6 +31,7 @@ use crate::{
     model::{InstrumentId, Invalid, Metering, Model},
     studio::Studio,
     util::limited::bounded_list,
+    util::text::printable,
     util::time::{Millis, Timestamp},
 };
 pub use roster::{
@@ -406,13 +407,13 @@ pub enum Refusal {
     },
     /// The action cannot be encoded or decoded, e.g. because a value is out of range
     /// or a number is not finite.
-    #[error("the action cannot be encoded or decoded: {detail}")]
+    #[error("the action cannot be encoded or decoded: {}", printable(detail))]
     Malformed {
         /// The error text of the encoder or decoder.
         detail: String,
     },
     /// The model's code failed. Nothing has changed.
-    #[error("the program failed in this action: {detail}")]
+    #[error("the program failed in this action: {}", printable(detail))]
     Panicked {
         /// The text of the panic.
         detail: String,
@@ -467,7 +468,7 @@ pub enum ProtocolError {
         speaks: u32,
     },
     /// The client uses another model, or another version of it.
-    #[error("the host uses model {name} version {version}")]
+    #[error("the host uses model {} version {version}", printable(name))]
     WrongModel {
         /// The model of the authority.
         name: String,
@@ -475,7 +476,7 @@ pub enum ProtocolError {
         version: u32,
     },
     /// The authority supports none of the client's codecs.
-    #[error("the host supports these codecs: {}", speaks.join(", "))]
+    #[error("the host supports these codecs: {}", printable(&speaks.join(", ")))]
     NoCommonCodec {
         /// The codecs that it supports.
         speaks: Vec<String>,
@@ -511,7 +512,7 @@ pub enum ProtocolError {
         limit: u64,
     },
     /// A message could not be decoded.
-    #[error("the message cannot be decoded: {detail}")]
+    #[error("the message cannot be decoded: {}", printable(detail))]
     Malformed {
         /// The error text of the decoder.
         detail: String,

@@ -12,6 +12,7 @@ use crate::{
     model::{Digest, DigestDelta, InstrumentId},
     util::{
         ordmap::{DiffItem, OrdMap},
+        text::printable,
         time::{Millis, Timestamp},
     },
 };
@@ -45,7 +46,7 @@ pub struct OwnerInfo {
 
 impl fmt::Display for OwnerInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.name)
+        f.pad(&printable(&self.name))
     }
 }
 

@@ -15,7 +15,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::app::{App, Pace};
+use crate::{
+    app::{App, Pace},
+    frame,
+};
 
 /// The minimum time between two frames: 60 per second.
 const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
@@ -78,7 +81,7 @@ pub async fn run<B: Backend>(
             Pace::Rest => None,
         };
         if due.is_some_and(|due| due <= now) {
-            if terminal.draw(|frame| app.draw(frame)).is_err() {
+            if frame::draw(terminal, |frame| app.draw(frame)).is_err() {
                 return Exit::TerminalGone;
             }
             base = frame_base(base, now);
