@@ -3,11 +3,13 @@
 //!
 //! It knows cells only, never what they show.
 
+use std::num::NonZeroU16;
+
 use imbolc_net::util::text::{cleaned, columns, is_plain};
 use ratatui::{
     Frame, Terminal,
     backend::Backend,
-    buffer::{Buffer, CellDiffOption},
+    buffer::{Buffer, Cell, CellDiffOption},
 };
 use unicode_width::UnicodeWidthChar as _;
 
@@ -30,29 +32,47 @@ pub fn draw<B: Backend>(
 fn settle(buffer: &mut Buffer) {
     let width = usize::from(buffer.area.width);
     for row in buffer.content.chunks_mut(width.max(1)) {
-        for at in 0..row.len() {
-            let symbol = row[at].symbol();
-            if symbol.len() == 1 && symbol.as_bytes()[0].is_ascii_graphic() || symbol == " " {
-                continue;
-            }
-            let symbol = safe(symbol);
-            let (least, most) = (columns(&symbol), most_columns(&symbol));
-            let is_covered = least > 1 && row.get(at + 1).is_none_or(|next| next.symbol() != " ");
-            if is_covered {
-                row[at].set_symbol(" ");
-            } else if at + most > width {
-                // It would wrap into the next line.
-                let first: String = symbol.chars().take(1).collect();
-                row[at].set_symbol(&first);
-            } else {
-                row[at].set_symbol(&symbol);
-                // What a terminal draws beyond the cell is drawn over again.
-                for after in &mut row[at + least..at + most.max(least)] {
-                    after.diff_option = CellDiffOption::AlwaysUpdate;
-                }
-            }
+        let mut at = 0;
+        while at < row.len() {
+            at += settle_cell(&mut row[at..]);
         }
     }
+}
+
+/// Settles the first cell of the rest of a row. Returns how many cells it takes.
+fn settle_cell(row: &mut [Cell]) -> usize {
+    let symbol = row[0].symbol();
+    if matches!(symbol.as_bytes(), [b' '..=b'~']) {
+        return 1;
+    }
+    let mut symbol = safe(symbol);
+    if most_columns(&symbol) > row.len() {
+        // It would wrap into the next line.
+        symbol.truncate(symbol.chars().next().map_or(0, char::len_utf8));
+    }
+    let (width, most) = (columns(&symbol).max(1), most_columns(&symbol));
+    let is_covered = width > row.len() || row[1..width].iter().any(|cell| cell.symbol() != " ");
+    if is_covered {
+        row[0].set_symbol(" ");
+        return 1;
+    }
+    row[0].set_symbol(&symbol);
+    if width > 1 {
+        // Otherwise `ratatui` blanks the second half of some emoji, which moves all that
+        // follows on terminals that draw them wider.
+        let forced = u16::try_from(width).ok().and_then(NonZeroU16::new);
+        row[0].diff_option = forced.map_or(CellDiffOption::None, CellDiffOption::ForcedWidth);
+        // Not drawn, but different from whatever is drawn there next: a terminal that has
+        // drawn two narrow characters does not erase the second one with the first.
+        row[1..width].iter_mut().for_each(|hidden| {
+            hidden.set_symbol("");
+        });
+    }
+    // What a terminal draws beyond the cell is drawn over again.
+    for after in row.iter_mut().take(most).skip(width) {
+        after.diff_option = CellDiffOption::AlwaysUpdate;
+    }
+    width
 }
 
 /// A grapheme without what must not reach a terminal. A joiner may be its last character,
