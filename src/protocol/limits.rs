@@ -20,5 +20,7 @@ pub const NAME: u32 = 64;
 pub const BATCH: usize = 1024;
 /// Instruments in one request for ownership.
 pub const REQUESTED_INSTRUMENTS: u32 = 1024;
+/// Participants of a session, with the host and those away.
+pub const PARTICIPANTS: usize = 1024;
 /// Characters of a decoder's error text that are sent back.
 pub const DETAIL: usize = 300;
