@@ -31,8 +31,8 @@ const HOST: &str = "IMBOLC_TEST_FLOODING_HOST";
 /// How many bytes the process of a client may take, its program included.
 const MEMORY: u64 = 64 * 1024 * 1024;
 
-/// How long a call of the UI may take on a machine that does much else.
-const AT_ONCE: Duration = Duration::from_millis(250);
+/// How long nine of ten calls of the UI may take, on a machine that does much else.
+const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// The messages of one turn, of which each has a number.
 type Turn = fn(u64) -> Vec<Value>;
@@ -60,7 +60,7 @@ const FLOODS: [(&str, Turn); 27] = [
         vec![patch(turn, "model", |n| json!({"Clip": [1, n, {"Whole": clip}]}))]
     }),
     ("failures of the disk", |turn| {
-        let notice = json!({"Failed": {"Disk": {"detail": long(1_000_000)}}});
+        let notice = json!({"Failed": ["Save", {"Disk": {"detail": long(1_000_000)}}]});
         vec![one_change(turn, "model", &json!({"Project": {"Notice": notice}}))]
     }),
     ("patches of nothing", |turn| vec![one_change(turn, "roster", &json!({"Freed": 1}))]),
@@ -69,7 +69,7 @@ const FLOODS: [(&str, Turn); 27] = [
     }),
     ("full states that differ from their digest", |turn| {
         let state = json!({"FullStateSync": {"state": state(turn)}});
-        let digest = json!({"seq": turn, "digest": "00000000000000000000000000000000"});
+        let digest = json!({"seq": turn, "digest": "0000000000000000"});
         vec![state, json!({"Ping": {"nonce": 1, "clock": 0, "digest": digest}})]
     }),
     ("meterings", |turn| {
@@ -137,7 +137,9 @@ fn floods_include_every_message_of_the_protocol() {
     let flooded: BTreeSet<_> = FLOODS.iter().flat_map(|(_, turn)| turn(0)).map(kind).collect();
     let message = |json: Value| serde_json::from_value::<ServerMessage>(json);
     for (name, turn) in FLOODS {
-        turn(0).into_iter().for_each(|json| drop(message(json).expect(name)));
+        for json in turn(1) {
+            assert!(message(json.clone()).is_ok(), "{name}: {:.200}", json.to_string());
+        }
     }
     // The decoder names every message that it knows.
     let unknown = message(json!({"Unknown": 1})).unwrap_err().to_string();
@@ -234,14 +236,14 @@ fn be_flooded(host: &str) {
     let client: RemoteDispatcher<Studio> =
         runtime.block_on(RemoteDispatcher::connect(host, options)).unwrap();
     let (_never_read, mut events) = (client.events(), client.events());
-    let (begun, mut worst, mut hertz) = (Instant::now(), Duration::ZERO, 100.0);
+    let (begun, mut calls, mut hertz) = (Instant::now(), Vec::new(), 100.0);
     while begun.elapsed() < seconds() {
         let called = Instant::now();
         // It may be refused: too many are unanswered, or the session is over.
         let _ = client.dispatch(cutoff(BASS, hertz));
         let _ = (client.state(), client.status(), client.identity());
         (0..16).for_each(|_| drop(events.try_next()));
-        worst = worst.max(called.elapsed());
+        calls.push(called.elapsed());
         hertz = if hertz < 10_000.0 { hertz + 1.0 } else { 100.0 };
         thread::sleep(Duration::from_millis(1));
     }
@@ -249,10 +251,15 @@ fn be_flooded(host: &str) {
         Status::Connected { .. } => "connected".into(),
         other => other.to_string(),
     };
+    calls.sort();
+    let (number, usual, worst) = (calls.len(), calls[calls.len() * 9 / 10], calls[calls.len() - 1]);
     let (now, peak) = (memory("VmRSS"), memory("VmHWM"));
-    println!("measured: {now} bytes, at most {peak}, slowest call {worst:?}, {status:.80}");
+    println!(
+        "measured: {now} bytes, at most {peak}; {number} calls, nine of ten within {usual:?}, \
+         the slowest {worst:?}; {status:.80}"
+    );
     assert!(peak < MEMORY, "{peak} bytes");
-    assert!(worst < AT_ONCE, "{worst:?}");
+    assert!(usual < AT_ONCE, "{usual:?}");
 }
 
 /// How many bytes of memory this process takes, by its name in `/proc`.
@@ -282,7 +289,7 @@ fn owner(client: u64) -> Value {
 }
 
 fn note(n: u64) -> Value {
-    json!({"tick": n, "pitch": 60, "length": 10, "velocity": 100, "probability": 100.0})
+    json!({"tick": n, "pitch": 60, "length": 10, "velocity": 100, "probability": 100})
 }
 
 fn state(seq: u64) -> Value {

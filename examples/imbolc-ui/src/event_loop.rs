@@ -17,6 +17,10 @@ use tokio::{
 
 use crate::app::{App, Pace};
 
+/// How many events are handled before the next frame and the next key. 256: a host that
+/// sends them without end must not stop the screen.
+const MAX_EVENTS: usize = 256;
+
 /// The minimum time between two frames: 60 per second.
 const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
 
@@ -62,7 +66,7 @@ pub async fn run<B: Backend>(
     let mut urgent = true;
     let mut batch = Vec::new();
     while !app.has_quit() {
-        while let Some(event) = events.try_next() {
+        for event in std::iter::from_fn(|| events.try_next()).take(MAX_EVENTS) {
             if let Some(exit) = exit_for(&event) {
                 return exit;
             }

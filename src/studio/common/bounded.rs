@@ -109,6 +109,9 @@ pub const MAX_STEPS_PASTED: usize = 16 * 128;
 /// MIDI mappings in a session.
 pub const MAX_MAPPINGS: usize = 256;
 
+/// Changes in a patch: more than all values of the largest state.
+pub const MAX_CHANGES: usize = 1024 * 1024;
+
 /// A limit in the type that [`Invalid`] carries.
 pub(in crate::studio) fn count(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
