@@ -114,7 +114,7 @@ fn read_only_rows_do_not_change() {
 
 #[test]
 fn enter_requests_or_releases_privilege() {
-    let down = "<down>".repeat(17);
+    let down = "<down>".repeat(18);
     let mut ana = session(Scene::Joined);
     assert_eq!(ana.press(&down).press("<enter>").requests(), ["privilege"]);
     assert_eq!(session(Scene::Hosting).press(&down).press("<enter>").requests(), ["yield"]);
