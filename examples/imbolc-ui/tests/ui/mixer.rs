@@ -10,6 +10,7 @@ use imbolc_net::{
     },
     util::quantity::{Decibels, Pan, Pitch, Velocity},
 };
+use ratatui::style::Color;
 
 use crate::{
     band::act,
