@@ -378,6 +378,7 @@ mod tests {
         assert_eq!(desk.act(ClipboardAction::Cut(region(0, count))), too_many);
         assert_eq!(desk.notes().len(), MAX_COPIED + 1);
         assert_eq!(desk.act(ClipboardAction::Cut(region(1, count))), Ok(1));
+        desk.go_to(1);
         assert_eq!(desk.act(ClipboardAction::Paste), Ok(3));
         assert_eq!(desk.notes().len(), MAX_COPIED + 1);
     }
