@@ -19,9 +19,7 @@ pub fn log_filter(default: &str) -> Result<EnvFilter, String> {
 fn parsed(text: &str, default: &str) -> Result<EnvFilter, String> {
     let parts: Vec<_> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
     let wrong = |why: &str| {
-        Err(format!(
-            "RUST_LOG={text:?} is not understood: {why}; use e.g. `info,imbolc_net=debug`"
-        ))
+        Err(format!("RUST_LOG={text:?} is not understood: {why}; use e.g. `info,imbolc_net=debug`"))
     };
     if parts.is_empty() {
         return Ok(EnvFilter::new(default));
@@ -60,7 +58,10 @@ mod tests {
     fn filter_that_is_not_understood_is_an_error_of_one_line() {
         for wrong in ["imbolc_net=loud", "info debug", "foo=debug info", "=", "a=b=c", "[", "a[b"] {
             let error = filter(wrong).unwrap_err();
-            assert!(error.starts_with(&format!("RUST_LOG={wrong:?} is not understood: ")), "{error}");
+            assert!(
+                error.starts_with(&format!("RUST_LOG={wrong:?} is not understood: ")),
+                "{error}"
+            );
             assert!(!error.contains('\n'), "{error}");
         }
     }

@@ -247,10 +247,14 @@ pub enum ServerMessage<M: Model = Studio> {
     /// Answers a `RequestOwnership`.
     OwnershipAnswer {
         /// The requested instruments that the client owns now.
-        #[serde(deserialize_with = "bounded_list::<{ limits::REQUESTED_INSTRUMENTS as usize }, _, _>")]
+        #[serde(
+            deserialize_with = "bounded_list::<{ limits::REQUESTED_INSTRUMENTS as usize }, _, _>"
+        )]
         granted: Vec<InstrumentId>,
         /// The requested instruments that it does not own, and why.
-        #[serde(deserialize_with = "bounded_list::<{ limits::REQUESTED_INSTRUMENTS as usize }, _, _>")]
+        #[serde(
+            deserialize_with = "bounded_list::<{ limits::REQUESTED_INSTRUMENTS as usize }, _, _>"
+        )]
         refused: Vec<OwnershipRefusal>,
     },
     /// Grants the privilege.

@@ -189,9 +189,7 @@ pub enum ProtocolError {
 fn codec_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(transparent)]
-    struct CodecName(
-        #[serde(deserialize_with = "cut_text::<{ limits::DETAIL }, _, _>")] String,
-    );
+    struct CodecName(#[serde(deserialize_with = "cut_text::<{ limits::DETAIL }, _, _>")] String);
     let names = bounded_list::<{ limits::CODECS }, CodecName, D>(deserializer)?;
     Ok(names.into_iter().map(|CodecName(name)| name).collect())
 }

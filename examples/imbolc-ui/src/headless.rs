@@ -82,7 +82,8 @@ impl Printer {
         ))?;
         if let Status::Hosting { address: Some(address) } = self.studio.status() {
             for there in where_to_join(address) {
-                let hint = interface_hint(there).map_or_else(String::new, |hint| format!(", {hint}"));
+                let hint =
+                    interface_hint(there).map_or_else(String::new, |hint| format!(", {hint}"));
                 self.print_line(&format!("join with: imbolc-ui --connect {there}{hint}"))?;
             }
         }

@@ -78,9 +78,8 @@ impl<M: Model> Outbox<M> {
 
     /// Forgets the oldest ping if the authority has left many unanswered.
     fn forget_ping_if_many(&mut self) {
-        let is_ping = |(_, message): &(_, ClientMessage<M>)| {
-            matches!(message, ClientMessage::Ping { .. })
-        };
+        let is_ping =
+            |(_, message): &(_, ClientMessage<M>)| matches!(message, ClientMessage::Ping { .. });
         if self.unacked.iter().filter(|sent| is_ping(sent)).count() >= limits::PINGS {
             let oldest = self.unacked.iter().position(is_ping);
             oldest.and_then(|oldest| self.unacked.remove(oldest));

@@ -125,10 +125,7 @@ impl SessionConfig {
         ] {
             check_range(name, duration, Duration::ZERO..=LONGEST)?;
         }
-        for (name, count) in [
-            ("max_answers", self.max_answers),
-            ("max_bases", self.max_bases),
-        ] {
+        for (name, count) in [("max_answers", self.max_answers), ("max_bases", self.max_bases)] {
             check_range(name, count, 1..=1_000_000)?;
         }
         // No client takes more.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use imbolc_net::{
+    model::{Digest, InstrumentId, Invalid},
     protocol::{
-        ActionNumber, ClientId, ClientMessage, HistoryChange, NetworkState, OwnerInfo,
-        Participant, Refusal, RosterChange, Seq, ServerMessage, StateDigest, StatePatch,
+        ActionNumber, ClientId, ClientMessage, HistoryChange, NetworkState, OwnerInfo, Participant,
+        Refusal, RosterChange, Seq, ServerMessage, StateDigest, StatePatch,
         framing::{self, Codec},
         limits,
     },
-    model::{Digest, InstrumentId, Invalid},
     studio::{Studio, StudioState},
     sync::mirror::MirrorError,
     util::time::Timestamp,

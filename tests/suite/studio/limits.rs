@@ -256,7 +256,11 @@ fn with_note(base: &StudioState, tick: u32) -> StudioState {
 
 #[test]
 fn patches_and_full_states_keep_the_limits_on_notes() {
-    use imbolc_net::{NetworkState, protocol::{Seq, StatePatch}, studio::MAX_NOTES};
+    use imbolc_net::{
+        NetworkState,
+        protocol::{Seq, StatePatch},
+        studio::MAX_NOTES,
+    };
 
     let base = studio(1, 0);
     let state = NetworkState::<Studio> { seq: Seq(0), model: base, roster: Default::default() };
