@@ -37,6 +37,7 @@ use imbolc_net::{
     server::HostOptions,
     studio::ProjectNotice,
     transport::{interface_hint, seen_from_elsewhere, with_port},
+    util::log_lines::LogLines,
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -141,7 +142,7 @@ async fn main() -> ExitCode {
     };
     tracing_subscriber::fmt()
         .with_env_filter(log)
-        .with_writer(io::stderr)
+        .with_writer(|| LogLines(io::stderr()))
         .log_internal_errors(false)
         .init();
     let ending = match Ending::watch() {

@@ -14,6 +14,7 @@ use crate::{
     util::{
         limited::{bounded_map, cut_text},
         ordmap::{DiffItem, OrdMap},
+        text::printable,
         time::{Millis, Timestamp},
     },
 };
@@ -48,7 +49,7 @@ pub struct OwnerInfo {
 
 impl fmt::Display for OwnerInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.name)
+        f.pad(&printable(&self.name))
     }
 }
 

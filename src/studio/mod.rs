@@ -74,7 +74,7 @@ pub use self::{
         reference::Reference,
         rhythm::NoteValue,
         settings::Settings,
-        studio_effect::StudioEffect,
+        studio_effect::{KeyHold, StudioEffect},
     },
     drums::{
         BadSlice, BadStepRegion, ChainedPatterns, Chopper, ChopperSetting, DrumAction, DrumChange,
@@ -260,7 +260,8 @@ impl Model for Studio {
             let now = to.instruments.get(id);
             let held = |pitch| now.is_some_and(|now| now.sounding.held(pitch).is_some());
             let ended = instrument.sounding.iter().filter(|(pitch, _)| !held(*pitch));
-            effects.extend(ended.map(|(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch }));
+            let off = |(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch, hold: None };
+            effects.extend(ended.map(off));
         }
         effects
     }

@@ -15,7 +15,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::app::{App, Pace};
+use crate::{
+    app::{App, Pace},
+    frame,
+};
 
 /// How many events are handled before the next frame and the next key. 256: a host that
 /// sends them without end must not stop the screen.
@@ -82,7 +85,7 @@ pub async fn run<B: Backend>(
             Pace::Rest => None,
         };
         if due.is_some_and(|due| due <= now) {
-            if terminal.draw(|frame| app.draw(frame)).is_err() {
+            if frame::draw(terminal, |frame| app.draw(frame)).is_err() {
                 return Exit::TerminalGone;
             }
             base = frame_base(base, now);

@@ -11,6 +11,7 @@ use imbolc_net::{
     Dispatcher, Event,
     dispatcher::{CloseReason, Events, Status},
     transport::{interface_hint, where_to_join},
+    util::text::printable,
 };
 
 use crate::{
@@ -122,7 +123,7 @@ impl Printer {
         if self.rewrites && !self.status.is_empty() {
             write!(out, "\r\x1b[K")?;
         }
-        writeln!(out, "{text}")?;
+        writeln!(out, "{}", printable(text))?;
         if self.rewrites {
             write!(out, "{}", self.status)?;
         }
@@ -130,7 +131,7 @@ impl Printer {
     }
 
     fn print_status(&mut self) -> io::Result<()> {
-        let status = self.status_line();
+        let status = printable(&self.status_line()).into_owned();
         if status == self.status {
             return Ok(());
         }

@@ -20,6 +20,7 @@ pub mod cli;
 pub mod describe;
 pub mod ending;
 pub mod event_loop;
+pub mod frame;
 #[cfg(feature = "net")]
 pub mod headless;
 pub mod intent;
@@ -42,7 +43,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects};
+use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects, util::log_lines::LogLines};
 
 use crate::{
     cli::Arguments,
@@ -88,7 +89,7 @@ fn init_log(arguments: &Arguments) -> Result<(), String> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
-        .with_writer(Mutex::new(file))
+        .with_writer(Mutex::new(LogLines(file)))
         .log_internal_errors(false)
         .init();
     Ok(())

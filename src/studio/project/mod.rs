@@ -325,7 +325,7 @@ mod tests {
         let outcome = ProjectOutcome::Loaded(Shelf::default(), loaded);
         let report = NetworkAction::ProjectReport(ProjectReport { task: load, outcome });
         let effects = Studio::reduce(&mut state, &report).unwrap();
-        let off = StudioEffect::NoteOff { instrument, pitch };
+        let off = StudioEffect::NoteOff { instrument, pitch, hold: None };
         assert_eq!(effects, [off, StudioEffect::Stop, StudioEffect::Locate(Ticks::MIN)]);
         assert_eq!(state.at_rest(), StudioState::starter().at_rest());
     }
