@@ -27,8 +27,7 @@ pub fn is_tricked(printed: &str) -> bool {
 /// Every golden message of a host, with the trick in the place of each of its texts in turn,
 /// of those in a whole state only once.
 pub fn messages(golden: &Path) -> Vec<Value> {
-    let mut all =
-        vec![Value::from([(TRICK, Value::Null)].into_iter().collect::<serde_json::Map<_, _>>())];
+    let mut all = vec![serde_json::json!({ TRICK: null })];
     let files = fs::read_dir(golden).expect("the golden messages");
     let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));

@@ -134,7 +134,7 @@ impl Lobby {
     /// The place of the selected session.
     fn at(&self) -> usize {
         let chosen = self.chosen.as_ref();
-        let place = |id| self.rows.iter().position(|row| row.session.id == *id);
+        let place = |id: &String| self.rows.iter().position(|row| row.session.id == *id);
         chosen.and_then(place).unwrap_or_default()
     }
 

@@ -267,7 +267,7 @@ mod net {
                 log,
             ]);
             ana.wait_until("it is in or out", |screen| {
-                screen.contains("ana ") || screen.contains("imbolc-ui:")
+                screen.contains("1 Instruments") || screen.contains("imbolc-ui:")
             });
             ana.press("8q");
             ana.wait_for_exit();
