@@ -36,7 +36,7 @@ pub enum Refusal {
         owner: Option<OwnerInfo>,
     },
     /// The sender does not have the privilege.
-    #[error("this needs the privilege, which {} has", holder.as_ref().map_or("no participant", |holder| &*holder.name))]
+    #[error("this needs the privilege, which {} has", holder.as_ref().map_or("no participant".into(), ToString::to_string))]
     NotPrivileged {
         /// The participant that has it, if any.
         holder: Option<OwnerInfo>,
