@@ -21,12 +21,13 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{performance::Performance, recorder::Recorder};
+use self::{performance::Performance, playhead::Playhead, recorder::Recorder};
 use crate::{
     model::{Engine, InstrumentId, Metering, Model as _},
     studio::{
-        NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, ProjectOutcome, ProjectReport,
-        Shelf, Studio, StudioEffect, StudioState, Target, TransportAction,
+        KeyHold, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
+        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
+        TransportAction,
     },
     util::{
         quantity::{Amount, Decibels, PadNumber, Pitch, Semitones, Ticks, Velocity},
@@ -63,7 +64,14 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 ///   repeatable.
 ///
 /// An edit at a position that an instrument has already played is heard in the
-/// next pass.
+/// next pass. A note that sounds meanwhile ends when it is gone, or at its new end: it
+/// may be removed, shortened, lengthened or moved, or its clip, placement, loop or play
+/// mode may change. Pads play their samples completely.
+///
+/// Where playing starts, also after `Locate`, notes begin that are written to sound there
+/// (`chase_notes`), and last to their own ends: those that would sound if they had been
+/// played from their start. Drum steps are not chased, and nothing is where a loop turns
+/// back: what began before the loop is no part of it.
 ///
 /// The click sounds on each beat of the session's time signature for a quarter of
 /// a beat, and goes directly into the master. While it is on, the playhead starts
@@ -72,7 +80,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// While the playhead moves and the transport records, the engine returns actions
 /// that write down played keys and turned parameters. It also returns actions
 /// when an arrangement reaches its end. A key that is still held at the end of
-/// the count-in is recorded from there.
+/// the count-in is recorded from there. A key that is released late is recorded for as
+/// long as it was held ([`KeyHold`]).
 ///
 /// It does not play:
 ///
@@ -222,14 +231,17 @@ impl Engine<Studio> for SilentEngine {
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
                 self.keys_held = true;
                 if self.motion == Motion::Moving {
-                    let tick = self.performance.playhead.tick();
-                    self.recorder.key_down(state, tick, (instrument, pitch), velocity);
+                    let start = self.performance.playhead.tick();
+                    let pressed = i64::from(start) - i64::from(self.performance.left_to_count());
+                    let key = (instrument, pitch);
+                    self.recorder.key_down(state, (pressed, start), key, velocity);
                 }
             }
             // `measure` finds out whether it was the last held key.
-            StudioEffect::NoteOff { instrument, pitch, .. } => {
+            StudioEffect::NoteOff { instrument, pitch, hold } => {
                 let tick = self.performance.playhead.tick();
-                let note = self.recorder.key_up(state, tick, (instrument, pitch));
+                let hold = hold.map(|hold| self.ticks_held(state, hold));
+                let note = self.recorder.key_up(state, tick, (instrument, pitch), hold);
                 self.sayings.extend(note.filter(|_| !self.performance.is_counting()));
             }
         }
@@ -318,6 +330,18 @@ impl SilentEngine {
         self.performance.follow_tempo(state);
     }
 
+    /// How many ticks a key was held that is released late.
+    fn ticks_held(&self, state: &StudioState, hold: KeyHold) -> u32 {
+        match hold {
+            KeyHold::Unknown => state.session.snap.unwrap_or(NoteValue::Sixteenth).ticks(),
+            KeyHold::Held(time) => {
+                let mut ticks = Playhead::default();
+                ticks.move_on(time.into(), self.performance.tempo);
+                ticks.tick()
+            }
+        }
+    }
+
     /// Reports the end of the arrangement, and its position, to the transport.
     fn end(&mut self) {
         self.motion = Motion::Still;
@@ -329,9 +353,10 @@ impl SilentEngine {
     /// Ends the recorded notes before the playhead stops or jumps.
     fn all_up(&mut self, state: &StudioState) {
         let tick = self.performance.playhead.tick();
-        let notes = self.recorder.all_up(state, tick);
-        if !self.performance.is_counting() {
-            self.sayings.extend(notes);
+        if self.performance.is_counting() {
+            self.recorder.forget_keys();
+        } else {
+            self.sayings.extend(self.recorder.all_up(state, tick));
         }
         self.recorder.look_afresh();
     }

@@ -1,5 +1,6 @@
 //! The engine on a virtual clock.
 
+mod chase;
 mod click;
 mod drums;
 mod edited;
@@ -16,17 +17,18 @@ use crate::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting,
         ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content, ContentHash,
         Curve, DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting,
-        InstrumentAction, InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId,
-        LayerGroupParameter, LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting,
-        MixerSetting, Name, Note, Output, PadParameter, PadSetting, PadSound, PatternId,
-        PatternSetting, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
-        SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing, TimeSignature,
-        TrackSetting, Voices,
+        InstrumentAction, InstrumentParameter, InstrumentSetting, KeyHold, LaneSetting,
+        LayerGroupId, LayerGroupParameter, LayerGroupSetting, LoopRegion, MasterParameter,
+        MasterSetting, MixerSetting, Name, Note, NoteValue, Output, PadParameter, PadSetting,
+        PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,
+        PlayMode, Point, SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing,
+        TimeSignature, TrackSetting, Voices,
     },
     util::quantity::{
         Bpm, CountIn, NoteLength, Pan, Pitch, Probability, StepCount, StepNumber, TimingOffset,
         Velocity,
     },
+    util::time::Millis,
 };
 
 const BASS: InstrumentId = InstrumentId(1);
