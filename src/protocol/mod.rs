@@ -15,20 +15,22 @@
 pub mod framing;
 mod history_change;
 pub mod limits;
+mod refusal;
 mod roster;
 mod state;
 mod token;
 
-use std::{cell::Cell, fmt};
+use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 
 pub use history_change::HistoryChange;
+pub use refusal::{OwnershipRefusal, Refusal, Rejection};
 pub use state::{NetworkState, Seq, StateDigest, StatePatch};
 pub use token::{SessionId, SessionToken};
 
 use crate::{
-    model::{InstrumentId, Invalid, Metering, Model},
+    model::{InstrumentId, Metering, Model},
     studio::Studio,
     util::limited::bounded_list,
     util::time::{Millis, Timestamp},
@@ -294,6 +296,12 @@ pub enum ServerMessage<M: Model = Studio> {
         /// The reason.
         reason: Refusal,
     },
+    /// The client holds the privilege, and another participant asks for it. Sent once
+    /// per participant in 5 s.
+    PrivilegeRequested {
+        /// The participant that asks.
+        by: OwnerInfo,
+    },
 }
 
 /// The answer to the [`Hello`] of a new participant.
@@ -367,93 +375,6 @@ pub enum ReconnectRefusal {
     /// are not told apart, so that a guessed token reveals nothing.
     #[error("the host no longer keeps your place")]
     UnknownToken,
-}
-
-/// Why an action or a request was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The sender does not own the instrument.
-    #[error("instrument {instrument} {}", owner.as_ref().map_or("has no owner: request it first".into(), |owner| format!("belongs to {owner}")))]
-    NotOwner {
-        /// The instrument.
-        instrument: InstrumentId,
-        /// The owner, if it has one.
-        owner: Option<OwnerInfo>,
-    },
-    /// The sender does not have the privilege.
-    #[error("this needs the privilege, which {} has", holder.as_ref().map_or("no participant", |holder| &*holder.name))]
-    NotPrivileged {
-        /// The participant that has it, if any.
-        holder: Option<OwnerInfo>,
-    },
-    /// Only the engine may send this action.
-    #[error("only the engine may send this")]
-    EngineOnly,
-    /// The action is impossible in the current state.
-    #[error(transparent)]
-    Invalid(#[from] Invalid),
-    /// An action of a batch was refused, and with it the batch.
-    #[error("action {} of {count}: {reason}", index.saturating_add(1))]
-    InBatch {
-        /// The position of the action in the batch, from 0.
-        index: u32,
-        /// How many actions the batch has.
-        count: u32,
-        /// Why the action was refused. Not a refused batch again.
-        #[serde(deserialize_with = "unnested")]
-        reason: Box<Refusal>,
-    },
-    /// The action cannot be encoded or decoded, e.g. because a value is out of range
-    /// or a number is not finite.
-    #[error("the action cannot be encoded or decoded: {detail}")]
-    Malformed {
-        /// The error text of the encoder or decoder.
-        detail: String,
-    },
-    /// The model's code failed. Nothing has changed.
-    #[error("the program failed in this action: {detail}")]
-    Panicked {
-        /// The text of the panic.
-        detail: String,
-    },
-}
-
-/// Deserializes the reason in a refused batch. A reason in a reason, and so on, would
-/// exhaust the stack.
-fn unnested<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Refusal>, D::Error> {
-    thread_local! {
-        static IN_BATCH: Cell<bool> = const { Cell::new(false) };
-    }
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            IN_BATCH.set(false);
-        }
-    }
-    if IN_BATCH.replace(true) {
-        return Err(D::Error::custom("a batch is not part of a batch"));
-    }
-    let _leave = Leave;
-    Box::deserialize(deserializer)
-}
-
-/// A refused action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rejection {
-    /// The number of the action.
-    pub number: ActionNumber,
-    /// The reason.
-    pub reason: Refusal,
-}
-
-/// An instrument whose ownership was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnershipRefusal {
-    /// The instrument.
-    pub instrument: InstrumentId,
-    /// The reason.
-    pub reason: Refusal,
 }
 
 /// Why the authority ends a connection.

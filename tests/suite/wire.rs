@@ -134,6 +134,7 @@ fn server_variant(message: &ServerMessage) -> usize {
         ServerMessage::Shutdown => 17,
         ServerMessage::HistoryChanged(_) => 18,
         ServerMessage::NotRecorded { .. } => 19,
+        ServerMessage::PrivilegeRequested { .. } => 20,
     }
 }
 
@@ -322,6 +323,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
             "NotRecorded",
             ServerMessage::NotRecorded { what: "1 note in 1 Bass".into(), reason: not_owner() },
         ),
+        ("PrivilegeRequested", ServerMessage::PrivilegeRequested { by: ana() }),
     ]
 }
 
