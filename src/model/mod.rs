@@ -306,7 +306,8 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     }
 
     /// The action to apply to an instrument when its owner releases it or loses the
-    /// connection, e.g. to end the notes of keys that are held down.
+    /// connection, e.g. to end the notes of keys that are held down. What has no owner
+    /// is released by the participant that is alone when another joins.
     #[must_use]
     fn on_release(_state: &Self::State, _instrument: InstrumentId) -> Option<Self::Action> {
         None

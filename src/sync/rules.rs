@@ -110,7 +110,9 @@ pub(super) fn authorise<M: Model>(
 ) -> Result<(), Refusal> {
     let roster = &state.roster;
     match access {
-        Access::Own(instrument) | Access::Delete(instrument) if !roster.may_play(actor, instrument) => {
+        Access::Own(instrument) | Access::Delete(instrument)
+            if !roster.may_play(actor, instrument) =>
+        {
             Err(if M::exists(&state.model, instrument) {
                 Refusal::NotOwner { instrument, owner: roster.owner(instrument).cloned() }
             } else {

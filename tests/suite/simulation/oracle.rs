@@ -218,9 +218,8 @@ impl Oracle {
         }
         for (id, instrument) in after.model.instruments.iter() {
             let held = !instrument.sounding.is_empty();
-            let here = |id| {
-                after.roster.player(id).is_some_and(|by| !after.roster.is_away(by.client_id))
-            };
+            let here =
+                |id| after.roster.player(id).is_some_and(|by| !after.roster.is_away(by.client_id));
             ensure(!held || here(id), "an absent participant holds no key", || {
                 format!("{id} sounds after {cause:?}")
             })?;

@@ -9,6 +9,8 @@ mod drums;
 mod ending;
 mod gallery;
 mod gestures;
+#[cfg(all(unix, feature = "net"))]
+mod headless;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
