@@ -41,7 +41,8 @@ impl fmt::Display for InstrumentId {
 pub enum Access {
     /// None: every participant may send it.
     Anyone,
-    /// None. The action creates this instrument, and the sender owns it afterwards.
+    /// None. The action creates this instrument, and the sender owns it afterwards,
+    /// unless it is alone.
     Create(InstrumentId),
     /// Ownership of this instrument, which still exists afterwards.
     Own(InstrumentId),

@@ -396,8 +396,9 @@ async fn host_dispatcher_conforms() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn remote_dispatcher_conforms() {
     let (host, address) = host("host").await;
-    host.release_privilege().unwrap();
     for codec in Codec::ALL {
+        // It is back when the participant has left.
+        host.release_privilege().unwrap();
         let config = ClientConfig::default().speaking(codec);
         conforms(join_speaking(config, &address, "Ana", &[]).await).await;
         eventually("the participant is removed", || host.state().roster.participants.len() == 1)
