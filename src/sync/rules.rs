@@ -144,6 +144,7 @@ fn apply_action<M: Model>(
     match access {
         Access::Create(instrument) => {
             own_new(&mut next.roster, actor, instrument);
+            next.roster.check()?;
         }
         Access::Own(_) => {}
         Access::Delete(instrument) => {

@@ -15,8 +15,8 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event,
     dispatcher::{CloseReason, Events, Status},
-    transport::where_to_join,
-    util::text::columns,
+    transport::{interface_hint, where_to_join},
+    util::text::{columns, printable},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -117,8 +117,11 @@ impl Printer {
         let (name, status) = (&state.model.session.name, self.studio.status());
         self.print_line(&format!("{name} is {status}"))?;
         if let Status::Hosting { address: Some(address) } = status {
-            let there = where_to_join(address);
-            self.print_line(&format!("join with: imbolc-ui --connect {there}"))?;
+            for there in where_to_join(address) {
+                let hint =
+                    interface_hint(there).map_or_else(String::new, |hint| format!(", {hint}"));
+                self.print_line(&format!("join with: imbolc-ui --connect {there}{hint}"))?;
+            }
             if announced && !address.ip().is_loopback() {
                 self.print_line(&format!("announced on the LAN as {name}: imbolc-ui --discover"))?;
             }
@@ -192,13 +195,14 @@ impl Printer {
     /// Prints a line. On a terminal it is inserted above the cursor, so that what is being
     /// typed stays whole.
     fn print_line(&self, text: &str) -> io::Result<()> {
+        let text = printable(text);
         let mut out = stdout().lock();
         if !self.typing {
             writeln!(out, "{text}")?;
             return out.flush();
         }
         let width = crossterm::terminal::size().map_or(80, |(width, _)| width.max(1));
-        let rows = columns(text).div_ceil(width.into()).max(1);
+        let rows = columns(&text).div_ceil(width.into()).max(1);
         // Save the cursor, make room below, go back up, insert empty rows, and return to
         // where the row of the cursor has gone.
         let room = "\n".repeat(rows);
