@@ -61,7 +61,7 @@ impl Recorder {
             return correction(state, key, note, recorded.length(hold?));
         }
         let recorded = self.keys.remove(&key)?;
-        let held = hold.map(|hold| recorded.length(hold)).unwrap_or(Some(u32::MAX))?;
+        let held = hold.map_or(Some(u32::MAX), |hold| recorded.length(hold))?;
         Some(write(key.0, recorded.note(state, key, tick, held)))
     }
 
