@@ -61,8 +61,8 @@ impl Recorder {
             return correction(state, key, note, recorded.length(hold?));
         }
         let recorded = self.keys.remove(&key)?;
-        let held = hold.map_or(Some(u32::MAX), |hold| recorded.length(hold))?;
-        Some(write(key.0, recorded.note(state, key, tick, held)))
+        let longest = hold.map_or(Some(u32::MAX), |hold| recorded.length(hold))?;
+        Some(write(key.0, recorded.note(state, key, tick, longest)))
     }
 
     /// Ends all held keys at `tick`, before the playhead jumps or stops.
