@@ -39,6 +39,7 @@ mod shell;
 mod simulation;
 mod slow_reader;
 mod snippet;
+mod strange_host;
 mod studio;
 mod turmoil;
 mod undo;
