@@ -42,7 +42,9 @@ fn settle(buffer: &mut Buffer) {
 /// Settles the first cell of the rest of a row. Returns how many cells it takes.
 fn settle_cell(row: &mut [Cell]) -> usize {
     let symbol = row[0].symbol();
-    if matches!(symbol.as_bytes(), [b' '..=b'~']) {
+    // Nearly all cells: letters, and what boxes and bars are drawn with.
+    let is_simple = |character| matches!(character, ' '..='~' | '\u{2500}'..='\u{259f}');
+    if !symbol.is_empty() && symbol.chars().all(is_simple) {
         return 1;
     }
     let mut symbol = safe(symbol);
