@@ -23,6 +23,8 @@ mod fixture;
 mod floods;
 mod harness;
 mod ledger;
+#[cfg(target_os = "linux")]
+mod link_local;
 mod load;
 mod old_projects;
 mod options;

@@ -561,6 +561,26 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
+fn log_filter_that_is_not_understood_is_an_error_of_one_line() {
+    let run = |filter: &str| {
+        let mut session = Command::new(program());
+        session.args(["local", "--name", "Ana"]).env("RUST_LOG", filter).stdin(Stdio::null());
+        session.env_remove("XDG_DATA_HOME").env("HOME", env!("CARGO_TARGET_TMPDIR"));
+        session.output().unwrap()
+    };
+    for wrong in ["imbolc_net=loud", "imbolc_net=debug info"] {
+        let output = run(wrong);
+        let error = text(&output.stderr);
+        assert!(!output.status.success(), "{wrong}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains(&format!("RUST_LOG={wrong:?} is not understood: ")), "{error}");
+    }
+    for right in ["", "info, imbolc_net=error"] {
+        assert!(run(right).status.success(), "{right}");
+    }
+}
+
+#[test]
 fn open_errors_take_one_line() {
     let state = StateDir::new("bad");
     let directory = state.0.to_str().unwrap();

@@ -7,6 +7,7 @@ mod beats;
 mod click;
 mod desk;
 mod groove;
+mod overdub;
 mod performance;
 mod plan;
 mod playhead;
@@ -21,7 +22,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{performance::Performance, playhead::Playhead, recorder::Recorder};
+use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
 use crate::{
     model::{Engine, InstrumentId, Metering, Model as _},
     studio::{
@@ -103,6 +104,7 @@ pub struct SilentEngine {
     motion: Motion,
     performance: Performance,
     recorder: Recorder,
+    overdub: Overdub,
     last: Timestamp,
     /// Whether a key may be held.
     keys_held: bool,
@@ -189,6 +191,7 @@ impl Default for SilentEngine {
             motion: Motion::Still,
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
+            overdub: Overdub::default(),
             last: Timestamp::ZERO,
             keys_held: false,
             measured: None,
@@ -208,7 +211,7 @@ impl Engine<Studio> for SilentEngine {
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
-                self.recorder.look_afresh();
+                self.overdub.look_afresh();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
@@ -253,8 +256,10 @@ impl Engine<Studio> for SilentEngine {
             let tick = self.performance.playhead.tick();
             if self.performance.is_counting() {
                 self.recorder.wait(state);
-            } else {
-                self.sayings.extend(self.recorder.watch(state, tick));
+                self.overdub.wait(state);
+            } else if self.overdub.watch(state, tick, &mut self.sayings) {
+                let latched = self.overdub.latched(state);
+                self.performance.change_lanes(latched.as_ref().unwrap_or(state));
             }
         }
         if self.motion == Motion::Stopped {
@@ -315,11 +320,16 @@ impl SilentEngine {
     /// Moves the playhead to `now`, at the tempo of the elapsed time, so that a
     /// change of tempo causes no jump.
     fn move_on(&mut self, now: Timestamp, state: &StudioState) {
+        let latched = self.overdub.latched(state);
         match self.motion {
             Motion::Moving => {
-                let Self { performance, recorder, sayings, last, .. } = self;
-                let leaves = |tick| sayings.extend(recorder.all_up(state, tick));
-                if performance.play_on(state, now.since(*last), leaves) {
+                let Self { performance, recorder, overdub, sayings, last, .. } = self;
+                let leaves = |tick| {
+                    sayings.extend(recorder.all_up(state, tick));
+                    overdub.release(state, tick, sayings);
+                };
+                let (played, time) = (latched.as_ref().unwrap_or(state), now.since(*last));
+                if performance.play_on(played, state, time, leaves) {
                     self.end();
                 }
             }
@@ -327,7 +337,8 @@ impl SilentEngine {
             Motion::Stopped => {}
         }
         self.last = self.last.max(now);
-        self.performance.follow_tempo(state);
+        let latched = self.overdub.latched(state);
+        self.performance.follow_tempo(latched.as_ref().unwrap_or(state));
     }
 
     /// How many ticks a key was held that is released late.
@@ -350,7 +361,7 @@ impl SilentEngine {
         self.sayings.extend([position, TransportAction::Stop].map(NetworkAction::Transport));
     }
 
-    /// Ends the recorded notes before the playhead stops or jumps.
+    /// Ends the recorded notes and moves before the playhead stops or jumps.
     fn all_up(&mut self, state: &StudioState) {
         let tick = self.performance.playhead.tick();
         if self.performance.is_counting() {
@@ -358,7 +369,8 @@ impl SilentEngine {
         } else {
             self.sayings.extend(self.recorder.all_up(state, tick));
         }
-        self.recorder.look_afresh();
+        self.overdub.release(state, tick, &mut self.sayings);
+        self.overdub.look_afresh();
     }
 
     /// Updates the meters, at most once per `METERS` while anything moves, so

@@ -167,14 +167,17 @@ impl Performance {
         click
     }
 
-    /// Plays for `time` and returns whether the arrangement has ended. `leaves` is
-    /// called with each tick at which the playhead jumps or ends.
+    /// Plays for `time` and returns whether the arrangement has ended. Until the next
+    /// jump, it plays `latched`, then `unlatched`. `leaves` is called with each tick at
+    /// which the playhead jumps or ends.
     pub(super) fn play_on(
         &mut self,
-        state: &StudioState,
+        latched: &StudioState,
+        unlatched: &StudioState,
         time: Duration,
         mut leaves: impl FnMut(u32),
     ) -> bool {
+        let mut state = latched;
         if !self.count_in(state, time) {
             return false;
         }
@@ -195,6 +198,7 @@ impl Performance {
                 Turns { away: Some(Away { to: Some(to), .. }), .. } => {
                     leaves(until);
                     self.turn_back(until, to);
+                    state = unlatched;
                 }
                 Turns { .. } => {
                     self.cut(until);
@@ -290,6 +294,14 @@ impl Performance {
         self.playhead.change_tempo(tick, self.tempo, tempo);
         self.tempo = tempo;
         self.paced = tick;
+    }
+
+    /// Leaves the parameters to the lanes that are active now, and those without one to
+    /// the state.
+    pub(super) fn change_lanes(&mut self, state: &StudioState) {
+        self.forget(state);
+        self.chase = true;
+        self.follow_tempo(state);
     }
 
     /// Uses the tempo of the session from now on, unless a lane sets the tempo.

@@ -164,7 +164,6 @@ impl Plan {
             // Differences without effect need not be compared again.
             before.instruments = state.instruments.clone();
             before.automation = state.automation.clone();
-            before.transport.recording = state.transport.recording;
         }
         holds
     }
@@ -320,13 +319,11 @@ fn chase(
 
 /// Whether the same lanes move the swing of the same drum machines.
 fn machines_swing_alike(before: &StudioState, now: &StudioState) -> bool {
-    // An armed lane does not move its parameter while the transport records.
-    let recording = before.transport.recording == now.transport.recording;
     let alike = |(kit, _)| {
         beats::kit_swing_lane(before, kit).map(ptr::from_ref)
             == beats::kit_swing_lane(now, kit).map(ptr::from_ref)
     };
-    recording && before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
+    before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
 }
 
 /// Whether both states have the same instruments with the same grooves.

@@ -1,4 +1,4 @@
-//! Recording: notes on armed tracks, points on armed lanes.
+//! Recording of played keys: notes on armed tracks.
 //!
 //! It returns the actions that write them down and writes nothing itself: whether
 //! there is room for them is decided elsewhere. It does not know whether the playhead
@@ -8,11 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     model::InstrumentId,
-    studio::{
-        AutomationAction, Curve, NetworkAction, Note, Notes, PianoRollAction, Point, StudioState,
-        Target,
-    },
-    util::quantity::{Amount, NoteLength, Pitch, Probability, Ticks, Velocity},
+    studio::{NetworkAction, Note, Notes, PianoRollAction, StudioState},
+    util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
 /// A key that is held, or whose note was written while it was.
@@ -25,15 +22,13 @@ struct RecordedKey {
     velocity: Velocity,
 }
 
-/// The held keys and the parameters of armed lanes while the transport records.
+/// The held keys while the transport records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recorder {
     keys: BTreeMap<(InstrumentId, Pitch), RecordedKey>,
     /// The notes that were written at a stop or a jump, while their keys were held. A late
     /// release may still say that they are shorter.
     written: BTreeMap<(InstrumentId, Pitch), (RecordedKey, Note)>,
-    /// The last known values of the parameters of armed lanes.
-    turned: BTreeMap<Target, Amount>,
 }
 
 impl Recorder {
@@ -86,36 +81,11 @@ impl Recorder {
         self.keys.clear();
     }
 
-    /// Forgets the values of the parameters: changes made before the playhead
-    /// starts or jumps are not recorded after it.
-    pub(super) fn look_afresh(&mut self) {
-        self.turned.clear();
-    }
-
-    /// Reads the parameters during the count-in, and forgets the keys if the
-    /// transport does not record.
+    /// Forgets the keys if the transport does not record.
     pub(super) fn wait(&mut self, state: &StudioState) {
-        self.turned = parameter_parts(state);
         if !state.transport.recording {
             self.forget_keys();
         }
-    }
-
-    /// Returns points at `tick` for the parameters of armed lanes that changed.
-    pub(super) fn watch(&mut self, state: &StudioState, tick: u32) -> Vec<NetworkAction> {
-        if !state.transport.recording {
-            self.turned.clear();
-            return Vec::new();
-        }
-        let tick = Ticks::new(tick).unwrap_or(Ticks::MAX);
-        let was = std::mem::replace(&mut self.turned, parameter_parts(state));
-        let turned = |(target, value): (&Target, &Amount)| {
-            // A lane that was just armed has no earlier value, and no change.
-            was.get(target).filter(|was| *was != value)?;
-            let point = Point { tick, value: *value, curve: Curve::Hold };
-            Some(NetworkAction::Automation(*target, AutomationAction::Put(point)))
-        };
-        self.turned.iter().filter_map(turned).collect()
     }
 }
 
@@ -173,10 +143,4 @@ fn shortened(
         None => PianoRollAction::Remove(note.tick, pitch),
     };
     Some(NetworkAction::PianoRoll(id, action))
-}
-
-/// The values of the parameters of armed lanes.
-fn parameter_parts(state: &StudioState) -> BTreeMap<Target, Amount> {
-    let armed = state.automation.lanes().filter(|(_, lane)| lane.armed);
-    armed.filter_map(|(target, _)| Some((*target, target.part(state)?))).collect()
 }

@@ -276,11 +276,10 @@ pub(super) fn shifts(state: &StudioState, from: u32, to: u32, at_once: bool) -> 
     shifts
 }
 
-/// Whether a lane is active, i.e. moves its parameter. It does not while it records
-/// the parameter, or if the parameter does not exist.
+/// Whether a lane is active, i.e. moves its parameter. It does not if the parameter
+/// does not exist.
 pub(super) fn moves(state: &StudioState, target: Target, lane: &Lane) -> bool {
-    let learns = lane.armed && state.transport.recording;
-    lane.enabled && !lane.points.is_empty() && !learns && target.part(state).is_some()
+    lane.enabled && !lane.points.is_empty() && target.part(state).is_some()
 }
 
 /// The first tick at or after `from` at which the value of a lane may change.

@@ -7,17 +7,20 @@ mod edited;
 mod groove;
 mod meters;
 mod notes;
+mod overdub;
 mod recording;
 mod time;
+
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
     model::{InstrumentId, Model},
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting,
-        ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content, ContentHash,
-        Curve, DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting,
-        InstrumentAction, InstrumentParameter, InstrumentSetting, KeyHold, LaneSetting,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
+        BusSetting, ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content,
+        ContentHash, Curve, DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting,
+        InstrumentAction, InstrumentParameter, InstrumentSetting, KeyHold, Lane, LaneSetting,
         LayerGroupId, LayerGroupParameter, LayerGroupSetting, LoopRegion, MasterParameter,
         MasterSetting, MixerSetting, Name, Note, NoteValue, Output, PadParameter, PadSetting,
         PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,

@@ -37,7 +37,7 @@ fn armed_lane_records_parameter_changes() {
     rig.wait(100);
     let lane = rig.state.automation.lane(&target).unwrap();
     let points: Vec<_> = lane.points.iter().map(|p| (p.tick.get(), p.value.get())).collect();
-    assert_eq!(points, [(480, 1.0), (960, 0.0)]);
+    assert_eq!(points, [(479, 0.0), (480, 1.0), (960, 0.0)]);
 }
 
 impl Rig {
