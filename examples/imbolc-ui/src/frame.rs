@@ -66,9 +66,9 @@ fn settle_cell(row: &mut [Cell]) -> usize {
         row[0].diff_option = forced.map_or(CellDiffOption::None, CellDiffOption::ForcedWidth);
         // Not drawn, but different from whatever is drawn there next: a terminal that has
         // drawn two narrow characters does not erase the second one with the first.
-        row[1..width].iter_mut().for_each(|hidden| {
+        for hidden in &mut row[1..width] {
             hidden.set_symbol("");
-        });
+        }
     }
     // What a terminal draws beyond the cell is drawn over again.
     for after in row.iter_mut().take(most).skip(width) {
