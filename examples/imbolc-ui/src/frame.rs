@@ -11,7 +11,7 @@ use ratatui::{
     backend::Backend,
     buffer::{Buffer, Cell, CellDiffOption},
 };
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::UnicodeWidthChar;
 
 /// Draws a frame.
 ///
@@ -91,6 +91,6 @@ fn safe(symbol: &str) -> String {
 /// as two emoji that are joined. A selector makes a narrow emoji wide.
 fn most_columns(symbol: &str) -> usize {
     let least = if symbol.contains('\u{fe0f}') { 2 } else { 1 };
-    let widths = symbol.chars().filter_map(|character| character.width());
+    let widths = symbol.chars().filter_map(UnicodeWidthChar::width);
     widths.filter(|width| *width > 0).map(|width| width.max(least)).sum()
 }
