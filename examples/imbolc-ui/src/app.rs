@@ -10,7 +10,7 @@ mod question;
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     dispatcher::{DispatchError, Status},
@@ -30,6 +30,7 @@ use self::{join_address::JoinAddress, keyboard::Keyboard, question::Question};
 use crate::{
     describe,
     intent::Intent,
+    keystroke::{Keystroke, pasted_line},
     messages::{MessageLog, Tone},
     palette::{Palette, PaletteOutcome},
     pane::{self, KeyHelp, Pane},
@@ -48,12 +49,16 @@ pub const GLOBAL_KEYS: &[KeyHelp] = &[
     ("k", "play notes on the keyboard; Esc: back"),
     (":", "enter a command"),
     ("?", "show this help"),
+    ("Ctrl-L", "draw the screen anew"),
     ("q Ctrl-C", "quit"),
 ];
 
 /// How long frames are drawn at full rate after the last change: the meters follow the
 /// state with a small delay.
 const SETTLE_TIME: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// The answer to a paste where no text is typed.
+const PASTE_IGNORED: &str = "pasted text is ignored: it can be pasted into a command";
 
 /// An upper bound of the keys of any pane.
 const MAX_KEYS: u16 = 64;
@@ -198,37 +203,79 @@ impl App {
 
     /// Handles a key.
     pub fn handle_key(&mut self, key: KeyEvent) {
-        if key.kind == KeyEventKind::Release {
-            return;
-        }
-        self.mark_changed();
-        let state = self.studio.state();
-        self.client.follow(&state.model);
-        let question = self.question.take();
-        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            if matches!(self.client.layers().last(), Some(Layer::Command | Layer::Help)) {
-                self.local(LayerAction::Pop);
+        let Some(keystroke) = Keystroke::of(key) else { return };
+        match (keystroke, self.client.layers().last()) {
+            (Keystroke::Released(code), _) => self.end_note(code),
+            (Keystroke::Quit, layer) => {
+                let closes = matches!(layer, Some(Layer::Command | Layer::Help));
+                let question = self.begin_key();
+                if closes {
+                    self.local(LayerAction::Pop);
+                }
+                self.request(Intent::Quit, question);
             }
-            return self.request(Intent::Quit, question);
+            (
+                Keystroke::Key(key) | Keystroke::Held(key) | Keystroke::Edit(key),
+                Some(Layer::Command),
+            ) => {
+                let question = self.begin_key();
+                self.type_command(key, question);
+            }
+            (Keystroke::Key(key) | Keystroke::Held(key), Some(Layer::Keyboard)) => {
+                self.begin_key();
+                self.play_note(key);
+            }
+            (Keystroke::Key(key), Some(Layer::Help)) => {
+                self.begin_key();
+                self.read_help(key);
+            }
+            (Keystroke::Key(key), None) => {
+                let question = self.begin_key();
+                self.press(key, question);
+            }
+            (Keystroke::Held(_) | Keystroke::Edit(_), _) => {}
         }
-        match self.client.layers().last() {
-            Some(Layer::Command) => self.type_command(key, question),
-            Some(Layer::Help) => self.read_help(key),
-            Some(Layer::Keyboard) => self.play_note(key),
-            _ => match (question, key.code) {
-                (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
-                (Some(_), KeyCode::Char('n')) => self.mark_changed(),
-                (question, _) => match self.translate(key) {
-                    Some(open @ Intent::OpenPalette(_)) => {
-                        // The same command may be entered again, but a key that begins another
-                        // one answers no.
-                        self.question = question.filter(|_| key.code == KeyCode::Char(':'));
-                        self.perform(open);
-                    }
-                    Some(intent) => self.request(intent, question),
-                    None => {}
-                },
+    }
+
+    /// A key will change something; returns the question that it may answer.
+    fn begin_key(&mut self) -> Option<Question> {
+        self.mark_changed();
+        self.client.follow(&self.studio.state().model);
+        self.question.take()
+    }
+
+    /// Handles a key in a pane.
+    fn press(&mut self, key: KeyEvent, question: Option<Question>) {
+        match (question, key.code) {
+            (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
+            (Some(_), KeyCode::Char('n')) => {}
+            (question, _) => match self.translate(key) {
+                Some(open @ Intent::OpenPalette(_)) => {
+                    // The same command may be entered again, but a key that begins another
+                    // one answers no.
+                    self.question = question.filter(|_| key.code == KeyCode::Char(':'));
+                    self.perform(open);
+                }
+                Some(intent) => self.request(intent, question),
+                None => {}
             },
+        }
+    }
+
+    /// Handles text that was pasted: it is text in a line, and nothing elsewhere.
+    pub fn handle_paste(&mut self, text: &str) {
+        self.mark_changed();
+        if self.client.layers().last() == Some(&Layer::Command) {
+            self.palette.paste(&pasted_line(text));
+        } else {
+            self.messages.push(Tone::Bad, PASTE_IGNORED);
+        }
+    }
+
+    /// The terminal will not report the release of the keys that are held.
+    pub fn handle_focus_lost(&mut self) {
+        for action in self.keyboard.release_all() {
+            self.end(action);
         }
     }
 
@@ -261,8 +308,20 @@ impl App {
     /// Releases the notes whose time is over.
     pub fn tick(&mut self, now: Instant) {
         for action in self.keyboard.release_expired(now) {
-            self.perform(action.into());
+            self.end(action);
         }
+    }
+
+    /// When [`tick`](Self::tick) has something to do, if it will.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Instant> {
+        self.keyboard.next_deadline()
+    }
+
+    /// Whether keys play notes.
+    #[must_use]
+    pub fn plays_notes(&self) -> bool {
+        self.client.layers().last() == Some(&Layer::Keyboard)
     }
 
     /// When the next frame is due.
@@ -280,11 +339,7 @@ impl App {
         // A client counts the seconds of a silence, and of its place after that.
         let is_client =
             matches!(self.studio.status(), Status::Connected { .. } | Status::Reconnecting { .. });
-        if anybody_away || is_client || self.keyboard.is_sounding() {
-            Pace::Slow
-        } else {
-            Pace::Rest
-        }
+        if anybody_away || is_client { Pace::Slow } else { Pace::Rest }
     }
 
     /// Whether a frame drawn now could differ from the last one.
@@ -343,14 +398,36 @@ impl App {
     }
 
     fn play_note(&mut self, key: KeyEvent) {
-        let selected = self.client.instrument();
-        match (key.code, selected) {
-            (KeyCode::Esc, _) | (_, None) => self.local(LayerAction::Pop),
-            (code, Some(id)) => {
-                if let Some(action) = self.keyboard.press(code, id, Instant::now()) {
+        match (key.code, self.client.instrument()) {
+            (KeyCode::Esc, _) | (_, None) => {
+                self.handle_focus_lost();
+                self.local(LayerAction::Pop);
+            }
+            (KeyCode::Char(letter), Some(id)) => {
+                let now = tokio::time::Instant::now().into_std();
+                for action in self.keyboard.press(letter, key.kind, id, now) {
                     self.perform(action.into());
                 }
             }
+            _ => {}
+        }
+    }
+
+    fn end_note(&mut self, code: KeyCode) {
+        let KeyCode::Char(letter) = code else { return };
+        if let Some(action) = self.keyboard.release(letter) {
+            self.end(action);
+        }
+    }
+
+    /// Ends a note, unless its instrument was deleted, which has ended it.
+    fn end(&mut self, action: studio::NetworkAction) {
+        let state = self.studio.state();
+        let gone = matches!(&action, studio::NetworkAction::Instrument(id, _)
+            if state.model.instruments.get(*id).is_none());
+        if !gone {
+            self.mark_changed();
+            self.perform(action.into());
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
 };
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     discovery::{Compatibility, DiscoveryEvent, FoundSession},
     studio::Studio,
@@ -23,7 +23,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     event_loop::{Input, shutdown_signal},
-    theme,
+    keystroke::Keystroke,
+    terminal, theme,
 };
 
 /// The sessions that were found, in the order in which they were found.
@@ -76,12 +77,13 @@ impl Lobby {
 
     /// Handles a key.
     pub fn handle_key(&mut self, key: KeyEvent) -> Choice {
-        if key.kind == KeyEventKind::Release {
-            return Choice::Stay;
-        }
+        let key = match Keystroke::of(key) {
+            Some(Keystroke::Quit) => return Choice::Quit,
+            Some(Keystroke::Key(key)) => key,
+            _ => return Choice::Stay,
+        };
         self.error = None;
         match key.code {
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Choice::Quit,
             KeyCode::Esc if self.joining.take().is_some() => Choice::AbandonJoin,
             KeyCode::Char('q') | KeyCode::Esc => Choice::Quit,
             _ if self.joining.is_some() => Choice::Stay,
@@ -90,6 +92,11 @@ impl Lobby {
             KeyCode::Enter => self.enter(),
             _ => Choice::Stay,
         }
+    }
+
+    /// Handles text that was pasted, which nothing here takes.
+    pub fn handle_paste(&mut self) {
+        self.error = Some("pasted text is ignored".into());
     }
 
     fn choose(&mut self, at: usize) -> Choice {
@@ -116,6 +123,9 @@ impl Lobby {
 
     /// Draws the list.
     pub fn draw(&self, frame: &mut Frame) {
+        if !terminal::fits(frame) {
+            return;
+        }
         let [list, below] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
         let block = Block::bordered().title(" Sessions on the LAN ");
@@ -188,14 +198,14 @@ fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
 pub async fn choose<B: Backend, T>(
     mut next: impl AsyncFnMut() -> Option<DiscoveryEvent>,
     join: impl AsyncFn(FoundSession) -> Result<T, String>,
-    terminal: &mut Terminal<B>,
+    screen: &mut Terminal<B>,
     inputs: &mut mpsc::Receiver<Input>,
 ) -> Result<Option<T>, String> {
     let mut lobby = Lobby::default();
     let mut shutdown = std::pin::pin!(shutdown_signal());
     let mut attempt: Option<JoinAttempt<T>> = None;
     loop {
-        terminal.draw(|frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
+        screen.draw(|frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
         let answer = async {
             match &mut attempt {
                 Some(attempt) => attempt.await,
@@ -214,7 +224,11 @@ pub async fn choose<B: Backend, T>(
                     Choice::AbandonJoin => attempt = None,
                     Choice::Quit => return Ok(None),
                 },
-                Some(Input::Resized) => {}
+                Some(Input::Paste(_)) => lobby.handle_paste(),
+                Some(Input::Redraw) => {
+                    terminal::clear(screen).map_err(|_| TERMINAL_GONE)?;
+                }
+                Some(Input::FocusLost | Input::Resized) => {}
                 Some(Input::Gone) | None => return Err(TERMINAL_GONE.into()),
             },
             answer = answer => match answer {

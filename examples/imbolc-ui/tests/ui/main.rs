@@ -9,6 +9,7 @@ mod drums;
 mod ending;
 mod gallery;
 mod gestures;
+mod input;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
@@ -26,3 +27,5 @@ mod screens;
 mod session;
 mod stage;
 mod status;
+#[cfg(unix)]
+mod terminal;

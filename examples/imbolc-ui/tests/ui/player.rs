@@ -26,8 +26,8 @@ pub struct Player {
     child: Child,
     terminal: Arc<blocking::Pty>,
     screen: Arc<Mutex<vt100::Parser>>,
-    /// The bytes that the program has written.
-    written: Arc<AtomicUsize>,
+    /// What the program has written.
+    output: Arc<Mutex<Vec<u8>>>,
     _home: Home,
 }
 
@@ -59,7 +59,12 @@ impl Player {
 
     /// Starts the program in a terminal of another size.
     pub fn start_in(columns: u16, lines: u16, arguments: &[&str]) -> Self {
-        let program = blocking::Command::new(PROGRAM).args(arguments);
+        Self::start_with_term("xterm-256color", columns, lines, arguments)
+    }
+
+    /// Starts the program in a terminal of another type.
+    pub fn start_with_term(term: &str, columns: u16, lines: u16, arguments: &[&str]) -> Self {
+        let program = blocking::Command::new(PROGRAM).args(arguments).env("TERM", term);
         Self::start_program(columns, lines, program)
     }
 
@@ -68,26 +73,26 @@ impl Player {
         let (terminal, end) = blocking::open().expect("a terminal");
         terminal.resize(Size::new(lines, columns)).expect("its size");
         let home = Home::new();
-        let program = program.env("TERM", "xterm-256color").env_remove("RUST_LOG");
+        let program = program.env_remove("RUST_LOG");
         let program = program.env("HOME", &home.0).env_remove("XDG_DATA_HOME");
         let child = program.spawn(end).expect("the program starts");
         let size = |size| NonZeroU16::new(size).expect("not empty");
         let screen = vt100::Parser::new(size(lines), size(columns), 0);
         let (terminal, screen) = (Arc::new(terminal), Arc::new(Mutex::new(screen)));
-        let written = Arc::new(AtomicUsize::new(0));
+        let output = Arc::new(Mutex::new(Vec::new()));
         thread::spawn({
             let (terminal, screen) = (Arc::clone(&terminal), Arc::clone(&screen));
-            let written = Arc::clone(&written);
+            let output = Arc::clone(&output);
             move || {
                 let mut bytes = [0; 4096];
                 // The read fails when the program ends.
                 while let Ok(count @ 1..) = (&*terminal).read(&mut bytes) {
                     screen.lock().expect("not poisoned").process(&bytes[..count]);
-                    written.fetch_add(count, Relaxed);
+                    output.lock().expect("not poisoned").extend_from_slice(&bytes[..count]);
                 }
             }
         });
-        Self { child, terminal, screen, written, _home: home }
+        Self { child, terminal, screen, output, _home: home }
     }
 
     fn parser(&self) -> MutexGuard<'_, vt100::Parser> {
@@ -101,7 +106,12 @@ impl Player {
 
     /// How many bytes the program has written so far.
     pub fn written(&self) -> usize {
-        self.written.load(Relaxed)
+        self.output.lock().expect("not poisoned").len()
+    }
+
+    /// What the program has written since it had written `from` bytes.
+    pub fn output_since(&self, from: usize) -> String {
+        String::from_utf8_lossy(&self.output.lock().expect("not poisoned")[from..]).into_owned()
     }
 
     /// Whether the program has taken the screen and not given it back.
