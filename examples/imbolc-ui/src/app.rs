@@ -3,6 +3,7 @@
 //!
 //! It never waits, and it knows no terminal: the event loop feeds it and draws it.
 
+mod input;
 mod join_address;
 mod keyboard;
 mod layout;
@@ -30,9 +31,8 @@ use self::{join_address::JoinAddress, keyboard::Keyboard, question::Question};
 use crate::{
     describe,
     intent::Intent,
-    keystroke::{Keystroke, pasted_line},
     messages::{MessageLog, Tone},
-    palette::{Palette, PaletteOutcome},
+    palette::Palette,
     pane::{self, KeyHelp, Pane},
     view::{UnsavedWork, View},
 };
@@ -56,12 +56,6 @@ pub const GLOBAL_KEYS: &[KeyHelp] = &[
 /// How long frames are drawn at full rate after the last change: the meters follow the
 /// state with a small delay.
 const SETTLE_TIME: std::time::Duration = std::time::Duration::from_millis(300);
-
-/// The answer to a paste where no text is typed.
-const PASTE_IGNORED: &str = "pasted text is ignored: it can be pasted into a command";
-
-/// An upper bound of the keys of any pane.
-const MAX_KEYS: u16 = 64;
 
 /// The application: its panes, the palette, the message log and the user's own state.
 pub struct App {
@@ -201,84 +195,6 @@ impl App {
         self.messages.record(event, &state, &self.studio.identity());
     }
 
-    /// Handles a key.
-    pub fn handle_key(&mut self, key: KeyEvent) {
-        let Some(keystroke) = Keystroke::of(key) else { return };
-        match (keystroke, self.client.layers().last()) {
-            (Keystroke::Released(code), _) => self.end_note(code),
-            (Keystroke::Quit, layer) => {
-                let closes = matches!(layer, Some(Layer::Command | Layer::Help));
-                let question = self.begin_key();
-                if closes {
-                    self.local(LayerAction::Pop);
-                }
-                self.request(Intent::Quit, question);
-            }
-            (
-                Keystroke::Key(key) | Keystroke::Held(key) | Keystroke::Edit(key),
-                Some(Layer::Command),
-            ) => {
-                let question = self.begin_key();
-                self.type_command(key, question);
-            }
-            (Keystroke::Key(key) | Keystroke::Held(key), Some(Layer::Keyboard)) => {
-                self.begin_key();
-                self.play_note(key);
-            }
-            (Keystroke::Key(key), Some(Layer::Help)) => {
-                self.begin_key();
-                self.read_help(key);
-            }
-            (Keystroke::Key(key), None) => {
-                let question = self.begin_key();
-                self.press(key, question);
-            }
-            (Keystroke::Held(_) | Keystroke::Edit(_), _) => {}
-        }
-    }
-
-    /// A key will change something; returns the question that it may answer.
-    fn begin_key(&mut self) -> Option<Question> {
-        self.mark_changed();
-        self.client.follow(&self.studio.state().model);
-        self.question.take()
-    }
-
-    /// Handles a key in a pane.
-    fn press(&mut self, key: KeyEvent, question: Option<Question>) {
-        match (question, key.code) {
-            (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
-            (Some(_), KeyCode::Char('n')) => {}
-            (question, _) => match self.translate(key) {
-                Some(open @ Intent::OpenPalette(_)) => {
-                    // The same command may be entered again, but a key that begins another
-                    // one answers no.
-                    self.question = question.filter(|_| key.code == KeyCode::Char(':'));
-                    self.perform(open);
-                }
-                Some(intent) => self.request(intent, question),
-                None => {}
-            },
-        }
-    }
-
-    /// Handles text that was pasted: it is text in a line, and nothing elsewhere.
-    pub fn handle_paste(&mut self, text: &str) {
-        self.mark_changed();
-        if self.client.layers().last() == Some(&Layer::Command) {
-            self.palette.paste(&pasted_line(text));
-        } else {
-            self.messages.push(Tone::Bad, PASTE_IGNORED);
-        }
-    }
-
-    /// The terminal will not report the release of the keys that are held.
-    pub fn handle_focus_lost(&mut self) {
-        for action in self.keyboard.release_all() {
-            self.end(action);
-        }
-    }
-
     /// Performs an intent. If it loses something for good, it asks first, unless
     /// `question` has asked already.
     fn request(&mut self, intent: Intent, question: Option<Question>) {
@@ -292,23 +208,10 @@ impl App {
         }
     }
 
-    fn read_help(&mut self, key: KeyEvent) {
-        match key.code {
-            KeyCode::Up => self.help_from = self.help_from.saturating_sub(1),
-            // The end depends on the height of the screen, which is known only when
-            // drawing.
-            KeyCode::Down => self.help_from = (self.help_from + 1).min(MAX_KEYS),
-            _ => {
-                self.help_from = 0;
-                self.local(LayerAction::Pop);
-            }
-        }
-    }
-
     /// Releases the notes whose time is over.
     pub fn tick(&mut self, now: Instant) {
         for action in self.keyboard.release_expired(now) {
-            self.end(action);
+            self.end_note(action);
         }
     }
 
@@ -383,52 +286,6 @@ impl App {
     fn mark_changed(&mut self) {
         self.stale = true;
         self.changed_at = Instant::now();
-    }
-
-    fn type_command(&mut self, key: KeyEvent, question: Option<Question>) {
-        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
-        match self.palette.handle_key(key, &view) {
-            PaletteOutcome::Editing => self.question = question,
-            PaletteOutcome::Cancelled => self.local(LayerAction::Pop),
-            PaletteOutcome::Run(intent) => {
-                self.local(LayerAction::Pop);
-                self.request(intent, question);
-            }
-        }
-    }
-
-    fn play_note(&mut self, key: KeyEvent) {
-        match (key.code, self.client.instrument()) {
-            (KeyCode::Esc, _) | (_, None) => {
-                self.handle_focus_lost();
-                self.local(LayerAction::Pop);
-            }
-            (KeyCode::Char(letter), Some(id)) => {
-                let now = tokio::time::Instant::now().into_std();
-                for action in self.keyboard.press(letter, key.kind, id, now) {
-                    self.perform(action.into());
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn end_note(&mut self, code: KeyCode) {
-        let KeyCode::Char(letter) = code else { return };
-        if let Some(action) = self.keyboard.release(letter) {
-            self.end(action);
-        }
-    }
-
-    /// Ends a note, unless its instrument was deleted, which has ended it.
-    fn end(&mut self, action: studio::NetworkAction) {
-        let state = self.studio.state();
-        let gone = matches!(&action, studio::NetworkAction::Instrument(id, _)
-            if state.model.instruments.get(*id).is_none());
-        if !gone {
-            self.mark_changed();
-            self.perform(action.into());
-        }
     }
 
     /// What a key means: in the pane, or else in every pane.

@@ -121,7 +121,7 @@ pub async fn run<B: Backend>(
                         Input::Redraw if terminal::clear(terminal).is_err() => {
                             return Exit::TerminalGone;
                         }
-                        Input::FocusLost => app.handle_focus_lost(),
+                        Input::FocusLost => app.release_keys(),
                         Input::Redraw | Input::Resized => {}
                         Input::Gone => return Exit::TerminalGone,
                     }

@@ -84,7 +84,10 @@ pub fn take() -> Result<Screen, String> {
     let _ = execute!(stdout(), EnableBracketedPaste);
     let _ = execute!(stdout(), EnableFocusChange);
     let _ = execute!(stdout(), PushKeyboardEnhancementFlags(KEYS));
-    clear(&mut screen).map_err(|error| terminal_error(&error))?;
+    if let Err(error) = clear(&mut screen) {
+        restore();
+        return Err(terminal_error(&error));
+    }
     Ok(ManuallyDrop::new(screen))
 }
 
@@ -100,8 +103,8 @@ pub fn restore() {
 }
 
 /// Asks the terminal to report all keys, also letters, with repetition and release, or no
-/// longer. Then it reports the key and not the text: characters that need AltGr or a dead
-/// key cannot be typed.
+/// longer. Then it reports the key and not the text: a character that takes more than
+/// Shift cannot be typed.
 pub fn report_all_keys(all: bool) {
     let letters = KeyboardEnhancementFlags::REPORT_ALL_KEYS_AS_ESCAPE_CODES
         | KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS;

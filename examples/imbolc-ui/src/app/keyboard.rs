@@ -75,8 +75,8 @@ impl HeldKey {
 
     /// Releases the key, for which the terminal has reported no release.
     fn release_late(&self) -> NetworkAction {
-        let held = Millis::of(self.last.saturating_duration_since(self.pressed));
-        let hold = if self.repeats { KeyHold::Held(held) } else { KeyHold::Unknown };
+        let time = Millis::of(self.last.saturating_duration_since(self.pressed));
+        let hold = if self.repeats { KeyHold::Held(time) } else { KeyHold::Unknown };
         self.act(InstrumentAction::ReleaseLate(self.pitch, hold))
     }
 
@@ -159,9 +159,8 @@ impl Keyboard {
 
     /// Ends all notes; returns the actions that release them.
     pub(super) fn release_all(&mut self) -> Vec<NetworkAction> {
-        let release = |key: HeldKey| match self.sees_releases {
-            true => key.release(),
-            false => key.release_late(),
+        let release = |key: HeldKey| {
+            if self.sees_releases { key.release() } else { key.release_late() }
         };
         self.held.drain(..).map(release).collect()
     }

@@ -287,7 +287,7 @@ fn lost_focus_and_leaving_release_all_keys() {
         stage.press("ad");
         stage.dispatched();
         match leave {
-            "focus" => stage.app.handle_focus_lost(),
+            "focus" => stage.app.release_keys(),
             keys => drop(stage.press(keys)),
         }
         assert_eq!(stage.dispatched(), [release(60), release(64)], "{leave}");
