@@ -250,10 +250,7 @@ impl Model for Studio {
     }
 
     fn check_limits(state: &StudioState) -> Result<(), Invalid> {
-        state.piano_roll.check_all()?;
-        state.arrangement.check()?;
-        state.automation.check_all()?;
-        state.drums.check()
+        state.check_limits()
     }
 
     /// Ends the notes whose keys are not held any more.

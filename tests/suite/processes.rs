@@ -573,3 +573,13 @@ fn open_errors_take_one_line() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn line_that_is_no_utf8_ends_no_session() {
+    let mut mia = Session::start("mia", &["local"]);
+    let stdin = mia.stdin.as_mut().expect("its standard input is open");
+    stdin.write_all(b"caf\xe9\n").unwrap();
+    mia.hears("unknown command");
+    mia.types("bpm 90");
+    mia.sees("show", "90 bpm");
+}

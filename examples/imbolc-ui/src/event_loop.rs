@@ -17,9 +17,14 @@ use tokio::{
 
 use crate::{
     app::{App, Pace},
+    frame,
     keystroke::{Keystroke, RepeatFinder},
     terminal,
 };
+
+/// How many events are handled before the next frame and the next key. 256: a host that
+/// sends them without end must not stop the screen.
+const MAX_EVENTS: usize = 256;
 
 /// The minimum time between two frames: 60 per second.
 const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
@@ -75,7 +80,7 @@ pub async fn run<B: Backend>(
     let mut batch = Vec::new();
     let mut plays = false;
     while !app.has_quit() {
-        while let Some(event) = events.try_next() {
+        for event in std::iter::from_fn(|| events.try_next()).take(MAX_EVENTS) {
             if let Some(exit) = exit_for(&event) {
                 return exit;
             }
@@ -95,7 +100,7 @@ pub async fn run<B: Backend>(
             Pace::Rest => None,
         };
         if due.is_some_and(|due| due <= now) {
-            if terminal.draw(|frame| app.draw(frame)).is_err() {
+            if frame::draw(terminal, |frame| app.draw(frame)).is_err() {
                 return Exit::TerminalGone;
             }
             base = frame_base(base, now);

@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     event_loop::{Input, shutdown_signal},
+    frame,
     keystroke::Keystroke,
     terminal, theme,
 };
@@ -205,7 +206,7 @@ pub async fn choose<B: Backend, T>(
     let mut shutdown = std::pin::pin!(shutdown_signal());
     let mut attempt: Option<JoinAttempt<T>> = None;
     loop {
-        screen.draw(|frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
+        frame::draw(screen, |frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
         let answer = async {
             match &mut attempt {
                 Some(attempt) => attempt.await,

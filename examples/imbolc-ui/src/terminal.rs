@@ -17,7 +17,7 @@ use crossterm::{
     },
     execute,
 };
-use imbolc_net::util::panics;
+use imbolc_net::util::{panics, text::printable};
 use ratatui::{
     Frame, Terminal,
     backend::{Backend, CrosstermBackend},
@@ -137,7 +137,7 @@ pub fn fits(frame: &mut Frame) -> bool {
 /// Prints a line on standard error, unless it is gone with its terminal: `eprintln` would
 /// panic then.
 pub fn report(line: fmt::Arguments<'_>) {
-    let _ = writeln!(stderr(), "imbolc-ui: {line}");
+    let _ = writeln!(stderr(), "imbolc-ui: {}", printable(&line.to_string()));
 }
 
 /// Checks that a terminal of this size is large enough.

@@ -11,6 +11,7 @@ mod performance;
 mod plan;
 mod playhead;
 mod recorder;
+mod revision;
 mod schedule;
 mod sounding;
 mod strike;
