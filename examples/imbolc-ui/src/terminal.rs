@@ -35,7 +35,8 @@ pub type Screen = ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>;
 /// Whether the modes of the terminal are to be given back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// How keys are reported, where the terminal knows the protocol of kitty. Others ignore it.
+/// How keys are reported, where the terminal knows the protocol of kitty. Others ignore it,
+/// and to find out first would take up to 2 s.
 const KEYS: KeyboardEnhancementFlags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES
     .union(KeyboardEnhancementFlags::REPORT_EVENT_TYPES);
 

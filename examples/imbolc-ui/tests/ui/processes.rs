@@ -103,6 +103,10 @@ fn panic_restores_terminal_before_report() {
     assert!(!player.wait_for_exit().success());
     assert!(!player.has_screen());
     assert!(player.screen().contains("on purpose"), "{}", player.screen());
+    let output = player.output_since(0);
+    for given_back in ["\x1b[?2004l", "\x1b[?1004l", "\x1b[<1u"] {
+        assert_eq!(output.matches(given_back).count(), 1, "{given_back:?}");
+    }
 }
 
 #[cfg(not(feature = "net"))]
