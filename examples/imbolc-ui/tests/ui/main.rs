@@ -10,6 +10,8 @@ mod ending;
 mod frames;
 mod gallery;
 mod gestures;
+#[cfg(all(unix, feature = "net"))]
+mod headless;
 mod input;
 mod keys;
 #[cfg(feature = "mdns")]
@@ -28,5 +30,8 @@ mod screens;
 mod session;
 mod stage;
 mod status;
+#[cfg(all(unix, feature = "net"))]
+#[path = "../../../../tests/suite/strange_host.rs"]
+mod strange_host;
 #[cfg(unix)]
 mod terminal;

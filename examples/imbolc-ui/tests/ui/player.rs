@@ -26,8 +26,8 @@ pub struct Player {
     child: Child,
     terminal: Arc<blocking::Pty>,
     screen: Arc<Mutex<vt100::Parser>>,
-    /// What the program has written.
-    output: Arc<Mutex<Vec<u8>>>,
+    /// The bytes that the program has written.
+    written: Arc<Mutex<Vec<u8>>>,
     _home: Home,
 }
 
@@ -79,20 +79,20 @@ impl Player {
         let size = |size| NonZeroU16::new(size).expect("not empty");
         let screen = vt100::Parser::new(size(lines), size(columns), 0);
         let (terminal, screen) = (Arc::new(terminal), Arc::new(Mutex::new(screen)));
-        let output = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::new(Mutex::new(Vec::new()));
         thread::spawn({
             let (terminal, screen) = (Arc::clone(&terminal), Arc::clone(&screen));
-            let output = Arc::clone(&output);
+            let written = Arc::clone(&written);
             move || {
                 let mut bytes = [0; 4096];
                 // The read fails when the program ends.
                 while let Ok(count @ 1..) = (&*terminal).read(&mut bytes) {
                     screen.lock().expect("not poisoned").process(&bytes[..count]);
-                    output.lock().expect("not poisoned").extend_from_slice(&bytes[..count]);
+                    written.lock().expect("not poisoned").extend(&bytes[..count]);
                 }
             }
         });
-        Self { child, terminal, screen, output, _home: home }
+        Self { child, terminal, screen, written, _home: home }
     }
 
     fn parser(&self) -> MutexGuard<'_, vt100::Parser> {
@@ -106,12 +106,17 @@ impl Player {
 
     /// How many bytes the program has written so far.
     pub fn written(&self) -> usize {
-        self.output.lock().expect("not poisoned").len()
+        self.written.lock().expect("not poisoned").len()
+    }
+
+    /// All that the program has written.
+    pub fn output(&self) -> String {
+        self.output_since(0)
     }
 
     /// What the program has written since it had written `from` bytes.
     pub fn output_since(&self, from: usize) -> String {
-        String::from_utf8_lossy(&self.output.lock().expect("not poisoned")[from..]).into_owned()
+        String::from_utf8_lossy(&self.written.lock().expect("not poisoned")[from..]).into_owned()
     }
 
     /// Whether the program has taken the screen and not given it back.

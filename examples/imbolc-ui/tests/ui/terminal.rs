@@ -27,7 +27,7 @@ fn wait_for_output(player: &Player, from: usize, text: &str) {
 fn terminal_modes_are_given_back_however_it_ends() {
     for how in ["q", "TERM", "HUP", "INT"] {
         let mut player = start();
-        let output = player.output_since(0);
+        let output = player.output();
         for asked in ASKED {
             assert_eq!(output.matches(asked).count(), 1, "{asked:?}");
         }
@@ -36,7 +36,7 @@ fn terminal_modes_are_given_back_however_it_ends() {
             signal => player.signal(signal),
         }
         player.wait_for_exit();
-        let output = player.output_since(0);
+        let output = player.output();
         let left = output.find(LEAVE_SCREEN).expect("it leaves the screen");
         for given_back in GIVEN_BACK {
             assert_eq!(output.matches(given_back).count(), 1, "{how}: {given_back:?}");
@@ -48,7 +48,7 @@ fn terminal_modes_are_given_back_however_it_ends() {
 
 #[test]
 fn screen_is_cleared_before_the_first_frame() {
-    let output = start().output_since(0);
+    let output = start().output();
     let cleared = output.find("\x1b[2J").expect("it is cleared");
     assert!(output.find("Instruments").expect("it is drawn") > cleared);
 }
@@ -90,7 +90,7 @@ fn all_keys_are_reported_while_they_play() {
     wait_for_output(&player, from, "\x1b[<1u\x1b[>3u");
     player.press("k\x1b[27u\x03");
     assert!(player.wait_for_exit().success());
-    let output = player.output_since(0);
+    let output = player.output();
     let count = |text| output.matches(text).count();
     assert_eq!(count("\x1b[<1u"), count("\x1b[>3u") + count("\x1b[>15u"));
 }
@@ -118,7 +118,7 @@ fn terminal_that_cannot_draw_is_refused() {
             }
             let mut player = Player::start_with_term(term, 100, 30, arguments);
             assert!(!player.wait_for_exit().success());
-            let said = player.output_since(0);
+            let said = player.output();
             assert_eq!(
                 said,
                 format!(

@@ -64,7 +64,7 @@ impl Row {
 }
 
 /// The rows of the left column, if there are two.
-pub(super) const LEFT_ROWS: usize = 17;
+pub(super) const LEFT_ROWS: usize = 18;
 
 pub(super) const ROWS: &[Row] = &[
     Row::of("Session", "name", |studio| studio.session.name.to_string())
@@ -124,6 +124,8 @@ pub(super) const ROWS: &[Row] = &[
             )))
         })
         .enter(|_| Intent::OpenPalette("snap ".into())),
+    Row::of("Session", "chase notes", |studio| on_off(studio.session.chase_notes))
+        .step(|studio, _| set_session(SessionSetting::ChaseNotes(!studio.session.chase_notes))),
     Row::of("Click", "click", |studio| on_off(studio.session.click.on))
         .step(|studio, _| set_click(ClickSetting::On(!studio.session.click.on))),
     Row::of("Click", "level", |studio| level_text(studio.session.click.level)).step(
@@ -224,7 +226,8 @@ pub(super) const ROWS: &[Row] = &[
 /// The holder of the privilege, and how long they have been away.
 fn privilege_holder(view: &View) -> Vec<Span<'static>> {
     let Some(holder) = &view.state.roster.privileged else {
-        return vec![Span::styled("free: Enter takes it", theme::DIM)];
+        let free = if view.may_lead() { "free: yours while alone" } else { "free: Enter takes it" };
+        return vec![Span::styled(free, theme::DIM)];
     };
     let mut spans =
         vec![Span::styled(format!("★ {holder}"), theme::participant_style(holder.client_id))];
