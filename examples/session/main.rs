@@ -407,7 +407,9 @@ fn stdin_lines() -> (mpsc::Receiver<String>, Arc<Notify>) {
     let tell = Arc::clone(&hung_up);
     std::thread::spawn(move || {
         let at_terminal = io::stdin().is_terminal();
-        for line in io::stdin().lock().lines().map_while(Result::ok) {
+        for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            // What is no text, such as a paste in another encoding, is an unknown command.
+            let line = String::from_utf8_lossy(&line).into_owned();
             if sender.blocking_send(line).is_err() {
                 return;
             }

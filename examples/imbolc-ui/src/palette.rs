@@ -16,6 +16,9 @@ use ratatui::{
 use self::commands::{COMMANDS, Command};
 use crate::{intent::Intent, theme, view::View};
 
+/// More is no command.
+const MAX_PASTE: usize = 1000;
+
 /// The line that is being typed.
 #[derive(Debug, Default)]
 pub struct Palette {
@@ -80,16 +83,44 @@ impl Palette {
             KeyCode::Delete if self.cursor < self.text.chars().count() => {
                 self.text.remove(self.byte_offset());
             }
-            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                self.open(String::new());
+            KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                self.edit(letter);
             }
-            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                self.text.insert(self.byte_offset(), letter);
-                self.cursor += 1;
-            }
+            KeyCode::Char(letter) => self.insert(letter.encode_utf8(&mut [0; 4])),
             _ => {}
         }
         PaletteOutcome::Editing
+    }
+
+    /// Inserts one line of pasted text.
+    pub fn paste(&mut self, line: &str) {
+        self.error = None;
+        self.lists = false;
+        match line.chars().count() {
+            ..=MAX_PASTE => self.insert(line),
+            long => self.error = Some(format!("{long} characters are too many to be pasted")),
+        }
+    }
+
+    fn insert(&mut self, text: &str) {
+        self.text.insert_str(self.byte_offset(), text);
+        self.cursor += text.chars().count();
+    }
+
+    /// Edits the line as Ctrl with `letter` does in a shell.
+    fn edit(&mut self, letter: char) {
+        let cursor = self.byte_offset();
+        match letter {
+            'u' => self.open(String::new()),
+            'k' => self.text.truncate(cursor),
+            'w' => {
+                let before = self.text[..cursor].trim_end();
+                let word = before.rfind(' ').map_or(0, |space| space + 1);
+                self.text.replace_range(word..cursor, "");
+                self.cursor = self.text[..word].chars().count();
+            }
+            _ => {}
+        }
     }
 
     /// The byte offset of the cursor.

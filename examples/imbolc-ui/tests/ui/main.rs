@@ -12,6 +12,7 @@ mod gallery;
 mod gestures;
 #[cfg(all(unix, feature = "net"))]
 mod headless;
+mod input;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
@@ -32,3 +33,5 @@ mod status;
 #[cfg(all(unix, feature = "net"))]
 #[path = "../../../../tests/suite/strange_host.rs"]
 mod strange_host;
+#[cfg(unix)]
+mod terminal;

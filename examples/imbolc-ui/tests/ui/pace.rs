@@ -76,7 +76,7 @@ async fn frames_while(
 ) -> usize {
     let (studio, events) = stage.dispatcher();
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
-    let looping = event_loop::run(&studio, events, &mut terminal, inputs);
+    let looping = event_loop::run(&studio, events, &mut terminal, inputs, |_| ());
     let both = async {
         tokio::join!(looping, others);
     };
@@ -176,6 +176,45 @@ async fn moving_meter_draws_sixty_frames_per_second() {
 #[tokio::test(start_paused = true)]
 async fn idle_loop_draws_one_frame() {
     assert_eq!(frames_in_a_second(&Stage::new(Scene::Local), pending()).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn note_ends_when_its_time_is_over() {
+    let stage = Stage::new(Scene::Local);
+    let (keys, inputs) = mpsc::channel(8);
+    let shown = stage.observer();
+    let pressing = async {
+        for letter in ['k', 'a'] {
+            let key = KeyEvent::from(KeyCode::Char(letter));
+            keys.send(Input::Key(key)).await.expect("it reads");
+        }
+        sleep(Duration::from_millis(690)).await;
+        assert_eq!(shown.count_dispatched(), 1, "it sounds");
+        sleep(Duration::from_millis(30)).await;
+        assert_eq!(shown.count_dispatched(), 2, "it has ended");
+        pending::<()>().await;
+    };
+    frames_while(&stage, inputs, pressing).await;
+    assert_eq!(shown.count_dispatched(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_keys_are_asked_for_while_they_play() {
+    let stage = Stage::new(Scene::Local);
+    let (keys, inputs) = mpsc::channel(8);
+    let (studio, events) = stage.dispatcher();
+    let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
+    let asked = std::cell::RefCell::new(Vec::new());
+    let ask = |all| asked.borrow_mut().push(all);
+    let looping = event_loop::run(&studio, events, &mut terminal, inputs, ask);
+    let pressing = async {
+        for code in [KeyCode::Char('k'), KeyCode::Char('a'), KeyCode::Esc, KeyCode::Char('q')] {
+            keys.send(Input::Key(KeyEvent::from(code))).await.expect("it reads");
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::join!(looping, pressing);
+    assert_eq!(asked.into_inner(), [true, false]);
 }
 
 #[test]
