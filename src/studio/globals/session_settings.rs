@@ -251,7 +251,8 @@ impl From<TimeSignature> for Fraction {
 }
 
 choices! {
-    Key: C CSharp D EFlat E F FSharp G AFlat A BFlat B;
+    Key: C CSharp["C#"]("Db") D EFlat["Eb"]("D#") E F FSharp["F#"]("Gb") G AFlat["Ab"]("G#") A
+        BFlat["Bb"]("A#") B;
     Scale: Major Minor HarmonicMinor Dorian Phrygian Lydian Mixolydian MajorPentatonic
         MinorPentatonic Blues Chromatic;
     TuningSystem: Equal Just Pythagorean Meantone Werckmeister;
