@@ -1,5 +1,5 @@
-//! Looks up what a [`Target`] moves and what a [`Device`] has loaded, and builds
-//! the action that sets it.
+//! Looks up what a [`Target`] moves and what a [`Device`] has loaded, builds the
+//! action that sets it, and says its value.
 
 use crate::{
     model::Invalid,
@@ -92,7 +92,7 @@ impl Target {
     /// where [`action`](Self::action) is.
     #[must_use]
     pub fn text(self, part: Amount, state: &StudioState) -> Option<String> {
-        value_text(&self.action(part, state)?)
+        self.action(part, state)?.value_text()
     }
 
     /// The action that gives the parameter the value that a musician has typed, as
@@ -182,26 +182,28 @@ impl Target {
     }
 }
 
-/// The value that an action gives a parameter, with its unit; `None` if it sets none.
-#[must_use]
-pub(in crate::studio) fn value_text(action: &NetworkAction) -> Option<String> {
-    match action {
-        NetworkAction::Instrument(_, InstrumentAction::Set(setting)) => {
-            Instrument::value_text(setting)
+impl NetworkAction {
+    /// The value that the action gives a parameter, with its unit; `None` if it sets none.
+    #[must_use]
+    pub fn value_text(&self) -> Option<String> {
+        match self {
+            NetworkAction::Instrument(_, InstrumentAction::Set(setting)) => {
+                Instrument::value_text(setting)
+            }
+            NetworkAction::Drums(_, DrumAction::Set(DrumSetting::Pad(_, setting))) => {
+                Pad::value_text(setting)
+            }
+            NetworkAction::Drums(_, DrumAction::Set(DrumSetting::Swing(swing))) => {
+                Some(swing.to_string())
+            }
+            NetworkAction::Mixer(MixerSetting::Bus(_, setting)) => Bus::value_text(setting),
+            NetworkAction::Mixer(MixerSetting::LayerGroup(_, setting)) => {
+                LayerGroup::value_text(setting)
+            }
+            NetworkAction::Mixer(MixerSetting::Master(setting)) => Master::value_text(setting),
+            NetworkAction::Session(setting) => SessionState::value_text(setting),
+            _ => None,
         }
-        NetworkAction::Drums(_, DrumAction::Set(DrumSetting::Pad(_, setting))) => {
-            Pad::value_text(setting)
-        }
-        NetworkAction::Drums(_, DrumAction::Set(DrumSetting::Swing(swing))) => {
-            Some(swing.to_string())
-        }
-        NetworkAction::Mixer(MixerSetting::Bus(_, setting)) => Bus::value_text(setting),
-        NetworkAction::Mixer(MixerSetting::LayerGroup(_, setting)) => {
-            LayerGroup::value_text(setting)
-        }
-        NetworkAction::Mixer(MixerSetting::Master(setting)) => Master::value_text(setting),
-        NetworkAction::Session(setting) => SessionState::value_text(setting),
-        _ => None,
     }
 }
 
@@ -218,7 +220,8 @@ impl ChainOf {
 
 impl Device {
     /// The device, if the place exists and is for hosted devices.
-    pub(super) fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
+    #[must_use]
+    pub fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
         let chain = match self {
             Self::Source(id) => return state.instruments.get(id)?.source.hosted(),
             Self::Slot(id, _) => &state.instruments.get(id)?.chain,

@@ -219,7 +219,7 @@ impl App {
                 (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
                 (Some(_), KeyCode::Char('n')) => self.mark_changed(),
                 (question, _) => match self.translate(key) {
-                    Some(open @ Intent::OpenPalette(_)) => {
+                    Some(open @ (Intent::OpenPalette(_) | Intent::TypeValue { .. })) => {
                         // The same command may be entered again, but a key that begins another
                         // one answers no.
                         self.question = question.filter(|_| key.code == KeyCode::Char(':'));
@@ -436,6 +436,10 @@ impl App {
             Intent::Resynchronise => studio.resynchronise(),
             Intent::OpenPalette(text) => {
                 self.palette.open(text);
+                return self.local(LayerAction::Push(Layer::Command));
+            }
+            Intent::TypeValue { command, value } => {
+                self.palette.open_value(&command, &value);
                 return self.local(LayerAction::Push(Layer::Command));
             }
             Intent::ShowError(why) => return self.messages.push(Tone::Bad, why),

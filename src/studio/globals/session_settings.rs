@@ -31,7 +31,7 @@ settings! {
         scale: Scale(Scale) = Scale::Major;
         /// The time signature.
         time_signature: TimeSignature(TimeSignature) = TimeSignature::COMMON;
-        /// The delay of every second eighth note: 0 is straight.
+        /// The delay of every second eighth note: 0 % is straight.
         swing: Swing(Amount) = Amount::of(0.0);
         /// The tuning of the keys.
         tuning: Tuning[Tuning] = Tuning::default();
@@ -76,7 +76,7 @@ settings! {
     /// Random deviation from what is written.
     #[derive(Copy)]
     Humanise, HumaniseSetting, HumaniseParameter {
-        /// The largest deviation of note starts; 1 is an eighth of a beat.
+        /// The largest deviation of note starts; 100 % is an eighth of a beat.
         timing: Timing(Amount) = Amount::of(0.0);
         /// The largest deviation of velocities, from 0 to 1.
         velocity: Velocity(Amount) = Amount::of(0.0);

@@ -153,7 +153,7 @@ settings! {
     Groove, GrooveSetting, GrooveParameter {
         /// The swing: the session's or one of its own.
         swing: Swing(Swing) = Swing::AsSession;
-        /// The largest random deviation of note starts; 1 is an eighth of a
+        /// The largest random deviation of note starts; 100 % is an eighth of a
         /// beat.
         humanise_timing: HumaniseTiming(Amount) = Amount::of(0.0);
         /// The largest random deviation of velocities, from 0 to 1.

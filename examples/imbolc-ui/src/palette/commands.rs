@@ -15,7 +15,7 @@ use imbolc_net::{
         SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
         TuningSetting,
     },
-    util::quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
+    util::{quantity::Ticks, unit::UnreadableValue},
 };
 use serde::de::DeserializeOwned;
 
@@ -47,8 +47,9 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "goto" "BAR" "go to a bar" => |bar, view| {
         single(TransportAction::Locate(bar_start(bar, view)?))
     };
+    "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" => lane_commands::set_value;
     "tempo" "BPM" "set the tempo" => |bpm, _| {
-        single(SessionSetting::Tempo(Bpm::new(parse_number(bpm, "a tempo")?).map_err(|error| error.to_string())?))
+        single(SessionSetting::Tempo(parse_value(bpm, "a tempo")?))
     };
     "metre" "4/4" "set the time signature" => |metre, _| {
         let (beats, unit) = metre.split_once('/').ok_or("write a time signature like 4/4")?;
@@ -131,7 +132,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
             intents.push(sends(SendsSetting::Add(bus)));
         }
         if !level.is_empty() {
-            let level = Decibels::new(parse_number(level, "a level")?).map_err(|error| error.to_string())?;
+            let level = parse_value(level, "a level")?;
             intents.push(sends(SendsSetting::Set(bus, BusSendSetting::Level(level))));
         }
         if intents.is_empty() { Err(format!("a send to bus {bus} exists already")) } else { Ok(intents) }
@@ -161,13 +162,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::LayerGroup(group))])
     };
     "swing" "PERCENT" "delay every second eighth note" => |percent, _| {
-        let percent: f32 = parse_number(percent, "a percentage")?;
-        let swing = Amount::new(percent / 100.0).map_err(|_| "swing is from 0 to 100 percent")?;
-        single(SessionSetting::Swing(swing))
+        single(SessionSetting::Swing(parse_value(percent, "swing")?))
     };
     "pitch" "HZ" "set the concert pitch" => |hertz, _| {
-        let pitch = ConcertPitch::new(parse_number(hertz, "a frequency")?);
-        let pitch = pitch.map_err(|error| error.to_string())?;
+        let pitch = parse_value(hertz, "the concert pitch")?;
         single(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
     };
     "region" "BAR BAR" "loop from the start of one bar to that of another" => |bars, view| {
@@ -275,6 +273,14 @@ fn split_number<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String>
 
 fn parse_number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text:?} is not {what}"))
+}
+
+/// A value as it is shown, or in another way that a musician writes it.
+fn parse_value<T: std::str::FromStr<Err = UnreadableValue>>(
+    text: &str,
+    what: &str,
+) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{what} {error}"))
 }
 
 fn parse_name(name: &str) -> Result<Name, String> {
