@@ -24,7 +24,7 @@ use imbolc_net::{
 };
 use ratatui::Frame;
 
-pub(crate) use self::layout::bar_beat_tick;
+pub(crate) use self::layout::{bar_beat_tick, read_place, short_place};
 
 use self::{join_address::JoinAddress, keyboard::Keyboard, question::Question};
 use crate::{

@@ -15,11 +15,11 @@ use imbolc_net::{
         SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
         TuningSetting,
     },
-    util::{quantity::Ticks, unit::UnreadableValue},
+    util::unit::UnreadableValue,
 };
 use serde::de::DeserializeOwned;
 
-use crate::{intent::Intent, view::View};
+use crate::{app::read_place, intent::Intent, view::View};
 
 /// A command of the palette.
 pub(super) struct Command {
@@ -44,8 +44,8 @@ macro_rules! commands {
 pub(super) const COMMANDS: &[Command] = commands! {
     "play" "" "start playback" => |_, _| single(TransportAction::Play);
     "stop" "" "stop playback" => |_, _| single(TransportAction::Stop);
-    "goto" "BAR" "go to a bar" => |bar, view| {
-        single(TransportAction::Locate(bar_start(bar, view)?))
+    "goto" "BAR[.BEAT[.TICK]]" "go to a bar" => |place, view| {
+        single(TransportAction::Locate(read_place(place, &view.studio().session)?))
     };
     "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" => lane_commands::set_value;
     "tempo" "BPM" "set the tempo" => |bpm, _| {
@@ -168,9 +168,11 @@ pub(super) const COMMANDS: &[Command] = commands! {
         let pitch = parse_value(hertz, "the concert pitch")?;
         single(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
     };
-    "region" "BAR BAR" "loop from the start of one bar to that of another" => |bars, view| {
+    "region" "BAR [to] BAR" "loop from the start of one bar to that of another" => |bars, view| {
         let (from, to) = bars.split_once(' ').ok_or("two bar numbers are needed")?;
-        let region = LoopRegion::new(bar_start(from, view)?, bar_start(to.trim(), view)?);
+        let to = to.trim().trim_start_matches("to ").trim();
+        let session = &view.studio().session;
+        let region = LoopRegion::new(read_place(from, session)?, read_place(to, session)?);
         single(TransportAction::Region(region.map_err(|error| error.to_string())?))
     };
     "clear" "" "delete all notes of the selected instrument" => |_, view| {
@@ -255,14 +257,6 @@ fn selected_instrument(view: &View) -> Result<InstrumentId, String> {
 fn instruments(ids: &str, intent: fn(Vec<InstrumentId>) -> Intent) -> Parsed {
     let id = |id: &str| parse_number(id.trim(), "an instrument number").map(InstrumentId);
     Ok(vec![intent(ids.split(',').map(id).collect::<Result<_, _>>()?)])
-}
-
-/// The first tick of a bar; bars are counted from 1.
-fn bar_start(bar: &str, view: &View) -> Result<Ticks, String> {
-    let bar: u32 = parse_number(bar, "a bar")?;
-    let length = view.studio().session.time_signature.bar();
-    let tick = bar.checked_sub(1).and_then(|bar| bar.checked_mul(length));
-    Ok(tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("no such bar")?)
 }
 
 /// A number, and the text after it.

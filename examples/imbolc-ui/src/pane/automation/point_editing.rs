@@ -13,7 +13,6 @@ use imbolc_net::{
 
 use super::{AutomationPane, shifted};
 use crate::{
-    describe,
     intent::Intent,
     pane::piano_roll::grid::{Grid, clamped_ticks},
     view::View,
@@ -64,9 +63,7 @@ impl PointCursor<'_> {
 
     /// The value in the unit of the parameter.
     pub(super) fn meaning(&self, value: Amount) -> String {
-        let studio = self.view.studio();
-        let action = self.target.action(value, studio);
-        action.map(|action| describe::value_text(&action)).unwrap_or_default()
+        self.target.text(value, self.view.studio()).unwrap_or_default()
     }
 
     /// A new point at the cursor that leaves the curve unchanged.
