@@ -239,6 +239,18 @@ pub fn shared(studio: &StudioState) -> Vec<Knob> {
     knobs
 }
 
+/// The name of a parameter, as commands take it; empty if it does not exist any more.
+#[must_use]
+pub fn name_of(target: Target, studio: &StudioState) -> String {
+    let mut knobs = shared(studio);
+    if let Some(id) = target.instrument() {
+        knobs.extend(of_instrument(id, studio));
+        knobs.extend(of_drums(id, studio));
+    }
+    let found = knobs.into_iter().find(|knob| knob.target == target);
+    found.map(|knob| knob.name).unwrap_or_default()
+}
+
 /// The heading of the strip's own parameters.
 const OUTPUT: &str = "Output";
 

@@ -189,6 +189,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "resolution" "Sixteenth|…" "set the length of a step" => drum_commands::set_resolution;
     "drumswing" "PERCENT" "delay every second step" => drum_commands::set_swing;
     "automate" "PARAMETER" "add an automation lane for a parameter" => lane_commands::automate;
+    "point" "PLACE PARAMETER VALUE" "set a point of a lane: point 3.1.000 cutoff 8 kHz" => lane_commands::set_point;
     "capture" "NAME" "make a clip of the looped region" => clip_commands::capture;
     "clip" "NAME [BARS]" "add an empty clip" => clip_commands::create;
     "clipname" "CLIP NAME" "rename a clip" => clip_commands::rename;

@@ -26,3 +26,4 @@ mod screens;
 mod session;
 mod stage;
 mod status;
+mod values;

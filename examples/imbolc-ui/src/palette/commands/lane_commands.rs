@@ -3,10 +3,14 @@
 //!
 //! They read a view and return intents; they never touch a dispatcher.
 
-use imbolc_net::studio::{AutomationAction, NetworkAction, Target};
+use imbolc_net::{
+    model::Model as _,
+    studio::{AutomationAction, Curve, NetworkAction, Point, Studio, Target},
+};
 
 use super::{Parsed, single};
 use crate::{
+    app::read_place,
     describe,
     parameters::{self, Knob},
     view::View,
@@ -27,27 +31,53 @@ pub(super) fn automate(what: &str, view: &View) -> Parsed {
 
 /// `PARAMETER VALUE`
 pub(super) fn set_value(what: &str, view: &View) -> Parsed {
+    single(find_value(what, view)?.1)
+}
+
+/// `PLACE PARAMETER VALUE`
+pub(super) fn set_point(what: &str, view: &View) -> Parsed {
+    let studio = view.studio();
+    let (place, what) = what.split_once(' ').unwrap_or((what, ""));
+    let tick = read_place(place, &studio.session)?;
+    let (target, action) = find_value(what, view)?;
+    let lane = studio.automation.lane(&target);
+    let lane = lane.ok_or("this parameter has no lane: press a to add one")?;
+    // Where in its range the value is, the model knows.
+    let mut then = studio.clone();
+    Studio::reduce(&mut then, &action).map_err(|error| error.to_string())?;
+    let value = target.part(&then).ok_or("no such parameter")?;
+    let before = lane.points.iter().take_while(|point| point.tick <= tick).last();
+    let curve = before.map_or(Curve::Linear, |point| point.curve);
+    let point = Point { tick, value, curve };
+    single(NetworkAction::Automation(target, AutomationAction::Put(point)))
+}
+
+/// The parameter that a line begins with, and the action that sets it to the value that
+/// follows.
+fn find_value(what: &str, view: &View) -> Result<(Target, NetworkAction), String> {
     let parameters = named_parameters(view);
     let words: Vec<_> = what.split_whitespace().collect();
     let split = |at: usize| (words[..at].join(" "), words[at..].join(" "));
-    let set = |(name, value): (String, String)| {
+    let read = |(name, value): (String, String)| {
         let target = find_parameter(&name, &parameters)?;
         let action = target.read(&value, view.studio());
         let name = parameters.iter().find(|(_, it)| *it == target).map_or(name, |it| it.0.clone());
-        single(action.map_err(|error| format!("{name} {error}"))?)
+        action.map(|action| (target, action)).map_err(|error| format!("{name} {error}"))
     };
-    // The longest name that there is, and otherwise all words but the last one.
+    // The longest name that there is; otherwise the most words that leave a value.
     let is_name = |at: &usize| {
         let (name, _) = split(*at);
         parameters.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name))
     };
     if let Some(at) = (1..=words.len()).rev().find(is_name) {
-        return set(split(at));
+        return read(split(at));
     }
-    let ways: Vec<_> = (1..words.len()).rev().map(|at| set(split(at))).collect();
+    let mut ways: Vec<_> = (1..words.len()).rev().map(|at| read(split(at))).collect();
     let found = ways.iter().position(Result::is_ok).unwrap_or_default();
-    let none = || Err("write a parameter and its value, like: cutoff 8 kHz".into());
-    ways.into_iter().nth(found).unwrap_or_else(none)
+    if found < ways.len() {
+        return ways.swap_remove(found);
+    }
+    Err("write a parameter and its value, like: cutoff 8 kHz".into())
 }
 
 /// The parameter with exactly this name, or the only one that contains all the given
