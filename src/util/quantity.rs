@@ -156,7 +156,7 @@ quantity! {
 }
 quantity! {
     /// The length of a note, in ticks of 1/480 of a quarter note.
-    NoteLength: u32 in 1 ..= 2_000_000_000, " ticks", Ticks
+    NoteLength: u32 in 1 ..= 2_000_000_000, " ticks", Beats
 }
 quantity! {
     /// A key by its MIDI note number: 60 is middle C.

@@ -66,12 +66,17 @@ pub enum Unit {
     Bars,
     /// Ticks of 1/480 of a quarter note: `960 ticks`.
     Ticks,
+    /// A duration in ticks, as quarter notes: `0.5 beats`.
+    Beats,
     /// A key by its name; 60 is `C4`.
     Key,
 }
 
 /// The level in dB that is written as silence.
 const SILENCE: f64 = -120.0;
+
+/// The ticks of a quarter note.
+const TICKS: f64 = 480.0;
 
 /// The names of the keys of an octave.
 const KEYS: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
@@ -120,6 +125,10 @@ impl Unit {
             Self::Bars if (value - 1.0).abs() < f64::EPSILON => "1 bar".into(),
             Self::Bars => format!("{} bars", short(value)),
             Self::Ticks => format!("{} ticks", short(value)),
+            Self::Beats => match short(value / TICKS) {
+                one if one == "1" => "1 beat".into(),
+                beats => format!("{beats} beats"),
+            },
             Self::Key => key_name(value),
         }
     }
@@ -143,13 +152,15 @@ impl Unit {
         let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-'));
         let (number, unit) = text.split_at(end.unwrap_or(text.len()));
         let number: f64 = number.parse().ok()?;
-        self.scale(unit.trim()).map(|scale| number * scale)
+        let value = number * self.scale(unit.trim())?;
+        Some(if self == Self::Beats { value.round() } else { value })
     }
 
     /// What a number with `unit` is multiplied by.
     fn scale(self, unit: &str) -> Option<f64> {
         Some(match (self, unit) {
             (Self::Part, "" | "%" | "percent") => 0.01,
+            (Self::Beats, "" | "beats" | "beat") => TICKS,
             (_, "") => 1.0,
             (Self::Hertz | Self::TuningHertz, "hz") => 1.0,
             (Self::Hertz | Self::TuningHertz, "k" | "khz") => 1000.0,
@@ -167,7 +178,7 @@ impl Unit {
             | (Self::GrainRate, "grains/s" | "/s")
             | (Self::Bits, "bits" | "bit")
             | (Self::Bars, "bars" | "bar")
-            | (Self::Ticks, "ticks" | "tick") => 1.0,
+            | (Self::Ticks | Self::Beats, "ticks" | "tick") => 1.0,
             (Self::Semitones, "oct" | "octaves" | "octave") => 12.0,
             (Self::Cents, "st" | "semitones" | "semitone") => 100.0,
             _ => return None,
@@ -286,6 +297,8 @@ mod tests {
             (Unit::Ratio, 4.0, "4:1"),
             (Unit::Bpm, 120.0, "120 bpm"),
             (Unit::Bars, 1.0, "1 bar"),
+            (Unit::Beats, 480.0, "1 beat"),
+            (Unit::Beats, 160.0, "0.333 beats"),
             (Unit::Key, 60.0, "C4"),
             (Unit::Key, 0.0, "C-1"),
             (Unit::Key, 127.0, "G9"),

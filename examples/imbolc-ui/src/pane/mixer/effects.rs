@@ -100,7 +100,15 @@ impl EffectCursor {
         let below = sends.map_or(0, |sends| (sends.iter().count() + 2).min(rows / 2));
         let below = if self.on_knobs && rows < ROWS_FOR_ALL { 0 } else { below };
         let listed = slots.len().clamp(1, (rows.saturating_sub(below) / 2).max(1));
-        let mut lines = vec![Line::styled("Effects", theme::HEADING)];
+        let hint = match (slots.is_empty(), self.on_knobs) {
+            (true, _) => "",
+            (_, true) => "  + - change  Enter type  Esc back",
+            (_, false) => "  Enter bypass  → its parameters",
+        };
+        let mut lines = vec![Line::from(vec![
+            Span::styled("Effects", theme::HEADING),
+            Span::styled(hint, theme::DIM),
+        ])];
         if slots.is_empty() {
             lines.push(Line::styled("none: press e to add one", theme::DIM));
         }
