@@ -13,6 +13,7 @@ use super::{
         ids::{BusId, DefinitionId, LayerGroupId, ParameterId, SlotId},
         range,
         settings::{ParamPath, PathStep, Settings},
+        studio_effect::KeyHold,
     },
     drums::{ChopperSetting, DrumAction, DrumSetting, Pad, PatternId, PatternSetting},
     effect::{
@@ -143,6 +144,12 @@ impl Describer<'_> {
             }
             InstrumentAction::Play(..) => format!("key of {instrument}"),
             InstrumentAction::Release(_) => format!("released key of {instrument}"),
+            InstrumentAction::ReleaseLate(_, KeyHold::Unknown) => {
+                format!("key of {instrument}, released late")
+            }
+            InstrumentAction::ReleaseLate(_, KeyHold::Held(time)) => {
+                format!("key of {instrument}, held for {time}")
+            }
             InstrumentAction::ReleaseAll => format!("all released keys of {instrument}"),
         }
     }

@@ -7,6 +7,7 @@ mod band;
 mod drums;
 #[cfg(unix)]
 mod ending;
+mod frames;
 mod gallery;
 mod gestures;
 mod keys;
