@@ -78,8 +78,10 @@ impl Range for Option<NoteValue> {
     }
 
     fn read(text: &str) -> Result<Self, UnreadableValue> {
+        let is_none = text.trim().eq_ignore_ascii_case("none");
         match bool::read(text) {
             Ok(false) => Ok(None),
+            _ if is_none => Ok(None),
             _ => NoteValue::read(text)
                 .map(Some)
                 .map_err(|error| UnreadableValue::new(format!("off, {}", error.expected), text)),

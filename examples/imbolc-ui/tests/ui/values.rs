@@ -3,9 +3,9 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        AutomationAction, BusId, BusSetting, ChainSetting, ChorusSetting, EffectKind,
-        EffectSetting, EnvelopeSetting, FilterSetting, InstrumentAction, InstrumentSetting,
-        MixerSetting, NetworkAction, NoteValue, Pane, SessionSetting, SlotId, TransportAction,
+        AutomationAction, BusId, BusSetting, ChainSetting, ChorusSetting, EffectSetting,
+        EnvelopeSetting, FilterSetting, InstrumentAction, InstrumentSetting, MixerSetting,
+        NetworkAction, NoteValue, Pane, SessionSetting, SlotId, TransportAction,
     },
     util::quantity::{Bpm, Decibels, Hertz, ModulationRate, Pan, Seconds, Ticks},
 };
@@ -49,7 +49,8 @@ fn parameters_stand_in_groups_with_units() {
 fn selected_parameter_is_visible_and_explained() {
     for (width, height) in [(60, 16), (80, 24), (100, 30), (160, 40)] {
         let mut stage = Stage::new(Scene::Joined);
-        stage.resize(width, height).press("<right>");
+        stage.resize(width, height);
+        stage.press("<right>");
         for knob in parameters::of_instrument(BASS, &stage.studio()) {
             let screen = stage.screen();
             let help = format!("{}: ", knob.name);
@@ -170,7 +171,6 @@ fn effects_of_a_bus_are_turned_and_typed() {
     // Back to the effects, and out of the strip.
     assert!(stage.press("<esc>").screen().contains("Effects"));
     assert!(!stage.press("<esc>").screen().contains("Effects"));
-    let _ = EffectKind::Chorus;
 }
 
 #[test]
