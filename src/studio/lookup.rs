@@ -88,6 +88,21 @@ impl Target {
         })
     }
 
+    /// The current value as a musician reads it, with its unit; `None` where
+    /// [`part`](Self::part) is.
+    #[must_use]
+    pub fn shown(self, state: &StudioState) -> Option<String> {
+        match self {
+            Self::Instrument(id, parameter) => state.instruments.get(id)?.shown(parameter),
+            Self::Pad(id, pad, parameter) => state.drums.machine(id)?.pad(pad).shown(parameter),
+            Self::Bus(id, parameter) => state.mixer.bus(id)?.shown(parameter),
+            Self::LayerGroup(id, parameter) => state.mixer.layer_group(id)?.shown(parameter),
+            Self::Master(parameter) => state.mixer.master.shown(parameter),
+            Self::Session(parameter) => state.session.shown(parameter),
+            Self::Drums(..) | Self::Hosted(..) => self.text(self.part(state)?, state),
+        }
+    }
+
     /// The value at this fraction of the range as a musician reads it, with its unit; `None`
     /// where [`action`](Self::action) is.
     #[must_use]

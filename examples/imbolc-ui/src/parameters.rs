@@ -47,7 +47,7 @@ impl Knob {
     /// The present value with its unit; `None` if the parameter does not exist any more.
     #[must_use]
     pub fn value(&self, studio: &StudioState) -> Option<String> {
-        self.target.text(self.target.part(studio)?, studio)
+        self.target.shown(studio)
     }
 
     /// Opens the line to type a value, with the present one in it.
@@ -63,7 +63,7 @@ impl Knob {
     #[must_use]
     pub fn turned(&self, studio: &StudioState, by: f32) -> Option<Intent> {
         let now = self.target.part(studio)?;
-        let shown = self.target.text(now, studio)?;
+        let shown = self.target.shown(studio)?;
         let next = match Unit::Level.read(&shown).filter(|_| shown.ends_with(" dB")) {
             Some(level) => self.louder(level, by.signum().into(), studio),
             None => self.next_value(now, &shown, by.signum() * KNOB_STEP, studio),

@@ -35,6 +35,9 @@ pub trait Automated: Settings {
     /// whether something is on, and nothing that adds, removes, replaces or moves.
     fn is_knob(setting: &Self::Setting) -> bool;
 
+    /// The current value with its unit; `None` where [`part`](Self::part) is.
+    fn shown(&self, parameter: Self::Parameter) -> Option<String>;
+
     /// The value that a setting sets, with its unit; `None` if the setting is not one of a
     /// parameter.
     fn value_text(setting: &Self::Setting) -> Option<String>;
@@ -69,6 +72,10 @@ impl<T: Automated + Clone> Automated for Arc<T> {
         T::is_knob(setting)
     }
 
+    fn shown(&self, parameter: T::Parameter) -> Option<String> {
+        T::shown(self, parameter)
+    }
+
     fn value_text(setting: &T::Setting) -> Option<String> {
         T::value_text(setting)
     }
@@ -95,7 +102,7 @@ pub enum NoParameter {}
 macro_rules! parameters {
     ($name:ident $setting:ident $parameter:ident { $($rows:tt)* }) => {
         $crate::studio::common::automated::parameters! {
-            @($name $setting $parameter this part text) { [] [] [] [] [] [] [] [] } $($rows)*
+            @($name $setting $parameter this part text) { [] [] [] [] [] [] [] [] [] } $($rows)*
         }
     };
 
@@ -103,7 +110,7 @@ macro_rules! parameters {
     (
         @($name:ident $setting:ident $parameter:ident $this:ident $at:ident $text:ident) {
             [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
-            [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
+            [$($shown:tt)*] [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
         }
     ) => {
         #[doc = concat!("A parameter of [`", stringify!($name), "`] that a lane can move.")]
@@ -162,6 +169,11 @@ macro_rules! parameters {
                 }
             }
 
+            fn shown(&self, parameter: $parameter) -> Option<String> {
+                let $this = self;
+                match parameter { $($shown)* }
+            }
+
             fn value_text(setting: &$setting) -> Option<String> {
                 match setting {
                     $($value)*
@@ -195,7 +207,7 @@ macro_rules! parameters {
     (
         @($name:ident $setting:ident $parameter:ident $this:ident $at:ident $text:ident) {
             [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
-            [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
+            [$($shown:tt)*] [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
         }
         $(#[doc = $doc:literal])* $field:ident: $variant:ident [$group:ty] = $default:expr;
         $($rows:tt)*
@@ -227,6 +239,12 @@ macro_rules! parameters {
                     $($knob)*
                     $setting::$variant(inner) => {
                         <$group as $crate::studio::common::automated::Automated>::is_knob(inner)
+                    }
+                ]
+                [
+                    $($shown)*
+                    $parameter::$variant(inner) => {
+                        $crate::studio::common::automated::Automated::shown(&$this.$field, inner)
                     }
                 ]
                 [
@@ -274,7 +292,7 @@ macro_rules! parameters {
     (
         @@($name:ident $setting:ident $parameter:ident $this:ident $at:ident $text:ident) {
             [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
-            [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
+            [$($shown:tt)*] [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
         }
         { $(#[doc = $doc:literal])* $field:ident $variant:ident ($($type:tt)+) } $($rows:tt)*
     ) => {
@@ -298,6 +316,12 @@ macro_rules! parameters {
                     $($knob)*
                     $setting::$variant(_) => {
                         <$($type)+ as $crate::studio::common::range::Range>::IS_QUANTITY
+                    }
+                ]
+                [
+                    $($shown)*
+                    $parameter::$variant => {
+                        Some($crate::studio::common::range::Range::text($this.$field))
                     }
                 ]
                 [

@@ -127,6 +127,15 @@ macro_rules! kinds {
                 }
             }
 
+            fn shown(&self, parameter: $parameter) -> Option<String> {
+                match (self, parameter) {
+                    $( (Self::$variant(of), $parameter::$variant(parameter)) => {
+                        $crate::studio::common::automated::Automated::shown(of, parameter)
+                    } )+
+                    _ => None,
+                }
+            }
+
             fn value_text(setting: &$setting) -> Option<String> {
                 match setting {
                     $setting::Kind(_) => None,

@@ -300,6 +300,14 @@ impl Automated for Chain {
         }
     }
 
+    fn shown(&self, parameter: ChainParameter) -> Option<String> {
+        let slot = self.slot(parameter.slot())?;
+        match parameter {
+            ChainParameter::Bypass(_) => Some(slot.bypass.text()),
+            ChainParameter::Effect(_, parameter) => slot.effect.shown(parameter),
+        }
+    }
+
     fn value_text(setting: &ChainSetting) -> Option<String> {
         match setting {
             ChainSetting::Add(..) | ChainSetting::Remove(_) | ChainSetting::Move(..) => None,

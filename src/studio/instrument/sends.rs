@@ -146,6 +146,10 @@ impl Automated for Sends {
         }
     }
 
+    fn shown(&self, SendsParameter(bus, parameter): SendsParameter) -> Option<String> {
+        self.to(bus)?.shown(parameter)
+    }
+
     fn value_text(setting: &SendsSetting) -> Option<String> {
         match setting {
             SendsSetting::Add(_) | SendsSetting::Remove(_) => None,

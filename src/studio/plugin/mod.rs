@@ -201,6 +201,10 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Automated for Loaded<K> {
         matches!(setting, LoadedSetting::Set(..))
     }
 
+    fn shown(&self, parameter: NoParameter) -> Option<String> {
+        match parameter {}
+    }
+
     fn value_text(setting: &LoadedSetting<K>) -> Option<String> {
         match setting {
             LoadedSetting::Set(_, value) => Some(value.to_string()),

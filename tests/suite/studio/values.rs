@@ -4,9 +4,9 @@ use imbolc_net::{
     model::{InstrumentId, Model},
     studio::{
         BusId, BusParameter, BusSetting, ChainSetting, Device, DrumParameter, EffectKind,
-        FilterParameter, InstrumentParameter, LayerGroupId, LayerGroupParameter, MasterParameter,
-        MixerSetting, Name, NetworkAction, NoteValue, PadParameter, ParameterId, SessionParameter,
-        SlotId, SourceKind, Studio, StudioState, Target,
+        FilterParameter, GrooveParameter, InstrumentParameter, LayerGroupId, LayerGroupParameter,
+        MasterParameter, MixerSetting, Name, NetworkAction, NoteValue, PadParameter, ParameterId,
+        SessionParameter, SlotId, SourceKind, Studio, StudioState, Target,
     },
     util::quantity::{Amount, Hertz, PadNumber},
 };
@@ -56,7 +56,7 @@ fn everything() -> (StudioState, Vec<Target>) {
 fn shown_after(state: &StudioState, action: &NetworkAction, target: Target) -> String {
     let mut state = state.clone();
     Studio::reduce(&mut state, action).unwrap();
-    target.text(target.part(&state).unwrap(), &state).unwrap()
+    target.shown(&state).unwrap()
 }
 
 #[test]
@@ -69,6 +69,19 @@ fn every_value_is_typed_as_it_is_shown() {
             assert_eq!(shown_after(&state, &typed, target), shown, "{target}");
         }
     }
+}
+
+#[test]
+fn present_value_is_shown_and_typed_as_it_is() {
+    let (state, targets) = everything();
+    for target in targets {
+        let shown = target.shown(&state).unwrap();
+        let typed = target.read(&shown, &state).unwrap_or_else(|e| panic!("{target}: {e}"));
+        assert_eq!(shown_after(&state, &typed, target), shown, "{target}");
+    }
+    let swing = InstrumentParameter::Groove(GrooveParameter::Swing);
+    let swing = Target::Instrument(InstrumentId(1), swing);
+    assert_eq!(swing.shown(&state), Some("as session".into()));
 }
 
 #[test]

@@ -33,11 +33,11 @@ fn parameters_stand_in_groups_with_units() {
     let mut stage = Stage::new(Scene::Joined);
     stage.resize(80, 24);
     let screen = stage.press("<right>").screen();
-    for shown in ["Source: oscillator", "Filter", "Envelope", "LFO", "Arpeggiator", "Output"] {
+    for shown in ["Source: oscillator", "Filter", "Envelope", "Arpeggiator", "Playing", "Output"] {
         assert!(screen.contains(shown), "{shown}: {screen}");
     }
     for (label, value) in
-        [("cutoff", "8 kHz"), ("attack", "5 ms"), ("resonance", "10 %"), ("sync", "off")]
+        [("cutoff", "8 kHz"), ("attack", "5 ms"), ("resonance", "10 %"), ("hold", "off")]
     {
         let line = screen.lines().find(|line| line.contains(label)).unwrap();
         assert!(line.contains(value), "{label} {value}: {line}");
@@ -177,8 +177,11 @@ fn effects_of_a_bus_are_turned_and_typed() {
 fn level_and_pan_of_a_strip_are_typed() {
     let mut stage = Stage::new(Scene::Local);
     stage.show(Pane::Mixer);
-    let typed = stage.press("v<backspace><backspace>9.5<enter>p20<enter>").dispatched();
-    assert_eq!(typed[0], set(InstrumentSetting::Level(Decibels::of(-9.5))), "{typed:?}");
+    let typed = stage
+        .press("v<backspace><backspace><backspace>9.5<enter>p<backspace>L20<enter>")
+        .dispatched();
+    let panned = set(InstrumentSetting::Pan(Pan::of(-0.2)));
+    assert_eq!(typed, [set(InstrumentSetting::Level(Decibels::of(-9.5))), panned]);
     let bus = |setting| NetworkAction::Mixer(MixerSetting::Bus(BusId(2), setting));
     let typed = stage.press("<end><left>v<enter>").dispatched();
     assert_eq!(typed, [bus(BusSetting::Level(Decibels::of(0.0)))]);
