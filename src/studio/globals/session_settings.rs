@@ -251,8 +251,8 @@ impl From<TimeSignature> for Fraction {
 }
 
 choices! {
-    Key: C CSharp["C#"]("Db") D EFlat["Eb"]("D#") E F FSharp["F#"]("Gb") G AFlat["Ab"]("G#") A
-        BFlat["Bb"]("A#") B;
+    Key: C["C"] CSharp["C#"]("Db") D["D"] EFlat["Eb"]("D#") E["E"] F["F"] FSharp["F#"]("Gb")
+        G["G"] AFlat["Ab"]("G#") A["A"] BFlat["Bb"]("A#") B["B"];
     Scale: Major Minor HarmonicMinor Dorian Phrygian Lydian Mixolydian MajorPentatonic
         MinorPentatonic Blues Chromatic;
     TuningSystem: Equal Just Pythagorean Meantone Werckmeister;

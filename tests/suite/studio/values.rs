@@ -127,6 +127,7 @@ fn values_are_typed_in_many_ways() {
     assert_eq!("1/8T".parse(), Ok(NoteValue::EighthTriplet));
     for (parameter, texts, shown) in [
         (SessionParameter::Tempo, &["121", "121 bpm", "121.0 BPM"][..], "121 bpm"),
+        (SessionParameter::Key, &["c", "C"], "C"),
         (SessionParameter::Key, &["c#", "C#", "csharp", "C sharp", "Db", "d♭"], "C#"),
         (SessionParameter::Scale, &["dorian", "Dor"], "dorian"),
         (SessionParameter::Swing, &["20", "20 %", "20%"], "20 %"),
