@@ -28,3 +28,6 @@ mod session;
 mod stage;
 mod status;
 mod values;
+#[cfg(all(unix, feature = "net"))]
+#[path = "../../../../tests/suite/strange_host.rs"]
+mod strange_host;
