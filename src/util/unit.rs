@@ -88,12 +88,12 @@ impl Unit {
         let signed = |number: String| if value > 0.0 { format!("+{number}") } else { number };
         match self {
             Self::Plain => short(value),
-            Self::Hertz => match rounded(value) {
+            Self::Hertz => match significant(value) {
                 kilo if kilo >= 1000.0 => format!("{} kHz", short(kilo / 1000.0)),
                 hertz => format!("{} Hz", short(hertz)),
             },
             Self::TuningHertz => format!("{} Hz", trimmed(value, 1)),
-            Self::Seconds => match rounded(value) {
+            Self::Seconds => match significant(value) {
                 seconds if seconds >= 1.0 => format!("{} s", short(seconds)),
                 seconds => format!("{} ms", short(seconds * 1000.0)),
             },
@@ -243,7 +243,7 @@ fn decimals(value: f64) -> usize {
 }
 
 /// `value` with three significant digits, as a number.
-fn rounded(value: f64) -> f64 {
+fn significant(value: f64) -> f64 {
     format!("{value:.*}", decimals(value)).parse().unwrap_or(value)
 }
 

@@ -27,7 +27,7 @@ mod screens;
 mod session;
 mod stage;
 mod status;
-mod values;
 #[cfg(all(unix, feature = "net"))]
 #[path = "../../../../tests/suite/strange_host.rs"]
 mod strange_host;
+mod values;
