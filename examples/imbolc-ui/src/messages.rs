@@ -25,6 +25,8 @@ const CAPACITY: usize = 200;
 #[derive(Debug)]
 pub struct MessageLog {
     lines: VecDeque<Message>,
+    /// How many were added so far.
+    added: usize,
     /// The snapshot up to which changes have been reported.
     reported: Arc<NetworkState>,
 }
@@ -55,12 +57,19 @@ impl MessageLog {
     /// An empty log; changes are reported relative to `state`.
     #[must_use]
     pub const fn new(state: Arc<NetworkState>) -> Self {
-        Self { lines: VecDeque::new(), reported: state }
+        Self { lines: VecDeque::new(), added: 0, reported: state }
     }
 
     /// The messages, the latest first.
     pub fn latest(&self) -> impl Iterator<Item = &Message> {
         self.lines.iter().rev()
+    }
+
+    /// How many messages were added so far. A repetition or a further step of a sweep
+    /// changes the latest one instead.
+    #[must_use]
+    pub const fn added(&self) -> usize {
+        self.added
     }
 
     /// As many of the latest messages as fit into `width` columns, the latest first.
@@ -93,6 +102,7 @@ impl MessageLog {
                     self.lines.pop_front();
                 }
                 self.lines.push_back(Message { text, tone, times: 1 });
+                self.added += 1;
             }
         }
     }
@@ -221,6 +231,9 @@ impl MessageLog {
             }
             SessionEvent::Privilege { holder: None } => {
                 self.push(Tone::Plain, "the privilege is free");
+            }
+            SessionEvent::PrivilegeRequested { by } => {
+                self.push(Tone::Good, format!("{by} asks for the privilege: P gives it up"));
             }
             SessionEvent::PrivilegeDenied { holder, reserved: None } => {
                 self.push(Tone::Bad, format!("privilege denied: {holder} has it"));

@@ -10,6 +10,8 @@ mod ending;
 mod frames;
 mod gallery;
 mod gestures;
+#[cfg(all(unix, feature = "net"))]
+mod headless;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
