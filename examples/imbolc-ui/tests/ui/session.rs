@@ -114,7 +114,7 @@ fn read_only_rows_do_not_change() {
 
 #[test]
 fn enter_requests_or_releases_privilege() {
-    let down = "<down>".repeat(17);
+    let down = "<down>".repeat(18);
     let mut ana = session(Scene::Joined);
     assert_eq!(ana.press(&down).press("<enter>").requests(), ["privilege"]);
     assert_eq!(session(Scene::Hosting).press(&down).press("<enter>").requests(), ["yield"]);
@@ -156,7 +156,7 @@ fn current_row_is_visible_on_smallest_terminal() {
         assert!(stage.press("<end>").screen().contains("done: save"), "{}", stage.screen());
         assert!(stage.press("<home>").screen().contains("name          Friday"));
         assert!(stage.screen().contains("key           C "), "{}", stage.screen());
-        assert!(stage.press(&"<down>".repeat(16)).screen().contains("1.1.000 to 3.1.000"));
+        assert!(stage.press(&"<down>".repeat(17)).screen().contains("1.1.000 to 3.1.000"));
     }
 }
 
