@@ -43,7 +43,7 @@ use tokio::sync::{Notify, mpsc};
 
 use commands::Then;
 use ending::Ending;
-use news::{News, complain, happens, short};
+use news::{MAX_EVENTS, News, complain, happens, short};
 
 #[derive(Parser)]
 #[command(
@@ -193,6 +193,7 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
     // The line that waits for a confirmation.
     let mut asked = None;
     let mut end = End::Quit;
+    let mut in_a_row = 0;
     while news.ended.is_none() {
         let gone = async {
             tokio::select! {
@@ -206,9 +207,17 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
                 end = why;
                 break;
             }
-            () = news.next() => continue,
+            () = news.next(), if in_a_row < MAX_EVENTS => {
+                in_a_row += 1;
+                continue;
+            }
             line = lines.recv(), if reading => line,
+            () = std::future::ready(()), if in_a_row == MAX_EVENTS => {
+                in_a_row = 0;
+                continue;
+            }
         };
+        in_a_row = 0;
         let Some(line) = line else {
             if keeps_running && !at_terminal {
                 reading = false;

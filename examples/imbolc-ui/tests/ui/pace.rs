@@ -2,6 +2,11 @@
 
 use std::{
     future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -85,6 +90,38 @@ async fn flood(events: broadcast::Sender<Event>) {
         sleep(Duration::from_millis(1)).await;
         events.send(Event::Changed(DirtyFlags::TRANSPORT)).expect("it listens");
     }
+}
+
+#[tokio::test]
+async fn key_does_not_wait_for_the_end_of_a_flood() {
+    let stage = Stage::new(Scene::Local);
+    let (studio, events) = stage.dispatcher();
+    let (keys, inputs) = mpsc::channel(1);
+    let (sender, shown) = (stage.sender(), stage.observer());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let flood = thread::spawn({
+        let is_over = Arc::clone(&is_over);
+        move || {
+            while !is_over.load(Relaxed) {
+                let _ = sender.send(Event::Changed(DirtyFlags::TRANSPORT));
+            }
+        }
+    });
+    let pressing = thread::spawn(move || {
+        let begun = Instant::now();
+        keys.blocking_send(Input::Key(KeyEvent::from(KeyCode::Char('+')))).expect("it reads");
+        while shown.count_dispatched() == 0 && begun.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let answered = shown.count_dispatched();
+        is_over.store(true, Relaxed);
+        answered
+    });
+    let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
+    // It ends with its inputs.
+    event_loop::run(&studio, events, &mut terminal, inputs).await;
+    assert_eq!(pressing.join().expect("it presses"), 1, "the key waits");
+    flood.join().expect("it ends");
 }
 
 #[tokio::test(start_paused = true)]

@@ -378,7 +378,7 @@ pub mod net {
         let join = ["--connect", &address, "--own", "1", "--name", "ana"];
         let mut ana = Player::start(&[&join[..], &["--state-dir", state.path()]].concat());
         ana.wait_for("ana connected");
-        mia.wait_for("ana owns 1 Bass");
+        mia.wait_for("ana has joined: c claims what has no owner");
         mia.press("+");
         mia.wait_for("instrument 1 belongs to ana");
         mia.press("c");
