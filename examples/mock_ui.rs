@@ -210,8 +210,8 @@ fn key_sends_one_action() {
         .returning(fixture.apply());
 
     let mut ui = Ui::new(mock);
-    assert_eq!(ui.frame(Some('1'))[1], ">1 Bass     8000 Hz  ana");
-    assert_eq!(ui.frame(Some('-'))[1], ">1 Bass     4000 Hz  ana");
+    assert_eq!(ui.frame(Some('1'))[1], ">1 Bass       8 kHz  ana");
+    assert_eq!(ui.frame(Some('-'))[1], ">1 Bass       4 kHz  ana");
     // Dropping the mock checks that all expected calls were made.
 }
 
@@ -273,7 +273,7 @@ fn lost_connection_is_shown() {
     ui.frame(Some('2'));
     let shown = ui.frame(Some('o'));
     assert!(shown[0].starts_with("reconnecting for 0.0 s"), "{shown:?}");
-    assert_eq!(shown[2], ">2 Lead     8000 Hz  -");
+    assert_eq!(shown[2], ">2 Lead       8 kHz  -");
     assert_eq!(shown[4], "there is no connection to the host at the moment");
 }
 

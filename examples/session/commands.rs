@@ -11,7 +11,10 @@ use imbolc_net::{
         PianoRollAction, ProjectAction, ProjectName, ProjectNotice, SessionSetting, SourceKind,
         TransportAction,
     },
-    util::quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
+    util::{
+        quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
+        unit::UnreadableValue,
+    },
 };
 
 use crate::{
@@ -24,9 +27,9 @@ add NAME [KIND]             add an instrument: oscillator, fm, pluck or kick
 delete ID                   delete an instrument
 own ID,…   release ID,…     request or release instruments
 privilege  yield            request or release control of the session
-filter ID HERTZ             set the filter cutoff of an instrument
-level ID DECIBELS           set its level
-note ID BEAT KEY [BEATS]    add a note to its track; beats count from 1, key 60 is C4
+filter ID FREQUENCY         set the filter cutoff of an instrument: 800, 8 kHz
+level ID LEVEL              set its level: -6 dB, or -inf for silence
+note ID BEAT KEY [BEATS]    add a note to its track; beats count from 1, keys are C4 or 60
 key ID KEY on|off           play or release a key
 play  stop  bpm N           start or stop the transport, set the tempo
 undo  redo                  undo or redo your own last step
@@ -139,14 +142,12 @@ fn parse_action(words: &[&str], studio: &dyn Dispatcher) -> Result<NetworkAction
         ["add", name] => add(name, "oscillator", studio)?,
         ["add", name, kind] => add(name, kind, studio)?,
         ["delete", id] => NetworkAction::DeleteInstrument(parse_id(id)?),
-        ["filter", id, cutoff] => {
-            let id = parse_id(id)?;
-            let cutoff = or_text(Hertz::new(number(cutoff)?))?;
+        ["filter", id, ref cutoff @ ..] if !cutoff.is_empty() => {
+            let (id, cutoff) = (parse_id(id)?, value(cutoff, "the cutoff")?);
             set(id, InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff)))
         }
-        ["level", id, level] => {
-            let id = parse_id(id)?;
-            set(id, InstrumentSetting::Level(or_text(Decibels::new(number(level)?))?))
+        ["level", id, ref level @ ..] if !level.is_empty() => {
+            set(parse_id(id)?, InstrumentSetting::Level(value(level, "the level")?))
         }
         ["note", id, beat, key] => note(id, beat, key, "1")?,
         ["note", id, beat, key, beats] => note(id, beat, key, beats)?,
@@ -160,8 +161,8 @@ fn parse_action(words: &[&str], studio: &dyn Dispatcher) -> Result<NetworkAction
         }
         ["play"] => NetworkAction::Transport(TransportAction::Play),
         ["stop"] => NetworkAction::Transport(TransportAction::Stop),
-        ["bpm", tempo] => {
-            NetworkAction::Session(SessionSetting::Tempo(or_text(Bpm::new(number(tempo)?))?))
+        ["bpm", ref tempo @ ..] if !tempo.is_empty() => {
+            NetworkAction::Session(SessionSetting::Tempo(value(tempo, "the tempo")?))
         }
         [command, ..] => return Err(usage_error(command)),
         [] => return Err("empty command".into()),
@@ -278,7 +279,12 @@ fn parse_id(id: &str) -> Result<InstrumentId, String> {
 }
 
 fn pitch(key: &str) -> Result<Pitch, String> {
-    or_text(Pitch::new(number(key)?))
+    value(&[key], "a key")
+}
+
+/// A value as it is shown (`8 kHz`), or without its unit.
+fn value<T: FromStr<Err = UnreadableValue>>(words: &[&str], what: &str) -> Result<T, String> {
+    words.join(" ").parse().map_err(|error| format!("{what} {error}"))
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, String> {

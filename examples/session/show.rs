@@ -14,8 +14,8 @@ pub fn studio(studio: &dyn Dispatcher) -> String {
         format!(
             "{}, {} {}, {}/{}, {transport} at beat {}",
             session.tempo,
-            words::tonic(session.key),
-            words::wire_words(&session.scale),
+            session.key,
+            session.scale,
             session.time_signature.beats(),
             session.time_signature.unit(),
             words::beat(metering.playhead),
@@ -26,8 +26,7 @@ pub fn studio(studio: &dyn Dispatcher) -> String {
         ),
     ];
     for (id, instrument) in state.model.instruments.iter() {
-        let keys: Vec<_> =
-            instrument.sounding.iter().map(|(key, _)| words::key_name(key)).collect();
+        let keys: Vec<_> = instrument.sounding.iter().map(|(key, _)| key.to_string()).collect();
         lines.push(format!(
             "{id:>5}  {:<14}{:<12}{:>10}{:>10}{:>7}  {:<10}{}",
             instrument.name.as_str(),

@@ -8,12 +8,12 @@ use imbolc_net::{
     model::{InstrumentId, Invalid, Model},
     protocol::{ClientId, OwnerInfo, Refusal},
     studio::{
-        FilterSetting, InstrumentAction, InstrumentSetting, Key, KeyChange, MixerSetting,
-        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
-        SessionSetting, Settings, Studio, StudioChange, StudioState, TrackChange, TransportAction,
-        TransportSetting,
+        Automated, FilterSetting, Instrument, InstrumentAction, InstrumentSetting, KeyChange,
+        MixerSetting, NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName,
+        ProjectNotice, SessionSetting, SessionState, Settings, Studio, StudioChange, StudioState,
+        TrackChange, TransportAction, TransportSetting,
     },
-    util::quantity::{Pitch, Ticks},
+    util::quantity::Ticks,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -54,8 +54,8 @@ pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
             }
             StudioChange::Key(id, key) => {
                 let what = match key {
-                    KeyChange::Down(pitch, _) => format!("key {} down", key_name(pitch)),
-                    KeyChange::Up(pitch) => format!("key {} up", key_name(pitch)),
+                    KeyChange::Down(pitch, _) => format!("key {pitch} down"),
+                    KeyChange::Up(pitch) => format!("key {pitch} up"),
                 };
                 let what = format!("{}: {what}", label(&new.model, id));
                 changes.push(Change { by: owner(id), what });
@@ -164,7 +164,7 @@ pub fn refusal(action: &NetworkAction, reason: &Refusal) -> String {
             NetworkAction::PianoRoll(_, PianoRollAction::Add(note)),
             Refusal::Invalid(Invalid::Exists { .. }),
         ) => {
-            let (key, beat) = (key_name(note.pitch), beat(note.tick));
+            let (key, beat) = (note.pitch, beat(note.tick));
             format!("there is a note {key} at beat {beat} already")
         }
         _ => reason.to_string(),
@@ -222,7 +222,7 @@ fn instrument(setting: &InstrumentSetting) -> String {
         InstrumentSetting::Level(level) => format!("level {level}"),
         InstrumentSetting::Output(Output::Master) => "output to master".into(),
         InstrumentSetting::Output(Output::Bus(bus)) => format!("output to bus {bus}"),
-        other => wire_words(other),
+        other => with_unit(other, Instrument::value_text(other)),
     }
 }
 
@@ -230,17 +230,17 @@ fn mixer(setting: &MixerSetting) -> String {
     match setting {
         MixerSetting::AddBus(bus, name) => format!("new bus {bus} {name}"),
         MixerSetting::DeleteBus(bus) => format!("deleted bus {bus}"),
-        other => wire_words(other),
+        other => with_unit(other, NetworkAction::Mixer(other.clone()).value_text()),
     }
 }
 
 fn notes(change: &TrackChange) -> String {
     match change {
         TrackChange::Put(note) => {
-            format!("note {} at beat {}", key_name(note.pitch), beat(note.tick))
+            format!("note {} at beat {}", note.pitch, beat(note.tick))
         }
         TrackChange::Remove(tick, pitch) => {
-            format!("no note {} at beat {}", key_name(*pitch), beat(*tick))
+            format!("no note {} at beat {}", pitch, beat(*tick))
         }
         TrackChange::Set(setting) => wire_words(setting),
         TrackChange::Whole(track) => format!("a track of {} notes", track.len()),
@@ -259,8 +259,8 @@ fn transport(setting: &TransportSetting) -> String {
 fn session(setting: &SessionSetting) -> String {
     match setting {
         SessionSetting::Tempo(tempo) => format!("tempo {tempo}"),
-        SessionSetting::Key(key) => format!("key {}", tonic(*key)),
-        other => wire_words(other),
+        SessionSetting::Key(key) => format!("key {key}"),
+        other => with_unit(other, SessionState::value_text(other)),
     }
 }
 
@@ -270,18 +270,6 @@ pub fn label(state: &StudioState, id: InstrumentId) -> String {
         Some(instrument) => format!("{id} {}", instrument.name),
         None => format!("{id}"),
     }
-}
-
-/// The name of a key: 60 is C4.
-pub fn key_name(pitch: Pitch) -> String {
-    const NAMES: [&str; 12] = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
-    let (octave, name) = (pitch.get() / 12, pitch.get() % 12);
-    format!("{}{}", NAMES[usize::from(name)], i16::from(octave) - 1)
-}
-
-/// The name of a tonic, such as Eb.
-pub fn tonic(key: Key) -> String {
-    format!("{key:?}").replace("Sharp", "#").replace("Flat", "b")
 }
 
 /// The beat at `tick`, counted from 1.
@@ -295,6 +283,16 @@ pub fn beat(tick: Ticks) -> f64 {
 pub fn wire_words(setting: &impl Serialize) -> String {
     let mut words = Vec::new();
     collect(&serde_json::to_value(setting).unwrap_or_default(), &mut words);
+    words.join(" ")
+}
+
+/// The same, with the innermost value as a musician reads it.
+fn with_unit(setting: &impl Serialize, value: Option<String>) -> String {
+    let mut words = Vec::new();
+    collect(&serde_json::to_value(setting).unwrap_or_default(), &mut words);
+    if let (Some(value), Some(last)) = (value, words.last_mut()) {
+        *last = value;
+    }
     words.join(" ")
 }
 

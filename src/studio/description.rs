@@ -11,6 +11,7 @@ use super::{
     automation::{AutomationAction, LaneSetting, Target},
     common::{
         ids::{BusId, DefinitionId, LayerGroupId, ParameterId, SlotId},
+        range,
         settings::{ParamPath, PathStep, Settings},
         studio_effect::KeyHold,
     },
@@ -461,13 +462,6 @@ fn push_words(words: &mut String, name: &str) {
     match name {
         "Lfo" => words.push_str("LFO"),
         "Vst" => words.push_str("plug-in"),
-        name => {
-            for (at, character) in name.char_indices() {
-                if at > 0 && character.is_uppercase() {
-                    words.push(' ');
-                }
-                words.extend(character.to_lowercase());
-            }
-        }
+        name => words.push_str(&range::words(name)),
     }
 }

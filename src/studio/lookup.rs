@@ -1,27 +1,32 @@
-//! Looks up what a [`Target`] moves and what a [`Device`] has loaded, and builds
-//! the action that sets it.
+//! Looks up what a [`Target`] moves and what a [`Device`] has loaded, builds the
+//! action that sets it, and says its value.
 
 use crate::{
     model::Invalid,
     studio::{
         automation::{ChainOf, Target},
         common::{
+            automated::Automated as _,
             ids::{DefinitionId, ParameterId},
             range,
         },
-        drums::{DrumAction, DrumSetting},
+        drums::{DrumAction, DrumParameter, DrumSetting, Pad},
         effect::{
             EffectSetting,
             chain::{Chain, ChainSetting},
         },
+        globals::session_settings::SessionState,
         instrument::{Instrument, InstrumentAction, InstrumentSetting},
-        mixer::{Bus, BusSetting, MasterSetting, MixerSetting},
+        mixer::{Bus, BusSetting, Master, MasterSetting, MixerSetting, layer_group::LayerGroup},
         network_action::NetworkAction,
-        plugin::{Hosted, LoadedSetting, device::Device},
+        plugin::{Hosted, LoadedSetting, device::Device, registry::Parameter},
         source::SourceSetting,
         studio_state::StudioState,
     },
-    util::quantity::{Amount, ParameterChange, ParameterValue},
+    util::{
+        quantity::{Amount, ParameterChange, ParameterValue},
+        unit::UnreadableValue,
+    },
 };
 
 impl Target {
@@ -83,6 +88,94 @@ impl Target {
         })
     }
 
+    /// The current value as a musician reads it, with its unit; `None` where
+    /// [`part`](Self::part) is.
+    #[must_use]
+    pub fn shown(self, state: &StudioState) -> Option<String> {
+        match self {
+            Self::Instrument(id, parameter) => state.instruments.get(id)?.shown(parameter),
+            Self::Pad(id, pad, parameter) => state.drums.machine(id)?.pad(pad).shown(parameter),
+            Self::Bus(id, parameter) => state.mixer.bus(id)?.shown(parameter),
+            Self::LayerGroup(id, parameter) => state.mixer.layer_group(id)?.shown(parameter),
+            Self::Master(parameter) => state.mixer.master.shown(parameter),
+            Self::Session(parameter) => state.session.shown(parameter),
+            Self::Drums(..) | Self::Hosted(..) => self.text(self.part(state)?, state),
+        }
+    }
+
+    /// The value at this fraction of the range as a musician reads it, with its unit; `None`
+    /// where [`action`](Self::action) is.
+    #[must_use]
+    pub fn text(self, part: Amount, state: &StudioState) -> Option<String> {
+        self.action(part, state)?.value_text()
+    }
+
+    /// The action that gives the parameter the value that a musician has typed, as
+    /// [`text`](Self::text) shows it or in another way.
+    ///
+    /// # Errors
+    /// If `text` is no value of the parameter; the error says which there are.
+    pub fn read(self, text: &str, state: &StudioState) -> Result<NetworkAction, UnreadableValue> {
+        Ok(match self {
+            Self::Instrument(id, parameter) => {
+                let setting = Instrument::read(parameter, text)?;
+                NetworkAction::Instrument(id, InstrumentAction::Set(setting))
+            }
+            Self::Pad(id, pad, parameter) => {
+                let setting = DrumSetting::Pad(pad, Pad::read(parameter, text)?);
+                NetworkAction::Drums(id, DrumAction::Set(setting))
+            }
+            Self::Drums(id, DrumParameter::Swing) => {
+                NetworkAction::Drums(id, DrumAction::Set(DrumSetting::Swing(text.parse()?)))
+            }
+            Self::Hosted(device, parameter) => {
+                let row = self.row(state);
+                let (least, most) =
+                    row.map_or((ParameterValue::MIN, ParameterValue::MAX), Parameter::range);
+                let expected = || UnreadableValue::new(format!("from {least} to {most}"), text);
+                let definition = device.hosted(state).and_then(Hosted::definition);
+                let value: ParameterValue = text.parse().map_err(|_| expected())?;
+                let fits = (least..=most).contains(&value);
+                device.set(definition.filter(|_| fits).ok_or_else(expected)?, parameter, value)
+            }
+            Self::Bus(id, parameter) => {
+                NetworkAction::Mixer(MixerSetting::Bus(id, Bus::read(parameter, text)?))
+            }
+            Self::LayerGroup(id, parameter) => NetworkAction::Mixer(MixerSetting::LayerGroup(
+                id,
+                LayerGroup::read(parameter, text)?,
+            )),
+            Self::Master(parameter) => {
+                NetworkAction::Mixer(MixerSetting::Master(Master::read(parameter, text)?))
+            }
+            Self::Session(parameter) => {
+                NetworkAction::Session(SessionState::read(parameter, text)?)
+            }
+        })
+    }
+
+    /// What the parameter is, in a sentence.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Instrument(_, parameter) => Instrument::meaning(parameter),
+            Self::Pad(_, _, parameter) => Pad::meaning(parameter),
+            Self::Drums(_, DrumParameter::Swing) => "The delay of every second step.",
+            Self::Hosted(..) => "A parameter of a SynthDef or plug-in.",
+            Self::Bus(_, parameter) => Bus::meaning(parameter),
+            Self::LayerGroup(_, parameter) => LayerGroup::meaning(parameter),
+            Self::Master(parameter) => Master::meaning(parameter),
+            Self::Session(parameter) => SessionState::meaning(parameter),
+        }
+    }
+
+    /// The row of a hosted parameter in the table of what is loaded.
+    fn row(self, state: &StudioState) -> Option<&Parameter> {
+        let Self::Hosted(device, parameter) = self else { return None };
+        let definition = device.hosted(state)?.definition()?;
+        state.registry.definition(definition)?.parameter(parameter)
+    }
+
     /// Checks that the owner of the parameter exists. It need not have the right
     /// kind: a lane without its parameter has no effect.
     pub(in crate::studio) fn check(self, state: &StudioState) -> Result<(), Invalid> {
@@ -104,6 +197,31 @@ impl Target {
     }
 }
 
+impl NetworkAction {
+    /// The value that the action gives a parameter, with its unit; `None` if it sets none.
+    #[must_use]
+    pub fn value_text(&self) -> Option<String> {
+        match self {
+            NetworkAction::Instrument(_, InstrumentAction::Set(setting)) => {
+                Instrument::value_text(setting)
+            }
+            NetworkAction::Drums(_, DrumAction::Set(DrumSetting::Pad(_, setting))) => {
+                Pad::value_text(setting)
+            }
+            NetworkAction::Drums(_, DrumAction::Set(DrumSetting::Swing(swing))) => {
+                Some(swing.to_string())
+            }
+            NetworkAction::Mixer(MixerSetting::Bus(_, setting)) => Bus::value_text(setting),
+            NetworkAction::Mixer(MixerSetting::LayerGroup(_, setting)) => {
+                LayerGroup::value_text(setting)
+            }
+            NetworkAction::Mixer(MixerSetting::Master(setting)) => Master::value_text(setting),
+            NetworkAction::Session(setting) => SessionState::value_text(setting),
+            _ => None,
+        }
+    }
+}
+
 impl ChainOf {
     /// The chain, if it exists.
     fn of(self, state: &StudioState) -> Option<&Chain> {
@@ -117,7 +235,8 @@ impl ChainOf {
 
 impl Device {
     /// The device, if the place exists and is for hosted devices.
-    pub(super) fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
+    #[must_use]
+    pub fn hosted(self, state: &StudioState) -> Option<&dyn Hosted> {
         let chain = match self {
             Self::Source(id) => return state.instruments.get(id)?.source.hosted(),
             Self::Slot(id, _) => &state.instruments.get(id)?.chain,

@@ -14,3 +14,4 @@ pub mod quantity;
 pub mod snapshot;
 pub mod text;
 pub mod time;
+pub mod unit;

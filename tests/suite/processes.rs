@@ -325,7 +325,7 @@ fn undo_and_redo_name_the_change() {
     let mut ana = Session::join("ana", &address, "1", &state);
     ana.types("filter 1 800");
     ana.types("undo");
-    ana.hears("undo: 1 Bass: filter cutoff 8000 Hz");
+    ana.hears("undo: 1 Bass: filter cutoff 8 kHz");
     ana.types("redo");
     ana.hears("redo: 1 Bass: filter cutoff 800 Hz");
     host.types("bpm 90");
@@ -346,7 +346,7 @@ fn script_runs_to_its_last_line() {
     ana.types("own 1");
     ana.types("filter 1 1234");
     assert!(ana.finish());
-    host.sees("show", "1234 Hz");
+    host.sees("show", "1.23 kHz");
 
     let mut ben = Session::join("ben", &address, "", &state);
     ben.types("filter 1 99");
@@ -492,7 +492,7 @@ fn clients_report_a_killed_host_and_rejoin_the_next() {
         guest.hears("as a new participant");
         guest.hears(&format!("you own {own} again"));
         // The new host starts with the starter state.
-        guest.sees("show", "8000 Hz");
+        guest.sees("show", "8 kHz");
     }
     ana.types("filter 1 600");
     ben.hears("ana: 1 Bass: filter cutoff 600 Hz");

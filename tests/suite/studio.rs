@@ -9,6 +9,7 @@ mod patches;
 pub mod properties;
 mod schedule;
 mod structure;
+mod values;
 pub mod vocabulary;
 mod wording;
 

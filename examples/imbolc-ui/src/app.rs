@@ -25,7 +25,7 @@ use imbolc_net::{
 };
 use ratatui::Frame;
 
-pub(crate) use self::layout::bar_beat_tick;
+pub(crate) use self::layout::{bar_beat_tick, read_place, short_place};
 
 use self::{join_address::JoinAddress, keyboard::Keyboard, question::Question};
 use crate::{
@@ -373,6 +373,10 @@ impl App {
             Intent::Resynchronise => studio.resynchronise(),
             Intent::OpenPalette(text) => {
                 self.palette.open(text);
+                return self.local(LayerAction::Push(Layer::Command));
+            }
+            Intent::TypeValue { command, value } => {
+                self.palette.open_value(&command, &value);
                 return self.local(LayerAction::Push(Layer::Command));
             }
             Intent::ShowError(why) => return self.messages.push(Tone::Bad, why),

@@ -9,8 +9,9 @@ use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{OwnerInfo, Roster},
     studio::{
-        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
-        Projects, Studio, StudioChange, StudioState, Target, TransportSetting,
+        DrumAction, DrumChange, InstrumentAction, LaneChange, NetworkAction, ProjectAction,
+        ProjectFailure, ProjectName, ProjectNotice, Projects, Studio, StudioChange, StudioState,
+        Target, TransportSetting,
     },
     util::quantity::Pitch,
 };
@@ -46,21 +47,19 @@ pub fn instrument_label(studio: &StudioState, id: InstrumentId) -> String {
 /// A pitch by name and octave; 60 (middle C) is `C4`.
 #[must_use]
 pub fn pitch_name(pitch: Pitch) -> String {
-    const NAMES: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
-    let key = pitch.get();
-    format!("{}{}", NAMES[usize::from(key % 12)], i16::from(key / 12) - 1)
+    pitch.to_string()
 }
 
-/// An action, e.g. `1 Bass: set filter cutoff 800`.
+/// An action, e.g. `1 Bass: set filter cutoff 800 Hz`.
 #[must_use]
 pub fn action_text(studio: &StudioState, action: &NetworkAction) -> String {
-    instrument_first(studio, action)
+    instrument_first(studio, action, action.value_text())
 }
 
 /// The target of a lane, e.g. `1 Bass: filter cutoff`.
 #[must_use]
 pub fn target_text(studio: &StudioState, target: &Target) -> String {
-    instrument_first(studio, target)
+    instrument_first(studio, target, None)
 }
 
 /// The changes between two states, each with the only participant that can have made
@@ -112,7 +111,9 @@ fn change_text(
         | StudioChange::PianoRoll(id, _)
         | StudioChange::Clip(id, ..)
         | StudioChange::Placement(id, _)
-        | StudioChange::Drums(id, _) => (by(*id), instrument_first(to, change)),
+        | StudioChange::Drums(id, _) => {
+            (by(*id), instrument_first(to, change, change_value(change)))
+        }
         StudioChange::Lane(target, change) => {
             // A lane as a whole is too long to describe.
             let what = match change {
@@ -127,8 +128,25 @@ fn change_text(
         | StudioChange::Transport(_)
         | StudioChange::Registry(_)
         | StudioChange::Mixer(_)
-        | StudioChange::Arrangement(_) => (holder(), instrument_first(to, change)),
+        | StudioChange::Arrangement(_) => {
+            (holder(), instrument_first(to, change, change_value(change)))
+        }
     })
+}
+
+/// The value that a change gives a parameter, with its unit.
+fn change_value(change: &StudioChange) -> Option<String> {
+    match change.clone() {
+        StudioChange::Instrument(id, setting) => {
+            NetworkAction::Instrument(id, InstrumentAction::Set(setting)).value_text()
+        }
+        StudioChange::Drums(id, DrumChange::Set(setting)) => {
+            NetworkAction::Drums(id, DrumAction::Set(setting)).value_text()
+        }
+        StudioChange::Mixer(setting) => NetworkAction::Mixer(setting).value_text(),
+        StudioChange::Session(setting) => NetworkAction::Session(setting).value_text(),
+        _ => None,
+    }
 }
 
 /// The result of saving, loading and the like, if it changed.
@@ -202,28 +220,35 @@ pub fn label(thing: impl Serialize) -> String {
     spell(&renumbered_json(&thing))
 }
 
-/// The innermost value: of `Session(Tempo(120))` that is `120`.
-#[must_use]
-pub fn value_text(thing: &impl Serialize) -> String {
-    let mut value = &renumbered_json(thing);
-    loop {
-        let inner = match value {
-            Value::Array(items) => items.last(),
-            other => single_field(other).map(|(_, inner)| inner),
-        };
-        match inner {
-            Some(inner) => value = inner,
-            None => return spell(value),
+/// An action or change; if it belongs to an instrument, that comes first.
+/// `with` replaces the innermost value.
+fn instrument_first(studio: &StudioState, thing: &impl Serialize, with: Option<String>) -> String {
+    let mut value = renumbered_json(thing);
+    if let Some(text) = with {
+        clear_innermost(&mut value);
+        return format!("{} {text}", family_and_content(studio, &value).trim_end());
+    }
+    family_and_content(studio, &value)
+}
+
+/// Empties the innermost value: of `Session(Tempo(120))` that is `120`.
+fn clear_innermost(value: &mut Value) {
+    match value {
+        Value::Array(items) if !items.is_empty() => {
+            let last = items.len() - 1;
+            clear_innermost(&mut items[last]);
         }
+        Value::Object(fields) if fields.len() == 1 => {
+            fields.values_mut().for_each(clear_innermost);
+        }
+        inner => *inner = Value::String(String::new()),
     }
 }
 
-/// An action or change; if it belongs to an instrument, that comes first.
-fn instrument_first(studio: &StudioState, thing: &impl Serialize) -> String {
-    let value = renumbered_json(thing);
-    let Some((family, content)) = single_field(&value) else { return spell(&value) };
+fn family_and_content(studio: &StudioState, value: &Value) -> String {
+    let Some((family, content)) = single_field(value) else { return spell(value) };
     if !OF_AN_INSTRUMENT.contains(&family) {
-        return spell(&value);
+        return spell(value);
     }
     let family = if family == "Instrument" { String::new() } else { to_words(family) + " " };
     match content {
@@ -318,10 +343,7 @@ fn to_words(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use imbolc_net::{
-        studio::{
-            FilterSetting, InstrumentAction, InstrumentSetting, SessionSetting, SourceKind,
-            TransportAction,
-        },
+        studio::{FilterSetting, InstrumentSetting, SessionSetting, SourceKind, TransportAction},
         util::quantity::{Bpm, Hertz, Ticks},
     };
 
@@ -330,7 +352,7 @@ mod tests {
     const BASS: InstrumentId = InstrumentId(1);
 
     fn cutoff() -> NetworkAction {
-        let setting = FilterSetting::Cutoff(Hertz::of(812.5));
+        let setting = FilterSetting::Cutoff(Hertz::of(812.4));
         NetworkAction::Instrument(BASS, InstrumentAction::Set(InstrumentSetting::Filter(setting)))
     }
 
@@ -338,19 +360,21 @@ mod tests {
     fn action_is_described_by_wire_names() {
         let studio = StudioState::starter();
         for (what, words) in [
-            (cutoff(), "1 Bass: set filter cutoff 812.5"),
+            (cutoff(), "1 Bass: set filter cutoff 812 Hz"),
             (NetworkAction::DeleteInstrument(BASS), "delete instrument 1 Bass"),
             (NetworkAction::Transport(TransportAction::Play), "transport play"),
             (
                 NetworkAction::Transport(TransportAction::Locate(Ticks::of(960))),
                 "transport locate 960",
             ),
-            (NetworkAction::Session(SessionSetting::Tempo(Bpm::of(174.0))), "session tempo 174"),
+            (
+                NetworkAction::Session(SessionSetting::Tempo(Bpm::of(174.0))),
+                "session tempo 174 bpm",
+            ),
         ] {
             assert_eq!(action_text(&studio, &what), words);
         }
         assert_eq!(label(SourceKind::SuperSaw), "super saw");
-        assert_eq!(value_text(&cutoff()), "812.5");
     }
 
     #[test]
@@ -361,7 +385,7 @@ mod tests {
         let ana = OwnerInfo { client_id: imbolc_net::protocol::ClientId(1), name: "ana".into() };
         let mut roster = Roster::default();
         roster.owners.insert(BASS, ana.clone());
-        let change = (Some(ana), "1 Bass: filter cutoff 812.5".to_owned());
+        let change = (Some(ana), "1 Bass: filter cutoff 812 Hz".to_owned());
         assert_eq!(change_texts(&from, &to, &roster), [change]);
 
         let mut fewer = from.clone();

@@ -35,6 +35,13 @@ pub enum Intent {
     Resynchronise,
     /// Open the command palette with this text.
     OpenPalette(String),
+    /// Open the command palette with this command and the present value, to change it.
+    TypeValue {
+        /// The command without the value.
+        command: String,
+        /// The value with its unit.
+        value: String,
+    },
     /// Show why something cannot be done.
     ShowError(String),
     /// Quit.

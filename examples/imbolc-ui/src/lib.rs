@@ -33,6 +33,7 @@ pub mod messages;
 pub mod mode;
 pub mod palette;
 pub mod pane;
+pub mod parameters;
 pub mod terminal;
 pub mod theme;
 pub mod view;

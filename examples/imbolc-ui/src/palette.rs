@@ -61,6 +61,17 @@ impl Palette {
         self.recalled = self.history.len();
     }
 
+    /// Opens the palette with a command and a value to change: the cursor is behind the
+    /// number, so that its unit stays.
+    pub fn open_value(&mut self, command: &str, value: &str) {
+        self.open(format!("{command} {value}"));
+        let is_unit = |letter: &char| !letter.is_ascii_digit();
+        let unit = value.chars().rev().take_while(is_unit).count();
+        if unit < value.chars().count() {
+            self.cursor -= unit;
+        }
+    }
+
     /// Handles a key.
     pub fn handle_key(&mut self, key: KeyEvent, view: &View) -> PaletteOutcome {
         self.error = None;

@@ -6,6 +6,7 @@ pub mod arrangement;
 pub mod automation;
 pub mod drums;
 pub mod instruments;
+pub(crate) mod knob_grid;
 pub mod mixer;
 pub mod people;
 pub mod piano_roll;

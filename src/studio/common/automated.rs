@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{studio::common::settings::Settings, util::quantity::Amount};
+use crate::{
+    studio::common::settings::Settings,
+    util::{quantity::Amount, unit::UnreadableValue},
+};
 
 /// A group of settings, some of which a lane can move.
 pub trait Automated: Settings {
@@ -31,6 +34,23 @@ pub trait Automated: Settings {
     /// Whether it sets the value of a quantity that exists before and after it: not
     /// whether something is on, and nothing that adds, removes, replaces or moves.
     fn is_knob(setting: &Self::Setting) -> bool;
+
+    /// The current value with its unit; `None` where [`part`](Self::part) is.
+    fn shown(&self, parameter: Self::Parameter) -> Option<String>;
+
+    /// The value that a setting sets, with its unit; `None` if the setting is not one of a
+    /// parameter.
+    fn value_text(setting: &Self::Setting) -> Option<String>;
+
+    /// The setting that gives the parameter the value that `text` says, which may be written
+    /// as [`value_text`](Self::value_text) writes it or in another way.
+    ///
+    /// # Errors
+    /// If `text` is no such value; the error says which there are.
+    fn read(parameter: Self::Parameter, text: &str) -> Result<Self::Setting, UnreadableValue>;
+
+    /// What the parameter is, in a sentence: the documentation of its setting.
+    fn meaning(parameter: Self::Parameter) -> &'static str;
 }
 
 impl<T: Automated + Clone> Automated for Arc<T> {
@@ -51,6 +71,22 @@ impl<T: Automated + Clone> Automated for Arc<T> {
     fn is_knob(setting: &T::Setting) -> bool {
         T::is_knob(setting)
     }
+
+    fn shown(&self, parameter: T::Parameter) -> Option<String> {
+        T::shown(self, parameter)
+    }
+
+    fn value_text(setting: &T::Setting) -> Option<String> {
+        T::value_text(setting)
+    }
+
+    fn read(parameter: T::Parameter, text: &str) -> Result<T::Setting, UnreadableValue> {
+        T::read(parameter, text)
+    }
+
+    fn meaning(parameter: T::Parameter) -> &'static str {
+        T::meaning(parameter)
+    }
 }
 
 /// The parameter of something that has none of its own, because a table defines
@@ -66,14 +102,16 @@ pub enum NoParameter {}
 macro_rules! parameters {
     ($name:ident $setting:ident $parameter:ident { $($rows:tt)* }) => {
         $crate::studio::common::automated::parameters! {
-            @($name $setting $parameter this part) [] [] [] [] [] $($rows)*
+            @($name $setting $parameter this part text) { [] [] [] [] [] [] [] [] [] } $($rows)*
         }
     };
 
     // All rows are consumed.
     (
-        @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
-        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
+        @($name:ident $setting:ident $parameter:ident $this:ident $at:ident $text:ident) {
+            [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
+            [$($shown:tt)*] [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
+        }
     ) => {
         #[doc = concat!("A parameter of [`", stringify!($name), "`] that a lane can move.")]
         #[derive(
@@ -130,101 +168,176 @@ macro_rules! parameters {
                     _ => false,
                 }
             }
+
+            fn shown(&self, parameter: $parameter) -> Option<String> {
+                let $this = self;
+                match parameter { $($shown)* }
+            }
+
+            fn value_text(setting: &$setting) -> Option<String> {
+                match setting {
+                    $($value)*
+                    #[allow(unreachable_patterns, reason = "every setting may have a range")]
+                    _ => None,
+                }
+            }
+
+            fn read(
+                parameter: $parameter,
+                $text: &str,
+            ) -> Result<$setting, $crate::util::unit::UnreadableValue> {
+                match parameter { $($read)* }
+            }
+
+            fn meaning(parameter: $parameter) -> &'static str {
+                match parameter { $($meaning)* }
+            }
         }
     };
 
     // MIDI mappings move parameters; lanes must not move the mappings.
     (
-        @$names:tt $variants:tt $all:tt $part:tt $set:tt $knob:tt
+        @$names:tt $lists:tt
         $(#[$meta:meta])* $field:ident: $variant:ident [MidiMap] = $default:expr; $($rows:tt)*
     ) => {
-        $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $knob $($rows)* }
+        $crate::studio::common::automated::parameters! { @$names $lists $($rows)* }
     };
 
     // A nested group.
     (
-        @($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
-        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
-        $(#[$meta:meta])* $field:ident: $variant:ident [$group:ty] = $default:expr; $($rows:tt)*
+        @($name:ident $setting:ident $parameter:ident $this:ident $at:ident $text:ident) {
+            [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
+            [$($shown:tt)*] [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
+        }
+        $(#[doc = $doc:literal])* $field:ident: $variant:ident [$group:ty] = $default:expr;
+        $($rows:tt)*
     ) => {
         $crate::studio::common::automated::parameters! {
-            @($name $setting $parameter $this $at)
-            [
-                $($variants)* $(#[$meta])*
-                $variant(<$group as $crate::studio::common::automated::Automated>::Parameter),
-            ]
-            [
-                $($all)*
-                <$group as $crate::studio::common::automated::Automated>::every()
-                    .into_iter().map($parameter::$variant).collect(),
-            ]
-            [
-                $($part)*
-                $parameter::$variant(inner) => {
-                    $crate::studio::common::automated::Automated::part(&$this.$field, inner)
-                }
-            ]
-            [
-                $($set)*
-                $parameter::$variant(inner) => $setting::$variant(
-                    <$group as $crate::studio::common::automated::Automated>::setting(inner, $at),
-                ),
-            ]
-            [
-                $($knob)*
-                $setting::$variant(inner) => {
-                    <$group as $crate::studio::common::automated::Automated>::is_knob(inner)
-                }
-            ]
+            @($name $setting $parameter $this $at $text) {
+                [
+                    $($variants)* $(#[doc = $doc])*
+                    $variant(<$group as $crate::studio::common::automated::Automated>::Parameter),
+                ]
+                [
+                    $($all)*
+                    <$group as $crate::studio::common::automated::Automated>::every()
+                        .into_iter().map($parameter::$variant).collect(),
+                ]
+                [
+                    $($part)*
+                    $parameter::$variant(inner) => {
+                        $crate::studio::common::automated::Automated::part(&$this.$field, inner)
+                    }
+                ]
+                [
+                    $($set)*
+                    $parameter::$variant(inner) => $setting::$variant(
+                        <$group as $crate::studio::common::automated::Automated>::setting(inner, $at),
+                    ),
+                ]
+                [
+                    $($knob)*
+                    $setting::$variant(inner) => {
+                        <$group as $crate::studio::common::automated::Automated>::is_knob(inner)
+                    }
+                ]
+                [
+                    $($shown)*
+                    $parameter::$variant(inner) => {
+                        $crate::studio::common::automated::Automated::shown(&$this.$field, inner)
+                    }
+                ]
+                [
+                    $($value)*
+                    $setting::$variant(inner) => {
+                        <$group as $crate::studio::common::automated::Automated>::value_text(inner)
+                    }
+                ]
+                [
+                    $($read)*
+                    $parameter::$variant(inner) => Ok($setting::$variant(
+                        <$group as $crate::studio::common::automated::Automated>::read(inner, $text)?,
+                    )),
+                ]
+                [
+                    $($meaning)*
+                    $parameter::$variant(inner) => {
+                        <$group as $crate::studio::common::automated::Automated>::meaning(inner)
+                    }
+                ]
+            }
             $($rows)*
         }
     };
 
     // A single setting; only one whose type has a range becomes a parameter.
     (
-        @$names:tt $variants:tt $all:tt $part:tt $set:tt $knob:tt
-        $(#[$meta:meta])* $field:ident: $variant:ident ($($type:tt)+) = $default:expr; $($rows:tt)*
+        @$names:tt $lists:tt
+        $(#[doc = $doc:literal])* $field:ident: $variant:ident ($($type:tt)+) = $default:expr;
+        $($rows:tt)*
     ) => {
         $crate::studio::common::automated::if_it_has_a_range! {
             ($($type)+)
             {
                 $crate::studio::common::automated::parameters! {
-                    @@$names $variants $all $part $set $knob
-                    { $(#[$meta])* $field $variant ($($type)+) } $($rows)*
+                    @@$names $lists
+                    { $(#[doc = $doc])* $field $variant ($($type)+) } $($rows)*
                 }
             }
-            { $crate::studio::common::automated::parameters! { @$names $variants $all $part $set $knob $($rows)* } }
+            { $crate::studio::common::automated::parameters! { @$names $lists $($rows)* } }
         }
     };
 
     // The type has a range.
     (
-        @@($name:ident $setting:ident $parameter:ident $this:ident $at:ident)
-        [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
-        { $(#[$meta:meta])* $field:ident $variant:ident ($($type:tt)+) } $($rows:tt)*
+        @@($name:ident $setting:ident $parameter:ident $this:ident $at:ident $text:ident) {
+            [$($variants:tt)*] [$($all:tt)*] [$($part:tt)*] [$($set:tt)*] [$($knob:tt)*]
+            [$($shown:tt)*] [$($value:tt)*] [$($read:tt)*] [$($meaning:tt)*]
+        }
+        { $(#[doc = $doc:literal])* $field:ident $variant:ident ($($type:tt)+) } $($rows:tt)*
     ) => {
         $crate::studio::common::automated::parameters! {
-            @($name $setting $parameter $this $at)
-            [$($variants)* $(#[$meta])* $variant,]
-            [$($all)* vec![$parameter::$variant],]
-            [
-                $($part)*
-                $parameter::$variant => {
-                    Some($crate::studio::common::range::Range::part($this.$field))
-                }
-            ]
-            [
-                $($set)*
-                $parameter::$variant => {
-                    $setting::$variant($crate::studio::common::range::Range::at($at))
-                }
-            ]
-            [
-                $($knob)*
-                $setting::$variant(_) => {
-                    <$($type)+ as $crate::studio::common::range::Range>::IS_QUANTITY
-                }
-            ]
+            @($name $setting $parameter $this $at $text) {
+                [$($variants)* $(#[doc = $doc])* $variant,]
+                [$($all)* vec![$parameter::$variant],]
+                [
+                    $($part)*
+                    $parameter::$variant => {
+                        Some($crate::studio::common::range::Range::part($this.$field))
+                    }
+                ]
+                [
+                    $($set)*
+                    $parameter::$variant => {
+                        $setting::$variant($crate::studio::common::range::Range::at($at))
+                    }
+                ]
+                [
+                    $($knob)*
+                    $setting::$variant(_) => {
+                        <$($type)+ as $crate::studio::common::range::Range>::IS_QUANTITY
+                    }
+                ]
+                [
+                    $($shown)*
+                    $parameter::$variant => {
+                        Some($crate::studio::common::range::Range::text($this.$field))
+                    }
+                ]
+                [
+                    $($value)*
+                    $setting::$variant(value) => {
+                        Some($crate::studio::common::range::Range::text(*value))
+                    }
+                ]
+                [
+                    $($read)*
+                    $parameter::$variant => {
+                        $crate::studio::common::range::Range::read($text).map($setting::$variant)
+                    }
+                ]
+                [$($meaning)* $parameter::$variant => concat!($($doc),*).trim_start(),]
+            }
             $($rows)*
         }
     };

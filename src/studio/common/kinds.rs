@@ -126,6 +126,44 @@ macro_rules! kinds {
                     } )+
                 }
             }
+
+            fn shown(&self, parameter: $parameter) -> Option<String> {
+                match (self, parameter) {
+                    $( (Self::$variant(of), $parameter::$variant(parameter)) => {
+                        $crate::studio::common::automated::Automated::shown(of, parameter)
+                    } )+
+                    _ => None,
+                }
+            }
+
+            fn value_text(setting: &$setting) -> Option<String> {
+                match setting {
+                    $setting::Kind(_) => None,
+                    $( $setting::$variant(setting) => {
+                        <$type as $crate::studio::common::automated::Automated>::value_text(setting)
+                    } )+
+                }
+            }
+
+            fn read(
+                parameter: $parameter,
+                text: &str,
+            ) -> Result<$setting, $crate::util::unit::UnreadableValue> {
+                match parameter {
+                    $( $parameter::$variant(parameter) => {
+                        <$type as $crate::studio::common::automated::Automated>::read(parameter, text)
+                            .map($setting::$variant)
+                    } )+
+                }
+            }
+
+            fn meaning(parameter: $parameter) -> &'static str {
+                match parameter {
+                    $( $parameter::$variant(parameter) => {
+                        <$type as $crate::studio::common::automated::Automated>::meaning(parameter)
+                    } )+
+                }
+            }
         }
 
         impl $crate::studio::common::settings::Settings for $name {

@@ -4,11 +4,14 @@
 //! new enum, list its variants with `choices!` beside it. No parameter may be
 //! named here.
 
-use crate::util::quantity::{
-    Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
-    FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, ModulationIndex,
-    ModulationRate, OctaveShift, OctaveSpan, Octaves, Pan, Pitch, Quality, Seconds, Semitones,
-    TimingOffset, VoiceCount,
+use crate::util::{
+    quantity::{
+        Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
+        FrequencyRatio, Gain, GrainRate, Harmonics, Hertz, InputChannel, ModulationIndex,
+        ModulationRate, OctaveShift, OctaveSpan, Octaves, Pan, Pitch, Quality, Seconds, Semitones,
+        TimingOffset, VoiceCount,
+    },
+    unit::UnreadableValue,
 };
 
 /// A type that a lane can move: a mapping between its range and 0 to 1.
@@ -20,6 +23,13 @@ pub(in crate::studio) trait Range: Copy {
     fn at(part: Amount) -> Self;
     /// The fraction of the range at which the value lies.
     fn part(self) -> Amount;
+    /// The value as a musician reads it, with its unit.
+    fn text(self) -> String;
+    /// The value that a musician has typed.
+    ///
+    /// # Errors
+    /// If `text` is no value of this type; the error says which there are.
+    fn read(text: &str) -> Result<Self, UnreadableValue>;
 }
 
 /// `part`, clamped to 0 to 1 against rounding errors.
@@ -40,6 +50,14 @@ macro_rules! linear {
                 let (min, max) = (Self::MIN.get(), Self::MAX.get());
                 amount((self.get() - min) / (max - min))
             }
+
+            fn text(self) -> String {
+                self.to_string()
+            }
+
+            fn read(text: &str) -> Result<Self, UnreadableValue> {
+                text.parse()
+            }
         }
     )+ };
 }
@@ -57,6 +75,14 @@ macro_rules! by_factor {
             fn part(self) -> Amount {
                 let (min, max) = (Self::MIN.get(), Self::MAX.get());
                 amount((self.get() / min).ln() / (max / min).ln())
+            }
+
+            fn text(self) -> String {
+                self.to_string()
+            }
+
+            fn read(text: &str) -> Result<Self, UnreadableValue> {
+                text.parse()
             }
         }
     )+ };
@@ -78,13 +104,24 @@ macro_rules! in_steps {
                 let (min, max) = (f32::from(Self::MIN.get()), f32::from(Self::MAX.get()));
                 amount((f32::from(self.get()) - min) / (max - min))
             }
+
+            fn text(self) -> String {
+                self.to_string()
+            }
+
+            fn read(text: &str) -> Result<Self, UnreadableValue> {
+                text.parse()
+            }
         }
     )+ };
 }
 
 /// Maps a range to the variants of an enum, in this order and of equal size.
+///
+/// A variant is written in words, unless a text follows it in square brackets; it may be
+/// typed in further ways, which follow in round ones.
 macro_rules! choices {
-    ($($choice:ident: $($one:ident)+;)+) => { $(
+    ($($choice:ident: $($one:ident $([$shown:literal])? $(($($other:literal)+))?)+;)+) => { $(
         // A new variant does not compile until it is listed here.
         const _: fn($choice) = |choice| match choice { $( $choice::$one => (), )+ };
 
@@ -100,6 +137,37 @@ macro_rules! choices {
                 const ALL: &[$choice] = &[$( $choice::$one, )+];
                 let at = ALL.iter().position(|one| *one == self).unwrap_or_default();
                 $crate::studio::common::range::part_of_choice(at, ALL.len())
+            }
+
+            fn text(self) -> String {
+                self.to_string()
+            }
+
+            fn read(text: &str) -> Result<Self, $crate::util::unit::UnreadableValue> {
+                let all = [$(
+                    ($choice::$one, &[stringify!($one), $($shown,)? $($($other,)+)?][..]),
+                )+];
+                $crate::studio::common::range::read_choice(&all, text)
+            }
+        }
+
+        /// In words.
+        impl std::fmt::Display for $choice {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let (name, shown): (&str, &[&str]) = match self {
+                    $( $choice::$one => (stringify!($one), &[$($shown)?]), )+
+                };
+                let words = || $crate::studio::common::range::words(name);
+                f.pad(&shown.first().map_or_else(words, |shown| (*shown).to_owned()))
+            }
+        }
+
+        /// Reads the name of a variant, or the beginning of only one name, in any case.
+        impl std::str::FromStr for $choice {
+            type Err = $crate::util::unit::UnreadableValue;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::studio::common::range::Range::read(text)
             }
         }
     )+ };
@@ -128,6 +196,57 @@ impl Range for bool {
 
     fn part(self) -> Amount {
         if self { Amount::MAX } else { Amount::MIN }
+    }
+
+    fn text(self) -> String {
+        if self { "on" } else { "off" }.into()
+    }
+
+    fn read(text: &str) -> Result<Self, UnreadableValue> {
+        match &*text.trim().to_lowercase() {
+            "on" | "yes" | "true" | "1" => Ok(true),
+            "off" | "no" | "false" | "0" => Ok(false),
+            _ => Err(UnreadableValue::new("on or off", text)),
+        }
+    }
+}
+
+/// A name in camel case as words: `low pass`.
+pub(in crate::studio) fn words(name: &str) -> String {
+    let mut words = String::new();
+    for (at, character) in name.char_indices() {
+        if at > 0 && character.is_uppercase() {
+            words.push(' ');
+        }
+        words.extend(character.to_lowercase());
+    }
+    words
+}
+
+/// The choice with this name, or the only one with a name that begins so.
+pub(in crate::studio) fn read_choice<T: Copy + ToString>(
+    all: &[(T, &[&str])],
+    text: &str,
+) -> Result<T, UnreadableValue> {
+    let plain = |name: &str| -> String {
+        let name = name.to_lowercase().replace('♯', "#").replace('♭', "b");
+        name.chars().filter(|letter| !matches!(letter, ' ' | '-' | '_')).collect()
+    };
+    let typed = plain(text);
+    let called =
+        |names: &[&str], is: &dyn Fn(&str) -> bool| names.iter().any(|name| is(&plain(name)));
+    let exact = all.iter().find(|(_, names)| called(names, &|name| name == typed));
+    let mut begun = all.iter().filter(|(_, names)| called(names, &|name| name.starts_with(&typed)));
+    let only = (begun.next(), begun.next());
+    match (exact, only) {
+        (Some((choice, _)), _) | (None, (Some((choice, _)), None)) if !typed.is_empty() => {
+            Ok(*choice)
+        }
+        _ => {
+            let mut names: Vec<_> = all.iter().map(|(choice, _)| choice.to_string()).collect();
+            let last = names.pop().unwrap_or_default();
+            Err(UnreadableValue::new(format!("{} or {last}", names.join(", ")), text))
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::{
     studio::common::range::{Range, choices, nearest, part_of_choice},
-    util::quantity::Amount,
+    util::{quantity::Amount, unit::UnreadableValue},
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,8 +55,8 @@ impl NoteValue {
 }
 
 choices! {
-    NoteValue: Whole Half Quarter QuarterTriplet Eighth EighthTriplet Sixteenth SixteenthTriplet
-        ThirtySecond;
+    NoteValue: Whole("1/1") Half("1/2") Quarter("1/4") QuarterTriplet("1/4t") Eighth("1/8")
+        EighthTriplet("1/8t") Sixteenth("1/16") SixteenthTriplet("1/16t") ThirtySecond("1/32");
 }
 
 /// `None` first, then the note values.
@@ -71,5 +71,20 @@ impl Range for Option<NoteValue> {
     fn part(self) -> Amount {
         let at = self.and_then(|value| NoteValue::ALL.iter().position(|one| *one == value));
         part_of_choice(at.map_or(0, |at| at + 1), NoteValue::ALL.len() + 1)
+    }
+
+    fn text(self) -> String {
+        self.map_or_else(|| false.text(), Range::text)
+    }
+
+    fn read(text: &str) -> Result<Self, UnreadableValue> {
+        let is_none = text.trim().eq_ignore_ascii_case("none");
+        match bool::read(text) {
+            Ok(false) => Ok(None),
+            _ if is_none => Ok(None),
+            _ => NoteValue::read(text)
+                .map(Some)
+                .map_err(|error| UnreadableValue::new(format!("off, {}", error.expected), text)),
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         effect::EffectParameter,
         plugin::Hosted,
     },
-    util::{limited::bounded_list, quantity::Amount},
+    util::{limited::bounded_list, quantity::Amount, unit::UnreadableValue},
 };
 
 /// An effect in a chain.
@@ -297,6 +297,38 @@ impl Automated for Chain {
             | ChainSetting::Move(..)
             | ChainSetting::Bypass(..) => false,
             ChainSetting::Effect(_, setting) => Effect::is_knob(setting),
+        }
+    }
+
+    fn shown(&self, parameter: ChainParameter) -> Option<String> {
+        let slot = self.slot(parameter.slot())?;
+        match parameter {
+            ChainParameter::Bypass(_) => Some(slot.bypass.text()),
+            ChainParameter::Effect(_, parameter) => slot.effect.shown(parameter),
+        }
+    }
+
+    fn value_text(setting: &ChainSetting) -> Option<String> {
+        match setting {
+            ChainSetting::Add(..) | ChainSetting::Remove(_) | ChainSetting::Move(..) => None,
+            ChainSetting::Bypass(_, bypass) => Some(bypass.text()),
+            ChainSetting::Effect(_, setting) => Effect::value_text(setting),
+        }
+    }
+
+    fn read(parameter: ChainParameter, text: &str) -> Result<ChainSetting, UnreadableValue> {
+        Ok(match parameter {
+            ChainParameter::Bypass(slot) => ChainSetting::Bypass(slot, bool::read(text)?),
+            ChainParameter::Effect(slot, parameter) => {
+                ChainSetting::Effect(slot, Effect::read(parameter, text)?)
+            }
+        })
+    }
+
+    fn meaning(parameter: ChainParameter) -> &'static str {
+        match parameter {
+            ChainParameter::Bypass(_) => "Whether the signal goes past the effect.",
+            ChainParameter::Effect(_, parameter) => Effect::meaning(parameter),
         }
     }
 }

@@ -24,7 +24,7 @@ settings! {
         makeup: Makeup(Gain) = Gain::of(0.0);
         /// The bus that drives the compressor; `None` is its own input.
         side_chain: SideChain(Option<BusId>) = None;
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
 }

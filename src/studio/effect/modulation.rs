@@ -21,7 +21,7 @@ settings! {
         voices: Voices(VoiceCount) = VoiceCount::of(3);
         /// The stereo width of the copies, from 0 to 1.
         spread: Spread(Amount) = Amount::of(0.7);
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(0.4);
     }
 }
@@ -38,7 +38,7 @@ settings! {
         delay: Delay(Seconds) = Seconds::of(0.003);
         /// The feedback of the delay; a negative value inverts the phase.
         feedback: Feedback(Feedback) = Feedback::of(0.4);
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(0.5);
     }
 }
@@ -55,7 +55,7 @@ settings! {
         depth: Depth(Octaves) = Octaves::of(1.5);
         /// The feedback, from 0 to 1.
         feedback: Feedback(Amount) = Amount::of(0.3);
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(0.5);
     }
 }

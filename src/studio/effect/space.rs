@@ -22,7 +22,7 @@ settings! {
         damping: Damping(Hertz) = Hertz::of(6000.0);
         /// Whether the echoes alternate between left and right.
         ping_pong: PingPong(bool) = false;
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(0.25);
     }
 }
@@ -41,7 +41,7 @@ settings! {
         damping: Damping(Amount) = Amount::of(0.4);
         /// The stereo width, from 0 to 1.
         width: Width(Amount) = Amount::of(1.0);
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(0.25);
     }
 }
@@ -57,7 +57,7 @@ settings! {
         length: Length(Amount) = Amount::of(1.0);
         /// The gain of the wet signal in dB.
         gain: Gain(Gain) = Gain::of(0.0);
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(0.25);
     }
 }

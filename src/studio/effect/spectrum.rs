@@ -71,7 +71,7 @@ settings! {
         tone: Tone(Hertz) = Hertz::of(8000.0);
         /// The output gain in dB.
         level: Level(Gain) = Gain::of(0.0);
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
 }
@@ -86,7 +86,7 @@ settings! {
         rate: Rate(Hertz) = Hertz::of(11_025.0);
         /// The level of dither noise, from 0 to 1.
         dither: Dither(Amount) = Amount::of(0.0);
-        /// The wet part of the output: 0 is dry only, 1 is wet only.
+        /// The wet part of the output: 0 % is dry only, 100 % wet only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
 }

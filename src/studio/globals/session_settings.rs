@@ -31,7 +31,7 @@ settings! {
         scale: Scale(Scale) = Scale::Major;
         /// The time signature.
         time_signature: TimeSignature(TimeSignature) = TimeSignature::COMMON;
-        /// The delay of every second eighth note: 0 is straight.
+        /// The delay of every second eighth note: 0 % is straight.
         swing: Swing(Amount) = Amount::of(0.0);
         /// The tuning of the keys.
         tuning: Tuning[Tuning] = Tuning::default();
@@ -79,7 +79,7 @@ settings! {
     /// Random deviation from what is written.
     #[derive(Copy)]
     Humanise, HumaniseSetting, HumaniseParameter {
-        /// The largest deviation of note starts; 1 is an eighth of a beat.
+        /// The largest deviation of note starts; 100 % is an eighth of a beat.
         timing: Timing(Amount) = Amount::of(0.0);
         /// The largest deviation of velocities, from 0 to 1.
         velocity: Velocity(Amount) = Amount::of(0.0);
@@ -254,7 +254,8 @@ impl From<TimeSignature> for Fraction {
 }
 
 choices! {
-    Key: C CSharp D EFlat E F FSharp G AFlat A BFlat B;
+    Key: C["C"] CSharp["C#"]("Db") D["D"] EFlat["Eb"]("D#") E["E"] F["F"] FSharp["F#"]("Gb")
+        G["G"] AFlat["Ab"]("G#") A["A"] BFlat["Bb"]("A#") B["B"];
     Scale: Major Minor HarmonicMinor Dorian Phrygian Lydian Mixolydian MajorPentatonic
         MinorPentatonic Blues Chromatic;
     TuningSystem: Equal Just Pythagorean Meantone Werckmeister;

@@ -12,7 +12,10 @@ use crate::{
         },
         globals::session_settings::TimeSignature,
     },
-    util::quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset},
+    util::{
+        quantity::{Amount, ModulationRate, OctaveSpan, TimingOffset},
+        unit::UnreadableValue,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +153,7 @@ settings! {
     Groove, GrooveSetting, GrooveParameter {
         /// The swing: the session's or one of its own.
         swing: Swing(Swing) = Swing::AsSession;
-        /// The largest random deviation of note starts; 1 is an eighth of a
+        /// The largest random deviation of note starts; 100 % is an eighth of a
         /// beat.
         humanise_timing: HumaniseTiming(Amount) = Amount::of(0.0);
         /// The largest random deviation of velocities, from 0 to 1.
@@ -189,6 +192,22 @@ impl Range for Swing {
         match self {
             Self::AsSession => Amount::MIN,
             Self::Own(swing) => swing,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AsSession => "as session".into(),
+            Self::Own(swing) => swing.text(),
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, UnreadableValue> {
+        match &*text.trim().to_lowercase() {
+            "as session" | "session" => Ok(Self::AsSession),
+            _ => Amount::read(text).map(Self::Own).map_err(|error| {
+                UnreadableValue::new(format!("as session, or {}", error.expected), text)
+            }),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Amount, Decibels},
+        unit::UnreadableValue,
     },
 };
 
@@ -143,5 +144,27 @@ impl Automated for Sends {
             SendsSetting::Add(_) | SendsSetting::Remove(_) => false,
             SendsSetting::Set(_, setting) => BusSend::is_knob(setting),
         }
+    }
+
+    fn shown(&self, SendsParameter(bus, parameter): SendsParameter) -> Option<String> {
+        self.to(bus)?.shown(parameter)
+    }
+
+    fn value_text(setting: &SendsSetting) -> Option<String> {
+        match setting {
+            SendsSetting::Add(_) | SendsSetting::Remove(_) => None,
+            SendsSetting::Set(_, setting) => BusSend::value_text(setting),
+        }
+    }
+
+    fn read(
+        SendsParameter(bus, parameter): SendsParameter,
+        text: &str,
+    ) -> Result<SendsSetting, UnreadableValue> {
+        BusSend::read(parameter, text).map(|setting| SendsSetting::Set(bus, setting))
+    }
+
+    fn meaning(SendsParameter(_, parameter): SendsParameter) -> &'static str {
+        BusSend::meaning(parameter)
     }
 }

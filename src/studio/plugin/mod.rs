@@ -22,6 +22,7 @@ use crate::{
     util::{
         ordmap::{DiffItem, OrdMap},
         quantity::{Amount, ParameterValue},
+        unit::UnreadableValue,
     },
 };
 
@@ -198,6 +199,25 @@ impl<K: Copy + PartialEq + Into<DefinitionId>> Automated for Loaded<K> {
 
     fn is_knob(setting: &LoadedSetting<K>) -> bool {
         matches!(setting, LoadedSetting::Set(..))
+    }
+
+    fn shown(&self, parameter: NoParameter) -> Option<String> {
+        match parameter {}
+    }
+
+    fn value_text(setting: &LoadedSetting<K>) -> Option<String> {
+        match setting {
+            LoadedSetting::Set(_, value) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
+    fn read(parameter: NoParameter, _: &str) -> Result<LoadedSetting<K>, UnreadableValue> {
+        match parameter {}
+    }
+
+    fn meaning(parameter: NoParameter) -> &'static str {
+        match parameter {}
     }
 }
 

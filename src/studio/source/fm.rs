@@ -71,7 +71,7 @@ settings! {
         wave: Wave(Wave) = Wave::Sine;
         /// The detuning of the modulator in cents.
         detune: Detune(Cents) = Cents::of(0.0);
-        /// The wet part of the output: 0 is the plain sine, 1 the product only.
+        /// The wet part of the output: 0 % is the plain sine, 100 % the product only.
         mix: Mix(Amount) = Amount::of(1.0);
     }
 }

@@ -38,7 +38,7 @@ settings! {
         harmonics: Harmonics(Harmonics) = Harmonics::of(16);
         /// The level drop from each harmonic to the next, from 0 to 1.
         slope: Slope(Amount) = Amount::of(0.5);
-        /// The balance of odd and even harmonics: 0 is odd only, 1 is even
+        /// The balance of odd and even harmonics: 0 % is odd only, 100 % even
         /// only.
         odd_even: OddEven(Amount) = Amount::of(0.5);
         /// The deviation from whole-number multiples, from 0 to 1.

@@ -101,7 +101,7 @@ settings! {
     Noise, NoiseSetting, NoiseParameter {
         /// The spectrum.
         colour: Colour(NoiseColour) = NoiseColour::White;
-        /// The density of the clicks of [`NoiseColour::Crackle`], from 0 to 1.
+        /// The density of the clicks of crackling noise, from 0 to 1.
         density: Density(Amount) = Amount::of(0.5);
         /// The keyboard tracking, from 0 to 1.
         tone: Tone(Amount) = Amount::of(0.0);

@@ -47,7 +47,7 @@ settings! {
         metal: Metal(Amount) = Amount::of(0.5);
         /// The decay time in seconds of the open hi-hat.
         decay: Decay(Seconds) = Seconds::of(0.3);
-        /// The pedal: 0 is open, 1 is closed.
+        /// The pedal: 0 % is open, 100 % closed.
         closed: Closed(Amount) = Amount::of(1.0);
     }
 }

@@ -79,7 +79,7 @@ settings! {
         tension: Tension(Amount) = Amount::of(0.5);
         /// The hardness of the stick, from 0 to 1.
         hardness: Hardness(Amount) = Amount::of(0.4);
-        /// The striking point: 0 is the centre, 1 the rim.
+        /// The striking point: 0 % is the centre, 100 % the rim.
         place: Place(Amount) = Amount::of(0.3);
         /// The decay time in seconds.
         decay: Decay(Seconds) = Seconds::of(0.6);

@@ -70,7 +70,7 @@ impl App {
             (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
             (Some(_), KeyCode::Char('n')) => {}
             (question, _) => match self.translate(key) {
-                Some(open @ Intent::OpenPalette(_)) => {
+                Some(open @ (Intent::OpenPalette(_) | Intent::TypeValue { .. })) => {
                     // The same command may be entered again, but a key that begins another
                     // one answers no.
                     self.question = question.filter(|_| key.code == KeyCode::Char(':'));

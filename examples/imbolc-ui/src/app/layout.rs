@@ -109,7 +109,7 @@ impl FrameLayout<'_> {
                 format!("{goes}{}", theme::unconfirmed_mark(certain)),
                 theme::value_style(certain),
             ),
-            Span::raw(format!(" {}  {:.1} bpm", bar_beat_tick(at, session), bpm.get())),
+            Span::raw(format!(" {}  {bpm}", bar_beat_tick(at, session))),
         ]);
         // First, so that nothing pushes it off a small screen.
         if view.unsaved {
@@ -224,4 +224,37 @@ pub(crate) fn bar_beat_tick(at: Ticks, session: &SessionState) -> String {
     let beat = bar / u32::from(session.time_signature.beats());
     let (bars, rest) = (at.get() / bar, at.get() % bar);
     format!("{}.{}.{:03}", bars + 1, rest / beat + 1, rest % beat)
+}
+
+/// The same, or only the bar if the position is its start.
+pub(crate) fn short_place(at: Ticks, session: &SessionState) -> String {
+    let place = bar_beat_tick(at, session);
+    place.strip_suffix(".1.000").map(str::to_owned).unwrap_or(place)
+}
+
+/// The position that is written as bar, as bar and beat, or as bar, beat and tick.
+///
+/// # Errors
+/// If there is no such position; the message is one line.
+pub(crate) fn read_place(text: &str, session: &SessionState) -> Result<Ticks, String> {
+    let bar = session.time_signature.bar();
+    let beats = u32::from(session.time_signature.beats());
+    let beat = bar / beats;
+    let mut numbers = text.split('.').map(str::parse::<u32>);
+    let mut next = |or: u32| numbers.next().unwrap_or(Ok(or)).ok();
+    let (place, rest) = ((next(1), next(1), next(0)), next(0));
+    let (Some(bars), Some(place_in_bar), Some(ticks), Some(0)) = (place.0, place.1, place.2, rest)
+    else {
+        return Err(format!("{text:?} is no place: write a bar, or bar.beat.tick as 3.1.000"));
+    };
+    if bars == 0 || !(1..=beats).contains(&place_in_bar) || ticks >= beat {
+        return Err(format!(
+            "no place {text}: bars count from 1, beats from 1 to {beats}, ticks from 0 to {}",
+            beat - 1
+        ));
+    }
+    let tick = (bars - 1)
+        .checked_mul(bar)
+        .and_then(|at| at.checked_add((place_in_bar - 1) * beat + ticks));
+    tick.and_then(|tick| Ticks::new(tick).ok()).ok_or_else(|| "no such bar".into())
 }

@@ -85,7 +85,7 @@ mod tests {
             ),
             (off, "set pattern 1 off 3 5"),
             (DrumAction::AssignSlices(pad), "assign slices 3"),
-            (set(DrumSetting::Swing(Amount::of(0.5))), "set swing 0.5"),
+            (set(DrumSetting::Swing(Amount::of(0.5))), "set swing 50 %"),
         ] {
             let action = NetworkAction::Drums(InstrumentId(1), action);
             assert_eq!(describe::action_text(&studio, &action), format!("1 Bass: drums {told}"));

@@ -15,11 +15,11 @@ use imbolc_net::{
         SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
         TuningSetting,
     },
-    util::quantity::{Amount, Bpm, ConcertPitch, Decibels, Ticks},
+    util::unit::UnreadableValue,
 };
 use serde::de::DeserializeOwned;
 
-use crate::{intent::Intent, view::View};
+use crate::{app::read_place, intent::Intent, view::View};
 
 /// A command of the palette.
 pub(super) struct Command {
@@ -44,11 +44,12 @@ macro_rules! commands {
 pub(super) const COMMANDS: &[Command] = commands! {
     "play" "" "start playback" => |_, _| single(TransportAction::Play);
     "stop" "" "stop playback" => |_, _| single(TransportAction::Stop);
-    "goto" "BAR" "go to a bar" => |bar, view| {
-        single(TransportAction::Locate(bar_start(bar, view)?))
+    "goto" "BAR[.BEAT[.TICK]]" "go to a bar" => |place, view| {
+        single(TransportAction::Locate(read_place(place, &view.studio().session)?))
     };
+    "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" => lane_commands::set_value;
     "tempo" "BPM" "set the tempo" => |bpm, _| {
-        single(SessionSetting::Tempo(Bpm::new(parse_number(bpm, "a tempo")?).map_err(|error| error.to_string())?))
+        single(SessionSetting::Tempo(parse_value(bpm, "a tempo")?))
     };
     "metre" "4/4" "set the time signature" => |metre, _| {
         let (beats, unit) = metre.split_once('/').ok_or("write a time signature like 4/4")?;
@@ -131,7 +132,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
             intents.push(sends(SendsSetting::Add(bus)));
         }
         if !level.is_empty() {
-            let level = Decibels::new(parse_number(level, "a level")?).map_err(|error| error.to_string())?;
+            let level = parse_value(level, "a level")?;
             intents.push(sends(SendsSetting::Set(bus, BusSendSetting::Level(level))));
         }
         if intents.is_empty() { Err(format!("a send to bus {bus} exists already")) } else { Ok(intents) }
@@ -161,18 +162,17 @@ pub(super) const COMMANDS: &[Command] = commands! {
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::LayerGroup(group))])
     };
     "swing" "PERCENT" "delay every second eighth note" => |percent, _| {
-        let percent: f32 = parse_number(percent, "a percentage")?;
-        let swing = Amount::new(percent / 100.0).map_err(|_| "swing is from 0 to 100 percent")?;
-        single(SessionSetting::Swing(swing))
+        single(SessionSetting::Swing(parse_value(percent, "swing")?))
     };
     "pitch" "HZ" "set the concert pitch" => |hertz, _| {
-        let pitch = ConcertPitch::new(parse_number(hertz, "a frequency")?);
-        let pitch = pitch.map_err(|error| error.to_string())?;
+        let pitch = parse_value(hertz, "the concert pitch")?;
         single(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
     };
-    "region" "BAR BAR" "loop from the start of one bar to that of another" => |bars, view| {
+    "region" "BAR [to] BAR" "loop from the start of one bar to that of another" => |bars, view| {
         let (from, to) = bars.split_once(' ').ok_or("two bar numbers are needed")?;
-        let region = LoopRegion::new(bar_start(from, view)?, bar_start(to.trim(), view)?);
+        let to = to.trim().trim_start_matches("to ").trim();
+        let session = &view.studio().session;
+        let region = LoopRegion::new(read_place(from, session)?, read_place(to, session)?);
         single(TransportAction::Region(region.map_err(|error| error.to_string())?))
     };
     "clear" "" "delete all notes of the selected instrument" => |_, view| {
@@ -189,6 +189,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "resolution" "Sixteenth|…" "set the length of a step" => drum_commands::set_resolution;
     "drumswing" "PERCENT" "delay every second step" => drum_commands::set_swing;
     "automate" "PARAMETER" "add an automation lane for a parameter" => lane_commands::automate;
+    "point" "PLACE PARAMETER VALUE" "set a point of a lane: point 3.1.000 cutoff 8 kHz" => lane_commands::set_point;
     "capture" "NAME" "make a clip of the looped region" => clip_commands::capture;
     "clip" "NAME [BARS]" "add an empty clip" => clip_commands::create;
     "clipname" "CLIP NAME" "rename a clip" => clip_commands::rename;
@@ -259,14 +260,6 @@ fn instruments(ids: &str, intent: fn(Vec<InstrumentId>) -> Intent) -> Parsed {
     Ok(vec![intent(ids.split(',').map(id).collect::<Result<_, _>>()?)])
 }
 
-/// The first tick of a bar; bars are counted from 1.
-fn bar_start(bar: &str, view: &View) -> Result<Ticks, String> {
-    let bar: u32 = parse_number(bar, "a bar")?;
-    let length = view.studio().session.time_signature.bar();
-    let tick = bar.checked_sub(1).and_then(|bar| bar.checked_mul(length));
-    Ok(tick.and_then(|tick| Ticks::new(tick).ok()).ok_or("no such bar")?)
-}
-
 /// A number, and the text after it.
 fn split_number<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String> {
     let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -275,6 +268,14 @@ fn split_number<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String>
 
 fn parse_number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text:?} is not {what}"))
+}
+
+/// A value as it is shown, or in another way that a musician writes it.
+fn parse_value<T: std::str::FromStr<Err = UnreadableValue>>(
+    text: &str,
+    what: &str,
+) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{what} {error}"))
 }
 
 fn parse_name(name: &str) -> Result<Name, String> {

@@ -65,6 +65,7 @@ impl Pane for AutomationPane {
             ("  Home", "move to the start"),
             ("  ↑ ↓ + -", "move or add a point"),
             ("  Enter", "add or remove a point"),
+            ("  t", "type the value of a point"),
             ("  , .", "change the curve to the next point"),
             ("  b", "start marking; Esc: cancel"),
             ("  y x v", "copy, cut, paste"),
@@ -195,8 +196,12 @@ impl AutomationPane {
         let Some(Point { tick, value, curve }) = here.point else {
             let at = bar_beat_tick(here.tick, session);
             return Line::from(vec![
-                Span::raw(format!("{at} {} %", theme::to_percent(here.value()))),
-                Span::styled("  Enter: add a point", theme::DIM),
+                Span::raw(format!(
+                    "{at} {} %  {}",
+                    theme::to_percent(here.value()),
+                    here.meaning(here.value())
+                )),
+                Span::styled("  Enter: add a point  t: type its value", theme::DIM),
             ]);
         };
         let certain = lane_painter::point_is_confirmed(here, tick);

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     studio::{PadSound, Pattern, Step, StepRegion, StudioState},
-    util::quantity::{PadNumber, StepNumber},
+    util::quantity::{Amount, PadNumber, StepNumber},
 };
 use ratatui::{
     buffer::Buffer,
@@ -151,7 +151,7 @@ impl DrumsPane {
         let Step { velocity, pitch, .. } = struck;
         let pitch = match pitch.get() {
             0 => String::new(),
-            by => format!("  pitch {by:+}"),
+            _ => format!("  pitch {pitch}"),
         };
         let likely = match theme::to_percent(struck.probability) {
             100 => String::new(),
@@ -216,9 +216,8 @@ fn pattern_heading<'a>(here: &StepCursor) -> Line<'a> {
         None => "  no pattern: press a to add one".into(),
     };
     line.push_span(Span::styled(shown, theme::value_style(certain)));
-    match theme::to_percent(machine.swing) {
-        0 => {}
-        swing => line.push_span(Span::raw(format!("  swing {swing} %"))),
+    if machine.swing > Amount::MIN {
+        line.push_span(Span::raw(format!("  swing {}", machine.swing)));
     }
     line.extend(chain_spans(here));
     line

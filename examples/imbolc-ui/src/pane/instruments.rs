@@ -6,8 +6,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    studio::{Action, Instrument, InstrumentParameter, InstrumentSetting, SelectionAction},
-    util::quantity::{Amount, Decibels},
+    studio::{Action, Instrument, InstrumentSetting, SelectionAction},
 };
 use ratatui::{
     buffer::Buffer,
@@ -16,8 +15,8 @@ use ratatui::{
     widgets::{Paragraph, Widget as _},
 };
 
-use super::{KeyHelp, Pane, mixer};
-use crate::{describe, intent::Intent, theme, view::View};
+use super::{KeyHelp, Pane, knob_grid::KnobGrid, mixer};
+use crate::{describe, intent::Intent, parameters, theme, view::View};
 
 /// The instruments pane.
 #[derive(Debug, Default)]
@@ -26,15 +25,18 @@ pub struct InstrumentsPane {
     ids: Vec<InstrumentId>,
     /// Whether the keys go to the parameters instead of the list.
     on_knobs: bool,
-    /// The index of the parameter under the cursor.
-    knob: usize,
+    /// The parameters of the selected instrument.
+    grid: KnobGrid,
 }
 
 /// The width from which list and parameters fit side by side.
 const TWO_COLUMNS: u16 = 90;
 
-/// How far one key turns a parameter, as a part of its range.
-const KNOB_STEP: f32 = 0.01;
+/// The width from which the list stays beside the parameters while these have the keys.
+const LIST_STAYS: u16 = 140;
+
+/// The columns of the list.
+const LIST_WIDTH: u16 = 60;
 
 impl Pane for InstrumentsPane {
     fn title(&self) -> &'static str {
@@ -44,8 +46,10 @@ impl Pane for InstrumentsPane {
     fn key_help(&self) -> &'static [KeyHelp] {
         &[
             ("↑ ↓", "previous, next row"),
-            ("→ ←", "to the parameters, and back"),
+            ("→ Enter", "to the parameters; Esc: back"),
             ("+ -", "change the parameter, or the level"),
+            ("Enter", "on a parameter: type its value"),
+            ("Page ↑ ↓", "previous, next group"),
             ("m s", "mute, solo"),
             ("a", "add an instrument"),
             ("n", "rename it"),
@@ -68,16 +72,19 @@ impl Pane for InstrumentsPane {
             return Some(Intent::OpenPalette("add ".into()));
         }
         let (id, instrument) = view.selected()?;
-        let knobs = knobs(instrument);
+        if self.on_knobs {
+            let knobs = parameters::of_instrument(id, view.studio());
+            if let Some(intent) = self.grid.handle_key(key, &knobs, view) {
+                return Some(intent);
+            }
+        }
         Some(match key.code {
-            KeyCode::Up if self.on_knobs => self.choose(self.knob.saturating_sub(1), &knobs),
-            KeyCode::Down if self.on_knobs => self.choose(self.knob + 1, &knobs),
             KeyCode::Up => self.beside(id, -1)?,
             KeyCode::Down => self.beside(id, 1)?,
             KeyCode::Right | KeyCode::Enter => self.focus(true),
             KeyCode::Left | KeyCode::Esc => self.focus(false),
-            KeyCode::Char('+' | '=') => self.turn(id, instrument, KNOB_STEP)?,
-            KeyCode::Char('-') => self.turn(id, instrument, -KNOB_STEP)?,
+            KeyCode::Char('+' | '=') => louder(id, instrument, 1.0),
+            KeyCode::Char('-') => louder(id, instrument, -1.0),
             KeyCode::Char('m') => Intent::set(id, InstrumentSetting::Mute(!instrument.mute)),
             KeyCode::Char('s') => Intent::set(id, InstrumentSetting::Solo(!instrument.solo)),
             KeyCode::Char('n') => Intent::OpenPalette(format!("rename {}", instrument.name)),
@@ -89,17 +96,16 @@ impl Pane for InstrumentsPane {
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
+        // The list is more important: it shows the owners.
+        let keys_need_all = self.on_knobs && area.width < LIST_STAYS;
+        if keys_need_all {
+            return self.draw_knobs(view, area, buffer);
+        }
         if area.width < TWO_COLUMNS {
-            // The list is more important: it shows the owners.
-            if self.on_knobs {
-                self.draw_knobs(view, area, buffer);
-            } else {
-                self.draw_list(view, area, buffer);
-            }
-            return;
+            return self.draw_list(view, area, buffer);
         }
         let [list, knobs] =
-            Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(area);
+            Layout::horizontal([Constraint::Length(LIST_WIDTH), Constraint::Fill(1)]).areas(area);
         self.draw_list(view, list, buffer);
         self.draw_knobs(view, knobs, buffer);
     }
@@ -111,11 +117,6 @@ impl InstrumentsPane {
         Intent::Nothing
     }
 
-    fn choose(&mut self, knob: usize, knobs: &[InstrumentParameter]) -> Intent {
-        self.knob = knob.min(knobs.len().saturating_sub(1));
-        Intent::Nothing
-    }
-
     /// Selects the instrument that is `lines` below.
     fn beside(&self, id: InstrumentId, lines: isize) -> Option<Intent> {
         let at = self.ids.iter().position(|other| *other == id)?;
@@ -123,27 +124,9 @@ impl InstrumentsPane {
         Some(Action::from(SelectionAction::Instrument(self.ids[at])).into())
     }
 
-    fn turn(&self, id: InstrumentId, instrument: &Instrument, by: f32) -> Option<Intent> {
-        let knobs = knobs(instrument);
-        let level = InstrumentParameter::Level;
-        let knob = if self.on_knobs { *knobs.get(self.knob)? } else { level };
-        if knob == level {
-            // A fader moves in decibels.
-            let level = mixer::strip::level_moved(instrument.level, by.signum());
-            return Some(Intent::set(id, InstrumentSetting::Level(level)));
-        }
-        let now = knob.part(instrument)?;
-        let at = |part: f32| Amount::new(part.clamp(0.0, 1.0)).ok().map(|part| knob.setting(part));
-        // A parameter with steps goes on to the next step; past the last one nothing
-        // changes.
-        let mut parts = (1..=100u8).map(|steps| at(now.get() + by * f32::from(steps)));
-        let next = parts.find(|setting| *setting != Some(knob.setting(now)));
-        Some(next.flatten().map_or(Intent::Nothing, |setting| Intent::set(id, setting)))
-    }
-
     fn draw_list(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let width = usize::from(area.width);
-        let heading = format!("{:>5} {:<12} {:<14} {:>7}  owner", "", "name", "source", "level");
+        let heading = format!("{:>5} {:<12} {:<14} {:>8}   owner", "", "name", "source", "level");
         let mut lines = vec![Line::styled(theme::truncate(&heading, width), theme::HEADING)];
         let rows = usize::from(area.height.saturating_sub(1));
         let at = self.ids.iter().position(|id| Some(*id) == view.client.instrument()).unwrap_or(0);
@@ -165,14 +148,11 @@ impl InstrumentsPane {
         };
         let certain = view.is_confirmed(of);
         let source = theme::truncate(&describe::label(instrument.source.kind()), 14);
-        let level = match instrument.level {
-            Decibels::MIN => "-∞".into(),
-            level => format!("{:.1}", level.get()),
-        };
+        let level = instrument.level.to_string();
         let flag = |on, mark| if on { mark } else { " " };
         let mut line = Line::from(vec![
             Span::raw(format!(
-                "{id:>4}{} {:<12} {source:<14} {level:>6}{:1}{}{}",
+                "{id:>4}{} {:<12} {source:<14} {level:>8}{:1}{}{}",
                 flag(!instrument.sounding.is_empty(), "♪"),
                 theme::truncate(instrument.name.as_str(), 12),
                 theme::unconfirmed_mark(certain),
@@ -192,39 +172,22 @@ impl InstrumentsPane {
     fn draw_knobs(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let Some((id, instrument)) = view.selected() else { return };
         let heading = format!("{id} {}", instrument.name);
-        let mut lines = vec![Line::styled(heading, theme::HEADING)];
-        let rows = usize::from(area.height.saturating_sub(1));
-        let knobs = knobs(instrument);
-        let first = (self.knob + 1).saturating_sub(rows);
-        for (at, knob) in knobs.iter().enumerate().skip(first).take(rows) {
-            let part = knob.part(instrument).unwrap_or(Amount::MIN);
-            let certain = view.is_confirmed(|studio| {
-                studio.instruments.get(id).and_then(|other| knob.part(other))
-            });
-            let mut line = Line::from(vec![
-                Span::styled(theme::horizontal_bar(part.get(), 8), theme::GOOD),
-                Span::raw(" "),
-                Span::styled(
-                    format!(
-                        "{}{}",
-                        describe::label(knob.setting(part)),
-                        theme::unconfirmed_mark(certain)
-                    ),
-                    theme::value_style(certain),
-                ),
-            ]);
-            if self.on_knobs && at == self.knob {
-                line = line.patch_style(theme::SELECTED);
-            }
-            lines.push(line);
-        }
-        Paragraph::new(lines).render(area, buffer);
+        let hint = if self.on_knobs { "+ - change  Enter type  Esc back" } else { "→ change" };
+        let line = Line::from(vec![
+            Span::styled(heading, theme::HEADING),
+            Span::styled(format!("  {hint}"), theme::DIM),
+        ]);
+        line.render(area, buffer);
+        let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        let knobs = parameters::of_instrument(id, view.studio());
+        self.grid.draw(&knobs, self.on_knobs, view, below, buffer);
     }
 }
 
-/// The parameters that the instrument has now.
-fn knobs(instrument: &Instrument) -> Vec<InstrumentParameter> {
-    instrument.parameters()
+/// Moves the fader of an instrument.
+fn louder(id: InstrumentId, instrument: &Instrument, by: f32) -> Intent {
+    let level = mixer::strip::level_moved(instrument.level, by);
+    Intent::set(id, InstrumentSetting::Level(level))
 }
 
 /// The owner of an instrument, and how long they have been away. Alone, what has no

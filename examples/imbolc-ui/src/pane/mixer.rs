@@ -18,10 +18,9 @@ use ratatui::{
     widgets::{Block, Borders, Widget as _},
 };
 
-pub(crate) use self::strip_view::level_text;
 use self::{
     effects::EffectCursor,
-    strip::{NO_EFFECTS, Strip, StripId, level_moved, pan_moved},
+    strip::{NO_EFFECTS, NO_PAN, Strip, StripId, level_moved, pan_moved},
     strip_view::STRIP_WIDTH,
 };
 use super::{KeyHelp, Pane};
@@ -51,6 +50,7 @@ impl Pane for MixerPane {
             ("← →", "previous, next strip"),
             ("↑ ↓ + -", "move the fader"),
             ("< >", "pan; open: move the effect"),
+            ("v p", "type the level, the pan"),
             ("m s", "mute, solo"),
             ("o", "change the output"),
             ("t T", "add, remove a send"),
@@ -58,6 +58,7 @@ impl Pane for MixerPane {
             ("  ↑ ↓", "open: previous, next effect"),
             ("  Enter", "open: bypass on/off"),
             ("  D", "open: delete the effect"),
+            ("  →", "open: to its parameters"),
             ("  Esc ←", "close the strip"),
             ("e", "add an effect"),
             ("b g", "add a bus, a layer group"),
@@ -78,12 +79,12 @@ impl Pane for MixerPane {
         let id = self.under_cursor(view);
         let strip = id.of(view.studio())?;
         if let Some(effects) = &mut self.inside {
+            if let Some(intent) = effects.handle_key(key, id, &strip, view) {
+                return Some(intent);
+            }
             if matches!(key.code, KeyCode::Esc | KeyCode::Left) {
                 self.inside = None;
                 return Some(Intent::Nothing);
-            }
-            if let Some(intent) = effects.handle_key(key, id, &strip) {
-                return Some(intent);
             }
         }
         self.move_cursor(key.code, id, &strip).or_else(|| strip_intent(key.code, id, &strip, view))
@@ -178,6 +179,11 @@ fn strip_intent(key: KeyCode, id: StripId, strip: &Strip, view: &View) -> Option
         KeyCode::Down | KeyCode::Char('-') => id.set_level(level_moved(strip.level, -FADER_STEP)),
         KeyCode::Char('<') => pan(-1.0),
         KeyCode::Char('>') => pan(1.0),
+        KeyCode::Char('v') => id.type_value("level", &strip.level),
+        KeyCode::Char('p') => match strip.pan {
+            Some(pan) => id.type_value("pan", &pan),
+            None => Intent::ShowError(NO_PAN.into()),
+        },
         KeyCode::Char('m') => id.set_mute(!strip.mute),
         KeyCode::Char('s') => id.set_solo(strip.solo != Some(true)),
         KeyCode::Char('o') => id.next_output(strip, mixer),

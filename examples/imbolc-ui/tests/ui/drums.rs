@@ -86,7 +86,7 @@ fn step_velocity_probability_and_pitch_are_edited() {
     ];
     assert_eq!(stage.dispatched(), expected);
     let screen = stage.screen();
-    assert!(screen.contains("pad 1 step 1: velocity 95  pitch -1  90 % likely"), "{screen}");
+    assert!(screen.contains("pad 1 step 1: velocity 95  pitch -1 st  90 % likely"), "{screen}");
     stage.press("pppppppppp");
     let always = hit(HitSetting::Probability(Amount::of(1.0)));
     assert_eq!(stage.dispatched().last(), Some(&always), "after never comes always");

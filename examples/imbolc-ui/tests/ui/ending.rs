@@ -131,7 +131,7 @@ fn unsaved_work_is_kept_and_the_next_start_says_so() {
         let screen = player.screen();
         let name = screen.split("“:recover ").nth(1).and_then(|rest| rest.split('”').next());
         player.press(&format!(":recover {}\r", name.expect("a name")));
-        player.wait_for("90.0 bpm");
+        player.wait_for("90 bpm");
         player.wait_for("unsaved");
         player.press("qq");
         assert!(player.wait_for_exit().success());

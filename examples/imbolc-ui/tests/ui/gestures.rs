@@ -127,6 +127,7 @@ fn every_key_is_at_most_one_step() {
 
 /// The arguments of the commands that edit the piece; `DRUMS` selects the drums.
 const COMMANDS: &[&str] = &[
+    "set level -3 dB",
     "tempo 90",
     "metre 3/4",
     "key D",
@@ -166,6 +167,7 @@ const COMMANDS: &[&str] = &[
     "resolution Eighth",
     "drumswing 33",
     "automate swing",
+    "point 2 filter cutoff 440 Hz",
     "capture Riff",
     "clip Riff 2",
     "clipname 1 Riff",

@@ -35,3 +35,4 @@ mod status;
 mod strange_host;
 #[cfg(unix)]
 mod terminal;
+mod values;

@@ -242,7 +242,7 @@ fn notes_show_velocity_probability_and_length() {
     assert!(row(&mut stage, "D3").contains("7╌"));
     stage.press("<end>");
     let screen = stage.screen();
-    assert!(screen.contains("2.3.000 C3  length 960 ticks  velocity 100"), "{screen}");
+    assert!(screen.contains("2.3.000 C3  length 2 beats  velocity 100"), "{screen}");
 }
 
 #[test]

@@ -205,7 +205,7 @@ pub mod net {
         ana.wait_for("reconnecting failed: nothing is listening");
         ana.wait_for("ana reconnecting: the host has ended the session; retrying");
         ana.press("+");
-        ana.wait_for("-4.0*");
+        ana.wait_for("-4.0 dB*");
         ana.press("q");
         ana.wait_for("your last edits were not sent: y, or the same again, to go on");
         ana.press("y");

@@ -86,9 +86,7 @@ impl Rig {
                 LayerGroupId(1),
                 LayerGroupSetting::Solo(true),
             )),
-            Bus(id) => {
-                NetworkAction::Mixer(MixerSetting::Bus(BusId(id), BusSetting::Solo(true)))
-            }
+            Bus(id) => NetworkAction::Mixer(MixerSetting::Bus(BusId(id), BusSetting::Solo(true))),
         });
     }
 
@@ -101,9 +99,7 @@ impl Rig {
                 LayerGroupId(1),
                 LayerGroupSetting::Mute(true),
             )),
-            Bus(id) => {
-                NetworkAction::Mixer(MixerSetting::Bus(BusId(id), BusSetting::Mute(true)))
-            }
+            Bus(id) => NetworkAction::Mixer(MixerSetting::Bus(BusId(id), BusSetting::Mute(true))),
         });
     }
 

@@ -9,11 +9,13 @@ use imbolc_net::{
         ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, PadSetting, PadSound,
         PatternId, PatternSetting, SliceId,
     },
-    util::quantity::{Amount, PadNumber, Pitch, SliceCount, StepCount, StepNumber},
+    util::quantity::{PadNumber, SliceCount, StepCount, StepNumber},
 };
 
-use super::{NOTHING_SELECTED, Parsed, parse_name, parse_number, parse_variant, single};
-use crate::{describe, view::View};
+use super::{
+    NOTHING_SELECTED, Parsed, parse_name, parse_number, parse_value, parse_variant, single,
+};
+use crate::view::View;
 
 /// `PAD HITS [ROTATION]`
 pub(super) fn euclid(what: &str, view: &View) -> Parsed {
@@ -73,7 +75,7 @@ pub(super) fn set_pad_sound(what: &str, view: &View) -> Parsed {
         ["slice", id] => PadSound::Slice(SliceId(parse_number(id, "a slice number")?)),
         ["key", id, key] => {
             let id = InstrumentId(parse_number(id, "an instrument number")?);
-            PadSound::Instrument(id, parse_pitch(key)?)
+            PadSound::Instrument(id, parse_value(key, "a key")?)
         }
         _ => return Err("write a sound like: nothing, slice 1, key 2 C4".into()),
     };
@@ -98,9 +100,7 @@ pub(super) fn set_resolution(value: &str, view: &View) -> Parsed {
 
 /// `PERCENT`
 pub(super) fn set_swing(percent: &str, view: &View) -> Parsed {
-    let percent: f32 = parse_number(percent, "percent")?;
-    let swing = Amount::new(percent / 100.0);
-    drum_setting(view, DrumSetting::Swing(swing.map_err(|_| "swing is from 0 to 100 percent")?))
+    drum_setting(view, DrumSetting::Swing(parse_value(percent, "swing")?))
 }
 
 /// The drum machine of the selected instrument.
@@ -134,13 +134,4 @@ fn split_pad(line: &str) -> Result<(PadNumber, &str), String> {
     let pad: u8 = parse_number(pad, "a pad number")?;
     let pad = pad.checked_sub(1).and_then(|pad| PadNumber::new(pad).ok());
     Ok((pad.ok_or("pads are numbered from 1 to 16")?, rest.trim()))
-}
-
-/// A pitch by its name (`C4`) or MIDI number.
-fn parse_pitch(name: &str) -> Result<Pitch, String> {
-    let keys = (Pitch::MIN.get()..=Pitch::MAX.get()).filter_map(|key| Pitch::new(key).ok());
-    let called = |key: &Pitch| {
-        describe::pitch_name(*key).eq_ignore_ascii_case(name) || key.get().to_string() == name
-    };
-    keys.into_iter().find(called).ok_or_else(|| format!("no pitch {name}"))
 }

@@ -1,17 +1,20 @@
-//! The command that adds an automation lane; it finds a parameter by words of its name.
+//! The commands that set a parameter and that add an automation lane; they find a
+//! parameter by words of its name.
 //!
-//! It reads a view and returns intents; it never touches a dispatcher.
+//! They read a view and return intents; they never touch a dispatcher.
 
 use imbolc_net::{
-    studio::{
-        AutomationAction, BusParameter, DrumParameter, InstrumentParameter, LayerGroupParameter,
-        MasterParameter, NetworkAction, PadParameter, SessionParameter, StudioState, Target,
-    },
-    util::quantity::PadNumber,
+    model::Model as _,
+    studio::{AutomationAction, Curve, NetworkAction, Point, Studio, Target},
 };
 
 use super::{Parsed, single};
-use crate::{describe, view::View};
+use crate::{
+    app::read_place,
+    describe,
+    parameters::{self, Knob},
+    view::View,
+};
 
 /// How many candidates an ambiguous name lists.
 const MAX_CANDIDATES: usize = 8;
@@ -24,6 +27,57 @@ pub(super) fn automate(what: &str, view: &View) -> Parsed {
         return Err(format!("a lane for {what} exists already"));
     }
     single(NetworkAction::Automation(target, AutomationAction::Add))
+}
+
+/// `PARAMETER VALUE`
+pub(super) fn set_value(what: &str, view: &View) -> Parsed {
+    single(find_value(what, view)?.1)
+}
+
+/// `PLACE PARAMETER VALUE`
+pub(super) fn set_point(what: &str, view: &View) -> Parsed {
+    let studio = view.studio();
+    let (place, what) = what.split_once(' ').unwrap_or((what, ""));
+    let tick = read_place(place, &studio.session)?;
+    let (target, action) = find_value(what, view)?;
+    let lane = studio.automation.lane(&target);
+    let lane = lane.ok_or("this parameter has no lane: press a to add one")?;
+    // Where in its range the value is, the model knows.
+    let mut then = studio.clone();
+    Studio::reduce(&mut then, &action).map_err(|error| error.to_string())?;
+    let value = target.part(&then).ok_or("no such parameter")?;
+    let before = lane.points.iter().take_while(|point| point.tick <= tick).last();
+    let curve = before.map_or(Curve::Linear, |point| point.curve);
+    let point = Point { tick, value, curve };
+    single(NetworkAction::Automation(target, AutomationAction::Put(point)))
+}
+
+/// The parameter that a line begins with, and the action that sets it to the value that
+/// follows.
+fn find_value(what: &str, view: &View) -> Result<(Target, NetworkAction), String> {
+    let parameters = named_parameters(view);
+    let words: Vec<_> = what.split_whitespace().collect();
+    let split = |at: usize| (words[..at].join(" "), words[at..].join(" "));
+    let read = |(name, value): (String, String)| {
+        let target = find_parameter(&name, &parameters)?;
+        let action = target.read(&value, view.studio());
+        let name = parameters.iter().find(|(_, it)| *it == target).map_or(name, |it| it.0.clone());
+        action.map(|action| (target, action)).map_err(|error| format!("{name} {error}"))
+    };
+    // The longest name that there is; otherwise the most words that leave a value.
+    let is_name = |at: &usize| {
+        let (name, _) = split(*at);
+        parameters.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name))
+    };
+    if let Some(at) = (1..=words.len()).rev().find(is_name) {
+        return read(split(at));
+    }
+    let mut ways: Vec<_> = (1..words.len()).rev().map(|at| read(split(at))).collect();
+    let found = ways.iter().position(Result::is_ok).unwrap_or_default();
+    if found < ways.len() {
+        return ways.swap_remove(found);
+    }
+    Err("write a parameter and its value, like: cutoff 8 kHz".into())
 }
 
 /// The parameter with exactly this name, or the only one that contains all the given
@@ -48,76 +102,31 @@ fn find_parameter(what: &str, parameters: &[(String, Target)]) -> Result<Target,
     }
 }
 
-/// The parameters that can be automated, by name: those of the selected instrument and
-/// those of buses, groups, master and session.
+/// The parameters of the selected instrument, and those of buses, groups, master and
+/// session, by name.
 fn named_parameters(view: &View) -> Vec<(String, Target)> {
-    let studio = view.studio();
-    let mut parameters = Vec::new();
-    if let Some((id, instrument)) = view.selected() {
-        parameters.extend(instrument.parameters().into_iter().map(|parameter| {
-            let name = match parameter {
-                InstrumentParameter::Chain(parameter) => describe::label(parameter),
-                other => describe::label(other),
-            };
-            (name, Target::Instrument(id, parameter))
-        }));
-        if studio.drums.machine(id).is_some() {
-            parameters.extend(DrumParameter::ALL.iter().map(|parameter| {
-                (format!("drums {}", describe::label(parameter)), Target::Drums(id, *parameter))
-            }));
-            let pads = PadNumber::MIN.get()..=PadNumber::MAX.get();
-            for pad in pads.filter_map(|pad| PadNumber::new(pad).ok()) {
-                parameters.extend(PadParameter::all().into_iter().map(|parameter| {
-                    let name = format!("pad {} {}", pad.get() + 1, describe::label(parameter));
-                    (name, Target::Pad(id, pad, parameter))
-                }));
-            }
-        }
+    let mut knobs = Vec::new();
+    if let Some((id, _)) = view.selected() {
+        knobs.extend(parameters::of_instrument(id, view.studio()));
+        knobs.extend(parameters::of_drums(id, view.studio()));
     }
-    parameters.extend(shared_parameters(studio));
-    parameters
+    knobs.extend(parameters::shared(view.studio()));
+    named(knobs)
 }
 
-/// The parameters that belong to no instrument: buses, layer groups, master, session.
-fn shared_parameters(studio: &StudioState) -> Vec<(String, Target)> {
-    let mut parameters = Vec::new();
-    for (id, bus) in studio.mixer.buses() {
-        let effects = bus.chain.parameters().into_iter().map(BusParameter::Chain);
-        parameters.extend(BusParameter::all().into_iter().chain(effects).map(|parameter| {
-            let name = match parameter {
-                BusParameter::Chain(parameter) => describe::label(parameter),
-                other => describe::label(other),
-            };
-            (format!("bus {id} {name}"), Target::Bus(id, parameter))
-        }));
-    }
-    for (id, _) in studio.mixer.layer_groups() {
-        parameters.extend(LayerGroupParameter::all().into_iter().map(|parameter| {
-            let name = format!("group {id} {}", describe::label(parameter));
-            (name, Target::LayerGroup(id, parameter))
-        }));
-    }
-    let effects = studio.mixer.master.chain.parameters().into_iter().map(MasterParameter::Chain);
-    parameters.extend(MasterParameter::all().into_iter().chain(effects).map(|parameter| {
-        let name = match parameter {
-            MasterParameter::Chain(parameter) => describe::label(parameter),
-            other => describe::label(other),
-        };
-        (format!("master {name}"), Target::Master(parameter))
-    }));
-    let session = SessionParameter::all().into_iter();
-    parameters
-        .extend(session.map(|parameter| (describe::label(parameter), Target::Session(parameter))));
-    parameters
+fn named(knobs: Vec<Knob>) -> Vec<(String, Target)> {
+    knobs.into_iter().map(|knob| (knob.name, knob.target)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use imbolc_net::studio::{MasterParameter, SessionParameter, StudioState};
+
     use super::*;
 
     #[test]
     fn parameter_is_found_by_name_or_word_prefixes() {
-        let all = || shared_parameters(&StudioState::starter());
+        let all = || named(parameters::shared(&StudioState::starter()));
         let tempo = Target::Session(SessionParameter::Tempo);
         assert_eq!(find_parameter("tempo", &all()), Ok(tempo));
         assert_eq!(find_parameter("Tem", &all()), Ok(tempo));

@@ -13,9 +13,10 @@ use imbolc_net::{
 
 use super::{AutomationPane, shifted};
 use crate::{
-    describe,
+    app::short_place,
     intent::Intent,
     pane::piano_roll::grid::{Grid, clamped_ticks},
+    parameters,
     view::View,
 };
 
@@ -64,9 +65,17 @@ impl PointCursor<'_> {
 
     /// The value in the unit of the parameter.
     pub(super) fn meaning(&self, value: Amount) -> String {
+        self.target.text(value, self.view.studio()).unwrap_or_default()
+    }
+
+    /// Opens the line to type the value of the point at the cursor, or of a new one.
+    fn type_value(&self) -> Intent {
         let studio = self.view.studio();
-        let action = self.target.action(value, studio);
-        action.map(|action| describe::value_text(&action)).unwrap_or_default()
+        let point = self.point.unwrap_or_else(|| self.new_point());
+        let place = short_place(point.tick, &studio.session);
+        let name = parameters::name_of(self.target, studio);
+        let command = format!("point {place} {name}");
+        Intent::TypeValue { command, value: self.meaning(point.value) }
     }
 
     /// A new point at the cursor that leaves the curve unchanged.
@@ -127,6 +136,7 @@ impl AutomationPane {
             KeyCode::Up | KeyCode::Char('+' | '=') => here.turn(1.0),
             KeyCode::Down | KeyCode::Char('-') => here.turn(-1.0),
             KeyCode::Enter => here.toggle(),
+            KeyCode::Char('t') => here.type_value(),
             KeyCode::Char('.') => here.change_curve(1),
             KeyCode::Char(',') => here.change_curve(CURVES.len() - 1),
             KeyCode::Char('b') => {

@@ -12,7 +12,7 @@ use imbolc_net::{
     util::quantity::{Decibels, Pan},
 };
 
-use crate::intent::Intent;
+use crate::{intent::Intent, parameters::Place};
 
 /// The bottom of a fader: everything below it is silence.
 const FADER_BOTTOM: f32 = -60.0;
@@ -22,6 +22,9 @@ const PAN_STEP: f32 = 0.1;
 
 /// Why the strip of a layer group cannot be opened.
 pub(super) const NO_EFFECTS: &str = "a layer group has no effects: its instruments do";
+
+/// Why a layer group cannot be panned.
+pub(super) const NO_PAN: &str = "a layer group has no pan: its instruments do";
 
 /// The identity of a strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +104,27 @@ impl StripId {
         }
     }
 
+    /// The place of the strip's effects; a layer group has none.
+    pub(super) const fn place(self) -> Option<Place> {
+        match self {
+            Self::Instrument(id) => Some(Place::Instrument(id)),
+            Self::LayerGroup(_) => None,
+            Self::Bus(id) => Some(Place::Bus(id)),
+            Self::Master => Some(Place::Master),
+        }
+    }
+
+    /// Opens the palette to type a value of the strip; `what` is its name.
+    pub(super) fn type_value(self, what: &str, value: &impl ToString) -> Intent {
+        let of = match self {
+            Self::Instrument(_) => String::new(),
+            Self::LayerGroup(id) => format!("group {id} "),
+            Self::Bus(id) => format!("bus {id} "),
+            Self::Master => "master ".into(),
+        };
+        Intent::TypeValue { command: format!("set {of}{what}"), value: value.to_string() }
+    }
+
     /// Sets the level.
     pub(super) fn set_level(self, level: Decibels) -> Intent {
         match self {
@@ -117,7 +141,7 @@ impl StripId {
     pub(super) fn set_pan(self, pan: Pan) -> Intent {
         match self {
             Self::Instrument(id) => Intent::set(id, InstrumentSetting::Pan(pan)),
-            Self::LayerGroup(_) => show_error("a layer group has no pan: its instruments do"),
+            Self::LayerGroup(_) => show_error(NO_PAN),
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Pan(pan)).into(),
             Self::Master => MixerSetting::Master(MasterSetting::Pan(pan)).into(),
         }

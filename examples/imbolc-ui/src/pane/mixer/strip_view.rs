@@ -2,10 +2,7 @@
 //!
 //! It reads a view and writes cells; no key arrives here.
 
-use imbolc_net::{
-    studio::Output,
-    util::quantity::{Decibels, Pan},
-};
+use imbolc_net::{studio::Output, util::quantity::Decibels};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -149,14 +146,14 @@ impl StripView<'_> {
     }
 
     fn level(&self) -> Line<'static> {
-        self.marked(&level_text(self.strip.level), |strip| strip.level).into()
+        self.marked(&self.strip.level.to_string(), |strip| strip.level).into()
     }
 
     fn pan_and_flags(&self) -> Line<'static> {
         let strip = &self.strip;
         let mut line = Line::default();
         if let Some(pan) = strip.pan {
-            line.push_span(self.marked(&pan_text(pan), |strip| strip.pan));
+            line.push_span(self.marked(&pan.to_string(), |strip| strip.pan));
         }
         line.push_span(" ".repeat(6_usize.saturating_sub(line.width())));
         let flags =
@@ -203,23 +200,6 @@ fn count_line(count: usize, what: &str, mark: Span<'static>) -> Line<'static> {
         count => (format!("{count} {what}"), Style::new()),
     };
     Line::from(vec![Span::styled(text, style), mark])
-}
-
-/// A level as text.
-pub(crate) fn level_text(level: Decibels) -> String {
-    match level {
-        Decibels::MIN => "-∞ dB".into(),
-        level => format!("{:.1} dB", level.get()),
-    }
-}
-
-/// A pan position as text: `L20`, `C`, `R100`.
-fn pan_text(pan: Pan) -> String {
-    match (pan.get() * 100.0).round() {
-        left @ ..0.0 => format!("L{}", -left),
-        0.0 => "C".into(),
-        right => format!("R{right}"),
-    }
 }
 
 /// Fills a part of an area from below, and dots the rest.

@@ -13,10 +13,10 @@ use imbolc_net::{
 use ratatui::text::Span;
 
 use crate::{
-    app::bar_beat_tick,
+    app::{bar_beat_tick, short_place},
     describe,
     intent::Intent,
-    pane::mixer::{level_text, strip::level_moved},
+    pane::mixer::strip::level_moved,
     theme,
     view::View,
 };
@@ -69,14 +69,14 @@ pub(super) const LEFT_ROWS: usize = 18;
 pub(super) const ROWS: &[Row] = &[
     Row::of("Session", "name", |studio| studio.session.name.to_string())
         .enter(|view| prefill("title", &view.studio().session.name)),
-    Row::of("Session", "tempo", |studio| format!("{:.1} bpm", studio.session.tempo.get()))
+    Row::of("Session", "tempo", |studio| studio.session.tempo.to_string())
         .step(|studio, by| {
             let tempo = studio.session.tempo.get() + f32::from(by);
             let tempo = tempo.clamp(Bpm::MIN.get(), Bpm::MAX.get());
             set_session(SessionSetting::Tempo(Bpm::new(tempo).ok()?))
         })
-        .enter(|view| prefill("tempo", &view.studio().session.tempo.get())),
-    Row::of("Session", "key", |studio| key_text(studio.session.key))
+        .enter(|view| type_value("tempo", &view.studio().session.tempo)),
+    Row::of("Session", "key", |studio| studio.session.key.to_string())
         .step(|studio, by| {
             set_session(SessionSetting::Key(cycle(Key::ALL, studio.session.key, by)))
         })
@@ -94,21 +94,19 @@ pub(super) const ROWS: &[Row] = &[
             set_session(SessionSetting::TimeSignature(next.ok()?))
         })
         .enter(|view| prefill("metre", &time_signature_text(view.studio().session.time_signature))),
-    Row::of("Session", "swing", |studio| percent_text(studio.session.swing))
+    Row::of("Session", "swing", |studio| studio.session.swing.to_string())
         .step(|studio, by| {
             set_session(SessionSetting::Swing(add_percent(studio.session.swing, by)?))
         })
-        .enter(|_| Intent::OpenPalette("swing ".into())),
-    Row::of("Session", "concert pitch", |studio| {
-        format!("{:.1} Hz", studio.session.tuning.concert_pitch.get())
-    })
-    .step(|studio, by| {
-        let pitch = studio.session.tuning.concert_pitch.get() + f32::from(by);
-        let pitch = pitch.clamp(ConcertPitch::MIN.get(), ConcertPitch::MAX.get());
-        let pitch = ConcertPitch::new(pitch).ok()?;
-        set_session(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
-    })
-    .enter(|view| prefill("pitch", &view.studio().session.tuning.concert_pitch.get())),
+        .enter(|view| type_value("swing", &view.studio().session.swing)),
+    Row::of("Session", "concert pitch", |studio| studio.session.tuning.concert_pitch.to_string())
+        .step(|studio, by| {
+            let pitch = studio.session.tuning.concert_pitch.get() + f32::from(by);
+            let pitch = pitch.clamp(ConcertPitch::MIN.get(), ConcertPitch::MAX.get());
+            let pitch = ConcertPitch::new(pitch).ok()?;
+            set_session(SessionSetting::Tuning(TuningSetting::ConcertPitch(pitch)))
+        })
+        .enter(|view| type_value("pitch", &view.studio().session.tuning.concert_pitch)),
     Row::of("Session", "tuning", |studio| describe::label(studio.session.tuning.system)).step(
         |studio, by| {
             let system = cycle(TuningSystem::ALL, studio.session.tuning.system, by);
@@ -128,32 +126,34 @@ pub(super) const ROWS: &[Row] = &[
         .step(|studio, _| set_session(SessionSetting::ChaseNotes(!studio.session.chase_notes))),
     Row::of("Click", "click", |studio| on_off(studio.session.click.on))
         .step(|studio, _| set_click(ClickSetting::On(!studio.session.click.on))),
-    Row::of("Click", "level", |studio| level_text(studio.session.click.level)).step(
-        |studio, by| {
+    Row::of("Click", "level", |studio| studio.session.click.level.to_string())
+        .step(|studio, by| {
             set_click(ClickSetting::Level(level_moved(studio.session.click.level, f32::from(by))))
-        },
-    ),
+        })
+        .enter(|view| type_value("set click level", &view.studio().session.click.level)),
     Row::of("Click", "accent", |studio| on_off(studio.session.click.accent))
         .step(|studio, _| set_click(ClickSetting::Accent(!studio.session.click.accent))),
-    Row::of("Click", "count-in", |studio| studio.session.click.count_in.to_string()).step(
-        |studio, by| {
+    Row::of("Click", "count-in", |studio| studio.session.click.count_in.to_string())
+        .step(|studio, by| {
             let bars = i16::from(studio.session.click.count_in.get()) + by;
             let bars = bars.clamp(0, CountIn::MAX.get().into());
             set_click(ClickSetting::CountIn(CountIn::new(u8::try_from(bars).ok()?).ok()?))
-        },
-    ),
-    Row::of("Humanise", "timing", |studio| percent_text(studio.session.humanise.timing)).step(
-        |studio, by| {
+        })
+        .enter(|view| type_value("set click count in", &view.studio().session.click.count_in)),
+    Row::of("Humanise", "timing", |studio| studio.session.humanise.timing.to_string())
+        .step(|studio, by| {
             let timing = add_percent(studio.session.humanise.timing, by)?;
             set_session(SessionSetting::Humanise(HumaniseSetting::Timing(timing)))
-        },
-    ),
-    Row::of("Humanise", "velocity", |studio| percent_text(studio.session.humanise.velocity)).step(
-        |studio, by| {
+        })
+        .enter(|view| type_value("set humanise timing", &view.studio().session.humanise.timing)),
+    Row::of("Humanise", "velocity", |studio| studio.session.humanise.velocity.to_string())
+        .step(|studio, by| {
             let velocity = add_percent(studio.session.humanise.velocity, by)?;
             set_session(SessionSetting::Humanise(HumaniseSetting::Velocity(velocity)))
-        },
-    ),
+        })
+        .enter(|view| {
+            type_value("set humanise velocity", &view.studio().session.humanise.velocity)
+        }),
     Row::of("Loop", "loop", |studio| on_off(studio.transport.looping))
         .step(|studio, _| Some(TransportAction::Loop(!studio.transport.looping).into())),
     Row::of("Loop", "region", |studio| {
@@ -175,8 +175,8 @@ pub(super) const ROWS: &[Row] = &[
     })
     .enter(|view| {
         let region = view.studio().transport.region;
-        let bar = view.studio().session.time_signature.bar();
-        let [from, to] = [region.start(), region.end()].map(|tick| tick.get() / bar + 1);
+        let session = &view.studio().session;
+        let [from, to] = [region.start(), region.end()].map(|tick| short_place(tick, session));
         Intent::OpenPalette(format!("region {from} {to}"))
     }),
     Row::new("Privilege", "held by", RowContent::Other(privilege_holder)).enter(|view| {
@@ -254,6 +254,11 @@ fn prefill(command: &str, value: &impl ToString) -> Intent {
     Intent::OpenPalette(format!("{command} {}", value.to_string()))
 }
 
+/// Opens the line with a command and the present value.
+fn type_value(command: &str, value: &impl ToString) -> Intent {
+    Intent::TypeValue { command: command.into(), value: value.to_string() }
+}
+
 /// The value that is `by` after `now`, wrapping around.
 fn cycle<T: Copy + PartialEq>(all: &[T], now: T, by: i16) -> T {
     let at = all.iter().position(|other| *other == now).unwrap_or_default();
@@ -279,16 +284,8 @@ fn on_off(on: bool) -> String {
     if on { "on" } else { "off" }.into()
 }
 
-fn percent_text(amount: Amount) -> String {
-    format!("{:.0} %", amount.get() * 100.0)
-}
-
 fn time_signature_text(time_signature_text: TimeSignature) -> String {
     format!("{}/{}", time_signature_text.beats(), time_signature_text.unit())
-}
-
-fn key_text(key: Key) -> String {
-    format!("{key:?}").replace("Sharp", "♯").replace("Flat", "♭")
 }
 
 fn names(names: &Names) -> impl Iterator<Item = String> {
