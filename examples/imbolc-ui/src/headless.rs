@@ -11,12 +11,12 @@ use imbolc_net::{
     Dispatcher, Event,
     dispatcher::{CloseReason, Events, Status},
     transport::where_to_join,
+    util::text::fitted,
 };
 
 use crate::{
     describe,
     messages::{Message, MessageLog},
-    theme,
 };
 
 /// Prints messages and the status until the program is asked to end, or the session is
@@ -153,7 +153,7 @@ impl Printer {
         let instruments = state.model.instruments.len();
         let tempo = state.model.session.tempo;
         let key = describe::label(state.model.session.key);
-        theme::truncate(
+        fitted(
             &format!(
                 "[{here} here{away} | {playback}, {tempo}, {key} | {instruments} instruments | \
                  privilege: {holder}]"

@@ -11,6 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use imbolc_net::{
     discovery::{Compatibility, DiscoveryEvent, FoundSession},
     studio::Studio,
+    util::text::{fitted, padded},
 };
 use ratatui::{
     Frame, Terminal,
@@ -132,7 +133,7 @@ impl Lobby {
         frame.render_widget(Paragraph::new(lines).block(block), list);
         let line = match (&self.joining, &self.error) {
             (Some(name), _) => Line::styled(
-                format!("joining {}…  Esc cancels", theme::truncate(name, 28).trim_end()),
+                format!("joining {}…  Esc cancels", fitted(name, 28).trim_end()),
                 theme::WARNING,
             ),
             (None, Some(error)) => Line::styled(error.as_str(), theme::ERROR),
@@ -148,10 +149,10 @@ impl Lobby {
         let obstacle = join_obstacle(session);
         let place = obstacle.map_or_else(|| session.address().to_string(), Into::into);
         let mut line = Line::from(format!(
-            "{} {:<28} {:<16} {people:<7} {place}",
+            "{} {} {} {people:<7} {place}",
             if at == self.at { '>' } else { ' ' },
-            theme::truncate(&session.name, 28),
-            theme::truncate(host, 16),
+            padded(&session.name, 28),
+            padded(host, 16),
         ));
         if obstacle.is_some() {
             line = line.patch_style(theme::DIM);

@@ -10,6 +10,7 @@ use imbolc_net::{
     protocol::OwnerInfo,
     studio::Studio,
     sync::UndoReport,
+    util::text::columns,
 };
 use ratatui::{
     style::Style,
@@ -71,7 +72,7 @@ impl MessageLog {
         for (at, item) in self.latest().enumerate() {
             let next = item.line();
             let first = at == 0;
-            let more = next.width() + if first { 0 } else { BETWEEN.chars().count() };
+            let more = next.width() + if first { 0 } else { columns(BETWEEN) };
             if !first && line.width() + more > width {
                 break;
             }

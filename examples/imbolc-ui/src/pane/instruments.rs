@@ -7,7 +7,10 @@ use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
     studio::{Action, Instrument, InstrumentParameter, InstrumentSetting, SelectionAction},
-    util::quantity::{Amount, Decibels},
+    util::{
+        quantity::{Amount, Decibels},
+        text::{fitted, padded},
+    },
 };
 use ratatui::{
     buffer::Buffer,
@@ -144,7 +147,7 @@ impl InstrumentsPane {
     fn draw_list(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let width = usize::from(area.width);
         let heading = format!("{:>5} {:<12} {:<14} {:>7}  owner", "", "name", "source", "level");
-        let mut lines = vec![Line::styled(theme::truncate(&heading, width), theme::HEADING)];
+        let mut lines = vec![Line::styled(fitted(&heading, width), theme::HEADING)];
         let rows = usize::from(area.height.saturating_sub(1));
         let at = self.ids.iter().position(|id| Some(*id) == view.client.instrument()).unwrap_or(0);
         let first = (at + 1).saturating_sub(rows);
@@ -164,7 +167,7 @@ impl InstrumentsPane {
             studio.instruments.get(id).map(|i| (i.level, i.mute, i.solo, i.name.clone()))
         };
         let certain = view.is_confirmed(of);
-        let source = theme::truncate(&describe::label(instrument.source.kind()), 14);
+        let source = padded(&describe::label(instrument.source.kind()), 14);
         let level = match instrument.level {
             Decibels::MIN => "-∞".into(),
             level => format!("{:.1}", level.get()),
@@ -172,9 +175,9 @@ impl InstrumentsPane {
         let flag = |on, mark| if on { mark } else { " " };
         let mut line = Line::from(vec![
             Span::raw(format!(
-                "{id:>4}{} {:<12} {source:<14} {level:>6}{:1}{}{}",
+                "{id:>4}{} {} {source} {level:>6}{:1}{}{}",
                 flag(!instrument.sounding.is_empty(), "♪"),
-                theme::truncate(instrument.name.as_str(), 12),
+                padded(instrument.name.as_str(), 12),
                 theme::unconfirmed_mark(certain),
                 flag(instrument.mute, "M"),
                 flag(instrument.solo, "S"),

@@ -9,6 +9,7 @@ use imbolc_net::{
     model::DirtyFlags,
     protocol::{ClientId, Participant},
     studio::{self, Action, SelectionAction},
+    util::text::{columns, fitted, padded},
 };
 use ratatui::{
     buffer::Buffer,
@@ -95,7 +96,7 @@ impl PeoplePane {
         let shown = (first..).zip(self.ids.iter().skip(first)).take(room);
         let shown: Vec<_> =
             shown.filter_map(|(place, id)| Some((place, Person::new(*id, view)?))).collect();
-        let presence = shown.iter().map(|(_, person)| person.presence.chars().count());
+        let presence = shown.iter().map(|(_, person)| columns(&person.presence));
         let presence = presence.max().unwrap_or_default().max("presence".len());
         let heading = format!(
             "  {:<NAME_WIDTH$} {:<ROLE_WIDTH$} {:<TRIP_WIDTH$} {:<presence$} owns",
@@ -149,16 +150,13 @@ impl<'a> Person<'a> {
         let star = if view.state.roster.is_privileged(self.id) { "★ " } else { "  " };
         let mut line = Line::from(vec![
             Span::styled(star, theme::WARNING),
-            Span::styled(
-                format!("{:<NAME_WIDTH$} ", theme::truncate(self.name, NAME_WIDTH)),
-                theme::participant_style(self.id),
-            ),
-            Span::styled(format!("{:<ROLE_WIDTH$} ", self.role), theme::DIM),
-            Span::raw(format!("{:<TRIP_WIDTH$} ", self.trip)),
-            Span::styled(format!("{:<presence$} ", self.presence), self.style),
+            Span::styled(padded(self.name, NAME_WIDTH) + " ", theme::participant_style(self.id)),
+            Span::styled(padded(self.role, ROLE_WIDTH) + " ", theme::DIM),
+            Span::raw(padded(&self.trip, TRIP_WIDTH) + " "),
+            Span::styled(padded(&self.presence, presence) + " ", self.style),
         ]);
         let room = width.saturating_sub(line.width());
-        line.push_span(Span::raw(theme::truncate(&owned_text(self.id, room, view), room)));
+        line.push_span(Span::raw(fitted(&owned_text(self.id, room, view), room)));
         line
     }
 }
@@ -199,7 +197,7 @@ fn owned_text(id: ClientId, room: usize, view: &View) -> String {
             owned.push_str(", ");
         }
         owned.push_str(&describe::instrument_label(view.studio(), instrument));
-        if owned.chars().count() > room {
+        if columns(&owned) > room {
             break;
         }
     }

@@ -4,11 +4,14 @@
 mod arrangement;
 mod automation;
 mod band;
+mod columns;
+mod command_line;
 mod drums;
 #[cfg(unix)]
 mod ending;
 mod gallery;
 mod gestures;
+mod help;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;

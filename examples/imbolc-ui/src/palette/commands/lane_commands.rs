@@ -10,7 +10,7 @@ use imbolc_net::{
     util::quantity::PadNumber,
 };
 
-use super::{Parsed, single};
+use super::{Parsed, choices::Choice, single};
 use crate::{describe, view::View};
 
 /// How many candidates an ambiguous name lists.
@@ -24,6 +24,11 @@ pub(super) fn automate(what: &str, view: &View) -> Parsed {
         return Err(format!("a lane for {what} exists already"));
     }
     single(NetworkAction::Automation(target, AutomationAction::Add))
+}
+
+/// The names of the parameters, for completion.
+pub(super) fn parameters(view: &View) -> Vec<Choice> {
+    named_parameters(view).into_iter().map(|(name, _)| (name, String::new())).collect()
 }
 
 /// The parameter with exactly this name, or the only one that contains all the given

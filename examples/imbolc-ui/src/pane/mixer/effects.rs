@@ -4,7 +4,10 @@
 //! edited.
 
 use crossterm::event::{KeyCode, KeyEvent};
-use imbolc_net::studio::{BusSend, ChainSetting, Sends, Slot, SlotId};
+use imbolc_net::{
+    studio::{BusSend, ChainSetting, Sends, Slot, SlotId},
+    util::text::{fitted, padded},
+};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -121,12 +124,12 @@ fn effect_line(place: usize, slot: &Slot, id: StripId, view: &View, width: usize
     let style = if slot.bypass { theme::DIM } else { theme::value_style(certain) };
     let mut line = Line::from(vec![
         Span::styled(
-            format!("{:>2} {kind:<12}{:1}", place + 1, theme::unconfirmed_mark(certain)),
+            format!("{:>2} {}{:1}", place + 1, padded(&kind, 12), theme::unconfirmed_mark(certain)),
             style,
         ),
         Span::styled(format!(" {bypass:<8} "), theme::WARNING),
     ]);
-    let knobs = theme::truncate(&knobs, width.saturating_sub(line.width()));
+    let knobs = fitted(&knobs, width.saturating_sub(line.width()));
     line.push_span(Span::styled(knobs, theme::DIM));
     line
 }
