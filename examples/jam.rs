@@ -43,7 +43,7 @@ const BEN: usize = 2;
 const BASS: InstrumentId = InstrumentId(1);
 const LEAD: InstrumentId = InstrumentId(2);
 
-const STRINGS: InstrumentId = InstrumentId(4);
+const STRINGS: InstrumentId = InstrumentId(5);
 
 const HALL: BusId = BusId(1);
 const ROOM: BusId = BusId(2);
@@ -114,7 +114,7 @@ async fn edit_together(band: &mut Band) -> Outcome {
 }
 
 async fn lose_a_connection(band: &mut Band, cable: &Cable) -> Outcome {
-    scene("Ben loses his connection; all keep playing, and two of them use id 4 on purpose");
+    scene("Ben loses his connection; all keep playing, and two of them use id 5 on purpose");
     cable.pull();
     band.wait_until_disconnected(BEN).await?;
     band.act(BEN, cutoff(LEAD, 1200.0)).await?;

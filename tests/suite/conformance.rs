@@ -69,7 +69,7 @@ async fn conforms(dispatcher: Arc<dyn Dispatcher>) {
 
 async fn joins_with_ownership_and_privilege(d: &dyn Dispatcher) {
     assert!(!matches!(d.status(), Status::Closed { .. } | Status::Reconnecting { .. }));
-    assert_eq!(d.state().model.instruments.len(), 3);
+    assert_eq!(d.state().model.instruments.len(), 4);
     let me = d.identity();
     assert_eq!(d.state().roster.participants[&me.client_id].name.as_ref(), me.name);
 

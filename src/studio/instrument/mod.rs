@@ -484,7 +484,7 @@ mod tests {
     #[test]
     fn free_ids_of_participants_do_not_collide() {
         let mut state = StudioState::starter();
-        assert_eq!(state.instruments.free_id(0), InstrumentId(4));
+        assert_eq!(state.instruments.free_id(0), InstrumentId(5));
         assert_eq!(state.instruments.free_id(3), InstrumentId(3001));
         add_at(&mut state, 3001);
         add_at(&mut state, 3003);

@@ -74,7 +74,7 @@ fn unclean_names_in_a_file_are_cleaned() {
     let names: Vec<_> = state.instruments.iter().map(|(_, i)| i.name.as_str().to_owned()).collect();
     let expected: String = format!("{COMPOSED} and [2J{}", "x".repeat(80));
     assert_eq!(names[0], expected.chars().take(64).collect::<String>());
-    assert_eq!(names[1..], ["Untitled", "Pad"]);
+    assert_eq!(names[1..], ["Untitled", "Pad", "Drums"]);
 }
 
 #[test]

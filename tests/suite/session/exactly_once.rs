@@ -20,7 +20,7 @@ fn repeated_action_counts_once() {
     harness.resume(&mut ana).ok().unwrap();
     assert_eq!(ana.mirror.unanswered(), 0);
     harness.settle(&mut [&mut ana]);
-    assert_eq!(harness.session.state().model.instruments.len(), 4);
+    assert_eq!(harness.session.state().model.instruments.len(), 5);
 
     let seq = harness.session.state().seq;
     let again =
@@ -39,10 +39,10 @@ fn lost_action_is_sent_again() {
     ana.dispatch(add(1001)).unwrap();
     ana.transmit();
     harness.cut(&mut ana);
-    assert_eq!(harness.session.state().model.instruments.len(), 3);
+    assert_eq!(harness.session.state().model.instruments.len(), 4);
     harness.resume(&mut ana).ok().unwrap();
     harness.settle(&mut [&mut ana]);
-    assert_eq!(harness.session.state().model.instruments.len(), 4);
+    assert_eq!(harness.session.state().model.instruments.len(), 5);
 }
 
 #[test]

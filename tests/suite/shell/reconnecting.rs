@@ -295,7 +295,7 @@ async fn large_ownership_requests_are_split() {
         .await;
         ana.request_ownership(&many).unwrap();
     }
-    assert_eq!(ana.identity().instruments.len(), 3);
+    assert_eq!(ana.identity().instruments.len(), 4);
     assert!(matches!(ana.status(), Status::Connected { .. }));
 }
 

@@ -113,7 +113,7 @@ fn deletion_survives_an_addition_of_the_same_id() {
         state
     };
     let bus = r#"{"Mixer":{"AddBus":[2,"Reverb"]}}"#;
-    let kit = r#"{"AddInstrument":{"id":4,"name":"Kit","source":"DrumKit"}}"#;
+    let kit = r#"{"AddInstrument":{"id":5,"name":"Kit","source":"DrumKit"}}"#;
     let clip = r#"{"Clip":[1,{"Create":{"clip":1,"name":"Verse","length":1920}}]}"#;
     for (before, deletion, addition) in [
         (vec![bus, r#"{"Mixer":{"Bus":[2,{"Level":-9.0}]}}"#], r#"{"Mixer":{"DeleteBus":2}}"#, bus),
@@ -123,7 +123,7 @@ fn deletion_survives_an_addition_of_the_same_id() {
             r#"{"Mixer":{"AddLayerGroup":[1,"Other"]}}"#,
         ),
         (
-            vec![kit, r#"{"Drums":[4,{"Set":{"Pattern":[1,{"Length":12}]}}]}"#],
+            vec![r#"{"Drums":[4,{"Set":{"Pattern":[1,{"Length":12}]}}]}"#],
             r#"{"Drums":[4,{"Set":{"DeletePattern":1}}]}"#,
             r#"{"Drums":[4,{"Set":{"AddPattern":1}}]}"#,
         ),
@@ -138,7 +138,7 @@ fn deletion_survives_an_addition_of_the_same_id() {
             r#"{"Registry":{"AddSynthDef":[1,{"name":"other","parameters":[]}]}}"#,
         ),
         (vec![clip], r#"{"Clip":[1,{"Delete":1}]}"#, clip),
-        (vec![kit], r#"{"DeleteInstrument":4}"#, kit),
+        (vec![kit], r#"{"DeleteInstrument":5}"#, kit),
     ] {
         let start = bring(&before);
         let (deletion, addition) = (read(deletion), read(addition));

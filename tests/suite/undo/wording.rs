@@ -63,10 +63,10 @@ fn description_names_the_value_and_its_place() {
     assert_eq!(say(&paste(&[note(0)])), "1 note in 2 Lead");
     assert_eq!(say(&paste(&[0, 1, 2, 3].map(note))), "4 notes in 2 Lead");
     assert_eq!(
-        say(r#"{"AddInstrument":{"id":4,"name":"Kit","source":"DrumKit"}}"#),
-        "new instrument 4 Kit"
+        say(r#"{"AddInstrument":{"id":5,"name":"Kit","source":"DrumKit"}}"#),
+        "new instrument 5 Kit"
     );
-    assert_eq!(say(r#"{"Drums":[4,{"Set":{"AddPattern":3}}]}"#), "new pattern 3 of 4 Kit");
+    assert_eq!(say(r#"{"Drums":[5,{"Set":{"AddPattern":3}}]}"#), "new pattern 3 of 5 Kit");
     assert_eq!(
         say(r#"{"Session":{"TimeSignature":{"beats":7,"unit":8}}}"#),
         "time signature of the session"

@@ -28,8 +28,6 @@ pub fn studio() -> StudioState {
     let mut studio = StudioState::starter();
     let name = |text| Name::new(text).expect("a name");
     act(&mut studio, &NetworkAction::Session(SessionSetting::Name(name("Friday"))));
-    let kit = SourceKind::DrumKit;
-    act(&mut studio, &NetworkAction::AddInstrument { id: DRUMS, name: name("Drums"), source: kit });
     act(&mut studio, &NetworkAction::Mixer(MixerSetting::AddBus(BusId(1), name("Reverb"))));
     let output = InstrumentSetting::Output(Output::Bus(BusId(1)));
     act(&mut studio, &NetworkAction::Instrument(PAD, InstrumentAction::Set(output)));

@@ -21,7 +21,6 @@ pub fn at_work() -> StudioState {
         r#"{"Mixer":{"AddLayerGroup":[0,"Keys"]}}"#,
         r#"{"Mixer":{"Bus":[0,{"Chain":{"Add":[0,"Compressor",0]}}]}}"#,
         r#"{"Mixer":{"Master":{"Chain":{"Add":[0,"Vst",0]}}}}"#,
-        r#"{"AddInstrument":{"id":4,"name":"Kit","source":"DrumKit"}}"#,
         r#"{"AddInstrument":{"id":5,"name":"Plug-in","source":"Vst"}}"#,
         r#"{"AddInstrument":{"id":6,"name":"Drone","source":"SynthDef"}}"#,
         r#"{"Instrument":[5,{"Set":{"Source":{"Vst":{"Load":0}}}}]}"#,
