@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use imbolc_net::util::text;
+
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A running `session`. Dropping it kills the process.
@@ -302,6 +304,35 @@ fn blocked_output_does_not_keep_program_alive() {
         thread::sleep(Duration::from_millis(10));
     };
     assert_eq!(status.code(), Some(3));
+}
+
+#[test]
+fn session_tables_align_names_of_any_script() {
+    let state = StateDir::new("columns");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let (mut shown, mut listed) = (Vec::new(), Vec::new());
+    for name in ["山田太郎", "👩\u{200d}🎤", "e\u{301}lise", "a-name-that-is-far-too-long"]
+    {
+        let mut guest = Session::join(name, &address, "", &state);
+        guest.types(&format!("add {name}"));
+        for (command, cell, columns) in
+            [("show", "oscillator", &mut shown), ("who", "owns", &mut listed)]
+        {
+            guest.types(command);
+            let start = name.chars().next().unwrap();
+            let line = loop {
+                let line = guest.hears(cell);
+                if line.contains(start) && !line.starts_with('*') {
+                    break line;
+                }
+            };
+            columns.push(text::columns(&line[..line.find(cell).unwrap()]));
+        }
+        host.hears("new instrument");
+    }
+    for columns in [shown, listed] {
+        assert!(columns.iter().all(|column| *column == columns[0]), "{columns:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! here; it knows neither events nor the screen.
 
 mod numbering;
+mod refusal_words;
 
 use imbolc_net::{
     model::{InstrumentId, Model as _},
@@ -16,6 +17,8 @@ use imbolc_net::{
 };
 use serde::Serialize;
 use serde_json::Value;
+
+pub use self::refusal_words::{dispatch_error_text, refusal_text};
 
 use self::numbering::count_from_one;
 

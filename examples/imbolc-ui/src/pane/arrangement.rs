@@ -10,7 +10,7 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    studio::{AtEnd, Clip, ClipId, Part, PlayMode, StudioState},
+    studio::{AtEnd, Clip, ClipAction, ClipId, NetworkAction, Part, PlayMode, StudioState},
     util::{
         quantity::Ticks,
         text::{columns, fitted, padded},
@@ -81,6 +81,16 @@ impl Pane for ArrangementPane {
         }
         let here = self.here(view)?;
         self.edit(key, &here)
+    }
+
+    fn select_added(&mut self, action: &NetworkAction, _view: &View) {
+        if let NetworkAction::Clip(
+            _,
+            ClipAction::Create { clip, .. } | ClipAction::Capture { clip, .. },
+        ) = action
+        {
+            self.clip = Some(*clip);
+        }
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {

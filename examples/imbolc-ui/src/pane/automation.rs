@@ -109,6 +109,15 @@ impl Pane for AutomationPane {
         Some(Intent::Nothing)
     }
 
+    fn select_added(&mut self, action: &NetworkAction, _view: &View) {
+        if let NetworkAction::Automation(added, AutomationAction::Add) = action {
+            let at = self.targets.iter().position(|target| target == added);
+            self.chosen = at.map(|at| (*added, at));
+            self.on_points = false;
+            self.mark = None;
+        }
+    }
+
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let Some(here) = self.here(view) else {
             let hint = "no lanes: press a to automate a parameter";

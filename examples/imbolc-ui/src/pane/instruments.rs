@@ -6,7 +6,10 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    studio::{Action, Instrument, InstrumentParameter, InstrumentSetting, SelectionAction},
+    studio::{
+        Action, ChainSetting, Instrument, InstrumentAction, InstrumentParameter, InstrumentSetting,
+        NetworkAction, SelectionAction,
+    },
     util::{
         quantity::{Amount, Decibels},
         text::{fitted, padded},
@@ -89,6 +92,25 @@ impl Pane for InstrumentsPane {
             KeyCode::Char('D') => Intent::OpenPalette("delete".into()),
             _ => return None,
         })
+    }
+
+    fn select_added(&mut self, action: &NetworkAction, view: &View) {
+        match action {
+            NetworkAction::AddInstrument { .. } => self.on_knobs = false,
+            NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
+                let InstrumentSetting::Chain(ChainSetting::Add(slot, ..)) = setting else { return };
+                let instrument = view.studio().instruments.get(*id);
+                let knobs = instrument.map(knobs).unwrap_or_default();
+                let is_of_effect = |knob: &InstrumentParameter| match knob {
+                    InstrumentParameter::Chain(parameter) => parameter.slot() == *slot,
+                    _ => false,
+                };
+                if let Some(at) = knobs.iter().position(is_of_effect) {
+                    (self.knob, self.on_knobs) = (at, true);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {

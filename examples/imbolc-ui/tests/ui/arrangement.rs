@@ -112,7 +112,9 @@ fn placement_moves_resizes_and_repeats() {
 #[test]
 fn clips_are_added_captured_renamed_and_deleted() {
     let mut stage = arrangement(Scene::Joined);
-    stage.press("aBridge of sighs 3<enter>aTag<enter>CRiff<enter>>n<backspace>X<enter>D");
+    stage.press("aBridge of sighs 3<enter>aTag<enter>CRiff<enter>");
+    // The new clip is chosen; back to the chorus.
+    stage.press("<").press("<").press("<").press("n<backspace>X<enter>D");
     let id = ClipId;
     let expected = [
         clip(ClipAction::Create {

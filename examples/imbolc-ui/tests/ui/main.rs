@@ -1,6 +1,7 @@
 //! Tests of the UI: a mock dispatcher behind it, an in-memory terminal in front of it;
 //! `processes` runs the real program.
 
+mod added;
 mod arrangement;
 mod automation;
 mod band;
@@ -25,6 +26,7 @@ mod player;
 #[cfg(unix)]
 mod processes;
 mod questions;
+mod refusals;
 mod screens;
 mod session;
 mod stage;

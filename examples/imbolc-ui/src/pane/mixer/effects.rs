@@ -29,6 +29,14 @@ pub(super) struct EffectCursor {
 }
 
 impl EffectCursor {
+    /// The cursor on the effect that `setting` adds.
+    pub(super) fn on_added(setting: &ChainSetting) -> Option<Self> {
+        match setting {
+            ChainSetting::Add(slot, ..) => Some(Self { slot: Some(*slot) }),
+            _ => None,
+        }
+    }
+
     /// Translates a key; `None` leaves it to the strip.
     pub(super) fn handle_key(
         &mut self,
