@@ -28,8 +28,9 @@ use imbolc_net::{
     server::{HostDispatcher, HostOptions, ServerConfig},
     studio::{Name, NetworkAction, SilentEngine, SourceKind, Studio, StudioState},
     sync::session::SessionConfig,
+    transport::listen,
 };
-use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+use tokio::{task::JoinSet, time::sleep};
 
 use self::{
     plan::{Fault, PlannedFault, Rng},
@@ -111,7 +112,7 @@ struct Stage {
 impl Stage {
     async fn open(seed: u64, seconds: u64) -> Outcome<Self> {
         let studio = studio()?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = listen("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let session = SessionConfig {
             heartbeat_interval: IDLE_TIMEOUT / 3,

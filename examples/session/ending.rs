@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use imbolc_net::{Dispatcher, studio::ProjectNotice};
+use imbolc_net::{Dispatcher, studio::ProjectNotice, util::text::printable};
 use tokio::sync::Notify;
 
 use crate::words;
@@ -33,7 +33,7 @@ pub struct Ending {
 /// Prints a line on standard error, unless it is gone with its terminal: `eprintln` would
 /// panic then.
 pub fn report(line: fmt::Arguments<'_>) {
-    let _ = writeln!(stderr(), "session: {line}");
+    let _ = writeln!(stderr(), "session: {}", printable(&line.to_string()));
 }
 
 impl Ending {

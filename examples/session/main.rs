@@ -12,6 +12,7 @@
 
 mod commands;
 mod ending;
+mod log_filter;
 mod news;
 mod question;
 mod show;
@@ -35,10 +36,10 @@ use imbolc_net::{
     protocol::framing::Codec,
     server::HostOptions,
     studio::ProjectNotice,
-    transport::{seen_from_elsewhere, with_port},
+    transport::{interface_hint, seen_from_elsewhere, with_port},
+    util::log_lines::LogLines,
 };
 use tokio::sync::{Notify, mpsc};
-use tracing_subscriber::EnvFilter;
 
 use commands::Then;
 use ending::Ending;
@@ -131,13 +132,19 @@ struct JoinRequests {
 // to do.
 #[tokio::main(worker_threads = 1)]
 async fn main() -> ExitCode {
-    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let command = Arguments::parse().command;
+    let log = match log_filter::log_filter("error") {
+        Ok(log) => log,
+        Err(error) => {
+            ending::report(format_args!("{error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     tracing_subscriber::fmt()
         .with_env_filter(log)
-        .with_writer(io::stderr)
+        .with_writer(|| LogLines(io::stderr()))
         .log_internal_errors(false)
         .init();
-    let command = Arguments::parse().command;
     let ending = match Ending::watch() {
         Ok(ending) => ending,
         Err(error) => {
@@ -347,10 +354,11 @@ fn greet(studio: &dyn Dispatcher, resumed: bool) {
     let welcome = if resumed { "welcome back: " } else { "" };
     let session = short(identity.session);
     happens(format_args!("{welcome}{status} as {}{with} (session {session})", identity.name));
-    if let Status::Hosting { address: Some(address) } = studio.status()
-        && let Some(there) = seen_from_elsewhere(address)
-    {
-        happens(format_args!("others join with: session join {there}"));
+    if let Status::Hosting { address: Some(address) } = studio.status() {
+        for there in seen_from_elsewhere(address) {
+            let hint = interface_hint(there).map_or_else(String::new, |hint| format!(", {hint}"));
+            happens(format_args!("others join with: session join {there}{hint}"));
+        }
     }
     if let ProjectNotice::Kept(name) = &state.model.projects.notice {
         happens(words::left_behind(name));

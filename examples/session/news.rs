@@ -16,6 +16,7 @@ use imbolc_net::{
     studio::Studio,
     sync::PlaceLoss,
     sync::UndoReport,
+    util::text::printable,
 };
 use tokio::time::timeout;
 
@@ -297,15 +298,18 @@ pub fn short(session: SessionId) -> String {
 
 /// Prints an event.
 pub fn happens(line: impl Display) {
-    say(format_args!("* {line}"));
+    say(printable(&format!("* {line}")));
 }
 
 /// Prints an error.
 pub fn complain(line: impl Display) {
-    say(format_args!("! {line}"));
+    say(printable(&format!("! {line}")));
 }
 
-/// Prints a line. The session continues even if standard output is closed.
-pub fn say(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+/// Prints lines, safely for a terminal. The session continues even if standard output is
+/// closed.
+pub fn say(lines: impl Display) {
+    for line in lines.to_string().lines() {
+        let _ = writeln!(std::io::stdout(), "{}", printable(line));
+    }
 }

@@ -138,8 +138,13 @@ async fn run_reader<M: Model, R: Reader>(
                 if let Some(theirs) = digest {
                     prepare_digest(shared, theirs);
                 }
-                let ping = ServerMessage::Ping { nonce, clock, digest };
-                shared.update(|state| state.mirror.handle(ping));
+                let excess = shared.update(|state| {
+                    state.mirror.handle(ServerMessage::Ping { nonce, clock, digest });
+                    state.mirror.excess()
+                });
+                if let Some(excess) = excess {
+                    return Disconnect::Lost(ConnectionError::Malformed(excess));
+                }
             }
             ServerMessage::Error(error) => return Disconnect::Lost(ConnectionError::Host(error)),
             ServerMessage::Shutdown => return Disconnect::Lost(ConnectionError::Shutdown),

@@ -98,6 +98,7 @@ fn agreed_format(
     compression: Option<&str>,
 ) -> Result<Format, ConnectionError> {
     let not_offered = |name: &str| {
+        let name: String = name.chars().take(limits::DETAIL).collect();
         ConnectionError::Malformed(format!("it chose {name:?}, which was not offered"))
     };
     let json = [Codec::Json.name().to_owned()];

@@ -54,9 +54,8 @@ impl TokenFile {
     /// all 32 files.
     pub fn claim(directory: &Path, address: &str, name: &str) -> io::Result<Self> {
         make_private_directory(directory)?;
-        let stem = format!("{}@{}", encoded_file_name(name), encoded_file_name(address));
         for slot in 1..=MAX_SLOTS {
-            let path = directory.join(format!("{stem}-{slot}.json"));
+            let path = Self::slot(directory, address, name, slot);
             let lock = private_file_options().truncate(false).open(path.with_extension("lock"))?;
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { path, _lock: lock }),
@@ -65,6 +64,18 @@ impl TokenFile {
             }
         }
         Err(io::Error::new(io::ErrorKind::WouldBlock, "too many clients of this name are running"))
+    }
+
+    /// Whether a file of a client called `name` for the host at `address` was ever claimed
+    /// in `directory`.
+    #[must_use]
+    pub fn was_claimed(directory: &Path, address: &str, name: &str) -> bool {
+        Self::slot(directory, address, name, 1).with_extension("lock").exists()
+    }
+
+    fn slot(directory: &Path, address: &str, name: &str, slot: u32) -> PathBuf {
+        let (name, address) = (encoded_file_name(name), encoded_file_name(address));
+        directory.join(format!("{name}@{address}-{slot}.json"))
     }
 
     /// The default directory of a user's tokens: `$XDG_STATE_HOME/imbolc`, or
@@ -174,11 +185,14 @@ mod tests {
     #[test]
     fn token_survives_its_process_until_forgotten() {
         let directory = directory("survives");
+        assert!(!TokenFile::was_claimed(&directory, "stage:9999", "ana"));
         TokenFile::claim(&directory, "stage:9999", "ana").unwrap().save(saved(7)).unwrap();
         let again = TokenFile::claim(&directory, "stage:9999", "ana").unwrap();
         assert_eq!(again.load(), Some(saved(7)));
         again.forget().unwrap();
         assert_eq!(again.load(), None);
+        assert!(TokenFile::was_claimed(&directory, "stage:9999", "ana"));
+        assert!(!TokenFile::was_claimed(&directory, "stage:9999", "ben"));
         fs::remove_dir_all(directory).unwrap();
     }
 

@@ -6,7 +6,7 @@ use crate::{
     protocol::{PROTOCOL_VERSION, ProtocolError, SessionId, limits},
     studio::Studio,
     sync::session::{SessionConfig, checked_name},
-    util::text::is_plain,
+    util::text::cleaned,
 };
 
 /// What a session announces about itself on the LAN.
@@ -128,7 +128,11 @@ pub struct Versions {
     pub model_version: u32,
 }
 
-/// A parsed TXT record. A missing or invalid entry is `None`.
+/// The largest number of participants that is believed.
+const MAX_PARTICIPANTS: u32 = limits::PARTICIPANTS as u32;
+
+/// A parsed TXT record. A missing or invalid entry is `None`, and so is a number of
+/// participants that is 0 or beyond a limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TxtRecord {
     pub session: Option<String>,
@@ -152,6 +156,8 @@ impl TxtRecord {
         let value = |key| std::str::from_utf8(entry(key)?.1?).ok();
         let name = |key| checked_name(value(key)?).ok();
         let number = |key| parse_decimal(value(key)?);
+        let count = |key| number(key).filter(|count| (1..=MAX_PARTICIPANTS).contains(count));
+        let most = count(key::MAX_PARTICIPANTS);
         let versions = || {
             Some(Versions {
                 protocol: number(key::PROTOCOL)?,
@@ -164,8 +170,9 @@ impl TxtRecord {
             session_id: value(key::SESSION_ID).and_then(SessionId::parse),
             host: name(key::HOST),
             versions: versions(),
-            participants: number(key::PARTICIPANTS),
-            max_participants: number(key::MAX_PARTICIPANTS),
+            participants: count(key::PARTICIPANTS)
+                .filter(|here| most.is_none_or(|most| *here <= most)),
+            max_participants: most,
             secret: number(key::SECRET) == Some(1),
             revision: number(key::REVISION),
         })
@@ -202,9 +209,8 @@ pub(super) fn record_label(session: &str, host: &str, tag: u32) -> String {
 /// A display name for a session whose TXT record has none: the plain characters
 /// of its label.
 pub(super) fn name_from_label(label: &str) -> String {
-    let plain = label.chars().filter(|character| is_plain(character.encode_utf8(&mut [0; 4])));
-    let name: String = plain.take(limits::NAME as usize).collect();
-    checked_name(&name).unwrap_or_else(|_| "unnamed session".into())
+    checked_name(&cleaned(label, limits::NAME as usize))
+        .unwrap_or_else(|_| "unnamed session".into())
 }
 
 #[cfg(test)]
@@ -212,6 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::util::text::is_plain;
 
     fn parse(txt: &[(String, Option<Vec<u8>>)]) -> Option<TxtRecord> {
         let txt = txt.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
@@ -261,6 +268,8 @@ mod tests {
             id in proptest::option::of(any::<[u8; 16]>()),
         ) {
             let [protocol, model_version, participants, max_participants, revision] = numbers;
+            let max_participants = max_participants % MAX_PARTICIPANTS + 1;
+            let participants = participants % max_participants + 1;
             let session = checked_name(&session).unwrap_or_default();
             prop_assume!((1..=50).contains(&session.chars().count()));
             let session_id = id.map(SessionId::new);
@@ -341,6 +350,14 @@ mod tests {
             txt.push(entry("session", id));
             assert_eq!(parse(&txt).unwrap().session_id, None, "{id:?}");
             txt.pop();
+        }
+        for (here, most) in [("99999", "4294967295"), ("0", "0"), ("1025", "1025")] {
+            let mut txt = vec![entry("here", here), entry("max", most)];
+            let record = parse(&txt).unwrap();
+            assert_eq!((record.participants, record.max_participants), (None, None));
+            txt[1] = entry("max", "64");
+            let record = parse(&txt).unwrap();
+            assert_eq!((record.participants, record.max_participants), (None, Some(64)));
         }
         assert_eq!(with("here", "nobody").session.as_deref(), Some("Friday jam"));
         assert!(with("secret", "1").secret && !with("secret", "yes").secret);

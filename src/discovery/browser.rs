@@ -25,7 +25,9 @@ use crate::{
 /// Pull events with [`next`](Self::next), or in a frame loop with
 /// [`try_next`](Self::try_next). Known sessions are only verified while you pull.
 ///
-/// A session that ends without a goodbye is lost within 7 seconds.
+/// A session that ends without a goodbye is lost within 7 seconds, or later if there are
+/// more than 50. Of a flood of announcements the first 4,096 are kept, and sessions that
+/// you [know](Self::know).
 #[must_use = "dropping it stops browsing"]
 pub struct DiscoveryClient {
     daemon: Daemon,
@@ -49,6 +51,12 @@ impl DiscoveryClient {
             tracker: SessionTracker::new(clock.now()),
             clock,
         })
+    }
+
+    /// Sessions for which `is_known` holds, such as those that the user has been in, are
+    /// found in place of others if more are announced than are kept.
+    pub fn know(&mut self, is_known: impl Fn(&FoundSession) -> bool + Send + Sync + 'static) {
+        self.tracker.know(is_known);
     }
 
     /// Waits for the next event; `None` once the daemon has ended. Cancel safe.

@@ -117,6 +117,8 @@ impl Connector for SessionConnector {
     }
 }
 
-async fn connect_to(address: SocketAddr) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> {
+pub(super) async fn connect_to(
+    address: SocketAddr,
+) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> {
     TcpConnector { address: address.to_string() }.connect().await
 }

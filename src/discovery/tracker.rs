@@ -25,9 +25,13 @@ use crate::{
 /// second apart.
 pub(super) const VERIFY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The pause between two verifications of a session. Without it, the next one
+/// The least pause between two verifications of a session. Without it, the next one
 /// would start before the end of the previous one, and postpone its result.
 const VERIFY_PAUSE: Duration = Duration::from_millis(500);
+
+/// The least time from one verification to the next, of whatever session. 10 ms: each is a
+/// packet to everybody, so a flood of announcements must not be answered by another.
+const VERIFY_SPACING: Duration = Duration::from_millis(10);
 
 /// How long a missing session has to appear in a PTR record. 0.5 s: cached
 /// records arrive at once, and a responder answers within 0.1 s.
@@ -44,9 +48,10 @@ const BROWSE_INTERVAL: Duration = Duration::from_secs(30);
 /// The least time between two starts, whatever requests them. 0.1 s.
 const MIN_BROWSE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many sessions are tracked; further ones are ignored. 256 is more than a
-/// user reads, and bounds the memory that a flood of announcements can take.
-const MAX_SESSIONS: usize = 256;
+/// How many sessions are tracked; further ones are ignored, except [known](SessionTracker::know)
+/// ones. 4,096: a real session is among them after a flood of forged announcements, and they
+/// take a few megabytes.
+const MAX_SESSIONS: usize = 4096;
 
 /// One answer of a responder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +79,16 @@ pub(super) enum TrackerOutput {
     Browse,
 }
 
-/// The sessions that are currently known.
+/// Whether a session is known from before.
+type IsKnown = Box<dyn Fn(&FoundSession) -> bool + Send + Sync>;
+
+/// The sessions that are currently found.
 pub(super) struct SessionTracker {
     sessions: BTreeMap<String, TrackedSession>,
     outputs: VecDeque<TrackerOutput>,
     browse_at: Timestamp,
     last_browse: Option<Timestamp>,
+    is_known: IsKnown,
 }
 
 struct TrackedSession {
@@ -105,8 +114,8 @@ impl Liveness {
         }
     }
 
-    fn alive(now: Timestamp) -> Self {
-        Self::Alive { verify_at: now + VERIFY_PAUSE }
+    fn alive(now: Timestamp, pause: Duration) -> Self {
+        Self::Alive { verify_at: now + pause }
     }
 
     fn missing(now: Timestamp) -> Self {
@@ -122,10 +131,19 @@ impl SessionTracker {
             outputs: VecDeque::new(),
             browse_at: now,
             last_browse: None,
+            is_known: Box::new(|_| false),
         }
     }
 
-    /// The known sessions, ordered by their ids.
+    /// Sessions for which `is_known` holds take the place of others when there are too many.
+    pub(super) fn know(
+        &mut self,
+        is_known: impl Fn(&FoundSession) -> bool + Send + Sync + 'static,
+    ) {
+        self.is_known = Box::new(is_known);
+    }
+
+    /// The found sessions, ordered by their ids.
     pub(super) fn sessions(&self) -> impl Iterator<Item = &FoundSession> {
         self.sessions.values().map(|tracked| &tracked.session)
     }
@@ -137,9 +155,10 @@ impl SessionTracker {
         if addresses.is_empty() {
             return;
         }
+        let pause = self.verify_pause();
         if let Some(tracked) = self.sessions.get_mut(&id) {
             if matches!(tracked.liveness, Liveness::Missing { .. }) {
-                tracked.liveness = Liveness::alive(now);
+                tracked.liveness = Liveness::alive(now, pause);
             }
             let mut session = tracked.session.clone();
             session.addresses = addresses;
@@ -152,16 +171,39 @@ impl SessionTracker {
                 tracked.session = session.clone();
                 self.emit(DiscoveryEvent::Changed(session));
             }
-        } else if let Some(txt) = txt
-            && self.sessions.len() < MAX_SESSIONS
-        {
+        } else if let Some(txt) = txt {
             let revision = txt.revision;
             let session = found_session(&id, &label, txt, addresses);
-            let liveness = Liveness::alive(now);
+            if !self.has_room_for(&session) {
+                return;
+            }
+            let liveness = Liveness::alive(now, pause);
             self.sessions
                 .insert(id, TrackedSession { session: session.clone(), revision, liveness });
             self.emit(DiscoveryEvent::Found(session));
         }
+    }
+
+    /// Makes room for a session, if there is none and it is known.
+    fn has_room_for(&mut self, session: &FoundSession) -> bool {
+        if self.sessions.len() < MAX_SESSIONS {
+            return true;
+        }
+        if !(self.is_known)(session) {
+            return false;
+        }
+        let stranger = self.sessions().find(|found| !(self.is_known)(found));
+        let Some(id) = stranger.map(|stranger| stranger.id.clone()) else { return false };
+        if let Some(tracked) = self.sessions.remove(&id) {
+            self.emit(DiscoveryEvent::Lost(tracked.session));
+        }
+        true
+    }
+
+    /// The pause between two verifications of a session: the more there are, the longer.
+    fn verify_pause(&self) -> Duration {
+        let sessions = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+        VERIFY_PAUSE.max(VERIFY_SPACING.saturating_mul(sessions))
     }
 
     /// A PTR record lists `id`, so it has not said goodbye.
@@ -196,10 +238,11 @@ impl SessionTracker {
     /// Emits what is due at `now`.
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         let mut lost = Vec::new();
+        let pause = self.verify_pause();
         for (id, tracked) in &mut self.sessions {
             match &mut tracked.liveness {
                 Liveness::Alive { verify_at } if *verify_at <= now => {
-                    *verify_at = now + VERIFY_TIMEOUT + VERIFY_PAUSE;
+                    *verify_at = now + VERIFY_TIMEOUT + pause;
                     self.outputs.push_back(TrackerOutput::Verify(id.clone()));
                 }
                 Liveness::Missing { until, .. } if *until <= now => lost.push(id.clone()),
@@ -435,13 +478,40 @@ mod tests {
         assert!((5..=11).contains(&restarts), "{restarts}");
     }
 
-    #[test]
-    fn tracked_sessions_are_bounded() {
+    fn flooded(records: usize) -> SessionTracker {
         let mut tracker = SessionTracker::new(NOW);
-        for number in 0..MAX_SESSIONS + 10 {
+        tracker.know(|session| session.id == "jam");
+        for number in 0..records {
             tracker.handle_announcement(NOW, announcement(&number.to_string(), txt(1, 1)));
         }
+        outputs(&mut tracker);
+        tracker
+    }
+
+    #[test]
+    fn session_is_found_after_two_thousand_forged_ones() {
+        let mut tracker = flooded(2000);
+        tracker.handle_announcement(NOW, announcement("real", txt(1, 1)));
+        assert_eq!(outputs(&mut tracker), ["found real"]);
+    }
+
+    #[test]
+    fn tracked_sessions_are_bounded_but_known_ones_enter() {
+        let mut tracker = flooded(MAX_SESSIONS + 10);
+        tracker.handle_announcement(NOW, announcement("another", txt(1, 1)));
+        assert!(outputs(&mut tracker).is_empty());
+        tracker.handle_announcement(NOW, announcement("jam", txt(1, 1)));
+        assert_eq!(outputs(&mut tracker), ["lost 0", "found jam"]);
         assert_eq!(tracker.sessions().count(), MAX_SESSIONS);
+    }
+
+    #[test]
+    fn flood_is_not_answered_by_a_flood_of_queries() {
+        let mut tracker = flooded(2000);
+        let mut now = NOW;
+        let emitted = advance(&mut tracker, &mut now, Duration::from_secs(30));
+        let queries = emitted.iter().filter(|output| output.starts_with("verify")).count();
+        assert!((1000..=3000).contains(&queries), "{queries}");
     }
 
     #[derive(Clone, Debug)]

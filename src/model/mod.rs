@@ -17,7 +17,7 @@ pub use digest::Digest;
 pub(crate) use digest::DigestDelta;
 pub use engine::{Engine, Metering, NoEngine};
 
-use crate::util::ordmap::Merged;
+use crate::util::{limited::cut_text, ordmap::Merged};
 
 /// Identifies what participants own: in the studio, an instrument.
 ///
@@ -53,6 +53,10 @@ pub enum Access {
     Engine,
 }
 
+/// Characters of a text in an [`Invalid`]. A longer one is cut when it arrives from the
+/// network.
+pub const MAX_REASON: usize = 300;
+
 /// Why an action is impossible in a state, whatever the sender's rights.
 ///
 /// It crosses the wire inside
@@ -64,29 +68,34 @@ pub enum Invalid {
     #[error("there is no {what} {id}")]
     Missing {
         /// The kind of thing, e.g. `instrument`.
+        #[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")]
         what: Cow<'static, str>,
         /// Its id, as text.
+        #[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")]
         id: String,
     },
     /// The action would create something that exists already.
     #[error("{what} {id} already exists")]
     Exists {
         /// The kind of thing, e.g. `bus`.
+        #[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")]
         what: Cow<'static, str>,
         /// Its id, as text.
+        #[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")]
         id: String,
     },
     /// The action would exceed a limit.
     #[error("there may be at most {limit} {what}")]
     Full {
         /// The kind of thing, in the plural.
+        #[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")]
         what: Cow<'static, str>,
         /// The largest allowed number.
         limit: u32,
     },
     /// Any other reason, as a text.
     #[error("{0}")]
-    Unfit(Cow<'static, str>),
+    Unfit(#[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")] Cow<'static, str>),
 }
 
 impl Invalid {

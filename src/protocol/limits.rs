@@ -1,6 +1,9 @@
 //! Limits on input from the network, checked before memory is allocated.
 //!
-//! Options that a program may set are in the configuration of their layer.
+//! Options that a program may set are in the configuration of their layer, and the
+//! limits of the state in its model.
+
+use crate::model::MAX_REASON;
 
 /// Bytes of a frame during the handshake: enough for a `Hello` that requests the most
 /// instruments. 16 KiB.
@@ -20,5 +23,19 @@ pub const NAME: u32 = 64;
 pub const BATCH: usize = 1024;
 /// Instruments in one request for ownership.
 pub const REQUESTED_INSTRUMENTS: u32 = 1024;
-/// Characters of a decoder's error text that are sent back.
-pub const DETAIL: usize = 300;
+/// Characters of a text that says why something is refused or has failed. A longer one
+/// is cut, where it is made and where it is decoded.
+pub const DETAIL: usize = MAX_REASON;
+/// Participants of a session, with the host and those away.
+pub const PARTICIPANTS: usize = 1024;
+/// Instruments of a session that have an owner.
+pub const OWNED_INSTRUMENTS: usize = 16 * 1024;
+/// Changes of the roster in a patch: from one full roster to another.
+pub const ROSTER_CHANGES: usize = 2 * (PARTICIPANTS + OWNED_INSTRUMENTS) + 1;
+/// Rejections, and changes of the undo history, that a client is told when it resumes.
+pub const MISSED: usize = 4096;
+/// Names of codecs in an answer.
+pub const CODECS: usize = 16;
+/// Pings that the other side has not answered, or whose answers it has not read. A client
+/// that has more to answer ends the connection.
+pub const PINGS: usize = 1024;

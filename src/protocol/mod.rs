@@ -15,23 +15,27 @@
 pub mod framing;
 mod history_change;
 pub mod limits;
+mod refusal;
 mod roster;
 mod state;
 mod token;
 
-use std::{cell::Cell, fmt};
+use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 
 pub use history_change::HistoryChange;
+pub use refusal::{OwnershipRefusal, ProtocolError, ReconnectRefusal, Refusal, Rejection};
 pub use state::{NetworkState, Seq, StateDigest, StatePatch};
 pub use token::{SessionId, SessionToken};
 
 use crate::{
-    model::{InstrumentId, Invalid, Metering, Model},
+    model::{InstrumentId, Metering, Model},
     studio::Studio,
-    util::limited::bounded_list,
-    util::time::{Millis, Timestamp},
+    util::{
+        limited::{bounded_list, cut_text},
+        time::{Millis, Timestamp},
+    },
 };
 pub use roster::{
     ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Roster, RosterChange,
@@ -232,6 +236,7 @@ pub enum ServerMessage<M: Model = Studio> {
         number: ActionNumber,
         /// What the step did, in at most 100 characters, e.g. `cutoff of 1 Bass`;
         /// empty if the model does not say.
+        #[serde(deserialize_with = "cut_text::<{ limits::DETAIL }, _, _>")]
         step: String,
         /// How many changes were made. 0 if the step had nothing left to change.
         changed: u32,
@@ -242,8 +247,14 @@ pub enum ServerMessage<M: Model = Studio> {
     /// Answers a `RequestOwnership`.
     OwnershipAnswer {
         /// The requested instruments that the client owns now.
+        #[serde(
+            deserialize_with = "bounded_list::<{ limits::REQUESTED_INSTRUMENTS as usize }, _, _>"
+        )]
         granted: Vec<InstrumentId>,
         /// The requested instruments that it does not own, and why.
+        #[serde(
+            deserialize_with = "bounded_list::<{ limits::REQUESTED_INSTRUMENTS as usize }, _, _>"
+        )]
         refused: Vec<OwnershipRefusal>,
     },
     /// Grants the privilege.
@@ -290,6 +301,7 @@ pub enum ServerMessage<M: Model = Studio> {
     NotRecorded {
         /// What was not recorded, in at most 100 characters; empty if the model does
         /// not say.
+        #[serde(deserialize_with = "cut_text::<{ limits::DETAIL }, _, _>")]
         what: String,
         /// The reason.
         reason: Refusal,
@@ -305,6 +317,7 @@ pub struct Welcome<M: Model = Studio> {
     /// The client's number.
     pub client_id: ClientId,
     /// The client's name.
+    #[serde(deserialize_with = "cut_text::<{ limits::NAME as usize }, _, _>")]
     pub name: String,
     /// The secret with which the client can resume.
     pub token: SessionToken,
@@ -313,8 +326,10 @@ pub struct Welcome<M: Model = Studio> {
     /// The compression of large frames from the authority, if any.
     pub compression: Option<String>,
     /// The requested instruments that the client owns.
+    #[serde(deserialize_with = "bounded_list::<{ limits::REQUESTED_INSTRUMENTS as usize }, _, _>")]
     pub granted: Vec<InstrumentId>,
     /// The requested instruments that it does not own, and why.
+    #[serde(deserialize_with = "bounded_list::<{ limits::REQUESTED_INSTRUMENTS as usize }, _, _>")]
     pub refused: Vec<OwnershipRefusal>,
     /// The client's privilege level.
     pub privilege: PrivilegeLevel,
@@ -334,6 +349,7 @@ pub struct Reconnected {
     /// The client's number, as before.
     pub client_id: ClientId,
     /// The client's name, as before.
+    #[serde(deserialize_with = "cut_text::<{ limits::NAME as usize }, _, _>")]
     pub name: String,
     /// The token for the next resume. The previous token works until this token
     /// is used.
@@ -348,8 +364,10 @@ pub struct Reconnected {
     /// A snapshot that contains all decided actions.
     pub seq: Seq,
     /// The rejected actions whose result the client does not know.
+    #[serde(deserialize_with = "bounded_list::<{ limits::MISSED }, _, _>")]
     pub rejected: Vec<Rejection>,
     /// The changes of the undo history that the client does not know, in order.
+    #[serde(deserialize_with = "bounded_list::<{ limits::MISSED }, _, _>")]
     pub history: Vec<HistoryChange>,
     /// The client's privilege level, which may have changed.
     pub privilege: PrivilegeLevel,
@@ -357,193 +375,4 @@ pub struct Reconnected {
     pub clock: Timestamp,
     /// How long the place of a client is reserved after its connection is lost.
     pub resume_window: Millis,
-}
-
-/// Why a client cannot resume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReconnectRefusal {
-    /// The token is unknown, was replaced, or its resume window is over. The three
-    /// are not told apart, so that a guessed token reveals nothing.
-    #[error("the host no longer keeps your place")]
-    UnknownToken,
-}
-
-/// Why an action or a request was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The sender does not own the instrument.
-    #[error("instrument {instrument} {}", owner.as_ref().map_or("has no owner: request it first".into(), |owner| format!("belongs to {owner}")))]
-    NotOwner {
-        /// The instrument.
-        instrument: InstrumentId,
-        /// The owner, if it has one.
-        owner: Option<OwnerInfo>,
-    },
-    /// The sender does not have the privilege.
-    #[error("this needs the privilege, which {} has", holder.as_ref().map_or("no participant", |holder| &*holder.name))]
-    NotPrivileged {
-        /// The participant that has it, if any.
-        holder: Option<OwnerInfo>,
-    },
-    /// Only the engine may send this action.
-    #[error("only the engine may send this")]
-    EngineOnly,
-    /// The action is impossible in the current state.
-    #[error(transparent)]
-    Invalid(#[from] Invalid),
-    /// An action of a batch was refused, and with it the batch.
-    #[error("action {} of {count}: {reason}", index.saturating_add(1))]
-    InBatch {
-        /// The position of the action in the batch, from 0.
-        index: u32,
-        /// How many actions the batch has.
-        count: u32,
-        /// Why the action was refused. Not a refused batch again.
-        #[serde(deserialize_with = "unnested")]
-        reason: Box<Refusal>,
-    },
-    /// The action cannot be encoded or decoded, e.g. because a value is out of range
-    /// or a number is not finite.
-    #[error("the action cannot be encoded or decoded: {detail}")]
-    Malformed {
-        /// The error text of the encoder or decoder.
-        detail: String,
-    },
-    /// The model's code failed. Nothing has changed.
-    #[error("the program failed in this action: {detail}")]
-    Panicked {
-        /// The text of the panic.
-        detail: String,
-    },
-}
-
-/// Deserializes the reason in a refused batch. A reason in a reason, and so on, would
-/// exhaust the stack.
-fn unnested<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Refusal>, D::Error> {
-    thread_local! {
-        static IN_BATCH: Cell<bool> = const { Cell::new(false) };
-    }
-    struct Leave;
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            IN_BATCH.set(false);
-        }
-    }
-    if IN_BATCH.replace(true) {
-        return Err(D::Error::custom("a batch is not part of a batch"));
-    }
-    let _leave = Leave;
-    Box::deserialize(deserializer)
-}
-
-/// A refused action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rejection {
-    /// The number of the action.
-    pub number: ActionNumber,
-    /// The reason.
-    pub reason: Refusal,
-}
-
-/// An instrument whose ownership was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnershipRefusal {
-    /// The instrument.
-    pub instrument: InstrumentId,
-    /// The reason.
-    pub reason: Refusal,
-}
-
-/// Why the authority ends a connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProtocolError {
-    /// The client uses another version of the protocol.
-    #[error("the host uses protocol version {speaks}")]
-    WrongProtocol {
-        /// The version of the authority.
-        speaks: u32,
-    },
-    /// The client uses another model, or another version of it.
-    #[error("the host uses model {name} version {version}")]
-    WrongModel {
-        /// The model of the authority.
-        name: String,
-        /// Its version.
-        version: u32,
-    },
-    /// The authority supports none of the client's codecs.
-    #[error("the host supports these codecs: {}", speaks.join(", "))]
-    NoCommonCodec {
-        /// The codecs that it supports.
-        speaks: Vec<String>,
-    },
-    /// The requested name is not allowed.
-    #[error("a name must have 1 to {limit} characters, and no control characters")]
-    BadName {
-        /// The most characters of a name.
-        limit: u32,
-    },
-    /// A list in a message has too many items.
-    #[error("a list may have at most {limit} items")]
-    ListTooLong {
-        /// The most items of the list.
-        limit: u32,
-    },
-    /// The first message was not `Hello`.
-    #[error("the first message must be Hello")]
-    HelloExpected,
-    /// The client sent a second `Hello`.
-    #[error("Hello may be sent only once")]
-    HelloRepeated,
-    /// `Hello` did not arrive in time.
-    #[error("the handshake took longer than {seconds} s")]
-    HandshakeTimeout {
-        /// The time limit, in seconds.
-        seconds: u64,
-    },
-    /// The length prefix of a frame exceeds the limit.
-    #[error("a frame may have at most {limit} bytes")]
-    FrameTooLong {
-        /// The most bytes of a frame at this point of the connection.
-        limit: u64,
-    },
-    /// A message could not be decoded.
-    #[error("the message cannot be decoded: {detail}")]
-    Malformed {
-        /// The error text of the decoder.
-        detail: String,
-    },
-    /// The number of an action was not the next one.
-    #[error("the next action must have number {expected}")]
-    ActionOutOfOrder {
-        /// The expected number.
-        expected: ActionNumber,
-    },
-    /// The limit of participants or connections is reached.
-    #[error("the session is full: {limit} is the limit")]
-    SessionFull {
-        /// The limit.
-        limit: u32,
-    },
-    /// Another connection has resumed with the client's token, by a later attempt.
-    #[error("another program has taken your place")]
-    Superseded,
-    /// The client sent nothing for too long, and is suspended.
-    #[error("the client sent nothing for {seconds} s")]
-    Silent {
-        /// The time limit, in seconds.
-        seconds: u64,
-    },
-    /// The client was away for longer than its place is kept.
-    #[error("the client was away for over {seconds} s, so its place is gone")]
-    Expired {
-        /// The resume window, in seconds.
-        seconds: u64,
-    },
-    /// The client has left the session.
-    #[error("the client has left the session")]
-    Left,
 }

@@ -9,9 +9,12 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{Digest, DigestDelta, InstrumentId},
+    model::{Digest, DigestDelta, InstrumentId, Invalid},
+    protocol::limits,
     util::{
+        limited::{bounded_map, cut_text},
         ordmap::{DiffItem, OrdMap},
+        text::printable,
         time::{Millis, Timestamp},
     },
 };
@@ -40,12 +43,13 @@ pub struct OwnerInfo {
     /// The participant.
     pub client_id: ClientId,
     /// Its name.
+    #[serde(deserialize_with = "cut_text::<{ limits::NAME as usize }, _, _>")]
     pub name: Arc<str>,
 }
 
 impl fmt::Display for OwnerInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.name)
+        f.pad(&printable(&self.name))
     }
 }
 
@@ -75,6 +79,7 @@ pub enum Presence {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     /// The name, which is unique within the session.
+    #[serde(deserialize_with = "cut_text::<{ limits::NAME as usize }, _, _>")]
     pub name: Arc<str>,
     /// Whether the participant is connected.
     pub presence: Presence,
@@ -96,8 +101,10 @@ impl Participant {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roster {
     /// All participants, including suspended ones.
+    #[serde(deserialize_with = "bounded_map::<{ limits::PARTICIPANTS }, _, _, _>")]
     pub participants: OrdMap<ClientId, Participant>,
     /// The owner of each instrument that has one.
+    #[serde(deserialize_with = "bounded_map::<{ limits::OWNED_INSTRUMENTS }, _, _, _>")]
     pub owners: OrdMap<InstrumentId, OwnerInfo>,
     /// The holder of the privilege, if there is one.
     pub privileged: Option<OwnerInfo>,
@@ -185,6 +192,23 @@ impl Roster {
         delta.digest()
     }
 
+    /// Checks the limits on participants and owners.
+    ///
+    /// # Errors
+    /// [`Invalid::Full`] if there are more.
+    pub fn check(&self) -> Result<(), Invalid> {
+        check_count(self.participants.len(), limits::PARTICIPANTS, "participants")?;
+        Self::check_owners(self.owners.len())
+    }
+
+    /// Checks whether so many instruments may have an owner.
+    ///
+    /// # Errors
+    /// [`Invalid::Full`] if not.
+    pub(crate) fn check_owners(owners: usize) -> Result<(), Invalid> {
+        check_count(owners, limits::OWNED_INSTRUMENTS, "instruments with an owner")
+    }
+
     /// Applies one change of [`diff`](Self::diff).
     pub fn apply(&mut self, change: &RosterChange) {
         match change {
@@ -218,4 +242,9 @@ pub enum RosterChange {
     Freed(InstrumentId),
     /// The privilege has a new holder, or none.
     Privilege(Option<OwnerInfo>),
+}
+
+fn check_count(there: usize, limit: usize, what: &'static str) -> Result<(), Invalid> {
+    let full = || Invalid::full(what, u32::try_from(limit).unwrap_or(u32::MAX));
+    if there <= limit { Ok(()) } else { Err(full()) }
 }

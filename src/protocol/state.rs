@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{
     model::{Digest, DirtyFlags, InstrumentId, Model, PatchError},
-    protocol::{Roster, RosterChange},
+    protocol::{Roster, RosterChange, limits},
     studio::Studio,
-    util::panics::catch_panic,
+    util::{limited::bounded_list, panics::catch_panic},
 };
 
 /// The sequence number of a session's state, which increases by one with every
@@ -63,7 +63,8 @@ impl<M: Model> NetworkState<M> {
     /// The snapshot that `patch` leads to.
     ///
     /// # Errors
-    /// If the patch was made for another snapshot, or the model panics.
+    /// If the patch was made for another snapshot, if what it leads to exceeds a limit,
+    /// or if the model panics.
     pub fn patched(&self, patch: &StatePatch<M>) -> Result<Self, PatchError> {
         if patch.base != self.seq {
             return Err(PatchError(format!("its base is {}, not {}", patch.base, self.seq).into()));
@@ -73,10 +74,14 @@ impl<M: Model> NetworkState<M> {
         if !patch.roster.is_empty() {
             let roster = Arc::make_mut(&mut state.roster);
             patch.roster.iter().for_each(|change| roster.apply(change));
+            roster.check().map_err(|full| PatchError(full.to_string().into()))?;
         }
         if let Some(patch) = &patch.model {
-            catch_panic(|| M::apply(&mut state.model, patch))
-                .unwrap_or_else(|panic| Err(PatchError(panic.into())))?;
+            catch_panic(|| {
+                M::apply(&mut state.model, patch)?;
+                M::check_limits(&state.model).map_err(|full| PatchError(full.to_string().into()))
+            })
+            .unwrap_or_else(|panic| Err(PatchError(panic.into())))?;
         }
         Ok(state)
     }
@@ -117,7 +122,7 @@ pub struct StatePatch<M: Model = Studio> {
     /// The snapshot that it leads to.
     pub seq: Seq,
     /// The changes of the roster.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded_list::<{ limits::ROSTER_CHANGES }, _, _>")]
     pub roster: Vec<RosterChange>,
     /// The changes of the model; `None` if it is unchanged.
     #[serde(default)]

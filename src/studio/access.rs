@@ -44,6 +44,7 @@ const fn instrument_access(id: InstrumentId, action: &InstrumentAction) -> Acces
         InstrumentAction::Set(_)
         | InstrumentAction::Play(..)
         | InstrumentAction::Release(_)
+        | InstrumentAction::ReleaseLate(..)
         | InstrumentAction::ReleaseAll => Access::Own(id),
     }
 }

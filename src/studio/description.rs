@@ -12,6 +12,7 @@ use super::{
     common::{
         ids::{BusId, DefinitionId, LayerGroupId, ParameterId, SlotId},
         settings::{ParamPath, PathStep, Settings},
+        studio_effect::KeyHold,
     },
     drums::{ChopperSetting, DrumAction, DrumSetting, Pad, PatternId, PatternSetting},
     effect::{
@@ -142,6 +143,12 @@ impl Describer<'_> {
             }
             InstrumentAction::Play(..) => format!("key of {instrument}"),
             InstrumentAction::Release(_) => format!("released key of {instrument}"),
+            InstrumentAction::ReleaseLate(_, KeyHold::Unknown) => {
+                format!("key of {instrument}, released late")
+            }
+            InstrumentAction::ReleaseLate(_, KeyHold::Held(time)) => {
+                format!("key of {instrument}, held for {time}")
+            }
             InstrumentAction::ReleaseAll => format!("all released keys of {instrument}"),
         }
     }

@@ -74,7 +74,7 @@ pub use self::{
         reference::Reference,
         rhythm::NoteValue,
         settings::Settings,
-        studio_effect::StudioEffect,
+        studio_effect::{KeyHold, StudioEffect},
     },
     drums::{
         BadSlice, BadStepRegion, ChainedPatterns, Chopper, ChopperSetting, DrumAction, DrumChange,
@@ -250,10 +250,7 @@ impl Model for Studio {
     }
 
     fn check_limits(state: &StudioState) -> Result<(), Invalid> {
-        state.piano_roll.check_all()?;
-        state.arrangement.check()?;
-        state.automation.check_all()?;
-        state.drums.check()
+        state.check_limits()
     }
 
     /// Ends the notes whose keys are not held any more.
@@ -263,7 +260,8 @@ impl Model for Studio {
             let now = to.instruments.get(id);
             let held = |pitch| now.is_some_and(|now| now.sounding.held(pitch).is_some());
             let ended = instrument.sounding.iter().filter(|(pitch, _)| !held(*pitch));
-            effects.extend(ended.map(|(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch }));
+            let off = |(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch, hold: None };
+            effects.extend(ended.map(off));
         }
         effects
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     arrangement::{ArrangementSetting, ClipChange, ClipId, PartChange, PlacementChange},
     automation::{LaneChange, Target},
-    common::settings::Settings,
+    common::{bounded::MAX_CHANGES, settings::Settings},
     drums::DrumChange,
     effect::chain::ChainSetting,
     globals::{playback::TransportSetting, session_settings::SessionSetting},
@@ -23,13 +23,15 @@ use super::{
 };
 use crate::{
     model::{DirtyFlags, InstrumentId, Invalid, PatchError},
-    util::ordmap::DiffItem,
+    util::{limited::bounded_list, ordmap::DiffItem},
 };
 
 /// The difference between two [`StudioState`]s.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct StudioPatch(pub Vec<StudioChange>);
+pub struct StudioPatch(
+    #[serde(deserialize_with = "bounded_list::<MAX_CHANGES, _, _>")] pub Vec<StudioChange>,
+);
 
 /// One item of a [`StudioPatch`].
 ///

@@ -65,6 +65,7 @@ pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
             _,
             InstrumentAction::Play(..)
             | InstrumentAction::Release(_)
+            | InstrumentAction::ReleaseLate(..)
             | InstrumentAction::ReleaseAll,
         )
         | NetworkAction::Project(_)

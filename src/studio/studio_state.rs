@@ -147,6 +147,14 @@ impl StudioState {
         weight + lanes
     }
 
+    /// Checks the limits on what several parts hold in all.
+    pub(super) fn check_limits(&self) -> Result<(), Invalid> {
+        self.piano_roll.check_all()?;
+        self.arrangement.check()?;
+        self.automation.check_all()?;
+        self.drums.check()
+    }
+
     /// Checks the invariants between the parts. Each part keeps its own.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         if !self.instruments.ids().eq(self.piano_roll.ids()) {
@@ -235,7 +243,7 @@ struct UncheckedStudio {
 }
 
 impl TryFrom<UncheckedStudio> for StudioState {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(read: UncheckedStudio) -> Result<Self, Self::Error> {
         let UncheckedStudio {
@@ -263,6 +271,7 @@ impl TryFrom<UncheckedStudio> for StudioState {
             projects,
         };
         state.check()?;
+        state.check_limits().map_err(|full| full.to_string())?;
         Ok(state)
     }
 }

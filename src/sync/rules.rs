@@ -143,6 +143,7 @@ fn apply_action<M: Model>(
         Access::Create(instrument) => {
             if let Some(owner) = state.roster.as_owner(actor) {
                 Arc::make_mut(&mut next.roster).owners.insert(instrument, owner);
+                next.roster.check()?;
             }
         }
         Access::Own(_) => {}

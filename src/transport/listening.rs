@@ -10,11 +10,14 @@ use std::{
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 
-/// The length of the queue of connections that are not accepted yet: the same as in
-/// tokio's own listener.
+use super::address::resolve;
+
+/// The length of the queue of connections that are not accepted yet, at every address:
+/// many times as many as a session has participants.
 const ACCEPT_QUEUE: i32 = 1024;
 
-/// Listens at `address`, in the form `host:port`. Port 0 selects a free port.
+/// Listens at `address`, in the form `host:port`. Port 0 selects a free port. Of several
+/// addresses of a host name the first one that is possible is taken.
 ///
 /// `[::]` means all addresses of this machine, IPv6 and IPv4, on every operating
 /// system. On a machine without IPv6 it means all IPv4 addresses, and the listener's
@@ -27,10 +30,18 @@ const ACCEPT_QUEUE: i32 = 1024;
 /// # Panics
 /// If it is not called within a tokio runtime.
 pub async fn listen(address: &str) -> io::Result<TcpListener> {
-    match address.parse() {
-        Ok(SocketAddr::V6(v6)) if v6.ip().is_unspecified() => bind_all(v6.port(), bind_dual_stack),
-        _ => TcpListener::bind(address).await,
+    let mut failed = None;
+    for address in resolve(address).await? {
+        let bound = match address {
+            SocketAddr::V6(v6) if v6.ip().is_unspecified() => bind_all(v6.port(), bind_dual_stack),
+            one => bind(one),
+        };
+        match bound {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = Some(error),
+        }
     }
+    Err(failed.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
 }
 
 /// Listens by IPv6 and IPv4 with `dual_stack`, or by IPv4 alone if that is not
@@ -44,17 +55,17 @@ fn bind_all(
     dual_stack(port).or_else(|error| match error.kind() {
         // IPv4 alone would fail for the same reason, or serve only half of the clients.
         AddrInUse | PermissionDenied => Err(error),
-        _ => bind(Domain::IPV4, (Ipv4Addr::UNSPECIFIED, port).into()),
+        _ => bind((Ipv4Addr::UNSPECIFIED, port).into()),
     })
 }
 
 fn bind_dual_stack(port: u16) -> io::Result<TcpListener> {
-    bind(Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into())
+    bind((Ipv6Addr::UNSPECIFIED, port).into())
 }
 
-fn bind(domain: Domain, address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(domain, Type::STREAM, None)?;
-    if domain == Domain::IPV6 {
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
         // The default differs between operating systems.
         socket.set_only_v6(false)?;
     }
@@ -92,6 +103,28 @@ mod tests {
         let address = listener.local_addr().unwrap();
         assert_eq!(address.ip(), Ipv4Addr::UNSPECIFIED);
         TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).unwrap();
+    }
+
+    /// Elsewhere the operating system may allow less.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn accept_queue_is_the_same_at_every_address() {
+        let mut addresses = vec!["127.0.0.1:0", "0.0.0.0:0", "[::]:0", "localhost:0"];
+        // Not every machine has IPv6.
+        addresses.extend(net::TcpListener::bind("[::1]:0").is_ok().then_some("[::1]:0"));
+        for address in addresses {
+            let listener = listen(address).await.unwrap();
+            let mut there = listener.local_addr().unwrap();
+            if there.ip().is_unspecified() {
+                there = (Ipv4Addr::LOCALHOST, there.port()).into();
+            }
+            // As many as do not fit into tokio's own queue.
+            let waiting: Vec<_> = (0..200)
+                .map(|_| TcpStream::connect_timeout(&there, std::time::Duration::from_secs(2)))
+                .collect();
+            let accepted = waiting.iter().filter(|connected| connected.is_ok()).count();
+            assert_eq!(accepted, 200, "{address}");
+        }
     }
 
     #[tokio::test]

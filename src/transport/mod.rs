@@ -22,7 +22,7 @@ use tokio::{
 
 pub(crate) use self::frames::Frames;
 pub use self::{
-    address::{seen_from_elsewhere, where_to_join, with_port},
+    address::{interface_hint, seen_from_elsewhere, where_to_join, with_port},
     frames::frame_splitter,
     listening::listen,
 };
@@ -97,7 +97,8 @@ fn canonical_peer(peer: SocketAddr) -> SocketAddr {
 /// address of the host may change.
 #[derive(Clone, Debug)]
 pub struct TcpConnector {
-    /// The address of the host, in the form `host:port`.
+    /// The address of the host, in the form `host:port`. A link-local one has the name or
+    /// number of the interface: `[fe80::1%eth0]:9999`.
     pub address: String,
 }
 
@@ -106,7 +107,8 @@ impl Connector for TcpConnector {
     type Writer = tcp::OwnedWriteHalf;
 
     async fn connect(&self) -> io::Result<(Self::Reader, Self::Writer)> {
-        let stream = TcpStream::connect(&self.address).await?;
+        let addresses = address::resolve(&self.address).await?;
+        let stream = TcpStream::connect(&addresses[..]).await?;
         stream.set_nodelay(true)?;
         Ok(stream.into_split())
     }

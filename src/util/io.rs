@@ -18,6 +18,9 @@ pub(crate) fn describe(error: &io::Error) -> String {
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             "it cannot be reached".into()
         }
+        io::ErrorKind::InvalidInput if error.raw_os_error().is_some() => {
+            "the operating system does not take that address".into()
+        }
         io::ErrorKind::InvalidInput => "that is not an address of the form host:port".into(),
         _ => error.to_string(),
     }

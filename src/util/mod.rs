@@ -6,6 +6,7 @@
 pub(crate) mod io;
 pub(crate) mod limited;
 pub(crate) mod log_limit;
+pub mod log_lines;
 pub mod option;
 pub mod ordmap;
 pub mod panics;

@@ -74,7 +74,11 @@ pub const ACTIONS: &[&str] = &[
     r#"{"Instrument":[5,{"Set":{"Source":{"Vst":{"Reset":0}}}}]}"#,
     r#"{"Instrument":[1,{"Play":[60,100]}]}"#,
     r#"{"Instrument":[1,{"Play":[64,100]}]}"#,
+    r#"{"Instrument":[1,{"Play":[65,100]}]}"#,
+    r#"{"Instrument":[1,{"Play":[67,100]}]}"#,
     r#"{"Instrument":[1,{"Release":60}]}"#,
+    r#"{"Instrument":[1,{"ReleaseLate":[65,"Unknown"]}]}"#,
+    r#"{"Instrument":[1,{"ReleaseLate":[64,{"Held":400}]}]}"#,
     r#"{"Instrument":[1,"ReleaseAll"]}"#,
     // Endless knobs.
     r#"{"Mixer":{"Bus":[2,{"Chain":{"Add":[3,"Vst",0]}}]}}"#,
@@ -247,7 +251,7 @@ families! {
         AddInstrument, DeleteInstrument, Instrument, PianoRoll, Clip, Placement, Arrangement,
         Automation, Project, ProjectReport, Drums, Adjust, Registry, Session, Transport, Mixer,
     }
-    InstrumentAction { Set, Play, Release, ReleaseAll, }
+    InstrumentAction { Set, Play, Release, ReleaseLate, ReleaseAll, }
     InstrumentSetting {
         Name, Source, Filter, Amp, Chain, Lfo, Arpeggiator, Chord, Groove, LayerGroup, Octave,
         Channels, Level, Pan, Mute, Solo, Output, Sends,

@@ -19,6 +19,8 @@ mod every_byte;
 mod faulty_model;
 #[path = "../../benches/fixture/mod.rs"]
 mod fixture;
+#[cfg(target_os = "linux")]
+mod floods;
 mod harness;
 mod ledger;
 mod load;

@@ -1,5 +1,6 @@
 //! The rules of a session, on a virtual clock.
 
+mod bad_host;
 mod batches;
 mod dispatching;
 mod engine_reports;

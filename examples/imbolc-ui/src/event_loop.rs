@@ -15,7 +15,14 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::app::{App, Pace};
+use crate::{
+    app::{App, Pace},
+    frame,
+};
+
+/// How many events are handled before the next frame and the next key. 256: a host that
+/// sends them without end must not stop the screen.
+const MAX_EVENTS: usize = 256;
 
 /// The minimum time between two frames: 60 per second.
 const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
@@ -62,7 +69,7 @@ pub async fn run<B: Backend>(
     let mut urgent = true;
     let mut batch = Vec::new();
     while !app.has_quit() {
-        while let Some(event) = events.try_next() {
+        for event in std::iter::from_fn(|| events.try_next()).take(MAX_EVENTS) {
             if let Some(exit) = exit_for(&event) {
                 return exit;
             }
@@ -78,7 +85,7 @@ pub async fn run<B: Backend>(
             Pace::Rest => None,
         };
         if due.is_some_and(|due| due <= now) {
-            if terminal.draw(|frame| app.draw(frame)).is_err() {
+            if frame::draw(terminal, |frame| app.draw(frame)).is_err() {
                 return Exit::TerminalGone;
             }
             base = frame_base(base, now);

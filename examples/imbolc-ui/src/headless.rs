@@ -10,8 +10,8 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event,
     dispatcher::{CloseReason, Events, Status},
-    transport::where_to_join,
-    util::text::fitted,
+    transport::{interface_hint, where_to_join},
+    util::text::{fitted, printable},
 };
 
 use crate::{
@@ -81,8 +81,11 @@ impl Printer {
             self.studio.identity().name
         ))?;
         if let Status::Hosting { address: Some(address) } = self.studio.status() {
-            let there = where_to_join(address);
-            self.print_line(&format!("join with: imbolc-ui --connect {there}"))?;
+            for there in where_to_join(address) {
+                let hint =
+                    interface_hint(there).map_or_else(String::new, |hint| format!(", {hint}"));
+                self.print_line(&format!("join with: imbolc-ui --connect {there}{hint}"))?;
+            }
         }
         let reaches_others = match self.studio.status() {
             Status::Hosting { address: Some(address) } => !address.ip().is_loopback(),
@@ -119,7 +122,7 @@ impl Printer {
         if self.rewrites && !self.status.is_empty() {
             write!(out, "\r\x1b[K")?;
         }
-        writeln!(out, "{text}")?;
+        writeln!(out, "{}", printable(text))?;
         if self.rewrites {
             write!(out, "{}", self.status)?;
         }
@@ -127,7 +130,7 @@ impl Printer {
     }
 
     fn print_status(&mut self) -> io::Result<()> {
-        let status = self.status_line();
+        let status = printable(&self.status_line()).into_owned();
         if status == self.status {
             return Ok(());
         }

@@ -20,11 +20,14 @@ pub mod cli;
 pub mod describe;
 pub mod ending;
 pub mod event_loop;
+pub mod frame;
 #[cfg(feature = "net")]
 pub mod headless;
 pub mod intent;
 #[cfg(feature = "mdns")]
 pub mod lobby;
+#[path = "../../session/log_filter.rs"]
+mod log_filter;
 pub mod messages;
 pub mod mode;
 pub mod palette;
@@ -40,8 +43,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects};
-use tracing_subscriber::EnvFilter;
+use imbolc_net::{Dispatcher, Mode, dispatcher::Status, projects, util::log_lines::LogLines};
 
 use crate::{
     cli::Arguments,
@@ -83,11 +85,11 @@ fn init_log(arguments: &Arguments) -> Result<(), String> {
     let Some(path) = &arguments.log else { return Ok(()) };
     let file = File::options().create(true).append(true).open(path);
     let file = file.map_err(|error| format!("cannot write to {}: {error}", path.display()))?;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = log_filter::log_filter("info")?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
-        .with_writer(Mutex::new(file))
+        .with_writer(Mutex::new(LogLines(file)))
         .log_internal_errors(false)
         .init();
     Ok(())

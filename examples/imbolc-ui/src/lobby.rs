@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     event_loop::{Input, shutdown_signal},
-    theme,
+    frame, theme,
 };
 
 /// The sessions that were found, in the order in which they were found.
@@ -196,7 +196,7 @@ pub async fn choose<B: Backend, T>(
     let mut shutdown = std::pin::pin!(shutdown_signal());
     let mut attempt: Option<JoinAttempt<T>> = None;
     loop {
-        terminal.draw(|frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
+        frame::draw(terminal, |frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
         let answer = async {
             match &mut attempt {
                 Some(attempt) => attempt.await,

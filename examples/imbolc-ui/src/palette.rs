@@ -164,8 +164,9 @@ impl Palette {
         Clear.render(hint, buffer);
         Clear.render(line, buffer);
         Paragraph::new(hints).render(hint, buffer);
-        let (text, cursor) = self.line.window(usize::from(area.width).saturating_sub(1));
-        let prompt = if text.len() == self.line.text().len() { ":" } else { "‹" };
+        let room = usize::from(area.width).saturating_sub(1);
+        let (text, cursor, is_cut) = self.line.window(room);
+        let prompt = if is_cut { "‹" } else { ":" };
         Line::raw(format!("{prompt}{text}")).render(line, buffer);
         let column = u16::try_from(cursor + 1).unwrap_or(u16::MAX).saturating_add(line.x);
         if let Some(cell) = buffer.cell_mut(Position::new(column, line.y)) {

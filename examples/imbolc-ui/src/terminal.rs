@@ -9,7 +9,7 @@ use std::{
     panic,
 };
 
-use imbolc_net::util::panics;
+use imbolc_net::util::{panics, text::printable};
 use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
 
 /// The smallest terminal that the studio fits on.
@@ -56,7 +56,7 @@ pub fn restore() {
 /// Prints a line on standard error, unless it is gone with its terminal: `eprintln` would
 /// panic then.
 pub fn report(line: fmt::Arguments<'_>) {
-    let _ = writeln!(stderr(), "imbolc-ui: {line}");
+    let _ = writeln!(stderr(), "imbolc-ui: {}", printable(&line.to_string()));
 }
 
 /// Checks that a terminal of this size is large enough.

@@ -21,7 +21,7 @@ pub use self::{
 };
 use crate::{
     protocol::{ActionNumber, limits},
-    util::panics::catch_panic,
+    util::{panics::catch_panic, text::printable},
 };
 
 /// The encoding of a payload.
@@ -119,15 +119,15 @@ impl Format {
 
 /// A message cannot be decoded or encoded.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[error("{}", printable(.0))]
 pub struct CodecError(String);
 
 impl CodecError {
-    /// The error text, cut to [`limits::DETAIL`] characters so that it can be sent
+    /// The error text, [printable] and cut to [`limits::DETAIL`] characters so that it can be sent
     /// back.
     #[must_use]
     pub fn detail(&self) -> String {
-        self.0.chars().take(limits::DETAIL).collect()
+        printable(&self.0).chars().take(limits::DETAIL).collect()
     }
 }
 

@@ -3,13 +3,11 @@
 //!
 //! This file knows how many, never of what.
 
-use std::{fmt, marker::PhantomData};
+use serde::{Serialize, Serializer};
 
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error, MapAccess, SeqAccess, Visitor},
+pub(in crate::studio) use crate::util::limited::{
+    bounded_entries as collect, bounded_map as map, bounded_pairs as pairs,
 };
-
 use crate::{model::Invalid, util::ordmap::OrdMap};
 
 /// Bytes of the largest state within the limits below, as JSON. A frame must be
@@ -111,6 +109,9 @@ pub const MAX_STEPS_PASTED: usize = 16 * 128;
 /// MIDI mappings in a session.
 pub const MAX_MAPPINGS: usize = 256;
 
+/// Changes in a patch: more than all values of the largest state.
+pub const MAX_CHANGES: usize = 1024 * 1024;
+
 /// A limit in the type that [`Invalid`] carries.
 pub(in crate::studio) fn count(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
@@ -139,66 +140,6 @@ pub(in crate::studio) fn at_most(
     if there <= limit { Ok(()) } else { Err(Invalid::full(what, count(limit))) }
 }
 
-/// Deserializes a map; fails at more than `MAX` entries or a repeated key.
-pub(in crate::studio) fn map<'de, const MAX: usize, K, V, D>(
-    deserializer: D,
-) -> Result<OrdMap<K, V>, D::Error>
-where
-    K: Deserialize<'de> + Ord + Clone,
-    V: Deserialize<'de> + Clone,
-    D: Deserializer<'de>,
-{
-    deserializer.deserialize_map(AtMost::<MAX, K, V>(PhantomData))
-}
-
-struct AtMost<const MAX: usize, K, V>(PhantomData<(K, V)>);
-
-impl<'de, const MAX: usize, K, V> Visitor<'de> for AtMost<MAX, K, V>
-where
-    K: Deserialize<'de> + Ord + Clone,
-    V: Deserialize<'de> + Clone,
-{
-    type Value = OrdMap<K, V>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a map of at most {MAX} entries")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        collect(MAX, entries.size_hint(), || entries.next_entry())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        collect(MAX, entries.size_hint(), || entries.next_element())
-    }
-}
-
-/// The most entries for which memory is reserved in advance. An announced
-/// length is not trusted.
-const ROOM: usize = 64;
-
-/// Collects the entries from `next`; fails at more than `max` entries or a
-/// repeated key.
-pub(in crate::studio) fn collect<K, V, E>(
-    max: usize,
-    announced: Option<usize>,
-    mut next: impl FnMut() -> Result<Option<(K, V)>, E>,
-) -> Result<OrdMap<K, V>, E>
-where
-    K: Ord + Clone,
-    V: Clone,
-    E: Error,
-{
-    let mut entries = Vec::with_capacity(announced.unwrap_or_default().min(ROOM));
-    while let Some(entry) = next()? {
-        if entries.len() == max {
-            return Err(E::custom(format_args!("more than {max} entries")));
-        }
-        entries.push(entry);
-    }
-    OrdMap::from_unique(entries).map_err(E::custom)
-}
-
 /// Serializes a map as a list of pairs, because its keys cannot be keys in
 /// JSON.
 pub(in crate::studio) fn write_pairs<K, V, S>(
@@ -213,21 +154,10 @@ where
     serializer.collect_seq(map)
 }
 
-/// Deserializes a list of pairs; fails at more than `MAX` pairs or a repeated
-/// key.
-pub(in crate::studio) fn pairs<'de, const MAX: usize, K, V, D>(
-    deserializer: D,
-) -> Result<OrdMap<K, V>, D::Error>
-where
-    K: Deserialize<'de> + Ord + Clone,
-    V: Deserialize<'de> + Clone,
-    D: Deserializer<'de>,
-{
-    deserializer.deserialize_seq(AtMost::<MAX, K, V>(PhantomData))
-}
-
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[derive(Debug, PartialEq, Deserialize)]

@@ -1,8 +1,13 @@
 //! The effects that actions have on the engine.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     model::InstrumentId,
-    util::quantity::{Pitch, Ticks, Velocity},
+    util::{
+        quantity::{Pitch, Ticks, Velocity},
+        time::Millis,
+    },
 };
 
 /// What the engine of a studio must do.
@@ -23,6 +28,8 @@ pub enum StudioEffect {
         instrument: InstrumentId,
         /// The key.
         pitch: Pitch,
+        /// How long the key was held, if it is released late.
+        hold: Option<KeyHold>,
     },
     /// The playhead starts to move, from the position in the transport.
     Play,
@@ -33,4 +40,17 @@ pub enum StudioEffect {
     /// Carry out and report the task in the notice of
     /// [`Projects`](crate::studio::Projects).
     Project,
+}
+
+/// How long a key was held that is released late.
+///
+/// A terminal that does not report when a key is let go can only notice that it no
+/// longer repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyHold {
+    /// Nobody knows: it was let go before it repeated. It is recorded as one step of the
+    /// session's grid, and at most as long as it sounded.
+    Unknown,
+    /// This long. It is recorded so, and at most as long as it sounded.
+    Held(Millis),
 }

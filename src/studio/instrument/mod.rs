@@ -19,7 +19,7 @@ use crate::{
             range::choices,
             reference::{Reference, Refers},
             settings::{Settings, settings},
-            studio_effect::StudioEffect,
+            studio_effect::{KeyHold, StudioEffect},
         },
         effect::chain::Chain,
         instrument::{
@@ -115,6 +115,9 @@ pub enum InstrumentAction {
     /// Releases a key. Without effect if it is not held, because
     /// [`ReleaseAll`](Self::ReleaseAll) may have been first.
     Release(Pitch),
+    /// Releases a key later than it was let go, and says how long it was held, for the
+    /// recording. Otherwise the same as [`Release`](Self::Release).
+    ReleaseLate(Pitch, KeyHold),
     /// Releases all keys.
     ReleaseAll,
 }
@@ -352,7 +355,10 @@ impl InstrumentState {
                 Ok(Vec::new())
             }
             InstrumentAction::Play(pitch, velocity) => play(id, instrument, *pitch, *velocity),
-            InstrumentAction::Release(pitch) => release(id, instrument, *pitch),
+            InstrumentAction::Release(pitch) => release(id, instrument, *pitch, None),
+            InstrumentAction::ReleaseLate(pitch, hold) => {
+                release(id, instrument, *pitch, Some(*hold))
+            }
             InstrumentAction::ReleaseAll => {
                 Ok(silence(id, &std::mem::take(&mut instrument.sounding)))
             }
@@ -368,7 +374,7 @@ fn play(
 ) -> Result<Vec<StudioEffect>, Invalid> {
     // A key that is played again is released first, so that every note that
     // starts in the engine also ends.
-    let mut effects = release(id, instrument, pitch)?;
+    let mut effects = release(id, instrument, pitch, None)?;
     instrument.sounding.set(KeyChange::Down(pitch, velocity))?;
     effects.push(StudioEffect::NoteOn { instrument: id, pitch, velocity });
     Ok(effects)
@@ -378,16 +384,18 @@ fn release(
     id: InstrumentId,
     instrument: &mut Instrument,
     pitch: Pitch,
+    hold: Option<KeyHold>,
 ) -> Result<Vec<StudioEffect>, Invalid> {
     if instrument.sounding.held(pitch).is_none() {
         return Ok(Vec::new());
     }
     instrument.sounding.set(KeyChange::Up(pitch))?;
-    Ok(vec![StudioEffect::NoteOff { instrument: id, pitch }])
+    Ok(vec![StudioEffect::NoteOff { instrument: id, pitch, hold }])
 }
 
 pub(super) fn silence(id: InstrumentId, keys: &Keys) -> Vec<StudioEffect> {
-    keys.iter().map(|(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch }).collect()
+    let off = |(pitch, _)| StudioEffect::NoteOff { instrument: id, pitch, hold: None };
+    keys.iter().map(off).collect()
 }
 
 choices! {
@@ -424,7 +432,7 @@ mod tests {
     fn every_started_note_ends_exactly_once() {
         let mut state = StudioState::starter();
         let on = StudioEffect::NoteOn { instrument: LEAD, pitch: C, velocity: LOUD };
-        let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
+        let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C, hold: None };
         assert_eq!(act(&mut state, &InstrumentAction::Play(C, LOUD)), [on]);
         assert_eq!(act(&mut state, &InstrumentAction::Play(C, LOUD)), [off, on]);
         assert_eq!(act(&mut state, &InstrumentAction::ReleaseAll), [off]);
@@ -436,7 +444,7 @@ mod tests {
     fn deleting_an_instrument_ends_notes_and_deletes_its_track() {
         let mut state = StudioState::starter();
         act(&mut state, &InstrumentAction::Play(C, LOUD));
-        let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C };
+        let off = StudioEffect::NoteOff { instrument: LEAD, pitch: C, hold: None };
         assert_eq!(state.delete_instrument(LEAD), Ok(vec![off]));
         assert_eq!(state.piano_roll.track(LEAD), None);
         assert_eq!(state.delete_instrument(LEAD), Err(Invalid::missing("instrument", 2)));

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::project_name::{BadProjectName, ProjectName};
 use crate::{
-    model::{Digest, Invalid},
+    model::{Digest, Invalid, MAX_REASON},
     studio::common::{
         bounded::{self, MAX_CHECKPOINTS, MAX_PROJECTS},
         settings::settings,
     },
-    util::limited::bounded_list,
+    util::limited::{bounded_list, cut_text, unnested},
 };
 
 settings! {
@@ -131,6 +131,7 @@ pub enum ProjectFailure {
     #[error("the file is damaged: {detail}")]
     Damaged {
         /// The error of the reader.
+        #[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")]
         detail: String,
     },
     /// The file exceeds the size limit of projects.
@@ -140,6 +141,7 @@ pub enum ProjectFailure {
     #[error("{why}; its backup is whole: load “{backup}”")]
     BackupIsWhole {
         /// Why the file cannot be read.
+        #[serde(deserialize_with = "unnested")]
         why: Box<ProjectFailure>,
         /// The name with which [`ProjectAction::Load`] loads the backup.
         backup: ProjectName,
@@ -148,12 +150,14 @@ pub enum ProjectFailure {
     #[error("another session has this project open: {holder}")]
     InUse {
         /// The program that runs the other session, as it describes itself.
+        #[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")]
         holder: String,
     },
     /// The disk or the operating system reported an error.
     #[error("{detail}")]
     Disk {
         /// The error of the operating system.
+        #[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")]
         detail: String,
     },
 }
@@ -321,7 +325,7 @@ mod tests {
         let outcome = ProjectOutcome::Loaded(Shelf::default(), loaded);
         let report = NetworkAction::ProjectReport(ProjectReport { task: load, outcome });
         let effects = Studio::reduce(&mut state, &report).unwrap();
-        let off = StudioEffect::NoteOff { instrument, pitch };
+        let off = StudioEffect::NoteOff { instrument, pitch, hold: None };
         assert_eq!(effects, [off, StudioEffect::Stop, StudioEffect::Locate(Ticks::MIN)]);
         assert_eq!(state.at_rest(), StudioState::starter().at_rest());
     }

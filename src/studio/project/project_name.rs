@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{
     studio::common::bounded::MAX_NAME,
-    util::text::{cleaned, is_plain, normalised},
+    util::text::{cleaned, first_hidden, normalised},
 };
 
 /// The limit on bytes: file systems allow 255, and an extension is added.
@@ -57,7 +57,7 @@ impl ProjectName {
             Err(BadProjectName::Empty)
         } else if text.len() > MAX_BYTES || text.chars().nth(MAX_NAME).is_some() {
             Err(BadProjectName::TooLong)
-        } else if let Some(bad) = text.chars().find(|c| is_bad(*c)) {
+        } else if let Some(bad) = text.chars().find(|c| is_bad(*c)).or_else(|| first_hidden(text)) {
             Err(BadProjectName::Character(bad))
         } else if text.starts_with(is_edge) || text.ends_with(is_edge) {
             Err(BadProjectName::Edge)
@@ -71,11 +71,12 @@ impl ProjectName {
     /// The nearest name to `text`, cut so that `ending` can be appended.
     #[must_use]
     pub(crate) fn cleaned(text: &str, ending: &str) -> Self {
-        let text = cleaned(text, MAX_NAME - ending.chars().count());
-        let mut text = text.replace(is_bad, "_");
+        let limit = MAX_NAME - ending.chars().count();
+        let mut text = cleaned(&text.replace(is_bad, "_"), limit);
         while text.len() > MAX_BYTES - ending.len() {
             text.pop();
         }
+        let text = cleaned(&text, limit);
         let text = format!("{}{ending}", text.trim_matches(is_edge));
         let reserved = || Self::new(&format!("_{text}"));
         Self::new(&text).or_else(|_| reserved()).unwrap_or_else(|_| Self("Untitled".into()))
@@ -88,9 +89,9 @@ impl ProjectName {
     }
 }
 
-/// Whether a character has a special meaning in paths or is not plain.
+/// Whether a character has a special meaning in paths.
 fn is_bad(c: char) -> bool {
-    !is_plain(c.encode_utf8(&mut [0; 4])) || r#"/\:*?"<>|"#.contains(c)
+    r#"/\:*?"<>|"#.contains(c)
 }
 
 /// Whether a name must not start or end with a character.

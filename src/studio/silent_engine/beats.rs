@@ -37,8 +37,9 @@ pub(super) fn strike_machine(
             if !shared.is_empty() {
                 let local = shared.start - start..shared.end - start;
                 let swing = |tick| swing_at(machine, lane, start + tick);
-                struck(pattern, swing, local, |step, tick| {
-                    strike_pad(state, kit, machine, pattern, step, start + tick)
+                struck(pattern, swing, local, |step, straight, late| {
+                    let straight = start + straight;
+                    strike_pad(state, kit, machine, pattern, step, (straight, straight + late))
                         .into_iter()
                         .for_each(&mut *emit);
                 });
@@ -73,23 +74,22 @@ fn swing_at(machine: &DrumMachine, lane: Option<&Lane>, tick: u32) -> Amount {
     at.and_then(|(lane, tick)| lane.value(tick)).unwrap_or(machine.swing)
 }
 
-/// Emits the steps within `span` of the pattern and their ticks. `swing` is called
-/// with the first tick of each pair of steps.
+/// Emits the steps within `span` of the pattern, each with its straight tick and the delay
+/// of its swing. `swing` is called with the first tick of each pair of steps.
 fn struck(
     pattern: &Pattern,
     swing: impl Fn(u32) -> Amount,
     span: Span,
-    mut emit: impl FnMut(Step, u32),
+    mut emit: impl FnMut(Step, u32, u32),
 ) {
     let lasts = pattern.resolution.ticks();
     for number in span.start / lasts..span.end.div_ceil(lasts) {
         let straight = number * lasts;
         let is_second = number % 2 == 1;
         let late = if is_second { swing::delay(swing(straight - lasts), lasts) } else { 0 };
-        let tick = straight + late;
         let step = u8::try_from(number).ok().and_then(|number| StepNumber::new(number).ok());
-        if let Some(step) = step.filter(|_| span.contains(&tick)) {
-            pattern.steps().at(step).for_each(|step| emit(step, tick));
+        if let Some(step) = step.filter(|_| span.contains(&(straight + late))) {
+            pattern.steps().at(step).for_each(|step| emit(step, straight, late));
         }
     }
 }
@@ -100,7 +100,7 @@ fn strike_pad(
     machine: &DrumMachine,
     pattern: &Pattern,
     step: Step,
-    tick: u32,
+    (straight, tick): (u32, u32),
 ) -> Option<WrittenStrike> {
     let pad = machine.pad(step.pad);
     let transposed = transposed(pad.pitch, step.pitch);
@@ -116,7 +116,7 @@ fn strike_pad(
     let end = tick.saturating_add(pattern.resolution.ticks());
     let (velocity, chance) = (step.velocity, chance_of(step.probability));
     let what = Struck { instrument, key, velocity, mono, transposed, chokes };
-    Some(WrittenStrike { tick, end, chance, what })
+    Some(WrittenStrike { tick, straight, end, chance, what })
 }
 
 /// The sum of both transpositions, clamped to the valid range.

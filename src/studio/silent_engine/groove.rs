@@ -5,7 +5,7 @@
 
 use super::{
     schedule,
-    strike::{CERTAIN, Strike, Struckable, VoiceKey, WrittenStrike},
+    strike::{CERTAIN, Origin, Strike, Struckable, VoiceKey, WrittenStrike},
     swing::{self, SwingCurve},
 };
 use crate::{
@@ -112,7 +112,7 @@ impl InstrumentGroove<'_> {
         written: &WrittenStrike,
         pass: u32,
     ) -> Option<Strike> {
-        let WrittenStrike { tick, end, chance, mut what } = *written;
+        let WrittenStrike { tick, straight, chance, mut what, .. } = *written;
         let dice = |throw| dice((what.instrument, what.key), tick, pass, throw);
         let certain = chance >= CERTAIN;
         if !certain && dice(Throw::Whether) % u64::from(CERTAIN) >= u64::from(chance) {
@@ -120,12 +120,9 @@ impl InstrumentGroove<'_> {
         }
         let shift = self.offset + stray(dice(Throw::When), self.stray);
         what.velocity = louder(what.velocity, stray(dice(Throw::HowHard), self.spread));
-        let swing = self.swing_at(tick);
-        let played = |tick| i64::from(swing.played(tick)) + shift;
-        let (written, late) = (i64::from(tick), shift.max(0));
-        // A compressed note still lasts at least one tick.
-        let end = played(end).max(played(tick) + 1);
-        Some(Strike { tick: played(tick), what, end, by, written, pass, late })
+        let origin = Origin { by, straight, pass, base: 0, swing: self.swing_at(tick), shift };
+        let (played, end) = (origin.played(tick), origin.end(written));
+        Some(Strike { tick: played, what, end, written: tick.into(), origin })
     }
 
     /// The swing at a tick. A lane is read once per pair of eighths.

@@ -11,6 +11,7 @@ mod performance;
 mod plan;
 mod playhead;
 mod recorder;
+mod revision;
 mod schedule;
 mod sounding;
 mod strike;
@@ -226,7 +227,7 @@ impl Engine<Studio> for SilentEngine {
                 }
             }
             // `measure` finds out whether it was the last held key.
-            StudioEffect::NoteOff { instrument, pitch } => {
+            StudioEffect::NoteOff { instrument, pitch, .. } => {
                 let tick = self.performance.playhead.tick();
                 let note = self.recorder.key_up(state, tick, (instrument, pitch));
                 self.sayings.extend(note.filter(|_| !self.performance.is_counting()));

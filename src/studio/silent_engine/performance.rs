@@ -235,14 +235,8 @@ impl Performance {
         self.enter(to);
     }
 
-    /// Drops the notes of deleted instruments and the values of inactive lanes.
+    /// Drops the values of inactive lanes.
     fn forget(&mut self, state: &StudioState) {
-        if self.plan.lost(state) {
-            let tick = self.playhead.tick().min(self.due);
-            while let Some(gone) = self.sounding.end_unless(|id| state.instruments.contains(id)) {
-                self.note_off(tick, gone);
-            }
-        }
         let moves = |target: &Target| {
             state.automation.lane(target).is_some_and(|lane| schedule::moves(state, *target, lane))
         };
@@ -298,7 +292,7 @@ impl Performance {
     fn play(&mut self, state: &StudioState, until: u32, away: Option<Away>) {
         while self.due < until {
             let way = Way { due: self.due, pass: self.pass, away, tempo: self.tempo };
-            let planned = self.plan.follow(state, way);
+            let planned = self.plan.follow(state, way, &mut self.sounding);
             self.play_planned(state, until.min(planned));
             self.plan.look_ahead(state, Way { due: self.due, ..way });
         }
@@ -362,7 +356,7 @@ impl Performance {
 
     /// Ends all notes at `tick`.
     fn cut(&mut self, tick: u32) {
-        while let Some(ended) = self.sounding.end_unless(|_| false) {
+        while let Some(ended) = self.sounding.end_any() {
             self.note_off(tick, ended);
         }
     }

@@ -8,13 +8,15 @@
 //! everything after it can still change. So no note is played twice or left out if
 //! tempo or groove change, however time is divided.
 
-use std::{collections::BTreeMap, ops::Range, ptr, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Range, ptr, sync::Arc};
 
 use super::{
     beats,
     groove::{SessionGroove, swing_lane},
+    revision::Revision,
     schedule::{self, Player},
-    strike::{Strike, WrittenStrike},
+    sounding::Sounding,
+    strike::{Strike, Struckable, WrittenStrike},
 };
 use crate::{
     model::InstrumentId,
@@ -92,13 +94,18 @@ struct MadeOf {
 }
 
 impl Plan {
-    /// Renews the plan if necessary, and returns the tick up to which it can be
-    /// played. That is never beyond the next jump.
-    pub(super) fn follow(&mut self, state: &StudioState, way: Way) -> u32 {
-        if way.due >= self.until || !self.holds(state, way) {
-            self.settle(way.due);
-            self.make(state, way);
+    /// Renews the plan if necessary, with the ends of what is `sounding`, and returns the
+    /// tick up to which it can be played. That is never beyond the next jump.
+    pub(super) fn follow(&mut self, state: &StudioState, way: Way, sounding: &mut Sounding) -> u32 {
+        let holds = self.holds(state, way);
+        if way.due < self.until && holds {
+            return self.until;
         }
+        self.settle(way.due);
+        if !holds {
+            self.revise(state, way, sounding);
+        }
+        self.make(state, way);
         self.until
     }
 
@@ -116,8 +123,9 @@ impl Plan {
         self.settle(at);
         let by = i64::from(to) - i64::from(at);
         for strike in &mut self.strikes {
-            if strike.pass == pass {
-                strike.end = strike.end.min(i64::from(at) + strike.late).max(strike.tick + 1);
+            if strike.origin.pass == pass {
+                let cut = i64::from(at) + strike.origin.late();
+                strike.end = strike.end.min(cut).max(strike.tick + 1);
             }
             *strike = strike.moved(by);
         }
@@ -136,12 +144,6 @@ impl Plan {
         self.looked_up = 0;
         self.until = 0;
         self.made_of = None;
-    }
-
-    /// Whether instruments may have been deleted since the plan was made.
-    pub(super) fn lost(&self, state: &StudioState) -> bool {
-        let made_of = self.made_of.as_ref();
-        made_of.is_none_or(|made_of| !made_of.state.instruments.is_same(&state.instruments))
     }
 
     fn holds(&mut self, state: &StudioState, way: Way) -> bool {
@@ -175,7 +177,7 @@ impl Plan {
     /// others.
     fn settle(&mut self, due: u32) {
         let Self { strikes, ahead, .. } = self;
-        strikes.retain(|strike| strike.written < Self::place(ahead, strike.by, due));
+        strikes.retain(|strike| strike.written < Self::place(ahead, strike.origin.by, due));
         for ahead in ahead.values_mut() {
             ahead.from = ahead.from.max(i64::from(due) + ahead.lead);
             ahead.lead = 0;
@@ -183,9 +185,24 @@ impl Plan {
         ahead.retain(|_, ahead| ahead.from > i64::from(due));
     }
 
+    /// Gives what is settled and what is sounding its new end, or ends it if it is not
+    /// written any more. A pad plays its sample completely, unless its kit is gone.
+    fn revise(&mut self, state: &StudioState, way: Way, sounding: &mut Sounding) {
+        let Some(made_of) = &self.made_of else { return };
+        let revision = Revision::of((&made_of.state, made_of.away), (state, way));
+        self.strikes.retain_mut(|strike| {
+            let end = revision.end(strike.what.place(), &strike.origin, strike.end);
+            strike.end = end.unwrap_or_default().max(strike.tick + 1);
+            end.is_some()
+        });
+        sounding.revise(|(id, key), origin, end| match key {
+            Struckable::Pad(_) if state.instruments.contains(id) => end,
+            _ => revision.end((id, key), origin, end).unwrap_or_else(|| way.due.into()),
+        });
+    }
+
     fn make(&mut self, state: &StudioState, way: Way) {
         let until = way.end_of_stretch(way.due);
-        self.strikes.retain(|strike| state.instruments.contains(strike.what.instrument));
         self.next.clear();
         self.looked_up = 0;
         let mut found = Found { time: way.due..until, ..Found::default() };
@@ -239,23 +256,28 @@ impl Plan {
         }
         found.follows_tempo |= groove.follows_tempo();
         pieces(from..from.max(i64::from(end) + lead), way, |span, pass, offset| {
-            player.strike(state, id, span, &mut |mut written: WrittenStrike| {
-                // An instrument that is early plays the next pass before this
-                // one ends, so its notes end at the jump.
-                let cut = way.away.filter(|away| lead > 0 && written.tick < away.at);
-                written.end = cut.map_or(written.end, |away| written.end.min(away.at));
-                let strike = groove.play(id, &written, pass);
+            player.strike(state, id, span, &mut |written: WrittenStrike| {
+                let strike = groove.play(id, &way.cut(written, lead), pass);
                 found.strikes.extend(strike.map(|s| s.moved(offset).not_before(start)));
             });
         });
     }
 
     fn sort(&mut self) {
-        self.strikes.sort_unstable_by(|a, b| b.cmp(a));
+        self.strikes.sort_unstable_by_key(|Strike { tick, what, end, written, origin }| {
+            Reverse((*tick, *what, *end, origin.by, *written, origin.pass))
+        });
     }
 }
 
 impl Way {
+    /// Ends a note of an instrument with a `lead` at the next jump: an instrument that is
+    /// early plays the next pass before this one ends.
+    pub(super) fn cut(self, written: WrittenStrike, lead: i64) -> WrittenStrike {
+        let jump = self.away.filter(|away| lead > 0 && written.tick < away.at);
+        WrittenStrike { end: jump.map_or(written.end, |jump| written.end.min(jump.at)), ..written }
+    }
+
     fn end_of_stretch(self, from: u32) -> u32 {
         from.saturating_add(STRETCH).min(self.away.map_or(u32::MAX, |away| away.at))
     }

@@ -7,9 +7,9 @@ use super::beats;
 use crate::{
     model::InstrumentId,
     studio::{
-        Clip, DrumMachine, Lane, Note, Notes, Part, Placement, PlayMode, StudioState, Target,
-        Track, Voices,
-        silent_engine::strike::{CERTAIN, Struck, Struckable, WrittenStrike},
+        Clip, DrumMachine, Lane, Note, NoteValue, Notes, Part, Placement, PlayMode, StudioState,
+        Target, Track, Voices,
+        silent_engine::strike::{CERTAIN, Struck, Struckable, VoiceKey, WrittenStrike},
     },
     util::quantity::{Amount, Probability, Semitones, Ticks},
 };
@@ -38,6 +38,9 @@ pub(super) enum Player<'a> {
     Machine(&'a DrumMachine),
 }
 
+/// The longest delay by the swing of a drum machine: half of the longest step.
+const MACHINE_SWING: u32 = NoteValue::Whole.ticks() / 2;
+
 /// All sources of strikes, each with its instrument.
 pub(super) fn players(state: &StudioState) -> impl Iterator<Item = (InstrumentId, Player<'_>)> {
     let (roll, parts) = (&state.piano_roll, &state.arrangement);
@@ -50,7 +53,55 @@ pub(super) fn players(state: &StudioState) -> impl Iterator<Item = (InstrumentId
     tracks.chain(parts).chain(machines)
 }
 
+/// The sources of strikes of an instrument.
+fn players_of(state: &StudioState, id: InstrumentId) -> impl Iterator<Item = Player<'_>> {
+    let (roll, parts) = (&state.piano_roll, &state.arrangement);
+    let written = match parts.play {
+        PlayMode::PianoRoll => roll.track(id).map(Player::Track),
+        PlayMode::Arrangement => parts.part(id).map(Player::Part),
+    };
+    written.into_iter().chain(state.drums.machine(id).map(Player::Machine))
+}
+
+/// The strike of an instrument's players with this straight tick and key.
+pub(super) fn written_at(
+    state: &StudioState,
+    by: InstrumentId,
+    straight: u32,
+    key: VoiceKey,
+) -> Option<WrittenStrike> {
+    let mut found: Option<WrittenStrike> = None;
+    for player in players_of(state, by) {
+        player.strike(state, by, player.around(straight), &mut |written| {
+            let is_it = written.straight == straight && written.what.place() == key;
+            // Of several placements, the last one that ends is heard.
+            if is_it && found.is_none_or(|found| found.end < written.end) {
+                found = Some(written);
+            }
+        });
+    }
+    found
+}
+
+/// Whether what an instrument's players have written is the same memory in both states.
+pub(super) fn plays_alike(before: &StudioState, now: &StudioState, by: InstrumentId) -> bool {
+    fn written<T>(part: Option<&T>) -> Option<*const T> {
+        part.map(std::ptr::from_ref)
+    }
+
+    before.arrangement.play == now.arrangement.play
+        && written(before.piano_roll.track(by)) == written(now.piano_roll.track(by))
+        && written(before.arrangement.part(by)) == written(now.arrangement.part(by))
+        && written(before.drums.machine(by)) == written(now.drums.machine(by))
+}
+
 impl Player<'_> {
+    /// The ticks at which a strike with this straight tick can be written.
+    fn around(&self, straight: u32) -> Span {
+        let swing = if let Self::Machine(_) = self { MACHINE_SWING } else { 0 };
+        straight..straight.saturating_add(swing + 1)
+    }
+
     /// Emits the written strikes within `span`.
     pub(super) fn strike(
         &self,
@@ -120,7 +171,8 @@ fn strike_clip(
 ) {
     round_and_round(span, placement.tick.get(), clip.length.get(), |local, tick| {
         strike_notes(&clip.notes, local, tick, |note, tick| {
-            emit(strike_note(id, note, tick, placement.end(), mono));
+            let round_ends = tick + (clip.length.get() - note.tick.get());
+            emit(strike_note(id, note, tick, round_ends.min(placement.end()), mono));
         });
     });
 }
@@ -156,6 +208,7 @@ fn strike_note(
     let (key, transposed) = (Struckable::Note(pitch), Semitones::of(0));
     WrittenStrike {
         tick,
+        straight: tick,
         end: tick.saturating_add(length.get()).min(cut),
         chance: percent(probability),
         what: Struck { instrument, key, velocity, mono, transposed, chokes: None },

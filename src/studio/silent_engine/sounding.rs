@@ -5,12 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::strike::{Strike, Struck, Struckable};
-use crate::{
-    model::InstrumentId,
-    studio::silent_engine::strike::VoiceKey,
-    util::quantity::{Pitch, Velocity},
-};
+use super::strike::{Origin, Strike, Struck, Struckable, VoiceKey};
+use crate::util::quantity::{Pitch, Velocity};
 
 /// The sounding notes and pads.
 #[derive(Clone, Debug, Default)]
@@ -24,10 +20,7 @@ pub(super) struct Sounding {
 struct Voice {
     velocity: Velocity,
     end: i64,
-    /// The pass it belongs to.
-    pass: u32,
-    /// The delay from the written to the played tick, without swing.
-    late: i64,
+    origin: Origin,
 }
 
 impl Sounding {
@@ -42,9 +35,9 @@ impl Sounding {
 
     /// Begins a note. An earlier one on the same key must have been ended.
     pub(super) fn begin(&mut self, strike: &Strike) {
-        let Strike { what, end, pass, late, .. } = *strike;
+        let Strike { what, end, origin, .. } = *strike;
         let place = what.place();
-        self.voices.insert(place, Voice { velocity: what.velocity, end, pass, late });
+        self.voices.insert(place, Voice { velocity: what.velocity, end, origin });
         self.ends.insert((end, place));
     }
 
@@ -64,28 +57,35 @@ impl Sounding {
         unfit.into_iter().flatten().find(|place| self.end(*place))
     }
 
-    /// Ends one of the notes of instruments that are not `there`.
-    pub(super) fn end_unless(&mut self, there: impl Fn(InstrumentId) -> bool) -> Option<VoiceKey> {
-        let gone = self.voices.keys().copied().find(|(instrument, _)| !there(*instrument))?;
-        self.end(gone).then_some(gone)
+    /// Ends the first of all notes.
+    pub(super) fn end_any(&mut self) -> Option<VoiceKey> {
+        self.end_by(i64::MAX)
+    }
+
+    /// Gives each note the end that `revised` says.
+    pub(super) fn revise(&mut self, revised: impl Fn(VoiceKey, &Origin, i64) -> i64) {
+        self.change(|place, voice| voice.end = revised(place, &voice.origin, voice.end));
     }
 
     /// Cuts the notes of this pass at `tick`, plus their delay.
     pub(super) fn trim(&mut self, pass: u32, tick: i64) {
-        self.change(|voice| {
-            if voice.pass == pass {
-                voice.end = voice.end.min(tick + voice.late);
+        self.change(|_, voice| {
+            if voice.origin.pass == pass {
+                voice.end = voice.end.min(tick + voice.origin.late());
             }
         });
     }
 
     /// Shifts the origin of all ticks.
     pub(super) fn shift(&mut self, by: i64) {
-        self.change(|voice| voice.end += by);
+        self.change(|_, voice| {
+            voice.end += by;
+            voice.origin.base += by;
+        });
     }
 
-    fn change(&mut self, change: impl Fn(&mut Voice)) {
-        self.voices.values_mut().for_each(change);
+    fn change(&mut self, change: impl Fn(VoiceKey, &mut Voice)) {
+        self.voices.iter_mut().for_each(|(place, voice)| change(*place, voice));
         self.ends = self.voices.iter().map(|(place, voice)| (voice.end, *place)).collect();
     }
 

@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of where strikes come from.
 
+use super::swing::SwingCurve;
 use crate::{
     model::InstrumentId,
     util::quantity::{PadNumber, Pitch, Semitones, Velocity},
@@ -37,6 +38,9 @@ pub(super) struct Struck {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WrittenStrike {
     pub(super) tick: u32,
+    /// The tick without the swing of a drum machine: with the key, it identifies the strike
+    /// among those of its player.
+    pub(super) straight: u32,
     /// The first tick after it.
     pub(super) end: u32,
     /// The chance to be played, from 0 (never) to [`CERTAIN`] (always).
@@ -45,21 +49,32 @@ pub(super) struct WrittenStrike {
 }
 
 /// A note or drum step as played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Strike {
     pub(super) tick: i64,
     pub(super) what: Struck,
     /// The first tick after it.
     pub(super) end: i64,
+    /// The written tick.
+    pub(super) written: i64,
+    pub(super) origin: Origin,
+}
+
+/// Where a strike is written, and how it is played from there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
     /// The player's instrument: the drum kit if its machine strikes another
     /// instrument.
     pub(super) by: InstrumentId,
-    /// The written tick.
-    pub(super) written: i64,
+    /// As in [`WrittenStrike`].
+    pub(super) straight: u32,
     /// The pass it belongs to.
     pub(super) pass: u32,
-    /// The delay from the written to the played tick, without swing.
-    pub(super) late: i64,
+    /// The distance from its written ticks to the ticks of the present pass.
+    pub(super) base: i64,
+    pub(super) swing: SwingCurve,
+    /// The distance from the written to the played tick, without swing.
+    pub(super) shift: i64,
 }
 
 impl Struck {
@@ -72,8 +87,9 @@ impl Strike {
     /// The same strike, `by` ticks later.
     #[must_use]
     pub(super) const fn moved(self, by: i64) -> Self {
-        let Self { tick, end, written, .. } = self;
-        Self { tick: tick + by, end: end + by, written: written + by, ..self }
+        let Self { tick, end, written, mut origin, .. } = self;
+        origin.base += by;
+        Self { tick: tick + by, end: end + by, written: written + by, origin, ..self }
     }
 
     /// The same strike, but not before `tick`.
@@ -81,6 +97,23 @@ impl Strike {
     pub(super) fn not_before(self, tick: u32) -> Self {
         let tick = self.tick.max(tick.into());
         Self { tick, end: self.end.max(tick + 1), ..self }
+    }
+}
+
+impl Origin {
+    /// The first tick after a strike of this origin that is written like this.
+    pub(super) fn end(&self, written: &WrittenStrike) -> i64 {
+        // A compressed note still lasts at least one tick.
+        self.played(written.end).max(self.played(written.tick) + 1)
+    }
+
+    pub(super) fn played(&self, tick: u32) -> i64 {
+        i64::from(self.swing.played(tick)) + self.shift + self.base
+    }
+
+    /// The delay from the written to the played tick, without swing.
+    pub(super) fn late(&self) -> i64 {
+        self.shift.max(0)
     }
 }
 

@@ -39,7 +39,7 @@ use crate::{
     protocol::{
         ActionNumber, ClientId, ClientMessage, HistoryChange, NetworkState, OwnershipRefusal,
         Reconnected, Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken,
-        StateDigest, StatePatch, Welcome,
+        StateDigest, StatePatch, Welcome, limits,
     },
     sync::{
         PlaceLoss, Resync, SessionEvent, UndoReport, digester::Digester, roster_events, rules,
@@ -47,6 +47,10 @@ use crate::{
     },
     util::time::Timestamp,
 };
+
+/// How many times as many operations as may be unanswered may be acknowledged before the
+/// state arrives that contains them. 8: far more than are dispatched between two patches.
+const UNCONFIRMED: usize = 8;
 
 /// A client's copy of a session.
 pub struct Mirror<M: Model> {
@@ -261,7 +265,11 @@ impl<M: Model> Mirror<M> {
 
     fn check_backlog(&self) -> Result<(), MirrorError> {
         let limit = self.backlog;
-        if self.unanswered() < limit { Ok(()) } else { Err(MirrorError::Backlog { limit }) }
+        // An acknowledgement may precede the state that contains the operation, but not
+        // for ever.
+        let unconfirmed = self.prediction.pending.len() / UNCONFIRMED;
+        let has_room = self.unanswered().max(unconfirmed) < limit;
+        if has_room { Ok(()) } else { Err(MirrorError::Backlog { limit }) }
     }
 
     /// Sends a request that is not an operation.
@@ -269,7 +277,7 @@ impl<M: Model> Mirror<M> {
     /// # Errors
     /// If too many are unanswered.
     pub fn request(&mut self, request: ClientMessage<M>) -> Result<(), MirrorError> {
-        if self.outbox.len() >= self.backlog {
+        if self.outbox.requests() >= self.backlog {
             return Err(MirrorError::Backlog { limit: self.backlog });
         }
         self.enqueue(request);
@@ -352,6 +360,15 @@ impl<M: Model> Mirror<M> {
             | ServerMessage::Goodbye
             | ServerMessage::Shutdown => {}
         }
+    }
+
+    /// What the authority has sent more of than a client keeps for it, in words. End the
+    /// connection then.
+    #[must_use]
+    pub fn excess(&self) -> Option<String> {
+        let limit = limits::PINGS;
+        (self.outbox.pongs() > limit)
+            .then(|| format!("more than {limit} pings whose answers it does not read"))
     }
 
     fn handle_patch(&mut self, patch: &StatePatch<M>) {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::prediction::{PendingOp, Prediction};
 use crate::{
     model::Model,
-    protocol::{ActionNumber, ClientMessage},
+    protocol::{ActionNumber, ClientMessage, limits},
 };
 
 pub(super) struct Outbox<M: Model> {
@@ -25,9 +25,16 @@ impl<M: Model> Outbox<M> {
         Self { sent, outgoing: VecDeque::new(), unacked: VecDeque::new() }
     }
 
-    /// How many messages wait to be sent or acknowledged.
-    pub(super) fn len(&self) -> usize {
-        self.outgoing.len() + self.unacked.len()
+    /// How many requests wait to be sent or acknowledged.
+    pub(super) fn requests(&self) -> usize {
+        let waiting = self.outgoing.iter().chain(&self.unacked);
+        waiting.filter(|(_, message)| is_request(message)).count()
+    }
+
+    /// How many pings of the authority are not answered yet.
+    pub(super) fn pongs(&self) -> usize {
+        let is_pong = |message: &ClientMessage<M>| matches!(message, ClientMessage::Pong { .. });
+        self.outgoing.iter().filter(|(_, message)| is_pong(message)).count()
     }
 
     /// Queues a message to be sent after the operation `last`. A sign of life goes
@@ -35,6 +42,11 @@ impl<M: Model> Outbox<M> {
     pub(super) fn enqueue(&mut self, last: ActionNumber, message: ClientMessage<M>) {
         if matches!(message, ClientMessage::Ping { .. } | ClientMessage::Pong { .. }) {
             self.outgoing.push_front((ActionNumber::default(), message));
+        } else if matches!(message, ClientMessage::RequestFullSync) {
+            // One is enough, and the authority decides how often there is another.
+            self.outgoing.retain(|(_, known)| *known != message);
+            self.unacked.retain(|(_, known)| *known != message);
+            self.outgoing.push_back((last, message));
         } else {
             self.outgoing.push_back((last, message));
         }
@@ -51,7 +63,10 @@ impl<M: Model> Outbox<M> {
         let message =
             self.outgoing.pop_front_if(|(after, _)| next.is_none_or(|next| next.number > *after));
         if let Some((after, message)) = message {
-            if is_request(&message) || matches!(message, ClientMessage::Ping { .. }) {
+            if is_request(&message) {
+                self.unacked.push_back((after, message.clone()));
+            } else if matches!(message, ClientMessage::Ping { .. }) {
+                self.forget_ping_if_many();
                 self.unacked.push_back((after, message.clone()));
             }
             return Some(message);
@@ -59,6 +74,16 @@ impl<M: Model> Outbox<M> {
         let PendingOp { number, op, .. } = next?;
         self.sent = *number;
         Some(op.message(*number))
+    }
+
+    /// Forgets the oldest ping if the authority has left many unanswered.
+    fn forget_ping_if_many(&mut self) {
+        let is_ping =
+            |(_, message): &(_, ClientMessage<M>)| matches!(message, ClientMessage::Ping { .. });
+        if self.unacked.iter().filter(|sent| is_ping(sent)).count() >= limits::PINGS {
+            let oldest = self.unacked.iter().position(is_ping);
+            oldest.and_then(|oldest| self.unacked.remove(oldest));
+        }
     }
 
     /// The authority has answered this message, so it has received all that were

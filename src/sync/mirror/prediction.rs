@@ -7,7 +7,7 @@ use super::{confirmation::Confirmation, op::Op};
 use crate::{
     model::Model,
     protocol::{ActionNumber, ClientId, HistoryChange, NetworkState, Refusal, Rejection, Seq},
-    sync::undo::UndoLog,
+    sync::undo::{MAX_STEPS, UndoLog},
 };
 
 pub(super) struct Prediction<M: Model> {
@@ -161,7 +161,13 @@ pub(super) fn place_history<M: Model>(
 ) {
     let decided = pending.partition_point(|pending| pending.number <= change.after);
     match decided.checked_sub(1).and_then(|last| pending.get_mut(last)) {
-        Some(last) => last.history.push(change),
+        Some(last) => {
+            // Of more, the last ones alone decide what the history holds.
+            if last.history.len() >= MAX_STEPS {
+                last.history.remove(0);
+            }
+            last.history.push(change);
+        }
         None => log.follow(change),
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         member::{CATCH_UP, ConnectionId, Link, LinkState, Member, Tokens},
     },
     util::{
-        text::{is_plain, normalised},
+        text::{cleaned, is_plain, look_alike, normalised},
         time::{Millis, Timestamp},
     },
 };
@@ -218,16 +218,17 @@ impl<M: Model> Session<M> {
         ConnectionId { client, connection: self.connections }
     }
 
-    /// `name`, or `name 2` and so on if the name is taken.
+    /// `name`, or `name 2` and so on if the name, or one that looks like it, is taken.
     fn unique_name(&self, name: &str) -> Arc<str> {
         let taken = |name: &str| {
-            self.state.roster.participants.values().any(|participant| &*participant.name == name)
+            let mut others = self.state.roster.participants.values();
+            others.any(|participant| look_alike(&participant.name, name))
         };
         if !taken(name) {
             return name.into();
         }
         // Room for a space and any number of participants.
-        let stem: String = name.chars().take(limits::NAME as usize - 11).collect();
+        let stem = cleaned(name, limits::NAME as usize - 11);
         let mut number = 2u32;
         loop {
             let name = format!("{stem} {number}");

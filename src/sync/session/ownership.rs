@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     model::{InstrumentId, Invalid, Model},
-    protocol::{ClientId, OwnershipRefusal, Refusal},
+    protocol::{ClientId, OwnershipRefusal, Refusal, Roster},
     sync::session::Session,
     util::panics::catch_panic,
 };
@@ -29,7 +29,7 @@ impl<M: Model> Session<M> {
             if !asked.insert(instrument) {
                 continue;
             }
-            match self.obstacle(client, instrument) {
+            match self.obstacle(client, instrument, answer.granted.len()) {
                 None => answer.granted.push(instrument),
                 Some(reason) => answer.refused.push(OwnershipRefusal { instrument, reason }),
             }
@@ -42,11 +42,20 @@ impl<M: Model> Session<M> {
         answer
     }
 
-    fn obstacle(&self, client: ClientId, instrument: InstrumentId) -> Option<Refusal> {
+    /// Why `client` cannot have `instrument` beside as many others as are `granted`.
+    fn obstacle(
+        &self,
+        client: ClientId,
+        instrument: InstrumentId,
+        granted: usize,
+    ) -> Option<Refusal> {
         if !self.state.has_instrument(instrument) {
             return Some(Refusal::Invalid(Invalid::missing("instrument", instrument)));
         }
-        let owner = self.state.roster.owner(instrument)?;
+        let Some(owner) = self.state.roster.owner(instrument) else {
+            let full = Roster::check_owners(self.state.roster.owners.len() + granted + 1);
+            return full.err().map(Refusal::Invalid);
+        };
         (owner.client_id != client)
             .then(|| Refusal::NotOwner { instrument, owner: Some(owner.clone()) })
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::util::option::{LONGEST, OptionError, SHORTEST, check_below, check_range};
+use crate::{
+    protocol::limits,
+    util::option::{LONGEST, OptionError, SHORTEST, check_below, check_range},
+};
 
 /// The adjustable rules of a session.
 #[derive(Clone, Debug)]
@@ -95,8 +98,9 @@ impl SessionConfig {
     ///
     /// Intervals after which something is repeated are at least 1 ms, and every
     /// duration is at most 30 days. A pacing interval, the resume window and the times
-    /// of the snapshots may be 0. Of participants, answers, rejections and snapshots
-    /// there is at least one, and at most 1,000,000. `heartbeat_interval` is below
+    /// of the snapshots may be 0. Of answers and snapshots there is at least one, and at
+    /// most 1,000,000; of participants and rejections, as many as the protocol's
+    /// [limits] allow. `heartbeat_interval` is below
     /// `idle_timeout`: otherwise a client that only answers would count as silent.
     ///
     /// # Errors
@@ -121,14 +125,13 @@ impl SessionConfig {
         ] {
             check_range(name, duration, Duration::ZERO..=LONGEST)?;
         }
-        for (name, count) in [
-            ("max_participants", self.max_participants as usize),
-            ("max_answers", self.max_answers),
-            ("max_rejections", self.max_rejections),
-            ("max_bases", self.max_bases),
-        ] {
+        for (name, count) in [("max_answers", self.max_answers), ("max_bases", self.max_bases)] {
             check_range(name, count, 1..=1_000_000)?;
         }
+        // No client takes more.
+        let participants = self.max_participants as usize;
+        check_range("max_participants", participants, 1..=limits::PARTICIPANTS)?;
+        check_range("max_rejections", self.max_rejections, 1..=limits::MISSED)?;
         // 0 acknowledges each action at once.
         check_range("max_unacknowledged", self.max_unacknowledged, 0..=1_000_000)?;
         check_below(

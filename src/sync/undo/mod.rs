@@ -23,6 +23,7 @@ use crate::{
     util::time::Timestamp,
 };
 
+pub(crate) use stack::MAX_STEPS;
 use stack::{LoggedStep, StepStack};
 use step::UndoStep;
 pub(crate) use step::{AppliedUndo, Direction};

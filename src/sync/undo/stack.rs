@@ -8,7 +8,7 @@ use super::step::UndoStep;
 use crate::{model::Model, util::ordmap::OrdMap};
 
 /// How many steps are kept: more than a user remembers.
-const MAX_STEPS: usize = 200;
+pub(crate) const MAX_STEPS: usize = 200;
 
 /// A step in a stack.
 pub(super) enum LoggedStep<M: Model> {

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::time::timeout;
+
 use super::{LIMIT, announce, browse, changed_to, found, lan, next};
 use imbolc_net::{
     Mode,
@@ -329,4 +331,43 @@ async fn repeated_answers_are_one_session() {
     let since = Instant::now();
     assert!(matches!(next(&mut client).await, DiscoveryEvent::Lost(_)));
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn session_is_found_behind_two_thousand_forged_ones() {
+    let lan = lan();
+    let mut client = browse(&lan);
+    client.browse_for(Duration::from_millis(500)).await;
+    let forged = |number: usize| {
+        let entries: [&[u8]; 3] = [b"name=Friday jam", b"here=99999", b"max=4294967295"];
+        session(&format!("forged {number}"), 7777, &entries)
+    };
+    let responder = RawResponder::on(&lan);
+    let flood = async {
+        for number in (0..2000).step_by(20) {
+            responder.send(&(number..number + 20).flat_map(forged).collect::<Vec<_>>());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        announce("Real jam", 9999, &lan)
+    };
+    let real = async {
+        let mut forged = 0;
+        loop {
+            match client.next().await.expect("browsing goes on") {
+                DiscoveryEvent::Found(found) if found.name == "Real jam" => return (found, forged),
+                DiscoveryEvent::Found(found) => {
+                    assert_eq!((found.participants, found.max_participants), (None, None));
+                    forged += 1;
+                }
+                _ => {}
+            }
+        }
+    };
+    let (_server, found) = tokio::join!(flood, timeout(LIMIT, real));
+    let (real, forged) = found.expect("it is found");
+    assert!(forged > 1000, "{forged} forged sessions came before");
+    assert_eq!(real.participants, Some(1));
+    // It stays, though there are more records than the browser can be told of at once.
+    let sessions = client.browse_for(Duration::from_secs(5)).await;
+    assert!(sessions.iter().any(|session| session.name == "Real jam"));
 }

@@ -12,7 +12,7 @@ use imbolc_net::{
         BusSetting, ChainSetting, Channels, ChordShape, ClickSetting, ClipAction, ClipId, Curve,
         Definition, Device, DrumAction, DrumParameter, DrumSetting, EffectKind, EnvelopeSetting,
         FilterSetting, GrooveSetting, HitSetting, HumaniseSetting, InstrumentAction,
-        InstrumentParameter, InstrumentSetting, Key, LaneSetting, LayerGroupId,
+        InstrumentParameter, InstrumentSetting, Key, KeyHold, LaneSetting, LayerGroupId,
         LayerGroupParameter, LayerGroupSetting, LfoSetting, LoopRegion, MasterParameter,
         MasterSetting, MidiMapSetting, MixerSetting, Name, NetworkAction, Notes, Output,
         PadParameter, ParameterId, PatternId, PianoRollAction, PlacementAction, PlacementId,
@@ -95,6 +95,7 @@ table! {
         InstrumentAction::Set(_), InstrumentAction::Set(InstrumentSetting::Mute(true)) => Own(ID);
         InstrumentAction::Play(..), InstrumentAction::Play(KEY, Velocity::MAX) => Own(ID);
         InstrumentAction::Release(_), InstrumentAction::Release(KEY) => Own(ID);
+        InstrumentAction::ReleaseLate(..), InstrumentAction::ReleaseLate(KEY, KeyHold::Unknown) => Own(ID);
         InstrumentAction::ReleaseAll, InstrumentAction::ReleaseAll => Own(ID);
     }
     InstrumentSetting {

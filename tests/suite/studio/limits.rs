@@ -226,3 +226,59 @@ fn touched_parameters_are_limited_per_chain() {
     act(&mut state, vst(2, LoadedSetting::Reset(ParameterId(5))));
     act(&mut state, touch(1, 128));
 }
+
+/// A patch that puts `count` notes into a track, one a tick.
+fn patch_of_notes(base: &StudioState, count: usize) -> <Studio as Model>::Patch {
+    let mut patch = Studio::diff(base, &with_note(base, 0)).unwrap();
+    let first = patch.0.pop().unwrap();
+    let json = serde_json::to_value(first).unwrap();
+    patch.0.extend((0..count).map(|tick| {
+        let mut json = json.clone();
+        json["PianoRoll"][1]["Put"]["tick"] = tick.into();
+        serde_json::from_value(json).unwrap()
+    }));
+    patch
+}
+
+fn with_note(base: &StudioState, tick: u32) -> StudioState {
+    let mut state = base.clone();
+    let note = Note {
+        tick: Ticks::of(tick),
+        pitch: Pitch::MIN,
+        length: NoteLength::of(1),
+        velocity: Velocity::of(1),
+        probability: Probability::MAX,
+    };
+    let add = NetworkAction::PianoRoll(ID, imbolc_net::studio::PianoRollAction::Add(note));
+    act(&mut state, add);
+    state
+}
+
+#[test]
+fn patches_and_full_states_keep_the_limits_on_notes() {
+    use imbolc_net::{
+        NetworkState,
+        protocol::{Seq, StatePatch},
+        studio::MAX_NOTES,
+    };
+
+    let base = studio(1, 0);
+    let state = NetworkState::<Studio> { seq: Seq(0), model: base, roster: Default::default() };
+    let patched = |count| {
+        let model = Some(patch_of_notes(&state.model, count));
+        state.patched(&StatePatch { base: Seq(0), seq: Seq(1), roster: vec![], model })
+    };
+    assert!(patched(MAX_NOTES).is_ok());
+    let error = patched(MAX_NOTES + 1).unwrap_err().to_string();
+    assert!(error.contains("there may be at most 65536 notes in a track"), "{error}");
+
+    // As many in each of five tracks are too many in all.
+    let mut full = serde_json::to_value(studio(5, 0)).unwrap();
+    let track = serde_json::to_value(&patched(MAX_NOTES).unwrap().model).unwrap();
+    let track = track["piano_roll"]["1"].clone();
+    for id in 1..=5 {
+        full["piano_roll"][id.to_string()] = track.clone();
+    }
+    let error = serde_json::from_value::<StudioState>(full).unwrap_err().to_string();
+    assert!(error.contains("there may be at most 262144 notes in total"), "{error}");
+}

@@ -34,15 +34,15 @@ use imbolc_net::{
         ChordShape, ClickSetting, ClipAction, ClipId, CompressorSetting, Content, ContentHash,
         Curve, Definition, Device, DrumParameter, EffectKind, EffectParameter, EffectSetting,
         EnvelopeSetting, FilterKind, FilterSetting, HumaniseSetting, InstrumentAction,
-        InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, LaneSetting, LayerGroupId,
-        LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion, Mapping,
-        MappingId, MasterParameter, MasterSetting, MidiMapSetting, MidiTarget, MixerSetting, Name,
-        Names, NetworkAction, Note, NoteValue, Output, PadParameter, Parameter, ParameterId,
-        PianoRollAction, PlacementAction, PlacementId, PlayMode, PluginId, Point, ProjectAction,
-        ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, RegistrySetting, Scale,
-        SendsParameter, SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId, SourceKind,
-        SourceSetting, StripKnob, StudioState, SynthDefId, Target, TimeSignature, TrackSetting,
-        TransportAction, TuningSetting, TuningSystem, Voices,
+        InstrumentKnob, InstrumentParameter, InstrumentSetting, Key, KeyHold, LaneSetting,
+        LayerGroupId, LayerGroupParameter, LayerGroupSetting, LfoShape, LoadedSetting, LoopRegion,
+        Mapping, MappingId, MasterParameter, MasterSetting, MidiMapSetting, MidiTarget,
+        MixerSetting, Name, Names, NetworkAction, Note, NoteValue, Output, PadParameter, Parameter,
+        ParameterId, PianoRollAction, PlacementAction, PlacementId, PlayMode, PluginId, Point,
+        ProjectAction, ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, RegistrySetting,
+        Scale, SendsParameter, SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId,
+        SourceKind, SourceSetting, StripKnob, StudioState, SynthDefId, Target, TimeSignature,
+        TrackSetting, TransportAction, TuningSetting, TuningSystem, Voices,
     },
     util::quantity::{
         Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
@@ -51,6 +51,7 @@ use imbolc_net::{
         Octaves, PadNumber, Pan, ParameterChange, ParameterValue, Pitch, Probability, Quality,
         Seconds, Semitones, StepCount, Ticks, TimingOffset, Velocity, VoiceCount,
     },
+    util::time::Millis,
 };
 use proptest::{prelude::*, sample::select};
 
@@ -245,12 +246,18 @@ pub fn name() -> BoxedStrategy<Name> {
     "[A-Za-zäß♭][ -~ä♭]{0,20}".prop_map(|text| Name::new(&text).unwrap()).boxed()
 }
 
+fn key_hold() -> BoxedStrategy<KeyHold> {
+    prop_oneof![Just(KeyHold::Unknown), any::<u32>().prop_map(|ms| KeyHold::Held(Millis(ms)))]
+        .boxed()
+}
+
 fn instrument() -> BoxedStrategy<InstrumentAction> {
     prop_oneof![
         6 => instrument_setting().prop_map(InstrumentAction::Set),
         4 => chain().prop_map(|s| InstrumentAction::Set(InstrumentSetting::Chain(s))),
         2 => (pitch(), velocity()).prop_map(|(p, v)| InstrumentAction::Play(p, v)),
         1 => pitch().prop_map(InstrumentAction::Release),
+        1 => (pitch(), key_hold()).prop_map(|(p, hold)| InstrumentAction::ReleaseLate(p, hold)),
         1 => Just(InstrumentAction::ReleaseAll),
     ]
     .boxed()

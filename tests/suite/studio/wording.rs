@@ -54,6 +54,8 @@ fn actions_have_stable_json() {
         r#"{"Instrument":[1,{"Set":{"Channels":"Mono"}}]}"#,
         r#"{"Instrument":[1,{"Play":[60,100]}]}"#,
         r#"{"Instrument":[1,{"Release":60}]}"#,
+        r#"{"Instrument":[1,{"ReleaseLate":[60,"Unknown"]}]}"#,
+        r#"{"Instrument":[1,{"ReleaseLate":[64,{"Held":400}]}]}"#,
         r#"{"Instrument":[1,"ReleaseAll"]}"#,
         r#"{"PianoRoll":[1,{"Add":{"tick":0,"pitch":60,"length":480,"velocity":100,"probability":100}}]}"#,
         r#"{"PianoRoll":[1,{"Remove":[0,60]}]}"#,

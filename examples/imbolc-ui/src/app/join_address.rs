@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use imbolc_net::transport::where_to_join;
+use imbolc_net::transport::{interface_hint, where_to_join};
 
 /// How long an answer of the operating system is used. 5 s: a laptop that changes
 /// networks shows the new address soon, and drawing a frame costs no system call.
@@ -22,22 +22,32 @@ pub(super) struct JoinAddress {
 #[derive(Debug)]
 struct CachedAddress {
     listening: SocketAddr,
-    reachable: SocketAddr,
+    reachable: String,
     since: Instant,
 }
 
 impl JoinAddress {
-    /// The address at which others reach a host that listens at `listening`.
-    pub(super) fn get(&mut self, listening: SocketAddr, now: Instant) -> SocketAddr {
+    /// The address at which others reach a host that listens at `listening`, in words if
+    /// it needs some.
+    pub(super) fn get(&mut self, listening: SocketAddr, now: Instant) -> String {
         let holds = |cached: &&CachedAddress| {
             cached.listening == listening
                 && now.saturating_duration_since(cached.since) < CACHE_TIME
         };
         if let Some(cached) = self.cached.as_ref().filter(holds) {
-            return cached.reachable;
+            return cached.reachable.clone();
         }
-        let reachable = where_to_join(listening);
-        self.cached = Some(CachedAddress { listening, reachable, since: now });
+        let all: Vec<_> = where_to_join(listening).into_iter().map(with_hint).collect();
+        let reachable = all.join(" or ");
+        let cached = CachedAddress { listening, reachable: reachable.clone(), since: now };
+        self.cached = Some(cached);
         reachable
     }
+}
+
+/// In the header there is no room for more.
+fn with_hint(address: SocketAddr) -> String {
+    let needs_interface = interface_hint(address).is_some();
+    let hint = if needs_interface { " + your %interface" } else { "" };
+    format!("{address}{hint}")
 }

@@ -2,8 +2,6 @@
 //!
 //! It draws a view and decides nothing: no key and no event arrives here.
 
-use std::net::SocketAddr;
-
 use imbolc_net::{
     dispatcher::{ConnectionError, Status},
     protocol::PrivilegeLevel,
@@ -40,7 +38,7 @@ pub(super) struct FrameLayout<'a> {
     pub(super) palette: &'a Palette,
     pub(super) question: Option<&'a Question>,
     /// The address at which others join, if this client hosts.
-    pub(super) join_address: Option<SocketAddr>,
+    pub(super) join_address: Option<String>,
     /// The index of the first key that the help shows.
     pub(super) help_from: u16,
 }
@@ -140,7 +138,7 @@ impl FrameLayout<'_> {
 
     fn draw_status(&self, area: Rect, buffer: &mut Buffer) {
         let view = self.view;
-        let (text, style) = status_text(&view.status, self.join_address);
+        let (text, style) = status_text(&view.status, self.join_address.as_deref());
         let mut line = Line::from(vec![
             Span::styled(&*view.identity.name, theme::participant_style(view.identity.client_id)),
             Span::raw(" "),
@@ -208,7 +206,7 @@ fn help_lines(keys: &[KeyHelp], width: usize) -> Vec<Line<'static>> {
 }
 
 /// The status of the dispatcher in a few words.
-fn status_text(status: &Status, join_address: Option<SocketAddr>) -> (String, Style) {
+fn status_text(status: &Status, join_address: Option<&str>) -> (String, Style) {
     match status {
         Status::Alone => ("local session".into(), theme::DIM),
         Status::Hosting { .. } => {

@@ -26,7 +26,8 @@ impl LineEditor {
 
     /// Inserts a text at the cursor, in one line.
     pub(super) fn insert(&mut self, text: &str) {
-        let text = printable(text);
+        // What is hidden may be half of an emoji; a name that stays so is refused.
+        let text = text.replace(char::is_control, " ");
         self.text.insert_str(self.cursor, &text);
         self.cursor += text.len();
         // An accent may have joined the letter before it, and that the one after it.
@@ -62,20 +63,22 @@ impl LineEditor {
         self.text.drain(self.cursor..self.after());
     }
 
-    /// What fits into `room` columns around the cursor, and the column of the cursor in
-    /// it.
-    pub(super) fn window(&self, room: usize) -> (&str, usize) {
+    /// What fits into `room` columns around the cursor, the column of the cursor in it, and
+    /// whether something before it is left out.
+    pub(super) fn window(&self, room: usize) -> (String, usize, bool) {
         let (before, after) = self.text.split_at(self.cursor);
+        let (before, after) = (printable(before), printable(after));
         // What follows the cursor keeps up to half of the room.
-        let after = columns(after).min(room / 2).max(1);
+        let beyond = columns(&after).min(room / 2).max(1);
         let mut start = 0;
         for (at, grapheme) in before.grapheme_indices(true) {
-            if columns(&before[start..]) + after <= room {
+            if columns(&before[start..]) + beyond <= room {
                 break;
             }
             start = at + grapheme.len();
         }
-        (&self.text[start..], columns(&before[start..]))
+        let before = &before[start..];
+        (format!("{before}{after}"), columns(before), start > 0)
     }
 
     fn before(&self) -> usize {

@@ -10,6 +10,7 @@ mod command_line;
 mod drums;
 #[cfg(unix)]
 mod ending;
+mod frames;
 mod gallery;
 mod gestures;
 mod help;

@@ -68,19 +68,6 @@ fn late(millis: f32, notes: impl IntoIterator<Item = Note>) -> Rig {
     rig
 }
 
-impl Rig {
-    fn groove(&mut self, setting: GrooveSetting) {
-        self.set(InstrumentSetting::Groove(setting));
-    }
-
-    fn goes_round(mut self, start: u32, end: u32) -> Self {
-        self.transport(TransportAction::Region(region(start, end)));
-        self.transport(TransportAction::Loop(true));
-        self.transport(TransportAction::Play);
-        self
-    }
-}
-
 #[test]
 fn offset_makes_an_instrument_late_or_early() {
     for (millis, ticks) in [(50.0, 48), (-50.0, -48), (-100.0, -96)] {

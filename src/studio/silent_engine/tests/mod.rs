@@ -2,6 +2,7 @@
 
 mod click;
 mod drums;
+mod edited;
 mod groove;
 mod meters;
 mod notes;
@@ -103,6 +104,18 @@ fn region(start: u32, end: u32) -> LoopRegion {
 impl Rig {
     fn roll(&mut self, action: PianoRollAction) {
         self.act(&NetworkAction::PianoRoll(BASS, action));
+    }
+
+    fn groove(&mut self, setting: GrooveSetting) {
+        self.set(InstrumentSetting::Groove(setting));
+    }
+
+    /// The rig, playing in a loop.
+    fn goes_round(mut self, start: u32, end: u32) -> Self {
+        self.transport(TransportAction::Region(region(start, end)));
+        self.transport(TransportAction::Loop(true));
+        self.transport(TransportAction::Play);
+        self
     }
 
     fn with(notes: impl IntoIterator<Item = Note>) -> Self {

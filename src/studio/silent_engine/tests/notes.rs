@@ -67,6 +67,36 @@ fn looping_track_repeats_while_the_playhead_moves_on() {
 }
 
 #[test]
+fn clip_that_repeats_cuts_its_notes_where_it_begins_anew() {
+    let mut rig = Rig::new();
+    let (clip, placement) = (ClipId(1), PlacementId(1));
+    let create = ClipAction::Create { clip, name: Name::default(), length: NoteLength::of(240) };
+    let put = |note| ClipAction::Put(clip, note);
+    for action in [create, put(note(0, 60, 1000)), put(note(100, 62, 1000))] {
+        rig.act(&NetworkAction::Clip(BASS, action));
+    }
+    let place = PlacementAction::Place { placement, clip, tick: Ticks::of(480) };
+    let resize = PlacementAction::Resize(placement, NoteLength::of(360));
+    for action in [place, resize] {
+        rig.act(&NetworkAction::Placement(BASS, action));
+    }
+    rig.act(&NetworkAction::Arrangement(ArrangementSetting::Play(PlayMode::Arrangement)));
+    rig.transport(TransportAction::Play);
+    rig.wait(1500);
+    let expected = [
+        (480, 60, true),
+        (580, 62, true),
+        (720, 60, false),
+        (720, 62, false),
+        (720, 60, true),
+        (820, 62, true),
+        (840, 60, false),
+        (840, 62, false),
+    ];
+    assert_eq!(rig.played(), expected);
+}
+
+#[test]
 fn note_of_a_mono_track_ends_the_previous_one() {
     let mut rig = Rig::with([note(0, 60, 480), note(240, 64, 480)]);
     rig.roll(PianoRollAction::Set(TrackSetting::Voices(Voices::Mono)));
