@@ -206,7 +206,7 @@ fn edit_in_one_process_shows_in_the_others() {
     ben.sees("show", "800 Hz");
 
     ben.types("filter 1 400");
-    ben.hears("instrument 1 belongs to ana");
+    ben.hears("ana owns 1 Bass: ask ana");
     ben.types("privilege");
     ben.hears("you do not get the privilege: mia has it");
     host.types("yield");
@@ -228,7 +228,7 @@ fn save_and_load_show_in_another_process() {
     ana.types("filter 1 800");
     host.hears("ana: 1 Bass: filter cutoff 800 Hz");
     ana.types("save Song");
-    ana.hears("this needs the privilege, which mia has");
+    ana.hears("mia has the privilege: `privilege` asks for it");
     host.types("save First song");
     for player in [&mut host, &mut ana] {
         player.hears("First song is saved");
@@ -397,7 +397,7 @@ fn killed_client_resumes_with_its_instruments() {
     host.hears("ana is away");
     let mut ben = Session::join("ben", &address, "", &state);
     ben.types("own 1");
-    ben.hears("you do not get 1 Bass: instrument 1 belongs to ana");
+    ben.hears("you do not get 1 Bass: ana owns 1 Bass: ask ana");
 
     // It requests nothing, and still owns its instruments.
     let mut ana =

@@ -494,7 +494,7 @@ impl App {
         };
         let state = self.studio.state();
         let why = describe::dispatch_error_text(&state, why);
-        let what = actions.get(at).map(|action| describe::action_text(&state.model, action));
+        let what = actions.get(at).map(|action| describe::step_text(&state.model, action));
         self.messages.refuse(match what {
             Some(what) => format!("{why} (not done: {what})"),
             None => why,

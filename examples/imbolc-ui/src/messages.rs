@@ -141,9 +141,8 @@ impl MessageLog {
 
     /// Adds a change. Sweeping a parameter yields one message with the latest value.
     fn push_change(&mut self, text: String) {
-        let subject = |text: &str| text.rsplit_once(' ').map(|(subject, _)| subject.to_owned());
         match self.lines.back_mut() {
-            Some(last) if last.tone == Tone::Plain && subject(&last.text) == subject(&text) => {
+            Some(last) if last.tone == Tone::Plain && is_sweep(&last.text, &text) => {
                 last.text = text;
             }
             _ => self.push(Tone::Plain, text),
@@ -200,7 +199,7 @@ impl MessageLog {
                 self.push(Tone::Good, format!("{participant} is back"));
             }
             SessionEvent::Refused { action, reason } => {
-                let what = describe::action_text(&now.model, &action);
+                let what = describe::step_text(&now.model, &action);
                 let why = describe::refusal_text(now, &reason);
                 self.refuse(format!("{why} (undone: {what})"));
             }
@@ -314,6 +313,18 @@ impl MessageLog {
     }
 }
 
+/// Whether two changes differ only in the value at their end, with its unit.
+fn is_sweep(before: &str, after: &str) -> bool {
+    let [before, after] = [before, after].map(|text| text.split(' ').collect::<Vec<_>>());
+    let same = before.iter().zip(&after).take_while(|(before, after)| before == after).count();
+    let is_value = |rest: &[&str]| match rest {
+        [_] => true,
+        [number, _] => number.contains(|it: char| it.is_ascii_digit() || it == '∞'),
+        _ => false,
+    };
+    same > 0 && is_value(&before[same..]) && is_value(&after[same..])
+}
+
 impl Message {
     fn is_shown(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now < until)
@@ -332,5 +343,20 @@ impl Message {
             line.push_span(Span::styled(format!(" ×{}", self.times), theme::DIM));
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sweep;
+
+    #[test]
+    fn sweep_is_one_message_whatever_its_unit() {
+        let cutoff = |value| format!("ben: 2 Lead: filter cutoff {value}");
+        assert!(is_sweep(&cutoff("512 Hz"), &cutoff("1.2 kHz")));
+        assert!(is_sweep("ben: 2 Lead: mute on", "ben: 2 Lead: mute off"));
+        assert!(is_sweep("ben: 2 Lead: level -∞ dB", "ben: 2 Lead: level -60.0 dB"));
+        assert!(!is_sweep("ben: 2 Lead: pan L20", "ben: 2 Lead: mute on"));
+        assert!(!is_sweep(&cutoff("512 Hz"), "ben: 2 Lead: level -6.0 dB"));
     }
 }
