@@ -72,6 +72,11 @@ class Frames:
         return json.loads(payload)
 
 
+def show(line):
+    """Prints a line with texts of the host, which must not control the terminal."""
+    print("".join(character if character.isprintable() else "\ufffd" for character in line))
+
+
 class Client:
     def __init__(self, frames):
         self.frames = frames
@@ -131,7 +136,7 @@ class Client:
             self.pinged = True
             self.frames.send({"Pong": {"nonce": content["nonce"]}})
         elif kind == "Welcome":
-            print(f"< Welcome, {content['name']}, you are client {content['client_id']}")
+            show(f"< Welcome, {content['name']}, you are client {content['client_id']}")
             self.take_state(content["state"])
         elif kind == "FullStateSync":
             self.take_state(content["state"])
@@ -142,7 +147,7 @@ class Client:
             print(f"< decided up to action {self.through}: contained in seq {self.contains}")
         elif kind == "ActionRejected":
             self.rejected[content["number"]] = content["reason"]
-            print(f"< action {content['number']} is refused: {describe(content['reason'])}")
+            show(f"< action {content['number']} is refused: {describe(content['reason'])}")
         elif kind in ("Error", "Shutdown"):
             raise ProtocolViolation(f"the host closed the connection with {json.dumps(message)}")
         elif kind != "Metering":  # frequent, and not relevant here
@@ -155,8 +160,8 @@ class Client:
         print(f"< full state, seq {self.seq}:")
         for id, instrument in self.instruments.items():
             owner = self.owners[id]["name"] if id in self.owners else "no participant"
-            print(f"    instrument {id}, {instrument['name']}, belongs to {owner}; "
-                  f"cutoff {instrument['filter']['cutoff']} Hz")
+            show(f"    instrument {id}, {instrument['name']}, belongs to {owner}; "
+                 f"cutoff {instrument['filter']['cutoff']} Hz")
 
     def take_patch(self, patch):
         """Applies the changes that matter here: cutoffs and owners."""

@@ -78,11 +78,11 @@ impl<D: Dispatcher> Ui<D> {
         let Some(action) = self.action(key, &state.model) else { return };
         match action {
             Action::Network(action) => self.show_error(self.studio.dispatch(action)),
-            Action::Local(action) => {
-                if let Some(action) = self.local.handle(action, &state.model) {
-                    self.show_error(self.studio.dispatch(action));
-                }
-            }
+            Action::Local(action) => match self.local.handle(action, &state.model) {
+                Ok(actions) if actions.is_empty() => {}
+                Ok(actions) => self.show_error(self.studio.dispatch_all(actions)),
+                Err(why) => self.message = why.to_string(),
+            },
         }
     }
 

@@ -128,9 +128,6 @@ pub struct Versions {
     pub model_version: u32,
 }
 
-/// The largest number of participants that is believed.
-const MAX_PARTICIPANTS: u32 = limits::PARTICIPANTS as u32;
-
 /// A parsed TXT record. A missing or invalid entry is `None`, and so is a number of
 /// participants that is 0 or beyond a limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,7 +153,7 @@ impl TxtRecord {
         let value = |key| std::str::from_utf8(entry(key)?.1?).ok();
         let name = |key| checked_name(value(key)?).ok();
         let number = |key| parse_decimal(value(key)?);
-        let count = |key| number(key).filter(|count| (1..=MAX_PARTICIPANTS).contains(count));
+        let count = |key| number(key).filter(|count| is_count(*count));
         let most = count(key::MAX_PARTICIPANTS);
         let versions = || {
             Some(Versions {
@@ -177,6 +174,11 @@ impl TxtRecord {
             revision: number(key::REVISION),
         })
     }
+}
+
+/// Whether a session can have so many participants.
+fn is_count(count: u32) -> bool {
+    usize::try_from(count).is_ok_and(|count| (1..=limits::PARTICIPANTS).contains(&count))
 }
 
 /// Digits only; [`str::parse`] would accept a leading `+`.
@@ -268,7 +270,7 @@ mod tests {
             id in proptest::option::of(any::<[u8; 16]>()),
         ) {
             let [protocol, model_version, participants, max_participants, revision] = numbers;
-            let max_participants = max_participants % MAX_PARTICIPANTS + 1;
+            let max_participants = max_participants % 1024 + 1;
             let participants = participants % max_participants + 1;
             let session = checked_name(&session).unwrap_or_default();
             prop_assume!((1..=50).contains(&session.chars().count()));

@@ -76,7 +76,7 @@ impl DiscoveryClient {
                 continue;
             };
             match timeout(wait, subscription.recv_async()).await {
-                Ok(Ok(event)) => self.handle_event(event),
+                Ok(Ok(event)) => self.handle_events(event),
                 Ok(Err(_)) => self.subscription_ended(),
                 Err(_) => {}
             }
@@ -91,7 +91,7 @@ impl DiscoveryClient {
                 return Some(event);
             }
             match self.subscriptions.front()?.try_recv() {
-                Ok(event) => self.handle_event(event),
+                Ok(event) => self.handle_events(event),
                 Err(TryRecvError::Empty) => return None,
                 Err(TryRecvError::Disconnected) => self.subscription_ended(),
             }
@@ -143,15 +143,22 @@ impl DiscoveryClient {
         Ok(None)
     }
 
-    fn handle_event(&mut self, event: ServiceEvent) {
+    /// Handles an event and those that have arrived since, at once: the daemon closes a
+    /// subscription with a thousand unread events.
+    fn handle_events(&mut self, event: ServiceEvent) {
         let now = self.clock.now();
-        match event {
-            ServiceEvent::ServiceResolved(service) => {
-                self.tracker.handle_announcement(now, announcement(&service));
+        let local = local_addresses();
+        let mut event = Some(event);
+        while let Some(next) = event {
+            match next {
+                ServiceEvent::ServiceResolved(service) => {
+                    self.tracker.handle_announcement(now, announcement(&service, &local));
+                }
+                ServiceEvent::ServiceFound(_, id) => self.tracker.handle_pointer(now, &id),
+                ServiceEvent::ServiceRemoved(_, id) => self.tracker.handle_removal(now, &id),
+                _ => {}
             }
-            ServiceEvent::ServiceFound(_, id) => self.tracker.handle_pointer(now, &id),
-            ServiceEvent::ServiceRemoved(_, id) => self.tracker.handle_removal(now, &id),
-            _ => {}
+            event = self.subscriptions.front().and_then(|events| events.try_recv().ok());
         }
     }
 
@@ -175,7 +182,7 @@ impl fmt::Debug for DiscoveryClient {
 /// The mDNS daemon has ended.
 struct DaemonEnded;
 
-fn announcement(service: &ResolvedService) -> Announcement {
+fn announcement(service: &ResolvedService, local: &[LocalAddress]) -> Announcement {
     let entries = service.txt_properties.iter().map(|entry| (entry.key(), entry.val()));
     let label = service.fullname.strip_suffix(SERVICE).unwrap_or(&service.fullname);
     let candidates: Vec<_> = service.addresses.iter().map(candidate).collect();
@@ -183,7 +190,7 @@ fn announcement(service: &ResolvedService) -> Announcement {
         id: service.fullname.clone(),
         label: label.trim_end_matches('.').replace('\\', ""),
         txt: TxtRecord::parse(&entries.collect::<Vec<_>>()),
-        addresses: ranked_addresses(&candidates, service.port, &local_addresses()),
+        addresses: ranked_addresses(&candidates, service.port, local),
     }
 }
 

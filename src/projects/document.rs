@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     model::Model as _,
-    studio::{MAX_NAME, Name, ProjectFailure, Projects, Studio, StudioState},
+    studio::{MAX_NAME, Name, ProjectFailure, Projects, SessionState, Studio, StudioState},
     util::text::cleaned,
 };
 
@@ -27,8 +27,10 @@ const STEPS: [fn(&mut Value); 1] = [lift_from_3];
 
 const _: () = assert!(OLDEST_VERSION as usize + STEPS.len() == DOCUMENT_VERSION as usize);
 
-/// Version 4 knows more of the projects on disk, which a project does not keep.
+/// Version 4 knows more of the projects on disk, which a project does not keep, and chases
+/// notes.
 fn lift_from_3(studio: &mut Value) {
+    studio["session"]["chase_notes"] = json!(SessionState::default().chase_notes);
     studio["projects"] = json!(Projects::default());
 }
 

@@ -7,10 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{ActionNumber, OwnerInfo, limits};
 use crate::{
     model::{InstrumentId, Invalid},
-    util::{
-        limited::{bounded_list, cut_text, unnested},
-        text::printable,
-    },
+    util::limited::{bounded_list, cut_text, unnested},
 };
 
 /// Why a client cannot resume.
@@ -60,14 +57,14 @@ pub enum Refusal {
     },
     /// The action cannot be encoded or decoded, e.g. because a value is out of range
     /// or a number is not finite.
-    #[error("the action cannot be encoded or decoded: {}", printable(detail))]
+    #[error("the action cannot be encoded or decoded: {detail}")]
     Malformed {
         /// The error text of the encoder or decoder.
         #[serde(deserialize_with = "cut_text::<{ limits::DETAIL }, _, _>")]
         detail: String,
     },
     /// The model's code failed. Nothing has changed.
-    #[error("the program failed in this action: {}", printable(detail))]
+    #[error("the program failed in this action: {detail}")]
     Panicked {
         /// The text of the panic.
         #[serde(deserialize_with = "cut_text::<{ limits::DETAIL }, _, _>")]
@@ -104,7 +101,7 @@ pub enum ProtocolError {
         speaks: u32,
     },
     /// The client uses another model, or another version of it.
-    #[error("the host uses model {} version {version}", printable(name))]
+    #[error("the host uses model {name} version {version}")]
     WrongModel {
         /// The model of the authority.
         #[serde(deserialize_with = "cut_text::<{ limits::DETAIL }, _, _>")]
@@ -113,7 +110,7 @@ pub enum ProtocolError {
         version: u32,
     },
     /// The authority supports none of the client's codecs.
-    #[error("the host supports these codecs: {}", printable(&speaks.join(", ")))]
+    #[error("the host supports these codecs: {}", speaks.join(", "))]
     NoCommonCodec {
         /// The codecs that it supports.
         #[serde(deserialize_with = "codec_names")]
@@ -150,7 +147,7 @@ pub enum ProtocolError {
         limit: u64,
     },
     /// A message could not be decoded.
-    #[error("the message cannot be decoded: {}", printable(detail))]
+    #[error("the message cannot be decoded: {detail}")]
     Malformed {
         /// The error text of the decoder.
         #[serde(deserialize_with = "cut_text::<{ limits::DETAIL }, _, _>")]

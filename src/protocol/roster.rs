@@ -14,7 +14,6 @@ use crate::{
     util::{
         limited::{bounded_map, cut_text},
         ordmap::{DiffItem, OrdMap},
-        text::printable,
         time::{Millis, Timestamp},
     },
 };
@@ -49,7 +48,7 @@ pub struct OwnerInfo {
 
 impl fmt::Display for OwnerInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&printable(&self.name))
+        f.pad(&self.name)
     }
 }
 

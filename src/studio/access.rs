@@ -166,6 +166,7 @@ const fn session_access(setting: &SessionSetting) -> Access {
         | SessionSetting::Snap(_)
         | SessionSetting::Click(_)
         | SessionSetting::Humanise(_)
+        | SessionSetting::ChaseNotes(_)
         | SessionSetting::Midi(_) => Access::Privilege,
     }
 }

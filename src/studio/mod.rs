@@ -6,7 +6,7 @@
 //!
 //! - `silent_engine` and `client_state` use everything below;
 //! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
-//!   `access`, `lookup`, `patch`, `reversible`, `description`, `state_digest`,
+//!   `access`, `audibility`, `lookup`, `patch`, `reversible`, `description`, `state_digest`,
 //!   `unsaved_mark`, `starter`;
 //! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
 //!   `instrument`, then `source` and `effect`, then `plugin`;
@@ -16,6 +16,7 @@
 
 mod access;
 mod arrangement;
+mod audibility;
 mod automation;
 mod client_state;
 mod common;
@@ -46,12 +47,13 @@ pub use self::{
         Arrangement, ArrangementSetting, AtEnd, Clip, ClipAction, ClipChange, ClipId, ClipSetting,
         Part, Parts, Placement, PlacementAction, PlacementChange, PlacementId, PlayMode,
     },
+    audibility::Audibility,
     automation::{
         Automation, AutomationAction, Curve, Lane, LaneChange, LaneSetting, Point, Points, Target,
     },
     client_state::{
-        Action, ClientState, ClipboardAction, Layer, LayerAction, LocalAction, MidiAction,
-        MidiPort, NavigationAction, Pane, SelectionAction,
+        Action, ClientState, ClipboardAction, ClipboardError, Layer, LayerAction, LocalAction,
+        MidiAction, MidiPort, NavigationAction, Pane, SelectionAction,
     },
     common::{
         automated::{Automated, NoParameter},

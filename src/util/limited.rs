@@ -8,7 +8,7 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-use super::ordmap::OrdMap;
+use super::{ordmap::OrdMap, text::printable};
 
 /// Deserializes a list; fails at more than `MAX` elements.
 pub(crate) fn bounded_list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
@@ -113,8 +113,8 @@ where
     deserializer.deserialize_seq(AtMost::<MAX, K, V>(PhantomData))
 }
 
-/// Deserializes a text, and cuts it to its first `MAX` characters: it is for people, and
-/// no text of a host that behaves is longer.
+/// Deserializes a text, cuts it to its first `MAX` characters and makes it [printable]: it is
+/// for people, and a host that behaves sends no other.
 pub(crate) fn cut_text<'de, const MAX: usize, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: From<String>,
@@ -133,7 +133,8 @@ impl<const MAX: usize> Visitor<'_> for CutText<MAX> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-        Ok(text.chars().take(MAX).collect())
+        let text: String = text.chars().take(MAX).collect();
+        Ok(printable(&text).into_owned())
     }
 }
 

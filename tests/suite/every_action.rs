@@ -194,6 +194,7 @@ pub const ACTIONS: &[&str] = &[
     r#"{"Session":{"Snap":"Eighth"}}"#,
     r#"{"Session":{"Click":{"On":true}}}"#,
     r#"{"Session":{"Humanise":{"Timing":0.2}}}"#,
+    r#"{"Session":{"ChaseNotes":false}}"#,
     r#"{"Session":{"Midi":{"Channel":10}}}"#,
     r#"{"Session":{"Midi":{"Put":[1,{"channel":null,"controller":74,"target":{"Instrument":[1,"Cutoff"]},"from":0.0,"to":1.0}]}}}"#,
     r#"{"Session":{"Midi":{"Remove":1}}}"#,
@@ -285,7 +286,8 @@ families! {
     Device { Source, Slot, BusSlot, MasterSlot, }
     RegistrySetting { AddSynthDef, DeleteSynthDef, AddPlugin, DeletePlugin, }
     SessionSetting {
-        Name, Tempo, Key, Scale, TimeSignature, Swing, Tuning, Snap, Click, Humanise, Midi,
+        Name, Tempo, Key, Scale, TimeSignature, Swing, Tuning, Snap, Click, Humanise,
+        ChaseNotes, Midi,
     }
     MidiMapSetting { Channel, Put, Remove, }
     TransportAction { Play, Stop, Locate, Record, Loop, Region, }

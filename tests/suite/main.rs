@@ -23,6 +23,8 @@ mod fixture;
 mod floods;
 mod harness;
 mod ledger;
+#[cfg(target_os = "linux")]
+mod link_local;
 mod load;
 mod old_projects;
 mod options;
@@ -37,6 +39,7 @@ mod shell;
 mod simulation;
 mod slow_reader;
 mod snippet;
+mod strange_host;
 mod studio;
 mod turmoil;
 mod undo;

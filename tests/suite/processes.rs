@@ -15,6 +15,8 @@ use std::{
 
 use imbolc_net::util::text;
 
+use crate::strange_host;
+
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A running `session`. Dropping it kills the process.
@@ -29,10 +31,12 @@ pub struct Session {
 
 impl Session {
     fn start(name: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(program())
-            .args(arguments)
+        Self::start_with(name, Command::new(program()).args(arguments).env_remove("RUST_LOG"))
+    }
+
+    fn start_with(name: &str, command: &mut Command) -> Self {
+        let mut child = command
             .args(["--name", name])
-            .env_remove("RUST_LOG")
             .env_remove("XDG_DATA_HOME")
             .env("HOME", env!("CARGO_TARGET_TMPDIR"))
             .stdin(Stdio::piped())
@@ -57,8 +61,18 @@ impl Session {
         Self::host_with(&["host", address])
     }
 
+    /// A host whose log is not printed but kept for the test, and its address.
+    fn host_logging() -> (Self, String) {
+        let mut command = Command::new(program());
+        command.args(["host", "127.0.0.1:0"]).env("RUST_LOG", "trace").stderr(Stdio::piped());
+        Self::with_address(Self::start_with("mia", &mut command))
+    }
+
     fn host_with(arguments: &[&str]) -> (Self, String) {
-        let mut host = Self::start("mia", arguments);
+        Self::with_address(Self::start("mia", arguments))
+    }
+
+    fn with_address(mut host: Self) -> (Self, String) {
         let hosting = host.hears("hosting at");
         let address = hosting.split_whitespace().find(|word| word.contains("127.0.0.1:"));
         let address = address.expect("it prints its address").to_owned();
@@ -578,6 +592,26 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
+fn log_filter_that_is_not_understood_is_an_error_of_one_line() {
+    let run = |filter: &str| {
+        let mut session = Command::new(program());
+        session.args(["local", "--name", "Ana"]).env("RUST_LOG", filter).stdin(Stdio::null());
+        session.env_remove("XDG_DATA_HOME").env("HOME", env!("CARGO_TARGET_TMPDIR"));
+        session.output().unwrap()
+    };
+    for wrong in ["imbolc_net=loud", "imbolc_net=debug info"] {
+        let output = run(wrong);
+        let error = text(&output.stderr);
+        assert!(!output.status.success(), "{wrong}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains(&format!("RUST_LOG={wrong:?} is not understood: ")), "{error}");
+    }
+    for right in ["", "info, imbolc_net=error"] {
+        assert!(run(right).status.success(), "{right}");
+    }
+}
+
+#[test]
 fn open_errors_take_one_line() {
     let state = StateDir::new("bad");
     let directory = state.0.to_str().unwrap();
@@ -603,4 +637,50 @@ fn open_errors_take_one_line() {
         assert_eq!(error.lines().count(), 1, "{error}");
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn text_from_a_host_controls_no_terminal_and_no_log() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/server");
+    let messages = strange_host::messages(&golden);
+    assert!(messages.len() > 50, "{}", messages.len());
+    let state = StateDir::new("strange");
+    for message in messages {
+        let address = strange_host::start(&golden, vec![message.clone()]).to_string();
+        let mut child = Command::new(program())
+            .args(["join", &address, "--name", "ana", "--codec", "json", "--state-dir"])
+            .arg(&state.0)
+            .env("RUST_LOG", "trace")
+            .env("HOME", env!("CARGO_TARGET_TMPDIR"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let commands = "wait 0.05\nwho\nshow\nstatus\nprojects\nundo\nquit\n";
+        // It may have ended already.
+        let _ = child.stdin.take().unwrap().write_all(commands.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(!strange_host::is_tricked(&printed), "{message}: {printed:?}");
+        assert!(!printed.is_empty(), "{message}");
+    }
+}
+
+#[test]
+fn text_from_a_client_controls_no_log() {
+    let (mut host, address) = Session::host_logging();
+    for payload in ["{\"\\u001b]0;x\\u0007\\nFORGED\":{}}", "\"\\r\\nFORGED \\u202e\""] {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        stream.write_all(&[&length[..], payload.as_bytes()].concat()).unwrap();
+        let _ = std::io::Read::read_to_end(&mut stream, &mut Vec::new());
+    }
+    host.stdin = None;
+    host.child.kill().unwrap();
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut host.child.stderr.take().unwrap(), &mut log).unwrap();
+    assert!(log.contains("FORGED"), "{log:?}");
+    assert!(!strange_host::is_tricked(&log), "{log:?}");
 }

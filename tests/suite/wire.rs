@@ -1,7 +1,11 @@
 //! The wire format: the bytes of every message are pinned, and invalid bytes are
 //! rejected without a panic.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
@@ -21,6 +25,7 @@ use imbolc_net::{
     transport::frame_splitter,
     util::{
         quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
+        text::is_plain,
         time::{Millis, Timestamp},
     },
 };
@@ -28,7 +33,10 @@ use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::codec::Decoder;
 
-use crate::harness::{BASS, LEAD, cutoff};
+use crate::{
+    harness::{BASS, LEAD, cutoff},
+    strange_host,
+};
 
 const TOKEN: SessionToken = SessionToken::new([0xab; 16]);
 const SESSION: SessionId = SessionId::new([0x12; 16]);
@@ -577,4 +585,20 @@ proptest! {
 fn timestamp_is_in_microseconds() {
     let time = Timestamp::ZERO + Duration::from_millis(1500);
     assert_eq!(serde_json::to_string(&time).unwrap(), "1500000");
+}
+
+#[test]
+fn every_text_of_a_host_is_printable_once_decoded() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/server");
+    let mut decoded = 0;
+    for tricky in strange_host::messages(&golden) {
+        let json = serde_json::to_vec(&tricky).unwrap();
+        let Ok(message) = framing::decode::<ServerMessage>(Codec::Json, &json) else { continue };
+        decoded += 1;
+        // JSON escapes control characters, but no others.
+        let text = serde_json::to_string(&message).unwrap();
+        assert!(text.contains("FORGED"), "{tricky}");
+        assert!(is_plain(&text) && !text.contains("\\u"), "{text:?}");
+    }
+    assert!(decoded > 20, "{decoded} texts");
 }

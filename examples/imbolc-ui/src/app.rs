@@ -131,7 +131,7 @@ impl App {
         let first = own.or_else(|| state.model.instruments.iter().map(|(id, _)| id).next());
         if let Some(id) = first {
             let select = SelectionAction::Instrument(id);
-            client.handle(studio::LocalAction::Selection(select), &state.model);
+            let _ = client.handle(studio::LocalAction::Selection(select), &state.model);
         }
         let mut messages = MessageLog::new(Arc::clone(&state));
         if let Some(kept) = describe::kept_work(&state.model) {
@@ -460,7 +460,10 @@ impl App {
             Intent::Nothing => Ok(()),
             Intent::Do(Action::Network(action)) => return actions.push(action),
             Intent::Do(Action::Local(action)) => {
-                return actions.extend(self.client.handle(action, &studio.state().model));
+                return match self.client.handle(action, &studio.state().model) {
+                    Ok(more) => actions.extend(more),
+                    Err(why) => self.messages.push(Tone::Bad, why.to_string()),
+                };
             }
             Intent::Each(intents) => {
                 return intents.into_iter().for_each(|intent| self.carry_out(intent, actions));

@@ -201,6 +201,8 @@ async fn close_keeping(arguments: &Arguments, studio: &Arc<dyn Dispatcher>) -> E
 /// Lists the sessions on the LAN and joins the chosen one.
 #[cfg(feature = "mdns")]
 async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, String> {
+    use imbolc_net::discovery::{DiscoveryEvent, FoundSession};
+
     terminal::probe()?;
     let config = mode::discovery_config(arguments);
     let mut client = imbolc_net::discovery::DiscoveryClient::browse(&config)
@@ -208,8 +210,20 @@ async fn browse_and_join(arguments: &Arguments, ending: &Ending) -> Result<ExitC
     let mut screen = terminal::take()?;
     let mut inputs = event_loop::inputs();
     let join = async |session| mode::join_found(arguments, &session).await;
-    let next = async || client.next().await;
-    let chosen = lobby::choose(next, join, &mut screen, &mut inputs).await;
+    let has_visited = mode::visited_sessions(arguments);
+    client.know(has_visited.clone());
+    let next = async || {
+        let event = client.next().await?;
+        let visited = match &event {
+            DiscoveryEvent::Found(session) | DiscoveryEvent::Changed(session) => {
+                has_visited(session)
+            }
+            _ => false,
+        };
+        Some((event, visited))
+    };
+    let answers = |session: FoundSession| async move { session.answers().await };
+    let chosen = lobby::choose(next, answers, join, &mut screen, &mut inputs).await;
     drop(client);
     match chosen {
         Ok(Some(studio)) => show(arguments, studio, &mut screen, inputs, ending).await,

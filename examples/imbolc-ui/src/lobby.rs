@@ -5,6 +5,7 @@
 use std::{
     future::{Future, pending},
     pin::Pin,
+    time::Duration,
 };
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -20,21 +21,54 @@ use ratatui::{
     text::Line,
     widgets::{Block, Paragraph},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     event_loop::{Input, shutdown_signal},
     frame, theme,
 };
 
-/// The sessions that were found, in the order in which they were found.
+/// How many sessions are tried at a time.
+const TRIED_AT_ONCE: usize = 8;
+
+/// After how long a session that did not answer is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// The least time between two frames that only discovery asks for.
+const FRAME_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The lines of the screen that are not sessions.
+const OTHER_LINES: u16 = 4;
+
+/// The sessions that were found. Those that the user has been in come first, then those that
+/// answer, then those that have not been tried, each in the order in which they were found.
 #[derive(Debug, Default)]
 pub struct Lobby {
-    sessions: Vec<FoundSession>,
-    at: usize,
+    rows: Vec<Row>,
+    /// The id of the session that the user has moved to; the first one until then.
+    chosen: Option<String>,
     /// The name of the session that is being joined.
     joining: Option<String>,
     error: Option<String>,
+}
+
+#[derive(Debug)]
+struct Row {
+    session: FoundSession,
+    visited: bool,
+    contact: Contact,
+}
+
+/// Whether a session answers, in the order of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Contact {
+    Answers,
+    NotTried,
+    Silent { since: Instant },
 }
 
 /// The result of a key.
@@ -51,28 +85,74 @@ pub enum Choice {
 }
 
 impl Lobby {
-    /// Applies a discovery event. The selection stays on its session.
-    pub fn update(&mut self, event: DiscoveryEvent) {
-        let place = |sessions: &[FoundSession], id: &str| sessions.iter().position(|s| s.id == id);
+    /// Applies a discovery event. A selection that the user has made stays on its session.
+    /// `visited` says whether the user has been in the session.
+    pub fn update(&mut self, event: DiscoveryEvent, visited: bool) {
         match event {
             DiscoveryEvent::Found(session) | DiscoveryEvent::Changed(session) => {
-                match place(&self.sessions, &session.id) {
-                    Some(at) => self.sessions[at] = session,
-                    None => self.sessions.push(session),
-                }
-            }
-            DiscoveryEvent::Lost(session) => {
-                if let Some(at) = place(&self.sessions, &session.id) {
-                    self.sessions.remove(at);
-                    if at < self.at {
-                        self.at -= 1;
+                let row = self.rows.iter_mut().find(|row| row.session.id == session.id);
+                if let Some(row) = row {
+                    if row.session.addresses != session.addresses {
+                        row.contact = Contact::NotTried;
                     }
+                    (row.session, row.visited) = (session, visited);
+                } else {
+                    self.rows.push(Row { session, visited, contact: Contact::NotTried });
                 }
             }
+            DiscoveryEvent::Lost(session) => self.rows.retain(|row| row.session.id != session.id),
             // A later version of the crate may know more kinds.
             _ => {}
         }
-        self.at = self.at.min(self.sessions.len().saturating_sub(1));
+        self.sort();
+    }
+
+    /// A session has answered, or has not.
+    pub fn heard(&mut self, session: &FoundSession, answers: bool) {
+        let same = |row: &&mut Row| {
+            row.session.id == session.id && row.session.addresses == session.addresses
+        };
+        if let Some(row) = self.rows.iter_mut().find(same) {
+            let since = Instant::now();
+            row.contact = if answers { Contact::Answers } else { Contact::Silent { since } };
+        }
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        // It is stable, and quick for what is sorted already.
+        self.rows.sort_by_key(|row| {
+            let contact = match row.contact {
+                Contact::Answers => 0,
+                Contact::NotTried => 1,
+                Contact::Silent { .. } => 2,
+            };
+            (!row.visited, contact)
+        });
+    }
+
+    /// The place of the selected session.
+    fn at(&self) -> usize {
+        let chosen = self.chosen.as_ref();
+        let place = |id: &String| self.rows.iter().position(|row| row.session.id == *id);
+        chosen.and_then(place).unwrap_or_default()
+    }
+
+    /// The rows on a screen with room for `limit`, and the place of the first one.
+    fn shown(&self, limit: usize) -> (usize, &[Row]) {
+        let first = (self.at() + 1).saturating_sub(limit);
+        let end = self.rows.len().min(first + limit);
+        (first, &self.rows[first.min(end)..end])
+    }
+
+    /// The sessions on the screen that should be tried now.
+    fn to_try(&self, limit: usize) -> impl Iterator<Item = &FoundSession> {
+        let is_due = |row: &&Row| match row.contact {
+            Contact::Answers => false,
+            Contact::NotTried => true,
+            Contact::Silent { since } => since.elapsed() >= RETRY,
+        };
+        self.shown(limit).1.iter().filter(is_due).map(|row| &row.session)
     }
 
     /// Handles a key.
@@ -86,20 +166,21 @@ impl Lobby {
             KeyCode::Esc if self.joining.take().is_some() => Choice::AbandonJoin,
             KeyCode::Char('q') | KeyCode::Esc => Choice::Quit,
             _ if self.joining.is_some() => Choice::Stay,
-            KeyCode::Up => self.choose(self.at.saturating_sub(1)),
-            KeyCode::Down => self.choose(self.at + 1),
+            KeyCode::Up => self.choose(self.at().saturating_sub(1)),
+            KeyCode::Down => self.choose(self.at() + 1),
             KeyCode::Enter => self.enter(),
             _ => Choice::Stay,
         }
     }
 
     fn choose(&mut self, at: usize) -> Choice {
-        self.at = at.min(self.sessions.len().saturating_sub(1));
+        let row = self.rows.get(at.min(self.rows.len().saturating_sub(1)));
+        self.chosen = row.map(|row| row.session.id.clone());
         Choice::Stay
     }
 
     fn enter(&mut self) -> Choice {
-        let Some(session) = self.sessions.get(self.at) else { return Choice::Stay };
+        let Some(Row { session, .. }) = self.rows.get(self.at()) else { return Choice::Stay };
         if let Some(why) = join_obstacle(session) {
             self.error = Some(format!("{} cannot be joined: {why}", session.name));
             return Choice::Stay;
@@ -121,47 +202,47 @@ impl Lobby {
             Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
         let block = Block::bordered().title(" Sessions on the LAN ");
         let rows = usize::from(block.inner(list).height.saturating_sub(1));
-        let heading = format!("  {:<28} {:<16} {:<7} at", "session", "on", "people");
+        let heading = format!("  {:<28} {:<14} {:<9} at", "session", "on", "people");
         let mut lines = vec![Line::styled(heading, theme::HEADING)];
-        let first = (self.at + 1).saturating_sub(rows);
-        for (at, session) in self.sessions.iter().enumerate().skip(first).take(rows) {
-            lines.push(self.row(at, session));
+        let (first, shown) = self.shown(rows);
+        for (at, row) in (first..).zip(shown) {
+            lines.push(line(row, at == self.at()));
         }
-        if self.sessions.is_empty() {
+        if self.rows.is_empty() {
             lines.push(Line::styled("looking for sessions…", theme::DIM));
         }
         frame.render_widget(Paragraph::new(lines).block(block), list);
         let line = match (&self.joining, &self.error) {
-            (Some(name), _) => Line::styled(
-                format!("joining {}…  Esc cancels", fitted(name, 28).trim_end()),
-                theme::WARNING,
-            ),
+            (Some(name), _) => {
+                Line::styled(format!("joining {}…  Esc cancels", fitted(name, 28)), theme::WARNING)
+            }
             (None, Some(error)) => Line::styled(error.as_str(), theme::ERROR),
             (None, None) => Line::styled("↑ ↓ select  Enter join  q quit", theme::DIM),
         };
         frame.render_widget(line, below);
     }
+}
 
-    fn row<'a>(&self, at: usize, session: &FoundSession) -> Line<'a> {
-        let count = |count: Option<u32>| count.map_or("?".into(), |count| count.to_string());
-        let people = format!("{}/{}", count(session.participants), count(session.max_participants));
-        let host = session.host.as_deref().unwrap_or("?");
-        let obstacle = join_obstacle(session);
-        let place = obstacle.map_or_else(|| session.address().to_string(), Into::into);
-        let mut line = Line::from(format!(
-            "{} {} {} {people:<7} {place}",
-            if at == self.at { '>' } else { ' ' },
-            padded(&session.name, 28),
-            padded(host, 16),
-        ));
-        if obstacle.is_some() {
-            line = line.patch_style(theme::DIM);
-        }
-        if at == self.at {
-            line = line.patch_style(theme::SELECTED);
-        }
-        line
+fn line(row: &Row, is_selected: bool) -> Line<'static> {
+    let Row { session, contact, .. } = row;
+    let count = |count: Option<u32>| count.map_or("?".into(), |count| count.to_string());
+    let people = format!("{}/{}", count(session.participants), count(session.max_participants));
+    let host = session.host.as_deref().unwrap_or("?");
+    let obstacle = join_obstacle(session);
+    let place = obstacle.map_or_else(|| session.address().to_string(), Into::into);
+    let mut line = Line::from(format!(
+        "{} {} {} {people:<9} {place}",
+        if is_selected { '>' } else { ' ' },
+        padded(&session.name, 28),
+        padded(host, 14),
+    ));
+    if obstacle.is_some() || matches!(contact, Contact::Silent { .. }) {
+        line = line.patch_style(theme::DIM);
     }
+    if is_selected {
+        line = line.patch_style(theme::SELECTED);
+    }
+    line
 }
 
 /// Why a session cannot be joined, as far as its advert tells.
@@ -177,8 +258,9 @@ fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
 }
 
 /// Shows the list until a session is joined; `None` if the user quits. `next` returns
-/// the next discovery event, as [`DiscoveryClient::next`] does; `join` joins a
-/// session, or fails with one line of explanation.
+/// the next discovery event, as [`DiscoveryClient::next`] does, and whether the user has been
+/// in that session; `answers` tells whether a session does; `join` joins a session, or fails
+/// with one line of explanation.
 ///
 /// The list stays current while a session is being joined.
 ///
@@ -186,8 +268,9 @@ fn join_obstacle(session: &FoundSession) -> Option<&'static str> {
 ///
 /// # Errors
 /// If the terminal is closed or discovery has stopped. The message is one line.
-pub async fn choose<B: Backend, T>(
-    mut next: impl AsyncFnMut() -> Option<DiscoveryEvent>,
+pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
+    mut next: impl AsyncFnMut() -> Option<(DiscoveryEvent, bool)>,
+    answers: impl Fn(FoundSession) -> A,
     join: impl AsyncFn(FoundSession) -> Result<T, String>,
     terminal: &mut Terminal<B>,
     inputs: &mut mpsc::Receiver<Input>,
@@ -195,8 +278,24 @@ pub async fn choose<B: Backend, T>(
     let mut lobby = Lobby::default();
     let mut shutdown = std::pin::pin!(shutdown_signal());
     let mut attempt: Option<JoinAttempt<T>> = None;
+    let mut tried = JoinSet::new();
+    let mut trying: Vec<FoundSession> = Vec::new();
+    // A flood of announcements does not draw a flood of frames.
+    let mut due = Some(Instant::now());
     loop {
-        frame::draw(terminal, |frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
+        if due.is_some_and(|due| due <= Instant::now()) {
+            frame::draw(terminal, |frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
+            due = None;
+            let lines = terminal.size().map_err(|_| TERMINAL_GONE)?.height;
+            for session in lobby.to_try(lines.saturating_sub(OTHER_LINES).into()) {
+                if trying.len() < TRIED_AT_ONCE && !trying.contains(session) {
+                    let (session, answer) = (session.clone(), answers(session.clone()));
+                    trying.push(session.clone());
+                    tried.spawn(async move { (session, answer.await) });
+                }
+            }
+        }
+        let soon = Some(due.unwrap_or(Instant::now() + FRAME_INTERVAL));
         let answer = async {
             match &mut attempt {
                 Some(attempt) => attempt.await,
@@ -205,26 +304,39 @@ pub async fn choose<B: Backend, T>(
         };
         tokio::select! {
             event = next() => match event {
-                Some(event) => lobby.update(event),
+                Some((event, visited)) => {
+                    lobby.update(event, visited);
+                    due = soon;
+                }
                 None => return Err("discovery on the LAN has stopped".into()),
             },
-            input = inputs.recv() => match input {
-                Some(Input::Key(key)) => match lobby.handle_key(key) {
-                    Choice::Stay => {}
-                    Choice::Join(session) => attempt = Some(Box::pin(join(*session))),
-                    Choice::AbandonJoin => attempt = None,
-                    Choice::Quit => return Ok(None),
-                },
-                Some(Input::Resized) => {}
-                Some(Input::Gone) | None => return Err(TERMINAL_GONE.into()),
-            },
+            Some(Ok((session, answers))) = tried.join_next() => {
+                trying.retain(|other| *other != session);
+                lobby.heard(&session, answers);
+                due = soon;
+            }
+            input = inputs.recv() => {
+                match input {
+                    Some(Input::Key(key)) => match lobby.handle_key(key) {
+                        Choice::Stay => {}
+                        Choice::Join(session) => attempt = Some(Box::pin(join(*session))),
+                        Choice::AbandonJoin => attempt = None,
+                        Choice::Quit => return Ok(None),
+                    },
+                    Some(Input::Resized) => {}
+                    Some(Input::Gone) | None => return Err(TERMINAL_GONE.into()),
+                }
+                due = Some(Instant::now());
+            }
             answer = answer => match answer {
                 Ok(joined) => return Ok(Some(joined)),
                 Err(why) => {
                     attempt = None;
                     lobby.fail(&why);
+                    due = soon;
                 }
             },
+            () = sleep_until(due.unwrap_or(Instant::now() + RETRY)) => due = Some(Instant::now()),
             _ = &mut shutdown => return Ok(None),
         }
     }

@@ -98,6 +98,28 @@ fn join_options(
     })
 }
 
+/// What names the token file of a session that was found on the LAN.
+#[cfg(feature = "mdns")]
+fn place_of(session: &imbolc_net::discovery::FoundSession) -> String {
+    session.session_id.map_or_else(|| session.address().to_string(), |id| id.to_string())
+}
+
+/// Whether the user has been in a session, by its id or its address, as the token files tell.
+#[cfg(feature = "mdns")]
+pub(crate) fn visited_sessions(
+    arguments: &Arguments,
+) -> impl Fn(&imbolc_net::discovery::FoundSession) -> bool + Clone + Send + Sync + 'static {
+    use imbolc_net::client::TokenFile;
+
+    let directory = arguments.state_dir.clone().or_else(TokenFile::default_directory);
+    let name = arguments.name.clone();
+    move |session| {
+        let places = [place_of(session), session.address().to_string()];
+        let been = |directory: &PathBuf, place| TokenFile::was_claimed(directory, place, &name);
+        directory.as_ref().is_some_and(|at| places.iter().any(|place| been(at, place)))
+    }
+}
+
 /// Joins a session that was found on the LAN, wherever it goes. Its token is kept by
 /// its id, because its address may change.
 #[cfg(feature = "mdns")]
@@ -108,8 +130,7 @@ pub(crate) async fn join_found(
     use imbolc_net::{client::RemoteDispatcher, discovery::SessionConnector};
 
     let address = session.address().to_string();
-    let place = session.session_id.map_or_else(|| address.clone(), |id| id.to_string());
-    let options = join_options(arguments, &place)?;
+    let options = join_options(arguments, &place_of(session))?;
     let connector = SessionConnector::new(session, discovery_config(arguments));
     match RemoteDispatcher::join(connector, options).await {
         Ok(studio) => Ok(std::sync::Arc::new(studio)),

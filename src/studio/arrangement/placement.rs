@@ -27,7 +27,8 @@ pub struct Placement {
     pub clip: ClipId,
     /// The start in the piece.
     pub tick: Ticks,
-    /// The length in ticks. A longer clip is cut off, a shorter one repeats.
+    /// The length in ticks. A longer clip is cut off, a shorter one repeats; both cut notes
+    /// that still sound.
     pub length: NoteLength,
 }
 

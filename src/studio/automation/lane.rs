@@ -54,7 +54,9 @@ settings! {
         /// Whether the lane moves the parameter during playback.
         enabled: Enabled(bool) = true;
         /// Whether moves of the control are written into the lane while the
-        /// transport records. Meanwhile the lane does not move the parameter.
+        /// transport records. From the first move until the playhead jumps or
+        /// recording ends, they replace the points that it passes, and the lane
+        /// does not move the parameter.
         armed: Armed(bool) = false;
     }
     beside {
@@ -137,6 +139,12 @@ impl Points {
         self.0.iter_from(&tick).next().map(|(at, bend)| bend.at(*at))
     }
 
+    /// The last point at or before `tick`.
+    #[must_use]
+    pub fn at_or_before(&self, tick: Ticks) -> Option<Point> {
+        self.0.at_or_before(&tick).map(|(at, bend)| bend.at(*at))
+    }
+
     /// The number of points.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -153,8 +161,7 @@ impl Points {
     /// nearest one. `None` without points.
     #[must_use]
     pub fn value(&self, tick: Ticks) -> Option<Amount> {
-        let before = self.0.at_or_before(&tick).map(|(at, bend)| bend.at(*at));
-        let after = self.0.iter_from(&tick).next().map(|(at, bend)| bend.at(*at));
+        let (before, after) = (self.at_or_before(tick), self.next(tick));
         let (Some(from), Some(to)) = (before, after) else {
             return before.or(after).map(|point| point.value);
         };
@@ -233,7 +240,7 @@ impl FromIterator<Point> for Points {
 
 /// The interpolated value at `tick`, where `from.tick <= tick <= to.tick`.
 #[expect(clippy::cast_possible_truncation, reason = "a fraction, which need not be exact")]
-fn value_between(from: Point, to: Point, tick: Ticks) -> Amount {
+pub(super) fn value_between(from: Point, to: Point, tick: Ticks) -> Amount {
     if from.tick == to.tick {
         return from.value;
     }

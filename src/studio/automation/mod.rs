@@ -4,6 +4,7 @@
 //! module must not know what a parameter does.
 
 mod lane;
+mod splice;
 mod target;
 
 use std::sync::Arc;

@@ -30,7 +30,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalAction {
-    /// Copies or pastes notes, steps or points.
+    /// Copies, cuts or pastes notes, steps or points.
     Clipboard(ClipboardAction),
     /// Shows another pane.
     Navigation(NavigationAction),
@@ -42,22 +42,22 @@ pub enum LocalAction {
     Midi(MidiAction),
 }
 
-/// Copies or pastes notes or drum steps of the selected instrument, or points of
-/// a lane.
+/// Copies, cuts or pastes notes or drum steps of the selected instrument, or points
+/// of a lane. It is done whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClipboardAction {
-    /// Copies the notes that start at or after `from` and before `to`.
-    Copy {
-        /// The first tick.
-        from: Ticks,
-        /// The first tick after.
-        to: Ticks,
-    },
-    /// Pastes the copied notes at the cursor.
+    /// Copies the notes that start within a region.
+    Copy(LoopRegion),
+    /// Copies them and deletes them from the shared track.
+    Cut(LoopRegion),
+    /// Pastes the copied notes, with the beginning of their region at the cursor.
     Paste,
     /// Copies the points of a lane within a region.
     CopyPoints(Target, LoopRegion),
-    /// Pastes the copied points into a lane, at the cursor.
+    /// Copies them and deletes them from the shared lane.
+    CutPoints(Target, LoopRegion),
+    /// Pastes the copied points into a lane, with the beginning of their region at the
+    /// cursor.
     PastePoints(Target),
     /// Copies the steps of a region of a pattern.
     CopySteps(PatternId, StepRegion),

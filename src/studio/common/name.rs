@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use super::bounded::MAX_NAME;
 use crate::util::text::{is_plain, normalised};
 
-/// A name of 1 to 64 characters in NFC, without control or invisible characters.
+/// A name of 1 to 64 characters in NFC with single spaces, without control or invisible
+/// characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Name(Arc<str>);
@@ -25,7 +26,7 @@ pub enum BadName {
     /// The text exceeds 64 characters.
     #[error("a name must not be longer than {MAX_NAME} characters")]
     TooLong,
-    /// The text contains a line break, an escape or another control character.
+    /// The text contains a control character, or one that draws nothing where it stands.
     #[error("a name must not contain control or invisible characters")]
     Control,
 }

@@ -5,6 +5,7 @@
 
 mod chopper;
 mod drum_parameter;
+mod euclid;
 mod machine;
 mod pattern;
 

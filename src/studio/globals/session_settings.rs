@@ -41,6 +41,9 @@ settings! {
         click: Click[Click] = Click::default();
         /// Random deviation of note starts and velocities.
         humanise: Humanise[Humanise] = Humanise::default();
+        /// Whether notes sound that began before the position at which playing starts, and
+        /// are not over there.
+        chase_notes: ChaseNotes(bool) = true;
         /// The mappings of MIDI controllers.
         midi: Midi[MidiMap] = MidiMap::default();
     }

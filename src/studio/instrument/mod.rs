@@ -92,7 +92,7 @@ settings! {
         pan: Pan(Pan) = Pan::of(0.0);
         /// Whether the instrument is muted.
         mute: Mute(bool) = false;
-        /// Whether instruments that are not soloed are muted.
+        /// Whether only paths with a soloed strip on them are heard.
         solo: Solo(bool) = false;
         /// The output.
         output: Output(Output) = Output::Master;

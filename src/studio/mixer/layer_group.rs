@@ -16,7 +16,7 @@ settings! {
         level: Level(Decibels) = Decibels::of(0.0);
         /// Whether the instruments of the group are muted.
         mute: Mute(bool) = false;
-        /// Whether instruments that are not soloed are muted.
+        /// Whether only paths with a soloed strip on them are heard.
         solo: Solo(bool) = false;
     }
 }

@@ -35,9 +35,9 @@ settings! {
         level: Level(Decibels) = Decibels::of(0.0);
         /// The stereo position, from -1 (left) to 1 (right).
         pan: Pan(Pan) = Pan::of(0.0);
-        /// Whether the master is muted.
+        /// Whether the bus is muted.
         mute: Mute(bool) = false;
-        /// Whether buses that are not soloed are muted.
+        /// Whether only paths with a soloed strip on them are heard.
         solo: Solo(bool) = false;
         /// The effects before the fader.
         chain: Chain[Chain] = Chain::default();

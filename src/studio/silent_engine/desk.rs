@@ -12,7 +12,7 @@ use super::{
 use crate::{
     model::InstrumentId,
     studio::{
-        BusId, BusParameter, ClickParameter, Instrument, InstrumentParameter, LayerGroup,
+        Audibility, BusParameter, ClickParameter, Instrument, InstrumentParameter, LayerGroup,
         MasterParameter, Output, PadParameter, SessionParameter, StudioState, Target,
     },
     util::quantity::{Decibels, PadNumber, Pan, Velocity},
@@ -53,22 +53,15 @@ pub(super) const fn reads(target: Target) -> bool {
 /// The gains of all strips in one state.
 struct StripGains<'a> {
     state: &'a StudioState,
-    /// Whether an instrument or a layer group is soloed.
-    solo: bool,
-    bus_solo: bool,
+    audibility: Audibility<'a>,
     keys_held: bool,
 }
 
 impl<'a> StripGains<'a> {
     fn of(state: &'a StudioState) -> Self {
-        let mut solo = state.mixer.layer_groups().any(|(_, group)| group.solo);
-        let mut keys_held = false;
-        for (_, instrument) in state.instruments.iter() {
-            solo |= instrument.solo;
-            keys_held |= !instrument.sounding.is_empty();
-        }
-        let bus_solo = state.mixer.buses().any(|(_, bus)| bus.solo);
-        Self { state, solo, bus_solo, keys_held }
+        let keys_held =
+            state.instruments.iter().any(|(_, instrument)| !instrument.sounding.is_empty());
+        Self { state, audibility: Audibility::of(state), keys_held }
     }
 
     /// The sum of all instruments, left and right. The click goes directly to the
@@ -100,15 +93,7 @@ impl<'a> StripGains<'a> {
             Struckable::Pad(pad) => amplitude(velocity) * self.pad_gain(id, pad),
         });
         let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
-        let loudness: f32 = scheduled.chain(keys).sum();
-        let audible = loudness > 0.0 && self.is_audible(instrument);
-        if audible { loudness } else { 0.0 }
-    }
-
-    fn is_audible(&self, instrument: &Instrument) -> bool {
-        let group = self.group(instrument);
-        let (mute, solo) = group.map_or((false, false), |group| (group.mute, group.solo));
-        !(instrument.mute || mute) && (!self.solo || instrument.solo || solo)
+        scheduled.chain(keys).sum()
     }
 
     fn pad_gain(&self, kit: InstrumentId, pad: PadNumber) -> f32 {
@@ -119,14 +104,12 @@ impl<'a> StripGains<'a> {
     fn gains(&self, instrument: &Instrument) -> [f32; 2] {
         let group = self.group(instrument).map_or(1.0, |group| gain_of(group.level));
         let post = strip(instrument.level, instrument.pan).map(|gain| gain * group);
-        let mut gains = match instrument.output {
-            Output::Master => post,
-            Output::Bus(bus) => times(post, self.bus_gains(bus)),
-        };
+        let mut gains = times(post, self.path_gains(instrument, instrument.output));
         for (bus, send) in instrument.sends.iter() {
             let tap = if send.pre_fader { strip(Decibels::of(0.0), instrument.pan) } else { post };
             let sent = tap.map(|gain| gain * gain_of(send.level));
-            gains = sum_of(gains, times(sent, self.bus_gains(bus)));
+            let path = self.path_gains(instrument, Output::Bus(bus));
+            gains = sum_of(gains, times(sent, path));
         }
         gains
     }
@@ -135,10 +118,16 @@ impl<'a> StripGains<'a> {
         self.state.mixer.layer_group(instrument.layer_group?)
     }
 
-    fn bus_gains(&self, id: BusId) -> [f32; 2] {
-        match self.state.mixer.bus(id) {
-            Some(bus) if !bus.mute && (bus.solo || !self.bus_solo) => strip(bus.level, bus.pan),
-            _ => [0.0; 2],
+    /// The gains of the bus on a path of an instrument; 0 if the path is not heard.
+    fn path_gains(&self, instrument: &Instrument, to: Output) -> [f32; 2] {
+        if !self.audibility.hears(instrument, to) {
+            return [0.0; 2];
+        }
+        match to {
+            Output::Master => [1.0; 2],
+            Output::Bus(id) => {
+                self.state.mixer.bus(id).map_or([0.0; 2], |bus| strip(bus.level, bus.pan))
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ mod beats;
 mod click;
 mod desk;
 mod groove;
+mod overdub;
 mod performance;
 mod plan;
 mod playhead;
@@ -21,12 +22,13 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{performance::Performance, recorder::Recorder};
+use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
 use crate::{
     model::{Engine, InstrumentId, Metering, Model as _},
     studio::{
-        NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, ProjectOutcome, ProjectReport,
-        Shelf, Studio, StudioEffect, StudioState, Target, TransportAction,
+        KeyHold, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
+        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
+        TransportAction,
     },
     util::{
         quantity::{Amount, Decibels, PadNumber, Pitch, Semitones, Ticks, Velocity},
@@ -63,7 +65,14 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 ///   repeatable.
 ///
 /// An edit at a position that an instrument has already played is heard in the
-/// next pass.
+/// next pass. A note that sounds meanwhile ends when it is gone, or at its new end: it
+/// may be removed, shortened, lengthened or moved, or its clip, placement, loop or play
+/// mode may change. Pads play their samples completely.
+///
+/// Where playing starts, also after `Locate`, notes begin that are written to sound there
+/// (`chase_notes`), and last to their own ends: those that would sound if they had been
+/// played from their start. Drum steps are not chased, and nothing is where a loop turns
+/// back: what began before the loop is no part of it.
 ///
 /// The click sounds on each beat of the session's time signature for a quarter of
 /// a beat, and goes directly into the master. While it is on, the playhead starts
@@ -72,7 +81,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// While the playhead moves and the transport records, the engine returns actions
 /// that write down played keys and turned parameters. It also returns actions
 /// when an arrangement reaches its end. A key that is still held at the end of
-/// the count-in is recorded from there.
+/// the count-in is recorded from there. A key that is released late is recorded for as
+/// long as it was held ([`KeyHold`]).
 ///
 /// It does not play:
 ///
@@ -94,6 +104,7 @@ pub struct SilentEngine {
     motion: Motion,
     performance: Performance,
     recorder: Recorder,
+    overdub: Overdub,
     last: Timestamp,
     /// Whether a key may be held.
     keys_held: bool,
@@ -180,6 +191,7 @@ impl Default for SilentEngine {
             motion: Motion::Still,
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
+            overdub: Overdub::default(),
             last: Timestamp::ZERO,
             keys_held: false,
             measured: None,
@@ -199,7 +211,7 @@ impl Engine<Studio> for SilentEngine {
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
-                self.recorder.look_afresh();
+                self.overdub.look_afresh();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
@@ -222,14 +234,17 @@ impl Engine<Studio> for SilentEngine {
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
                 self.keys_held = true;
                 if self.motion == Motion::Moving {
-                    let tick = self.performance.playhead.tick();
-                    self.recorder.key_down(state, tick, (instrument, pitch), velocity);
+                    let start = self.performance.playhead.tick();
+                    let pressed = i64::from(start) - i64::from(self.performance.left_to_count());
+                    let key = (instrument, pitch);
+                    self.recorder.key_down(state, (pressed, start), key, velocity);
                 }
             }
             // `measure` finds out whether it was the last held key.
-            StudioEffect::NoteOff { instrument, pitch, .. } => {
+            StudioEffect::NoteOff { instrument, pitch, hold } => {
                 let tick = self.performance.playhead.tick();
-                let note = self.recorder.key_up(state, tick, (instrument, pitch));
+                let hold = hold.map(|hold| self.ticks_held(state, hold));
+                let note = self.recorder.key_up(state, tick, (instrument, pitch), hold);
                 self.sayings.extend(note.filter(|_| !self.performance.is_counting()));
             }
         }
@@ -241,8 +256,10 @@ impl Engine<Studio> for SilentEngine {
             let tick = self.performance.playhead.tick();
             if self.performance.is_counting() {
                 self.recorder.wait(state);
-            } else {
-                self.sayings.extend(self.recorder.watch(state, tick));
+                self.overdub.wait(state);
+            } else if self.overdub.watch(state, tick, &mut self.sayings) {
+                let latched = self.overdub.latched(state);
+                self.performance.change_lanes(latched.as_ref().unwrap_or(state));
             }
         }
         if self.motion == Motion::Stopped {
@@ -303,11 +320,16 @@ impl SilentEngine {
     /// Moves the playhead to `now`, at the tempo of the elapsed time, so that a
     /// change of tempo causes no jump.
     fn move_on(&mut self, now: Timestamp, state: &StudioState) {
+        let latched = self.overdub.latched(state);
         match self.motion {
             Motion::Moving => {
-                let Self { performance, recorder, sayings, last, .. } = self;
-                let leaves = |tick| sayings.extend(recorder.all_up(state, tick));
-                if performance.play_on(state, now.since(*last), leaves) {
+                let Self { performance, recorder, overdub, sayings, last, .. } = self;
+                let leaves = |tick| {
+                    sayings.extend(recorder.all_up(state, tick));
+                    overdub.release(state, tick, sayings);
+                };
+                let (played, time) = (latched.as_ref().unwrap_or(state), now.since(*last));
+                if performance.play_on(played, state, time, leaves) {
                     self.end();
                 }
             }
@@ -315,7 +337,20 @@ impl SilentEngine {
             Motion::Stopped => {}
         }
         self.last = self.last.max(now);
-        self.performance.follow_tempo(state);
+        let latched = self.overdub.latched(state);
+        self.performance.follow_tempo(latched.as_ref().unwrap_or(state));
+    }
+
+    /// How many ticks a key was held that is released late.
+    fn ticks_held(&self, state: &StudioState, hold: KeyHold) -> u32 {
+        match hold {
+            KeyHold::Unknown => state.session.snap.unwrap_or(NoteValue::Sixteenth).ticks(),
+            KeyHold::Held(time) => {
+                let mut ticks = Playhead::default();
+                ticks.move_on(time.into(), self.performance.tempo);
+                ticks.tick()
+            }
+        }
     }
 
     /// Reports the end of the arrangement, and its position, to the transport.
@@ -326,14 +361,16 @@ impl SilentEngine {
         self.sayings.extend([position, TransportAction::Stop].map(NetworkAction::Transport));
     }
 
-    /// Ends the recorded notes before the playhead stops or jumps.
+    /// Ends the recorded notes and moves before the playhead stops or jumps.
     fn all_up(&mut self, state: &StudioState) {
         let tick = self.performance.playhead.tick();
-        let notes = self.recorder.all_up(state, tick);
-        if !self.performance.is_counting() {
-            self.sayings.extend(notes);
+        if self.performance.is_counting() {
+            self.recorder.forget_keys();
+        } else {
+            self.sayings.extend(self.recorder.all_up(state, tick));
         }
-        self.recorder.look_afresh();
+        self.overdub.release(state, tick, &mut self.sayings);
+        self.overdub.look_afresh();
     }
 
     /// Updates the meters, at most once per `METERS` while anything moves, so

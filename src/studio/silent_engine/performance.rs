@@ -51,6 +51,9 @@ pub(super) struct Performance {
     entered: u32,
     /// How often the playhead has jumped back since playing began.
     pass: u32,
+    /// Whether playing starts at the next tick, so that earlier notes may be chased. A jump
+    /// back is no start.
+    starts: bool,
     /// Whether all lanes report their value at the next tick.
     chase: bool,
     /// The tick at which the tempo was last read from its lane.
@@ -91,6 +94,7 @@ impl Performance {
             due: 0,
             entered: 0,
             pass: 0,
+            starts: true,
             chase: true,
             paced: 0,
         }
@@ -102,11 +106,13 @@ impl Performance {
         self.plan.clear();
         self.playhead = Playhead::at(tick);
         self.enter(tick);
+        self.starts = true;
     }
 
     /// Starts at the current position, in the first pass, after the count-in.
     pub(super) fn start(&mut self, state: &StudioState) {
         self.pass = 0;
+        self.starts = true;
         self.chase = true;
         let length = click::count_in(state);
         let count = Count { playhead: Playhead::default(), due: 0, length };
@@ -124,6 +130,11 @@ impl Performance {
     /// Whether the count-in is running; the playhead does not move then.
     pub(super) fn is_counting(&self) -> bool {
         self.count.is_some()
+    }
+
+    /// How many ticks of the count-in are left.
+    pub(super) fn left_to_count(&self) -> u32 {
+        self.count.map_or(0, |count| count.length.saturating_sub(count.playhead.tick()))
     }
 
     fn enter(&mut self, tick: u32) {
@@ -156,14 +167,17 @@ impl Performance {
         click
     }
 
-    /// Plays for `time` and returns whether the arrangement has ended. `leaves` is
-    /// called with each tick at which the playhead jumps or ends.
+    /// Plays for `time` and returns whether the arrangement has ended. Until the next
+    /// jump, it plays `latched`, then `unlatched`. `leaves` is called with each tick at
+    /// which the playhead jumps or ends.
     pub(super) fn play_on(
         &mut self,
-        state: &StudioState,
+        latched: &StudioState,
+        unlatched: &StudioState,
         time: Duration,
         mut leaves: impl FnMut(u32),
     ) -> bool {
+        let mut state = latched;
         if !self.count_in(state, time) {
             return false;
         }
@@ -184,6 +198,7 @@ impl Performance {
                 Turns { away: Some(Away { to: Some(to), .. }), .. } => {
                     leaves(until);
                     self.turn_back(until, to);
+                    state = unlatched;
                 }
                 Turns { .. } => {
                     self.cut(until);
@@ -281,6 +296,14 @@ impl Performance {
         self.paced = tick;
     }
 
+    /// Leaves the parameters to the lanes that are active now, and those without one to
+    /// the state.
+    pub(super) fn change_lanes(&mut self, state: &StudioState) {
+        self.forget(state);
+        self.chase = true;
+        self.follow_tempo(state);
+    }
+
     /// Uses the tempo of the session from now on, unless a lane sets the tempo.
     pub(super) fn follow_tempo(&mut self, state: &StudioState) {
         if tempo_at(&state.automation, state, self.paced).is_none() {
@@ -291,7 +314,8 @@ impl Performance {
     /// Plays the due ticks before `until`.
     fn play(&mut self, state: &StudioState, until: u32, away: Option<Away>) {
         while self.due < until {
-            let way = Way { due: self.due, pass: self.pass, away, tempo: self.tempo };
+            let chases = self.starts && state.session.chase_notes;
+            let way = Way { due: self.due, pass: self.pass, away, tempo: self.tempo, chases };
             let planned = self.plan.follow(state, way, &mut self.sounding);
             self.play_planned(state, until.min(planned));
             self.plan.look_ahead(state, Way { due: self.due, ..way });
@@ -323,6 +347,7 @@ impl Performance {
             }
         }
         self.due = until;
+        self.starts = false;
         self.chase = false;
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Way {
     pub(super) pass: u32,
     pub(super) away: Option<Away>,
     pub(super) tempo: Bpm,
+    /// Whether notes that began before `due` sound, because playing starts there.
+    pub(super) chases: bool,
 }
 
 /// The upcoming strikes. Ticks are counted from the playhead without jumps:
@@ -162,7 +164,6 @@ impl Plan {
             // Differences without effect need not be compared again.
             before.instruments = state.instruments.clone();
             before.automation = state.automation.clone();
-            before.transport.recording = state.transport.recording;
         }
         holds
     }
@@ -206,9 +207,17 @@ impl Plan {
         self.next.clear();
         self.looked_up = 0;
         let mut found = Found { time: way.due..until, ..Found::default() };
+        let mut chased = Vec::new();
         for (id, player) in schedule::players(state) {
+            if way.chases {
+                chase(state, way, (id, &player), &mut chased);
+            }
             self.look_up(state, way, (id, player), &mut found);
         }
+        let begin: Vec<_> =
+            found.strikes.iter().filter(|strike| strike.tick <= way.due.into()).collect();
+        chased.retain(|note| !begin.iter().any(|strike| strike.what.replaces(&note.what)));
+        found.strikes.append(&mut chased);
         self.until = until;
         self.ahead.extend(found.ahead);
         self.strikes.append(&mut found.strikes);
@@ -283,15 +292,38 @@ impl Way {
     }
 }
 
+/// Adds the notes of a player that would sound at the next tick if they had been played from
+/// their start.
+fn chase(
+    state: &StudioState,
+    way: Way,
+    (id, player): (InstrumentId, &Player<'_>),
+    chased: &mut Vec<Strike>,
+) {
+    let groove = SessionGroove::of(state, way.tempo).groove(state.instruments.get(id));
+    // The last note of each key, or of all keys of a mono track, ends the earlier ones.
+    let mut last: BTreeMap<Option<Struckable>, (Strike, u32)> = BTreeMap::new();
+    player.notes_before(state, id, way.due, &mut |written| {
+        if let Some(strike) = groove.play(id, &way.cut(written, groove.lead()), way.pass) {
+            let key = (!strike.what.mono).then_some(strike.what.key);
+            let later =
+                |(last, _): &(Strike, u32)| (strike.tick, strike.what) >= (last.tick, last.what);
+            if last.get(&key).is_none_or(later) {
+                last.insert(key, (strike, written.end));
+            }
+        }
+    });
+    let sounds = |(strike, end): &(Strike, u32)| *end > way.due && strike.end > way.due.into();
+    chased.extend(last.into_values().filter(sounds).map(|(strike, _)| strike));
+}
+
 /// Whether the same lanes move the swing of the same drum machines.
 fn machines_swing_alike(before: &StudioState, now: &StudioState) -> bool {
-    // An armed lane does not move its parameter while the transport records.
-    let recording = before.transport.recording == now.transport.recording;
     let alike = |(kit, _)| {
         beats::kit_swing_lane(before, kit).map(ptr::from_ref)
             == beats::kit_swing_lane(now, kit).map(ptr::from_ref)
     };
-    recording && before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
+    before.automation.is_same(&now.automation) || now.drums.machines().all(alike)
 }
 
 /// Whether both states have the same instruments with the same grooves.

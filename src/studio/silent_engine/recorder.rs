@@ -1,4 +1,4 @@
-//! Recording: notes on armed tracks, points on armed lanes.
+//! Recording of played keys: notes on armed tracks.
 //!
 //! It returns the actions that write them down and writes nothing itself: whether
 //! there is room for them is decided elsewhere. It does not know whether the playhead
@@ -8,100 +8,139 @@ use std::collections::BTreeMap;
 
 use crate::{
     model::InstrumentId,
-    studio::{
-        AutomationAction, Curve, NetworkAction, Note, Notes, PianoRollAction, Point, StudioState,
-        Target,
-    },
-    util::quantity::{Amount, NoteLength, Pitch, Probability, Ticks, Velocity},
+    studio::{NetworkAction, Note, Notes, PianoRollAction, StudioState},
+    util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
-/// The held keys and the parameters of armed lanes while the transport records.
+/// A key that is held, or whose note was written while it was.
+#[derive(Clone, Copy, Debug)]
+struct RecordedKey {
+    /// The tick at which it was pressed: during the count-in, before `start`.
+    pressed: i64,
+    /// The first tick that is recorded.
+    start: u32,
+    velocity: Velocity,
+}
+
+/// The held keys while the transport records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recorder {
-    /// The held keys, with start tick and velocity.
-    keys: BTreeMap<(InstrumentId, Pitch), (u32, Velocity)>,
-    /// The last known values of the parameters of armed lanes.
-    turned: BTreeMap<Target, Amount>,
+    keys: BTreeMap<(InstrumentId, Pitch), RecordedKey>,
+    /// The notes that were written at a stop or a jump, while their keys were held. A late
+    /// release may still say that they are shorter.
+    written: BTreeMap<(InstrumentId, Pitch), (RecordedKey, Note)>,
 }
 
 impl Recorder {
-    /// Starts a note at `tick` if the key's track is armed.
+    /// Starts a note at `start` if the key's track is armed. The key is pressed at
+    /// `pressed`, which during the count-in is before `start`.
     pub(super) fn key_down(
         &mut self,
         state: &StudioState,
-        tick: u32,
+        (pressed, start): (i64, u32),
         key: (InstrumentId, Pitch),
         velocity: Velocity,
     ) {
+        self.written.remove(&key);
         let armed = state.piano_roll.track(key.0).is_some_and(|track| track.armed);
         if state.transport.recording && armed {
-            self.keys.insert(key, (tick, velocity));
+            self.keys.insert(key, RecordedKey { pressed, start, velocity });
         }
     }
 
-    /// Ends a note at `tick` and returns the action that writes it down.
+    /// Ends a note at `tick`, or when the key had been held for `hold` ticks, and returns
+    /// the action that writes it down. A note that has been written already is shortened.
     pub(super) fn key_up(
         &mut self,
         state: &StudioState,
         tick: u32,
         key: (InstrumentId, Pitch),
+        hold: Option<u32>,
     ) -> Option<NetworkAction> {
-        let (id, pitch) = key;
-        let (start, velocity) = self.keys.remove(&key)?;
-        // Without a track, the reducer says so.
-        let local = state.piano_roll.track(id).map_or(start, |track| track.local(start));
-        let note = Note {
-            tick: Ticks::new(local).unwrap_or(Ticks::MAX),
-            pitch,
-            length: NoteLength::new(tick.saturating_sub(start).max(1)).unwrap_or(NoteLength::MAX),
-            velocity,
-            probability: Probability::MAX,
-        };
-        let notes: Notes = [note].into_iter().collect();
-        Some(NetworkAction::PianoRoll(id, PianoRollAction::Paste(notes)))
+        if let Some((recorded, note)) = self.written.remove(&key) {
+            return shortened(state, key, note, recorded.length(hold?));
+        }
+        let recorded = self.keys.remove(&key)?;
+        let held = hold.map(|hold| recorded.length(hold)).unwrap_or(Some(u32::MAX))?;
+        Some(write(key.0, recorded.note(state, key, tick, held)))
     }
 
     /// Ends all held keys at `tick`, before the playhead jumps or stops.
     pub(super) fn all_up(&mut self, state: &StudioState, tick: u32) -> Vec<NetworkAction> {
-        let held: Vec<_> = self.keys.keys().copied().collect();
-        held.into_iter().filter_map(|key| self.key_up(state, tick, key)).collect()
+        let held = std::mem::take(&mut self.keys).into_iter();
+        let notes = held.map(|(key, recorded)| {
+            let note = recorded.note(state, key, tick, u32::MAX);
+            self.written.insert(key, (recorded, note));
+            write(key.0, note)
+        });
+        notes.collect()
     }
 
-    /// Forgets the values of the parameters: changes made before the playhead
-    /// starts or jumps are not recorded after it.
-    pub(super) fn look_afresh(&mut self) {
-        self.turned.clear();
+    /// Forgets the keys: the count-in has been cancelled, or nothing is recorded.
+    pub(super) fn forget_keys(&mut self) {
+        self.keys.clear();
     }
 
-    /// Reads the parameters during the count-in, and forgets the keys if the
-    /// transport does not record.
+    /// Forgets the keys if the transport does not record.
     pub(super) fn wait(&mut self, state: &StudioState) {
-        self.turned = parameter_parts(state);
         if !state.transport.recording {
-            self.keys.clear();
+            self.forget_keys();
         }
-    }
-
-    /// Returns points at `tick` for the parameters of armed lanes that changed.
-    pub(super) fn watch(&mut self, state: &StudioState, tick: u32) -> Vec<NetworkAction> {
-        if !state.transport.recording {
-            self.turned.clear();
-            return Vec::new();
-        }
-        let tick = Ticks::new(tick).unwrap_or(Ticks::MAX);
-        let was = std::mem::replace(&mut self.turned, parameter_parts(state));
-        let turned = |(target, value): (&Target, &Amount)| {
-            // A lane that was just armed has no earlier value, and no change.
-            was.get(target).filter(|was| *was != value)?;
-            let point = Point { tick, value: *value, curve: Curve::Hold };
-            Some(NetworkAction::Automation(*target, AutomationAction::Put(point)))
-        };
-        self.turned.iter().filter_map(turned).collect()
     }
 }
 
-/// The values of the parameters of armed lanes.
-fn parameter_parts(state: &StudioState) -> BTreeMap<Target, Amount> {
-    let armed = state.automation.lanes().filter(|(_, lane)| lane.armed);
-    armed.filter_map(|(target, _)| Some((*target, target.part(state)?))).collect()
+impl RecordedKey {
+    /// The length of the note of a key that was held for `hold` ticks; `None` if it was let
+    /// go before the count-in was over.
+    fn length(self, hold: u32) -> Option<u32> {
+        let length = self.pressed + i64::from(hold) - i64::from(self.start);
+        if self.pressed < self.start.into() && length <= 0 {
+            return None;
+        }
+        Some(u32::try_from(length.max(1)).unwrap_or(u32::MAX))
+    }
+
+    /// The note up to `end`, and at most `longest` ticks long.
+    fn note(
+        self,
+        state: &StudioState,
+        (id, pitch): (InstrumentId, Pitch),
+        end: u32,
+        longest: u32,
+    ) -> Note {
+        let Self { start, velocity, .. } = self;
+        // Without a track, the reducer says so.
+        let local = state.piano_roll.track(id).map_or(start, |track| track.local(start));
+        let length = end.saturating_sub(start).min(longest).max(1);
+        Note {
+            tick: Ticks::new(local).unwrap_or(Ticks::MAX),
+            pitch,
+            length: NoteLength::new(length).unwrap_or(NoteLength::MAX),
+            velocity,
+            probability: Probability::MAX,
+        }
+    }
+}
+
+fn write(id: InstrumentId, note: Note) -> NetworkAction {
+    let notes: Notes = [note].into_iter().collect();
+    NetworkAction::PianoRoll(id, PianoRollAction::Paste(notes))
+}
+
+/// Shortens a written note to `length`, or removes it without one, unless somebody has
+/// edited it since.
+fn shortened(
+    state: &StudioState,
+    (id, pitch): (InstrumentId, Pitch),
+    note: Note,
+    length: Option<u32>,
+) -> Option<NetworkAction> {
+    let track = state.piano_roll.track(id)?;
+    track.note(note.tick, pitch).filter(|now| *now == note)?;
+    let action = match length {
+        Some(length) if length >= note.length.get() => return None,
+        Some(length) => PianoRollAction::Resize(note.tick, pitch, NoteLength::new(length).ok()?),
+        None => PianoRollAction::Remove(note.tick, pitch),
+    };
+    Some(NetworkAction::PianoRoll(id, action))
 }

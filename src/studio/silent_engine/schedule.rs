@@ -96,6 +96,32 @@ pub(super) fn plays_alike(before: &StudioState, now: &StudioState, by: Instrumen
 }
 
 impl Player<'_> {
+    /// Emits the written notes before `tick`, of the same round of a loop or of a clip. One
+    /// of them may last until after `tick`. Drum steps are too short for that.
+    pub(super) fn notes_before(
+        &self,
+        state: &StudioState,
+        id: InstrumentId,
+        tick: u32,
+        emit: &mut dyn FnMut(WrittenStrike),
+    ) {
+        match self {
+            Self::Track(track) => strike_track(id, track, round_of(track, tick)..tick, emit),
+            Self::Part(part) => {
+                let mono = state.piano_roll.track(id).is_some_and(is_mono);
+                for (_, placement) in part.placements() {
+                    let start = placement.tick.get();
+                    let clip = part.clip(placement.clip);
+                    if let Some(clip) = clip.filter(|_| (start..placement.end()).contains(&tick)) {
+                        let round = tick - (tick - start) % clip.length.get();
+                        strike_clip(id, clip, placement, mono, round..tick, emit);
+                    }
+                }
+            }
+            Self::Machine(_) => {}
+        }
+    }
+
     /// The ticks at which a strike with this straight tick can be written.
     fn around(&self, straight: u32) -> Span {
         let swing = if let Self::Machine(_) = self { MACHINE_SWING } else { 0 };
@@ -123,6 +149,12 @@ impl Player<'_> {
 
 pub(super) fn is_mono(track: &Track) -> bool {
     track.voices == Voices::Mono
+}
+
+/// The tick at which the round of a track that is played at `tick` began.
+fn round_of(track: &Track, tick: u32) -> u32 {
+    let repeats = track.looping && tick >= track.region.end().get();
+    if repeats { tick - (track.local(tick) - track.region.start().get()) } else { 0 }
 }
 
 fn strike_track(id: InstrumentId, track: &Track, span: Span, emit: &mut dyn FnMut(WrittenStrike)) {
@@ -244,11 +276,10 @@ pub(super) fn shifts(state: &StudioState, from: u32, to: u32, at_once: bool) -> 
     shifts
 }
 
-/// Whether a lane is active, i.e. moves its parameter. It does not while it records
-/// the parameter, or if the parameter does not exist.
+/// Whether a lane is active, i.e. moves its parameter. It does not if the parameter
+/// does not exist.
 pub(super) fn moves(state: &StudioState, target: Target, lane: &Lane) -> bool {
-    let learns = lane.armed && state.transport.recording;
-    lane.enabled && !lane.points.is_empty() && !learns && target.part(state).is_some()
+    lane.enabled && !lane.points.is_empty() && target.part(state).is_some()
 }
 
 /// The first tick at or after `from` at which the value of a lane may change.

@@ -81,6 +81,11 @@ impl Struck {
     pub(super) const fn place(&self) -> VoiceKey {
         (self.instrument, self.key)
     }
+
+    /// Whether a note cannot sound on when this one begins.
+    pub(super) fn replaces(&self, note: &Self) -> bool {
+        self.place() == note.place() || self.mono && self.instrument == note.instrument
+    }
 }
 
 impl Strike {

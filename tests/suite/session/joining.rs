@@ -49,6 +49,14 @@ fn name_typed_on_another_system_is_taken() {
 }
 
 #[test]
+fn name_that_differs_in_nothing_drawn_is_taken() {
+    let mut harness = Harness::new();
+    let names = ["می\u{200c}خواهم", "میخواهم", "Zoë\u{a0} M", "Zoë M"]
+        .map(|name| harness.welcome(&hello(name)).1.name);
+    assert_eq!(names, ["می\u{200c}خواهم", "میخواهم 2", "Zoë M", "Zoë M 2"]);
+}
+
+#[test]
 fn rejected_hello_names_the_accepted_values() {
     let mut harness = Harness::new();
     let mut refusal = |hello: Hello| match harness.handshake(&hello) {

@@ -227,6 +227,7 @@ table! {
         SessionSetting::Snap(_), SessionSetting::Snap(None) => Privilege;
         SessionSetting::Click(_), SessionSetting::Click(ClickSetting::On(true)) => Privilege;
         SessionSetting::Humanise(_), SessionSetting::Humanise(HumaniseSetting::Timing(Amount::MAX)) => Privilege;
+        SessionSetting::ChaseNotes(_), SessionSetting::ChaseNotes(false) => Privilege;
         SessionSetting::Midi(_), SessionSetting::Midi(MidiMapSetting::Channel(None)) => Privilege;
     }
     TransportAction {

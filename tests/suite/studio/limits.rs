@@ -2,17 +2,19 @@
 
 use imbolc_net::{
     model::{InstrumentId, Model},
+    protocol::{ActionNumber, ClientMessage, limits},
     studio::{
         BandSetting, BusId, BusSendSetting, BusSetting, ChainSetting, ChainedPatterns,
-        ChopperSetting, Content, ContentHash, Definition, DrumAction, DrumSetting, EffectKind,
-        EffectSetting, EqualiserSetting, InstrumentAction, InstrumentSetting, LoadedSetting,
-        MAX_ACTION_BYTES, MAX_BUSES, MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL,
-        MAX_INSTRUMENTS, MAX_LANES, MAX_MAPPINGS, MAX_NOTES_IN_ALL, MAX_PARAMETERS,
-        MAX_PARAMETERS_IN_ALL, MAX_PASTED, MAX_PATTERNS_IN_ALL, MAX_PLACEMENTS_IN_ALL,
-        MAX_POINTS_IN_ALL, MAX_SLOTS, MAX_STATE_BYTES, MAX_STEPS_IN_ALL, MAX_STEPS_PASTED,
-        MAX_TOUCHED, MixerSetting, Name, NetworkAction, Note, PadSetting, PadSound, Parameter,
-        ParameterId, Pattern, PatternId, PluginId, RegistrySetting, SendsSetting, SlotId,
-        SourceKind, SourceSetting, Step, Studio, StudioState,
+        ChopperSetting, ClientState, ClipboardAction, Content, ContentHash, Definition, DrumAction,
+        DrumSetting, EffectKind, EffectSetting, EqualiserSetting, InstrumentAction,
+        InstrumentSetting, LoadedSetting, LocalAction, LoopRegion, MAX_ACTION_BYTES, MAX_BUSES,
+        MAX_CHAINED, MAX_CLIP_NOTES_IN_ALL, MAX_CLIPS_IN_ALL, MAX_INSTRUMENTS, MAX_LANES,
+        MAX_MAPPINGS, MAX_NOTES_IN_ALL, MAX_PARAMETERS, MAX_PARAMETERS_IN_ALL, MAX_PASTED,
+        MAX_PATTERNS_IN_ALL, MAX_PLACEMENTS_IN_ALL, MAX_POINTS_IN_ALL, MAX_SLOTS, MAX_STATE_BYTES,
+        MAX_STEPS_IN_ALL, MAX_STEPS_PASTED, MAX_TOUCHED, MixerSetting, Name, NetworkAction, Note,
+        PadSetting, PadSound, Parameter, ParameterId, Pattern, PatternId, PianoRollAction,
+        PluginId, RegistrySetting, SelectionAction, SendsSetting, SlotId, SourceKind,
+        SourceSetting, Step, Studio, StudioState,
     },
     util::quantity::{
         Decibels, Gain, NoteLength, PadNumber, ParameterValue, Pitch, Probability, Semitones,
@@ -72,6 +74,36 @@ fn largest_action_fits_its_limit() {
     ] {
         assert!(largest + 400 <= MAX_ACTION_BYTES, "{largest}");
     }
+}
+
+#[test]
+fn largest_paste_fits_one_frame() {
+    let mut studio = StudioState::starter();
+    let mut client = ClientState::default();
+    let id = InstrumentId(1);
+    let first = Ticks::of(1_000_000_000);
+    let note = |n| Note {
+        tick: Ticks::of(first.get() + n),
+        pitch: Pitch::MAX,
+        length: NoteLength::MAX,
+        velocity: Velocity::MAX,
+        probability: Probability::MAX,
+    };
+    // The clipboard refuses more than three pastes of notes.
+    for page in 0..3 {
+        let page = page * 4096;
+        let paste = PianoRollAction::Paste((page..page + 4096).map(note).collect());
+        Studio::reduce(&mut studio, &NetworkAction::PianoRoll(id, paste)).unwrap();
+    }
+    let all = LoopRegion::new(first, note(3 * 4096).tick).unwrap();
+    let mut handle = |action| client.handle(action, &studio);
+    handle(LocalAction::Selection(SelectionAction::Instrument(id))).unwrap();
+    handle(LocalAction::Selection(SelectionAction::Cursor(first, Pitch::MIN))).unwrap();
+    handle(LocalAction::Clipboard(ClipboardAction::Copy(all))).unwrap();
+    let actions = handle(LocalAction::Clipboard(ClipboardAction::Paste)).unwrap();
+    let number = ActionNumber(u64::MAX);
+    let message: ClientMessage<Studio> = ClientMessage::Batch { number, actions };
+    assert!(size(&message) <= limits::CLIENT_FRAME, "{} bytes", size(&message));
 }
 
 #[test]

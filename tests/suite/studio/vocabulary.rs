@@ -688,6 +688,7 @@ settings_of! {
         Snap: maybe(note_value()),
         Click: click(),
         Humanise: humanise(),
+        ChaseNotes: any::<bool>(),
         Midi: midi(),
     }
     tuning: TuningSetting {

@@ -135,6 +135,7 @@ fn actions_have_stable_json() {
         r#"{"Session":{"Snap":"Eighth"}}"#,
         r#"{"Session":{"Click":{"On":true}}}"#,
         r#"{"Session":{"Humanise":{"Timing":0.2}}}"#,
+        r#"{"Session":{"ChaseNotes":false}}"#,
         r#"{"Session":{"Midi":{"Channel":10}}}"#,
         r#"{"Session":{"Midi":{"Put":[1,{"channel":null,"controller":74,"target":{"Instrument":[1,"Cutoff"]},"from":0.0,"to":1.0}]}}}"#,
         r#"{"Session":{"Midi":{"Remove":1}}}"#,

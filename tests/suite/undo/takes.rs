@@ -9,8 +9,8 @@ use imbolc_net::{
     studio::{
         AutomationAction, Curve, FilterParameter, InstrumentAction, InstrumentParameter,
         LaneSetting, LoopRegion, MAX_NOTES, NetworkAction, Note, Notes, PianoRollAction, Point,
-        ProjectAction, ProjectOutcome, ProjectReport, Shelf, SilentEngine, Studio, StudioState,
-        Target, TrackSetting, TransportAction,
+        ProjectAction, ProjectOutcome, ProjectReport, Shelf, SilentEngine, Studio, StudioEffect,
+        StudioState, Target, TrackSetting, TransportAction,
     },
     util::quantity::{Amount, NoteLength, Pitch, Probability, Ticks, Velocity},
 };
@@ -122,6 +122,62 @@ fn take_is_one_step_of_its_player() {
     undo_unpredicted(&mut harness, &mut ana);
     assert_eq!(undo(&mut harness, &mut ana), undone(0), "her own step below is predicted again");
     assert_eq!(notes(&harness, BASS), 0);
+}
+
+/// Lets the engine play for this long, pulse by pulse, and writes down what it records.
+fn play(harness: &mut Harness, engine: &mut SilentEngine, millis: u64) {
+    for _ in 0..millis / 5 {
+        harness.now = harness.now + Duration::from_millis(5);
+        let model = harness.session.state().model.clone();
+        for action in engine.advance(harness.now, &model) {
+            harness.session.act_for_engine(&action);
+        }
+    }
+}
+
+#[test]
+fn overdub_of_a_lane_is_one_step() {
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let lane = |action| NetworkAction::Automation(CUTOFF, action);
+    for action in [
+        lane(AutomationAction::Add),
+        lane(AutomationAction::Set(LaneSetting::Armed(true))),
+        point(0, 0.1),
+        point(480, 0.9),
+        point(1440, 0.3),
+        transport(TransportAction::Region(LoopRegion::TWO_BARS)),
+        transport(TransportAction::Loop(true)),
+    ] {
+        harness.session.act(harness.now, &action).unwrap();
+    }
+    let lanes = |harness: &Harness| harness.session.state().model.automation.clone();
+    let before = lanes(&harness);
+    record(&mut harness);
+    let mut engine = SilentEngine::default();
+    let model = harness.session.state().model.clone();
+    engine.perform(harness.now, &model, StudioEffect::Play);
+    // Two passes, and a part of the third.
+    for hertz in [300.0, 800.0, 500.0, 900.0, 400.0] {
+        play(&mut harness, &mut engine, 1000);
+        harness.session.act(harness.now, &cutoff(BASS, hertz)).unwrap();
+        play(&mut harness, &mut engine, 1000);
+    }
+    stop(&mut harness);
+    let model = harness.session.state().model.clone();
+    engine.perform(harness.now, &model, StudioEffect::Stop);
+    play(&mut harness, &mut engine, 5);
+    let recorded = lanes(&harness);
+    assert_ne!(recorded, before);
+
+    let mut states = vec![recorded];
+    for _ in 0..6 {
+        assert_eq!(kept(harness.session.undo()), Ok(0));
+        states.push(lanes(&harness));
+        states.dedup();
+    }
+    assert_eq!(states.len(), 2, "the lane changes once");
+    assert_eq!(states[1], before);
 }
 
 #[test]

@@ -1,6 +1,15 @@
 //! The lobby: discovery events in, a list out; keys in, a choice out.
 
-use std::{cell::Cell, future::pending, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    future::pending,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
@@ -49,19 +58,19 @@ fn selection_stays_on_session_while_list_changes() {
     let mut lobby = Lobby::default();
     assert!(screen(&lobby).contains("looking for sessions"));
     for number in [20, 21, 22] {
-        lobby.update(DiscoveryEvent::Found(session("Friday", number)));
+        lobby.update(DiscoveryEvent::Found(session("Friday", number)), false);
     }
     let mut old = session("Old", 23);
     old.versions.as_mut().expect("it has some").protocol = 1;
-    lobby.update(DiscoveryEvent::Found(old));
+    lobby.update(DiscoveryEvent::Found(old), false);
     let full = FoundSession { participants: Some(64), ..session("Full", 24) };
-    lobby.update(DiscoveryEvent::Found(full));
+    lobby.update(DiscoveryEvent::Found(full), false);
     press(&mut lobby, KeyCode::Down);
     insta::assert_snapshot!("lobby", screen(&lobby));
 
-    lobby.update(DiscoveryEvent::Lost(session("Friday", 20)));
+    lobby.update(DiscoveryEvent::Lost(session("Friday", 20)), false);
     let renamed = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
-    lobby.update(DiscoveryEvent::Changed(renamed));
+    lobby.update(DiscoveryEvent::Changed(renamed), false);
     assert!(screen(&lobby).contains("Saturday"));
     let there = FoundSession { name: "Saturday".into(), ..session("Friday", 21) };
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Join(Box::new(there)));
@@ -73,7 +82,7 @@ fn incompatible_session_is_not_joined() {
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     let mut old = session("Old", 23);
     old.versions.as_mut().expect("it has some").protocol = 1;
-    lobby.update(DiscoveryEvent::Found(old));
+    lobby.update(DiscoveryEvent::Found(old), false);
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);
     assert!(screen(&lobby).contains("Old cannot be joined: incompatible protocol version"));
     assert_eq!(press(&mut lobby, KeyCode::Char('q')), Choice::Quit);
@@ -88,12 +97,13 @@ async fn visit(
     let mut found = Some(DiscoveryEvent::Found(session("Friday", 20)));
     let (sender, mut inputs) = mpsc::channel(8);
     let next = async || match found.take() {
-        Some(sighting) => Some(sighting),
+        Some(sighting) => Some((sighting, false)),
         None => pending().await,
     };
     let mut terminal = Terminal::new(TestBackend::new(90, 10)).expect("in memory");
     let chosen = {
-        let choosing = lobby::choose(next, join, &mut terminal, &mut inputs);
+        let answers = |_| std::future::ready(true);
+        let choosing = lobby::choose(next, answers, join, &mut terminal, &mut inputs);
         let pressing = async {
             for key in keys {
                 // After everything else has been handled.
@@ -145,4 +155,88 @@ async fn failed_attempt_returns_to_list_with_reason() {
     tried.set(0);
     let (chosen, _) = visit(&[KeyCode::Enter, KeyCode::Enter], second).await;
     assert_eq!(chosen, Some(Ok(Some(2))));
+}
+
+#[test]
+fn visited_sessions_go_first_then_those_that_answer() {
+    let mut lobby = Lobby::default();
+    for number in 1..=4 {
+        let visited = number == 3;
+        lobby.update(DiscoveryEvent::Found(session("Jam", number)), visited);
+    }
+    lobby.heard(&session("Jam", 1), false);
+    lobby.heard(&session("Jam", 4), true);
+    let order = |lobby: &Lobby| -> Vec<u8> {
+        let screen = screen(lobby);
+        let ports = screen.split("192.168.1.").skip(1);
+        ports.map(|rest| rest[..1].parse().expect("a digit")).collect()
+    };
+    assert_eq!(order(&lobby), [3, 4, 2, 1]);
+    let Choice::Join(first) = press(&mut lobby, KeyCode::Enter) else { panic!("it is joined") };
+    assert_eq!(first.id, "Jam 3", "the first one is selected until another one is");
+}
+
+/// Runs the lobby for a time with sessions that are found at once. Returns the screen.
+async fn browse<A: Future<Output = bool> + Send + 'static>(
+    sessions: Vec<FoundSession>,
+    answers: impl Fn(FoundSession) -> A,
+    time: Duration,
+) -> String {
+    let mut sessions = sessions.into_iter();
+    let next = async || match sessions.next() {
+        Some(session) => Some((DiscoveryEvent::Found(session), false)),
+        None => pending().await,
+    };
+    let (_sender, mut inputs) = mpsc::channel(8);
+    let mut terminal = Terminal::new(TestBackend::new(90, 24)).expect("in memory");
+    let join = async |_| pending::<Result<(), String>>().await;
+    let choosing = lobby::choose(next, answers, join, &mut terminal, &mut inputs);
+    let chosen = timeout(time, choosing).await;
+    assert!(chosen.is_err(), "nothing is chosen");
+    terminal.backend().to_string()
+}
+
+fn forged(number: u16) -> FoundSession {
+    let [high, low] = number.to_be_bytes();
+    let addresses = vec![([10, 0, high, low], 9999).into()];
+    FoundSession { id: format!("forged {number}"), addresses, ..session("Friday", 1) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn real_session_shows_before_two_thousand_forged_ones() {
+    let mut sessions: Vec<_> = (0..2000).map(forged).collect();
+    sessions.push(session("Real", 20));
+    let real = session("Real", 20);
+    // A refusal takes a moment.
+    let answers = move |session: FoundSession| {
+        let answers = session == real;
+        async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            answers
+        }
+    };
+    let screen = browse(sessions, answers, Duration::from_secs(60)).await;
+    let first = screen.lines().nth(2).expect("a row");
+    assert!(first.contains("Real"), "{screen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_sessions_on_the_screen_are_tried_at_a_time() {
+    let tried = Rc::new(RefCell::new(Vec::new()));
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let answers = |session: FoundSession| {
+        tried.borrow_mut().push(session.id);
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        async move {
+            most.fetch_max(now.fetch_add(1, Relaxed) + 1, Relaxed);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            now.fetch_sub(1, Relaxed);
+            true
+        }
+    };
+    browse((0..100).map(forged).collect(), answers, Duration::from_secs(60)).await;
+    assert_eq!(most.load(Relaxed), 8);
+    // A screen of 24 lines has room for 20.
+    let expected: Vec<_> = (0..20).map(|number| forged(number).id).collect();
+    assert_eq!(*tried.borrow(), expected);
 }

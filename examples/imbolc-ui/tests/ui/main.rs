@@ -32,3 +32,6 @@ mod screens;
 mod session;
 mod stage;
 mod status;
+#[cfg(all(unix, feature = "net"))]
+#[path = "../../../../tests/suite/strange_host.rs"]
+mod strange_host;

@@ -10,6 +10,7 @@ use imbolc_net::{
     },
     util::quantity::{Decibels, Pan, Pitch, Velocity},
 };
+use ratatui::style::Color;
 
 use crate::{
     band::act,
@@ -292,4 +293,18 @@ fn empty_studio_has_a_master() {
     let screen = stage.show(Pane::Mixer).screen();
     assert!(screen.contains("no strips: press b to add a bus"), "{screen}");
     assert_eq!(stage.press("+").dispatched(), [master(MasterSetting::Level(level(1.0)))]);
+}
+
+#[test]
+fn strips_that_a_solo_silences_are_dim() {
+    let mut stage = Stage::with_studio(Scene::Local, StudioState::starter());
+    stage.show(Pane::Mixer);
+    let dim = |stage: &mut Stage| {
+        let names = ["1 ", "2 ", "Master"].map(|name| stage.colour_of(&format!("│ {name}")));
+        names.map(|colour| colour == Some(Color::DarkGray))
+    };
+    stage.screen();
+    assert_eq!(dim(&mut stage), [false; 3]);
+    stage.press("s");
+    assert_eq!(dim(&mut stage), [false, true, false]);
 }

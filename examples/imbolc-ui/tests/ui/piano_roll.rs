@@ -147,7 +147,30 @@ fn cut_removes_the_notes() {
     assert_eq!(stage.app.client_state().clipboard(), [note(0, 36), note(480, 36)]);
     assert_eq!(stage.studio().piano_roll.track(BASS).unwrap().len(), 6);
     assert_eq!(stage.press("<home>x").dispatched(), [], "no notes are left");
-    assert!(stage.screen().contains("no note to cut"));
+    assert!(stage.screen().contains("no note here"));
+}
+
+#[test]
+fn all_notes_that_were_cut_are_pasted_with_their_rests() {
+    let notes: Vec<_> = (0..5000).map(|n| note(480 + n * 120, 36)).collect();
+    let mut studio = StudioState::starter();
+    for page in notes.chunks(4096) {
+        act(&mut studio, &bass(PianoRollAction::Paste(page.iter().copied().collect())));
+    }
+    let mut stage = Stage::with_studio(Scene::Local, studio);
+    stage.show(Pane::PianoRoll);
+    assert_eq!(stage.press("<home>b<end>x").dispatched().len(), 1);
+    assert!(stage.studio().piano_roll.track(BASS).unwrap().is_empty());
+    assert_eq!(stage.press("<home>v").dispatched().len(), 2);
+    let pasted: Vec<_> = stage.studio().piano_roll.track(BASS).unwrap().notes().collect();
+    assert!(pasted == notes, "{} notes", pasted.len());
+}
+
+#[test]
+fn paste_without_a_copy_says_so() {
+    let mut stage = roll(Scene::Local);
+    assert_eq!(stage.press("v").dispatched(), []);
+    assert!(stage.screen().contains("nothing to paste: copy a note first"), "{}", stage.screen());
 }
 
 #[test]

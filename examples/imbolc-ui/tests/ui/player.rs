@@ -27,7 +27,7 @@ pub struct Player {
     terminal: Arc<blocking::Pty>,
     screen: Arc<Mutex<vt100::Parser>>,
     /// The bytes that the program has written.
-    written: Arc<AtomicUsize>,
+    written: Arc<Mutex<Vec<u8>>>,
     _home: Home,
 }
 
@@ -74,7 +74,7 @@ impl Player {
         let size = |size| NonZeroU16::new(size).expect("not empty");
         let screen = vt100::Parser::new(size(lines), size(columns), 0);
         let (terminal, screen) = (Arc::new(terminal), Arc::new(Mutex::new(screen)));
-        let written = Arc::new(AtomicUsize::new(0));
+        let written = Arc::new(Mutex::new(Vec::new()));
         thread::spawn({
             let (terminal, screen) = (Arc::clone(&terminal), Arc::clone(&screen));
             let written = Arc::clone(&written);
@@ -83,7 +83,7 @@ impl Player {
                 // The read fails when the program ends.
                 while let Ok(count @ 1..) = (&*terminal).read(&mut bytes) {
                     screen.lock().expect("not poisoned").process(&bytes[..count]);
-                    written.fetch_add(count, Relaxed);
+                    written.lock().expect("not poisoned").extend(&bytes[..count]);
                 }
             }
         });
@@ -101,7 +101,13 @@ impl Player {
 
     /// How many bytes the program has written so far.
     pub fn written(&self) -> usize {
-        self.written.load(Relaxed)
+        self.written.lock().expect("not poisoned").len()
+    }
+
+    /// All that the program has written.
+    #[cfg(feature = "net")]
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&self.written.lock().expect("not poisoned")).into_owned()
     }
 
     /// Whether the program has taken the screen and not given it back.

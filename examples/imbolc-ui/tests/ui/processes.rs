@@ -244,6 +244,43 @@ mod net {
     }
 
     #[test]
+    fn text_from_a_host_controls_no_terminal_and_no_log() {
+        use crate::strange_host;
+
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/server");
+        let golden = std::path::Path::new(golden);
+        let state = Directory::new("strange");
+        let log = state.0.join("log");
+        let log = log.to_str().expect("text");
+        for message in strange_host::messages(golden) {
+            let address = strange_host::start(golden, vec![message.clone()]).to_string();
+            let mut ana = Player::start(&[
+                "--connect",
+                &address,
+                "--name",
+                "ana",
+                "--codec",
+                "json",
+                "--state-dir",
+                state.path(),
+                "--log",
+                log,
+            ]);
+            ana.wait_until("it is in or out", |screen| {
+                screen.contains("1 Instruments") || screen.contains("imbolc-ui:")
+            });
+            ana.press("8q");
+            ana.wait_for_exit();
+            let output = ana.output();
+            assert!(!strange_host::is_tricked(&output), "{message}: {output:?}");
+        }
+        let log = std::fs::read_to_string(log).expect("a log");
+        assert!(log.lines().count() > 10, "{log}");
+        assert!(log.lines().all(|line| line.starts_with("20")), "{log}");
+        assert!(!strange_host::is_tricked(&log), "{log:?}");
+    }
+
+    #[test]
     fn failed_open_is_one_line() {
         let state = Directory::new("complaints");
         let taken = TcpListener::bind("127.0.0.1:0").expect("a port");

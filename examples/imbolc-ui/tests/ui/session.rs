@@ -36,7 +36,7 @@ fn region(start: u32, end: u32) -> NetworkAction {
 #[test]
 fn every_row_changes_what_it_shows() {
     use SessionSetting::{
-        Click, Humanise, Key as Tonic, Midi, Scale as Notes, Snap, Swing, Tempo,
+        ChaseNotes, Click, Humanise, Key as Tonic, Midi, Scale as Notes, Snap, Swing, Tempo,
         TimeSignature as Metre, Tuning,
     };
     let percent = |percent: f32| Amount::new(percent / 100.0).unwrap();
@@ -62,16 +62,17 @@ fn every_row_changes_what_it_shows() {
                 set(Snap(Some(NoteValue::ThirtySecond))),
             ],
         ),
-        (9, "<enter><enter>", vec![click(ClickSetting::On(true)), click(ClickSetting::On(false))]),
-        (10, "+", vec![click(ClickSetting::Level(Decibels::of(-11.0)))]),
-        (11, "+", vec![click(ClickSetting::Accent(false))]),
-        (12, "<pageup>", vec![click(ClickSetting::CountIn(CountIn::of(4)))]),
-        (13, "+", vec![set(Humanise(HumaniseSetting::Timing(percent(1.0))))]),
-        (14, "+", vec![set(Humanise(HumaniseSetting::Velocity(percent(1.0))))]),
-        (15, "<enter>", vec![NetworkAction::Transport(TransportAction::Loop(true))]),
-        (16, "+", vec![region(0, 5760)]),
-        (16, "<pagedown>", vec![region(0, 1920)]),
-        (20, "-+", vec![channel(Some(MidiChannel::of(16))), channel(None)]),
+        (9, "++", vec![set(ChaseNotes(false)), set(ChaseNotes(true))]),
+        (10, "<enter><enter>", vec![click(ClickSetting::On(true)), click(ClickSetting::On(false))]),
+        (11, "+", vec![click(ClickSetting::Level(Decibels::of(-11.0)))]),
+        (12, "+", vec![click(ClickSetting::Accent(false))]),
+        (13, "<pageup>", vec![click(ClickSetting::CountIn(CountIn::of(4)))]),
+        (14, "+", vec![set(Humanise(HumaniseSetting::Timing(percent(1.0))))]),
+        (15, "+", vec![set(Humanise(HumaniseSetting::Velocity(percent(1.0))))]),
+        (16, "<enter>", vec![NetworkAction::Transport(TransportAction::Loop(true))]),
+        (17, "+", vec![region(0, 5760)]),
+        (17, "<pagedown>", vec![region(0, 1920)]),
+        (21, "-+", vec![channel(Some(MidiChannel::of(16))), channel(None)]),
     ] {
         assert_eq!(on_row(row, keys), done, "row {row}, {keys}");
     }
@@ -94,19 +95,19 @@ fn enter_opens_palette_with_value() {
             set(SessionSetting::Tuning(TuningSetting::ConcertPitch(ConcertPitch::of(442.0)))),
         ),
         (8, "off", set(SessionSetting::Snap(None))),
-        (16, "<backspace>5", region(0, 7680)),
-        (22, "2", NetworkAction::Project(ProjectAction::SaveAs(project("friday2")))),
-        (23, "monday", NetworkAction::Project(ProjectAction::Load(project("monday")))),
-        (24, "now", NetworkAction::Project(ProjectAction::CreateCheckpoint(project("now")))),
+        (17, "<backspace>5", region(0, 7680)),
+        (23, "2", NetworkAction::Project(ProjectAction::SaveAs(project("friday2")))),
+        (24, "monday", NetworkAction::Project(ProjectAction::Load(project("monday")))),
+        (25, "now", NetworkAction::Project(ProjectAction::CreateCheckpoint(project("now")))),
     ] {
         assert_eq!(on_row(row, &format!("<enter>{keys}<enter>")), [done], "row {row}");
     }
-    assert!(on_row(16, "<enter><backspace><backspace>1 1<enter>").is_empty(), "an empty region");
+    assert!(on_row(17, "<enter><backspace><backspace>1 1<enter>").is_empty(), "an empty region");
 }
 
 #[test]
 fn read_only_rows_do_not_change() {
-    for row in [17, 18, 19, 21, 25] {
+    for row in [18, 19, 20, 22, 26] {
         assert!(on_row(row, "+-<right><left><pageup>").is_empty(), "row {row}");
     }
 }

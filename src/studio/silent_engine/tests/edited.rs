@@ -114,12 +114,12 @@ fn note_ends_with_its_clip_placement_or_play_mode() {
         (|rig| rig.placement(PlacementAction::Move(PlacementId(1), Ticks::of(10))), 481),
         (|rig| rig.placement(PlacementAction::Resize(PlacementId(1), NoteLength::of(550))), 550),
         (|rig| rig.plays(PlayMode::PianoRoll), 481),
-        (|_| {}, 1900),
+        (|_| {}, 1700),
     ];
     for (number, (edit, end)) in edits.into_iter().enumerate() {
         let mut rig = Rig::new();
         rig.clip(ClipAction::Create { clip, name: Name::default(), length: NoteLength::of(1920) });
-        rig.clip(ClipAction::Put(clip, note(0, 60, 1900)));
+        rig.clip(ClipAction::Put(clip, note(0, 60, 1700)));
         rig.placement(PlacementAction::Place { placement, clip, tick: Ticks::MIN });
         rig.plays(PlayMode::Arrangement);
         rig.transport(TransportAction::Play);

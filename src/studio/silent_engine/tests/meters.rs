@@ -30,14 +30,132 @@ fn meters_follow_key_fader_pan_bus_and_master() {
     assert_eq!(rig.engine.pulse(), None);
 }
 
+/// The strips of [`Rig::routed`].
+#[derive(Clone, Copy, Debug)]
+enum Strip {
+    Bass,
+    Lead,
+    Group,
+    Bus(u32),
+}
+
+use Strip::{Bass, Bus, Group, Lead};
+
+const LEAD: InstrumentId = InstrumentId(2);
+
+impl Rig {
+    /// A rig with two held keys. The bass is in a layer group; its output goes to bus 1,
+    /// and it sends to bus 2. The lead goes to the master directly.
+    fn routed(pre_fader: bool) -> Self {
+        let mut rig = Self::new();
+        rig.mixer(MixerSetting::AddLayerGroup(LayerGroupId(1), Name::default()));
+        for (bus, level) in [(BusId(1), 0.0), (BusId(2), -20.0)] {
+            rig.mixer(MixerSetting::AddBus(bus, Name::default()));
+            rig.mixer(MixerSetting::Bus(bus, BusSetting::Level(Decibels::of(level))));
+        }
+        let send = |setting| SendsSetting::Set(BusId(2), setting);
+        for setting in [
+            InstrumentSetting::Level(Decibels::of(0.0)),
+            InstrumentSetting::LayerGroup(Some(LayerGroupId(1))),
+            InstrumentSetting::Output(Output::Bus(BusId(1))),
+            InstrumentSetting::Sends(SendsSetting::Add(BusId(2))),
+            InstrumentSetting::Sends(send(BusSendSetting::Level(Decibels::of(0.0)))),
+            InstrumentSetting::Sends(send(BusSendSetting::PreFader(pre_fader))),
+        ] {
+            rig.set(setting);
+        }
+        let level = InstrumentSetting::Level(Decibels::of(-40.0));
+        rig.act(&NetworkAction::Instrument(LEAD, InstrumentAction::Set(level)));
+        for id in [BASS, LEAD] {
+            let key = InstrumentAction::Play(Pitch::of(40), Velocity::MAX);
+            rig.act(&NetworkAction::Instrument(id, key));
+        }
+        rig
+    }
+
+    fn mixer(&mut self, setting: MixerSetting) {
+        self.act(&NetworkAction::Mixer(setting));
+    }
+
+    fn solo(&mut self, strip: Strip) {
+        use InstrumentAction::Set;
+        self.act(&match strip {
+            Bass => NetworkAction::Instrument(BASS, Set(InstrumentSetting::Solo(true))),
+            Lead => NetworkAction::Instrument(LEAD, Set(InstrumentSetting::Solo(true))),
+            Group => NetworkAction::Mixer(MixerSetting::LayerGroup(
+                LayerGroupId(1),
+                LayerGroupSetting::Solo(true),
+            )),
+            Bus(id) => {
+                NetworkAction::Mixer(MixerSetting::Bus(BusId(id.into()), BusSetting::Solo(true)))
+            }
+        });
+    }
+
+    fn mute(&mut self, strip: Strip) {
+        use InstrumentAction::Set;
+        self.act(&match strip {
+            Bass => NetworkAction::Instrument(BASS, Set(InstrumentSetting::Mute(true))),
+            Lead => NetworkAction::Instrument(LEAD, Set(InstrumentSetting::Mute(true))),
+            Group => NetworkAction::Mixer(MixerSetting::LayerGroup(
+                LayerGroupId(1),
+                LayerGroupSetting::Mute(true),
+            )),
+            Bus(id) => {
+                NetworkAction::Mixer(MixerSetting::Bus(BusId(id.into()), BusSetting::Mute(true)))
+            }
+        });
+    }
+
+    /// The paths that are heard: the bass by its output, the bass by its send, the lead.
+    fn heard(&mut self) -> String {
+        self.wait(40);
+        let amplitude = 10f32.powf(self.engine.metering().peaks[0].get() / 20.0);
+        // Each path is ten times louder than the next one.
+        format!("{:03.0}", amplitude * 100.0)
+    }
+}
+
 #[test]
-fn soloed_instrument_silences_the_others() {
-    let mut rig = Rig::new();
-    rig.key(InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
-    assert_eq!(rig.peaks(), [-6, -6]);
-    let solo = InstrumentAction::Set(InstrumentSetting::Solo(true));
-    rig.act(&NetworkAction::Instrument(InstrumentId(2), solo));
-    assert_eq!(rig.peaks(), [-120, -120]);
+fn what_is_soloed_is_heard_by_every_path() {
+    for pre_fader in [false, true] {
+        for (soloed, muted, heard) in [
+            (vec![], vec![], "111"),
+            (vec![Bass], vec![], "110"),
+            (vec![Lead], vec![], "001"),
+            (vec![Group], vec![], "110"),
+            (vec![Bus(1)], vec![], "100"),
+            (vec![Bus(2)], vec![], "010"),
+            (vec![Bus(1), Bus(2)], vec![], "110"),
+            (vec![Bass, Bus(1)], vec![], "110"),
+            (vec![Lead, Bus(1)], vec![], "101"),
+            (vec![Lead, Bus(2)], vec![], "011"),
+            (vec![Lead, Group], vec![], "111"),
+            (vec![Bass, Lead], vec![], "111"),
+            (vec![Bass], vec![Bass], "000"),
+            (vec![Bass], vec![Group], "000"),
+            (vec![Bass], vec![Bus(1)], "010"),
+            (vec![Bass], vec![Bus(2)], "100"),
+            (vec![Group], vec![Group], "000"),
+            (vec![Bus(1)], vec![Bus(1)], "000"),
+            (vec![Bus(2)], vec![Bass], "000"),
+            (vec![Lead], vec![Lead], "000"),
+        ] {
+            let mut rig = Rig::routed(pre_fader);
+            soloed.iter().for_each(|strip| rig.solo(*strip));
+            muted.iter().for_each(|strip| rig.mute(*strip));
+            let routing = format!("pre: {pre_fader}, solo: {soloed:?}, mute: {muted:?}");
+            assert_eq!(rig.heard(), heard, "{routing}");
+        }
+    }
+}
+
+#[test]
+fn solo_of_a_bus_without_sources_silences_the_others() {
+    let mut rig = Rig::routed(false);
+    rig.mixer(MixerSetting::AddBus(BusId(3), Name::default()));
+    rig.solo(Bus(3));
+    assert_eq!(rig.heard(), "000");
 }
 
 #[test]

@@ -1,32 +1,37 @@
 //! The engine on a virtual clock.
 
+mod chase;
 mod click;
 mod drums;
 mod edited;
 mod groove;
 mod meters;
 mod notes;
+mod overdub;
 mod recording;
 mod time;
+
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
     model::{InstrumentId, Model},
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSetting,
-        ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content, ContentHash,
-        Curve, DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting,
-        InstrumentAction, InstrumentParameter, InstrumentSetting, LaneSetting, LayerGroupId,
-        LayerGroupParameter, LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting,
-        MixerSetting, Name, Note, Output, PadParameter, PadSetting, PadSound, PatternId,
-        PatternSetting, PianoRollAction, PlacementAction, PlacementId, PlayMode, Point,
-        SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing, TimeSignature,
-        TrackSetting, Voices,
+        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
+        BusSetting, ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content,
+        ContentHash, Curve, DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting,
+        InstrumentAction, InstrumentParameter, InstrumentSetting, KeyHold, Lane, LaneSetting,
+        LayerGroupId, LayerGroupParameter, LayerGroupSetting, LoopRegion, MasterParameter,
+        MasterSetting, MixerSetting, Name, Note, NoteValue, Output, PadParameter, PadSetting,
+        PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,
+        PlayMode, Point, SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing,
+        TimeSignature, TrackSetting, Voices,
     },
     util::quantity::{
         Bpm, CountIn, NoteLength, Pan, Pitch, Probability, StepCount, StepNumber, TimingOffset,
         Velocity,
     },
+    util::time::Millis,
 };
 
 const BASS: InstrumentId = InstrumentId(1);

@@ -37,7 +37,7 @@ fn armed_lane_records_parameter_changes() {
     rig.wait(100);
     let lane = rig.state.automation.lane(&target).unwrap();
     let points: Vec<_> = lane.points.iter().map(|p| (p.tick.get(), p.value.get())).collect();
-    assert_eq!(points, [(480, 1.0), (960, 0.0)]);
+    assert_eq!(points, [(479, 0.0), (480, 1.0), (960, 0.0)]);
 }
 
 impl Rig {
@@ -140,4 +140,137 @@ fn parameter_changes_while_stopped_are_not_recorded() {
     rig.transport(TransportAction::Play);
     rig.wait(500);
     assert_eq!(rig.points(), [(0, 0.0)]);
+}
+
+impl Rig {
+    /// A rig that records on an armed track.
+    fn recording() -> Self {
+        let mut rig = Self::new();
+        rig.roll(PianoRollAction::Set(TrackSetting::Armed(true)));
+        rig.transport(TransportAction::Record(true));
+        rig
+    }
+
+    /// Releases a key that was held for `millis`, or for nobody knows how long.
+    fn release_late(&mut self, pitch: u8, millis: Option<u32>) {
+        let hold = millis.map_or(KeyHold::Unknown, |millis| KeyHold::Held(Millis(millis)));
+        self.key(InstrumentAction::ReleaseLate(Pitch::of(pitch), hold));
+    }
+}
+
+#[test]
+fn key_released_late_is_recorded_as_long_as_it_was_held() {
+    let mut rig = Rig::recording();
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.strike(40);
+    rig.strike(41);
+    rig.wait(700);
+    rig.release_late(40, Some(250));
+    rig.release_late(41, Some(5000));
+    assert_eq!(rig.notes(), [note(480, 40, 240), note(480, 41, 672)], "at most as it sounded");
+    assert!(rig.state.instruments.get(BASS).unwrap().sounding.is_empty());
+}
+
+#[test]
+fn key_that_never_repeated_is_recorded_as_a_step_of_the_grid() {
+    for (snap, length) in [
+        (Some(NoteValue::Eighth), 240),
+        (Some(NoteValue::Sixteenth), 120),
+        (None, 120),
+        (Some(NoteValue::Whole), 672),
+    ] {
+        let mut rig = Rig::recording();
+        rig.act(&NetworkAction::Session(SessionSetting::Snap(snap)));
+        rig.transport(TransportAction::Play);
+        rig.wait(500);
+        rig.strike(40);
+        rig.wait(700);
+        rig.release_late(40, None);
+        assert_eq!(rig.notes(), [note(480, 40, length)], "{snap:?}");
+    }
+}
+
+#[test]
+fn late_release_counts_at_the_tempo() {
+    let mut rig = Rig::recording();
+    rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(60.0))));
+    rig.transport(TransportAction::Play);
+    rig.wait(1000);
+    rig.strike(40);
+    rig.wait(700);
+    rig.release_late(40, Some(250));
+    assert_eq!(rig.notes(), [note(480, 40, 120)]);
+}
+
+#[test]
+fn late_release_after_a_stop_or_a_jump_shortens_the_note() {
+    for (hold, length) in [(Some(250), 240), (None, 120), (Some(450), 288)] {
+        let stop: [fn(&mut Rig); 3] = [
+            |rig| rig.transport(TransportAction::Stop),
+            |rig| rig.transport(TransportAction::Locate(Ticks::of(9600))),
+            // The loop turns back at the same time.
+            |_| {},
+        ];
+        for (number, stop) in stop.iter().enumerate() {
+            let mut rig = Rig::recording();
+            rig.transport(TransportAction::Region(region(0, 480 + 288)));
+            rig.transport(TransportAction::Loop(true));
+            rig.transport(TransportAction::Play);
+            rig.wait(500);
+            rig.strike(40);
+            rig.wait(300);
+            stop(&mut rig);
+            rig.wait(400);
+            rig.release_late(40, hold);
+            rig.wait(50);
+            assert_eq!(rig.notes(), [note(480, 40, length)], "{hold:?}, stop {number}");
+        }
+    }
+}
+
+#[test]
+fn late_release_does_not_touch_a_note_that_was_edited_since() {
+    let mut rig = Rig::recording();
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.strike(40);
+    rig.wait(300);
+    rig.transport(TransportAction::Stop);
+    rig.wait(10);
+    let longer = NoteLength::of(960);
+    rig.roll(PianoRollAction::Resize(Ticks::of(480), Pitch::of(40), longer));
+    rig.release_late(40, None);
+    assert_eq!(rig.notes(), [note(480, 40, 960)]);
+}
+
+#[test]
+fn key_let_go_in_the_count_in_is_not_recorded() {
+    for (hold, notes) in [
+        (Some(300), vec![]),
+        (None, vec![]),
+        (Some(600), vec![note(0, 40, 96)]),
+        (Some(700), vec![note(0, 40, 192)]),
+    ] {
+        let mut rig = Rig::recording_after_a_bar();
+        rig.transport(TransportAction::Play);
+        rig.wait(1500);
+        rig.strike(40);
+        rig.wait(1000);
+        rig.release_late(40, hold);
+        assert_eq!(rig.notes(), notes, "{hold:?}");
+    }
+}
+
+#[test]
+fn key_let_go_in_the_count_in_leaves_nothing_after_a_stop() {
+    let mut rig = Rig::recording_after_a_bar();
+    rig.transport(TransportAction::Play);
+    rig.wait(1500);
+    rig.strike(40);
+    rig.wait(600);
+    rig.transport(TransportAction::Stop);
+    rig.wait(50);
+    rig.release_late(40, Some(300));
+    assert_eq!(rig.notes(), []);
 }

@@ -133,10 +133,11 @@ impl AutomationPane {
                 self.mark = Some(here.tick);
                 Intent::Nothing
             }
-            KeyCode::Char('y') => self.with_region(here, |region| copy_points(here, region)),
-            KeyCode::Char('x') => self.with_region(here, |region| {
-                (copy_points(here, region), here.act(AutomationAction::DeleteRegion(region))).into()
+            KeyCode::Char('y') => self.with_region(here, |region| {
+                ClipboardAction::CopyPoints(here.target, region).into()
             }),
+            KeyCode::Char('x') => self
+                .with_region(here, |region| ClipboardAction::CutPoints(here.target, region).into()),
             KeyCode::Char('v') => ClipboardAction::PastePoints(here.target).into(),
             KeyCode::Delete => {
                 self.with_region(here, |region| here.act(AutomationAction::DeleteRegion(region)))
@@ -176,8 +177,4 @@ impl AutomationPane {
 
 fn no_point() -> Intent {
     Intent::ShowError("no point under the cursor".into())
-}
-
-fn copy_points(here: &PointCursor, region: LoopRegion) -> Intent {
-    ClipboardAction::CopyPoints(here.target, region).into()
 }

@@ -6,8 +6,8 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        BusId, BusSetting, Chain, ChainSetting, InstrumentSetting, LayerGroupId, LayerGroupSetting,
-        MasterSetting, Mixer, MixerSetting, Name, Output, Sends, StudioState,
+        Audibility, BusId, BusSetting, Chain, ChainSetting, InstrumentSetting, LayerGroupId,
+        LayerGroupSetting, MasterSetting, Mixer, MixerSetting, Name, Output, Sends, StudioState,
     },
     util::quantity::{Decibels, Pan},
 };
@@ -133,6 +133,19 @@ impl StripId {
             Self::Bus(id) => MixerSetting::Bus(id, BusSetting::Mute(on)).into(),
             Self::Master => MixerSetting::Master(MasterSetting::Mute(on)).into(),
         }
+    }
+
+    /// Whether nothing that goes through the strip is heard, because others are soloed.
+    pub(super) fn is_silenced(self, studio: &StudioState) -> bool {
+        let audibility = Audibility::of(studio);
+        let passes = |id, group, to| match self {
+            Self::Instrument(strip) => strip == id,
+            Self::LayerGroup(strip) => Some(strip) == group,
+            Self::Bus(strip) => to == Output::Bus(strip),
+            Self::Master => true,
+        };
+        audibility.any_solo()
+            && !audibility.heard().any(|(id, it, to)| passes(id, it.layer_group, to))
     }
 
     /// Sets solo.

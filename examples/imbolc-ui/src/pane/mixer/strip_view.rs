@@ -36,7 +36,8 @@ pub(super) fn draw_strip(
 ) {
     let Some(strip) = id.of(view.studio()) else { return };
     let confirmed = id.of(&view.confirmed.model);
-    StripView { id, strip, confirmed, view }.draw(selected, area, buffer);
+    let silenced = strip.solo == Some(false) && id.is_silenced(view.studio());
+    StripView { id, strip, confirmed, silenced, view }.draw(selected, area, buffer);
 }
 
 struct StripView<'a> {
@@ -44,6 +45,8 @@ struct StripView<'a> {
     strip: Strip,
     /// The strip as the authority has confirmed it.
     confirmed: Option<Strip>,
+    /// Whether solos elsewhere silence it.
+    silenced: bool,
     view: &'a View<'a>,
 }
 
@@ -92,7 +95,8 @@ impl StripView<'_> {
         let note = if self.is_sounding() { " ♪" } else { "" };
         let width = usize::from(STRIP_WIDTH) - columns(note) - theme::UNCONFIRMED.len();
         let heading = fitted(&heading, width) + note;
-        self.marked(&heading, |strip| strip.name.clone())
+        let heading = self.marked(&heading, |strip| strip.name.clone());
+        if self.silenced { heading.patch_style(theme::DIM) } else { heading }
     }
 
     /// Whether a note of the instrument is held.
@@ -128,7 +132,7 @@ impl StripView<'_> {
     }
 
     fn draw_fader(&self, area: Rect, buffer: &mut Buffer) {
-        let style = if self.strip.mute { theme::DIM } else { Style::new() };
+        let style = if self.strip.mute || self.silenced { theme::DIM } else { Style::new() };
         let part = strip::fader_position(self.strip.level);
         draw_fader_bar(part, style, Rect { x: area.x + 1, width: 2, ..area }, buffer);
         // The mark at 0 dB.

@@ -102,8 +102,8 @@ impl PianoRollPane {
             KeyCode::Char('>') => change_note_velocity(here, NOTE_VELOCITY_STEP),
             KeyCode::Char('<') => change_note_velocity(here, -NOTE_VELOCITY_STEP),
             KeyCode::Char('p') => lower_note_probability(here),
-            KeyCode::Char('y') => self.copy(here),
-            KeyCode::Char('x') => self.cut(here),
+            KeyCode::Char('y') => self.clip(here, ClipboardAction::Copy),
+            KeyCode::Char('x') => self.clip(here, ClipboardAction::Cut),
             KeyCode::Char('v') => ClipboardAction::Paste.into(),
             KeyCode::Char('D') | KeyCode::Delete => self.delete(here),
             KeyCode::Char('A') => here.set(TrackSetting::Armed(!here.track.armed)),
@@ -157,20 +157,9 @@ impl PianoRollPane {
         marked.or_else(|| columns_between(here, here.tick, here.tick))
     }
 
-    fn copy(&mut self, here: &NoteCursor) -> Intent {
-        match self.take_region(here) {
-            Some(region) if has_notes(here, region) => copy_notes(region),
-            _ => Intent::ShowError("no note to copy".into()),
-        }
-    }
-
-    fn cut(&mut self, here: &NoteCursor) -> Intent {
-        match self.take_region(here) {
-            Some(region) if has_notes(here, region) => {
-                (copy_notes(region), here.act(PianoRollAction::DeleteRegion(region))).into()
-            }
-            _ => Intent::ShowError("no note to cut".into()),
-        }
+    /// Copies or cuts the marked notes, or else those in the column of the cursor.
+    fn clip(&mut self, here: &NoteCursor, clip: fn(LoopRegion) -> ClipboardAction) -> Intent {
+        self.take_region(here).map_or(Intent::Nothing, |region| clip(region).into())
     }
 
     /// Deletes the marked notes, or else the note under the cursor.
@@ -209,14 +198,6 @@ fn no_note() -> Intent {
 fn columns_between(here: &NoteCursor, first: Ticks, last: Ticks) -> Option<LoopRegion> {
     let end = i64::from(last.get()) + i64::from(here.grid.stride());
     LoopRegion::new(first, clamped_ticks(end)).ok()
-}
-
-fn has_notes(here: &NoteCursor, region: LoopRegion) -> bool {
-    here.track.starting(region.start(), region.end()).next().is_some()
-}
-
-fn copy_notes(region: LoopRegion) -> Intent {
-    ClipboardAction::Copy { from: region.start(), to: region.end() }.into()
 }
 
 fn change_note_velocity(here: &NoteCursor, by: i8) -> Intent {

@@ -64,7 +64,7 @@ impl Row {
 }
 
 /// The rows of the left column, if there are two.
-pub(super) const LEFT_ROWS: usize = 17;
+pub(super) const LEFT_ROWS: usize = 18;
 
 pub(super) const ROWS: &[Row] = &[
     Row::of("Session", "name", |studio| studio.session.name.to_string())
@@ -124,6 +124,8 @@ pub(super) const ROWS: &[Row] = &[
             )))
         })
         .enter(|_| Intent::OpenPalette("snap ".into())),
+    Row::of("Session", "chase notes", |studio| on_off(studio.session.chase_notes))
+        .step(|studio, _| set_session(SessionSetting::ChaseNotes(!studio.session.chase_notes))),
     Row::of("Click", "click", |studio| on_off(studio.session.click.on))
         .step(|studio, _| set_click(ClickSetting::On(!studio.session.click.on))),
     Row::of("Click", "level", |studio| level_text(studio.session.click.level)).step(
