@@ -206,7 +206,7 @@ impl App {
             let ids = || model.instruments.iter().map(|(id, _)| id);
             if let Some(id) = ids().find(|id| *id > gone).or_else(|| ids().last()) {
                 let select = studio::LocalAction::Selection(SelectionAction::Instrument(id));
-                self.client.handle(select, model);
+                let _ = self.client.handle(select, model);
             }
         }
     }

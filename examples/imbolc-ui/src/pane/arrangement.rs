@@ -152,7 +152,9 @@ fn arrangement_heading<'a>(view: &View) -> Line<'a> {
         |of: fn(&StudioState) -> (PlayMode, AtEnd)| theme::unconfirmed_mark(view.is_confirmed(of));
     let mark = certain(|studio| (studio.arrangement.play, studio.arrangement.at_end));
     let (what, style) = match arrangement.play {
-        PlayMode::PianoRoll => ("plays the piano roll", theme::WARNING),
+        PlayMode::PianoRoll => {
+            ("plays the piano roll, not the clips (o changes it)", theme::WARNING)
+        }
         PlayMode::Arrangement => ("plays the arrangement", theme::GOOD),
     };
     let end = match arrangement.end() {

@@ -52,7 +52,7 @@ pub struct AutomationPane {
 
 impl Pane for AutomationPane {
     fn title(&self) -> &'static str {
-        "Auto"
+        "Automation"
     }
 
     fn key_help(&self) -> &'static [KeyHelp] {

@@ -69,10 +69,16 @@ impl Pane for PeoplePane {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         // The participants get the rows that they need, up to half of the area.
-        let rows = u16::try_from(self.ids.len() + 2).unwrap_or(u16::MAX).min(area.height / 2);
-        let [people, messages] =
-            Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(area);
+        let rows = u16::try_from(self.ids.len() + 1).unwrap_or(u16::MAX).min((area.height / 2).saturating_sub(1));
+        let [people, legend, messages] = Layout::vertical([
+            Constraint::Length(rows),
+            Constraint::Length(2),
+            Constraint::Fill(1),
+        ])
+        .areas(area);
         self.draw_people(view, people, buffer);
+        let what = "★ has the privilege: to play and stop, set the tempo, mix buses, save";
+        Line::styled(what, theme::DIM).render(legend, buffer);
         draw_messages(view, messages, buffer);
     }
 }
@@ -100,7 +106,7 @@ impl PeoplePane {
         let presence = presence.max().unwrap_or_default().max("presence".len());
         let heading = format!(
             "  {:<NAME_WIDTH$} {:<ROLE_WIDTH$} {:<TRIP_WIDTH$} {:<presence$} owns",
-            "name", "", "trip", "presence"
+            "name", "", "ping", "presence"
         );
         let mut lines = vec![Line::styled(heading, theme::HEADING)];
         for (place, person) in shown {
@@ -222,7 +228,8 @@ fn draw_messages(view: &View, area: Rect, buffer: &mut Buffer) {
     let rows = usize::from(area.height.saturating_sub(1));
     let mut lines: Vec<_> = view.messages.latest().take(rows).map(|item| item.line()).collect();
     if lines.is_empty() {
-        lines.push(Line::styled("nothing yet", theme::DIM));
+        let what = "nothing yet: what others do, and what went wrong, is told here";
+        lines.push(Line::styled(what, theme::DIM));
     }
     lines.push(Line::styled("Messages", theme::HEADING));
     lines.reverse();

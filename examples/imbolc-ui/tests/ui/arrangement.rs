@@ -156,7 +156,12 @@ fn capture_prefers_track_loop_to_transport_loop() {
 fn play_mode_and_end_are_set_and_shown() {
     let mut stage = arrangement(Scene::Joined);
     let screen = stage.screen();
-    assert!(screen.contains("plays the piano roll  ends at 9.1.000  then continues"), "{screen}");
+    assert!(
+        screen.contains(
+            "plays the piano roll, not the clips (o changes it)  ends at 9.1.000  then continues"
+        ),
+        "{screen}"
+    );
     stage.press("oeeeo");
     let set = NetworkAction::Arrangement;
     let expected = [

@@ -222,7 +222,7 @@ fn unconfirmed_values_are_marked_one_by_one() {
     for marked in ["-5.0 dB*", "R10*", "→ Reverb*"] {
         assert!(screen.contains(marked), "{marked}: {screen}");
     }
-    assert!(screen.contains("2 fx "), "{screen}");
+    assert!(screen.contains("2 effects "), "{screen}");
     let screen = stage.press("<enter><enter>").screen();
     assert!(screen.contains("1 distortion  *"), "{screen}");
     assert!(!mixer(Scene::Joined).press("+>o").screen().contains('*'));
@@ -274,7 +274,7 @@ fn current_strip_and_master_are_always_visible() {
             let screen = stage.press(keys).screen();
             assert!(screen.contains(strip), "{screen}");
             assert!(screen.contains("Master"), "{screen}");
-            assert!(screen.contains("no fx"), "{screen}");
+            assert!(screen.contains("no effects"), "{screen}");
         }
     }
 }

@@ -20,7 +20,7 @@ pub const PANES: [(Pane, &str); 8] = [
 
 /// Their titles.
 const TITLES: [&str; 8] =
-    ["Instruments", "Mixer", "Roll", "Drums", "Auto", "Arrange", "Session", "People"];
+    ["Instruments", "Mixer", "Roll", "Drums", "Automation", "Arrange", "Session", "People"];
 
 #[test]
 fn every_pane_in_every_scene() {

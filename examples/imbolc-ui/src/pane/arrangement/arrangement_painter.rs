@@ -73,7 +73,13 @@ impl ArrangementPainter<'_> {
             }
         }
         if self.ids.is_empty() {
-            buffer.set_stringn(area.x, area.y + 1, "no instruments", area.width.into(), theme::DIM);
+            buffer.set_stringn(
+                area.x,
+                area.y + 1,
+                "no instruments: press 1, then a",
+                area.width.into(),
+                theme::DIM,
+            );
         }
     }
 

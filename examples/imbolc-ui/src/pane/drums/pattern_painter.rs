@@ -179,7 +179,7 @@ fn step_symbol(struck: Option<Step>, certain: bool) -> char {
 /// What a pad plays, in a few words.
 pub(super) fn sound_label(here: &StepCursor, sound: &PadSound) -> String {
     match sound {
-        PadSound::Nothing => "-".into(),
+        PadSound::Nothing => "no sound".into(),
         PadSound::Sample(content) => content.name.to_string(),
         PadSound::Slice(id) => format!("slice {id}"),
         PadSound::Instrument(id, pitch) => {

@@ -195,7 +195,9 @@ impl StripView<'_> {
 
     fn effects(&self) -> Line<'static> {
         let Some(chain) = &self.strip.chain else { return Line::default() };
-        count_line(chain.slots().len(), "fx", self.marked("", |strip| strip.chain.clone()))
+        let count = chain.slots().len();
+        let what = if count == 1 { "effect" } else { "effects" };
+        count_line(count, what, self.marked("", |strip| strip.chain.clone()))
     }
 }
 
