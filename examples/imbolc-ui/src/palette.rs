@@ -24,6 +24,9 @@ use self::{
 };
 use crate::{intent::Intent, theme, view::View};
 
+/// More is no command.
+const MAX_PASTE: usize = 1000;
+
 /// The line that is being typed.
 #[derive(Debug, Default)]
 pub struct Palette {
@@ -63,13 +66,6 @@ impl Palette {
         self.recalled = self.history.len();
     }
 
-    /// Inserts a text at the cursor.
-    pub fn insert(&mut self, text: &str) {
-        self.error = None;
-        self.completion = None;
-        self.line.insert(text);
-    }
-
     /// Handles a key.
     pub fn handle_key(&mut self, key: KeyEvent, view: &View) -> PaletteOutcome {
         self.error = None;
@@ -97,15 +93,28 @@ impl Palette {
             KeyCode::Backspace if self.line.text().is_empty() => return PaletteOutcome::Cancelled,
             KeyCode::Backspace => self.line.backspace(),
             KeyCode::Delete => self.line.delete(),
-            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                self.open(String::new());
+            KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                match letter {
+                    'u' => self.open(String::new()),
+                    'k' => self.line.delete_to_end(),
+                    'w' => self.line.delete_word(),
+                    _ => {}
+                }
             }
-            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                self.line.insert(letter.encode_utf8(&mut [0; 4]));
-            }
+            KeyCode::Char(letter) => self.line.insert(letter.encode_utf8(&mut [0; 4])),
             _ => {}
         }
         PaletteOutcome::Editing
+    }
+
+    /// Inserts one line of pasted text.
+    pub fn paste(&mut self, line: &str) {
+        self.error = None;
+        self.completion = None;
+        match line.chars().count() {
+            ..=MAX_PASTE => self.line.insert(line),
+            long => self.error = Some(format!("{long} characters are too many to be pasted")),
+        }
     }
 
     fn recall(&mut self, which: usize) {

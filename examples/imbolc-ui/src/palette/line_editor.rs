@@ -63,6 +63,19 @@ impl LineEditor {
         self.text.drain(self.cursor..self.after());
     }
 
+    /// Deletes what follows the cursor.
+    pub(super) fn delete_to_end(&mut self) {
+        self.text.truncate(self.cursor);
+    }
+
+    /// Deletes the word before the cursor.
+    pub(super) fn delete_word(&mut self) {
+        let before = self.text[..self.cursor].trim_end();
+        let word = before.rfind(' ').map_or(0, |space| space + 1);
+        self.text.drain(word..self.cursor);
+        self.cursor = word;
+    }
+
     /// What fits into `room` columns around the cursor, the column of the cursor in it, and
     /// whether something before it is left out.
     pub(super) fn window(&self, room: usize) -> (String, usize, bool) {

@@ -69,7 +69,9 @@ impl Pane for PeoplePane {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         // The participants get the rows that they need, up to half of the area.
-        let rows = u16::try_from(self.ids.len() + 1).unwrap_or(u16::MAX).min((area.height / 2).saturating_sub(1));
+        let rows = u16::try_from(self.ids.len() + 1)
+            .unwrap_or(u16::MAX)
+            .min((area.height / 2).saturating_sub(1));
         let [people, legend, messages] = Layout::vertical([
             Constraint::Length(rows),
             Constraint::Length(2),

@@ -300,7 +300,7 @@ fn strips_that_a_solo_silences_are_dim() {
     let mut stage = Stage::with_studio(Scene::Local, StudioState::starter());
     stage.show(Pane::Mixer);
     let dim = |stage: &mut Stage| {
-        let names = ["1 ", "2 ", "Master"].map(|name| stage.colour_of(&format!("│ {name}")));
+        let names = ["1 Bass", "2 Lead", "Master"].map(|name| stage.colour_of(name));
         names.map(|colour| colour == Some(Color::DarkGray))
     };
     stage.screen();

@@ -107,14 +107,14 @@ fn enter_opens_palette_with_value() {
 
 #[test]
 fn read_only_rows_do_not_change() {
-    for row in [18, 19, 20, 22, 26] {
+    for row in [19, 20, 21, 23, 27] {
         assert!(on_row(row, "+-<right><left><pageup>").is_empty(), "row {row}");
     }
 }
 
 #[test]
 fn enter_requests_or_releases_privilege() {
-    let down = "<down>".repeat(17);
+    let down = "<down>".repeat(18);
     let mut ana = session(Scene::Joined);
     assert_eq!(ana.press(&down).press("<enter>").requests(), ["privilege"]);
     assert_eq!(session(Scene::Hosting).press(&down).press("<enter>").requests(), ["yield"]);
