@@ -212,6 +212,7 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
         let Some(line) = line else {
             if keeps_running && !at_terminal {
                 reading = false;
+                leave_seat(&*studio);
                 continue;
             }
             end = if at_terminal { End::Told } else { End::Quit };
@@ -363,6 +364,13 @@ fn greet(studio: &dyn Dispatcher, resumed: bool) {
     if let ProjectNotice::Kept(name) = &state.model.projects.notice {
         happens(words::left_behind(name));
     }
+}
+
+/// Nobody is there any more to use what the host holds. It fails only when the session
+/// is over.
+fn leave_seat(studio: &dyn Dispatcher) {
+    let _ = studio.release_ownership(&studio.identity().instruments);
+    let _ = studio.release_privilege();
 }
 
 /// After a resumption, requests what the resumed session does not own. A `Hello` that

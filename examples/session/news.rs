@@ -158,6 +158,9 @@ impl News {
                 happens(format_args!("{name} {verb} the privilege"));
             }
             SessionEvent::Privilege { holder: None } => happens("the privilege is free"),
+            SessionEvent::PrivilegeRequested { by } => {
+                happens(format_args!("{by} asks for the privilege: `yield` gives it up"));
+            }
             SessionEvent::PrivilegeDenied { holder, reserved } => {
                 self.denied += 1;
                 let state = match reserved {

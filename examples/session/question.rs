@@ -23,7 +23,7 @@ pub fn loss(line: &str, studio: &dyn Dispatcher) -> Option<String> {
             _ => None,
         },
         // Without the privilege it is refused.
-        _ if !state.roster.is_privileged(studio.identity().client_id) => None,
+        _ if !state.roster.may_lead(studio.identity().client_id) => None,
         ["new"] | ["load" | "recover", _, ..] => {
             if unsaved() {
                 Some("there are unsaved changes".into())

@@ -36,7 +36,7 @@ pub fn studio(studio: &dyn Dispatcher) -> String {
             instrument.level.to_string(),
             state.model.piano_roll.track(id).map_or(0, |track| track.len()),
             if keys.is_empty() { "-".into() } else { keys.join(" ") },
-            state.roster.owner(id).map_or("-", |owner| &*owner.name),
+            state.roster.player(id).map_or("-".into(), |player| player.name),
         ));
     }
     lines.join("\n")

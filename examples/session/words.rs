@@ -37,8 +37,8 @@ impl Change {
 /// describes projects.
 pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
     let Some(patch) = Studio::diff(&old.model, &new.model) else { return Vec::new() };
-    let owner = |id| new.roster.owner(id).or(old.roster.owner(id)).cloned();
-    let privileged = || new.roster.privileged.clone().or(old.roster.privileged.clone());
+    let owner = |id| new.roster.player(id).or_else(|| old.roster.player(id));
+    let privileged = || new.roster.leader().or_else(|| old.roster.leader());
     let mut changes = Vec::new();
     for change in patch.0 {
         match change {

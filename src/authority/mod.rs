@@ -170,7 +170,7 @@ impl<M: Model> Authority<M> {
     /// If an option of the session makes no sense.
     pub fn local(setup: Setup<M>, id: SessionId) -> Result<Arc<Self>, OptionError> {
         setup.config.check()?;
-        let session = Session::local(setup.config, id, &setup.host, setup.model);
+        let session = Session::hosted(setup.config, id, &setup.host, setup.model);
         Ok(Self::new(session, setup.engine, Clock::system()))
     }
 
@@ -531,9 +531,7 @@ impl<M: Model> Core<M> {
                 SessionOutput::Changed { before, .. } => {
                     self.outdated.get_or_insert(before);
                 }
-                SessionOutput::NotRecorded { what, reason } => {
-                    self.notices.push(SessionEvent::NotRecorded { what, reason });
-                }
+                SessionOutput::Event(event) => self.notices.push(event),
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Wait(deadline) => {
                     self.wait = deadline;

@@ -41,7 +41,8 @@ impl fmt::Display for InstrumentId {
 pub enum Access {
     /// None: every participant may send it.
     Anyone,
-    /// None. The action creates this instrument, and the sender owns it afterwards.
+    /// None. The action creates this instrument, and the sender owns it afterwards,
+    /// unless it is alone.
     Create(InstrumentId),
     /// Ownership of this instrument, which still exists afterwards.
     Own(InstrumentId),
@@ -315,7 +316,8 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     }
 
     /// The action to apply to an instrument when its owner releases it or loses the
-    /// connection, e.g. to end the notes of keys that are held down.
+    /// connection, e.g. to end the notes of keys that are held down. What has no owner
+    /// is released by the participant that is alone when another joins.
     #[must_use]
     fn on_release(_state: &Self::State, _instrument: InstrumentId) -> Option<Self::Action> {
         None

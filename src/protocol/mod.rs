@@ -306,6 +306,12 @@ pub enum ServerMessage<M: Model = Studio> {
         /// The reason.
         reason: Refusal,
     },
+    /// The client holds the privilege, and another participant asks for it. Sent once
+    /// per participant in 5 s.
+    PrivilegeRequested {
+        /// The participant that asks.
+        by: OwnerInfo,
+    },
 }
 
 /// The answer to the [`Hello`] of a new participant.

@@ -26,7 +26,8 @@ use crate::{
 pub struct ClientId(pub u32);
 
 impl ClientId {
-    /// The participant at the machine that runs the session.
+    /// The participant at the machine that runs the session. If nobody sits there, the
+    /// roster has no such participant.
     pub const HOST: Self = Self(0);
 }
 
@@ -120,6 +121,43 @@ impl Roster {
     #[must_use]
     pub fn owns(&self, client: ClientId, instrument: InstrumentId) -> bool {
         self.owner(instrument).is_some_and(|owner| owner.client_id == client)
+    }
+
+    /// The participant that is alone in the session, if one is: nobody else is there,
+    /// not even suspended.
+    #[must_use]
+    pub fn alone(&self) -> Option<OwnerInfo> {
+        let mut ids = self.participants.keys();
+        let only = ids.next().filter(|_| self.participants.len() == 1);
+        only.and_then(|only| self.as_owner(*only))
+    }
+
+    /// Who may edit and play `instrument`: its owner or, if it has none, the
+    /// participant that is alone.
+    #[must_use]
+    pub fn player(&self, instrument: InstrumentId) -> Option<OwnerInfo> {
+        self.owner(instrument).cloned().or_else(|| self.alone())
+    }
+
+    /// Who may control the transport, session settings and buses: the holder of the
+    /// privilege or, if it is free, the participant that is alone.
+    #[must_use]
+    pub fn leader(&self) -> Option<OwnerInfo> {
+        self.privileged.clone().or_else(|| self.alone())
+    }
+
+    /// Whether `client` may edit and play `instrument`.
+    #[must_use]
+    pub fn may_play(&self, client: ClientId, instrument: InstrumentId) -> bool {
+        self.player(instrument).is_some_and(|player| player.client_id == client)
+    }
+
+    /// Whether `client` may control the transport, session settings and buses. Somebody
+    /// at the machine of a session without a host participant may.
+    #[must_use]
+    pub fn may_lead(&self, client: ClientId) -> bool {
+        self.leader().is_some_and(|leader| leader.client_id == client)
+            || (client == ClientId::HOST && !self.participants.contains_key(&client))
     }
 
     /// The instruments of `client`, in ascending order.

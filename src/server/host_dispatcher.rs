@@ -36,7 +36,9 @@ pub struct HostOptions {
 }
 
 /// A session that clients can join. The host is a participant like any other,
-/// except that it starts with the privilege and may always take it back.
+/// except that it starts with the privilege and may always take it back. If nobody
+/// sits there ([`SessionConfig::attended`]), it is none, and may do what needs the
+/// privilege without having it.
 ///
 /// Prefer a runtime with one worker thread: sending patches to 64 clients then
 /// costs 1.4 to 1.5 times the bare writes, compared with 1.8 times with two.
@@ -80,7 +82,7 @@ impl<M: Model> HostDispatcher<M> {
         Ok(Self { in_process: InProcess::new(authority, status), server })
     }
 
-    /// All participants, the host first.
+    /// All participants, in the order of their numbers: the host first.
     #[must_use]
     pub fn participants(&self) -> Vec<ParticipantInfo> {
         self.server.participants()

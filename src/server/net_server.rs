@@ -112,7 +112,7 @@ impl<M: Model> NetServer<M> {
         self.address
     }
 
-    /// All participants, the host first.
+    /// All participants, in the order of their numbers: the host first.
     #[must_use]
     pub fn participants(&self) -> Vec<ParticipantInfo> {
         let ServerInner { authority, connections, .. } = &*self.inner;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{Access, Invalid, Model},
-    protocol::{ClientId, NetworkState, Refusal, framing, limits},
+    model::{Access, InstrumentId, Invalid, Model},
+    protocol::{ClientId, NetworkState, Refusal, Roster, framing, limits},
     util::panics::catch_panic,
 };
 
@@ -110,14 +110,16 @@ pub(super) fn authorise<M: Model>(
 ) -> Result<(), Refusal> {
     let roster = &state.roster;
     match access {
-        Access::Own(instrument) | Access::Delete(instrument) if !roster.owns(actor, instrument) => {
+        Access::Own(instrument) | Access::Delete(instrument)
+            if !roster.may_play(actor, instrument) =>
+        {
             Err(if M::exists(&state.model, instrument) {
                 Refusal::NotOwner { instrument, owner: roster.owner(instrument).cloned() }
             } else {
                 Refusal::Invalid(Invalid::missing("instrument", instrument))
             })
         }
-        Access::Privilege if !roster.is_privileged(actor) => {
+        Access::Privilege if !roster.may_lead(actor) => {
             Err(Refusal::NotPrivileged { holder: roster.privileged.clone() })
         }
         Access::Engine => Err(Refusal::EngineOnly),
@@ -141,10 +143,8 @@ fn apply_action<M: Model>(
     let effects = M::reduce(&mut next.model, action)?;
     match access {
         Access::Create(instrument) => {
-            if let Some(owner) = state.roster.as_owner(actor) {
-                Arc::make_mut(&mut next.roster).owners.insert(instrument, owner);
-                next.roster.check()?;
-            }
+            own_new(&mut next.roster, actor, instrument);
+            next.roster.check()?;
         }
         Access::Own(_) => {}
         Access::Delete(instrument) => {
@@ -156,6 +156,16 @@ fn apply_action<M: Model>(
         }
     }
     Ok(Applied { state: shared, effects, access })
+}
+
+/// Makes `actor` the owner of an instrument that it has created. A participant that is
+/// alone needs no ownership, and would only be in the way of the next to join.
+pub(super) fn own_new(roster: &mut Arc<Roster>, actor: ClientId, instrument: InstrumentId) {
+    if roster.alone().is_none()
+        && let Some(owner) = roster.as_owner(actor)
+    {
+        Arc::make_mut(roster).owners.insert(instrument, owner);
+    }
 }
 
 /// Removes the owners of the instruments that `before` has and `state` has not.

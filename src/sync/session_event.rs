@@ -44,6 +44,12 @@ pub enum SessionEvent<M: Model> {
         /// The holder from now on.
         holder: Option<OwnerInfo>,
     },
+    /// You hold the privilege, and another participant asks for it. Reported once per
+    /// participant in 5 s.
+    PrivilegeRequested {
+        /// The participant that asks.
+        by: OwnerInfo,
+    },
     /// You asked for the privilege and do not get it.
     PrivilegeDenied {
         /// The holder.

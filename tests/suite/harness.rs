@@ -69,7 +69,7 @@ pub struct Harness {
     /// What the session has returned and the test has not taken.
     effects: Vec<StudioEffect>,
     forgotten: Vec<Arc<NetworkState>>,
-    unrecorded: Vec<(String, Refusal)>,
+    news: Vec<SessionEvent<Studio>>,
 }
 
 /// A client: its mirror, and its connection to the session.
@@ -96,8 +96,8 @@ impl Harness {
         let id = SessionId::new([7; 16]);
         let session = Session::hosted(config, id, "host", StudioState::starter());
         let now = Timestamp::ZERO + Duration::from_secs(1);
-        let (effects, forgotten, unrecorded) = Default::default();
-        Self { session, now, tokens: 0, effects, forgotten, unrecorded }
+        let (effects, forgotten, news) = Default::default();
+        Self { session, now, tokens: 0, effects, forgotten, news }
     }
 
     pub fn token(&mut self) -> SessionToken {
@@ -111,9 +111,7 @@ impl Harness {
             match self.session.poll() {
                 SessionOutput::Effect(effect) => self.effects.push(effect),
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
-                SessionOutput::NotRecorded { what, reason } => {
-                    self.unrecorded.push((what, reason));
-                }
+                SessionOutput::Event(event) => self.news.push(event),
                 SessionOutput::Changed { .. } => {}
                 SessionOutput::Wait(deadline) => return deadline,
             }
@@ -132,10 +130,10 @@ impl Harness {
         std::mem::take(&mut self.forgotten)
     }
 
-    /// What was not recorded since the last call, as the host is told.
-    pub fn take_unrecorded(&mut self) -> Vec<(String, Refusal)> {
+    /// What the host was told since the last call.
+    pub fn take_news(&mut self) -> Vec<SessionEvent<Studio>> {
         self.deadline();
-        std::mem::take(&mut self.unrecorded)
+        std::mem::take(&mut self.news)
     }
 
     pub fn handshake(&mut self, hello: &Hello) -> Result<Admission<Studio>, Rejected> {

@@ -84,6 +84,7 @@ fn senseless_session_options_are_refused_by_name() {
         base_fresh_for: _,
         base_spacing: _,
         max_bases: _,
+        attended: _,
     } = SessionConfig::default();
 }
 

@@ -477,7 +477,7 @@ proptest! {
         let id = SessionId::new([1; 16]);
         let start = vocabulary::at_work();
         let mut session: Session<Studio> =
-            Session::local(SessionConfig::default(), id, "me", start.clone());
+            Session::hosted(SessionConfig::default(), id, "me", start.clone());
         let mut now = Timestamp::ZERO;
         // A barrier clears the history.
         let steps = |action: &&NetworkAction| Studio::undo_policy(action) != UndoPolicy::Barrier;
@@ -503,7 +503,7 @@ proptest! {
     fn undo_never_leaves_dangling_references(
         steps in prop::collection::vec((0..6, vocabulary::action()), 1..40),
     ) {
-        let mut session: Session<Studio> = Session::local(
+        let mut session: Session<Studio> = Session::hosted(
             SessionConfig::default(),
             SessionId::new([1; 16]),
             "me",

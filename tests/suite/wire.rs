@@ -142,6 +142,7 @@ fn server_variant(message: &ServerMessage) -> usize {
         ServerMessage::Shutdown => 17,
         ServerMessage::HistoryChanged(_) => 18,
         ServerMessage::NotRecorded { .. } => 19,
+        ServerMessage::PrivilegeRequested { .. } => 20,
     }
 }
 
@@ -330,6 +331,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
             "NotRecorded",
             ServerMessage::NotRecorded { what: "1 note in 1 Bass".into(), reason: not_owner() },
         ),
+        ("PrivilegeRequested", ServerMessage::PrivilegeRequested { by: ana() }),
     ]
 }
 
@@ -395,7 +397,7 @@ fn server_messages_are_pinned() {
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..20).collect::<Vec<_>>(), "a variant has no sample");
+    assert_eq!(seen, (0..21).collect::<Vec<_>>(), "a variant has no sample");
     let mut refusals: Vec<_> = samples
         .iter()
         .filter_map(|(_, message)| match message {

@@ -11,8 +11,8 @@ use imbolc_net::{
     model::{InstrumentId, Model as _},
     protocol::{OwnerInfo, Roster},
     studio::{
-        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, Studio,
-        StudioChange, StudioState, Target, TransportSetting,
+        LaneChange, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
+        Projects, Studio, StudioChange, StudioState, Target, TransportSetting,
     },
     util::quantity::Pitch,
 };
@@ -93,8 +93,8 @@ fn change_text(
     to: &StudioState,
     roster: &Roster,
 ) -> Option<(Option<OwnerInfo>, String)> {
-    let holder = || roster.privileged.clone();
-    let by = |id| roster.owner(id).cloned();
+    let holder = || roster.leader();
+    let by = |id| roster.player(id);
     Some(match change {
         // These change at every beat.
         StudioChange::Key(..)
@@ -181,6 +181,14 @@ pub fn project_failure(why: &ProjectFailure) -> String {
         }
         why => why.to_string(),
     }
+}
+
+/// That saving as `name` overwrites another project.
+#[must_use]
+pub fn overwritten(projects: &Projects, name: &ProjectName) -> Option<String> {
+    let is_other =
+        projects.known.iter().any(|known| known == name) && projects.current.as_ref() != Some(name);
+    is_other.then(|| format!("the project “{name}” will be overwritten"))
 }
 
 /// A project action; names stay as they are.

@@ -1,53 +1,79 @@
-//! Host mode without a screen: prints messages, and a status line below them.
+//! Host mode without a screen: prints what happens, and takes commands from a terminal.
 //!
-//! It reads events and snapshots of a dispatcher; it never dispatches an action.
+//! Nobody plays here: the host is no participant of its session. The only actions that
+//! are dispatched save the project.
+
+mod commands;
+mod typed_lines;
 
 use std::{
     io::{self, IsTerminal as _, Write as _, stdout},
     sync::Arc,
+    time::Duration,
 };
 
 use imbolc_net::{
     Dispatcher, Event,
     dispatcher::{CloseReason, Events, Status},
     transport::{interface_hint, where_to_join},
-    util::text::{fitted, printable},
+    util::text::{columns, fitted, printable},
 };
+use tokio::time::{Instant, sleep_until};
 
+use self::commands::{Commands, Then};
 use crate::{
     describe,
     messages::{Message, MessageLog},
 };
 
-/// Prints messages and the status until the program is asked to end, or the session is
-/// over. `announced` says whether the session is announced on the LAN.
+/// How long something must be unchanged before it is printed again. 1 s: the sweep of a
+/// knob is two lines, its first value and its last.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// Prints messages and the status, and runs the commands that are typed, until the
+/// program is asked to end, or the session is over. `announced` says whether the session
+/// is announced on the LAN.
 ///
 /// # Errors
 /// If the session is over, or if standard output is closed. The message is one line.
-pub async fn print_events(
+pub async fn run(
     studio: &Arc<dyn Dispatcher>,
     mut events: Events,
     announced: bool,
 ) -> Result<(), String> {
     let mut printer = Printer::new(Arc::clone(studio));
-    printer.print_greeting(announced).map_err(|error| output_error(&error))?;
+    let mut lines = typed_lines::typed_lines();
+    let mut commands = Commands::new(Arc::clone(studio));
     let mut shutdown = std::pin::pin!(crate::event_loop::shutdown_signal());
+    printer.print_greeting(announced, lines.is_some()).map_err(|error| output_error(&error))?;
     loop {
-        let event = tokio::select! {
-            event = events.next() => event,
+        let line = async {
+            match &mut lines {
+                Some(lines) => lines.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let printed = tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Status(Status::Closed {
+                    reason: reason @ CloseReason::ConnectionLost(_),
+                })) => return Err(format!("the session is over: {reason}")),
+                Some(event) => printer.print_event(event),
+                None => return Err("the session is over".into()),
+            },
+            line = line => match line.map(|line| commands.run(&line)) {
+                Some(Then::Print(text)) => printer.print_lines(&text),
+                Some(Then::Quit) => break,
+                None => {
+                    lines = None;
+                    Ok(())
+                }
+            },
+            () = sleep_until(printer.due()) => printer.print_settled(),
             _ = &mut shutdown => break,
         };
-        match event {
-            Some(Event::Status(Status::Closed {
-                reason: reason @ CloseReason::ConnectionLost(_),
-            })) => {
-                return Err(format!("the session is over: {reason}"));
-            }
-            Some(event) => printer.print_event(event).map_err(|error| output_error(&error))?,
-            None => return Err("the session is over".into()),
-        }
+        printed.map_err(|error| output_error(&error))?;
     }
-    printer.status.clear();
     printer.print_line("the session has ended").map_err(|error| output_error(&error))
 }
 
@@ -59,88 +85,127 @@ fn output_error(error: &io::Error) -> String {
 struct Printer {
     studio: Arc<dyn Dispatcher>,
     messages: MessageLog,
-    /// Whether the status line can be rewritten in place: standard output is a
-    /// terminal.
-    rewrites: bool,
-    /// The status line that was printed last.
+    /// How many messages were printed.
+    printed: usize,
+    /// The last message as it was printed.
+    last: Option<Message>,
+    /// The status as it was printed.
     status: String,
+    /// When what has changed since is printed.
+    due: Option<Instant>,
+    /// Whether the row in which somebody types is to be left alone.
+    typing: bool,
 }
 
 impl Printer {
     fn new(studio: Arc<dyn Dispatcher>) -> Self {
-        let messages = MessageLog::new(studio.state());
-        Self { studio, messages, rewrites: stdout().is_terminal(), status: String::new() }
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Self {
+            messages: MessageLog::new(studio.state()),
+            printed: 0,
+            last: None,
+            status: String::new(),
+            due: None,
+            typing: stdout().is_terminal() && !is_dumb,
+            studio,
+        }
     }
 
-    fn print_greeting(&mut self, announced: bool) -> io::Result<()> {
+    fn print_greeting(&mut self, announced: bool, takes_commands: bool) -> io::Result<()> {
         let state = self.studio.state();
-        self.print_line(&format!(
-            "{} is {}, as {}",
-            state.model.session.name,
-            self.studio.status(),
-            self.studio.identity().name
-        ))?;
-        if let Status::Hosting { address: Some(address) } = self.studio.status() {
+        let (name, status) = (&state.model.session.name, self.studio.status());
+        self.print_line(&format!("{name} is {status}"))?;
+        if let Status::Hosting { address: Some(address) } = status {
             for there in where_to_join(address) {
                 let hint =
                     interface_hint(there).map_or_else(String::new, |hint| format!(", {hint}"));
                 self.print_line(&format!("join with: imbolc-ui --connect {there}{hint}"))?;
             }
-        }
-        let reaches_others = match self.studio.status() {
-            Status::Hosting { address: Some(address) } => !address.ip().is_loopback(),
-            _ => false,
-        };
-        if announced && reaches_others {
-            let name = &state.model.session.name;
-            self.print_line(&format!("announced on the LAN as {name}: imbolc-ui --discover"))?;
+            if announced && !address.ip().is_loopback() {
+                self.print_line(&format!("announced on the LAN as {name}: imbolc-ui --discover"))?;
+            }
         }
         if let Some(kept) = describe::kept_work(&state.model) {
             self.print_line(&kept)?;
         }
-        self.print_status()
+        if takes_commands {
+            self.print_line("commands: save, who, quit, help")?;
+        }
+        self.print_settled()
     }
 
+    /// Prints the messages that are new. What merely changes is printed when it has
+    /// settled.
     fn print_event(&mut self, event: Event) -> io::Result<()> {
-        let last = self.messages.latest().next().cloned();
         self.messages.record(event, &self.studio.state(), &self.studio.identity());
-        let new: Vec<_> = self
-            .messages
-            .latest()
-            .take_while(|item| Some(*item) != last.as_ref())
-            .cloned()
-            .collect();
-        for Message { text, .. } in new.into_iter().rev() {
-            self.print_line(&text)?;
+        let count = self.messages.added() - self.printed;
+        if count > 0 {
+            // What the last message has become meanwhile.
+            let known = self.messages.latest().nth(count).cloned();
+            self.print_if_changed(known)?;
+            self.printed += count;
+            let new: Vec<_> = self.messages.latest().take(count).cloned().collect();
+            for message in new.into_iter().rev() {
+                self.print_message(message)?;
+            }
         }
-        self.print_status()
+        let is_settled = self.messages.latest().next() == self.last.as_ref()
+            && self.status_line() == self.status;
+        self.due = (!is_settled).then(|| Instant::now() + SETTLED);
+        Ok(())
     }
 
-    /// Prints a line above the status line.
-    fn print_line(&mut self, text: &str) -> io::Result<()> {
-        let mut out = stdout().lock();
-        if self.rewrites && !self.status.is_empty() {
-            write!(out, "\r\x1b[K")?;
-        }
-        writeln!(out, "{}", printable(text))?;
-        if self.rewrites {
-            write!(out, "{}", self.status)?;
-        }
-        out.flush()
+    /// When to call [`print_settled`](Self::print_settled).
+    fn due(&self) -> Instant {
+        const LONG: Duration = Duration::from_hours(24);
+        self.due.unwrap_or_else(|| Instant::now() + LONG)
     }
 
-    fn print_status(&mut self) -> io::Result<()> {
-        let status = printable(&self.status_line()).into_owned();
-        if status == self.status {
-            return Ok(());
+    fn print_settled(&mut self) -> io::Result<()> {
+        self.due = None;
+        let latest = self.messages.latest().next().cloned();
+        self.print_if_changed(latest)?;
+        let status = self.status_line();
+        if status != self.status {
+            self.print_line(&status)?;
+            self.status = status;
         }
-        self.status = status;
+        Ok(())
+    }
+
+    /// Prints what the last message that was printed has become.
+    fn print_if_changed(&mut self, message: Option<Message>) -> io::Result<()> {
+        match message {
+            Some(message) if self.last.as_ref() != Some(&message) => self.print_message(message),
+            _ => Ok(()),
+        }
+    }
+
+    fn print_message(&mut self, message: Message) -> io::Result<()> {
+        self.print_line(&message.line().to_string())?;
+        self.last = Some(message);
+        Ok(())
+    }
+
+    fn print_lines(&self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| self.print_line(line))
+    }
+
+    /// Prints a line. On a terminal it is inserted above the cursor, so that what is being
+    /// typed stays whole.
+    fn print_line(&self, text: &str) -> io::Result<()> {
+        let text = printable(text);
         let mut out = stdout().lock();
-        if self.rewrites {
-            write!(out, "\r\x1b[K{}", self.status)?;
-        } else {
-            writeln!(out, "{}", self.status)?;
+        if !self.typing {
+            writeln!(out, "{text}")?;
+            return out.flush();
         }
+        let width = crossterm::terminal::size().map_or(80, |(width, _)| width.max(1));
+        let rows = columns(&text).div_ceil(width.into()).max(1);
+        // Save the cursor, make room below, go back up, insert empty rows, and return to
+        // where the row of the cursor has gone.
+        let room = "\n".repeat(rows);
+        write!(out, "\x1b7{room}\x1b[{rows}A\r\x1b[{rows}L{text}\x1b8\x1b[{rows}B")?;
         out.flush()
     }
 

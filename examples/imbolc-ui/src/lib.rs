@@ -245,7 +245,7 @@ async fn host_headless(
     let events = studio.events();
     ending.attend(&studio);
     let presence = LanPresence::begin(arguments, &studio);
-    let served = headless::print_events(&studio, events, presence.is_announced()).await;
+    let served = headless::run(&studio, events, presence.is_announced()).await;
     ending.begin();
     presence.end().await;
     let code = close_keeping(arguments, &studio).await;

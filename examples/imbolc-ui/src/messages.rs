@@ -33,6 +33,8 @@ const REFUSAL_TIME: Duration = Duration::from_secs(8);
 #[derive(Debug)]
 pub struct MessageLog {
     lines: VecDeque<Message>,
+    /// How many were added so far.
+    added: usize,
     /// The snapshot up to which changes have been reported.
     reported: Arc<NetworkState>,
     /// The present, as far as refusals know it.
@@ -67,12 +69,19 @@ impl MessageLog {
     /// An empty log; changes are reported relative to `state`.
     #[must_use]
     pub fn new(state: Arc<NetworkState>) -> Self {
-        Self { lines: VecDeque::new(), reported: state, now: Instant::now() }
+        Self { lines: VecDeque::new(), added: 0, reported: state, now: Instant::now() }
     }
 
     /// The messages, the latest first.
     pub fn latest(&self) -> impl Iterator<Item = &Message> {
         self.lines.iter().rev()
+    }
+
+    /// How many messages were added so far. A repetition or a further step of a sweep
+    /// changes the latest one instead.
+    #[must_use]
+    pub const fn added(&self) -> usize {
+        self.added
     }
 
     /// As many of the latest messages as fit into `width` columns, the latest last.
@@ -123,6 +132,7 @@ impl MessageLog {
                     self.lines.pop_front();
                 }
                 self.lines.push_back(Message { text, tone, times: 1, until });
+                self.added += 1;
             }
         }
     }
@@ -267,8 +277,11 @@ impl MessageLog {
             SessionEvent::Privilege { holder: None } => {
                 self.push(Tone::Plain, "the privilege is free");
             }
+            SessionEvent::PrivilegeRequested { by } => {
+                self.push(Tone::Good, format!("{by} asks for the privilege: P gives it up"));
+            }
             SessionEvent::PrivilegeDenied { holder, reserved: None } => {
-                self.refuse(format!("{holder} has the privilege: ask {holder}, P gives it back"));
+                self.refuse(format!("{holder} has the privilege, and is told that you ask for it"));
             }
             SessionEvent::PrivilegeDenied { holder, reserved: Some(left) } => {
                 let seconds = left.0.div_ceil(1000);

@@ -51,7 +51,7 @@ pub(crate) fn project_directory(arguments: &Arguments) -> Option<PathBuf> {
 
 #[cfg(feature = "net")]
 fn host_mode(arguments: &Arguments) -> Result<Start, String> {
-    use imbolc_net::{server::HostOptions, studio::Name};
+    use imbolc_net::{server::HostOptions, studio::Name, sync::session::SessionConfig};
 
     let session_name = arguments.session_name.as_deref().map(Name::new).transpose();
     let mode = Mode::Host {
@@ -59,7 +59,11 @@ fn host_mode(arguments: &Arguments) -> Result<Start, String> {
         address: arguments.bind.clone(),
         session_name: session_name.map_err(|error| error.to_string())?,
         projects: project_directory(arguments),
-        options: HostOptions::default(),
+        options: HostOptions {
+            // Without a screen nobody plays at the host.
+            session: SessionConfig { attended: arguments.tui, ..SessionConfig::default() },
+            ..HostOptions::default()
+        },
     };
     Ok(if arguments.tui { Start::Play(mode) } else { Start::Serve(mode) })
 }

@@ -109,6 +109,13 @@ impl<'a> View<'a> {
         self.state.roster.owner(instrument)
     }
 
+    /// Who may edit and play `instrument`: its owner or, if it has none, the participant
+    /// that is alone.
+    #[must_use]
+    pub fn player(&self, instrument: InstrumentId) -> Option<OwnerInfo> {
+        self.state.roster.player(instrument)
+    }
+
     /// Whether this participant owns `instrument`.
     #[must_use]
     pub fn is_mine(&self, instrument: InstrumentId) -> bool {
@@ -119,6 +126,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn is_privileged(&self) -> bool {
         self.state.roster.is_privileged(self.identity.client_id)
+    }
+
+    /// Whether this participant may control the transport, session settings and buses.
+    #[must_use]
+    pub fn may_lead(&self) -> bool {
+        self.state.roster.may_lead(self.identity.client_id)
     }
 
     /// How long a participant has been away; `None` if they are here.

@@ -341,6 +341,9 @@ impl<M: Model> Mirror<M> {
                 self.outbox.acknowledge(|sent| matches!(sent, ClientMessage::RequestPrivilege));
                 self.outputs.events.push_back(SessionEvent::PrivilegeDenied { holder, reserved });
             }
+            ServerMessage::PrivilegeRequested { by } => {
+                self.outputs.events.push_back(SessionEvent::PrivilegeRequested { by });
+            }
             ServerMessage::Pong { nonce } => {
                 self.outbox.acknowledge(|sent| *sent == ClientMessage::Ping { nonce });
             }

@@ -96,6 +96,10 @@ impl<M: Model> Session<M> {
         let client = ClientId(self.next_client);
         // A number that came again, e.g. that of the host, would be another's.
         self.next_client = client.0.checked_add(1).ok_or(ProtocolError::SessionFull { limit })?;
+        // Whoever was alone loses what has no owner, and with it the keys held there.
+        if let Some(alone) = self.state.roster.alone() {
+            self.apply_on_release_of_unowned(alone.client_id);
+        }
         self.edit_roster(|roster| {
             let participant = Participant::new(&name);
             roster.participants.insert(client, participant);
@@ -119,6 +123,7 @@ impl<M: Model> Session<M> {
                 history: VecDeque::new(),
                 has_token: false,
                 catch_up: CATCH_UP,
+                asked: None,
                 link_state: LinkState::Connected(Box::new(link)),
             },
         );

@@ -7,7 +7,7 @@ use crate::{
     model::{Access, Model, UndoPolicy},
     protocol::{ClientId, HistoryChange, NetworkState, Refusal, Roster, ServerMessage},
     sync::{
-        UndoReport,
+        SessionEvent, UndoReport,
         rules::{self, Applied},
         session::Session,
         undo::{Direction, MAX_WEIGHT, UndoLog},
@@ -30,12 +30,6 @@ pub(super) struct Take {
     roster: Option<Arc<Roster>>,
     /// What was not recorded, of which player, as far as it was told.
     told: Vec<(Option<ClientId>, Refusal)>,
-}
-
-/// Something that was not recorded, for the host.
-pub(super) struct Unrecorded {
-    pub(super) what: String,
-    pub(super) reason: Refusal,
 }
 
 impl<M: Model> Session<M> {
@@ -78,13 +72,10 @@ impl<M: Model> Session<M> {
     /// the right when the take began, or took it since if it was free then. `None` if
     /// that participant has left.
     fn player(&self, access: Access) -> Option<ClientId> {
-        if self.is_local {
-            return Some(ClientId::HOST);
-        }
         let began = self.take.roster.as_ref()?;
         let holder = |roster: &Roster| match access {
-            Access::Own(id) | Access::Create(id) | Access::Delete(id) => roster.owner(id).cloned(),
-            Access::Privilege => roster.privileged.clone(),
+            Access::Own(id) | Access::Create(id) | Access::Delete(id) => roster.player(id),
+            Access::Privilege => roster.leader(),
             Access::Anyone | Access::Engine => None,
         };
         let player = holder(began).or_else(|| holder(&self.state.roster))?.client_id;
@@ -122,7 +113,7 @@ impl<M: Model> Session<M> {
             let (what, reason) = (what.clone(), reason.clone());
             self.answer(player, ServerMessage::NotRecorded { what, reason });
         }
-        self.unrecorded.push_back(Unrecorded { what, reason });
+        self.news.push_back(SessionEvent::NotRecorded { what, reason });
     }
 
     /// Undoes or redoes a step of `client`.
@@ -132,9 +123,8 @@ impl<M: Model> Session<M> {
         direction: Direction,
     ) -> Result<UndoReport, Refusal> {
         let state = Arc::clone(&self.state);
-        let is_local = self.is_local;
         let log = self.log(client);
-        let applied = rules::guarded(|| log.apply_undo(direction, &state, client, is_local))?;
+        let applied = rules::guarded(|| log.apply_undo(direction, &state, client))?;
         if applied.report.changed > 0 {
             let state = self.numbered(Arc::new(applied.state));
             self.advance(state, applied.effects, false);

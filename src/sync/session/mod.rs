@@ -40,7 +40,7 @@ use std::{
 
 pub use admission::{Admission, Rejected, checked_name};
 use base_log::BaseLog;
-use history::{Take, Unrecorded};
+use history::Take;
 pub use incoming::MessageOutcome;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
@@ -51,13 +51,13 @@ pub use session_output::SessionOutput;
 pub use transmit::{Next, Outgoing, Update};
 
 use crate::{
-    model::{Access, Metering, Model, UndoPolicy},
+    model::{Metering, Model, UndoPolicy},
     protocol::{
         ClientId, NetworkState, Participant, ProtocolError, Refusal, Roster, Seq, ServerMessage,
         SessionId,
     },
     sync::{
-        UndoReport,
+        SessionEvent, UndoReport,
         digester::Digester,
         rules::{self, Applied},
         undo::{Direction, UndoLog},
@@ -69,8 +69,6 @@ use crate::{
 pub struct Session<M: Model> {
     config: SessionConfig,
     id: SessionId,
-    /// No client can join, and the host owns everything.
-    is_local: bool,
     state: Arc<NetworkState<M>>,
     /// The clients. The host is not one of them.
     members: BTreeMap<ClientId, Member<M>>,
@@ -84,7 +82,8 @@ pub struct Session<M: Model> {
     /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
     take: Take,
-    unrecorded: VecDeque<Unrecorded>,
+    /// What the host is to be told.
+    news: VecDeque<SessionEvent<M>>,
     /// What [`poll`](Self::poll) returns next.
     effects: VecDeque<M::Effect>,
     /// The last state that [`poll`](Self::poll) returned.
@@ -118,34 +117,19 @@ impl<M: Model> fmt::Debug for Session<M> {
 
 /// Construction and inspection.
 impl<M: Model> Session<M> {
-    /// A session that clients can join. The host holds the privilege and owns
-    /// nothing yet.
+    /// A session that clients can join. Nothing has an owner yet. The host holds the
+    /// privilege, if somebody sits there ([`SessionConfig::attended`]).
     #[must_use]
     pub fn hosted(config: SessionConfig, id: SessionId, host: &str, model: M::State) -> Self {
-        Self::new(config, id, host, model, false)
-    }
-
-    /// A session that no client can join. The host owns everything.
-    #[must_use]
-    pub fn local(config: SessionConfig, id: SessionId, host: &str, model: M::State) -> Self {
-        Self::new(config, id, host, model, true)
-    }
-
-    fn new(
-        config: SessionConfig,
-        id: SessionId,
-        host: &str,
-        model: M::State,
-        is_local: bool,
-    ) -> Self {
         let mut roster = Roster::default();
-        roster.participants.insert(ClientId::HOST, Participant::new(host));
-        roster.privileged = roster.as_owner(ClientId::HOST);
+        if config.attended {
+            roster.participants.insert(ClientId::HOST, Participant::new(host));
+            roster.privileged = roster.as_owner(ClientId::HOST);
+        }
         let state = Arc::new(NetworkState { seq: Seq::default(), model, roster: Arc::new(roster) });
-        let mut session = Self {
+        Self {
             config,
             id,
-            is_local,
             polled: Arc::clone(&state),
             state,
             members: BTreeMap::new(),
@@ -157,16 +141,13 @@ impl<M: Model> Session<M> {
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             logs: BTreeMap::new(),
             take: Take::default(),
-            unrecorded: VecDeque::new(),
+            news: VecDeque::new(),
             effects: VecDeque::new(),
             deadline: None,
             awake: Timestamp::ZERO,
             latest_full: None,
             gone: VecDeque::new(),
-        };
-        session.claim_all_if_local();
-        session.polled = Arc::clone(&session.state);
-        session
+        }
     }
 
     /// The id of this session.
@@ -256,7 +237,7 @@ impl<M: Model> Session<M> {
     ) -> Result<(), Refusal> {
         let before = Arc::clone(&self.state);
         let (after, effects, is_barrier) = rules::guarded(|| {
-            let Applied { state, effects, access } = self.try_apply(&before, actor, action)?;
+            let Applied { state, effects, access } = try_apply(&before, actor, action)?;
             let after = self.numbered(state);
             let is_barrier = is_barrier::<M>(std::slice::from_ref(action));
             self.log(actor).record(now, continues, (action, access), &before, &after);
@@ -277,7 +258,7 @@ impl<M: Model> Session<M> {
         let (after, effects, is_barrier) = rules::guarded(|| {
             let (state, effects, rights) =
                 rules::apply_batch(&before, actions, |state, action| {
-                    self.try_apply(state, actor, action)
+                    try_apply(state, actor, action)
                 })?;
             let after = self.numbered(state);
             let is_barrier = is_barrier::<M>(actions);
@@ -287,23 +268,6 @@ impl<M: Model> Session<M> {
         self.advance(after, effects, is_barrier);
         self.settle_histories(now);
         Ok(())
-    }
-
-    fn try_apply(
-        &self,
-        state: &Arc<NetworkState<M>>,
-        actor: ClientId,
-        action: &M::Action,
-    ) -> Result<Applied<M>, Refusal> {
-        rules::check_encodable::<M>(action)?;
-        if !self.is_local {
-            return rules::apply_checked(state, actor, action);
-        }
-        // In a local session the host may do everything but act as the engine.
-        if M::access(&state.model, action) == Access::Engine {
-            return Err(Refusal::EngineOnly);
-        }
-        rules::apply_unchecked(state, actor, action)
     }
 
     fn apply_unchecked(&mut self, actor: ClientId, action: &M::Action) {
@@ -384,6 +348,15 @@ impl<M: Model> Session<M> {
     const fn expired(&self) -> ProtocolError {
         ProtocolError::Expired { seconds: self.config.resume_window.as_secs() }
     }
+}
+
+fn try_apply<M: Model>(
+    state: &Arc<NetworkState<M>>,
+    actor: ClientId,
+    action: &M::Action,
+) -> Result<Applied<M>, Refusal> {
+    rules::check_encodable::<M>(action)?;
+    rules::apply_checked(state, actor, action)
 }
 
 /// Whether one of the actions replaces everything.

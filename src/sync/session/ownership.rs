@@ -1,5 +1,5 @@
 //! Ownership: an instrument is granted when it is free, kept while its owner is
-//! away, and free again when its owner is gone.
+//! away, and free again when its owner is gone. A participant that is alone needs none.
 
 use std::collections::BTreeSet;
 
@@ -60,12 +60,8 @@ impl<M: Model> Session<M> {
             .then(|| Refusal::NotOwner { instrument, owner: Some(owner.clone()) })
     }
 
-    /// Takes from `client` the ones of `instruments` that it owns. In a local
-    /// session the host keeps everything.
+    /// Takes from `client` the ones of `instruments` that it owns.
     pub fn release(&mut self, client: ClientId, instruments: &[InstrumentId]) {
-        if self.is_local {
-            return;
-        }
         let owned: Vec<_> = instruments
             .iter()
             .copied()
@@ -90,16 +86,20 @@ impl<M: Model> Session<M> {
         }
     }
 
-    /// The same for everything that `client` owns. The ownership stays.
+    /// The same for everything that `client` may play. The ownership stays.
     pub(super) fn apply_on_release_of_all(&mut self, client: ClientId) {
+        self.apply_on_release_of_unowned(client);
         let owned: Vec<_> = self.state.roster.owned_by(client).collect();
         self.apply_on_release(client, &owned);
     }
 
-    pub(super) fn claim_all_if_local(&mut self) {
-        if self.is_local {
-            let all = M::instruments(&self.state.model);
-            self.claim(ClientId::HOST, &all);
+    /// The same for what `client` may play because it is alone, if it is.
+    pub(super) fn apply_on_release_of_unowned(&mut self, client: ClientId) {
+        if self.state.roster.alone().is_none_or(|alone| alone.client_id != client) {
+            return;
         }
+        let mut unowned = catch_panic(|| M::instruments(&self.state.model)).unwrap_or_default();
+        unowned.retain(|&instrument| self.state.roster.owner(instrument).is_none());
+        self.apply_on_release(client, &unowned);
     }
 }

@@ -131,10 +131,10 @@ impl<M: Model> Session<M> {
             for instrument in &owned {
                 roster.owners.remove(instrument);
             }
-            if roster.is_privileged(client) {
-                roster.privileged = None;
-            }
             roster.participants.remove(&client);
+            if roster.is_privileged(client) {
+                roster.privileged = roster.as_owner(ClientId::HOST);
+            }
         });
     }
 

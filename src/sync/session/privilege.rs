@@ -6,9 +6,16 @@ use std::time::Duration;
 use crate::{
     model::Model,
     protocol::{ClientId, OwnerInfo, ServerMessage},
-    sync::session::{Session, SessionConfig, member::LinkState},
+    sync::{
+        SessionEvent,
+        session::{Session, SessionConfig, member::LinkState},
+    },
     util::time::{Millis, Timestamp},
 };
+
+/// How often the holder is told that the same client asks for the privilege. 5 s: a
+/// client that asks in a loop is not what the holder looks at.
+const ASK_INTERVAL: Duration = Duration::from_secs(5);
 
 impl<M: Model> Session<M> {
     /// Gives `client` the privilege if it is free, if `client` is the host, or if
@@ -16,7 +23,7 @@ impl<M: Model> Session<M> {
     /// music must be stoppable, but a short cut must cost nobody the privilege.
     ///
     /// # Errors
-    /// Otherwise, with the holder, and how long the privilege is still reserved for
+    /// Otherwise, with the holder, which is told, and how long the privilege is still reserved for
     /// it if it is away.
     pub fn request_privilege(
         &mut self,
@@ -28,7 +35,11 @@ impl<M: Model> Session<M> {
         if let Some(holder) = roster.privileged.as_ref().filter(|_| client != ClientId::HOST) {
             let reserved = self.reserved_privilege(now, holder.client_id);
             if holder.client_id != client && reserved != Some(Duration::ZERO) {
-                return Err((holder.clone(), reserved.map(Millis::of)));
+                let holder = holder.clone();
+                if reserved.is_none() {
+                    self.tell_holder(now, client, holder.client_id);
+                }
+                return Err((holder, reserved.map(Millis::of)));
             }
         }
         if roster.is_privileged(client) {
@@ -42,6 +53,24 @@ impl<M: Model> Session<M> {
         Ok(())
     }
 
+    /// Tells the holder of the privilege that `client` asks for it, unless it was told
+    /// within [`ASK_INTERVAL`].
+    fn tell_holder(&mut self, now: Timestamp, client: ClientId, holder: ClientId) {
+        let Some(by) = self.state.roster.as_owner(client) else { return };
+        // A client that asks in its `Hello` is no member yet, and asks for the first time.
+        if let Some(member) = self.members.get_mut(&client) {
+            if member.asked.is_some_and(|asked| now < asked + ASK_INTERVAL) {
+                return;
+            }
+            member.asked = Some(now);
+        }
+        if holder == ClientId::HOST {
+            self.news.push_back(SessionEvent::PrivilegeRequested { by });
+        } else {
+            self.answer(holder, ServerMessage::PrivilegeRequested { by });
+        }
+    }
+
     /// How long the privilege is reserved for `holder` if it is away.
     fn reserved_privilege(&self, now: Timestamp, holder: ClientId) -> Option<Duration> {
         let SessionConfig { privilege_hold, resume_window, .. } = self.config;
@@ -53,12 +82,8 @@ impl<M: Model> Session<M> {
         }
     }
 
-    /// Takes the privilege from `client`, if it holds it. In a local session the
-    /// host keeps it.
+    /// Takes the privilege from `client`, if it holds it.
     pub fn release_privilege(&mut self, client: ClientId) {
-        if self.is_local {
-            return;
-        }
         if self.state.roster.is_privileged(client) {
             self.edit_roster(|roster| roster.privileged = None);
         }

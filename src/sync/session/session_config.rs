@@ -10,6 +10,9 @@ use crate::{
 /// The adjustable rules of a session.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
+    /// Whether somebody sits at the host. Otherwise the host is no participant: it
+    /// holds no privilege and owns nothing. `true`.
+    pub attended: bool,
     /// How often the authority pings a client. 5 s: the third missed answer shows
     /// that a client is gone, and the traffic is negligible.
     pub heartbeat_interval: Duration,
@@ -73,6 +76,7 @@ pub struct SessionConfig {
 impl Default for SessionConfig {
     fn default() -> Self {
         Self {
+            attended: true,
             heartbeat_interval: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(15),
             resume_window: Duration::from_mins(1),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::{
     model::Model,
-    protocol::{NetworkState, Refusal},
-    sync::session::{Session, history::Unrecorded},
+    protocol::NetworkState,
+    sync::{SessionEvent, session::Session},
     util::time::Timestamp,
 };
 
@@ -22,13 +22,8 @@ pub enum SessionOutput<M: Model> {
         /// The current state, which is to be published.
         after: Arc<NetworkState<M>>,
     },
-    /// Something that was played during a take was not recorded.
-    NotRecorded {
-        /// What was not recorded, in words.
-        what: String,
-        /// The reason.
-        reason: Refusal,
-    },
+    /// Something happened that the host is told of. The state does not show it.
+    Event(SessionEvent<M>),
     /// A snapshot that the session does not need any more. This may be the last
     /// reference to a large state: drop it without holding a lock.
     Forgotten(Arc<NetworkState<M>>),
@@ -49,8 +44,8 @@ impl<M: Model> Session<M> {
             let before = std::mem::replace(&mut self.polled, Arc::clone(&self.state));
             return SessionOutput::Changed { before, after: Arc::clone(&self.state) };
         }
-        if let Some(Unrecorded { what, reason }) = self.unrecorded.pop_front() {
-            return SessionOutput::NotRecorded { what, reason };
+        if let Some(event) = self.news.pop_front() {
+            return SessionOutput::Event(event);
         }
         match self.bases.take_forgotten() {
             Some(state) => SessionOutput::Forgotten(state),

@@ -258,8 +258,8 @@ impl<M: Model> UndoStep<M> {
         Ok(AppliedUndo { state: next, effects, report })
     }
 
-    /// A restored instrument belongs to `actor` again; a removed one to no
-    /// participant.
+    /// A restored instrument belongs to `actor` again, unless that is alone; a removed
+    /// one to no participant.
     fn settle_ownership(
         &self,
         before: &NetworkState<M>,
@@ -270,9 +270,8 @@ impl<M: Model> UndoStep<M> {
             if let Access::Create(id) | Access::Delete(id) = access
                 && M::exists(&state.model, id)
                 && state.roster.owner(id).is_none()
-                && let Some(owner) = state.roster.as_owner(actor)
             {
-                Arc::make_mut(&mut state.roster).owners.insert(id, owner);
+                rules::own_new(&mut state.roster, actor, id);
             }
         }
         rules::release_removed(&before.model, state);

@@ -91,6 +91,7 @@ fn refused_batch_changes_nothing_and_says_which_action() {
 #[test]
 fn host_dispatches_all_or_none() {
     let mut harness = Harness::new();
+    let _ana = harness.join("Ana", &[]);
     harness.session.claim(ClientId::HOST, &[BASS]);
     let (now, before) = (harness.now, harness.session.state().clone());
     let batch = [cutoff(BASS, 99.0), cutoff(LEAD, 88.0)];

@@ -4,7 +4,7 @@ use imbolc_net::{
     model::{InstrumentId, Invalid},
     protocol::{ActionNumber, ClientId, ClientMessage, Refusal, ServerMessage},
     studio::NetworkAction,
-    sync::mirror::MirrorError,
+    sync::{mirror::MirrorError, session::SessionConfig},
     util::quantity::Pitch,
 };
 
@@ -49,8 +49,70 @@ fn only_the_owner_edits_an_instrument() {
 }
 
 #[test]
-fn host_owns_only_what_it_claims() {
+fn sole_participant_edits_what_has_no_owner() {
     let mut harness = Harness::new();
+    harness.session.act(harness.now, &cutoff(BASS, 500.0)).unwrap();
+    harness.session.act(harness.now, &add(1001)).unwrap();
+    harness.session.act(harness.now, &cutoff(InstrumentId(1001), 500.0)).unwrap();
+    harness.session.act(harness.now, &NetworkAction::DeleteInstrument(PAD)).unwrap();
+    harness.session.undo().unwrap();
+    assert!(harness.session.state().model.instruments.contains(PAD), "it is restored");
+    assert!(harness.session.state().roster.owners.is_empty(), "nothing is written");
+
+    // So the first guest gets what it asks for, and the host asks like everybody.
+    let mut ana = harness.join("Ana", &[BASS]);
+    assert!(harness.session.state().roster.owns(ana.id(), BASS));
+    for (id, owned) in [(BASS, true), (LEAD, false)] {
+        let refused = harness.session.act(harness.now, &cutoff(id, 900.0));
+        let Err(Refusal::NotOwner { owner, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(owner.is_some(), owned);
+    }
+    let undone = harness.session.undo();
+    assert!(matches!(undone, Err(Refusal::NotOwner { owner: None, .. })), "{undone:?}");
+    harness.session.claim(ClientId::HOST, &[InstrumentId(1001)]);
+    harness.session.undo().unwrap();
+
+    // A suspended guest counts as present, one that has left does not.
+    harness.cut(&mut ana);
+    harness.session.act(harness.now, &cutoff(LEAD, 900.0)).unwrap_err();
+    harness.pass(61 * SECOND);
+    harness.session.act(harness.now, &cutoff(BASS, 900.0)).unwrap();
+}
+
+#[test]
+fn sole_guest_of_an_unattended_host_edits_everything() {
+    let config = SessionConfig { attended: false, ..SessionConfig::default() };
+    let mut harness = Harness::with(config);
+    let mut ana = harness.join("Ana", &[]);
+    ana.dispatch(cutoff(BASS, 500.0)).unwrap();
+    ana.dispatch(play_key(BASS, 40)).unwrap();
+    harness.settle(&mut [&mut ana]);
+    assert_eq!(harness.cutoff(BASS), 500.0);
+    assert!(harness.session.state().roster.owners.is_empty());
+    harness.cut(&mut ana);
+    let bass = harness.session.state().model.instruments.get(BASS).unwrap().clone();
+    assert!(bass.sounding.is_empty(), "no key hangs");
+}
+
+#[test]
+fn keys_held_alone_are_released_when_a_guest_joins() {
+    let mut harness = Harness::new();
+    harness.session.claim(ClientId::HOST, &[LEAD]);
+    for id in [BASS, LEAD] {
+        harness.session.act(harness.now, &play_key(id, 40)).unwrap();
+    }
+    harness.take_effects();
+    harness.join("Ana", &[]);
+    let state = harness.session.state();
+    let held = |id| !state.model.instruments.get(id).unwrap().sounding.is_empty();
+    assert_eq!([held(BASS), held(LEAD)], [false, true], "what the host owns sounds on");
+    assert!(!harness.take_effects().is_empty(), "the engine gets the note-off");
+}
+
+#[test]
+fn host_in_company_owns_only_what_it_claims() {
+    let mut harness = Harness::new();
+    let _ana = harness.join("Ana", &[]);
     assert!(matches!(
         harness.session.act(harness.now, &cutoff(PAD, 500.0)),
         Err(Refusal::NotOwner { .. })

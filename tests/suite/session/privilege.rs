@@ -5,13 +5,19 @@ use std::time::Duration;
 use imbolc_net::{
     SessionEvent,
     protocol::{ClientId, ClientMessage, Hello, PrivilegeLevel, Refusal, ServerMessage},
+    studio::Studio,
     sync::mirror::MirrorError,
-    sync::session::MessageOutcome,
+    sync::session::{MessageOutcome, SessionConfig},
     util::time::Millis,
 };
 
 use super::{PLAY, SECOND, STOP, updates};
-use crate::harness::{Harness, hello};
+use crate::harness::{Guest, Harness, LEAD, cutoff, hello};
+
+/// Nobody sits at the host.
+fn unattended() -> Harness {
+    Harness::with(SessionConfig { attended: false, ..SessionConfig::default() })
+}
 
 #[test]
 fn denied_privilege_names_its_holder() {
@@ -120,13 +126,143 @@ fn resumed_holder_keeps_the_privilege() {
     assert_eq!(harness.session.state().roster.privilege(ana.id()), PrivilegeLevel::Privileged);
 }
 
+type LeavingWay = fn(&mut Harness, &mut Guest);
+
+/// The ways in which a holder is gone for good.
+const LEAVING: [LeavingWay; 2] = [
+    |harness, ana| {
+        let heard = harness.session.handle(harness.now, ana.connection, ClientMessage::Goodbye);
+        assert_eq!(heard, Ok(MessageOutcome::Leaving));
+    },
+    |harness, ana| {
+        harness.cut(ana);
+        harness.pass(61 * SECOND);
+    },
+];
+
 #[test]
-fn privilege_of_a_removed_holder_is_free() {
+fn leaving_holder_gives_the_privilege_back_to_the_host() {
+    for leave in LEAVING {
+        let mut harness = Harness::new();
+        let mut ana = harness.join("Ana", &[]);
+        harness.session.release_privilege(ClientId::HOST);
+        harness.session.request_privilege(harness.now, ana.id()).unwrap();
+        leave(&mut harness, &mut ana);
+        assert!(harness.session.state().roster.is_privileged(ClientId::HOST));
+        // One that leaves without the privilege takes it from no one.
+        let ben = harness.join("Ben", &[]);
+        let cho = harness.join("Cho", &[]);
+        harness.session.release_privilege(ClientId::HOST);
+        harness.session.request_privilege(harness.now, cho.id()).unwrap();
+        harness.session.handle(harness.now, ben.connection, ClientMessage::Goodbye).unwrap();
+        assert!(harness.session.state().roster.is_privileged(cho.id()));
+    }
+}
+
+#[test]
+fn leaving_holder_frees_the_privilege_of_an_unattended_host() {
+    for leave in LEAVING {
+        let mut harness = unattended();
+        let mut ana = harness.join("Ana", &[]);
+        let _ben = harness.join("Ben", &[]);
+        harness.session.request_privilege(harness.now, ana.id()).unwrap();
+        leave(&mut harness, &mut ana);
+        assert_eq!(harness.session.state().roster.privileged, None);
+    }
+}
+
+#[test]
+fn unattended_host_leaves_the_privilege_to_the_first_to_ask() {
+    let mut harness = unattended();
+    assert!(harness.session.state().roster.participants.is_empty());
+    let mut ana = harness.join("Ana", &[]);
+    let mut ben = harness.join("Ben", &[]);
+    assert_eq!(harness.session.state().roster.privileged, None);
+    harness.settle(&mut [&mut ana, &mut ben]);
+    assert!(ana.dispatch(PLAY).is_err(), "nobody is alone, and nobody has asked");
+    ana.mirror.enqueue(ClientMessage::RequestPrivilege);
+    harness.settle(&mut [&mut ana, &mut ben]);
+    ana.dispatch(PLAY).unwrap();
+    harness.settle(&mut [&mut ana, &mut ben]);
+    assert!(ben.mirror.confirmed().model.transport.playing);
+    harness.session.request_privilege(harness.now, ben.id()).unwrap_err();
+}
+
+#[test]
+fn operator_of_an_unattended_host_needs_no_privilege() {
+    let mut harness = unattended();
+    harness.session.act(harness.now, &PLAY).unwrap();
+    let ana = harness.join("Ana", &[LEAD]);
+    harness.session.request_privilege(harness.now, ana.id()).unwrap();
+    harness.session.act(harness.now, &STOP).unwrap();
+    assert!(harness.session.state().roster.is_privileged(ana.id()), "she keeps it");
+    let refused = harness.session.act(harness.now, &cutoff(LEAD, 500.0));
+    assert!(matches!(refused, Err(Refusal::NotOwner { owner: Some(_), .. })), "{refused:?}");
+}
+
+#[test]
+fn sole_participant_needs_no_privilege() {
     let mut harness = Harness::new();
-    let ana = harness.join("Ana", &[]);
+    harness.session.release_privilege(ClientId::HOST);
+    harness.session.act(harness.now, &PLAY).unwrap();
+    let _ana = harness.join("Ana", &[]);
+    let refused = harness.session.act(harness.now, &STOP);
+    assert_eq!(refused, Err(Refusal::NotPrivileged { holder: None }));
+
+    let mut harness = unattended();
+    let mut ben = harness.join("Ben", &[]);
+    ben.dispatch(PLAY).unwrap();
+    harness.settle(&mut [&mut ben]);
+    assert!(harness.session.state().model.transport.playing);
+}
+
+fn asked_by(events: &[SessionEvent<Studio>]) -> Vec<&str> {
+    let asks = |event| match event {
+        &SessionEvent::PrivilegeRequested { ref by } => Some(&*by.name),
+        _ => None,
+    };
+    events.iter().filter_map(asks).collect()
+}
+
+#[test]
+fn holder_sees_who_asks_for_the_privilege() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
+    let mut ben = harness.join("Ben", &[]);
+    ana.mirror.enqueue(ClientMessage::RequestPrivilege);
+    harness.settle(&mut [&mut ana, &mut ben]);
+    assert_eq!(asked_by(&harness.take_news()), ["Ana"], "the host holds it");
+    harness.welcome(&Hello { privilege: true, ..hello("Cho") });
+    assert_eq!(asked_by(&harness.take_news()), ["Cho"], "a Hello asks, too");
+
     harness.session.release_privilege(ClientId::HOST);
     harness.session.request_privilege(harness.now, ana.id()).unwrap();
-    let heard = harness.session.handle(harness.now, ana.connection, ClientMessage::Goodbye);
-    assert_eq!(heard, Ok(MessageOutcome::Leaving));
-    assert_eq!(harness.session.state().roster.privileged, None);
+    ben.mirror.enqueue(ClientMessage::RequestPrivilege);
+    harness.settle(&mut [&mut ana, &mut ben]);
+    assert_eq!(asked_by(&ana.take_events()), ["Ben"]);
+    assert_eq!(asked_by(&ben.take_events()), [""; 0]);
+    assert_eq!(asked_by(&harness.take_news()), [""; 0], "the host does not hold it");
+    // The host does not ask, it takes.
+    harness.session.request_privilege(harness.now, ClientId::HOST).unwrap();
+    harness.settle(&mut [&mut ana, &mut ben]);
+    assert_eq!(asked_by(&ana.take_events()), [""; 0]);
+}
+
+#[test]
+fn requests_in_a_loop_reach_the_holder_every_five_seconds() {
+    let mut harness = Harness::new();
+    let ana = harness.join("Ana", &[]);
+    let ben = harness.join("Ben", &[]);
+    let mut told = Vec::new();
+    for _ in 0..100 {
+        for guest in [&ana, &ben] {
+            let ask = ClientMessage::RequestPrivilege;
+            harness.session.handle(harness.now, guest.connection, ask).unwrap();
+        }
+        told.extend(harness.take_news());
+        harness.pass(SECOND / 10);
+    }
+    let mut told = asked_by(&told);
+    told.sort_unstable();
+    assert_eq!(told, ["Ana", "Ana", "Ben", "Ben"], "in ten seconds");
 }

@@ -218,9 +218,8 @@ impl Oracle {
         }
         for (id, instrument) in after.model.instruments.iter() {
             let held = !instrument.sounding.is_empty();
-            let here = |id| {
-                after.roster.owner(id).is_some_and(|owner| !after.roster.is_away(owner.client_id))
-            };
+            let here =
+                |id| after.roster.player(id).is_some_and(|by| !after.roster.is_away(by.client_id));
             ensure(!held || here(id), "an absent participant holds no key", || {
                 format!("{id} sounds after {cause:?}")
             })?;
@@ -267,7 +266,8 @@ impl Oracle {
         let holds = from == to
             || match (from, to) {
                 (Some(from), None) => {
-                    !here(from) || matches!(cause, Cause::ReleasePrivilege(by) if *by == from)
+                    let given_up = matches!(cause, Cause::ReleasePrivilege(by) if *by == from);
+                    given_up || !(here(from) || here(ClientId::HOST))
                 }
                 (from, Some(to)) => {
                     let asked = match cause {
@@ -277,7 +277,8 @@ impl Oracle {
                         _ => false,
                     };
                     let free = from.is_none_or(|from| away_for(from) >= privilege_hold);
-                    asked && (free || to == ClientId::HOST)
+                    let is_back = from.is_some_and(|from| !here(from));
+                    asked && free || to == ClientId::HOST && (asked || is_back)
                 }
                 (None, None) => true,
             };

@@ -160,7 +160,7 @@ impl Plan {
         }
         Self {
             seed,
-            session: session(&mut rng),
+            session: SessionConfig { attended: seed % 4 != 2, ..session(&mut rng) },
             client: client(),
             format: if [1, 3, 6].contains(&(seed % 8)) { BINARY } else { Format::default() },
             participants,

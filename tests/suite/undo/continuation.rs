@@ -62,7 +62,7 @@ fn shape(state: &StudioState) -> Value {
 fn undo_one(state: &StudioState, actions: [&NetworkAction; 2]) -> StudioState {
     let id = SessionId::new([1; 16]);
     let mut session: Session<Studio> =
-        Session::local(SessionConfig::default(), id, "me", state.clone());
+        Session::hosted(SessionConfig::default(), id, "me", state.clone());
     for action in actions {
         session.act(Timestamp::ZERO, action).unwrap();
     }
@@ -144,7 +144,7 @@ fn deletion_survives_an_addition_of_the_same_id() {
         let (deletion, addition) = (read(deletion), read(addition));
         let id = SessionId::new([1; 16]);
         let mut session: Session<Studio> =
-            Session::local(SessionConfig::default(), id, "me", start.clone());
+            Session::hosted(SessionConfig::default(), id, "me", start.clone());
         session.act(Timestamp::ZERO, &deletion).unwrap();
         let deleted = session.state().model.clone();
         session.act(Timestamp::ZERO, &addition).unwrap();

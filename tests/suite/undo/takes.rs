@@ -443,7 +443,7 @@ fn unrecorded_note_is_told_to_player_and_host() {
         "once for each reason: {hers:?}"
     );
     assert_eq!(told(ben.take_events()), []);
-    let all = harness.take_unrecorded();
+    let all = told(harness.take_news());
     assert_eq!(all.len(), 2, "the host is told everything: {all:?}");
     assert_eq!(all[0], hers[0]);
     stop(&mut harness);

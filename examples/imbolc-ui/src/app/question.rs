@@ -7,7 +7,7 @@ use imbolc_net::{
     studio::{Action, NetworkAction, ProjectAction},
 };
 
-use crate::{intent::Intent, view::View};
+use crate::{describe, intent::Intent, view::View};
 
 /// An intent that waits for a confirmation.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ fn loss(intent: &Intent, view: &View) -> Option<String> {
         Intent::Each(intents) => intents.iter().find_map(|intent| loss(intent, view)),
         Intent::Quit => loss_by_quitting(view),
         // Without the privilege it is refused, in words.
-        Intent::Do(Action::Network(NetworkAction::Project(task))) if view.is_privileged() => {
+        Intent::Do(Action::Network(NetworkAction::Project(task))) if view.may_lead() => {
             loss_by_task(task, view)
         }
         _ => None,
@@ -76,11 +76,7 @@ fn loss_by_task(task: &ProjectAction, view: &View) -> Option<String> {
         ProjectAction::DeleteCheckpoint(name) => {
             Some(format!("the checkpoint “{name}” will be deleted"))
         }
-        ProjectAction::SaveAs(name) => {
-            let is_other = projects.known.iter().any(|known| known == name)
-                && projects.current.as_ref() != Some(name);
-            is_other.then(|| format!("the project “{name}” will be overwritten"))
-        }
+        ProjectAction::SaveAs(name) => describe::overwritten(projects, name),
         ProjectAction::Save | ProjectAction::List | ProjectAction::CreateCheckpoint(_) => None,
     }
 }

@@ -252,10 +252,12 @@ fn knobs(instrument: &Instrument) -> Vec<InstrumentParameter> {
     instrument.parameters()
 }
 
-/// The owner of an instrument, and how long they have been away.
+/// The owner of an instrument, and how long they have been away. Alone, what has no
+/// owner is yours.
 pub(crate) fn owner_spans<'a>(view: &View, id: InstrumentId) -> Vec<Span<'a>> {
     let Some(owner) = view.owner(id) else {
-        return vec![Span::styled("-", theme::DIM)];
+        let nobody = if view.player(id).is_some() { "yours" } else { "-" };
+        return vec![Span::styled(nobody, theme::DIM)];
     };
     let mut spans =
         vec![Span::styled(owner.name.to_string(), theme::participant_style(owner.client_id))];

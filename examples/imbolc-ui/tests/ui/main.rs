@@ -13,6 +13,8 @@ mod ending;
 mod frames;
 mod gallery;
 mod gestures;
+#[cfg(all(unix, feature = "net"))]
+mod headless;
 mod help;
 mod keys;
 #[cfg(feature = "mdns")]

@@ -127,21 +127,16 @@ fn missing_mdns_feature_is_named() {
 }
 
 #[cfg(feature = "net")]
-mod net {
-    use std::{
-        io::{BufRead as _, BufReader, Read as _},
-        net::TcpListener,
-        path::PathBuf,
-        process::{Child, Command, Stdio},
-    };
+pub mod net {
+    use std::{io::Read as _, net::TcpListener, path::PathBuf};
 
     use super::*;
 
     /// A temporary directory, removed at the end of the test.
-    struct Directory(PathBuf);
+    pub struct Directory(PathBuf);
 
     impl Directory {
-        fn new(name: &str) -> Self {
+        pub fn new(name: &str) -> Self {
             let name = format!("imbolc-ui-{name}-{}", std::process::id());
             let path = std::env::temp_dir().join(name);
             let _ = std::fs::remove_dir_all(&path);
@@ -149,7 +144,7 @@ mod net {
             Self(path)
         }
 
-        fn path(&self) -> &str {
+        pub fn path(&self) -> &str {
             self.0.to_str().expect("text")
         }
     }
@@ -161,7 +156,7 @@ mod net {
     }
 
     /// The address that the host shows.
-    fn address(host: &Player) -> String {
+    pub fn address(host: &Player) -> String {
         host.wait_for("hosting at ");
         let screen = host.screen();
         let after = screen.split("hosting at ").nth(1).expect("it is there");
@@ -369,80 +364,26 @@ mod net {
         }
     }
 
-    /// A host without a screen, and the lines that it prints.
-    struct Headless {
-        child: Child,
-        lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-    }
-
-    impl Headless {
-        fn start(arguments: &[&str]) -> Self {
-            let mut child = Command::new(env!("CARGO_BIN_EXE_imbolc-ui"))
-                .args(arguments)
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect("the program starts");
-            let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-            Self { child, lines }
-        }
-
-        /// Waits for a line that contains `text`.
-        fn wait_for_line(&mut self, text: &str) -> String {
-            let mut said = Vec::new();
-            for line in self.lines.by_ref() {
-                let line = line.expect("text");
-                if line.contains(text) {
-                    return line;
-                }
-                said.push(line);
-            }
-            panic!("it ends without {text:?}:\n{}", said.join("\n"));
-        }
-    }
-
-    impl Drop for Headless {
-        fn drop(&mut self) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
-
     #[test]
-    fn headless_host_prints_joins_leaves_and_its_end() {
-        let state = Directory::new("headless");
-        let mut host = Headless::start(&[
-            "--server",
-            "--name",
-            "mia",
-            "--session-name",
-            "Friday",
-            "--bind",
-            "127.0.0.1:0",
-        ]);
-        let greeting = host.wait_for_line("Friday is hosting at ");
-        let address = greeting.split_whitespace().nth(4).expect("an address").trim_end_matches(',');
-        host.wait_for_line("[1 here | stopped, 120 bpm, c");
-        let join = ["--connect", address, "--name", "ana", "--state-dir", state.path()];
-        let mut ana = Player::start(&join);
-        ana.wait_for("Friday");
-        host.wait_for_line("ana has joined");
-        host.wait_for_line("[2 here |");
-        ana.press("q");
-        assert!(ana.wait_for_exit().success());
-        host.wait_for_line("ana has left");
-
-        let mut ben =
-            Player::start(&["--connect", address, "--name", "ben", "--state-dir", state.path()]);
-        ben.wait_for("ben connected");
-        host.wait_for_line("ben has joined");
-        let id = host.child.id().to_string();
-        assert!(
-            Command::new("kill").args(["-s", "INT", &id]).status().expect("kill runs").success()
-        );
-        ben.wait_for("ben reconnecting: ");
-        host.wait_for_line("the session has ended");
-        assert!(host.child.wait().expect("it ends").success());
-        ben.press("q");
-        assert!(ben.wait_for_exit().success());
+    fn first_guest_gets_what_the_host_edited_alone() {
+        let state = Directory::new("alone");
+        let mut mia = Player::start(&HOST);
+        let address = address(&mia);
+        let lead = |screen: &str, owner: &str| {
+            screen.lines().any(|line| line.contains("2  Lead") && line.contains(owner))
+        };
+        mia.wait_until("what has no owner is Mia's", |screen| lead(screen, " yours "));
+        mia.press("+");
+        mia.wait_for("-5.0");
+        let join = ["--connect", &address, "--own", "1", "--name", "ana"];
+        let mut ana = Player::start(&[&join[..], &["--state-dir", state.path()]].concat());
+        ana.wait_for("ana connected");
+        mia.wait_for("ana owns 1 Bass");
+        mia.press("+");
+        mia.wait_for("instrument 1 belongs to ana");
+        mia.press("c");
+        ana.press("+");
+        mia.wait_for("-4.0");
+        mia.wait_until("the others are nobody's", |screen| lead(screen, " - "));
     }
 }

@@ -51,7 +51,11 @@ fn refusal_names_the_key_that_helps() {
     let holder = stage.owner(MIA).unwrap();
     let denied = SessionEvent::PrivilegeDenied { holder: holder.clone(), reserved: None };
     stage.emit(Event::Session(denied));
-    assert!(line(&mut stage).contains("mia has the privilege: ask mia"), "{}", stage.screen());
+    assert!(
+        line(&mut stage).contains("mia has the privilege, and is told that you ask"),
+        "{}",
+        stage.screen()
+    );
     let reserved = Some(Millis(12_000));
     stage.emit(Event::Session(SessionEvent::PrivilegeDenied { holder, reserved }));
     assert!(line(&mut stage).contains("is away: free in 12 s"), "{}", stage.screen());

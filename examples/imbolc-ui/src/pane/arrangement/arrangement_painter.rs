@@ -85,7 +85,7 @@ impl ArrangementPainter<'_> {
 
     fn owner(&self, id: InstrumentId) -> Style {
         self.view
-            .owner(id)
+            .player(id)
             .map(|owner| theme::participant_style(owner.client_id))
             .unwrap_or_default()
     }

@@ -125,7 +125,7 @@ impl LanePainter<'_> {
         if !lane.enabled {
             return theme::DIM;
         }
-        let owner = target.instrument().and_then(|id| view.owner(id));
+        let owner = target.instrument().and_then(|id| view.player(id));
         owner.map(|owner| theme::participant_style(owner.client_id)).unwrap_or_default()
     }
 }

@@ -160,7 +160,7 @@ impl PatternPainter<'_> {
     }
 
     fn owner(&self) -> Style {
-        let owner = self.here.view.owner(self.here.id);
+        let owner = self.here.view.player(self.here.id);
         owner.map(|owner| theme::participant_style(owner.client_id)).unwrap_or_default()
     }
 }

@@ -122,7 +122,7 @@ impl StripView<'_> {
                 Span::styled(away, theme::WARNING),
             ]);
         }
-        match &self.view.state.roster.privileged {
+        match &self.view.state.roster.leader() {
             Some(holder) => {
                 let name = fitted(&format!("★ {holder}"), usize::from(STRIP_WIDTH));
                 Line::styled(name, theme::participant_style(holder.client_id))

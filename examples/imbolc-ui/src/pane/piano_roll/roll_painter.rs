@@ -160,7 +160,7 @@ impl RollPainter<'_> {
     fn draw_notes(&self, area: Rect, buffer: &mut Buffer) {
         let NoteCursor { view, id, track, grid, .. } = self.here;
         let owner = view
-            .owner(*id)
+            .player(*id)
             .map(|owner| theme::participant_style(owner.client_id))
             .unwrap_or_default();
         let playhead = view.metering.playing.then(|| self.playhead());

@@ -226,7 +226,8 @@ pub(super) const ROWS: &[Row] = &[
 /// The holder of the privilege, and how long they have been away.
 fn privilege_holder(view: &View) -> Vec<Span<'static>> {
     let Some(holder) = &view.state.roster.privileged else {
-        return vec![Span::styled("free: Enter takes it", theme::DIM)];
+        let free = if view.may_lead() { "free: yours while alone" } else { "free: Enter takes it" };
+        return vec![Span::styled(free, theme::DIM)];
     };
     let mut spans =
         vec![Span::styled(format!("★ {holder}"), theme::participant_style(holder.client_id))];
