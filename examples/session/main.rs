@@ -43,7 +43,7 @@ use tokio::sync::{Notify, mpsc};
 
 use commands::Then;
 use ending::Ending;
-use news::{News, complain, happens, short};
+use news::{MAX_EVENTS, News, complain, happens, short};
 
 #[derive(Parser)]
 #[command(
@@ -193,6 +193,7 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
     // The line that waits for a confirmation.
     let mut asked = None;
     let mut end = End::Quit;
+    let mut in_a_row = 0;
     while news.ended.is_none() {
         let gone = async {
             tokio::select! {
@@ -206,9 +207,17 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
                 end = why;
                 break;
             }
-            () = news.next() => continue,
+            () = news.next(), if in_a_row < MAX_EVENTS => {
+                in_a_row += 1;
+                continue;
+            }
             line = lines.recv(), if reading => line,
+            () = std::future::ready(()), if in_a_row == MAX_EVENTS => {
+                in_a_row = 0;
+                continue;
+            }
         };
+        in_a_row = 0;
         let Some(line) = line else {
             if keeps_running && !at_terminal {
                 reading = false;
@@ -398,7 +407,9 @@ fn stdin_lines() -> (mpsc::Receiver<String>, Arc<Notify>) {
     let tell = Arc::clone(&hung_up);
     std::thread::spawn(move || {
         let at_terminal = io::stdin().is_terminal();
-        for line in io::stdin().lock().lines().map_while(Result::ok) {
+        for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            // What is no text, such as a paste in another encoding, is an unknown command.
+            let line = String::from_utf8_lossy(&line).into_owned();
             if sender.blocking_send(line).is_err() {
                 return;
             }

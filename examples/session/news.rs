@@ -29,6 +29,10 @@ pub enum Step {
     Redo,
 }
 
+/// How many events are printed before the next line of the user. 1,024: as many as may
+/// be queued. A host that sends them without end must not keep the user waiting.
+pub const MAX_EVENTS: usize = 1024;
+
 /// Prints events and changes, and keeps the snapshot that was printed last.
 pub struct News {
     studio: Arc<dyn Dispatcher>,
@@ -83,9 +87,10 @@ impl News {
         }
     }
 
-    /// Prints the events that are queued.
+    /// Prints the events that are queued, up to [`MAX_EVENTS`].
     pub fn catch_up(&mut self) {
-        while let Some(event) = self.first.take().or_else(|| self.events.try_next()) {
+        for _ in 0..MAX_EVENTS {
+            let Some(event) = self.first.take().or_else(|| self.events.try_next()) else { return };
             self.print(event);
         }
     }

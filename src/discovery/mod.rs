@@ -57,9 +57,7 @@ mod reachability;
 mod session_connector;
 mod tracker;
 
-use std::{collections::BTreeSet, fmt, net::SocketAddr, time::Duration};
-
-use tokio::time::timeout;
+use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
 use crate::{
     model::Model,
@@ -83,9 +81,6 @@ pub fn interfaces() -> BTreeSet<String> {
     let all = if_addrs::get_if_addrs().unwrap_or_default();
     all.into_iter().map(|interface| interface.name).collect()
 }
-
-/// How long [`FoundSession::answers`] waits. 1 s: on a LAN an answer takes milliseconds.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A change in the set of sessions on the LAN.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,15 +134,6 @@ impl FoundSession {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
-    }
-
-    /// Whether the best [address](Self::address) accepts a connection within a second.
-    ///
-    /// # Panics
-    /// As [`address`](Self::address), and outside a tokio runtime.
-    pub async fn answers(&self) -> bool {
-        let connecting = session_connector::connect_to(self.address());
-        timeout(ANSWER_TIMEOUT, connecting).await.is_ok_and(|connected| connected.is_ok())
     }
 
     /// Whether a client of the model `M` can join.

@@ -36,6 +36,20 @@ pub struct SessionConnector {
     browser: Mutex<Option<DiscoveryClient>>,
 }
 
+/// How long [`FoundSession::answers`] waits. 1 s: on a LAN an answer takes milliseconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl FoundSession {
+    /// Whether the best [address](Self::address) accepts a connection within a second.
+    ///
+    /// # Panics
+    /// As [`address`](Self::address), and outside a tokio runtime.
+    pub async fn answers(&self) -> bool {
+        let connecting = connect_to(self.address());
+        timeout(ANSWER_TIMEOUT, connecting).await.is_ok_and(|connected| connected.is_ok())
+    }
+}
+
 impl SessionConnector {
     /// A connector to `session`, which is looked for with `config`.
     #[must_use]
@@ -117,8 +131,6 @@ impl Connector for SessionConnector {
     }
 }
 
-pub(super) async fn connect_to(
-    address: SocketAddr,
-) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> {
+async fn connect_to(address: SocketAddr) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> {
     TcpConnector { address: address.to_string() }.connect().await
 }

@@ -128,7 +128,8 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn release_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError>;
 
     /// Requests the privilege. The roster shows it if it is granted; otherwise
-    /// [`SessionEvent::PrivilegeDenied`] names its holder. The host always gets it.
+    /// [`SessionEvent::PrivilegeDenied`] names its holder. A host that is a
+    /// participant always gets it.
     ///
     /// # Errors
     /// As [`request_ownership`](Self::request_ownership).

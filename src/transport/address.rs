@@ -50,7 +50,7 @@ pub(super) async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
         return scoped.map(|address| vec![address.into()]);
     }
     let found: Vec<_> = lookup_host(address).await?.collect();
-    let unscoped = |address: &&SocketAddr| is_link_local(**address) && scope(**address) == 0;
+    let unscoped = |address: &&SocketAddr| is_on_the_link(**address) && scope(**address) == 0;
     match found.iter().find(unscoped) {
         Some(address) => Err(io::Error::other(format!(
             "{} needs a network interface of this machine, e.g. {}",
@@ -103,7 +103,7 @@ fn link_local_addresses() -> Vec<(String, Ipv6Addr)> {
     found
 }
 
-fn is_link_local(address: SocketAddr) -> bool {
+fn is_on_the_link(address: SocketAddr) -> bool {
     matches!(address.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
@@ -167,7 +167,7 @@ pub fn seen_from_elsewhere(address: SocketAddr) -> Vec<SocketAddr> {
 /// ```
 #[must_use]
 pub fn interface_hint(address: SocketAddr) -> Option<String> {
-    (is_link_local(address) && scope(address) == 0).then(|| {
+    (is_on_the_link(address) && scope(address) == 0).then(|| {
         let (ip, port) = (address.ip(), address.port());
         format!("with your own network interface, e.g. [{ip}%eth0]:{port}")
     })

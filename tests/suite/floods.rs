@@ -167,6 +167,8 @@ fn seconds() -> Duration {
 fn run(name: &str, turn: Turn) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
+    // The client's answers must not vanish in the operating system.
+    socket2::SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| flood(&listener, turn, &is_over));

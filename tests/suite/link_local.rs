@@ -73,8 +73,10 @@ async fn join_over_a_link() {
     let hint = interface_hint(there[0]).unwrap();
     assert_eq!(hint, format!("with your own network interface, e.g. [{ip}%eth0]:{port}"));
 
-    let number = std::fs::read_to_string("/sys/class/net/here/ifindex").unwrap();
-    for interface in ["here", number.trim()] {
+    let listed = Command::new("ip").args(["-o", "link", "show", "here"]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let (number, _) = listed.split_once(':').unwrap();
+    for interface in ["here", number] {
         for typed in [format!("{ip}%{interface}:{port}"), format!("[{ip}%{interface}]:{port}")] {
             let joined = join(&typed).await;
             assert!(joined.is_ok(), "{typed}: {joined:?}");

@@ -640,6 +640,16 @@ fn open_errors_take_one_line() {
 }
 
 #[test]
+fn line_that_is_no_utf8_ends_no_session() {
+    let mut mia = Session::start("mia", &["local"]);
+    let stdin = mia.stdin.as_mut().expect("its standard input is open");
+    stdin.write_all(b"caf\xe9\n").unwrap();
+    mia.hears("unknown command");
+    mia.types("bpm 90");
+    mia.sees("show", "90 bpm");
+}
+
+#[test]
 fn text_from_a_host_controls_no_terminal_and_no_log() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/server");
     let messages = strange_host::messages(&golden);

@@ -4,6 +4,7 @@
 //! It never waits, and it knows no terminal: the event loop feeds it and draws it.
 
 mod added;
+mod input;
 mod join_address;
 mod keyboard;
 mod layout;
@@ -11,7 +12,7 @@ mod question;
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     dispatcher::{DispatchError, Status},
@@ -32,7 +33,7 @@ use crate::{
     describe,
     intent::Intent,
     messages::{MessageLog, Tone},
-    palette::{Palette, PaletteOutcome},
+    palette::Palette,
     pane::{self, KeyHelp, Pane},
     view::{UnsavedWork, View},
 };
@@ -49,15 +50,13 @@ pub const GLOBAL_KEYS: &[KeyHelp] = &[
     ("k", "play notes on the keyboard; Esc: back"),
     (":", "enter a command"),
     ("?", "show this help"),
+    ("Ctrl-L", "draw the screen anew"),
     ("q Ctrl-C", "quit"),
 ];
 
 /// How long frames are drawn at full rate after the last change: the meters follow the
 /// state with a small delay.
 const SETTLE_TIME: std::time::Duration = std::time::Duration::from_millis(300);
-
-/// An upper bound of the keys of any pane.
-const MAX_KEYS: u16 = 64;
 
 /// The application: its panes, the palette, the message log and the user's own state.
 pub struct App {
@@ -211,42 +210,6 @@ impl App {
         }
     }
 
-    /// Handles a key.
-    pub fn handle_key(&mut self, key: KeyEvent) {
-        if key.kind == KeyEventKind::Release {
-            return;
-        }
-        self.mark_changed();
-        let state = self.studio.state();
-        self.follow(&state.model);
-        let question = self.question.take();
-        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            if matches!(self.client.layers().last(), Some(Layer::Command | Layer::Help)) {
-                self.local(LayerAction::Pop);
-            }
-            return self.request(Intent::Quit, question);
-        }
-        match self.client.layers().last() {
-            Some(Layer::Command) => self.type_command(key, question),
-            Some(Layer::Help) => self.read_help(key),
-            Some(Layer::Keyboard) => self.play_note(key),
-            _ => match (question, key.code) {
-                (Some(question), KeyCode::Char('y')) => self.perform(question.intent),
-                (Some(_), KeyCode::Char('n')) => self.mark_changed(),
-                (question, _) => match self.translate(key) {
-                    Some(open @ Intent::OpenPalette(_)) => {
-                        // The same command may be entered again, but a key that begins another
-                        // one answers no.
-                        self.question = question.filter(|_| key.code == KeyCode::Char(':'));
-                        self.perform(open);
-                    }
-                    Some(intent) => self.request(intent, question),
-                    None => {}
-                },
-            },
-        }
-    }
-
     /// Performs an intent. If it loses something for good, it asks first, unless
     /// `question` has asked already.
     fn request(&mut self, intent: Intent, question: Option<Question>) {
@@ -260,25 +223,24 @@ impl App {
         }
     }
 
-    fn read_help(&mut self, key: KeyEvent) {
-        match key.code {
-            KeyCode::Up => self.help_from = self.help_from.saturating_sub(1),
-            // The end depends on the height of the screen, which is known only when
-            // drawing.
-            KeyCode::Down => self.help_from = (self.help_from + 1).min(MAX_KEYS),
-            _ => {
-                self.help_from = 0;
-                self.local(LayerAction::Pop);
-            }
-        }
-    }
-
     /// Releases the notes, and hides the refusals, whose time is over.
     pub fn tick(&mut self, now: Instant) {
         for action in self.keyboard.release_expired(now) {
-            self.perform(action.into());
+            self.end_note(action);
         }
         self.stale |= self.messages.pass(now);
+    }
+
+    /// When [`tick`](Self::tick) has something to do, if it will.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Instant> {
+        self.keyboard.next_deadline()
+    }
+
+    /// Whether keys play notes.
+    #[must_use]
+    pub fn plays_notes(&self) -> bool {
+        self.client.layers().last() == Some(&Layer::Keyboard)
     }
 
     /// When the next frame is due.
@@ -296,7 +258,7 @@ impl App {
         // A client counts the seconds of a silence, and of its place after that.
         let is_client =
             matches!(self.studio.status(), Status::Connected { .. } | Status::Reconnecting { .. });
-        if anybody_away || is_client || self.keyboard.is_sounding() || self.messages.is_passing() {
+        if anybody_away || is_client || self.messages.is_passing() {
             Pace::Slow
         } else {
             Pace::Rest
@@ -344,30 +306,6 @@ impl App {
     fn mark_changed(&mut self) {
         self.stale = true;
         self.changed_at = Instant::now();
-    }
-
-    fn type_command(&mut self, key: KeyEvent, question: Option<Question>) {
-        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
-        match self.palette.handle_key(key, &view) {
-            PaletteOutcome::Editing => self.question = question,
-            PaletteOutcome::Cancelled => self.local(LayerAction::Pop),
-            PaletteOutcome::Run(intent) => {
-                self.local(LayerAction::Pop);
-                self.request(intent, question);
-            }
-        }
-    }
-
-    fn play_note(&mut self, key: KeyEvent) {
-        let selected = self.client.instrument();
-        match (key.code, selected) {
-            (KeyCode::Esc, _) | (_, None) => self.local(LayerAction::Pop),
-            (code, Some(id)) => {
-                if let Some(action) = self.keyboard.press(code, id, Instant::now()) {
-                    self.perform(action.into());
-                }
-            }
-        }
     }
 
     /// What a key means: in the pane, or else in every pane.

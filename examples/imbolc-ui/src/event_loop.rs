@@ -18,6 +18,8 @@ use tokio::{
 use crate::{
     app::{App, Pace},
     frame,
+    keystroke::{Keystroke, RepeatFinder},
+    terminal,
 };
 
 /// How many events are handled before the next frame and the next key. 256: a host that
@@ -31,10 +33,16 @@ const FRAME_INTERVAL: Duration = Duration::from_micros(16_667);
 const CLOCK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Input from the terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A key.
     Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The user asks for a new picture.
+    Redraw,
+    /// Other windows get the keys now.
+    FocusLost,
     /// The terminal was resized.
     Resized,
     /// The terminal was closed.
@@ -55,12 +63,14 @@ pub enum Exit {
     TerminalGone,
 }
 
-/// Shows the studio until the user quits or it cannot be shown any more.
+/// Shows the studio until the user quits or it cannot be shown any more. `report_keys` is
+/// called with whether the terminal should report all keys, as far as it can.
 pub async fn run<B: Backend>(
     studio: &Arc<dyn Dispatcher>,
     mut events: Events,
     terminal: &mut Terminal<B>,
     mut inputs: mpsc::Receiver<Input>,
+    report_keys: impl Fn(bool),
 ) -> Exit {
     let mut app = App::new(Arc::clone(studio));
     let mut shutdown = std::pin::pin!(shutdown_signal());
@@ -68,12 +78,17 @@ pub async fn run<B: Backend>(
     // The first frame, and the answer to a key, are not paced.
     let mut urgent = true;
     let mut batch = Vec::new();
+    let mut plays = false;
     while !app.has_quit() {
         for event in std::iter::from_fn(|| events.try_next()).take(MAX_EVENTS) {
             if let Some(exit) = exit_for(&event) {
                 return exit;
             }
             app.handle_event(event);
+        }
+        if app.plays_notes() != plays {
+            plays = !plays;
+            report_keys(plays);
         }
         let now = Instant::now();
         app.tick(now.into_std());
@@ -95,7 +110,8 @@ pub async fn run<B: Backend>(
         // No event reports that the meters have moved: look again after a frame.
         let look =
             (pace == Pace::Fast).then(|| (base + FRAME_INTERVAL).max(now + FRAME_INTERVAL / 4));
-        let pause = pause_until(due.into_iter().chain(look).min());
+        let tick = app.next_tick().map(Instant::from_std);
+        let pause = pause_until(due.into_iter().chain(look).chain(tick).min());
         tokio::select! {
             biased;
             leaves = &mut shutdown => return if leaves { Exit::Signal } else { Exit::TerminalGone },
@@ -106,7 +122,12 @@ pub async fn run<B: Backend>(
                 for input in batch.drain(..) {
                     match input {
                         Input::Key(key) => app.handle_key(key),
-                        Input::Resized => {}
+                        Input::Paste(text) => app.handle_paste(&text),
+                        Input::Redraw if terminal::clear(terminal).is_err() => {
+                            return Exit::TerminalGone;
+                        }
+                        Input::FocusLost => app.release_keys(),
+                        Input::Redraw | Input::Resized => {}
                         Input::Gone => return Exit::TerminalGone,
                     }
                 }
@@ -204,14 +225,21 @@ pub fn inputs() -> mpsc::Receiver<Input> {
         }
     });
     std::thread::spawn(move || {
+        let mut repeats = RepeatFinder::default();
         loop {
             let input = match event::read() {
-                Ok(event::Event::Key(key)) => Input::Key(key),
+                Ok(event::Event::Key(key)) if Keystroke::redraws(key) => Input::Redraw,
+                Ok(event::Event::Key(key)) => {
+                    Input::Key(repeats.mark(key, std::time::Instant::now()))
+                }
+                Ok(event::Event::Paste(text)) => Input::Paste(text),
+                Ok(event::Event::FocusLost) => Input::FocusLost,
                 Ok(event::Event::Resize(..)) => Input::Resized,
                 Ok(_) => continue,
                 Err(_) => Input::Gone,
             };
-            if sender.blocking_send(input).is_err() || matches!(input, Input::Gone) {
+            let gone = input == Input::Gone;
+            if sender.blocking_send(input).is_err() || gone {
                 break;
             }
         }

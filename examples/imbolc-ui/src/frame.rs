@@ -11,7 +11,7 @@ use ratatui::{
     backend::Backend,
     buffer::{Buffer, Cell, CellDiffOption},
 };
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::UnicodeWidthChar;
 
 /// Draws a frame.
 ///
@@ -42,7 +42,9 @@ fn settle(buffer: &mut Buffer) {
 /// Settles the first cell of the rest of a row. Returns how many cells it takes.
 fn settle_cell(row: &mut [Cell]) -> usize {
     let symbol = row[0].symbol();
-    if matches!(symbol.as_bytes(), [b' '..=b'~']) {
+    // Nearly all cells: letters, and what boxes and bars are drawn with.
+    let is_simple = |character| matches!(character, ' '..='~' | '\u{2500}'..='\u{259f}');
+    if !symbol.is_empty() && symbol.chars().all(is_simple) {
         return 1;
     }
     let mut symbol = safe(symbol);
@@ -64,9 +66,9 @@ fn settle_cell(row: &mut [Cell]) -> usize {
         row[0].diff_option = forced.map_or(CellDiffOption::None, CellDiffOption::ForcedWidth);
         // Not drawn, but different from whatever is drawn there next: a terminal that has
         // drawn two narrow characters does not erase the second one with the first.
-        row[1..width].iter_mut().for_each(|hidden| {
+        for hidden in &mut row[1..width] {
             hidden.set_symbol("");
-        });
+        }
     }
     // What a terminal draws beyond the cell is drawn over again.
     for after in row.iter_mut().take(most).skip(width) {
@@ -89,6 +91,6 @@ fn safe(symbol: &str) -> String {
 /// as two emoji that are joined. A selector makes a narrow emoji wide.
 fn most_columns(symbol: &str) -> usize {
     let least = if symbol.contains('\u{fe0f}') { 2 } else { 1 };
-    let widths = symbol.chars().filter_map(|character| character.width());
+    let widths = symbol.chars().filter_map(UnicodeWidthChar::width);
     widths.filter(|width| *width > 0).map(|width| width.max(least)).sum()
 }

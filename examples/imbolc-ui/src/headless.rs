@@ -53,7 +53,7 @@ pub async fn run(
                 None => std::future::pending().await,
             }
         };
-        let printed = tokio::select! {
+        let outcome = tokio::select! {
             event = events.next() => match event {
                 Some(Event::Status(Status::Closed {
                     reason: reason @ CloseReason::ConnectionLost(_),
@@ -72,7 +72,7 @@ pub async fn run(
             () = sleep_until(printer.due()) => printer.print_settled(),
             _ = &mut shutdown => break,
         };
-        printed.map_err(|error| output_error(&error))?;
+        outcome.map_err(|error| output_error(&error))?;
     }
     printer.print_line("the session has ended").map_err(|error| output_error(&error))
 }

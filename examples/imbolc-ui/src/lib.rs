@@ -24,6 +24,7 @@ pub mod frame;
 #[cfg(feature = "net")]
 pub mod headless;
 pub mod intent;
+pub mod keystroke;
 #[cfg(feature = "mdns")]
 pub mod lobby;
 #[path = "../../session/log_filter.rs"]
@@ -134,7 +135,7 @@ async fn show(
     let events = studio.events();
     ending.attend(&studio);
     let presence = LanPresence::begin(arguments, &studio);
-    let end = event_loop::run(&studio, events, screen, inputs).await;
+    let end = event_loop::run(&studio, events, screen, inputs, terminal::report_all_keys).await;
     ending.begin();
     terminal::restore();
     presence.end().await;

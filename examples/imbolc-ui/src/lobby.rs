@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     discovery::{Compatibility, DiscoveryEvent, FoundSession},
     studio::Studio,
@@ -29,7 +29,9 @@ use tokio::{
 
 use crate::{
     event_loop::{Input, shutdown_signal},
-    frame, theme,
+    frame,
+    keystroke::Keystroke,
+    terminal, theme,
 };
 
 /// How many sessions are tried at a time.
@@ -157,12 +159,13 @@ impl Lobby {
 
     /// Handles a key.
     pub fn handle_key(&mut self, key: KeyEvent) -> Choice {
-        if key.kind == KeyEventKind::Release {
-            return Choice::Stay;
-        }
+        let key = match Keystroke::of(key) {
+            Some(Keystroke::Quit) => return Choice::Quit,
+            Some(Keystroke::Key(key)) => key,
+            _ => return Choice::Stay,
+        };
         self.error = None;
         match key.code {
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Choice::Quit,
             KeyCode::Esc if self.joining.take().is_some() => Choice::AbandonJoin,
             KeyCode::Char('q') | KeyCode::Esc => Choice::Quit,
             _ if self.joining.is_some() => Choice::Stay,
@@ -171,6 +174,11 @@ impl Lobby {
             KeyCode::Enter => self.enter(),
             _ => Choice::Stay,
         }
+    }
+
+    /// Handles text that was pasted, which nothing here takes.
+    pub fn handle_paste(&mut self) {
+        self.error = Some("pasted text is ignored".into());
     }
 
     fn choose(&mut self, at: usize) -> Choice {
@@ -198,6 +206,9 @@ impl Lobby {
 
     /// Draws the list.
     pub fn draw(&self, frame: &mut Frame) {
+        if !terminal::fits(frame) {
+            return;
+        }
         let [list, below] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
         let block = Block::bordered().title(" Sessions on the LAN ");
@@ -272,7 +283,7 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
     mut next: impl AsyncFnMut() -> Option<(DiscoveryEvent, bool)>,
     answers: impl Fn(FoundSession) -> A,
     join: impl AsyncFn(FoundSession) -> Result<T, String>,
-    terminal: &mut Terminal<B>,
+    screen: &mut Terminal<B>,
     inputs: &mut mpsc::Receiver<Input>,
 ) -> Result<Option<T>, String> {
     let mut lobby = Lobby::default();
@@ -284,9 +295,9 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
     let mut due = Some(Instant::now());
     loop {
         if due.is_some_and(|due| due <= Instant::now()) {
-            frame::draw(terminal, |frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
+            frame::draw(screen, |frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
             due = None;
-            let lines = terminal.size().map_err(|_| TERMINAL_GONE)?.height;
+            let lines = screen.size().map_err(|_| TERMINAL_GONE)?.height;
             for session in lobby.to_try(lines.saturating_sub(OTHER_LINES).into()) {
                 if trying.len() < TRIED_AT_ONCE && !trying.contains(session) {
                     let (session, answer) = (session.clone(), answers(session.clone()));
@@ -323,7 +334,11 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
                         Choice::AbandonJoin => attempt = None,
                         Choice::Quit => return Ok(None),
                     },
-                    Some(Input::Resized) => {}
+                    Some(Input::Paste(_)) => lobby.handle_paste(),
+                    Some(Input::Redraw) => {
+                        terminal::clear(screen).map_err(|_| TERMINAL_GONE)?;
+                    }
+                    Some(Input::FocusLost | Input::Resized) => {}
                     Some(Input::Gone) | None => return Err(TERMINAL_GONE.into()),
                 }
                 due = Some(Instant::now());

@@ -197,7 +197,8 @@ impl MessageLog {
         let others = |participant: &OwnerInfo| participant.client_id != me.client_id;
         match event {
             SessionEvent::Joined(participant) if others(&participant) => {
-                self.push(Tone::Good, format!("{participant} has joined"));
+                let hint = if was_alone(now, me) { ": c claims what has no owner" } else { "" };
+                self.push(Tone::Good, format!("{participant} has joined{hint}"));
             }
             SessionEvent::Left(participant) if others(&participant) => {
                 self.push(Tone::Plain, format!("{participant} has left"));
@@ -336,6 +337,16 @@ fn is_sweep(before: &str, after: &str) -> bool {
         _ => false,
     };
     same > 0 && is_value(&before[same..]) && is_value(&after[same..])
+}
+
+/// Whether a participant has just joined who was preceded by `me` alone, and there is
+/// something that both can claim.
+fn was_alone(now: &NetworkState, me: &Identity) -> bool {
+    let NetworkState { model, roster, .. } = now;
+    let are_two = roster.participants.len() == 2;
+    are_two
+        && roster.participants.contains_key(&me.client_id)
+        && model.instruments.iter().any(|(id, _)| roster.owner(id).is_none())
 }
 
 impl Message {

@@ -7,10 +7,23 @@ use std::{
     io::{self, IsTerminal as _, Stdout, Write as _, stderr, stdin, stdout},
     mem::ManuallyDrop,
     panic,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+use crossterm::{
+    event::{
+        DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange,
+        KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
+    },
+    execute,
+};
 use imbolc_net::util::{panics, text::printable};
-use ratatui::{Terminal, backend::CrosstermBackend, layout::Size};
+use ratatui::{
+    Frame, Terminal,
+    backend::{Backend, CrosstermBackend},
+    layout::Size,
+    widgets::{Paragraph, Wrap},
+};
 
 /// The smallest terminal that the studio fits on.
 pub const MIN_SIZE: Size = Size::new(60, 16);
@@ -19,7 +32,15 @@ pub const MIN_SIZE: Size = Size::new(60, 16);
 /// is gone, which panics. [`restore`] does what its `drop` would do.
 pub type Screen = ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>;
 
-/// Checks that there is a terminal, and that it is large enough.
+/// Whether the modes of the terminal are to be given back.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// How keys are reported, where the terminal knows the protocol of kitty. Others ignore it,
+/// and to find out first would take up to 2 s.
+const KEYS: KeyboardEnhancementFlags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES
+    .union(KeyboardEnhancementFlags::REPORT_EVENT_TYPES);
+
+/// Checks that there is a terminal that can draw, and that it is large enough.
 ///
 /// # Errors
 /// If not. The message is one line.
@@ -27,30 +48,91 @@ pub fn probe() -> Result<(), String> {
     if !stdin().is_terminal() || !stdout().is_terminal() {
         return Err("no terminal: run it in one, or use --server".into());
     }
+    if cfg!(unix) {
+        check_type(std::env::var_os("TERM").as_deref().unwrap_or_default().to_str())?;
+    }
     let (width, height) = crossterm::terminal::size().map_err(|error| terminal_error(&error))?;
     check_size(Size::new(width, height))
 }
 
-/// Takes the terminal. It is given back by [`restore`], and before a panic is reported,
-/// unless the panic is caught and reported as a refusal.
+/// Checks that a terminal of this type can draw.
+fn check_type(term: Option<&str>) -> Result<(), String> {
+    let why = match term {
+        Some("") => "TERM is not set",
+        Some("dumb") => "TERM=dumb",
+        Some("unknown") => "TERM=unknown",
+        _ => return Ok(()),
+    };
+    Err(format!("the terminal cannot draw ({why}): use another one, or --server"))
+}
+
+/// Takes the terminal, and clears it. It is given back by [`restore`], and before a panic is
+/// reported, unless the panic is caught and reported as a refusal.
 ///
 /// # Errors
 /// If it is not available. The message is one line.
 pub fn take() -> Result<Screen, String> {
-    let screen = ratatui::try_init().map_err(|error| terminal_error(&error))?;
+    let mut screen = ratatui::try_init().map_err(|error| terminal_error(&error))?;
+    TAKEN.store(true, Relaxed);
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if !panics::is_caught() {
+            restore();
             hook(info);
         }
     }));
+    // Not every system knows all of them.
+    let _ = execute!(stdout(), EnableBracketedPaste);
+    let _ = execute!(stdout(), EnableFocusChange);
+    let _ = execute!(stdout(), PushKeyboardEnhancementFlags(KEYS));
+    if let Err(error) = clear(&mut screen) {
+        restore();
+        return Err(terminal_error(&error));
+    }
     Ok(ManuallyDrop::new(screen))
 }
 
 /// Gives the terminal back, if it is still there.
 pub fn restore() {
+    if TAKEN.swap(false, Relaxed) {
+        let _ = execute!(stdout(), PopKeyboardEnhancementFlags);
+        let _ = execute!(stdout(), DisableFocusChange);
+        let _ = execute!(stdout(), DisableBracketedPaste);
+    }
     let _ = ratatui::try_restore();
-    let _ = crossterm::execute!(stdout(), crossterm::cursor::Show);
+    let _ = execute!(stdout(), crossterm::cursor::Show);
+}
+
+/// Asks the terminal to report all keys, also letters, with repetition and release, or no
+/// longer. Then it reports the key and not the text: a character that takes more than
+/// Shift cannot be typed.
+pub fn report_all_keys(all: bool) {
+    let letters = KeyboardEnhancementFlags::REPORT_ALL_KEYS_AS_ESCAPE_CODES
+        | KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS;
+    let keys = if all { KEYS | letters } else { KEYS };
+    let _ = execute!(stdout(), PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags(keys));
+}
+
+/// Clears the terminal, so that the next frame is drawn whole. `Terminal::clear` would read
+/// the position of the cursor, for which it competes with the reader of the keys.
+///
+/// # Errors
+/// If the terminal is gone.
+pub fn clear<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+    let size = terminal.size()?;
+    terminal.resize(size.into())
+}
+
+/// Whether a frame is large enough. If it is not, the size that is needed is drawn.
+pub fn fits(frame: &mut Frame) -> bool {
+    let area = frame.area();
+    match check_size(area.as_size()) {
+        Ok(()) => true,
+        Err(why) => {
+            frame.render_widget(Paragraph::new(why).wrap(Wrap { trim: true }), area);
+            false
+        }
+    }
 }
 
 /// Prints a line on standard error, unless it is gone with its terminal: `eprintln` would
@@ -67,11 +149,8 @@ pub fn check_size(size: Size) -> Result<(), String> {
     if size.width >= MIN_SIZE.width && size.height >= MIN_SIZE.height {
         return Ok(());
     }
-    let Size { width, height } = MIN_SIZE;
-    Err(format!(
-        "the terminal has {} columns and {} lines, and {width} by {height} are needed",
-        size.width, size.height
-    ))
+    let text = |Size { width, height }| format!("{width} × {height}");
+    Err(format!("needs {}, has {}: the terminal is too small", text(MIN_SIZE), text(size)))
 }
 
 fn terminal_error(error: &io::Error) -> String {

@@ -26,7 +26,7 @@ impl Points {
             (Some(Point { curve: Curve::Hold, .. }), _) => Vec::new(),
             // The first part of these is no curve of this kind.
             (Some(from @ Point { curve: Curve::SlowEnd | Curve::Smooth, .. }), Some(to)) => {
-                let mut points = pieces(from, to, from.tick, last);
+                let mut points = straight_pieces(from, to, from.tick, last);
                 points.push(end);
                 points
             }
@@ -45,7 +45,7 @@ impl Points {
             (Some(from @ Point { curve: Curve::SlowStart | Curve::Smooth, .. }), Some(to))
                 if from.tick < tick =>
             {
-                pieces(from, to, tick, to.tick)
+                straight_pieces(from, to, tick, to.tick)
             }
             (Some(from), Some(to)) => {
                 vec![Point { tick, value: value_between(from, to, tick), ..from }]
@@ -68,7 +68,7 @@ impl Points {
 
 /// The points of straight pieces from `start` to before `end`, on the way between two
 /// points.
-fn pieces(from: Point, to: Point, start: Ticks, end: Ticks) -> Vec<Point> {
+fn straight_pieces(from: Point, to: Point, start: Ticks, end: Ticks) -> Vec<Point> {
     let (first, length) = (u64::from(start.get()), u64::from(end.get() - start.get()));
     let mut ticks: Vec<_> = (0..u64::from(PIECES))
         .map(|piece| first + length * piece / u64::from(PIECES))

@@ -58,11 +58,11 @@ impl Recorder {
         hold: Option<u32>,
     ) -> Option<NetworkAction> {
         if let Some((recorded, note)) = self.written.remove(&key) {
-            return shortened(state, key, note, recorded.length(hold?));
+            return correction(state, key, note, recorded.length(hold?));
         }
         let recorded = self.keys.remove(&key)?;
-        let held = hold.map(|hold| recorded.length(hold)).unwrap_or(Some(u32::MAX))?;
-        Some(write(key.0, recorded.note(state, key, tick, held)))
+        let longest = hold.map_or(Some(u32::MAX), |hold| recorded.length(hold))?;
+        Some(write(key.0, recorded.note(state, key, tick, longest)))
     }
 
     /// Ends all held keys at `tick`, before the playhead jumps or stops.
@@ -129,7 +129,7 @@ fn write(id: InstrumentId, note: Note) -> NetworkAction {
 
 /// Shortens a written note to `length`, or removes it without one, unless somebody has
 /// edited it since.
-fn shortened(
+fn correction(
     state: &StudioState,
     (id, pitch): (InstrumentId, Pitch),
     note: Note,

@@ -14,7 +14,7 @@ use imbolc_net::{
 use ratatui::{
     Frame,
     buffer::Buffer,
-    layout::{Constraint, Layout, Rect, Size},
+    layout::{Constraint, Layout, Rect},
     style::Style,
     text::{Line, Span},
     widgets::{Block, Clear, Paragraph, Widget as _},
@@ -46,8 +46,8 @@ pub(super) struct FrameLayout<'a> {
 impl FrameLayout<'_> {
     pub(super) fn draw(&self, frame: &mut Frame) {
         let area = frame.area();
-        if let Err(why) = terminal::check_size(Size::new(area.width, area.height)) {
-            return Paragraph::new(why).render(area, frame.buffer_mut());
+        if !terminal::fits(frame) {
+            return;
         }
         let [titles, transport, body, messages, status] = Layout::vertical([
             Constraint::Length(1),

@@ -44,7 +44,7 @@ fn session(name: &str, number: u8) -> FoundSession {
 }
 
 fn screen(lobby: &Lobby) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(90, 10)).expect("in memory");
+    let mut terminal = Terminal::new(TestBackend::new(90, 16)).expect("in memory");
     terminal.draw(|frame| lobby.draw(frame)).expect("in memory");
     terminal.backend().to_string()
 }
@@ -100,7 +100,7 @@ async fn visit(
         Some(sighting) => Some((sighting, false)),
         None => pending().await,
     };
-    let mut terminal = Terminal::new(TestBackend::new(90, 10)).expect("in memory");
+    let mut terminal = Terminal::new(TestBackend::new(90, 16)).expect("in memory");
     let chosen = {
         let answers = |_| std::future::ready(true);
         let choosing = lobby::choose(next, answers, join, &mut terminal, &mut inputs);

@@ -16,6 +16,7 @@ mod gestures;
 #[cfg(all(unix, feature = "net"))]
 mod headless;
 mod help;
+mod input;
 mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
@@ -37,3 +38,5 @@ mod status;
 #[cfg(all(unix, feature = "net"))]
 #[path = "../../../../tests/suite/strange_host.rs"]
 mod strange_host;
+#[cfg(unix)]
+mod terminal;

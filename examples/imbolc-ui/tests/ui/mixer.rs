@@ -303,7 +303,6 @@ fn strips_that_a_solo_silences_are_dim() {
         let names = ["1 Bass", "2 Lead", "Master"].map(|name| stage.colour_of(name));
         names.map(|colour| colour == Some(Color::DarkGray))
     };
-    stage.screen();
     assert_eq!(dim(&mut stage), [false; 3]);
     stage.press("s");
     assert_eq!(dim(&mut stage), [false, true, false]);

@@ -2,6 +2,11 @@
 
 use std::{
     future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -71,7 +76,7 @@ async fn frames_while(
 ) -> usize {
     let (studio, events) = stage.dispatcher();
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
-    let looping = event_loop::run(&studio, events, &mut terminal, inputs);
+    let looping = event_loop::run(&studio, events, &mut terminal, inputs, |_| ());
     let both = async {
         tokio::join!(looping, others);
     };
@@ -85,6 +90,38 @@ async fn flood(events: broadcast::Sender<Event>) {
         sleep(Duration::from_millis(1)).await;
         events.send(Event::Changed(DirtyFlags::TRANSPORT)).expect("it listens");
     }
+}
+
+#[tokio::test]
+async fn key_does_not_wait_for_the_end_of_a_flood() {
+    let stage = Stage::new(Scene::Local);
+    let (studio, events) = stage.dispatcher();
+    let (keys, inputs) = mpsc::channel(1);
+    let (sender, shown) = (stage.sender(), stage.observer());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let flood = thread::spawn({
+        let is_over = Arc::clone(&is_over);
+        move || {
+            while !is_over.load(Relaxed) {
+                let _ = sender.send(Event::Changed(DirtyFlags::TRANSPORT));
+            }
+        }
+    });
+    let pressing = thread::spawn(move || {
+        let begun = Instant::now();
+        keys.blocking_send(Input::Key(KeyEvent::from(KeyCode::Char('+')))).expect("it reads");
+        while shown.count_dispatched() == 0 && begun.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let answered = shown.count_dispatched();
+        is_over.store(true, Relaxed);
+        answered
+    });
+    let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
+    // It ends with its inputs.
+    event_loop::run(&studio, events, &mut terminal, inputs).await;
+    assert_eq!(pressing.join().expect("it presses"), 1, "the key waits");
+    flood.join().expect("it ends");
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,6 +176,45 @@ async fn moving_meter_draws_sixty_frames_per_second() {
 #[tokio::test(start_paused = true)]
 async fn idle_loop_draws_one_frame() {
     assert_eq!(frames_in_a_second(&Stage::new(Scene::Local), pending()).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn note_ends_when_its_time_is_over() {
+    let stage = Stage::new(Scene::Local);
+    let (keys, inputs) = mpsc::channel(8);
+    let shown = stage.observer();
+    let pressing = async {
+        for letter in ['k', 'a'] {
+            let key = KeyEvent::from(KeyCode::Char(letter));
+            keys.send(Input::Key(key)).await.expect("it reads");
+        }
+        sleep(Duration::from_millis(690)).await;
+        assert_eq!(shown.count_dispatched(), 1, "it sounds");
+        sleep(Duration::from_millis(30)).await;
+        assert_eq!(shown.count_dispatched(), 2, "it has ended");
+        pending::<()>().await;
+    };
+    frames_while(&stage, inputs, pressing).await;
+    assert_eq!(shown.count_dispatched(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_keys_are_asked_for_while_they_play() {
+    let stage = Stage::new(Scene::Local);
+    let (keys, inputs) = mpsc::channel(8);
+    let (studio, events) = stage.dispatcher();
+    let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
+    let asked = std::cell::RefCell::new(Vec::new());
+    let ask = |all| asked.borrow_mut().push(all);
+    let looping = event_loop::run(&studio, events, &mut terminal, inputs, ask);
+    let pressing = async {
+        for code in [KeyCode::Char('k'), KeyCode::Char('a'), KeyCode::Esc, KeyCode::Char('q')] {
+            keys.send(Input::Key(KeyEvent::from(code))).await.expect("it reads");
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::join!(looping, pressing);
+    assert_eq!(asked.into_inner(), [true, false]);
 }
 
 #[test]

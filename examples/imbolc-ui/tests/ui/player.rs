@@ -59,7 +59,12 @@ impl Player {
 
     /// Starts the program in a terminal of another size.
     pub fn start_in(columns: u16, lines: u16, arguments: &[&str]) -> Self {
-        let program = blocking::Command::new(PROGRAM).args(arguments);
+        Self::start_with_term("xterm-256color", columns, lines, arguments)
+    }
+
+    /// Starts the program in a terminal of another type.
+    pub fn start_with_term(term: &str, columns: u16, lines: u16, arguments: &[&str]) -> Self {
+        let program = blocking::Command::new(PROGRAM).args(arguments).env("TERM", term);
         Self::start_program(columns, lines, program)
     }
 
@@ -68,7 +73,7 @@ impl Player {
         let (terminal, end) = blocking::open().expect("a terminal");
         terminal.resize(Size::new(lines, columns)).expect("its size");
         let home = Home::new();
-        let program = program.env("TERM", "xterm-256color").env_remove("RUST_LOG");
+        let program = program.env_remove("RUST_LOG");
         let program = program.env("HOME", &home.0).env_remove("XDG_DATA_HOME");
         let child = program.spawn(end).expect("the program starts");
         let size = |size| NonZeroU16::new(size).expect("not empty");
@@ -105,9 +110,13 @@ impl Player {
     }
 
     /// All that the program has written.
-    #[cfg(feature = "net")]
     pub fn output(&self) -> String {
-        String::from_utf8_lossy(&self.written.lock().expect("not poisoned")).into_owned()
+        self.output_since(0)
+    }
+
+    /// What the program has written since it had written `from` bytes.
+    pub fn output_since(&self, from: usize) -> String {
+        String::from_utf8_lossy(&self.written.lock().expect("not poisoned")[from..]).into_owned()
     }
 
     /// Whether the program has taken the screen and not given it back.

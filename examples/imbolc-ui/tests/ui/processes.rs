@@ -37,10 +37,7 @@ fn unusable_terminal_is_one_line() {
     let mut player = Player::start_in(59, 16, &[]);
     assert!(!player.wait_for_exit().success());
     let screen = player.screen().replace('\n', "");
-    assert!(
-        screen.contains("the terminal has 59 columns and 16 lines, and 60 by 16 are"),
-        "{screen}"
-    );
+    assert!(screen.contains("needs 60 × 16, has 59 × 16: the terminal is too small"), "{screen}");
     assert!(error_line(&[]).contains("no terminal"));
 }
 
@@ -100,11 +97,16 @@ fn panic_restores_terminal_before_report() {
     let this = "processes::panic_restores_terminal_before_report";
     let program = pty_process::blocking::Command::new(std::env::current_exe().expect("a file"))
         .args(["--exact", this, "--nocapture"])
+        .env("TERM", "xterm-256color")
         .env(PANICS, "1");
     let mut player = Player::start_program(100, 30, program);
     assert!(!player.wait_for_exit().success());
     assert!(!player.has_screen());
     assert!(player.screen().contains("on purpose"), "{}", player.screen());
+    let output = player.output();
+    for given_back in ["\x1b[?2004l", "\x1b[?1004l", "\x1b[<1u"] {
+        assert_eq!(output.matches(given_back).count(), 1, "{given_back:?}");
+    }
 }
 
 #[cfg(not(feature = "net"))]
@@ -378,7 +380,7 @@ pub mod net {
         let join = ["--connect", &address, "--own", "1", "--name", "ana"];
         let mut ana = Player::start(&[&join[..], &["--state-dir", state.path()]].concat());
         ana.wait_for("ana connected");
-        mia.wait_for("ana owns 1 Bass");
+        mia.wait_for("ana has joined: c claims what has no owner");
         mia.press("+");
         mia.wait_for("instrument 1 belongs to ana");
         mia.press("c");

@@ -84,7 +84,7 @@ fn too_small_terminal_shows_a_hint() {
     let mut stage = Stage::new(Scene::Local);
     stage.resize(59, 16);
     let screen = stage.screen();
-    assert!(screen.starts_with("the terminal has 59 columns and 16 lines"), "{screen}");
+    assert!(screen.starts_with("needs 60 × 16, has 59 × 16"), "{screen}");
     stage.resize(60, 16);
     assert!(stage.screen().contains("Bass"));
 }

@@ -4,6 +4,9 @@ use super::*;
 
 const LONG: u32 = 9600;
 
+/// An edit, and the tick at which the note then ends.
+type EditAndEnd = (fn(&mut Rig), u32);
+
 /// A rig that has played up to tick 480. The first tick that it has not played is 481.
 fn sounding(notes: impl IntoIterator<Item = Note>) -> Rig {
     let mut rig = Rig::with(notes);
@@ -105,7 +108,7 @@ fn undone_note_ends_when_it_is_gone() {
 #[test]
 fn note_ends_with_its_clip_placement_or_play_mode() {
     let (clip, placement) = (ClipId(1), PlacementId(1));
-    let edits: [(fn(&mut Rig), u32); 9] = [
+    let edits: [EditAndEnd; 9] = [
         (|rig| rig.clip(ClipAction::Take(ClipId(1), Ticks::MIN, Pitch::of(60))), 481),
         (|rig| rig.clip(ClipAction::Put(ClipId(1), note(0, 60, 600))), 600),
         (|rig| rig.clip(ClipAction::Resize(ClipId(1), NoteLength::of(720))), 720),
@@ -217,7 +220,7 @@ fn late_note_that_is_gone_does_not_begin() {
 
 #[test]
 fn note_that_a_pad_plays_ends_with_its_step() {
-    let edits: [(fn(&mut Rig), u32); 6] = [
+    let edits: [EditAndEnd; 6] = [
         (|_| {}, 600),
         (|rig| rig.drums(DrumSetting::Swing(Amount::of(0.5))), 600),
         (
