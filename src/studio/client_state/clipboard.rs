@@ -310,7 +310,9 @@ mod tests {
         /// Performs the actions that follow, and returns how many there are.
         fn act(&mut self, action: ClipboardAction) -> Result<usize, ClipboardError> {
             let actions = self.client.handle(LocalAction::Clipboard(action), &self.studio)?;
-            actions.iter().for_each(|action| self.reduce(action));
+            for action in &actions {
+                self.reduce(action);
+            }
             Ok(actions.len())
         }
 

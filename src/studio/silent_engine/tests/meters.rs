@@ -87,7 +87,7 @@ impl Rig {
                 LayerGroupSetting::Solo(true),
             )),
             Bus(id) => {
-                NetworkAction::Mixer(MixerSetting::Bus(BusId(id.into()), BusSetting::Solo(true)))
+                NetworkAction::Mixer(MixerSetting::Bus(BusId(id), BusSetting::Solo(true)))
             }
         });
     }
@@ -102,7 +102,7 @@ impl Rig {
                 LayerGroupSetting::Mute(true),
             )),
             Bus(id) => {
-                NetworkAction::Mixer(MixerSetting::Bus(BusId(id.into()), BusSetting::Mute(true)))
+                NetworkAction::Mixer(MixerSetting::Bus(BusId(id), BusSetting::Mute(true)))
             }
         });
     }
@@ -142,8 +142,12 @@ fn what_is_soloed_is_heard_by_every_path() {
             (vec![Lead], vec![Lead], "000"),
         ] {
             let mut rig = Rig::routed(pre_fader);
-            soloed.iter().for_each(|strip| rig.solo(*strip));
-            muted.iter().for_each(|strip| rig.mute(*strip));
+            for strip in &soloed {
+                rig.solo(*strip);
+            }
+            for strip in &muted {
+                rig.mute(*strip);
+            }
             let routing = format!("pre: {pre_fader}, solo: {soloed:?}, mute: {muted:?}");
             assert_eq!(rig.heard(), heard, "{routing}");
         }
