@@ -119,7 +119,7 @@ async fn key_does_not_wait_for_the_end_of_a_flood() {
     });
     let mut terminal = Terminal::new(TestBackend::new(100, 30)).expect("in memory");
     // It ends with its inputs.
-    event_loop::run(&studio, events, &mut terminal, inputs).await;
+    event_loop::run(&studio, events, &mut terminal, inputs, |_| ()).await;
     assert_eq!(pressing.join().expect("it presses"), 1, "the key waits");
     flood.join().expect("it ends");
 }
