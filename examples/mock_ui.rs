@@ -20,7 +20,7 @@ use imbolc_net::{
         Action, ClientState, FilterSetting, InstrumentAction, InstrumentSetting, LocalAction,
         NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
     },
-    util::quantity::Hertz,
+    util::{quantity::Hertz, text::padded},
 };
 use tokio::sync::broadcast;
 
@@ -124,7 +124,7 @@ impl<D: Dispatcher> Ui<D> {
             let mark = if self.local.instrument() == Some(id) { '>' } else { ' ' };
             let owner = state.roster.owner(id).map_or("-", |owner| &*owner.name);
             let cutoff = instrument.filter.cutoff.to_string();
-            lines.push(format!("{mark}{id} {:<6}{cutoff:>10}  {owner}", instrument.name));
+            lines.push(format!("{mark}{id} {}{cutoff:>10}  {owner}", padded(&instrument.name, 6)));
         }
         lines.push(self.message.clone());
         lines

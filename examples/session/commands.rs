@@ -66,7 +66,12 @@ pub async fn run_line(
     studio: &Arc<dyn Dispatcher>,
     news: &mut News,
 ) -> Result<Then, String> {
-    let words: Vec<_> = line.split_whitespace().collect();
+    let mut words: Vec<_> = line.split_whitespace().collect();
+    // Commands in any case.
+    let command = words.first().map(|word| word.to_lowercase()).unwrap_or_default();
+    if let Some(first) = words.first_mut() {
+        *first = &command;
+    }
     match *words {
         [] => {}
         [comment, ..] if comment.starts_with('#') => {}
@@ -101,7 +106,7 @@ pub async fn run_line(
 
 fn dispatch(action: NetworkAction, studio: &dyn Dispatcher) -> Result<(), String> {
     studio.dispatch(action.clone()).map_err(|error| match error {
-        DispatchError::Refused(reason) => words::refusal(&action, &reason),
+        DispatchError::Refused(reason) => words::refusal(&studio.state().model, &action, &reason),
         error => error.to_string(),
     })
 }

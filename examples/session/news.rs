@@ -154,7 +154,8 @@ impl News {
             }
             SessionEvent::OwnershipRefused { instrument, reason } => {
                 self.denied += 1;
-                complain(format_args!("you do not get {}: {reason}", label(instrument)));
+                let why = words::request_refusal(&self.studio.state().model, &reason);
+                complain(format_args!("you do not get {}: {why}", label(instrument)));
             }
             SessionEvent::Privilege { holder: Some(holder) } => {
                 let (name, verb) =
@@ -175,17 +176,18 @@ impl News {
             }
             SessionEvent::Refused { action, reason } => {
                 let what = words::action(&self.studio.state().model, &action);
-                let why = words::refusal(&action, &reason);
+                let why = words::refusal(&self.studio.state().model, &action, &reason);
                 complain(format_args!("undone: {what}: {why}"));
             }
             SessionEvent::Undone(report) => self.print_step(Step::Undo, &report),
             SessionEvent::Redone(report) => self.print_step(Step::Redo, &report),
             SessionEvent::NotRecorded { what, reason } => {
-                complain(format_args!("not recorded: {what}: {reason}"));
+                let why = words::request_refusal(&self.studio.state().model, &reason);
+                complain(format_args!("not recorded: {what}: {why}"));
             }
             SessionEvent::NothingUndone { reason } => {
                 self.steps.pop_front();
-                complain(reason);
+                complain(words::request_refusal(&self.studio.state().model, &reason));
             }
             SessionEvent::NewSession { session, why, unanswered } => {
                 self.print_new_session(session, why, unanswered.len());

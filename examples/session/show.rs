@@ -1,6 +1,6 @@
 //! Text views of one snapshot.
 
-use imbolc_net::{Dispatcher, protocol::Presence};
+use imbolc_net::{Dispatcher, protocol::Presence, util::text::padded};
 
 use crate::{news::short, words};
 
@@ -28,9 +28,9 @@ pub fn studio(studio: &dyn Dispatcher) -> String {
     for (id, instrument) in state.model.instruments.iter() {
         let keys: Vec<_> = instrument.sounding.iter().map(|(key, _)| key.to_string()).collect();
         lines.push(format!(
-            "{id:>5}  {:<14}{:<12}{:>10}{:>10}{:>7}  {:<10}{}",
-            instrument.name.as_str(),
-            words::wire_words(&instrument.source.kind()),
+            "{id:>5}  {} {}{:>10}{:>10}{:>7}  {:<10}{}",
+            padded(instrument.name.as_str(), 13),
+            padded(&words::wire_words(&instrument.source.kind()), 12),
             instrument.filter.cutoff.to_string(),
             instrument.level.to_string(),
             state.model.piano_roll.track(id).map_or(0, |track| track.len()),
@@ -72,7 +72,7 @@ pub fn participants(studio: &dyn Dispatcher) -> String {
             about += ", is away";
         }
         let mark = if id == me { '>' } else { ' ' };
-        format!("{mark} {:>3}  {:<16}{about}", id.0, participant.name)
+        format!("{mark} {:>3}  {} {about}", id.0, padded(&participant.name, 15))
     };
     state.roster.participants.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -153,12 +153,12 @@ pub fn action(state: &StudioState, action: &NetworkAction) -> String {
         NetworkAction::Transport(TransportAction::Stop) => "stop".into(),
         NetworkAction::Project(ProjectAction::Load(name)) => format!("load {name}"),
         NetworkAction::Project(ProjectAction::SaveAs(name)) => format!("save {name}"),
-        other => wire_words(other),
+        other => Studio::describe(state, other),
     }
 }
 
-/// Why `action` was refused. A note is described by its beat.
-pub fn refusal(action: &NetworkAction, reason: &Refusal) -> String {
+/// Why `action` was refused, and the command that helps. A note is described by its beat.
+pub fn refusal(state: &StudioState, action: &NetworkAction, reason: &Refusal) -> String {
     match (action, reason) {
         (
             NetworkAction::PianoRoll(_, PianoRollAction::Add(note)),
@@ -167,7 +167,27 @@ pub fn refusal(action: &NetworkAction, reason: &Refusal) -> String {
             let (key, beat) = (note.pitch, beat(note.tick));
             format!("there is a note {key} at beat {beat} already")
         }
-        _ => reason.to_string(),
+        _ => request_refusal(state, reason),
+    }
+}
+
+/// Why a request was refused, and the command or the person that helps.
+pub fn request_refusal(state: &StudioState, reason: &Refusal) -> String {
+    match reason {
+        Refusal::NotOwner { instrument, owner: Some(owner) } => {
+            format!("{owner} owns {}: ask {owner}", label(state, *instrument))
+        }
+        Refusal::NotOwner { instrument, owner: None } => {
+            format!("nobody owns {}: `own {instrument}` claims it", label(state, *instrument))
+        }
+        Refusal::NotPrivileged { holder: Some(holder) } => {
+            format!("{holder} has the privilege: `privilege` asks for it")
+        }
+        Refusal::NotPrivileged { holder: None } => {
+            "nobody has the privilege: `privilege` takes it".into()
+        }
+        Refusal::InBatch { reason, .. } => request_refusal(state, reason),
+        reason => reason.to_string(),
     }
 }
 

@@ -326,6 +326,8 @@ mod tests {
             (Unit::Semitones, &["+12", "12 st", "1 oct"], 12.0),
             (Unit::Bpm, &["120", "120 bpm", "120BPM"], 120.0),
             (Unit::Key, &["C#4", "c#4", "db4", "61", "D♭4"], 61.0),
+            (Unit::Key, &["B#3", "C4"], 60.0),
+            (Unit::Key, &["Cb4", "b3"], 59.0),
         ] {
             for text in texts {
                 let read = unit.read(text);

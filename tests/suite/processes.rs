@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use imbolc_net::util::text;
+
 use crate::strange_host;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -218,7 +220,7 @@ fn edit_in_one_process_shows_in_the_others() {
     ben.sees("show", "800 Hz");
 
     ben.types("filter 1 400");
-    ben.hears("instrument 1 belongs to ana");
+    ben.hears("ana owns 1 Bass: ask ana");
     ben.types("privilege");
     ben.hears("you do not get the privilege: mia has it");
     host.types("yield");
@@ -240,7 +242,7 @@ fn save_and_load_show_in_another_process() {
     ana.types("filter 1 800");
     host.hears("ana: 1 Bass: filter cutoff 800 Hz");
     ana.types("save Song");
-    ana.hears("this needs the privilege, which mia has");
+    ana.hears("mia has the privilege: `privilege` asks for it");
     host.types("save First song");
     for player in [&mut host, &mut ana] {
         player.hears("First song is saved");
@@ -319,6 +321,35 @@ fn blocked_output_does_not_keep_program_alive() {
 }
 
 #[test]
+fn session_tables_align_names_of_any_script() {
+    let state = StateDir::new("columns");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    let (mut shown, mut listed) = (Vec::new(), Vec::new());
+    for name in ["山田太郎", "👩\u{200d}🎤", "e\u{301}lise", "a-name-that-is-far-too-long"]
+    {
+        let mut guest = Session::join(name, &address, "", &state);
+        guest.types(&format!("add {name}"));
+        for (command, cell, columns) in
+            [("show", "oscillator", &mut shown), ("who", "owns", &mut listed)]
+        {
+            guest.types(command);
+            let start = name.chars().next().unwrap();
+            let line = loop {
+                let line = guest.hears(cell);
+                if line.contains(start) && !line.starts_with('*') {
+                    break line;
+                }
+            };
+            columns.push(text::columns(&line[..line.find(cell).unwrap()]));
+        }
+        host.hears("new instrument");
+    }
+    for columns in [shown, listed] {
+        assert!(columns.iter().all(|column| *column == columns[0]), "{columns:?}");
+    }
+}
+
+#[test]
 fn undo_and_redo_name_the_change() {
     let state = StateDir::new("undo");
     let (mut host, address) = Session::host("127.0.0.1:0");
@@ -380,7 +411,7 @@ fn killed_client_resumes_with_its_instruments() {
     host.hears("ana is away");
     let mut ben = Session::join("ben", &address, "", &state);
     ben.types("own 1");
-    ben.hears("you do not get 1 Bass: instrument 1 belongs to ana");
+    ben.hears("you do not get 1 Bass: ana owns 1 Bass: ask ana");
 
     // It requests nothing, and still owns its instruments.
     let mut ana =

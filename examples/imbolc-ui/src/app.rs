@@ -3,6 +3,7 @@
 //!
 //! It never waits, and it knows no terminal: the event loop feeds it and draws it.
 
+mod added;
 mod input;
 mod join_address;
 mod keyboard;
@@ -191,8 +192,22 @@ impl App {
         for shown in &mut self.panes {
             shown.dirty = shown.dirty | dirty;
         }
-        self.client.follow(&state.model);
+        self.follow(&state.model);
         self.messages.record(event, &state, &self.studio.identity());
+    }
+
+    /// Drops what no longer exists. If that is the selected instrument, the next one takes
+    /// its place.
+    fn follow(&mut self, model: &studio::StudioState) {
+        let before = self.client.instrument();
+        self.client.follow(model);
+        if let (Some(gone), None) = (before, self.client.instrument()) {
+            let ids = || model.instruments.iter().map(|(id, _)| id);
+            if let Some(id) = ids().find(|id| *id > gone).or_else(|| ids().last()) {
+                let select = studio::LocalAction::Selection(SelectionAction::Instrument(id));
+                let _ = self.client.handle(select, model);
+            }
+        }
     }
 
     /// Performs an intent. If it loses something for good, it asks first, unless
@@ -208,11 +223,12 @@ impl App {
         }
     }
 
-    /// Releases the notes whose time is over.
+    /// Releases the notes, and hides the refusals, whose time is over.
     pub fn tick(&mut self, now: Instant) {
         for action in self.keyboard.release_expired(now) {
             self.end_note(action);
         }
+        self.stale |= self.messages.pass(now);
     }
 
     /// When [`tick`](Self::tick) has something to do, if it will.
@@ -242,7 +258,11 @@ impl App {
         // A client counts the seconds of a silence, and of its place after that.
         let is_client =
             matches!(self.studio.status(), Status::Connected { .. } | Status::Reconnecting { .. });
-        if anybody_away || is_client { Pace::Slow } else { Pace::Rest }
+        if anybody_away || is_client || self.messages.is_passing() {
+            Pace::Slow
+        } else {
+            Pace::Rest
+        }
     }
 
     /// Whether a frame drawn now could differ from the last one.
@@ -344,8 +364,30 @@ impl App {
             1 => self.studio.dispatch(last),
             _ => self.studio.dispatch_all(actions.clone()),
         };
-        if let Err(why) = done {
-            self.reject(&actions, &why);
+        match done {
+            Ok(()) => self.select_added(&actions),
+            Err(why) => self.reject(&actions, &why),
+        }
+    }
+
+    /// Selects what actions have added, and shows it.
+    fn select_added(&mut self, actions: &[studio::NetworkAction]) {
+        for action in actions {
+            let Some(shown_by) = added::panes_with_added(action) else { continue };
+            if let studio::NetworkAction::AddInstrument { id, .. } = action {
+                self.perform(SelectionAction::Instrument(*id).into());
+            }
+            if let Some(best) = shown_by.first()
+                && !shown_by.contains(&self.client.pane())
+            {
+                self.perform(Intent::go(*best));
+            }
+            let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
+            for shown in &mut self.panes {
+                // The event that tells of the change may still be on its way.
+                shown.pane.refresh(&view);
+                shown.pane.select_added(action, &view);
+            }
         }
     }
 
@@ -379,26 +421,29 @@ impl App {
                 self.palette.open_value(&command, &value);
                 return self.local(LayerAction::Push(Layer::Command));
             }
-            Intent::ShowError(why) => return self.messages.push(Tone::Bad, why),
+            Intent::ShowError(why) => return self.messages.refuse(why),
             Intent::Quit => return self.quit_requested = true,
         };
         if let Err(why) = done {
-            self.messages.push(Tone::Bad, why.to_string());
+            self.messages.refuse(describe::dispatch_error_text(&studio.state(), &why));
         }
     }
 
     /// Says why actions were not performed.
     fn reject(&mut self, actions: &[studio::NetworkAction], why: &DispatchError) {
-        let (at, why) = match why {
-            DispatchError::Refused(Refusal::InBatch { index, reason, .. }) => {
-                (usize::try_from(*index).unwrap_or_default(), reason.to_string())
+        let at = match why {
+            DispatchError::Refused(Refusal::InBatch { index, .. }) => {
+                usize::try_from(*index).unwrap_or_default()
             }
-            why => (0, why.to_string()),
+            _ => 0,
         };
         let state = self.studio.state();
-        let what = actions.get(at).map(|action| describe::action_text(&state.model, action));
-        let what = what.unwrap_or_default();
-        self.messages.push(Tone::Bad, format!("{why} (rejected: {what})"));
+        let why = describe::dispatch_error_text(&state, why);
+        let what = actions.get(at).map(|action| describe::step_text(&state.model, action));
+        self.messages.refuse(match what {
+            Some(what) => format!("{why} (not done: {what})"),
+            None => why,
+        });
     }
 
     fn local(&mut self, action: LayerAction) {

@@ -3,7 +3,9 @@
 //! It derives the words from the names on the wire, so that new actions need no code
 //! here; it knows neither events nor the screen.
 
+mod change_words;
 mod numbering;
+mod refusal_words;
 
 use imbolc_net::{
     model::{InstrumentId, Model as _},
@@ -18,7 +20,12 @@ use imbolc_net::{
 use serde::Serialize;
 use serde_json::Value;
 
-use self::numbering::count_from_one;
+pub use self::{
+    change_words::step_text,
+    refusal_words::{dispatch_error_text, refusal_text},
+};
+
+use self::{change_words::musical_words, numbering::count_from_one};
 
 /// The variants whose first number is an instrument id.
 const OF_AN_INSTRUMENT: [&str; 8] = [
@@ -72,7 +79,11 @@ pub fn change_texts(
 ) -> Vec<(Option<OwnerInfo>, String)> {
     let patch = Studio::diff(from, to);
     let changes = patch.iter().flat_map(|patch| &patch.0);
-    changes.filter_map(|change| change_text(change, from, to, roster)).collect()
+    let told = |change| {
+        let (by, words) = change_text(change, from, to, roster)?;
+        Some((by, musical_words(change, from, to, words)))
+    };
+    changes.filter_map(told).collect()
 }
 
 fn change_text(

@@ -16,7 +16,7 @@ use imbolc_net::{
     Dispatcher, Event,
     dispatcher::{CloseReason, Events, Status},
     transport::{interface_hint, where_to_join},
-    util::text::{columns, printable},
+    util::text::{columns, fitted, printable},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -24,7 +24,6 @@ use self::commands::{Commands, Then};
 use crate::{
     describe,
     messages::{Message, MessageLog},
-    theme,
 };
 
 /// How long something must be unchanged before it is printed again. 1 s: the sweep of a
@@ -222,7 +221,7 @@ impl Printer {
         let instruments = state.model.instruments.len();
         let tempo = state.model.session.tempo;
         let key = describe::label(state.model.session.key);
-        theme::truncate(
+        fitted(
             &format!(
                 "[{here} here{away} | {playback}, {tempo}, {key} | {instruments} instruments | \
                  privilege: {holder}]"

@@ -2,7 +2,11 @@
 //!
 //! It turns events and state changes into text, and knows no terminal.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use imbolc_net::{
     Event, NetworkState, SessionEvent,
@@ -10,6 +14,7 @@ use imbolc_net::{
     protocol::OwnerInfo,
     studio::Studio,
     sync::UndoReport,
+    util::text::columns,
 };
 use ratatui::{
     style::Style,
@@ -21,6 +26,9 @@ use crate::{describe, theme};
 /// How many messages are kept.
 const CAPACITY: usize = 200;
 
+/// How long the line of messages shows a refusal.
+const REFUSAL_TIME: Duration = Duration::from_secs(8);
+
 /// The message log.
 #[derive(Debug)]
 pub struct MessageLog {
@@ -29,6 +37,8 @@ pub struct MessageLog {
     added: usize,
     /// The snapshot up to which changes have been reported.
     reported: Arc<NetworkState>,
+    /// The present, as far as refusals know it.
+    now: Instant,
 }
 
 /// One message.
@@ -40,6 +50,8 @@ pub struct Message {
     pub tone: Tone,
     /// How often it was repeated in a row.
     pub times: u32,
+    /// When it leaves the line of messages; `None` if newer ones push it out.
+    pub until: Option<Instant>,
 }
 
 /// Whether a message is good or bad news.
@@ -56,8 +68,8 @@ pub enum Tone {
 impl MessageLog {
     /// An empty log; changes are reported relative to `state`.
     #[must_use]
-    pub const fn new(state: Arc<NetworkState>) -> Self {
-        Self { lines: VecDeque::new(), added: 0, reported: state }
+    pub fn new(state: Arc<NetworkState>) -> Self {
+        Self { lines: VecDeque::new(), added: 0, reported: state, now: Instant::now() }
     }
 
     /// The messages, the latest first.
@@ -72,19 +84,26 @@ impl MessageLog {
         self.added
     }
 
-    /// As many of the latest messages as fit into `width` columns, the latest first.
+    /// As many of the latest messages as fit into `width` columns, the latest last.
     #[must_use]
     pub fn line(&self, width: usize) -> Line<'_> {
         const BETWEEN: &str = "  ·  ";
-        let mut line = Line::default();
-        for (at, item) in self.latest().enumerate() {
+        let mut shown = Vec::new();
+        let mut room = width;
+        for item in self.latest().filter(|item| item.is_shown(self.now)) {
             let next = item.line();
-            let first = at == 0;
-            let more = next.width() + if first { 0 } else { BETWEEN.chars().count() };
-            if !first && line.width() + more > width {
-                break;
+            let between = if shown.is_empty() { 0 } else { columns(BETWEEN) };
+            // The latest is shown even if it does not fit.
+            match room.checked_sub(next.width() + between) {
+                Some(left) => room = left,
+                None if shown.is_empty() => room = 0,
+                None => break,
             }
-            if !first {
+            shown.push(next);
+        }
+        let mut line = Line::default();
+        for next in shown.into_iter().rev() {
+            if !line.spans.is_empty() {
                 line.push_span(Span::styled(BETWEEN, theme::DIM));
             }
             line.extend(next);
@@ -94,24 +113,46 @@ impl MessageLog {
 
     /// Adds a message; a repetition is counted instead.
     pub fn push(&mut self, tone: Tone, text: impl Into<String>) {
-        let text = text.into();
+        self.add(tone, text.into(), None);
+    }
+
+    /// Adds why something is not done; it leaves the line of messages after a while.
+    pub fn refuse(&mut self, text: impl Into<String>) {
+        self.add(Tone::Bad, text.into(), Some(self.now.max(Instant::now()) + REFUSAL_TIME));
+    }
+
+    fn add(&mut self, tone: Tone, text: String, until: Option<Instant>) {
         match self.lines.back_mut() {
-            Some(last) if last.text == text => last.times += 1,
+            Some(last) if last.text == text => {
+                last.times += 1;
+                last.until = until;
+            }
             _ => {
                 if self.lines.len() == CAPACITY {
                     self.lines.pop_front();
                 }
-                self.lines.push_back(Message { text, tone, times: 1 });
+                self.lines.push_back(Message { text, tone, times: 1, until });
                 self.added += 1;
             }
         }
     }
 
+    /// Hides the refusals whose time is over; returns whether one left the line.
+    pub fn pass(&mut self, now: Instant) -> bool {
+        let before = std::mem::replace(&mut self.now, now);
+        self.lines.iter().any(|item| item.is_shown(before) && !item.is_shown(now))
+    }
+
+    /// Whether a refusal is shown, which will leave.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.lines.iter().any(|item| item.until.is_some() && item.is_shown(self.now))
+    }
+
     /// Adds a change. Sweeping a parameter yields one message with the latest value.
     fn push_change(&mut self, text: String) {
-        let subject = |text: &str| text.rsplit_once(' ').map(|(subject, _)| subject.to_owned());
         match self.lines.back_mut() {
-            Some(last) if last.tone == Tone::Plain && subject(&last.text) == subject(&text) => {
+            Some(last) if last.tone == Tone::Plain && is_sweep(&last.text, &text) => {
                 last.text = text;
             }
             _ => self.push(Tone::Plain, text),
@@ -169,15 +210,19 @@ impl MessageLog {
                 self.push(Tone::Good, format!("{participant} is back"));
             }
             SessionEvent::Refused { action, reason } => {
-                let what = describe::action_text(&now.model, &action);
-                self.push(Tone::Bad, format!("rejected: {what}: {reason}"));
+                let what = describe::step_text(&now.model, &action);
+                let why = describe::refusal_text(now, &reason);
+                self.refuse(format!("{why} (undone: {what})"));
             }
             SessionEvent::Undone(report) => self.push_undo("undid", &report),
             SessionEvent::Redone(report) => self.push_undo("redid", &report),
             SessionEvent::NotRecorded { what, reason } => {
-                self.push(Tone::Bad, format!("not recorded: {what}: {reason}"));
+                let why = describe::refusal_text(now, &reason);
+                self.push(Tone::Bad, format!("not recorded: {what}: {why}"));
             }
-            SessionEvent::NothingUndone { reason } => self.push(Tone::Bad, reason.to_string()),
+            SessionEvent::NothingUndone { reason } => {
+                self.refuse(describe::refusal_text(now, &reason));
+            }
             SessionEvent::NewSession { why, unanswered, .. } => {
                 let lost = match unanswered.len() {
                     0 => String::new(),
@@ -221,8 +266,8 @@ impl MessageLog {
                 self.push(Tone::Plain, format!("{} has no owner", named(instrument)));
             }
             SessionEvent::OwnershipRefused { instrument, reason } => {
-                let text = format!("{} is not yours: {reason}", named(instrument));
-                self.push(Tone::Bad, text);
+                let why = describe::refusal_text(now, &reason);
+                self.refuse(format!("{} is not yours: {why}", named(instrument)));
             }
             SessionEvent::Privilege { holder: Some(holder) } if others(&holder) => {
                 self.push(Tone::Plain, format!("{holder} has the privilege"));
@@ -237,12 +282,12 @@ impl MessageLog {
                 self.push(Tone::Good, format!("{by} asks for the privilege: P gives it up"));
             }
             SessionEvent::PrivilegeDenied { holder, reserved: None } => {
-                self.push(Tone::Bad, format!("privilege denied: {holder} has it"));
+                self.refuse(format!("{holder} has the privilege, and is told that you ask for it"));
             }
             SessionEvent::PrivilegeDenied { holder, reserved: Some(left) } => {
                 let seconds = left.0.div_ceil(1000);
-                let text = format!("privilege denied: reserved for {holder} for {seconds} s");
-                self.push(Tone::Bad, text);
+                let text = format!("{holder} has the privilege and is away: free in {seconds} s");
+                self.refuse(text);
             }
             _ => {}
         }
@@ -282,6 +327,18 @@ impl MessageLog {
     }
 }
 
+/// Whether two changes differ only in the value at their end, with its unit.
+fn is_sweep(before: &str, after: &str) -> bool {
+    let [before, after] = [before, after].map(|text| text.split(' ').collect::<Vec<_>>());
+    let same = before.iter().zip(&after).take_while(|(before, after)| before == after).count();
+    let is_value = |rest: &[&str]| match rest {
+        [_] => true,
+        [number, _] => number.contains(|it: char| it.is_ascii_digit() || it == '∞'),
+        _ => false,
+    };
+    same > 0 && is_value(&before[same..]) && is_value(&after[same..])
+}
+
 /// Whether a participant has just joined who was preceded by `me` alone, and there is
 /// something that both can claim.
 fn was_alone(now: &NetworkState, me: &Identity) -> bool {
@@ -293,6 +350,10 @@ fn was_alone(now: &NetworkState, me: &Identity) -> bool {
 }
 
 impl Message {
+    fn is_shown(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
     /// The message as a line of text on the screen.
     #[must_use]
     pub fn line(&self) -> Line<'_> {
@@ -306,5 +367,20 @@ impl Message {
             line.push_span(Span::styled(format!(" ×{}", self.times), theme::DIM));
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sweep;
+
+    #[test]
+    fn sweep_is_one_message_whatever_its_unit() {
+        let cutoff = |value| format!("ben: 2 Lead: filter cutoff {value}");
+        assert!(is_sweep(&cutoff("512 Hz"), &cutoff("1.2 kHz")));
+        assert!(is_sweep("ben: 2 Lead: mute on", "ben: 2 Lead: mute off"));
+        assert!(is_sweep("ben: 2 Lead: level -∞ dB", "ben: 2 Lead: level -60.0 dB"));
+        assert!(!is_sweep("ben: 2 Lead: pan L20", "ben: 2 Lead: mute on"));
+        assert!(!is_sweep(&cutoff("512 Hz"), "ben: 2 Lead: level -6.0 dB"));
     }
 }

@@ -3,17 +3,25 @@
 //! It edits the line; `commands` says what a command means.
 
 mod commands;
+mod completion;
+mod line_editor;
+mod names;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use imbolc_net::util::text::{columns, padded};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    style::Modifier,
+    style::{Modifier, Style},
     text::{Line, Span},
     widgets::{Clear, Paragraph, Widget as _},
 };
 
-use self::commands::{COMMANDS, Command};
+use self::{
+    commands::{COMMANDS, Command},
+    completion::Completion,
+    line_editor::LineEditor,
+};
 use crate::{intent::Intent, theme, view::View};
 
 /// More is no command.
@@ -22,13 +30,11 @@ const MAX_PASTE: usize = 1000;
 /// The line that is being typed.
 #[derive(Debug, Default)]
 pub struct Palette {
-    text: String,
-    /// The position of the cursor, in characters.
-    cursor: usize,
+    line: LineEditor,
     /// Why the line was rejected.
     error: Option<String>,
-    /// Whether all matching commands are listed.
-    lists: bool,
+    /// What the line can become, if that is listed.
+    completion: Option<Completion>,
     /// The history of accepted lines.
     history: Vec<String>,
     /// The index of the recalled line in the history.
@@ -54,10 +60,9 @@ impl Palette {
 
     /// Opens the palette with `text`.
     pub fn open(&mut self, text: String) {
-        self.cursor = text.chars().count();
-        self.text = text;
+        self.line.set(text);
         self.error = None;
-        self.lists = false;
+        self.completion = None;
         self.recalled = self.history.len();
     }
 
@@ -68,36 +73,46 @@ impl Palette {
         let is_unit = |letter: &char| !letter.is_ascii_digit();
         let unit = value.chars().rev().take_while(is_unit).count();
         if unit < value.chars().count() {
-            self.cursor -= unit;
+            (0..unit).for_each(|_| self.line.left());
         }
     }
 
     /// Handles a key.
     pub fn handle_key(&mut self, key: KeyEvent, view: &View) -> PaletteOutcome {
         self.error = None;
-        self.lists = false;
+        match key.code {
+            KeyCode::Tab => self.complete(true, view),
+            KeyCode::BackTab => self.complete(false, view),
+            _ => {
+                self.completion = None;
+                return self.edit(key, view);
+            }
+        }
+        PaletteOutcome::Editing
+    }
+
+    fn edit(&mut self, key: KeyEvent, view: &View) -> PaletteOutcome {
         match key.code {
             KeyCode::Esc => return PaletteOutcome::Cancelled,
             KeyCode::Enter => return self.enter(view),
-            KeyCode::Tab => self.complete(),
-            KeyCode::Left => self.cursor = self.cursor.saturating_sub(1),
-            KeyCode::Right => self.cursor = (self.cursor + 1).min(self.text.chars().count()),
-            KeyCode::Home => self.cursor = 0,
-            KeyCode::End => self.cursor = self.text.chars().count(),
+            KeyCode::Left => self.line.left(),
+            KeyCode::Right => self.line.right(),
+            KeyCode::Home => self.line.home(),
+            KeyCode::End => self.line.end(),
             KeyCode::Up => self.recall(self.recalled.saturating_sub(1)),
             KeyCode::Down => self.recall(self.recalled + 1),
-            KeyCode::Backspace if self.text.is_empty() => return PaletteOutcome::Cancelled,
-            KeyCode::Backspace if self.cursor > 0 => {
-                self.cursor -= 1;
-                self.text.remove(self.byte_offset());
-            }
-            KeyCode::Delete if self.cursor < self.text.chars().count() => {
-                self.text.remove(self.byte_offset());
-            }
+            KeyCode::Backspace if self.line.text().is_empty() => return PaletteOutcome::Cancelled,
+            KeyCode::Backspace => self.line.backspace(),
+            KeyCode::Delete => self.line.delete(),
             KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                self.edit(letter);
+                match letter {
+                    'u' => self.open(String::new()),
+                    'k' => self.line.delete_to_end(),
+                    'w' => self.line.delete_word(),
+                    _ => {}
+                }
             }
-            KeyCode::Char(letter) => self.insert(letter.encode_utf8(&mut [0; 4])),
+            KeyCode::Char(letter) => self.line.insert(letter.encode_utf8(&mut [0; 4])),
             _ => {}
         }
         PaletteOutcome::Editing
@@ -106,50 +121,20 @@ impl Palette {
     /// Inserts one line of pasted text.
     pub fn paste(&mut self, line: &str) {
         self.error = None;
-        self.lists = false;
+        self.completion = None;
         match line.chars().count() {
-            ..=MAX_PASTE => self.insert(line),
+            ..=MAX_PASTE => self.line.insert(line),
             long => self.error = Some(format!("{long} characters are too many to be pasted")),
         }
     }
 
-    fn insert(&mut self, text: &str) {
-        self.text.insert_str(self.byte_offset(), text);
-        self.cursor += text.chars().count();
-    }
-
-    /// Edits the line as Ctrl with `letter` does in a shell.
-    fn edit(&mut self, letter: char) {
-        let cursor = self.byte_offset();
-        match letter {
-            'u' => self.open(String::new()),
-            'k' => self.text.truncate(cursor),
-            'w' => {
-                let before = self.text[..cursor].trim_end();
-                let word = before.rfind(' ').map_or(0, |space| space + 1);
-                self.text.replace_range(word..cursor, "");
-                self.cursor = self.text[..word].chars().count();
-            }
-            _ => {}
-        }
-    }
-
-    /// The byte offset of the cursor.
-    fn byte_offset(&self) -> usize {
-        self.text
-            .char_indices()
-            .nth(self.cursor)
-            .map_or(self.text.len(), |(byte_offset, _)| byte_offset)
-    }
-
     fn recall(&mut self, which: usize) {
         self.recalled = which.min(self.history.len());
-        self.text = self.history.get(self.recalled).cloned().unwrap_or_default();
-        self.cursor = self.text.chars().count();
+        self.line.set(self.history.get(self.recalled).cloned().unwrap_or_default());
     }
 
     fn enter(&mut self, view: &View) -> PaletteOutcome {
-        let line = self.text.trim().to_owned();
+        let line = self.line.text().trim().to_owned();
         if line.is_empty() {
             return PaletteOutcome::Cancelled;
         }
@@ -165,83 +150,104 @@ impl Palette {
         }
     }
 
-    /// Completes the command as far as it is unambiguous, and lists the candidates.
-    fn complete(&mut self) {
-        let mut candidates = self.candidates();
-        let Some(first) = candidates.next() else { return };
-        let others: Vec<_> = candidates.collect();
-        if others.is_empty() {
-            return self.open(format!("{} ", first.name));
+    /// Completes the line as far as it is unambiguous, and lists the candidates; then
+    /// chooses one after the other.
+    fn complete(&mut self, forward: bool, view: &View) {
+        if let Some(listed) = &mut self.completion {
+            if let Some(line) = listed.step(forward) {
+                self.line.set(line);
+            }
+            return;
         }
-        let common =
-            others.iter().fold(first.name, |common, other| common_prefix(common, other.name));
-        self.open(common.into());
-        self.lists = true;
-    }
-
-    /// The commands whose names start with the line.
-    fn candidates(&self) -> impl Iterator<Item = &'static Command> {
-        COMMANDS.iter().filter(|command| command.name.starts_with(&*self.text))
+        let completion = Completion::of(self.line.text(), view);
+        let Some(common) = completion.common() else { return };
+        let is_command = !common.contains(' ');
+        self.line.set(common);
+        match completion.candidates.len() {
+            1 if is_command => self.line.insert(" "),
+            1 => {}
+            _ => self.completion = Some(completion),
+        }
     }
 
     /// Draws the line at the bottom of `area`, and above it the candidates, a hint or
     /// the error.
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let room = area.height.saturating_sub(1);
-        let hints = if self.lists { self.list(area.width, room) } else { vec![self.hint()] };
+        let hints = match &self.completion {
+            Some(listed) => candidate_lines(listed, area.width.into(), room.into()),
+            None => self.hint(area.width.into()),
+        };
         let height = u16::try_from(hints.len()).unwrap_or(room).min(room);
         let hint = Rect { y: area.bottom() - 1 - height, height, ..area };
         let line = Rect { y: area.bottom() - 1, height: 1, ..area };
         Clear.render(hint, buffer);
         Clear.render(line, buffer);
         Paragraph::new(hints).render(hint, buffer);
-        Line::raw(format!(":{}", self.text)).render(line, buffer);
-        let column = u16::try_from(self.cursor + 1).unwrap_or(u16::MAX).saturating_add(line.x);
+        let room = usize::from(area.width).saturating_sub(1);
+        let (text, cursor, is_cut) = self.line.window(room);
+        let prompt = if is_cut { "‹" } else { ":" };
+        Line::raw(format!("{prompt}{text}")).render(line, buffer);
+        let column = u16::try_from(cursor + 1).unwrap_or(u16::MAX).saturating_add(line.x);
         if let Some(cell) = buffer.cell_mut(Position::new(column, line.y)) {
             cell.set_style(theme::SELECTED.add_modifier(Modifier::REVERSED));
         }
     }
 
-    fn hint(&self) -> Line<'_> {
+    fn hint(&self, width: usize) -> Vec<Line<'static>> {
         if let Some(error) = &self.error {
-            return Line::styled(&**error, theme::ERROR);
+            return styled_lines(error, width, theme::ERROR);
         }
-        let name = self.text.split(' ').next().unwrap_or_default();
-        if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
-            return command_help(command);
+        let text = self.line.text();
+        let name = text.split(' ').next().unwrap_or_default();
+        if let Some(command) = commands::command_named(name) {
+            return command_help(command, width);
         }
-        let names: Vec<_> = self.candidates().map(|command| command.name).collect();
-        Line::styled(names.join(" "), theme::DIM)
+        let names: Vec<_> = commands::commands_like(text).map(|command| command.name).collect();
+        styled_lines(&names.join(" "), width, theme::DIM)
     }
+}
 
-    /// The candidates: one per line with an explanation if they fit, else in columns.
-    fn list(&self, width: u16, room: u16) -> Vec<Line<'_>> {
-        let (width, room) = (usize::from(width), usize::from(room));
-        let candidates: Vec<_> = self.candidates().collect();
-        if candidates.len() <= room {
-            return candidates.into_iter().map(command_help).collect();
-        }
-        let longest = candidates.iter().map(|command| command.name.len()).max().unwrap_or_default();
-        let column = longest + 2;
-        let rows = candidates.chunks((width / column).max(1));
-        let names = |row: &[&Command]| {
-            let names = row.iter().map(|command| format!("{:<column$}", command.name));
-            Line::styled(names.collect::<String>(), theme::DIM)
-        };
-        rows.take(room).map(names).collect()
+/// The candidates: one per line with an explanation if they fit, else in columns.
+fn candidate_lines(listed: &Completion, width: usize, room: usize) -> Vec<Line<'static>> {
+    let candidates = listed.candidates.iter().enumerate();
+    let style = |at| if listed.chosen == Some(at) { theme::SELECTED } else { Style::new() };
+    let explained = listed.candidates.iter().any(|(_, what)| !what.is_empty());
+    if explained && candidates.len() <= room {
+        return candidates
+            .map(|(at, (name, what))| {
+                Line::from(vec![
+                    Span::styled(name.clone(), theme::HEADING.patch(style(at))),
+                    Span::styled(format!(" {what}"), theme::DIM),
+                ])
+            })
+            .collect();
     }
+    let longest = listed.candidates.iter().map(|(name, _)| columns(name)).max().unwrap_or_default();
+    let each = (width / (longest + 2)).max(1);
+    // The chosen one is visible.
+    let first = (listed.chosen.unwrap_or_default() / each + 1).saturating_sub(room);
+    let cells: Vec<_> = candidates
+        .map(|(at, (name, _))| Span::styled(padded(name, longest + 2), theme::DIM.patch(style(at))))
+        .collect();
+    let rows = cells.chunks(each).skip(first).take(room);
+    rows.map(|row| Line::from(row.to_vec())).collect()
 }
 
 /// The arguments of a command and what it does.
-fn command_help(command: &Command) -> Line<'static> {
-    Line::from(vec![
-        Span::styled(format!("{} {}", command.name, command.arguments), theme::HEADING),
-        Span::styled(format!("  {}", command.help), theme::DIM),
-    ])
+fn command_help(command: &Command, width: usize) -> Vec<Line<'static>> {
+    let usage = format!("{} {}", command.name, command.arguments);
+    if columns(&usage) + 2 + columns(command.help) <= width {
+        let help = format!("  {}", command.help);
+        let spans = [Span::styled(usage, theme::HEADING), Span::styled(help, theme::DIM)];
+        return vec![Line::from(spans.to_vec())];
+    }
+    let mut lines = styled_lines(&usage, width, theme::HEADING);
+    lines.extend(styled_lines(command.help, width, theme::DIM));
+    lines
 }
 
-/// The common prefix of two names.
-fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
-    let same = a.char_indices().zip(b.chars()).find(|((_, a), b)| a != b);
-    &a[..same.map_or(a.len().min(b.len()), |((at, _), _)| at)]
+/// A text in as many lines as it needs.
+fn styled_lines(text: &str, width: usize, style: Style) -> Vec<Line<'static>> {
+    theme::wrapped(text, width).into_iter().map(|line| Line::styled(line, style)).collect()
 }

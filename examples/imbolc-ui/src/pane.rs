@@ -13,7 +13,10 @@ pub mod piano_roll;
 pub mod session;
 
 use crossterm::event::KeyEvent;
-use imbolc_net::{model::DirtyFlags, studio};
+use imbolc_net::{
+    model::DirtyFlags,
+    studio::{self, NetworkAction},
+};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{intent::Intent, view::View};
@@ -42,6 +45,9 @@ pub trait Pane {
     /// Translates a key; `None` if it means nothing in this pane. A pane may move its
     /// own cursor and return [`Intent::Nothing`].
     fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent>;
+
+    /// Moves its cursor to what `action` of this user has added.
+    fn select_added(&mut self, _action: &NetworkAction, _view: &View) {}
 
     /// Draws the pane into `area`.
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer);

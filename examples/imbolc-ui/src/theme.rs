@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use imbolc_net::{
     protocol::ClientId,
-    util::quantity::{Amount, Decibels, Velocity},
+    util::{
+        quantity::{Amount, Decibels, Velocity},
+        text::columns,
+    },
 };
 use ratatui::style::{Color, Modifier, Style};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Follows a value that the authority has not confirmed.
 pub const UNCONFIRMED: &str = "*";
@@ -130,15 +134,23 @@ pub fn duration_text(duration: Duration) -> String {
     }
 }
 
-/// `text` cut to `width` columns, with an ellipsis if it was longer.
+/// A text in lines of at most `width` columns, broken between words; a word that is
+/// longer than a line is broken too.
 #[must_use]
-pub fn truncate(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.into();
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        let fits = columns(word.trim_end()) <= width;
+        let letters = word.graphemes(true).filter(|_| !fits);
+        for piece in fits.then_some(word).into_iter().chain(letters) {
+            let end = columns(piece.trim_end());
+            match lines.last_mut().filter(|line| columns(line) + end <= width) {
+                Some(line) => line.push_str(piece),
+                None => lines.push(piece.to_owned()),
+            }
+        }
     }
-    let mut cut: String = text.chars().take(width.saturating_sub(1)).collect();
-    cut.push('…');
-    cut
+    lines
 }
 
 #[cfg(test)]
@@ -159,9 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_truncated() {
-        assert_eq!(truncate("Bass", 4), "Bass");
-        assert_eq!(truncate("Basso", 4), "Bas…");
+    fn text_wraps_between_words() {
+        assert_eq!(wrapped("a bass and a lead", 7), ["a bass ", "and a ", "lead"]);
+        assert_eq!(wrapped("山田太郎", 5), ["山田", "太郎"]);
+    }
+
+    #[test]
+    fn duration_is_told_in_words() {
         assert_eq!(duration_text(Duration::from_secs(59)), "59 s");
         assert_eq!(duration_text(Duration::from_secs(125)), "2 min 5 s");
     }

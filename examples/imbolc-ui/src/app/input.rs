@@ -60,7 +60,8 @@ impl App {
     /// A key will change something; returns the question that it may answer.
     fn begin_key(&mut self) -> Option<Question> {
         self.mark_changed();
-        self.client.follow(&self.studio.state().model);
+        let state = self.studio.state();
+        self.follow(&state.model);
         self.question.take()
     }
 

@@ -6,7 +6,10 @@ use imbolc_net::{
     dispatcher::{ConnectionError, Status},
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState},
-    util::quantity::Ticks,
+    util::{
+        quantity::Ticks,
+        text::{columns, padded},
+    },
 };
 use ratatui::{
     Frame,
@@ -84,12 +87,12 @@ impl FrameLayout<'_> {
     /// pane has its full title.
     fn titles(&self, width: u16) -> Line<'_> {
         const LETTERS: usize = 3;
-        let whole: usize = self.titles.iter().map(|title| title.len() + 3).sum();
+        let whole: usize = self.titles.iter().map(|title| columns(title) + 3).sum();
         let room = whole <= usize::from(width) + 1;
         let mut line = Line::default();
         for (at, title) in self.titles.iter().enumerate() {
             let style = if at == self.at { theme::SELECTED } else { Style::new() };
-            let letters = if room || at == self.at { title.len() } else { LETTERS };
+            let letters = if room || at == self.at { columns(title) } else { LETTERS };
             let title: String = title.chars().take(letters).collect();
             line.push_span(Span::styled(format!("{} {title}", at + 1), style));
             line.push_span(Span::raw(" "));
@@ -165,30 +168,41 @@ impl FrameLayout<'_> {
             [("", self.pane.title())].into_iter().chain(self.pane.key_help().iter().copied());
         let everywhere = [("", "Everywhere")].into_iter().chain(GLOBAL_KEYS.iter().copied());
         let keys: Vec<_> = here.chain(everywhere).collect();
+        let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).split(inside);
+        let width = halves.iter().map(|half| half.width).min().unwrap_or_default();
+        let mut lines = help_lines(&keys, width.into());
         let rows = usize::from(inside.height).max(1);
         // If two columns cannot hold all keys, the help scrolls.
-        let from = usize::from(self.help_from).min(keys.len().saturating_sub(rows * 2));
-        let title = if keys.len() > rows * 2 {
+        let from = usize::from(self.help_from).min(lines.len().saturating_sub(rows * 2));
+        let title = if lines.len() > rows * 2 {
             " Keys: ↓ ↑ scroll, any other key closes "
         } else {
             " Keys: any key closes "
         };
         block.title(title).render(area, buffer);
-        let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
-        for (column, area) in halves.split(inside).iter().enumerate() {
-            let shown = keys.iter().skip(from + column * rows).take(rows);
-            draw_keys(shown, *area, buffer);
+        let mut lines = lines.drain(from..);
+        for half in halves.iter() {
+            Paragraph::new(lines.by_ref().take(rows).collect::<Vec<_>>()).render(*half, buffer);
         }
     }
 }
 
-/// Draws keys with their meaning; an entry without a key is a heading.
-fn draw_keys<'a>(keys: impl Iterator<Item = &'a KeyHelp>, area: Rect, buffer: &mut Buffer) {
-    let line = |(key, what): &'a KeyHelp| match *key {
-        "" => Line::styled(*what, theme::HEADING),
-        key => Line::from(vec![Span::styled(format!("{key:<10}"), theme::GOOD), Span::raw(*what)]),
+/// Keys with their meaning, which takes as many lines as it needs; an entry without a key
+/// is a heading.
+fn help_lines(keys: &[KeyHelp], width: usize) -> Vec<Line<'static>> {
+    let longest = keys.iter().map(|(key, _)| columns(key)).max().unwrap_or_default() + 1;
+    let entry = |(key, what): &KeyHelp| match *key {
+        "" => vec![Line::styled(*what, theme::HEADING)],
+        key => {
+            let meaning = theme::wrapped(what, width.saturating_sub(longest + 1));
+            let keys = [key].into_iter().chain(std::iter::repeat(""));
+            let line = |(key, text)| {
+                Line::from(vec![Span::styled(padded(key, longest), theme::GOOD), Span::raw(text)])
+            };
+            keys.zip(meaning).map(line).collect()
+        }
     };
-    Paragraph::new(keys.map(line).collect::<Vec<_>>()).render(area, buffer);
+    keys.iter().flat_map(entry).collect()
 }
 
 /// The status of the dispatcher in a few words.

@@ -2,6 +2,7 @@
 //!
 //! A command reads a view and returns intents; it never touches a dispatcher.
 
+pub(super) mod choices;
 mod clip_commands;
 mod drum_commands;
 mod lane_commands;
@@ -11,15 +12,16 @@ use imbolc_net::{
     studio::{
         BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
         LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name,
-        NetworkAction, NoteValue, Output, PianoRollAction, ProjectAction, ProjectName,
+        NetworkAction, NoteValue, Output, PianoRollAction, ProjectAction, ProjectName, Scale,
         SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
         TuningSetting,
     },
     util::unit::UnreadableValue,
 };
-use serde::de::DeserializeOwned;
 
-use crate::{app::read_place, intent::Intent, view::View};
+use self::choices::Choices;
+use super::names::{is_name, parse_key, parse_one, split_one};
+use crate::{app::read_place, describe, intent::Intent, view::View};
 
 /// A command of the palette.
 pub(super) struct Command {
@@ -27,6 +29,9 @@ pub(super) struct Command {
     /// Its arguments, as the help shows them.
     pub(super) arguments: &'static str,
     pub(super) help: &'static str,
+    /// What its arguments can be, one entry per argument. What is left of the line
+    /// belongs to the last one.
+    pub(super) choices: &'static [Choices],
     /// Parses the arguments.
     parse: fn(&str, &View) -> Parsed,
 }
@@ -36,8 +41,14 @@ type Parsed = Result<Vec<Intent>, String>;
 
 /// Declares the table.
 macro_rules! commands {
-    ($( $name:literal $arguments:literal $what:literal => $parse:expr; )+) => {
-        &[$( Command { name: $name, arguments: $arguments, help: $what, parse: $parse }, )+]
+    ($( $name:literal $arguments:literal $what:literal $([$($choices:expr),+])? => $parse:expr; )+) => {
+        &[$( Command {
+            name: $name,
+            arguments: $arguments,
+            help: $what,
+            choices: &[$($($choices),+)?],
+            parse: $parse,
+        }, )+]
     };
 }
 
@@ -56,23 +67,28 @@ pub(super) const COMMANDS: &[Command] = commands! {
         let (beats, unit) = (parse_number(beats, "the beats")?, parse_number(unit, "the unit")?);
         single(SessionSetting::TimeSignature(TimeSignature::new(beats, unit).map_err(|error| error.to_string())?))
     };
-    "key" "C|CSharp|D|…" "set the key" => |key, _| {
-        single(SessionSetting::Key(parse_variant(key, "key")?))
+    "key" "C|F#|Bb|C minor|…" "set the key, or key and scale" [choices::keys] => |key, _| {
+        let (key, scale) = parse_key(key)?;
+        let scale = scale.map(|scale| SessionSetting::Scale(scale).into());
+        Ok([SessionSetting::Key(key).into()].into_iter().chain(scale).collect())
     };
-    "scale" "Major|Minor|…" "set the scale" => |scale, _| {
-        single(SessionSetting::Scale(parse_variant(scale, "scale")?))
+    "scale" "major|minor|…" "set the scale" [choices::scales] => |scale, _| {
+        single(SessionSetting::Scale(parse_one(scale, Scale::ALL, "scale")?))
     };
-    "snap" "Sixteenth|…|off" "set the grid" => |snap, _| {
-        let snap: Option<NoteValue> =
-            if snap == "off" { None } else { Some(parse_variant(snap, "note value")?) };
+    "snap" "sixteenth|…|off" "set the grid" [choices::grids] => |snap, _| {
+        let snap = match is_name(snap, "off") {
+            true => None,
+            false => Some(parse_one(snap, NoteValue::ALL, "note value")?),
+        };
         single(SessionSetting::Snap(snap))
     };
     "title" "NAME" "rename the session" => |name, _| {
         single(SessionSetting::Name(parse_name(name)?))
     };
-    "add" "KIND [NAME]" "add an instrument of your own" => |what, view| {
-        let (kind, name) = what.split_once(' ').unwrap_or((what, what));
-        let source = parse_kind(kind, SourceKind::ALL, "source")?;
+    "add" "KIND [NAME]" "add an instrument of your own" [choices::sources] => |what, view| {
+        let (source, name) = split_one(what, SourceKind::ALL, "source")?;
+        let kind = describe::label(source);
+        let name = if name.is_empty() { &kind } else { name };
         let id = view.studio().instruments.free_id(view.identity.client_id.0);
         single(NetworkAction::AddInstrument { id, name: parse_name(name)?, source })
     };
@@ -82,46 +98,46 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "rename" "NAME" "rename the selected instrument" => |name, view| {
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Name(parse_name(name)?))])
     };
-    "source" "KIND" "set the source of the selected instrument" => |kind, view| {
-        let source = SourceSetting::Kind(parse_kind(kind, SourceKind::ALL, "source")?);
+    "source" "KIND" "set the source of the selected instrument" [choices::sources] => |kind, view| {
+        let source = SourceSetting::Kind(parse_one(kind, SourceKind::ALL, "source")?);
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Source(source))])
     };
-    "effect" "KIND" "add an effect to the selected instrument" => |kind, view| {
-        let effect = parse_kind(kind, EffectKind::ALL, "effect")?;
+    "effect" "KIND" "add an effect to the selected instrument" [choices::effects] => |kind, view| {
+        let effect = parse_one(kind, EffectKind::ALL, "effect")?;
         let (id, instrument) = view.selected().ok_or(NOTHING_SELECTED)?;
         let add = ChainSetting::Add(instrument.chain.free_id(), effect, u8::MAX);
         Ok(vec![Intent::set(id, InstrumentSetting::Chain(add))])
     };
-    "output" "master|BUS" "set the output of the selected instrument" => |output, view| {
-        let output = match output {
-            "master" => Output::Master,
-            bus => Output::Bus(BusId(parse_number(bus, BUS)?)),
+    "output" "master|BUS" "set the output of the selected instrument" [choices::outputs] => |output, view| {
+        let output = match is_name(output, "master") {
+            true => Output::Master,
+            false => Output::Bus(BusId(parse_number(output, BUS)?)),
         };
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Output(output))])
     };
     "bus" "NAME" "add a bus" => |name, view| {
         single(MixerSetting::AddBus(view.studio().mixer.free_id(), parse_name(name)?))
     };
-    "delbus" "BUS" "delete a bus" => |bus, _| {
+    "delbus" "BUS" "delete a bus" [choices::buses] => |bus, _| {
         single(MixerSetting::DeleteBus(BusId(parse_number(bus, BUS)?)))
     };
-    "busname" "BUS NAME" "rename a bus" => |what, _| {
+    "busname" "BUS NAME" "rename a bus" [choices::buses, choices::none] => |what, _| {
         let (bus, name) = split_number(what, BUS)?;
         single(MixerSetting::Bus(BusId(bus), BusSetting::Name(parse_name(name)?)))
     };
-    "buseffect" "BUS KIND" "add an effect to a bus" => |what, view| {
+    "buseffect" "BUS KIND" "add an effect to a bus" [choices::buses, choices::effects] => |what, view| {
         let (bus, kind) = split_number(what, BUS)?;
         let bus = BusId(bus);
         let chain = &view.studio().mixer.bus(bus).ok_or(NO_BUS)?.chain;
-        let add = ChainSetting::Add(chain.free_id(), parse_kind(kind, EffectKind::ALL, "effect")?, u8::MAX);
+        let add = ChainSetting::Add(chain.free_id(), parse_one(kind, EffectKind::ALL, "effect")?, u8::MAX);
         single(MixerSetting::Bus(bus, BusSetting::Chain(add)))
     };
-    "mastereffect" "KIND" "add an effect to the master" => |kind, view| {
+    "mastereffect" "KIND" "add an effect to the master" [choices::effects] => |kind, view| {
         let chain = &view.studio().mixer.master.chain;
-        let add = ChainSetting::Add(chain.free_id(), parse_kind(kind, EffectKind::ALL, "effect")?, u8::MAX);
+        let add = ChainSetting::Add(chain.free_id(), parse_one(kind, EffectKind::ALL, "effect")?, u8::MAX);
         single(MixerSetting::Master(MasterSetting::Chain(add)))
     };
-    "send" "BUS [DB]" "add a send to a bus, or set its level" => |what, view| {
+    "send" "BUS [DB]" "add a send to a bus, or set its level" [choices::buses, choices::none] => |what, view| {
         let (bus, level) = split_number(what, BUS)?;
         let bus = BusId(bus);
         view.studio().mixer.bus(bus).ok_or(NO_BUS)?;
@@ -137,7 +153,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         }
         if intents.is_empty() { Err(format!("a send to bus {bus} exists already")) } else { Ok(intents) }
     };
-    "unsend" "BUS" "remove a send of the selected instrument" => |bus, view| {
+    "unsend" "BUS" "remove a send of the selected instrument" [choices::buses] => |bus, view| {
         let remove = SendsSetting::Remove(BusId(parse_number(bus, BUS)?));
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Sends(remove))])
     };
@@ -146,18 +162,18 @@ pub(super) const COMMANDS: &[Command] = commands! {
         let free = (1..=u32::MAX).map(LayerGroupId).find(|id| !there(id)).ok_or("too many layer groups")?;
         single(MixerSetting::AddLayerGroup(free, parse_name(name)?))
     };
-    "groupname" "GROUP NAME" "rename a layer group" => |what, _| {
+    "groupname" "GROUP NAME" "rename a layer group" [choices::groups, choices::none] => |what, _| {
         let (group, name) = split_number(what, GROUP)?;
         let name = LayerGroupSetting::Name(parse_name(name)?);
         single(MixerSetting::LayerGroup(LayerGroupId(group), name))
     };
-    "delgroup" "GROUP" "delete a layer group, but not its instruments" => |group, _| {
+    "delgroup" "GROUP" "delete a layer group, but not its instruments" [choices::groups] => |group, _| {
         single(MixerSetting::DeleteLayerGroup(LayerGroupId(parse_number(group, GROUP)?)))
     };
-    "join" "GROUP|none" "move the selected instrument to a layer group" => |group, view| {
-        let group = match group {
-            "none" => None,
-            group => Some(LayerGroupId(parse_number(group, GROUP)?)),
+    "join" "GROUP|none" "move the selected instrument to a layer group" [choices::groups_or_none] => |group, view| {
+        let group = match is_name(group, "none") {
+            true => None,
+            false => Some(LayerGroupId(parse_number(group, GROUP)?)),
         };
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::LayerGroup(group))])
     };
@@ -178,32 +194,32 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "clear" "" "delete all notes of the selected instrument" => |_, view| {
         single(NetworkAction::PianoRoll(selected_instrument(view)?, PianoRollAction::Clear))
     };
-    "euclid" "PAD HITS [ROTATION]" "spread hits evenly over the steps of a pad" => drum_commands::euclid;
-    "chain" "1 1 2|on|off" "play patterns in sequence" => drum_commands::set_chain;
+    "euclid" "PAD HITS [ROTATION]" "spread hits evenly over the steps of a pad" [choices::pads, choices::none] => drum_commands::euclid;
+    "chain" "1 1 2|on|off" "play patterns in sequence" [choices::chains] => drum_commands::set_chain;
     "slice" "COUNT" "cut the sample of the kit into slices" => drum_commands::chop;
-    "assign" "PAD" "assign the slices to pads, starting at this one" => drum_commands::assign_slices;
-    "pad" "PAD NAME" "rename a pad" => drum_commands::name_pad;
-    "sound" "PAD nothing|slice N|key INSTRUMENT NOTE" "set the sound of a pad" => drum_commands::set_pad_sound;
+    "assign" "PAD" "assign the slices to pads, starting at this one" [choices::pads] => drum_commands::assign_slices;
+    "pad" "PAD NAME" "rename a pad" [choices::pads, choices::none] => drum_commands::name_pad;
+    "sound" "PAD nothing|slice N|key INSTRUMENT NOTE" "set the sound of a pad" [choices::pads, choices::sounds] => drum_commands::set_pad_sound;
     "pattern" "NAME" "rename the pattern" => drum_commands::rename_pattern;
     "steps" "COUNT" "set the length of the pattern" => drum_commands::set_length;
-    "resolution" "Sixteenth|…" "set the length of a step" => drum_commands::set_resolution;
+    "resolution" "sixteenth|…" "set the length of a step" [choices::note_values] => drum_commands::set_resolution;
     "drumswing" "PERCENT" "delay every second step" => drum_commands::set_swing;
-    "automate" "PARAMETER" "add an automation lane for a parameter" => lane_commands::automate;
-    "point" "PLACE PARAMETER VALUE" "set a point of a lane: point 3.1.000 cutoff 8 kHz" => lane_commands::set_point;
+    "automate" "PARAMETER" "add an automation lane for a parameter" [lane_commands::parameters] => lane_commands::automate;
+    "point" "PLACE PARAMETER VALUE" "set a point of a lane: point 3.1.000 cutoff 8 kHz" [choices::none, lane_commands::parameters] => lane_commands::set_point;
     "capture" "NAME" "make a clip of the looped region" => clip_commands::capture;
     "clip" "NAME [BARS]" "add an empty clip" => clip_commands::create;
-    "clipname" "CLIP NAME" "rename a clip" => clip_commands::rename;
-    "own" "1,2,…" "ask to own instruments" => |ids, _| instruments(ids, Intent::Claim);
-    "release" "1,2,…" "release instruments" => |ids, _| instruments(ids, Intent::Release);
+    "clipname" "CLIP NAME" "rename a clip" [choices::clips, choices::none] => clip_commands::rename;
+    "own" "1,2,…" "ask to own instruments" [choices::instruments] => |ids, _| instruments(ids, Intent::Claim);
+    "release" "1,2,…" "release instruments" [choices::instruments] => |ids, _| instruments(ids, Intent::Release);
     "privilege" "" "ask for the privilege" => |_, _| Ok(vec![Intent::RequestPrivilege]);
     "yield" "" "release the privilege" => |_, _| Ok(vec![Intent::ReleasePrivilege]);
     "undo" "" "undo your last step" => |_, _| Ok(vec![Intent::Undo]);
     "redo" "" "redo it" => |_, _| Ok(vec![Intent::Redo]);
-    "save" "[NAME]" "save the project" => |name, _| match name {
+    "save" "[NAME]" "save the project" [choices::projects] => |name, _| match name {
         "" => single(NetworkAction::Project(ProjectAction::Save)),
         name => single(NetworkAction::Project(ProjectAction::SaveAs(parse_project_name(name)?))),
     };
-    "load" "NAME" "load a project" => |name, _| {
+    "load" "NAME" "load a project" [choices::projects] => |name, _| {
         single(NetworkAction::Project(ProjectAction::Load(parse_project_name(name)?)))
     };
     "new" "" "start a new project" => |_, _| {
@@ -212,13 +228,13 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "checkpoint" "NAME" "create a checkpoint of the project" => |name, _| {
         single(NetworkAction::Project(ProjectAction::CreateCheckpoint(parse_project_name(name)?)))
     };
-    "forget" "NAME" "delete a checkpoint" => |name, _| {
+    "forget" "NAME" "delete a checkpoint" [choices::checkpoints] => |name, _| {
         single(NetworkAction::Project(ProjectAction::DeleteCheckpoint(parse_project_name(name)?)))
     };
-    "restore" "NAME" "restore a checkpoint" => |name, _| {
+    "restore" "NAME" "restore a checkpoint" [choices::checkpoints] => |name, _| {
         single(NetworkAction::Project(ProjectAction::RestoreCheckpoint(parse_project_name(name)?)))
     };
-    "recover" "NAME" "bring back work that was not saved" => |name, _| {
+    "recover" "NAME" "bring back work that was not saved" [choices::recovered] => |name, _| {
         single(NetworkAction::Project(ProjectAction::Recover(parse_project_name(name)?)))
     };
     "sync" "" "fetch the full state again" => |_, _| Ok(vec![Intent::Resynchronise]);
@@ -236,14 +252,28 @@ const NOTHING_SELECTED: &str = "no instrument selected";
 /// If the line is invalid. The message is one line.
 pub(super) fn parse_line(line: &str, view: &View) -> Parsed {
     let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
-    let mut fitting = COMMANDS.iter().filter(|command| command.name.starts_with(name));
-    let exact = COMMANDS.iter().find(|command| command.name == name);
-    let command = match (exact, fitting.next(), fitting.next()) {
-        (Some(command), ..) | (None, Some(command), None) => command,
-        (None, None, _) => return Err(format!("no command {name}")),
-        (None, Some(_), Some(_)) => return Err(format!("{name} is ambiguous")),
+    let fitting: Vec<_> = commands_like(name).collect();
+    let command = match (command_named(name), &fitting[..]) {
+        (Some(command), _) => command,
+        (None, [command]) => *command,
+        (None, []) => return Err(format!("no command {name}: Tab lists all")),
+        (None, several) => {
+            let names: Vec<_> = several.iter().map(|command| command.name).collect();
+            return Err(format!("{name} is ambiguous: {}", names.join(", ")));
+        }
     };
     (command.parse)(rest.trim(), view)
+}
+
+/// The command with this name, in any case.
+pub(super) fn command_named(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name.eq_ignore_ascii_case(name))
+}
+
+/// The commands whose names begin so, in any case.
+pub(super) fn commands_like(start: &str) -> impl Iterator<Item = &'static Command> {
+    let start = start.to_lowercase();
+    COMMANDS.iter().filter(move |command| command.name.starts_with(&*start))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every command returns a result")]
@@ -284,21 +314,6 @@ fn parse_name(name: &str) -> Result<Name, String> {
 
 fn parse_project_name(name: &str) -> Result<ProjectName, String> {
     ProjectName::new(name).map_err(|error| error.to_string())
-}
-
-/// A variant of an enum, by its name on the wire.
-fn parse_variant<T: DeserializeOwned>(name: &str, what: &str) -> Result<T, String> {
-    serde_json::from_value(name.into()).map_err(|_| format!("no {what} {name}"))
-}
-
-/// A kind by its name, ignoring case.
-fn parse_kind<T: Copy + std::fmt::Debug>(name: &str, kinds: &[T], what: &str) -> Result<T, String> {
-    let name_of = |kind: &T| format!("{kind:?}").to_lowercase();
-    if let Some(kind) = kinds.iter().find(|kind| name_of(kind) == name.to_lowercase()) {
-        return Ok(*kind);
-    }
-    let all: Vec<_> = kinds.iter().map(name_of).collect();
-    Err(format!("no {what} {name:?}; available: {}", all.join(" ")))
 }
 
 #[cfg(test)]

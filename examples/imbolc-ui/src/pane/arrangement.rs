@@ -10,8 +10,11 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    studio::{AtEnd, Clip, ClipId, Part, PlayMode, StudioState},
-    util::quantity::Ticks,
+    studio::{AtEnd, Clip, ClipAction, ClipId, NetworkAction, Part, PlayMode, StudioState},
+    util::{
+        quantity::Ticks,
+        text::{columns, fitted, padded},
+    },
 };
 use ratatui::{
     buffer::Buffer,
@@ -80,6 +83,16 @@ impl Pane for ArrangementPane {
         self.edit(key, &here)
     }
 
+    fn select_added(&mut self, action: &NetworkAction, _view: &View) {
+        if let NetworkAction::Clip(
+            _,
+            ClipAction::Create { clip, .. } | ClipAction::Capture { clip, .. },
+        ) = action
+        {
+            self.clip = Some(*clip);
+        }
+    }
+
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let [heading, body, detail] =
             Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)])
@@ -139,7 +152,9 @@ fn arrangement_heading<'a>(view: &View) -> Line<'a> {
         |of: fn(&StudioState) -> (PlayMode, AtEnd)| theme::unconfirmed_mark(view.is_confirmed(of));
     let mark = certain(|studio| (studio.arrangement.play, studio.arrangement.at_end));
     let (what, style) = match arrangement.play {
-        PlayMode::PianoRoll => ("plays the piano roll", theme::WARNING),
+        PlayMode::PianoRoll => {
+            ("plays the piano roll, not the clips (o changes it)", theme::WARNING)
+        }
         PlayMode::Arrangement => ("plays the arrangement", theme::GOOD),
     };
     let end = match arrangement.end() {
@@ -164,7 +179,7 @@ fn arrangement_heading<'a>(view: &View) -> Line<'a> {
 fn draw_clips(here: &ClipCursor, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
     let name = describe::instrument_label(here.view.studio(), here.id);
-    let heading = theme::truncate(&format!("clips of {name}"), width);
+    let heading = fitted(&format!("clips of {name}"), width);
     let mut lines = vec![Line::styled(heading, theme::HEADING)];
     let clips: Vec<_> = here.part.into_iter().flat_map(Part::clips).collect();
     if clips.is_empty() {
@@ -176,13 +191,9 @@ fn draw_clips(here: &ClipCursor, area: Rect, buffer: &mut Buffer) {
     for (id, clip) in clips.into_iter().skip(first).take(rows) {
         let certain = clip_is_confirmed(here, id, clip);
         let long = here.length(clip.length.get());
-        let room = width.saturating_sub(long.chars().count() + 5);
-        let name = format!(
-            "{}{}",
-            theme::truncate(clip.name.as_str(), room),
-            theme::unconfirmed_mark(certain)
-        );
-        let line = format!("{id:>2} {name:<width$} {long}", width = room + 1);
+        let room = width.saturating_sub(columns(&long) + 5);
+        let name = fitted(clip.name.as_str(), room) + theme::unconfirmed_mark(certain);
+        let line = format!("{id:>2} {} {long}", padded(&name, room + 1));
         let line = Line::styled(line, theme::value_style(certain));
         let chosen = here.clip == Some(id);
         lines.push(if chosen { line.patch_style(theme::SELECTED) } else { line });

@@ -14,7 +14,10 @@ use imbolc_net::{
     studio::{
         AutomationAction, Curve, Lane, LaneSetting, NetworkAction, Point, StudioState, Target,
     },
-    util::quantity::{Amount, Ticks},
+    util::{
+        quantity::{Amount, Ticks},
+        text::padded,
+    },
 };
 use ratatui::{
     buffer::Buffer,
@@ -49,7 +52,7 @@ pub struct AutomationPane {
 
 impl Pane for AutomationPane {
     fn title(&self) -> &'static str {
-        "Auto"
+        "Automation"
     }
 
     fn key_help(&self) -> &'static [KeyHelp] {
@@ -105,6 +108,15 @@ impl Pane for AutomationPane {
             _ => return None,
         }
         Some(Intent::Nothing)
+    }
+
+    fn select_added(&mut self, action: &NetworkAction, _view: &View) {
+        if let NetworkAction::Automation(added, AutomationAction::Add) = action {
+            let at = self.targets.iter().position(|target| target == added);
+            self.chosen = at.map(|at| (*added, at));
+            self.on_points = false;
+            self.mark = None;
+        }
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
@@ -228,11 +240,11 @@ fn lane_row<'a>(view: &View, target: Target, lane: &Lane, width: usize) -> Line<
     };
     let certain = view.is_confirmed(settings);
     let style = if lane.enabled { theme::value_style(certain) } else { theme::DIM };
-    let name = theme::truncate(&describe::target_text(view.studio(), &target), width);
+    let name = padded(&describe::target_text(view.studio(), &target), width);
     let enabled = if lane.enabled { "on" } else { "off" };
     let armed = if lane.armed { "●" } else { " " };
     Line::from(vec![
-        Span::styled(format!("{name:<width$}{:1}", theme::unconfirmed_mark(certain)), style),
+        Span::styled(format!("{name}{:1}", theme::unconfirmed_mark(certain)), style),
         Span::styled(armed, theme::ERROR),
         Span::styled(format!(" {enabled:<3}{:>5}", lane.points.len()), style),
     ])

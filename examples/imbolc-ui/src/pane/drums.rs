@@ -10,7 +10,7 @@ use std::cell::Cell;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
-    studio::{PadSound, Pattern, Step, StepRegion, StudioState},
+    studio::{Name, NetworkAction, PadSound, Pattern, SourceKind, Step, StepRegion, StudioState},
     util::quantity::{Amount, PadNumber, StepNumber},
 };
 use ratatui::{
@@ -18,7 +18,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
     style::Style,
     text::{Line, Span},
-    widgets::Widget as _,
+    widgets::{Paragraph, Widget as _},
 };
 
 use self::{
@@ -71,7 +71,9 @@ impl Pane for DrumsPane {
     }
 
     fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
-        let here = self.here(view)?;
+        let Some(here) = self.here(view) else {
+            return (key.code == KeyCode::Char('a')).then(|| add_kit(view));
+        };
         match key.code {
             KeyCode::Up => self.pad = clamped_pad(here.pad.get().saturating_sub(1)),
             KeyCode::Down => self.pad = clamped_pad(here.pad.get() + 1),
@@ -88,7 +90,9 @@ impl Pane for DrumsPane {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let Some(here) = self.here(view) else {
-            return Line::styled(no_machine_hint(view), theme::DIM).render(area, buffer);
+            let hint = no_machine_hint(view).into_iter();
+            let hint: Vec<_> = hint.map(|line| Line::styled(line, theme::DIM)).collect();
+            return Paragraph::new(hint).render(area, buffer);
         };
         let [heading, pads, detail] =
             Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)])
@@ -181,13 +185,30 @@ fn pad_description(here: &StepCursor, sound: &PadSound) -> String {
 }
 
 /// What to do if there is no drum machine to show.
-fn no_machine_hint(view: &View) -> String {
-    match view.selected() {
-        None => "no instrument selected: press [ or ]".into(),
-        Some((id, _)) => {
-            let name = describe::instrument_label(view.studio(), id);
-            format!("{name} is not a drum kit: press [ or ] to select one")
+fn no_machine_hint(view: &View) -> Vec<String> {
+    let mut kits = view.studio().instruments.iter().map(|(id, _)| id);
+    let kit = kits.find(|id| view.studio().drums.machine(*id).is_some());
+    let name = |id| describe::instrument_label(view.studio(), id);
+    let what = match view.selected() {
+        None => "no instrument is selected".into(),
+        Some((id, _)) => format!("{} is not a drum kit", name(id)),
+    };
+    let select = kit.map(|kit| format!("[ or ] selects another instrument, such as {}", name(kit)));
+    [what].into_iter().chain(select).chain(["a adds one: a drum kit".into()]).collect()
+}
+
+/// Adds a drum kit under a name that no instrument has.
+fn add_kit(view: &View) -> Intent {
+    let instruments = &view.studio().instruments;
+    let names = std::iter::once("Drums".to_owned()).chain((2_u32..).map(|n| format!("Drums {n}")));
+    let is_free = |name: &Name| instruments.iter().all(|(_, other)| other.name != *name);
+    let mut names = names.filter_map(|name| Name::new(&name).ok());
+    match names.find(is_free) {
+        Some(name) => {
+            let id = instruments.free_id(view.identity.client_id.0);
+            NetworkAction::AddInstrument { id, name, source: SourceKind::DrumKit }.into()
         }
+        None => Intent::Nothing,
     }
 }
 

@@ -6,7 +6,11 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    studio::{Action, Instrument, InstrumentSetting, SelectionAction},
+    studio::{
+        Action, ChainSetting, Instrument, InstrumentAction, InstrumentParameter, InstrumentSetting,
+        NetworkAction, SelectionAction, Target,
+    },
+    util::text::{fitted, padded},
 };
 use ratatui::{
     buffer::Buffer,
@@ -16,7 +20,13 @@ use ratatui::{
 };
 
 use super::{KeyHelp, Pane, knob_grid::KnobGrid, mixer};
-use crate::{describe, intent::Intent, parameters, theme, view::View};
+use crate::{
+    describe,
+    intent::Intent,
+    parameters::{self, Knob},
+    theme,
+    view::View,
+};
 
 /// The instruments pane.
 #[derive(Debug, Default)]
@@ -95,6 +105,25 @@ impl Pane for InstrumentsPane {
         })
     }
 
+    fn select_added(&mut self, action: &NetworkAction, view: &View) {
+        match action {
+            NetworkAction::AddInstrument { .. } => self.on_knobs = false,
+            NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
+                let InstrumentSetting::Chain(ChainSetting::Add(slot, ..)) = setting else { return };
+                let knobs = parameters::of_instrument(*id, view.studio());
+                let is_of_effect = |knob: &Knob| match knob.target {
+                    Target::Instrument(_, InstrumentParameter::Chain(it)) => it.slot() == *slot,
+                    _ => false,
+                };
+                if let Some(at) = knobs.iter().position(is_of_effect) {
+                    self.grid.choose(at, &knobs);
+                    self.on_knobs = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         // The list is more important: it shows the owners.
         let keys_need_all = self.on_knobs && area.width < LIST_STAYS;
@@ -127,7 +156,7 @@ impl InstrumentsPane {
     fn draw_list(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let width = usize::from(area.width);
         let heading = format!("{:>5} {:<12} {:<14} {:>8}   owner", "", "name", "source", "level");
-        let mut lines = vec![Line::styled(theme::truncate(&heading, width), theme::HEADING)];
+        let mut lines = vec![Line::styled(fitted(&heading, width), theme::HEADING)];
         let rows = usize::from(area.height.saturating_sub(1));
         let at = self.ids.iter().position(|id| Some(*id) == view.client.instrument()).unwrap_or(0);
         let first = (at + 1).saturating_sub(rows);
@@ -147,14 +176,14 @@ impl InstrumentsPane {
             studio.instruments.get(id).map(|i| (i.level, i.mute, i.solo, i.name.clone()))
         };
         let certain = view.is_confirmed(of);
-        let source = theme::truncate(&describe::label(instrument.source.kind()), 14);
+        let source = padded(&describe::label(instrument.source.kind()), 14);
         let level = instrument.level.to_string();
         let flag = |on, mark| if on { mark } else { " " };
         let mut line = Line::from(vec![
             Span::raw(format!(
-                "{id:>4}{} {:<12} {source:<14} {level:>8}{:1}{}{}",
+                "{id:>4}{} {} {source} {level:>8}{:1}{}{}",
                 flag(!instrument.sounding.is_empty(), "♪"),
-                theme::truncate(instrument.name.as_str(), 12),
+                padded(instrument.name.as_str(), 12),
                 theme::unconfirmed_mark(certain),
                 flag(instrument.mute, "M"),
                 flag(instrument.solo, "S"),

@@ -106,7 +106,8 @@ impl KnobGrid {
         Some(Intent::Nothing)
     }
 
-    fn choose(&mut self, at: usize, knobs: &[Knob]) {
+    /// Puts the cursor on the parameter at `at`, or on the last one.
+    pub(crate) fn choose(&mut self, at: usize, knobs: &[Knob]) {
         let at = at.min(knobs.len().saturating_sub(1));
         self.chosen = knobs.get(at).map(|knob| (knob.target, at));
     }

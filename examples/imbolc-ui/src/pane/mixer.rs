@@ -9,7 +9,10 @@ mod strip_view;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::DirtyFlags,
-    studio::{Action, SelectionAction},
+    studio::{
+        Action, BusSetting, InstrumentAction, InstrumentSetting, MasterSetting, MixerSetting,
+        NetworkAction, SelectionAction,
+    },
     util::quantity::Pan,
 };
 use ratatui::{
@@ -88,6 +91,32 @@ impl Pane for MixerPane {
             }
         }
         self.move_cursor(key.code, id, &strip).or_else(|| strip_intent(key.code, id, &strip, view))
+    }
+
+    fn select_added(&mut self, action: &NetworkAction, _view: &View) {
+        let (strip, inside) = match action {
+            NetworkAction::AddInstrument { id, .. } => (StripId::Instrument(*id), None),
+            NetworkAction::Mixer(MixerSetting::AddBus(id, _)) => (StripId::Bus(*id), None),
+            NetworkAction::Mixer(MixerSetting::AddLayerGroup(id, _)) => {
+                (StripId::LayerGroup(*id), None)
+            }
+            NetworkAction::Mixer(MixerSetting::Bus(id, BusSetting::Chain(chain))) => {
+                (StripId::Bus(*id), EffectCursor::on_added(chain))
+            }
+            NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(chain))) => {
+                (StripId::Master, EffectCursor::on_added(chain))
+            }
+            NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => match setting {
+                InstrumentSetting::Chain(chain) => {
+                    (StripId::Instrument(*id), EffectCursor::on_added(chain))
+                }
+                InstrumentSetting::Sends(_) => (StripId::Instrument(*id), None),
+                _ => return,
+            },
+            _ => return,
+        };
+        self.elsewhere = Some(strip).filter(|strip| !matches!(strip, StripId::Instrument(_)));
+        self.inside = inside;
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {

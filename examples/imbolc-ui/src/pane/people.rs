@@ -9,6 +9,7 @@ use imbolc_net::{
     model::DirtyFlags,
     protocol::{ClientId, Participant},
     studio::{self, Action, SelectionAction},
+    util::text::{columns, fitted, padded},
 };
 use ratatui::{
     buffer::Buffer,
@@ -68,10 +69,18 @@ impl Pane for PeoplePane {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         // The participants get the rows that they need, up to half of the area.
-        let rows = u16::try_from(self.ids.len() + 2).unwrap_or(u16::MAX).min(area.height / 2);
-        let [people, messages] =
-            Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(area);
+        let rows = u16::try_from(self.ids.len() + 1)
+            .unwrap_or(u16::MAX)
+            .min((area.height / 2).saturating_sub(1));
+        let [people, legend, messages] = Layout::vertical([
+            Constraint::Length(rows),
+            Constraint::Length(2),
+            Constraint::Fill(1),
+        ])
+        .areas(area);
         self.draw_people(view, people, buffer);
+        let what = "★ has the privilege: to play and stop, set the tempo, mix buses, save";
+        Line::styled(what, theme::DIM).render(legend, buffer);
         draw_messages(view, messages, buffer);
     }
 }
@@ -95,11 +104,11 @@ impl PeoplePane {
         let shown = (first..).zip(self.ids.iter().skip(first)).take(room);
         let shown: Vec<_> =
             shown.filter_map(|(place, id)| Some((place, Person::new(*id, view)?))).collect();
-        let presence = shown.iter().map(|(_, person)| person.presence.chars().count());
+        let presence = shown.iter().map(|(_, person)| columns(&person.presence));
         let presence = presence.max().unwrap_or_default().max("presence".len());
         let heading = format!(
             "  {:<NAME_WIDTH$} {:<ROLE_WIDTH$} {:<TRIP_WIDTH$} {:<presence$} owns",
-            "name", "", "trip", "presence"
+            "name", "", "ping", "presence"
         );
         let mut lines = vec![Line::styled(heading, theme::HEADING)];
         for (place, person) in shown {
@@ -149,16 +158,13 @@ impl<'a> Person<'a> {
         let star = if view.state.roster.is_privileged(self.id) { "★ " } else { "  " };
         let mut line = Line::from(vec![
             Span::styled(star, theme::WARNING),
-            Span::styled(
-                format!("{:<NAME_WIDTH$} ", theme::truncate(self.name, NAME_WIDTH)),
-                theme::participant_style(self.id),
-            ),
-            Span::styled(format!("{:<ROLE_WIDTH$} ", self.role), theme::DIM),
-            Span::raw(format!("{:<TRIP_WIDTH$} ", self.trip)),
-            Span::styled(format!("{:<presence$} ", self.presence), self.style),
+            Span::styled(padded(self.name, NAME_WIDTH) + " ", theme::participant_style(self.id)),
+            Span::styled(padded(self.role, ROLE_WIDTH) + " ", theme::DIM),
+            Span::raw(padded(&self.trip, TRIP_WIDTH) + " "),
+            Span::styled(padded(&self.presence, presence) + " ", self.style),
         ]);
         let room = width.saturating_sub(line.width());
-        line.push_span(Span::raw(theme::truncate(&owned_text(self.id, room, view), room)));
+        line.push_span(Span::raw(fitted(&owned_text(self.id, room, view), room)));
         line
     }
 }
@@ -199,7 +205,7 @@ fn owned_text(id: ClientId, room: usize, view: &View) -> String {
             owned.push_str(", ");
         }
         owned.push_str(&describe::instrument_label(view.studio(), instrument));
-        if owned.chars().count() > room {
+        if columns(&owned) > room {
             break;
         }
     }
@@ -224,7 +230,8 @@ fn draw_messages(view: &View, area: Rect, buffer: &mut Buffer) {
     let rows = usize::from(area.height.saturating_sub(1));
     let mut lines: Vec<_> = view.messages.latest().take(rows).map(|item| item.line()).collect();
     if lines.is_empty() {
-        lines.push(Line::styled("nothing yet", theme::DIM));
+        let what = "nothing yet: what others do, and what went wrong, is told here";
+        lines.push(Line::styled(what, theme::DIM));
     }
     lines.push(Line::styled("Messages", theme::HEADING));
     lines.reverse();

@@ -5,6 +5,7 @@
 mod session_rows;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use imbolc_net::util::text::fitted;
 use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Layout, Rect},
@@ -133,7 +134,7 @@ impl Row {
                 let text = shows(view.studio());
                 // Leaves room for the mark, and a blank at the right.
                 let room = width.saturating_sub(LABEL_WIDTH + 2 + theme::UNCONFIRMED.len());
-                let text = theme::truncate(&text, room) + theme::unconfirmed_mark(certain);
+                let text = fitted(&text, room) + theme::unconfirmed_mark(certain);
                 let changes = self.step.is_some() || self.enter.is_some();
                 let style = if changes { Style::new() } else { theme::DIM };
                 line.push_span(Span::styled(text, style.patch(theme::value_style(certain))));

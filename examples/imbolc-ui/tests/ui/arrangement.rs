@@ -112,7 +112,9 @@ fn placement_moves_resizes_and_repeats() {
 #[test]
 fn clips_are_added_captured_renamed_and_deleted() {
     let mut stage = arrangement(Scene::Joined);
-    stage.press("aBridge of sighs 3<enter>aTag<enter>CRiff<enter>>n<backspace>X<enter>D");
+    stage.press("aBridge of sighs 3<enter>aTag<enter>CRiff<enter>");
+    // The new clip is chosen; back to the chorus.
+    stage.press("<").press("<").press("<").press("n<backspace>X<enter>D");
     let id = ClipId;
     let expected = [
         clip(ClipAction::Create {
@@ -154,7 +156,12 @@ fn capture_prefers_track_loop_to_transport_loop() {
 fn play_mode_and_end_are_set_and_shown() {
     let mut stage = arrangement(Scene::Joined);
     let screen = stage.screen();
-    assert!(screen.contains("plays the piano roll  ends at 9.1.000  then continues"), "{screen}");
+    assert!(
+        screen.contains(
+            "plays the piano roll, not the clips (o changes it)  ends at 9.1.000  then continues"
+        ),
+        "{screen}"
+    );
     stage.press("oeeeo");
     let set = NetworkAction::Arrangement;
     let expected = [

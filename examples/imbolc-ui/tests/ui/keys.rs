@@ -75,7 +75,7 @@ fn immediate_refusal_is_shown_and_ui_continues() {
     let mut stage = Stage::new(Scene::Joined);
     stage.refuse_all(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
     let screen = stage.press(" ").screen();
-    assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
+    assert!(screen.contains("mia has the privilege: P asks for it"), "{screen}");
     assert_eq!(stage.press(" ").dispatched(), [PLAY, PLAY]);
 }
 

@@ -1,9 +1,12 @@
 //! Tests of the UI: a mock dispatcher behind it, an in-memory terminal in front of it;
 //! `processes` runs the real program.
 
+mod added;
 mod arrangement;
 mod automation;
 mod band;
+mod columns;
+mod command_line;
 mod drums;
 #[cfg(unix)]
 mod ending;
@@ -12,6 +15,7 @@ mod gallery;
 mod gestures;
 #[cfg(all(unix, feature = "net"))]
 mod headless;
+mod help;
 mod input;
 mod keys;
 #[cfg(feature = "mdns")]
@@ -26,6 +30,7 @@ mod player;
 #[cfg(unix)]
 mod processes;
 mod questions;
+mod refusals;
 mod screens;
 mod session;
 mod stage;

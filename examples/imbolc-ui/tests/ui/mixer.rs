@@ -169,14 +169,14 @@ fn effect_is_added_to_current_strip() {
     let add = |slot, kind| ChainSetting::Add(SlotId(slot), kind, u8::MAX);
     assert_eq!(stage.press("edelay<enter>").dispatched(), [chain(add(3, EffectKind::Delay))]);
     assert_eq!(
-        stage.press("<end>egate<enter>").dispatched(),
+        stage.press("<esc><end>egate<enter>").dispatched(),
         [master(MasterSetting::Chain(add(2, EffectKind::Gate)))]
     );
     assert_eq!(
-        stage.press("<left>ephaser<enter>").dispatched(),
+        stage.press("<esc><left>ephaser<enter>").dispatched(),
         [bus(2, BusSetting::Chain(add(1, EffectKind::Phaser)))]
     );
-    stage.press("<left><left>e");
+    stage.press("<esc><left><left>e");
     assert!(stage.screen().contains("a layer group has no effects"), "{}", stage.screen());
 }
 
@@ -222,7 +222,7 @@ fn unconfirmed_values_are_marked_one_by_one() {
     for marked in ["-5.0 dB*", "R10*", "→ Reverb*"] {
         assert!(screen.contains(marked), "{marked}: {screen}");
     }
-    assert!(screen.contains("2 fx "), "{screen}");
+    assert!(screen.contains("2 effects "), "{screen}");
     let screen = stage.press("<enter><enter>").screen();
     assert!(screen.contains("1 distortion  *"), "{screen}");
     assert!(!mixer(Scene::Joined).press("+>o").screen().contains('*'));
@@ -249,7 +249,7 @@ fn remote_fader_moves_and_refusal_is_shown() {
     assert!(stage.screen().contains("-23.0 dB"), "{}", stage.screen());
     stage.refuse_all(Refusal::NotPrivileged { holder: stage.owner(crate::stage::MIA) });
     let screen = stage.press("<end>-").screen();
-    assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
+    assert!(screen.contains("mia has the privilege: P asks for it"), "{screen}");
     assert_eq!(stage.dispatched(), [master(MasterSetting::Level(level(-1.0)))]);
 }
 
@@ -274,7 +274,7 @@ fn current_strip_and_master_are_always_visible() {
             let screen = stage.press(keys).screen();
             assert!(screen.contains(strip), "{screen}");
             assert!(screen.contains("Master"), "{screen}");
-            assert!(screen.contains("no fx"), "{screen}");
+            assert!(screen.contains("no effects"), "{screen}");
         }
     }
 }

@@ -187,7 +187,7 @@ pub mod net {
 
         // Mia cannot edit what Ana owns.
         mia.press("+");
-        mia.wait_for("instrument 1 belongs to ana");
+        mia.wait_for("ana owns 1 Bass: ask ana");
 
         ana.kill();
         mia.wait_for("ana away");

@@ -129,7 +129,7 @@ fn edit_without_privilege_is_refused() {
     let mut stage = session(Scene::Joined);
     stage.refuse_all(Refusal::NotPrivileged { holder: stage.owner(MIA) });
     let screen = stage.press("<down>+").screen();
-    assert!(screen.contains("this needs the privilege, which mia has"), "{screen}");
+    assert!(screen.contains("mia has the privilege: P asks for it"), "{screen}");
     assert_eq!(stage.dispatched(), [set(SessionSetting::Tempo(Bpm::of(121.0)))]);
     assert_eq!(stage.studio().session.tempo, Bpm::of(120.0));
 }

@@ -6,16 +6,17 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, PadSetting, PadSound,
-        PatternId, PatternSetting, SliceId,
+        ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, NoteValue,
+        PadSetting, PadSound, PatternId, PatternSetting, SliceId,
     },
     util::quantity::{PadNumber, SliceCount, StepCount, StepNumber},
 };
 
-use super::{
-    NOTHING_SELECTED, Parsed, parse_name, parse_number, parse_value, parse_variant, single,
+use super::{NOTHING_SELECTED, Parsed, parse_name, parse_number, parse_value, single};
+use crate::{
+    palette::names::{is_name, parse_one},
+    view::View,
 };
-use crate::view::View;
 
 /// `PAD HITS [ROTATION]`
 pub(super) fn euclid(what: &str, view: &View) -> Parsed {
@@ -31,10 +32,10 @@ pub(super) fn euclid(what: &str, view: &View) -> Parsed {
 
 /// `on`, `off`, or the numbers of patterns
 pub(super) fn set_chain(what: &str, view: &View) -> Parsed {
-    match what {
-        "on" => return drum_setting(view, DrumSetting::Chained(true)),
-        "off" => return drum_setting(view, DrumSetting::Chained(false)),
-        _ => {}
+    for (name, on) in [("on", true), ("off", false)] {
+        if is_name(what, name) {
+            return drum_setting(view, DrumSetting::Chained(on));
+        }
     }
     let (_, machine) = selected_machine(view)?;
     let pattern = |id| {
@@ -71,9 +72,11 @@ pub(super) fn set_pad_sound(what: &str, view: &View) -> Parsed {
     let (pad, what) = split_pad(what)?;
     let parts: Vec<_> = what.split_whitespace().collect();
     let sound = match parts[..] {
-        ["nothing"] => PadSound::Nothing,
-        ["slice", id] => PadSound::Slice(SliceId(parse_number(id, "a slice number")?)),
-        ["key", id, key] => {
+        [word] if is_name(word, "nothing") => PadSound::Nothing,
+        [word, id] if is_name(word, "slice") => {
+            PadSound::Slice(SliceId(parse_number(id, "a slice number")?))
+        }
+        [word, id, key] if is_name(word, "key") => {
             let id = InstrumentId(parse_number(id, "an instrument number")?);
             PadSound::Instrument(id, parse_value(key, "a key")?)
         }
@@ -95,7 +98,10 @@ pub(super) fn set_length(count: &str, view: &View) -> Parsed {
 
 /// `NOTE VALUE`
 pub(super) fn set_resolution(value: &str, view: &View) -> Parsed {
-    pattern_setting(view, PatternSetting::Resolution(parse_variant(value, "note value")?))
+    pattern_setting(
+        view,
+        PatternSetting::Resolution(parse_one(value, NoteValue::ALL, "note value")?),
+    )
 }
 
 /// `PERCENT`

@@ -8,7 +8,7 @@ use imbolc_net::{
     studio::{AutomationAction, Curve, NetworkAction, Point, Studio, Target},
 };
 
-use super::{Parsed, single};
+use super::{Parsed, choices::Choice, single};
 use crate::{
     app::read_place,
     describe,
@@ -78,6 +78,11 @@ fn find_value(what: &str, view: &View) -> Result<(Target, NetworkAction), String
         return ways.swap_remove(found);
     }
     Err("write a parameter and its value, like: cutoff 8 kHz".into())
+}
+
+/// The names of the parameters, for completion.
+pub(super) fn parameters(view: &View) -> Vec<Choice> {
+    named_parameters(view).into_iter().map(|(name, _)| (name, String::new())).collect()
 }
 
 /// The parameter with exactly this name, or the only one that contains all the given

@@ -7,13 +7,17 @@ use std::sync::Arc;
 use imbolc_net::{
     model::InstrumentId,
     studio::{AtEnd, Part, Placement, PlacementId, PlayMode},
-    util::quantity::Ticks,
+    util::{
+        quantity::Ticks,
+        text::{columns, fitted},
+    },
 };
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
     style::{Modifier, Style},
 };
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::{
     describe,
@@ -54,7 +58,7 @@ impl ArrangementPainter<'_> {
             let is_selected = selected == Some(*id);
             let style = self.owner(*id);
             let style = if is_selected { style.patch(theme::SELECTED) } else { style };
-            let name = theme::truncate(
+            let name = fitted(
                 &describe::instrument_label(self.view.studio(), *id),
                 INSTRUMENT_COLUMNS.into(),
             );
@@ -69,7 +73,13 @@ impl ArrangementPainter<'_> {
             }
         }
         if self.ids.is_empty() {
-            buffer.set_stringn(area.x, area.y + 1, "no instruments", area.width.into(), theme::DIM);
+            buffer.set_stringn(
+                area.x,
+                area.y + 1,
+                "no instruments: press 1, then a",
+                area.width.into(),
+                theme::DIM,
+            );
         }
     }
 
@@ -171,12 +181,23 @@ impl ArrangementPainter<'_> {
         let (start, end) = (placement.tick.get(), placement.end());
         let tail = if certain { '━' } else { '╌' };
         let first = start / self.grid.column;
-        let letters = name.chars().map(Some).chain(std::iter::repeat(None));
-        let columns = first..end.div_ceil(self.grid.column).max(first + 1);
-        let shown = std::iter::once(Some('▌')).chain(letters).zip(columns);
-        for (letter, column) in shown {
-            let Some(x) = self.column(column * self.grid.column, area.width) else { continue };
-            put_cell(buffer, area, (x, 0), letter.unwrap_or(tail), style);
+        let end = end.div_ceil(self.grid.column).max(first + 1);
+        let visible = |column: u32| self.column(column * self.grid.column, area.width);
+        for column in first..end {
+            let Some(x) = visible(column) else { continue };
+            put_cell(buffer, area, (x, 0), if column == first { '▌' } else { tail }, style);
+        }
+        let mut column = first + 1;
+        for grapheme in name.graphemes(true) {
+            let after = column + u32::try_from(columns(grapheme)).unwrap_or_default();
+            // A wide one is shown as a whole or not at all.
+            if let Some(x) = visible(column)
+                && after <= end
+                && (after == column + 1 || visible(after - 1).is_some())
+            {
+                buffer.set_string(area.x + x, area.y, grapheme, style);
+            }
+            column = after;
         }
     }
 

@@ -4,7 +4,10 @@
 
 use imbolc_net::{
     studio::{PadSound, Pattern, Step, StepRegion, StudioState},
-    util::quantity::{PadNumber, StepNumber},
+    util::{
+        quantity::{PadNumber, StepNumber},
+        text::padded,
+    },
 };
 use ratatui::{
     buffer::Buffer,
@@ -116,13 +119,10 @@ impl PatternPainter<'_> {
         if number == here.pad {
             style = style.patch(theme::SELECTED);
         }
-        let name = theme::truncate(pad.name.as_str(), 8);
-        let sound = theme::truncate(&sound_label(here, &pad.sound), 10);
-        let line = format!(
-            "{:>2} {name:<8} {sound:<10}{:1}",
-            number.get() + 1,
-            theme::unconfirmed_mark(certain)
-        );
+        let name = padded(pad.name.as_str(), 8);
+        let sound = padded(&sound_label(here, &pad.sound), 10);
+        let line =
+            format!("{:>2} {name} {sound}{:1}", number.get() + 1, theme::unconfirmed_mark(certain));
         buffer.set_stringn(area.x, area.y, line, (PAD_COLUMNS - 1).into(), style);
     }
 
@@ -179,7 +179,7 @@ fn step_symbol(struck: Option<Step>, certain: bool) -> char {
 /// What a pad plays, in a few words.
 pub(super) fn sound_label(here: &StepCursor, sound: &PadSound) -> String {
     match sound {
-        PadSound::Nothing => "-".into(),
+        PadSound::Nothing => "no sound".into(),
         PadSound::Sample(content) => content.name.to_string(),
         PadSound::Slice(id) => format!("slice {id}"),
         PadSound::Instrument(id, pitch) => {

@@ -3,7 +3,10 @@
 //! It reads a view and returns intents.
 
 use crossterm::event::{KeyCode, KeyEvent};
-use imbolc_net::studio::{BusSend, ChainSetting, Sends, Slot, SlotId};
+use imbolc_net::{
+    studio::{BusSend, ChainSetting, Sends, Slot, SlotId},
+    util::text::padded,
+};
 use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Layout, Rect},
@@ -25,6 +28,14 @@ pub(super) struct EffectCursor {
 }
 
 impl EffectCursor {
+    /// The cursor on the effect that `setting` adds.
+    pub(super) fn on_added(setting: &ChainSetting) -> Option<Self> {
+        match setting {
+            ChainSetting::Add(slot, ..) => Some(Self { slot: Some(*slot), ..Self::default() }),
+            _ => None,
+        }
+    }
+
     /// Translates a key; `None` leaves it to the strip.
     pub(super) fn handle_key(
         &mut self,
@@ -156,7 +167,7 @@ fn effect_line(place: usize, slot: &Slot, id: StripId, view: &View) -> Line<'sta
     let style = if slot.bypass { theme::DIM } else { theme::value_style(certain) };
     Line::from(vec![
         Span::styled(
-            format!("{:>2} {kind:<12}{:1}", place + 1, theme::unconfirmed_mark(certain)),
+            format!("{:>2} {}{:1}", place + 1, padded(&kind, 12), theme::unconfirmed_mark(certain)),
             style,
         ),
         Span::styled(format!(" {bypass:<8} "), theme::WARNING),

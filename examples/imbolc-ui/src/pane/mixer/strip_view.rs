@@ -2,7 +2,13 @@
 //!
 //! It reads a view and writes cells; no key arrives here.
 
-use imbolc_net::{studio::Output, util::quantity::Decibels};
+use imbolc_net::{
+    studio::Output,
+    util::{
+        quantity::Decibels,
+        text::{columns, fitted},
+    },
+};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -87,8 +93,8 @@ impl StripView<'_> {
             StripId::Master => "Master".into(),
         };
         let note = if self.is_sounding() { " ♪" } else { "" };
-        let width = usize::from(STRIP_WIDTH) - note.chars().count() - theme::UNCONFIRMED.len();
-        let heading = theme::truncate(&heading, width) + note;
+        let width = usize::from(STRIP_WIDTH) - columns(note) - theme::UNCONFIRMED.len();
+        let heading = fitted(&heading, width) + note;
         let heading = self.marked(&heading, |strip| strip.name.clone());
         if self.silenced { heading.patch_style(theme::DIM) } else { heading }
     }
@@ -110,7 +116,7 @@ impl StripView<'_> {
             // There is no room for the duration.
             let Some(owner) = self.view.owner(id) else { return Line::default() };
             let away = if self.view.away(owner.client_id).is_some() { " away" } else { "" };
-            let name = theme::truncate(&owner.name, usize::from(STRIP_WIDTH) - away.len());
+            let name = fitted(&owner.name, usize::from(STRIP_WIDTH) - away.len());
             return Line::from(vec![
                 Span::styled(name, theme::participant_style(owner.client_id)),
                 Span::styled(away, theme::WARNING),
@@ -118,7 +124,7 @@ impl StripView<'_> {
         }
         match &self.view.state.roster.leader() {
             Some(holder) => {
-                let name = theme::truncate(&format!("★ {holder}"), usize::from(STRIP_WIDTH));
+                let name = fitted(&format!("★ {holder}"), usize::from(STRIP_WIDTH));
                 Line::styled(name, theme::participant_style(holder.client_id))
             }
             None => Line::styled("★ free", theme::DIM),
@@ -172,7 +178,7 @@ impl StripView<'_> {
             (Some(Output::Bus(id)), _) => {
                 let bus = self.view.studio().mixer.bus(id);
                 let name = bus.map_or("?", |bus| bus.name.as_str());
-                theme::truncate(&format!("→ {name}"), usize::from(STRIP_WIDTH) - 1)
+                fitted(&format!("→ {name}"), usize::from(STRIP_WIDTH) - 1)
             }
             (None, StripId::LayerGroup(_)) => return Line::styled("layers", theme::DIM),
             (None, _) => return Line::default(),
@@ -189,7 +195,9 @@ impl StripView<'_> {
 
     fn effects(&self) -> Line<'static> {
         let Some(chain) = &self.strip.chain else { return Line::default() };
-        count_line(chain.slots().len(), "fx", self.marked("", |strip| strip.chain.clone()))
+        let count = chain.slots().len();
+        let what = if count == 1 { "effect" } else { "effects" };
+        count_line(count, what, self.marked("", |strip| strip.chain.clone()))
     }
 }
 

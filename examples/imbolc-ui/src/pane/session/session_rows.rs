@@ -182,10 +182,10 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("Privilege", "held by", RowContent::Other(privilege_holder)).enter(|view| {
         if view.is_privileged() { Intent::ReleasePrivilege } else { Intent::RequestPrivilege }
     }),
-    Row::of("Registries", "SynthDefs", |studio| {
+    Row::of("Sounds", "SynthDefs", |studio| {
         summary(studio.registry.synth_defs().map(|(_, definition)| &definition.name))
     }),
-    Row::of("Registries", "plug-ins", |studio| {
+    Row::of("Sounds", "plug-ins", |studio| {
         summary(studio.registry.plugins().map(|(_, definition)| &definition.name))
     }),
     Row::of("MIDI", "channel", |studio| {
@@ -208,11 +208,11 @@ pub(super) const ROWS: &[Row] = &[
         let name = view.studio().projects.current.as_ref().map(ToString::to_string);
         prefill("save", &name.unwrap_or_default())
     }),
-    Row::of("Project", "known", |studio| summary(names(&studio.projects.known)))
+    Row::of("Project", "saved", |studio| summary(names(&studio.projects.known)))
         .enter(|_| Intent::OpenPalette("load ".into())),
     Row::of("Project", "checkpoints", |studio| summary(names(&studio.projects.checkpoints)))
         .enter(|_| Intent::OpenPalette("checkpoint ".into())),
-    Row::of("Project", "last", |studio| match &studio.projects.notice {
+    Row::of("Project", "last task", |studio| match &studio.projects.notice {
         ProjectNotice::Nothing => "nothing yet".into(),
         ProjectNotice::Kept(name) => format!("kept unsaved: {name}"),
         ProjectNotice::Working(task) => format!("running: {}", describe::label(task)),
