@@ -124,7 +124,10 @@ impl<D: Dispatcher> Ui<D> {
             let mark = if self.local.instrument() == Some(id) { '>' } else { ' ' };
             let owner = state.roster.owner(id).map_or("-", |owner| &*owner.name);
             let cutoff = instrument.filter.cutoff.to_string();
-            lines.push(format!("{mark}{id} {}{cutoff:>10}  {owner}", padded(&instrument.name, 6)));
+            lines.push(format!(
+                "{mark}{id} {}{cutoff:>10}  {owner}",
+                padded(instrument.name.as_str(), 6)
+            ));
         }
         lines.push(self.message.clone());
         lines

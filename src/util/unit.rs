@@ -157,6 +157,7 @@ impl Unit {
     }
 
     /// What a number with `unit` is multiplied by.
+    #[expect(clippy::match_same_arms, reason = "one quantity a line")]
     fn scale(self, unit: &str) -> Option<f64> {
         Some(match (self, unit) {
             (Self::Part, "" | "%" | "percent") => 0.01,

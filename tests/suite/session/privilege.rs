@@ -217,11 +217,11 @@ fn sole_participant_needs_no_privilege() {
 }
 
 fn asked_by(events: &[SessionEvent<Studio>]) -> Vec<&str> {
-    let asks = |event| match event {
-        &SessionEvent::PrivilegeRequested { ref by } => Some(&*by.name),
+    let asks = events.iter().filter_map(|event| match event {
+        SessionEvent::PrivilegeRequested { by } => Some(&*by.name),
         _ => None,
-    };
-    events.iter().filter_map(asks).collect()
+    });
+    asks.collect()
 }
 
 #[test]

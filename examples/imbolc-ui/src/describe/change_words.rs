@@ -105,7 +105,7 @@ pub(super) fn musical_words(
         StudioChange::Transport(setting) => match setting {
             TransportSetting::Playing(true) => "playback started".into(),
             TransportSetting::Playing(false) => "playback stopped".into(),
-            TransportSetting::Region(region) => format!("loop {}", range(region, to)),
+            TransportSetting::Region(region) => format!("loop {}", range(*region, to)),
             _ => words,
         },
         StudioChange::Session(SessionSetting::TimeSignature(metre)) => {
@@ -153,7 +153,7 @@ fn strip_by_name(
         }
         MixerSetting::Bus(id, _) => (format!("mixer bus {id} "), bus(to, *id)),
         MixerSetting::LayerGroup(id, _) => (format!("mixer layer group {id} "), group(to, *id)),
-        _ => return words,
+        MixerSetting::Master(_) => return words,
     };
     match (words.strip_prefix(&number), name) {
         (Some(what), Some(name)) => format!("{name}: {what}"),
@@ -165,7 +165,7 @@ fn note_at(note: &Note, studio: &StudioState) -> String {
     format!("note {} at {}", pitch_name(note.pitch), place(note.tick, studio))
 }
 
-fn range(region: &LoopRegion, studio: &StudioState) -> String {
+fn range(region: LoopRegion, studio: &StudioState) -> String {
     format!("{} to {}", place(region.start(), studio), place(region.end(), studio))
 }
 

@@ -76,10 +76,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         single(SessionSetting::Scale(parse_one(scale, Scale::ALL, "scale")?))
     };
     "snap" "sixteenth|…|off" "set the grid" [choices::grids] => |snap, _| {
-        let snap = match is_name(snap, "off") {
-            true => None,
-            false => Some(parse_one(snap, NoteValue::ALL, "note value")?),
-        };
+        let snap = if is_name(snap, "off") { None } else { Some(parse_one(snap, NoteValue::ALL, "note value")?) };
         single(SessionSetting::Snap(snap))
     };
     "title" "NAME" "rename the session" => |name, _| {
@@ -109,10 +106,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         Ok(vec![Intent::set(id, InstrumentSetting::Chain(add))])
     };
     "output" "master|BUS" "set the output of the selected instrument" [choices::outputs] => |output, view| {
-        let output = match is_name(output, "master") {
-            true => Output::Master,
-            false => Output::Bus(BusId(parse_number(output, BUS)?)),
-        };
+        let output = if is_name(output, "master") { Output::Master } else { Output::Bus(BusId(parse_number(output, BUS)?)) };
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::Output(output))])
     };
     "bus" "NAME" "add a bus" => |name, view| {
@@ -171,10 +165,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         single(MixerSetting::DeleteLayerGroup(LayerGroupId(parse_number(group, GROUP)?)))
     };
     "join" "GROUP|none" "move the selected instrument to a layer group" [choices::groups_or_none] => |group, view| {
-        let group = match is_name(group, "none") {
-            true => None,
-            false => Some(LayerGroupId(parse_number(group, GROUP)?)),
-        };
+        let group = if is_name(group, "none") { None } else { Some(LayerGroupId(parse_number(group, GROUP)?)) };
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::LayerGroup(group))])
     };
     "swing" "PERCENT" "delay every second eighth note" => |percent, _| {
