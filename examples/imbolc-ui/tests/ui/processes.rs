@@ -382,7 +382,7 @@ pub mod net {
         ana.wait_for("ana connected");
         mia.wait_for("ana has joined: c claims what has no owner");
         mia.press("+");
-        mia.wait_for("instrument 1 belongs to ana");
+        mia.wait_for("ana owns 1 Bass: ask ana");
         mia.press("c");
         ana.press("+");
         mia.wait_for("-4.0");
