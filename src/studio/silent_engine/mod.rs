@@ -205,7 +205,6 @@ impl Engine<Studio> for SilentEngine {
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
         if effect == StudioEffect::Replaced {
             (self.recorder, self.overdub) = Default::default();
-            self.sayings.clear();
         }
         self.move_on(now, state);
         match effect {
