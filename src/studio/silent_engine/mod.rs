@@ -204,10 +204,10 @@ impl Default for SilentEngine {
 
 impl Engine<Studio> for SilentEngine {
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
-        if effect == StudioEffect::Replaced {
-            (self.recorder, self.overdub) = Default::default();
+        // The time until now belongs to the piece that is gone.
+        if effect != StudioEffect::Replaced {
+            self.move_on(now, state);
         }
-        self.move_on(now, state);
         match effect {
             StudioEffect::Play => {
                 // After a stop that is not in the transport yet, continue from the
@@ -223,11 +223,15 @@ impl Engine<Studio> for SilentEngine {
             // If it is not moving, the engine itself reported this stop.
             StudioEffect::Stop if self.motion == Motion::Moving => {
                 self.all_up(state);
-                self.performance.stop();
-                self.motion = Motion::Stopped;
-                self.measured = None;
+                self.halt();
             }
-            StudioEffect::Stop | StudioEffect::Replaced => {}
+            StudioEffect::Stop => {}
+            StudioEffect::Replaced => {
+                (self.recorder, self.overdub) = Default::default();
+                if self.motion == Motion::Moving {
+                    self.halt();
+                }
+            }
             // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
@@ -358,6 +362,12 @@ impl SilentEngine {
                 ticks.tick()
             }
         }
+    }
+
+    fn halt(&mut self) {
+        self.performance.stop();
+        self.motion = Motion::Stopped;
+        self.measured = None;
     }
 
     /// Reports the end of the arrangement, and its position, to the transport.

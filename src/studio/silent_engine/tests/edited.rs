@@ -272,6 +272,18 @@ fn loaded_project_ends_what_sounds() {
 }
 
 #[test]
+fn loaded_project_does_not_play_on() {
+    let other = Arc::new(Rig::with([note(0, 60, LONG), note(490, 62, 10)]).state);
+    let mut rig = sounding([note(0, 60, LONG)]);
+    rig.now = rig.now + Duration::from_millis(100);
+    let outcome = ProjectOutcome::Loaded(Shelf::default(), other);
+    let report = ProjectReport { task: ProjectAction::New, outcome };
+    rig.act(&NetworkAction::ProjectReport(report));
+    rig.wait(500);
+    assert_eq!(rig.played(), [(0, 60, true), (480, 60, false)]);
+}
+
+#[test]
 fn edits_sound_alike_however_time_is_divided() {
     let perform = |pulse: u64| {
         let notes = [note(0, 60, LONG), note(0, 62, 1000), note(200, 64, 2000), note(300, 65, 70)];
