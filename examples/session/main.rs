@@ -264,7 +264,23 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
     if end == End::HungUp && directory.is_none() {
         return Ok(ExitCode::FAILURE);
     }
-    let kept = directory.filter(|_| end != End::Quit).map(|directory| {
+    let saved = close(&*studio, directory.filter(|_| end != End::Quit)).await?;
+    Ok(match saved {
+        false => ending::NOT_SAVED.into(),
+        true if end == End::HungUp => ExitCode::FAILURE,
+        // At a prompt the user has seen which lines failed.
+        true if at_terminal => ExitCode::SUCCESS,
+        true => code,
+    })
+}
+
+/// Closes the session and meanwhile keeps unsaved work in a directory, if one is given.
+/// Returns whether everything was saved and sent.
+async fn close(
+    studio: &dyn Dispatcher,
+    unsaved: Option<PathBuf>,
+) -> Result<bool, Box<dyn std::error::Error>> {
+    let kept = unsaved.map(|directory| {
         let state = studio.state();
         tokio::task::spawn_blocking(move || projects::keep_unsaved(&directory, &state.model))
     });
@@ -287,13 +303,7 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
             }
         }
     }
-    Ok(match saved {
-        false => ending::NOT_SAVED.into(),
-        true if end == End::HungUp => ExitCode::FAILURE,
-        // At a prompt the user has seen which lines failed.
-        true if at_terminal => ExitCode::SUCCESS,
-        true => code,
-    })
+    Ok(saved)
 }
 
 impl Command {

@@ -93,7 +93,7 @@ struct Printer {
     status: String,
     /// When what has changed since is printed.
     due: Option<Instant>,
-    /// Whether the row in which somebody types is to be left alone.
+    /// Whether the row in which a command is typed is to be left alone.
     typing: bool,
 }
 
