@@ -220,7 +220,7 @@ impl Printer {
         let holder = roster.privileged.as_ref().map_or("free", |holder| &*holder.name);
         let instruments = state.model.instruments.len();
         let tempo = state.model.session.tempo;
-        let key = describe::label(state.model.session.key);
+        let key = state.model.session.key;
         fitted(
             &format!(
                 "[{here} here{away} | {playback}, {tempo}, {key} | {instruments} instruments | \
