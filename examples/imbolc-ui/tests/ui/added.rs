@@ -64,7 +64,7 @@ fn a_adds_a_kit_where_none_is_selected() {
     let mut stage = Stage::new(Scene::Joined);
     stage.show(Pane::Drums);
     let screen = stage.screen();
-    assert!(screen.contains("a adds one"), "{screen}");
+    assert!(screen.contains("a adds a drum kit"), "{screen}");
     stage.press("a");
     let [NetworkAction::AddInstrument { id, source, .. }] = stage.dispatched()[..] else {
         panic!("{}", stage.screen())

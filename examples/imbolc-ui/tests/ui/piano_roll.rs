@@ -436,3 +436,12 @@ fn roll_in_the_middle_of_a_song() {
     stage.play_at(2500, -6.0);
     insta::assert_snapshot!("piano-roll-playing", stage.screen());
 }
+
+#[test]
+fn recording_without_an_armed_track_says_how_to_arm_one() {
+    let mut stage = roll(Scene::Hosting);
+    let hint = "nothing is armed: A in the roll arms a track";
+    assert!(stage.press("R").screen().contains(hint), "{}", stage.screen());
+    let mut stage = roll(Scene::Hosting);
+    assert!(!stage.press("AR").screen().contains(hint), "{}", stage.screen());
+}
