@@ -120,15 +120,8 @@ pub async fn run<B: Backend>(
                     return Exit::TerminalGone;
                 }
                 for input in batch.drain(..) {
-                    match input {
-                        Input::Key(key) => app.handle_key(key),
-                        Input::Paste(text) => app.handle_paste(&text),
-                        Input::Redraw if terminal::clear(terminal).is_err() => {
-                            return Exit::TerminalGone;
-                        }
-                        Input::FocusLost => app.release_keys(),
-                        Input::Redraw | Input::Resized => {}
-                        Input::Gone => return Exit::TerminalGone,
+                    if let Some(exit) = handle_input(&mut app, terminal, input) {
+                        return exit;
                     }
                 }
                 urgent = true;
@@ -146,6 +139,23 @@ pub async fn run<B: Backend>(
         }
     }
     Exit::Quit
+}
+
+/// Handles an input; returns why the studio cannot be shown any more, if it cannot.
+fn handle_input<B: Backend>(
+    app: &mut App,
+    terminal: &mut Terminal<B>,
+    input: Input,
+) -> Option<Exit> {
+    match input {
+        Input::Key(key) => app.handle_key(key),
+        Input::Paste(text) => app.handle_paste(&text),
+        Input::Redraw if terminal::clear(terminal).is_err() => return Some(Exit::TerminalGone),
+        Input::FocusLost => app.release_keys(),
+        Input::Redraw | Input::Resized => {}
+        Input::Gone => return Some(Exit::TerminalGone),
+    }
+    None
 }
 
 /// Waits until a time; `None` waits forever.

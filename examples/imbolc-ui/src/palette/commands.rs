@@ -12,9 +12,8 @@ use imbolc_net::{
     studio::{
         BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
         LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name,
-        NetworkAction, NoteValue, Output, PianoRollAction, ProjectAction, ProjectName, Scale,
-        SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
-        TuningSetting,
+        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting,
+        SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction, TuningSetting,
     },
     util::unit::UnreadableValue,
 };
@@ -73,10 +72,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
         Ok([SessionSetting::Key(key).into()].into_iter().chain(scale).collect())
     };
     "scale" "major|minor|…" "set the scale" [choices::scales] => |scale, _| {
-        single(SessionSetting::Scale(parse_one(scale, Scale::ALL, "scale")?))
+        single(SessionSetting::Scale(parse_value(scale, "the scale")?))
     };
     "snap" "sixteenth|…|off" "set the grid" [choices::grids] => |snap, _| {
-        let snap = if is_name(snap, "off") { None } else { Some(parse_one(snap, NoteValue::ALL, "note value")?) };
+        let snap = if is_name(snap, "off") { None } else { Some(parse_value(snap, "the grid")?) };
         single(SessionSetting::Snap(snap))
     };
     "title" "NAME" "rename the session" => |name, _| {
