@@ -57,7 +57,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "goto" "BAR[.BEAT[.TICK]]" "go to a bar" => |place, view| {
         single(TransportAction::Locate(read_place(place, &view.studio().session)?))
     };
-    "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" => lane_commands::set_value;
+    "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" [lane_commands::parameters] => lane_commands::set_value;
     "tempo" "BPM" "set the tempo" => |bpm, _| {
         single(SessionSetting::Tempo(parse_value(bpm, "a tempo")?))
     };
@@ -246,6 +246,9 @@ pub(super) fn parse_line(line: &str, view: &View) -> Parsed {
     let command = match (command_named(name), &fitting[..]) {
         (Some(command), _) => command,
         (None, [command]) => *command,
+        (None, []) if lane_commands::is_parameter(name, view) => {
+            return Err(format!("no command {name}: “set {line}” sets the parameter"));
+        }
         (None, []) => return Err(format!("no command {name}: Tab lists all")),
         (None, several) => {
             let names: Vec<_> = several.iter().map(|command| command.name).collect();
@@ -276,8 +279,12 @@ fn selected_instrument(view: &View) -> Result<InstrumentId, String> {
 }
 
 fn instruments(ids: &str, intent: fn(Vec<InstrumentId>) -> Intent) -> Parsed {
-    let id = |id: &str| parse_number(id.trim(), "an instrument number").map(InstrumentId);
-    Ok(vec![intent(ids.split(',').map(id).collect::<Result<_, _>>()?)])
+    let id = |id: &str| parse_number(id, "an instrument number").map(InstrumentId);
+    let ids: Vec<_> = ids.split([',', ' ']).filter(|id| !id.is_empty()).collect();
+    if ids.is_empty() {
+        return Err("write instrument numbers like 1,2".into());
+    }
+    Ok(vec![intent(ids.into_iter().map(id).collect::<Result<_, _>>()?)])
 }
 
 /// A number, and the text after it.
@@ -287,7 +294,7 @@ fn split_number<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String>
 }
 
 fn parse_number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text:?} is not {what}"))
+    text.trim().parse().map_err(|_| format!("{text:?} is not {what}"))
 }
 
 /// A value as it is shown, or in another way that a musician writes it.
