@@ -22,7 +22,7 @@ use imbolc_net::{
         self, Action, ClientState, Layer, LayerAction, NavigationAction, SelectionAction,
         TransportAction,
     },
-    util::quantity::Decibels,
+    util::quantity::{Decibels, Ticks},
 };
 use ratatui::Frame;
 
@@ -42,7 +42,7 @@ use crate::{
 pub const GLOBAL_KEYS: &[KeyHelp] = &[
     ("1-8 Tab", "next pane"),
     ("[ ]", "previous, next instrument"),
-    ("Space", "play or stop"),
+    ("Space 0", "play or stop, go to the start"),
     ("R L", "record, loop on/off"),
     ("u U", "undo, redo"),
     ("c", "claim or release the instrument"),
@@ -297,6 +297,7 @@ impl App {
                 question: self.question.as_ref(),
                 join_address,
                 help_from: self.help_from,
+                lowest_key: self.keyboard.lowest(),
             };
             screen.draw(frame);
         }
@@ -317,6 +318,12 @@ impl App {
                 return Some(intent);
             }
         }
+        self.translate_everywhere(key)
+    }
+
+    /// What a key means in every pane.
+    fn translate_everywhere(&mut self, key: KeyEvent) -> Option<Intent> {
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
         let transport = &view.studio().transport;
         let intent = match key.code {
             KeyCode::Char(digit @ '1'..='9') => {
@@ -330,6 +337,7 @@ impl App {
             KeyCode::Char(']') => select_relative(&view, 1)?,
             KeyCode::Char(' ') if transport.playing => TransportAction::Stop.into(),
             KeyCode::Char(' ') => TransportAction::Play.into(),
+            KeyCode::Char('0') => TransportAction::Locate(Ticks::MIN).into(),
             KeyCode::Char('R') => TransportAction::Record(!transport.recording).into(),
             KeyCode::Char('L') => TransportAction::Loop(!transport.looping).into(),
             KeyCode::Char('u') => Intent::Undo,

@@ -7,7 +7,7 @@ use imbolc_net::{
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState},
     util::{
-        quantity::Ticks,
+        quantity::{Pitch, Ticks},
         text::{columns, padded},
     },
 };
@@ -22,6 +22,7 @@ use ratatui::{
 
 use super::{GLOBAL_KEYS, question::Question};
 use crate::{
+    describe,
     palette::Palette,
     pane::{KeyHelp, Pane},
     terminal, theme,
@@ -41,6 +42,8 @@ pub(super) struct FrameLayout<'a> {
     pub(super) join_address: Option<String>,
     /// The index of the first key that the help shows.
     pub(super) help_from: u16,
+    /// What the leftmost key plays.
+    pub(super) lowest_key: Pitch,
 }
 
 impl FrameLayout<'_> {
@@ -148,10 +151,9 @@ impl FrameLayout<'_> {
             line.push_span(Span::styled("  ★ privilege", theme::WARNING));
         }
         if view.client.layers().last() == Some(&Layer::Keyboard) {
-            line.push_span(Span::styled(
-                "  ♪ keyboard: a-p plays, z x octave, Esc",
-                theme::WARNING,
-            ));
+            let lowest = describe::pitch_name(self.lowest_key);
+            let keys = format!("  ♪ a plays {lowest}; z x octave, Esc");
+            line.push_span(Span::styled(keys, theme::WARNING));
         }
         let keys = Line::styled("? keys  : command  q quit", theme::DIM).right_aligned();
         if line.width() + keys.width() < usize::from(area.width) {

@@ -73,7 +73,11 @@ fn find_value(what: &str, view: &View) -> Result<(Target, NetworkAction), String
         return read(split(at));
     }
     let mut ways: Vec<_> = (1..words.len()).rev().map(|at| read(split(at))).collect();
-    let found = ways.iter().position(Result::is_ok).unwrap_or_default();
+    // If no value can be read, the one after a parameter is what is wrong.
+    let is_parameter =
+        |at: usize| find_parameter(&words[..words.len() - 1 - at].join(" "), &parameters).is_ok();
+    let found = ways.iter().position(Result::is_ok);
+    let found = found.or_else(|| (0..ways.len()).find(|at| is_parameter(*at))).unwrap_or_default();
     if found < ways.len() {
         return ways.swap_remove(found);
     }
