@@ -40,14 +40,14 @@ use crate::{
 
 /// The keys that work in every pane.
 pub const GLOBAL_KEYS: &[KeyHelp] = &[
-    ("1-8 Tab", "next pane"),
+    ("1-8 Tab", "go to a pane, the next one"),
     ("[ ]", "previous, next instrument"),
-    ("Space 0", "play or stop, go to the start"),
+    ("Space 0", "play or stop, to the start"),
     ("R L", "record, loop on/off"),
     ("u U", "undo, redo"),
-    ("c", "claim or release the instrument"),
-    ("P", "take or release the privilege"),
-    ("k", "play notes on the keyboard; Esc: back"),
+    ("c", "claim, release an instrument"),
+    ("P", "take, release the privilege"),
+    ("k", "play notes; Esc: back"),
     (":", "enter a command"),
     ("?", "show this help"),
     ("Ctrl-L", "draw the screen anew"),
@@ -135,6 +135,9 @@ impl App {
         let mut messages = MessageLog::new(Arc::clone(&state));
         if let Some(kept) = describe::kept_work(&state.model) {
             messages.push(Tone::Good, kept);
+        }
+        if own.is_none() && matches!(studio.status(), Status::Connected { .. }) {
+            messages.push(Tone::Good, "you own no instrument yet: c claims the selected one");
         }
         let panes = pane::all_panes().into_iter();
         Self {
