@@ -167,7 +167,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         let group = if is_name(group, "none") { None } else { Some(LayerGroupId(parse_number(group, GROUP)?)) };
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::LayerGroup(group))])
     };
-    "swing" "PERCENT" "delay every second eighth note" => |percent, _| {
+    "swing" "PERCENT" "delay every second eighth note; that of drums: drumswing" => |percent, _| {
         single(SessionSetting::Swing(parse_value(percent, "swing")?))
     };
     "pitch" "HZ" "set the concert pitch" => |hertz, _| {
@@ -193,7 +193,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "pattern" "NAME" "rename the pattern" => drum_commands::rename_pattern;
     "steps" "COUNT" "set the length of the pattern" => drum_commands::set_length;
     "resolution" "sixteenth|…" "set the length of a step" [choices::note_values] => drum_commands::set_resolution;
-    "drumswing" "PERCENT" "delay every second step" => drum_commands::set_swing;
+    "drumswing" "PERCENT" "delay every second step of the drums" => drum_commands::set_swing;
     "automate" "PARAMETER" "add an automation lane for a parameter" [lane_commands::parameters] => lane_commands::automate;
     "point" "PLACE PARAMETER VALUE" "set a point of a lane: point 3.1.000 cutoff 8 kHz" [choices::none, lane_commands::parameters] => lane_commands::set_point;
     "capture" "NAME" "make a clip of the looped region" => clip_commands::capture;
@@ -205,7 +205,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "yield" "" "release the privilege" => |_, _| Ok(vec![Intent::ReleasePrivilege]);
     "undo" "" "undo your last step" => |_, _| Ok(vec![Intent::Undo]);
     "redo" "" "redo it" => |_, _| Ok(vec![Intent::Redo]);
-    "save" "[NAME]" "save the project" [choices::projects] => |name, _| match name {
+    "save" "[NAME]" "save the project" [choices::projects] => |name, view| match name {
+        "" if view.studio().projects.current.is_none() && view.may_lead() => {
+            Err("the project has no name yet: type one after save".into())
+        }
         "" => single(NetworkAction::Project(ProjectAction::Save)),
         name => single(NetworkAction::Project(ProjectAction::SaveAs(parse_project_name(name)?))),
     };
