@@ -330,6 +330,13 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
                     Some(Input::Redraw) => {
                         terminal::clear(screen).map_err(|_| TERMINAL_GONE)?;
                     }
+                    #[cfg(unix)]
+                    Some(Input::Stop) => terminal::stop(),
+                    #[cfg(unix)]
+                    Some(Input::GoOn) => {
+                        terminal::retake();
+                        terminal::clear(screen).map_err(|_| TERMINAL_GONE)?;
+                    }
                     Some(Input::FocusLost | Input::Resized) => {}
                     Some(Input::Gone) | None => return Err(TERMINAL_GONE.into()),
                 }

@@ -7,7 +7,7 @@ use imbolc_net::{
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState},
     util::{
-        quantity::Ticks,
+        quantity::{Pitch, Ticks},
         text::{columns, padded},
     },
 };
@@ -41,6 +41,8 @@ pub(super) struct FrameLayout<'a> {
     pub(super) join_address: Option<String>,
     /// The index of the first key that the help shows.
     pub(super) help_from: u16,
+    /// What the leftmost key plays.
+    pub(super) lowest_key: Pitch,
 }
 
 impl FrameLayout<'_> {
@@ -147,10 +149,9 @@ impl FrameLayout<'_> {
             line.push_span(Span::styled("  ★ privilege", theme::WARNING));
         }
         if view.client.layers().last() == Some(&Layer::Keyboard) {
-            line.push_span(Span::styled(
-                "  ♪ keyboard: a-p plays, z x octave, Esc",
-                theme::WARNING,
-            ));
+            let lowest = self.lowest_key;
+            let keys = format!("  ♪ a plays {lowest}; z x octave, Esc");
+            line.push_span(Span::styled(keys, theme::WARNING));
         }
         let keys = Line::styled("? keys  : command  q quit", theme::DIM).right_aligned();
         if line.width() + keys.width() < usize::from(area.width) {

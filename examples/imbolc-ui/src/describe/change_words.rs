@@ -6,9 +6,9 @@
 use imbolc_net::{
     model::{InstrumentId, Model as _},
     studio::{
-        ClipChange, LaneChange, LoopRegion, MixerSetting, Name, NetworkAction, Note, Placement,
-        PlacementChange, SessionSetting, Studio, StudioChange, StudioState, TrackChange,
-        TransportSetting,
+        ClipChange, InstrumentAction, LaneChange, LoopRegion, MixerSetting, Name, NetworkAction,
+        Note, Placement, PlacementChange, SessionSetting, Studio, StudioChange, StudioState,
+        TrackChange, TransportSetting,
     },
     util::quantity::Ticks,
 };
@@ -24,6 +24,9 @@ pub fn step_text(studio: &StudioState, action: &NetworkAction) -> String {
         | NetworkAction::Clip(..)
         | NetworkAction::Placement(..)
         | NetworkAction::Automation(..) => Studio::describe(studio, action),
+        NetworkAction::Instrument(id, InstrumentAction::Play(pitch, _)) => {
+            format!("{}: play {}", instrument_label(studio, *id), pitch)
+        }
         action => action_text(studio, action),
     }
 }

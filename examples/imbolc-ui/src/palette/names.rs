@@ -19,7 +19,7 @@ pub(super) fn is_name(typed: &str, name: &str) -> bool {
     plain_name(typed) == plain_name(name)
 }
 
-/// One of `all` by its name.
+/// One of `all` by its name, or by a beginning that no other name has.
 ///
 /// # Errors
 /// If there is none; the message lists the names.
@@ -28,8 +28,14 @@ pub(super) fn parse_one<T: Copy + Serialize>(
     all: &[T],
     what: &str,
 ) -> Result<T, String> {
-    match split_one(name, all, what)? {
-        (found, "") => Ok(found),
+    if let Ok((found, "")) = split_one(name, all, what) {
+        return Ok(found);
+    }
+    let typed = plain_name(name);
+    let begins = |one: &&T| plain_name(&describe::label(one)).starts_with(&typed);
+    let mut found = all.iter().filter(begins);
+    match (found.next(), found.next()) {
+        (Some(found), None) if !typed.is_empty() => Ok(*found),
         _ => Err(unknown(name, all, what)),
     }
 }

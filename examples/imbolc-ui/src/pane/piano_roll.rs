@@ -55,7 +55,8 @@ impl Pane for PianoRollPane {
         &[
             ("arrows", "move the cursor"),
             ("Page ↑ ↓", "move by an octave"),
-            ("Home End", "move to the start, the last note"),
+            (", .", "back, forward by a bar"),
+            ("Home End", "to the start, the last note"),
             ("Enter", "add or remove a note"),
             ("Shift ↑ →", "move the note"),
             ("+ -", "longer, shorter"),
@@ -64,11 +65,12 @@ impl Pane for PianoRollPane {
             ("b", "start marking; Esc: cancel"),
             ("y x v", "copy, cut, paste"),
             ("D", "delete"),
-            ("l", "loop the marked region, or on/off"),
-            ("A", "arm for recording"),
+            ("l", "loop the mark, or on/off"),
+            ("A", "arm: R and Space record it"),
             ("o", "mono or poly"),
             ("z Z", "zoom in, out"),
             ("f", "follow the playhead"),
+            ("g", "playhead to the cursor"),
         ]
     }
 

@@ -19,11 +19,9 @@ use crate::{palette::names::is_name, view::View};
 pub(super) fn euclid(what: &str, view: &View) -> Parsed {
     let (pad, what) = split_pad(what)?;
     let (hits, rotation) = what.split_once(' ').unwrap_or((what, "0"));
-    let hits = StepCount::new(parse_number(hits, "a number of hits")?);
-    let rotation = StepNumber::new(parse_number(rotation, "a number of steps")?);
+    let hits: StepCount = parse_value(hits, "hits")?;
+    let rotation: StepNumber = parse_value(rotation, "the rotation")?;
     let pattern = current_pattern(view)?;
-    let hits = hits.map_err(|error| error.to_string())?;
-    let rotation = rotation.map_err(|error| error.to_string())?;
     drum_action(view, DrumAction::Euclid { pattern, pad, hits, rotation })
 }
 
@@ -49,8 +47,8 @@ pub(super) fn set_chain(what: &str, view: &View) -> Parsed {
 
 /// `COUNT`
 pub(super) fn chop(count: &str, view: &View) -> Parsed {
-    let count = SliceCount::new(parse_number(count, "a number of slices")?);
-    drum_action(view, DrumAction::Chop(count.map_err(|error| error.to_string())?))
+    let count: SliceCount = parse_value(count, "slices")?;
+    drum_action(view, DrumAction::Chop(count))
 }
 
 /// `PAD`
@@ -89,8 +87,8 @@ pub(super) fn rename_pattern(name: &str, view: &View) -> Parsed {
 
 /// `COUNT`
 pub(super) fn set_length(count: &str, view: &View) -> Parsed {
-    let count = StepCount::new(parse_number(count, "a number of steps")?);
-    pattern_setting(view, PatternSetting::Length(count.map_err(|error| error.to_string())?))
+    let count: StepCount = parse_value(count, "steps")?;
+    pattern_setting(view, PatternSetting::Length(count))
 }
 
 /// `NOTE VALUE`

@@ -7,7 +7,7 @@ use imbolc_net::{
     model::InstrumentId,
     studio::{
         ClipboardAction, LoopRegion, NetworkAction, Note, PianoRollAction, SelectionAction, Track,
-        TrackSetting, Voices,
+        TrackSetting, TransportAction, Voices,
     },
     util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
@@ -55,6 +55,12 @@ impl NoteCursor<'_> {
         move_cursor(self.grid.beside(self.tick, strides), transposed(self.pitch, keys))
     }
 
+    /// Moves the cursor by bars.
+    fn go_bars(&self, bars: i64) -> Intent {
+        let tick = i64::from(self.tick.get()) + bars * i64::from(self.grid.bar);
+        move_cursor(clamped_ticks(tick), self.pitch)
+    }
+
     /// Moves the note under the cursor, together with the cursor.
     fn move_note(&self, strides: i32, keys: i8) -> Intent {
         let Some(Note { tick, pitch, .. }) = self.note else {
@@ -95,6 +101,9 @@ impl PianoRollPane {
                 let last = here.track.notes().last()?;
                 move_cursor(last.tick, last.pitch)
             }
+            KeyCode::Char(',') => here.go_bars(-1),
+            KeyCode::Char('.') => here.go_bars(1),
+            KeyCode::Char('g') => TransportAction::Locate(here.tick).into(),
             KeyCode::Enter => self.toggle(here),
             KeyCode::Char('+' | '=') => self.resize(here, 1),
             KeyCode::Char('-') => self.resize(here, -1),
