@@ -33,7 +33,9 @@ fn transport_keys_work_while_keys_play_notes() {
 #[test]
 fn keyboard_shows_its_octave() {
     let mut stage = Stage::new(Scene::Local);
-    assert!(stage.press("k").screen().contains("a plays C4"), "{}", stage.screen());
+    let screen = stage.press("k").screen();
+    assert!(screen.contains("a plays C4; z x octave, Esc ends it"), "{screen}");
+    assert!(!screen.contains("? keys"), "letters play: {screen}");
     assert!(stage.press("zz").screen().contains("a plays C2"), "{}", stage.screen());
     stage.press("xa");
     let [NetworkAction::Instrument(BASS, InstrumentAction::Play(pitch, _))] =
