@@ -429,7 +429,7 @@ impl App {
             Intent::Do(Action::Local(action)) => {
                 return match self.client.handle(action, &studio.state().model) {
                     Ok(more) => actions.extend(more),
-                    Err(why) => self.messages.push(Tone::Bad, why.to_string()),
+                    Err(why) => self.messages.refuse(why.to_string()),
                 };
             }
             Intent::Each(intents) => {

@@ -22,7 +22,6 @@ use ratatui::{
 
 use super::{GLOBAL_KEYS, question::Question};
 use crate::{
-    describe,
     palette::Palette,
     pane::{KeyHelp, Pane},
     terminal, theme,
@@ -93,10 +92,9 @@ impl FrameLayout<'_> {
         let whole: usize = self.titles.iter().map(|title| columns(title) + 3).sum();
         let room = whole <= usize::from(width) + 1;
         let mut line = Line::default();
-        for (at, title) in self.titles.iter().enumerate() {
+        for (at, &title) in self.titles.iter().enumerate() {
             let style = if at == self.at { theme::SELECTED } else { Style::new() };
-            let letters = if room || at == self.at { columns(title) } else { LETTERS };
-            let title: String = title.chars().take(letters).collect();
+            let title = if room || at == self.at { title } else { &title[..LETTERS] };
             line.push_span(Span::styled(format!("{} {title}", at + 1), style));
             line.push_span(Span::raw(" "));
         }
@@ -152,7 +150,7 @@ impl FrameLayout<'_> {
         }
         let plays = view.client.layers().last() == Some(&Layer::Keyboard);
         if plays {
-            let lowest = describe::pitch_name(self.lowest_key);
+            let lowest = self.lowest_key;
             let keys = format!("  ♪ a plays {lowest}; z x octave, Esc ends it");
             line.push_span(Span::styled(keys, theme::WARNING));
         }

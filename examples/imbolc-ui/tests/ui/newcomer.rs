@@ -98,7 +98,7 @@ fn unreadable_value_is_told_by_its_parameter() {
     let screen = stage.press(":set attack 2 bananas<enter>").screen();
     assert!(screen.contains("attack must be from"), "{screen}");
     let screen = stage.press("<esc>:cutoff 800<enter>").screen();
-    assert!(screen.contains("to set the parameter, type set cutoff 800"), "{screen}");
+    assert!(screen.contains("“set cutoff 800” sets the parameter"), "{screen}");
 }
 
 #[test]
@@ -242,6 +242,13 @@ fn session_setting_is_explained() {
         let words = "chase notes: starting in the middle of a long note sounds it";
         assert!(screen.contains(words), "{screen}");
     }
+}
+
+#[test]
+fn help_is_a_command_too() {
+    let mut stage = Stage::new(Scene::Local);
+    let screen = stage.press(":help<enter>").screen();
+    assert!(screen.contains("Keys: any key closes"), "{screen}");
 }
 
 #[test]
