@@ -76,7 +76,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         single(SessionSetting::Scale(parse_one(scale, Scale::ALL, "scale")?))
     };
     "snap" "sixteenth|…|off" "set the grid" [choices::grids] => |snap, _| {
-        let snap = if is_name(snap, "off") { None } else { Some(parse_one(snap, NoteValue::ALL, "note value")?) };
+        let snap = if is_name(snap, "off") { None } else { Some(parse_note_value(snap)?) };
         single(SessionSetting::Snap(snap))
     };
     "title" "NAME" "rename the session" => |name, _| {
@@ -304,6 +304,11 @@ fn parse_value<T: std::str::FromStr<Err = UnreadableValue>>(
     what: &str,
 ) -> Result<T, String> {
     text.parse().map_err(|error| format!("{what} {error}"))
+}
+
+/// A note value by its name or as `1/8`, the way it is shown among other values.
+fn parse_note_value(text: &str) -> Result<NoteValue, String> {
+    text.parse().or_else(|_| parse_one(text, NoteValue::ALL, "note value"))
 }
 
 fn parse_name(name: &str) -> Result<Name, String> {

@@ -104,6 +104,7 @@ fn arguments_are_completed_where_known() {
         ("buseffect 1 rev", ":buseffect 1 reverb"),
         ("load mon", ":load monday"),
         ("automate swi", ":automate swing"),
+        ("set filter cu", ":set filter cutoff"),
     ] {
         let mut stage = Stage::new(Scene::Local);
         stage.press(&format!(":{typed}<tab>"));
@@ -148,6 +149,14 @@ fn names_are_taken_in_any_case() {
         stage.press(&format!("]]]:{typed}<enter>"));
         let screen = stage.screen();
         assert_eq!(stage.dispatched(), [action], "{typed}: {screen}");
+    }
+    let metre = |beats, unit| {
+        let metre = imbolc_net::studio::TimeSignature::new(beats, unit).unwrap();
+        session(SessionSetting::TimeSignature(metre))
+    };
+    for typed in ["metre 3/4", "METRE 3 / 4"] {
+        let mut stage = Stage::new(Scene::Local);
+        assert_eq!(stage.press(&format!(":{typed}<enter>")).dispatched(), [metre(3, 4)]);
     }
     let mut stage = Stage::new(Scene::Local);
     stage.press(":key c minor<enter>");

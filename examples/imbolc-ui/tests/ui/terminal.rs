@@ -82,7 +82,7 @@ fn enter_works_twice_where_the_terminal_reports_letters_only() {
     player.press("2\x1b[50;1:3u");
     player.wait_for("┌ Mixer");
     player.press("3\x1b[51;1:3u");
-    player.wait_for("┌ Piano roll");
+    player.wait_for("┌ Roll");
     player.press("\r");
     player.wait_for("unsaved");
     player.press("\r");

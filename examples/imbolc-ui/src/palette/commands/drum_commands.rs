@@ -6,17 +6,16 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, NoteValue,
-        PadSetting, PadSound, PatternId, PatternSetting, SliceId,
+        ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, PadSetting, PadSound,
+        PatternId, PatternSetting, SliceId,
     },
     util::quantity::{PadNumber, SliceCount, StepCount, StepNumber},
 };
 
-use super::{NOTHING_SELECTED, Parsed, parse_name, parse_number, parse_value, single};
-use crate::{
-    palette::names::{is_name, parse_one},
-    view::View,
+use super::{
+    NOTHING_SELECTED, Parsed, parse_name, parse_note_value, parse_number, parse_value, single,
 };
+use crate::{palette::names::is_name, view::View};
 
 /// `PAD HITS [ROTATION]`
 pub(super) fn euclid(what: &str, view: &View) -> Parsed {
@@ -96,10 +95,7 @@ pub(super) fn set_length(count: &str, view: &View) -> Parsed {
 
 /// `NOTE VALUE`
 pub(super) fn set_resolution(value: &str, view: &View) -> Parsed {
-    pattern_setting(
-        view,
-        PatternSetting::Resolution(parse_one(value, NoteValue::ALL, "note value")?),
-    )
+    pattern_setting(view, PatternSetting::Resolution(parse_note_value(value)?))
 }
 
 /// `PERCENT`
