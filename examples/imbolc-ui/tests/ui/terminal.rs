@@ -63,11 +63,13 @@ fn stopped_program_gives_the_terminal_back_and_takes_it_again() {
             // Until it has stopped, it cannot go on.
             player.signal("CONT");
             let output = player.output_since(from);
-            ASKED.iter().all(|mode| output.contains(mode)) && screen.contains("mia local session")
+            ASKED.iter().all(|mode| output.contains(mode))
+                && output.contains("Instruments")
+                && screen.contains("mia local session")
         });
         assert!(player.has_screen());
         let output = player.output_since(from);
-        assert!(output.contains("\x1b[2J") && output.contains("Instruments"), "{output:?}");
+        assert!(output.contains("\x1b[2J"), "{output:?}");
         player.press("2");
         player.wait_for(" Mixer ");
         player.press("q");
