@@ -155,7 +155,8 @@ fn held_space_toggles_once_where_the_terminal_tells() {
 
 #[test]
 fn terminal_that_cannot_draw_is_refused() {
-    for (term, why) in [("dumb", "TERM=dumb"), ("", "TERM is not set")] {
+    for (term, why) in [("dumb", "TERM=dumb"), ("unknown", "TERM=unknown"), ("", "TERM is not set")]
+    {
         let modes: [&[&str]; 2] = [&["--name", "mia"], &["--discover"]];
         for arguments in modes {
             if cfg!(not(feature = "mdns")) && arguments.contains(&"--discover") {
