@@ -126,29 +126,8 @@ pub async fn run<B: Backend>(
                     return Exit::TerminalGone;
                 }
                 for input in batch.drain(..) {
-                    match input {
-                        Input::Key(key) => app.handle_key(key),
-                        Input::Paste(text) => app.handle_paste(&text),
-                        Input::Redraw if terminal::clear(terminal).is_err() => {
-                            return Exit::TerminalGone;
-                        }
-                        Input::FocusLost => app.release_keys(),
-                        #[cfg(unix)]
-                        Input::Stop => {
-                            app.release_keys();
-                            terminal::stop();
-                        }
-                        #[cfg(unix)]
-                        Input::GoOn => {
-                            app.release_keys();
-                            terminal::retake();
-                            report_keys(plays);
-                            if terminal::clear(terminal).is_err() {
-                                return Exit::TerminalGone;
-                            }
-                        }
-                        Input::Redraw | Input::Resized => {}
-                        Input::Gone => return Exit::TerminalGone,
+                    if let Some(exit) = handle_input(&mut app, terminal, input, &mut plays) {
+                        return exit;
                     }
                 }
                 urgent = true;
@@ -166,6 +145,37 @@ pub async fn run<B: Backend>(
         }
     }
     Exit::Quit
+}
+
+/// Handles an input; returns why the studio cannot be shown any more, if it cannot.
+/// `plays` says whether the terminal was told to report all keys.
+fn handle_input<B: Backend>(
+    app: &mut App,
+    terminal: &mut Terminal<B>,
+    input: Input,
+    plays: &mut bool,
+) -> Option<Exit> {
+    match input {
+        Input::Key(key) => app.handle_key(key),
+        Input::Paste(text) => app.handle_paste(&text),
+        Input::Redraw if terminal::clear(terminal).is_err() => return Some(Exit::TerminalGone),
+        Input::FocusLost => app.release_keys(),
+        #[cfg(unix)]
+        Input::Stop => {
+            app.release_keys();
+            terminal::stop();
+        }
+        #[cfg(unix)]
+        Input::GoOn => {
+            app.release_keys();
+            terminal::retake();
+            *plays = false;
+            return terminal::clear(terminal).is_err().then_some(Exit::TerminalGone);
+        }
+        Input::Redraw | Input::Resized => {}
+        Input::Gone => return Some(Exit::TerminalGone),
+    }
+    None
 }
 
 /// Waits until a time; `None` waits forever.

@@ -229,24 +229,32 @@ fn candidate_lines(listed: &Completion, width: usize, room: usize) -> Vec<Line<'
     let longest = listed.candidates.iter().map(|(name, _)| columns(name)).max().unwrap_or_default();
     let each = (width / (longest + 2)).max(1);
     // The chosen one is visible.
-    let first = (listed.chosen.unwrap_or_default() / each + 1).saturating_sub(room);
+    let first = (listed.chosen.unwrap_or_default() / each + 2).saturating_sub(room);
     let cells: Vec<_> = candidates
         .map(|(at, (name, _))| Span::styled(padded(name, longest + 2), theme::DIM.patch(style(at))))
         .collect();
-    let rows = cells.chunks(each).skip(first).take(room);
-    rows.map(|row| Line::from(row.to_vec())).collect()
+    let rows = cells.chunks(each).skip(first).take(room.saturating_sub(1));
+    let chosen = listed.chosen.and_then(|at| listed.candidates.get(at));
+    let help = chosen.filter(|(_, what)| !what.is_empty()).map(|(name, what)| {
+        Line::from(vec![
+            Span::styled(name.clone(), theme::HEADING),
+            Span::styled(format!(" {what}"), theme::DIM),
+        ])
+    });
+    rows.map(|row| Line::from(row.to_vec())).chain(help).collect()
 }
 
 /// The arguments of a command and what it does.
 fn command_help(command: &Command, width: usize) -> Vec<Line<'static>> {
     let usage = format!("{} {}", command.name, command.arguments);
-    if columns(&usage) + 2 + columns(command.help) <= width {
-        let help = format!("  {}", command.help);
+    let lists = if command.choices.is_empty() { "" } else { "  Tab: choices" };
+    let help = format!("  {}{lists}", command.help);
+    if columns(&usage) + columns(&help) <= width {
         let spans = [Span::styled(usage, theme::HEADING), Span::styled(help, theme::DIM)];
         return vec![Line::from(spans.to_vec())];
     }
     let mut lines = styled_lines(&usage, width, theme::HEADING);
-    lines.extend(styled_lines(command.help, width, theme::DIM));
+    lines.extend(styled_lines(help.trim_start(), width, theme::DIM));
     lines
 }
 

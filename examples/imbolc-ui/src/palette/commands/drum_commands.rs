@@ -12,9 +12,7 @@ use imbolc_net::{
     util::quantity::{PadNumber, SliceCount, StepCount, StepNumber},
 };
 
-use super::{
-    NOTHING_SELECTED, Parsed, parse_name, parse_note_value, parse_number, parse_value, single,
-};
+use super::{NOTHING_SELECTED, Parsed, parse_name, parse_number, parse_value, single};
 use crate::{palette::names::is_name, view::View};
 
 /// `PAD HITS [ROTATION]`
@@ -95,7 +93,7 @@ pub(super) fn set_length(count: &str, view: &View) -> Parsed {
 
 /// `NOTE VALUE`
 pub(super) fn set_resolution(value: &str, view: &View) -> Parsed {
-    pattern_setting(view, PatternSetting::Resolution(parse_note_value(value)?))
+    pattern_setting(view, PatternSetting::Resolution(parse_value(value, "the resolution")?))
 }
 
 /// `PERCENT`
