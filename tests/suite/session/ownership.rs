@@ -166,8 +166,10 @@ fn adding_an_instrument_grants_ownership() {
 
 #[test]
 fn notes_end_when_their_player_is_gone() {
-    let ways: [fn(&mut Harness, &mut crate::harness::Guest); 4] = [
+    let ways: [fn(&mut Harness, &mut crate::harness::Guest); 5] = [
         |harness, ana| harness.cut(ana),
+        // The old connection is dead without having noticed.
+        |harness, ana| harness.resume(ana).ok().unwrap(),
         |harness, _| {
             harness.pass(16 * SECOND);
         },
