@@ -181,6 +181,8 @@ fn headless_host_takes_commands_at_a_terminal() {
     ben.wait_for("Song");
     host.press_bytes(b"\xff\xfe\r");
     host.wait_for("unknown command ");
+    host.press(&format!("{}\r", "la".repeat(1000)));
+    host.wait_for("lal…: help lists them");
     host.press("who\rdance\rsave a/b\r");
     host.wait_for("ben: owns nothing, has the privilege");
     host.wait_for("unknown command dance: help lists them");
