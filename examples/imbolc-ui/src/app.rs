@@ -365,8 +365,26 @@ impl App {
             _ => self.studio.dispatch_all(actions.clone()),
         };
         match done {
-            Ok(()) => self.select_added(&actions),
+            Ok(()) => {
+                self.select_added(&actions);
+                if actions
+                    .contains(&studio::NetworkAction::Transport(TransportAction::Record(true)))
+                {
+                    self.warn_if_nothing_is_armed();
+                }
+            }
             Err(why) => self.reject(&actions, &why),
+        }
+    }
+
+    /// Says how to record, if nothing would be.
+    fn warn_if_nothing_is_armed(&mut self) {
+        let state = self.studio.state();
+        let model = &state.model;
+        let mut tracks = model.instruments.iter().filter_map(|(id, _)| model.piano_roll.track(id));
+        let mut lanes = model.automation.lanes();
+        if !tracks.any(|track| track.armed) && !lanes.any(|(_, lane)| lane.armed) {
+            self.messages.refuse("nothing is armed: A in the roll arms a track");
         }
     }
 
@@ -400,7 +418,7 @@ impl App {
             Intent::Do(Action::Local(action)) => {
                 return match self.client.handle(action, &studio.state().model) {
                     Ok(more) => actions.extend(more),
-                    Err(why) => self.messages.push(Tone::Bad, why.to_string()),
+                    Err(why) => self.messages.refuse(why.to_string()),
                 };
             }
             Intent::Each(intents) => {

@@ -15,7 +15,6 @@ use imbolc_net::{
         ProjectFailure, ProjectName, ProjectNotice, Projects, Studio, StudioChange, StudioState,
         Target, TransportSetting,
     },
-    util::quantity::Pitch,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -49,12 +48,6 @@ pub fn instrument_label(studio: &StudioState, id: InstrumentId) -> String {
         Some(instrument) => format!("{id} {}", instrument.name),
         None => format!("instrument {id}"),
     }
-}
-
-/// A pitch by name and octave; 60 (middle C) is `C4`.
-#[must_use]
-pub fn pitch_name(pitch: Pitch) -> String {
-    pitch.to_string()
 }
 
 /// An action, e.g. `1 Bass: set filter cutoff 800 Hz`.

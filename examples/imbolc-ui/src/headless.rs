@@ -95,7 +95,7 @@ struct Printer {
     latest: (Option<Message>, String),
     /// When these are printed, unless they change once more.
     due: Option<Instant>,
-    /// Whether the row in which somebody types is to be left alone.
+    /// Whether the row in which a command is typed is to be left alone.
     typing: bool,
 }
 
@@ -228,7 +228,7 @@ impl Printer {
         let holder = roster.privileged.as_ref().map_or("free", |holder| &*holder.name);
         let instruments = state.model.instruments.len();
         let tempo = state.model.session.tempo;
-        let key = describe::label(state.model.session.key);
+        let key = state.model.session.key;
         fitted(
             &format!(
                 "[{here} here{away} | {playback}, {tempo}, {key} | {instruments} instruments | \

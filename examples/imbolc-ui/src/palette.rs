@@ -20,12 +20,9 @@ use ratatui::{
 use self::{
     commands::{COMMANDS, Command},
     completion::Completion,
-    line_editor::LineEditor,
+    line_editor::{LineEditor, MAX_LINE},
 };
 use crate::{intent::Intent, theme, view::View};
-
-/// More is no command.
-const MAX_PASTE: usize = 1000;
 
 /// The line that is being typed.
 #[derive(Debug, Default)]
@@ -112,7 +109,7 @@ impl Palette {
                     _ => {}
                 }
             }
-            KeyCode::Char(letter) => self.line.insert(letter.encode_utf8(&mut [0; 4])),
+            KeyCode::Char(letter) => self.insert(letter.encode_utf8(&mut [0; 4])),
             _ => {}
         }
         PaletteOutcome::Editing
@@ -122,9 +119,15 @@ impl Palette {
     pub fn paste(&mut self, line: &str) {
         self.error = None;
         self.completion = None;
-        match line.chars().count() {
-            ..=MAX_PASTE => self.line.insert(line),
-            long => self.error = Some(format!("{long} characters are too many to be pasted")),
+        self.insert(line);
+    }
+
+    fn insert(&mut self, text: &str) {
+        if !self.line.insert(text) {
+            self.error = Some(match text.chars().count() {
+                1 => format!("a line has at most {MAX_LINE} characters"),
+                many => format!("{many} characters are too many to be pasted"),
+            });
         }
     }
 
@@ -164,7 +167,7 @@ impl Palette {
         let is_command = !common.contains(' ');
         self.line.set(common);
         match completion.candidates.len() {
-            1 if is_command => self.line.insert(" "),
+            1 if is_command => self.insert(" "),
             1 => {}
             _ => self.completion = Some(completion),
         }

@@ -9,7 +9,6 @@ use super::{App, question::Question};
 use crate::{
     intent::Intent,
     keystroke::{Keystroke, pasted_line},
-    messages::Tone,
     palette::PaletteOutcome,
     view::View,
 };
@@ -89,7 +88,7 @@ impl App {
         if self.client.layers().last() == Some(&Layer::Command) {
             self.palette.paste(&pasted_line(text));
         } else {
-            self.messages.push(Tone::Bad, PASTE_IGNORED);
+            self.messages.refuse(PASTE_IGNORED);
         }
     }
 

@@ -90,10 +90,9 @@ impl FrameLayout<'_> {
         let whole: usize = self.titles.iter().map(|title| columns(title) + 3).sum();
         let room = whole <= usize::from(width) + 1;
         let mut line = Line::default();
-        for (at, title) in self.titles.iter().enumerate() {
+        for (at, &title) in self.titles.iter().enumerate() {
             let style = if at == self.at { theme::SELECTED } else { Style::new() };
-            let letters = if room || at == self.at { columns(title) } else { LETTERS };
-            let title: String = title.chars().take(letters).collect();
+            let title = if room || at == self.at { title } else { &title[..LETTERS] };
             line.push_span(Span::styled(format!("{} {title}", at + 1), style));
             line.push_span(Span::raw(" "));
         }

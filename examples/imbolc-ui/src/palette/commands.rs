@@ -12,9 +12,8 @@ use imbolc_net::{
     studio::{
         BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
         LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name,
-        NetworkAction, NoteValue, Output, PianoRollAction, ProjectAction, ProjectName, Scale,
-        SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
-        TuningSetting,
+        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting,
+        SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction, TuningSetting,
     },
     util::unit::UnreadableValue,
 };
@@ -58,7 +57,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "goto" "BAR[.BEAT[.TICK]]" "go to a bar" => |place, view| {
         single(TransportAction::Locate(read_place(place, &view.studio().session)?))
     };
-    "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" => lane_commands::set_value;
+    "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" [lane_commands::parameters] => lane_commands::set_value;
     "tempo" "BPM" "set the tempo" => |bpm, _| {
         single(SessionSetting::Tempo(parse_value(bpm, "a tempo")?))
     };
@@ -73,10 +72,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
         Ok([SessionSetting::Key(key).into()].into_iter().chain(scale).collect())
     };
     "scale" "major|minor|…" "set the scale" [choices::scales] => |scale, _| {
-        single(SessionSetting::Scale(parse_one(scale, Scale::ALL, "scale")?))
+        single(SessionSetting::Scale(parse_value(scale, "the scale")?))
     };
     "snap" "sixteenth|…|off" "set the grid" [choices::grids] => |snap, _| {
-        let snap = if is_name(snap, "off") { None } else { Some(parse_one(snap, NoteValue::ALL, "note value")?) };
+        let snap = if is_name(snap, "off") { None } else { Some(parse_value(snap, "the grid")?) };
         single(SessionSetting::Snap(snap))
     };
     "title" "NAME" "rename the session" => |name, _| {
@@ -247,6 +246,9 @@ pub(super) fn parse_line(line: &str, view: &View) -> Parsed {
     let command = match (command_named(name), &fitting[..]) {
         (Some(command), _) => command,
         (None, [command]) => *command,
+        (None, []) if lane_commands::is_parameter(name, view) => {
+            return Err(format!("no command {name}: “set {line}” sets the parameter"));
+        }
         (None, []) => return Err(format!("no command {name}: Tab lists all")),
         (None, several) => {
             let names: Vec<_> = several.iter().map(|command| command.name).collect();
@@ -277,8 +279,12 @@ fn selected_instrument(view: &View) -> Result<InstrumentId, String> {
 }
 
 fn instruments(ids: &str, intent: fn(Vec<InstrumentId>) -> Intent) -> Parsed {
-    let id = |id: &str| parse_number(id.trim(), "an instrument number").map(InstrumentId);
-    Ok(vec![intent(ids.split(',').map(id).collect::<Result<_, _>>()?)])
+    let id = |id: &str| parse_number(id, "an instrument number").map(InstrumentId);
+    let ids: Vec<_> = ids.split([',', ' ']).filter(|id| !id.is_empty()).collect();
+    if ids.is_empty() {
+        return Err("write instrument numbers like 1,2".into());
+    }
+    Ok(vec![intent(ids.into_iter().map(id).collect::<Result<_, _>>()?)])
 }
 
 /// A number, and the text after it.
@@ -288,7 +294,7 @@ fn split_number<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String>
 }
 
 fn parse_number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text:?} is not {what}"))
+    text.trim().parse().map_err(|_| format!("{text:?} is not {what}"))
 }
 
 /// A value as it is shown, or in another way that a musician writes it.

@@ -44,7 +44,7 @@ pub(super) fn split_one<'a, T: Copy + Serialize>(
     what: &str,
 ) -> Result<(T, &'a str), String> {
     let blanks = text.match_indices(' ').map(|(at, _)| at);
-    // The longest name first: `harmonic minor` is no `harmonic`.
+    // The longest name first, because one may begin with another.
     let ends: Vec<_> = blanks.chain([text.len()]).collect();
     for (name, rest) in ends.into_iter().rev().map(|at| text.split_at(at)) {
         if let Some(found) = all.iter().find(|one| is_name(name, &describe::label(one))) {
@@ -70,7 +70,10 @@ pub(super) fn parse_key(text: &str) -> Result<(Key, Option<Scale>), String> {
     let key = *key.ok_or_else(unknown)?;
     match rest {
         "" => Ok((key, None)),
-        scale => Ok((key, Some(parse_one(scale, Scale::ALL, "scale")?))),
+        scale => {
+            let scale = scale.parse().map_err(|error| format!("the scale {error}"))?;
+            Ok((key, Some(scale)))
+        }
     }
 }
 

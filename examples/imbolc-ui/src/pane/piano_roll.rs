@@ -185,7 +185,6 @@ impl PianoRollPane {
             Some((low, high)) => {
                 let there = |key, arrow| if window.row(key).is_none() { arrow } else { "" };
                 let arrows = [there(low, "↓"), there(high, "↑")].concat();
-                let (low, high) = (describe::pitch_name(low), describe::pitch_name(high));
                 format!("{} notes {low}–{high}{arrows}", track.len())
             }
             None => "no notes".into(),
@@ -208,11 +207,7 @@ impl PianoRollPane {
         }
         let session = &here.view.studio().session;
         let Some(note) = here.note else {
-            let at = format!(
-                "{} {}",
-                bar_beat_tick(here.tick, session),
-                describe::pitch_name(here.pitch)
-            );
+            let at = format!("{} {}", bar_beat_tick(here.tick, session), here.pitch);
             return Line::from(vec![
                 Span::raw(at),
                 Span::styled("  Enter: add a note", theme::DIM),
@@ -225,9 +220,8 @@ impl PianoRollPane {
             less => format!("  {less} likely"),
         };
         let text = format!(
-            "{} {}{}  length {length}  velocity {velocity}{likely}",
+            "{} {pitch}{}  length {length}  velocity {velocity}{likely}",
             bar_beat_tick(tick, session),
-            describe::pitch_name(pitch),
             theme::unconfirmed_mark(certain),
         );
         Line::styled(text, theme::value_style(certain))

@@ -319,10 +319,13 @@ fn cursor_is_visible_on_smallest_terminal() {
 #[test]
 fn missing_drum_kit_shows_a_hint() {
     let mut stage = Stage::new(Scene::Joined);
-    let screen = stage.show(Pane::Drums).press("<enter>+").screen();
+    let screen = stage.show(Pane::Drums).press("+").screen();
     assert!(screen.contains("1 Bass is not a drum kit"), "{screen}");
+    assert!(screen.contains("Enter selects 4 Drums"), "{screen}");
+    assert!(stage.press("<enter>").screen().contains("4 Drums ana  1 Beat"));
+    assert_eq!(stage.dispatched(), []);
     let mut stage = Stage::with_studio(Scene::Joined, StudioState::default());
-    assert!(stage.show(Pane::Drums).screen().contains("a adds one: a drum kit"));
+    assert!(stage.show(Pane::Drums).press("<enter>").screen().contains("a adds a drum kit"));
     assert_eq!(stage.dispatched(), []);
 }
 

@@ -183,8 +183,7 @@ pub(super) fn sound_label(here: &StepCursor, sound: &PadSound) -> String {
         PadSound::Sample(content) => content.name.to_string(),
         PadSound::Slice(id) => format!("slice {id}"),
         PadSound::Instrument(id, pitch) => {
-            let key = describe::pitch_name(*pitch);
-            format!("{key} {}", describe::instrument_label(here.view.studio(), *id))
+            format!("{pitch} {}", describe::instrument_label(here.view.studio(), *id))
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     PianoRollPane,
     grid::{Grid, clamped_ticks},
 };
-use crate::{app::bar_beat_tick, describe, intent::Intent, view::View};
+use crate::{app::bar_beat_tick, intent::Intent, view::View};
 
 /// How much one key changes the velocity of a note.
 const NOTE_VELOCITY_STEP: i8 = 5;
@@ -68,8 +68,7 @@ impl NoteCursor<'_> {
         }
         if self.track.note(to_tick, to_pitch).is_some() {
             let bar_beat_tick = bar_beat_tick(to_tick, &self.view.studio().session);
-            let key = describe::pitch_name(to_pitch);
-            return Intent::ShowError(format!("{bar_beat_tick} {key} is occupied"));
+            return Intent::ShowError(format!("{bar_beat_tick} {to_pitch} is occupied"));
         }
         let move_note = PianoRollAction::Move { tick, pitch, to_tick, to_pitch };
         (self.act(move_note), self.go(strides, keys)).into()
