@@ -238,7 +238,7 @@ async fn run_lines(
             () = news.next(), if in_a_row < MAX_EVENTS => {
                 in_a_row += 1;
                 if !reading {
-                    leave_seat(&*studio);
+                    leave_seat(&**studio);
                 }
                 continue;
             }
