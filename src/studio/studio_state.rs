@@ -2,7 +2,7 @@
 //!
 //! It knows every subsystem and no action.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, iter, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -103,11 +103,8 @@ impl StudioState {
 
     /// Replaces this piece by another.
     pub(super) fn replace(&mut self, other: &Self) -> Vec<StudioEffect> {
-        let mut effects: Vec<_> = self
-            .instruments
-            .iter()
-            .flat_map(|(id, played)| silence(id, &played.sounding))
-            .collect();
+        let keys = self.instruments.iter().flat_map(|(id, played)| silence(id, &played.sounding));
+        let mut effects: Vec<_> = iter::once(StudioEffect::Replaced).chain(keys).collect();
         if self.transport.playing {
             effects.push(StudioEffect::Stop);
         }

@@ -107,6 +107,7 @@ const FLOODS: [(&str, Turn); 27] = [
             json!("PrivilegeGranted"),
             json!({"PrivilegeDenied": {"holder": holder, "reserved": 5}}),
             json!({"PrivilegeRevoked": {"by": holder}}),
+            json!({"PrivilegeRequested": {"by": holder}}),
         ]
     }),
     ("pings", |_| {

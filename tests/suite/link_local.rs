@@ -95,7 +95,8 @@ async fn join_over_a_link() {
 
 async fn join(typed: &str) -> Result<(), String> {
     let address = with_port(typed);
-    let joined = RemoteDispatcher::connect(&address, JoinOptions::default()).await;
+    let options = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
+    let joined = RemoteDispatcher::connect(&address, options).await;
     let client: RemoteDispatcher<Studio> = joined.map_err(|error| error.to_string())?;
     client.close().await.map_err(|error| error.to_string())
 }

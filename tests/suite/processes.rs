@@ -476,9 +476,9 @@ fn paused_host_costs_no_guest_its_place() {
         host.hears("ana: 1 Bass: filter cutoff 500 Hz");
         host.sees("who", "ana owns 1 Bass");
         host.sees("who", "ben owns 2 Lead");
-        for hertz in ["800", "8000"] {
+        for cutoff in ["800 Hz", "8 kHz"] {
             ana.types("undo");
-            ana.hears(&format!("undo: 1 Bass: filter cutoff {hertz} Hz"));
+            ana.hears(&format!("undo: 1 Bass: filter cutoff {cutoff}"));
         }
         ben.types("filter 2 600");
         host.hears("ben: 2 Lead: filter cutoff 600 Hz");

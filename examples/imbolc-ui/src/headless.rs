@@ -93,7 +93,7 @@ struct Printer {
     status: String,
     /// When what has changed since is printed.
     due: Option<Instant>,
-    /// Whether the row in which somebody types is to be left alone.
+    /// Whether the row in which a command is typed is to be left alone.
     typing: bool,
 }
 
@@ -220,7 +220,7 @@ impl Printer {
         let holder = roster.privileged.as_ref().map_or("free", |holder| &*holder.name);
         let instruments = state.model.instruments.len();
         let tempo = state.model.session.tempo;
-        let key = describe::label(state.model.session.key);
+        let key = state.model.session.key;
         fitted(
             &format!(
                 "[{here} here{away} | {playback}, {tempo}, {key} | {instruments} instruments | \

@@ -20,7 +20,7 @@ fn txt(participants: u32, revision: u32) -> TxtRecord {
     }
 }
 
-fn announcement(id: &str, txt: TxtRecord) -> Announcement {
+fn announced(id: &str, txt: TxtRecord) -> Announcement {
     let addresses = vec!["192.168.1.20:9999".parse().unwrap()];
     Announcement { id: id.into(), label: id.into(), txt: Some(txt), addresses }
 }
@@ -59,7 +59,7 @@ fn advance(tracker: &mut SessionTracker, now: &mut Timestamp, time: Duration) ->
 fn with_jam() -> (SessionTracker, Timestamp) {
     let mut tracker = SessionTracker::new(NOW);
     tracker.handle_timeout(NOW);
-    tracker.handle_announcement(NOW, announcement("jam", txt(1, 1)));
+    tracker.handle_announcement(NOW, announced("jam", txt(1, 1)));
     assert_eq!(outputs(&mut tracker), ["browse", "found jam"]);
     (tracker, NOW)
 }
@@ -67,9 +67,9 @@ fn with_jam() -> (SessionTracker, Timestamp) {
 #[test]
 fn only_a_different_announcement_is_a_change() {
     let (mut tracker, now) = with_jam();
-    tracker.handle_announcement(now, announcement("jam", txt(1, 1)));
+    tracker.handle_announcement(now, announced("jam", txt(1, 1)));
     assert!(outputs(&mut tracker).is_empty());
-    tracker.handle_announcement(now, announcement("jam", txt(2, 2)));
+    tracker.handle_announcement(now, announced("jam", txt(2, 2)));
     assert_eq!(outputs(&mut tracker), ["changed jam Some(2)"]);
     assert_eq!(tracker.sessions().count(), 1);
 }
@@ -77,9 +77,9 @@ fn only_a_different_announcement_is_a_change() {
 #[test]
 fn older_revisions_are_ignored() {
     let (mut tracker, now) = with_jam();
-    tracker.handle_announcement(now, announcement("jam", txt(3, 3)));
-    tracker.handle_announcement(now, announcement("jam", txt(2, 2)));
-    tracker.handle_announcement(now, Announcement { txt: None, ..announcement("jam", txt(0, 0)) });
+    tracker.handle_announcement(now, announced("jam", txt(3, 3)));
+    tracker.handle_announcement(now, announced("jam", txt(2, 2)));
+    tracker.handle_announcement(now, Announcement { txt: None, ..announced("jam", txt(0, 0)) });
     assert_eq!(outputs(&mut tracker), ["changed jam Some(3)"]);
 }
 
@@ -88,11 +88,11 @@ fn incomplete_announcements_are_not_found() {
     let mut tracker = SessionTracker::new(NOW);
     tracker.handle_announcement(
         NOW,
-        Announcement { addresses: vec![], ..announcement("jam", txt(1, 1)) },
+        Announcement { addresses: vec![], ..announced("jam", txt(1, 1)) },
     );
-    tracker.handle_announcement(NOW, Announcement { txt: None, ..announcement("jam", txt(1, 1)) });
+    tracker.handle_announcement(NOW, Announcement { txt: None, ..announced("jam", txt(1, 1)) });
     assert!(outputs(&mut tracker).is_empty());
-    tracker.handle_announcement(NOW, announcement("jam", txt(1, 1)));
+    tracker.handle_announcement(NOW, announced("jam", txt(1, 1)));
     assert_eq!(outputs(&mut tracker), ["found jam"]);
 }
 
@@ -100,7 +100,7 @@ fn incomplete_announcements_are_not_found() {
 fn new_address_is_a_change() {
     let (mut tracker, now) = with_jam();
     let addresses = vec!["10.0.0.1:9999".parse().unwrap()];
-    tracker.handle_announcement(now, Announcement { addresses, ..announcement("jam", txt(1, 1)) });
+    tracker.handle_announcement(now, Announcement { addresses, ..announced("jam", txt(1, 1)) });
     assert_eq!(outputs(&mut tracker), ["changed jam Some(1)"]);
 }
 
@@ -135,7 +135,7 @@ fn missed_verification_gets_a_second_chance() {
     advance(&mut tracker, &mut now, Duration::from_millis(200));
     tracker.handle_pointer(now, "jam");
     assert!(advance(&mut tracker, &mut now, POINTER_TIMEOUT).is_empty());
-    tracker.handle_announcement(now, announcement("jam", txt(1, 1)));
+    tracker.handle_announcement(now, announced("jam", txt(1, 1)));
     let emitted = advance(&mut tracker, &mut now, SECOND_CHANCE);
     assert_eq!(emitted, ["verify jam"], "it was never lost");
 }
@@ -156,9 +156,9 @@ fn second_chance_is_not_extended_by_pointers() {
 #[test]
 fn silent_session_is_lost_after_a_gap() {
     let (mut tracker, mut now) = with_jam();
-    tracker.handle_announcement(now, announcement("other", txt(1, 1)));
+    tracker.handle_announcement(now, announced("other", txt(1, 1)));
     tracker.handle_gap(now);
-    tracker.handle_announcement(now, announcement("other", txt(1, 1)));
+    tracker.handle_announcement(now, announced("other", txt(1, 1)));
     let emitted = advance(&mut tracker, &mut now, SECOND_CHANCE);
     assert!(emitted.contains(&"lost jam".into()) && !emitted.contains(&"lost other".into()));
 }
@@ -168,7 +168,7 @@ fn browse_restarts_are_rate_limited() {
     let (mut tracker, mut now) = with_jam();
     let mut restarts = 0;
     for _ in 0..100 {
-        tracker.handle_announcement(now, announcement("jam", txt(1, 1)));
+        tracker.handle_announcement(now, announced("jam", txt(1, 1)));
         tracker.handle_removal(now, "jam");
         let emitted = advance(&mut tracker, &mut now, Duration::from_millis(10));
         restarts += emitted.iter().filter(|output| *output == "browse").count();
@@ -180,7 +180,7 @@ fn flooded(records: usize) -> SessionTracker {
     let mut tracker = SessionTracker::new(NOW);
     tracker.know(|session| session.id == "jam");
     for number in 0..records {
-        tracker.handle_announcement(NOW, announcement(&number.to_string(), txt(1, 1)));
+        tracker.handle_announcement(NOW, announced(&number.to_string(), txt(1, 1)));
     }
     outputs(&mut tracker);
     tracker
@@ -189,16 +189,16 @@ fn flooded(records: usize) -> SessionTracker {
 #[test]
 fn session_is_found_after_two_thousand_forged_ones() {
     let mut tracker = flooded(2000);
-    tracker.handle_announcement(NOW, announcement("real", txt(1, 1)));
+    tracker.handle_announcement(NOW, announced("real", txt(1, 1)));
     assert_eq!(outputs(&mut tracker), ["found real"]);
 }
 
 #[test]
 fn tracked_sessions_are_bounded_but_known_ones_enter() {
     let mut tracker = flooded(MAX_SESSIONS + 10);
-    tracker.handle_announcement(NOW, announcement("another", txt(1, 1)));
+    tracker.handle_announcement(NOW, announced("another", txt(1, 1)));
     assert!(outputs(&mut tracker).is_empty());
-    tracker.handle_announcement(NOW, announcement("jam", txt(1, 1)));
+    tracker.handle_announcement(NOW, announced("jam", txt(1, 1)));
     assert_eq!(outputs(&mut tracker), ["lost 0", "found jam"]);
     assert_eq!(tracker.sessions().count(), MAX_SESSIONS);
 }
@@ -261,7 +261,7 @@ proptest! {
         for input in inputs {
             match input {
                 Input::Announcement(id, participants, revision) => {
-                    tracker.handle_announcement(now, announcement(&id.to_string(), txt(participants, revision)));
+                    tracker.handle_announcement(now, announced(&id.to_string(), txt(participants, revision)));
                 }
                 Input::Pointer(id) => tracker.handle_pointer(now, &id.to_string()),
                 Input::Removal(id) => tracker.handle_removal(now, &id.to_string()),

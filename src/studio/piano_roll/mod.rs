@@ -330,7 +330,7 @@ mod tests {
             to_tick: Ticks::of(480),
             to_pitch: Pitch::of(60),
         };
-        let exists = Invalid::exists("note", "60 at 480 ticks");
+        let exists = Invalid::exists("note", "C4 at 480 ticks");
         assert_eq!(reduce(&mut state.clone(), BASS, &to_the_other), Err(exists.clone()));
         assert_eq!(reduce(&mut state, BASS, &PianoRollAction::Add(note(480, 60))), Err(exists));
     }

@@ -326,7 +326,8 @@ mod tests {
         let report = NetworkAction::ProjectReport(ProjectReport { task: load, outcome });
         let effects = Studio::reduce(&mut state, &report).unwrap();
         let off = StudioEffect::NoteOff { instrument, pitch, hold: None };
-        assert_eq!(effects, [off, StudioEffect::Stop, StudioEffect::Locate(Ticks::MIN)]);
+        let (replaced, locate) = (StudioEffect::Replaced, StudioEffect::Locate(Ticks::MIN));
+        assert_eq!(effects, [replaced, off, StudioEffect::Stop, locate]);
         assert_eq!(state.at_rest(), StudioState::starter().at_rest());
     }
 }

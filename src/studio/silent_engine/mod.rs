@@ -203,6 +203,9 @@ impl Default for SilentEngine {
 
 impl Engine<Studio> for SilentEngine {
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
+        if effect == StudioEffect::Replaced {
+            (self.recorder, self.overdub) = Default::default();
+        }
         self.move_on(now, state);
         match effect {
             StudioEffect::Play => {
@@ -211,7 +214,7 @@ impl Engine<Studio> for SilentEngine {
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
-                self.overdub.look_afresh();
+                self.overdub.forget_values();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
@@ -223,7 +226,7 @@ impl Engine<Studio> for SilentEngine {
                 self.motion = Motion::Stopped;
                 self.measured = None;
             }
-            StudioEffect::Stop => {}
+            StudioEffect::Stop | StudioEffect::Replaced => {}
             // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
@@ -242,10 +245,10 @@ impl Engine<Studio> for SilentEngine {
             }
             // `measure` finds out whether it was the last held key.
             StudioEffect::NoteOff { instrument, pitch, hold } => {
-                let tick = self.performance.playhead.tick();
+                let counting = self.performance.is_counting();
+                let tick = (!counting).then(|| self.performance.playhead.tick());
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
-                let note = self.recorder.key_up(state, tick, (instrument, pitch), hold);
-                self.sayings.extend(note.filter(|_| !self.performance.is_counting()));
+                self.sayings.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
             }
         }
     }
@@ -370,7 +373,7 @@ impl SilentEngine {
             self.sayings.extend(self.recorder.all_up(state, tick));
         }
         self.overdub.release(state, tick, &mut self.sayings);
-        self.overdub.look_afresh();
+        self.overdub.forget_values();
     }
 
     /// Updates the meters, at most once per `METERS` while anything moves, so

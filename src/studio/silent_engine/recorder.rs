@@ -50,10 +50,11 @@ impl Recorder {
 
     /// Ends a note at `tick`, or when the key had been held for `hold` ticks, and returns
     /// the action that writes it down. A note that has been written already is shortened.
+    /// During the count-in, there is no tick and no other note.
     pub(super) fn key_up(
         &mut self,
         state: &StudioState,
-        tick: u32,
+        tick: Option<u32>,
         key: (InstrumentId, Pitch),
         hold: Option<u32>,
     ) -> Option<NetworkAction> {
@@ -62,7 +63,7 @@ impl Recorder {
         }
         let recorded = self.keys.remove(&key)?;
         let longest = hold.map_or(Some(u32::MAX), |hold| recorded.length(hold))?;
-        Some(write(key.0, recorded.note(state, key, tick, longest)))
+        Some(write(key.0, recorded.note(state, key, tick?, longest)))
     }
 
     /// Ends all held keys at `tick`, before the playhead jumps or stops.
@@ -127,7 +128,7 @@ fn write(id: InstrumentId, note: Note) -> NetworkAction {
     NetworkAction::PianoRoll(id, PianoRollAction::Paste(notes))
 }
 
-/// Shortens a written note to `length`, or removes it without one, unless somebody has
+/// Shortens a written note to `length`, or removes it without one, unless a participant has
 /// edited it since.
 fn correction(
     state: &StudioState,

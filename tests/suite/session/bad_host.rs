@@ -183,7 +183,7 @@ fn lists_in_messages_are_limited_before_they_are_kept() {
 }
 
 #[test]
-fn texts_of_the_host_are_cut() {
+fn long_texts_of_the_host_are_shortened() {
     let long = "\u{1d11e}".repeat(100_000);
     let detail = json!({"Malformed": {"detail": long}});
     let rejected = json!({"ActionRejected": {"number": 1, "reason": detail}});
@@ -193,6 +193,7 @@ fn texts_of_the_host_are_cut() {
         panic!()
     };
     assert_eq!(detail.chars().count(), limits::DETAIL);
+    assert!(detail.ends_with('…'), "it says that something is missing");
     let unfit = json!({"Invalid": {"Unfit": long}});
     let refused = json!({"NotRecorded": {"what": long, "reason": unfit}});
     let Ok(ServerMessage::NotRecorded { what, reason: Refusal::Invalid(Invalid::Unfit(why)) }) =

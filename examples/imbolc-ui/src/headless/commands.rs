@@ -1,7 +1,7 @@
 //! The commands of a host without a screen.
 //!
-//! They need no right of a participant: whoever sits at the machine may save what is
-//! played there, and end it.
+//! They need no right of a participant: the user at the machine may save what is played
+//! there, and end it.
 
 use std::sync::Arc;
 

@@ -44,7 +44,7 @@ fn wait_for_input() -> bool {
         termios::tcgetpgrp,
     };
 
-    /// How often a program in the background looks whether it still is.
+    /// How often a program in the background checks whether it still is.
     const LOOK: Duration = Duration::from_millis(250);
 
     let stdin = stdin();
@@ -58,7 +58,7 @@ fn wait_for_input() -> bool {
             }
             Ok(_) => {}
         }
-        // Without an answer this is not the controlling terminal, which stops nobody.
+        // An error means that this is not the controlling terminal, which stops no program.
         if tcgetpgrp(&stdin).map_or(true, |foreground| foreground == getpgrp()) {
             return true;
         }

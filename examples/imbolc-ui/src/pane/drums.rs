@@ -10,7 +10,11 @@ use std::cell::Cell;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
-    studio::{Name, NetworkAction, PadSound, Pattern, SourceKind, Step, StepRegion, StudioState},
+    model::InstrumentId,
+    studio::{
+        Action, Name, NetworkAction, PadSound, Pattern, SelectionAction, SourceKind, Step,
+        StepRegion, StudioState,
+    },
     util::quantity::{Amount, PadNumber, StepNumber},
 };
 use ratatui::{
@@ -66,13 +70,20 @@ impl Pane for DrumsPane {
             ("E", "Euclidean rhythm"),
             ("h H", "chain on/off, edit the chain"),
             ("n S", "name, sound of the pad"),
+            (":steps", "length; :resolution, :drumswing"),
             ("C V", "slice the sample, assign slices"),
         ]
     }
 
     fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent> {
         let Some(here) = self.here(view) else {
-            return (key.code == KeyCode::Char('a')).then(|| add_kit(view));
+            return match key.code {
+                KeyCode::Char('a') => Some(add_kit(view)),
+                KeyCode::Enter => {
+                    Some(Action::from(SelectionAction::Instrument(a_kit(view)?)).into())
+                }
+                _ => None,
+            };
         };
         match key.code {
             KeyCode::Up => self.pad = clamped_pad(here.pad.get().saturating_sub(1)),
@@ -186,15 +197,18 @@ fn pad_description(here: &StepCursor, sound: &PadSound) -> String {
 
 /// What to do if there is no drum machine to show.
 fn no_machine_hint(view: &View) -> Vec<String> {
-    let mut kits = view.studio().instruments.iter().map(|(id, _)| id);
-    let kit = kits.find(|id| view.studio().drums.machine(*id).is_some());
     let name = |id| describe::instrument_label(view.studio(), id);
     let what = match view.selected() {
         None => "no instrument is selected".into(),
         Some((id, _)) => format!("{} is not a drum kit", name(id)),
     };
-    let select = kit.map(|kit| format!("[ or ] selects another instrument, such as {}", name(kit)));
-    [what].into_iter().chain(select).chain(["a adds one: a drum kit".into()]).collect()
+    let select = a_kit(view).map(|kit| format!("Enter selects {}", name(kit)));
+    [what].into_iter().chain(select).chain(["a adds a drum kit".into()]).collect()
+}
+
+/// The first drum kit.
+fn a_kit(view: &View) -> Option<InstrumentId> {
+    view.studio().drums.machines().map(|(id, _)| id).next()
 }
 
 /// Adds a drum kit under a name that no instrument has.

@@ -134,8 +134,11 @@ fn names_are_taken_in_any_case() {
         ("scale HarmonicMinor", session(SessionSetting::Scale(Scale::HarmonicMinor))),
         ("SNAP thirty-second", session(SessionSetting::Snap(Some(NoteValue::ThirtySecond)))),
         ("snap EIGHTH", session(SessionSetting::Snap(Some(NoteValue::Eighth)))),
+        ("snap 1/16", session(SessionSetting::Snap(Some(NoteValue::Sixteenth)))),
+        ("scale dor", session(SessionSetting::Scale(Scale::Dorian))),
         ("snap OFF", session(SessionSetting::Snap(None))),
-        ("resolution eighth triplet", drums(DrumSetting::Pattern(PatternId(1), length))),
+        ("resolution eighth triplet", drums(DrumSetting::Pattern(PatternId(1), length.clone()))),
+        ("resolution 1/8t", drums(DrumSetting::Pattern(PatternId(1), length))),
         ("Chain On", drums(DrumSetting::Chained(true))),
         (
             "sound 1 Nothing",

@@ -178,7 +178,7 @@ fn sample_is_sliced_and_assigned_to_pads() {
         [kit(DrumAction::Chop(SliceCount::of(4))), kit(DrumAction::AssignSlices(PadNumber::of(2)))];
     assert_eq!(stage.dispatched(), expected);
     let screen = stage.screen();
-    assert!(screen.contains(" 4 Stab     slice 2 "), "{screen}");
+    assert!(screen.contains(" 4 Stab         slice 2 "), "{screen}");
     let screen = stage.press("<down><right>").screen();
     assert!(screen.contains("pad 4 step 2: slice 2 of 4: 25–50 % of no sample"), "{screen}");
 }
@@ -272,7 +272,7 @@ fn setting_is_marked_until_confirmed() {
     stage.press(">").press("n").press("Boom<enter>");
     let screen = stage.screen();
     assert!(screen.contains("2 Fill (2 of 2)  8 × sixteenth*"), "{screen}");
-    assert!(screen.contains(" 1 Boom     kick.wav  *"), "{screen}");
+    assert!(screen.contains(" 1 Boom         kick.wav  *"), "{screen}");
     let screen = drums(Scene::Joined).press(">").screen();
     assert!(screen.contains("2 Fill (2 of 2)  8 × sixteenth "), "{screen}");
 }
@@ -319,10 +319,13 @@ fn cursor_is_visible_on_smallest_terminal() {
 #[test]
 fn missing_drum_kit_shows_a_hint() {
     let mut stage = Stage::new(Scene::Joined);
-    let screen = stage.show(Pane::Drums).press("<enter>+").screen();
+    let screen = stage.show(Pane::Drums).press("+").screen();
     assert!(screen.contains("1 Bass is not a drum kit"), "{screen}");
+    assert!(screen.contains("Enter selects 4 Drums"), "{screen}");
+    assert!(stage.press("<enter>").screen().contains("4 Drums ana  1 Beat"));
+    assert_eq!(stage.dispatched(), []);
     let mut stage = Stage::with_studio(Scene::Joined, StudioState::default());
-    assert!(stage.show(Pane::Drums).screen().contains("a adds one: a drum kit"));
+    assert!(stage.show(Pane::Drums).press("<enter>").screen().contains("a adds a drum kit"));
     assert_eq!(stage.dispatched(), []);
 }
 

@@ -151,7 +151,7 @@ fn headless_host_takes_commands_at_a_terminal() {
     host.wait_for("ana has left");
     host.wait_until("the line stays", |screen| screen.ends_with("save So"));
     host.press("ng\r");
-    host.wait_for("done: save as “Song”");
+    host.wait_for("saved as “Song”");
     ben.wait_for("Song");
     host.press("who\rdance\rsave a/b\r");
     host.wait_for("ben: owns nothing, has the privilege");

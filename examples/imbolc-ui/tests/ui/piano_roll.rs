@@ -371,7 +371,7 @@ fn cursor_is_visible_on_smallest_terminal() {
     {
         stage.press(keys);
         let (_, pitch) = stage.app.client_state().cursor();
-        let name = imbolc_ui::describe::pitch_name(pitch);
+        let name = pitch.to_string();
         assert!(row(&mut stage, &name).starts_with(&name));
     }
     for _ in 0..60 {
@@ -435,4 +435,13 @@ fn roll_in_the_middle_of_a_song() {
     stage.press("<end>b<right><right><right>");
     stage.play_at(2500, -6.0);
     insta::assert_snapshot!("piano-roll-playing", stage.screen());
+}
+
+#[test]
+fn recording_without_an_armed_track_says_how_to_arm_one() {
+    let mut stage = roll(Scene::Hosting);
+    let hint = "nothing is armed: A in the roll arms a track";
+    assert!(stage.press("R").screen().contains(hint), "{}", stage.screen());
+    let mut stage = roll(Scene::Hosting);
+    assert!(!stage.press("AR").screen().contains(hint), "{}", stage.screen());
 }

@@ -166,3 +166,40 @@ fn chased_note_that_is_removed_ends() {
     rig.wait(100);
     assert_eq!(rig.played(), [(961, 60, false)]);
 }
+
+#[test]
+fn late_note_that_is_written_before_the_start_is_not_chased() {
+    let mut rig = Rig::with([note(0, 60, 470), note(0, 62, 490)]);
+    rig.groove(GrooveSetting::Offset(TimingOffset::of(100.0)));
+    assert_eq!(rig.play_from(480, 500), [(480, 62, true), (586, 62, false)]);
+}
+
+#[test]
+fn chased_note_of_placements_is_the_last_that_began() {
+    let mut rig = Rig::new();
+    // In the order of their ids, the later one is first.
+    for (id, tick, length) in [(1, 400, 50), (2, 0, 1900)] {
+        let (clip, placement) = (ClipId(id), PlacementId(id));
+        let (name, whole) = (Name::default(), NoteLength::of(1920));
+        for action in [
+            ClipAction::Create { clip, name, length: whole },
+            ClipAction::Put(clip, note(0, 60, length)),
+        ] {
+            rig.act(&NetworkAction::Clip(BASS, action));
+        }
+        let place = PlacementAction::Place { placement, clip, tick: Ticks::of(tick) };
+        rig.act(&NetworkAction::Placement(BASS, place));
+    }
+    rig.act(&NetworkAction::Arrangement(ArrangementSetting::Play(PlayMode::Arrangement)));
+    assert_eq!(rig.play_from(480, 500), [], "the later one has ended the first, and is over");
+}
+
+#[test]
+fn chased_note_of_an_early_instrument_ends_with_its_loop() {
+    // Played 96 ticks early, so the loop ends at 864 for it.
+    let mut rig = Rig::with([note(200, 60, 4000)]);
+    rig.groove(GrooveSetting::Offset(TimingOffset::of(-100.0)));
+    rig.transport(TransportAction::Region(region(0, 960)));
+    rig.transport(TransportAction::Loop(true));
+    assert_eq!(rig.play_from(480, 450), [(480, 60, true), (864, 60, false)]);
+}

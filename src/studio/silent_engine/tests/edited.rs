@@ -305,3 +305,62 @@ fn edits_sound_alike_however_time_is_divided() {
         assert_eq!(perform(pulse), log, "pulses of {pulse} ms");
     }
 }
+
+#[test]
+fn late_note_lengthened_in_the_next_pass_ends_with_its_own() {
+    // Played 96 ticks late, so the loop ends at tick 96 of the next pass for it.
+    let mut rig = Rig::with([note(300, 60, 400)]);
+    rig.groove(GrooveSetting::Offset(TimingOffset::of(100.0)));
+    let mut rig = rig.goes_round(0, 480);
+    rig.wait(540);
+    rig.resize(300, 60, 1000);
+    rig.wait(460);
+    assert_eq!(rig.played(), [(396, 60, true), (96, 60, false), (396, 60, true)]);
+}
+
+#[test]
+fn loop_turned_on_or_off_moves_the_end_of_an_early_note() {
+    // Played 96 ticks early, so the loop ends at 864 for it.
+    for (looping, end) in [(true, 864), (false, 1104)] {
+        let mut rig = Rig::with([note(800, 60, 400)]);
+        rig.groove(GrooveSetting::Offset(TimingOffset::of(-100.0)));
+        rig.transport(TransportAction::Region(region(0, 960)));
+        rig.transport(TransportAction::Loop(!looping));
+        rig.transport(TransportAction::Play);
+        rig.wait(800);
+        rig.transport(TransportAction::Loop(looping));
+        rig.wait(450);
+        assert_eq!(rig.played()[..2], [(704, 60, true), (end, 60, false)], "{looping}");
+    }
+}
+
+#[test]
+fn note_of_two_placements_ends_with_the_longer_one() {
+    let mut rig = Rig::new();
+    for (id, length) in [(1, 500), (2, 900), (3, 600)] {
+        let (clip, placement) = (ClipId(id), PlacementId(id));
+        let (name, whole) = (Name::default(), NoteLength::of(1920));
+        rig.clip(ClipAction::Create { clip, name, length: whole });
+        rig.clip(ClipAction::Put(clip, note(0, 60, length)));
+        rig.placement(PlacementAction::Place { placement, clip, tick: Ticks::MIN });
+    }
+    rig.plays(PlayMode::Arrangement);
+    rig.transport(TransportAction::Play);
+    rig.wait(250);
+    rig.clip(ClipAction::Put(ClipId(1), note(1000, 72, 10)));
+    rig.wait(750);
+    assert_eq!(rig.ends(60).last(), Some(&900));
+}
+
+#[test]
+fn pad_sounds_completely_when_its_step_is_gone() {
+    let mut rig = Rig::drumming();
+    rig.step(FIRST, 0, 4);
+    rig.transport(TransportAction::Play);
+    rig.wait(510);
+    let off = PatternSetting::Off(PadNumber::of(0), StepNumber::of(4));
+    rig.drums(DrumSetting::Pattern(FIRST, off));
+    assert_eq!(rig.peaks(), [-8, -8]);
+    rig.wait(100);
+    assert_eq!(rig.peaks(), [-120, -120]);
+}

@@ -217,3 +217,90 @@ fn tempo_follows_the_hand_while_it_is_overdubbed() {
     rig.transport(TransportAction::Record(false));
     assert_eq!(rig.wait(500), 1440);
 }
+
+impl Rig {
+    /// Turns the control between two pulses of the engine.
+    fn turn_unseen(&mut self, value: f32) {
+        let action = LEVEL.action(Amount::of(value), &self.state).unwrap();
+        Studio::reduce(&mut self.state, &action).unwrap();
+    }
+}
+
+#[test]
+fn control_turned_as_the_loop_turns_back_is_recorded_in_both_passes() {
+    let mut rig = Rig::automated(Curve::Linear, &[(0, 0.0), (1920, 1.0)]);
+    let old = rig.lane().clone();
+    rig.transport(TransportAction::Region(region(0, 960)));
+    rig.transport(TransportAction::Loop(true));
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.turn(0.9, &mut Heard::new());
+    rig.wait(495);
+    rig.turn_unseen(0.75);
+    rig.wait(100);
+    rig.transport(TransportAction::Loop(false));
+    assert_eq!(rig.wait(1155), 1200);
+    rig.transport(TransportAction::Record(false));
+    rig.wait(10);
+    let value = |tick| rig.lane().value(Ticks::of(tick)).unwrap().get();
+    assert!((0..1200).all(|tick| (value(tick) - 0.75).abs() < 0.001), "{:?}", rig.level_points());
+    for tick in 1200..3000 {
+        let old = old.value(Ticks::of(tick)).unwrap().get();
+        assert!((value(tick) - old).abs() < 0.002, "at {tick}: {old}");
+    }
+}
+
+#[test]
+fn control_turned_just_before_a_jump_is_not_recorded_after_it() {
+    let mut rig = Rig::automated(Curve::Linear, &[(0, 0.0)]);
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.turn_unseen(0.9);
+    rig.transport(TransportAction::Locate(Ticks::of(2000)));
+    rig.wait(100);
+    assert_eq!(rig.level_points(), [(0, 0.0)]);
+}
+
+#[test]
+fn control_turned_on_the_first_beat_after_the_count_in_is_recorded() {
+    let mut rig = Rig::automated(Curve::Linear, &[(0, 0.0)]);
+    for click in [ClickSetting::On(true), ClickSetting::CountIn(CountIn::of(1))] {
+        rig.act(&NetworkAction::Session(SessionSetting::Click(click)));
+    }
+    rig.transport(TransportAction::Play);
+    rig.wait(1995);
+    rig.turn_unseen(0.75);
+    rig.wait(100);
+    assert_eq!(rig.level_points(), [(0, 0.75)]);
+}
+
+#[test]
+fn lane_deleted_while_it_is_overdubbed_stays_deleted() {
+    let mut rig = Rig::automated(Curve::Linear, &[(0, 0.0), (1920, 1.0)]);
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.turn(0.9, &mut Heard::new());
+    rig.automate(LEVEL, AutomationAction::Delete);
+    rig.wait(100);
+    rig.turn(0.5, &mut Heard::new());
+    rig.automate(LEVEL, AutomationAction::Add);
+    rig.automate(LEVEL, AutomationAction::Set(LaneSetting::Armed(true)));
+    rig.wait(100);
+    rig.transport(TransportAction::Stop);
+    assert_eq!(rig.level_points(), []);
+}
+
+#[test]
+fn loop_of_one_tick_is_overdubbed() {
+    let rig = Rig::automated(Curve::Linear, &[(0, 0.0), (1920, 1.0)]);
+    let mut rig = rig.goes_round(480, 481);
+    rig.transport(TransportAction::Locate(Ticks::of(480)));
+    rig.wait(50);
+    rig.turn(0.9, &mut Heard::new());
+    rig.wait(50);
+    rig.transport(TransportAction::Stop);
+    let value = |tick| rig.lane().value(Ticks::of(tick)).unwrap().get();
+    let values = [240, 479, 480, 481, 960].map(value);
+    let expected = [0.125, 479.0 / 1920.0, 0.9, 481.0 / 1920.0, 0.5];
+    assert!(values.iter().zip(expected).all(|(is, was)| (is - was).abs() < 0.001), "{values:?}");
+}

@@ -151,7 +151,7 @@ impl Rig {
         rig
     }
 
-    /// Releases a key that was held for `millis`, or for nobody knows how long.
+    /// Releases a key that was held for `millis`, or for an unknown time.
     fn release_late(&mut self, pitch: u8, millis: Option<u32>) {
         let hold = millis.map_or(KeyHold::Unknown, |millis| KeyHold::Held(Millis(millis)));
         self.key(InstrumentAction::ReleaseLate(Pitch::of(pitch), hold));
@@ -273,4 +273,41 @@ fn key_let_go_in_the_count_in_leaves_nothing_after_a_stop() {
     rig.wait(50);
     rig.release_late(40, Some(300));
     assert_eq!(rig.notes(), []);
+}
+
+#[test]
+fn late_release_in_the_next_count_in_shortens_the_note() {
+    let mut rig = Rig::recording();
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.strike(40);
+    rig.wait(300);
+    rig.transport(TransportAction::Stop);
+    for click in [ClickSetting::On(true), ClickSetting::CountIn(CountIn::of(1))] {
+        rig.act(&NetworkAction::Session(SessionSetting::Click(click)));
+    }
+    rig.transport(TransportAction::Play);
+    rig.wait(400);
+    rig.release_late(40, Some(250));
+    assert_eq!(rig.notes(), [note(480, 40, 240)]);
+}
+
+#[test]
+fn nothing_recorded_enters_the_next_piece() {
+    let mut rig = Rig::recording_after_a_bar();
+    rig.act(&NetworkAction::Session(SessionSetting::Click(ClickSetting::On(false))));
+    let other = Arc::new(rig.state.clone());
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.strike(40);
+    rig.set(InstrumentSetting::Mute(true));
+    rig.wait(500);
+    rig.act(&NetworkAction::ProjectReport(ProjectReport {
+        task: ProjectAction::New,
+        outcome: ProjectOutcome::Loaded(Shelf::default(), Arc::clone(&other)),
+    }));
+    rig.wait(500);
+    rig.release_late(40, None);
+    rig.wait(50);
+    assert_eq!((rig.notes(), rig.points()), (vec![], vec![(0, 0.0)]));
 }
