@@ -698,6 +698,24 @@ fn text_from_a_host_controls_no_terminal_and_no_log() {
 }
 
 #[test]
+fn text_from_a_host_controls_no_terminal_of_python() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/server");
+    let mut messages = strange_host::messages(&golden);
+    messages.retain(|message| {
+        ["Welcome", "Error", "ActionRejected"].iter().any(|kind| message.get(kind).is_some())
+    });
+    assert!(messages.len() > 10, "{}", messages.len());
+    for message in messages {
+        let address = strange_host::start(&golden, vec![message.clone()]).to_string();
+        let visit = python_client(&[&address]);
+        let printed = String::from_utf8([visit.stdout, visit.stderr].concat()).unwrap();
+        assert!(!strange_host::is_tricked(&printed), "{message}: {printed:?}");
+        assert_eq!(visit.status.code(), Some(1), "{message}: {printed}");
+        assert!(!printed.contains("Traceback"), "{message}: {printed}");
+    }
+}
+
+#[test]
 fn text_from_a_client_controls_no_log() {
     let (mut host, address) = Session::host_logging();
     for payload in ["{\"\\u001b]0;x\\u0007\\nFORGED\":{}}", "\"\\r\\nFORGED \\u202e\""] {
