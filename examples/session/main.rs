@@ -185,10 +185,38 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
         request_missing(&*studio, &requests);
     }
 
+    let at_terminal = io::stdin().is_terminal();
+    let (end, code) = run_lines(&studio, &mut news, at_terminal, keeps_running).await;
+    ending.begin();
+    if let Some(reason @ CloseReason::ConnectionLost(_)) = news.ended {
+        return Err(format!("session ended: {reason}").into());
+    }
+    // The host keeps the place of a client whose terminal was closed: no `Goodbye`.
+    if end == End::HungUp && directory.is_none() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let saved = close(&*studio, directory.filter(|_| end != End::Quit)).await?;
+    Ok(match saved {
+        false => ending::NOT_SAVED.into(),
+        true if end == End::HungUp => ExitCode::FAILURE,
+        // At a prompt the user has seen which lines failed.
+        true if at_terminal => ExitCode::SUCCESS,
+        true => code,
+    })
+}
+
+/// Runs the lines of standard input and prints news until the program is to end, or the
+/// session is over. A host `keeps_running` when its script is over. Returns why it ends, and
+/// whether every line succeeded.
+async fn run_lines(
+    studio: &Arc<dyn Dispatcher>,
+    news: &mut News,
+    at_terminal: bool,
+    keeps_running: bool,
+) -> (End, ExitCode) {
     let mut terminated = std::pin::pin!(termination_signal());
     let (mut lines, hung_up) = stdin_lines();
     let mut code = ExitCode::SUCCESS;
-    let at_terminal = io::stdin().is_terminal();
     let mut reading = true;
     // The line that waits for a confirmation.
     let mut asked = None;
@@ -209,6 +237,9 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
             }
             () = news.next(), if in_a_row < MAX_EVENTS => {
                 in_a_row += 1;
+                if !reading {
+                    leave_seat(&**studio);
+                }
                 continue;
             }
             line = lines.recv(), if reading => line,
@@ -221,13 +252,13 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
         let Some(line) = line else {
             if keeps_running && !at_terminal {
                 reading = false;
-                leave_seat(&*studio);
+                leave_seat(&**studio);
                 continue;
             }
             end = if at_terminal { End::Told } else { End::Quit };
             break;
         };
-        let loss = question::loss(&line, &*studio);
+        let loss = question::loss(&line, &**studio);
         if let Some(why) = loss.filter(|_| at_terminal && asked.as_ref() != Some(&line)) {
             complain(format_args!("{why}: enter the same again to go on"));
             asked = Some(line);
@@ -235,7 +266,7 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
         }
         asked = None;
         let outcome = tokio::select! {
-            outcome = commands::run_line(&line, &studio, &mut news) => outcome,
+            outcome = commands::run_line(&line, studio, news) => outcome,
             leaves = &mut terminated => {
                 end = if leaves { End::Told } else { End::HungUp };
                 break;
@@ -256,15 +287,16 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
             }
         }
     }
-    ending.begin();
-    if let Some(reason @ CloseReason::ConnectionLost(_)) = news.ended {
-        return Err(format!("session ended: {reason}").into());
-    }
-    // The host keeps the place of a client whose terminal was closed: no `Goodbye`.
-    if end == End::HungUp && directory.is_none() {
-        return Ok(ExitCode::FAILURE);
-    }
-    let kept = directory.filter(|_| end != End::Quit).map(|directory| {
+    (end, code)
+}
+
+/// Closes the session and meanwhile keeps unsaved work in a directory, if one is given.
+/// Returns whether everything was saved and sent.
+async fn close(
+    studio: &dyn Dispatcher,
+    unsaved: Option<PathBuf>,
+) -> Result<bool, Box<dyn std::error::Error>> {
+    let kept = unsaved.map(|directory| {
         let state = studio.state();
         tokio::task::spawn_blocking(move || projects::keep_unsaved(&directory, &state.model))
     });
@@ -287,13 +319,7 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
             }
         }
     }
-    Ok(match saved {
-        false => ending::NOT_SAVED.into(),
-        true if end == End::HungUp => ExitCode::FAILURE,
-        // At a prompt the user has seen which lines failed.
-        true if at_terminal => ExitCode::SUCCESS,
-        true => code,
-    })
+    Ok(saved)
 }
 
 impl Command {
@@ -375,8 +401,8 @@ fn greet(studio: &dyn Dispatcher, resumed: bool) {
     }
 }
 
-/// Nobody is there any more to use what the host holds. It fails only when the session
-/// is over.
+/// Nobody is there any more to use what the host holds, or is given back by a guest that
+/// leaves. It fails only when the session is over.
 fn leave_seat(studio: &dyn Dispatcher) {
     let _ = studio.release_ownership(&studio.identity().instruments);
     let _ = studio.release_privilege();

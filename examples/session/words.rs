@@ -8,10 +8,10 @@ use imbolc_net::{
     model::{InstrumentId, Invalid, Model},
     protocol::{ClientId, OwnerInfo, Refusal},
     studio::{
-        Automated, FilterSetting, Instrument, InstrumentAction, InstrumentSetting, KeyChange,
-        MixerSetting, NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName,
-        ProjectNotice, SessionSetting, SessionState, Settings, Studio, StudioChange, StudioState,
-        TrackChange, TransportAction, TransportSetting,
+        Automated, Instrument, InstrumentAction, InstrumentSetting, KeyChange, MixerSetting,
+        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
+        SessionSetting, SessionState, Settings, Studio, StudioChange, StudioState, TrackChange,
+        TransportAction, TransportSetting,
     },
     util::quantity::Ticks,
 };
@@ -236,10 +236,6 @@ fn instrument_change(
 fn instrument(setting: &InstrumentSetting) -> String {
     match setting {
         InstrumentSetting::Name(name) => format!("renamed to {name}"),
-        InstrumentSetting::Filter(FilterSetting::Cutoff(cutoff)) => {
-            format!("filter cutoff {cutoff}")
-        }
-        InstrumentSetting::Level(level) => format!("level {level}"),
         InstrumentSetting::Output(Output::Master) => "output to master".into(),
         InstrumentSetting::Output(Output::Bus(bus)) => format!("output to bus {bus}"),
         other => with_unit(other, Instrument::value_text(other)),
@@ -277,11 +273,7 @@ fn transport(setting: &TransportSetting) -> String {
 }
 
 fn session(setting: &SessionSetting) -> String {
-    match setting {
-        SessionSetting::Tempo(tempo) => format!("tempo {tempo}"),
-        SessionSetting::Key(key) => format!("key {key}"),
-        other => with_unit(other, SessionState::value_text(other)),
-    }
+    with_unit(setting, SessionState::value_text(setting))
 }
 
 /// Id and name of an instrument, such as `1 Bass`.

@@ -17,7 +17,7 @@ use crate::{
         limits,
     },
     transport::{Connector, Frames},
-    util::time::Timestamp,
+    util::{text::shortened, time::Timestamp},
 };
 
 /// How the host accepted the client.
@@ -98,7 +98,7 @@ fn agreed_format(
     compression: Option<&str>,
 ) -> Result<Format, ConnectionError> {
     let not_offered = |name: &str| {
-        let name: String = name.chars().take(limits::DETAIL).collect();
+        let name = shortened(name, limits::DETAIL);
         ConnectionError::Malformed(format!("it chose {name:?}, which was not offered"))
     };
     let json = [Codec::Json.name().to_owned()];

@@ -26,7 +26,8 @@ pub struct Advert {
     pub model: String,
     /// The host's [`Model::VERSION`].
     pub model_version: u32,
-    /// The current number of participants, including the host and suspended ones.
+    /// The current number of participants, including suspended ones and the host, unless
+    /// nobody sits there. It may be 0.
     pub participants: u32,
     /// The largest number of participants that the host admits.
     pub max_participants: u32,
@@ -154,7 +155,7 @@ impl TxtRecord {
         let name = |key| checked_name(value(key)?).ok();
         let number = |key| parse_decimal(value(key)?);
         let count = |key| number(key).filter(|count| is_count(*count));
-        let most = count(key::MAX_PARTICIPANTS);
+        let most = count(key::MAX_PARTICIPANTS).filter(|most| *most > 0);
         let versions = || {
             Some(Versions {
                 protocol: number(key::PROTOCOL)?,
@@ -178,7 +179,7 @@ impl TxtRecord {
 
 /// Whether a session can have so many participants.
 fn is_count(count: u32) -> bool {
-    usize::try_from(count).is_ok_and(|count| (1..=limits::PARTICIPANTS).contains(&count))
+    usize::try_from(count).is_ok_and(|count| count <= limits::PARTICIPANTS)
 }
 
 /// Digits only; [`str::parse`] would accept a leading `+`.
@@ -353,7 +354,7 @@ mod tests {
             assert_eq!(parse(&txt).unwrap().session_id, None, "{id:?}");
             txt.pop();
         }
-        for (here, most) in [("99999", "4294967295"), ("0", "0"), ("1025", "1025")] {
+        for (here, most) in [("99999", "4294967295"), ("1025", "1025")] {
             let mut txt = vec![entry("here", here), entry("max", most)];
             let record = parse(&txt).unwrap();
             assert_eq!((record.participants, record.max_participants), (None, None));
@@ -363,6 +364,14 @@ mod tests {
         }
         assert_eq!(with("here", "nobody").session.as_deref(), Some("Friday jam"));
         assert!(with("secret", "1").secret && !with("secret", "yes").secret);
+    }
+
+    #[test]
+    fn session_without_participants_has_a_count() {
+        let empty = parse(&[entry("here", "0"), entry("max", "64")]).unwrap();
+        assert_eq!((empty.participants, empty.max_participants), (Some(0), Some(64)));
+        let closed = parse(&[entry("here", "0"), entry("max", "0")]).unwrap();
+        assert_eq!(closed.max_participants, None);
     }
 
     #[test]

@@ -114,7 +114,8 @@ pub struct FoundSession {
     pub host: Option<String>,
     /// The versions that the host runs.
     pub versions: Option<Versions>,
-    /// The number of participants, up to [`limits::PARTICIPANTS`](crate::protocol::limits::PARTICIPANTS).
+    /// The number of participants, from 0 to
+    /// [`limits::PARTICIPANTS`](crate::protocol::limits::PARTICIPANTS).
     pub participants: Option<u32>,
     /// The largest number of participants.
     pub max_participants: Option<u32>,

@@ -54,8 +54,8 @@ pub enum Access {
     Engine,
 }
 
-/// Characters of a text in an [`Invalid`]. A longer one is cut when it arrives from the
-/// network.
+/// Characters of a text in an [`Invalid`]. A longer one is shortened when it arrives from
+/// the network.
 pub const MAX_REASON: usize = 300;
 
 /// Why an action is impossible in a state, whatever the sender's rights.

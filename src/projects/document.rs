@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     model::Model as _,
     studio::{MAX_NAME, Name, ProjectFailure, Projects, SessionState, Studio, StudioState},
-    util::text::cleaned,
+    util::text::{cleaned, shortened},
 };
 
 /// The value of the field `format`.
@@ -133,7 +133,7 @@ fn ends_early(document: &[u8], error: &serde_json::Error) -> bool {
 }
 
 fn damaged(error: &serde_json::Error) -> ProjectFailure {
-    ProjectFailure::Damaged { detail: error.to_string().chars().take(MAX_DETAIL).collect() }
+    ProjectFailure::Damaged { detail: shortened(&error.to_string(), MAX_DETAIL) }
 }
 
 #[cfg(test)]

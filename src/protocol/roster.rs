@@ -123,8 +123,8 @@ impl Roster {
         self.owner(instrument).is_some_and(|owner| owner.client_id == client)
     }
 
-    /// The participant that is alone in the session, if one is: nobody else is there,
-    /// not even suspended.
+    /// The only participant of the session; `None` if there is none, or another one, even
+    /// if it is suspended.
     #[must_use]
     pub fn alone(&self) -> Option<OwnerInfo> {
         let mut ids = self.participants.keys();
@@ -132,15 +132,15 @@ impl Roster {
         only.and_then(|only| self.as_owner(*only))
     }
 
-    /// Who may edit and play `instrument`: its owner or, if it has none, the
-    /// participant that is alone.
+    /// The participant that may edit and play `instrument`: its owner or, if it has none,
+    /// the participant that is alone.
     #[must_use]
     pub fn player(&self, instrument: InstrumentId) -> Option<OwnerInfo> {
         self.owner(instrument).cloned().or_else(|| self.alone())
     }
 
-    /// Who may control the transport, session settings and buses: the holder of the
-    /// privilege or, if it is free, the participant that is alone.
+    /// The participant that may control the transport, session settings and buses: the
+    /// holder of the privilege or, if it is free, the participant that is alone.
     #[must_use]
     pub fn leader(&self) -> Option<OwnerInfo> {
         self.privileged.clone().or_else(|| self.alone())
@@ -152,8 +152,8 @@ impl Roster {
         self.player(instrument).is_some_and(|player| player.client_id == client)
     }
 
-    /// Whether `client` may control the transport, session settings and buses. Somebody
-    /// at the machine of a session without a host participant may.
+    /// Whether `client` may control the transport, session settings and buses. In a session
+    /// without a host participant, [`ClientId::HOST`] may: it stands for the machine.
     #[must_use]
     pub fn may_lead(&self, client: ClientId) -> bool {
         self.leader().is_some_and(|leader| leader.client_id == client)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     model::{Access, InstrumentId, Invalid, Model},
     protocol::{ClientId, NetworkState, Refusal, Roster, framing, limits},
-    util::panics::catch_panic,
+    util::{panics::catch_panic, text::shortened},
 };
 
 /// What an action leads to.
@@ -26,8 +26,7 @@ pub(crate) type BatchOutcome<M> = (Arc<NetworkState<M>>, Vec<<M as Model>::Effec
 /// As `call`, and [`Refusal::Panicked`].
 pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
     catch_panic(call).unwrap_or_else(|panic| {
-        let detail = panic.chars().take(limits::DETAIL).collect();
-        Err(Refusal::Panicked { detail })
+        Err(Refusal::Panicked { detail: shortened(&panic, limits::DETAIL) })
     })
 }
 

@@ -8,7 +8,10 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{ordmap::OrdMap, text::printable};
+use super::{
+    ordmap::OrdMap,
+    text::{printable, shortened},
+};
 
 /// Deserializes a list; fails at more than `MAX` elements.
 pub(crate) fn bounded_list<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
@@ -113,8 +116,8 @@ where
     deserializer.deserialize_seq(AtMost::<MAX, K, V>(PhantomData))
 }
 
-/// Deserializes a text, cuts it to its first `MAX` characters and makes it [printable]: it is
-/// for people, and a host that behaves sends no other.
+/// Deserializes a text for people, [shortened] to `MAX` characters and made [printable]. A
+/// host that behaves sends no other.
 pub(crate) fn cut_text<'de, const MAX: usize, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: From<String>,
@@ -133,8 +136,7 @@ impl<const MAX: usize> Visitor<'_> for CutText<MAX> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-        let text: String = text.chars().take(MAX).collect();
-        Ok(printable(&text).into_owned())
+        Ok(printable(&shortened(text, MAX)).into_owned())
     }
 }
 

@@ -22,7 +22,7 @@ use imbolc_net::{
         self, Action, ClientState, Layer, LayerAction, NavigationAction, SelectionAction,
         TransportAction,
     },
-    util::quantity::Decibels,
+    util::quantity::{Decibels, Ticks},
 };
 use ratatui::Frame;
 
@@ -40,14 +40,14 @@ use crate::{
 
 /// The keys that work in every pane.
 pub const GLOBAL_KEYS: &[KeyHelp] = &[
-    ("1-8 Tab", "next pane"),
+    ("1-8 Tab", "go to a pane, the next one"),
     ("[ ]", "previous, next instrument"),
-    ("Space", "play or stop"),
+    ("Space 0", "play or stop, to the start"),
     ("R L", "record, loop on/off"),
     ("u U", "undo, redo"),
-    ("c", "claim or release the instrument"),
-    ("P", "take or release the privilege"),
-    ("k", "play notes on the keyboard; Esc: back"),
+    ("c", "claim, release an instrument"),
+    ("P", "take, release the privilege"),
+    ("k", "play notes; Esc: back"),
     (":", "enter a command"),
     ("?", "show this help"),
     ("Ctrl-L", "draw the screen anew"),
@@ -135,6 +135,9 @@ impl App {
         let mut messages = MessageLog::new(Arc::clone(&state));
         if let Some(kept) = describe::kept_work(&state.model) {
             messages.push(Tone::Good, kept);
+        }
+        if own.is_none() && matches!(studio.status(), Status::Connected { .. }) {
+            messages.push(Tone::Good, "you own no instrument yet: c claims the selected one");
         }
         let panes = pane::all_panes().into_iter();
         Self {
@@ -297,6 +300,7 @@ impl App {
                 question: self.question.as_ref(),
                 join_address,
                 help_from: self.help_from,
+                lowest_key: self.keyboard.lowest(),
             };
             screen.draw(frame);
         }
@@ -317,6 +321,12 @@ impl App {
                 return Some(intent);
             }
         }
+        self.translate_everywhere(key)
+    }
+
+    /// What a key means in every pane.
+    fn translate_everywhere(&mut self, key: KeyEvent) -> Option<Intent> {
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
         let transport = &view.studio().transport;
         let intent = match key.code {
             KeyCode::Char(digit @ '1'..='9') => {
@@ -330,6 +340,7 @@ impl App {
             KeyCode::Char(']') => select_relative(&view, 1)?,
             KeyCode::Char(' ') if transport.playing => TransportAction::Stop.into(),
             KeyCode::Char(' ') => TransportAction::Play.into(),
+            KeyCode::Char('0') => TransportAction::Locate(Ticks::MIN).into(),
             KeyCode::Char('R') => TransportAction::Record(!transport.recording).into(),
             KeyCode::Char('L') => TransportAction::Loop(!transport.looping).into(),
             KeyCode::Char('u') => Intent::Undo,
@@ -418,7 +429,7 @@ impl App {
             Intent::Do(Action::Local(action)) => {
                 return match self.client.handle(action, &studio.state().model) {
                     Ok(more) => actions.extend(more),
-                    Err(why) => self.messages.push(Tone::Bad, why.to_string()),
+                    Err(why) => self.messages.refuse(why.to_string()),
                 };
             }
             Intent::Each(intents) => {

@@ -15,7 +15,6 @@ use imbolc_net::{
         ProjectFailure, ProjectName, ProjectNotice, Projects, Studio, StudioChange, StudioState,
         Target, TransportSetting,
     },
-    util::quantity::Pitch,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -49,12 +48,6 @@ pub fn instrument_label(studio: &StudioState, id: InstrumentId) -> String {
         Some(instrument) => format!("{id} {}", instrument.name),
         None => format!("instrument {id}"),
     }
-}
-
-/// A pitch by name and octave; 60 (middle C) is `C4`.
-#[must_use]
-pub fn pitch_name(pitch: Pitch) -> String {
-    pitch.to_string()
 }
 
 /// An action, e.g. `1 Bass: set filter cutoff 800 Hz`.
@@ -169,7 +162,7 @@ pub fn project_notice(from: &StudioState, to: &StudioState) -> Option<Result<Str
     }
     match new {
         ProjectNotice::Nothing | ProjectNotice::Kept(_) | ProjectNotice::Working(_) => None,
-        ProjectNotice::Done(done) => Some(Ok(format!("done: {}", project_task(done)))),
+        ProjectNotice::Done(done) => Some(Ok(project_done(done))),
         ProjectNotice::Failed(failed, why) => {
             Some(Err(format!("failed: {}: {}", project_task(failed), project_failure(why))))
         }
@@ -222,6 +215,22 @@ pub fn project_task(action: &ProjectAction) -> String {
         ProjectAction::RestoreCheckpoint(name) => format!("restore “{name}”"),
         ProjectAction::DeleteCheckpoint(name) => format!("delete checkpoint “{name}”"),
         ProjectAction::Recover(name) => format!("recover “{name}”"),
+    }
+}
+
+/// What a project action has done; names stay as they are.
+#[must_use]
+pub fn project_done(action: &ProjectAction) -> String {
+    match action {
+        ProjectAction::New => "new project".into(),
+        ProjectAction::Save => "saved".into(),
+        ProjectAction::SaveAs(name) => format!("saved as “{name}”"),
+        ProjectAction::Load(name) => format!("loaded “{name}”"),
+        ProjectAction::List => "projects listed".into(),
+        ProjectAction::CreateCheckpoint(name) => format!("created checkpoint “{name}”"),
+        ProjectAction::RestoreCheckpoint(name) => format!("restored “{name}”"),
+        ProjectAction::DeleteCheckpoint(name) => format!("deleted checkpoint “{name}”"),
+        ProjectAction::Recover(name) => format!("recovered “{name}”"),
     }
 }
 

@@ -45,6 +45,12 @@ pub enum Input {
     FocusLost,
     /// The terminal was resized.
     Resized,
+    /// The program is to stop, until it is told to go on.
+    #[cfg(unix)]
+    Stop,
+    /// The program was stopped and goes on; another one may have used the terminal.
+    #[cfg(unix)]
+    GoOn,
     /// The terminal was closed.
     Gone,
 }
@@ -120,15 +126,8 @@ pub async fn run<B: Backend>(
                     return Exit::TerminalGone;
                 }
                 for input in batch.drain(..) {
-                    match input {
-                        Input::Key(key) => app.handle_key(key),
-                        Input::Paste(text) => app.handle_paste(&text),
-                        Input::Redraw if terminal::clear(terminal).is_err() => {
-                            return Exit::TerminalGone;
-                        }
-                        Input::FocusLost => app.release_keys(),
-                        Input::Redraw | Input::Resized => {}
-                        Input::Gone => return Exit::TerminalGone,
+                    if let Some(exit) = handle_input(&mut app, terminal, input, &mut plays) {
+                        return exit;
                     }
                 }
                 urgent = true;
@@ -146,6 +145,37 @@ pub async fn run<B: Backend>(
         }
     }
     Exit::Quit
+}
+
+/// Handles an input; returns why the studio cannot be shown any more, if it cannot.
+/// `plays` says whether the terminal was told to report all keys.
+fn handle_input<B: Backend>(
+    app: &mut App,
+    terminal: &mut Terminal<B>,
+    input: Input,
+    plays: &mut bool,
+) -> Option<Exit> {
+    match input {
+        Input::Key(key) => app.handle_key(key),
+        Input::Paste(text) => app.handle_paste(&text),
+        Input::Redraw if terminal::clear(terminal).is_err() => return Some(Exit::TerminalGone),
+        Input::FocusLost => app.release_keys(),
+        #[cfg(unix)]
+        Input::Stop => {
+            app.release_keys();
+            terminal::stop();
+        }
+        #[cfg(unix)]
+        Input::GoOn => {
+            app.release_keys();
+            terminal::retake();
+            *plays = false;
+            return terminal::clear(terminal).is_err().then_some(Exit::TerminalGone);
+        }
+        Input::Redraw | Input::Resized => {}
+        Input::Gone => return Some(Exit::TerminalGone),
+    }
+    None
 }
 
 /// Waits until a time; `None` waits forever.
@@ -211,9 +241,14 @@ pub fn shutdown_signal() -> impl Future<Output = bool> {
 
 /// Input from the terminal, read on threads of its own that do not keep the program
 /// from ending.
+///
+/// # Panics
+/// If it is called outside a tokio runtime.
 #[must_use]
 pub fn inputs() -> mpsc::Receiver<Input> {
     let (sender, receiver) = mpsc::channel(64);
+    #[cfg(unix)]
+    watch_stops(sender.clone());
     #[cfg(unix)]
     std::thread::spawn({
         let sender = sender.clone();
@@ -245,6 +280,30 @@ pub fn inputs() -> mpsc::Receiver<Input> {
         }
     });
     receiver
+}
+
+/// Tells when the program is to stop, and when it goes on.
+#[cfg(unix)]
+fn watch_stops(sender: mpsc::Sender<Input>) {
+    use rustix::process::Signal;
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let [stop, go_on] =
+        [Signal::TSTP, Signal::CONT].map(|kind| signal(SignalKind::from_raw(kind.as_raw())));
+    // If no handler can be installed, the system stops the program.
+    let (Ok(mut stop), Ok(mut go_on)) = (stop, go_on) else { return };
+    tokio::spawn(async move {
+        loop {
+            let input = tokio::select! {
+                Some(()) = stop.recv() => Input::Stop,
+                Some(()) = go_on.recv() => Input::GoOn,
+                else => return,
+            };
+            if sender.send(input).await.is_err() {
+                return;
+            }
+        }
+    });
 }
 
 /// Waits until the other end of the terminal is closed; returns false at once if the

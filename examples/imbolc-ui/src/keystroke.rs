@@ -133,6 +133,10 @@ impl RepeatFinder {
     /// `key`, marked as a repetition if it is one.
     #[must_use]
     pub fn mark(&mut self, mut key: KeyEvent, now: Instant) -> KeyEvent {
+        if is_let_go_in_silence(key.code) {
+            self.down = None;
+            return key;
+        }
         if key.kind == KeyEventKind::Release {
             self.sees_releases |= matches!(key.code, KeyCode::Char(_));
             // With Shift it may be the release of another character than was pressed.
@@ -148,6 +152,13 @@ impl RepeatFinder {
         self.down = Some((key.code, now));
         key
     }
+}
+
+/// Whether a terminal that reports when a letter is released may not do so for this key: by
+/// the protocol of kitty only if all keys are reported, and then repetitions are, too.
+const fn is_let_go_in_silence(code: KeyCode) -> bool {
+    cfg!(unix)
+        && matches!(code, KeyCode::Enter | KeyCode::Tab | KeyCode::BackTab | KeyCode::Backspace)
 }
 
 /// Pasted text as one line: line breaks and tabs become spaces, and what a terminal would not
@@ -188,6 +199,28 @@ mod tests {
         assert_eq!(kind(':', press, 970), press);
         assert_eq!(kind(';', release, 980), release);
         assert_eq!(kind(':', press, 990), press);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn enter_pressed_twice_counts_twice_though_its_release_is_not_told() {
+        let (mut finder, begun) = (RepeatFinder::default(), Instant::now());
+        let mut kind = |code, kind, millis| {
+            let key = KeyEvent::new_with_kind(code, KeyModifiers::NONE, kind);
+            finder.mark(key, begun + Duration::from_millis(millis)).kind
+        };
+        let (press, repeat, release) =
+            (KeyEventKind::Press, KeyEventKind::Repeat, KeyEventKind::Release);
+        let space = KeyCode::Char(' ');
+        let _ = kind(space, release, 0);
+        for code in [KeyCode::Enter, KeyCode::Backspace] {
+            for millis in [100, 300, 2000] {
+                assert_eq!(kind(code, press, millis), press, "{code:?} at {millis} ms");
+            }
+        }
+        assert_eq!(kind(KeyCode::Enter, repeat, 2100), repeat, "as the terminal tells");
+        assert_eq!(kind(space, press, 3000), press);
+        assert_eq!(kind(space, press, 3500), repeat, "letters are still found");
     }
 
     #[test]

@@ -289,8 +289,7 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
     let mut lobby = Lobby::default();
     let mut shutdown = std::pin::pin!(shutdown_signal());
     let mut attempt: Option<JoinAttempt<T>> = None;
-    let mut tried = JoinSet::new();
-    let mut trying: Vec<FoundSession> = Vec::new();
+    let mut trials = Trials::default();
     // A flood of announcements does not draw a flood of frames.
     let mut due = Some(Instant::now());
     loop {
@@ -298,13 +297,7 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
             frame::draw(screen, |frame| lobby.draw(frame)).map_err(|_| TERMINAL_GONE)?;
             due = None;
             let lines = screen.size().map_err(|_| TERMINAL_GONE)?.height;
-            for session in lobby.to_try(lines.saturating_sub(OTHER_LINES).into()) {
-                if trying.len() < TRIED_AT_ONCE && !trying.contains(session) {
-                    let (session, answer) = (session.clone(), answers(session.clone()));
-                    trying.push(session.clone());
-                    tried.spawn(async move { (session, answer.await) });
-                }
-            }
+            trials.begin(lobby.to_try(lines.saturating_sub(OTHER_LINES).into()), &answers);
         }
         let soon = Some(due.unwrap_or(Instant::now() + FRAME_INTERVAL));
         let answer = async {
@@ -321,8 +314,7 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
                 }
                 None => return Err("discovery on the LAN has stopped".into()),
             },
-            Some(Ok((session, answers))) = tried.join_next() => {
-                trying.retain(|other| *other != session);
+            Some((session, answers)) = trials.next() => {
                 lobby.heard(&session, answers);
                 due = soon;
             }
@@ -336,6 +328,13 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
                     },
                     Some(Input::Paste(_)) => lobby.handle_paste(),
                     Some(Input::Redraw) => {
+                        terminal::clear(screen).map_err(|_| TERMINAL_GONE)?;
+                    }
+                    #[cfg(unix)]
+                    Some(Input::Stop) => terminal::stop(),
+                    #[cfg(unix)]
+                    Some(Input::GoOn) => {
+                        terminal::retake();
                         terminal::clear(screen).map_err(|_| TERMINAL_GONE)?;
                     }
                     Some(Input::FocusLost | Input::Resized) => {}
@@ -354,6 +353,37 @@ pub async fn choose<B: Backend, T, A: Future<Output = bool> + Send + 'static>(
             () = sleep_until(due.unwrap_or(Instant::now() + RETRY)) => due = Some(Instant::now()),
             _ = &mut shutdown => return Ok(None),
         }
+    }
+}
+
+/// The connection attempts that show which sessions answer.
+#[derive(Default)]
+struct Trials {
+    running: JoinSet<(FoundSession, bool)>,
+    sessions: Vec<FoundSession>,
+}
+
+impl Trials {
+    /// Tries `sessions`, as many as may be tried at a time.
+    fn begin<'a, A: Future<Output = bool> + Send + 'static>(
+        &mut self,
+        sessions: impl Iterator<Item = &'a FoundSession>,
+        answers: impl Fn(FoundSession) -> A,
+    ) {
+        for session in sessions {
+            if self.sessions.len() < TRIED_AT_ONCE && !self.sessions.contains(session) {
+                let (session, answer) = (session.clone(), answers(session.clone()));
+                self.sessions.push(session.clone());
+                self.running.spawn(async move { (session, answer.await) });
+            }
+        }
+    }
+
+    /// The next session that has been tried, and whether it answers.
+    async fn next(&mut self) -> Option<(FoundSession, bool)> {
+        let (session, answers) = self.running.join_next().await?.ok()?;
+        self.sessions.retain(|other| *other != session);
+        Some((session, answers))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use imbolc_net::{
     Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Identity, Status},
-    protocol::OwnerInfo,
+    protocol::{OwnerInfo, Refusal},
     studio::Studio,
     sync::UndoReport,
     util::text::columns,
@@ -267,7 +267,10 @@ impl MessageLog {
             }
             SessionEvent::OwnershipRefused { instrument, reason } => {
                 let why = describe::refusal_text(now, &reason);
-                self.refuse(format!("{} is not yours: {why}", named(instrument)));
+                self.refuse(match reason {
+                    Refusal::NotOwner { .. } => why,
+                    _ => format!("{} is not yours: {why}", named(instrument)),
+                });
             }
             SessionEvent::Privilege { holder: Some(holder) } if others(&holder) => {
                 self.push(Tone::Plain, format!("{holder} has the privilege"));
@@ -276,10 +279,15 @@ impl MessageLog {
                 self.push(Tone::Good, "you have the privilege");
             }
             SessionEvent::Privilege { holder: None } => {
-                self.push(Tone::Plain, "the privilege is free");
+                self.push(Tone::Plain, "the privilege is free: P takes it");
             }
             SessionEvent::PrivilegeRequested { by } => {
                 self.push(Tone::Good, format!("{by} asks for the privilege: P gives it up"));
+            }
+            SessionEvent::PrivilegeDenied { holder, reserved: None }
+                if now.roster.is_away(holder.client_id) =>
+            {
+                self.refuse(format!("{holder} has the privilege and is away"));
             }
             SessionEvent::PrivilegeDenied { holder, reserved: None } => {
                 self.refuse(format!("{holder} has the privilege, and is told that you ask for it"));

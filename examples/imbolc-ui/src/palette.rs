@@ -20,12 +20,9 @@ use ratatui::{
 use self::{
     commands::{COMMANDS, Command},
     completion::Completion,
-    line_editor::LineEditor,
+    line_editor::{LineEditor, MAX_LINE},
 };
 use crate::{intent::Intent, theme, view::View};
-
-/// More is no command.
-const MAX_PASTE: usize = 1000;
 
 /// The line that is being typed.
 #[derive(Debug, Default)]
@@ -112,7 +109,7 @@ impl Palette {
                     _ => {}
                 }
             }
-            KeyCode::Char(letter) => self.line.insert(letter.encode_utf8(&mut [0; 4])),
+            KeyCode::Char(letter) => self.insert(letter.encode_utf8(&mut [0; 4])),
             _ => {}
         }
         PaletteOutcome::Editing
@@ -122,9 +119,15 @@ impl Palette {
     pub fn paste(&mut self, line: &str) {
         self.error = None;
         self.completion = None;
-        match line.chars().count() {
-            ..=MAX_PASTE => self.line.insert(line),
-            long => self.error = Some(format!("{long} characters are too many to be pasted")),
+        self.insert(line);
+    }
+
+    fn insert(&mut self, text: &str) {
+        if !self.line.insert(text) {
+            self.error = Some(match text.chars().count() {
+                1 => format!("a line has at most {MAX_LINE} characters"),
+                many => format!("{many} characters are too many to be pasted"),
+            });
         }
     }
 
@@ -164,7 +167,7 @@ impl Palette {
         let is_command = !common.contains(' ');
         self.line.set(common);
         match completion.candidates.len() {
-            1 if is_command => self.line.insert(" "),
+            1 if is_command => self.insert(" "),
             1 => {}
             _ => self.completion = Some(completion),
         }
@@ -226,24 +229,32 @@ fn candidate_lines(listed: &Completion, width: usize, room: usize) -> Vec<Line<'
     let longest = listed.candidates.iter().map(|(name, _)| columns(name)).max().unwrap_or_default();
     let each = (width / (longest + 2)).max(1);
     // The chosen one is visible.
-    let first = (listed.chosen.unwrap_or_default() / each + 1).saturating_sub(room);
+    let first = (listed.chosen.unwrap_or_default() / each + 2).saturating_sub(room);
     let cells: Vec<_> = candidates
         .map(|(at, (name, _))| Span::styled(padded(name, longest + 2), theme::DIM.patch(style(at))))
         .collect();
-    let rows = cells.chunks(each).skip(first).take(room);
-    rows.map(|row| Line::from(row.to_vec())).collect()
+    let rows = cells.chunks(each).skip(first).take(room.saturating_sub(1));
+    let chosen = listed.chosen.and_then(|at| listed.candidates.get(at));
+    let help = chosen.filter(|(_, what)| !what.is_empty()).map(|(name, what)| {
+        Line::from(vec![
+            Span::styled(name.clone(), theme::HEADING),
+            Span::styled(format!(" {what}"), theme::DIM),
+        ])
+    });
+    rows.map(|row| Line::from(row.to_vec())).chain(help).collect()
 }
 
 /// The arguments of a command and what it does.
 fn command_help(command: &Command, width: usize) -> Vec<Line<'static>> {
     let usage = format!("{} {}", command.name, command.arguments);
-    if columns(&usage) + 2 + columns(command.help) <= width {
-        let help = format!("  {}", command.help);
+    let lists = if command.choices.is_empty() { "" } else { "  Tab: choices" };
+    let help = format!("  {}{lists}", command.help);
+    if columns(&usage) + columns(&help) <= width {
         let spans = [Span::styled(usage, theme::HEADING), Span::styled(help, theme::DIM)];
         return vec![Line::from(spans.to_vec())];
     }
     let mut lines = styled_lines(&usage, width, theme::HEADING);
-    lines.extend(styled_lines(command.help, width, theme::DIM));
+    lines.extend(styled_lines(help.trim_start(), width, theme::DIM));
     lines
 }
 

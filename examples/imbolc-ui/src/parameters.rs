@@ -6,8 +6,8 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        BusParameter, ChainParameter, Device, DrumParameter, Hosted, InstrumentParameter,
-        LayerGroupParameter, MasterParameter, NetworkAction, PadParameter, ParameterId,
+        BusId, BusParameter, ChainParameter, Device, DrumParameter, Hosted, InstrumentParameter,
+        LayerGroupParameter, MasterParameter, NetworkAction, PadParameter, Parameter, ParameterId,
         SendsParameter, SessionParameter, SlotId, StudioState, Target,
     },
     util::{
@@ -127,7 +127,7 @@ pub enum Place {
     /// Of an instrument.
     Instrument(InstrumentId),
     /// Of a bus.
-    Bus(imbolc_net::studio::BusId),
+    Bus(BusId),
     /// Of the master.
     Master,
 }
@@ -298,7 +298,7 @@ fn hosted_knobs(device: Device, group: &str, prefix: &str, studio: &StudioState)
     let definition = device.hosted(studio).and_then(Hosted::definition);
     let definition = definition.and_then(|id| studio.registry.definition(id));
     let rows = definition.map_or(&[][..], |definition| &definition.parameters);
-    let knob = |(id, row): (u16, &imbolc_net::studio::Parameter)| {
+    let knob = |(id, row): (u16, &Parameter)| {
         let label = row.name().to_string();
         let name = format!("{prefix} {}", label.to_lowercase());
         Knob::new(Target::Hosted(device, ParameterId(id)), group, &label, name)

@@ -16,6 +16,7 @@ use crossterm::{
         KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
     },
     execute,
+    terminal::{EnterAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use imbolc_net::util::{panics, text::printable};
 use ratatui::{
@@ -101,6 +102,28 @@ pub fn restore() {
     }
     let _ = ratatui::try_restore();
     let _ = execute!(stdout(), crossterm::cursor::Show);
+}
+
+/// Gives the terminal back and stops the program, as the system asks it to. When it goes on,
+/// [`retake`] is due.
+#[cfg(unix)]
+pub fn stop() {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    restore();
+    let _ = kill_process(getpid(), Signal::STOP);
+}
+
+/// Takes the terminal again, whatever its modes are now.
+pub fn retake() {
+    TAKEN.store(true, Relaxed);
+    // `crossterm` believes that the terminal is as it has left it.
+    let _ = disable_raw_mode();
+    let _ = enable_raw_mode();
+    let _ = execute!(stdout(), EnterAlternateScreen);
+    let _ = execute!(stdout(), EnableBracketedPaste);
+    let _ = execute!(stdout(), EnableFocusChange);
+    report_all_keys(false);
 }
 
 /// Asks the terminal to report all keys, also letters, with repetition and release, or no

@@ -109,8 +109,8 @@ impl<'a> View<'a> {
         self.state.roster.owner(instrument)
     }
 
-    /// Who may edit and play `instrument`: its owner or, if it has none, the participant
-    /// that is alone.
+    /// The participant that may edit and play `instrument`: its owner or, if it has none,
+    /// the participant that is alone.
     #[must_use]
     pub fn player(&self, instrument: InstrumentId) -> Option<OwnerInfo> {
         self.state.roster.player(instrument)

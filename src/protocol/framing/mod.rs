@@ -21,7 +21,10 @@ pub use self::{
 };
 use crate::{
     protocol::{ActionNumber, limits},
-    util::{panics::catch_panic, text::printable},
+    util::{
+        panics::catch_panic,
+        text::{printable, shortened},
+    },
 };
 
 /// The encoding of a payload.
@@ -123,11 +126,11 @@ impl Format {
 pub struct CodecError(String);
 
 impl CodecError {
-    /// The error text, [printable] and cut to [`limits::DETAIL`] characters so that it can be sent
-    /// back.
+    /// The error text, [printable] and [shortened] to [`limits::DETAIL`] characters so that it
+    /// can be sent back.
     #[must_use]
     pub fn detail(&self) -> String {
-        printable(&self.0).chars().take(limits::DETAIL).collect()
+        shortened(&printable(&self.0), limits::DETAIL)
     }
 }
 

@@ -1,7 +1,8 @@
-//! What an overdub leaves of the curve before and after it.
+//! Keeps the curve before and after an overdub as it was.
 //!
-//! A point that is put into a curve bends it on both sides. The points of this module
-//! keep the values on one side, whatever is put on the other.
+//! A point that is put into a curve bends it on both sides. The points that this module
+//! returns preserve the values on one side, whatever is put on the other. It must not know
+//! parameters or the playhead.
 
 use super::lane::{Curve, Point, Points, value_between};
 use crate::{
@@ -24,7 +25,7 @@ impl Points {
         let end = Point { value: self.value(last).unwrap_or(otherwise), ..end };
         match (self.at_or_before(last), self.next(tick)) {
             (Some(Point { curve: Curve::Hold, .. }), _) => Vec::new(),
-            // The first part of these is no curve of this kind.
+            // The first part of such a curve is not itself a curve of its kind.
             (Some(from @ Point { curve: Curve::SlowEnd | Curve::Smooth, .. }), Some(to)) => {
                 let mut points = straight_pieces(from, to, from.tick, last);
                 points.push(end);
@@ -41,7 +42,7 @@ impl Points {
         match (self.at_or_before(tick), after) {
             (None, None) => Vec::new(),
             (None, Some(to)) => vec![Point { tick, curve: Curve::Hold, ..to }],
-            // The last part of these is no curve of this kind.
+            // The last part of such a curve is not itself a curve of its kind.
             (Some(from @ Point { curve: Curve::SlowStart | Curve::Smooth, .. }), Some(to))
                 if from.tick < tick =>
             {

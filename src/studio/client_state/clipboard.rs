@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_not_pasted_and_says_so() {
+    fn copy_that_does_not_fit_is_not_pasted_and_says_so() {
         let mut desk = Desk::with([0, 480].map(note), &[0, 480]);
         desk.act(ClipboardAction::Copy(region(0, 481))).unwrap();
         desk.act(ClipboardAction::CopyPoints(LEVEL, region(0, 481))).unwrap();

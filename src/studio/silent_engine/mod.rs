@@ -215,7 +215,7 @@ impl Engine<Studio> for SilentEngine {
                 if self.motion == Motion::Still {
                     self.performance.locate(state.transport.position.get());
                 }
-                self.overdub.look_afresh();
+                self.overdub.forget_values();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
@@ -387,7 +387,7 @@ impl SilentEngine {
             self.sayings.extend(self.recorder.all_up(state, tick));
         }
         self.overdub.release(state, tick, &mut self.sayings);
-        self.overdub.look_afresh();
+        self.overdub.forget_values();
     }
 
     /// Updates the meters, at most once per `METERS` while anything moves, so

@@ -33,19 +33,19 @@ struct Latch {
 }
 
 impl Overdub {
-    /// Forgets the values of the parameters: changes made before the playhead
-    /// starts or jumps are not recorded after it.
-    pub(super) fn look_afresh(&mut self) {
+    /// Forgets the last known values, so that changes made before the playhead starts or
+    /// jumps are not recorded after it.
+    pub(super) fn forget_values(&mut self) {
         self.turned.clear();
     }
 
-    /// Reads the parameters during the count-in.
+    /// Reads the parameters during the count-in, without recording their changes.
     pub(super) fn wait(&mut self, state: &StudioState) {
-        self.turned = parameter_parts(state);
+        self.turned = armed_values(state);
     }
 
     /// The state as it is played while parameters are latched: their lanes do not move
-    /// them. `None` if none is.
+    /// them. `None` if no parameter is latched.
     pub(super) fn latched(&self, state: &StudioState) -> Option<StudioState> {
         let mut latched = (!self.latched.is_empty()).then(|| state.clone())?;
         for target in self.latched.keys() {
@@ -56,9 +56,10 @@ impl Overdub {
         Some(latched)
     }
 
-    /// Adds the actions that write down what has changed, or that end the moves of
-    /// what is not recorded any more, at `tick`. They follow `sayings`, which `state`
-    /// does not contain yet. Returns whether other parameters are latched than before.
+    /// Appends to `sayings` the actions that record, at `tick`, the parameters that have
+    /// changed, and that end the recording of those that are no longer armed. `state` does
+    /// not contain the `sayings` so far. Returns whether the set of latched parameters has
+    /// changed.
     pub(super) fn watch(
         &mut self,
         state: &StudioState,
@@ -66,7 +67,7 @@ impl Overdub {
         sayings: &mut Vec<NetworkAction>,
     ) -> bool {
         let mut changed = false;
-        let now = if state.transport.recording { parameter_parts(state) } else { BTreeMap::new() };
+        let now = if state.transport.recording { armed_values(state) } else { BTreeMap::new() };
         let was = std::mem::replace(&mut self.turned, now);
         let gone = |target: &Target, _: &mut Latch| !self.turned.contains_key(target);
         for (target, latch) in self.latched.extract_if(.., gone) {
@@ -93,7 +94,7 @@ impl Overdub {
         changed
     }
 
-    /// Adds the actions that end all moves at `tick`, before the playhead jumps or
+    /// Appends the actions that end all recordings at `tick`, before the playhead jumps or
     /// stops.
     pub(super) fn release(
         &mut self,
@@ -117,7 +118,8 @@ impl Latch {
         Some(NetworkAction::Automation(target, AutomationAction::DeleteRegion(passed)))
     }
 
-    /// Lets the lane go on from `tick` as it was before the move.
+    /// Appends the actions that let the lane continue from `tick` as it was before the
+    /// first move.
     fn end(
         mut self,
         state: &StudioState,
@@ -154,7 +156,7 @@ fn points_after(state: &StudioState, actions: &[NetworkAction], target: Target) 
 }
 
 /// The values of the parameters of armed lanes.
-fn parameter_parts(state: &StudioState) -> BTreeMap<Target, Amount> {
+fn armed_values(state: &StudioState) -> BTreeMap<Target, Amount> {
     let armed = state.automation.lanes().filter(|(_, lane)| lane.armed);
     armed.filter_map(|(target, _)| Some((*target, target.part(state)?))).collect()
 }

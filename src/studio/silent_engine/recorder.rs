@@ -145,7 +145,7 @@ fn write(id: InstrumentId, note: Note) -> NetworkAction {
     NetworkAction::PianoRoll(id, PianoRollAction::Paste(notes))
 }
 
-/// Shortens a written note to `length`, or removes it without one, unless somebody has
+/// Shortens a written note to `length`, or removes it without one, unless a participant has
 /// edited it since.
 fn correction(
     state: &StudioState,

@@ -1,8 +1,8 @@
-//! What an edit makes of the strikes that have begun or are about to: each is looked up
-//! again where it is written.
+//! The ends of sounding and scheduled strikes after an edit: each is looked up again at
+//! the place where it is written.
 //!
 //! A strike that is still written there ends at its new end, whatever else about it has
-//! changed; one that is not has no end.
+//! changed. It knows neither voices nor time.
 
 use super::{
     groove::SessionGroove,
@@ -23,7 +23,7 @@ pub(super) struct Revision<'a> {
 }
 
 impl<'a> Revision<'a> {
-    /// The revision from a state and a jump to the present ones.
+    /// The revision from an earlier state and jump to the present ones.
     pub(super) fn of(
         (before, away): (&'a StudioState, Option<Away>),
         (now, way): (&'a StudioState, Way),

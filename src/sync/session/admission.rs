@@ -96,7 +96,7 @@ impl<M: Model> Session<M> {
         let client = ClientId(self.next_client);
         // A number that came again, e.g. that of the host, would be another's.
         self.next_client = client.0.checked_add(1).ok_or(ProtocolError::SessionFull { limit })?;
-        // Whoever was alone loses what has no owner, and with it the keys held there.
+        // A participant that was alone loses what has no owner, and the keys held there.
         if let Some(alone) = self.state.roster.alone() {
             self.apply_on_release_of_unowned(alone.client_id);
         }

@@ -190,7 +190,6 @@ impl<M: Model> UndoLog<M> {
     }
 
     /// Undoes the last step in `state`, or redoes the step that was undone last.
-    /// `unchecked` skips the rights of `actor`, for a local session.
     ///
     /// # Errors
     /// If there is no step, only the authority knows which it is, or `actor` may not

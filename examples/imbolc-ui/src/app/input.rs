@@ -2,14 +2,13 @@
 //!
 //! What a key means in a pane is decided in the pane, or else by `translate` in `app`.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use imbolc_net::studio::{Layer, LayerAction, NetworkAction};
 
 use super::{App, question::Question};
 use crate::{
     intent::Intent,
     keystroke::{Keystroke, pasted_line},
-    messages::Tone,
     palette::PaletteOutcome,
     view::View,
 };
@@ -89,7 +88,7 @@ impl App {
         if self.client.layers().last() == Some(&Layer::Command) {
             self.palette.paste(&pasted_line(text));
         } else {
-            self.messages.push(Tone::Bad, PASTE_IGNORED);
+            self.messages.refuse(PASTE_IGNORED);
         }
     }
 
@@ -131,6 +130,14 @@ impl App {
                 self.release_keys();
                 self.local(LayerAction::Pop);
             }
+            // These play nothing, and are needed with both hands on the keys.
+            (KeyCode::Char(' ' | '0' | 'R' | '[' | ']'), _) => {
+                if key.kind != KeyEventKind::Repeat
+                    && let Some(intent) = self.translate_everywhere(key)
+                {
+                    self.perform(intent);
+                }
+            }
             (KeyCode::Char(letter), Some(id)) => {
                 let now = tokio::time::Instant::now().into_std();
                 for action in self.keyboard.press(letter, key.kind, id, now) {
@@ -148,14 +155,14 @@ impl App {
         }
     }
 
-    /// Ends a note, unless its instrument was deleted, which has ended it.
+    /// Ends a note. If that is refused, it does not sound: it never began, or its
+    /// instrument was deleted.
     pub(super) fn end_note(&mut self, action: NetworkAction) {
         let state = self.studio.state();
         let gone = matches!(&action, NetworkAction::Instrument(id, _)
             if state.model.instruments.get(*id).is_none());
-        if !gone {
+        if !gone && self.studio.dispatch(action).is_ok() {
             self.mark_changed();
-            self.perform(action.into());
         }
     }
 }

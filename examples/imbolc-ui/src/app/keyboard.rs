@@ -96,6 +96,11 @@ impl Default for Keyboard {
 }
 
 impl Keyboard {
+    /// What `a` plays.
+    pub(super) fn lowest(&self) -> Pitch {
+        Pitch::new(self.lowest).unwrap_or(Pitch::MAX)
+    }
+
     /// Presses or repeats a key; returns the actions that start a note, if one starts.
     pub(super) fn press(
         &mut self,

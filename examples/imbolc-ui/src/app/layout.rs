@@ -7,7 +7,7 @@ use imbolc_net::{
     protocol::PrivilegeLevel,
     studio::{Layer, SessionState},
     util::{
-        quantity::Ticks,
+        quantity::{Pitch, Ticks},
         text::{columns, padded},
     },
 };
@@ -41,6 +41,8 @@ pub(super) struct FrameLayout<'a> {
     pub(super) join_address: Option<String>,
     /// The index of the first key that the help shows.
     pub(super) help_from: u16,
+    /// What the leftmost key plays.
+    pub(super) lowest_key: Pitch,
 }
 
 impl FrameLayout<'_> {
@@ -90,10 +92,9 @@ impl FrameLayout<'_> {
         let whole: usize = self.titles.iter().map(|title| columns(title) + 3).sum();
         let room = whole <= usize::from(width) + 1;
         let mut line = Line::default();
-        for (at, title) in self.titles.iter().enumerate() {
+        for (at, &title) in self.titles.iter().enumerate() {
             let style = if at == self.at { theme::SELECTED } else { Style::new() };
-            let letters = if room || at == self.at { columns(title) } else { LETTERS };
-            let title: String = title.chars().take(letters).collect();
+            let title = if room || at == self.at { title } else { &title[..LETTERS] };
             line.push_span(Span::styled(format!("{} {title}", at + 1), style));
             line.push_span(Span::raw(" "));
         }
@@ -147,14 +148,14 @@ impl FrameLayout<'_> {
         if view.identity.privilege == PrivilegeLevel::Privileged {
             line.push_span(Span::styled("  ★ privilege", theme::WARNING));
         }
-        if view.client.layers().last() == Some(&Layer::Keyboard) {
-            line.push_span(Span::styled(
-                "  ♪ keyboard: a-p plays, z x octave, Esc",
-                theme::WARNING,
-            ));
+        let plays = view.client.layers().last() == Some(&Layer::Keyboard);
+        if plays {
+            let lowest = self.lowest_key;
+            let keys = format!("  ♪ a plays {lowest}; z x octave, Esc ends it");
+            line.push_span(Span::styled(keys, theme::WARNING));
         }
         let keys = Line::styled("? keys  : command  q quit", theme::DIM).right_aligned();
-        if line.width() + keys.width() < usize::from(area.width) {
+        if !plays && line.width() + keys.width() < usize::from(area.width) {
             keys.render(area, buffer);
         }
         line.render(area, buffer);

@@ -6,13 +6,14 @@
 use imbolc_net::{
     model::{InstrumentId, Model as _},
     studio::{
-        ClipChange, LaneChange, LoopRegion, MixerSetting, NetworkAction, Note, PlacementChange,
-        SessionSetting, Studio, StudioChange, StudioState, TrackChange, TransportSetting,
+        ClipChange, InstrumentAction, LaneChange, LoopRegion, MixerSetting, Name, NetworkAction,
+        Note, Placement, PlacementChange, SessionSetting, Studio, StudioChange, StudioState,
+        TrackChange, TransportSetting,
     },
     util::quantity::Ticks,
 };
 
-use super::{action_text, instrument_label, pitch_name, target_text};
+use super::{action_text, instrument_label, target_text};
 use crate::app::bar_beat_tick;
 
 /// What an action does: as the undo says it, if its names on the wire told ticks.
@@ -23,20 +24,22 @@ pub fn step_text(studio: &StudioState, action: &NetworkAction) -> String {
         | NetworkAction::Clip(..)
         | NetworkAction::Placement(..)
         | NetworkAction::Automation(..) => Studio::describe(studio, action),
+        NetworkAction::Instrument(id, InstrumentAction::Play(pitch, _)) => {
+            format!("{}: play {}", instrument_label(studio, *id), pitch)
+        }
         action => action_text(studio, action),
     }
 }
 
-/// A change from `from` to `to`, of which `words` says the names on the wire.
+/// A change from `from` to `to`, or `words` if its names on the wire say it well enough.
 pub(super) fn musical_words(
     change: &StudioChange,
     from: &StudioState,
     to: &StudioState,
     words: String,
 ) -> String {
-    let at = |tick| place(tick, to);
-    let of = |id: &InstrumentId, what: String| format!("{}: {what}", instrument_label(to, *id));
-    match change {
+    let of = |id: &InstrumentId, what| format!("{}: {what}", instrument_label(to, *id));
+    let musical = match change {
         StudioChange::PianoRoll(id, change) => {
             let track = from.piano_roll.track(*id);
             let was_there = |note: &Note| {
@@ -45,27 +48,14 @@ pub(super) fn musical_words(
                     there.any(|other| other.pitch == note.pitch)
                 })
             };
-            match track_words(change, was_there, to) {
-                Some(what) => of(id, what),
-                None => words,
-            }
+            track_words(change, was_there, to).map(|what| of(id, what))
         }
         StudioChange::Clip(id, clip, change) => {
             let name = |studio: &StudioState| {
                 let clip = studio.arrangement.part(*id)?.clip(*clip)?;
                 Some(format!("clip {}", clip.name))
             };
-            let is_new = name(from).is_none();
-            let Some(name) = name(to).or_else(|| name(from)) else { return words };
-            match change {
-                ClipChange::Whole(_) if is_new => of(id, format!("new {name}")),
-                ClipChange::Gone => of(id, format!("deleted {name}")),
-                ClipChange::Put(note) => of(id, format!("{} in {name}", note_at(note, to))),
-                ClipChange::Remove(tick, pitch) => {
-                    of(id, format!("no note {} at {} in {name}", pitch_name(*pitch), at(*tick)))
-                }
-                ClipChange::Set(_) | ClipChange::Whole(_) => of(id, format!("changed {name}")),
-            }
+            clip_words(change, name(from), name(to), to).map(|what| of(id, what))
         }
         StudioChange::Placement(id, change) => {
             let placed = |studio: &StudioState, number| {
@@ -73,47 +63,79 @@ pub(super) fn musical_words(
                 let placement = *part.placement(number)?;
                 Some((placement, part.clip(placement.clip)?.name.clone()))
             };
-            match change {
-                PlacementChange::Put(number, placement) => {
-                    let Some((_, name)) = placed(to, *number) else { return words };
-                    let start = at(placement.tick);
-                    of(
-                        id,
-                        match placed(from, *number) {
-                            None => format!("placed {name} at {start}"),
-                            Some((old, _)) if old.tick != placement.tick => {
-                                format!("moved {name} to {start}")
-                            }
-                            Some(_) => format!("length of {name} at {start}"),
-                        },
-                    )
+            let what = match change {
+                PlacementChange::Put(number, _) => {
+                    placement_words(placed(from, *number), placed(to, *number), to)
                 }
-                PlacementChange::Remove(number) => match placed(from, *number) {
-                    Some((old, name)) => of(id, format!("removed {name} at {}", at(old.tick))),
-                    None => words,
-                },
-            }
+                PlacementChange::Remove(number) => placement_words(placed(from, *number), None, to),
+            };
+            what.map(|what| of(id, what))
         }
         StudioChange::Lane(target, change) => {
-            let lane = format!("lane of {}", target_text(to, target));
+            let lane = target_text(to, target);
             match change {
-                LaneChange::Put(point) => format!("{lane}: point at {}", at(point.tick)),
-                LaneChange::Remove(tick) => format!("{lane}: no point at {}", at(*tick)),
-                _ => words,
+                LaneChange::Put(point) => {
+                    Some(format!("lane of {lane}: point at {}", place(point.tick, to)))
+                }
+                LaneChange::Remove(tick) => {
+                    Some(format!("lane of {lane}: no point at {}", place(*tick, to)))
+                }
+                _ => None,
             }
         }
-        StudioChange::Transport(setting) => match setting {
-            TransportSetting::Playing(true) => "playback started".into(),
-            TransportSetting::Playing(false) => "playback stopped".into(),
-            TransportSetting::Region(region) => format!("loop {}", range(*region, to)),
-            _ => words,
-        },
-        StudioChange::Session(SessionSetting::TimeSignature(metre)) => {
-            format!("metre {}/{}", metre.beats(), metre.unit())
+        StudioChange::Transport(TransportSetting::Playing(true)) => Some("playback started".into()),
+        StudioChange::Transport(TransportSetting::Playing(false)) => {
+            Some("playback stopped".into())
         }
-        StudioChange::Mixer(setting) => strip_by_name(setting, from, to, words),
-        _ => words,
-    }
+        StudioChange::Transport(TransportSetting::Region(region)) => {
+            Some(format!("loop {}", range(*region, to)))
+        }
+        StudioChange::Session(SessionSetting::TimeSignature(metre)) => {
+            Some(format!("metre {}/{}", metre.beats(), metre.unit()))
+        }
+        StudioChange::Mixer(setting) => return strip_by_name(setting, from, to, words),
+        _ => None,
+    };
+    musical.unwrap_or(words)
+}
+
+/// A change of a clip that was called `old` and is called `new`, if it exists.
+fn clip_words(
+    change: &ClipChange,
+    old: Option<String>,
+    new: Option<String>,
+    to: &StudioState,
+) -> Option<String> {
+    let is_new = old.is_none();
+    let name = new.or(old)?;
+    Some(match change {
+        ClipChange::Whole(_) if is_new => format!("new {name}"),
+        ClipChange::Gone => format!("deleted {name}"),
+        ClipChange::Put(note) => format!("{} in {name}", note_at(note, to)),
+        ClipChange::Remove(tick, pitch) => {
+            format!("no note {pitch} at {} in {name}", place(*tick, to))
+        }
+        ClipChange::Set(_) | ClipChange::Whole(_) => format!("changed {name}"),
+    })
+}
+
+/// A change of a placement from `old` to `new`, each with the name of its clip, if it
+/// exists.
+fn placement_words(
+    old: Option<(Placement, Name)>,
+    new: Option<(Placement, Name)>,
+    to: &StudioState,
+) -> Option<String> {
+    let at = |placement: Placement| place(placement.tick, to);
+    Some(match (old, new) {
+        (None, Some((new, name))) => format!("placed {name} at {}", at(new)),
+        (Some((old, _)), Some((new, name))) if old.tick != new.tick => {
+            format!("moved {name} to {}", at(new))
+        }
+        (Some(_), Some((new, name))) => format!("length of {name} at {}", at(new)),
+        (Some((old, name)), None) => format!("removed {name} at {}", at(old)),
+        (None, None) => return None,
+    })
 }
 
 fn track_words(
@@ -125,7 +147,7 @@ fn track_words(
         TrackChange::Put(note) if was_there(note) => format!("changed {}", note_at(note, to)),
         TrackChange::Put(note) => note_at(note, to),
         TrackChange::Remove(tick, pitch) => {
-            format!("no note {} at {}", pitch_name(*pitch), place(*tick, to))
+            format!("no note {pitch} at {}", place(*tick, to))
         }
         TrackChange::Whole(track) => format!("a track of {} notes", track.len()),
         TrackChange::Set(_) => return None,
@@ -162,7 +184,7 @@ fn strip_by_name(
 }
 
 fn note_at(note: &Note, studio: &StudioState) -> String {
-    format!("note {} at {}", pitch_name(note.pitch), place(note.tick, studio))
+    format!("note {} at {}", note.pitch, place(note.tick, studio))
 }
 
 fn range(region: LoopRegion, studio: &StudioState) -> String {
@@ -184,8 +206,8 @@ mod tests {
     use imbolc_net::{
         protocol::Roster,
         studio::{
-            BusId, BusSetting, ClipAction, ClipId, Name, PianoRollAction, PlacementAction,
-            PlacementId, TransportAction,
+            BusId, BusSetting, ClipAction, ClipId, PianoRollAction, PlacementAction, PlacementId,
+            TransportAction,
         },
         util::quantity::{NoteLength, Pitch, Probability, Velocity},
     };

@@ -10,9 +10,9 @@ mod lane_commands;
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
-        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name,
-        NetworkAction, NoteValue, Output, PianoRollAction, ProjectAction, ProjectName, Scale,
+        Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
+        Layer, LayerAction, LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting,
+        MixerSetting, Name, NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName,
         SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
         TuningSetting,
     },
@@ -58,7 +58,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "goto" "BAR[.BEAT[.TICK]]" "go to a bar" => |place, view| {
         single(TransportAction::Locate(read_place(place, &view.studio().session)?))
     };
-    "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" => lane_commands::set_value;
+    "set" "PARAMETER VALUE" "set a parameter: cutoff 8 kHz, attack 5 ms, pan L20" [lane_commands::parameters] => lane_commands::set_value;
     "tempo" "BPM" "set the tempo" => |bpm, _| {
         single(SessionSetting::Tempo(parse_value(bpm, "a tempo")?))
     };
@@ -73,10 +73,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
         Ok([SessionSetting::Key(key).into()].into_iter().chain(scale).collect())
     };
     "scale" "major|minor|…" "set the scale" [choices::scales] => |scale, _| {
-        single(SessionSetting::Scale(parse_one(scale, Scale::ALL, "scale")?))
+        single(SessionSetting::Scale(parse_value(scale, "the scale")?))
     };
     "snap" "sixteenth|…|off" "set the grid" [choices::grids] => |snap, _| {
-        let snap = if is_name(snap, "off") { None } else { Some(parse_one(snap, NoteValue::ALL, "note value")?) };
+        let snap = if is_name(snap, "off") { None } else { Some(parse_value(snap, "the grid")?) };
         single(SessionSetting::Snap(snap))
     };
     "title" "NAME" "rename the session" => |name, _| {
@@ -168,7 +168,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         let group = if is_name(group, "none") { None } else { Some(LayerGroupId(parse_number(group, GROUP)?)) };
         Ok(vec![Intent::set(selected_instrument(view)?, InstrumentSetting::LayerGroup(group))])
     };
-    "swing" "PERCENT" "delay every second eighth note" => |percent, _| {
+    "swing" "PERCENT" "delay every second eighth note; that of drums: drumswing" => |percent, _| {
         single(SessionSetting::Swing(parse_value(percent, "swing")?))
     };
     "pitch" "HZ" "set the concert pitch" => |hertz, _| {
@@ -194,7 +194,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "pattern" "NAME" "rename the pattern" => drum_commands::rename_pattern;
     "steps" "COUNT" "set the length of the pattern" => drum_commands::set_length;
     "resolution" "sixteenth|…" "set the length of a step" [choices::note_values] => drum_commands::set_resolution;
-    "drumswing" "PERCENT" "delay every second step" => drum_commands::set_swing;
+    "drumswing" "PERCENT" "delay every second step of the drums" => drum_commands::set_swing;
     "automate" "PARAMETER" "add an automation lane for a parameter" [lane_commands::parameters] => lane_commands::automate;
     "point" "PLACE PARAMETER VALUE" "set a point of a lane: point 3.1.000 cutoff 8 kHz" [choices::none, lane_commands::parameters] => lane_commands::set_point;
     "capture" "NAME" "make a clip of the looped region" => clip_commands::capture;
@@ -206,7 +206,10 @@ pub(super) const COMMANDS: &[Command] = commands! {
     "yield" "" "release the privilege" => |_, _| Ok(vec![Intent::ReleasePrivilege]);
     "undo" "" "undo your last step" => |_, _| Ok(vec![Intent::Undo]);
     "redo" "" "redo it" => |_, _| Ok(vec![Intent::Redo]);
-    "save" "[NAME]" "save the project" [choices::projects] => |name, _| match name {
+    "save" "[NAME]" "save the project" [choices::projects] => |name, view| match name {
+        "" if view.studio().projects.current.is_none() && view.may_lead() => {
+            Err("the project has no name yet: type one after save".into())
+        }
         "" => single(NetworkAction::Project(ProjectAction::Save)),
         name => single(NetworkAction::Project(ProjectAction::SaveAs(parse_project_name(name)?))),
     };
@@ -229,6 +232,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         single(NetworkAction::Project(ProjectAction::Recover(parse_project_name(name)?)))
     };
     "sync" "" "fetch the full state again" => |_, _| Ok(vec![Intent::Resynchronise]);
+    "help" "" "show the keys" => |_, _| single(Action::from(LayerAction::Push(Layer::Help)));
     "quit" "" "quit" => |_, _| Ok(vec![Intent::Quit]);
 };
 
@@ -247,6 +251,9 @@ pub(super) fn parse_line(line: &str, view: &View) -> Parsed {
     let command = match (command_named(name), &fitting[..]) {
         (Some(command), _) => command,
         (None, [command]) => *command,
+        (None, []) if lane_commands::is_parameter(name, view) => {
+            return Err(format!("no command {name}: “set {line}” sets the parameter"));
+        }
         (None, []) => return Err(format!("no command {name}: Tab lists all")),
         (None, several) => {
             let names: Vec<_> = several.iter().map(|command| command.name).collect();
@@ -277,8 +284,12 @@ fn selected_instrument(view: &View) -> Result<InstrumentId, String> {
 }
 
 fn instruments(ids: &str, intent: fn(Vec<InstrumentId>) -> Intent) -> Parsed {
-    let id = |id: &str| parse_number(id.trim(), "an instrument number").map(InstrumentId);
-    Ok(vec![intent(ids.split(',').map(id).collect::<Result<_, _>>()?)])
+    let id = |id: &str| parse_number(id, "an instrument number").map(InstrumentId);
+    let ids: Vec<_> = ids.split([',', ' ']).filter(|id| !id.is_empty()).collect();
+    if ids.is_empty() {
+        return Err("write instrument numbers like 1,2".into());
+    }
+    Ok(vec![intent(ids.into_iter().map(id).collect::<Result<_, _>>()?)])
 }
 
 /// A number, and the text after it.
@@ -288,7 +299,7 @@ fn split_number<'a>(text: &'a str, what: &str) -> Result<(u32, &'a str), String>
 }
 
 fn parse_number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text:?} is not {what}"))
+    text.trim().parse().map_err(|_| format!("{text:?} is not {what}"))
 }
 
 /// A value as it is shown, or in another way that a musician writes it.

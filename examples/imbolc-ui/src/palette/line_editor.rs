@@ -5,6 +5,9 @@
 use imbolc_net::util::text::{columns, printable};
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation as _};
 
+/// The most characters of a line. 1,000: more is no command.
+pub(super) const MAX_LINE: usize = 1000;
+
 /// The line.
 #[derive(Debug, Default)]
 pub(super) struct LineEditor {
@@ -24,8 +27,11 @@ impl LineEditor {
         self.text = text;
     }
 
-    /// Inserts a text at the cursor, in one line.
-    pub(super) fn insert(&mut self, text: &str) {
+    /// Inserts a text at the cursor, in one line; false if it does not fit.
+    pub(super) fn insert(&mut self, text: &str) -> bool {
+        if self.text.chars().count() + text.chars().count() > MAX_LINE {
+            return false;
+        }
         // What is hidden may be half of an emoji; a name that stays so is refused.
         let text = text.replace(char::is_control, " ");
         self.text.insert_str(self.cursor, &text);
@@ -33,6 +39,7 @@ impl LineEditor {
         // An accent may have joined the letter before it, and that the one after it.
         let starts = self.text.grapheme_indices(true).map(|(start, _)| start);
         self.cursor = starts.chain([self.text.len()]).find(|at| *at >= self.cursor).unwrap_or(0);
+        true
     }
 
     pub(super) fn left(&mut self) {
@@ -83,13 +90,13 @@ impl LineEditor {
         let (before, after) = (printable(before), printable(after));
         // What follows the cursor keeps up to half of the room.
         let beyond = columns(&after).min(room / 2).max(1);
-        let mut start = 0;
-        for (at, grapheme) in before.grapheme_indices(true) {
-            if columns(&before[start..]) + beyond <= room {
-                break;
-            }
-            start = at + grapheme.len();
-        }
+        let mut shown = 0;
+        let mut fits = |grapheme: &str| {
+            shown += columns(grapheme);
+            shown + beyond <= room
+        };
+        let kept = before.graphemes(true).rev().take_while(|grapheme| fits(grapheme));
+        let start = before.len() - kept.map(str::len).sum::<usize>();
         let before = &before[start..];
         (format!("{before}{after}"), columns(before), start > 0)
     }

@@ -19,7 +19,7 @@ pub(super) fn is_name(typed: &str, name: &str) -> bool {
     plain_name(typed) == plain_name(name)
 }
 
-/// One of `all` by its name.
+/// One of `all` by its name, or by a beginning that no other name has.
 ///
 /// # Errors
 /// If there is none; the message lists the names.
@@ -28,8 +28,14 @@ pub(super) fn parse_one<T: Copy + Serialize>(
     all: &[T],
     what: &str,
 ) -> Result<T, String> {
-    match split_one(name, all, what)? {
-        (found, "") => Ok(found),
+    if let Ok((found, "")) = split_one(name, all, what) {
+        return Ok(found);
+    }
+    let typed = plain_name(name);
+    let begins = |one: &&T| plain_name(&describe::label(one)).starts_with(&typed);
+    let mut found = all.iter().filter(begins);
+    match (found.next(), found.next()) {
+        (Some(found), None) if !typed.is_empty() => Ok(*found),
         _ => Err(unknown(name, all, what)),
     }
 }
@@ -44,7 +50,7 @@ pub(super) fn split_one<'a, T: Copy + Serialize>(
     what: &str,
 ) -> Result<(T, &'a str), String> {
     let blanks = text.match_indices(' ').map(|(at, _)| at);
-    // The longest name first: `harmonic minor` is no `harmonic`.
+    // The longest name first, because one may begin with another.
     let ends: Vec<_> = blanks.chain([text.len()]).collect();
     for (name, rest) in ends.into_iter().rev().map(|at| text.split_at(at)) {
         if let Some(found) = all.iter().find(|one| is_name(name, &describe::label(one))) {
@@ -70,7 +76,10 @@ pub(super) fn parse_key(text: &str) -> Result<(Key, Option<Scale>), String> {
     let key = *key.ok_or_else(unknown)?;
     match rest {
         "" => Ok((key, None)),
-        scale => Ok((key, Some(parse_one(scale, Scale::ALL, "scale")?))),
+        scale => {
+            let scale = scale.parse().map_err(|error| format!("the scale {error}"))?;
+            Ok((key, Some(scale)))
+        }
     }
 }
 

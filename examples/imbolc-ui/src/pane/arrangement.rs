@@ -51,7 +51,7 @@ impl Pane for ArrangementPane {
         &[
             ("↑ ↓", "previous, next instrument"),
             ("← →", "move by a bar"),
-            ("⇧ ← →", "move the placement or the cursor"),
+            ("Shift ← →", "move the placement or the cursor"),
             ("Home End", "move to the start, the end"),
             ("Enter", "place or remove the clip"),
             ("+ -", "longer, shorter by a bar"),
@@ -60,8 +60,9 @@ impl Pane for ArrangementPane {
             ("a", "add a clip"),
             ("C", "capture the loop as a clip"),
             ("n D", "rename, delete the clip"),
-            ("o", "play the piano roll or arrangement"),
+            ("o", "play the roll or the clips"),
             ("e", "behaviour at the end"),
+            ("g", "playhead to the cursor"),
         ]
     }
 
@@ -183,7 +184,7 @@ fn draw_clips(here: &ClipCursor, area: Rect, buffer: &mut Buffer) {
     let mut lines = vec![Line::styled(heading, theme::HEADING)];
     let clips: Vec<_> = here.part.into_iter().flat_map(Part::clips).collect();
     if clips.is_empty() {
-        lines.push(Line::styled("none: press a to add one", theme::DIM));
+        lines.push(Line::styled("none: a adds one", theme::DIM));
     }
     let rows = usize::from(area.height.saturating_sub(1));
     let at = clips.iter().position(|(id, _)| Some(*id) == here.clip).unwrap_or_default();

@@ -60,7 +60,7 @@ impl Pane for AutomationPane {
             ("↑ ↓", "previous, next lane"),
             ("a D", "add, delete a lane"),
             ("e", "enable or disable"),
-            ("A", "arm for recording"),
+            ("A", "arm: R and Space record it"),
             ("Enter", "edit the points of the lane"),
             ("  Esc", "back to the lanes"),
             ("  ← →", "move along the grid"),
@@ -121,8 +121,9 @@ impl Pane for AutomationPane {
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
         let Some(here) = self.here(view) else {
-            let hint = "no lanes: press a to automate a parameter";
-            return Line::styled(hint, theme::DIM).render(area, buffer);
+            let hint = no_lane_hint(view).into_iter();
+            let hint: Vec<_> = hint.map(|line| Line::styled(line, theme::DIM)).collect();
+            return Paragraph::new(hint).render(area, buffer);
         };
         let [body, detail] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(area);
@@ -208,25 +209,30 @@ impl AutomationPane {
         let Some(Point { tick, value, curve }) = here.point else {
             let at = bar_beat_tick(here.tick, session);
             return Line::from(vec![
-                Span::raw(format!(
-                    "{at} {} %  {}",
-                    theme::to_percent(here.value()),
-                    here.meaning(here.value())
-                )),
+                Span::raw(format!("{at} {}", part_and_meaning(here, here.value()))),
                 Span::styled("  Enter: add a point  t: type its value", theme::DIM),
             ]);
         };
         let certain = lane_painter::point_is_confirmed(here, tick);
         let text = format!(
-            "{} {} %{}  {}  {}",
+            "{} {}{}  {}",
             bar_beat_tick(tick, session),
-            theme::to_percent(value),
+            part_and_meaning(here, value),
             theme::unconfirmed_mark(certain),
             curve_label(curve),
-            here.meaning(value),
         );
         Line::styled(text, theme::value_style(certain))
     }
+}
+
+/// What to do if there is no lane to show: those of other instruments are not.
+fn no_lane_hint(view: &View) -> Vec<String> {
+    let name = |id| describe::instrument_label(view.studio(), id);
+    let of = view.selected().map_or_else(String::new, |(id, _)| format!(" of {}", name(id)));
+    let mut lanes = view.studio().automation.lanes();
+    let other = lanes.find_map(|(target, _)| target.instrument());
+    let other = other.map(|id| format!("[ or ] selects another instrument, such as {}", name(id)));
+    [format!("no lanes{of}: a automates a parameter")].into_iter().chain(other).collect()
 }
 
 /// The columns of the list after the name.
@@ -258,7 +264,7 @@ fn lane_heading<'a>(here: &PointCursor) -> Line<'a> {
     let value = lanes.or_else(|| target.part(view.studio()));
     let now = match value {
         Some(value) => {
-            format!("now {} ({} %)", here.meaning(value), theme::to_percent(value))
+            format!("now {}", part_and_meaning(here, value))
         }
         None => "inactive: no such parameter".into(),
     };
@@ -276,6 +282,12 @@ fn lane_heading<'a>(here: &PointCursor) -> Line<'a> {
         line.push_span(Span::styled("  off", theme::WARNING));
     }
     line
+}
+
+/// A value in the unit of the parameter, and as a part of its range if that is not the same.
+fn part_and_meaning(here: &PointCursor, value: Amount) -> String {
+    let (meaning, part) = (here.meaning(value), format!("{} %", theme::to_percent(value)));
+    if meaning == part { part } else { format!("{meaning} ({part})") }
 }
 
 /// The name of a curve.

@@ -70,6 +70,7 @@ impl Pane for DrumsPane {
             ("E", "Euclidean rhythm"),
             ("h H", "chain on/off, edit the chain"),
             ("n S", "name, sound of the pad"),
+            (":steps", "length; :resolution, :drumswing"),
             ("C V", "slice the sample, assign slices"),
         ]
     }

@@ -10,7 +10,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::DirtyFlags,
     studio::{
-        Action, BusSetting, InstrumentAction, InstrumentSetting, MasterSetting, MixerSetting,
+        self, Action, BusSetting, InstrumentAction, InstrumentSetting, MasterSetting, MixerSetting,
         NetworkAction, SelectionAction,
     },
     util::quantity::Pan,
@@ -93,7 +93,7 @@ impl Pane for MixerPane {
         self.move_cursor(key.code, id, &strip).or_else(|| strip_intent(key.code, id, &strip, view))
     }
 
-    fn select_added(&mut self, action: &NetworkAction, _view: &View) {
+    fn select_added(&mut self, action: &NetworkAction, view: &View) {
         let (strip, inside) = match action {
             NetworkAction::AddInstrument { id, .. } => (StripId::Instrument(*id), None),
             NetworkAction::Mixer(MixerSetting::AddBus(id, _)) => (StripId::Bus(*id), None),
@@ -116,7 +116,8 @@ impl Pane for MixerPane {
             _ => return,
         };
         self.elsewhere = Some(strip).filter(|strip| !matches!(strip, StripId::Instrument(_)));
-        self.inside = inside;
+        // An effect that is shown elsewhere leaves the strips in view.
+        self.inside = inside.filter(|_| view.client.pane() == studio::Pane::Mixer);
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {

@@ -55,7 +55,8 @@ impl Pane for PianoRollPane {
         &[
             ("arrows", "move the cursor"),
             ("Page ↑ ↓", "move by an octave"),
-            ("Home End", "move to the start, the last note"),
+            (", .", "back, forward by a bar"),
+            ("Home End", "to the start, the last note"),
             ("Enter", "add or remove a note"),
             ("Shift ↑ →", "move the note"),
             ("+ -", "longer, shorter"),
@@ -64,11 +65,12 @@ impl Pane for PianoRollPane {
             ("b", "start marking; Esc: cancel"),
             ("y x v", "copy, cut, paste"),
             ("D", "delete"),
-            ("l", "loop the marked region, or on/off"),
-            ("A", "arm for recording"),
+            ("l", "loop the mark, or on/off"),
+            ("A", "arm: R and Space record it"),
             ("o", "mono or poly"),
             ("z Z", "zoom in, out"),
             ("f", "follow the playhead"),
+            ("g", "playhead to the cursor"),
         ]
     }
 
@@ -185,7 +187,6 @@ impl PianoRollPane {
             Some((low, high)) => {
                 let there = |key, arrow| if window.row(key).is_none() { arrow } else { "" };
                 let arrows = [there(low, "↓"), there(high, "↑")].concat();
-                let (low, high) = (describe::pitch_name(low), describe::pitch_name(high));
                 format!("{} notes {low}–{high}{arrows}", track.len())
             }
             None => "no notes".into(),
@@ -208,11 +209,7 @@ impl PianoRollPane {
         }
         let session = &here.view.studio().session;
         let Some(note) = here.note else {
-            let at = format!(
-                "{} {}",
-                bar_beat_tick(here.tick, session),
-                describe::pitch_name(here.pitch)
-            );
+            let at = format!("{} {}", bar_beat_tick(here.tick, session), here.pitch);
             return Line::from(vec![
                 Span::raw(at),
                 Span::styled("  Enter: add a note", theme::DIM),
@@ -225,9 +222,8 @@ impl PianoRollPane {
             less => format!("  {less} likely"),
         };
         let text = format!(
-            "{} {}{}  length {length}  velocity {velocity}{likely}",
+            "{} {pitch}{}  length {length}  velocity {velocity}{likely}",
             bar_beat_tick(tick, session),
-            describe::pitch_name(pitch),
             theme::unconfirmed_mark(certain),
         );
         Line::styled(text, theme::value_style(certain))

@@ -43,7 +43,7 @@ impl Pane for SessionPane {
         &[
             ("↑ ↓", "previous, next row"),
             ("+ - ← →", "next, previous value"),
-            ("PgUp PgDn", "change by ten"),
+            ("Page ↑ ↓", "change by ten"),
             ("Shift ← →", "change by ten"),
             ("Enter", "type the value, or on/off"),
             ("n", "rename the session"),
@@ -77,6 +77,12 @@ impl Pane for SessionPane {
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {
+        let [area, about] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+        if let Some(row) = ROWS.get(self.at) {
+            let text = fitted(&format!("{}: {}", row.label, row.about), about.width.into());
+            Line::styled(text, theme::DIM).render(about, buffer);
+        }
         if area.width < TWO_COLUMN_WIDTH {
             return self.draw_rows(0, ROWS, view, area, buffer);
         }

@@ -19,7 +19,7 @@ fn selected(stage: &mut Stage) -> String {
 }
 
 #[test]
-fn what_was_added_is_selected() {
+fn added_thing_is_selected() {
     // A prediction that nobody has confirmed is enough.
     for scene in [Scene::Local, Scene::Hosting, Scene::Joined, Scene::Reconnecting] {
         for (from, keys, to, cursor) in [
@@ -50,7 +50,7 @@ fn what_was_added_is_selected() {
 }
 
 #[test]
-fn what_others_add_moves_no_cursor() {
+fn additions_of_others_move_no_cursor() {
     let mut stage = Stage::new(Scene::Joined);
     let before = stage.app.client_state().instrument();
     let name = imbolc_net::studio::Name::new("Bell").unwrap();

@@ -66,7 +66,7 @@ fn lane_is_switched_armed_and_deleted() {
     assert_eq!(stage.dispatched(), [NetworkAction::Automation(deleted, AutomationAction::Delete)]);
     stage.press("D");
     assert_eq!(stage.dispatched(), [NetworkAction::Automation(TEMPO, AutomationAction::Delete)]);
-    assert!(stage.screen().contains("no lanes: press a to automate"), "{}", stage.screen());
+    assert!(stage.screen().contains("a automates a parameter"), "{}", stage.screen());
     assert_eq!(stage.press("DeA<enter><up>").dispatched(), []);
 }
 
@@ -190,7 +190,7 @@ fn unconfirmed_is_hollow_and_removed_is_crossed_out() {
     assert_eq!((count(&mut stage, '○'), count(&mut stage, '×')), (0, 0));
     stage.press("<enter><up>");
     assert_eq!((count(&mut stage, '○'), count(&mut stage, '×')), (1, 0));
-    assert!(stage.screen().contains("1.1.000 25 %*"), "{}", stage.screen());
+    assert!(stage.screen().contains("(25 %)*"), "{}", stage.screen());
     stage.press("<enter>");
     assert_eq!((count(&mut stage, '○'), count(&mut stage, '×')), (0, 1));
     let mut stage = lanes(Scene::Joined);

@@ -178,7 +178,7 @@ fn sample_is_sliced_and_assigned_to_pads() {
         [kit(DrumAction::Chop(SliceCount::of(4))), kit(DrumAction::AssignSlices(PadNumber::of(2)))];
     assert_eq!(stage.dispatched(), expected);
     let screen = stage.screen();
-    assert!(screen.contains(" 4 Stab     slice 2 "), "{screen}");
+    assert!(screen.contains(" 4 Stab         slice 2 "), "{screen}");
     let screen = stage.press("<down><right>").screen();
     assert!(screen.contains("pad 4 step 2: slice 2 of 4: 25–50 % of no sample"), "{screen}");
 }
@@ -272,7 +272,7 @@ fn setting_is_marked_until_confirmed() {
     stage.press(">").press("n").press("Boom<enter>");
     let screen = stage.screen();
     assert!(screen.contains("2 Fill (2 of 2)  8 × sixteenth*"), "{screen}");
-    assert!(screen.contains(" 1 Boom     kick.wav  *"), "{screen}");
+    assert!(screen.contains(" 1 Boom         kick.wav  *"), "{screen}");
     let screen = drums(Scene::Joined).press(">").screen();
     assert!(screen.contains("2 Fill (2 of 2)  8 × sixteenth "), "{screen}");
 }

@@ -205,6 +205,20 @@ fn pasted_text_is_one_line_of_a_command() {
 }
 
 #[test]
+fn line_that_is_pasted_again_and_again_keeps_its_limit() {
+    let mut stage = Stage::new(Scene::Local);
+    stage.press(":title ");
+    for _ in 0..9 {
+        stage.app.handle_paste(&"x".repeat(300));
+    }
+    assert!(stage.screen().contains("300 characters are too many"), "{}", stage.screen());
+    stage.app.handle_paste(&"x".repeat(1000 - 6 - 900));
+    stage.press("<left>y");
+    assert!(stage.screen().contains("a line has at most 1000 characters"), "{}", stage.screen());
+    assert!(!stage.screen().contains("xy"), "{}", stage.screen());
+}
+
+#[test]
 fn line_is_edited_with_ctrl_as_in_a_shell() {
     for (keys, line) in [
         ("a", "X:one two three"),

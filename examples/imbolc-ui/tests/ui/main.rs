@@ -21,6 +21,7 @@ mod keys;
 #[cfg(feature = "mdns")]
 mod lobby;
 mod mixer;
+mod newcomer;
 mod pace;
 mod people;
 mod piano_roll;

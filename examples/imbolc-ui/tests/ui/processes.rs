@@ -63,7 +63,7 @@ fn first_command_can_save() {
     player.press("+");
     player.wait_for("unsaved");
     player.press(":save Song\r");
-    player.wait_for("done: save as “Song”");
+    player.wait_for("saved as “Song”");
     player.wait_until("the mark is cleared", |screen| !screen.contains("unsaved"));
     player.press("q");
     assert!(player.wait_for_exit().success());

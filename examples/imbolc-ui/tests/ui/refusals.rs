@@ -88,6 +88,11 @@ fn refusals_leave_the_line_and_stay_in_the_log() {
     assert!(line(&mut stage).contains("no placement"), "{}", stage.screen());
     stage.app.tick(Instant::now() + Duration::from_secs(20));
     assert!(!line(&mut stage).contains("no placement"), "{}", stage.screen());
+    // And that a paste is ignored.
+    stage.app.handle_paste("q");
+    assert!(line(&mut stage).contains("pasted text is ignored"), "{}", stage.screen());
+    stage.app.tick(Instant::now() + Duration::from_secs(60));
+    assert!(!line(&mut stage).contains("pasted text"), "{}", stage.screen());
 }
 
 #[test]

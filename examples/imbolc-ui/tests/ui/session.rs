@@ -153,7 +153,7 @@ fn current_row_is_visible_on_smallest_terminal() {
     insta::assert_snapshot!(stage.press("<end>").screen());
     for (width, height) in [(60, 16), (100, 16)] {
         stage.resize(width, height);
-        assert!(stage.press("<end>").screen().contains("done: save"), "{}", stage.screen());
+        assert!(stage.press("<end>").screen().contains("saved"), "{}", stage.screen());
         assert!(stage.press("<home>").screen().contains("name          Friday"));
         assert!(stage.screen().contains("key           C "), "{}", stage.screen());
         assert!(stage.press(&"<down>".repeat(17)).screen().contains("1.1.000 to 3.1.000"));

@@ -47,6 +47,51 @@ fn terminal_modes_are_given_back_however_it_ends() {
 }
 
 #[test]
+fn stopped_program_gives_the_terminal_back_and_takes_it_again() {
+    for stop in ["TSTP", "STOP"] {
+        let mut player = start();
+        let from = player.written();
+        player.signal(stop);
+        if stop == "TSTP" {
+            wait_for_output(&player, from, LEAVE_SCREEN);
+            let output = player.output_since(from);
+            assert!(GIVEN_BACK.iter().all(|mode| output.contains(mode)), "{output:?}");
+            assert!(!player.has_screen());
+        }
+        let from = player.written();
+        player.wait_until(&format!("it goes on after {stop}"), |screen| {
+            // Until it has stopped, it cannot go on.
+            player.signal("CONT");
+            let output = player.output_since(from);
+            ASKED.iter().all(|mode| output.contains(mode))
+                && output.contains("Instruments")
+                && screen.contains("mia local session")
+        });
+        assert!(player.has_screen());
+        let output = player.output_since(from);
+        assert!(output.contains("\x1b[2J"), "{output:?}");
+        player.press("2");
+        player.wait_for(" Mixer ");
+        player.press("q");
+        assert!(player.wait_for_exit().success());
+    }
+}
+
+#[test]
+fn enter_works_twice_where_the_terminal_reports_letters_only() {
+    let mut player = start();
+    // By the protocol of kitty, the release of Enter is not reported.
+    player.press("2\x1b[50;1:3u");
+    player.wait_for("┌ Mixer");
+    player.press("3\x1b[51;1:3u");
+    player.wait_for("┌ Roll");
+    player.press("\r");
+    player.wait_for("unsaved");
+    player.press("\r");
+    player.wait_until("the note is gone again", |screen| !screen.contains("unsaved"));
+}
+
+#[test]
 fn screen_is_cleared_before_the_first_frame() {
     let output = start().output();
     let cleared = output.find("\x1b[2J").expect("it is cleared");
@@ -110,7 +155,8 @@ fn held_space_toggles_once_where_the_terminal_tells() {
 
 #[test]
 fn terminal_that_cannot_draw_is_refused() {
-    for (term, why) in [("dumb", "TERM=dumb"), ("", "TERM is not set")] {
+    for (term, why) in [("dumb", "TERM=dumb"), ("unknown", "TERM=unknown"), ("", "TERM is not set")]
+    {
         let modes: [&[&str]; 2] = [&["--name", "mia"], &["--discover"]];
         for arguments in modes {
             if cfg!(not(feature = "mdns")) && arguments.contains(&"--discover") {

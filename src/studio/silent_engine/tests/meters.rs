@@ -113,7 +113,7 @@ impl Rig {
 }
 
 #[test]
-fn what_is_soloed_is_heard_by_every_path() {
+fn soloed_strip_is_heard_by_every_path() {
     for pre_fader in [false, true] {
         for (soloed, muted, heard) in [
             (vec![], vec![], "111"),

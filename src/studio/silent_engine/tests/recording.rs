@@ -151,7 +151,7 @@ impl Rig {
         rig
     }
 
-    /// Releases a key that was held for `millis`, or for nobody knows how long.
+    /// Releases a key that was held for `millis`, or for an unknown time.
     fn release_late(&mut self, pitch: u8, millis: Option<u32>) {
         let hold = millis.map_or(KeyHold::Unknown, |millis| KeyHold::Held(Millis(millis)));
         self.key(InstrumentAction::ReleaseLate(Pitch::of(pitch), hold));

@@ -78,7 +78,12 @@ pub(super) fn pads(view: &View) -> Vec<Choice> {
 }
 
 pub(super) fn sounds(_: &View) -> Vec<Choice> {
-    named(["nothing", "slice", "key"])
+    let sounds = [
+        ("nothing", "the pad is silent"),
+        ("slice", "a slice of the sample, by its number: slice 1"),
+        ("key", "a note of another instrument: key 2 C4"),
+    ];
+    sounds.map(|(name, what)| (name.to_owned(), what.to_owned())).to_vec()
 }
 
 pub(super) fn chains(_: &View) -> Vec<Choice> {

@@ -6,27 +6,22 @@
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, NoteValue,
-        PadSetting, PadSound, PatternId, PatternSetting, SliceId,
+        ChainedPatterns, DrumAction, DrumMachine, DrumSetting, NetworkAction, PadSetting, PadSound,
+        PatternId, PatternSetting, SliceId,
     },
     util::quantity::{PadNumber, SliceCount, StepCount, StepNumber},
 };
 
 use super::{NOTHING_SELECTED, Parsed, parse_name, parse_number, parse_value, single};
-use crate::{
-    palette::names::{is_name, parse_one},
-    view::View,
-};
+use crate::{palette::names::is_name, view::View};
 
 /// `PAD HITS [ROTATION]`
 pub(super) fn euclid(what: &str, view: &View) -> Parsed {
     let (pad, what) = split_pad(what)?;
     let (hits, rotation) = what.split_once(' ').unwrap_or((what, "0"));
-    let hits = StepCount::new(parse_number(hits, "a number of hits")?);
-    let rotation = StepNumber::new(parse_number(rotation, "a number of steps")?);
+    let hits: StepCount = parse_value(hits, "hits")?;
+    let rotation: StepNumber = parse_value(rotation, "the rotation")?;
     let pattern = current_pattern(view)?;
-    let hits = hits.map_err(|error| error.to_string())?;
-    let rotation = rotation.map_err(|error| error.to_string())?;
     drum_action(view, DrumAction::Euclid { pattern, pad, hits, rotation })
 }
 
@@ -52,8 +47,8 @@ pub(super) fn set_chain(what: &str, view: &View) -> Parsed {
 
 /// `COUNT`
 pub(super) fn chop(count: &str, view: &View) -> Parsed {
-    let count = SliceCount::new(parse_number(count, "a number of slices")?);
-    drum_action(view, DrumAction::Chop(count.map_err(|error| error.to_string())?))
+    let count: SliceCount = parse_value(count, "slices")?;
+    drum_action(view, DrumAction::Chop(count))
 }
 
 /// `PAD`
@@ -92,16 +87,13 @@ pub(super) fn rename_pattern(name: &str, view: &View) -> Parsed {
 
 /// `COUNT`
 pub(super) fn set_length(count: &str, view: &View) -> Parsed {
-    let count = StepCount::new(parse_number(count, "a number of steps")?);
-    pattern_setting(view, PatternSetting::Length(count.map_err(|error| error.to_string())?))
+    let count: StepCount = parse_value(count, "steps")?;
+    pattern_setting(view, PatternSetting::Length(count))
 }
 
 /// `NOTE VALUE`
 pub(super) fn set_resolution(value: &str, view: &View) -> Parsed {
-    pattern_setting(
-        view,
-        PatternSetting::Resolution(parse_one(value, NoteValue::ALL, "note value")?),
-    )
+    pattern_setting(view, PatternSetting::Resolution(parse_value(value, "the resolution")?))
 }
 
 /// `PERCENT`

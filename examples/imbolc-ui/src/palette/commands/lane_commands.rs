@@ -73,7 +73,10 @@ fn find_value(what: &str, view: &View) -> Result<(Target, NetworkAction), String
         return read(split(at));
     }
     let mut ways: Vec<_> = (1..words.len()).rev().map(|at| read(split(at))).collect();
-    let found = ways.iter().position(Result::is_ok).unwrap_or_default();
+    // If no value is one, what is wrong with the value of a parameter helps most.
+    let is_known = |at: &usize| find_parameter(&split(*at).0, &parameters).is_ok();
+    let known = || (1..words.len()).rev().position(|at| is_known(&at));
+    let found = ways.iter().position(Result::is_ok).or_else(known).unwrap_or_default();
     if found < ways.len() {
         return ways.swap_remove(found);
     }
@@ -83,6 +86,14 @@ fn find_value(what: &str, view: &View) -> Result<(Target, NetworkAction), String
 /// The names of the parameters, for completion.
 pub(super) fn parameters(view: &View) -> Vec<Choice> {
     named_parameters(view).into_iter().map(|(name, _)| (name, String::new())).collect()
+}
+
+/// Whether `word` is a word of the name of a parameter.
+pub(super) fn is_parameter(word: &str, view: &View) -> bool {
+    let word = word.to_lowercase();
+    let has = |name: &str| name.split(' ').any(|other| other == word);
+    word.starts_with(char::is_alphabetic)
+        && named_parameters(view).iter().any(|(name, _)| has(name))
 }
 
 /// The parameter with exactly this name, or the only one that contains all the given

@@ -7,7 +7,7 @@ use imbolc_net::{
     model::InstrumentId,
     studio::{
         ArrangementSetting, AtEnd, ClipAction, ClipId, NetworkAction, Part, Placement,
-        PlacementAction, PlacementId, PlayMode, SelectionAction,
+        PlacementAction, PlacementId, PlayMode, SelectionAction, TransportAction,
     },
     util::quantity::{NoteLength, Pitch, Ticks},
 };
@@ -137,6 +137,7 @@ impl ArrangementPane {
             KeyCode::End => here.go_to(here.view.studio().arrangement.end().into()),
             KeyCode::Up => self.beside(here.id, -1)?,
             KeyCode::Down => self.beside(here.id, 1)?,
+            KeyCode::Char('g') => TransportAction::Locate(here.tick).into(),
             KeyCode::Enter => here.toggle(),
             KeyCode::Char('+' | '=') => here.resize(1),
             KeyCode::Char('-') => here.resize(-1),

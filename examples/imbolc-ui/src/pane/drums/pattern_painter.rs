@@ -18,10 +18,20 @@ use ratatui::{
 use super::{clamped_pad, clamped_step, step_editing::StepCursor};
 use crate::{describe, theme};
 
-/// The columns of the number, the name and the sound of a pad.
-const PAD_COLUMNS: u16 = 24;
+/// The columns of the number, the name and the sound of a pad, without those of the name.
+const PAD_COLUMNS: u16 = 16;
 /// The columns of a step: its symbol and a separator.
 const STEP_WIDTH: u16 = 2;
+
+/// The columns of the name of a pad.
+const fn name_columns(width: u16) -> u16 {
+    if width < 70 { 8 } else { 12 }
+}
+
+/// The columns before the steps.
+const fn pad_columns(width: u16) -> u16 {
+    PAD_COLUMNS + name_columns(width)
+}
 
 /// The visible part of the pattern.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +48,7 @@ impl StepWindow {
     pub(super) fn showing(self, (pad, step): (PadNumber, StepNumber), area: Rect) -> Self {
         let fitting = |cells: u16| u8::try_from(cells).unwrap_or(u8::MAX).max(1);
         let pads = fitting(area.height.saturating_sub(1)).min(PadNumber::MAX.get() + 1);
-        let steps = fitting(area.width.saturating_sub(PAD_COLUMNS) / STEP_WIDTH);
+        let steps = fitting(area.width.saturating_sub(pad_columns(area.width)) / STEP_WIDTH);
         let moved = |first: u8, at: u8, size: u8| first.clamp((at + 1).saturating_sub(size), at);
         let first = (self.first.0.min(PadNumber::MAX.get() + 1 - pads), self.first.1);
         let first = (moved(first.0, pad.get(), pads), moved(first.1, step.get(), steps));
@@ -61,16 +71,12 @@ impl PatternPainter<'_> {
     pub(super) fn draw(&self, area: Rect, buffer: &mut Buffer) {
         let StepWindow { first, size } = self.window;
         let last = self.here.last().get().min(first.1.saturating_add(size.1 - 1));
-        let steps = Rect { x: area.x + PAD_COLUMNS.min(area.width), ..area };
+        let steps = Rect { x: area.x + pad_columns(area.width).min(area.width), ..area };
         if let Some((_, pattern)) = self.here.pattern {
             self.draw_numbers(pattern, (first.1, last), steps, buffer);
         }
         for (y, number) in (area.y + 1..area.bottom()).zip(first.0..first.0 + size.0) {
-            self.draw_pad(
-                clamped_pad(number),
-                Rect { y, height: 1, width: PAD_COLUMNS, ..area },
-                buffer,
-            );
+            self.draw_pad(clamped_pad(number), Rect { y, height: 1, ..area }, buffer);
             if let Some((_, pattern)) = self.here.pattern {
                 let row = Rect { y, height: 1, ..steps };
                 for (x, at) in (steps.x..).step_by(STEP_WIDTH.into()).zip(first.1..=last) {
@@ -119,11 +125,12 @@ impl PatternPainter<'_> {
         if number == here.pad {
             style = style.patch(theme::SELECTED);
         }
-        let name = padded(pad.name.as_str(), 8);
+        let name = padded(pad.name.as_str(), name_columns(area.width).into());
         let sound = padded(&sound_label(here, &pad.sound), 10);
         let line =
             format!("{:>2} {name} {sound}{:1}", number.get() + 1, theme::unconfirmed_mark(certain));
-        buffer.set_stringn(area.x, area.y, line, (PAD_COLUMNS - 1).into(), style);
+        let room = pad_columns(area.width) - 1;
+        buffer.set_stringn(area.x, area.y, line, room.into(), style);
     }
 
     fn draw_step(
@@ -183,8 +190,7 @@ pub(super) fn sound_label(here: &StepCursor, sound: &PadSound) -> String {
         PadSound::Sample(content) => content.name.to_string(),
         PadSound::Slice(id) => format!("slice {id}"),
         PadSound::Instrument(id, pitch) => {
-            let key = describe::pitch_name(*pitch);
-            format!("{key} {}", describe::instrument_label(here.view.studio(), *id))
+            format!("{pitch} {}", describe::instrument_label(here.view.studio(), *id))
         }
     }
 }

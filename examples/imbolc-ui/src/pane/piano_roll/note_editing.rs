@@ -7,7 +7,7 @@ use imbolc_net::{
     model::InstrumentId,
     studio::{
         ClipboardAction, LoopRegion, NetworkAction, Note, PianoRollAction, SelectionAction, Track,
-        TrackSetting, Voices,
+        TrackSetting, TransportAction, Voices,
     },
     util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
@@ -16,7 +16,7 @@ use super::{
     PianoRollPane,
     grid::{Grid, clamped_ticks},
 };
-use crate::{app::bar_beat_tick, describe, intent::Intent, view::View};
+use crate::{app::bar_beat_tick, intent::Intent, view::View};
 
 /// How much one key changes the velocity of a note.
 const NOTE_VELOCITY_STEP: i8 = 5;
@@ -55,6 +55,12 @@ impl NoteCursor<'_> {
         move_cursor(self.grid.beside(self.tick, strides), transposed(self.pitch, keys))
     }
 
+    /// Moves the cursor by bars.
+    fn go_bars(&self, bars: i64) -> Intent {
+        let tick = i64::from(self.tick.get()) + bars * i64::from(self.grid.bar);
+        move_cursor(clamped_ticks(tick), self.pitch)
+    }
+
     /// Moves the note under the cursor, together with the cursor.
     fn move_note(&self, strides: i32, keys: i8) -> Intent {
         let Some(Note { tick, pitch, .. }) = self.note else {
@@ -68,8 +74,7 @@ impl NoteCursor<'_> {
         }
         if self.track.note(to_tick, to_pitch).is_some() {
             let bar_beat_tick = bar_beat_tick(to_tick, &self.view.studio().session);
-            let key = describe::pitch_name(to_pitch);
-            return Intent::ShowError(format!("{bar_beat_tick} {key} is occupied"));
+            return Intent::ShowError(format!("{bar_beat_tick} {to_pitch} is occupied"));
         }
         let move_note = PianoRollAction::Move { tick, pitch, to_tick, to_pitch };
         (self.act(move_note), self.go(strides, keys)).into()
@@ -96,6 +101,9 @@ impl PianoRollPane {
                 let last = here.track.notes().last()?;
                 move_cursor(last.tick, last.pitch)
             }
+            KeyCode::Char(',') => here.go_bars(-1),
+            KeyCode::Char('.') => here.go_bars(1),
+            KeyCode::Char('g') => TransportAction::Locate(here.tick).into(),
             KeyCode::Enter => self.toggle(here),
             KeyCode::Char('+' | '=') => self.resize(here, 1),
             KeyCode::Char('-') => self.resize(here, -1),

@@ -21,7 +21,7 @@ use super::{
     note_index::NoteIndex,
     note_is_confirmed,
 };
-use crate::{describe, theme};
+use crate::theme;
 
 /// The columns of the note names.
 pub(super) const NAME_COLUMNS: u16 = 5;
@@ -101,7 +101,7 @@ impl RollPainter<'_> {
                 _ => Style::new(),
             };
             let mark = if held { "♪" } else { " " };
-            buffer.set_stringn(area.x, y, describe::pitch_name(pitch), NAME_COLUMNS.into(), style);
+            buffer.set_stringn(area.x, y, pitch.to_string(), NAME_COLUMNS.into(), style);
             buffer.set_string(
                 area.x + NAME_COLUMNS - 1,
                 y,
