@@ -72,9 +72,13 @@ class Frames:
         return json.loads(payload)
 
 
+def printable(text):
+    """A text of the host may be anywhere in it, and must not control the terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
 def show(line):
-    """Prints a line with texts of the host, which must not control the terminal."""
-    print("".join(character if character.isprintable() else "\ufffd" for character in line))
+    print(printable(line))
 
 
 class Client:
@@ -89,7 +93,7 @@ class Client:
     # Sending
 
     def join(self, name, own):
-        print(f"> Hello, I am {name} and would like to own instrument {own}")
+        show(f"> Hello, I am {name} and would like to own instrument {own}")
         self.frames.send({"Hello": {
             "protocol": 4, "model": "imbolc-studio", "model_version": 4,
             "name": name, "own": [own], "privilege": False,
@@ -105,18 +109,18 @@ class Client:
     def turn_cutoff(self, instrument, hertz):
         """Waits for the decision. Returns the refusal, or `None`."""
         self.number += 1
-        print(f"> action {self.number}: cutoff of instrument {instrument} to {hertz} Hz")
+        show(f"> action {self.number}: cutoff of instrument {instrument} to {hertz} Hz")
         edit = {"Instrument": [instrument, {"Set": {"Filter": {"Cutoff": hertz}}}]}
         self.frames.send({"Action": {"number": self.number, "action": edit}})
         self.receive_until(lambda: self.through >= self.number, "an action was not acknowledged")
         return self.rejected.get(self.number)
 
     def leave(self):
-        print("> Goodbye")
+        show("> Goodbye")
         self.frames.send("Goodbye")
         while self.frames.incoming.read(4096):
             pass  # messages in flight; the last may be incomplete
-        print("< the host has closed the connection")
+        show("< the host has closed the connection")
 
     # Receiving
 
@@ -132,7 +136,8 @@ class Client:
         expect(message is not None, "the host has closed the connection")
         kind, content = only(message)
         if kind == "Ping":
-            print("< Ping\n> Pong")
+            show("< Ping")
+            show("> Pong")
             self.pinged = True
             self.frames.send({"Pong": {"nonce": content["nonce"]}})
         elif kind == "Welcome":
@@ -144,20 +149,20 @@ class Client:
             self.take_patch(content)
         elif kind == "ActionsApplied":
             self.through, self.contains = content["through"], content["seq"]
-            print(f"< decided up to action {self.through}: contained in seq {self.contains}")
+            show(f"< decided up to action {self.through}: contained in seq {self.contains}")
         elif kind == "ActionRejected":
             self.rejected[content["number"]] = content["reason"]
             show(f"< action {content['number']} is refused: {describe(content['reason'])}")
         elif kind in ("Error", "Shutdown"):
             raise ProtocolViolation(f"the host closed the connection with {json.dumps(message)}")
         elif kind != "Metering":  # frequent, and not relevant here
-            print(f"< {json.dumps(message)}")
+            show(f"< {json.dumps(message)}")
         return kind, content
 
     def take_state(self, state):
         self.seq, self.owners = state["seq"], state["roster"]["owners"]
         self.instruments = state["model"]["instruments"]
-        print(f"< full state, seq {self.seq}:")
+        show(f"< full state, seq {self.seq}:")
         for id, instrument in self.instruments.items():
             owner = self.owners[id]["name"] if id in self.owners else "no participant"
             show(f"    instrument {id}, {instrument['name']}, belongs to {owner}; "
@@ -169,7 +174,7 @@ class Client:
             return
         expect(patch["base"] == self.seq, f"the patch is not based on seq {self.seq}")
         changes = patch.get("roster", []) + patch.get("model", [])
-        print(f"< seq {patch['seq']}: {json.dumps(changes)}")
+        show(f"< seq {patch['seq']}: {json.dumps(changes)}")
         self.seq = patch["seq"]
         for change, value in map(only, changes):
             if change == "Owned":
@@ -199,7 +204,7 @@ def run(client, name, own, stay):
     expect(refusal is None, "an edit of an owned instrument was refused")
     client.receive_until(lambda: client.seq >= client.contains, "no patch shows the edit")
     expect(client.cutoff(own) == hertz, f"the cutoff is {client.cutoff(own)} Hz, not {hertz}")
-    print(f"  so the cutoff of instrument {own} is {hertz} Hz now, for everyone")
+    show(f"  so the cutoff of instrument {own} is {hertz} Hz now, for everyone")
 
     others = [int(id) for id in client.instruments if not client.owns(id)]
     expect(others, "all instruments are owned by this client, so none can be refused")
@@ -228,11 +233,11 @@ def main():
         frames = Frames(host.strip("[]"), int(port))
         run(Client(frames), options.name, options.own, options.stay)
     except ProtocolViolation as violation:
-        sys.exit(f"protocol violation: {violation}")
+        sys.exit(printable(f"protocol violation: {violation}"))
     except (OSError, OverflowError) as error:
         sys.exit(f"no connection to {options.address}: {error}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        sys.exit(f"protocol violation: a message is not as documented: {error!r}")
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, StopIteration) as error:
+        sys.exit(printable(f"protocol violation: a message is not as documented: {error!r}"))
 
 
 if __name__ == "__main__":

@@ -94,6 +94,8 @@ pub(super) struct SessionTracker {
 struct TrackedSession {
     session: FoundSession,
     revision: Option<u32>,
+    /// As it was when it was found: to ask again for each one would take long.
+    is_known: bool,
     liveness: Liveness,
 }
 
@@ -174,26 +176,26 @@ impl SessionTracker {
         } else if let Some(txt) = txt {
             let revision = txt.revision;
             let session = found_session(&id, &label, txt, addresses);
-            if !self.has_room_for(&session) {
+            let is_known = (self.is_known)(&session);
+            if !self.has_room(is_known) {
                 return;
             }
             let liveness = Liveness::alive(now, pause);
-            self.sessions
-                .insert(id, TrackedSession { session: session.clone(), revision, liveness });
+            let tracked = TrackedSession { session: session.clone(), revision, is_known, liveness };
+            self.sessions.insert(id, tracked);
             self.emit(DiscoveryEvent::Found(session));
         }
     }
 
     /// Makes room for a session, if there is none and it is known.
-    fn has_room_for(&mut self, session: &FoundSession) -> bool {
+    fn has_room(&mut self, is_known: bool) -> bool {
         if self.sessions.len() < MAX_SESSIONS {
             return true;
         }
-        if !(self.is_known)(session) {
+        let mut strangers = self.sessions.iter().filter(|(_, tracked)| !tracked.is_known);
+        let Some(id) = strangers.next().map(|(id, _)| id.clone()).filter(|_| is_known) else {
             return false;
-        }
-        let stranger = self.sessions().find(|found| !(self.is_known)(found));
-        let Some(id) = stranger.map(|stranger| stranger.id.clone()) else { return false };
+        };
         if let Some(tracked) = self.sessions.remove(&id) {
             self.emit(DiscoveryEvent::Lost(tracked.session));
         }

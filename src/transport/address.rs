@@ -49,25 +49,36 @@ pub(super) async fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
     if let Some(scoped) = scoped(address) {
         return scoped.map(|address| vec![address.into()]);
     }
-    let found: Vec<_> = lookup_host(address).await?.collect();
-    let unscoped = |address: &&SocketAddr| is_on_the_link(**address) && scope(**address) == 0;
-    match found.iter().find(unscoped) {
-        Some(address) => Err(io::Error::other(format!(
-            "{} needs a network interface of this machine, e.g. {}",
-            address.ip(),
-            needed_interfaces(address.ip()),
-        ))),
-        None if found.is_empty() => Err(io::Error::other("there is no such host")),
-        None => Ok(found),
+    usable(lookup_host(address).await?.collect())
+}
+
+/// Those of `found` that need no interface: a host name may have others, too.
+fn usable(mut found: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+    let unscoped = |address: &mut SocketAddr| is_on_the_link(*address) && scope(*address) == 0;
+    let useless: Vec<_> = found.extract_if(.., unscoped).collect();
+    match useless.first() {
+        _ if !found.is_empty() => Ok(found),
+        Some(address) => Err(no_interface(address.ip())),
+        None => Err(io::Error::other("there is no such host")),
     }
 }
 
-/// The address `[ip%interface]:port`; `None` if `address` has another form.
+fn no_interface(ip: IpAddr) -> io::Error {
+    let all = needed_interfaces(ip);
+    io::Error::other(format!("{ip} needs a network interface of this machine, e.g. {all}"))
+}
+
+/// The address `[ip%interface]:port`, or `[ip%25interface]:port` as in a URL (RFC 6874);
+/// `None` if `address` has another form.
 fn scoped(address: &str) -> Option<io::Result<SocketAddrV6>> {
     let (host, port) = address.strip_prefix('[')?.rsplit_once("]:")?;
     let (ip, interface) = host.split_once('%')?;
     let (ip, port) = (ip.parse::<Ipv6Addr>().ok()?, port.parse().ok()?);
+    if matches!(interface, "" | "0") {
+        return Some(Err(no_interface(ip.into())));
+    }
     let number = interface.parse().ok().or_else(|| interface_number(interface));
+    let number = number.or_else(|| interface_number(interface.strip_prefix("25")?));
     Some(number.map(|number| SocketAddrV6::new(ip, port, 0, number)).ok_or_else(|| {
         io::Error::other(format!(
             "this machine has no network interface {interface}; try {}",
@@ -219,7 +230,11 @@ mod tests {
         let loopback = all.iter().find(|interface| interface.is_loopback()).unwrap();
         let (name, number) = (&loopback.name, loopback.index.unwrap());
         let expected = Ok(format!("[fe80::1%{number}]:9999"));
-        for typed in [format!("fe80::1%{name}"), format!("[fe80::1%{name}]:9999")] {
+        for typed in [
+            format!("fe80::1%{name}"),
+            format!("[fe80::1%{name}]:9999"),
+            format!("[fe80::1%25{name}]"),
+        ] {
             assert_eq!(resolved(&typed).await, expected, "{typed}");
         }
         assert_eq!(resolved(&format!("fe80::1%{number}")).await, expected);
@@ -232,11 +247,20 @@ mod tests {
         let unknown = format!("this machine has no network interface nope; try {there}");
         assert_eq!(resolved("fe80::1%nope").await, Err(unknown));
         let missing = format!("fe80::1 needs a network interface of this machine, e.g. {there}");
-        assert_eq!(resolved("fe80::1").await, Err(missing));
+        for typed in ["fe80::1", "fe80::1%", "[fe80::1%0]:9999"] {
+            assert_eq!(resolved(typed).await, Err(missing.clone()), "{typed}");
+        }
         assert_eq!(
             resolved("fe80::1%eth0:x").await,
             Err("that is not an address of the form host:port".into())
         );
+    }
+
+    #[test]
+    fn host_name_with_other_addresses_needs_no_interface() {
+        let [v4, linked] = ["10.0.0.1:9999", "[fe80::1]:9999"].map(|text| text.parse().unwrap());
+        assert_eq!(usable(vec![linked, v4]).unwrap(), [v4]);
+        assert!(usable(vec![linked]).is_err() && usable(vec![]).is_err());
     }
 
     #[test]

@@ -126,11 +126,38 @@ impl<R: Reader> Frames<R> {
     /// # Errors
     /// `InvalidData` if it is too long.
     pub(crate) fn arrived(&mut self) -> io::Result<Option<BytesMut>> {
-        self.splitter.decode(&mut self.buffer)
+        let payload = self.splitter.decode(&mut self.buffer)?;
+        let length = payload.as_ref().map_or(0, BytesMut::len);
+        if length > self.buffer.len().max(MAX_READ) {
+            // The rest shares the memory of the long frame, and would keep it for ever.
+            self.buffer = BytesMut::from(&self.buffer[..]);
+        }
+        Ok(payload)
     }
 
     /// The reader. Bytes in the buffer are dropped.
     pub(crate) fn into_reader(self) -> R {
         self.reader
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_of_a_long_frame_is_given_back() {
+        let frame = |length: u32| [&length.to_be_bytes()[..], &vec![7; length as usize]].concat();
+        let stream = [frame(10 << 20), frame(1000).repeat(100)].concat();
+        let mut frames = Frames::new(Cursor::new(stream), usize::MAX);
+        let mut lengths = Vec::new();
+        while let Some(payload) = frames.next().await.unwrap() {
+            assert!(payload.iter().all(|byte| *byte == 7));
+            lengths.push(payload.len());
+        }
+        assert_eq!(lengths, [vec![10 << 20], vec![1000; 100]].concat());
+        assert!(frames.buffer.capacity() <= 4 * MAX_READ, "{}", frames.buffer.capacity());
     }
 }

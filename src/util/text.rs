@@ -166,11 +166,12 @@ impl Before {
     fn shows(&self, character: char, next: Option<char>) -> bool {
         let Self { last, base, marks } = *self;
         let joins = |test: fn(char) -> bool| base.is_some_and(test) && next.is_some_and(test);
-        let after_virama = last.is_some_and(|last| canonical_combining_class(last) == 9);
+        let after_virama = last.is_some_and(is_virama);
+        let before_virama = last == base && base.is_some() && next.is_some_and(is_virama);
         match character {
             ' '..='~' => true,
-            // RFC 5892, appendix A, and the sequences of emoji in UTS 51.
-            ZERO_WIDTH_JOINER => after_virama || joins(is_pictograph),
+            // RFC 5892, appendix A, the sequences of emoji in UTS 51, and Bengali `rya`.
+            ZERO_WIDTH_JOINER => after_virama || before_virama || joins(is_pictograph),
             ZERO_WIDTH_NON_JOINER => after_virama || joins(is_joining_letter),
             selector if is_selector(selector) => {
                 last.is_some_and(|base| takes_selector(base, selector, next))
@@ -178,9 +179,10 @@ impl Before {
             mark if is_mark(mark) => {
                 base.is_some()
                     && !is_blank(mark)
-                    && (!is_nonspacing(mark) || marks < MAX_MARKS && last != Some(mark))
+                    && (takes_column(mark) || marks < MAX_MARKS && last != Some(mark))
             }
-            jamo if is_medial_jamo(jamo) => !is_blank(jamo) && last.is_some_and(is_hangul),
+            vowel if is_vowel_jamo(vowel) => !is_blank(vowel) && last.is_some_and(is_leading_jamo),
+            consonant if is_trailing_jamo(consonant) => last.is_some_and(ends_with_vowel),
             other => {
                 !is_blank(other)
                     && other.width().is_some_and(|width| width > 0)
@@ -193,7 +195,7 @@ impl Before {
     fn push(&mut self, character: char) {
         self.last = Some(character);
         if is_mark(character) {
-            self.marks += u32::from(is_nonspacing(character));
+            self.marks += u32::from(!takes_column(character));
         } else if !is_joiner(character) && !is_selector(character) {
             self.base = (!character.is_whitespace()).then_some(character);
             self.marks = 0;
@@ -243,22 +245,38 @@ fn is_mark(character: char) -> bool {
     character.general_category_group() == GeneralCategoryGroup::Mark
 }
 
-fn is_nonspacing(mark: char) -> bool {
-    mark.general_category() != GeneralCategory::SpacingMark
+fn takes_column(mark: char) -> bool {
+    mark.width().is_some_and(|width| width > 0)
 }
 
-/// Vowels and final consonants of Korean, which take no column of their own.
-const fn is_medial_jamo(character: char) -> bool {
-    matches!(character, '\u{1160}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7fb}')
+fn is_virama(character: char) -> bool {
+    canonical_combining_class(character) == 9
 }
 
-const fn is_hangul(character: char) -> bool {
-    matches!(character, '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97c}' | '\u{ac00}'..='\u{d7fb}')
+/// First consonants of a Korean syllable. The vowel and the last consonant that follow take no
+/// column of their own, and elsewhere than in a syllable they draw nothing that is certain.
+const fn is_leading_jamo(character: char) -> bool {
+    matches!(character, '\u{1100}'..='\u{115e}' | '\u{a960}'..='\u{a97c}')
+}
+
+const fn is_vowel_jamo(character: char) -> bool {
+    matches!(character, '\u{1160}'..='\u{11a7}' | '\u{d7b0}'..='\u{d7c6}')
+}
+
+const fn is_trailing_jamo(character: char) -> bool {
+    matches!(character, '\u{11a8}'..='\u{11ff}' | '\u{d7cb}'..='\u{d7fb}')
+}
+
+/// Whether it is a Korean vowel, or a syllable without a last consonant.
+const fn ends_with_vowel(character: char) -> bool {
+    let is_open = matches!(character, '\u{ac00}'..='\u{d7a3}')
+        && (character as u32 - 0xac00).is_multiple_of(28);
+    is_open || is_vowel_jamo(character)
 }
 
 /// Letters, marks and symbols that draw nothing, though their category and width do not
-/// tell: fillers, inherent vowels, the grapheme joiner, and blanks of Braille, of musical
-/// symbols and of hieroglyphs.
+/// tell: fillers, inherent vowels, joiners of graphemes, consonants and numbers, and blanks of
+/// Braille, of musical symbols and of hieroglyphs.
 const fn is_blank(character: char) -> bool {
     matches!(
         character,
@@ -266,8 +284,10 @@ const fn is_blank(character: char) -> bool {
             | '\u{115f}'..='\u{1160}'
             | '\u{17b4}'..='\u{17b5}'
             | '\u{2800}'
+            | '\u{2d7f}'
             | '\u{3164}'
             | '\u{ffa0}'
+            | '\u{1107f}'
             | '\u{13441}'..='\u{13442}'
             | '\u{16fe4}'
             | '\u{1d159}'
@@ -349,11 +369,71 @@ mod tests {
             "a\u{301}\u{301}",
             "a\u{300}\u{301}\u{302}\u{303}\u{304}",
             "a\u{1161}",
+            "각\u{11a8}",
+            "가\u{1161}",
+            "ᄀ\u{11a8}",
+            "a\u{9be}\u{9be}",
+            "ⵣ\u{2d7f}",
             "🏴\u{e0067}",
             "\u{3164}",
         ] {
             assert!(!is_plain(trick), "{trick:?}");
             assert!(is_plain(&printable(trick)), "{trick:?}");
+        }
+    }
+
+    /// As they are typed in the country, also decomposed.
+    #[test]
+    fn names_of_people_are_plain() {
+        for name in [
+            "Nguyễn Thị Ánh",
+            "Đặng Hồng Phượng",
+            "김민준",
+            "박서연",
+            "山田太郎",
+            "王小明",
+            "עומר",
+            "שָׂרָה",
+            "בְּרָכָה",
+            "רִבְקָה",
+            "فاطمة",
+            "مُحَمَّد",
+            "عَبْدُ ٱللّٰه",
+            "علی\u{200c}رضا",
+            "प्रियंका चोपड़ा",
+            "श्री कृष्णा",
+            "সত্যজিৎ রায়",
+            "র\u{200d}্যাচেল",
+            "சுப்ரமணியம்",
+            "రాజ్\u{200c}కుమార్",
+            "ಶ್ರೀನಿವಾಸ",
+            "മോഹൻലാൽ",
+            "ක්\u{200d}රිස්ටිනා",
+            "สมชาย",
+            "ณัฐวุฒิ",
+            "น้ำฝน",
+            "ບຸນມີ",
+            "བསྟན་འཛིན་རྒྱ་མཚོ",
+            "བཀྲ་ཤིས",
+            "အောင်ဆန်းစုကြည်",
+            "ကျော်မြို့",
+            "ស្រីមុំ",
+            "ሰላም",
+            "Ελένη",
+            "Ѓорѓи",
+            "გიორგი",
+            "İbrahim Şahin",
+            "Jean-Luc O’Brien",
+            "Nǃxau ǂToma",
+            "ᠮᠣᠩᠭᠣᠯ",
+            "👨\u{200d}👩\u{200d}👧\u{200d}👦",
+            "⛹🏻\u{200d}♀\u{fe0f}",
+        ] {
+            let decomposed: String = name.nfd().collect();
+            for name in [name, &decomposed, &normalised(name)] {
+                assert_eq!(first_hidden(name), None, "{name}");
+            }
+            assert_eq!(cleaned(name, 64), normalised(name));
         }
     }
 
@@ -415,6 +495,9 @@ mod tests {
             "\u{1160}",
             "가",
             "\u{11a8}",
+            "각",
+            "র",
+            "\u{9be}",
             "\u{e0067}",
             "\n",
         ]);

@@ -1,5 +1,10 @@
 //! Announcements in, events and commands out.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -196,6 +201,22 @@ fn tracked_sessions_are_bounded_but_known_ones_enter() {
     tracker.handle_announcement(NOW, announced("jam", txt(1, 1)));
     assert_eq!(outputs(&mut tracker), ["lost 0", "found jam"]);
     assert_eq!(tracker.sessions().count(), MAX_SESSIONS);
+}
+
+#[test]
+fn forged_ids_of_a_known_session_are_looked_up_once_each() {
+    let lookups = Arc::new(AtomicUsize::new(0));
+    let mut tracker = SessionTracker::new(NOW);
+    let counted = Arc::clone(&lookups);
+    tracker.know(move |_| {
+        counted.fetch_add(1, Relaxed);
+        true
+    });
+    for number in 0..MAX_SESSIONS + 100 {
+        tracker.handle_announcement(NOW, announced(&number.to_string(), txt(1, 1)));
+    }
+    assert_eq!(tracker.sessions().count(), MAX_SESSIONS);
+    assert_eq!(lookups.load(Relaxed), MAX_SESSIONS + 100);
 }
 
 #[test]

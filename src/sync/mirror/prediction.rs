@@ -100,10 +100,11 @@ impl<M: Model> Prediction<M> {
     }
 
     /// Remembers that the operation `number` is rejected, until the authority has
-    /// acknowledged it. Of two reasons the first counts.
+    /// acknowledged it. Of two reasons the first counts, and after the acknowledgement none.
     pub(super) fn reject(&mut self, number: ActionNumber, reason: Refusal) {
         let is_known = self.rejected.iter().any(|known| known.number == number);
-        if !is_known && self.get(number).is_some() {
+        let is_open = self.get(number).is_some_and(|pending| pending.contained_in.is_none());
+        if !is_known && is_open {
             self.rejected.push(Rejection { number, reason });
         }
     }

@@ -38,6 +38,22 @@ fn host_that_does_not_read_may_not_ping_without_end() {
     assert_eq!(ana.mirror.excess(), None);
 }
 
+/// To predict the others again would take its time, each time that a host says so.
+#[test]
+fn acknowledged_action_cannot_be_rejected() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[BASS]);
+    ana.dispatch(cutoff(BASS, 500.0)).unwrap();
+    let through = ActionNumber(1);
+    let applied = || ServerMessage::ActionsApplied { through, seq: Seq(u64::MAX) };
+    ana.mirror.handle(applied());
+    let reason = Refusal::EngineOnly;
+    ana.mirror.handle(ServerMessage::ActionRejected { number: through, reason });
+    ana.mirror.handle(applied());
+    assert!((ana.cutoff(BASS) - 500.0).abs() < f32::EPSILON);
+    assert_eq!(ana.take_settled(), [(through, Ok(()))]);
+}
+
 #[test]
 fn unanswered_pings_leave_room_for_requests() {
     let mut harness = Harness::new();
