@@ -163,6 +163,6 @@ mod tests {
         assert_eq!(ports(&all, 0), (1..=8).collect::<Vec<_>>());
         assert_eq!(ports(&all, 16), [17, 18, 19, 20, 1, 2, 3, 4]);
         assert_eq!(ports(&all[..2], 8), [1, 2]);
-        assert_eq!(ports(&[], 8), []);
+        assert!(ports(&[], 8).is_empty());
     }
 }
