@@ -237,6 +237,9 @@ async fn run_lines(
             }
             () = news.next(), if in_a_row < MAX_EVENTS => {
                 in_a_row += 1;
+                if !reading {
+                    leave_seat(&**studio);
+                }
                 continue;
             }
             line = lines.recv(), if reading => line,
@@ -398,8 +401,8 @@ fn greet(studio: &dyn Dispatcher, resumed: bool) {
     }
 }
 
-/// Nobody is there any more to use what the host holds. It fails only when the session
-/// is over.
+/// Nobody is there any more to use what the host holds, or is given back by a guest that
+/// leaves. It fails only when the session is over.
 fn leave_seat(studio: &dyn Dispatcher) {
     let _ = studio.release_ownership(&studio.identity().instruments);
     let _ = studio.release_privilege();

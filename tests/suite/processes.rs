@@ -223,6 +223,7 @@ fn edit_in_one_process_shows_in_the_others() {
     ben.hears("ana owns 1 Bass: ask ana");
     ben.types("privilege");
     ben.hears("you do not get the privilege: mia has it");
+    host.hears("ben asks for the privilege: `yield` gives it up");
     host.types("yield");
     ben.hears("the privilege is free");
     ben.types("privilege");
@@ -382,6 +383,24 @@ fn script_runs_to_its_last_line() {
     let mut ben = Session::join("ben", &address, "", &state);
     ben.types("filter 1 99");
     assert!(!ben.finish(), "the exit code tells that a line failed");
+}
+
+#[test]
+fn host_whose_input_is_over_keeps_no_privilege() {
+    let state = StateDir::new("seat");
+    let (mut host, address) = Session::host("127.0.0.1:0");
+    host.types("own 1");
+    host.stdin = None;
+    host.hears("the privilege is free");
+    for name in ["ana", "ben"] {
+        let mut guest = Session::join(name, &address, "1", &state);
+        guest.types("privilege");
+        // It is given back to the host when the guest leaves.
+        guest.hears("you have the privilege");
+        assert!(guest.finish());
+        host.hears(&format!("{name} has left"));
+        host.hears("the privilege is free");
+    }
 }
 
 #[test]

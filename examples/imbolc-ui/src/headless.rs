@@ -91,7 +91,9 @@ struct Printer {
     last: Option<Message>,
     /// The status as it was printed.
     status: String,
-    /// When what has changed since is printed.
+    /// The last message and the status of late.
+    latest: (Option<Message>, String),
+    /// When these are printed, unless they change once more.
     due: Option<Instant>,
     /// Whether the row in which a command is typed is to be left alone.
     typing: bool,
@@ -105,6 +107,7 @@ impl Printer {
             printed: 0,
             last: None,
             status: String::new(),
+            latest: (None, String::new()),
             due: None,
             typing: stdout().is_terminal() && !is_dumb,
             studio,
@@ -149,9 +152,14 @@ impl Printer {
                 self.print_message(message)?;
             }
         }
-        let is_settled = self.messages.latest().next() == self.last.as_ref()
-            && self.status_line() == self.status;
-        self.due = (!is_settled).then(|| Instant::now() + SETTLED);
+        let latest = (self.messages.latest().next().cloned(), self.status_line());
+        if latest.0 == self.last && latest.1 == self.status {
+            self.due = None;
+        } else if self.due.is_none() || latest != self.latest {
+            // Not at each event: while keys are played, they never cease.
+            self.due = Some(Instant::now() + SETTLED);
+        }
+        self.latest = latest;
         Ok(())
     }
 

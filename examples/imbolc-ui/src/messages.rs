@@ -284,6 +284,11 @@ impl MessageLog {
             SessionEvent::PrivilegeRequested { by } => {
                 self.push(Tone::Good, format!("{by} asks for the privilege: P gives it up"));
             }
+            SessionEvent::PrivilegeDenied { holder, reserved: None }
+                if now.roster.is_away(holder.client_id) =>
+            {
+                self.refuse(format!("{holder} has the privilege and is away"));
+            }
             SessionEvent::PrivilegeDenied { holder, reserved: None } => {
                 self.refuse(format!("{holder} has the privilege, and is told that you ask for it"));
             }

@@ -213,7 +213,7 @@ fn forged_ids_of_a_known_session_are_looked_up_once_each() {
         true
     });
     for number in 0..MAX_SESSIONS + 100 {
-        tracker.handle_announcement(NOW, announcement(&number.to_string(), txt(1, 1)));
+        tracker.handle_announcement(NOW, announced(&number.to_string(), txt(1, 1)));
     }
     assert_eq!(tracker.sessions().count(), MAX_SESSIONS);
     assert_eq!(lookups.load(Relaxed), MAX_SESSIONS + 100);

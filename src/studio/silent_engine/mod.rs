@@ -81,7 +81,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// While the playhead moves and the transport records, the engine returns actions
 /// that write down played keys and turned parameters. It also returns actions
 /// when an arrangement reaches its end. A key that is still held at the end of
-/// the count-in is recorded from there. A key that is released late is recorded for as
+/// the count-in is recorded from there, and one that is held when recording ends or its
+/// track is disarmed, until then. A key that is released late is recorded for as
 /// long as it was held ([`KeyHold`]).
 ///
 /// It does not play:
@@ -260,9 +261,12 @@ impl Engine<Studio> for SilentEngine {
             if self.performance.is_counting() {
                 self.recorder.wait(state);
                 self.overdub.wait(state);
-            } else if self.overdub.watch(state, tick, &mut self.sayings) {
-                let latched = self.overdub.latched(state);
-                self.performance.change_lanes(latched.as_ref().unwrap_or(state));
+            } else {
+                self.sayings.extend(self.recorder.watch(state, tick));
+                if self.overdub.watch(state, tick, &mut self.sayings) {
+                    let latched = self.overdub.latched(state);
+                    self.performance.change_lanes(latched.as_ref().unwrap_or(state));
+                }
             }
         }
         if self.motion == Motion::Stopped {

@@ -42,8 +42,7 @@ impl Recorder {
         velocity: Velocity,
     ) {
         self.written.remove(&key);
-        let armed = state.piano_roll.track(key.0).is_some_and(|track| track.armed);
-        if state.transport.recording && armed {
+        if records(state, key.0) {
             self.keys.insert(key, RecordedKey { pressed, start, velocity });
         }
     }
@@ -68,25 +67,38 @@ impl Recorder {
 
     /// Ends all held keys at `tick`, before the playhead jumps or stops.
     pub(super) fn all_up(&mut self, state: &StudioState, tick: u32) -> Vec<NetworkAction> {
-        let held = std::mem::take(&mut self.keys).into_iter();
+        self.end(state, tick, |_| true)
+    }
+
+    /// Ends the held keys of what is not recorded any more, at `tick`.
+    pub(super) fn watch(&mut self, state: &StudioState, tick: u32) -> Vec<NetworkAction> {
+        self.end(state, tick, |id| !records(state, id))
+    }
+
+    fn end(
+        &mut self,
+        state: &StudioState,
+        tick: u32,
+        ends: impl Fn(InstrumentId) -> bool,
+    ) -> Vec<NetworkAction> {
+        let Self { keys, written } = self;
+        let held = keys.extract_if(.., |key, _| ends(key.0));
         let notes = held.map(|(key, recorded)| {
             let note = recorded.note(state, key, tick, u32::MAX);
-            self.written.insert(key, (recorded, note));
+            written.insert(key, (recorded, note));
             write(key.0, note)
         });
         notes.collect()
     }
 
-    /// Forgets the keys: the count-in has been cancelled, or nothing is recorded.
+    /// Forgets the keys: the count-in has been cancelled.
     pub(super) fn forget_keys(&mut self) {
         self.keys.clear();
     }
 
-    /// Forgets the keys if the transport does not record.
+    /// Forgets the keys of what is not recorded any more, during the count-in.
     pub(super) fn wait(&mut self, state: &StudioState) {
-        if !state.transport.recording {
-            self.forget_keys();
-        }
+        self.keys.retain(|(id, _), _| records(state, *id));
     }
 }
 
@@ -121,6 +133,11 @@ impl RecordedKey {
             probability: Probability::MAX,
         }
     }
+}
+
+/// Whether the keys of an instrument are recorded while the playhead moves.
+fn records(state: &StudioState, id: InstrumentId) -> bool {
+    state.transport.recording && state.piano_roll.track(id).is_some_and(|track| track.armed)
 }
 
 fn write(id: InstrumentId, note: Note) -> NetworkAction {

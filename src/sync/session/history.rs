@@ -69,16 +69,21 @@ impl<M: Model> Session<M> {
     }
 
     /// The participant whose step an edit of the current take is: the one that held
-    /// the right when the take began, or took it since if it was free then. `None` if
-    /// that participant has left.
+    /// the right when the take began, or took it since if it was free then, or else the
+    /// one that is alone, or was. `None` if that participant has left.
     fn player(&self, access: Access) -> Option<ClientId> {
-        let began = self.take.roster.as_ref()?;
+        let (began, now) = (self.take.roster.as_deref()?, &*self.state.roster);
         let holder = |roster: &Roster| match access {
+            Access::Own(id) | Access::Create(id) | Access::Delete(id) => roster.owner(id).cloned(),
+            Access::Privilege => roster.privileged.clone(),
+            Access::Anyone | Access::Engine => None,
+        };
+        let user = |roster: &Roster| match access {
             Access::Own(id) | Access::Create(id) | Access::Delete(id) => roster.player(id),
             Access::Privilege => roster.leader(),
             Access::Anyone | Access::Engine => None,
         };
-        let player = holder(began).or_else(|| holder(&self.state.roster))?.client_id;
+        let player = holder(began).or_else(|| user(now)).or_else(|| user(began))?.client_id;
         self.state.roster.participants.contains_key(&player).then_some(player)
     }
 

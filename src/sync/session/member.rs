@@ -36,8 +36,8 @@ pub(super) struct Member<M: Model> {
     /// How long the host may catch up with this client after its next pause:
     /// [`CATCH_UP`], once in a silence or an absence.
     pub(super) catch_up: Duration,
-    /// When the holder of the privilege was last told that it asks for it.
-    pub(super) asked: Option<Timestamp>,
+    /// Which holder of the privilege was last told that it asks for it, and when.
+    pub(super) asked: Option<(ClientId, Timestamp)>,
     pub(super) link_state: LinkState<M>,
 }
 

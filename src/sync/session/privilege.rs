@@ -17,14 +17,18 @@ use crate::{
 /// client that asks in a loop is not what the holder looks at.
 const ASK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How many requests may wait until a holder reads them. 16: clients that join and leave
+/// in a loop must not fill its connection.
+const MAX_WAITING: usize = 16;
+
 impl<M: Model> Session<M> {
     /// Gives `client` the privilege if it is free, if `client` is the host, or if
     /// its holder has been away for [`SessionConfig::privilege_hold`]: on stage, the
     /// music must be stoppable, but a short cut must cost nobody the privilege.
     ///
     /// # Errors
-    /// Otherwise, with the holder, which is told, and how long the privilege is still reserved for
-    /// it if it is away.
+    /// Otherwise, with the holder, which is told, and how long the privilege is still
+    /// reserved for it if it is away.
     pub fn request_privilege(
         &mut self,
         now: Timestamp,
@@ -53,20 +57,24 @@ impl<M: Model> Session<M> {
         Ok(())
     }
 
-    /// Tells the holder of the privilege that `client` asks for it, unless it was told
-    /// within [`ASK_INTERVAL`].
+    /// Tells the holder of the privilege that `client` asks for it, unless this holder was
+    /// told within [`ASK_INTERVAL`], or does not read what it is told.
     fn tell_holder(&mut self, now: Timestamp, client: ClientId, holder: ClientId) {
         let Some(by) = self.state.roster.as_owner(client) else { return };
         // A client that asks in its `Hello` is no member yet, and asks for the first time.
         if let Some(member) = self.members.get_mut(&client) {
-            if member.asked.is_some_and(|asked| now < asked + ASK_INTERVAL) {
+            if member.asked.is_some_and(|(told, at)| told == holder && now < at + ASK_INTERVAL) {
                 return;
             }
-            member.asked = Some(now);
+            member.asked = Some((holder, now));
         }
         if holder == ClientId::HOST {
             self.news.push_back(SessionEvent::PrivilegeRequested { by });
-        } else {
+            return;
+        }
+        let is_request = |answer: &&_| matches!(answer, ServerMessage::PrivilegeRequested { .. });
+        let Some(link) = self.link_mut(holder) else { return };
+        if link.answers.iter().filter(is_request).count() < MAX_WAITING {
             self.answer(holder, ServerMessage::PrivilegeRequested { by });
         }
     }

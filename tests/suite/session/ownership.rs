@@ -1,6 +1,7 @@
 //! Ownership of instruments: granted, refused, released.
 
 use imbolc_net::{
+    SessionEvent,
     model::{InstrumentId, Invalid},
     protocol::{ActionNumber, ClientId, ClientMessage, Refusal, ServerMessage},
     studio::NetworkAction,
@@ -95,6 +96,43 @@ fn sole_guest_of_an_unattended_host_edits_everything() {
 }
 
 #[test]
+fn edits_made_alone_count_only_until_a_guest_joins() {
+    let config = SessionConfig { attended: false, ..SessionConfig::default() };
+    let mut harness = Harness::with(config);
+    let mut ana = harness.join("Ana", &[]);
+    ana.dispatch(play_key(BASS, 40)).unwrap();
+    harness.settle(&mut [&mut ana]);
+    ana.take_events();
+    // She does not know of Ben yet.
+    let mut ben = harness.join("Ben", &[]);
+    for action in [cutoff(BASS, 500.0), play_key(LEAD, 40), add(1001)] {
+        ana.dispatch(action).unwrap();
+    }
+    ana.dispatch(cutoff(InstrumentId(1001), 500.0)).unwrap();
+    assert!(ana.mirror.predicted().roster.owners.is_empty());
+    harness.settle(&mut [&mut ana, &mut ben]);
+    let state = harness.session.state();
+    assert_eq!(ana.mirror.predicted(), state);
+    assert_eq!(ben.mirror.predicted(), state);
+    let sounds = |id| !state.model.instruments.get(id).unwrap().sounding.is_empty();
+    assert_eq!([BASS, LEAD].map(sounds), [false, false]);
+    assert_ne!(harness.cutoff(BASS), 500.0);
+    assert!(state.roster.owns(ana.id(), InstrumentId(1001)), "added in company, it is hers");
+    assert_eq!(harness.cutoff(InstrumentId(1001)), 500.0);
+    let events = ana.take_events();
+    let refused = events.iter().filter(|event| matches!(event, SessionEvent::Refused { .. }));
+    assert_eq!(refused.count(), 2, "{events:?}");
+
+    // Nor does she know that he has left.
+    harness.session.handle(harness.now, ben.connection, ClientMessage::Goodbye).unwrap();
+    ana.dispatch(cutoff(BASS, 500.0)).unwrap_err();
+    harness.settle(&mut [&mut ana]);
+    ana.dispatch(cutoff(BASS, 500.0)).unwrap();
+    harness.settle(&mut [&mut ana]);
+    assert_eq!(harness.cutoff(BASS), 500.0);
+}
+
+#[test]
 fn keys_held_alone_are_released_when_a_guest_joins() {
     let mut harness = Harness::new();
     harness.session.claim(ClientId::HOST, &[LEAD]);
@@ -166,8 +204,10 @@ fn adding_an_instrument_grants_ownership() {
 
 #[test]
 fn notes_end_when_their_player_is_gone() {
-    let ways: [fn(&mut Harness, &mut crate::harness::Guest); 4] = [
+    let ways: [fn(&mut Harness, &mut crate::harness::Guest); 5] = [
         |harness, ana| harness.cut(ana),
+        // The old connection is dead without having noticed.
+        |harness, ana| harness.resume(ana).ok().unwrap(),
         |harness, _| {
             harness.pass(16 * SECOND);
         },

@@ -186,6 +186,14 @@ fn unattended_host_leaves_the_privilege_to_the_first_to_ask() {
     harness.settle(&mut [&mut ana, &mut ben]);
     assert!(ben.mirror.confirmed().model.transport.playing);
     harness.session.request_privilege(harness.now, ben.id()).unwrap_err();
+
+    // A `Hello` may ask, too.
+    let asking = Hello { privilege: true, ..hello("Ana") };
+    for (mut harness, level) in
+        [(unattended(), PrivilegeLevel::Privileged), (Harness::new(), PrivilegeLevel::Normal)]
+    {
+        assert_eq!(harness.welcome(&asking).1.privilege, level);
+    }
 }
 
 #[test]
@@ -265,4 +273,43 @@ fn requests_in_a_loop_reach_the_holder_every_five_seconds() {
     let mut told = asked_by(&told);
     told.sort_unstable();
     assert_eq!(told, ["Ana", "Ana", "Ben", "Ben"], "in ten seconds");
+}
+
+#[test]
+fn each_holder_is_told_who_asks() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
+    let mut ben = harness.join("Ben", &[]);
+    harness.session.request_privilege(harness.now, ben.id()).unwrap_err();
+    assert_eq!(asked_by(&harness.take_news()), ["Ben"]);
+    harness.session.release_privilege(ClientId::HOST);
+    harness.session.request_privilege(harness.now, ana.id()).unwrap();
+    harness.session.request_privilege(harness.now, ben.id()).unwrap_err();
+    harness.settle(&mut [&mut ana, &mut ben]);
+    assert_eq!(asked_by(&ana.take_events()), ["Ben"], "she was not told before");
+
+    // She cannot be told while she is away.
+    let mut cho = harness.join("Cho", &[]);
+    harness.cut(&mut ana);
+    harness.session.request_privilege(harness.now, cho.id()).unwrap_err();
+    harness.resume(&mut ana).ok().unwrap();
+    harness.session.request_privilege(harness.now, cho.id()).unwrap_err();
+    harness.settle(&mut [&mut ana, &mut ben, &mut cho]);
+    assert_eq!(asked_by(&ana.take_events()), ["Cho"]);
+}
+
+#[test]
+fn clients_that_come_and_go_do_not_flood_the_holder() {
+    let mut harness = unattended();
+    let ana = harness.join("Ana", &[]);
+    harness.session.request_privilege(harness.now, ana.id()).unwrap();
+    for _ in 0..1000 {
+        let (ben, _) = harness.welcome(&Hello { privilege: true, ..hello("Ben") });
+        harness.session.handle(harness.now, ben, ClientMessage::Goodbye).unwrap();
+    }
+    assert!(harness.session.has_room(ana.connection), "she is listened to");
+    let (_, messages) = updates(&mut harness, &ana);
+    let is_request = |message: &&_| matches!(message, ServerMessage::PrivilegeRequested { .. });
+    let told = messages.iter().filter(is_request).count();
+    assert!((1..=16).contains(&told), "{told}");
 }

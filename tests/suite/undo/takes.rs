@@ -258,6 +258,32 @@ fn take_belongs_to_who_held_the_right_when_it_began() {
 }
 
 #[test]
+fn take_begun_alone_leaves_the_guest_its_own_step() {
+    let mut harness = Harness::new();
+    record(&mut harness);
+    harness.session.act_for_engine(&recorded(BASS, 0, 40));
+    harness.session.act_for_engine(&recorded(LEAD, 0, 40));
+    let mut ana = harness.join("Ana", &[BASS]);
+    harness.session.act_for_engine(&recorded(BASS, 480, 41));
+    // Nobody has claimed this one since.
+    harness.session.act_for_engine(&recorded(LEAD, 480, 41));
+    harness.settle(&mut [&mut ana]);
+    let events = undo_unpredicted(&mut harness, &mut ana);
+    assert!(matches!(&events[..], [SessionEvent::Undone(report)] if report.changed == 1));
+    assert_eq!((notes(&harness, BASS), notes(&harness, LEAD)), (1, 2));
+
+    let refused = harness.session.undo();
+    assert!(matches!(refused, Err(Refusal::NotOwner { instrument: BASS, .. })), "{refused:?}");
+    ana.mirror.enqueue(ClientMessage::Goodbye);
+    ana.transmit();
+    harness.receive(&mut ana).unwrap();
+    harness.session.undo().unwrap();
+    assert_eq!((notes(&harness, BASS), notes(&harness, LEAD)), (0, 0));
+    harness.session.redo().unwrap();
+    assert_eq!((notes(&harness, BASS), notes(&harness, LEAD)), (1, 2));
+}
+
+#[test]
 fn take_of_a_player_that_left_is_nobodys_step() {
     let mut harness = Harness::new();
     let mut ana = harness.join("Ana", &[BASS]);

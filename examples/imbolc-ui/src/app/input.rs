@@ -132,9 +132,11 @@ impl App {
             }
             // These play nothing, and are needed with both hands on the keys.
             (KeyCode::Char(' ' | '0' | 'R' | '[' | ']'), _) => {
-                let intent =
-                    self.translate_everywhere(key).filter(|_| key.kind != KeyEventKind::Repeat);
-                intent.into_iter().for_each(|intent| self.perform(intent));
+                if key.kind != KeyEventKind::Repeat
+                    && let Some(intent) = self.translate_everywhere(key)
+                {
+                    self.perform(intent);
+                }
             }
             (KeyCode::Char(letter), Some(id)) => {
                 let now = tokio::time::Instant::now().into_std();

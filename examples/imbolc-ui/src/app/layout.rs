@@ -148,13 +148,14 @@ impl FrameLayout<'_> {
         if view.identity.privilege == PrivilegeLevel::Privileged {
             line.push_span(Span::styled("  ★ privilege", theme::WARNING));
         }
-        if view.client.layers().last() == Some(&Layer::Keyboard) {
+        let plays = view.client.layers().last() == Some(&Layer::Keyboard);
+        if plays {
             let lowest = self.lowest_key;
-            let keys = format!("  ♪ a plays {lowest}; z x octave, Esc");
+            let keys = format!("  ♪ a plays {lowest}; z x octave, Esc ends it");
             line.push_span(Span::styled(keys, theme::WARNING));
         }
         let keys = Line::styled("? keys  : command  q quit", theme::DIM).right_aligned();
-        if line.width() + keys.width() < usize::from(area.width) {
+        if !plays && line.width() + keys.width() < usize::from(area.width) {
             keys.render(area, buffer);
         }
         line.render(area, buffer);

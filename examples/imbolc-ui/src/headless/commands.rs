@@ -9,7 +9,7 @@ use imbolc_net::{
     Dispatcher, NetworkState,
     protocol::{ClientId, Participant},
     studio::{NetworkAction, ProjectAction, ProjectName},
-    util::text::printable,
+    util::text::{fitted, printable},
 };
 
 use crate::describe;
@@ -19,6 +19,9 @@ save [NAME]   save the project, under a new name if given
 who           list the participants, what they own and who has the privilege
 quit          end the session for all; unsaved work is kept
 help          list the commands";
+
+/// How many columns of an unknown command are shown. 40: a paste must not fill the screen.
+const MAX_ECHO: usize = 40;
 
 /// How to continue after a line.
 pub(super) enum Then {
@@ -58,7 +61,10 @@ impl Commands {
                 Ok(name) => self.save(ProjectAction::SaveAs(name)),
                 Err(error) => format!("not saved: {error}"),
             },
-            _ => format!("unknown command {}: help lists them", printable(line)),
+            _ => {
+                let line = fitted(&printable(line), MAX_ECHO);
+                format!("unknown command {line}: help lists them")
+            }
         })
     }
 

@@ -3,7 +3,7 @@
 //! A program in the background must not read its terminal: the system would stop it, and
 //! the session with it.
 
-use std::io::{IsTerminal as _, stdin};
+use std::io::{BufRead as _, IsTerminal as _, stdin};
 
 use tokio::sync::mpsc::{self, Receiver};
 
@@ -16,13 +16,15 @@ pub(super) fn typed_lines() -> Option<Receiver<String>> {
     let (sender, receiver) = mpsc::channel(8);
     std::thread::spawn(move || {
         while wait_for_input() {
-            let mut line = String::new();
-            match stdin().read_line(&mut line) {
+            let mut line = Vec::new();
+            match stdin().lock().read_until(b'\n', &mut line) {
                 // Ctrl-D. A terminal can be read on.
-                Ok(0) if cfg!(unix) => line.push_str("quit"),
+                Ok(0) if cfg!(unix) => line.extend(b"quit"),
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
+            // What is no text, such as a paste in another encoding, is an unknown command.
+            let line = String::from_utf8_lossy(&line).into_owned();
             if sender.blocking_send(line).is_err() {
                 return;
             }

@@ -10,10 +10,11 @@ mod lane_commands;
 use imbolc_net::{
     model::InstrumentId,
     studio::{
-        BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
-        LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting, MixerSetting, Name,
-        NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName, SendsSetting,
-        SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction, TuningSetting,
+        Action, BusId, BusSendSetting, BusSetting, ChainSetting, EffectKind, InstrumentSetting,
+        Layer, LayerAction, LayerGroupId, LayerGroupSetting, LoopRegion, MasterSetting,
+        MixerSetting, Name, NetworkAction, Output, PianoRollAction, ProjectAction, ProjectName,
+        SendsSetting, SessionSetting, SourceKind, SourceSetting, TimeSignature, TransportAction,
+        TuningSetting,
     },
     util::unit::UnreadableValue,
 };
@@ -231,6 +232,7 @@ pub(super) const COMMANDS: &[Command] = commands! {
         single(NetworkAction::Project(ProjectAction::Recover(parse_project_name(name)?)))
     };
     "sync" "" "fetch the full state again" => |_, _| Ok(vec![Intent::Resynchronise]);
+    "help" "" "show the keys" => |_, _| single(Action::from(LayerAction::Push(Layer::Help)));
     "quit" "" "quit" => |_, _| Ok(vec![Intent::Quit]);
 };
 

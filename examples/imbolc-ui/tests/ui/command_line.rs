@@ -59,6 +59,26 @@ fn long_command_line_scrolls_with_its_cursor() {
 }
 
 #[test]
+fn what_follows_the_cursor_is_visible() {
+    let mut stage = Stage::new(Scene::Local);
+    stage.resize(60, 16);
+    stage.press(&format!(":title {}1234567890", "x".repeat(100)));
+    stage.press(&"<left>".repeat(10));
+    assert!(line(&mut stage).0.contains("x1234567890"), "{}", stage.screen());
+    stage.press(&"<left>".repeat(40));
+    let (text, cursor) = line(&mut stage);
+    assert!(text.len() - usize::from(cursor) >= 29, "{text} {cursor}");
+}
+
+#[test]
+fn ambiguous_command_lists_what_it_may_be() {
+    let mut stage = Stage::new(Scene::Local);
+    let screen = stage.press(":cl<enter>").screen();
+    assert!(screen.contains("cl is ambiguous: clear, clip, clipname"), "{screen}");
+    assert_eq!(stage.dispatched(), []);
+}
+
+#[test]
 fn long_errors_and_help_wrap_to_lines() {
     let mut stage = Stage::new(Scene::Local);
     stage.resize(60, 16);
@@ -104,6 +124,7 @@ fn arguments_are_completed_where_known() {
         ("buseffect 1 rev", ":buseffect 1 reverb"),
         ("load mon", ":load monday"),
         ("automate swi", ":automate swing"),
+        ("set filter cu", ":set filter cutoff"),
     ] {
         let mut stage = Stage::new(Scene::Local);
         stage.press(&format!(":{typed}<tab>"));
@@ -152,9 +173,21 @@ fn names_are_taken_in_any_case() {
         let screen = stage.screen();
         assert_eq!(stage.dispatched(), [action], "{typed}: {screen}");
     }
+    let metre = |beats, unit| {
+        let metre = imbolc_net::studio::TimeSignature::new(beats, unit).unwrap();
+        session(SessionSetting::TimeSignature(metre))
+    };
+    for typed in ["metre 3/4", "METRE 3 / 4"] {
+        let mut stage = Stage::new(Scene::Local);
+        assert_eq!(stage.press(&format!(":{typed}<enter>")).dispatched(), [metre(3, 4)]);
+    }
     let mut stage = Stage::new(Scene::Local);
     stage.press(":key c minor<enter>");
     let both = [key(Key::C), session(SessionSetting::Scale(Scale::Minor))];
+    assert_eq!(stage.dispatched(), both);
+    // The b of a scale is no flat.
+    stage.press(":key c blues<enter>");
+    let both = [key(Key::C), session(SessionSetting::Scale(Scale::Blues))];
     assert_eq!(stage.dispatched(), both);
     stage.press(":ADD Super Saw Bell<enter>");
     let [NetworkAction::AddInstrument { name, source, .. }] = &stage.dispatched()[..] else {

@@ -194,6 +194,7 @@ const OTHERS: &[&str] = &[
     "restore now",
     "recover now",
     "sync",
+    "help",
     "quit",
 ];
 

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use crate::{
@@ -118,6 +119,31 @@ fn headless_log_tells_a_sweep_once() {
 }
 
 #[test]
+fn headless_log_tells_what_has_settled_while_keys_are_played() {
+    let state = Directory::new("playing");
+    let arguments = ["--server", "--name", "mia", "--bind", "127.0.0.1:0"];
+    let mut host = Headless::start(&arguments);
+    let greeting = host.wait_for_line(" is hosting at ");
+    let address = greeting.split_whitespace().nth(4).expect("an address");
+    let join = ["--connect", address, "--name", "ana", "--state-dir", state.path()];
+    let mut ana = Player::start(&join);
+    ana.wait_for("ana connected");
+    host.wait_for_line("[1 here | stopped, ");
+    ana.press("P");
+    host.wait_for_line("ana has the privilege");
+    ana.press("k");
+    let (said, listens) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || said.send(host.wait_for_line("| privilege: ana]")));
+        let told = std::iter::repeat_n(Duration::from_millis(250), 40).any(|pause| {
+            ana.press("a");
+            listens.recv_timeout(pause).is_ok()
+        });
+        assert!(told, "not before she pauses");
+    });
+}
+
+#[test]
 fn headless_host_takes_commands_at_a_terminal() {
     let state = Directory::new("commands");
     let mut host = Player::start(&["--server", "--name", "mia", "--bind", "127.0.0.1:0"]);
@@ -153,6 +179,10 @@ fn headless_host_takes_commands_at_a_terminal() {
     host.press("ng\r");
     host.wait_for("saved as “Song”");
     ben.wait_for("Song");
+    host.press_bytes(b"\xff\xfe\r");
+    host.wait_for("unknown command ");
+    host.press(&format!("{}\r", "la".repeat(1000)));
+    host.wait_for("lal…: help lists them");
     host.press("who\rdance\rsave a/b\r");
     host.wait_for("ben: owns nothing, has the privilege");
     host.wait_for("unknown command dance: help lists them");

@@ -77,6 +77,20 @@ fn selection_stays_on_session_while_list_changes() {
 }
 
 #[test]
+fn second_enter_while_joining_joins_nothing_else() {
+    let mut lobby = Lobby::default();
+    for number in [20, 21] {
+        lobby.update(DiscoveryEvent::Found(session("Friday", number)), false);
+    }
+    assert!(matches!(press(&mut lobby, KeyCode::Enter), Choice::Join(_)));
+    for code in [KeyCode::Enter, KeyCode::Down, KeyCode::Enter] {
+        assert_eq!(press(&mut lobby, code), Choice::Stay, "{code:?}");
+    }
+    assert!(screen(&lobby).contains("joining Friday"));
+    assert_eq!(press(&mut lobby, KeyCode::Esc), Choice::AbandonJoin);
+}
+
+#[test]
 fn incompatible_session_is_not_joined() {
     let mut lobby = Lobby::default();
     assert_eq!(press(&mut lobby, KeyCode::Enter), Choice::Stay);

@@ -33,7 +33,9 @@ fn transport_keys_work_while_keys_play_notes() {
 #[test]
 fn keyboard_shows_its_octave() {
     let mut stage = Stage::new(Scene::Local);
-    assert!(stage.press("k").screen().contains("a plays C4"), "{}", stage.screen());
+    let screen = stage.press("k").screen();
+    assert!(screen.contains("a plays C4; z x octave, Esc ends it"), "{screen}");
+    assert!(!screen.contains("? keys"), "letters play: {screen}");
     assert!(stage.press("zz").screen().contains("a plays C2"), "{}", stage.screen());
     stage.press("xa");
     let [NetworkAction::Instrument(BASS, InstrumentAction::Play(pitch, _))] =
@@ -240,6 +242,13 @@ fn session_setting_is_explained() {
         let words = "chase notes: starting in the middle of a long note sounds it";
         assert!(screen.contains(words), "{screen}");
     }
+}
+
+#[test]
+fn help_is_a_command_too() {
+    let mut stage = Stage::new(Scene::Local);
+    let screen = stage.press(":help<enter>").screen();
+    assert!(screen.contains("Keys: any key closes"), "{screen}");
 }
 
 #[test]

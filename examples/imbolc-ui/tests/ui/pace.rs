@@ -199,6 +199,26 @@ async fn note_ends_when_its_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn note_ends_when_another_window_gets_the_keys() {
+    let stage = Stage::new(Scene::Local);
+    let (keys, inputs) = mpsc::channel(8);
+    let shown = stage.observer();
+    let pressing = async {
+        for letter in ['k', 'a'] {
+            let key = KeyEvent::from(KeyCode::Char(letter));
+            keys.send(Input::Key(key)).await.expect("it reads");
+        }
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(shown.count_dispatched(), 1, "it sounds");
+        keys.send(Input::FocusLost).await.expect("it reads");
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(shown.count_dispatched(), 2, "it has ended");
+        pending::<()>().await;
+    };
+    frames_while(&stage, inputs, pressing).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_keys_are_asked_for_while_they_play() {
     let stage = Stage::new(Scene::Local);
     let (keys, inputs) = mpsc::channel(8);

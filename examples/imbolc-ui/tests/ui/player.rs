@@ -126,7 +126,12 @@ impl Player {
 
     /// Sends keys, as the bytes that a terminal sends for them.
     pub fn press(&mut self, keys: &str) {
-        (&*self.terminal).write_all(keys.as_bytes()).expect("the program reads");
+        self.press_bytes(keys.as_bytes());
+    }
+
+    /// Types what need not be text.
+    pub fn press_bytes(&mut self, keys: &[u8]) {
+        (&*self.terminal).write_all(keys).expect("the program reads");
     }
 
     /// Waits until `text` is on the screen.

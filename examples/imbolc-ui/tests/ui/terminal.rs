@@ -63,11 +63,13 @@ fn stopped_program_gives_the_terminal_back_and_takes_it_again() {
             // Until it has stopped, it cannot go on.
             player.signal("CONT");
             let output = player.output_since(from);
-            ASKED.iter().all(|mode| output.contains(mode)) && screen.contains("mia local session")
+            ASKED.iter().all(|mode| output.contains(mode))
+                && output.contains("Instruments")
+                && screen.contains("mia local session")
         });
         assert!(player.has_screen());
         let output = player.output_since(from);
-        assert!(output.contains("\x1b[2J") && output.contains("Instruments"), "{output:?}");
+        assert!(output.contains("\x1b[2J"), "{output:?}");
         player.press("2");
         player.wait_for(" Mixer ");
         player.press("q");
@@ -82,7 +84,7 @@ fn enter_works_twice_where_the_terminal_reports_letters_only() {
     player.press("2\x1b[50;1:3u");
     player.wait_for("┌ Mixer");
     player.press("3\x1b[51;1:3u");
-    player.wait_for("┌ Piano roll");
+    player.wait_for("┌ Roll");
     player.press("\r");
     player.wait_for("unsaved");
     player.press("\r");
@@ -153,7 +155,8 @@ fn held_space_toggles_once_where_the_terminal_tells() {
 
 #[test]
 fn terminal_that_cannot_draw_is_refused() {
-    for (term, why) in [("dumb", "TERM=dumb"), ("", "TERM is not set")] {
+    for (term, why) in [("dumb", "TERM=dumb"), ("unknown", "TERM=unknown"), ("", "TERM is not set")]
+    {
         let modes: [&[&str]; 2] = [&["--name", "mia"], &["--discover"]];
         for arguments in modes {
             if cfg!(not(feature = "mdns")) && arguments.contains(&"--discover") {

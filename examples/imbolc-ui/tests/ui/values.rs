@@ -125,6 +125,7 @@ fn values_are_typed_with_and_without_units() {
         ("send 1 -3 dB", level(-3.0)),
         ("send 1 -3", level(-3.0)),
         ("send 1 −∞", level(-120.0)),
+        ("snap 1/8", NetworkAction::Session(SessionSetting::Snap(Some(NoteValue::Eighth)))),
         ("goto 2.3", NetworkAction::Transport(TransportAction::Locate(Ticks::of(2880)))),
         ("goto 2.3.010", NetworkAction::Transport(TransportAction::Locate(Ticks::of(2890)))),
     ] {
@@ -138,17 +139,37 @@ fn refused_value_names_unit_and_range() {
     for (line, why) in [
         ("set cutoff 30k", "filter cutoff must be from 20 Hz to 20 kHz, not \"30k\""),
         ("set attack fast", "amp attack must be from 0 ms to 60 s, not \"fast\""),
+        ("set attack 5 Hz", "amp attack must be from 0 ms to 60 s, not \"5 Hz\""),
         ("set filter kind loud", "filter kind must be off, low pass, band pass or high pass"),
         ("tempo 10", "must be from 20 bpm to 999 bpm, not \"10\""),
         ("send 1 20 dB", "must be from -∞ dB to +12.0 dB, not \"20 dB\""),
         ("swing 120", "must be from 0 % to 100 %, not \"120\""),
         ("goto 2.5", "beats from 1 to 4"),
+        ("pan L20", "no command pan: “set pan L20” sets the parameter"),
+        ("Cutoff", "no command Cutoff: “set Cutoff” sets the parameter"),
+        ("zebra 1", "no command zebra: Tab lists all"),
+        ("own", "write instrument numbers like 1,2"),
+        ("own a", "\"a\" is not an instrument number"),
         ("set", "write a parameter and its value"),
     ] {
         let mut stage = Stage::new(Scene::Local);
         let screen = stage.press(&format!(":{line}<enter>")).screen();
         assert!(screen.contains(why), "{line}: {why}: {screen}");
         assert!(stage.dispatched().is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn count_of_steps_is_refused_in_plain_words() {
+    for (line, why) in [
+        ("steps 0", "steps must be from 1 to 128, not \"0\""),
+        ("euclid 1 129", "hits must be from 1 to 128, not \"129\""),
+        ("euclid 1 4 200", "the rotation must be from 0 to 127, not \"200\""),
+        ("slice 99", "slices must be from 1 to 64, not \"99\""),
+    ] {
+        let mut stage = Stage::new(Scene::Local);
+        let screen = stage.press(&format!("]]]:{line}<enter>")).screen();
+        assert!(screen.contains(why), "{line}: {why}: {screen}");
     }
 }
 

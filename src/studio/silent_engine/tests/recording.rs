@@ -311,3 +311,28 @@ fn nothing_recorded_enters_the_next_piece() {
     rig.wait(50);
     assert_eq!((rig.notes(), rig.points()), (vec![], vec![(0, 0.0)]));
 }
+
+#[test]
+fn held_key_is_recorded_until_recording_ends() {
+    let ends: [fn(&mut Rig); 2] = [
+        |rig| rig.transport(TransportAction::Record(false)),
+        |rig| rig.roll(PianoRollAction::Set(TrackSetting::Armed(false))),
+    ];
+    for (number, end) in ends.iter().enumerate() {
+        for (hold, length) in [(None, 288), (Some(250), 240), (Some(900), 288)] {
+            let mut rig = Rig::recording();
+            rig.transport(TransportAction::Play);
+            rig.wait(500);
+            rig.strike(40);
+            rig.wait(300);
+            end(&mut rig);
+            rig.wait(700);
+            match hold {
+                Some(millis) => rig.release_late(40, Some(millis)),
+                None => rig.release(40),
+            }
+            rig.wait(50);
+            assert_eq!(rig.notes(), [note(480, 40, length)], "end {number}, {hold:?}");
+        }
+    }
+}
