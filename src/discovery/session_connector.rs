@@ -5,7 +5,10 @@ use std::{
     fmt, io,
     net::SocketAddr,
     pin::pin,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,10 @@ use crate::{
 /// before another one is tried. 1.5 s: one lost packet is sent again after 1 s.
 const HEAD_START: Duration = Duration::from_millis(1500);
 
+/// How many other addresses one attempt tries. 8: forged announcements of the session must
+/// not keep a client from the address that it knows.
+const TRIED_ELSEWHERE: usize = 8;
+
 /// Connects to a session that was found on the LAN: to its last address, or if that
 /// fails to one at which discovery lists a session of the same
 /// [id](FoundSession::session_id). A connection, and the resume token that the client
@@ -34,6 +41,8 @@ pub struct SessionConnector {
     config: DiscoveryConfig,
     /// Browses while the last address fails.
     browser: Mutex<Option<DiscoveryClient>>,
+    /// How many other addresses have been tried.
+    tried: AtomicUsize,
 }
 
 /// How long [`FoundSession::answers`] waits. 1 s: on a LAN an answer takes milliseconds.
@@ -59,6 +68,7 @@ impl SessionConnector {
             address: Mutex::new(session.address()),
             config,
             browser: Mutex::new(None),
+            tried: AtomicUsize::new(0),
         }
     }
 
@@ -117,7 +127,8 @@ impl Connector for SessionConnector {
             Ok(Err(error)) => Some(error),
             Err(_) => None,
         };
-        for address in self.addresses_elsewhere(known) {
+        let tried = self.tried.fetch_add(TRIED_ELSEWHERE, Relaxed);
+        for address in next_of(&self.addresses_elsewhere(known), tried) {
             if let Ok(Ok(connection)) = timeout(HEAD_START, connect_to(address)).await {
                 info!(%known, %address, "the session has another address");
                 self.connected(address);
@@ -131,6 +142,27 @@ impl Connector for SessionConnector {
     }
 }
 
+/// The addresses of `all` whose turn it is after `tried` of them.
+fn next_of(all: &[SocketAddr], tried: usize) -> impl Iterator<Item = SocketAddr> {
+    let first = tried % all.len().max(1);
+    all[first..].iter().chain(&all[..first]).copied().take(TRIED_ELSEWHERE)
+}
+
 async fn connect_to(address: SocketAddr) -> io::Result<(tcp::OwnedReadHalf, tcp::OwnedWriteHalf)> {
     TcpConnector { address: address.to_string() }.connect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attempt_tries_some_other_addresses_and_all_get_their_turn() {
+        let all: Vec<SocketAddr> = (1..=20).map(|port| ([10, 0, 0, 1], port).into()).collect();
+        let ports = |all, tried| next_of(all, tried).map(|there| there.port()).collect::<Vec<_>>();
+        assert_eq!(ports(&all, 0), (1..=8).collect::<Vec<_>>());
+        assert_eq!(ports(&all, 16), [17, 18, 19, 20, 1, 2, 3, 4]);
+        assert_eq!(ports(&all[..2], 8), [1, 2]);
+        assert!(ports(&[], 8).is_empty());
+    }
 }
