@@ -223,7 +223,7 @@ fn louder(id: InstrumentId, instrument: &Instrument, by: f32) -> Intent {
 /// owner is yours.
 pub(crate) fn owner_spans<'a>(view: &View, id: InstrumentId) -> Vec<Span<'a>> {
     let Some(owner) = view.owner(id) else {
-        let nobody = if view.player(id).is_some() { "yours" } else { "-" };
+        let nobody = if view.player(id).is_some() { "yours" } else { "no owner" };
         return vec![Span::styled(nobody, theme::DIM)];
     };
     let mut spans =

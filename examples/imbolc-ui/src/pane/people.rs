@@ -209,7 +209,7 @@ fn owned_text(id: ClientId, room: usize, view: &View) -> String {
             break;
         }
     }
-    if owned.is_empty() { "-".into() } else { owned }
+    if owned.is_empty() { "nothing".into() } else { owned }
 }
 
 /// Selects the first instrument that a participant owns, and shows it.

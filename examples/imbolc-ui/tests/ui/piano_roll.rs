@@ -391,7 +391,7 @@ fn heading_shows_owner_and_hidden_notes() {
     stage.edit_roster(|roster| {
         roster.owners.remove(&BASS);
     });
-    assert!(stage.screen().contains("1 Bass -  poly"), "{}", stage.screen());
+    assert!(stage.screen().contains("1 Bass no owner  poly"), "{}", stage.screen());
     let screen = stage.press("]").screen();
     assert!(screen.contains("poly  no notes"), "what is kept is that of the other track: {screen}");
 }

@@ -386,6 +386,6 @@ pub mod net {
         mia.press("c");
         ana.press("+");
         mia.wait_for("-4.0");
-        mia.wait_until("the others are nobody's", |screen| lead(screen, " - "));
+        mia.wait_until("the others are nobody's", |screen| lead(screen, " no owner"));
     }
 }
