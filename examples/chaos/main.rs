@@ -269,14 +269,12 @@ impl Stage {
     }
 }
 
-/// The starter state with two more instruments.
+/// The starter state with one more instrument.
 fn studio() -> Outcome<StudioState> {
     let mut studio = StudioState::starter();
-    for (id, name) in [(4, "Keys"), (5, "Bells")] {
-        let (id, name) = (InstrumentId(id), Name::new(name)?);
-        let add = NetworkAction::AddInstrument { id, name, source: SourceKind::Fm };
-        Studio::reduce(&mut studio, &add)?;
-    }
+    let (id, name) = (InstrumentId(5), Name::new("Bells")?);
+    let add = NetworkAction::AddInstrument { id, name, source: SourceKind::Fm };
+    Studio::reduce(&mut studio, &add)?;
     Ok(studio)
 }
 
