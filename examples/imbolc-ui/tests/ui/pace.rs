@@ -178,16 +178,20 @@ async fn idle_loop_draws_one_frame() {
     assert_eq!(frames_in_a_second(&Stage::new(Scene::Local), pending()).await, 1);
 }
 
+/// Opens the keyboard and presses the key of C4.
+async fn play_a_key(keys: &mpsc::Sender<Input>) {
+    for letter in ['k', 'a'] {
+        keys.send(Input::Key(KeyCode::Char(letter).into())).await.expect("it reads");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn note_ends_when_its_time_is_over() {
     let stage = Stage::new(Scene::Local);
     let (keys, inputs) = mpsc::channel(8);
     let shown = stage.observer();
     let pressing = async {
-        for letter in ['k', 'a'] {
-            let key = KeyEvent::from(KeyCode::Char(letter));
-            keys.send(Input::Key(key)).await.expect("it reads");
-        }
+        play_a_key(&keys).await;
         sleep(Duration::from_millis(690)).await;
         assert_eq!(shown.count_dispatched(), 1, "it sounds");
         sleep(Duration::from_millis(30)).await;
@@ -204,10 +208,7 @@ async fn note_ends_when_another_window_gets_the_keys() {
     let (keys, inputs) = mpsc::channel(8);
     let shown = stage.observer();
     let pressing = async {
-        for letter in ['k', 'a'] {
-            let key = KeyEvent::from(KeyCode::Char(letter));
-            keys.send(Input::Key(key)).await.expect("it reads");
-        }
+        play_a_key(&keys).await;
         sleep(Duration::from_millis(50)).await;
         assert_eq!(shown.count_dispatched(), 1, "it sounds");
         keys.send(Input::FocusLost).await.expect("it reads");
