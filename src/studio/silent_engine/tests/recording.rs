@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// Starts the transport, and strikes key 40 `wait` ms later.
+fn play_and_strike(rig: &mut Rig, wait: u64) {
+    rig.transport(TransportAction::Play);
+    rig.wait(wait);
+    rig.strike(40);
+}
+
 #[test]
 fn armed_track_records_played_keys() {
     let mut rig = Rig::new();
@@ -81,9 +88,7 @@ const MUTE: Target = Target::Instrument(BASS, InstrumentParameter::Mute);
 #[test]
 fn count_in_is_not_recorded() {
     let mut rig = Rig::recording_after_a_bar();
-    rig.transport(TransportAction::Play);
-    rig.wait(500);
-    rig.strike(40);
+    play_and_strike(&mut rig, 500);
     rig.set(InstrumentSetting::Mute(true));
     rig.wait(500);
     rig.release(40);
@@ -105,9 +110,7 @@ fn count_in_is_not_recorded() {
 fn cancelled_count_in_records_no_held_key() {
     for broken_off in [TransportAction::Stop, TransportAction::Locate(Ticks::of(960))] {
         let mut rig = Rig::recording_after_a_bar();
-        rig.transport(TransportAction::Play);
-        rig.wait(500);
-        rig.strike(40);
+        play_and_strike(&mut rig, 500);
         rig.transport(broken_off);
         rig.wait(500);
         rig.release(40);
@@ -118,9 +121,7 @@ fn cancelled_count_in_records_no_held_key() {
 #[test]
 fn key_is_not_recorded_if_recording_ends_in_the_count_in() {
     let mut rig = Rig::recording_after_a_bar();
-    rig.transport(TransportAction::Play);
-    rig.wait(500);
-    rig.strike(40);
+    play_and_strike(&mut rig, 500);
     rig.transport(TransportAction::Record(false));
     rig.wait(2000);
     rig.release(40);
@@ -161,9 +162,7 @@ impl Rig {
 #[test]
 fn key_released_late_is_recorded_as_long_as_it_was_held() {
     let mut rig = Rig::recording();
-    rig.transport(TransportAction::Play);
-    rig.wait(500);
-    rig.strike(40);
+    play_and_strike(&mut rig, 500);
     rig.strike(41);
     rig.wait(700);
     rig.release_late(40, Some(250));
@@ -182,9 +181,7 @@ fn key_that_never_repeated_is_recorded_as_a_step_of_the_grid() {
     ] {
         let mut rig = Rig::recording();
         rig.act(&NetworkAction::Session(SessionSetting::Snap(snap)));
-        rig.transport(TransportAction::Play);
-        rig.wait(500);
-        rig.strike(40);
+        play_and_strike(&mut rig, 500);
         rig.wait(700);
         rig.release_late(40, None);
         assert_eq!(rig.notes(), [note(480, 40, length)], "{snap:?}");
@@ -195,9 +192,7 @@ fn key_that_never_repeated_is_recorded_as_a_step_of_the_grid() {
 fn late_release_counts_at_the_tempo() {
     let mut rig = Rig::recording();
     rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(60.0))));
-    rig.transport(TransportAction::Play);
-    rig.wait(1000);
-    rig.strike(40);
+    play_and_strike(&mut rig, 1000);
     rig.wait(700);
     rig.release_late(40, Some(250));
     assert_eq!(rig.notes(), [note(480, 40, 120)]);
@@ -216,9 +211,7 @@ fn late_release_after_a_stop_or_a_jump_shortens_the_note() {
             let mut rig = Rig::recording();
             rig.transport(TransportAction::Region(region(0, 480 + 288)));
             rig.transport(TransportAction::Loop(true));
-            rig.transport(TransportAction::Play);
-            rig.wait(500);
-            rig.strike(40);
+            play_and_strike(&mut rig, 500);
             rig.wait(300);
             stop(&mut rig);
             rig.wait(400);
@@ -232,9 +225,7 @@ fn late_release_after_a_stop_or_a_jump_shortens_the_note() {
 #[test]
 fn late_release_does_not_touch_a_note_that_was_edited_since() {
     let mut rig = Rig::recording();
-    rig.transport(TransportAction::Play);
-    rig.wait(500);
-    rig.strike(40);
+    play_and_strike(&mut rig, 500);
     rig.wait(300);
     rig.transport(TransportAction::Stop);
     rig.wait(10);
@@ -253,9 +244,7 @@ fn key_let_go_in_the_count_in_is_not_recorded() {
         (Some(700), vec![note(0, 40, 192)]),
     ] {
         let mut rig = Rig::recording_after_a_bar();
-        rig.transport(TransportAction::Play);
-        rig.wait(1500);
-        rig.strike(40);
+        play_and_strike(&mut rig, 1500);
         rig.wait(1000);
         rig.release_late(40, hold);
         assert_eq!(rig.notes(), notes, "{hold:?}");
@@ -265,9 +254,7 @@ fn key_let_go_in_the_count_in_is_not_recorded() {
 #[test]
 fn key_let_go_in_the_count_in_leaves_nothing_after_a_stop() {
     let mut rig = Rig::recording_after_a_bar();
-    rig.transport(TransportAction::Play);
-    rig.wait(1500);
-    rig.strike(40);
+    play_and_strike(&mut rig, 1500);
     rig.wait(600);
     rig.transport(TransportAction::Stop);
     rig.wait(50);
@@ -278,9 +265,7 @@ fn key_let_go_in_the_count_in_leaves_nothing_after_a_stop() {
 #[test]
 fn late_release_in_the_next_count_in_shortens_the_note() {
     let mut rig = Rig::recording();
-    rig.transport(TransportAction::Play);
-    rig.wait(500);
-    rig.strike(40);
+    play_and_strike(&mut rig, 500);
     rig.wait(300);
     rig.transport(TransportAction::Stop);
     for click in [ClickSetting::On(true), ClickSetting::CountIn(CountIn::of(1))] {
@@ -297,9 +282,7 @@ fn nothing_recorded_enters_the_next_piece() {
     let mut rig = Rig::recording_after_a_bar();
     rig.act(&NetworkAction::Session(SessionSetting::Click(ClickSetting::On(false))));
     let other = Arc::new(rig.state.clone());
-    rig.transport(TransportAction::Play);
-    rig.wait(500);
-    rig.strike(40);
+    play_and_strike(&mut rig, 500);
     rig.set(InstrumentSetting::Mute(true));
     rig.wait(500);
     rig.act(&NetworkAction::ProjectReport(ProjectReport {
@@ -321,9 +304,7 @@ fn held_key_is_recorded_until_recording_ends() {
     for (number, end) in ends.iter().enumerate() {
         for (hold, length) in [(None, 288), (Some(250), 240), (Some(900), 288)] {
             let mut rig = Rig::recording();
-            rig.transport(TransportAction::Play);
-            rig.wait(500);
-            rig.strike(40);
+            play_and_strike(&mut rig, 500);
             rig.wait(300);
             end(&mut rig);
             rig.wait(700);
