@@ -79,7 +79,7 @@ fn play(studio: &StudioState) -> PlaybackCost {
     for _ in 0..5 {
         let (mut state, mut engine) = (studio.clone(), SilentEngine::default());
         let play = NetworkAction::Transport(TransportAction::Play);
-        for effect in Studio::reduce(&mut state, &play).unwrap() {
+        for effect in Studio::reduce(&mut state, &play).unwrap().effects {
             engine.perform(Timestamp::ZERO, &state, effect);
         }
         let mut now = Timestamp::ZERO;

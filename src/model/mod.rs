@@ -8,6 +8,7 @@
 
 mod digest;
 mod engine;
+mod engine_fault;
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use digest::Digest;
 pub(crate) use digest::DigestDelta;
 pub use engine::{Engine, Metering, NoEngine};
+pub use engine_fault::EngineFault;
 
 use crate::util::{limited::cut_text, ordmap::Merged};
 
@@ -212,6 +214,38 @@ pub enum UndoPolicy {
     Barrier,
 }
 
+/// What an action leads to, beside the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reduction<E, O = ()> {
+    /// What the engine and the worker for files must do.
+    pub effects: Vec<E>,
+    /// What the sender learns.
+    pub outcome: O,
+}
+
+impl<E, O: Default> Default for Reduction<E, O> {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
+impl<E, O: Default> From<Vec<E>> for Reduction<E, O> {
+    fn from(effects: Vec<E>) -> Self {
+        Self { effects, outcome: O::default() }
+    }
+}
+
+/// Who carries out an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectKind {
+    /// The engine.
+    Engine,
+    /// The worker for files, which writes them and leaves the session as it is.
+    Save,
+    /// The worker for files, which reads what replaces the session.
+    Load,
+}
+
 /// A single difference between two states, as patches in both directions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReversibleChange<P> {
@@ -268,20 +302,49 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         + Send
         + Sync
         + 'static;
-    /// A task for the [`Engine`]. It never crosses the wire.
+    /// A task for the engine, or for the worker that reads and writes files: see
+    /// [`effect_kind`](Self::effect_kind). It never crosses the wire.
     type Effect: fmt::Debug + Send + 'static;
+    /// What an action leads to, for its sender: e.g. the id of what was added. It is
+    /// computed where the action is dispatched, so it is a prediction on a client; it
+    /// never crosses the wire.
+    type Outcome: Default + fmt::Debug + PartialEq + Send + 'static;
+    /// What the engine says continuously, such as the playhead and the meters. At most
+    /// 16 KiB when it is encoded; the newest one replaces those before it.
+    type Metering: Clone
+        + Default
+        + fmt::Debug
+        + PartialEq
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
+    /// What the engine says now and then, such as that the sound is gone. At most 16 KiB
+    /// when it is encoded. The machinery makes one of each [`EngineFault`].
+    type Notice: Clone
+        + fmt::Debug
+        + PartialEq
+        + From<EngineFault>
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static;
 
     /// The right that `action` requires.
     #[must_use]
     fn access(state: &Self::State, action: &Self::Action) -> Access;
 
-    /// Applies `action` to `state`, and returns the effects for the engine.
+    /// Applies `action` to `state`, and returns the effects and the outcome.
     ///
     /// # Errors
     /// If the action is impossible in this state. `state` may then be left
     /// half-changed: the caller works on a copy and drops it.
-    fn reduce(state: &mut Self::State, action: &Self::Action)
-    -> Result<Vec<Self::Effect>, Invalid>;
+    fn reduce(
+        state: &mut Self::State,
+        action: &Self::Action,
+    ) -> Result<Reduction<Self::Effect, Self::Outcome>, Invalid>;
 
     /// The patch that leads from `from` to `to`; `None` if they are equal.
     #[must_use]
@@ -412,6 +475,28 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     #[must_use]
     fn effects_between(_from: &Self::State, _to: &Self::State) -> Vec<Self::Effect> {
         Vec::new()
+    }
+
+    /// Who carries out `effect`. By default the engine.
+    #[must_use]
+    fn effect_kind(_effect: &Self::Effect) -> EffectKind {
+        EffectKind::Engine
+    }
+
+    /// The action that tells the session that nobody carries out `effect`, one of those
+    /// that read or write files: e.g. because the session has no directory for them. By
+    /// default, nothing is told.
+    #[must_use]
+    fn undone(_state: &Self::State, _effect: &Self::Effect) -> Option<Self::Action> {
+        None
+    }
+
+    /// Whether `action`, which the engine asks for, answers something that has changed
+    /// since: e.g. where the music stopped, although it was started again. It is dropped
+    /// without a word.
+    #[must_use]
+    fn is_stale(_state: &Self::State, _action: &Self::Action) -> bool {
+        false
     }
 
     /// The parts that differ between two states, for a UI that redraws only those.

@@ -158,8 +158,8 @@ pub use self::{
 };
 use crate::{
     model::{
-        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
-        UndoPolicy,
+        Access, Digest, DirtyFlags, EngineFault, InstrumentId, Invalid, Metering, Model,
+        PatchError, Reduction, ReversibleChange, UndoPolicy,
     },
     util::ordmap::Merged,
 };
@@ -176,6 +176,9 @@ impl Model for Studio {
     type Action = NetworkAction;
     type Patch = StudioPatch;
     type Effect = StudioEffect;
+    type Outcome = ();
+    type Metering = Metering;
+    type Notice = EngineFault;
 
     fn access(_state: &StudioState, action: &NetworkAction) -> Access {
         access::access_of(action)
@@ -184,8 +187,8 @@ impl Model for Studio {
     fn reduce(
         state: &mut StudioState,
         action: &NetworkAction,
-    ) -> Result<Vec<StudioEffect>, Invalid> {
-        state.reduce(action)
+    ) -> Result<Reduction<StudioEffect>, Invalid> {
+        Ok(state.reduce(action)?.into())
     }
 
     fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {

@@ -139,7 +139,7 @@ fn apply_action<M: Model>(
     // Built behind its `Arc` from the beginning: the state is large to move.
     let mut shared = Arc::clone(state);
     let next = Arc::make_mut(&mut shared);
-    let effects = M::reduce(&mut next.model, action)?;
+    let effects = M::reduce(&mut next.model, action)?.effects;
     match access {
         Access::Create(instrument) => {
             own_new(&mut next.roster, actor, instrument);

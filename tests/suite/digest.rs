@@ -15,7 +15,7 @@ use std::{
 use imbolc_net::{
     ClientMessage, Dispatcher, Event, ServerMessage, SessionEvent,
     client::{JoinOptions, RemoteDispatcher},
-    model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError},
+    model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
     protocol::{ClientId, StateDigest},
     server::{HostDispatcher, HostOptions},
     studio::{FilterSetting, InstrumentSetting, StudioChange, StudioPatch},
@@ -231,14 +231,17 @@ impl<const BROKEN: bool> Model for Abacus<BROKEN> {
     type Action = u32;
     type Patch = u32;
     type Effect = ();
+    type Outcome = ();
+    type Metering = ();
+    type Notice = ();
 
     fn access(_: &u32, _: &u32) -> Access {
         Access::Privilege
     }
 
-    fn reduce(state: &mut u32, action: &u32) -> Result<Vec<()>, Invalid> {
+    fn reduce(state: &mut u32, action: &u32) -> Result<Reduction<()>, Invalid> {
         *state = *action;
-        Ok(vec![])
+        Ok(Reduction::default())
     }
 
     fn diff(from: &u32, to: &u32) -> Option<u32> {

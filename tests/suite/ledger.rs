@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use imbolc_net::model::{Access, InstrumentId, Invalid, Model, PatchError};
+use imbolc_net::model::{Access, InstrumentId, Invalid, Model, PatchError, Reduction};
 use serde::{Deserialize, Serialize};
 
 /// Pages with owners, and page 0, which needs the privilege.
@@ -50,6 +50,9 @@ impl Model for Ledger {
     type Action = Write;
     type Patch = Vec<Growth>;
     type Effect = ();
+    type Outcome = ();
+    type Metering = ();
+    type Notice = ();
 
     fn access(_: &Pages, write: &Write) -> Access {
         match write.page {
@@ -58,11 +61,11 @@ impl Model for Ledger {
         }
     }
 
-    fn reduce(pages: &mut Pages, write: &Write) -> Result<Vec<()>, Invalid> {
+    fn reduce(pages: &mut Pages, write: &Write) -> Result<Reduction<()>, Invalid> {
         let missing = || Invalid::missing("page", write.page);
         let page = pages.0.get_mut(&write.page).ok_or_else(missing)?;
         Arc::make_mut(page).push(write.line);
-        Ok(vec![])
+        Ok(Reduction::default())
     }
 
     fn diff(from: &Pages, to: &Pages) -> Option<Vec<Growth>> {

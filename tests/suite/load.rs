@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use imbolc_net::{
     model::{
-        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
-        UndoPolicy,
+        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, Reduction,
+        ReversibleChange, UndoPolicy,
     },
     protocol::{ClientId, Refusal, SessionId},
     studio::{
@@ -46,6 +46,9 @@ impl Model for ValueByValue {
     type Action = NetworkAction;
     type Patch = StudioPatch;
     type Effect = StudioEffect;
+    type Outcome = ();
+    type Metering = <Studio as Model>::Metering;
+    type Notice = <Studio as Model>::Notice;
 
     fn access(state: &StudioState, action: &NetworkAction) -> Access {
         Studio::access(state, action)
@@ -54,7 +57,7 @@ impl Model for ValueByValue {
     fn reduce(
         state: &mut StudioState,
         action: &NetworkAction,
-    ) -> Result<Vec<StudioEffect>, Invalid> {
+    ) -> Result<Reduction<StudioEffect>, Invalid> {
         Studio::reduce(state, action)
     }
 

@@ -8,7 +8,7 @@ use imbolc_net::{
     authority::LocalDispatcher,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{ConnectionError, DispatchError},
-    model::{Access, InstrumentId, Invalid, Model, NoEngine, PatchError},
+    model::{Access, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
     protocol::Refusal,
     server::{HostDispatcher, HostOptions},
     studio::Studio,
@@ -53,6 +53,9 @@ impl Model for Kitchen {
     type Action = Chore;
     type Patch = Vec<Delivery>;
     type Effect = ();
+    type Outcome = ();
+    type Metering = ();
+    type Notice = ();
 
     fn access(_: &Pantry, chore: &Chore) -> Access {
         match chore {
@@ -64,7 +67,7 @@ impl Model for Kitchen {
         }
     }
 
-    fn reduce(pantry: &mut Pantry, chore: &Chore) -> Result<Vec<()>, Invalid> {
+    fn reduce(pantry: &mut Pantry, chore: &Chore) -> Result<Reduction<()>, Invalid> {
         let shelf = |id: &u32| Invalid::missing("shelf", id);
         match chore {
             Chore::Mount(id) if pantry.shelves.contains_key(id) => {
@@ -85,7 +88,7 @@ impl Model for Kitchen {
                 pantry.shelves = ids.iter().map(|id| (*id, Vec::new())).collect();
             }
         }
-        Ok(vec![])
+        Ok(Reduction::default())
     }
 
     fn diff(from: &Pantry, to: &Pantry) -> Option<Vec<Delivery>> {

@@ -304,7 +304,8 @@ mod tests {
         id: InstrumentId,
         action: &PianoRollAction,
     ) -> Result<Vec<StudioEffect>, Invalid> {
-        Studio::reduce(state, &NetworkAction::PianoRoll(id, action.clone()))
+        let reduction = Studio::reduce(state, &NetworkAction::PianoRoll(id, action.clone()))?;
+        Ok(reduction.effects)
     }
 
     fn studio(notes: impl IntoIterator<Item = Note>) -> StudioState {

@@ -276,7 +276,7 @@ mod tests {
     };
 
     fn act(state: &mut StudioState, action: ProjectAction) -> Result<Vec<StudioEffect>, Invalid> {
-        Studio::reduce(state, &NetworkAction::Project(action))
+        Ok(Studio::reduce(state, &NetworkAction::Project(action))?.effects)
     }
 
     fn report(state: &mut StudioState, task: ProjectAction, outcome: ProjectOutcome) {
@@ -324,7 +324,7 @@ mod tests {
         act(&mut state, load.clone()).unwrap();
         let outcome = ProjectOutcome::Loaded(Shelf::default(), loaded);
         let report = NetworkAction::ProjectReport(ProjectReport { task: load, outcome });
-        let effects = Studio::reduce(&mut state, &report).unwrap();
+        let effects = Studio::reduce(&mut state, &report).unwrap().effects;
         let off = StudioEffect::NoteOff { instrument, pitch, hold: None };
         let (replaced, locate) = (StudioEffect::Replaced, StudioEffect::Locate(Ticks::MIN));
         assert_eq!(effects, [replaced, off, StudioEffect::Stop, locate]);

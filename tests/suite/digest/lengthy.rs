@@ -11,7 +11,7 @@ use std::{
 use imbolc_net::{
     Dispatcher,
     client::{JoinOptions, RemoteDispatcher},
-    model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError},
+    model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
     server::{HostDispatcher, HostOptions},
     sync::session::SessionConfig,
     transport::in_memory,
@@ -91,14 +91,17 @@ impl<const AT_HOST: bool> Model for Lengthy<AT_HOST> {
     type Action = u32;
     type Patch = u32;
     type Effect = ();
+    type Outcome = ();
+    type Metering = ();
+    type Notice = ();
 
     fn access(_: &Number, _: &u32) -> Access {
         Access::Anyone
     }
 
-    fn reduce(number: &mut Number, action: &u32) -> Result<Vec<()>, Invalid> {
+    fn reduce(number: &mut Number, action: &u32) -> Result<Reduction<()>, Invalid> {
         number.value = *action;
-        Ok(vec![])
+        Ok(Reduction::default())
     }
 
     fn diff(from: &Number, to: &Number) -> Option<u32> {

@@ -3,7 +3,8 @@
 use std::{cell::Cell, collections::BTreeMap};
 
 use imbolc_net::model::{
-    Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
+    Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, Reduction,
+    ReversibleChange,
 };
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -100,6 +101,9 @@ impl Model for Faulty {
     type Action = Move;
     type Patch = Board;
     type Effect = ();
+    type Outcome = ();
+    type Metering = ();
+    type Notice = ();
 
     fn access(board: &Board, action: &Move) -> Access {
         match action {
@@ -115,7 +119,7 @@ impl Model for Faulty {
         }
     }
 
-    fn reduce(board: &mut Board, action: &Move) -> Result<Vec<()>, Invalid> {
+    fn reduce(board: &mut Board, action: &Move) -> Result<Reduction<()>, Invalid> {
         match action {
             Move::Break(part) => board.broken = *part,
             Move::Fader(id, level) => drop(board.faders.insert(*id, *level)),
@@ -130,7 +134,7 @@ impl Model for Faulty {
             Move::Refit(faders) => board.faders.clone_from(faders),
             Move::Pairs(_) | Move::Secret(_) => board.count += 1,
         }
-        Ok(vec![])
+        Ok(Reduction::default())
     }
 
     fn diff(from: &Board, to: &Board) -> Option<Board> {

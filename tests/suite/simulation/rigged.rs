@@ -6,8 +6,8 @@ use std::cell::Cell;
 
 use imbolc_net::{
     model::{
-        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, ReversibleChange,
-        UndoPolicy,
+        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, Reduction,
+        ReversibleChange, UndoPolicy,
     },
     protocol::{
         self,
@@ -98,6 +98,9 @@ impl Model for Rigged {
     type Action = NetworkAction;
     type Patch = StudioPatch;
     type Effect = StudioEffect;
+    type Outcome = ();
+    type Metering = <Studio as Model>::Metering;
+    type Notice = <Studio as Model>::Notice;
 
     fn access(state: &StudioState, action: &NetworkAction) -> Access {
         Studio::access(state, action)
@@ -107,13 +110,13 @@ impl Model for Rigged {
     fn reduce(
         state: &mut StudioState,
         action: &NetworkAction,
-    ) -> Result<Vec<StudioEffect>, Invalid> {
+    ) -> Result<Reduction<StudioEffect>, Invalid> {
         let before = state.instruments.len() as u64;
-        let effects = Studio::reduce(state, action)?;
+        let reduction = Studio::reduce(state, action)?;
         if !is_spared(action) {
             maybe_panic(hash(action).wrapping_mul(before + 1));
         }
-        Ok(effects)
+        Ok(reduction)
     }
 
     fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {

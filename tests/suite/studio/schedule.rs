@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    model::{Engine, InstrumentId, Model},
+    model::{Engine, InstrumentId, Model, Reduction},
     studio::{
         GrooveSetting, InstrumentAction, InstrumentSetting, LoopRegion, Name, NetworkAction, Note,
         PianoRollAction, Played, SessionSetting, SilentEngine, SourceKind, Studio, StudioState,
@@ -64,7 +64,7 @@ impl Performance {
 
     fn act(&mut self, action: &NetworkAction) {
         let mut state = self.state.clone();
-        let Ok(effects) = Studio::reduce(&mut state, action) else { return };
+        let Ok(Reduction { effects, .. }) = Studio::reduce(&mut state, action) else { return };
         self.state = state;
         for effect in effects {
             self.engine.perform(self.now, &self.state, effect);

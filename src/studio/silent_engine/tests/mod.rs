@@ -52,7 +52,7 @@ impl Rig {
     }
 
     fn act(&mut self, action: &NetworkAction) {
-        for effect in Studio::reduce(&mut self.state, action).unwrap() {
+        for effect in Studio::reduce(&mut self.state, action).unwrap().effects {
             self.engine.perform(self.now, &self.state, effect);
         }
         for report in self.engine.advance(self.now, &self.state) {
