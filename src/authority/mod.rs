@@ -6,8 +6,10 @@
 //! sockets: a [`NetServer`](crate::server::NetServer) serves it, and the host's own
 //! dispatcher uses it, through the same rules.
 
+mod engine;
 mod faults;
 pub(crate) mod in_process;
+mod jobs;
 pub(crate) mod local_dispatcher;
 
 use std::{
@@ -23,12 +25,16 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, broadcast, watch};
 
-use self::faults::Faults;
-pub use self::local_dispatcher::LocalDispatcher;
+pub use self::{
+    engine::{Engine, threaded},
+    jobs::{JobReport, Jobs},
+    local_dispatcher::LocalDispatcher,
+};
+use self::{faults::Faults, jobs::JobQueue};
 
 use crate::{
     dispatcher::{Clock, EVENT_BACKLOG, Event},
-    model::{Engine, Metering, Model},
+    model::{Metering, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, NetworkState, ProtocolError, Refusal,
         SessionId, SessionToken,
@@ -114,7 +120,8 @@ impl<M: Model> Incoming<M> {
 
 struct Core<M: Model> {
     session: Session<M>,
-    engine: Box<dyn Engine<M>>,
+    engine: Box<dyn crate::model::Engine<M>>,
+    jobs: JobQueue<M>,
     /// When the engine must be advanced next, while it is playing.
     pulse: Option<Timestamp>,
     /// When the session's timers are due.
@@ -139,7 +146,7 @@ pub struct Setup<M: Model = Studio> {
     /// The initial state.
     pub model: M::State,
     /// The engine.
-    pub engine: Box<dyn Engine<M>>,
+    pub engine: Box<dyn crate::model::Engine<M>>,
     /// The adjustable rules.
     pub config: SessionConfig,
 }
@@ -174,15 +181,21 @@ impl<M: Model> Authority<M> {
         Ok(Self::new(session, setup.engine, Clock::system()))
     }
 
-    fn new(session: Session<M>, engine: Box<dyn Engine<M>>, clock: Clock) -> Arc<Self> {
+    fn new(
+        session: Session<M>,
+        mut engine: Box<dyn crate::model::Engine<M>>,
+        clock: Clock,
+    ) -> Arc<Self> {
+        let jobs = engine.take_jobs();
         let mut faults = Faults::default();
         let metering = faults.catch(clock.now(), ENGINE, || engine.metering());
-        Arc::new(Self {
+        let authority = Arc::new(Self {
             snapshot: SnapshotCell::new(Arc::clone(session.state())),
             metering: SnapshotCell::new(Arc::new(metering.unwrap_or_default())),
             core: Mutex::new(Core {
                 session,
                 engine,
+                jobs: JobQueue::default(),
                 pulse: None,
                 wait: None,
                 outdated: None,
@@ -197,7 +210,12 @@ impl<M: Model> Authority<M> {
             deadline_changed: Notify::new(),
             timer_thread: OnceLock::new(),
             clock,
-        })
+        });
+        if let Some(jobs) = jobs {
+            let queue = jobs.start(Arc::downgrade(&authority)).unwrap();
+            authority.lock().jobs = queue;
+        }
+        authority
     }
 
     /// The current state. Lock-free.
@@ -357,11 +375,7 @@ impl<M: Model> Authority<M> {
     }
 
     pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
-        let now = self.clock.now();
-        let mut core = self.lock();
-        let Core { engine, faults, .. } = &mut *core;
-        let closed = faults.catch(now, ENGINE, || engine.poll_close());
-        closed.unwrap_or_else(|| Poll::Ready(Err(format!("{ENGINE} failed"))))
+        self.lock().jobs.poll_close()
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
@@ -520,6 +534,12 @@ impl<M: Model> Core<M> {
         let mut performed = false;
         loop {
             match self.session.poll() {
+                SessionOutput::Effect(effect)
+                    if M::effect_kind(&effect) != crate::model::EffectKind::Engine =>
+                {
+                    let kind = M::effect_kind(&effect);
+                    self.begin_job(effect, kind);
+                }
                 SessionOutput::Effect(effect) => {
                     let Self { session, engine, faults, .. } = self;
                     let perform = || engine.perform(now, &session.state().model, effect);

@@ -16,7 +16,7 @@ use crate::{
 const BASS: InstrumentId = InstrumentId(1);
 
 /// An authority whose timers run on this thread.
-fn timed_here(engine: impl Engine<Studio>, config: SessionConfig) -> Arc<Authority> {
+fn timed_here(engine: impl crate::model::Engine<Studio>, config: SessionConfig) -> Arc<Authority> {
     let id = SessionId::new([7; 16]);
     let session = Session::hosted(config, id, "host", StudioState::starter());
     let authority = Authority::new(session, Box::new(engine), Clock::system());
@@ -69,7 +69,7 @@ struct Hasty {
     effects: u32,
 }
 
-impl Engine<Studio> for Hasty {
+impl crate::model::Engine<Studio> for Hasty {
     fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {
         self.effects += 1;
     }

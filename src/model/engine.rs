@@ -67,6 +67,11 @@ pub trait Engine<M: Model>: Send + 'static {
     /// Whether work that must end before the program does, such as a save, has ended; the
     /// error says what failed of it last. While it is pending, [`pulse`](Self::pulse) must
     /// be due.
+    /// Interim.
+    fn take_jobs(&mut self) -> Option<crate::authority::Jobs<M>> {
+        None
+    }
+    /// x
     fn poll_close(&self) -> Poll<Result<(), String>> {
         Poll::Ready(Ok(()))
     }

@@ -158,7 +158,7 @@ pub use self::{
 };
 use crate::{
     model::{
-        Access, Digest, DirtyFlags, EngineFault, InstrumentId, Invalid, Metering, Model,
+        Access, Digest, DirtyFlags, EngineFault, InstrumentId, Invalid, JobFault, Metering, Model,
         PatchError, Reduction, ReversibleChange, UndoPolicy,
     },
     util::ordmap::Merged,
@@ -269,6 +269,18 @@ impl Model for Studio {
             effects.extend(ended.map(off));
         }
         effects
+    }
+
+    fn effect_kind(effect: &StudioEffect) -> crate::model::EffectKind {
+        match effect {
+            StudioEffect::Save => crate::model::EffectKind::Save,
+            StudioEffect::Load => crate::model::EffectKind::Load,
+            _ => crate::model::EffectKind::Engine,
+        }
+    }
+
+    fn undone(state: &StudioState, _: &StudioEffect, why: &JobFault) -> Option<NetworkAction> {
+        ProjectReport::undone(state, why).map(NetworkAction::ProjectReport)
     }
 
     fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {

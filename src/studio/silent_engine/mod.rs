@@ -20,14 +20,13 @@ mod swing;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
 use crate::{
     model::{Engine, InstrumentId, Metering, Model as _},
     studio::{
-        KeyHold, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
-        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
+        KeyHold, NetworkAction, NoteValue, Studio, StudioEffect, StudioState, Target,
         TransportAction,
     },
     util::{
@@ -232,8 +231,8 @@ impl Engine<Studio> for SilentEngine {
                     self.halt();
                 }
             }
-            // Projects need a wrapper that handles this effect instead.
-            StudioEffect::Project => self.sayings.extend(no_directory(state)),
+            // Those are not for an engine.
+            StudioEffect::Save | StudioEffect::Load => {}
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(position.get());
@@ -291,20 +290,6 @@ impl Engine<Studio> for SilentEngine {
             Motion::Still => self.keys_held.then_some(METERS),
         }
     }
-}
-
-/// The report that ends a running project task: there is no directory, and only a new
-/// session needs none.
-fn no_directory(state: &StudioState) -> Option<NetworkAction> {
-    let ProjectNotice::Working(task) = &state.projects.notice else { return None };
-    let outcome = if let ProjectAction::New = task {
-        let starter = StudioState::starter();
-        let saved = Some(starter.projects.saved);
-        ProjectOutcome::Loaded(Shelf { saved, ..Shelf::default() }, Arc::new(starter))
-    } else {
-        ProjectOutcome::Failed(ProjectFailure::NoDirectory)
-    };
-    Some(NetworkAction::ProjectReport(ProjectReport { task: task.clone(), outcome }))
 }
 
 impl SilentEngine {
