@@ -16,7 +16,7 @@ use std::{
 
 use tracing::error;
 
-use super::{Authority, Core};
+use super::{Authority, core::Core};
 use crate::{
     model::{EffectKind, JobFault, Model},
     protocol::NetworkState,
@@ -164,9 +164,13 @@ impl<M: Model> JobQueue<M> {
 }
 
 impl<M: Model> Core<M> {
-    /// Begins the job of an effect of the present state.
-    pub(super) fn begin_job(&mut self, effect: M::Effect, kind: EffectKind) {
-        let state = Arc::clone(self.session.state());
+    /// Begins the job of `effect`, which belongs to `state`.
+    pub(super) fn begin_job(
+        &mut self,
+        state: Arc<NetworkState<M>>,
+        effect: M::Effect,
+        kind: EffectKind,
+    ) {
         let job = Job { state, effect, replaces: kind == EffectKind::Load };
         if let Err((job, why)) = self.jobs.push(job) {
             self.give_up_job(&job, why);

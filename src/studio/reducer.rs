@@ -54,7 +54,7 @@ impl StudioState {
                     false => StudioEffect::Save,
                 }]);
             }
-            NetworkAction::ProjectReport(report) => return Ok(self.reduce_report(report)),
+            NetworkAction::ProjectReport(report) => self.reduce_report(report),
             NetworkAction::Drums(id, action) => self.reduce_drums(*id, action)?,
             NetworkAction::Adjust(device, parameter, by) => {
                 self.adjust(*device, *parameter, *by)?;
@@ -124,7 +124,7 @@ impl StudioState {
         Ok(())
     }
 
-    fn reduce_report(&mut self, report: &ProjectReport) -> Vec<StudioEffect> {
+    fn reduce_report(&mut self, report: &ProjectReport) {
         let ProjectReport { task, outcome } = report;
         let (done, loaded) = match outcome {
             ProjectOutcome::Done(found) => (Ok(found), None),
@@ -132,7 +132,9 @@ impl StudioState {
             ProjectOutcome::Failed(why) => (Err(why), None),
         };
         Arc::make_mut(&mut self.projects).finish(task, done);
-        loaded.map(|loaded| self.replace(loaded)).unwrap_or_default()
+        if let Some(loaded) = loaded {
+            self.replace(loaded);
+        }
     }
 }
 

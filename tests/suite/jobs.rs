@@ -14,10 +14,12 @@ use imbolc_net::{
     client::JoinOptions,
     dispatcher::{CloseError, Status},
     model::{
-        Access, EffectKind, InstrumentId, Invalid, JobFault, Model, NoEngine, PatchError, Reduction,
+        Access, Advanced, EffectKind, EngineWorker, InstrumentId, Invalid, JobFault, Model,
+        NoEngine, PatchError, Reduction,
     },
     open_with,
     server::HostOptions,
+    util::time::Timestamp,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -127,15 +129,15 @@ fn no_load(_: &Page, _: &Errand) -> JobReport<Notebook> {
     panic!("nothing is loaded")
 }
 
-/// An engine with jobs that save to `disk` and load from it.
-fn with_disk(disk: &Arc<Mutex<String>>) -> Engine<Notebook> {
+/// Jobs that save to `disk` and load from it.
+fn disk_jobs(disk: &Arc<Mutex<String>>) -> Jobs<Notebook> {
     let (written, read) = (Arc::clone(disk), Arc::clone(disk));
     let save = move |page: &Page, _: &Errand| {
         written.lock().clone_from(&page.text);
         saved()
     };
     let load = move |_: &Page, _: &Errand| loaded(&read.lock());
-    threaded(|| NoEngine).with_jobs(Jobs::new(save, load))
+    Jobs::new(save, load)
 }
 
 /// Jobs that say when a save begins, and end it when they are told to.
@@ -162,7 +164,8 @@ async fn any_model_saves_and_loads_by_closures() {
     let disk = Arc::default();
     let (name, address) = ("Ana".into(), "127.0.0.1:0".into());
     let mode = Mode::Host { name, address, options: HostOptions::default() };
-    let host = open_with(mode, Page::default(), || with_disk(&disk)).await.unwrap();
+    let engine = || threaded(|| NoEngine).with_jobs(disk_jobs(&disk));
+    let host = open_with(mode, Page::default(), engine).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
     let guest = join(&address.to_string()).await;
 
@@ -199,6 +202,69 @@ async fn joining_makes_no_engine() {
     let engine = || panic!("there is no address for it");
     let taken = open_with::<Notebook>(mode, Page::default(), engine).await;
     assert!(taken.is_err());
+}
+
+/// Tells which effects it gets. If it is blocked, no call returns before the other end is
+/// dropped.
+struct Bell {
+    rung: Sender<Errand>,
+    blocked: Option<Receiver<()>>,
+}
+
+impl EngineWorker<Notebook> for Bell {
+    fn reset(&mut self, _: Timestamp, _: &Page) {}
+
+    fn perform(&mut self, _: Timestamp, _: &Page, errand: Errand) {
+        let _ = self.rung.send(errand);
+    }
+
+    fn advance(&mut self, _: Timestamp, _: &Page) -> Advanced<Notebook> {
+        let _ = self.blocked.as_ref().map(Receiver::recv);
+        Advanced::default()
+    }
+}
+
+#[tokio::test]
+async fn effects_of_jobs_do_not_reach_the_engine() {
+    let (rung, hears) = channel();
+    let bell = move || Bell { rung: rung.clone(), blocked: None };
+    let save = |_: &Page, _: &Errand| saved();
+    let load = |_: &Page, _: &Errand| loaded("verse");
+    let d = open_local(threaded(bell).with_jobs(Jobs::new(save, load)));
+    for act in [Act::Save, Act::Load, Act::Ring, Act::Save, Act::Ring] {
+        d.dispatch(act).unwrap();
+    }
+    eventually("all have ended", || heard(&*d) == ["saved", "loaded", "saved"]).await;
+    let rung: Vec<_> = (0..2).map(|_| hears.recv_timeout(Duration::from_secs(20))).collect();
+    assert_eq!(rung, [Ok(Errand::Ring); 2]);
+    d.close().await.unwrap();
+    drop(d);
+    assert!(hears.recv_timeout(Duration::from_secs(20)).is_err(), "nothing else");
+}
+
+#[tokio::test]
+async fn blocked_engine_blocks_no_save() {
+    let (name, address) = ("Ana".into(), "127.0.0.1:0".into());
+    let host = Mode::Host { name, address, options: HostOptions::default() };
+    for mode in [Mode::Local { name: "Ana".into() }, host] {
+        let disk = Arc::default();
+        let (unblock, blocked) = channel();
+        let blocked = Mutex::new(Some(blocked));
+        let bell = move || Bell { rung: channel().0, blocked: blocked.lock().take() };
+        let engine = || threaded(bell).with_jobs(disk_jobs(&disk));
+        let d = open_with(mode, Page::default(), engine).await.unwrap();
+        d.dispatch(Act::Ring).unwrap();
+        d.dispatch(Act::Write("verse".into())).unwrap();
+        d.dispatch(Act::Save).unwrap();
+        eventually("it is saved", || heard(&*d) == ["saved"]).await;
+        assert_eq!(*disk.lock(), "verse");
+        d.dispatch(Act::Write("chorus".into())).unwrap();
+        d.dispatch(Act::Save).unwrap();
+        // The engine is left to itself after 1 s.
+        assert_eq!(timeout(Duration::from_secs(10), d.close()).await.unwrap(), Ok(()));
+        assert_eq!(*disk.lock(), "chorus");
+        drop(unblock);
+    }
 }
 
 #[tokio::test]

@@ -1,52 +1,72 @@
-//! Interim.
-use super::jobs::Jobs;
+//! How an engine is run: on a thread of its own, or on the thread that calls.
+//!
+//! Neither way holds the authority's lock while the worker runs. They differ in who
+//! calls; both take from one [`EngineLink`] and call one [`Seat`].
+
+mod effect_queue;
+mod engine_link;
+mod engine_thread;
+mod worker_seat;
+
+use std::fmt;
+
+use self::worker_seat::WorkerSeat;
+pub(super) use self::{
+    effect_queue::Handed,
+    engine_link::{BLOCKED, EngineLink},
+    engine_thread::{EngineThread, run_engine},
+    worker_seat::{Said, Seat},
+};
 use crate::{
-    model::{self, Model},
+    authority::jobs::Jobs,
+    model::{EngineWorker, Model},
     studio::Studio,
 };
 
-/// An engine.
+/// An engine, and how it is run: see [`threaded`] and [`inline`].
 pub struct Engine<M: Model = Studio> {
-    pub(super) worker: Box<dyn model::Engine<M>>,
+    pub(super) kind: EngineKind<M>,
     pub(super) jobs: Option<Jobs<M>>,
 }
 
-impl<M: Model> std::fmt::Debug for Engine<M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").finish_non_exhaustive()
-    }
+pub(super) enum EngineKind<M: Model> {
+    Threaded(Box<dyn FnOnce(EngineThread<M>) + Send>),
+    Inline(Box<dyn Seat<M> + Send>),
 }
 
-impl<M: Model> model::Engine<M> for Engine<M> {
-    fn perform(&mut self, now: crate::util::time::Timestamp, state: &M::State, effect: M::Effect) {
-        self.worker.perform(now, state, effect);
-    }
-    fn advance(&mut self, now: crate::util::time::Timestamp, state: &M::State) -> Vec<M::Action> {
-        self.worker.advance(now, state)
-    }
-    fn metering(&self) -> model::Metering {
-        self.worker.metering()
-    }
-    fn pulse(&self) -> Option<std::time::Duration> {
-        self.worker.pulse()
-    }
-    fn take_jobs(&mut self) -> Option<Jobs<M>> {
-        self.jobs.take()
-    }
-}
-
-/// Interim.
-pub fn threaded<M: Model, W: model::Engine<M>>(
-    mut make: impl FnMut() -> W + Send + 'static,
+/// An engine on a thread of its own. The worker is made, called and dropped there, so it
+/// need not be `Send`; if it panics, `make` is called again.
+pub fn threaded<M: Model, W: EngineWorker<M>>(
+    make: impl FnMut() -> W + Send + 'static,
 ) -> Engine<M> {
-    Engine { worker: Box::new(make()), jobs: None }
+    let run = |thread| run_engine(thread, WorkerSeat::new(make));
+    Engine { kind: EngineKind::Threaded(Box::new(run)), jobs: None }
+}
+
+/// An engine on whatever thread calls the authority: after each change, when its lock is
+/// released, and at its timers. For simulations and paused time, where all that follows
+/// from a call must have happened when it returns.
+pub fn inline<M: Model, W: EngineWorker<M> + Send>(
+    make: impl FnMut() -> W + Send + 'static,
+) -> Engine<M> {
+    Engine { kind: EngineKind::Inline(Box::new(WorkerSeat::new(make))), jobs: None }
 }
 
 impl<M: Model> Engine<M> {
-    /// Attaches the worker that saves and loads the session.
+    /// Attaches what saves and loads the session, if there is any. Without it
+    /// [`Model::undone`] says so.
     #[must_use]
     pub fn with_jobs(mut self, jobs: impl Into<Option<Jobs<M>>>) -> Self {
         self.jobs = jobs.into();
         self
+    }
+}
+
+impl<M: Model> fmt::Debug for Engine<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.kind {
+            EngineKind::Threaded(_) => "Engine(threaded)",
+            EngineKind::Inline(_) => "Engine(inline)",
+        })
     }
 }
