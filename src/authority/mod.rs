@@ -12,7 +12,7 @@ mod core;
 mod engine;
 mod faults;
 pub(crate) mod in_process;
-mod jobs;
+mod job_thread;
 pub(crate) mod local_dispatcher;
 
 use std::{
@@ -31,10 +31,11 @@ pub(crate) use self::client_access::Incoming;
 use self::{
     core::Core,
     engine::{BLOCKED, EngineKind, EngineLink, EngineThread, Said, Seat},
+    job_thread::EndJob,
 };
 pub use self::{
     engine::{Engine, inline, threaded},
-    jobs::{JobReport, Jobs},
+    job_thread::{JobReport, Jobs},
     local_dispatcher::LocalDispatcher,
 };
 use crate::{
@@ -149,7 +150,7 @@ impl<M: Model> Authority<M> {
             core: Mutex::new(Core::new(session)),
         });
         if let Some(jobs) = engine.jobs {
-            let queue = jobs.start(Arc::downgrade(&authority)).map_err(OpenError::Thread)?;
+            let queue = jobs.start(authority.job_ending()).map_err(OpenError::Thread)?;
             authority.lock().jobs = queue;
         }
         if let Some(start) = start {
@@ -178,6 +179,25 @@ impl<M: Model> Authority<M> {
                 }
             }),
         }
+    }
+
+    /// What a job that has ended leads to.
+    fn job_ending(self: &Arc<Self>) -> EndJob<M> {
+        let authority = Arc::downgrade(self);
+        Box::new(move |job, report, is_edited| {
+            let authority = authority.upgrade()?;
+            let repeated = authority.transact(|core, _| {
+                let present = core.session.state();
+                if report.is_ok() && is_edited(&present.model) {
+                    return Some(Arc::clone(present));
+                }
+                core.end_job(job, report);
+                None
+            });
+            // The end is news, even if the state is as before.
+            authority.changed.send_replace(());
+            repeated
+        })
     }
 
     /// The current state. Lock-free.
