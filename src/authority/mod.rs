@@ -35,7 +35,7 @@ use crate::{
     },
     studio::Studio,
     sync::{
-        SessionEvent, roster_events,
+        roster_events,
         session::{
             Admission, ConnectionId, MessageOutcome, Outgoing, Rejected, Session, SessionConfig,
             SessionOutput,
@@ -124,7 +124,7 @@ struct Core<M: Model> {
     /// To be dropped without the lock.
     forgotten: Vec<Arc<NetworkState<M>>>,
     /// What the host must be told.
-    notices: Vec<SessionEvent<M>>,
+    notices: Vec<Event<M>>,
     /// The meters, if they have changed and were not published yet.
     metering: Option<M::Metering>,
     faults: Faults,
@@ -295,8 +295,9 @@ impl<M: Model> Authority<M> {
         {
             self.tell(before, after);
         }
+        let told = !core.notices.is_empty();
         for notice in core.notices.drain(..) {
-            self.announce(Event::Session(notice));
+            self.announce(notice);
         }
         let metering = core.metering.take();
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering))).is_some();
@@ -311,7 +312,7 @@ impl<M: Model> Authority<M> {
         let has_changed = changed.is_some();
         // The last reference to a large state may be among these.
         drop((changed, replaced, forgotten));
-        if (has_changed || metered) && self.changed.receiver_count() > 0 {
+        if (has_changed || metered || told) && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }
         if is_sooner {
@@ -531,7 +532,8 @@ impl<M: Model> Core<M> {
                 SessionOutput::Changed { before, .. } => {
                     self.outdated.get_or_insert(before);
                 }
-                SessionOutput::Event(event) => self.notices.push(event),
+                SessionOutput::Event(event) => self.notices.push(Event::Session(event)),
+                SessionOutput::Notice(notice) => self.notices.push(Event::Notice(notice)),
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Wait(deadline) => {
                     self.wait = deadline;

@@ -202,6 +202,13 @@ fn long_texts_of_the_host_are_shortened() {
         panic!()
     };
     assert!(what.chars().count() <= limits::DETAIL && why.chars().count() <= limits::DETAIL);
+    let failed = json!({"Notice": {"Engine": {"Failed": long}}});
+    let Ok(ServerMessage::Notice(StudioNotice::Engine(EngineFault::Failed(why)))) =
+        decoded(&failed)
+    else {
+        panic!()
+    };
+    assert_eq!(why.chars().count(), limits::DETAIL);
     let revoked = json!({"PrivilegeRevoked": {"by": {"client_id": 0, "name": long}}});
     let Ok(ServerMessage::PrivilegeRevoked { by }) = decoded(&revoked) else { panic!() };
     assert_eq!(by.name.chars().count(), limits::NAME as usize);
