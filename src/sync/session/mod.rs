@@ -23,6 +23,7 @@ mod base_log;
 mod history;
 mod incoming;
 mod member;
+mod notices;
 mod ownership;
 mod pacer;
 mod presence;
@@ -44,6 +45,7 @@ use history::Take;
 pub use incoming::MessageOutcome;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
+use notices::Notices;
 pub use ownership::OwnershipAnswer;
 use pacer::Pacer;
 pub use session_config::SessionConfig;
@@ -78,6 +80,7 @@ pub struct Session<M: Model> {
     digester: Digester<M>,
     /// The metering, and how often it has changed.
     metering: (u64, M::Metering),
+    notices: Notices<M::Notice>,
     pacers: Pacers,
     /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
@@ -138,6 +141,7 @@ impl<M: Model> Session<M> {
             bases: BaseLog::new(),
             digester: Digester::default(),
             metering: (0, M::Metering::default()),
+            notices: Notices::new(),
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             logs: BTreeMap::new(),
             take: Take::default(),
