@@ -67,16 +67,17 @@ impl<M: Model> InProcess<M> {
         })
     }
 
-    pub(crate) fn dispatch(&self, action: &M::Action) -> Result<(), DispatchError> {
+    pub(crate) fn dispatch(&self, action: &M::Action) -> Result<M::Outcome, DispatchError> {
         self.check_open()?;
-        self.authority.decide(|session, now| session.act(now, action))?;
-        Ok(())
+        Ok(self.authority.decide(|session, now| session.act(now, action))?)
     }
 
-    pub(crate) fn dispatch_all(&self, actions: &[M::Action]) -> Result<(), DispatchError> {
+    pub(crate) fn dispatch_all(
+        &self,
+        actions: &[M::Action],
+    ) -> Result<Vec<M::Outcome>, DispatchError> {
         self.check_open()?;
-        self.authority.decide(|session, now| session.act_all(now, actions))?;
-        Ok(())
+        Ok(self.authority.decide(|session, now| session.act_all(now, actions))?)
     }
 
     pub(crate) fn undo(&self) -> Result<(), DispatchError> {
@@ -157,11 +158,14 @@ impl<M: Model> InProcess<M> {
 /// `async` ones: `async_trait` does not look into macros.
 macro_rules! delegate_to_in_process {
     () => {
-        fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
+        fn dispatch(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
             self.in_process.dispatch(&action)
         }
 
-        fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError> {
+        fn dispatch_all(
+            &self,
+            actions: Vec<M::Action>,
+        ) -> Result<Vec<M::Outcome>, DispatchError> {
             self.in_process.dispatch_all(&actions)
         }
 

@@ -160,27 +160,30 @@ impl<M: Model> fmt::Debug for RemoteDispatcher<M> {
 
 #[async_trait]
 impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
-    fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
+    fn dispatch(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
         self.shared.submit(None, |mirror, now| mirror.dispatch(now, action))
     }
 
-    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError> {
+    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<Vec<M::Outcome>, DispatchError> {
         self.shared.submit(None, |mirror, now| mirror.dispatch_all(now, actions))
     }
 
-    async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+    async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.submit(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
+        let outcome =
+            self.shared.submit(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
         // The sender is dropped along with the dispatcher.
-        receiver.await.unwrap_or(Err(DispatchError::Closed(CloseReason::ByRequest)))
+        let decided = receiver.await;
+        decided.unwrap_or(Err(DispatchError::Closed(CloseReason::ByRequest)))?;
+        Ok(outcome)
     }
 
     fn undo(&self) -> Result<(), DispatchError> {
-        self.shared.submit(None, |mirror, _| mirror.undo())
+        self.shared.submit(None, |mirror, _| Ok((mirror.undo()?, ())))
     }
 
     fn redo(&self) -> Result<(), DispatchError> {
-        self.shared.submit(None, |mirror, _| mirror.redo())
+        self.shared.submit(None, |mirror, _| Ok((mirror.redo()?, ())))
     }
 
     fn state(&self) -> Arc<NetworkState<M>> {

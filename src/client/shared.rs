@@ -114,12 +114,12 @@ impl<M: Model> Shared<M> {
     }
 
     /// Runs an operation that takes an action number, and registers `commit` for
-    /// its result.
-    pub(super) fn submit(
+    /// its result. Returns what the operation returns beside the number.
+    pub(super) fn submit<R>(
         &self,
         commit: Option<CommitSender>,
-        operation: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, MirrorError>,
-    ) -> Result<(), DispatchError> {
+        operation: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<(ActionNumber, R), MirrorError>,
+    ) -> Result<R, DispatchError> {
         let now = self.clock.now();
         self.update(|state| {
             // Both are checked under the lock: no action follows the goodbye, and
@@ -131,9 +131,9 @@ impl<M: Model> Shared<M> {
                 Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
                 _ => Ok(()),
             })?;
-            let number = operation(&mut state.mirror, now)?;
+            let (number, returned) = operation(&mut state.mirror, now)?;
             state.waiting.extend(commit.map(|commit| (number, commit)));
-            Ok(())
+            Ok(returned)
         })
     }
 

@@ -49,29 +49,35 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// result, which a client only predicts. If the authority refuses the action, the
     /// prediction is taken back and [`SessionEvent::Refused`] gives the reason.
     ///
+    /// Returns the [outcome](Model::Outcome), e.g. the id of what was added, as the reducer
+    /// computes it here. On a client it is a prediction: if the action of another
+    /// participant came between, the authority's outcome may be another one, which is told
+    /// to nobody. The state shows what holds.
+    ///
     /// # Errors
     /// If the action is not allowed or impossible in the current state, if too many
     /// actions are unanswered, or if the dispatcher is closed.
-    fn dispatch(&self, action: M::Action) -> Result<(), DispatchError>;
+    fn dispatch(&self, action: M::Action) -> Result<M::Outcome, DispatchError>;
 
     /// Performs several actions as one: each as in the state that those before it
     /// lead to, all or none. Together they are one undo step, and no participant
-    /// sees a part of them.
+    /// sees a part of them. Returns the outcome of each, in their order.
     ///
     /// # Errors
     /// As [`dispatch`](Self::dispatch), with [`Refusal::InBatch`] for the first action
     /// that is refused; also if there are none, or over 1,024.
     ///
     /// [`Refusal::InBatch`]: crate::protocol::Refusal::InBatch
-    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError>;
+    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<Vec<M::Outcome>, DispatchError>;
 
     /// Performs `action`, and waits until the authority has accepted it, even through
-    /// a lost connection. Dropping the future does not cancel the action.
+    /// a lost connection. Dropping the future does not cancel the action. Returns the
+    /// outcome; on a client, as it was predicted when the action was dispatched.
     ///
     /// # Errors
     /// As [`dispatch`](Self::dispatch), and if the authority refuses the action, or the
     /// session ends before it answers.
-    async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
+    async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError>;
 
     /// Undoes your own last step: an action, or the sweep of a knob. Values that
     /// another participant has edited since stay as they are; [`SessionEvent::Undone`] gives

@@ -200,7 +200,8 @@ impl<M: Model> Mirror<M> {
 
 /// Your own operations and requests.
 impl<M: Model> Mirror<M> {
-    /// Dispatches an action, and predicts it.
+    /// Dispatches an action, and predicts it. Returns its number and its outcome as
+    /// predicted.
     ///
     /// # Errors
     /// If the authority would refuse it, as far as the mirror can tell, or if too
@@ -209,14 +210,18 @@ impl<M: Model> Mirror<M> {
         &mut self,
         now: Timestamp,
         action: M::Action,
-    ) -> Result<ActionNumber, MirrorError> {
+    ) -> Result<(ActionNumber, M::Outcome), MirrorError> {
         self.check_backlog()?;
         let log = self.prediction.log(&self.confirmation);
         let continues = rules::guarded(|| Ok(log.continues(now, &action)))?;
-        self.submit(Op::Act { at: now, continues, action })
+        let mut outcome = M::Outcome::default();
+        let op = Op::Act { at: now, continues, action };
+        let number = self.submit(op, |predicted| outcome = predicted)?;
+        Ok((number, outcome))
     }
 
-    /// Dispatches several actions as one, and predicts them: all, or none.
+    /// Dispatches several actions as one, and predicts them: all, or none. Returns their
+    /// number and the outcome of each as predicted.
     ///
     /// # Errors
     /// As [`dispatch`](Self::dispatch), and if there are none or too many.
@@ -224,15 +229,23 @@ impl<M: Model> Mirror<M> {
         &mut self,
         now: Timestamp,
         actions: Vec<M::Action>,
-    ) -> Result<ActionNumber, MirrorError> {
+    ) -> Result<(ActionNumber, Vec<M::Outcome>), MirrorError> {
         self.check_backlog()?;
-        self.submit(Op::Batch { at: now, actions: actions.into() })
+        let mut outcomes = Vec::with_capacity(actions.len());
+        let op = Op::Batch { at: now, actions: actions.into() };
+        let number = self.submit(op, |predicted| outcomes.push(predicted))?;
+        Ok((number, outcomes))
     }
 
-    fn submit(&mut self, op: Op<M>) -> Result<ActionNumber, MirrorError> {
+    fn submit(
+        &mut self,
+        op: Op<M>,
+        tell: impl FnMut(M::Outcome),
+    ) -> Result<ActionNumber, MirrorError> {
         op.check_encodable()?;
         let mut log = self.prediction.log(&self.confirmation).clone();
-        self.prediction.state = op.predict(&self.prediction.state, &mut log, self.me.client)?;
+        let Prediction { state, .. } = &mut self.prediction;
+        *state = op.predict(state, &mut log, self.me.client, tell)?;
         Ok(self.prediction.push(op, log))
     }
 
@@ -257,7 +270,7 @@ impl<M: Model> Mirror<M> {
         self.check_backlog()?;
         let op = Op::Undo(direction);
         let mut log = self.prediction.log(&self.confirmation).clone();
-        if let Ok(state) = op.predict(&self.prediction.state, &mut log, self.me.client) {
+        if let Ok(state) = op.predict(&self.prediction.state, &mut log, self.me.client, drop) {
             self.prediction.state = state;
         }
         Ok(self.prediction.push(op, log))
