@@ -162,10 +162,7 @@ macro_rules! delegate_to_in_process {
             self.in_process.dispatch(&action)
         }
 
-        fn dispatch_all(
-            &self,
-            actions: Vec<M::Action>,
-        ) -> Result<Vec<M::Outcome>, DispatchError> {
+        fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<Vec<M::Outcome>, DispatchError> {
             self.in_process.dispatch_all(&actions)
         }
 

@@ -138,7 +138,7 @@ fn studio_script() -> Vec<Step<NetworkAction>> {
 /// The result of an exchange.
 #[derive(Debug, PartialEq)]
 struct Outcome<M: Model> {
-    answers: Vec<Result<(), DispatchError>>,
+    answers: Vec<Result<M::Outcome, DispatchError>>,
     model: M::State,
     /// The number of actions that Ana was told are lost, and of refusals.
     lost: usize,
