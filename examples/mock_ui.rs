@@ -14,11 +14,16 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
-    model::{InstrumentId, Metering, Model},
+    model::{InstrumentId, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{
+<<<<<<< HEAD
         Action, Added, ClientState, FilterSetting, InstrumentAction, InstrumentSetting,
         LocalAction, NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
+=======
+        Action, ClientState, FilterSetting, InstrumentAction, InstrumentSetting, LocalAction,
+        Metering, NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
+>>>>>>> main
     },
     util::{quantity::Hertz, text::padded},
 };
