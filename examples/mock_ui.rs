@@ -17,13 +17,9 @@ use imbolc_net::{
     model::{InstrumentId, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{
-<<<<<<< HEAD
         Action, Added, ClientState, FilterSetting, InstrumentAction, InstrumentSetting,
-        LocalAction, NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
-=======
-        Action, ClientState, FilterSetting, InstrumentAction, InstrumentSetting, LocalAction,
-        Metering, NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
->>>>>>> main
+        LocalAction, Metering, NetworkAction, SelectionAction, Studio, StudioState,
+        TransportAction,
     },
     util::{quantity::Hertz, text::padded},
 };
