@@ -117,8 +117,12 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Your participant in the session. Lock-free.
     fn identity(&self) -> Identity;
 
-    /// Subscribes to events from now on. The first subscriber also gets the events of
-    /// the handshake: [`SessionEvent::Joined`] or [`SessionEvent::Resumed`], and refused requests.
+    /// Subscribes to events from now on. Every subscriber first gets a list of at most
+    /// 1,024 events that says how you came in: [`SessionEvent::NewSession`] if your place
+    /// was gone, then [`SessionEvent::Joined`] or [`SessionEvent::Resumed`] with your name,
+    /// then the requests that the handshake refused. It describes the latest way in: if
+    /// the connection was lost and you are back, that is the return. The actions of its
+    /// `NewSession` are left out: only those that subscribed before get them.
     fn events(&self) -> Events<M>;
 
     /// Requests ownership of instruments. The roster shows what is granted;
@@ -164,7 +168,8 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     async fn close(&self) -> Result<(), CloseError>;
 }
 
-/// The most events that wait for a subscriber. It loses older ones.
+/// The most events that wait for a subscriber. It loses older ones. Also the most events
+/// of the list that it gets first.
 pub(crate) const EVENT_BACKLOG: usize = 1024;
 
 /// A subscription to the events of a session.
@@ -175,26 +180,26 @@ pub(crate) const EVENT_BACKLOG: usize = 1024;
 #[must_use]
 pub struct Events<M: Model = Studio> {
     /// Delivered before the events of the channel.
-    early: VecDeque<Event<M>>,
+    way_in: VecDeque<Event<M>>,
     receiver: broadcast::Receiver<Event<M>>,
 }
 
 impl<M: Model> Events<M> {
     /// The events of a channel, e.g. of a mock's.
     pub const fn new(receiver: broadcast::Receiver<Event<M>>) -> Self {
-        Self { early: VecDeque::new(), receiver }
+        Self { way_in: VecDeque::new(), receiver }
     }
 
-    /// Delivers `early` before the events of the channel.
-    pub(crate) fn preceded_by(mut self, early: Vec<SessionEvent<M>>) -> Self {
-        self.early = early.into_iter().map(Event::Session).collect();
+    /// Delivers `way_in` before the events of the channel.
+    pub(crate) fn preceded_by(mut self, way_in: impl IntoIterator<Item = SessionEvent<M>>) -> Self {
+        self.way_in = way_in.into_iter().map(Event::Session).collect();
         self
     }
 
     /// The next event, if one is waiting. For frame loops.
     #[must_use]
     pub fn try_next(&mut self) -> Option<Event<M>> {
-        if let Some(event) = self.early.pop_front() {
+        if let Some(event) = self.way_in.pop_front() {
             return Some(event);
         }
         match self.receiver.try_recv() {
@@ -206,7 +211,7 @@ impl<M: Model> Events<M> {
 
     /// Waits for the next event; `None` if there will be no more. Cancel safe.
     pub async fn next(&mut self) -> Option<Event<M>> {
-        if let Some(event) = self.early.pop_front() {
+        if let Some(event) = self.way_in.pop_front() {
             return Some(event);
         }
         match self.receiver.recv().await {
