@@ -45,7 +45,7 @@ impl<M: Model> Session<M> {
             rules::apply_unchecked(&before, ClientId::HOST, action)
         });
         match applied {
-            Ok(Applied { state, effects, access }) => {
+            Ok(Applied { state, effects, access, .. }) => {
                 let state = self.numbered(state);
                 self.advance(state, effects, policy == Ok(UndoPolicy::Barrier));
                 if is_recorded && let Some(player) = self.player(access) {
