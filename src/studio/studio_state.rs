@@ -67,6 +67,7 @@ impl StudioState {
         let mut state = self.clone();
         state.transport.playing = false;
         state.transport.recording = false;
+        state.transport.generation = 0;
         state.instruments.release_all();
         state.projects = Arc::default();
         state
@@ -109,7 +110,10 @@ impl StudioState {
             effects.push(StudioEffect::Stop);
         }
         effects.push(StudioEffect::Locate(other.transport.position));
+        let mut transport = self.transport;
+        transport.move_on();
         *self = Self { projects: Arc::clone(&self.projects), ..other.at_rest() };
+        self.transport.generation = transport.generation;
         effects
     }
 

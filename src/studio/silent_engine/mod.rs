@@ -28,7 +28,7 @@ use crate::{
     studio::{
         KeyHold, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
         ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
-        TransportAction,
+        TransportReport,
     },
     util::{
         quantity::{Amount, Decibels, PadNumber, Pitch, Semitones, Ticks, Velocity},
@@ -103,6 +103,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
+    /// The generation of the transport that the motion answers.
+    generation: u64,
     performance: Performance,
     recorder: Recorder,
     overdub: Overdub,
@@ -177,11 +179,11 @@ pub enum PlaybackEvent {
 /// The motion of the playhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Motion {
-    /// It stands at the position in the transport.
+    /// It stands.
     Still,
     /// It moves.
     Moving,
-    /// It has stopped; its position is not in the transport yet.
+    /// It has stopped, and its position is still to be reported.
     Stopped,
 }
 
@@ -190,6 +192,7 @@ impl Default for SilentEngine {
         let metering = Metering::default();
         Self {
             motion: Motion::Still,
+            generation: 0,
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
@@ -208,24 +211,21 @@ impl Engine<Studio> for SilentEngine {
         if effect != StudioEffect::Replaced {
             self.move_on(now, state);
         }
+        self.generation = state.transport.generation;
         match effect {
+            // It continues where it stopped, whether the transport knows that or not.
             StudioEffect::Play => {
-                // After a stop that is not in the transport yet, continue from the
-                // current position: the transport's is outdated.
-                if self.motion == Motion::Still {
-                    self.performance.locate(state.transport.position.get());
-                }
                 self.overdub.forget_values();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
                 self.measured = None;
             }
-            // If it is not moving, the engine itself reported this stop.
-            StudioEffect::Stop if self.motion == Motion::Moving => {
-                self.all_up(state);
+            StudioEffect::Stop => {
+                if self.motion == Motion::Moving {
+                    self.all_up(state);
+                }
                 self.halt();
             }
-            StudioEffect::Stop => {}
             StudioEffect::Replaced => {
                 (self.recorder, self.overdub) = Default::default();
                 if self.motion == Motion::Moving {
@@ -237,6 +237,9 @@ impl Engine<Studio> for SilentEngine {
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(position.get());
+                // It goes on if its report that it has ended is stale now.
+                let goes_on = state.transport.playing;
+                self.motion = if goes_on { Motion::Moving } else { Motion::Still };
                 self.measured = None;
             }
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
@@ -274,8 +277,7 @@ impl Engine<Studio> for SilentEngine {
             }
         }
         if self.motion == Motion::Stopped {
-            self.motion = Motion::Still;
-            self.sayings.push(NetworkAction::Transport(TransportAction::Locate(self.playhead())));
+            self.report(false);
         }
         self.measure(now, state);
         std::mem::take(&mut self.sayings)
@@ -341,11 +343,10 @@ impl SilentEngine {
                 };
                 let (played, time) = (latched.as_ref().unwrap_or(state), now.since(*last));
                 if performance.play_on(played, state, time, leaves) {
-                    self.end();
+                    self.report(true);
                 }
             }
-            Motion::Still => self.performance.locate(state.transport.position.get()),
-            Motion::Stopped => {}
+            Motion::Still | Motion::Stopped => {}
         }
         self.last = self.last.max(now);
         let latched = self.overdub.latched(state);
@@ -370,12 +371,15 @@ impl SilentEngine {
         self.measured = None;
     }
 
-    /// Reports the end of the arrangement, and its position, to the transport.
-    fn end(&mut self) {
+    /// Tells the transport where the music stopped, and whether the arrangement has ended
+    /// there.
+    fn report(&mut self, ended: bool) {
         self.motion = Motion::Still;
         self.measured = None;
-        let position = TransportAction::Locate(self.playhead());
-        self.sayings.extend([position, TransportAction::Stop].map(NetworkAction::Transport));
+        let (generation, position) = (self.generation, self.playhead());
+        self.performance.locate(position.get());
+        let report = TransportReport { generation, position, ended };
+        self.sayings.push(NetworkAction::TransportReport(report));
     }
 
     /// Ends the recorded notes and moves before the playhead stops or jumps.
