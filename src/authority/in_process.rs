@@ -177,7 +177,7 @@ macro_rules! delegate_to_in_process {
             self.in_process.authority().clock()
         }
 
-        fn metering(&self) -> Metering {
+        fn metering(&self) -> M::Metering {
             self.in_process.authority().metering()
         }
 

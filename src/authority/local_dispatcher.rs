@@ -17,7 +17,7 @@ use crate::{
         in_process::{InProcess, delegate_to_in_process},
     },
     dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
-    model::{Engine, InstrumentId, Metering, Model},
+    model::{Engine, InstrumentId, Model},
     protocol::{NetworkState, SessionId},
     studio::Studio,
     sync::session::{SessionConfig, checked_name},

@@ -28,7 +28,7 @@ pub use self::local_dispatcher::LocalDispatcher;
 
 use crate::{
     dispatcher::{Clock, EVENT_BACKLOG, Event},
-    model::{Engine, Metering, Model},
+    model::{Engine, Model},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, NetworkState, ProtocolError, Refusal,
         SessionId, SessionToken,
@@ -65,7 +65,7 @@ pub struct Authority<M: Model = Studio> {
     /// session does not get every turn.
     core: Mutex<Core<M>>,
     snapshot: SnapshotCell<NetworkState<M>>,
-    metering: SnapshotCell<Metering>,
+    metering: SnapshotCell<M::Metering>,
     events: broadcast::Sender<Event<M>>,
     /// Notified after each change that a client may have to be sent.
     changed: watch::Sender<()>,
@@ -126,7 +126,7 @@ struct Core<M: Model> {
     /// What the host must be told.
     notices: Vec<SessionEvent<M>>,
     /// The meters, if they have changed and were not published yet.
-    metering: Option<Metering>,
+    metering: Option<M::Metering>,
     faults: Faults,
     /// How often in succession the engine could not be advanced.
     failures: u32,
@@ -214,8 +214,8 @@ impl<M: Model> Authority<M> {
 
     /// The playhead and the meters. Lock-free.
     #[must_use]
-    pub fn metering(&self) -> Metering {
-        self.metering.peek(|metering| *metering)
+    pub fn metering(&self) -> M::Metering {
+        self.metering.peek(Clone::clone)
     }
 
     /// The session's clock. Lock-free.
@@ -508,7 +508,7 @@ impl<M: Model> Core<M> {
         let (pulse, metering) =
             faults.catch(now, ENGINE, || (engine.pulse(), engine.metering()))?;
         self.pulse = pulse.map(|pulse| now + pulse);
-        if self.session.meter(metering) {
+        if self.session.meter(&metering) {
             self.metering = Some(metering);
         }
         Some(())

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     model::InstrumentId,
     protocol::PROTOCOL_VERSION,
-    studio::{NetworkAction, SilentEngine, StudioEffect, StudioState, TransportAction},
+    studio::{Metering, NetworkAction, SilentEngine, StudioEffect, StudioState, TransportAction},
 };
 
 const BASS: InstrumentId = InstrumentId(1);

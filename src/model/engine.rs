@@ -1,47 +1,13 @@
 //! The trait [`Engine`]: what makes the sound, on the authority only.
 //!
 //! An engine performs the effects of accepted actions, keeps musical time and
-//! reports [`Metering`]. It never sees the network, and its own data is never
+//! reports [metering](Model::Metering). It never sees the network, and its own data is never
 //! synchronised: to change the shared state it returns actions, which go through
 //! the same reducer as those of participants.
 
 use std::{task::Poll, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
-use crate::{
-    model::Model,
-    util::{
-        quantity::{Bpm, Decibels, Ticks},
-        time::Timestamp,
-    },
-};
-
-/// The values that change continuously: the playhead and the meters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Metering {
-    /// The playback position.
-    pub playhead: Ticks,
-    /// The tempo at the playhead.
-    pub tempo: Bpm,
-    /// Whether playback runs.
-    pub playing: bool,
-    /// The peak levels of the left and the right master channel, in decibels
-    /// relative to full scale.
-    pub peaks: [Decibels; 2],
-}
-
-impl Default for Metering {
-    /// Stopped at tick 0, at 120 bpm, silent.
-    fn default() -> Self {
-        Self {
-            playhead: Ticks::MIN,
-            tempo: Bpm::of(120.0),
-            playing: false,
-            peaks: [Decibels::MIN; 2],
-        }
-    }
-}
+use crate::{model::Model, util::time::Timestamp};
 
 /// Performs the effects of accepted actions.
 ///
@@ -58,7 +24,7 @@ pub trait Engine<M: Model>: Send + 'static {
     fn advance(&mut self, now: Timestamp, state: &M::State) -> Vec<M::Action>;
 
     /// The playhead and the meters, as of the last [`advance`](Self::advance).
-    fn metering(&self) -> Metering;
+    fn metering(&self) -> M::Metering;
 
     /// The time until [`advance`](Self::advance) must be called again; `None` while
     /// nothing moves. Valid until the next call of another method.
@@ -83,8 +49,8 @@ impl<M: Model> Engine<M> for NoEngine {
         Vec::new()
     }
 
-    fn metering(&self) -> Metering {
-        Metering::default()
+    fn metering(&self) -> M::Metering {
+        M::Metering::default()
     }
 
     fn pulse(&self) -> Option<Duration> {

@@ -22,10 +22,10 @@ pub use store::Store;
 
 use self::worker::{Job, ProjectWorker, keep};
 use crate::{
-    model::{Engine, Metering, Model as _},
+    model::{Engine, Model as _},
     studio::{
-        NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, ProjectOutcome,
-        Studio, StudioEffect, StudioState,
+        Metering, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
+        ProjectOutcome, Studio, StudioEffect, StudioState,
     },
     util::time::Timestamp,
 };

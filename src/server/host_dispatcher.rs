@@ -14,7 +14,7 @@ use crate::{
         local_dispatcher::fresh_session_id,
     },
     dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
-    model::{Engine, InstrumentId, Metering, Model},
+    model::{Engine, InstrumentId, Model},
     protocol::NetworkState,
     server::{NetServer, ParticipantInfo, ServerConfig, Stats},
     studio::Studio,

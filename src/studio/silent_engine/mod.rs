@@ -24,9 +24,9 @@ use std::{sync::Arc, time::Duration};
 
 use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
 use crate::{
-    model::{Engine, InstrumentId, Metering, Model as _},
+    model::{Engine, InstrumentId, Model as _},
     studio::{
-        KeyHold, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
+        KeyHold, Metering, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
         ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
         TransportReport,
     },

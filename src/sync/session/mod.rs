@@ -51,7 +51,7 @@ pub use session_output::SessionOutput;
 pub use transmit::{Next, Outgoing, Update};
 
 use crate::{
-    model::{Metering, Model, UndoPolicy},
+    model::{Model, UndoPolicy},
     protocol::{
         ClientId, NetworkState, Participant, ProtocolError, Refusal, Roster, Seq, ServerMessage,
         SessionId,
@@ -76,8 +76,8 @@ pub struct Session<M: Model> {
     connections: u64,
     bases: BaseLog<M>,
     digester: Digester<M>,
-    /// The meters, and how often they have changed.
-    metering: (u64, Metering),
+    /// The metering, and how often it has changed.
+    metering: (u64, M::Metering),
     pacers: Pacers,
     /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
@@ -137,7 +137,7 @@ impl<M: Model> Session<M> {
             connections: 0,
             bases: BaseLog::new(),
             digester: Digester::default(),
-            metering: (0, Metering::default()),
+            metering: (0, M::Metering::default()),
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             logs: BTreeMap::new(),
             take: Take::default(),
@@ -216,11 +216,11 @@ impl<M: Model> Session<M> {
         self.apply_undo(ClientId::HOST, Direction::Forth)
     }
 
-    /// Takes the current meters, and returns whether they have changed.
-    pub fn meter(&mut self, metering: Metering) -> bool {
-        let changed = self.metering.1 != metering;
+    /// Takes the current metering, and returns whether it has changed.
+    pub fn meter(&mut self, metering: &M::Metering) -> bool {
+        let changed = self.metering.1 != *metering;
         if changed {
-            self.metering = (self.metering.0 + 1, metering);
+            self.metering = (self.metering.0 + 1, metering.clone());
         }
         changed
     }

@@ -12,11 +12,11 @@ use std::{
 use imbolc_net::{
     Dispatcher, HostDispatcher, LocalDispatcher,
     dispatcher::CloseError,
-    model::{Engine, Metering},
+    model::Engine,
     server::HostOptions,
     studio::{
-        NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, ProjectOutcome, ProjectReport,
-        Studio, StudioEffect, StudioState,
+        Metering, NetworkAction, ProjectAction, ProjectFailure, ProjectNotice, ProjectOutcome,
+        ProjectReport, Studio, StudioEffect, StudioState,
     },
     transport,
     util::time::Timestamp,

@@ -13,9 +13,11 @@ use imbolc_net::{
     Dispatcher, Event,
     authority::LocalDispatcher,
     dispatcher::Events,
-    model::{Engine, Metering},
+    model::Engine,
     server::{HostDispatcher, HostOptions},
-    studio::{NetworkAction, SilentEngine, Studio, StudioEffect, StudioState, TransportAction},
+    studio::{
+        Metering, NetworkAction, SilentEngine, Studio, StudioEffect, StudioState, TransportAction,
+    },
     transport::in_memory,
     util::{quantity::Ticks, time::Timestamp},
 };
