@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 
 use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
 use crate::{
-    model::{Engine, InstrumentId, Model as _},
+    model::{Advanced, EngineWorker, InstrumentId, Model as _},
     studio::{
         KeyHold, Metering, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
         ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
@@ -43,7 +43,7 @@ const PULSE: Duration = Duration::from_millis(5);
 /// fluid.
 const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 
-/// An [`Engine`] for the [`Studio`] that makes no sound.
+/// An [`EngineWorker`] for the [`Studio`] that makes no sound.
 ///
 /// The playhead moves at the tempo of the session or of its tempo lane. As it
 /// passes, notes of tracks or clips begin and end, drum machines strike their
@@ -103,8 +103,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
-    /// The generation of the transport that the motion answers.
-    generation: u64,
+    /// The generation of the transport that it answers; `None` before the first reset.
+    generation: Option<u64>,
     performance: Performance,
     recorder: Recorder,
     overdub: Overdub,
@@ -192,7 +192,7 @@ impl Default for SilentEngine {
         let metering = Metering::default();
         Self {
             motion: Motion::Still,
-            generation: 0,
+            generation: None,
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
@@ -205,13 +205,33 @@ impl Default for SilentEngine {
     }
 }
 
-impl Engine<Studio> for SilentEngine {
-    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
-        // The time until now belongs to the piece that is gone.
-        if effect != StudioEffect::Replaced {
+impl EngineWorker<Studio> for SilentEngine {
+    /// Plays or stands as the transport says. If that has not moved on, it goes on where it
+    /// is: what it said of it may still be on its way.
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        let generation = Some(state.transport.generation);
+        if self.generation == generation {
             self.move_on(now, state);
+        } else {
+            self.sayings.clear();
+            self.performance.stop();
+            self.performance.locate(state.transport.position.get());
+            self.motion = Motion::Still;
+            if state.transport.playing {
+                self.performance.start(state);
+                self.motion = Motion::Moving;
+            }
         }
-        self.generation = state.transport.generation;
+        self.generation = generation;
+        (self.recorder, self.overdub) = Default::default();
+        self.last = self.last.max(now);
+        self.measured = None;
+        self.keys_held = true;
+    }
+
+    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
+        self.move_on(now, state);
+        self.generation = Some(state.transport.generation);
         match effect {
             // It continues where it stopped, whether the transport knows that or not.
             StudioEffect::Play => {
@@ -225,12 +245,6 @@ impl Engine<Studio> for SilentEngine {
                     self.all_up(state);
                 }
                 self.halt();
-            }
-            StudioEffect::Replaced => {
-                (self.recorder, self.overdub) = Default::default();
-                if self.motion == Motion::Moving {
-                    self.halt();
-                }
             }
             // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
@@ -261,7 +275,7 @@ impl Engine<Studio> for SilentEngine {
         }
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
         self.move_on(now, state);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
@@ -280,18 +294,8 @@ impl Engine<Studio> for SilentEngine {
             self.report(false);
         }
         self.measure(now, state);
-        std::mem::take(&mut self.sayings)
-    }
-
-    fn metering(&self) -> Metering {
-        self.metering
-    }
-
-    fn pulse(&self) -> Option<Duration> {
-        match self.motion {
-            Motion::Moving | Motion::Stopped => Some(PULSE),
-            Motion::Still => self.keys_held.then_some(METERS),
-        }
+        let actions = std::mem::take(&mut self.sayings);
+        Advanced { actions, metering: self.metering, next: self.pulse(), ..Advanced::default() }
     }
 }
 
@@ -322,6 +326,14 @@ impl SilentEngine {
     /// Keys that a participant plays are not logged; they are in the effects.
     pub fn take_log(&mut self) -> Vec<Played> {
         self.performance.log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The time until it must be called again; `None` while nothing moves.
+    fn pulse(&self) -> Option<Duration> {
+        match self.motion {
+            Motion::Moving | Motion::Stopped => Some(PULSE),
+            Motion::Still => self.keys_held.then_some(METERS),
+        }
     }
 
     /// The current tick, as of the last call.
@@ -376,7 +388,7 @@ impl SilentEngine {
     fn report(&mut self, ended: bool) {
         self.motion = Motion::Still;
         self.measured = None;
-        let (generation, position) = (self.generation, self.playhead());
+        let (generation, position) = (self.generation.unwrap_or_default(), self.playhead());
         self.performance.locate(position.get());
         let report = TransportReport { generation, position, ended };
         self.sayings.push(NetworkAction::TransportReport(report));

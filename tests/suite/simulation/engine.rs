@@ -5,8 +5,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use imbolc_net::{
-    model::Engine as _,
-    studio::{NetworkAction, SilentEngine, StudioEffect},
+    model::{Advanced, EngineWorker as _},
+    studio::{Metering, NetworkAction, SilentEngine, StudioEffect},
     util::time::Timestamp,
 };
 
@@ -19,8 +19,9 @@ use super::{
 #[derive(Default)]
 pub struct DelayedEngine {
     worker: SilentEngine,
-    /// The effects of each change, when it was accepted, and what it led to.
-    waiting: VecDeque<(Timestamp, State, Vec<StudioEffect>)>,
+    metering: Metering,
+    /// What each change has for it, when it was accepted, and what it led to.
+    waiting: VecDeque<(Timestamp, State, Vec<Task>)>,
     /// Actions, and how many commands of the transport the engine had performed.
     said: VecDeque<(NetworkAction, u64)>,
     /// Commands of the transport that were handed over.
@@ -28,18 +29,35 @@ pub struct DelayedEngine {
     performed: u64,
 }
 
-/// Whether the music starts, stops or jumps.
-const fn is_command(effect: &StudioEffect) -> bool {
-    matches!(effect, StudioEffect::Play | StudioEffect::Stop | StudioEffect::Locate(_))
+/// An effect, or `None` if the state was replaced.
+pub type Task = Option<StudioEffect>;
+
+/// Whether the music starts, stops, jumps or is another.
+const fn is_command(task: &Task) -> bool {
+    matches!(task, None | Some(StudioEffect::Play | StudioEffect::Stop | StudioEffect::Locate(_)))
 }
 
 impl DelayedEngine {
-    /// Hands over the effects of one change.
-    pub fn hand_over(&mut self, now: Timestamp, state: &State, effects: Vec<StudioEffect>) {
-        self.handed += effects.iter().filter(|effect| is_command(effect)).count() as u64;
-        if !effects.is_empty() {
-            self.waiting.push_back((now, Arc::clone(state), effects));
+    pub fn new(state: &State) -> Self {
+        let mut engine = Self::default();
+        engine.worker.reset(Timestamp::ZERO, &state.model);
+        engine
+    }
+
+    /// Hands over what one change has for the engine.
+    pub fn hand_over(&mut self, now: Timestamp, state: &State, tasks: Vec<Task>) {
+        self.handed += tasks.iter().filter(|task| is_command(task)).count() as u64;
+        if !tasks.is_empty() {
+            self.waiting.push_back((now, Arc::clone(state), tasks));
         }
+    }
+
+    /// Too much waits: the engine begins anew instead.
+    pub fn overrun(&mut self, now: Timestamp) {
+        let Some((_, state, _)) = self.waiting.pop_back() else { return };
+        self.waiting.clear();
+        self.performed = self.handed;
+        self.worker.reset(now, &state.model);
     }
 
     /// Whether nothing is on its way.
@@ -52,15 +70,20 @@ impl World<'_> {
     /// The engine performs all that waits, and plays on until now.
     pub fn engine_works(&mut self) {
         let engine = &mut self.engine;
-        for (accepted, state, effects) in engine.waiting.drain(..) {
-            for effect in effects {
-                engine.performed += u64::from(is_command(&effect));
-                engine.worker.perform(accepted, &state.model, effect);
+        for (accepted, state, tasks) in engine.waiting.drain(..) {
+            for task in tasks {
+                engine.performed += u64::from(is_command(&task));
+                match task {
+                    Some(effect) => engine.worker.perform(accepted, &state.model, effect),
+                    None => engine.worker.reset(accepted, &state.model),
+                }
             }
         }
-        let said = engine.worker.advance(self.now, &self.session.state().model);
+        let Advanced { actions, metering, .. } =
+            engine.worker.advance(self.now, &self.session.state().model);
         let performed = engine.performed;
-        engine.said.extend(said.into_iter().map(|action| (action, performed)));
+        engine.said.extend(actions.into_iter().map(|action| (action, performed)));
+        engine.metering = metering;
     }
 
     /// The session hears all that the engine has said.
@@ -96,8 +119,8 @@ impl World<'_> {
     /// # Errors
     /// Returns the rule that is broken.
     pub fn check_engine_agrees(&self) -> Checked {
-        let (worker, transport) = (&self.engine.worker, self.session.state().model.transport);
-        let (playing, position) = (worker.metering().playing, worker.playhead());
+        let (engine, transport) = (&self.engine, self.session.state().model.transport);
+        let (playing, position) = (engine.metering.playing, engine.worker.playhead());
         let agrees = playing == transport.playing && (playing || position == transport.position);
         ensure(agrees, "engine and transport agree at the end", || {
             format!("playing {playing} at {position}, {transport:?}")

@@ -109,15 +109,16 @@ impl World<'_> {
     /// Polls the session until it waits, and keeps when its timers are due and what the
     /// engine must do.
     fn drain_session(&mut self) {
-        let mut effects = Vec::new();
+        let mut tasks = Vec::new();
         self.session_due = loop {
             match self.session.poll() {
-                SessionOutput::Effect(effect) => effects.push(effect),
+                SessionOutput::Effect(effect) => tasks.push(Some(effect)),
+                SessionOutput::Replaced => tasks.push(None),
                 SessionOutput::Wait(due) => break due,
                 _ => {}
             }
         };
-        self.engine.hand_over(self.now, self.session.state(), effects);
+        self.engine.hand_over(self.now, self.session.state(), tasks);
     }
 
     pub fn host_times_out(&mut self) -> Checked {
@@ -241,6 +242,10 @@ impl World<'_> {
                 self.engine_works();
                 Ok(())
             }
+            HostAction::EngineOverrun => {
+                self.engine.overrun(self.now);
+                Ok(())
+            }
             HostAction::EngineIsHeard => self.engine_is_heard(),
             HostAction::Restart => {
                 self.restart();
@@ -262,7 +267,7 @@ impl World<'_> {
         self.session_due = None;
         self.session = Session::hosted(config, id, "host", initial(self.plan));
         self.oracle = Oracle::new(&self.plan.session, self.session.state());
-        self.engine = DelayedEngine::default();
+        self.engine = DelayedEngine::new(self.session.state());
         for wire in std::mem::take(&mut self.sockets).into_keys() {
             self.close_socket(wire);
         }

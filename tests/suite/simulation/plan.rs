@@ -136,6 +136,8 @@ pub enum HostAction {
     Transport(TransportAction),
     /// The engine does what it was told.
     EngineWorks,
+    /// Too much waits for the engine.
+    EngineOverrun,
     /// The session hears what the engine says.
     EngineIsHeard,
     /// The session ends and another begins.
@@ -284,6 +286,7 @@ fn playing(rng: &mut Rng) -> HostAction {
             HostAction::Transport(TransportAction::Locate(position))
         }
         40..75 => HostAction::EngineWorks,
+        75 => HostAction::EngineOverrun,
         _ => HostAction::EngineIsHeard,
     }
 }

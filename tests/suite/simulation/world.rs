@@ -131,6 +131,7 @@ impl<'a> World<'a> {
         let id = SessionId::new([0; 16]);
         let session = Session::hosted(plan.session.clone(), id, "host", initial(plan));
         let oracle = Oracle::new(&plan.session, session.state());
+        let engine = DelayedEngine::new(session.state());
         let clients = plan.participants.iter().map(|_| Client::new(Timestamp::ZERO)).collect();
         Self {
             plan,
@@ -147,7 +148,7 @@ impl<'a> World<'a> {
             tokens: 0,
             clients,
             oracle,
-            engine: DelayedEngine::default(),
+            engine,
             ownership_requests: BTreeMap::new(),
             tags: 1_000_000,
             idle: 0,

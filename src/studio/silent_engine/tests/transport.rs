@@ -15,7 +15,7 @@ impl Rig {
     /// What the engine says of the transport in the next `millis`.
     fn reports(&mut self, millis: u64) -> Vec<TransportReport> {
         self.now = self.now + Duration::from_millis(millis);
-        let said = self.engine.advance(self.now, &self.state).into_iter();
+        let said = self.engine.advance(self.now, &self.state).actions.into_iter();
         said.filter_map(|action| match action {
             NetworkAction::TransportReport(report) => Some(report),
             _ => None,
@@ -104,4 +104,42 @@ fn locate_plays_on_if_the_end_is_stale() {
     rig.tell(TransportAction::Locate(Ticks::of(480)));
     rig.reports(500);
     assert_eq!(rig.engine.playhead(), Ticks::of(480), "only the transport lets it play");
+}
+
+/// As after a flood of effects, while the report of the stop is still to be made.
+#[test]
+fn reset_goes_on_unless_the_transport_has_moved_on() {
+    let mut rig = Rig::new();
+    rig.tell(TransportAction::Play);
+    rig.reports(500);
+    rig.engine.reset(rig.now, &rig.state);
+    assert_eq!(rig.reports(500), []);
+    assert_eq!(rig.engine.playhead(), Ticks::of(960));
+
+    let stop = NetworkAction::Transport(TransportAction::Stop);
+    for effect in Studio::reduce(&mut rig.state, &stop).unwrap().effects {
+        rig.engine.perform(rig.now, &rig.state, effect);
+    }
+    rig.engine.reset(rig.now, &rig.state);
+    assert_eq!(rig.reports(0), [rig.report(960, false)]);
+
+    let locate = NetworkAction::Transport(TransportAction::Locate(Ticks::of(1920)));
+    for action in [&locate, &NetworkAction::Transport(TransportAction::Play)] {
+        Studio::reduce(&mut rig.state, action).unwrap();
+    }
+    rig.engine.reset(rig.now, &rig.state);
+    rig.reports(500);
+    assert_eq!(rig.engine.playhead(), Ticks::of(2400));
+}
+
+#[test]
+fn reset_after_the_end_does_not_play_on() {
+    let mut rig = Rig::short_piece();
+    rig.tell(TransportAction::Play);
+    rig.now = rig.now + Duration::from_millis(2000);
+    rig.engine.reset(rig.now, &rig.state);
+    assert_eq!(rig.reports(0), [rig.report(960, true)]);
+    rig.engine.reset(rig.now, &rig.state);
+    assert_eq!(rig.reports(500), []);
+    assert_eq!(rig.engine.playhead(), Ticks::of(960));
 }
