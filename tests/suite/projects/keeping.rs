@@ -106,6 +106,20 @@ async fn next_start_says_what_a_program_left_behind() {
     assert_eq!(third.state().model.projects.notice, ProjectNotice::Nothing, "it is said once");
 }
 
+#[tokio::test]
+async fn start_that_fails_leaves_the_news_of_kept_work() {
+    let directory = Directory::new();
+    let mut state = StudioState::default();
+    projects::list_in(&mut state, &directory.0).unwrap();
+    state.projects = StudioState::starter().projects;
+    let left = projects::keep_unsaved(&directory.0, &state).unwrap().unwrap();
+    let (name, address) = ("Ana".into(), "no address".into());
+    let mode = Mode::Host { name, address, options: HostOptions::default() };
+    assert!(open_in(Some(&directory.0), mode).await.is_err());
+    let next = open_local(Some(&directory.0)).await;
+    assert_eq!(next.state().model.projects.notice, ProjectNotice::Kept(left));
+}
+
 #[test]
 fn only_the_newest_work_is_kept() {
     let directory = Directory::new();
