@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use imbolc_net::{
-    Dispatcher, projects,
+    Dispatcher, Mode, projects,
+    server::HostOptions,
     studio::{MAX_RECOVERED, Name, ProjectAction, ProjectName, ProjectNotice, StudioState},
 };
 
-use super::{Directory, attempt, is_refused, name, open_local, saved_part};
+use super::{Directory, attempt, is_refused, name, open_in, open_local, saved_part};
 use crate::harness::{BASS, cutoff, cutoff_of};
 
 fn kept(d: &dyn Dispatcher) -> Vec<String> {
