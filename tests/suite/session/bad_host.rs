@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use imbolc_net::{
-    model::{Digest, InstrumentId, Invalid},
+    model::{Digest, EngineFault, InstrumentId, Invalid},
     protocol::{
         ActionNumber, ClientId, ClientMessage, HistoryChange, NetworkState, OwnerInfo, Participant,
         Refusal, RosterChange, Seq, ServerMessage, StateDigest, StatePatch,
         framing::{self, Codec},
         limits,
     },
-    studio::{Studio, StudioState},
+    studio::{Studio, StudioNotice, StudioState},
     sync::mirror::MirrorError,
     util::time::Timestamp,
 };
