@@ -87,8 +87,8 @@ pub struct Session<M: Model> {
     take: Take,
     /// What the host is to be told.
     news: VecDeque<SessionEvent<M>>,
-    /// What [`poll`](Self::poll) returns next.
-    effects: VecDeque<M::Effect>,
+    /// What [`poll`](Self::poll) returns next; `None` is that the state was replaced.
+    engine_tasks: VecDeque<Option<M::Effect>>,
     /// The last state that [`poll`](Self::poll) returned.
     polled: Arc<NetworkState<M>>,
     /// No timer is due before this.
@@ -146,7 +146,7 @@ impl<M: Model> Session<M> {
             logs: BTreeMap::new(),
             take: Take::default(),
             news: VecDeque::new(),
-            effects: VecDeque::new(),
+            engine_tasks: VecDeque::new(),
             deadline: None,
             awake: Timestamp::ZERO,
             latest_full: None,
@@ -303,14 +303,16 @@ impl<M: Model> Session<M> {
         state
     }
 
-    /// Makes `state` the current one. A barrier clears every undo history.
+    /// Makes `state` the current one. A barrier clears every undo history, and the engine
+    /// begins anew.
     fn advance(&mut self, state: Arc<NetworkState<M>>, effects: Vec<M::Effect>, is_barrier: bool) {
         self.follow_take(&state);
         self.state = state;
-        self.effects.extend(effects);
         if is_barrier {
             self.clear_histories();
+            self.engine_tasks.push_back(None);
         }
+        self.engine_tasks.extend(effects.into_iter().map(Some));
     }
 }
 
