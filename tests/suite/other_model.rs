@@ -6,13 +6,17 @@ use std::collections::BTreeMap;
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     authority::{LocalDispatcher, inline},
-    client::{JoinOptions, RemoteDispatcher},
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::{ConnectionError, DispatchError},
-    model::{Access, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
-    protocol::Refusal,
+    model::{
+        Access, Advanced, EngineFault, EngineWorker, InstrumentId, Invalid, Model, NoEngine,
+        PatchError, Reduction,
+    },
+    protocol::{Refusal, framing::Codec},
     server::{HostDispatcher, HostOptions},
     studio::Studio,
     transport::in_memory,
+    util::time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +49,42 @@ enum Delivery {
     Blackboard(String),
 }
 
+/// How hot the oven is, and what each hob does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Oven {
+    degrees: u32,
+    hobs: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Alarm {
+    Smoke { shelf: u32 },
+    Broken(EngineFault),
+}
+
+impl From<EngineFault> for Alarm {
+    fn from(fault: EngineFault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+/// Heats the oven for each thing on a shelf, and smokes if it gets too hot.
+struct Heating;
+
+impl EngineWorker<Kitchen> for Heating {
+    fn reset(&mut self, _: Timestamp, _: &Pantry) {}
+
+    fn perform(&mut self, _: Timestamp, _: &Pantry, (): ()) {}
+
+    fn advance(&mut self, _: Timestamp, pantry: &Pantry) -> Advanced<Kitchen> {
+        let degrees = pantry.shelves.values().map(|things| 100 * things.len() as u32).sum();
+        let hobs = pantry.shelves.keys().map(|shelf| format!("pot {shelf}")).collect();
+        let hottest = pantry.shelves.keys().next_back().filter(|_| degrees > 250);
+        let notices = hottest.map(|shelf| Alarm::Smoke { shelf: *shelf }).into_iter().collect();
+        Advanced { metering: Oven { degrees, hobs }, notices, ..Advanced::default() }
+    }
+}
+
 impl Model for Kitchen {
     const NAME: &'static str = "kitchen";
     const VERSION: u32 = 7;
@@ -54,8 +94,8 @@ impl Model for Kitchen {
     type Patch = Vec<Delivery>;
     type Effect = ();
     type Outcome = ();
-    type Metering = ();
-    type Notice = ();
+    type Metering = Oven;
+    type Notice = Alarm;
 
     fn access(_: &Pantry, chore: &Chore) -> Access {
         match chore {
@@ -194,6 +234,37 @@ async fn model_without_music_runs_on_server_and_client() {
     let resynchronised = std::iter::from_fn(|| events.try_next())
         .any(|event| matches!(event, Event::Session(SessionEvent::Resynchronised(_))));
     assert!(!resynchronised, "a patch was enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn metering_belongs_to_the_model() {
+    let (listener, connector) = in_memory();
+    let (engine, options_of_host) = (inline(|| Heating), HostOptions::default());
+    let host = HostDispatcher::<Kitchen>::open("cook", pantry(), engine, listener, options_of_host)
+        .unwrap();
+    let ana = RemoteDispatcher::<Kitchen>::join(connector.clone(), options("Ana")).await.unwrap();
+    let json = JoinOptions {
+        config: ClientConfig { codecs: vec![Codec::Json], ..ClientConfig::default() },
+        ..options("Ben")
+    };
+    let ben = RemoteDispatcher::<Kitchen>::join(connector, json).await.unwrap();
+    let mut events = [host.events(), ana.events(), ben.events()];
+    ana.commit(Chore::Mount(2)).await.unwrap();
+    let oven = Oven { degrees: 100, hobs: vec!["pot 1".into(), "pot 2".into()] };
+    eventually("all see the oven", || {
+        [host.metering(), ana.metering(), ben.metering()].iter().all(|seen| *seen == oven)
+    })
+    .await;
+    ana.commit(Chore::Put(1, "pepper".into())).await.unwrap();
+    ana.commit(Chore::Put(1, "sugar".into())).await.unwrap();
+    for events in &mut events {
+        let alarm = loop {
+            if let Some(Event::Notice(alarm)) = events.next().await {
+                break alarm;
+            }
+        };
+        assert_eq!(alarm, Alarm::Smoke { shelf: 2 });
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,24 +1,23 @@
 //! What the engine says, on its way to the clients: metering and notices.
 
-use std::sync::Arc;
-
 use imbolc_net::{
     Dispatcher, Event,
-    authority::{Authority, Setup},
+    authority::inline,
     dispatcher::{CloseReason, ConnectionError, Events, Status},
-    model::EngineFault,
-    protocol::{ServerMessage, SessionId, framing, limits},
-    server::{NetServer, ServerConfig},
-    studio::{Metering, SilentEngine, Studio, StudioNotice, StudioState},
-    sync::session::SessionConfig,
+    model::{Advanced, EngineFault, EngineWorker},
+    protocol::{ServerMessage, framing, limits},
+    server::{HostDispatcher, HostOptions},
+    studio::{
+        Metering, NetworkAction, Studio, StudioEffect, StudioNotice, StudioState, TransportAction,
+    },
     transport::in_memory,
+    util::time::Timestamp,
 };
 use serde::Serialize;
 use tokio::{
     io::AsyncWriteExt,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Remote, SECOND, options,
@@ -33,33 +32,37 @@ async fn next_notice(events: &mut Events<Studio>) -> StudioNotice {
     }
 }
 
+/// Panics when it has something to do.
+struct Fragile;
+
+impl EngineWorker<Studio> for Fragile {
+    fn reset(&mut self, _: Timestamp, _: &StudioState) {}
+
+    fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {
+        panic!("no device");
+    }
+
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
+        Advanced::default()
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn guest_sees_a_notice() {
     let (listener, connector) = in_memory();
-    let setup = Setup::<Studio> {
-        host: "host".into(),
-        model: StudioState::starter(),
-        engine: Box::new(SilentEngine::default()),
-        config: SessionConfig::default(),
-    };
-    let authority = Authority::hosting(setup, SessionId::new([7; 16])).unwrap();
-    let (stop, config) = (CancellationToken::new(), ServerConfig::default());
-    let _server = NetServer::serve_with(Arc::clone(&authority), listener, &stop, config).unwrap();
+    let (model, engine) = (StudioState::starter(), inline(|| Fragile));
+    let host =
+        HostDispatcher::open("host", model, engine, listener, HostOptions::default()).unwrap();
     let ana = Remote::join(connector.clone(), options("Ana", &[])).await.unwrap();
     let ben = Remote::join(connector, options("Ben", &[])).await.unwrap();
-    let mut all = [Events::new(authority.subscribe()), ana.events(), ben.events()];
-    let faults = [EngineFault::Failed("no device".into()), EngineFault::Restarted];
-    authority.decide(|session, now| {
-        faults.iter().for_each(|fault| session.notify(now, fault.clone().into()));
-    });
+    let mut all = [host.events(), ana.events(), ben.events()];
+    host.dispatch(NetworkAction::Transport(TransportAction::Play)).unwrap();
     for events in &mut all {
         let seen =
             timeout(SECOND, async { [next_notice(events).await, next_notice(events).await] });
         let seen = seen.await.expect("both arrive, though nothing else happens");
-        assert_eq!(
-            seen.map(|notice| notice.to_string()),
-            ["the sound is gone: no device", "the sound is back"]
-        );
+        let seen = seen.map(|notice| notice.to_string());
+        assert_eq!(seen, ["the sound is gone: no device", "the sound is back"]);
     }
 }
 
