@@ -6,8 +6,8 @@
 //!
 //! - `silent_engine` and `client_state` use everything below;
 //! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
-//!   `access`, `audibility`, `lookup`, `patch`, `reversible`, `description`, `state_digest`,
-//!   `unsaved_mark`, `starter`, `metering`, `studio_notice`;
+//!   `added`, `access`, `audibility`, `lookup`, `patch`, `reversible`, `description`,
+//!   `state_digest`, `unsaved_mark`, `starter`, `metering`, `studio_notice`;
 //! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
 //!   `instrument`, then `source` and `effect`, then `plugin`;
 //! - `project`, `globals`, and lowest `common`.
@@ -15,6 +15,7 @@
 //! `docs/extending.md` says how to add a subsystem.
 
 mod access;
+mod added;
 mod arrangement;
 mod audibility;
 mod automation;
@@ -45,6 +46,7 @@ mod studio_state;
 mod unsaved_mark;
 
 pub use self::{
+    added::Added,
     arrangement::{
         Arrangement, ArrangementSetting, AtEnd, Clip, ClipAction, ClipChange, ClipId, ClipSetting,
         Part, Parts, Placement, PlacementAction, PlacementChange, PlacementId, PlayMode,
@@ -101,7 +103,7 @@ pub use self::{
         midi_map::{
             InstrumentKnob, Mapping, MappingId, MidiMap, MidiMapSetting, MidiTarget, StripKnob,
         },
-        playback::{Transport, TransportAction, TransportSetting},
+        playback::{Transport, TransportAction, TransportReport, TransportSetting},
         session_settings::{
             BadTimeSignature, Click, ClickParameter, ClickSetting, Humanise, HumaniseParameter,
             HumaniseSetting, Key, Scale, SessionParameter, SessionSetting, SessionState,
@@ -180,7 +182,7 @@ impl Model for Studio {
     type Action = NetworkAction;
     type Patch = StudioPatch;
     type Effect = StudioEffect;
-    type Outcome = ();
+    type Outcome = Option<Added>;
     type Metering = Metering;
     type Notice = StudioNotice;
 
@@ -191,8 +193,9 @@ impl Model for Studio {
     fn reduce(
         state: &mut StudioState,
         action: &NetworkAction,
-    ) -> Result<Reduction<StudioEffect>, Invalid> {
-        Ok(state.reduce(action)?.into())
+    ) -> Result<Reduction<StudioEffect, Option<Added>>, Invalid> {
+        let outcome = Added::by(action, state);
+        Ok(Reduction { effects: state.reduce(action)?, outcome })
     }
 
     fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
@@ -273,6 +276,12 @@ impl Model for Studio {
             effects.extend(ended.map(off));
         }
         effects
+    }
+
+    /// A report of the transport is, once the transport has a newer generation.
+    fn is_stale(state: &StudioState, action: &NetworkAction) -> bool {
+        matches!(action, NetworkAction::TransportReport(report)
+            if report.generation != state.transport.generation)
     }
 
     fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {

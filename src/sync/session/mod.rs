@@ -61,7 +61,7 @@ use crate::{
     sync::{
         SessionEvent, UndoReport,
         digester::Digester,
-        rules::{self, Applied},
+        rules::{self, Applied, AppliedBatch},
         undo::{Direction, UndoLog},
     },
     util::time::Timestamp,
@@ -186,21 +186,26 @@ impl<M: Model> Session<M> {
 
 /// Actions of the host and the engine.
 impl<M: Model> Session<M> {
-    /// Applies an action of the host.
+    /// Applies an action of the host, and returns what the reducer says of it.
     ///
     /// # Errors
     /// If the host may not do it, or it is impossible. Then nothing changes.
-    pub fn act(&mut self, now: Timestamp, action: &M::Action) -> Result<(), Refusal> {
+    pub fn act(&mut self, now: Timestamp, action: &M::Action) -> Result<M::Outcome, Refusal> {
         let continues = rules::guarded(|| Ok(self.log(ClientId::HOST).continues(now, action)))?;
         self.apply(now, ClientId::HOST, action, continues)
     }
 
-    /// Applies several actions of the host as one: all, or none.
+    /// Applies several actions of the host as one: all, or none. Returns what the
+    /// reducer says of each.
     ///
     /// # Errors
     /// If the host may not do one of them, or it is impossible, or there are none
     /// or too many. Then nothing changes.
-    pub fn act_all(&mut self, now: Timestamp, actions: &[M::Action]) -> Result<(), Refusal> {
+    pub fn act_all(
+        &mut self,
+        now: Timestamp,
+        actions: &[M::Action],
+    ) -> Result<Vec<M::Outcome>, Refusal> {
         self.apply_batch(now, ClientId::HOST, actions)
     }
 
@@ -238,18 +243,18 @@ impl<M: Model> Session<M> {
         actor: ClientId,
         action: &M::Action,
         continues: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<M::Outcome, Refusal> {
         let before = Arc::clone(&self.state);
-        let (after, effects, is_barrier) = rules::guarded(|| {
-            let Applied { state, effects, access } = try_apply(&before, actor, action)?;
+        let (after, effects, outcome, is_barrier) = rules::guarded(|| {
+            let Applied { state, effects, outcome, access } = try_apply(&before, actor, action)?;
             let after = self.numbered(state);
             let is_barrier = is_barrier::<M>(std::slice::from_ref(action));
             self.log(actor).record(now, continues, (action, access), &before, &after);
-            Ok((after, effects, is_barrier))
+            Ok((after, effects, outcome, is_barrier))
         })?;
         self.advance(after, effects, is_barrier);
         self.settle_histories(now);
-        Ok(())
+        Ok(outcome)
     }
 
     fn apply_batch(
@@ -257,21 +262,21 @@ impl<M: Model> Session<M> {
         now: Timestamp,
         actor: ClientId,
         actions: &[M::Action],
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<M::Outcome>, Refusal> {
         let before = Arc::clone(&self.state);
-        let (after, effects, is_barrier) = rules::guarded(|| {
-            let (state, effects, rights) =
+        let (after, effects, outcomes, is_barrier) = rules::guarded(|| {
+            let AppliedBatch { state, effects, outcomes, rights } =
                 rules::apply_batch(&before, actions, |state, action| {
                     try_apply(state, actor, action)
                 })?;
             let after = self.numbered(state);
             let is_barrier = is_barrier::<M>(actions);
             self.log(actor).record_batch(now, (actions, rights), &before, &after);
-            Ok((after, effects, is_barrier))
+            Ok((after, effects, outcomes, is_barrier))
         })?;
         self.advance(after, effects, is_barrier);
         self.settle_histories(now);
-        Ok(())
+        Ok(outcomes)
     }
 
     fn apply_unchecked(&mut self, actor: ClientId, action: &M::Action) {
