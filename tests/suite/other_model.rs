@@ -243,10 +243,8 @@ async fn metering_belongs_to_the_model() {
     let host = HostDispatcher::<Kitchen>::open("cook", pantry(), engine, listener, options_of_host)
         .unwrap();
     let ana = RemoteDispatcher::<Kitchen>::join(connector.clone(), options("Ana")).await.unwrap();
-    let json = JoinOptions {
-        config: ClientConfig { codecs: vec![Codec::Json], ..ClientConfig::default() },
-        ..options("Ben")
-    };
+    let json =
+        JoinOptions { config: ClientConfig::default().speaking(Codec::Json), ..options("Ben") };
     let ben = RemoteDispatcher::<Kitchen>::join(connector, json).await.unwrap();
     let mut events = [host.events(), ana.events(), ben.events()];
     ana.commit(Chore::Mount(2)).await.unwrap();
