@@ -1,13 +1,13 @@
 //! A model without music runs on the same server and client: its state is not made of
 //! persistent maps, and its patches replace whole parts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     authority::{LocalDispatcher, inline},
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
-    dispatcher::{ConnectionError, DispatchError},
+    dispatcher::{ConnectionError, DispatchError, Events, Status},
     model::{
         Access, Advanced, EngineFault, EngineWorker, InstrumentId, Invalid, Model, NoEngine,
         PatchError, Reduction,
@@ -19,6 +19,7 @@ use imbolc_net::{
     util::time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::{cable::Cable, conformance::eventually};
 
@@ -49,11 +50,11 @@ enum Delivery {
     Blackboard(String),
 }
 
-/// How hot the oven is, and what each hob does.
+/// How hot the oven is, and what is in it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Oven {
     degrees: u32,
-    hobs: Vec<String>,
+    dishes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,10 +79,10 @@ impl EngineWorker<Kitchen> for Heating {
 
     fn advance(&mut self, _: Timestamp, pantry: &Pantry) -> Advanced<Kitchen> {
         let degrees = pantry.shelves.values().map(|things| 100 * things.len() as u32).sum();
-        let hobs = pantry.shelves.keys().map(|shelf| format!("pot {shelf}")).collect();
+        let dishes = pantry.shelves.values().flatten().cloned().collect();
         let hottest = pantry.shelves.keys().next_back().filter(|_| degrees > 250);
         let notices = hottest.map(|shelf| Alarm::Smoke { shelf: *shelf }).into_iter().collect();
-        Advanced { metering: Oven { degrees, hobs }, notices, ..Advanced::default() }
+        Advanced { metering: Oven { degrees, dishes }, notices, ..Advanced::default() }
     }
 }
 
@@ -236,32 +237,71 @@ async fn model_without_music_runs_on_server_and_client() {
     assert!(!resynchronised, "a patch was enough");
 }
 
-#[tokio::test(start_paused = true)]
-async fn metering_belongs_to_the_model() {
+/// A host whose engine heats, and two guests, one of each codec.
+async fn heated() -> (HostDispatcher<Kitchen>, [RemoteDispatcher<Kitchen>; 2]) {
     let (listener, connector) = in_memory();
-    let (engine, options_of_host) = (inline(|| Heating), HostOptions::default());
-    let host = HostDispatcher::<Kitchen>::open("cook", pantry(), engine, listener, options_of_host)
-        .unwrap();
-    let ana = RemoteDispatcher::<Kitchen>::join(connector.clone(), options("Ana")).await.unwrap();
-    let json =
-        JoinOptions { config: ClientConfig::default().speaking(Codec::Json), ..options("Ben") };
-    let ben = RemoteDispatcher::<Kitchen>::join(connector, json).await.unwrap();
-    let mut events = [host.events(), ana.events(), ben.events()];
-    ana.commit(Chore::Mount(2)).await.unwrap();
-    let oven = Oven { degrees: 100, hobs: vec!["pot 1".into(), "pot 2".into()] };
-    eventually("all see the oven", || {
-        [host.metering(), ana.metering(), ben.metering()].iter().all(|seen| *seen == oven)
-    })
-    .await;
-    ana.commit(Chore::Put(1, "pepper".into())).await.unwrap();
-    ana.commit(Chore::Put(1, "sugar".into())).await.unwrap();
-    for events in &mut events {
-        let alarm = loop {
+    let engine = inline(|| Heating);
+    let host =
+        HostDispatcher::open("cook", pantry(), engine, listener, HostOptions::default()).unwrap();
+    let ana = RemoteDispatcher::join(connector.clone(), options("Ana")).await.unwrap();
+    let config = ClientConfig::default().speaking(Codec::Json);
+    let json = JoinOptions { config, ..options("Ben") };
+    let ben = RemoteDispatcher::join(connector, json).await.unwrap();
+    (host, [ana, ben])
+}
+
+async fn next_alarm(events: &mut Events<Kitchen>) -> Alarm {
+    let alarm = async {
+        loop {
             if let Some(Event::Notice(alarm)) = events.next().await {
-                break alarm;
+                return alarm;
             }
-        };
-        assert_eq!(alarm, Alarm::Smoke { shelf: 2 });
+        }
+    };
+    timeout(Duration::from_secs(10), alarm).await.expect("an alarm")
+}
+
+async fn all_see(
+    oven: &Oven,
+    host: &impl Dispatcher<Kitchen>,
+    guests: &[RemoteDispatcher<Kitchen>],
+) {
+    let sees = |guest: &RemoteDispatcher<Kitchen>| guest.metering() == *oven;
+    eventually("all see the oven", || host.metering() == *oven && guests.iter().all(sees)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn metering_and_notices_belong_to_the_model() {
+    let (host, guests) = heated().await;
+    let mut events = [host.events(), guests[0].events(), guests[1].events()];
+    let dishes = ["salt", "pepper", "sugar"].map(String::from);
+    guests[0].commit(Chore::Put(1, dishes[1].clone())).await.unwrap();
+    all_see(&Oven { degrees: 200, dishes: dishes[..2].into() }, &host, &guests).await;
+    guests[0].commit(Chore::Put(1, dishes[2].clone())).await.unwrap();
+    all_see(&Oven { degrees: 300, dishes: dishes.into() }, &host, &guests).await;
+    for events in &mut events {
+        assert_eq!(next_alarm(events).await, Alarm::Smoke { shelf: 1 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metering_over_16_kib_is_refused() {
+    let (host, guests) = heated().await;
+    let mut events = [host.events(), guests[0].events(), guests[1].events()];
+    let (cold, giant) = (Oven { degrees: 100, dishes: vec!["salt".into()] }, "x".repeat(20_000));
+    all_see(&cold, &host, &guests).await;
+    guests[0].commit(Chore::Put(1, giant.clone())).await.unwrap();
+    for events in &mut events {
+        let alarm = next_alarm(events).await;
+        assert!(matches!(alarm, Alarm::Broken(EngineFault::Unsendable(_))), "{alarm:?}");
+    }
+    all_see(&cold, &host, &guests).await;
+    guests[0].commit(Chore::Put(1, "pepper".into())).await.unwrap();
+    guests[0].commit(Chore::Take(1, giant)).await.unwrap();
+    let dishes = vec!["salt".into(), "pepper".into()];
+    all_see(&Oven { degrees: 200, dishes }, &host, &guests).await;
+    for guest in &guests {
+        assert!(matches!(guest.status(), Status::Connected { .. }), "{}", guest.status());
     }
 }
 
