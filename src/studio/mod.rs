@@ -7,7 +7,7 @@
 //! - `silent_engine` and `client_state` use everything below;
 //! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
 //!   `added`, `access`, `audibility`, `lookup`, `patch`, `reversible`, `description`,
-//!   `state_digest`, `unsaved_mark`, `starter`, `metering`;
+//!   `state_digest`, `unsaved_mark`, `starter`, `metering`, `studio_notice`;
 //! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
 //!   `instrument`, then `source` and `effect`, then `plugin`;
 //! - `project`, `globals`, and lowest `common`.
@@ -41,6 +41,7 @@ mod silent_engine;
 mod source;
 mod starter;
 mod state_digest;
+mod studio_notice;
 mod studio_state;
 mod unsaved_mark;
 
@@ -157,13 +158,14 @@ pub use self::{
         SuperSawParameter, SuperSawSetting, SyncSaw, SyncSawParameter, SyncSawSetting, Tom,
         TomParameter, TomSetting, Wave, Wavetable, WavetableParameter, WavetableSetting,
     },
+    studio_notice::StudioNotice,
     studio_state::StudioState,
     unsaved_mark::UnsavedMark,
 };
 use crate::{
     model::{
-        Access, Digest, DirtyFlags, EngineFault, InstrumentId, Invalid, Model, PatchError,
-        Reduction, ReversibleChange, UndoPolicy,
+        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, Reduction,
+        ReversibleChange, UndoPolicy,
     },
     util::ordmap::Merged,
 };
@@ -182,7 +184,7 @@ impl Model for Studio {
     type Effect = StudioEffect;
     type Outcome = Option<Added>;
     type Metering = Metering;
-    type Notice = EngineFault;
+    type Notice = StudioNotice;
 
     fn access(_state: &StudioState, action: &NetworkAction) -> Access {
         access::access_of(action)

@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 
 use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
 use crate::{
-    model::{Engine, InstrumentId, Model as _},
+    model::{Advanced, EngineWorker, InstrumentId, Model as _},
     studio::{
         KeyHold, Metering, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
         ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
@@ -43,7 +43,7 @@ const PULSE: Duration = Duration::from_millis(5);
 /// fluid.
 const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 
-/// An [`Engine`] for the [`Studio`] that makes no sound.
+/// An [`EngineWorker`] for the [`Studio`] that makes no sound.
 ///
 /// The playhead moves at the tempo of the session or of its tempo lane. As it
 /// passes, notes of tracks or clips begin and end, drum machines strike their
@@ -103,6 +103,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
+    /// Where it began to play, or was moved to since.
+    began: Option<u32>,
     performance: Performance,
     recorder: Recorder,
     overdub: Overdub,
@@ -190,6 +192,7 @@ impl Default for SilentEngine {
         let metering = Metering::default();
         Self {
             motion: Motion::Still,
+            began: None,
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
@@ -202,12 +205,37 @@ impl Default for SilentEngine {
     }
 }
 
-impl Engine<Studio> for SilentEngine {
-    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
-        // The time until now belongs to the piece that is gone.
-        if effect != StudioEffect::Replaced {
+impl EngineWorker<Studio> for SilentEngine {
+    /// Stops without a word, and plays on from the position in the transport if that
+    /// says so. If it played from there already, it goes on where it is.
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        let position = state.transport.position.get();
+        let goes_on = state.transport.playing
+            && self.motion == Motion::Moving
+            && self.began == Some(position);
+        (self.recorder, self.overdub) = Default::default();
+        if goes_on {
             self.move_on(now, state);
         }
+        self.sayings.clear();
+        self.last = self.last.max(now);
+        self.measured = None;
+        self.keys_held = true;
+        if goes_on {
+            return;
+        }
+        self.performance.stop();
+        self.performance.locate(position);
+        self.motion = Motion::Still;
+        if state.transport.playing {
+            self.performance.start(state);
+            self.motion = Motion::Moving;
+            self.began = Some(position);
+        }
+    }
+
+    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
+        self.move_on(now, state);
         match effect {
             StudioEffect::Play => {
                 // After a stop that is not in the transport yet, continue from the
@@ -218,6 +246,7 @@ impl Engine<Studio> for SilentEngine {
                 self.overdub.forget_values();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
+                self.began = Some(state.transport.position.get());
                 self.measured = None;
             }
             // If it is not moving, the engine itself reported this stop.
@@ -226,17 +255,12 @@ impl Engine<Studio> for SilentEngine {
                 self.halt();
             }
             StudioEffect::Stop => {}
-            StudioEffect::Replaced => {
-                (self.recorder, self.overdub) = Default::default();
-                if self.motion == Motion::Moving {
-                    self.halt();
-                }
-            }
             // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(position.get());
+                self.began = Some(position.get());
                 self.measured = None;
             }
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
@@ -258,7 +282,7 @@ impl Engine<Studio> for SilentEngine {
         }
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
         self.move_on(now, state);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
@@ -278,18 +302,8 @@ impl Engine<Studio> for SilentEngine {
             self.sayings.push(NetworkAction::Transport(TransportAction::Locate(self.playhead())));
         }
         self.measure(now, state);
-        std::mem::take(&mut self.sayings)
-    }
-
-    fn metering(&self) -> Metering {
-        self.metering
-    }
-
-    fn pulse(&self) -> Option<Duration> {
-        match self.motion {
-            Motion::Moving | Motion::Stopped => Some(PULSE),
-            Motion::Still => self.keys_held.then_some(METERS),
-        }
+        let actions = std::mem::take(&mut self.sayings);
+        Advanced { actions, metering: self.metering, next: self.pulse(), ..Advanced::default() }
     }
 }
 
@@ -320,6 +334,14 @@ impl SilentEngine {
     /// Keys that a participant plays are not logged; they are in the effects.
     pub fn take_log(&mut self) -> Vec<Played> {
         self.performance.log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The time until it must be called again; `None` while nothing moves.
+    fn pulse(&self) -> Option<Duration> {
+        match self.motion {
+            Motion::Moving | Motion::Stopped => Some(PULSE),
+            Motion::Still => self.keys_held.then_some(METERS),
+        }
     }
 
     /// The current tick, as of the last call.

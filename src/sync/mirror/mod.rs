@@ -370,6 +370,7 @@ impl<M: Model> Mirror<M> {
             | ServerMessage::ReconnectSuccessful(_)
             | ServerMessage::ReconnectFailed { .. }
             | ServerMessage::Metering(_)
+            | ServerMessage::Notice(_)
             // The roster shows it.
             | ServerMessage::PrivilegeRevoked { .. }
             | ServerMessage::Error(_)

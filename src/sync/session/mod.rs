@@ -23,6 +23,7 @@ mod base_log;
 mod history;
 mod incoming;
 mod member;
+mod notices;
 mod ownership;
 mod pacer;
 mod presence;
@@ -44,6 +45,7 @@ use history::Take;
 pub use incoming::MessageOutcome;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
+use notices::Notices;
 pub use ownership::OwnershipAnswer;
 use pacer::Pacer;
 pub use session_config::SessionConfig;
@@ -78,14 +80,15 @@ pub struct Session<M: Model> {
     digester: Digester<M>,
     /// The metering, and how often it has changed.
     metering: (u64, M::Metering),
+    notices: Notices<M::Notice>,
     pacers: Pacers,
     /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
     take: Take,
     /// What the host is to be told.
     news: VecDeque<SessionEvent<M>>,
-    /// What [`poll`](Self::poll) returns next.
-    effects: VecDeque<M::Effect>,
+    /// What [`poll`](Self::poll) returns next; `None` is that the state was replaced.
+    engine_tasks: VecDeque<Option<M::Effect>>,
     /// The last state that [`poll`](Self::poll) returned.
     polled: Arc<NetworkState<M>>,
     /// No timer is due before this.
@@ -138,11 +141,12 @@ impl<M: Model> Session<M> {
             bases: BaseLog::new(),
             digester: Digester::default(),
             metering: (0, M::Metering::default()),
+            notices: Notices::new(),
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             logs: BTreeMap::new(),
             take: Take::default(),
             news: VecDeque::new(),
-            effects: VecDeque::new(),
+            engine_tasks: VecDeque::new(),
             deadline: None,
             awake: Timestamp::ZERO,
             latest_full: None,
@@ -304,14 +308,16 @@ impl<M: Model> Session<M> {
         state
     }
 
-    /// Makes `state` the current one. A barrier clears every undo history.
+    /// Makes `state` the current one. A barrier clears every undo history, and the engine
+    /// begins anew.
     fn advance(&mut self, state: Arc<NetworkState<M>>, effects: Vec<M::Effect>, is_barrier: bool) {
         self.follow_take(&state);
         self.state = state;
-        self.effects.extend(effects);
         if is_barrier {
             self.clear_histories();
+            self.engine_tasks.push_back(None);
         }
+        self.engine_tasks.extend(effects.into_iter().map(Some));
     }
 }
 

@@ -15,6 +15,9 @@ use crate::{
 pub enum SessionOutput<M: Model> {
     /// The engine must perform this.
     Effect(M::Effect),
+    /// The state was replaced as a whole: the engine must begin anew from it, before it
+    /// performs the effects that follow.
+    Replaced,
     /// The state has changed since it was last returned.
     Changed {
         /// The state that was returned before.
@@ -24,6 +27,9 @@ pub enum SessionOutput<M: Model> {
     },
     /// Something happened that the host is told of. The state does not show it.
     Event(SessionEvent<M>),
+    /// A notice of the engine that the host is told now. The clients [pull](Session::pull)
+    /// it.
+    Notice(M::Notice),
     /// A snapshot that the session does not need any more. This may be the last
     /// reference to a large state: drop it without holding a lock.
     Forgotten(Arc<NetworkState<M>>),
@@ -37,8 +43,8 @@ impl<M: Model> Session<M> {
     /// The next thing that the shell must do. Call it after each change until it
     /// returns [`SessionOutput::Wait`].
     pub fn poll(&mut self) -> SessionOutput<M> {
-        if let Some(effect) = self.effects.pop_front() {
-            return SessionOutput::Effect(effect);
+        if let Some(task) = self.engine_tasks.pop_front() {
+            return task.map_or(SessionOutput::Replaced, SessionOutput::Effect);
         }
         if !Arc::ptr_eq(&self.polled, &self.state) {
             let before = std::mem::replace(&mut self.polled, Arc::clone(&self.state));
@@ -46,6 +52,9 @@ impl<M: Model> Session<M> {
         }
         if let Some(event) = self.news.pop_front() {
             return SessionOutput::Event(event);
+        }
+        if let Some(notice) = self.notices.for_host.pop_front() {
+            return SessionOutput::Notice(notice);
         }
         match self.bases.take_forgotten() {
             Some(state) => SessionOutput::Forgotten(state),

@@ -11,12 +11,13 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
-    authority::LocalDispatcher,
+    authority::{Engine, LocalDispatcher, inline},
     dispatcher::Events,
-    model::Engine,
+    model::{Advanced, EngineFault, EngineWorker},
     server::{HostDispatcher, HostOptions},
     studio::{
-        Metering, NetworkAction, SilentEngine, Studio, StudioEffect, StudioState, TransportAction,
+        NetworkAction, SilentEngine, Studio, StudioEffect, StudioNotice, StudioState,
+        TransportAction,
     },
     transport::in_memory,
     util::{quantity::Ticks, time::Timestamp},
@@ -28,10 +29,9 @@ use crate::conformance::eventually;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Method {
+    Reset,
     Perform,
     Advance,
-    Metering,
-    Pulse,
 }
 
 /// Panics in one of its methods, while it is told to.
@@ -42,14 +42,17 @@ struct Fragile {
 }
 
 impl Fragile {
-    fn new() -> (Self, Arc<Mutex<Option<Method>>>, Arc<AtomicU32>) {
+    fn engine() -> (Engine, Arc<Mutex<Option<Method>>>, Arc<AtomicU32>) {
         let (broken, panics) = (Arc::default(), Arc::default());
-        let engine = Self {
-            inner: SilentEngine::default(),
-            broken: Arc::clone(&broken),
-            panics: Arc::clone(&panics),
+        let make = {
+            let (broken, panics) = (Arc::clone(&broken), Arc::clone(&panics));
+            move || Self {
+                inner: SilentEngine::default(),
+                broken: Arc::clone(&broken),
+                panics: Arc::clone(&panics),
+            }
         };
-        (engine, broken, panics)
+        (inline(make), broken, panics)
     }
 
     fn enter(&self, method: Method) {
@@ -61,25 +64,20 @@ impl Fragile {
     }
 }
 
-impl Engine<Studio> for Fragile {
+impl EngineWorker<Studio> for Fragile {
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        self.enter(Method::Reset);
+        self.inner.reset(now, state);
+    }
+
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
         self.enter(Method::Perform);
         self.inner.perform(now, state, effect);
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
         self.enter(Method::Advance);
         self.inner.advance(now, state)
-    }
-
-    fn metering(&self) -> Metering {
-        self.enter(Method::Metering);
-        Engine::<Studio>::metering(&self.inner)
-    }
-
-    fn pulse(&self) -> Option<Duration> {
-        self.enter(Method::Pulse);
-        Engine::<Studio>::pulse(&self.inner)
     }
 }
 
@@ -88,22 +86,23 @@ const STOP: NetworkAction = NetworkAction::Transport(TransportAction::Stop);
 
 async fn fault(events: &mut Events) -> String {
     loop {
-        if let Event::Fault(text) = events.next().await.expect("the host runs") {
-            return text;
+        let event = events.next().await.expect("the host runs");
+        if let Event::Notice(StudioNotice::Engine(fault @ EngineFault::Failed(_))) = event {
+            return fault.to_string();
         }
     }
 }
 
 fn faults(events: &mut Events) -> usize {
     let all = std::iter::from_fn(|| events.try_next());
-    all.filter(|event| matches!(event, Event::Fault(_))).count()
+    all.filter(|event| matches!(event, Event::Notice(_))).count()
 }
 
 #[tokio::test(start_paused = true)]
 async fn panicking_engine_is_announced_and_called_again() {
-    for method in [Method::Perform, Method::Advance, Method::Metering, Method::Pulse] {
+    for method in [Method::Perform, Method::Advance] {
         let (listener, connector) = in_memory();
-        let (engine, broken, _) = Fragile::new();
+        let (engine, broken, _) = Fragile::engine();
         let (model, no_options) = (StudioState::starter(), HostOptions::default());
         let host = HostDispatcher::open("host", model, engine, listener, no_options).unwrap();
         let guest = Remote::join(connector, options("Ana", &[])).await.unwrap();
@@ -121,7 +120,7 @@ async fn panicking_engine_is_announced_and_called_again() {
             host.dispatch(PLAY).unwrap();
         }
         let stands = host.metering().playhead;
-        sleep(6 * SECOND).await;
+        sleep(12 * SECOND).await;
         assert!(host.metering().playhead > stands, "{method:?}: the playhead moves");
     }
 }
@@ -129,7 +128,7 @@ async fn panicking_engine_is_announced_and_called_again() {
 #[tokio::test(start_paused = true)]
 async fn engine_that_keeps_failing_is_called_less_often() {
     let (listener, _connector) = in_memory();
-    let (engine, broken, panics) = Fragile::new();
+    let (engine, broken, panics) = Fragile::engine();
     let (model, no_options) = (StudioState::starter(), HostOptions::default());
     let host = HostDispatcher::open("host", model, engine, listener, no_options).unwrap();
     let mut events = host.events();
@@ -150,7 +149,7 @@ async fn engine_that_keeps_failing_is_called_less_often() {
 
 #[test]
 fn engine_of_a_local_session_is_called_again() {
-    let (engine, broken, panics) = Fragile::new();
+    let (engine, broken, panics) = Fragile::engine();
     let local = LocalDispatcher::open("Ana", StudioState::starter(), engine).unwrap();
     local.dispatch(PLAY).unwrap();
     *broken.lock().unwrap() = Some(Method::Advance);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    model::{Engine, InstrumentId, Model, Reduction},
+    model::{EngineWorker, InstrumentId, Model, Reduction},
     studio::{
         GrooveSetting, InstrumentAction, InstrumentSetting, LoopRegion, Name, NetworkAction, Note,
         PianoRollAction, Played, SessionSetting, SilentEngine, SourceKind, Studio, StudioState,
@@ -73,7 +73,7 @@ impl Performance {
     }
 
     fn advance(&mut self) {
-        for action in self.engine.advance(self.now, &self.state) {
+        for action in self.engine.advance(self.now, &self.state).actions {
             self.act(&action);
         }
     }

@@ -106,7 +106,7 @@ impl Rig {
     /// The paths that are heard: the bass by its output, the bass by its send, the lead.
     fn heard(&mut self) -> String {
         self.wait(40);
-        let amplitude = 10f32.powf(self.engine.metering().peaks[0].get() / 20.0);
+        let amplitude = 10f32.powf(self.engine.metering.peaks[0].get() / 20.0);
         // Each path is ten times louder than the next one.
         format!("{:03.0}", amplitude * 100.0)
     }

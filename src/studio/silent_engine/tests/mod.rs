@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    model::{InstrumentId, Model},
+    model::{InstrumentId, Model, UndoPolicy},
     studio::{
         ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
         BusSetting, ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content,
@@ -52,10 +52,14 @@ impl Rig {
     }
 
     fn act(&mut self, action: &NetworkAction) {
-        for effect in Studio::reduce(&mut self.state, action).unwrap().effects {
+        let effects = Studio::reduce(&mut self.state, action).unwrap().effects;
+        if Studio::undo_policy(action) == UndoPolicy::Barrier {
+            self.engine.reset(self.now, &self.state);
+        }
+        for effect in effects {
             self.engine.perform(self.now, &self.state, effect);
         }
-        for report in self.engine.advance(self.now, &self.state) {
+        for report in self.engine.advance(self.now, &self.state).actions {
             self.act(&report);
         }
     }
@@ -77,7 +81,7 @@ impl Rig {
         let end = self.now + Duration::from_millis(millis);
         while self.now < end {
             self.now = end.min(self.now + PULSE);
-            for report in self.engine.advance(self.now, &self.state) {
+            for report in self.engine.advance(self.now, &self.state).actions {
                 self.act(&report);
             }
         }
@@ -87,7 +91,7 @@ impl Rig {
     fn peaks(&mut self) -> [i32; 2] {
         self.wait(40);
         #[expect(clippy::cast_possible_truncation)]
-        self.engine.metering().peaks.map(|peak| peak.get().round() as i32)
+        self.engine.metering.peaks.map(|peak| peak.get().round() as i32)
     }
 }
 
