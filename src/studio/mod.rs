@@ -103,7 +103,7 @@ pub use self::{
         midi_map::{
             InstrumentKnob, Mapping, MappingId, MidiMap, MidiMapSetting, MidiTarget, StripKnob,
         },
-        playback::{Transport, TransportAction, TransportSetting},
+        playback::{Transport, TransportAction, TransportReport, TransportSetting},
         session_settings::{
             BadTimeSignature, Click, ClickParameter, ClickSetting, Humanise, HumaniseParameter,
             HumaniseSetting, Key, Scale, SessionParameter, SessionSetting, SessionState,
@@ -276,6 +276,12 @@ impl Model for Studio {
             effects.extend(ended.map(off));
         }
         effects
+    }
+
+    /// A report of the transport is, once the transport has a newer generation.
+    fn is_stale(state: &StudioState, action: &NetworkAction) -> bool {
+        matches!(action, NetworkAction::TransportReport(report)
+            if report.generation != state.transport.generation)
     }
 
     fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {

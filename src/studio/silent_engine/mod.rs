@@ -28,7 +28,7 @@ use crate::{
     studio::{
         KeyHold, Metering, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
         ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
-        TransportAction,
+        TransportReport,
     },
     util::{
         quantity::{Amount, Decibels, PadNumber, Pitch, Semitones, Ticks, Velocity},
@@ -103,8 +103,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
-    /// Where it began to play, or was moved to since.
-    began: Option<u32>,
+    /// The generation of the transport that it answers; `None` before the first reset.
+    generation: Option<u64>,
     performance: Performance,
     recorder: Recorder,
     overdub: Overdub,
@@ -179,11 +179,11 @@ pub enum PlaybackEvent {
 /// The motion of the playhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Motion {
-    /// It stands at the position in the transport.
+    /// It stands.
     Still,
     /// It moves.
     Moving,
-    /// It has stopped; its position is not in the transport yet.
+    /// It has stopped, and its position is still to be reported.
     Stopped,
 }
 
@@ -192,7 +192,7 @@ impl Default for SilentEngine {
         let metering = Metering::default();
         Self {
             motion: Motion::Still,
-            began: None,
+            generation: None,
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
@@ -206,61 +206,54 @@ impl Default for SilentEngine {
 }
 
 impl EngineWorker<Studio> for SilentEngine {
-    /// Stops without a word, and plays on from the position in the transport if that
-    /// says so. If it played from there already, it goes on where it is.
+    /// Plays or stands as the transport says. If that has not moved on, it goes on where it
+    /// is: what it said of it may still be on its way.
     fn reset(&mut self, now: Timestamp, state: &StudioState) {
-        let position = state.transport.position.get();
-        let goes_on = state.transport.playing
-            && self.motion == Motion::Moving
-            && self.began == Some(position);
-        (self.recorder, self.overdub) = Default::default();
-        if goes_on {
+        let generation = Some(state.transport.generation);
+        if self.generation == generation {
             self.move_on(now, state);
+        } else {
+            self.sayings.clear();
+            self.performance.stop();
+            self.performance.locate(state.transport.position.get());
+            self.motion = Motion::Still;
+            if state.transport.playing {
+                self.performance.start(state);
+                self.motion = Motion::Moving;
+            }
         }
-        self.sayings.clear();
+        self.generation = generation;
+        (self.recorder, self.overdub) = Default::default();
         self.last = self.last.max(now);
         self.measured = None;
         self.keys_held = true;
-        if goes_on {
-            return;
-        }
-        self.performance.stop();
-        self.performance.locate(position);
-        self.motion = Motion::Still;
-        if state.transport.playing {
-            self.performance.start(state);
-            self.motion = Motion::Moving;
-            self.began = Some(position);
-        }
     }
 
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
         self.move_on(now, state);
+        self.generation = Some(state.transport.generation);
         match effect {
+            // It continues where it stopped, whether the transport knows that or not.
             StudioEffect::Play => {
-                // After a stop that is not in the transport yet, continue from the
-                // current position: the transport's is outdated.
-                if self.motion == Motion::Still {
-                    self.performance.locate(state.transport.position.get());
-                }
                 self.overdub.forget_values();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
-                self.began = Some(state.transport.position.get());
                 self.measured = None;
             }
-            // If it is not moving, the engine itself reported this stop.
-            StudioEffect::Stop if self.motion == Motion::Moving => {
-                self.all_up(state);
+            StudioEffect::Stop => {
+                if self.motion == Motion::Moving {
+                    self.all_up(state);
+                }
                 self.halt();
             }
-            StudioEffect::Stop => {}
             // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(position.get());
-                self.began = Some(position.get());
+                // It goes on if its report that it has ended is stale now.
+                let goes_on = state.transport.playing;
+                self.motion = if goes_on { Motion::Moving } else { Motion::Still };
                 self.measured = None;
             }
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
@@ -298,8 +291,7 @@ impl EngineWorker<Studio> for SilentEngine {
             }
         }
         if self.motion == Motion::Stopped {
-            self.motion = Motion::Still;
-            self.sayings.push(NetworkAction::Transport(TransportAction::Locate(self.playhead())));
+            self.report(false);
         }
         self.measure(now, state);
         let actions = std::mem::take(&mut self.sayings);
@@ -363,11 +355,10 @@ impl SilentEngine {
                 };
                 let (played, time) = (latched.as_ref().unwrap_or(state), now.since(*last));
                 if performance.play_on(played, state, time, leaves) {
-                    self.end();
+                    self.report(true);
                 }
             }
-            Motion::Still => self.performance.locate(state.transport.position.get()),
-            Motion::Stopped => {}
+            Motion::Still | Motion::Stopped => {}
         }
         self.last = self.last.max(now);
         let latched = self.overdub.latched(state);
@@ -392,12 +383,15 @@ impl SilentEngine {
         self.measured = None;
     }
 
-    /// Reports the end of the arrangement, and its position, to the transport.
-    fn end(&mut self) {
+    /// Tells the transport where the music stopped, and whether the arrangement has ended
+    /// there.
+    fn report(&mut self, ended: bool) {
         self.motion = Motion::Still;
         self.measured = None;
-        let position = TransportAction::Locate(self.playhead());
-        self.sayings.extend([position, TransportAction::Stop].map(NetworkAction::Transport));
+        let (generation, position) = (self.generation.unwrap_or_default(), self.playhead());
+        self.performance.locate(position.get());
+        let report = TransportReport { generation, position, ended };
+        self.sayings.push(NetworkAction::TransportReport(report));
     }
 
     /// Ends the recorded notes and moves before the playhead stops or jumps.

@@ -80,11 +80,12 @@ fn maybe_panic(number: u64) {
     }
 }
 
-/// Whether `action` turns a knob that is checked for jumps, or lets go of the keys,
-/// which is checked, too.
+/// Whether `action` turns a knob that is checked for jumps, lets go of the keys or reports
+/// where the music stopped, which is checked, too.
 fn is_spared(action: &NetworkAction) -> bool {
     match action {
-        NetworkAction::Instrument(_, InstrumentAction::ReleaseAll) => true,
+        NetworkAction::Instrument(_, InstrumentAction::ReleaseAll)
+        | NetworkAction::TransportReport(_) => true,
         NetworkAction::Instrument(id, _) => *id >= own(0),
         _ => false,
     }
@@ -159,6 +160,10 @@ impl Model for Rigged {
 
     fn effects_between(from: &StudioState, to: &StudioState) -> Vec<StudioEffect> {
         Studio::effects_between(from, to)
+    }
+
+    fn is_stale(state: &StudioState, action: &NetworkAction) -> bool {
+        Studio::is_stale(state, action)
     }
 
     fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {

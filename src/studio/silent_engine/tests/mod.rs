@@ -10,6 +10,7 @@ mod notes;
 mod overdub;
 mod recording;
 mod time;
+mod transport;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ use crate::{
         MasterSetting, MixerSetting, Name, Note, NoteValue, Output, PadParameter, PadSetting,
         PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,
         PlayMode, Point, SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing,
-        TimeSignature, TrackSetting, Voices,
+        TimeSignature, TrackSetting, TransportAction, Voices,
     },
     util::quantity::{
         Bpm, CountIn, NoteLength, Pan, Pitch, Probability, StepCount, StepNumber, TimingOffset,
