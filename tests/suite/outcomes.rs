@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use imbolc_net::{
     Dispatcher,
-    authority::LocalDispatcher,
+    authority::{LocalDispatcher, inline},
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::DispatchError,
     model::{Access, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
     protocol::Refusal,
     server::{HostDispatcher, HostOptions},
-    transport::in_memory,
+    transport::{MemoryConnector, in_memory},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
@@ -75,17 +75,20 @@ impl Model for BoxOffice {
 struct Offices {
     host: HostDispatcher<BoxOffice>,
     ana: Arc<RemoteDispatcher<BoxOffice>>,
-    cable: Cable,
+    cable: Cable<MemoryConnector>,
 }
 
 impl Offices {
     async fn open() -> Self {
         let (listener, connector) = in_memory();
         let options = HostOptions::default();
-        let host = HostDispatcher::open("Mia", Vec::new(), NoEngine, listener, options).unwrap();
+        let host = HostDispatcher::open("Mia", Vec::new(), inline(|| NoEngine), listener, options)
+            .unwrap();
         let cable = Cable::new(connector);
         let options = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
         let ana = Arc::new(RemoteDispatcher::join(cable.clone(), options).await.unwrap());
+        // She has said something by then, so the host keeps her place.
+        sleep(Duration::from_secs(1)).await;
         Self { host, ana, cable }
     }
 
@@ -98,7 +101,7 @@ impl Offices {
 }
 
 fn local() -> LocalDispatcher<BoxOffice> {
-    LocalDispatcher::open("Lea", Vec::new(), NoEngine).unwrap()
+    LocalDispatcher::open("Lea", Vec::new(), inline(|| NoEngine)).unwrap()
 }
 
 fn visit(name: &str) -> Visit {

@@ -4,7 +4,7 @@ use std::iter;
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
-    authority::LocalDispatcher,
+    authority::{LocalDispatcher, inline},
     client::{JoinOptions, TokenFile},
     dispatcher::Status,
     model::{InstrumentId, NoEngine},
@@ -53,7 +53,8 @@ async fn is_connected(remote: &Remote) {
 
 #[tokio::test(start_paused = true)]
 async fn every_subscriber_learns_how_it_came_in() {
-    let local = LocalDispatcher::<Studio>::open("Lea", StudioState::starter(), NoEngine).unwrap();
+    let local = LocalDispatcher::<Studio>::open("Lea", StudioState::starter(), inline(|| NoEngine))
+        .unwrap();
     assert_eq!(first_events(&local), ["Lea joined"]);
     assert_eq!(first_events(&local), ["Lea joined"], "the third and the fourth, too");
 
@@ -61,12 +62,10 @@ async fn every_subscriber_learns_how_it_came_in() {
     assert_eq!(first_events(&host), ["host joined"]);
 
     let directory = tempfile::tempdir().unwrap();
-    let saved = |own: &[InstrumentId]| JoinOptions {
-        token_file: Some(TokenFile::new(directory.path().join("token"))),
-        ..options("Ana", own)
-    };
+    let claim = || TokenFile::claim(directory.path(), "here", "Ana").unwrap();
+    let with_token = || JoinOptions { token_file: Some(claim()), ..options("Ana", &[BASS]) };
     let cable = Cable::new(connector);
-    let ana = Remote::join(cable.clone(), saved(&[BASS])).await.unwrap();
+    let ana = Remote::join(cable.clone(), with_token()).await.unwrap();
     assert_eq!(first_events(&ana), ["Ana joined"]);
     sleep(SECOND).await;
     assert_eq!(first_events(&ana), ["Ana joined"]);
@@ -80,13 +79,18 @@ async fn every_subscriber_learns_how_it_came_in() {
     is_connected(&ana).await;
     assert_eq!(first_events(&ana), ["Ana resumed"]);
 
-    // Another program, with the token of this one.
+    // Another program, with the token that this one has saved and let go.
+    sleep(SECOND).await;
     drop(ana);
-    let ana = Remote::join(cable.clone(), saved(&[BASS])).await.unwrap();
+    sleep(SECOND).await;
+    let ana = Remote::join(cable.clone(), with_token()).await.unwrap();
     assert_eq!(first_events(&ana), ["Ana resumed"]);
+    assert_eq!(first_events(&ana), ["Ana resumed"]);
+
+    // A third one, too late.
     drop(ana);
     sleep(70 * SECOND).await;
-    let ana = Remote::join(cable, saved(&[BASS])).await.unwrap();
+    let ana = Remote::join(cable, with_token()).await.unwrap();
     let lost = [format!("{}; 0 actions", PlaceLoss::Expired), "Ana joined".into()];
     assert_eq!(first_events(&ana), lost);
     assert_eq!(first_events(&ana), lost);

@@ -2,12 +2,12 @@
 
 use imbolc_net::{
     Dispatcher,
-    authority::LocalDispatcher,
-    model::{InstrumentId, Invalid, Model},
+    authority::{LocalDispatcher, inline},
+    model::{InstrumentId, Invalid, Model, NoEngine},
     studio::{
         Added, BusId, ClipId, Device, DrumAction, InstrumentAction, InstrumentSetting,
         LayerGroupId, MappingId, MasterParameter, NetworkAction, PatternId, PlacementId, PluginId,
-        SilentEngine, SliceId, SlotId, Studio, StudioState, SynthDefId, Target,
+        SliceId, SlotId, Studio, StudioState, SynthDefId, Target,
     },
 };
 use proptest::prelude::*;
@@ -97,7 +97,7 @@ fn each_adding_action_says_what_it_added() {
 #[test]
 fn refused_action_returns_no_outcome() {
     let studio = StudioState::starter();
-    let studio = LocalDispatcher::<Studio>::open("Ana", studio, SilentEngine::default()).unwrap();
+    let studio = LocalDispatcher::<Studio>::open("Ana", studio, inline(|| NoEngine)).unwrap();
     let (bus, again) =
         (action(r#"{"Mixer":{"AddBus":[1,"A"]}}"#), r#"{"Mixer":{"AddBus":[1,"B"]}}"#);
     assert_eq!(studio.dispatch(bus), Ok(Some(Added::Bus(BusId(1)))));
