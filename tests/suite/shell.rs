@@ -13,6 +13,7 @@ mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
+mod way_in;
 
 use std::time::Duration;
 
