@@ -50,7 +50,7 @@ impl<M: Model> Session<M> {
         });
         match applied {
             Ok(None) => {}
-            Ok(Some(Applied { state, effects, access })) => {
+            Ok(Some(Applied { state, effects, access, .. })) => {
                 let state = self.numbered(state);
                 self.advance(state, effects, policy == Ok(UndoPolicy::Barrier));
                 if is_recorded && let Some(player) = self.player(access) {

@@ -99,7 +99,7 @@ impl Model for Rigged {
     type Action = NetworkAction;
     type Patch = StudioPatch;
     type Effect = StudioEffect;
-    type Outcome = ();
+    type Outcome = <Studio as Model>::Outcome;
     type Metering = <Studio as Model>::Metering;
     type Notice = <Studio as Model>::Notice;
 
@@ -111,7 +111,7 @@ impl Model for Rigged {
     fn reduce(
         state: &mut StudioState,
         action: &NetworkAction,
-    ) -> Result<Reduction<StudioEffect>, Invalid> {
+    ) -> Result<Reduction<StudioEffect, Self::Outcome>, Invalid> {
         let before = state.instruments.len() as u64;
         let reduction = Studio::reduce(state, action)?;
         if !is_spared(action) {
