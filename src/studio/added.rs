@@ -95,6 +95,7 @@ impl Added {
             | NetworkAction::Arrangement(_)
             | NetworkAction::Project(_)
             | NetworkAction::ProjectReport(_)
+            | NetworkAction::TransportReport(_)
             | NetworkAction::Drums(..)
             | NetworkAction::Adjust(..)
             | NetworkAction::Session(_)
