@@ -7,7 +7,7 @@ use imbolc_net::{
     authority::{Engine, threaded},
     model::{InstrumentId, NoEngine},
     server::{HostDispatcher, HostOptions, ServerConfig, Stats},
-    studio::{LoopRegion, NetworkAction, SilentEngine, Studio, StudioState, TransportAction},
+    studio::{LoopRegion, NetworkAction, SilentEngine, StudioState, TransportAction},
     sync::session::SessionConfig,
     util::quantity::Ticks,
 };
