@@ -99,7 +99,8 @@ impl Added {
             | NetworkAction::Drums(..)
             | NetworkAction::Adjust(..)
             | NetworkAction::Session(_)
-            | NetworkAction::Transport(_) => None,
+            | NetworkAction::Transport(_)
+            | NetworkAction::TransportReport(_) => None,
         }
     }
 
