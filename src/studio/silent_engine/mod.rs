@@ -3,18 +3,24 @@
 //! It serves where there is no sound card: in tests, in examples, and in sessions
 //! whose sound is made elsewhere. It never reads a clock: time is passed in.
 
+mod arpeggio;
 mod beats;
+mod chord;
 mod click;
 mod desk;
 mod groove;
+mod keyboard;
 mod overdub;
 mod performance;
 mod plan;
+mod played;
 mod playhead;
 mod recorder;
 mod revision;
+mod ringing;
 mod schedule;
 mod sounding;
+mod sounds;
 mod strike;
 mod swing;
 #[cfg(test)]
@@ -22,19 +28,23 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
+use self::{
+    overdub::Overdub, performance::Performance, played::Sink, playhead::Playhead,
+    recorder::Recorder,
+};
 use crate::{
-    model::{Engine, InstrumentId, Metering, Model as _},
+    model::{Engine, Metering, Model as _},
     studio::{
         KeyHold, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
-        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
-        TransportAction,
+        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, TransportAction,
     },
     util::{
-        quantity::{Amount, Decibels, PadNumber, Pitch, Semitones, Ticks, Velocity},
+        quantity::{Decibels, Ticks},
         time::Timestamp,
     },
 };
+
+pub use self::played::{PlaybackEvent, Played};
 
 /// How often the playhead advances while playing: the longest delay of a note.
 const PULSE: Duration = Duration::from_millis(5);
@@ -49,8 +59,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// passes, notes of tracks or clips begin and end, drum machines strike their
 /// pads, and lanes move parameters. The result does not depend on how often the
 /// engine is called: a late call plays all due events, each at its own tick. The
-/// meters estimate the level of the held keys, the sounding notes, and the pads
-/// (one step each) from velocities, faders, pans, mutes and solos.
+/// meters estimate the level of the sounding notes, and of the pads (one step each), from
+/// velocities, faders, pans, mutes and solos.
 ///
 /// Timing follows the grooves of the session and of the instruments:
 ///
@@ -85,20 +95,32 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// track is disarmed, until then. A key that is released late is recorded for as
 /// long as it was held ([`KeyHold`]).
 ///
+/// Keys sound, whether a participant holds them or they are written, with the octave, the
+/// chord and the arpeggiator that their instrument has when they are struck:
+///
+/// - The octave transposes every note, and the chord adds notes above the key. Notes outside
+///   the MIDI range are left out.
+/// - A note that several keys play is struck again by each, and ends with the last of them. An
+///   edit of octave or chord affects the next key only.
+/// - A mono instrument plays the lowest note of the chord, and each note ends the one before.
+/// - An arpeggiator that is on plays the notes of all keys instead, one per step; `hold` keeps
+///   them after their release, until a new key is struck with all others released. While the
+///   playhead moves, or the count-in, steps are at the multiples of the step, without swing.
+///   Otherwise the first is at the first key, at the tempo in [`Metering`].
+/// - At the end of the arrangement, a stop or a jump, what is written is cut, and keys of
+///   participants sound on. An arpeggiator that is turned off ends with all its keys.
+///
 /// It does not play:
 ///
 /// - Sources, filters, envelopes, LFOs, effects, loaded files and the tuning: they
 ///   affect sound only.
-/// - Octave and chord of an instrument: the log has the key as struck, and the
-///   meters do not depend on pitch.
-/// - The arpeggiator: the meters show the velocities of all held keys.
 /// - Layer groups as keyboards: a UI strikes the keys of each instrument. The
 ///   strips of groups are metered.
 /// - Key, scale and snap: they matter to editors only.
-/// - Lanes of humanising and offset, of the session and of instruments, and of
-///   pad pitch: they are logged, but playing uses the stored values. The lanes
-///   that are played are those of tempo, of the swing of the session and of drum
-///   machines, of the click (except the count-in), and of the metered parameters:
+/// - Lanes of humanising and offset, of the session and of instruments, of octaves, chords
+///   and arpeggiators, and of pad pitch: they are reported, but playing uses the stored
+///   values. The lanes that are played are those of tempo, of the swing of the session and
+///   of drum machines, of the click (except the count-in), and of the metered parameters:
 ///   levels, pans of strips, mutes, solos and sends.
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
@@ -106,72 +128,11 @@ pub struct SilentEngine {
     performance: Performance,
     recorder: Recorder,
     overdub: Overdub,
-    last: Timestamp,
-    /// Whether a key may be held.
-    keys_held: bool,
     /// When the meters were last updated; `None` if an update is due now.
     measured: Option<Timestamp>,
     metering: Metering,
     /// The actions that the next `advance` returns.
     sayings: Vec<NetworkAction>,
-}
-
-/// An event that the playhead has reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Played {
-    /// The tick of the event.
-    pub tick: Ticks,
-    /// How often the playhead had jumped back before it, since playing began.
-    pub pass: u32,
-    /// The event.
-    pub what: PlaybackEvent,
-}
-
-/// The kinds of event that the playhead can reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PlaybackEvent {
-    /// A note began.
-    NoteOn {
-        /// The instrument.
-        instrument: InstrumentId,
-        /// The key.
-        pitch: Pitch,
-        /// How hard it was struck.
-        velocity: Velocity,
-    },
-    /// A note ended.
-    NoteOff {
-        /// The instrument.
-        instrument: InstrumentId,
-        /// The key.
-        pitch: Pitch,
-    },
-    /// A pad of a drum kit was struck. It has no end event: its sample is played
-    /// completely. A pad that plays a key of another instrument is reported as a
-    /// note of that instrument.
-    Pad {
-        /// The drum kit.
-        instrument: InstrumentId,
-        /// The pad.
-        pad: PadNumber,
-        /// How hard it was struck.
-        velocity: Velocity,
-        /// The sum of the transpositions of pad and step.
-        transposed: Semitones,
-    },
-    /// The click sounded.
-    Click {
-        /// Whether it has the accent of the first beat of a bar.
-        accent: bool,
-    },
-    /// A lane moved a parameter.
-    Automated {
-        /// The parameter.
-        target: Target,
-        /// The new value, as a part of its range.
-        value: Amount,
-    },
 }
 
 /// The motion of the playhead.
@@ -193,8 +154,6 @@ impl Default for SilentEngine {
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
-            last: Timestamp::ZERO,
-            keys_held: false,
             measured: None,
             metering,
             sayings: Vec::new(),
@@ -204,16 +163,45 @@ impl Default for SilentEngine {
 
 impl Engine<Studio> for SilentEngine {
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
+        self.perform_into(now, state, effect, &mut |_| {});
+    }
+
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
+        self.advance_into(now, state, &mut |_| {})
+    }
+
+    fn metering(&self) -> Metering {
+        self.metering
+    }
+
+    fn pulse(&self) -> Option<Duration> {
+        self.next_call()
+    }
+}
+
+/// What the engine plays. Each call passes the events up to `now` to `sink`, in order and as
+/// they happen; the methods of [`Engine`] drop them. A `now` before that of an earlier call
+/// counts as the latest one.
+impl SilentEngine {
+    /// Performs one effect of an action that was accepted at `now`. `state` is the state after
+    /// the action.
+    pub fn perform_into(
+        &mut self,
+        now: Timestamp,
+        state: &StudioState,
+        effect: StudioEffect,
+        sink: &mut dyn FnMut(Played),
+    ) {
         // The time until now belongs to the piece that is gone.
         if effect != StudioEffect::Replaced {
-            self.move_on(now, state);
+            self.move_on(now, state, sink);
         }
         match effect {
             StudioEffect::Play => {
                 // After a stop that is not in the transport yet, continue from the
                 // current position: the transport's is outdated.
                 if self.motion == Motion::Still {
-                    self.performance.locate(state.transport.position.get());
+                    self.performance.locate(state.transport.position.get(), sink);
                 }
                 self.overdub.forget_values();
                 self.performance.start(state);
@@ -223,24 +211,25 @@ impl Engine<Studio> for SilentEngine {
             // If it is not moving, the engine itself reported this stop.
             StudioEffect::Stop if self.motion == Motion::Moving => {
                 self.all_up(state);
-                self.halt();
+                self.halt(sink);
             }
             StudioEffect::Stop => {}
             StudioEffect::Replaced => {
                 (self.recorder, self.overdub) = Default::default();
+                self.performance.silence(now, sink);
                 if self.motion == Motion::Moving {
-                    self.halt();
+                    self.halt(sink);
                 }
             }
             // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
                 self.all_up(state);
-                self.performance.locate(position.get());
+                self.performance.locate(position.get(), sink);
                 self.measured = None;
             }
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
-                self.keys_held = true;
+                self.performance.press(state, instrument, (pitch, velocity), sink);
                 if self.motion == Motion::Moving {
                     let start = self.performance.playhead.tick();
                     let pressed = i64::from(start) - i64::from(self.performance.left_to_count());
@@ -248,8 +237,8 @@ impl Engine<Studio> for SilentEngine {
                     self.recorder.key_down(state, (pressed, start), key, velocity);
                 }
             }
-            // `measure` finds out whether it was the last held key.
             StudioEffect::NoteOff { instrument, pitch, hold } => {
+                self.performance.release(instrument, pitch, sink);
                 let counting = self.performance.is_counting();
                 let tick = (!counting).then(|| self.performance.playhead.tick());
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
@@ -258,8 +247,15 @@ impl Engine<Studio> for SilentEngine {
         }
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
-        self.move_on(now, state);
+    /// Advances to `now`, and returns the actions with which the engine changes the state.
+    #[must_use]
+    pub fn advance_into(
+        &mut self,
+        now: Timestamp,
+        state: &StudioState,
+        sink: &mut dyn FnMut(Played),
+    ) -> Vec<NetworkAction> {
+        self.move_on(now, state, sink);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
             if self.performance.is_counting() {
@@ -280,17 +276,6 @@ impl Engine<Studio> for SilentEngine {
         self.measure(now, state);
         std::mem::take(&mut self.sayings)
     }
-
-    fn metering(&self) -> Metering {
-        self.metering
-    }
-
-    fn pulse(&self) -> Option<Duration> {
-        match self.motion {
-            Motion::Moving | Motion::Stopped => Some(PULSE),
-            Motion::Still => self.keys_held.then_some(METERS),
-        }
-    }
 }
 
 /// The report that ends a running project task: there is no directory, and only a new
@@ -308,48 +293,46 @@ fn no_directory(state: &StudioState) -> Option<NetworkAction> {
 }
 
 impl SilentEngine {
-    /// An engine that logs its events for [`take_log`](Self::take_log).
-    #[must_use]
-    pub fn logging() -> Self {
-        let mut engine = Self::default();
-        engine.performance.log = Some(Vec::new());
-        engine
-    }
-
-    /// Takes the events since the last call, in order: at most the first 65,536.
-    /// Keys that a participant plays are not logged; they are in the effects.
-    pub fn take_log(&mut self) -> Vec<Played> {
-        self.performance.log.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
     /// The current tick, as of the last call.
     #[must_use]
     pub fn playhead(&self) -> Ticks {
         Ticks::new(self.performance.playhead.tick()).unwrap_or(Ticks::MAX)
     }
 
+    /// When to be called again; `None` while nothing moves.
+    fn next_call(&self) -> Option<Duration> {
+        match self.motion {
+            Motion::Moving | Motion::Stopped => Some(PULSE),
+            Motion::Still if self.performance.sounds.keyboard.has_arpeggios() => Some(PULSE),
+            Motion::Still => (!self.performance.sounds.is_silent()).then_some(METERS),
+        }
+    }
+
     /// Moves the playhead to `now`, at the tempo of the elapsed time, so that a
     /// change of tempo causes no jump.
-    fn move_on(&mut self, now: Timestamp, state: &StudioState) {
+    fn move_on(&mut self, now: Timestamp, state: &StudioState, sink: Sink<'_>) {
         let latched = self.overdub.latched(state);
         match self.motion {
             Motion::Moving => {
-                let Self { performance, recorder, overdub, sayings, last, .. } = self;
+                let Self { performance, recorder, overdub, sayings, .. } = self;
                 let leaves = |tick| {
                     sayings.extend(recorder.all_up(state, tick));
                     overdub.release(state, tick, sayings);
                 };
-                let (played, time) = (latched.as_ref().unwrap_or(state), now.since(*last));
-                if performance.play_on(played, state, time, leaves) {
+                let played = latched.as_ref().unwrap_or(state);
+                if performance.play_on((played, state), now, leaves, sink) {
                     self.end();
                 }
             }
-            Motion::Still => self.performance.locate(state.transport.position.get()),
-            Motion::Stopped => {}
+            Motion::Still => {
+                self.performance.locate(state.transport.position.get(), sink);
+                self.performance.rest(state, now, sink);
+            }
+            Motion::Stopped => self.performance.rest(state, now, sink),
         }
-        self.last = self.last.max(now);
         let latched = self.overdub.latched(state);
         self.performance.follow_tempo(latched.as_ref().unwrap_or(state));
+        self.performance.follow(state, sink);
     }
 
     /// How many ticks a key was held that is released late.
@@ -364,8 +347,8 @@ impl SilentEngine {
         }
     }
 
-    fn halt(&mut self) {
-        self.performance.stop();
+    fn halt(&mut self, sink: Sink<'_>) {
+        self.performance.stop(sink);
         self.motion = Motion::Stopped;
         self.measured = None;
     }
@@ -393,7 +376,7 @@ impl SilentEngine {
     /// Updates the meters, at most once per `METERS` while anything moves, so
     /// that a burst of effects does not cost a burst of measurements.
     fn measure(&mut self, now: Timestamp, state: &StudioState) {
-        let rests = self.pulse().is_none();
+        let rests = self.next_call().is_none();
         let due = self.measured.is_none_or(|last| now.since(last) >= METERS);
         if !rests && !due {
             return;
@@ -401,11 +384,9 @@ impl SilentEngine {
         let mut peaks = [Decibels::MIN; 2];
         if !rests {
             let clicks = self.motion == Motion::Moving && self.performance.clicks(state);
-            let levels = desk::levels(&self.as_moved(state), &self.performance.sounding, clicks);
-            self.keys_held = levels.keys_held;
-            peaks = levels.peaks;
+            peaks = desk::peaks(&self.as_moved(state), &self.performance.sounds, clicks);
         }
-        self.measured = self.pulse().map(|_| now);
+        self.measured = self.next_call().map(|_| now);
         let (playhead, tempo) = (self.playhead(), self.performance.tempo);
         let playing = self.motion == Motion::Moving;
         self.metering = Metering { playhead, tempo, playing, peaks };

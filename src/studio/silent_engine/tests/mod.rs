@@ -25,10 +25,10 @@ use crate::{
         MasterSetting, MixerSetting, Name, Note, NoteValue, Output, PadParameter, PadSetting,
         PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,
         PlayMode, Point, SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing,
-        TimeSignature, TrackSetting, Voices,
+        Target, TimeSignature, TrackSetting, Voices,
     },
     util::quantity::{
-        Bpm, CountIn, NoteLength, Pan, Pitch, Probability, StepCount, StepNumber, TimingOffset,
+        Amount, Bpm, CountIn, NoteLength, PadNumber, Pan, Pitch, Probability, Semitones, StepCount, StepNumber, TimingOffset,
         Velocity,
     },
     util::time::Millis,
@@ -43,21 +43,37 @@ struct Rig {
     now: Timestamp,
     state: StudioState,
     engine: SilentEngine,
+    /// The events since they were last taken.
+    log: Vec<Played>,
 }
 
 impl Rig {
     fn new() -> Self {
         let (now, state) = (Timestamp::ZERO, StudioState::starter());
-        Self { now, state, engine: SilentEngine::logging() }
+        Self { now, state, engine: SilentEngine::default(), log: Vec::new() }
     }
 
     fn act(&mut self, action: &NetworkAction) {
         for effect in Studio::reduce(&mut self.state, action).unwrap().effects {
-            self.engine.perform(self.now, &self.state, effect);
+            self.perform(effect);
         }
-        for report in self.engine.advance(self.now, &self.state) {
+        self.advance();
+    }
+
+    fn perform(&mut self, effect: StudioEffect) {
+        let Self { now, state, engine, log } = self;
+        engine.perform_into(*now, state, effect, &mut |played| log.push(played));
+    }
+
+    fn advance(&mut self) {
+        let Self { now, state, engine, log } = self;
+        for report in engine.advance_into(*now, state, &mut |played| log.push(played)) {
             self.act(&report);
         }
+    }
+
+    fn take_log(&mut self) -> Vec<Played> {
+        std::mem::take(&mut self.log)
     }
 
     fn transport(&mut self, action: TransportAction) {
@@ -77,9 +93,7 @@ impl Rig {
         let end = self.now + Duration::from_millis(millis);
         while self.now < end {
             self.now = end.min(self.now + PULSE);
-            for report in self.engine.advance(self.now, &self.state) {
-                self.act(&report);
-            }
+            self.advance();
         }
         self.engine.playhead().get()
     }
@@ -131,11 +145,12 @@ impl Rig {
 
     /// The played notes: `(tick, pitch, whether it began)`.
     fn played(&mut self) -> Vec<(u32, u8, bool)> {
-        let log = self.engine.take_log();
+        let log = self.take_log();
         let entry = |played: &Played| match played.what {
             PlaybackEvent::NoteOn { pitch, .. } => Some((played.tick.get(), pitch.get(), true)),
             PlaybackEvent::NoteOff { pitch, .. } => Some((played.tick.get(), pitch.get(), false)),
             PlaybackEvent::Pad { .. }
+            | PlaybackEvent::PadOff { .. }
             | PlaybackEvent::Automated { .. }
             | PlaybackEvent::Click { .. } => None,
         };
@@ -166,7 +181,7 @@ impl Rig {
 
     /// The ticks at which pads were struck.
     fn beats(&mut self) -> Vec<u32> {
-        let log = self.engine.take_log();
+        let log = self.take_log();
         let pads = log.iter().filter(|played| matches!(played.what, PlaybackEvent::Pad { .. }));
         pads.map(|played| played.tick.get()).collect()
     }

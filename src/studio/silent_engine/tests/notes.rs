@@ -8,7 +8,7 @@ fn late_calls_do_not_move_notes() {
     rig.transport(TransportAction::Play);
     rig.now = rig.now + Duration::from_secs(3);
     rig.wait(0);
-    assert_eq!(rig.engine.advance(rig.now, &rig.state), []);
+    assert_eq!(rig.engine.advance_into(rig.now, &rig.state, &mut |_| {}), []);
     let expected = [
         (0, 60, true),
         (480, 60, false),
