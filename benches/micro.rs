@@ -19,7 +19,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fixture::{BareStudio, open, turning};
 use imbolc_net::{
     Dispatcher, NetworkState, ServerMessage,
-    authority::{Authority, Setup},
+    authority::{Authority, Setup, threaded},
     model::Model,
     protocol::{
         SessionId,
@@ -79,7 +79,7 @@ fn reading_past_blocked_writer(criterion: &mut Criterion) {
     let setup = Setup {
         host: "Ana".into(),
         model: fixture::studio(16),
-        engine: Box::new(SilentEngine::default()),
+        engine: threaded(SilentEngine::default),
         config: SessionConfig::default(),
     };
     let authority = Authority::<Studio>::local(setup, SessionId::new([7; 16])).unwrap();

@@ -30,6 +30,7 @@ use cable::Cable;
 use fixture::{cutoff, quantile, turn_to};
 use imbolc_net::{
     ClientMessage, Dispatcher, Event, ServerMessage,
+    authority::threaded,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     model::{InstrumentId, Model},
@@ -106,7 +107,7 @@ fn run_paused<T>(measure: impl Future<Output = T>) -> T {
 }
 
 fn open(listener: impl Listener) -> HostDispatcher {
-    let (studio, engine) = (fixture::studio(INSTRUMENTS), SilentEngine::default());
+    let (studio, engine) = (fixture::studio(INSTRUMENTS), threaded(SilentEngine::default));
     let options = HostOptions::default();
     let host = HostDispatcher::open("Mia", studio, engine, listener, options).unwrap();
     host.request_ownership(&[TOUCHED]).unwrap();

@@ -14,11 +14,11 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
-    model::{InstrumentId, Metering, Model},
+    model::{InstrumentId, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{
         Action, ClientState, FilterSetting, InstrumentAction, InstrumentSetting, LocalAction,
-        NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
+        Metering, NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
     },
     util::{quantity::Hertz, text::padded},
 };

@@ -5,12 +5,12 @@
 use std::{path::PathBuf, sync::Arc};
 
 use crate::{
-    authority::LocalDispatcher,
+    authority::{Engine, LocalDispatcher},
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{Dispatcher, OpenError},
     projects::{self, WithProjects},
     server::{HostDispatcher, HostOptions},
-    studio::{Name, SilentEngine, StudioState},
+    studio::{Name, SilentEngine, Studio, StudioState},
     transport,
 };
 
@@ -81,9 +81,7 @@ pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
 }
 
 /// The initial state of a session, and its engine.
-fn initial_studio(
-    directory: Option<PathBuf>,
-) -> Result<(StudioState, WithProjects<SilentEngine>), OpenError> {
+fn initial_studio(directory: Option<PathBuf>) -> Result<(StudioState, Engine<Studio>), OpenError> {
     let mut model = StudioState::starter();
     let fail =
         |directory: &PathBuf, source| OpenError::Projects { directory: directory.clone(), source };
@@ -92,5 +90,7 @@ fn initial_studio(
     }
     let engine = WithProjects::open(SilentEngine::default(), directory.clone())
         .map_err(|source| fail(&directory.unwrap_or_default(), source))?;
-    Ok((model, engine))
+    let mut engine = Some(engine);
+    let make = move || engine.take().expect("made once");
+    Ok((model, crate::authority::threaded(make)))
 }

@@ -10,7 +10,7 @@ use std::{
 use arc_swap::ArcSwap;
 use imbolc_net::{
     Dispatcher,
-    authority::LocalDispatcher,
+    authority::{LocalDispatcher, threaded},
     client::{JoinOptions, RemoteDispatcher},
     model::InstrumentId,
     server::{HostDispatcher, HostOptions},
@@ -200,7 +200,7 @@ async fn joined(
     let address = listener.local_addr().unwrap().to_string();
     let session = SessionConfig { min_patch_interval: Duration::ZERO, ..SessionConfig::default() };
     let options = HostOptions { session, ..HostOptions::default() };
-    let engine = SilentEngine::default();
+    let engine = threaded(SilentEngine::default);
     let host = HostDispatcher::open("Host", state, engine, listener, options).unwrap();
     let options =
         JoinOptions { name: "Ana".into(), own: vec![instrument], ..JoinOptions::default() };

@@ -5,7 +5,7 @@ use std::{sync::Arc, thread, time::Duration};
 use allocation_counter::measure as count;
 use imbolc_net::{
     Dispatcher,
-    authority::{Authority, Setup},
+    authority::{Authority, Setup, threaded},
     client::{JoinOptions, RemoteDispatcher},
     model::Model,
     protocol::{
@@ -78,7 +78,7 @@ fn hosted_authority() -> Arc<Authority> {
     let setup = Setup {
         host: "Ana".into(),
         model: band::session(INSTRUMENTS),
-        engine: Box::new(SilentEngine::default()),
+        engine: threaded(SilentEngine::default),
         config: SessionConfig::default(),
     };
     Authority::hosting(setup, SessionId::new([7; 16])).unwrap()
@@ -92,7 +92,7 @@ fn additional_client() -> Figure {
     let (host, address) = runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (model, engine) = (band::session(INSTRUMENTS), SilentEngine::default());
+        let (model, engine) = (band::session(INSTRUMENTS), threaded(SilentEngine::default));
         let host = HostDispatcher::open("Host", model, engine, listener, HostOptions::default());
         let host = host.unwrap();
         host.request_ownership(&[touched(INSTRUMENTS)]).unwrap();

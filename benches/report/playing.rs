@@ -6,7 +6,7 @@ use std::{
 };
 
 use imbolc_net::{
-    model::{Engine, InstrumentId, Model},
+    model::{EngineWorker, InstrumentId, Model},
     studio::{NetworkAction, SilentEngine, Studio, StudioState, TransportAction},
     util::time::Timestamp,
 };
@@ -85,9 +85,9 @@ fn play(studio: &StudioState) -> PlaybackCost {
         let mut now = Timestamp::ZERO;
         for time in &mut times {
             let begun = Instant::now();
-            black_box(engine.advance(now, &state));
+            let advanced = black_box(engine.advance(now, &state));
             *time = begun.elapsed().min(*time);
-            assert_eq!(Engine::<Studio>::pulse(&engine), Some(PULSE));
+            assert_eq!(advanced.next, Some(PULSE));
             now = now + PULSE;
         }
     }

@@ -14,7 +14,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, NetworkState,
-    authority::{Authority, LocalDispatcher, Setup},
+    authority::{Authority, LocalDispatcher, Setup, threaded},
     protocol::SessionId,
     studio::{SilentEngine, Studio},
     sync::session::SessionConfig,
@@ -176,7 +176,7 @@ fn read_authority() -> Arc<Authority> {
     let setup = Setup {
         host: "Ana".into(),
         model: band::session(INSTRUMENTS),
-        engine: Box::new(SilentEngine::default()),
+        engine: threaded(SilentEngine::default),
         config: SessionConfig::default(),
     };
     Authority::<Studio>::local(setup, SessionId::new([7; 16])).unwrap()

@@ -21,7 +21,7 @@ use std::{
 use clap::Parser;
 use imbolc_net::{
     Dispatcher,
-    authority::LocalDispatcher,
+    authority::{LocalDispatcher, threaded},
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     model::{InstrumentId, Model},
@@ -120,7 +120,7 @@ impl Stage {
             ..SessionConfig::default()
         };
         let options = HostOptions { session, server: ServerConfig::default() };
-        let (model, engine) = (studio.clone(), SilentEngine::default());
+        let (model, engine) = (studio.clone(), threaded(SilentEngine::default));
         let host = Arc::new(HostDispatcher::open("mia", model, engine, listener, options)?);
         let first = InstrumentId(1);
         host.request_ownership(&[first])?;
@@ -297,7 +297,7 @@ fn player(
     studio: Arc<dyn Dispatcher>,
     model: &StudioState,
 ) -> Outcome<Arc<Player>> {
-    let shadow = LocalDispatcher::open(name, model.clone(), SilentEngine::default())?;
+    let shadow = LocalDispatcher::open(name, model.clone(), threaded(SilentEngine::default))?;
     let counters = Arc::new(Counters::default());
     tokio::spawn(Player::count_losses(Arc::clone(&counters), studio.events()));
     Ok(Arc::new(Player { name, instrument, studio, shadow, counters }))

@@ -3,6 +3,7 @@
 use std::{iter, time::Duration};
 
 use imbolc_net::{
+    authority::inline,
     ClientMessage, HostDispatcher, Model as _, ServerMessage,
     model::NoEngine,
     protocol::{
@@ -75,7 +76,7 @@ fn host(act: impl AsyncFnOnce(&MemoryConnector)) {
     runtime.block_on(async {
         let (listener, connector) = in_memory();
         let (model, options) = (StudioState::starter(), HostOptions::default());
-        let host = HostDispatcher::<Studio>::open("host", model, NoEngine, listener, options)
+        let host = HostDispatcher::<Studio>::open("host", model, inline(|| NoEngine), listener, options)
             .expect("a host");
         act(&connector).await;
         let welcome = exchange(&connector, &frame(&hello("fuzz"), *NO_TOKEN)).await;

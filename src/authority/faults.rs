@@ -1,9 +1,9 @@
-//! Catches the panics of the engine and of the timers: the session goes on, and the
-//! failure is logged and announced, within limits. Knows no session.
+//! The failures of the authority's own parts: each is logged and announced, within
+//! limits, and the session goes on. Knows no session.
 
 use tracing::error;
 
-use crate::util::{log_limit::LogLimit, panics::catch_panic, time::Timestamp};
+use crate::util::{log_limit::LogLimit, time::Timestamp};
 
 /// The failures of the authority's parts.
 #[derive(Default)]
@@ -14,17 +14,6 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// The result of `call`, or `None` if it panics: then `part` has failed. Only that
-    /// part itself may be half changed.
-    pub(super) fn catch<R>(
-        &mut self,
-        now: Timestamp,
-        part: &str,
-        call: impl FnOnce() -> R,
-    ) -> Option<R> {
-        catch_panic(call).map_err(|panic| self.record(now, part, &panic)).ok()
-    }
-
     pub(super) fn record(&mut self, now: Timestamp, part: &str, panic: &str) {
         if let Some(left_out) = self.limit.allow(now) {
             error!(left_out, panic, "{part} failed");

@@ -46,9 +46,10 @@ impl<M: Model> InProcess<M> {
         let status = Status::Closed { reason: CloseReason::ByRequest };
         self.status.publish(Arc::new(status.clone()));
         self.authority.announce(Event::Status(status));
+        self.authority.close_engine();
     }
 
-    /// Waits until what the engine has accepted, such as a save, has ended. Cancel safe.
+    /// Waits until a save that was accepted has ended, and 1 s for the engine. Cancel safe.
     pub(crate) async fn settle(&self) -> Result<(), CloseError> {
         let mut changes = self.authority.changes();
         loop {
@@ -177,7 +178,7 @@ macro_rules! delegate_to_in_process {
             self.in_process.authority().clock()
         }
 
-        fn metering(&self) -> Metering {
+        fn metering(&self) -> M::Metering {
             self.in_process.authority().metering()
         }
 

@@ -13,19 +13,19 @@ use async_trait::async_trait;
 
 use crate::{
     authority::{
-        Authority, Setup,
+        Authority, Engine, Setup,
         in_process::{InProcess, delegate_to_in_process},
     },
     dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
-    model::{Engine, InstrumentId, Metering, Model},
+    model::{InstrumentId, Model},
     protocol::{NetworkState, SessionId},
     studio::Studio,
     sync::session::{SessionConfig, checked_name},
     util::time::Timestamp,
 };
 
-/// A local session. It needs no async runtime: a thread of its own advances the
-/// engine, and sleeps while nothing plays.
+/// A local session. It needs no async runtime: a thread of its own runs the timers, and
+/// sleeps while none is due.
 #[must_use = "dropping it ends the session"]
 pub struct LocalDispatcher<M: Model = Studio> {
     in_process: InProcess<M>,
@@ -38,11 +38,11 @@ impl<M: Model> LocalDispatcher<M> {
     /// # Errors
     /// If the name is not valid, or the operating system has no random bytes or no
     /// thread.
-    pub fn open(name: &str, model: M::State, engine: impl Engine<M>) -> Result<Self, OpenError> {
+    pub fn open(name: &str, model: M::State, engine: Engine<M>) -> Result<Self, OpenError> {
         let setup = Setup {
             host: checked_name(name).map_err(OpenError::Name)?,
             model,
-            engine: Box::new(engine),
+            engine,
             config: SessionConfig::default(),
         };
         let authority = Authority::local(setup, fresh_session_id()?)?;
@@ -62,7 +62,7 @@ fn spawn_timers<M: Model>(
     authority: Arc<Authority<M>>,
     closed: Arc<AtomicBool>,
 ) -> std::io::Result<thread::JoinHandle<()>> {
-    thread::Builder::new().name("imbolc-engine".into()).spawn(move || {
+    thread::Builder::new().name("imbolc-timers".into()).spawn(move || {
         authority.run_timers_here();
         while !closed.load(Relaxed) {
             match authority.poll_timers() {

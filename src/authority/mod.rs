@@ -1,58 +1,57 @@
 //! The authority: a session, an engine and the published snapshot, shared between
 //! threads.
 //!
-//! Every change of the session happens in one short critical section, which ends
-//! by publishing the result, so a reader never waits. The authority knows no
-//! sockets: a [`NetServer`](crate::server::NetServer) serves it, and the host's own
-//! dispatcher uses it, through the same rules.
+//! Every change of the session happens in one short critical section, which ends by
+//! publishing the result and handing the effects over, so neither a reader nor the engine
+//! is ever waited for. The authority knows no sockets: a
+//! [`NetServer`](crate::server::NetServer) serves it, and the host's own dispatcher uses
+//! it, through the same rules.
 
+mod client_access;
+mod core;
+mod engine;
 mod faults;
 pub(crate) mod in_process;
 pub(crate) mod local_dispatcher;
 
 use std::{
-    collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, OnceLock},
     task::Poll,
-    thread::Thread,
+    thread::{self, Thread},
     time::Duration,
 };
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, broadcast, watch};
 
-use self::faults::Faults;
-pub use self::local_dispatcher::LocalDispatcher;
-
+pub(crate) use self::client_access::Incoming;
+use self::{
+    core::Core,
+    engine::{BLOCKED, EngineKind, EngineLink, EngineThread, Said, Seat},
+};
+pub use self::{
+    engine::{Engine, inline, threaded},
+    local_dispatcher::LocalDispatcher,
+};
 use crate::{
-    dispatcher::{Clock, EVENT_BACKLOG, Event},
-    model::{Engine, Metering, Model},
-    protocol::{
-        ActionNumber, ClientId, ClientMessage, Hello, NetworkState, ProtocolError, Refusal,
-        SessionId, SessionToken,
-    },
+    dispatcher::{Clock, EVENT_BACKLOG, Event, OpenError},
+    model::{EngineFault, Model},
+    protocol::{ClientId, NetworkState, SessionId},
     studio::Studio,
     sync::{
-        SessionEvent, roster_events,
-        session::{
-            Admission, ConnectionId, MessageOutcome, Outgoing, Rejected, Session, SessionConfig,
-            SessionOutput,
-        },
+        roster_events,
+        session::{Session, SessionConfig},
     },
-    util::{option::OptionError, panics::catch_panic, snapshot::SnapshotCell, time::Timestamp},
+    util::{panics::catch_panic, snapshot::SnapshotCell, time::Timestamp},
 };
 
-/// What a failure of the engine is announced as.
-const ENGINE: &str = "the engine";
+/// How soon timers that failed are called again. 5 s.
+const RETRY: Duration = Duration::from_secs(5);
 
-/// How soon an engine that failed is called again. It doubles with each failure in
-/// succession, up to [`MAX_RETRY`].
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-
-/// How soon the timers, or an engine that keeps failing, are called again. 5 s.
-const MAX_RETRY: Duration = Duration::from_secs(5);
+/// How long the end of the engine is waited for. 1 s: then it is left to itself.
+const ENGINE_CLOSE: Duration = Duration::from_secs(1);
 
 /// How long the messages of one client may keep the others waiting; the message
 /// that exceeds it is the last. 1 ms: thousands of turned knobs fit, and no
@@ -65,7 +64,7 @@ pub struct Authority<M: Model = Studio> {
     /// session does not get every turn.
     core: Mutex<Core<M>>,
     snapshot: SnapshotCell<NetworkState<M>>,
-    metering: SnapshotCell<Metering>,
+    metering: SnapshotCell<M::Metering>,
     events: broadcast::Sender<Event<M>>,
     /// Notified after each change that a client may have to be sent.
     changed: watch::Sender<()>,
@@ -74,62 +73,15 @@ pub struct Authority<M: Model = Studio> {
     /// The thread that runs the timers, if there is one: it is unparked then, too.
     timer_thread: OnceLock<Thread>,
     clock: Clock,
+    engine: Arc<EngineLink<M>>,
+    /// The worker, if it runs on the thread that calls.
+    inline: Option<Mutex<Box<dyn Seat<M> + Send>>>,
 }
 
 impl<M: Model> fmt::Debug for Authority<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority").field("seq", &self.state().seq).finish_non_exhaustive()
     }
-}
-
-/// A message of a client.
-pub(crate) enum Incoming<M: Model> {
-    Message(ClientMessage<M>),
-    /// An action of which only the number could be decoded.
-    Unreadable {
-        number: ActionNumber,
-        detail: String,
-    },
-}
-
-impl<M: Model> Incoming<M> {
-    /// Whether it is numbered, and answered by a short message.
-    pub(crate) const fn is_action(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreadable { .. }
-                | Self::Message(
-                    ClientMessage::Action { .. }
-                        | ClientMessage::Batch { .. }
-                        | ClientMessage::Undo { .. }
-                        | ClientMessage::Redo { .. }
-                )
-        )
-    }
-
-    pub(crate) const fn is_goodbye(&self) -> bool {
-        matches!(self, Self::Message(ClientMessage::Goodbye))
-    }
-}
-
-struct Core<M: Model> {
-    session: Session<M>,
-    engine: Box<dyn Engine<M>>,
-    /// When the engine must be advanced next, while it is playing.
-    pulse: Option<Timestamp>,
-    /// When the session's timers are due.
-    wait: Option<Timestamp>,
-    /// The published state, if the session has another one by now.
-    outdated: Option<Arc<NetworkState<M>>>,
-    /// To be dropped without the lock.
-    forgotten: Vec<Arc<NetworkState<M>>>,
-    /// What the host must be told.
-    notices: Vec<SessionEvent<M>>,
-    /// The meters, if they have changed and were not published yet.
-    metering: Option<Metering>,
-    faults: Faults,
-    /// How often in succession the engine could not be advanced.
-    failures: u32,
 }
 
 /// The parts of a new authority.
@@ -139,7 +91,7 @@ pub struct Setup<M: Model = Studio> {
     /// The initial state.
     pub model: M::State,
     /// The engine.
-    pub engine: Box<dyn Engine<M>>,
+    pub engine: Engine<M>,
     /// The adjustable rules.
     pub config: SessionConfig,
 }
@@ -157,47 +109,69 @@ impl<M: Model> Authority<M> {
     /// The authority of a session that clients can join, on the runtime's clock.
     ///
     /// # Errors
-    /// If an option of the session makes no sense.
-    pub fn hosting(setup: Setup<M>, id: SessionId) -> Result<Arc<Self>, OptionError> {
-        setup.config.check()?;
-        let session = Session::hosted(setup.config, id, &setup.host, setup.model);
-        Ok(Self::new(session, setup.engine, Clock::runtime()))
+    /// If an option of the session makes no sense, or the engine's thread cannot be
+    /// started.
+    pub fn hosting(setup: Setup<M>, id: SessionId) -> Result<Arc<Self>, OpenError> {
+        Self::of(setup, id, Clock::runtime())
     }
 
     /// The authority of a local session, on the system's clock.
     ///
     /// # Errors
-    /// If an option of the session makes no sense.
-    pub fn local(setup: Setup<M>, id: SessionId) -> Result<Arc<Self>, OptionError> {
-        setup.config.check()?;
-        let session = Session::hosted(setup.config, id, &setup.host, setup.model);
-        Ok(Self::new(session, setup.engine, Clock::system()))
+    /// As [`hosting`](Self::hosting).
+    pub fn local(setup: Setup<M>, id: SessionId) -> Result<Arc<Self>, OpenError> {
+        Self::of(setup, id, Clock::system())
     }
 
-    fn new(session: Session<M>, engine: Box<dyn Engine<M>>, clock: Clock) -> Arc<Self> {
-        let mut faults = Faults::default();
-        let metering = faults.catch(clock.now(), ENGINE, || engine.metering());
-        Arc::new(Self {
+    fn of(setup: Setup<M>, id: SessionId, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        setup.config.check()?;
+        let session = Session::hosted(setup.config, id, &setup.host, setup.model);
+        Self::new(session, setup.engine, clock)
+    }
+
+    fn new(session: Session<M>, engine: Engine<M>, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        let (inline, start) = match engine.0 {
+            EngineKind::Inline(seat) => (Some(Mutex::new(seat)), None),
+            EngineKind::Threaded(start) => (None, Some(start)),
+        };
+        let authority = Arc::new(Self {
             snapshot: SnapshotCell::new(Arc::clone(session.state())),
-            metering: SnapshotCell::new(Arc::new(metering.unwrap_or_default())),
-            core: Mutex::new(Core {
-                session,
-                engine,
-                pulse: None,
-                wait: None,
-                outdated: None,
-                forgotten: Vec::new(),
-                notices: Vec::new(),
-                metering: None,
-                faults,
-                failures: 0,
-            }),
+            metering: SnapshotCell::new(Arc::default()),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             changed: watch::Sender::new(()),
             deadline_changed: Notify::new(),
             timer_thread: OnceLock::new(),
             clock,
-        })
+            engine: Arc::new(EngineLink::new(Arc::clone(session.state()))),
+            inline,
+            core: Mutex::new(Core::new(session)),
+        });
+        if let Some(start) = start {
+            let thread = authority.engine_thread();
+            let name = thread::Builder::new().name("imbolc-engine".into());
+            name.spawn(move || start(thread)).map_err(OpenError::Thread)?;
+        }
+        authority.run_inline();
+        Ok(authority)
+    }
+
+    fn engine_thread(self: &Arc<Self>) -> EngineThread<M> {
+        let [newest, tell, ended] = [(); 3].map(|()| Arc::downgrade(self));
+        EngineThread {
+            link: Arc::clone(&self.engine),
+            clock: self.clock.clone(),
+            newest: Box::new(move || Some(newest.upgrade()?.state())),
+            tell: Box::new(move |said| {
+                if let Some(authority) = tell.upgrade() {
+                    authority.hear(said);
+                }
+            }),
+            ended: Box::new(move || {
+                if let Some(authority) = ended.upgrade() {
+                    authority.changed.send_replace(());
+                }
+            }),
+        }
     }
 
     /// The current state. Lock-free.
@@ -212,10 +186,10 @@ impl<M: Model> Authority<M> {
         &self.snapshot
     }
 
-    /// The playhead and the meters. Lock-free.
+    /// What the engine says continuously. Lock-free.
     #[must_use]
-    pub fn metering(&self) -> Metering {
-        self.metering.peek(|metering| *metering)
+    pub fn metering(&self) -> M::Metering {
+        self.metering.peek(M::Metering::clone)
     }
 
     /// The session's clock. Lock-free.
@@ -253,9 +227,10 @@ impl<M: Model> Authority<M> {
         self.transact(|core, now| decide(&mut core.session, now))
     }
 
-    /// Advances the engine and the session's timers, and returns when to call this
-    /// again. Also call it whenever [`deadline_changed`](Self::deadline_changed)
-    /// resolves: the server does, and a local dispatcher has a thread for it.
+    /// Runs the session's timers, and the engine's if it is inline, and returns when to
+    /// call this again. Also call it whenever
+    /// [`deadline_changed`](Self::deadline_changed) resolves: the server does, and a local
+    /// dispatcher has a thread for it.
     ///
     /// A panic does not leave it: the failure is announced, and the next call is due
     /// soon.
@@ -263,26 +238,38 @@ impl<M: Model> Authority<M> {
         catch_panic(|| self.advance_timers()).unwrap_or_else(|panic| {
             let now = self.clock.now();
             self.transact(|core, now| core.faults.record(now, "a timer", &panic));
-            Some(now + MAX_RETRY)
+            Some(now + RETRY)
         })
     }
 
     fn advance_timers(&self) -> Option<Timestamp> {
         self.transact(|core, now| {
             core.session.handle_timeout(now);
-            if core.pulse.is_some_and(|due| now >= due) {
-                core.advance(now);
+            if core.closing.take_if(|due| now >= *due).is_some() {
+                self.changed.send_replace(());
             }
-            core.drain(now);
-            core.deadline()
-        })
+            if core.look.take_if(|due| now >= *due).is_some() {
+                let (is_blocked, again) = self.engine.look(now);
+                core.look = again;
+                if is_blocked {
+                    core.notify(EngineFault::Blocked.into());
+                }
+            }
+        });
+        self.deadline(&self.lock())
     }
 
-    /// Changes the session, drains it, and publishes the result.
+    /// When the timers are due.
+    fn deadline(&self, core: &Core<M>) -> Option<Timestamp> {
+        let engine = self.inline.as_ref().and_then(|_| self.engine.due());
+        [core.deadline(), engine].into_iter().flatten().min()
+    }
+
+    /// Changes the session, drains it, publishes the result, and hands the effects over.
     fn transact<R>(&self, change: impl FnOnce(&mut Core<M>, Timestamp) -> R) -> R {
         let mut core = self.lock();
         let now = self.clock.now();
-        let due = core.deadline();
+        let due = self.deadline(&core);
         // After a panic, what was done before it is published all the same.
         let result = catch_unwind(AssertUnwindSafe(|| change(&mut core, now)));
         core.drain(now);
@@ -295,12 +282,23 @@ impl<M: Model> Authority<M> {
         {
             self.tell(before, after);
         }
-        for notice in core.notices.drain(..) {
-            self.announce(Event::Session(notice));
+        for event in core.events.drain(..) {
+            self.announce(event);
         }
         let metering = core.metering.take();
-        let metered = metering.map(|metering| self.metering.publish(Arc::new(metering))).is_some();
-        let is_sooner = core.deadline().is_some_and(|next| due.is_none_or(|due| next < due));
+        let metered = metering.map(|metering| self.metering.publish(Arc::new(metering)));
+        // After publishing, so that a worker that is woken finds the newest state, and
+        // under the lock, so that the effects stay in order.
+        let handed = std::mem::take(&mut core.handed);
+        let dropped = if handed.is_empty() && changed.is_none() {
+            None
+        } else {
+            if self.inline.is_none() {
+                core.look.get_or_insert(now + BLOCKED);
+            }
+            self.engine.hand_over(handed)
+        };
+        let is_sooner = self.deadline(&core).is_some_and(|next| due.is_none_or(|due| next < due));
         let forgotten = std::mem::take(&mut core.forgotten);
         let faults = core.faults.take();
         drop(core);
@@ -308,16 +306,54 @@ impl<M: Model> Authority<M> {
         for fault in faults {
             self.announce(Event::Fault(fault));
         }
-        let has_changed = changed.is_some();
+        let is_news = changed.is_some() || metered.is_some();
         // The last reference to a large state may be among these.
-        drop((changed, replaced, forgotten));
-        if (has_changed || metered) && self.changed.receiver_count() > 0 {
+        drop((changed, replaced, metered, forgotten, dropped));
+        if is_news && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }
         if is_sooner {
             self.wake_timers();
         }
+        self.run_inline();
         result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Calls the worker as long as it is due, if it runs on the thread that calls.
+    fn run_inline(&self) {
+        let Some(inline) = &self.inline else { return };
+        while self.engine.due().is_some_and(|due| due <= self.clock.now()) {
+            // Another thread is calling it, or a caller of this: that looks again.
+            let Some(mut seat) = inline.try_lock() else { return };
+            let now = self.clock.now();
+            let Some(work) = self.engine.begin_call(now, seat.is_empty()) else { return };
+            let mut said = seat.call(now, work, &self.state());
+            said.end_call(&self.engine);
+            self.hear(said);
+        }
+    }
+
+    /// Does what the engine says, in turns, so that the participants get theirs.
+    fn hear(&self, said: Said<M>) {
+        if said.is_empty() {
+            return;
+        }
+        let Said { actions, mut metering, mut notices, .. } = said;
+        let mut actions = actions.into_iter();
+        while self.transact(|core, now| {
+            if let Some(metering) = metering.take() {
+                core.meter(metering);
+            }
+            notices.drain(..).for_each(|notice| core.notify(notice));
+            for action in actions.by_ref() {
+                core.session.act_for_engine(&action);
+                core.drain(now);
+                if self.clock.now().since(now) >= TURN {
+                    return true;
+                }
+            }
+            false
+        }) {}
     }
 
     fn tell(&self, before: &NetworkState<M>, after: &NetworkState<M>) {
@@ -356,112 +392,30 @@ impl<M: Model> Authority<M> {
         time.since(self.clock.now())
     }
 
-    pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
-        let now = self.clock.now();
-        let mut core = self.lock();
-        let Core { engine, faults, .. } = &mut *core;
-        let closed = faults.catch(now, ENGINE, || engine.poll_close());
-        closed.unwrap_or_else(|| Poll::Ready(Err(format!("{ENGINE} failed"))))
+    /// Asks the engine to end, which is waited for at most 1 s.
+    pub(crate) fn close_engine(&self) {
+        self.engine.close();
+        if let Some(inline) = &self.inline {
+            inline.lock().clear();
+            self.engine.set_ended();
+        }
+        self.transact(|core, now| {
+            core.closing.get_or_insert(now + ENGINE_CLOSE);
+        });
     }
 
+    /// Whether everything has ended that is waited for when the session closes.
+    pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
+        let waits = self.lock().closing.is_some_and(|until| self.clock.now() < until);
+        if waits && !self.engine.has_ended() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Resolves to a change at each news, of the state, of the meters or of the end.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
-    }
-
-    pub(crate) fn hello(
-        &self,
-        hello: &Hello,
-        token: SessionToken,
-    ) -> Result<Admission<M>, Rejected> {
-        let admission = self.decide(|session, now| session.handle_hello(now, hello, token));
-        // An old connection of the same client must learn that it is superseded.
-        self.changed.send_replace(());
-        admission
-    }
-
-    /// Handles messages that arrived together, and publishes the result once. It
-    /// takes as many of `messages` as fit in one turn, so that the other
-    /// participants get theirs; call it again for the rest. A goodbye is left until the
-    /// answers to what was before it are pulled. Appends the refusals to
-    /// `refused`, and returns whether the client stays.
-    ///
-    /// # Errors
-    /// As [`Session::handle`]. Do not hand over the messages after the faulty one.
-    pub(crate) fn handle(
-        &self,
-        connection: ConnectionId,
-        messages: &mut VecDeque<Incoming<M>>,
-        refused: &mut Vec<Refusal>,
-    ) -> Result<MessageOutcome, ProtocolError> {
-        self.transact(|core, now| {
-            while let Some(message) = messages.pop_front() {
-                if message.is_goodbye() && core.session.has_answers(connection) {
-                    messages.push_front(message);
-                    break;
-                }
-                let outcome = match message {
-                    Incoming::Message(message) => core.session.handle(now, connection, message),
-                    Incoming::Unreadable { number, detail } => {
-                        core.session.handle_unreadable_action(now, connection, number, detail)
-                    }
-                };
-                match outcome? {
-                    MessageOutcome::Staying => {}
-                    MessageOutcome::Refused(reason) => refused.push(reason),
-                    MessageOutcome::Leaving => return Ok(MessageOutcome::Leaving),
-                }
-                // The engine sees each effect with the state that it belongs to.
-                core.drain(now);
-                if self.clock.now().since(now) >= TURN {
-                    break;
-                }
-            }
-            Ok(MessageOutcome::Staying)
-        })
-    }
-
-    /// Whether more may be handed over before the answers are pulled; `next` has
-    /// arrived already.
-    pub(crate) fn has_room(&self, connection: ConnectionId, next: Option<&Incoming<M>>) -> bool {
-        let core = self.lock();
-        let waits = next.is_some_and(Incoming::is_goodbye) && core.session.has_answers(connection);
-        !waits && core.session.has_room(connection)
-    }
-
-    pub(crate) fn pull(&self, connection: ConnectionId) -> Result<Outgoing<M>, ProtocolError> {
-        let now = self.clock.now();
-        let mut core = self.lock();
-        if let Some((base, mut digester)) = core.session.digest_due(now, connection) {
-            drop(core);
-            // It takes long after a large change, so it is done without the lock.
-            let forgotten = digester.digest(&base);
-            core = self.lock();
-            let replaced = core.session.put_digester(digester);
-            drop(core);
-            drop((forgotten, replaced));
-            core = self.lock();
-        }
-        let outgoing = core.session.pull(now, connection);
-        core.poll_session(now);
-        let forgotten = std::mem::take(&mut core.forgotten);
-        drop(core);
-        drop(forgotten);
-        outgoing
-    }
-
-    /// Bytes have arrived over `connection`.
-    pub(crate) fn heard(&self, connection: ConnectionId) {
-        // A connection that is not current any more learns it when it pulls.
-        let _ = self.lock().session.heard(self.clock.now(), connection);
-    }
-
-    /// Bytes were taken by the client of `connection`.
-    pub(crate) fn progressed(&self, connection: ConnectionId) {
-        self.lock().session.progressed(self.clock.now(), connection);
-    }
-
-    pub(crate) fn disconnected(&self, connection: ConnectionId) {
-        self.decide(|session, now| session.disconnected(now, connection));
     }
 
     fn lock(&self) -> MutexGuard<'_, Core<M>> {
@@ -471,74 +425,9 @@ impl<M: Model> Authority<M> {
     }
 }
 
-impl<M: Model> Core<M> {
-    /// When the engine or the session's timers are due.
-    fn deadline(&self) -> Option<Timestamp> {
-        [self.pulse, self.wait].into_iter().flatten().min()
-    }
-
-    /// Drains the session, and advances the engine if it had effects to perform.
-    fn drain(&mut self, now: Timestamp) {
-        if self.poll_session(now) {
-            self.advance(now);
-        }
-    }
-
-    /// Advances the engine, and applies what it reports about the state.
-    fn advance(&mut self, now: Timestamp) {
-        if self.try_to_advance(now).is_some() {
-            self.failures = 0;
-            return;
-        }
-        let retry = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures));
-        self.failures = self.failures.saturating_add(1);
-        self.pulse = Some(now + retry.min(MAX_RETRY));
-    }
-
-    /// `None` if the engine panics.
-    fn try_to_advance(&mut self, now: Timestamp) -> Option<()> {
-        let state = Arc::clone(self.session.state());
-        let Self { engine, faults, .. } = self;
-        for report in faults.catch(now, ENGINE, || engine.advance(now, &state.model))? {
-            self.session.act_for_engine(&report);
-        }
-        // A report may have effects of its own.
-        self.poll_session(now);
-        let Self { engine, faults, .. } = self;
-        let (pulse, metering) =
-            faults.catch(now, ENGINE, || (engine.pulse(), engine.metering()))?;
-        self.pulse = pulse.map(|pulse| now + pulse);
-        if self.session.meter(metering) {
-            self.metering = Some(metering);
-        }
-        Some(())
-    }
-
-    /// Polls the session until it waits. Returns whether the engine had effects to
-    /// perform.
-    fn poll_session(&mut self, now: Timestamp) -> bool {
-        let mut performed = false;
-        loop {
-            match self.session.poll() {
-                SessionOutput::Effect(effect) => {
-                    let Self { session, engine, faults, .. } = self;
-                    let perform = || engine.perform(now, &session.state().model, effect);
-                    let _ = faults.catch(now, ENGINE, perform);
-                    performed = true;
-                }
-                // Between the messages of a batch, snapshots differ by one edit:
-                // dropping one is cheap, and keeping all of them is not.
-                SessionOutput::Changed { before, .. } => {
-                    self.outdated.get_or_insert(before);
-                }
-                SessionOutput::Event(event) => self.notices.push(event),
-                SessionOutput::Forgotten(state) => self.forgotten.push(state),
-                SessionOutput::Wait(deadline) => {
-                    self.wait = deadline;
-                    return performed;
-                }
-            }
-        }
+impl<M: Model> Drop for Authority<M> {
+    fn drop(&mut self) {
+        self.engine.close();
     }
 }
 

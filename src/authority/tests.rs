@@ -8,18 +8,19 @@ use std::{
 
 use super::*;
 use crate::{
-    model::InstrumentId,
-    protocol::PROTOCOL_VERSION,
+    model::{Advanced, EngineWorker, InstrumentId, NoEngine},
+    protocol::{ClientMessage, Hello, PROTOCOL_VERSION, SessionToken},
     studio::{NetworkAction, SilentEngine, StudioEffect, StudioState, TransportAction},
+    sync::session::SessionOutput,
 };
 
 const BASS: InstrumentId = InstrumentId(1);
 
 /// An authority whose timers run on this thread.
-fn timed_here(engine: impl Engine<Studio>, config: SessionConfig) -> Arc<Authority> {
+fn timed_here(engine: Engine, config: SessionConfig) -> Arc<Authority> {
     let id = SessionId::new([7; 16]);
     let session = Session::hosted(config, id, "host", StudioState::starter());
-    let authority = Authority::new(session, Box::new(engine), Clock::system());
+    let authority = Authority::new(session, engine, Clock::system()).unwrap();
     authority.run_timers_here();
     authority
 }
@@ -56,7 +57,7 @@ fn hello() -> Hello {
 
 #[test]
 fn timers_wake_when_the_engine_starts() {
-    let authority = timed_here(SilentEngine::default(), SessionConfig::default());
+    let authority = timed_here(inline(SilentEngine::default), SessionConfig::default());
     assert_eq!(authority.poll_timers(), None, "nothing is playing");
     let play = NetworkAction::Transport(TransportAction::Play);
     assert!(wakes(|| act(&authority, &play)));
@@ -69,28 +70,23 @@ struct Hasty {
     effects: u32,
 }
 
-impl Engine<Studio> for Hasty {
+impl EngineWorker<Studio> for Hasty {
+    fn reset(&mut self, _: Timestamp, _: &StudioState) {}
+
     fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {
         self.effects += 1;
     }
 
-    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Vec<NetworkAction> {
-        vec![]
-    }
-
-    fn metering(&self) -> Metering {
-        Metering::default()
-    }
-
-    fn pulse(&self) -> Option<Duration> {
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
         let hour = Duration::from_hours(1);
-        [None, Some(hour), Some(Duration::from_secs(1))][self.effects as usize]
+        let next = [None, Some(hour), Some(Duration::from_secs(1))][self.effects as usize];
+        Advanced { next, ..Advanced::default() }
     }
 }
 
 #[test]
 fn timers_wake_when_the_pulse_gets_faster() {
-    let authority = timed_here(Hasty::default(), SessionConfig::default());
+    let authority = timed_here(inline(Hasty::default), SessionConfig::default());
     act(&authority, &NetworkAction::Transport(TransportAction::Play));
     let slow = authority.poll_timers().unwrap();
     assert!(wakes(|| act(&authority, &NetworkAction::Transport(TransportAction::Stop))));
@@ -102,7 +98,7 @@ fn timers_wake_when_a_suspension_ends_before_the_idle_timeout() {
     // Less than the interval of the timers.
     let resume_window = Duration::from_millis(100);
     let config = SessionConfig { resume_window, ..SessionConfig::default() };
-    let authority = timed_here(SilentEngine::default(), config);
+    let authority = timed_here(threaded(|| NoEngine), config);
     let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
     // It proves that it has its token, so its place is kept.
     let pong = Incoming::Message(ClientMessage::Pong { nonce: 0 });
@@ -117,7 +113,7 @@ fn forgotten_snapshots_are_dropped() {
     let patch_pace = Duration::ZERO;
     let config =
         SessionConfig { max_bases: 2, min_patch_interval: patch_pace, ..SessionConfig::default() };
-    let authority = timed_here(SilentEngine::default(), config);
+    let authority = timed_here(inline(SilentEngine::default), config);
     let admission = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap();
     let first = Arc::downgrade(&authority.state());
     for _ in 0..3 {
@@ -135,7 +131,7 @@ fn forgotten_snapshots_are_dropped() {
 
 #[test]
 fn panic_in_a_change_publishes_what_was_done() {
-    let authority = timed_here(SilentEngine::default(), SessionConfig::default());
+    let authority = timed_here(inline(SilentEngine::default), SessionConfig::default());
     let changes = authority.changes();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         authority.decide(|session, _| {
@@ -160,14 +156,14 @@ fn panic_of_a_timer_is_announced_and_timers_go_on() {
             Timestamp::from_micros(1)
         }
     });
-    let engine = Box::new(SilentEngine::default());
+    let engine = inline(SilentEngine::default);
     let session = SessionConfig::default();
     let session = Session::hosted(session, SessionId::new([7; 16]), "host", StudioState::starter());
-    let authority = Authority::<Studio>::new(session, engine, clock);
+    let authority = Authority::<Studio>::new(session, engine, clock).unwrap();
     let mut events = authority.subscribe();
     is_broken.store(true, Relaxed);
     let again = authority.poll_timers();
-    assert_eq!(again, Some(Timestamp::from_micros(1) + MAX_RETRY));
+    assert_eq!(again, Some(Timestamp::from_micros(1) + RETRY));
     assert_eq!(events.try_recv(), Ok(Event::Fault("a timer failed: on purpose".into())));
     assert_eq!(authority.poll_timers(), None);
 }
@@ -179,7 +175,8 @@ fn messages_of_one_client_end_their_turn_after_one_millisecond() {
     let clock = Clock::of(move || Timestamp::from_micros(400 * reads.fetch_add(1, Relaxed)));
     let session = SessionConfig::default();
     let session = Session::hosted(session, SessionId::new([7; 16]), "host", StudioState::starter());
-    let authority = Authority::<Studio>::new(session, Box::new(SilentEngine::default()), clock);
+    let authority =
+        Authority::<Studio>::new(session, inline(SilentEngine::default), clock).unwrap();
     let connection = authority.hello(&hello(), SessionToken::new([1; 16])).ok().unwrap().connection;
     let ping = |nonce| Incoming::Message(ClientMessage::Ping { nonce });
     let mut messages = (0..10).map(ping).collect();

@@ -22,7 +22,7 @@ use crate::{
         Clock, CloseError, CloseReason, ConnectionError, DispatchError, Dispatcher, Events,
         Identity, OpenError, Status,
     },
-    model::{InstrumentId, Metering, Model},
+    model::{InstrumentId, Model},
     protocol::{ClientMessage, NetworkState},
     studio::Studio,
     sync::{
@@ -195,8 +195,8 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
         self.shared.session_clock()
     }
 
-    fn metering(&self) -> Metering {
-        self.shared.metering.peek(|metering| *metering)
+    fn metering(&self) -> M::Metering {
+        self.shared.metering.peek(Clone::clone)
     }
 
     fn status(&self) -> Status {

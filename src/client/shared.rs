@@ -18,7 +18,7 @@ use tracing::warn;
 use super::last_heard::LastHeard;
 use crate::{
     dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Status},
-    model::{DirtyFlags, Metering, Model},
+    model::{DirtyFlags, Model},
     protocol::{ActionNumber, ClientId, NetworkState, SessionId},
     sync::{
         SessionEvent,
@@ -33,7 +33,7 @@ pub(super) struct Shared<M: Model> {
     pub(super) snapshot: SnapshotCell<NetworkState<M>>,
     pub(super) confirmed: SnapshotCell<NetworkState<M>>,
     pub(super) identity: SnapshotCell<SessionIdentity>,
-    pub(super) metering: SnapshotCell<Metering>,
+    pub(super) metering: SnapshotCell<M::Metering>,
     status: SnapshotCell<Status>,
     heard: LastHeard,
     pub(super) events: broadcast::Sender<Event<M>>,

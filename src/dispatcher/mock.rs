@@ -9,7 +9,7 @@ use mockall::mock;
 
 use crate::{
     dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, Status},
-    model::{InstrumentId, Metering, Model},
+    model::{InstrumentId, Model},
     protocol::NetworkState,
     util::time::Timestamp,
 };
@@ -30,7 +30,7 @@ mock! {
         fn state(&self) -> Arc<NetworkState<M>>;
         fn confirmed(&self) -> Arc<NetworkState<M>>;
         fn clock(&self) -> Timestamp;
-        fn metering(&self) -> Metering;
+        fn metering(&self) -> M::Metering;
         fn status(&self) -> Status;
         fn identity(&self) -> Identity;
         fn events(&self) -> Events<M>;

@@ -29,7 +29,7 @@ pub use self::{
 pub use mock::MockDispatcher;
 
 use crate::{
-    model::{InstrumentId, Metering, Model},
+    model::{InstrumentId, Model},
     protocol::NetworkState,
     studio::Studio,
     sync::SessionEvent,
@@ -101,8 +101,9 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// suspended. A client estimates it from the last heartbeat. Lock-free.
     fn clock(&self) -> Timestamp;
 
-    /// The playhead and the meters. Lock-free.
-    fn metering(&self) -> Metering;
+    /// What the engine says continuously: in the studio, the playhead and the meters.
+    /// Lock-free.
+    fn metering(&self) -> M::Metering;
 
     /// The status of the dispatcher. Lock-free.
     fn status(&self) -> Status;

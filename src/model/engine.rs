@@ -1,74 +1,62 @@
-//! The trait [`Engine`]: what makes the sound, on the authority only.
+//! The trait [`EngineWorker`]: what makes the sound, on the authority only.
 //!
-//! An engine performs the effects of accepted actions, keeps musical time and
-//! reports [`Metering`]. It never sees the network, and its own data is never
-//! synchronised: to change the shared state it returns actions, which go through
-//! the same reducer as those of participants.
+//! A worker performs the effects of accepted actions, keeps musical time and reports
+//! what it measures. It never sees the network, and its own data is never synchronised: to
+//! change the shared state it returns actions, which go through the same reducer as
+//! those of participants.
 
-use std::{task::Poll, time::Duration};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use crate::{model::Model, util::time::Timestamp};
 
-use crate::{
-    model::Model,
-    util::{
-        quantity::{Bpm, Decibels, Ticks},
-        time::Timestamp,
-    },
-};
-
-/// The values that change continuously: the playhead and the meters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Metering {
-    /// The playback position.
-    pub playhead: Ticks,
-    /// The tempo at the playhead.
-    pub tempo: Bpm,
-    /// Whether playback runs.
-    pub playing: bool,
-    /// The peak levels of the left and the right master channel, in decibels
-    /// relative to full scale.
-    pub peaks: [Decibels; 2],
-}
-
-impl Default for Metering {
-    /// Stopped at tick 0, at 120 bpm, silent.
-    fn default() -> Self {
-        Self {
-            playhead: Ticks::MIN,
-            tempo: Bpm::of(120.0),
-            playing: false,
-            peaks: [Decibels::MIN; 2],
-        }
-    }
-}
-
-/// Performs the effects of accepted actions.
+/// The engine as a plain value: time, states and effects come in as arguments, and what
+/// it has to say comes out as values.
 ///
-/// The authority calls it while holding its lock, so no method may block.
-pub trait Engine<M: Model>: Send + 'static {
-    /// Performs one effect of an accepted action. `state` is the state after the
-    /// action.
+/// It is called by one of two drivers, which `authority::threaded` and
+/// `authority::inline` choose, and never under the lock of the authority: a call that
+/// takes long stops the playhead and the meters, and nothing else. Times never go
+/// backwards by more than the effects have waited: an effect carries the time at which
+/// its action was accepted.
+///
+/// After a panic the worker is dropped and another one is made and
+/// [`reset`](Self::reset).
+pub trait EngineWorker<M: Model>: 'static {
+    /// Begins anew from `state`: at the start, after a panic, when another piece has
+    /// replaced the state, and when more than 4,096 effects have waited. What was under
+    /// way is over, without a word about it; what sounds according to `state`, such as
+    /// keys that are held, sounds from now on.
+    fn reset(&mut self, now: Timestamp, state: &M::State);
+
+    /// Performs an effect of an action that was accepted at `now`. `state` is the state
+    /// after that action.
     fn perform(&mut self, now: Timestamp, state: &M::State, effect: M::Effect);
 
-    /// Advances the engine's time to `now`, and returns the actions with which the
-    /// engine changes the state. Called at every [`pulse`](Self::pulse), and after
-    /// effects.
-    #[must_use]
-    fn advance(&mut self, now: Timestamp, state: &M::State) -> Vec<M::Action>;
+    /// Advances to `now`, with the newest state, and says what there is to say. Called
+    /// after effects, at the time for which it asked, and after any other change of the
+    /// state, at most once per 5 ms.
+    fn advance(&mut self, now: Timestamp, state: &M::State) -> Advanced<M>;
+}
 
-    /// The playhead and the meters, as of the last [`advance`](Self::advance).
-    fn metering(&self) -> Metering;
+/// What a worker says.
+#[derive(Debug)]
+#[must_use = "the actions are asked for once"]
+pub struct Advanced<M: Model> {
+    /// The actions with which it changes the state, at most 16,384. One that is
+    /// impossible is ignored.
+    pub actions: Vec<M::Action>,
+    /// What changes continuously, such as the playhead and the meters.
+    pub metering: M::Metering,
+    /// What happened to the sound. Of a flood, the newest 64 are kept.
+    pub notices: Vec<M::Notice>,
+    /// The time until it must be called again, at least 1 ms; `None` while nothing moves.
+    pub next: Option<Duration>,
+}
 
-    /// The time until [`advance`](Self::advance) must be called again; `None` while
-    /// nothing moves. Valid until the next call of another method.
-    fn pulse(&self) -> Option<Duration>;
-
-    /// Whether work that must end before the program does, such as a save, has ended; the
-    /// error says what failed of it last. While it is pending, [`pulse`](Self::pulse) must
-    /// be due.
-    fn poll_close(&self) -> Poll<Result<(), String>> {
-        Poll::Ready(Ok(()))
+impl<M: Model> Default for Advanced<M> {
+    /// Nothing to say, and nothing moves.
+    fn default() -> Self {
+        let metering = M::Metering::default();
+        Self { actions: Vec::new(), metering, notices: Vec::new(), next: None }
     }
 }
 
@@ -76,18 +64,12 @@ pub trait Engine<M: Model>: Send + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoEngine;
 
-impl<M: Model> Engine<M> for NoEngine {
+impl<M: Model> EngineWorker<M> for NoEngine {
+    fn reset(&mut self, _now: Timestamp, _state: &M::State) {}
+
     fn perform(&mut self, _now: Timestamp, _state: &M::State, _effect: M::Effect) {}
 
-    fn advance(&mut self, _now: Timestamp, _state: &M::State) -> Vec<M::Action> {
-        Vec::new()
-    }
-
-    fn metering(&self) -> Metering {
-        Metering::default()
-    }
-
-    fn pulse(&self) -> Option<Duration> {
-        None
+    fn advance(&mut self, _now: Timestamp, _state: &M::State) -> Advanced<M> {
+        Advanced::default()
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use digest::Digest;
 pub(crate) use digest::DigestDelta;
-pub use engine::{Engine, Metering, NoEngine};
+pub use engine::{Advanced, EngineWorker, NoEngine};
 pub use engine_fault::EngineFault;
 
 use crate::util::{limited::cut_text, ordmap::Merged};

@@ -14,7 +14,6 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
@@ -22,7 +21,7 @@ pub use store::Store;
 
 use self::worker::{Job, ProjectWorker, keep};
 use crate::{
-    model::{Engine, Metering, Model as _},
+    model::{Advanced, EngineWorker, Model as _},
     studio::{
         NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, ProjectOutcome,
         Studio, StudioEffect, StudioState,
@@ -142,7 +141,11 @@ impl<E> WithProjects<E> {
     }
 }
 
-impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
+impl<E: EngineWorker<Studio>> EngineWorker<Studio> for WithProjects<E> {
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        self.inner.reset(now, state);
+    }
+
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
         match (&self.worker, effect) {
             (Some(_), StudioEffect::Project) => self.begin(state, 0),
@@ -150,8 +153,8 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
         }
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
-        let mut actions = self.inner.advance(now, state);
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
+        let mut advanced = self.inner.advance(now, state);
         if let (Some(worker), Some((job, repeats))) = (&self.worker, &self.running)
             && let Some(report) = worker.report(&job.task)
         {
@@ -161,7 +164,7 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
                 // Otherwise the edits since would be lost.
                 let repeats = repeats + 1;
                 self.begin(state, repeats);
-                return actions;
+                return advanced;
             }
             match (&report.outcome, unsaved_target(job)) {
                 (ProjectOutcome::Failed(why), Some(what)) => {
@@ -172,27 +175,12 @@ impl<E: Engine<Studio>> Engine<Studio> for WithProjects<E> {
                 }
                 _ => {}
             }
-            actions.push(NetworkAction::ProjectReport(report));
+            advanced.actions.push(NetworkAction::ProjectReport(report));
             self.running = None;
         }
-        actions
-    }
-
-    fn metering(&self) -> Metering {
-        self.inner.metering()
-    }
-
-    fn pulse(&self) -> Option<Duration> {
         let waiting = self.running.as_ref().map(|_| POLL_INTERVAL);
-        [self.inner.pulse(), waiting].into_iter().flatten().min()
-    }
-
-    fn poll_close(&self) -> Poll<Result<(), String>> {
-        match (&self.running, &self.failure) {
-            (Some(_), _) => Poll::Pending,
-            (None, Some(failure)) => Poll::Ready(Err(failure.clone())),
-            (None, None) => self.inner.poll_close(),
-        }
+        advanced.next = [advanced.next, waiting].into_iter().flatten().min();
+        advanced
     }
 }
 

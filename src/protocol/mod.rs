@@ -30,7 +30,7 @@ pub use state::{NetworkState, Seq, StateDigest, StatePatch};
 pub use token::{SessionId, SessionToken};
 
 use crate::{
-    model::{InstrumentId, Metering, Model},
+    model::{InstrumentId, Model},
     studio::Studio,
     util::{
         limited::{bounded_list, cut_text},
@@ -213,8 +213,8 @@ pub enum ServerMessage<M: Model = Studio> {
         /// The snapshot.
         state: NetworkState<M>,
     },
-    /// The playhead and the meters, about 30 times per second while they change.
-    Metering(Metering),
+    /// What the engine says continuously, about 30 times per second while it changes.
+    Metering(M::Metering),
     /// Acknowledges every action up to a number. Snapshot `seq` contains those that
     /// were not rejected. It precedes the patch to that snapshot.
     ActionsApplied {

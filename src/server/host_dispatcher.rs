@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     authority::{
-        Authority, Setup,
+        Authority, Engine, Setup,
         in_process::{InProcess, delegate_to_in_process},
         local_dispatcher::fresh_session_id,
     },
     dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
-    model::{Engine, InstrumentId, Metering, Model},
+    model::{InstrumentId, Model},
     protocol::NetworkState,
     server::{NetServer, ParticipantInfo, ServerConfig, Stats},
     studio::Studio,
@@ -61,14 +61,14 @@ impl<M: Model> HostDispatcher<M> {
     pub fn open(
         name: &str,
         model: M::State,
-        engine: impl Engine<M>,
+        engine: Engine<M>,
         listener: impl Listener,
         options: HostOptions,
     ) -> Result<Self, OpenError> {
         let setup = Setup {
             host: checked_name(name).map_err(OpenError::Name)?,
             model,
-            engine: Box::new(engine),
+            engine,
             config: options.session,
         };
         let authority = Authority::hosting(setup, fresh_session_id()?)?;

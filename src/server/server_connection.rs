@@ -335,7 +335,7 @@ impl<M: Model> Connection<'_, M> {
                 write_frames(self.inner, Some(self.id), writer, &frame).await?;
             }
         }
-        if let Some(metering) = outgoing.metering {
+        if let Some(metering) = outgoing.metering.clone() {
             self.format
                 .encode(&ServerMessage::<M>::Metering(metering), buffer)
                 .map_err(io::Error::other)?;

@@ -7,7 +7,7 @@
 //! - `silent_engine` and `client_state` use everything below;
 //! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
 //!   `access`, `audibility`, `lookup`, `patch`, `reversible`, `description`, `state_digest`,
-//!   `unsaved_mark`, `starter`;
+//!   `unsaved_mark`, `starter`, `metering`;
 //! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
 //!   `instrument`, then `source` and `effect`, then `plugin`;
 //! - `project`, `globals`, and lowest `common`.
@@ -26,6 +26,7 @@ mod effect;
 mod globals;
 mod instrument;
 mod lookup;
+mod metering;
 mod mixer;
 mod network_action;
 mod patch;
@@ -117,6 +118,7 @@ pub use self::{
         },
         sends::{BusSend, BusSendParameter, BusSendSetting, Sends, SendsParameter, SendsSetting},
     },
+    metering::Metering,
     mixer::{
         Bus, BusParameter, BusSetting, Master, MasterParameter, MasterSetting, Mixer, MixerSetting,
         layer_group::{LayerGroup, LayerGroupParameter, LayerGroupSetting},
@@ -158,8 +160,8 @@ pub use self::{
 };
 use crate::{
     model::{
-        Access, Digest, DirtyFlags, EngineFault, InstrumentId, Invalid, Metering, Model,
-        PatchError, Reduction, ReversibleChange, UndoPolicy,
+        Access, Digest, DirtyFlags, EngineFault, InstrumentId, Invalid, Model, PatchError,
+        Reduction, ReversibleChange, UndoPolicy,
     },
     util::ordmap::Merged,
 };

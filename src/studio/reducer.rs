@@ -51,7 +51,7 @@ impl StudioState {
                 Arc::make_mut(&mut self.projects).reduce(action)?;
                 return Ok(vec![StudioEffect::Project]);
             }
-            NetworkAction::ProjectReport(report) => return Ok(self.reduce_report(report)),
+            NetworkAction::ProjectReport(report) => self.reduce_report(report),
             NetworkAction::Drums(id, action) => self.reduce_drums(*id, action)?,
             NetworkAction::Adjust(device, parameter, by) => {
                 self.adjust(*device, *parameter, *by)?;
@@ -121,7 +121,7 @@ impl StudioState {
         Ok(())
     }
 
-    fn reduce_report(&mut self, report: &ProjectReport) -> Vec<StudioEffect> {
+    fn reduce_report(&mut self, report: &ProjectReport) {
         let ProjectReport { task, outcome } = report;
         let (done, loaded) = match outcome {
             ProjectOutcome::Done(found) => (Ok(found), None),
@@ -129,7 +129,9 @@ impl StudioState {
             ProjectOutcome::Failed(why) => (Err(why), None),
         };
         Arc::make_mut(&mut self.projects).finish(task, done);
-        loaded.map(|loaded| self.replace(loaded)).unwrap_or_default()
+        if let Some(loaded) = loaded {
+            self.replace(loaded);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It knows every subsystem and no action.
 
-use std::{collections::BTreeSet, iter, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,15 +102,8 @@ impl StudioState {
     }
 
     /// Replaces this piece by another.
-    pub(super) fn replace(&mut self, other: &Self) -> Vec<StudioEffect> {
-        let keys = self.instruments.iter().flat_map(|(id, played)| silence(id, &played.sounding));
-        let mut effects: Vec<_> = iter::once(StudioEffect::Replaced).chain(keys).collect();
-        if self.transport.playing {
-            effects.push(StudioEffect::Stop);
-        }
-        effects.push(StudioEffect::Locate(other.transport.position));
+    pub(super) fn replace(&mut self, other: &Self) {
         *self = Self { projects: Arc::clone(&self.projects), ..other.at_rest() };
-        effects
     }
 
     /// Drops from both states what is the same in both and not needed to tell the

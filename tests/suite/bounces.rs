@@ -9,6 +9,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
+    authority::inline,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     model::{InstrumentId, NoEngine},
@@ -66,8 +67,14 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) -> Vec<Duration> {
     let (listener, address) = listen().await;
     let options = HostOptions { session, server: ServerConfig::default() };
-    let host = HostDispatcher::<Ledger>::open("Mia", Pages::empty(2), NoEngine, listener, options)
-        .unwrap();
+    let host = HostDispatcher::<Ledger>::open(
+        "Mia",
+        Pages::empty(2),
+        inline(|| NoEngine),
+        listener,
+        options,
+    )
+    .unwrap();
     let proxy = Proxy::to(address).await.unwrap();
     let ana = join(proxy.address, 1, &config).await;
     let ben = join(address, 2, &ClientConfig::default()).await;
@@ -180,7 +187,7 @@ async fn hundred_silent_connections_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn client_killed_a_hundred_times_keeps_its_place() {
     let (listener, address) = listen().await;
-    let (model, engine) = (StudioState::starter(), SilentEngine::default());
+    let (model, engine) = (StudioState::starter(), inline(SilentEngine::default));
     let host =
         HostDispatcher::open("Mia", model, engine, listener, HostOptions::default()).unwrap();
     let host = Arc::new(host);

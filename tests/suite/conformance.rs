@@ -409,12 +409,12 @@ async fn remote_dispatcher_conforms() {
 #[test]
 fn local_dispatcher_needs_no_runtime() {
     use imbolc_net::{
-        authority::LocalDispatcher,
+        authority::{LocalDispatcher, inline},
         studio::{SilentEngine, StudioState},
     };
 
-    let local =
-        LocalDispatcher::open("Ana", StudioState::starter(), SilentEngine::default()).unwrap();
+    let local = LocalDispatcher::open("Ana", StudioState::starter(), inline(SilentEngine::default))
+        .unwrap();
     local.dispatch(cutoff(PAD, 444.0)).unwrap();
     local.dispatch(NetworkAction::Transport(TransportAction::Play)).unwrap();
     let deadline = std::time::Instant::now() + PATIENCE;

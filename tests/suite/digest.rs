@@ -14,6 +14,7 @@ use std::{
 
 use imbolc_net::{
     ClientMessage, Dispatcher, Event, ServerMessage, SessionEvent,
+    authority::inline,
     client::{JoinOptions, RemoteDispatcher},
     model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
     protocol::{ClientId, StateDigest},
@@ -269,7 +270,8 @@ async fn a_minute_with<const BROKEN: bool>(number: u32) -> (Vec<Resync>, u32) {
     let (listener, connector) = in_memory();
     let options = HostOptions::default();
     let ana = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
-    let host = HostDispatcher::<Abacus<BROKEN>>::open("host", 0, NoEngine, listener, options);
+    let host =
+        HostDispatcher::<Abacus<BROKEN>>::open("host", 0, inline(|| NoEngine), listener, options);
     let host = host.unwrap();
     let remote = RemoteDispatcher::<Abacus<BROKEN>>::join(connector, ana).await.unwrap();
     let mut events = remote.events();

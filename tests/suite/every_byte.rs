@@ -19,6 +19,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
+    authority::inline,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::{DispatchError, Status},
     model::{InstrumentId, Model, NoEngine},
@@ -274,7 +275,8 @@ fn host<M: Model>(
 ) -> HostDispatcher<M> {
     let options = HostOptions { session, ..HostOptions::default() };
     let host =
-        HostDispatcher::open("Mia", (scenario.initial)(), NoEngine, listener, options).unwrap();
+        HostDispatcher::open("Mia", (scenario.initial)(), inline(|| NoEngine), listener, options)
+            .unwrap();
     host.request_ownership(&[PAD]).unwrap();
     host
 }

@@ -8,6 +8,7 @@ mod panics;
 use std::sync::Once;
 
 use imbolc_net::{
+    authority::inline,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::DispatchError,
     model::{InstrumentId, NoEngine},
@@ -24,7 +25,8 @@ fn host() -> (HostDispatcher<Faulty>, MemoryConnector) {
     silence_caught_panics();
     let (listener, connector) = in_memory();
     let options = HostOptions::default();
-    let host = HostDispatcher::open("host", Board::default(), NoEngine, listener, options);
+    let host =
+        HostDispatcher::open("host", Board::default(), inline(|| NoEngine), listener, options);
     (host.unwrap(), connector)
 }
 

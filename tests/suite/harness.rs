@@ -112,7 +112,7 @@ impl Harness {
                 SessionOutput::Effect(effect) => self.effects.push(effect),
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Event(event) => self.news.push(event),
-                SessionOutput::Changed { .. } => {}
+                SessionOutput::Changed { .. } | SessionOutput::Replaced => {}
                 SessionOutput::Wait(deadline) => return deadline,
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use imbolc_net::{
     Mode,
-    authority::{Authority, Setup},
+    authority::{Authority, Setup, inline},
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::{ConnectionError, OpenError},
     protocol::SessionId,
@@ -202,7 +202,7 @@ async fn serve_with_and_join_refuse_senseless_options() {
     let setup = |config| Setup::<Studio> {
         host: "Ana".into(),
         model: StudioState::starter(),
-        engine: Box::new(SilentEngine::default()),
+        engine: inline(SilentEngine::default),
         config,
     };
     let id = SessionId::new([7; 16]);

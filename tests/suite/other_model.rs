@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
-    authority::LocalDispatcher,
+    authority::{LocalDispatcher, inline},
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{ConnectionError, DispatchError},
     model::{Access, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
@@ -142,7 +142,7 @@ async fn model_without_music_runs_on_server_and_client() {
     let host = HostDispatcher::<Kitchen>::open(
         "cook",
         pantry(),
-        NoEngine,
+        inline(|| NoEngine),
         listener,
         HostOptions::default(),
     )
@@ -202,7 +202,7 @@ async fn replacement_frees_what_it_does_not_contain() {
     let host = HostDispatcher::<Kitchen>::open(
         "cook",
         pantry(),
-        NoEngine,
+        inline(|| NoEngine),
         listener,
         HostOptions::default(),
     )
@@ -224,7 +224,7 @@ async fn client_of_another_model_is_rejected() {
     let _host = HostDispatcher::<Kitchen>::open(
         "cook",
         pantry(),
-        NoEngine,
+        inline(|| NoEngine),
         listener,
         HostOptions::default(),
     )
@@ -236,7 +236,7 @@ async fn client_of_another_model_is_rejected() {
 
 #[test]
 fn local_session_edits_every_shelf() {
-    let local = LocalDispatcher::<Kitchen>::open("cook", pantry(), NoEngine).unwrap();
+    let local = LocalDispatcher::<Kitchen>::open("cook", pantry(), inline(|| NoEngine)).unwrap();
     local.dispatch(Chore::Put(1, "pepper".into())).unwrap();
     local.dispatch(Chore::Write("".into())).unwrap();
     local.dispatch(Chore::Mount(9)).unwrap();

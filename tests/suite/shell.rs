@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
+    authority::inline,
     client::{JoinOptions, RemoteDispatcher},
     model::InstrumentId,
     protocol::{
@@ -36,7 +37,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn host_with(options: HostOptions) -> (HostDispatcher, MemoryConnector) {
     let (listener, connector) = in_memory();
-    let (model, engine) = (StudioState::starter(), SilentEngine::default());
+    let (model, engine) = (StudioState::starter(), inline(SilentEngine::default));
     (HostDispatcher::open("host", model, engine, listener, options).unwrap(), connector)
 }
 

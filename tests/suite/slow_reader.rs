@@ -8,6 +8,7 @@ use std::{
 
 use imbolc_net::{
     ClientMessage, Dispatcher, NetworkState,
+    authority::inline,
     client::{JoinOptions, RemoteDispatcher},
     protocol::{
         ActionNumber, ClientId, Hello,
@@ -72,7 +73,7 @@ async fn send_without_reading(connector: MemoryConnector) {
 
 async fn measure(with_slow_reader: bool) -> Measurement {
     let (listener, connector) = in_memory();
-    let (studio, engine) = (StudioState::starter(), SilentEngine::default());
+    let (studio, engine) = (StudioState::starter(), inline(SilentEngine::default));
     let host =
         HostDispatcher::open("Mia", studio, engine, listener, HostOptions::default()).unwrap();
     let join = async |name: &str, own: &[_]| {

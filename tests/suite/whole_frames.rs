@@ -12,6 +12,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
+    authority::inline,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::{CloseReason, Status},
     model::{InstrumentId, Model, NoEngine},
@@ -168,7 +169,7 @@ fn open(listener: impl Listener) -> HostDispatcher<Ledger> {
 
 fn open_with(listener: impl Listener, session: SessionConfig) -> HostDispatcher<Ledger> {
     let options = HostOptions { session, ..HostOptions::default() };
-    HostDispatcher::open("Mia", Pages::empty(1), NoEngine, listener, options).unwrap()
+    HostDispatcher::open("Mia", Pages::empty(1), inline(|| NoEngine), listener, options).unwrap()
 }
 
 fn framed(message: &ClientMessage<Ledger>) -> Vec<u8> {

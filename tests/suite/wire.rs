@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
-    model::{Digest, InstrumentId, Invalid, Metering},
+    model::{Digest, InstrumentId, Invalid},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, HistoryChange, NetworkState, OwnerInfo,
         OwnershipRefusal, PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError,
@@ -19,8 +19,8 @@ use imbolc_net::{
         limits,
     },
     studio::{
-        FilterSetting, InstrumentAction, InstrumentSetting, Note, PianoRollAction, Studio,
-        StudioChange, StudioPatch, StudioState, TrackChange,
+        FilterSetting, InstrumentAction, InstrumentSetting, Metering, Note, PianoRollAction,
+        Studio, StudioChange, StudioPatch, StudioState, TrackChange,
     },
     transport::frame_splitter,
     util::{

@@ -4,7 +4,8 @@ use std::{io::BufRead, process::ExitCode, time::Duration};
 
 use imbolc_net::{
     Dispatcher,
-    model::{Engine, InstrumentId, NoEngine},
+    authority::{Engine, threaded},
+    model::{InstrumentId, NoEngine},
     server::{HostDispatcher, HostOptions, ServerConfig, Stats},
     studio::{SilentEngine, Studio, StudioState},
     sync::session::SessionConfig,
@@ -59,13 +60,19 @@ impl ChildState {
         println!("{}", listener.local_addr().unwrap());
         match role {
             ChildRole::Host { instruments, pace } => {
-                let (model, engine) = (band::session(instruments), SilentEngine::default());
+                let (model, engine) = (band::session(instruments), threaded(SilentEngine::default));
                 Self::Host(Box::new(BenchHost::open(listener, model, engine, pace, HOSTS_OWN)))
             }
             ChildRole::LargeHost { instruments, pages } => {
                 let (model, own) = (load::studio(instruments, pages), InstrumentId(instruments));
                 let pace = SessionConfig::default().min_patch_interval;
-                Self::Host(Box::new(BenchHost::open(listener, model, NoEngine, pace, own)))
+                Self::Host(Box::new(BenchHost::open(
+                    listener,
+                    model,
+                    threaded(|| NoEngine),
+                    pace,
+                    own,
+                )))
             }
             ChildRole::Writer { clients, patch } => {
                 Self::Writer(PatchWriter::begin(listener, clients, patch))
@@ -127,7 +134,7 @@ impl BenchHost {
     fn open(
         listener: TcpListener,
         model: StudioState,
-        engine: impl Engine<Studio>,
+        engine: Engine,
         pace: Duration,
         own: InstrumentId,
     ) -> Self {

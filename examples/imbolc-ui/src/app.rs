@@ -16,10 +16,10 @@ use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     dispatcher::{DispatchError, Status},
-    model::{DirtyFlags, InstrumentId, Metering},
+    model::{DirtyFlags, InstrumentId},
     protocol::Refusal,
     studio::{
-        self, Action, ClientState, Layer, LayerAction, NavigationAction, SelectionAction,
+        self, Action, ClientState, Layer, LayerAction, Metering, NavigationAction, SelectionAction,
         TransportAction,
     },
     util::quantity::{Decibels, Ticks},

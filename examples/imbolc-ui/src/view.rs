@@ -8,9 +8,9 @@ use std::time::Duration;
 use imbolc_net::{
     Dispatcher, NetworkState,
     dispatcher::{Identity, Status},
-    model::{InstrumentId, Metering},
+    model::InstrumentId,
     protocol::{ClientId, OwnerInfo, Presence},
-    studio::{ClientState, Instrument, StudioState, UnsavedMark},
+    studio::{ClientState, Instrument, Metering, StudioState, UnsavedMark},
     util::time::Timestamp,
 };
 

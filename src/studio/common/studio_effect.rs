@@ -37,9 +37,6 @@ pub enum StudioEffect {
     Stop,
     /// The playhead moves to this tick.
     Locate(Ticks),
-    /// Another piece has replaced the state. What is being recorded belongs to the one that
-    /// is gone, and is not written down.
-    Replaced,
     /// Carry out and report the task in the notice of
     /// [`Projects`](crate::studio::Projects).
     Project,

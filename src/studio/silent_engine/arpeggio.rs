@@ -55,6 +55,11 @@ impl Arpeggio {
         !self.keys.is_empty()
     }
 
+    /// The keys that are not only held by the arpeggio.
+    pub(super) fn keys_down(&self) -> impl Iterator<Item = &KeyDown> {
+        self.keys.iter().filter(|held| held.down).map(|held| &held.key)
+    }
+
     /// Adds a key. If all others are only held by the arpeggio, it replaces them.
     pub(super) fn press(&mut self, key: KeyDown) {
         if !self.keys.iter().any(|held| held.down) {
@@ -136,7 +141,10 @@ impl Arpeggio {
             let octave = u8::try_from(turn % u32::from(self.settings.span.get()));
             let all = self.all().up(octave.unwrap_or_default());
             let most = if mono { 1 } else { usize::MAX };
-            return all.iter().take(most).for_each(|note| play(note, self.velocity(note, octave.unwrap_or_default())));
+            return all
+                .iter()
+                .take(most)
+                .for_each(|note| play(note, self.velocity(note, octave.unwrap_or_default())));
         }
         let octaves = 0..self.settings.span.get();
         let count: u32 = octaves.clone().map(|octave| self.all().up(octave).len()).sum();

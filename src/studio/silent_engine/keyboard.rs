@@ -4,7 +4,10 @@
 //! It knows the instruments that play more than the written notes as they are: those with held
 //! keys, a chord, an octave or an arpeggio. It knows neither where keys come from nor the time.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     arpeggio::{Arpeggio, ArpeggioTurn},
@@ -126,6 +129,15 @@ impl Keyboard {
         for id in self.ids() {
             self.end_keys(id, |_| true, emit);
         }
+    }
+
+    /// The keys that a hand holds down.
+    pub(super) fn keys_of(&self, hand: Hand) -> BTreeSet<(InstrumentId, Pitch)> {
+        let hands = self.hands.iter().flat_map(|(id, own)| own.keys.iter().map(|key| (*id, key)));
+        let arpeggios = self.arpeggios.iter();
+        let arpeggios = arpeggios.flat_map(|(id, own)| own.keys_down().map(|key| (*id, key)));
+        let keys = hands.chain(arpeggios).filter(|(_, key)| key.hand == hand);
+        keys.map(|(id, key)| (id, key.pitch)).collect()
     }
 
     fn ids(&self) -> Vec<InstrumentId> {

@@ -33,9 +33,9 @@ use self::{
     recorder::Recorder,
 };
 use crate::{
-    model::{Engine, Metering, Model as _},
+    model::{Advanced, EngineWorker, Model as _},
     studio::{
-        KeyHold, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
+        KeyHold, Metering, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
         ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, TransportAction,
     },
     util::{
@@ -53,7 +53,7 @@ const PULSE: Duration = Duration::from_millis(5);
 /// fluid.
 const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 
-/// An [`Engine`] for the [`Studio`] that makes no sound.
+/// An [`EngineWorker`] for the [`Studio`] that makes no sound.
 ///
 /// The playhead moves at the tempo of the session or of its tempo lane. As it
 /// passes, notes of tracks or clips begin and end, drum machines strike their
@@ -125,6 +125,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
+    /// Where it began to play, or was moved to since.
+    began: Option<u32>,
     performance: Performance,
     recorder: Recorder,
     overdub: Overdub,
@@ -151,6 +153,7 @@ impl Default for SilentEngine {
         let metering = Metering::default();
         Self {
             motion: Motion::Still,
+            began: None,
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
@@ -161,30 +164,58 @@ impl Default for SilentEngine {
     }
 }
 
-impl Engine<Studio> for SilentEngine {
+impl EngineWorker<Studio> for SilentEngine {
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        self.reset_into(now, state, &mut |_| {});
+    }
+
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
         self.perform_into(now, state, effect, &mut |_| {});
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
         self.advance_into(now, state, &mut |_| {})
-    }
-
-    fn metering(&self) -> Metering {
-        self.metering
-    }
-
-    fn pulse(&self) -> Option<Duration> {
-        self.next_call()
     }
 }
 
-/// What the engine plays. Each call passes the events up to `now` to `sink`, in order and as
-/// they happen; the methods of [`Engine`] drop them. A `now` before that of an earlier call
-/// counts as the latest one.
+/// The methods of [`EngineWorker`] with what is played until `now`: each event is passed to
+/// `sink` as it happens, in order. A `now` before that of an earlier call counts as the latest
+/// one.
 impl SilentEngine {
-    /// Performs one effect of an action that was accepted at `now`. `state` is the state after
-    /// the action.
+    /// Ends what sounds, and plays on from the position in the transport if that says so. If
+    /// it played from there already, it goes on where it is. Held keys sound.
+    pub fn reset_into(
+        &mut self,
+        now: Timestamp,
+        state: &StudioState,
+        sink: &mut dyn FnMut(Played),
+    ) {
+        let position = state.transport.position.get();
+        let goes_on = state.transport.playing
+            && self.motion == Motion::Moving
+            && self.began == Some(position);
+        (self.recorder, self.overdub) = Default::default();
+        self.sayings.clear();
+        self.measured = None;
+        if goes_on {
+            self.move_on(now, state, sink);
+        } else {
+            // The time until now belongs to the piece that is gone.
+            self.performance.silence(now, sink);
+            self.performance.stop(sink);
+            self.performance.locate(position, sink);
+            self.motion = Motion::Still;
+            if state.transport.playing {
+                self.performance.start(state);
+                self.motion = Motion::Moving;
+                self.began = Some(position);
+            }
+        }
+        self.performance.hold_keys(state, sink);
+    }
+
+    /// Performs an effect of an action that was accepted at `now`. `state` is the state after
+    /// that action.
     pub fn perform_into(
         &mut self,
         now: Timestamp,
@@ -192,10 +223,7 @@ impl SilentEngine {
         effect: StudioEffect,
         sink: &mut dyn FnMut(Played),
     ) {
-        // The time until now belongs to the piece that is gone.
-        if effect != StudioEffect::Replaced {
-            self.move_on(now, state, sink);
-        }
+        self.move_on(now, state, sink);
         match effect {
             StudioEffect::Play => {
                 // After a stop that is not in the transport yet, continue from the
@@ -206,6 +234,7 @@ impl SilentEngine {
                 self.overdub.forget_values();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
+                self.began = Some(state.transport.position.get());
                 self.measured = None;
             }
             // If it is not moving, the engine itself reported this stop.
@@ -214,18 +243,12 @@ impl SilentEngine {
                 self.halt(sink);
             }
             StudioEffect::Stop => {}
-            StudioEffect::Replaced => {
-                (self.recorder, self.overdub) = Default::default();
-                self.performance.silence(now, sink);
-                if self.motion == Motion::Moving {
-                    self.halt(sink);
-                }
-            }
             // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(position.get(), sink);
+                self.began = Some(position.get());
                 self.measured = None;
             }
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
@@ -247,14 +270,13 @@ impl SilentEngine {
         }
     }
 
-    /// Advances to `now`, and returns the actions with which the engine changes the state.
-    #[must_use]
+    /// Advances to `now`, with the newest state, and says what there is to say.
     pub fn advance_into(
         &mut self,
         now: Timestamp,
         state: &StudioState,
         sink: &mut dyn FnMut(Played),
-    ) -> Vec<NetworkAction> {
+    ) -> Advanced<Studio> {
         self.move_on(now, state, sink);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
@@ -274,7 +296,8 @@ impl SilentEngine {
             self.sayings.push(NetworkAction::Transport(TransportAction::Locate(self.playhead())));
         }
         self.measure(now, state);
-        std::mem::take(&mut self.sayings)
+        let actions = std::mem::take(&mut self.sayings);
+        Advanced { actions, metering: self.metering, next: self.pulse(), ..Advanced::default() }
     }
 }
 
@@ -299,8 +322,8 @@ impl SilentEngine {
         Ticks::new(self.performance.playhead.tick()).unwrap_or(Ticks::MAX)
     }
 
-    /// When to be called again; `None` while nothing moves.
-    fn next_call(&self) -> Option<Duration> {
+    /// The time until it must be called again; `None` while nothing moves.
+    fn pulse(&self) -> Option<Duration> {
         match self.motion {
             Motion::Moving | Motion::Stopped => Some(PULSE),
             Motion::Still if self.performance.sounds.keyboard.has_arpeggios() => Some(PULSE),
@@ -376,7 +399,7 @@ impl SilentEngine {
     /// Updates the meters, at most once per `METERS` while anything moves, so
     /// that a burst of effects does not cost a burst of measurements.
     fn measure(&mut self, now: Timestamp, state: &StudioState) {
-        let rests = self.next_call().is_none();
+        let rests = self.pulse().is_none();
         let due = self.measured.is_none_or(|last| now.since(last) >= METERS);
         if !rests && !due {
             return;
@@ -386,7 +409,7 @@ impl SilentEngine {
             let clicks = self.motion == Motion::Moving && self.performance.clicks(state);
             peaks = desk::peaks(&self.as_moved(state), &self.performance.sounds, clicks);
         }
-        self.measured = self.next_call().map(|_| now);
+        self.measured = self.pulse().map(|_| now);
         let (playhead, tempo) = (self.playhead(), self.performance.tempo);
         let playing = self.motion == Motion::Moving;
         self.metering = Metering { playhead, tempo, playing, peaks };

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     model::InstrumentId,
     studio::{
-        Arrangement, AtEnd, Automation, Click, ClickParameter, ClickSetting, PlayMode,
-        SessionParameter, SessionSetting, StudioState, Target,
+        Arrangement, AtEnd, Click, ClickParameter, ClickSetting, PlayMode, SessionParameter,
+        SessionSetting, StudioState, Target,
     },
     util::{
         quantity::{Amount, Bpm, Pitch, Ticks, Velocity},
@@ -168,6 +168,24 @@ impl Performance {
         self.sounds.release(id, (Hand::Participant, pitch), self.at_once(), sink);
     }
 
+    /// Presses and releases keys until the participants hold those that the state says.
+    pub(super) fn hold_keys(&mut self, state: &StudioState, sink: Sink<'_>) {
+        for (id, pitch) in self.sounds.keyboard.keys_of(Hand::Participant) {
+            let instrument = state.instruments.get(id);
+            if instrument.is_none_or(|own| own.sounding.held(pitch).is_none()) {
+                self.release(id, pitch, sink);
+            }
+        }
+        let down = self.sounds.keyboard.keys_of(Hand::Participant);
+        for (id, instrument) in state.instruments.iter() {
+            for (pitch, velocity) in instrument.sounding.iter() {
+                if !down.contains(&(id, pitch)) {
+                    self.press(state, id, (pitch, velocity), sink);
+                }
+            }
+        }
+    }
+
     /// The first tick of the count-in or the playhead that has not been played yet.
     fn grid_due(&self) -> u32 {
         self.count.map_or(self.due, |count| count.due)
@@ -180,7 +198,11 @@ impl Performance {
 
     /// When the playhead reached `tick`.
     fn at(&self, tick: u32) -> Moment {
-        Moment { time: self.now.before(self.playhead.since(tick, self.tempo)), tick, pass: self.pass }
+        Moment {
+            time: self.now.before(self.playhead.since(tick, self.tempo)),
+            tick,
+            pass: self.pass,
+        }
     }
 
     /// Whether the count-in is running; the playhead does not move then.
@@ -251,7 +273,6 @@ impl Performance {
         }
         self.forget(state);
         loop {
-            // Until the playhead is there, the old tempo counts.
             if self.chase && self.playhead.has_reached(self.due) {
                 self.take_tempo(state, self.due);
             }
@@ -376,9 +397,9 @@ impl Performance {
 
     /// Applies the tempo at `tick` to the time since `tick`.
     fn take_tempo(&mut self, state: &StudioState, tick: u32) {
-        let tempo = tempo_at(&state.automation, state, tick).unwrap_or(state.session.tempo);
-        self.playhead.change_tempo(tick, self.tempo, tempo);
-        self.tempo = tempo;
+        let before = self.tempo;
+        self.tempo = tempo_at(state, tick).unwrap_or(state.session.tempo);
+        self.playhead.change_tempo(tick, before, self.tempo);
         self.paced = tick;
     }
 
@@ -390,10 +411,14 @@ impl Performance {
         self.follow_tempo(state);
     }
 
-    /// Uses the tempo of the session from now on, unless a lane sets the tempo.
+    /// Uses the tempo of the session from now on, unless a lane sets the tempo. A lane does
+    /// so at its next step, or at once if all lanes are to report their values.
     pub(super) fn follow_tempo(&mut self, state: &StudioState) {
-        if tempo_at(&state.automation, state, self.paced).is_none() {
-            self.tempo = state.session.tempo;
+        let at = if self.chase { self.due } else { self.paced };
+        match tempo_at(state, at) {
+            None => self.tempo = state.session.tempo,
+            Some(tempo) if self.chase => self.tempo = tempo,
+            Some(_) => {}
         }
     }
 
@@ -460,8 +485,8 @@ impl Performance {
 }
 
 /// The tempo at `tick` if a lane sets it.
-fn tempo_at(automation: &Automation, state: &StudioState, tick: u32) -> Option<Bpm> {
-    let lane = automation.lane(&TEMPO).filter(|lane| schedule::moves(state, TEMPO, lane))?;
+fn tempo_at(state: &StudioState, tick: u32) -> Option<Bpm> {
+    let lane = state.automation.lane(&TEMPO).filter(|lane| schedule::moves(state, TEMPO, lane))?;
     match SessionParameter::Tempo.setting(lane.value(Ticks::new(tick).ok()?)?) {
         SessionSetting::Tempo(tempo) => Some(tempo),
         _ => None,

@@ -51,7 +51,7 @@ pub use session_output::SessionOutput;
 pub use transmit::{Next, Outgoing, Update};
 
 use crate::{
-    model::{Metering, Model, UndoPolicy},
+    model::{Model, UndoPolicy},
     protocol::{
         ClientId, NetworkState, Participant, ProtocolError, Refusal, Roster, Seq, ServerMessage,
         SessionId,
@@ -76,16 +76,16 @@ pub struct Session<M: Model> {
     connections: u64,
     bases: BaseLog<M>,
     digester: Digester<M>,
-    /// The meters, and how often they have changed.
-    metering: (u64, Metering),
+    /// The metering, and how often it has changed.
+    metering: (u64, M::Metering),
     pacers: Pacers,
     /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
     take: Take,
     /// What the host is to be told.
     news: VecDeque<SessionEvent<M>>,
-    /// What [`poll`](Self::poll) returns next.
-    effects: VecDeque<M::Effect>,
+    /// What [`poll`](Self::poll) returns next; `None` is that the state was replaced.
+    engine_tasks: VecDeque<Option<M::Effect>>,
     /// The last state that [`poll`](Self::poll) returned.
     polled: Arc<NetworkState<M>>,
     /// No timer is due before this.
@@ -137,12 +137,12 @@ impl<M: Model> Session<M> {
             connections: 0,
             bases: BaseLog::new(),
             digester: Digester::default(),
-            metering: (0, Metering::default()),
+            metering: (0, M::Metering::default()),
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             logs: BTreeMap::new(),
             take: Take::default(),
             news: VecDeque::new(),
-            effects: VecDeque::new(),
+            engine_tasks: VecDeque::new(),
             deadline: None,
             awake: Timestamp::ZERO,
             latest_full: None,
@@ -216,11 +216,11 @@ impl<M: Model> Session<M> {
         self.apply_undo(ClientId::HOST, Direction::Forth)
     }
 
-    /// Takes the current meters, and returns whether they have changed.
-    pub fn meter(&mut self, metering: Metering) -> bool {
-        let changed = self.metering.1 != metering;
+    /// Takes the current metering, and returns whether it has changed.
+    pub fn meter(&mut self, metering: &M::Metering) -> bool {
+        let changed = self.metering.1 != *metering;
         if changed {
-            self.metering = (self.metering.0 + 1, metering);
+            self.metering = (self.metering.0 + 1, metering.clone());
         }
         changed
     }
@@ -299,14 +299,16 @@ impl<M: Model> Session<M> {
         state
     }
 
-    /// Makes `state` the current one. A barrier clears every undo history.
+    /// Makes `state` the current one. A barrier clears every undo history, and the engine
+    /// begins anew.
     fn advance(&mut self, state: Arc<NetworkState<M>>, effects: Vec<M::Effect>, is_barrier: bool) {
         self.follow_take(&state);
         self.state = state;
-        self.effects.extend(effects);
         if is_barrier {
             self.clear_histories();
+            self.engine_tasks.push_back(None);
         }
+        self.engine_tasks.extend(effects.into_iter().map(Some));
     }
 }
 

@@ -15,6 +15,9 @@ use crate::{
 pub enum SessionOutput<M: Model> {
     /// The engine must perform this.
     Effect(M::Effect),
+    /// The state was replaced as a whole: the engine must begin anew from it, before it
+    /// performs the effects that follow.
+    Replaced,
     /// The state has changed since it was last returned.
     Changed {
         /// The state that was returned before.
@@ -37,8 +40,8 @@ impl<M: Model> Session<M> {
     /// The next thing that the shell must do. Call it after each change until it
     /// returns [`SessionOutput::Wait`].
     pub fn poll(&mut self) -> SessionOutput<M> {
-        if let Some(effect) = self.effects.pop_front() {
-            return SessionOutput::Effect(effect);
+        if let Some(task) = self.engine_tasks.pop_front() {
+            return task.map_or(SessionOutput::Replaced, SessionOutput::Effect);
         }
         if !Arc::ptr_eq(&self.polled, &self.state) {
             let before = std::mem::replace(&mut self.polled, Arc::clone(&self.state));

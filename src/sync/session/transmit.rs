@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{Metering, Model},
+    model::Model,
     protocol::{NetworkState, ProtocolError, ServerMessage},
     sync::{
         digester::Digester,
@@ -30,8 +30,8 @@ pub struct Outgoing<M: Model> {
     pub messages: Vec<ServerMessage<M>>,
     /// The change of the state.
     pub update: Option<Update<M>>,
-    /// The meters, if they have changed.
-    pub metering: Option<Metering>,
+    /// The metering, if it has changed.
+    pub metering: Option<M::Metering>,
     /// When to pull again.
     pub next: Next,
 }
@@ -118,7 +118,7 @@ impl<M: Model> Session<M> {
         if let Some(update) = &update {
             link.record_update(now, update, (config, pacers, bases));
         }
-        let latest = link.take_metering(now, *metering, config, pacers);
+        let latest = link.take_metering(now, metering, config, pacers);
         let next = link.schedule(now, state, metering.0, config);
         if update.is_some() {
             bases.thin(now, config, || members.values().flat_map(Member::needed_bases).collect());
@@ -222,16 +222,16 @@ impl<M: Model> Link<M> {
     fn take_metering(
         &mut self,
         now: Timestamp,
-        (version, metering): (u64, Metering),
+        (version, metering): &(u64, M::Metering),
         config: &SessionConfig,
         pacers: &mut Pacers,
-    ) -> Option<Metering> {
-        if self.metered == version || now < self.metering_due {
+    ) -> Option<M::Metering> {
+        if self.metered == *version || now < self.metering_due {
             return None;
         }
-        self.metered = version;
+        self.metered = *version;
         self.metering_due = pacers.meterings.record_send(now, config.min_metering_interval);
-        Some(metering)
+        Some(metering.clone())
     }
 
     /// When to pull again, after everything that may be sent now was taken.

@@ -10,6 +10,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
+    authority::inline,
     client::{JoinOptions, RemoteDispatcher},
     model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
     server::{HostDispatcher, HostOptions},
@@ -135,7 +136,13 @@ async fn returns_during_digest<const AT_HOST: bool>() -> bool {
     let session = SessionConfig { heartbeat_interval: heartbeat, ..SessionConfig::default() };
     let options = HostOptions { session, ..HostOptions::default() };
     let zero = Number { value: 0, at_host: true };
-    let host = HostDispatcher::<Lengthy<AT_HOST>>::open("Mia", zero, NoEngine, listener, options);
+    let host = HostDispatcher::<Lengthy<AT_HOST>>::open(
+        "Mia",
+        zero,
+        inline(|| NoEngine),
+        listener,
+        options,
+    );
     let host = Arc::new(host.unwrap());
     let options = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
     let ana = Arc::new(RemoteDispatcher::join(connector, options).await.unwrap());
@@ -171,7 +178,8 @@ async fn client_is_not_blocked_by_its_digest() {
 async fn digest_is_incremental_except_after_a_full_state() {
     let (listener, connector) = in_memory();
     let (zero, options) = (Number { value: 0, at_host: true }, HostOptions::default());
-    let host = HostDispatcher::<Lengthy<true>>::open("Mia", zero, NoEngine, listener, options);
+    let host =
+        HostDispatcher::<Lengthy<true>>::open("Mia", zero, inline(|| NoEngine), listener, options);
     let host = host.unwrap();
     let options = JoinOptions { name: "Ana".into(), ..JoinOptions::default() };
     let ana = RemoteDispatcher::<Lengthy<true>>::join(connector, options).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use imbolc_net::{
     Dispatcher, NetworkState,
-    authority::LocalDispatcher,
+    authority::{LocalDispatcher, inline},
     model::{InstrumentId, Model as _, NoEngine},
     protocol::{
         ActionNumber, ClientMessage, Refusal, ServerMessage, SessionId, SessionToken,
@@ -38,7 +38,8 @@ fn unencodable() -> Vec<Move> {
 #[test]
 fn local_session_refuses_what_cannot_be_encoded() {
     super::silence_caught_panics();
-    let local = LocalDispatcher::<Faulty>::open("Ana", Board::default(), NoEngine).unwrap();
+    let local =
+        LocalDispatcher::<Faulty>::open("Ana", Board::default(), inline(|| NoEngine)).unwrap();
     for action in unencodable() {
         let refused = local.dispatch(action.clone()).unwrap_err();
         assert!(is_malformed(&refused), "{action:?}: {refused}");

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
-    authority::LocalDispatcher,
+    authority::{LocalDispatcher, inline},
     client::RemoteDispatcher,
     dispatcher::Status,
     model::{InstrumentId, Model as _, NoEngine},
@@ -31,7 +31,8 @@ async fn agree(host: &HostDispatcher<Faulty>, client: &RemoteDispatcher<Faulty>)
 #[test]
 fn local_session_refuses_an_action_that_panics() {
     super::silence_caught_panics();
-    let local = LocalDispatcher::<Faulty>::open("Ana", Board::default(), NoEngine).unwrap();
+    let local =
+        LocalDispatcher::<Faulty>::open("Ana", Board::default(), inline(|| NoEngine)).unwrap();
     for part in [Part::Access, Part::Reduce] {
         local.dispatch(Move::Break(Some(part))).unwrap();
         let before = local.state();

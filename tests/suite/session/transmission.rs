@@ -261,13 +261,13 @@ fn missing_patch_requests_one_full_state() {
 
 #[test]
 fn metering_is_paced_and_stops_when_unchanged() {
-    use imbolc_net::{model::Metering, util::quantity::Ticks};
+    use imbolc_net::{studio::Metering, util::quantity::Ticks};
 
     let mut harness = Harness::new();
     let ana = harness.join("Ana", &[]);
     let mut sent = 0;
     for tick in 0..1000 {
-        harness.session.meter(Metering { playhead: Ticks::of(tick), ..Metering::default() });
+        harness.session.meter(&Metering { playhead: Ticks::of(tick), ..Metering::default() });
         sent += u32::from(
             harness.session.pull(harness.now, ana.connection).unwrap().metering.is_some(),
         );

@@ -11,9 +11,9 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event,
-    authority::LocalDispatcher,
+    authority::{Engine, LocalDispatcher, inline},
     dispatcher::Events,
-    model::{Engine, Metering},
+    model::{Advanced, EngineWorker},
     server::{HostDispatcher, HostOptions},
     studio::{NetworkAction, SilentEngine, Studio, StudioEffect, StudioState, TransportAction},
     transport::in_memory,
@@ -26,10 +26,9 @@ use crate::conformance::eventually;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Method {
+    Reset,
     Perform,
     Advance,
-    Metering,
-    Pulse,
 }
 
 /// Panics in one of its methods, while it is told to.
@@ -40,14 +39,17 @@ struct Fragile {
 }
 
 impl Fragile {
-    fn new() -> (Self, Arc<Mutex<Option<Method>>>, Arc<AtomicU32>) {
+    fn engine() -> (Engine, Arc<Mutex<Option<Method>>>, Arc<AtomicU32>) {
         let (broken, panics) = (Arc::default(), Arc::default());
-        let engine = Self {
-            inner: SilentEngine::default(),
-            broken: Arc::clone(&broken),
-            panics: Arc::clone(&panics),
+        let make = {
+            let (broken, panics) = (Arc::clone(&broken), Arc::clone(&panics));
+            move || Self {
+                inner: SilentEngine::default(),
+                broken: Arc::clone(&broken),
+                panics: Arc::clone(&panics),
+            }
         };
-        (engine, broken, panics)
+        (inline(make), broken, panics)
     }
 
     fn enter(&self, method: Method) {
@@ -59,25 +61,20 @@ impl Fragile {
     }
 }
 
-impl Engine<Studio> for Fragile {
+impl EngineWorker<Studio> for Fragile {
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        self.enter(Method::Reset);
+        self.inner.reset(now, state);
+    }
+
     fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
         self.enter(Method::Perform);
         self.inner.perform(now, state, effect);
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Vec<NetworkAction> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
         self.enter(Method::Advance);
         self.inner.advance(now, state)
-    }
-
-    fn metering(&self) -> Metering {
-        self.enter(Method::Metering);
-        Engine::<Studio>::metering(&self.inner)
-    }
-
-    fn pulse(&self) -> Option<Duration> {
-        self.enter(Method::Pulse);
-        Engine::<Studio>::pulse(&self.inner)
     }
 }
 
@@ -99,9 +96,9 @@ fn faults(events: &mut Events) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn panicking_engine_is_announced_and_called_again() {
-    for method in [Method::Perform, Method::Advance, Method::Metering, Method::Pulse] {
+    for method in [Method::Perform, Method::Advance] {
         let (listener, connector) = in_memory();
-        let (engine, broken, _) = Fragile::new();
+        let (engine, broken, _) = Fragile::engine();
         let (model, no_options) = (StudioState::starter(), HostOptions::default());
         let host = HostDispatcher::open("host", model, engine, listener, no_options).unwrap();
         let guest = Remote::join(connector, options("Ana", &[])).await.unwrap();
@@ -127,7 +124,7 @@ async fn panicking_engine_is_announced_and_called_again() {
 #[tokio::test(start_paused = true)]
 async fn engine_that_keeps_failing_is_called_less_often() {
     let (listener, _connector) = in_memory();
-    let (engine, broken, panics) = Fragile::new();
+    let (engine, broken, panics) = Fragile::engine();
     let (model, no_options) = (StudioState::starter(), HostOptions::default());
     let host = HostDispatcher::open("host", model, engine, listener, no_options).unwrap();
     let mut events = host.events();
@@ -148,7 +145,7 @@ async fn engine_that_keeps_failing_is_called_less_often() {
 
 #[test]
 fn engine_of_a_local_session_is_called_again() {
-    let (engine, broken, panics) = Fragile::new();
+    let (engine, broken, panics) = Fragile::engine();
     let local = LocalDispatcher::open("Ana", StudioState::starter(), engine).unwrap();
     local.dispatch(PLAY).unwrap();
     *broken.lock().unwrap() = Some(Method::Advance);

@@ -6,8 +6,8 @@ use imbolc_net::{
     Dispatcher,
     client::{ClientConfig, JoinOptions, SavedToken, TokenFile},
     dispatcher::{ConnectionError, Status},
-    model::Metering,
     protocol::{ClientMessage, ServerMessage, SessionId, SessionToken},
+    studio::Metering,
     util::quantity::Ticks,
 };
 use tokio::{

@@ -9,6 +9,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
+    authority::inline,
     protocol::{
         ClientMessage, Hello, ProtocolError, Resume, ServerMessage,
         framing::{self, Codec},
@@ -79,7 +80,7 @@ async fn closed_connection_supersedes_no_other() {
 }
 
 async fn host_at(listener: tokio::net::TcpListener) -> HostDispatcher {
-    let (model, engine) = (StudioState::starter(), SilentEngine::default());
+    let (model, engine) = (StudioState::starter(), inline(SilentEngine::default));
     HostDispatcher::open("host", model, engine, listener, HostOptions::default()).unwrap()
 }
 
@@ -173,7 +174,7 @@ async fn rejected_clients_are_not_waited_for() {
     let (sender, receiver) = mpsc::channel(1);
     let server = ServerConfig { max_connections: 1, ..ServerConfig::default() };
     let options = HostOptions { server, ..HostOptions::default() };
-    let (model, engine) = (StudioState::starter(), SilentEngine::default());
+    let (model, engine) = (StudioState::starter(), inline(SilentEngine::default));
     let listener = NarrowListener(receiver);
     let host = HostDispatcher::open("host", model, engine, listener, options).unwrap();
     let (mut ana, theirs) = tokio::io::duplex(1 << 20);

@@ -5,10 +5,9 @@ use std::time::Duration;
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     dispatcher::Status,
-    model::Metering,
     protocol::{ClientMessage, Hello, ProtocolError, ServerMessage},
     server::HostOptions,
-    studio::{NetworkAction, TransportAction},
+    studio::{Metering, NetworkAction, TransportAction},
     sync::session::SessionConfig,
 };
 use tokio::{

@@ -77,7 +77,7 @@ impl Performance {
 
     fn advance(&mut self) {
         let Self { now, state, engine, log } = self;
-        for action in engine.advance_into(*now, state, &mut |played| log.push(played)) {
+        for action in engine.advance_into(*now, state, &mut |played| log.push(played)).actions {
             self.act(&action);
         }
     }

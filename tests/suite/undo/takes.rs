@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use imbolc_net::{
     SessionEvent,
-    model::{Engine as _, InstrumentId},
+    model::{EngineWorker as _, InstrumentId},
     protocol::{ClientId, ClientMessage, Refusal, Resume},
     studio::{
         AutomationAction, Curve, FilterParameter, InstrumentAction, InstrumentParameter,
@@ -129,7 +129,7 @@ fn play(harness: &mut Harness, engine: &mut SilentEngine, millis: u64) {
     for _ in 0..millis / 5 {
         harness.now = harness.now + Duration::from_millis(5);
         let model = harness.session.state().model.clone();
-        for action in engine.advance(harness.now, &model) {
+        for action in engine.advance(harness.now, &model).actions {
             harness.session.act_for_engine(&action);
         }
     }
@@ -490,7 +490,7 @@ fn play_engine(harness: &mut Harness, engine: &mut SilentEngine, time: Duration)
             engine.perform(harness.now, &state.model, effect);
         }
         let state = std::sync::Arc::clone(harness.session.state());
-        for action in engine.advance(harness.now, &state.model) {
+        for action in engine.advance(harness.now, &state.model).actions {
             harness.session.act_for_engine(&action);
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use imbolc_net::{
     Dispatcher,
-    authority::LocalDispatcher,
+    authority::{LocalDispatcher, inline},
     dispatcher::Events,
     studio::{Pane, SilentEngine, StudioState},
 };
@@ -26,7 +26,7 @@ struct Player {
 
 impl Player {
     fn new() -> Self {
-        let studio = LocalDispatcher::open("mia", band::studio(), SilentEngine::default());
+        let studio = LocalDispatcher::open("mia", band::studio(), inline(SilentEngine::default));
         let studio: Arc<dyn Dispatcher> = Arc::new(studio.expect("it opens"));
         let (events, app) = (studio.events(), App::new(Arc::clone(&studio)));
         Self { studio, events, app }

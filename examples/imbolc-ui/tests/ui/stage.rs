@@ -9,11 +9,14 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use imbolc_net::{
     Dispatcher, Event, NetworkState, SessionEvent,
     dispatcher::{ConnectionError, DispatchError, Events, Identity, MockDispatcher, Status},
-    model::{DirtyFlags, InstrumentId, Metering, Model as _},
+    model::{DirtyFlags, InstrumentId, Model as _},
     protocol::{
         ClientId, OwnerInfo, Participant, Presence, PrivilegeLevel, Refusal, Roster, Seq, SessionId,
     },
-    studio::{NetworkAction, Pane, ProjectAction, ProjectName, ProjectNotice, Studio, StudioState},
+    studio::{
+        Metering, NetworkAction, Pane, ProjectAction, ProjectName, ProjectNotice, Studio,
+        StudioState,
+    },
     util::{
         quantity::{Bpm, Decibels, Ticks},
         time::{Millis, Timestamp},

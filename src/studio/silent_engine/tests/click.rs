@@ -70,7 +70,7 @@ fn playhead_moves_after_the_count_in() {
     rig.transport(TransportAction::Locate(Ticks::of(1000)));
     rig.transport(TransportAction::Play);
     assert_eq!(rig.wait(2995), 1000);
-    assert!(rig.engine.metering().playing);
+    assert!(rig.engine.metering.playing);
     let bar = [(1000, true), (1000, false), (1000, false)];
     assert_eq!(rig.clicks(), [bar, bar].concat());
     assert_eq!(rig.wait(505), 1480);

@@ -106,7 +106,7 @@ impl Rig {
     /// The paths that are heard: the bass by its output, the bass by its send, the lead.
     fn heard(&mut self) -> String {
         self.wait(40);
-        let amplitude = 10f32.powf(self.engine.metering().peaks[0].get() / 20.0);
+        let amplitude = 10f32.powf(self.engine.metering.peaks[0].get() / 20.0);
         // Each path is ten times louder than the next one.
         format!("{:03.0}", amplitude * 100.0)
     }
@@ -242,8 +242,7 @@ fn meters_ignore_parameters_that_are_not_metered() {
     rig.transport(TransportAction::Play);
     rig.wait(10);
 
-    let peaks =
-        |state: &StudioState| desk::peaks(state, &rig.engine.performance.sounds, true);
+    let peaks = |state: &StudioState| desk::peaks(state, &rig.engine.performance.sounds, true);
     let own = [BASS, KIT].into_iter().flat_map(|id| {
         let there = rig.state.instruments.get(id).unwrap().parameters();
         there.into_iter().map(move |parameter| Target::Instrument(id, parameter))

@@ -1,35 +1,40 @@
 //! The engine on a virtual clock.
 
+mod arpeggios;
 mod chase;
 mod click;
 mod drums;
 mod edited;
 mod groove;
+mod keys;
 mod meters;
 mod notes;
 mod overdub;
+mod pads;
 mod recording;
 mod time;
+mod times;
 
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    model::{InstrumentId, Model},
+    model::{InstrumentId, Model, UndoPolicy},
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
-        BusSetting, ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content,
-        ContentHash, Curve, DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting,
-        InstrumentAction, InstrumentParameter, InstrumentSetting, KeyHold, Lane, LaneSetting,
-        LayerGroupId, LayerGroupParameter, LayerGroupSetting, LoopRegion, MasterParameter,
-        MasterSetting, MixerSetting, Name, Note, NoteValue, Output, PadParameter, PadSetting,
-        PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,
-        PlayMode, Point, SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing,
-        Target, TimeSignature, TrackSetting, Voices,
+        ArpeggiatorSetting, ArpeggioPattern, ArrangementSetting, AtEnd, AutomationAction, BusId,
+        BusParameter, BusSendSetting, BusSetting, ChainedPatterns, ChordShape, ClickParameter,
+        ClickSetting, ClipAction, ClipId, Content, ContentHash, Curve, DrumAction, DrumParameter,
+        DrumSetting, GrooveSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
+        InstrumentSetting, KeyHold, Lane, LaneSetting, LayerGroupId, LayerGroupParameter,
+        LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Note,
+        NoteValue, Output, PadParameter, PadSetting, PadSound, PatternId, PatternSetting,
+        PianoRollAction, PlacementAction, PlacementId, PlayMode, Point, SendsSetting,
+        SessionParameter, SessionSetting, SourceKind, Step, Swing, Target, TimeSignature,
+        TrackSetting, Voices,
     },
     util::quantity::{
-        Amount, Bpm, CountIn, NoteLength, PadNumber, Pan, Pitch, Probability, Semitones, StepCount, StepNumber, TimingOffset,
-        Velocity,
+        Amount, Bpm, CountIn, NoteLength, OctaveShift, OctaveSpan, PadNumber, Pan, Pitch,
+        Probability, Semitones, StepCount, StepNumber, TimingOffset, Velocity,
     },
     util::time::Millis,
 };
@@ -54,10 +59,19 @@ impl Rig {
     }
 
     fn act(&mut self, action: &NetworkAction) {
-        for effect in Studio::reduce(&mut self.state, action).unwrap().effects {
+        let effects = Studio::reduce(&mut self.state, action).unwrap().effects;
+        if Studio::undo_policy(action) == UndoPolicy::Barrier {
+            self.reset();
+        }
+        for effect in effects {
             self.perform(effect);
         }
         self.advance();
+    }
+
+    fn reset(&mut self) {
+        let Self { now, state, engine, log } = self;
+        engine.reset_into(*now, state, &mut |played| log.push(played));
     }
 
     fn perform(&mut self, effect: StudioEffect) {
@@ -67,7 +81,7 @@ impl Rig {
 
     fn advance(&mut self) {
         let Self { now, state, engine, log } = self;
-        for report in engine.advance_into(*now, state, &mut |played| log.push(played)) {
+        for report in engine.advance_into(*now, state, &mut |played| log.push(played)).actions {
             self.act(&report);
         }
     }
@@ -101,7 +115,7 @@ impl Rig {
     fn peaks(&mut self) -> [i32; 2] {
         self.wait(40);
         #[expect(clippy::cast_possible_truncation)]
-        self.engine.metering().peaks.map(|peak| peak.get().round() as i32)
+        self.engine.metering.peaks.map(|peak| peak.get().round() as i32)
     }
 }
 
@@ -177,6 +191,22 @@ impl Rig {
     fn step(&mut self, pattern: PatternId, pad: u8, step: u8) {
         let step = Step::new(PadNumber::of(pad), StepNumber::of(step));
         self.drums(DrumSetting::Pattern(pattern, PatternSetting::On(step)));
+    }
+
+    /// Replaces the piece.
+    fn reset_to_starter(&mut self) {
+        let task = ProjectAction::New;
+        let starter = Arc::new(StudioState::starter());
+        let outcome = ProjectOutcome::Loaded(Shelf::default(), starter);
+        self.act(&NetworkAction::ProjectReport(ProjectReport { task, outcome }));
+    }
+
+    fn strike(&mut self, pitch: u8) {
+        self.key(InstrumentAction::Play(Pitch::of(pitch), Velocity::of(100)));
+    }
+
+    fn release(&mut self, pitch: u8) {
+        self.key(InstrumentAction::Release(Pitch::of(pitch)));
     }
 
     /// The ticks at which pads were struck.

@@ -1,0 +1,158 @@
+//! What the authority and the driver of its engine share: the queue, whether the worker
+//! is in a call, and whether it is to end.
+//!
+//! Its lock is held for a few instructions, also within the authority's lock.
+
+use parking_lot::{Condvar, Mutex};
+
+use super::effect_queue::{EffectQueue, Effects, Handed, Work};
+use crate::{dispatcher::Clock, model::Model, protocol::NetworkState, util::time::Timestamp};
+use std::{sync::Arc, time::Duration};
+
+/// How long a call of the worker may take before the session is told. 2 s: every musician
+/// has heard by then that nothing sounds.
+pub(in crate::authority) const BLOCKED: Duration = Duration::from_secs(2);
+
+/// The link between an authority and the driver of its engine.
+pub(in crate::authority) struct EngineLink<M: Model> {
+    state: Mutex<LinkState<M>>,
+    /// Wakes the thread of the engine.
+    woken: Condvar,
+}
+
+struct LinkState<M: Model> {
+    queue: EffectQueue<M>,
+    /// Until when the thread sleeps, if it does: `Some(None)` is until it is woken.
+    sleeps: Option<Option<Timestamp>>,
+    /// Since when the worker is in a call.
+    busy: Option<Timestamp>,
+    /// Whether the session was told that this call takes long.
+    is_blocked: bool,
+    phase: EnginePhase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EnginePhase {
+    Running,
+    Closing,
+    Ended,
+}
+
+impl<M: Model> EngineLink<M> {
+    pub(in crate::authority) fn new(state: Arc<NetworkState<M>>) -> Self {
+        Self {
+            state: Mutex::new(LinkState {
+                queue: EffectQueue::new(state),
+                sleeps: None,
+                busy: None,
+                is_blocked: false,
+                phase: EnginePhase::Running,
+            }),
+            woken: Condvar::new(),
+        }
+    }
+
+    /// Hands over what a change has led to; the worker reads the newest state by itself.
+    /// Returns what is to be dropped without a lock.
+    pub(in crate::authority) fn hand_over(&self, handed: Vec<Handed<M>>) -> Option<Effects<M>> {
+        let mut link = self.state.lock();
+        if link.phase != EnginePhase::Running {
+            return None;
+        }
+        link.queue.change();
+        let dropped = (!handed.is_empty()).then(|| link.queue.push(handed));
+        let due = link.queue.due();
+        let wakes = link.sleeps.is_some_and(|until| match (due, until) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(due), Some(until)) => due < until,
+        });
+        if wakes {
+            link.sleeps = None;
+            drop(link);
+            self.woken.notify_one();
+        }
+        dropped
+    }
+
+    /// When the worker must be called.
+    pub(in crate::authority) fn due(&self) -> Option<Timestamp> {
+        let link = self.state.lock();
+        (link.phase == EnginePhase::Running).then(|| link.queue.due()).flatten()
+    }
+
+    /// Begins a call at `now`, if one is due: the worker leaves what it takes. A worker
+    /// that is `new` begins anew.
+    pub(in crate::authority) fn begin_call(&self, now: Timestamp, new: bool) -> Option<Work<M>> {
+        let mut link = self.state.lock();
+        let is_due = link.phase == EnginePhase::Running
+            && link.busy.is_none()
+            && link.queue.due().is_some_and(|due| due <= now);
+        is_due.then(|| {
+            link.busy = Some(now);
+            link.queue.take(now, new)
+        })
+    }
+
+    /// Ends a call; the worker wants to be called again at `next`, or is not made again
+    /// before if it `rests`. Returns whether the session was told that the call takes
+    /// long.
+    pub(in crate::authority) fn end_call(&self, next: Option<Timestamp>, rests: bool) -> bool {
+        let mut link = self.state.lock();
+        link.busy = None;
+        link.queue.wait_for(next, rests);
+        std::mem::take(&mut link.is_blocked)
+    }
+
+    /// Sleeps until a call is due. Returns `false` if the worker is to end.
+    pub(super) fn wait(&self, clock: &Clock) -> bool {
+        let mut link = self.state.lock();
+        loop {
+            if link.phase != EnginePhase::Running {
+                return false;
+            }
+            let (now, due) = (clock.now(), link.queue.due());
+            if due.is_some_and(|due| due <= now) {
+                link.sleeps = None;
+                return true;
+            }
+            link.sleeps = Some(due);
+            match due {
+                Some(due) => drop(self.woken.wait_for(&mut link, due.since(now))),
+                None => self.woken.wait(&mut link),
+            }
+        }
+    }
+
+    /// Whether the worker is found in a call since [`BLOCKED`] or longer, for the first
+    /// time; and when to look again, if that makes sense.
+    pub(in crate::authority) fn look(&self, now: Timestamp) -> (bool, Option<Timestamp>) {
+        let mut link = self.state.lock();
+        let is_late = link.busy.is_some_and(|since| now.since(since) >= BLOCKED);
+        let is_news = is_late && !link.is_blocked;
+        link.is_blocked |= is_late;
+        let again = match link.busy {
+            Some(since) if !is_late => Some(since + BLOCKED),
+            _ => link.queue.is_timed().then(|| now + BLOCKED),
+        };
+        (is_news, again)
+    }
+
+    /// Asks the worker to end.
+    pub(in crate::authority) fn close(&self) {
+        let mut link = self.state.lock();
+        if link.phase == EnginePhase::Running {
+            link.phase = EnginePhase::Closing;
+        }
+        drop(link);
+        self.woken.notify_one();
+    }
+
+    pub(in crate::authority) fn set_ended(&self) {
+        self.state.lock().phase = EnginePhase::Ended;
+    }
+
+    pub(in crate::authority) fn has_ended(&self) -> bool {
+        self.state.lock().phase == EnginePhase::Ended
+    }
+}

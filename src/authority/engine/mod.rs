@@ -1,0 +1,57 @@
+//! How an engine is run: on a thread of its own, or on the thread that calls.
+//!
+//! Neither way holds the authority's lock while the worker runs. They differ in who
+//! calls; both take from one [`EngineLink`] and call one [`Seat`].
+
+mod effect_queue;
+mod engine_link;
+mod engine_thread;
+mod worker_seat;
+
+use std::fmt;
+
+use self::worker_seat::WorkerSeat;
+pub(super) use self::{
+    effect_queue::Handed,
+    engine_link::{BLOCKED, EngineLink},
+    engine_thread::{EngineThread, run_engine},
+    worker_seat::{Said, Seat},
+};
+use crate::{
+    model::{EngineWorker, Model},
+    studio::Studio,
+};
+
+/// An engine, and how it is run: see [`threaded`] and [`inline`].
+pub struct Engine<M: Model = Studio>(pub(super) EngineKind<M>);
+
+pub(super) enum EngineKind<M: Model> {
+    Threaded(Box<dyn FnOnce(EngineThread<M>) + Send>),
+    Inline(Box<dyn Seat<M> + Send>),
+}
+
+/// An engine on a thread of its own. The worker is made, called and dropped there, so it
+/// need not be `Send`; if it panics, `make` is called again.
+pub fn threaded<M: Model, W: EngineWorker<M>>(
+    make: impl FnMut() -> W + Send + 'static,
+) -> Engine<M> {
+    Engine(EngineKind::Threaded(Box::new(|thread| run_engine(thread, WorkerSeat::new(make)))))
+}
+
+/// An engine on whatever thread calls the authority: after each change, when its lock is
+/// released, and at its timers. For simulations and paused time, where all that follows
+/// from a call must have happened when it returns.
+pub fn inline<M: Model, W: EngineWorker<M> + Send>(
+    make: impl FnMut() -> W + Send + 'static,
+) -> Engine<M> {
+    Engine(EngineKind::Inline(Box::new(WorkerSeat::new(make))))
+}
+
+impl<M: Model> fmt::Debug for Engine<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            EngineKind::Threaded(_) => "Engine(threaded)",
+            EngineKind::Inline(_) => "Engine(inline)",
+        })
+    }
+}
