@@ -17,8 +17,9 @@ use imbolc_net::{
     model::{InstrumentId, Model},
     protocol::{ClientId, OwnerInfo, PrivilegeLevel, Refusal, SessionId},
     studio::{
-        Action, ClientState, FilterSetting, InstrumentAction, InstrumentSetting, LocalAction,
-        Metering, NetworkAction, SelectionAction, Studio, StudioState, TransportAction,
+        Action, Added, ClientState, FilterSetting, InstrumentAction, InstrumentSetting,
+        LocalAction, Metering, NetworkAction, SelectionAction, Studio, StudioState,
+        TransportAction,
     },
     util::{quantity::Hertz, text::padded},
 };
@@ -109,7 +110,7 @@ impl<D: Dispatcher> Ui<D> {
         }
     }
 
-    fn show_error(&mut self, result: Result<(), DispatchError>) {
+    fn show_error<T>(&mut self, result: Result<T, DispatchError>) {
         self.message = result.err().map(|error| error.to_string()).unwrap_or_default();
     }
 
@@ -180,12 +181,14 @@ impl Fixture {
     }
 
     /// Applies an action to the snapshot, as a real dispatcher does.
-    fn apply(&self) -> impl Fn(NetworkAction) -> Result<(), DispatchError> + Send + 'static {
+    fn apply(
+        &self,
+    ) -> impl Fn(NetworkAction) -> Result<Option<Added>, DispatchError> + Send + 'static {
         let shown = Arc::clone(&self.shown);
         move |action| {
             let mut shown = shown.lock().expect("not poisoned");
-            Studio::reduce(&mut shown.model, &action).map_err(Refusal::Invalid)?;
-            Ok(())
+            let reduced = Studio::reduce(&mut shown.model, &action).map_err(Refusal::Invalid)?;
+            Ok(reduced.outcome)
         }
     }
 }
@@ -287,7 +290,7 @@ fn unexpected_action_fails_the_test() {
     mock.expect_status().returning(connected);
     mock.expect_dispatch()
         .withf(|action| *action == NetworkAction::Transport(TransportAction::Stop))
-        .returning(|_| Ok(()));
+        .returning(|_| Ok(None));
 
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));

@@ -292,7 +292,7 @@ def instrument_of(target):                  # {"Instrument": [1, "Level"]} -> "1
     if name == "Hosted":                    # {"Hosted": [{"Slot": [1, 3]}, 0]} -> "1"
         name, value = only(value[0])
         value = [value] if name == "Source" else value
-    return str(value[0]) if name in ("Instrument", "Pad", "Source", "Slot") else None
+    return str(value[0]) if name in ("Instrument", "Pad", "Drums", "Source", "Slot") else None
 
 
 def put_studio(studio, change):

@@ -44,9 +44,9 @@ pub struct Counters {
 }
 
 impl Counters {
-    fn count(&self, answer: &Result<(), DispatchError>) {
+    fn count<T>(&self, answer: &Result<T, DispatchError>) {
         let counter = match answer {
-            Ok(()) => &self.accepted,
+            Ok(_) => &self.accepted,
             Err(DispatchError::Refused(_)) => &self.refused,
             Err(_) => &self.reported,
         };

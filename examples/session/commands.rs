@@ -105,7 +105,8 @@ pub async fn run_line(
 }
 
 fn dispatch(action: NetworkAction, studio: &dyn Dispatcher) -> Result<(), String> {
-    studio.dispatch(action.clone()).map_err(|error| match error {
+    let dispatched = studio.dispatch(action.clone()).map(drop);
+    dispatched.map_err(|error| match error {
         DispatchError::Refused(reason) => words::refusal(&studio.state().model, &action, &reason),
         error => error.to_string(),
     })

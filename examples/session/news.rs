@@ -118,6 +118,7 @@ impl News {
             Event::Session(event) => self.print_session_event(event),
             Event::Changed(_) => self.print_changes(),
             Event::Status(status) => self.print_status(status),
+            Event::Notice(notice) => happens(format_args!("{notice}")),
             Event::Fault(text) => happens(format_args!("{text}")),
             Event::Missed(count) => happens(format_args!("{count} events were missed")),
             _ => {}

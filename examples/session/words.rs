@@ -64,6 +64,7 @@ pub fn changes(old: &NetworkState, new: &NetworkState) -> Vec<Change> {
                 let what = format!("{}: {}", label(&new.model, id), notes(&track));
                 changes.push(Change { by: owner(id), what });
             }
+            StudioChange::Transport(TransportSetting::Generation(_)) => {}
             StudioChange::Transport(setting) => {
                 changes.push(Change { by: privileged(), what: transport(&setting) });
             }

@@ -69,6 +69,7 @@ impl<M: Model> Core<M> {
                     self.outdated.get_or_insert(before);
                 }
                 SessionOutput::Event(event) => self.events.push(Event::Session(event)),
+                SessionOutput::Notice(notice) => self.events.push(Event::Notice(notice)),
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Wait(deadline) => {
                     self.wait = deadline;
@@ -83,11 +84,6 @@ impl<M: Model> Core<M> {
         if self.session.meter(&metering) {
             self.metering = Some(metering);
         }
-    }
-
-    /// Takes a notice.
-    pub(super) fn notify(&mut self, notice: M::Notice) {
-        let _ = notice;
     }
 
     fn carry_out(&mut self, now: Timestamp, effect: M::Effect) {

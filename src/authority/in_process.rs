@@ -1,10 +1,7 @@
 //! The host's place at the authority: what the dispatcher of a local session and
 //! that of a hosted one have in common.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    task::Poll,
-};
+use std::{sync::Arc, task::Poll};
 
 use crate::{
     authority::Authority,
@@ -22,16 +19,12 @@ pub(crate) struct InProcess<M: Model> {
     authority: Arc<Authority<M>>,
     session: SessionId,
     status: SnapshotCell<Status>,
-    /// What happened before the first subscriber.
-    early: Mutex<Vec<SessionEvent<M>>>,
 }
 
 impl<M: Model> InProcess<M> {
     pub(crate) fn new(authority: Arc<Authority<M>>, status: Status) -> Self {
         let session = authority.session_id();
-        let me = authority.state().roster.as_owner(ME);
-        let early = Mutex::new(me.map(SessionEvent::Joined).into_iter().collect());
-        Self { authority, session, status: SnapshotCell::new(Arc::new(status)), early }
+        Self { authority, session, status: SnapshotCell::new(Arc::new(status)) }
     }
 
     pub(crate) const fn authority(&self) -> &Arc<Authority<M>> {
@@ -68,16 +61,17 @@ impl<M: Model> InProcess<M> {
         })
     }
 
-    pub(crate) fn dispatch(&self, action: &M::Action) -> Result<(), DispatchError> {
+    pub(crate) fn dispatch(&self, action: &M::Action) -> Result<M::Outcome, DispatchError> {
         self.check_open()?;
-        self.authority.decide(|session, now| session.act(now, action))?;
-        Ok(())
+        Ok(self.authority.decide(|session, now| session.act(now, action))?)
     }
 
-    pub(crate) fn dispatch_all(&self, actions: &[M::Action]) -> Result<(), DispatchError> {
+    pub(crate) fn dispatch_all(
+        &self,
+        actions: &[M::Action],
+    ) -> Result<Vec<M::Outcome>, DispatchError> {
         self.check_open()?;
-        self.authority.decide(|session, now| session.act_all(now, actions))?;
-        Ok(())
+        Ok(self.authority.decide(|session, now| session.act_all(now, actions))?)
     }
 
     pub(crate) fn undo(&self) -> Result<(), DispatchError> {
@@ -106,8 +100,8 @@ impl<M: Model> InProcess<M> {
     }
 
     pub(crate) fn events(&self) -> Events<M> {
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        Events::new(self.authority.subscribe()).preceded_by(std::mem::take(&mut early))
+        let me = self.authority.state().roster.as_owner(ME);
+        Events::new(self.authority.subscribe()).preceded_by(me.map(SessionEvent::Joined))
     }
 
     pub(crate) fn request_ownership(
@@ -158,11 +152,11 @@ impl<M: Model> InProcess<M> {
 /// `async` ones: `async_trait` does not look into macros.
 macro_rules! delegate_to_in_process {
     () => {
-        fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
+        fn dispatch(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
             self.in_process.dispatch(&action)
         }
 
-        fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError> {
+        fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<Vec<M::Outcome>, DispatchError> {
             self.in_process.dispatch_all(&actions)
         }
 

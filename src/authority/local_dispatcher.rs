@@ -97,7 +97,7 @@ impl<M: Model> Drop for LocalDispatcher<M> {
 impl<M: Model> Dispatcher<M> for LocalDispatcher<M> {
     delegate_to_in_process!();
 
-    async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+    async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
         self.in_process.dispatch(&action)
     }
 

@@ -252,7 +252,7 @@ impl<M: Model> Authority<M> {
                 let (is_blocked, again) = self.engine.look(now);
                 core.look = again;
                 if is_blocked {
-                    core.notify(EngineFault::Blocked.into());
+                    core.session.notify(now, EngineFault::Blocked.into());
                 }
             }
         });
@@ -282,6 +282,7 @@ impl<M: Model> Authority<M> {
         {
             self.tell(before, after);
         }
+        let told = !core.events.is_empty();
         for event in core.events.drain(..) {
             self.announce(event);
         }
@@ -306,7 +307,7 @@ impl<M: Model> Authority<M> {
         for fault in faults {
             self.announce(Event::Fault(fault));
         }
-        let is_news = changed.is_some() || metered.is_some();
+        let is_news = changed.is_some() || metered.is_some() || told;
         // The last reference to a large state may be among these.
         drop((changed, replaced, metered, forgotten, dropped));
         if is_news && self.changed.receiver_count() > 0 {
@@ -344,7 +345,7 @@ impl<M: Model> Authority<M> {
             if let Some(metering) = metering.take() {
                 core.meter(metering);
             }
-            notices.drain(..).for_each(|notice| core.notify(notice));
+            notices.drain(..).for_each(|notice| core.session.notify(now, notice));
             for action in actions.by_ref() {
                 core.session.act_for_engine(&action);
                 core.drain(now);

@@ -18,7 +18,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    dispatcher::ConnectionError,
+    dispatcher::{ConnectionError, Event},
     model::Model,
     protocol::{
         ClientMessage, NetworkState, Refusal, ServerMessage, StateDigest,
@@ -128,6 +128,7 @@ async fn run_reader<M: Model, R: Reader>(
             ServerMessage::Metering(metering) => {
                 shared.metering.publish(metering.into());
             }
+            ServerMessage::Notice(notice) => shared.tell(Event::Notice(notice)),
             ServerMessage::Pong { nonce } => {
                 let sent = started + Duration::from_micros(nonce);
                 shared.set_round_trip(sent.elapsed());

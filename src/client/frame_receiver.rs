@@ -63,9 +63,20 @@ pub(super) async fn receive_within<M: Model, R: Reader>(
         None => Ok(Cow::Borrowed(&payload[..])),
     };
     let message = expanded.and_then(|expanded| {
-        framing::decode(format.codec.unwrap_or_else(|| Codec::of(&expanded)), &expanded)
+        let codec = format.codec.unwrap_or_else(|| Codec::of(&expanded));
+        framing::decode(codec, &expanded).map(|message| (message, expanded.len()))
     });
-    message.map_err(|error| ConnectionError::Malformed(error.detail()))
+    match message.map_err(|error| ConnectionError::Malformed(error.detail()))? {
+        (ServerMessage::Metering(_) | ServerMessage::Notice(_), length)
+            if length > limits::REPORT_MESSAGE =>
+        {
+            let limit = limits::REPORT_MESSAGE;
+            Err(ConnectionError::Malformed(format!(
+                "a report of the engine has {length} bytes, over {limit}"
+            )))
+        }
+        (message, _) => Ok(message),
+    }
 }
 
 impl From<io::Error> for ConnectionError {

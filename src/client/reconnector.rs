@@ -16,11 +16,11 @@ use super::{
     client_handshake::{Handshake, HandshakeReply, perform_handshake},
     last_heard::LastHeard,
     ownership_requests::{MAX_OWNERSHIP_BATCH, ownership_batches},
-    shared::{SessionIdentity, Shared},
+    shared::{MirrorState, SessionIdentity, Shared},
     token_keeper::TokenKeeper,
 };
 use crate::{
-    dispatcher::{CloseReason, ConnectionError, DispatchError, Event, Status},
+    dispatcher::{CloseReason, ConnectionError, DispatchError, EVENT_BACKLOG, Event, Status},
     model::Model,
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, Resume, SessionId},
     sync::{SessionEvent, mirror::Mirror},
@@ -172,13 +172,12 @@ impl<C: Connector> Reconnector<C> {
 
     /// The event of a privilege that the `Hello` requested and the host did not
     /// grant, if another participant holds it.
-    pub(super) fn privilege_denial<M: Model>(&self, mirror: &Mirror<M>) -> Vec<SessionEvent<M>> {
+    pub(super) fn privilege_denial<M: Model>(&self, mirror: &Mirror<M>) -> Option<SessionEvent<M>> {
         let roster = &mirror.confirmed().roster;
         let denied =
             self.options.privilege && mirror.is_new() && !roster.is_privileged(mirror.client());
-        let holder = roster.privileged.clone().filter(|_| denied);
-        let event = |holder| SessionEvent::PrivilegeDenied { holder, reserved: None };
-        holder.map(event).into_iter().collect()
+        let holder = roster.privileged.clone().filter(|_| denied)?;
+        Some(SessionEvent::PrivilegeDenied { holder, reserved: None })
     }
 
     /// Runs `connection`, and each one that replaces it, until the dispatcher is
@@ -287,31 +286,37 @@ impl<C: Connector> Reconnector<C> {
         shared.set_connected();
         shared.set_session_clock(reply.clock());
         self.resume_window = reply.resume_window();
-        match reply {
+        shared.come_in_again(|| match reply {
             HandshakeReply::Resumed(resumed) => {
                 if let Some(left_out) = shared.may_log() {
                     info!(left_out, "resumed");
                 }
-                shared.update(|state| state.mirror.reconnected(*resumed));
+                shared.update(|MirrorState { mirror, .. }| {
+                    mirror.reconnected(*resumed);
+                    let me = mirror.confirmed().roster.as_owner(mirror.client());
+                    me.map(SessionEvent::Resumed).into_iter().collect()
+                })
             }
             HandshakeReply::Joined(welcome) => {
                 let session = welcome.session;
                 if let Some(left_out) = shared.may_log() {
                     info!(%session, left_out, "joined as a new participant");
                 }
-                shared.update(|state| {
-                    for (_, commit) in state.waiting.drain() {
+                let (way_in, denial) = shared.update(|MirrorState { mirror, waiting }| {
+                    for (_, commit) in waiting.drain() {
                         let _ = commit.send(Err(DispatchError::Unanswered));
                     }
-                    state.mirror.start_anew(*welcome);
-                    self.request_remaining(&mut state.mirror);
-                    shared.identity.publish(SessionIdentity::of(&state.mirror));
+                    mirror.start_anew(*welcome);
+                    self.request_remaining(mirror);
+                    shared.identity.publish(SessionIdentity::of(mirror));
+                    (mirror.way_in(), self.privilege_denial(mirror))
                 });
-                for event in self.privilege_denial(&shared.lock().mirror) {
-                    shared.tell(Event::Session(event));
+                if let Some(denial) = denial.clone() {
+                    shared.tell(Event::Session(denial));
                 }
+                with_denial(way_in, denial)
             }
-        }
+        });
         let newest = self.newest_token(&shared.lock().mirror);
         self.keeper.save_soon(newest);
     }
@@ -324,6 +329,17 @@ impl<C: Connector> Reconnector<C> {
     fn newest_token<M: Model>(&self, mirror: &Mirror<M>) -> SavedToken {
         SavedToken { session: mirror.session(), token: mirror.token(), attempt: self.attempt }
     }
+}
+
+/// A way in with the privilege that was not granted, if one was requested. Of very many
+/// refusals the last ones are left out.
+pub(super) fn with_denial<M: Model>(
+    mut way_in: Vec<SessionEvent<M>>,
+    denial: Option<SessionEvent<M>>,
+) -> Vec<SessionEvent<M>> {
+    way_in.truncate(EVENT_BACKLOG - usize::from(denial.is_some()));
+    way_in.extend(denial);
+    way_in
 }
 
 /// Until when the host keeps the place of a connection lost at `since`, at least.

@@ -4,10 +4,7 @@
 //! The UI's calls touch the mirror only, never the network, so they return at once
 //! in every state of the connection.
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
@@ -15,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    JoinOptions, ownership_requests::ownership_batches, reconnector::Reconnector, shared::Shared,
+    JoinOptions,
+    ownership_requests::ownership_batches,
+    reconnector::{Reconnector, with_denial},
+    shared::Shared,
 };
 use crate::{
     dispatcher::{
@@ -93,15 +93,15 @@ impl<M: Model> RemoteDispatcher<M> {
             why: PlaceLoss::between(before, session),
             unanswered: Vec::new(),
         });
-        let mut early: Vec<_> = new_session.into_iter().collect();
-        early.extend(first_events(&mut mirror));
-        early.extend(reconnector.privilege_denial(&mirror));
+        let mut way_in: Vec<_> = new_session.into_iter().collect();
+        way_in.extend(first_events(&mut mirror));
+        let way_in = with_denial(way_in, reconnector.privilege_denial(&mirror));
         reconnector.save_token(&mirror).await;
         info!(client = %mirror.client(), %session, "joined");
 
         let session_clock = session_clock + (clock.now() - received);
         let shared =
-            Arc::new(Shared::new(mirror, reconnector.heard(), early, clock, session_clock));
+            Arc::new(Shared::new(mirror, reconnector.heard(), way_in, clock, session_clock));
         let stop = CancellationToken::new();
         let mut task = tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -160,27 +160,30 @@ impl<M: Model> fmt::Debug for RemoteDispatcher<M> {
 
 #[async_trait]
 impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
-    fn dispatch(&self, action: M::Action) -> Result<(), DispatchError> {
+    fn dispatch(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
         self.shared.submit(None, |mirror, now| mirror.dispatch(now, action))
     }
 
-    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError> {
+    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<Vec<M::Outcome>, DispatchError> {
         self.shared.submit(None, |mirror, now| mirror.dispatch_all(now, actions))
     }
 
-    async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+    async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.submit(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
+        let outcome =
+            self.shared.submit(Some(sender), |mirror, now| mirror.dispatch(now, action))?;
         // The sender is dropped along with the dispatcher.
-        receiver.await.unwrap_or(Err(DispatchError::Closed(CloseReason::ByRequest)))
+        let decided = receiver.await;
+        decided.unwrap_or(Err(DispatchError::Closed(CloseReason::ByRequest)))?;
+        Ok(outcome)
     }
 
     fn undo(&self) -> Result<(), DispatchError> {
-        self.shared.submit(None, |mirror, _| mirror.undo())
+        self.shared.submit(None, |mirror, _| Ok((mirror.undo()?, ())))
     }
 
     fn redo(&self) -> Result<(), DispatchError> {
-        self.shared.submit(None, |mirror, _| mirror.redo())
+        self.shared.submit(None, |mirror, _| Ok((mirror.redo()?, ())))
     }
 
     fn state(&self) -> Arc<NetworkState<M>> {
@@ -216,8 +219,7 @@ impl<M: Model> Dispatcher<M> for RemoteDispatcher<M> {
     }
 
     fn events(&self) -> Events<M> {
-        let mut early = self.shared.early.lock().unwrap_or_else(PoisonError::into_inner);
-        Events::new(self.shared.events.subscribe()).preceded_by(std::mem::take(&mut early))
+        self.shared.subscribe()
     }
 
     fn request_ownership(&self, instruments: &[InstrumentId]) -> Result<(), DispatchError> {

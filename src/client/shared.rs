@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
     time::Duration,
@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::last_heard::LastHeard;
 use crate::{
-    dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Status},
+    dispatcher::{Clock, CloseReason, DispatchError, EVENT_BACKLOG, Event, Events, Status},
     model::{DirtyFlags, Model},
     protocol::{ActionNumber, ClientId, NetworkState, SessionId},
     sync::{
@@ -36,9 +36,9 @@ pub(super) struct Shared<M: Model> {
     pub(super) metering: SnapshotCell<M::Metering>,
     status: SnapshotCell<Status>,
     heard: LastHeard,
-    pub(super) events: broadcast::Sender<Event<M>>,
-    /// Events of joining, for the first subscriber.
-    pub(super) early: Mutex<Vec<SessionEvent<M>>>,
+    events: broadcast::Sender<Event<M>>,
+    /// What each subscriber gets first: the latest way in. Locked while a new one is told.
+    way_in: FairMutex<Vec<SessionEvent<M>>>,
     clock: Clock,
     /// The session's clock minus `clock`, in microseconds.
     clock_offset: AtomicI64,
@@ -83,7 +83,7 @@ impl<M: Model> Shared<M> {
     pub(super) fn new(
         mirror: Mirror<M>,
         heard: LastHeard,
-        early: Vec<SessionEvent<M>>,
+        way_in: Vec<SessionEvent<M>>,
         clock: Clock,
         session_clock: Timestamp,
     ) -> Self {
@@ -96,7 +96,7 @@ impl<M: Model> Shared<M> {
             status: SnapshotCell::new(Arc::new(connected(None, &heard))),
             heard,
             events: broadcast::Sender::new(EVENT_BACKLOG),
-            early: Mutex::new(early),
+            way_in: FairMutex::new(way_in),
             clock_offset: AtomicI64::new(clock_offset(session_clock, clock.now())),
             clock,
             log_limit: FairMutex::default(),
@@ -114,12 +114,12 @@ impl<M: Model> Shared<M> {
     }
 
     /// Runs an operation that takes an action number, and registers `commit` for
-    /// its result.
-    pub(super) fn submit(
+    /// its result. Returns what the operation returns beside the number.
+    pub(super) fn submit<R>(
         &self,
         commit: Option<CommitSender>,
-        operation: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<ActionNumber, MirrorError>,
-    ) -> Result<(), DispatchError> {
+        operation: impl FnOnce(&mut Mirror<M>, Timestamp) -> Result<(ActionNumber, R), MirrorError>,
+    ) -> Result<R, DispatchError> {
         let now = self.clock.now();
         self.update(|state| {
             // Both are checked under the lock: no action follows the goodbye, and
@@ -131,10 +131,23 @@ impl<M: Model> Shared<M> {
                 Status::Closed { reason } => Err(DispatchError::Closed(reason.clone())),
                 _ => Ok(()),
             })?;
-            let number = operation(&mut state.mirror, now)?;
+            let (number, returned) = operation(&mut state.mirror, now)?;
             state.waiting.extend(commit.map(|commit| (number, commit)));
-            Ok(())
+            Ok(returned)
         })
+    }
+
+    /// The events from now on, after the latest way in.
+    pub(super) fn subscribe(&self) -> Events<M> {
+        let way_in = self.way_in.lock();
+        Events::new(self.events.subscribe()).preceded_by(way_in.iter().cloned())
+    }
+
+    /// Comes in again by `come_in`, which tells the subscribers and returns what later ones
+    /// get first. Nobody can subscribe in between, and get both or neither.
+    pub(super) fn come_in_again(&self, come_in: impl FnOnce() -> Vec<SessionEvent<M>>) {
+        let mut way_in = self.way_in.lock();
+        *way_in = come_in();
     }
 
     /// Changes the mirror, then drains it: publishes the states, tells the events

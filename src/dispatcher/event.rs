@@ -1,5 +1,5 @@
-//! Notifications for a UI. Everything that an event reports can also be read from a
-//! snapshot; the event says that there is something new to read.
+//! Notifications for a UI. What an event reports can also be read from a snapshot, except
+//! what the engine says; the event says that there is something new to read.
 
 use crate::{
     dispatcher::Status,
@@ -16,6 +16,9 @@ pub enum Event<M: Model = Studio> {
     Session(SessionEvent<M>),
     /// These parts of the snapshot have changed, by your edits or by others'.
     Changed(DirtyFlags),
+    /// What the engine says, on the host and on every client: in the studio, e.g. that the
+    /// sound is gone. At most ten a second.
+    Notice(M::Notice),
     /// The status of the dispatcher has changed.
     Status(Status),
     /// Something failed in this program, described by this text, e.g. the engine. The

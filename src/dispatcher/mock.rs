@@ -22,9 +22,9 @@ mock! {
 
     #[async_trait]
     impl<M: Model> Dispatcher<M> for Dispatcher<M> {
-        fn dispatch(&self, action: M::Action) -> Result<(), DispatchError>;
-        fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError>;
-        async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
+        fn dispatch(&self, action: M::Action) -> Result<M::Outcome, DispatchError>;
+        fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<Vec<M::Outcome>, DispatchError>;
+        async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError>;
         fn undo(&self) -> Result<(), DispatchError>;
         fn redo(&self) -> Result<(), DispatchError>;
         fn state(&self) -> Arc<NetworkState<M>>;

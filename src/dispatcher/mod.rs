@@ -49,29 +49,35 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// result, which a client only predicts. If the authority refuses the action, the
     /// prediction is taken back and [`SessionEvent::Refused`] gives the reason.
     ///
+    /// Returns the [outcome](Model::Outcome), e.g. the id of what was added, as the reducer
+    /// computes it here. On a client it is a prediction: if the action of another
+    /// participant came between, the authority's outcome may be another one, which is told
+    /// to nobody. The state shows what holds.
+    ///
     /// # Errors
     /// If the action is not allowed or impossible in the current state, if too many
     /// actions are unanswered, or if the dispatcher is closed.
-    fn dispatch(&self, action: M::Action) -> Result<(), DispatchError>;
+    fn dispatch(&self, action: M::Action) -> Result<M::Outcome, DispatchError>;
 
     /// Performs several actions as one: each as in the state that those before it
     /// lead to, all or none. Together they are one undo step, and no participant
-    /// sees a part of them.
+    /// sees a part of them. Returns the outcome of each, in their order.
     ///
     /// # Errors
     /// As [`dispatch`](Self::dispatch), with [`Refusal::InBatch`] for the first action
     /// that is refused; also if there are none, or over 1,024.
     ///
     /// [`Refusal::InBatch`]: crate::protocol::Refusal::InBatch
-    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<(), DispatchError>;
+    fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<Vec<M::Outcome>, DispatchError>;
 
     /// Performs `action`, and waits until the authority has accepted it, even through
-    /// a lost connection. Dropping the future does not cancel the action.
+    /// a lost connection. Dropping the future does not cancel the action. Returns the
+    /// outcome; on a client, as it was predicted when the action was dispatched.
     ///
     /// # Errors
     /// As [`dispatch`](Self::dispatch), and if the authority refuses the action, or the
     /// session ends before it answers.
-    async fn commit(&self, action: M::Action) -> Result<(), DispatchError>;
+    async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError>;
 
     /// Undoes your own last step: an action, or the sweep of a knob. Values that
     /// another participant has edited since stay as they are; [`SessionEvent::Undone`] gives
@@ -111,8 +117,12 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// Your participant in the session. Lock-free.
     fn identity(&self) -> Identity;
 
-    /// Subscribes to events from now on. The first subscriber also gets the events of
-    /// the handshake: [`SessionEvent::Joined`] or [`SessionEvent::Resumed`], and refused requests.
+    /// Subscribes to events from now on. Every subscriber first gets a list of at most
+    /// 1,024 events that says how you came in: [`SessionEvent::NewSession`] if your place
+    /// was gone, then [`SessionEvent::Joined`] or [`SessionEvent::Resumed`] with your name,
+    /// then the requests that the handshake refused. It describes the latest way in: if
+    /// the connection was lost and you are back, that is the return. The actions of its
+    /// `NewSession` are left out: only those that subscribed before get them.
     fn events(&self) -> Events<M>;
 
     /// Requests ownership of instruments. The roster shows what is granted;
@@ -158,7 +168,8 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     async fn close(&self) -> Result<(), CloseError>;
 }
 
-/// The most events that wait for a subscriber. It loses older ones.
+/// The most events that wait for a subscriber. It loses older ones. Also the most events
+/// of the list that it gets first.
 pub(crate) const EVENT_BACKLOG: usize = 1024;
 
 /// A subscription to the events of a session.
@@ -169,26 +180,26 @@ pub(crate) const EVENT_BACKLOG: usize = 1024;
 #[must_use]
 pub struct Events<M: Model = Studio> {
     /// Delivered before the events of the channel.
-    early: VecDeque<Event<M>>,
+    way_in: VecDeque<Event<M>>,
     receiver: broadcast::Receiver<Event<M>>,
 }
 
 impl<M: Model> Events<M> {
     /// The events of a channel, e.g. of a mock's.
     pub const fn new(receiver: broadcast::Receiver<Event<M>>) -> Self {
-        Self { early: VecDeque::new(), receiver }
+        Self { way_in: VecDeque::new(), receiver }
     }
 
-    /// Delivers `early` before the events of the channel.
-    pub(crate) fn preceded_by(mut self, early: Vec<SessionEvent<M>>) -> Self {
-        self.early = early.into_iter().map(Event::Session).collect();
+    /// Delivers `way_in` before the events of the channel.
+    pub(crate) fn preceded_by(mut self, way_in: impl IntoIterator<Item = SessionEvent<M>>) -> Self {
+        self.way_in = way_in.into_iter().map(Event::Session).collect();
         self
     }
 
     /// The next event, if one is waiting. For frame loops.
     #[must_use]
     pub fn try_next(&mut self) -> Option<Event<M>> {
-        if let Some(event) = self.early.pop_front() {
+        if let Some(event) = self.way_in.pop_front() {
             return Some(event);
         }
         match self.receiver.try_recv() {
@@ -200,7 +211,7 @@ impl<M: Model> Events<M> {
 
     /// Waits for the next event; `None` if there will be no more. Cancel safe.
     pub async fn next(&mut self) -> Option<Event<M>> {
-        if let Some(event) = self.early.pop_front() {
+        if let Some(event) = self.way_in.pop_front() {
             return Some(event);
         }
         match self.receiver.recv().await {

@@ -310,7 +310,8 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// never crosses the wire.
     type Outcome: Default + fmt::Debug + PartialEq + Send + 'static;
     /// What the engine says continuously, such as the playhead and the meters. At most
-    /// 16 KiB when it is encoded; the newest one replaces those before it.
+    /// 16 KiB [in every codec](crate::protocol::framing::check_report); the newest one
+    /// replaces those before it.
     type Metering: Clone
         + Default
         + fmt::Debug
@@ -321,7 +322,8 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         + Sync
         + 'static;
     /// What the engine says now and then, such as that the sound is gone. At most 16 KiB
-    /// when it is encoded. The machinery makes one of each [`EngineFault`].
+    /// in every codec. Texts in it should be shortened when they are decoded, because they
+    /// come from the host. The machinery makes one of each [`EngineFault`].
     type Notice: Clone
         + fmt::Debug
         + PartialEq

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{
     model::Model as _,
-    studio::{MAX_NAME, Name, ProjectFailure, Projects, SessionState, Studio, StudioState},
+    studio::{
+        MAX_NAME, Name, ProjectFailure, Projects, SessionState, Studio, StudioState, Transport,
+    },
     util::text::{cleaned, shortened},
 };
 
@@ -27,10 +29,17 @@ const STEPS: [fn(&mut Value); 1] = [lift_from_3];
 
 const _: () = assert!(OLDEST_VERSION as usize + STEPS.len() == DOCUMENT_VERSION as usize);
 
-/// Version 4 knows more of the projects on disk, which a project does not keep, and chases
-/// notes.
+/// Version 4 knows more of the projects on disk and of the transport, which a project does
+/// not keep, and chases notes.
 fn lift_from_3(studio: &mut Value) {
-    studio["session"]["chase_notes"] = json!(SessionState::default().chase_notes);
+    let mut put = |part: &str, field: &str, value| {
+        // A damaged project may have anything in its place.
+        if let Some(Value::Object(part)) = studio.get_mut(part) {
+            part.insert(field.into(), value);
+        }
+    };
+    put("session", "chase_notes", json!(SessionState::default().chase_notes));
+    put("transport", "generation", json!(Transport::default().generation));
     studio["projects"] = json!(Projects::default());
 }
 

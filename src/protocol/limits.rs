@@ -13,6 +13,10 @@ pub const CLIENT_FRAME: usize = 1024 * 1024;
 /// Bytes of a frame from the authority. 256 MiB: the full state of the largest
 /// session.
 pub const SERVER_FRAME: usize = 256 * 1024 * 1024;
+/// Bytes of a metering or a notice, in every codec. 16 KiB.
+pub const REPORT: usize = 16 * 1024;
+/// Bytes of the message with one: in JSON its name stands around it.
+pub const REPORT_MESSAGE: usize = REPORT + 16;
 /// The smallest frame from the authority that is compressed, in bytes, with its
 /// length prefix. 4 KiB: the patch of an edit is far smaller, so compression does
 /// not delay it.

@@ -213,7 +213,8 @@ pub enum ServerMessage<M: Model = Studio> {
         /// The snapshot.
         state: NetworkState<M>,
     },
-    /// What the engine says continuously, about 30 times per second while it changes.
+    /// What the engine says continuously, at most about 30 times per second and only while
+    /// it changes.
     Metering(M::Metering),
     /// Acknowledges every action up to a number. Snapshot `seq` contains those that
     /// were not rejected. It precedes the patch to that snapshot.
@@ -312,6 +313,9 @@ pub enum ServerMessage<M: Model = Studio> {
         /// The participant that asks.
         by: OwnerInfo,
     },
+    /// What the engine says now and then, at most 10 times per second. After a resume,
+    /// what the client may not have received is sent again.
+    Notice(M::Notice),
 }
 
 /// The answer to the [`Hello`] of a new participant.

@@ -105,7 +105,7 @@ impl<M: Model> fmt::Debug for HostDispatcher<M> {
 impl<M: Model> Dispatcher<M> for HostDispatcher<M> {
     delegate_to_in_process!();
 
-    async fn commit(&self, action: M::Action) -> Result<(), DispatchError> {
+    async fn commit(&self, action: M::Action) -> Result<M::Outcome, DispatchError> {
         self.in_process.dispatch(&action)
     }
 

@@ -28,7 +28,7 @@ pub(super) const fn access_of(action: &NetworkAction) -> Access {
         NetworkAction::Arrangement(setting) => arrangement_access(setting),
         NetworkAction::Automation(target, action) => automation_access(*target, action),
         NetworkAction::Project(action) => project_access(action),
-        NetworkAction::ProjectReport(_) => Access::Engine,
+        NetworkAction::ProjectReport(_) | NetworkAction::TransportReport(_) => Access::Engine,
         NetworkAction::Drums(id, action) => drums_access(*id, action),
         NetworkAction::Adjust(device, ..) => adjust_access(*device),
         NetworkAction::Registry(setting) => registry_access(setting),

@@ -82,6 +82,7 @@ impl Describer<'_> {
             NetworkAction::Registry(setting) => self.registry(setting),
             NetworkAction::Session(setting) => Self::session(setting),
             NetworkAction::Transport(action) => format!("transport: {}", variant(action)),
+            NetworkAction::TransportReport(_) => "where the music stopped".into(),
             NetworkAction::Mixer(setting) => self.mixer(setting),
         }
     }

@@ -6,8 +6,8 @@
 //!
 //! - `silent_engine` and `client_state` use everything below;
 //! - this folder joins the subsystems: `studio_state`, `network_action`, `reducer`,
-//!   `access`, `audibility`, `lookup`, `patch`, `reversible`, `description`, `state_digest`,
-//!   `unsaved_mark`, `starter`, `metering`;
+//!   `added`, `access`, `audibility`, `lookup`, `patch`, `reversible`, `description`,
+//!   `state_digest`, `unsaved_mark`, `starter`, `metering`, `studio_notice`;
 //! - `automation` and `arrangement`, then `mixer`, `drums`, `piano_roll`,
 //!   `instrument`, then `source` and `effect`, then `plugin`;
 //! - `project`, `globals`, and lowest `common`.
@@ -15,6 +15,7 @@
 //! `docs/extending.md` says how to add a subsystem.
 
 mod access;
+mod added;
 mod arrangement;
 mod audibility;
 mod automation;
@@ -40,10 +41,12 @@ mod silent_engine;
 mod source;
 mod starter;
 mod state_digest;
+mod studio_notice;
 mod studio_state;
 mod unsaved_mark;
 
 pub use self::{
+    added::Added,
     arrangement::{
         Arrangement, ArrangementSetting, AtEnd, Clip, ClipAction, ClipChange, ClipId, ClipSetting,
         Part, Parts, Placement, PlacementAction, PlacementChange, PlacementId, PlayMode,
@@ -100,7 +103,7 @@ pub use self::{
         midi_map::{
             InstrumentKnob, Mapping, MappingId, MidiMap, MidiMapSetting, MidiTarget, StripKnob,
         },
-        playback::{Transport, TransportAction, TransportSetting},
+        playback::{Transport, TransportAction, TransportReport, TransportSetting},
         session_settings::{
             BadTimeSignature, Click, ClickParameter, ClickSetting, Humanise, HumaniseParameter,
             HumaniseSetting, Key, Scale, SessionParameter, SessionSetting, SessionState,
@@ -155,13 +158,14 @@ pub use self::{
         SuperSawParameter, SuperSawSetting, SyncSaw, SyncSawParameter, SyncSawSetting, Tom,
         TomParameter, TomSetting, Wave, Wavetable, WavetableParameter, WavetableSetting,
     },
+    studio_notice::StudioNotice,
     studio_state::StudioState,
     unsaved_mark::UnsavedMark,
 };
 use crate::{
     model::{
-        Access, Digest, DirtyFlags, EngineFault, InstrumentId, Invalid, Model, PatchError,
-        Reduction, ReversibleChange, UndoPolicy,
+        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, Reduction,
+        ReversibleChange, UndoPolicy,
     },
     util::ordmap::Merged,
 };
@@ -178,9 +182,9 @@ impl Model for Studio {
     type Action = NetworkAction;
     type Patch = StudioPatch;
     type Effect = StudioEffect;
-    type Outcome = ();
+    type Outcome = Option<Added>;
     type Metering = Metering;
-    type Notice = EngineFault;
+    type Notice = StudioNotice;
 
     fn access(_state: &StudioState, action: &NetworkAction) -> Access {
         access::access_of(action)
@@ -189,8 +193,9 @@ impl Model for Studio {
     fn reduce(
         state: &mut StudioState,
         action: &NetworkAction,
-    ) -> Result<Reduction<StudioEffect>, Invalid> {
-        Ok(state.reduce(action)?.into())
+    ) -> Result<Reduction<StudioEffect, Option<Added>>, Invalid> {
+        let outcome = Added::by(action, state);
+        Ok(Reduction { effects: state.reduce(action)?, outcome })
     }
 
     fn diff(from: &StudioState, to: &StudioState) -> Option<StudioPatch> {
@@ -271,6 +276,12 @@ impl Model for Studio {
             effects.extend(ended.map(off));
         }
         effects
+    }
+
+    /// A report of the transport is, once the transport has a newer generation.
+    fn is_stale(state: &StudioState, action: &NetworkAction) -> bool {
+        matches!(action, NetworkAction::TransportReport(report)
+            if report.generation != state.transport.generation)
     }
 
     fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {

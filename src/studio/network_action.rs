@@ -9,7 +9,10 @@ use super::{
     automation::{AutomationAction, Target},
     common::{ids::ParameterId, name::Name},
     drums::DrumAction,
-    globals::{playback::TransportAction, session_settings::SessionSetting},
+    globals::{
+        playback::{TransportAction, TransportReport},
+        session_settings::SessionSetting,
+    },
     instrument::InstrumentAction,
     mixer::MixerSetting,
     piano_roll::PianoRollAction,
@@ -69,6 +72,8 @@ pub enum NetworkAction {
     Session(SessionSetting),
     /// Controls the transport.
     Transport(TransportAction),
+    /// Where the music stopped. Only the engine sends it.
+    TransportReport(TransportReport),
     /// Edits the buses, the strips of layer groups, or the master.
     Mixer(MixerSetting),
 }

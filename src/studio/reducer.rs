@@ -63,6 +63,7 @@ impl StudioState {
             }
             NetworkAction::Session(setting) => self.reduce_session(setting)?,
             NetworkAction::Transport(action) => return self.transport.reduce(*action),
+            NetworkAction::TransportReport(report) => self.transport.follow(report),
             NetworkAction::Mixer(setting) => self.reduce_mixer(setting)?,
         }
         Ok(Vec::new())

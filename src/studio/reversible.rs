@@ -70,7 +70,8 @@ pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
         )
         | NetworkAction::Project(_)
         | NetworkAction::ProjectReport(_)
-        | NetworkAction::Transport(_) => UndoPolicy::Nothing,
+        | NetworkAction::Transport(_)
+        | NetworkAction::TransportReport(_) => UndoPolicy::Nothing,
     }
 }
 

@@ -67,6 +67,7 @@ impl StudioState {
         let mut state = self.clone();
         state.transport.playing = false;
         state.transport.recording = false;
+        state.transport.generation = 0;
         state.instruments.release_all();
         state.projects = Arc::default();
         state
@@ -103,7 +104,10 @@ impl StudioState {
 
     /// Replaces this piece by another.
     pub(super) fn replace(&mut self, other: &Self) {
+        let mut transport = self.transport;
+        transport.move_on();
         *self = Self { projects: Arc::clone(&self.projects), ..other.at_rest() };
+        self.transport.generation = transport.generation;
     }
 
     /// Drops from both states what is the same in both and not needed to tell the

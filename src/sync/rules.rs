@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{Access, InstrumentId, Invalid, Model},
+    model::{Access, InstrumentId, Invalid, Model, Reduction},
     protocol::{ClientId, NetworkState, Refusal, Roster, framing, limits},
     util::{panics::catch_panic, text::shortened},
 };
@@ -13,12 +13,21 @@ use crate::{
 pub(crate) struct Applied<M: Model> {
     pub(crate) state: Arc<NetworkState<M>>,
     pub(crate) effects: Vec<M::Effect>,
+    /// What the sender learns.
+    pub(crate) outcome: M::Outcome,
     /// The right that the action required.
     pub(crate) access: Access,
 }
 
-/// What a batch leads to, and the right that each of its actions required.
-pub(crate) type BatchOutcome<M> = (Arc<NetworkState<M>>, Vec<<M as Model>::Effect>, Vec<Access>);
+/// What a batch leads to.
+pub(crate) struct AppliedBatch<M: Model> {
+    pub(crate) state: Arc<NetworkState<M>>,
+    pub(crate) effects: Vec<M::Effect>,
+    /// What the sender learns of each action.
+    pub(crate) outcomes: Vec<M::Outcome>,
+    /// The right that each action required.
+    pub(crate) rights: Vec<Access>,
+}
 
 /// Runs functions of the model. `call` must not change what outlives a panic.
 ///
@@ -57,7 +66,6 @@ fn in_batch<T>(actions: &[T], index: u32) -> impl FnOnce(Refusal) -> Refusal {
 }
 
 /// Applies several actions as one: all, or none. `apply` applies a single one.
-/// Returns what they lead to, and the right that each required.
 ///
 /// # Errors
 /// [`Refusal::InBatch`] for the first action that is refused, and if there are
@@ -66,19 +74,20 @@ pub(crate) fn apply_batch<M: Model>(
     state: &Arc<NetworkState<M>>,
     actions: &[M::Action],
     apply: impl Fn(&Arc<NetworkState<M>>, &M::Action) -> Result<Applied<M>, Refusal>,
-) -> Result<BatchOutcome<M>, Refusal> {
+) -> Result<AppliedBatch<M>, Refusal> {
     if actions.is_empty() || actions.len() > limits::BATCH {
         return Err(Refusal::Invalid(Invalid::unfit("a batch has 1 to 1,024 actions")));
     }
     let mut state = Arc::clone(state);
-    let (mut effects, mut rights) = (Vec::new(), Vec::new());
+    let (mut effects, mut outcomes, mut rights) = (Vec::new(), Vec::new(), Vec::new());
     for (index, action) in (0..).zip(actions) {
         let applied = apply(&state, action).map_err(in_batch(actions, index))?;
         state = applied.state;
         effects.extend(applied.effects);
+        outcomes.push(applied.outcome);
         rights.push(applied.access);
     }
-    Ok((state, effects, rights))
+    Ok(AppliedBatch { state, effects, outcomes, rights })
 }
 
 /// Applies an action of `actor`, if `actor` may do it.
@@ -139,7 +148,7 @@ fn apply_action<M: Model>(
     // Built behind its `Arc` from the beginning: the state is large to move.
     let mut shared = Arc::clone(state);
     let next = Arc::make_mut(&mut shared);
-    let effects = M::reduce(&mut next.model, action)?.effects;
+    let Reduction { effects, outcome } = M::reduce(&mut next.model, action)?;
     match access {
         Access::Create(instrument) => {
             own_new(&mut next.roster, actor, instrument);
@@ -154,7 +163,7 @@ fn apply_action<M: Model>(
             release_removed(&state.model, next);
         }
     }
-    Ok(Applied { state: shared, effects, access })
+    Ok(Applied { state: shared, effects, outcome, access })
 }
 
 /// Makes `actor` the owner of an instrument that it has created. A participant that is

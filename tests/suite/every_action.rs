@@ -227,8 +227,11 @@ pub const ACTIONS: &[&str] = &[
     r#"{"Project":{"Load":"Song"}}"#,
 ];
 
-/// An action that only the engine may send.
-const REPORT: &str = r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[],"saved":null,"recovered":[]}}}}"#;
+/// The actions that only the engine may send.
+const REPORTS: [&str; 2] = [
+    r#"{"ProjectReport":{"task":"List","outcome":{"Done":{"known":[],"checkpoints":[],"saved":null,"recovered":[]}}}}"#,
+    r#"{"TransportReport":{"generation":3,"position":1920,"ended":false}}"#,
+];
 
 /// Names the variants of each family in an exhaustive match, so that a missing variant does not
 /// compile.
@@ -250,7 +253,8 @@ macro_rules! families {
 families! {
     NetworkAction {
         AddInstrument, DeleteInstrument, Instrument, PianoRoll, Clip, Placement, Arrangement,
-        Automation, Project, ProjectReport, Drums, Adjust, Registry, Session, Transport, Mixer,
+        Automation, Project, ProjectReport, Drums, Adjust, Registry, Session, Transport,
+        TransportReport, Mixer,
     }
     InstrumentAction { Set, Play, Release, ReleaseLate, ReleaseAll, }
     InstrumentSetting {
@@ -310,7 +314,10 @@ fn families(action: &NetworkAction) -> Vec<&dyn Family> {
 
     let mut families: Vec<&dyn Family> = vec![action];
     match action {
-        A::AddInstrument { .. } | A::DeleteInstrument(_) | A::ProjectReport(_) => {}
+        A::AddInstrument { .. }
+        | A::DeleteInstrument(_)
+        | A::ProjectReport(_)
+        | A::TransportReport(_) => {}
         A::Instrument(_, action) => {
             families.push(action);
             if let InstrumentAction::Set(setting) = action {
@@ -453,14 +460,15 @@ async fn every_action_of_a_guest_reaches_all_participants() {
         .await;
     }
 
-    let report = read(REPORT);
-    families(&report).iter().for_each(|family| family.tick_off(&mut left));
-    let before = host.state();
-    for d in [&guest, &host] {
-        let refused = d.commit(report.clone()).await;
-        assert_eq!(refused, Err(DispatchError::Refused(Refusal::EngineOnly)));
+    for report in REPORTS.map(read) {
+        families(&report).iter().for_each(|family| family.tick_off(&mut left));
+        let before = host.state();
+        for d in [&guest, &host] {
+            let refused = d.commit(report.clone()).await;
+            assert_eq!(refused, Err(DispatchError::Refused(Refusal::EngineOnly)));
+        }
+        assert_eq!(host.state(), before);
     }
-    assert_eq!(host.state(), before);
     assert_eq!(left, BTreeSet::new(), "variants without an action");
 }
 

@@ -238,7 +238,7 @@ async fn exchange<M: Model, C: Connector + Clone>(
     let mut answers = Vec::new();
     for commit in commits {
         let answer = timeout(Duration::from_mins(1), commit).await;
-        answers.push(answer.expect("each commit is answered").unwrap());
+        answers.push(answer.expect("each commit is answered").unwrap().map(drop));
     }
     until("all is answered and both states are equal", || {
         ana.unanswered() == 0 && ana.state() == host.state()

@@ -38,7 +38,7 @@ const AT_ONCE: Duration = Duration::from_millis(50);
 type Turn = fn(u64) -> Vec<Value>;
 
 /// Each message of the protocol, as badly as a host can send it.
-const FLOODS: [(&str, Turn); 27] = [
+const FLOODS: [(&str, Turn); 28] = [
     ("welcomes", |_| vec![json!({"Welcome": welcome()})]),
     ("resumptions", |_| vec![json!({"ReconnectSuccessful": reconnected()})]),
     ("refused resumptions", |_| vec![json!({"ReconnectFailed": {"reason": "UnknownToken"}})]),
@@ -127,6 +127,10 @@ const FLOODS: [(&str, Turn); 27] = [
     ("news of what was not recorded", |_| {
         let message = json!({"what": long(100_000), "reason": "EngineOnly"});
         vec![json!({"NotRecorded": message})]
+    }),
+    ("notices", |_| {
+        let failed = json!({"Failed": long(16_000)});
+        vec![json!({"Notice": {"Engine": failed}})]
     }),
 ];
 

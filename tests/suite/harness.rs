@@ -13,7 +13,7 @@ use imbolc_net::{
     },
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, Studio, StudioEffect,
-        StudioState,
+        StudioNotice, StudioState,
     },
     sync::{
         mirror::{Mirror, MirrorError, MirrorOutput},
@@ -70,6 +70,7 @@ pub struct Harness {
     effects: Vec<StudioEffect>,
     forgotten: Vec<Arc<NetworkState>>,
     news: Vec<SessionEvent<Studio>>,
+    notices: Vec<StudioNotice>,
 }
 
 /// A client: its mirror, and its connection to the session.
@@ -96,8 +97,8 @@ impl Harness {
         let id = SessionId::new([7; 16]);
         let session = Session::hosted(config, id, "host", StudioState::starter());
         let now = Timestamp::ZERO + Duration::from_secs(1);
-        let (effects, forgotten, news) = Default::default();
-        Self { session, now, tokens: 0, effects, forgotten, news }
+        let (effects, forgotten, news, notices) = Default::default();
+        Self { session, now, tokens: 0, effects, forgotten, news, notices }
     }
 
     pub fn token(&mut self) -> SessionToken {
@@ -112,6 +113,7 @@ impl Harness {
                 SessionOutput::Effect(effect) => self.effects.push(effect),
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Event(event) => self.news.push(event),
+                SessionOutput::Notice(notice) => self.notices.push(notice),
                 SessionOutput::Changed { .. } | SessionOutput::Replaced => {}
                 SessionOutput::Wait(deadline) => return deadline,
             }
@@ -134,6 +136,12 @@ impl Harness {
     pub fn take_news(&mut self) -> Vec<SessionEvent<Studio>> {
         self.deadline();
         std::mem::take(&mut self.news)
+    }
+
+    /// The notices that the host was told since the last call.
+    pub fn take_notices(&mut self) -> Vec<StudioNotice> {
+        self.deadline();
+        std::mem::take(&mut self.notices)
     }
 
     pub fn handshake(&mut self, hello: &Hello) -> Result<Admission<Studio>, Rejected> {

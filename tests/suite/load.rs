@@ -46,7 +46,7 @@ impl Model for ValueByValue {
     type Action = NetworkAction;
     type Patch = StudioPatch;
     type Effect = StudioEffect;
-    type Outcome = ();
+    type Outcome = <Studio as Model>::Outcome;
     type Metering = <Studio as Model>::Metering;
     type Notice = <Studio as Model>::Notice;
 
@@ -57,7 +57,7 @@ impl Model for ValueByValue {
     fn reduce(
         state: &mut StudioState,
         action: &NetworkAction,
-    ) -> Result<Reduction<StudioEffect>, Invalid> {
+    ) -> Result<Reduction<StudioEffect, Self::Outcome>, Invalid> {
         Studio::reduce(state, action)
     }
 

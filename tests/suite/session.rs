@@ -7,6 +7,7 @@ mod engine_reports;
 mod exactly_once;
 mod joining;
 mod memory;
+mod notices;
 mod ownership;
 mod places;
 mod prediction;

@@ -7,6 +7,7 @@
 //! `IMBOLC_STEPS=…` sets the number of events in all.
 
 mod client;
+mod engine;
 mod host;
 mod mirror_checks;
 mod network;
@@ -86,7 +87,7 @@ fn run_share() {
         total.add(run_seed(first.wrapping_add(runs)));
         runs += 1;
     }
-    assert!(total.batches > 0 && total.panics > 0, "{total:?}");
+    assert!(total.batches > 0 && total.panics > 0 && total.late > 0, "{total:?}");
     let took = began.elapsed();
     let rate = total.steps as f64 / took.as_secs_f64();
     println!("{runs} seeds from {first}, {rate:.0} steps per second: {total:?}");

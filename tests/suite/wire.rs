@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use imbolc_net::{
-    model::{Digest, InstrumentId, Invalid},
+    model::{Digest, EngineFault, InstrumentId, Invalid},
     protocol::{
         ActionNumber, ClientId, ClientMessage, Hello, HistoryChange, NetworkState, OwnerInfo,
         OwnershipRefusal, PROTOCOL_VERSION, Participant, Presence, PrivilegeLevel, ProtocolError,
@@ -143,6 +143,7 @@ fn server_variant(message: &ServerMessage) -> usize {
         ServerMessage::HistoryChanged(_) => 18,
         ServerMessage::NotRecorded { .. } => 19,
         ServerMessage::PrivilegeRequested { .. } => 20,
+        ServerMessage::Notice(_) => 21,
     }
 }
 
@@ -332,6 +333,8 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
             ServerMessage::NotRecorded { what: "1 note in 1 Bass".into(), reason: not_owner() },
         ),
         ("PrivilegeRequested", ServerMessage::PrivilegeRequested { by: ana() }),
+        ("Notice", ServerMessage::Notice(EngineFault::Failed("why".into()).into())),
+        ("Notice-bare", ServerMessage::Notice(EngineFault::Restarted.into())),
     ]
 }
 
@@ -397,7 +400,7 @@ fn server_messages_are_pinned() {
     }
     let mut seen: Vec<_> = samples.iter().map(|(_, message)| server_variant(message)).collect();
     seen.dedup();
-    assert_eq!(seen, (0..21).collect::<Vec<_>>(), "a variant has no sample");
+    assert_eq!(seen, (0..22).collect::<Vec<_>>(), "a variant has no sample");
     let mut refusals: Vec<_> = samples
         .iter()
         .filter_map(|(_, message)| match message {

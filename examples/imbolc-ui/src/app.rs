@@ -372,12 +372,12 @@ impl App {
         self.carry_out(intent, &mut actions);
         let Some(last) = actions.last().cloned() else { return };
         let done = match actions.len() {
-            1 => self.studio.dispatch(last),
+            1 => self.studio.dispatch(last).map(|outcome| vec![outcome]),
             _ => self.studio.dispatch_all(actions.clone()),
         };
         match done {
-            Ok(()) => {
-                self.select_added(&actions);
+            Ok(outcomes) => {
+                outcomes.into_iter().flatten().for_each(|added| self.select_added(added));
                 if actions
                     .contains(&studio::NetworkAction::Transport(TransportAction::Record(true)))
                 {
@@ -399,24 +399,22 @@ impl App {
         }
     }
 
-    /// Selects what actions have added, and shows it.
-    fn select_added(&mut self, actions: &[studio::NetworkAction]) {
-        for action in actions {
-            let Some(shown_by) = added::panes_with_added(action) else { continue };
-            if let studio::NetworkAction::AddInstrument { id, .. } = action {
-                self.perform(SelectionAction::Instrument(*id).into());
-            }
-            if let Some(best) = shown_by.first()
-                && !shown_by.contains(&self.client.pane())
-            {
-                self.perform(Intent::go(*best));
-            }
-            let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
-            for shown in &mut self.panes {
-                // The event that tells of the change may still be on its way.
-                shown.pane.refresh(&view);
-                shown.pane.select_added(action, &view);
-            }
+    /// Selects what an action has added, and shows it.
+    fn select_added(&mut self, added: studio::Added) {
+        let Some(shown_by) = added::panes_with(added) else { return };
+        if let studio::Added::Instrument(id) = added {
+            self.perform(SelectionAction::Instrument(id).into());
+        }
+        if let Some(best) = shown_by.first()
+            && !shown_by.contains(&self.client.pane())
+        {
+            self.perform(Intent::go(*best));
+        }
+        let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
+        for shown in &mut self.panes {
+            // The event that tells of the change may still be on its way.
+            shown.pane.refresh(&view);
+            shown.pane.select_added(added, &view);
         }
     }
 

@@ -91,7 +91,9 @@ fn change_text(
         // These change at every beat.
         StudioChange::Key(..)
         | StudioChange::Project(_)
-        | StudioChange::Transport(TransportSetting::Position(_)) => return None,
+        | StudioChange::Transport(
+            TransportSetting::Position(_) | TransportSetting::Generation(_),
+        ) => return None,
         StudioChange::Instruments(_) => {
             let is_new = |id| to.instruments.contains(id) && !from.instruments.contains(id);
             let is_gone = |id| from.instruments.contains(id) && !to.instruments.contains(id);

@@ -11,8 +11,9 @@ use std::{
 use imbolc_net::{
     Event, NetworkState, SessionEvent,
     dispatcher::{CloseReason, Identity, Status},
+    model::EngineFault,
     protocol::{OwnerInfo, Refusal},
-    studio::Studio,
+    studio::{Studio, StudioNotice},
     sync::UndoReport,
     util::text::columns,
 };
@@ -180,6 +181,15 @@ impl MessageLog {
             Event::Session(event) => self.record_session_event(event, now, me),
             Event::Changed(_) => self.record_changes(now, me),
             Event::Status(status) => self.record_status(status),
+            Event::Notice(notice) => {
+                let tone = match notice {
+                    StudioNotice::Engine(EngineFault::Restarted | EngineFault::Unblocked) => {
+                        Tone::Good
+                    }
+                    _ => Tone::Bad,
+                };
+                self.push(tone, notice.to_string());
+            }
             Event::Fault(text) => self.push(Tone::Bad, text),
             Event::Missed(count) => {
                 self.push(Tone::Bad, format!("{count} events were missed"));

@@ -15,7 +15,7 @@ pub mod session;
 use crossterm::event::KeyEvent;
 use imbolc_net::{
     model::DirtyFlags,
-    studio::{self, NetworkAction},
+    studio::{self, Added},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -46,8 +46,8 @@ pub trait Pane {
     /// own cursor and return [`Intent::Nothing`].
     fn handle_key(&mut self, key: KeyEvent, view: &View) -> Option<Intent>;
 
-    /// Moves its cursor to what `action` of this user has added.
-    fn select_added(&mut self, _action: &NetworkAction, _view: &View) {}
+    /// Moves its cursor to what an action of this user has added.
+    fn select_added(&mut self, _added: Added, _view: &View) {}
 
     /// Draws the pane into `area`.
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer);

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use tracing::error;
 
 use super::{effect_queue::Work, engine_link::EngineLink};
 use crate::{
     model::{EngineFault, EngineWorker, MAX_REASON, Model},
-    protocol::NetworkState,
+    protocol::{NetworkState, framing},
     util::{log_limit::LogLimit, panics::catch_panic, text::shortened, time::Timestamp},
 };
 
@@ -78,12 +79,15 @@ pub(super) struct WorkerSeat<W, F, N> {
     log_limit: LogLimit,
     /// What was said last.
     metering: Option<N>,
+    /// Whether the last call said something that cannot be sent.
+    is_unsendable: bool,
 }
 
 impl<W, F, N> WorkerSeat<W, F, N> {
     pub(super) fn new(make: F) -> Self {
         let (failures, made) = (0, Timestamp::ZERO);
-        Self { make, worker: None, failures, made, log_limit: LogLimit::default(), metering: None }
+        let (log_limit, metering) = (LogLimit::default(), None);
+        Self { make, worker: None, failures, made, log_limit, metering, is_unsendable: false }
     }
 }
 
@@ -129,11 +133,19 @@ where
             faults.push(EngineFault::TooManyActions(u32::try_from(excess).unwrap_or(u32::MAX)));
             actions.truncate(MAX_ACTIONS);
         }
-        let mut notices: Vec<_> = faults.into_iter().map(M::Notice::from).collect();
         let excess = advanced.notices.len().saturating_sub(MAX_NOTICES);
-        notices.extend(advanced.notices.into_iter().skip(excess));
-        let metering = Some(advanced.metering).filter(|new| self.metering.as_ref() != Some(new));
-        self.metering = metering.clone().or_else(|| self.metering.take());
+        let mut unsendable = None;
+        let mut notices: Vec<_> = advanced.notices.into_iter().skip(excess).collect();
+        notices.retain(|notice| is_sendable(notice, &mut unsendable));
+        let metering = Some(advanced.metering)
+            .filter(|new| self.metering.as_ref() != Some(new) && is_sendable(new, &mut unsendable));
+        if let Some(metering) = &metering {
+            self.metering = Some(metering.clone());
+        }
+        // Once for as long as it lasts.
+        let is_news = !std::mem::replace(&mut self.is_unsendable, unsendable.is_some());
+        faults.extend(unsendable.filter(|_| is_news).map(EngineFault::Unsendable));
+        notices.splice(..0, faults.into_iter().map(M::Notice::from));
         let next = advanced.next.map(|next| now + next.max(MIN_INTERVAL));
         Said { actions, metering, notices, next, rests: false }
     }
@@ -142,6 +154,18 @@ where
         let worker = self.worker.take();
         // What it holds is lost in any case.
         let _ = catch_panic(|| drop(worker));
+    }
+}
+
+/// Whether every client can be sent `report`; if not, `why` says why.
+fn is_sendable(report: &impl Serialize, why: &mut Option<String>) -> bool {
+    let checked = catch_panic(|| framing::check_report(report).map_err(|error| error.detail()));
+    match checked.unwrap_or_else(Err) {
+        Ok(()) => true,
+        Err(detail) => {
+            why.get_or_insert(detail);
+            false
+        }
     }
 }
 

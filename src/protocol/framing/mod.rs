@@ -172,6 +172,24 @@ pub fn encode<T: Serialize>(
     }
 }
 
+/// Checks that `report`, a metering or a notice of an engine, can be sent to every client.
+///
+/// # Errors
+/// If it is not [portable](check_portable), or longer than [`limits::REPORT`] in one of the
+/// codecs.
+pub fn check_report<T: Serialize>(report: &T) -> Result<(), CodecError> {
+    let mut buffer = Vec::new();
+    Codec::ALL.into_iter().try_for_each(|codec| {
+        buffer.clear();
+        encode(codec, report, &mut buffer)?;
+        let (length, limit) = (buffer.len() - 4, limits::REPORT);
+        if length <= limit {
+            return Ok(());
+        }
+        Err(CodecError(format!("it has {length} bytes in {}, over {limit}", codec.name())))
+    })
+}
+
 /// Makes Postcard append to a buffer, which its own flavors replace.
 struct AppendTo<'a>(&'a mut Vec<u8>);
 

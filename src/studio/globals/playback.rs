@@ -30,6 +30,9 @@ settings! {
         looping: Looping(bool) = false;
         /// The region that repeats.
         region: Region(LoopRegion) = LoopRegion::TWO_BARS;
+        /// How often the music was started, stopped, located or replaced. A project does
+        /// not keep it.
+        generation: Generation(u64) = 0;
     }
 }
 
@@ -50,6 +53,18 @@ pub enum TransportAction {
     Region(LoopRegion),
 }
 
+/// What the engine says of the transport. Only the engine may send it, and
+/// [`Studio`](crate::studio::Studio) drops it if the transport has moved on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransportReport {
+    /// The generation of the transport that it answers.
+    pub generation: u64,
+    /// Where the music stopped.
+    pub position: Ticks,
+    /// Whether it stopped by itself, at the end of the arrangement.
+    pub ended: bool,
+}
+
 impl Transport {
     /// Carries out a transport action.
     pub(in crate::studio) fn reduce(
@@ -65,13 +80,28 @@ impl Transport {
             TransportAction::Loop(on) => TransportSetting::Looping(on),
             TransportAction::Region(region) => TransportSetting::Region(region),
         })?;
-        Ok(match action {
+        let effect = match action {
             // A second Play from another participant must not restart the music.
-            TransportAction::Play if !was_playing => vec![StudioEffect::Play],
-            TransportAction::Stop if was_playing => vec![StudioEffect::Stop],
-            TransportAction::Locate(position) => vec![StudioEffect::Locate(position)],
-            _ => Vec::new(),
-        })
+            TransportAction::Play if !was_playing => Some(StudioEffect::Play),
+            TransportAction::Stop if was_playing => Some(StudioEffect::Stop),
+            TransportAction::Locate(position) => Some(StudioEffect::Locate(position)),
+            _ => None,
+        };
+        if effect.is_some() {
+            self.move_on();
+        }
+        Ok(effect.into_iter().collect())
+    }
+
+    /// Begins a new generation: what the engine answers to an earlier one is stale.
+    pub(in crate::studio) const fn move_on(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// Follows the engine. The generation stays: the engine is where it says.
+    pub(in crate::studio) const fn follow(&mut self, report: &TransportReport) {
+        self.position = report.position;
+        self.playing &= !report.ended;
     }
 }
 
@@ -86,5 +116,24 @@ mod tests {
         assert_eq!(transport.reduce(TransportAction::Play), Ok(vec![]));
         assert_eq!(transport.reduce(TransportAction::Stop), Ok(vec![StudioEffect::Stop]));
         assert_eq!(transport.reduce(TransportAction::Stop), Ok(vec![]));
+    }
+
+    #[test]
+    fn generation_grows_with_what_the_engine_is_told() {
+        let mut transport = Transport { generation: u64::MAX - 1, ..Transport::default() };
+        for (action, generation) in [
+            (TransportAction::Play, u64::MAX),
+            (TransportAction::Play, u64::MAX),
+            (TransportAction::Locate(Ticks::MIN), 0),
+            (TransportAction::Locate(Ticks::MIN), 1),
+            (TransportAction::Record(true), 1),
+            (TransportAction::Loop(true), 1),
+            (TransportAction::Region(LoopRegion::TWO_BARS), 1),
+            (TransportAction::Stop, 2),
+            (TransportAction::Stop, 2),
+        ] {
+            transport.reduce(action).unwrap();
+            assert_eq!(transport.generation, generation, "{action:?}");
+        }
     }
 }

@@ -36,7 +36,7 @@ use crate::{
     model::{Advanced, EngineWorker, Model as _},
     studio::{
         KeyHold, Metering, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
-        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, TransportAction,
+        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, TransportReport,
     },
     util::{
         quantity::{Decibels, Ticks},
@@ -125,8 +125,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
     motion: Motion,
-    /// Where it began to play, or was moved to since.
-    began: Option<u32>,
+    /// The generation of the transport that it answers; `None` before the first reset.
+    generation: Option<u64>,
     performance: Performance,
     recorder: Recorder,
     overdub: Overdub,
@@ -140,11 +140,11 @@ pub struct SilentEngine {
 /// The motion of the playhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Motion {
-    /// It stands at the position in the transport.
+    /// It stands.
     Still,
     /// It moves.
     Moving,
-    /// It has stopped; its position is not in the transport yet.
+    /// It has stopped, and its position is still to be reported.
     Stopped,
 }
 
@@ -153,7 +153,7 @@ impl Default for SilentEngine {
         let metering = Metering::default();
         Self {
             motion: Motion::Still,
-            began: None,
+            generation: None,
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
@@ -182,36 +182,33 @@ impl EngineWorker<Studio> for SilentEngine {
 /// `sink` as it happens, in order. A `now` before that of an earlier call counts as the latest
 /// one.
 impl SilentEngine {
-    /// Ends what sounds, and plays on from the position in the transport if that says so. If
-    /// it played from there already, it goes on where it is. Held keys sound.
+    /// Plays or stands as the transport says. If that has not moved on, it goes on where it
+    /// is: what it said of it may still be on its way. Otherwise everything ends first. Keys
+    /// that are held sound from now on.
     pub fn reset_into(
         &mut self,
         now: Timestamp,
         state: &StudioState,
         sink: &mut dyn FnMut(Played),
     ) {
-        let position = state.transport.position.get();
-        let goes_on = state.transport.playing
-            && self.motion == Motion::Moving
-            && self.began == Some(position);
-        (self.recorder, self.overdub) = Default::default();
-        self.sayings.clear();
-        self.measured = None;
-        if goes_on {
+        let generation = Some(state.transport.generation);
+        if self.generation == generation {
             self.move_on(now, state, sink);
         } else {
-            // The time until now belongs to the piece that is gone.
+            self.sayings.clear();
             self.performance.silence(now, sink);
             self.performance.stop(sink);
-            self.performance.locate(position, sink);
+            self.performance.locate(state.transport.position.get(), sink);
             self.motion = Motion::Still;
             if state.transport.playing {
                 self.performance.start(state);
                 self.motion = Motion::Moving;
-                self.began = Some(position);
             }
         }
         self.performance.hold_keys(state, sink);
+        self.generation = generation;
+        (self.recorder, self.overdub) = Default::default();
+        self.measured = None;
     }
 
     /// Performs an effect of an action that was accepted at `now`. `state` is the state after
@@ -224,31 +221,34 @@ impl SilentEngine {
         sink: &mut dyn FnMut(Played),
     ) {
         self.move_on(now, state, sink);
+        self.generation = Some(state.transport.generation);
         match effect {
+            // It continues where it stopped, whether the transport knows that or not.
             StudioEffect::Play => {
-                // After a stop that is not in the transport yet, continue from the
-                // current position: the transport's is outdated.
-                if self.motion == Motion::Still {
-                    self.performance.locate(state.transport.position.get(), sink);
-                }
                 self.overdub.forget_values();
                 self.performance.start(state);
                 self.motion = Motion::Moving;
-                self.began = Some(state.transport.position.get());
                 self.measured = None;
             }
-            // If it is not moving, the engine itself reported this stop.
-            StudioEffect::Stop if self.motion == Motion::Moving => {
-                self.all_up(state);
+            StudioEffect::Stop => {
+                if self.motion == Motion::Moving {
+                    self.all_up(state);
+                }
                 self.halt(sink);
             }
-            StudioEffect::Stop => {}
             // Projects need a wrapper that handles this effect instead.
             StudioEffect::Project => self.sayings.extend(no_directory(state)),
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(position.get(), sink);
-                self.began = Some(position.get());
+                // It goes on if its report that it has ended is stale now.
+                if state.transport.playing {
+                    self.performance.resume();
+                    self.motion = Motion::Moving;
+                } else {
+                    self.performance.stop(sink);
+                    self.motion = Motion::Still;
+                }
                 self.measured = None;
             }
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
@@ -292,8 +292,7 @@ impl SilentEngine {
             }
         }
         if self.motion == Motion::Stopped {
-            self.motion = Motion::Still;
-            self.sayings.push(NetworkAction::Transport(TransportAction::Locate(self.playhead())));
+            self.report(false, sink);
         }
         self.measure(now, state);
         let actions = std::mem::take(&mut self.sayings);
@@ -344,14 +343,10 @@ impl SilentEngine {
                 };
                 let played = latched.as_ref().unwrap_or(state);
                 if performance.play_on((played, state), now, leaves, sink) {
-                    self.end();
+                    self.report(true, sink);
                 }
             }
-            Motion::Still => {
-                self.performance.locate(state.transport.position.get(), sink);
-                self.performance.rest(state, now, sink);
-            }
-            Motion::Stopped => self.performance.rest(state, now, sink),
+            Motion::Still | Motion::Stopped => self.performance.rest(state, now, sink),
         }
         let latched = self.overdub.latched(state);
         self.performance.follow_tempo(latched.as_ref().unwrap_or(state));
@@ -376,12 +371,15 @@ impl SilentEngine {
         self.measured = None;
     }
 
-    /// Reports the end of the arrangement, and its position, to the transport.
-    fn end(&mut self) {
+    /// Tells the transport where the music stopped, and whether the arrangement has ended
+    /// there.
+    fn report(&mut self, ended: bool, sink: Sink<'_>) {
         self.motion = Motion::Still;
         self.measured = None;
-        let position = TransportAction::Locate(self.playhead());
-        self.sayings.extend([position, TransportAction::Stop].map(NetworkAction::Transport));
+        let (generation, position) = (self.generation.unwrap_or_default(), self.playhead());
+        self.performance.locate(position.get(), sink);
+        let report = TransportReport { generation, position, ended };
+        self.sayings.push(NetworkAction::TransportReport(report));
     }
 
     /// Ends the recorded notes and moves before the playhead stops or jumps.

@@ -129,6 +129,13 @@ impl Performance {
         self.sounds.keyboard.move_to_grid(0, self.count.map_or(self.due, |count| count.due));
     }
 
+    /// Goes on from the current position, without a count-in, if it does not move.
+    pub(super) fn resume(&mut self) {
+        if !std::mem::replace(&mut self.moves, true) {
+            self.sounds.keyboard.move_to_grid(0, self.due);
+        }
+    }
+
     /// Stops where the playhead is: what is written is cut off, and the values of the lanes
     /// are dropped.
     pub(super) fn stop(&mut self, sink: Sink<'_>) {

@@ -22,6 +22,7 @@ mod op;
 mod outbox;
 mod prediction;
 mod prepared_rebase;
+mod way_in;
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
@@ -200,7 +201,8 @@ impl<M: Model> Mirror<M> {
 
 /// Your own operations and requests.
 impl<M: Model> Mirror<M> {
-    /// Dispatches an action, and predicts it.
+    /// Dispatches an action, and predicts it. Returns its number and its outcome as
+    /// predicted.
     ///
     /// # Errors
     /// If the authority would refuse it, as far as the mirror can tell, or if too
@@ -209,14 +211,18 @@ impl<M: Model> Mirror<M> {
         &mut self,
         now: Timestamp,
         action: M::Action,
-    ) -> Result<ActionNumber, MirrorError> {
+    ) -> Result<(ActionNumber, M::Outcome), MirrorError> {
         self.check_backlog()?;
         let log = self.prediction.log(&self.confirmation);
         let continues = rules::guarded(|| Ok(log.continues(now, &action)))?;
-        self.submit(Op::Act { at: now, continues, action })
+        let mut outcome = M::Outcome::default();
+        let op = Op::Act { at: now, continues, action };
+        let number = self.submit(op, |predicted| outcome = predicted)?;
+        Ok((number, outcome))
     }
 
-    /// Dispatches several actions as one, and predicts them: all, or none.
+    /// Dispatches several actions as one, and predicts them: all, or none. Returns their
+    /// number and the outcome of each as predicted.
     ///
     /// # Errors
     /// As [`dispatch`](Self::dispatch), and if there are none or too many.
@@ -224,15 +230,23 @@ impl<M: Model> Mirror<M> {
         &mut self,
         now: Timestamp,
         actions: Vec<M::Action>,
-    ) -> Result<ActionNumber, MirrorError> {
+    ) -> Result<(ActionNumber, Vec<M::Outcome>), MirrorError> {
         self.check_backlog()?;
-        self.submit(Op::Batch { at: now, actions: actions.into() })
+        let mut outcomes = Vec::with_capacity(actions.len());
+        let op = Op::Batch { at: now, actions: actions.into() };
+        let number = self.submit(op, |predicted| outcomes.push(predicted))?;
+        Ok((number, outcomes))
     }
 
-    fn submit(&mut self, op: Op<M>) -> Result<ActionNumber, MirrorError> {
+    fn submit(
+        &mut self,
+        op: Op<M>,
+        tell: impl FnMut(M::Outcome),
+    ) -> Result<ActionNumber, MirrorError> {
         op.check_encodable()?;
         let mut log = self.prediction.log(&self.confirmation).clone();
-        self.prediction.state = op.predict(&self.prediction.state, &mut log, self.me.client)?;
+        let Prediction { state, .. } = &mut self.prediction;
+        *state = op.predict(state, &mut log, self.me.client, tell)?;
         Ok(self.prediction.push(op, log))
     }
 
@@ -257,7 +271,7 @@ impl<M: Model> Mirror<M> {
         self.check_backlog()?;
         let op = Op::Undo(direction);
         let mut log = self.prediction.log(&self.confirmation).clone();
-        if let Ok(state) = op.predict(&self.prediction.state, &mut log, self.me.client) {
+        if let Ok(state) = op.predict(&self.prediction.state, &mut log, self.me.client, drop) {
             self.prediction.state = state;
         }
         Ok(self.prediction.push(op, log))
@@ -357,6 +371,7 @@ impl<M: Model> Mirror<M> {
             | ServerMessage::ReconnectSuccessful(_)
             | ServerMessage::ReconnectFailed { .. }
             | ServerMessage::Metering(_)
+            | ServerMessage::Notice(_)
             // The roster shows it.
             | ServerMessage::PrivilegeRevoked { .. }
             | ServerMessage::Error(_)
@@ -483,56 +498,6 @@ impl<M: Model> Mirror<M> {
     /// Takes a digester that has computed the digest, and returns the old one.
     pub(crate) const fn put_digester(&mut self, digester: Digester<M>) -> Digester<M> {
         std::mem::replace(&mut self.confirmation.digester, digester)
-    }
-}
-
-/// New connections.
-impl<M: Model> Mirror<M> {
-    /// What to send in a `Hello` to resume.
-    #[must_use]
-    pub fn resume(&self) -> Resume {
-        Resume {
-            token: self.me.token,
-            seq: Some(self.confirmation.state.seq),
-            answered: Some(self.prediction.decided),
-            history: self.confirmation.history,
-        }
-    }
-
-    /// The authority has accepted a resume. What it has not received is sent
-    /// again.
-    pub fn reconnected(&mut self, back: Reconnected) {
-        self.me.token = back.token;
-        self.outbox.resume(back.last_action);
-        self.confirmation.resync = None;
-        for Rejection { number, reason } in back.rejected {
-            self.prediction.reject(number, reason);
-        }
-        let mut has_changed = false;
-        for change in back.history {
-            has_changed |= self.handle_history(change);
-        }
-        if has_changed {
-            self.rebase();
-        }
-        self.handle_applied(back.last_action, back.seq);
-    }
-
-    /// The client has joined as a new participant. The actions that were not
-    /// answered before are returned with [`SessionEvent::NewSession`].
-    pub fn start_anew(&mut self, welcome: Welcome<M>) {
-        let anew = Self::new(welcome, self.backlog);
-        let old = std::mem::replace(self, anew);
-        let pending = old.prediction.pending.into_iter();
-        let unanswered = pending.filter(|pending| pending.contained_in.is_none());
-        let event = SessionEvent::NewSession {
-            session: self.me.session,
-            why: PlaceLoss::between(old.me.session, self.me.session),
-            unanswered: unanswered.flat_map(|pending| pending.op.into_actions()).collect(),
-        };
-        let joined = std::mem::replace(&mut self.outputs, old.outputs);
-        self.outputs.events.push_back(event);
-        self.outputs.events.extend(joined.events);
     }
 }
 

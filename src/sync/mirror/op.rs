@@ -6,7 +6,7 @@ use crate::{
     model::Model,
     protocol::{ActionNumber, ClientId, ClientMessage, NetworkState, Refusal},
     sync::{
-        rules::{self, Applied},
+        rules::{self, Applied, AppliedBatch},
         undo::{Direction, UndoLog},
     },
     util::time::Timestamp,
@@ -42,7 +42,8 @@ impl<M: Model> Op<M> {
         }
     }
 
-    /// Applies the operation to the state predicted so far.
+    /// Applies the operation to the state predicted so far. Passes the outcome of each of
+    /// its actions, in order.
     ///
     /// # Errors
     /// If the authority would refuse it, as far as the mirror can tell.
@@ -51,8 +52,9 @@ impl<M: Model> Op<M> {
         state: &Arc<NetworkState<M>>,
         log: &mut UndoLog<M>,
         me: ClientId,
+        tell: impl FnMut(M::Outcome),
     ) -> Result<Arc<NetworkState<M>>, Refusal> {
-        rules::guarded(|| self.predict_unguarded(state, log, me))
+        rules::guarded(|| self.predict_unguarded(state, log, me, tell))
     }
 
     fn predict_unguarded(
@@ -60,18 +62,23 @@ impl<M: Model> Op<M> {
         state: &Arc<NetworkState<M>>,
         log: &mut UndoLog<M>,
         me: ClientId,
+        mut tell: impl FnMut(M::Outcome),
     ) -> Result<Arc<NetworkState<M>>, Refusal> {
         match self {
             Self::Act { at, continues, action } => {
-                let Applied { state: after, access, .. } = rules::apply_checked(state, me, action)?;
+                let Applied { state: after, outcome, access, .. } =
+                    rules::apply_checked(state, me, action)?;
                 log.record(*at, *continues, (action, access), state, &after);
+                tell(outcome);
                 Ok(after)
             }
             Self::Batch { at, actions } => {
-                let (after, _, rights) = rules::apply_batch(state, actions, |state, action| {
-                    rules::apply_checked(state, me, action)
-                })?;
+                let AppliedBatch { state: after, outcomes, rights, .. } =
+                    rules::apply_batch(state, actions, |state, action| {
+                        rules::apply_checked(state, me, action)
+                    })?;
                 log.record_batch(*at, (actions, rights), state, &after);
+                outcomes.into_iter().for_each(tell);
                 Ok(after)
             }
             Self::Undo(direction) => Ok(Arc::new(log.predict_undo(*direction, state, me)?.state)),

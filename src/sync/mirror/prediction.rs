@@ -42,15 +42,15 @@ impl<M: Model> PendingOp<M> {
         self.contained_in.is_some_and(|first| first <= seq)
     }
 
-    /// Predicts the operation again. One that cannot be applied any more is about
-    /// to be refused.
+    /// Predicts the operation again, but not its outcomes: they were returned when it was
+    /// dispatched. One that cannot be applied any more is about to be refused.
     pub(super) fn replay(
         &mut self,
         state: &mut Arc<NetworkState<M>>,
         log: &mut UndoLog<M>,
         me: ClientId,
     ) {
-        if let Ok(next) = self.op.predict(state, log, me) {
+        if let Ok(next) = self.op.predict(state, log, me, drop) {
             *state = next;
         }
         self.history.iter().for_each(|change| log.follow(*change));

@@ -110,7 +110,8 @@ impl<M: Model> Session<M> {
             let _ = self.request_privilege(now, client);
         }
         let connection = self.next_connection(client);
-        let link = self.new_link(now, hello, Some(Arc::clone(&self.state)), self.state.seq);
+        let mut link = self.new_link(now, hello, Some(Arc::clone(&self.state)), self.state.seq);
+        link.noticed = self.notices.last();
         self.bases.remember(now, &self.state, &self.config);
         self.members.insert(
             client,
@@ -121,6 +122,7 @@ impl<M: Model> Session<M> {
                 last_action: ActionNumber::default(),
                 rejections: VecDeque::new(),
                 history: VecDeque::new(),
+                noticed: link.noticed,
                 has_token: false,
                 catch_up: CATCH_UP,
                 asked: None,
@@ -180,6 +182,7 @@ impl<M: Model> Session<M> {
             member.attempt = member.attempt.max(hello.attempt);
             member.tokens.renew(resume.token, token);
             history.extend(member.history.iter().filter(|change| change.number > resume.history));
+            link.noticed = member.noticed;
             link.history_sent = member.history.back().map_or(0, |last| last.number);
             member.link_state = LinkState::Connected(Box::new(link));
             last_action = member.last_action;

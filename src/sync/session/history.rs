@@ -33,19 +33,24 @@ pub(super) struct Take {
 }
 
 impl<M: Model> Session<M> {
-    /// Applies an action of the engine, without checking rights. An action that
-    /// makes no sense any more is ignored; if it would have recorded something, the
-    /// player and the host are told.
+    /// Applies an action of the engine, without checking rights. A
+    /// [stale](Model::is_stale) one is dropped. An action that makes no sense any more
+    /// is ignored; if it would have recorded something, the player and the host are
+    /// told.
     pub fn act_for_engine(&mut self, action: &M::Action) {
         let before = Arc::clone(&self.state);
         let policy = rules::guarded(|| Ok(M::undo_policy(action)));
         let is_recorded = policy == Ok(UndoPolicy::Step);
         let applied = rules::guarded(|| {
+            if M::is_stale(&before.model, action) {
+                return Ok(None);
+            }
             rules::check_encodable::<M>(action)?;
-            rules::apply_unchecked(&before, ClientId::HOST, action)
+            rules::apply_unchecked(&before, ClientId::HOST, action).map(Some)
         });
         match applied {
-            Ok(Applied { state, effects, access }) => {
+            Ok(None) => {}
+            Ok(Some(Applied { state, effects, access, .. })) => {
                 let state = self.numbered(state);
                 self.advance(state, effects, policy == Ok(UndoPolicy::Barrier));
                 if is_recorded && let Some(player) = self.player(access) {

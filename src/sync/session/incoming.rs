@@ -48,12 +48,12 @@ impl<M: Model> Session<M> {
             ClientMessage::Hello(_) => return Err(ProtocolError::HelloRepeated),
             ClientMessage::Action { number, continues, action } => {
                 return self.handle_action(client, number, |session| {
-                    session.apply(now, client, &action, continues)
+                    session.apply(now, client, &action, continues).map(drop)
                 });
             }
             ClientMessage::Batch { number, actions } => {
                 return self.handle_action(client, number, |session| {
-                    session.apply_batch(now, client, &actions)
+                    session.apply_batch(now, client, &actions).map(drop)
                 });
             }
             ClientMessage::Undo { number } => {

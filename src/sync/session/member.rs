@@ -33,6 +33,9 @@ pub(super) struct Member<M: Model> {
     /// The latest changes of its undo history that it did not cause, in case they are
     /// lost with the connection.
     pub(super) history: VecDeque<HistoryChange>,
+    /// The number of the last notice that it has received for certain. Those that were
+    /// sent since may be lost with the connection, so they are sent again.
+    pub(super) noticed: u64,
     /// How long the host may catch up with this client after its next pause:
     /// [`CATCH_UP`], once in a silence or an absence.
     pub(super) catch_up: Duration,
@@ -70,8 +73,9 @@ pub(super) struct Link<M: Model> {
     /// When the client is suspended unless it is heard.
     pub(super) silent_at: Timestamp,
     pub(super) pinged: Timestamp,
-    /// When the last ping was sent, until it is answered.
-    pub(super) unanswered_ping: Option<Timestamp>,
+    /// When the last ping was sent, and the number of the last notice before it, until
+    /// it is answered.
+    pub(super) unanswered_ping: Option<(Timestamp, u64)>,
     pub(super) round_trip: Option<Duration>,
     /// The client's snapshot; `None` if it must be sent the full state.
     pub(super) base: Option<Arc<NetworkState<M>>>,
@@ -92,6 +96,8 @@ pub(super) struct Link<M: Model> {
     pub(super) metering_due: Timestamp,
     /// The version of the metering that the client has.
     pub(super) metered: u64,
+    /// The number of the last notice that was sent.
+    pub(super) noticed: u64,
     /// An acknowledgement to be sent: with the next patch, unless another message
     /// is sent before or too many actions wait for it.
     pub(super) acknowledge: Option<(ActionNumber, Seq)>,
@@ -169,6 +175,7 @@ impl<M: Model> Link<M> {
             newest,
             metering_due: Timestamp::ZERO,
             metered: 0,
+            noticed: 0,
             acknowledge: None,
             unacknowledged: 0,
             pong: None,

@@ -23,6 +23,7 @@ mod base_log;
 mod history;
 mod incoming;
 mod member;
+mod notices;
 mod ownership;
 mod pacer;
 mod presence;
@@ -44,6 +45,7 @@ use history::Take;
 pub use incoming::MessageOutcome;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
+use notices::Notices;
 pub use ownership::OwnershipAnswer;
 use pacer::Pacer;
 pub use session_config::SessionConfig;
@@ -59,7 +61,7 @@ use crate::{
     sync::{
         SessionEvent, UndoReport,
         digester::Digester,
-        rules::{self, Applied},
+        rules::{self, Applied, AppliedBatch},
         undo::{Direction, UndoLog},
     },
     util::time::Timestamp,
@@ -78,6 +80,7 @@ pub struct Session<M: Model> {
     digester: Digester<M>,
     /// The metering, and how often it has changed.
     metering: (u64, M::Metering),
+    notices: Notices<M::Notice>,
     pacers: Pacers,
     /// The undo history of each participant.
     logs: BTreeMap<ClientId, UndoLog<M>>,
@@ -138,6 +141,7 @@ impl<M: Model> Session<M> {
             bases: BaseLog::new(),
             digester: Digester::default(),
             metering: (0, M::Metering::default()),
+            notices: Notices::new(),
             pacers: Pacers { patches: Pacer::new(), meterings: Pacer::new() },
             logs: BTreeMap::new(),
             take: Take::default(),
@@ -182,21 +186,26 @@ impl<M: Model> Session<M> {
 
 /// Actions of the host and the engine.
 impl<M: Model> Session<M> {
-    /// Applies an action of the host.
+    /// Applies an action of the host, and returns what the reducer says of it.
     ///
     /// # Errors
     /// If the host may not do it, or it is impossible. Then nothing changes.
-    pub fn act(&mut self, now: Timestamp, action: &M::Action) -> Result<(), Refusal> {
+    pub fn act(&mut self, now: Timestamp, action: &M::Action) -> Result<M::Outcome, Refusal> {
         let continues = rules::guarded(|| Ok(self.log(ClientId::HOST).continues(now, action)))?;
         self.apply(now, ClientId::HOST, action, continues)
     }
 
-    /// Applies several actions of the host as one: all, or none.
+    /// Applies several actions of the host as one: all, or none. Returns what the
+    /// reducer says of each.
     ///
     /// # Errors
     /// If the host may not do one of them, or it is impossible, or there are none
     /// or too many. Then nothing changes.
-    pub fn act_all(&mut self, now: Timestamp, actions: &[M::Action]) -> Result<(), Refusal> {
+    pub fn act_all(
+        &mut self,
+        now: Timestamp,
+        actions: &[M::Action],
+    ) -> Result<Vec<M::Outcome>, Refusal> {
         self.apply_batch(now, ClientId::HOST, actions)
     }
 
@@ -234,18 +243,18 @@ impl<M: Model> Session<M> {
         actor: ClientId,
         action: &M::Action,
         continues: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<M::Outcome, Refusal> {
         let before = Arc::clone(&self.state);
-        let (after, effects, is_barrier) = rules::guarded(|| {
-            let Applied { state, effects, access } = try_apply(&before, actor, action)?;
+        let (after, effects, outcome, is_barrier) = rules::guarded(|| {
+            let Applied { state, effects, outcome, access } = try_apply(&before, actor, action)?;
             let after = self.numbered(state);
             let is_barrier = is_barrier::<M>(std::slice::from_ref(action));
             self.log(actor).record(now, continues, (action, access), &before, &after);
-            Ok((after, effects, is_barrier))
+            Ok((after, effects, outcome, is_barrier))
         })?;
         self.advance(after, effects, is_barrier);
         self.settle_histories(now);
-        Ok(())
+        Ok(outcome)
     }
 
     fn apply_batch(
@@ -253,21 +262,21 @@ impl<M: Model> Session<M> {
         now: Timestamp,
         actor: ClientId,
         actions: &[M::Action],
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<M::Outcome>, Refusal> {
         let before = Arc::clone(&self.state);
-        let (after, effects, is_barrier) = rules::guarded(|| {
-            let (state, effects, rights) =
+        let (after, effects, outcomes, is_barrier) = rules::guarded(|| {
+            let AppliedBatch { state, effects, outcomes, rights } =
                 rules::apply_batch(&before, actions, |state, action| {
                     try_apply(state, actor, action)
                 })?;
             let after = self.numbered(state);
             let is_barrier = is_barrier::<M>(actions);
             self.log(actor).record_batch(now, (actions, rights), &before, &after);
-            Ok((after, effects, is_barrier))
+            Ok((after, effects, outcomes, is_barrier))
         })?;
         self.advance(after, effects, is_barrier);
         self.settle_histories(now);
-        Ok(())
+        Ok(outcomes)
     }
 
     fn apply_unchecked(&mut self, actor: ClientId, action: &M::Action) {

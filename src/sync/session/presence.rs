@@ -45,11 +45,12 @@ impl<M: Model> Session<M> {
         }
     }
 
-    /// Suspends clients that were silent for too long, and removes those that
-    /// were away for too long. The time for which the host itself was stopped does
+    /// Lets a notice leave, suspends clients that were silent for too long, and removes
+    /// those that were away for too long. The time for which the host itself was stopped does
     /// not count.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.notice_pause(now);
+        self.notices.advance(now);
         let due: Vec<_> = self
             .members
             .iter()
@@ -87,10 +88,12 @@ impl<M: Model> Session<M> {
     }
 
     /// Computes when the next timer is due. To be called when a member is added,
-    /// removed or suspended; a message only moves a deadline back.
+    /// removed or suspended, and when a notice waits; a message only moves a deadline
+    /// back.
     pub(super) fn update_deadline(&mut self) {
         let first = self.members.values().map(deadline_of).min();
-        self.deadline = first.map(|first| first.min(self.awake + TICK));
+        let presence = first.map(|first| first.min(self.awake + TICK));
+        self.deadline = presence.into_iter().chain(self.notices.deadline()).min();
     }
 
     /// Suspends a client, or removes it if it could not resume.
@@ -138,15 +141,17 @@ impl<M: Model> Session<M> {
         });
     }
 
-    /// A client has answered the ping that was sent at `sent`. Only the answer to
+    /// A client has answered the ping that was sent at `sent`, so it has received what was
+    /// sent before. Only the answer to
     /// the last ping counts: a client could make up any other.
     pub(super) fn measure(&mut self, now: Timestamp, client: ClientId, sent: Timestamp) {
-        let Some(link) = self.link_mut(client) else { return };
-        if link.unanswered_ping.take_if(|ping| *ping == sent).is_none() {
-            return;
-        }
+        let Some(member) = self.members.get_mut(&client) else { return };
+        let Some(link) = member.link_mut() else { return };
+        let answered = link.unanswered_ping.take_if(|(ping, _)| *ping == sent);
+        let Some((_, noticed)) = answered else { return };
         let round_trip = now.since(sent);
         link.round_trip = Some(round_trip);
+        member.noticed = noticed;
         let about = Some(Millis::about(round_trip));
         let known = self.state.roster.participants.get(&client);
         if known.is_some_and(|participant| participant.round_trip != about) {

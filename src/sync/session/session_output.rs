@@ -27,6 +27,9 @@ pub enum SessionOutput<M: Model> {
     },
     /// Something happened that the host is told of. The state does not show it.
     Event(SessionEvent<M>),
+    /// A notice of the engine that the host is told now. The clients [pull](Session::pull)
+    /// it.
+    Notice(M::Notice),
     /// A snapshot that the session does not need any more. This may be the last
     /// reference to a large state: drop it without holding a lock.
     Forgotten(Arc<NetworkState<M>>),
@@ -49,6 +52,9 @@ impl<M: Model> Session<M> {
         }
         if let Some(event) = self.news.pop_front() {
             return SessionOutput::Event(event);
+        }
+        if let Some(notice) = self.notices.for_host.pop_front() {
+            return SessionOutput::Notice(notice);
         }
         match self.bases.take_forgotten() {
             Some(state) => SessionOutput::Forgotten(state),

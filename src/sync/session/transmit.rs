@@ -101,7 +101,7 @@ impl<M: Model> Session<M> {
         connection: ConnectionId,
     ) -> Result<Outgoing<M>, ProtocolError> {
         self.check(connection)?;
-        let Self { config, state, members, bases, digester, metering, pacers, .. } = self;
+        let Self { config, state, members, bases, digester, metering, notices, pacers, .. } = self;
         let fulls = &mut self.latest_full;
         if fulls.as_ref().is_some_and(|(made, _)| now >= *made + config.full_share_interval) {
             bases.discard(fulls.take().map(|(_, full)| full));
@@ -112,6 +112,8 @@ impl<M: Model> Session<M> {
 
         let update = link.next_update(now, state, fulls, config);
         let mut messages = link.take_answers(now, update.is_some(), config);
+        messages.extend(notices.after(link.noticed).cloned().map(ServerMessage::Notice));
+        link.noticed = notices.last();
         // The ping describes the client's state before the update, which is sent
         // last.
         messages.extend(link.take_ping(now, config, digester, bases));
@@ -192,7 +194,7 @@ impl<M: Model> Link<M> {
             return None;
         }
         self.pinged = now;
-        self.unanswered_ping = Some(now);
+        self.unanswered_ping = Some((now, self.noticed));
         let digest = self.base.as_ref().and_then(|base| {
             let (digest, replaced) = digester.digest(base);
             bases.discard(replaced);

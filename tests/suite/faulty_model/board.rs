@@ -50,6 +50,7 @@ pub enum Part {
     Reversible,
     Limits,
     Effects,
+    Stale,
     Dirty,
     Digest,
 }
@@ -190,6 +191,11 @@ impl Model for Faulty {
     fn effects_between(_: &Board, to: &Board) -> Vec<()> {
         to.check(Part::Effects);
         vec![]
+    }
+
+    fn is_stale(board: &Board, _: &Move) -> bool {
+        board.check(Part::Stale);
+        false
     }
 
     fn dirty(from: &Board, to: &Board) -> DirtyFlags {

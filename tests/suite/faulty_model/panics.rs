@@ -229,6 +229,18 @@ fn no_owner_is_looked_up_when_nothing_is_removed() {
     assert_eq!(session.state().roster.owner(InstrumentId(7)), None);
 }
 
+#[test]
+fn engine_action_is_ignored_if_it_cannot_be_told_whether_it_is_stale() {
+    super::silence_caught_panics();
+    let id = SessionId::new([0; 16]);
+    let mut session =
+        Session::<Faulty>::hosted(SessionConfig::default(), id, "host", Board::default());
+    session.act(Timestamp::ZERO, &Move::Break(Some(Part::Stale))).unwrap();
+    let before = session.state().clone();
+    session.act_for_engine(&Move::Count);
+    assert_eq!(*session.state(), before);
+}
+
 /// As a client sends it: each of its actions is answered, in order.
 #[test]
 fn panicking_action_is_answered_like_any_other() {

@@ -1,7 +1,6 @@
 //! Closing waits for a save that was accepted.
 
 use imbolc_net::{
-    Dispatcher,
     dispatcher::CloseError,
     studio::{NetworkAction, ProjectAction},
 };

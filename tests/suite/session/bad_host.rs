@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use imbolc_net::{
-    model::{Digest, InstrumentId, Invalid},
+    model::{Digest, EngineFault, InstrumentId, Invalid},
     protocol::{
         ActionNumber, ClientId, ClientMessage, HistoryChange, NetworkState, OwnerInfo, Participant,
         Refusal, RosterChange, Seq, ServerMessage, StateDigest, StatePatch,
         framing::{self, Codec},
         limits,
     },
-    studio::{Studio, StudioState},
+    studio::{Studio, StudioNotice, StudioState},
     sync::mirror::MirrorError,
     util::time::Timestamp,
 };
@@ -202,6 +202,13 @@ fn long_texts_of_the_host_are_shortened() {
         panic!()
     };
     assert!(what.chars().count() <= limits::DETAIL && why.chars().count() <= limits::DETAIL);
+    let failed = json!({"Notice": {"Engine": {"Failed": long}}});
+    let Ok(ServerMessage::Notice(StudioNotice::Engine(EngineFault::Failed(why)))) =
+        decoded(&failed)
+    else {
+        panic!()
+    };
+    assert_eq!(why.chars().count(), limits::DETAIL);
     let revoked = json!({"PrivilegeRevoked": {"by": {"client_id": 0, "name": long}}});
     let Ok(ServerMessage::PrivilegeRevoked { by }) = decoded(&revoked) else { panic!() };
     assert_eq!(by.name.chars().count(), limits::NAME as usize);

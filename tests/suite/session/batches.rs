@@ -10,7 +10,7 @@ use super::{add, updates};
 use crate::harness::{BASS, Guest, Harness, LEAD, cutoff};
 
 fn dispatch_all(guest: &mut Guest, actions: &[NetworkAction]) -> Result<ActionNumber, MirrorError> {
-    guest.mirror.dispatch_all(guest.now, actions.to_vec())
+    guest.mirror.dispatch_all(guest.now, actions.to_vec()).map(|(number, _)| number)
 }
 
 #[test]

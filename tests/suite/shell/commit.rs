@@ -24,7 +24,7 @@ fn commit(
     action: NetworkAction,
 ) -> tokio::task::JoinHandle<Result<(), DispatchError>> {
     let ana = Arc::clone(ana);
-    tokio::spawn(async move { ana.commit(action).await })
+    tokio::spawn(async move { ana.commit(action).await.map(drop) })
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,9 +13,12 @@ use imbolc_net::{
     Dispatcher, Event,
     authority::{Engine, LocalDispatcher, inline},
     dispatcher::Events,
-    model::{Advanced, EngineWorker},
+    model::{Advanced, EngineFault, EngineWorker},
     server::{HostDispatcher, HostOptions},
-    studio::{NetworkAction, SilentEngine, Studio, StudioEffect, StudioState, TransportAction},
+    studio::{
+        NetworkAction, SilentEngine, Studio, StudioEffect, StudioNotice, StudioState,
+        TransportAction,
+    },
     transport::in_memory,
     util::{quantity::Ticks, time::Timestamp},
 };
@@ -83,15 +86,16 @@ const STOP: NetworkAction = NetworkAction::Transport(TransportAction::Stop);
 
 async fn fault(events: &mut Events) -> String {
     loop {
-        if let Event::Fault(text) = events.next().await.expect("the host runs") {
-            return text;
+        let event = events.next().await.expect("the host runs");
+        if let Event::Notice(StudioNotice::Engine(fault @ EngineFault::Failed(_))) = event {
+            return fault.to_string();
         }
     }
 }
 
 fn faults(events: &mut Events) -> usize {
     let all = std::iter::from_fn(|| events.try_next());
-    all.filter(|event| matches!(event, Event::Fault(_))).count()
+    all.filter(|event| matches!(event, Event::Notice(_))).count()
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +120,7 @@ async fn panicking_engine_is_announced_and_called_again() {
             host.dispatch(PLAY).unwrap();
         }
         let stands = host.metering().playhead;
-        sleep(6 * SECOND).await;
+        sleep(12 * SECOND).await;
         assert!(host.metering().playhead > stands, "{method:?}: the playhead moves");
     }
 }

@@ -198,7 +198,7 @@ async fn commit_is_done_when_the_host_answers_the_goodbye() {
             accepted.send(&ServerMessage::Goodbye).await;
         }
     );
-    assert_eq!((done, closed), (Ok(()), Ok(())));
+    assert_eq!((done, closed), (Ok(None), Ok(())));
 }
 
 /// What becomes of the secret when the client closes.

@@ -207,7 +207,7 @@ async fn commit_survives_a_lost_connection() {
     assert!(!commit.is_finished());
     assert!(!host.state().model.instruments.contains(id));
     cable.plug();
-    assert_eq!(commit.await.unwrap(), Ok(()));
+    assert_eq!(commit.await.unwrap(), Ok(None));
     assert!(host.state().roster.owns(ana.identity().client_id, id));
     assert_eq!(ana.unanswered(), 0);
 }

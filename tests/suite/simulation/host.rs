@@ -17,6 +17,7 @@ use imbolc_net::{
 };
 
 use super::{
+    engine::DelayedEngine,
     network::Reader,
     oracle::{Cause, Checked, Oracle, Pauses, Sent, State, Violation, ensure, numbered},
     plan::HostAction,
@@ -105,13 +106,19 @@ impl World<'_> {
         Ok((result, before))
     }
 
-    /// Polls the session until it waits, and keeps when its timers are due.
+    /// Polls the session until it waits, and keeps when its timers are due and what the
+    /// engine must do.
     fn drain_session(&mut self) {
+        let mut tasks = Vec::new();
         self.session_due = loop {
-            if let SessionOutput::Wait(due) = self.session.poll() {
-                break due;
+            match self.session.poll() {
+                SessionOutput::Effect(effect) => tasks.push(Some(effect)),
+                SessionOutput::Replaced => tasks.push(None),
+                SessionOutput::Wait(due) => break due,
+                _ => {}
             }
         };
+        self.engine.hand_over(self.now, self.session.state(), tasks);
     }
 
     pub fn host_times_out(&mut self) -> Checked {
@@ -225,6 +232,21 @@ impl World<'_> {
                 let Some(action) = pool.into_iter().find(is_of_engine) else { return Ok(()) };
                 self.with_session(&Cause::Engine(action), |s, _| s.act_for_engine(action)).map(drop)
             }
+            HostAction::Transport(action) => {
+                let action = NetworkAction::Transport(*action);
+                // It may not have the privilege.
+                self.with_session(&Cause::Act(host, &action), |s, now| s.act(now, &action))
+                    .map(drop)
+            }
+            HostAction::EngineWorks => {
+                self.engine_works();
+                Ok(())
+            }
+            HostAction::EngineOverrun => {
+                self.engine.overrun(self.now);
+                Ok(())
+            }
+            HostAction::EngineIsHeard => self.engine_is_heard(),
             HostAction::Restart => {
                 self.restart();
                 Ok(())
@@ -245,6 +267,7 @@ impl World<'_> {
         self.session_due = None;
         self.session = Session::hosted(config, id, "host", initial(self.plan));
         self.oracle = Oracle::new(&self.plan.session, self.session.state());
+        self.engine = DelayedEngine::new(self.session.state());
         for wire in std::mem::take(&mut self.sockets).into_keys() {
             self.close_socket(wire);
         }

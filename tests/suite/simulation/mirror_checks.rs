@@ -204,8 +204,10 @@ impl World<'_> {
         for request in log.pending.values() {
             // A request that no longer applies will be refused.
             let _ = match request {
-                NumberedRequest::Act(action) => fresh.dispatch(self.now, action.clone()),
-                NumberedRequest::Batch(actions) => fresh.dispatch_all(self.now, actions.clone()),
+                NumberedRequest::Act(action) => fresh.dispatch(self.now, action.clone()).map(drop),
+                NumberedRequest::Batch(actions) => {
+                    fresh.dispatch_all(self.now, actions.clone()).map(drop)
+                }
                 // The effect of an undo depends on earlier actions.
                 NumberedRequest::Undo | NumberedRequest::Redo => return Ok(()),
             };

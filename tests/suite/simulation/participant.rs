@@ -88,7 +88,7 @@ impl World<'_> {
     fn act(&mut self, index: usize, action: NetworkAction) -> bool {
         let now = self.now;
         let Some(mirror) = &mut self.clients[index].mirror else { return false };
-        let Ok(number) = mirror.dispatch(now, action.clone()) else { return false };
+        let Ok((number, _)) = mirror.dispatch(now, action.clone()) else { return false };
         self.record_request(index, number, NumberedRequest::Act(action));
         true
     }
@@ -96,7 +96,7 @@ impl World<'_> {
     fn act_all(&mut self, index: usize, actions: Vec<NetworkAction>) -> bool {
         let now = self.now;
         let Some(mirror) = &mut self.clients[index].mirror else { return false };
-        let Ok(number) = mirror.dispatch_all(now, actions.clone()) else { return false };
+        let Ok((number, _)) = mirror.dispatch_all(now, actions.clone()) else { return false };
         self.record_request(index, number, NumberedRequest::Batch(actions));
         true
     }

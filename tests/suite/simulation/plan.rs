@@ -11,8 +11,9 @@ use std::{
 use imbolc_net::{
     client::ClientConfig,
     protocol::framing::{Codec, Compression, Format},
-    studio::NetworkAction,
+    studio::{NetworkAction, TransportAction},
     sync::session::SessionConfig,
+    util::quantity::Ticks,
 };
 use proptest::{
     strategy::{Strategy, ValueTree},
@@ -132,6 +133,13 @@ pub enum HostAction {
     ReleasePrivilege,
     /// The engine reports an event, such as a loaded project.
     Engine(usize),
+    Transport(TransportAction),
+    /// The engine does what it was told.
+    EngineWorks,
+    /// Too much waits for the engine.
+    EngineOverrun,
+    /// The session hears what the engine says.
+    EngineIsHeard,
     /// The session ends and another begins.
     Restart,
     /// The host is stopped for this many milliseconds: it reads, writes and times
@@ -228,6 +236,8 @@ fn kind(rng: &mut Rng, participants: &[Participant], trouble: u64, restarts: boo
         StepKind::Fault(index, fault(rng))
     } else if rng.percent(12) {
         StepKind::Host(hosting(rng, restarts))
+    } else if rng.percent(10) {
+        StepKind::Host(playing(rng))
     } else {
         StepKind::Do(index, action(rng, participants[index].undoes))
     }
@@ -264,6 +274,20 @@ fn hosting(rng: &mut Rng, restarts: bool) -> HostAction {
         97 => HostAction::Pause(millis(rng)),
         _ if restarts => HostAction::Restart,
         _ => HostAction::Undo,
+    }
+}
+
+fn playing(rng: &mut Rng) -> HostAction {
+    match rng.below(100) {
+        0..20 => HostAction::Transport(TransportAction::Play),
+        20..30 => HostAction::Transport(TransportAction::Stop),
+        30..40 => {
+            let position = Ticks::of(rng.pick(&[0, 480, 4_800]));
+            HostAction::Transport(TransportAction::Locate(position))
+        }
+        40..75 => HostAction::EngineWorks,
+        75 => HostAction::EngineOverrun,
+        _ => HostAction::EngineIsHeard,
     }
 }
 

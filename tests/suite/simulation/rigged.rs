@@ -80,11 +80,12 @@ fn maybe_panic(number: u64) {
     }
 }
 
-/// Whether `action` turns a knob that is checked for jumps, or lets go of the keys,
-/// which is checked, too.
+/// Whether `action` turns a knob that is checked for jumps, lets go of the keys or reports
+/// where the music stopped, which is checked, too.
 fn is_spared(action: &NetworkAction) -> bool {
     match action {
-        NetworkAction::Instrument(_, InstrumentAction::ReleaseAll) => true,
+        NetworkAction::Instrument(_, InstrumentAction::ReleaseAll)
+        | NetworkAction::TransportReport(_) => true,
         NetworkAction::Instrument(id, _) => *id >= own(0),
         _ => false,
     }
@@ -98,7 +99,7 @@ impl Model for Rigged {
     type Action = NetworkAction;
     type Patch = StudioPatch;
     type Effect = StudioEffect;
-    type Outcome = ();
+    type Outcome = <Studio as Model>::Outcome;
     type Metering = <Studio as Model>::Metering;
     type Notice = <Studio as Model>::Notice;
 
@@ -110,7 +111,7 @@ impl Model for Rigged {
     fn reduce(
         state: &mut StudioState,
         action: &NetworkAction,
-    ) -> Result<Reduction<StudioEffect>, Invalid> {
+    ) -> Result<Reduction<StudioEffect, Self::Outcome>, Invalid> {
         let before = state.instruments.len() as u64;
         let reduction = Studio::reduce(state, action)?;
         if !is_spared(action) {
@@ -159,6 +160,10 @@ impl Model for Rigged {
 
     fn effects_between(from: &StudioState, to: &StudioState) -> Vec<StudioEffect> {
         Studio::effects_between(from, to)
+    }
+
+    fn is_stale(state: &StudioState, action: &NetworkAction) -> bool {
+        Studio::is_stale(state, action)
     }
 
     fn dirty(from: &StudioState, to: &StudioState) -> DirtyFlags {

@@ -13,6 +13,7 @@ use imbolc_net::{
 
 use super::{
     client::Client,
+    engine::DelayedEngine,
     host::Socket,
     mirror_checks::OwnershipRequest,
     network::Wire,
@@ -22,7 +23,7 @@ use super::{
     rigged::{self, Rigged},
     rng::Rng,
 };
-use crate::{harness, studio::vocabulary};
+use crate::{every_action, harness, studio::vocabulary};
 
 /// Counters of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct RunStats {
     pub batches: u64,
     /// Panics of the model that were caught.
     pub panics: u64,
+    /// What the engine said of a transport that had moved on.
+    pub late: u64,
 }
 
 pub struct World<'a> {
@@ -60,6 +63,7 @@ pub struct World<'a> {
     tokens: u128,
     pub clients: Vec<Client>,
     pub oracle: Oracle,
+    pub engine: DelayedEngine,
     pub ownership_requests: BTreeMap<InstrumentId, OwnershipRequest>,
     pub tags: u32,
     /// Polls that found nothing to send, which do not count as events.
@@ -93,6 +97,17 @@ pub fn initial(plan: &Plan) -> StudioState {
             NetworkAction::AddInstrument { id: own(index), name, source: SourceKind::Oscillator };
         Studio::reduce(&mut state, &add).unwrap();
     }
+    if plan.seed % 2 == 0 {
+        // The music ends after a second.
+        for json in [
+            r#"{"Clip":[1000,{"Create":{"clip":0,"name":"Verse","length":960}}]}"#,
+            r#"{"Placement":[1000,{"Place":{"placement":0,"clip":0,"tick":0}}]}"#,
+            r#"{"Arrangement":{"Play":"Arrangement"}}"#,
+            r#"{"Arrangement":{"AtEnd":"Stop"}}"#,
+        ] {
+            Studio::reduce(&mut state, &every_action::read(json)).unwrap();
+        }
+    }
     state
 }
 
@@ -116,6 +131,7 @@ impl<'a> World<'a> {
         let id = SessionId::new([0; 16]);
         let session = Session::hosted(plan.session.clone(), id, "host", initial(plan));
         let oracle = Oracle::new(&plan.session, session.state());
+        let engine = DelayedEngine::new(session.state());
         let clients = plan.participants.iter().map(|_| Client::new(Timestamp::ZERO)).collect();
         Self {
             plan,
@@ -132,6 +148,7 @@ impl<'a> World<'a> {
             tokens: 0,
             clients,
             oracle,
+            engine,
             ownership_requests: BTreeMap::new(),
             tags: 1_000_000,
             idle: 0,
@@ -348,6 +365,10 @@ impl<'a> World<'a> {
             for index in 0..self.clients.len() {
                 self.client_reads(index)?;
             }
+            if !self.engine.is_idle() {
+                self.engine_works();
+                self.engine_is_heard()?;
+            }
             if self.now >= deadline {
                 self.check_requests_answered()?;
                 ensure(false, "all participants converge", || self.unsettled())?;
@@ -362,11 +383,14 @@ impl<'a> World<'a> {
                 format!("{:?} {:?}", state.patch_to(confirmed), state.patch_to(predicted))
             })?;
         }
+        self.check_engine_agrees()?;
         self.check_requests_answered()
     }
 
     fn is_settled(&self) -> bool {
-        self.unsettled().is_empty() && self.check_requests_answered().is_ok()
+        self.engine.is_idle()
+            && self.unsettled().is_empty()
+            && self.check_requests_answered().is_ok()
     }
 
     fn unsettled(&self) -> String {
@@ -401,5 +425,6 @@ impl RunStats {
         self.broken += other.broken;
         self.batches += other.batches;
         self.panics += other.panics;
+        self.late += other.late;
     }
 }

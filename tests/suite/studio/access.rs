@@ -19,8 +19,8 @@ use imbolc_net::{
         PlayMode, PluginId, Point, Points, ProjectAction, ProjectName, ProjectOutcome,
         ProjectReport, RegistrySetting, Scale, SendsSetting, SessionParameter, SessionSetting,
         Shelf, SlotId, SourceKind, SourceSetting, StepRegion, Steps, Studio, StudioState,
-        SynthDefId, Target, TimeSignature, TrackSetting, TransportAction, TuningSetting,
-        TuningSystem, Voices,
+        SynthDefId, Target, TimeSignature, TrackSetting, TransportAction, TransportReport,
+        TuningSetting, TuningSystem, Voices,
     },
     util::quantity::{
         Amount, Bpm, Decibels, NoteLength, OctaveShift, PadNumber, Pan, ParameterChange, Pitch,
@@ -89,6 +89,9 @@ table! {
         NetworkAction::Registry(_), RegistrySetting::DeletePlugin(PluginId(1)).action() => Privilege;
         NetworkAction::Session(_), SessionSetting::Key(Key::A).action() => Privilege;
         NetworkAction::Transport(_), TransportAction::Play.action() => Privilege;
+        NetworkAction::TransportReport(_), NetworkAction::TransportReport(TransportReport {
+            generation: 0, position: TICK, ended: true,
+        }) => Engine;
         NetworkAction::Mixer(_), MixerSetting::DeleteBus(BUS).action() => Privilege;
     }
     InstrumentAction {

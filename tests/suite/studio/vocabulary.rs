@@ -42,7 +42,7 @@ use imbolc_net::{
         ProjectAction, ProjectFailure, ProjectName, ProjectOutcome, ProjectReport, RegistrySetting,
         Scale, SendsParameter, SendsSetting, SessionParameter, SessionSetting, Shelf, SlotId,
         SourceKind, SourceSetting, StripKnob, StudioState, SynthDefId, Target, TimeSignature,
-        TrackSetting, TransportAction, TuningSetting, TuningSystem, Voices,
+        TrackSetting, TransportAction, TransportReport, TuningSetting, TuningSystem, Voices,
     },
     util::quantity::{
         Amount, BitDepth, Bpm, Cents, CompressionRatio, ConcertPitch, CountIn, Decibels, Feedback,
@@ -135,6 +135,7 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
         2 => session().prop_map(NetworkAction::Session),
         2 => midi().prop_map(|s| NetworkAction::Session(SessionSetting::Midi(s))),
         1 => transport().prop_map(NetworkAction::Transport),
+        1 => transport_report().prop_map(NetworkAction::TransportReport),
         6 => mixer().prop_map(NetworkAction::Mixer),
     ]
     .boxed()
@@ -755,6 +756,12 @@ fn transport() -> BoxedStrategy<TransportAction> {
             .prop_map(TransportAction::Region),
     ]
     .boxed()
+}
+
+fn transport_report() -> BoxedStrategy<TransportReport> {
+    (0u64..4, ticks(), any::<bool>())
+        .prop_map(|(generation, position, ended)| TransportReport { generation, position, ended })
+        .boxed()
 }
 
 fn mixer() -> BoxedStrategy<MixerSetting> {

@@ -145,6 +145,7 @@ fn actions_have_stable_json() {
         r#"{"Transport":{"Record":true}}"#,
         r#"{"Transport":{"Loop":true}}"#,
         r#"{"Transport":{"Region":{"start":0,"end":3840}}}"#,
+        r#"{"TransportReport":{"generation":7,"position":1920,"ended":true}}"#,
         r#"{"Mixer":{"AddBus":[2,"Reverb"]}}"#,
         r#"{"Mixer":{"DeleteBus":2}}"#,
         r#"{"Mixer":{"Bus":[2,{"Mute":true}]}}"#,
@@ -163,6 +164,7 @@ fn changes_have_stable_json() {
         r#"{"Session":{"Tempo":128.0}}"#,
         r#"{"Transport":{"Playing":true}}"#,
         r#"{"Transport":{"Position":1920}}"#,
+        r#"{"Transport":{"Generation":8}}"#,
         r#"{"Mixer":{"Bus":[2,{"Level":-3.0}]}}"#,
         r#"{"WholeMixer":{"master":{"level":0.0,"pan":0.0,"mute":false,"chain":[]},"buses":{"2":{"name":"Reverb","level":0.0,"pan":0.0,"mute":false,"solo":false,"chain":[{"id":1,"bypass":false,"effect":{"BitCrusher":{"bits":8,"rate":11025.0,"dither":0.0,"mix":1.0}}}]}},"layer_groups":{"1":{"name":"Keys","level":0.0,"mute":false,"solo":false}}}}"#,
         concat!(

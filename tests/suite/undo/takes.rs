@@ -10,7 +10,7 @@ use imbolc_net::{
         AutomationAction, Curve, FilterParameter, InstrumentAction, InstrumentParameter,
         LaneSetting, LoopRegion, MAX_NOTES, NetworkAction, Note, Notes, PianoRollAction, Point,
         ProjectAction, ProjectOutcome, ProjectReport, Shelf, SilentEngine, Studio, StudioEffect,
-        StudioState, Target, TrackSetting, TransportAction,
+        StudioState, Target, TrackSetting, TransportAction, TransportReport,
     },
     util::quantity::{Amount, NoteLength, Pitch, Probability, Ticks, Velocity},
 };
@@ -99,7 +99,9 @@ fn take_is_one_step_of_its_player() {
         harness.session.act_for_engine(&recorded(LEAD, 480, pitch));
         harness.session.act(harness.now, &tempo(100.0 + f32::from(pass))).unwrap();
         harness.session.act_for_engine(&recorded(BASS, 480, pitch));
-        harness.session.act_for_engine(&transport(TransportAction::Locate(Ticks::of(0))));
+        let generation = harness.session.state().model.transport.generation;
+        let report = TransportReport { generation, position: Ticks::of(0), ended: false };
+        harness.session.act_for_engine(&NetworkAction::TransportReport(report));
     }
     stop(&mut harness);
     // The last key goes up when the music has stopped.

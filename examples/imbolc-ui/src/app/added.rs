@@ -1,46 +1,17 @@
-//! Which actions add something, and which panes show it.
-//!
-//! It reads actions; `app` selects what they add.
+//! Which panes show what was added.
 
-use imbolc_net::studio::{
-    AutomationAction, BusSetting, ChainSetting, ClipAction, DrumAction, DrumSetting,
-    InstrumentAction, InstrumentSetting, MasterSetting, MixerSetting, NetworkAction, Pane,
-    SendsSetting,
-};
+use imbolc_net::studio::{Added, Device, Pane};
 
-/// The panes that show what `action` adds, the best one first; `None` if it adds nothing
-/// that can be selected.
-pub(super) const fn panes_with_added(action: &NetworkAction) -> Option<&'static [Pane]> {
+/// The panes that show `added`, the best one first; `None` if none can select it.
+pub(super) const fn panes_with(added: Added) -> Option<&'static [Pane]> {
     use Pane::{Arrangement, Automation, Drums, Instruments, Mixer, PianoRoll};
-    Some(match action {
-        NetworkAction::AddInstrument { .. } => {
-            &[Instruments, Mixer, PianoRoll, Drums, Automation, Arrangement]
-        }
-        NetworkAction::Instrument(_, InstrumentAction::Set(InstrumentSetting::Chain(it)))
-            if is_new_effect(it) =>
-        {
-            &[Instruments, Mixer]
-        }
-        NetworkAction::Instrument(
-            _,
-            InstrumentAction::Set(InstrumentSetting::Sends(SendsSetting::Add(_))),
-        )
-        | NetworkAction::Mixer(MixerSetting::AddBus(..) | MixerSetting::AddLayerGroup(..)) => {
-            &[Mixer]
-        }
-        NetworkAction::Mixer(
-            MixerSetting::Bus(_, BusSetting::Chain(it))
-            | MixerSetting::Master(MasterSetting::Chain(it)),
-        ) if is_new_effect(it) => &[Mixer],
-        NetworkAction::Automation(_, AutomationAction::Add) => &[Automation],
-        NetworkAction::Clip(_, ClipAction::Create { .. } | ClipAction::Capture { .. }) => {
-            &[Arrangement]
-        }
-        NetworkAction::Drums(_, DrumAction::Set(DrumSetting::AddPattern(_))) => &[Drums],
+    Some(match added {
+        Added::Instrument(_) => &[Instruments, Mixer, PianoRoll, Drums, Automation, Arrangement],
+        Added::Effect(Device::Slot(..)) => &[Instruments, Mixer],
+        Added::Effect(_) | Added::Send(..) | Added::Bus(_) | Added::LayerGroup(_) => &[Mixer],
+        Added::Lane(_) => &[Automation],
+        Added::Clip(..) => &[Arrangement],
+        Added::Pattern(..) => &[Drums],
         _ => return None,
     })
-}
-
-const fn is_new_effect(setting: &ChainSetting) -> bool {
-    matches!(setting, ChainSetting::Add(..))
 }

@@ -87,7 +87,7 @@ impl Commands {
 
     fn save(&self, task: ProjectAction) -> String {
         let saved = self.studio.dispatch(NetworkAction::Project(task));
-        saved.map_or_else(|error| format!("not saved: {error}"), |()| String::new())
+        saved.map_or_else(|error| format!("not saved: {error}"), |_| String::new())
     }
 }
 

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
-    studio::{AtEnd, Clip, ClipAction, ClipId, NetworkAction, Part, PlayMode, StudioState},
+    studio::{Added, AtEnd, Clip, ClipId, Part, PlayMode, StudioState},
     util::{
         quantity::Ticks,
         text::{columns, fitted, padded},
@@ -84,13 +84,9 @@ impl Pane for ArrangementPane {
         self.edit(key, &here)
     }
 
-    fn select_added(&mut self, action: &NetworkAction, _view: &View) {
-        if let NetworkAction::Clip(
-            _,
-            ClipAction::Create { clip, .. } | ClipAction::Capture { clip, .. },
-        ) = action
-        {
-            self.clip = Some(*clip);
+    fn select_added(&mut self, added: Added, _view: &View) {
+        if let Added::Clip(_, clip) = added {
+            self.clip = Some(clip);
         }
     }
 

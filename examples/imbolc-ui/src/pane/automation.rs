@@ -12,7 +12,8 @@ use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::DirtyFlags,
     studio::{
-        AutomationAction, Curve, Lane, LaneSetting, NetworkAction, Point, StudioState, Target,
+        Added, AutomationAction, Curve, Lane, LaneSetting, NetworkAction, Point, StudioState,
+        Target,
     },
     util::{
         quantity::{Amount, Ticks},
@@ -110,10 +111,10 @@ impl Pane for AutomationPane {
         Some(Intent::Nothing)
     }
 
-    fn select_added(&mut self, action: &NetworkAction, _view: &View) {
-        if let NetworkAction::Automation(added, AutomationAction::Add) = action {
-            let at = self.targets.iter().position(|target| target == added);
-            self.chosen = at.map(|at| (*added, at));
+    fn select_added(&mut self, added: Added, _view: &View) {
+        if let Added::Lane(added) = added {
+            let at = self.targets.iter().position(|target| *target == added);
+            self.chosen = at.map(|at| (added, at));
             self.on_points = false;
             self.mark = None;
         }

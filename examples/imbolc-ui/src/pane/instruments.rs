@@ -7,8 +7,8 @@ use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::{DirtyFlags, InstrumentId},
     studio::{
-        Action, ChainSetting, Instrument, InstrumentAction, InstrumentParameter, InstrumentSetting,
-        NetworkAction, SelectionAction, Target,
+        Action, Added, Device, Instrument, InstrumentParameter, InstrumentSetting, SelectionAction,
+        Target,
     },
     util::text::{fitted, padded},
 };
@@ -105,14 +105,13 @@ impl Pane for InstrumentsPane {
         })
     }
 
-    fn select_added(&mut self, action: &NetworkAction, view: &View) {
-        match action {
-            NetworkAction::AddInstrument { .. } => self.on_knobs = false,
-            NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => {
-                let InstrumentSetting::Chain(ChainSetting::Add(slot, ..)) = setting else { return };
-                let knobs = parameters::of_instrument(*id, view.studio());
+    fn select_added(&mut self, added: Added, view: &View) {
+        match added {
+            Added::Instrument(_) => self.on_knobs = false,
+            Added::Effect(Device::Slot(id, slot)) => {
+                let knobs = parameters::of_instrument(id, view.studio());
                 let is_of_effect = |knob: &Knob| match knob.target {
-                    Target::Instrument(_, InstrumentParameter::Chain(it)) => it.slot() == *slot,
+                    Target::Instrument(_, InstrumentParameter::Chain(it)) => it.slot() == slot,
                     _ => false,
                 };
                 if let Some(at) = knobs.iter().position(is_of_effect) {

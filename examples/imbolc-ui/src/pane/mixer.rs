@@ -9,10 +9,7 @@ mod strip_view;
 use crossterm::event::{KeyCode, KeyEvent};
 use imbolc_net::{
     model::DirtyFlags,
-    studio::{
-        self, Action, BusSetting, InstrumentAction, InstrumentSetting, MasterSetting, MixerSetting,
-        NetworkAction, SelectionAction,
-    },
+    studio::{self, Action, Added, Device, SelectionAction},
     util::quantity::Pan,
 };
 use ratatui::{
@@ -93,31 +90,20 @@ impl Pane for MixerPane {
         self.move_cursor(key.code, id, &strip).or_else(|| strip_intent(key.code, id, &strip, view))
     }
 
-    fn select_added(&mut self, action: &NetworkAction, view: &View) {
-        let (strip, inside) = match action {
-            NetworkAction::AddInstrument { id, .. } => (StripId::Instrument(*id), None),
-            NetworkAction::Mixer(MixerSetting::AddBus(id, _)) => (StripId::Bus(*id), None),
-            NetworkAction::Mixer(MixerSetting::AddLayerGroup(id, _)) => {
-                (StripId::LayerGroup(*id), None)
-            }
-            NetworkAction::Mixer(MixerSetting::Bus(id, BusSetting::Chain(chain))) => {
-                (StripId::Bus(*id), EffectCursor::on_added(chain))
-            }
-            NetworkAction::Mixer(MixerSetting::Master(MasterSetting::Chain(chain))) => {
-                (StripId::Master, EffectCursor::on_added(chain))
-            }
-            NetworkAction::Instrument(id, InstrumentAction::Set(setting)) => match setting {
-                InstrumentSetting::Chain(chain) => {
-                    (StripId::Instrument(*id), EffectCursor::on_added(chain))
-                }
-                InstrumentSetting::Sends(_) => (StripId::Instrument(*id), None),
-                _ => return,
-            },
+    fn select_added(&mut self, added: Added, view: &View) {
+        let (strip, inside) = match added {
+            Added::Instrument(id) | Added::Send(id, _) => (StripId::Instrument(id), None),
+            Added::Bus(id) => (StripId::Bus(id), None),
+            Added::LayerGroup(id) => (StripId::LayerGroup(id), None),
+            Added::Effect(Device::Slot(id, slot)) => (StripId::Instrument(id), Some(slot)),
+            Added::Effect(Device::BusSlot(id, slot)) => (StripId::Bus(id), Some(slot)),
+            Added::Effect(Device::MasterSlot(slot)) => (StripId::Master, Some(slot)),
             _ => return,
         };
         self.elsewhere = Some(strip).filter(|strip| !matches!(strip, StripId::Instrument(_)));
         // An effect that is shown elsewhere leaves the strips in view.
-        self.inside = inside.filter(|_| view.client.pane() == studio::Pane::Mixer);
+        let inside = inside.filter(|_| view.client.pane() == studio::Pane::Mixer);
+        self.inside = inside.map(EffectCursor::on);
     }
 
     fn draw(&self, view: &View, area: Rect, buffer: &mut Buffer) {

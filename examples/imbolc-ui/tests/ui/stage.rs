@@ -422,18 +422,20 @@ fn mock(
                 return Err(DispatchError::Refused(why.clone()));
             }
             let mut tried = shown.state.model.clone();
+            let mut outcomes = Vec::new();
             for action in &actions {
-                Studio::reduce(&mut tried, action).map_err(Refusal::Invalid)?;
+                let reduced = Studio::reduce(&mut tried, action).map_err(Refusal::Invalid)?;
+                outcomes.push(reduced.outcome);
             }
             let certain = shown.online;
             actions.iter().for_each(|action| shown.apply(action, certain));
             drop(shown);
             let _ = events.send(Event::Changed(DirtyFlags::ALL));
-            Ok(())
+            Ok(outcomes)
         }
     };
     mock.expect_dispatch_all().returning(act.clone());
-    mock.expect_dispatch().returning(move |action| act(vec![action]));
+    mock.expect_dispatch().returning(move |action| Ok(act(vec![action])?.remove(0)));
     macro_rules! requests {
         ($expect:ident, $words:literal) => {{
             let shown = with();

@@ -14,6 +14,7 @@ mod pads;
 mod recording;
 mod time;
 mod times;
+mod transport;
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ use crate::{
         NoteValue, Output, PadParameter, PadSetting, PadSound, PatternId, PatternSetting,
         PianoRollAction, PlacementAction, PlacementId, PlayMode, Point, SendsSetting,
         SessionParameter, SessionSetting, SourceKind, Step, Swing, Target, TimeSignature,
-        TrackSetting, Voices,
+        TrackSetting, TransportAction, Voices,
     },
     util::quantity::{
         Amount, Bpm, CountIn, NoteLength, OctaveShift, OctaveSpan, PadNumber, Pan, Pitch,

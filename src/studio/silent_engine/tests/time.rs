@@ -62,6 +62,7 @@ fn loop_repeats_only_if_the_playhead_reaches_its_end() {
 fn saved_playhead_is_metered_from_the_start() {
     let mut rig = Rig::new();
     rig.state.transport.position = Ticks::of(777);
+    rig.engine.reset(rig.now, &rig.state);
     assert_eq!(rig.wait(34), 777);
 }
 

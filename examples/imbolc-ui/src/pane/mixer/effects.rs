@@ -28,12 +28,9 @@ pub(super) struct EffectCursor {
 }
 
 impl EffectCursor {
-    /// The cursor on the effect that `setting` adds.
-    pub(super) fn on_added(setting: &ChainSetting) -> Option<Self> {
-        match setting {
-            ChainSetting::Add(slot, ..) => Some(Self { slot: Some(*slot), ..Self::default() }),
-            _ => None,
-        }
+    /// The cursor on the effect in this slot.
+    pub(super) fn on(slot: SlotId) -> Self {
+        Self { slot: Some(slot), ..Self::default() }
     }
 
     /// Translates a key; `None` leaves it to the strip.
