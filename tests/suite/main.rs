@@ -30,6 +30,7 @@ mod load;
 mod old_projects;
 mod options;
 mod other_model;
+mod outcomes;
 mod processes;
 mod projects;
 #[path = "../../examples/chaos/proxy.rs"]
