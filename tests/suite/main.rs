@@ -22,6 +22,7 @@ mod fixture;
 #[cfg(target_os = "linux")]
 mod floods;
 mod harness;
+mod jobs;
 mod ledger;
 #[cfg(target_os = "linux")]
 mod link_local;

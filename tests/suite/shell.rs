@@ -7,6 +7,7 @@ mod faults;
 mod logs;
 mod places;
 mod reconnecting;
+mod reports;
 mod scripted_host;
 mod silence;
 mod slow_links;
