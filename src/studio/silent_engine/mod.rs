@@ -20,14 +20,13 @@ mod swing;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
 use crate::{
     model::{Advanced, EngineWorker, InstrumentId, Model as _},
     studio::{
-        KeyHold, Metering, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
-        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, Target,
+        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState, Target,
         TransportReport,
     },
     util::{
@@ -246,8 +245,8 @@ impl EngineWorker<Studio> for SilentEngine {
                 }
                 self.halt();
             }
-            // Projects need a wrapper that handles this effect instead.
-            StudioEffect::Project => self.sayings.extend(no_directory(state)),
+            // Those are not for an engine.
+            StudioEffect::Save | StudioEffect::Load => {}
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(position.get());
@@ -297,20 +296,6 @@ impl EngineWorker<Studio> for SilentEngine {
         let actions = std::mem::take(&mut self.sayings);
         Advanced { actions, metering: self.metering, next: self.pulse(), ..Advanced::default() }
     }
-}
-
-/// The report that ends a running project task: there is no directory, and only a new
-/// session needs none.
-fn no_directory(state: &StudioState) -> Option<NetworkAction> {
-    let ProjectNotice::Working(task) = &state.projects.notice else { return None };
-    let outcome = if let ProjectAction::New = task {
-        let starter = StudioState::starter();
-        let saved = Some(starter.projects.saved);
-        ProjectOutcome::Loaded(Shelf { saved, ..Shelf::default() }, Arc::new(starter))
-    } else {
-        ProjectOutcome::Failed(ProjectFailure::NoDirectory)
-    };
-    Some(NetworkAction::ProjectReport(ProjectReport { task: task.clone(), outcome }))
 }
 
 impl SilentEngine {
