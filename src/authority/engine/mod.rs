@@ -59,3 +59,6 @@ impl<M: Model> fmt::Debug for Engine<M> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

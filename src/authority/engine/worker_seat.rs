@@ -128,8 +128,7 @@ where
                 }
             }
         }
-        let Advanced { mut actions, metering, notices, next } =
-            worker.advance(now, &newest.model);
+        let Advanced { mut actions, metering, notices, next } = worker.advance(now, &newest.model);
         if is_new {
             self.made = now;
             faults.extend((self.failures > 0).then_some(EngineFault::Restarted));
