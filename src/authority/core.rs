@@ -3,10 +3,16 @@
 
 use std::sync::Arc;
 
-use super::{engine::Handed, faults::Faults};
+use tracing::error;
+
+use super::{
+    engine::Handed,
+    faults::Faults,
+    job_thread::{Job, JobQueue, JobReport},
+};
 use crate::{
     dispatcher::Event,
-    model::{EffectKind, EngineFault, MAX_REASON, Model},
+    model::{EffectKind, EngineFault, JobFault, MAX_REASON, Model},
     protocol::NetworkState,
     sync::session::{Session, SessionOutput},
     util::{panics::catch_panic, text::shortened, time::Timestamp},
@@ -32,6 +38,7 @@ pub(super) struct Core<M: Model> {
     pub(super) is_answer: bool,
     /// The meters, if they have changed and were not published yet.
     pub(super) metering: Option<M::Metering>,
+    pub(super) jobs: JobQueue<M>,
     pub(super) faults: Faults,
 }
 
@@ -48,6 +55,7 @@ impl<M: Model> Core<M> {
             handed: Vec::new(),
             is_answer: false,
             metering: None,
+            jobs: JobQueue::default(),
             faults: Faults::default(),
         }
     }
@@ -109,10 +117,38 @@ impl<M: Model> Core<M> {
         match kind {
             EffectKind::Engine => self.handed.push(Handed::Effect(now, state, effect)),
             EffectKind::Save | EffectKind::Load => {
-                if let Some(answer) = M::undone(&state.model, &effect) {
-                    self.session.act_for_engine(&answer);
+                let job = Job { state, effect, replaces: kind == EffectKind::Load };
+                if let Err((job, why)) = self.jobs.push(job) {
+                    self.give_up_job(&job, why);
                 }
             }
+        }
+    }
+
+    /// Tells the session the outcome of a job that was begun.
+    pub(super) fn end_job(&mut self, job: &Job<M>, report: Result<JobReport<M>, String>) {
+        self.jobs.pop();
+        match report {
+            Ok(JobReport { action, saved }) => {
+                saved.into_iter().for_each(|saved| self.jobs.note(saved));
+                // It may be impossible by now.
+                let _ = action.map(|action| self.session.act_for_engine(&action));
+            }
+            Err(panic) => {
+                error!(panic, "a job failed");
+                self.give_up_job(job, JobFault::Failed(panic));
+            }
+        }
+    }
+
+    /// Tells the session that `job` is not done.
+    fn give_up_job(&mut self, job: &Job<M>, why: JobFault) {
+        let state = &self.session.state().model;
+        if let Ok(Some(action)) = catch_panic(|| M::undone(state, &job.effect, &why)) {
+            let _ = self.session.act_for_engine(&action);
+        }
+        if !job.replaces && why != JobFault::NoWorker {
+            self.jobs.note(Err(why.to_string()));
         }
     }
 }

@@ -12,6 +12,7 @@ mod core;
 mod engine;
 mod faults;
 pub(crate) mod in_process;
+mod job_thread;
 pub(crate) mod local_dispatcher;
 
 use std::{
@@ -30,9 +31,11 @@ pub(crate) use self::client_access::Incoming;
 use self::{
     core::Core,
     engine::{BLOCKED, EngineKind, EngineLink, EngineThread, Said, Seat},
+    job_thread::EndJob,
 };
 pub use self::{
     engine::{Engine, inline, threaded},
+    job_thread::{JobReport, Jobs},
     local_dispatcher::LocalDispatcher,
 };
 use crate::{
@@ -130,7 +133,7 @@ impl<M: Model> Authority<M> {
     }
 
     fn new(session: Session<M>, engine: Engine<M>, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        let (inline, start) = match engine.0 {
+        let (inline, start) = match engine.kind {
             EngineKind::Inline(seat) => (Some(Mutex::new(seat)), None),
             EngineKind::Threaded(start) => (None, Some(start)),
         };
@@ -146,6 +149,10 @@ impl<M: Model> Authority<M> {
             inline,
             core: Mutex::new(Core::new(session)),
         });
+        if let Some(jobs) = engine.jobs {
+            let queue = jobs.start(authority.job_ending()).map_err(OpenError::Thread)?;
+            authority.lock().jobs = queue;
+        }
         if start.is_some() {
             authority.lock().look = Some(authority.clock.now() + BLOCKED);
         }
@@ -175,6 +182,25 @@ impl<M: Model> Authority<M> {
                 }
             }),
         }
+    }
+
+    /// What a job that has ended leads to.
+    fn job_ending(self: &Arc<Self>) -> EndJob<M> {
+        let authority = Arc::downgrade(self);
+        Box::new(move |job, report, is_edited| {
+            let authority = authority.upgrade()?;
+            let repeated = authority.transact(|core, _| {
+                let present = core.session.state();
+                if report.is_ok() && is_edited(&present.model) {
+                    return Some(Arc::clone(present));
+                }
+                core.end_job(job, report);
+                None
+            });
+            // The end is news, even if the state is as before.
+            authority.changed.send_replace(());
+            repeated
+        })
     }
 
     /// The current state. Lock-free.
@@ -419,11 +445,12 @@ impl<M: Model> Authority<M> {
 
     /// Whether everything has ended that is waited for when the session closes.
     pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
-        let waits = self.lock().closing.is_some_and(|until| self.clock.now() < until);
+        let core = self.lock();
+        let waits = core.closing.is_some_and(|until| self.clock.now() < until);
         if waits && !self.engine.has_ended() {
             return Poll::Pending;
         }
-        Poll::Ready(Ok(()))
+        core.jobs.poll_close()
     }
 
     /// Resolves to a change at each news, of the state, of the meters or of the end.

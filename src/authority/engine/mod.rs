@@ -18,6 +18,7 @@ pub(super) use self::{
     worker_seat::{Said, Seat},
 };
 use crate::{
+    authority::job_thread::Jobs,
     model::{EngineWorker, Model},
     studio::Studio,
 };
@@ -26,7 +27,10 @@ use crate::{
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
 /// An engine, and how it is run: see [`threaded`] and [`inline`].
-pub struct Engine<M: Model = Studio>(pub(super) EngineKind<M>);
+pub struct Engine<M: Model = Studio> {
+    pub(super) kind: EngineKind<M>,
+    pub(super) jobs: Option<Jobs<M>>,
+}
 
 pub(super) enum EngineKind<M: Model> {
     Threaded(Box<dyn FnOnce(EngineThread<M>) + Send>),
@@ -39,7 +43,8 @@ pub(super) enum EngineKind<M: Model> {
 pub fn threaded<M: Model, W: EngineWorker<M>>(
     make: impl FnMut() -> W + Send + 'static,
 ) -> Engine<M> {
-    Engine(EngineKind::Threaded(Box::new(|thread| run_engine(thread, WorkerSeat::new(make)))))
+    let run = |thread| run_engine(thread, WorkerSeat::new(make));
+    Engine { kind: EngineKind::Threaded(Box::new(run)), jobs: None }
 }
 
 /// An engine on whatever thread calls the authority: after each change, when its lock is
@@ -48,12 +53,22 @@ pub fn threaded<M: Model, W: EngineWorker<M>>(
 pub fn inline<M: Model, W: EngineWorker<M> + Send>(
     make: impl FnMut() -> W + Send + 'static,
 ) -> Engine<M> {
-    Engine(EngineKind::Inline(Box::new(WorkerSeat::new(make))))
+    Engine { kind: EngineKind::Inline(Box::new(WorkerSeat::new(make))), jobs: None }
+}
+
+impl<M: Model> Engine<M> {
+    /// Attaches what saves and loads the session, if there is any. Without it
+    /// [`Model::undone`] says so.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: impl Into<Option<Jobs<M>>>) -> Self {
+        self.jobs = jobs.into();
+        self
+    }
 }
 
 impl<M: Model> fmt::Debug for Engine<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
+        f.write_str(match &self.kind {
             EngineKind::Threaded(_) => "Engine(threaded)",
             EngineKind::Inline(_) => "Engine(inline)",
         })
