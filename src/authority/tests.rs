@@ -289,7 +289,7 @@ fn each_effect_has_the_state_after_its_action() {
 }
 
 /// The notices so far.
-fn notices(events: &mut broadcast::Receiver<Event<Studio>>) -> Vec<StudioNotice> {
+fn told(events: &mut broadcast::Receiver<Event<Studio>>) -> Vec<StudioNotice> {
     let events = std::iter::from_fn(|| events.try_recv().ok());
     let notice = |event| match event {
         Event::Notice(notice) => Some(notice),
@@ -333,23 +333,23 @@ fn engine_that_blocks_while_it_starts_is_told_after_two_seconds() {
     assert_eq!(due, Timestamp::from_micros(2_000_001));
     micros.store(due.micros() - 1, Relaxed);
     authority.poll_timers();
-    assert_eq!(notices(&mut events), []);
+    assert_eq!(told(&mut events), []);
     micros.store(due.micros(), Relaxed);
     // Once, however often it is looked for.
     for _ in 0..3 {
         micros.store(authority.poll_timers().unwrap().micros(), Relaxed);
     }
-    assert_eq!(notices(&mut events), [StudioNotice::Engine(EngineFault::Blocked)]);
+    assert_eq!(told(&mut events), [StudioNotice::Engine(EngineFault::Blocked)]);
     drop(held);
-    let mut told = Vec::new();
+    let mut all = Vec::new();
     wait_for(|| {
         // The next notice leaves after a while.
         micros.fetch_add(10_000, Relaxed);
         authority.poll_timers();
-        told.extend(notices(&mut events));
-        !told.is_empty()
+        all.extend(told(&mut events));
+        !all.is_empty()
     });
-    assert_eq!(told, [StudioNotice::Engine(EngineFault::Unblocked)]);
+    assert_eq!(all, [StudioNotice::Engine(EngineFault::Unblocked)]);
 }
 
 #[test]

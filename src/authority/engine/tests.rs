@@ -1,8 +1,11 @@
 //! The queue, the link and the seat, as values.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use super::{
@@ -20,7 +23,7 @@ use crate::{
 
 type State = Arc<NetworkState<Studio>>;
 
-fn state() -> State {
+fn starter_state() -> State {
     let (id, config) = (SessionId::new([7; 16]), SessionConfig::default());
     Arc::clone(Session::<Studio>::hosted(config, id, "host", StudioState::starter()).state())
 }
@@ -30,13 +33,13 @@ fn ms(millis: u64) -> Timestamp {
 }
 
 fn effects(count: usize) -> Vec<Handed<Studio>> {
-    let state = state();
+    let state = starter_state();
     (0..count).map(|_| Handed::Effect(ms(1), Arc::clone(&state), StudioEffect::Play)).collect()
 }
 
 /// A queue whose worker has begun at 0 ms.
 fn begun() -> EffectQueue<Studio> {
-    let mut queue = EffectQueue::new(state());
+    let mut queue = EffectQueue::new(starter_state());
     assert!(matches!(queue.take(ms(0)), Work::Reset { overrun: false, .. }));
     queue.wait_for(None, false);
     assert_eq!(queue.due(), None);
@@ -91,7 +94,7 @@ fn worker_that_rests_is_not_called_and_begins_anew() {
 
 #[test]
 fn blocked_worker_is_found_after_2_s_whenever_its_call_began() {
-    let link = EngineLink::<Studio>::new(state());
+    let link = EngineLink::<Studio>::new(starter_state());
     assert!(link.begin_call(ms(0)).is_some());
     assert!(!link.end_call(None, false));
     assert_eq!(link.look(ms(2000)), (false, None), "nothing is due");
@@ -111,7 +114,7 @@ fn blocked_worker_is_found_after_2_s_whenever_its_call_began() {
 
 #[test]
 fn busy_worker_is_not_due() {
-    let link = EngineLink::<Studio>::new(state());
+    let link = EngineLink::<Studio>::new(starter_state());
     assert!(link.begin_call(ms(0)).is_some());
     link.hand_over(effects(1), false);
     // Else the timers would spin.
@@ -150,7 +153,7 @@ fn worker_is_built_again_with_backoff() {
             Failing(Arc::clone(&left))
         }
     });
-    let state = state();
+    let state = starter_state();
     let mut call = |now| {
         let link = EngineLink::new(Arc::clone(&state));
         let work = link.begin_call(now).unwrap();
