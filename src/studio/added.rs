@@ -95,7 +95,6 @@ impl Added {
             | NetworkAction::Arrangement(_)
             | NetworkAction::Project(_)
             | NetworkAction::ProjectReport(_)
-            | NetworkAction::TransportReport(_)
             | NetworkAction::Drums(..)
             | NetworkAction::Adjust(..)
             | NetworkAction::Session(_)

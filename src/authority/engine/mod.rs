@@ -8,7 +8,7 @@ mod engine_link;
 mod engine_thread;
 mod worker_seat;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use self::worker_seat::WorkerSeat;
 pub(super) use self::{
@@ -23,6 +23,9 @@ use crate::{
     studio::Studio,
 };
 
+/// How soon a worker may be called again at its own request. 1 ms.
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
+
 /// An engine, and how it is run: see [`threaded`] and [`inline`].
 pub struct Engine<M: Model = Studio> {
     pub(super) kind: EngineKind<M>,
@@ -35,7 +38,8 @@ pub(super) enum EngineKind<M: Model> {
 }
 
 /// An engine on a thread of its own. The worker is made, called and dropped there, so it
-/// need not be `Send`; if it panics, `make` is called again.
+/// need not be `Send`; if it panics, `make` is called again. It needs time that passes by
+/// itself: with paused time, use [`inline`].
 pub fn threaded<M: Model, W: EngineWorker<M>>(
     make: impl FnMut() -> W + Send + 'static,
 ) -> Engine<M> {
