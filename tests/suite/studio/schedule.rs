@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imbolc_net::{
-    model::{EngineWorker, InstrumentId, Model, Reduction},
+    model::{InstrumentId, Model, Reduction},
     studio::{
         GrooveSetting, InstrumentAction, InstrumentSetting, LoopRegion, Name, NetworkAction, Note,
         PianoRollAction, Played, SessionSetting, SilentEngine, SourceKind, Studio, StudioState,
@@ -36,6 +36,7 @@ struct Performance {
     now: Timestamp,
     state: StudioState,
     engine: SilentEngine,
+    log: Vec<Played>,
 }
 
 impl Performance {
@@ -43,7 +44,8 @@ impl Performance {
         let mut performance = Self {
             now: Timestamp::ZERO,
             state: StudioState::starter(),
-            engine: SilentEngine::logging(),
+            engine: SilentEngine::default(),
+            log: Vec::new(),
         };
         performance.act(&NetworkAction::DeleteInstrument(KIT));
         performance.act(&NetworkAction::AddInstrument {
@@ -67,13 +69,15 @@ impl Performance {
         let Ok(Reduction { effects, .. }) = Studio::reduce(&mut state, action) else { return };
         self.state = state;
         for effect in effects {
-            self.engine.perform(self.now, &self.state, effect);
+            let Self { now, state, engine, log } = self;
+            engine.perform_into(*now, state, effect, &mut |played| log.push(played));
         }
         self.advance();
     }
 
     fn advance(&mut self) {
-        for action in self.engine.advance(self.now, &self.state).actions {
+        let Self { now, state, engine, log } = self;
+        for action in engine.advance_into(*now, state, &mut |played| log.push(played)).actions {
             self.act(&action);
         }
     }
@@ -129,7 +133,7 @@ impl Performance {
             self.edit(edit);
         }
         self.wait(pulses);
-        self.engine.take_log()
+        self.log
     }
 }
 
