@@ -8,7 +8,7 @@ use tracing::error;
 use super::{
     engine::Handed,
     faults::Faults,
-    job_thread::{Job, JobQueue, JobReport},
+    jobs::{Job, JobQueue, JobReport},
 };
 use crate::{
     dispatcher::Event,
@@ -144,10 +144,10 @@ impl<M: Model> Core<M> {
     /// Tells the session that `job` is not done.
     fn give_up_job(&mut self, job: &Job<M>, why: JobFault) {
         let state = &self.session.state().model;
-        if let Ok(Some(action)) = catch_panic(|| M::undone(state, &job.effect, &why)) {
+        if let Ok(Some(action)) = catch_panic(|| M::on_job_fault(state, &job.effect, &why)) {
             let _ = self.session.act_for_engine(&action);
         }
-        if !job.replaces && why != JobFault::NoWorker {
+        if !job.replaces && why != JobFault::NoJobs {
             self.jobs.note(Err(why.to_string()));
         }
     }

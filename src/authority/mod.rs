@@ -12,7 +12,7 @@ mod core;
 mod engine;
 mod faults;
 pub(crate) mod in_process;
-mod job_thread;
+mod jobs;
 pub(crate) mod local_dispatcher;
 
 use std::{
@@ -31,11 +31,11 @@ pub(crate) use self::client_access::Incoming;
 use self::{
     core::Core,
     engine::{BLOCKED, EngineKind, EngineLink, EngineThread, Said, Seat},
-    job_thread::EndJob,
+    jobs::EndJob,
 };
 pub use self::{
     engine::{Engine, inline, threaded},
-    job_thread::{JobReport, Jobs},
+    jobs::{JobReport, Jobs},
     local_dispatcher::LocalDispatcher,
 };
 use crate::{

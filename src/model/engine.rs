@@ -42,7 +42,7 @@ pub trait EngineWorker<M: Model>: 'static {
 #[must_use = "the actions are asked for once"]
 pub struct Advanced<M: Model> {
     /// The actions with which it changes the state, at most 16,384. One that is
-    /// impossible is ignored.
+    /// impossible is ignored, with the notice [`EngineFault::Refused`](super::EngineFault).
     pub actions: Vec<M::Action>,
     /// What changes continuously, such as the playhead and the meters.
     pub metering: M::Metering,

@@ -18,7 +18,7 @@ pub(super) use self::{
     worker_seat::{Said, Seat},
 };
 use crate::{
-    authority::job_thread::Jobs,
+    authority::jobs::Jobs,
     model::{EngineWorker, Model},
     studio::Studio,
 };
@@ -54,8 +54,8 @@ pub fn inline<M: Model, W: EngineWorker<M> + Send>(
 }
 
 impl<M: Model> Engine<M> {
-    /// Attaches what saves and loads the session, if there is any. Without it
-    /// [`Model::undone`] says so.
+    /// Attaches what saves and loads the session, if there is any. Without it,
+    /// [`Model::on_job_fault`] gets [`JobFault::NoJobs`](crate::model::JobFault::NoJobs).
     #[must_use]
     pub fn with_jobs(mut self, jobs: impl Into<Option<Jobs<M>>>) -> Self {
         self.jobs = jobs.into();
