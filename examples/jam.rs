@@ -21,14 +21,16 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, Mode, NetworkState, SessionEvent,
+    authority::threaded,
     client::JoinOptions,
-    dispatcher::{Events, Status},
+    dispatcher::{Events, OpenError, Status},
     model::InstrumentId,
+    open, open_with, projects,
     server::HostOptions,
     studio::{
         BusId, FilterSetting, InstrumentAction, InstrumentSetting, MixerSetting, Name,
         NetworkAction, Note, Output, PianoRollAction, ProjectAction, ProjectName, ProjectNotice,
-        SessionSetting, SourceKind, TransportAction,
+        SessionSetting, SilentEngine, SourceKind, StudioState, TransportAction,
     },
     util::quantity::{Bpm, Decibels, Hertz, NoteLength, Pitch, Probability, Ticks, Velocity},
 };
@@ -66,15 +68,15 @@ async fn main() -> ExitCode {
 
 async fn jam() -> Outcome {
     scene("Mia opens a session; Ana and Ben join it over TCP");
-    let projects = ProjectDir::new();
-    let mia = Player::open("Mia", host("Mia", &projects.0)).await?;
+    let directory = ProjectDir::new();
+    let mia = Player::new("Mia", host("Mia", &directory.0).await?);
     let Status::Hosting { address: Some(address) } = mia.studio.status() else {
         return Err("a host has an address".into());
     };
     line("Mia", "hosts", address);
     let cable = Cable::connect(address).await?;
-    let ana = Player::open("Ana", join("Ana", address, BASS)).await?;
-    let ben = Player::open("Ben", join("Ben", cable.address, LEAD)).await?;
+    let ana = Player::new("Ana", join("Ana", address, BASS).await?);
+    let ben = Player::new("Ben", join("Ben", cable.address, LEAD).await?);
     let mut band = Band([mia, ana, ben]);
     band.agree().await?;
     band.introduce();
@@ -158,15 +160,22 @@ async fn undo_and_load(band: &mut Band) -> Outcome {
     Ok(())
 }
 
-fn host(name: &str, projects: &Path) -> Mode {
+async fn host(name: &str, directory: &Path) -> Result<Arc<dyn Dispatcher>, OpenError> {
     let (name, address) = (name.into(), "127.0.0.1:0".into());
-    let projects = Some(projects.into());
-    Mode::Host { name, address, session_name: None, projects, options: HostOptions::default() }
+    let mode = Mode::Host { name, address, options: HostOptions::default() };
+    let mut state = StudioState::starter();
+    projects::list_in(&mut state, directory)?;
+    let engine = || threaded(SilentEngine::default).with_jobs(projects::jobs(directory));
+    open_with(mode, state, engine).await
 }
 
-fn join(name: &str, address: SocketAddr, own: InstrumentId) -> Mode {
+async fn join(
+    name: &str,
+    address: SocketAddr,
+    own: InstrumentId,
+) -> Result<Arc<dyn Dispatcher>, OpenError> {
     let options = JoinOptions { name: name.into(), own: vec![own], ..JoinOptions::default() };
-    Mode::Remote { address: address.to_string(), options }
+    open(Mode::Remote { address: address.to_string(), options }).await
 }
 
 fn cutoff(id: InstrumentId, hertz: f32) -> NetworkAction {
@@ -242,9 +251,8 @@ struct Player {
 }
 
 impl Player {
-    async fn open(name: &'static str, mode: Mode) -> Outcome<Self> {
-        let studio = imbolc_net::open(mode).await?;
-        Ok(Self { name, events: studio.events(), seen: studio.state(), studio })
+    fn new(name: &'static str, studio: Arc<dyn Dispatcher>) -> Self {
+        Self { name, events: studio.events(), seen: studio.state(), studio }
     }
 
     fn is_offline(&self) -> bool {

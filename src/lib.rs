@@ -30,7 +30,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let studio = imbolc_net::open(Mode::Local { name: "Ana".into(), projects: None }).await?;
+//! let studio = imbolc_net::open(Mode::Local { name: "Ana".into() }).await?;
 //! studio.dispatch(NetworkAction::Session(SessionSetting::Tempo(Bpm::new(174.0)?)))?;
 //! assert_eq!(studio.state().model.session.tempo.get(), 174.0);
 //! # Ok(())
@@ -43,9 +43,9 @@
 //! |---|---|
 //! | write a UI | [`Dispatcher`], [`Event`], [`dispatcher::Status`], [`studio`] |
 //! | test a UI | `dispatcher::MockDispatcher`, with the feature `mock` |
-//! | choose between a local session, hosting and joining | [`Mode`], [`open`] |
+//! | choose between a local session, hosting and joining | [`Mode`], [`open`], [`open_with`] |
 //! | announce a session on the LAN, or find one | `discovery`, with the feature `mdns` |
-//! | keep projects on disk | [`projects`] |
+//! | keep projects on disk | [`projects`], [`authority::Jobs`] |
 //! | share your own state instead of the studio's | [`model`], [`util::ordmap`], docs/extending.md |
 //! | set up a host or a client yourself | [`authority`], [`server`], [`client`], [`transport`] |
 //! | write a client in another language | docs/protocol.md; its types are in [`protocol`] |
@@ -78,7 +78,7 @@ pub use self::{
     client::RemoteDispatcher,
     dispatcher::{Dispatcher, Event},
     model::{DirtyFlags, Model},
-    open::{Mode, open},
+    open::{Mode, open, open_with},
     protocol::{
         ClientMessage, NetworkState, OwnerInfo, PrivilegeLevel, ServerMessage, SessionToken,
         StatePatch,

@@ -2,15 +2,15 @@
 //!
 //! It is the only place that knows all implementations; nothing else may choose.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
-    authority::{Engine, LocalDispatcher},
+    authority::{Engine, LocalDispatcher, threaded},
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{Dispatcher, OpenError},
-    projects::{self, WithProjects},
+    model::Model,
     server::{HostDispatcher, HostOptions},
-    studio::{Name, SilentEngine, Studio, StudioState},
+    studio::{SilentEngine, StudioState},
     transport,
 };
 
@@ -21,9 +21,6 @@ pub enum Mode {
     Local {
         /// Your name.
         name: String,
-        /// The directory of projects, which is created if it does not exist. Without it
-        /// projects cannot be saved or loaded.
-        projects: Option<PathBuf>,
     },
     /// As the host of a session that others join.
     Host {
@@ -32,11 +29,6 @@ pub enum Mode {
         /// The address to listen at, in the form `address:port`. Port 0 selects a free
         /// port; `[::]` means all addresses of this machine, IPv4 included.
         address: String,
-        /// The name of the session; `Untitled` by default.
-        session_name: Option<Name>,
-        /// The directory of projects, which is created if it does not exist. Without it
-        /// projects cannot be saved or loaded.
-        projects: Option<PathBuf>,
         /// Further options.
         options: HostOptions,
     },
@@ -49,48 +41,71 @@ pub enum Mode {
     },
 }
 
-/// Opens the dispatcher of `mode`, with the built-in studio and its silent engine.
+/// Opens the dispatcher of `mode` for a studio, with the starter session, the silent engine,
+/// and no projects. For anything else there is [`open_with`].
 ///
 /// # Errors
-/// If the host cannot listen, the client cannot join, the name is not allowed, an option
-/// makes no sense, or the directory of projects cannot be used. The error text is one line that a UI can show.
+/// As [`open_with`].
+///
+/// # Panics
+/// As [`open_with`].
+pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
+    open_with(mode, StudioState::starter(), || threaded(SilentEngine::default)).await
+}
+
+/// Opens the dispatcher of `mode` for any model. A session of your own begins with
+/// `initial_state` and the engine of `make_engine`; if you join one, neither is used.
+///
+/// `make_engine` is called when the host is bound to its address, so it may take what
+/// only one program can have, such as a sound card.
+///
+/// ```
+/// use imbolc_net::{
+///     Mode,
+///     authority::threaded,
+///     open_with, projects,
+///     studio::{SilentEngine, StudioState},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = std::env::temp_dir().join(format!("imbolc-open-{}", std::process::id()));
+/// # let mode = Mode::Local { name: "Ana".into() };
+/// // A studio with projects in a directory.
+/// let mut state = StudioState::starter();
+/// projects::list_in(&mut state, &directory)?;
+/// let engine = || threaded(SilentEngine::default).with_jobs(projects::jobs(&directory));
+/// let studio = open_with(mode, state, engine).await?;
+/// # studio.close().await?;
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// If the host cannot listen, the client cannot join, the name is not allowed, or an option
+/// makes no sense. The error text is one line that a UI can show.
 ///
 /// # Panics
 /// If it is called outside a tokio runtime, unless `mode` is local.
-pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
-    match mode {
-        Mode::Local { name, projects } => {
-            let (model, engine) = initial_studio(projects)?;
-            Ok(Arc::new(LocalDispatcher::open(&name, model, engine)?))
+pub async fn open_with<M: Model>(
+    mode: Mode,
+    initial_state: M::State,
+    make_engine: impl FnOnce() -> Engine<M>,
+) -> Result<Arc<dyn Dispatcher<M>>, OpenError> {
+    Ok(match mode {
+        Mode::Local { name } => {
+            Arc::new(LocalDispatcher::open(&name, initial_state, make_engine())?)
         }
-        Mode::Host { name, address, session_name, projects, options } => {
+        Mode::Host { name, address, options } => {
             let listener = transport::listen(&address)
                 .await
                 .map_err(|source| OpenError::Listen { address, source })?;
-            let (mut model, engine) = initial_studio(projects)?;
-            if let Some(name) = session_name {
-                Arc::make_mut(&mut model.session).name = name;
-                model = model.regarded_as_saved();
-            }
-            Ok(Arc::new(HostDispatcher::open(&name, model, engine, listener, options)?))
+            let engine = make_engine();
+            Arc::new(HostDispatcher::open(&name, initial_state, engine, listener, options)?)
         }
         Mode::Remote { address, options } => {
-            Ok(Arc::new(RemoteDispatcher::connect(&address, options).await?))
+            Arc::new(RemoteDispatcher::connect(&address, options).await?)
         }
-    }
-}
-
-/// The initial state of a session, and its engine.
-fn initial_studio(directory: Option<PathBuf>) -> Result<(StudioState, Engine<Studio>), OpenError> {
-    let mut model = StudioState::starter();
-    let fail =
-        |directory: &PathBuf, source| OpenError::Projects { directory: directory.clone(), source };
-    if let Some(directory) = &directory {
-        projects::list_in(&mut model, directory).map_err(|source| fail(directory, source))?;
-    }
-    let engine = WithProjects::open(SilentEngine::default(), directory.clone())
-        .map_err(|source| fail(&directory.unwrap_or_default(), source))?;
-    let mut engine = Some(engine);
-    let make = move || engine.take().expect("made once");
-    Ok((model, crate::authority::threaded(make)))
+    })
 }

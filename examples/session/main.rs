@@ -21,7 +21,7 @@ mod words;
 use std::{
     collections::BTreeSet,
     io::{self, BufRead, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
@@ -29,13 +29,14 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use imbolc_net::{
     Dispatcher, Mode,
+    authority::threaded,
     client::{ClientConfig, JoinOptions, SavedToken, TokenFile},
-    dispatcher::{CloseReason, Status},
+    dispatcher::{CloseReason, OpenError, Status},
     model::InstrumentId,
     projects,
     protocol::framing::Codec,
     server::HostOptions,
-    studio::ProjectNotice,
+    studio::{ProjectNotice, SilentEngine, StudioState},
     transport::{interface_hint, seen_from_elsewhere, with_port},
     util::log_lines::LogLines,
 };
@@ -176,7 +177,7 @@ async fn run(command: Command, ending: &Ending) -> Result<ExitCode, Box<dyn std:
     let directory = command.project_directory();
     let (mode, requests) = command.mode()?;
     let keeps_running = matches!(mode, Mode::Host { .. });
-    let studio = imbolc_net::open(mode).await?;
+    let studio = open(mode, directory.as_deref()).await?;
     ending.attend(&studio);
     let mut news = News::new(Arc::clone(&studio));
     let resumed = requests.saved.is_some() && !news.place_is_lost();
@@ -322,6 +323,16 @@ async fn close(
     Ok(saved)
 }
 
+/// Opens the session of `mode`, with the projects in `directory`.
+async fn open(mode: Mode, directory: Option<&Path>) -> Result<Arc<dyn Dispatcher>, OpenError> {
+    let mut state = StudioState::starter();
+    if let Some(directory) = directory {
+        projects::list_in(&mut state, directory)?;
+    }
+    let engine = || threaded(SilentEngine::default).with_jobs(directory.map(projects::jobs));
+    imbolc_net::open_with(mode, state, engine).await
+}
+
 impl Command {
     /// Where the projects of the session are; `None` if it is another program's.
     fn project_directory(&self) -> Option<PathBuf> {
@@ -335,19 +346,14 @@ impl Command {
 
     /// The dispatcher to open, and what to ask it for.
     fn mode(self) -> Result<(Mode, JoinRequests), String> {
-        let projects = self.project_directory();
         Ok(match self {
             Self::Local { identity, .. } => {
-                let mode = Mode::Local { name: identity.name, projects };
-                (mode, JoinRequests::default())
+                (Mode::Local { name: identity.name }, JoinRequests::default())
             }
             Self::Host { address, identity, .. } => {
                 let name = identity.name;
                 let options = HostOptions::default();
-                (
-                    Mode::Host { name, address, session_name: None, projects, options },
-                    JoinRequests::default(),
-                )
+                (Mode::Host { name, address, options }, JoinRequests::default())
             }
             Self::Join { address, identity, own, privilege, state_dir, codec } => {
                 let address = with_port(&address);

@@ -126,15 +126,7 @@ pub fn left_behind(name: &ProjectName) -> String {
 pub fn is_replaced(old: &NetworkState, new: &NetworkState) -> bool {
     let notice = &new.model.projects.notice;
     *notice != old.model.projects.notice
-        && matches!(
-            notice,
-            ProjectNotice::Done(
-                ProjectAction::New
-                    | ProjectAction::Load(_)
-                    | ProjectAction::RestoreCheckpoint(_)
-                    | ProjectAction::Recover(_)
-            )
-        )
+        && matches!(notice, ProjectNotice::Done(task) if task.replaces_session())
 }
 
 /// Describes an action with the words for its result.

@@ -82,8 +82,6 @@ impl<M: Model> Authority<M> {
                     MessageOutcome::Refused(reason) => refused.push(reason),
                     MessageOutcome::Leaving => return Ok(MessageOutcome::Leaving),
                 }
-                // The engine sees each effect with the state that it belongs to.
-                core.drain(now);
                 if self.clock.now().since(now) >= TURN {
                     break;
                 }

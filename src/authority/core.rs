@@ -3,13 +3,19 @@
 
 use std::sync::Arc;
 
-use super::{engine::Handed, faults::Faults};
+use tracing::error;
+
+use super::{
+    engine::Handed,
+    faults::Faults,
+    job_thread::{Job, JobQueue, JobReport},
+};
 use crate::{
     dispatcher::Event,
-    model::{EffectKind, Model},
+    model::{EffectKind, EngineFault, JobFault, MAX_REASON, Model},
     protocol::NetworkState,
     sync::session::{Session, SessionOutput},
-    util::{panics::catch_panic, time::Timestamp},
+    util::{panics::catch_panic, text::shortened, time::Timestamp},
 };
 
 pub(super) struct Core<M: Model> {
@@ -28,8 +34,11 @@ pub(super) struct Core<M: Model> {
     pub(super) events: Vec<Event<M>>,
     /// What the engine must be handed.
     pub(super) handed: Vec<Handed<M>>,
+    /// Whether that is what the engine itself has asked for.
+    pub(super) is_answer: bool,
     /// The meters, if they have changed and were not published yet.
     pub(super) metering: Option<M::Metering>,
+    pub(super) jobs: JobQueue<M>,
     pub(super) faults: Faults,
 }
 
@@ -44,7 +53,9 @@ impl<M: Model> Core<M> {
             forgotten: Vec::new(),
             events: Vec::new(),
             handed: Vec::new(),
+            is_answer: false,
             metering: None,
+            jobs: JobQueue::default(),
             faults: Faults::default(),
         }
     }
@@ -54,15 +65,12 @@ impl<M: Model> Core<M> {
         [self.wait, self.look, self.closing].into_iter().flatten().min()
     }
 
-    /// Polls the session until it waits. Call it after each change that can have effects:
-    /// each is handed over with the state that it belongs to.
+    /// Polls the session until it waits.
     pub(super) fn drain(&mut self, now: Timestamp) {
         loop {
             match self.session.poll() {
-                SessionOutput::Effect(effect) => self.carry_out(now, effect),
-                SessionOutput::Replaced => {
-                    self.handed.push(Handed::Reset(Arc::clone(self.session.state())));
-                }
+                SessionOutput::Effect(state, effect) => self.carry_out(now, state, effect),
+                SessionOutput::Replaced(state) => self.handed.push(Handed::Reset(state)),
                 // Between the messages of a batch, snapshots differ by one edit:
                 // dropping one is cheap, and keeping all of them is not.
                 SessionOutput::Changed { before, .. } => {
@@ -81,21 +89,66 @@ impl<M: Model> Core<M> {
 
     /// Takes the meters.
     pub(super) fn meter(&mut self, metering: M::Metering) {
-        if self.session.meter(&metering) {
+        // Comparing them may panic.
+        if catch_panic(|| self.session.meter(&metering)) == Ok(true) {
             self.metering = Some(metering);
         }
     }
 
-    fn carry_out(&mut self, now: Timestamp, effect: M::Effect) {
-        let state = Arc::clone(self.session.state());
+    /// Does what the engine asks for; what is impossible is a fault.
+    pub(super) fn act_for_engine(&mut self, now: Timestamp, action: &M::Action) {
+        if let Some(reason) = self.session.act_for_engine(action) {
+            let reason = shortened(&reason.to_string(), MAX_REASON);
+            self.report(now, EngineFault::Refused(reason));
+        }
+    }
+
+    /// Reports a fault of the engine to everybody.
+    pub(super) fn report(&mut self, now: Timestamp, fault: EngineFault) {
+        if self.faults.is_news(now, &fault)
+            && let Ok(notice) = catch_panic(|| M::Notice::from(fault))
+        {
+            self.session.notify(now, notice);
+        }
+    }
+
+    fn carry_out(&mut self, now: Timestamp, state: Arc<NetworkState<M>>, effect: M::Effect) {
         let kind = catch_panic(|| M::effect_kind(&effect)).unwrap_or(EffectKind::Engine);
         match kind {
             EffectKind::Engine => self.handed.push(Handed::Effect(now, state, effect)),
             EffectKind::Save | EffectKind::Load => {
-                if let Some(answer) = M::undone(&state.model, &effect) {
-                    self.session.act_for_engine(&answer);
+                let job = Job { state, effect, replaces: kind == EffectKind::Load };
+                if let Err((job, why)) = self.jobs.push(job) {
+                    self.give_up_job(&job, why);
                 }
             }
+        }
+    }
+
+    /// Tells the session the outcome of a job that was begun.
+    pub(super) fn end_job(&mut self, job: &Job<M>, report: Result<JobReport<M>, String>) {
+        self.jobs.pop();
+        match report {
+            Ok(JobReport { action, saved }) => {
+                saved.into_iter().for_each(|saved| self.jobs.note(saved));
+                // It may be impossible by now.
+                let _ = action.map(|action| self.session.act_for_engine(&action));
+            }
+            Err(panic) => {
+                error!(panic, "a job failed");
+                self.give_up_job(job, JobFault::Failed(panic));
+            }
+        }
+    }
+
+    /// Tells the session that `job` is not done.
+    fn give_up_job(&mut self, job: &Job<M>, why: JobFault) {
+        let state = &self.session.state().model;
+        if let Ok(Some(action)) = catch_panic(|| M::undone(state, &job.effect, &why)) {
+            let _ = self.session.act_for_engine(&action);
+        }
+        if !job.replaces && why != JobFault::NoWorker {
+            self.jobs.note(Err(why.to_string()));
         }
     }
 }

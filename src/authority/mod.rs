@@ -12,6 +12,7 @@ mod core;
 mod engine;
 mod faults;
 pub(crate) mod in_process;
+mod job_thread;
 pub(crate) mod local_dispatcher;
 
 use std::{
@@ -30,9 +31,11 @@ pub(crate) use self::client_access::Incoming;
 use self::{
     core::Core,
     engine::{BLOCKED, EngineKind, EngineLink, EngineThread, Said, Seat},
+    job_thread::EndJob,
 };
 pub use self::{
     engine::{Engine, inline, threaded},
+    job_thread::{JobReport, Jobs},
     local_dispatcher::LocalDispatcher,
 };
 use crate::{
@@ -130,7 +133,7 @@ impl<M: Model> Authority<M> {
     }
 
     fn new(session: Session<M>, engine: Engine<M>, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        let (inline, start) = match engine.0 {
+        let (inline, start) = match engine.kind {
             EngineKind::Inline(seat) => (Some(Mutex::new(seat)), None),
             EngineKind::Threaded(start) => (None, Some(start)),
         };
@@ -146,6 +149,13 @@ impl<M: Model> Authority<M> {
             inline,
             core: Mutex::new(Core::new(session)),
         });
+        if let Some(jobs) = engine.jobs {
+            let queue = jobs.start(authority.job_ending()).map_err(OpenError::Thread)?;
+            authority.lock().jobs = queue;
+        }
+        if start.is_some() {
+            authority.lock().look = Some(authority.clock.now() + BLOCKED);
+        }
         if let Some(start) = start {
             let thread = authority.engine_thread();
             let name = thread::Builder::new().name("imbolc-engine".into());
@@ -172,6 +182,25 @@ impl<M: Model> Authority<M> {
                 }
             }),
         }
+    }
+
+    /// What a job that has ended leads to.
+    fn job_ending(self: &Arc<Self>) -> EndJob<M> {
+        let authority = Arc::downgrade(self);
+        Box::new(move |job, report, is_edited| {
+            let authority = authority.upgrade()?;
+            let repeated = authority.transact(|core, _| {
+                let present = core.session.state();
+                if report.is_ok() && is_edited(&present.model) {
+                    return Some(Arc::clone(present));
+                }
+                core.end_job(job, report);
+                None
+            });
+            // The end is news, even if the state is as before.
+            authority.changed.send_replace(());
+            repeated
+        })
     }
 
     /// The current state. Lock-free.
@@ -252,7 +281,7 @@ impl<M: Model> Authority<M> {
                 let (is_blocked, again) = self.engine.look(now);
                 core.look = again;
                 if is_blocked {
-                    core.session.notify(now, EngineFault::Blocked.into());
+                    core.report(now, EngineFault::Blocked);
                 }
             }
         });
@@ -291,13 +320,14 @@ impl<M: Model> Authority<M> {
         // After publishing, so that a worker that is woken finds the newest state, and
         // under the lock, so that the effects stay in order.
         let handed = std::mem::take(&mut core.handed);
+        let is_answer = std::mem::take(&mut core.is_answer);
         let dropped = if handed.is_empty() && changed.is_none() {
             None
         } else {
             if self.inline.is_none() {
                 core.look.get_or_insert(now + BLOCKED);
             }
-            self.engine.hand_over(handed)
+            Some(self.engine.hand_over(handed, is_answer))
         };
         let is_sooner = self.deadline(&core).is_some_and(|next| due.is_none_or(|due| next < due));
         let forgotten = std::mem::take(&mut core.forgotten);
@@ -323,14 +353,24 @@ impl<M: Model> Authority<M> {
     /// Calls the worker as long as it is due, if it runs on the thread that calls.
     fn run_inline(&self) {
         let Some(inline) = &self.inline else { return };
+        let mut has_called = false;
         while self.engine.due().is_some_and(|due| due <= self.clock.now()) {
             // Another thread is calling it, or a caller of this: that looks again.
             let Some(mut seat) = inline.try_lock() else { return };
-            let now = self.clock.now();
-            let Some(work) = self.engine.begin_call(now, seat.is_empty()) else { return };
-            let mut said = seat.call(now, work, &self.state());
-            said.end_call(&self.engine);
-            self.hear(said);
+            if let Some(work) = self.engine.begin_call(self.clock.now()) {
+                let mut said = seat.call(self.clock.now(), work, &self.state());
+                said.end_call(&self.engine);
+                self.hear(said);
+                has_called = true;
+            } else if self.engine.is_closing() {
+                seat.clear();
+                self.engine.set_ended();
+                self.changed.send_replace(());
+            }
+        }
+        // While it was in the call, the timers could not know when it is due.
+        if has_called && self.engine.due().is_some() {
+            self.wake_timers();
         }
     }
 
@@ -339,16 +379,18 @@ impl<M: Model> Authority<M> {
         if said.is_empty() {
             return;
         }
-        let Said { actions, mut metering, mut notices, .. } = said;
-        let mut actions = actions.into_iter();
+        let Said { actions, mut metering, notices, faults, .. } = said;
+        let (mut actions, mut notices) = (actions.into_iter(), notices.into_iter());
+        let mut faults = faults.into_iter();
         while self.transact(|core, now| {
+            core.is_answer = true;
             if let Some(metering) = metering.take() {
                 core.meter(metering);
             }
-            notices.drain(..).for_each(|notice| core.session.notify(now, notice));
+            faults.by_ref().for_each(|fault| core.report(now, fault));
+            notices.by_ref().for_each(|notice| core.session.notify(now, notice));
             for action in actions.by_ref() {
-                core.session.act_for_engine(&action);
-                core.drain(now);
+                core.act_for_engine(now, &action);
                 if self.clock.now().since(now) >= TURN {
                     return true;
                 }
@@ -396,10 +438,6 @@ impl<M: Model> Authority<M> {
     /// Asks the engine to end, which is waited for at most 1 s.
     pub(crate) fn close_engine(&self) {
         self.engine.close();
-        if let Some(inline) = &self.inline {
-            inline.lock().clear();
-            self.engine.set_ended();
-        }
         self.transact(|core, now| {
             core.closing.get_or_insert(now + ENGINE_CLOSE);
         });
@@ -407,11 +445,12 @@ impl<M: Model> Authority<M> {
 
     /// Whether everything has ended that is waited for when the session closes.
     pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
-        let waits = self.lock().closing.is_some_and(|until| self.clock.now() < until);
+        let core = self.lock();
+        let waits = core.closing.is_some_and(|until| self.clock.now() < until);
         if waits && !self.engine.has_ended() {
             return Poll::Pending;
         }
-        Poll::Ready(Ok(()))
+        core.jobs.poll_close()
     }
 
     /// Resolves to a change at each news, of the state, of the meters or of the end.
@@ -429,6 +468,9 @@ impl<M: Model> Authority<M> {
 impl<M: Model> Drop for Authority<M> {
     fn drop(&mut self) {
         self.engine.close();
+        if let Some(inline) = &mut self.inline {
+            inline.get_mut().clear();
+        }
     }
 }
 

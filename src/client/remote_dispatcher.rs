@@ -45,8 +45,8 @@ pub struct RemoteDispatcher<M: Model = Studio> {
     stop: CancellationToken,
 }
 
-impl RemoteDispatcher {
-    /// Joins the studio session at `address`, which has the form `host:port`.
+impl<M: Model> RemoteDispatcher<M> {
+    /// Joins the session at `address`, which has the form `host:port`.
     ///
     /// # Errors
     /// If an option makes no sense, the name is not valid, the host cannot be reached,
@@ -62,9 +62,7 @@ impl RemoteDispatcher {
             .await
             .map_err(|reason| OpenError::Join { address: address.into(), reason })
     }
-}
 
-impl<M: Model> RemoteDispatcher<M> {
     /// Joins the session that `connector` connects to, or resumes it with the
     /// token in [`JoinOptions::token_file`]. If that place is gone, the first event is
     /// [`SessionEvent::NewSession`].

@@ -22,7 +22,7 @@
 //! // On one machine: host a session and announce it.
 //! let (name, address) = ("Ana".into(), "[::]:9999".into());
 //! let options = HostOptions::default();
-//! let mode = Mode::Host { name, address, session_name: None, projects: None, options };
+//! let mode = Mode::Host { name, address, options };
 //! let studio = imbolc_net::open(mode).await?;
 //! let events = studio.events();
 //! if let Status::Hosting { address: Some(address) } = studio.status() {

@@ -54,6 +54,11 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// participant came between, the authority's outcome may be another one, which is told
     /// to nobody. The state shows what holds.
     ///
+    /// In a local session and on the host, the engine has been handed its effects when the
+    /// call returns, but need not have performed them. What it answers, such as where the
+    /// music stopped after a `Stop`, is in the state of a later `seq`, or is dropped if it is
+    /// [stale](Model::is_stale) by then.
+    ///
     /// # Errors
     /// If the action is not allowed or impossible in the current state, if too many
     /// actions are unanswered, or if the dispatcher is closed.
@@ -71,8 +76,9 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn dispatch_all(&self, actions: Vec<M::Action>) -> Result<Vec<M::Outcome>, DispatchError>;
 
     /// Performs `action`, and waits until the authority has accepted it, even through
-    /// a lost connection. Dropping the future does not cancel the action. Returns the
-    /// outcome; on a client, as it was predicted when the action was dispatched.
+    /// a lost connection; the engine has been handed its effects then. Dropping the future
+    /// does not cancel the action. Returns the outcome; on a client, as it was predicted
+    /// when the action was dispatched.
     ///
     /// # Errors
     /// As [`dispatch`](Self::dispatch), and if the authority refuses the action, or the

@@ -9,6 +9,7 @@
 mod digest;
 mod engine;
 mod engine_fault;
+mod job_fault;
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -18,6 +19,7 @@ pub use digest::Digest;
 pub(crate) use digest::DigestDelta;
 pub use engine::{Advanced, EngineWorker, NoEngine};
 pub use engine_fault::EngineFault;
+pub use job_fault::JobFault;
 
 use crate::util::{limited::cut_text, ordmap::Merged};
 
@@ -485,11 +487,14 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         EffectKind::Engine
     }
 
-    /// The action that tells the session that nobody carries out `effect`, one of those
-    /// that read or write files: e.g. because the session has no directory for them. By
-    /// default, nothing is told.
+    /// The action that tells the session that `effect`, one of those that read or write
+    /// files, is not carried out, and why. By default, nothing is told.
     #[must_use]
-    fn undone(_state: &Self::State, _effect: &Self::Effect) -> Option<Self::Action> {
+    fn undone(
+        _state: &Self::State,
+        _effect: &Self::Effect,
+        _why: &JobFault,
+    ) -> Option<Self::Action> {
         None
     }
 

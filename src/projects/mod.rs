@@ -1,72 +1,31 @@
-//! Projects on disk: an engine that saves and loads the session, and passes everything
-//! else to the engine that it wraps.
+//! Projects on disk: the [jobs](crate::authority::Jobs) that save and load a studio.
 //!
 //! Permission to save or load is decided by the rules in `studio`.
 
 mod document;
+mod files;
 mod project_lock;
 mod store;
-mod worker;
 
 use std::{
     env,
     ffi::OsString,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
+
+use parking_lot::Mutex;
 
 pub use store::Store;
 
-use self::worker::{Job, ProjectWorker, keep};
+use self::files::{Files, keep};
 use crate::{
-    model::{Advanced, EngineWorker, Model as _},
-    studio::{
-        NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, ProjectOutcome,
-        Studio, StudioEffect, StudioState,
-    },
-    util::time::Timestamp,
+    authority::Jobs,
+    dispatcher::OpenError,
+    model::Model as _,
+    studio::{ProjectFailure, ProjectName, ProjectNotice, Studio, StudioEffect, StudioState},
 };
-
-/// The interval at which the result of a task is polled while one runs. 10 ms is not
-/// noticeable.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How often a task that replaces the session is performed again because the session was
-/// edited meanwhile.
-const MAX_REPEATS: u32 = 8;
-
-/// The file in the directory of kept work that names what a program left at its end.
-const LEFT_BEHIND: &str = "left-behind";
-
-/// An [`Engine`] that saves and loads projects in a directory, and passes everything
-/// else to the engine that it wraps.
-///
-/// Before the session is replaced, its unsaved work is kept in the directory `recovery`
-/// there. Without a directory it passes project tasks on, too: the inner engine performs
-/// `New`, which then loses unsaved work, and reports [`ProjectFailure::NoDirectory`] for
-/// the others.
-#[derive(Debug)]
-pub struct WithProjects<E> {
-    inner: E,
-    worker: Option<ProjectWorker>,
-    /// The task that the worker performs, and how often it has done so before.
-    running: Option<(Job, u32)>,
-    /// What the last save did not save, and why.
-    failure: Option<String>,
-}
-
-impl<E> WithProjects<E> {
-    /// Wraps `inner`. The directory is created if it does not exist.
-    ///
-    /// # Errors
-    /// If the directory cannot be created, or a thread cannot be started.
-    pub fn open(inner: E, directory: Option<PathBuf>) -> io::Result<Self> {
-        let worker = directory.map(|directory| ProjectWorker::open(&directory)).transpose()?;
-        Ok(Self { inner, worker, running: None, failure: None })
-    }
-}
 
 /// The platform's directory for a user's projects: on Linux `$XDG_DATA_HOME/imbolc/projects`,
 /// or `~/.local/share/imbolc/projects`. `None` if the environment does not say where the
@@ -89,26 +48,51 @@ fn data_directory(variable: impl Fn(&'static str) -> Option<OsString>) -> Option
 }
 
 /// Lists what is in `directory` in the initial state of a session. The directory is created
-/// if it does not exist. If a program ended with unsaved work since the last call, the
-/// [notice](ProjectNotice::Kept) says so.
+/// if it does not exist. If a program ended with unsaved work, the
+/// [notice](ProjectNotice::Kept) says so, until a session with the [jobs](jobs()) begins.
 ///
 /// # Errors
-/// If the directory cannot be created or read.
-pub fn list_in(state: &mut StudioState, directory: &Path) -> io::Result<()> {
-    let store = Store::open(directory)?;
+/// [`OpenError::Projects`] if the directory cannot be created or read.
+pub fn list_in(state: &mut StudioState, directory: &Path) -> Result<(), OpenError> {
     let projects = Arc::make_mut(&mut state.projects);
-    (projects.known, projects.recovered) = (store.list()?, store.list_recovered()?);
-    let left_behind = directory.join("recovery").join(LEFT_BEHIND);
+    let listed = || {
+        let store = Store::open(directory)?;
+        Ok((store.list()?, store.list_recovered()?))
+    };
+    (projects.known, projects.recovered) =
+        listed().map_err(|source| OpenError::Projects { directory: directory.into(), source })?;
+    let left_behind = left_behind_in(directory);
     // To read a FIFO would wait for a writer.
     if left_behind.is_file()
         && let Ok(name) = fs::read_to_string(&left_behind)
     {
-        // If it cannot be deleted, the next start says so again.
-        let _ = fs::remove_file(&left_behind);
         let name = ProjectName::new(&name).ok().filter(|name| projects.recovered.contains(name));
         projects.notice = name.map_or(ProjectNotice::Nothing, ProjectNotice::Kept);
     }
     Ok(())
+}
+
+/// The worker that saves and loads projects in `directory`, which exists: see [`list_in`].
+///
+/// Before the session is replaced, its unsaved work is kept in the directory `recovery`
+/// there. A session without this worker has no projects: `New` loses unsaved work, and
+/// other project actions fail with [`ProjectFailure::NoDirectory`].
+#[must_use]
+pub fn jobs(directory: &Path) -> Jobs<Studio> {
+    // If it cannot be deleted, the next start says so again.
+    let _ = fs::remove_file(left_behind_in(directory));
+    let files = Arc::new(Mutex::new(Files::new(Store::at(directory))));
+    let [save, load] = [Arc::clone(&files), files]
+        .map(|files| move |state: &StudioState, _: &StudioEffect| files.lock().perform(state));
+    let is_edited = |from: &StudioState, to: &StudioState| {
+        Studio::diff(&from.at_rest(), &to.at_rest()).is_some()
+    };
+    Jobs::new(save, load).edited_if(is_edited)
+}
+
+/// The file that names what a program left at its end.
+fn left_behind_in(directory: &Path) -> PathBuf {
+    directory.join("recovery").join("left-behind")
 }
 
 /// Keeps the unsaved work in `state`, if there is any, for a program that must end without
@@ -124,75 +108,9 @@ pub fn keep_unsaved(
     let store = Store::open(directory)?;
     let kept = keep(&store, state)?;
     if let Some(name) = &kept {
-        store::replace_file(&directory.join("recovery").join(LEFT_BEHIND), name.as_str())?;
+        store::replace_file(&left_behind_in(directory), name.as_str())?;
     }
     Ok(kept)
-}
-
-impl<E> WithProjects<E> {
-    /// Performs the task that the state's notice announces.
-    fn begin(&mut self, state: &StudioState, repeats: u32) {
-        if let (Some(worker), ProjectNotice::Working(task)) = (&self.worker, &state.projects.notice)
-        {
-            let job = Job { task: task.clone(), state: state.clone() };
-            worker.begin(job.clone());
-            self.running = Some((job, repeats));
-        }
-    }
-}
-
-impl<E: EngineWorker<Studio>> EngineWorker<Studio> for WithProjects<E> {
-    fn reset(&mut self, now: Timestamp, state: &StudioState) {
-        self.inner.reset(now, state);
-    }
-
-    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
-        match (&self.worker, effect) {
-            (Some(_), StudioEffect::Project) => self.begin(state, 0),
-            _ => self.inner.perform(now, state, effect),
-        }
-    }
-
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
-        let mut advanced = self.inner.advance(now, state);
-        if let (Some(worker), Some((job, repeats))) = (&self.worker, &self.running)
-            && let Some(report) = worker.report(&job.task)
-        {
-            let replaces = matches!(report.outcome, ProjectOutcome::Loaded(..));
-            let edited = || Studio::diff(&job.state.at_rest(), &state.at_rest()).is_some();
-            if replaces && *repeats < MAX_REPEATS && edited() {
-                // Otherwise the edits since would be lost.
-                let repeats = repeats + 1;
-                self.begin(state, repeats);
-                return advanced;
-            }
-            match (&report.outcome, unsaved_target(job)) {
-                (ProjectOutcome::Failed(why), Some(what)) => {
-                    self.failure = Some(format!("{what}: {why}"));
-                }
-                (ProjectOutcome::Loaded(..), _) | (ProjectOutcome::Done(_), Some(_)) => {
-                    self.failure = None;
-                }
-                _ => {}
-            }
-            advanced.actions.push(NetworkAction::ProjectReport(report));
-            self.running = None;
-        }
-        let waiting = self.running.as_ref().map(|_| POLL_INTERVAL);
-        advanced.next = [advanced.next, waiting].into_iter().flatten().min();
-        advanced
-    }
-}
-
-/// What was not saved.
-fn unsaved_target(job: &Job) -> Option<String> {
-    let current = job.state.projects.current.as_ref();
-    match &job.task {
-        ProjectAction::SaveAs(name) => Some(name.to_string()),
-        ProjectAction::Save => current.map(ProjectName::to_string),
-        ProjectAction::CreateCheckpoint(name) => Some(format!("checkpoint {name}")),
-        _ => None,
-    }
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -46,7 +46,12 @@ impl Store {
     /// If the directory cannot be created.
     pub fn open(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        Ok(Self { directory: directory.into() })
+        Ok(Self::at(directory))
+    }
+
+    /// The projects in `directory`, which exists.
+    pub(super) fn at(directory: &Path) -> Self {
+        Self { directory: directory.into() }
     }
 
     /// The checkpoints of a project, in a directory of their own.

@@ -95,11 +95,11 @@ impl Added {
             | NetworkAction::Arrangement(_)
             | NetworkAction::Project(_)
             | NetworkAction::ProjectReport(_)
-            | NetworkAction::TransportReport(_)
             | NetworkAction::Drums(..)
             | NetworkAction::Adjust(..)
             | NetworkAction::Session(_)
-            | NetworkAction::Transport(_) => None,
+            | NetworkAction::Transport(_)
+            | NetworkAction::TransportReport(_) => None,
         }
     }
 

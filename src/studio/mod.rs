@@ -164,7 +164,7 @@ pub use self::{
 };
 use crate::{
     model::{
-        Access, Digest, DirtyFlags, InstrumentId, Invalid, Model, PatchError, Reduction,
+        Access, Digest, DirtyFlags, InstrumentId, Invalid, JobFault, Model, PatchError, Reduction,
         ReversibleChange, UndoPolicy,
     },
     util::ordmap::Merged,
@@ -276,6 +276,18 @@ impl Model for Studio {
             effects.extend(ended.map(off));
         }
         effects
+    }
+
+    fn effect_kind(effect: &StudioEffect) -> crate::model::EffectKind {
+        match effect {
+            StudioEffect::Save => crate::model::EffectKind::Save,
+            StudioEffect::Load => crate::model::EffectKind::Load,
+            _ => crate::model::EffectKind::Engine,
+        }
+    }
+
+    fn undone(state: &StudioState, _: &StudioEffect, why: &JobFault) -> Option<NetworkAction> {
+        ProjectReport::undone(state, why).map(NetworkAction::ProjectReport)
     }
 
     /// A report of the transport is, once the transport has a newer generation.

@@ -1,4 +1,4 @@
-//! What the engine reports once a project is saved or loaded.
+//! What the host reports once a project is saved or loaded.
 //!
 //! A project that was loaded is a whole studio, so this is above all subsystems.
 
@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::studio::{
-    project::{ProjectAction, ProjectFailure, Shelf},
-    studio_state::StudioState,
+use crate::{
+    model::JobFault,
+    studio::{
+        project::{ProjectAction, ProjectFailure, ProjectNotice, Shelf},
+        studio_state::StudioState,
+    },
 };
 
-/// The outcome of a project action. Only the engine may send it.
+/// The outcome of a project action. No participant may send it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectReport {
     /// The action.
@@ -29,4 +32,22 @@ pub enum ProjectOutcome {
     Loaded(Shelf, Arc<StudioState>),
     /// The action failed.
     Failed(ProjectFailure),
+}
+
+impl ProjectReport {
+    /// Ends the task that is under way in `state` and that no worker carries out. Only a
+    /// new session needs no directory.
+    pub(super) fn undone(state: &StudioState, why: &JobFault) -> Option<Self> {
+        let ProjectNotice::Working(task) = &state.projects.notice else { return None };
+        let outcome = match (task, why) {
+            (ProjectAction::New, JobFault::NoWorker) => {
+                let starter = StudioState::starter();
+                let saved = Some(starter.projects.saved);
+                ProjectOutcome::Loaded(Shelf { saved, ..Shelf::default() }, Arc::new(starter))
+            }
+            (_, JobFault::NoWorker) => ProjectOutcome::Failed(ProjectFailure::NoDirectory),
+            (_, why) => ProjectOutcome::Failed(ProjectFailure::Disk { detail: why.to_string() }),
+        };
+        Some(Self { task: task.clone(), outcome })
+    }
 }

@@ -49,7 +49,10 @@ impl StudioState {
             }
             NetworkAction::Project(action) => {
                 Arc::make_mut(&mut self.projects).reduce(action)?;
-                return Ok(vec![StudioEffect::Project]);
+                return Ok(vec![match action.replaces_session() {
+                    true => StudioEffect::Load,
+                    false => StudioEffect::Save,
+                }]);
             }
             NetworkAction::ProjectReport(report) => self.reduce_report(report),
             NetworkAction::Drums(id, action) => self.reduce_drums(*id, action)?,

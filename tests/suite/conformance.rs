@@ -125,7 +125,7 @@ async fn predicts_edits(d: &dyn Dispatcher) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn snapshot_contains_the_change_of_an_event() {
-    let local = imbolc_net::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap();
+    let local = imbolc_net::open(Mode::Local { name: "Ana".into() }).await.unwrap();
     let mut events = local.events();
     let listener = {
         let local = Arc::clone(&local);
@@ -177,11 +177,9 @@ async fn first_events_tell_the_identity_and_the_denials() {
 #[tokio::test]
 async fn control_characters_in_names_are_rejected() {
     for name in ["", " ", "\u{1b}[2J", "a\nb"] {
-        let local = imbolc_net::open(Mode::Local { name: name.into(), projects: None }).await;
+        let local = imbolc_net::open(Mode::Local { name: name.into() }).await;
         assert!(local.is_err(), "{name:?}");
         let mode = Mode::Host {
-            session_name: None,
-            projects: None,
             name: name.into(),
             address: "127.0.0.1:0".into(),
             options: HostOptions::default(),
@@ -354,8 +352,6 @@ async fn closes(d: &dyn Dispatcher) {
 
 pub async fn host(name: &str) -> (Arc<dyn Dispatcher>, String) {
     let mode = Mode::Host {
-        session_name: None,
-        projects: None,
         name: name.into(),
         address: "127.0.0.1:0".into(),
         options: HostOptions::default(),
@@ -384,8 +380,7 @@ async fn join_speaking(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn local_dispatcher_conforms() {
-    conforms(imbolc_net::open(Mode::Local { name: "Ana".into(), projects: None }).await.unwrap())
-        .await;
+    conforms(imbolc_net::open(Mode::Local { name: "Ana".into() }).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -506,8 +501,6 @@ async fn goodbye_arrives_under_load() {
 async fn unusable_addresses_are_reported_in_one_line() {
     let (host, address) = host("host").await;
     let taken = Mode::Host {
-        session_name: None,
-        projects: None,
         name: "host".into(),
         address: address.clone(),
         options: HostOptions::default(),

@@ -190,13 +190,7 @@ async fn renamed_session_keeps_its_id() {
 async fn follow_announces_joins_leaves_and_the_end() {
     let lan = lan();
     let (name, address) = ("mia".into(), "127.0.0.1:0".into());
-    let mode = Mode::Host {
-        name,
-        address,
-        session_name: None,
-        projects: None,
-        options: HostOptions::default(),
-    };
+    let mode = Mode::Host { name, address, options: HostOptions::default() };
     let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
     let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();

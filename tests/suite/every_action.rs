@@ -27,7 +27,7 @@ use imbolc_net::{
 use crate::{
     conformance::{eventually, join},
     harness::{BASS, LEAD, PAD},
-    projects::Directory,
+    projects::{Directory, open_in},
 };
 
 /// The actions in an order in which each one is valid.
@@ -413,13 +413,11 @@ async fn host(directory: &Directory) -> (Arc<dyn Dispatcher>, String) {
     // Send a patch for each action.
     let session = SessionConfig { min_patch_interval: Duration::ZERO, ..SessionConfig::default() };
     let mode = Mode::Host {
-        session_name: None,
         name: "host".into(),
         address: "127.0.0.1:0".into(),
-        projects: Some(directory.0.clone()),
         options: HostOptions { session, ..HostOptions::default() },
     };
-    let host = imbolc_net::open(mode).await.unwrap();
+    let host = open_in(Some(&directory.0), mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
     (host, address.to_string())
 }

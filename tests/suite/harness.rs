@@ -110,11 +110,11 @@ impl Harness {
     pub fn deadline(&mut self) -> Option<Timestamp> {
         loop {
             match self.session.poll() {
-                SessionOutput::Effect(effect) => self.effects.push(effect),
+                SessionOutput::Effect(_, effect) => self.effects.push(effect),
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Event(event) => self.news.push(event),
                 SessionOutput::Notice(notice) => self.notices.push(notice),
-                SessionOutput::Changed { .. } | SessionOutput::Replaced => {}
+                SessionOutput::Changed { .. } | SessionOutput::Replaced(_) => {}
                 SessionOutput::Wait(deadline) => return deadline,
             }
         }

@@ -56,8 +56,6 @@ async fn host_without_other_addresses_can_be_joined() {
 
 async fn join_over_a_link() {
     let mode = Mode::Host {
-        session_name: None,
-        projects: None,
         name: "Mia".into(),
         address: "[::]:0".into(),
         options: HostOptions::default(),

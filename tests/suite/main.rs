@@ -22,6 +22,7 @@ mod fixture;
 #[cfg(target_os = "linux")]
 mod floods;
 mod harness;
+mod jobs;
 mod ledger;
 #[cfg(target_os = "linux")]
 mod link_local;
@@ -29,6 +30,7 @@ mod load;
 mod old_projects;
 mod options;
 mod other_model;
+mod outcomes;
 mod processes;
 mod projects;
 #[path = "../../examples/chaos/proxy.rs"]

@@ -162,13 +162,7 @@ fn senseless_session() -> SessionConfig {
 
 #[tokio::test]
 async fn open_refuses_senseless_options() {
-    let host = |options| Mode::Host {
-        name: "Ana".into(),
-        address: "127.0.0.1:0".into(),
-        session_name: None,
-        projects: None,
-        options,
-    };
+    let host = |options| Mode::Host { name: "Ana".into(), address: "127.0.0.1:0".into(), options };
     let session = senseless_session();
     let server = ServerConfig { max_connections: usize::MAX, ..ServerConfig::default() };
     let config = ClientConfig { ping_interval: ZERO, ..ClientConfig::default() };

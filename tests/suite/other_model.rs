@@ -1,20 +1,25 @@
 //! A model without music runs on the same server and client: its state is not made of
 //! persistent maps, and its patches replace whole parts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
     authority::{LocalDispatcher, inline},
-    client::{JoinOptions, RemoteDispatcher},
-    dispatcher::{ConnectionError, DispatchError},
-    model::{Access, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
-    protocol::Refusal,
+    client::{ClientConfig, JoinOptions, RemoteDispatcher},
+    dispatcher::{ConnectionError, DispatchError, Events, Status},
+    model::{
+        Access, Advanced, EngineFault, EngineWorker, InstrumentId, Invalid, Model, NoEngine,
+        PatchError, Reduction,
+    },
+    protocol::{Refusal, framing::Codec},
     server::{HostDispatcher, HostOptions},
     studio::Studio,
     transport::in_memory,
+    util::time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::{cable::Cable, conformance::eventually};
 
@@ -45,6 +50,42 @@ enum Delivery {
     Blackboard(String),
 }
 
+/// How hot the oven is, and what is in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Oven {
+    degrees: u32,
+    dishes: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Alarm {
+    Smoke { shelf: u32 },
+    Broken(EngineFault),
+}
+
+impl From<EngineFault> for Alarm {
+    fn from(fault: EngineFault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+/// Heats the oven for each thing on a shelf, and smokes if it gets too hot.
+struct Heating;
+
+impl EngineWorker<Kitchen> for Heating {
+    fn reset(&mut self, _: Timestamp, _: &Pantry) {}
+
+    fn perform(&mut self, _: Timestamp, _: &Pantry, (): ()) {}
+
+    fn advance(&mut self, _: Timestamp, pantry: &Pantry) -> Advanced<Kitchen> {
+        let degrees = pantry.shelves.values().map(|things| 100 * things.len() as u32).sum();
+        let dishes = pantry.shelves.values().flatten().cloned().collect();
+        let hottest = pantry.shelves.keys().next_back().filter(|_| degrees > 250);
+        let notices = hottest.map(|shelf| Alarm::Smoke { shelf: *shelf }).into_iter().collect();
+        Advanced { metering: Oven { degrees, dishes }, notices, ..Advanced::default() }
+    }
+}
+
 impl Model for Kitchen {
     const NAME: &'static str = "kitchen";
     const VERSION: u32 = 7;
@@ -54,8 +95,8 @@ impl Model for Kitchen {
     type Patch = Vec<Delivery>;
     type Effect = ();
     type Outcome = ();
-    type Metering = ();
-    type Notice = ();
+    type Metering = Oven;
+    type Notice = Alarm;
 
     fn access(_: &Pantry, chore: &Chore) -> Access {
         match chore {
@@ -194,6 +235,74 @@ async fn model_without_music_runs_on_server_and_client() {
     let resynchronised = std::iter::from_fn(|| events.try_next())
         .any(|event| matches!(event, Event::Session(SessionEvent::Resynchronised(_))));
     assert!(!resynchronised, "a patch was enough");
+}
+
+/// A host whose engine heats, and two guests, one of each codec.
+async fn heated() -> (HostDispatcher<Kitchen>, [RemoteDispatcher<Kitchen>; 2]) {
+    let (listener, connector) = in_memory();
+    let engine = inline(|| Heating);
+    let host =
+        HostDispatcher::open("cook", pantry(), engine, listener, HostOptions::default()).unwrap();
+    let ana = RemoteDispatcher::join(connector.clone(), options("Ana")).await.unwrap();
+    let config = ClientConfig::default().speaking(Codec::Json);
+    let json = JoinOptions { config, ..options("Ben") };
+    let ben = RemoteDispatcher::join(connector, json).await.unwrap();
+    (host, [ana, ben])
+}
+
+async fn next_alarm(events: &mut Events<Kitchen>) -> Alarm {
+    let alarm = async {
+        loop {
+            if let Some(Event::Notice(alarm)) = events.next().await {
+                return alarm;
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), alarm).await.expect("an alarm")
+}
+
+async fn all_see(
+    oven: &Oven,
+    host: &impl Dispatcher<Kitchen>,
+    guests: &[RemoteDispatcher<Kitchen>],
+) {
+    let sees = |guest: &RemoteDispatcher<Kitchen>| guest.metering() == *oven;
+    eventually("all see the oven", || host.metering() == *oven && guests.iter().all(sees)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn metering_and_notices_belong_to_the_model() {
+    let (host, guests) = heated().await;
+    let mut events = [host.events(), guests[0].events(), guests[1].events()];
+    let dishes = ["salt", "pepper", "sugar"].map(String::from);
+    guests[0].commit(Chore::Put(1, dishes[1].clone())).await.unwrap();
+    all_see(&Oven { degrees: 200, dishes: dishes[..2].into() }, &host, &guests).await;
+    guests[0].commit(Chore::Put(1, dishes[2].clone())).await.unwrap();
+    all_see(&Oven { degrees: 300, dishes: dishes.into() }, &host, &guests).await;
+    for events in &mut events {
+        assert_eq!(next_alarm(events).await, Alarm::Smoke { shelf: 1 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metering_over_16_kib_is_refused() {
+    let (host, guests) = heated().await;
+    let mut events = [host.events(), guests[0].events(), guests[1].events()];
+    let (cold, giant) = (Oven { degrees: 100, dishes: vec!["salt".into()] }, "x".repeat(20_000));
+    all_see(&cold, &host, &guests).await;
+    guests[0].commit(Chore::Put(1, giant.clone())).await.unwrap();
+    for events in &mut events {
+        let alarm = next_alarm(events).await;
+        assert!(matches!(alarm, Alarm::Broken(EngineFault::Unsendable(_))), "{alarm:?}");
+    }
+    all_see(&cold, &host, &guests).await;
+    guests[0].commit(Chore::Put(1, "pepper".into())).await.unwrap();
+    guests[0].commit(Chore::Take(1, giant)).await.unwrap();
+    let dishes = vec!["salt".into(), "pepper".into()];
+    all_see(&Oven { degrees: 200, dishes }, &host, &guests).await;
+    for guest in &guests {
+        assert!(matches!(guest.status(), Status::Connected { .. }), "{}", guest.status());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! The example `session` in separate processes: typed commands, TCP and `SIGKILL`.
+//! The examples `session` (typed commands, TCP and `SIGKILL`) and `bell` in processes of
+//! their own.
 //!
 //! Each wait is for a line that a process prints, with a limit that only a broken
 //! program exceeds.
@@ -190,11 +191,15 @@ impl Drop for StateDir {
     }
 }
 
-/// The path of the example: Cargo puts it beside the directory of the tests.
 fn program() -> PathBuf {
+    example("session")
+}
+
+/// The path of an example: Cargo puts it beside the directory of the tests.
+fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
-    profile.join("examples").join("session").with_extension(std::env::consts::EXE_EXTENSION)
+    profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// An address without a listener.
@@ -595,6 +600,13 @@ fn python_client_joins_edits_and_is_refused() {
         text(&visit.stderr),
         "protocol violation: not granted: instrument 2 belongs to ana\n"
     );
+}
+
+#[test]
+fn bell_rings_once_for_each_key() {
+    let output = Command::new(example("bell")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"\x07C4\n\x07E4\n\x07G4\n\x07C5\n");
 }
 
 /// Runs the example client that is written from the protocol document.

@@ -21,14 +21,16 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, Mode,
+    authority::threaded,
     dispatcher::{DispatchError, OpenError, Status},
     model::{DirtyFlags, InstrumentId},
-    projects::Store,
+    open_with,
+    projects::{self, Store},
     protocol::Refusal,
     server::HostOptions,
     studio::{
-        Name, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice, SourceKind,
-        StudioState, TransportAction,
+        Name, NetworkAction, ProjectAction, ProjectFailure, ProjectName, ProjectNotice,
+        SilentEngine, SourceKind, StudioState, TransportAction,
     },
 };
 use tokio::time::timeout;
@@ -64,8 +66,21 @@ fn name(text: &str) -> ProjectName {
 }
 
 async fn open_local(directory: Option<&Path>) -> Arc<dyn Dispatcher> {
-    let mode = Mode::Local { name: "Ana".into(), projects: directory.map(Into::into) };
-    imbolc_net::open(mode).await.unwrap()
+    let mode = Mode::Local { name: "Ana".into() };
+    open_in(directory, mode).await.unwrap()
+}
+
+/// Opens a studio with the projects in `directory`.
+pub async fn open_in(
+    directory: Option<&Path>,
+    mode: Mode,
+) -> Result<Arc<dyn Dispatcher>, OpenError> {
+    let mut state = StudioState::starter();
+    if let Some(directory) = directory {
+        projects::list_in(&mut state, directory)?;
+    }
+    let engine = || threaded(SilentEngine::default).with_jobs(directory.map(projects::jobs));
+    open_with(mode, state, engine).await
 }
 
 /// Dispatches `task`, and waits for its result.
@@ -189,8 +204,7 @@ async fn without_directory_project_tasks_fail() {
 async fn unusable_directory_is_an_error_at_start() {
     let directory = Directory::new();
     fs::write(&directory.0, "a file").unwrap();
-    let projects = Some(directory.0.clone());
-    let error = imbolc_net::open(Mode::Local { name: "Ana".into(), projects }).await.err();
+    let error = open_in(Some(&directory.0), Mode::Local { name: "Ana".into() }).await.err();
     assert!(matches!(error, Some(OpenError::Projects { .. })), "{error:?}");
     fs::remove_file(&directory.0).unwrap();
 }
@@ -217,13 +231,11 @@ fn save_keeps_the_previous_file_as_backup() {
 async fn load_is_atomic_for_all_and_needs_the_privilege() {
     let directory = Directory::new();
     let mode = Mode::Host {
-        session_name: None,
         name: "Ana".into(),
         address: "127.0.0.1:0".into(),
-        projects: Some(directory.0.clone()),
         options: HostOptions::default(),
     };
-    let host = imbolc_net::open(mode).await.unwrap();
+    let host = open_in(Some(&directory.0), mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
     let guest = join(&address.to_string(), "Ben", &[BASS]).await;
 

@@ -29,13 +29,7 @@ impl TestHost {
             .enable_all()
             .build()
             .unwrap();
-        let mode = Mode::Host {
-            session_name: None,
-            projects: None,
-            name: "host".into(),
-            address: "127.0.0.1:0".into(),
-            options,
-        };
+        let mode = Mode::Host { name: "host".into(), address: "127.0.0.1:0".into(), options };
         let host = runtime.block_on(imbolc_net::open(mode)).unwrap();
         let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
         Self { runtime, host, address: address.to_string() }

@@ -7,11 +7,13 @@ mod faults;
 mod logs;
 mod places;
 mod reconnecting;
+mod reports;
 mod scripted_host;
 mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
+mod way_in;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 //! These tests use the public API only and must not depend on how parts are compared.
 
 mod access;
+mod added;
 mod digest;
 mod limits;
 mod patches;

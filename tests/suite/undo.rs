@@ -515,7 +515,7 @@ proptest! {
             match what {
                 0..=2 => drop(session.act(now, action)),
                 // The engine needs no permission and has no history.
-                3 => session.act_for_engine(action),
+                3 => drop(session.act_for_engine(action)),
                 4 => drop(session.undo()),
                 _ => drop(session.redo()),
             }

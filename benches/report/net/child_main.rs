@@ -7,8 +7,9 @@ use imbolc_net::{
     authority::{Engine, threaded},
     model::{InstrumentId, NoEngine},
     server::{HostDispatcher, HostOptions, ServerConfig, Stats},
-    studio::{SilentEngine, Studio, StudioState},
+    studio::{LoopRegion, NetworkAction, SilentEngine, StudioState, TransportAction},
     sync::session::SessionConfig,
+    util::quantity::Ticks,
 };
 use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
 
@@ -37,6 +38,7 @@ pub fn run() -> Option<ExitCode> {
         match serde_json::from_str(&line).unwrap() {
             ChildOrder::Cpu => {}
             ChildOrder::Burst { edits, gap } => state = state.burst(&runtime, edits, gap),
+            ChildOrder::Play => state.play(),
             ChildOrder::Probe { lasts } => waits = state.probe(lasts),
         }
         let (written, encoded) = state.updates();
@@ -105,6 +107,12 @@ impl ChildState {
         super::on(runtime, burst)
     }
 
+    fn play(&self) {
+        if let Self::Host(host) = self {
+            host.play();
+        }
+    }
+
     /// Edits on this thread, which is none of the runtime's.
     fn probe(&mut self, lasts: Duration) -> Vec<Wait> {
         let Self::Host(host) = self else { return Vec::new() };
@@ -154,6 +162,15 @@ impl BenchHost {
         for _ in 0..edits {
             self.turn_knob();
             sleep(gap).await;
+        }
+    }
+
+    fn play(&self) {
+        let region = LoopRegion::new(Ticks::MIN, band::END).unwrap();
+        let begin =
+            [TransportAction::Region(region), TransportAction::Loop(true), TransportAction::Play];
+        for action in begin {
+            self.dispatcher.dispatch(NetworkAction::Transport(action)).unwrap();
         }
     }
 

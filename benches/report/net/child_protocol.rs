@@ -56,6 +56,8 @@ pub enum ChildOrder {
     Cpu,
     /// Send this many edits to all clients, `gap` apart.
     Burst { edits: u32, gap: Duration },
+    /// Play all notes of a band again and again.
+    Play,
     /// Make edits for this long, and report how long each one takes.
     Probe { lasts: Duration },
 }

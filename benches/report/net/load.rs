@@ -1,5 +1,6 @@
 //! What clients that ask for much cost the others: undos of large steps, requests for
-//! full states, and pastes at full pace. The host has no engine.
+//! full states, and pastes at full pace. The host has no engine. And what the engine
+//! costs: playback.
 
 use std::{
     collections::BTreeSet,
@@ -12,6 +13,7 @@ use imbolc_net::{
     model::{InstrumentId, Model},
     protocol::{ActionNumber, framing::Codec},
     studio::{Name, NetworkAction, Note, Notes, PianoRollAction, SourceKind, Studio, StudioState},
+    sync::session::SessionConfig,
     util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 use tokio::{
@@ -41,6 +43,9 @@ pub const PAGE: u32 = 4096;
 pub const PROBE_GAP: Duration = Duration::from_micros(100);
 
 const INSTRUMENTS: u32 = 40;
+
+/// Tracks that play.
+const PLAYING: u32 = 64;
 
 /// Pages that the client with the undos pastes, and how many of these are different.
 const STEPS: u32 = 64;
@@ -90,6 +95,9 @@ pub fn measure(bench: &mut Bench) {
     let clients = yielding_runtime();
     if wants(bench, "load/undo") {
         undo_rows(bench, &clients);
+    }
+    if wants(bench, "engine/lock") {
+        engine_rows(bench);
     }
     if wants(bench, "load/full") {
         full_rows(bench, &clients);
@@ -150,6 +158,15 @@ fn undo_rows(bench: &mut Bench, clients: &Runtime) {
         "an edit of the host while one client undoes and redoes {STEPS} pastes of {PAGE} notes without a pause"
     );
     probe::rows(bench, "load/undo", &what, &rounds);
+}
+
+fn engine_rows(bench: &mut Bench) {
+    let pace = SessionConfig::default().min_patch_interval;
+    let mut host = ChildProcess::start(ChildRole::Host { instruments: PLAYING, pace });
+    host.order(ChildOrder::Play);
+    let rounds = probe(bench, &mut host);
+    let what = format!("an edit of the host while {PLAYING} tracks play");
+    probe::rows(bench, "engine/lock", &what, &rounds);
 }
 
 fn full_rows(bench: &mut Bench, clients: &Runtime) {

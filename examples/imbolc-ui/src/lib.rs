@@ -101,13 +101,13 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
     let mode = mode::from_arguments(arguments)?;
     match mode {
         #[cfg(feature = "net")]
-        Start::Serve(mode) => host_headless(arguments, open(mode).await?, ending).await,
+        Start::Serve(mode) => host_headless(arguments, open(arguments, mode).await?, ending).await,
         Start::Play(mode) => {
             terminal::probe()?;
             if let Mode::Remote { address, .. } = &mode {
                 println!("connecting to {address}…");
             }
-            let studio = open(mode).await?;
+            let studio = open(arguments, mode).await?;
             let mut screen = terminal::take()?;
             show(arguments, studio, &mut screen, event_loop::inputs(), ending).await
         }
@@ -117,9 +117,9 @@ async fn launch(arguments: &Arguments, ending: &Ending) -> Result<ExitCode, Stri
 }
 
 /// Opens a dispatcher; a signal interrupts it.
-async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
+async fn open(arguments: &Arguments, mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
     tokio::select! {
-        opened = imbolc_net::open(mode) => opened.map_err(|error| error.to_string()),
+        opened = mode::open(arguments, mode) => opened,
         _ = event_loop::shutdown_signal() => Err("interrupted".into()),
     }
 }

@@ -2,9 +2,14 @@
 //!
 //! After this nothing in the UI knows whether it runs locally, hosts or has joined.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use imbolc_net::Mode;
+use imbolc_net::{
+    Dispatcher, Mode,
+    authority::threaded,
+    projects,
+    studio::{Name, SilentEngine, StudioState},
+};
 
 use crate::cli::Arguments;
 
@@ -40,25 +45,43 @@ pub fn from_arguments(arguments: &Arguments) -> Result<Start, String> {
     if let Some(address) = &arguments.connect {
         return join_mode(arguments, address).map(Start::Play);
     }
-    let (name, projects) = (arguments.name.clone(), project_directory(arguments));
-    Ok(Start::Play(Mode::Local { name, projects }))
+    Ok(Start::Play(Mode::Local { name: arguments.name.clone() }))
+}
+
+/// Opens the dispatcher of `mode`.
+///
+/// # Errors
+/// If it cannot be opened, the directory of projects cannot be used, or the name of the
+/// session is not allowed. The message is one line.
+pub async fn open(arguments: &Arguments, mode: Mode) -> Result<Arc<dyn Dispatcher>, String> {
+    // If the session is another program's, so are its projects.
+    let directory = project_directory(arguments).filter(|_| !matches!(mode, Mode::Remote { .. }));
+    let mut state = StudioState::starter();
+    if let Some(name) = &arguments.session_name {
+        let name = Name::new(name).map_err(|error| error.to_string())?;
+        Arc::make_mut(&mut state.session).name = name;
+        state = state.regarded_as_saved();
+    }
+    if let Some(directory) = &directory {
+        projects::list_in(&mut state, directory).map_err(|error| error.to_string())?;
+    }
+    let directory = directory.as_deref();
+    let engine = || threaded(SilentEngine::default).with_jobs(directory.map(projects::jobs));
+    imbolc_net::open_with(mode, state, engine).await.map_err(|error| error.to_string())
 }
 
 /// Where the projects are.
 pub(crate) fn project_directory(arguments: &Arguments) -> Option<PathBuf> {
-    arguments.project_dir.clone().or_else(imbolc_net::projects::default_directory)
+    arguments.project_dir.clone().or_else(projects::default_directory)
 }
 
 #[cfg(feature = "net")]
 fn host_mode(arguments: &Arguments) -> Result<Start, String> {
-    use imbolc_net::{server::HostOptions, studio::Name, sync::session::SessionConfig};
+    use imbolc_net::{server::HostOptions, sync::session::SessionConfig};
 
-    let session_name = arguments.session_name.as_deref().map(Name::new).transpose();
     let mode = Mode::Host {
         name: arguments.name.clone(),
         address: arguments.bind.clone(),
-        session_name: session_name.map_err(|error| error.to_string())?,
-        projects: project_directory(arguments),
         options: HostOptions {
             // Without a screen nobody plays at the host.
             session: SessionConfig { attended: arguments.tui, ..SessionConfig::default() },

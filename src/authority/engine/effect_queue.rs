@@ -5,14 +5,15 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use super::MIN_INTERVAL;
 use crate::{model::Model, protocol::NetworkState, util::time::Timestamp};
 
 /// How many effects wait at most. 4,096: more than 30 s of the densest music.
-pub(super) const MAX_EFFECTS: usize = 4096;
+const MAX_EFFECTS: usize = 4096;
 
 /// How often a worker is called because the state has changed. 5 ms is not audible as a
 /// delay, and a sweep wakes no thread for each of its steps.
-pub(super) const CHANGE_INTERVAL: Duration = Duration::from_millis(5);
+const CHANGE_INTERVAL: Duration = Duration::from_millis(5);
 
 /// One thing that a worker is handed, with the state it belongs to.
 #[derive(Debug)]
@@ -25,30 +26,37 @@ pub(in crate::authority) enum Handed<M: Model> {
 
 /// Effects in order, each with the time at which its action was accepted and the state
 /// after it.
-pub(in crate::authority) type Effects<M> =
-    VecDeque<(Timestamp, Arc<NetworkState<M>>, <M as Model>::Effect)>;
+type Effects<M> = VecDeque<(Timestamp, Arc<NetworkState<M>>, <M as Model>::Effect)>;
 
-/// What a worker takes at once: first the reset, then the effects.
+/// What a worker takes at once.
 #[derive(Debug)]
-pub(in crate::authority) struct Work<M: Model> {
-    pub(super) reset: Option<Arc<NetworkState<M>>>,
-    pub(super) effects: Effects<M>,
-    /// Whether the reset stands for effects that were too many.
-    pub(super) overrun: bool,
+pub(in crate::authority) enum Work<M: Model> {
+    /// It begins anew from this state, which contains every effect before.
+    Reset {
+        state: Arc<NetworkState<M>>,
+        /// Whether this stands for effects that were too many.
+        overrun: bool,
+    },
+    Effects(Effects<M>),
 }
+
+/// What is to be dropped without a lock: it may hold the last references to large states.
+pub(in crate::authority) type Dropped<M> = (Option<Arc<NetworkState<M>>>, Effects<M>);
 
 /// What waits for the worker.
 pub(super) struct EffectQueue<M: Model> {
     effects: Effects<M>,
     /// The state of what was handed over last.
     latest: Arc<NetworkState<M>>,
-    /// The worker must begin anew from `latest`, which contains all effects so far.
+    /// The worker must begin anew from `latest`.
     reset: bool,
     overrun: bool,
+    /// When what was handed over is due, if something waits.
+    handed: Option<Timestamp>,
     /// The state has changed since the last call.
     changed: bool,
     /// When the worker was called last.
-    called: Option<Timestamp>,
+    called: Timestamp,
     next: Option<Timestamp>,
     /// The worker is not made again before `next`, whatever waits.
     rests: bool,
@@ -62,24 +70,34 @@ impl<M: Model> EffectQueue<M> {
             latest: state,
             reset: true,
             overrun: false,
+            handed: Some(Timestamp::ZERO),
             changed: false,
-            called: None,
+            called: Timestamp::ZERO,
             next: None,
             rests: false,
         }
     }
 
-    /// Adds what belongs together, and returns what is to be dropped without a lock.
-    pub(super) fn push(&mut self, handed: Vec<Handed<M>>) -> Effects<M> {
-        let mut dropped = Effects::<M>::new();
+    /// Adds what a change of the state has led to. If that is an `answer` of the worker
+    /// itself, it is not due at once: a worker that answers itself must not be called
+    /// without end.
+    pub(super) fn push(&mut self, handed: Vec<Handed<M>>, answer: bool) -> Dropped<M> {
+        self.changed = true;
+        if handed.is_empty() {
+            return Dropped::<M>::default();
+        }
+        let due = if answer { self.called + MIN_INTERVAL } else { Timestamp::ZERO };
+        self.handed = Some(self.handed.map_or(due, |other| other.min(due)));
+        let mut dropped = (Some(Arc::clone(&self.latest)), Effects::<M>::new());
         for handed in handed {
             match handed {
                 Handed::Reset(state) => {
                     self.latest = state;
-                    self.begin_anew(&mut dropped);
+                    self.begin_anew(&mut dropped.1);
                 }
                 Handed::Effect(at, state, effect) => {
                     self.latest = Arc::clone(&state);
+                    // A reset that waits contains it.
                     if !self.reset {
                         self.effects.push_back((at, state, effect));
                     }
@@ -87,7 +105,7 @@ impl<M: Model> EffectQueue<M> {
             }
             if self.effects.len() > MAX_EFFECTS {
                 self.overrun = true;
-                self.begin_anew(&mut dropped);
+                self.begin_anew(&mut dropped.1);
             }
         }
         dropped
@@ -98,45 +116,40 @@ impl<M: Model> EffectQueue<M> {
         self.reset = true;
     }
 
-    /// The state has changed.
-    pub(super) const fn change(&mut self) {
-        self.changed = true;
-    }
-
     /// When the worker must be called; a time that has passed if it is overdue.
     pub(super) fn due(&self) -> Option<Timestamp> {
         if self.rests {
             return self.next;
         }
-        if self.reset || !self.effects.is_empty() {
-            return Some(Timestamp::ZERO);
-        }
-        let changed = self.changed.then_some(self.called).flatten();
-        [self.next, changed.map(|called| called + CHANGE_INTERVAL)].into_iter().flatten().min()
+        let changed = self.changed.then(|| self.called + CHANGE_INTERVAL);
+        [self.handed, changed, self.next].into_iter().flatten().min()
     }
 
-    /// Takes what waits, for a call at `now`. A worker that is `new` gets a reset, which
-    /// contains the effects.
-    pub(super) fn take(&mut self, now: Timestamp, new: bool) -> Work<M> {
-        let effects = std::mem::take(&mut self.effects);
-        let reset = (self.reset || new).then(|| Arc::clone(&self.latest));
-        let work = Work { reset, effects, overrun: std::mem::take(&mut self.overrun) };
-        self.reset = false;
+    /// Takes what waits, for a call at `now`.
+    pub(super) fn take(&mut self, now: Timestamp) -> Work<M> {
+        let overrun = std::mem::take(&mut self.overrun);
+        self.handed = None;
         self.changed = false;
-        self.called = Some(now);
+        self.called = now;
         self.next = None;
-        work
+        if std::mem::take(&mut self.reset) {
+            Work::Reset { state: Arc::clone(&self.latest), overrun }
+        } else {
+            Work::Effects(std::mem::take(&mut self.effects))
+        }
     }
 
-    /// The call has ended; the worker wants to be called at `next`, or is not made again
-    /// before.
-    pub(super) const fn wait_for(&mut self, next: Option<Timestamp>, rests: bool) {
+    /// The call has ended; the worker wants to be called at `next`. If it `rests`, it is
+    /// not made again before, and then begins anew.
+    pub(super) fn wait_for(&mut self, next: Option<Timestamp>, rests: bool) -> Dropped<M> {
         self.next = next;
         self.rests = rests;
-    }
-
-    /// Whether the worker waits for a time.
-    pub(super) const fn is_timed(&self) -> bool {
-        self.next.is_some()
+        let mut dropped = Dropped::<M>::default();
+        if rests {
+            self.begin_anew(&mut dropped.1);
+            self.overrun = false;
+            self.handed = Some(Timestamp::ZERO);
+        }
+        dropped
     }
 }

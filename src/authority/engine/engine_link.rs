@@ -5,7 +5,7 @@
 
 use parking_lot::{Condvar, Mutex};
 
-use super::effect_queue::{EffectQueue, Effects, Handed, Work};
+use super::effect_queue::{Dropped, EffectQueue, Handed, Work};
 use crate::{dispatcher::Clock, model::Model, protocol::NetworkState, util::time::Timestamp};
 use std::{sync::Arc, time::Duration};
 
@@ -52,15 +52,18 @@ impl<M: Model> EngineLink<M> {
         }
     }
 
-    /// Hands over what a change has led to; the worker reads the newest state by itself.
-    /// Returns what is to be dropped without a lock.
-    pub(in crate::authority) fn hand_over(&self, handed: Vec<Handed<M>>) -> Option<Effects<M>> {
+    /// Hands over what a change has led to, which may be an `answer` of the worker; it
+    /// reads the newest state by itself.
+    pub(in crate::authority) fn hand_over(
+        &self,
+        handed: Vec<Handed<M>>,
+        answer: bool,
+    ) -> Dropped<M> {
         let mut link = self.state.lock();
         if link.phase != EnginePhase::Running {
-            return None;
+            return Dropped::<M>::default();
         }
-        link.queue.change();
-        let dropped = (!handed.is_empty()).then(|| link.queue.push(handed));
+        let dropped = link.queue.push(handed, answer);
         let due = link.queue.due();
         let wakes = link.sleeps.is_some_and(|until| match (due, until) {
             (None, _) => false,
@@ -75,22 +78,27 @@ impl<M: Model> EngineLink<M> {
         dropped
     }
 
-    /// When the worker must be called.
+    /// When whoever calls the worker must do something; `None` while it is in a call,
+    /// after which this is asked again.
     pub(in crate::authority) fn due(&self) -> Option<Timestamp> {
         let link = self.state.lock();
-        (link.phase == EnginePhase::Running).then(|| link.queue.due()).flatten()
+        match link.phase {
+            _ if link.busy.is_some() => None,
+            EnginePhase::Running => link.queue.due(),
+            EnginePhase::Closing => Some(Timestamp::ZERO),
+            EnginePhase::Ended => None,
+        }
     }
 
-    /// Begins a call at `now`, if one is due: the worker leaves what it takes. A worker
-    /// that is `new` begins anew.
-    pub(in crate::authority) fn begin_call(&self, now: Timestamp, new: bool) -> Option<Work<M>> {
+    /// Begins a call at `now`, if one is due: the worker leaves what it takes.
+    pub(in crate::authority) fn begin_call(&self, now: Timestamp) -> Option<Work<M>> {
         let mut link = self.state.lock();
         let is_due = link.phase == EnginePhase::Running
             && link.busy.is_none()
             && link.queue.due().is_some_and(|due| due <= now);
         is_due.then(|| {
             link.busy = Some(now);
-            link.queue.take(now, new)
+            link.queue.take(now)
         })
     }
 
@@ -100,8 +108,11 @@ impl<M: Model> EngineLink<M> {
     pub(in crate::authority) fn end_call(&self, next: Option<Timestamp>, rests: bool) -> bool {
         let mut link = self.state.lock();
         link.busy = None;
-        link.queue.wait_for(next, rests);
-        std::mem::take(&mut link.is_blocked)
+        let was_blocked = std::mem::take(&mut link.is_blocked);
+        let dropped = link.queue.wait_for(next, rests);
+        drop(link);
+        drop(dropped);
+        was_blocked
     }
 
     /// Sleeps until a call is due. Returns `false` if the worker is to end.
@@ -125,7 +136,7 @@ impl<M: Model> EngineLink<M> {
     }
 
     /// Whether the worker is found in a call since [`BLOCKED`] or longer, for the first
-    /// time; and when to look again, if that makes sense.
+    /// time; and when to look again, unless nothing is due.
     pub(in crate::authority) fn look(&self, now: Timestamp) -> (bool, Option<Timestamp>) {
         let mut link = self.state.lock();
         let is_late = link.busy.is_some_and(|since| now.since(since) >= BLOCKED);
@@ -133,9 +144,10 @@ impl<M: Model> EngineLink<M> {
         link.is_blocked |= is_late;
         let again = match link.busy {
             Some(since) if !is_late => Some(since + BLOCKED),
-            _ => link.queue.is_timed().then(|| now + BLOCKED),
+            Some(_) => Some(now + BLOCKED),
+            None => link.queue.due().map(|_| now + BLOCKED),
         };
-        (is_news, again)
+        (is_news, again.filter(|_| link.phase != EnginePhase::Ended))
     }
 
     /// Asks the worker to end.
@@ -146,6 +158,10 @@ impl<M: Model> EngineLink<M> {
         }
         drop(link);
         self.woken.notify_one();
+    }
+
+    pub(in crate::authority) fn is_closing(&self) -> bool {
+        self.state.lock().phase == EnginePhase::Closing
     }
 
     pub(in crate::authority) fn set_ended(&self) {

@@ -28,7 +28,7 @@ pub(in crate::authority) fn run_engine<M: Model>(thread: EngineThread<M>, mut se
     let EngineThread { link, clock, newest, tell, ended } = thread;
     while link.wait(&clock) {
         let now = clock.now();
-        let Some(work) = link.begin_call(now, seat.is_empty()) else { continue };
+        let Some(work) = link.begin_call(now) else { continue };
         // After the work was taken, so that it is not older.
         let Some(state) = newest() else { break };
         let mut said = seat.call(now, work, &state);

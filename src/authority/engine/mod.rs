@@ -8,7 +8,7 @@ mod engine_link;
 mod engine_thread;
 mod worker_seat;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use self::worker_seat::WorkerSeat;
 pub(super) use self::{
@@ -18,12 +18,19 @@ pub(super) use self::{
     worker_seat::{Said, Seat},
 };
 use crate::{
+    authority::job_thread::Jobs,
     model::{EngineWorker, Model},
     studio::Studio,
 };
 
+/// How soon a worker may be called again at its own request. 1 ms.
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
+
 /// An engine, and how it is run: see [`threaded`] and [`inline`].
-pub struct Engine<M: Model = Studio>(pub(super) EngineKind<M>);
+pub struct Engine<M: Model = Studio> {
+    pub(super) kind: EngineKind<M>,
+    pub(super) jobs: Option<Jobs<M>>,
+}
 
 pub(super) enum EngineKind<M: Model> {
     Threaded(Box<dyn FnOnce(EngineThread<M>) + Send>),
@@ -31,11 +38,13 @@ pub(super) enum EngineKind<M: Model> {
 }
 
 /// An engine on a thread of its own. The worker is made, called and dropped there, so it
-/// need not be `Send`; if it panics, `make` is called again.
+/// need not be `Send`; if it panics, `make` is called again. It needs time that passes by
+/// itself: with paused time, use [`inline`].
 pub fn threaded<M: Model, W: EngineWorker<M>>(
     make: impl FnMut() -> W + Send + 'static,
 ) -> Engine<M> {
-    Engine(EngineKind::Threaded(Box::new(|thread| run_engine(thread, WorkerSeat::new(make)))))
+    let run = |thread| run_engine(thread, WorkerSeat::new(make));
+    Engine { kind: EngineKind::Threaded(Box::new(run)), jobs: None }
 }
 
 /// An engine on whatever thread calls the authority: after each change, when its lock is
@@ -44,12 +53,22 @@ pub fn threaded<M: Model, W: EngineWorker<M>>(
 pub fn inline<M: Model, W: EngineWorker<M> + Send>(
     make: impl FnMut() -> W + Send + 'static,
 ) -> Engine<M> {
-    Engine(EngineKind::Inline(Box::new(WorkerSeat::new(make))))
+    Engine { kind: EngineKind::Inline(Box::new(WorkerSeat::new(make))), jobs: None }
+}
+
+impl<M: Model> Engine<M> {
+    /// Attaches what saves and loads the session, if there is any. Without it
+    /// [`Model::undone`] says so.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: impl Into<Option<Jobs<M>>>) -> Self {
+        self.jobs = jobs.into();
+        self
+    }
 }
 
 impl<M: Model> fmt::Debug for Engine<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
+        f.write_str(match &self.kind {
             EngineKind::Threaded(_) => "Engine(threaded)",
             EngineKind::Inline(_) => "Engine(inline)",
         })

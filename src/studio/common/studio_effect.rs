@@ -1,4 +1,4 @@
-//! The effects that actions have on the engine.
+//! The effects that actions have, beside those on the state.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// What the engine of a studio must do.
+/// What the engine of a studio must do, or the worker that reads and writes files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StudioEffect {
     /// A note begins, and lasts until its [`NoteOff`](Self::NoteOff).
@@ -37,9 +37,11 @@ pub enum StudioEffect {
     Stop,
     /// The playhead moves to this tick.
     Locate(Ticks),
-    /// Carry out and report the task in the notice of
-    /// [`Projects`](crate::studio::Projects).
-    Project,
+    /// Not for the engine: carry out and report the task in the notice of
+    /// [`Projects`](crate::studio::Projects), which leaves the session as it is.
+    Save,
+    /// As [`Save`](Self::Save), with a task that replaces the session.
+    Load,
 }
 
 /// How long a key was held that is released late.

@@ -162,6 +162,21 @@ pub enum ProjectFailure {
     },
 }
 
+impl ProjectAction {
+    /// Whether another session takes the place of the present one if it succeeds.
+    #[must_use]
+    pub const fn replaces_session(&self) -> bool {
+        match self {
+            Self::New | Self::Load(_) | Self::RestoreCheckpoint(_) | Self::Recover(_) => true,
+            Self::Save
+            | Self::SaveAs(_)
+            | Self::List
+            | Self::CreateCheckpoint(_)
+            | Self::DeleteCheckpoint(_) => false,
+        }
+    }
+}
+
 impl Names {
     /// Sorts the names and removes duplicates. Only the first 1,024 are kept.
     #[must_use]
@@ -293,13 +308,13 @@ mod tests {
         let mut state = StudioState::starter();
         assert!(act(&mut state, ProjectAction::Save).is_err(), "it has no name");
         let save = ProjectAction::SaveAs(song());
-        assert_eq!(act(&mut state, save.clone()), Ok(vec![StudioEffect::Project]));
+        assert_eq!(act(&mut state, save.clone()), Ok(vec![StudioEffect::Save]));
         assert!(act(&mut state, ProjectAction::New).is_err(), "it is being saved");
         let shelf = Shelf { known: Names::new([song()]), ..Shelf::default() };
         report(&mut state, save.clone(), ProjectOutcome::Done(shelf));
         assert_eq!(state.projects.current, Some(song()));
         assert_eq!(state.projects.notice, ProjectNotice::Done(save));
-        assert_eq!(act(&mut state, ProjectAction::Save), Ok(vec![StudioEffect::Project]));
+        assert_eq!(act(&mut state, ProjectAction::Save), Ok(vec![StudioEffect::Save]));
     }
 
     #[test]

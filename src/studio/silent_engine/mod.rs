@@ -26,7 +26,7 @@ mod swing;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use self::{
     overdub::Overdub, performance::Performance, played::Sink, playhead::Playhead,
@@ -35,8 +35,8 @@ use self::{
 use crate::{
     model::{Advanced, EngineWorker, Model as _},
     studio::{
-        KeyHold, Metering, NetworkAction, NoteValue, ProjectAction, ProjectFailure, ProjectNotice,
-        ProjectOutcome, ProjectReport, Shelf, Studio, StudioEffect, StudioState, TransportReport,
+        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState,
+        TransportReport,
     },
     util::{
         quantity::{Decibels, Ticks},
@@ -236,8 +236,8 @@ impl SilentEngine {
                 }
                 self.halt(sink);
             }
-            // Projects need a wrapper that handles this effect instead.
-            StudioEffect::Project => self.sayings.extend(no_directory(state)),
+            // Those are not for an engine.
+            StudioEffect::Save | StudioEffect::Load => {}
             StudioEffect::Locate(position) => {
                 self.all_up(state);
                 self.performance.locate(state, position.get(), sink);
@@ -298,20 +298,6 @@ impl SilentEngine {
         let actions = std::mem::take(&mut self.sayings);
         Advanced { actions, metering: self.metering, next: self.pulse(), ..Advanced::default() }
     }
-}
-
-/// The report that ends a running project task: there is no directory, and only a new
-/// session needs none.
-fn no_directory(state: &StudioState) -> Option<NetworkAction> {
-    let ProjectNotice::Working(task) = &state.projects.notice else { return None };
-    let outcome = if let ProjectAction::New = task {
-        let starter = StudioState::starter();
-        let saved = Some(starter.projects.saved);
-        ProjectOutcome::Loaded(Shelf { saved, ..Shelf::default() }, Arc::new(starter))
-    } else {
-        ProjectOutcome::Failed(ProjectFailure::NoDirectory)
-    };
-    Some(NetworkAction::ProjectReport(ProjectReport { task: task.clone(), outcome }))
 }
 
 impl SilentEngine {

@@ -39,12 +39,11 @@ use crate::{
     model::Model,
     protocol::{
         ActionNumber, ClientId, ClientMessage, HistoryChange, NetworkState, OwnershipRefusal,
-        Reconnected, Refusal, Rejection, Resume, Seq, ServerMessage, SessionId, SessionToken,
-        StateDigest, StatePatch, Welcome, limits,
+        Reconnected, Refusal, Rejection, Seq, ServerMessage, SessionId, SessionToken, StateDigest,
+        StatePatch, Welcome, limits,
     },
     sync::{
-        PlaceLoss, Resync, SessionEvent, UndoReport, digester::Digester, roster_events, rules,
-        undo::Direction,
+        Resync, SessionEvent, UndoReport, digester::Digester, roster_events, rules, undo::Direction,
     },
     util::time::Timestamp,
 };

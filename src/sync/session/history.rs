@@ -36,8 +36,8 @@ impl<M: Model> Session<M> {
     /// Applies an action of the engine, without checking rights. A
     /// [stale](Model::is_stale) one is dropped. An action that makes no sense any more
     /// is ignored; if it would have recorded something, the player and the host are
-    /// told.
-    pub fn act_for_engine(&mut self, action: &M::Action) {
+    /// told, and otherwise the reason is returned.
+    pub fn act_for_engine(&mut self, action: &M::Action) -> Option<Refusal> {
         let before = Arc::clone(&self.state);
         let policy = rules::guarded(|| Ok(M::undo_policy(action)));
         let is_recorded = policy == Ok(UndoPolicy::Step);
@@ -58,8 +58,9 @@ impl<M: Model> Session<M> {
                 }
             }
             Err(reason) if is_recorded => self.tell_unrecorded(action, reason),
-            Err(_) => {}
+            Err(reason) => return Some(reason),
         }
+        None
     }
 
     /// Begins a take if the engine records in `next` and did not before.

@@ -87,8 +87,8 @@ pub struct Session<M: Model> {
     take: Take,
     /// What the host is to be told.
     news: VecDeque<SessionEvent<M>>,
-    /// What [`poll`](Self::poll) returns next; `None` is that the state was replaced.
-    engine_tasks: VecDeque<Option<M::Effect>>,
+    /// What the engine must do: what [`poll`](Self::poll) returns next.
+    engine_tasks: VecDeque<SessionOutput<M>>,
     /// The last state that [`poll`](Self::poll) returned.
     polled: Arc<NetworkState<M>>,
     /// No timer is due before this.
@@ -315,9 +315,10 @@ impl<M: Model> Session<M> {
         self.state = state;
         if is_barrier {
             self.clear_histories();
-            self.engine_tasks.push_back(None);
+            self.engine_tasks.push_back(SessionOutput::Replaced(Arc::clone(&self.state)));
         }
-        self.engine_tasks.extend(effects.into_iter().map(Some));
+        let task = |effect| SessionOutput::Effect(Arc::clone(&self.state), effect);
+        self.engine_tasks.extend(effects.into_iter().map(task));
     }
 }
 

@@ -13,11 +13,11 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "an output is returned once"]
 pub enum SessionOutput<M: Model> {
-    /// The engine must perform this.
-    Effect(M::Effect),
-    /// The state was replaced as a whole: the engine must begin anew from it, before it
-    /// performs the effects that follow.
-    Replaced,
+    /// The engine must perform this; the state is the one after the action.
+    Effect(Arc<NetworkState<M>>, M::Effect),
+    /// The state was replaced as a whole by this one: the engine must begin anew from it,
+    /// before it performs the effects that follow.
+    Replaced(Arc<NetworkState<M>>),
     /// The state has changed since it was last returned.
     Changed {
         /// The state that was returned before.
@@ -44,7 +44,7 @@ impl<M: Model> Session<M> {
     /// returns [`SessionOutput::Wait`].
     pub fn poll(&mut self) -> SessionOutput<M> {
         if let Some(task) = self.engine_tasks.pop_front() {
-            return task.map_or(SessionOutput::Replaced, SessionOutput::Effect);
+            return task;
         }
         if !Arc::ptr_eq(&self.polled, &self.state) {
             let before = std::mem::replace(&mut self.polled, Arc::clone(&self.state));

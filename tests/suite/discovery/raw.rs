@@ -285,13 +285,7 @@ async fn two_missed_queries_do_not_lose_a_session() {
 async fn announcements_are_limited_to_one_a_second() {
     let lan = lan();
     let (name, address) = ("mia".into(), "127.0.0.1:0".into());
-    let mode = Mode::Host {
-        name,
-        address,
-        session_name: None,
-        projects: None,
-        options: HostOptions::default(),
-    };
+    let mode = Mode::Host { name, address, options: HostOptions::default() };
     let host = imbolc_net::open(mode).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!("it hosts") };
     let server = DiscoveryServer::announce(Advert::new("jam").unwrap(), address, &lan).unwrap();

@@ -1,10 +1,16 @@
 //! The mark of unsaved work, as every participant sees it.
 
+use std::{fs, sync::Arc};
+
 use imbolc_net::{
     Dispatcher, Mode,
+    authority::threaded,
     dispatcher::Status,
+    open_with, projects,
     server::HostOptions,
-    studio::{Name, NetworkAction, ProjectAction, TransportAction, UnsavedMark},
+    studio::{
+        Name, NetworkAction, ProjectAction, SilentEngine, StudioState, TransportAction, UnsavedMark,
+    },
 };
 
 use super::{Directory, attempt, name, open_local};
@@ -72,13 +78,15 @@ async fn playing_is_not_unsaved_work() {
 async fn guests_see_the_mark_of_unsaved_work() {
     let directory = Directory::new();
     let mode = Mode::Host {
-        session_name: Some(Name::new("Sunday").unwrap()),
         name: "Ana".into(),
         address: "127.0.0.1:0".into(),
-        projects: Some(directory.0.clone()),
         options: HostOptions::default(),
     };
-    let host = imbolc_net::open(mode).await.unwrap();
+    let mut state = StudioState::starter();
+    Arc::make_mut(&mut state.session).name = Name::new("Sunday").unwrap();
+    fs::create_dir(&directory.0).unwrap();
+    let engine = || threaded(SilentEngine::default).with_jobs(projects::jobs(&directory.0));
+    let host = open_with(mode, state.regarded_as_saved(), engine).await.unwrap();
     let Status::Hosting { address: Some(address) } = host.status() else { panic!() };
     let guest = join(&address.to_string(), "Ben", &[BASS]).await;
     assert!(!is_unsaved(&*guest), "the name of the session is given at the start");

@@ -11,7 +11,7 @@ use imbolc_net::{
         ActionNumber, Hello, Presence, ProtocolError, Resume, ServerMessage,
         framing::{self, Codec},
     },
-    studio::{NetworkAction, SourceKind},
+    studio::{Added, NetworkAction, SourceKind},
     transport::{Listener, in_memory},
     util::quantity::Pitch,
 };
@@ -207,7 +207,7 @@ async fn commit_survives_a_lost_connection() {
     assert!(!commit.is_finished());
     assert!(!host.state().model.instruments.contains(id));
     cable.plug();
-    assert_eq!(commit.await.unwrap(), Ok(None));
+    assert_eq!(commit.await.unwrap(), Ok(Some(Added::Instrument(id))));
     assert!(host.state().roster.owns(ana.identity().client_id, id));
     assert_eq!(ana.unanswered(), 0);
 }

@@ -112,8 +112,8 @@ impl World<'_> {
         let mut tasks = Vec::new();
         self.session_due = loop {
             match self.session.poll() {
-                SessionOutput::Effect(effect) => tasks.push(Some(effect)),
-                SessionOutput::Replaced => tasks.push(None),
+                SessionOutput::Effect(_, effect) => tasks.push(Some(effect)),
+                SessionOutput::Replaced(_) => tasks.push(None),
                 SessionOutput::Wait(due) => break due,
                 _ => {}
             }

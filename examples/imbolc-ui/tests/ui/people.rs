@@ -2,7 +2,7 @@
 
 use imbolc_net::{
     Event, SessionEvent,
-    model::InstrumentId,
+    model::{EngineFault, InstrumentId},
     protocol::{ClientId, Participant, Presence},
     studio::{Pane, StudioState},
     util::time::Timestamp,
@@ -112,6 +112,20 @@ fn latest_messages_are_at_the_end() {
     assert!(line_of(&mut stage, "ben owns instrument 40").starts_with('│'));
     assert!(!screen.contains("ana owns"), "{screen}");
     insta::assert_snapshot!(screen);
+}
+
+#[test]
+fn guest_sees_that_the_sound_is_gone_and_back() {
+    let mut stage = Stage::new(Scene::Joined);
+    stage.emit(Event::Notice(EngineFault::Failed("no audio device".into()).into()));
+    let gone = "the sound is gone: no audio device";
+    assert!(stage.screen().contains(gone), "{}", stage.screen());
+    stage.emit(Event::Notice(EngineFault::Restarted.into()));
+    stage.show(Pane::People);
+    let screen = stage.screen();
+    for text in [gone, "the sound is back"] {
+        assert_eq!(screen.matches(text).count(), 2, "in the line and in the log: {screen}");
+    }
 }
 
 #[test]

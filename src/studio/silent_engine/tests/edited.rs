@@ -266,7 +266,7 @@ fn swung_step_sounds_on_when_the_swing_is_turned() {
 #[test]
 fn loaded_project_ends_what_sounds() {
     let mut rig = sounding([note(0, 60, LONG)]);
-    rig.act(&NetworkAction::Project(ProjectAction::New));
+    rig.reset_to_starter();
     rig.wait(500);
     assert_eq!(rig.played(), [(0, 60, true), (480, 60, false)]);
 }

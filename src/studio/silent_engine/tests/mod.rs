@@ -16,7 +16,7 @@ mod time;
 mod times;
 mod transport;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
 use crate::{
@@ -29,9 +29,9 @@ use crate::{
         InstrumentSetting, KeyHold, Lane, LaneSetting, LayerGroupId, LayerGroupParameter,
         LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Note,
         NoteValue, Output, PadParameter, PadSetting, PadSound, PatternId, PatternSetting,
-        PianoRollAction, PlacementAction, PlacementId, PlayMode, Point, SendsSetting,
-        SessionParameter, SessionSetting, SourceKind, Step, Swing, Target, TimeSignature,
-        TrackSetting, TransportAction, Voices,
+        PianoRollAction, PlacementAction, PlacementId, PlayMode, Point, ProjectAction,
+        ProjectOutcome, ProjectReport, SendsSetting, SessionParameter, SessionSetting, Shelf,
+        SourceKind, Step, Swing, Target, TimeSignature, TrackSetting, TransportAction, Voices,
     },
     util::quantity::{
         Amount, Bpm, CountIn, NoteLength, OctaveShift, OctaveSpan, PadNumber, Pan, Pitch,

@@ -1,0 +1,16 @@
+//! What goes wrong with reading and writing files, as the machinery around it finds out.
+
+/// Why an effect that reads or writes files is not carried out. The session goes on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobFault {
+    /// The session has no worker for files.
+    #[error("the session reads and writes no files")]
+    NoWorker,
+    /// 64 others are waiting already.
+    #[error("too many files are waiting to be read or written")]
+    TooMany,
+    /// The worker panicked, with this message. The next job is done all the same.
+    #[error("{0}")]
+    Failed(String),
+}
