@@ -257,20 +257,17 @@ impl Keyboard {
     pub(super) fn follow(&mut self, state: &StudioState, here: u32, emit: Emit<'_>) {
         for id in self.running() {
             let settings = state.instruments.get(id).map(|instrument| *instrument.arpeggiator);
-            match settings.filter(|settings| settings.on) {
-                Some(settings) => {
-                    let on_grid = self.on_grid;
-                    self.arpeggios.entry(id).and_modify(|arpeggio| {
-                        let here = if on_grid { here } else { arpeggio.clock.tick() };
-                        arpeggio.follow(settings, here, on_grid);
-                    });
-                    self.drop_finished(id, emit);
-                }
-                None => {
-                    self.arpeggios.remove(&id);
-                    self.end_step(id, emit);
-                }
-            }
+            let Some(settings) = settings.filter(|settings| settings.on) else {
+                self.arpeggios.remove(&id);
+                self.end_step(id, emit);
+                continue;
+            };
+            let on_grid = self.on_grid;
+            self.arpeggios.entry(id).and_modify(|arpeggio| {
+                let here = if on_grid { here } else { arpeggio.clock.tick() };
+                arpeggio.follow(settings, here, on_grid);
+            });
+            self.drop_finished(id, emit);
         }
     }
 
