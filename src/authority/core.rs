@@ -70,7 +70,7 @@ impl<M: Model> Core<M> {
         loop {
             match self.session.poll() {
                 SessionOutput::Effect(state, effect) => self.carry_out(now, state, effect),
-                SessionOutput::Replaced(state) => self.handed.push(Handed::Reset(state)),
+                SessionOutput::Replaced(_) => self.handed.push(Handed::Reset),
                 // Between the messages of a batch, snapshots differ by one edit:
                 // dropping one is cheap, and keeping all of them is not.
                 SessionOutput::Changed { before, .. } => {
