@@ -15,12 +15,12 @@ pub(in crate::authority) const BLOCKED: Duration = Duration::from_secs(2);
 
 /// The link between an authority and the driver of its engine.
 pub(in crate::authority) struct EngineLink<M: Model> {
-    state: Mutex<LinkState<M>>,
+    state: Mutex<EngineLinkState<M>>,
     /// Wakes the thread of the engine.
     woken: Condvar,
 }
 
-struct LinkState<M: Model> {
+struct EngineLinkState<M: Model> {
     queue: EffectQueue<M>,
     /// Until when the thread sleeps, if it does: `Some(None)` is until it is woken.
     sleeps: Option<Option<Timestamp>>,
@@ -41,7 +41,7 @@ enum EnginePhase {
 impl<M: Model> EngineLink<M> {
     pub(in crate::authority) fn new(state: Arc<NetworkState<M>>) -> Self {
         Self {
-            state: Mutex::new(LinkState {
+            state: Mutex::new(EngineLinkState {
                 queue: EffectQueue::new(state),
                 sleeps: None,
                 busy: None,
