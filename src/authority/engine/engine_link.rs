@@ -53,15 +53,16 @@ impl<M: Model> EngineLink<M> {
     }
 
     /// Hands over what a change has led to, which may be an `answer` of the worker; it
-    /// reads the newest state by itself.
+    /// reads the newest state by itself. Returns what is to be dropped, and whether to
+    /// [`wake`](Self::wake) the thread, both without a lock.
     pub(in crate::authority) fn hand_over(
         &self,
         handed: Vec<Handed<M>>,
         answer: bool,
-    ) -> Dropped<M> {
+    ) -> (Dropped<M>, bool) {
         let mut link = self.state.lock();
         if link.phase != EnginePhase::Running {
-            return Dropped::<M>::default();
+            return (Dropped::<M>::default(), false);
         }
         let dropped = link.queue.push(handed, answer);
         let due = link.queue.due();
@@ -72,10 +73,13 @@ impl<M: Model> EngineLink<M> {
         });
         if wakes {
             link.sleeps = None;
-            drop(link);
-            self.woken.notify_one();
         }
-        dropped
+        (dropped, wakes)
+    }
+
+    /// Wakes the thread of the engine. A system call: without the authority's lock.
+    pub(in crate::authority) fn wake(&self) {
+        self.woken.notify_one();
     }
 
     /// When whoever calls the worker must do something; `None` while it is in a call,
@@ -157,7 +161,7 @@ impl<M: Model> EngineLink<M> {
             link.phase = EnginePhase::Closing;
         }
         drop(link);
-        self.woken.notify_one();
+        self.wake();
     }
 
     pub(in crate::authority) fn is_closing(&self) -> bool {
