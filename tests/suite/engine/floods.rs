@@ -12,13 +12,16 @@ use super::bell::{BOTH, Bell, Call, Driver, Local, Pull, Ring, Said, returns, un
 /// A session whose worker answers each effect of `Count`.
 fn answering(driver: Driver, mut answer: impl FnMut() -> Said + Clone + Send + 'static) -> Local {
     let mut is_asked = false;
-    driver.open(move |call| {
+    let dispatcher = driver.open(move |call| {
         is_asked |= matches!(call, Call::Perform(Ring::Counted(_), _));
         if matches!(call, Call::Advance(_)) && std::mem::take(&mut is_asked) {
             return answer();
         }
         Said { metering: vec![1.0], ..Said::default() }
-    })
+    });
+    // Until then, effects are in the state with which it begins.
+    until("it has begun", || dispatcher.metering() == [1.0]);
+    dispatcher
 }
 
 /// The notices so far.
