@@ -15,7 +15,7 @@ use imbolc_net::{
     dispatcher::{CloseError, Status},
     model::{
         Access, Advanced, EffectKind, EngineWorker, InstrumentId, Invalid, JobFault, Model,
-        NoEngine, PatchError, Reduction,
+        NoEngine, PatchError, Reduction, UndoPolicy,
     },
     open_with,
     server::HostOptions,
@@ -82,6 +82,7 @@ impl Model for Notebook {
             Act::Save => return Ok(vec![Errand::Save].into()),
             Act::Load => return Ok(vec![Errand::Load].into()),
             Act::Saved => page.heard.push("saved".into()),
+            Act::Loaded(text) if text == "a draft" => return Err(Invalid::unfit("it is a draft")),
             Act::Loaded(text) => {
                 page.text.clone_from(text);
                 page.heard.push("loaded".into());
@@ -102,6 +103,14 @@ impl Model for Notebook {
 
     fn instruments(_: &Page) -> Vec<InstrumentId> {
         Vec::new()
+    }
+
+    fn undo_policy(act: &Act) -> UndoPolicy {
+        match act {
+            Act::Loaded(_) => UndoPolicy::Barrier,
+            Act::Saved | Act::Undone(_) => UndoPolicy::Nothing,
+            _ => UndoPolicy::Step,
+        }
     }
 
     fn effect_kind(errand: &Errand) -> EffectKind {
@@ -291,6 +300,14 @@ async fn job_that_panics_has_failed() {
     d.dispatch(Act::Save).unwrap();
     let Err(CloseError::NotSaved(why)) = d.close().await else { panic!() };
     assert!(why.contains("on purpose"), "{why}");
+}
+
+#[tokio::test]
+async fn job_whose_report_is_refused_has_failed() {
+    let load = |_: &Page, _: &Errand| loaded("a draft");
+    let d = open_local(threaded(|| NoEngine).with_jobs(Jobs::new(|_, _| saved(), load)));
+    d.dispatch(Act::Load).unwrap();
+    eventually("it is answered", || heard(&*d) == ["it is a draft"]).await;
 }
 
 #[tokio::test]
