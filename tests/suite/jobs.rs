@@ -239,15 +239,15 @@ impl EngineWorker<Notebook> for Bell {
 async fn effects_of_jobs_do_not_reach_the_engine() {
     let (rung, hears) = channel();
     let bell = move || Bell { rung: rung.clone(), blocked: None };
-    let save = |_: &Page, _: &Errand| saved();
-    let load = |_: &Page, _: &Errand| loaded("verse");
-    let d = open_local(threaded(bell).with_jobs(Jobs::new(save, load)));
+    // A load that replaces the page would begin the engine anew.
+    let job = |_: &Page, _: &Errand| saved();
+    let d = open_local(threaded(bell).with_jobs(Jobs::new(job, job)));
     let next = || hears.recv_timeout(Duration::from_secs(20));
     assert_eq!(next(), Ok("reset".into()));
     for act in [Act::Save, Act::Load, Act::Ring, Act::Save, Act::Ring] {
         d.dispatch(act).unwrap();
     }
-    eventually("all have ended", || heard(&*d) == ["saved", "loaded", "saved"]).await;
+    eventually("all have ended", || heard(&*d) == ["saved"; 3]).await;
     assert_eq!([next(), next()], [Ok("Ring".into()), Ok("Ring".into())]);
     d.close().await.unwrap();
     drop(d);
