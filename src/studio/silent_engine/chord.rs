@@ -89,7 +89,7 @@ impl PitchSet {
 }
 
 /// Whether a key of the instrument plays the note of that key, at once, and nothing else.
-pub(super) fn is_plain(instrument: &Instrument) -> bool {
+pub(super) fn plays_as_struck(instrument: &Instrument) -> bool {
     instrument.octave.get() == 0
         && instrument.chord == ChordShape::Single
         && !instrument.arpeggiator.on

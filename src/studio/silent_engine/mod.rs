@@ -198,7 +198,7 @@ impl SilentEngine {
             self.sayings.clear();
             self.performance.silence(now, sink);
             self.performance.stop(sink);
-            self.performance.locate(state.transport.position.get(), sink);
+            self.performance.locate(state, state.transport.position.get(), sink);
             self.motion = Motion::Still;
             if state.transport.playing {
                 self.performance.start(state);
@@ -240,7 +240,7 @@ impl SilentEngine {
             StudioEffect::Save | StudioEffect::Load => {}
             StudioEffect::Locate(position) => {
                 self.all_up(state);
-                self.performance.locate(position.get(), sink);
+                self.performance.locate(state, position.get(), sink);
                 // It goes on if its report that it has ended is stale now.
                 if state.transport.playing {
                     self.performance.resume();
@@ -292,7 +292,7 @@ impl SilentEngine {
             }
         }
         if self.motion == Motion::Stopped {
-            self.report(false, sink);
+            self.report(state, false, sink);
         }
         self.measure(now, state);
         let actions = std::mem::take(&mut self.sayings);
@@ -329,7 +329,7 @@ impl SilentEngine {
                 };
                 let played = latched.as_ref().unwrap_or(state);
                 if performance.play_on((played, state), now, leaves, sink) {
-                    self.report(true, sink);
+                    self.report(state, true, sink);
                 }
             }
             Motion::Still | Motion::Stopped => self.performance.rest(state, now, sink),
@@ -359,11 +359,11 @@ impl SilentEngine {
 
     /// Tells the transport where the music stopped, and whether the arrangement has ended
     /// there.
-    fn report(&mut self, ended: bool, sink: Sink<'_>) {
+    fn report(&mut self, state: &StudioState, ended: bool, sink: Sink<'_>) {
         self.motion = Motion::Still;
         self.measured = None;
         let (generation, position) = (self.generation.unwrap_or_default(), self.playhead());
-        self.performance.locate(position.get(), sink);
+        self.performance.locate(state, position.get(), sink);
         let report = TransportReport { generation, position, ended };
         self.sayings.push(NetworkAction::TransportReport(report));
     }

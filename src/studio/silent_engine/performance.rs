@@ -106,7 +106,7 @@ impl Performance {
     }
 
     /// Moves the playhead to `tick`. What is written and sounds is cut off.
-    pub(super) fn locate(&mut self, tick: u32, sink: Sink<'_>) {
+    pub(super) fn locate(&mut self, state: &StudioState, tick: u32, sink: Sink<'_>) {
         self.sounds.cut(self.at_once(), sink);
         self.plan.clear();
         if self.moves && self.count.is_none() {
@@ -115,6 +115,7 @@ impl Performance {
         self.playhead = Playhead::at(tick);
         self.enter(tick);
         self.starts = true;
+        self.follow_tempo(state);
     }
 
     /// Starts at the current position, in the first pass, after the count-in.
@@ -126,13 +127,13 @@ impl Performance {
         let length = click::count_in(state);
         let count = Count { playhead: Playhead::default(), due: 0, length };
         self.count = (length > 0).then_some(count);
-        self.sounds.keyboard.move_to_grid(0, self.count.map_or(self.due, |count| count.due));
+        self.sounds.keyboard.move_to_grid(self.playhead.tick(), self.grid_due());
     }
 
     /// Goes on from the current position, without a count-in, if it does not move.
     pub(super) fn resume(&mut self) {
         if !std::mem::replace(&mut self.moves, true) {
-            self.sounds.keyboard.move_to_grid(0, self.due);
+            self.sounds.keyboard.move_to_grid(self.playhead.tick(), self.due);
         }
     }
 
@@ -304,6 +305,7 @@ impl Performance {
                     leaves(until);
                     self.plan.clear();
                     self.enter(until);
+                    self.take_tempo(unlatched, until);
                     self.now = end.time;
                     self.rest(unlatched, now, sink);
                     return true;

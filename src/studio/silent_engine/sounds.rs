@@ -69,7 +69,7 @@ impl Sounds {
     }
 
     fn plays_as_written(&self, state: &StudioState, id: InstrumentId) -> bool {
-        !self.keyboard.is_busy(id) && state.instruments.get(id).is_none_or(chord::is_plain)
+        !self.keyboard.is_busy(id) && state.instruments.get(id).is_none_or(chord::plays_as_struck)
     }
 
     /// A key goes down. `here` is the first tick that the playhead has not played.

@@ -243,7 +243,7 @@ impl World<'_> {
                 Ok(())
             }
             HostAction::EngineOverrun => {
-                self.engine.overrun(self.now);
+                self.engine.overrun();
                 Ok(())
             }
             HostAction::EngineIsHeard => self.engine_is_heard(),

@@ -236,7 +236,7 @@ fn kind(rng: &mut Rng, participants: &[Participant], trouble: u64, restarts: boo
         StepKind::Fault(index, fault(rng))
     } else if rng.percent(12) {
         StepKind::Host(hosting(rng, restarts))
-    } else if rng.percent(10) {
+    } else if rng.percent(15) {
         StepKind::Host(playing(rng))
     } else {
         StepKind::Do(index, action(rng, participants[index].undoes))
@@ -279,14 +279,14 @@ fn hosting(rng: &mut Rng, restarts: bool) -> HostAction {
 
 fn playing(rng: &mut Rng) -> HostAction {
     match rng.below(100) {
-        0..20 => HostAction::Transport(TransportAction::Play),
-        20..30 => HostAction::Transport(TransportAction::Stop),
+        0..15 => HostAction::Transport(TransportAction::Play),
+        15..30 => HostAction::Transport(TransportAction::Stop),
         30..40 => {
             let position = Ticks::of(rng.pick(&[0, 480, 4_800]));
             HostAction::Transport(TransportAction::Locate(position))
         }
         40..75 => HostAction::EngineWorks,
-        75 => HostAction::EngineOverrun,
+        75..78 => HostAction::EngineOverrun,
         _ => HostAction::EngineIsHeard,
     }
 }

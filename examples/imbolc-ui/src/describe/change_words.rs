@@ -271,6 +271,7 @@ mod tests {
                 )),
                 "loop 2.1 to 3.1",
             ),
+            (NetworkAction::Transport(TransportAction::Play), "playback started"),
             (NetworkAction::Mixer(MixerSetting::AddBus(bus, name("Hall"))), "new bus Hall"),
             (NetworkAction::Mixer(MixerSetting::Bus(bus, BusSetting::Mute(true))), "Hall: mute on"),
             (NetworkAction::Mixer(MixerSetting::DeleteBus(bus)), "deleted bus Hall"),
