@@ -1,5 +1,6 @@
-//! An engine that rings the terminal's bell at each key: the smallest one that you can
-//! hear. It runs on a thread of its own.
+//! An engine that rings the terminal's bell at each note, on a thread of its own.
+//!
+//! The silent engine keeps the time, and says what is played; only the bell is new.
 
 use std::{error::Error, time::Duration};
 
@@ -8,7 +9,10 @@ use imbolc_net::{
     authority::threaded,
     model::{Advanced, EngineWorker, InstrumentId},
     open_with,
-    studio::{InstrumentAction, NetworkAction, Studio, StudioEffect, StudioState},
+    studio::{
+        InstrumentAction, NetworkAction, PlaybackEvent, Played, SilentEngine, Studio, StudioEffect,
+        StudioState,
+    },
     util::{
         quantity::{Pitch, Velocity},
         time::Timestamp,
@@ -17,36 +21,39 @@ use imbolc_net::{
 
 const LEAD: InstrumentId = InstrumentId(2);
 
-struct Bell;
+#[derive(Default)]
+struct Bell(SilentEngine);
 
 impl EngineWorker<Studio> for Bell {
-    /// A bell does not sustain: there is nothing to take up again.
-    fn reset(&mut self, _now: Timestamp, _state: &StudioState) {}
-
-    fn perform(&mut self, _now: Timestamp, _state: &StudioState, effect: StudioEffect) {
-        if let StudioEffect::NoteOn { pitch, .. } = effect {
-            println!("\x07{pitch}");
-        }
+    fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        self.0.reset_into(now, state, &mut ring);
     }
 
-    /// Nothing to measure, nothing to report, and no time to be called at.
-    fn advance(&mut self, _now: Timestamp, _state: &StudioState) -> Advanced<Studio> {
-        Advanced::default()
+    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
+        self.0.perform_into(now, state, effect, &mut ring);
+    }
+
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
+        self.0.advance_into(now, state, &mut ring)
+    }
+}
+
+fn ring(played: Played) {
+    if let PlaybackEvent::NoteOn { pitch, .. } = played.what {
+        println!("\x07{pitch}");
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mode = Mode::Local { name: "Ana".into() };
-    let studio = open_with(mode, StudioState::starter(), || threaded(|| Bell)).await?;
+    let studio = open_with(mode, StudioState::starter(), || threaded(Bell::default)).await?;
     for pitch in [60, 64, 67, 72].map(Pitch::of) {
-        for key in
-            [InstrumentAction::Play(pitch, Velocity::of(100)), InstrumentAction::Release(pitch)]
-        {
-            studio.dispatch(NetworkAction::Instrument(LEAD, key).into())?;
+        let play = InstrumentAction::Play(pitch, Velocity::of(100));
+        for key in [play, InstrumentAction::Release(pitch)] {
+            studio.dispatch(NetworkAction::Instrument(LEAD, key))?;
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
-    studio.close().await?;
-    Ok(())
+    Ok(studio.close().await?)
 }

@@ -317,29 +317,30 @@ impl<M: Model> Authority<M> {
         }
         let metering = core.metering.take();
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering)));
-        // After publishing, so that a worker that is woken finds the newest state, and
+        // After publishing, so that a worker that is called finds the newest state, and
         // under the lock, so that the effects stay in order.
         let handed = std::mem::take(&mut core.handed);
         let is_answer = std::mem::take(&mut core.is_answer);
-        let dropped = if handed.is_empty() && changed.is_none() {
-            None
-        } else {
+        let handed_over = (!handed.is_empty() || changed.is_some()).then(|| {
             if self.inline.is_none() {
                 core.look.get_or_insert(now + BLOCKED);
             }
-            Some(self.engine.hand_over(handed, is_answer))
-        };
+            self.engine.hand_over(handed, is_answer)
+        });
         let is_sooner = self.deadline(&core).is_some_and(|next| due.is_none_or(|due| next < due));
         let forgotten = std::mem::take(&mut core.forgotten);
         let faults = core.faults.take();
         drop(core);
 
+        if handed_over.as_ref().is_some_and(|(_, wakes)| *wakes) {
+            self.engine.wake();
+        }
         for fault in faults {
             self.announce(Event::Fault(fault));
         }
         let is_news = changed.is_some() || metered.is_some() || told;
         // The last reference to a large state may be among these.
-        drop((changed, replaced, metered, forgotten, dropped));
+        drop((changed, replaced, metered, forgotten, handed_over));
         if is_news && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }

@@ -10,8 +10,12 @@ use super::*;
 use crate::{
     model::{Advanced, EngineWorker, InstrumentId, NoEngine},
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, SessionToken},
-    studio::{NetworkAction, SilentEngine, StudioEffect, StudioState, TransportAction},
+    studio::{
+        FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, SilentEngine,
+        StudioEffect, StudioNotice, StudioState, TransportAction,
+    },
     sync::session::SessionOutput,
+    util::quantity::Hertz,
 };
 
 const BASS: InstrumentId = InstrumentId(1);
@@ -193,4 +197,202 @@ fn client_numbers_never_come_again() {
     let now = Timestamp::from_micros(1);
     assert!(session.handle_hello(now, &hello(), SessionToken::new([1; 16])).is_err());
     assert_eq!(session.state().roster.participants.len(), 1);
+}
+
+/// Says what a function returns.
+struct Scripted<F>(F);
+
+impl<F: FnMut() -> Advanced<Studio> + 'static> EngineWorker<Studio> for Scripted<F> {
+    fn reset(&mut self, _: Timestamp, _: &StudioState) {}
+
+    fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {}
+
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
+        (self.0)()
+    }
+}
+
+fn with_clock(engine: Engine, clock: Clock) -> Arc<Authority> {
+    let (id, config) = (SessionId::new([7; 16]), SessionConfig::default());
+    let session = Session::hosted(config, id, "host", StudioState::starter());
+    Authority::new(session, engine, clock).unwrap()
+}
+
+fn cutoff(hertz: f32) -> NetworkAction {
+    let setting = FilterSetting::Cutoff(Hertz::new(hertz).unwrap());
+    NetworkAction::Instrument(BASS, InstrumentAction::Set(InstrumentSetting::Filter(setting)))
+}
+
+/// A clock that shows what it is set to.
+fn set_clock() -> (Arc<AtomicU64>, Clock) {
+    let micros = Arc::new(AtomicU64::new(1));
+    let clock = Clock::of({
+        let micros = Arc::clone(&micros);
+        move || Timestamp::from_micros(micros.load(Relaxed))
+    });
+    (micros, clock)
+}
+
+#[test]
+fn actions_of_the_engine_end_their_turn_after_one_millisecond() {
+    // Each action takes 0.4 ms.
+    let reads = AtomicU64::new(1);
+    let clock = Clock::of(move || Timestamp::from_micros(400 * reads.fetch_add(1, Relaxed)));
+    let actions: Vec<_> = (0_u8..10).map(|step| cutoff(500.0 + f32::from(step))).collect();
+    let is_told = Arc::new(AtomicBool::new(false));
+    let tells = Arc::clone(&is_told);
+    let make = move || {
+        let (actions, tells) = (actions.clone(), Arc::clone(&tells));
+        Scripted(move || {
+            let tells = tells.swap(false, Relaxed);
+            let actions = if tells { actions.clone() } else { vec![] };
+            Advanced { actions, ..Advanced::default() }
+        })
+    };
+    let authority = with_clock(inline(make), clock);
+    let mut events = authority.subscribe();
+    is_told.store(true, Relaxed);
+    act(&authority, &NetworkAction::Transport(TransportAction::Play));
+    let changes = std::iter::from_fn(|| events.try_recv().ok())
+        .filter(|event| matches!(event, Event::Changed(_)))
+        .count();
+    assert!((4..=6).contains(&changes), "in turns of at most three: {changes}");
+}
+
+#[test]
+fn each_effect_has_the_state_after_its_action() {
+    let heard: Arc<Mutex<Vec<bool>>> = Arc::default();
+    struct Listening(Arc<Mutex<Vec<bool>>>);
+    impl EngineWorker<Studio> for Listening {
+        fn reset(&mut self, _: Timestamp, _: &StudioState) {}
+
+        fn perform(&mut self, _: Timestamp, state: &StudioState, _: StudioEffect) {
+            self.0.lock().push(state.transport.playing);
+        }
+
+        fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
+            Advanced::default()
+        }
+    }
+    let make = {
+        let heard = Arc::clone(&heard);
+        move || Listening(Arc::clone(&heard))
+    };
+    let authority = with_clock(inline(make), Clock::system());
+    // Several actions that are published as one change.
+    authority.decide(|session, now| {
+        for action in [TransportAction::Play, TransportAction::Stop, TransportAction::Play] {
+            session.act(now, &NetworkAction::Transport(action)).unwrap();
+        }
+    });
+    assert_eq!(*heard.lock(), [true, false, true]);
+}
+
+/// The notices so far.
+fn told(events: &mut broadcast::Receiver<Event<Studio>>) -> Vec<StudioNotice> {
+    let events = std::iter::from_fn(|| events.try_recv().ok());
+    let notice = |event| match event {
+        Event::Notice(notice) => Some(notice),
+        _ => None,
+    };
+    events.filter_map(notice).collect()
+}
+
+/// A lock that a worker waits for, and whether it does.
+type Gate = Arc<(Mutex<()>, AtomicBool)>;
+
+fn pass(gate: &Gate) {
+    gate.1.store(true, Relaxed);
+    drop(gate.0.lock());
+}
+
+fn wait_for(mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "not in 30 s");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn engine_that_blocks_while_it_starts_is_told_after_two_seconds() {
+    let gate = Gate::default();
+    let held = gate.0.lock();
+    let make = {
+        let gate = Arc::clone(&gate);
+        move || {
+            pass(&gate);
+            SilentEngine::default()
+        }
+    };
+    let (micros, clock) = set_clock();
+    let authority = with_clock(threaded(make), clock);
+    let mut events = authority.subscribe();
+    wait_for(|| gate.1.load(Relaxed));
+    let due = authority.poll_timers().unwrap();
+    assert_eq!(due, Timestamp::from_micros(2_000_001));
+    micros.store(due.micros() - 1, Relaxed);
+    authority.poll_timers();
+    assert_eq!(told(&mut events), []);
+    micros.store(due.micros(), Relaxed);
+    // Once, however often it is looked for.
+    for _ in 0..3 {
+        micros.store(authority.poll_timers().unwrap().micros(), Relaxed);
+    }
+    assert_eq!(told(&mut events), [StudioNotice::Engine(EngineFault::Blocked)]);
+    drop(held);
+    let mut all = Vec::new();
+    wait_for(|| {
+        // The next notice leaves after a while.
+        micros.fetch_add(10_000, Relaxed);
+        authority.poll_timers();
+        all.extend(told(&mut events));
+        !all.is_empty()
+    });
+    assert_eq!(all, [StudioNotice::Engine(EngineFault::Unblocked)]);
+}
+
+#[test]
+fn blocked_worker_keeps_no_authority_alive() {
+    let gate = Gate::default();
+    let held = gate.0.lock();
+    let worker = Gate::default();
+    let make = {
+        let (gate, worker) = (Arc::clone(&gate), Arc::clone(&worker));
+        move || {
+            let (gate, worker) = (Arc::clone(&gate), Arc::clone(&worker));
+            Scripted(move || {
+                pass(&gate);
+                let _ = &worker;
+                Advanced::default()
+            })
+        }
+    };
+    let authority = with_clock(threaded(make), Clock::system());
+    wait_for(|| gate.1.load(Relaxed));
+    let weak = Arc::downgrade(&authority);
+    drop(authority);
+    assert_eq!(weak.strong_count(), 0);
+    // And its thread ends as soon as it can.
+    drop(held);
+    wait_for(|| Arc::strong_count(&worker) == 1);
+}
+
+#[test]
+fn logged_faults_of_an_engine_are_limited() {
+    let mut faults = faults::Faults::default();
+    let now = Timestamp::from_micros(1);
+    let refused = EngineFault::Refused("no".into());
+    let later = |seconds| now + Duration::from_secs(seconds);
+    // Once for as long as it goes on.
+    let told = |faults: &mut faults::Faults, at| faults.is_news(at, &refused);
+    let steps = [(0, true), (0, false), (9, false), (18, false), (28, true)];
+    for (second, expected) in steps {
+        assert_eq!(told(&mut faults, later(second)), expected, "{second}");
+    }
+    assert!(faults.is_news(later(28), &EngineFault::Overrun), "another one");
+    // Each of these is told.
+    for _ in 0..2 {
+        assert!(faults.is_news(later(28), &EngineFault::Blocked));
+    }
 }

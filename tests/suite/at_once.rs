@@ -9,7 +9,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
-    authority::inline,
+    authority::threaded,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::{DispatchError, Status},
     model::{InstrumentId, Model},
@@ -75,7 +75,7 @@ fn assert_at_once(state: &str, mut took: Vec<Duration>) {
 async fn ui_calls_return_at_once_in_every_connection_state() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (model, engine) = (large_studio(), inline(SilentEngine::default));
+    let (model, engine) = (large_studio(), threaded(SilentEngine::default));
     let host =
         HostDispatcher::open("Mia", model, engine, listener, HostOptions::default()).unwrap();
     let proxy = Proxy::to(address).await.unwrap();

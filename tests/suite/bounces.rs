@@ -9,7 +9,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
-    authority::inline,
+    authority::threaded,
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::Status,
     model::{InstrumentId, NoEngine},
@@ -70,7 +70,7 @@ async fn bounce(ending: Ending, session: SessionConfig, config: ClientConfig) ->
     let host = HostDispatcher::<Ledger>::open(
         "Mia",
         Pages::empty(2),
-        inline(|| NoEngine),
+        threaded(|| NoEngine),
         listener,
         options,
     )
@@ -187,7 +187,7 @@ async fn hundred_silent_connections_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn client_killed_a_hundred_times_keeps_its_place() {
     let (listener, address) = listen().await;
-    let (model, engine) = (StudioState::starter(), inline(SilentEngine::default));
+    let (model, engine) = (StudioState::starter(), threaded(SilentEngine::default));
     let host =
         HostDispatcher::open("Mia", model, engine, listener, HostOptions::default()).unwrap();
     let host = Arc::new(host);

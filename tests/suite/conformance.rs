@@ -404,20 +404,21 @@ async fn remote_dispatcher_conforms() {
 #[test]
 fn local_dispatcher_needs_no_runtime() {
     use imbolc_net::{
-        authority::{LocalDispatcher, inline},
+        authority::{LocalDispatcher, inline, threaded},
         studio::{SilentEngine, StudioState},
     };
 
-    let local = LocalDispatcher::open("Ana", StudioState::starter(), inline(SilentEngine::default))
-        .unwrap();
-    local.dispatch(cutoff(PAD, 444.0)).unwrap();
-    local.dispatch(NetworkAction::Transport(TransportAction::Play)).unwrap();
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while local.metering().playhead.get() == 0 {
-        assert!(std::time::Instant::now() < deadline, "the playhead does not move");
-        std::thread::yield_now();
+    for engine in [inline(SilentEngine::default), threaded(SilentEngine::default)] {
+        let local = LocalDispatcher::open("Ana", StudioState::starter(), engine).unwrap();
+        local.dispatch(cutoff(PAD, 444.0)).unwrap();
+        local.dispatch(NetworkAction::Transport(TransportAction::Play)).unwrap();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while local.metering().playhead.get() == 0 {
+            assert!(std::time::Instant::now() < deadline, "the playhead does not move");
+            std::thread::yield_now();
+        }
+        assert_eq!(cutoff_of(&local.state().model, PAD), 444.0);
     }
-    assert_eq!(cutoff_of(&local.state().model, PAD), 444.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher, Event, SessionEvent,
-    authority::inline,
+    authority::{Engine, inline, threaded},
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::{DispatchError, Status},
     model::{InstrumentId, Model, NoEngine},
@@ -272,11 +272,11 @@ fn host<M: Model>(
     scenario: &Scenario<M>,
     listener: impl Listener,
     session: SessionConfig,
+    engine: Engine<M>,
 ) -> HostDispatcher<M> {
     let options = HostOptions { session, ..HostOptions::default() };
     let host =
-        HostDispatcher::open("Mia", (scenario.initial)(), inline(|| NoEngine), listener, options)
-            .unwrap();
+        HostDispatcher::open("Mia", (scenario.initial)(), engine, listener, options).unwrap();
     host.request_ownership(&[PAD]).unwrap();
     host
 }
@@ -287,7 +287,7 @@ fn run_in_memory<M: Model>(scenario: &Scenario<M>, cuts: &[Cut]) -> (Outcome<M>,
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
         let (listener, connector) = in_memory();
-        let host = host(scenario, listener, SessionConfig::default());
+        let host = host(scenario, listener, SessionConfig::default(), inline(|| NoEngine));
         let cutter = ByteCutter::new(connector, cuts);
         let (pause, config) =
             (Duration::from_millis(40), ClientConfig::default().speaking(scenario.codec));
@@ -433,7 +433,7 @@ async fn cut_over_tcp<M: Model<State: PartialEq + Sync>>(
                 let session =
                     SessionConfig { min_patch_interval: pace, ..SessionConfig::default() };
                 let scenario = scenario(codec);
-                let host = host(&scenario, listener, session);
+                let host = host(&scenario, listener, session, threaded(|| NoEngine));
                 let cutter = ByteCutter::new(TcpConnector { address }, &[cut]);
                 let config = ClientConfig { initial_backoff: pace, ..ClientConfig::default() };
                 let config = config.speaking(codec);

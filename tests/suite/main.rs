@@ -14,6 +14,7 @@ mod digest;
 #[cfg(feature = "mdns")]
 mod discovery;
 mod documents;
+mod engine;
 mod every_action;
 mod every_byte;
 mod faulty_model;

@@ -5,7 +5,6 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use super::MIN_INTERVAL;
 use crate::{model::Model, protocol::NetworkState, util::time::Timestamp};
 
 /// How many effects wait at most. 4,096: more than 30 s of the densest music.
@@ -14,6 +13,9 @@ const MAX_EFFECTS: usize = 4096;
 /// How often a worker is called because the state has changed. 5 ms is not audible as a
 /// delay, and a sweep wakes no thread for each of its steps.
 const CHANGE_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How soon a worker may be called again at its own request. 1 ms.
+pub(super) const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
 /// One thing that a worker is handed, with the state it belongs to.
 #[derive(Debug)]

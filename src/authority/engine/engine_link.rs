@@ -15,12 +15,12 @@ pub(in crate::authority) const BLOCKED: Duration = Duration::from_secs(2);
 
 /// The link between an authority and the driver of its engine.
 pub(in crate::authority) struct EngineLink<M: Model> {
-    state: Mutex<LinkState<M>>,
+    state: Mutex<EngineLinkState<M>>,
     /// Wakes the thread of the engine.
     woken: Condvar,
 }
 
-struct LinkState<M: Model> {
+struct EngineLinkState<M: Model> {
     queue: EffectQueue<M>,
     /// Until when the thread sleeps, if it does: `Some(None)` is until it is woken.
     sleeps: Option<Option<Timestamp>>,
@@ -41,7 +41,7 @@ enum EnginePhase {
 impl<M: Model> EngineLink<M> {
     pub(in crate::authority) fn new(state: Arc<NetworkState<M>>) -> Self {
         Self {
-            state: Mutex::new(LinkState {
+            state: Mutex::new(EngineLinkState {
                 queue: EffectQueue::new(state),
                 sleeps: None,
                 busy: None,
@@ -53,15 +53,16 @@ impl<M: Model> EngineLink<M> {
     }
 
     /// Hands over what a change has led to, which may be an `answer` of the worker; it
-    /// reads the newest state by itself.
+    /// reads the newest state by itself. Returns what is to be dropped, and whether to
+    /// [`wake`](Self::wake) the thread, both without a lock.
     pub(in crate::authority) fn hand_over(
         &self,
         handed: Vec<Handed<M>>,
         answer: bool,
-    ) -> Dropped<M> {
+    ) -> (Dropped<M>, bool) {
         let mut link = self.state.lock();
         if link.phase != EnginePhase::Running {
-            return Dropped::<M>::default();
+            return (Dropped::<M>::default(), false);
         }
         let dropped = link.queue.push(handed, answer);
         let due = link.queue.due();
@@ -72,10 +73,13 @@ impl<M: Model> EngineLink<M> {
         });
         if wakes {
             link.sleeps = None;
-            drop(link);
-            self.woken.notify_one();
         }
-        dropped
+        (dropped, wakes)
+    }
+
+    /// Wakes the thread of the engine. A system call: without the authority's lock.
+    pub(in crate::authority) fn wake(&self) {
+        self.woken.notify_one();
     }
 
     /// When whoever calls the worker must do something; `None` while it is in a call,
@@ -157,7 +161,7 @@ impl<M: Model> EngineLink<M> {
             link.phase = EnginePhase::Closing;
         }
         drop(link);
-        self.woken.notify_one();
+        self.wake();
     }
 
     pub(in crate::authority) fn is_closing(&self) -> bool {

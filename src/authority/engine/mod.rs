@@ -8,7 +8,7 @@ mod engine_link;
 mod engine_thread;
 mod worker_seat;
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use self::worker_seat::WorkerSeat;
 pub(super) use self::{
@@ -22,9 +22,6 @@ use crate::{
     model::{EngineWorker, Model},
     studio::Studio,
 };
-
-/// How soon a worker may be called again at its own request. 1 ms.
-const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
 /// An engine, and how it is run: see [`threaded`] and [`inline`].
 pub struct Engine<M: Model = Studio> {
@@ -74,3 +71,6 @@ impl<M: Model> fmt::Debug for Engine<M> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

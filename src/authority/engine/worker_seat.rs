@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{MIN_INTERVAL, effect_queue::Work, engine_link::EngineLink};
+use super::{
+    effect_queue::{MIN_INTERVAL, Work},
+    engine_link::EngineLink,
+};
 use crate::{
     model::{Advanced, EngineFault, EngineWorker, MAX_REASON, Model},
     protocol::{NetworkState, framing},

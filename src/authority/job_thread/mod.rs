@@ -18,7 +18,8 @@ use crate::{model::Model, protocol::NetworkState, studio::Studio, util::panics::
 /// How often a load is repeated because the session was edited meanwhile.
 const MAX_REPEATS: u32 = 8;
 
-type Work<M> = Box<dyn FnMut(&<M as Model>::State, &<M as Model>::Effect) -> JobReport<M> + Send>;
+type JobClosure<M> =
+    Box<dyn FnMut(&<M as Model>::State, &<M as Model>::Effect) -> JobReport<M> + Send>;
 
 /// Tells the session that a job has ended, or panicked. If the session is edited, it returns
 /// the present state, with which the job is repeated.
@@ -40,8 +41,8 @@ type Compare<M> = Box<dyn Fn(&<M as Model>::State, &<M as Model>::State) -> bool
 /// on. At most 64 wait; a further one, and one whose closure panics, is answered by
 /// [`Model::undone`].
 pub struct Jobs<M: Model = Studio> {
-    save: Work<M>,
-    load: Work<M>,
+    save: JobClosure<M>,
+    load: JobClosure<M>,
     is_edited: Compare<M>,
 }
 

@@ -4,7 +4,7 @@
 //! alone, so it is in step after a seek.
 
 use super::{
-    schedule::{Span, chance_of, is_mono, moves},
+    schedule::{Span, chance_of, moves, plays_mono},
     strike::{Struck, Struckable, WrittenStrike},
     swing,
 };
@@ -108,8 +108,7 @@ fn strike_pad(
         PadSound::Nothing => return None,
         PadSound::Sample(_) | PadSound::Slice(_) => (kit, Struckable::Pad(step.pad), false),
         PadSound::Instrument(id, pitch) => {
-            let mono = state.piano_roll.track(id).is_some_and(is_mono);
-            (id, Struckable::Note(moved(pitch, transposed)), mono)
+            (id, Struckable::Note(moved(pitch, transposed)), plays_mono(state, id))
         }
     };
     let chokes = pad.chokes.map(|pad: PadNumber| (kit, Struckable::Pad(pad)));

@@ -6,7 +6,7 @@
 use std::iter;
 
 use super::{
-    sounding::Sounding,
+    sounds::Sounds,
     strike::{Struckable, VoiceKey},
 };
 use crate::{
@@ -18,17 +18,9 @@ use crate::{
     util::quantity::{Decibels, PadNumber, Pan, Velocity},
 };
 
-pub(super) struct Levels {
-    /// The left and the right channel of the master.
-    pub(super) peaks: [Decibels; 2],
-    /// Whether any key is held, audible or not.
-    pub(super) keys_held: bool,
-}
-
-/// The levels of held keys, sounding notes and the click.
-pub(super) fn levels(state: &StudioState, sounding: &Sounding, clicks: bool) -> Levels {
-    let desk = StripGains::of(state);
-    Levels { peaks: desk.sum(sounding, clicks).map(decibels), keys_held: desk.keys_held }
+/// The levels of what sounds, left and right, and of the click.
+pub(super) fn peaks(state: &StudioState, sounds: &Sounds, clicks: bool) -> [Decibels; 2] {
+    StripGains::of(state).sum(sounds, clicks).map(decibels)
 }
 
 /// Whether the meters depend on this parameter.
@@ -54,26 +46,23 @@ pub(super) const fn reads(target: Target) -> bool {
 struct StripGains<'a> {
     state: &'a StudioState,
     audibility: Audibility<'a>,
-    keys_held: bool,
 }
 
 impl<'a> StripGains<'a> {
     fn of(state: &'a StudioState) -> Self {
-        let keys_held =
-            state.instruments.iter().any(|(_, instrument)| !instrument.sounding.is_empty());
-        Self { state, audibility: Audibility::of(state), keys_held }
+        Self { state, audibility: Audibility::of(state) }
     }
 
     /// The sum of all instruments, left and right. The click goes directly to the
     /// master, so no solo silences it.
-    fn sum(&self, sounding: &Sounding, clicks: bool) -> [f32; 2] {
+    fn sum(&self, sounds: &Sounds, clicks: bool) -> [f32; 2] {
         let mut sum = [if clicks { gain_of(self.state.session.click.level) } else { 0.0 }; 2];
         // Both are in the order of the instruments, so neither is searched.
-        let mut voices = sounding.iter().peekable();
+        let mut voices = sounds.sounding.iter().peekable();
         for (id, instrument) in self.state.instruments.iter() {
             while voices.next_if(|((of, _), _)| *of < id).is_some() {}
             let own = iter::from_fn(|| voices.next_if(|((of, _), _)| *of == id));
-            let loudness = self.loudness(instrument, own);
+            let loudness = self.loudness(own, sounds.keyboard.sounding(id));
             if loudness > 0.0 {
                 sum = sum_of(sum, self.gains(instrument).map(|gain| gain * loudness));
             }
@@ -85,15 +74,14 @@ impl<'a> StripGains<'a> {
     /// The total amplitude of an instrument's notes, before its fader.
     fn loudness(
         &self,
-        instrument: &Instrument,
         scheduled: impl Iterator<Item = (VoiceKey, Velocity)>,
+        keys: impl Iterator<Item = Velocity>,
     ) -> f32 {
         let scheduled = scheduled.map(|((id, key), velocity)| match key {
             Struckable::Note(_) => amplitude(velocity),
             Struckable::Pad(pad) => amplitude(velocity) * self.pad_gain(id, pad),
         });
-        let keys = instrument.sounding.iter().map(|(_, velocity)| amplitude(velocity));
-        scheduled.chain(keys).sum()
+        scheduled.chain(keys.map(amplitude)).sum()
     }
 
     fn pad_gain(&self, kit: InstrumentId, pad: PadNumber) -> f32 {

@@ -3,18 +3,24 @@
 //! It serves where there is no sound card: in tests, in examples, and in sessions
 //! whose sound is made elsewhere. It never reads a clock: time is passed in.
 
+mod arpeggio;
 mod beats;
+mod chord;
 mod click;
 mod desk;
 mod groove;
+mod keyboard;
 mod overdub;
 mod performance;
 mod plan;
+mod played;
 mod playhead;
 mod recorder;
 mod revision;
+mod ringing;
 mod schedule;
 mod sounding;
+mod sounds;
 mod strike;
 mod swing;
 #[cfg(test)]
@@ -22,18 +28,23 @@ mod tests;
 
 use std::time::Duration;
 
-use self::{overdub::Overdub, performance::Performance, playhead::Playhead, recorder::Recorder};
+use self::{
+    overdub::Overdub, performance::Performance, played::Sink, playhead::Playhead,
+    recorder::Recorder,
+};
 use crate::{
-    model::{Advanced, EngineWorker, InstrumentId, Model as _},
+    model::{Advanced, EngineWorker, Model as _},
     studio::{
-        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState, Target,
+        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState,
         TransportReport,
     },
     util::{
-        quantity::{Amount, Decibels, PadNumber, Pitch, Semitones, Ticks, Velocity},
+        quantity::{Decibels, Ticks},
         time::Timestamp,
     },
 };
+
+pub use self::played::{PlaybackEvent, Played};
 
 /// How often the playhead advances while playing: the longest delay of a note.
 const PULSE: Duration = Duration::from_millis(5);
@@ -48,8 +59,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// passes, notes of tracks or clips begin and end, drum machines strike their
 /// pads, and lanes move parameters. The result does not depend on how often the
 /// engine is called: a late call plays all due events, each at its own tick. The
-/// meters estimate the level of the held keys, the sounding notes, and the pads
-/// (one step each) from velocities, faders, pans, mutes and solos.
+/// meters estimate the level of the sounding notes, and of the pads (one step each), from
+/// velocities, faders, pans, mutes and solos.
 ///
 /// Timing follows the grooves of the session and of the instruments:
 ///
@@ -84,20 +95,32 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// track is disarmed, until then. A key that is released late is recorded for as
 /// long as it was held ([`KeyHold`]).
 ///
+/// Keys sound, whether a participant holds them or they are written, with the octave, the
+/// chord and the arpeggiator that their instrument has when they are struck:
+///
+/// - The octave transposes every note, and the chord adds notes above the key. Notes outside
+///   the MIDI range are left out.
+/// - A note that several keys play is struck again by each, and ends with the last of them. An
+///   edit of octave or chord affects the next key only.
+/// - A mono instrument plays the lowest note of the chord, and each note ends the one before.
+/// - An arpeggiator that is on plays the notes of all keys instead, one per step; `hold` keeps
+///   them after their release, until a new key is struck with all others released. While the
+///   playhead moves, or the count-in, steps are at the multiples of the step, without swing.
+///   Otherwise the first is at the first key, at the tempo in [`Metering`].
+/// - At the end of the arrangement, a stop or a jump, what is written is cut, and keys of
+///   participants sound on. An arpeggiator that is turned off ends with all its keys.
+///
 /// It does not play:
 ///
 /// - Sources, filters, envelopes, LFOs, effects, loaded files and the tuning: they
 ///   affect sound only.
-/// - Octave and chord of an instrument: the log has the key as struck, and the
-///   meters do not depend on pitch.
-/// - The arpeggiator: the meters show the velocities of all held keys.
 /// - Layer groups as keyboards: a UI strikes the keys of each instrument. The
 ///   strips of groups are metered.
 /// - Key, scale and snap: they matter to editors only.
-/// - Lanes of humanising and offset, of the session and of instruments, and of
-///   pad pitch: they are logged, but playing uses the stored values. The lanes
-///   that are played are those of tempo, of the swing of the session and of drum
-///   machines, of the click (except the count-in), and of the metered parameters:
+/// - Lanes of humanising and offset, of the session and of instruments, of octaves, chords
+///   and arpeggiators, and of pad pitch: they are reported, but playing uses the stored
+///   values. The lanes that are played are those of tempo, of the swing of the session and
+///   of drum machines, of the click (except the count-in), and of the metered parameters:
 ///   levels, pans of strips, mutes, solos and sends.
 #[derive(Clone, Debug)]
 pub struct SilentEngine {
@@ -107,72 +130,11 @@ pub struct SilentEngine {
     performance: Performance,
     recorder: Recorder,
     overdub: Overdub,
-    last: Timestamp,
-    /// Whether a key may be held.
-    keys_held: bool,
     /// When the meters were last updated; `None` if an update is due now.
     measured: Option<Timestamp>,
     metering: Metering,
     /// The actions that the next `advance` returns.
     sayings: Vec<NetworkAction>,
-}
-
-/// An event that the playhead has reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Played {
-    /// The tick of the event.
-    pub tick: Ticks,
-    /// How often the playhead had jumped back before it, since playing began.
-    pub pass: u32,
-    /// The event.
-    pub what: PlaybackEvent,
-}
-
-/// The kinds of event that the playhead can reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PlaybackEvent {
-    /// A note began.
-    NoteOn {
-        /// The instrument.
-        instrument: InstrumentId,
-        /// The key.
-        pitch: Pitch,
-        /// How hard it was struck.
-        velocity: Velocity,
-    },
-    /// A note ended.
-    NoteOff {
-        /// The instrument.
-        instrument: InstrumentId,
-        /// The key.
-        pitch: Pitch,
-    },
-    /// A pad of a drum kit was struck. It has no end event: its sample is played
-    /// completely. A pad that plays a key of another instrument is reported as a
-    /// note of that instrument.
-    Pad {
-        /// The drum kit.
-        instrument: InstrumentId,
-        /// The pad.
-        pad: PadNumber,
-        /// How hard it was struck.
-        velocity: Velocity,
-        /// The sum of the transpositions of pad and step.
-        transposed: Semitones,
-    },
-    /// The click sounded.
-    Click {
-        /// Whether it has the accent of the first beat of a bar.
-        accent: bool,
-    },
-    /// A lane moved a parameter.
-    Automated {
-        /// The parameter.
-        target: Target,
-        /// The new value, as a part of its range.
-        value: Amount,
-    },
 }
 
 /// The motion of the playhead.
@@ -195,8 +157,6 @@ impl Default for SilentEngine {
             performance: Performance::new(metering.tempo),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
-            last: Timestamp::ZERO,
-            keys_held: false,
             measured: None,
             metering,
             sayings: Vec::new(),
@@ -205,31 +165,62 @@ impl Default for SilentEngine {
 }
 
 impl EngineWorker<Studio> for SilentEngine {
-    /// Plays or stands as the transport says. If that has not moved on, it goes on where it
-    /// is: what it said of it may still be on its way.
     fn reset(&mut self, now: Timestamp, state: &StudioState) {
+        self.reset_into(now, state, &mut |_| {});
+    }
+
+    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
+        self.perform_into(now, state, effect, &mut |_| {});
+    }
+
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
+        self.advance_into(now, state, &mut |_| {})
+    }
+}
+
+/// The methods of [`EngineWorker`] with what is played until `now`: each event is passed to
+/// `sink` as it happens, in order. A `now` before that of an earlier call counts as the latest
+/// one.
+impl SilentEngine {
+    /// Plays or stands as the transport says. If that has not moved on, it goes on where it
+    /// is: what it said of it may still be on its way. Otherwise everything ends first. Keys
+    /// that are held sound from now on.
+    pub fn reset_into(
+        &mut self,
+        now: Timestamp,
+        state: &StudioState,
+        sink: &mut dyn FnMut(Played),
+    ) {
         let generation = Some(state.transport.generation);
         if self.generation == generation {
-            self.move_on(now, state);
+            self.move_on(now, state, sink);
         } else {
             self.sayings.clear();
-            self.performance.stop();
-            self.performance.locate(state.transport.position.get());
+            self.performance.silence(now, sink);
+            self.performance.stop(sink);
+            self.performance.locate(state, state.transport.position.get(), sink);
             self.motion = Motion::Still;
             if state.transport.playing {
                 self.performance.start(state);
                 self.motion = Motion::Moving;
             }
         }
+        self.performance.hold_keys(state, sink);
         self.generation = generation;
         (self.recorder, self.overdub) = Default::default();
-        self.last = self.last.max(now);
         self.measured = None;
-        self.keys_held = true;
     }
 
-    fn perform(&mut self, now: Timestamp, state: &StudioState, effect: StudioEffect) {
-        self.move_on(now, state);
+    /// Performs an effect of an action that was accepted at `now`. `state` is the state after
+    /// that action.
+    pub fn perform_into(
+        &mut self,
+        now: Timestamp,
+        state: &StudioState,
+        effect: StudioEffect,
+        sink: &mut dyn FnMut(Played),
+    ) {
+        self.move_on(now, state, sink);
         self.generation = Some(state.transport.generation);
         match effect {
             // It continues where it stopped, whether the transport knows that or not.
@@ -243,20 +234,25 @@ impl EngineWorker<Studio> for SilentEngine {
                 if self.motion == Motion::Moving {
                     self.all_up(state);
                 }
-                self.halt();
+                self.halt(sink);
             }
             // Those are not for an engine.
             StudioEffect::Save | StudioEffect::Load => {}
             StudioEffect::Locate(position) => {
                 self.all_up(state);
-                self.performance.locate(position.get());
+                self.performance.locate(state, position.get(), sink);
                 // It goes on if its report that it has ended is stale now.
-                let goes_on = state.transport.playing;
-                self.motion = if goes_on { Motion::Moving } else { Motion::Still };
+                if state.transport.playing {
+                    self.performance.resume();
+                    self.motion = Motion::Moving;
+                } else {
+                    self.performance.stop(sink);
+                    self.motion = Motion::Still;
+                }
                 self.measured = None;
             }
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
-                self.keys_held = true;
+                self.performance.press(state, instrument, (pitch, velocity), sink);
                 if self.motion == Motion::Moving {
                     let start = self.performance.playhead.tick();
                     let pressed = i64::from(start) - i64::from(self.performance.left_to_count());
@@ -264,8 +260,8 @@ impl EngineWorker<Studio> for SilentEngine {
                     self.recorder.key_down(state, (pressed, start), key, velocity);
                 }
             }
-            // `measure` finds out whether it was the last held key.
             StudioEffect::NoteOff { instrument, pitch, hold } => {
+                self.performance.release(instrument, pitch, sink);
                 let counting = self.performance.is_counting();
                 let tick = (!counting).then(|| self.performance.playhead.tick());
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
@@ -274,8 +270,14 @@ impl EngineWorker<Studio> for SilentEngine {
         }
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
-        self.move_on(now, state);
+    /// Advances to `now`, with the newest state, and says what there is to say.
+    pub fn advance_into(
+        &mut self,
+        now: Timestamp,
+        state: &StudioState,
+        sink: &mut dyn FnMut(Played),
+    ) -> Advanced<Studio> {
+        self.move_on(now, state, sink);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
             if self.performance.is_counting() {
@@ -290,7 +292,7 @@ impl EngineWorker<Studio> for SilentEngine {
             }
         }
         if self.motion == Motion::Stopped {
-            self.report(false);
+            self.report(state, false, sink);
         }
         self.measure(now, state);
         let actions = std::mem::take(&mut self.sayings);
@@ -299,55 +301,42 @@ impl EngineWorker<Studio> for SilentEngine {
 }
 
 impl SilentEngine {
-    /// An engine that logs its events for [`take_log`](Self::take_log).
-    #[must_use]
-    pub fn logging() -> Self {
-        let mut engine = Self::default();
-        engine.performance.log = Some(Vec::new());
-        engine
-    }
-
-    /// Takes the events since the last call, in order: at most the first 65,536.
-    /// Keys that a participant plays are not logged; they are in the effects.
-    pub fn take_log(&mut self) -> Vec<Played> {
-        self.performance.log.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
-    /// The time until it must be called again; `None` while nothing moves.
-    fn pulse(&self) -> Option<Duration> {
-        match self.motion {
-            Motion::Moving | Motion::Stopped => Some(PULSE),
-            Motion::Still => self.keys_held.then_some(METERS),
-        }
-    }
-
     /// The current tick, as of the last call.
     #[must_use]
     pub fn playhead(&self) -> Ticks {
         Ticks::new(self.performance.playhead.tick()).unwrap_or(Ticks::MAX)
     }
 
+    /// The time until it must be called again; `None` while nothing moves.
+    fn pulse(&self) -> Option<Duration> {
+        match self.motion {
+            Motion::Moving | Motion::Stopped => Some(PULSE),
+            Motion::Still if self.performance.sounds.keyboard.has_arpeggios() => Some(PULSE),
+            Motion::Still => (!self.performance.sounds.is_silent()).then_some(METERS),
+        }
+    }
+
     /// Moves the playhead to `now`, at the tempo of the elapsed time, so that a
     /// change of tempo causes no jump.
-    fn move_on(&mut self, now: Timestamp, state: &StudioState) {
+    fn move_on(&mut self, now: Timestamp, state: &StudioState, sink: Sink<'_>) {
         let latched = self.overdub.latched(state);
         match self.motion {
             Motion::Moving => {
-                let Self { performance, recorder, overdub, sayings, last, .. } = self;
+                let Self { performance, recorder, overdub, sayings, .. } = self;
                 let leaves = |tick| {
                     sayings.extend(recorder.all_up(state, tick));
                     overdub.release(state, tick, sayings);
                 };
-                let (played, time) = (latched.as_ref().unwrap_or(state), now.since(*last));
-                if performance.play_on(played, state, time, leaves) {
-                    self.report(true);
+                let played = latched.as_ref().unwrap_or(state);
+                if performance.play_on((played, state), now, leaves, sink) {
+                    self.report(state, true, sink);
                 }
             }
-            Motion::Still | Motion::Stopped => {}
+            Motion::Still | Motion::Stopped => self.performance.rest(state, now, sink),
         }
-        self.last = self.last.max(now);
         let latched = self.overdub.latched(state);
         self.performance.follow_tempo(latched.as_ref().unwrap_or(state));
+        self.performance.follow(state, sink);
     }
 
     /// How many ticks a key was held that is released late.
@@ -362,19 +351,19 @@ impl SilentEngine {
         }
     }
 
-    fn halt(&mut self) {
-        self.performance.stop();
+    fn halt(&mut self, sink: Sink<'_>) {
+        self.performance.stop(sink);
         self.motion = Motion::Stopped;
         self.measured = None;
     }
 
     /// Tells the transport where the music stopped, and whether the arrangement has ended
     /// there.
-    fn report(&mut self, ended: bool) {
+    fn report(&mut self, state: &StudioState, ended: bool, sink: Sink<'_>) {
         self.motion = Motion::Still;
         self.measured = None;
         let (generation, position) = (self.generation.unwrap_or_default(), self.playhead());
-        self.performance.locate(position.get());
+        self.performance.locate(state, position.get(), sink);
         let report = TransportReport { generation, position, ended };
         self.sayings.push(NetworkAction::TransportReport(report));
     }
@@ -402,9 +391,7 @@ impl SilentEngine {
         let mut peaks = [Decibels::MIN; 2];
         if !rests {
             let clicks = self.motion == Motion::Moving && self.performance.clicks(state);
-            let levels = desk::levels(&self.as_moved(state), &self.performance.sounding, clicks);
-            self.keys_held = levels.keys_held;
-            peaks = levels.peaks;
+            peaks = desk::peaks(&self.as_moved(state), &self.performance.sounds, clicks);
         }
         self.measured = self.pulse().map(|_| now);
         let (playhead, tempo) = (self.playhead(), self.performance.tempo);

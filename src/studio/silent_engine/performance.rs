@@ -1,29 +1,30 @@
 //! A performance: the moving playhead, and everything that it reaches.
 //!
 //! Each tick is played once per pass and in order, however time is divided. It
-//! reads the state and never changes it.
+//! reads the state and never changes it. It passes events on as they happen and keeps none.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use super::{
-    PlaybackEvent, Played,
+    chord::Hand,
     click::{self, ClickBeats},
     plan::{Away, Plan, Way},
+    played::{Moment, PlaybackEvent, Sink},
     playhead::Playhead,
     schedule::{self, Shift},
-    sounding::Sounding,
-    strike::{Strike, Struckable, VoiceKey},
+    sounds::Sounds,
 };
 use crate::{
+    model::InstrumentId,
     studio::{
-        Arrangement, AtEnd, Automation, Click, ClickParameter, ClickSetting, PlayMode,
-        SessionParameter, SessionSetting, StudioState, Target,
+        Arrangement, AtEnd, Click, ClickParameter, ClickSetting, PlayMode, SessionParameter,
+        SessionSetting, StudioState, Target,
     },
-    util::quantity::{Amount, Bpm, Ticks},
+    util::{
+        quantity::{Amount, Bpm, Pitch, Ticks, Velocity},
+        time::Timestamp,
+    },
 };
-
-/// The most events in the log.
-const LOG: usize = 65_536;
 
 /// The target of the tempo lane.
 const TEMPO: Target = Target::Session(SessionParameter::Tempo);
@@ -31,10 +32,13 @@ const TEMPO: Target = Target::Session(SessionParameter::Tempo);
 /// The moving playhead and the sounding notes.
 #[derive(Clone, Debug)]
 pub(super) struct Performance {
+    /// The time until which everything has been played.
+    now: Timestamp,
+    /// Where the playhead is at `now`.
     pub(super) playhead: Playhead,
     /// The current tempo, from the session or a lane.
     pub(super) tempo: Bpm,
-    pub(super) sounding: Sounding,
+    pub(super) sounds: Sounds,
     plan: Plan,
     /// The count-in, until it is over.
     count: Option<Count>,
@@ -42,8 +46,6 @@ pub(super) struct Performance {
     end: (Arrangement, u32),
     /// The values that lanes have set since playing began.
     pub(super) moved: BTreeMap<Target, Amount>,
-    /// The events, if they are logged.
-    pub(super) log: Option<Vec<Played>>,
     /// The first tick that has not been played yet.
     due: u32,
     /// The target of the last jump. The playhead loops at the end of a region only
@@ -54,6 +56,8 @@ pub(super) struct Performance {
     /// Whether playing starts at the next tick, so that earlier notes may be chased. A jump
     /// back is no start.
     starts: bool,
+    /// Whether the playhead moves, or the count-in.
+    moves: bool,
     /// Whether all lanes report their value at the next tick.
     chase: bool,
     /// The tick at which the tempo was last read from its lane.
@@ -83,30 +87,35 @@ struct Turns {
 impl Performance {
     pub(super) fn new(tempo: Bpm) -> Self {
         Self {
+            now: Timestamp::ZERO,
             playhead: Playhead::default(),
             tempo,
-            sounding: Sounding::default(),
+            sounds: Sounds::default(),
             plan: Plan::default(),
             count: None,
             end: (Arrangement::default(), 0),
             moved: BTreeMap::new(),
-            log: None,
             due: 0,
             entered: 0,
             pass: 0,
             starts: true,
+            moves: false,
             chase: true,
             paced: 0,
         }
     }
 
-    /// Moves the playhead to `tick`. Sounding notes are cut off.
-    pub(super) fn locate(&mut self, tick: u32) {
-        self.cut(self.playhead.tick());
+    /// Moves the playhead to `tick`. What is written and sounds is cut off.
+    pub(super) fn locate(&mut self, state: &StudioState, tick: u32, sink: Sink<'_>) {
+        self.sounds.cut(self.at_once(), sink);
         self.plan.clear();
+        if self.moves && self.count.is_none() {
+            self.sounds.keyboard.move_to_grid(self.playhead.tick(), tick);
+        }
         self.playhead = Playhead::at(tick);
         self.enter(tick);
         self.starts = true;
+        self.follow_tempo(state);
     }
 
     /// Starts at the current position, in the first pass, after the count-in.
@@ -114,17 +123,94 @@ impl Performance {
         self.pass = 0;
         self.starts = true;
         self.chase = true;
+        self.moves = true;
         let length = click::count_in(state);
         let count = Count { playhead: Playhead::default(), due: 0, length };
         self.count = (length > 0).then_some(count);
+        self.sounds.keyboard.move_to_grid(self.playhead.tick(), self.grid_due());
     }
 
-    /// Cuts off sounding notes and drops the values of the lanes.
-    pub(super) fn stop(&mut self) {
-        self.cut(self.playhead.tick());
+    /// Goes on from the current position, without a count-in, if it does not move.
+    pub(super) fn resume(&mut self) {
+        if !std::mem::replace(&mut self.moves, true) {
+            self.sounds.keyboard.move_to_grid(self.playhead.tick(), self.due);
+        }
+    }
+
+    /// Stops where the playhead is: what is written is cut off, and the values of the lanes
+    /// are dropped.
+    pub(super) fn stop(&mut self, sink: Sink<'_>) {
+        self.stop_at(self.at_once(), sink);
         self.plan.clear();
+    }
+
+    fn stop_at(&mut self, moment: Moment, sink: Sink<'_>) {
+        self.sounds.cut(moment, sink);
+        self.sounds.keyboard.leave_grid(self.count.map_or(self.playhead, |count| count.playhead));
         self.count = None;
+        self.moves = false;
         self.moved.clear();
+    }
+
+    /// Ends everything that sounds at `now`, also what is held. What is written until then is
+    /// not played.
+    pub(super) fn silence(&mut self, now: Timestamp, sink: Sink<'_>) {
+        self.now = self.now.max(now);
+        self.sounds.silence(self.at_once(), sink);
+    }
+
+    /// A key of a participant goes down.
+    pub(super) fn press(
+        &mut self,
+        state: &StudioState,
+        id: InstrumentId,
+        (pitch, velocity): (Pitch, Velocity),
+        sink: Sink<'_>,
+    ) {
+        let (key, here) = ((Hand::Participant, pitch, velocity), self.grid_due());
+        self.sounds.press(state, id, key, here, self.at_once(), sink);
+    }
+
+    /// A key of a participant goes up.
+    pub(super) fn release(&mut self, id: InstrumentId, pitch: Pitch, sink: Sink<'_>) {
+        self.sounds.release(id, (Hand::Participant, pitch), self.at_once(), sink);
+    }
+
+    /// Presses and releases keys until the participants hold those that the state says.
+    pub(super) fn hold_keys(&mut self, state: &StudioState, sink: Sink<'_>) {
+        for (id, pitch) in self.sounds.keyboard.keys_of(Hand::Participant) {
+            let instrument = state.instruments.get(id);
+            if instrument.is_none_or(|own| own.sounding.held(pitch).is_none()) {
+                self.release(id, pitch, sink);
+            }
+        }
+        let down = self.sounds.keyboard.keys_of(Hand::Participant);
+        for (id, instrument) in state.instruments.iter() {
+            for (pitch, velocity) in instrument.sounding.iter() {
+                if !down.contains(&(id, pitch)) {
+                    self.press(state, id, (pitch, velocity), sink);
+                }
+            }
+        }
+    }
+
+    /// The first tick of the count-in or the playhead that has not been played yet.
+    fn grid_due(&self) -> u32 {
+        self.count.map_or(self.due, |count| count.due)
+    }
+
+    /// This instant, where the playhead is.
+    fn at_once(&self) -> Moment {
+        Moment { time: self.now, tick: self.playhead.tick(), pass: self.pass }
+    }
+
+    /// When the playhead reached `tick`.
+    fn at(&self, tick: u32) -> Moment {
+        Moment {
+            time: self.now.before(self.playhead.since(tick, self.tempo)),
+            tick,
+            pass: self.pass,
+        }
     }
 
     /// Whether the count-in is running; the playhead does not move then.
@@ -135,6 +221,18 @@ impl Performance {
     /// How many ticks of the count-in are left.
     pub(super) fn left_to_count(&self) -> u32 {
         self.count.map_or(0, |count| count.length.saturating_sub(count.playhead.tick()))
+    }
+
+    /// Lets time pass until `now` while the playhead stands still.
+    pub(super) fn rest(&mut self, state: &StudioState, now: Timestamp, sink: Sink<'_>) {
+        let time = now.since(self.now);
+        self.now = self.now.max(now);
+        self.sounds.rest(state, (time, self.tempo), self.at_once(), sink);
+    }
+
+    /// Follows an edit of what does not wait for the playhead: arpeggiators and pads.
+    pub(super) fn follow(&mut self, state: &StudioState, sink: Sink<'_>) {
+        self.sounds.follow(state, self.grid_due(), self.at_once(), sink);
     }
 
     fn enter(&mut self, tick: u32) {
@@ -167,29 +265,29 @@ impl Performance {
         click
     }
 
-    /// Plays for `time` and returns whether the arrangement has ended. Until the next
+    /// Plays until `now` and returns whether the arrangement has ended. Until the next
     /// jump, it plays `latched`, then `unlatched`. `leaves` is called with each tick at
     /// which the playhead jumps or ends.
     pub(super) fn play_on(
         &mut self,
-        latched: &StudioState,
-        unlatched: &StudioState,
-        time: Duration,
+        (latched, unlatched): (&StudioState, &StudioState),
+        now: Timestamp,
         mut leaves: impl FnMut(u32),
+        sink: Sink<'_>,
     ) -> bool {
         let mut state = latched;
-        if !self.count_in(state, time) {
+        if !self.count_in(state, now, sink) {
             return false;
         }
         self.forget(state);
         loop {
-            if self.chase {
+            if self.chase && self.playhead.has_reached(self.due) {
                 self.take_tempo(state, self.due);
             }
             let turns = self.next_turns(state);
             let next = turns.tempo.or(turns.away.map(|away| away.at));
             let reached = self.playhead.tick().saturating_add(1);
-            self.play(state, next.map_or(reached, |next| next.min(reached)), turns.away);
+            self.play(state, next.map_or(reached, |next| next.min(reached)), turns.away, sink);
             let Some(until) = next.filter(|next| self.playhead.has_reached(*next)) else {
                 return false;
             };
@@ -197,54 +295,72 @@ impl Performance {
                 Turns { tempo: Some(tick), .. } => self.take_tempo(state, tick),
                 Turns { away: Some(Away { to: Some(to), .. }), .. } => {
                     leaves(until);
-                    self.turn_back(until, to);
+                    self.turn_back(until, to, sink);
                     state = unlatched;
                 }
                 Turns { .. } => {
-                    self.cut(until);
+                    let (end, now) = (self.at(until), self.now);
+                    self.playhead = Playhead::at(until);
+                    self.stop_at(end, sink);
                     leaves(until);
                     self.plan.clear();
-                    self.playhead = Playhead::at(until);
                     self.enter(until);
-                    self.moved.clear();
+                    self.take_tempo(unlatched, until);
+                    self.now = end.time;
+                    self.rest(unlatched, now, sink);
                     return true;
                 }
             }
         }
     }
 
-    /// Advances the count-in by `time` and returns whether the playhead moves.
-    fn count_in(&mut self, state: &StudioState, time: Duration) -> bool {
+    /// Advances the count-in, or the playhead, to `now` and returns whether the playhead moves.
+    fn count_in(&mut self, state: &StudioState, now: Timestamp, sink: Sink<'_>) -> bool {
         if self.count.is_some() && self.chase {
             self.take_tempo(state, self.due);
         }
-        let Some(mut count) = self.count.take() else {
+        let time = now.since(self.now);
+        self.now = self.now.max(now);
+        let Some(mut count) = self.count else {
             self.playhead.move_on(time, self.tempo);
             return true;
         };
         count.playhead.move_on(time, self.tempo);
         let until = count.length.min(count.playhead.tick().saturating_add(1));
         let beats = ClickBeats::of(state.session.time_signature);
-        while let Some(beat) = beats.next(count.due).filter(|beat| *beat < until) {
-            self.beat(state, self.playhead.tick(), beats.begins_bar(beat));
-            count.due = beat + 1;
+        let position = self.at_once();
+        loop {
+            let beat = beats.next(count.due);
+            let next = self.sounds.keyboard.next_tick().map(|tick| tick.max(count.due));
+            let Some(tick) = beat.into_iter().chain(next).min().filter(|tick| *tick < until) else {
+                break;
+            };
+            let time = self.now.before(count.playhead.since(tick, self.tempo));
+            let moment = Moment { time, ..position };
+            if beat == Some(tick) {
+                self.beat(state, moment, beats.begins_bar(tick), sink);
+            }
+            self.sounds.play_arpeggios(state, tick, moment, sink);
+            count.due = tick + 1;
         }
+        count.due = until;
         let done = count.playhead.has_reached(count.length);
         if done {
             self.playhead.take_over(count.playhead, count.length);
-        } else {
-            self.count = Some(count);
+            self.sounds.keyboard.move_to_grid(count.length, self.due);
         }
+        self.count = (!done).then_some(count);
         done
     }
 
     /// Jumps back from `until` to `to`. Early instruments have already played notes
     /// after the jump, and late ones still play notes from before it.
-    fn turn_back(&mut self, until: u32, to: u32) {
-        self.sounding.trim(self.pass, until.into());
-        self.end_notes(until);
+    fn turn_back(&mut self, until: u32, to: u32, sink: Sink<'_>) {
+        self.sounds.sounding.trim(self.pass, until.into());
+        self.sounds.end_notes(self.at(until), sink);
         self.plan.turn_back(self.pass, until, to);
-        self.sounding.shift(i64::from(to) - i64::from(until));
+        self.sounds.sounding.shift(i64::from(to) - i64::from(until));
+        self.sounds.keyboard.move_to_grid(until, to);
         self.playhead.jump(until, to);
         self.pass = self.pass.wrapping_add(1);
         self.enter(to);
@@ -290,9 +406,9 @@ impl Performance {
 
     /// Applies the tempo at `tick` to the time since `tick`.
     fn take_tempo(&mut self, state: &StudioState, tick: u32) {
-        let tempo = tempo_at(&state.automation, state, tick).unwrap_or(state.session.tempo);
-        self.playhead.change_tempo(tick, self.tempo, tempo);
-        self.tempo = tempo;
+        let before = self.tempo;
+        self.tempo = tempo_at(state, tick).unwrap_or(state.session.tempo);
+        self.playhead.change_tempo(tick, before, self.tempo);
         self.paced = tick;
     }
 
@@ -304,25 +420,29 @@ impl Performance {
         self.follow_tempo(state);
     }
 
-    /// Uses the tempo of the session from now on, unless a lane sets the tempo.
+    /// Uses the tempo of the session from now on, unless a lane sets the tempo. A lane does
+    /// so at its next step, or at once if all lanes are to report their values.
     pub(super) fn follow_tempo(&mut self, state: &StudioState) {
-        if tempo_at(&state.automation, state, self.paced).is_none() {
-            self.tempo = state.session.tempo;
+        let at = if self.chase { self.due } else { self.paced };
+        match tempo_at(state, at) {
+            None => self.tempo = state.session.tempo,
+            Some(tempo) if self.chase => self.tempo = tempo,
+            Some(_) => {}
         }
     }
 
     /// Plays the due ticks before `until`.
-    fn play(&mut self, state: &StudioState, until: u32, away: Option<Away>) {
+    fn play(&mut self, state: &StudioState, until: u32, away: Option<Away>, sink: Sink<'_>) {
         while self.due < until {
             let chases = self.starts && state.session.chase_notes;
             let way = Way { due: self.due, pass: self.pass, away, tempo: self.tempo, chases };
-            let planned = self.plan.follow(state, way, &mut self.sounding);
-            self.play_planned(state, until.min(planned));
+            let planned = self.plan.follow(state, way, &mut self.sounds.sounding);
+            self.play_planned(state, until.min(planned), sink);
             self.plan.look_ahead(state, Way { due: self.due, ..way });
         }
     }
 
-    fn play_planned(&mut self, state: &StudioState, until: u32) {
+    fn play_planned(&mut self, state: &StudioState, until: u32, sink: Sink<'_>) {
         let shifts = schedule::shifts(state, self.due, until, self.chase);
         let mut shifts = shifts.iter().peekable();
         let beats = ClickBeats::of(state.session.time_signature);
@@ -330,89 +450,52 @@ impl Performance {
         loop {
             let shift = shifts.peek().map(|shift| shift.tick);
             let tick = |tick: i64| u32::try_from(tick).unwrap_or_default().max(self.due);
-            let next =
-                [self.sounding.next_end().map(tick), self.plan.next_tick().map(tick), shift, beat];
+            let next = [
+                self.sounds.sounding.next_end().map(tick),
+                self.plan.next_tick().map(tick),
+                self.sounds.keyboard.next_tick().map(|tick| tick.max(self.due)),
+                shift,
+                beat,
+            ];
             let next = next.into_iter().flatten().min().filter(|next| *next < until);
             let Some(tick) = next else { break };
-            self.end_notes(tick);
+            let moment = self.at(tick);
+            self.sounds.end_notes(moment, sink);
             while let Some(shift) = shifts.next_if(|shift| shift.tick == tick) {
-                self.shift(shift);
+                self.shift(moment, shift, sink);
             }
             if beat == Some(tick) {
-                self.beat(state, tick, beats.begins_bar(tick));
+                self.beat(state, moment, beats.begins_bar(tick), sink);
                 beat = beats.next(tick.saturating_add(1));
             }
             while let Some(strike) = self.plan.next_if(tick.into()) {
-                self.strike(tick, &strike);
+                self.sounds.strike(state, &strike, tick, moment, sink);
             }
+            self.sounds.play_arpeggios(state, tick, moment, sink);
         }
         self.due = until;
         self.starts = false;
         self.chase = false;
     }
 
-    fn shift(&mut self, shift: &Shift) {
-        let Shift { tick, target, value } = *shift;
+    fn shift(&mut self, moment: Moment, shift: &Shift, sink: Sink<'_>) {
+        let Shift { target, value, .. } = *shift;
         if self.moved.insert(target, value) != Some(value) {
-            self.note(tick, PlaybackEvent::Automated { target, value });
+            moment.tell(sink, PlaybackEvent::Automated { target, value });
         }
     }
 
-    fn beat(&mut self, state: &StudioState, tick: u32, begins_bar: bool) {
+    fn beat(&mut self, state: &StudioState, moment: Moment, begins_bar: bool, sink: Sink<'_>) {
         let click = self.click(state);
         if click.on {
-            self.note(tick, PlaybackEvent::Click { accent: click.accent && begins_bar });
-        }
-    }
-
-    fn strike(&mut self, tick: u32, strike: &Strike) {
-        let what = strike.what;
-        while let Some(ended) = self.sounding.make_room(&what) {
-            self.note_off(tick, ended);
-        }
-        self.sounding.begin(strike);
-        let (instrument, velocity, transposed) = (what.instrument, what.velocity, what.transposed);
-        let what = match what.key {
-            Struckable::Note(pitch) => PlaybackEvent::NoteOn { instrument, pitch, velocity },
-            Struckable::Pad(pad) => PlaybackEvent::Pad { instrument, pad, velocity, transposed },
-        };
-        self.note(tick, what);
-    }
-
-    /// Ends all notes at `tick`.
-    fn cut(&mut self, tick: u32) {
-        while let Some(ended) = self.sounding.end_any() {
-            self.note_off(tick, ended);
-        }
-    }
-
-    /// Ends the notes that end at or before `tick`.
-    fn end_notes(&mut self, tick: u32) {
-        while let Some(ended) = self.sounding.end_by(tick.into()) {
-            self.note_off(tick, ended);
-        }
-    }
-
-    /// Logs the end of a note; pads have no end event.
-    fn note_off(&mut self, tick: u32, (instrument, key): VoiceKey) {
-        if let Struckable::Note(pitch) = key {
-            self.note(tick, PlaybackEvent::NoteOff { instrument, pitch });
-        }
-    }
-
-    fn note(&mut self, tick: u32, what: PlaybackEvent) {
-        let pass = self.pass;
-        if let (Some(log), Ok(tick)) = (&mut self.log, Ticks::new(tick))
-            && log.len() < LOG
-        {
-            log.push(Played { tick, pass, what });
+            moment.tell(sink, PlaybackEvent::Click { accent: click.accent && begins_bar });
         }
     }
 }
 
 /// The tempo at `tick` if a lane sets it.
-fn tempo_at(automation: &Automation, state: &StudioState, tick: u32) -> Option<Bpm> {
-    let lane = automation.lane(&TEMPO).filter(|lane| schedule::moves(state, TEMPO, lane))?;
+fn tempo_at(state: &StudioState, tick: u32) -> Option<Bpm> {
+    let lane = state.automation.lane(&TEMPO).filter(|lane| schedule::moves(state, TEMPO, lane))?;
     match SessionParameter::Tempo.setting(lane.value(Ticks::new(tick).ok()?)?) {
         SessionSetting::Tempo(tempo) => Some(tempo),
         _ => None,

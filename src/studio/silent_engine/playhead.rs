@@ -47,6 +47,12 @@ impl Playhead {
         self.place >= parts_of_ticks(tick)
     }
 
+    /// How long ago `tick` began at this tempo, in whole microseconds; zero if it has not.
+    pub(super) fn since(self, tick: u32, tempo: Bpm) -> Duration {
+        let beyond = self.place.saturating_sub(parts_of_ticks(tick));
+        Duration::from_micros(u64::try_from(beyond / pace(tempo)).unwrap_or(u64::MAX))
+    }
+
     pub(super) fn move_on(&mut self, time: Duration, tempo: Bpm) {
         let end = parts_of_ticks(Ticks::MAX.get());
         self.place = (self.place + time.as_micros().saturating_mul(pace(tempo))).min(end);

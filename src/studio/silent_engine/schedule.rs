@@ -108,7 +108,7 @@ impl Player<'_> {
         match self {
             Self::Track(track) => strike_track(id, track, round_of(track, tick)..tick, emit),
             Self::Part(part) => {
-                let mono = state.piano_roll.track(id).is_some_and(is_mono);
+                let mono = plays_mono(state, id);
                 for (_, placement) in part.placements() {
                     let start = placement.tick.get();
                     let clip = part.clip(placement.clip);
@@ -139,7 +139,7 @@ impl Player<'_> {
         match self {
             Self::Track(track) => strike_track(id, track, span, emit),
             Self::Part(part) => {
-                let mono = state.piano_roll.track(id).is_some_and(is_mono);
+                let mono = plays_mono(state, id);
                 strike_part(id, part, mono, span, emit);
             }
             Self::Machine(machine) => beats::strike_machine(state, id, machine, span, emit),
@@ -147,7 +147,12 @@ impl Player<'_> {
     }
 }
 
-pub(super) fn is_mono(track: &Track) -> bool {
+/// Whether each note of an instrument ends the one before.
+pub(super) fn plays_mono(state: &StudioState, id: InstrumentId) -> bool {
+    state.piano_roll.track(id).is_some_and(is_mono)
+}
+
+fn is_mono(track: &Track) -> bool {
     track.voices == Voices::Mono
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
-    authority::inline,
+    authority::{inline, threaded},
     client::{JoinOptions, RemoteDispatcher},
     model::{Access, Digest, InstrumentId, Invalid, Model, NoEngine, PatchError, Reduction},
     server::{HostDispatcher, HostOptions},
@@ -139,7 +139,7 @@ async fn returns_during_digest<const AT_HOST: bool>() -> bool {
     let host = HostDispatcher::<Lengthy<AT_HOST>>::open(
         "Mia",
         zero,
-        inline(|| NoEngine),
+        threaded(|| NoEngine),
         listener,
         options,
     );

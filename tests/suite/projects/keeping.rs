@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use imbolc_net::{
-    Dispatcher, projects,
+    Dispatcher, Mode, projects,
+    server::HostOptions,
     studio::{MAX_RECOVERED, Name, ProjectAction, ProjectName, ProjectNotice, StudioState},
 };
 
-use super::{Directory, attempt, is_refused, name, open_local, saved_part};
+use super::{Directory, attempt, is_refused, name, open_in, open_local, saved_part};
 use crate::harness::{BASS, cutoff, cutoff_of};
 
 fn kept(d: &dyn Dispatcher) -> Vec<String> {
@@ -104,6 +105,20 @@ async fn next_start_says_what_a_program_left_behind() {
     next.close().await.unwrap();
     let third = open_local(Some(&directory.0)).await;
     assert_eq!(third.state().model.projects.notice, ProjectNotice::Nothing, "it is said once");
+}
+
+#[tokio::test]
+async fn start_that_fails_leaves_the_news_of_kept_work() {
+    let directory = Directory::new();
+    let mut state = StudioState::default();
+    projects::list_in(&mut state, &directory.0).unwrap();
+    state.projects = StudioState::starter().projects;
+    let left = projects::keep_unsaved(&directory.0, &state).unwrap().unwrap();
+    let (name, address) = ("Ana".into(), "no address".into());
+    let mode = Mode::Host { name, address, options: HostOptions::default() };
+    assert!(open_in(Some(&directory.0), mode).await.is_err());
+    let next = open_local(Some(&directory.0)).await;
+    assert_eq!(next.state().model.projects.notice, ProjectNotice::Kept(left));
 }
 
 #[test]

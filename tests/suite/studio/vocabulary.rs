@@ -55,13 +55,11 @@ use imbolc_net::{
 };
 use proptest::{prelude::*, sample::select};
 
-pub use self::{at_work::at_work, modulators::groove};
-use self::{
-    drums::drum,
-    effects::effect,
-    modulators::{arpeggiator, lfo},
-    sources::source,
+pub use self::{
+    at_work::at_work,
+    modulators::{arpeggiator, groove},
 };
+use self::{drums::drum, effects::effect, modulators::lfo, sources::source};
 /// A strategy for each quantity over its whole range, with frequent limits.
 macro_rules! any_of {
     ($($name:ident: $quantity:ident;)+) => { $(

@@ -22,7 +22,7 @@ impl Rig {
 
     /// The clicks: `(tick, accent)`.
     fn clicks(&mut self) -> Vec<(u32, bool)> {
-        let log = self.engine.take_log();
+        let log = self.take_log();
         let clicks = log.iter().filter_map(|played| match played.what {
             PlaybackEvent::Click { accent } => Some((played.tick.get(), accent)),
             _ => None,

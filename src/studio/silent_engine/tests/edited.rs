@@ -305,9 +305,7 @@ fn edits_sound_alike_however_time_is_divided() {
         for edit in edits {
             for _ in 0..420 / pulse {
                 rig.now = rig.now + Duration::from_millis(pulse);
-                for report in rig.engine.advance(rig.now, &rig.state).actions {
-                    rig.act(&report);
-                }
+                rig.advance();
             }
             edit(&mut rig);
         }

@@ -146,7 +146,7 @@ fn humanised_playback_is_bounded_and_repeatable() {
         }
         rig.transport(TransportAction::Play);
         rig.wait(33_000);
-        let log = rig.engine.take_log();
+        let log = rig.take_log();
         let begun = log.iter().filter_map(|played| match played.what {
             PlaybackEvent::NoteOn { velocity, .. } => Some((played.tick.get(), velocity.get())),
             _ => None,

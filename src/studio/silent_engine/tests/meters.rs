@@ -242,8 +242,7 @@ fn meters_ignore_parameters_that_are_not_metered() {
     rig.transport(TransportAction::Play);
     rig.wait(10);
 
-    let peaks =
-        |state: &StudioState| desk::levels(state, &rig.engine.performance.sounding, true).peaks;
+    let peaks = |state: &StudioState| desk::peaks(state, &rig.engine.performance.sounds, true);
     let own = [BASS, KIT].into_iter().flat_map(|id| {
         let there = rig.state.instruments.get(id).unwrap().parameters();
         there.into_iter().map(move |parameter| Target::Instrument(id, parameter))

@@ -1,36 +1,41 @@
 //! The engine on a virtual clock.
 
+mod arpeggios;
 mod chase;
 mod click;
 mod drums;
 mod edited;
 mod groove;
+mod keys;
 mod meters;
 mod notes;
 mod overdub;
+mod pads;
 mod recording;
 mod time;
+mod times;
 mod transport;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
 use crate::{
     model::{InstrumentId, Model, UndoPolicy},
     studio::{
-        ArrangementSetting, AtEnd, AutomationAction, BusId, BusParameter, BusSendSetting,
-        BusSetting, ChainedPatterns, ClickParameter, ClickSetting, ClipAction, ClipId, Content,
-        ContentHash, Curve, DrumAction, DrumParameter, DrumSetting, GrooveSetting, HumaniseSetting,
-        InstrumentAction, InstrumentParameter, InstrumentSetting, KeyHold, Lane, LaneSetting,
-        LayerGroupId, LayerGroupParameter, LayerGroupSetting, LoopRegion, MasterParameter,
-        MasterSetting, MixerSetting, Name, Note, NoteValue, Output, PadParameter, PadSetting,
-        PadSound, PatternId, PatternSetting, PianoRollAction, PlacementAction, PlacementId,
-        PlayMode, Point, SendsSetting, SessionParameter, SessionSetting, SourceKind, Step, Swing,
-        TimeSignature, TrackSetting, TransportAction, Voices,
+        ArpeggiatorSetting, ArpeggioPattern, ArrangementSetting, AtEnd, AutomationAction, BusId,
+        BusParameter, BusSendSetting, BusSetting, ChainedPatterns, ChordShape, ClickParameter,
+        ClickSetting, ClipAction, ClipId, Content, ContentHash, Curve, DrumAction, DrumParameter,
+        DrumSetting, GrooveSetting, HumaniseSetting, InstrumentAction, InstrumentParameter,
+        InstrumentSetting, KeyHold, Lane, LaneSetting, LayerGroupId, LayerGroupParameter,
+        LayerGroupSetting, LoopRegion, MasterParameter, MasterSetting, MixerSetting, Name, Note,
+        NoteValue, Output, PadParameter, PadSetting, PadSound, PatternId, PatternSetting,
+        PianoRollAction, PlacementAction, PlacementId, PlayMode, Point, ProjectAction,
+        ProjectOutcome, ProjectReport, SendsSetting, SessionParameter, SessionSetting, Shelf,
+        SourceKind, Step, Swing, Target, TimeSignature, TrackSetting, TransportAction, Voices,
     },
     util::quantity::{
-        Bpm, CountIn, NoteLength, Pan, Pitch, Probability, StepCount, StepNumber, TimingOffset,
-        Velocity,
+        Amount, Bpm, CountIn, NoteLength, OctaveShift, OctaveSpan, PadNumber, Pan, Pitch,
+        Probability, Semitones, StepCount, StepNumber, TimingOffset, Velocity,
     },
     util::time::Millis,
 };
@@ -44,25 +49,46 @@ struct Rig {
     now: Timestamp,
     state: StudioState,
     engine: SilentEngine,
+    /// The events since they were last taken.
+    log: Vec<Played>,
 }
 
 impl Rig {
     fn new() -> Self {
         let (now, state) = (Timestamp::ZERO, StudioState::starter());
-        Self { now, state, engine: SilentEngine::logging() }
+        Self { now, state, engine: SilentEngine::default(), log: Vec::new() }
     }
 
     fn act(&mut self, action: &NetworkAction) {
         let effects = Studio::reduce(&mut self.state, action).unwrap().effects;
         if Studio::undo_policy(action) == UndoPolicy::Barrier {
-            self.engine.reset(self.now, &self.state);
+            self.reset();
         }
         for effect in effects {
-            self.engine.perform(self.now, &self.state, effect);
+            self.perform(effect);
         }
-        for report in self.engine.advance(self.now, &self.state).actions {
+        self.advance();
+    }
+
+    fn reset(&mut self) {
+        let Self { now, state, engine, log } = self;
+        engine.reset_into(*now, state, &mut |played| log.push(played));
+    }
+
+    fn perform(&mut self, effect: StudioEffect) {
+        let Self { now, state, engine, log } = self;
+        engine.perform_into(*now, state, effect, &mut |played| log.push(played));
+    }
+
+    fn advance(&mut self) {
+        let Self { now, state, engine, log } = self;
+        for report in engine.advance_into(*now, state, &mut |played| log.push(played)).actions {
             self.act(&report);
         }
+    }
+
+    fn take_log(&mut self) -> Vec<Played> {
+        std::mem::take(&mut self.log)
     }
 
     fn transport(&mut self, action: TransportAction) {
@@ -82,9 +108,7 @@ impl Rig {
         let end = self.now + Duration::from_millis(millis);
         while self.now < end {
             self.now = end.min(self.now + PULSE);
-            for report in self.engine.advance(self.now, &self.state).actions {
-                self.act(&report);
-            }
+            self.advance();
         }
         self.engine.playhead().get()
     }
@@ -136,11 +160,12 @@ impl Rig {
 
     /// The played notes: `(tick, pitch, whether it began)`.
     fn played(&mut self) -> Vec<(u32, u8, bool)> {
-        let log = self.engine.take_log();
+        let log = self.take_log();
         let entry = |played: &Played| match played.what {
             PlaybackEvent::NoteOn { pitch, .. } => Some((played.tick.get(), pitch.get(), true)),
             PlaybackEvent::NoteOff { pitch, .. } => Some((played.tick.get(), pitch.get(), false)),
             PlaybackEvent::Pad { .. }
+            | PlaybackEvent::PadOff { .. }
             | PlaybackEvent::Automated { .. }
             | PlaybackEvent::Click { .. } => None,
         };
@@ -169,9 +194,25 @@ impl Rig {
         self.drums(DrumSetting::Pattern(pattern, PatternSetting::On(step)));
     }
 
+    /// Replaces the piece.
+    fn reset_to_starter(&mut self) {
+        let task = ProjectAction::New;
+        let starter = Arc::new(StudioState::starter());
+        let outcome = ProjectOutcome::Loaded(Shelf::default(), starter);
+        self.act(&NetworkAction::ProjectReport(ProjectReport { task, outcome }));
+    }
+
+    fn strike(&mut self, pitch: u8) {
+        self.key(InstrumentAction::Play(Pitch::of(pitch), Velocity::of(100)));
+    }
+
+    fn release(&mut self, pitch: u8) {
+        self.key(InstrumentAction::Release(Pitch::of(pitch)));
+    }
+
     /// The ticks at which pads were struck.
     fn beats(&mut self) -> Vec<u32> {
-        let log = self.engine.take_log();
+        let log = self.take_log();
         let pads = log.iter().filter(|played| matches!(played.what, PlaybackEvent::Pad { .. }));
         pads.map(|played| played.tick.get()).collect()
     }

@@ -7,8 +7,8 @@ fn late_calls_do_not_move_notes() {
     let mut rig = Rig::with([note(0, 60, 480), note(480, 60, 240), note(480, 64, 960)]);
     rig.transport(TransportAction::Play);
     rig.now = rig.now + Duration::from_secs(3);
-    rig.wait(0);
-    assert_eq!(rig.engine.advance(rig.now, &rig.state).actions, []);
+    let Rig { now, state, engine, log } = &mut rig;
+    assert_eq!(engine.advance_into(*now, state, &mut |played| log.push(played)).actions, []);
     let expected = [
         (0, 60, true),
         (480, 60, false),

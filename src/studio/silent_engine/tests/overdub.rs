@@ -40,9 +40,7 @@ impl Rig {
         let end = self.now + Duration::from_nanos(u64::from(ticks) * 1_041_667);
         while self.now < end {
             self.now = end.min(self.now + step);
-            for report in self.engine.advance(self.now, &self.state).actions {
-                self.act(&report);
-            }
+            self.advance();
             self.note(heard);
         }
     }

@@ -22,7 +22,7 @@ fn play_right_after_stop_continues_from_the_same_place() {
     rig.transport(TransportAction::Play);
     rig.wait(1000);
     for effect in [StudioEffect::Stop, StudioEffect::Play] {
-        rig.engine.perform(rig.now, &rig.state, effect);
+        rig.perform(effect);
     }
     assert_eq!(rig.wait(500), 960 + 480);
 }

@@ -1,0 +1,276 @@
+//! Arpeggios of held keys and of written notes.
+
+use super::*;
+
+impl Rig {
+    fn arpeggiator(&mut self, setting: ArpeggiatorSetting) {
+        self.set(InstrumentSetting::Arpeggiator(setting));
+    }
+
+    /// A rig whose bass has an arpeggiator of quarters that are half a step long.
+    fn with_arpeggiator(settings: impl IntoIterator<Item = ArpeggiatorSetting>) -> Self {
+        let mut rig = Self::new();
+        rig.arpeggiator(ArpeggiatorSetting::On(true));
+        rig.arpeggiator(ArpeggiatorSetting::Step(NoteValue::Quarter));
+        rig.arpeggiator(ArpeggiatorSetting::Gate(Amount::of(0.5)));
+        settings.into_iter().for_each(|setting| rig.arpeggiator(setting));
+        rig
+    }
+
+    /// The notes that began: `(millisecond, pitch)`. Forgets all events.
+    fn begun(&mut self) -> Vec<(u64, u8)> {
+        let log = self.take_log();
+        let begun = log.iter().filter_map(|played| match played.what {
+            PlaybackEvent::NoteOn { pitch, .. } => Some((played.time.micros() / 1000, pitch.get())),
+            _ => None,
+        });
+        begun.collect()
+    }
+
+    /// The notes that ended.
+    fn ended(&self) -> Vec<(u64, u8)> {
+        let ended = self.log.iter().filter_map(|played| match played.what {
+            PlaybackEvent::NoteOff { pitch, .. } => {
+                Some((played.time.micros() / 1000, pitch.get()))
+            }
+            _ => None,
+        });
+        ended.collect()
+    }
+
+    fn pitches(&mut self) -> Vec<u8> {
+        self.begun().into_iter().map(|(_, pitch)| pitch).collect()
+    }
+}
+
+#[test]
+fn arpeggio_runs_from_the_first_key_while_stopped() {
+    let mut rig = Rig::with_arpeggiator([]);
+    rig.wait(123);
+    rig.strike(60);
+    assert_eq!(rig.engine.pulse(), Some(PULSE), "it must be called");
+    rig.wait(200);
+    rig.strike(64);
+    rig.wait(1000);
+    let ended = rig.ended();
+    assert_eq!(rig.begun(), [(123, 60), (623, 64), (1123, 60)]);
+    assert_eq!(ended, [(373, 60), (873, 64)]);
+    rig.release(64);
+    rig.release(60);
+    assert_eq!(rig.ended(), [(1323, 60)], "the last release ends it");
+    assert_eq!(rig.engine.pulse(), None);
+    rig.wait(1000);
+    assert_eq!(rig.begun(), []);
+}
+
+#[test]
+fn arpeggio_is_on_the_grid_while_playing() {
+    let mut rig = Rig::with_arpeggiator([]);
+    rig.transport(TransportAction::Locate(Ticks::of(100)));
+    rig.transport(TransportAction::Play);
+    rig.wait(10);
+    rig.strike(60);
+    rig.wait(1000);
+    let ticks: Vec<_> = rig.played().iter().map(|(tick, _, on)| (*tick, *on)).collect();
+    assert_eq!(ticks, [(480, true), (720, false), (960, true)]);
+}
+
+#[test]
+fn arpeggio_follows_the_count_in_the_playhead_and_its_jumps() {
+    let mut rig = Rig::with_arpeggiator([]);
+    for click in [ClickSetting::On(true), ClickSetting::CountIn(CountIn::of(1))] {
+        rig.act(&NetworkAction::Session(SessionSetting::Click(click)));
+    }
+    rig.strike(60);
+    rig.wait(200);
+    rig.transport(TransportAction::Locate(Ticks::of(240)));
+    let mut rig = rig.goes_round(0, 720);
+    rig.wait(2000 + 900);
+    // Four steps of the count-in, then at 480, 0 and 480.
+    let times: Vec<_> = rig.begun().into_iter().map(|(time, _)| time).collect();
+    assert_eq!(times, [0, 200, 700, 1200, 1700, 2450, 2700]);
+    rig.transport(TransportAction::Stop);
+    rig.wait(1000);
+    let times: Vec<_> = rig.begun().into_iter().map(|(time, _)| time).collect();
+    assert_eq!(times, [3200, 3700], "in its own time, as before");
+}
+
+#[test]
+fn patterns_order_the_keys() {
+    use ArpeggioPattern::{AllAtOnce, AsStruck, Down, Up, UpAndDown};
+    for (pattern, span, expected) in [
+        (Up, 1, vec![60, 64, 67, 60, 64, 67]),
+        (Down, 1, vec![67, 64, 60, 67, 64, 60]),
+        (UpAndDown, 1, vec![60, 64, 67, 64, 60, 64]),
+        (AsStruck, 1, vec![64, 67, 60, 64, 67, 60]),
+        (AllAtOnce, 1, [60, 64, 67].repeat(6)),
+        (Up, 2, vec![60, 64, 67, 72, 76, 79]),
+        (AllAtOnce, 2, [[60, 64, 67], [72, 76, 79]].concat().repeat(3)),
+    ] {
+        let settings = [ArpeggiatorSetting::Pattern(pattern)];
+        let mut rig = Rig::with_arpeggiator(settings);
+        rig.arpeggiator(ArpeggiatorSetting::Span(OctaveSpan::of(span)));
+        rig.transport(TransportAction::Play);
+        rig.wait(100);
+        [64, 67, 60].into_iter().for_each(|key| rig.strike(key));
+        rig.wait(3000);
+        assert_eq!(rig.pitches(), expected, "{pattern:?} over {span}");
+    }
+}
+
+#[test]
+fn single_key_goes_up_and_down_alone() {
+    let up_and_down = ArpeggiatorSetting::Pattern(ArpeggioPattern::UpAndDown);
+    let mut rig = Rig::with_arpeggiator([up_and_down]);
+    rig.strike(60);
+    rig.wait(1200);
+    assert_eq!(rig.pitches(), [60, 60, 60]);
+}
+
+#[test]
+fn random_arpeggio_is_repeatable() {
+    let perform = |keys: [u8; 3]| {
+        let random = ArpeggiatorSetting::Pattern(ArpeggioPattern::Random);
+        let mut rig = Rig::with_arpeggiator([random]);
+        keys.into_iter().for_each(|key| rig.strike(key));
+        rig.wait(20_000);
+        rig.pitches()
+    };
+    let log = perform([60, 64, 67]);
+    assert_eq!(log, perform([60, 64, 67]));
+    assert!([60, 64, 67].iter().all(|key| log.contains(key)), "{log:?}");
+    assert!((1..=3).all(|n| log != log[n..].iter().chain(&log[..n]).copied().collect::<Vec<_>>()));
+}
+
+#[test]
+fn arpeggio_plays_the_notes_of_chords_within_the_range() {
+    let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Span(OctaveSpan::of(2))]);
+    rig.set(InstrumentSetting::Chord(ChordShape::Power));
+    rig.strike(110);
+    rig.wait(2000);
+    assert_eq!(rig.pitches(), [110, 117, 122, 110, 117], "not 129");
+}
+
+#[test]
+fn hold_continues_after_release_until_new_keys() {
+    let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Hold(true)]);
+    [60, 64].into_iter().for_each(|key| rig.strike(key));
+    rig.wait(100);
+    [60, 64].into_iter().for_each(|key| rig.release(key));
+    rig.wait(1000);
+    assert_eq!(rig.begun(), [(0, 60), (500, 64), (1000, 60)]);
+    rig.strike(50);
+    rig.strike(52);
+    rig.wait(1000);
+    assert_eq!(rig.begun(), [(1500, 50), (2000, 52)], "in the same rhythm");
+    rig.release(50);
+    rig.release(52);
+    rig.wait(500);
+    assert_eq!(rig.pitches(), [50]);
+    rig.arpeggiator(ArpeggiatorSetting::Hold(false));
+    assert_eq!(rig.ended().last(), Some(&(2600, 50)));
+    assert_eq!(rig.engine.pulse(), None);
+}
+
+#[test]
+fn arpeggio_ends_when_turned_off_or_with_its_instrument() {
+    let ends: [fn(&mut Rig); 3] = [
+        |rig| rig.arpeggiator(ArpeggiatorSetting::On(false)),
+        |rig| rig.act(&NetworkAction::DeleteInstrument(BASS)),
+        Rig::reset_to_starter,
+    ];
+    for (number, end) in ends.iter().enumerate() {
+        for hold in [false, true] {
+            let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Hold(hold)]);
+            rig.strike(60);
+            rig.wait(100);
+            if hold {
+                rig.release(60);
+            }
+            end(&mut rig);
+            assert_eq!(rig.ended(), [(100, 60)], "end {number}, hold: {hold}");
+            rig.wait(1000);
+            assert_eq!(rig.pitches(), [60]);
+            assert_eq!(rig.engine.pulse(), None);
+        }
+    }
+}
+
+#[test]
+fn written_notes_are_arpeggiated_and_end_at_a_stop() {
+    for hold in [false, true] {
+        let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Hold(hold)]);
+        let notes = [note(0, 60, 1000), note(0, 64, 1000)];
+        rig.roll(PianoRollAction::Paste(notes.into_iter().collect()));
+        rig.transport(TransportAction::Play);
+        rig.wait(1010);
+        rig.transport(TransportAction::Stop);
+        assert_eq!(rig.ended(), [(250, 60), (750, 64), (1010, 60)]);
+        rig.wait(1000);
+        assert_eq!(rig.begun(), [(0, 60), (500, 64), (1000, 60)], "hold: {hold}");
+        assert_eq!(rig.engine.pulse(), None);
+    }
+}
+
+#[test]
+fn full_gate_ends_each_note_where_the_next_begins() {
+    let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Gate(Amount::of(1.0))]);
+    rig.set(InstrumentSetting::Chord(ChordShape::Octave));
+    rig.strike(60);
+    rig.wait(1100);
+    let order = [(60, true), (60, false), (72, true), (72, false), (60, true)];
+    let played: Vec<_> = rig.played().iter().map(|(_, pitch, on)| (*pitch, *on)).collect();
+    assert_eq!(played, order);
+}
+
+#[test]
+fn mono_instrument_arpeggiates_one_note_at_a_time() {
+    let all = ArpeggiatorSetting::Pattern(ArpeggioPattern::AllAtOnce);
+    let mut rig = Rig::with_arpeggiator([all]);
+    rig.roll(PianoRollAction::Set(TrackSetting::Voices(Voices::Mono)));
+    [64, 60].into_iter().for_each(|key| rig.strike(key));
+    rig.wait(600);
+    assert_eq!(rig.pitches(), [64, 60]);
+}
+
+#[test]
+fn new_step_length_counts_from_its_edit() {
+    let mut rig = Rig::with_arpeggiator([]);
+    rig.strike(60);
+    rig.wait(600);
+    rig.arpeggiator(ArpeggiatorSetting::Step(NoteValue::Sixteenth));
+    rig.wait(400);
+    let times: Vec<_> = rig.begun().into_iter().map(|(time, _)| time).collect();
+    assert_eq!(times, [0, 500, 725, 850, 975]);
+}
+
+#[test]
+fn arpeggio_goes_on_from_the_end_of_the_arrangement() {
+    let perform = |pulse: u64| {
+        let mut rig = Rig::with_arpeggiator([]);
+        let create = ClipAction::Create {
+            clip: ClipId(1),
+            name: Name::default(),
+            length: NoteLength::of(700),
+        };
+        rig.act(&NetworkAction::Clip(BASS, create));
+        let (placement, clip) = (PlacementId(1), ClipId(1));
+        let place = PlacementAction::Place { placement, clip, tick: Ticks::of(0) };
+        rig.act(&NetworkAction::Placement(BASS, place));
+        rig.act(&NetworkAction::Arrangement(ArrangementSetting::Play(PlayMode::Arrangement)));
+        rig.act(&NetworkAction::Arrangement(ArrangementSetting::AtEnd(AtEnd::Stop)));
+        rig.strike(60);
+        rig.transport(TransportAction::Play);
+        for _ in 0..2000 / pulse {
+            rig.now = rig.now + Duration::from_millis(pulse);
+            rig.advance();
+        }
+        let log = rig.take_log();
+        log.iter().map(|played| (played.time, played.what)).collect::<Vec<_>>()
+    };
+    let log = perform(1);
+    assert_eq!(log.len(), 10, "{log:?}");
+    for pulse in [5, 400, 2000] {
+        assert_eq!(perform(pulse), log, "pulses of {pulse} ms");
+    }
+}

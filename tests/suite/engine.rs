@@ -1,0 +1,8 @@
+//! What a participant sees of an engine, whichever driver runs it. Nothing here sleeps for
+//! a fixed time: a test waits for what must happen.
+
+mod bell;
+mod endings;
+mod failures;
+mod floods;
+mod handing_over;
