@@ -1,9 +1,6 @@
 //! Notes that are edited while they sound.
 
-use std::sync::Arc;
-
 use super::*;
-use crate::studio::{ProjectAction, ProjectOutcome, ProjectReport, Shelf};
 
 const LONG: u32 = 9600;
 
