@@ -70,7 +70,7 @@ impl<M: Model> Core<M> {
         loop {
             match self.session.poll() {
                 SessionOutput::Effect(state, effect) => self.carry_out(now, state, effect),
-                SessionOutput::Replaced(state) => self.handed.push(Handed::Reset(state)),
+                SessionOutput::Replaced(_) => self.handed.push(Handed::Reset),
                 // Between the messages of a batch, snapshots differ by one edit:
                 // dropping one is cheap, and keeping all of them is not.
                 SessionOutput::Changed { before, .. } => {
@@ -119,7 +119,7 @@ impl<M: Model> Core<M> {
             EffectKind::Save | EffectKind::Load => {
                 let job = Job { state, effect, replaces: kind == EffectKind::Load };
                 if let Err((job, why)) = self.jobs.push(job) {
-                    self.give_up_job(&job, why);
+                    self.give_up_job(&job, &why);
                 }
             }
         }
@@ -130,24 +130,28 @@ impl<M: Model> Core<M> {
         self.jobs.pop();
         match report {
             Ok(JobReport { action, saved }) => {
-                saved.into_iter().for_each(|saved| self.jobs.note(saved));
-                // It may be impossible by now.
-                let _ = action.map(|action| self.session.act_for_engine(&action));
+                let refused = action.and_then(|action| self.session.act_for_engine(&action));
+                if let Some(refused) = refused {
+                    self.give_up_job(job, &JobFault::Failed(refused.to_string()));
+                }
+                if let Some(saved) = saved {
+                    self.jobs.note(saved);
+                }
             }
             Err(panic) => {
                 error!(panic, "a job failed");
-                self.give_up_job(job, JobFault::Failed(panic));
+                self.give_up_job(job, &JobFault::Failed(panic));
             }
         }
     }
 
     /// Tells the session that `job` is not done.
-    fn give_up_job(&mut self, job: &Job<M>, why: JobFault) {
+    fn give_up_job(&mut self, job: &Job<M>, why: &JobFault) {
         let state = &self.session.state().model;
-        if let Ok(Some(action)) = catch_panic(|| M::undone(state, &job.effect, &why)) {
+        if let Ok(Some(action)) = catch_panic(|| M::undone(state, &job.effect, why)) {
             let _ = self.session.act_for_engine(&action);
         }
-        if !job.replaces && why != JobFault::NoWorker {
+        if !job.replaces && *why != JobFault::NoWorker {
             self.jobs.note(Err(why.to_string()));
         }
     }

@@ -166,11 +166,10 @@ impl<M: Model> Authority<M> {
     }
 
     fn engine_thread(self: &Arc<Self>) -> EngineThread<M> {
-        let [newest, tell, ended] = [(); 3].map(|()| Arc::downgrade(self));
+        let [tell, ended] = [(); 2].map(|()| Arc::downgrade(self));
         EngineThread {
             link: Arc::clone(&self.engine),
             clock: self.clock.clone(),
-            newest: Box::new(move || Some(newest.upgrade()?.state())),
             tell: Box::new(move |said| {
                 if let Some(authority) = tell.upgrade() {
                     authority.hear(said);
@@ -317,15 +316,15 @@ impl<M: Model> Authority<M> {
         }
         let metering = core.metering.take();
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering)));
-        // After publishing, so that a worker that is called finds the newest state, and
-        // under the lock, so that the effects stay in order.
+        // Under the lock, so that the effects stay in order.
         let handed = std::mem::take(&mut core.handed);
         let is_answer = std::mem::take(&mut core.is_answer);
         let handed_over = (!handed.is_empty() || changed.is_some()).then(|| {
             if self.inline.is_none() {
                 core.look.get_or_insert(now + BLOCKED);
             }
-            self.engine.hand_over(handed, is_answer)
+            let newest = Arc::clone(core.session.state());
+            self.engine.hand_over(handed, newest, is_answer)
         });
         let is_sooner = self.deadline(&core).is_some_and(|next| due.is_none_or(|due| next < due));
         let forgotten = std::mem::take(&mut core.forgotten);
@@ -358,8 +357,8 @@ impl<M: Model> Authority<M> {
         while self.engine.due().is_some_and(|due| due <= self.clock.now()) {
             // Another thread is calling it, or a caller of this: that looks again.
             let Some(mut seat) = inline.try_lock() else { return };
-            if let Some(work) = self.engine.begin_call(self.clock.now()) {
-                let mut said = seat.call(self.clock.now(), work, &self.state());
+            if let Some((work, newest)) = self.engine.begin_call(self.clock.now()) {
+                let mut said = seat.call(self.clock.now(), work, &newest);
                 said.end_call(&self.engine);
                 self.hear(said);
                 has_called = true;

@@ -23,7 +23,7 @@ pub(in crate::authority) enum Handed<M: Model> {
     /// An effect of an action that was accepted at this time.
     Effect(Timestamp, Arc<NetworkState<M>>, M::Effect),
     /// The state was replaced as a whole.
-    Reset(Arc<NetworkState<M>>),
+    Reset,
 }
 
 /// Effects in order, each with the time at which its action was accepted and the state
@@ -33,9 +33,8 @@ type Effects<M> = VecDeque<(Timestamp, Arc<NetworkState<M>>, <M as Model>::Effec
 /// What a worker takes at once.
 #[derive(Debug)]
 pub(in crate::authority) enum Work<M: Model> {
-    /// It begins anew from this state, which contains every effect before.
+    /// It begins anew from the newest state, which contains every effect before.
     Reset {
-        state: Arc<NetworkState<M>>,
         /// Whether this stands for effects that were too many.
         overrun: bool,
     },
@@ -48,9 +47,8 @@ pub(in crate::authority) type Dropped<M> = (Option<Arc<NetworkState<M>>>, Effect
 /// What waits for the worker.
 pub(super) struct EffectQueue<M: Model> {
     effects: Effects<M>,
-    /// The state of what was handed over last.
-    latest: Arc<NetworkState<M>>,
-    /// The worker must begin anew from `latest`.
+    newest: Arc<NetworkState<M>>,
+    /// The worker must begin anew from `newest`.
     reset: bool,
     overrun: bool,
     /// When what was handed over is due, if something waits.
@@ -69,7 +67,7 @@ impl<M: Model> EffectQueue<M> {
     pub(super) fn new(state: Arc<NetworkState<M>>) -> Self {
         Self {
             effects: VecDeque::new(),
-            latest: state,
+            newest: state,
             reset: true,
             overrun: false,
             handed: Some(Timestamp::ZERO),
@@ -80,29 +78,30 @@ impl<M: Model> EffectQueue<M> {
         }
     }
 
-    /// Adds what a change of the state has led to. If that is an `answer` of the worker
+    /// Adds the `newest` state and what has led to it. If that is an `answer` of the worker
     /// itself, it is not due at once: a worker that answers itself must not be called
     /// without end.
-    pub(super) fn push(&mut self, handed: Vec<Handed<M>>, answer: bool) -> Dropped<M> {
+    pub(super) fn push(
+        &mut self,
+        handed: Vec<Handed<M>>,
+        newest: Arc<NetworkState<M>>,
+        answer: bool,
+    ) -> Dropped<M> {
         self.changed = true;
+        let replaced = std::mem::replace(&mut self.newest, newest);
+        let mut dropped = (Some(replaced), Effects::<M>::new());
         if handed.is_empty() {
-            return Dropped::<M>::default();
+            return dropped;
         }
         let due = if answer { self.called + MIN_INTERVAL } else { Timestamp::ZERO };
         self.handed = Some(self.handed.map_or(due, |other| other.min(due)));
-        let mut dropped = (Some(Arc::clone(&self.latest)), Effects::<M>::new());
         for handed in handed {
             match handed {
-                Handed::Reset(state) => {
-                    self.latest = state;
-                    self.begin_anew(&mut dropped.1);
-                }
+                Handed::Reset => self.begin_anew(&mut dropped.1),
+                // A reset that waits contains it.
+                Handed::Effect(..) if self.reset => {}
                 Handed::Effect(at, state, effect) => {
-                    self.latest = Arc::clone(&state);
-                    // A reset that waits contains it.
-                    if !self.reset {
-                        self.effects.push_back((at, state, effect));
-                    }
+                    self.effects.push_back((at, state, effect));
                 }
             }
             if self.effects.len() > MAX_EFFECTS {
@@ -127,18 +126,19 @@ impl<M: Model> EffectQueue<M> {
         [self.handed, changed, self.next].into_iter().flatten().min()
     }
 
-    /// Takes what waits, for a call at `now`.
-    pub(super) fn take(&mut self, now: Timestamp) -> Work<M> {
+    /// Takes what waits, for a call at `now`, and the newest state.
+    pub(super) fn take(&mut self, now: Timestamp) -> (Work<M>, Arc<NetworkState<M>>) {
         let overrun = std::mem::take(&mut self.overrun);
         self.handed = None;
         self.changed = false;
         self.called = now;
         self.next = None;
-        if std::mem::take(&mut self.reset) {
-            Work::Reset { state: Arc::clone(&self.latest), overrun }
+        let work = if std::mem::take(&mut self.reset) {
+            Work::Reset { overrun }
         } else {
             Work::Effects(std::mem::take(&mut self.effects))
-        }
+        };
+        (work, Arc::clone(&self.newest))
     }
 
     /// The call has ended; the worker wants to be called at `next`. If it `rests`, it is

@@ -52,19 +52,20 @@ impl<M: Model> EngineLink<M> {
         }
     }
 
-    /// Hands over what a change has led to, which may be an `answer` of the worker; it
-    /// reads the newest state by itself. Returns what is to be dropped, and whether to
+    /// Hands over the `newest` state and what has led to it, which may be an `answer` of
+    /// the worker. Returns what is to be dropped, and whether to
     /// [`wake`](Self::wake) the thread, both without a lock.
     pub(in crate::authority) fn hand_over(
         &self,
         handed: Vec<Handed<M>>,
+        newest: Arc<NetworkState<M>>,
         answer: bool,
     ) -> (Dropped<M>, bool) {
         let mut link = self.state.lock();
         if link.phase != EnginePhase::Running {
             return (Dropped::<M>::default(), false);
         }
-        let dropped = link.queue.push(handed, answer);
+        let dropped = link.queue.push(handed, newest, answer);
         let due = link.queue.due();
         let wakes = link.sleeps.is_some_and(|until| match (due, until) {
             (None, _) => false,
@@ -94,8 +95,11 @@ impl<M: Model> EngineLink<M> {
         }
     }
 
-    /// Begins a call at `now`, if one is due: the worker leaves what it takes.
-    pub(in crate::authority) fn begin_call(&self, now: Timestamp) -> Option<Work<M>> {
+    /// Begins a call at `now`, if one is due: with what waits, and the newest state.
+    pub(in crate::authority) fn begin_call(
+        &self,
+        now: Timestamp,
+    ) -> Option<(Work<M>, Arc<NetworkState<M>>)> {
         let mut link = self.state.lock();
         let is_due = link.phase == EnginePhase::Running
             && link.busy.is_none()

@@ -40,7 +40,7 @@ fn effects(count: usize) -> Vec<Handed<Studio>> {
 /// A queue whose worker has begun at 0 ms.
 fn begun() -> EffectQueue<Studio> {
     let mut queue = EffectQueue::new(starter_state());
-    assert!(matches!(queue.take(ms(0)), Work::Reset { overrun: false, .. }));
+    assert!(matches!(queue.take(ms(0)).0, Work::Reset { overrun: false }));
     queue.wait_for(None, false);
     assert_eq!(queue.due(), None);
     queue
@@ -50,46 +50,56 @@ fn begun() -> EffectQueue<Studio> {
 fn queue_holds_4096_effects() {
     for (count, fits) in [(4096, true), (4097, false), (10_000, false)] {
         let mut queue = begun();
-        let dropped = queue.push(effects(count), false);
-        match queue.take(ms(1)) {
+        let dropped = queue.push(effects(count), starter_state(), false);
+        match queue.take(ms(1)).0 {
             Work::Effects(effects) => assert!(fits && effects.len() == count),
-            Work::Reset { overrun, .. } => assert!(overrun && !fits),
+            Work::Reset { overrun } => assert!(overrun && !fits),
         }
         assert_eq!(dropped.1.len(), if fits { 0 } else { 4097 });
-        queue.push(effects(1), false);
-        assert!(matches!(queue.take(ms(1)), Work::Effects(effects) if effects.len() == 1));
+        queue.push(effects(1), starter_state(), false);
+        assert!(matches!(queue.take(ms(1)).0, Work::Effects(effects) if effects.len() == 1));
     }
+}
+
+#[test]
+fn queue_keeps_no_state_but_the_newest() {
+    let state = starter_state();
+    let old = Arc::downgrade(&state);
+    let mut queue = EffectQueue::new(state);
+    drop(queue.take(ms(0)));
+    drop(queue.push(vec![], starter_state(), false));
+    assert!(old.upgrade().is_none());
 }
 
 #[test]
 fn change_is_due_5_ms_after_the_last_call() {
     let mut queue = begun();
-    queue.push(vec![], false);
+    queue.push(vec![], starter_state(), false);
     assert_eq!(queue.due(), Some(ms(5)));
-    queue.push(effects(1), false);
+    queue.push(effects(1), starter_state(), false);
     assert_eq!(queue.due(), Some(ms(0)), "an effect is due at once");
 }
 
 #[test]
 fn answer_of_the_worker_is_due_1_ms_after_the_call() {
     let mut queue = begun();
-    queue.push(effects(1), true);
+    queue.push(effects(1), starter_state(), true);
     assert_eq!(queue.due(), Some(ms(1)));
-    queue.push(effects(1), false);
+    queue.push(effects(1), starter_state(), false);
     assert_eq!(queue.due(), Some(ms(0)), "that of a participant is due at once");
-    queue.push(effects(1), true);
+    queue.push(effects(1), starter_state(), true);
     assert_eq!(queue.due(), Some(ms(0)));
 }
 
 #[test]
 fn worker_that_rests_is_not_called_and_begins_anew() {
     let mut queue = begun();
-    queue.push(effects(5), false);
+    queue.push(effects(5), starter_state(), false);
     assert_eq!(queue.wait_for(Some(ms(100)), true).1.len(), 5);
-    queue.push(effects(5000), false);
+    queue.push(effects(5000), starter_state(), false);
     assert_eq!(queue.due(), Some(ms(100)));
-    let work = queue.take(ms(100));
-    assert!(matches!(work, Work::Reset { overrun: false, .. }), "nothing was too slow");
+    let (work, _) = queue.take(ms(100));
+    assert!(matches!(work, Work::Reset { overrun: false }), "nothing was too slow");
 }
 
 #[test]
@@ -99,7 +109,7 @@ fn blocked_worker_is_found_after_2_s_whenever_its_call_began() {
     assert!(!link.end_call(None, false));
     assert_eq!(link.look(ms(2000)), (false, None), "nothing is due");
     // The next call begins right after a look.
-    link.hand_over(vec![], false);
+    link.hand_over(vec![], starter_state(), false);
     assert_eq!(link.look(ms(3000)), (false, Some(ms(5000))));
     assert!(link.begin_call(ms(3001)).is_some());
     assert_eq!(link.look(ms(5000)), (false, Some(ms(5001))));
@@ -107,7 +117,7 @@ fn blocked_worker_is_found_after_2_s_whenever_its_call_began() {
     assert_eq!(link.look(ms(7001)), (false, Some(ms(9001))), "told once");
     assert!(link.end_call(None, false));
     // The call after it blocks, too.
-    link.hand_over(effects(1), false);
+    link.hand_over(effects(1), starter_state(), false);
     assert!(link.begin_call(ms(8000)).is_some());
     assert!(link.look(ms(10_000)).0);
 }
@@ -116,7 +126,7 @@ fn blocked_worker_is_found_after_2_s_whenever_its_call_began() {
 fn busy_worker_is_not_due() {
     let link = EngineLink::<Studio>::new(starter_state());
     assert!(link.begin_call(ms(0)).is_some());
-    link.hand_over(effects(1), false);
+    link.hand_over(effects(1), starter_state(), false);
     // Else the timers would spin.
     assert_eq!(link.due(), None);
     assert!(link.begin_call(ms(1)).is_none());
@@ -156,7 +166,7 @@ fn worker_is_built_again_with_backoff() {
     let state = starter_state();
     let mut call = |now| {
         let link = EngineLink::new(Arc::clone(&state));
-        let work = link.begin_call(now).unwrap();
+        let (work, _) = link.begin_call(now).unwrap();
         let mut said = seat.call(now, work, &state);
         said.end_call(&link);
         (said.faults, link.due().map(|due| due.since(now).as_millis()))

@@ -121,8 +121,8 @@ where
         let is_new = self.worker.is_none();
         let worker = self.worker.get_or_insert_with(&mut self.make);
         match work {
-            Work::Reset { state, overrun } => {
-                worker.reset(now, &state.model);
+            Work::Reset { overrun } => {
+                worker.reset(now, &newest.model);
                 faults.extend(overrun.then_some(EngineFault::Overrun));
             }
             Work::Effects(effects) => {

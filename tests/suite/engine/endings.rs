@@ -35,7 +35,7 @@ impl EngineWorker<Bell> for Waiting {
     }
 
     fn advance(&mut self, _: Timestamp, _: &Tower) -> Advanced<Bell> {
-        Said::default()
+        Said { metering: vec![1.0], ..Said::default() }
     }
 }
 
@@ -75,6 +75,7 @@ fn close_waits_for_the_engine() {
 fn close_waits_one_second_for_a_blocked_engine() {
     let (gate, is_dropped, make) = waiting();
     let dispatcher = local(Driver::Threaded.of(make));
+    until("it has begun", || dispatcher.metering() == [1.0]);
     let held = gate.close();
     dispatcher.dispatch(Pull::Count).unwrap();
     gate.until_reached(1);
@@ -94,6 +95,7 @@ async fn close_of_a_host_waits_one_second_for_the_engine() {
         let (tower, options) = (Tower::default(), HostOptions::default());
         let host = HostDispatcher::open("Mia", tower, Driver::Threaded.of(make), listener, options);
         let host = host.unwrap();
+        until("it has begun", || host.metering() == [1.0]);
         let (release, released) = std::sync::mpsc::channel::<()>();
         let holder = is_blocked.then(|| {
             let gate = gate.clone();

@@ -104,9 +104,10 @@ async fn panic_becomes_a_notice() {
             let (host, connector) = host(driver.of(move || FragileWorker(fragile.clone())));
             let guest = join(connector).await;
             let mut events = [host.events(), guest.events()];
+            eventually("it has begun", || !host.metering().is_empty()).await;
             left.store(1, Relaxed);
-            host.dispatch(Pull::Load(1)).unwrap();
-            host.dispatch(Pull::Count).unwrap();
+            let pull = if method == "reset" { Pull::Load(1) } else { Pull::Count };
+            host.dispatch(pull).unwrap();
             for events in &mut events {
                 let notices = notices_until(events, RESTARTED).await;
                 assert!(notices.contains(&FAILED.into()), "{driver:?}, {method}: {notices:?}");

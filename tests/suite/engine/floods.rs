@@ -1,21 +1,27 @@
 //! A worker that says too much, or what makes no sense.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use imbolc_net::{Dispatcher, Event, SessionEvent, dispatcher::Events};
 
-use super::bell::{BOTH, Bell, Call, Calls, Driver, Local, Pull, Ring, Said, returns, until};
+use super::bell::{BOTH, Bell, Call, Driver, Local, Pull, Ring, Said, returns, until};
 
 /// A session whose worker answers each effect of `Count`.
 fn answering(driver: Driver, mut answer: impl FnMut() -> Said + Clone + Send + 'static) -> Local {
     let mut is_asked = false;
-    driver.open(move |call| {
+    let dispatcher = driver.open(move |call| {
         is_asked |= matches!(call, Call::Perform(Ring::Counted(_), _));
         if matches!(call, Call::Advance(_)) && std::mem::take(&mut is_asked) {
             return answer();
         }
         Said { metering: vec![1.0], ..Said::default() }
-    })
+    });
+    // Until then, effects are in the state with which it begins.
+    until("it has begun", || dispatcher.metering() == [1.0]);
+    dispatcher
 }
 
 /// The notices so far.
@@ -35,12 +41,16 @@ fn of_a_million_actions_16384_are_performed() {
             actions: (1..=1_000_000).map(Pull::Turn).collect(),
             ..Said::default()
         });
-        let mut events = dispatcher.events();
-        dispatcher.dispatch(Pull::Count).unwrap();
-        // The other participants get their turns meanwhile.
-        dispatcher.dispatch(Pull::Press(1)).unwrap();
-        until("those that are kept are performed", || dispatcher.state().model.knob == 16_384);
-        let told = notices(&mut events);
+        let (mut events, mut told) = (dispatcher.events(), Vec::new());
+        thread::scope(|scope| {
+            scope.spawn(|| dispatcher.dispatch(Pull::Count).unwrap());
+            // The other participants get their turns meanwhile.
+            scope.spawn(|| dispatcher.dispatch(Pull::Press(1)).unwrap());
+            until("those that are kept are performed", || {
+                told.extend(notices(&mut events));
+                dispatcher.state().model.knob == 16_384
+            });
+        });
         assert_eq!(
             told,
             ["the engine asked for too much at once: 983616 actions are dropped"],
@@ -53,17 +63,14 @@ fn of_a_million_actions_16384_are_performed() {
 #[test]
 fn worker_that_answers_itself_is_called_once_in_1_ms() {
     for driver in BOTH {
-        let calls = Calls::default();
-        let dispatcher = driver.open({
-            let calls = calls.clone();
-            move |call| {
-                calls.add(&call);
-                // The effect is its next task.
-                let next = Some(Duration::ZERO);
-                Said { actions: vec![Pull::Count], next, ..Said::default() }
-            }
-        });
         let begun = Instant::now();
+        let dispatcher = driver.open(|call| match call {
+            // The effect is its next task.
+            Call::Advance(_) => {
+                Said { actions: vec![Pull::Count], next: Some(Duration::ZERO), ..Said::default() }
+            }
+            _ => Said::default(),
+        });
         let dispatcher = returns(move || {
             dispatcher.dispatch(Pull::Press(1)).unwrap();
             dispatcher

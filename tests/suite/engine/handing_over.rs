@@ -81,6 +81,7 @@ fn nothing_of_an_engine_runs_under_the_lock() {
             }
         }));
         session.set(Arc::downgrade(&dispatcher)).unwrap();
+        until("it has begun", || !calls.all().is_empty());
         let held = gate.close();
         let press = {
             let dispatcher = Arc::clone(&dispatcher);
@@ -117,6 +118,7 @@ fn both_drivers_say_the_same() {
                 Said { actions, ..Said::default() }
             }
         });
+        until("it has begun", || !calls.all().is_empty());
         for key in 0..5 {
             dispatcher.dispatch(Pull::Press(key)).unwrap();
             let counted = Ring::Counted(key.into()).clone();
@@ -350,11 +352,12 @@ fn what_the_engine_says_is_in_a_later_seq() {
             was_pressed |= pressed;
             let answers = matches!(call, Call::Advance(_)) && std::mem::take(&mut was_pressed);
             let actions = if answers { vec![Pull::Count] } else { vec![] };
-            Said { actions, ..Said::default() }
+            Said { actions, metering: vec![1.0], ..Said::default() }
         }
     };
     let gate = Gate::default();
     let dispatcher = Driver::Threaded.open(answer(Some(gate.clone())));
+    until("it has begun", || !dispatcher.metering().is_empty());
     let held = gate.close();
     dispatcher.dispatch(Pull::Press(1)).unwrap();
     let pressed = dispatcher.state();

@@ -264,14 +264,6 @@ fn swung_step_sounds_on_when_the_swing_is_turned() {
 }
 
 #[test]
-fn loaded_project_ends_what_sounds() {
-    let mut rig = sounding([note(0, 60, LONG)]);
-    rig.reset_to_starter();
-    rig.wait(500);
-    assert_eq!(rig.played(), [(0, 60, true), (480, 60, false)]);
-}
-
-#[test]
 fn loaded_project_does_not_play_on() {
     let other = Arc::new(Rig::with([note(0, 60, LONG), note(490, 62, 10)]).state);
     let mut rig = sounding([note(0, 60, LONG)]);
