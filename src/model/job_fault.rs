@@ -10,7 +10,8 @@ pub enum JobFault {
     /// 64 others are waiting already.
     #[error("too many files are waiting to be read or written")]
     TooMany,
-    /// The job panicked, with this message. The next one is done all the same.
+    /// The job panicked with this message, or reported an action that is refused for this
+    /// reason. The next job is done all the same.
     #[error("{0}")]
     Failed(String),
 }

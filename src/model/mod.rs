@@ -7,8 +7,8 @@
 //! the trait and uses the rest of the crate as it is: see docs/extending.md.
 
 mod digest;
-mod engine;
 mod engine_fault;
+mod engine_worker;
 mod job_fault;
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use digest::Digest;
 pub(crate) use digest::DigestDelta;
-pub use engine::{Advanced, EngineWorker, NoEngine};
 pub use engine_fault::EngineFault;
+pub use engine_worker::{EngineOutput, EngineWorker, NoEngine};
 pub use job_fault::JobFault;
 
 use crate::util::{limited::cut_text, ordmap::Merged};

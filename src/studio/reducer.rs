@@ -49,10 +49,8 @@ impl StudioState {
             }
             NetworkAction::Project(action) => {
                 Arc::make_mut(&mut self.projects).reduce(action)?;
-                return Ok(vec![match action.replaces_session() {
-                    true => StudioEffect::Load,
-                    false => StudioEffect::Save,
-                }]);
+                let replaces = action.replaces_session();
+                return Ok(vec![if replaces { StudioEffect::Load } else { StudioEffect::Save }]);
             }
             NetworkAction::ProjectReport(report) => self.reduce_report(report),
             NetworkAction::Drums(id, action) => self.reduce_drums(*id, action)?,

@@ -14,8 +14,8 @@ use imbolc_net::{
     client::JoinOptions,
     dispatcher::{CloseError, Status},
     model::{
-        Access, Advanced, EffectKind, EngineWorker, InstrumentId, Invalid, JobFault, Model,
-        NoEngine, PatchError, Reduction,
+        Access, EffectKind, EngineOutput, EngineWorker, InstrumentId, Invalid, JobFault, Model,
+        NoEngine, PatchError, Reduction, UndoPolicy,
     },
     open_with,
     server::HostOptions,
@@ -82,6 +82,7 @@ impl Model for Notebook {
             Act::Save => return Ok(vec![Errand::Save].into()),
             Act::Load => return Ok(vec![Errand::Load].into()),
             Act::Saved => page.heard.push("saved".into()),
+            Act::Loaded(text) if text == "a draft" => return Err(Invalid::unfit("it is a draft")),
             Act::Loaded(text) => {
                 page.text.clone_from(text);
                 page.heard.push("loaded".into());
@@ -102,6 +103,14 @@ impl Model for Notebook {
 
     fn instruments(_: &Page) -> Vec<InstrumentId> {
         Vec::new()
+    }
+
+    fn undo_policy(act: &Act) -> UndoPolicy {
+        match act {
+            Act::Loaded(_) => UndoPolicy::Barrier,
+            Act::Saved | Act::Undone(_) => UndoPolicy::Nothing,
+            _ => UndoPolicy::Step,
+        }
     }
 
     fn effect_kind(errand: &Errand) -> EffectKind {
@@ -220,9 +229,9 @@ impl EngineWorker<Notebook> for Bell {
         let _ = self.rung.send(format!("{errand:?}"));
     }
 
-    fn advance(&mut self, _: Timestamp, _: &Page) -> Advanced<Notebook> {
+    fn advance(&mut self, _: Timestamp, _: &Page) -> EngineOutput<Notebook> {
         let _ = self.blocked.as_ref().map(Receiver::recv);
-        Advanced::default()
+        EngineOutput::default()
     }
 }
 
@@ -230,15 +239,15 @@ impl EngineWorker<Notebook> for Bell {
 async fn effects_of_jobs_do_not_reach_the_engine() {
     let (rung, hears) = channel();
     let bell = move || Bell { rung: rung.clone(), blocked: None };
-    let save = |_: &Page, _: &Errand| saved();
-    let load = |_: &Page, _: &Errand| loaded("verse");
-    let d = open_local(threaded(bell).with_jobs(Jobs::new(save, load)));
+    // A load that replaces the page would begin the engine anew.
+    let job = |_: &Page, _: &Errand| saved();
+    let d = open_local(threaded(bell).with_jobs(Jobs::new(job, job)));
     let next = || hears.recv_timeout(Duration::from_secs(20));
     assert_eq!(next(), Ok("reset".into()));
     for act in [Act::Save, Act::Load, Act::Ring, Act::Save, Act::Ring] {
         d.dispatch(act).unwrap();
     }
-    eventually("all have ended", || heard(&*d) == ["saved", "loaded", "saved"]).await;
+    eventually("all have ended", || heard(&*d) == ["saved"; 3]).await;
     assert_eq!([next(), next()], [Ok("Ring".into()), Ok("Ring".into())]);
     d.close().await.unwrap();
     drop(d);
@@ -291,6 +300,14 @@ async fn job_that_panics_has_failed() {
     d.dispatch(Act::Save).unwrap();
     let Err(CloseError::NotSaved(why)) = d.close().await else { panic!() };
     assert!(why.contains("on purpose"), "{why}");
+}
+
+#[tokio::test]
+async fn job_whose_report_is_refused_has_failed() {
+    let load = |_: &Page, _: &Errand| loaded("a draft");
+    let d = open_local(threaded(|| NoEngine).with_jobs(Jobs::new(|_, _| saved(), load)));
+    d.dispatch(Act::Load).unwrap();
+    eventually("it is answered", || heard(&*d) == ["it is a draft"]).await;
 }
 
 #[tokio::test]

@@ -377,7 +377,9 @@ impl App {
         };
         match done {
             Ok(outcomes) => {
-                outcomes.into_iter().flatten().for_each(|added| self.select_added(added));
+                for added in outcomes.into_iter().flatten() {
+                    self.select_added(added);
+                }
                 if actions
                     .contains(&studio::NetworkAction::Transport(TransportAction::Record(true)))
                 {

@@ -17,13 +17,13 @@ const CHANGE_INTERVAL: Duration = Duration::from_millis(5);
 /// How soon a worker may be called again at its own request. 1 ms.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
-/// One thing that a worker is handed, with the state it belongs to.
+/// One thing that a worker is handed.
 #[derive(Debug)]
-pub(in crate::authority) enum Handed<M: Model> {
-    /// An effect of an action that was accepted at this time.
+pub(in crate::authority) enum EngineInput<M: Model> {
+    /// An effect of an action that was accepted at this time, with the state after it.
     Effect(Timestamp, Arc<NetworkState<M>>, M::Effect),
     /// The state was replaced as a whole.
-    Reset(Arc<NetworkState<M>>),
+    Reset,
 }
 
 /// Effects in order, each with the time at which its action was accepted and the state
@@ -33,9 +33,8 @@ type Effects<M> = VecDeque<(Timestamp, Arc<NetworkState<M>>, <M as Model>::Effec
 /// What a worker takes at once.
 #[derive(Debug)]
 pub(in crate::authority) enum Work<M: Model> {
-    /// It begins anew from this state, which contains every effect before.
+    /// It begins anew from the newest state, which contains every effect before.
     Reset {
-        state: Arc<NetworkState<M>>,
         /// Whether this stands for effects that were too many.
         overrun: bool,
     },
@@ -48,20 +47,19 @@ pub(in crate::authority) type Dropped<M> = (Option<Arc<NetworkState<M>>>, Effect
 /// What waits for the worker.
 pub(super) struct EffectQueue<M: Model> {
     effects: Effects<M>,
-    /// The state of what was handed over last.
-    latest: Arc<NetworkState<M>>,
-    /// The worker must begin anew from `latest`.
+    newest: Arc<NetworkState<M>>,
+    /// The worker must begin anew from `newest`.
     reset: bool,
     overrun: bool,
-    /// When what was handed over is due, if something waits.
-    handed: Option<Timestamp>,
+    /// When the effects and the reset that wait are due.
+    input_due: Option<Timestamp>,
     /// The state has changed since the last call.
     changed: bool,
     /// When the worker was called last.
     called: Timestamp,
     next: Option<Timestamp>,
     /// The worker is not made again before `next`, whatever waits.
-    rests: bool,
+    backs_off: bool,
 }
 
 impl<M: Model> EffectQueue<M> {
@@ -69,40 +67,41 @@ impl<M: Model> EffectQueue<M> {
     pub(super) fn new(state: Arc<NetworkState<M>>) -> Self {
         Self {
             effects: VecDeque::new(),
-            latest: state,
+            newest: state,
             reset: true,
             overrun: false,
-            handed: Some(Timestamp::ZERO),
+            input_due: Some(Timestamp::ZERO),
             changed: false,
             called: Timestamp::ZERO,
             next: None,
-            rests: false,
+            backs_off: false,
         }
     }
 
-    /// Adds what a change of the state has led to. If that is an `answer` of the worker
+    /// Adds the `newest` state and what has led to it. If that is an `answer` of the worker
     /// itself, it is not due at once: a worker that answers itself must not be called
     /// without end.
-    pub(super) fn push(&mut self, handed: Vec<Handed<M>>, answer: bool) -> Dropped<M> {
+    pub(super) fn push(
+        &mut self,
+        inputs: Vec<EngineInput<M>>,
+        newest: Arc<NetworkState<M>>,
+        answer: bool,
+    ) -> Dropped<M> {
         self.changed = true;
-        if handed.is_empty() {
-            return Dropped::<M>::default();
+        let replaced = std::mem::replace(&mut self.newest, newest);
+        let mut dropped = (Some(replaced), Effects::<M>::new());
+        if inputs.is_empty() {
+            return dropped;
         }
         let due = if answer { self.called + MIN_INTERVAL } else { Timestamp::ZERO };
-        self.handed = Some(self.handed.map_or(due, |other| other.min(due)));
-        let mut dropped = (Some(Arc::clone(&self.latest)), Effects::<M>::new());
-        for handed in handed {
-            match handed {
-                Handed::Reset(state) => {
-                    self.latest = state;
-                    self.begin_anew(&mut dropped.1);
-                }
-                Handed::Effect(at, state, effect) => {
-                    self.latest = Arc::clone(&state);
-                    // A reset that waits contains it.
-                    if !self.reset {
-                        self.effects.push_back((at, state, effect));
-                    }
+        self.input_due = Some(self.input_due.map_or(due, |other| other.min(due)));
+        for input in inputs {
+            match input {
+                EngineInput::Reset => self.begin_anew(&mut dropped.1),
+                // A reset that waits contains it.
+                EngineInput::Effect(..) if self.reset => {}
+                EngineInput::Effect(at, state, effect) => {
+                    self.effects.push_back((at, state, effect));
                 }
             }
             if self.effects.len() > MAX_EFFECTS {
@@ -120,37 +119,38 @@ impl<M: Model> EffectQueue<M> {
 
     /// When the worker must be called; a time that has passed if it is overdue.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        if self.rests {
+        if self.backs_off {
             return self.next;
         }
         let changed = self.changed.then(|| self.called + CHANGE_INTERVAL);
-        [self.handed, changed, self.next].into_iter().flatten().min()
+        [self.input_due, changed, self.next].into_iter().flatten().min()
     }
 
-    /// Takes what waits, for a call at `now`.
-    pub(super) fn take(&mut self, now: Timestamp) -> Work<M> {
+    /// Takes what waits, for a call at `now`, and the newest state.
+    pub(super) fn take(&mut self, now: Timestamp) -> (Work<M>, Arc<NetworkState<M>>) {
         let overrun = std::mem::take(&mut self.overrun);
-        self.handed = None;
+        self.input_due = None;
         self.changed = false;
         self.called = now;
         self.next = None;
-        if std::mem::take(&mut self.reset) {
-            Work::Reset { state: Arc::clone(&self.latest), overrun }
+        let work = if std::mem::take(&mut self.reset) {
+            Work::Reset { overrun }
         } else {
             Work::Effects(std::mem::take(&mut self.effects))
-        }
+        };
+        (work, Arc::clone(&self.newest))
     }
 
-    /// The call has ended; the worker wants to be called at `next`. If it `rests`, it is
+    /// The call has ended; the worker wants to be called at `next`. If it `backs_off`, it is
     /// not made again before, and then begins anew.
-    pub(super) fn wait_for(&mut self, next: Option<Timestamp>, rests: bool) -> Dropped<M> {
+    pub(super) fn wait_for(&mut self, next: Option<Timestamp>, backs_off: bool) -> Dropped<M> {
         self.next = next;
-        self.rests = rests;
+        self.backs_off = backs_off;
         let mut dropped = Dropped::<M>::default();
-        if rests {
+        if backs_off {
             self.begin_anew(&mut dropped.1);
             self.overrun = false;
-            self.handed = Some(Timestamp::ZERO);
+            self.input_due = Some(Timestamp::ZERO);
         }
         dropped
     }

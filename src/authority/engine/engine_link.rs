@@ -5,7 +5,7 @@
 
 use parking_lot::{Condvar, Mutex};
 
-use super::effect_queue::{Dropped, EffectQueue, Handed, Work};
+use super::effect_queue::{Dropped, EffectQueue, EngineInput, Work};
 use crate::{dispatcher::Clock, model::Model, protocol::NetworkState, util::time::Timestamp};
 use std::{sync::Arc, time::Duration};
 
@@ -52,19 +52,20 @@ impl<M: Model> EngineLink<M> {
         }
     }
 
-    /// Hands over what a change has led to, which may be an `answer` of the worker; it
-    /// reads the newest state by itself. Returns what is to be dropped, and whether to
+    /// Hands over the `newest` state and what has led to it, which may be an `answer` of
+    /// the worker. Returns what is to be dropped, and whether to
     /// [`wake`](Self::wake) the thread, both without a lock.
     pub(in crate::authority) fn hand_over(
         &self,
-        handed: Vec<Handed<M>>,
+        inputs: Vec<EngineInput<M>>,
+        newest: Arc<NetworkState<M>>,
         answer: bool,
     ) -> (Dropped<M>, bool) {
         let mut link = self.state.lock();
         if link.phase != EnginePhase::Running {
             return (Dropped::<M>::default(), false);
         }
-        let dropped = link.queue.push(handed, answer);
+        let dropped = link.queue.push(inputs, newest, answer);
         let due = link.queue.due();
         let wakes = link.sleeps.is_some_and(|until| match (due, until) {
             (None, _) => false,
@@ -94,8 +95,11 @@ impl<M: Model> EngineLink<M> {
         }
     }
 
-    /// Begins a call at `now`, if one is due: the worker leaves what it takes.
-    pub(in crate::authority) fn begin_call(&self, now: Timestamp) -> Option<Work<M>> {
+    /// Begins a call at `now`, if one is due: with what waits, and the newest state.
+    pub(in crate::authority) fn begin_call(
+        &self,
+        now: Timestamp,
+    ) -> Option<(Work<M>, Arc<NetworkState<M>>)> {
         let mut link = self.state.lock();
         let is_due = link.phase == EnginePhase::Running
             && link.busy.is_none()
@@ -107,13 +111,13 @@ impl<M: Model> EngineLink<M> {
     }
 
     /// Ends a call; the worker wants to be called again at `next`, or is not made again
-    /// before if it `rests`. Returns whether the session was told that the call takes
+    /// before if it `backs_off`. Returns whether the session was told that the call takes
     /// long.
-    pub(in crate::authority) fn end_call(&self, next: Option<Timestamp>, rests: bool) -> bool {
+    pub(in crate::authority) fn end_call(&self, next: Option<Timestamp>, backs_off: bool) -> bool {
         let mut link = self.state.lock();
         link.busy = None;
         let was_blocked = std::mem::take(&mut link.is_blocked);
-        let dropped = link.queue.wait_for(next, rests);
+        let dropped = link.queue.wait_for(next, backs_off);
         drop(link);
         drop(dropped);
         was_blocked
@@ -141,7 +145,7 @@ impl<M: Model> EngineLink<M> {
 
     /// Whether the worker is found in a call since [`BLOCKED`] or longer, for the first
     /// time; and when to look again, unless nothing is due.
-    pub(in crate::authority) fn look(&self, now: Timestamp) -> (bool, Option<Timestamp>) {
+    pub(in crate::authority) fn check_blocked(&self, now: Timestamp) -> (bool, Option<Timestamp>) {
         let mut link = self.state.lock();
         let is_late = link.busy.is_some_and(|since| now.since(since) >= BLOCKED);
         let is_news = is_late && !link.is_blocked;

@@ -38,8 +38,8 @@ type Compare<M> = Box<dyn Fn(&<M as Model>::State, &<M as Model>::State) -> bool
 /// [kind](Model::effect_kind) is not [`Engine`](crate::model::EffectKind::Engine).
 ///
 /// Jobs are done in order, on a thread of their own, while the session and its engine go
-/// on. At most 64 wait; a further one, and one whose closure panics, is answered by
-/// [`Model::on_job_fault`].
+/// on. At most 64 wait; a further one, one whose closure panics and one whose report is
+/// refused are answered by [`Model::on_job_fault`].
 pub struct Jobs<M: Model = Studio> {
     save: JobClosure<M>,
     load: JobClosure<M>,

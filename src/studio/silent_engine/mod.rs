@@ -7,9 +7,9 @@ mod arpeggio;
 mod beats;
 mod chord;
 mod click;
-mod desk;
 mod groove;
 mod keyboard;
+mod meters;
 mod overdub;
 mod performance;
 mod plan;
@@ -17,9 +17,9 @@ mod played;
 mod playhead;
 mod recorder;
 mod revision;
-mod ringing;
+mod ringing_pads;
 mod schedule;
-mod sounding;
+mod sounding_notes;
 mod sounds;
 mod strike;
 mod swing;
@@ -33,7 +33,7 @@ use self::{
     recorder::Recorder,
 };
 use crate::{
-    model::{Advanced, EngineWorker, Model as _},
+    model::{EngineOutput, EngineWorker, Model as _},
     studio::{
         KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState,
         TransportReport,
@@ -134,7 +134,7 @@ pub struct SilentEngine {
     measured: Option<Timestamp>,
     metering: Metering,
     /// The actions that the next `advance` returns.
-    sayings: Vec<NetworkAction>,
+    actions: Vec<NetworkAction>,
 }
 
 /// The motion of the playhead.
@@ -159,7 +159,7 @@ impl Default for SilentEngine {
             overdub: Overdub::default(),
             measured: None,
             metering,
-            sayings: Vec::new(),
+            actions: Vec::new(),
         }
     }
 }
@@ -173,7 +173,7 @@ impl EngineWorker<Studio> for SilentEngine {
         self.perform_into(now, state, effect, &mut |_| {});
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> EngineOutput<Studio> {
         self.advance_into(now, state, &mut |_| {})
     }
 }
@@ -195,7 +195,7 @@ impl SilentEngine {
         if self.generation == generation {
             self.move_on(now, state, sink);
         } else {
-            self.sayings.clear();
+            self.actions.clear();
             self.performance.silence(now, sink);
             self.performance.stop(sink);
             self.performance.locate(state, state.transport.position.get(), sink);
@@ -265,7 +265,7 @@ impl SilentEngine {
                 let counting = self.performance.is_counting();
                 let tick = (!counting).then(|| self.performance.playhead.tick());
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
-                self.sayings.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
+                self.actions.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
             }
         }
     }
@@ -276,7 +276,7 @@ impl SilentEngine {
         now: Timestamp,
         state: &StudioState,
         sink: &mut dyn FnMut(Played),
-    ) -> Advanced<Studio> {
+    ) -> EngineOutput<Studio> {
         self.move_on(now, state, sink);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
@@ -284,8 +284,8 @@ impl SilentEngine {
                 self.recorder.wait(state);
                 self.overdub.wait(state);
             } else {
-                self.sayings.extend(self.recorder.watch(state, tick));
-                if self.overdub.watch(state, tick, &mut self.sayings) {
+                self.actions.extend(self.recorder.watch(state, tick));
+                if self.overdub.watch(state, tick, &mut self.actions) {
                     let latched = self.overdub.latched(state);
                     self.performance.change_lanes(latched.as_ref().unwrap_or(state));
                 }
@@ -295,8 +295,13 @@ impl SilentEngine {
             self.report(state, false, sink);
         }
         self.measure(now, state);
-        let actions = std::mem::take(&mut self.sayings);
-        Advanced { actions, metering: self.metering, next: self.pulse(), ..Advanced::default() }
+        let actions = std::mem::take(&mut self.actions);
+        EngineOutput {
+            actions,
+            metering: self.metering,
+            next: self.pulse(),
+            ..EngineOutput::default()
+        }
     }
 }
 
@@ -322,10 +327,10 @@ impl SilentEngine {
         let latched = self.overdub.latched(state);
         match self.motion {
             Motion::Moving => {
-                let Self { performance, recorder, overdub, sayings, .. } = self;
+                let Self { performance, recorder, overdub, actions, .. } = self;
                 let leaves = |tick| {
-                    sayings.extend(recorder.all_up(state, tick));
-                    overdub.release(state, tick, sayings);
+                    actions.extend(recorder.all_up(state, tick));
+                    overdub.release(state, tick, actions);
                 };
                 let played = latched.as_ref().unwrap_or(state);
                 if performance.play_on((played, state), now, leaves, sink) {
@@ -365,7 +370,7 @@ impl SilentEngine {
         let (generation, position) = (self.generation.unwrap_or_default(), self.playhead());
         self.performance.locate(state, position.get(), sink);
         let report = TransportReport { generation, position, ended };
-        self.sayings.push(NetworkAction::TransportReport(report));
+        self.actions.push(NetworkAction::TransportReport(report));
     }
 
     /// Ends the recorded notes and moves before the playhead stops or jumps.
@@ -374,9 +379,9 @@ impl SilentEngine {
         if self.performance.is_counting() {
             self.recorder.forget_keys();
         } else {
-            self.sayings.extend(self.recorder.all_up(state, tick));
+            self.actions.extend(self.recorder.all_up(state, tick));
         }
-        self.overdub.release(state, tick, &mut self.sayings);
+        self.overdub.release(state, tick, &mut self.actions);
         self.overdub.forget_values();
     }
 
@@ -391,7 +396,7 @@ impl SilentEngine {
         let mut peaks = [Decibels::MIN; 2];
         if !rests {
             let clicks = self.motion == Motion::Moving && self.performance.clicks(state);
-            peaks = desk::peaks(&self.as_moved(state), &self.performance.sounds, clicks);
+            peaks = meters::peaks(&self.as_moved(state), &self.performance.sounds, clicks);
         }
         self.measured = self.pulse().map(|_| now);
         let (playhead, tempo) = (self.playhead(), self.performance.tempo);
@@ -404,7 +409,7 @@ impl SilentEngine {
     fn as_moved(&self, state: &StudioState) -> StudioState {
         let mut moved = state.clone();
         let lanes = self.performance.moved.iter();
-        for (target, value) in lanes.filter(|(target, _)| desk::reads(**target)) {
+        for (target, value) in lanes.filter(|(target, _)| meters::reads(**target)) {
             // A value that no longer fits the state is skipped.
             if let Some(action) = target.action(*value, state) {
                 let _ = Studio::reduce(&mut moved, &action);

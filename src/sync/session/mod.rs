@@ -225,6 +225,28 @@ impl<M: Model> Session<M> {
         self.apply_undo(ClientId::HOST, Direction::Forth)
     }
 
+    /// The next thing that the shell must do. Call it after each change until it
+    /// returns [`SessionOutput::Wait`].
+    pub fn poll(&mut self) -> SessionOutput<M> {
+        if let Some(task) = self.engine_tasks.pop_front() {
+            return task;
+        }
+        if !Arc::ptr_eq(&self.polled, &self.state) {
+            let before = std::mem::replace(&mut self.polled, Arc::clone(&self.state));
+            return SessionOutput::Changed { before, after: Arc::clone(&self.state) };
+        }
+        if let Some(event) = self.news.pop_front() {
+            return SessionOutput::Event(event);
+        }
+        if let Some(notice) = self.notices.for_host.pop_front() {
+            return SessionOutput::Notice(notice);
+        }
+        match self.bases.take_forgotten() {
+            Some(state) => SessionOutput::Forgotten(state),
+            None => SessionOutput::Wait(self.deadline),
+        }
+    }
+
     /// Takes the current metering, and returns whether it has changed.
     pub fn meter(&mut self, metering: &M::Metering) -> bool {
         let changed = self.metering.1 != *metering;

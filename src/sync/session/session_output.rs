@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    model::Model,
-    protocol::NetworkState,
-    sync::{SessionEvent, session::Session},
-    util::time::Timestamp,
-};
+use crate::{model::Model, protocol::NetworkState, sync::SessionEvent, util::time::Timestamp};
 
 /// One thing that the shell must do after a change.
 #[derive(Debug)]
@@ -27,38 +22,14 @@ pub enum SessionOutput<M: Model> {
     },
     /// Something happened that the host is told of. The state does not show it.
     Event(SessionEvent<M>),
-    /// A notice of the engine that the host is told now. The clients [pull](Session::pull)
+    /// A notice of the engine that the host is told now. The clients [pull](super::Session::pull)
     /// it.
     Notice(M::Notice),
     /// A snapshot that the session does not need any more. This may be the last
     /// reference to a large state: drop it without holding a lock.
     Forgotten(Arc<NetworkState<M>>),
     /// There is nothing left to do until the next change. Call
-    /// [`handle_timeout`](Session::handle_timeout) at this time; the call may
+    /// [`handle_timeout`](super::Session::handle_timeout) at this time; the call may
     /// find that it is still too early.
     Wait(Option<Timestamp>),
-}
-
-impl<M: Model> Session<M> {
-    /// The next thing that the shell must do. Call it after each change until it
-    /// returns [`SessionOutput::Wait`].
-    pub fn poll(&mut self) -> SessionOutput<M> {
-        if let Some(task) = self.engine_tasks.pop_front() {
-            return task;
-        }
-        if !Arc::ptr_eq(&self.polled, &self.state) {
-            let before = std::mem::replace(&mut self.polled, Arc::clone(&self.state));
-            return SessionOutput::Changed { before, after: Arc::clone(&self.state) };
-        }
-        if let Some(event) = self.news.pop_front() {
-            return SessionOutput::Event(event);
-        }
-        if let Some(notice) = self.notices.for_host.pop_front() {
-            return SessionOutput::Notice(notice);
-        }
-        match self.bases.take_forgotten() {
-            Some(state) => SessionOutput::Forgotten(state),
-            None => SessionOutput::Wait(self.deadline),
-        }
-    }
 }

@@ -11,13 +11,13 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
-    model::{Advanced, EngineWorker},
+    model::{EngineOutput, EngineWorker},
     server::{HostDispatcher, HostOptions},
     transport::in_memory,
     util::time::Timestamp,
 };
 
-use super::bell::{BOTH, Bell, Driver, Gate, Pull, Ring, Said, Tower, block_on, local, until};
+use super::bell::{BOTH, Bell, Driver, Gate, Output, Pull, Ring, Tower, block_on, local, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -34,8 +34,8 @@ impl EngineWorker<Bell> for Waiting {
         self.gate.pass();
     }
 
-    fn advance(&mut self, _: Timestamp, _: &Tower) -> Advanced<Bell> {
-        Said::default()
+    fn advance(&mut self, _: Timestamp, _: &Tower) -> EngineOutput<Bell> {
+        Output { metering: vec![1.0], ..Output::default() }
     }
 }
 
@@ -75,6 +75,7 @@ fn close_waits_for_the_engine() {
 fn close_waits_one_second_for_a_blocked_engine() {
     let (gate, is_dropped, make) = waiting();
     let dispatcher = local(Driver::Threaded.of(make));
+    until("it has begun", || dispatcher.metering() == [1.0]);
     let held = gate.close();
     dispatcher.dispatch(Pull::Count).unwrap();
     gate.until_reached(1);
@@ -94,6 +95,7 @@ async fn close_of_a_host_waits_one_second_for_the_engine() {
         let (tower, options) = (Tower::default(), HostOptions::default());
         let host = HostDispatcher::open("Mia", tower, Driver::Threaded.of(make), listener, options);
         let host = host.unwrap();
+        until("it has begun", || host.metering() == [1.0]);
         let (release, released) = std::sync::mpsc::channel::<()>();
         let holder = is_blocked.then(|| {
             let gate = gate.clone();

@@ -1,21 +1,27 @@
 //! A worker that says too much, or what makes no sense.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use imbolc_net::{Dispatcher, Event, SessionEvent, dispatcher::Events};
 
-use super::bell::{BOTH, Bell, Call, Calls, Driver, Local, Pull, Ring, Said, returns, until};
+use super::bell::{BOTH, Bell, Call, Driver, Local, Output, Pull, Ring, returns, until};
 
 /// A session whose worker answers each effect of `Count`.
-fn answering(driver: Driver, mut answer: impl FnMut() -> Said + Clone + Send + 'static) -> Local {
+fn answering(driver: Driver, mut answer: impl FnMut() -> Output + Clone + Send + 'static) -> Local {
     let mut is_asked = false;
-    driver.open(move |call| {
+    let dispatcher = driver.open(move |call| {
         is_asked |= matches!(call, Call::Perform(Ring::Counted(_), _));
         if matches!(call, Call::Advance(_)) && std::mem::take(&mut is_asked) {
             return answer();
         }
-        Said { metering: vec![1.0], ..Said::default() }
-    })
+        Output { metering: vec![1.0], ..Output::default() }
+    });
+    // Until then, effects are in the state with which it begins.
+    until("it has begun", || dispatcher.metering() == [1.0]);
+    dispatcher
 }
 
 /// The notices so far.
@@ -31,16 +37,20 @@ fn notices(events: &mut Events<Bell>) -> Vec<String> {
 #[test]
 fn of_a_million_actions_16384_are_performed() {
     for driver in BOTH {
-        let dispatcher = answering(driver, || Said {
+        let dispatcher = answering(driver, || Output {
             actions: (1..=1_000_000).map(Pull::Turn).collect(),
-            ..Said::default()
+            ..Output::default()
         });
-        let mut events = dispatcher.events();
-        dispatcher.dispatch(Pull::Count).unwrap();
-        // The other participants get their turns meanwhile.
-        dispatcher.dispatch(Pull::Press(1)).unwrap();
-        until("those that are kept are performed", || dispatcher.state().model.knob == 16_384);
-        let told = notices(&mut events);
+        let (mut events, mut told) = (dispatcher.events(), Vec::new());
+        thread::scope(|scope| {
+            scope.spawn(|| dispatcher.dispatch(Pull::Count).unwrap());
+            // The other participants get their turns meanwhile.
+            scope.spawn(|| dispatcher.dispatch(Pull::Press(1)).unwrap());
+            until("those that are kept are performed", || {
+                told.extend(notices(&mut events));
+                dispatcher.state().model.knob == 16_384
+            });
+        });
         assert_eq!(
             told,
             ["the engine asked for too much at once: 983616 actions are dropped"],
@@ -53,17 +63,16 @@ fn of_a_million_actions_16384_are_performed() {
 #[test]
 fn worker_that_answers_itself_is_called_once_in_1_ms() {
     for driver in BOTH {
-        let calls = Calls::default();
-        let dispatcher = driver.open({
-            let calls = calls.clone();
-            move |call| {
-                calls.add(&call);
-                // The effect is its next task.
-                let next = Some(Duration::ZERO);
-                Said { actions: vec![Pull::Count], next, ..Said::default() }
-            }
-        });
         let begun = Instant::now();
+        let dispatcher = driver.open(|call| match call {
+            // The effect is its next task.
+            Call::Advance(_) => Output {
+                actions: vec![Pull::Count],
+                next: Some(Duration::ZERO),
+                ..Output::default()
+            },
+            _ => Output::default(),
+        });
         let dispatcher = returns(move || {
             dispatcher.dispatch(Pull::Press(1)).unwrap();
             dispatcher
@@ -82,7 +91,7 @@ fn metering_that_cannot_be_sent_is_dropped_and_told_once() {
         for driver in BOTH {
             let dispatcher = answering(driver, {
                 let bad = bad.clone();
-                move || Said { metering: bad.clone(), ..Said::default() }
+                move || Output { metering: bad.clone(), ..Output::default() }
             });
             let mut events = dispatcher.events();
             until("the good one is there", || dispatcher.metering() == [1.0]);
@@ -106,9 +115,9 @@ fn metering_that_cannot_be_sent_is_dropped_and_told_once() {
 #[test]
 fn notices_of_a_flood_are_the_newest_64() {
     for driver in BOTH {
-        let dispatcher = answering(driver, || Said {
+        let dispatcher = answering(driver, || Output {
             notices: (1..=1000).map(|number| number.to_string()).collect(),
-            ..Said::default()
+            ..Output::default()
         });
         let mut events = dispatcher.events();
         let begun = Instant::now();
@@ -126,9 +135,9 @@ fn notices_of_a_flood_are_the_newest_64() {
 #[test]
 fn refused_actions_are_one_notice() {
     for driver in BOTH {
-        let dispatcher = answering(driver, || Said {
+        let dispatcher = answering(driver, || Output {
             actions: [vec![Pull::Impossible; 100], vec![Pull::Turn(7)]].concat(),
-            ..Said::default()
+            ..Output::default()
         });
         let mut events = dispatcher.events();
         for _ in 0..5 {
@@ -143,9 +152,9 @@ fn refused_actions_are_one_notice() {
 #[test]
 fn unrecorded_actions_are_told_as_such_only() {
     for driver in BOTH {
-        let dispatcher = answering(driver, || Said {
+        let dispatcher = answering(driver, || Output {
             actions: vec![Pull::Unrecorded, Pull::Turn(7)],
-            ..Said::default()
+            ..Output::default()
         });
         let mut events = dispatcher.events();
         dispatcher.dispatch(Pull::Count).unwrap();

@@ -10,7 +10,7 @@ use std::{
 use imbolc_net::{Dispatcher, authority::threaded};
 
 use super::bell::{
-    BOTH, Bell, Call, Calls, Driver, Gate, Local, Pull, Ring, Said, Scripted, Tower, local,
+    BOTH, Bell, Call, Calls, Driver, Gate, Local, Output, Pull, Ring, Scripted, Tower, local,
     returns, until,
 };
 
@@ -49,7 +49,7 @@ fn worker_is_built_on_its_thread() {
         Scripted(move |_| {
             handle.0.set(handle.0.get() + 1);
             (handle.1)();
-            Said::default()
+            Output::default()
         })
     }));
     dispatcher.dispatch(Pull::Count).unwrap();
@@ -77,10 +77,11 @@ fn nothing_of_an_engine_runs_under_the_lock() {
                     assert_eq!(session.state().model.count, before + 1);
                     gate.pass();
                 }
-                Said::default()
+                Output::default()
             }
         }));
         session.set(Arc::downgrade(&dispatcher)).unwrap();
+        until("it has begun", || !calls.all().is_empty());
         let held = gate.close();
         let press = {
             let dispatcher = Arc::clone(&dispatcher);
@@ -114,9 +115,10 @@ fn both_drivers_say_the_same() {
                     }
                     _ => vec![],
                 };
-                Said { actions, ..Said::default() }
+                Output { actions, ..Output::default() }
             }
         });
+        until("it has begun", || !calls.all().is_empty());
         for key in 0..5 {
             dispatcher.dispatch(Pull::Press(key)).unwrap();
             let counted = Ring::Counted(key.into()).clone();
@@ -179,7 +181,7 @@ fn gated(driver: Driver) -> (Local, Gate, Calls) {
             if matches!(call, Call::Perform(Ring::On(_), _)) {
                 gate.pass();
             }
-            Said::default()
+            Output::default()
         }
     });
     until("it has begun", || !calls.all().is_empty());
@@ -291,7 +293,7 @@ fn start_restart_and_load_are_one_call() {
             move |call| {
                 calls.add(&call);
                 assert!(!matches!(call, Call::Perform(Ring::Counted(_), _)), "on purpose");
-                Said::default()
+                Output::default()
             }
         });
         let resets = |count| {
@@ -324,7 +326,7 @@ fn engine_rebuilds_held_keys_from_the_state() {
             move |call| {
                 calls.add(&call);
                 assert!(!matches!(call, Call::Perform(Ring::Counted(_), _)), "on purpose");
-                Said::default()
+                Output::default()
             }
         });
         until("it has begun", || !calls.all().is_empty());
@@ -339,7 +341,7 @@ fn engine_rebuilds_held_keys_from_the_state() {
 }
 
 #[test]
-fn what_the_engine_says_is_in_a_later_seq() {
+fn answer_of_the_engine_is_in_a_later_seq() {
     let answer = |gate: Option<Gate>| {
         let mut was_pressed = false;
         move |call| {
@@ -350,11 +352,12 @@ fn what_the_engine_says_is_in_a_later_seq() {
             was_pressed |= pressed;
             let answers = matches!(call, Call::Advance(_)) && std::mem::take(&mut was_pressed);
             let actions = if answers { vec![Pull::Count] } else { vec![] };
-            Said { actions, ..Said::default() }
+            Output { actions, metering: vec![1.0], ..Output::default() }
         }
     };
     let gate = Gate::default();
     let dispatcher = Driver::Threaded.open(answer(Some(gate.clone())));
+    until("it has begun", || !dispatcher.metering().is_empty());
     let held = gate.close();
     dispatcher.dispatch(Pull::Press(1)).unwrap();
     let pressed = dispatcher.state();

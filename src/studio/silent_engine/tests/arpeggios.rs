@@ -13,7 +13,9 @@ impl Rig {
         rig.arpeggiator(ArpeggiatorSetting::On(true));
         rig.arpeggiator(ArpeggiatorSetting::Step(NoteValue::Quarter));
         rig.arpeggiator(ArpeggiatorSetting::Gate(Amount::of(0.5)));
-        settings.into_iter().for_each(|setting| rig.arpeggiator(setting));
+        for setting in settings {
+            rig.arpeggiator(setting);
+        }
         rig
     }
 
@@ -112,7 +114,9 @@ fn patterns_order_the_keys() {
         rig.arpeggiator(ArpeggiatorSetting::Span(OctaveSpan::of(span)));
         rig.transport(TransportAction::Play);
         rig.wait(100);
-        [64, 67, 60].into_iter().for_each(|key| rig.strike(key));
+        for key in [64, 67, 60] {
+            rig.strike(key);
+        }
         rig.wait(3000);
         assert_eq!(rig.pitches(), expected, "{pattern:?} over {span}");
     }
@@ -132,7 +136,9 @@ fn random_arpeggio_is_repeatable() {
     let perform = |keys: [u8; 3]| {
         let random = ArpeggiatorSetting::Pattern(ArpeggioPattern::Random);
         let mut rig = Rig::with_arpeggiator([random]);
-        keys.into_iter().for_each(|key| rig.strike(key));
+        for key in keys {
+            rig.strike(key);
+        }
         rig.wait(20_000);
         rig.pitches()
     };
@@ -154,9 +160,13 @@ fn arpeggio_plays_the_notes_of_chords_within_the_range() {
 #[test]
 fn hold_continues_after_release_until_new_keys() {
     let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Hold(true)]);
-    [60, 64].into_iter().for_each(|key| rig.strike(key));
+    for key in [60, 64] {
+        rig.strike(key);
+    }
     rig.wait(100);
-    [60, 64].into_iter().for_each(|key| rig.release(key));
+    for key in [60, 64] {
+        rig.release(key);
+    }
     rig.wait(1000);
     assert_eq!(rig.begun(), [(0, 60), (500, 64), (1000, 60)]);
     rig.strike(50);
@@ -228,7 +238,9 @@ fn mono_instrument_arpeggiates_one_note_at_a_time() {
     let all = ArpeggiatorSetting::Pattern(ArpeggioPattern::AllAtOnce);
     let mut rig = Rig::with_arpeggiator([all]);
     rig.roll(PianoRollAction::Set(TrackSetting::Voices(Voices::Mono)));
-    [64, 60].into_iter().for_each(|key| rig.strike(key));
+    for key in [64, 60] {
+        rig.strike(key);
+    }
     rig.wait(600);
     assert_eq!(rig.pitches(), [64, 60]);
 }

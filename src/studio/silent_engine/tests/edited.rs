@@ -1,9 +1,6 @@
 //! Notes that are edited while they sound.
 
-use std::sync::Arc;
-
 use super::*;
-use crate::studio::{ProjectAction, ProjectOutcome, ProjectReport, Shelf};
 
 const LONG: u32 = 9600;
 
@@ -264,14 +261,6 @@ fn swung_step_sounds_on_when_the_swing_is_turned() {
     rig.drums(DrumSetting::Swing(Amount::of(0.6)));
     rig.wait(300);
     assert_eq!(rig.played(), [(150, 40, true), (276, 40, false)]);
-}
-
-#[test]
-fn loaded_project_ends_what_sounds() {
-    let mut rig = sounding([note(0, 60, LONG)]);
-    rig.act(&NetworkAction::Project(ProjectAction::New));
-    rig.wait(500);
-    assert_eq!(rig.played(), [(0, 60, true), (480, 60, false)]);
 }
 
 #[test]

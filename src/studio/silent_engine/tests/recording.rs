@@ -1,9 +1,6 @@
 //! Recording of keys and parameters.
 
-use std::sync::Arc;
-
 use super::*;
-use crate::studio::{ProjectAction, ProjectOutcome, ProjectReport, Shelf};
 
 /// Starts the transport, and strikes key 40 `wait` ms later.
 fn play_and_strike(rig: &mut Rig, wait: u64) {
