@@ -52,8 +52,10 @@ fn worker_is_built_on_its_thread() {
             Output::default()
         })
     }));
+    // It is made, reset and advanced; then it performs, and is advanced.
+    until("it has begun", || threads.lock().unwrap().len() >= 3);
     dispatcher.dispatch(Pull::Count).unwrap();
-    until("it was called", || threads.lock().unwrap().len() >= 4);
+    until("it was called", || threads.lock().unwrap().len() >= 5);
     drop(dispatcher);
     until("it was dropped", || Arc::strong_count(&threads) == 1);
     let threads = threads.lock().unwrap();
