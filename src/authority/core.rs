@@ -1,5 +1,5 @@
 //! What the lock of the authority protects: the session, and what it has led to and was
-//! not published or handed over yet.
+//! not published or handed over yet. It knows no thread and no subscriber.
 
 use std::sync::Arc;
 

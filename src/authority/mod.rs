@@ -153,10 +153,8 @@ impl<M: Model> Authority<M> {
             let queue = jobs.start(authority.job_ending()).map_err(OpenError::Thread)?;
             authority.lock().jobs = queue;
         }
-        if start.is_some() {
-            authority.lock().blocked_check = Some(authority.clock.now() + BLOCKED);
-        }
         if let Some(start) = start {
+            authority.lock().blocked_check = Some(authority.clock.now() + BLOCKED);
             let thread = authority.engine_thread();
             let name = thread::Builder::new().name("imbolc-engine".into());
             name.spawn(move || start(thread)).map_err(OpenError::Thread)?;

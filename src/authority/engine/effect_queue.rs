@@ -1,7 +1,7 @@
 //! What a worker is handed, in order, and when it is due.
 //!
 //! A plain value. It is bounded: when too much waits, the worker begins anew from the
-//! latest state instead.
+//! newest state instead.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

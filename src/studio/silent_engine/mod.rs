@@ -96,19 +96,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// long as it was held ([`KeyHold`]).
 ///
 /// Keys sound, whether a participant holds them or they are written, with the octave, the
-/// chord and the arpeggiator that their instrument has when they are struck:
-///
-/// - The octave transposes every note, and the chord adds notes above the key. Notes outside
-///   the MIDI range are left out.
-/// - A note that several keys play is struck again by each, and ends with the last of them. An
-///   edit of octave or chord affects the next key only.
-/// - A mono instrument plays the lowest note of the chord, and each note ends the one before.
-/// - An arpeggiator that is on plays the notes of all keys instead, one per step; `hold` keeps
-///   them after their release, until a new key is struck with all others released. While the
-///   playhead moves, or the count-in, steps are at the multiples of the step, without swing.
-///   Otherwise the first is at the first key, at the tempo in [`Metering`].
-/// - At the end of the arrangement, a stop or a jump, what is written is cut, and keys of
-///   participants sound on. An arpeggiator that is turned off ends with all its keys.
+/// chord and the arpeggiator that their instrument has when they are struck: docs/studio.md
+/// says how.
 ///
 /// It does not play:
 ///

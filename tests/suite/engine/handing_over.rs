@@ -286,18 +286,22 @@ fn full_queue_and_a_loaded_piece_are_one_reset() {
     assert_eq!(calls.handed()[before..], expected);
 }
 
+/// What a worker does that panics in each effect of [`Pull::Count`].
+fn panics_at_a_count(calls: &Calls) -> impl FnMut(Call) -> Output + Clone + Send + 'static {
+    let mut record = calls.recorder();
+    move |call| {
+        let panics = matches!(call, Call::Perform(Ring::Counted(_), _));
+        let output = record(call);
+        assert!(!panics, "on purpose");
+        output
+    }
+}
+
 #[test]
 fn start_restart_and_load_are_one_call() {
     for driver in BOTH {
         let calls = Calls::default();
-        let dispatcher = driver.open({
-            let calls = calls.clone();
-            move |call| {
-                calls.add(&call);
-                assert!(!matches!(call, Call::Perform(Ring::Counted(_), _)), "on purpose");
-                Output::default()
-            }
-        });
+        let dispatcher = driver.open(panics_at_a_count(&calls));
         let resets = |count| {
             until("it begins anew", || {
                 calls.handed().iter().filter(|call| matches!(call, Call::Reset(_))).count() == count
@@ -323,14 +327,7 @@ fn start_restart_and_load_are_one_call() {
 fn engine_rebuilds_held_keys_from_the_state() {
     for driver in BOTH {
         let calls = Calls::default();
-        let dispatcher = driver.open({
-            let calls = calls.clone();
-            move |call| {
-                calls.add(&call);
-                assert!(!matches!(call, Call::Perform(Ring::Counted(_), _)), "on purpose");
-                Output::default()
-            }
-        });
+        let dispatcher = driver.open(panics_at_a_count(&calls));
         until("it has begun", || !calls.all().is_empty());
         for key in [3, 5] {
             dispatcher.dispatch(Pull::Press(key)).unwrap();
