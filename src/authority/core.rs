@@ -70,7 +70,7 @@ impl<M: Model> Core<M> {
         loop {
             match self.session.poll() {
                 SessionOutput::Effect(state, effect) => self.carry_out(now, state, effect),
-                SessionOutput::Replaced(_) => self.engine_inputs.push(EngineInput::Reset),
+                SessionOutput::Replaced => self.engine_inputs.push(EngineInput::Reset),
                 // Between the messages of a batch, snapshots differ by one edit:
                 // dropping one is cheap, and keeping all of them is not.
                 SessionOutput::Changed { before, .. } => {

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     model::{EngineFault, EngineOutput, EngineWorker, MAX_REASON, Model},
     protocol::{NetworkState, framing},
+    sync::session::KEPT_NOTICES,
     util::{panics::catch_panic, text::shortened, time::Timestamp},
 };
 
@@ -26,9 +27,6 @@ const MAX_RETRY: Duration = Duration::from_secs(10);
 /// How many actions of one call are performed. 16,384: a take may end with some for each
 /// key and each lane.
 const MAX_ACTIONS: usize = 16_384;
-
-/// How many notices of one call are kept: as many as wait at most.
-const MAX_NOTICES: usize = 64;
 
 /// What a call has led to, within limits.
 #[derive(Debug)]
@@ -154,7 +152,7 @@ where
             faults.push(EngineFault::TooManyActions(u32::try_from(excess).unwrap_or(u32::MAX)));
             actions.truncate(MAX_ACTIONS);
         }
-        let excess = notices.len().saturating_sub(MAX_NOTICES);
+        let excess = notices.len().saturating_sub(KEPT_NOTICES);
         let mut unsendable = None;
         let mut notices: Vec<_> = notices.into_iter().skip(excess).collect();
         notices.retain(|notice| is_sendable(notice, &mut unsendable));
