@@ -8,7 +8,7 @@ use tracing::error;
 use super::{
     engine::EngineInput,
     faults::Faults,
-    jobs::{Job, JobQueue, JobReport},
+    job_thread::{Job, JobQueue, JobReport},
 };
 use crate::{
     dispatcher::Event,

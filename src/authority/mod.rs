@@ -12,7 +12,7 @@ mod core;
 mod engine;
 mod faults;
 pub(crate) mod in_process;
-mod jobs;
+mod job_thread;
 pub(crate) mod local_dispatcher;
 
 use std::{
@@ -31,11 +31,11 @@ pub(crate) use self::client_access::Incoming;
 use self::{
     core::Core,
     engine::{BLOCKED, CheckedOutput, EngineKind, EngineLink, EngineThread, Supervisor},
-    jobs::EndJob,
+    job_thread::EndJob,
 };
 pub use self::{
     engine::{Engine, inline, threaded},
-    jobs::{JobReport, Jobs},
+    job_thread::{JobReport, Jobs},
     local_dispatcher::LocalDispatcher,
 };
 use crate::{

@@ -18,7 +18,7 @@ pub(super) use self::{
     worker_supervisor::{CheckedOutput, Supervisor},
 };
 use crate::{
-    authority::jobs::Jobs,
+    authority::job_thread::Jobs,
     model::{EngineWorker, Model},
     studio::Studio,
 };
