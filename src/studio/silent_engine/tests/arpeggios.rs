@@ -246,6 +246,38 @@ fn mono_instrument_arpeggiates_one_note_at_a_time() {
 }
 
 #[test]
+fn late_call_plays_all_arpeggios_in_order_at_their_own_times() {
+    const LEAD: InstrumentId = InstrumentId(70);
+    let mut rig = Rig::with_arpeggiator([]);
+    let (name, source) = (Name::default(), SourceKind::Fm);
+    rig.act(&NetworkAction::AddInstrument { id: LEAD, name, source });
+    let lead = |rig: &mut Rig, action| rig.act(&NetworkAction::Instrument(LEAD, action));
+    for setting in [ArpeggiatorSetting::On(true), ArpeggiatorSetting::Step(NoteValue::Eighth)] {
+        let setting = InstrumentSetting::Arpeggiator(setting);
+        lead(&mut rig, InstrumentAction::Set(setting));
+    }
+    rig.strike(60);
+    rig.wait(250);
+    lead(&mut rig, InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
+    rig.now = rig.now + Duration::from_millis(850);
+    rig.advance();
+    let (both, one) = (|at| [(at, 60), (at, 40)], |at| [(at, 40)]);
+    let expected = [&[(0, 60)], &one(250)[..], &both(500), &one(750), &both(1000)];
+    assert_eq!(rig.begun(), expected.concat());
+}
+
+#[test]
+fn arpeggio_follows_a_new_tempo_while_stopped() {
+    let mut rig = Rig::with_arpeggiator([]);
+    rig.strike(60);
+    rig.wait(600);
+    rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(240.0))));
+    rig.wait(500);
+    let times: Vec<_> = rig.begun().into_iter().map(|(time, _)| time).collect();
+    assert_eq!(times, [0, 500, 800, 1050]);
+}
+
+#[test]
 fn new_step_length_counts_from_its_edit() {
     let mut rig = Rig::with_arpeggiator([]);
     rig.strike(60);
