@@ -250,10 +250,12 @@ impl Keyboard {
         self.on_grid = true;
     }
 
-    /// The grid ends at `playhead`: each arpeggio goes on from there in its own time.
+    /// The grid ends at `playhead`: each arpeggio goes on from there in its own time, which does
+    /// not end where that of the playhead does.
     pub(super) fn leave_grid(&mut self, playhead: Playhead) {
         for arpeggio in self.arpeggios.values_mut().filter(|_| self.on_grid) {
             arpeggio.clock = playhead;
+            arpeggio.wind_back();
         }
         self.on_grid = false;
     }

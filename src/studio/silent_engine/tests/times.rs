@@ -102,6 +102,9 @@ fn effect_that_was_accepted_earlier_does_not_turn_time_back() {
     let expected = [(500_000, 480), (600_000, 576), (600_000, 576)];
     assert_eq!(rig.times(), expected);
     assert_eq!(rig.engine.playhead().get(), 576);
+    rig.now = Timestamp::from_micros(300_000);
+    rig.release(40);
+    assert_eq!(rig.times(), [(600_000, 576)], "nor while it stands still");
 }
 
 #[test]
