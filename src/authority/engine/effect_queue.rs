@@ -51,6 +51,8 @@ pub(super) struct EffectQueue<M: Model> {
     /// The worker must begin anew from `newest`.
     reset: bool,
     overrun: bool,
+    /// The state was replaced as a whole since the last call began.
+    replaced: bool,
     /// When what was handed over is due, if something waits.
     handed: Option<Timestamp>,
     /// The state has changed since the last call.
@@ -70,6 +72,7 @@ impl<M: Model> EffectQueue<M> {
             newest: state,
             reset: true,
             overrun: false,
+            replaced: false,
             handed: Some(Timestamp::ZERO),
             changed: false,
             called: Timestamp::ZERO,
@@ -97,7 +100,10 @@ impl<M: Model> EffectQueue<M> {
         self.handed = Some(self.handed.map_or(due, |other| other.min(due)));
         for handed in handed {
             match handed {
-                Handed::Reset => self.begin_anew(&mut dropped.1),
+                Handed::Reset => {
+                    self.replaced = true;
+                    self.begin_anew(&mut dropped.1);
+                }
                 // A reset that waits contains it.
                 Handed::Effect(..) if self.reset => {}
                 Handed::Effect(at, state, effect) => {
@@ -126,11 +132,17 @@ impl<M: Model> EffectQueue<M> {
         [self.handed, changed, self.next].into_iter().flatten().min()
     }
 
+    /// Whether the state was replaced as a whole since the last call began.
+    pub(super) const fn was_replaced(&self) -> bool {
+        self.replaced
+    }
+
     /// Takes what waits, for a call at `now`, and the newest state.
     pub(super) fn take(&mut self, now: Timestamp) -> (Work<M>, Arc<NetworkState<M>>) {
         let overrun = std::mem::take(&mut self.overrun);
         self.handed = None;
         self.changed = false;
+        self.replaced = false;
         self.called = now;
         self.next = None;
         let work = if std::mem::take(&mut self.reset) {

@@ -123,6 +123,11 @@ impl<M: Model> EngineLink<M> {
         was_blocked
     }
 
+    /// Whether the last call was about a state that was replaced as a whole since.
+    pub(in crate::authority) fn was_replaced(&self) -> bool {
+        self.state.lock().queue.was_replaced()
+    }
+
     /// Sleeps until a call is due. Returns `false` if the worker is to end.
     pub(super) fn wait(&self, clock: &Clock) -> bool {
         let mut link = self.state.lock();
