@@ -49,9 +49,6 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// result, which a client only predicts. If the authority refuses the action, the
     /// prediction is taken back and [`SessionEvent::Refused`] gives the reason.
     ///
-    /// When it returns on the authority, what the engine must do is handed over to it. What
-    /// the engine answers, e.g. where the music stopped, is in a later `seq`.
-    ///
     /// Returns the [outcome](Model::Outcome), e.g. the id of what was added, as the reducer
     /// computes it here. On a client it is a prediction: if the action of another
     /// participant came between, the authority's outcome may be another one, which is told
