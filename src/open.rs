@@ -11,6 +11,7 @@ use crate::{
     model::Model,
     server::{HostDispatcher, HostOptions},
     studio::{SilentEngine, StudioState},
+    sync::session::checked_name,
     transport,
 };
 
@@ -56,8 +57,8 @@ pub async fn open(mode: Mode) -> Result<Arc<dyn Dispatcher>, OpenError> {
 /// Opens the dispatcher of `mode` for any model. A session of your own begins with
 /// `initial_state` and the engine of `make_engine`; if you join one, neither is used.
 ///
-/// `make_engine` is called when the host is bound to its address, so it may take what
-/// only one program can have, such as a sound card.
+/// `make_engine` is called when name and options are checked and the host is bound to its
+/// address, so it may take what only one program can have, such as a sound card.
 ///
 /// ```
 /// use imbolc_net::{
@@ -95,9 +96,13 @@ pub async fn open_with<M: Model>(
 ) -> Result<Arc<dyn Dispatcher<M>>, OpenError> {
     Ok(match mode {
         Mode::Local { name } => {
+            checked_name(&name).map_err(OpenError::Name)?;
             Arc::new(LocalDispatcher::open(&name, initial_state, make_engine())?)
         }
         Mode::Host { name, address, options } => {
+            checked_name(&name).map_err(OpenError::Name)?;
+            options.session.check()?;
+            options.server.check()?;
             let listener = transport::listen(&address)
                 .await
                 .map_err(|source| OpenError::Listen { address, source })?;

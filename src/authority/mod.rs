@@ -404,6 +404,10 @@ impl<M: Model> Authority<M> {
             }
             faults.by_ref().for_each(|fault| core.report(now, fault));
             notices.by_ref().for_each(|notice| core.session.notify(now, notice));
+            // A take of another piece must not be written into this one.
+            if self.engine.was_replaced() {
+                return false;
+            }
             for action in actions.by_ref() {
                 core.act_for_engine(now, &action);
                 if self.clock.now().since(now) >= TURN {

@@ -309,6 +309,8 @@ impl<C: Connector> Reconnector<C> {
                     mirror.start_anew(*welcome);
                     self.request_remaining(mirror);
                     shared.identity.publish(SessionIdentity::of(mirror));
+                    // Of another engine, perhaps one that has nothing to say yet.
+                    shared.metering.publish(Arc::default());
                     (mirror.join_events(), self.privilege_denial(mirror))
                 });
                 if let Some(denial) = denial.clone() {

@@ -24,7 +24,8 @@ use crate::{model::Model, util::time::Timestamp};
 pub trait EngineWorker<M: Model>: 'static {
     /// Begins anew from `state`: at the start, after a panic, when another piece has
     /// replaced the state, and when more than 4,096 effects have waited. What was under
-    /// way is over, without a word about it; what sounds according to `state`, such as
+    /// way is over, without a word about it: the actions of a call during which another piece
+    /// has replaced the state are dropped. What sounds according to `state`, such as
     /// keys that are held, sounds from now on.
     fn reset(&mut self, now: Timestamp, state: &M::State);
 

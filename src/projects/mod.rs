@@ -84,10 +84,12 @@ pub fn jobs(directory: &Path) -> Jobs<Studio> {
     let files = Arc::new(Mutex::new(Files::new(Store::at(directory))));
     let [save, load] = [Arc::clone(&files), files]
         .map(|files| move |state: &StudioState, _: &StudioEffect| files.lock().perform(state));
-    let is_edited = |from: &StudioState, to: &StudioState| {
-        Studio::diff(&from.at_rest(), &to.at_rest()).is_some()
-    };
     Jobs::new(save, load).edited_if(is_edited)
+}
+
+/// Whether there is more between two states than playing.
+fn is_edited(from: &StudioState, to: &StudioState) -> bool {
+    Studio::diff(&from.at_rest(), &to.at_rest()).is_some()
 }
 
 /// The file that names what a program left at its end.
@@ -115,7 +117,31 @@ pub fn keep_unsaved(
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use crate::projects::data_directory;
+    use crate::{
+        model::{InstrumentId, Model as _},
+        projects::{data_directory, is_edited},
+        studio::{InstrumentAction, NetworkAction, Studio, StudioState, TransportAction},
+        util::quantity::{Pitch, Ticks, Velocity},
+    };
+
+    #[test]
+    fn playing_while_a_project_loads_is_no_edit() {
+        let before = StudioState::starter();
+        let mut after = before.clone();
+        let key = InstrumentAction::Play(Pitch::of(60), Velocity::of(100));
+        for action in [
+            NetworkAction::Instrument(InstrumentId(1), key),
+            NetworkAction::Transport(TransportAction::Record(true)),
+            NetworkAction::Transport(TransportAction::Play),
+        ] {
+            Studio::reduce(&mut after, &action).unwrap();
+        }
+        assert_ne!(after, before);
+        assert!(!is_edited(&before, &after));
+        let locate = TransportAction::Locate(Ticks::of(480));
+        Studio::reduce(&mut after, &NetworkAction::Transport(locate)).unwrap();
+        assert!(is_edited(&before, &after), "a project keeps where it stands");
+    }
 
     #[test]
     fn data_directory_is_the_one_of_the_platform() {

@@ -18,7 +18,8 @@ use imbolc_net::{
         NoEngine, PatchError, Reduction, UndoPolicy,
     },
     open_with,
-    server::HostOptions,
+    server::{HostOptions, ServerConfig},
+    sync::session::SessionConfig,
     util::time::Timestamp,
 };
 use parking_lot::Mutex;
@@ -208,9 +209,27 @@ async fn joining_makes_no_engine() {
     assert!(matches!(guest.status(), Status::Connected { .. }));
 
     let mode = Mode::Host { name: "Cleo".into(), address, options: HostOptions::default() };
-    let engine = || panic!("there is no address for it");
-    let taken = open_with::<Notebook>(mode, Page::default(), engine).await;
+    let no_engine = || panic!("there is no session for it");
+    let taken = open_with::<Notebook>(mode, Page::default(), no_engine).await;
     assert!(taken.is_err());
+
+    let hosted = |name: &str, options| Mode::Host {
+        name: name.into(),
+        address: "127.0.0.1:0".into(),
+        options,
+    };
+    let never = Duration::ZERO;
+    let session = SessionConfig { heartbeat_interval: never, ..SessionConfig::default() };
+    let server = ServerConfig { handshake_timeout: never, ..ServerConfig::default() };
+    for mode in [
+        Mode::Local { name: String::new() },
+        hosted("", HostOptions::default()),
+        hosted("Cleo", HostOptions { session, ..HostOptions::default() }),
+        hosted("Cleo", HostOptions { server, ..HostOptions::default() }),
+    ] {
+        let opened = open_with::<Notebook>(mode, Page::default(), no_engine).await;
+        assert!(opened.is_err());
+    }
 }
 
 /// Tells how it is called. If it is blocked, no call returns before the other end is
@@ -308,6 +327,7 @@ async fn job_whose_report_is_refused_has_failed() {
     let d = open_local(threaded(|| NoEngine).with_jobs(Jobs::new(|_, _| saved(), load)));
     d.dispatch(Act::Load).unwrap();
     eventually("it is answered", || heard(&*d) == ["it is a draft"]).await;
+    assert_eq!(d.close().await, Ok(()), "nothing is unsaved");
 }
 
 #[tokio::test]
@@ -341,6 +361,21 @@ async fn load_is_repeated_after_an_edit() {
     opened.dispatch(Act::Load).unwrap();
     eventually("it is loaded", || heard(&*opened).len() == 2).await;
     assert_eq!(text(), "after 11, in place of forever 10", "it is repeated 8 times");
+}
+
+#[tokio::test]
+async fn load_counts_if_the_comparison_panics() {
+    let mut loads = 0;
+    let load = move |_: &Page, _: &Errand| {
+        loads += 1;
+        loaded(&format!("after {loads}"))
+    };
+    let jobs = Jobs::new(|_, _| saved(), load).edited_if(|_, _| panic!("on purpose"));
+    let d = open_local(threaded(|| NoEngine).with_jobs(jobs));
+    d.dispatch(Act::Load).unwrap();
+    eventually("it is loaded", || heard(&*d) == ["loaded"]).await;
+    assert_eq!(d.state().model.text, "after 9", "the session may have been edited");
+    assert_eq!(d.close().await, Ok(()));
 }
 
 #[tokio::test]

@@ -44,13 +44,22 @@ pub(in crate::authority) enum Work<M: Model> {
 /// What is to be dropped without a lock: it may hold the last references to large states.
 pub(in crate::authority) type Dropped<M> = (Option<Arc<NetworkState<M>>>, Effects<M>);
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ResetCause {
+    /// It is new, or the state was replaced as a whole.
+    Start,
+    /// Too many effects waited.
+    Overrun,
+}
+
 /// What waits for the worker.
 pub(super) struct EffectQueue<M: Model> {
     effects: Effects<M>,
     newest: Arc<NetworkState<M>>,
-    /// The worker must begin anew from `newest`.
-    reset: bool,
-    overrun: bool,
+    /// Why the worker must begin anew from `newest`, if it must.
+    reset: Option<ResetCause>,
+    /// The state was replaced as a whole since the last call began.
+    replaced: bool,
     /// When the effects and the reset that wait are due.
     input_due: Option<Timestamp>,
     /// The state has changed since the last call.
@@ -68,8 +77,8 @@ impl<M: Model> EffectQueue<M> {
         Self {
             effects: VecDeque::new(),
             newest: state,
-            reset: true,
-            overrun: false,
+            reset: Some(ResetCause::Start),
+            replaced: false,
             input_due: Some(Timestamp::ZERO),
             changed: false,
             called: Timestamp::ZERO,
@@ -97,30 +106,33 @@ impl<M: Model> EffectQueue<M> {
         self.input_due = Some(self.input_due.map_or(due, |other| other.min(due)));
         for input in inputs {
             match input {
-                EngineInput::Reset => self.begin_anew(&mut dropped.1),
+                EngineInput::Reset => {
+                    self.replaced = true;
+                    self.begin_anew(ResetCause::Start, &mut dropped.1);
+                }
                 EngineInput::Effect(at, state, effect) => {
                     // A reset that waits contains it.
-                    let list = if self.reset { &mut dropped.1 } else { &mut self.effects };
+                    let list =
+                        if self.reset.is_some() { &mut dropped.1 } else { &mut self.effects };
                     list.push_back((at, state, effect));
                 }
             }
             if self.effects.len() > MAX_EFFECTS {
-                self.overrun = true;
-                self.begin_anew(&mut dropped.1);
+                self.begin_anew(ResetCause::Overrun, &mut dropped.1);
             }
         }
         dropped
     }
 
-    fn begin_anew(&mut self, dropped: &mut Effects<M>) {
+    fn begin_anew(&mut self, cause: ResetCause, dropped: &mut Effects<M>) {
         dropped.append(&mut self.effects);
-        self.reset = true;
+        self.reset.get_or_insert(cause);
     }
 
     /// Nothing is performed any more.
     pub(super) fn close(&mut self) -> Dropped<M> {
         let mut dropped = Dropped::<M>::default();
-        self.begin_anew(&mut dropped.1);
+        self.begin_anew(ResetCause::Start, &mut dropped.1);
         dropped
     }
 
@@ -133,17 +145,21 @@ impl<M: Model> EffectQueue<M> {
         [self.input_due, changed, self.next].into_iter().flatten().min()
     }
 
+    /// Whether the state was replaced as a whole since the last call began.
+    pub(super) const fn was_replaced(&self) -> bool {
+        self.replaced
+    }
+
     /// Takes what waits, for a call at `now`, and the newest state.
     pub(super) fn take(&mut self, now: Timestamp) -> (Work<M>, Arc<NetworkState<M>>) {
-        let overrun = std::mem::take(&mut self.overrun);
         self.input_due = None;
         self.changed = false;
+        self.replaced = false;
         self.called = now;
         self.next = None;
-        let work = if std::mem::take(&mut self.reset) {
-            Work::Reset { overrun }
-        } else {
-            Work::Effects(std::mem::take(&mut self.effects))
+        let work = match self.reset.take() {
+            Some(cause) => Work::Reset { overrun: cause == ResetCause::Overrun },
+            None => Work::Effects(std::mem::take(&mut self.effects)),
         };
         (work, Arc::clone(&self.newest))
     }
@@ -155,8 +171,8 @@ impl<M: Model> EffectQueue<M> {
         self.backs_off = backs_off;
         let mut dropped = Dropped::<M>::default();
         if backs_off {
-            self.begin_anew(&mut dropped.1);
-            self.overrun = false;
+            dropped.1.append(&mut self.effects);
+            self.reset = Some(ResetCause::Start);
             self.input_due = Some(Timestamp::ZERO);
         }
         dropped

@@ -19,6 +19,9 @@ use crate::{
 /// has heard by then that nothing sounds.
 pub(in crate::authority) const BLOCKED: Duration = Duration::from_secs(2);
 
+/// Until it is woken.
+const FOREVER: Timestamp = Timestamp::from_micros(u64::MAX);
+
 /// The link between an authority and the driver of its engine.
 pub(in crate::authority) struct EngineLink<M: Model> {
     state: Mutex<EngineLinkState<M>>,
@@ -28,8 +31,8 @@ pub(in crate::authority) struct EngineLink<M: Model> {
 
 struct EngineLinkState<M: Model> {
     queue: EffectQueue<M>,
-    /// Until when the thread sleeps, if it does: `Some(None)` is until it is woken.
-    sleeps: Option<Option<Timestamp>>,
+    /// Until when the thread sleeps, if it does.
+    sleeps_until: Option<Timestamp>,
     /// Since when the worker is in a call.
     busy: Option<Timestamp>,
     /// Whether the session was told that this call takes long.
@@ -49,7 +52,7 @@ impl<M: Model> EngineLink<M> {
         Self {
             state: Mutex::new(EngineLinkState {
                 queue: EffectQueue::new(state),
-                sleeps: None,
+                sleeps_until: None,
                 busy: None,
                 is_blocked: false,
                 phase: EnginePhase::Running,
@@ -70,13 +73,10 @@ impl<M: Model> EngineLink<M> {
         let mut link = self.state.lock();
         let dropped = link.queue.push(inputs, newest, answer);
         let due = link.queue.due();
-        let wakes = link.sleeps.is_some_and(|until| match (due, until) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(due), Some(until)) => due < until,
-        });
+        let sleeps_longer = |due| link.sleeps_until.is_some_and(|until| due < until);
+        let wakes = due.is_some_and(sleeps_longer);
         if wakes {
-            link.sleeps = None;
+            link.sleeps_until = None;
         }
         (dropped, wakes)
     }
@@ -126,6 +126,11 @@ impl<M: Model> EngineLink<M> {
         was_blocked
     }
 
+    /// Whether the last call was about a state that was replaced as a whole since.
+    pub(in crate::authority) fn was_replaced(&self) -> bool {
+        self.state.lock().queue.was_replaced()
+    }
+
     /// Sleeps until a call is due. Returns `false` if the worker is to end.
     pub(super) fn wait(&self, clock: &Clock) -> bool {
         let mut link = self.state.lock();
@@ -135,10 +140,10 @@ impl<M: Model> EngineLink<M> {
             }
             let (now, due) = (clock.now(), link.queue.due());
             if due.is_some_and(|due| due <= now) {
-                link.sleeps = None;
+                link.sleeps_until = None;
                 return true;
             }
-            link.sleeps = Some(due);
+            link.sleeps_until = Some(due.unwrap_or(FOREVER));
             match due {
                 Some(due) => drop(self.woken.wait_for(&mut link, due.since(now))),
                 None => self.woken.wait(&mut link),

@@ -370,3 +370,50 @@ fn answer_of_the_engine_is_in_a_later_seq() {
     until("it has answered", || state(&dispatcher).count == 1);
     assert_eq!(dispatcher.state().seq, pressed.seq.next(), "by the same number of changes");
 }
+
+/// What is in the state after the worker was in the call in which it asked to count, while
+/// `meanwhile` was dispatched.
+fn counted_after(meanwhile: &[Pull]) -> Tower {
+    let (gate, calls) = (Gate::default(), Calls::default());
+    let dispatcher = Driver::Threaded.open({
+        let (gate, calls) = (gate.clone(), calls.clone());
+        let mut was_pressed = false;
+        move |call| {
+            calls.add(&call);
+            was_pressed |= matches!(call, Call::Perform(Ring::On(_), _));
+            let asks = matches!(call, Call::Advance(_)) && std::mem::take(&mut was_pressed);
+            if asks {
+                gate.pass();
+            }
+            Output { actions: if asks { vec![Pull::Count] } else { vec![] }, ..Output::default() }
+        }
+    });
+    until("it has begun", || !calls.all().is_empty());
+    let held = gate.close();
+    dispatcher.dispatch(Pull::Press(1)).unwrap();
+    gate.until_reached(1);
+    for pull in meanwhile {
+        dispatcher.dispatch(pull.clone()).unwrap();
+    }
+    drop(held);
+    // It is called again once what it asked for is done.
+    dispatcher.dispatch(Pull::Turn(7)).unwrap();
+    calls.until_turned(7);
+    let after = state(&dispatcher);
+    dispatcher.dispatch(Pull::Press(3)).unwrap();
+    until("its next answer counts", || state(&dispatcher).count == after.count + 1);
+    after
+}
+
+#[test]
+fn answers_to_a_replaced_piece_are_dropped() {
+    assert_eq!(counted_after(&[Pull::Load(5)]), Tower { knob: 7, ..piece(5) });
+    let later = [Pull::Load(5), Pull::Press(2)];
+    assert_eq!(counted_after(&later), Tower { knob: 7, held: [2].into(), ..piece(5) });
+    // The same piece goes on, even if the worker begins anew.
+    for count in [0, QUEUE + 10] {
+        let counts = vec![Pull::Count; count as usize];
+        let expected = Tower { knob: 7, held: [1].into(), ..counted(count + 1) };
+        assert_eq!(counted_after(&counts), expected);
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use imbolc_net::{
-    protocol::Refusal,
+    protocol::{ClientId, Refusal},
     studio::{
         NetworkAction, Note, PianoRollAction, ProjectAction, ProjectNotice, ProjectOutcome,
         ProjectReport, Shelf, StudioState, Transport, TransportAction, TransportReport,
@@ -12,7 +12,7 @@ use imbolc_net::{
     util::quantity::{NoteLength, Pitch, Probability, Ticks, Velocity},
 };
 
-use super::{PLAY, STOP};
+use super::{PLAY, SECOND, STOP};
 use crate::harness::{BASS, Harness};
 
 fn locate(tick: u32) -> NetworkAction {
@@ -68,9 +68,13 @@ fn late_stop_does_not_stop_a_new_play() {
     let mut harness = Harness::new();
     act(&mut harness, &[PLAY]);
     let ended = report(&harness, 3840, true);
-    let playing = act(&mut harness, &[STOP, PLAY]);
+    act(&mut harness, &[STOP]);
+    is_dropped(&mut harness, &ended);
+    let stopped = report(&harness, 960, false);
+    let playing = act(&mut harness, &[PLAY]);
     assert!(playing.playing);
     is_dropped(&mut harness, &ended);
+    is_dropped(&mut harness, &stopped);
 }
 
 #[test]
@@ -85,6 +89,34 @@ fn late_place_does_not_overwrite_a_locate() {
     let stopped = report(&harness, 960, false);
     act(&mut harness, &[locate(1920)]);
     is_dropped(&mut harness, &stopped);
+}
+
+#[test]
+fn predicted_transport_does_not_flicker() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
+    harness.session.release_privilege(ClientId::HOST);
+    harness.session.request_privilege(harness.now, ana.id()).unwrap();
+    harness.settle(&mut [&mut ana]);
+    for command in [PLAY, STOP, locate(1920), PLAY] {
+        ana.dispatch(command).unwrap();
+    }
+    ana.transmit();
+    let predicted = ana.mirror.predicted().model.transport;
+    assert!(predicted.playing);
+    let mut late = report(&harness, 480, true);
+    for message in std::mem::take(&mut ana.to_session) {
+        harness.session.handle(harness.now, ana.connection, message).unwrap();
+        // What the engine says to each command arrives after the next one.
+        harness.session.act_for_engine(&late);
+        late = report(&harness, 960, true);
+        harness.pass(SECOND / 10);
+        harness.transmit(&mut ana).unwrap();
+        ana.receive();
+        assert_eq!(ana.mirror.predicted().model.transport, predicted);
+    }
+    assert_eq!(harness.session.state().model.transport, predicted);
+    assert_eq!(ana.mirror.unanswered(), 0);
 }
 
 #[test]

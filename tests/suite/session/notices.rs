@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use imbolc_net::{model::EngineFault, protocol::ServerMessage, studio::StudioNotice};
+use imbolc_net::{
+    model::EngineFault,
+    protocol::{ClientMessage, ServerMessage},
+    studio::StudioNotice,
+};
 
 use super::SECOND;
 use crate::harness::{Guest, Harness};
@@ -127,6 +131,25 @@ fn notice_that_is_lost_with_a_connection_is_sent_again() {
     harness.cut(&mut ana);
     harness.resume(&mut ana).unwrap();
     assert_eq!(sent(&mut harness, &ana), NONE, "she has answered a later ping");
+}
+
+#[test]
+fn answer_to_a_ping_confirms_only_notices_before_it() {
+    let mut harness = Harness::new();
+    let mut ana = harness.join("Ana", &[]);
+    harness.pass(6 * SECOND);
+    notify(&mut harness, 0..1);
+    let messages = harness.session.pull(harness.now, ana.connection).unwrap().messages;
+    let [ServerMessage::Notice(_), ServerMessage::Ping { nonce, .. }] = messages[..] else {
+        panic!("{messages:?}");
+    };
+    harness.pass(SECOND);
+    notify(&mut harness, 1..2);
+    assert_eq!(sent(&mut harness, &ana), [1], "and lost");
+    harness.session.handle(harness.now, ana.connection, ClientMessage::Pong { nonce }).unwrap();
+    harness.cut(&mut ana);
+    harness.resume(&mut ana).unwrap();
+    assert_eq!(sent(&mut harness, &ana), [1]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use imbolc_net::{
     client::{JoinOptions, TokenFile},
     dispatcher::Status,
     model::{InstrumentId, NoEngine},
+    protocol::PrivilegeLevel,
     studio::{Studio, StudioState},
     sync::PlaceLoss,
 };
@@ -103,10 +104,15 @@ async fn join_events_are_those_of_the_latest_join() {
     let cable = Cable::new(connector);
     let ana = Remote::join(cable.clone(), options("Ana", &[BASS])).await.unwrap();
     let mut events = ana.events();
+    host.release_privilege().unwrap();
+    ana.request_privilege().unwrap();
+    eventually("she has the privilege", || ana.identity().privilege == PrivilegeLevel::Privileged)
+        .await;
     cable.pull();
     ana.dispatch(cutoff(BASS, 321.0)).unwrap();
     sleep(70 * SECOND).await;
     host.request_ownership(&[BASS]).unwrap();
+    host.request_privilege().unwrap();
     cable.plug();
     is_connected(&ana).await;
 
@@ -116,8 +122,10 @@ async fn join_events_are_those_of_the_latest_join() {
     assert_eq!(is_told(&format!("{lost}; 1 actions")), 1, "{told:?}");
     assert_eq!(is_told("Ana joined"), 2, "at first, and anew: {told:?}");
     assert_eq!(is_told("not 1"), 1, "{told:?}");
+    assert_eq!(is_told("host has the privilege"), 1, "{told:?}");
     // The action is not kept for those that come later.
-    let expected = [format!("{lost}; 0 actions"), "Ana joined".into(), "not 1".into()];
+    let lost = format!("{lost}; 0 actions");
+    let expected = [&*lost, "Ana joined", "not 1", "host has the privilege"];
     assert_eq!(first_events(&ana), expected);
 }
 

@@ -5,7 +5,7 @@ use imbolc_net::{
     authority::inline,
     dispatcher::{CloseReason, ConnectionError, Events, Status},
     model::{EngineFault, EngineOutput, EngineWorker},
-    protocol::{ServerMessage, framing, limits},
+    protocol::{ReconnectRefusal, ServerMessage, framing, limits},
     server::{HostDispatcher, HostOptions},
     studio::{
         Metering, NetworkAction, Studio, StudioEffect, StudioNotice, StudioState, TransportAction,
@@ -110,4 +110,32 @@ async fn host_that_sends_metering_over_16_kib_is_left() {
         let reason = CloseReason::ConnectionLost(ConnectionError::Malformed(detail.into()));
         assert_eq!(ana.status(), Status::Closed { reason });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metering_of_another_session_is_forgotten() {
+    let (mut host, connector) = ScriptedHost::new(64 * 1024).await;
+    let joining = tokio::spawn(Remote::join(connector, options("Ana", &[])));
+    let (mut accepted, _) = host.welcome().await;
+    let ana = joining.await.unwrap().unwrap();
+    let playing = Metering { playing: true, ..Metering::default() };
+    accepted.send(&ServerMessage::Metering(playing)).await;
+    sleep(SECOND).await;
+    assert_eq!(ana.metering(), playing);
+
+    drop(accepted);
+    let (mut accepted, _) = host.resume().await;
+    sleep(SECOND).await;
+    assert_eq!(ana.metering(), playing, "the same session says so when it has changed");
+
+    drop(accepted);
+    host.restart();
+    for _ in 0..2 {
+        accepted = host.accept().await.0;
+        let reason = ReconnectRefusal::UnknownToken;
+        accepted.send(&ServerMessage::ReconnectFailed { reason }).await;
+    }
+    let (_accepted, _) = host.welcome().await;
+    sleep(SECOND).await;
+    assert_eq!(ana.metering(), Metering::default(), "nothing moves in the new one");
 }
