@@ -11,13 +11,13 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
-    model::{Advanced, EngineWorker},
+    model::{EngineOutput, EngineWorker},
     server::{HostDispatcher, HostOptions},
     transport::in_memory,
     util::time::Timestamp,
 };
 
-use super::bell::{BOTH, Bell, Driver, Gate, Pull, Ring, Said, Tower, block_on, local, until};
+use super::bell::{BOTH, Bell, Driver, Gate, Output, Pull, Ring, Tower, block_on, local, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -34,8 +34,8 @@ impl EngineWorker<Bell> for Waiting {
         self.gate.pass();
     }
 
-    fn advance(&mut self, _: Timestamp, _: &Tower) -> Advanced<Bell> {
-        Said { metering: vec![1.0], ..Said::default() }
+    fn advance(&mut self, _: Timestamp, _: &Tower) -> EngineOutput<Bell> {
+        Output { metering: vec![1.0], ..Output::default() }
     }
 }
 
