@@ -30,7 +30,7 @@ pub struct Outgoing<M: Model> {
     pub messages: Vec<ServerMessage<M>>,
     /// The change of the state.
     pub update: Option<Update<M>>,
-    /// The metering, if it has changed.
+    /// The metering, if it has changed. It is never ahead of the state.
     pub metering: Option<M::Metering>,
     /// When to pull again.
     pub next: Next,
@@ -120,7 +120,7 @@ impl<M: Model> Session<M> {
         if let Some(update) = &update {
             link.record_update(now, update, (config, pacers, bases));
         }
-        let latest = link.take_metering(now, metering, config, pacers);
+        let latest = link.take_metering(now, (state, metering), config, pacers);
         let next = link.schedule(now, state, metering.0, config);
         if update.is_some() {
             bases.thin(now, config, || members.values().flat_map(Member::needed_bases).collect());
@@ -221,19 +221,26 @@ impl<M: Model> Link<M> {
         bases.remember(now, state, config);
     }
 
+    /// The metering, unless a patch waits: what it says may answer a change that the client
+    /// has not seen, e.g. that nothing plays, before the state says where it stopped.
     fn take_metering(
         &mut self,
         now: Timestamp,
-        (version, metering): &(u64, M::Metering),
+        (state, (version, metering)): (&Arc<NetworkState<M>>, &(u64, M::Metering)),
         config: &SessionConfig,
         pacers: &mut Pacers,
     ) -> Option<M::Metering> {
-        if self.metered == *version || now < self.metering_due {
+        if self.metered == *version || now < self.metering_due || self.patch_waits(state) {
             return None;
         }
         self.metered = *version;
         self.metering_due = pacers.meterings.record_send(now, config.min_metering_interval);
         Some(metering.clone())
+    }
+
+    /// Whether the client lacks the present state, although it has one.
+    fn patch_waits(&self, state: &Arc<NetworkState<M>>) -> bool {
+        self.base.as_ref().is_some_and(|base| !Arc::ptr_eq(base, state))
     }
 
     /// When to pull again, after everything that may be sent now was taken.
@@ -244,14 +251,14 @@ impl<M: Model> Link<M> {
         metering_version: u64,
         config: &SessionConfig,
     ) -> Next {
-        let patch_waits = self.base.as_ref().is_some_and(|base| !Arc::ptr_eq(base, state));
+        let patch_waits = self.patch_waits(state);
         let mut at = self.full_due.min(self.pinged + config.heartbeat_interval);
         // Until then a patch must wait, and everything else can.
         let is_paced = now < self.patch_due;
         if is_paced || patch_waits || self.acknowledge.is_some() {
             at = at.min(self.patch_due.max(now));
         }
-        if self.metered != metering_version {
+        if self.metered != metering_version && !patch_waits {
             at = at.min(self.metering_due.max(now));
         }
         Next { at, on_change: !patch_waits && !is_paced }

@@ -279,3 +279,42 @@ fn metering_is_paced_and_stops_when_unchanged() {
     harness.now = harness.now + SECOND;
     assert!(harness.session.pull(harness.now, ana.connection).unwrap().metering.is_none());
 }
+
+#[test]
+fn metering_does_not_overtake_the_state() {
+    use imbolc_net::{studio::Metering, util::quantity::Ticks};
+
+    let mut harness = Harness::new();
+    let ana = harness.join("Ana", &[]);
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    assert_eq!(updates(&mut harness, &ana).0, ["patch"]);
+    // An engine answers a stop: where it was, and that nothing plays.
+    harness.session.act(harness.now, &cutoff(BASS, 100.0)).unwrap();
+    harness.session.meter(&Metering { playhead: Ticks::of(960), ..Metering::default() });
+    let out = harness.session.pull(harness.now, ana.connection).unwrap();
+    assert!(out.update.is_none() && out.metering.is_none(), "{out:?}");
+    assert_eq!(out.next.at, harness.now + Duration::from_millis(33), "both wait for the patch");
+    harness.now = out.next.at;
+    let out = harness.session.pull(harness.now, ana.connection).unwrap();
+    assert!(out.update.is_some() && out.metering.is_some(), "{out:?}");
+}
+
+#[test]
+fn edits_without_a_pause_hold_no_metering_up() {
+    use imbolc_net::{studio::Metering, util::quantity::Ticks};
+
+    let mut harness = Harness::new();
+    let ana = harness.join("Ana", &[]);
+    harness.session.claim(ClientId::HOST, &[BASS]);
+    let mut sent = 0;
+    for millisecond in 0..1000_u16 {
+        harness.session.act(harness.now, &cutoff(BASS, 100.0 + f32::from(millisecond))).unwrap();
+        let playhead = Ticks::of(millisecond.into());
+        harness.session.meter(&Metering { playhead, ..Metering::default() });
+        sent += u32::from(
+            harness.session.pull(harness.now, ana.connection).unwrap().metering.is_some(),
+        );
+        harness.now = harness.now + Duration::from_millis(1);
+    }
+    assert!((29..=31).contains(&sent), "{sent}");
+}
