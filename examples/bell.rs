@@ -7,7 +7,7 @@ use std::{error::Error, time::Duration};
 use imbolc_net::{
     Mode,
     authority::threaded,
-    model::{Advanced, EngineWorker, InstrumentId},
+    model::{EngineOutput, EngineWorker, InstrumentId},
     open_with,
     studio::{
         InstrumentAction, NetworkAction, PlaybackEvent, Played, SilentEngine, Studio, StudioEffect,
@@ -33,7 +33,7 @@ impl EngineWorker<Studio> for Bell {
         self.0.perform_into(now, state, effect, &mut ring);
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> EngineOutput<Studio> {
         self.0.advance_into(now, state, &mut ring)
     }
 }

@@ -46,6 +46,7 @@
 //! | choose between a local session, hosting and joining | [`Mode`], [`open`], [`open_with`] |
 //! | announce a session on the LAN, or find one | `discovery`, with the feature `mdns` |
 //! | keep projects on disk | [`projects`], [`authority::Jobs`] |
+//! | make the sound | [`model::EngineWorker`], [`authority::threaded`], docs/extending.md |
 //! | share your own state instead of the studio's | [`model`], [`util::ordmap`], docs/extending.md |
 //! | set up a host or a client yourself | [`authority`], [`server`], [`client`], [`transport`] |
 //! | write a client in another language | docs/protocol.md; its types are in [`protocol`] |

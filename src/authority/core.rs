@@ -1,12 +1,12 @@
 //! What the lock of the authority protects: the session, and what it has led to and was
-//! not published or handed over yet.
+//! not published or handed over yet. It knows no thread and no subscriber.
 
 use std::sync::Arc;
 
 use tracing::error;
 
 use super::{
-    engine::Handed,
+    engine::EngineInput,
     faults::Faults,
     job_thread::{Job, JobQueue, JobReport},
 };
@@ -23,7 +23,7 @@ pub(super) struct Core<M: Model> {
     /// When the session's timers are due.
     pub(super) wait: Option<Timestamp>,
     /// When to look whether the engine is blocked.
-    pub(super) look: Option<Timestamp>,
+    pub(super) blocked_check: Option<Timestamp>,
     /// When the wait for the engine's end is over, while the session closes.
     pub(super) closing: Option<Timestamp>,
     /// The published state, if the session has another one by now.
@@ -33,7 +33,7 @@ pub(super) struct Core<M: Model> {
     /// What the host must be told.
     pub(super) events: Vec<Event<M>>,
     /// What the engine must be handed.
-    pub(super) handed: Vec<Handed<M>>,
+    pub(super) engine_inputs: Vec<EngineInput<M>>,
     /// Whether that is what the engine itself has asked for.
     pub(super) is_answer: bool,
     /// The meters, if they have changed and were not published yet.
@@ -47,12 +47,12 @@ impl<M: Model> Core<M> {
         Self {
             session,
             wait: None,
-            look: None,
+            blocked_check: None,
             closing: None,
             outdated: None,
             forgotten: Vec::new(),
             events: Vec::new(),
-            handed: Vec::new(),
+            engine_inputs: Vec::new(),
             is_answer: false,
             metering: None,
             jobs: JobQueue::default(),
@@ -62,7 +62,7 @@ impl<M: Model> Core<M> {
 
     /// When the timers are due.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        [self.wait, self.look, self.closing].into_iter().flatten().min()
+        [self.wait, self.blocked_check, self.closing].into_iter().flatten().min()
     }
 
     /// Polls the session until it waits.
@@ -70,7 +70,7 @@ impl<M: Model> Core<M> {
         loop {
             match self.session.poll() {
                 SessionOutput::Effect(state, effect) => self.carry_out(now, state, effect),
-                SessionOutput::Replaced(_) => self.handed.push(Handed::Reset),
+                SessionOutput::Replaced => self.engine_inputs.push(EngineInput::Reset),
                 // Between the messages of a batch, snapshots differ by one edit:
                 // dropping one is cheap, and keeping all of them is not.
                 SessionOutput::Changed { before, .. } => {
@@ -115,7 +115,7 @@ impl<M: Model> Core<M> {
     fn carry_out(&mut self, now: Timestamp, state: Arc<NetworkState<M>>, effect: M::Effect) {
         let kind = catch_panic(|| M::effect_kind(&effect)).unwrap_or(EffectKind::Engine);
         match kind {
-            EffectKind::Engine => self.handed.push(Handed::Effect(now, state, effect)),
+            EffectKind::Engine => self.engine_inputs.push(EngineInput::Effect(now, state, effect)),
             EffectKind::Save | EffectKind::Load => {
                 let job = Job { state, effect, replaces: kind == EffectKind::Load };
                 if let Err((job, why)) = self.jobs.push(job) {
@@ -148,10 +148,10 @@ impl<M: Model> Core<M> {
     /// Tells the session that `job` is not done.
     fn give_up_job(&mut self, job: &Job<M>, why: &JobFault) {
         let state = &self.session.state().model;
-        if let Ok(Some(action)) = catch_panic(|| M::undone(state, &job.effect, why)) {
+        if let Ok(Some(action)) = catch_panic(|| M::on_job_fault(state, &job.effect, why)) {
             let _ = self.session.act_for_engine(&action);
         }
-        if !job.replaces && *why != JobFault::NoWorker {
+        if !job.replaces && *why != JobFault::NoJobs {
             self.jobs.note(Err(why.to_string()));
         }
     }

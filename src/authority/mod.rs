@@ -30,7 +30,7 @@ use tokio::sync::{Notify, broadcast, watch};
 pub(crate) use self::client_access::Incoming;
 use self::{
     core::Core,
-    engine::{BLOCKED, EngineKind, EngineLink, EngineThread, Said, Seat},
+    engine::{BLOCKED, CheckedOutput, EngineKind, EngineLink, EngineThread, Supervisor},
     job_thread::EndJob,
 };
 pub use self::{
@@ -82,7 +82,7 @@ pub struct Authority<M: Model = Studio> {
     clock: Clock,
     engine: Arc<EngineLink<M>>,
     /// The worker, if it runs on the thread that calls.
-    inline: Option<Mutex<Box<dyn Seat<M> + Send>>>,
+    inline: Option<Mutex<Box<dyn Supervisor<M> + Send>>>,
 }
 
 impl<M: Model> fmt::Debug for Authority<M> {
@@ -138,7 +138,7 @@ impl<M: Model> Authority<M> {
 
     fn new(session: Session<M>, engine: Engine<M>, clock: Clock) -> Result<Arc<Self>, OpenError> {
         let (inline, start) = match engine.kind {
-            EngineKind::Inline(seat) => (Some(Mutex::new(seat)), None),
+            EngineKind::Inline(supervisor) => (Some(Mutex::new(supervisor)), None),
             EngineKind::Threaded(start) => (None, Some(start)),
         };
         let authority = Arc::new(Self {
@@ -157,10 +157,8 @@ impl<M: Model> Authority<M> {
             let queue = jobs.start(authority.job_ending()).map_err(OpenError::Thread)?;
             authority.lock().jobs = queue;
         }
-        if start.is_some() {
-            authority.lock().look = Some(authority.clock.now() + BLOCKED);
-        }
         if let Some(start) = start {
+            authority.lock().blocked_check = Some(authority.clock.now() + BLOCKED);
             let thread = authority.engine_thread();
             let name = thread::Builder::new().name("imbolc-engine".into());
             name.spawn(move || start(thread)).map_err(OpenError::Thread)?;
@@ -174,9 +172,9 @@ impl<M: Model> Authority<M> {
         EngineThread {
             link: Arc::clone(&self.engine),
             clock: self.clock.clone(),
-            tell: Box::new(move |said| {
+            tell: Box::new(move |output| {
                 if let Some(authority) = tell.upgrade() {
-                    authority.hear(said);
+                    authority.apply_output(output);
                 }
             }),
             ended: Box::new(move || {
@@ -282,9 +280,9 @@ impl<M: Model> Authority<M> {
                 self.engine.set_ended();
                 self.changed.send_replace(());
             }
-            if core.look.take_if(|due| now >= *due).is_some() {
-                let (is_blocked, again) = self.engine.look(now);
-                core.look = again;
+            if core.blocked_check.take_if(|due| now >= *due).is_some() {
+                let (is_blocked, again) = self.engine.check_blocked(now);
+                core.blocked_check = again;
                 if is_blocked {
                     core.report(now, EngineFault::Blocked);
                 }
@@ -323,14 +321,14 @@ impl<M: Model> Authority<M> {
         let metering = core.metering.take();
         let metered = metering.map(|metering| self.metering.publish(Arc::new(metering)));
         // Under the lock, so that the effects stay in order.
-        let handed = std::mem::take(&mut core.handed);
+        let inputs = std::mem::take(&mut core.engine_inputs);
         let is_answer = std::mem::take(&mut core.is_answer);
-        let handed_over = (!handed.is_empty() || changed.is_some()).then(|| {
+        let handed_over = (!inputs.is_empty() || changed.is_some()).then(|| {
             if self.inline.is_none() {
-                core.look.get_or_insert(now + BLOCKED);
+                core.blocked_check.get_or_insert(now + BLOCKED);
             }
             let newest = Arc::clone(core.session.state());
-            self.engine.hand_over(handed, newest, is_answer)
+            self.engine.hand_over(inputs, newest, is_answer)
         });
         let is_sooner = self.deadline(&core).is_some_and(|next| due.is_none_or(|due| next < due));
         let forgotten = std::mem::take(&mut core.forgotten);
@@ -365,14 +363,14 @@ impl<M: Model> Authority<M> {
         let begun = self.clock.now();
         while self.engine.due().is_some_and(|due| due <= begun) {
             // Another thread is calling it, or a caller of this: that looks again.
-            let Some(mut seat) = inline.try_lock() else { return };
+            let Some(mut supervisor) = inline.try_lock() else { return };
             if let Some((work, newest)) = self.engine.begin_call(self.clock.now()) {
-                let mut said = seat.call(self.clock.now(), work, &newest);
-                said.end_call(&self.engine);
-                self.hear(said);
+                let mut output = supervisor.call(self.clock.now(), work, &newest);
+                output.end_call(&self.engine);
+                self.apply_output(output);
                 has_called = true;
             } else if self.engine.is_closing() {
-                seat.clear();
+                supervisor.clear();
                 self.engine.set_ended();
                 self.changed.send_replace(());
             }
@@ -385,18 +383,18 @@ impl<M: Model> Authority<M> {
 
     /// Does what the engine says. A panic, of a notice that is cloned, does not leave it:
     /// the engine plays on.
-    fn hear(&self, said: Said<M>) {
-        if said.is_empty() {
+    fn apply_output(&self, output: CheckedOutput<M>) {
+        if output.is_empty() {
             return;
         }
-        if let Err(panic) = catch_panic(|| self.carry_out(said)) {
+        if let Err(panic) = catch_panic(|| self.apply_in_turns(output)) {
             self.transact(|core, now| core.faults.record(now, "the engine's report", &panic));
         }
     }
 
     /// Does what the engine says, in turns, so that the participants get theirs.
-    fn carry_out(&self, said: Said<M>) {
-        let Said { actions, mut metering, notices, faults, .. } = said;
+    fn apply_in_turns(&self, output: CheckedOutput<M>) {
+        let CheckedOutput { actions, mut metering, notices, faults, .. } = output;
         let (mut actions, mut notices) = (actions.into_iter(), notices.into_iter());
         let mut faults = faults.into_iter();
         while self.transact(|core, now| {

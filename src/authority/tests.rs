@@ -8,7 +8,7 @@ use std::{
 
 use super::*;
 use crate::{
-    model::{Advanced, EngineWorker, InstrumentId, NoEngine},
+    model::{EngineOutput, EngineWorker, InstrumentId, NoEngine},
     protocol::{ClientMessage, Hello, PROTOCOL_VERSION, SessionToken},
     studio::{
         FilterSetting, InstrumentAction, InstrumentSetting, NetworkAction, SilentEngine,
@@ -81,10 +81,10 @@ impl EngineWorker<Studio> for Hasty {
         self.effects += 1;
     }
 
-    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
         let hour = Duration::from_hours(1);
         let next = [None, Some(hour), Some(Duration::from_secs(1))][self.effects as usize];
-        Advanced { next, ..Advanced::default() }
+        EngineOutput { next, ..EngineOutput::default() }
     }
 }
 
@@ -202,12 +202,12 @@ fn client_numbers_never_come_again() {
 /// Says what a function returns.
 struct Scripted<F>(F);
 
-impl<F: FnMut() -> Advanced<Studio> + 'static> EngineWorker<Studio> for Scripted<F> {
+impl<F: FnMut() -> EngineOutput<Studio> + 'static> EngineWorker<Studio> for Scripted<F> {
     fn reset(&mut self, _: Timestamp, _: &StudioState) {}
 
     fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {}
 
-    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
         (self.0)()
     }
 }
@@ -246,7 +246,7 @@ fn actions_of_the_engine_end_their_turn_after_one_millisecond() {
         Scripted(move || {
             let tells = tells.swap(false, Relaxed);
             let actions = if tells { actions.clone() } else { vec![] };
-            Advanced { actions, ..Advanced::default() }
+            EngineOutput { actions, ..EngineOutput::default() }
         })
     };
     let authority = with_clock(inline(make), clock);
@@ -274,7 +274,7 @@ fn inline_worker_that_answers_itself_does_not_keep_its_caller() {
                 let answers = [TransportAction::Play, TransportAction::Stop].repeat(10);
                 let answers = answers.into_iter().map(NetworkAction::Transport);
                 let actions = if is_over { vec![] } else { answers.collect() };
-                Advanced { actions, ..Advanced::default() }
+                EngineOutput { actions, ..EngineOutput::default() }
             })
         }
     };
@@ -298,8 +298,8 @@ fn each_effect_has_the_state_after_its_action() {
             self.0.lock().push(state.transport.playing);
         }
 
-        fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
-            Advanced::default()
+        fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
+            EngineOutput::default()
         }
     }
     let make = {
@@ -392,7 +392,7 @@ fn blocked_worker_keeps_no_authority_alive() {
             Scripted(move || {
                 pass(&gate);
                 let _ = &worker;
-                Advanced::default()
+                EngineOutput::default()
             })
         }
     };

@@ -286,7 +286,7 @@ impl<C: Connector> Reconnector<C> {
         shared.set_connected();
         shared.set_session_clock(reply.clock());
         self.resume_window = reply.resume_window();
-        shared.come_in_again(|| match reply {
+        shared.replace_join_events(|| match reply {
             HandshakeReply::Resumed(resumed) => {
                 if let Some(left_out) = shared.may_log() {
                     info!(left_out, "resumed");
@@ -302,19 +302,19 @@ impl<C: Connector> Reconnector<C> {
                 if let Some(left_out) = shared.may_log() {
                     info!(%session, left_out, "joined as a new participant");
                 }
-                let (way_in, denial) = shared.update(|MirrorState { mirror, waiting }| {
+                let (join_events, denial) = shared.update(|MirrorState { mirror, waiting }| {
                     for (_, commit) in waiting.drain() {
                         let _ = commit.send(Err(DispatchError::Unanswered));
                     }
                     mirror.start_anew(*welcome);
                     self.request_remaining(mirror);
                     shared.identity.publish(SessionIdentity::of(mirror));
-                    (mirror.way_in(), self.privilege_denial(mirror))
+                    (mirror.join_events(), self.privilege_denial(mirror))
                 });
                 if let Some(denial) = denial.clone() {
                     shared.tell(Event::Session(denial));
                 }
-                with_denial(way_in, denial)
+                with_denial(join_events, denial)
             }
         });
         let newest = self.newest_token(&shared.lock().mirror);
@@ -331,15 +331,15 @@ impl<C: Connector> Reconnector<C> {
     }
 }
 
-/// A way in with the privilege that was not granted, if one was requested. Of very many
-/// refusals the last ones are left out.
+/// The events of a join, with the refusal of the privilege if it was requested. Of very
+/// many events the last ones are left out.
 pub(super) fn with_denial<M: Model>(
-    mut way_in: Vec<SessionEvent<M>>,
+    mut join_events: Vec<SessionEvent<M>>,
     denial: Option<SessionEvent<M>>,
 ) -> Vec<SessionEvent<M>> {
-    way_in.truncate(EVENT_BACKLOG - usize::from(denial.is_some()));
-    way_in.extend(denial);
-    way_in
+    join_events.truncate(EVENT_BACKLOG - usize::from(denial.is_some()));
+    join_events.extend(denial);
+    join_events
 }
 
 /// Until when the host keeps the place of a connection lost at `since`, at least.

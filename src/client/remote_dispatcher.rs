@@ -91,15 +91,15 @@ impl<M: Model> RemoteDispatcher<M> {
             why: PlaceLoss::between(before, session),
             unanswered: Vec::new(),
         });
-        let mut way_in: Vec<_> = new_session.into_iter().collect();
-        way_in.extend(first_events(&mut mirror));
-        let way_in = with_denial(way_in, reconnector.privilege_denial(&mirror));
+        let mut join_events: Vec<_> = new_session.into_iter().collect();
+        join_events.extend(first_events(&mut mirror));
+        let join_events = with_denial(join_events, reconnector.privilege_denial(&mirror));
         reconnector.save_token(&mirror).await;
         info!(client = %mirror.client(), %session, "joined");
 
         let session_clock = session_clock + (clock.now() - received);
         let shared =
-            Arc::new(Shared::new(mirror, reconnector.heard(), way_in, clock, session_clock));
+            Arc::new(Shared::new(mirror, reconnector.heard(), join_events, clock, session_clock));
         let stop = CancellationToken::new();
         let mut task = tokio::spawn({
             let shared = Arc::clone(&shared);

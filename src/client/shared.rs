@@ -37,8 +37,8 @@ pub(super) struct Shared<M: Model> {
     status: SnapshotCell<Status>,
     heard: LastHeard,
     events: broadcast::Sender<Event<M>>,
-    /// What each subscriber gets first: the latest way in. Locked while a new one is told.
-    way_in: FairMutex<Vec<SessionEvent<M>>>,
+    /// What each subscriber gets first. Locked while the client rejoins.
+    join_events: FairMutex<Vec<SessionEvent<M>>>,
     clock: Clock,
     /// The session's clock minus `clock`, in microseconds.
     clock_offset: AtomicI64,
@@ -83,7 +83,7 @@ impl<M: Model> Shared<M> {
     pub(super) fn new(
         mirror: Mirror<M>,
         heard: LastHeard,
-        way_in: Vec<SessionEvent<M>>,
+        join_events: Vec<SessionEvent<M>>,
         clock: Clock,
         session_clock: Timestamp,
     ) -> Self {
@@ -96,7 +96,7 @@ impl<M: Model> Shared<M> {
             status: SnapshotCell::new(Arc::new(connected(None, &heard))),
             heard,
             events: broadcast::Sender::new(EVENT_BACKLOG),
-            way_in: FairMutex::new(way_in),
+            join_events: FairMutex::new(join_events),
             clock_offset: AtomicI64::new(clock_offset(session_clock, clock.now())),
             clock,
             log_limit: FairMutex::default(),
@@ -137,17 +137,17 @@ impl<M: Model> Shared<M> {
         })
     }
 
-    /// The events from now on, after the latest way in.
+    /// The events from now on, after those of the latest join.
     pub(super) fn subscribe(&self) -> Events<M> {
-        let way_in = self.way_in.lock();
-        Events::new(self.events.subscribe()).preceded_by(way_in.iter().cloned())
+        let join_events = self.join_events.lock();
+        Events::new(self.events.subscribe()).preceded_by(join_events.iter().cloned())
     }
 
-    /// Comes in again by `come_in`, which tells the subscribers and returns what later ones
-    /// get first. Nobody can subscribe in between, and get both or neither.
-    pub(super) fn come_in_again(&self, come_in: impl FnOnce() -> Vec<SessionEvent<M>>) {
-        let mut way_in = self.way_in.lock();
-        *way_in = come_in();
+    /// Calls `rejoin`, which tells the subscribers and returns what later ones get first.
+    /// No subscription can begin in between, and get both or neither.
+    pub(super) fn replace_join_events(&self, rejoin: impl FnOnce() -> Vec<SessionEvent<M>>) {
+        let mut join_events = self.join_events.lock();
+        *join_events = rejoin();
     }
 
     /// Changes the mirror, then drains it: publishes the states, tells the events

@@ -21,8 +21,8 @@ pub enum Event<M: Model = Studio> {
     Notice(M::Notice),
     /// The status of the dispatcher has changed.
     Status(Status),
-    /// Something failed in this program, described by this text, e.g. the engine. The
-    /// session goes on.
+    /// A timer of the host failed, described by this text. The session goes on. What the
+    /// engine does wrong is a [`Notice`](Self::Notice).
     Fault(String),
     /// This many events were dropped because they were not collected in time.
     /// Read the snapshot instead.

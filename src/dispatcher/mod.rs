@@ -49,13 +49,10 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     /// result, which a client only predicts. If the authority refuses the action, the
     /// prediction is taken back and [`SessionEvent::Refused`] gives the reason.
     ///
-    /// When it returns on the authority, what the engine must do is handed over to it. What
-    /// the engine answers, e.g. where the music stopped, is in a later `seq`.
-    ///
     /// Returns the [outcome](Model::Outcome), e.g. the id of what was added, as the reducer
     /// computes it here. On a client it is a prediction: if the action of another
-    /// participant came between, the authority's outcome may be another one, which is told
-    /// to nobody. The state shows what holds.
+    /// participant came between, the authority's outcome may be another one, which is not
+    /// sent. The state shows what holds.
     ///
     /// In a local session and on the host, the engine has been handed its effects when the
     /// call returns, but need not have performed them. What it answers, such as where the
@@ -127,11 +124,11 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
     fn identity(&self) -> Identity;
 
     /// Subscribes to events from now on. Every subscriber first gets a list of at most
-    /// 1,024 events that says how you came in: [`SessionEvent::NewSession`] if your place
-    /// was gone, then [`SessionEvent::Joined`] or [`SessionEvent::Resumed`] with your name,
-    /// then the requests that the handshake refused. It describes the latest way in: if
-    /// the connection was lost and you are back, that is the return. The actions of its
-    /// `NewSession` are left out: only those that subscribed before get them.
+    /// 1,024 events about your latest join or, after a lost connection, your return:
+    /// [`SessionEvent::NewSession`] if your place was gone, then [`SessionEvent::Joined`] or
+    /// [`SessionEvent::Resumed`] with your name, then the requests that the handshake
+    /// refused. The actions of `NewSession` are left out: only earlier subscribers get
+    /// them.
     fn events(&self) -> Events<M>;
 
     /// Requests ownership of instruments. The roster shows what is granted;
@@ -169,7 +166,7 @@ pub trait Dispatcher<M: Model = Studio>: Send + Sync {
 
     /// Leaves the session: sends pending actions, and releases your instruments. A host
     /// ends the session for all, and waits for a save that was accepted, however long
-    /// that takes; nothing waits for it if the dispatcher is dropped instead. Returns when
+    /// that takes, and 1 s for its engine; nothing waits for it if the dispatcher is dropped instead. Returns when
     /// that is done or has failed. Cancel safe.
     ///
     /// # Errors
@@ -189,26 +186,29 @@ pub(crate) const EVENT_BACKLOG: usize = 1024;
 #[must_use]
 pub struct Events<M: Model = Studio> {
     /// Delivered before the events of the channel.
-    way_in: VecDeque<Event<M>>,
+    join_events: VecDeque<Event<M>>,
     receiver: broadcast::Receiver<Event<M>>,
 }
 
 impl<M: Model> Events<M> {
     /// The events of a channel, e.g. of a mock's.
     pub const fn new(receiver: broadcast::Receiver<Event<M>>) -> Self {
-        Self { way_in: VecDeque::new(), receiver }
+        Self { join_events: VecDeque::new(), receiver }
     }
 
-    /// Delivers `way_in` before the events of the channel.
-    pub(crate) fn preceded_by(mut self, way_in: impl IntoIterator<Item = SessionEvent<M>>) -> Self {
-        self.way_in = way_in.into_iter().map(Event::Session).collect();
+    /// Delivers `join_events` before the events of the channel.
+    pub(crate) fn preceded_by(
+        mut self,
+        join_events: impl IntoIterator<Item = SessionEvent<M>>,
+    ) -> Self {
+        self.join_events = join_events.into_iter().map(Event::Session).collect();
         self
     }
 
     /// The next event, if one is waiting. For frame loops.
     #[must_use]
     pub fn try_next(&mut self) -> Option<Event<M>> {
-        if let Some(event) = self.way_in.pop_front() {
+        if let Some(event) = self.join_events.pop_front() {
             return Some(event);
         }
         match self.receiver.try_recv() {
@@ -220,7 +220,7 @@ impl<M: Model> Events<M> {
 
     /// Waits for the next event; `None` if there will be no more. Cancel safe.
     pub async fn next(&mut self) -> Option<Event<M>> {
-        if let Some(event) = self.way_in.pop_front() {
+        if let Some(event) = self.join_events.pop_front() {
             return Some(event);
         }
         match self.receiver.recv().await {

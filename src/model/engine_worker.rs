@@ -35,15 +35,15 @@ pub trait EngineWorker<M: Model>: 'static {
     /// Advances to `now`, with the newest state, and says what there is to say. Called
     /// after effects, at the time for which it asked, and after any other change of the
     /// state, at most once per 5 ms.
-    fn advance(&mut self, now: Timestamp, state: &M::State) -> Advanced<M>;
+    fn advance(&mut self, now: Timestamp, state: &M::State) -> EngineOutput<M>;
 }
 
 /// What a worker says.
 #[derive(Debug)]
 #[must_use = "the actions are asked for once"]
-pub struct Advanced<M: Model> {
+pub struct EngineOutput<M: Model> {
     /// The actions with which it changes the state, at most 16,384. One that is
-    /// impossible is ignored.
+    /// impossible is ignored, with the notice [`EngineFault::Refused`](super::EngineFault).
     pub actions: Vec<M::Action>,
     /// What changes continuously, such as the playhead and the meters.
     pub metering: M::Metering,
@@ -53,7 +53,7 @@ pub struct Advanced<M: Model> {
     pub next: Option<Duration>,
 }
 
-impl<M: Model> Default for Advanced<M> {
+impl<M: Model> Default for EngineOutput<M> {
     /// Nothing to say, and nothing moves.
     fn default() -> Self {
         let metering = M::Metering::default();
@@ -70,7 +70,7 @@ impl<M: Model> EngineWorker<M> for NoEngine {
 
     fn perform(&mut self, _now: Timestamp, _state: &M::State, _effect: M::Effect) {}
 
-    fn advance(&mut self, _now: Timestamp, _state: &M::State) -> Advanced<M> {
-        Advanced::default()
+    fn advance(&mut self, _now: Timestamp, _state: &M::State) -> EngineOutput<M> {
+        EngineOutput::default()
     }
 }

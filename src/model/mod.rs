@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 pub use digest::Digest;
 pub(crate) use digest::DigestDelta;
 pub use engine_fault::EngineFault;
-pub use engine_worker::{Advanced, EngineWorker, NoEngine};
+pub use engine_worker::{EngineOutput, EngineWorker, NoEngine};
 pub use job_fault::JobFault;
 
 use crate::util::{limited::cut_text, ordmap::Merged};
@@ -54,7 +54,7 @@ pub enum Access {
     Delete(InstrumentId),
     /// The privilege, which at most one participant holds.
     Privilege,
-    /// No participant may send it; only the engine may.
+    /// No participant may send it; only the engine and the jobs of the host may.
     Engine,
 }
 
@@ -219,7 +219,7 @@ pub enum UndoPolicy {
 /// What an action leads to, beside the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reduction<E, O = ()> {
-    /// What the engine and the worker for files must do.
+    /// What the engine and the jobs must do.
     pub effects: Vec<E>,
     /// What the sender learns.
     pub outcome: O,
@@ -237,14 +237,14 @@ impl<E, O: Default> From<Vec<E>> for Reduction<E, O> {
     }
 }
 
-/// Who carries out an effect.
+/// Which part of the host's program carries out an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EffectKind {
     /// The engine.
     Engine,
-    /// The worker for files, which writes them and leaves the session as it is.
+    /// A job that writes files, and leaves the session as it is.
     Save,
-    /// The worker for files, which reads what replaces the session.
+    /// A job that reads what replaces the session.
     Load,
 }
 
@@ -304,7 +304,7 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         + Send
         + Sync
         + 'static;
-    /// A task for the engine, or for the worker that reads and writes files: see
+    /// A task for the engine, or a job that reads or writes files: see
     /// [`effect_kind`](Self::effect_kind). It never crosses the wire.
     type Effect: fmt::Debug + Send + 'static;
     /// What an action leads to, for its sender: e.g. the id of what was added. It is
@@ -481,19 +481,19 @@ pub trait Model: Copy + fmt::Debug + PartialEq + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Who carries out `effect`. By default the engine.
+    /// What carries out `effect`. By default the engine.
     #[must_use]
     fn effect_kind(_effect: &Self::Effect) -> EffectKind {
         EffectKind::Engine
     }
 
-    /// The action that tells the session that `effect`, one of those that read or write
-    /// files, is not carried out, and why. By default, nothing is told.
+    /// The action to apply when the job of `effect` is not carried out, or panics: e.g. one
+    /// that says why to the participants. By default, none.
     #[must_use]
-    fn undone(
+    fn on_job_fault(
         _state: &Self::State,
         _effect: &Self::Effect,
-        _why: &JobFault,
+        _fault: &JobFault,
     ) -> Option<Self::Action> {
         None
     }

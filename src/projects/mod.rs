@@ -72,10 +72,10 @@ pub fn list_in(state: &mut StudioState, directory: &Path) -> Result<(), OpenErro
     Ok(())
 }
 
-/// The worker that saves and loads projects in `directory`, which exists: see [`list_in`].
+/// The jobs that save and load projects in `directory`, which exists: see [`list_in`].
 ///
 /// Before the session is replaced, its unsaved work is kept in the directory `recovery`
-/// there. A session without this worker has no projects: `New` loses unsaved work, and
+/// there. A session without them has no projects: `New` loses unsaved work, and
 /// other project actions fail with [`ProjectFailure::NoDirectory`].
 #[must_use]
 pub fn jobs(directory: &Path) -> Jobs<Studio> {

@@ -286,8 +286,12 @@ impl Model for Studio {
         }
     }
 
-    fn undone(state: &StudioState, _: &StudioEffect, why: &JobFault) -> Option<NetworkAction> {
-        ProjectReport::undone(state, why).map(NetworkAction::ProjectReport)
+    fn on_job_fault(
+        state: &StudioState,
+        _: &StudioEffect,
+        fault: &JobFault,
+    ) -> Option<NetworkAction> {
+        ProjectReport::of_fault(state, fault).map(NetworkAction::ProjectReport)
     }
 
     /// A report of the transport is, once the transport has a newer generation.

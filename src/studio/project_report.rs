@@ -35,18 +35,20 @@ pub enum ProjectOutcome {
 }
 
 impl ProjectReport {
-    /// Ends the task that is under way in `state` and that no worker carries out. Only a
-    /// new session needs no directory.
-    pub(super) fn undone(state: &StudioState, why: &JobFault) -> Option<Self> {
+    /// Ends the task that is under way in `state`, because its job is not carried out. Only
+    /// a new session needs no directory.
+    pub(super) fn of_fault(state: &StudioState, fault: &JobFault) -> Option<Self> {
         let ProjectNotice::Working(task) = &state.projects.notice else { return None };
-        let outcome = match (task, why) {
-            (ProjectAction::New, JobFault::NoWorker) => {
+        let outcome = match (task, fault) {
+            (ProjectAction::New, JobFault::NoJobs) => {
                 let starter = StudioState::starter();
                 let saved = Some(starter.projects.saved);
                 ProjectOutcome::Loaded(Shelf { saved, ..Shelf::default() }, Arc::new(starter))
             }
-            (_, JobFault::NoWorker) => ProjectOutcome::Failed(ProjectFailure::NoDirectory),
-            (_, why) => ProjectOutcome::Failed(ProjectFailure::Disk { detail: why.to_string() }),
+            (_, JobFault::NoJobs) => ProjectOutcome::Failed(ProjectFailure::NoDirectory),
+            (_, other) => {
+                ProjectOutcome::Failed(ProjectFailure::Disk { detail: other.to_string() })
+            }
         };
         Some(Self { task: task.clone(), outcome })
     }

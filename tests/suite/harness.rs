@@ -114,7 +114,7 @@ impl Harness {
                 SessionOutput::Forgotten(state) => self.forgotten.push(state),
                 SessionOutput::Event(event) => self.news.push(event),
                 SessionOutput::Notice(notice) => self.notices.push(notice),
-                SessionOutput::Changed { .. } | SessionOutput::Replaced(_) => {}
+                SessionOutput::Changed { .. } | SessionOutput::Replaced => {}
                 SessionOutput::Wait(deadline) => return deadline,
             }
         }

@@ -14,7 +14,7 @@ use imbolc_net::{
     client::JoinOptions,
     dispatcher::{CloseError, Status},
     model::{
-        Access, Advanced, EffectKind, EngineWorker, InstrumentId, Invalid, JobFault, Model,
+        Access, EffectKind, EngineOutput, EngineWorker, InstrumentId, Invalid, JobFault, Model,
         NoEngine, PatchError, Reduction, UndoPolicy,
     },
     open_with,
@@ -121,7 +121,7 @@ impl Model for Notebook {
         }
     }
 
-    fn undone(_: &Page, _: &Errand, why: &JobFault) -> Option<Act> {
+    fn on_job_fault(_: &Page, _: &Errand, why: &JobFault) -> Option<Act> {
         Some(Act::Undone(why.to_string()))
     }
 }
@@ -229,9 +229,9 @@ impl EngineWorker<Notebook> for Bell {
         let _ = self.rung.send(format!("{errand:?}"));
     }
 
-    fn advance(&mut self, _: Timestamp, _: &Page) -> Advanced<Notebook> {
+    fn advance(&mut self, _: Timestamp, _: &Page) -> EngineOutput<Notebook> {
         let _ = self.blocked.as_ref().map(Receiver::recv);
-        Advanced::default()
+        EngineOutput::default()
     }
 }
 
@@ -381,10 +381,10 @@ async fn jobs_outlive_the_session_that_they_are_of() {
 }
 
 #[tokio::test]
-async fn without_jobs_the_session_hears_that_there_is_no_worker() {
+async fn without_jobs_the_session_is_told_so() {
     let d = open_local(threaded(|| NoEngine));
     d.dispatch(Act::Save).unwrap();
     d.dispatch(Act::Load).unwrap();
-    assert_eq!(heard(&*d), [&*JobFault::NoWorker.to_string(); 2]);
+    assert_eq!(heard(&*d), [&*JobFault::NoJobs.to_string(); 2]);
     assert_eq!(d.close().await, Ok(()));
 }

@@ -9,7 +9,7 @@ use imbolc_net::{
     client::{ClientConfig, JoinOptions, RemoteDispatcher},
     dispatcher::{ConnectionError, DispatchError, Events, Status},
     model::{
-        Access, Advanced, EngineFault, EngineWorker, InstrumentId, Invalid, Model, NoEngine,
+        Access, EngineFault, EngineOutput, EngineWorker, InstrumentId, Invalid, Model, NoEngine,
         PatchError, Reduction,
     },
     protocol::{Refusal, framing::Codec},
@@ -77,12 +77,12 @@ impl EngineWorker<Kitchen> for Heating {
 
     fn perform(&mut self, _: Timestamp, _: &Pantry, (): ()) {}
 
-    fn advance(&mut self, _: Timestamp, pantry: &Pantry) -> Advanced<Kitchen> {
+    fn advance(&mut self, _: Timestamp, pantry: &Pantry) -> EngineOutput<Kitchen> {
         let degrees = pantry.shelves.values().map(|things| 100 * things.len() as u32).sum();
         let dishes = pantry.shelves.values().flatten().cloned().collect();
         let hottest = pantry.shelves.keys().next_back().filter(|_| degrees > 250);
         let notices = hottest.map(|shelf| Alarm::Smoke { shelf: *shelf }).into_iter().collect();
-        Advanced { metering: Oven { degrees, dishes }, notices, ..Advanced::default() }
+        EngineOutput { metering: Oven { degrees, dishes }, notices, ..EngineOutput::default() }
     }
 }
 

@@ -4,6 +4,7 @@
 mod commit;
 mod connections;
 mod faults;
+mod join_events;
 mod logs;
 mod places;
 mod reconnecting;
@@ -13,7 +14,6 @@ mod silence;
 mod slow_links;
 mod strangers;
 mod timing;
-mod way_in;
 
 use std::time::Duration;
 

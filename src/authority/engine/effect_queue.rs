@@ -1,7 +1,7 @@
 //! What a worker is handed, in order, and when it is due.
 //!
 //! A plain value. It is bounded: when too much waits, the worker begins anew from the
-//! latest state instead.
+//! newest state instead.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ const CHANGE_INTERVAL: Duration = Duration::from_millis(5);
 /// How soon a worker may be called again at its own request. 1 ms.
 pub(super) const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
-/// One thing that a worker is handed, with the state it belongs to.
+/// One thing that a worker is handed.
 #[derive(Debug)]
-pub(in crate::authority) enum Handed<M: Model> {
-    /// An effect of an action that was accepted at this time.
+pub(in crate::authority) enum EngineInput<M: Model> {
+    /// An effect of an action that was accepted at this time, with the state after it.
     Effect(Timestamp, Arc<NetworkState<M>>, M::Effect),
     /// The state was replaced as a whole.
     Reset,
@@ -51,15 +51,15 @@ pub(super) struct EffectQueue<M: Model> {
     /// The worker must begin anew from `newest`.
     reset: bool,
     overrun: bool,
-    /// When what was handed over is due, if something waits.
-    handed: Option<Timestamp>,
+    /// When the effects and the reset that wait are due.
+    input_due: Option<Timestamp>,
     /// The state has changed since the last call.
     changed: bool,
     /// When the worker was called last.
     called: Timestamp,
     next: Option<Timestamp>,
     /// The worker is not made again before `next`, whatever waits.
-    rests: bool,
+    backs_off: bool,
 }
 
 impl<M: Model> EffectQueue<M> {
@@ -70,11 +70,11 @@ impl<M: Model> EffectQueue<M> {
             newest: state,
             reset: true,
             overrun: false,
-            handed: Some(Timestamp::ZERO),
+            input_due: Some(Timestamp::ZERO),
             changed: false,
             called: Timestamp::ZERO,
             next: None,
-            rests: false,
+            backs_off: false,
         }
     }
 
@@ -83,22 +83,22 @@ impl<M: Model> EffectQueue<M> {
     /// without end.
     pub(super) fn push(
         &mut self,
-        handed: Vec<Handed<M>>,
+        inputs: Vec<EngineInput<M>>,
         newest: Arc<NetworkState<M>>,
         answer: bool,
     ) -> Dropped<M> {
         self.changed = true;
         let replaced = std::mem::replace(&mut self.newest, newest);
         let mut dropped = (Some(replaced), Effects::<M>::new());
-        if handed.is_empty() {
+        if inputs.is_empty() {
             return dropped;
         }
         let due = if answer { self.called + MIN_INTERVAL } else { Timestamp::ZERO };
-        self.handed = Some(self.handed.map_or(due, |other| other.min(due)));
-        for handed in handed {
-            match handed {
-                Handed::Reset => self.begin_anew(&mut dropped.1),
-                Handed::Effect(at, state, effect) => {
+        self.input_due = Some(self.input_due.map_or(due, |other| other.min(due)));
+        for input in inputs {
+            match input {
+                EngineInput::Reset => self.begin_anew(&mut dropped.1),
+                EngineInput::Effect(at, state, effect) => {
                     // A reset that waits contains it.
                     let list = if self.reset { &mut dropped.1 } else { &mut self.effects };
                     list.push_back((at, state, effect));
@@ -126,17 +126,17 @@ impl<M: Model> EffectQueue<M> {
 
     /// When the worker must be called; a time that has passed if it is overdue.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        if self.rests {
+        if self.backs_off {
             return self.next;
         }
         let changed = self.changed.then(|| self.called + CHANGE_INTERVAL);
-        [self.handed, changed, self.next].into_iter().flatten().min()
+        [self.input_due, changed, self.next].into_iter().flatten().min()
     }
 
     /// Takes what waits, for a call at `now`, and the newest state.
     pub(super) fn take(&mut self, now: Timestamp) -> (Work<M>, Arc<NetworkState<M>>) {
         let overrun = std::mem::take(&mut self.overrun);
-        self.handed = None;
+        self.input_due = None;
         self.changed = false;
         self.called = now;
         self.next = None;
@@ -148,16 +148,16 @@ impl<M: Model> EffectQueue<M> {
         (work, Arc::clone(&self.newest))
     }
 
-    /// The call has ended; the worker wants to be called at `next`. If it `rests`, it is
+    /// The call has ended; the worker wants to be called at `next`. If it `backs_off`, it is
     /// not made again before, and then begins anew.
-    pub(super) fn wait_for(&mut self, next: Option<Timestamp>, rests: bool) -> Dropped<M> {
+    pub(super) fn wait_for(&mut self, next: Option<Timestamp>, backs_off: bool) -> Dropped<M> {
         self.next = next;
-        self.rests = rests;
+        self.backs_off = backs_off;
         let mut dropped = Dropped::<M>::default();
-        if rests {
+        if backs_off {
             self.begin_anew(&mut dropped.1);
             self.overrun = false;
-            self.handed = Some(Timestamp::ZERO);
+            self.input_due = Some(Timestamp::ZERO);
         }
         dropped
     }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::effect_queue::{Dropped, EffectQueue, Handed, Work};
+use super::effect_queue::{Dropped, EffectQueue, EngineInput, Work};
 use crate::{
     dispatcher::Clock,
     model::Model,
@@ -63,12 +63,12 @@ impl<M: Model> EngineLink<M> {
     /// [`wake`](Self::wake) the thread, both without a lock.
     pub(in crate::authority) fn hand_over(
         &self,
-        handed: Vec<Handed<M>>,
+        inputs: Vec<EngineInput<M>>,
         newest: Arc<NetworkState<M>>,
         answer: bool,
     ) -> (Dropped<M>, bool) {
         let mut link = self.state.lock();
-        let dropped = link.queue.push(handed, newest, answer);
+        let dropped = link.queue.push(inputs, newest, answer);
         let due = link.queue.due();
         let wakes = link.sleeps.is_some_and(|until| match (due, until) {
             (None, _) => false,
@@ -114,13 +114,13 @@ impl<M: Model> EngineLink<M> {
     }
 
     /// Ends a call; the worker wants to be called again at `next`, or is not made again
-    /// before if it `rests`. Returns whether the session was told that the call takes
+    /// before if it `backs_off`. Returns whether the session was told that the call takes
     /// long.
-    pub(in crate::authority) fn end_call(&self, next: Option<Timestamp>, rests: bool) -> bool {
+    pub(in crate::authority) fn end_call(&self, next: Option<Timestamp>, backs_off: bool) -> bool {
         let mut link = self.state.lock();
         link.busy = None;
         let was_blocked = std::mem::take(&mut link.is_blocked);
-        let dropped = link.queue.wait_for(next, rests);
+        let dropped = link.queue.wait_for(next, backs_off);
         drop(link);
         drop_caught(dropped);
         was_blocked
@@ -148,7 +148,7 @@ impl<M: Model> EngineLink<M> {
 
     /// Whether the worker is found in a call since [`BLOCKED`] or longer, for the first
     /// time; and when to look again, unless nothing is due.
-    pub(in crate::authority) fn look(&self, now: Timestamp) -> (bool, Option<Timestamp>) {
+    pub(in crate::authority) fn check_blocked(&self, now: Timestamp) -> (bool, Option<Timestamp>) {
         let mut link = self.state.lock();
         let is_late = link.busy.is_some_and(|since| now.since(since) >= BLOCKED);
         let is_news = is_late && !link.is_blocked;

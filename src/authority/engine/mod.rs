@@ -1,21 +1,21 @@
 //! How an engine is run: on a thread of its own, or on the thread that calls.
 //!
 //! Neither way holds the authority's lock while the worker runs. They differ in who
-//! calls; both take from one [`EngineLink`] and call one [`Seat`].
+//! calls; both take from one [`EngineLink`] and call one [`Supervisor`].
 
 mod effect_queue;
 mod engine_link;
 mod engine_thread;
-mod worker_seat;
+mod worker_supervisor;
 
 use std::fmt;
 
-use self::worker_seat::WorkerSeat;
+use self::worker_supervisor::WorkerSupervisor;
 pub(super) use self::{
-    effect_queue::Handed,
+    effect_queue::EngineInput,
     engine_link::{BLOCKED, EngineLink},
     engine_thread::{EngineThread, run_engine},
-    worker_seat::{Said, Seat},
+    worker_supervisor::{CheckedOutput, Supervisor},
 };
 use crate::{
     authority::job_thread::Jobs,
@@ -31,7 +31,7 @@ pub struct Engine<M: Model = Studio> {
 
 pub(super) enum EngineKind<M: Model> {
     Threaded(Box<dyn FnOnce(EngineThread<M>) + Send>),
-    Inline(Box<dyn Seat<M> + Send>),
+    Inline(Box<dyn Supervisor<M> + Send>),
 }
 
 /// An engine on a thread of its own. The worker is made, called and dropped there, so it
@@ -40,7 +40,7 @@ pub(super) enum EngineKind<M: Model> {
 pub fn threaded<M: Model, W: EngineWorker<M>>(
     make: impl FnMut() -> W + Send + 'static,
 ) -> Engine<M> {
-    let run = |thread| run_engine(thread, WorkerSeat::new(make));
+    let run = |thread| run_engine(thread, WorkerSupervisor::new(make));
     Engine { kind: EngineKind::Threaded(Box::new(run)), jobs: None }
 }
 
@@ -50,12 +50,12 @@ pub fn threaded<M: Model, W: EngineWorker<M>>(
 pub fn inline<M: Model, W: EngineWorker<M> + Send>(
     make: impl FnMut() -> W + Send + 'static,
 ) -> Engine<M> {
-    Engine { kind: EngineKind::Inline(Box::new(WorkerSeat::new(make))), jobs: None }
+    Engine { kind: EngineKind::Inline(Box::new(WorkerSupervisor::new(make))), jobs: None }
 }
 
 impl<M: Model> Engine<M> {
-    /// Attaches what saves and loads the session, if there is any. Without it
-    /// [`Model::undone`] says so.
+    /// Attaches what saves and loads the session, if there is any. Without it,
+    /// [`Model::on_job_fault`] gets [`JobFault::NoJobs`](crate::model::JobFault::NoJobs).
     #[must_use]
     pub fn with_jobs(mut self, jobs: impl Into<Option<Jobs<M>>>) -> Self {
         self.jobs = jobs.into();

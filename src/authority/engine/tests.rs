@@ -1,4 +1,4 @@
-//! The queue, the link and the seat, as values.
+//! The queue, the link and the supervisor, as values.
 
 use std::{
     sync::{
@@ -10,11 +10,11 @@ use std::{
 
 use super::{
     effect_queue::{EffectQueue, Work},
-    worker_seat::WorkerSeat,
+    worker_supervisor::WorkerSupervisor,
     *,
 };
 use crate::{
-    model::{Advanced, EngineFault},
+    model::{EngineFault, EngineOutput},
     protocol::{NetworkState, SessionId},
     studio::{StudioEffect, StudioState},
     sync::session::{Session, SessionConfig},
@@ -32,9 +32,9 @@ fn ms(millis: u64) -> Timestamp {
     Timestamp::from_micros(1000 * millis)
 }
 
-fn effects(count: usize) -> Vec<Handed<Studio>> {
+fn effects(count: usize) -> Vec<EngineInput<Studio>> {
     let state = starter_state();
-    (0..count).map(|_| Handed::Effect(ms(1), Arc::clone(&state), StudioEffect::Play)).collect()
+    (0..count).map(|_| EngineInput::Effect(ms(1), Arc::clone(&state), StudioEffect::Play)).collect()
 }
 
 /// A queue whose worker has begun at 0 ms.
@@ -78,7 +78,7 @@ fn closed_link_keeps_no_effect() {
     // The worker is in a call, from which it may never return.
     assert!(link.begin_call(ms(0)).is_some());
     let state = starter_state();
-    let effect = || vec![Handed::Effect(ms(1), Arc::clone(&state), StudioEffect::Play)];
+    let effect = || vec![EngineInput::Effect(ms(1), Arc::clone(&state), StudioEffect::Play)];
     let (dropped, _) = link.hand_over(effect(), starter_state(), false);
     assert_eq!((dropped.1.len(), Arc::strong_count(&state)), (0, 2));
     link.close();
@@ -123,19 +123,19 @@ fn blocked_worker_is_found_after_2_s_whenever_its_call_began() {
     let link = EngineLink::<Studio>::new(starter_state());
     assert!(link.begin_call(ms(0)).is_some());
     assert!(!link.end_call(None, false));
-    assert_eq!(link.look(ms(2000)), (false, None), "nothing is due");
+    assert_eq!(link.check_blocked(ms(2000)), (false, None), "nothing is due");
     // The next call begins right after a look.
     link.hand_over(vec![], starter_state(), false);
-    assert_eq!(link.look(ms(3000)), (false, Some(ms(5000))));
+    assert_eq!(link.check_blocked(ms(3000)), (false, Some(ms(5000))));
     assert!(link.begin_call(ms(3001)).is_some());
-    assert_eq!(link.look(ms(5000)), (false, Some(ms(5001))));
-    assert_eq!(link.look(ms(5001)), (true, Some(ms(7001))));
-    assert_eq!(link.look(ms(7001)), (false, Some(ms(9001))), "told once");
+    assert_eq!(link.check_blocked(ms(5000)), (false, Some(ms(5001))));
+    assert_eq!(link.check_blocked(ms(5001)), (true, Some(ms(7001))));
+    assert_eq!(link.check_blocked(ms(7001)), (false, Some(ms(9001))), "told once");
     assert!(link.end_call(None, false));
     // The call after it blocks, too.
     link.hand_over(effects(1), starter_state(), false);
     assert!(link.begin_call(ms(8000)).is_some());
-    assert!(link.look(ms(10_000)).0);
+    assert!(link.check_blocked(ms(10_000)).0);
 }
 
 #[test]
@@ -161,18 +161,18 @@ impl EngineWorker<Studio> for Failing {
 
     fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {}
 
-    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
         let left = self.0.load(Relaxed);
         self.0.store(left.saturating_sub(1), Relaxed);
         assert_eq!(left, 0, "on purpose");
-        Advanced { next: Some(Duration::ZERO), ..Advanced::default() }
+        EngineOutput { next: Some(Duration::ZERO), ..EngineOutput::default() }
     }
 }
 
 #[test]
 fn worker_is_built_again_with_backoff() {
     let (left, made) = (Arc::new(AtomicU32::new(9)), Arc::new(AtomicU32::new(0)));
-    let mut seat = WorkerSeat::<Studio, _, _>::new({
+    let mut supervisor = WorkerSupervisor::<Studio, _, _>::new({
         let (left, made) = (Arc::clone(&left), Arc::clone(&made));
         move || {
             made.fetch_add(1, Relaxed);
@@ -183,9 +183,9 @@ fn worker_is_built_again_with_backoff() {
     let mut call = |now| {
         let link = EngineLink::new(Arc::clone(&state));
         let (work, _) = link.begin_call(now).unwrap();
-        let mut said = seat.call(now, work, &state);
-        said.end_call(&link);
-        (said.faults, link.due().map(|due| due.since(now).as_millis()))
+        let mut output = supervisor.call(now, work, &state);
+        output.end_call(&link);
+        (output.faults, link.due().map(|due| due.since(now).as_millis()))
     };
     let is_failed = |faults: &[_]| matches!(faults, [EngineFault::Failed(_)]);
     let waits = [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000];

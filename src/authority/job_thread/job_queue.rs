@@ -27,7 +27,7 @@ pub(in crate::authority) struct Job<M: Model> {
 
 /// The authority's end of the thread, which ends when this is dropped.
 pub(in crate::authority) struct JobQueue<M: Model> {
-    /// `None` if the session has no worker.
+    /// `None` if the session has no jobs.
     sender: Option<SyncSender<Job<M>>>,
     unfinished: usize,
     /// What was not saved, and why.
@@ -58,10 +58,10 @@ impl<M: Model> JobQueue<M> {
 
     /// Hands `job` to the thread, or returns it with the reason why it cannot.
     pub(in crate::authority) fn push(&mut self, job: Job<M>) -> Result<(), (Job<M>, JobFault)> {
-        let Some(sender) = &self.sender else { return Err((job, JobFault::NoWorker)) };
+        let Some(sender) = &self.sender else { return Err((job, JobFault::NoJobs)) };
         sender.try_send(job).map_err(|error| match error {
             TrySendError::Full(job) => (job, JobFault::TooMany),
-            TrySendError::Disconnected(job) => (job, JobFault::NoWorker),
+            TrySendError::Disconnected(job) => (job, JobFault::NoJobs),
         })?;
         self.unfinished += 1;
         Ok(())

@@ -39,12 +39,12 @@ pub(super) type EndJob<M> = Box<
 
 type Compare<M> = Box<dyn Fn(&<M as Model>::State, &<M as Model>::State) -> bool + Send>;
 
-/// What saves and loads the session: the worker of effects whose
+/// What saves and loads the session: it carries out the effects whose
 /// [kind](Model::effect_kind) is not [`Engine`](crate::model::EffectKind::Engine).
 ///
 /// Jobs are done in order, on a thread of their own, while the session and its engine go
-/// on. At most 64 wait; a further one, one whose closure panics, and one whose report is
-/// refused is answered by [`Model::undone`].
+/// on. At most 64 wait; a further one, one whose closure panics and one whose report is
+/// refused are answered by [`Model::on_job_fault`].
 pub struct Jobs<M: Model = Studio> {
     save: JobClosure<M>,
     load: JobClosure<M>,
@@ -63,7 +63,7 @@ pub struct JobReport<M: Model = Studio> {
 }
 
 impl<M: Model> Jobs<M> {
-    /// The worker that saves and loads by these closures, which may block. Each gets the
+    /// Jobs that save and load by these closures, which may block. Each gets the
     /// state with the effect, and the effect.
     ///
     /// What a load reports replaces the session. If the session was edited since the state

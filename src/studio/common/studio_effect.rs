@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// What the engine of a studio must do, or the worker that reads and writes files.
+/// What the engine of a studio must do, or the jobs that read and write files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StudioEffect {
     /// A note begins, and lasts until its [`NoteOff`](Self::NoteOff).

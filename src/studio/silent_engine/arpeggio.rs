@@ -3,7 +3,7 @@
 //! It counts steps in ticks; it must not know the instrument, tempo, or what else sounds.
 
 use super::{
-    chord::{Hand, KeyDown, PitchSet},
+    chord::{KeyDown, KeySource, PitchSet},
     groove::mixed,
     playhead::Playhead,
 };
@@ -66,21 +66,21 @@ impl Arpeggio {
             self.keys.clear();
             self.turn = 0;
         }
-        self.keys.retain(|held| !held.key.is((key.hand, key.pitch)));
+        self.keys.retain(|held| !held.key.is((key.source, key.pitch)));
         self.keys.push(ArpeggioKey { key, down: true });
     }
 
     /// Releases a key.
-    pub(super) fn release(&mut self, key: (Hand, Pitch)) {
+    pub(super) fn release(&mut self, key: (KeySource, Pitch)) {
         for held in self.keys.iter_mut().filter(|held| held.key.is(key)) {
             held.down = false;
         }
         self.drop_released();
     }
 
-    /// Drops the keys of a hand, even those that the arpeggio holds.
-    pub(super) fn drop_hand(&mut self, hand: Hand) {
-        self.keys.retain(|held| held.key.hand != hand);
+    /// Drops the keys of a source, even those that the arpeggio holds.
+    pub(super) fn drop_source(&mut self, source: KeySource) {
+        self.keys.retain(|held| held.key.source != source);
     }
 
     fn drop_released(&mut self) {

@@ -9,7 +9,7 @@ use crate::{
 
 /// What holds a key down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hand {
+pub(super) enum KeySource {
     /// A written note, or a step of a drum machine.
     Written,
     /// A participant.
@@ -21,7 +21,7 @@ pub(super) enum Hand {
 /// A key that is held down, and its notes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyDown {
-    pub(super) hand: Hand,
+    pub(super) source: KeySource,
     /// The key as struck.
     pub(super) pitch: Pitch,
     pub(super) velocity: Velocity,
@@ -29,8 +29,8 @@ pub(super) struct KeyDown {
 }
 
 impl KeyDown {
-    pub(super) fn is(&self, (hand, pitch): (Hand, Pitch)) -> bool {
-        self.hand == hand && self.pitch == pitch
+    pub(super) fn is(&self, (source, pitch): (KeySource, Pitch)) -> bool {
+        self.source == source && self.pitch == pitch
     }
 }
 

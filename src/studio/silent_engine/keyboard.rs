@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     arpeggio::{Arpeggio, ArpeggioTurn},
-    chord::{Hand, KeyDown, PitchSet},
+    chord::{KeyDown, KeySource, PitchSet},
     played::PlaybackEvent,
     playhead::Playhead,
     schedule::plays_mono,
@@ -28,7 +28,7 @@ type Emit<'a> = &'a mut dyn FnMut(PlaybackEvent);
 /// The keys that are down, and what sounds of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keyboard {
-    hands: BTreeMap<InstrumentId, Hands>,
+    instruments: BTreeMap<InstrumentId, InstrumentKeys>,
     arpeggios: BTreeMap<InstrumentId, Arpeggio>,
     /// Whether the steps of arpeggios are counted by the playhead.
     on_grid: bool,
@@ -36,7 +36,7 @@ pub(super) struct Keyboard {
 
 /// The keys of one instrument, without those that its arpeggio plays.
 #[derive(Clone, Debug, Default)]
-struct Hands {
+struct InstrumentKeys {
     keys: Vec<KeyDown>,
     sounding: BTreeMap<Pitch, Velocity>,
 }
@@ -45,16 +45,16 @@ impl Keyboard {
     /// Whether the instrument plays more than its written notes as they are. Then it must know
     /// all its keys.
     pub(super) fn is_busy(&self, id: InstrumentId) -> bool {
-        self.hands.contains_key(&id) || self.arpeggios.contains_key(&id)
+        self.instruments.contains_key(&id) || self.arpeggios.contains_key(&id)
     }
 
     /// The velocities of the notes of an instrument that sound.
     pub(super) fn sounding(&self, id: InstrumentId) -> impl Iterator<Item = Velocity> {
-        self.hands.get(&id).into_iter().flat_map(|hands| hands.sounding.values().copied())
+        self.instruments.get(&id).into_iter().flat_map(|own| own.sounding.values().copied())
     }
 
     pub(super) fn is_silent(&self) -> bool {
-        self.hands.values().all(|hands| hands.sounding.is_empty())
+        self.instruments.values().all(|own| own.sounding.is_empty())
     }
 
     pub(super) fn has_arpeggios(&self) -> bool {
@@ -68,10 +68,10 @@ impl Keyboard {
         notes: impl Iterator<Item = (Pitch, Velocity)>,
     ) {
         for (pitch, velocity) in notes {
-            let hands = self.hands.entry(id).or_default();
-            let (hand, notes) = (Hand::Written, PitchSet::one(pitch));
-            hands.keys.push(KeyDown { hand, pitch, velocity, notes });
-            hands.sounding.insert(pitch, velocity);
+            let own = self.instruments.entry(id).or_default();
+            let (source, notes) = (KeySource::Written, PitchSet::one(pitch));
+            own.keys.push(KeyDown { source, pitch, velocity, notes });
+            own.sounding.insert(pitch, velocity);
         }
     }
 
@@ -80,14 +80,14 @@ impl Keyboard {
         &mut self,
         state: &StudioState,
         id: InstrumentId,
-        (hand, pitch, velocity): (Hand, Pitch, Velocity),
+        (source, pitch, velocity): (KeySource, Pitch, Velocity),
         here: u32,
         emit: Emit<'_>,
     ) {
         let Some(instrument) = state.instruments.get(id) else { return };
         let mono = plays_mono(state, id);
         let notes = PitchSet::of_key(instrument, pitch, mono);
-        let key = KeyDown { hand, pitch, velocity, notes };
+        let key = KeyDown { source, pitch, velocity, notes };
         let settings = *instrument.arpeggiator;
         if settings.on || self.arpeggios.contains_key(&id) {
             let on_grid = self.on_grid;
@@ -99,12 +99,12 @@ impl Keyboard {
             });
             arpeggio.press(key);
         } else {
-            self.hands.entry(id).or_default().begin(id, key, mono, emit);
+            self.instruments.entry(id).or_default().begin(id, key, mono, emit);
         }
     }
 
     /// A key goes up. What it began ends, unless another key plays it, too.
-    pub(super) fn release(&mut self, id: InstrumentId, key: (Hand, Pitch), emit: Emit<'_>) {
+    pub(super) fn release(&mut self, id: InstrumentId, key: (KeySource, Pitch), emit: Emit<'_>) {
         self.end_keys(id, |down| down.is(key), emit);
         if let Some(arpeggio) = self.arpeggios.get_mut(&id) {
             arpeggio.release(key);
@@ -115,9 +115,9 @@ impl Keyboard {
     /// Releases what is written, even if an arpeggio holds it.
     pub(super) fn release_written(&mut self, emit: Emit<'_>) {
         for id in self.ids() {
-            self.end_keys(id, |down| down.hand == Hand::Written, emit);
+            self.end_keys(id, |down| down.source == KeySource::Written, emit);
             if let Some(arpeggio) = self.arpeggios.get_mut(&id) {
-                arpeggio.drop_hand(Hand::Written);
+                arpeggio.drop_source(KeySource::Written);
                 self.drop_finished(id, emit);
             }
         }
@@ -131,29 +131,31 @@ impl Keyboard {
         }
     }
 
-    /// The keys that a hand holds down.
-    pub(super) fn keys_of(&self, hand: Hand) -> BTreeSet<(InstrumentId, Pitch)> {
-        let hands = self.hands.iter().flat_map(|(id, own)| own.keys.iter().map(|key| (*id, key)));
+    /// The keys that a source holds down.
+    pub(super) fn keys_of(&self, source: KeySource) -> BTreeSet<(InstrumentId, Pitch)> {
+        let own =
+            self.instruments.iter().flat_map(|(id, own)| own.keys.iter().map(|key| (*id, key)));
         let arpeggios = self.arpeggios.iter();
         let arpeggios = arpeggios.flat_map(|(id, own)| own.keys_down().map(|key| (*id, key)));
-        let keys = hands.chain(arpeggios).filter(|(_, key)| key.hand == hand);
+        let keys = own.chain(arpeggios).filter(|(_, key)| key.source == source);
         keys.map(|(id, key)| (id, key.pitch)).collect()
     }
 
     fn ids(&self) -> Vec<InstrumentId> {
-        let mut ids: Vec<_> = self.hands.keys().chain(self.arpeggios.keys()).copied().collect();
+        let mut ids: Vec<_> =
+            self.instruments.keys().chain(self.arpeggios.keys()).copied().collect();
         ids.sort_unstable();
         ids.dedup();
         ids
     }
 
     fn end_keys(&mut self, id: InstrumentId, which: impl Fn(&KeyDown) -> bool, emit: Emit<'_>) {
-        let Some(hands) = self.hands.get_mut(&id) else { return };
-        while let Some(at) = hands.keys.iter().position(&which) {
-            hands.end(id, at, emit);
+        let Some(own) = self.instruments.get_mut(&id) else { return };
+        while let Some(at) = own.keys.iter().position(&which) {
+            own.end(id, at, emit);
         }
-        if hands.keys.is_empty() {
-            self.hands.remove(&id);
+        if own.keys.is_empty() {
+            self.instruments.remove(&id);
         }
     }
 
@@ -166,7 +168,7 @@ impl Keyboard {
     }
 
     fn end_step(&mut self, id: InstrumentId, emit: Emit<'_>) {
-        self.end_keys(id, |down| down.hand == Hand::Arpeggio, emit);
+        self.end_keys(id, |down| down.source == KeySource::Arpeggio, emit);
     }
 }
 
@@ -221,14 +223,14 @@ impl Keyboard {
             && let Some(arpeggio) = self.arpeggios.get_mut(&id)
         {
             let mono = plays_mono(state, id);
-            let hands = self.hands.entry(id).or_default();
+            let own = self.instruments.entry(id).or_default();
             arpeggio.step(id.0, mono, |pitch, velocity| {
                 let notes = PitchSet::one(pitch);
-                let key = KeyDown { hand: Hand::Arpeggio, pitch, velocity, notes };
-                hands.begin(id, key, mono, emit);
+                let key = KeyDown { source: KeySource::Arpeggio, pitch, velocity, notes };
+                own.begin(id, key, mono, emit);
             });
-            if hands.keys.is_empty() {
-                self.hands.remove(&id);
+            if own.keys.is_empty() {
+                self.instruments.remove(&id);
             }
         }
         true
@@ -276,7 +278,7 @@ impl Keyboard {
     }
 }
 
-impl Hands {
+impl InstrumentKeys {
     /// Begins the notes of a key. What sounds already is struck again.
     fn begin(&mut self, id: InstrumentId, key: KeyDown, mono: bool, emit: Emit<'_>) {
         if mono {

@@ -7,9 +7,9 @@ mod arpeggio;
 mod beats;
 mod chord;
 mod click;
-mod desk;
 mod groove;
 mod keyboard;
+mod meters;
 mod overdub;
 mod performance;
 mod plan;
@@ -17,9 +17,9 @@ mod played;
 mod playhead;
 mod recorder;
 mod revision;
-mod ringing;
+mod ringing_pads;
 mod schedule;
-mod sounding;
+mod sounding_notes;
 mod sounds;
 mod strike;
 mod swing;
@@ -33,7 +33,7 @@ use self::{
     recorder::Recorder,
 };
 use crate::{
-    model::{Advanced, EngineWorker, Model as _},
+    model::{EngineOutput, EngineWorker, Model as _},
     studio::{
         KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState,
         TransportReport,
@@ -96,19 +96,8 @@ const METERS: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// long as it was held ([`KeyHold`]).
 ///
 /// Keys sound, whether a participant holds them or they are written, with the octave, the
-/// chord and the arpeggiator that their instrument has when they are struck:
-///
-/// - The octave transposes every note, and the chord adds notes above the key. Notes outside
-///   the MIDI range are left out.
-/// - A note that several keys play is struck again by each, and ends with the last of them. An
-///   edit of octave or chord affects the next key only.
-/// - A mono instrument plays the lowest note of the chord, and each note ends the one before.
-/// - An arpeggiator that is on plays the notes of all keys instead, one per step; `hold` keeps
-///   them after their release, until a new key is struck with all others released. While the
-///   playhead moves, or the count-in, steps are at the multiples of the step, without swing.
-///   Otherwise the first is at the first key, at the tempo in [`Metering`].
-/// - At the end of the arrangement, a stop or a jump, what is written is cut, and keys of
-///   participants sound on. An arpeggiator that is turned off ends with all its keys.
+/// chord and the arpeggiator that their instrument has when they are struck: docs/studio.md
+/// says how.
 ///
 /// It does not play:
 ///
@@ -134,7 +123,7 @@ pub struct SilentEngine {
     measured: Option<Timestamp>,
     metering: Metering,
     /// The actions that the next `advance` returns.
-    sayings: Vec<NetworkAction>,
+    actions: Vec<NetworkAction>,
 }
 
 /// The motion of the playhead.
@@ -159,7 +148,7 @@ impl Default for SilentEngine {
             overdub: Overdub::default(),
             measured: None,
             metering,
-            sayings: Vec::new(),
+            actions: Vec::new(),
         }
     }
 }
@@ -173,7 +162,7 @@ impl EngineWorker<Studio> for SilentEngine {
         self.perform_into(now, state, effect, &mut |_| {});
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> EngineOutput<Studio> {
         self.advance_into(now, state, &mut |_| {})
     }
 }
@@ -195,7 +184,7 @@ impl SilentEngine {
         if self.generation == generation {
             self.move_on(now, state, sink);
         } else {
-            self.sayings.clear();
+            self.actions.clear();
             self.performance.silence(now, sink);
             self.performance.stop(sink);
             self.performance.locate(state, state.transport.position.get(), sink);
@@ -265,7 +254,7 @@ impl SilentEngine {
                 let counting = self.performance.is_counting();
                 let tick = (!counting).then(|| self.performance.playhead.tick());
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
-                self.sayings.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
+                self.actions.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
             }
         }
     }
@@ -276,7 +265,7 @@ impl SilentEngine {
         now: Timestamp,
         state: &StudioState,
         sink: &mut dyn FnMut(Played),
-    ) -> Advanced<Studio> {
+    ) -> EngineOutput<Studio> {
         self.move_on(now, state, sink);
         if self.motion == Motion::Moving {
             let tick = self.performance.playhead.tick();
@@ -284,8 +273,8 @@ impl SilentEngine {
                 self.recorder.wait(state);
                 self.overdub.wait(state);
             } else {
-                self.sayings.extend(self.recorder.watch(state, tick));
-                if self.overdub.watch(state, tick, &mut self.sayings) {
+                self.actions.extend(self.recorder.watch(state, tick));
+                if self.overdub.watch(state, tick, &mut self.actions) {
                     let latched = self.overdub.latched(state);
                     self.performance.change_lanes(latched.as_ref().unwrap_or(state));
                 }
@@ -295,8 +284,13 @@ impl SilentEngine {
             self.report(state, false, sink);
         }
         self.measure(now, state);
-        let actions = std::mem::take(&mut self.sayings);
-        Advanced { actions, metering: self.metering, next: self.pulse(), ..Advanced::default() }
+        let actions = std::mem::take(&mut self.actions);
+        EngineOutput {
+            actions,
+            metering: self.metering,
+            next: self.pulse(),
+            ..EngineOutput::default()
+        }
     }
 }
 
@@ -322,10 +316,10 @@ impl SilentEngine {
         let latched = self.overdub.latched(state);
         match self.motion {
             Motion::Moving => {
-                let Self { performance, recorder, overdub, sayings, .. } = self;
+                let Self { performance, recorder, overdub, actions, .. } = self;
                 let leaves = |tick| {
-                    sayings.extend(recorder.all_up(state, tick));
-                    overdub.release(state, tick, sayings);
+                    actions.extend(recorder.all_up(state, tick));
+                    overdub.release(state, tick, actions);
                 };
                 let played = latched.as_ref().unwrap_or(state);
                 if performance.play_on((played, state), now, leaves, sink) {
@@ -365,7 +359,7 @@ impl SilentEngine {
         let (generation, position) = (self.generation.unwrap_or_default(), self.playhead());
         self.performance.locate(state, position.get(), sink);
         let report = TransportReport { generation, position, ended };
-        self.sayings.push(NetworkAction::TransportReport(report));
+        self.actions.push(NetworkAction::TransportReport(report));
     }
 
     /// Ends the recorded notes and moves before the playhead stops or jumps.
@@ -374,9 +368,9 @@ impl SilentEngine {
         if self.performance.is_counting() {
             self.recorder.forget_keys();
         } else {
-            self.sayings.extend(self.recorder.all_up(state, tick));
+            self.actions.extend(self.recorder.all_up(state, tick));
         }
-        self.overdub.release(state, tick, &mut self.sayings);
+        self.overdub.release(state, tick, &mut self.actions);
         self.overdub.forget_values();
     }
 
@@ -391,7 +385,7 @@ impl SilentEngine {
         let mut peaks = [Decibels::MIN; 2];
         if !rests {
             let clicks = self.motion == Motion::Moving && self.performance.clicks(state);
-            peaks = desk::peaks(&self.as_moved(state), &self.performance.sounds, clicks);
+            peaks = meters::peaks(&self.as_moved(state), &self.performance.sounds, clicks);
         }
         self.measured = self.pulse().map(|_| now);
         let (playhead, tempo) = (self.playhead(), self.performance.tempo);
@@ -404,7 +398,7 @@ impl SilentEngine {
     fn as_moved(&self, state: &StudioState) -> StudioState {
         let mut moved = state.clone();
         let lanes = self.performance.moved.iter();
-        for (target, value) in lanes.filter(|(target, _)| desk::reads(**target)) {
+        for (target, value) in lanes.filter(|(target, _)| meters::reads(**target)) {
             // A value that no longer fits the state is skipped.
             if let Some(action) = target.action(*value, state) {
                 let _ = Studio::reduce(&mut moved, &action);

@@ -56,40 +56,40 @@ impl Overdub {
         Some(latched)
     }
 
-    /// Appends to `sayings` the actions that record, at `tick`, the parameters that have
+    /// Appends to `actions` the actions that record, at `tick`, the parameters that have
     /// changed, and that end the recording of those that are no longer armed. `state` does
-    /// not contain the `sayings` so far. Returns whether the set of latched parameters has
+    /// not contain the `actions` so far. Returns whether the set of latched parameters has
     /// changed.
     pub(super) fn watch(
         &mut self,
         state: &StudioState,
         tick: u32,
-        sayings: &mut Vec<NetworkAction>,
+        actions: &mut Vec<NetworkAction>,
     ) -> bool {
         let mut changed = false;
         let now = if state.transport.recording { armed_values(state) } else { BTreeMap::new() };
         let was = std::mem::replace(&mut self.turned, now);
         let gone = |target: &Target, _: &mut Latch| !self.turned.contains_key(target);
         for (target, latch) in self.latched.extract_if(.., gone) {
-            latch.end(state, target, tick, sayings);
+            latch.end(state, target, tick, actions);
             changed = true;
         }
         for (target, latch) in &mut self.latched {
-            sayings.extend(latch.pass(state, *target, tick.saturating_add(1)));
+            actions.extend(latch.pass(state, *target, tick.saturating_add(1)));
         }
         for (target, value) in &self.turned {
             // A lane that was just armed has no earlier value, and no change.
             let Some(was) = was.get(target).filter(|was| *was != value) else { continue };
             let at = place(tick);
             if !self.latched.contains_key(target) {
-                let before = points_after(state, sayings, *target);
+                let before = points_after(state, actions, *target);
                 let head = before.head(at, *was);
-                sayings.extend(head.into_iter().map(|point| put(*target, point)));
+                actions.extend(head.into_iter().map(|point| put(*target, point)));
                 self.latched.insert(*target, Latch { before, due: tick.saturating_add(1) });
                 changed = true;
             }
             let point = Point { tick: at, value: *value, curve: Curve::Hold };
-            sayings.push(put(*target, point));
+            actions.push(put(*target, point));
         }
         changed
     }
@@ -100,10 +100,10 @@ impl Overdub {
         &mut self,
         state: &StudioState,
         tick: u32,
-        sayings: &mut Vec<NetworkAction>,
+        actions: &mut Vec<NetworkAction>,
     ) {
         for (target, latch) in std::mem::take(&mut self.latched) {
-            latch.end(state, target, tick, sayings);
+            latch.end(state, target, tick, actions);
         }
     }
 }
@@ -125,13 +125,13 @@ impl Latch {
         state: &StudioState,
         target: Target,
         tick: u32,
-        sayings: &mut Vec<NetworkAction>,
+        actions: &mut Vec<NetworkAction>,
     ) {
         let Some(lane) = state.automation.lane(&target) else { return };
-        sayings.extend(self.pass(state, target, tick));
+        actions.extend(self.pass(state, target, tick));
         let at = place(tick);
         let tail = lane.points.as_before(&self.before, at).tail(at);
-        sayings.extend(tail.into_iter().map(|point| put(target, point)));
+        actions.extend(tail.into_iter().map(|point| put(target, point)));
     }
 }
 

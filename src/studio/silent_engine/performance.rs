@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    chord::Hand,
+    chord::KeySource,
     click::{self, ClickBeats},
     plan::{Away, Plan, Way},
     played::{Moment, PlaybackEvent, Sink},
@@ -167,24 +167,24 @@ impl Performance {
         (pitch, velocity): (Pitch, Velocity),
         sink: Sink<'_>,
     ) {
-        let (key, here) = ((Hand::Participant, pitch, velocity), self.grid_due());
+        let (key, here) = ((KeySource::Participant, pitch, velocity), self.grid_due());
         self.sounds.press(state, id, key, here, self.at_once(), sink);
     }
 
     /// A key of a participant goes up.
     pub(super) fn release(&mut self, id: InstrumentId, pitch: Pitch, sink: Sink<'_>) {
-        self.sounds.release(id, (Hand::Participant, pitch), self.at_once(), sink);
+        self.sounds.release(id, (KeySource::Participant, pitch), self.at_once(), sink);
     }
 
     /// Presses and releases keys until the participants hold those that the state says.
     pub(super) fn hold_keys(&mut self, state: &StudioState, sink: Sink<'_>) {
-        for (id, pitch) in self.sounds.keyboard.keys_of(Hand::Participant) {
+        for (id, pitch) in self.sounds.keyboard.keys_of(KeySource::Participant) {
             let instrument = state.instruments.get(id);
             if instrument.is_none_or(|own| own.sounding.held(pitch).is_none()) {
                 self.release(id, pitch, sink);
             }
         }
-        let down = self.sounds.keyboard.keys_of(Hand::Participant);
+        let down = self.sounds.keyboard.keys_of(KeySource::Participant);
         for (id, instrument) in state.instruments.iter() {
             for (pitch, velocity) in instrument.sounding.iter() {
                 if !down.contains(&(id, pitch)) {

@@ -15,7 +15,7 @@ use super::{
     groove::{SessionGroove, swing_lane},
     revision::Revision,
     schedule::{self, Player},
-    sounding::Sounding,
+    sounding_notes::SoundingNotes,
     strike::{Strike, Struckable, WrittenStrike},
 };
 use crate::{
@@ -98,7 +98,12 @@ struct MadeOf {
 impl Plan {
     /// Renews the plan if necessary, with the ends of what is `sounding`, and returns the
     /// tick up to which it can be played. That is never beyond the next jump.
-    pub(super) fn follow(&mut self, state: &StudioState, way: Way, sounding: &mut Sounding) -> u32 {
+    pub(super) fn follow(
+        &mut self,
+        state: &StudioState,
+        way: Way,
+        sounding: &mut SoundingNotes,
+    ) -> u32 {
         let holds = self.holds(state, way);
         if way.due < self.until && holds {
             return self.until;
@@ -188,7 +193,7 @@ impl Plan {
 
     /// Gives what is settled and what is sounding its new end, or ends it if it is not
     /// written any more. A pad plays its sample completely, unless its kit is gone.
-    fn revise(&mut self, state: &StudioState, way: Way, sounding: &mut Sounding) {
+    fn revise(&mut self, state: &StudioState, way: Way, sounding: &mut SoundingNotes) {
         let Some(made_of) = &self.made_of else { return };
         let revision = Revision::of((&made_of.state, made_of.away), (state, way));
         self.strikes.retain_mut(|strike| {

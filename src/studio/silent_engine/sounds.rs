@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use super::{
-    chord::{self, Hand},
+    chord::{self, KeySource},
     keyboard::Keyboard,
     played::{Moment, PlaybackEvent, Sink},
-    ringing::RingingPads,
-    sounding::{EndedVoice, Sounding},
+    ringing_pads::RingingPads,
+    sounding_notes::{EndedVoice, SoundingNotes},
     strike::{Strike, Struckable},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 /// Everything that sounds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sounds {
-    pub(super) sounding: Sounding,
+    pub(super) sounding: SoundingNotes,
     pub(super) keyboard: Keyboard,
     ringing: RingingPads,
 }
@@ -55,7 +55,7 @@ impl Sounds {
                 PlaybackEvent::NoteOn { instrument, pitch, velocity }
             }
             Struckable::Note(pitch) => {
-                let key = (Hand::Written, pitch, velocity);
+                let key = (KeySource::Written, pitch, velocity);
                 self.press(state, instrument, key, here, moment, sink);
                 return self.sounding.begin(strike, false);
             }
@@ -77,7 +77,7 @@ impl Sounds {
         &mut self,
         state: &StudioState,
         id: InstrumentId,
-        key: (Hand, Pitch, Velocity),
+        key: (KeySource, Pitch, Velocity),
         here: u32,
         moment: Moment,
         sink: Sink<'_>,
@@ -91,7 +91,7 @@ impl Sounds {
     pub(super) fn release(
         &mut self,
         id: InstrumentId,
-        key: (Hand, Pitch),
+        key: (KeySource, Pitch),
         moment: Moment,
         sink: Sink<'_>,
     ) {
@@ -165,7 +165,7 @@ impl Sounds {
         if as_written {
             moment.tell(sink, PlaybackEvent::NoteOff { instrument, pitch });
         } else {
-            self.release(instrument, (Hand::Written, pitch), moment, sink);
+            self.release(instrument, (KeySource::Written, pitch), moment, sink);
         }
     }
 }

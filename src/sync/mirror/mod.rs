@@ -22,7 +22,7 @@ mod op;
 mod outbox;
 mod prediction;
 mod prepared_rebase;
-mod way_in;
+mod reconnection;
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 

@@ -45,6 +45,7 @@ use history::Take;
 pub use incoming::MessageOutcome;
 pub use member::ConnectionId;
 use member::{Link, LinkState, Member};
+pub(crate) use notices::KEPT_NOTICES;
 use notices::Notices;
 pub use ownership::OwnershipAnswer;
 use pacer::Pacer;
@@ -337,7 +338,7 @@ impl<M: Model> Session<M> {
         self.state = state;
         if is_barrier {
             self.clear_histories();
-            self.engine_tasks.push_back(SessionOutput::Replaced(Arc::clone(&self.state)));
+            self.engine_tasks.push_back(SessionOutput::Replaced);
         }
         let task = |effect| SessionOutput::Effect(Arc::clone(&self.state), effect);
         self.engine_tasks.extend(effects.into_iter().map(task));

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use crate::{model::Model, sync::session::Session, util::time::Timestamp};
 
 /// How many notices wait, and how many of those that have left are kept. The newest are.
-const KEPT: usize = 64;
+pub(crate) const KEPT_NOTICES: usize = 64;
 
 /// The interval at which notices leave. 100 ms: ten a second, which can still be read.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -66,7 +66,7 @@ impl<T: Clone> Notices<T> {
 
 fn push_newest<T>(list: &mut VecDeque<T>, item: T) {
     list.push_back(item);
-    if list.len() > KEPT {
+    if list.len() > KEPT_NOTICES {
         list.pop_front();
     }
 }

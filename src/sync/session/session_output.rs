@@ -10,9 +10,9 @@ use crate::{model::Model, protocol::NetworkState, sync::SessionEvent, util::time
 pub enum SessionOutput<M: Model> {
     /// The engine must perform this; the state is the one after the action.
     Effect(Arc<NetworkState<M>>, M::Effect),
-    /// The state was replaced as a whole by this one: the engine must begin anew from it,
+    /// The state was replaced as a whole: the engine must begin anew from the new one,
     /// before it performs the effects that follow.
-    Replaced(Arc<NetworkState<M>>),
+    Replaced,
     /// The state has changed since it was last returned.
     Changed {
         /// The state that was returned before.

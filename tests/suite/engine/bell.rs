@@ -13,7 +13,7 @@ use std::{
 use imbolc_net::{
     authority::{Engine, LocalDispatcher, inline, threaded},
     model::{
-        Access, Advanced, EngineWorker, InstrumentId, Invalid, Model, PatchError, Reduction,
+        Access, EngineOutput, EngineWorker, InstrumentId, Invalid, Model, PatchError, Reduction,
         UndoPolicy,
     },
     util::time::Timestamp,
@@ -121,12 +121,12 @@ pub enum Call {
     Advance(Tower),
 }
 
-pub type Said = Advanced<Bell>;
+pub type Output = EngineOutput<Bell>;
 
 /// Hands each call to a function, which says what `advance` returns.
 pub struct Scripted<F>(pub F);
 
-impl<F: FnMut(Call) -> Said + 'static> EngineWorker<Bell> for Scripted<F> {
+impl<F: FnMut(Call) -> Output + 'static> EngineWorker<Bell> for Scripted<F> {
     fn reset(&mut self, _: Timestamp, tower: &Tower) {
         drop((self.0)(Call::Reset(tower.clone())));
     }
@@ -135,7 +135,7 @@ impl<F: FnMut(Call) -> Said + 'static> EngineWorker<Bell> for Scripted<F> {
         drop((self.0)(Call::Perform(ring, tower.clone())));
     }
 
-    fn advance(&mut self, _: Timestamp, tower: &Tower) -> Said {
+    fn advance(&mut self, _: Timestamp, tower: &Tower) -> Output {
         (self.0)(Call::Advance(tower.clone()))
     }
 }
@@ -160,11 +160,14 @@ impl Driver {
     }
 
     /// A worker for which `call` answers.
-    pub fn scripted(self, call: impl FnMut(Call) -> Said + Clone + Send + 'static) -> Engine<Bell> {
+    pub fn scripted(
+        self,
+        call: impl FnMut(Call) -> Output + Clone + Send + 'static,
+    ) -> Engine<Bell> {
         self.of(move || Scripted(call.clone()))
     }
 
-    pub fn open(self, call: impl FnMut(Call) -> Said + Clone + Send + 'static) -> Local {
+    pub fn open(self, call: impl FnMut(Call) -> Output + Clone + Send + 'static) -> Local {
         local(self.scripted(call))
     }
 }
@@ -211,11 +214,11 @@ impl Calls {
     }
 
     /// A worker that only writes its calls down.
-    pub fn recorder(&self) -> impl FnMut(Call) -> Said + Clone + Send + 'static {
+    pub fn recorder(&self) -> impl FnMut(Call) -> Output + Clone + Send + 'static {
         let calls = self.clone();
         move |call| {
             calls.add(&call);
-            Said::default()
+            Output::default()
         }
     }
 }

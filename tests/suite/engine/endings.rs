@@ -11,14 +11,14 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
-    model::{Advanced, EngineWorker},
+    model::{EngineOutput, EngineWorker},
     server::{HostDispatcher, HostOptions},
     transport::in_memory,
     util::time::Timestamp,
 };
 
 use super::bell::{
-    BOTH, Bell, Driver, Gate, Pull, Ring, Said, Tower, block_on, local, returns, until,
+    BOTH, Bell, Driver, Gate, Output, Pull, Ring, Tower, block_on, local, returns, until,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,8 +36,8 @@ impl EngineWorker<Bell> for Waiting {
         self.gate.pass();
     }
 
-    fn advance(&mut self, _: Timestamp, _: &Tower) -> Advanced<Bell> {
-        Said { metering: vec![1.0], ..Said::default() }
+    fn advance(&mut self, _: Timestamp, _: &Tower) -> EngineOutput<Bell> {
+        Output { metering: vec![1.0], ..Output::default() }
     }
 }
 
@@ -66,7 +66,7 @@ fn close_waits_for_the_engine() {
     for driver in BOTH {
         let (_, is_dropped, make) = waiting();
         let dispatcher = local(driver.of(make));
-        dispatcher.dispatch(Pull::Count).unwrap();
+        until("it has begun", || dispatcher.metering() == [1.0]);
         block_on(dispatcher.close()).unwrap();
         assert!(is_dropped.load(SeqCst), "{driver:?}");
         block_on(dispatcher.close()).unwrap();
@@ -164,7 +164,7 @@ fn dropped_dispatcher_ends_its_engine() {
     for driver in BOTH {
         let (_, is_dropped, make) = waiting();
         let dispatcher = local(driver.of(make));
-        dispatcher.dispatch(Pull::Count).unwrap();
+        until("it has begun", || dispatcher.metering() == [1.0]);
         drop(dispatcher);
         until("the worker is dropped", || is_dropped.load(SeqCst));
     }
@@ -177,7 +177,9 @@ async fn dropped_host_ends_its_engine() {
         let (listener, _connector) = in_memory();
         let (tower, options) = (Tower::default(), HostOptions::default());
         let host = HostDispatcher::open("Mia", tower, driver.of(make), listener, options);
-        drop(host.unwrap());
+        let host = host.unwrap();
+        until("it has begun", || host.metering() == [1.0]);
+        drop(host);
         let begun = Instant::now();
         while !is_dropped.load(SeqCst) {
             assert!(begun.elapsed() < 15 * SECOND, "{driver:?}: it runs on");

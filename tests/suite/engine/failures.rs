@@ -10,14 +10,14 @@ use imbolc_net::{
     authority::threaded,
     client::{JoinOptions, RemoteDispatcher},
     dispatcher::Events,
-    model::{Advanced, EngineWorker},
+    model::{EngineOutput, EngineWorker},
     server::{HostDispatcher, HostOptions},
     transport::{MemoryConnector, in_memory},
     util::time::Timestamp,
 };
 
 use super::bell::{
-    BOTH, Bell, Call, Driver, Gate, Local, Pull, Ring, Said, Scripted, Tower, local, until,
+    BOTH, Bell, Call, Driver, Gate, Local, Output, Pull, Ring, Scripted, Tower, local, until,
 };
 use crate::conformance::eventually;
 
@@ -81,9 +81,9 @@ impl EngineWorker<Bell> for FragileWorker {
         self.0.enter("perform");
     }
 
-    fn advance(&mut self, _: Timestamp, tower: &Tower) -> Advanced<Bell> {
+    fn advance(&mut self, _: Timestamp, tower: &Tower) -> EngineOutput<Bell> {
         self.0.enter("advance");
-        Advanced { metering: vec![tower.knob.into()], ..Advanced::default() }
+        EngineOutput { metering: vec![tower.knob.into()], ..EngineOutput::default() }
     }
 }
 
@@ -143,7 +143,7 @@ fn gated(gate: &Gate) -> imbolc_net::authority::Engine<Bell> {
             gate.pass();
         }
         calls += 1.0;
-        Said { metering: vec![calls], ..Said::default() }
+        Output { metering: vec![calls], ..Output::default() }
     })
 }
 
@@ -198,7 +198,7 @@ fn worker_that_panics_in_every_call_is_built_less_often() {
             move || {
                 let session = clock.get().and_then(std::sync::Weak::upgrade);
                 made.lock().unwrap().push(session.map_or(Timestamp::ZERO, |s| s.clock()));
-                Scripted(|_| -> Said { panic!("on purpose") })
+                Scripted(|_| -> Output { panic!("on purpose") })
             }
         })));
         clock.set(Arc::downgrade(&dispatcher)).unwrap();
@@ -220,7 +220,7 @@ fn threaded_worker_needs_no_send() {
     let rc = || std::rc::Rc::new(0);
     let dispatcher = local(threaded::<Bell, _>(move || {
         let rc = rc();
-        Scripted(move |_| Said { metering: vec![f64::from(*rc)], ..Said::default() })
+        Scripted(move |_| Output { metering: vec![f64::from(*rc)], ..Output::default() })
     }));
     until("it says something", || dispatcher.metering() == [0.0]);
 }

@@ -7,17 +7,17 @@ use std::{
 
 use imbolc_net::{Dispatcher, Event, SessionEvent, dispatcher::Events};
 
-use super::bell::{BOTH, Bell, Call, Driver, Local, Pull, Ring, Said, returns, until};
+use super::bell::{BOTH, Bell, Call, Driver, Local, Output, Pull, Ring, returns, until};
 
 /// A session whose worker answers each effect of `Count`.
-fn answering(driver: Driver, mut answer: impl FnMut() -> Said + Clone + Send + 'static) -> Local {
+fn answering(driver: Driver, mut answer: impl FnMut() -> Output + Clone + Send + 'static) -> Local {
     let mut is_asked = false;
     let dispatcher = driver.open(move |call| {
         is_asked |= matches!(call, Call::Perform(Ring::Counted(_), _));
         if matches!(call, Call::Advance(_)) && std::mem::take(&mut is_asked) {
             return answer();
         }
-        Said { metering: vec![1.0], ..Said::default() }
+        Output { metering: vec![1.0], ..Output::default() }
     });
     // Until then, effects are in the state with which it begins.
     until("it has begun", || dispatcher.metering() == [1.0]);
@@ -37,9 +37,9 @@ fn notices(events: &mut Events<Bell>) -> Vec<String> {
 #[test]
 fn of_a_million_actions_16384_are_performed() {
     for driver in BOTH {
-        let dispatcher = answering(driver, || Said {
+        let dispatcher = answering(driver, || Output {
             actions: (1..=1_000_000).map(Pull::Turn).collect(),
-            ..Said::default()
+            ..Output::default()
         });
         let (mut events, mut told) = (dispatcher.events(), Vec::new());
         thread::scope(|scope| {
@@ -66,10 +66,12 @@ fn worker_that_answers_itself_is_called_once_in_1_ms() {
         let begun = Instant::now();
         let dispatcher = driver.open(|call| match call {
             // The effect is its next task.
-            Call::Advance(_) => {
-                Said { actions: vec![Pull::Count], next: Some(Duration::ZERO), ..Said::default() }
-            }
-            _ => Said::default(),
+            Call::Advance(_) => Output {
+                actions: vec![Pull::Count],
+                next: Some(Duration::ZERO),
+                ..Output::default()
+            },
+            _ => Output::default(),
         });
         let dispatcher = returns(move || {
             dispatcher.dispatch(Pull::Press(1)).unwrap();
@@ -89,7 +91,7 @@ fn metering_that_cannot_be_sent_is_dropped_and_told_once() {
         for driver in BOTH {
             let dispatcher = answering(driver, {
                 let bad = bad.clone();
-                move || Said { metering: bad.clone(), ..Said::default() }
+                move || Output { metering: bad.clone(), ..Output::default() }
             });
             let mut events = dispatcher.events();
             until("the good one is there", || dispatcher.metering() == [1.0]);
@@ -113,9 +115,9 @@ fn metering_that_cannot_be_sent_is_dropped_and_told_once() {
 #[test]
 fn notices_of_a_flood_are_the_newest_64() {
     for driver in BOTH {
-        let dispatcher = answering(driver, || Said {
+        let dispatcher = answering(driver, || Output {
             notices: (1..=1000).map(|number| number.to_string()).collect(),
-            ..Said::default()
+            ..Output::default()
         });
         let mut events = dispatcher.events();
         let begun = Instant::now();
@@ -133,9 +135,9 @@ fn notices_of_a_flood_are_the_newest_64() {
 #[test]
 fn refused_actions_are_one_notice() {
     for driver in BOTH {
-        let dispatcher = answering(driver, || Said {
+        let dispatcher = answering(driver, || Output {
             actions: [vec![Pull::Impossible; 100], vec![Pull::Turn(7)]].concat(),
-            ..Said::default()
+            ..Output::default()
         });
         let mut events = dispatcher.events();
         for _ in 0..5 {
@@ -150,9 +152,9 @@ fn refused_actions_are_one_notice() {
 #[test]
 fn unrecorded_actions_are_told_as_such_only() {
     for driver in BOTH {
-        let dispatcher = answering(driver, || Said {
+        let dispatcher = answering(driver, || Output {
             actions: vec![Pull::Unrecorded, Pull::Turn(7)],
-            ..Said::default()
+            ..Output::default()
         });
         let mut events = dispatcher.events();
         dispatcher.dispatch(Pull::Count).unwrap();

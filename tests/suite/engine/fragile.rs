@@ -13,7 +13,7 @@ use imbolc_net::{
     Dispatcher,
     authority::{LocalDispatcher, inline, threaded},
     model::{
-        Access, Advanced, EngineFault, EngineWorker, InstrumentId, Invalid, Model, PatchError,
+        Access, EngineFault, EngineOutput, EngineWorker, InstrumentId, Invalid, Model, PatchError,
         Reduction,
     },
     util::time::Timestamp,
@@ -161,12 +161,12 @@ impl EngineWorker<Glasses> for Waiter {
         self.is_played = true;
     }
 
-    fn advance(&mut self, _: Timestamp, count: &u32) -> Advanced<Glasses> {
+    fn advance(&mut self, _: Timestamp, count: &u32) -> EngineOutput<Glasses> {
         let is_first = self.is_played && !self.has_broken.swap(self.is_played, Relaxed);
         let breaks = |part| Some(self.moment).filter(|_| is_first && part == self.part);
         let glass = |part| Glass::new(*count, breaks(part));
         let (metering, notices) = (glass(Part::Metering), vec![glass(Part::Notice)]);
-        Advanced { metering, notices, ..Advanced::default() }
+        EngineOutput { metering, notices, ..EngineOutput::default() }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use imbolc_net::{Dispatcher, authority::threaded};
 
 use super::bell::{
-    BOTH, Bell, Call, Calls, Driver, Gate, Local, Pull, Ring, Said, Scripted, Tower, local,
+    BOTH, Bell, Call, Calls, Driver, Gate, Local, Output, Pull, Ring, Scripted, Tower, local,
     returns, until,
 };
 
@@ -49,11 +49,13 @@ fn worker_is_built_on_its_thread() {
         Scripted(move |_| {
             handle.0.set(handle.0.get() + 1);
             (handle.1)();
-            Said::default()
+            Output::default()
         })
     }));
+    // It is made, reset and advanced; then it performs, and is advanced.
+    until("it has begun", || threads.lock().unwrap().len() >= 3);
     dispatcher.dispatch(Pull::Count).unwrap();
-    until("it was called", || threads.lock().unwrap().len() >= 4);
+    until("it was called", || threads.lock().unwrap().len() >= 5);
     drop(dispatcher);
     until("it was dropped", || Arc::strong_count(&threads) == 1);
     let threads = threads.lock().unwrap();
@@ -77,7 +79,7 @@ fn nothing_of_an_engine_runs_under_the_lock() {
                     assert_eq!(session.state().model.count, before + 1);
                     gate.pass();
                 }
-                Said::default()
+                Output::default()
             }
         }));
         session.set(Arc::downgrade(&dispatcher)).unwrap();
@@ -115,7 +117,7 @@ fn both_drivers_say_the_same() {
                     }
                     _ => vec![],
                 };
-                Said { actions, ..Said::default() }
+                Output { actions, ..Output::default() }
             }
         });
         until("it has begun", || !calls.all().is_empty());
@@ -181,7 +183,7 @@ fn gated(driver: Driver) -> (Local, Gate, Calls) {
             if matches!(call, Call::Perform(Ring::On(_), _)) {
                 gate.pass();
             }
-            Said::default()
+            Output::default()
         }
     });
     until("it has begun", || !calls.all().is_empty());
@@ -284,18 +286,22 @@ fn full_queue_and_a_loaded_piece_are_one_reset() {
     assert_eq!(calls.handed()[before..], expected);
 }
 
+/// What a worker does that panics in each effect of [`Pull::Count`].
+fn panics_at_a_count(calls: &Calls) -> impl FnMut(Call) -> Output + Clone + Send + 'static {
+    let mut record = calls.recorder();
+    move |call| {
+        let panics = matches!(call, Call::Perform(Ring::Counted(_), _));
+        let output = record(call);
+        assert!(!panics, "on purpose");
+        output
+    }
+}
+
 #[test]
 fn start_restart_and_load_are_one_call() {
     for driver in BOTH {
         let calls = Calls::default();
-        let dispatcher = driver.open({
-            let calls = calls.clone();
-            move |call| {
-                calls.add(&call);
-                assert!(!matches!(call, Call::Perform(Ring::Counted(_), _)), "on purpose");
-                Said::default()
-            }
-        });
+        let dispatcher = driver.open(panics_at_a_count(&calls));
         let resets = |count| {
             until("it begins anew", || {
                 calls.handed().iter().filter(|call| matches!(call, Call::Reset(_))).count() == count
@@ -321,14 +327,7 @@ fn start_restart_and_load_are_one_call() {
 fn engine_rebuilds_held_keys_from_the_state() {
     for driver in BOTH {
         let calls = Calls::default();
-        let dispatcher = driver.open({
-            let calls = calls.clone();
-            move |call| {
-                calls.add(&call);
-                assert!(!matches!(call, Call::Perform(Ring::Counted(_), _)), "on purpose");
-                Said::default()
-            }
-        });
+        let dispatcher = driver.open(panics_at_a_count(&calls));
         until("it has begun", || !calls.all().is_empty());
         for key in [3, 5] {
             dispatcher.dispatch(Pull::Press(key)).unwrap();
@@ -341,7 +340,7 @@ fn engine_rebuilds_held_keys_from_the_state() {
 }
 
 #[test]
-fn what_the_engine_says_is_in_a_later_seq() {
+fn answer_of_the_engine_is_in_a_later_seq() {
     let answer = |gate: Option<Gate>| {
         let mut was_pressed = false;
         move |call| {
@@ -352,7 +351,7 @@ fn what_the_engine_says_is_in_a_later_seq() {
             was_pressed |= pressed;
             let answers = matches!(call, Call::Advance(_)) && std::mem::take(&mut was_pressed);
             let actions = if answers { vec![Pull::Count] } else { vec![] };
-            Said { actions, metering: vec![1.0], ..Said::default() }
+            Output { actions, metering: vec![1.0], ..Output::default() }
         }
     };
     let gate = Gate::default();

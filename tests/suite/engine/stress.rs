@@ -12,11 +12,11 @@ use std::{
 
 use imbolc_net::{
     Dispatcher,
-    model::{Advanced, EngineWorker},
+    model::{EngineOutput, EngineWorker},
     util::time::Timestamp,
 };
 
-use super::bell::{BOTH, Bell, Pull, Ring, Said, Tower, block_on, local, until};
+use super::bell::{BOTH, Bell, Output, Pull, Ring, Tower, block_on, local, until};
 use crate::faulty_model::silence_caught_panics;
 
 /// The piece and the count: each `Count` and each `Load` leads to a greater one.
@@ -100,13 +100,13 @@ impl EngineWorker<Bell> for Checking {
         self.at = next;
     }
 
-    fn advance(&mut self, _: Timestamp, tower: &Tower) -> Advanced<Bell> {
+    fn advance(&mut self, _: Timestamp, tower: &Tower) -> EngineOutput<Bell> {
         let is_explained = self.at == Some(place(tower));
         self.findings.check(is_explained, || format!("{:?}, but {tower:?}", self.at));
         *self.findings.at.lock().unwrap() = self.at;
         self.calls += 1;
         if self.findings.is_calm.load(Relaxed) {
-            return Said::default();
+            return Output::default();
         }
         if self.calls.is_multiple_of(50) {
             self.findings.panics.fetch_add(1, Relaxed);
@@ -120,7 +120,7 @@ impl EngineWorker<Bell> for Checking {
             0 => vec![Pull::Count, Pull::Turn(self.calls)],
             _ => vec![],
         };
-        Said { actions, next: Some(Duration::from_millis(1)), ..Said::default() }
+        Output { actions, next: Some(Duration::from_millis(1)), ..Output::default() }
     }
 }
 

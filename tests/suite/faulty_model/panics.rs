@@ -230,7 +230,7 @@ fn no_owner_is_looked_up_when_nothing_is_removed() {
 }
 
 #[test]
-fn engine_action_is_ignored_if_it_cannot_be_told_whether_it_is_stale() {
+fn engine_action_is_ignored_if_is_stale_panics() {
     super::silence_caught_panics();
     let id = SessionId::new([0; 16]);
     let mut session =

@@ -13,7 +13,7 @@ use imbolc_net::{
     Dispatcher, Event,
     authority::{Engine, LocalDispatcher, inline},
     dispatcher::Events,
-    model::{Advanced, EngineFault, EngineWorker},
+    model::{EngineFault, EngineOutput, EngineWorker},
     server::{HostDispatcher, HostOptions},
     studio::{
         NetworkAction, SilentEngine, Studio, StudioEffect, StudioNotice, StudioState,
@@ -75,7 +75,7 @@ impl EngineWorker<Studio> for Fragile {
         self.inner.perform(now, state, effect);
     }
 
-    fn advance(&mut self, now: Timestamp, state: &StudioState) -> Advanced<Studio> {
+    fn advance(&mut self, now: Timestamp, state: &StudioState) -> EngineOutput<Studio> {
         self.enter(Method::Advance);
         self.inner.advance(now, state)
     }

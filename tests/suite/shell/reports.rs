@@ -4,7 +4,7 @@ use imbolc_net::{
     Dispatcher, Event,
     authority::inline,
     dispatcher::{CloseReason, ConnectionError, Events, Status},
-    model::{Advanced, EngineFault, EngineWorker},
+    model::{EngineFault, EngineOutput, EngineWorker},
     protocol::{ServerMessage, framing, limits},
     server::{HostDispatcher, HostOptions},
     studio::{
@@ -42,8 +42,8 @@ impl EngineWorker<Studio> for Fragile {
         panic!("no device");
     }
 
-    fn advance(&mut self, _: Timestamp, _: &StudioState) -> Advanced<Studio> {
-        Advanced::default()
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
+        EngineOutput::default()
     }
 }
 

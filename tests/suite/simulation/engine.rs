@@ -5,7 +5,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use imbolc_net::{
-    model::{Advanced, EngineWorker as _},
+    model::{EngineOutput, EngineWorker as _},
     studio::{Metering, NetworkAction, SilentEngine, StudioEffect},
     util::time::Timestamp,
 };
@@ -90,7 +90,7 @@ impl World<'_> {
                 }
             }
         }
-        let Advanced { actions, metering, .. } =
+        let EngineOutput { actions, metering, .. } =
             engine.worker.advance(self.now, &self.session.state().model);
         let performed = engine.performed;
         engine.said.extend(actions.into_iter().map(|action| (action, performed)));

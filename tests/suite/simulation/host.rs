@@ -113,7 +113,7 @@ impl World<'_> {
         self.session_due = loop {
             match self.session.poll() {
                 SessionOutput::Effect(_, effect) => tasks.push(Some(effect)),
-                SessionOutput::Replaced(_) => tasks.push(None),
+                SessionOutput::Replaced => tasks.push(None),
                 SessionOutput::Wait(due) => break due,
                 _ => {}
             }

@@ -1,6 +1,7 @@
 //! The meters.
 
 use super::*;
+use crate::studio::silent_engine::meters;
 
 #[test]
 fn meters_follow_key_fader_pan_bus_and_master() {
@@ -242,7 +243,7 @@ fn meters_ignore_parameters_that_are_not_metered() {
     rig.transport(TransportAction::Play);
     rig.wait(10);
 
-    let peaks = |state: &StudioState| desk::peaks(state, &rig.engine.performance.sounds, true);
+    let peaks = |state: &StudioState| meters::peaks(state, &rig.engine.performance.sounds, true);
     let own = [BASS, KIT].into_iter().flat_map(|id| {
         let there = rig.state.instruments.get(id).unwrap().parameters();
         there.into_iter().map(move |parameter| Target::Instrument(id, parameter))
@@ -261,6 +262,6 @@ fn meters_ignore_parameters_that_are_not_metered() {
             Studio::reduce(&mut state, &action).unwrap();
             peaks(&state) != peaks(&rig.state)
         });
-        assert_eq!(moves, desk::reads(target), "{target}");
+        assert_eq!(moves, meters::reads(target), "{target}");
     }
 }

@@ -79,7 +79,7 @@ fn ringing_pad_ends_at_a_stop_a_jump_or_the_end() {
 }
 
 #[test]
-fn ringing_pad_ends_when_its_sample_its_kit_or_the_piece_is_gone() {
+fn ringing_pad_ends_when_its_sample_or_kit_or_piece_is_gone() {
     let edits: [fn(&mut Rig); 4] = [
         |rig| rig.pad(0, PadSetting::Sound(PadSound::Nothing)),
         |rig| rig.pad(0, PadSetting::Sound(PadSound::Instrument(BASS, Pitch::of(40)))),

@@ -1,4 +1,4 @@
-//! A new connection of a client: it resumes, or joins anew.
+//! A client that has connected again: it resumes, or joins as a new participant.
 //!
 //! It must not know when to connect.
 
@@ -56,10 +56,10 @@ impl<M: Model> Mirror<M> {
         self.outputs.events.extend(joined.events);
     }
 
-    /// How you came in, as the events say that were not returned yet, without the actions
-    /// in [`SessionEvent::NewSession`].
+    /// The events that were not returned yet, which say how the client has joined, without
+    /// the actions in [`SessionEvent::NewSession`].
     #[must_use]
-    pub fn way_in(&self) -> Vec<SessionEvent<M>> {
+    pub fn join_events(&self) -> Vec<SessionEvent<M>> {
         let kept = |event: &SessionEvent<M>| match event {
             &SessionEvent::NewSession { session, why, .. } => {
                 SessionEvent::NewSession { session, why, unanswered: Vec::new() }

@@ -1,4 +1,5 @@
-//! What each subscriber gets first: how the participant came in, and what was refused.
+//! What each subscriber gets first: whether the participant joined or resumed, and what
+//! was refused.
 
 use std::iter;
 
@@ -52,7 +53,7 @@ async fn is_connected(remote: &Remote) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_subscriber_learns_how_it_came_in() {
+async fn every_subscriber_learns_how_it_joined() {
     let local = LocalDispatcher::<Studio>::open("Lea", StudioState::starter(), inline(|| NoEngine))
         .unwrap();
     assert_eq!(first_events(&local), ["Lea joined"]);
@@ -97,7 +98,7 @@ async fn every_subscriber_learns_how_it_came_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn way_in_is_the_latest_one() {
+async fn join_events_are_those_of_the_latest_join() {
     let (host, connector) = host();
     let cable = Cable::new(connector);
     let ana = Remote::join(cable.clone(), options("Ana", &[BASS])).await.unwrap();
@@ -131,11 +132,11 @@ async fn refused_requests_are_told_to_each_subscriber() {
     sleep(SECOND).await;
     ana.request_ownership(&[InstrumentId(406)]).unwrap();
     sleep(SECOND).await;
-    assert_eq!(first_events(&ana), expected, "later requests are no part of the way in");
+    assert_eq!(first_events(&ana), expected, "later requests are no part of the join");
 }
 
 #[tokio::test(start_paused = true)]
-async fn list_is_bounded() {
+async fn join_events_are_bounded() {
     let (_host, connector) = host();
     let wanted: Vec<_> = (5000..6024).map(InstrumentId).collect();
     let options = JoinOptions { privilege: true, ..options("Ana", &wanted) };

@@ -11,8 +11,9 @@ use super::{
     engine_link::EngineLink,
 };
 use crate::{
-    model::{Advanced, EngineFault, EngineWorker, MAX_REASON, Model},
+    model::{EngineFault, EngineOutput, EngineWorker, MAX_REASON, Model},
     protocol::{NetworkState, framing},
+    sync::session::KEPT_NOTICES,
     util::{
         panics::{catch_panic, drop_caught},
         text::shortened,
@@ -31,12 +32,9 @@ const MAX_RETRY: Duration = Duration::from_secs(10);
 /// key and each lane.
 const MAX_ACTIONS: usize = 16_384;
 
-/// How many notices of one call are kept: as many as wait at most.
-const MAX_NOTICES: usize = 64;
-
-/// What a call has led to.
+/// What a call has led to, within limits.
 #[derive(Debug)]
-pub(in crate::authority) struct Said<M: Model> {
+pub(in crate::authority) struct CheckedOutput<M: Model> {
     pub(in crate::authority) actions: Vec<M::Action>,
     /// The metering, if it has changed.
     pub(in crate::authority) metering: Option<M::Metering>,
@@ -46,13 +44,13 @@ pub(in crate::authority) struct Said<M: Model> {
     /// When the worker must be called again.
     next: Option<Timestamp>,
     /// Whether it is not made again before that.
-    rests: bool,
+    backs_off: bool,
 }
 
-impl<M: Model> Said<M> {
+impl<M: Model> CheckedOutput<M> {
     /// Ends the call that has led to this.
     pub(in crate::authority) fn end_call(&mut self, link: &EngineLink<M>) {
-        if link.end_call(self.next, self.rests) {
+        if link.end_call(self.next, self.backs_off) {
             self.faults.push(EngineFault::Unblocked);
         }
     }
@@ -65,39 +63,46 @@ impl<M: Model> Said<M> {
     }
 }
 
-/// A worker, or the place of one.
-pub(in crate::authority) trait Seat<M: Model> {
+/// Holds one worker: makes it, calls it, and makes it again after a panic.
+pub(in crate::authority) trait Supervisor<M: Model> {
     /// Hands `work` over, and advances to `now`. If there is no worker, one is made.
-    fn call(&mut self, now: Timestamp, work: Work<M>, newest: &NetworkState<M>) -> Said<M>;
+    fn call(&mut self, now: Timestamp, work: Work<M>, newest: &NetworkState<M>)
+    -> CheckedOutput<M>;
 
     /// Drops the worker.
     fn clear(&mut self);
 }
 
-pub(super) struct WorkerSeat<M: Model, W, F> {
+/// The supervisor of the workers that `make` returns.
+pub(super) struct WorkerSupervisor<M: Model, W, F> {
     make: F,
     worker: Option<W>,
     /// How often the worker has panicked since it last lived for long.
     failures: u32,
     /// When the worker was made.
     made: Timestamp,
-    /// What was said last.
+    /// The latest metering.
     metering: Option<M::Metering>,
 }
 
-impl<M: Model, W, F> WorkerSeat<M, W, F> {
+impl<M: Model, W, F> WorkerSupervisor<M, W, F> {
     pub(super) const fn new(make: F) -> Self {
         Self { make, worker: None, failures: 0, made: Timestamp::ZERO, metering: None }
     }
 }
 
-impl<M, W, F> Seat<M> for WorkerSeat<M, W, F>
+impl<M, W, F> Supervisor<M> for WorkerSupervisor<M, W, F>
 where
     M: Model,
     W: EngineWorker<M>,
     F: FnMut() -> W,
 {
-    fn call(&mut self, now: Timestamp, work: Work<M>, newest: &NetworkState<M>) -> Said<M> {
+    fn call(
+        &mut self,
+        now: Timestamp,
+        work: Work<M>,
+        newest: &NetworkState<M>,
+    ) -> CheckedOutput<M> {
         if self.worker.is_some() && now.since(self.made) >= MAX_RETRY {
             self.failures = 0;
         }
@@ -112,14 +117,19 @@ where
     }
 }
 
-impl<M, W, F> WorkerSeat<M, W, F>
+impl<M, W, F> WorkerSupervisor<M, W, F>
 where
     M: Model,
     W: EngineWorker<M>,
     F: FnMut() -> W,
 {
     /// Calls the worker, which is made if there is none.
-    fn advance(&mut self, now: Timestamp, work: Work<M>, newest: &NetworkState<M>) -> Said<M> {
+    fn advance(
+        &mut self,
+        now: Timestamp,
+        work: Work<M>,
+        newest: &NetworkState<M>,
+    ) -> CheckedOutput<M> {
         let mut faults = Vec::new();
         let is_new = self.worker.is_none();
         let worker = self.worker.get_or_insert_with(&mut self.make);
@@ -134,7 +144,8 @@ where
                 }
             }
         }
-        let Advanced { mut actions, metering, notices, next } = worker.advance(now, &newest.model);
+        let EngineOutput { mut actions, metering, notices, next } =
+            worker.advance(now, &newest.model);
         if is_new {
             self.made = now;
             faults.extend((self.failures > 0).then_some(EngineFault::Restarted));
@@ -144,7 +155,7 @@ where
             faults.push(EngineFault::TooManyActions(u32::try_from(excess).unwrap_or(u32::MAX)));
             actions.truncate(MAX_ACTIONS);
         }
-        let excess = notices.len().saturating_sub(MAX_NOTICES);
+        let excess = notices.len().saturating_sub(KEPT_NOTICES);
         let mut unsendable = None;
         let mut notices: Vec<_> = notices.into_iter().skip(excess).collect();
         notices.retain(|notice| is_sendable(notice, &mut unsendable));
@@ -155,21 +166,21 @@ where
         }
         faults.extend(unsendable.map(EngineFault::Unsendable));
         let next = next.map(|next| now + next.max(MIN_INTERVAL));
-        Said { actions, metering, notices, faults, next, rests: false }
+        CheckedOutput { actions, metering, notices, faults, next, backs_off: false }
     }
 
     /// Drops the worker, and says when another one is made.
-    fn fail(&mut self, now: Timestamp, panic: &str) -> Said<M> {
+    fn fail(&mut self, now: Timestamp, panic: &str) -> CheckedOutput<M> {
         drop_caught(self.worker.take());
         let retry = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures)).min(MAX_RETRY);
         self.failures = self.failures.saturating_add(1);
-        Said {
+        CheckedOutput {
             actions: Vec::new(),
             metering: None,
             notices: Vec::new(),
             faults: vec![EngineFault::Failed(shortened(panic, MAX_REASON))],
             next: Some(now + retry),
-            rests: true,
+            backs_off: true,
         }
     }
 }

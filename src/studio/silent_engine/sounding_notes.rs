@@ -1,4 +1,4 @@
-//! The scheduled notes whose time is not over.
+//! The notes of the schedule that have begun and are not over.
 //!
 //! Every note that begins ends once. It does not know what an instrument plays instead of
 //! them: octaves, chords and arpeggios.
@@ -16,7 +16,7 @@ use crate::{
 
 /// The sounding notes and pads.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sounding {
+pub(super) struct SoundingNotes {
     voices: BTreeMap<VoiceKey, Voice>,
     /// The same voices, ordered by their ends.
     ends: BTreeSet<(i64, VoiceKey)>,
@@ -38,7 +38,7 @@ pub(super) struct EndedVoice {
     pub(super) as_written: bool,
 }
 
-impl Sounding {
+impl SoundingNotes {
     /// The voices that sound as written, ordered by instrument, with their velocities.
     pub(super) fn iter(&self) -> impl Iterator<Item = (VoiceKey, Velocity)> {
         let voices = self.voices.iter().filter(|(_, voice)| voice.as_written);
