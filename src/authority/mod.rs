@@ -392,7 +392,7 @@ impl<M: Model> Authority<M> {
         }
     }
 
-    /// Does it in turns, so that the participants get theirs.
+    /// Does what the engine says, in turns, so that the participants get theirs.
     fn apply_in_turns(&self, output: CheckedOutput<M>) {
         let CheckedOutput { actions, mut metering, notices, faults, .. } = output;
         let (mut actions, mut notices) = (actions.into_iter(), notices.into_iter());

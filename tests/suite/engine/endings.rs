@@ -74,6 +74,19 @@ fn close_waits_for_the_engine() {
 }
 
 #[test]
+fn close_waits_no_longer_than_the_engine_needs() {
+    let close = || {
+        let (_, _, make) = waiting();
+        let dispatcher = local(Driver::Threaded.of(make));
+        let begun = Instant::now();
+        block_on(dispatcher.close()).unwrap();
+        begun.elapsed() < SECOND
+    };
+    // One of them, on a machine that is busy.
+    assert!((0..10).any(|_| close()));
+}
+
+#[test]
 fn close_waits_one_second_for_a_blocked_engine() {
     let (gate, is_dropped, make) = waiting();
     let dispatcher = local(Driver::Threaded.of(make));
