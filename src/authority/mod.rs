@@ -47,7 +47,11 @@ use crate::{
         roster_events,
         session::{Session, SessionConfig},
     },
-    util::{panics::catch_panic, snapshot::SnapshotCell, time::Timestamp},
+    util::{
+        panics::{catch_panic, drop_caught},
+        snapshot::SnapshotCell,
+        time::Timestamp,
+    },
 };
 
 /// How soon timers that failed are called again. 5 s.
@@ -272,6 +276,8 @@ impl<M: Model> Authority<M> {
         self.transact(|core, now| {
             core.session.handle_timeout(now);
             if core.closing.take_if(|due| now >= *due).is_some() {
+                // It is left to itself.
+                self.engine.set_ended();
                 self.changed.send_replace(());
             }
             if core.blocked_check.take_if(|due| now >= *due).is_some() {
@@ -336,14 +342,14 @@ impl<M: Model> Authority<M> {
             self.announce(Event::Fault(fault));
         }
         let is_news = changed.is_some() || metered.is_some() || told;
-        // The last reference to a large state may be among these.
-        drop((changed, replaced, metered, forgotten, handed_over));
         if is_news && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }
         if is_sooner {
             self.wake_timers();
         }
+        // The last reference to a large state may be among these.
+        drop_caught((changed, replaced, metered, forgotten, handed_over));
         self.run_inline();
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
@@ -352,7 +358,10 @@ impl<M: Model> Authority<M> {
     fn run_inline(&self) {
         let Some(inline) = &self.inline else { return };
         let mut has_called = false;
-        while self.engine.due().is_some_and(|due| due <= self.clock.now()) {
+        // What falls due meanwhile is left to the timers: a worker that has an answer to
+        // each of its answers must not keep the caller for ever.
+        let begun = self.clock.now();
+        while self.engine.due().is_some_and(|due| due <= begun) {
             // Another thread is calling it, or a caller of this: that looks again.
             let Some(mut supervisor) = inline.try_lock() else { return };
             if let Some((work, newest)) = self.engine.begin_call(self.clock.now()) {
@@ -372,11 +381,19 @@ impl<M: Model> Authority<M> {
         }
     }
 
-    /// Does what the engine says, in turns, so that the participants get theirs.
+    /// Does what the engine says. A panic, of a notice that is cloned, does not leave it:
+    /// the engine plays on.
     fn apply_output(&self, output: CheckedOutput<M>) {
         if output.is_empty() {
             return;
         }
+        if let Err(panic) = catch_panic(|| self.apply_in_turns(output)) {
+            self.transact(|core, now| core.faults.record(now, "the engine's report", &panic));
+        }
+    }
+
+    /// Does it in turns, so that the participants get theirs.
+    fn apply_in_turns(&self, output: CheckedOutput<M>) {
         let CheckedOutput { actions, mut metering, notices, faults, .. } = output;
         let (mut actions, mut notices) = (actions.into_iter(), notices.into_iter());
         let mut faults = faults.into_iter();
@@ -447,12 +464,7 @@ impl<M: Model> Authority<M> {
 
     /// Whether everything has ended that is waited for when the session closes.
     pub(crate) fn poll_close(&self) -> Poll<Result<(), String>> {
-        let core = self.lock();
-        let waits = core.closing.is_some_and(|until| self.clock.now() < until);
-        if waits && !self.engine.has_ended() {
-            return Poll::Pending;
-        }
-        core.jobs.poll_close()
+        if self.engine.has_ended() { self.lock().jobs.poll_close() } else { Poll::Pending }
     }
 
     /// Resolves to a change at each news, of the state, of the meters or of the end.

@@ -260,6 +260,34 @@ fn actions_of_the_engine_end_their_turn_after_one_millisecond() {
 }
 
 #[test]
+fn inline_worker_that_answers_itself_does_not_keep_its_caller() {
+    // Each look at the clock takes 0.4 ms, so the next call is due after each answer.
+    let reads = AtomicU64::new(1);
+    let clock = Clock::of(move || Timestamp::from_micros(400 * reads.fetch_add(1, Relaxed)));
+    let calls = Arc::<AtomicU64>::default();
+    let make = {
+        let calls = Arc::clone(&calls);
+        move || {
+            let calls = Arc::clone(&calls);
+            Scripted(move || {
+                let is_over = calls.fetch_add(1, Relaxed) > 100;
+                let answers = [TransportAction::Play, TransportAction::Stop].repeat(10);
+                let answers = answers.into_iter().map(NetworkAction::Transport);
+                let actions = if is_over { vec![] } else { answers.collect() };
+                EngineOutput { actions, ..EngineOutput::default() }
+            })
+        }
+    };
+    let authority = with_clock(inline(make), clock);
+    act(&authority, &NetworkAction::Transport(TransportAction::Play));
+    assert!(calls.load(Relaxed) < 5, "{calls:?}");
+    // The timers go on with it.
+    authority.poll_timers();
+    assert!(authority.poll_timers().is_some());
+    assert!(calls.load(Relaxed) > 2, "{calls:?}");
+}
+
+#[test]
 fn each_effect_has_the_state_after_its_action() {
     let heard: Arc<Mutex<Vec<bool>>> = Arc::default();
     struct Listening(Arc<Mutex<Vec<bool>>>);

@@ -19,7 +19,8 @@ use crate::{model::Model, util::time::Timestamp};
 /// its action was accepted.
 ///
 /// After a panic the worker is dropped and another one is made and
-/// [`reset`](Self::reset).
+/// [`reset`](Self::reset). When the session ends it is dropped, without a call for what
+/// waits then.
 pub trait EngineWorker<M: Model>: 'static {
     /// Begins anew from `state`: at the start, after a panic, when another piece has
     /// replaced the state, and when more than 4,096 effects have waited. What was under
@@ -29,7 +30,7 @@ pub trait EngineWorker<M: Model>: 'static {
     fn reset(&mut self, now: Timestamp, state: &M::State);
 
     /// Performs an effect of an action that was accepted at `now`. `state` is the state
-    /// after that action.
+    /// after that action, or after the whole batch of which it is.
     fn perform(&mut self, now: Timestamp, state: &M::State, effect: M::Effect);
 
     /// Advances to `now`, with the newest state, and says what there is to say. Called

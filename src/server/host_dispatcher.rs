@@ -1,10 +1,9 @@
 //! The dispatcher of a host: a session in this process, served over the network.
 //! Combines [`InProcess`] with [`NetServer`], and holds no rule of its own.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -16,15 +15,12 @@ use crate::{
     dispatcher::{CloseError, DispatchError, Dispatcher, Events, Identity, OpenError, Status},
     model::{InstrumentId, Model},
     protocol::NetworkState,
-    server::{NetServer, ParticipantInfo, ServerConfig, Stats},
+    server::{NetServer, ParticipantInfo, ServerConfig, Stats, net_server::run_timers},
     studio::Studio,
     sync::session::{SessionConfig, checked_name},
     transport::Listener,
     util::time::Timestamp,
 };
-
-/// How often the engine is advanced while a save is waited for.
-const CLOSING_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The options of a host.
 #[derive(Clone, Debug, Default)]
@@ -113,16 +109,9 @@ impl<M: Model> Dispatcher<M> for HostDispatcher<M> {
         self.in_process.close();
         self.server.shut_down().await;
         // The server's timers have ended with it.
-        let authority = self.in_process.authority();
-        let timers = async {
-            loop {
-                authority.poll_timers();
-                sleep(CLOSING_INTERVAL).await;
-            }
-        };
         tokio::select! {
             settled = self.in_process.settle() => settled,
-            () = timers => Ok(()),
+            never = run_timers(Arc::clone(self.in_process.authority())) => never,
         }
     }
 }

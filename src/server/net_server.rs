@@ -220,7 +220,7 @@ fn log_panic<M: Model>(inner: &ServerInner<M>, ended: Result<(), JoinError>) {
 }
 
 /// Runs the timers of the session and the engine, until it is aborted.
-async fn run_timers<M: Model>(authority: Arc<Authority<M>>) {
+pub(super) async fn run_timers<M: Model>(authority: Arc<Authority<M>>) -> ! {
     loop {
         let next = authority.poll_timers();
         let wait = async {

@@ -32,7 +32,22 @@ pub(crate) fn catch_panic<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     CATCHING.set(CATCHING.get().saturating_add(1));
     let result = catch_unwind(AssertUnwindSafe(call));
     CATCHING.set(CATCHING.get().saturating_sub(1));
-    result.map_err(|panic| panic_text(&*panic))
+    result.map_err(|panic| {
+        let text = panic_text(&*panic);
+        drop_caught(panic);
+        text
+    })
+}
+
+/// Drops what other code defines; a panic of its destructor is ignored.
+pub(crate) fn drop_caught<T>(value: T) {
+    CATCHING.set(CATCHING.get().saturating_add(1));
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    CATCHING.set(CATCHING.get().saturating_sub(1));
+    if let Err(panic) = dropped {
+        // Its own destructor may panic, too.
+        std::mem::forget(panic);
+    }
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
@@ -52,6 +67,19 @@ mod tests {
         assert_eq!(catch_panic(|| panic!("number {}", 1)), Err::<(), _>("number 1".into()));
         let other = catch_panic(|| std::panic::panic_any(1));
         assert_eq!(other, Err::<(), _>("a panic".into()));
+    }
+
+    #[test]
+    fn panic_of_a_payload_is_caught() {
+        struct Loud;
+        impl Drop for Loud {
+            fn drop(&mut self) {
+                std::panic::panic_any(Self);
+            }
+        }
+        assert_eq!(catch_panic(|| std::panic::panic_any(Loud)), Err::<(), _>("a panic".into()));
+        drop_caught(Loud);
+        assert!(!is_caught());
     }
 
     #[test]

@@ -5,4 +5,6 @@ mod bell;
 mod endings;
 mod failures;
 mod floods;
+mod fragile;
 mod handing_over;
+mod stress;

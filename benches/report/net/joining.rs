@@ -74,7 +74,7 @@ async fn joining(host: &ChildProcess, codec: Codec) -> Duration {
     let config = ClientConfig::default().speaking(codec);
     let options = JoinOptions { name: "Ana".into(), config, ..JoinOptions::default() };
     let begun = Instant::now();
-    let joined = RemoteDispatcher::connect(&host.address, options).await.unwrap();
+    let joined = <RemoteDispatcher>::connect(&host.address, options).await.unwrap();
     let instruments = joined.state().model.instruments.len();
     let took = begun.elapsed();
     assert_eq!(instruments, INSTRUMENTS as usize);

@@ -58,7 +58,7 @@ fn turn(runtime: &Runtime, lasts: Duration) -> Vec<probe::Wait> {
         let config = ClientConfig { backlog: 10_000, ..ClientConfig::default() };
         let options =
             JoinOptions { name: "Ana".into(), own: vec![OWN], config, ..JoinOptions::default() };
-        RemoteDispatcher::connect(&address, options).await.unwrap()
+        <RemoteDispatcher>::connect(&address, options).await.unwrap()
     });
     is_deaf.send_replace(true);
     let mut turn = 0;

@@ -104,10 +104,10 @@ impl<M: Model> EffectQueue<M> {
                     self.replaced = true;
                     self.begin_anew(&mut dropped.1);
                 }
-                // A reset that waits contains it.
-                EngineInput::Effect(..) if self.reset => {}
                 EngineInput::Effect(at, state, effect) => {
-                    self.effects.push_back((at, state, effect));
+                    // A reset that waits contains it.
+                    let list = if self.reset { &mut dropped.1 } else { &mut self.effects };
+                    list.push_back((at, state, effect));
                 }
             }
             if self.effects.len() > MAX_EFFECTS {
@@ -121,6 +121,13 @@ impl<M: Model> EffectQueue<M> {
     fn begin_anew(&mut self, dropped: &mut Effects<M>) {
         dropped.append(&mut self.effects);
         self.reset = true;
+    }
+
+    /// Nothing is performed any more.
+    pub(super) fn close(&mut self) -> Dropped<M> {
+        let mut dropped = Dropped::<M>::default();
+        self.begin_anew(&mut dropped.1);
+        dropped
     }
 
     /// When the worker must be called; a time that has passed if it is overdue.

@@ -3,11 +3,17 @@
 //!
 //! Its lock is held for a few instructions, also within the authority's lock.
 
+use std::{sync::Arc, time::Duration};
+
 use parking_lot::{Condvar, Mutex};
 
 use super::effect_queue::{Dropped, EffectQueue, EngineInput, Work};
-use crate::{dispatcher::Clock, model::Model, protocol::NetworkState, util::time::Timestamp};
-use std::{sync::Arc, time::Duration};
+use crate::{
+    dispatcher::Clock,
+    model::Model,
+    protocol::NetworkState,
+    util::{panics::drop_caught, time::Timestamp},
+};
 
 /// How long a call of the worker may take before the session is told. 2 s: every musician
 /// has heard by then that nothing sounds.
@@ -62,9 +68,6 @@ impl<M: Model> EngineLink<M> {
         answer: bool,
     ) -> (Dropped<M>, bool) {
         let mut link = self.state.lock();
-        if link.phase != EnginePhase::Running {
-            return (Dropped::<M>::default(), false);
-        }
         let dropped = link.queue.push(inputs, newest, answer);
         let due = link.queue.due();
         let wakes = link.sleeps.is_some_and(|until| match (due, until) {
@@ -119,7 +122,7 @@ impl<M: Model> EngineLink<M> {
         let was_blocked = std::mem::take(&mut link.is_blocked);
         let dropped = link.queue.wait_for(next, backs_off);
         drop(link);
-        drop(dropped);
+        drop_caught(dropped);
         was_blocked
     }
 
@@ -169,7 +172,9 @@ impl<M: Model> EngineLink<M> {
         if link.phase == EnginePhase::Running {
             link.phase = EnginePhase::Closing;
         }
+        let dropped = link.queue.close();
         drop(link);
+        drop_caught(dropped);
         self.wake();
     }
 

@@ -1,7 +1,8 @@
 //! The driver on a thread of its own.
 //!
 //! The thread owns nothing of the session: it takes one state for a call and reports
-//! after it, so that a worker that blocks for ever keeps no other state alive.
+//! after it, so that a worker that blocks for ever keeps at
+//! most one other state alive: the newest.
 
 use std::sync::Arc;
 

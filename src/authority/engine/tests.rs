@@ -55,7 +55,8 @@ fn queue_holds_4096_effects() {
             Work::Effects(effects) => assert!(fits && effects.len() == count),
             Work::Reset { overrun } => assert!(overrun && !fits),
         }
-        assert_eq!(dropped.1.len(), if fits { 0 } else { 4097 });
+        // The caller drops them without a lock.
+        assert_eq!(dropped.1.len(), if fits { 0 } else { count });
         queue.push(effects(1), starter_state(), false);
         assert!(matches!(queue.take(ms(1)).0, Work::Effects(effects) if effects.len() == 1));
     }
@@ -69,6 +70,21 @@ fn queue_keeps_no_state_but_the_newest() {
     drop(queue.take(ms(0)));
     drop(queue.push(vec![], starter_state(), false));
     assert!(old.upgrade().is_none());
+}
+
+#[test]
+fn closed_link_keeps_no_effect() {
+    let link = EngineLink::<Studio>::new(starter_state());
+    // The worker is in a call, from which it may never return.
+    assert!(link.begin_call(ms(0)).is_some());
+    let state = starter_state();
+    let effect = || vec![EngineInput::Effect(ms(1), Arc::clone(&state), StudioEffect::Play)];
+    let (dropped, _) = link.hand_over(effect(), starter_state(), false);
+    assert_eq!((dropped.1.len(), Arc::strong_count(&state)), (0, 2));
+    link.close();
+    assert_eq!(Arc::strong_count(&state), 1);
+    let (dropped, _) = link.hand_over(effect(), starter_state(), false);
+    assert_eq!(dropped.1.len(), 1, "the caller drops it without a lock");
 }
 
 #[test]

@@ -14,7 +14,11 @@ use crate::{
     model::{EngineFault, EngineOutput, EngineWorker, MAX_REASON, Model},
     protocol::{NetworkState, framing},
     sync::session::KEPT_NOTICES,
-    util::{panics::catch_panic, text::shortened, time::Timestamp},
+    util::{
+        panics::{catch_panic, drop_caught},
+        text::shortened,
+        time::Timestamp,
+    },
 };
 
 /// How soon a worker that panicked is made again. It doubles with each panic, up to
@@ -108,9 +112,8 @@ where
     }
 
     fn clear(&mut self) {
-        let worker = self.worker.take();
         // What it holds is lost in any case.
-        let _ = catch_panic(|| drop(worker));
+        drop_caught(self.worker.take());
     }
 }
 
@@ -168,8 +171,7 @@ where
 
     /// Drops the worker, and says when another one is made.
     fn fail(&mut self, now: Timestamp, panic: &str) -> CheckedOutput<M> {
-        let worker = self.worker.take();
-        let _ = catch_panic(|| drop(worker));
+        drop_caught(self.worker.take());
         let retry = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(self.failures)).min(MAX_RETRY);
         self.failures = self.failures.saturating_add(1);
         CheckedOutput {

@@ -13,7 +13,12 @@ use std::{
 };
 
 pub(super) use self::job_queue::{Job, JobQueue};
-use crate::{model::Model, protocol::NetworkState, studio::Studio, util::panics::catch_panic};
+use crate::{
+    model::Model,
+    protocol::NetworkState,
+    studio::Studio,
+    util::panics::{catch_panic, drop_caught},
+};
 
 /// How often a load is repeated because the session was edited meanwhile.
 const MAX_REPEATS: u32 = 8;
@@ -107,6 +112,7 @@ impl<M: Model> Jobs<M> {
                     _ => break,
                 }
             }
+            drop_caught(job);
         }
     }
 }

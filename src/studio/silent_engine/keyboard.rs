@@ -5,7 +5,8 @@
 //! keys, a chord, an octave or an arpeggio. It knows neither where keys come from nor the time.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
     time::Duration,
 };
 
@@ -199,16 +200,19 @@ impl Keyboard {
         for arpeggio in self.arpeggios.values_mut() {
             arpeggio.clock.move_on(time, tempo);
         }
-        let due = |(id, arpeggio): (&InstrumentId, &Arpeggio)| {
+        let due = |id: InstrumentId, arpeggio: &Arpeggio| {
             let tick = arpeggio.next_tick();
             let there = arpeggio.clock.has_reached(tick);
-            there.then(|| (arpeggio.clock.since(tick, tempo), std::cmp::Reverse(*id), tick))
+            there.then(|| (arpeggio.clock.since(tick, tempo), Reverse(id), tick))
         };
-        while let Some((ago, std::cmp::Reverse(id), tick)) =
-            self.arpeggios.iter().filter_map(due).max()
-        {
+        let arpeggios = self.arpeggios.iter();
+        let mut all: BinaryHeap<_> = arpeggios.filter_map(|(id, own)| due(*id, own)).collect();
+        while let Some((ago, Reverse(id), tick)) = all.pop() {
             self.turn(state, id, tick, &mut |what| emit(ago, what));
-            self.arpeggios.entry(id).and_modify(Arpeggio::wind_back);
+            if let Some(arpeggio) = self.arpeggios.get_mut(&id) {
+                arpeggio.wind_back();
+                all.extend(due(id, arpeggio));
+            }
         }
     }
 
@@ -246,10 +250,12 @@ impl Keyboard {
         self.on_grid = true;
     }
 
-    /// The grid ends at `playhead`: each arpeggio goes on from there in its own time.
+    /// The grid ends at `playhead`: each arpeggio goes on from there in its own time, which does
+    /// not end where that of the playhead does.
     pub(super) fn leave_grid(&mut self, playhead: Playhead) {
         for arpeggio in self.arpeggios.values_mut().filter(|_| self.on_grid) {
             arpeggio.clock = playhead;
+            arpeggio.wind_back();
         }
         self.on_grid = false;
     }

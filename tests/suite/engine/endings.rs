@@ -17,7 +17,9 @@ use imbolc_net::{
     util::time::Timestamp,
 };
 
-use super::bell::{BOTH, Bell, Driver, Gate, Output, Pull, Ring, Tower, block_on, local, until};
+use super::bell::{
+    BOTH, Bell, Driver, Gate, Output, Pull, Ring, Tower, block_on, local, returns, until,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -83,7 +85,12 @@ fn close_waits_one_second_for_a_blocked_engine() {
     block_on(dispatcher.close()).unwrap();
     was_left(begun.elapsed());
     assert!(!is_dropped.load(SeqCst), "it is left to itself");
-    drop(held);
+    // Its timers have ended by now.
+    let dispatcher = returns(move || {
+        block_on(dispatcher.close()).unwrap();
+        dispatcher
+    });
+    drop((held, dispatcher));
     until("it ends when it can", || is_dropped.load(SeqCst));
 }
 

@@ -246,6 +246,51 @@ fn mono_instrument_arpeggiates_one_note_at_a_time() {
 }
 
 #[test]
+fn late_call_plays_all_arpeggios_in_order_at_their_own_times() {
+    const LEAD: InstrumentId = InstrumentId(70);
+    let mut rig = Rig::with_arpeggiator([]);
+    let (name, source) = (Name::default(), SourceKind::Fm);
+    rig.act(&NetworkAction::AddInstrument { id: LEAD, name, source });
+    let lead = |rig: &mut Rig, action| rig.act(&NetworkAction::Instrument(LEAD, action));
+    for setting in [ArpeggiatorSetting::On(true), ArpeggiatorSetting::Step(NoteValue::Eighth)] {
+        let setting = InstrumentSetting::Arpeggiator(setting);
+        lead(&mut rig, InstrumentAction::Set(setting));
+    }
+    rig.strike(60);
+    rig.wait(250);
+    lead(&mut rig, InstrumentAction::Play(Pitch::of(40), Velocity::MAX));
+    rig.now = rig.now + Duration::from_millis(850);
+    rig.advance();
+    let (both, one) = (|at| [(at, 60), (at, 40)], |at| [(at, 40)]);
+    let expected = [&[(0, 60)], &one(250)[..], &both(500), &one(750), &both(1000)];
+    assert_eq!(rig.begun(), expected.concat());
+}
+
+#[test]
+fn arpeggio_follows_a_new_tempo_while_stopped() {
+    let mut rig = Rig::with_arpeggiator([]);
+    rig.strike(60);
+    rig.wait(600);
+    rig.act(&NetworkAction::Session(SessionSetting::Tempo(Bpm::of(240.0))));
+    rig.wait(500);
+    let times: Vec<_> = rig.begun().into_iter().map(|(time, _)| time).collect();
+    assert_eq!(times, [0, 500, 800, 1050]);
+}
+
+#[test]
+fn arpeggio_goes_on_after_a_stop_at_the_last_tick() {
+    let mut rig = Rig::with_arpeggiator([]);
+    rig.transport(TransportAction::Locate(Ticks::of(Ticks::MAX.get() - 100)));
+    rig.transport(TransportAction::Play);
+    rig.strike(60);
+    rig.wait(1000);
+    assert_eq!(rig.engine.playhead(), Ticks::MAX);
+    rig.transport(TransportAction::Stop);
+    rig.wait(1000);
+    assert_eq!((rig.ended().len(), rig.begun().len()), (2, 2));
+}
+
+#[test]
 fn new_step_length_counts_from_its_edit() {
     let mut rig = Rig::with_arpeggiator([]);
     rig.strike(60);
@@ -285,4 +330,71 @@ fn arpeggio_goes_on_from_the_end_of_the_arrangement() {
     for pulse in [5, 400, 2000] {
         assert_eq!(perform(pulse), log, "pulses of {pulse} ms");
     }
+}
+
+#[test]
+fn locate_moves_the_next_step_and_the_end_of_the_last() {
+    let mut rig = Rig::with_arpeggiator([]);
+    rig.transport(TransportAction::Play);
+    rig.wait(10);
+    rig.strike(60);
+    rig.wait(590);
+    rig.transport(TransportAction::Locate(Ticks::of(240)));
+    rig.wait(400);
+    assert_eq!(rig.ended(), [(750, 60)]);
+    assert_eq!(rig.begun(), [(500, 60), (850, 60)]);
+}
+
+#[test]
+fn locate_leaves_steps_of_the_count_in_and_of_a_standing_playhead() {
+    let mut rig = Rig::with_arpeggiator([]);
+    rig.strike(60);
+    rig.wait(200);
+    rig.transport(TransportAction::Locate(Ticks::of(960)));
+    rig.wait(400);
+    assert_eq!(rig.begun(), [(0, 60), (500, 60)]);
+    rig.release(60);
+    for click in [ClickSetting::On(true), ClickSetting::CountIn(CountIn::of(1))] {
+        rig.act(&NetworkAction::Session(SessionSetting::Click(click)));
+    }
+    rig.wait(400);
+    rig.transport(TransportAction::Play);
+    rig.wait(100);
+    rig.strike(62);
+    rig.wait(500);
+    rig.transport(TransportAction::Locate(Ticks::of(1200)));
+    rig.wait(1800);
+    let times = [1500, 2000, 2500, 3250];
+    assert_eq!(rig.begun(), times.map(|time| (time, 62)));
+}
+
+#[test]
+fn each_step_has_the_velocity_of_its_key_and_lasts_a_tick_at_least() {
+    let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Gate(Amount::MIN)]);
+    rig.key(InstrumentAction::Play(Pitch::of(60), Velocity::of(33)));
+    rig.wait(100);
+    let (instrument, pitch, velocity) = (BASS, Pitch::of(60), Velocity::of(33));
+    let log = rig.take_log();
+    assert_eq!(log[0].what, PlaybackEvent::NoteOn { instrument, pitch, velocity });
+    assert_eq!(log[1].what, PlaybackEvent::NoteOff { instrument, pitch });
+    assert_eq!(log[1].time, Timestamp::from_micros(1042));
+}
+
+#[test]
+fn notes_as_struck_are_played_once_and_a_key_struck_again_is_last() {
+    let settings = [ArpeggiatorSetting::Pattern(ArpeggioPattern::AsStruck)];
+    let mut rig = Rig::with_arpeggiator(settings.clone());
+    rig.set(InstrumentSetting::Chord(ChordShape::Power));
+    rig.strike(60);
+    rig.strike(67);
+    rig.wait(1400);
+    assert_eq!(rig.pitches(), [60, 67, 74]);
+    let mut rig = Rig::with_arpeggiator(settings);
+    rig.arpeggiator(ArpeggiatorSetting::Hold(true));
+    rig.strike(60);
+    rig.strike(64);
+    rig.wait(600);
+    rig.strike(60);
+    rig.wait(500);
+    assert_eq!(rig.pitches(), [60, 64, 64]);
 }

@@ -35,6 +35,7 @@ impl Rig {
 fn choked_pad_ends_even_after_its_step() {
     let mut rig = hats();
     rig.step(FIRST, 2, 2);
+    rig.step(FIRST, 2, 4);
     rig.transport(TransportAction::Play);
     rig.wait(1000);
     assert_eq!(rig.pad_offs(), [(0, 240, 250)]);

@@ -102,18 +102,26 @@ fn effect_that_was_accepted_earlier_does_not_turn_time_back() {
     let expected = [(500_000, 480), (600_000, 576), (600_000, 576)];
     assert_eq!(rig.times(), expected);
     assert_eq!(rig.engine.playhead().get(), 576);
+    rig.now = Timestamp::from_micros(300_000);
+    rig.release(40);
+    assert_eq!(rig.times(), [(600_000, 576)], "nor while it stands still");
 }
 
 #[test]
 fn clone_plays_the_same_on_and_leaves_the_first_alone() {
-    let mut rig = Rig::with((0..20).map(|n| note(n * 100, 60, 50)));
-    rig.transport(TransportAction::Play);
-    rig.pass(333_333);
-    rig.take_log();
-    let mut ahead = rig.engine.clone();
-    let mut seen = Vec::new();
-    let (later, sink) = (rig.now + Duration::from_secs(1), &mut |played| seen.push(played));
-    let _ = ahead.advance_into(later, &rig.state, sink);
-    rig.wait(1000);
-    assert_eq!(rig.take_log(), seen);
+    for on in [false, true] {
+        let mut rig = Rig::with((0..20).map(|n| note(n * 100, 60, 50)));
+        rig.set(InstrumentSetting::Arpeggiator(ArpeggiatorSetting::On(on)));
+        rig.strike(40);
+        rig.transport(TransportAction::Play);
+        rig.pass(333_333);
+        rig.take_log();
+        let mut ahead = rig.engine.clone();
+        let mut seen = Vec::new();
+        let (later, sink) = (rig.now + Duration::from_secs(1), &mut |played| seen.push(played));
+        let _ = ahead.advance_into(later, &rig.state, sink);
+        rig.wait(1000);
+        assert_eq!(rig.take_log(), seen, "arpeggiator: {on}");
+        assert!(!seen.is_empty());
+    }
 }

@@ -130,6 +130,9 @@ fn reset_goes_on_unless_the_transport_has_moved_on() {
     rig.engine.reset(rig.now, &rig.state);
     rig.reports(500);
     assert_eq!(rig.engine.playhead(), Ticks::of(2400));
+    rig.engine.reset(rig.now, &rig.state);
+    rig.reports(500);
+    assert_eq!(rig.engine.playhead(), Ticks::of(2880));
 }
 
 #[test]
@@ -142,4 +145,20 @@ fn reset_after_the_end_does_not_play_on() {
     rig.engine.reset(rig.now, &rig.state);
     assert_eq!(rig.reports(500), []);
     assert_eq!(rig.engine.playhead(), Ticks::of(960));
+}
+
+#[test]
+fn recording_of_a_replaced_piece_is_dropped() {
+    let mut rig = Rig::new();
+    rig.roll(PianoRollAction::Set(TrackSetting::Armed(true)));
+    rig.transport(TransportAction::Record(true));
+    rig.transport(TransportAction::Play);
+    rig.strike(60);
+    rig.wait(500);
+    let stop = NetworkAction::Transport(TransportAction::Stop);
+    for effect in Studio::reduce(&mut rig.state, &stop).unwrap().effects {
+        rig.perform(effect);
+    }
+    rig.reset_to_starter();
+    assert_eq!(rig.state.piano_roll.track(BASS).unwrap().notes().count(), 0);
 }
