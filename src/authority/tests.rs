@@ -287,21 +287,23 @@ fn inline_worker_that_answers_itself_does_not_keep_its_caller() {
     assert!(calls.load(Relaxed) > 2, "{calls:?}");
 }
 
+/// Remembers whether the transport played at each effect.
+struct Listening(Arc<Mutex<Vec<bool>>>);
+impl EngineWorker<Studio> for Listening {
+    fn reset(&mut self, _: Timestamp, _: &StudioState) {}
+
+    fn perform(&mut self, _: Timestamp, state: &StudioState, _: StudioEffect) {
+        self.0.lock().push(state.transport.playing);
+    }
+
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
+        EngineOutput::default()
+    }
+}
+
 #[test]
 fn each_effect_has_the_state_after_its_action() {
     let heard: Arc<Mutex<Vec<bool>>> = Arc::default();
-    struct Listening(Arc<Mutex<Vec<bool>>>);
-    impl EngineWorker<Studio> for Listening {
-        fn reset(&mut self, _: Timestamp, _: &StudioState) {}
-
-        fn perform(&mut self, _: Timestamp, state: &StudioState, _: StudioEffect) {
-            self.0.lock().push(state.transport.playing);
-        }
-
-        fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
-            EngineOutput::default()
-        }
-    }
     let make = {
         let heard = Arc::clone(&heard);
         move || Listening(Arc::clone(&heard))

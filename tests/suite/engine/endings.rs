@@ -137,7 +137,9 @@ async fn close_of_a_host_waits_one_second_for_the_engine() {
             was_left(begun.elapsed());
         }
         drop(release);
-        holder.map(|holder| holder.join().unwrap());
+        if let Some(holder) = holder {
+            holder.join().unwrap();
+        }
         until("it ends when it can", || is_dropped.load(SeqCst));
     }
 }

@@ -147,6 +147,7 @@ fn gated(gate: &Gate) -> imbolc_net::authority::Engine<Bell> {
     })
 }
 
+#[expect(clippy::await_holding_lock, reason = "the worker is blocked meanwhile")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocked_worker_stops_playhead_and_meters_only() {
     let gate = Gate::default();

@@ -123,7 +123,7 @@ fn both_drivers_say_the_same() {
         until("it has begun", || !calls.all().is_empty());
         for key in 0..5 {
             dispatcher.dispatch(Pull::Press(key)).unwrap();
-            let counted = Ring::Counted(key.into()).clone();
+            let counted = Ring::Counted(key.into());
             until("the answer is there", || state(&dispatcher).count == u32::from(key) + 1);
             until("it was performed", || key == 0 || calls.performed().contains(&counted));
         }

@@ -97,7 +97,7 @@ pub fn initial(plan: &Plan) -> StudioState {
             NetworkAction::AddInstrument { id: own(index), name, source: SourceKind::Oscillator };
         Studio::reduce(&mut state, &add).unwrap();
     }
-    if plan.seed % 2 == 0 {
+    if plan.seed.is_multiple_of(2) {
         // The music ends after a second.
         for json in [
             r#"{"Clip":[1000,{"Create":{"clip":0,"name":"Verse","length":960}}]}"#,

@@ -139,7 +139,7 @@ fn reset_goes_on_unless_the_transport_has_moved_on() {
 fn reset_after_the_end_does_not_play_on() {
     let mut rig = Rig::short_piece();
     rig.tell(TransportAction::Play);
-    rig.now = rig.now + Duration::from_millis(2000);
+    rig.now = rig.now + Duration::from_secs(2);
     rig.engine.reset(rig.now, &rig.state);
     assert_eq!(rig.reports(0), [rig.report(960, true)]);
     rig.engine.reset(rig.now, &rig.state);
