@@ -76,6 +76,7 @@ pub(crate) fn project_directory(arguments: &Arguments) -> Option<PathBuf> {
 }
 
 #[cfg(feature = "net")]
+#[expect(clippy::unnecessary_wraps, reason = "without the network it is an error")]
 fn host_mode(arguments: &Arguments) -> Result<Start, String> {
     use imbolc_net::{server::HostOptions, sync::session::SessionConfig};
 
