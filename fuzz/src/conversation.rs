@@ -3,8 +3,8 @@
 use std::{iter, time::Duration};
 
 use imbolc_net::{
-    authority::inline,
     ClientMessage, HostDispatcher, Model as _, ServerMessage,
+    authority::inline,
     model::NoEngine,
     protocol::{
         Hello, PROTOCOL_VERSION,
@@ -76,8 +76,9 @@ fn host(act: impl AsyncFnOnce(&MemoryConnector)) {
     runtime.block_on(async {
         let (listener, connector) = in_memory();
         let (model, options) = (StudioState::starter(), HostOptions::default());
-        let host = HostDispatcher::<Studio>::open("host", model, inline(|| NoEngine), listener, options)
-            .expect("a host");
+        let host =
+            HostDispatcher::<Studio>::open("host", model, inline(|| NoEngine), listener, options)
+                .expect("a host");
         act(&connector).await;
         let welcome = exchange(&connector, &frame(&hello("fuzz"), *NO_TOKEN)).await;
         assert!(matches!(welcome[..], [ServerMessage::Welcome(_), ..]), "{welcome:?}");
