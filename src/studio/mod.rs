@@ -218,10 +218,10 @@ impl Model for Studio {
         from.instruments.removed(&to.instruments)
     }
 
-    /// Releases the keys that are held down.
+    /// Releases the keys that are held down, also by an arpeggiator.
     fn on_release(state: &StudioState, id: InstrumentId) -> Option<NetworkAction> {
         let instrument = state.instruments.get(id)?;
-        let silent = instrument.sounding.is_empty();
+        let silent = instrument.sounding.is_empty() && !instrument.arpeggiator.holds();
         (!silent).then_some(NetworkAction::Instrument(id, InstrumentAction::ReleaseAll))
     }
 

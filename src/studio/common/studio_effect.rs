@@ -31,6 +31,8 @@ pub enum StudioEffect {
         /// How long the key was held, if it is released late.
         hold: Option<KeyHold>,
     },
+    /// What the arpeggiator of this instrument holds ends, except for written notes.
+    EndHeld(InstrumentId),
     /// The playhead starts to move, from the position in the transport.
     Play,
     /// The playhead stops.

@@ -360,7 +360,9 @@ impl InstrumentState {
                 release(id, instrument, *pitch, Some(*hold))
             }
             InstrumentAction::ReleaseAll => {
-                Ok(silence(id, &std::mem::take(&mut instrument.sounding)))
+                let mut effects = silence(id, &std::mem::take(&mut instrument.sounding));
+                effects.extend(instrument.arpeggiator.holds().then_some(StudioEffect::EndHeld(id)));
+                Ok(effects)
             }
         }
     }

@@ -86,6 +86,13 @@ settings! {
     }
 }
 
+impl Arpeggiator {
+    /// Whether it continues after the keys are released.
+    pub(in crate::studio) const fn holds(&self) -> bool {
+        self.on && self.hold
+    }
+}
+
 /// The chord that one key plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]

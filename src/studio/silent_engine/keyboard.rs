@@ -116,11 +116,16 @@ impl Keyboard {
     /// Releases what is written, even if an arpeggio holds it.
     pub(super) fn release_written(&mut self, emit: Emit<'_>) {
         for id in self.ids() {
-            self.end_keys(id, |down| down.source == KeySource::Written, emit);
-            if let Some(arpeggio) = self.arpeggios.get_mut(&id) {
-                arpeggio.drop_source(KeySource::Written);
-                self.drop_finished(id, emit);
-            }
+            self.drop_keys(id, KeySource::Written, emit);
+        }
+    }
+
+    /// Releases the keys of a source, even if an arpeggio holds them.
+    pub(super) fn drop_keys(&mut self, id: InstrumentId, source: KeySource, emit: Emit<'_>) {
+        self.end_keys(id, |down| down.source == source, emit);
+        if let Some(arpeggio) = self.arpeggios.get_mut(&id) {
+            arpeggio.drop_source(source);
+            self.drop_finished(id, emit);
         }
     }
 

@@ -256,6 +256,7 @@ impl SilentEngine {
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
                 self.actions.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
             }
+            StudioEffect::EndHeld(instrument) => self.performance.end_held(instrument, sink),
         }
     }
 

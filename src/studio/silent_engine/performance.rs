@@ -176,6 +176,13 @@ impl Performance {
         self.sounds.release(id, (KeySource::Participant, pitch), self.at_once(), sink);
     }
 
+    /// What an arpeggio holds of the participants' keys ends.
+    pub(super) fn end_held(&mut self, id: InstrumentId, sink: Sink<'_>) {
+        let moment = self.at_once();
+        let emit = &mut |what| moment.tell(sink, what);
+        self.sounds.keyboard.drop_keys(id, KeySource::Participant, emit);
+    }
+
     /// Presses and releases keys until the participants hold those that the state says.
     pub(super) fn hold_keys(&mut self, state: &StudioState, sink: Sink<'_>) {
         for (id, pitch) in self.sounds.keyboard.keys_of(KeySource::Participant) {

@@ -183,6 +183,20 @@ fn hold_continues_after_release_until_new_keys() {
 }
 
 #[test]
+fn owner_that_leaves_ends_what_the_arpeggiator_holds() {
+    let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Hold(true)]);
+    rig.strike(60);
+    rig.release(60);
+    rig.wait(50);
+    let release = Studio::on_release(&rig.state, BASS).unwrap();
+    rig.act(&release);
+    assert_eq!(rig.ended(), [(50, 60)]);
+    rig.wait(1000);
+    assert_eq!(rig.begun(), [(0, 60)]);
+    assert_eq!(rig.engine.pulse(), None);
+}
+
+#[test]
 fn arpeggio_ends_when_turned_off_or_with_its_instrument() {
     let ends: [fn(&mut Rig); 3] = [
         |rig| rig.arpeggiator(ArpeggiatorSetting::On(false)),
