@@ -59,7 +59,7 @@ fn long_command_line_scrolls_with_its_cursor() {
 }
 
 #[test]
-fn what_follows_the_cursor_is_visible() {
+fn text_after_the_cursor_is_visible() {
     let mut stage = Stage::new(Scene::Local);
     stage.resize(60, 16);
     stage.press(&format!(":title {}1234567890", "x".repeat(100)));

@@ -360,7 +360,7 @@ fn locate_moves_the_next_step_and_the_end_of_the_last() {
 }
 
 #[test]
-fn locate_leaves_steps_of_the_count_in_and_of_a_standing_playhead() {
+fn locate_leaves_steps_of_a_count_in_and_at_rest() {
     let mut rig = Rig::with_arpeggiator([]);
     rig.strike(60);
     rig.wait(200);
@@ -383,7 +383,7 @@ fn locate_leaves_steps_of_the_count_in_and_of_a_standing_playhead() {
 }
 
 #[test]
-fn each_step_has_the_velocity_of_its_key_and_lasts_a_tick_at_least() {
+fn each_step_has_the_velocity_of_its_key_and_lasts_a_tick() {
     let mut rig = Rig::with_arpeggiator([ArpeggiatorSetting::Gate(Amount::MIN)]);
     rig.key(InstrumentAction::Play(Pitch::of(60), Velocity::of(33)));
     rig.wait(100);
@@ -395,7 +395,7 @@ fn each_step_has_the_velocity_of_its_key_and_lasts_a_tick_at_least() {
 }
 
 #[test]
-fn notes_as_struck_are_played_once_and_a_key_struck_again_is_last() {
+fn key_struck_again_is_the_last_as_struck() {
     let settings = [ArpeggiatorSetting::Pattern(ArpeggioPattern::AsStruck)];
     let mut rig = Rig::with_arpeggiator(settings.clone());
     rig.set(InstrumentSetting::Chord(ChordShape::Power));
