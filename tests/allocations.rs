@@ -111,7 +111,7 @@ fn reading_a_snapshot_allocates_nothing() {
 #[test]
 fn local_dispatch_allocates_what_it_changes() {
     // An undo step knows its take and its words: 36 bytes.
-    assert_allocations("local dispatch", (7, 1656), |size| {
+    assert_allocations("local dispatch", (7, 1664), |size| {
         let studio = open(size);
         most(turning(&studio, touched(size)))
     });
@@ -119,7 +119,7 @@ fn local_dispatch_allocates_what_it_changes() {
 
 #[test]
 fn prediction_allocates_what_it_changes() {
-    assert_allocations("dispatch, predicted", (7, 1656), |size| {
+    assert_allocations("dispatch, predicted", (7, 1664), |size| {
         let mut mirror = mirror(size);
         let mut turn = 0;
         most(|| {
@@ -133,7 +133,7 @@ fn prediction_allocates_what_it_changes() {
 /// From the arrival of an action to its encoded patch.
 #[test]
 fn session_allocates_what_it_changes() {
-    assert_allocations("decide and encode", (10, 3672), |size| {
+    assert_allocations("decide and encode", (10, 3712), |size| {
         // Periodic work is not counted.
         let rarely = Duration::from_secs(3600);
         let config = SessionConfig {
