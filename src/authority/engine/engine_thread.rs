@@ -1,8 +1,8 @@
 //! The driver on a thread of its own.
 //!
 //! The thread owns nothing of the session: it takes one state for a call and reports
-//! after it, so that a worker that blocks for ever keeps at
-//! most one other state alive: the newest.
+//! after it. So a worker that blocks for ever keeps two states alive at most: that of its
+//! call, and the newest.
 
 use std::sync::Arc;
 
