@@ -1,0 +1,22 @@
+//! The sound of the Imbolc studio: SuperCollider's `scsynth`, live and offline.
+//!
+//! `scsynth` runs as a separate process and is driven by OSC messages; it is never linked.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`sequencer`] *(pure)* | what is played becomes timed messages: strips, voices, parameters |
+//! | [`sounds`] *(pure)* | each kind of source and effect as a graph of units |
+//! | [`synth_def`] *(pure)* | graphs of units, checked and encoded as SynthDefs |
+//! | [`commands`] *(pure)* | the messages that `scsynth` understands |
+//!
+//! Dependencies point downwards only. *Pure* means: no socket, file, thread, process, wall
+//! clock or randomness.
+
+#![forbid(unsafe_code)]
+#![warn(clippy::pedantic)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod commands;
+pub mod output;
+pub mod sounds;
+pub mod synth_def;

@@ -1,0 +1,45 @@
+//! Where the sequencer's messages go: a live server, or a score.
+//!
+//! Plain values and one trait; it must not know who implements it.
+
+use std::fmt;
+
+use imbolc_net::{studio::Content, util::time::Timestamp};
+use rosc::OscMessage;
+
+use crate::synth_def::Definition;
+
+/// When messages take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// As soon as possible.
+    Now,
+    /// At this session time, plus the latency of the output, on the sample.
+    At(Timestamp),
+}
+
+/// A sample, wavetable or impulse response in the server's memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Buffer {
+    /// Its number in the server.
+    pub number: u32,
+    /// Its length in frames, at least 1.
+    pub frames: u32,
+    /// Its channels, at least 1.
+    pub channels: u16,
+    /// Its sample rate in Hz.
+    pub rate: f32,
+}
+
+/// What takes the messages of the sequencer. Nothing in it waits.
+pub trait Output: fmt::Debug {
+    /// Sends messages that take effect together. Those of one time keep their order.
+    fn send(&mut self, when: When, messages: Vec<OscMessage>);
+
+    /// Asks for a definition and returns whether it can be used by now. Asked again, it is
+    /// sent once.
+    fn define(&mut self, definition: &Definition) -> bool;
+
+    /// Asks for a file and returns it if it can be used by now.
+    fn buffer(&mut self, content: &Content) -> Option<Buffer>;
+}

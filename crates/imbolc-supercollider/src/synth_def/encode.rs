@@ -1,0 +1,90 @@
+//! The bytes of a definition: format "`SCgf`", version 2, big-endian.
+//!
+//! It must not know what a unit does.
+
+use super::{
+    Parts, Unit,
+    signal::{Rate, Wire},
+};
+
+/// All of a definition but its name.
+pub(super) fn content(parts: &Parts) -> Vec<u8> {
+    let mut constants: Vec<f32> = Vec::new();
+    let mut units = Vec::new();
+    int(&mut units, parts.units.len());
+    for (unit, inputs) in parts.each() {
+        text(&mut units, unit.class);
+        units.push(code(unit.rate));
+        int(&mut units, inputs.len());
+        int(&mut units, unit.outputs);
+        units.extend(unit.special.to_be_bytes());
+        for input in inputs {
+            wire(&mut units, *input, &mut constants);
+        }
+        outputs(&mut units, unit);
+    }
+    let mut bytes = Vec::with_capacity(units.len() + 256);
+    int(&mut bytes, constants.len());
+    constants.iter().for_each(|constant| bytes.extend(constant.to_be_bytes()));
+    int(&mut bytes, parts.controls.len());
+    parts.controls.iter().for_each(|(_, default)| bytes.extend(default.to_be_bytes()));
+    int(&mut bytes, parts.controls.len());
+    for (index, (name, _)) in parts.controls.iter().enumerate() {
+        text(&mut bytes, name);
+        int(&mut bytes, index);
+    }
+    bytes.extend(units);
+    // No variants.
+    bytes.extend(0_i16.to_be_bytes());
+    bytes
+}
+
+/// A file of one definition.
+pub(super) fn file(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut bytes = b"SCgf".to_vec();
+    int(&mut bytes, 2);
+    bytes.extend(1_i16.to_be_bytes());
+    text(&mut bytes, name);
+    bytes.extend(content);
+    bytes
+}
+
+fn wire(bytes: &mut Vec<u8>, wire: Wire, constants: &mut Vec<f32>) {
+    match wire {
+        Wire::Constant(value) => {
+            let known = constants.iter().position(|other| other.to_bits() == value.to_bits());
+            let index = known.unwrap_or_else(|| {
+                constants.push(value);
+                constants.len() - 1
+            });
+            bytes.extend((-1_i32).to_be_bytes());
+            int(bytes, index);
+        }
+        Wire::Output { unit, output, .. } => {
+            bytes.extend(unit.to_be_bytes());
+            bytes.extend(output.to_be_bytes());
+        }
+    }
+}
+
+fn outputs(bytes: &mut Vec<u8>, unit: &Unit) {
+    bytes.extend(std::iter::repeat_n(code(unit.rate), unit.outputs));
+}
+
+const fn code(rate: Rate) -> u8 {
+    match rate {
+        Rate::Control => 1,
+        Rate::Audio => 2,
+    }
+}
+
+fn int(bytes: &mut Vec<u8>, value: usize) {
+    bytes.extend(i32::try_from(value).unwrap_or(i32::MAX).to_be_bytes());
+}
+
+/// A string of at most 255 bytes.
+fn text(bytes: &mut Vec<u8>, value: &str) {
+    let value = value.get(..255).unwrap_or(value);
+    bytes.push(u8::try_from(value.len()).unwrap_or(u8::MAX));
+    bytes.extend(value.as_bytes());
+}
