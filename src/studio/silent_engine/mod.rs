@@ -33,7 +33,7 @@ use self::{
     recorder::Recorder,
 };
 use crate::{
-    model::{EngineOutput, EngineWorker, Model as _},
+    model::{EngineOutput, EngineWorker},
     studio::{
         KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState,
         TransportReport,
@@ -400,10 +400,7 @@ impl SilentEngine {
         let mut moved = state.clone();
         let lanes = self.performance.moved.iter();
         for (target, value) in lanes.filter(|(target, _)| meters::reads(**target)) {
-            // A value that no longer fits the state is skipped.
-            if let Some(action) = target.action(*value, state) {
-                let _ = Studio::reduce(&mut moved, &action);
-            }
+            moved.move_to(*target, *value);
         }
         moved
     }
