@@ -63,16 +63,20 @@ fn key_is_recorded_at_the_tempo_that_is_heard() {
     rig.transport(TransportAction::Play);
     rig.wait(500);
     rig.tempo(240.0);
-    // At 490 ms, and at 510 ms.
-    for (key, wait) in [(40, 40), (41, 20)] {
-        rig.wait(wait);
-        rig.strike(key);
-    }
+    rig.wait(40);
+    // At 490 ms, and 4 ms more.
+    rig.strike(40);
+    rig.strike(42);
+    rig.wait(5);
+    rig.key(InstrumentAction::ReleaseLate(Pitch::of(42), KeyHold::Held(Millis(4))));
+    rig.wait(15);
+    // At 510 ms.
+    rig.strike(41);
     rig.wait(25);
     rig.release(40);
     rig.release(41);
     // 535 ms is 35 ms after tick 480.
-    assert_eq!(rig.recorded(), [(470, 40, 77), (499, 41, 48)]);
+    assert_eq!(rig.recorded(), [(470, 40, 77), (470, 42, 3), (499, 41, 48)]);
     assert_eq!(rig.engine.playhead(), Ticks::of(480 + 163));
 }
 
