@@ -278,6 +278,28 @@ impl Device {
 }
 
 impl StudioState {
+    /// Puts a parameter at this fraction of its range, as the action of a turned knob does
+    /// ([`Target::action`]). Nothing changes if the parameter does not exist at the moment, or
+    /// if that action would be refused.
+    ///
+    /// An engine applies lanes with it: [`PlaybackEvent::Automated`] carries both arguments.
+    ///
+    /// [`PlaybackEvent::Automated`]: crate::studio::PlaybackEvent::Automated
+    pub fn move_to(&mut self, target: Target, value: Amount) {
+        if target.part(self).is_none() {
+            return;
+        }
+        let Some(action) = target.action(value, self) else { return };
+        // Only the number of touched parameters is limited; a refused action leaves a state
+        // that must be discarded.
+        let before = matches!(target, Target::Hosted(..)).then(|| self.clone());
+        if self.reduce(&action).is_err()
+            && let Some(before) = before
+        {
+            *self = before;
+        }
+    }
+
     /// Changes a parameter relative to its current value, within its range.
     /// Concurrent turns of an endless knob add up.
     pub(super) fn adjust(

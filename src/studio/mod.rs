@@ -121,7 +121,7 @@ pub use self::{
         },
         sends::{BusSend, BusSendParameter, BusSendSetting, Sends, SendsParameter, SendsSetting},
     },
-    metering::Metering,
+    metering::{MAX_METERED, Metering, SoundEngine, StripPeaks},
     mixer::{
         Bus, BusParameter, BusSetting, Master, MasterParameter, MasterSetting, Mixer, MixerSetting,
         layer_group::{LayerGroup, LayerGroupParameter, LayerGroupSetting},
@@ -215,7 +215,8 @@ impl Model for Studio {
     }
 
     fn removed(from: &StudioState, to: &StudioState) -> Vec<InstrumentId> {
-        from.instruments.removed(&to.instruments)
+        let changed = from.instruments.changed(&to.instruments);
+        changed.filter(|(_, now)| now.is_none()).map(|(id, _)| id).collect()
     }
 
     /// Releases the keys that are held down, also by an arpeggiator.

@@ -6,6 +6,7 @@ mod access;
 mod added;
 mod digest;
 mod limits;
+mod moved;
 mod patches;
 pub mod properties;
 mod schedule;

@@ -18,5 +18,6 @@
 
 pub mod commands;
 pub mod output;
+pub mod sequencer;
 pub mod sounds;
 pub mod synth_def;

@@ -140,7 +140,8 @@ impl Drums {
     }
 
     /// Whether both share the same memory, which implies that they are equal.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
         self.machines.ptr_eq(&other.machines)
     }
 

@@ -153,13 +153,18 @@ impl InstrumentState {
         self.0.iter().map(|(id, instrument)| (*id, instrument.as_ref()))
     }
 
-    /// The instruments that do not exist in `to`.
-    pub(in crate::studio) fn removed(&self, to: &Self) -> Vec<InstrumentId> {
-        let removed = self.0.diff(&to.0).filter_map(|item| match item {
-            DiffItem::Remove(id, _) => Some(*id),
-            DiffItem::Add(..) | DiffItem::Update { .. } => None,
-        });
-        removed.collect()
+    /// The instruments that differ in `to`, by id: as they are there, or `None` for one that
+    /// does not exist there. What both share is skipped.
+    pub fn changed<'a>(
+        &'a self,
+        to: &'a Self,
+    ) -> impl Iterator<Item = (InstrumentId, Option<&'a Instrument>)> {
+        self.0.diff(&to.0).map(|item| match item {
+            DiffItem::Add(id, new) | DiffItem::Update { new: (id, new), .. } => {
+                (*id, Some(new.as_ref()))
+            }
+            DiffItem::Remove(id, _) => (*id, None),
+        })
     }
 
     /// The number of instruments.
@@ -248,7 +253,8 @@ impl InstrumentState {
     }
 
     /// Whether both share the same memory, which implies that they are equal.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
     }
 

@@ -144,7 +144,8 @@ impl Mixer {
     }
 
     /// Whether both share the same memory, which implies that they are equal.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
         self.master == other.master
             && self.buses.ptr_eq(&other.buses)
             && self.layer_groups.ptr_eq(&other.layer_groups)

@@ -33,7 +33,7 @@ use self::{
     recorder::Recorder,
 };
 use crate::{
-    model::{EngineOutput, EngineWorker, Model as _},
+    model::{EngineOutput, EngineWorker},
     studio::{
         KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState,
         TransportReport,
@@ -288,7 +288,7 @@ impl SilentEngine {
         let actions = std::mem::take(&mut self.actions);
         EngineOutput {
             actions,
-            metering: self.metering,
+            metering: self.metering.clone(),
             next: self.pulse(),
             ..EngineOutput::default()
         }
@@ -391,7 +391,7 @@ impl SilentEngine {
         self.measured = self.pulse().map(|_| now);
         let (playhead, tempo) = (self.playhead(), self.performance.tempo);
         let playing = self.motion == Motion::Moving;
-        self.metering = Metering { playhead, tempo, playing, peaks };
+        self.metering = Metering { playhead, tempo, playing, peaks, ..Metering::default() };
     }
 
     /// The state with the values of the lanes applied: only those that meters
@@ -400,10 +400,7 @@ impl SilentEngine {
         let mut moved = state.clone();
         let lanes = self.performance.moved.iter();
         for (target, value) in lanes.filter(|(target, _)| meters::reads(**target)) {
-            // A value that no longer fits the state is skipped.
-            if let Some(action) = target.action(*value, state) {
-                let _ = Studio::reduce(&mut moved, &action);
-            }
+            moved.move_to(*target, *value);
         }
         moved
     }

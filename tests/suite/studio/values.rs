@@ -4,7 +4,7 @@ use imbolc_net::{
     model::{InstrumentId, Model},
     studio::{
         BusId, BusParameter, BusSetting, ChainSetting, Device, DrumParameter, EffectKind,
-        FilterParameter, GrooveParameter, InstrumentParameter, LayerGroupId, LayerGroupParameter,
+        FilterParameter, GrooveParameter, InstrumentParameter, LayerGroupParameter,
         MasterParameter, MixerSetting, Name, NetworkAction, NoteValue, PadParameter, ParameterId,
         SessionParameter, SlotId, SourceKind, Studio, StudioState, Target,
     },
@@ -29,6 +29,14 @@ fn everything() -> (StudioState, Vec<Target>) {
         let add = BusSetting::Chain(ChainSetting::Add(slot, *kind, u8::MAX));
         act(NetworkAction::Mixer(MixerSetting::Bus(BUS, add)));
     }
+    let targets = targets(&state);
+    assert!(targets.len() > 400, "{}", targets.len());
+    (state, targets)
+}
+
+/// All parameters in a state that lanes can move, but of pads only those of one, and of hosted
+/// definitions only two.
+pub fn targets(state: &StudioState) -> Vec<Target> {
     let mut targets = Vec::new();
     for (id, instrument) in state.instruments.iter() {
         targets.extend(instrument.parameters().into_iter().map(|it| Target::Instrument(id, it)));
@@ -38,18 +46,19 @@ fn everything() -> (StudioState, Vec<Target>) {
             targets.extend(PadParameter::all().into_iter().map(|it| Target::Pad(id, pad, it)));
         }
     }
-    targets.extend(BusParameter::all().into_iter().map(|it| Target::Bus(BUS, it)));
-    let chain = &state.mixer.bus(BUS).unwrap().chain;
-    targets
-        .extend(chain.parameters().into_iter().map(|it| Target::Bus(BUS, BusParameter::Chain(it))));
-    let group = LayerGroupId(0);
-    targets.extend(LayerGroupParameter::all().into_iter().map(|it| Target::LayerGroup(group, it)));
+    for (id, bus) in state.mixer.buses() {
+        targets.extend(BusParameter::all().into_iter().map(|it| Target::Bus(id, it)));
+        let chain = bus.chain.parameters().into_iter();
+        targets.extend(chain.map(|it| Target::Bus(id, BusParameter::Chain(it))));
+    }
+    for (id, _) in state.mixer.layer_groups() {
+        targets.extend(LayerGroupParameter::all().into_iter().map(|it| Target::LayerGroup(id, it)));
+    }
     targets.extend(MasterParameter::all().into_iter().map(Target::Master));
     targets.extend(SessionParameter::all().into_iter().map(Target::Session));
     targets.push(Target::Hosted(Device::Source(InstrumentId(5)), ParameterId(1)));
     targets.push(Target::Hosted(Device::MasterSlot(SlotId(0)), ParameterId(0)));
-    assert!(targets.len() > 400, "{}", targets.len());
-    (state, targets)
+    targets
 }
 
 /// The text of a parameter after `action`.

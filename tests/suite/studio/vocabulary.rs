@@ -570,7 +570,7 @@ fn arrangement() -> BoxedStrategy<ArrangementSetting> {
     .boxed()
 }
 
-fn target() -> BoxedStrategy<Target> {
+pub fn target() -> BoxedStrategy<Target> {
     prop_oneof![
         6 => (instrument_id(), instrument_parameter())
             .prop_map(|(id, parameter)| Target::Instrument(id, parameter)),
