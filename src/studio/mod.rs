@@ -121,7 +121,7 @@ pub use self::{
         },
         sends::{BusSend, BusSendParameter, BusSendSetting, Sends, SendsParameter, SendsSetting},
     },
-    metering::Metering,
+    metering::{MAX_METERED, Metering, SoundEngine, StripPeaks},
     mixer::{
         Bus, BusParameter, BusSetting, Master, MasterParameter, MasterSetting, Mixer, MixerSetting,
         layer_group::{LayerGroup, LayerGroupParameter, LayerGroupSetting},

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::EngineFault;
+use crate::{
+    model::{EngineFault, MAX_REASON},
+    util::limited::cut_text,
+};
 
 /// A notice for every participant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +15,9 @@ use crate::model::EngineFault;
 pub enum StudioNotice {
     /// The engine does not do its work, or does it again.
     Engine(EngineFault),
+    /// What is wrong with the sound, or right again, in a line of at most [`MAX_REASON`]
+    /// characters: a longer one is cut on its way to a guest.
+    Sound(#[serde(deserialize_with = "cut_text::<MAX_REASON, _, _>")] String),
 }
 
 impl From<EngineFault> for StudioNotice {
@@ -23,13 +29,13 @@ impl From<EngineFault> for StudioNotice {
 /// The notice in a musician's words.
 impl fmt::Display for StudioNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Engine(fault) = self;
-        match fault {
-            EngineFault::Failed(why) => write!(f, "the sound is gone: {why}"),
-            EngineFault::Restarted => f.write_str("the sound is back"),
-            EngineFault::Blocked => f.write_str("the sound is stuck"),
-            EngineFault::Unblocked => f.write_str("the sound goes on"),
-            other => other.fmt(f),
+        match self {
+            Self::Engine(EngineFault::Failed(why)) => write!(f, "the sound is gone: {why}"),
+            Self::Engine(EngineFault::Restarted) => f.write_str("the sound is back"),
+            Self::Engine(EngineFault::Blocked) => f.write_str("the sound is stuck"),
+            Self::Engine(EngineFault::Unblocked) => f.write_str("the sound goes on"),
+            Self::Engine(other) => other.fmt(f),
+            Self::Sound(words) => f.write_str(words),
         }
     }
 }

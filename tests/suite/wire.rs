@@ -19,8 +19,8 @@ use imbolc_net::{
         limits,
     },
     studio::{
-        FilterSetting, InstrumentAction, InstrumentSetting, Metering, Note, PianoRollAction,
-        Studio, StudioChange, StudioPatch, StudioState, TrackChange,
+        BusId, FilterSetting, InstrumentAction, InstrumentSetting, Metering, Note, PianoRollAction,
+        SoundEngine, Studio, StudioChange, StudioNotice, StudioPatch, StudioState, TrackChange,
     },
     transport::frame_splitter,
     util::{
@@ -269,7 +269,13 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         tempo: Bpm::of(174.0),
         playing: true,
         peaks: [Decibels::of(-6.5), Decibels::of(-120.0)],
+        instruments: [(InstrumentId(2), [Decibels::of(-9.0), Decibels::of(-12.5)])]
+            .into_iter()
+            .collect(),
+        buses: [(BusId(1), [Decibels::of(-115.0), Decibels::of(12.0)])].into_iter().collect(),
+        engine: SoundEngine::Sounding { cpu: 12, late: 0, rate: 48_000 },
     };
+    let missing = Metering { engine: SoundEngine::Missing, ..Metering::default() };
     let rejected = |reason| ServerMessage::ActionRejected { number: ActionNumber(17), reason };
     vec![
         ("Welcome", ServerMessage::Welcome(welcome)),
@@ -283,6 +289,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ("StatePatchUpdate-roster", ServerMessage::StatePatchUpdate(roster_patch())),
         ("FullStateSync", ServerMessage::FullStateSync { state: state() }),
         ("Metering", ServerMessage::Metering(metering)),
+        ("Metering-missing", ServerMessage::Metering(missing)),
         (
             "ActionsApplied",
             ServerMessage::ActionsApplied { through: ActionNumber(17), seq: Seq(43) },
@@ -334,6 +341,7 @@ fn server_samples() -> Vec<(&'static str, ServerMessage)> {
         ),
         ("PrivilegeRequested", ServerMessage::PrivilegeRequested { by: ana() }),
         ("Notice", ServerMessage::Notice(EngineFault::Failed("why".into()).into())),
+        ("Notice-sound", ServerMessage::Notice(StudioNotice::Sound("why".into()))),
         ("Notice-bare", ServerMessage::Notice(EngineFault::Restarted.into())),
     ]
 }

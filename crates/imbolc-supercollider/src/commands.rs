@@ -67,10 +67,10 @@ pub fn run(id: NodeId, runs: bool) -> OscMessage {
     message("/n_run", vec![int(id.0), int(runs.into())])
 }
 
-/// Moves nodes to the end of a group, in this order.
+/// Puts nodes directly before another one, in this order.
 #[must_use]
-pub fn order(group: NodeId, nodes: &[NodeId]) -> OscMessage {
-    let mut args = vec![int(1), int(group.0)];
+pub fn order_before(node: NodeId, nodes: &[NodeId]) -> OscMessage {
+    let mut args = vec![int(2), int(node.0)];
     args.extend(nodes.iter().map(|node| int(node.0)));
     message("/n_order", args)
 }

@@ -20,6 +20,7 @@
 pub mod commands;
 pub mod output;
 pub mod render;
+pub mod sequencer;
 pub mod server_options;
 pub mod sounds;
 pub mod synth_def;

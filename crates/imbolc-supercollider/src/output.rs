@@ -2,7 +2,7 @@
 //!
 //! Plain values and one trait; it must not know who implements it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use imbolc_net::{studio::Content, util::time::Timestamp};
 use rosc::OscMessage;
@@ -35,6 +35,9 @@ pub struct Buffer {
 pub trait Output: fmt::Debug {
     /// Sends messages that take effect together. Those of one time keep their order.
     fn send(&mut self, when: When, messages: Vec<OscMessage>);
+
+    /// How much later than said what is sent [`At`](When::At) a time takes effect.
+    fn latency(&self) -> Duration;
 
     /// Asks for a definition and returns whether it can be used by now. Asked again, it is
     /// sent once.

@@ -250,8 +250,8 @@ impl App {
     #[must_use]
     pub fn pace(&self, now: Instant) -> Pace {
         let metering = self.studio.metering();
-        let moves = metering.playing
-            || self.last_metering.is_some_and(|last_metering| last_metering != metering);
+        let moves =
+            metering.playing || self.last_metering.as_ref().is_some_and(|last| *last != metering);
         let sounds = metering.peaks.iter().any(|peak| *peak > Decibels::MIN);
         if self.stale || moves || sounds || now < self.changed_at + SETTLE_TIME {
             return Pace::Fast;
@@ -277,7 +277,7 @@ impl App {
     /// Draws a frame.
     pub fn draw(&mut self, frame: &mut Frame) {
         let view = View::new(&*self.studio, &self.client, &self.messages, &mut self.unsaved);
-        self.last_metering = Some(view.metering);
+        self.last_metering = Some(view.metering.clone());
         let join_address = match view.status {
             Status::Hosting { address: Some(address) } => {
                 Some(self.join_address.get(address, Instant::now()))

@@ -288,7 +288,7 @@ impl SilentEngine {
         let actions = std::mem::take(&mut self.actions);
         EngineOutput {
             actions,
-            metering: self.metering,
+            metering: self.metering.clone(),
             next: self.pulse(),
             ..EngineOutput::default()
         }
@@ -391,7 +391,7 @@ impl SilentEngine {
         self.measured = self.pulse().map(|_| now);
         let (playhead, tempo) = (self.playhead(), self.performance.tempo);
         let playing = self.motion == Motion::Moving;
-        self.metering = Metering { playhead, tempo, playing, peaks };
+        self.metering = Metering { playhead, tempo, playing, peaks, ..Metering::default() };
     }
 
     /// The state with the values of the lanes applied: only those that meters

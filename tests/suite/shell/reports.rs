@@ -4,14 +4,18 @@ use imbolc_net::{
     Dispatcher, Event,
     authority::inline,
     dispatcher::{CloseReason, ConnectionError, Events, Status},
-    model::{EngineFault, EngineOutput, EngineWorker},
+    model::{EngineFault, EngineOutput, EngineWorker, InstrumentId},
     protocol::{ReconnectRefusal, ServerMessage, framing, limits},
     server::{HostDispatcher, HostOptions},
     studio::{
-        Metering, NetworkAction, Studio, StudioEffect, StudioNotice, StudioState, TransportAction,
+        BusId, Metering, NetworkAction, SoundEngine, Studio, StudioEffect, StudioNotice,
+        StudioState, TransportAction,
     },
     transport::in_memory,
-    util::time::Timestamp,
+    util::{
+        quantity::{Bpm, Decibels, Ticks},
+        time::Timestamp,
+    },
 };
 use serde::Serialize;
 use tokio::{
@@ -45,6 +49,60 @@ impl EngineWorker<Studio> for Fragile {
     fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
         EngineOutput::default()
     }
+}
+
+/// Something sounds until it has something to do.
+#[derive(Default)]
+struct Failing {
+    failed: bool,
+}
+
+impl EngineWorker<Studio> for Failing {
+    fn reset(&mut self, _: Timestamp, _: &StudioState) {}
+
+    fn perform(&mut self, _: Timestamp, _: &StudioState, _: StudioEffect) {
+        self.failed = true;
+    }
+
+    fn advance(&mut self, _: Timestamp, _: &StudioState) -> EngineOutput<Studio> {
+        let loud = [Decibels::of(-6.5), Decibels::of(-12.0)];
+        let sounding = Metering {
+            instruments: [(InstrumentId(2), loud)].into_iter().collect(),
+            buses: [(BusId(1), loud)].into_iter().collect(),
+            engine: SoundEngine::Sounding { cpu: 12, late: 1, rate: 48_000 },
+            ..Metering::default()
+        };
+        let missing = Metering { engine: SoundEngine::Missing, ..Metering::default() };
+        let notice = StudioNotice::Sound("no JACK server runs".into());
+        EngineOutput {
+            metering: if self.failed { missing } else { sounding },
+            notices: if self.failed { vec![notice] } else { vec![] },
+            ..EngineOutput::default()
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn guest_sees_how_the_sound_is() {
+    let (listener, connector) = in_memory();
+    let (model, engine) = (StudioState::starter(), inline(Failing::default));
+    let host =
+        HostDispatcher::open("host", model, engine, listener, HostOptions::default()).unwrap();
+    let ana = Remote::join(connector, options("Ana", &[])).await.unwrap();
+    sleep(SECOND).await;
+    let sounding = ana.metering();
+    assert_eq!(sounding, host.metering());
+    assert_eq!(sounding.instruments.get(InstrumentId(2)).map(Decibels::get), [-6.5, -12.0]);
+    assert_eq!(sounding.buses.get(BusId(1)).map(Decibels::get), [-6.5, -12.0]);
+    assert_eq!(sounding.engine, SoundEngine::Sounding { cpu: 12, late: 1, rate: 48_000 });
+
+    let mut events = ana.events();
+    host.dispatch(NetworkAction::Transport(TransportAction::Play)).unwrap();
+    let notice = timeout(SECOND, next_notice(&mut events)).await.unwrap();
+    assert_eq!(notice.to_string(), "no JACK server runs");
+    sleep(SECOND).await;
+    assert_eq!(ana.metering().engine, SoundEngine::Missing);
+    assert_eq!(ana.metering(), host.metering());
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,7 +147,17 @@ fn metering_over_16_kib_is_not_sent() {
     assert!(long(refusal(&[1.0_f64; 3000].as_slice()), "postcard"));
     assert!(long(refusal(&[true; 5000].as_slice()), "json"));
     assert!(refusal(&[1.0, f32::NAN]).is_some_and(|why| why.contains("finite")));
-    assert_eq!(refusal(&Metering::default()), None);
+    let loud = [Decibels::MAX; 2];
+    let full = Metering {
+        playhead: Ticks::MAX,
+        tempo: Bpm::of(123.456_78),
+        peaks: [Decibels::of(-100.123_45); 2],
+        instruments: (0..u32::MAX).rev().map(|id| (InstrumentId(id), loud)).collect(),
+        buses: (0..u32::MAX).rev().map(|id| (BusId(id), loud)).collect(),
+        engine: SoundEngine::Sounding { cpu: u16::MAX, late: u32::MAX, rate: u32::MAX },
+        playing: false,
+    };
+    assert_eq!(refusal(&full), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +187,7 @@ async fn metering_of_another_session_is_forgotten() {
     let (mut accepted, _) = host.welcome().await;
     let ana = joining.await.unwrap().unwrap();
     let playing = Metering { playing: true, ..Metering::default() };
-    accepted.send(&ServerMessage::Metering(playing)).await;
+    accepted.send(&ServerMessage::Metering(playing.clone())).await;
     sleep(SECOND).await;
     assert_eq!(ana.metering(), playing);
 

@@ -7,6 +7,7 @@
 
 mod click;
 mod effect;
+mod pad;
 mod pitch;
 mod source;
 mod strip;
@@ -21,9 +22,11 @@ use crate::{
 
 pub use self::{
     click::build_click,
+    pad::{RATE, build_pad},
     pitch::frequency,
-    strip::{StripPart, build_strip_part},
-    voice::{VoiceLife, VoiceSound, build_voice},
+    source::sounds_without_key,
+    strip::{LOOK_AHEAD, METER, StripPart, TO, build_strip_part},
+    voice::{FREQUENCY, GATE, LEVEL, LFO_PHASE, VoiceLife, VoiceSound, build_voice, lfo_rate},
 };
 
 /// Two channels of audio.

@@ -141,7 +141,7 @@ impl PianoRollPane {
             window = window.around(range.map_or(here, middle));
         }
         let at = (here.tick, here.pitch);
-        let metering = here.view.metering;
+        let metering = &here.view.metering;
         if self.following && metering.playing {
             let playhead = here.track.local(metering.playhead.get());
             let left = window.left;

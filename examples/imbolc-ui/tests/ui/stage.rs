@@ -236,6 +236,7 @@ impl Stage {
             tempo: Bpm::of(120.0),
             playing: true,
             peaks: [peak; 2],
+            ..Metering::default()
         };
     }
 
@@ -397,7 +398,7 @@ fn mock(
             let next = it.metering.playhead.get() + 1;
             it.metering.playhead = Ticks::new(next).expect("in range");
         }
-        it.metering
+        it.metering.clone()
     });
     shows!(expect_status, |it| it.status.clone());
     shows!(expect_identity, |it| {

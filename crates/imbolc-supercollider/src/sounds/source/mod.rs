@@ -16,6 +16,12 @@ pub(super) fn own_length(_source: &Source) -> Option<f32> {
     None
 }
 
+/// Whether a source sounds without a key.
+#[must_use]
+pub fn sounds_without_key(_source: &Source) -> bool {
+    false
+}
+
 /// Builds the source of a voice.
 pub(super) fn synthesize<'g>(
     voice: &Voice<'g>,

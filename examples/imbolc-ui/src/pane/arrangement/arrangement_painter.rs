@@ -96,7 +96,7 @@ impl ArrangementPainter<'_> {
     }
 
     fn playhead(&self, columns: u16) -> Option<(u16, Style)> {
-        let metering = self.view.metering;
+        let metering = &self.view.metering;
         let stands = self.view.studio().transport.position;
         let (at, style) =
             if metering.playing { (metering.playhead, theme::GOOD) } else { (stands, theme::DIM) };

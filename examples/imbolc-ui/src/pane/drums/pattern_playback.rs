@@ -25,7 +25,7 @@ pub(super) fn playing_link(view: &View, machine: &DrumMachine) -> Option<usize> 
 
 /// The index of the playing pattern in its sequence, its id, and the tick within it.
 fn playing_position(view: &View, machine: &DrumMachine) -> Option<(usize, PatternId, u32)> {
-    let metering = view.metering;
+    let metering = &view.metering;
     if !metering.playing {
         return None;
     }
