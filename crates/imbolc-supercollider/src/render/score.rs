@@ -33,8 +33,10 @@ pub struct Score {
     block: u64,
     /// Encoded bundles with their samples, in the order in which they were sent.
     bundles: Vec<(u64, Vec<u8>)>,
-    /// The sample of the last bundle that was sent.
-    last: u64,
+    /// The present sample.
+    now: u64,
+    /// The sample up to which bundles were written and forgotten.
+    written: u64,
     definitions: BTreeSet<Arc<str>>,
     buffers: BTreeMap<ContentHash, Buffer>,
 }
@@ -48,7 +50,8 @@ impl Score {
             rate,
             block: (BLOCK << 32) / u64::from(rate),
             bundles: Vec::new(),
-            last: 0,
+            now: 0,
+            written: 0,
             definitions: BTreeSet::new(),
             buffers: BTreeMap::new(),
         }
@@ -61,14 +64,19 @@ impl Score {
         u64::try_from(samples).unwrap_or(u64::MAX)
     }
 
+    /// Moves the present, where what is sent [`Now`](When::Now) takes effect.
+    pub fn move_to(&mut self, time: Timestamp) {
+        self.now = self.sample_at(time);
+    }
+
     /// Sends messages that take effect at this sample.
     pub fn send_at(&mut self, sample: u64, messages: Vec<OscMessage>) {
+        let sample = sample.max(self.written);
         let content = messages.into_iter().map(OscPacket::Message).collect();
         let packet = OscPacket::Bundle(OscBundle { timetag: self.tag(sample), content });
         // Writing to memory cannot fail.
         if let Ok(bytes) = encoder::encode(&packet) {
             self.bundles.push((sample, bytes));
-            self.last = sample;
         }
     }
 
@@ -89,6 +97,7 @@ impl Score {
         // Equal samples keep their order; `scsynth` 3.13 cuts an unsorted score short.
         self.bundles.sort_by_key(|(sample, _)| *sample);
         let count = self.bundles.partition_point(|(own, _)| *own < sample);
+        self.written = sample;
         for (_, bytes) in self.bundles.drain(..count) {
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             target.write_all(&length.to_be_bytes())?;
@@ -127,16 +136,20 @@ impl Output for Score {
 
     fn send(&mut self, when: When, messages: Vec<OscMessage>) {
         let sample = match when {
-            When::Now => self.last,
+            When::Now => self.now,
             When::At(time) => self.sample_at(time),
         };
         self.send_at(sample, messages);
     }
 
+    fn latency(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn define(&mut self, definition: &Definition) -> bool {
         if self.definitions.insert(definition.name.clone()) {
             let receive = commands::receive_definition(definition.bytes.to_vec());
-            self.send_at(self.last, vec![receive]);
+            self.send_at(self.now, vec![receive]);
         }
         true
     }

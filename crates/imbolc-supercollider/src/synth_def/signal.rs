@@ -12,6 +12,8 @@ use super::Graph;
 /// How often a signal changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rate {
+    /// Once, when a synth is created.
+    Once,
     /// Once per block.
     Control,
     /// Once per sample.
@@ -100,7 +102,9 @@ enum Unary {
     Reciprocal = 16,
     SemitoneRatio = 19,
     Amplitude = 21,
+    Decibels = 22,
     Sin = 28,
+    Tan = 30,
     Tanh = 36,
     Distort = 42,
     SoftClip = 43,
@@ -136,7 +140,7 @@ impl<'g> Signal<'g> {
         if let Some(simple) = simplified(self.wire, operator, other) {
             return Self::new(graph, simple);
         }
-        let rate = rate_of(self.wire).max(rate_of(other)).unwrap_or(Rate::Control);
+        let rate = rate_of(self.wire).max(rate_of(other)).unwrap_or(Rate::Once);
         graph.unit("BinaryOpUGen", rate, operator as i16, &[self.wire, other], 1)
     }
 
@@ -310,6 +314,18 @@ impl<'g> Signal<'g> {
     #[must_use]
     pub fn amplitude(self) -> Self {
         self.unary(Unary::Amplitude)
+    }
+
+    /// The decibels of an amplitude.
+    #[must_use]
+    pub fn decibels(self) -> Self {
+        self.unary(Unary::Decibels)
+    }
+
+    /// The tangent, of radians.
+    #[must_use]
+    pub fn tan(self) -> Self {
+        self.unary(Unary::Tan)
     }
 
     /// The sine, of radians.
