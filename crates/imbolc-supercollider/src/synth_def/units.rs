@@ -26,12 +26,16 @@ macro_rules! units {
             )+
         }
     };
+    (@rate scalar) => { Rate::Scalar };
     (@rate audio) => { Rate::Audio };
     (@rate control) => { Rate::Control };
     (@input $graph:ident $input:ident audio audio) => { $graph.audio($input.wire()) };
     (@input $graph:ident $input:ident audio) => { $input.wire() };
+    (@input $graph:ident $input:ident scalar) => { $input.wire() };
     (@input $graph:ident $input:ident control) => { $graph.at_most_control($input.wire()) };
 }
+
+pub(super) use units;
 
 units! {
     /// A sine of `frequency` in Hz; `phase` in radians.
