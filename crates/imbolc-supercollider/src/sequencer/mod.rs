@@ -186,21 +186,27 @@ impl Sequencer {
         self.batch = Batch::default();
     }
 
-    /// Follows the state, and the parameters that lanes have moved.
-    pub fn follow(
-        &mut self,
-        now: Timestamp,
-        state: &StudioState,
-        lanes: &Lanes,
-        output: Option<&mut dyn Output>,
-    ) {
-        if is_same(&self.given, state) && self.lanes == *lanes {
-            return;
+    /// Follows the state. What lanes have moved stays where it is.
+    pub fn follow(&mut self, now: Timestamp, state: &StudioState, output: Option<&mut dyn Output>) {
+        if !is_same(&self.given, state) {
+            self.given = state.clone();
+            self.hear(now, output);
         }
-        self.given = state.clone();
-        self.lanes.clone_from(lanes);
-        let mut heard = state.clone();
-        for (target, value) in lanes {
+    }
+
+    /// Keeps these parameters where lanes have moved them. All others have the values of the
+    /// state again.
+    pub fn keep_lanes(&mut self, now: Timestamp, lanes: &Lanes, output: Option<&mut dyn Output>) {
+        if self.lanes != *lanes {
+            self.lanes.clone_from(lanes);
+            self.hear(now, output);
+        }
+    }
+
+    /// Makes what is heard the given state with the values of the lanes.
+    fn hear(&mut self, now: Timestamp, output: Option<&mut dyn Output>) {
+        let mut heard = self.given.clone();
+        for (target, value) in &self.lanes {
             heard.move_to(*target, *value);
         }
         let old = std::mem::replace(&mut self.heard, heard);
