@@ -40,15 +40,16 @@ pub struct VoiceSound {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Voice<'g> {
     pub(super) graph: &'g Graph,
-    /// The frequency of the note in Hz, with vibrato.
+    /// The frequency of the note in Hz, with the LFO.
     pub(super) frequency: Signal<'g>,
-    /// The amplitude of the note, 0 to 1.
-    pub(super) level: Signal<'g>,
-    pub(super) gate: Signal<'g>,
-    /// The envelope of the instrument, 0 to 1, at audio rate.
+    /// The factor by which the LFO moves the pitch, for what has a pitch of its own.
+    pub(super) bend: Signal<'g>,
+    /// The envelope of the instrument, 0 to 1, at control rate.
     pub(super) envelope: Signal<'g>,
     /// How far the LFO moves the timbre, −1 to 1.
     pub(super) timbre: Signal<'g>,
+    /// Whether the instrument has one channel only.
+    pub(super) mono: bool,
 }
 
 /// The channels that a source makes.
@@ -75,59 +76,97 @@ pub fn build_voice(
     };
     let envelope = match life {
         VoiceLife::Held(_) => adsr(&graph, gate, &instrument.amp),
-        VoiceLife::Own(seconds) => one_shot(&graph, instrument.amp.attack.get(), seconds),
+        VoiceLife::Own(seconds) => one_shot(&graph, gate, instrument.amp.attack.get(), seconds),
     };
-    let lfo = instrument
-        .lfo
-        .on
-        .then(|| (instrument.lfo.target, lfo(&graph, &instrument.lfo, surroundings)));
-    let moved = |target| lfo.filter(|(own, _)| *own == target).map(|(_, signal)| signal);
-    let none = graph.constant(0.0);
-
+    let lfo = MovedBy::of(&graph, &instrument.lfo, surroundings);
+    let slow = graph.slow(envelope);
     let key = graph.control(FREQUENCY, 440.0);
-    // At full depth, an octave up and down.
-    let frequency = moved(LfoTarget::Pitch).map_or(key, |lfo| key * lfo.octaves());
-    let timbre = moved(LfoTarget::Timbre).unwrap_or(none);
-    let voice = Voice { graph: &graph, frequency, level, gate, envelope, timbre };
+    let bend = lfo.bend(&graph);
+    let voice = Voice {
+        graph: &graph,
+        frequency: key * bend,
+        bend,
+        envelope: slow,
+        timbre: lfo.of_target(LfoTarget::Timbre).unwrap_or(graph.constant(0.0)),
+        mono: instrument.channels == Channels::Mono,
+    };
     let sound = source::synthesize(&voice, &instrument.source, surroundings);
-
-    let cutoff = (moved(LfoTarget::Cutoff).unwrap_or(none), envelope);
-    let resonance = moved(LfoTarget::Resonance).unwrap_or(none);
-    let filter = |channel| filtered(channel, &instrument.filter, key, cutoff, resonance);
-    let sound = match sound {
-        SourceSound::Stereo([left, right]) if instrument.channels == Channels::Mono => {
-            SourceSound::Mono((left + right) * 0.5)
-        }
-        other => other,
-    };
-    let [left, right] = match sound {
-        SourceSound::Mono(channel) => [filter(channel); 2],
-        SourceSound::Stereo(channels) => channels.map(filter),
-    };
-
-    let mut gain = envelope * level;
-    if let Some(lfo) = moved(LfoTarget::Level) {
-        gain = gain * (1.0 + lfo).clamp(0.0, 2.0);
-    }
-    let gains = match moved(LfoTarget::Pan) {
-        Some(lfo) => [(1.0 - lfo).min(1.0), (1.0 + lfo).min(1.0)].map(|side| gain * side),
-        None => [gain; 2],
-    };
-    graph.write_on_time(graph.control(BUS, 0.0), &[left * gains[0], right * gains[1]]);
+    write_voice(sound, instrument, envelope * level, slow, key, lfo);
     Ok(VoiceSound { built: graph.finish()?, life })
 }
 
-/// An envelope that takes no notice of the gate.
-fn one_shot(graph: &Graph, attack: f32, seconds: f32) -> Signal<'_> {
+/// The signal of the LFO, and what it moves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MovedBy<'g>(Option<(LfoTarget, Signal<'g>)>);
+
+impl<'g> MovedBy<'g> {
+    pub(super) fn of(graph: &'g Graph, lfo: &Lfo, surroundings: &Surroundings<'_>) -> Self {
+        Self(lfo.on.then(|| (lfo.target, lfo_signal(graph, lfo, surroundings))))
+    }
+
+    fn of_target(self, target: LfoTarget) -> Option<Signal<'g>> {
+        self.0.filter(|(own, _)| *own == target).map(|(_, signal)| signal)
+    }
+
+    /// The factor of the pitch: at full depth, an octave up and down.
+    pub(super) fn bend(self, graph: &'g Graph) -> Signal<'g> {
+        self.of_target(LfoTarget::Pitch).map_or(graph.constant(1.0), Signal::octaves)
+    }
+}
+
+/// Filters the sound of a source and writes it with this gain. `envelope` moves the filter.
+pub(super) fn write_voice<'g>(
+    sound: SourceSound<'g>,
+    instrument: &Instrument,
+    gain: Signal<'g>,
+    envelope: Signal<'g>,
+    key: Signal<'g>,
+    lfo: MovedBy<'g>,
+) {
+    let graph = gain.graph();
+    let none = graph.constant(0.0);
+    let cutoff = (lfo.of_target(LfoTarget::Cutoff).unwrap_or(none), envelope);
+    let resonance = lfo.of_target(LfoTarget::Resonance).unwrap_or(none);
+    let filter = |channel| filtered(channel, &instrument.filter, key, cutoff, resonance);
+    let gain = match lfo.of_target(LfoTarget::Level) {
+        Some(lfo) => gain * (1.0 + lfo).clamp(0.0, 2.0),
+        None => gain,
+    };
+    let channels = match sound {
+        SourceSound::Mono(channel) => [filter(channel) * gain; 2],
+        SourceSound::Stereo([left, right]) if instrument.channels == Channels::Mono => {
+            [filter((left + right) * 0.5) * gain; 2]
+        }
+        SourceSound::Stereo(channels) => channels.map(|channel| filter(channel) * gain),
+    };
+    let [left, right] = match lfo.of_target(LfoTarget::Pan) {
+        Some(lfo) => [channels[0] * (1.0 - lfo).min(1.0), channels[1] * (1.0 + lfo).min(1.0)],
+        None => channels,
+    };
+    graph.write_on_time(graph.control(BUS, 0.0), &[left, right]);
+}
+
+/// An envelope that takes no notice of the end of the gate, but of its cut.
+fn one_shot<'g>(
+    graph: &'g Graph,
+    gate: Signal<'g>,
+    attack: f32,
+    seconds: f32,
+) -> Signal<'g> {
     let [start, peak] = [0.0, 1.0].map(|level| graph.constant(level));
     let (attack, rest) = (graph.setting(attack), graph.setting(seconds));
-    let segments = [(peak, attack, 0.0), (peak, rest, 0.0), (start, graph.constant(0.01), 0.0)];
+    let segments = [(peak, attack, -6.0), (peak, rest, 0.0), (start, graph.constant(0.01), 0.0)];
     let shape = Shape { start, segments: &segments, release_at: None, when_done: WhenDone::Free };
-    graph.envelope(&shape, 1.0)
+    graph.envelope(&shape, open_until_cut(gate))
+}
+
+/// 1 until the gate is below 0, then the gate.
+pub(super) fn open_until_cut(gate: Signal<'_>) -> Signal<'_> {
+    gate.less(0.0).times_plus(gate - 1.0, 1.0)
 }
 
 /// An LFO, −1 to 1 at full depth.
-fn lfo<'g>(graph: &'g Graph, lfo: &Lfo, surroundings: &Surroundings<'_>) -> Signal<'g> {
+fn lfo_signal<'g>(graph: &'g Graph, lfo: &Lfo, surroundings: &Surroundings<'_>) -> Signal<'g> {
     let rate = graph.setting(lfo_rate(lfo, surroundings.beat));
     let phase = graph.control(LFO_PHASE, 0.0);
     lfo_wave(graph, lfo.shape, rate, phase) * graph.knob(lfo.depth.get())

@@ -187,6 +187,11 @@ impl Graph {
         }
     }
 
+    /// The signal at audio rate: a line from block to block.
+    pub fn fast<'g>(&'g self, signal: Signal<'g>) -> Signal<'g> {
+        self.signal(self.audio(signal.wire()))
+    }
+
     /// The signal at control rate: its value at the beginning of each block.
     pub fn slow<'g>(&'g self, signal: Signal<'g>) -> Signal<'g> {
         self.signal(self.at_most_control(signal.wire()))
