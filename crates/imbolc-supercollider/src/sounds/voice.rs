@@ -127,17 +127,25 @@ pub(super) fn write_voice<'g>(
     let none = graph.constant(0.0);
     let cutoff = (lfo.of_target(LfoTarget::Cutoff).unwrap_or(none), envelope);
     let resonance = lfo.of_target(LfoTarget::Resonance).unwrap_or(none);
-    let filter = |channel| filtered(channel, &instrument.filter, key, cutoff, resonance);
+    let filter = &instrument.filter;
     let gain = match lfo.of_target(LfoTarget::Level) {
         Some(lfo) => gain * (1.0 + lfo).clamp(0.0, 2.0),
         None => gain,
     };
-    let channels = match sound {
-        SourceSound::Mono(channel) => [filter(channel) * gain; 2],
+    let sound = match sound {
         SourceSound::Stereo([left, right]) if instrument.channels == Channels::Mono => {
-            [filter((left + right) * 0.5) * gain; 2]
+            SourceSound::Mono((left + right) * 0.5)
         }
-        SourceSound::Stereo(channels) => channels.map(|channel| filter(channel) * gain),
+        other => other,
+    };
+    let channels = match sound {
+        SourceSound::Mono(channel) => {
+            let [channel] = filtered([channel], filter, key, cutoff, resonance);
+            [channel * gain; 2]
+        }
+        SourceSound::Stereo(channels) => {
+            filtered(channels, filter, key, cutoff, resonance).map(|channel| channel * gain)
+        }
     };
     let [left, right] = match lfo.of_target(LfoTarget::Pan) {
         Some(lfo) => [channels[0] * (1.0 - lfo).min(1.0), channels[1] * (1.0 + lfo).min(1.0)],
@@ -207,21 +215,21 @@ pub(super) fn lfo_wave<'g>(
 
 /// A filter. `cutoff` moves the cutoff by so many octaves at full depth of an LFO, and by the
 /// envelope; the LFO of `resonance` is added to it.
-pub(super) fn filtered<'g>(
-    input: Signal<'g>,
+pub(super) fn filtered<'g, const N: usize>(
+    channels: [Signal<'g>; N],
     filter: &Filter,
     key: Signal<'g>,
     (lfo, envelope): (Signal<'g>, Signal<'g>),
     resonance: Signal<'g>,
-) -> Signal<'g> {
+) -> [Signal<'g>; N] {
     /// The octaves of an LFO at full depth.
     const LFO_RANGE: f32 = 4.0;
     /// The key at which tracking changes nothing: middle C.
     const CENTRE: f32 = 261.6256;
 
-    let graph = input.graph();
+    let graph = key.graph();
     if filter.kind == FilterKind::Off {
-        return input;
+        return channels;
     }
     let sweep = graph.knob(filter.sweep.get());
     let tracking = graph.knob(filter.tracking.get());
@@ -232,10 +240,10 @@ pub(super) fn filtered<'g>(
     let resonance = (graph.knob(filter.resonance.get()) + resonance).clamp(0.0, 1.0);
     // From no resonance at all to ringing, but never on its own.
     let damping = 1.0 - resonance * 0.97;
-    match filter.kind {
+    channels.map(|input| match filter.kind {
         FilterKind::Off => input,
         FilterKind::LowPass => graph.resonant_low_pass(input, cutoff, damping),
         FilterKind::HighPass => graph.resonant_high_pass(input, cutoff, damping),
         FilterKind::BandPass => graph.band_pass(input, cutoff, damping),
-    }
+    })
 }

@@ -180,7 +180,7 @@ impl Graph {
     fn audio(&self, wire: Wire) -> Wire {
         match wire {
             Wire::Output { rate: Rate::Audio, .. } => wire,
-            Wire::Constant(_) | Wire::Output { rate: Rate::Scalar, .. } => {
+            Wire::Constant(_) | Wire::Output { rate: Rate::Once, .. } => {
                 self.unit("DC", Rate::Audio, 0, &[wire], 1).wire()
             }
             Wire::Output { rate: Rate::Control, .. } => self.unit("K2A", Rate::Audio, 0, &[wire], 1).wire(),
