@@ -58,7 +58,7 @@ pub use self::{
 use crate::{
     commands::{self, NodeId, Place},
     output::{Buffer, Output, When},
-    sounds::{BusSignals, Files, Surroundings},
+    sounds::{BusSignals, Files, Spectrum, Surroundings},
 };
 
 /// The groups of the server, in their order.
@@ -151,12 +151,17 @@ struct ServerSide {
 #[derive(Debug, Default)]
 struct KnownFiles {
     known: BTreeMap<ContentHash, Buffer>,
+    spectra: BTreeMap<(ContentHash, u8), Spectrum>,
     missing: BTreeMap<ContentHash, Content>,
 }
 
 impl Files for KnownFiles {
     fn find(&self, content: &Content) -> Option<Buffer> {
         self.known.get(&content.digest).copied()
+    }
+
+    fn find_spectrum(&self, content: &Content, sixteenths: u8) -> Option<Spectrum> {
+        self.spectra.get(&(content.digest, sixteenths)).copied()
     }
 }
 

@@ -135,16 +135,14 @@ pub(super) fn reverb_tail(reverb: &Reverb) -> f32 {
     reverb.pre_delay.get() + reverb.decay.get() + MARGIN
 }
 
+/// Without a response that is ready, it passes its input on.
 pub(super) fn convolution<'g>(
     input: Stereo<'g>,
     convolution: &Convolution,
     files: &dyn Files,
 ) -> Stereo<'g> {
     let graph = input[0].graph();
-    let Some(spectrum) = spectrum_of(convolution, files) else {
-        let none = graph.constant(0.0);
-        return mixed_by_power(input, [none; 2], convolution.mix.get());
-    };
+    let Some(spectrum) = spectrum_of(convolution, files) else { return input };
     // PartConv of SuperCollider 3.13 is late by half a partition.
     let seconds = convolution.pre_delay.get();
     let late = delayed(graph, input, seconds);
