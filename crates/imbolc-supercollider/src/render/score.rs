@@ -130,6 +130,10 @@ impl Score {
 }
 
 impl Output for Score {
+    fn latency(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn send(&mut self, when: When, messages: Vec<OscMessage>) {
         let sample = match when {
             When::Now => self.now,
