@@ -142,10 +142,6 @@ impl Output for Score {
         self.send_at(sample, messages);
     }
 
-    fn latency(&self) -> Duration {
-        Duration::ZERO
-    }
-
     fn define(&mut self, definition: &Definition) -> bool {
         if self.definitions.insert(definition.name.clone()) {
             let receive = commands::receive_definition(definition.bytes.to_vec());

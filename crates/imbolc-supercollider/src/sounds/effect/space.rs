@@ -143,9 +143,12 @@ pub(super) fn convolution<'g>(
 ) -> Stereo<'g> {
     let graph = input[0].graph();
     let Some(spectrum) = spectrum_of(convolution, files) else { return input };
-    // PartConv of SuperCollider 3.13 is late by half a partition.
+    // PartConv of SuperCollider 3.13 is late by half a partition without a block.
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+    let latency = graph.sample_seconds() * (PARTITION / 2) as f32 - graph.block_seconds();
     let seconds = convolution.pre_delay.get();
-    let late = delayed(graph, input, seconds);
+    let (longest, time) = (line_length(seconds), (graph.knob(seconds) - latency).max(0.0));
+    let late = input.map(|channel| graph.moving_delay(channel, longest, time));
     let gain = graph.knob(convolution.gain.get()).amplitude() * spectrum.gain;
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let wet = |side: usize| {
