@@ -18,7 +18,7 @@ use rosc::{OscBundle, OscMessage, OscPacket, OscTime, encoder};
 
 use crate::{
     commands,
-    output::{Buffer, Output, When},
+    output::{Buffer, Output, Spectrum, When},
     synth_def::Definition,
 };
 
@@ -39,6 +39,7 @@ pub struct Score {
     written: u64,
     definitions: BTreeSet<Arc<str>>,
     buffers: BTreeMap<ContentHash, Buffer>,
+    spectra: BTreeMap<(ContentHash, u8), Spectrum>,
 }
 
 impl Score {
@@ -54,6 +55,7 @@ impl Score {
             written: 0,
             definitions: BTreeSet::new(),
             buffers: BTreeMap::new(),
+            spectra: BTreeMap::new(),
         }
     }
 
@@ -148,6 +150,10 @@ impl Output for Score {
             self.send_at(self.now, vec![receive]);
         }
         true
+    }
+
+    fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum> {
+        self.spectra.get(&(content.digest, sixteenths)).copied()
     }
 
     fn buffer(&mut self, content: &Content) -> Option<Buffer> {

@@ -26,13 +26,16 @@ macro_rules! units {
             )+
         }
     };
+    (@rate scalar) => { Rate::Scalar };
     (@rate audio) => { Rate::Audio };
     (@rate control) => { Rate::Control };
-    (@rate once) => { Rate::Once };
     (@input $graph:ident $input:ident audio audio) => { $graph.audio($input.wire()) };
     (@input $graph:ident $input:ident audio) => { $input.wire() };
+    (@input $graph:ident $input:ident scalar) => { $input.wire() };
     (@input $graph:ident $input:ident control) => { $graph.at_most_control($input.wire()) };
 }
+
+pub(super) use units;
 
 units! {
     /// A sine of `frequency` in Hz; `phase` in radians.
@@ -83,30 +86,22 @@ units! {
     second_order: "SOS" audio (input: audio, a0, a1, a2, b1, b2);
     /// Approaches the input to -60 dB within `up` or `down` seconds.
     slew: "LagUD" audio (input: audio, up, down);
-    /// Seconds since the last trigger, or the start, times `rate`.
-    sweep: "Sweep" audio (trigger: audio, rate);
     /// How often there was a trigger.
     count: "PulseCount" audio (trigger: audio, reset);
     /// 1 from above `high` until below `low`, then 0.
     schmitt: "Schmidt" audio (input: audio, low, high);
     /// Keeps the input as it is at a trigger.
     hold: "Latch" audio (input: audio, trigger: audio);
-    /// `rate` triggers per second.
-    impulses: "Impulse" audio (rate, phase);
     /// Convolution with a spectrum made by `PreparePartConv` for the same `size`.
     convolution: "PartConv" audio (input: audio, size, spectrum);
     /// As the others, at control rate.
     slow_noise: "WhiteNoise" control ();
     /// As the others, at control rate.
-    slow_impulses: "Impulse" control (rate, phase);
-    /// As the others, at control rate.
     slow_hold: "Latch" control (input, trigger);
-    /// The peak level, with its seconds of rise and fall, at control rate.
-    slow_level: "Amplitude" control (input, attack, release);
     /// Seconds of a block.
-    block_seconds: "ControlDur" once ();
+    block_seconds: "ControlDur" scalar ();
     /// Seconds of a sample.
-    sample_seconds: "SampleDur" once ();
+    sample_seconds: "SampleDur" scalar ();
 }
 
 /// Units with a list of inputs, several outputs, or none.

@@ -4,7 +4,8 @@ use imbolc_net::studio::{Convolution, Delay, Reverb};
 
 use super::{SIXTY_DECIBELS, below_nyquist, delayed, line_length, mixed_by_power};
 use crate::{
-    sounds::{Files, PARTITION, Spectrum, Stereo, voice::note_rate},
+    output::{PARTITION, Spectrum},
+    sounds::{Files, Stereo, voice::note_rate},
     synth_def::Signal,
 };
 
