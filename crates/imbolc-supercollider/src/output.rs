@@ -2,7 +2,7 @@
 //!
 //! Plain values and one trait; it must not know who implements it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use imbolc_net::{studio::Content, util::time::Timestamp};
 use rosc::OscMessage;
@@ -31,10 +31,29 @@ pub struct Buffer {
     pub rate: f32,
 }
 
+/// How many samples `PartConv` takes at a time: the size of the transforms of a [`Spectrum`].
+pub const PARTITION: u32 = 1024;
+
+/// An impulse response in the server's memory, prepared for convolution by
+/// [`prepare_spectrum`](crate::commands::prepare_spectrum) with partitions of [`PARTITION`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spectrum {
+    /// The buffers of the left and the right channel; of a mono response, the same.
+    pub channels: [u32; 2],
+    /// Its length in seconds.
+    pub seconds: f32,
+    /// The gain that makes the response neither louder nor softer than its input: 1 divided
+    /// by the root of the sum of its squared samples, of the louder channel.
+    pub gain: f32,
+}
+
 /// What takes the messages of the sequencer. Nothing in it waits.
 pub trait Output: fmt::Debug {
     /// Sends messages that take effect together. Those of one time keep their order.
     fn send(&mut self, when: When, messages: Vec<OscMessage>);
+
+    /// How much later than said what is sent [`At`](When::At) a time takes effect.
+    fn latency(&self) -> Duration;
 
     /// Asks for a definition and returns whether it can be used by now. Asked again, it is
     /// sent once.
@@ -42,4 +61,8 @@ pub trait Output: fmt::Debug {
 
     /// Asks for a file and returns it if it can be used by now.
     fn buffer(&mut self, content: &Content) -> Option<Buffer>;
+
+    /// Asks for the first `sixteenths` (1 to 16) of an impulse response as a spectrum, and
+    /// returns it if it can be used by now.
+    fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum>;
 }

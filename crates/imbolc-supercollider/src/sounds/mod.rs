@@ -7,6 +7,7 @@
 
 mod click;
 mod effect;
+mod pad;
 mod pitch;
 mod source;
 mod strip;
@@ -15,15 +16,17 @@ mod voice;
 use imbolc_net::studio::{Content, Effect, Envelope};
 
 use crate::{
-    output::Buffer,
+    output::{Buffer, Spectrum},
     synth_def::{Built, Graph, Signal, TooManyWires},
 };
 
 pub use self::{
     click::build_click,
+    pad::{RATE, build_pad},
     pitch::frequency,
-    strip::{StripPart, build_strip_part},
-    voice::{VoiceLife, VoiceSound, build_voice},
+    source::sounds_without_key,
+    strip::{LOOK_AHEAD, METER, StripPart, TO, build_strip_part},
+    voice::{FREQUENCY, GATE, LEVEL, LFO_PHASE, VoiceLife, VoiceSound, build_voice, lfo_rate},
 };
 
 /// Two channels of audio.
@@ -46,6 +49,10 @@ pub struct Surroundings<'a> {
 pub trait Files: std::fmt::Debug {
     /// The file, if it can be used.
     fn find(&self, content: &Content) -> Option<Buffer>;
+
+    /// The first `sixteenths` (1 to 16) of an impulse response as a spectrum, if it can be
+    /// used.
+    fn find_spectrum(&self, content: &Content, sixteenths: u8) -> Option<Spectrum>;
 }
 
 /// Finds the signals of buses.

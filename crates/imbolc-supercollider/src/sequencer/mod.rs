@@ -1,0 +1,556 @@
+//! What is played becomes timed messages for the server.
+//!
+//! The [`Sequencer`] is a plain value: events, states and times come in as arguments, and
+//! messages go to an [`Output`], live or offline. It must not know a socket, a process, a file
+//! or a clock.
+//!
+//! The nodes of the server, in the order in which they are computed:
+//!
+//! ```text
+//! instruments   a rack per instrument that sounds: [voices] effects guard sends fader
+//! buses         a rack per bus:                    effects guard tap fader
+//! master        one rack:                          click effects guard output
+//! ```
+
+mod allocation;
+mod batch;
+mod files;
+mod gains;
+mod instrument_strip;
+mod mixer_strips;
+mod notes;
+mod prepared;
+mod rack;
+mod voices;
+mod work;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use imbolc_net::{
+    model::InstrumentId,
+    studio::{Audibility, BusId, Content, Instrument, PlaybackEvent, Played, StudioState, Target},
+    util::{
+        quantity::{Amount, Pitch},
+        time::Timestamp,
+    },
+};
+
+use self::{
+    allocation::{AudioBuses, Blocks, Nodes, Numbers},
+    batch::Batch,
+    files::{FileRequest, KnownFiles},
+    instrument_strip::InstrumentStrip,
+    mixer_strips::MixerStrips,
+    notes::Note,
+    prepared::PreparedInstrument,
+    rack::StripParts,
+    voices::Voices,
+    work::Work,
+};
+pub use self::{
+    allocation::{CONTROL_BUSES, MAX_STRIPS, METERS, PRIVATE_AUDIO_BUSES},
+    voices::MAX_VOICES,
+};
+use crate::{
+    commands::{self, NodeId, Place},
+    output::{Output, When},
+    sounds::{BusSignals, Surroundings},
+};
+
+/// The groups of the server, in their order.
+const INSTRUMENTS: NodeId = NodeId(1);
+const BUSES: NodeId = NodeId(2);
+const MASTER: NodeId = NodeId(3);
+
+/// How long a note waits for a definition or a file that is still loading.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the server has, beside what is sent to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SequencerOptions {
+    /// Its output channels; the first two are those of the master.
+    pub outputs: u32,
+    /// Its input channels.
+    pub inputs: u32,
+    /// Whether it renders offline.
+    pub offline: bool,
+    /// Output channels, from 0, to which strips are sent in addition, behind their faders.
+    pub stems: BTreeMap<StripId, u32>,
+}
+
+impl Default for SequencerOptions {
+    fn default() -> Self {
+        Self { outputs: 2, inputs: 2, offline: false, stems: BTreeMap::new() }
+    }
+}
+
+/// A strip of the mixer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StripId {
+    /// That of an instrument.
+    Instrument(InstrumentId),
+    /// That of a bus.
+    Bus(BusId),
+    /// The master.
+    Master,
+}
+
+/// Whether events are played on time or as soon as possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// On time: what is written.
+    OnTime,
+    /// As soon as possible: what a participant strikes.
+    AtOnce,
+}
+
+/// The parameters that lanes have moved, each to a part of its range.
+pub type Lanes = BTreeMap<Target, Amount>;
+
+/// Turns what is played into messages.
+#[derive(Debug)]
+pub struct Sequencer {
+    options: SequencerOptions,
+    /// The state as it was given.
+    given: StudioState,
+    /// The parameters that lanes have moved, and how far.
+    lanes: Lanes,
+    /// Both together.
+    heard: StudioState,
+    /// What was said before it could be sent.
+    batch: Batch,
+    server: ServerSide,
+    /// The notes that sound, for a server that begins anew.
+    held: BTreeMap<(InstrumentId, Pitch), Note>,
+    troubles: Vec<String>,
+}
+
+/// What the server has.
+#[derive(Debug, Default)]
+struct ServerSide {
+    has_begun: bool,
+    nodes: Nodes,
+    blocks: Blocks,
+    numbers: Option<Numbers>,
+    parts: Option<StripParts>,
+    files: KnownFiles,
+    prepared: BTreeMap<InstrumentId, PreparedInstrument>,
+    strips: BTreeMap<InstrumentId, InstrumentStrip>,
+    mixer: Option<MixerStrips>,
+    voices: Voices,
+    waiting: Vec<Note>,
+    /// Whose effects or voices wait for a definition.
+    incomplete: BTreeSet<StripId>,
+}
+
+impl Sequencer {
+    /// A sequencer without a server.
+    #[must_use]
+    pub fn new(options: SequencerOptions) -> Self {
+        Self {
+            options,
+            given: StudioState::default(),
+            lanes: Lanes::new(),
+            heard: StudioState::default(),
+            batch: Batch::default(),
+            server: ServerSide::default(),
+            held: BTreeMap::new(),
+            troubles: Vec::new(),
+        }
+    }
+
+    /// Begins with a server that has nothing yet: everything that it needs is sent, and the
+    /// notes that sound are struck again.
+    pub fn begin(&mut self, now: Timestamp, output: &mut dyn Output) {
+        self.server = ServerSide { has_begun: true, ..ServerSide::default() };
+        self.server.numbers = Some(Numbers::of_strips());
+        self.server.parts = StripParts::new();
+        for group in [INSTRUMENTS, BUSES, MASTER] {
+            self.batch.push(When::Now, commands::new_group(group, Place::TailOf(NodeId(0))));
+        }
+        self.prepare_all(now, output);
+        for mut note in std::mem::take(&mut self.held).into_values() {
+            note.struck_again(now);
+            self.strike(note, When::Now, now, output);
+        }
+        self.tick(now, output);
+    }
+
+    /// The server is gone. What is played from now on is remembered as far as it still sounds
+    /// when there is another one.
+    pub fn end(&mut self) {
+        self.server = ServerSide::default();
+        self.batch = Batch::default();
+    }
+
+    /// Follows the state. What lanes have moved stays where it is.
+    pub fn follow(&mut self, now: Timestamp, state: &StudioState, output: Option<&mut dyn Output>) {
+        if !is_same(&self.given, state) {
+            self.given = state.clone();
+            self.hear(now, output);
+        }
+    }
+
+    /// Keeps these parameters where lanes have moved them. All others have the values of the
+    /// state again.
+    pub fn keep_lanes(&mut self, now: Timestamp, lanes: &Lanes, output: Option<&mut dyn Output>) {
+        if self.lanes != *lanes {
+            self.lanes.clone_from(lanes);
+            self.hear(now, output);
+        }
+    }
+
+    /// Makes what is heard the given state with the values of the lanes.
+    fn hear(&mut self, now: Timestamp, output: Option<&mut dyn Output>) {
+        let mut heard = self.given.clone();
+        for (target, value) in &self.lanes {
+            heard.move_to(*target, *value);
+        }
+        let old = std::mem::replace(&mut self.heard, heard);
+        let Some(output) = output.filter(|_| self.server.has_begun) else { return };
+        let new = &self.heard;
+        // What a lane has moved is not shared, even if it is the same.
+        let differs = |(id, now): (InstrumentId, Option<&Instrument>)| {
+            (old.instruments.get(id) != now).then_some(id)
+        };
+        let mut changed: BTreeSet<_> =
+            old.instruments.changed(&new.instruments).filter_map(differs).collect();
+        let gains = !changed.is_empty();
+        if !old.drums.is_same(&new.drums) {
+            let ids = new.instruments.iter().map(|(id, _)| id);
+            changed.extend(ids.filter(|id| new.drums.machine(*id).is_some()));
+        }
+        let mixer = old.mixer != new.mixer;
+        let tempo = old.session.tempo != new.session.tempo;
+        if tempo {
+            changed.extend(self.tempo_followers());
+        }
+        for id in changed {
+            self.prepare(id, When::Now, now, output);
+        }
+        if mixer || tempo {
+            self.follow_mixer(When::Now, now, output);
+        }
+        if mixer || gains {
+            self.follow_gains(When::Now, now, output);
+        }
+        self.batch.send(output);
+    }
+
+    /// Plays an event.
+    pub fn play(
+        &mut self,
+        played: &Played,
+        urgency: Urgency,
+        now: Timestamp,
+        output: Option<&mut dyn Output>,
+    ) {
+        let when = match urgency {
+            Urgency::OnTime => When::At(played.time),
+            Urgency::AtOnce => When::Now,
+        };
+        let Some(output) = output.filter(|_| self.server.has_begun) else {
+            return self.remember(played);
+        };
+        match played.what {
+            PlaybackEvent::NoteOff { instrument, pitch } => {
+                self.held.remove(&(instrument, pitch));
+                self.release(instrument, voices::VoiceKey::Note(pitch), when, now, output);
+            }
+            PlaybackEvent::PadOff { instrument, pad } => {
+                self.choke(instrument, voices::VoiceKey::Pad(pad), when, now, output);
+            }
+            PlaybackEvent::Click { accent } => self.click(accent, when, output),
+            PlaybackEvent::Automated { target, .. } => {
+                self.remember(played);
+                self.follow_lane(target, when, now, output);
+            }
+            _ => {
+                if let Some(note) = Note::of(played) {
+                    self.remember(played);
+                    self.strike(note, when, now, output);
+                }
+            }
+        }
+        self.batch.send(output);
+    }
+
+    /// Does what is due: strikes notes that have waited for a definition, and frees strips
+    /// that have been silent for long. To be called at least every 10 ms while anything
+    /// sounds.
+    pub fn tick(&mut self, now: Timestamp, output: &mut dyn Output) {
+        if !self.server.has_begun {
+            return;
+        }
+        let loaded = self.server.files.look_for_missing(output);
+        if !loaded.is_empty() {
+            let prepared = self.server.prepared.iter();
+            let concerned: Vec<_> = prepared
+                .filter(|(_, own)| own.files.iter().any(|file| loaded.contains(file)))
+                .map(|(id, _)| *id)
+                .collect();
+            for id in concerned {
+                self.prepare(id, When::Now, now, output);
+            }
+            self.follow_mixer(When::Now, now, output);
+        }
+        for strip in std::mem::take(&mut self.server.incomplete) {
+            match strip {
+                StripId::Instrument(id) => self.follow_strip(id, When::Now, now, output),
+                StripId::Bus(_) | StripId::Master => self.follow_mixer(When::Now, now, output),
+            }
+        }
+        for note in std::mem::take(&mut self.server.waiting) {
+            if now.since(note.time) < PATIENCE {
+                self.strike(note, When::Now, now, output);
+            }
+        }
+        self.open_strips(now, output);
+        self.server.voices.forget_ended(now);
+        self.free_silent_strips(now, output);
+        self.batch.send(output);
+    }
+
+    /// Cuts everything that sounds, tails too, and what is under way.
+    pub fn silence(&mut self, now: Timestamp, output: &mut dyn Output) {
+        self.held.clear();
+        if !self.server.has_begun {
+            return;
+        }
+        self.batch.push(When::Now, commands::plain("/clearSched"));
+        for group in [INSTRUMENTS, BUSES, MASTER] {
+            self.batch.push(When::Now, commands::free_all(group));
+        }
+        // Numbers go on, so that nothing that is under way reaches a new node.
+        let old = std::mem::take(&mut self.server);
+        let old_numbers = (old.nodes, old.blocks, old.numbers);
+        self.server = ServerSide {
+            has_begun: true,
+            files: old.files,
+            parts: old.parts,
+            ..ServerSide::default()
+        };
+        (self.server.nodes, self.server.blocks, self.server.numbers) = old_numbers;
+        self.prepare_all(now, output);
+        self.batch.send(output);
+    }
+
+    /// Whether anything sounds, or still has to be freed or loaded.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let server = &self.server;
+        server.voices.len() > 0
+            || !server.strips.is_empty()
+            || !server.waiting.is_empty()
+            || !server.incomplete.is_empty()
+            || server.files.missing().next().is_some()
+    }
+
+    /// Notices since the last call: what cannot be played, in one line each.
+    pub fn troubles(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.troubles)
+    }
+
+    /// The files that are looked for and not found yet.
+    pub fn missing_files(&self) -> impl Iterator<Item = &Content> {
+        self.server.files.missing().map(FileRequest::content)
+    }
+
+    /// The first of the two control buses with the peaks of each strip, as amplitudes.
+    pub fn meters(&self) -> impl Iterator<Item = (StripId, u32)> + '_ {
+        let strips = self.server.strips.iter();
+        let strips = strips
+            .map(|(id, own)| (StripId::Instrument(*id), allocation::strip_meter(own.number())));
+        strips.chain(self.server.mixer.iter().flat_map(MixerStrips::meters))
+    }
+}
+
+/// How things are done; the methods above say when.
+impl Sequencer {
+    fn audio(&self) -> AudioBuses {
+        AudioBuses { first: self.options.outputs + self.options.inputs }
+    }
+
+    fn remember(&mut self, played: &Played) {
+        match played.what {
+            PlaybackEvent::NoteOn { instrument, pitch, .. } => {
+                if let Some(note) = Note::of(played) {
+                    self.held.insert((instrument, pitch), note);
+                }
+            }
+            PlaybackEvent::NoteOff { instrument, pitch } => {
+                self.held.remove(&(instrument, pitch));
+            }
+            PlaybackEvent::Automated { target, value } => {
+                self.lanes.insert(target, value);
+                self.heard.move_to(target, value);
+            }
+            _ => {}
+        }
+    }
+
+    fn tempo_followers(&self) -> Vec<InstrumentId> {
+        let prepared = self.server.prepared.iter();
+        prepared.filter(|(_, own)| own.follows_tempo).map(|(id, _)| *id).collect()
+    }
+
+    /// Prepares everything, for a server that has nothing.
+    fn prepare_all(&mut self, now: Timestamp, output: &mut dyn Output) {
+        self.follow_mixer(When::Now, now, output);
+        let ids: Vec<_> = self.heard.instruments.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.prepare(id, When::Now, now, output);
+        }
+        self.open_strips(now, output);
+    }
+
+    /// Prepares an instrument, asks for its definitions and files, and follows it if it has a
+    /// strip.
+    fn prepare(&mut self, id: InstrumentId, when: When, now: Timestamp, output: &mut dyn Output) {
+        let Self { heard, server, troubles, options, .. } = self;
+        let Some(instrument) = heard.instruments.get(id) else {
+            server.prepared.remove(&id);
+            self.remove_strip(id, now, output);
+            return;
+        };
+        let buses: &dyn BusSignals = match &server.mixer {
+            Some(mixer) => mixer,
+            None => &NoBuses,
+        };
+        let (mut prepared, files) = server.files.build(output, |files| {
+            let around = Surroundings { beat: beat(heard), files, buses, offline: options.offline };
+            PreparedInstrument::of(heard, id, instrument, &around, &mut |error| {
+                troubles.push(format!("{}: {error}", instrument.name));
+            })
+        });
+        prepared.files = files;
+        let voices = prepared.voices.values().map(|voice| &voice.built);
+        for built in voices.chain(prepared.effects.iter().map(|effect| &effect.built)) {
+            output.define(&built.definition);
+        }
+        self.server.prepared.insert(id, prepared);
+        self.follow_strip(id, when, now, output);
+    }
+
+    /// Follows a lane that has moved a parameter.
+    fn follow_lane(&mut self, target: Target, when: When, now: Timestamp, output: &mut dyn Output) {
+        if let Some(id) = target.instrument() {
+            self.prepare(id, when, now, output);
+            self.follow_gains_of(id, when, now, output);
+        } else if matches!(target, Target::Session(_)) {
+            for id in self.tempo_followers() {
+                self.prepare(id, when, now, output);
+            }
+            self.follow_mixer(when, now, output);
+        } else {
+            self.follow_mixer(when, now, output);
+            self.follow_gains(when, now, output);
+        }
+    }
+
+    /// Follows the gains of all instruments.
+    fn follow_gains(&mut self, when: When, now: Timestamp, output: &mut dyn Output) {
+        let ids: Vec<_> = self.server.strips.keys().copied().collect();
+        for id in ids {
+            self.follow_gains_of(id, when, now, output);
+        }
+    }
+
+    fn follow_gains_of(
+        &mut self,
+        id: InstrumentId,
+        when: When,
+        now: Timestamp,
+        output: &mut dyn Output,
+    ) {
+        let audio = self.audio();
+        let Self { heard, server, batch, options, .. } = self;
+        let (Some(strip), Some(parts)) = (server.strips.get_mut(&id), &server.parts) else {
+            return;
+        };
+        let (Some(instrument), Some(mixer)) = (heard.instruments.get(id), &server.mixer) else {
+            return;
+        };
+        let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
+        let mut work = Work { nodes, blocks, batch, output, now, when };
+        let audibility = Audibility::of(heard);
+        let stem = options.stems.get(&StripId::Instrument(id)).copied();
+        strip.follow_gains(
+            &mut work,
+            parts,
+            (heard, &audibility, instrument),
+            (mixer, audio, stem),
+        );
+    }
+
+    fn follow_strip(
+        &mut self,
+        id: InstrumentId,
+        when: When,
+        now: Timestamp,
+        output: &mut dyn Output,
+    ) {
+        let Self { server, batch, .. } = self;
+        let (Some(strip), Some(prepared)) = (server.strips.get_mut(&id), server.prepared.get(&id))
+        else {
+            return;
+        };
+        let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
+        let mut work = Work { nodes, blocks, batch, output, now, when };
+        if !strip.follow(&mut work, prepared, &server.voices) {
+            server.incomplete.insert(StripId::Instrument(id));
+        }
+    }
+
+    fn follow_mixer(&mut self, when: When, now: Timestamp, output: &mut dyn Output) {
+        let audio = self.audio();
+        let Self { heard, server, batch, options, troubles, .. } = self;
+        let Some(parts) = &server.parts else { return };
+        let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
+        let mut work = Work { nodes, blocks, batch, output, now, when };
+        if !parts.are_defined(&mut work) {
+            server.incomplete.insert(StripId::Master);
+            return;
+        }
+        let mixer = server.mixer.get_or_insert_with(|| MixerStrips::new(audio));
+        let beat = beat(heard);
+        let complete = mixer.follow(
+            &mut work,
+            parts,
+            (heard, &options.stems),
+            (beat, &mut server.files, options.offline),
+            &mut |error| troubles.push(error.to_string()),
+        );
+        if !complete {
+            server.incomplete.insert(StripId::Master);
+        }
+    }
+}
+
+/// There are no buses yet.
+#[derive(Debug)]
+struct NoBuses;
+
+impl BusSignals for NoBuses {
+    fn signal_of(&self, _: BusId) -> Option<u32> {
+        None
+    }
+}
+
+/// Whether two states share all that is heard.
+fn is_same(a: &StudioState, b: &StudioState) -> bool {
+    a.instruments.is_same(&b.instruments)
+        && a.mixer.is_same(&b.mixer)
+        && a.drums.is_same(&b.drums)
+        && a.session == b.session
+}
+
+/// The seconds of a quarter note.
+fn beat(state: &StudioState) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "a tempo has few digits")]
+    let tempo = f64::from(state.session.tempo.get()) as f32;
+    60.0 / tempo
+}

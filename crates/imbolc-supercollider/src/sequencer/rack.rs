@@ -1,0 +1,194 @@
+//! What every strip has: a group, an audio bus, effects in their order, a guard and a fader.
+
+use imbolc_net::studio::SlotId;
+
+use super::{
+    gains::Gains,
+    prepared::PreparedEffect,
+    work::{Part, Work, number},
+};
+use crate::{
+    commands::{self, NodeId, Place},
+    output::When,
+    sounds::{BUS, METER, StripPart, TO, build_strip_part},
+    synth_def::{Built, PARAMETERS},
+};
+
+/// The definitions of the parts that every strip has.
+#[derive(Debug)]
+pub(super) struct StripParts {
+    guard: Built,
+    fader: Built,
+    send: Built,
+    output: Built,
+}
+
+impl StripParts {
+    /// Builds them; `None` is impossible, as they are small.
+    pub(super) fn new() -> Option<Self> {
+        let build = |part| build_strip_part(part, [1.0; 2]).ok();
+        Some(Self {
+            guard: build(StripPart::Guard)?,
+            fader: build(StripPart::Fader)?,
+            send: build(StripPart::Send)?,
+            output: build(StripPart::Output)?,
+        })
+    }
+
+    /// Asks for all of them and returns whether they can be used.
+    pub(super) fn are_defined(&self, work: &mut Work<'_>) -> bool {
+        let all = [&self.guard, &self.fader, &self.send, &self.output];
+        all.map(|built| work.is_defined(built)).iter().all(|ready| *ready)
+    }
+
+    fn of(&self, kind: StripPart) -> &Built {
+        match kind {
+            StripPart::Guard => &self.guard,
+            StripPart::Fader => &self.fader,
+            StripPart::Send => &self.send,
+            StripPart::Output => &self.output,
+        }
+    }
+}
+
+/// A strip as the server has it.
+#[derive(Debug)]
+pub(super) struct Rack {
+    pub(super) group: NodeId,
+    /// The first of its two audio buses.
+    pub(super) bus: u32,
+    guard: NodeId,
+    effects: Vec<RackEffect>,
+    fader: Part,
+}
+
+#[derive(Debug)]
+struct RackEffect {
+    slot: SlotId,
+    part: Part,
+    runs: bool,
+}
+
+/// Where a rack is, and where it leads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RackPlace {
+    /// The group in which it is created.
+    pub(super) parent: NodeId,
+    /// The first of its two audio buses.
+    pub(super) bus: u32,
+    /// The first of the two audio buses to which its fader writes.
+    pub(super) to: u32,
+    /// The first of the two control buses with its peaks.
+    pub(super) meter: u32,
+    /// The kind of its fader.
+    pub(super) fader: StripPart,
+}
+
+impl Rack {
+    /// Creates a rack at once, so that it is there before what is under way.
+    pub(super) fn create(
+        work: &mut Work<'_>,
+        parts: &StripParts,
+        place: RackPlace,
+        gains: Gains,
+    ) -> Option<Self> {
+        let group = work.nodes.next();
+        work.batch.push(When::Now, commands::new_group(group, Place::TailOf(place.parent)));
+        let guard = work.nodes.next();
+        let bus = [(PARAMETERS, 0.0), (BUS, number(place.bus))];
+        let name = &parts.guard.definition.name;
+        work.batch.push(When::Now, commands::new_synth(name, guard, Place::TailOf(group), &bus));
+        let controls =
+            [(BUS, number(place.bus)), (TO, number(place.to)), (METER, number(place.meter))];
+        let fader = Built { values: gains.to_vec(), ..parts.of(place.fader).clone() };
+        let fader = Part::create(work, &fader, Place::TailOf(group), &controls, When::Now)?;
+        Some(Self { group, bus: place.bus, guard, effects: Vec::new(), fader })
+    }
+
+    /// A further way out of the strip, with gains of its own.
+    pub(super) fn send(
+        &self,
+        work: &mut Work<'_>,
+        parts: &StripParts,
+        to: u32,
+        gains: Gains,
+    ) -> Option<Part> {
+        let send = Built { values: gains.to_vec(), ..parts.send.clone() };
+        let controls = [(BUS, number(self.bus)), (TO, number(to))];
+        Part::create(work, &send, Place::After(self.guard), &controls, When::Now)
+    }
+
+    pub(super) fn set_gains(&mut self, work: &mut Work<'_>, gains: Gains) {
+        self.fader.update(work, &gains);
+    }
+
+    /// Leads the fader elsewhere.
+    pub(super) fn lead_to(&self, work: &mut Work<'_>, bus: u32) {
+        work.batch.push(work.when, commands::set(self.fader.node, TO, number(bus)));
+    }
+
+    /// Makes the effects what they should be and returns whether nothing is missing: one whose
+    /// definition is still under way is left out, or as it was.
+    pub(super) fn follow(&mut self, work: &mut Work<'_>, wanted: &[PreparedEffect]) -> bool {
+        let mut complete = true;
+        let mut old = std::mem::take(&mut self.effects);
+        let mut moved = false;
+        for (index, effect) in wanted.iter().enumerate() {
+            let at = old.iter().position(|own| own.slot == effect.slot);
+            moved |= at.is_some_and(|at| at > 0);
+            let own = at.map(|at| old.remove(at));
+            let (own, created) = match own {
+                Some(mut own) if own.part.is(&effect.built) => {
+                    own.part.update(work, &effect.built.values);
+                    (Some(own), false)
+                }
+                own if !work.is_defined(&effect.built) => {
+                    complete = false;
+                    (own, false)
+                }
+                own => (self.create_effect(work, effect, own), true),
+            };
+            moved |= created && wanted.len() > index + 1;
+            let Some(mut own) = own else { continue };
+            if own.runs == effect.bypass {
+                own.runs = !effect.bypass;
+                work.batch.push(work.when, commands::run(own.part.node, own.runs));
+            }
+            self.effects.push(own);
+        }
+        old.into_iter().for_each(|gone| gone.part.free(work));
+        if moved && self.effects.len() > 1 {
+            let nodes: Vec<_> = self.effects.iter().map(|own| own.part.node).collect();
+            let when = work.after_all();
+            work.batch.push(when, commands::order_before(self.guard, &nodes));
+        }
+        complete
+    }
+
+    fn create_effect(
+        &self,
+        work: &mut Work<'_>,
+        effect: &PreparedEffect,
+        old: Option<RackEffect>,
+    ) -> Option<RackEffect> {
+        let controls = [(BUS, number(self.bus))];
+        let when = work.after_all();
+        let place = match &old {
+            Some(old) => Place::Replacing(old.part.node),
+            None => Place::Before(self.guard),
+        };
+        let part = Part::create(work, &effect.built, place, &controls, when)?;
+        if let Some(old) = old {
+            old.part.give_back(work);
+        }
+        Some(RackEffect { slot: effect.slot, part, runs: true })
+    }
+
+    /// Frees the group with all that is in it.
+    pub(super) fn free(self, work: &mut Work<'_>) {
+        let when = work.after_all();
+        work.batch.push(when, commands::free(self.group));
+        self.effects.into_iter().for_each(|effect| effect.part.give_back(work));
+        self.fader.give_back(work);
+    }
+}
