@@ -290,13 +290,12 @@ fn deeds() -> impl Strategy<Value = Vec<(u64, Deed)>> {
     vec((0_u64..120, deed), 0..40)
 }
 
+/// Notes `(tick, pitch, length)`, and points `(tick, value)`.
+type Recorded = (Vec<(u32, u8, u32)>, Vec<(u32, f32)>);
+
 /// What is recorded of the deeds by somebody who hears everything `late` milliseconds later and
 /// acts later by as much. The tempo is changed when it is changed.
-fn recorded_late(
-    late: u64,
-    count_in: bool,
-    deeds: &[(u64, Deed)],
-) -> (Vec<(u32, u8, u32)>, Vec<(u32, f32)>) {
+fn recorded_late(late: u64, count_in: bool, deeds: &[(u64, Deed)]) -> Recorded {
     let mut rig = Rig::heard_after(late);
     for click in [ClickSetting::On(count_in), ClickSetting::CountIn(CountIn::of(1))] {
         rig.act(&NetworkAction::Session(SessionSetting::Click(click)));
