@@ -4,6 +4,8 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`server`] | `scsynth` as a child process: boot, watch, restart, load |
+//! | [`samples`] | files beside the project: look-up, digest, header |
 //! | [`sequencer`] *(pure)* | what is played becomes timed messages: strips, voices, parameters |
 //! | [`sounds`] *(pure)* | each kind of source and effect as a graph of units |
 //! | [`synth_def`] *(pure)* | graphs of units, checked and encoded as SynthDefs |
@@ -18,6 +20,8 @@
 
 pub mod commands;
 pub mod output;
+pub mod samples;
+pub mod server;
 pub mod sequencer;
 pub mod sounds;
 pub mod synth_def;
