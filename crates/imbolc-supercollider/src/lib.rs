@@ -4,6 +4,7 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`render`] | offline: a score, and the WAV files that `scsynth` makes of it |
 //! | [`sequencer`] *(pure)* | what is played becomes timed messages: strips, voices, parameters |
 //! | [`sounds`] *(pure)* | each kind of source and effect as a graph of units |
 //! | [`synth_def`] *(pure)* | graphs of units, checked and encoded as SynthDefs |
@@ -18,6 +19,8 @@
 
 pub mod commands;
 pub mod output;
+pub mod render;
 pub mod sequencer;
+pub mod server_options;
 pub mod sounds;
 pub mod synth_def;
