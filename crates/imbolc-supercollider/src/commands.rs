@@ -113,6 +113,33 @@ pub fn read_buffer(number: u32, path: &str) -> OscMessage {
     message("/b_allocRead", vec![index(number), text(path), int(0), int(0)])
 }
 
+/// Reads `frames` frames of a channel, counted from 0, of a file into a buffer.
+#[must_use]
+pub fn read_channel(number: u32, path: &str, frames: u32, channel: u16) -> OscMessage {
+    let args = vec![index(number), text(path), int(0), index(frames), int(channel.into())];
+    message("/b_allocReadChannel", args)
+}
+
+/// Allocates a buffer of one channel.
+#[must_use]
+pub fn allocate_buffer(number: u32, frames: u32) -> OscMessage {
+    message("/b_alloc", vec![index(number), index(frames), int(1)])
+}
+
+/// Fills a buffer of [`spectrum_frames`] with the spectrum of an impulse response, which is
+/// another buffer of one channel; it is not needed afterwards.
+#[must_use]
+pub fn prepare_spectrum(number: u32, impulse: u32, partition: u32) -> OscMessage {
+    let args = vec![index(number), text("PreparePartConv"), index(impulse), index(partition)];
+    message("/b_gen", args)
+}
+
+/// How many frames the spectrum of an impulse response of `frames` frames has.
+#[must_use]
+pub const fn spectrum_frames(frames: u32, partition: u32) -> u32 {
+    frames.div_ceil(partition / 2).saturating_mul(partition)
+}
+
 /// Frees a buffer.
 #[must_use]
 pub fn free_buffer(number: u32) -> OscMessage {

@@ -16,7 +16,7 @@ mod voice;
 use imbolc_net::studio::{Content, Effect, Envelope};
 
 use crate::{
-    output::Buffer,
+    output::{Buffer, Spectrum},
     synth_def::{Built, Graph, Signal, TooManyWires},
 };
 
@@ -49,6 +49,10 @@ pub struct Surroundings<'a> {
 pub trait Files: std::fmt::Debug {
     /// The file, if it can be used.
     fn find(&self, content: &Content) -> Option<Buffer>;
+
+    /// The first `sixteenths` (1 to 16) of an impulse response as a spectrum, if it can be
+    /// used.
+    fn find_spectrum(&self, content: &Content, sixteenths: u8) -> Option<Spectrum>;
 }
 
 /// Finds the signals of buses.

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn intervals_are_those_of_their_system() {
-        let ratio = |system, degree| {
+        let ratio = |system, degree: u8| {
             let tuning = Tuning { system, ..Tuning::default() };
             let [low, high] = [60, 60 + degree].map(Pitch::of);
             frequency(high, &tuning, Key::C) / frequency(low, &tuning, Key::C)

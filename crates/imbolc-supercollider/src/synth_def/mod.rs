@@ -9,6 +9,7 @@
 //! (a constant would be read as garbage), and the number of wire buffers is limited.
 
 mod encode;
+mod generators;
 mod signal;
 mod units;
 
@@ -179,9 +180,23 @@ impl Graph {
     fn audio(&self, wire: Wire) -> Wire {
         match wire {
             Wire::Output { rate: Rate::Audio, .. } => wire,
-            Wire::Constant(_) => self.unit("DC", Rate::Audio, 0, &[wire], 1).wire(),
-            Wire::Output { .. } => self.unit("K2A", Rate::Audio, 0, &[wire], 1).wire(),
+            Wire::Constant(_) | Wire::Output { rate: Rate::Once, .. } => {
+                self.unit("DC", Rate::Audio, 0, &[wire], 1).wire()
+            }
+            Wire::Output { rate: Rate::Control, .. } => {
+                self.unit("K2A", Rate::Audio, 0, &[wire], 1).wire()
+            }
         }
+    }
+
+    /// The signal at audio rate: a line from block to block.
+    pub fn fast<'g>(&'g self, signal: Signal<'g>) -> Signal<'g> {
+        self.signal(self.audio(signal.wire()))
+    }
+
+    /// The signal at control rate: its value at the beginning of each block.
+    pub fn slow<'g>(&'g self, signal: Signal<'g>) -> Signal<'g> {
+        self.signal(self.at_most_control(signal.wire()))
     }
 
     /// What a unit at control rate can read.

@@ -12,6 +12,8 @@ use super::Graph;
 /// How often a signal changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rate {
+    /// Once, when a synth is created.
+    Once,
     /// Once per block.
     Control,
     /// Once per sample.
@@ -100,7 +102,11 @@ enum Unary {
     Reciprocal = 16,
     SemitoneRatio = 19,
     Amplitude = 21,
+    Decibels = 22,
     Sin = 28,
+    Cos = 29,
+    Tan = 30,
+    ArcTan = 33,
     Tanh = 36,
     Distort = 42,
     SoftClip = 43,
@@ -115,6 +121,12 @@ impl<'g> Signal<'g> {
     #[must_use]
     pub const fn graph(self) -> &'g Graph {
         self.graph
+    }
+
+    /// Whether it never changes.
+    #[must_use]
+    pub const fn is_constant(self) -> bool {
+        matches!(self.wire, Wire::Constant(_))
     }
 
     pub(super) const fn wire(self) -> Wire {
@@ -136,12 +148,15 @@ impl<'g> Signal<'g> {
         if let Some(simple) = simplified(self.wire, operator, other) {
             return Self::new(graph, simple);
         }
-        let rate = rate_of(self.wire).max(rate_of(other)).unwrap_or(Rate::Control);
+        let rate = rate_of(self.wire).max(rate_of(other)).unwrap_or(Rate::Once);
         graph.unit("BinaryOpUGen", rate, operator as i16, &[self.wire, other], 1)
     }
 
     fn unary(self, operator: Unary) -> Self {
-        let rate = rate_of(self.wire).unwrap_or(Rate::Control);
+        if let (Wire::Constant(value), Unary::SemitoneRatio) = (self.wire, operator) {
+            return Self::new(self.graph, Wire::Constant((value / 12.0).exp2()));
+        }
+        let rate = rate_of(self.wire).unwrap_or(Rate::Once);
         self.graph.unit("UnaryOpUGen", rate, operator as i16, &[self.wire], 1)
     }
 }
@@ -312,10 +327,34 @@ impl<'g> Signal<'g> {
         self.unary(Unary::Amplitude)
     }
 
+    /// The decibels of an amplitude.
+    #[must_use]
+    pub fn decibels(self) -> Self {
+        self.unary(Unary::Decibels)
+    }
+
+    /// The tangent, of radians.
+    #[must_use]
+    pub fn tan(self) -> Self {
+        self.unary(Unary::Tan)
+    }
+
     /// The sine, of radians.
     #[must_use]
     pub fn sin(self) -> Self {
         self.unary(Unary::Sin)
+    }
+
+    /// The cosine, of radians.
+    #[must_use]
+    pub fn cos(self) -> Self {
+        self.unary(Unary::Cos)
+    }
+
+    /// The angle in radians with this tangent.
+    #[must_use]
+    pub fn arc_tan(self) -> Self {
+        self.unary(Unary::ArcTan)
     }
 
     /// The hyperbolic tangent.
@@ -336,11 +375,23 @@ impl<'g> Signal<'g> {
         self.unary(Unary::SoftClip)
     }
 
+    /// `self` times `factor`, plus `sum`: one unit where the server has one for these rates.
+    #[must_use]
+    pub fn times_plus(self, factor: impl Input<'g>, sum: impl Input<'g>) -> Self {
+        let [factor, sum] = [factor.wire(), sum.wire()];
+        let rate = rate_of(self.wire);
+        if rate.is_none() || rate < rate_of(factor).max(rate_of(sum)) || rate == Some(Rate::Once) {
+            return self.binary(Binary::Mul, factor).binary(Binary::Add, sum);
+        }
+        let rate = rate.unwrap_or(Rate::Once);
+        self.graph.unit("MulAdd", rate, 0, &[self.wire, factor, sum], 1)
+    }
+
     /// From `self` at 0 to `other` at 1.
     #[must_use]
     pub fn blend(self, other: Self, part: impl Input<'g>) -> Self {
         let part = Self::new(self.graph, part.wire());
-        self + (other - self) * part
+        (other - self).times_plus(part, self)
     }
 }
 

@@ -5,7 +5,7 @@
 //! `audio` gets an audio signal whatever is connected to it. It must not know any sound.
 
 use super::{
-    Graph,
+    Graph, narrow,
     signal::{Input, Rate, Signal, Wire},
 };
 
@@ -28,10 +28,14 @@ macro_rules! units {
     };
     (@rate audio) => { Rate::Audio };
     (@rate control) => { Rate::Control };
+    (@rate once) => { Rate::Once };
     (@input $graph:ident $input:ident audio audio) => { $graph.audio($input.wire()) };
     (@input $graph:ident $input:ident audio) => { $input.wire() };
+    (@input $graph:ident $input:ident once) => { $input.wire() };
     (@input $graph:ident $input:ident control) => { $graph.at_most_control($input.wire()) };
 }
+
+pub(super) use units;
 
 units! {
     /// A sine of `frequency` in Hz; `phase` in radians.
@@ -50,6 +54,8 @@ units! {
     low_pass: "LPF" audio (input: audio, frequency);
     /// Low-pass, 12 dB per octave; `damping` from 1, no resonance, to 0.
     resonant_low_pass: "RLPF" audio (input: audio, frequency, damping);
+    /// High-pass, 12 dB per octave.
+    high_pass: "HPF" audio (input: audio, frequency);
     /// High-pass, 12 dB per octave; `damping` as above.
     resonant_high_pass: "RHPF" audio (input: audio, frequency, damping);
     /// Band-pass; `width` is the bandwidth divided by the frequency.
@@ -62,6 +68,50 @@ units! {
     limiter: "Limiter" audio (input: audio, level, look_ahead);
     /// The peak, which falls by `decay` with each sample.
     peak_follower: "PeakFollower" audio (input: audio, decay);
+    /// Delays by `time` of at most `longest` seconds, by whole samples.
+    delay: "DelayN" audio (input: audio, longest, time);
+    /// Delays by `time` of at most `longest` seconds; `time` may move.
+    moving_delay: "DelayC" audio (input: audio, longest, time);
+    /// A delay with feedback; `decay` is its seconds to -60 dB, negative for an inverted one.
+    moving_comb: "CombC" audio (input: audio, longest, time, decay);
+    /// An all-pass delay; `decay` as above.
+    all_pass: "AllpassN" audio (input: audio, longest, time, decay);
+    /// Low-pass, 6 dB per octave; `coefficient` 0 to 1 is the part of the last sample.
+    one_pole: "OnePole" audio (input: audio, coefficient);
+    /// The shelf below `frequency`; `slope` is 1 / S.
+    low_shelf: "BLowShelf" audio (input: audio, frequency, slope, decibels);
+    /// The bell around `frequency`; `width` is 1 / Q.
+    bell: "BPeakEQ" audio (input: audio, frequency, width, decibels);
+    /// The shelf above `frequency`; `slope` is 1 / S.
+    high_shelf: "BHiShelf" audio (input: audio, frequency, slope, decibels);
+    /// Two poles and two zeros: a0 x + a1 x' + a2 x'' + b1 y' + b2 y''.
+    second_order: "SOS" audio (input: audio, a0, a1, a2, b1, b2);
+    /// Approaches the input to -60 dB within `up` or `down` seconds.
+    slew: "LagUD" audio (input: audio, up, down);
+    /// How often there was a trigger.
+    count: "PulseCount" audio (trigger: audio, reset);
+    /// 1 from above `high` until below `low`, then 0.
+    schmitt: "Schmidt" audio (input: audio, low, high);
+    /// Keeps the input as it is at a trigger.
+    hold: "Latch" audio (input: audio, trigger: audio);
+    /// `rate` triggers per second, the first at once with `phase` 0; for a rate of 0 only that.
+    impulses: "Impulse" audio (rate, phase);
+    /// Seconds since the last trigger, or the start, times `rate`.
+    sweep: "Sweep" audio (trigger: audio, rate);
+    /// `rate` triggers per second, at control rate; for a rate of 0, only one at once.
+    slow_impulses: "Impulse" control (rate, phase);
+    /// The level of the input, with its seconds of rise and fall, at control rate.
+    slow_level: "Amplitude" control (input, attack, release);
+    /// Convolution with a spectrum made by `PreparePartConv` for the same `size`.
+    convolution: "PartConv" audio (input: audio, size, spectrum);
+    /// As the others, at control rate.
+    slow_noise: "WhiteNoise" control ();
+    /// As the others, at control rate.
+    slow_hold: "Latch" control (input, trigger);
+    /// Seconds of a block.
+    block_seconds: "ControlDur" once ();
+    /// Seconds of a sample.
+    sample_seconds: "SampleDur" once ();
 }
 
 /// Units with a list of inputs, several outputs, or none.
@@ -77,6 +127,18 @@ impl Graph {
     pub fn read_feedback<'g>(&'g self, first_bus: impl Input<'g>) -> [Signal<'g>; 2] {
         let left = self.unit("InFeedback", Rate::Audio, 0, &[first_bus.wire()], 2);
         [left, left.output(1)]
+    }
+
+    /// What [`Self::feed_back`] was given a block before.
+    pub fn fed_back<const N: usize>(&self) -> [Signal<'_>; N] {
+        let first = self.unit("LocalIn", Rate::Audio, 0, &[Wire::Constant(0.0); N], N);
+        std::array::from_fn(|index| first.output(narrow(index)))
+    }
+
+    /// Feeds signals back, once in a graph.
+    pub fn feed_back<'g>(&'g self, channels: &[Signal<'g>]) {
+        let inputs: Vec<_> = channels.iter().map(|channel| self.audio(channel.wire())).collect();
+        self.unit("LocalOut", Rate::Audio, 0, &inputs, 0);
     }
 
     /// Adds to consecutive audio buses from the sample on at which the synth was to begin.

@@ -1,0 +1,108 @@
+//! A run of `scsynth -N`: a score becomes a file of samples.
+//!
+//! It must not know what is played.
+
+use std::{
+    io::{self, BufRead as _, BufReader, Read},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::{self, JoinHandle},
+};
+
+use crate::server_options;
+
+/// A run, which is killed when this is dropped.
+#[derive(Debug)]
+pub struct ScoreRun {
+    child: Child,
+    readers: Vec<JoinHandle<Option<String>>>,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// It could not be started or awaited.
+    #[error("scsynth cannot be run: {0}")]
+    Start(#[from] io::Error),
+    /// It said so: the first such line.
+    #[error("scsynth: {0}")]
+    Said(String),
+    /// It ended without saying why.
+    #[error("scsynth ended early: {0}")]
+    Ended(ExitStatus),
+}
+
+impl ScoreRun {
+    /// Starts `scsynth` on a score, at low priority. It writes `channels` channels of
+    /// interleaved native 32-bit floats at `rate` Hz to `output`.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(
+        scsynth: &Path,
+        score: &Path,
+        output: &Path,
+        (rate, channels): (u32, u32),
+    ) -> io::Result<Self> {
+        let mut command = Command::new("nice");
+        command.args(["-n", "10"]).arg(scsynth).args(server_options::sizes());
+        command.args(["-i", "0", "-o", &channels.to_string(), "-N"]);
+        command.arg(score).arg("_").arg(output).args([&rate.to_string(), "RAW", "float"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut readers: Vec<_> = child.stdout.take().map(watch).into_iter().collect();
+        readers.extend(child.stderr.take().map(watch));
+        Ok(Self { child, readers })
+    }
+
+    /// Whether it is over. It never waits.
+    ///
+    /// # Errors
+    /// Those of the run, when it is over: the exit status of `scsynth` 3.13 is 0 even when it
+    /// failed, so what it says counts.
+    pub fn is_over(&mut self) -> Result<bool, RunError> {
+        let Some(status) = self.child.try_wait()? else { return Ok(false) };
+        for reader in self.readers.drain(..) {
+            if let Ok(Some(line)) = reader.join() {
+                return Err(RunError::Said(line));
+            }
+        }
+        if status.success() { Ok(true) } else { Err(RunError::Ended(status)) }
+    }
+}
+
+impl Drop for ScoreRun {
+    fn drop(&mut self) {
+        // It may be over already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads what it says on a thread, so that it never waits for a full pipe, and keeps the first
+/// line that tells of a failure.
+fn watch(pipe: impl Read + Send + 'static) -> JoinHandle<Option<String>> {
+    thread::spawn(move || {
+        let mut failure = None;
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            if failure.is_none() && tells_of_failure(&line) {
+                failure = Some(line.trim().to_owned());
+            }
+        }
+        failure
+    })
+}
+
+/// Whether a line of `scsynth` 3.13 says that something went wrong. A node that is gone is
+/// nothing: a voice that frees itself may be over before its release.
+#[must_use]
+pub fn tells_of_failure(line: &str) -> bool {
+    let gone = line.contains("not found")
+        && ["/n_set", "/n_free"].iter().any(|command| line.contains(command));
+    !gone
+        && ["FAILURE", "ERROR", "exception", "alloc failed", "late "]
+            .iter()
+            .any(|sign| line.contains(sign))
+}
