@@ -12,12 +12,15 @@ use std::{
 use imbolc_net::studio::{Content, ContentHash, Name};
 use rosc::{OscMessage, OscPacket, OscType};
 
-use super::{BUFFERS, ServerEvent};
+use super::ServerEvent;
 use crate::{
     commands,
     output::Buffer,
     samples::{BadSound, SoundFile, find_sound},
 };
+
+/// The most files at a time: the server has a few more buffers.
+const BUFFERS: u32 = 4000;
 
 /// A file that is not there is looked for again after this time.
 const AGAIN: Duration = Duration::from_secs(3);

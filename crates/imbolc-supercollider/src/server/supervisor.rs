@@ -18,7 +18,7 @@ use imbolc_net::studio::Content;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 
 use super::{
-    Audio, Load, ServerEvent, ServerOptions,
+    Audio, BUS_OF_SUPERVISOR, Load, ServerEvent, ServerOptions,
     console::{Said, read_console},
     definitions::{Definitions, TRIALS},
     files::Files,
@@ -62,9 +62,9 @@ const BUSES_OF_MESSAGE: u32 = 2048;
 /// The shortest period in frames: with a shorter one `scsynth` runs and computes nothing.
 const SHORTEST_PERIOD: u32 = 64;
 
-/// The synth that tells whether audio runs: it moves the first control bus.
-const HEART: NodeId = NodeId(2);
-const HEART_BUS: u32 = 0;
+/// The synth that tells whether audio runs: it moves a control bus.
+const HEART: NodeId = NodeId(400);
+const HEART_BUS: u32 = BUS_OF_SUPERVISOR;
 
 /// What arrives at the supervisor.
 #[derive(Debug)]
