@@ -24,7 +24,7 @@ pub(super) fn filter<'g>(input: Stereo<'g>, filter: &Filter) -> Stereo<'g> {
     let none = graph.constant(0.0);
     // The pitch at which tracking changes nothing.
     let key = graph.constant(261.6256);
-    input.map(|channel| filtered(channel, filter, key, (none, envelope), none))
+    filtered(input, filter, key, (none, envelope), none)
 }
 
 pub(super) fn filter_tail(filter: &Filter) -> f32 {
