@@ -584,6 +584,53 @@ fn extremes_of_all_parameters_stay_bounded() {
 }
 
 #[test]
+fn highest_feedback_does_not_run_away() {
+    const SECONDS: usize = 8;
+
+    let Some(mut bench) = Bench::new(sine) else { return };
+    let delay = Delay {
+        time: Seconds::of(0.01),
+        feedback: Amount::of(1.0),
+        damping: Hertz::of(20_000.0),
+        mix: Amount::of(1.0),
+        ..Delay::default()
+    };
+    // Of 1 kHz, all of them have whole periods.
+    let effects = [
+        Effect::Delay(delay),
+        Effect::Delay(Delay { ping_pong: true, ..delay }),
+        Effect::Reverb(Reverb {
+            decay: Seconds::of(60.0),
+            mix: Amount::of(1.0),
+            ..Reverb::default()
+        }),
+        Effect::Flanger(Flanger {
+            depth: Amount::of(0.0),
+            feedback: Feedback::of(1.0),
+            mix: Amount::of(1.0),
+            ..Flanger::default()
+        }),
+        Effect::Phaser(Phaser {
+            centre: Hertz::of(1000.0),
+            depth: Octaves::of(0.0),
+            feedback: Amount::of(1.0),
+            mix: Amount::of(1.0),
+            ..Phaser::default()
+        }),
+    ];
+    let rows = effects.clone().map(|effect| bench.effect(&effect));
+    let sounds = bench.render(SECONDS * RATE as usize);
+    for (row, effect) in rows.into_iter().zip(effects) {
+        let seconds = (0..SECONDS)
+            .map(|second| sounds[row].peak(second * RATE as usize..(second + 1) * RATE as usize));
+        let peaks: Vec<_> = seconds.collect();
+        // An echo is at most four times full scale.
+        assert!(peaks.iter().all(|peak| *peak < 13.1), "{peaks:?}: {effect:?}");
+        assert!(peaks[SECONDS - 1] < peaks[SECONDS - 2] + 0.5, "{peaks:?}: {effect:?}");
+    }
+}
+
+#[test]
 fn echoes_come_on_their_sample() {
     let Some(mut bench) = Bench::new(click) else { return };
     let delay = Delay {
