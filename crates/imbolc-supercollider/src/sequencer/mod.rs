@@ -158,6 +158,10 @@ impl Files for KnownFiles {
     fn find(&self, content: &Content) -> Option<Buffer> {
         self.known.get(&content.digest).copied()
     }
+
+    fn find_spectrum(&self, _: &Content, _: u8) -> Option<crate::sounds::Spectrum> {
+        None
+    }
 }
 
 impl KnownFiles {
