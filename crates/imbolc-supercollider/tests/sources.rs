@@ -3,12 +3,12 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use imbolc_net::{
     studio::{
-        AudioInput, BusId, BusInput, Channels, Content, ContentHash, Envelope, Filter, FilterKind,
-        Instrument, Lfo, LfoShape, LfoTarget, Name, NoiseColour, SampleLoop, Source, SourceKind,
+        AudioInputParameter, Automated as _, BusId, BusInputParameter, Channels, Content, ContentHash, Envelope, Filter, FilterKind, FmAlgorithm,
+        Instrument, Lfo, LfoShape, LfoTarget, Name, NoiseColour, SampleLoop, Settings as _, Source, SourceKind,
         SourceParameter, Wave,
     },
     util::quantity::{Amount, Decibels, InputChannel, Pitch, Seconds, VoiceCount},
@@ -227,28 +227,119 @@ fn difference(one: &[f32], other: &[f32]) -> f32 {
     most / largest(one).max(largest(other)).max(1e-6)
 }
 
+/// The kinds in all the variants that their choices and files make.
+fn variants() -> Vec<Source> {
+    let mut all = all();
+    let waves = [Wave::Sine, Wave::Triangle, Wave::Square, Wave::Noise];
+    for wave in waves {
+        all.push(changed(SourceKind::Oscillator, |source| {
+            if let Source::Oscillator(own) = source {
+                own.wave = wave;
+            }
+        }));
+    }
+    for colour in [NoiseColour::Pink, NoiseColour::Brown, NoiseColour::Blue, NoiseColour::Crackle] {
+        all.push(changed(SourceKind::Noise, |source| {
+            if let Source::Noise(own) = source {
+                own.colour = colour;
+            }
+        }));
+    }
+    let algorithms =
+        [FmAlgorithm::Pairs, FmAlgorithm::Star, FmAlgorithm::Fan, FmAlgorithm::Organ];
+    for algorithm in algorithms {
+        all.push(changed(SourceKind::FourOperator, |source| {
+            if let Source::FourOperator(own) = source {
+                own.algorithm = algorithm;
+            }
+        }));
+    }
+    for (looping, file) in [(SampleLoop::Forward, STEREO), (SampleLoop::PingPong, STEREO)] {
+        all.push(changed(SourceKind::Sampler, |source| {
+            if let Source::Sampler(own) = source {
+                let own = Arc::make_mut(own);
+                (own.looping, own.sample) = (looping, Some(content(file)));
+            }
+        }));
+    }
+    all.push(changed(SourceKind::Wavetable, |source| {
+        if let Source::Wavetable(own) = source {
+            Arc::make_mut(own).table = Some(content(WAVES));
+        }
+    }));
+    all.push(changed(SourceKind::Wavetable, |source| {
+        if let Source::Wavetable(own) = source {
+            Arc::make_mut(own).voices = VoiceCount::of(3);
+        }
+    }));
+    all
+}
+
+fn changed(kind: SourceKind, change: impl FnOnce(&mut Source)) -> Source {
+    let mut source = with_file(Source::of(kind));
+    change(&mut source);
+    source
+}
+
+/// The parameters of a source.
+fn parameters(source: &Source) -> Vec<SourceParameter> {
+    let every = Source::every().into_iter();
+    every.filter(|parameter| source.part(*parameter).is_some()).collect()
+}
+
+fn at(source: &Source, parameter: SourceParameter, part: f32) -> Source {
+    let mut source = source.clone();
+    source.set(Source::setting(parameter, Amount::new(part).unwrap())).unwrap();
+    source
+}
+
+/// Parameters that decide only whether a key is needed.
+const UNHEARD: [SourceParameter; 2] = [
+    SourceParameter::AudioInput(AudioInputParameter::Monitor),
+    SourceParameter::BusInput(BusInputParameter::Keyed),
+];
+
+/// The parts of a range that are tried.
+const PARTS: [f32; 5] = [0.0, 0.2, 0.5, 0.8, 1.0];
+
 #[test]
-fn table() {
+fn every_parameter_is_heard_and_no_value_is_too_loud() {
     let Some(mut notes) = Notes::new() else { return };
-    for source in all() {
-        let kind = source.kind();
-        let voice = build_voice(&plain(source.clone()), &surroundings(false)).unwrap();
-        let at = notes.play_built(&voice.built, 0, MIDDLE_C);
-        eprintln!("{at} {kind:?} {} bytes", voice.built.definition.bytes.len());
+    let mut tried = Vec::new();
+    for source in variants() {
+        let plain_note = notes.play(&plain(source.clone()), 0, MIDDLE_C);
+        for parameter in parameters(&source) {
+            let moved = PARTS.map(|part| {
+                notes.play(&plain(at(&source, parameter, part)), 0, MIDDLE_C)
+            });
+            tried.push((parameter, plain_note, moved));
+        }
     }
     let played = notes.render();
-    for (number, source) in all().iter().enumerate() {
-        let note = played.note(number, 0);
-        let held = &note[..19_200];
-        eprintln!(
-            "{:?}: peak {:.1} rms {:.1} first {:?} cents {:.2} after {:.1} nan {}",
-            source.kind(),
-            decibels(largest(note)),
-            support::rms(held),
-            held.iter().position(|s| s.abs() > 0.001),
-            cents(&held[4000..18_000], MIDDLE_C),
-            decibels(largest(&note[25_000..])),
-            note.iter().any(|s| !s.is_finite()),
-        );
+    let mut heard = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    let mut faults = Vec::new();
+    for (parameter, plain_note, moved) in tried {
+        all.insert(parameter);
+        for (number, part) in moved.into_iter().zip(PARTS) {
+            let note = played.note(number, 0);
+            if !note.iter().all(|sample| sample.is_finite()) {
+                faults.push(format!("{parameter:?} at {part}: not a number"));
+            } else if largest(note).max(largest(played.right(number))) > TOO_LOUD {
+                let level = decibels(largest(note).max(largest(played.right(number))));
+                faults.push(format!("{parameter:?} at {part}: {level:.1} dBFS"));
+            }
+            let change = difference(note, played.note(plain_note, 0))
+                .max(difference(played.right(number), played.right(plain_note)));
+            if change > 0.01 {
+                heard.insert(parameter);
+            }
+        }
     }
+    let unheard = all.difference(&heard).filter(|parameter| !UNHEARD.contains(parameter));
+    faults.extend(unheard.map(|parameter| format!("{parameter:?} is not heard")));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+/// 2 dB above full scale, as an amplitude.
+const TOO_LOUD: f32 = 1.26;
