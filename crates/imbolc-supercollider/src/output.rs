@@ -31,6 +31,22 @@ pub struct Buffer {
     pub rate: f32,
 }
 
+/// How many samples `PartConv` takes at a time: the size of the transforms of a [`Spectrum`].
+pub const PARTITION: u32 = 1024;
+
+/// An impulse response in the server's memory, prepared for convolution by
+/// [`prepare_spectrum`](crate::commands::prepare_spectrum) with partitions of [`PARTITION`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spectrum {
+    /// The buffers of the left and the right channel; of a mono response, the same.
+    pub channels: [u32; 2],
+    /// Its length in seconds.
+    pub seconds: f32,
+    /// The gain that makes the response neither louder nor softer than its input: 1 divided
+    /// by the root of the sum of its squared samples, of the louder channel.
+    pub gain: f32,
+}
+
 /// What takes the messages of the sequencer. Nothing in it waits.
 pub trait Output: fmt::Debug {
     /// Sends messages that take effect together. Those of one time keep their order.
@@ -45,4 +61,8 @@ pub trait Output: fmt::Debug {
 
     /// Asks for a file and returns it if it can be used by now.
     fn buffer(&mut self, content: &Content) -> Option<Buffer>;
+
+    /// Asks for the first `sixteenths` (1 to 16) of an impulse response as a spectrum, and
+    /// returns it if it can be used by now.
+    fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum>;
 }

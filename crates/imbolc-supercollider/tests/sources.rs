@@ -343,3 +343,18 @@ fn every_parameter_is_heard_and_no_value_is_too_loud() {
 
 /// 2 dB above full scale, as an amplitude.
 const TOO_LOUD: f32 = 1.26;
+
+#[test]
+fn look() {
+    let Some(mut notes) = Notes::new() else { return };
+    for (wave, f) in [(Wave::Square, 200.0), (Wave::Triangle, 200.0), (Wave::Square, 3000.0)] {
+        notes.play(&plain(changed(SourceKind::Oscillator, |source| {
+            if let Source::Oscillator(own) = source { own.wave = wave; }
+        })), 0, f);
+    }
+    let p = notes.render();
+    for n in 0..3 {
+        eprintln!("L{:.2?}", &p.note(n, 0)[..480].iter().step_by(10).collect::<Vec<_>>());
+        eprintln!("L{:.2?}", &p.note(n, 0)[9600..9600+480].iter().step_by(10).collect::<Vec<_>>());
+    }
+}

@@ -25,12 +25,13 @@ mod strike;
 mod swing;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 use std::time::Duration;
 
 use self::{
     overdub::Overdub, performance::Performance, played::Sink, playhead::Playhead,
-    recorder::Recorder,
+    recorder::Recorder, trail::Heard,
 };
 use crate::{
     model::{EngineOutput, EngineWorker},
@@ -139,11 +140,24 @@ enum Motion {
 
 impl Default for SilentEngine {
     fn default() -> Self {
+        Self::with_latency(Duration::ZERO)
+    }
+}
+
+impl SilentEngine {
+    /// An engine for an output that is heard by this much later than its events are played.
+    ///
+    /// The playhead in the metering is the one that is heard, and keys and moved controls are
+    /// recorded where they are heard: at the tick that was played `latency` ago. Nothing is
+    /// heard before the place where playing started or the end of the count-in. `Stop` stops
+    /// where the playhead is played.
+    #[must_use]
+    pub fn with_latency(latency: Duration) -> Self {
         let metering = Metering::default();
         Self {
             motion: Motion::Still,
             generation: None,
-            performance: Performance::new(metering.tempo),
+            performance: Performance::new(metering.tempo, latency),
             recorder: Recorder::default(),
             overdub: Overdub::default(),
             measured: None,
@@ -243,18 +257,25 @@ impl SilentEngine {
             StudioEffect::NoteOn { instrument, pitch, velocity } => {
                 self.performance.press(state, instrument, (pitch, velocity), sink);
                 if self.motion == Motion::Moving {
-                    let start = self.performance.playhead.tick();
-                    let pressed = i64::from(start) - i64::from(self.performance.left_to_count());
+                    let Heard { tick, counting, .. } = self.performance.heard();
+                    let pressed = i64::from(tick) - i64::from(counting.unwrap_or_default());
                     let key = (instrument, pitch);
-                    self.recorder.key_down(state, (pressed, start), key, velocity);
+                    self.recorder.key_down(state, (pressed, tick), key, velocity);
                 }
             }
             StudioEffect::NoteOff { instrument, pitch, hold } => {
                 self.performance.release(instrument, pitch, sink);
-                let counting = self.performance.is_counting();
-                let tick = (!counting).then(|| self.performance.playhead.tick());
+                let heard = self.performance.heard();
+                let tick = heard.counting.is_none().then_some(heard.tick);
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
                 self.actions.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
+            }
+            StudioEffect::Panic => {
+                if self.motion == Motion::Moving {
+                    self.end_keys(state);
+                }
+                self.performance.silence(now, sink);
+                self.measured = None;
             }
             StudioEffect::EndHeld(instrument) => self.performance.end_held(instrument, sink),
         }
@@ -269,14 +290,14 @@ impl SilentEngine {
     ) -> EngineOutput<Studio> {
         self.move_on(now, state, sink);
         if self.motion == Motion::Moving {
-            let tick = self.performance.playhead.tick();
-            if self.performance.is_counting() {
+            let Heard { tick, counting, .. } = self.performance.heard();
+            if counting.is_some() {
                 self.recorder.wait(state);
                 self.overdub.wait(state);
             } else {
                 self.actions.extend(self.recorder.watch(state, tick));
                 if self.overdub.watch(state, tick, &mut self.actions) {
-                    let latched = self.overdub.latched(state);
+                    let latched = self.latched(state);
                     self.performance.change_lanes(latched.as_ref().unwrap_or(state));
                 }
             }
@@ -296,7 +317,7 @@ impl SilentEngine {
 }
 
 impl SilentEngine {
-    /// The current tick, as of the last call.
+    /// The tick that is played, as of the last call.
     #[must_use]
     pub fn playhead(&self) -> Ticks {
         Ticks::new(self.performance.playhead.tick()).unwrap_or(Ticks::MAX)
@@ -314,24 +335,36 @@ impl SilentEngine {
     /// Moves the playhead to `now`, at the tempo of the elapsed time, so that a
     /// change of tempo causes no jump.
     fn move_on(&mut self, now: Timestamp, state: &StudioState, sink: Sink<'_>) {
-        let latched = self.overdub.latched(state);
+        let latched = self.latched(state);
         match self.motion {
             Motion::Moving => {
-                let Self { performance, recorder, overdub, actions, .. } = self;
-                let leaves = |tick| {
-                    actions.extend(recorder.all_up(state, tick));
-                    overdub.release(state, tick, actions);
-                };
                 let played = latched.as_ref().unwrap_or(state);
-                if performance.play_on((played, state), now, leaves, sink) {
+                let ended = self.performance.play_on((played, state), now, sink);
+                if let Some(tick) = self.performance.take_left() {
+                    self.leave(state, tick);
+                }
+                if ended {
+                    self.leave(state, self.performance.playhead.tick());
                     self.report(state, true, sink);
                 }
             }
             Motion::Still | Motion::Stopped => self.performance.rest(state, now, sink),
         }
-        let latched = self.overdub.latched(state);
+        let latched = self.latched(state);
         self.performance.follow_tempo(latched.as_ref().unwrap_or(state));
         self.performance.follow(state, sink);
+    }
+
+    /// The state as it is played while parameters are latched. Before a jump back is heard, the
+    /// next pass is played, in which none is.
+    fn latched(&self, state: &StudioState) -> Option<StudioState> {
+        (!self.performance.is_ahead()).then(|| self.overdub.latched(state))?
+    }
+
+    /// Ends the recorded notes and moves where the playhead is heard to jump or to end.
+    fn leave(&mut self, state: &StudioState, tick: u32) {
+        self.actions.extend(self.recorder.all_up(state, tick));
+        self.overdub.release(state, tick, &mut self.actions);
     }
 
     /// How many ticks a key was held that is released late.
@@ -340,7 +373,7 @@ impl SilentEngine {
             KeyHold::Unknown => state.session.snap.unwrap_or(NoteValue::Sixteenth).ticks(),
             KeyHold::Held(time) => {
                 let mut ticks = Playhead::default();
-                ticks.move_on(time.into(), self.performance.tempo);
+                ticks.move_on(time.into(), self.performance.heard().tempo);
                 ticks.tick()
             }
         }
@@ -365,14 +398,18 @@ impl SilentEngine {
 
     /// Ends the recorded notes and moves before the playhead stops or jumps.
     fn all_up(&mut self, state: &StudioState) {
-        let tick = self.performance.playhead.tick();
-        if self.performance.is_counting() {
-            self.recorder.forget_keys();
-        } else {
-            self.actions.extend(self.recorder.all_up(state, tick));
-        }
-        self.overdub.release(state, tick, &mut self.actions);
+        self.end_keys(state);
+        self.overdub.release(state, self.performance.heard().tick, &mut self.actions);
         self.overdub.forget_values();
+    }
+
+    /// Ends the recorded notes where they are heard.
+    fn end_keys(&mut self, state: &StudioState) {
+        let Heard { tick, counting, .. } = self.performance.heard();
+        if counting.is_some() {
+            self.recorder.forget_keys();
+        }
+        self.actions.extend(self.recorder.all_up(state, tick));
     }
 
     /// Updates the meters, at most once per `METERS` while anything moves, so
@@ -389,7 +426,8 @@ impl SilentEngine {
             peaks = meters::peaks(&self.as_moved(state), &self.performance.sounds, clicks);
         }
         self.measured = self.pulse().map(|_| now);
-        let (playhead, tempo) = (self.playhead(), self.performance.tempo);
+        let Heard { tick, tempo, .. } = self.performance.heard();
+        let playhead = Ticks::new(tick).unwrap_or(Ticks::MAX);
         let playing = self.motion == Motion::Moving;
         self.metering = Metering { playhead, tempo, playing, peaks, ..Metering::default() };
     }

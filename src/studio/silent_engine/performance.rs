@@ -3,7 +3,7 @@
 //! Each tick is played once per pass and in order, however time is divided. It
 //! reads the state and never changes it. It passes events on as they happen and keeps none.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     chord::KeySource,
@@ -13,6 +13,7 @@ use super::{
     playhead::Playhead,
     schedule::{self, Shift},
     sounds::Sounds,
+    trail::{Heard, Trail},
 };
 use crate::{
     model::InstrumentId,
@@ -38,6 +39,7 @@ pub(super) struct Performance {
     pub(super) playhead: Playhead,
     /// The current tempo, from the session or a lane.
     pub(super) tempo: Bpm,
+    trail: Trail,
     pub(super) sounds: Sounds,
     plan: Plan,
     /// The count-in, until it is over.
@@ -85,11 +87,13 @@ struct Turns {
 }
 
 impl Performance {
-    pub(super) fn new(tempo: Bpm) -> Self {
+    /// What it plays is heard `latency` later.
+    pub(super) fn new(tempo: Bpm, latency: Duration) -> Self {
         Self {
             now: Timestamp::ZERO,
             playhead: Playhead::default(),
             tempo,
+            trail: Trail::new(latency),
             sounds: Sounds::default(),
             plan: Plan::default(),
             count: None,
@@ -109,10 +113,14 @@ impl Performance {
     pub(super) fn locate(&mut self, state: &StudioState, tick: u32, sink: Sink<'_>) {
         self.sounds.cut(self.at_once(), sink);
         self.plan.clear();
-        if self.moves && self.count.is_none() {
+        let moves = self.moves && self.count.is_none();
+        if moves {
             self.sounds.keyboard.move_to_grid(self.playhead.tick(), tick);
         }
         self.playhead = Playhead::at(tick);
+        if moves {
+            self.trail.start(self.playhead, self.tempo, None);
+        }
         self.enter(tick);
         self.starts = true;
         self.follow_tempo(state);
@@ -127,6 +135,7 @@ impl Performance {
         let length = click::count_in(state);
         let count = Count { playhead: Playhead::default(), due: 0, length };
         self.count = (length > 0).then_some(count);
+        self.trail.start(self.playhead, self.tempo, self.count.map(|count| count.length));
         self.sounds.keyboard.move_to_grid(self.playhead.tick(), self.grid_due());
     }
 
@@ -134,6 +143,7 @@ impl Performance {
     pub(super) fn resume(&mut self) {
         if !std::mem::replace(&mut self.moves, true) {
             self.sounds.keyboard.move_to_grid(self.playhead.tick(), self.due);
+            self.trail.start(self.playhead, self.tempo, None);
         }
     }
 
@@ -148,6 +158,7 @@ impl Performance {
         self.sounds.cut(moment, sink);
         self.sounds.keyboard.leave_grid(self.count.map_or(self.playhead, |count| count.playhead));
         self.count = None;
+        self.trail.stop();
         self.moves = false;
         self.moved.clear();
     }
@@ -220,14 +231,27 @@ impl Performance {
         }
     }
 
-    /// Whether the count-in is running; the playhead does not move then.
-    pub(super) fn is_counting(&self) -> bool {
-        self.count.is_some()
+    /// The position within the count-in, or else that of the playhead.
+    fn here(&self) -> Playhead {
+        self.count.map_or(self.playhead, |count| count.playhead)
     }
 
-    /// How many ticks of the count-in are left.
-    pub(super) fn left_to_count(&self) -> u32 {
-        self.count.map_or(0, |count| count.length.saturating_sub(count.playhead.tick()))
+    /// What is heard now.
+    pub(super) fn heard(&self) -> Heard {
+        let (playhead, tempo) = (self.playhead, self.tempo);
+        let stands = Heard { tick: playhead.tick(), tempo, counting: None };
+        self.trail.heard(self.here(), playhead).unwrap_or(stands)
+    }
+
+    /// The first tick at which the playhead is heard to jump back, since the last call.
+    pub(super) fn take_left(&mut self) -> Option<u32> {
+        self.trail.hear(self.here());
+        self.trail.take_left()
+    }
+
+    /// Whether the playhead has jumped back, and is not heard to have yet.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.trail.is_ahead()
     }
 
     /// Lets time pass until `now` while the playhead stands still.
@@ -273,13 +297,11 @@ impl Performance {
     }
 
     /// Plays until `now` and returns whether the arrangement has ended. Until the next
-    /// jump, it plays `latched`, then `unlatched`. `leaves` is called with each tick at
-    /// which the playhead jumps or ends.
+    /// jump, it plays `latched`, then `unlatched`.
     pub(super) fn play_on(
         &mut self,
         (latched, unlatched): (&StudioState, &StudioState),
         now: Timestamp,
-        mut leaves: impl FnMut(u32),
         sink: Sink<'_>,
     ) -> bool {
         let mut state = latched;
@@ -301,15 +323,14 @@ impl Performance {
             match turns {
                 Turns { tempo: Some(tick), .. } => self.take_tempo(state, tick),
                 Turns { away: Some(Away { to: Some(to), .. }), .. } => {
-                    leaves(until);
                     self.turn_back(until, to, sink);
                     state = unlatched;
                 }
                 Turns { .. } => {
                     let (end, now) = (self.at(until), self.now);
                     self.playhead = Playhead::at(until);
+                    self.trail.hear_all();
                     self.stop_at(end, sink);
-                    leaves(until);
                     self.plan.clear();
                     self.enter(until);
                     self.take_tempo(unlatched, until);
@@ -353,6 +374,7 @@ impl Performance {
         count.due = until;
         let done = count.playhead.has_reached(count.length);
         if done {
+            self.trail.end_count(count.length, self.playhead);
             self.playhead.take_over(count.playhead, count.length);
             self.sounds.keyboard.move_to_grid(count.length, self.due);
         }
@@ -369,6 +391,7 @@ impl Performance {
         self.sounds.sounding.shift(i64::from(to) - i64::from(until));
         self.sounds.keyboard.move_to_grid(until, to);
         self.playhead.jump(until, to);
+        self.trail.turn(until, to, self.playhead);
         self.pass = self.pass.wrapping_add(1);
         self.enter(to);
     }
@@ -413,10 +436,15 @@ impl Performance {
 
     /// Applies the tempo at `tick` to the time since `tick`.
     fn take_tempo(&mut self, state: &StudioState, tick: u32) {
-        let before = self.tempo;
-        self.tempo = tempo_at(state, tick).unwrap_or(state.session.tempo);
-        self.playhead.change_tempo(tick, before, self.tempo);
+        let tempo = tempo_at(state, tick).unwrap_or(state.session.tempo);
+        self.playhead.change_tempo(tick, self.tempo, tempo);
+        self.set_tempo(self.count.map_or(Playhead::at(tick), |count| count.playhead), tempo);
         self.paced = tick;
+    }
+
+    fn set_tempo(&mut self, from: Playhead, tempo: Bpm) {
+        self.trail.change_tempo(from, tempo);
+        self.tempo = tempo;
     }
 
     /// Leaves the parameters to the lanes that are active now, and those without one to
@@ -432,8 +460,8 @@ impl Performance {
     pub(super) fn follow_tempo(&mut self, state: &StudioState) {
         let at = if self.chase { self.due } else { self.paced };
         match tempo_at(state, at) {
-            None => self.tempo = state.session.tempo,
-            Some(tempo) if self.chase => self.tempo = tempo,
+            None => self.set_tempo(self.here(), state.session.tempo),
+            Some(tempo) if self.chase => self.set_tempo(self.here(), tempo),
             Some(_) => {}
         }
     }

@@ -12,14 +12,14 @@ use crate::util::quantity::{Bpm, Ticks};
 const TICK: u128 = 1_000_000_000_000;
 
 /// A position in the music.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Playhead {
     /// In parts of a tick.
     place: u128,
 }
 
 /// The parts of a tick per microsecond.
-fn pace(tempo: Bpm) -> u128 {
+pub(super) fn pace(tempo: Bpm) -> u128 {
     // 1 bpm is 480 ticks per minute, which is 8 millionths of a tick per
     // microsecond. The tempo is counted in millionths too.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "20 to 999")]
@@ -51,6 +51,15 @@ impl Playhead {
     pub(super) fn since(self, tick: u32, tempo: Bpm) -> Duration {
         let beyond = self.place.saturating_sub(parts_of_ticks(tick));
         Duration::from_micros(u64::try_from(beyond / pace(tempo)).unwrap_or(u64::MAX))
+    }
+
+    /// The position this many parts of a tick earlier; if that is before `from`, by how many.
+    pub(super) fn back(self, parts: u128, from: Self) -> Result<Self, u128> {
+        let length = self.place.saturating_sub(from.place);
+        match parts.checked_sub(length) {
+            None | Some(0) => Ok(Self { place: self.place - parts }),
+            Some(beyond) => Err(beyond),
+        }
     }
 
     pub(super) fn move_on(&mut self, time: Duration, tempo: Bpm) {

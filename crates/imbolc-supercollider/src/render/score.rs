@@ -18,7 +18,7 @@ use rosc::{OscBundle, OscMessage, OscPacket, OscTime, encoder};
 
 use crate::{
     commands,
-    output::{Buffer, Output, When},
+    output::{Buffer, Output, Spectrum, When},
     synth_def::Definition,
 };
 
@@ -39,6 +39,7 @@ pub struct Score {
     written: u64,
     definitions: BTreeSet<Arc<str>>,
     buffers: BTreeMap<ContentHash, Buffer>,
+    spectra: BTreeMap<(ContentHash, u8), Spectrum>,
 }
 
 impl Score {
@@ -54,6 +55,7 @@ impl Score {
             written: 0,
             definitions: BTreeSet::new(),
             buffers: BTreeMap::new(),
+            spectra: BTreeMap::new(),
         }
     }
 
@@ -130,6 +132,10 @@ impl Score {
 }
 
 impl Output for Score {
+    fn latency(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn send(&mut self, when: When, messages: Vec<OscMessage>) {
         let sample = match when {
             When::Now => self.now,
@@ -138,16 +144,16 @@ impl Output for Score {
         self.send_at(sample, messages);
     }
 
-    fn latency(&self) -> Duration {
-        Duration::ZERO
-    }
-
     fn define(&mut self, definition: &Definition) -> bool {
         if self.definitions.insert(definition.name.clone()) {
             let receive = commands::receive_definition(definition.bytes.to_vec());
             self.send_at(self.now, vec![receive]);
         }
         true
+    }
+
+    fn spectrum(&mut self, content: &Content, sixteenths: u8) -> Option<Spectrum> {
+        self.spectra.get(&(content.digest, sixteenths)).copied()
     }
 
     fn buffer(&mut self, content: &Content) -> Option<Buffer> {

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use imbolc_net::studio::{BusId, Chain, Content, StudioState};
+use imbolc_net::studio::{BusId, Chain, StudioState};
 
 use super::{
     BUSES, MASTER, StripId,
     allocation::{AudioBuses, MASTER_METER, Numbers, bus_meter},
+    files::KnownFiles,
     gains::{self, Gains},
-    prepared::{files_of_chain, prepare_chain},
+    prepared::prepare_chain,
     rack::{Rack, RackPlace, StripParts},
     work::{Part, Work},
 };
 use crate::{
-    sounds::{BusSignals, Files, StripPart, Surroundings},
+    sounds::{BusSignals, StripPart, Surroundings},
     synth_def::TooManyWires,
 };
 
@@ -46,11 +47,6 @@ impl MixerStrips {
         Self { audio, numbers: Numbers::of_buses(), buses: BTreeMap::new(), master: None }
     }
 
-    /// The files that the chains need.
-    pub(super) fn files(state: &StudioState) -> Vec<Content> {
-        chains(state).flat_map(files_of_chain).collect()
-    }
-
     /// The first of the two audio buses that lead into a bus.
     pub(super) fn bus_of(&self, bus: BusId) -> Option<u32> {
         self.buses.get(&bus).map(|own| self.audio.bus(own.number))
@@ -68,7 +64,7 @@ impl MixerStrips {
         work: &mut Work<'_>,
         parts: &StripParts,
         (state, stems): (&StudioState, &BTreeMap<StripId, u32>),
-        (beat, files, offline): (f32, &dyn Files, bool),
+        (beat, files, offline): (f32, &mut KnownFiles, bool),
         fail: &mut dyn FnMut(TooManyWires),
     ) -> bool {
         let mut complete = self.follow_master(work, parts, state);
@@ -97,13 +93,13 @@ impl MixerStrips {
             }
         }
         // The chains come last: a side chain may read any bus.
-        let prepared = {
+        let (prepared, _) = files.build(work.output, |files| {
             let around = Surroundings { beat, files, buses: &*self, offline };
             let mut prepare = |chain: &Chain| prepare_chain(chain, &around, fail);
             let buses: Vec<_> =
                 state.mixer.buses().map(|(id, bus)| (id, prepare(&bus.chain))).collect();
             (prepare(&state.mixer.master.chain), buses)
-        };
+        });
         if let Some(master) = &mut self.master {
             complete &= master.follow(work, &prepared.0);
         }
@@ -163,9 +159,4 @@ impl BusStrip {
         self.tap.give_back(work);
         self.stem.into_iter().for_each(|part| part.give_back(work));
     }
-}
-
-fn chains(state: &StudioState) -> impl Iterator<Item = &Chain> {
-    let buses = state.mixer.buses().map(|(_, bus)| &bus.chain);
-    std::iter::once(&state.mixer.master.chain).chain(buses)
 }

@@ -14,6 +14,7 @@
 
 mod allocation;
 mod batch;
+mod files;
 mod gains;
 mod instrument_strip;
 mod mixer_strips;
@@ -30,10 +31,7 @@ use std::{
 
 use imbolc_net::{
     model::InstrumentId,
-    studio::{
-        Audibility, BusId, Content, ContentHash, Instrument, PlaybackEvent, Played, StudioState,
-        Target,
-    },
+    studio::{Audibility, BusId, Content, Instrument, PlaybackEvent, Played, StudioState, Target},
     util::{
         quantity::{Amount, Pitch},
         time::Timestamp,
@@ -43,6 +41,7 @@ use imbolc_net::{
 use self::{
     allocation::{AudioBuses, Blocks, Nodes, Numbers},
     batch::Batch,
+    files::{FileRequest, KnownFiles},
     instrument_strip::InstrumentStrip,
     mixer_strips::MixerStrips,
     notes::Note,
@@ -57,8 +56,8 @@ pub use self::{
 };
 use crate::{
     commands::{self, NodeId, Place},
-    output::{Buffer, Output, When},
-    sounds::{BusSignals, Files, Surroundings},
+    output::{Output, When},
+    sounds::{BusSignals, Surroundings},
 };
 
 /// The groups of the server, in their order.
@@ -147,38 +146,6 @@ struct ServerSide {
     incomplete: BTreeSet<StripId>,
 }
 
-/// The files that the server has in its memory.
-#[derive(Debug, Default)]
-struct KnownFiles {
-    known: BTreeMap<ContentHash, Buffer>,
-    missing: BTreeMap<ContentHash, Content>,
-}
-
-impl Files for KnownFiles {
-    fn find(&self, content: &Content) -> Option<Buffer> {
-        self.known.get(&content.digest).copied()
-    }
-
-    fn find_spectrum(&self, _: &Content, _: u8) -> Option<crate::sounds::Spectrum> {
-        None
-    }
-}
-
-impl KnownFiles {
-    fn ask(&mut self, content: &Content, output: &mut dyn Output) {
-        if self.known.contains_key(&content.digest) {
-            return;
-        }
-        match output.buffer(content) {
-            Some(buffer) => {
-                self.missing.remove(&content.digest);
-                self.known.insert(content.digest, buffer);
-            }
-            None => drop(self.missing.insert(content.digest, content.clone())),
-        }
-    }
-}
-
 impl Sequencer {
     /// A sequencer without a server.
     #[must_use]
@@ -219,21 +186,27 @@ impl Sequencer {
         self.batch = Batch::default();
     }
 
-    /// Follows the state, and the parameters that lanes have moved.
-    pub fn follow(
-        &mut self,
-        now: Timestamp,
-        state: &StudioState,
-        lanes: &Lanes,
-        output: Option<&mut dyn Output>,
-    ) {
-        if is_same(&self.given, state) && self.lanes == *lanes {
-            return;
+    /// Follows the state. What lanes have moved stays where it is.
+    pub fn follow(&mut self, now: Timestamp, state: &StudioState, output: Option<&mut dyn Output>) {
+        if !is_same(&self.given, state) {
+            self.given = state.clone();
+            self.hear(now, output);
         }
-        self.given = state.clone();
-        self.lanes.clone_from(lanes);
-        let mut heard = state.clone();
-        for (target, value) in lanes {
+    }
+
+    /// Keeps these parameters where lanes have moved them. All others have the values of the
+    /// state again.
+    pub fn keep_lanes(&mut self, now: Timestamp, lanes: &Lanes, output: Option<&mut dyn Output>) {
+        if self.lanes != *lanes {
+            self.lanes.clone_from(lanes);
+            self.hear(now, output);
+        }
+    }
+
+    /// Makes what is heard the given state with the values of the lanes.
+    fn hear(&mut self, now: Timestamp, output: Option<&mut dyn Output>) {
+        let mut heard = self.given.clone();
+        for (target, value) in &self.lanes {
             heard.move_to(*target, *value);
         }
         let old = std::mem::replace(&mut self.heard, heard);
@@ -312,20 +285,11 @@ impl Sequencer {
         if !self.server.has_begun {
             return;
         }
-        let missing: Vec<_> = self.server.files.missing.values().cloned().collect();
-        let mut loaded = BTreeSet::new();
-        for content in missing {
-            self.server.files.ask(&content, output);
-            if self.server.files.find(&content).is_some() {
-                loaded.insert(content.digest);
-            }
-        }
+        let loaded = self.server.files.look_for_missing(output);
         if !loaded.is_empty() {
-            let concerned: Vec<_> = self
-                .server
-                .prepared
-                .iter()
-                .filter(|(_, own)| own.files.iter().any(|file| loaded.contains(&file.digest)))
+            let prepared = self.server.prepared.iter();
+            let concerned: Vec<_> = prepared
+                .filter(|(_, own)| own.files.iter().any(|file| loaded.contains(file)))
                 .map(|(id, _)| *id)
                 .collect();
             for id in concerned {
@@ -382,7 +346,7 @@ impl Sequencer {
             || !server.strips.is_empty()
             || !server.waiting.is_empty()
             || !server.incomplete.is_empty()
-            || !server.files.missing.is_empty()
+            || server.files.missing().next().is_some()
     }
 
     /// Notices since the last call: what cannot be played, in one line each.
@@ -392,7 +356,7 @@ impl Sequencer {
 
     /// The files that are looked for and not found yet.
     pub fn missing_files(&self) -> impl Iterator<Item = &Content> {
-        self.server.files.missing.values()
+        self.server.files.missing().map(FileRequest::content)
     }
 
     /// The first of the two control buses with the peaks of each strip, as amplitudes.
@@ -446,32 +410,23 @@ impl Sequencer {
     /// Prepares an instrument, asks for its definitions and files, and follows it if it has a
     /// strip.
     fn prepare(&mut self, id: InstrumentId, when: When, now: Timestamp, output: &mut dyn Output) {
-        let Some(instrument) = self.heard.instruments.get(id) else {
-            self.server.prepared.remove(&id);
+        let Self { heard, server, troubles, options, .. } = self;
+        let Some(instrument) = heard.instruments.get(id) else {
+            server.prepared.remove(&id);
             self.remove_strip(id, now, output);
             return;
         };
-        let build =
-            |files: &KnownFiles, mixer: Option<&MixerStrips>, troubles: &mut Vec<String>| {
-                let buses: &dyn BusSignals = match mixer {
-                    Some(mixer) => mixer,
-                    None => &NoBuses,
-                };
-                let beat = beat(&self.heard);
-                let around = Surroundings { beat, files, buses, offline: self.options.offline };
-                PreparedInstrument::of(&self.heard, id, instrument, &around, &mut |error| {
-                    troubles.push(format!("{}: {error}", instrument.name));
-                })
-            };
-        let mut prepared =
-            build(&self.server.files, self.server.mixer.as_ref(), &mut self.troubles);
-        let known = self.server.files.known.len();
-        for file in &prepared.files {
-            self.server.files.ask(file, output);
-        }
-        if self.server.files.known.len() > known {
-            prepared = build(&self.server.files, self.server.mixer.as_ref(), &mut self.troubles);
-        }
+        let buses: &dyn BusSignals = match &server.mixer {
+            Some(mixer) => mixer,
+            None => &NoBuses,
+        };
+        let (mut prepared, files) = server.files.build(output, |files| {
+            let around = Surroundings { beat: beat(heard), files, buses, offline: options.offline };
+            PreparedInstrument::of(heard, id, instrument, &around, &mut |error| {
+                troubles.push(format!("{}: {error}", instrument.name));
+            })
+        });
+        prepared.files = files;
         let voices = prepared.voices.values().map(|voice| &voice.built);
         for built in voices.chain(prepared.effects.iter().map(|effect| &effect.built)) {
             output.define(&built.definition);
@@ -553,9 +508,6 @@ impl Sequencer {
     fn follow_mixer(&mut self, when: When, now: Timestamp, output: &mut dyn Output) {
         let audio = self.audio();
         let Self { heard, server, batch, options, troubles, .. } = self;
-        for content in MixerStrips::files(heard) {
-            server.files.ask(&content, output);
-        }
         let Some(parts) = &server.parts else { return };
         let (nodes, blocks) = (&mut server.nodes, &mut server.blocks);
         let mut work = Work { nodes, blocks, batch, output, now, when };
@@ -569,7 +521,7 @@ impl Sequencer {
             &mut work,
             parts,
             (heard, &options.stems),
-            (beat, &server.files, options.offline),
+            (beat, &mut server.files, options.offline),
             &mut |error| troubles.push(error.to_string()),
         );
         if !complete {

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use imbolc_net::{
     model::InstrumentId,
-    studio::{
-        Chain, Content, DrumMachine, Effect, Instrument, PadSound, SlotId, Source, StudioState,
-    },
+    studio::{Chain, Effect, Instrument, SlotId, Source, StudioState},
     util::quantity::PadNumber,
 };
 
+use super::files::FileKey;
 use crate::{
     sounds::{
         Surroundings, VoiceSound, build_effect, build_pad, build_voice, sounds_without_key, tail_of,
@@ -47,7 +46,7 @@ pub(super) struct PreparedInstrument {
     /// Whether something in it depends on the tempo.
     pub(super) follows_tempo: bool,
     /// The files that it needs.
-    pub(super) files: Vec<Content>,
+    pub(super) files: Vec<FileKey>,
 }
 
 impl PreparedInstrument {
@@ -64,29 +63,25 @@ impl PreparedInstrument {
             Ok(voice) => drop(voices.insert(key, voice)),
             Err(error) => fail(error),
         };
-        let mut files = Vec::new();
         match (&instrument.source, state.drums.machine(id)) {
             (Source::DrumKit(kit), Some(machine)) => {
                 for pad in (0..16).filter_map(|pad| PadNumber::new(pad).ok()) {
-                    files.extend(file_of_pad(machine, pad));
                     if let Some(voice) = build_pad(machine, pad, kit, instrument, surroundings) {
                         add(PatchKey::Pad(pad), voice);
                     }
                 }
             }
-            (source, _) => {
-                files.extend(file_of_source(source));
+            _ => {
                 add(PatchKey::Keys, build_voice(instrument, surroundings));
             }
         }
-        files.extend(files_of_chain(&instrument.chain));
         let lfo = &instrument.lfo;
         Self {
             voices,
             effects: prepare_chain(&instrument.chain, surroundings, fail),
             is_open: sounds_without_key(&instrument.source),
             follows_tempo: lfo.on && lfo.sync.is_some() || chain_follows_tempo(&instrument.chain),
-            files,
+            files: Vec::new(),
         }
     }
 
@@ -124,29 +119,4 @@ pub(super) fn chain_follows_tempo(chain: &Chain) -> bool {
         Effect::Tremolo(tremolo) => tremolo.sync.is_some(),
         _ => false,
     })
-}
-
-/// The files that a chain needs.
-pub(super) fn files_of_chain(chain: &Chain) -> impl Iterator<Item = Content> + '_ {
-    chain.slots().iter().filter_map(|slot| match &slot.effect {
-        Effect::Convolution(convolution) => convolution.impulse.clone(),
-        _ => None,
-    })
-}
-
-fn file_of_source(source: &Source) -> Option<Content> {
-    match source {
-        Source::Wavetable(wavetable) => wavetable.table.clone(),
-        Source::Sampler(sampler) => sampler.sample.clone(),
-        Source::Granular(granular) => granular.sample.clone(),
-        _ => None,
-    }
-}
-
-fn file_of_pad(machine: &DrumMachine, pad: PadNumber) -> Option<Content> {
-    match machine.pad(pad).sound {
-        PadSound::Sample(content) => Some(content),
-        PadSound::Slice(_) => machine.chopper().sample.clone(),
-        PadSound::Nothing | PadSound::Instrument(..) => None,
-    }
 }

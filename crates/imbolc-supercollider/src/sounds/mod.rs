@@ -16,7 +16,7 @@ mod voice;
 use imbolc_net::studio::{Content, Effect, Envelope};
 
 use crate::{
-    output::Buffer,
+    output::{Buffer, Spectrum},
     synth_def::{Built, Graph, Signal, TooManyWires},
 };
 
@@ -53,22 +53,6 @@ pub trait Files: std::fmt::Debug {
     /// The first `sixteenths` (1 to 16) of an impulse response as a spectrum, if it can be
     /// used.
     fn find_spectrum(&self, content: &Content, sixteenths: u8) -> Option<Spectrum>;
-}
-
-/// How many samples `PartConv` takes at a time: the size of the transforms of a [`Spectrum`].
-pub const PARTITION: u32 = 1024;
-
-/// An impulse response in the server's memory, prepared for convolution by
-/// [`prepare_spectrum`](crate::commands::prepare_spectrum) with partitions of [`PARTITION`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spectrum {
-    /// The buffers of the left and the right channel; of a mono response, the same.
-    pub channels: [u32; 2],
-    /// Its length in seconds.
-    pub seconds: f32,
-    /// The gain that makes the response neither louder nor softer than its input: 1 divided
-    /// by the root of the sum of its squared samples, of the louder channel.
-    pub gain: f32,
 }
 
 /// Finds the signals of buses.

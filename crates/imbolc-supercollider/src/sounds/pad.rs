@@ -70,19 +70,15 @@ fn build(
     let [none, full] = [0.0, 1.0].map(|level| graph.constant(level));
     let fade = graph.constant(FADE);
     let segments = [(full, none, 0.0), (none, fade, 0.0)];
-    let shape = Shape {
-        start: full,
-        segments: &segments,
-        release_at: Some(1),
-        when_done: WhenDone::Free,
-    };
+    let shape =
+        Shape { start: full, segments: &segments, release_at: Some(1), when_done: WhenDone::Free };
     let is_over = graph.slow(played.progress).greater(1.0);
     let held = graph.envelope(&shape, open_until_cut(gate) * (1.0 - is_over));
     // At half of the decay, 60 dB less at the end of the sample.
     let decay = graph.knob(kit.decay.get()).max(0.02);
     let faded = played.progress * ((1.0 - decay.reciprocal()) * 6.9);
-    let velocity = (graph.control(LEVEL, 1.0) - 1.0)
-        .times_plus(graph.knob(kit.sensitivity.get()), 1.0);
+    let velocity =
+        (graph.control(LEVEL, 1.0) - 1.0).times_plus(graph.knob(kit.sensitivity.get()), 1.0);
     let level = graph.knob(pad.level.get()).amplitude() * velocity;
     let gain = held * faded.exp() * level;
 
@@ -99,6 +95,7 @@ fn build(
     write_voice(sound, instrument, gain, graph.slow(held), middle_c, lfo);
     let frames = f64::from(file.frames) * f64::from(end - start);
     #[expect(clippy::cast_possible_truncation, reason = "seconds of a sample")]
-    let seconds = (frames / f64::from(file.rate)) as f32 / (f32::from(kit.tune.get()) / 12.0).exp2();
+    let seconds =
+        (frames / f64::from(file.rate)) as f32 / (f32::from(kit.tune.get()) / 12.0).exp2();
     Ok(VoiceSound { built: graph.finish()?, life: VoiceLife::Own(seconds + FADE) })
 }

@@ -155,12 +155,7 @@ pub(super) fn write_voice<'g>(
 }
 
 /// An envelope that takes no notice of the end of the gate, but of its cut.
-fn one_shot<'g>(
-    graph: &'g Graph,
-    gate: Signal<'g>,
-    attack: f32,
-    seconds: f32,
-) -> Signal<'g> {
+fn one_shot<'g>(graph: &'g Graph, gate: Signal<'g>, attack: f32, seconds: f32) -> Signal<'g> {
     let [start, peak] = [0.0, 1.0].map(|level| graph.constant(level));
     let (attack, rest) = (graph.setting(attack), graph.setting(seconds));
     let segments = [(peak, attack, -6.0), (peak, rest, 0.0), (start, graph.constant(0.01), 0.0)];

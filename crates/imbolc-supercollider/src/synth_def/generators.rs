@@ -73,8 +73,14 @@ impl Graph {
         rate: Signal<'g>,
         start: Signal<'g>,
     ) -> Vec<Signal<'g>> {
-        let inputs =
-            [number(buffer), rate.wire(), Wire::Constant(1.0), start.wire(), flag(false), flag(false)];
+        let inputs = [
+            number(buffer),
+            rate.wire(),
+            Wire::Constant(1.0),
+            start.wire(),
+            flag(false),
+            flag(false),
+        ];
         self.channels("PlayBuf", &inputs, channels)
     }
 
@@ -89,7 +95,8 @@ impl Graph {
     pub fn fall<'g>(&'g self, seconds: impl Input<'g>) -> Signal<'g> {
         let segments = [(self.constant(0.0), self.signal(seconds.wire()), -7.0)];
         let start = self.constant(1.0);
-        let shape = Shape { start, segments: &segments, release_at: None, when_done: WhenDone::Stay };
+        let shape =
+            Shape { start, segments: &segments, release_at: None, when_done: WhenDone::Stay };
         self.envelope(&shape, 1.0)
     }
 

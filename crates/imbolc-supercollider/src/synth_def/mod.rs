@@ -183,7 +183,9 @@ impl Graph {
             Wire::Constant(_) | Wire::Output { rate: Rate::Once, .. } => {
                 self.unit("DC", Rate::Audio, 0, &[wire], 1).wire()
             }
-            Wire::Output { rate: Rate::Control, .. } => self.unit("K2A", Rate::Audio, 0, &[wire], 1).wire(),
+            Wire::Output { rate: Rate::Control, .. } => {
+                self.unit("K2A", Rate::Audio, 0, &[wire], 1).wire()
+            }
         }
     }
 

@@ -380,8 +380,7 @@ impl<'g> Signal<'g> {
     pub fn times_plus(self, factor: impl Input<'g>, sum: impl Input<'g>) -> Self {
         let [factor, sum] = [factor.wire(), sum.wire()];
         let rate = rate_of(self.wire);
-        if rate.is_none() || rate < rate_of(factor).max(rate_of(sum)) || rate == Some(Rate::Once)
-        {
+        if rate.is_none() || rate < rate_of(factor).max(rate_of(sum)) || rate == Some(Rate::Once) {
             return self.binary(Binary::Mul, factor).binary(Binary::Add, sum);
         }
         let rate = rate.unwrap_or(Rate::Once);

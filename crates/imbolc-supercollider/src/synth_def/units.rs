@@ -88,8 +88,6 @@ units! {
     second_order: "SOS" audio (input: audio, a0, a1, a2, b1, b2);
     /// Approaches the input to -60 dB within `up` or `down` seconds.
     slew: "LagUD" audio (input: audio, up, down);
-    /// Seconds since the last trigger, or the start, times `rate`.
-    sweep: "Sweep" audio (trigger: audio, rate);
     /// How often there was a trigger.
     count: "PulseCount" audio (trigger: audio, reset);
     /// 1 from above `high` until below `low`, then 0.
@@ -98,16 +96,18 @@ units! {
     hold: "Latch" audio (input: audio, trigger: audio);
     /// `rate` triggers per second, the first at once with `phase` 0; for a rate of 0 only that.
     impulses: "Impulse" audio (rate, phase);
+    /// Seconds since the last trigger, or the start, times `rate`.
+    sweep: "Sweep" audio (trigger: audio, rate);
+    /// `rate` triggers per second, at control rate; for a rate of 0, only one at once.
+    slow_impulses: "Impulse" control (rate, phase);
+    /// The level of the input, with its seconds of rise and fall, at control rate.
+    slow_level: "Amplitude" control (input, attack, release);
     /// Convolution with a spectrum made by `PreparePartConv` for the same `size`.
     convolution: "PartConv" audio (input: audio, size, spectrum);
     /// As the others, at control rate.
     slow_noise: "WhiteNoise" control ();
     /// As the others, at control rate.
-    slow_impulses: "Impulse" control (rate, phase);
-    /// As the others, at control rate.
     slow_hold: "Latch" control (input, trigger);
-    /// The peak level, with its seconds of rise and fall, at control rate.
-    slow_level: "Amplitude" control (input, attack, release);
     /// Seconds of a block.
     block_seconds: "ControlDur" once ();
     /// Seconds of a sample.

@@ -7,6 +7,7 @@ mod drums;
 mod edited;
 mod groove;
 mod keys;
+mod latency;
 mod meters;
 mod notes;
 mod overdub;

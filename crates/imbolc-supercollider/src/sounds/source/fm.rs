@@ -19,11 +19,7 @@ fn operator<'g>(frequency: Signal<'g>, modulator: Option<Signal<'g>>) -> Signal<
 }
 
 /// An index, kept so low that the side bands of a tone at `carrier` Hz stay audible.
-fn kept_low<'g>(
-    index: Signal<'g>,
-    modulator: Signal<'g>,
-    carrier: Signal<'g>,
-) -> Signal<'g> {
+fn kept_low<'g>(index: Signal<'g>, modulator: Signal<'g>, carrier: Signal<'g>) -> Signal<'g> {
     index.min(((HIGHEST - carrier) / modulator).max(0.0))
 }
 
@@ -40,8 +36,8 @@ pub(super) fn two_operators<'g>(voice: &Voice<'g>, own: &Fm) -> Signal<'g> {
 pub(super) fn four_operators<'g>(voice: &Voice<'g>, own: &FourOperator) -> Signal<'g> {
     let graph = voice.graph;
     let first = audible(voice.frequency);
-    let [second, third, fourth] = [own.ratio2, own.ratio3, own.ratio4]
-        .map(|ratio| audible(first * graph.knob(ratio.get())));
+    let [second, third, fourth] =
+        [own.ratio2, own.ratio3, own.ratio4].map(|ratio| audible(first * graph.knob(ratio.get())));
     let [index2, index3, index4] =
         [own.index2, own.index3, own.index4].map(|index| voice.moved_value(index.get()));
     let four = graph.feedback_sine(fourth, voice.amount(own.feedback) * FEEDBACK);

@@ -64,5 +64,7 @@ pub(super) fn bus_input<'g>(
     let input = graph.read_feedback(graph.setting(first as f32));
     let gain = graph.knob(own.gain.get()).amplitude() * 0.5;
     // Unchanged up to 1.
-    SourceSound::Stereo(input.map(|channel| (graph.sanitize(channel, 0.0) * gain).soft_clip() * 2.0))
+    SourceSound::Stereo(
+        input.map(|channel| (graph.sanitize(channel, 0.0) * gain).soft_clip() * 2.0),
+    )
 }
