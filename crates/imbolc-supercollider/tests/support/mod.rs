@@ -135,9 +135,10 @@ pub fn render_score(scsynth: &std::path::Path, score: Score, channels: u32, samp
     let folder = tempfile::tempdir().unwrap();
     let [score_file, output] = ["score.osc", "sound.raw"].map(|name| folder.path().join(name));
     let mut file = fs::File::create(&score_file).map(std::io::BufWriter::new).unwrap();
+    let rate = score.rate();
     score.finish(samples, &mut file).unwrap();
     file.into_inner().unwrap();
-    let mut run = ScoreRun::start(scsynth, &score_file, &output, (RATE, channels)).unwrap();
+    let mut run = ScoreRun::start(scsynth, &score_file, &output, (rate, channels)).unwrap();
     while !run.is_over().unwrap() {
         thread::sleep(Duration::from_millis(2));
     }
