@@ -40,15 +40,16 @@ pub struct VoiceSound {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Voice<'g> {
     pub(super) graph: &'g Graph,
-    /// The frequency of the note in Hz, with vibrato.
+    /// The frequency of the note in Hz, with the LFO.
     pub(super) frequency: Signal<'g>,
-    /// The amplitude of the note, 0 to 1.
-    pub(super) level: Signal<'g>,
-    pub(super) gate: Signal<'g>,
-    /// The envelope of the instrument, 0 to 1, at audio rate.
+    /// The factor by which the LFO moves the pitch, for what has a pitch of its own.
+    pub(super) bend: Signal<'g>,
+    /// The envelope of the instrument, 0 to 1, at control rate.
     pub(super) envelope: Signal<'g>,
     /// How far the LFO moves the timbre, −1 to 1.
     pub(super) timbre: Signal<'g>,
+    /// Whether the instrument has one channel only.
+    pub(super) mono: bool,
 }
 
 /// The channels that a source makes.
@@ -75,59 +76,100 @@ pub fn build_voice(
     };
     let envelope = match life {
         VoiceLife::Held(_) => adsr(&graph, gate, &instrument.amp),
-        VoiceLife::Own(seconds) => one_shot(&graph, instrument.amp.attack.get(), seconds),
+        VoiceLife::Own(seconds) => one_shot(&graph, gate, instrument.amp.attack.get(), seconds),
     };
-    let lfo = instrument
-        .lfo
-        .on
-        .then(|| (instrument.lfo.target, lfo(&graph, &instrument.lfo, surroundings)));
-    let moved = |target| lfo.filter(|(own, _)| *own == target).map(|(_, signal)| signal);
-    let none = graph.constant(0.0);
-
+    let lfo = MovedBy::of(&graph, &instrument.lfo, surroundings);
+    let slow = graph.slow(envelope);
     let key = graph.control(FREQUENCY, 440.0);
-    // At full depth, an octave up and down.
-    let frequency = moved(LfoTarget::Pitch).map_or(key, |lfo| key * lfo.octaves());
-    let timbre = moved(LfoTarget::Timbre).unwrap_or(none);
-    let voice = Voice { graph: &graph, frequency, level, gate, envelope, timbre };
+    let bend = lfo.bend(&graph);
+    let voice = Voice {
+        graph: &graph,
+        frequency: key * bend,
+        bend,
+        envelope: slow,
+        timbre: lfo.of_target(LfoTarget::Timbre).unwrap_or(graph.constant(0.0)),
+        mono: instrument.channels == Channels::Mono,
+    };
     let sound = source::synthesize(&voice, &instrument.source, surroundings);
+    write_voice(sound, instrument, envelope * level, slow, key, lfo);
+    Ok(VoiceSound { built: graph.finish()?, life })
+}
 
-    let cutoff = (moved(LfoTarget::Cutoff).unwrap_or(none), envelope);
-    let resonance = moved(LfoTarget::Resonance).unwrap_or(none);
-    let filter = |channel| filtered(channel, &instrument.filter, key, cutoff, resonance);
+/// The signal of the LFO, and what it moves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MovedBy<'g>(Option<(LfoTarget, Signal<'g>)>);
+
+impl<'g> MovedBy<'g> {
+    pub(super) fn of(graph: &'g Graph, lfo: &Lfo, surroundings: &Surroundings<'_>) -> Self {
+        Self(lfo.on.then(|| (lfo.target, lfo_signal(graph, lfo, surroundings))))
+    }
+
+    fn of_target(self, target: LfoTarget) -> Option<Signal<'g>> {
+        self.0.filter(|(own, _)| *own == target).map(|(_, signal)| signal)
+    }
+
+    /// The factor of the pitch: at full depth, an octave up and down.
+    pub(super) fn bend(self, graph: &'g Graph) -> Signal<'g> {
+        self.of_target(LfoTarget::Pitch).map_or(graph.constant(1.0), Signal::octaves)
+    }
+}
+
+/// Filters the sound of a source and writes it with this gain. `envelope` moves the filter.
+pub(super) fn write_voice<'g>(
+    sound: SourceSound<'g>,
+    instrument: &Instrument,
+    gain: Signal<'g>,
+    envelope: Signal<'g>,
+    key: Signal<'g>,
+    lfo: MovedBy<'g>,
+) {
+    let graph = gain.graph();
+    let none = graph.constant(0.0);
+    let cutoff = (lfo.of_target(LfoTarget::Cutoff).unwrap_or(none), envelope);
+    let resonance = lfo.of_target(LfoTarget::Resonance).unwrap_or(none);
+    let filter = &instrument.filter;
+    let gain = match lfo.of_target(LfoTarget::Level) {
+        Some(lfo) => gain * (1.0 + lfo).clamp(0.0, 2.0),
+        None => gain,
+    };
     let sound = match sound {
         SourceSound::Stereo([left, right]) if instrument.channels == Channels::Mono => {
             SourceSound::Mono((left + right) * 0.5)
         }
         other => other,
     };
-    let [left, right] = match sound {
-        SourceSound::Mono(channel) => [filter(channel); 2],
-        SourceSound::Stereo(channels) => channels.map(filter),
+    let channels = match sound {
+        SourceSound::Mono(channel) => {
+            let [channel] = filtered([channel], filter, key, cutoff, resonance);
+            [channel * gain; 2]
+        }
+        SourceSound::Stereo(channels) => {
+            filtered(channels, filter, key, cutoff, resonance).map(|channel| channel * gain)
+        }
     };
-
-    let mut gain = envelope * level;
-    if let Some(lfo) = moved(LfoTarget::Level) {
-        gain = gain * (1.0 + lfo).clamp(0.0, 2.0);
-    }
-    let gains = match moved(LfoTarget::Pan) {
-        Some(lfo) => [(1.0 - lfo).min(1.0), (1.0 + lfo).min(1.0)].map(|side| gain * side),
-        None => [gain; 2],
+    let [left, right] = match lfo.of_target(LfoTarget::Pan) {
+        Some(lfo) => [channels[0] * (1.0 - lfo).min(1.0), channels[1] * (1.0 + lfo).min(1.0)],
+        None => channels,
     };
-    graph.write_on_time(graph.control(BUS, 0.0), &[left * gains[0], right * gains[1]]);
-    Ok(VoiceSound { built: graph.finish()?, life })
+    graph.write_on_time(graph.control(BUS, 0.0), &[left, right]);
 }
 
-/// An envelope that takes no notice of the gate.
-fn one_shot(graph: &Graph, attack: f32, seconds: f32) -> Signal<'_> {
+/// An envelope that takes no notice of the end of the gate, but of its cut.
+fn one_shot<'g>(graph: &'g Graph, gate: Signal<'g>, attack: f32, seconds: f32) -> Signal<'g> {
     let [start, peak] = [0.0, 1.0].map(|level| graph.constant(level));
     let (attack, rest) = (graph.setting(attack), graph.setting(seconds));
-    let segments = [(peak, attack, 0.0), (peak, rest, 0.0), (start, graph.constant(0.01), 0.0)];
+    let segments = [(peak, attack, -6.0), (peak, rest, 0.0), (start, graph.constant(0.01), 0.0)];
     let shape = Shape { start, segments: &segments, release_at: None, when_done: WhenDone::Free };
-    graph.envelope(&shape, 1.0)
+    graph.envelope(&shape, open_until_cut(gate))
+}
+
+/// 1 until the gate is below 0, then the gate.
+pub(super) fn open_until_cut(gate: Signal<'_>) -> Signal<'_> {
+    gate.less(0.0).times_plus(gate - 1.0, 1.0)
 }
 
 /// An LFO, −1 to 1 at full depth.
-fn lfo<'g>(graph: &'g Graph, lfo: &Lfo, surroundings: &Surroundings<'_>) -> Signal<'g> {
+fn lfo_signal<'g>(graph: &'g Graph, lfo: &Lfo, surroundings: &Surroundings<'_>) -> Signal<'g> {
     let rate = graph.setting(lfo_rate(lfo, surroundings.beat));
     let phase = graph.control(LFO_PHASE, 0.0);
     lfo_wave(graph, lfo.shape, rate, phase) * graph.knob(lfo.depth.get())
@@ -168,21 +210,21 @@ pub(super) fn lfo_wave<'g>(
 
 /// A filter. `cutoff` moves the cutoff by so many octaves at full depth of an LFO, and by the
 /// envelope; the LFO of `resonance` is added to it.
-pub(super) fn filtered<'g>(
-    input: Signal<'g>,
+pub(super) fn filtered<'g, const N: usize>(
+    channels: [Signal<'g>; N],
     filter: &Filter,
     key: Signal<'g>,
     (lfo, envelope): (Signal<'g>, Signal<'g>),
     resonance: Signal<'g>,
-) -> Signal<'g> {
+) -> [Signal<'g>; N] {
     /// The octaves of an LFO at full depth.
     const LFO_RANGE: f32 = 4.0;
     /// The key at which tracking changes nothing: middle C.
     const CENTRE: f32 = 261.6256;
 
-    let graph = input.graph();
+    let graph = key.graph();
     if filter.kind == FilterKind::Off {
-        return input;
+        return channels;
     }
     let sweep = graph.knob(filter.sweep.get());
     let tracking = graph.knob(filter.tracking.get());
@@ -193,10 +235,10 @@ pub(super) fn filtered<'g>(
     let resonance = (graph.knob(filter.resonance.get()) + resonance).clamp(0.0, 1.0);
     // From no resonance at all to ringing, but never on its own.
     let damping = 1.0 - resonance * 0.97;
-    match filter.kind {
+    channels.map(|input| match filter.kind {
         FilterKind::Off => input,
         FilterKind::LowPass => graph.resonant_low_pass(input, cutoff, damping),
         FilterKind::HighPass => graph.resonant_high_pass(input, cutoff, damping),
         FilterKind::BandPass => graph.band_pass(input, cutoff, damping),
-    }
+    })
 }

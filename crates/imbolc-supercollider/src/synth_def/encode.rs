@@ -73,7 +73,7 @@ fn outputs(bytes: &mut Vec<u8>, unit: &Unit) {
 
 const fn code(rate: Rate) -> u8 {
     match rate {
-        Rate::Scalar => 0,
+        Rate::Once => 0,
         Rate::Control => 1,
         Rate::Audio => 2,
     }

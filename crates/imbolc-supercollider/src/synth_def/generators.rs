@@ -19,10 +19,6 @@ units! {
     brown_noise: "BrownNoise" audio ();
     /// Single samples from −1 to 1 at random times, so many a second.
     dust: "Dust2" audio (density);
-    /// `rate` triggers per second; with `phase` 0 the first comes at once.
-    impulses: "Impulse" audio (rate, phase);
-    /// 1 in the first block, for a rate of 0, then `rate` per second.
-    slow_impulses: "Impulse" control (rate, phase);
     /// From `start` to `end` within `seconds`, at control rate.
     slow_line: "Line" control (start, end, seconds);
     /// A random number, equally likely from `low` to `high`, chosen anew at each trigger.
@@ -30,9 +26,7 @@ units! {
     /// A random number from `low` to `high`, both above 0, as likely in each octave.
     random_ratio: "TExpRand" audio (low, high, trigger: audio);
     /// A random number, chosen when the synth is created.
-    random_once: "Rand" scalar (low, high);
-    /// Seconds since the last trigger, or the start, times `rate`.
-    sweep: "Sweep" audio (trigger: audio, rate);
+    random_once: "Rand" once (low, high);
     /// Rises by `step` each sample from `start`, and begins anew at `end`.
     phasor: "Phasor" audio (trigger, step, start, end, reset);
     /// Differences of neighbouring samples, halved.
@@ -45,16 +39,14 @@ units! {
     /// let at a trigger; it falls by 60 dB in `decay` seconds and passes a low-pass of one
     /// pole at `coefficient`.
     string: "Pluck" audio (input: audio, trigger, longest, time, decay, coefficient);
-    /// The level of the input, with its seconds of rise and fall, at control rate.
-    slow_level: "Amplitude" control (input, attack, release);
     /// Approaches the input to −60 dB within `seconds`, at control rate.
     slow_lag: "Lag" control (input, seconds);
     /// The sample rate in Hz.
-    sample_rate: "SampleRate" scalar ();
+    sample_rate: "SampleRate" once ();
     /// The blocks of a second.
-    block_rate: "ControlRate" scalar ();
+    block_rate: "ControlRate" once ();
     /// The number of the first audio bus that is an input of the sound card.
-    input_bus: "NumOutputBuses" scalar ();
+    input_bus: "NumOutputBuses" once ();
     /// Seeds the random numbers of all units, when `trigger` rises above 0.
     seed: "RandSeed" control (trigger, seed);
 }

@@ -180,13 +180,18 @@ impl Graph {
     fn audio(&self, wire: Wire) -> Wire {
         match wire {
             Wire::Output { rate: Rate::Audio, .. } => wire,
-            Wire::Constant(_) | Wire::Output { rate: Rate::Scalar, .. } => {
+            Wire::Constant(_) | Wire::Output { rate: Rate::Once, .. } => {
                 self.unit("DC", Rate::Audio, 0, &[wire], 1).wire()
             }
             Wire::Output { rate: Rate::Control, .. } => {
                 self.unit("K2A", Rate::Audio, 0, &[wire], 1).wire()
             }
         }
+    }
+
+    /// The signal at audio rate: a line from block to block.
+    pub fn fast<'g>(&'g self, signal: Signal<'g>) -> Signal<'g> {
+        self.signal(self.audio(signal.wire()))
     }
 
     /// The signal at control rate: its value at the beginning of each block.

@@ -12,8 +12,8 @@ use super::Graph;
 /// How often a signal changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rate {
-    /// Never: it is computed when the synth is created.
-    Scalar,
+    /// Once, when a synth is created.
+    Once,
     /// Once per block.
     Control,
     /// Once per sample.
@@ -148,7 +148,7 @@ impl<'g> Signal<'g> {
         if let Some(simple) = simplified(self.wire, operator, other) {
             return Self::new(graph, simple);
         }
-        let rate = rate_of(self.wire).max(rate_of(other)).unwrap_or(Rate::Scalar);
+        let rate = rate_of(self.wire).max(rate_of(other)).unwrap_or(Rate::Once);
         graph.unit("BinaryOpUGen", rate, operator as i16, &[self.wire, other], 1)
     }
 
@@ -156,7 +156,7 @@ impl<'g> Signal<'g> {
         if let (Wire::Constant(value), Unary::SemitoneRatio) = (self.wire, operator) {
             return Self::new(self.graph, Wire::Constant((value / 12.0).exp2()));
         }
-        let rate = rate_of(self.wire).unwrap_or(Rate::Scalar);
+        let rate = rate_of(self.wire).unwrap_or(Rate::Once);
         self.graph.unit("UnaryOpUGen", rate, operator as i16, &[self.wire], 1)
     }
 }
@@ -380,11 +380,10 @@ impl<'g> Signal<'g> {
     pub fn times_plus(self, factor: impl Input<'g>, sum: impl Input<'g>) -> Self {
         let [factor, sum] = [factor.wire(), sum.wire()];
         let rate = rate_of(self.wire);
-        if rate.is_none() || rate < rate_of(factor).max(rate_of(sum)) || rate == Some(Rate::Scalar)
-        {
+        if rate.is_none() || rate < rate_of(factor).max(rate_of(sum)) || rate == Some(Rate::Once) {
             return self.binary(Binary::Mul, factor).binary(Binary::Add, sum);
         }
-        let rate = rate.unwrap_or(Rate::Scalar);
+        let rate = rate.unwrap_or(Rate::Once);
         self.graph.unit("MulAdd", rate, 0, &[self.wire, factor, sum], 1)
     }
 

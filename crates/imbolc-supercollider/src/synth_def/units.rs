@@ -26,12 +26,12 @@ macro_rules! units {
             )+
         }
     };
-    (@rate scalar) => { Rate::Scalar };
     (@rate audio) => { Rate::Audio };
     (@rate control) => { Rate::Control };
+    (@rate once) => { Rate::Once };
     (@input $graph:ident $input:ident audio audio) => { $graph.audio($input.wire()) };
     (@input $graph:ident $input:ident audio) => { $input.wire() };
-    (@input $graph:ident $input:ident scalar) => { $input.wire() };
+    (@input $graph:ident $input:ident once) => { $input.wire() };
     (@input $graph:ident $input:ident control) => { $graph.at_most_control($input.wire()) };
 }
 
@@ -54,6 +54,8 @@ units! {
     low_pass: "LPF" audio (input: audio, frequency);
     /// Low-pass, 12 dB per octave; `damping` from 1, no resonance, to 0.
     resonant_low_pass: "RLPF" audio (input: audio, frequency, damping);
+    /// High-pass, 12 dB per octave.
+    high_pass: "HPF" audio (input: audio, frequency);
     /// High-pass, 12 dB per octave; `damping` as above.
     resonant_high_pass: "RHPF" audio (input: audio, frequency, damping);
     /// Band-pass; `width` is the bandwidth divided by the frequency.
@@ -92,6 +94,14 @@ units! {
     schmitt: "Schmidt" audio (input: audio, low, high);
     /// Keeps the input as it is at a trigger.
     hold: "Latch" audio (input: audio, trigger: audio);
+    /// `rate` triggers per second, the first at once with `phase` 0; for a rate of 0 only that.
+    impulses: "Impulse" audio (rate, phase);
+    /// Seconds since the last trigger, or the start, times `rate`.
+    sweep: "Sweep" audio (trigger: audio, rate);
+    /// `rate` triggers per second, at control rate; for a rate of 0, only one at once.
+    slow_impulses: "Impulse" control (rate, phase);
+    /// The level of the input, with its seconds of rise and fall, at control rate.
+    slow_level: "Amplitude" control (input, attack, release);
     /// Convolution with a spectrum made by `PreparePartConv` for the same `size`.
     convolution: "PartConv" audio (input: audio, size, spectrum);
     /// As the others, at control rate.
@@ -99,9 +109,9 @@ units! {
     /// As the others, at control rate.
     slow_hold: "Latch" control (input, trigger);
     /// Seconds of a block.
-    block_seconds: "ControlDur" scalar ();
+    block_seconds: "ControlDur" once ();
     /// Seconds of a sample.
-    sample_seconds: "SampleDur" scalar ();
+    sample_seconds: "SampleDur" once ();
 }
 
 /// Units with a list of inputs, several outputs, or none.

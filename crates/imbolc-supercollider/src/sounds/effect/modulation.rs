@@ -2,7 +2,10 @@
 
 use std::f32::consts::{PI, TAU};
 
-use imbolc_net::studio::{Chorus, Flanger, LfoShape, Phaser, Tremolo};
+use imbolc_net::{
+    studio::{Chorus, Flanger, LfoShape, Phaser, Tremolo},
+    util::quantity::Seconds,
+};
 
 use super::{SIXTY_DECIBELS, below_nyquist, line_length, mixed, mixed_by_power, sum};
 use crate::{
@@ -16,8 +19,10 @@ use crate::{
 /// The most by which an LFO moves a delay, in seconds.
 const WIDEST_SWING: f32 = 0.01;
 
-/// The shortest mean delay of a chorus and a flanger in seconds.
-const SHORTEST: f32 = 0.0005;
+/// The mean delay of a chorus and a flanger in seconds; a longer one would be an echo.
+fn mean_delay(seconds: Seconds) -> f32 {
+    seconds.get().clamp(0.0005, 0.25)
+}
 
 /// How many seconds an LFO moves a delay at most to either side: it never gets shorter than
 /// a tenth, and the pitch never moves by more than a third, however fast the LFO is.
@@ -29,7 +34,7 @@ pub(super) fn chorus<'g>(input: Stereo<'g>, chorus: &Chorus) -> Stereo<'g> {
     let graph = input[0].graph();
     let [rate, depth, spread] =
         [chorus.rate.get(), chorus.depth.get(), chorus.spread.get()].map(|v| graph.knob(v));
-    let mean = graph.knob(chorus.delay.get().max(SHORTEST));
+    let mean = graph.knob(mean_delay(chorus.delay));
     let longest = line_length(chorus_delay(chorus));
     let voices = chorus.voices.get();
     let copies = (0..voices).map(|voice| {
@@ -54,7 +59,7 @@ pub(super) fn chorus<'g>(input: Stereo<'g>, chorus: &Chorus) -> Stereo<'g> {
 const FARTHEST: f32 = 0.8;
 
 fn chorus_delay(chorus: &Chorus) -> f32 {
-    chorus.delay.get().max(SHORTEST) * (1.0 + FARTHEST / 2.0) + WIDEST_SWING
+    mean_delay(chorus.delay) * (1.0 + FARTHEST / 2.0) + WIDEST_SWING
 }
 
 pub(super) fn chorus_tail(chorus: &Chorus) -> f32 {
@@ -64,7 +69,7 @@ pub(super) fn chorus_tail(chorus: &Chorus) -> f32 {
 pub(super) fn flanger<'g>(input: Stereo<'g>, flanger: &Flanger) -> Stereo<'g> {
     let graph = input[0].graph();
     let [rate, depth] = [flanger.rate.get(), flanger.depth.get()].map(|v| graph.knob(v));
-    let mean = graph.knob(flanger.delay.get().max(SHORTEST));
+    let mean = graph.knob(mean_delay(flanger.delay));
     let longest = line_length(flanger_delay(flanger));
     let (rounds, loudness) = flanger_feedback(flanger);
     let (rounds, loudness) = (graph.knob(rounds), graph.knob(loudness));
@@ -86,7 +91,7 @@ fn flanger_feedback(flanger: &Flanger) -> (f32, f32) {
 }
 
 fn flanger_delay(flanger: &Flanger) -> f32 {
-    flanger.delay.get().max(SHORTEST) + WIDEST_SWING
+    mean_delay(flanger.delay) + WIDEST_SWING
 }
 
 pub(super) fn flanger_tail(flanger: &Flanger) -> f32 {

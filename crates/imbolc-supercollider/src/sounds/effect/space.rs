@@ -68,8 +68,8 @@ pub(super) fn reverb<'g>(input: Stereo<'g>, reverb: &Reverb) -> Stereo<'g> {
     let damping = graph.knob(reverb.damping.get());
     let width = graph.knob(reverb.width.get());
 
-    // From 20 kHz to 600 Hz.
-    let corner = (damping * -3.5).exp() * 20_000.0;
+    // From 60 kHz, which is nothing, to 600 Hz.
+    let corner = (damping * -4.6).exp() * 60_000.0;
     let coefficient = (corner * graph.sample_seconds() * -std::f32::consts::TAU).exp();
     let back: [Signal<'g>; 8] = graph.fed_back();
     let times = LINES.map(|time| scale * time);
@@ -136,19 +136,20 @@ pub(super) fn reverb_tail(reverb: &Reverb) -> f32 {
     reverb.pre_delay.get() + reverb.decay.get() + MARGIN
 }
 
+/// Without a response that is ready, it passes its input on.
 pub(super) fn convolution<'g>(
     input: Stereo<'g>,
     convolution: &Convolution,
     files: &dyn Files,
 ) -> Stereo<'g> {
     let graph = input[0].graph();
-    let Some(spectrum) = spectrum_of(convolution, files) else {
-        let none = graph.constant(0.0);
-        return mixed_by_power(input, [none; 2], convolution.mix.get());
-    };
-    // PartConv of SuperCollider 3.13 is late by half a partition.
+    let Some(spectrum) = spectrum_of(convolution, files) else { return input };
+    // PartConv of SuperCollider 3.13 is late by half a partition without a block.
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+    let latency = graph.sample_seconds() * (PARTITION / 2) as f32 - graph.block_seconds();
     let seconds = convolution.pre_delay.get();
-    let late = delayed(graph, input, seconds);
+    let (longest, time) = (line_length(seconds), (graph.knob(seconds) - latency).max(0.0));
+    let late = input.map(|channel| graph.moving_delay(channel, longest, time));
     let gain = graph.knob(convolution.gain.get()).amplitude() * spectrum.gain;
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let wet = |side: usize| {

@@ -24,7 +24,7 @@ pub(super) fn filter<'g>(input: Stereo<'g>, filter: &Filter) -> Stereo<'g> {
     let none = graph.constant(0.0);
     // The pitch at which tracking changes nothing.
     let key = graph.constant(261.6256);
-    input.map(|channel| filtered(channel, filter, key, (none, envelope), none))
+    filtered(input, filter, key, (none, envelope), none)
 }
 
 pub(super) fn filter_tail(filter: &Filter) -> f32 {
@@ -94,7 +94,7 @@ pub(super) fn distortion<'g>(input: Stereo<'g>, distortion: &Distortion) -> Ster
     /// The drive at most, in dB.
     const HIGHEST: f32 = 40.0;
     /// A peak of this amplitude stays as loud as it is, whatever the drive.
-    const REFERENCE: f32 = 0.5;
+    const REFERENCE: f32 = 0.2;
     /// The part of a sample that is kept: a high-pass of 4 Hz.
     const NO_DC: f32 = 0.9995;
 
@@ -149,4 +149,11 @@ pub(super) fn bit_crusher<'g>(input: Stereo<'g>, crusher: &BitCrusher) -> Stereo
         graph.hold(clipped.round(step), trigger)
     });
     mixed(input, wet, crusher.mix.get())
+}
+
+pub(super) fn bit_crusher_tail(crusher: &BitCrusher) -> f32 {
+    /// Until the dither notices the silence.
+    const DITHER: f32 = 0.3;
+
+    DITHER * crusher.dither.get().ceil() + 1.0 / crusher.rate.get()
 }
