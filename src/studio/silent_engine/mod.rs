@@ -270,6 +270,13 @@ impl SilentEngine {
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
                 self.actions.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
             }
+            StudioEffect::Panic => {
+                if self.motion == Motion::Moving {
+                    self.end_keys(state);
+                }
+                self.performance.silence(now, sink);
+                self.measured = None;
+            }
             StudioEffect::EndHeld(instrument) => self.performance.end_held(instrument, sink),
         }
     }
@@ -391,12 +398,18 @@ impl SilentEngine {
 
     /// Ends the recorded notes and moves before the playhead stops or jumps.
     fn all_up(&mut self, state: &StudioState) {
+        self.end_keys(state);
+        self.overdub.release(state, self.performance.heard().tick, &mut self.actions);
+        self.overdub.forget_values();
+    }
+
+    /// Ends the recorded notes where they are heard.
+    fn end_keys(&mut self, state: &StudioState) {
         let Heard { tick, counting, .. } = self.performance.heard();
         if counting.is_some() {
             self.recorder.forget_keys();
         }
-        self.leave(state, tick);
-        self.overdub.forget_values();
+        self.actions.extend(self.recorder.all_up(state, tick));
     }
 
     /// Updates the meters, at most once per `METERS` while anything moves, so

@@ -141,7 +141,7 @@ impl Trail {
             rest = rest.saturating_mul(pace) / unit;
             unit = pace;
             match here.take().unwrap_or(leg.to).back(rest, leg.from) {
-                Ok(place) => return Some((index, place)),
+                Ok(heard) => return Some((index, heard)),
                 Err(beyond) => rest = beyond,
             }
             start = Some((index, leg.from));
