@@ -16,12 +16,10 @@ use imbolc_net::{
 };
 use imbolc_supercollider::{
     commands::{self, NodeId, Place},
-    output::{Buffer, Output as _},
+    output::{Buffer, Output as _, PARTITION, Spectrum},
     render::{BLOCK, Score},
-    sounds::{
-        BUS, BusSignals, Files, PARTITION, Spectrum, Stereo, Surroundings, build_effect, tail_of,
-    },
-    synth_def::{Built, Graph, PARAMETERS, Signal},
+    sounds::{BUS, BusSignals, Files, Stereo, Surroundings, build_effect, tail_of},
+    synth_def::{Built, Graph, PARAMETERS},
 };
 use support::{RATE, Sound, decibels, peak, render_score, rms, scsynth};
 
@@ -225,9 +223,13 @@ fn tones(graph: &Graph) -> Stereo<'_> {
     [tone(110.0), tone(165.5)]
 }
 
+/// The sample at which [`click`] comes.
+const CLICK: usize = 100;
+
 /// A sample of full level on the left, one of half on the right.
 fn click(graph: &Graph) -> Stereo<'_> {
-    let click = graph.impulses(0.0, 0.0);
+    let time = graph.sample_seconds() * (CLICK as f32 + 0.5);
+    let click = graph.delay(graph.impulses(0.0, 0.0), 0.1, time);
     [click, click * 0.5]
 }
 
@@ -360,21 +362,21 @@ fn neutral_effects_pass_their_input_unchanged() {
 fn effects_have_their_reference_levels() {
     /// In dBFS, of the loud quarter of a second and of what follows.
     const LEVELS: [(EffectKind, [f32; 2]); 15] = [
-        (EffectKind::Filter, [0.0, 0.0]),
-        (EffectKind::Equaliser, [0.0, 0.0]),
-        (EffectKind::Delay, [0.0, 0.0]),
-        (EffectKind::Reverb, [0.0, 0.0]),
-        (EffectKind::Chorus, [0.0, 0.0]),
-        (EffectKind::Flanger, [0.0, 0.0]),
-        (EffectKind::Phaser, [0.0, 0.0]),
-        (EffectKind::Distortion, [0.0, 0.0]),
-        (EffectKind::BitCrusher, [0.0, 0.0]),
-        (EffectKind::Compressor, [0.0, 0.0]),
-        (EffectKind::Limiter, [0.0, 0.0]),
-        (EffectKind::Gate, [0.0, 0.0]),
-        (EffectKind::Tremolo, [0.0, 0.0]),
-        (EffectKind::Convolution, [0.0, 0.0]),
-        (EffectKind::Vst, [0.0, 0.0]),
+        (EffectKind::Filter, [-16.4, -37.2]),
+        (EffectKind::Equaliser, [-8.6, -28.6]),
+        (EffectKind::Delay, [-15.7, -24.4]),
+        (EffectKind::Reverb, [-16.9, -25.1]),
+        (EffectKind::Chorus, [-16.0, -30.5]),
+        (EffectKind::Flanger, [-22.9, -38.7]),
+        (EffectKind::Phaser, [-17.8, -38.5]),
+        (EffectKind::Distortion, [-16.5, -34.5]),
+        (EffectKind::BitCrusher, [-15.9, -35.8]),
+        (EffectKind::Compressor, [-23.1, -38.2]),
+        (EffectKind::Limiter, [-20.1, -32.4]),
+        (EffectKind::Gate, [-15.9, -41.7]),
+        (EffectKind::Tremolo, [-18.8, -37.8]),
+        (EffectKind::Convolution, [-14.6, -28.6]),
+        (EffectKind::Vst, [-15.9, -35.9]),
     ];
 
     let Some(mut bench) = Bench::new(tones) else { return };
@@ -528,17 +530,19 @@ fn echoes_come_on_their_sample() {
     let synced =
         bench.effect(&Effect::Delay(Delay { sync: Some(NoteValue::ThirtySecond), ..delay }));
     let sounds = bench.render(20_000);
-    let loudest = |channel: &[f32], range: std::ops::Range<usize>| {
-        let loudest = range.max_by(|a, b| channel[*a].abs().total_cmp(&channel[*b].abs())).unwrap();
-        (loudest, channel[loudest])
+    let loudest = |row: usize, channel: usize, echo: usize| {
+        let channel = &sounds[row].0[channel];
+        let around = CLICK + echo - 2000..CLICK + echo + 2000;
+        let found = around.max_by(|a, b| channel[*a].abs().total_cmp(&channel[*b].abs())).unwrap();
+        (found - CLICK, channel[found])
     };
-    let [first, second] = [0..7200, 7200..12_000].map(|range| loudest(sounds[plain].left(), range));
-    assert_eq!(first.0, 4800);
-    assert!((first.1 - 1.0).abs() < 0.01 && second.0.abs_diff(9600) <= 1, "{first:?} {second:?}");
-    assert_eq!(loudest(sounds[alternating].left(), 0..7200).0, 4800);
+    let first = loudest(plain, 0, 4800);
+    assert!(first.0 == 4800 && (first.1 - 1.0).abs() < 0.01, "{first:?}");
+    assert!(loudest(plain, 0, 9600).0.abs_diff(9600) <= 1);
+    assert_eq!(loudest(alternating, 0, 4800).0, 4800);
     assert_eq!(peak(&sounds[alternating].right()[..7200]), -200.0);
-    assert!(loudest(sounds[alternating].right(), 7200..12_000).0.abs_diff(9600) <= 1);
-    assert_eq!(loudest(sounds[synced].left(), 0..4000).0, 3000);
+    assert!(loudest(alternating, 1, 9600).0.abs_diff(9600) <= 1);
+    assert_eq!(loudest(synced, 0, 3000).0, 3000);
 }
 
 #[test]
@@ -551,20 +555,6 @@ fn reverb_decays_in_its_time() {
     });
     let sounds = bench.render(72_000);
     for (seconds, row) in times.into_iter().zip(rows) {
-        eprintln!(
-            "{seconds} {:?}",
-            (0..30).map(|i| sounds[row].rms(i * 2400..i * 2400 + 2400)).collect::<Vec<_>>()
-        );
-        eprintln!(
-            "{seconds} {:?}",
-            sounds[row]
-                .left()
-                .iter()
-                .enumerate()
-                .filter(|(_, v)| v.abs() > 0.05)
-                .take(10)
-                .collect::<Vec<_>>()
-        );
         let half = (seconds * RATE as f32 / 2.0) as usize;
         let [early, late] = [7200, 7200 + half].map(|start| sounds[row].rms(start..start + 4800));
         assert!((early - late - 30.0).abs() < 4.0, "{seconds} s: {early} dB, then {late}");
@@ -658,25 +648,29 @@ fn convolution_applies_the_response_as_far_as_its_length() {
     let Some(mut bench) = Bench::new(click) else { return };
     let mut left = vec![0.0; 8000];
     let mut right = left.clone();
-    (left[0], left[6000], right[1000]) = (1.0, -0.5, 0.25);
+    (left[0], left[6000], right[1000]) = (1.0, -0.5, 0.24);
     let impulse = Some(bench.response(&[left, right]));
     let convolution = Convolution { impulse, mix: Amount::of(1.0), ..Convolution::default() };
     let whole = bench.effect(&Effect::Convolution(Arc::new(convolution.clone())));
     let half = Convolution { length: Amount::of(0.5), ..convolution.clone() };
     let half = bench.effect(&Effect::Convolution(Arc::new(half)));
-    let absent = Convolution { impulse: None, ..convolution };
+    let absent = Convolution { impulse: None, ..convolution.clone() };
     let absent = bench.effect(&Effect::Convolution(Arc::new(absent)));
     let dry = bench.row(None);
-    let sounds = bench.render(12_000);
+    let late = Convolution { pre_delay: Seconds::of(0.1), ..convolution };
+    let late = bench.effect(&Effect::Convolution(Arc::new(late)));
+    let sounds = bench.render(16_000);
     let peaks = |channel: &[f32]| {
         let loud = |(index, value): (usize, &f32)| {
-            (value.abs() > 0.01).then_some((index, (*value * 100.0).round()))
+            (value.abs() > 0.01).then_some((index as i32 - CLICK as i32, (*value * 100.0).round()))
         };
         channel.iter().enumerate().filter_map(loud).collect::<Vec<_>>()
     };
-    let late = PARTITION as usize / 2 - BLOCK as usize;
-    assert_eq!(peaks(sounds[whole].left()), [(late, 100.0), (late + 6000, -50.0)]);
-    assert_eq!(peaks(sounds[whole].right()), [(late + 1000, 13.0)]);
-    assert_eq!(peaks(sounds[half].left()), [(late, 100.0)]);
+    // A partition needs its time, and the shortest delay is a sample.
+    let first = PARTITION as i32 / 2 - BLOCK as i32 + 1;
+    assert_eq!(peaks(sounds[whole].left()), [(first, 100.0), (first + 6000, -50.0)]);
+    assert_eq!(peaks(sounds[whole].right()), [(first + 1000, 12.0)]);
+    assert_eq!(peaks(sounds[half].left()), [(first, 100.0)]);
+    assert_eq!(peaks(sounds[late].left()), [(4800, 100.0), (10_800, -50.0)]);
     assert_eq!(sounds[absent], sounds[dry]);
 }

@@ -61,7 +61,7 @@ pub(super) fn tail(effect: &Effect, surroundings: &Surroundings<'_>) -> f32 {
         Effect::Flanger(flanger) => modulation::flanger_tail(flanger),
         Effect::Phaser(phaser) => modulation::phaser_tail(phaser),
         Effect::Distortion(distortion) => spectrum::distortion_tail(distortion),
-        Effect::BitCrusher(crusher) => 1.0 / crusher.rate.get(),
+        Effect::BitCrusher(crusher) => spectrum::bit_crusher_tail(crusher),
         Effect::Limiter(limiter) => dynamics::limiter_tail(limiter),
         Effect::Convolution(convolution) => {
             space::convolution_tail(convolution, surroundings.files)

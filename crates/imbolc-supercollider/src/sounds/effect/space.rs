@@ -68,8 +68,8 @@ pub(super) fn reverb<'g>(input: Stereo<'g>, reverb: &Reverb) -> Stereo<'g> {
     let damping = graph.knob(reverb.damping.get());
     let width = graph.knob(reverb.width.get());
 
-    // From 20 kHz to 600 Hz.
-    let corner = (damping * -3.5).exp() * 20_000.0;
+    // From 60 kHz, which is nothing, to 600 Hz.
+    let corner = (damping * -4.6).exp() * 60_000.0;
     let coefficient = (corner * graph.sample_seconds() * -std::f32::consts::TAU).exp();
     let back: [Signal<'g>; 8] = graph.fed_back();
     let times = LINES.map(|time| scale * time);
