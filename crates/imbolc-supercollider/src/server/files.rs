@@ -12,12 +12,15 @@ use std::{
 use imbolc_net::studio::{Content, ContentHash, Name};
 use rosc::{OscMessage, OscPacket, OscType};
 
-use super::{BUFFERS, ServerEvent};
+use super::ServerEvent;
 use crate::{
     commands,
     output::Buffer,
     samples::{BadSound, SoundFile, find_sound},
 };
+
+/// The most files at a time: the server has a few more buffers.
+const BUFFERS: u32 = 4000;
 
 /// A file that is not there is looked for again after this time.
 const AGAIN: Duration = Duration::from_secs(3);
@@ -50,10 +53,14 @@ struct Wanted {
 enum State {
     Waiting,
     LookedUp,
-    Read { since: Instant },
+    Read {
+        since: Instant,
+    },
     Loaded,
     /// Looked for again at this time.
-    Missing { again: Instant },
+    Missing {
+        again: Instant,
+    },
 }
 
 /// A file that is to be looked up.
@@ -158,7 +165,10 @@ impl Files {
         {
             wanted.state = State::Loaded;
             wanted.told = None;
-            return Some(ServerEvent::Loaded(content, Buffer { number, frames, channels, rate: *rate }));
+            return Some(ServerEvent::Loaded(
+                content,
+                Buffer { number, frames, channels, rate: *rate },
+            ));
         }
         wanted.miss(now, &content, &BadSound::Refused)
     }
