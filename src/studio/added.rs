@@ -99,7 +99,8 @@ impl Added {
             | NetworkAction::Adjust(..)
             | NetworkAction::Session(_)
             | NetworkAction::Transport(_)
-            | NetworkAction::TransportReport(_) => None,
+            | NetworkAction::TransportReport(_)
+            | NetworkAction::Panic => None,
         }
     }
 

@@ -84,6 +84,7 @@ impl Describer<'_> {
             NetworkAction::Transport(action) => format!("transport: {}", variant(action)),
             NetworkAction::TransportReport(_) => "where the music stopped".into(),
             NetworkAction::Mixer(setting) => self.mixer(setting),
+            NetworkAction::Panic => "silences everything".into(),
         }
     }
 

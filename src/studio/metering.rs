@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_byte_is_half_a_decibel_below_twelve() {
         for (bytes, decibels) in [(255, 12.0), (254, 11.5), (231, 0.0), (1, -115.0), (0, -120.0)] {
-            assert_eq!(level(bytes).get(), decibels);
+            assert_eq!(level(bytes), Decibels::of(decibels));
             assert_eq!(byte(Decibels::of(decibels)), bytes);
         }
         assert_eq!(byte(Decibels::of(-6.2)), byte(Decibels::of(-6.0)));

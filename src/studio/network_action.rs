@@ -76,4 +76,7 @@ pub enum NetworkAction {
     TransportReport(TransportReport),
     /// Edits the buses, the strips of layer groups, or the master.
     Mixer(MixerSetting),
+    /// Releases every key of every participant and cuts everything that sounds, tails too.
+    /// The transport goes on.
+    Panic,
 }

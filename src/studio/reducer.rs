@@ -66,6 +66,10 @@ impl StudioState {
             NetworkAction::Transport(action) => return self.transport.reduce(*action),
             NetworkAction::TransportReport(report) => self.transport.follow(report),
             NetworkAction::Mixer(setting) => self.reduce_mixer(setting)?,
+            NetworkAction::Panic => {
+                self.instruments.release_all();
+                return Ok(vec![StudioEffect::Panic]);
+            }
         }
         Ok(Vec::new())
     }

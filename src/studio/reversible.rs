@@ -71,7 +71,8 @@ pub(super) const fn undo_policy(action: &NetworkAction) -> UndoPolicy {
         | NetworkAction::Project(_)
         | NetworkAction::ProjectReport(_)
         | NetworkAction::Transport(_)
-        | NetworkAction::TransportReport(_) => UndoPolicy::Nothing,
+        | NetworkAction::TransportReport(_)
+        | NetworkAction::Panic => UndoPolicy::Nothing,
     }
 }
 

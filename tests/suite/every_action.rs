@@ -205,6 +205,7 @@ pub const ACTIONS: &[&str] = &[
     r#"{"Transport":{"Loop":true}}"#,
     r#"{"Transport":{"Record":true}}"#,
     r#"{"Transport":"Play"}"#,
+    r#""Panic""#,
     r#"{"Transport":{"Locate":1920}}"#,
     r#"{"Transport":"Stop"}"#,
     // Save and load a full session.
@@ -253,7 +254,7 @@ macro_rules! families {
 families! {
     NetworkAction {
         AddInstrument, DeleteInstrument, Instrument, PianoRoll, Clip, Placement, Arrangement,
-        Automation, Project, ProjectReport, Drums, Adjust, Registry, Session, Transport,
+        Automation, Project, ProjectReport, Drums, Adjust, Registry, Session, Transport, Panic,
         TransportReport, Mixer,
     }
     InstrumentAction { Set, Play, Release, ReleaseLate, ReleaseAll, }
@@ -317,7 +318,8 @@ fn families(action: &NetworkAction) -> Vec<&dyn Family> {
         A::AddInstrument { .. }
         | A::DeleteInstrument(_)
         | A::ProjectReport(_)
-        | A::TransportReport(_) => {}
+        | A::TransportReport(_)
+        | A::Panic => {}
         A::Instrument(_, action) => {
             families.push(action);
             if let InstrumentAction::Set(setting) = action {

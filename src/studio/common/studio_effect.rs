@@ -33,6 +33,9 @@ pub enum StudioEffect {
     },
     /// What the arpeggiator of this instrument holds ends, except for written notes.
     EndHeld(InstrumentId),
+    /// Everything that sounds ends at once, tails too, and every key is released. The playhead
+    /// goes on.
+    Panic,
     /// The playhead starts to move, from the position in the transport.
     Play,
     /// The playhead stops.

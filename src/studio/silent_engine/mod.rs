@@ -27,7 +27,7 @@ mod swing;
 mod tests;
 mod trail;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use self::{
     overdub::Overdub, performance::Performance, played::Sink, playhead::Playhead,
@@ -36,11 +36,11 @@ use self::{
 use crate::{
     model::{EngineOutput, EngineWorker},
     studio::{
-        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState,
+        KeyHold, Metering, NetworkAction, NoteValue, Studio, StudioEffect, StudioState, Target,
         TransportReport,
     },
     util::{
-        quantity::{Decibels, Ticks},
+        quantity::{Amount, Decibels, Ticks},
         time::Timestamp,
     },
 };
@@ -167,6 +167,23 @@ impl SilentEngine {
     }
 }
 
+/// What an engine of sound asks beside the calls of a worker.
+impl SilentEngine {
+    /// From now on, what is played is heard by this much later: see
+    /// [`with_latency`](Self::with_latency).
+    pub fn set_latency(&mut self, latency: Duration) {
+        self.performance.set_latency(latency);
+    }
+
+    /// The parameters that lanes move at present, each to a part of its range: those that were
+    /// told as [`Automated`](PlaybackEvent::Automated), until the music stops or the lane is no
+    /// longer active.
+    #[must_use]
+    pub const fn lanes(&self) -> &BTreeMap<Target, Amount> {
+        &self.performance.moved
+    }
+}
+
 impl EngineWorker<Studio> for SilentEngine {
     fn reset(&mut self, now: Timestamp, state: &StudioState) {
         self.reset_into(now, state, &mut |_| {});
@@ -269,6 +286,13 @@ impl SilentEngine {
                 let tick = heard.counting.is_none().then_some(heard.tick);
                 let hold = hold.map(|hold| self.ticks_held(state, hold));
                 self.actions.extend(self.recorder.key_up(state, tick, (instrument, pitch), hold));
+            }
+            StudioEffect::Panic => {
+                if self.motion == Motion::Moving {
+                    self.end_keys(state);
+                }
+                self.performance.silence(now, sink);
+                self.measured = None;
             }
             StudioEffect::EndHeld(instrument) => self.performance.end_held(instrument, sink),
         }
@@ -391,12 +415,18 @@ impl SilentEngine {
 
     /// Ends the recorded notes and moves before the playhead stops or jumps.
     fn all_up(&mut self, state: &StudioState) {
+        self.end_keys(state);
+        self.overdub.release(state, self.performance.heard().tick, &mut self.actions);
+        self.overdub.forget_values();
+    }
+
+    /// Ends the recorded notes where they are heard.
+    fn end_keys(&mut self, state: &StudioState) {
         let Heard { tick, counting, .. } = self.performance.heard();
         if counting.is_some() {
             self.recorder.forget_keys();
         }
-        self.leave(state, tick);
-        self.overdub.forget_values();
+        self.actions.extend(self.recorder.all_up(state, tick));
     }
 
     /// Updates the meters, at most once per `METERS` while anything moves, so

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imbolc_net::{
     model::{
-        Access::{Create, Delete, Engine, Own, Privilege},
+        Access::{Anyone, Create, Delete, Engine, Own, Privilege},
         InstrumentId, Model,
     },
     studio::{
@@ -92,6 +92,7 @@ table! {
         NetworkAction::TransportReport(_), NetworkAction::TransportReport(TransportReport {
             generation: 0, position: TICK, ended: true,
         }) => Engine;
+        NetworkAction::Panic, NetworkAction::Panic => Anyone;
         NetworkAction::Mixer(_), MixerSetting::DeleteBus(BUS).action() => Privilege;
     }
     InstrumentAction {

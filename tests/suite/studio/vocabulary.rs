@@ -135,6 +135,7 @@ pub fn action() -> BoxedStrategy<NetworkAction> {
         1 => transport().prop_map(NetworkAction::Transport),
         1 => transport_report().prop_map(NetworkAction::TransportReport),
         6 => mixer().prop_map(NetworkAction::Mixer),
+        1 => Just(NetworkAction::Panic),
     ]
     .boxed()
 }

@@ -140,6 +140,7 @@ fn actions_have_stable_json() {
         r#"{"Session":{"Midi":{"Put":[1,{"channel":null,"controller":74,"target":{"Instrument":[1,"Cutoff"]},"from":0.0,"to":1.0}]}}}"#,
         r#"{"Session":{"Midi":{"Remove":1}}}"#,
         r#"{"Session":{"TimeSignature":{"beats":7,"unit":8}}}"#,
+        r#""Panic""#,
         r#"{"Transport":"Play"}"#,
         r#"{"Transport":{"Locate":1920}}"#,
         r#"{"Transport":{"Record":true}}"#,

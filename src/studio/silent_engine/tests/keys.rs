@@ -179,6 +179,59 @@ fn recording_writes_the_key_as_struck() {
 }
 
 #[test]
+fn panic_cuts_everything_and_the_playhead_goes_on() {
+    let mut rig = Rig::drumming();
+    rig.roll(PianoRollAction::Paste([note(0, 40, 1920), note(960, 41, 240)].into_iter().collect()));
+    rig.roll(PianoRollAction::Set(TrackSetting::Armed(true)));
+    rig.step(FIRST, 0, 0);
+    for setting in [ArpeggiatorSetting::On(true), ArpeggiatorSetting::Hold(true)] {
+        let set = InstrumentAction::Set(InstrumentSetting::Arpeggiator(setting));
+        rig.act(&NetworkAction::Instrument(InstrumentId(2), set));
+    }
+    rig.transport(TransportAction::Record(true));
+    rig.transport(TransportAction::Play);
+    let play = |pitch| InstrumentAction::Play(Pitch::of(pitch), Velocity::of(100));
+    rig.act(&NetworkAction::Instrument(InstrumentId(2), play(72)));
+    rig.strike(60);
+    rig.wait(500);
+    assert!(rig.engine.metering.peaks[0] > Decibels::MIN);
+    rig.take_log();
+    rig.act(&NetworkAction::Panic);
+    let log = rig.take_log();
+    let cut = |what: &PlaybackEvent| {
+        matches!(what, PlaybackEvent::NoteOff { .. } | PlaybackEvent::PadOff { .. })
+    };
+    assert!(log.iter().all(|played| cut(&played.what) && played.tick == Ticks::of(480)));
+    assert_eq!(log.len(), 4, "a held key, an arpeggio, a note and a pad: {log:?}");
+    assert_eq!(rig.engine.metering.peaks, [Decibels::MIN; 2]);
+    assert!(rig.state.instruments.iter().all(|(_, own)| own.sounding.is_empty()));
+    let recorded = rig.state.piano_roll.track(BASS).unwrap().note(Ticks::MIN, Pitch::of(60));
+    assert_eq!(recorded.map(|note| note.length), Some(NoteLength::of(480)));
+
+    rig.wait(750);
+    assert!(rig.state.transport.playing);
+    let later: Vec<_> = rig.played().into_iter().filter(|(tick, ..)| *tick < 1200).collect();
+    assert_eq!(later, [(960, 41, true)], "what is written later is played");
+}
+
+#[test]
+fn panic_in_the_count_in_records_no_held_key() {
+    let mut rig = Rig::new();
+    rig.roll(PianoRollAction::Set(TrackSetting::Armed(true)));
+    for click in [ClickSetting::On(true), ClickSetting::CountIn(CountIn::of(1))] {
+        rig.act(&NetworkAction::Session(SessionSetting::Click(click)));
+    }
+    rig.transport(TransportAction::Record(true));
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.strike(60);
+    rig.act(&NetworkAction::Panic);
+    rig.wait(2000);
+    assert_eq!(rig.engine.playhead(), Ticks::of(480));
+    assert_eq!(rig.state.piano_roll.track(BASS).unwrap().len(), 0);
+}
+
+#[test]
 fn reset_ends_what_is_gone_and_strikes_what_is_held() {
     let mut rig = Rig::with([note(0, 60, 9600)]);
     rig.strike(40);

@@ -63,16 +63,20 @@ fn key_is_recorded_at_the_tempo_that_is_heard() {
     rig.transport(TransportAction::Play);
     rig.wait(500);
     rig.tempo(240.0);
-    // At 490 ms, and at 510 ms.
-    for (key, wait) in [(40, 40), (41, 20)] {
-        rig.wait(wait);
-        rig.strike(key);
-    }
+    rig.wait(40);
+    // At 490 ms, and 4 ms more.
+    rig.strike(40);
+    rig.strike(42);
+    rig.wait(5);
+    rig.key(InstrumentAction::ReleaseLate(Pitch::of(42), KeyHold::Held(Millis(4))));
+    rig.wait(15);
+    // At 510 ms.
+    rig.strike(41);
     rig.wait(25);
     rig.release(40);
     rig.release(41);
     // 535 ms is 35 ms after tick 480.
-    assert_eq!(rig.recorded(), [(470, 40, 77), (499, 41, 48)]);
+    assert_eq!(rig.recorded(), [(470, 40, 77), (470, 42, 3), (499, 41, 48)]);
     assert_eq!(rig.engine.playhead(), Ticks::of(480 + 163));
 }
 
@@ -286,13 +290,12 @@ fn deeds() -> impl Strategy<Value = Vec<(u64, Deed)>> {
     vec((0_u64..120, deed), 0..40)
 }
 
+/// Notes `(tick, pitch, length)`, and points `(tick, value)`.
+type Recorded = (Vec<(u32, u8, u32)>, Vec<(u32, f32)>);
+
 /// What is recorded of the deeds by somebody who hears everything `late` milliseconds later and
 /// acts later by as much. The tempo is changed when it is changed.
-fn recorded_late(
-    late: u64,
-    count_in: bool,
-    deeds: &[(u64, Deed)],
-) -> (Vec<(u32, u8, u32)>, Vec<(u32, f32)>) {
+fn recorded_late(late: u64, count_in: bool, deeds: &[(u64, Deed)]) -> Recorded {
     let mut rig = Rig::heard_after(late);
     for click in [ClickSetting::On(count_in), ClickSetting::CountIn(CountIn::of(1))] {
         rig.act(&NetworkAction::Session(SessionSetting::Click(click)));
@@ -333,4 +336,37 @@ proptest! {
         let now = recorded_late(0, count_in, &deeds);
         prop_assert_eq!(recorded_late(late, count_in, &deeds), now);
     }
+}
+
+/// A server of sound is there later than the engine, with a latency of its own.
+#[test]
+fn latency_that_changes_counts_from_then_on() {
+    let mut rig = Rig::heard_after(0);
+    rig.transport(TransportAction::Play);
+    rig.wait(500);
+    rig.engine.set_latency(Duration::from_millis(50));
+    rig.wait(500);
+    rig.strike(40);
+    rig.wait(100);
+    rig.release(40);
+    assert_eq!(rig.recorded(), [(960 - 48, 40, 96)]);
+}
+
+#[test]
+fn lanes_are_those_that_move_something() {
+    let mut rig = Rig::heard_after(0);
+    rig.automate(
+        LEVEL,
+        AutomationAction::Put(Point {
+            tick: Ticks::MIN,
+            value: Amount::of(0.25),
+            curve: Curve::Linear,
+        }),
+    );
+    assert!(rig.engine.lanes().is_empty());
+    rig.transport(TransportAction::Play);
+    rig.wait(50);
+    assert_eq!(rig.engine.lanes().get(&LEVEL), Some(&Amount::of(0.25)));
+    rig.transport(TransportAction::Stop);
+    assert!(rig.engine.lanes().is_empty());
 }
