@@ -4,6 +4,8 @@
 //!
 //! | module | job |
 //! |---|---|
+//! | [`server`] | `scsynth` as a child process: boot, watch, restart, load |
+//! | [`samples`] | files beside the project: look-up, digest, header |
 //! | [`render`] | offline: a score, and the WAV files that `scsynth` makes of it |
 //! | [`sequencer`] *(pure)* | what is played becomes timed messages: strips, voices, parameters |
 //! | [`sounds`] *(pure)* | each kind of source and effect as a graph of units |
@@ -20,7 +22,9 @@
 pub mod commands;
 pub mod output;
 pub mod render;
+pub mod samples;
 pub mod sequencer;
+pub mod server;
 pub mod server_options;
 pub mod sounds;
 pub mod synth_def;

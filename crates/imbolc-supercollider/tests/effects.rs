@@ -16,12 +16,10 @@ use imbolc_net::{
 };
 use imbolc_supercollider::{
     commands::{self, NodeId, Place},
-    output::{Buffer, Output as _},
+    output::{Buffer, Output as _, PARTITION, Spectrum},
     render::{BLOCK, Score},
-    sounds::{
-        BUS, BusSignals, Files, PARTITION, Spectrum, Stereo, Surroundings, build_effect, tail_of,
-    },
-    synth_def::{Built, Graph, PARAMETERS, Signal},
+    sounds::{BUS, BusSignals, Files, Stereo, Surroundings, build_effect, tail_of},
+    synth_def::{Built, Graph, PARAMETERS},
 };
 use support::{RATE, Sound, decibels, peak, render_score, rms, scsynth};
 
@@ -56,6 +54,8 @@ struct Bench {
     scsynth: PathBuf,
     score: Score,
     rows: u32,
+    /// The sample at which new synths begin.
+    now: u64,
     next_node: i32,
     next_parameter: u32,
     files: Responses,
@@ -94,6 +94,7 @@ impl Bench {
             scsynth,
             score: Score::new(RATE),
             rows: 0,
+            now: 0,
             next_node: 1000,
             next_parameter: 0,
             files: Responses::default(),
@@ -119,7 +120,7 @@ impl Bench {
         let id = NodeId(self.next_node);
         self.next_node += 1;
         messages.push(commands::new_synth(name, id, place, &controls));
-        self.score.send_at(0, messages);
+        self.score.send_at(self.now, messages);
     }
 
     /// Has the stimulus on the next two channels, and an effect on it. Returns its row.
@@ -225,9 +226,13 @@ fn tones(graph: &Graph) -> Stereo<'_> {
     [tone(110.0), tone(165.5)]
 }
 
+/// The sample at which [`click`] comes.
+const CLICK: usize = 100;
+
 /// A sample of full level on the left, one of half on the right.
 fn click(graph: &Graph) -> Stereo<'_> {
-    let click = graph.impulses(0.0, 0.0);
+    let time = graph.sample_seconds() * (CLICK as f32 + 0.5);
+    let click = graph.delay(graph.impulses(0.0, 0.0), 0.1, time);
     [click, click * 0.5]
 }
 
@@ -360,21 +365,21 @@ fn neutral_effects_pass_their_input_unchanged() {
 fn effects_have_their_reference_levels() {
     /// In dBFS, of the loud quarter of a second and of what follows.
     const LEVELS: [(EffectKind, [f32; 2]); 15] = [
-        (EffectKind::Filter, [0.0, 0.0]),
-        (EffectKind::Equaliser, [0.0, 0.0]),
-        (EffectKind::Delay, [0.0, 0.0]),
-        (EffectKind::Reverb, [0.0, 0.0]),
-        (EffectKind::Chorus, [0.0, 0.0]),
-        (EffectKind::Flanger, [0.0, 0.0]),
-        (EffectKind::Phaser, [0.0, 0.0]),
-        (EffectKind::Distortion, [0.0, 0.0]),
-        (EffectKind::BitCrusher, [0.0, 0.0]),
-        (EffectKind::Compressor, [0.0, 0.0]),
-        (EffectKind::Limiter, [0.0, 0.0]),
-        (EffectKind::Gate, [0.0, 0.0]),
-        (EffectKind::Tremolo, [0.0, 0.0]),
-        (EffectKind::Convolution, [0.0, 0.0]),
-        (EffectKind::Vst, [0.0, 0.0]),
+        (EffectKind::Filter, [-16.4, -37.2]),
+        (EffectKind::Equaliser, [-8.6, -28.6]),
+        (EffectKind::Delay, [-15.7, -24.4]),
+        (EffectKind::Reverb, [-16.9, -25.1]),
+        (EffectKind::Chorus, [-16.0, -30.5]),
+        (EffectKind::Flanger, [-22.9, -38.7]),
+        (EffectKind::Phaser, [-17.8, -38.5]),
+        (EffectKind::Distortion, [-16.5, -34.5]),
+        (EffectKind::BitCrusher, [-15.9, -35.8]),
+        (EffectKind::Compressor, [-23.1, -38.2]),
+        (EffectKind::Limiter, [-20.1, -32.4]),
+        (EffectKind::Gate, [-15.9, -41.7]),
+        (EffectKind::Tremolo, [-18.8, -37.8]),
+        (EffectKind::Convolution, [-14.6, -28.6]),
+        (EffectKind::Vst, [-15.9, -35.9]),
     ];
 
     let Some(mut bench) = Bench::new(tones) else { return };
@@ -488,6 +493,72 @@ fn effects_are_silent_after_their_tail() {
 }
 
 #[test]
+fn turned_knobs_do_not_click() {
+    const TURN: usize = 24_000;
+
+    let Some(mut bench) = Bench::new(sine) else { return };
+    let hall = hall(&mut bench);
+    let mut rows = Vec::new();
+    for kind in KINDS {
+        let effect = exercised(kind, &hall);
+        for parameter in parameters(&effect) {
+            for part in [0.1, 0.8] {
+                let moved = with(effect.clone(), parameter, part);
+                let [before, after] =
+                    [&effect, &moved].map(|own| build_effect(own, &bench.surroundings()).unwrap());
+                if before.definition != after.definition {
+                    continue;
+                }
+                let place = bench.next_parameter;
+                rows.push((parameter, part, bench.effect(&effect)));
+                let turn = commands::set_buses(place, &after.values);
+                bench.score.send_at(TURN as u64, vec![turn]);
+            }
+        }
+    }
+    let sounds = bench.render(2 * TURN);
+    let steepest = |row: usize, range: std::ops::Range<usize>| {
+        let steps = sounds[row].left()[range].windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        steps.fold(0.0, f32::max)
+    };
+    let mut clicks = Vec::new();
+    for (parameter, part, row) in rows {
+        let quiet = steepest(row, 12_000..TURN).max(steepest(row, TURN + 12_000..2 * TURN));
+        let turn = steepest(row, TURN..TURN + 12_000);
+        // A filter may pass its resonance on the way; a crushed signal is nothing but steps.
+        let steps = matches!(parameter, EffectParameter::BitCrusher(_));
+        if turn > quiet * 2.5 && !steps {
+            clicks.push(format!("{parameter:?} to {part}: {turn} after {quiet}"));
+        }
+    }
+    assert!(clicks.is_empty(), "{}", clicks.join("\n"));
+}
+
+#[test]
+fn new_effects_are_silent_in_used_memory() {
+    let Some(mut bench) = Bench::new(tones) else { return };
+    let hall = hall(&mut bench);
+    let first = bench.next_node;
+    let rows = KINDS.map(|kind| {
+        let effect = exercised(kind, &hall);
+        let row = bench.effect(&effect);
+        (kind, row, build_effect(&effect, &bench.surroundings()).unwrap())
+    });
+    let old: Vec<_> = (first..bench.next_node).map(|id| commands::free(NodeId(id))).collect();
+    bench.score.send_at(STIMULUS as u64 + 4800, old);
+    bench.now = STIMULUS as u64 + 9600;
+    for (_, row, built) in &rows {
+        bench.synth(built, &[(BUS, *row as f32 * 2.0)]);
+    }
+    let sounds = bench.render(STIMULUS + 48_000);
+    for (kind, row, _) in rows {
+        assert!(sounds[row].peak(0..STIMULUS) > -20.0, "{kind:?}");
+        let peak = sounds[row].peak(STIMULUS + 4864..STIMULUS + 48_000);
+        assert_eq!(peak, -200.0, "{kind:?}");
+    }
+}
+
+#[test]
 fn extremes_of_all_parameters_stay_bounded() {
     let Some(mut bench) = Bench::new(tones) else { return };
     let hall = hall(&mut bench);
@@ -513,6 +584,53 @@ fn extremes_of_all_parameters_stay_bounded() {
 }
 
 #[test]
+fn highest_feedback_does_not_run_away() {
+    const SECONDS: usize = 8;
+
+    let Some(mut bench) = Bench::new(sine) else { return };
+    let delay = Delay {
+        time: Seconds::of(0.01),
+        feedback: Amount::of(1.0),
+        damping: Hertz::of(20_000.0),
+        mix: Amount::of(1.0),
+        ..Delay::default()
+    };
+    // Of 1 kHz, all of them have whole periods.
+    let effects = [
+        Effect::Delay(delay),
+        Effect::Delay(Delay { ping_pong: true, ..delay }),
+        Effect::Reverb(Reverb {
+            decay: Seconds::of(60.0),
+            mix: Amount::of(1.0),
+            ..Reverb::default()
+        }),
+        Effect::Flanger(Flanger {
+            depth: Amount::of(0.0),
+            feedback: Feedback::of(1.0),
+            mix: Amount::of(1.0),
+            ..Flanger::default()
+        }),
+        Effect::Phaser(Phaser {
+            centre: Hertz::of(1000.0),
+            depth: Octaves::of(0.0),
+            feedback: Amount::of(1.0),
+            mix: Amount::of(1.0),
+            ..Phaser::default()
+        }),
+    ];
+    let rows = effects.clone().map(|effect| bench.effect(&effect));
+    let sounds = bench.render(SECONDS * RATE as usize);
+    for (row, effect) in rows.into_iter().zip(effects) {
+        let seconds = (0..SECONDS)
+            .map(|second| sounds[row].peak(second * RATE as usize..(second + 1) * RATE as usize));
+        let peaks: Vec<_> = seconds.collect();
+        // An echo is at most four times full scale.
+        assert!(peaks.iter().all(|peak| *peak < 13.1), "{peaks:?}: {effect:?}");
+        assert!(peaks[SECONDS - 1] < peaks[SECONDS - 2] + 0.5, "{peaks:?}: {effect:?}");
+    }
+}
+
+#[test]
 fn echoes_come_on_their_sample() {
     let Some(mut bench) = Bench::new(click) else { return };
     let delay = Delay {
@@ -528,17 +646,19 @@ fn echoes_come_on_their_sample() {
     let synced =
         bench.effect(&Effect::Delay(Delay { sync: Some(NoteValue::ThirtySecond), ..delay }));
     let sounds = bench.render(20_000);
-    let loudest = |channel: &[f32], range: std::ops::Range<usize>| {
-        let loudest = range.max_by(|a, b| channel[*a].abs().total_cmp(&channel[*b].abs())).unwrap();
-        (loudest, channel[loudest])
+    let loudest = |row: usize, channel: usize, echo: usize| {
+        let channel = &sounds[row].0[channel];
+        let around = CLICK + echo - 2000..CLICK + echo + 2000;
+        let found = around.max_by(|a, b| channel[*a].abs().total_cmp(&channel[*b].abs())).unwrap();
+        (found - CLICK, channel[found])
     };
-    let [first, second] = [0..7200, 7200..12_000].map(|range| loudest(sounds[plain].left(), range));
-    assert_eq!(first.0, 4800);
-    assert!((first.1 - 1.0).abs() < 0.01 && second.0.abs_diff(9600) <= 1, "{first:?} {second:?}");
-    assert_eq!(loudest(sounds[alternating].left(), 0..7200).0, 4800);
+    let first = loudest(plain, 0, 4800);
+    assert!(first.0 == 4800 && (first.1 - 1.0).abs() < 0.01, "{first:?}");
+    assert!(loudest(plain, 0, 9600).0.abs_diff(9600) <= 1);
+    assert_eq!(loudest(alternating, 0, 4800).0, 4800);
     assert_eq!(peak(&sounds[alternating].right()[..7200]), -200.0);
-    assert!(loudest(sounds[alternating].right(), 7200..12_000).0.abs_diff(9600) <= 1);
-    assert_eq!(loudest(sounds[synced].left(), 0..4000).0, 3000);
+    assert!(loudest(alternating, 1, 9600).0.abs_diff(9600) <= 1);
+    assert_eq!(loudest(synced, 0, 3000).0, 3000);
 }
 
 #[test]
@@ -551,20 +671,6 @@ fn reverb_decays_in_its_time() {
     });
     let sounds = bench.render(72_000);
     for (seconds, row) in times.into_iter().zip(rows) {
-        eprintln!(
-            "{seconds} {:?}",
-            (0..30).map(|i| sounds[row].rms(i * 2400..i * 2400 + 2400)).collect::<Vec<_>>()
-        );
-        eprintln!(
-            "{seconds} {:?}",
-            sounds[row]
-                .left()
-                .iter()
-                .enumerate()
-                .filter(|(_, v)| v.abs() > 0.05)
-                .take(10)
-                .collect::<Vec<_>>()
-        );
         let half = (seconds * RATE as f32 / 2.0) as usize;
         let [early, late] = [7200, 7200 + half].map(|start| sounds[row].rms(start..start + 4800));
         assert!((early - late - 30.0).abs() < 4.0, "{seconds} s: {early} dB, then {late}");
@@ -658,25 +764,29 @@ fn convolution_applies_the_response_as_far_as_its_length() {
     let Some(mut bench) = Bench::new(click) else { return };
     let mut left = vec![0.0; 8000];
     let mut right = left.clone();
-    (left[0], left[6000], right[1000]) = (1.0, -0.5, 0.25);
+    (left[0], left[6000], right[1000]) = (1.0, -0.5, 0.24);
     let impulse = Some(bench.response(&[left, right]));
     let convolution = Convolution { impulse, mix: Amount::of(1.0), ..Convolution::default() };
     let whole = bench.effect(&Effect::Convolution(Arc::new(convolution.clone())));
     let half = Convolution { length: Amount::of(0.5), ..convolution.clone() };
     let half = bench.effect(&Effect::Convolution(Arc::new(half)));
-    let absent = Convolution { impulse: None, ..convolution };
+    let absent = Convolution { impulse: None, ..convolution.clone() };
     let absent = bench.effect(&Effect::Convolution(Arc::new(absent)));
     let dry = bench.row(None);
-    let sounds = bench.render(12_000);
+    let late = Convolution { pre_delay: Seconds::of(0.1), ..convolution };
+    let late = bench.effect(&Effect::Convolution(Arc::new(late)));
+    let sounds = bench.render(16_000);
     let peaks = |channel: &[f32]| {
         let loud = |(index, value): (usize, &f32)| {
-            (value.abs() > 0.01).then_some((index, (*value * 100.0).round()))
+            (value.abs() > 0.01).then_some((index as i32 - CLICK as i32, (*value * 100.0).round()))
         };
         channel.iter().enumerate().filter_map(loud).collect::<Vec<_>>()
     };
-    let late = PARTITION as usize / 2 - BLOCK as usize;
-    assert_eq!(peaks(sounds[whole].left()), [(late, 100.0), (late + 6000, -50.0)]);
-    assert_eq!(peaks(sounds[whole].right()), [(late + 1000, 13.0)]);
-    assert_eq!(peaks(sounds[half].left()), [(late, 100.0)]);
+    // A partition needs its time, and the shortest delay is a sample.
+    let first = PARTITION as i32 / 2 - BLOCK as i32 + 1;
+    assert_eq!(peaks(sounds[whole].left()), [(first, 100.0), (first + 6000, -50.0)]);
+    assert_eq!(peaks(sounds[whole].right()), [(first + 1000, 12.0)]);
+    assert_eq!(peaks(sounds[half].left()), [(first, 100.0)]);
+    assert_eq!(peaks(sounds[late].left()), [(4800, 100.0), (10_800, -50.0)]);
     assert_eq!(sounds[absent], sounds[dry]);
 }

@@ -20,7 +20,7 @@ use imbolc_net::{
     protocol::Refusal,
     studio::{
         self, Action, ClientState, Layer, LayerAction, Metering, NavigationAction, SelectionAction,
-        TransportAction,
+        SoundEngine, TransportAction,
     },
     util::quantity::{Decibels, Ticks},
 };
@@ -261,7 +261,9 @@ impl App {
         // A client counts the seconds of a silence, and of its place after that.
         let is_client =
             matches!(self.studio.status(), Status::Connected { .. } | Status::Reconnecting { .. });
-        if anybody_away || is_client || self.messages.is_passing() {
+        // No event tells how loaded the engine is, nor that it sounds now.
+        let has_engine = metering.engine != SoundEngine::Silent;
+        if anybody_away || is_client || has_engine || self.messages.is_passing() {
             Pace::Slow
         } else {
             Pace::Rest

@@ -12,8 +12,8 @@ use imbolc_net::{
     protocol::{OwnerInfo, Roster},
     studio::{
         DrumAction, DrumChange, InstrumentAction, LaneChange, NetworkAction, ProjectAction,
-        ProjectFailure, ProjectName, ProjectNotice, Projects, Studio, StudioChange, StudioState,
-        Target, TransportSetting,
+        ProjectFailure, ProjectName, ProjectNotice, Projects, SoundEngine, Studio, StudioChange,
+        StudioState, Target, TransportSetting,
     },
 };
 use serde::Serialize;
@@ -202,6 +202,18 @@ pub fn overwritten(projects: &Projects, name: &ProjectName) -> Option<String> {
     let is_other =
         projects.known.iter().any(|known| known == name) && projects.current.as_ref() != Some(name);
     is_other.then(|| format!("the project “{name}” will be overwritten"))
+}
+
+/// What makes the sound, and how it is, in a few words.
+#[must_use]
+pub fn sound_text(engine: SoundEngine) -> String {
+    match engine {
+        SoundEngine::Silent => "silent".into(),
+        SoundEngine::Starting => "scsynth starts".into(),
+        SoundEngine::Sounding { cpu, late: 0, .. } => format!("scsynth {cpu} %"),
+        SoundEngine::Sounding { cpu, late, .. } => format!("scsynth {cpu} %, {late} late"),
+        SoundEngine::Missing => "scsynth: no sound".into(),
+    }
 }
 
 /// A project action; names stay as they are.

@@ -15,6 +15,7 @@ use std::{
 use imbolc_net::{
     Dispatcher, Event,
     dispatcher::{CloseReason, Events, Status},
+    studio::SoundEngine,
     transport::{interface_hint, where_to_join},
     util::text::{columns, fitted, printable},
 };
@@ -165,8 +166,8 @@ impl Printer {
 
     /// When to call [`print_settled`](Self::print_settled).
     fn due(&self) -> Instant {
-        const LONG: Duration = Duration::from_hours(24);
-        self.due.unwrap_or_else(|| Instant::now() + LONG)
+        // No event tells that the engine sounds, or no longer does.
+        self.due.unwrap_or_else(|| Instant::now() + SETTLED)
     }
 
     fn print_settled(&mut self) -> io::Result<()> {
@@ -229,10 +230,15 @@ impl Printer {
         let instruments = state.model.instruments.len();
         let tempo = state.model.session.tempo;
         let key = state.model.session.key;
+        // Not how loaded it is, which changes at all times.
+        let sound = match self.studio.metering().engine {
+            SoundEngine::Sounding { rate, .. } => format!("scsynth {rate} Hz"),
+            engine => describe::sound_text(engine),
+        };
         fitted(
             &format!(
                 "[{here} here{away} | {playback}, {tempo}, {key} | {instruments} instruments | \
-                 privilege: {holder}]"
+                 {sound} | privilege: {holder}]"
             ),
             100,
         )

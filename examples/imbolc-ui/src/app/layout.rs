@@ -5,7 +5,7 @@
 use imbolc_net::{
     dispatcher::{ConnectionError, Status},
     protocol::PrivilegeLevel,
-    studio::{Layer, SessionState},
+    studio::{Layer, SessionState, SoundEngine},
     util::{
         quantity::{Pitch, Ticks},
         text::{columns, padded},
@@ -22,6 +22,7 @@ use ratatui::{
 
 use super::{GLOBAL_KEYS, question::Question};
 use crate::{
+    describe,
     palette::Palette,
     pane::{KeyHelp, Pane},
     terminal, theme,
@@ -148,6 +149,12 @@ impl FrameLayout<'_> {
         if view.identity.privilege == PrivilegeLevel::Privileged {
             line.push_span(Span::styled("  ★ privilege", theme::WARNING));
         }
+        // Without a connection it is not known.
+        if !matches!(view.status, Status::Reconnecting { .. } | Status::Closed { .. }) {
+            let sound = view.metering.engine;
+            line.push_span(Span::raw("  "));
+            line.push_span(Span::styled(describe::sound_text(sound), sound_style(sound)));
+        }
         let plays = view.client.layers().last() == Some(&Layer::Keyboard);
         if plays {
             let lowest = self.lowest_key;
@@ -230,6 +237,15 @@ fn status_text(status: &Status, join_address: Option<&str>) -> (String, Style) {
             (format!("reconnecting: {reason}; {kept}"), theme::WARNING)
         }
         Status::Closed { reason } => (format!("the session is over: {reason}"), theme::ERROR),
+    }
+}
+
+const fn sound_style(engine: SoundEngine) -> Style {
+    match engine {
+        SoundEngine::Silent => theme::DIM,
+        SoundEngine::Sounding { late: 0, .. } => theme::GOOD,
+        SoundEngine::Starting | SoundEngine::Sounding { .. } => theme::WARNING,
+        SoundEngine::Missing => theme::ERROR,
     }
 }
 

@@ -93,7 +93,7 @@ impl Pane for DrumsPane {
             KeyCode::Home => self.step = StepNumber::MIN,
             KeyCode::End => self.step = here.last(),
             KeyCode::Char('b') => self.mark = Some((here.pad, here.step)),
-            KeyCode::Esc => self.mark = None,
+            KeyCode::Esc if self.mark.is_some() => self.mark = None,
             _ => return self.edit(key, &here),
         }
         Some(Intent::Nothing)

@@ -90,7 +90,7 @@ impl Pane for PianoRollPane {
             KeyCode::Char('Z') => self.zoom = self.zoom.by(-1),
             KeyCode::Char('f') => self.following = !self.following,
             KeyCode::Char('b') => self.mark = Some(here.tick),
-            KeyCode::Esc => self.mark = None,
+            KeyCode::Esc if self.mark.is_some() => self.mark = None,
             _ => return self.edit(key, &here),
         }
         Some(Intent::Nothing)

@@ -5,13 +5,16 @@
 
 use std::{fmt::Write as _, fs};
 
-use imbolc_net::studio::{NetworkAction, Pane, Scale, SessionSetting};
+use imbolc_net::{
+    studio::{BusId, NetworkAction, Pane, Scale, SessionSetting, SoundEngine},
+    util::quantity::Decibels,
+};
 use ratatui::buffer::Buffer;
 
 use crate::{
     band, picture,
     screens::PANES,
-    stage::{BASS, Scene, Stage},
+    stage::{BASS, LEAD, Scene, Stage},
 };
 
 const SCREENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/SCREENS.md");
@@ -26,11 +29,22 @@ fn gallery() -> String {
     );
     for (pane, keys) in PANES {
         let mut stage = Stage::new(Scene::Joined);
-        stage.play_at(960, -9.0);
+        sound(&mut stage);
         let screen = stage.show(pane).press(keys).screen();
         write!(text, "\n## {pane:?}\n\n```text\n{screen}\n```\n").expect("to a string");
     }
     text
+}
+
+/// Plays, so that something is heard.
+fn sound(stage: &mut Stage) {
+    stage.play_at(960, -9.0);
+    let [soft, loud] = [-24.0, -12.0].map(Decibels::of);
+    stage.edit_metering(|metering| {
+        metering.instruments = [(BASS, [loud; 2]), (LEAD, [loud, soft])].into_iter().collect();
+        metering.buses = [(BusId(1), [soft; 2])].into_iter().collect();
+        metering.engine = SoundEngine::Sounding { cpu: 12, late: 0, rate: 48_000 };
+    });
 }
 
 /// A pane in colour, after another participant's edit and while the transport runs.
@@ -38,7 +52,7 @@ fn playing(scene: Scene, pane: Pane, keys: &str, remote: &NetworkAction) -> Buff
     let mut stage = Stage::new(scene);
     stage.resize(100, 26);
     stage.remote_edit(remote);
-    stage.play_at(960, -9.0);
+    sound(&mut stage);
     stage.show(pane).press(keys).buffer()
 }
 

@@ -307,3 +307,19 @@ fn strips_that_a_solo_silences_are_dim() {
     stage.press("s");
     assert_eq!(dim(&mut stage), [false, true, false]);
 }
+
+#[test]
+fn each_strip_has_meters_of_its_own() {
+    let mut stage = mixer(Scene::Joined);
+    let [loud, silent] = [Decibels::of(-6.0), Decibels::MIN];
+    stage.edit_metering(|metering| {
+        metering.instruments = [(LEAD, [loud, silent])].into_iter().collect();
+        metering.buses = [(BusId(2), [silent, loud])].into_iter().collect();
+    });
+    let screen = stage.screen();
+    let bottom = screen.lines().rfind(|line| line.contains("██")).expect("the faders");
+    let meters = bottom.split("██").skip(1).map(|it| it.chars().skip(3).take(3).collect());
+    // Four instruments, a layer group, two buses, and the master.
+    let expected = ["· ·", "█ ·", "· ·", "· ·", "   ", "· ·", "· █", "· ·"];
+    assert_eq!(meters.collect::<Vec<String>>(), expected, "{screen}");
+}

@@ -240,6 +240,11 @@ impl Stage {
         };
     }
 
+    /// Changes what the engine says, without an event.
+    pub fn edit_metering(&mut self, edit: impl FnOnce(&mut Metering)) {
+        edit(&mut self.shown().metering);
+    }
+
     /// Changes the status of the dispatcher, with its event.
     pub fn set_status(&mut self, status: Status) {
         self.shown().status = status.clone();

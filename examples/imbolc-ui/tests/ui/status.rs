@@ -1,8 +1,12 @@
 //! The status line, the last line of the screen.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use imbolc_net::dispatcher::{ConnectionError, Status};
+use imbolc_net::{
+    dispatcher::{ConnectionError, Status},
+    studio::SoundEngine,
+};
+use imbolc_ui::app::Pace;
 
 use crate::stage::{Scene, Stage};
 
@@ -41,4 +45,38 @@ fn loss_reason_stays_while_attempts_fail() {
     stage.set_status(lost(ConnectionError::Closed, refused()));
     let closed = "ana reconnecting: the host has closed the connection; your place may be gone";
     assert!(line(&mut stage).starts_with(closed), "{}", line(&mut stage));
+}
+
+#[test]
+fn status_says_which_engine_and_how_it_is() {
+    let sounding = |cpu, late| SoundEngine::Sounding { cpu, late, rate: 48_000 };
+    for (engine, words) in [
+        (SoundEngine::Silent, "  silent"),
+        (SoundEngine::Starting, "  scsynth starts"),
+        (sounding(12, 0), "  scsynth 12 % "),
+        (sounding(87, 3), "  scsynth 87 %, 3 late"),
+        (SoundEngine::Missing, "  scsynth: no sound"),
+    ] {
+        // Guests are told, too; on the smallest terminal it still fits.
+        for (scene, width) in [(Scene::Local, 100), (Scene::Hosting, 100), (Scene::Joined, 60)] {
+            let mut stage = Stage::new(scene);
+            stage.resize(width, 16);
+            stage.edit_metering(|metering| metering.engine = engine);
+            let line = line(&mut stage) + " ";
+            assert!(line.contains(words), "{line}");
+        }
+    }
+}
+
+#[test]
+fn engine_that_changes_without_event_is_seen() {
+    let mut stage = Stage::new(Scene::Local);
+    stage.screen();
+    let later = Instant::now() + Duration::from_secs(1);
+    assert_eq!(stage.app.pace(later), Pace::Rest);
+    stage.edit_metering(|metering| metering.engine = SoundEngine::Starting);
+    stage.screen();
+    assert_eq!(stage.app.pace(later), Pace::Slow);
+    stage.edit_metering(|metering| metering.engine = SoundEngine::Missing);
+    assert_eq!(stage.app.pace(later), Pace::Fast);
 }

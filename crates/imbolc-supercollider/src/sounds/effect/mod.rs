@@ -61,7 +61,7 @@ pub(super) fn tail(effect: &Effect, surroundings: &Surroundings<'_>) -> f32 {
         Effect::Flanger(flanger) => modulation::flanger_tail(flanger),
         Effect::Phaser(phaser) => modulation::phaser_tail(phaser),
         Effect::Distortion(distortion) => spectrum::distortion_tail(distortion),
-        Effect::BitCrusher(crusher) => 1.0 / crusher.rate.get(),
+        Effect::BitCrusher(crusher) => spectrum::bit_crusher_tail(crusher),
         Effect::Limiter(limiter) => dynamics::limiter_tail(limiter),
         Effect::Convolution(convolution) => {
             space::convolution_tail(convolution, surroundings.files)
@@ -109,8 +109,7 @@ fn line_length(seconds: f32) -> f32 {
     seconds.max(SHORTEST).log2().ceil().exp2()
 }
 
-/// A delay that may move.
-fn delayed<'g>(graph: &'g Graph, input: Stereo<'g>, seconds: f32) -> Stereo<'g> {
-    let (longest, time) = (line_length(seconds), graph.knob(seconds));
-    input.map(|channel| graph.moving_delay(channel, longest, time))
+/// A length in seconds that moves slowly: the pitch of what is in a delay line glides.
+fn glide(graph: &Graph, seconds: f32) -> Signal<'_> {
+    graph.slow_lag(graph.setting(seconds), 0.2)
 }

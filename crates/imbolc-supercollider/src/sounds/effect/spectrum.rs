@@ -150,3 +150,10 @@ pub(super) fn bit_crusher<'g>(input: Stereo<'g>, crusher: &BitCrusher) -> Stereo
     });
     mixed(input, wet, crusher.mix.get())
 }
+
+pub(super) fn bit_crusher_tail(crusher: &BitCrusher) -> f32 {
+    /// Until the dither notices the silence.
+    const DITHER: f32 = 0.3;
+
+    DITHER * crusher.dither.get().ceil() + 1.0 / crusher.rate.get()
+}

@@ -47,7 +47,7 @@ pub(super) fn granular<'g>(
     }
     // The more grains sound at a time, the quieter is each.
     let overlap = (size * rate * f32::from(STREAMS)).max(1.0).sqrt();
-    sum.sound(overlap.reciprocal())
+    sum.sound(1.5 / overlap)
 }
 
 pub(super) fn additive<'g>(voice: &Voice<'g>, own: &Additive) -> Signal<'g> {

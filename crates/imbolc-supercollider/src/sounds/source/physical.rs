@@ -12,7 +12,7 @@ use crate::{sounds::voice::Voice, synth_def::Signal};
 /// a semitone up and down.
 fn vibrato<'g>(voice: &Voice<'g>, depth: Amount) -> (Signal<'g>, Signal<'g>) {
     let graph = voice.graph;
-    let wave = graph.slow_sine(5.5, 0.0) * graph.slow_line(0.0, 1.0, 0.6) * voice.amount(depth);
+    let wave = graph.slow_sine(5.5, 0.0) * graph.slow_rise(0.6) * voice.amount(depth);
     (audible(voice.frequency * (wave * 0.5).semitones()), wave)
 }
 
@@ -34,7 +34,9 @@ pub(super) fn pluck<'g>(voice: &Voice<'g>, own: &Pluck) -> Signal<'g> {
     let length = frequency.reciprocal() - late / graph.sample_rate();
     let seconds = graph.constant(0.03).pow(damping) * 12.0 * (220.0 / frequency).sqrt().min(1.0);
     let string = graph.string(plectrum, 1.0, LONGEST, length, seconds, filter);
-    graph.leak_dc(string, 0.995) * 0.8
+    // What is let into the string comes out a period later: until then it is heard itself.
+    let first = graph.sweep(0.0, 1.0).less(length);
+    graph.leak_dc(plectrum.times_plus(first, string), 0.995) * 0.8
 }
 
 pub(super) fn bow<'g>(voice: &Voice<'g>, own: &Bow) -> Signal<'g> {
@@ -51,8 +53,8 @@ pub(super) fn bow<'g>(voice: &Voice<'g>, own: &Bow) -> Signal<'g> {
     let cutoff = (pressure.times_plus(20.0, 3.0) * open * frequency).clamp(200.0, 16_000.0);
     let string = graph.low_pass(string * 0.4 + grip, cutoff);
     let body = graph.band_pass(string, 280.0, 0.5) + graph.band_pass(string, 900.0, 0.4);
-    let begin = graph.slow_line(0.0, 1.0, (1.0 - speed).times_plus(0.15, 0.01));
-    (string + body * 0.6) * (speed * 0.5 + 0.45) * begin
+    let begin = graph.slow_rise((1.0 - speed).times_plus(0.15, 0.01));
+    (string + body * 0.6) * speed.times_plus(0.4, 0.35) * begin
 }
 
 pub(super) fn pipe<'g>(voice: &Voice<'g>, own: &Pipe) -> Signal<'g> {
@@ -72,7 +74,7 @@ pub(super) fn pipe<'g>(voice: &Voice<'g>, own: &Pipe) -> Signal<'g> {
     let chiff = graph.fall(0.12) * 3.0 + 1.0;
     let wind = graph.pink_noise() * voice.amount(own.noise) * breath.times_plus(0.5, 0.2);
     let wind = graph.band_pass(wind, (frequency * 2.0).min(HIGHEST), 1.5) * chiff;
-    let begin = graph.slow_line(0.0, 1.0, (1.0 - breath).times_plus(0.1, 0.01));
+    let begin = graph.slow_rise((1.0 - breath).times_plus(0.1, 0.01));
     let level = (wave * 0.15 + 0.85) * (breath * 0.5 + 0.3) * begin;
     tone * level + wind
 }

@@ -142,12 +142,21 @@ impl StripView<'_> {
             let y = area.y + u16::try_from(row).unwrap_or_default();
             buffer.set_string(area.x + 3, y, "╴0", theme::DIM);
         }
-        if self.id == StripId::Master {
-            for (peak, x) in self.view.metering.peaks.into_iter().zip([6, 8]) {
-                let part = strip::fader_position(peak);
-                let column = Rect { x: area.x + x, width: 1, ..area };
-                draw_fader_bar(part, theme::meter_style(peak), column, buffer);
-            }
+        for (peak, x) in self.peaks().into_iter().flatten().zip([6, 8]) {
+            let part = strip::fader_position(peak);
+            let column = Rect { x: area.x + x, width: 1, ..area };
+            draw_fader_bar(part, theme::meter_style(peak), column, buffer);
+        }
+    }
+
+    /// The peak levels, left and right; a layer group has no signal of its own.
+    fn peaks(&self) -> Option<[Decibels; 2]> {
+        let metering = &self.view.metering;
+        match self.id {
+            StripId::Instrument(id) => Some(metering.instruments.get(id)),
+            StripId::LayerGroup(_) => None,
+            StripId::Bus(id) => Some(metering.buses.get(id)),
+            StripId::Master => Some(metering.peaks),
         }
     }
 

@@ -1,0 +1,155 @@
+//! The process of `scsynth`: where it is found, how it is started, how it ends.
+//!
+//! It must not know what is sent to it.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    io::{self, PipeReader},
+    net::{Ipv4Addr, UdpSocket},
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::ServerOptions;
+use crate::server_options::{find_program, find_scsynth, sizes};
+
+/// How long a process may take to end by itself.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The variables of the environment that connect to the sound card, unless the user did.
+const CONNECTIONS: [&str; 2] = ["SC_JACK_DEFAULT_OUTPUTS", "SC_JACK_DEFAULT_INPUTS"];
+
+/// Starts `"$@"` without core dumps (`scsynth` aborts without JACK), unless the parent whose
+/// death it would follow is dead already.
+const GUARD: &str = r#"ulimit -c 0; [ "$PPID" = "$0" ] && exec "$@""#;
+
+/// What plays the audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AudioSystem {
+    Jack,
+    PipeWire,
+}
+
+impl AudioSystem {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Jack => "JACK",
+            Self::PipeWire => "PipeWire",
+        }
+    }
+}
+
+/// Why no process could be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("SuperCollider is not installed: apt install supercollider-server")]
+    NotInstalled,
+    #[error("no program {0}")]
+    NotThere(PathBuf),
+    #[error("setpriv is not installed: apt install util-linux")]
+    NoSetpriv,
+    #[error("scsynth cannot be started: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A running `scsynth`, which is killed when this is dropped, or when the thread that
+/// started it ends, even if the program is killed.
+#[derive(Debug)]
+pub(super) struct ScsynthProcess {
+    child: Child,
+    pub(super) port: u16,
+}
+
+impl ScsynthProcess {
+    /// Starts it and returns it with what it prints.
+    pub(super) fn start(
+        options: &ServerOptions,
+        system: AudioSystem,
+    ) -> Result<(Self, PipeReader), StartError> {
+        let scsynth = find_scsynth(options.scsynth.as_deref()).ok_or_else(|| {
+            options.scsynth.clone().map_or(StartError::NotInstalled, StartError::NotThere)
+        })?;
+        let setpriv = find_program("setpriv").ok_or(StartError::NoSetpriv)?;
+        let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let (reader, writer) = io::pipe()?;
+        let mut command = Command::new(setpriv);
+        // A process group of its own: Ctrl-C in the terminal is for the program alone.
+        command.args(["--pdeathsig", "KILL", "sh", "-c", GUARD]).process_group(0);
+        command.arg(std::process::id().to_string());
+        if system == AudioSystem::PipeWire {
+            command.arg("pw-jack");
+        }
+        command.arg(scsynth).args(arguments(port, options.samples.as_deref()));
+        command.env("JACK_NO_START_SERVER", "1");
+        for variable in CONNECTIONS {
+            if env::var_os(variable).is_none() {
+                command.env(variable, "system");
+            }
+        }
+        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+        Ok((Self { child: command.spawn()?, port }, reader))
+    }
+
+    /// Ends it: at once if it has been asked to quit and does so.
+    pub(super) fn end(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+}
+
+impl Drop for ScsynthProcess {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        // One that is killed leaves a copy of its control buses in memory.
+        drop(fs::remove_file(format!("/dev/shm/SuperColliderServer_{}", self.port)));
+    }
+}
+
+/// How a process has ended, in a few words.
+pub(super) fn describe(status: Option<ExitStatus>) -> String {
+    match status {
+        Some(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("status {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "unknown status".into(),
+        },
+        None => "still running".into(),
+    }
+}
+
+/// Whether PipeWire runs and can act as JACK.
+pub(crate) fn pipewire_runs() -> bool {
+    let remote = env::var_os("PIPEWIRE_REMOTE").unwrap_or_else(|| OsString::from("pipewire-0"));
+    let Some(directory) = env::var_os("PIPEWIRE_RUNTIME_DIR")
+        .or_else(|| env::var_os("XDG_RUNTIME_DIR"))
+        .filter(|directory| !directory.is_empty())
+    else {
+        return false;
+    };
+    find_program("pw-jack").is_some() && Path::new(&directory).join(remote).exists()
+}
+
+fn arguments(port: u16, samples: Option<&Path>) -> Vec<OsString> {
+    // No announcement in the network.
+    let mut arguments: Vec<OsString> =
+        ["-B", "127.0.0.1", "-R", "0", "-H", "Imbolc", "-u"].map(OsString::from).into();
+    arguments.push(port.to_string().into());
+    arguments.extend(sizes().into_iter().map(OsString::from));
+    // Any program of this computer can send to the port, also what writes files.
+    let files = samples.and_then(|directory| directory.canonicalize().ok());
+    let files = files.as_deref().map_or_else(|| OsStr::new("/nonexistent"), Path::as_os_str);
+    arguments.extend(["-P".into(), files.into()]);
+    arguments
+}
